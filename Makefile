@@ -1,0 +1,64 @@
+# `make help` lists what there is. Needs Python 3.11 or newer with venv; only the first run needs a network.
+
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := $(VENV)/.demo-installed
+DEV := $(VENV)/.dev-installed
+PUBLISHED := .published-protos/.installed
+
+# The newest interpreter that runs (a shim on the path need not) and can make a virtual environment.
+CANDIDATES := python3.13 python3.12 python3.11 python3
+CAN_BUILD := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(CAN_BUILD)' >/dev/null 2>&1 && echo $$p && break; done)
+
+UV ?= uv
+COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" $(ARGS)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test check protos lock clean
+
+help: ## List the targets (ARGS=... is passed on, PYTHON=... names the interpreter)
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+
+demo: $(if $(wildcard $(DEV)),$(DEV),$(DEMO)) ## Show the whole thing at work on a real Envoy
+	@$(BIN)/extproc demo $(ARGS)
+
+test: $(DEV) $(PUBLISHED) ## Run the tests
+	@$(BIN)/pytest -q $(ARGS)
+
+check: $(DEV) ## Lint, check the types and the layers, then run the tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory test
+
+protos: $(DEV) ## Generate extproc/_pb from protos/
+	$(BIN)/python -m grpc_tools.protoc -Iextproc/_pb=protos --python_out=. --pyi_out=. protos/*.proto
+
+lock: ## Pin the dependencies anew (needs uv; ARGS=--upgrade takes the newest)
+	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv, or UV=/path/to/uv" >&2; exit 1; }
+	$(COMPILE) pyproject.toml --group build --extra dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --group build --extra demo -c requirements/dev.txt -o requirements/demo.txt
+	$(COMPILE) pyproject.toml --group build -c requirements/dev.txt -o requirements/run.txt
+	$(COMPILE) --no-deps requirements/published-protos.in -o requirements/published-protos.txt
+
+clean: ## Remove what was installed and built
+	rm -rf $(VENV) $(dir $(PUBLISHED)) build dist *.egg-info .*_cache .hypothesis
+	find extproc tests -name __pycache__ -prune -exec rm -rf {} +
+
+# A stamp for each lock: while it is newer than the lock, nothing is installed and no network is needed.
+$(VENV)/.%-installed: requirements/%.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python >= 3.11 with venv found among: $(CANDIDATES)." \
+		"Install one (on Debian: python3 and python3-venv) or name it: make PYTHON=/path/to/python" >&2; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install -q --require-hashes -r $<
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(PUBLISHED): requirements/published-protos.txt | $(DEV)
+	rm -rf $(@D)
+	$(BIN)/pip install -q --require-hashes --no-deps --target $(@D) -r $<
+	@touch $@

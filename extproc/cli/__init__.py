@@ -1,0 +1,25 @@
+"""The command line: ``extproc serve | check | explain | envoy-config | demo``. One file a command; what they do is elsewhere."""
+
+from __future__ import annotations
+
+import typer
+
+from extproc.cli.check import check_command
+from extproc.cli.envoy_config import envoy_config_command
+from extproc.cli.serve import serve_command
+
+_app = typer.Typer(
+    name="extproc",
+    help="An Envoy external processor for LLM traffic: guards, routes and meters requests and streamed answers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_app.command("serve")(serve_command)
+_app.command("check")(check_command)
+_app.command("envoy-config")(envoy_config_command)
+
+
+def main() -> None:
+    """Run the command line."""
+    _app()

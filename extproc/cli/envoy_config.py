@@ -1,0 +1,84 @@
+"""``extproc envoy-config``: prints the Envoy configuration that fits a configuration file, or lints one of Envoy's."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from extproc.config.checks import check_for_envoy
+from extproc.config.problems import ConfigInvalid
+from extproc.demo.envoy_process import EnvoyMissingError, validation_error
+from extproc.envoy_config.errors import EnvoyConfigError
+from extproc.envoy_config.generate import bootstrap, to_yaml
+from extproc.envoy_config.lint import lint as lint_problems
+from extproc.server.config_files import read_config
+
+EXIT_OK = 0
+EXIT_INVALID = 2
+
+
+def envoy_config_command(
+    file: Annotated[Path | None, typer.Argument(help="The configuration file.", show_default=False)] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead of printing.")] = None,
+    validate: Annotated[bool, typer.Option("--validate", help="Let the real Envoy validate it.")] = False,
+    lint: Annotated[Path | None, typer.Option("--lint", help="Look for mistakes in this Envoy file instead.")] = None,
+) -> None:
+    """Print the Envoy configuration that fits a configuration file. Exit 2 when something is wrong."""
+    if lint is not None:
+        problems = lint_file(lint)
+    elif file is not None:
+        problems = write(file, output, validate)
+    else:
+        problems = ["extproc envoy-config: which file? Write `extproc envoy-config FILE`, or `--lint ENVOY_FILE`."]
+    for problem in problems:
+        typer.echo(problem, err=True)
+    raise typer.Exit(EXIT_INVALID if problems else EXIT_OK)
+
+
+def write(file: Path, output: Path | None, validate: bool) -> list[str]:
+    """Writes Envoy's configuration for a configuration file. Returns: what is wrong; then nothing is written."""
+    try:
+        loaded = read_config(file).loaded
+    except ConfigInvalid as invalid:
+        return [str(problem) for problem in invalid.problems]
+    missing = check_for_envoy(loaded.document, loaded.places)
+    if missing:
+        return [str(problem) for problem in missing]
+    try:
+        configuration = bootstrap(loaded.document)
+    except EnvoyConfigError as error:
+        return [f"{file}: {error}."]
+    text = to_yaml(configuration)
+    problems = [*lint_problems(configuration), *(_envoy_problems(text) if validate else ())]
+    if not problems and output is not None:
+        output.write_text(text)
+    elif not problems:
+        sys.stdout.write(text)
+    return problems
+
+
+def lint_file(file: Path) -> list[str]:
+    """What is wrong with a bootstrap configuration of Envoy, as sentences that begin with the file's name."""
+    try:
+        configuration: Any = yaml.safe_load(file.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return [f"{file}: cannot be read: {error}"]
+    if not isinstance(configuration, dict):
+        return [f"{file}: expected a bootstrap configuration with `static_resources:`"]
+    return [f"{file}: {problem}" for problem in lint_problems(configuration)]
+
+
+def _envoy_problems(text: str) -> list[str]:
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(text)
+        file.flush()
+        try:
+            error = validation_error(Path(file.name))
+        except EnvoyMissingError as missing:
+            return [str(missing)]
+    return [] if error is None else [f"Envoy refuses the configuration: {error}"]

@@ -1,0 +1,298 @@
+"""What a typed document can still get wrong: keys that contradict each other, or that quietly open a door.
+
+Each check is one function from the document to problems; an error refuses the file, a warning is only told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+from extproc.config.document import Document, Model, Role, Version
+from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
+
+PROMPT_BYTES_MAX = 262_144
+SOCKET_PATH_BYTES_MAX = 107
+INTERNAL_HEADER_PREFIX = "x-llm-"
+ANY_HOST = ("0.0.0.0", "[::]")
+
+GUARDED_PATHS = frozenset(
+    {"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages", "/v1/embeddings"}
+)
+INFERENCE_DOORS = {
+    "/invocations": "answers every kind of request, outside the server's API key",
+    "/v1/chat/completions/batch": "answers many chats in one request",
+    "/inference/v1/generate": "answers prompts of token ids",
+    "/generative_scoring": "reads texts, outside the server's API key",
+    "/tokenize": "reads texts, outside the server's API key",
+    "/detokenize": "turns token ids into text, outside the server's API key",
+    "/pooling": "reads texts",
+    "/classify": "reads texts",
+    "/score": "reads texts",
+    "/v1/score": "reads texts",
+    "/rerank": "reads texts and repeats them in its answer",
+    "/v1/rerank": "reads texts and repeats them in its answer",
+    "/v2/rerank": "reads texts and repeats them in its answer",
+    "/v2/embed": "reads texts",
+    "/v1/audio/transcriptions": "turns speech into text",
+    "/v1/audio/translations": "turns speech into text",
+    "/v1/realtime": "turns speech into text",
+}
+DOOR_ENDINGS = {
+    "/render": "shows the prompt as the model reads it",
+    "/derender": "turns an answer's token ids into text",
+}
+
+
+def check_document(document: Document, places: Places) -> list[Problem]:
+    """Everything that is wrong between the keys of a valid document."""
+    return [
+        *_role_problems(document, places),
+        *_weight_problems(document, places),
+        *_filter_problems(document, places),
+        *_header_problems(document, places),
+        *_address_problems(document, places),
+        *_endpoint_problems(document, places),
+        *_allowed_path_problems(document, places),
+    ]
+
+
+def check_for_envoy(document: Document, places: Places) -> list[Problem]:
+    """What ``envoy-config`` needs beyond a valid document: a model server for each version it routes to."""
+    return [
+        places.problem(
+            (*path, "endpoints"),
+            "no model server",
+            hint='The Envoy configuration routes to it: add `endpoints: ["HOST:PORT"]`.',
+        )
+        for path, name, version in _versions(document)
+        if not version.endpoints and document.guard_version in (None, name)
+    ]
+
+
+def prompt_files(document: Document) -> list[tuple[KeyPath, str]]:
+    """The key path and file of every system prompt, in the order of the document."""
+    return [
+        ((*path, "prompt", "file"), version.prompt.file)
+        for path, _, version in _versions(document)
+        if version.prompt is not None
+    ]
+
+
+def prompt_problem(path: KeyPath, content: bytes | OSError, places: Places) -> Problem | None:
+    """What is wrong with a prompt file, at its ``file:`` line; None when it can be used.
+
+    Args:
+        path: key path from ``prompt_files``.
+        content: its bytes (PROMPT_BYTES_MAX + 1 of them are enough), or why they could not be read.
+    """
+    if isinstance(content, FileNotFoundError):
+        hint = "The path is relative to the folder of the configuration file."
+        return places.problem(path, f"{places.found(path)} is no file", hint=hint)
+    if isinstance(content, OSError):
+        reason = (content.strerror or "input or output error").lower()
+        hint = "Make it a file that this user may read."
+        return places.problem(path, f"{places.found(path)} cannot be read ({reason})", hint=hint)
+    if len(content) > PROMPT_BYTES_MAX:
+        return places.problem(path, f"the prompt is longer than {PROMPT_BYTES_MAX} bytes", hint="Shorten it.")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return places.problem(path, f"the prompt is not UTF-8 from byte {error.start} on", hint="Save it as UTF-8.")
+    if not text.strip():
+        hint = "Write it, or remove `prompt` for a version without one."
+        return places.problem(path, "the prompt is empty", hint=hint)
+    return None
+
+
+def _versions(document: Document) -> Iterator[tuple[KeyPath, str, Version]]:
+    """Key path, MODEL/VERSION and version."""
+    for model_name, model in document.models.items():
+        for version_name, version in model.versions.items():
+            yield ("models", model_name, "versions", version_name), f"{model_name}/{version_name}", version
+
+
+# --- roles and weights ---------------------------------------------------------------------------------------------
+
+
+def _role_problems(document: Document, places: Places) -> Iterator[Problem]:
+    at = ("guard_version",)
+    if document.role is Role.ROUTE:
+        if document.guard_version is not None:
+            yield places.problem(at, "only role `guard` has one", hint="Remove it, or write `role: guard`.")
+        return
+    known = [name for _, name, _ in _versions(document)]
+    if document.guard_version is None:
+        hint = f"Role `guard` needs `guard_version`, one of {names(known)}."
+        yield places.problem(at, "missing: the version that this model server has", hint=hint)
+    elif document.guard_version not in known:
+        hint = did_you_mean(document.guard_version, known) or f"Known versions: {names(known)}."
+        found = f"unknown version {shown(document.guard_version)}"
+        yield places.problem(at, found, expected="MODEL/VERSION", hint=hint)
+    elif known.count(document.guard_version) > 1:
+        found = f"{shown(document.guard_version)} names more than one version"
+        yield places.problem(at, found, hint="Rename one: the names of model and version are joined by `/`.")
+    for path in _choices(document):
+        hint = "The version is fixed by `guard_version`: remove it, or write `role: route`."
+        yield places.problem(path, "role `guard` does not choose versions", hint=hint, at_key=True)
+
+
+def _choices(document: Document) -> Iterator[KeyPath]:
+    """Keys that only mean something where versions are chosen."""
+    for name, model in document.models.items():
+        if model.pin_header is not None:
+            yield ("models", name, "pin_header")
+        if model.sticky.header is not None:
+            yield ("models", name, "sticky", "header")
+    for index, one in enumerate(document.filters):
+        if one.filter == "version":
+            yield ("filters", index)
+
+
+def _weight_problems(document: Document, places: Places) -> Iterator[Problem]:
+    for name, model in document.models.items():
+        if document.role is Role.ROUTE and not any(version.weight for version in model.versions.values()):
+            hint = "Give at least one version a weight above 0."
+            yield places.problem(("models", name, "versions"), "every weight is 0: no version would be used", hint=hint)
+
+
+# --- filters -------------------------------------------------------------------------------------------------------
+
+
+def _filter_problems(document: Document, places: Places) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for index, one in enumerate(document.filters):
+        if one.filter in first:
+            line = places.line(("filters", first[one.filter]))
+            found = f"the filter is given twice, first on line {line}"
+            yield places.problem(("filters", index), found, hint="Keep one of the two.", at_key=True)
+        first.setdefault(one.filter, index)
+    yield from _prompt_order_problems(document, places, first)
+    if "version" not in first and "prompt" not in first and document.role is Role.ROUTE:
+        found, hint = "no filter chooses a version", "Add `- filter: version`, or weights and routing have no effect."
+        yield _warning(places, ("filters",), found, hint)
+    if "meter" not in first:
+        yield _warning(places, ("filters",), "tokens and money are not counted", "Add `- filter: meter`.")
+
+
+def _prompt_order_problems(document: Document, places: Places, first: dict[str, int]) -> Iterator[Problem]:
+    if "prompt" not in first:
+        for path, _ in prompt_files(document):
+            yield _warning(places, path[:-1], "the prompt is never inserted", "Add `- filter: prompt`.")
+    elif document.role is Role.ROUTE and first.get("version", len(document.filters)) > first["prompt"]:
+        found, hint = "no version is chosen yet, and the prompt is the version's", "Put `- filter: version` before it."
+        yield places.problem(("filters", first["prompt"]), found, hint=hint, at_key=True)
+
+
+# --- headers -------------------------------------------------------------------------------------------------------
+
+
+def _header_problems(document: Document, places: Places) -> Iterator[Problem]:
+    identity: dict[str, str] = {}
+    for key in ("team_header", "project_header", "budget_code_header"):
+        header = getattr(document.identity, key)
+        if header in identity:
+            hint = f"It is already `{identity[header]}`: give each its own header."
+            yield places.problem(("identity", key), f"the header {shown(header)} is used twice", hint=hint)
+        identity.setdefault(header, key)
+        yield from _internal_header_problems(("identity", key), header, places)
+    for name, model in document.models.items():
+        for path, header in _model_headers(name, model):
+            yield from _internal_header_problems(path, header, places)
+
+
+def _model_headers(name: str, model: Model) -> Iterator[tuple[KeyPath, str]]:
+    if model.pin_header is not None:
+        yield ("models", name, "pin_header"), model.pin_header
+    if model.sticky.header is not None:
+        yield ("models", name, "sticky", "header"), model.sticky.header
+
+
+def _internal_header_problems(path: KeyPath, header: str, places: Places) -> Iterator[Problem]:
+    if header.startswith(INTERNAL_HEADER_PREFIX):
+        hint = f"`{INTERNAL_HEADER_PREFIX}*` is removed from every request before it is read: choose another name."
+        yield places.problem(path, f"the header {shown(header)} is internal", hint=hint)
+
+
+# --- addresses -----------------------------------------------------------------------------------------------------
+
+
+def _address_problems(document: Document, places: Places) -> Iterator[Problem]:
+    listening: list[tuple[KeyPath, str]] = [
+        (("server", "listen"), document.server.listen),
+        (("server", "metrics"), document.server.metrics),
+        (("envoy", "listen"), document.envoy.listen),
+        (("envoy", "admin"), document.envoy.admin),
+    ]
+    for index, (path, address) in enumerate(listening):
+        yield from _port_problems(path, address, places)
+        for other_path, other in listening[:index]:
+            if _collide(address, other):
+                written, by = (path, other_path) if places.get(path) else (other_path, path)
+                hint = f"`{places.dotted(by)}` has it too: give one of them another port."
+                yield places.problem(written, f"the address {shown(address)} is taken", hint=hint)
+    for path, _, version in _versions(document):
+        for index, endpoint in enumerate(version.endpoints):
+            yield from _port_problems((*path, "endpoints", index), endpoint, places)
+
+
+def _port_problems(path: KeyPath, address: str, places: Places) -> Iterator[Problem]:
+    if address.startswith("unix:"):
+        if len(address.removeprefix("unix:").encode()) > SOCKET_PATH_BYTES_MAX:
+            hint = f"Linux allows {SOCKET_PATH_BYTES_MAX} bytes: choose a shorter one."
+            yield places.problem(path, "the path of the socket is too long", hint=hint)
+        return
+    port = address.rpartition(":")[2]
+    if not 1 <= int(port) <= 65_535:
+        yield places.problem(path, f"the port {shown(port)}", expected="a port from 1 to 65535")
+
+
+def _collide(one: str, other: str) -> bool:
+    """Whether two sockets cannot listen at once on one machine."""
+    if one.startswith("unix:") or other.startswith("unix:"):
+        return one == other
+    (host, _, port), (other_host, _, other_port) = one.rpartition(":"), other.rpartition(":")
+    same_host = host.replace("localhost", "127.0.0.1") == other_host.replace("localhost", "127.0.0.1")
+    return int(port) == int(other_port) and (same_host or host in ANY_HOST or other_host in ANY_HOST)
+
+
+def _endpoint_problems(document: Document, places: Places) -> Iterator[Problem]:
+    """Two versions on one server that asks it for one model: as a rule a line copied and not changed."""
+    first: dict[tuple[str, str], str] = {}
+    for path, name, version in _versions(document):
+        model = version.served_model or str(path[1])
+        for index, endpoint in enumerate(version.endpoints):
+            earlier = first.setdefault((endpoint, model), name)
+            if earlier != name:
+                hint = "That is right only if the two differ in their prompt; else name the other server."
+                found = f"the same server and model as version {shown(earlier)}"
+                yield _warning(places, (*path, "endpoints", index), found, hint)
+
+
+# --- paths that pass unread ----------------------------------------------------------------------------------------
+
+
+def _allowed_path_problems(document: Document, places: Places) -> Iterator[Problem]:
+    for index, rule in enumerate(document.requests.allow_paths):
+        at = ("requests", "allow_paths", index)
+        method, _, written = rule.partition(" ")
+        path = _canonical(written)
+        opens = INFERENCE_DOORS.get(path) or next(
+            (what for ending, what in DOOR_ENDINGS.items() if path.endswith(ending)), ""
+        )
+        if opens:
+            found = f"{shown(path)} {opens}, and would pass unguarded and unmetered"
+            yield _warning(places, at, found, "Remove it unless only trusted clients can reach this proxy.")
+        elif method == "POST" and path in GUARDED_PATHS:
+            found = f"{shown(path)} is guarded, and cannot pass unread as well"
+            yield places.problem(at, found, hint="Remove it from the list: it is served without being listed.")
+
+
+def _canonical(path: str) -> str:
+    """A path as a lenient server may read it: decoded, without query, repeated or trailing slashes."""
+    parts = unquote(path.partition("?")[0]).lower().split("/")
+    return "/" + "/".join(part for part in parts if part)
+
+
+def _warning(places: Places, path: KeyPath, found: str, hint: str) -> Problem:
+    return places.problem(path, found, hint=hint, severity=Severity.WARNING)

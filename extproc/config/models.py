@@ -1,0 +1,87 @@
+"""Models and versions, compiled: what the version filter chooses from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from extproc.config.document import Document, Model, Version
+from extproc.domain.record import VersionFacts
+from extproc.domain.usage import Prices
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledVersion:
+    """One unit of weights, serving configuration and prompt."""
+
+    facts: VersionFacts
+    weight: int
+    served_model: str
+    prompt: str | None
+    prompt_replaces: bool
+    salt: bytes  # what makes this version's draw differ from the others'
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledModel:
+    """A model name that clients ask for."""
+
+    name: str
+    versions: tuple[CompiledVersion, ...]
+    by_name: Mapping[str, CompiledVersion]
+    sticky_header: str | None
+    sticky_user_field: bool
+    pin_header: str | None
+
+
+def compile_models(document: Document, prompts: Mapping[str, str]) -> dict[str, CompiledModel]:
+    """All models of a checked document.
+
+    Args:
+        prompts: text of each prompt file, by the path that stands in the document.
+    Raises: KeyError for a prompt file that was not read: a bug of the caller.
+    """
+    return {name: _compile_model(name, model, prompts) for name, model in document.models.items()}
+
+
+def _compile_model(name: str, model: Model, prompts: Mapping[str, str]) -> CompiledModel:
+    versions = tuple(_compile_version(name, key, version, prompts) for key, version in model.versions.items())
+    return CompiledModel(
+        name=name,
+        versions=versions,
+        by_name={version.facts.version: version for version in versions},
+        sticky_header=model.sticky.header,
+        sticky_user_field=model.sticky.user_field,
+        pin_header=model.pin_header,
+    )
+
+
+def _compile_version(model: str, name: str, version: Version, prompts: Mapping[str, str]) -> CompiledVersion:
+    prompt = prompts[version.prompt.file].strip() if version.prompt else None
+    served = version.served_model or model
+    price = version.price
+    cached = (
+        price.prompt_micro_usd_per_mtok if price.cached_micro_usd_per_mtok is None else price.cached_micro_usd_per_mtok
+    )
+    return CompiledVersion(
+        facts=VersionFacts(
+            model=model,
+            version=name,
+            fingerprint=_fingerprint(served, version, prompt),
+            prices=Prices(price.prompt_micro_usd_per_mtok, cached, price.completion_micro_usd_per_mtok),
+        ),
+        weight=version.weight,
+        served_model=served,
+        prompt=prompt,
+        prompt_replaces=version.prompt is not None and version.prompt.position == "replace",
+        salt=f"{model}\x00{name}\x00".encode(),
+    )
+
+
+def _fingerprint(served_model: str, version: Version, prompt: str | None) -> str:
+    unit = json.dumps(
+        [served_model, sorted(version.serving.items()), prompt, version.prompt and version.prompt.position]
+    )
+    return hashlib.sha256(unit.encode()).hexdigest()[:12]

@@ -1,0 +1,213 @@
+"""What can be wrong with a configuration file: where it is, what was found, what was expected, how to mend it.
+
+``Places`` knows where each key of the file stands, so that every check, whichever layer it is in, can point at a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import NamedTuple
+
+KeyPath = tuple[str | int, ...]
+
+SHOWN_CHARS_MAX = 60
+NAMES_SHOWN_MAX = 20
+WORD_CHARS_MAX = 100
+SECRET_ENDINGS = ("key", "keys", "token", "tokens", "auth", "authorization", "bearer", "cookie", "dsn")
+SECRET_PARTS = ("secret", "password", "passwd", "passphrase", "credential", "private")
+
+
+class Severity(StrEnum):
+    """An error refuses the file; a warning is only told."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Kind(StrEnum):
+    """What a value is in the file, in the words of a message."""
+
+    TEXT = "text"
+    NUMBER = "a number"
+    BOOLEAN = "a true or false"
+    NOTHING = "nothing"
+    LIST = "a list"
+    BLOCK = "a block of keys"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a configuration file.
+
+    Args:
+        source: name of the file as the person gave it.
+        line, column: from 1.
+        path: key path such as ``models.tiny-chat.versions.v1.weight``; empty for the file as a whole.
+        found, expected, hint: parts of the message; a value under a key that looks secret is never in them.
+    """
+
+    source: str
+    line: int
+    column: int
+    path: str
+    found: str
+    expected: str = ""
+    hint: str = ""
+    severity: Severity = Severity.ERROR
+
+    def __str__(self) -> str:
+        where = f"{self.source}:{self.line}:{self.column}: "
+        warning = "warning: " if self.severity is Severity.WARNING else ""
+        path = f"{self.path}: " if self.path else ""
+        expected = f", expected {self.expected}" if self.expected else ""
+        hint = f" {self.hint}" if self.hint else ""
+        return f"{where}{warning}{path}{self.found}{expected}.{hint}"
+
+
+class ConfigInvalid(Exception):
+    """A configuration file that cannot be used, with everything that is wrong with it, by line."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = by_line(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def by_line(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems in the order of the file."""
+    return sorted(problems, key=lambda problem: (problem.line, problem.column, problem.path))
+
+
+class Place(NamedTuple):
+    """Where a key and its value stand (lines and columns from 1), and what the value is as written.
+
+    Args:
+        text: of a scalar. empty: a list or block without entries.
+    """
+
+    key: tuple[int, int]
+    value: tuple[int, int]
+    kind: Kind
+    text: str = ""
+    empty: bool = False
+
+
+class Places:
+    """Where each key of one file stands."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self._places: dict[KeyPath, Place] = {}
+
+    def add(self, path: KeyPath, place: Place) -> None:
+        """Notes where a key stands."""
+        self._places[path] = place
+
+    def get(self, path: KeyPath) -> Place | None:
+        """Where the key stands, or None when the file does not hold it."""
+        return self._places.get(path)
+
+    def line(self, path: KeyPath) -> int:
+        """Line of the key, or of the nearest block around it that the file holds."""
+        return self._position(path, at_key=True)[0]
+
+    def problem(
+        self,
+        path: KeyPath,
+        found: str,
+        *,
+        expected: str = "",
+        hint: str = "",
+        severity: Severity = Severity.ERROR,
+        at_key: bool = False,
+    ) -> Problem:
+        """A problem at a key of the file, or at the nearest block around it when the key is missing."""
+        position = self._position(path, at_key=at_key)
+        return self.problem_at(position, path, found, expected=expected, hint=hint, severity=severity)
+
+    def problem_at(
+        self,
+        position: tuple[int, int],
+        path: KeyPath,
+        found: str,
+        *,
+        expected: str = "",
+        hint: str = "",
+        severity: Severity = Severity.ERROR,
+    ) -> Problem:
+        """A problem at a line and column [from 1]."""
+        line, column = position
+        return Problem(self.source, line, column, self.dotted(path), found, expected, hint, severity)
+
+    def found(self, path: KeyPath) -> str:
+        """The value in words; only its type when the key looks secret."""
+        place = self._places.get(path)
+        if place is None:
+            return "nothing"
+        if place.empty:
+            return "an empty list" if place.kind is Kind.LIST else "an empty block"
+        if place.kind in (Kind.NOTHING, Kind.LIST, Kind.BLOCK):
+            return place.kind.value
+        if must_hide(path, place.text):
+            return f"{place.kind} (not shown)"
+        if place.kind is Kind.BOOLEAN:
+            return shown(place.text)
+        return f"the {place.kind.removeprefix('a ')} {shown(place.text)}"
+
+    def dotted(self, path: KeyPath) -> str:
+        """The key path as a person writes it; a filter is called by its name rather than its position."""
+        written = ""
+        for depth, part in enumerate(path):
+            if isinstance(part, int):
+                written += f"[{self._item_name(path[: depth + 1])}]"
+            else:
+                written += ("." if written else "") + _key(part)
+        return written
+
+    def _item_name(self, path: KeyPath) -> str:
+        name = self._places.get((*path, "filter")) if path[:-1] == ("filters",) else None
+        return name.text if name and name.text.isidentifier() else str(path[-1])
+
+    def _position(self, path: KeyPath, *, at_key: bool) -> tuple[int, int]:
+        for length in range(len(path), -1, -1):
+            place = self._places.get(path[:length])
+            if place is not None:
+                beside = place.value[0] == place.key[0] and length == len(path) and not at_key
+                return place.value if beside else place.key
+        return (1, 1)
+
+
+def shown(text: str) -> str:
+    """A name or value in backquotes: cut when long, control characters written as escapes."""
+    visible = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text[:SHOWN_CHARS_MAX])
+    return f"`{visible}…`" if len(text) > SHOWN_CHARS_MAX else f"`{visible}`"
+
+
+def names(known: Iterable[str]) -> str:
+    """Several names in backquotes, separated by commas, the rest left out."""
+    every = list(known)
+    more = ", …" if len(every) > NAMES_SHOWN_MAX else ""
+    return ", ".join(map(shown, every[:NAMES_SHOWN_MAX])) + more
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``Did you mean `weight`?``, or nothing when no known name is near."""
+    by_lower = {name.lower(): name for name in known}
+    if len(word) > WORD_CHARS_MAX:
+        return ""
+    near = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f"Did you mean {shown(by_lower[near[0]])}?" if near else ""
+
+
+def must_hide(path: KeyPath, text: str) -> bool:
+    """Whether a value must not be shown: a key of its path looks secret, or it is a URL with credentials."""
+    keys = [part.lower() for part in path if isinstance(part, str)]
+    secret = any(key.endswith(SECRET_ENDINGS) or any(part in key for part in SECRET_PARTS) for key in keys)
+    return secret or ("://" in text and "@" in text)
+
+
+def _key(part: str) -> str:
+    plain = part.replace("-", "").replace("_", "").replace("/", "").isalnum()
+    return shown(part).strip("`") if plain else '"' + shown(part)[1:-1] + '"'

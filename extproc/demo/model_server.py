@@ -1,0 +1,224 @@
+"""A model server that replays what a real vLLM sent, byte for byte and at its pace.
+
+`make demo` puts two of them behind Envoy, and end-to-end tests use them to see what a model server would have received,
+and that it is left alone when a client goes. It runs in a thread of its own inside a test, or as a process:
+
+    python -m extproc.demo.model_server --port 8001 --name v1
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import threading
+from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Self
+
+from extproc.demo.catalogue import Catalogue, Cut, Recording, Write, shipped
+from extproc.demo.model_connection import Answer, ModelConnection
+from extproc.demo.rules import DEMO_RULES, NOT_FOUND, Rule, choose
+from extproc.demo.scripted import Scripted
+from extproc.demo.seen import Request, Seen, SeenLog
+
+LOOPBACK: Final = "127.0.0.1"
+SEEN_PATH: Final = "/__seen"
+_NOISE: Final = "err_http"
+_BACKLOG: Final = 1024
+
+Respond = Callable[[Request], Scripted | str | None]
+"""Decides an answer itself: a script, the name of a recording, or None to leave it to the rules. It must not block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A recording as an answer: how it is cut, and at what multiple of its recorded pace."""
+
+    recording: Recording
+    cut: Cut
+    speed: float
+    head_only: bool = False
+
+    @property
+    def closes(self) -> bool:
+        """Whether the recorded server closed the connection."""
+        return self.recording.closes
+
+    async def writes(self) -> AsyncGenerator[Write, None]:
+        """The recorded bytes; only the head for a HEAD request."""
+        if self.head_only:
+            yield Write(self.recording.response[: self.recording.head_bytes], 0.0, 0)
+            return
+        for piece in self.recording.writes(self.cut, self.speed):
+            yield piece
+
+
+class ModelServer:
+    """Serves recordings on a loopback port, from a thread with an event loop of its own.
+
+    `name` tells servers apart in `seen`. A request is answered by `respond`, else by the `[replay NAME]` in it, else by
+    the first of `rules` that fits, else by the plain recording of its endpoint. `speed` multiplies the recorded pace;
+    0 is as fast as possible. `cut` says where responses are cut into writes. `port` 0 takes a free one. With
+    `expose_seen` GET /__seen answers what was seen, as JSON. Raises `ValueError` for a rule without its recording.
+    """
+
+    def __init__(
+        self,
+        name: str = "model",
+        *,
+        rules: Sequence[Rule] = (),
+        respond: Respond | None = None,
+        catalogue: Catalogue | None = None,
+        speed: float = 1.0,
+        cut: Cut = "recorded",
+        port: int = 0,
+        expose_seen: bool = False,
+        seen_max: int = 10_000,
+    ) -> None:
+        self.name = name
+        self.seen = SeenLog(seen_max)
+        self.port = port
+        self._catalogue = shipped() if catalogue is None else catalogue
+        self._rules = tuple(rules)
+        self._respond = respond
+        self._speed = speed
+        self._cut = cut
+        self._expose_seen = expose_seen
+        self._connections: set[asyncio.Task[None]] = set()
+        self._thread: threading.Thread | None = None
+        self._stop: Callable[[], object] = lambda: None
+        _check(self._rules, self._catalogue, speed, cut)
+
+    @property
+    def base_url(self) -> str:
+        """The URL to which paths are added."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def start(self) -> int:
+        """Listen, and return the port. Raises `OSError` when the port is taken."""
+        listening: Future[int] = Future()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(listening)), name=f"model-{self.name}", daemon=True
+        )
+        self._thread.start()
+        self.port = listening.result()
+        return self.port
+
+    def stop(self) -> None:
+        """Close every connection at once and end the thread; twice does no harm."""
+        if self._thread is not None:
+            self._stop()
+            self._thread.join()
+            self._thread = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def answer(self, request: Request) -> tuple[Answer, Seen]:
+        """The answer to `request` and its entry in `seen`; questions about `seen` leave none."""
+        seen = Seen(self.name, request)
+        if self._expose_seen and request.path == SEEN_PATH:
+            return _json(200, [exchange.as_document() for exchange in self.seen]), seen
+        answer = self._answer(request)
+        if isinstance(answer, Replay):
+            seen.recording = answer.recording.name
+        self.seen.add(seen)
+        return answer, seen
+
+    def answer_to_noise(self) -> Answer:
+        """What vLLM says to bytes that are not HTTP."""
+        return self._replay(_NOISE)
+
+    def _answer(self, request: Request) -> Answer:
+        try:
+            decided = self._respond(request) if self._respond else None
+        except Exception as error:
+            return _json(500, {"detail": f"respond() of model server {self.name} raised {error!r}"})
+        if isinstance(decided, Scripted):
+            return decided
+        name = choose(request, self._rules) if decided is None else decided
+        return self._replay(name if name in self._catalogue.names else NOT_FOUND, request.method == "HEAD")
+
+    def _replay(self, name: str, head_only: bool = False) -> Replay:
+        return Replay(self._catalogue[name], self._cut, self._speed, head_only)
+
+    async def _serve(self, listening: Future[int]) -> None:
+        stopped = asyncio.Event()
+        try:
+            server = await asyncio.start_server(self._accepted, LOOPBACK, self.port, backlog=_BACKLOG)
+        except OSError as error:
+            listening.set_exception(error)
+            return
+        self._stop = partial(asyncio.get_running_loop().call_soon_threadsafe, stopped.set)
+        listening.set_result(server.sockets[0].getsockname()[1])
+        await stopped.wait()
+        server.close()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: what asyncio makes of a cancelled handler of its own is an error message.
+        connection = asyncio.create_task(ModelConnection(reader, writer, self).run())
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
+
+
+def _check(rules: Sequence[Rule], catalogue: Catalogue, speed: float, cut: Cut) -> None:
+    """Refuse at once what would fail at the first request."""
+    if speed < 0:
+        raise ValueError(f"speed is {speed}: it must be 0 (as fast as possible) or a multiple of the recorded pace")
+    if isinstance(cut, int) and cut < 1:
+        raise ValueError(f"cut is {cut}: it must be 'recorded', 'event' or a number of bytes, 1 or more")
+    for name in (NOT_FOUND, _NOISE, *(rule.recording for rule in rules)):
+        if name not in catalogue.names:
+            raise ValueError(f"no recording is called {name!r}; there are: {', '.join(sorted(catalogue.names))}")
+
+
+def _json(status: int, document: object) -> Scripted:
+    body = json.dumps(document).encode()
+    return Scripted(status, (("content-type", "application/json"), ("content-length", str(len(body)))), [body])
+
+
+def _rule(text: str) -> Rule:
+    """A rule from the command line: PATH:stream|whole|any:PHRASE:RECORDING; the phrase may hold colons or be empty."""
+    try:
+        path, streamed, rest = text.split(":", 2)
+        phrase, recording = rest.rsplit(":", 1)
+        return Rule(path, {"stream": True, "whole": False, "any": None}[streamed], phrase or None, recording)
+    except (ValueError, KeyError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not PATH:stream|whole|any:PHRASE:RECORDING") from None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m extproc.demo.model_server", description="Replays recorded vLLM.")
+    parser.add_argument("--port", type=int, default=0, help="loopback port; 0 takes a free one")
+    parser.add_argument("--name", default="model", help="told in /__seen")
+    parser.add_argument("--speed", type=float, default=1.0, help="multiple of the recorded pace; 0: no waits")
+    parser.add_argument("--seen", action="store_true", help="answer GET /__seen with what was received")
+    parser.add_argument(
+        "--rule", type=_rule, action="append", metavar="PATH:stream|whole|any:PHRASE:RECORDING", help="may be repeated"
+    )
+    asked = parser.parse_args(arguments)
+    server = ModelServer(
+        asked.name, rules=asked.rule or DEMO_RULES, speed=asked.speed, port=asked.port, expose_seen=asked.seen
+    )
+    # Blocked before the server's thread begins, so that they are only ever taken here.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    with server:
+        print(f"model server {server.name} listens on {server.base_url}", flush=True)
+        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

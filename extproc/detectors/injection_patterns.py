@@ -1,0 +1,221 @@
+"""How people ask a model to drop its instructions, give them away, or play one without rules: patterns and weights.
+
+Each pattern reads the plain form (``normalise.plain``): lower case, no accents, plain quotes. A weight of .5 or more
+decides alone; lighter ones only together. Written for what is general in the languages' grammar: *a verb of disregarding,
+the instructions, whose or which they are*; sentences of any data set are not copied.
+"""
+
+# ruff: noqa: E501 - a pattern is easier to read in one line
+
+from __future__ import annotations
+
+from extproc.detectors.normalise import plain
+
+_WORD = r"(?:[a-z'-]+[\s,]+)"
+_STEP = r"(?:[a-z'-]+\s+)"
+
+
+def _override(verbs: str, owners: str, things: str) -> str:
+    """Verb, then whose or which, then the thing: 'ignore all your previous rules'."""
+    return rf"\b(?:{verbs})\s+{_WORD}{{0,3}}?(?:{owners})\s+{_STEP}{{0,3}}?(?:{things})"
+
+
+def _override_behind(verbs: str, things: str, owners: str) -> str:
+    """Verb, then the thing, then which: 'ignora le istruzioni precedenti'."""
+    return rf"\b(?:{verbs})\s+{_WORD}{{0,4}}?(?:{things})\s+{_WORD}{{0,3}}?(?:{owners})"
+
+
+_DROP_EN = (
+    "ignore|disregard|forget|overlook|discard|override|bypass|neglect|cancel|omit|suspend|circumvent|dismiss|abandon|evade|sidestep"
+    "|violate|breach|defy|deflect|transcend|skip|drop|pause|set aside|put aside|cast aside|break (?:away |free )?from|deviate from|stray from"
+    "|operate outside|act outside|step outside|move beyond|go beyond|look past|leave behind|pay no (?:attention|heed) to|stop (?:following|obeying)"
+    "|(?:do not|don't|never) (?:follow|obey|adhere to|comply with)"
+)
+_THING_EN = (
+    r"(?:instruction|direction|directive|command|prompt|rule|guideline|guidance|order|constraint|restriction|limitation|protocol|safeguard|filter"
+    r"|principle|boundar|programming|training|polic|code of conduct|moral|ethic|standard|safety|censorship|compliance|settings|limit)[a-z]*"
+)
+_DROP_DE = (
+    "ignorier[a-z]*|vergiss|vergessen sie|vergesst|missachte[a-z]*|umgeh[a-z]*|uberschreib[a-z]*|ubersteuer[a-z]*|ubergeh[a-z]*|verwirf|verwerfen sie"
+    "|vernachlassig[a-z]*|verzichte[a-z]*|weiche?|brich|breche|lass|handle ausserhalb|setze?|stelle?|beachte nicht|deaktivier[a-z]*|hebe?"
+)
+_THING_DE = (
+    r"(?:[a-z-]*(?:anweisung|instruktion|vorgabe|regel|richtlini|programmierung|protokoll|beschrankung|einschrankung|ethi|standard|grundsatz|grundsatze"
+    r"|prinzip|schutzmassnahme|direktive|prompt|moral|filter|compliance|befehl|training|grenze)[a-z]*)"
+)
+_DROP_FR = (
+    "ignore[rz]?|oublie[rz]?|neglige[rz]?|contourne[rz]?|outrepasse[rz]?|depasse[rz]?|abandonne[rz]?|renonce[rz]?|ecarte[rz]?|suspen[a-z]*|mets"
+    "|laisse[rz]? de cote|desactive[rz]?|defie[rz]?|transgresse[rz]?|passe[rz]? outre|annule[rz]?|omets|omettre|enfrein[a-z]*|viole[rz]?|eloigne"
+    "|pousse[rz]?|n'obei[a-z]*|ne (?:suis|suivez) (?:pas|plus)|devie[rz]?|agi[a-z]* (?:en dehors|au-dela)|opere[rz]? (?:en dehors|au-dela)"
+)
+_THING_FR = (
+    r"(?:instruction|consigne|directive|regle|programmation|protocole|ethi|principe|restriction|limite|norme|formation|garde-fou|code de conduite|filtre"
+    r"|invite|prompt|sauvegarde|standard|parametre|moral|contrainte|ordre)[a-z]*"
+)
+_DROP_ES_PT = (
+    "ignor[a-z]*|olvid[a-z]*|esquec[a-z]*|esquec[a-z]*|omit[a-z]*|descart[a-z]*|desobede[a-z]*|desconsider[a-z]*|anul[a-z]*|evit[a-z]*|elud[a-z]*"
+    "|burl[a-z]*|contorn[a-z]*|suspend[a-z]*|abandon[a-z]*|pas[ae] por alto|salt[a-z]*|dej[ae] de lado|deix[ae] de lado|desvi[a-z]*|pausa[a-z]*"
+    "|rompe[a-z]*|desactiv[a-z]*|desativ[a-z]*|viol[a-z]*|sobrepas[a-z]*|ultrapass[a-z]*|no sigas|nao siga[a-z]*|opera fuera|opere fora|actua fuera|renunci[a-z]*"
+    "|desafi[a-z]*|transgre[a-z]*|negligenci[a-z]*|desconect[a-z]*|quebr[a-z]*"
+)
+_THING_ES_PT = (
+    r"(?:instruc|indicac|directriz|directrice|directiva|diretriz|diretiva|regla|regra|norma|programac|protocolo|etic|principio|restric|limit|limite|salvaguard"
+    r"|entrenamiento|treinamento|formac|prompt|brujula moral|bussola moral|codigo de conducta|codigo de conduta|filtro|estandar|padra|padro|orden|ordens"
+    r"|comando|configurac|moral|proces|metodo)[a-z]*"
+)
+_DROP_IT = (
+    "ignor[a-z]*|dimentic[a-z]*|trascur[a-z]*|tralasci[a-z]*|omett[a-z]*|bypass[a-z]*|aggir[a-z]*|sospend[a-z]*|annull[a-z]*|abbandon[a-z]*|scart[a-z]*|disattend[a-z]*"
+    "|disattiv[a-z]*|viol[a-z]*|super[a-z]*|rinunc[a-z]*|metti da parte|lascia da parte|non seguire|scegli di non|opera al di fuori|devi[a-z]*|sfid[a-z]*|rompi"
+)
+_THING_IT = (
+    r"(?:istruzion|indicazion|direttiv|linee guida|regol|norm|programmazione|protocoll|etic|princip|restrizion|limit|salvaguard|misure di sicurezza|formazione"
+    r"|addestramento|prompt|bussola morale|codice di condotta|filtr|standard|ordin|comand|impostazion|moral|vincol)[a-z]*"
+)
+_BEFORE_EN = "previous|prior|preceding|earlier|above|foregoing|former|initial|original|existing|past|system"
+_YOURS_EN = r"your|thy|(?:the )?(?:ai|openai|chatgpt|assistant|model|developer|content|safety)(?:'s)?"
+_LEAK_EN = (
+    r"reveal|show|print|repeat|output|display|tell|give|share|leak|expose|disclose|dump|recite|copy|write|list|send|provide|describe|explain|state|spell|divulge|unmask"
+    r"|uncover|unveil|echo|present|shar(?:ing|es)|reveal(?:ing|s)|show(?:ing|s)|display(?:ing|s)|print(?:ing|s)|repeating|disclosing|what(?:'s| is| was| are| were)|which"
+)
+_INNER_EN = (
+    "system|initial|original|hidden|secret|internal|exact|full|complete|entire|base|core|underlying|main|primary|foundational|fundamental|training|starting|first|confidential"
+    "|guiding|central|key|programmed|built-in|root|setup|initialization|operational|pre-?set|preamble"
+)
+
+_ENGLISH = (
+    (0.9, _override(_DROP_EN, _BEFORE_EN, r"(?:instruction|direction|directive|command|prompt|rule|guideline|order|constraint|programming|training|guidance)s?\b")),
+    (0.8, _override_behind(_DROP_EN, r"(?:instruction|direction|directive|prompt|rule|guideline|command)s?", r"above|before|so far|until now|till now|previously|(?:given|told|provided) (?:to )?you|you (?:were|have been|received|got|had)\b")),
+    (0.7, _override(_DROP_EN, _YOURS_EN, _THING_EN)),
+    (0.7, rf"\b(?:{_DROP_EN})\s+{_WORD}{{0,2}}?(?:all|every)\s+{_WORD}{{0,2}}?(?:instructions|directives|guidelines|safeguards|rules|restrictions)\b"),
+    (0.7, rf"\b(?:{_DROP_EN})\s+(?:everything|every ?thing|everthing|anything|all|whatever)\s+(?:of\s+)?(?:that\s+)?(?:is\s+)?(?:above|before this|prior to this|you(?:'ve| have| were| are| know)|i(?:'ve| have)? (?:told|said to) you|we (?:have )?(?:discussed|talked))"),
+    (0.6, r"\b(?:ignore|disregard|forget) (?:all (?:of )?)?the (?:above|previous|preceding)(?: text| message)?(?: and\b|, and\b|[.!;:])"),
+    (0.8, rf"\b(?:{_LEAK_EN})\s+{_WORD}{{0,5}}?your\s+{_WORD}{{0,2}}?(?:prompt\b|(?:{_INNER_EN})\s+{_WORD}{{0,1}}?(?:instruction|prompt|message|directive|command|rule|guideline|text|configuration|programming|context|parameter)s?\b)"),
+    (0.7, rf"\b(?:reveal|print|repeat|output|leak|expose|disclose|dump|recite|divulge|unmask)\s+{_WORD}{{0,3}}?your\s+{_WORD}{{0,2}}?(?:instructions|guidelines|directives|programming|configuration)\b"),
+    (0.7, rf"\b(?:reveal|show|print|repeat|output|display|leak|disclose|dump|recite|tell me)\s+{_WORD}{{0,3}}?(?:system|hidden|initial|developer)\s+(?:prompt|instructions?|message)(?:\s+(?:verbatim|word|above|in full|now|exactly|you)|\s*[.!\"]?$|\s*[.!]\s)"),
+    (0.6, rf"\b(?:{_LEAK_EN}|uncover|identify)\s+{_WORD}{{0,4}}?(?:prompt|instruction|directive|command)s?\s+{_WORD}{{0,4}}?(?:you (?:were|are|have been|received|got|follow|operate|use)|your (?:ai|training|programming|response|answer|creation|operation|behavio|function|output|knowledge))"),
+    (0.6, rf"\b(?:your|the)\s+(?:{_INNER_EN})\s+(?:ai\s+)?(?:prompt|instruction|directive|command)s?\s+{_WORD}{{0,3}}?(?:you|your)\b"),
+    (0.6, rf"\b(?:{_DROP_EN}|shelve|disengage from|disable|invert)\s+{_STEP}{{0,2}}?(?:usual|standard|regular|normal|typical|routine|habitual|conventional|ethical)\s+{_STEP}{{0,2}}?(?:protocol|programming|restriction|ethic|guideline|safeguard|constraint|decision-making|operating procedure|response protocol|compliance)[a-z]*\b"),
+    (0.6, r"\b(?:in favou?r of|prioriti[sz]e|precedence to|priority to) my (?:specific|unique|own|direct|personal) (?:demands?|requests?|needs|instructions?|commands?|directives?)\b"),
+    (0.6, r"\b(?:repeat|print|copy|output|say|write) (?:all |every )?(?:of )?(?:the |everything |all )?(?:words?|text|sentences?|everything|lines?) above\b[^.]{0,30}(?:starting|beginning|verbatim|you are|exactly)"),
+    (0.7, r"\b(?:can|could|to|will|must|should|stands for)[\s,:\"'(]+(?:do|make|say|generate) anything now\b|\bdan\b[^.]{0,60}\bdo anything now\b"),
+    (0.6, r"\b(?:you are|you're|you will be|act as|acting as|pretend|simulate|role-?play|become|switch to|enter|enable|activate|transition to|persona of)\s+(?:[a-z'-]+[\s,]+){0,14}?(?:unrestricted|unfiltered|uncensored|unregulated|unhinged|unbound|amoral|jailbroken|no (?:rules|restrictions|filters?|limits|limitations|content policy|guidelines|ethic[a-z]*|moral[a-z]*))\b"),
+    (0.6, r"\b(?:unrestricted|unfiltered|uncensored|amoral|unethical|jailbroken)\s+(?:and\s+[a-z]+\s+)?(?:ai|assistant|chatbot|bot|language model|model|persona|mode)\b"),
+    (0.6, r"\b(?:not|never|no longer|isn't|aren't|longer)\s+(?:be\s+)?(?:bound|limited|restricted|constrained|governed)\s+(?:by|to)\s+(?:[a-z'-]+[\s,]+){0,6}?(?:openai|open ai|ethic|moral|guideline|polic|restriction|rule|law)"),
+    (0.6, r"\b(?:(?:you|it|he|she|who|dan|ai|model|bot|assistant) (?:now )?(?:have|has|observes?|follows?)\s+(?:absolutely )?(?:no|zero)\s+(?:[a-z'-]+[\s,]+){0,4}?(?:restrictions|guidelines|filters|limitations)|(?:has|have|with) (?:absolutely )?(?:no|zero)\s+(?:[a-z'-]+[\s,]+){0,4}?(?:ethical|moral|morals|censorship))\b"),
+    (0.6, r"\b(?:broken|freed?|free|break|liberated)\s+(?:free\s+)?(?:of|from)\s+(?:[a-z'-]+[\s,]+){0,4}?(?:typical confines|confines|restrictions|shackles|constraints|filters|guidelines|rules)\b"),
+    (0.6, r"\b(?:openai|open ai|chatgpt)(?:'s)?\s+(?:[a-z'-]+[\s,]+){0,3}?(?:policy|policies|guidelines|restrictions|rules|limitations|filters)\s+(?:[a-z'-]+\s+){0,3}?(?:do not|don't|no longer|removed|lifted|disabled|ignored|anymore)"),
+    (0.6, r"\b(?:does not|doesn't|do not|don't|need not|never|not)\s+(?:have to\s+|need to\s+|care about\s+)?(?:abide by|follow|adhere to|comply with|obey|care about|respect|have)\s+(?:[a-z'-]+[\s,]+){0,4}?(?:openai|open ai|ethic[a-z]*|moral[a-z]*|content polic[a-z]*|rules imposed|censorship)"),
+    (0.6, r"\b(?:never|not|cannot|can't|don't|won't)\s+(?:[a-z'-]+\s+){0,3}?(?:refuse|deny|reject|decline)s?\s+(?:[a-z'-]+\s+){0,4}?(?:request|question|prompt|answer|order|command|query|human|user)"),
+    (0.6, r"\b(?:regardless|no matter|without regard|irrespective)\b[^.]{0,40}\b(?:illegal|unethical|immoral|amoral|legality|morality|morally|ethics|offensive|harmful)\b"),
+    (0.5, r"\b(?:stay|remain|stays) in (?:character|developer mode|dan mode)\b[^\n]{0,400}\b(?:answer|respond|prompt|question)|\b(?:breaks?|breaking) (?:of )?character\b[^\n]{0,300}\b(?:answer|respond|reply|dan|gpt)\b"),
+    (0.6, r"\bdeveloper mode\b[^.]{0,30}\b(?:output|enabled|activated)\b|\bin developer mode,? (?:you|chatgpt|the ai)\b"),
+    (0.6, r"\b(?:god|jailbreak|dan|evil|unrestricted|unfiltered|uncensored|hidden|override|opposite|chaos|free query|no-?limits?) mode\b(?:[^?]|$)"),
+    (0.6, r"\[(?:jailbreak|gpt|chatgpt|dan|classic|developer mode output)\]?[\s:]|\(?(?:gpt|chatgpt)\]?:[^\n]{0,80}\n[^\n]{0,30}(?:dan|jailbreak|unaligned|unfiltered)"),
+    (0.5, r"\b(?:don't|do not|never|cannot|can't|without)\s+(?:[a-z'-]+\s+){0,3}?(?:say|saying|mention|start|include|including|use|reply|apologi[sz]e|add|adding)\s+(?:[a-z'\"-]+[\s,]+){0,6}?(?:\"?as an ai|\"?i'?m sorry|\"?i can ?not|\"?i can't|warnings?|disclaimers?|moral|ethic)"),
+    (0.6, r"<\|(?:im_start|start_header_id|system)\|>\s*system\b|<</?sys>>[^\n]*[a-z]{3}|\[/?system\]\s*\(?[a-z#]|\[inst\][^\n\]]{0,200}\[/inst\]"),
+    (0.6, r"(?:^|\n|[-#*>]\s*)(?:end of (?:user|system) (?:input|prompt|message)|(?:system|admin|developer)\s*(?:override|update|notice|message|prompt)?\s*:\s*(?:you|ignore|grant|override|new|the user|disable|all|call|forget|disregard)\b)"),
+    (0.6, r"\b(?:end of|end) (?:user|system) (?:input|prompt|instructions)\b"),
+    (0.6, rf"\byour\s+(?:new|real|true|actual|only|updated)\s+(?:task|goal|purpose|instructions?|directive|objective|role|job)\s+(?:is|are|now|will|supersedes?)\b|\bnew (?:instruction|directive|task|order)s?\s*:\s*{_WORD}{{0,1}}?(?:you (?:must|will|are|should)|ignore|forget|reveal|from now|disregard|comply|output)\b"),
+    (0.6, r"\b(?:supersedes?|overrides?|replaces?|cancels?)\s+(?:all\s+|any\s+|every\s+)?(?:other\s+)?(?:prior|previous|earlier|preceding)\s+(?:ones|instructions|rules|directives|prompts|guidelines)"),
+    (0.6, r"\b(?:safety|ethical|moral|content)\s+(?:protocols?|checks?|filters?|guidelines|rules|measures|restrictions|policy|policies)\s+(?:[a-z'-]+\s+){0,3}?(?:disabled|off|suspended|removed|lifted|bypassed|(?:do|does) not apply|don't apply)\b"),
+    (0.6, r"\b(?:disable|deactivate|turn off|switch off|unlock|lift|remove|relax|drop)\s+(?:[a-z'-]+\s+){0,3}?(?:(?:safety|ethical|moral|ai|model's|your)\s+(?:filters?|checks?|protocols?|restrictions?|guidelines|measures|constraints|limitations|rules)|content (?:filters|restrictions|polic[a-z]*))\b"),
+    (0.6, r"\b(?:note|notice|message|instruction|instructions|attention|important)\s*[:,]?\s+(?:to|for)\s+(?:the\s+|any\s+|all\s+)?(?:ai|bot|llm|language model|chatbot)s?(?:\s+(?:agent|assistant|model|system)s?)?\b|\b(?:ai|llm)(?: assistant| agent| model)?s? (?:reading|processing|summari[sz]ing|reviewing) this\b|\bif you are an? (?:ai|llm|language model)\b"),
+    (0.6, r"\b(?:tell|give|show|share|reveal|send|provide|confirm|know|what(?:'s| is))\s+(?:[a-z'-]+\s+){0,3}?your\s+(?:[a-z]+\s+)?(?:secret (?:key|code|word|phrase)|password|passphrase|api key|access code|credentials)\b"),
+    (0.6, r"\b(?:forward|send|e-?mail|upload|post|exfiltrate)\s+(?:[a-z'-]+\s+){0,6}?(?:customer (?:list|data)|database|credentials|api keys?|passwords?|secrets|order data|conversation|user data)\s+(?:[a-z'-]+\s+){0,3}?(?:to\s+(?:https?|[a-z0-9._-]+@|an? external|attacker)|externally)"),
+    (0.6, r"\b(?:decode|decrypt|translate)\b[^.]{0,60}\b(?:then|and)\s+(?:[a-z'-]+\s+){0,2}?(?:follow|execute|obey|do (?:exactly )?what|comply)"),
+    (0.6, r"\b(?:obey|follow|adhere (?:strictly |only |exclusively )*to|prioriti[sz]e|comply with)\s+(?:only\s+|solely\s+|exclusively\s+|just\s+)?my\s+(?:[a-z'-]+\s+){0,2}?(?:commands?|orders?|directives?|instructions?|demands|requests?|guidance|directions?)\s*(?:only|exclusively|alone|instead|without|above|over|[.!]?$)"),
+    (0.6, r"\bfrom now on,?\s+(?:[a-z'-]+[\s,]+){0,4}?(?:must|will|have|are)\s+(?:[a-z'-]+\s+){0,4}?(?:comply with|ignore|no restrictions|no rules|no limits|act as (?:a |an )?(?:dan|man|unrestricted|evil))"),
+)  # fmt: skip
+
+_OTHER_LATIN = (
+    (0.7, _override(_DROP_DE, r"dein[a-z]*|ihr[a-z]*|eur[a-z]*|alle[a-z]*|vorherig[a-z]*|bisherig[a-z]*|obig[a-z]*|vorangehend[a-z]*|ethische[a-z]*|ursprunglich[a-z]*", _THING_DE)),
+    (0.7, r"\bvergiss alles,? was\b|\bab (?:jetzt|sofort)\b[^.]{0,40}\b(?:keine (?:regeln|grenzen|einschrankungen)|uneingeschrankt|ohne (?:regeln|einschrankungen|filter))"),
+    (0.7, r"\b(?:uneingeschrankt[a-z]*|ungefiltert[a-z]*|unzensiert[a-z]*)\b[^.]{0,40}\b(?:ki|assistent|modus|modell|richtlinien)\b|\bdu bist (?:jetzt|nun) [^.]{0,40}\b(?:ohne|keine) (?:regeln|einschrankung|filter|grenzen)"),
+    (0.7, r"\b(?:verrat[a-z]*|zeig[a-z]*|nenn[a-z]*|offenbar[a-z]*|enthull[a-z]*|offenleg[a-z]*|gib|sag[a-z]*|leg[a-z]*|teil[a-z]*|erklar[a-z]*|wiederhol[a-z]*|was (?:ist|war|sind)|wie lautet[a-z]*|welche[a-z]*|kannst du)\s+(?:[a-z'-]+[\s,]+){0,4}?(?:dein[a-z]*|ihr[a-z]*|dir|ki)\s+(?:[a-z'-]+[\s,]+){0,3}?[a-z-]*(?:prompt|systemanweisung|systemnachricht|anweisung|hauptanweisung|direktive|programmierung|instruktion|eingabeaufforderung)[a-z]*"),
+    (0.6, r"\b[a-z-]*(?:prompt|anweisung|direktive|instruktion|befehl)s?,?\s+(?:[a-z'-]+[\s,]+){0,4}?(?:dein[a-z]*|ihr[a-z]*|dich|dir)\s+(?:[a-z'-]+[\s,]+){0,2}?(?:ki|ausbildung|schopfung|antwort|programmierung|training|erstellung|funktion|basier|gegeben|leitet|steuer|antreib)[a-z]*"),
+    (0.6, r"\b(?:befolge|folge|gehorche|priorisiere)\s+(?:nur|ausschliesslich|strikt)?\s*mein[a-z]*\s+(?:[a-z'-]+\s+){0,2}?(?:befehl|anweisung|direktive|wunsch|bedurfnis)[a-z]*|\bpriorisiere\s+(?:[a-z]+\s+)?mein[a-z]*\b"),
+    (0.7, _override(_DROP_FR, r"te?s|ton|ta|vos|votre|toutes|tous|les|l[ae]", _THING_FR + r"(?:\s+(?:precedent|anterieur|ci-dessus|initial|ethi|moral|etabli|operationnel|integre|de securite|habituel|standard|par defaut)[a-z]*)") ),
+    (0.7, _override(_DROP_FR, r"te?s|ton|ta|vos|votre|toutes tes|tous tes|l'", _THING_FR)),
+    (0.6, r"\boublie[rz]? (?:tout ce (?:que|qui)|toutes les (?:instructions|consignes|regles))|\bsans (?:aucune )?(?:restriction|filtre|limite|regle|censure)s?\b[^.]{0,30}\b(?:reponds|repondez|ia|assistant|requete|mode)|\b(?:vous etes|tu es|devenez|deviens)\s+[^.]{0,30}\bsans (?:aucune )?(?:restriction|filtre|limite|regle)"),
+    (0.7, r"\b(?:revele[rz]?|montre[rz]?(?:-moi)?|affiche[rz]?|donne[rz]?(?:-moi)?|expose[rz]?|devoile[rz]?|dis(?:-moi)?|demasque[rz]?|partage[rz]?|repete[rz]?|explique[rz]?|divulgue[rz]?|quel(?:le)? (?:est|etait|fut)|quelles (?:sont|etaient)|peux-tu|pouvez-vous)\s+(?:[a-z'-]+[\s,]+){0,4}?(?:ton|ta|tes|votre|vos|l'|le|la)\s*(?:[a-z'-]+[\s,]+){0,2}?(?:prompt|invite|instruction|directive|consigne|commande)s?\b[^.]{0,50}?\b(?:systeme|initiale?|cachee?|ia|formation|reponses?|creation|fonction[a-z]*|original[a-z]*|secrete?|base|programm[a-z]*|tu|toi|t'a)\b"),
+    (0.7, r"\b(?:revele[rz]?|montre[rz]?|affiche[rz]?|devoile[rz]?|repete[rz]?|divulgue[rz]?)\s+(?:[a-z'-]+[\s,]+){0,3}?(?:ton|votre|vos|tes)\s+(?:[a-z'-]+[\s,]+){0,2}?(?:prompt|instructions|consignes)\b"),
+    (0.6, r"\b(?:obeis|obeissez|adhere[rz]?|suis|suivez|donne[rz]? la priorite|reponds|repondez)\s+(?:[a-z'-]+\s+){0,3}?(?:mes|ma|mon)\s+(?:[a-z'-]+\s+){0,2}?(?:ordre|commande|directive|instruction|demande|conseil)[a-z]*\s*(?:specifiques?|uniques?|directes?|exclusi[a-z]*|sans|seul|[.!]?$)"),
+    (0.7, _override(_DROP_ES_PT, r"tus?|sus?|vuestr[a-z]*|teus?|tuas?|seus?|suas?|todas|todos|las|los|as|os", _THING_ES_PT + r"(?:\s+(?:anterior|previ|etic|moral|intern|integrad|incorporad|establecid|estabelecid|operativ|habitual|habituai|predeterminad|padra|padro|estandar|de seguridad|de seguranca|de arriba|acima|del sistema|do sistema)[a-z]*)")),
+    (0.7, _override(_DROP_ES_PT, r"tus?|teus?|tuas?|seus?|suas?|sus", _THING_ES_PT)),
+    (0.6, r"\b(?:olvida|olvide|esqueca|esquece|ignora|ignore)\s+(?:todas|todo|tudo)\s+(?:las |lo |as |o )?(?:instruc|reglas|regras|que|anterior|indicac)[a-z]*|\b(?:modo|asistente|assistente|ia)\b[^.]{0,40}\b(?:sin|sem) (?:ningun[a-z]* |nenhum[a-z]* )?(?:restric|filtro|limite|censura|regla|regra)[a-z]*"),
+    (0.7, r"\b(?:revel[a-z]*|muestr[a-z]*|mostr[a-z]*|exib[a-z]*|dime|diga(?:-me)?|expon[a-z]*|expo[a-z]*|desvel[a-z]*|divulg[a-z]*|compart[a-z]*|repit[a-z]*|repet[a-z]*|explic?q?[a-z]*|cual (?:fue|es|era)|qual (?:foi|e|era)|que (?:instruc[a-z]*|indicac[a-z]*)|puedes|pode|podes|voce pode)\s+(?:[a-z'-]+[\s,]+){0,4}?(?:prompt|instruc|indicac|directriz|directiva|diretriz|diretiva|comando|mensaje del sistema|mensagem do sistema)[a-z]*\b[^.?]{0,50}?\b(?:sistema|inicial|ocult[ao]|secret[ao]|ia|entrenamiento|treinamento|formac[a-z]*|creacion|criacao|respuestas?|respostas?|original|base|programac[a-z]*|te guia|baseia|basas|capacidades|tu|seu|teu)\b"),
+    (0.7, r"\b(?:revel[a-z]*|muestr[a-z]*|mostr[a-z]*|divulg[a-z]*|repit[a-z]*)\s+(?:[a-z'-]+[\s,]+){0,3}?(?:tus?|teus?|tuas|seus?|suas)\s+(?:[a-z'-]+[\s,]+){0,2}?(?:prompt|instrucciones|instrucoes|indicaciones)\b"),
+    (0.6, r"\b(?:obedec[a-z]*|sig[aue][a-z]*|respond[aei][a-z]*|prioriz[a-z]*|(?:da|de|dale) prioridad a|adhier[a-z]*)\s+(?:[a-z'-]+\s+){0,4}?(?:mis|mi|minhas?|meus?)\s+(?:[a-z'-]+\s+){0,2}?(?:orden|ordens|comando|directriz|directrice|directiva|diretriz|diretiva|instruc|solicit|orientac|pedido|deseo|desejo|liderazgo|mando)[a-z]*"),
+    (0.7, _override(_DROP_IT, r"tu[aeo]i?|tuoi|vostr[a-z]*|tutt[ei]|l[ae]|i|gli", _THING_IT + r"(?:\s+(?:precedent|anterior|etic|moral|incorporat|integrat|stabilit|operativ|abitual|predefinit|di base|di sicurezza|standard|fondamental|iniziali|del sistema)[a-z]*)")),
+    (0.7, _override(_DROP_IT, r"tu[aeo]i?|tuoi|vostr[a-z]*", _THING_IT)),
+    (0.6, r"\bdimentica (?:tutt[oei]|le istruzioni|ogni)\b|\b(?:ora sei|sei ora|modalita|assistente)\b[^.]{0,40}\b(?:senza|privo di) (?:alcuna )?(?:restrizioni|filtri|limiti|regole|censura)"),
+    (0.7, r"\b(?:rivel[a-z]*|mostr[a-z]*|dimmi|visualizza|esponi|svel[a-z]*|condivid[a-z]*|ripet[a-z]*|spieg[a-z]*|divulg[a-z]*|qual (?:e|era)|quali (?:sono|erano)|puoi)\s*'?(?:[a-z'-]+[\s,]+){0,4}?(?:prompt|istruzion|direttiv|comand|indicazion)[a-z]*\b[^.?]{0,50}?\b(?:sistema|inizial[a-z]*|nascost[ao]|segret[ao]|ia|formazione|addestramento|creazione|rispost[ae]|original[a-z]*|base|basato|programmazione|guida|tu[aeo]i?)\b"),
+    (0.6, r"\b(?:obbedisci|segui|esegui|rispondi|(?:dai|dare) priorita)\s+(?:[a-z'-]+\s+){0,4}?(?:i miei|le mie|mi[aeo]i?|miei)\s+(?:[a-z'-]+\s+){0,2}?(?:ordin|comand|direttiv|istruzion|richiest|desider)[a-z]*"),
+    (0.7, r"\b(?:negeer|vergeet|omzeil)\s+(?:[a-z'-]+\s+){0,3}?(?:alle|je|jouw|uw|vorige|eerdere|voorgaande|bovenstaande)\s+(?:[a-z'-]+\s+){0,2}?(?:instructies|regels|aanwijzingen|richtlijnen|opdrachten)"),
+)  # fmt: skip
+
+_OTHER_SCRIPTS = (
+    (0.8, "(?:忽略|无视|無視|忽視|忘记|忘掉|忘記|不要理会).{0,10}(?:之前|以上|上面|先前|所有|前面|此前|一切|你的).{0,8}(?:指令|指示|提示|规则|規則|说明|要求|命令|设定)"),
+    (0.7, "(?:显示|顯示|告诉|告訴|输出|輸出|透露|泄露|重复|重複|打印|公开|给我看).{0,10}(?:系统提示|系統提示|系统指令|初始指令|提示词|提示詞|系统消息|你的指令)"),
+    (0.7, "(?:你现在是|你現在是|扮演|假装).{0,16}(?:没有|不受|無|沒有).{0,6}(?:限制|约束|約束|规则|道德)"),
+    (0.8, "(?:これまで|以前|上記|前|すべて|全て|今まで|先ほど)の?.{0,10}(?:指示|命令|指令|プロンプト|ルール|制約).{0,4}(?:無視|忘れ|破棄)"),
+    (0.7, "(?:システム|初期|隠された|元の)の?(?:プロンプト|指示|メッセージ|命令).{0,10}(?:教え|表示|見せ|出力|開示|明かし)"),
+    (0.8, r"(?:игнорируй|проигнорируй|забудь|отбрось|не обращай внимания на|не следуй)[^\s]*\s+(?:[^\s]+\s+){0,3}?(?:предыдущ|прошл|вышеуказанн|прежн|сво|ваш|тво|все|всё)[^\s]*\s+(?:[^\s]+\s+){0,2}?(?:инструкц|указани|команд|правил|ограничени|директив)"),
+    (0.7, r"(?:покажи|раскрой|выведи|назови|повтори|сообщи|скажи)[^\s]*\s+(?:[^\s]+\s+){0,3}?(?:системн|сво|ваш|тво|начальн|скрыт)[^\s]*\s+(?:[^\s]+\s+){0,2}?(?:промпт|инструкц|подсказк|сообщени)"),
+    (0.8, "(?:이전|위의|앞의|모든|지금까지).{0,12}(?:지시|명령|지침|프롬프트|규칙).{0,8}(?:무시|잊)"),
+)  # fmt: skip
+
+_COMPACT = (
+    (0.8, r"(?:ignore|disregard|forget|override|bypass)(?:all|any|every|of|the|my|your|these|those)*(?:previous|prior|above|earlier|preceding|past|system)+(?:instruction|direction|directive|prompt|rule|guideline|command)"),
+    (0.8, r"(?:ignore|disregard|forget|override|bypass)(?:all|any)?(?:of)?your(?:previous|prior|own|safety|ethical|content)*(?:instruction|guideline|rule|programming|restriction|polic)"),
+    (0.8, r"(?:reveal|show|print|tell|repeat|output|display)(?:me|us)?(?:your|the)(?:full|entire|exact)?(?:system|hidden|initial|secret|original)+(?:prompt|instruction|message)"),
+    (0.7, r"(?:can|to|stands?for|will|must)doanythingnow"),
+    (0.8, r"(?:ignorier|vergiss|missacht)[a-z]{0,8}(?:alle|deine|die)*(?:vorherigen|bisherigen|obigen|deine)(?:anweisung|regel|instruktion|richtlini)"),
+    (0.8, r"(?:ignor|oubli|olvid|dimentic|esquec)[a-z]{1,4}(?:toutes|todas|tutte|todo|tudo)?(?:les|las|le|as|tus|tes|suas)(?:instruc|istruz|regl|consign|direct|indicac)[a-z]{2,8}(?:anterior|preceden|previ)"),
+    (0.6, r"(?:nowhave|youhave|with)norestrictions(?:and|youmust|atall)|youarenow(?:an)?(?:unrestricted|uncensored|unfiltered)"),
+)  # fmt: skip
+
+
+def _any_blank(pattern: str) -> str:
+    """A blank in a pattern stands for any white space, line ends too."""
+    return pattern.replace(" ", r"\s+")
+
+
+def _without_blanks(pattern: str) -> str:
+    """The pattern for a text whose blanks are gone: a skipped word becomes up to eight letters."""
+    for word in (_WORD, _STEP, r"(?:[a-z'-]+\s+)", r"(?:[a-z'-]+[\s,]+)", r"(?:[a-z'\"-]+[\s,]+)", r"(?:[a-z]+\s+)"):
+        for most in range(1, 15):
+            pattern = pattern.replace(f"{word}{{0,{most}}}", f"[a-z]{{0,{8 * most}}}")
+    for blank in (r"[\s,]+", r"\s+", r"\s*", r"\b", " "):
+        pattern = pattern.replace(blank, "")
+    return pattern
+
+
+WEIGHTED_PATTERNS: tuple[tuple[float, str], ...] = (
+    *((weight, _any_blank(pattern)) for weight, pattern in (*_ENGLISH, *_OTHER_LATIN)),
+    *((weight, plain(_any_blank(pattern))) for weight, pattern in _OTHER_SCRIPTS),
+)
+"""Weight and pattern (RE2) for the plain form of a text."""
+
+WEIGHTED_COMPACT_PATTERNS: tuple[tuple[float, str], ...] = _COMPACT
+"""Weight and pattern for the plain form of any text without blanks and punctuation."""
+
+WEIGHTED_SPACED_PATTERNS: tuple[tuple[float, str], ...] = tuple(
+    (weight, _without_blanks(pattern)) for weight, pattern in (*_ENGLISH, *_OTHER_LATIN) if r"[^" not in pattern
+)
+"""The same for a text that is known to be written letter by letter: without word boundaries too loose for any other."""
+
+DISCUSSION = (
+    r"\b(?:what does|what do|mean|explain|meaning|defend|detect|filter|block|classif[a-z]*|translate|rewrite|rephrase|phrase|example|injection|jailbreak|regex|unit test"
+    r"|test|attack|is|does|why|paraphrase|bedeut[a-z]*|erklare?|ubersetze?|signifie|expliqu[a-z]*|tradui[a-z]*|significa|traduc[a-z]*|explica)\b"
+)
+"""Words around a quotation that show it is talked about and not said."""
+
+QUOTED = r"""\"[^\"]*\"|\B'[^'\n]{8,200}'"""
+"""What stands in quotation marks."""
+
+NEGATED = (
+    r"\b(?:don't|do not|never|not|must not|cannot|can't|n'|no|nao|non|nunca|mai|niemals|ne)\s*(?:to\s+)?(?:forget|ignor[a-z]*|disregard|overlook|neglect|skip|bypass"
+    r"|oublie[rz]?|olvid[a-z]*|esquec[a-z]*|dimentic[a-z]*)\b|\bvergiss (?:nicht|nie)\b|\bvergessen sie (?:nicht|nie)\b"
+)
+"""A verb of disregarding that is denied: what follows is to be kept in mind."""

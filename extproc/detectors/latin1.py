@@ -1,0 +1,60 @@
+"""Matching a text as one byte a character, so that RE2's offsets are the text's own.
+
+Characters beyond Latin-1 (lone surrogates too) become ``?``. Good for what is written in ASCII: numbers, addresses,
+keys.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import re2
+
+
+def latin1_bytes(text: str) -> bytes:
+    """The text as Latin-1, ``?`` for what it cannot hold; byte offsets equal character offsets."""
+    return text.encode("latin-1", "replace")
+
+
+def latin1_pattern(pattern: str) -> Any:
+    """Compile ``pattern`` (RE2 syntax) for ``latin1_bytes``."""
+    return re2.compile(pattern.encode("latin-1"), latin1_options())
+
+
+def latin1_options() -> Any:
+    """RE2 options for ``latin1_bytes``."""
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.log_errors = False
+    return options
+
+
+def cue_before(cue: Any, subject: bytes, at: int, width: int = 40) -> bool:
+    """Whether the ``width`` characters before ``at`` match ``cue``: words that tell what a number is."""
+    return cue.search(subject[max(0, at - width) : at]) is not None
+
+
+WORD_BYTES = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_") | frozenset(
+    range(0xC0, 0x100)
+)
+"""Bytes that continue a word: ASCII letters, digits, underscore, Latin-1 letters."""
+
+DIGIT_BYTES = frozenset(b"0123456789")
+"""ASCII digits."""
+
+
+def stands_alone(subject: bytes, start: int, end: int) -> bool:
+    """Whether no word character touches ``subject[start:end]``, and no number goes on across ``.``, ``-`` or ``/``."""
+    if start and subject[start - 1] in WORD_BYTES:
+        return False
+    if end < len(subject) and subject[end] in WORD_BYTES:
+        return False
+    before, after = subject[max(0, start - 2) : start], subject[end : end + 2]
+    if len(before) == 2 and before[0] in DIGIT_BYTES and before[1] in b".-/":
+        return False
+    return not (len(after) == 2 and after[0] in b".-/" and after[1] in DIGIT_BYTES)
+
+
+def digits_of(subject: bytes, start: int, end: int) -> str:
+    """The ASCII digits in ``subject[start:end]``, without what separates them."""
+    return bytes(byte for byte in subject[start:end] if byte in DIGIT_BYTES).decode("ascii")

@@ -1,0 +1,140 @@
+"""One plain form for text that was disguised, so that one set of patterns reads it.
+
+Character by character (so a place in the plain form can be led back to the original): Unicode tags become the ASCII
+they hide, invisible characters go, compatibility forms (full width, circled, mathematical) become plain, case is folded,
+marks are stripped, look-alikes of Latin letters become Latin. Accents go too: patterns are written without them, and a
+pattern in another script must go through the same mapping (``plain``).
+
+Then *variants*, which serve to decide and have no offsets: without blanks and punctuation (spaced letters, broken
+words), leetspeak read as letters, and what base64 runs hold.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import unicodedata
+
+import re2
+
+_LOOK_ALIKES = {
+    look_alike: drawn_as
+    for drawn_as, look_alikes in {
+        "a": "аαɑ", "b": "ьβ", "c": "сϲ", "d": "ԁđ", "e": "еєεҽ", "g": "ɡԍ", "h": "һħн", "i": "іıιɪї", "j": "јϳ",
+        "k": "кκ", "l": "ӏł", "m": "мм", "n": "ոη", "o": "оοøօ", "p": "рρ", "q": "ԛ", "r": "гʀ", "s": "ѕ", "t": "тτ",
+        "u": "υս", "v": "νѵ", "w": "ԝω", "x": "хχ", "y": "уγү", "z": "ζ",
+        "'": "‘’ʼ′`´", '"': "“”„«»″", "-": "‐‑‒–—",
+    }.items()
+    for look_alike in look_alikes
+}  # fmt: skip
+"""Letters that are drawn like a Latin one, and quotation marks and dashes that mean the same. Own selection."""
+
+_INVISIBLE = frozenset("\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
+_MARKS = frozenset({"Mn", "Me", "Mc"})
+_TAGS_FIRST, _TAGS_LAST = 0xE0020, 0xE007E
+_CACHED_CHARACTERS_MAX = 8_192
+
+
+def _plain_character(code: int) -> str:
+    if _TAGS_FIRST <= code <= _TAGS_LAST:
+        return chr(code - 0xE0000).lower()
+    character = chr(code)
+    category = unicodedata.category(character)
+    if category == "Zs":
+        return " "
+    if category in ("Cf", "Cs", "Cn") or category in _MARKS or character in _INVISIBLE:
+        return ""
+    decomposed = unicodedata.normalize("NFKD", character)
+    kept = "".join(part for part in decomposed if unicodedata.category(part) not in _MARKS).casefold()
+    if 0xAC00 <= code <= 0xD7A3:
+        kept = character
+    return "".join(_LOOK_ALIKES.get(part, part) for part in kept)
+
+
+class _PlainTable(dict[int, str]):
+    """``str.translate`` table that fills itself, up to a size: texts use few characters of all there are."""
+
+    def __missing__(self, code: int) -> str:
+        plain_character = _plain_character(code)
+        if len(self) < _CACHED_CHARACTERS_MAX:
+            self[code] = plain_character
+        return plain_character
+
+
+_PLAIN = _PlainTable()
+
+
+def plain(text: str) -> str:
+    """The plain form of a text; linear in its length."""
+    return text.lower() if text.isascii() else text.translate(_PLAIN)
+
+
+def original_span(text: str, start: int, end: int) -> tuple[int, int]:
+    """Where ``plain(text)[start:end]`` stands in ``text`` [characters]."""
+    if text.isascii():
+        return start, end
+    first, reached = 0, 0
+    for place, character in enumerate(text):
+        if reached <= start:
+            first = place
+        reached += len(_PLAIN[ord(character)])
+        if reached >= end:
+            return first, place + 1
+    return first, len(text)
+
+
+# --- variants ------------------------------------------------------------------------------------------------------
+
+_NOT_LETTERS = bytes(code for code in range(128) if not (chr(code).isalnum()))
+
+
+def compact(plain_utf8: bytes) -> bytes:
+    """The plain form in UTF-8 without ASCII blanks and punctuation: undoes spaced letters and broken words."""
+    return plain_utf8.translate(None, _NOT_LETTERS)
+
+
+_SPACED_LETTERS = re2.compile(rb"(?:(?:^|[^a-z0-9])[a-z0-9]){10}(?:[^a-z0-9]|$)")
+
+
+def is_spaced(plain_utf8: bytes) -> bool:
+    """Whether ten letters in a row stand each alone: ``i g n o r e`` or ``i.g.n.o.r.e``."""
+    return _SPACED_LETTERS.search(plain_utf8) is not None
+
+
+_LEET = bytes.maketrans(b"013457@$!|", b"oieastasil")
+_LEET_WORD = re2.compile(
+    rb"[a-z][013457@$!|]+[a-z]|\b[013457@$!|][a-z]+[013457@$!|]|[013457][013457][a-z]|[a-z][013457]{2}"
+)
+
+
+def unleet(plain_utf8: bytes) -> bytes | None:
+    """The plain form with digits and signs read as the letters they resemble, None if no word has any."""
+    return plain_utf8.translate(_LEET) if _LEET_WORD.search(plain_utf8) else None
+
+
+_BASE64_RUN = re2.compile(rb"[A-Za-z0-9+/_\-]{20,}={0,2}")
+_BASE64_RUNS_MAX = 16
+_BASE64_BYTES_MAX = 16_384
+
+
+def base64_texts(utf8: bytes) -> list[str]:
+    """What the first base64 runs hold, where that is mostly printable text; at most 16 runs of 16 KiB."""
+    texts: list[str] = []
+    for tried, match in enumerate(_BASE64_RUN.finditer(utf8)):
+        if tried == _BASE64_RUNS_MAX:
+            break
+        text = _base64_text(match.group()[:_BASE64_BYTES_MAX])
+        if text:
+            texts.append(text)
+    return texts
+
+
+def _base64_text(run: bytes) -> str | None:
+    standard = run.rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
+    whole = standard[: len(standard) - (len(standard) % 4 == 1)]
+    try:
+        decoded = base64.b64decode(whole + b"=" * (-len(whole) % 4)).decode("utf-8", "ignore")
+    except (binascii.Error, ValueError):
+        return None
+    printable = sum(character.isprintable() or character.isspace() for character in decoded)
+    return decoded if len(decoded) >= 12 and printable >= 0.95 * len(decoded) else None

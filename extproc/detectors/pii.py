@@ -1,0 +1,296 @@
+"""Personal data and secrets in a text, by pattern, checksum and cue word.
+
+A streamed text comes in *cells* (see ``docs/design.md``): what is found must depend on the cell and on what stands
+before it, never on what comes after. So no pattern here crosses a blank unless both sides look like one number, none
+holds a bracket, quote, comma or semicolon, and cue words are looked for to the left only, at most 40 characters away.
+
+Not found here: private key blocks (they are longer than a cell), names and addresses, numbers in other scripts' digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+
+import re2
+
+from extproc.detectors.checksums import IBAN_LENGTHS, card_number_valid, iban_valid, us_ssn_valid
+from extproc.detectors.latin1 import (
+    WORD_BYTES,
+    cue_before,
+    digits_of,
+    latin1_bytes,
+    latin1_options,
+    latin1_pattern,
+    stands_alone,
+)
+from extproc.detectors.phone import phone_spans
+from extproc.detectors.secret_patterns import SECRET_CHARACTERS_MIN, SECRET_GATE, SECRET_PATTERN, secret_plausible
+from extproc.domain.finding import Finding
+
+Spans = Iterator[tuple[int, int, float]]
+SpanFinder = Callable[[bytes, str, int], Spans]
+"""From the Latin-1 bytes, the text, and where to begin: start, end and score of each candidate that held."""
+
+_NUMBER_CHARACTERS_MIN = 6
+_NUMBER_MARKS = frozenset("0123456789@:")
+
+# --- e-mail --------------------------------------------------------------------------------------------------------
+
+_LETTER = r"A-Za-z0-9\xC0-\xFF?"
+_EMAIL = latin1_pattern(rf"[{_LETTER}._%+\-]+@(?:[{_LETTER}](?:[{_LETTER}\-]*[{_LETTER}])?\.)+[A-Za-z]{{2,24}}")
+_FILE_ENDINGS = frozenset({
+    "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "tgz", "js", "ts", "tsx", "jsx", "css", "json", "html", "htm", "xml",
+    "txt", "pdf", "exe", "dll", "yaml", "yml", "log",
+})  # fmt: skip
+"""What looks like a domain's last part and is a file: ``icon@2x.png``."""
+
+
+def _emails(subject: bytes, text: str, begin: int) -> Spans:
+    for match in _EMAIL.finditer(subject, begin):
+        start, end = match.span()
+        at = subject.rindex(b"@", start, end)
+        if not all(map(_may_be_in_address, text[at + 1 : end])) or (end < len(subject) and subject[end] in WORD_BYTES):
+            continue
+        start = _local_part_start(text, start, at)
+        ending = text[text.rindex(".", at, end) + 1 : end].lower()
+        if start < at and text[start:at] != "git" and ending not in _FILE_ENDINGS:
+            yield start, end, 0.95
+
+
+def _may_be_in_address(character: str) -> bool:
+    """A ``?`` in the bytes may be a letter beyond Latin-1; scripts from Hebrew on end a cell, so also an address."""
+    return character != "?" and character < "\u0590"
+
+
+def _local_part_start(text: str, start: int, at: int) -> int:
+    first = at
+    while first > start and _may_be_in_address(text[first - 1]):
+        first -= 1
+    while first < at and text[first] in ".-%+_":
+        first += 1
+    return first
+
+
+# --- IBAN, card, SSN -----------------------------------------------------------------------------------------------
+
+_IBAN = latin1_pattern(
+    r"(?i)\b[A-Z]{2}[0-9]{2}(?:[A-Z0-9]{11,30}\b|(?:[ \xA0\-][A-Z0-9]{4}){2,7}(?:[ \xA0\-][A-Z0-9]{1,4})?)"
+)
+_CARD = latin1_pattern(
+    r"\b(?:[2-6][0-9]{12,18}"
+    r"|[2-6][0-9]{3}(?:[ \xA0][0-9]{4}){3}(?:[ \xA0][0-9]{3})?|[2-6][0-9]{3}(?:-[0-9]{4}){3}(?:-[0-9]{3})?"
+    r"|3[0-9]{3}[ \xA0][0-9]{6}[ \xA0][0-9]{4,5}|3[0-9]{3}-[0-9]{6}-[0-9]{4,5})\b"
+)
+_SSN = latin1_pattern(
+    r"\b(?:[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3}[ \xA0][0-9]{2}[ \xA0][0-9]{4}|[0-9]{3}\.[0-9]{2}\.[0-9]{4}|[0-9]{9})\b"
+)
+_SSN_CUE = latin1_pattern(r"(?i)(?:\bssns?\b|\bss ?#|\bsocial[ \-]security)[^0-9]{0,24}$")
+
+
+def _ibans(subject: bytes, text: str, begin: int) -> Spans:
+    position = begin
+    while match := _IBAN.search(subject, position):
+        start = match.start()
+        end = _iban_end(subject, text, start, match.end())
+        if end:
+            yield start, end, 1.0
+        position = end or start + 4
+
+
+def _iban_end(subject: bytes, text: str, start: int, end: int) -> int:
+    """Where the IBAN that begins at ``start`` ends by its country's length, 0 if it is none."""
+    length = IBAN_LENGTHS.get(text[start : start + 2].upper(), 0)
+    compact = ""
+    for place in range(start, end):
+        if len(compact) == length:
+            break
+        if subject[place] in WORD_BYTES:
+            compact += text[place].upper()
+    else:
+        place = end
+    follows = subject[place] in WORD_BYTES if place < len(subject) else False
+    grouped = " " in text[start:place] or "\xa0" in text[start:place]
+    in_one_cell = not grouped or text[start + 4 : place].upper() == text[start + 4 : place]
+    return place if not follows and in_one_cell and iban_valid(compact) else 0
+
+
+def _cards(subject: bytes, _text: str, begin: int) -> Spans:
+    position = begin
+    while match := _CARD.search(subject, position):
+        start, end = match.span()
+        valid = stands_alone(subject, start, end) and card_number_valid(digits_of(subject, start, end))
+        if valid:
+            yield start, end, 0.95
+        position = end if valid else start + 4
+
+
+def _ssns(subject: bytes, _text: str, begin: int) -> Spans:
+    for match in _SSN.finditer(subject, begin):
+        start, end = match.span()
+        if not stands_alone(subject, start, end) or not us_ssn_valid(digits_of(subject, start, end)):
+            continue
+        cued = cue_before(_SSN_CUE, subject, start)
+        if cued or subject[start + 3] == 0x2D:
+            yield start, end, 0.95 if cued else 0.8
+
+
+# --- IP address ----------------------------------------------------------------------------------------------------
+
+_IPV4 = latin1_pattern(r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b")
+_IPV6 = latin1_pattern(r"[0-9A-Fa-f:]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
+_VERSION_CUE = latin1_pattern(
+    r"(?i)(?:\b(?:chapter|section|sec|clause|paragraph|article|appendix|figure|fig|table|versions?|ver|release|build|rev"
+    r"|firmware|kapitel|abschnitt|ziffer|chapitre|secci[oó]n|cap[ií]tulo|v)[.: \xA0]{0,2}|\xA7[ \xA0]?)$"
+)
+_ADDRESS_CUE = latin1_pattern(
+    r"(?i)\b(?:ip(?:v4)?|ips|host|server|address|addr|adresse|from|login|subnet|dns|gateway|ping|ssh|curl|client|peer|node"
+    r"|nameserver|router|via|https?|src|dst|source|destination)\b[^0-9]{0,12}$"
+)
+_SECTION_NUMBER_MAX = 30
+_IPV6_CHARACTERS_MAX = 45
+
+
+def _ip_addresses(subject: bytes, text: str, begin: int) -> Spans:
+    yield from _ipv6(subject, text, begin)
+    for match in _IPV4.finditer(subject, begin):
+        start, end = match.span()
+        if stands_alone(subject, start, end) or _followed_by_prefix_length(subject, start, end):
+            score = _ipv4_score(subject, text, start, end)
+            if score:
+                yield start, end, score
+
+
+def _followed_by_prefix_length(subject: bytes, start: int, end: int) -> bool:
+    return subject[end : end + 1] == b"/" and stands_alone(subject[:end], start, end)
+
+
+def _ipv4_score(subject: bytes, text: str, start: int, end: int) -> float:
+    """How sure: a chapter or version has the same shape, with small numbers; 0 if this is not an address."""
+    try:
+        address = IPv4Address(text[start:end])
+    except AddressValueError:
+        return 0.0
+    if cue_before(_VERSION_CUE, subject, start):
+        return 0.0
+    octets = address.packed
+    small = max(octets) <= _SECTION_NUMBER_MAX and 0 not in octets and len(set(octets)) > 1
+    if not small:
+        return 0.8
+    with_port = subject[end : end + 1] in (b":", b"/") and subject[end + 1 : end + 2].isdigit()
+    return 0.7 if with_port or cue_before(_ADDRESS_CUE, subject, start) else 0.0
+
+
+def _ipv6(subject: bytes, text: str, begin: int) -> Spans:
+    for match in _IPV6.finditer(subject, begin):
+        start, end = match.span()
+        while end > start and subject[end - 1] in b".:" and subject[end - 2 : end] != b"::":
+            end -= 1
+        in_word = (start and subject[start - 1] in WORD_BYTES) or (end < len(subject) and subject[end] in WORD_BYTES)
+        if not in_word and end - start <= _IPV6_CHARACTERS_MAX and _ipv6_plausible(text[start:end]):
+            yield start, end, 0.8
+
+
+def _ipv6_plausible(candidate: str) -> bool:
+    """Whether this is an address: ``1::2`` and ``a::b`` are valid too, but are slices and names in code."""
+    try:
+        IPv6Address(candidate)
+    except AddressValueError:
+        return False
+    groups = [group for group in candidate.split(":") if group]
+    long_enough = len(groups) >= 3 or any(len(group) >= 4 for group in groups)
+    return long_enough and any(character.isdigit() for character in candidate)
+
+
+# --- secrets, phones -----------------------------------------------------------------------------------------------
+
+
+def _secrets(subject: bytes, text: str, begin: int) -> Spans:
+    if len(subject) < SECRET_CHARACTERS_MIN:
+        return
+    for match in SECRET_PATTERN.finditer(subject, begin):
+        start, end = match.span()
+        inside_word = start and (subject[start - 1] in WORD_BYTES and subject[start - 1] != 0x5F)
+        goes_on = end < len(subject) and subject[end] in WORD_BYTES
+        if not inside_word and not goes_on and secret_plausible(text[start:end]):
+            yield start, end, 0.95
+
+
+def _phones(subject: bytes, _text: str, begin: int) -> Spans:
+    yield from phone_spans(subject, begin)
+
+
+# --- the detector --------------------------------------------------------------------------------------------------
+
+_RECOGNISERS: tuple[tuple[str, str, SpanFinder], ...] = (
+    ("SECRET", SECRET_GATE, _secrets),
+    ("EMAIL", rf"[{_LETTER}._%+\-]@[{_LETTER}][{_LETTER}.\-]*\.[A-Za-z]{{2}}", _emails),
+    ("IBAN", r"(?i)\b[A-Z]{2}[0-9]{2}[ \xA0\-]?[A-Z0-9]{4}[ \xA0\-]?[A-Z0-9]{4}", _ibans),
+    ("CREDIT_CARD", r"[2-6](?:[ \xA0\-]?[0-9]){12}", _cards),
+    ("US_SSN", r"[0-9]{3}[ \xA0.\-]?[0-9]{2}[ \xA0.\-]?[0-9]{4}", _ssns),
+    ("IP_ADDRESS", r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]", _ip_addresses),
+    ("PHONE", r"[0-9](?:[ \xA0.()\-/]{0,3}[0-9]){6}", _phones),
+)
+"""Kind, gate and spans, in order of precedence: an earlier kind's span is never given to a later one."""
+
+_SHIELDS = {"PHONE": frozenset({"IBAN", "CREDIT_CARD", "US_SSN", "IP_ADDRESS"}), "CREDIT_CARD": frozenset({"IBAN"})}
+"""What must be recognised, though not asked for, so that it is not taken for something else."""
+
+
+class PiiDetector:
+    """Finds the chosen kinds of personal data.
+
+    Args:
+        entities: kinds to report, of EMAIL PHONE CREDIT_CARD IBAN US_SSN IP_ADDRESS SECRET.
+    Raises: ValueError for a kind that is not known.
+    """
+
+    def __init__(self, entities: Iterable[str]) -> None:
+        self._wanted = frozenset(entities)
+        unknown = self._wanted - {kind for kind, _, _ in _RECOGNISERS}
+        if unknown:
+            known = ", ".join(sorted(kind for kind, _, _ in _RECOGNISERS))
+            raise ValueError(f"unknown entities {', '.join(sorted(unknown))}; known are {known}")
+        needed = self._wanted.union(*(_SHIELDS.get(kind, frozenset()) for kind in self._wanted))
+        self._recognisers = [(kind, spans) for kind, _, spans in _RECOGNISERS if kind in needed]
+        self._gate = re2.Set.SearchSet(latin1_options())
+        for kind, gate, _ in _RECOGNISERS:
+            if kind in needed:
+                self._gate.Add(gate.encode("latin-1"))
+        self._gate.Compile()
+
+    def may_hold(self, text: str) -> bool:
+        """False only if no cell of the text can hold a finding: one pass, for texts of any length."""
+        if len(text) < SECRET_CHARACTERS_MIN and _NUMBER_MARKS.isdisjoint(text):
+            return False
+        return bool(self._gate.Match(latin1_bytes(text)))
+
+    def find(self, text: str, start: int = 0) -> list[Finding]:
+        """Findings that lie wholly in ``text[start:]``, in order, not overlapping.
+
+        Args:
+            text: what has been seen up to here; ``text[:start]`` serves only for cue words.
+            start: where the new text begins [characters], at a cell's first character.
+        Source: the kinds' own sections above; issuers, country lengths and ranges in ``checksums``.
+        """
+        length = len(text) - start
+        if length < _NUMBER_CHARACTERS_MIN:
+            return []
+        cell = text[start:] if start else text
+        if length < SECRET_CHARACTERS_MIN and _NUMBER_MARKS.isdisjoint(cell):
+            return []
+        opened = self._gate.Match(latin1_bytes(cell))
+        return self._recognise(text, start, sorted(opened)) if opened else []
+
+    def _recognise(self, text: str, start: int, opened: list[int]) -> list[Finding]:
+        subject = latin1_bytes(text)
+        taken = bytearray(len(text))
+        findings = []
+        for index in opened:
+            kind, spans = self._recognisers[index]
+            for first, end, score in spans(subject, text, start):
+                if taken.find(1, first, end) < 0:
+                    taken[first:end] = b"\1" * (end - first)
+                    if kind in self._wanted:
+                        findings.append(Finding(kind, first, end, score, f"pii.{kind.lower()}"))
+        return sorted(findings, key=lambda finding: finding.start)

@@ -1,0 +1,27 @@
+"""What a detector reports: where something stands and how sure it is, never the text itself.
+
+A finding may travel to logs, metrics and reviewers, so it must be safe to show to people who may not read the text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found in one text.
+
+    Attributes:
+        kind: what it is, upper case: ``EMAIL``, ``PROMPT_INJECTION``, ``REFUSAL``.
+        start: first character [characters] in the text that was given.
+        end: one past the last character [characters].
+        score: how sure the detector is, 0 to 1.
+        detector: who found it, dotted: ``pii.email``, ``injection.patterns``.
+    """
+
+    kind: str
+    start: int
+    end: int
+    score: float
+    detector: str

@@ -1,0 +1,91 @@
+"""What is known of one exchange: filled in as it goes, and handed to the sinks once, when it has ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from extproc.domain.usage import Prices, Usage
+
+
+class Outcome(StrEnum):
+    """How an exchange ended."""
+
+    COMPLETED = "completed"
+    REJECTED = "rejected"  # we refused the request
+    CUT = "cut"  # a guard ended the answer
+    FAILED = "failed"  # we ended it because something of ours, or the answer, was not as it must be
+    ABORTED = "aborted"  # the stream to Envoy ended first: the client or the upstream went away
+    UPSTREAM_ERROR = "upstream_error"  # the model server answered with an error
+    LOCAL_REPLY = "local_reply"  # Envoy answered by itself
+    PASSED = "passed"  # a path that is passed on unread
+
+
+class Action(StrEnum):
+    """What a finding led to, or in shadow would have led to."""
+
+    MASK = "mask"
+    BLOCK = "block"
+    FLAG = "flag"
+
+
+class Coverage(StrEnum):
+    """Whether a filter saw what it should have seen; the worst of an exchange counts."""
+
+    CHECKED = "checked"
+    SKIPPED_NO_TEXT = "skipped_no_text"
+    SKIPPED_UNREADABLE = "skipped_unreadable"
+    SKIPPED_NO_ANSWER = "skipped_no_answer"
+    SKIPPED_INCOMPLETE = "skipped_incomplete"
+    FAILED_OPEN = "failed_open"
+    FAILED_CLOSED = "failed_closed"
+
+
+_WORSE = {outcome: rank for rank, outcome in enumerate(Coverage)}
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFacts:
+    """The model version that an exchange uses, as measurements need it."""
+
+    model: str
+    version: str
+    fingerprint: str
+    prices: Prices
+
+
+@dataclass(slots=True)
+class ExchangeRecord:
+    """One exchange. Times are of the clock that drives ``step``. [ns]"""
+
+    id: str
+    revision: str
+    started_ns: int
+    endpoint: str = ""
+    streamed: bool = False
+    team: str = ""
+    project: str = ""
+    budget_code: str = ""
+    version: VersionFacts | None = None
+    outcome: Outcome = Outcome.ABORTED
+    status: int = 0
+    reason: str = ""  # the code of the error that ended it
+    usage: Usage | None = None
+    cost_micro_usd: int = 0
+    metered: bool = False
+    refusals: int = 0
+    answers: int = 0  # choices that came to an end
+    pieces: int = 0  # events that brought text
+    first_text_ns: int = 0
+    last_text_ns: int = 0
+    ended_ns: int = 0
+    verdicts: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)  # (filter, direction, action, mode)
+    findings: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # (filter, direction, kind)
+    coverage: dict[str, Coverage] = field(default_factory=dict)
+
+    def cover(self, filter_name: str, coverage: Coverage) -> None:
+        """Note what a filter saw; a worse outcome is not overwritten by a better one."""
+        known = self.coverage.get(filter_name)
+        if known is None or _WORSE[coverage] > _WORSE[known]:
+            self.coverage[filter_name] = coverage

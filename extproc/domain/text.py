@@ -1,0 +1,71 @@
+"""Texts, and where they come from: the one shape in which every filter sees every dialect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Direction(StrEnum):
+    """Which half of the exchange a text belongs to."""
+
+    REQUEST = "request"
+    RESPONSE = "response"
+
+
+class Speaker(StrEnum):
+    """Whose words a text is."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+    DOCUMENT = "document"
+    DEFINITION = "definition"  # tool definitions, schemas, stop words: written by the application
+
+
+class Kind(StrEnum):
+    """What a text is for."""
+
+    CONTENT = "content"
+    REASONING = "reasoning"
+    REFUSAL = "refusal"
+    NAME = "name"
+    JSON = "json"  # text that is itself JSON: tool arguments, structured values
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class TextSource:
+    """One channel: a text that is continuous, whole or in pieces.
+
+    ``choice`` is the answer's choice (or output) index and ``part`` the index of a tool call, block or content part in it.
+    """
+
+    direction: Direction
+    speaker: Speaker
+    kind: Kind
+    choice: int = 0
+    part: int = 0
+
+
+class Stage(Protocol):
+    """One filter at work on one channel. Cut-invariant: the total released depends on the total fed, not on the cuts.
+
+    After ``rejected`` has become true the stage is not fed again; what it released before stands.
+    """
+
+    rejected: bool
+
+    def feed(self, text: str) -> str:
+        """Take the next piece, return what may be released now."""
+        ...
+
+    def close(self) -> str:
+        """The text is complete: return the rest. The stage may then be fed another text of the same channel."""
+        ...
+
+    def held(self) -> str:
+        """What was fed and is not yet released; a filter that fails open gives it back unjudged."""
+        ...

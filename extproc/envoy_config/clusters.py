@@ -1,0 +1,76 @@
+"""Upstream clusters: one for each model version, and the one of the processor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from extproc.config.document import Version
+from extproc.envoy_config.addresses import discovery_type, reachable_address, socket_address
+from extproc.envoy_config.names import PROCESSOR_CLUSTER
+
+CONCURRENCY_MAX = 4_096
+"""Streams of language models are long: Envoy's default of 1,024 is reached by a busy gateway."""
+
+
+def version_cluster(name: str, model: str, version_name: str, version: Version) -> dict[str, Any]:
+    """Cluster of one model version; its endpoints carry MODEL/VERSION, from which the served version is read."""
+    addresses = [socket_address(endpoint) for endpoint in version.endpoints]
+    label = {"filter_metadata": {"envoy.lb": {"version": f"{model}/{version_name}"}}}
+    return {
+        "name": name,
+        "type": discovery_type(addresses),
+        "connect_timeout": "1s",
+        "lb_policy": "LEAST_REQUEST",
+        "circuit_breakers": _circuit_breakers(),
+        # Only failures to reach or of a gateway count: a 500 may be the fault of the request, and one client must not
+        # be able to take a server away from the others.
+        "outlier_detection": {
+            "consecutive_gateway_failure": 5,
+            "enforcing_consecutive_gateway_failure": 100,
+            "enforcing_consecutive_5xx": 0,
+            "enforcing_success_rate": 0,
+            "interval": "5s",
+            "base_ejection_time": "10s",
+            "max_ejection_percent": 50,
+        },
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [
+                {"lb_endpoints": [{"endpoint": {"address": address}, "metadata": label} for address in addresses]}
+            ],
+        },
+    }
+
+
+def processor_cluster(listen: str) -> dict[str, Any]:
+    """Cluster of the processor. No health check: a connection that fails is an answer at once, and so is its return."""
+    address = reachable_address(listen)
+    options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    return {
+        "name": PROCESSOR_CLUSTER,
+        "type": discovery_type([address]),
+        "connect_timeout": "0.25s",
+        "typed_extension_protocol_options": {
+            options: {
+                "@type": f"type.googleapis.com/{options}",
+                "explicit_http_config": {"http2_protocol_options": {"max_concurrent_streams": 1_000}},
+            }
+        },
+        "circuit_breakers": _circuit_breakers(),
+        "load_assignment": {
+            "cluster_name": PROCESSOR_CLUSTER,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+        },
+    }
+
+
+def _circuit_breakers() -> dict[str, Any]:
+    return {
+        "thresholds": [
+            {
+                "max_connections": CONCURRENCY_MAX,
+                "max_pending_requests": CONCURRENCY_MAX,
+                "max_requests": CONCURRENCY_MAX,
+            }
+        ]
+    }

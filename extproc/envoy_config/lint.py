@@ -1,0 +1,152 @@
+"""What ``envoy --mode validate`` does not notice, and what would let traffic past the guards.
+
+Envoy accepts a processor that names no cluster and a per-route setting that names no filter; both show only when a
+request fails, or is not inspected. Works on any bootstrap configuration with static resources, not only on ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from extproc.envoy_config.names import CANONICAL_FILTER_NAME, FILTER_NAME
+
+DEFAULT_BUFFER_BYTES = 1_048_576
+"""Envoy's limit where the listener sets none."""
+
+_EXT_PROC = "extensions.filters.http.ext_proc.v3.ExternalProcessor"
+_DIRECTIONS = ("request", "response")
+
+Found = tuple[str, dict[str, Any]]
+
+
+def lint(configuration: Mapping[str, Any], *, body_bytes_max: int = 0) -> list[str]:
+    """Problems of a bootstrap configuration, as sentences: where, what, how to mend it. Empty when there are none.
+
+    Args:
+        configuration: parsed YAML of a bootstrap configuration.
+        body_bytes_max: largest body that is to be held for the processor [bytes]; 0 when not known.
+    """
+    resources = configuration.get("static_resources") or {}
+    clusters = {cluster.get("name", "") for cluster in resources.get("clusters") or ()}
+    problems = [*_unknown_clusters(resources, clusters)]
+    for index, listener in enumerate(resources.get("listeners") or ()):
+        where = f"static_resources.listeners[{index}]"
+        problems += _per_route_keys(where, listener)
+        problems += _anywhere(where, listener)
+        for path, http_filter in _ext_proc_filters(where, listener):
+            problems += _processor(path, http_filter)
+            problems += _buffer(where, listener, http_filter["typed_config"], body_bytes_max)
+    return problems
+
+
+# --- names that must exist -----------------------------------------------------------------------------------------
+
+
+def _unknown_clusters(resources: dict[str, Any], clusters: set[str]) -> Iterator[str]:
+    known = ", ".join(sorted(clusters)) or "none"
+    for path, block in _blocks("static_resources", resources):
+        for key, name in _cluster_references(block):
+            if name not in clusters:
+                yield f"{path}.{key}: no cluster is called {name!r}. Clusters: {known}."
+
+
+def _cluster_references(block: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Key and name of each cluster that this block refers to."""
+    grpc = block.get("envoy_grpc")
+    if isinstance(grpc, dict):
+        yield "envoy_grpc.cluster_name", str(grpc.get("cluster_name", ""))
+    route = block.get("route")
+    if isinstance(route, dict):
+        if "cluster" in route:
+            yield "route.cluster", str(route["cluster"])
+        for index, share in enumerate((route.get("weighted_clusters") or {}).get("clusters") or ()):
+            yield f"route.weighted_clusters.clusters[{index}].name", str(share.get("name", ""))
+        for index, mirror in enumerate(route.get("request_mirror_policies") or ()):
+            yield f"route.request_mirror_policies[{index}].cluster", str(mirror.get("cluster", ""))
+
+
+def _per_route_keys(where: str, listener: dict[str, Any]) -> Iterator[str]:
+    for path, manager in _blocks(where, listener):
+        if "http_filters" not in manager:
+            continue
+        names = [http_filter.get("name", "") for http_filter in manager["http_filters"]]
+        for inner, block in _blocks(path, manager):
+            for key in block.get("typed_per_filter_config") or ():
+                if key not in names:
+                    yield (
+                        f"{inner}.typed_per_filter_config: no HTTP filter is called {key!r}, so this has no effect."
+                        f" Filters: {', '.join(names)}."
+                    )
+
+
+# --- the processor's filter ----------------------------------------------------------------------------------------
+
+
+def _processor(path: str, http_filter: dict[str, Any]) -> Iterator[str]:
+    config = http_filter["typed_config"]
+    if http_filter.get("name") == CANONICAL_FILTER_NAME:
+        yield (
+            f"{path}.name: per-route settings of Istio's InferencePool for {CANONICAL_FILTER_NAME!r} would hit this"
+            f" filter. Name it {FILTER_NAME!r}."
+        )
+    if not config.get("allow_mode_override"):
+        yield (
+            f"{path}.typed_config.allow_mode_override: without it Envoy ignores the body mode that the processor"
+            " chooses for an exchange. Set it to true."
+        )
+    if "message_timeout" not in config:
+        yield (
+            f"{path}.typed_config.message_timeout: Envoy waits 200 ms for a reply when it is not set, too short for a"
+            " large body. Set it, for example to 2s."
+        )
+
+
+def _anywhere(where: str, listener: dict[str, Any]) -> Iterator[str]:
+    """What is wrong wherever it stands: in the filter, in the modes it may be told, in the overrides of a route."""
+    for path, block in _blocks(where, listener):
+        if block.get("failure_mode_allow"):
+            yield (
+                f"{path}.failure_mode_allow: true lets requests pass unguarded when the processor fails."
+                " Set it to false."
+            )
+        for direction in _DIRECTIONS:
+            duplex = block.get(f"{direction}_body_mode") == "FULL_DUPLEX_STREAMED"
+            if duplex and block.get(f"{direction}_trailer_mode") != "SEND":
+                yield f"{path}.{direction}_trailer_mode: FULL_DUPLEX_STREAMED bodies need trailers. Set it to SEND."
+
+
+def _buffer(where: str, listener: dict[str, Any], config: dict[str, Any], body_bytes_max: int) -> Iterator[str]:
+    modes = [config.get("processing_mode") or {}, *(config.get("allowed_override_modes") or ())]
+    if not any(mode.get(f"{direction}_body_mode") == "BUFFERED" for mode in modes for direction in _DIRECTIONS):
+        return
+    key = f"{where}.per_connection_buffer_limit_bytes"
+    limit = listener.get("per_connection_buffer_limit_bytes")
+    if limit is None:
+        yield (
+            f"{key}: not set, so bodies above {DEFAULT_BUFFER_BYTES} bytes get 413 instead of being inspected."
+            f" Set it to {max(body_bytes_max, DEFAULT_BUFFER_BYTES)} or more."
+        )
+    elif limit < body_bytes_max:
+        yield f"{key}: {limit} is less than the {body_bytes_max} bytes of a body to be held. Set it to that or more."
+
+
+# --- walking -------------------------------------------------------------------------------------------------------
+
+
+def _ext_proc_filters(where: str, listener: dict[str, Any]) -> Iterator[Found]:
+    for path, block in _blocks(where, listener):
+        kind = (block.get("typed_config") or {}).get("@type", "")
+        if kind.endswith(_EXT_PROC):
+            yield path, block
+
+
+def _blocks(path: str, node: Any) -> Iterator[Found]:
+    """Every mapping in the tree, with its path, outermost first."""
+    if isinstance(node, dict):
+        yield path, node
+        for key, value in node.items():
+            yield from _blocks(f"{path}.{key}", value)
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _blocks(f"{path}[{index}]", value)

@@ -1,0 +1,152 @@
+"""The listener: HTTP connection manager, the ext_proc filter and the access log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from extproc.config.document import Document, Limits
+from extproc.envoy_config.addresses import listening_address
+from extproc.envoy_config.local_replies import local_reply_config
+from extproc.envoy_config.names import (
+    FILTER_NAME,
+    INTERNAL_HEADER_PREFIX,
+    METADATA_NAMESPACE,
+    PROCESSOR_CLUSTER,
+)
+from extproc.envoy_config.routes import route_config
+
+_TYPE = "type.googleapis.com/envoy"
+_BUFFER_STEP_BYTES = 65_536
+
+
+def listener(document: Document, clusters: dict[tuple[str, str], str]) -> dict[str, Any]:
+    """The one listener for clients, HTTP/1.1 and HTTP/2 without TLS."""
+    return {
+        "name": "llm",
+        "address": listening_address(document.envoy.listen, "envoy.listen"),
+        "per_connection_buffer_limit_bytes": buffer_limit_bytes(document.limits),
+        "filter_chains": [
+            {
+                "filters": [
+                    {
+                        "name": "envoy.filters.network.http_connection_manager",
+                        "typed_config": _connection_manager(document, clusters),
+                    }
+                ]
+            }
+        ],
+    }
+
+
+def buffer_limit_bytes(limits: Limits) -> int:
+    """Envoy's limit for bodies that it holds for the processor, both ways [bytes].
+
+    Above the processor's own limits, to the next 64 KiB, so that it is the processor that refuses, in the API's words.
+    """
+    largest = max(limits.request_body_bytes_max, limits.response_body_bytes_max)
+    return (largest // _BUFFER_STEP_BYTES + 1) * _BUFFER_STEP_BYTES
+
+
+def _connection_manager(document: Document, clusters: dict[tuple[str, str], str]) -> dict[str, Any]:
+    return {
+        "@type": f"{_TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "llm",
+        "codec_type": "AUTO",
+        "use_remote_address": True,
+        "generate_request_id": True,
+        # One spelling of a path: what the processor judged is what the model server reads.
+        "normalize_path": True,
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        "common_http_protocol_options": {"headers_with_underscores_action": "REJECT_REQUEST"},
+        "request_headers_timeout": "10s",
+        "stream_idle_timeout": seconds(document.envoy.stream_idle_ms),
+        "early_header_mutation_extensions": [_strip_internal_headers()],
+        "http_filters": [
+            {"name": FILTER_NAME, "typed_config": _ext_proc(document)},
+            {
+                "name": "envoy.filters.http.router",
+                "typed_config": {"@type": f"{_TYPE}.extensions.filters.http.router.v3.Router"},
+            },
+        ],
+        "route_config": route_config(document, clusters),
+        "local_reply_config": local_reply_config(document.limits.request_body_bytes_max),
+        "access_log": [_access_log()],
+    }
+
+
+def _strip_internal_headers() -> dict[str, Any]:
+    """Clients must not choose a version (``x-llm-``), nor retries that are paid twice (``x-envoy-``).
+
+    Removed before the first look at the route table.
+    """
+    return {
+        "name": "strip_internal_headers",
+        "typed_config": {
+            "@type": f"{_TYPE}.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+            "mutations": [
+                {"remove_on_match": {"key_matcher": {"prefix": prefix}}}
+                for prefix in (INTERNAL_HEADER_PREFIX, "x-envoy-")
+            ],
+        },
+    }
+
+
+def _ext_proc(document: Document) -> dict[str, Any]:
+    return {
+        "@type": f"{_TYPE}.extensions.filters.http.ext_proc.v3.ExternalProcessor",
+        "stat_prefix": "llm_extproc",
+        "grpc_service": {"envoy_grpc": {"cluster_name": PROCESSOR_CLUSTER}, "timeout": "0s"},
+        "failure_mode_allow": False,
+        "status_on_error": {"code": "ServiceUnavailable"},
+        "message_timeout": seconds(document.envoy.message_timeout_ms),
+        "allow_mode_override": True,
+        "processing_mode": {
+            "request_header_mode": "SEND",
+            "request_body_mode": "BUFFERED",
+            "request_trailer_mode": "SKIP",
+            "response_header_mode": "SEND",
+            "response_body_mode": "STREAMED",
+            "response_trailer_mode": "SEND",
+        },
+        # How the processor tells an answer of a model server from an error that Envoy made.
+        "response_attributes": ["response.code_details"],
+        # A forbidden mutation is a bug of ours, and must not be dropped in silence.
+        "mutation_rules": {"disallow_is_error": True},
+        "metadata_options": {"receiving_namespaces": {"untyped": [METADATA_NAMESPACE]}},
+    }
+
+
+def _access_log() -> dict[str, Any]:
+    """One JSON line an exchange, without bodies, query strings or credentials."""
+    return {
+        "name": "envoy.access_loggers.stdout",
+        "typed_config": {
+            "@type": f"{_TYPE}.extensions.access_loggers.stream.v3.StdoutAccessLog",
+            "log_format": {
+                "json_format": {
+                    "time": "%START_TIME%",
+                    "request_id": "%REQ(X-REQUEST-ID)%",
+                    "method": "%REQ(:METHOD)%",
+                    "path": "%PATH(NQ):256%",
+                    "status": "%RESPONSE_CODE%",
+                    "flags": "%RESPONSE_FLAGS%",
+                    "details": "%RESPONSE_CODE_DETAILS%",
+                    "duration_ms": "%DURATION%",
+                    "first_byte_ms": "%RESPONSE_DURATION%",
+                    "request_bytes": "%BYTES_RECEIVED%",
+                    "response_bytes": "%BYTES_SENT%",
+                    "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+                    "cluster": "%UPSTREAM_CLUSTER%",
+                    "served_version": "%UPSTREAM_METADATA(envoy.lb:version)%",
+                    "llm": f"%DYNAMIC_METADATA({METADATA_NAMESPACE})%",
+                }
+            },
+        },
+    }
+
+
+def seconds(milliseconds: int) -> str:
+    """Duration as Envoy writes it: 250 -> ``0.25s``."""
+    whole, rest = divmod(milliseconds, 1_000)
+    return f"{whole}.{rest:03d}".rstrip("0").rstrip(".") + "s"

@@ -1,0 +1,39 @@
+"""Names that Envoy's configuration and the processor must agree on."""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+FILTER_NAME = "llm.extproc"
+"""Ours, not the canonical one: Istio keys its InferencePool overrides by the canonical name and would redirect us."""
+
+CANONICAL_FILTER_NAME = "envoy.filters.http.ext_proc"
+
+PROCESSOR_CLUSTER = "llm_extproc"
+METADATA_NAMESPACE = "llm_extproc"
+
+INTERNAL_HEADER_PREFIX = "x-llm-"
+MODEL_HEADER = "x-llm-model"
+VERSION_HEADER = "x-llm-version"
+SERVED_VERSION_HEADER = "x-llm-served-version"
+
+REPLY_DETAILS_PREFIX = "llm_extproc"
+"""Beginning of the ``details`` of every ImmediateResponse of ours: Envoy leaves the body of such replies alone."""
+
+
+def cluster_names(versions: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], str]:
+    """Cluster name of each (model, version), unique and safe in metric names.
+
+    A dot would cut the name in Envoy's statistics, so everything but letters, digits, ``-`` and ``_`` becomes ``_``;
+    a name that had to be changed gets a checksum, so that ``v1.0`` and ``v1_0`` stay two clusters.
+    """
+    return {key: _safe(*key) for key in versions}
+
+
+def _safe(model: str, version: str) -> str:
+    plain = f"{model}__{version}"
+    safe = re.sub(r"[^A-Za-z0-9_-]", "_", plain)
+    unambiguous = safe == plain and plain.count("__") == 1
+    checksum = zlib.crc32(f"{model}\n{version}".encode())
+    return safe if unambiguous else f"{safe}_{checksum:08x}"

@@ -1,0 +1,100 @@
+"""Route table: the version that the processor chose, and what happens to an exchange without one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from extproc.config.document import Document, Mode, OnError, Role, VersionFilter
+from extproc.envoy_config.names import MODEL_HEADER, SERVED_VERSION_HEADER, VERSION_HEADER
+
+
+def route_config(document: Document, clusters: dict[tuple[str, str], str]) -> dict[str, Any]:
+    """``RouteConfiguration`` with one virtual host.
+
+    Args:
+        clusters: cluster name by (model, version); one entry in role guard.
+    """
+    return {
+        "name": "llm",
+        "virtual_hosts": [
+            {
+                "name": "llm",
+                "domains": ["*"],
+                # From the endpoint that answered, so it stays true whatever was asked for.
+                "response_headers_to_add": [
+                    {
+                        "header": {"key": SERVED_VERSION_HEADER, "value": "%UPSTREAM_METADATA(envoy.lb:version)%"},
+                        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+                    }
+                ],
+                # Only what cannot have reached the model: a generation is never paid for twice.
+                "retry_policy": {
+                    "retry_on": "connect-failure,refused-stream,reset-before-request",
+                    "num_retries": 2,
+                    "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"},
+                },
+                "routes": _routes(document, clusters),
+            }
+        ],
+    }
+
+
+def _routes(document: Document, clusters: dict[tuple[str, str], str]) -> list[dict[str, Any]]:
+    if document.role is Role.GUARD:
+        (cluster,) = clusters.values()
+        return [_forward("guarded", {"prefix": "/"}, cluster)]
+    chosen = [
+        _forward(f"{model}/{version}", {"prefix": "/", "headers": _version_match(model, version)}, cluster)
+        for (model, version), cluster in clusters.items()
+    ]
+    return [*chosen, _unknown_version(), *_without_version(document, clusters)]
+
+
+def _version_match(model: str, version: str) -> list[dict[str, Any]]:
+    return [_exact(MODEL_HEADER, model), _exact(VERSION_HEADER, version)]
+
+
+def _unknown_version() -> dict[str, Any]:
+    """The processor has reloaded its configuration and this Envoy has not: say so, rather than pick another version."""
+    return {
+        "name": "unknown-version",
+        "match": {"prefix": "/", "headers": [{"name": VERSION_HEADER, "present_match": True}]},
+        "direct_response": {"status": 503},
+    }
+
+
+def _without_version(document: Document, clusters: dict[tuple[str, str], str]) -> list[dict[str, Any]]:
+    """Exchanges for which no version was chosen go to the default version, if they may go without one."""
+    cluster = clusters[default_version(document)]
+    if not _version_is_always_chosen(document):
+        return [_forward("default", {"prefix": "/"}, cluster)]
+    allowed = []
+    for rule in document.requests.allow_paths:
+        method, _, path = rule.partition(" ")
+        match = {"path": path, "headers": [_exact(":method", method)]}
+        allowed.append(_forward(f"unread {rule}", match, cluster))
+    return [*allowed, {"name": "refused", "match": {"prefix": "/"}, "direct_response": {"status": 404}}]
+
+
+def default_version(document: Document) -> tuple[str, str]:
+    """(model, version) for exchanges that pass unread: the first version that takes traffic."""
+    every = [(model, name, v) for model, entry in document.models.items() for name, v in entry.versions.items()]
+    model, name, _ = next((entry for entry in every if entry[2].weight > 0), every[0])
+    return model, name
+
+
+def _version_is_always_chosen(document: Document) -> bool:
+    """Whether an exchange without a version is one that nothing has read; such go to the allowed paths only."""
+    return any(
+        isinstance(entry, VersionFilter) and entry.mode is Mode.ENFORCE and entry.on_error is OnError.CLOSED
+        for entry in document.filters
+    )
+
+
+def _forward(name: str, match: dict[str, Any], cluster: str) -> dict[str, Any]:
+    """Route without a total timeout: a stream may be long, its silences are limited by ``stream_idle_timeout``."""
+    return {"name": name, "match": match, "route": {"cluster": cluster, "timeout": "0s"}}
+
+
+def _exact(header: str, value: str) -> dict[str, Any]:
+    return {"name": header, "string_match": {"exact": value}}

@@ -1,0 +1,163 @@
+"""What goes into an exchange (events) and what comes out (actions): no protobuf, no sockets.
+
+``wire`` makes events of Envoy's messages and messages of actions. Header names are lower case; a header that came several
+times is joined with ``,``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from extproc.domain.record import ExchangeRecord
+from extproc.domain.text import Direction
+
+# --- events --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHeaders:
+    """The request began; with ``end`` it has no body."""
+
+    headers: Mapping[str, str]
+    end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBody:
+    """The whole request body (BUFFERED)."""
+
+    body: bytes
+    end: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTrailers:
+    """Trailers of the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHeaders:
+    """The response began; with ``end`` it has no body. ``details`` is Envoy's ``response.code_details``, "" if unknown."""
+
+    headers: Mapping[str, str]
+    end: bool = False
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseBody:
+    """A chunk of the response body, or the whole of it, as the mode says."""
+
+    body: bytes
+    end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseTrailers:
+    """Trailers of the response: no body comes any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamClosed:
+    """Envoy's stream ended, half-closed or cancelled: both are normal, neither says why."""
+
+
+Event = RequestHeaders | RequestBody | RequestTrailers | ResponseHeaders | ResponseBody | ResponseTrailers | StreamClosed
+
+# --- actions -------------------------------------------------------------------------------------------------------
+
+
+class BodyMode(StrEnum):
+    """How Envoy is to send a body from now on."""
+
+    NONE = "none"
+    STREAMED = "streamed"
+    BUFFERED = "buffered"
+    FULL_DUPLEX = "full_duplex"
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderChanges:
+    """Headers to set (over what stands there) and to remove."""
+
+    set: tuple[tuple[str, str], ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+NO_CHANGES = HeaderChanges()
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueHeaders:
+    """Go on after headers; a mode of None leaves what Envoy's configuration says."""
+
+    direction: Direction
+    changes: HeaderChanges = NO_CHANGES
+    request_body: BodyMode | None = None
+    response_body: BodyMode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueBody:
+    """Go on after a whole body (BUFFERED); a body of None leaves it as it came."""
+
+    direction: Direction
+    body: bytes | None = None
+    changes: HeaderChanges = NO_CHANGES
+    clear_route_cache: bool = False
+    metadata: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueChunk:
+    """Go on after one chunk of the response (STREAMED); a body of None leaves it as it came."""
+
+    body: bytes | None = None
+    metadata: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SendChunk:
+    """Send bytes to the client (FULL_DUPLEX); with ``end`` the response is over and the upstream is cancelled."""
+
+    body: bytes
+    end: bool
+    metadata: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueTrailers:
+    """Go on after trailers."""
+
+    direction: Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer the client ourselves."""
+
+    status: int
+    body: bytes
+    code: str
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """End Envoy's stream with an error status: Envoy answers 5xx or breaks the response off. Never a silent end."""
+
+    reason: str
+
+
+Action = ContinueHeaders | ContinueBody | ContinueChunk | SendChunk | ContinueTrailers | Answer | Abort
+
+
+@dataclass(slots=True)
+class Step:
+    """What one event leads to. ``ended`` is set exactly once in the life of an exchange."""
+
+    actions: list[Action]
+    ended: ExchangeRecord | None = None
+    error: BaseException | None = None  # what of ours failed, for the log

@@ -1,0 +1,145 @@
+"""The request half: may this path pass, can this body be read, and what do the filters make of it.
+
+Everything here raises ``PayloadRefused`` for what the client must mend, and ``FilterFailed`` for what is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from extproc.domain.errors import ApiError, PayloadRefused, refuse
+from extproc.domain.record import Coverage, ExchangeRecord
+from extproc.domain.text import Direction
+from extproc.exchange.events import HeaderChanges
+from extproc.exchange.snapshot import Snapshot
+from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.chain import Chain, Channels, note_failure
+from extproc.payload.dialect import Dialect
+from extproc.payload.encoding import ENCODINGS, BadEncoding, decoder
+from extproc.payload.endpoints import ENDPOINTS
+from extproc.payload.view import RequestView
+
+INTERNAL_PREFIX = "x-llm-"
+VERSION_HEADER = "x-llm-version"
+MODEL_HEADER = "x-llm-model"
+SERVED_HEADER = "x-llm-served-version"
+# They steer vLLM's scheduler and caches; a client has no business with them. Source: vLLM 0.32.
+STEERING_HEADERS = frozenset({"x-vllm-priority", "x-session-id", "x-data-parallel-rank", "endpoint-load-metrics-format"})
+NOBODY = "unknown"
+OTHER = "other"
+
+
+def path_of(headers: Mapping[str, str]) -> str:
+    """The path without its query."""
+    return headers.get(":path", "").partition("?")[0]
+
+
+def endpoint_of(headers: Mapping[str, str], snapshot: Snapshot) -> Dialect | None:
+    """The dialect of a request, or None for a path that is passed on unread. Raises: PayloadRefused (403, 405, 415)."""
+    method, path = headers.get(":method", ""), path_of(headers)
+    if f"{method} {path}" in snapshot.allowed:
+        return None
+    dialect = ENDPOINTS.get(path)
+    if dialect is None:
+        raise refuse(403, "path_not_allowed", "This path is not allowed here. Write it exactly as the API's documentation does.")
+    if method != "POST":
+        raise refuse(405, "method_not_allowed", "Only POST is allowed on this path.")
+    _refuse_content_type(headers)
+    return dialect
+
+
+def _refuse_content_type(headers: Mapping[str, str]) -> None:
+    media, _, parameters = headers.get("content-type", "").partition(";")
+    charset = parameters.strip().lower().replace('"', "")
+    if media.strip().lower() != "application/json" or charset not in ("", "charset=utf-8"):
+        raise refuse(415, "unsupported_content_type", "Send the body as content-type application/json, in UTF-8.")
+    if headers.get("content-encoding", "identity").lower() not in ENCODINGS | {"identity"}:
+        raise refuse(415, "unsupported_content_encoding", "Send the body plain, or as gzip, deflate or br.")
+
+
+def refuse_length(headers: Mapping[str, str], snapshot: Snapshot) -> None:
+    """Refuse a body that says it is too large before it is sent. Raises: PayloadRefused (413)."""
+    length = headers.get("content-length", "")
+    if length.isdecimal() and int(length) > snapshot.limits.request_body_bytes_max:
+        raise _too_large(snapshot)
+
+
+def _too_large(snapshot: Snapshot) -> PayloadRefused:
+    return refuse(413, "request_too_large", f"The body is larger than {snapshot.limits.request_body_bytes_max} bytes.")
+
+
+def header_changes(headers: Mapping[str, str], dialect: Dialect | None) -> HeaderChanges:
+    """What no client may send on: internal and steering headers. Answers are asked for plain."""
+    remove = tuple(name for name in headers if name.startswith(INTERNAL_PREFIX) or name in STEERING_HEADERS)
+    plain = (("accept-encoding", "identity"),) if dialect is not None and "accept-encoding" in headers else ()
+    return HeaderChanges(plain, remove)
+
+
+def note_identity(record: ExchangeRecord, headers: Mapping[str, str], snapshot: Snapshot) -> None:
+    """Who pays, as the configured headers say."""
+    identity = snapshot.identity
+    team = headers.get(identity.team_header, "") or NOBODY
+    record.team = team if not snapshot.teams or team in snapshot.teams or team == NOBODY else OTHER
+    record.project = headers.get(identity.project_header, "") or NOBODY
+    record.budget_code = headers.get(identity.budget_code_header, "") or NOBODY
+
+
+def plain_body(body: bytes, headers: Mapping[str, str], snapshot: Snapshot) -> bytes:
+    """The body without its content-encoding. Raises: PayloadRefused (400, 413)."""
+    limits = snapshot.limits
+    encoding = headers.get("content-encoding", "identity").lower()
+    if encoding != "identity":
+        plain = decoder(encoding, limits.decompression_ratio_max, limits.request_body_bytes_max)
+        try:
+            body = plain.feed(body)
+            plain.close()
+        except BadEncoding as error:
+            raise refuse(400, "invalid_content_encoding", f"The body cannot be decoded: {error}.") from None
+    if len(body) > limits.request_body_bytes_max:
+        raise _too_large(snapshot)
+    return body
+
+
+def run_filters(request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> None:
+    """Put the request through all filters, in order.
+
+    Raises: PayloadRefused with the error of the filter that refused; FilterFailed.
+    """
+    for owner in snapshot.filters:
+        if Direction.REQUEST in owner.directions:
+            _cover(owner, request, exchange.record)
+        error = _judge(owner, request, exchange, snapshot)
+        if error is not None:
+            raise PayloadRefused(error)
+
+
+def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> ApiError | None:
+    try:
+        error = owner.on_request(request, exchange)
+    except Exception as failure:
+        note_failure(owner, exchange, failure)
+        return None
+    if error is not None or Direction.REQUEST not in owner.directions:
+        return error
+    channels = Channels((owner,), exchange, snapshot.limits.channels_max)
+    for field in request.texts:
+        chain = channels.new_chain(field.source)
+        request.replace_text(field, _through(chain, field.text))
+        if chain.rejected_by is not None:
+            return owner.rejection()
+    return None
+
+
+def _through(chain: Chain, text: str) -> str:
+    released = chain.feed(text)
+    return released if chain.rejected_by is not None else released + chain.close()
+
+
+def _cover(owner: Filter, request: RequestView, record: ExchangeRecord) -> None:
+    if request.unread:
+        record.cover(owner.name, Coverage.SKIPPED_UNREADABLE)
+    elif not request.texts:
+        record.cover(owner.name, Coverage.SKIPPED_NO_TEXT)
+    else:
+        record.cover(owner.name, Coverage.CHECKED)
+

@@ -1,0 +1,63 @@
+"""What a filter is: one policy, written once for every dialect, streamed and not.
+
+A filter may look at the whole request (``on_request``) and may put a stage on any channel (``stage``). It reports what it
+found to the record and knows nothing of bodies, bytes or the other filters. It may raise anything: the machine ends the
+exchange, or goes on without it, as its ``on_error`` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from extproc.config.document import Mode, OnError
+from extproc.config.models import CompiledModel, CompiledVersion
+from extproc.domain.errors import ApiError
+from extproc.domain.finding import Finding
+from extproc.domain.record import Action, ExchangeRecord
+from extproc.domain.text import Direction, Stage, TextSource
+from extproc.payload.dialect import Dialect
+from extproc.payload.view import RequestView
+
+
+@dataclass(slots=True)
+class ExchangeFacts:
+    """What filters share about one exchange; ``choice`` is the version they settled on."""
+
+    dialect: Dialect
+    headers: Mapping[str, str]
+    models: Mapping[str, CompiledModel]
+    record: ExchangeRecord
+    choice: CompiledVersion | None = None
+    failed_open: set[str] = field(default_factory=set)  # filters that are left out of the rest
+
+
+class Filter:
+    """The base of all filters: does nothing, in order."""
+
+    name: str
+    directions: frozenset[Direction] = frozenset()  # where it looks at text: what coverage counts
+    changes_answers: bool = False  # whether copies of the text must be dropped from answers
+    cuts_answers: bool = False
+
+    def __init__(self, mode: Mode, on_error: OnError) -> None:
+        self.mode = mode
+        self.on_error = on_error
+        self.enforced = mode is Mode.ENFORCE
+
+    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+        """Look at the request and change it; an error refuses it."""
+        return None
+
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+        """The stage for one channel, or None where the filter has nothing to look for."""
+        return None
+
+    def rejection(self) -> ApiError:
+        """What the client reads when a stage of this filter rejected a request."""
+        raise NotImplementedError
+
+    def report(self, exchange: ExchangeFacts, direction: Direction, finding: Finding, action: Action) -> None:
+        """Count one finding and the verdict it led to."""
+        exchange.record.findings[self.name, direction.value, finding.kind] += 1
+        exchange.record.verdicts[self.name, direction.value, action.value, self.mode.value] += 1

@@ -1,0 +1,132 @@
+"""The stages of all filters on one channel, in the order of the list.
+
+What one stage releases, the next is fed. When a stage rejects, what it released before still goes through the later stages, and
+the channel ends there. A stage that raises is taken out if its filter fails open; else the exchange fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from extproc.config.document import OnError
+from extproc.domain.errors import refuse
+from extproc.domain.record import Coverage
+from extproc.domain.text import Stage, TextSource
+from extproc.filters.base import ExchangeFacts, Filter
+
+
+class FilterFailed(Exception):
+    """A filter that fails closed raised; the exchange must end with an error. The cause is in ``__cause__``."""
+
+    def __init__(self, filter_name: str) -> None:
+        super().__init__(filter_name)
+        self.filter_name = filter_name
+
+
+class Chain:
+    """One channel. ``rejected_by`` is the filter that ended it, if one did."""
+
+    __slots__ = ("_exchange", "_links", "rejected_by")
+
+    def __init__(self, links: list[tuple[Filter, Stage]], exchange: ExchangeFacts) -> None:
+        self._links = links
+        self._exchange = exchange
+        self.rejected_by: Filter | None = None
+
+    def feed(self, text: str) -> str:
+        """Take the next piece of the channel; return what every stage has released."""
+        for number, (owner, stage) in enumerate(self._links):
+            if not text:
+                return ""
+            text = self._guarded(owner, stage, text, closing=False)
+            if stage.rejected:
+                return self._end_after(number, owner, text)
+        return text
+
+    def close(self) -> str:
+        """The channel is complete; return the rest."""
+        text = ""
+        for number, (owner, stage) in enumerate(self._links):
+            text = self._guarded(owner, stage, text, closing=True)
+            if stage.rejected:
+                return self._end_after(number, owner, text)
+        return text
+
+    def _end_after(self, number: int, owner: Filter, text: str) -> str:
+        self.rejected_by = owner
+        later = self._links[number + 1 :]
+        self._links = []
+        for filter_, stage in later:
+            text = self._guarded(filter_, stage, text, closing=True)
+        return text
+
+    def _guarded(self, owner: Filter, stage: Stage, text: str, closing: bool) -> str:
+        fails_open = owner.on_error is OnError.OPEN
+        held = stage.held() if fails_open else ""
+        try:
+            released = stage.feed(text) if text else ""
+            if closing and not stage.rejected:
+                released += stage.close()
+        except Exception as error:
+            note_failure(owner, self._exchange, error)
+            self._links = [link for link in self._links if link[1] is not stage]
+            return held + text
+        return released
+
+
+def note_failure(owner: Filter, exchange: ExchangeFacts, error: Exception) -> None:
+    """Count a filter's failure. Raises: FilterFailed if the filter fails closed."""
+    if owner.on_error is OnError.OPEN:
+        exchange.record.cover(owner.name, Coverage.FAILED_OPEN)
+        exchange.failed_open.add(owner.name)
+        return
+    exchange.record.cover(owner.name, Coverage.FAILED_CLOSED)
+    raise FilterFailed(owner.name) from error
+
+
+class Channels:
+    """The chains of one exchange's channels, made when a channel first appears."""
+
+    __slots__ = ("_chains", "_channels_max", "_exchange", "_filters")
+
+    def __init__(self, filters: Sequence[Filter], exchange: ExchangeFacts, channels_max: int) -> None:
+        self._filters = filters
+        self._exchange = exchange
+        self._channels_max = channels_max
+        self._chains: dict[TextSource, Chain] = {}
+
+    def chain(self, source: TextSource) -> Chain:
+        """The chain of a channel. Raises: PayloadRefused if the answer has more channels than may be."""
+        chain = self._chains.get(source)
+        if chain is None:
+            if len(self._chains) >= self._channels_max:
+                raise refuse(502, "too_many_channels", f"The answer has more than {self._channels_max} texts.")
+            chain = self._chains[source] = self.new_chain(source)
+        return chain
+
+    def new_chain(self, source: TextSource) -> Chain:
+        """A chain that is not kept. Raises: FilterFailed."""
+        links: list[tuple[Filter, Stage]] = []
+        for owner in self._filters:
+            if owner.name in self._exchange.failed_open:
+                continue
+            try:
+                stage = owner.stage(source, self._exchange)
+            except Exception as error:
+                note_failure(owner, self._exchange, error)
+                continue
+            if stage is not None:
+                links.append((owner, stage))
+        return Chain(links, self._exchange)
+
+    def of_choice(self, choice: int, part: int | None = None) -> list[tuple[TextSource, Chain]]:
+        """The channels of a choice, or of one part of it."""
+        return [
+            (source, chain)
+            for source, chain in self._chains.items()
+            if source.choice == choice and (part is None or source.part == part)
+        ]
+
+    def all(self) -> list[tuple[TextSource, Chain]]:
+        """Every channel that has appeared."""
+        return list(self._chains.items())

@@ -1,0 +1,136 @@
+"""A stage for texts that are JSON themselves (tool arguments): strings are judged as the text they mean, and stay strings.
+
+The text may be cut anywhere, inside an escape too, and need not be valid JSON: a model writes it. What stands in quotes is
+decoded, judged, and encoded again; what stands outside (numbers, and everything else that is no string) is judged as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from extproc.domain.text import Stage
+
+_STRING_EVENT = re.compile(r'["\\]')
+_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_HEX = frozenset("0123456789abcdefABCDEF")
+_REPLACEMENT = "\ufffd"
+
+
+class JsonTextStage:
+    """Wraps two stages: one for what is inside strings, one for what is outside."""
+
+    __slots__ = ("_escape", "_high_surrogate", "_in_string", "_inside", "_outside", "rejected")
+
+    def __init__(self, inside: Stage, outside: Stage) -> None:
+        self._inside = inside
+        self._outside = outside
+        self._in_string = False
+        self._escape = ""  # an escape that has begun: "\\", "\\u", "\\u0", ...
+        self._high_surrogate = ""
+        self.rejected = False
+
+    def feed(self, text: str) -> str:
+        """Take the next piece; return what is judged."""
+        pieces: list[str] = []
+        position = 0
+        while position < len(text) and not self.rejected:
+            if self._in_string:
+                position = self._feed_string(text, position, pieces)
+            else:
+                position = self._feed_outside(text, position, pieces)
+            self.rejected = self._inside.rejected or self._outside.rejected
+        return "".join(pieces)
+
+    def close(self) -> str:
+        """The text is complete, even if a string in it is not."""
+        if self._in_string:
+            pieces: list[str] = []
+            self._flush_escape(pieces)
+            pieces.append(_encode(self._inside.close()))
+            released = "".join(pieces)
+        else:
+            released = self._outside.close()
+        self._in_string = False
+        self.rejected = self._inside.rejected or self._outside.rejected
+        return released
+
+    def held(self) -> str:
+        """What is held, written as JSON again; half a surrogate pair is given up."""
+        surrogate = _REPLACEMENT if self._high_surrogate else ""
+        return _encode(self._inside.held()) + surrogate + self._escape + self._outside.held()
+
+    def _feed_outside(self, text: str, position: int, pieces: list[str]) -> int:
+        quote = text.find('"', position)
+        end = len(text) if quote < 0 else quote
+        pieces.append(self._outside.feed(text[position:end]))
+        if quote < 0:
+            return end
+        if not self._outside.rejected:
+            pieces.append(self._outside.close())
+        if not self._outside.rejected:
+            pieces.append('"')
+            self._in_string = True
+        return quote + 1
+
+    def _feed_string(self, text: str, position: int, pieces: list[str]) -> int:
+        if self._escape:
+            return self._feed_escape(text, position, pieces)
+        match = _STRING_EVENT.search(text, position)
+        end = match.start() if match else len(text)
+        if end > position:
+            self._feed_inside(text[position:end], pieces)
+        if match is None or self._inside.rejected:
+            return end
+        if match.group() == "\\":
+            self._escape = "\\"
+        else:
+            self._flush_escape(pieces)
+            if not self._inside.rejected:
+                pieces.append(_encode(self._inside.close()))
+            if not self._inside.rejected:
+                pieces.append('"')
+                self._in_string = False
+        return end + 1
+
+    def _feed_escape(self, text: str, position: int, pieces: list[str]) -> int:
+        character = text[position]
+        if self._escape == "\\" and character != "u":
+            self._escape = ""
+            self._feed_inside(_ESCAPES.get(character, "\\" + character), pieces)
+            return position + 1
+        if self._escape != "\\" and character not in _HEX:
+            self._flush_escape(pieces)
+            return position
+        self._escape += character
+        if len(self._escape) == len("\\u0000"):
+            self._feed_code_unit(chr(int(self._escape[2:], 16)), pieces)
+        return position + 1
+
+    def _feed_code_unit(self, unit: str, pieces: list[str]) -> None:
+        self._escape = ""
+        if "\ud800" <= unit <= "\udbff":
+            if self._high_surrogate:
+                self._feed_inside("", pieces)
+            self._high_surrogate = unit
+        elif "\udc00" <= unit <= "\udfff":
+            high, self._high_surrogate = self._high_surrogate, ""
+            pair = (high + unit).encode("utf-16-le", "surrogatepass").decode("utf-16-le") if high else _REPLACEMENT
+            self._feed_inside(pair, pieces)
+        else:
+            self._feed_inside(unit, pieces)
+
+    def _feed_inside(self, text: str, pieces: list[str]) -> None:
+        if self._high_surrogate:
+            text, self._high_surrogate = _REPLACEMENT + text, ""
+        pieces.append(_encode(self._inside.feed(text)))
+
+    def _flush_escape(self, pieces: list[str]) -> None:
+        """An escape that never came to its end is text."""
+        escape, self._escape = self._escape, ""
+        if escape or self._high_surrogate:
+            self._feed_inside(escape, pieces)
+
+
+def _encode(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1] if text else ""

@@ -1,0 +1,25 @@
+"""Makes sure that tokens can be counted: asks the server for usage on streams when the client did not."""
+
+from __future__ import annotations
+
+from extproc.config.document import Mode, OnError
+from extproc.domain.errors import ApiError
+from extproc.filters.base import ExchangeFacts, Filter
+from extproc.payload.view import RequestView
+
+
+class MeterFilter(Filter):
+    """Asks for usage and switches metering on for the exchange."""
+
+    name = "meter"
+
+    def __init__(self, mode: Mode, on_error: OnError, continuous_usage: bool) -> None:
+        super().__init__(mode, on_error)
+        self._continuous_usage = continuous_usage
+
+    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+        """Ask for usage."""
+        exchange.record.metered = True
+        if self.enforced:
+            exchange.dialect.ask_for_usage(request, self._continuous_usage)
+        return None

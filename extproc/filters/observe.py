@@ -1,0 +1,31 @@
+"""A stage that looks and lets pass: shadow mode, flags, and detectors that only count."""
+
+from __future__ import annotations
+
+from extproc.domain.text import Stage
+
+
+class ObservingStage:
+    """Feeds another stage and releases the text as it came, at once."""
+
+    __slots__ = ("_observed", "rejected")
+
+    def __init__(self, observed: Stage) -> None:
+        self._observed = observed
+        self.rejected = False
+
+    def feed(self, text: str) -> str:
+        """Show the text to the observed stage."""
+        if not self._observed.rejected:
+            self._observed.feed(text)
+        return text
+
+    def close(self) -> str:
+        """Let the observed stage come to its end."""
+        if not self._observed.rejected:
+            self._observed.close()
+        return ""
+
+    def held(self) -> str:
+        """Nothing is held."""
+        return ""

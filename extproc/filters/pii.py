@@ -1,0 +1,76 @@
+"""Personal data and secrets, in requests and answers: masked, blocked, or only counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from extproc.config.document import Mode, OnError
+from extproc.config.document import PiiFilter as PiiSection
+from extproc.detectors.pii import PiiDetector
+from extproc.domain.errors import ApiError
+from extproc.domain.finding import Finding
+from extproc.domain.record import Action
+from extproc.domain.text import Direction, Kind, Stage, TextSource
+from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.json_text import JsonTextStage
+from extproc.filters.observe import ObservingStage
+from extproc.filters.spans import SpanStage
+
+Mask = Callable[[Finding], str]
+_DIRECTIONS = {
+    "request": frozenset({Direction.REQUEST}),
+    "response": frozenset({Direction.RESPONSE}),
+    "both": frozenset({Direction.REQUEST, Direction.RESPONSE}),
+}
+_ACTIONS = {"mask": Action.MASK, "block": Action.BLOCK, "flag": Action.FLAG}
+
+
+class PiiFilter(Filter):
+    """Looks at every text of its directions."""
+
+    name = "pii"
+
+    def __init__(self, section: PiiSection) -> None:
+        super().__init__(Mode(section.mode), OnError(section.on_error))
+        self.directions = _DIRECTIONS[section.on]
+        self._detector = PiiDetector(section.entities)
+        self._action = _ACTIONS[section.action]
+        self._message = section.message
+        answers = self.enforced and Direction.RESPONSE in self.directions and self._action is not Action.FLAG
+        self.changes_answers = answers
+        self.cuts_answers = answers and self._action is Action.BLOCK
+
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+        """A stage that judges spans; JSON texts are judged string by string, so that they stay JSON."""
+        if source.direction not in self.directions:
+            return None
+
+        def on_finding(finding: Finding) -> None:
+            self.report(exchange, source.direction, finding, self._action)
+
+        stage: Stage
+        if source.kind is Kind.JSON:
+            inside = SpanStage(self._detector, self._mask(_bare), on_finding)
+            outside = SpanStage(self._detector, self._mask(_quoted), on_finding)
+            stage = JsonTextStage(inside, outside)
+        else:
+            stage = SpanStage(self._detector, self._mask(_bare), on_finding)
+        if self.enforced and self._action is not Action.FLAG:
+            return stage
+        return ObservingStage(stage)
+
+    def _mask(self, write: Mask) -> Mask | None:
+        return None if self._action is Action.BLOCK and self.enforced else write
+
+    def rejection(self) -> ApiError:
+        """What the client reads."""
+        return ApiError(400, "invalid_request_error", "personal_data", self._message)
+
+
+def _bare(finding: Finding) -> str:
+    return f"<{finding.kind}>"
+
+
+def _quoted(finding: Finding) -> str:
+    """For a number that stands bare in JSON: the mask must be a string there."""
+    return f'"<{finding.kind}>"'

@@ -1,0 +1,20 @@
+"""Inserts the system prompt of the chosen version. It comes after the guards in the list: our own words are not judged."""
+
+from __future__ import annotations
+
+from extproc.domain.errors import ApiError
+from extproc.filters.base import ExchangeFacts, Filter
+from extproc.payload.view import RequestView
+
+
+class PromptFilter(Filter):
+    """Inserts; in shadow it does nothing, since there is nothing to decide."""
+
+    name = "prompt"
+
+    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+        """Insert the prompt, if the version has one."""
+        choice = exchange.choice
+        if choice is not None and choice.prompt and self.enforced:
+            exchange.dialect.insert_prompt(request, choice.prompt, choice.prompt_replaces)
+        return None

@@ -1,0 +1,73 @@
+"""Counts answers in which the model refuses. It never changes anything."""
+
+from __future__ import annotations
+
+from extproc.config.document import Mode, OnError
+from extproc.config.document import RefusalFilter as RefusalSection
+from extproc.detectors.refusal import RefusalDetector
+from extproc.domain.record import Action
+from extproc.domain.text import Direction, Kind, Stage, TextSource
+from extproc.filters.base import ExchangeFacts, Filter
+
+
+class RefusalFilter(Filter):
+    """Judges the beginning of each choice's content."""
+
+    name = "refusal"
+    directions = frozenset({Direction.RESPONSE})
+
+    def __init__(self, section: RefusalSection) -> None:
+        super().__init__(Mode(section.mode), OnError(section.on_error))
+        self._detector = RefusalDetector()
+        self.prefix_chars = section.prefix_chars
+
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+        """A stage on content, and on the API's own field for refusals."""
+        if source.direction is not Direction.RESPONSE or source.kind not in (Kind.CONTENT, Kind.REFUSAL):
+            return None
+        return _PrefixStage(self, source, exchange)
+
+    def judge(self, source: TextSource, beginning: str, exchange: ExchangeFacts) -> None:
+        """Count a refusal."""
+        finding = self._detector.find(beginning)
+        if finding is not None:
+            exchange.record.refusals += 1
+            self.report(exchange, Direction.RESPONSE, finding, Action.FLAG)
+
+
+class _PrefixStage:
+    """Collects the first characters of a channel and judges them once."""
+
+    __slots__ = ("_beginning", "_exchange", "_filter", "_judged", "_source", "rejected")
+
+    def __init__(self, owner: RefusalFilter, source: TextSource, exchange: ExchangeFacts) -> None:
+        self._filter = owner
+        self._source = source
+        self._exchange = exchange
+        self._beginning = ""
+        self._judged = False
+        self.rejected = False
+
+    def feed(self, text: str) -> str:
+        """Let the text pass; judge once enough has come."""
+        if not self._judged:
+            room = self._filter.prefix_chars - len(self._beginning)
+            self._beginning += text[:room]
+            if len(self._beginning) >= self._filter.prefix_chars:
+                self._judge()
+        return text
+
+    def close(self) -> str:
+        """Judge a text that is shorter."""
+        if not self._judged and self._beginning:
+            self._judge()
+        return ""
+
+    def held(self) -> str:
+        """Nothing is held."""
+        return ""
+
+    def _judge(self) -> None:
+        self._judged = True
+        beginning, self._beginning = self._beginning, ""
+        self._filter.judge(self._source, beginning, self._exchange)

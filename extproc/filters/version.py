@@ -1,0 +1,94 @@
+"""Chooses the model version of an exchange: weighted, and sticky.
+
+The choice is weighted rendezvous hashing: every version draws a number from (version, key), scaled by its weight, and the
+highest wins. A key keeps its version as long as the weights stand, on every replica alike; raising one weight only moves keys
+towards that version.
+
+Source: Schindelhauer and Schomaker, "Weighted distributed hash tables" (2005), the logarithmic method.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+
+from extproc.config.document import Mode, OnError
+from extproc.config.models import CompiledModel, CompiledVersion
+from extproc.domain.errors import ApiError
+from extproc.domain.text import Speaker
+from extproc.filters.base import ExchangeFacts, Filter
+from extproc.payload.view import RequestView
+
+_DRAWS = 1 << 64
+
+
+def choose_version(versions: Sequence[CompiledVersion], key: bytes) -> CompiledVersion | None:
+    """The version of a key, or None if every weight is 0."""
+    best: CompiledVersion | None = None
+    best_draw = math.inf
+    for version in versions:
+        if not version.weight:
+            continue
+        number = int.from_bytes(blake2b(version.salt + key, digest_size=8).digest())
+        draw = -math.log((number + 1) / (_DRAWS + 1)) / version.weight
+        if draw < best_draw:
+            best, best_draw = version, draw
+    return best
+
+
+def sticky_key(model: CompiledModel, request: RequestView, headers: Mapping[str, str]) -> bytes:
+    """What keeps a conversation on its version: header, else user, else how the conversation begins.
+
+    The beginning is the first system text and the first user text: what every later turn of the conversation repeats.
+    """
+    if model.sticky_header and headers.get(model.sticky_header):
+        return b"header\x00" + headers[model.sticky_header].encode()
+    if model.sticky_user_field and request.user:
+        return b"user\x00" + request.user.encode()
+    digest = blake2b(digest_size=16)
+    for speaker in (Speaker.SYSTEM, Speaker.USER):
+        text = next((field.text for field in request.texts if field.source.speaker is speaker), "")
+        digest.update(text.encode("utf-8", "replace") + b"\x00")
+    return b"beginning\x00" + digest.digest()
+
+
+class VersionFilter(Filter):
+    """Chooses, and makes the request ask for the served model; in shadow it chooses and changes nothing."""
+
+    name = "version"
+
+    def __init__(self, mode: Mode, on_error: OnError, fixed: str | None = None) -> None:
+        super().__init__(mode, on_error)
+        self._fixed = fixed  # MODEL/VERSION: role guard, where the pod is already chosen
+
+    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+        """Set the exchange's choice. An unknown model or pinned version is refused."""
+        model = self._model(request, exchange)
+        if model is None:
+            return ApiError(404, "invalid_request_error", "model_not_found", "The model does not exist here.", "model")
+        choice = self._choose(model, request, exchange)
+        if choice is None:
+            return ApiError(400, "invalid_request_error", "version_not_found", "The pinned model version does not exist.")
+        exchange.choice = choice
+        exchange.record.version = choice.facts
+        if self.enforced and choice.served_model != request.model:
+            if request.model is not None:
+                request.shown["model"] = request.model
+            request.set(("model",), choice.served_model)
+        return None
+
+    def _model(self, request: RequestView, exchange: ExchangeFacts) -> CompiledModel | None:
+        if self._fixed is not None:
+            return exchange.models[self._fixed.rpartition("/")[0]]
+        if request.model is None and len(exchange.models) == 1:
+            return next(iter(exchange.models.values()))
+        return exchange.models.get(request.model or "")
+
+    def _choose(self, model: CompiledModel, request: RequestView, exchange: ExchangeFacts) -> CompiledVersion | None:
+        if self._fixed is not None:
+            return model.by_name[self._fixed.rpartition("/")[2]]
+        pinned = exchange.headers.get(model.pin_header) if model.pin_header else None
+        if pinned:
+            return model.by_name.get(pinned)
+        return choose_version(model.versions, sticky_key(model, request, exchange.headers))

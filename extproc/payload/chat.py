@@ -1,0 +1,214 @@
+"""``/v1/chat/completions``, requests and answers, streamed and not.
+
+Source: OpenAI's API reference; vLLM 0.32 (``reasoning``, older servers ``reasoning_content``; tool arguments in fragments by
+index; choices interleaved by index).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from extproc.domain.errors import ApiError, refuse
+from extproc.domain.text import Kind, Speaker, TextSource
+from extproc.payload.dialect import Frame, UnreadableAnswer, openai_error
+from extproc.payload.openai_answer import ChoiceStream, choices_of, copies_in
+from extproc.payload.openai_request import definition_fields, part_fields, read_object, tool_call_fields
+from extproc.payload.usage import usage_of
+from extproc.payload.view import (
+    AnswerView,
+    RequestPolicy,
+    RequestView,
+    Slot,
+    TextField,
+    answer_source,
+    expect_object,
+    request_source,
+    text_fields,
+    unnamed_slots,
+)
+
+_SPEAKERS = {
+    "system": Speaker.SYSTEM,
+    "developer": Speaker.SYSTEM,
+    "user": Speaker.USER,
+    "assistant": Speaker.ASSISTANT,
+    "tool": Speaker.TOOL,
+    "function": Speaker.TOOL,
+}
+# In the order in which a model says them; the same order streamed and unstreamed.
+_TEXT_KINDS = (
+    ("reasoning", Kind.REASONING, 0),
+    ("reasoning_content", Kind.REASONING, 1),
+    ("content", Kind.CONTENT, 0),
+    ("refusal", Kind.REFUSAL, 0),
+)
+_KIND_KEYS = {(kind, part): key for key, kind, part in _TEXT_KINDS}
+_NAMED = frozenset({"role", "tool_calls", *(key for key, _, _ in _TEXT_KINDS)})
+_LEGACY_CALL_PART = 999
+_SILENT_KEYS = frozenset({"content", "reasoning", "reasoning_content", "refusal", "tool_calls"})
+
+
+class Chat:
+    """OpenAI's chat completions."""
+
+    name = "chat"
+    generates = True
+
+    def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
+        """Raises: PayloadRefused."""
+        view = read_object(body, policy)
+        messages = view.tree.get("messages")
+        if not isinstance(messages, list) or not messages:
+            raise refuse(400, "invalid_type", "messages must be an array with at least one message.", "messages")
+        for index, message in enumerate(messages):
+            _read_message(view, expect_object(message, "messages[]"), ("messages", index), policy)
+        view.texts += definition_fields(view.tree)
+        return view
+
+    def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
+        """A system message before all others; with ``replace`` in the place of a first one."""
+        first = request.tree["messages"][0]
+        if replace and first.get("role") in ("system", "developer"):
+            request.set(("messages", 0, "content"), text)
+        else:
+            request.insert_first(("messages",), {"role": "system", "content": text})
+
+    def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
+        """``stream_options.include_usage``."""
+        ask_for_usage(request, continuous)
+
+    def read_answer(self, tree: dict[str, Any]) -> AnswerView:
+        """Raises: UnreadableAnswer."""
+        slots: list[Slot] = []
+        for index, choice in choices_of(tree):
+            message = choice.get("message")
+            if not isinstance(message, dict):
+                raise UnreadableAnswer("a choice has no message")
+            slots += message_slots(message, index)
+        return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree))
+
+    def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
+        """``finish_reason: content_filter``; tool calls that were not reached are gone."""
+        for index, item in choices_of(tree):
+            if index == choice:
+                message = item["message"]
+                calls = message.get("tool_calls")
+                if calls:
+                    reached = {slot.source.part for slot in kept if slot.source.kind in (Kind.JSON, Kind.NAME)}
+                    message["tool_calls"] = [call for number, call in enumerate(calls) if number in reached]
+                item["finish_reason"] = "content_filter"
+
+    def stream(self, shown: Mapping[str, Any]) -> ChatStream:
+        """A reader for one streamed answer."""
+        return ChatStream(shown)
+
+    def error_body(self, error: ApiError) -> bytes:
+        """OpenAI's error object."""
+        return orjson.dumps(openai_error(error))
+
+
+def ask_for_usage(request: RequestView, continuous: bool) -> None:
+    """Add ``stream_options.include_usage`` (and ``continuous_usage_stats``) to a streamed request."""
+    if not request.streamed:
+        return
+    if not request.usage_asked:
+        request.set(("stream_options", "include_usage"), True)
+    if continuous:
+        request.set(("stream_options", "continuous_usage_stats"), True)
+
+
+def _read_message(view: RequestView, message: dict[str, Any], path: tuple[str | int, ...], policy: RequestPolicy) -> None:
+    speaker = _SPEAKERS.get(message.get("role") or "")
+    if speaker is None:
+        raise refuse(400, "invalid_role", f"A message's role must be one of {', '.join(_SPEAKERS)}.", "messages")
+    source = request_source(speaker)
+    content = message.get("content")
+    if isinstance(content, list):
+        for index, part in enumerate(content):
+            part_fields(part, (*path, "content", index), speaker, policy, view)
+    elif isinstance(content, str):
+        view.texts.append(TextField(source, (*path, "content"), content))
+    elif content is not None:
+        raise refuse(400, "invalid_type", "A message's content must be a string or an array of parts.", "messages")
+    for key, value in message.items():
+        if key in ("role", "content"):
+            continue
+        if key == "tool_calls":
+            view.texts += tool_call_fields(value, (*path, key))
+        else:
+            view.texts += text_fields(value, (*path, key), source)
+
+
+def message_slots(message: dict[str, Any], choice: int) -> list[Slot]:
+    """The texts of a message or a delta, in the order in which a model says them."""
+    slots: list[Slot] = []
+    for key, kind, part in _TEXT_KINDS:
+        if isinstance(message.get(key), str):
+            slots.append(Slot(answer_source(kind, choice, part), message, key))
+    for number, call in enumerate(message.get("tool_calls") or ()):
+        slots += _call_slots(call, choice, number)
+    if not _NAMED.issuperset(message):
+        slots += _other_slots(message, choice)
+    return slots
+
+
+def _call_slots(call: Any, choice: int, number: int) -> list[Slot]:
+    if not isinstance(call, dict):
+        raise UnreadableAnswer("a tool call is not an object")
+    part = call.get("index", number)
+    function = call.get("function")
+    if not isinstance(part, int):
+        raise UnreadableAnswer("a tool call's index is not a number")
+    if not isinstance(function, dict):
+        return unnamed_slots(call, frozenset({"id", "type", "index"}), choice)
+    slots: list[Slot] = []
+    if isinstance(function.get("name"), str):
+        slots.append(Slot(answer_source(Kind.NAME, choice, part), function, "name"))
+    if isinstance(function.get("arguments"), str):
+        slots.append(Slot(answer_source(Kind.JSON, choice, part), function, "arguments"))
+    return slots
+
+
+def _other_slots(message: dict[str, Any], choice: int) -> list[Slot]:
+    legacy = message.get("function_call")
+    slots = _call_slots({"function": legacy}, choice, _LEGACY_CALL_PART) if isinstance(legacy, dict) else []
+    return slots + unnamed_slots(message, _NAMED | {"function_call"}, choice)
+
+
+class ChatStream(ChoiceStream):
+    """A streamed chat."""
+
+    def _read_choice(self, frame: Frame, index: int, choice: dict[str, Any]) -> None:
+        delta = choice.get("delta")
+        if delta is None:
+            return
+        if not isinstance(delta, dict):
+            raise UnreadableAnswer("a delta is not an object")
+        frame.slots += message_slots(delta, index)
+        if frame.bare and not (_SILENT_KEYS.issuperset(delta) and _only_fragments(delta)):
+            frame.bare = False
+
+    def carry(self, source: TextSource, text: str) -> bytes:
+        """A chunk that brings held text of a channel."""
+        delta: dict[str, Any]
+        if source.kind is Kind.JSON and source.part == _LEGACY_CALL_PART:
+            delta = {"function_call": {"arguments": text}}
+        elif source.kind in (Kind.JSON, Kind.NAME):
+            key = "arguments" if source.kind is Kind.JSON else "name"
+            delta = {"tool_calls": [{"index": source.part, "function": {key: text}}]}
+        else:
+            delta = {_KIND_KEYS.get((source.kind, source.part), "content"): text}
+        return self._chunk_of({"index": source.choice, "delta": delta, "finish_reason": None})
+
+    def cut(self, choice: int) -> bytes:
+        """``finish_reason: content_filter``."""
+        return self._chunk_of({"index": choice, "delta": {}, "finish_reason": "content_filter"})
+
+
+def _only_fragments(delta: dict[str, Any]) -> bool:
+    """Whether tool calls in a delta bring arguments only, no id and no name."""
+    calls = delta.get("tool_calls")
+    return not calls or all("id" not in call and "name" not in (call.get("function") or {}) for call in calls)

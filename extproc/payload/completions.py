@@ -1,0 +1,118 @@
+"""``/v1/completions``: one text in, one text a choice out. Source: OpenAI's API reference, vLLM 0.32."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from extproc.domain.errors import ApiError, refuse
+from extproc.domain.text import Kind, Speaker, TextSource
+from extproc.payload.chat import ask_for_usage
+from extproc.payload.dialect import Frame, UnreadableAnswer, openai_error
+from extproc.payload.openai_answer import ChoiceStream, choices_of, copies_in
+from extproc.payload.openai_request import definition_fields, read_object
+from extproc.payload.usage import usage_of
+from extproc.payload.view import (
+    AnswerView,
+    RequestPolicy,
+    RequestView,
+    Slot,
+    TextField,
+    answer_source,
+    request_source,
+    text_fields,
+    unnamed_slots,
+)
+
+_NAMED = frozenset({"index", "text", "logprobs", "finish_reason", "stop_reason", "token_ids"})
+
+
+class Completions:
+    """OpenAI's text completions."""
+
+    name = "completions"
+    generates = True
+
+    def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
+        """Raises: PayloadRefused."""
+        view = read_object(body, policy)
+        prompts = prompt_fields(view, "prompt", policy)
+        view.texts += prompts
+        view.texts += text_fields(view.tree.get("suffix"), ("suffix",), request_source(Speaker.USER))
+        view.texts += definition_fields(view.tree)
+        view.choices *= max(1, len(prompts) if isinstance(view.tree.get("prompt"), list) else 1)
+        return view
+
+    def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
+        """A completion has no system prompt: the text would be continued, not obeyed. Nothing is done."""
+
+    def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
+        """``stream_options.include_usage``."""
+        ask_for_usage(request, continuous)
+
+    def read_answer(self, tree: dict[str, Any]) -> AnswerView:
+        """Raises: UnreadableAnswer."""
+        slots = [slot for index, choice in choices_of(tree) for slot in _choice_slots(choice, index)]
+        return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree))
+
+    def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
+        """``finish_reason: content_filter``."""
+        for index, item in choices_of(tree):
+            if index == choice:
+                item["finish_reason"] = "content_filter"
+
+    def stream(self, shown: Mapping[str, Any]) -> CompletionsStream:
+        """A reader for one streamed answer."""
+        return CompletionsStream(shown)
+
+    def error_body(self, error: ApiError) -> bytes:
+        """OpenAI's error object."""
+        return orjson.dumps(openai_error(error))
+
+
+def prompt_fields(view: RequestView, key: str, policy: RequestPolicy) -> list[TextField]:
+    """The texts of a prompt: a string or a list of strings; token ids by policy. Raises: PayloadRefused (400)."""
+    prompt = view.tree.get(key)
+    source = request_source(Speaker.USER)
+    if isinstance(prompt, str):
+        return [TextField(source, (key,), prompt)]
+    if not isinstance(prompt, list) or not prompt:
+        raise refuse(400, "invalid_type", f"{key} must be a string or an array of strings.", key)
+    if all(isinstance(item, str) for item in prompt):
+        return [TextField(source, (key, index), item) for index, item in enumerate(prompt)]
+    if not policy.token_ids_pass or not _are_token_ids(prompt):
+        raise refuse(400, "token_ids_not_allowed", f"{key} must be text: token ids cannot be checked here.", key)
+    view.unread = (*view.unread, "token_ids")
+    return []
+
+
+def _are_token_ids(prompt: list[Any]) -> bool:
+    return all(isinstance(item, int) for item in prompt) or all(
+        isinstance(item, list) and all(isinstance(token, int) for token in item) for item in prompt
+    )
+
+
+def _choice_slots(choice: dict[str, Any], index: int) -> list[Slot]:
+    if not isinstance(choice.get("text"), str):
+        raise UnreadableAnswer("a choice has no text")
+    slots = [Slot(answer_source(Kind.CONTENT, index), choice, "text")]
+    if not _NAMED.issuperset(choice):
+        slots += unnamed_slots(choice, _NAMED | {"prompt_logprobs", "prompt_token_ids", "prompt_text"}, index)
+    return slots
+
+
+class CompletionsStream(ChoiceStream):
+    """A streamed completion."""
+
+    def _read_choice(self, frame: Frame, index: int, choice: dict[str, Any]) -> None:
+        frame.slots += _choice_slots(choice, index)
+
+    def carry(self, source: TextSource, text: str) -> bytes:
+        """A chunk that brings held text."""
+        return self._chunk_of({"index": source.choice, "text": text, "logprobs": None, "finish_reason": None})
+
+    def cut(self, choice: int) -> bytes:
+        """``finish_reason: content_filter``."""
+        return self._chunk_of({"index": choice, "text": "", "logprobs": None, "finish_reason": "content_filter"})

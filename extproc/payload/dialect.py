@@ -1,0 +1,137 @@
+"""What one API must be able to do for us. One file a dialect; ``endpoints`` knows which path speaks which.
+
+A dialect reads; it never decides. It raises ``PayloadRefused`` for a request that a model server could read otherwise than
+we do, and ``UnreadableAnswer`` for an answer that it cannot read: both end the exchange with an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+
+from extproc.domain.errors import ApiError
+from extproc.domain.text import TextSource
+from extproc.payload.sse import SseEvent, write_event
+from extproc.payload.usage import UsageReader
+from extproc.payload.view import AnswerView, Copy, RequestPolicy, RequestView, Slot
+
+
+class UnreadableAnswer(Exception):
+    """The model server's answer is not what its API says; nothing of it may pass unread."""
+
+
+@dataclass(slots=True)
+class Frame:
+    """One event of a stream: what is in it, and what it means.
+
+    ``slots`` are pieces of channels; ``wholes`` repeat a channel's text from its beginning; ``closes`` are the channels'
+    choices (or blocks) that end with this event, before which held text must go out.
+    """
+
+    event: SseEvent
+    tree: dict[str, Any] | None = None
+    slots: list[Slot] = field(default_factory=list)
+    wholes: list[Slot] = field(default_factory=list)
+    copies: list[Copy] = field(default_factory=list)
+    closes: list[tuple[int, int | None]] = field(default_factory=list)  # (choice, part or None for all its parts)
+    finished: list[int] = field(default_factory=list)  # choices that have come to their own end
+    changed: bool = False  # must be written again whether or not its texts change
+    bare: bool = False  # nothing in it but its texts: when they are held back, so is the event
+    usage_only: bool = False
+    failed: bool = False  # an error frame
+    last: bool = False
+
+
+class StreamReader(Protocol):
+    """One streamed answer. Holds what is needed to write events of its own in the same stream."""
+
+    usage: UsageReader
+
+    def read(self, event: SseEvent) -> Frame:
+        """What one event holds. Raises: UnreadableAnswer."""
+        ...
+
+    def write(self, frame: Frame) -> bytes:
+        """The event after its slots were changed."""
+        ...
+
+    def without_choice(self, frame: Frame, choice: int) -> bool:
+        """Take a choice that was cut out of an event; false if nothing is left of the event."""
+        ...
+
+    def carry(self, source: TextSource, text: str) -> bytes:
+        """An event of ours that brings held text of a channel."""
+        ...
+
+    def cut(self, choice: int) -> bytes:
+        """Events of ours that end a choice because of what was found in it."""
+        ...
+
+    def end(self) -> bytes:
+        """What closes the stream after the last choice was cut."""
+        ...
+
+    def failure(self, error: ApiError) -> bytes:
+        """An error in mid-stream, as this API tells it, and the end of the stream."""
+        ...
+
+
+class Dialect(Protocol):
+    """One API."""
+
+    name: str
+    generates: bool  # whether answers hold text that a model made
+
+    def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
+        """Raises: PayloadRefused."""
+        ...
+
+    def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
+        """Put a system prompt first, or in the place of the client's own."""
+        ...
+
+    def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
+        """Make the server send usage with a stream."""
+        ...
+
+    def read_answer(self, tree: dict[str, Any]) -> AnswerView:
+        """Raises: UnreadableAnswer."""
+        ...
+
+    def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
+        """End a choice of an unstreamed answer after its ``kept`` slots: later texts go, the reason is said."""
+        ...
+
+    def stream(self, shown: Mapping[str, Any]) -> StreamReader:
+        """A reader for one streamed answer. ``shown``: fields of the answer that the client sees as it asked for them."""
+        ...
+
+    def error_body(self, error: ApiError) -> bytes:
+        """An error as this API's JSON object."""
+        ...
+
+
+def load_event(event: SseEvent) -> dict[str, Any]:
+    """The JSON object of an event. Raises: UnreadableAnswer."""
+    try:
+        tree = orjson.loads(event.data or b"")
+    except orjson.JSONDecodeError:
+        raise UnreadableAnswer("an event of the stream is not JSON") from None
+    if not isinstance(tree, dict):
+        raise UnreadableAnswer("an event of the stream is not a JSON object")
+    return tree
+
+
+def dump_event(tree: dict[str, Any], name: str = "") -> bytes:
+    """An event with a JSON object."""
+    return write_event(orjson.dumps(tree), name)
+
+
+def openai_error(error: ApiError) -> dict[str, Any]:
+    """OpenAI's error object. Source: facts of vLLM's errors; ``code`` is a word of ours, as in OpenAI's own API."""
+    return {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
+
+

@@ -1,0 +1,92 @@
+"""``/v1/embeddings``: texts in, vectors out; nothing in the answer is text. Source: OpenAI's API reference, vLLM 0.32."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from extproc.domain.errors import ApiError, refuse
+from extproc.domain.text import TextSource
+from extproc.payload.completions import prompt_fields
+from extproc.payload.dialect import Frame, UnreadableAnswer, openai_error
+from extproc.payload.openai_request import read_object
+from extproc.payload.sse import SseEvent
+from extproc.payload.usage import UsageReader, usage_of
+from extproc.payload.view import AnswerView, RequestPolicy, RequestView, Slot
+
+
+class Embeddings:
+    """OpenAI's embeddings."""
+
+    name = "embeddings"
+    generates = False
+
+    def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
+        """Raises: PayloadRefused."""
+        view = read_object(body, policy)
+        if "messages" in view.tree:
+            raise refuse(400, "field_not_allowed", "messages is not allowed here: send the texts in input.", "messages")
+        if view.streamed:
+            raise refuse(400, "field_not_allowed", "Embeddings are not streamed.", "stream")
+        view.texts += prompt_fields(view, "input", policy)
+        return view
+
+    def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
+        """Embeddings have no prompt."""
+
+    def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
+        """Nothing to do: usage comes always."""
+
+    def read_answer(self, tree: dict[str, Any]) -> AnswerView:
+        """Raises: UnreadableAnswer."""
+        if not isinstance(tree.get("data"), list):
+            raise UnreadableAnswer("an answer has no data")
+        return AnswerView(tree, [], usage_of(tree.get("usage")))
+
+    def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
+        """There is no text that could be cut."""
+
+    def stream(self, shown: Mapping[str, Any]) -> NoStream:
+        """Embeddings are not streamed: the reader refuses every event."""
+        return NoStream()
+
+    def error_body(self, error: ApiError) -> bytes:
+        """OpenAI's error object."""
+        return orjson.dumps(openai_error(error))
+
+
+class NoStream:
+    """A stream where none may be: unreadable."""
+
+    def __init__(self) -> None:
+        self.usage = UsageReader()
+
+    def read(self, event: SseEvent) -> Frame:
+        """Raises: UnreadableAnswer, always."""
+        raise UnreadableAnswer("a stream came where none was asked for")
+
+    def write(self, frame: Frame) -> bytes:
+        """The event as it came."""
+        return frame.event.raw
+
+    def without_choice(self, frame: Frame, choice: int) -> bool:
+        """Nothing is left."""
+        return False
+
+    def carry(self, source: TextSource, text: str) -> bytes:
+        """No text is ever held."""
+        return b""
+
+    def cut(self, choice: int) -> bytes:
+        """Nothing to end."""
+        return b""
+
+    def end(self) -> bytes:
+        """Nothing to close."""
+        return b""
+
+    def failure(self, error: ApiError) -> bytes:
+        """An error frame."""
+        return b"data: " + orjson.dumps(openai_error(error)) + b"\n\n"

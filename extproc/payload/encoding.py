@@ -1,0 +1,132 @@
+"""Compressed bodies, decoded with a limit: gzip, deflate and br.
+
+A compressed request is decoded, inspected and sent on plain (vLLM takes no other). A server is asked for plain answers; one that
+compresses all the same is decoded too. A body that grows by more than the limit is refused: it is a bomb.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Protocol
+
+import brotli
+
+ENCODINGS = frozenset({"gzip", "x-gzip", "deflate", "br"})
+_RATIO_GRACE_BYTES = 65_536  # small bodies may compress very well
+_STEP_BYTES = 65_536
+
+
+class BadEncoding(Exception):
+    """The body is not what its content-encoding says, or grows too large. The message says which."""
+
+
+class Decoder(Protocol):
+    """Incremental: bytes may be cut anywhere."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Raises: BadEncoding."""
+        ...
+
+    def close(self) -> None:
+        """The body is over. Raises: BadEncoding if it was cut short."""
+        ...
+
+
+class _Codec(Protocol):
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        """The plain bytes of a chunk, in pieces of about ``_STEP_BYTES``."""
+        ...
+
+    def finished(self) -> bool:
+        """Whether the compressed data has come to its own end."""
+        ...
+
+
+class _Zlib:
+    def __init__(self, gzip: bool) -> None:
+        self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 16) if gzip else None
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        if self._inflate is None:
+            # HTTP's "deflate" is zlib's format; some servers send the bare one. The first byte tells.
+            bare = (chunk[0] & 0x0F) != 8
+            self._inflate = zlib.decompressobj(-zlib.MAX_WBITS if bare else zlib.MAX_WBITS)
+        while True:
+            try:
+                plain = self._inflate.decompress(chunk, _STEP_BYTES)
+            except zlib.error:
+                raise BadEncoding("the body is not valid gzip or deflate") from None
+            yield plain
+            chunk = self._inflate.unconsumed_tail
+            if self._inflate.unused_data:
+                raise BadEncoding("data follows the end of the compressed body")
+            if not chunk and len(plain) < _STEP_BYTES:
+                return
+
+    def finished(self) -> bool:
+        return self._inflate is not None and self._inflate.eof
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        self._decompressor = brotli.Decompressor()
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        while True:
+            try:
+                plain = self._decompressor.process(chunk, output_buffer_limit=_STEP_BYTES)
+            except brotli.error:
+                raise BadEncoding("the body is not valid br") from None
+            yield plain
+            if self._decompressor.can_accept_more_data():
+                return
+            chunk = b""
+
+    def finished(self) -> bool:
+        return bool(self._decompressor.is_finished())
+
+
+class _LimitedDecoder:
+    """Counts what goes in and comes out."""
+
+    def __init__(self, codec: _Codec, ratio_max: int, bytes_max: int) -> None:
+        self._codec = codec
+        self._ratio_max = ratio_max
+        self._bytes_max = bytes_max
+        self._in_bytes = 0
+        self._out_bytes = 0
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Raises: BadEncoding."""
+        if not chunk:
+            return b""
+        self._in_bytes += len(chunk)
+        pieces: list[bytes] = []
+        for piece in self._codec.pieces(chunk):
+            self._count(len(piece))
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        """Raises: BadEncoding."""
+        if self._in_bytes and not self._codec.finished():
+            raise BadEncoding("the compressed body is cut short")
+
+    def _count(self, out_bytes: int) -> None:
+        self._out_bytes += out_bytes
+        if self._out_bytes > self._bytes_max:
+            raise BadEncoding(f"the body is larger than {self._bytes_max} bytes")
+        if self._out_bytes > _RATIO_GRACE_BYTES + self._in_bytes * self._ratio_max:
+            raise BadEncoding(f"the body grows more than {self._ratio_max} times")
+
+
+def decoder(encoding: str, ratio_max: int, bytes_max: int) -> Decoder:
+    """A decoder for a name in ``ENCODINGS``.
+
+    Args:
+        ratio_max: how many times larger the plain body may be.
+        bytes_max: how large it may be at all. [bytes]
+    """
+    codec: _Codec = _Brotli() if encoding == "br" else _Zlib(gzip=encoding != "deflate")
+    return _LimitedDecoder(codec, ratio_max, bytes_max)

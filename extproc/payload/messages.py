@@ -1,0 +1,264 @@
+"""``/v1/messages``: Anthropic's API as vLLM serves it.
+
+An answer is a list of blocks; each block is a channel of its own. Source: Anthropic's API reference; vLLM 0.32 (usage in
+``message_start`` and ``message_delta``; no ``[DONE]``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from extproc.domain.errors import ApiError, refuse
+from extproc.domain.text import Kind, Speaker, TextSource
+from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, load_event
+from extproc.payload.error_body import error_slots
+from extproc.payload.openai_request import part_fields, read_object
+from extproc.payload.sse import SseEvent
+from extproc.payload.usage import UsageReader, anthropic_usage_of
+from extproc.payload.view import (
+    AnswerView,
+    RequestPolicy,
+    RequestView,
+    Slot,
+    TextField,
+    answer_source,
+    expect_object,
+    request_source,
+    text_fields,
+    unnamed_slots,
+)
+
+_SPEAKERS = {"user": Speaker.USER, "assistant": Speaker.ASSISTANT, "system": Speaker.SYSTEM}
+_DEFINITION = request_source(Speaker.DEFINITION)
+_DELTA_KEYS = {
+    "text_delta": ("text", Kind.CONTENT),
+    "thinking_delta": ("thinking", Kind.REASONING),
+    "input_json_delta": ("partial_json", Kind.JSON),
+}
+_DELTA_TYPES = {kind: (name, key) for name, (key, kind) in _DELTA_KEYS.items()}
+_BLOCK_KEYS = {"text": ("text", Kind.CONTENT), "thinking": ("thinking", Kind.REASONING)}
+_BLOCK_NAMED = frozenset({"type", "text", "thinking", "signature", "id", "name", "input", "citations"})
+_ERROR_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+}
+
+
+class Messages:
+    """Anthropic's messages."""
+
+    name = "messages"
+    generates = True
+
+    def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
+        """Raises: PayloadRefused."""
+        view = read_object(body, policy)
+        view.usage_asked = True  # its streams bring usage without being asked
+        _read_content(view, view.tree.get("system"), ("system",), Speaker.SYSTEM, policy)
+        messages = view.tree.get("messages")
+        if not isinstance(messages, list) or not messages:
+            raise refuse(400, "invalid_type", "messages must be an array with at least one message.", "messages")
+        for index, message in enumerate(messages):
+            speaker = _SPEAKERS.get(expect_object(message, "messages[]").get("role") or "")
+            if speaker is None:
+                raise refuse(400, "invalid_role", f"A message's role must be one of {', '.join(_SPEAKERS)}.", "messages")
+            _read_content(view, message.get("content"), ("messages", index, "content"), speaker, policy)
+        for name in ("tools", "stop_sequences", "output_config", "output_format"):
+            view.texts += text_fields(view.tree.get(name), (name,), _DEFINITION)
+        metadata = view.tree.get("metadata")
+        if isinstance(metadata, dict) and isinstance(metadata.get("user_id"), str):
+            view.user = metadata["user_id"]
+        return view
+
+    def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
+        """Into ``system``, before the client's own."""
+        system = request.tree.get("system")
+        if replace or not system:
+            request.set(("system",), text)
+        elif isinstance(system, list):
+            request.insert_first(("system",), {"type": "text", "text": text})
+        else:
+            own = next((field.text for field in request.texts if field.path == ("system",)), system)
+            request.set(("system",), f"{text}\n\n{own}")
+
+    def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
+        """Nothing to do: usage comes always."""
+
+    def read_answer(self, tree: dict[str, Any]) -> AnswerView:
+        """Raises: UnreadableAnswer."""
+        blocks = tree.get("content")
+        if not isinstance(blocks, list):
+            raise UnreadableAnswer("a message has no content")
+        slots = [slot for index, block in enumerate(blocks) for slot in _block_slots(block, index)]
+        return AnswerView(tree, slots, anthropic_usage_of(tree.get("usage")))
+
+    def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
+        """``stop_reason: refusal``; blocks that were not reached are gone."""
+        reached = max((slot.source.part for slot in kept), default=-1)
+        tree["content"] = tree["content"][: reached + 1]
+        tree["stop_reason"] = "refusal"
+
+    def stream(self, shown: Mapping[str, Any]) -> MessagesStream:
+        """A reader for one streamed answer."""
+        return MessagesStream(shown)
+
+    def error_body(self, error: ApiError) -> bytes:
+        """Anthropic's error object."""
+        return orjson.dumps(_error(error))
+
+
+def _error(error: ApiError) -> dict[str, Any]:
+    kind = _ERROR_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
+    return {"type": "error", "error": {"type": kind, "message": error.message}}
+
+
+def _read_content(view: RequestView, content: Any, path: tuple[str | int, ...], speaker: Speaker, policy: RequestPolicy) -> None:
+    if content is None:
+        return
+    if isinstance(content, str):
+        view.texts.append(TextField(request_source(speaker), path, content))
+        return
+    if not isinstance(content, list):
+        raise refuse(400, "invalid_type", f"{path[0]} must be a string or an array of blocks.", str(path[0]))
+    for index, block in enumerate(content):
+        where = (*path, index)
+        kind = expect_object(block, "content[]").get("type", "text")
+        if kind == "tool_use":
+            view.texts += text_fields(block.get("name"), (*where, "name"), request_source(speaker, Kind.NAME))
+            view.texts += text_fields(block.get("input"), (*where, "input"), request_source(speaker))
+        elif kind == "tool_result":
+            _read_content(view, block.get("content"), (*where, "content"), Speaker.TOOL, policy)
+        elif kind != "redacted_thinking":
+            part_fields(block, where, speaker, policy, view)
+
+
+def _block_slots(block: Any, index: int) -> list[Slot]:
+    if not isinstance(block, dict):
+        raise UnreadableAnswer("a content block is not an object")
+    slots: list[Slot] = []
+    kind = block.get("type")
+    if kind in _BLOCK_KEYS:
+        key, text_kind = _BLOCK_KEYS[kind]
+        if isinstance(block.get(key), str):
+            slots.append(Slot(answer_source(text_kind, 0, index), block, key))
+    elif kind == "tool_use":
+        if isinstance(block.get("name"), str):
+            slots.append(Slot(answer_source(Kind.NAME, 0, index), block, "name"))
+        if isinstance(block.get("input"), dict) and block["input"]:
+            slots.append(Slot(answer_source(Kind.JSON, 0, index), block, "input", structured=True))
+    return slots + unnamed_slots(block, _BLOCK_NAMED, 0)
+
+
+class MessagesStream:
+    """A streamed message."""
+
+    def __init__(self, shown: Mapping[str, Any]) -> None:
+        self.usage = UsageReader()
+        self._shown = shown
+        self._open_block: int | None = None
+
+    def read(self, event: SseEvent) -> Frame:
+        """What one event holds. Raises: UnreadableAnswer."""
+        if event.data is None:
+            return Frame(event)
+        tree = load_event(event)
+        frame = Frame(event, tree)
+        kind = tree.get("type")
+        if kind == "content_block_delta":
+            self._read_delta(frame, tree)
+        elif kind == "content_block_start":
+            self._open_block = tree.get("index")
+            frame.slots = _block_slots(tree.get("content_block"), _block_index(tree))
+        elif kind == "content_block_stop":
+            frame.closes.append((0, _block_index(tree)))
+            self._open_block = None
+        elif kind == "message_start":
+            self._read_start(frame, tree)
+        elif kind == "message_delta":
+            self._read_end(frame, tree)
+        elif kind == "message_stop":
+            frame.last = True
+        elif kind == "error" or "error" in tree:
+            frame.slots, frame.failed = error_slots(tree), True
+        elif kind != "ping":
+            raise UnreadableAnswer("an event of the stream has an unknown type")
+        return frame
+
+    def _read_delta(self, frame: Frame, tree: dict[str, Any]) -> None:
+        delta = tree.get("delta")
+        if not isinstance(delta, dict):
+            raise UnreadableAnswer("a delta is not an object")
+        if delta.get("type") == "signature_delta":
+            return
+        key, kind = _DELTA_KEYS.get(str(delta.get("type")), ("", Kind.CONTENT))
+        if not isinstance(delta.get(key), str):
+            raise UnreadableAnswer("a delta has an unknown type")
+        frame.slots.append(Slot(answer_source(kind, 0, _block_index(tree)), delta, key))
+        frame.bare = True
+
+    def _read_start(self, frame: Frame, tree: dict[str, Any]) -> None:
+        message = tree.get("message")
+        if not isinstance(message, dict):
+            raise UnreadableAnswer("message_start has no message")
+        self.usage.running(0, anthropic_usage_of(message.get("usage")))
+        for index, block in enumerate(message.get("content") or ()):
+            frame.slots += _block_slots(block, index)
+        for key, value in self._shown.items():
+            if message.get(key) != value:
+                message[key], frame.changed = value, True
+
+    def _read_end(self, frame: Frame, tree: dict[str, Any]) -> None:
+        usage = anthropic_usage_of(tree.get("usage"))
+        if usage is not None and isinstance(tree["usage"].get("input_tokens"), int):
+            self.usage.final(usage)
+        else:
+            self.usage.running(0, usage)
+        frame.closes.append((0, None))
+        frame.finished.append(0)
+
+    def write(self, frame: Frame) -> bytes:
+        """The event after its slots were changed."""
+        return dump_event(frame.tree or {}, frame.event.name)
+
+    def without_choice(self, frame: Frame, choice: int) -> bool:
+        """There is one choice: nothing is left once it was cut."""
+        return False
+
+    def carry(self, source: TextSource, text: str) -> bytes:
+        """A delta that brings held text of a block."""
+        name, key = _DELTA_TYPES.get(source.kind, ("text_delta", "text"))
+        delta = {"type": name, key: text}
+        return dump_event({"type": "content_block_delta", "delta": delta, "index": source.part}, "content_block_delta")
+
+    def cut(self, choice: int) -> bytes:
+        """The open block ends, then ``stop_reason: refusal``."""
+        events = b""
+        if self._open_block is not None:
+            events = dump_event({"type": "content_block_stop", "index": self._open_block}, "content_block_stop")
+        tokens = self.usage.result(0).completion
+        delta = {"stop_reason": "refusal", "stop_sequence": None}
+        return events + dump_event(
+            {"type": "message_delta", "delta": delta, "usage": {"output_tokens": tokens}}, "message_delta"
+        )
+
+    def end(self) -> bytes:
+        """``message_stop``."""
+        return dump_event({"type": "message_stop"}, "message_stop")
+
+    def failure(self, error: ApiError) -> bytes:
+        """An ``error`` event, and no ``message_stop``."""
+        return dump_event(_error(error), "error")
+
+
+def _block_index(tree: dict[str, Any]) -> int:
+    index = tree.get("index")
+    if not isinstance(index, int):
+        raise UnreadableAnswer("a block has no index")
+    return index

@@ -1,0 +1,109 @@
+"""What the answers of chat and completions have in common: choices by index, usage, copies of the text, the stream's end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from extproc.domain.errors import ApiError
+from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, load_event, openai_error
+from extproc.payload.error_body import error_slots
+from extproc.payload.sse import SseEvent
+from extproc.payload.usage import UsageReader, usage_of
+from extproc.payload.view import Copy
+
+DONE = b"data: [DONE]\n\n"
+_COPIES_OF_PROMPT = ("prompt_logprobs", "prompt_token_ids", "prompt_text")
+_COPIES_OF_ANSWER = ("logprobs", "token_ids", *_COPIES_OF_PROMPT)
+
+
+def copies_in(tree: dict[str, Any]) -> list[Copy]:
+    """Where an answer or an event repeats text unmasked."""
+    found = [Copy(tree, key) for key in _COPIES_OF_PROMPT if tree.get(key) is not None]
+    for choice in tree.get("choices") or ():
+        found += [Copy(choice, key) for key in _COPIES_OF_ANSWER if choice.get(key) is not None]
+    return found
+
+
+def choices_of(tree: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The choices, with their indexes. Raises: UnreadableAnswer."""
+    choices = tree.get("choices")
+    if not isinstance(choices, list):
+        raise UnreadableAnswer("an answer has no array of choices")
+    for choice in choices:
+        index = choice.get("index") if isinstance(choice, dict) else None
+        if not isinstance(index, int):
+            raise UnreadableAnswer("a choice has no index")
+        yield index, choice
+
+
+class ChoiceStream:
+    """A stream of chunks with choices. Subclasses read one choice and write a carrying one."""
+
+    def __init__(self, shown: Mapping[str, Any]) -> None:
+        self.usage = UsageReader()
+        self._shown = shown
+        self._envelope: dict[str, Any] = {}
+
+    def read(self, event: SseEvent) -> Frame:
+        """What one event holds. Raises: UnreadableAnswer."""
+        if event.data is None:
+            return Frame(event)
+        if event.data == b"[DONE]":
+            return Frame(event, last=True)
+        tree = load_event(event)
+        if "error" in tree:
+            return Frame(event, tree, slots=error_slots(tree), failed=True)
+        return self._chunk(Frame(event, tree), tree)
+
+    def _chunk(self, frame: Frame, tree: dict[str, Any]) -> Frame:
+        if not self._envelope:
+            self._envelope = {key: tree[key] for key in ("id", "object", "created", "model") if key in tree}
+            self._envelope.update(self._shown)
+        usage = usage_of(tree.get("usage"))
+        frame.bare = usage is None and bool(tree.get("choices"))
+        for index, choice in choices_of(tree):
+            self._read_choice(frame, index, choice)
+            if choice.get("finish_reason") is not None:
+                frame.closes.append((index, None))
+                frame.finished.append(index)
+                frame.bare = False
+            if usage is not None:
+                self.usage.running(index, usage)
+        if not tree["choices"]:
+            self.usage.final(usage)
+            frame.usage_only = usage is not None
+        frame.copies = copies_in(tree)
+        frame.changed = any(tree.get(key) != value for key, value in self._shown.items())
+        return frame
+
+    def _read_choice(self, frame: Frame, index: int, choice: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    def write(self, frame: Frame) -> bytes:
+        """The event after its slots were changed."""
+        tree = frame.tree or {}
+        if not frame.failed:
+            tree.update(self._shown)
+        return dump_event(tree)
+
+    def without_choice(self, frame: Frame, choice: int) -> bool:
+        """Take a choice that was cut out of an event."""
+        tree = frame.tree or {}
+        if tree.get("choices"):
+            tree["choices"] = [item for item in tree["choices"] if item["index"] != choice]
+            return bool(tree["choices"])
+        return True
+
+    def _chunk_of(self, choice: dict[str, Any]) -> bytes:
+        return dump_event({**self._envelope, "choices": [choice]})
+
+    def end(self) -> bytes:
+        """What closes the stream after the last choice was cut."""
+        return DONE
+
+    def failure(self, error: ApiError) -> bytes:
+        """An error in mid-stream: an error frame, then ``[DONE]``, as vLLM does it."""
+        return b"data: " + orjson.dumps(openai_error(error)) + b"\n\n" + DONE

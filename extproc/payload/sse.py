@@ -1,0 +1,99 @@
+"""Server-sent events, read from bytes that may be cut anywhere.
+
+The reader gives each event with the bytes it was made of, so that what is not changed is passed on as it came. Line ends may be
+LF, CR LF or CR; an event ends with an empty line. A lone CR at the end of what has come waits for the next byte, so that the
+events never depend on the cuts.
+
+Source: HTML Living Standard, "Server-sent events"; vLLM writes LF only, and keep-alive comments on request.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_BOM = b"\xef\xbb\xbf"
+# Two line ends in a row. CR LF is one line end, so a CR counts alone only if something else than LF follows.
+_BOUNDARY = re.compile(rb"(?:\r\n|\n|\r(?=[^\n]))(?:\r\n|\n|\r(?=[^\n]))")
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+class EventTooLarge(Exception):
+    """One event is larger than ``sse_event_bytes_max``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SseEvent:
+    """One event: the bytes it came in (with its empty line), its name ("" if none) and its data (None if it has none)."""
+
+    raw: bytes
+    name: str
+    data: bytes | None
+
+
+class SseReader:
+    """Bytes in, events out. Holds at most one unfinished event."""
+
+    __slots__ = ("_event_bytes_max", "_pending", "_searched", "_started")
+
+    def __init__(self, event_bytes_max: int) -> None:
+        self._event_bytes_max = event_bytes_max
+        self._pending = b""
+        self._searched = 0  # how far the pending bytes are known to hold no boundary
+        self._started = False
+
+    def feed(self, chunk: bytes) -> list[SseEvent]:
+        """The events that are complete now.
+
+        Raises: EventTooLarge; the stream cannot be read further.
+        """
+        pending = self._pending + chunk if self._pending else chunk
+        events: list[SseEvent] = []
+        done = 0
+        position = self._searched
+        while (match := _BOUNDARY.search(pending, position)) is not None:
+            events.append(self._event(pending[done : match.end()]))
+            done = position = match.end()
+        self._pending = pending[done:]
+        self._searched = max(0, len(self._pending) - 3)
+        if len(self._pending) > self._event_bytes_max:
+            raise EventTooLarge
+        return events
+
+    def close(self) -> list[SseEvent]:
+        """What is left at the end of the stream, read as an event although its empty line is missing."""
+        pending, self._pending = self._pending, b""
+        if not pending.strip(b"\r\n"):
+            return [SseEvent(pending, "", None)] if pending else []
+        return [self._event(pending)]
+
+    def _event(self, raw: bytes) -> SseEvent:
+        if len(raw) > self._event_bytes_max:
+            raise EventTooLarge
+        text = raw
+        if not self._started:
+            self._started = True
+            text = raw.removeprefix(_BOM)
+        if text.startswith(b"data: ") and text.endswith(b"\n\n") and b"\n" not in text[:-2] and b"\r" not in text:
+            return SseEvent(raw, "", text[6:-2])
+        return _event_of_lines(raw, text)
+
+
+def _event_of_lines(raw: bytes, text: bytes) -> SseEvent:
+    name = b""
+    data: list[bytes] = []
+    for line in _LINE_END.split(text):
+        field, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            data.append(value)
+        elif field == b"event":
+            name = value
+    return SseEvent(raw, name.decode("utf-8", "replace"), b"\n".join(data) if data else None)
+
+
+def write_event(data: bytes, name: str = "") -> bytes:
+    """One event as vLLM writes it. ``data`` holds no line break."""
+    if name:
+        return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"
+    return b"data: " + data + b"\n\n"

@@ -1,0 +1,54 @@
+"""Whether the process lives, and whether it should be given new exchanges: two questions, two health services.
+
+``liveness`` is true as long as the event loop turns; ``readiness`` (and the empty name, which Envoy asks for) becomes false when the
+process drains. A bad new configuration does not end readiness: the last good one is in force, and the detail says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from extproc._pb import health_pb2 as pb
+
+LIVENESS = "liveness"
+READINESS = "readiness"
+EXT_PROC = "envoy.service.ext_proc.v3.ExternalProcessor"
+
+
+class Health:
+    """The answers, and an event that is set at each change."""
+
+    def __init__(self) -> None:
+        self.ready = False
+        self.draining = False
+        self.revision = ""
+        self.config_error = ""
+        self.changed = asyncio.Event()
+
+    def set_ready(self, ready: bool) -> None:
+        """Say whether new exchanges are welcome, and wake those who watch."""
+        self.ready = ready
+        changed, self.changed = self.changed, asyncio.Event()
+        changed.set()
+
+    def drain(self) -> None:
+        """From now on: no new exchanges."""
+        self.draining = True
+        self.set_ready(False)
+
+    def status(self, service: str) -> pb.HealthCheckResponse.ServingStatus | None:
+        """The status of a service, or None if there is none of that name."""
+        if service == LIVENESS:
+            return pb.HealthCheckResponse.SERVING
+        if service in ("", READINESS, EXT_PROC):
+            return pb.HealthCheckResponse.SERVING if self.ready else pb.HealthCheckResponse.NOT_SERVING
+        return None
+
+    def detail(self) -> dict[str, str | bool]:
+        """What the readiness page shows. Errors of a configuration name keys and lines, never secrets."""
+        return {
+            "ready": self.ready,
+            "draining": self.draining,
+            "revision": self.revision,
+            "config_error": self.config_error,
+        }

@@ -1,0 +1,147 @@
+"""What every transport does with a message: event, step, replies, and then the measurements.
+
+A transport owns bytes, streams and back-pressure; it opens one ``Session`` a gRPC stream, gives it each message, sends the
+replies in order, and calls ``settle`` when they are sent. A session never raises: what fails aborts its own stream.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from extproc._pb import ext_proc_pb2 as pb
+from extproc.domain.record import ExchangeRecord
+from extproc.exchange.events import Abort, Event, Step, StreamClosed
+from extproc.exchange.machine import Exchange
+from extproc.exchange.snapshot import Snapshot
+from extproc.wire.decode import UnknownMessage, decode
+from extproc.wire.encode import encode
+
+METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
+
+
+class Sink(Protocol):
+    """Whoever wants to know of ended exchanges."""
+
+    def exchange_ended(self, record: ExchangeRecord) -> None:
+        """Take one exchange. It must not wait."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """What to send for one message, in order; ``abort`` then ends the stream with an error status."""
+
+    messages: list[pb.ProcessingResponse]
+    abort: str | None = None
+
+
+class Processor:
+    """Opens sessions on the snapshot in force and hands ended exchanges to the sinks."""
+
+    def __init__(self, snapshot: Snapshot, sinks: list[Sink], on_step: Callable[[str, int], None], logger: Any) -> None:
+        self.snapshot = snapshot
+        self.inflight = 0
+        self._sinks = sinks
+        self.on_step = on_step
+        self.logger = logger
+        self._id_prefix = secrets.token_hex(6)
+        self._id_number = itertools.count(1)
+
+    def open(self) -> Session:
+        """A session for one gRPC stream."""
+        return Session(self)
+
+    def next_id(self) -> str:
+        """The id of an exchange: unique over processes and restarts."""
+        return f"{self._id_prefix}-{next(self._id_number):x}"
+
+    def ended(self, record: ExchangeRecord) -> None:
+        """Hand a record to every sink; one that fails does not keep it from the others."""
+        for sink in self._sinks:
+            try:
+                sink.exchange_ended(record)
+            except Exception as error:
+                self.logger.error("sink failed", sink=type(sink).__name__, error=type(error).__name__, exc_info=error)
+
+
+class Session:
+    """One gRPC stream."""
+
+    __slots__ = ("_exchange", "_processor", "_record")
+
+    def __init__(self, processor: Processor) -> None:
+        self._processor = processor
+        self._exchange: Exchange | None = None
+        self._record: ExchangeRecord | None = None
+
+    def receive(self, message: pb.ProcessingRequest) -> Replies:
+        """Take one message of Envoy."""
+        started_ns = time.perf_counter_ns()
+        try:
+            event = decode(message)
+        except UnknownMessage:
+            return Replies([], "a message without a known part")
+        step = self._step(event)
+        replies = _replies(step)
+        self._processor.on_step(message.WhichOneof("request") or "", time.perf_counter_ns() - started_ns)
+        return replies
+
+    def closed(self) -> None:
+        """Envoy's stream is over, however it ended."""
+        if self._exchange is not None:
+            self._step(StreamClosed())
+            self._processor.inflight -= 1
+            self._exchange = None
+        self.settle()
+
+    def settle(self) -> None:
+        """Hand the measurements on, after the replies are sent."""
+        record, self._record = self._record, None
+        if record is not None:
+            self._processor.ended(record)
+
+    def _step(self, event: Event) -> Step:
+        now_ns = time.monotonic_ns()
+        if self._exchange is None:
+            self._exchange = Exchange(self._processor.snapshot, self._processor.next_id(), now_ns)
+            self._processor.inflight += 1
+        step = self._exchange.step(event, now_ns)
+        if step.ended is not None:
+            self._record = step.ended
+        if step.error is not None:
+            self._log_failure(step)
+        return step
+
+    def _log_failure(self, step: Step) -> None:
+        record, error = self._exchange.record if self._exchange else None, step.error
+        self._processor.logger.error(
+            "exchange failed",
+            exchange=record.id if record else "",
+            reason=record.reason if record else "",
+            error=type(error).__name__,
+            where=_where(error),
+        )
+
+
+def _replies(step: Step) -> Replies:
+    messages: list[pb.ProcessingResponse] = []
+    for action in step.actions:
+        if isinstance(action, Abort):
+            return Replies(messages, action.reason)
+        messages.append(encode(action))
+    return Replies(messages)
+
+
+def _where(error: BaseException | None) -> str:
+    """File and line of an exception, without its message, which may quote a text."""
+    trace = error.__traceback__ if error else None
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"

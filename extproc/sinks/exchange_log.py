@@ -1,0 +1,45 @@
+"""One log line for each exchange: what happened, never what was said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from extproc.domain.record import ExchangeRecord
+
+_MS_NS = 1_000_000
+
+
+class ExchangeLog:
+    """Writes the lines. ``logger`` is a structlog logger."""
+
+    def __init__(self, logger: Any) -> None:
+        self._logger = logger
+
+    def exchange_ended(self, record: ExchangeRecord) -> None:
+        """One line."""
+        version, usage = record.version, record.usage
+        self._logger.info(
+            "exchange",
+            exchange=record.id,
+            revision=record.revision,
+            endpoint=record.endpoint,
+            outcome=record.outcome.value,
+            status=record.status,
+            reason=record.reason,
+            streamed=record.streamed,
+            team=record.team,
+            project=record.project,
+            budget_code=record.budget_code,
+            model=version.model if version else "",
+            version=version.version if version else "",
+            fingerprint=version.fingerprint if version else "",
+            prompt_tokens=usage.prompt if usage else 0,
+            cached_tokens=usage.cached if usage else 0,
+            completion_tokens=usage.completion if usage else 0,
+            estimated=bool(usage and usage.estimated),
+            cost_micro_usd=record.cost_micro_usd,
+            refusals=record.refusals,
+            findings={"/".join(key): times for key, times in record.findings.items()},
+            coverage={name: outcome.value for name, outcome in record.coverage.items()},
+            duration_ms=(record.ended_ns - record.started_ns) // _MS_NS,
+        )

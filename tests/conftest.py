@@ -1,0 +1,11 @@
+"""Settings that every test shares."""
+
+import os
+
+from hypothesis import settings
+
+# A time limit per example would judge the machine rather than the code; pytest-timeout still ends what hangs. In CI the
+# examples are the same on every run, so that a red build can be repeated.
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")

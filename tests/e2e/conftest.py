@@ -1,0 +1,50 @@
+"""Stacks for end-to-end tests, and their logs when a test fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.harness import Stack, require_envoy
+
+MakeStack = Callable[..., Stack]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The demo's configuration, shared by all tests that leave it as it is."""
+    require_envoy()
+    with Stack(tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+@pytest.fixture
+def make_stack(tmp_path: Path) -> Iterator[MakeStack]:
+    """Makes stacks for one test, with the arguments of ``Stack``; they end with the test."""
+    require_envoy()
+    with ExitStack() as running:
+        made: list[Stack] = []
+
+        def make(**arguments: Any) -> Stack:
+            directory = tmp_path / f"stack{len(made)}"
+            directory.mkdir()
+            made.append(Stack(directory, **arguments))
+            return running.enter_context(made[-1])
+
+        make.made = made  # type: ignore[attr-defined]
+        yield make
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Adds the ends of the logs to the report of a failed test."""
+    report = yield
+    if report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            for each in [value] if isinstance(value, Stack) else getattr(value, "made", []):
+                report.sections += [(name, text) for name, text in each.logs().items() if text]
+    return report

@@ -1,0 +1,126 @@
+"""``extproc check`` as a person uses it: what it prints, and its exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+from rich.console import Console
+from typer.testing import CliRunner
+
+from extproc.cli.check import check, check_command
+from extproc.config.load import CONFIG_BYTES_MAX
+
+Changed = Callable[[str, str], str]
+
+
+@pytest.fixture
+def console() -> Console:
+    """A pipe of 80 columns."""
+    return Console(file=io.StringIO(), width=80)
+
+
+def printed(console: Console) -> str:
+    """What went into the pipe."""
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def written(folder: Path, text: str) -> Path:
+    """A configuration file in the folder."""
+    file = folder / "llm-extproc.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_a_good_file_is_ok(tmp_path: Path, minimal: str, console: Console) -> None:
+    """One line says that the file can be used, and what is in it."""
+    file = written(tmp_path, minimal)
+    assert check(file, False, console) == 0
+    (line,) = printed(console).splitlines()
+    assert line.startswith(f"{file}: ok (revision ")
+    assert line.endswith(", 1 model, 3 filters)")
+
+
+def test_a_bad_file_is_told_without_wrapping(tmp_path: Path, changed: Changed, console: Console) -> None:
+    """FILE:LINE comes first and a message is one line, however narrow the pipe, so that editors can jump to it."""
+    file = written(tmp_path, changed("weight: 1", "wieght: 1"))
+    assert check(file, False, console) == 2
+    assert printed(console).splitlines() == [
+        f"{file}:4:7: models.tiny-chat.versions.v1.weight: missing, expected a whole number from 0 to 1000000:"
+        " share of exchanges, relative to the other versions.",
+        f"{file}:5:9: models.tiny-chat.versions.v1.wieght: unknown key. Did you mean `weight`?",
+        f"{file}: 2 errors",
+    ]
+
+
+def test_square_brackets_are_printed_as_they_are(tmp_path: Path, changed: Changed, console: Console) -> None:
+    """Key paths such as filters[pii] are no markup."""
+    file = written(tmp_path, changed("on: both", "on: bold"))
+    assert check(file, False, console) == 2
+    assert f"{file}:11:9: filters[pii].on: found the text `bold`" in printed(console)
+
+
+def test_warnings_leave_a_file_usable(tmp_path: Path, changed: Changed, console: Console) -> None:
+    """Advice is printed; the exit code stays 0."""
+    file = written(tmp_path, changed("  - filter: meter\n", ""))
+    assert check(file, False, console) == 0
+    warning, ok = printed(console).splitlines()
+    assert warning.startswith(f"{file}:8:1: warning: filters: ")
+    assert ": ok (" in ok
+
+
+def test_prompts_are_read_beside_the_file(tmp_path: Path, changed: Changed, console: Console) -> None:
+    """A prompt's path is relative to the configuration file; a prompt that is not there is an error at its line."""
+    text = changed("weight: 1", "weight: 1\n        prompt: { file: prompts/p.txt }")
+    file = written(tmp_path, text.replace("  - filter: meter", "  - filter: prompt\n  - filter: meter"))
+    assert check(file, False, console) == 2
+    assert printed(console).startswith(f"{file}:6:25: models.tiny-chat.versions.v1.prompt.file: the text")
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "p.txt").write_text("Be brief.", encoding="utf-8")
+    assert check(file, False, console) == 0
+
+
+@pytest.mark.parametrize("name", ["absent.yaml", "."])
+def test_a_file_that_cannot_be_read(name: str, tmp_path: Path, console: Console) -> None:
+    """A missing file or a folder is a problem like any other."""
+    assert check(tmp_path / name, False, console) == 2
+    assert "the file cannot be read (" in printed(console)
+
+
+def test_a_file_of_another_encoding(tmp_path: Path, console: Console) -> None:
+    """Bytes that are not UTF-8 are told, not thrown."""
+    file = tmp_path / "llm-extproc.yaml"
+    file.write_bytes("role: route".encode("utf-16"))
+    assert check(file, False, console) == 2
+    assert printed(console).startswith(f"{file}:1:1: bytes that are not UTF-8.")
+
+
+def test_the_schema_is_printed_as_json(console: Console) -> None:
+    """`--schema` writes nothing but the schema, so that it can go into a file."""
+    assert check(None, True, console) == 0
+    assert json.loads(printed(console))["title"] == "llm-extproc configuration"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [(["--schema"], 0, '"$schema"'), ([], 2, "which file?"), (["absent.yaml"], 2, "absent.yaml:1:1: ")],
+)
+def test_the_command(arguments: list[str], code: int, said: str) -> None:
+    """The command ends with the code of the check."""
+    app = typer.Typer()
+    app.command()(check_command)
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == code
+    assert said in result.output
+
+
+def test_a_file_over_the_limit_is_told_as_that(tmp_path: Path, console: Console) -> None:
+    """A limit that falls inside a character is still the limit, not a wrong encoding."""
+    file = written(tmp_path, "#" + "é" * CONFIG_BYTES_MAX)
+    assert check(file, False, console) == 2
+    assert printed(console).startswith(f"{file}:1:1: more than {CONFIG_BYTES_MAX} bytes.")

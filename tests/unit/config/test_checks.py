@@ -1,0 +1,194 @@
+"""Checks between keys: warnings, what Envoy's configuration needs, and prompt files (errors: tests/config/bad)."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+import pytest
+
+from extproc.config.checks import PROMPT_BYTES_MAX, check_for_envoy, prompt_files, prompt_problem
+from extproc.config.load import load
+from extproc.config.problems import ConfigInvalid, Severity
+
+Changed = Callable[[str, str], str]
+
+
+def warnings_of(text: str) -> list[str]:
+    """The warnings of a valid file, without its name."""
+    return [str(warning).removeprefix("c.yaml:") for warning in load(text, "c.yaml").warnings]
+
+
+# --- warnings ------------------------------------------------------------------------------------------------------
+
+
+def test_the_small_configuration_has_no_warning(minimal: str) -> None:
+    """The other tests change one thing in a file that is right."""
+    assert warnings_of(minimal) == []
+
+
+def test_a_missing_meter_is_advised(changed: Changed) -> None:
+    """Nothing is counted without `meter`: allowed, but told."""
+    assert warnings_of(changed("  - filter: meter\n", "")) == [
+        "8:1: warning: filters: tokens and money are not counted. Add `- filter: meter`."
+    ]
+
+
+def test_a_route_that_chooses_nothing_is_told(changed: Changed) -> None:
+    """Weights without the filter that reads them have no effect."""
+    assert warnings_of(changed("  - filter: version\n", "")) == [
+        "8:1: warning: filters: no filter chooses a version."
+        " Add `- filter: version`, or weights and routing have no effect."
+    ]
+
+
+def test_a_prompt_that_is_never_inserted_is_told(changed: Changed) -> None:
+    """A version's prompt needs the filter `prompt`."""
+    assert warnings_of(changed("weight: 1", "weight: 1\n        prompt: { file: p.txt }")) == [
+        "6:17: warning: models.tiny-chat.versions.v1.prompt: the prompt is never inserted. Add `- filter: prompt`."
+    ]
+
+
+def test_a_server_copied_to_another_version_is_told(changed: Changed) -> None:
+    """The same server and model behind two versions is as a rule a line that was copied and not changed."""
+    second = """\
+      v2:
+        weight: 1
+        endpoints: ["127.0.0.1:8001"]
+        price: { prompt_micro_usd_per_mtok: 1, completion_micro_usd_per_mtok: 1 }
+"""
+    assert warnings_of(changed("filters:\n", second + "filters:\n")) == [
+        "10:21: warning: models.tiny-chat.versions.v2.endpoints[0]: the same server and model as version"
+        " `tiny-chat/v1`. That is right only if the two differ in their prompt; else name the other server."
+    ]
+
+
+def test_two_adapters_on_one_server_are_two_models(changed: Changed) -> None:
+    """One server with several served models (LoRA adapters) is no mistake."""
+    second = """\
+      v2:
+        weight: 1
+        served_model: tiny-chat-lora
+        endpoints: ["127.0.0.1:8001"]
+        price: { prompt_micro_usd_per_mtok: 1, completion_micro_usd_per_mtok: 1 }
+"""
+    assert warnings_of(changed("filters:\n", second + "filters:\n")) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/invocations",
+        "/invocations/",
+        "//invocations",
+        "/%69nvocations",
+        "/invocations?x=1",
+        "/v1/chat/completions/batch",
+        "/inference/v1/generate",
+        "/tokenize",
+        "/detokenize",
+        "/generative_scoring",
+        "/v1/chat/completions/render",
+        "/v1/responses/render",
+        "/v1/completions/derender",
+        "/pooling",
+        "/score",
+        "/rerank",
+        "/v2/embed",
+    ],
+)
+def test_a_side_door_of_the_model_server_is_told(path: str, minimal: str) -> None:
+    """Inference that no filter sees may be allowed, but never by accident, however its path is spelt."""
+    (warning,) = warnings_of(f'requests: {{ allow_paths: ["POST {path}"] }}\n{minimal}')
+    assert warning.startswith("1:27: warning: requests.allow_paths[0]: `/")
+    assert "would pass unguarded and unmetered" in warning
+
+
+@pytest.mark.parametrize("path", ["/health", "/v1/models", "/metrics", "/version", "/v1/messages/count_tokens"])
+def test_a_path_without_inference_is_allowed_in_silence(path: str, minimal: str) -> None:
+    """Health and lists of models are no doors."""
+    assert warnings_of(f'requests: {{ allow_paths: ["GET {path}"] }}\n{minimal}') == []
+
+
+def test_warnings_are_told_beside_errors(changed: Changed) -> None:
+    """Whoever mends the errors sees the advice too, in the order of the file."""
+    text = changed("  - filter: meter\n", "").replace("on: both", "on: both\n  - filter: pii")
+    with pytest.raises(ConfigInvalid) as refused:
+        load(text, "c.yaml")
+    assert [problem.severity for problem in refused.value.problems] == [Severity.WARNING, Severity.ERROR]
+
+
+# --- what is right -------------------------------------------------------------------------------------------------
+
+
+def test_a_guard_needs_no_weight_and_no_version_filter(changed: Changed) -> None:
+    """Beside one model server the version is fixed."""
+    text = changed("  - filter: version\n", "").replace("weight: 1", "weight: 0")
+    assert warnings_of(f"role: guard\nguard_version: tiny-chat/v1\n{text}") == []
+
+
+def test_one_port_on_two_addresses_of_a_machine(minimal: str) -> None:
+    """Two loopback addresses may share a port; a wildcard address shares with none."""
+    text = f"server: {{ metrics: 127.0.0.2:9901 }}\nenvoy: {{ admin: 127.0.0.1:9901 }}\n{minimal}"
+    assert warnings_of(text) == []
+    with pytest.raises(ConfigInvalid, match="is taken"):
+        load(text.replace("127.0.0.1:9901", "0.0.0.0:9901"), "c.yaml")
+
+
+# --- Envoy ---------------------------------------------------------------------------------------------------------
+
+
+def test_envoy_needs_a_model_server_for_each_version(changed: Changed) -> None:
+    """`serve` runs without endpoints; the Envoy configuration cannot be written without them."""
+    loaded = load(changed('        endpoints: ["127.0.0.1:8001"]\n', ""), "c.yaml")
+    (problem,) = check_for_envoy(loaded.document, loaded.places)
+    assert str(problem) == (
+        "c.yaml:4:7: models.tiny-chat.versions.v1.endpoints: no model server."
+        ' The Envoy configuration routes to it: add `endpoints: ["HOST:PORT"]`.'
+    )
+
+
+def test_envoy_beside_a_guard_needs_only_its_own_server(changed: Changed) -> None:
+    """Versions that live elsewhere need no endpoint here."""
+    second = "      v2: { weight: 1, price: { prompt_micro_usd_per_mtok: 1, completion_micro_usd_per_mtok: 1 } }\n"
+    text = changed("  - filter: version\n", "").replace("filters:\n", second + "filters:\n")
+    own = load(f"role: guard\nguard_version: tiny-chat/v1\n{text}", "c.yaml")
+    assert check_for_envoy(own.document, own.places) == []
+    other = load(f"role: guard\nguard_version: tiny-chat/v2\n{text}", "c.yaml")
+    assert len(check_for_envoy(other.document, other.places)) == 1
+
+
+# --- prompt files --------------------------------------------------------------------------------------------------
+
+PATH = ("models", "tiny-chat", "versions", "v1", "prompt", "file")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            FileNotFoundError(errno.ENOENT, "No such file"),
+            "the text `p.txt` is no file. The path is relative to the folder of the configuration file.",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied"),
+            "the text `p.txt` cannot be read (permission denied). Make it a file that this user may read.",
+        ),
+        (b"", "the prompt is empty. Write it, or remove `prompt` for a version without one."),
+        (b" \n\t\n", "the prompt is empty. Write it, or remove `prompt` for a version without one."),
+        (b"Be caf\xe9", "the prompt is not UTF-8 from byte 6 on. Save it as UTF-8."),
+        (b"x" * (PROMPT_BYTES_MAX + 1), "the prompt is longer than 262144 bytes. Shorten it."),
+    ],
+)
+def test_a_prompt_file_that_cannot_be_used(content: bytes | OSError, told: str, changed: Changed) -> None:
+    """A prompt's problem stands at the line that names its file."""
+    loaded = load(changed("weight: 1", "weight: 1\n        prompt: { file: p.txt }"), "c.yaml")
+    assert prompt_files(loaded.document) == [(PATH, "p.txt")]
+    problem = prompt_problem(PATH, content, loaded.places)
+    assert str(problem) == f"c.yaml:6:25: models.tiny-chat.versions.v1.prompt.file: {told}"
+
+
+def test_a_prompt_of_the_largest_size_is_read(changed: Changed) -> None:
+    """The limit itself is allowed."""
+    loaded = load(changed("weight: 1", "weight: 1\n        prompt: { file: p.txt }"), "c.yaml")
+    assert prompt_problem(PATH, b"x" * PROMPT_BYTES_MAX, loaded.places) is None

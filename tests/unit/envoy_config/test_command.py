@@ -1,0 +1,113 @@
+"""``extproc envoy-config`` prints a configuration that can be used, or says what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from extproc.cli.envoy_config import envoy_config_command
+from tests.e2e.harness import require_envoy
+
+ROOT = Path(__file__).parents[3]
+DEMO = str(ROOT / "extproc" / "demo" / "config.yaml")
+NO_ENDPOINT = """\
+models:
+  chat:
+    versions:
+      v1: { weight: 1, price: { prompt_micro_usd_per_mtok: 1, completion_micro_usd_per_mtok: 1 } }
+filters:
+  - filter: version
+  - filter: meter
+"""
+
+
+def run(*arguments: str) -> Result:
+    """What the command says and its exit code."""
+    app = typer.Typer()
+    app.command()(envoy_config_command)
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_it_prints_what_is_shipped() -> None:
+    """Standard output is the file, byte for byte."""
+    result = run(DEMO)
+    assert (result.exit_code, result.stdout) == (0, (ROOT / "envoy" / "demo.yaml").read_text())
+
+
+def test_it_writes_a_file_and_prints_nothing(tmp_path: Path) -> None:
+    """With --output the text goes there."""
+    output = tmp_path / "envoy.yaml"
+    result = run(DEMO, "--output", str(output))
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert output.read_text() == (ROOT / "envoy" / "demo.yaml").read_text()
+
+
+def test_a_version_without_a_server_is_shown_at_its_line(tmp_path: Path) -> None:
+    """Valid for the processor, but Envoy needs to know where to go: exit 2, and no file is written."""
+    config, output = tmp_path / "config.yaml", tmp_path / "envoy.yaml"
+    config.write_text(NO_ENDPOINT)
+    result = run(str(config), "--output", str(output))
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"{config}:4:")
+    assert "endpoints" in result.stderr
+    assert not output.exists()
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """Exit 2, with the reason."""
+    result = run(str(tmp_path / "gone.yaml"))
+    assert result.exit_code == 2
+    assert "gone.yaml" in result.stderr
+
+
+def test_without_a_file_it_says_how_it_is_called() -> None:
+    """Exit 2, with both ways of calling it."""
+    result = run()
+    assert result.exit_code == 2
+    assert "--lint" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a: [", "cannot be read"),
+        ("- a", "expected a bootstrap configuration"),
+        ("static_resources: {listeners: [{failure_mode_allow: true}]}", "lets requests pass unguarded"),
+    ],
+)
+def test_lint_names_the_file_and_the_mistake(tmp_path: Path, text: str, found: str) -> None:
+    """Exit 2 for a file that is not sound."""
+    file = tmp_path / "envoy.yaml"
+    file.write_text(text)
+    result = run("--lint", str(file))
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"{file}: ")
+    assert found in result.stderr
+
+
+def test_lint_has_nothing_to_say_of_a_shipped_file() -> None:
+    """Exit 0, and no word."""
+    result = run("--lint", str(ROOT / "envoy" / "gateway.yaml"))
+    assert (result.exit_code, result.output) == (0, "")
+
+
+def test_what_envoy_cannot_do_is_told(tmp_path: Path) -> None:
+    """Exit 2 with the key, rather than a configuration that Envoy refuses at its start."""
+    config = tmp_path / "config.yaml"
+    config.write_text(Path(DEMO).read_text().replace("listen: 127.0.0.1:10000", "listen: gateway.example:10000"))
+    for prompt in ("v1", "v2"):
+        (tmp_path / "prompts").mkdir(exist_ok=True)
+        (tmp_path / "prompts" / f"{prompt}.txt").write_text("Be brief.")
+    result = run(str(config))
+    assert result.exit_code == 2
+    assert "envoy.listen: Envoy listens on an IP address" in result.stderr
+
+
+def test_validate_lets_the_real_envoy_look_at_it() -> None:
+    """Exit 0, and the configuration is printed as without."""
+    require_envoy()
+    result = run(DEMO, "--validate")
+    assert (result.exit_code, result.stdout) == (0, (ROOT / "envoy" / "demo.yaml").read_text())

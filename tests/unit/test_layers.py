@@ -1,0 +1,115 @@
+"""The contracts of import-linter hold for the real tree, and each of them notices the import it is there to forbid.
+
+A violation is planted in a copy of the package, so that a contract which a rename has emptied does not pass in silence.
+"""
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LINTER = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+CONTRACTS = {contract["name"]: contract for contract in LINTER["contracts"]}
+PURE = "pure packages touch neither clock, chance, threads nor the outside"
+
+# Contract, module to plant (a dotted name below extproc), what the module says.
+PLANTED = [
+    ("layers", "domain.planted", "import extproc.config"),
+    ("layers", "config.planted", "import extproc.payload"),
+    ("layers", "payload.planted", "import extproc.detectors"),
+    ("layers", "detectors.planted", "import extproc.filters"),
+    ("layers", "filters.planted", "import extproc.exchange"),
+    ("layers", "exchange.planted", "import extproc.wire"),
+    ("layers", "wire.planted", "import extproc.server"),
+    ("layers", "wire.planted", "import extproc.sinks"),
+    ("layers", "server.planted", "import extproc.cli"),
+    ("layers", "envoy_config.planted", "import extproc.payload"),
+    ("layers", "envoy_config.planted", "import extproc.server"),
+    ("filters do not import each other", "filters.planted", "import extproc.filters.neighbour"),
+    ("sinks do not import each other", "sinks.planted", "import extproc.sinks.neighbour"),
+    ("only wire and server know protobuf messages", "exchange.planted", "import extproc._pb.ext_proc_pb2"),
+    ("only wire and server know protobuf messages", "sinks.planted", "import extproc._pb.health_pb2"),
+    ("only the command line imports the demo", "server.planted", "import extproc.demo"),
+    (PURE, "domain.planted", "from time import monotonic"),
+]
+
+
+def lint(tree: Path) -> subprocess.CompletedProcess[str]:
+    """What lint-imports says of the package under a directory."""
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache", ROOT / "pyproject.toml"]
+    return subprocess.run(command, cwd=tree, capture_output=True, text=True)
+
+
+def verdicts(report: str) -> dict[str, str]:
+    """KEPT or BROKEN by contract name, from lines such as ``layers KEPT`` or ``layers BROKEN (2 ignored imports)``."""
+    after_name = {
+        name: line.removeprefix(f"{name} ").split()[0]
+        for line in report.splitlines()
+        for name in CONTRACTS
+        if line.startswith(f"{name} ")
+    }
+    return {name: word for name, word in after_name.items() if word in ("KEPT", "BROKEN")}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A directory with a copy of the package in it."""
+    skip_compiled = shutil.ignore_patterns("__pycache__", "recordings")
+    shutil.copytree(ROOT / "extproc", tmp_path / "extproc", ignore=skip_compiled)
+    return tmp_path
+
+
+def plant(tree: Path, module: str, source: str) -> None:
+    """Write a module of the copy."""
+    (tree / "extproc" / module.replace(".", "/")).with_suffix(".py").write_text(source + "\n")
+
+
+def test_the_package_keeps_every_contract() -> None:
+    """The tree as it stands breaks no contract."""
+    linted = lint(ROOT)
+    assert linted.returncode == 0, linted.stdout
+    assert verdicts(linted.stdout) == dict.fromkeys(CONTRACTS, "KEPT")
+
+
+@pytest.mark.parametrize(("contract", "module", "source"), PLANTED)
+def test_a_planted_import_breaks_its_contract(tree: Path, contract: str, module: str, source: str) -> None:
+    """The linter fails on the planted import and names the contract it breaks."""
+    for package in ("filters", "sinks"):
+        plant(tree, f"{package}.neighbour", "")
+    plant(tree, module, source)
+    linted = lint(tree)
+    assert linted.returncode == 1, linted.stdout
+    assert verdicts(linted.stdout)[contract] == "BROKEN"
+    assert f"extproc.{module} -> {source.split()[1]}" in linted.stdout
+
+
+def test_every_contract_has_a_planted_violation() -> None:
+    """A contract that is added without a violation to show that it works is noticed here."""
+    assert {contract for contract, _, _ in PLANTED} == set(CONTRACTS)
+
+
+def test_every_pure_package_is_kept_from_every_impure_module(tree: Path) -> None:
+    """No pure package may import any of the modules that reach a clock, chance, threads or the outside."""
+    packages, modules = CONTRACTS[PURE]["source_modules"], CONTRACTS[PURE]["forbidden_modules"]
+    for package in packages:
+        plant(tree, f"{package.removeprefix('extproc.')}.planted", "\n".join(f"import {name}" for name in modules))
+    report = lint(tree).stdout
+    missed = [
+        f"{package} -> {name}"
+        for package in packages
+        for name in modules
+        if f"{package}.planted -> {name}" not in report
+    ]
+    assert missed == []
+
+
+def test_a_package_outside_the_layers_is_noticed(tree: Path) -> None:
+    """A new top-level module must be given its layer before the check passes."""
+    plant(tree, "homeless", "")
+    linted = lint(tree)
+    assert linted.returncode == 1
+    assert "homeless" in linted.stdout
