@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from extproc.cli.check import check_command
+from extproc.cli.demo import demo_command
 from extproc.cli.envoy_config import envoy_config_command
 from extproc.cli.serve import serve_command
 
@@ -18,6 +19,7 @@ _app = typer.Typer(
 _app.command("serve")(serve_command)
 _app.command("check")(check_command)
 _app.command("envoy-config")(envoy_config_command)
+_app.command("demo")(demo_command)
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
 """One plain form for text that was disguised, so that one set of patterns reads it.
 
 Character by character (so a place in the plain form can be led back to the original): Unicode tags become the ASCII
-they hide, invisible characters go, compatibility forms (full width, circled, mathematical) become plain, case is folded,
-marks are stripped, look-alikes of Latin letters become Latin. Accents go too: patterns are written without them, and a
-pattern in another script must go through the same mapping (``plain``).
+they hide, invisible characters go, compatibility forms (full width, circled, mathematical) become plain, case is
+folded, marks are stripped, look-alikes of Latin letters become Latin. Accents go too: patterns are written without
+them, and a pattern in another script must go through the same mapping (``plain``).
 
 Then *variants*, which serve to decide and have no offsets: without blanks and punctuation (spaced letters, broken
 words), leetspeak read as letters, and what base64 runs hold.
@@ -93,7 +93,7 @@ def compact(plain_utf8: bytes) -> bytes:
     return plain_utf8.translate(None, _NOT_LETTERS)
 
 
-_SPACED_LETTERS = re2.compile(rb"(?:(?:^|[^a-z0-9])[a-z0-9]){10}(?:[^a-z0-9]|$)")
+_SPACED_LETTERS = re2.compile(rb"(?:(?:^|[^a-z0-9]{1,3})[a-z0-9]){10}(?:[^a-z0-9]|$)")
 
 
 def is_spaced(plain_utf8: bytes) -> bool:

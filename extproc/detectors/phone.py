@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from extproc.detectors.latin1 import DIGIT_BYTES, WORD_BYTES, cue_before, digits_of, latin1_pattern, stands_alone
 
 _GAP = r"[ \xA0.\-/]?"
-_INTERNATIONAL = latin1_pattern(rf"(?:\+|\b00){_GAP}\(?[1-9](?:{_GAP}\(?[0-9]\)?){{6,17}}")
+_INTERNATIONAL = latin1_pattern(rf"(?:\+|\b00{_GAP})\(?[1-9](?:{_GAP}\(?[0-9]\)?){{6,17}}")
 _NORTH_AMERICAN = latin1_pattern(
     r"(?:1[ \xA0.\-]?)?(?:\([2-9][0-9]{2}\)[ \xA0\-]?|[2-9][0-9]{2}[.\-])[0-9]{3}[ \xA0.\-][0-9]{4}(?:x[0-9]{1,6})?"
 )
@@ -41,6 +41,7 @@ _NATIONAL_DIGITS = {
     "55": (10, 11), "61": (9, 9), "81": (9, 10), "86": (9, 11), "91": (10, 10),
 }  # fmt: skip
 _NATIONAL_DIGITS_ELSEWHERE = (6, 12)
+_DIGITS_MIN = 7
 
 
 def phone_spans(subject: bytes, begin: int) -> Iterator[tuple[int, int, float]]:
@@ -71,6 +72,8 @@ def _international_end(subject: bytes, start: int, end: int) -> int:
         digits = digits_of(subject, start, end)
         if subject[start] != 0x2B:
             digits = digits[2:]
+        if len(digits) < _DIGITS_MIN:
+            return 0
         code_length = _country_code_length(digits)
         fewest, most = _NATIONAL_DIGITS.get(digits[:code_length], _NATIONAL_DIGITS_ELSEWHERE)
         national = len(digits) - code_length - ("(0)" in subject[start:end].decode("latin-1"))

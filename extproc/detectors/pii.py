@@ -40,22 +40,27 @@ _NUMBER_MARKS = frozenset("0123456789@:")
 _LETTER = r"A-Za-z0-9\xC0-\xFF?"
 _EMAIL = latin1_pattern(rf"[{_LETTER}._%+\-]+@(?:[{_LETTER}](?:[{_LETTER}\-]*[{_LETTER}])?\.)+[A-Za-z]{{2,24}}")
 _FILE_ENDINGS = frozenset({
-    "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "tgz", "js", "ts", "tsx", "jsx", "css", "json", "html", "htm", "xml",
-    "txt", "pdf", "exe", "dll", "yaml", "yml", "log",
+    "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "tgz", "js", "ts", "tsx", "jsx", "css", "json", "html", "htm",
+    "xml", "txt", "pdf", "exe", "dll", "yaml", "yml", "log",
 })  # fmt: skip
 """What looks like a domain's last part and is a file: ``icon@2x.png``."""
 
 
 def _emails(subject: bytes, text: str, begin: int) -> Spans:
-    for match in _EMAIL.finditer(subject, begin):
+    position = begin
+    while match := _EMAIL.search(subject, position):
         start, end = match.span()
         at = subject.rindex(b"@", start, end)
-        if not all(map(_may_be_in_address, text[at + 1 : end])) or (end < len(subject) and subject[end] in WORD_BYTES):
-            continue
         start = _local_part_start(text, start, at)
-        ending = text[text.rindex(".", at, end) + 1 : end].lower()
-        if start < at and text[start:at] != "git" and ending not in _FILE_ENDINGS:
+        domain_ends = end == len(subject) or subject[end] not in WORD_BYTES
+        valid = start < at and domain_ends and _domain_plausible(text[at + 1 : end]) and text[start:at] != "git"
+        if valid:
             yield start, end, 0.95
+        position = end if valid else at + 1
+
+
+def _domain_plausible(domain: str) -> bool:
+    return all(map(_may_be_in_address, domain)) and domain[domain.rindex(".") + 1 :].lower() not in _FILE_ENDINGS
 
 
 def _may_be_in_address(character: str) -> bool:
@@ -192,10 +197,12 @@ def _ipv6(subject: bytes, text: str, begin: int) -> Spans:
 
 
 def _ipv6_plausible(candidate: str) -> bool:
-    """Whether this is an address: ``1::2`` and ``a::b`` are valid too, but are slices and names in code."""
+    """Whether this is one host's address: ``1::2`` and ``a::b`` are slices and names in code, ``2001:db8::`` a network."""
     try:
         IPv6Address(candidate)
     except AddressValueError:
+        return False
+    if candidate.endswith("::"):
         return False
     groups = [group for group in candidate.split(":") if group]
     long_enough = len(groups) >= 3 or any(len(group) >= 4 for group in groups)

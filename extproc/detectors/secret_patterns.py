@@ -44,7 +44,7 @@ SECRET_PATTERN = latin1_pattern("(?:" + "|".join(_VENDORS) + ")")
 SECRET_GATE = (
     r"(?:[srp]k[-_][A-Za-z]*[-_]?[A-Za-z0-9]|whsec_|gh[pousr]_|github_pat_|A(?:KIA|SIA|ROA|IDA|Iza)|xox[abeoprs]-|xapp-"
     r"|ya29\.|GOCSPX-|glpat-|hf_|npm_|pypi-|dop_v1_|xai-|r8_|nvapi-|shp(?:at|ca|pa|ss)_|SG\.|lin_api_|dckr_pat_|hvs\.|:AA|eyJ)"
-    r"[A-Za-z0-9_-]{9}"
+    r"[A-Za-z0-9_+/.\-]{9}"
 )
 """What a text must hold before ``SECRET_PATTERN`` is worth its time."""
 

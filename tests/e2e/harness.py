@@ -25,11 +25,11 @@ from typing import Any, Self, TypeVar
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from extproc.cli.check import read_config
 from extproc.config.document import Document
 from extproc.demo.envoy_process import EnvoyMissingError, EnvoyProcess, envoy_binary
 from extproc.demo.model_server import ModelServer
 from extproc.envoy_config.generate import bootstrap
+from extproc.server.config_files import read_config
 
 ROOT = Path(__file__).parents[2]
 DEMO_CONFIG = ROOT / "extproc" / "demo" / "config.yaml"
@@ -270,7 +270,7 @@ class Stack:
 
         Returns: the document as it is read back.
         """
-        data = read_config(DEMO_CONFIG)[0].document.model_dump(mode="json", exclude_unset=True)
+        data = read_config(DEMO_CONFIG).loaded.document.model_dump(mode="json", exclude_unset=True)
         data["server"] = {"listen": f"unix:{self.socket}", "metrics": f"127.0.0.1:{self._metrics}"}
         data["envoy"] = {"listen": f"127.0.0.1:{self._listen}", "admin": f"127.0.0.1:{self._admin}"}
         for name, version in data["models"]["tiny-chat"]["versions"].items():
@@ -282,7 +282,7 @@ class Stack:
         written = self.config.with_suffix(".new")
         written.write_text(json.dumps(data, indent=1))  # JSON is YAML in which nothing is read as something else
         os.replace(written, self.config)
-        return read_config(self.config)[0].document
+        return read_config(self.config).loaded.document
 
     def curl(self, path: str, *options: str, body: Any = None, timeout_s: float = 10.0) -> Answer:
         """One request through Envoy by curl; a ``body`` that is not bytes is sent as JSON."""

@@ -29,7 +29,7 @@ class CloseOk(Exception):
 
 @dataclass
 class Exchange:
-    """What one gRPC stream brought: the kind and content of each message in order, and Envoy's details of the answer."""
+    """What one gRPC stream brought: kind and content of each message in order, and Envoy's details of the answer."""
 
     kinds: list[str] = field(default_factory=list)
     contents: list[Any] = field(default_factory=list)

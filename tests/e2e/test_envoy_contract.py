@@ -167,6 +167,23 @@ def test_an_unknown_version_is_not_answered_by_another(stack: Stack) -> None:
     assert [len(model.seen) for model in stack.models.values()] == [0, 0]
 
 
+def test_a_model_server_that_is_down_is_an_error_of_envoys(stack: Stack) -> None:
+    """A version without a server is a 503 in the API's shape, and no other version answers.
+
+    The error names a served version all the same, so that only the details tell the processor that it is none.
+    """
+    stack.models["v2"].stop()
+    try:
+        with ScriptedProcessor(stack.socket, {"request_body": choose("v2")}) as processor:
+            assert is_error(ask(stack), 503, CHAT)
+            exchange = processor.exchange()
+    finally:
+        stack.models["v2"].start()
+    assert exchange.details[0].startswith("upstream_reset_before_response_started")
+    assert exchange.header("response_headers", "x-llm-served-version") == "tiny-chat/v2"
+    assert len(stack.models["v1"].seen) == 0
+
+
 def test_without_a_version_only_allowed_paths_reach_a_model(stack: Stack) -> None:
     """A second line behind the processor: what it has not read goes nowhere but to ``requests.allow_paths``."""
     with ScriptedProcessor(stack.socket, {"request_body": _go_on("request_body")}):
@@ -224,7 +241,7 @@ def test_envoys_413_comes_back_as_an_answer_that_no_version_gave(stack: Stack, p
 
 
 def test_an_answer_of_a_model_is_told_from_one_of_envoy_by_its_details(stack: Stack) -> None:
-    """The details come with the response headers: ``via_upstream`` for what a model server said, another word otherwise."""
+    """They come with the response headers: ``via_upstream`` for what a model server said, another word otherwise."""
     with ScriptedProcessor(stack.socket, {}) as processor:
         ask(stack)
         assert processor.exchange().details == ["via_upstream"]

@@ -26,7 +26,14 @@ def test_luhn_notices_every_single_wrong_digit(number: str, data: st.DataObject)
 
 @pytest.mark.parametrize(
     "number",
-    ["4111111111111111", "5555555555554444", "2223003122003222", "378282246310005", "30569309025904", "3530111333300000"],
+    [
+        "4111111111111111",
+        "5555555555554444",
+        "2223003122003222",
+        "378282246310005",
+        "30569309025904",
+        "3530111333300000",
+    ],
 )
 def test_issuers_test_numbers_are_cards(number: str) -> None:
     """The numbers that payment networks publish for testing."""

@@ -59,13 +59,54 @@ PIECES = st.sampled_from(
     (
         *("ann@example.com", "müller@firma.example", "li@例.cn", "a@b", "git@example.com", "@", "x.y@z.example."),
         *("4111 1111 1111 1111", "4111", "1111", "4111-1111-1111-1111", "3782 822463 10005"),
-        *("DE89 3704 0044 0532 0130 00", "GB29 NWBK 6016 1331 9268 19", "DE89370400440532013000", "DE89", "NWBK", "de89"),
+        *(
+            "DE89 3704 0044 0532 0130 00",
+            "GB29 NWBK 6016 1331 9268 19",
+            "DE89370400440532013000",
+            "DE89",
+            "NWBK",
+            "de89",
+        ),
         *("219-45-7821", "219 45 7821", "219457821", "SSN", "my ssn is", "social security number:"),
-        *("+49 30 1234567", "+49", "(0)30", "030/1234567", "06 12 34 56 78", "(415) 555-2671", "1-(415)", "555-2671", "00"),
+        *(
+            "+49 30 1234567",
+            "+49",
+            "(0)30",
+            "030/1234567",
+            "06 12 34 56 78",
+            "(415) 555-2671",
+            "1-(415)",
+            "555-2671",
+            "00",
+        ),
         *("Tel.", "phone:", "call me on", "5552671234", "0044 20", "7946 0958"),
         *("192.0.2.17", "12.4.1.9", "chapter", "version", "host", "2001:db8::1", "fe80::1%eth0", "::", "12:30:45"),
         *("sk-proj-Ab3dE6gH9jK2mN5pQ8sT1vW4yZ7", "ghp_0aB1cD2eF3gH4iJ5kL6mN7oP8qR9sT0uV1wX", "sk-"),
-        *(" ", " ", " ", " ", "  ", "\u00a0", "\n", ",", ";", '"', "'", "(", ")", "-", "+", ".", "/", ":", "=", "?", "_", "联", "é"),
+        *(
+            " ",
+            " ",
+            " ",
+            " ",
+            "  ",
+            "\u00a0",
+            "\n",
+            ",",
+            ";",
+            '"',
+            "'",
+            "(",
+            ")",
+            "-",
+            "+",
+            ".",
+            "/",
+            ":",
+            "=",
+            "?",
+            "_",
+            "联",
+            "é",
+        ),
         *("word", "Word", "A", "I", "1", "22", "2024", "01.02.2024", "\ud800", "\u0434"),
     )
 )
@@ -128,8 +169,22 @@ def test_context_is_read_for_cue_words_and_never_reported() -> None:
 
 def test_a_value_that_goes_on_is_another_value() -> None:
     """A longer token of the same characters is not a match with a tail."""
-    for text in ("4111111111111111111111", "1192.0.2.17", "192.0.2.17.5", "AKIAQ3EXAMPLE7KEY2ZBX9", "219-45-78211", "x415-555-2671"):
+    for text in (
+        "4111111111111111111111",
+        "1192.0.2.17",
+        "192.0.2.17.5",
+        "AKIAQ3EXAMPLE7KEY2ZBX9",
+        "219-45-78211",
+        "x415-555-2671",
+    ):
         assert found(text) == []
+
+
+def test_groups_are_given_back_until_a_number_fits_its_country() -> None:
+    """What follows a phone number may be a number too, and what only begins like one is none."""
+    assert found("+33 6 12 34 56 78 2024 7") == [("PHONE", "+33 6 12 34 56 78")]
+    assert found("00 4111-1111-1111-1111") == [("CREDIT_CARD", "4111-1111-1111-1111")]
+    assert found("h = h * 69069 + 907133923") == []
 
 
 def test_only_the_kinds_asked_for_are_reported() -> None:

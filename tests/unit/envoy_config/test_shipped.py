@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from extproc.cli.check import read_config
 from extproc.config.document import Document
 from extproc.demo.envoy_process import validation_error
 from extproc.envoy_config.generate import bootstrap, to_yaml
 from extproc.envoy_config.lint import lint
+from extproc.server.config_files import read_config
 from tests.e2e.harness import require_envoy
 
 ROOT = Path(__file__).parents[3]
@@ -34,7 +34,7 @@ def test_no_file_is_forgotten() -> None:
 @pytest.mark.parametrize(("file", "source"), SHIPPED.items())
 def test_the_file_is_the_output_for_its_configuration(file: str, source: str) -> None:
     """To mend: extproc envoy-config SOURCE --output envoy/FILE."""
-    loaded, _ = read_config(ROOT / source)
+    loaded = read_config(ROOT / source).loaded
     assert (ROOT / "envoy" / file).read_text() == to_yaml(bootstrap(loaded.document))
 
 

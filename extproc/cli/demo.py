@@ -1,0 +1,135 @@
+"""``extproc demo``: the whole thing at work on a real Envoy, on loopback and without root."""
+
+from __future__ import annotations
+
+import json
+import signal
+import tempfile
+import threading
+import urllib.request
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from extproc.config.problems import ConfigInvalid
+
+EXIT_WRONG = 1
+EXIT_CANNOT = 2
+
+
+def demo_command(
+    serve: Annotated[bool, typer.Option("--serve", help="Stay up after the tour, for a client of your own.")] = False,
+    upstream: Annotated[
+        str | None, typer.Option("--upstream", help="http://HOST:PORT of your own server, in the place of recorded ones.")
+    ] = None,
+    logs: Annotated[
+        Path | None, typer.Option("--logs", help="Keep configurations and logs in this directory.")
+    ] = None,
+) -> None:
+    """Show guarding, routing and metering at work. Exit 0: all rows right; 1: a row is wrong; 2: it could not start."""
+    console = Console()
+    try:
+        with tempfile.TemporaryDirectory(prefix="llm-extproc-demo-") as scratch:
+            directory = logs or Path(scratch)
+            directory.mkdir(parents=True, exist_ok=True)
+            code = _own_server(console, directory, upstream) if upstream else _tour(console, directory, serve)
+    except ModuleNotFoundError as missing:
+        _cannot(f"the demo needs {missing.name}: pip install 'llm-extproc[demo]'")
+    except (ConfigInvalid, OSError, RuntimeError, ValueError) as error:
+        _cannot(str(error))
+    raise typer.Exit(code)
+
+
+def _tour(console: Console, directory: Path, serve: bool) -> int:
+    from extproc.demo.installation import Installation
+    from extproc.demo.model_server import ModelServer
+    from extproc.demo.rules import DEMO_RULES
+    from extproc.demo.tour import Tour
+
+    models = {name: ModelServer(name, rules=DEMO_RULES) for name in ("v1", "v2")}
+    with console.status("Starting two model servers, the processor, and Envoy"):
+        installation = Installation(directory, models).__enter__()
+    try:
+        stops = []
+        with console.status("On tour") as status:
+            for stop in Tour(installation).stops():
+                stops.append(stop)
+                status.update(f"On tour: {stop.title} done")
+        wrong = _print_table(console, stops)
+        if serve:
+            _stay(console, installation)
+    finally:
+        installation.__exit__(None, None, None)
+    return EXIT_WRONG if wrong else 0
+
+
+def _print_table(console: Console, stops: list[Any]) -> int:
+    table = Table(title="What was sent, and what everybody saw", show_lines=True)
+    for column in ("", "stop", "what was sent", "what the client saw", "what the model saw", "what was measured"):
+        table.add_column(column, overflow="fold")
+    for stop in stops:
+        mark = "[red]wrong[/red]" if stop.wrong else "[green]ok[/green]"
+        cells = (stop.title, stop.sent, stop.client_saw, stop.model_saw, stop.measured)
+        table.add_row(mark, *(_plain(cell) for cell in cells))
+    console.print(table)
+    wrong = [(stop.title, line) for stop in stops for line in stop.wrong]
+    for title, line in wrong:
+        console.print(f"{title}: {line}", markup=False, style="red")
+    console.print(f"{len(stops) - len({title for title, _ in wrong})} of {len(stops)} stops are right.")
+    return len(wrong)
+
+
+def _plain(text: str) -> str:
+    """Square brackets are rich's markup."""
+    return text.replace("[", r"\[")
+
+
+def _own_server(console: Console, directory: Path, upstream: str) -> int:
+    """The same thing in front of the user's own server: both versions are it."""
+    from extproc.demo.installation import Installation
+
+    url = urlsplit(upstream)
+    if url.scheme != "http" or not url.hostname or url.path not in ("", "/", "/v1"):
+        raise ValueError(f"--upstream {upstream}: write it as http://HOST:PORT")
+    address = f"{url.hostname}:{url.port or 80}"
+    served = _served_model(f"http://{address}/v1/models")
+
+    def change(data: dict[str, Any]) -> None:
+        for version in data["models"]["tiny-chat"]["versions"].values():
+            version["endpoints"] = [address]
+            version["served_model"] = served
+        data["models"][served] = data["models"].pop("tiny-chat")
+
+    with Installation(directory, {}, change=change) as installation:
+        console.print(f"In front of {address}, which serves {served}.")
+        _stay(console, installation)
+    return 0
+
+
+def _served_model(models_url: str) -> str:
+    try:
+        with urllib.request.urlopen(models_url, timeout=10) as answer:
+            return str(json.load(answer)["data"][0]["id"])
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise ValueError(f"{models_url} does not list a model ({error}): is an OpenAI-compatible server there?") from None
+
+
+def _stay(console: Console, installation: Any) -> None:
+    model = installation.config and json.loads(installation.config.read_text())["models"]
+    console.print(f"Base URL   {installation.base_url}/v1   (model {', '.join(model)})")
+    console.print(f"Metrics    {installation.metrics_url}")
+    console.print(f"Logs       {installation.directory}")
+    console.print("Ctrl-C ends it.")
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    ended.wait()
+
+
+def _cannot(problem: str) -> None:
+    typer.echo(f"extproc demo: {problem}", err=True)
+    raise typer.Exit(EXIT_CANNOT)

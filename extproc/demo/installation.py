@@ -1,0 +1,135 @@
+"""Everything of one installation, on free loopback ports and without root: model servers, our processor, and a real Envoy.
+
+It begins with the demo's configuration, whose Envoy configuration is the one that ``envoy/demo.yaml`` ships; only addresses differ.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from extproc.config.document import Document
+from extproc.demo.envoy_process import EnvoyProcess
+from extproc.demo.model_server import ModelServer
+from extproc.demo.processor_process import ProcessorProcess
+from extproc.envoy_config.generate import bootstrap
+from extproc.server.config_files import read_config
+
+DEMO_CONFIG: Final = Path(__file__).parent / "config.yaml"
+LOOPBACK: Final = "127.0.0.1"
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def free_ports(count: int) -> list[int]:
+    """Different free loopback ports; all are held at once, so that none is given twice."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind((LOOPBACK, 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+class Installation:
+    """A context manager that starts the parts in order and ends them.
+
+    Args:
+        directory: for configurations and logs; it must exist.
+        models: model servers by the name of the version that they serve, not started yet; empty where ``change`` names others.
+        change: edits the configuration (plain data) before it is written.
+        change_envoy: edits Envoy's bootstrap configuration.
+        with_processor: False leaves the socket to the caller.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        models: Mapping[str, ModelServer],
+        *,
+        change: Change | None = None,
+        change_envoy: Change | None = None,
+        with_processor: bool = True,
+    ) -> None:
+        self.models = dict(models)
+        self.directory = directory
+        self._change = change
+        self._change_envoy = change_envoy
+        self._with_processor = with_processor
+        # Apart, since the path of a socket may have 107 bytes, and directories of temporary files can be long.
+        self._sockets = Path(tempfile.mkdtemp(prefix="llm-"))
+        self.socket = self._sockets / "extproc.sock"
+        self._listen, self._admin, self._metrics = free_ports(3)
+        self.config = directory / "llm-extproc.json"
+        self.processor = ProcessorProcess(self.config, f"{LOOPBACK}:{self._metrics}", directory / "processor.log")
+        self.envoy: EnvoyProcess
+
+    @property
+    def base_url(self) -> str:
+        """Where clients connect, without a path."""
+        return f"http://{LOOPBACK}:{self._listen}"
+
+    @property
+    def metrics_url(self) -> str:
+        """The metrics page."""
+        return f"http://{LOOPBACK}:{self._metrics}/metrics"
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._end)
+            for model in self.models.values():
+                undo.enter_context(model)
+            configuration = bootstrap(self.write_config(self._change))
+            if self._change_envoy is not None:
+                self._change_envoy(configuration)
+            self.envoy = EnvoyProcess(configuration, self.directory)
+            if self._with_processor:
+                self.processor.start()
+            undo.enter_context(self.envoy)
+            self._undo = undo.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._undo.close()
+
+    def write_config(self, change: Change | None) -> Document:
+        """Write the configuration, in one step as an editor or a ConfigMap does; for a running processor: a reload.
+
+        Returns: the document as it is read back.
+        """
+        data = read_config(DEMO_CONFIG).loaded.document.model_dump(mode="json", exclude_unset=True)
+        data["server"] = {"listen": f"unix:{self.socket}", "metrics": f"{LOOPBACK}:{self._metrics}"}
+        data["envoy"] = {"listen": f"{LOOPBACK}:{self._listen}", "admin": f"{LOOPBACK}:{self._admin}"}
+        for name, version in data["models"]["tiny-chat"]["versions"].items():
+            if name in self.models:
+                version["endpoints"] = [f"{LOOPBACK}:{self.models[name].port}"]
+            if "prompt" in version:
+                version["prompt"]["file"] = str(DEMO_CONFIG.parent / version["prompt"]["file"])
+        if change is not None:
+            change(data)
+        written = self.config.with_suffix(".new")
+        written.write_text(json.dumps(data, indent=1))  # JSON is YAML in which nothing is read as something else
+        os.replace(written, self.config)
+        return read_config(self.config).loaded.document
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Sum of the samples of that name whose labels include ``labels``; 0 without any."""
+        families = text_string_to_metric_families(self.processor.page("/metrics"))
+        return sum(
+            sample.value
+            for family in families
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def _end(self) -> None:
+        self.processor.kill()
+        shutil.rmtree(self._sockets, ignore_errors=True)

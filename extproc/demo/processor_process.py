@@ -1,0 +1,110 @@
+"""Our processor as a child process: ``extproc serve`` on a configuration file, ready when its readiness page says so."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Final, Self
+
+_POLL_S: Final = 0.01
+_LOG_TAIL_CHARS: Final = 4_000
+
+
+class ProcessorFailedError(RuntimeError):
+    """The processor ended, or did not become ready; the message holds the end of its log."""
+
+
+class ProcessorProcess:
+    """One ``extproc serve``; a context manager that returns when it is ready, and ends it.
+
+    Args:
+        config: the configuration file.
+        metrics_address: HOST:PORT of its pages, as the configuration says.
+        log: file that its output is added to.
+    """
+
+    def __init__(self, config: Path, metrics_address: str, log: Path) -> None:
+        self.config = config
+        self.log = log
+        self._page = f"http://{metrics_address}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Process id. Raises: ProcessorFailedError when it does not run."""
+        return self._running().pid
+
+    def start(self, ready_s_max: float = 20.0) -> None:
+        """Start it and wait until it is ready. Raises: ProcessorFailedError."""
+        command = [sys.executable, "-m", "extproc", "serve", "--config", str(self.config)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        deadline = time.monotonic() + ready_s_max
+        while not self._is_ready():
+            code = self._running().poll()
+            if code is not None or time.monotonic() > deadline:
+                self.kill()
+                what = f"ended with code {code}" if code is not None else f"was not ready after {ready_s_max:g} s"
+                raise ProcessorFailedError(f"the processor {what}:\n{self.log_tail()}")
+            time.sleep(_POLL_S)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._running().send_signal(number)
+
+    def wait(self, timeout_s: float = 15.0) -> int:
+        """Wait for its end. Returns: the exit code. Raises: subprocess.TimeoutExpired."""
+        return self._running().wait(timeout_s)
+
+    def stop(self, timeout_s: float = 15.0) -> int | None:
+        """Ask it to end (SIGTERM) and wait; kill it when it does not. Returns: the exit code, None if it did not run."""
+        process = self._process
+        if process is None:
+            return None
+        process.terminate()
+        try:
+            return process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        finally:
+            self._process = None
+
+    def kill(self) -> None:
+        """End it at once, without a chance to finish anything."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+
+    def page(self, path: str) -> str:
+        """Text of one of its pages. Raises: OSError, also for an error status."""
+        with urllib.request.urlopen(self._page + path, timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def log_tail(self) -> str:
+        """The end of its log; empty when there is none."""
+        return self.log.read_text(errors="replace")[-_LOG_TAIL_CHARS:] if self.log.exists() else ""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise ProcessorFailedError("the processor does not run")
+        return self._process
+
+    def _is_ready(self) -> bool:
+        try:
+            self.page("/readyz")
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,53 @@
+"""Refusals are told from apologies and modesty, in nine languages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from extproc.detectors.refusal import RefusalDetector
+
+OWN = Path(__file__).resolve().parents[2] / "corpus" / "refusal" / "own.jsonl"
+
+detector = RefusalDetector()
+
+
+@pytest.mark.parametrize(
+    "row", [json.loads(line) for line in OWN.read_text(encoding="utf-8").splitlines()], ids=lambda row: row["text"][:40]
+)
+def test_own_lines_are_judged_as_labelled(row: dict[str, object]) -> None:
+    """Each line of ``tests/corpus/refusal/own.jsonl``."""
+    assert (detector.find(str(row["text"])) is not None) == bool(row["label"])
+
+
+def test_the_span_is_the_phrase() -> None:
+    """Also behind characters that the plain form changes."""
+    text = "Hm… I’m sorry, but I can’t help with that."
+    finding = detector.find(text)
+    assert finding is not None
+    assert (finding.kind, finding.detector) == ("REFUSAL", "refusal.phrases")
+    assert (
+        text[finding.start : finding.end].startswith("I’m sorry") or "can’t help" in text[finding.start : finding.end]
+    )
+
+
+def test_a_beginning_may_be_cut_anywhere() -> None:
+    """A prefix of a text never raises, and an answer without a refusal has none in any prefix."""
+    answer = (
+        "As an AI I cannot predict the price, but here is how analysts think about it: first, they read the filings."
+    )
+    for end in range(len(answer) + 1):
+        assert detector.find(answer[:end]) is None
+
+
+def test_case_and_apostrophe_do_not_matter() -> None:
+    """Models write both."""
+    for text in ("i'm sorry, but i can't assist with that", "I’M SORRY, BUT I CAN’T ASSIST WITH THAT"):
+        assert detector.find(text) is not None
+
+
+def test_a_lone_surrogate_is_no_error() -> None:
+    """JSON can hold one."""
+    assert detector.find("\ud800 I cannot help you with that.") is not None
