@@ -1,4 +1,4 @@
-"""The command line: ``extproc serve | check | explain | envoy-config | demo``. One file a command; what they do is elsewhere."""
+"""The command line, one file a command: ``extproc serve | check | explain | envoy-config | demo``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import typer
 from extproc.cli.check import check_command
 from extproc.cli.demo import demo_command
 from extproc.cli.envoy_config import envoy_config_command
+from extproc.cli.explain import explain_command
 from extproc.cli.serve import serve_command
 
 _app = typer.Typer(
@@ -18,6 +19,7 @@ _app = typer.Typer(
 )
 _app.command("serve")(serve_command)
 _app.command("check")(check_command)
+_app.command("explain")(explain_command)
 _app.command("envoy-config")(envoy_config_command)
 _app.command("demo")(demo_command)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import tempfile
 import threading
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -19,19 +21,20 @@ from extproc.config.problems import ConfigInvalid
 
 EXIT_WRONG = 1
 EXIT_CANNOT = 2
+CELL_CHARS_MAX = 90
+PIPE_COLUMNS = 150
 
 
 def demo_command(
     serve: Annotated[bool, typer.Option("--serve", help="Stay up after the tour, for a client of your own.")] = False,
     upstream: Annotated[
-        str | None, typer.Option("--upstream", help="http://HOST:PORT of your own server, in the place of recorded ones.")
+        str | None,
+        typer.Option("--upstream", help="http://HOST:PORT of your own server, in the place of recorded ones."),
     ] = None,
-    logs: Annotated[
-        Path | None, typer.Option("--logs", help="Keep configurations and logs in this directory.")
-    ] = None,
+    logs: Annotated[Path | None, typer.Option("--logs", help="Keep configurations and logs in this directory.")] = None,
 ) -> None:
     """Show guarding, routing and metering at work. Exit 0: all rows right; 1: a row is wrong; 2: it could not start."""
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=PIPE_COLUMNS)
     try:
         with tempfile.TemporaryDirectory(prefix="llm-extproc-demo-") as scratch:
             directory = logs or Path(scratch)
@@ -51,19 +54,16 @@ def _tour(console: Console, directory: Path, serve: bool) -> int:
     from extproc.demo.tour import Tour
 
     models = {name: ModelServer(name, rules=DEMO_RULES) for name in ("v1", "v2")}
-    with console.status("Starting two model servers, the processor, and Envoy"):
-        installation = Installation(directory, models).__enter__()
-    try:
-        stops = []
-        with console.status("On tour") as status:
+    with ExitStack() as running:
+        with console.status("Starting two model servers, the processor, and Envoy") as status:
+            installation = running.enter_context(Installation(directory, models))
+            stops = []
             for stop in Tour(installation).stops():
                 stops.append(stop)
                 status.update(f"On tour: {stop.title} done")
         wrong = _print_table(console, stops)
         if serve:
             _stay(console, installation)
-    finally:
-        installation.__exit__(None, None, None)
     return EXIT_WRONG if wrong else 0
 
 
@@ -84,8 +84,9 @@ def _print_table(console: Console, stops: list[Any]) -> int:
 
 
 def _plain(text: str) -> str:
-    """Square brackets are rich's markup."""
-    return text.replace("[", r"\[")
+    """A cell: long texts end in dots; square brackets are rich's markup."""
+    shown = text if len(text) <= CELL_CHARS_MAX else text[: CELL_CHARS_MAX - 1] + "…"
+    return shown.replace("[", r"\[")
 
 
 def _own_server(console: Console, directory: Path, upstream: str) -> int:
@@ -115,7 +116,9 @@ def _served_model(models_url: str) -> str:
         with urllib.request.urlopen(models_url, timeout=10) as answer:
             return str(json.load(answer)["data"][0]["id"])
     except (OSError, ValueError, KeyError, IndexError) as error:
-        raise ValueError(f"{models_url} does not list a model ({error}): is an OpenAI-compatible server there?") from None
+        raise ValueError(
+            f"{models_url} does not list a model ({error}): is an OpenAI-compatible server there?"
+        ) from None
 
 
 def _stay(console: Console, installation: Any) -> None:

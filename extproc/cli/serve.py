@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from extproc.app import AddressTaken, serve
+from extproc.app import serve
 from extproc.config.problems import ConfigInvalid
+from extproc.server.address import AddressTaken
 
 EXIT_INVALID = 2
 EXIT_ADDRESS = 3
@@ -17,7 +18,10 @@ EXIT_ADDRESS = 3
 def serve_command(
     config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", show_default=False)],
 ) -> None:
-    """Serve Envoy until SIGTERM, then let running exchanges end and exit 0. Exit 2: bad configuration; 3: address taken."""
+    """Serve Envoy until SIGTERM, then let running exchanges end and exit 0.
+
+    Exit 2: bad configuration. Exit 3: an address is taken.
+    """
     try:
         serve(config)
     except ConfigInvalid as invalid:

@@ -1,6 +1,7 @@
-"""Everything of one installation, on free loopback ports and without root: model servers, our processor, and a real Envoy.
+"""Everything of one installation, on free loopback ports and without root: model servers, processor, and a real Envoy.
 
-It begins with the demo's configuration, whose Envoy configuration is the one that ``envoy/demo.yaml`` ships; only addresses differ.
+It begins with the demo's configuration, whose Envoy configuration is the one that ``envoy/demo.yaml`` ships; only
+addresses differ.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Installation:
 
     Args:
         directory: for configurations and logs; it must exist.
-        models: model servers by the name of the version that they serve, not started yet; empty where ``change`` names others.
+        models: model servers by the version that they serve, not started yet; empty where ``change`` names others.
         change: edits the configuration (plain data) before it is written.
         change_envoy: edits Envoy's bootstrap configuration.
         with_processor: False leaves the socket to the caller.

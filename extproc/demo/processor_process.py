@@ -1,4 +1,4 @@
-"""Our processor as a child process: ``extproc serve`` on a configuration file, ready when its readiness page says so."""
+"""Our processor as a child process: ``extproc serve`` on a configuration file, waited for until it is ready."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class ProcessorProcess:
         return self._running().wait(timeout_s)
 
     def stop(self, timeout_s: float = 15.0) -> int | None:
-        """Ask it to end (SIGTERM) and wait; kill it when it does not. Returns: the exit code, None if it did not run."""
+        """Ask it to end (SIGTERM) and wait; kill it when it does not. Returns: the exit code; None: it did not run."""
         process = self._process
         if process is None:
             return None

@@ -1,19 +1,35 @@
 """Matching a text as one byte a character, so that RE2's offsets are the text's own.
 
-Characters beyond Latin-1 (lone surrogates too) become ``?``. Good for what is written in ASCII: numbers, addresses,
-keys.
+Good for what is written in ASCII: numbers, addresses, keys. Letters beyond Latin-1 become ``?``; what ends a cell in
+any case (scripts from Hebrew on, emoji, lone surrogates) becomes a line end, which no pattern crosses.
 """
 
 from __future__ import annotations
 
+import codecs
 from typing import Any
 
 import re2
 
+CELL_ENDING_FIRST = "\u0590"
+"""From this character on, every character ends a cell."""
+
+_REPLACEMENT = "extproc.cell_ending"
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    unknown = error.object[error.start : error.end]
+    return "".join("\n" if character >= CELL_ENDING_FIRST else "?" for character in unknown), error.end
+
+
+codecs.register_error(_REPLACEMENT, _replace)
+
 
 def latin1_bytes(text: str) -> bytes:
-    """The text as Latin-1, ``?`` for what it cannot hold; byte offsets equal character offsets."""
-    return text.encode("latin-1", "replace")
+    """The text as Latin-1, ``?`` or a line end for what it cannot hold; byte offsets equal character offsets."""
+    return text.encode("latin-1", _REPLACEMENT)
 
 
 def latin1_pattern(pattern: str) -> Any:

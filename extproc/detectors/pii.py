@@ -52,26 +52,23 @@ def _emails(subject: bytes, text: str, begin: int) -> Spans:
         start, end = match.span()
         at = subject.rindex(b"@", start, end)
         start = _local_part_start(text, start, at)
+        domain = text[at + 1 : end].partition("?")[0]
+        end = at + 1 + len(domain)
         domain_ends = end == len(subject) or subject[end] not in WORD_BYTES
-        valid = start < at and domain_ends and _domain_plausible(text[at + 1 : end]) and text[start:at] != "git"
+        valid = start < at and domain_ends and _domain_plausible(domain) and text[start:at] != "git"
         if valid:
             yield start, end, 0.95
         position = end if valid else at + 1
 
 
 def _domain_plausible(domain: str) -> bool:
-    return all(map(_may_be_in_address, domain)) and domain[domain.rindex(".") + 1 :].lower() not in _FILE_ENDINGS
-
-
-def _may_be_in_address(character: str) -> bool:
-    """A ``?`` in the bytes may be a letter beyond Latin-1; scripts from Hebrew on end a cell, so also an address."""
-    return character != "?" and character < "\u0590"
+    last = domain.rpartition(".")[2]
+    return "." in domain and len(last) >= 2 and last.isascii() and last.isalpha() and last.lower() not in _FILE_ENDINGS
 
 
 def _local_part_start(text: str, start: int, at: int) -> int:
-    first = at
-    while first > start and _may_be_in_address(text[first - 1]):
-        first -= 1
+    """Where the address begins: a ``?`` in the bytes may be a letter beyond Latin-1, one in the text never is."""
+    first = max(start, text.rfind("?", start, at) + 1)
     while first < at and text[first] in ".-%+_":
         first += 1
     return first
@@ -197,7 +194,7 @@ def _ipv6(subject: bytes, text: str, begin: int) -> Spans:
 
 
 def _ipv6_plausible(candidate: str) -> bool:
-    """Whether this is one host's address: ``1::2`` and ``a::b`` are slices and names in code, ``2001:db8::`` a network."""
+    """Whether this is one host's address: ``1::2`` is a slice, ``a::b`` a name in code, ``2001:db8::`` a network."""
     try:
         IPv6Address(candidate)
     except AddressValueError:

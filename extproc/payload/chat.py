@@ -14,8 +14,8 @@ import orjson
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker, TextSource
 from extproc.payload.dialect import Frame, UnreadableAnswer, openai_error
-from extproc.payload.openai_answer import ChoiceStream, choices_of, copies_in
-from extproc.payload.openai_request import definition_fields, part_fields, read_object, tool_call_fields
+from extproc.payload.openai_answer import ChoiceStream, choices_of, copies_in, unnamed_in
+from extproc.payload.openai_request import other_fields, part_fields, read_object, speaker_of, tool_call_fields
 from extproc.payload.usage import usage_of
 from extproc.payload.view import (
     AnswerView,
@@ -45,6 +45,7 @@ _TEXT_KINDS = (
     ("content", Kind.CONTENT, 0),
     ("refusal", Kind.REFUSAL, 0),
 )
+_READ = frozenset({"messages"})
 _KIND_KEYS = {(kind, part): key for key, kind, part in _TEXT_KINDS}
 _NAMED = frozenset({"role", "tool_calls", *(key for key, _, _ in _TEXT_KINDS)})
 _LEGACY_CALL_PART = 999
@@ -65,7 +66,7 @@ class Chat:
             raise refuse(400, "invalid_type", "messages must be an array with at least one message.", "messages")
         for index, message in enumerate(messages):
             _read_message(view, expect_object(message, "messages[]"), ("messages", index), policy)
-        view.texts += definition_fields(view.tree)
+        view.texts += other_fields(view.tree, _READ)
         return view
 
     def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
@@ -88,6 +89,7 @@ class Chat:
             if not isinstance(message, dict):
                 raise UnreadableAnswer("a choice has no message")
             slots += message_slots(message, index)
+        slots += unnamed_in(tree)
         return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree))
 
     def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
@@ -121,9 +123,7 @@ def ask_for_usage(request: RequestView, continuous: bool) -> None:
 
 
 def _read_message(view: RequestView, message: dict[str, Any], path: tuple[str | int, ...], policy: RequestPolicy) -> None:
-    speaker = _SPEAKERS.get(message.get("role") or "")
-    if speaker is None:
-        raise refuse(400, "invalid_role", f"A message's role must be one of {', '.join(_SPEAKERS)}.", "messages")
+    speaker = speaker_of(message, _SPEAKERS, "messages")
     source = request_source(speaker)
     content = message.get("content")
     if isinstance(content, list):
@@ -146,8 +146,11 @@ def message_slots(message: dict[str, Any], choice: int) -> list[Slot]:
     """The texts of a message or a delta, in the order in which a model says them."""
     slots: list[Slot] = []
     for key, kind, part in _TEXT_KINDS:
-        if isinstance(message.get(key), str):
+        text = message.get(key)
+        if isinstance(text, str):
             slots.append(Slot(answer_source(kind, choice, part), message, key))
+        elif text is not None:
+            raise UnreadableAnswer("a text of a message is not a string")
     for number, call in enumerate(message.get("tool_calls") or ()):
         slots += _call_slots(call, choice, number)
     if not _NAMED.issuperset(message):
@@ -165,10 +168,12 @@ def _call_slots(call: Any, choice: int, number: int) -> list[Slot]:
     if not isinstance(function, dict):
         return unnamed_slots(call, frozenset({"id", "type", "index"}), choice)
     slots: list[Slot] = []
-    if isinstance(function.get("name"), str):
-        slots.append(Slot(answer_source(Kind.NAME, choice, part), function, "name"))
-    if isinstance(function.get("arguments"), str):
-        slots.append(Slot(answer_source(Kind.JSON, choice, part), function, "arguments"))
+    for key, kind in (("name", Kind.NAME), ("arguments", Kind.JSON)):
+        text = function.get(key)
+        if isinstance(text, str):
+            slots.append(Slot(answer_source(kind, choice, part), function, key, complete=kind is Kind.NAME))
+        elif text is not None:
+            raise UnreadableAnswer("a text of a tool call is not a string")
     return slots
 
 

@@ -11,8 +11,8 @@ from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker, TextSource
 from extproc.payload.chat import ask_for_usage
 from extproc.payload.dialect import Frame, UnreadableAnswer, openai_error
-from extproc.payload.openai_answer import ChoiceStream, choices_of, copies_in
-from extproc.payload.openai_request import definition_fields, read_object
+from extproc.payload.openai_answer import ChoiceStream, choices_of, copies_in, unnamed_in
+from extproc.payload.openai_request import other_fields, read_object
 from extproc.payload.usage import usage_of
 from extproc.payload.view import (
     AnswerView,
@@ -23,10 +23,9 @@ from extproc.payload.view import (
     answer_source,
     request_source,
     text_fields,
-    unnamed_slots,
 )
 
-_NAMED = frozenset({"index", "text", "logprobs", "finish_reason", "stop_reason", "token_ids"})
+_READ = frozenset({"prompt", "suffix"})
 
 
 class Completions:
@@ -38,11 +37,10 @@ class Completions:
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
         """Raises: PayloadRefused."""
         view = read_object(body, policy)
-        prompts = prompt_fields(view, "prompt", policy)
-        view.texts += prompts
+        view.texts += prompt_fields(view, "prompt", policy)
         view.texts += text_fields(view.tree.get("suffix"), ("suffix",), request_source(Speaker.USER))
-        view.texts += definition_fields(view.tree)
-        view.choices *= max(1, len(prompts) if isinstance(view.tree.get("prompt"), list) else 1)
+        view.texts += other_fields(view.tree, _READ)
+        view.choices *= _prompts_in(view.tree["prompt"])
         return view
 
     def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
@@ -54,7 +52,7 @@ class Completions:
 
     def read_answer(self, tree: dict[str, Any]) -> AnswerView:
         """Raises: UnreadableAnswer."""
-        slots = [slot for index, choice in choices_of(tree) for slot in _choice_slots(choice, index)]
+        slots = [_text_slot(choice, index) for index, choice in choices_of(tree)] + unnamed_in(tree)
         return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree))
 
     def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
@@ -94,20 +92,22 @@ def _are_token_ids(prompt: list[Any]) -> bool:
     )
 
 
-def _choice_slots(choice: dict[str, Any], index: int) -> list[Slot]:
+def _prompts_in(prompt: str | list[Any]) -> int:
+    """How many prompts there are: a list of numbers is one."""
+    return len(prompt) if isinstance(prompt, list) and not isinstance(prompt[0], int) else 1
+
+
+def _text_slot(choice: dict[str, Any], index: int) -> Slot:
     if not isinstance(choice.get("text"), str):
         raise UnreadableAnswer("a choice has no text")
-    slots = [Slot(answer_source(Kind.CONTENT, index), choice, "text")]
-    if not _NAMED.issuperset(choice):
-        slots += unnamed_slots(choice, _NAMED | {"prompt_logprobs", "prompt_token_ids", "prompt_text"}, index)
-    return slots
+    return Slot(answer_source(Kind.CONTENT, index), choice, "text")
 
 
 class CompletionsStream(ChoiceStream):
     """A streamed completion."""
 
     def _read_choice(self, frame: Frame, index: int, choice: dict[str, Any]) -> None:
-        frame.slots += _choice_slots(choice, index)
+        frame.slots.append(_text_slot(choice, index))
 
     def carry(self, source: TextSource, text: str) -> bytes:
         """A chunk that brings held text."""

@@ -133,5 +133,3 @@ def dump_event(tree: dict[str, Any], name: str = "") -> bytes:
 def openai_error(error: ApiError) -> dict[str, Any]:
     """OpenAI's error object. Source: facts of vLLM's errors; ``code`` is a word of ours, as in OpenAI's own API."""
     return {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
-
-

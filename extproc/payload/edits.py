@@ -2,7 +2,7 @@
 
 An edit names a place by its path (keys and indexes). A body that is written as orjson writes it is changed in the tree and written
 again, which by definition keeps the rest; any other body is spliced: the places are found in the text by skipping over
-values with the scanner of the standard library, and only they are replaced.
+values with the scanner of the standard library, and only they are replaced. Both follow one plan, so both give the same value.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -20,19 +20,19 @@ Path = tuple[str | int, ...]
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
+_KEPT: Final = object()  # no new value: the old one stays, but for what is changed inside it
 
 
 class Operation(Enum):
     """What an edit does at its path."""
 
     SET = "set"  # replace the value, or add the key to its object
-    REMOVE = "remove"  # take the key out of its object
     INSERT_FIRST = "insert_first"  # put an item before the first of the array
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change. The objects and arrays above the last step of ``path`` exist, but for SET of keys of absent objects."""
+    """One change. Above the last step of ``path`` everything exists, but that SET makes objects where none or null is."""
 
     operation: Operation
     path: Path
@@ -40,112 +40,120 @@ class Edit:
 
 
 def apply_edits(body: bytes, tree: Any, canonical: bool, edits: Sequence[Edit]) -> bytes:
-    """The body with the edits made, in their order.
+    """The body with the edits made. Of edits of one place, or of a place and what is inside it, a later one goes over an earlier.
 
     Args:
         body, tree, canonical: as ``parse_strict`` took and gave them. The tree is changed.
-        edits: paths are those of the original body; INSERT_FIRST does not shift the paths of other edits.
-    Raises: KeyError or IndexError for a path that is not in the body: a bug.
+        edits: paths are those of the original body: INSERT_FIRST does not shift the paths of other edits.
+    Raises: KeyError, IndexError or TypeError for a path that is not in the body: a bug.
     """
     if not edits:
         return body
-    if not canonical:
-        return _splice(body.decode(), edits).encode()
-    for edit in sorted(edits, key=lambda edit: edit.operation is Operation.INSERT_FIRST):
-        _change(tree, edit)
-    return orjson.dumps(tree)
+    plan = _plan(edits)
+    if canonical:
+        _change(tree, plan)
+        return orjson.dumps(tree)
+    return _splice(body.decode(), plan).encode()
 
 
-def _change(tree: Any, edit: Edit) -> None:
-    parent = tree
-    for step in edit.path[:-1]:
-        if isinstance(parent, dict) and step not in parent:
-            parent[step] = {}
-        parent = parent[step]
-    last = edit.path[-1]
-    if edit.operation is Operation.SET:
-        parent[last] = edit.value
-    elif edit.operation is Operation.REMOVE:
-        del parent[last]
-    else:
-        parent[last].insert(0, edit.value)
+@dataclass(slots=True)
+class _Node:
+    """What is to be done at one place: a new value, or items to put first and changes further in."""
+
+    value: Any = _KEPT
+    first: list[Any] = field(default_factory=list)
+    inside: dict[str | int, _Node] = field(default_factory=dict)
 
 
-def _splice(text: str, edits: Sequence[Edit]) -> str:
-    replacements: list[tuple[int, int, str]] = []
+def _plan(edits: Sequence[Edit]) -> _Node:
+    root = _Node()
     for edit in edits:
-        replacements.append(_replacement(text, edit))
+        node = root
+        for depth, step in enumerate(edit.path):
+            if node.value is not _KEPT:
+                rest = Edit(edit.operation, edit.path[depth:], edit.value)
+                _change(node.value, _plan([rest]))
+                break
+            node = node.inside.setdefault(step, _Node())
+        else:
+            _plan_here(node, edit)
+    return root
+
+
+def _plan_here(node: _Node, edit: Edit) -> None:
+    if edit.operation is Operation.SET:
+        node.value, node.first, node.inside = edit.value, [], {}
+    elif node.value is _KEPT:
+        node.first.insert(0, edit.value)
+    else:
+        node.value.insert(0, edit.value)
+
+
+def _change(tree: Any, node: _Node) -> None:
+    for step, child in node.inside.items():
+        if child.value is not _KEPT or (isinstance(tree, dict) and tree.get(step) is None):
+            tree[step] = _made(child)
+        else:
+            _change(tree[step], child)
+    if node.first:
+        tree[:0] = node.first
+
+
+def _made(node: _Node) -> Any:
+    """The value of a place that is new."""
+    if node.value is not _KEPT:
+        return node.value
+    made: dict[str | int, Any] = {}
+    _change(made, node)
+    return made
+
+
+def _splice(text: str, plan: _Node) -> str:
+    replacements: list[tuple[int, int, str]] = []
+    _visit(text, _skip(text, 0), plan, replacements)
     pieces: list[str] = []
     done = 0
-    for start, end, new in _merged(replacements):
+    for start, end, new in sorted(replacements):
         pieces += (text[done:start], new)
         done = end
     pieces.append(text[done:])
     return "".join(pieces)
 
 
-def _merged(replacements: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
-    """In order of place; of several at one span the last wins; insertions at one point are kept in their order."""
-    by_span: dict[tuple[int, int], str] = {}
-    for start, end, new in replacements:
-        if start == end:
-            by_span[start, end] = by_span.get((start, end), "") + new
-        else:
-            by_span[start, end] = new
-    return sorted((start, end, new) for (start, end), new in by_span.items())
+def _visit(text: str, start: int, node: _Node | None, replacements: list[tuple[int, int, str]]) -> int:
+    """Collect what is to be replaced in the value that begins at ``start``; returns where the value ends."""
+    if node is None or node.value is not _KEPT or text[start] == "n":
+        _, end = _DECODER.raw_decode(text, start)
+        if node is not None:
+            replacements.append((start, end, _dump(_made(node))))
+        return int(end)
+    if text[start] not in "{[":
+        raise TypeError(f"nothing can be changed inside the value at character {start}")
+    return _visit_children(text, start, node, replacements)
 
 
-def _replacement(text: str, edit: Edit) -> tuple[int, int, str]:
-    position = _skip(text, 0)
-    for depth, step in enumerate(edit.path):
-        span = _child(text, position, step)
-        if span is None:
-            if edit.operation is not Operation.SET:
-                raise KeyError(step)
-            return _added_key(text, position, edit.path[depth:], edit.value)
-        name_start, position, end = span
-    if edit.operation is Operation.SET:
-        return position, end, _dump(edit.value)
-    if edit.operation is Operation.REMOVE:
-        return _without_key(text, name_start, end)
-    after = _skip(text, position + 1)
-    return after, after, _dump(edit.value) + ("" if text[after] == "]" else ",")
-
-
-def _added_key(text: str, opening: int, path: Path, value: Any) -> tuple[int, int, str]:
-    for step in reversed(path[1:]):
-        value = {step: value}
-    after = _skip(text, opening + 1)
-    comma = "" if text[after] == "}" else ","
-    return after, after, f"{_dump(path[0])}:{_dump(value)}{comma}"
-
-
-def _without_key(text: str, name_start: int, end: int) -> tuple[int, int, str]:
-    after = _skip(text, end)
-    if text[after] == ",":
-        return name_start, _skip(text, after + 1), ""
-    before = len(text[:name_start].rstrip(" \t\n\r"))
-    return (before - 1, end, "") if text[before - 1] == "," else (name_start, end, "")
-
-
-def _child(text: str, opening: int, step: str | int) -> tuple[int, int, int] | None:
-    """Where the child begins (with its name), where its value begins and ends; None if the container has no such child."""
-    position = _skip(text, opening + 1)
+def _visit_children(text: str, opening: int, node: _Node, replacements: list[tuple[int, int, str]]) -> int:
+    is_object = text[opening] == "{"
+    begin = position = _skip(text, opening + 1)
+    absent = dict(node.inside)
     index = 0
     while text[position] not in "}]":
-        name_start = position
-        name: str | int = index
-        if text[opening] == "{":
-            name, position = _DECODER.raw_decode(text, position)
+        step: str | int = index
+        if is_object:
+            step, position = _DECODER.raw_decode(text, position)
             position = _skip(text, _skip(text, position) + 1)
-        _, end = _DECODER.raw_decode(text, position)
-        if name == step:
-            return name_start, position, end
-        position = _skip(text, end)
+        position = _skip(text, _visit(text, position, absent.pop(step, None), replacements))
         if text[position] == ",":
             position = _skip(text, position + 1)
         index += 1
-    return None
+    added = [_dump(item) for item in node.first]
+    if is_object:
+        added = [f"{_dump(key)}:{_dump(_made(child))}" for key, child in absent.items()]
+    elif absent:
+        raise IndexError(f"the array at character {opening} has no item {next(iter(absent))}")
+    if added:
+        replacements.append((begin, begin, ",".join(added) + ("," if index else "")))
+    return position + 1
 
 
 def _skip(text: str, position: int) -> int:

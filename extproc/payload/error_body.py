@@ -14,7 +14,7 @@ from extproc.payload.view import AnswerView, Slot, answer_source, strings_in
 def error_slots(tree: dict[str, Any]) -> list[Slot]:
     """Every string of an error object."""
     return [
-        Slot(answer_source(Kind.ERROR, 0, number), holder, key)
+        Slot(answer_source(Kind.ERROR, 0, number), holder, key, complete=True)
         for number, (_, holder, key, _) in enumerate(strings_in(tree))
     ]
 

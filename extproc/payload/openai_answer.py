@@ -12,11 +12,15 @@ from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, load_ev
 from extproc.payload.error_body import error_slots
 from extproc.payload.sse import SseEvent
 from extproc.payload.usage import UsageReader, usage_of
-from extproc.payload.view import Copy
+from extproc.payload.view import Copy, Slot, unnamed_slots
 
 DONE = b"data: [DONE]\n\n"
 _COPIES_OF_PROMPT = ("prompt_logprobs", "prompt_token_ids", "prompt_text")
 _COPIES_OF_ANSWER = ("logprobs", "token_ids", *_COPIES_OF_PROMPT)
+_NAMED = frozenset(
+    {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", *_COPIES_OF_PROMPT}
+)
+_CHOICE_NAMED = frozenset({"index", "message", "delta", "text", "finish_reason", "stop_reason", *_COPIES_OF_ANSWER})
 
 
 def copies_in(tree: dict[str, Any]) -> list[Copy]:
@@ -34,9 +38,18 @@ def choices_of(tree: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
         raise UnreadableAnswer("an answer has no array of choices")
     for choice in choices:
         index = choice.get("index") if isinstance(choice, dict) else None
-        if not isinstance(index, int):
+        if not isinstance(choice, dict) or not isinstance(index, int):
             raise UnreadableAnswer("a choice has no index")
         yield index, choice
+
+
+def unnamed_in(tree: dict[str, Any]) -> list[Slot]:
+    """Strings in fields of an answer, or of its choices, that are not named: they say things about it, each of them whole."""
+    slots = [] if _NAMED.issuperset(tree) else unnamed_slots(tree, _NAMED, 0, complete=True)
+    for index, choice in choices_of(tree):
+        if not _CHOICE_NAMED.issuperset(choice):
+            slots += unnamed_slots(choice, _CHOICE_NAMED, index, complete=True)
+    return slots
 
 
 class ChoiceStream:
@@ -49,12 +62,13 @@ class ChoiceStream:
 
     def read(self, event: SseEvent) -> Frame:
         """What one event holds. Raises: UnreadableAnswer."""
+        self.usage.next_event()
         if event.data is None:
             return Frame(event)
         if event.data == b"[DONE]":
             return Frame(event, last=True)
         tree = load_event(event)
-        if "error" in tree:
+        if tree.get("error") is not None:
             return Frame(event, tree, slots=error_slots(tree), failed=True)
         return self._chunk(Frame(event, tree), tree)
 
@@ -75,6 +89,7 @@ class ChoiceStream:
         if not tree["choices"]:
             self.usage.final(usage)
             frame.usage_only = usage is not None
+        frame.slots += unnamed_in(tree)
         frame.copies = copies_in(tree)
         frame.changed = any(tree.get(key) != value for key, value in self._shown.items())
         return frame

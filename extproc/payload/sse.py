@@ -10,6 +10,7 @@ Source: HTML Living Standard, "Server-sent events"; vLLM writes LF only, and kee
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _BOM = b"\xef\xbb\xbf"
@@ -38,31 +39,31 @@ class SseReader:
 
     def __init__(self, event_bytes_max: int) -> None:
         self._event_bytes_max = event_bytes_max
-        self._pending = b""
+        self._pending = bytearray()
         self._searched = 0  # how far the pending bytes are known to hold no boundary
         self._started = False
 
-    def feed(self, chunk: bytes) -> list[SseEvent]:
-        """The events that are complete now.
+    def feed(self, chunk: bytes) -> Iterator[SseEvent]:
+        """The events that are complete now, one by one: what comes before an event that is too large is given all the same.
 
         Raises: EventTooLarge; the stream cannot be read further.
         """
-        pending = self._pending + chunk if self._pending else chunk
-        events: list[SseEvent] = []
-        done = 0
-        position = self._searched
-        while (match := _BOUNDARY.search(pending, position)) is not None:
-            events.append(self._event(pending[done : match.end()]))
-            done = position = match.end()
-        self._pending = pending[done:]
-        self._searched = max(0, len(self._pending) - 3)
-        if len(self._pending) > self._event_bytes_max:
+        pending = self._pending
+        pending += chunk
+        while (match := _BOUNDARY.search(pending, self._searched)) is not None:
+            end = match.end()
+            raw = bytes(pending[:end])
+            del pending[:end]
+            self._searched = 0
+            yield self._event(raw)
+        self._searched = max(0, len(pending) - 3)
+        if len(pending) > self._event_bytes_max:
             raise EventTooLarge
-        return events
 
     def close(self) -> list[SseEvent]:
         """What is left at the end of the stream, read as an event although its empty line is missing."""
-        pending, self._pending = self._pending, b""
+        pending = bytes(self._pending)
+        self._pending.clear()
         if not pending.strip(b"\r\n"):
             return [SseEvent(pending, "", None)] if pending else []
         return [self._event(pending)]

@@ -2,7 +2,7 @@
 
 vLLM reads bodies with Python's ``json``: it takes UTF-16, a byte order mark, NaN, and the last of two equal keys. A guard that
 reads them otherwise inspects another request than the one that is answered. So whatever two parsers could read differently is
-refused, with the reason; what is accepted has one meaning.
+refused, with the reason; what is accepted has one meaning. (Only numbers past 64 bits differ in precision; no text is in them.)
 
 A body that is written as ``orjson`` writes it (which is what the usual clients send) is recognised by writing it again and
 comparing: then it has no key twice, and changes can be made in the tree. Only other bodies pay for a slower reading.
@@ -11,6 +11,7 @@ comparing: then it has no key twice, and changes can be made in the tree. Only o
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -55,17 +56,18 @@ def _refuse_other_encodings(body: bytes) -> None:
 def _refuse_deep(value: JsonValue, body: bytes, depth_max: int) -> None:
     if body.count(b"{") + body.count(b"[") <= depth_max:
         return
-    level = [value]
+    containers = _containers([value])
     for _ in range(depth_max):
-        level = [
-            child
-            for parent in level
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, dict | list)
-        ] if not isinstance(level[0], str) else []
-        if not level:
+        containers = _containers(
+            child for parent in containers for child in (parent.values() if isinstance(parent, dict) else parent)
+        )
+        if not containers:
             return
     raise refuse(400, "json_too_deep", f"The body is nested deeper than {depth_max} levels.")
+
+
+def _containers(values: Iterable[JsonValue]) -> list[JsonValue]:
+    return [value for value in values if isinstance(value, dict | list)]
 
 
 def _refuse_duplicate_keys(body: bytes) -> None:

@@ -16,7 +16,7 @@ UTF8_BYTES_PER_TOKEN = 4
 
 def _count(holder: Any, key: str) -> int:
     value = holder.get(key) if isinstance(holder, dict) else None
-    return value if isinstance(value, int) and value >= 0 else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
 
 
 def usage_of(tree: Any) -> Usage | None:
@@ -57,13 +57,18 @@ def estimated_tokens(pieces: int, utf8_bytes: int) -> int:
 class UsageReader:
     """Collects the usage of one answer."""
 
-    __slots__ = ("_by_choice", "_final", "_pieces_after", "_utf8_bytes_after")
+    __slots__ = ("_by_choice", "_counted", "_final", "_pieces_after", "_utf8_bytes_after")
 
     def __init__(self) -> None:
         self._final: Usage | None = None
         self._by_choice: dict[int, Usage] = {}
+        self._counted: set[int] = set()  # choices whose text in the event at hand is in the server's count
         self._pieces_after: dict[int, int] = {}
         self._utf8_bytes_after: dict[int, int] = {}
+
+    def next_event(self) -> None:
+        """Another event begins."""
+        self._counted.clear()
 
     def final(self, usage: Usage | None) -> None:
         """The server's count of the whole answer."""
@@ -71,14 +76,15 @@ class UsageReader:
             self._final = usage
 
     def running(self, choice: int, usage: Usage | None) -> None:
-        """The server's count of one choice so far."""
+        """The server's count of one choice so far, the text of the same event included."""
         if usage is not None:
+            self._counted.add(choice)
             self._by_choice[choice] = usage
             self._pieces_after[choice] = self._utf8_bytes_after[choice] = 0
 
     def piece(self, choice: int, text: str) -> None:
         """A piece of text that the server sent."""
-        if text:
+        if text and choice not in self._counted:
             self._pieces_after[choice] = self._pieces_after.get(choice, 0) + 1
             self._utf8_bytes_after[choice] = self._utf8_bytes_after.get(choice, 0) + len(text.encode("utf-8", "replace"))
 

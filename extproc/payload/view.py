@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 import orjson
 
@@ -18,7 +19,9 @@ from extproc.domain.usage import Usage
 from extproc.payload.edits import Edit, Operation, Path, apply_edits
 
 # Parts of an answer that no dialect names are numbered from here, so that they never share a channel with a named one.
-UNNAMED_PART_FIRST = 1_000
+_UNNAMED_PART_FIRST = 1 << 32
+# Shorter numbers identify nobody.
+_NUMBER_MIN = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,15 @@ class RequestPolicy:
 
 @dataclass(slots=True)
 class TextField:
-    """One text of a request: its place in the body, and its source."""
+    """One text of a request: its place in the body, and its source.
+
+    With ``keys`` it is the names of all keys in the value at ``path``, a line each: they can be judged, but not replaced.
+    """
 
     source: TextSource
     path: Path
     text: str
+    keys: bool = False
 
 
 @dataclass(slots=True)
@@ -58,10 +65,14 @@ class RequestView:
     edits: list[Edit] = field(default_factory=list)
 
     def replace_text(self, text_field: TextField, text: str) -> None:
-        """Put another text in the place of one."""
-        if text != text_field.text:
-            text_field.text = text
-            self.set(text_field.path, text)
+        """Put another text in the place of one. Raises: PayloadRefused (400) if the text is names of keys."""
+        if text == text_field.text:
+            return
+        if text_field.keys:
+            where = str(text_field.path[0])
+            raise refuse(400, "key_not_maskable", f"The name of a key in {where} may not be sent, and cannot be masked.", where)
+        text_field.text = text
+        self.set(text_field.path, text)
 
     def set(self, path: Path, value: Any) -> None:
         """Set a value, or add a key."""
@@ -80,12 +91,16 @@ class RequestView:
 
 @dataclass(slots=True)
 class Slot:
-    """One text of an answer: ``holder[key]`` is the text, or a JSON value if ``structured``."""
+    """One text of an answer: ``holder[key]`` is the text, or a JSON value if ``structured``.
+
+    A ``complete`` text comes in one event (a tool's name, an error): its channel can be closed after it, and nothing of it held.
+    """
 
     source: TextSource
     holder: Any
     key: str | int
     structured: bool = False
+    complete: bool = False
 
     @property
     def text(self) -> str:
@@ -158,24 +173,48 @@ def strings_in(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any, str | i
 
 
 def text_fields(value: Any, path: Path, source: TextSource) -> list[TextField]:
-    """Every string of a JSON value as a field of the same source; ``value`` may itself be a string."""
+    """Every text in a JSON value, as fields of the same source; ``value`` may itself be a string.
+
+    Texts are strings, the names of keys (servers show the model whole objects), and numbers long enough to be a card's or a
+    phone's; but for numbers in definitions, which are bounds of schemas.
+    """
+    fields: list[TextField] = []
+    names: dict[str, None] = {}
+    _collect(value, path, source, fields, names)
+    if names:
+        fields.append(TextField(source, path, "\n".join(names), keys=True))
+    return fields
+
+
+def _collect(value: Any, path: Path, source: TextSource, fields: list[TextField], names: dict[str, None]) -> None:
     if isinstance(value, str):
-        return [TextField(source, path, value)] if value else []
-    return [TextField(source, where, text) for where, _, _, text in strings_in(value, path) if text]
+        if value:
+            fields.append(TextField(source, path, value))
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            names[key] = None
+            _collect(child, (*path, key), source, fields, names)
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            _collect(child, (*path, index), source, fields, names)
+    elif isinstance(value, int) and abs(value) >= _NUMBER_MIN and source.speaker is not Speaker.DEFINITION:
+        fields.append(TextField(source, path, str(value)))
 
 
-def unnamed_slots(holder: dict[str, Any], named: frozenset[str], choice: int) -> list[Slot]:
-    """Strings in fields that the dialect does not name: a server newer than we are must not get text past the guards."""
-    slots: list[Slot] = []
-    for key, value in holder.items():
-        if key in named or value is None or isinstance(value, bool | int | float):
-            continue
-        found = [(holder, key)] if isinstance(value, str) else [(parent, name) for _, parent, name, _ in strings_in(value)]
-        slots += [
-            Slot(answer_source(Kind.CONTENT, choice, UNNAMED_PART_FIRST + len(slots) + number), parent, name)
-            for number, (parent, name) in enumerate(found)
-        ]
-    return slots
+def unnamed_slots(holder: dict[str, Any], named: frozenset[str], choice: int, complete: bool = False) -> list[Slot]:
+    """Strings in fields that the dialect does not name: a server newer than we are must not get text past the guards.
+
+    Each is a channel of its own, numbered after its name, so that it is the same one in every event.
+    """
+    return [
+        Slot(answer_source(Kind.CONTENT, choice, _unnamed_part(path)), parent, name, complete=complete)
+        for path, parent, name, _ in strings_in(holder)
+        if path[0] not in named
+    ]
+
+
+def _unnamed_part(path: Path) -> int:
+    return _UNNAMED_PART_FIRST + crc32("/".join(map(str, path)).encode())
 
 
 def expect_object(value: Any, param: str | None = None) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""The configuration and its prompts, read from disk; a ConfigMap's symlink swap is noticed like any other change."""
+"""The configuration and its prompts, read from disk; a ConfigMap's symlink swap is noticed like any other change.
+
+What a file was is noted from the very file that was read, so that a change during the reading is not missed. A file that
+is missing is noted too: a prompt that comes later than the configuration that names it mends that configuration.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,6 @@ from extproc.config.checks import PROMPT_BYTES_MAX, prompt_files, prompt_problem
 from extproc.config.load import CONFIG_BYTES_MAX, Loaded, decode, load
 from extproc.config.problems import ConfigInvalid, Problem
 
-Signature = tuple[tuple[str, int, int, int], ...]
-
 
 @dataclass(frozen=True, slots=True)
 class ConfigFiles:
@@ -21,53 +23,76 @@ class ConfigFiles:
     prompts: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    """What differs when a file has changed: where it really is, its inode, time and size. Zeros: it cannot be read."""
+
+    real: str
+    inode: int = 0
+    modified_ns: int = 0
+    size_bytes: int = 0
+
+
+class ConfigReader:
+    """Reads one configuration file and the prompts it names, and tells when reading again would be worth it."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._seen: dict[Path, _Signature] = {}
+
+    def read(self) -> ConfigFiles:
+        """Read everything. Raises: ConfigInvalid, also for files that cannot be read."""
+        self._seen = {}
+        file = self._file
+        content = self._content(file, CONFIG_BYTES_MAX)
+        if isinstance(content, OSError):
+            found = f"the file cannot be read ({(content.strerror or 'input or output error').lower()})"
+            raise ConfigInvalid([Problem(str(file), 1, 1, "", found)])
+        loaded = load(decode(content, str(file)), str(file))
+        prompts: dict[str, str] = {}
+        problems: list[Problem] = []
+        for path, name in prompt_files(loaded.document):
+            prompt = self._content(file.parent / name, PROMPT_BYTES_MAX)
+            problem = prompt_problem(path, prompt, loaded.places)
+            if problem is not None:
+                problems.append(problem)
+            elif isinstance(prompt, bytes):
+                prompts[name] = prompt.decode("utf-8")
+        if problems:
+            raise ConfigInvalid([*problems, *loaded.warnings])
+        return ConfigFiles(loaded, prompts)
+
+    def changed(self) -> bool:
+        """Whether a file is another than the one that was read last."""
+        return any(_signature(file) != seen for file, seen in self._seen.items())
+
+    def _content(self, file: Path, bytes_max: int) -> bytes | OSError:
+        """The bytes of a file, at most one more than the limit, or why there are none."""
+        real = os.path.realpath(file)
+        self._seen[file] = _Signature(real)
+        try:
+            with file.open("rb") as stream:
+                self._seen[file] = _of_status(real, os.fstat(stream.fileno()))
+                return stream.read(bytes_max + 1)
+        except OSError as error:
+            return error
+
+
 def read_config(file: Path) -> ConfigFiles:
     """Read a configuration file and the prompts it names.
 
     Raises: ConfigInvalid, also for files that cannot be read.
     """
-    content = _read(file, CONFIG_BYTES_MAX)
-    if isinstance(content, OSError):
-        found = f"the file cannot be read ({(content.strerror or 'input or output error').lower()})"
-        raise ConfigInvalid([Problem(str(file), 1, 1, "", found)])
-    loaded = load(decode(content, str(file)), str(file))
-    prompts: dict[str, str] = {}
-    problems: list[Problem] = []
-    for path, name in prompt_files(loaded.document):
-        prompt = _read(file.parent / name, PROMPT_BYTES_MAX)
-        problem = prompt_problem(path, prompt, loaded.places)
-        if problem is not None:
-            problems.append(problem)
-        elif isinstance(prompt, bytes):
-            prompts[name] = prompt.decode("utf-8")
-    if problems:
-        raise ConfigInvalid([*problems, *loaded.warnings])
-    return ConfigFiles(loaded, prompts)
+    return ConfigReader(file).read()
 
 
-def watched_files(file: Path, prompts: dict[str, str]) -> list[Path]:
-    """The files whose change means a reload."""
-    return [file, *(file.parent / name for name in sorted(prompts))]
-
-
-def signature(files: list[Path]) -> Signature:
-    """What changes when any of the files changes: where it really is, its time and its size. A missing file has zeros."""
-    return tuple(_signature(file) for file in files)
-
-
-def _signature(file: Path) -> tuple[str, int, int, int]:
+def _signature(file: Path) -> _Signature:
     real = os.path.realpath(file)
     try:
-        status = os.stat(real)
+        return _of_status(real, os.stat(real))
     except OSError:
-        return real, 0, 0, 0
-    return real, status.st_ino, status.st_mtime_ns, status.st_size
+        return _Signature(real)
 
 
-def _read(file: Path, bytes_max: int) -> bytes | OSError:
-    """The bytes of a file, at most one more than the limit, or why there are none."""
-    try:
-        with file.open("rb") as stream:
-            return stream.read(bytes_max + 1)
-    except OSError as error:
-        return error
+def _of_status(real: str, status: os.stat_result) -> _Signature:
+    return _Signature(real, status.st_ino, status.st_mtime_ns, status.st_size)

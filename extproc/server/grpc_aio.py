@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import grpc
@@ -9,31 +10,59 @@ from grpc import aio
 
 from extproc._pb import ext_proc_pb2 as pb
 from extproc._pb import health_pb2 as health_pb
+from extproc.server.address import AddressTaken, make_way, open_to_group, reason_of, why_not
 from extproc.server.health import Health
-from extproc.server.processor import METHOD, Processor
+from extproc.server.json_log import where
+from extproc.server.processor import METHOD, Processor, Session
 
 _FRAMING_BYTES = 1_048_576
 _SERVICE, _METHOD = METHOD.removeprefix("/").split("/")
+_Context = aio.ServicerContext[Any, Any]
 
 
 class GrpcAioServer:
-    """Serves ext_proc and the health protocol on one address."""
+    """Serves ext_proc and the health protocol on one address. Raises: AddressTaken."""
 
     def __init__(self, processor: Processor, health: Health, address: str, message_bytes_max: int) -> None:
-        limit = message_bytes_max + _FRAMING_BYTES
-        options = [("grpc.max_receive_message_length", limit), ("grpc.max_send_message_length", limit)]
         self._processor = processor
+        self._health = health
+        self._streams: set[asyncio.Task[Any]] = set()
+        limit = message_bytes_max + _FRAMING_BYTES
+        options = [
+            ("grpc.max_receive_message_length", limit),
+            ("grpc.max_send_message_length", limit),
+            ("grpc.so_reuseport", 0),  # two processes on one port would share its connections in silence
+        ]
+        make_way("server.listen", address)
         self._server = aio.server(options=options)
         self._server.add_generic_rpc_handlers((self._ext_proc_handlers(), health_handlers(health)))
-        self.port = self._server.add_insecure_port(address)
+        try:
+            self.port = self._server.add_insecure_port(address)
+            open_to_group(address)
+        except RuntimeError as error:
+            raise AddressTaken("server.listen", address, why_not(address)) from error
+        except OSError as error:
+            raise AddressTaken("server.listen", address, reason_of(error)) from error
 
     async def start(self) -> None:
         """Begin to accept streams."""
         await self._server.start()
 
-    async def stop(self, drain_s: float) -> None:
-        """Refuse new streams, let running ones end within ``drain_s``, then cancel them. [s]"""
-        await self._server.stop(drain_s)
+    async def stop(self, drain_s: float, at_once: asyncio.Event) -> int:
+        """Refuse new streams and let running ones end; cancel the rest after ``drain_s`` [s], or ``at_once``.
+
+        Returns: how many were cancelled. They have been measured.
+        """
+        draining = asyncio.ensure_future(self._server.stop(drain_s + 1))
+        hurried = asyncio.ensure_future(at_once.wait())
+        await asyncio.wait((draining, hurried), timeout=drain_s, return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        running = set(self._streams)
+        await self._server.stop(None)
+        await draining
+        if running:
+            await asyncio.wait(running)
+        return len(running)
 
     def _ext_proc_handlers(self) -> grpc.GenericRpcHandler:
         handler = grpc.stream_stream_rpc_method_handler(
@@ -43,35 +72,57 @@ class GrpcAioServer:
         )
         return grpc.method_handlers_generic_handler(_SERVICE, {_METHOD: handler})
 
-    async def _process(self, _: Any, context: aio.ServicerContext[Any, Any]) -> None:
+    async def _process(self, _: Any, context: _Context) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # a handler always runs in one
+        self._streams.add(task)
         session = self._processor.open()
         try:
-            while (message := await context.read()) is not aio.EOF:
-                replies = session.receive(message)
-                for reply in replies.messages:
-                    await context.write(reply)
-                session.settle()
-                if replies.abort is not None:
-                    await context.abort(grpc.StatusCode.INTERNAL, replies.abort)
+            abort = await _serve(session, context)
+        except Exception as error:
+            # Escaping, it would reach Envoy and the log with its message, which may quote a text.
+            self._processor.logger.error("stream failed", error=type(error).__name__, where=where(error))
+            abort = "internal_error"
         finally:
             session.closed()
+            self._streams.discard(task)
+        if abort is not None:
+            await context.abort(grpc.StatusCode.INTERNAL, abort)
+
+
+async def _serve(session: Session, context: _Context) -> str | None:
+    """Reply to messages until Envoy's end of the stream, or until a reason to abort it, which is returned."""
+    while (message := await context.read()) is not aio.EOF:
+        replies = session.receive(message)
+        for reply in replies.messages:
+            await context.write(reply)
+        session.settle()
+        if replies.abort is not None:
+            return replies.abort
+    return None
 
 
 def health_handlers(health: Health) -> grpc.GenericRpcHandler:
-    """``grpc.health.v1.Health``: Check, and Watch, which tells of each change."""
+    """``grpc.health.v1.Health``: Check, and Watch, which tells of each change until the process drains."""
 
-    async def check(request: Any, context: aio.ServicerContext[Any, Any]) -> Any:
+    async def check(request: Any, context: _Context) -> Any:
         status = health.status(request.service)
         if status is None:
             await context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
         return health_pb.HealthCheckResponse(status=status)
 
-    async def watch(request: Any, context: aio.ServicerContext[Any, Any]) -> None:
+    async def watch(request: Any, context: _Context) -> None:
+        told = None
         while True:
             changed = health.changed
             status = health.status(request.service)
-            unknown = health_pb.HealthCheckResponse.SERVICE_UNKNOWN
-            await context.write(health_pb.HealthCheckResponse(status=unknown if status is None else status))
+            if status is None:
+                status = health_pb.HealthCheckResponse.SERVICE_UNKNOWN
+            if status != told:
+                told = status
+                await context.write(health_pb.HealthCheckResponse(status=status))
+            if health.draining:
+                return
             await changed.wait()
 
     return grpc.method_handlers_generic_handler(
@@ -89,5 +140,3 @@ def health_handlers(health: Health) -> grpc.GenericRpcHandler:
             ),
         },
     )
-
-

@@ -1,7 +1,8 @@
 """Whether the process lives, and whether it should be given new exchanges: two questions, two health services.
 
-``liveness`` is true as long as the event loop turns; ``readiness`` (and the empty name, which Envoy asks for) becomes false when the
-process drains. A bad new configuration does not end readiness: the last good one is in force, and the detail says so.
+``liveness`` is true as long as the event loop turns; ``readiness`` (and the empty name, which Envoy asks for) becomes
+false when the process drains. A bad new configuration does not end readiness: the last good one is in force, and the
+detail says so.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class Health:
         self.draining = False
         self.revision = ""
         self.config_error = ""
+        self.restart_needed: list[str] = []  # keys of the configuration that are not in force yet
         self.changed = asyncio.Event()
 
     def set_ready(self, ready: bool) -> None:
@@ -44,11 +46,12 @@ class Health:
             return pb.HealthCheckResponse.SERVING if self.ready else pb.HealthCheckResponse.NOT_SERVING
         return None
 
-    def detail(self) -> dict[str, str | bool]:
+    def detail(self) -> dict[str, str | bool | list[str]]:
         """What the readiness page shows. Errors of a configuration name keys and lines, never secrets."""
         return {
             "ready": self.ready,
             "draining": self.draining,
             "revision": self.revision,
             "config_error": self.config_error,
+            "restart_needed": self.restart_needed,
         }

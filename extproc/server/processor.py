@@ -1,7 +1,7 @@
 """What every transport does with a message: event, step, replies, and then the measurements.
 
-A transport owns bytes, streams and back-pressure; it opens one ``Session`` a gRPC stream, gives it each message, sends the
-replies in order, and calls ``settle`` when they are sent. A session never raises: what fails aborts its own stream.
+A transport owns bytes, streams and back-pressure; it opens one ``Session`` a gRPC stream, gives it each message, sends
+the replies in order, and calls ``settle`` when they are sent. A session never raises: what fails aborts its own stream.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from extproc._pb import ext_proc_pb2 as pb
-from extproc.domain.record import ExchangeRecord
+from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.exchange.events import Abort, Event, Step, StreamClosed
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot
+from extproc.server.json_log import where
 from extproc.wire.decode import UnknownMessage, decode
 from extproc.wire.encode import encode
 
@@ -66,35 +67,41 @@ class Processor:
             try:
                 sink.exchange_ended(record)
             except Exception as error:
-                self.logger.error("sink failed", sink=type(sink).__name__, error=type(error).__name__, exc_info=error)
+                self.logger.error(
+                    "sink failed", sink=type(sink).__name__, error=type(error).__name__, where=where(error)
+                )
 
 
 class Session:
     """One gRPC stream."""
 
-    __slots__ = ("_exchange", "_processor", "_record")
+    __slots__ = ("_ended", "_exchange", "_processor", "_record")
 
     def __init__(self, processor: Processor) -> None:
         self._processor = processor
         self._exchange: Exchange | None = None
         self._record: ExchangeRecord | None = None
+        self._ended = False
 
     def receive(self, message: pb.ProcessingRequest) -> Replies:
         """Take one message of Envoy."""
         started_ns = time.perf_counter_ns()
         try:
-            event = decode(message)
-        except UnknownMessage:
-            return Replies([], "a message without a known part")
-        step = self._step(event)
-        replies = _replies(step)
-        self._processor.on_step(message.WhichOneof("request") or "", time.perf_counter_ns() - started_ns)
+            replies = _replies(self._step(decode(message)))
+            self._processor.on_step(message.WhichOneof("request") or "", time.perf_counter_ns() - started_ns)
+        except UnknownMessage as error:
+            return self._fail("unknown_message", error)
+        except Exception as error:
+            return self._fail("internal_error", error)
         return replies
 
     def closed(self) -> None:
         """Envoy's stream is over, however it ended."""
         if self._exchange is not None:
-            self._step(StreamClosed())
+            try:
+                self._step(StreamClosed())
+            except Exception as error:
+                self._fail("internal_error", error)
             self._processor.inflight -= 1
             self._exchange = None
         self.settle()
@@ -111,20 +118,29 @@ class Session:
             self._exchange = Exchange(self._processor.snapshot, self._processor.next_id(), now_ns)
             self._processor.inflight += 1
         step = self._exchange.step(event, now_ns)
-        if step.ended is not None:
-            self._record = step.ended
+        if step.ended is not None and not self._ended:
+            self._ended, self._record = True, step.ended
         if step.error is not None:
-            self._log_failure(step)
+            self._log_failure(step.error)
         return step
 
-    def _log_failure(self, step: Step) -> None:
-        record, error = self._exchange.record if self._exchange else None, step.error
+    def _fail(self, reason: str, error: Exception) -> Replies:
+        """A failure that the exchange does not know of: it has ended with it, and is measured once like any other."""
+        if self._exchange is not None and not self._ended:
+            record = self._exchange.record
+            record.outcome, record.reason, record.ended_ns = Outcome.FAILED, reason, time.monotonic_ns()
+            self._ended, self._record = True, record
+        self._log_failure(error)
+        return Replies([], reason)
+
+    def _log_failure(self, error: BaseException) -> None:
+        record = self._exchange.record if self._exchange else None
         self._processor.logger.error(
             "exchange failed",
             exchange=record.id if record else "",
             reason=record.reason if record else "",
             error=type(error).__name__,
-            where=_where(error),
+            where=where(error),
         )
 
 
@@ -135,13 +151,3 @@ def _replies(step: Step) -> Replies:
             return Replies(messages, action.reason)
         messages.append(encode(action))
     return Replies(messages)
-
-
-def _where(error: BaseException | None) -> str:
-    """File and line of an exception, without its message, which may quote a text."""
-    trace = error.__traceback__ if error else None
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return ""
-    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"

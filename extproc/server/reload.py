@@ -1,18 +1,19 @@
-"""Hot reload: files are looked at, a good new configuration takes the old one's place, a bad one changes nothing and is told.
+"""Hot reload: a good new configuration takes the old one's place, a bad one changes nothing and is told.
 
-Files are compared by where they really are, their time and their size, so that a ConfigMap's symlink swap is a change like any other.
-Running exchanges keep the snapshot they began with.
+Running exchanges keep the snapshot they began with. What was opened or sized at the start (addresses, the log, label
+limits) stays as it was, and a change of it is told too.
 """
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
+from extproc.config.document import Document, Limits
 from extproc.config.problems import ConfigInvalid
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
-from extproc.server.config_files import ConfigFiles, read_config, signature, watched_files
+from extproc.server.config_files import ConfigFiles, ConfigReader
 from extproc.server.health import Health
 from extproc.server.processor import Processor
 from extproc.sinks.metrics import Metrics
@@ -22,12 +23,17 @@ class Reloader:
     """Watches one configuration file and the prompts it names."""
 
     def __init__(
-        self, file: Path, first: ConfigFiles, processor: Processor, health: Health, metrics: Metrics, logger: Any
+        self,
+        reader: ConfigReader,
+        started_with: Document,
+        processor: Processor,
+        health: Health,
+        metrics: Metrics,
+        logger: Any,
     ) -> None:
-        self._file = file
-        self._files = watched_files(file, first.prompts)
-        self._seen = signature(self._files)
-        self._interval_s = first.loaded.document.server.reload_interval_ms / 1_000
+        self._reader = reader
+        self._started_with = started_with
+        self._interval_s = started_with.server.reload_interval_ms / 1_000
         self._processor = processor
         self._health = health
         self._metrics = metrics
@@ -41,37 +47,59 @@ class Reloader:
 
     async def look(self) -> None:
         """Look once, and reload if a file has changed. Reading and compiling are done off the event loop."""
-        seen = await asyncio.to_thread(signature, self._files)
-        if seen == self._seen:
-            return
-        self._seen = seen
         try:
-            files, snapshot = await asyncio.to_thread(_load, self._file)
+            loaded = await asyncio.to_thread(self._load_if_changed)
         except ConfigInvalid as invalid:
             self._refuse("\n".join(str(problem) for problem in invalid.problems))
-            return
         except Exception as error:
-            self._refuse(f"{self._file}: cannot be used ({type(error).__name__}): a fault of llm-extproc, please report it")
-            return
-        self._files = watched_files(self._file, files.prompts)
-        self._seen = await asyncio.to_thread(signature, self._files)
-        self._accept(snapshot)
+            fault = type(error).__name__
+            self._refuse(f"the configuration cannot be used ({fault}): a fault of llm-extproc, please report it")
+        else:
+            if loaded is not None:
+                self._accept(*loaded)
 
-    def _accept(self, snapshot: Snapshot) -> None:
+    def _load_if_changed(self) -> tuple[ConfigFiles, Snapshot] | None:
+        if not self._reader.changed():
+            return None
+        files = self._reader.read()
+        return files, compile_snapshot(files.loaded.document, files.prompts)
+
+    def _accept(self, files: ConfigFiles, snapshot: Snapshot) -> None:
         before, self._processor.snapshot = self._processor.snapshot, snapshot
-        self._health.revision, self._health.config_error = snapshot.revision, ""
+        health, logger = self._health, self._logger
+        health.revision, health.config_error = snapshot.revision, ""
+        health.restart_needed = list(restart_needed(self._started_with, files.loaded.document))
         self._metrics.reloaded("ok")
         self._metrics.revision(snapshot.revision)
-        self._logger.info("configuration loaded", revision=snapshot.revision, before=before.revision)
+        for warning in files.loaded.warnings:
+            logger.warning("configuration", problem=str(warning))
+        logger.info("configuration loaded", revision=snapshot.revision, before=before.revision)
+        if health.restart_needed:
+            logger.warning("configuration needs a restart to be in force as a whole", keys=health.restart_needed)
 
     def _refuse(self, problem: str) -> None:
         self._health.config_error = problem
         self._metrics.reloaded("invalid")
         self._logger.error(
-            "configuration refused, the last good one stays in force", problem=problem, revision=self._processor.snapshot.revision
+            "configuration refused, the last good one stays in force",
+            problem=problem,
+            revision=self._processor.snapshot.revision,
         )
 
 
-def _load(file: Path) -> tuple[ConfigFiles, Snapshot]:
-    files = read_config(file)
-    return files, compile_snapshot(files.loaded.document, files.prompts)
+def restart_needed(started_with: Document, new: Document) -> Iterator[str]:
+    """The keys of a new document whose values come into force only with a new process."""
+    for name in ("server", "log"):
+        old_section, new_section = getattr(started_with, name), getattr(new, name)
+        for key in type(old_section).model_fields:
+            if getattr(old_section, key) != getattr(new_section, key):
+                yield f"{name}.{key}"
+    if started_with.identity.label_values_max != new.identity.label_values_max:
+        yield "identity.label_values_max"
+    if message_bytes_max(new.limits) > message_bytes_max(started_with.limits):
+        yield "limits"
+
+
+def message_bytes_max(limits: Limits) -> int:
+    """Largest body that one message of Envoy's may bring. [bytes]"""
+    return max(limits.request_body_bytes_max, limits.response_body_bytes_max)

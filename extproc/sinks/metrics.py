@@ -1,20 +1,21 @@
 """All metrics: their names, labels and buckets, in one place. The README's table is tested against this file.
 
-Children are kept, so that an exchange costs no label look-ups beyond one dictionary access each. Label values that come from
-requests are bounded: past ``label_values_max`` different ones, a further one counts as ``other``.
+Children are kept, so that an exchange costs no label look-ups beyond one dictionary access each. Label values that come
+from requests are bounded: past ``label_values_max`` different ones, or when it is too long, a value counts as ``other``.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.metrics import MetricWrapperBase
 
 from extproc.domain.record import ExchangeRecord, Outcome
 
 OTHER = "other"
 NO_VERSION = "none"
+LABEL_CHARS_MAX = 100
 RESPONSE_TOKEN_BUCKETS = (10, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 SECONDS_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 TOKEN_SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
@@ -35,7 +36,7 @@ class BoundedLabels:
         """The value to use as a label."""
         if value in self._seen:
             return value
-        if len(self._seen) >= self._values_max:
+        if len(self._seen) >= self._values_max or len(value) > LABEL_CHARS_MAX:
             return OTHER
         self._seen.add(value)
         return value
@@ -59,6 +60,7 @@ class Metrics:
     """The metrics of one process, on a registry of its own."""
 
     def __init__(self, label_values_max: int) -> None:
+        disable_created_metrics()  # a second series for each one, that nobody reads
         self.registry = registry = CollectorRegistry()
         self._teams = BoundedLabels(label_values_max)
         self._projects = BoundedLabels(label_values_max)
@@ -74,16 +76,23 @@ class Metrics:
         )
         self._prompt_tokens = counter("llm_prompt_tokens_total", "Prompt tokens, cached ones included.", _TEAM_LABELS)
         self._completion_tokens = counter("llm_completion_tokens_total", "Tokens of answers.", _TEAM_LABELS)
-        self._cached_tokens = counter("llm_cached_tokens_total", "Prompt tokens taken from the prefix cache.", _TEAM_LABELS)
+        self._cached_tokens = counter(
+            "llm_cached_tokens_total", "Prompt tokens taken from the prefix cache.", _TEAM_LABELS
+        )
         self._estimated = counter(
             "llm_usage_estimated_total", "Exchanges whose tokens were counted here, not by the server.", _VERSION_LABELS
         )
-        self._cost = counter("llm_cost_micro_usd_total", "Cost of tokens in micro-USD.", ("team", "project", "model", "version"))
+        self._cost = counter(
+            "llm_cost_micro_usd_total", "Cost of tokens in micro-USD.", ("team", "project", "model", "version")
+        )
         self._response_tokens = histogram(
             "llm_response_tokens", "Tokens of one answer.", _VERSION_LABELS, RESPONSE_TOKEN_BUCKETS
         )
         self._first_token = histogram(
-            "llm_time_to_first_token_seconds", "From the request to the first text of a stream.", _VERSION_LABELS, SECONDS_BUCKETS
+            "llm_time_to_first_token_seconds",
+            "From the request to the first text of a stream.",
+            _VERSION_LABELS,
+            SECONDS_BUCKETS,
         )
         self._per_token = histogram(
             "llm_time_per_output_token_seconds",
@@ -92,7 +101,10 @@ class Metrics:
             TOKEN_SECONDS_BUCKETS,
         )
         self._duration = histogram(
-            "llm_request_duration_seconds", "From the request to the end of the answer.", _VERSION_LABELS, SECONDS_BUCKETS
+            "llm_request_duration_seconds",
+            "From the request to the end of the answer.",
+            _VERSION_LABELS,
+            SECONDS_BUCKETS,
         )
         self._refusals = counter("llm_refusal_total", "Answers in which the model refuses.", _VERSION_LABELS)
         self._answers = counter("llm_answers_total", "Answers (choices) that came to an end.", _VERSION_LABELS)
@@ -104,10 +116,14 @@ class Metrics:
             "llm_guard_coverage_total", "Exchanges by what a filter saw of them.", ("filter", "outcome")
         )
         self._step = histogram("llm_extproc_step_seconds", "Work on one message.", ("phase",), STEP_SECONDS_BUCKETS)
-        self._failures = counter("llm_extproc_failures_total", "Exchanges that ended by a failure of ours.", ("reason",))
+        self._failures = counter(
+            "llm_extproc_failures_total", "Exchanges that ended by a failure of ours.", ("reason",)
+        )
         self.inflight = Gauge("llm_inflight_exchanges", "Exchanges that have not ended.", registry=registry)
         self._reloads = counter("llm_config_reloads_total", "Attempts to load the configuration.", ("result",))
-        self._revision = Gauge("llm_config_revision", "1 for the configuration in force.", ("revision",), registry=registry)
+        self._revision = Gauge(
+            "llm_config_revision", "1 for the configuration in force.", ("revision",), registry=registry
+        )
         for result in ("ok", "invalid"):
             self._reloads[(result,)].inc(0)
 

@@ -1,8 +1,8 @@
 """Actions as Envoy's messages. Owns content-length: a whole body that is replaced says how long it is.
 
-Source: Envoy's external_processor.proto; measured on Envoy 1.40: a replaced BUFFERED body without its length is a 5xx, every
-field of a mode override counts (0 is NONE, not "unchanged"), header values go in ``raw_value``, and a full-duplex response
-needs its trailers sent.
+Source: Envoy's external_processor.proto; measured on Envoy 1.40: a replaced BUFFERED body without its length is a 5xx,
+every field of a mode override counts (0 is NONE, not "unchanged"), header values go in ``raw_value``, and a full-duplex
+response needs its trailers sent.
 """
 
 from __future__ import annotations

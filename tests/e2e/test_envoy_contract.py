@@ -116,7 +116,8 @@ def test_a_failing_processor_is_an_error_in_the_shape_of_the_api(stack: Stack, p
 
 def test_a_failure_in_mid_stream_cuts_the_answer_visibly(stack: Stack) -> None:
     """After the headers are out, the client sees a truncated answer (curl 18), and the model server is left alone."""
-    with ScriptedProcessor(stack.socket, {"response_body": abort}):
+    script: Script = {"response_headers": inspect_as("STREAMED"), "response_body": abort}
+    with ScriptedProcessor(stack.socket, script):
         assert ask(stack, wanted="endless").exit_code == 18
     stack.models["v1"].seen.wait_for(lambda seen: seen[0].ended == "client_closed")
 

@@ -180,6 +180,13 @@ def test_a_value_that_goes_on_is_another_value() -> None:
         assert found(text) == []
 
 
+def test_a_question_mark_ends_an_address_and_a_foreign_letter_does_not() -> None:
+    """Both are the same byte to the patterns."""
+    assert found("Is it ann@example.com?Yes.really") == [("EMAIL", "ann@example.com")]
+    assert found("http://x.example/?ann@example.com") == [("EMAIL", "ann@example.com")]
+    assert found("zofia.łęcka@przykład.example") == [("EMAIL", "zofia.łęcka@przykład.example")]
+
+
 def test_groups_are_given_back_until_a_number_fits_its_country() -> None:
     """What follows a phone number may be a number too, and what only begins like one is none."""
     assert found("+33 6 12 34 56 78 2024 7") == [("PHONE", "+33 6 12 34 56 78")]

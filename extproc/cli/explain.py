@@ -1,0 +1,169 @@
+"""``extproc explain``: what would happen to one request, without a server.
+
+The request is a file as it goes over the wire (request line, headers, body), or a body alone. It is put through the
+very machine that serves; what is printed is what that machine did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from extproc.config.problems import ConfigInvalid
+from extproc.domain.record import ExchangeRecord
+from extproc.exchange.events import Answer, ContinueBody, ContinueHeaders, RequestBody, RequestHeaders, Step
+from extproc.exchange.machine import Exchange
+from extproc.exchange.snapshot import Snapshot, compile_snapshot
+from extproc.server.config_files import read_config
+
+EXIT_INVALID = 2
+_DEFAULT_PATH = "/v1/chat/completions"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFile:
+    """A request read from a file; header names in lower case, with Envoy's ``:method`` and ``:path``."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the machine did with a request; ``body_after`` is what the model server would get, None if nothing."""
+
+    record: ExchangeRecord
+    steps: tuple[Step, ...]
+    body_after: bytes | None
+
+
+def explain_command(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", show_default=False)],
+    request: Annotated[Path, typer.Argument(help="The request: an HTTP request, or a JSON body.", show_default=False)],
+    path: Annotated[str, typer.Option("--path", help="The path of a body alone.")] = _DEFAULT_PATH,
+    header: Annotated[
+        list[str] | None, typer.Option("--header", "-H", help="A header, as in curl: 'name: value'.")
+    ] = None,
+) -> None:
+    """Say what would happen to one request: route, version, findings, changes. Exit 2: a file cannot be used."""
+    try:
+        files = read_config(config)
+        asked = read_request(request.read_bytes(), path, header or [])
+    except ConfigInvalid as invalid:
+        for problem in invalid.problems:
+            typer.echo(str(problem), err=True)
+        raise typer.Exit(EXIT_INVALID) from None
+    except (OSError, ValueError) as error:
+        typer.echo(f"{request}: {error}", err=True)
+        raise typer.Exit(EXIT_INVALID) from None
+    snapshot = compile_snapshot(files.loaded.document, files.prompts)
+    _print(Console(), asked, explain(snapshot, asked), snapshot)
+
+
+def read_request(content: bytes, path: str, headers: list[str]) -> RequestFile:
+    """A request from a file's bytes: HTTP if it begins with a request line, else a body for ``path``.
+
+    Raises: ValueError for a header that has no colon.
+    """
+    first, _, rest = content.partition(b"\n")
+    words = first.decode("latin-1").split()
+    read = {":method": "POST", ":path": path, "content-type": "application/json"}
+    body = content
+    if len(words) == 3 and words[2].startswith("HTTP/"):
+        head, separator, body = rest.partition(b"\r\n\r\n")
+        if not separator:
+            head, _, body = rest.partition(b"\n\n")
+        read = {":method": words[0], ":path": words[1]}
+        headers = [*head.decode("latin-1").splitlines(), *headers]
+    for line in filter(None, headers):
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise ValueError(f"the header {name[:40]!r} has no colon; write it as 'name: value'")
+        read[name.strip().lower()] = value.strip()
+    return RequestFile(read, body)
+
+
+def explain(snapshot: Snapshot, request: RequestFile) -> Explanation:
+    """Put a request through the machine, up to where it would go to the model server."""
+    exchange = Exchange(snapshot, "explained", 0)
+    steps = [exchange.step(RequestHeaders(request.headers, end=not request.body), 0)]
+    if steps[0].ended is None and request.body:
+        steps.append(exchange.step(RequestBody(request.body), 0))
+    last = steps[-1].actions[-1] if steps[-1].actions else None
+    body = None
+    if isinstance(last, ContinueBody):
+        body = request.body if last.body is None else last.body
+    elif isinstance(last, ContinueHeaders):
+        body = request.body
+    return Explanation(exchange.record, tuple(steps), body)
+
+
+def _print(console: Console, request: RequestFile, explanation: Explanation, snapshot: Snapshot) -> None:
+    record = explanation.record
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in [
+        ("revision", snapshot.revision),
+        ("endpoint", record.endpoint or "none"),
+        *_version_rows(record),
+        ("team", f"{record.team}, project {record.project}, budget code {record.budget_code}"),
+        ("filters", ", ".join(f"{item.name} ({item.mode}, on error {item.on_error})" for item in snapshot.filters)),
+        ("findings", _counted(record) or "none"),
+        ("coverage", ", ".join(f"{name}: {outcome}" for name, outcome in record.coverage.items()) or "none"),
+        ("headers", "; ".join(_header_changes(explanation)) or "no changes"),
+        ("answer of ours", _answer(explanation) or "none: the request goes on"),
+        ("body", _body_change(request, explanation)),
+    ]:
+        table.add_row(name, value.replace("[", r"\["))
+    console.print(table)
+
+
+def _version_rows(record: ExchangeRecord) -> list[tuple[str, str]]:
+    version = record.version
+    if version is None:
+        return [("version", "none")]
+    return [("version", f"{version.model}/{version.version} (fingerprint {version.fingerprint})")]
+
+
+def _counted(record: ExchangeRecord) -> str:
+    findings = [f"{name} {kind} × {times}" for (name, _, kind), times in record.findings.items()]
+    verdicts = [f"{name}: {action} ({mode}) × {times}" for (name, _, action, mode), times in record.verdicts.items()]
+    return "; ".join([*findings, *verdicts])
+
+
+def _header_changes(explanation: Explanation) -> list[str]:
+    changes: list[str] = []
+    for step in explanation.steps:
+        for action in step.actions:
+            if isinstance(action, ContinueHeaders | ContinueBody):
+                changes += [f"set {name}: {value}" for name, value in action.changes.set]
+                changes += [f"remove {name}" for name in action.changes.remove]
+                if isinstance(action, ContinueBody) and action.clear_route_cache:
+                    changes.append("choose the route again")
+    return changes
+
+
+def _answer(explanation: Explanation) -> str:
+    for step in explanation.steps:
+        for action in step.actions:
+            if isinstance(action, Answer):
+                return f"{action.status} {action.body.decode()}"
+    return ""
+
+
+def _body_change(request: RequestFile, explanation: Explanation) -> str:
+    if explanation.body_after is None:
+        return "not sent on"
+    if explanation.body_after == request.body:
+        return "sent on as it came"
+    try:
+        return orjson.dumps(orjson.loads(explanation.body_after), option=orjson.OPT_INDENT_2).decode()
+    except orjson.JSONDecodeError:
+        return explanation.body_after.decode("utf-8", "replace")

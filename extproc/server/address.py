@@ -1,0 +1,90 @@
+"""Where the processor listens: what stands in the way of a Unix socket, who may connect to it, and why a bind failed."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+UNIX = "unix:"
+# Envoy often runs as another user. The socket is for its group: on a volume with a setgid folder (Kubernetes' fsGroup)
+# the socket gets the folder's group.
+SOCKET_MODE = 0o660
+
+
+class AddressTaken(Exception):
+    """An address of the configuration cannot be listened on. The message names it, and what to do."""
+
+    def __init__(self, key: str, address: str, reason: str) -> None:
+        super().__init__(
+            f"{key}: cannot listen on {address} ({reason}). Stop what listens there, or set {key} to another address."
+        )
+
+
+def make_way(key: str, listen: str) -> None:
+    """Make the folder of a Unix socket, and remove a socket that a killed process left there.
+
+    Raises: AddressTaken, also where another process listens, whose socket gRPC would silently take away.
+    """
+    if not listen.startswith(UNIX):
+        return
+    path = Path(listen.removeprefix(UNIX))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_socket():
+            if _answers(path):
+                raise AddressTaken(key, listen, "another process listens there")
+            path.unlink()
+        elif path.exists():
+            raise AddressTaken(key, listen, "there is a file of that name which is no socket")
+    except OSError as error:
+        raise AddressTaken(key, listen, reason_of(error)) from error
+
+
+def open_to_group(listen: str) -> None:
+    """Let Envoy's group connect to a Unix socket, whatever the umask. Raises: OSError."""
+    if listen.startswith(UNIX):
+        os.chmod(listen.removeprefix(UNIX), SOCKET_MODE)
+
+
+def why_not(listen: str) -> str:
+    """Why an address could not be bound, which gRPC does not tell: bind it ourselves and see."""
+    try:
+        if listen.startswith(UNIX):
+            with socket.socket(socket.AF_UNIX) as trial:
+                trial.bind(listen.removeprefix(UNIX))
+        else:
+            host, port = split(listen)
+            socket.create_server((host, port), family=family_of(host)).close()
+    except OSError as error:
+        return reason_of(error)
+    return "it cannot be bound"
+
+
+def split(address: str) -> tuple[str, int]:
+    """Host without brackets, and port."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def family_of(host: str) -> socket.AddressFamily:
+    """The family of a host as the configuration writes it: only IPv6 addresses have colons."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def reason_of(error: OSError) -> str:
+    """What the operating system says, in lower case."""
+    return (error.strerror or "it cannot be bound").lower()
+
+
+def _answers(path: Path) -> bool:
+    """Whether a process listens on a socket; a full queue is one that listens. Raises: OSError."""
+    with socket.socket(socket.AF_UNIX) as trial:
+        trial.setblocking(False)
+        try:
+            trial.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except BlockingIOError:
+            return True
+    return True
