@@ -12,8 +12,8 @@ from dataclasses import dataclass
 class ApiError:
     """An answer of ours, before a dialect gives it its JSON shape.
 
-    ``status`` is the HTTP status; ``type`` and ``code`` are the fields of OpenAI's error object; ``param`` is the place in
-    the body, where there is one.
+    ``status`` is the HTTP status; ``type`` and ``code`` are the fields of OpenAI's error object; ``param`` is the place
+    in the body, where there is one.
     """
 
     status: int

@@ -31,13 +31,13 @@ class Action(StrEnum):
 
 
 class Coverage(StrEnum):
-    """Whether a filter saw what it should have seen; the worst of an exchange counts."""
+    """Whether a filter saw what it should have seen. From nothing to see, over seen, to worse and worse."""
 
-    CHECKED = "checked"
-    SKIPPED_NO_TEXT = "skipped_no_text"
-    SKIPPED_UNREADABLE = "skipped_unreadable"
     SKIPPED_NO_ANSWER = "skipped_no_answer"
+    SKIPPED_NO_TEXT = "skipped_no_text"
+    CHECKED = "checked"
     SKIPPED_INCOMPLETE = "skipped_incomplete"
+    SKIPPED_UNREADABLE = "skipped_unreadable"
     FAILED_OPEN = "failed_open"
     FAILED_CLOSED = "failed_closed"
 
@@ -85,7 +85,7 @@ class ExchangeRecord:
     coverage: dict[str, Coverage] = field(default_factory=dict)
 
     def cover(self, filter_name: str, coverage: Coverage) -> None:
-        """Note what a filter saw; a worse outcome is not overwritten by a better one."""
+        """Note what a filter saw in one direction; of both the worse counts, and more than nothing to see."""
         known = self.coverage.get(filter_name)
         if known is None or _WORSE[coverage] > _WORSE[known]:
             self.coverage[filter_name] = coverage

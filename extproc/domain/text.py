@@ -40,7 +40,8 @@ class Kind(StrEnum):
 class TextSource:
     """One channel: a text that is continuous, whole or in pieces.
 
-    ``choice`` is the answer's choice (or output) index and ``part`` the index of a tool call, block or content part in it.
+    ``choice`` is the answer's choice (or output) index and ``part`` the index of a tool call, block or content part in
+    it.
     """
 
     direction: Direction
@@ -68,4 +69,8 @@ class Stage(Protocol):
 
     def held(self) -> str:
         """What was fed and is not yet released; a filter that fails open gives it back unjudged."""
+        ...
+
+    def fork(self) -> Stage:
+        """A stage in the same state that reports nothing: it is asked what would come of the text."""
         ...

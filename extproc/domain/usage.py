@@ -1,6 +1,7 @@
 """Tokens and money, as integers.
 
-Source: OpenAI's usage object; vLLM's streams (usage may come in every chunk, as a running total of that chunk's choice).
+Source: OpenAI's usage object; vLLM's streams (usage may come in every chunk, as a running total of that chunk's
+choice).
 """
 
 from __future__ import annotations
@@ -39,7 +40,5 @@ def cost_of(usage: Usage, prices: Prices) -> int:
     Returns: [micro-USD], rounded half up, once.
     """
     cached = min(usage.cached, usage.prompt)
-    total = (
-        (usage.prompt - cached) * prices.prompt + cached * prices.cached + usage.completion * prices.completion
-    )
+    total = (usage.prompt - cached) * prices.prompt + cached * prices.cached + usage.completion * prices.completion
     return (2 * total + TOKENS_PER_MTOK) // (2 * TOKENS_PER_MTOK)

@@ -1,7 +1,7 @@
 """What goes into an exchange (events) and what comes out (actions): no protobuf, no sockets.
 
-``wire`` makes events of Envoy's messages and messages of actions. Header names are lower case; a header that came several
-times is joined with ``,``.
+``wire`` makes events of Envoy's messages and messages of actions. Header names are lower case; a header that came
+several times is joined with ``,``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ class RequestTrailers:
 
 @dataclass(frozen=True, slots=True)
 class ResponseHeaders:
-    """The response began; with ``end`` it has no body. ``details`` is Envoy's ``response.code_details``, "" if unknown."""
+    """The response began; with ``end`` it has no body.
+
+    ``details`` is Envoy's ``response.code_details``, "" if unknown.
+    """
 
     headers: Mapping[str, str]
     end: bool = False
@@ -64,7 +67,9 @@ class StreamClosed:
     """Envoy's stream ended, half-closed or cancelled: both are normal, neither says why."""
 
 
-Event = RequestHeaders | RequestBody | RequestTrailers | ResponseHeaders | ResponseBody | ResponseTrailers | StreamClosed
+Event = (
+    RequestHeaders | RequestBody | RequestTrailers | ResponseHeaders | ResponseBody | ResponseTrailers | StreamClosed
+)
 
 # --- actions -------------------------------------------------------------------------------------------------------
 

@@ -1,23 +1,22 @@
 """One exchange, from its first message to its end: ``step(event, now) -> Step``.
 
-A plain function of its inputs: no socket, no clock, no protobuf, no waiting. Which events a phase takes is in ``phases``; what is
-done with the request is in ``request``, with the answer in ``answer``. This file says what follows on what, and how an exchange
-fails: an error of the client's gets an answer of ours; an error of ours gets one too as long as headers are not out, an error
-event in a stream, and an aborted stream where nothing else is left. ``Step.ended`` brings the record exactly once.
+A plain function of its inputs: no socket, no clock, no protobuf, no waiting. Which events a phase takes is in
+``phases``; what is done with the request is in ``request``, with an answer in ``answer`` and ``stream``, and what is
+noted of it in ``ending``. This file says what follows on what, and how an exchange fails: an error of the client's
+gets an answer of ours; an error of ours gets one too as long as headers are not out, an error event in a stream, and
+an aborted stream where nothing else is left. ``Step.ended`` brings the record exactly once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import orjson
-
 from extproc.domain.errors import ApiError, PayloadRefused
-from extproc.domain.record import Coverage, ExchangeRecord, Outcome
+from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.text import Direction
-from extproc.domain.usage import cost_of
+from extproc.exchange import ending
 from extproc.exchange import request as requests
-from extproc.exchange.answer import StreamedAnswer, guard_answer
+from extproc.exchange.answer import answer_count, guard_answer, guard_error, read_answer, read_error, show
 from extproc.exchange.events import (
     Abort,
     Action,
@@ -41,21 +40,27 @@ from extproc.exchange.events import (
 )
 from extproc.exchange.phases import EXPECTED, Phase
 from extproc.exchange.snapshot import Snapshot
+from extproc.exchange.stream import StreamedAnswer, StreamTerms
 from extproc.filters.base import ExchangeFacts
 from extproc.filters.chain import Channels, FilterFailed
 from extproc.payload.dialect import Dialect, StreamReader, UnreadableAnswer
 from extproc.payload.encoding import ENCODINGS, BadEncoding, Decoder, decoder
 from extproc.payload.endpoints import CHAT, dialect_of_errors
-from extproc.payload.error_body import PlainTextView, error_slots
 from extproc.payload.sse import EventTooLarge
-from extproc.payload.view import AnswerView, RequestView
+from extproc.payload.view import RequestView
 
-_INTERNAL = ApiError(500, "server_error", "internal_error", "The gateway failed while it handled this request. Try again.")
-_UNREADABLE = ApiError(502, "server_error", "unreadable_answer", "The model server's answer could not be checked, so it is withheld.")
-_FILTER_FAILED = ApiError(500, "server_error", "guard_failed", "A check of this request failed, so it was stopped. Try again.")
+_INTERNAL = ApiError(
+    500, "server_error", "internal_error", "The gateway failed while it handled this request. Try again."
+)
+_UNREADABLE = ApiError(
+    502, "server_error", "unreadable_answer", "The model server's answer could not be checked, so it is withheld."
+)
+_FILTER_FAILED = ApiError(
+    500, "server_error", "guard_failed", "A check of this request failed, so it was stopped. Try again."
+)
 _BODY_MISSING = ApiError(400, "invalid_request_error", "body_missing", "The request has no body.")
-_LEAVE_STATUS = range(200, 300)
 _VIA_UPSTREAM = "via_upstream"
+_EVENT_STREAM = "text/event-stream"
 
 
 class Exchange:
@@ -66,10 +71,9 @@ class Exchange:
         self._phase = Phase.REQUEST_HEADERS
         self._errors: Dialect = CHAT
         self._facts = ExchangeFacts(CHAT, {}, snapshot.models, ExchangeRecord(exchange_id, snapshot.revision, now_ns))
-        self._dialect: Dialect | None = None
+        self._guarded = False  # a path whose answers a model makes
         self._request: RequestView | None = None
         self._prompt_utf8_bytes = 0
-        self._response_headers: Mapping[str, str] = {}
         self._stream: StreamedAnswer | None = None
         self._reader: StreamReader | None = None
         self._decoder: Decoder | None = None
@@ -82,28 +86,28 @@ class Exchange:
         return self._facts.record
 
     def step(self, event: Event, now_ns: int) -> Step:
-        """Take one event. Never raises: what fails of ours is in ``Step.error``, and the exchange has ended with it."""
+        """Take one event. Never raises: what fails of ours is in ``Step.error``; the exchange has ended with it."""
         try:
             return self._step(event, now_ns)
         except PayloadRefused as refused:
-            return self._refuse(refused.error, Outcome.REJECTED if refused.error.status < 500 else Outcome.FAILED, now_ns)
+            outcome = Outcome.REJECTED if refused.error.status < 500 else Outcome.FAILED
+            return self._refuse(refused.error, outcome, event, now_ns)
         except (UnreadableAnswer, EventTooLarge, BadEncoding) as error:
-            return self._fail(_UNREADABLE, error, now_ns)
+            return self._fail(_UNREADABLE, error, event, now_ns)
         except FilterFailed as error:
-            return self._fail(_FILTER_FAILED, error.__cause__ or error, now_ns)
+            return self._fail(_FILTER_FAILED, error.__cause__ or error, event, now_ns)
         except Exception as error:
-            return self._fail(_INTERNAL, error, now_ns)
+            return self._fail(_INTERNAL, error, event, now_ns)
 
     def _step(self, event: Event, now_ns: int) -> Step:
         if isinstance(event, StreamClosed):
             return self._closed(now_ns)
         if not isinstance(event, EXPECTED[self._phase]):
-            self.record.outcome, self.record.reason = Outcome.FAILED, "unexpected_event"
-            return self._end([Abort(f"{type(event).__name__} in phase {self._phase}")], now_ns)
+            return self._unexpected(event, now_ns)
         if isinstance(event, RequestHeaders):
             return self._request_headers(event, now_ns)
         if isinstance(event, RequestBody):
-            return self._request_body(event, now_ns)
+            return self._request_body(event)
         if isinstance(event, RequestTrailers):
             return Step([ContinueTrailers(Direction.REQUEST)])
         if isinstance(event, ResponseHeaders):
@@ -115,29 +119,30 @@ class Exchange:
     # --- request ---------------------------------------------------------------------------------------------------
 
     def _request_headers(self, event: RequestHeaders, now_ns: int) -> Step:
-        headers = event.headers
-        self._facts.headers = headers
+        headers = self._facts.headers = event.headers
+        record = self.record
         self._errors = dialect_of_errors(requests.path_of(headers))
-        requests.note_identity(self.record, headers, self._snapshot)
-        self._dialect = requests.endpoint_of(headers, self._snapshot)
-        changes = requests.header_changes(headers, self._dialect)
-        if self._dialect is None:
-            self.record.endpoint, self.record.outcome = "passed", Outcome.PASSED
+        record.endpoint = requests.endpoint_name(headers)
+        requests.note_identity(record, headers, self._snapshot)
+        dialect = requests.endpoint_of(headers, self._snapshot)
+        changes = requests.header_changes(headers, dialect)
+        if dialect is None:
+            record.endpoint, record.outcome = requests.PASSED, Outcome.PASSED
             self._phase = Phase.RESPONSE_HEADERS
             return Step([ContinueHeaders(Direction.REQUEST, changes, BodyMode.NONE, BodyMode.NONE)])
-        self.record.endpoint = self._dialect.name
+        self._facts.dialect = dialect
+        self._guarded = dialect.generates
         if event.end:
-            return self._refuse(_BODY_MISSING, Outcome.REJECTED, now_ns)
+            return self._refuse(_BODY_MISSING, Outcome.REJECTED, event, now_ns)
         requests.refuse_length(headers, self._snapshot)
-        self._facts.dialect = self._dialect
         self._phase = Phase.REQUEST_BODY
         return Step([ContinueHeaders(Direction.REQUEST, changes)])
 
-    def _request_body(self, event: RequestBody, now_ns: int) -> Step:
-        dialect = self._facts.dialect
-        headers = self._facts.headers
-        body = requests.plain_body(event.body, headers, self._snapshot)
-        request = self._request = dialect.read_request(body, self._snapshot.policy)
+    def _request_body(self, event: RequestBody) -> Step:
+        if self._phase is not Phase.REQUEST_BODY:  # nobody reads it any more
+            return Step([ContinueBody(Direction.REQUEST)])
+        body = requests.plain_body(event.body, self._facts.headers, self._snapshot)
+        request = self._request = self._facts.dialect.read_request(body, self._snapshot.policy)
         self.record.streamed = request.streamed
         requests.run_filters(request, self._facts, self._snapshot)
         self._prompt_utf8_bytes = sum(len(field.text.encode("utf-8", "replace")) for field in request.texts)
@@ -145,97 +150,71 @@ class Exchange:
         # Only the answer is waited for now: the parsed request would be kept for the whole of a stream.
         request.body, request.tree, request.texts = b"", {}, []
         self._phase = Phase.RESPONSE_HEADERS
-        return Step([self._forward(after, event.body)])
+        return Step([requests.forward(after, event.body, self._facts)])
 
-    def _forward(self, after: bytes, before: bytes) -> ContinueBody:
-        headers: list[tuple[str, str]] = []
-        choice = self._facts.choice
-        if choice is not None:
-            headers += [(requests.MODEL_HEADER, choice.facts.model), (requests.VERSION_HEADER, choice.facts.version)]
-        remove = ("content-encoding",) if "content-encoding" in self._facts.headers else ()
-        return ContinueBody(
-            Direction.REQUEST,
-            after if after != before else None,
-            HeaderChanges(tuple(headers), remove),
-            clear_route_cache=True,
-            metadata=self._metadata(),
-        )
-
-    def _metadata(self) -> dict[str, str | int]:
-        record = self.record
-        facts = {"team": record.team, "project": record.project, "endpoint": record.endpoint, "exchange": record.id}
-        if record.version is not None:
-            facts |= {
-                "model": record.version.model,
-                "version": record.version.version,
-                "fingerprint": record.version.fingerprint,
-            }
-        return dict(facts)
-
-    # --- answer ----------------------------------------------------------------------------------------------------
+    # --- the answer's headers: what it is, and how it is to come ---------------------------------------------------
 
     def _answer_headers(self, event: ResponseHeaders, now_ns: int) -> Step:
-        headers = self._response_headers = event.headers
-        record = self.record
+        headers, record = event.headers, self.record
         status = headers.get(":status", "")
         record.status = int(status) if status.isdecimal() else 0
-        local = self._phase is not Phase.RESPONSE_HEADERS or (event.details and event.details != _VIA_UPSTREAM)
-        if record.outcome is Outcome.PASSED or local:
-            if local:
-                record.outcome = Outcome.LOCAL_REPLY
-            return self._unread_answer(now_ns)
+        if self._phase is not Phase.RESPONSE_HEADERS or event.details not in ("", _VIA_UPSTREAM):
+            record.outcome = Outcome.LOCAL_REPLY
+        if record.outcome in (Outcome.PASSED, Outcome.LOCAL_REPLY):
+            return self._pass_unread(now_ns)
         self._note_served_version(headers)
         self._open_decoder(headers)
-        if record.status not in _LEAVE_STATUS:
+        if not 200 <= record.status < 300:
             record.outcome = Outcome.UPSTREAM_ERROR
-            return self._unread_answer(now_ns) if event.end else self._await_whole()
+            return self._pass_unread(now_ns) if event.end else self._await_whole(headers)
         if event.end:
             raise UnreadableAnswer("the answer has no body")
-        return self._await_answer(headers.get("content-type", "").partition(";")[0].strip().lower(), now_ns)
-
-    def _await_answer(self, media: str, now_ns: int) -> Step:
-        dialect = self._facts.dialect
-        record = self.record
-        record.streamed = media == "text/event-stream"
-        if not dialect.generates:
-            if media != "application/json":
-                self._complete()
-                return self._unread_answer(now_ns)
-            return self._await(Phase.OBSERVED, BodyMode.STREAMED)
+        media = headers.get("content-type", "").partition(";")[0].strip().lower()
+        record.streamed = media == _EVENT_STREAM
+        if not self._facts.dialect.generates:
+            return self._await_vectors(media, headers)
         if media == "application/json":
-            return self._await_whole()
-        if media != "text/event-stream":
-            raise UnreadableAnswer("the answer is neither JSON nor an event stream")
+            return self._await_whole(headers)
+        if media == _EVENT_STREAM:
+            return self._await_stream(headers)
+        raise UnreadableAnswer("the answer is neither JSON nor an event stream")
+
+    def _await_vectors(self, media: str, headers: Mapping[str, str]) -> Step:
+        if media.startswith("text/"):
+            raise UnreadableAnswer("text came where vectors were asked for")
+        return self._await(Phase.OBSERVED, BodyMode.STREAMED, headers)
+
+    def _await_whole(self, headers: Mapping[str, str]) -> Step:
+        """A body over Envoy's buffer limit never reaches us: refuse it while the client can still be told."""
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self._snapshot.limits.response_body_bytes_max:
+            raise UnreadableAnswer("the answer is too large")
+        return self._await(Phase.ANSWER, BodyMode.BUFFERED, headers)
+
+    def _await_stream(self, headers: Mapping[str, str]) -> Step:
         request, snapshot = self._request, self._snapshot
-        self._reader = dialect.stream(request.shown if request else {})
-        self._stream = StreamedAnswer(
-            self._reader,
-            snapshot.answer_filters,
-            self._facts,
+        self._reader = self._facts.dialect.stream(request.shown if request else {})
+        terms = StreamTerms(
             choices=request.choices if request else 1,
             channels_max=snapshot.limits.channels_max,
             event_bytes_max=snapshot.limits.sse_event_bytes_max,
             drops_copies=snapshot.drops_copies,
             hides_usage=request is not None and not request.usage_asked,
         )
-        return self._await(Phase.STREAM, BodyMode.FULL_DUPLEX if snapshot.full_duplex else BodyMode.STREAMED)
+        self._stream = StreamedAnswer(self._reader, snapshot.answer_filters, self._facts, terms)
+        return self._await(Phase.STREAM, BodyMode.FULL_DUPLEX if snapshot.full_duplex else BodyMode.STREAMED, headers)
 
-    def _await_whole(self) -> Step:
-        """A body over Envoy's buffer limit never reaches us: refuse it while the client can still be told."""
-        length = self._response_headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._snapshot.limits.response_body_bytes_max:
-            raise UnreadableAnswer("the answer is too large")
-        return self._await(Phase.ANSWER, BodyMode.BUFFERED)
-
-    def _unread_answer(self, now_ns: int) -> Step:
-        return self._end([ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.NONE)], now_ns)
-
-    def _await(self, phase: Phase, mode: BodyMode) -> Step:
+    def _await(self, phase: Phase, mode: BodyMode, headers: Mapping[str, str]) -> Step:
         self._phase = phase
         # A stream's length is not known; that of a whole body is set with the body.
         streamed = ("content-length", "content-encoding") if phase is Phase.STREAM else ()
-        remove = tuple(name for name in streamed if name in self._response_headers)
+        remove = tuple(name for name in streamed if name in headers)
         return Step([ContinueHeaders(Direction.RESPONSE, HeaderChanges((), remove), response_body=mode)])
+
+    def _pass_unread(self, now_ns: int) -> Step:
+        step = self._end([ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.NONE)], now_ns)
+        self._phase = Phase.UNREAD
+        return step
 
     def _open_decoder(self, headers: Mapping[str, str]) -> None:
         encoding = headers.get("content-encoding", "identity").lower()
@@ -248,103 +227,81 @@ class Exchange:
 
     def _note_served_version(self, headers: Mapping[str, str]) -> None:
         """After a fallback of Envoy's, measure the version that really answered."""
-        model, _, version = headers.get(requests.SERVED_HEADER, "").partition("/")
+        model, _, version = headers.get(requests.SERVED_HEADER, "").rpartition("/")
         served = self._snapshot.models[model].by_name.get(version) if model in self._snapshot.models else None
         if served is not None:
             self.record.version = served.facts
 
+    # --- the answer's body -----------------------------------------------------------------------------------------
+
     def _answer_body(self, event: ResponseBody, now_ns: int) -> Step:
+        if self._phase is Phase.ANSWER:
+            return self._whole_answer(self._decoded(event.body, True), now_ns)
+        if self._phase is Phase.STREAM and self._stream is not None:
+            return self._stream_chunk(self._stream, event, now_ns)
         if self._phase is Phase.OBSERVED:
             return self._observe(event, now_ns)
-        if self._phase in (Phase.DRAINED, Phase.DONE):
-            return Step([] if self._snapshot.full_duplex else [ContinueChunk(b"")])
-        body = self._decoder.feed(event.body) if self._decoder else event.body
-        if event.end and self._decoder:
+        if self._phase is Phase.UNREAD:
+            return Step([ContinueChunk()])
+        return Step([ContinueChunk(b"")] if self._phase is Phase.DRAINED else [])
+
+    def _decoded(self, body: bytes, end: bool) -> bytes:
+        if self._decoder is None:
+            return body
+        body = self._decoder.feed(body)
+        if end:
             self._decoder.close()
-        if self._phase is Phase.STREAM:
-            return self._stream_chunk(body, event.end, now_ns)
-        return self._whole_answer(body, now_ns)
+        return body
 
     def _whole_answer(self, body: bytes, now_ns: int) -> Step:
-        if len(body) > self._snapshot.limits.response_body_bytes_max:
+        snapshot, record, dialect = self._snapshot, self.record, self._facts.dialect
+        if len(body) > snapshot.limits.response_body_bytes_max:
             raise UnreadableAnswer("the answer is too large")
-        record = self.record
-        is_error = record.outcome is Outcome.UPSTREAM_ERROR
-        view = self._error_view(body) if is_error else self._answer_view(body)
-        channels = Channels(self._snapshot.answer_filters, self._facts, self._snapshot.limits.channels_max)
-        changed = guard_answer(view, channels, self._facts, self._snapshot.drops_copies)
-        for key, value in ({} if is_error or self._request is None else self._request.shown).items():
-            view.tree[key], changed = value, True
-        if not is_error:
-            self._measure_answer(view)
-        after = (view.write() if changed else body) if changed or self._decoder else None
-        plain = HeaderChanges((), ("content-encoding",) if self._decoder else ())
-        return self._end([ContinueBody(Direction.RESPONSE, after, plain, metadata=self._final_metadata())], now_ns)
-
-    def _answer_view(self, body: bytes) -> AnswerView:
-        try:
-            tree = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            raise UnreadableAnswer("the answer is not JSON") from None
-        if not isinstance(tree, dict):
-            raise UnreadableAnswer("the answer is not a JSON object")
-        view = self._facts.dialect.read_answer(tree)
-        self.record.answers = len({slot.source.choice for slot in view.slots}) or 1
-        return view
-
-    def _error_view(self, body: bytes) -> AnswerView:
-        """An error of the server's may quote text: all its strings are judged, or the whole of it where it is not JSON."""
-        try:
-            tree = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            tree = None
-        if isinstance(tree, dict):
-            return AnswerView(tree, error_slots(tree))
-        return PlainTextView(body)
-
-    def _measure_answer(self, view: AnswerView) -> None:
-        if self.record.outcome is not Outcome.CUT:
-            self._complete()
-        if self.record.metered:
-            reader = self._facts.dialect.stream({}).usage
-            reader.final(view.usage)
-            for slot in view.slots:
-                reader.piece(slot.source.choice, slot.text)
-            self.record.usage = reader.result(self._prompt_utf8_bytes)
-
-    def _complete(self) -> None:
-        self.record.outcome = Outcome.COMPLETED
+        channels = Channels(snapshot.answer_filters, self._facts, snapshot.limits.channels_max)
+        if record.outcome is Outcome.UPSTREAM_ERROR:
+            view = read_error(body)
+            changed = guard_error(view, channels)
+        else:
+            view = read_answer(body, dialect)
+            ending.measure_answer(record, view, dialect, self._prompt_utf8_bytes)
+            record.answers, record.outcome = answer_count(view), Outcome.COMPLETED
+            changed = guard_answer(view, channels, self._facts, snapshot.drops_copies)
+            changed = show(view, self._request.shown if self._request else {}) or changed
+        after = view.write() if changed else body if self._decoder else None
+        headers = HeaderChanges((), ("content-encoding",) if self._decoder else ())
+        metadata = ending.tokens_of(record)
+        return self._end([ContinueBody(Direction.RESPONSE, after, headers, metadata=metadata)], now_ns)
 
     def _observe(self, event: ResponseBody, now_ns: int) -> Step:
-        limit = self._snapshot.limits.response_body_bytes_max
-        if len(self._observed) <= limit:
-            self._observed += self._decoder.feed(event.body) if self._decoder else event.body
-        actions: list[Action] = [ContinueChunk()]
-        return self._end_observed(actions, now_ns) if event.end else Step(actions)
+        if len(self._observed) <= self._snapshot.limits.response_body_bytes_max:
+            self._observed += event.body
+        return self._end_observed([ContinueChunk()], now_ns) if event.end else Step([ContinueChunk()])
 
     def _end_observed(self, actions: list[Action], now_ns: int) -> Step:
-        self._complete()
-        if len(self._observed) <= self._snapshot.limits.response_body_bytes_max:
-            self._measure_answer(self._answer_view(bytes(self._observed)))
+        """What was passed on already is measured: as the server counted, or estimated where that cannot be read."""
+        dialect = self._facts.dialect
+        try:
+            view = read_answer(self._decoded(bytes(self._observed), True), dialect)
+        except (UnreadableAnswer, BadEncoding):
+            view = None
+        ending.measure_answer(self.record, view, dialect, self._prompt_utf8_bytes)
+        self.record.outcome, self.record.answers = Outcome.COMPLETED, 1
         return self._end(actions, now_ns)
 
-    # --- stream ----------------------------------------------------------------------------------------------------
-
-    def _stream_chunk(self, body: bytes, end: bool, now_ns: int) -> Step:
-        stream = self._stream
-        assert stream is not None  # set with the phase
+    def _stream_chunk(self, stream: StreamedAnswer, event: ResponseBody, now_ns: int) -> Step:
+        body = self._decoded(event.body, event.end)
         out = stream.feed(body, now_ns)
-        if end and not stream.ended:
+        if event.end:
             out += stream.close(now_ns)
-        if stream.ended or end:
-            return self._end_stream(out, end, now_ns)
+        if stream.ended or event.end:
+            return self._end_stream(stream, out, event.end, now_ns)
         if self._snapshot.full_duplex:
             return Step([SendChunk(out, end=False)] if out else [])
-        return Step([ContinueChunk(out if out != body or self._decoder else None)])
+        return Step([ContinueChunk(out if out != event.body else None)])
 
-    def _end_stream(self, out: bytes, upstream_ended: bool, now_ns: int) -> Step:
-        self._measure_stream()
-        metadata = self._final_metadata()
+    def _end_stream(self, stream: StreamedAnswer, out: bytes, upstream_ended: bool, now_ns: int) -> Step:
+        self._measure_stream(stream)
+        metadata = ending.tokens_of(self.record)
         if self._snapshot.full_duplex:
             return self._end([SendChunk(out, end=True, metadata=metadata)], now_ns)
         step = self._end([ContinueChunk(out, metadata)], now_ns)
@@ -352,94 +309,90 @@ class Exchange:
             self._phase = Phase.DRAINED
         return step
 
-    def _measure_stream(self) -> None:
-        stream, record = self._stream, self.record
-        if stream is None:
-            return
-        record.answers = stream.answers
-        if record.outcome is Outcome.ABORTED:
-            record.outcome = Outcome.UPSTREAM_ERROR if stream.failed else Outcome.COMPLETED
-        self._measure_reader()
-
-    def _measure_reader(self) -> None:
-        if self.record.metered and self._reader is not None:
-            self.record.usage = self._reader.usage.result(self._prompt_utf8_bytes)
-
     def _answer_trailers(self, now_ns: int) -> Step:
         trailers = ContinueTrailers(Direction.RESPONSE)
         if self._phase is Phase.OBSERVED:
             return self._end_observed([trailers], now_ns)
-        stream = self._stream
-        if self._phase is not Phase.STREAM or stream is None:
+        if self._phase is Phase.ANSWER:
+            raise UnreadableAnswer("trailers came before the answer")
+        if self._phase is not Phase.STREAM or self._stream is None:
             return Step([trailers])
-        out = stream.close(now_ns)
-        self._measure_stream()
-        if self._snapshot.full_duplex and out:
-            return self._end([SendChunk(out, end=False), trailers], now_ns)
-        if out:
+        self._decoded(b"", True)
+        out = self._stream.close(now_ns)
+        if out and not self._snapshot.full_duplex:
             raise UnreadableAnswer("text was held back when trailers came, and cannot be sent any more")
-        return self._end([trailers], now_ns)
+        self._measure_stream(self._stream)
+        return self._end([SendChunk(out, end=False), trailers] if out else [trailers], now_ns)
+
+    def _measure_stream(self, stream: StreamedAnswer) -> None:
+        record = self.record
+        record.answers = stream.answers
+        if record.outcome is Outcome.ABORTED:
+            record.outcome = Outcome.UPSTREAM_ERROR if stream.failed else Outcome.COMPLETED
+        if self._reader is not None:
+            ending.measure(record, self._reader.usage, self._prompt_utf8_bytes)
 
     # --- ends ------------------------------------------------------------------------------------------------------
 
-    def _refuse(self, error: ApiError, outcome: Outcome, now_ns: int) -> Step:
+    def _refuse(self, error: ApiError, outcome: Outcome, event: Event, now_ns: int) -> Step:
         """Answer in the place of the server, or in mid-stream with what is left to say."""
         record = self.record
+        if self._ended:
+            return Step([Abort(error.code)])
         record.outcome, record.reason = outcome, error.code
         if self._phase is Phase.STREAM and self._stream is not None:
-            return self._end_stream(self._stream.failure(error), False, now_ns)
-        if self._phase in (Phase.OBSERVED, Phase.DRAINED, Phase.DONE):
+            return self._break_stream(self._stream, error, event, now_ns)
+        if self._phase is Phase.OBSERVED or isinstance(event, ResponseTrailers):
             return self._end([Abort(error.code)], now_ns)
         record.status = error.status
         return self._end([Answer(error.status, self._errors.error_body(error), error.code)], now_ns)
 
-    def _fail(self, error: ApiError, cause: BaseException, now_ns: int) -> Step:
+    def _break_stream(self, stream: StreamedAnswer, error: ApiError, event: Event, now_ns: int) -> Step:
+        if isinstance(event, ResponseBody):
+            return self._end_stream(stream, stream.failure(error), event.end, now_ns)
+        self._measure_stream(stream)
+        if not self._snapshot.full_duplex:  # trailers came: the client can only be told by a broken stream
+            return self._end([Abort(error.code)], now_ns)
+        last_words = SendChunk(stream.failure(error), end=False)
+        return self._end([last_words, ContinueTrailers(Direction.RESPONSE)], now_ns)
+
+    def _fail(self, error: ApiError, cause: BaseException, event: Event, now_ns: int) -> Step:
         try:
-            step = self._refuse(error, Outcome.FAILED, now_ns)
+            step = self._refuse(error, Outcome.FAILED, event, now_ns)
         except Exception as second:
             cause = second
-            step = self._end([Abort("internal_error")], now_ns)
+            step = self._end([Abort(_INTERNAL.code)], now_ns)
         step.error = cause
         return step
 
+    def _unexpected(self, event: Event, now_ns: int) -> Step:
+        reason = f"{type(event).__name__} in phase {self._phase}"
+        if not self._ended:
+            self.record.outcome, self.record.reason = Outcome.FAILED, "unexpected_event"
+            self._measure_unfinished()
+        return self._end([Abort(reason)], now_ns)
+
     def _closed(self, now_ns: int) -> Step:
-        """Envoy's stream is over. Before our own end that is an abort, of a client or of an upstream: measured all the same."""
-        if self._ended:
-            return Step([])
-        if self._phase is Phase.STREAM:
-            self._measure_reader()
-        elif self.record.metered and self._phase is not Phase.REQUEST_BODY and self.record.outcome is Outcome.ABORTED:
-            self.record.usage = self._facts.dialect.stream({}).usage.result(self._prompt_utf8_bytes)
+        """Envoy's stream is over. Before our own end that is an abort, of a client or of an upstream: measured too."""
+        if not self._ended:
+            self._measure_unfinished()
+            if self._stream is not None and self._stream.complete and self.record.outcome is Outcome.ABORTED:
+                self._measure_stream(self._stream)  # the client had its last event, and did not wait for the end
         return self._end([], now_ns)
+
+    def _measure_unfinished(self) -> None:
+        if self._stream is not None and self._reader is not None:
+            self.record.answers = self._stream.answers
+            ending.measure(self.record, self._reader.usage, self._prompt_utf8_bytes)
+        elif self._phase not in (Phase.REQUEST_HEADERS, Phase.REQUEST_BODY) and self.record.outcome is Outcome.ABORTED:
+            ending.measure_answer(self.record, None, self._facts.dialect, self._prompt_utf8_bytes)
 
     def _end(self, actions: list[Action], now_ns: int) -> Step:
         self._phase = Phase.DONE
         if self._ended:
             return Step(actions)
         self._ended = True
-        record = self.record
-        record.ended_ns = now_ns
-        if record.usage is not None and record.version is not None:
-            record.cost_micro_usd = cost_of(record.usage, record.version.prices)
-        self._cover_answer()
-        return Step(actions, ended=record)
-
-    def _cover_answer(self) -> None:
-        """Which of the filters that look at answers have seen this one."""
-        outcome = self.record.outcome
-        if outcome is Outcome.PASSED or self._dialect is None or not self._dialect.generates:
-            return
-        if outcome in (Outcome.COMPLETED, Outcome.CUT):
-            seen = Coverage.CHECKED
-        elif self._stream is not None:
-            seen = Coverage.SKIPPED_INCOMPLETE
-        else:
-            seen = Coverage.SKIPPED_NO_ANSWER
-        for item in self._snapshot.answer_filters:
-            self.record.cover(item.name, seen)
-
-    def _final_metadata(self) -> dict[str, str | int]:
-        usage = self.record.usage
-        if usage is None:
-            return {}
-        return {"tokens_in": usage.prompt, "tokens_out": usage.completion}
+        ending.settle(self.record, now_ns)
+        if self._guarded:
+            ending.cover_answer(self.record, self._snapshot.answer_filters, self._stream is not None)
+        return Step(actions, ended=self.record)

@@ -1,15 +1,17 @@
 """The phases of an exchange, and which events each takes.
 
     REQUEST_HEADERS --headers--> REQUEST_BODY --body--> RESPONSE_HEADERS --headers--> one of
-        |   (no body, or a path that is passed on)  ^      |
-        +-------------------------------------------+      +--> ANSWER     JSON, whole: guarded, then sent
-                                                           +--> STREAM     SSE: guarded event by event
-                                                           +--> OBSERVED   chunks pass as they come; read for usage only
-                                                           +--> DRAINED    we ended the answer; what still comes is thrown away
-        any --answer of ours, end of the answer, stream closed--> DONE
+        |    (a path that is passed on unread)           ^     |
+        +------------------------------------------------+     +--> ANSWER     JSON, whole: guarded, then sent
+                                                               +--> STREAM     SSE: guarded event by event
+                                                               +--> OBSERVED   passes as it comes; read for usage only
+                                                               +--> UNREAD     passes as it comes: nothing a model made
+        STREAM --cut, or an error of ours--> DRAINED    (STREAMED) what still comes is thrown away
+        any phase --answer of ours, end of the answer--> DONE
 
 Response headers may come in any request phase too: Envoy answered by itself (413, 503). Then nothing is a completion.
-An event that its phase does not list is an error of the peer, and aborts the stream. ``StreamClosed`` ends every phase.
+The exchange has ended, and is measured, in UNREAD, DRAINED and DONE. An event that its phase does not list is an error
+of the peer, and aborts the stream. ``StreamClosed`` ends every phase.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ class Phase(StrEnum):
     ANSWER = "answer"
     STREAM = "stream"
     OBSERVED = "observed"
+    UNREAD = "unread"
     DRAINED = "drained"
     DONE = "done"
 
@@ -47,6 +50,7 @@ EXPECTED: dict[Phase, tuple[type[Event], ...]] = {
     Phase.ANSWER: (ResponseBody, ResponseTrailers),
     Phase.STREAM: (ResponseBody, ResponseTrailers),
     Phase.OBSERVED: (ResponseBody, ResponseTrailers),
+    Phase.UNREAD: (RequestBody, RequestTrailers, ResponseBody, ResponseTrailers),
     Phase.DRAINED: (ResponseBody, ResponseTrailers),
     Phase.DONE: (RequestBody, RequestTrailers, ResponseHeaders, ResponseBody, ResponseTrailers),
 }

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from extproc.domain.errors import ApiError, PayloadRefused, refuse
 from extproc.domain.record import Coverage, ExchangeRecord
 from extproc.domain.text import Direction
-from extproc.exchange.events import HeaderChanges
+from extproc.exchange.events import ContinueBody, HeaderChanges
 from extproc.exchange.snapshot import Snapshot
 from extproc.filters.base import ExchangeFacts, Filter
 from extproc.filters.chain import Chain, Channels, note_failure
@@ -24,14 +24,23 @@ VERSION_HEADER = "x-llm-version"
 MODEL_HEADER = "x-llm-model"
 SERVED_HEADER = "x-llm-served-version"
 # They steer vLLM's scheduler and caches; a client has no business with them. Source: vLLM 0.32.
-STEERING_HEADERS = frozenset({"x-vllm-priority", "x-session-id", "x-data-parallel-rank", "endpoint-load-metrics-format"})
+STEERING_HEADERS = frozenset(
+    {"x-vllm-priority", "x-session-id", "x-data-parallel-rank", "endpoint-load-metrics-format"}
+)
 NOBODY = "unknown"
 OTHER = "other"
+PASSED = "passed"
 
 
 def path_of(headers: Mapping[str, str]) -> str:
     """The path without its query."""
     return headers.get(":path", "").partition("?")[0]
+
+
+def endpoint_name(headers: Mapping[str, str]) -> str:
+    """How a request's path is counted, whether or not it is allowed: a dialect's name, or ``other``."""
+    dialect = ENDPOINTS.get(path_of(headers))
+    return dialect.name if dialect is not None else OTHER
 
 
 def endpoint_of(headers: Mapping[str, str], snapshot: Snapshot) -> Dialect | None:
@@ -41,7 +50,8 @@ def endpoint_of(headers: Mapping[str, str], snapshot: Snapshot) -> Dialect | Non
         return None
     dialect = ENDPOINTS.get(path)
     if dialect is None:
-        raise refuse(403, "path_not_allowed", "This path is not allowed here. Write it exactly as the API's documentation does.")
+        message = "This path is not allowed here. Write it exactly as the API's documentation does."
+        raise refuse(403, "path_not_allowed", message)
     if method != "POST":
         raise refuse(405, "method_not_allowed", "Only POST is allowed on this path.")
     _refuse_content_type(headers)
@@ -100,6 +110,37 @@ def plain_body(body: bytes, headers: Mapping[str, str], snapshot: Snapshot) -> b
     return body
 
 
+def forward(after: bytes, before: bytes, exchange: ExchangeFacts) -> ContinueBody:
+    """The request as it goes on: its body if it changed, and where Envoy is to send it."""
+    headers: list[tuple[str, str]] = []
+    choice = exchange.choice
+    if choice is not None:
+        headers += [(MODEL_HEADER, choice.facts.model), (VERSION_HEADER, choice.facts.version)]
+    remove = ("content-encoding",) if "content-encoding" in exchange.headers else ()
+    return ContinueBody(
+        Direction.REQUEST,
+        after if after != before else None,
+        HeaderChanges(tuple(headers), remove),
+        clear_route_cache=True,
+        metadata=_metadata(exchange.record),
+    )
+
+
+def _metadata(record: ExchangeRecord) -> dict[str, str | int]:
+    """Who asked for what, for Envoy's access log and rate limits."""
+    facts: dict[str, str | int] = {
+        "team": record.team,
+        "project": record.project,
+        "endpoint": record.endpoint,
+        "exchange": record.id,
+    }
+    if record.version is not None:
+        facts["model"] = record.version.model
+        facts["version"] = record.version.version
+        facts["fingerprint"] = record.version.fingerprint
+    return facts
+
+
 def run_filters(request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> None:
     """Put the request through all filters, in order.
 
@@ -142,4 +183,3 @@ def _cover(owner: Filter, request: RequestView, record: ExchangeRecord) -> None:
         record.cover(owner.name, Coverage.SKIPPED_NO_TEXT)
     else:
         record.cover(owner.name, Coverage.CHECKED)
-

@@ -1,4 +1,4 @@
-"""One configuration, compiled: immutable, with a revision. An exchange takes it at its first message and keeps it to its end."""
+"""One configuration, compiled: immutable, with a revision. An exchange takes one and keeps it to its end."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What a filter is: one policy, written once for every dialect, streamed and not.
 
-A filter may look at the whole request (``on_request``) and may put a stage on any channel (``stage``). It reports what it
-found to the record and knows nothing of bodies, bytes or the other filters. It may raise anything: the machine ends the
-exchange, or goes on without it, as its ``on_error`` says.
+A filter may look at the whole request (``on_request``) and may put a stage on any channel (``stage``). It reports
+what it found to the record and knows nothing of bodies, bytes or the other filters. It may raise anything: the
+machine ends the exchange, or goes on without it, as its ``on_error`` says.
 """
 
 from __future__ import annotations

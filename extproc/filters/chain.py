@@ -1,7 +1,10 @@
-"""The stages of all filters on one channel, in the order of the list.
+"""The stages of all filters on one channel.
 
-What one stage releases, the next is fed. When a stage rejects, what it released before still goes through the later stages, and
-the channel ends there. A stage that raises is taken out if its filter fails open; else the exchange fails.
+What one stage releases, the next is fed. Filters that only look come after those that change or end the text, in the
+order of the list among each other: what they count is what is let through, wherever the text was cut. When a stage
+rejects, what it released before still goes through the later stages, and the channel ends there. A filter that raises
+is left out of the rest of the exchange if it fails open, and what its stages hold is given back; else the exchange
+fails.
 """
 
 from __future__ import annotations
@@ -34,44 +37,55 @@ class Chain:
         self.rejected_by: Filter | None = None
 
     def feed(self, text: str) -> str:
-        """Take the next piece of the channel; return what every stage has released."""
-        for number, (owner, stage) in enumerate(self._links):
-            if not text:
-                return ""
-            text = self._guarded(owner, stage, text, closing=False)
-            if stage.rejected:
-                return self._end_after(number, owner, text)
-        return text
+        """Take the next piece of the channel; return what every stage has released. Raises: FilterFailed."""
+        return self._pass_on(text, closing=False)
 
     def close(self) -> str:
-        """The channel is complete; return the rest."""
-        text = ""
-        for number, (owner, stage) in enumerate(self._links):
-            text = self._guarded(owner, stage, text, closing=True)
-            if stage.rejected:
-                return self._end_after(number, owner, text)
-        return text
+        """The channel is complete; return the rest. Raises: FilterFailed."""
+        return self._pass_on("", closing=True)
 
-    def _end_after(self, number: int, owner: Filter, text: str) -> str:
-        self.rejected_by = owner
-        later = self._links[number + 1 :]
-        self._links = []
-        for filter_, stage in later:
-            text = self._guarded(filter_, stage, text, closing=True)
+    def rejects_if_closed(self) -> bool:
+        """Whether the channel would be rejected if it ended here. Nothing is changed, and nothing counted."""
+        if not any(owner.cuts_answers for owner, _ in self._links):
+            return False
+        text = ""
+        try:
+            for _, stage in self._links:
+                fork = stage.fork()
+                text = fork.feed(text) if text else ""
+                text += "" if fork.rejected else fork.close()
+                if fork.rejected:
+                    return True
+        except Exception:  # the stage itself meets it again when it is closed, and there its filter's on_error counts
+            return False
+        return False
+
+    def _pass_on(self, text: str, closing: bool) -> str:
+        for owner, stage in list(self._links):
+            if not (text or closing or self._exchange.failed_open):
+                return ""
+            text = self._guarded(owner, stage, text, closing)
+            if stage.rejected and self.rejected_by is None:
+                self.rejected_by = owner
+                closing = True  # what was released before still goes through the later stages
+        if self.rejected_by is not None:
+            self._links = []
         return text
 
     def _guarded(self, owner: Filter, stage: Stage, text: str, closing: bool) -> str:
+        """What one stage makes of a text; a stage of a filter that failed open gives all back and is left out."""
         fails_open = owner.on_error is OnError.OPEN
         held = stage.held() if fails_open else ""
-        try:
-            released = stage.feed(text) if text else ""
-            if closing and not stage.rejected:
-                released += stage.close()
-        except Exception as error:
-            note_failure(owner, self._exchange, error)
-            self._links = [link for link in self._links if link[1] is not stage]
-            return held + text
-        return released
+        if owner.name not in self._exchange.failed_open:
+            try:
+                released = stage.feed(text) if text else ""
+                if closing and not stage.rejected:
+                    released += stage.close()
+                return released
+            except Exception as error:
+                note_failure(owner, self._exchange, error)
+        self._links = [link for link in self._links if link[1] is not stage]
+        return held + text
 
 
 def note_failure(owner: Filter, exchange: ExchangeFacts, error: Exception) -> None:
@@ -90,7 +104,7 @@ class Channels:
     __slots__ = ("_chains", "_channels_max", "_exchange", "_filters")
 
     def __init__(self, filters: Sequence[Filter], exchange: ExchangeFacts, channels_max: int) -> None:
-        self._filters = filters
+        self._filters = sorted(filters, key=lambda owner: not owner.changes_answers)
         self._exchange = exchange
         self._channels_max = channels_max
         self._chains: dict[TextSource, Chain] = {}
@@ -118,6 +132,10 @@ class Channels:
             if stage is not None:
                 links.append((owner, stage))
         return Chain(links, self._exchange)
+
+    def known(self, source: TextSource) -> bool:
+        """Whether a channel has appeared."""
+        return source in self._chains
 
     def of_choice(self, choice: int, part: int | None = None) -> list[tuple[TextSource, Chain]]:
         """The channels of a choice, or of one part of it."""

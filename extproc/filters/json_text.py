@@ -1,7 +1,9 @@
-"""A stage for texts that are JSON themselves (tool arguments): strings are judged as the text they mean, and stay strings.
+"""A stage for texts that are JSON themselves (tool arguments): strings are judged as the text they mean, and stay
+strings.
 
-The text may be cut anywhere, inside an escape too, and need not be valid JSON: a model writes it. What stands in quotes is
-decoded, judged, and encoded again; what stands outside (numbers, and everything else that is no string) is judged as it is.
+The text may be cut anywhere, inside an escape too, and need not be valid JSON: a model writes it. What stands in
+quotes is decoded, judged, and encoded again; what stands outside (numbers, and everything else that is no string) is
+judged as it is.
 """
 
 from __future__ import annotations
@@ -59,6 +61,13 @@ class JsonTextStage:
         """What is held, written as JSON again; half a surrogate pair is given up."""
         surrogate = _REPLACEMENT if self._high_surrogate else ""
         return _encode(self._inside.held()) + surrogate + self._escape + self._outside.held()
+
+    def fork(self) -> JsonTextStage:
+        """A stage in the same state that reports nothing."""
+        copy = JsonTextStage(self._inside.fork(), self._outside.fork())
+        copy._in_string, copy._escape, copy._high_surrogate = self._in_string, self._escape, self._high_surrogate
+        copy.rejected = self.rejected
+        return copy
 
     def _feed_outside(self, text: str, position: int, pieces: list[str]) -> int:
         quote = text.find('"', position)

@@ -29,3 +29,7 @@ class ObservingStage:
     def held(self) -> str:
         """Nothing is held."""
         return ""
+
+    def fork(self) -> Stage:
+        """A copy that reports nothing."""
+        return ObservingStage(self._observed.fork())

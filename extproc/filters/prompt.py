@@ -1,4 +1,4 @@
-"""Inserts the system prompt of the chosen version. It comes after the guards in the list: our own words are not judged."""
+"""Inserts the chosen version's system prompt. After the guards in the list, since our own words are not judged."""
 
 from __future__ import annotations
 

@@ -67,6 +67,12 @@ class _PrefixStage:
         """Nothing is held."""
         return ""
 
+    def fork(self) -> Stage:
+        """A copy that judges nothing, since judging is all that this stage does."""
+        copy = _PrefixStage(self._filter, self._source, self._exchange)
+        copy._judged = True
+        return copy
+
     def _judge(self) -> None:
         self._judged = True
         beginning, self._beginning = self._beginning, ""

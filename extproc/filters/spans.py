@@ -1,7 +1,7 @@
 """The stage that finds spans in cells and masks, rejects or counts them; shared by every filter that judges spans.
 
-What is found in a cell depends on the cell and on the ``CONTEXT_CHARS_MAX`` characters before it, never on what follows or on
-how the text was cut (see ``detectors.cells``).
+What is found in a cell depends on the cell and on the ``CONTEXT_CHARS_MAX`` characters before it, never on what
+follows or on how the text was cut (see ``detectors.cells``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from extproc.detectors.cells import (
     CELL_CHARS_SETTLED,
     CONTEXT_CHARS_MAX,
     CellBuffer,
-    cells,
+    next_cell,
 )
 from extproc.domain.finding import Finding
 
@@ -57,8 +57,8 @@ class SpanStage:
         """Take the next piece; return what is judged."""
         closed = self._buffer.push(text)
         released = self._judge(closed) if closed else ""
-        while len(self._buffer.open) > CELL_CHARS_MAX and not self.rejected:
-            released += self._settle_half()
+        if self._buffer.overlong and not self.rejected:
+            released += self._judge_overlong()
         return released
 
     def close(self) -> str:
@@ -72,26 +72,45 @@ class SpanStage:
         """The open cell."""
         return self._buffer.open
 
+    def fork(self) -> SpanStage:
+        """A stage in the same state that tells nobody what it finds."""
+        copy = SpanStage(self._detector, self._mask, _tell_nobody)
+        copy._buffer = self._buffer.copy()
+        copy._before = self._before
+        copy.rejected = self.rejected
+        return copy
+
     def _judge(self, text: str) -> str:
-        """Mask a text of whole cells."""
+        """Judge a text of whole cells."""
         if not self._detector.may_hold(text):
             self._remember(text)
             return text
-        context = self._before
-        whole = context + text
+        whole = self._before + text
+        position = done = len(self._before)
         pieces: list[str] = []
-        done = offset = len(context)
-        for start, end in cells(text):
-            first, last = start + offset, end + offset
-            while last - first > CELL_CHARS_MAX:
-                first, done = self._judge_window(whole, first, done, pieces)
-                if self.rejected:
-                    return "".join(pieces)
-            done = self._replace(whole, self._findings(whole, first, last), done, pieces)
-            if self.rejected:
-                return "".join(pieces)
-        pieces.append(whole[done:])
-        self._remember(text)
+        while not self.rejected and (cell := next_cell(whole, position)) is not None:
+            first, last = cell
+            if last - first > CELL_CHARS_MAX:
+                position, done = self._judge_window(whole, first, done, pieces)
+            else:
+                position, done = last, self._replace(whole, self._findings(whole, first, last), done, pieces)
+        if not self.rejected:
+            pieces.append(whole[done:])
+            self._remember(text)
+        return "".join(pieces)
+
+    def _judge_overlong(self) -> str:
+        """Judge and give out the beginning of an open cell, until no more is open than a cell may have."""
+        whole = self._before + self._buffer.open
+        begin = position = done = len(self._before)
+        pieces: list[str] = []
+        while not self.rejected and (cell := next_cell(whole, position)) is not None:
+            if cell[1] - cell[0] <= CELL_CHARS_MAX:
+                break
+            position, done = self._judge_window(whole, position, done, pieces)
+        if not self.rejected:
+            pieces.append(whole[done:position])
+            self._remember(self._buffer.take(position - begin))
         return "".join(pieces)
 
     def _judge_window(self, whole: str, first: int, done: int, pieces: list[str]) -> tuple[int, int]:
@@ -101,20 +120,9 @@ class SpanStage:
         settled = [finding for finding in findings if finding.start < stop]
         if settled:
             stop = max(stop, settled[-1].end)
-        if whole[stop] in CELL_BLANKS:  # a streamed rest begins with a word, so this one must too
+        if whole[stop] in CELL_BLANKS:  # the rest begins with a word, as every cell does
             stop += 1
         return stop, self._replace(whole, settled, done, pieces)
-
-    def _settle_half(self) -> str:
-        offset = len(self._before)
-        whole = self._before + self._buffer.open
-        pieces: list[str] = []
-        stop, done = self._judge_window(whole, offset, offset, pieces)
-        taken = self._buffer.take(stop - offset)
-        if not self.rejected:
-            pieces.append(whole[done:stop])
-            self._remember(taken)
-        return "".join(pieces)
 
     def _findings(self, whole: str, first: int, last: int) -> list[Finding]:
         base = max(0, first - CONTEXT_CHARS_MAX)
@@ -136,3 +144,7 @@ class SpanStage:
 
     def _remember(self, text: str) -> None:
         self._before = (self._before + text)[-CONTEXT_CHARS_MAX:]
+
+
+def _tell_nobody(finding: Finding) -> None:
+    """What a fork finds is found again, and told, by the stage itself."""

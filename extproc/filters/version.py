@@ -1,8 +1,8 @@
 """Chooses the model version of an exchange: weighted, and sticky.
 
-The choice is weighted rendezvous hashing: every version draws a number from (version, key), scaled by its weight, and the
-highest wins. A key keeps its version as long as the weights stand, on every replica alike; raising one weight only moves keys
-towards that version.
+The choice is weighted rendezvous hashing: every version draws a number from (version, key), scaled by its weight, and
+the highest wins. A key keeps its version as long as the weights stand, on every replica alike; raising one weight
+only moves keys towards that version.
 
 Source: Schindelhauer and Schomaker, "Weighted distributed hash tables" (2005), the logarithmic method.
 """
@@ -69,10 +69,13 @@ class VersionFilter(Filter):
             return ApiError(404, "invalid_request_error", "model_not_found", "The model does not exist here.", "model")
         choice = self._choose(model, request, exchange)
         if choice is None:
-            return ApiError(400, "invalid_request_error", "version_not_found", "The pinned model version does not exist.")
-        exchange.choice = choice
+            message = "The pinned model version does not exist."
+            return ApiError(400, "invalid_request_error", "version_not_found", message)
         exchange.record.version = choice.facts
-        if self.enforced and choice.served_model != request.model:
+        if not self.enforced:
+            return None
+        exchange.choice = choice
+        if choice.served_model != request.model:
             if request.model is not None:
                 request.shown["model"] = request.model
             request.set(("model",), choice.served_model)

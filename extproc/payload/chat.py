@@ -1,7 +1,7 @@
 """``/v1/chat/completions``, requests and answers, streamed and not.
 
-Source: OpenAI's API reference; vLLM 0.32 (``reasoning``, older servers ``reasoning_content``; tool arguments in fragments by
-index; choices interleaved by index).
+Source: OpenAI's API reference; vLLM 0.32 (``reasoning``, older servers ``reasoning_content``; tool arguments in
+fragments by index; choices interleaved by index).
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ _TEXT_KINDS = (
 _READ = frozenset({"messages"})
 _KIND_KEYS = {(kind, part): key for key, kind, part in _TEXT_KINDS}
 _NAMED = frozenset({"role", "tool_calls", *(key for key, _, _ in _TEXT_KINDS)})
-_LEGACY_CALL_PART = 999
+_CALL_PART_FIRST = 1_000  # a tool call's part is its index from here, so that it never is that of a text
+_LEGACY_CALL_PART = _CALL_PART_FIRST - 1
 _SILENT_KEYS = frozenset({"content", "reasoning", "reasoning_content", "refusal", "tool_calls"})
 
 
@@ -99,8 +100,9 @@ class Chat:
                 message = item["message"]
                 calls = message.get("tool_calls")
                 if calls:
-                    reached = {slot.source.part for slot in kept if slot.source.kind in (Kind.JSON, Kind.NAME)}
-                    message["tool_calls"] = [call for number, call in enumerate(calls) if number in reached]
+                    parts = {slot.source.part for slot in kept if slot.source.kind in (Kind.JSON, Kind.NAME)}
+                    reached = [call for number, call in enumerate(calls) if _call_part(call, number) in parts]
+                    message["tool_calls"] = reached
                 item["finish_reason"] = "content_filter"
 
     def stream(self, shown: Mapping[str, Any]) -> ChatStream:
@@ -122,7 +124,9 @@ def ask_for_usage(request: RequestView, continuous: bool) -> None:
         request.set(("stream_options", "continuous_usage_stats"), True)
 
 
-def _read_message(view: RequestView, message: dict[str, Any], path: tuple[str | int, ...], policy: RequestPolicy) -> None:
+def _read_message(
+    view: RequestView, message: dict[str, Any], path: tuple[str | int, ...], policy: RequestPolicy
+) -> None:
     speaker = speaker_of(message, _SPEAKERS, "messages")
     source = request_source(speaker)
     content = message.get("content")
@@ -152,19 +156,21 @@ def message_slots(message: dict[str, Any], choice: int) -> list[Slot]:
         elif text is not None:
             raise UnreadableAnswer("a text of a message is not a string")
     for number, call in enumerate(message.get("tool_calls") or ()):
-        slots += _call_slots(call, choice, number)
+        slots += _call_slots(call, choice, _call_part(call, number))
     if not _NAMED.issuperset(message):
         slots += _other_slots(message, choice)
     return slots
 
 
-def _call_slots(call: Any, choice: int, number: int) -> list[Slot]:
-    if not isinstance(call, dict):
-        raise UnreadableAnswer("a tool call is not an object")
-    part = call.get("index", number)
+def _call_part(call: Any, number: int) -> int:
+    index = call.get("index", number) if isinstance(call, dict) else None
+    if not isinstance(index, int) or index < 0:
+        raise UnreadableAnswer("a tool call is not an object with an index")
+    return _CALL_PART_FIRST + index
+
+
+def _call_slots(call: dict[str, Any], choice: int, part: int) -> list[Slot]:
     function = call.get("function")
-    if not isinstance(part, int):
-        raise UnreadableAnswer("a tool call's index is not a number")
     if not isinstance(function, dict):
         return unnamed_slots(call, frozenset({"id", "type", "index"}), choice)
     slots: list[Slot] = []
@@ -186,15 +192,30 @@ def _other_slots(message: dict[str, Any], choice: int) -> list[Slot]:
 class ChatStream(ChoiceStream):
     """A streamed chat."""
 
+    def __init__(self, shown: Mapping[str, Any]) -> None:
+        super().__init__(shown)
+        self._call_parts: dict[int, int] = {}  # the tool call at hand, by choice
+
     def _read_choice(self, frame: Frame, index: int, choice: dict[str, Any]) -> None:
         delta = choice.get("delta")
         if delta is None:
             return
         if not isinstance(delta, dict):
             raise UnreadableAnswer("a delta is not an object")
-        frame.slots += message_slots(delta, index)
+        slots = message_slots(delta, index)
+        frame.slots += slots
+        for slot in slots:
+            if slot.source.kind in (Kind.NAME, Kind.JSON):
+                self._close_call_before(frame, index, slot.source.part)
         if frame.bare and not (_SILENT_KEYS.issuperset(delta) and _only_fragments(delta)):
             frame.bare = False
+
+    def _close_call_before(self, frame: Frame, choice: int, part: int) -> None:
+        """A client takes a tool call for complete when the next one begins, so nothing of it may be held back then."""
+        before = self._call_parts.get(choice, part)
+        self._call_parts[choice] = part
+        if before != part:
+            frame.closes.append((choice, before))
 
     def carry(self, source: TextSource, text: str) -> bytes:
         """A chunk that brings held text of a channel."""
@@ -203,7 +224,7 @@ class ChatStream(ChoiceStream):
             delta = {"function_call": {"arguments": text}}
         elif source.kind in (Kind.JSON, Kind.NAME):
             key = "arguments" if source.kind is Kind.JSON else "name"
-            delta = {"tool_calls": [{"index": source.part, "function": {key: text}}]}
+            delta = {"tool_calls": [{"index": source.part - _CALL_PART_FIRST, "function": {key: text}}]}
         else:
             delta = {_KIND_KEYS.get((source.kind, source.part), "content"): text}
         return self._chunk_of({"index": source.choice, "delta": delta, "finish_reason": None})

@@ -1,7 +1,7 @@
 """What one API must be able to do for us. One file a dialect; ``endpoints`` knows which path speaks which.
 
-A dialect reads; it never decides. It raises ``PayloadRefused`` for a request that a model server could read otherwise than
-we do, and ``UnreadableAnswer`` for an answer that it cannot read: both end the exchange with an error.
+A dialect reads; it never decides. It raises ``PayloadRefused`` for a request that a model server could read otherwise
+than we do, and ``UnreadableAnswer`` for an answer that it cannot read: both end the exchange with an error.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class UnreadableAnswer(Exception):
 class Frame:
     """One event of a stream: what is in it, and what it means.
 
-    ``slots`` are pieces of channels; ``wholes`` repeat a channel's text from its beginning; ``closes`` are the channels'
-    choices (or blocks) that end with this event, before which held text must go out.
+    ``slots`` are pieces of channels; ``wholes`` repeat a channel's text from its beginning; ``closes`` are the
+    channels' choices (or blocks) that end with this event, before which held text must go out.
     """
 
     event: SseEvent
@@ -106,7 +106,7 @@ class Dialect(Protocol):
         ...
 
     def stream(self, shown: Mapping[str, Any]) -> StreamReader:
-        """A reader for one streamed answer. ``shown``: fields of the answer that the client sees as it asked for them."""
+        """A reader for one streamed answer; in ``shown`` are fields of it that the client sees as it asked for them."""
         ...
 
     def error_body(self, error: ApiError) -> bytes:

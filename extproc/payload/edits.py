@@ -1,8 +1,9 @@
 """Changes to a JSON body that leave every other byte as it was.
 
-An edit names a place by its path (keys and indexes). A body that is written as orjson writes it is changed in the tree and written
-again, which by definition keeps the rest; any other body is spliced: the places are found in the text by skipping over
-values with the scanner of the standard library, and only they are replaced. Both follow one plan, so both give the same value.
+An edit names a place by its path (keys and indexes). A body that is written as orjson writes it is changed in the tree
+and written again, which by definition keeps the rest; any other body is spliced: the places are found in the text by
+skipping over values with the scanner of the standard library, and only they are replaced. Both follow one plan, so both
+give the same value.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Operation(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change. Above the last step of ``path`` everything exists, but that SET makes objects where none or null is."""
+    """One change. Above the last step of ``path`` all exists, but that SET makes objects where none or null is."""
 
     operation: Operation
     path: Path
@@ -40,7 +41,7 @@ class Edit:
 
 
 def apply_edits(body: bytes, tree: Any, canonical: bool, edits: Sequence[Edit]) -> bytes:
-    """The body with the edits made. Of edits of one place, or of a place and what is inside it, a later one goes over an earlier.
+    """The body with the edits made; of two edits of one place, or of what is inside it, the later stands.
 
     Args:
         body, tree, canonical: as ``parse_strict`` took and gave them. The tree is changed.

@@ -1,4 +1,4 @@
-"""``/v1/embeddings``: texts in, vectors out; nothing in the answer is text. Source: OpenAI's API reference, vLLM 0.32."""
+"""``/v1/embeddings``: texts in, vectors out. Source: OpenAI's API reference, vLLM 0.32."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import TextSource
 from extproc.payload.completions import prompt_fields
 from extproc.payload.dialect import Frame, UnreadableAnswer, openai_error
-from extproc.payload.openai_request import read_object
+from extproc.payload.openai_request import other_fields, read_object
 from extproc.payload.sse import SseEvent
 from extproc.payload.usage import UsageReader, usage_of
 from extproc.payload.view import AnswerView, RequestPolicy, RequestView, Slot
+
+_READ = frozenset({"input"})
 
 
 class Embeddings:
@@ -30,7 +32,7 @@ class Embeddings:
             raise refuse(400, "field_not_allowed", "messages is not allowed here: send the texts in input.", "messages")
         if view.streamed:
             raise refuse(400, "field_not_allowed", "Embeddings are not streamed.", "stream")
-        view.texts += prompt_fields(view, "input", policy)
+        view.texts += prompt_fields(view, "input", policy) + other_fields(view.tree, _READ)
         return view
 
     def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:

@@ -1,7 +1,7 @@
 """Compressed bodies, decoded with a limit: gzip, deflate and br.
 
-A compressed request is decoded, inspected and sent on plain (vLLM takes no other). A server is asked for plain answers; one that
-compresses all the same is decoded too. A body that grows by more than the limit is refused: it is a bomb.
+A compressed request is decoded, inspected and sent on plain (vLLM takes no other). A server is asked for plain answers;
+one that compresses all the same is decoded too. A body that grows by more than the limit is refused: it is a bomb.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ class _Brotli:
             except brotli.error:
                 raise BadEncoding("the body is not valid br") from None
             yield plain
-            if self._decompressor.can_accept_more_data():
+            # It may say that it takes more while it still holds output: only a short piece is surely the last.
+            more = len(plain) >= _STEP_BYTES or not self._decompressor.can_accept_more_data()
+            if self._decompressor.is_finished() or not more:
                 return
             chunk = b""
 

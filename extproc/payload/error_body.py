@@ -1,6 +1,7 @@
 """Error bodies of the model server: they may quote the request, and even what the model said.
 
-Source: vLLM quotes up to 200 characters of a wrong field's value; a tool call that is no object is quoted after it was made.
+Source: vLLM quotes up to 200 characters of a wrong field's value; a tool call that is no object is quoted after it was
+made.
 """
 
 from __future__ import annotations

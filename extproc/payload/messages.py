@@ -1,21 +1,23 @@
 """``/v1/messages``: Anthropic's API as vLLM serves it.
 
-An answer is a list of blocks; each block is a channel of its own. Source: Anthropic's API reference; vLLM 0.32 (usage in
-``message_start`` and ``message_delta``; no ``[DONE]``).
+An answer is a list of blocks; each block is a channel of its own. Source: Anthropic's API reference; vLLM 0.32 (usage
+in ``message_start`` and ``message_delta``; no ``[DONE]``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker, TextSource
+from extproc.domain.usage import Usage
 from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, load_event
 from extproc.payload.error_body import error_slots
-from extproc.payload.openai_request import part_fields, read_object
+from extproc.payload.openai_request import other_fields, part_fields, read_object, speaker_of
 from extproc.payload.sse import SseEvent
 from extproc.payload.usage import UsageReader, anthropic_usage_of
 from extproc.payload.view import (
@@ -31,16 +33,22 @@ from extproc.payload.view import (
     unnamed_slots,
 )
 
-_SPEAKERS = {"user": Speaker.USER, "assistant": Speaker.ASSISTANT, "system": Speaker.SYSTEM}
-_DEFINITION = request_source(Speaker.DEFINITION)
+_SPEAKERS = {
+    "user": Speaker.USER,
+    "assistant": Speaker.ASSISTANT,
+    "system": Speaker.SYSTEM,
+    "ctx": Speaker.USER,  # vLLM takes these two of Claude Code's for the user's
+    "msg": Speaker.USER,
+}
+_READ = frozenset({"system", "messages"})
 _DELTA_KEYS = {
     "text_delta": ("text", Kind.CONTENT),
     "thinking_delta": ("thinking", Kind.REASONING),
     "input_json_delta": ("partial_json", Kind.JSON),
 }
 _DELTA_TYPES = {kind: (name, key) for name, (key, kind) in _DELTA_KEYS.items()}
-_BLOCK_KEYS = {"text": ("text", Kind.CONTENT), "thinking": ("thinking", Kind.REASONING)}
-_BLOCK_NAMED = frozenset({"type", "text", "thinking", "signature", "id", "name", "input", "citations"})
+_BLOCK_TEXTS = (("thinking", Kind.REASONING), ("text", Kind.CONTENT), ("name", Kind.NAME))
+_BLOCK_NAMED = frozenset({"type", "text", "thinking", "signature", "id", "name", "input"})
 _ERROR_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -66,12 +74,9 @@ class Messages:
         if not isinstance(messages, list) or not messages:
             raise refuse(400, "invalid_type", "messages must be an array with at least one message.", "messages")
         for index, message in enumerate(messages):
-            speaker = _SPEAKERS.get(expect_object(message, "messages[]").get("role") or "")
-            if speaker is None:
-                raise refuse(400, "invalid_role", f"A message's role must be one of {', '.join(_SPEAKERS)}.", "messages")
+            speaker = speaker_of(expect_object(message, "messages[]"), _SPEAKERS, "messages")
             _read_content(view, message.get("content"), ("messages", index, "content"), speaker, policy)
-        for name in ("tools", "stop_sequences", "output_config", "output_format"):
-            view.texts += text_fields(view.tree.get(name), (name,), _DEFINITION)
+        view.texts += other_fields(view.tree, _READ)
         metadata = view.tree.get("metadata")
         if isinstance(metadata, dict) and isinstance(metadata.get("user_id"), str):
             view.user = metadata["user_id"]
@@ -119,7 +124,9 @@ def _error(error: ApiError) -> dict[str, Any]:
     return {"type": "error", "error": {"type": kind, "message": error.message}}
 
 
-def _read_content(view: RequestView, content: Any, path: tuple[str | int, ...], speaker: Speaker, policy: RequestPolicy) -> None:
+def _read_content(
+    view: RequestView, content: Any, path: tuple[str | int, ...], speaker: Speaker, policy: RequestPolicy
+) -> None:
     if content is None:
         return
     if isinstance(content, str):
@@ -129,13 +136,16 @@ def _read_content(view: RequestView, content: Any, path: tuple[str | int, ...], 
         raise refuse(400, "invalid_type", f"{path[0]} must be a string or an array of blocks.", str(path[0]))
     for index, block in enumerate(content):
         where = (*path, index)
-        kind = expect_object(block, "content[]").get("type", "text")
-        if kind == "tool_use":
-            view.texts += text_fields(block.get("name"), (*where, "name"), request_source(speaker, Kind.NAME))
-            view.texts += text_fields(block.get("input"), (*where, "input"), request_source(speaker))
+        kind = expect_object(block, "content[]").get("type")
+        if kind in ("tool_use", "tool_reference"):
+            for key in block.keys() - {"type", "cache_control"}:
+                name_kind = Kind.NAME if isinstance(block[key], str) else Kind.CONTENT
+                view.texts += text_fields(block[key], (*where, key), request_source(speaker, name_kind))
         elif kind == "tool_result":
+            name = request_source(Speaker.TOOL, Kind.NAME)
+            view.texts += text_fields(block.get("tool_use_id"), (*where, "tool_use_id"), name)
             _read_content(view, block.get("content"), (*where, "content"), Speaker.TOOL, policy)
-        elif kind != "redacted_thinking":
+        elif kind != "redacted_thinking":  # vLLM leaves these out
             part_fields(block, where, speaker, policy, view)
 
 
@@ -143,17 +153,15 @@ def _block_slots(block: Any, index: int) -> list[Slot]:
     if not isinstance(block, dict):
         raise UnreadableAnswer("a content block is not an object")
     slots: list[Slot] = []
-    kind = block.get("type")
-    if kind in _BLOCK_KEYS:
-        key, text_kind = _BLOCK_KEYS[kind]
-        if isinstance(block.get(key), str):
-            slots.append(Slot(answer_source(text_kind, 0, index), block, key))
-    elif kind == "tool_use":
-        if isinstance(block.get("name"), str):
-            slots.append(Slot(answer_source(Kind.NAME, 0, index), block, "name"))
-        if isinstance(block.get("input"), dict) and block["input"]:
-            slots.append(Slot(answer_source(Kind.JSON, 0, index), block, "input", structured=True))
-    return slots + unnamed_slots(block, _BLOCK_NAMED, 0)
+    for key, kind in _BLOCK_TEXTS:
+        text = block.get(key)
+        if isinstance(text, str):
+            slots.append(Slot(answer_source(kind, 0, index), block, key, complete=kind is Kind.NAME))
+        elif text is not None:
+            raise UnreadableAnswer("a text of a content block is not a string")
+    if block.get("input"):
+        slots.append(Slot(answer_source(Kind.JSON, 0, index), block, "input", structured=True, complete=True))
+    return slots if _BLOCK_NAMED.issuperset(block) else slots + unnamed_slots(block, _BLOCK_NAMED, 0, complete=True)
 
 
 class MessagesStream:
@@ -162,10 +170,14 @@ class MessagesStream:
     def __init__(self, shown: Mapping[str, Any]) -> None:
         self.usage = UsageReader()
         self._shown = shown
+        self._prompt: Usage | None = None
         self._open_block: int | None = None
+        self._open_block_after: int | None = None  # as it will be when the event at hand has been sent
 
     def read(self, event: SseEvent) -> Frame:
         """What one event holds. Raises: UnreadableAnswer."""
+        self.usage.next_event()
+        self._open_block = self._open_block_after
         if event.data is None:
             return Frame(event)
         tree = load_event(event)
@@ -174,11 +186,11 @@ class MessagesStream:
         if kind == "content_block_delta":
             self._read_delta(frame, tree)
         elif kind == "content_block_start":
-            self._open_block = tree.get("index")
-            frame.slots = _block_slots(tree.get("content_block"), _block_index(tree))
+            self._open_block_after = _block_index(tree)
+            frame.slots = _block_slots(tree.get("content_block"), self._open_block_after)
         elif kind == "content_block_stop":
             frame.closes.append((0, _block_index(tree)))
-            self._open_block = None
+            self._open_block_after = None
         elif kind == "message_start":
             self._read_start(frame, tree)
         elif kind == "message_delta":
@@ -207,7 +219,8 @@ class MessagesStream:
         message = tree.get("message")
         if not isinstance(message, dict):
             raise UnreadableAnswer("message_start has no message")
-        self.usage.running(0, anthropic_usage_of(message.get("usage")))
+        self._prompt = anthropic_usage_of(message.get("usage"))
+        self.usage.running(0, self._prompt)
         for index, block in enumerate(message.get("content") or ()):
             frame.slots += _block_slots(block, index)
         for key, value in self._shown.items():
@@ -216,10 +229,9 @@ class MessagesStream:
 
     def _read_end(self, frame: Frame, tree: dict[str, Any]) -> None:
         usage = anthropic_usage_of(tree.get("usage"))
-        if usage is not None and isinstance(tree["usage"].get("input_tokens"), int):
-            self.usage.final(usage)
-        else:
-            self.usage.running(0, usage)
+        if usage is not None and self._prompt is not None and "input_tokens" not in tree["usage"]:
+            usage = replace(self._prompt, completion=usage.completion)
+        self.usage.final(usage)
         frame.closes.append((0, None))
         frame.finished.append(0)
 
@@ -232,8 +244,10 @@ class MessagesStream:
         return False
 
     def carry(self, source: TextSource, text: str) -> bytes:
-        """A delta that brings held text of a block."""
-        name, key = _DELTA_TYPES.get(source.kind, ("text_delta", "text"))
+        """A delta that brings held text of a block; nothing for a block that is not open, or a kind without deltas."""
+        if source.kind not in _DELTA_TYPES or source.part != self._open_block:
+            return b""
+        name, key = _DELTA_TYPES[source.kind]
         delta = {"type": name, key: text}
         return dump_event({"type": "content_block_delta", "delta": delta, "index": source.part}, "content_block_delta")
 

@@ -1,4 +1,4 @@
-"""What the answers of chat and completions have in common: choices by index, usage, copies of the text, the stream's end."""
+"""What answers of chat and completions have in common: choices by index, usage, copies of text, the stream's end."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def choices_of(tree: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def unnamed_in(tree: dict[str, Any]) -> list[Slot]:
-    """Strings in fields of an answer, or of its choices, that are not named: they say things about it, each of them whole."""
+    """Strings in unnamed fields of an answer or of its choices: they say something about it, each of them whole."""
     slots = [] if _NAMED.issuperset(tree) else unnamed_slots(tree, _NAMED, 0, complete=True)
     for index, choice in choices_of(tree):
         if not _CHOICE_NAMED.issuperset(choice):

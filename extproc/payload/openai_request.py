@@ -1,8 +1,7 @@
-"""What the requests of all APIs have in common: the fields that no guard can read, and those that a server may read otherwise
-than they look.
+"""What the requests of all APIs have in common: fields that no guard can read, or that a server reads otherwise.
 
-Fields that are not known are read as text: a server newer than we are may show them to the model. Source: vLLM 0.32's request
-models; each door here has a recording and a test named after it.
+Fields that are not known are read as text: a server newer than we are may show them to the model. Source: vLLM 0.32's
+request models; each door here has a recording and a test named after it.
 """
 
 from __future__ import annotations
@@ -79,7 +78,9 @@ def read_object(body: bytes, policy: RequestPolicy) -> RequestView:
     expect_object(tree)
     for name in REFUSED_FIELDS:
         if tree.get(name) is not None:
-            raise refuse(400, "field_not_allowed", f"{name} is not allowed here: it can carry what cannot be checked.", name)
+            raise refuse(
+                400, "field_not_allowed", f"{name} is not allowed here: it can carry what cannot be checked.", name
+            )
     _refuse_template_kwargs(tree, policy)
     streamed = expect_bool(tree, "stream")
     options = tree.get("stream_options")
@@ -99,7 +100,7 @@ def read_object(body: bytes, policy: RequestPolicy) -> RequestView:
 
 
 def other_fields(tree: dict[str, Any], read: frozenset[str]) -> list[TextField]:
-    """Texts of the fields that the dialect has not ``read`` itself: what dictates or shapes the answer, and what is unknown."""
+    """Texts of the fields that the dialect has not ``read`` itself: what shapes the answer, and what is unknown."""
     fields: list[TextField] = []
     for name, value in tree.items():
         if name not in read and name not in _SILENT_FIELDS:
@@ -144,7 +145,9 @@ def _function_fields(function: dict[str, Any], path: tuple[str | int, ...]) -> l
     return fields
 
 
-def part_fields(part: Any, path: tuple[str | int, ...], speaker: Speaker, policy: RequestPolicy, view: RequestView) -> None:
+def part_fields(
+    part: Any, path: tuple[str | int, ...], speaker: Speaker, policy: RequestPolicy, view: RequestView
+) -> None:
     """Add the texts of one content part to the view. Raises: PayloadRefused (400) for parts that no guard can read."""
     param = str(path[0])
     kind = expect_object(part, "content[]").get("type")
@@ -154,7 +157,9 @@ def part_fields(part: Any, path: tuple[str | int, ...], speaker: Speaker, policy
     key = TEXT_PART_KEYS.get(kind)
     if key is None or part.get("uuid") is not None:  # with a uuid vLLM looks for media in a part of any type
         if not policy.media_pass:
-            raise refuse(400, "part_not_allowed", "A content part is not text, and only text can be checked here.", param)
+            raise refuse(
+                400, "part_not_allowed", "A content part is not text, and only text can be checked here.", param
+            )
         view.unread = (*view.unread, "media")
     elif not isinstance(part.get(key), str):
         raise refuse(400, "invalid_type", f"A content part of type {kind} must have a text in {key}.", param)

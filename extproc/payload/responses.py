@@ -1,6 +1,7 @@
 """``/v1/responses``, requests and unstreamed answers; the stream is in ``responses_stream``.
 
-An answer is a list of output items, each with parts; a channel is (item, part). Source: OpenAI's API reference; vLLM 0.32.
+An answer is a list of output items, each with parts; a channel is (item, part). Source: OpenAI's API reference; vLLM
+0.32.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import orjson
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker
 from extproc.payload.dialect import UnreadableAnswer, openai_error
-from extproc.payload.openai_request import definition_fields, part_fields, read_object
-from extproc.payload.responses_items import CUT, item_slots, object_copies
+from extproc.payload.openai_request import other_fields, part_fields, read_object, speaker_of
+from extproc.payload.responses_items import CUT, item_slots, object_copies, object_slots
 from extproc.payload.responses_stream import ResponsesStream
 from extproc.payload.usage import usage_of
 from extproc.payload.view import (
@@ -37,7 +38,10 @@ _SPEAKERS = {
     "assistant": Speaker.ASSISTANT,
     "tool": Speaker.TOOL,
 }
-_ITEM_SILENT = frozenset({"type", "role", "id", "call_id", "status", "content", "encrypted_content"})
+_READ = frozenset({"instructions", "input"})
+_PARTS = ("content", "output", "summary")
+_ITEM_SILENT = frozenset({"type", "role", "id", "status", *_PARTS})
+_ITEM_KINDS = {"arguments": Kind.JSON, "name": Kind.NAME, "call_id": Kind.NAME}
 
 
 class Responses:
@@ -52,14 +56,17 @@ class Responses:
         view.usage_asked = True  # its streams bring usage without being asked
         tree = view.tree
         if expect_bool(tree, "background"):
-            raise refuse(400, "field_not_allowed", "background is not allowed here: the answer would not be checked.", "background")
+            raise refuse(
+                400,
+                "field_not_allowed",
+                "background is not allowed here: the answer would not be checked.",
+                "background",
+            )
         instructions = expect_text(tree, "instructions")
         if instructions:
             view.texts.append(TextField(request_source(Speaker.SYSTEM), ("instructions",), instructions))
         _read_input(view, tree.get("input"), policy)
-        view.texts += text_fields(tree.get("text"), ("text",), request_source(Speaker.DEFINITION))
-        view.texts += text_fields(tree.get("prompt"), ("prompt",), request_source(Speaker.DEFINITION))
-        view.texts += definition_fields(tree)
+        view.texts += other_fields(tree, _READ)
         return view
 
     def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
@@ -73,17 +80,18 @@ class Responses:
 
     def read_answer(self, tree: dict[str, Any]) -> AnswerView:
         """Raises: UnreadableAnswer."""
-        output = tree.get("output")
-        if not isinstance(output, list):
+        if not isinstance(tree.get("output"), list):
             raise UnreadableAnswer("a response has no output")
-        slots = [slot for index, item in enumerate(output) for slot in item_slots(item, index)]
-        return AnswerView(tree, slots, usage_of(tree.get("usage")), object_copies(tree))
+        return AnswerView(tree, object_slots(tree), usage_of(tree.get("usage")), object_copies(tree))
 
     def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
         """``status: incomplete``; items that were not reached are gone."""
         holders = [id(slot.holder) for slot in kept]
         reached = [
-            index for index, item in enumerate(tree["output"]) for slot in item_slots(item, index) if id(slot.holder) in holders
+            index
+            for index, item in enumerate(tree["output"])
+            for slot in item_slots(item, index)
+            if id(slot.holder) in holders
         ]
         tree["output"] = tree["output"][: max(reached, default=-1) + 1]
         tree.update(CUT)
@@ -109,13 +117,15 @@ def _read_input(view: RequestView, value: Any, policy: RequestPolicy) -> None:
 
 def _read_item(view: RequestView, item: dict[str, Any], path: tuple[str | int, ...], policy: RequestPolicy) -> None:
     kind = item.get("type", "message")
+    if kind == "item_reference" or item.get("encrypted_content") is not None:
+        raise refuse(
+            400, "item_not_allowed", "An item of the input is not text, and only text can be checked here.", "input"
+        )
     if kind == "message":
-        speaker = _SPEAKERS.get(item.get("role") or "")
-        if speaker is None:
-            raise refuse(400, "invalid_role", f"A message's role must be one of {', '.join(_SPEAKERS)}.", "input")
+        speaker = speaker_of(item, _SPEAKERS, "input")
     else:
         speaker = Speaker.TOOL if str(kind).endswith("_output") else Speaker.ASSISTANT
-    for name in ("content", "output", "summary"):
+    for name in _PARTS:
         parts = item.get(name)
         if isinstance(parts, list):
             for index, part in enumerate(parts):
@@ -123,6 +133,6 @@ def _read_item(view: RequestView, item: dict[str, Any], path: tuple[str | int, .
         else:
             view.texts += text_fields(parts, (*path, name), request_source(speaker))
     for key, value in item.items():
-        if key not in _ITEM_SILENT and key not in ("output", "summary"):
-            source = request_source(speaker, Kind.JSON if key == "arguments" and isinstance(value, str) else Kind.CONTENT)
-            view.texts += text_fields(value, (*path, key), source)
+        if key not in _ITEM_SILENT:
+            text_kind = _ITEM_KINDS.get(key, Kind.CONTENT) if isinstance(value, str) else Kind.CONTENT
+            view.texts += text_fields(value, (*path, key), request_source(speaker, text_kind))

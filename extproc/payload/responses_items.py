@@ -6,42 +6,53 @@ from typing import Any
 
 from extproc.domain.text import Kind
 from extproc.payload.dialect import UnreadableAnswer
+from extproc.payload.error_body import error_slots
 from extproc.payload.view import Copy, Slot, answer_source, unnamed_slots
 
-PARTS_MAX = 64
 CUT = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
-_PART_KEYS = {
-    "output_text": ("text", Kind.CONTENT),
-    "reasoning_text": ("text", Kind.REASONING),
-    "summary_text": ("text", Kind.REASONING),
-    "refusal": ("refusal", Kind.REFUSAL),
-}
-_PART_NAMED = frozenset({"type", "text", "refusal", "annotations", "logprobs"})
+_PARTS_MAX = 64
+_SUMMARY_PART_FIRST = _PARTS_MAX // 2
+_REASONING_PARTS = frozenset({"reasoning_text", "summary_text"})
+_PART_NAMED = frozenset({"type", "text", "refusal", "logprobs"})
 _ITEM_NAMED = frozenset(
     {"id", "type", "role", "status", "phase", "call_id", "name", "arguments", "content", "summary", "encrypted_content"}
 )
-_SUMMARY_PART_FIRST = PARTS_MAX // 2
 
 
 def part_number(output_index: Any, content_index: Any = 0) -> int:
     """One number for (item, part). Raises: UnreadableAnswer."""
-    if not isinstance(output_index, int) or not isinstance(content_index, int) or content_index >= PARTS_MAX:
-        raise UnreadableAnswer("an output item or part has no index, or too high a one")
-    return output_index * PARTS_MAX + content_index
+    return _number(output_index, content_index)
 
 
 def summary_number(output_index: Any, summary_index: Any) -> int:
-    """The number of a part of a reasoning summary."""
-    return part_number(output_index, _SUMMARY_PART_FIRST + summary_index if isinstance(summary_index, int) else None)
+    """The number of a part of a reasoning summary. Raises: UnreadableAnswer."""
+    return _number(output_index, summary_index) + _SUMMARY_PART_FIRST
+
+
+def _number(output_index: Any, index: Any) -> int:
+    if not isinstance(output_index, int) or not isinstance(index, int) or not 0 <= index < _SUMMARY_PART_FIRST:
+        raise UnreadableAnswer("an output item or part has no index, or too high a one")
+    return output_index * _PARTS_MAX + index
+
+
+def _text_slots(holder: dict[str, Any], kinds: dict[str, Kind], number: int) -> list[Slot]:
+    slots: list[Slot] = []
+    for key, kind in kinds.items():
+        text = holder.get(key)
+        if isinstance(text, str):
+            slots.append(Slot(answer_source(kind, 0, number), holder, key))
+        elif text is not None:
+            raise UnreadableAnswer("a text of an output item is not a string")
+    return slots
 
 
 def part_slots(part: Any, number: int) -> list[Slot]:
     """The text of one content part."""
     if not isinstance(part, dict):
         raise UnreadableAnswer("a content part is not an object")
-    key, kind = _PART_KEYS.get(str(part.get("type")), ("text", Kind.CONTENT))
-    slots = [Slot(answer_source(kind, 0, number), part, key)] if isinstance(part.get(key), str) else []
-    return slots + unnamed_slots(part, _PART_NAMED, 0)
+    kind = Kind.REASONING if part.get("type") in _REASONING_PARTS else Kind.CONTENT
+    slots = _text_slots(part, {"text": kind, "refusal": Kind.REFUSAL}, number)
+    return slots if _PART_NAMED.issuperset(part) else slots + unnamed_slots(part, _PART_NAMED, 0)
 
 
 def item_slots(item: Any, index: Any) -> list[Slot]:
@@ -53,11 +64,15 @@ def item_slots(item: Any, index: Any) -> list[Slot]:
         slots += part_slots(part, summary_number(index, number))
     for number, part in enumerate(item.get("content") or ()):
         slots += part_slots(part, part_number(index, number))
-    if isinstance(item.get("name"), str):
-        slots.append(Slot(answer_source(Kind.NAME, 0, part_number(index)), item, "name"))
-    if isinstance(item.get("arguments"), str):
-        slots.append(Slot(answer_source(Kind.JSON, 0, part_number(index)), item, "arguments"))
-    return slots + unnamed_slots(item, _ITEM_NAMED, 0)
+    slots += _text_slots(item, {"name": Kind.NAME, "arguments": Kind.JSON}, part_number(index))
+    return slots if _ITEM_NAMED.issuperset(item) else slots + unnamed_slots(item, _ITEM_NAMED, 0)
+
+
+def object_slots(tree: dict[str, Any]) -> list[Slot]:
+    """The texts of a whole response object: those of its items, and what its error says."""
+    slots = [slot for index, item in enumerate(tree.get("output") or ()) for slot in item_slots(item, index)]
+    error = tree.get("error")
+    return slots + error_slots(error) if isinstance(error, dict) else slots
 
 
 def part_copies(part: Any) -> list[Copy]:

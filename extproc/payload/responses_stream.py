@@ -1,8 +1,9 @@
 """The stream of the Responses API.
 
 A text comes as deltas and then whole up to four times more (``*.done``, ``content_part.done``, ``output_item.done``,
-``response.completed``). The repetitions are judged again from their beginning, which gives the same result, so nothing has
-to be kept. Every event is numbered; events of ours and events that are held back shift the numbers, so all are written anew.
+``response.completed``). The repetitions are judged again from their beginning, which gives the same result, so nothing
+has to be kept. Every event is numbered; events of ours and events that are held back shift the numbers, so all are
+written anew.
 
 Source: OpenAI's API reference; vLLM 0.32 (no ``[DONE]``; usage only in the last event).
 """
@@ -21,6 +22,7 @@ from extproc.payload.responses_items import (
     item_copies,
     item_slots,
     object_copies,
+    object_slots,
     part_copies,
     part_number,
     part_slots,
@@ -37,7 +39,10 @@ _TEXT_EVENTS = {
     "response.reasoning_summary_text": (Kind.REASONING, "text"),
     "response.refusal": (Kind.REFUSAL, "refusal"),
     "response.function_call_arguments": (Kind.JSON, "arguments"),
+    "response.mcp_call_arguments": (Kind.JSON, "arguments"),
 }
+# An event that is not known may say that something goes on, and must bring no text.
+_SILENT = frozenset({"type", "item_id", "sequence_number", "output_index", "content_index", "summary_index"})
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
@@ -53,6 +58,7 @@ class ResponsesStream:
 
     def read(self, event: SseEvent) -> Frame:
         """What one event holds. Raises: UnreadableAnswer."""
+        self.usage.next_event()
         if event.data is None:
             return Frame(event)
         tree = load_event(event)
@@ -71,7 +77,7 @@ class ResponsesStream:
             frame.copies = part_copies(tree["part"])
         elif kind == "error" or "error" in tree:
             frame.slots, frame.failed = error_slots(tree), True
-        else:
+        elif not _SILENT.issuperset(tree):
             raise UnreadableAnswer("an event of the stream has an unknown type")
         return frame
 
@@ -82,7 +88,9 @@ class ResponsesStream:
         frame.copies = part_copies(tree)
         if ending == "delta" and isinstance(tree.get("delta"), str):
             if source not in self._places:
-                self._places[source] = {name: value for name, value in tree.items() if name not in ("delta", "logprobs")}
+                self._places[source] = {
+                    name: value for name, value in tree.items() if name not in ("delta", "logprobs")
+                }
             frame.slots.append(Slot(source, tree, "delta"))
             frame.bare = True
         elif ending == "done" and isinstance(tree.get(key), str):
@@ -98,16 +106,13 @@ class ResponsesStream:
             if key in response:
                 response[key] = value
         self._response = {key: value for key, value in response.items() if key not in ("output", "usage")}
-        output = response.get("output") or []
-        frame.wholes = [slot for index, item in enumerate(output) for slot in item_slots(item, index)]
+        frame.wholes = object_slots(response)
         frame.copies = object_copies(response)
         if kind in _ENDS:
             self.usage.final(usage_of(response.get("usage")))
             frame.closes.append((0, None))
             frame.finished.append(0)
             frame.last = True
-            if isinstance(response.get("error"), dict):
-                frame.slots += error_slots(response["error"])
 
     def write(self, frame: Frame) -> bytes:
         """The event after its slots were changed, with its new number."""

@@ -1,8 +1,8 @@
 """Server-sent events, read from bytes that may be cut anywhere.
 
-The reader gives each event with the bytes it was made of, so that what is not changed is passed on as it came. Line ends may be
-LF, CR LF or CR; an event ends with an empty line. A lone CR at the end of what has come waits for the next byte, so that the
-events never depend on the cuts.
+The reader gives each event with the bytes it was made of, so that what is not changed is passed on as it came. Line
+ends may be LF, CR LF or CR; an event ends with an empty line. A lone CR at the end of what has come waits for the next
+byte, so that the events never depend on the cuts.
 
 Source: HTML Living Standard, "Server-sent events"; vLLM writes LF only, and keep-alive comments on request.
 """
@@ -25,7 +25,7 @@ class EventTooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SseEvent:
-    """One event: the bytes it came in (with its empty line), its name ("" if none) and its data (None if it has none)."""
+    """One event: the bytes it came in, with its empty line; its name ("" if none); its data (None if none)."""
 
     raw: bytes
     name: str
@@ -44,7 +44,7 @@ class SseReader:
         self._started = False
 
     def feed(self, chunk: bytes) -> Iterator[SseEvent]:
-        """The events that are complete now, one by one: what comes before an event that is too large is given all the same.
+        """The events that are complete now, one by one: those before one that is too large are given all the same.
 
         Raises: EventTooLarge; the stream cannot be read further.
         """

@@ -1,11 +1,13 @@
 """JSON as the model server reads it, or not at all.
 
-vLLM reads bodies with Python's ``json``: it takes UTF-16, a byte order mark, NaN, and the last of two equal keys. A guard that
-reads them otherwise inspects another request than the one that is answered. So whatever two parsers could read differently is
-refused, with the reason; what is accepted has one meaning. (Only numbers past 64 bits differ in precision; no text is in them.)
+vLLM reads bodies with Python's ``json``: it takes UTF-16, a byte order mark, NaN, and the last of two equal keys. A
+guard that reads them otherwise inspects another request than the one that is answered. So whatever two parsers could
+read differently is refused, with the reason; what is accepted has one meaning. (Only numbers past 64 bits differ in
+precision; no text is in them.)
 
-A body that is written as ``orjson`` writes it (which is what the usual clients send) is recognised by writing it again and
-comparing: then it has no key twice, and changes can be made in the tree. Only other bodies pay for a slower reading.
+A body that is written as ``orjson`` writes it (which is what the usual clients send) is recognised by writing it again
+and comparing: then it has no key twice, and changes can be made in the tree. Only other bodies pay for a slower
+reading.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ def parse_strict(body: bytes, depth_max: int) -> tuple[JsonValue, bool]:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise refuse(
-            400, "invalid_json", f"The body is not valid JSON (line {error.lineno}, column {error.colno}). Send UTF-8 JSON."
+            400,
+            "invalid_json",
+            f"The body is not valid JSON (line {error.lineno}, column {error.colno}). Send UTF-8 JSON.",
         ) from None
     _refuse_deep(value, body, depth_max)
     if orjson.dumps(value) == body:

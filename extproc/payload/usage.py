@@ -1,8 +1,8 @@
 """Usage of one answer: the last one seen counts, per choice where the server counts by choice.
 
-Source: vLLM. A chunk with ``choices: []`` brings the whole. With ``continuous_usage_stats`` every chunk brings a running total of
-*its* choice, so the last of each index are added up. Where no final usage comes (aborts, cuts, old servers) tokens are
-counted from what was seen and the result says ``estimated``.
+Source: vLLM. A chunk with ``choices: []`` brings the whole. With ``continuous_usage_stats`` every chunk brings a
+running total of *its* choice, so the last of each index are added up. Where no final usage comes (aborts, cuts, old
+servers) tokens are counted from what was seen and the result says ``estimated``.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ class UsageReader:
         """A piece of text that the server sent."""
         if text and choice not in self._counted:
             self._pieces_after[choice] = self._pieces_after.get(choice, 0) + 1
-            self._utf8_bytes_after[choice] = self._utf8_bytes_after.get(choice, 0) + len(text.encode("utf-8", "replace"))
+            self._utf8_bytes_after[choice] = self._utf8_bytes_after.get(choice, 0) + len(
+                text.encode("utf-8", "replace")
+            )
 
     def result(self, prompt_utf8_bytes: int) -> Usage:
         """The usage, final or estimated.

@@ -1,7 +1,7 @@
 """The small view that every dialect gives of its bodies, so that a filter is written once.
 
-A request is a list of ``TextField``; an unstreamed answer and a streamed event are lists of ``Slot``. Both say where the text
-stands and whose it is (``TextSource``); neither says anything about the dialect.
+A request is a list of ``TextField``; an unstreamed answer and a streamed event are lists of ``Slot``. Both say where
+the text stands and whose it is (``TextSource``); neither says anything about the dialect.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class RequestPolicy:
 class TextField:
     """One text of a request: its place in the body, and its source.
 
-    With ``keys`` it is the names of all keys in the value at ``path``, a line each: they can be judged, but not replaced.
+    With ``keys`` it is the names of all keys in the value at ``path``, a line each: they can be judged, but not
+    replaced.
     """
 
     source: TextSource
@@ -61,7 +62,9 @@ class RequestView:
     user: str | None = None
     usage_asked: bool = False
     unread: tuple[str, ...] = ()  # kinds of content passed by policy that no guard could read
-    shown: dict[str, Any] = field(default_factory=dict)  # fields of the answer that the client sees as it asked for them
+    shown: dict[str, Any] = field(
+        default_factory=dict
+    )  # fields of the answer that the client sees as it asked for them
     edits: list[Edit] = field(default_factory=list)
 
     def replace_text(self, text_field: TextField, text: str) -> None:
@@ -70,7 +73,9 @@ class RequestView:
             return
         if text_field.keys:
             where = str(text_field.path[0])
-            raise refuse(400, "key_not_maskable", f"The name of a key in {where} may not be sent, and cannot be masked.", where)
+            raise refuse(
+                400, "key_not_maskable", f"The name of a key in {where} may not be sent, and cannot be masked.", where
+            )
         text_field.text = text
         self.set(text_field.path, text)
 
@@ -93,7 +98,8 @@ class RequestView:
 class Slot:
     """One text of an answer: ``holder[key]`` is the text, or a JSON value if ``structured``.
 
-    A ``complete`` text comes in one event (a tool's name, an error): its channel can be closed after it, and nothing of it held.
+    A ``complete`` text comes in one event (a tool's name, an error): its channel can be closed after it, and nothing of
+    it held.
     """
 
     source: TextSource
@@ -121,7 +127,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A part of an answer that repeats text unmasked (log probabilities, token ids); ``empty`` is what may stand there."""
+    """A part of an answer that repeats text unmasked (log probabilities, token ids); ``empty`` may stand there."""
 
     holder: Any
     key: str
@@ -175,8 +181,8 @@ def strings_in(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any, str | i
 def text_fields(value: Any, path: Path, source: TextSource) -> list[TextField]:
     """Every text in a JSON value, as fields of the same source; ``value`` may itself be a string.
 
-    Texts are strings, the names of keys (servers show the model whole objects), and numbers long enough to be a card's or a
-    phone's; but for numbers in definitions, which are bounds of schemas.
+    Texts are strings, the names of keys (servers show the model whole objects), and numbers long enough to be a card's
+    or a phone's; but for numbers in definitions, which are bounds of schemas.
     """
     fields: list[TextField] = []
     names: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""Where the processor listens: what stands in the way of a Unix socket, who may connect to it, and why a bind failed."""
+"""Where the processor listens: what is in the way of a Unix socket, who may connect to it, and why a bind failed."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def family_of(host: str) -> socket.AddressFamily:
 
 def reason_of(error: OSError) -> str:
     """What the operating system says, in lower case."""
-    return (error.strerror or "it cannot be bound").lower()
+    return os.strerror(error.errno).lower() if error.errno else "it cannot be bound"
 
 
 def _answers(path: Path) -> bool:

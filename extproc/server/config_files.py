@@ -1,7 +1,7 @@
 """The configuration and its prompts, read from disk; a ConfigMap's symlink swap is noticed like any other change.
 
-What a file was is noted from the very file that was read, so that a change during the reading is not missed. A file that
-is missing is noted too: a prompt that comes later than the configuration that names it mends that configuration.
+What a file was is noted from the very file that was read, so that a change during the reading is not missed. A file
+that is missing is noted too: a prompt that comes later than the configuration that names it mends that configuration.
 """
 
 from __future__ import annotations

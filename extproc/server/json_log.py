@@ -1,7 +1,7 @@
 """The log: one JSON object a line, and nothing in it that a person wrote to a model.
 
-Exceptions are told by type and place, since their messages may quote a text; so are the warnings of libraries. A log that
-cannot be written, because its reader has gone, does not end an exchange.
+Exceptions are told by type and place, since their messages may quote a text; so are the warnings of libraries. A log
+that cannot be written, because its reader has gone, does not end an exchange.
 """
 
 from __future__ import annotations

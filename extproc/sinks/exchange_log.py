@@ -6,6 +6,7 @@ from typing import Any
 
 from extproc.domain.record import ExchangeRecord
 
+IDENTITY_CHARS_MAX = 100
 _MS_NS = 1_000_000
 
 
@@ -27,9 +28,9 @@ class ExchangeLog:
             status=record.status,
             reason=record.reason,
             streamed=record.streamed,
-            team=record.team,
-            project=record.project,
-            budget_code=record.budget_code,
+            team=record.team[:IDENTITY_CHARS_MAX],
+            project=record.project[:IDENTITY_CHARS_MAX],
+            budget_code=record.budget_code[:IDENTITY_CHARS_MAX],
             model=version.model if version else "",
             version=version.version if version else "",
             fingerprint=version.fingerprint if version else "",

@@ -1,7 +1,7 @@
 """All metrics: their names, labels and buckets, in one place. The README's table is tested against this file.
 
 Children are kept, so that an exchange costs no label look-ups beyond one dictionary access each. Label values that come
-from requests are bounded: past ``label_values_max`` different ones, or when it is too long, a value counts as ``other``.
+from requests are bounded: past ``label_values_max`` different ones, or when too long, a value counts as ``other``.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Metrics:
     """The metrics of one process, on a registry of its own."""
 
     def __init__(self, label_values_max: int) -> None:
-        disable_created_metrics()  # a second series for each one, that nobody reads
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each one, that nobody reads
         self.registry = registry = CollectorRegistry()
         self._teams = BoundedLabels(label_values_max)
         self._projects = BoundedLabels(label_values_max)

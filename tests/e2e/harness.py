@@ -6,37 +6,26 @@ files in the stack's directory, and ``conftest`` prints their ends when a test f
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import shutil
-import signal
-import socket
 import subprocess
-import sys
-import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
-from extproc.config.document import Document
-from extproc.demo.envoy_process import EnvoyMissingError, EnvoyProcess, envoy_binary
+from extproc.demo.envoy_process import EnvoyMissingError, envoy_binary
+from extproc.demo.installation import Change, Installation, free_ports
 from extproc.demo.model_server import ModelServer
-from extproc.envoy_config.generate import bootstrap
-from extproc.server.config_files import read_config
 
-ROOT = Path(__file__).parents[2]
-DEMO_CONFIG = ROOT / "extproc" / "demo" / "config.yaml"
+__all__ = ["Answer", "Stack", "curl", "free_ports", "require_envoy", "wait_until"]
+
 LOG_TAIL_CHARS = 6_000
 
 Value = TypeVar("Value")
-Change = Callable[[dict[str, Any]], None]
 
 
 def require_envoy() -> None:
@@ -63,15 +52,6 @@ def wait_until(condition: Callable[[], Value], what: str, timeout_s: float = 10.
             raise TimeoutError(f"after {timeout_s:g} s still not: {what} (last value {value!r})")
         time.sleep(0.01)
     return value
-
-
-def free_ports(count: int) -> list[int]:
-    """Different free loopback ports; all are held at once, so that none is given twice."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 # --- clients -------------------------------------------------------------------------------------------------------
@@ -124,100 +104,11 @@ def _read_head(head: str) -> tuple[int, dict[str, str]]:
     return int(first.split()[1]), {name.strip().lower(): value.strip() for name, value in pairs}
 
 
-# --- our processor -------------------------------------------------------------------------------------------------
-
-
-class Processor:
-    """``extproc serve`` as a process; ready when its readiness page says so."""
-
-    def __init__(self, config: Path, metrics_address: str, log: Path) -> None:
-        self.config = config
-        self.log = log
-        self._page = f"http://{metrics_address}"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def pid(self) -> int:
-        """Process id. Raises: RuntimeError when it does not run."""
-        return self._running().pid
-
-    def start(self, timeout_s: float = 15.0) -> None:
-        """Starts it and waits until it is ready. Raises: TimeoutError or RuntimeError with the end of its log."""
-        command = [sys.executable, "-m", "extproc", "serve", "--config", str(self.config)]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        try:
-            wait_until(self._ready_or_ended, "the processor is ready", timeout_s)
-        except TimeoutError as error:
-            self.kill()
-            raise TimeoutError(f"{error}\n{tail(self.log)}") from None
-
-    def signal(self, number: signal.Signals) -> None:
-        """Sends a signal."""
-        self._running().send_signal(number)
-
-    def wait(self, timeout_s: float = 15.0) -> int:
-        """Waits for its end. Returns: the exit code."""
-        return self._running().wait(timeout_s)
-
-    def stop(self, timeout_s: float = 15.0) -> int | None:
-        """Asks it to end (SIGTERM) and waits; kills it when it does not.
-
-        Returns: the exit code; None: it did not run.
-        """
-        process = self._process
-        if process is None:
-            return None
-        process.terminate()
-        try:
-            return process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise
-        finally:
-            self._process = None
-
-    def kill(self) -> None:
-        """Ends it at once, without a chance to finish anything."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.wait()
-
-    def page(self, path: str) -> str:
-        """Text of a page of its metrics server. Raises: OSError, also for an error status."""
-        with urllib.request.urlopen(self._page + path, timeout=5) as answer:
-            return str(answer.read().decode())
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            raise RuntimeError("the processor does not run")
-        return self._process
-
-    def _ready_or_ended(self) -> bool:
-        code = self._running().poll()
-        if code is not None:
-            raise RuntimeError(f"the processor ended with code {code}:\n{tail(self.log)}")
-        try:
-            self.page("/readyz")
-        except OSError:
-            return False
-        return True
-
-
 # --- the whole -----------------------------------------------------------------------------------------------------
 
 
-class Stack:
-    """Model servers, processor and Envoy; a context manager that starts them in that order and ends them.
-
-    Args:
-        directory: for configurations and logs; it must exist.
-        models: model servers by the name of the version of ``tiny-chat`` that they serve; not started yet.
-        change: edits the configuration (plain data) before it is written.
-        change_envoy: edits Envoy's bootstrap configuration.
-        with_processor: False leaves the socket to the test, to be without a processor or to bring its own.
-    """
+class Stack(Installation):
+    """The demo's installation for tests: model servers answer at once; ``directory`` keeps its logs."""
 
     def __init__(
         self,
@@ -228,84 +119,23 @@ class Stack:
         change_envoy: Change | None = None,
         with_processor: bool = True,
     ) -> None:
-        self.models = dict(models or {name: ModelServer(name, speed=0) for name in ("v1", "v2")})
-        self._directory = directory
-        self._change = change
-        self._change_envoy = change_envoy
-        self._with_processor = with_processor
-        # Apart, since the path of a socket may have 107 bytes and pytest's directories are long.
-        self._sockets = Path(tempfile.mkdtemp(prefix="llm-"))
-        self.socket = self._sockets / "extproc.sock"
-        self._listen, self._admin, self._metrics = free_ports(3)
-        self.config = directory / "llm-extproc.json"
-        self.processor = Processor(self.config, f"127.0.0.1:{self._metrics}", directory / "processor.log")
-        self.envoy: EnvoyProcess
-
-    @property
-    def base_url(self) -> str:
-        """Where clients connect, without a path."""
-        return f"http://127.0.0.1:{self._listen}"
-
-    def __enter__(self) -> Self:
-        with contextlib.ExitStack() as undo:
-            undo.callback(self._end)
-            for model in self.models.values():
-                undo.enter_context(model)
-            document = self.write_config(self._change)
-            configuration = bootstrap(document)
-            if self._change_envoy is not None:
-                self._change_envoy(configuration)
-            self.envoy = EnvoyProcess(configuration, self._directory)
-            if self._with_processor:
-                self.processor.start()
-            undo.enter_context(self.envoy)
-            self._undo = undo.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._undo.close()
-
-    def write_config(self, change: Change | None) -> Document:
-        """Writes the configuration, in one step as an editor or a ConfigMap does; for a running processor: a reload.
-
-        Returns: the document as it is read back.
-        """
-        data = read_config(DEMO_CONFIG).loaded.document.model_dump(mode="json", exclude_unset=True)
-        data["server"] = {"listen": f"unix:{self.socket}", "metrics": f"127.0.0.1:{self._metrics}"}
-        data["envoy"] = {"listen": f"127.0.0.1:{self._listen}", "admin": f"127.0.0.1:{self._admin}"}
-        for name, version in data["models"]["tiny-chat"]["versions"].items():
-            version["endpoints"] = [f"127.0.0.1:{self.models[name].port}"]
-            if "prompt" in version:
-                version["prompt"]["file"] = str(DEMO_CONFIG.parent / version["prompt"]["file"])
-        if change is not None:
-            change(data)
-        written = self.config.with_suffix(".new")
-        written.write_text(json.dumps(data, indent=1))  # JSON is YAML in which nothing is read as something else
-        os.replace(written, self.config)
-        return read_config(self.config).loaded.document
+        quick = {name: ModelServer(name, speed=0) for name in ("v1", "v2")}
+        super().__init__(
+            directory,
+            quick if models is None else models,
+            change=change,
+            change_envoy=change_envoy,
+            with_processor=with_processor,
+        )
 
     def curl(self, path: str, *options: str, body: Any = None, timeout_s: float = 10.0) -> Answer:
         """One request through Envoy by curl; a ``body`` that is not bytes is sent as JSON."""
         content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         return curl(self.base_url + path, *options, body=content, timeout_s=timeout_s)
 
-    def metric(self, name: str, **labels: str) -> float:
-        """Sum of the samples of that name whose labels include ``labels``; 0 without any."""
-        families = text_string_to_metric_families(self.processor.page("/metrics"))
-        return sum(
-            sample.value
-            for family in families
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
-
     def logs(self) -> dict[str, str]:
         """The ends of all logs, by the name of the file."""
-        return {file.name: tail(file) for file in sorted(self._directory.glob("*.log"))}
-
-    def _end(self) -> None:
-        self.processor.kill()
-        shutil.rmtree(self._sockets, ignore_errors=True)
+        return {file.name: tail(file) for file in sorted(self.directory.glob("*.log"))}
 
 
 def tail(log: Path) -> str:

@@ -1,0 +1,254 @@
+"""A streamed answer under guard: bytes of the server in, bytes for the client out, wherever they were cut.
+
+Each event is read into pieces of channels; each piece goes through its channel's chain, and what the chain releases
+stands in the event in its place. What a chain still holds when its channel ends goes into the event that ends it, or
+before it in one of ours. A choice in which a filter rejects ends there: its earlier texts stand, its later ones go,
+and the dialect says why. The other choices go on; when none is left the stream ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from extproc.domain.errors import ApiError
+from extproc.domain.record import ExchangeRecord, Outcome
+from extproc.domain.text import Kind, TextSource
+from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.chain import Chain, Channels
+from extproc.payload.dialect import Frame, StreamReader
+from extproc.payload.sse import SseReader
+from extproc.payload.view import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTerms:
+    """How a stream is guarded: ``choices`` is how many answers were asked for."""
+
+    choices: int
+    channels_max: int
+    event_bytes_max: int
+    drops_copies: bool
+    hides_usage: bool
+
+
+class StreamedAnswer:
+    """One stream."""
+
+    def __init__(
+        self, reader: StreamReader, filters: Sequence[Filter], exchange: ExchangeFacts, terms: StreamTerms
+    ) -> None:
+        self._reader = reader
+        self._terms = terms
+        self._record = exchange.record
+        self._sse = SseReader(terms.event_bytes_max)
+        self._channels = Channels(filters, exchange, terms.channels_max)
+        # Texts that come again whole are judged again, and counted once.
+        unrecorded = replace(exchange, record=ExchangeRecord("", "", 0))
+        self._again = Channels(filters, unrecorded, terms.channels_max)
+        self._may_cut = any(item.cuts_answers for item in filters)
+        self._speaking: dict[int, TextSource] = {}  # the channel of each choice that text came on last
+        self._cut: set[int] = set()
+        self._finished: set[int] = set()
+        self._out: list[bytes] = []  # of the chunk at hand, so that a failure does not lose what went before it
+        self.failed = False  # the server told of an error
+        self.complete = False  # the server's last event has come
+        self.ended = False  # we ended it: nothing more may be sent
+
+    @property
+    def answers(self) -> int:
+        """How many choices have come to an end."""
+        return len(self._finished | self._cut)
+
+    def feed(self, chunk: bytes, now_ns: int) -> bytes:
+        """The next bytes of the server; returns what the client may have.
+
+        Raises: UnreadableAnswer, EventTooLarge, FilterFailed, PayloadRefused: the stream must end with ``failure``.
+        """
+        self._out = []
+        for event in self._sse.feed(chunk):
+            self._take(self._reader.read(event), now_ns)
+            if self.ended:
+                break
+        return b"".join(self._out)
+
+    def close(self, now_ns: int) -> bytes:
+        """The server's stream is over; returns the rest. Raises as ``feed``."""
+        self._out = []
+        if self.ended:
+            return b""
+        for event in self._sse.close():
+            self._take(self._reader.read(event), now_ns)
+        self._close_all()
+        return b"".join(self._out)
+
+    def failure(self, error: ApiError) -> bytes:
+        """What was good of the last chunk, then an error of ours; nothing may follow."""
+        self.ended = True
+        return b"".join(self._out) + self._reader.failure(error)
+
+    # --- one event -------------------------------------------------------------------------------------------------
+
+    def _take(self, frame: Frame, now_ns: int) -> None:
+        self.complete = self.complete or frame.last
+        self.failed = self.failed or frame.failed
+        if frame.tree is None or frame.failed:
+            if frame.last or frame.failed:
+                self._close_all()
+            self._judge(frame, now_ns)
+            if not self.ended:
+                self._out.append(self._reader.write(frame) if frame.changed else frame.event.raw)
+            return
+        if not self._without_cut_choices(frame):
+            return
+        brought = self._judge(frame, now_ns)
+        self._close_ended(frame)
+        if self.ended or not self._without_cut_choices(frame):
+            return
+        self._finished.update(frame.finished)
+        self._hide(frame)
+        held = frame.bare and brought and not any(slot.text for slot in frame.slots)
+        if not held and not (frame.usage_only and self._terms.hides_usage):
+            self._out.append(self._reader.write(frame) if frame.changed else frame.event.raw)
+        self._end_if_over()
+
+    def _judge(self, frame: Frame, now_ns: int) -> bool:
+        """Put the event's texts through the chains; returns whether it brought any."""
+        brought = False
+        for slot in frame.slots:
+            if slot.text and slot.source.choice not in self._cut:
+                brought = True
+                self._judge_piece(frame, slot)
+        for slot in frame.wholes:
+            if slot.text and slot.source.choice not in self._cut:
+                self._judge_whole(frame, slot)
+        if brought:
+            self._note_text(now_ns)
+        return brought
+
+    def _judge_piece(self, frame: Frame, slot: Slot) -> None:
+        source, text = slot.source, slot.text
+        if source.kind is not Kind.ERROR:
+            self._reader.usage.piece(source.choice, text)
+            if self._may_cut and self._ends_before(source, frame):
+                return
+        chain = self._channels.chain(source)
+        released = chain.feed(text)
+        if slot.complete and chain.rejected_by is None:
+            released += chain.close()
+        _put(slot, released, frame)
+        if chain.rejected_by is not None and source.kind is not Kind.ERROR:
+            self._cut_choice(source, frame)
+
+    def _judge_whole(self, frame: Frame, slot: Slot) -> None:
+        """A text that is repeated from its beginning, or that comes only so."""
+        source, text = slot.source, slot.text
+        again = self._channels.known(source)
+        if not again:
+            self._reader.usage.piece(source.choice, text)
+        chain = self._again.new_chain(source) if again else self._channels.chain(source)
+        released = chain.feed(text)
+        if chain.rejected_by is None:
+            released += chain.close()
+        _put(slot, released, frame)
+        if chain.rejected_by is not None:
+            self._cut_choice(source, None)
+
+    def _ends_before(self, source: TextSource, frame: Frame) -> bool:
+        """Text on another channel of a choice: a finding that ends the last one must end the choice before it.
+
+        The last channel is not closed otherwise: its text may go on, and a finding in it too.
+        """
+        last = self._speaking.get(source.choice, source)
+        self._speaking[source.choice] = source
+        if last == source:
+            return False
+        chain = self._channels.chain(last)
+        if chain.rejects_if_closed():
+            self._close_channel(last, chain, frame)
+        return source.choice in self._cut
+
+    def _hide(self, frame: Frame) -> None:
+        """Take out what repeats text unmasked, and usage that the client did not ask for."""
+        if self._terms.drops_copies and frame.copies:
+            for copy in frame.copies:
+                copy.drop()
+            frame.changed = True
+        if self._terms.hides_usage and not frame.usage_only and frame.tree and frame.tree.pop("usage", None):
+            frame.changed = True
+
+    def _note_text(self, now_ns: int) -> None:
+        record = self._record
+        record.pieces += 1
+        record.last_text_ns = now_ns
+        record.first_text_ns = record.first_text_ns or now_ns
+
+    # --- ends of channels and choices ------------------------------------------------------------------------------
+
+    def _close_ended(self, frame: Frame) -> None:
+        for choice, part in frame.closes:
+            for source, chain in self._channels.of_choice(choice, part):
+                self._close_channel(source, chain, frame)
+
+    def _close_all(self) -> None:
+        for source, chain in self._channels.all():
+            self._close_channel(source, chain, None)
+
+    def _close_channel(self, source: TextSource, chain: Chain, frame: Frame | None) -> None:
+        """Release what a channel holds: into the event at hand if it brought text of the channel, else before it."""
+        if source.choice in self._cut or chain.rejected_by is not None:
+            return
+        rest = chain.close()
+        if rest:
+            slots = [slot for slot in frame.slots if slot.source == source] if frame else []
+            if frame and slots:
+                _put(slots[-1], slots[-1].text + rest, frame)
+            else:
+                self._out.append(self._reader.carry(source, rest))
+        if chain.rejected_by is not None:
+            self._cut_choice(source, frame)
+
+    def _cut_choice(self, source: TextSource, frame: Frame | None) -> None:
+        """End a choice at what was found in one of its channels: texts up to there go out, then its end."""
+        choice = source.choice
+        self._cut.add(choice)
+        for slot in _until(source, frame.slots if frame else []):
+            if slot.text:
+                self._out.append(self._reader.carry(slot.source, slot.text))
+        for other, chain in self._channels.of_choice(choice):
+            rest = chain.close() if chain.rejected_by is None else ""
+            if rest:
+                self._out.append(self._reader.carry(other, rest))
+        self._out.append(self._reader.cut(choice))
+        self._record.outcome = Outcome.CUT
+        self._end_if_over()
+
+    def _without_cut_choices(self, frame: Frame) -> bool:
+        """Take cut choices out of an event; false if nothing is left of it."""
+        for choice in self._cut:
+            if not self._reader.without_choice(frame, choice):
+                return False
+        if self._cut:
+            frame.changed = True
+            frame.slots = [slot for slot in frame.slots if slot.source.choice not in self._cut]
+            frame.finished = [choice for choice in frame.finished if choice not in self._cut]
+            frame.closes = [close for close in frame.closes if close[0] not in self._cut]
+        return True
+
+    def _end_if_over(self) -> None:
+        if self._cut and not self.ended and self.answers >= self._terms.choices:
+            self._out.append(self._reader.end())
+            self.ended = True
+
+
+def _put(slot: Slot, text: str, frame: Frame) -> None:
+    if text != slot.text:
+        slot.put(text)
+        frame.changed = True
+
+
+def _until(source: TextSource, slots: Sequence[Slot]) -> list[Slot]:
+    """The slots of the source's choice, up to the last one of the source itself."""
+    of_choice = [slot for slot in slots if slot.source.choice == source.choice]
+    last = max((number for number, slot in enumerate(of_choice) if slot.source == source), default=-1)
+    return of_choice[: last + 1]

@@ -1,0 +1,57 @@
+"""Validates objects against a CustomResourceDefinition as ``kubectl apply`` does: unknown fields are errors.
+
+Rules in CEL (``x-kubernetes-validations``) are not evaluated.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.deploy.manifests import Manifest, require_module
+
+_OF_SCHEMAS = ("items", "not", "additionalProperties")
+_OF_LISTS = ("allOf", "anyOf", "oneOf")
+
+
+def schema_problems(definition: Path, manifest: Manifest) -> list[str]:
+    """What is wrong with an object, each with its path; empty when nothing is.
+
+    Raises: LookupError, when the definition is not of the object's group, version and kind.
+    """
+    jsonschema = require_module("jsonschema", "jsonschema")
+    schema = _object_schema(yaml.safe_load(definition.read_text())["spec"], manifest)
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(manifest)
+    return [f"{error.json_path}: {error.message}" for error in errors]
+
+
+def _object_schema(spec: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
+    for version in spec["versions"]:
+        known = (f"{spec['group']}/{version['name']}", spec["names"]["kind"])
+        if known == (manifest["apiVersion"], manifest["kind"]) and version["served"]:
+            schema = copy.deepcopy(version["schema"]["openAPIV3Schema"])
+            schema["properties"] |= {"apiVersion": {}, "kind": {}, "metadata": {"type": "object"}}
+            schema["required"] = ["apiVersion", "kind", "metadata", *schema.get("required", ())]
+            return _closed(schema)
+    raise LookupError(f"the definition does not serve {manifest['apiVersion']} {manifest['kind']}")
+
+
+def _closed(schema: Any) -> Any:
+    """The schema with every object closed, unless it asks to keep what it does not know."""
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: value for key, value in schema.items() if not key.startswith("x-") and key != "format"}
+    for key in _OF_SCHEMAS:
+        if key in closed:
+            closed[key] = _closed(closed[key])
+    for key in _OF_LISTS:
+        if key in closed:
+            closed[key] = [_closed(each) for each in closed[key]]
+    if "properties" in closed:
+        closed["properties"] = {name: _closed(each) for name, each in closed["properties"].items()}
+        if not schema.get("x-kubernetes-preserve-unknown-fields"):
+            closed.setdefault("additionalProperties", False)
+    return closed

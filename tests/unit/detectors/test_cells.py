@@ -1,0 +1,120 @@
+"""Cells are a property of the text: however it is cut, the same cells are closed, judged and released."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from extproc.detectors.cells import CELL_BLANKS, CELL_CHARS_MAX, CellBuffer, cells, next_cell
+
+# Rich in what decides about joining: digits, capitals, signs, both blanks, glue, and scripts without spaces.
+ALPHABET = "0123AZaz+(-.@: \u00a0\n,\"'\\{[é中\U0001f600"
+TEXTS = st.text(st.sampled_from(ALPHABET), max_size=60)
+# Long runs of one kind, beyond what a cell may have.
+RUNS = st.builds(
+    lambda unit, chars: (unit * chars)[:chars],
+    st.sampled_from(["a", "7", "x1 ", "4111 ", "A1\u00a0", "Zz", "+", "ab", "1" + "q" * 40 + " "]),
+    st.sampled_from([1, 30, 1_023, 1_025, 2_046, 2_047, 2_048, 2_049, 2_050, 3_000, 4_200]),
+)
+LONG_TEXTS = st.lists(TEXTS | RUNS, max_size=5).map("".join)
+
+
+@st.composite
+def cut_texts(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> tuple[str, list[str]]:
+    """A text, and its pieces by some cutting."""
+    text = draw(texts)
+    cuts = sorted(draw(st.lists(st.integers(0, len(text)), max_size=12)))
+    return text, [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
+
+
+def cell_texts(text: str) -> list[str]:
+    """The cells of a text."""
+    return [text[start:end] for start, end in cells(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain words are alone", ["plain", "words", "are", "alone"]),
+        ("card 4111 1111 1111 1111 is", ["card", "4111 1111 1111 1111", "is"]),
+        ("call +49 30 901820 now", ["call", "+49 30 901820", "now"]),
+        ("IBAN GB29 NWBK 6016", ["IBAN GB29 NWBK 6016"]),
+        ("two  blanks 1  2", ["two", "blanks", "1", "2"]),
+        ("4111\u00a01111", ["4111\u00a01111"]),
+        ("1,2;3", ["1", "2", "3"]),
+        ('{"mail":"a@b.org"}', ["mail", ":", "a@b.org"]),
+        ("电话13800138000号", ["13800138000"]),
+        ("", []),
+        ("  ,", []),
+    ],
+)
+def test_cells_of_texts(text: str, expected: list[str]) -> None:
+    """Words are alone unless one blank stands between them and both may be parts of one number."""
+    assert cell_texts(text) == expected
+
+
+@given(cut_texts(LONG_TEXTS))
+@example(("1 2", ["1", " ", "2"]))
+def test_a_buffer_closes_the_cells_of_the_whole_text(case: tuple[str, list[str]]) -> None:
+    """What is closed, and what stays open at the end, are together the text, and divide it where its cells divide it."""
+    text, pieces = case
+    buffer = CellBuffer()
+    closed = [buffer.push(piece) for piece in pieces]
+    assert "".join(closed) + buffer.open == text
+    found = [cell for part in [*closed, buffer.open] for cell in cell_texts(part)]
+    assert found == cell_texts(text)
+
+
+@given(cut_texts(LONG_TEXTS))
+def test_at_most_one_cell_is_held(case: tuple[str, list[str]]) -> None:
+    """What is open is one cell, and perhaps one blank after it."""
+    _, pieces = case
+    buffer = CellBuffer()
+    for piece in pieces:
+        buffer.push(piece)
+        assert len(cell_texts(buffer.open)) <= 1
+        assert len(buffer.open) - len(buffer.open.rstrip(CELL_BLANKS)) <= 1
+
+
+@given(TEXTS)
+def test_cells_one_after_the_other_are_all_cells(text: str) -> None:
+    """Going from cell to cell finds the cells of the text."""
+    found = []
+    position = 0
+    while (cell := next_cell(text, position)) is not None:
+        found.append(cell)
+        position = cell[1]
+    assert found == list(cells(text))
+
+
+@given(RUNS, st.integers(0, 4_200))
+def test_the_rest_of_a_cell_ends_where_the_cell_ends(text: str, position: int) -> None:
+    """A cell entered in its middle, inside a word too, ends where it ends for those who saw its beginning."""
+    for start, end in cells(text):
+        if start <= position < end and text[position] not in CELL_BLANKS:
+            found = next_cell(text, position)
+            assert found is not None
+            assert found[0] == position
+            assert found[1] == end or found[1] - position > CELL_CHARS_MAX
+
+
+def test_prose_is_released_up_to_its_last_word() -> None:
+    """A word is given out as soon as the next begins, so that a stream is not slowed down."""
+    buffer = CellBuffer()
+    assert buffer.push("The answer is") == "The answer "
+    assert buffer.open == "is"
+    assert buffer.push(" quite") == "is "
+    assert buffer.push(".\n") == "quite.\n"
+    assert buffer.open == ""
+
+
+def test_what_is_taken_from_an_open_cell_still_decides_about_its_joins() -> None:
+    """The digit that joins two words may already have been given out with the beginning of the first."""
+    buffer = CellBuffer()
+    buffer.push("order7abc")
+    assert buffer.take(6) == "order7"
+    assert buffer.push(" 41") == ""
+    assert buffer.open == "abc 41"

@@ -1,0 +1,74 @@
+"""What a processor hands its measurements and its log to, in tests."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+from extproc.config.document import Log
+from extproc.domain.record import ExchangeRecord
+from extproc.exchange.events import Event, RequestBody, Step, StreamClosed
+from extproc.exchange.machine import Exchange
+from extproc.exchange.snapshot import Snapshot
+from extproc.server.json_log import open_log
+from extproc.server.processor import Processor, Sink
+
+SECRET = "the user's own words"
+
+
+class Records:
+    """A sink that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.all: list[ExchangeRecord] = []
+
+    def exchange_ended(self, record: ExchangeRecord) -> None:
+        """Keep it."""
+        self.all.append(record)
+
+
+class BrokenSink:
+    """A sink that fails, with a text in its message."""
+
+    def exchange_ended(self, record: ExchangeRecord) -> None:
+        """Fail."""
+        raise OSError(SECRET)
+
+
+class BrokenExchange(Exchange):
+    """An exchange with a fault of ours: a body that holds ``break`` raises, which ``step`` promises never to do."""
+
+    def step(self, event: Event, now_ns: int) -> Step:
+        """Fail on that body, and on everything after it."""
+        if isinstance(event, RequestBody) and b"break" in event.body:
+            self.broken = True
+        if getattr(self, "broken", False) and not isinstance(event, StreamClosed):
+            raise ValueError(SECRET)
+        return super().step(event, now_ns)
+
+
+class BrokenToTheEnd(BrokenExchange):
+    """It cannot even be closed."""
+
+    def step(self, event: Event, now_ns: int) -> Step:
+        """Fail on the end too."""
+        if isinstance(event, StreamClosed):
+            raise ValueError(SECRET)
+        return super().step(event, now_ns)
+
+
+class Wired:
+    """A processor with its records, its step counts and its log."""
+
+    def __init__(self, snapshot: Snapshot, *sinks: Sink, level: str = "debug") -> None:
+        self.records = Records()
+        self.steps: list[str] = []
+        self.stream = io.StringIO()
+        log = open_log(Log.model_validate({"level": level}), self.stream)
+        self.processor = Processor(snapshot, [*sinks, self.records], lambda phase, _: self.steps.append(phase), log)
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """The lines so far."""
+        return [json.loads(line) for line in self.stream.getvalue().splitlines()]

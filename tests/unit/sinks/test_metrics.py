@@ -1,0 +1,253 @@
+"""What the metrics are called, what they are counted by, and what one exchange adds to them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from extproc.domain.record import Coverage, ExchangeRecord, Outcome, VersionFacts
+from extproc.domain.usage import Prices, Usage
+from extproc.sinks.metrics import LABEL_CHARS_MAX, OTHER, BoundedLabels, Metrics
+
+MS = 1_000_000
+VERSION = VersionFacts("tiny-chat", "v1", "f00", Prices(1, 1, 1))
+BY_TEAM = {"team", "project", "model", "version"}
+BY_VERSION = {"model", "version"}
+LABELS = {
+    "llm_requests_total": {"endpoint", *BY_TEAM, "outcome", "streamed"},
+    "llm_prompt_tokens_total": BY_TEAM,
+    "llm_completion_tokens_total": BY_TEAM,
+    "llm_cached_tokens_total": BY_TEAM,
+    "llm_cost_micro_usd_total": BY_TEAM,
+    "llm_usage_estimated_total": BY_VERSION,
+    "llm_response_tokens": BY_VERSION,
+    "llm_time_to_first_token_seconds": BY_VERSION,
+    "llm_time_per_output_token_seconds": BY_VERSION,
+    "llm_request_duration_seconds": BY_VERSION,
+    "llm_refusal_total": BY_VERSION,
+    "llm_answers_total": BY_VERSION,
+    "llm_guard_verdicts_total": {"filter", "direction", "action", "mode"},
+    "llm_guard_findings_total": {"filter", "direction", "kind"},
+    "llm_guard_coverage_total": {"filter", "outcome"},
+    "llm_extproc_step_seconds": {"phase"},
+    "llm_extproc_failures_total": {"reason"},
+    "llm_inflight_exchanges": set(),
+    "llm_config_reloads_total": {"result"},
+    "llm_config_revision": {"revision"},
+}
+
+
+def ended(outcome: Outcome = Outcome.COMPLETED, **facts: Any) -> ExchangeRecord:
+    """A streamed exchange of 100 ms: first text after 20, last after 80, four tokens."""
+    known: dict[str, Any] = {
+        "endpoint": "chat",
+        "streamed": True,
+        "team": "search",
+        "project": "index",
+        "version": VERSION,
+        "usage": Usage(prompt=10, completion=4, cached=6),
+        "cost_micro_usd": 17,
+        "answers": 1,
+        "first_text_ns": 1_020 * MS,
+        "last_text_ns": 1_080 * MS,
+        "ended_ns": 1_100 * MS,
+    }
+    return ExchangeRecord("id", "rev", 1_000 * MS, outcome=outcome, **(known | facts))
+
+
+def page(metrics: Metrics) -> str:
+    """What Prometheus reads."""
+    return generate_latest(metrics.registry).decode()
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float:
+    """Sum of the samples of that name whose labels include ``labels``."""
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(page(metrics))
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
+
+
+def populated() -> Metrics:
+    """Metrics in which every series has a value."""
+    record = ended(usage=Usage(10, 4, 6, estimated=True), refusals=1)
+    record.verdicts["pii", "request", "mask", "enforce"] += 2
+    record.findings["pii", "request", "EMAIL"] += 2
+    record.cover("pii", Coverage.CHECKED)
+    metrics = Metrics(label_values_max=10)
+    metrics.exchange_ended(record)
+    metrics.exchange_ended(ended(Outcome.FAILED, reason="guard_failed"))
+    metrics.step("request_headers", 20_000)
+    metrics.reloaded("ok")
+    metrics.revision("0123456789ab")
+    return metrics
+
+
+def test_names_and_labels_are_those_that_dashboards_use() -> None:
+    """Nothing is renamed, dropped or added without this table."""
+    found: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(page(populated())):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        found[name] = set().union(*(sample.labels.keys() - {"le"} for sample in family.samples))
+    assert found == LABELS
+
+
+def test_no_series_tells_when_another_was_made() -> None:
+    """They would double the page, and nobody reads them."""
+    assert "_created" not in page(populated())
+
+
+def test_promtool_has_no_complaint() -> None:
+    """Names, units and help texts are as Prometheus wants them."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        if os.environ.get("CI"):
+            pytest.fail("promtool is missing (Debian package prometheus)")
+        pytest.skip("promtool is missing (Debian package prometheus)")
+    checked = subprocess.run(
+        [promtool, "check", "metrics"], input=page(populated()), capture_output=True, text=True, check=False
+    )
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+
+
+def test_the_buckets_of_answers_are_the_agreed_ones() -> None:
+    """Dashboards and alerts of other parts use these edges."""
+    families = {family.name: family for family in text_string_to_metric_families(page(populated()))}
+    edges = [sample.labels["le"] for sample in families["llm_response_tokens"].samples if "le" in sample.labels]
+    tokens = [10, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000]
+    assert [float(edge) for edge in edges] == [*tokens, float("inf")]
+
+
+def test_tokens_and_money_are_added_up_as_integers() -> None:
+    """A thousand exchanges of 17 micro-USD are 17,000, to the unit."""
+    metrics = Metrics(10)
+    for _ in range(1_000):
+        metrics.exchange_ended(ended())
+    labels = {"team": "search", "project": "index", "model": "tiny-chat", "version": "v1"}
+    assert value(metrics, "llm_cost_micro_usd_total", **labels) == 17_000
+    assert value(metrics, "llm_prompt_tokens_total", **labels) == 10_000
+    assert value(metrics, "llm_completion_tokens_total", **labels) == 4_000
+    assert value(metrics, "llm_cached_tokens_total", **labels) == 6_000
+
+
+def test_times_of_a_stream() -> None:
+    """First token after 20 ms; three more in 60 ms are 20 ms each; 100 ms in all."""
+    metrics = Metrics(10)
+    metrics.exchange_ended(ended())
+    assert value(metrics, "llm_time_to_first_token_seconds_sum") == pytest.approx(0.020)
+    assert value(metrics, "llm_time_per_output_token_seconds_sum") == pytest.approx(0.020)
+    assert value(metrics, "llm_request_duration_seconds_sum") == pytest.approx(0.100)
+    assert value(metrics, "llm_response_tokens_sum") == 4
+
+
+@pytest.mark.parametrize(
+    ("facts", "first", "each"),
+    [
+        ({"first_text_ns": 0, "last_text_ns": 0}, 0, 0),  # unstreamed
+        ({"usage": Usage(10, 1)}, 1, 0),  # one token: nothing lies between tokens
+        ({"usage": None}, 1, 0),  # not metered
+    ],
+)
+def test_times_that_an_exchange_does_not_have_are_not_observed(facts: dict[str, Any], first: int, each: int) -> None:
+    """A zero would make the model look faster than it is."""
+    metrics = Metrics(10)
+    metrics.exchange_ended(ended(**facts))
+    assert value(metrics, "llm_time_to_first_token_seconds_count") == first
+    assert value(metrics, "llm_time_per_output_token_seconds_count") == each
+
+
+@pytest.mark.parametrize("outcome", [Outcome.ABORTED, Outcome.UPSTREAM_ERROR, Outcome.FAILED, Outcome.LOCAL_REPLY])
+def test_an_answer_that_did_not_end_costs_and_is_no_answer(outcome: Outcome) -> None:
+    """What was generated is paid for; its length and times say nothing about answers."""
+    metrics = Metrics(10)
+    metrics.exchange_ended(ended(outcome))
+    assert value(metrics, "llm_completion_tokens_total", team="search") == 4
+    assert value(metrics, "llm_cost_micro_usd_total", team="search") == 17
+    assert value(metrics, "llm_requests_total", outcome=outcome.value, streamed="true", endpoint="chat") == 1
+    for name in ("llm_response_tokens", "llm_request_duration_seconds", "llm_time_to_first_token_seconds"):
+        assert value(metrics, f"{name}_count") == 0
+    assert value(metrics, "llm_answers_total") == 0
+
+
+def test_an_answer_that_was_cut_is_an_answer() -> None:
+    """The client got it, up to the finding."""
+    metrics = Metrics(10)
+    metrics.exchange_ended(ended(Outcome.CUT, refusals=1))
+    assert value(metrics, "llm_response_tokens_count") == 1
+    assert (value(metrics, "llm_answers_total"), value(metrics, "llm_refusal_total")) == (1, 1)
+
+
+def test_failures_of_ours_are_counted_by_reason() -> None:
+    """Only failures: a refused request has a reason too."""
+    metrics = Metrics(10)
+    metrics.exchange_ended(ended(Outcome.FAILED, reason="guard_failed"))
+    metrics.exchange_ended(ended(Outcome.REJECTED, reason="injection"))
+    assert value(metrics, "llm_extproc_failures_total", reason="guard_failed") == 1
+    assert value(metrics, "llm_extproc_failures_total") == 1
+
+
+def test_an_exchange_without_a_version_or_endpoint_has_names_for_it() -> None:
+    """An empty label reads like a label that is not there."""
+    metrics = Metrics(10)
+    metrics.exchange_ended(ended(Outcome.REJECTED, endpoint="", version=None, usage=None))
+    assert value(metrics, "llm_requests_total", endpoint="none", model="none", version="none") == 1
+
+
+def test_estimates_are_told_from_counts() -> None:
+    """An estimate is metered, and known as one."""
+    metrics = Metrics(10)
+    metrics.exchange_ended(ended(usage=Usage(10, 4, estimated=True)))
+    metrics.exchange_ended(ended())
+    assert value(metrics, "llm_usage_estimated_total", model="tiny-chat", version="v1") == 1
+
+
+def test_what_guards_found_and_saw() -> None:
+    """Verdicts and findings by how often, coverage once an exchange."""
+    metrics = populated()
+    assert value(metrics, "llm_guard_verdicts_total", filter="pii", action="mask", mode="enforce") == 2
+    assert value(metrics, "llm_guard_findings_total", filter="pii", direction="request", kind="EMAIL") == 2
+    assert value(metrics, "llm_guard_coverage_total", filter="pii", outcome="checked") == 1
+
+
+def test_labels_from_requests_are_bounded() -> None:
+    """A client that makes names up fills one bucket; names that were known stay themselves."""
+    metrics = Metrics(label_values_max=2)
+    for team in ("a", "b", "c", "d", "a"):
+        metrics.exchange_ended(ended(team=team, project=team))
+    assert value(metrics, "llm_requests_total", team="a", project="a") == 2
+    assert value(metrics, "llm_requests_total", team=OTHER, project=OTHER) == 2
+    assert value(metrics, "llm_cost_micro_usd_total", team=OTHER) == 34
+    assert value(metrics, "llm_requests_total", team="c") == 0
+
+
+def test_a_label_has_a_longest_value() -> None:
+    """A header may be 60 KB; a label may not. What is too long takes no place either."""
+    labels = BoundedLabels(1)
+    assert labels.bound("x" * (LABEL_CHARS_MAX + 1)) == OTHER
+    assert labels.bound("x" * LABEL_CHARS_MAX) == "x" * LABEL_CHARS_MAX
+
+
+def test_reloads_are_there_from_the_start_and_one_revision_is_in_force() -> None:
+    """An alert on refused reloads needs the zero; an old revision does not stay on the page."""
+    metrics = Metrics(10)
+    assert 'llm_config_reloads_total{result="invalid"} 0.0' in page(metrics)
+    metrics.revision("old")
+    metrics.revision("new")
+    metrics.reloaded("invalid")
+    assert value(metrics, "llm_config_reloads_total", result="invalid") == 1
+    assert (value(metrics, "llm_config_revision", revision="new"), value(metrics, "llm_config_revision")) == (1, 1)
+
+
+def test_steps_are_observed_in_seconds() -> None:
+    """20 microseconds of work on a message."""
+    metrics = Metrics(10)
+    metrics.step("response_body", 20_000)
+    assert value(metrics, "llm_extproc_step_seconds_sum", phase="response_body") == pytest.approx(0.00002)

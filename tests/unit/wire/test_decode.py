@@ -1,0 +1,153 @@
+"""Envoy's messages become events: each kind, headers as bytes, and whatever else the bytes may hold."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+from google.protobuf.message import DecodeError
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from extproc._pb import ext_proc_pb2 as pb
+from extproc.exchange.events import (
+    RequestBody,
+    RequestHeaders,
+    RequestTrailers,
+    ResponseBody,
+    ResponseHeaders,
+    ResponseTrailers,
+)
+from extproc.wire.decode import UnknownMessage, decode
+
+
+def header_map(*headers: tuple[str, bytes]) -> pb.HeaderMap:
+    """Headers as Envoy sends them: values in ``raw_value``."""
+    return pb.HeaderMap(headers=[pb.HeaderValue(key=key, raw_value=value) for key, value in headers])
+
+
+def with_headers(*headers: tuple[str, bytes], end: bool = False) -> pb.HttpHeaders:
+    """A headers message."""
+    return pb.HttpHeaders(headers=header_map(*headers), end_of_stream=end)
+
+
+@pytest.mark.parametrize("end", [False, True])
+@pytest.mark.parametrize(
+    ("message", "event"),
+    [
+        (
+            lambda end: {"request_headers": with_headers((":path", b"/"), end=end)},
+            lambda end: RequestHeaders({":path": "/"}, end),
+        ),
+        (
+            lambda end: {"response_headers": with_headers((":status", b"200"), end=end)},
+            lambda end: ResponseHeaders({":status": "200"}, end),
+        ),
+        (
+            lambda end: {"request_body": pb.HttpBody(body=b"a", end_of_stream=end)},
+            lambda end: RequestBody(b"a", end),
+        ),
+        (
+            lambda end: {"response_body": pb.HttpBody(body=b"a", end_of_stream=end)},
+            lambda end: ResponseBody(b"a", end),
+        ),
+        (lambda _: {"request_trailers": pb.HttpTrailers()}, lambda _: RequestTrailers()),
+        (lambda _: {"response_trailers": pb.HttpTrailers()}, lambda _: ResponseTrailers()),
+    ],
+)
+def test_every_kind_of_message_is_an_event(message: Any, event: Any, end: bool) -> None:
+    """Content and end of the stream are taken over."""
+    assert decode(pb.ProcessingRequest(**message(end))) == event(end)
+
+
+def test_a_message_without_a_part_we_know_is_refused() -> None:
+    """It must not be taken for something that may go on."""
+    with pytest.raises(UnknownMessage):
+        decode(pb.ProcessingRequest())
+    with pytest.raises(UnknownMessage):
+        decode(pb.ProcessingRequest(attributes={"envoy.filters.http.ext_proc": {}}))
+
+
+def test_header_values_come_from_raw_value() -> None:
+    """The other field is for peers that have no ``raw_value``; where both are, the bytes count."""
+    headers = pb.HttpHeaders()
+    headers.headers.headers.add(key="both", value="old", raw_value=b"new")
+    headers.headers.headers.add(key="plain", value="old")
+    headers.headers.headers.add(key="empty")
+    event = decode(pb.ProcessingRequest(request_headers=headers))
+    assert event == RequestHeaders({"both": "new", "plain": "old", "empty": ""})
+
+
+def test_a_value_that_is_not_utf8_is_still_a_text() -> None:
+    """Such bytes are replaced: they must not end an exchange, and must not be read as anything else."""
+    event = decode(pb.ProcessingRequest(request_headers=with_headers(("x-team", b"caf\xe9"))))
+    assert event == RequestHeaders({"x-team": "caf\ufffd"})
+
+
+def test_a_repeated_header_is_joined_so_that_no_reader_takes_one_of_two() -> None:
+    """Two content types are one value that is no content type: whoever looks for JSON does not find it."""
+    twice = with_headers(("content-type", b"application/json"), ("content-type", b"text/plain"))
+    event = decode(pb.ProcessingRequest(request_headers=twice))
+    assert event == RequestHeaders({"content-type": "application/json,text/plain"})
+
+
+@pytest.mark.parametrize(
+    ("attributes", "details"),
+    [
+        ({}, ""),
+        ({"envoy.filters.http.ext_proc": {}}, ""),
+        ({"envoy.filters.http.ext_proc": {"response.code_details": "via_upstream"}}, "via_upstream"),
+        ({"envoy.filters.http.ext_proc": {"response.code_details": 7}}, ""),
+        ({"llm.extproc": {"response.code_details": "via_upstream"}}, ""),
+    ],
+)
+def test_envoys_details_are_read_from_its_own_key(attributes: dict[str, Any], details: str) -> None:
+    """The key is the same whatever the filter's name; anything else is unknown, and never an upstream's answer."""
+    message = pb.ProcessingRequest(response_headers=with_headers())
+    for key, fields in attributes.items():
+        message.attributes[key].update(fields)
+    assert decode(message) == ResponseHeaders({}, details=details)
+
+
+PARTS = st.one_of(
+    st.builds(
+        lambda name, pairs, end: pb.ProcessingRequest(**{name: with_headers(*pairs, end=end)}),
+        st.sampled_from(["request_headers", "response_headers"]),
+        st.lists(st.tuples(st.text(max_size=8), st.binary(max_size=8)), max_size=4),
+        st.booleans(),
+    ),
+    st.builds(
+        lambda name, body, end: pb.ProcessingRequest(**{name: pb.HttpBody(body=body, end_of_stream=end)}),
+        st.sampled_from(["request_body", "response_body"]),
+        st.binary(max_size=64),
+        st.booleans(),
+    ),
+)
+
+
+@given(PARTS, st.data())
+def test_damaged_messages_are_events_or_unknown(message: pb.ProcessingRequest, data: st.DataObject) -> None:
+    """Whatever parses as a message decodes, or is refused as unknown: nothing else is raised."""
+    bytes_ = bytearray(message.SerializeToString())
+    for _ in range(data.draw(st.integers(0, 3))):
+        if bytes_:
+            bytes_[data.draw(st.integers(0, len(bytes_) - 1))] = data.draw(st.integers(0, 255))
+    decode_bytes(bytes(bytes_))
+
+
+@given(st.binary(max_size=64))
+@example(b"\x12\x00")
+def test_random_bytes_are_events_or_unknown(content: bytes) -> None:
+    """As above, for bytes that were never a message."""
+    decode_bytes(content)
+
+
+def decode_bytes(content: bytes) -> None:
+    """Decodes what parses."""
+    try:
+        message = pb.ProcessingRequest.FromString(content)
+    except DecodeError:
+        return
+    with contextlib.suppress(UnknownMessage):
+        decode(message)
