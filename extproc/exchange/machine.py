@@ -60,6 +60,7 @@ _FILTER_FAILED = ApiError(
 )
 _BODY_MISSING = ApiError(400, "invalid_request_error", "body_missing", "The request has no body.")
 _VIA_UPSTREAM = "via_upstream"
+_COMPUTED = frozenset({Outcome.COMPLETED, Outcome.CUT, Outcome.FAILED, Outcome.ABORTED})
 _EVENT_STREAM = "text/event-stream"
 
 
@@ -78,6 +79,7 @@ class Exchange:
         self._reader: StreamReader | None = None
         self._decoder: Decoder | None = None
         self._observed = bytearray()
+        self._forwarded = False
         self._ended = False
 
     @property
@@ -150,6 +152,7 @@ class Exchange:
         # Only the answer is waited for now: the parsed request would be kept for the whole of a stream.
         request.body, request.tree, request.texts = b"", {}, []
         self._phase = Phase.RESPONSE_HEADERS
+        self._forwarded = True
         return Step([requests.forward(after, event.body, self._facts)])
 
     # --- the answer's headers: what it is, and how it is to come ---------------------------------------------------
@@ -369,29 +372,30 @@ class Exchange:
         reason = f"{type(event).__name__} in phase {self._phase}"
         if not self._ended:
             self.record.outcome, self.record.reason = Outcome.FAILED, "unexpected_event"
-            self._measure_unfinished()
         return self._end([Abort(reason)], now_ns)
 
     def _closed(self, now_ns: int) -> Step:
         """Envoy's stream is over. Before our own end that is an abort, of a client or of an upstream: measured too."""
-        if not self._ended:
-            self._measure_unfinished()
-            if self._stream is not None and self._stream.complete and self.record.outcome is Outcome.ABORTED:
-                self._measure_stream(self._stream)  # the client had its last event, and did not wait for the end
+        if not self._ended and self._stream is not None and self._stream.complete:
+            self._measure_stream(self._stream)  # the client had its last event, and did not wait for the end
         return self._end([], now_ns)
 
     def _measure_unfinished(self) -> None:
+        """Whatever went wrong after the request went on, the server has computed something."""
+        record = self.record
         if self._stream is not None and self._reader is not None:
-            self.record.answers = self._stream.answers
-            ending.measure(self.record, self._reader.usage, self._prompt_utf8_bytes)
-        elif self._phase not in (Phase.REQUEST_HEADERS, Phase.REQUEST_BODY) and self.record.outcome is Outcome.ABORTED:
-            ending.measure_answer(self.record, None, self._facts.dialect, self._prompt_utf8_bytes)
+            record.answers = self._stream.answers
+            ending.measure(record, self._reader.usage, self._prompt_utf8_bytes)
+        else:
+            ending.measure_answer(record, None, self._facts.dialect, self._prompt_utf8_bytes)
 
     def _end(self, actions: list[Action], now_ns: int) -> Step:
         self._phase = Phase.DONE
         if self._ended:
             return Step(actions)
         self._ended = True
+        if self._forwarded and self.record.usage is None and self.record.outcome in _COMPUTED:
+            self._measure_unfinished()
         ending.settle(self.record, now_ns)
         if self._guarded:
             ending.cover_answer(self.record, self._snapshot.answer_filters, self._stream is not None)

@@ -58,8 +58,8 @@ class JsonTextStage:
         return released
 
     def held(self) -> str:
-        """What is held, written as JSON again; half a surrogate pair is given up."""
-        surrogate = _REPLACEMENT if self._high_surrogate else ""
+        """What is held, written as JSON again."""
+        surrogate = f"\\u{ord(self._high_surrogate):04x}" if self._high_surrogate else ""
         return _encode(self._inside.held()) + surrogate + self._escape + self._outside.held()
 
     def fork(self) -> JsonTextStage:

@@ -15,9 +15,7 @@ from extproc.filters.refusal import RefusalFilter
 from extproc.filters.version import VersionFilter
 
 FILTERS: dict[str, Callable[[Any, Document], Filter]] = {
-    "version": lambda section, document: VersionFilter(
-        Mode(section.mode), OnError(section.on_error), document.guard_version if document.role is Role.GUARD else None
-    ),
+    "version": lambda section, _: VersionFilter(Mode(section.mode), OnError(section.on_error)),
     "prompt": lambda section, _: PromptFilter(Mode(section.mode), OnError(section.on_error)),
     "injection": lambda section, _: InjectionFilter(section),
     "pii": lambda section, _: PiiFilter(section),
@@ -27,5 +25,8 @@ FILTERS: dict[str, Callable[[Any, Document], Filter]] = {
 
 
 def build_filters(document: Document) -> tuple[Filter, ...]:
-    """The filters of a document, in its order."""
-    return tuple(FILTERS[section.filter](section, document) for section in document.filters)
+    """The filters of a document, in its order; in role guard the fixed version comes before them all."""
+    listed = tuple(FILTERS[section.filter](section, document) for section in document.filters)
+    if document.role is not Role.GUARD:
+        return listed
+    return (VersionFilter(Mode.ENFORCE, OnError.CLOSED, document.guard_version), *listed)

@@ -75,7 +75,8 @@ class VersionFilter(Filter):
         if not self.enforced:
             return None
         exchange.choice = choice
-        if choice.served_model != request.model:
+        other_name = self._fixed is not None and request.model != model.name  # an adapter's: the server knows it
+        if choice.served_model != request.model and not other_name:
             if request.model is not None:
                 request.shown["model"] = request.model
             request.set(("model",), choice.served_model)

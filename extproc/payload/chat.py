@@ -13,7 +13,7 @@ import orjson
 
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker, TextSource
-from extproc.payload.dialect import Frame, UnreadableAnswer, openai_error
+from extproc.payload.dialect import Frame, UnreadableAnswer, items_of, openai_error
 from extproc.payload.openai_answer import ChoiceStream, choices_of, copies_in, unnamed_in
 from extproc.payload.openai_request import other_fields, part_fields, read_object, speaker_of, tool_call_fields
 from extproc.payload.usage import usage_of
@@ -155,7 +155,7 @@ def message_slots(message: dict[str, Any], choice: int) -> list[Slot]:
             slots.append(Slot(answer_source(kind, choice, part), message, key))
         elif text is not None:
             raise UnreadableAnswer("a text of a message is not a string")
-    for number, call in enumerate(message.get("tool_calls") or ()):
+    for number, call in enumerate(items_of(message, "tool_calls")):
         slots += _call_slots(call, choice, _call_part(call, number))
     if not _NAMED.issuperset(message):
         slots += _other_slots(message, choice)
@@ -171,8 +171,10 @@ def _call_part(call: Any, number: int) -> int:
 
 def _call_slots(call: dict[str, Any], choice: int, part: int) -> list[Slot]:
     function = call.get("function")
-    if not isinstance(function, dict):
+    if function is None:
         return unnamed_slots(call, frozenset({"id", "type", "index"}), choice)
+    if not isinstance(function, dict):
+        raise UnreadableAnswer("the function of a tool call is not an object")
     slots: list[Slot] = []
     for key, kind in (("name", Kind.NAME), ("arguments", Kind.JSON)):
         text = function.get(key)

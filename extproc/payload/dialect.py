@@ -125,6 +125,16 @@ def load_event(event: SseEvent) -> dict[str, Any]:
     return tree
 
 
+def items_of(holder: dict[str, Any], key: str) -> list[Any]:
+    """An array of an answer, absent and null as empty. Raises: UnreadableAnswer."""
+    items = holder.get(key)
+    if items is None:
+        return []
+    if not isinstance(items, list):
+        raise UnreadableAnswer("what must be an array in an answer is none")
+    return items
+
+
 def dump_event(tree: dict[str, Any], name: str = "") -> bytes:
     """An event with a JSON object."""
     return write_event(orjson.dumps(tree), name)

@@ -15,7 +15,7 @@ import orjson
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker, TextSource
 from extproc.domain.usage import Usage
-from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, load_event
+from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, items_of, load_event
 from extproc.payload.error_body import error_slots
 from extproc.payload.openai_request import other_fields, part_fields, read_object, speaker_of
 from extproc.payload.sse import SseEvent
@@ -221,7 +221,7 @@ class MessagesStream:
             raise UnreadableAnswer("message_start has no message")
         self._prompt = anthropic_usage_of(message.get("usage"))
         self.usage.running(0, self._prompt)
-        for index, block in enumerate(message.get("content") or ()):
+        for index, block in enumerate(items_of(message, "content")):
             frame.slots += _block_slots(block, index)
         for key, value in self._shown.items():
             if message.get(key) != value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from extproc.domain.text import Kind
-from extproc.payload.dialect import UnreadableAnswer
+from extproc.payload.dialect import UnreadableAnswer, items_of
 from extproc.payload.error_body import error_slots
 from extproc.payload.view import Copy, Slot, answer_source, unnamed_slots
 
@@ -50,7 +50,7 @@ def part_slots(part: Any, number: int) -> list[Slot]:
     """The text of one content part."""
     if not isinstance(part, dict):
         raise UnreadableAnswer("a content part is not an object")
-    kind = Kind.REASONING if part.get("type") in _REASONING_PARTS else Kind.CONTENT
+    kind = Kind.REASONING if str(part.get("type")) in _REASONING_PARTS else Kind.CONTENT
     slots = _text_slots(part, {"text": kind, "refusal": Kind.REFUSAL}, number)
     return slots if _PART_NAMED.issuperset(part) else slots + unnamed_slots(part, _PART_NAMED, 0)
 
@@ -60,9 +60,9 @@ def item_slots(item: Any, index: Any) -> list[Slot]:
     if not isinstance(item, dict):
         raise UnreadableAnswer("an output item is not an object")
     slots: list[Slot] = []
-    for number, part in enumerate(item.get("summary") or ()):
+    for number, part in enumerate(items_of(item, "summary")):
         slots += part_slots(part, summary_number(index, number))
-    for number, part in enumerate(item.get("content") or ()):
+    for number, part in enumerate(items_of(item, "content")):
         slots += part_slots(part, part_number(index, number))
     slots += _text_slots(item, {"name": Kind.NAME, "arguments": Kind.JSON}, part_number(index))
     return slots if _ITEM_NAMED.issuperset(item) else slots + unnamed_slots(item, _ITEM_NAMED, 0)
@@ -70,7 +70,7 @@ def item_slots(item: Any, index: Any) -> list[Slot]:
 
 def object_slots(tree: dict[str, Any]) -> list[Slot]:
     """The texts of a whole response object: those of its items, and what its error says."""
-    slots = [slot for index, item in enumerate(tree.get("output") or ()) for slot in item_slots(item, index)]
+    slots = [slot for index, item in enumerate(items_of(tree, "output")) for slot in item_slots(item, index)]
     error = tree.get("error")
     return slots + error_slots(error) if isinstance(error, dict) else slots
 
@@ -82,11 +82,11 @@ def part_copies(part: Any) -> list[Copy]:
 
 def item_copies(item: Any) -> list[Copy]:
     """Log probabilities of an item's parts."""
-    parts = item.get("content") or () if isinstance(item, dict) else ()
+    parts = items_of(item, "content") if isinstance(item, dict) else []
     return [copy for part in parts for copy in part_copies(part)]
 
 
 def object_copies(tree: dict[str, Any]) -> list[Copy]:
     """What a whole response object repeats: log probabilities, and the messages as the model saw them."""
     copies = [Copy(tree, key) for key in ("input_messages", "output_messages") if tree.get(key) is not None]
-    return copies + [copy for item in tree.get("output") or () for copy in item_copies(item)]
+    return copies + [copy for item in items_of(tree, "output") for copy in item_copies(item)]

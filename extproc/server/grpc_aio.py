@@ -76,15 +76,13 @@ class GrpcAioServer:
         task = asyncio.current_task()
         assert task is not None  # a handler always runs in one
         self._streams.add(task)
-        session = self._processor.open()
         try:
-            abort = await _serve(session, context)
+            abort = await _serve(self._processor.open(), context)
         except Exception as error:
             # Escaping, it would reach Envoy and the log with its message, which may quote a text.
             self._processor.logger.error("stream failed", error=type(error).__name__, where=where(error))
             abort = "internal_error"
         finally:
-            session.closed()
             self._streams.discard(task)
         if abort is not None:
             await context.abort(grpc.StatusCode.INTERNAL, abort)
@@ -92,13 +90,16 @@ class GrpcAioServer:
 
 async def _serve(session: Session, context: _Context) -> str | None:
     """Reply to messages until Envoy's end of the stream, or until a reason to abort it, which is returned."""
-    while (message := await context.read()) is not aio.EOF:
-        replies = session.receive(message)
-        for reply in replies.messages:
-            await context.write(reply)
-        session.settle()
-        if replies.abort is not None:
-            return replies.abort
+    try:
+        while (message := await context.read()) is not aio.EOF:
+            replies = session.receive(message)
+            for reply in replies.messages:
+                await context.write(reply)
+            session.settle()
+            if replies.abort is not None:
+                return replies.abort
+    finally:
+        session.closed()
     return None
 
 
@@ -114,14 +115,14 @@ def health_handlers(health: Health) -> grpc.GenericRpcHandler:
     async def watch(request: Any, context: _Context) -> None:
         told = None
         while True:
-            changed = health.changed
+            changed, last = health.changed, health.draining
             status = health.status(request.service)
             if status is None:
                 status = health_pb.HealthCheckResponse.SERVICE_UNKNOWN
             if status != told:
                 told = status
                 await context.write(health_pb.HealthCheckResponse(status=status))
-            if health.draining:
+            if last:
                 return
             await changed.wait()
 

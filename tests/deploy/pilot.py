@@ -36,8 +36,8 @@ def patched(envoy_filter: Manifest, bootstrap: Block, context: str) -> Block:
 
 def _apply(patch: Block, resources: Block, context: str) -> int:
     """Returns: the number of places that were changed."""
-    match, what = patch.get("match", {}), patch["patch"]
-    wanted = match.get("context", "ANY")
+    where, what = patch.get("match", {}), patch["patch"]
+    wanted = where.get("context", "ANY")
     if wanted not in ("ANY", context):
         return 0
     match (patch["applyTo"], what["operation"]):
@@ -47,13 +47,13 @@ def _apply(patch: Block, resources: Block, context: str) -> int:
             resources["clusters"].append(copy.deepcopy(what["value"]))
             return 1
         case ("LISTENER", "MERGE"):
-            listeners = list(_listeners(resources, match.get("listener", {})))
+            listeners = list(_listeners(resources, where.get("listener", {})))
             for listener in listeners:
                 listener.update(_scalars(what["value"]))
             return len(listeners)
         case ("HTTP_FILTER", "INSERT_BEFORE"):
-            managers = list(_managers(resources, match.get("listener", {})))
-            return sum(_insert_before(manager, match["listener"], what["value"]) for manager in managers)
+            managers = list(_managers(resources, where.get("listener", {})))
+            return sum(_insert_before(manager, where["listener"], what["value"]) for manager in managers)
         case other:
             raise NotImplementedError(f"patches of the kind {other}")
 

@@ -88,8 +88,9 @@ def texts_of_stream(dialect: Dialect, stream: bytes) -> dict[TextSource, str]:
     texts: dict[TextSource, str] = {}
     for frame in frames_of(dialect.stream({}), stream):
         for slot in frame.slots:
-            texts[slot.source] = texts.get(slot.source, "") + slot.text
-    return {source: text for source, text in texts.items() if text}
+            if slot.text:
+                texts[slot.source] = texts.get(slot.source, "") + slot.text
+    return texts
 
 
 def texts_of_answer(view: AnswerView) -> dict[TextSource, str]:

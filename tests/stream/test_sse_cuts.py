@@ -131,9 +131,9 @@ def test_an_event_of_exactly_the_limit_passes() -> None:
 def test_an_event_without_end_is_given_up_before_it_is_held() -> None:
     """Not more than the limit and one chunk is kept."""
     reader = SseReader(1_000)
+    assert list(reader.feed(b"data: " + b"x" * 900)) == []
     with pytest.raises(EventTooLarge):
-        for _ in range(3):
-            list(reader.feed(b"data: " + b"x" * 500))
+        list(reader.feed(b"x" * 500))
 
 
 @pytest.mark.parametrize("item", recordings(streamed=True), ids=lambda item: item.name)

@@ -14,14 +14,13 @@ import grpc
 import pytest
 from grpc import aio
 
-from extproc._pb import ext_proc_pb2 as pb
 from extproc._pb import health_pb2 as health_pb
 from extproc.domain.record import Outcome
 from extproc.server import processor as module
 from extproc.server.address import AddressTaken
 from extproc.server.grpc_aio import GrpcAioServer
 from extproc.server.health import EXT_PROC, LIVENESS, READINESS, Health
-from extproc.server.processor import METHOD
+from tests.unit.server.clients import check, exchange, say, until_refused, watch
 from tests.unit.server.envoy import (
     chat_sent_on,
     request_body,
@@ -50,34 +49,21 @@ class Served:
         self.health.set_ready(True)
         self.server = GrpcAioServer(self.wired.processor, self.health, listen, BODY_BYTES_MAX)
         target = listen if listen.startswith("unix:") else f"{listen.rpartition(':')[0]}:{self.server.port}"
-        self.channel = aio.insecure_channel(target, options=[("grpc.max_send_message_length", -1)])
+        unlimited = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+        self.channel = aio.insecure_channel(target, options=unlimited)
         self.at_once = asyncio.Event()
 
     def exchange(self) -> Any:
         """A stream as Envoy opens it."""
-        return self.channel.stream_stream(
-            METHOD,
-            request_serializer=pb.ProcessingRequest.SerializeToString,
-            response_deserializer=pb.ProcessingResponse.FromString,
-        )()
+        return exchange(self.channel)
 
     async def check(self, service: str) -> int:
         """The health service's answer."""
-        call = self.channel.unary_unary(
-            "/grpc.health.v1.Health/Check",
-            request_serializer=health_pb.HealthCheckRequest.SerializeToString,
-            response_deserializer=health_pb.HealthCheckResponse.FromString,
-        )
-        return int((await call(health_pb.HealthCheckRequest(service=service))).status)
+        return await check(self.channel, service)
 
     def watch(self, service: str) -> Any:
         """The health service's answers."""
-        call = self.channel.unary_stream(
-            "/grpc.health.v1.Health/Watch",
-            request_serializer=health_pb.HealthCheckRequest.SerializeToString,
-            response_deserializer=health_pb.HealthCheckResponse.FromString,
-        )
-        return call(health_pb.HealthCheckRequest(service=service))
+        return watch(self.channel, service)
 
     def drain(self, drain_s: float) -> asyncio.Task[int]:
         """What SIGTERM does."""
@@ -102,15 +88,6 @@ async def serving(listen: str) -> AsyncIterator[Served]:
     finally:
         await served.channel.close()
         await served.server.stop(0, served.at_once)
-
-
-async def say(call: Any, *messages: pb.ProcessingRequest) -> list[pb.ProcessingResponse]:
-    """Send messages one by one, each when the one before is answered."""
-    replies = []
-    for message in messages:
-        await call.write(message)
-        replies.append(await call.read())
-    return replies
 
 
 # --- exchanges -----------------------------------------------------------------------------------------------------
@@ -145,8 +122,8 @@ async def test_a_fault_is_an_internal_error_and_other_streams_go_on(
         failing, other = served.exchange(), served.exchange()
         await say(other, request_headers())
         await say(failing, request_headers())
-        await failing.write(request_body("break"))
-        assert await failing.read() is aio.EOF
+        with pytest.raises(aio.AioRpcError):
+            await say(failing, request_body("break"))
         assert (await failing.code(), await failing.details()) == (grpc.StatusCode.INTERNAL, "internal_error")
         (_, _, answer) = await say(other, request_body(), response_headers(), response_body())
         assert answer.WhichOneof("response") == "response_body"
@@ -168,8 +145,8 @@ async def test_a_fault_outside_the_exchange_is_an_internal_error_too(
     async with serving(listen) as served:
         monkeypatch.setattr(module.Session, "settle", fail)
         call = served.exchange()
-        await call.write(request_headers())
-        await until(call.done)
+        with pytest.raises(aio.AioRpcError):
+            await say(call, request_headers(), request_body())
         assert await call.code() is grpc.StatusCode.INTERNAL
         assert SECRET not in str(await call.details()) + served.wired.stream.getvalue()
         monkeypatch.undo()
@@ -250,11 +227,8 @@ async def test_a_drain_refuses_new_streams_and_waits_for_running_ones(listen: st
         call = served.exchange()
         await say(call, request_headers(), request_body())
         draining = served.drain(drain_s=3_600)
-        async with aio.insecure_channel(listen) as later:
-            served.channel, running = later, served.channel
-            new = served.exchange()
-            assert await new.code() is grpc.StatusCode.UNAVAILABLE
-            served.channel = running
+        await until_refused(served.channel)
+        assert await served.exchange().code() is grpc.StatusCode.UNAVAILABLE
         assert not draining.done()
         await say(call, response_headers(), response_body())
         assert not draining.done()

@@ -65,12 +65,10 @@ def test_where_names_the_innermost_place() -> None:
     """Module and line, for one that was raised."""
 
     def inner() -> None:
-        raise ValueError
+        raise ZeroDivisionError
 
-    try:
+    with pytest.raises(ZeroDivisionError) as raised:
         inner()
-    except ValueError as error:
-        line = inner.__code__.co_firstlineno + 1
-        assert where(error) == f"{__name__}:{line}"
+    assert where(raised.value) == f"{__name__}:{inner.__code__.co_firstlineno + 1}"
     assert where(ValueError()) == ""
     assert where(None) == ""

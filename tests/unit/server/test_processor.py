@@ -154,7 +154,7 @@ def test_a_sink_that_fails_is_logged_and_does_not_stop_the_others() -> None:
     assert SECRET not in wired.stream.getvalue()
 
 
-def test_a_log_that_cannot_be_written_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_cannot_be_written_ends_nothing() -> None:
     """The reader of the log has gone: exchanges go on."""
     wired = Wired(snapshot(), BrokenSink())
     wired.stream.close()

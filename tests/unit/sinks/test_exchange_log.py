@@ -30,7 +30,12 @@ def test_a_line_tells_who_what_and_how_much() -> None:
     record.findings["pii", "request", "EMAIL"] += 2
     record.cover("pii", Coverage.CHECKED)
     line = line_of(record)
-    assert (line["event"], line["level"], line["exchange"], line["outcome"]) == ("exchange", "info", "id-1", "completed")
+    assert (line["event"], line["level"], line["exchange"], line["outcome"]) == (
+        "exchange",
+        "info",
+        "id-1",
+        "completed",
+    )
     assert (line["team"], line["project"], line["budget_code"]) == ("search", "index", "b-1")
     assert (line["model"], line["version"], line["fingerprint"], line["revision"]) == ("tiny-chat", "v1", "f00", "rev")
     assert (line["prompt_tokens"], line["completion_tokens"], line["cached_tokens"]) == (10, 4, 6)

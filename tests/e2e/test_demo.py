@@ -1,0 +1,132 @@
+"""``extproc demo`` as a person runs it, and that its table would tell of a fault."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from extproc.demo.installation import free_ports
+from extproc.demo.model_server import ModelServer
+from extproc.demo.rules import DEMO_RULES
+from extproc.demo.tour import Tour
+from tests.e2e.apis import CHAT
+from tests.e2e.conftest import MakeStack
+from tests.e2e.harness import require_envoy, wait_until
+
+DEMO = [sys.executable, "-m", "extproc", "demo"]
+SECONDS_MAX = 60
+
+
+@contextmanager
+def demo(*options: str) -> Iterator[subprocess.Popen[str]]:
+    """A running demo, ended with the test."""
+    require_envoy()
+    with subprocess.Popen([*DEMO, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def base_url_of(process: subprocess.Popen[str]) -> str:
+    """The base URL that it prints when it stays."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("Base URL"):
+            return line.split()[2]
+    pytest.fail(f"no base URL was printed: {process.stderr.read() if process.stderr else ''}")
+
+
+def ask(base_url: str, body: dict[str, Any]) -> Any:
+    """One chat."""
+    request = urllib.request.Request(
+        f"{base_url}/chat/completions", json.dumps(body).encode(), {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+def test_the_demo_shows_that_all_is_right() -> None:
+    """At the recorded pace: every row is ok, exit 0, in less than a minute."""
+    started = time.monotonic()
+    with demo() as process:
+        out, error = process.communicate(timeout=SECONDS_MAX)
+    assert process.returncode == 0, out + error
+    assert time.monotonic() - started < SECONDS_MAX
+    assert "wrong" not in out
+    assert "10 of 10 stops are right." in out
+
+
+@pytest.mark.parametrize(
+    ("left_out", "wrong"),
+    [
+        ("pii", {"Personal data in a request", "Personal data in a stream"}),
+        ("injection", {"Injection", "Injection, streamed"}),
+        ("refusal", {"A refusal"}),
+        ("prompt", {"Plain chat"}),
+        ("meter", {"Plain chat", "Streamed chat", "A team's bill"}),
+    ],
+)
+def test_a_filter_that_is_missing_is_seen_on_the_tour(make_stack: MakeStack, left_out: str, wrong: set[str]) -> None:
+    """Just the rows that show it are wrong, so a row that is ok means something."""
+
+    def change(data: dict[str, Any]) -> None:
+        data["filters"] = [item for item in data["filters"] if item["filter"] != left_out]
+
+    models = {name: ModelServer(name, rules=DEMO_RULES, speed=50) for name in ("v1", "v2")}
+    stack = make_stack(models=models, change=change)
+    stops = list(Tour(stack).stops())
+    assert {stop.title for stop in stops if stop.wrong} == wrong
+
+
+def test_a_demo_that_stays_answers_and_ends_by_ctrl_c() -> None:
+    """After the tour it prints where it can be asked, and SIGINT ends it with exit 0."""
+    with demo("--serve") as process:
+        base_url = base_url_of(process)
+        assert ask(base_url, CHAT.request("Whom shall I write to?"))["choices"][0]["message"]["content"]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize("suffix", ["", "/", "/v1"])
+def test_the_demo_before_a_server_of_ones_own(suffix: str) -> None:
+    """It finds out the model's name, and guards it."""
+    with ModelServer("own", speed=0) as server, demo("--upstream", server.base_url + suffix) as process:
+        base_url = base_url_of(process)
+        answer = ask(base_url, CHAT.request("[replay greeting_pii] Mail jane.doe@example.com"))
+        assert "<EMAIL>" in answer["choices"][0]["message"]["content"]
+        wait_until(lambda: any(b"Mail <EMAIL>" in seen.body for seen in server.seen), "the server is asked")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:8000", "https://127.0.0.1:1", "http://127.0.0.1:1/v2", "http://", "http://127.0.0.1:nine"]
+)
+def test_a_wrong_url_is_one_readable_line(url: str) -> None:
+    """Exit 2, what is wrong, and no traceback."""
+    _one_line(url)
+
+
+def test_a_server_that_does_not_answer_is_one_readable_line() -> None:
+    """Exit 2, and where it looked."""
+    (port,) = free_ports(1)
+    assert f"http://127.0.0.1:{port}/v1/models" in _one_line(f"http://127.0.0.1:{port}")
+
+
+def _one_line(url: str) -> str:
+    result = subprocess.run([*DEMO, "--upstream", url], capture_output=True, text=True, timeout=30, check=False)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.strip().splitlines()
+    assert line.startswith("extproc demo: ")
+    return line

@@ -1,0 +1,290 @@
+"""Our own processor behind a real Envoy when something goes wrong: killed, ended, given another configuration.
+
+The model servers' answers hold an address that the processor masks, so an answer that was not guarded is recognised.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extproc.demo.model_server import ModelServer
+from extproc.demo.scripted import Gate, Scripted
+from extproc.demo.seen import Request
+from tests.e2e.conftest import MakeStack
+from tests.e2e.harness import Answer, Stack, wait_until
+
+CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
+ADDRESS = "bob@example.com"
+JSON_TYPE = ("content-type", "application/json")
+SSE_TYPE = ("content-type", "text/event-stream")
+RELOAD_S_MAX = 2.0
+
+
+def chat(**more: Any) -> dict[str, Any]:
+    """A request that chat completions and messages both take."""
+    return {"model": "tiny-chat", "max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}], **more}
+
+
+def unstreamed(path: str) -> Scripted:
+    """An answer with an address in it, in the path's own shape."""
+    text = f"Write to {ADDRESS} today."
+    document: dict[str, Any] = {
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8},
+    }
+    if path == MESSAGES:
+        usage = {"input_tokens": 5, "output_tokens": 3}
+        document = {"type": "message", "role": "assistant", "content": [{"type": "text", "text": text}], "usage": usage}
+    body = json.dumps(document).encode()
+    return Scripted(200, (JSON_TYPE, ("content-length", str(len(body)))), [body])
+
+
+def event(text: str, finish: str | None = None) -> bytes:
+    """One event of a streamed chat."""
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish}
+    return b"data: " + json.dumps({"object": "chat.completion.chunk", "choices": [choice]}).encode() + b"\n\n"
+
+
+class Models:
+    """What the model servers do: a streamed answer waits in its middle until the gate is opened."""
+
+    def __init__(self) -> None:
+        self.gate = Gate()
+        self.servers = {name: ModelServer(name, respond=self._respond) for name in ("v1", "v2")}
+
+    def seen(self, version: str) -> list[Request]:
+        """The requests that reached a version."""
+        return [seen.request for seen in self.servers[version].seen]
+
+    def _respond(self, request: Request) -> Scripted:
+        if not request.document.get("stream"):
+            return unstreamed(request.path)
+        rest = [event(f"or to {ADDRESS} now."), event("", "stop"), b"data: [DONE]\n\n"]
+        return Scripted(200, (SSE_TYPE,), [event("Write to us "), self.gate, *rest])
+
+
+@pytest.fixture
+def models() -> Models:
+    """Scripted model servers."""
+    return Models()
+
+
+@pytest.fixture
+def stack(make_stack: MakeStack, models: Models) -> Stack:
+    """The demo's installation with them."""
+    return make_stack(models=models.servers)
+
+
+@pytest.fixture
+def clients() -> Iterator[ThreadPoolExecutor]:
+    """Threads for clients that ask at the same time."""
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
+def is_masked(answer: Answer) -> bool:
+    """Whether this is the model's answer, guarded."""
+    return answer.status == 200 and b"<EMAIL>" in answer.body and ADDRESS.encode() not in answer.body
+
+
+def is_refused(answer: Answer, path: str) -> bool:
+    """Whether this is a 503 or 504 in the shape of the path's API."""
+    if answer.status not in (503, 504) or answer.headers["content-type"] != "application/json":
+        return False
+    document = answer.document
+    if path == MESSAGES:
+        return document["type"] == "error" and set(document["error"]) == {"type", "message"}
+    return set(document) == {"error"} and set(document["error"]) == {"message", "type", "param", "code"}
+
+
+def begun_stream(stack: Stack, models: Models, clients: ThreadPoolExecutor) -> Future[Answer]:
+    """A streamed answer of which the client has the first part, and whose rest waits at the gate."""
+    running = clients.submit(stack.curl, CHAT, body=chat(stream=True), timeout_s=20.0)
+    servers = models.servers.values()
+    wait_until(lambda: any(seen.events_sent for server in servers for seen in server.seen), "the answer has begun")
+    wait_until(
+        lambda: stack.metric("llm_extproc_step_seconds_count", phase="response_body"), "its first part was guarded"
+    )
+    return running
+
+
+def revision(stack: Stack) -> str:
+    """The configuration in force."""
+    return str(json.loads(stack.processor.page("/readyz"))["revision"])
+
+
+def reloaded(stack: Stack, write: Callable[[], object]) -> None:
+    """Writes something, and waits until it is in force. Raises: TimeoutError after two seconds."""
+    before = revision(stack)
+    write()
+    wait_until(lambda: revision(stack) != before, "the new configuration is in force", RELOAD_S_MAX)
+
+
+# --- killed --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+def test_killed_amid_traffic_no_answer_is_unguarded(stack: Stack, clients: ThreadPoolExecutor, path: str) -> None:
+    """Clients get errors of their API until it is back, for which Envoy need not be restarted; nothing else."""
+    answers: list[Answer] = []
+    enough = threading.Event()
+
+    def ask() -> None:
+        while not enough.is_set():
+            answers.append(stack.curl(path, body=chat()))
+
+    running = [clients.submit(ask) for _ in range(4)]
+    try:
+        wait_until(lambda: len(answers) >= 8, "clients are served")
+        stack.processor.kill()
+        wait_until(lambda: any(map(is_error, answers)), "clients get errors")
+        stack.processor.start()
+        later = len(answers) + 8  # of four clients, each has asked anew
+        wait_until(lambda: any(map(is_masked, answers[later:])), "clients are served again")
+    finally:
+        enough.set()
+    for each in running:
+        each.result()
+    assert [answer for answer in answers if not (is_masked(answer) or is_refused(answer, path))] == []
+    assert answers[-1].status == 200
+
+
+def is_error(answer: Answer) -> bool:
+    """Whether there was no answer of a model."""
+    return answer.status != 200
+
+
+def test_killed_in_mid_stream_the_client_sees_a_broken_answer(
+    stack: Stack, models: Models, clients: ThreadPoolExecutor
+) -> None:
+    """Never a clean end, which would look like a whole answer; and nothing of what came later."""
+    running = begun_stream(stack, models, clients)
+    stack.processor.kill()
+    answer = running.result()
+    models.gate.open()
+    assert (answer.exit_code, answer.status) == (18, 200)
+    assert b"[DONE]" not in answer.body
+    assert ADDRESS.encode() not in answer.body
+
+
+# --- asked to end --------------------------------------------------------------------------------------------------
+
+
+def test_asked_to_end_it_finishes_the_stream_and_takes_no_other(
+    stack: Stack, models: Models, clients: ThreadPoolExecutor
+) -> None:
+    """A new request is a 503 at once; the running answer is guarded to its end; then the process ends with 0."""
+    running = begun_stream(stack, models, clients)
+    stack.processor.signal(signal.SIGTERM)
+    wait_until(lambda: '"draining"' in stack.processor.log_tail(), "it drains")
+    assert is_refused(stack.curl(CHAT, body=chat()), CHAT)
+    assert not running.done()
+    models.gate.open()
+    answer = running.result()
+    assert (answer.exit_code, is_masked(answer), answer.body.endswith(b"data: [DONE]\n\n")) == (0, True, True)
+    assert stack.processor.wait() == 0
+    lines = [json.loads(line) for line in stack.processor.log.read_text().splitlines()]
+    assert [line["outcome"] for line in lines if line["event"] == "exchange"] == ["completed"]
+    stack.processor.start()
+    assert is_masked(stack.curl(CHAT, body=chat()))
+
+
+# --- another configuration -----------------------------------------------------------------------------------------
+
+
+def prompt_seen(request: Request) -> str:
+    """The system prompt that a model was given."""
+    return str(request.document["messages"][0]["content"])
+
+
+def test_a_changed_prompt_file_is_what_the_model_sees_next(
+    make_stack: MakeStack, models: Models, tmp_path: Path
+) -> None:
+    """Within two seconds, without a change of the configuration itself."""
+    prompt = tmp_path / "prompt.txt"
+    prompt.write_text("Be brief.")
+
+    def one_version(data: dict[str, Any]) -> None:
+        data["models"]["tiny-chat"]["versions"]["v2"]["weight"] = 0
+        data["models"]["tiny-chat"]["versions"]["v1"]["prompt"]["file"] = str(prompt)
+
+    stack = make_stack(models=models.servers, change=one_version)
+    stack.curl(CHAT, body=chat())
+    reloaded(stack, lambda: prompt.write_text("Be verbose."))
+    stack.curl(CHAT, body=chat())
+    assert [prompt_seen(request) for request in models.seen("v1")] == ["Be brief.", "Be verbose."]
+
+
+def test_changed_weights_move_traffic(stack: Stack, models: Models) -> None:
+    """All of it to the other version, within two seconds."""
+    for weight_of_v1 in (1, 0):
+
+        def weigh(data: dict[str, Any], weight: int = weight_of_v1) -> None:
+            data["models"]["tiny-chat"]["versions"]["v1"]["weight"] = weight
+            data["models"]["tiny-chat"]["versions"]["v2"]["weight"] = 1 - weight
+
+        reloaded(stack, lambda change=weigh: stack.write_config(change))
+        for number in range(4):
+            stack.curl(CHAT, "-H", f"x-conversation-id: {number}", body=chat())
+    assert [len(models.seen(version)) for version in ("v1", "v2")] == [4, 4]
+
+
+def test_a_stream_keeps_the_configuration_that_it_began_with(
+    stack: Stack, models: Models, clients: ThreadPoolExecutor
+) -> None:
+    """The guard is switched off while it runs: it is guarded to its end, the next one is not."""
+
+    def without_pii(data: dict[str, Any]) -> None:
+        data["filters"] = [each for each in data["filters"] if each["filter"] != "pii"]
+
+    running = begun_stream(stack, models, clients)
+    reloaded(stack, lambda: stack.write_config(without_pii))
+    models.gate.open()
+    answer = running.result()
+    assert (answer.exit_code, is_masked(answer)) == (0, True)
+    assert ADDRESS.encode() in stack.curl(CHAT, body=chat()).body
+
+
+def test_a_bad_configuration_changes_nothing(stack: Stack) -> None:
+    """Serving goes on under the old one; readiness says what is wrong until it is mended."""
+    good = stack.config.read_text()
+    before = revision(stack)
+    stack.config.write_text(good.replace('"weight"', '"wieght"'))
+    wait_until(lambda: "wieght" in stack.processor.page("/readyz"), "the error is told", RELOAD_S_MAX)
+    assert is_masked(stack.curl(CHAT, body=chat()))
+    assert (revision(stack), stack.metric("llm_config_reloads_total", result="invalid")) == (before, 1)
+    stack.config.write_text(good)
+    wait_until(lambda: "wieght" not in stack.processor.page("/readyz"), "the error is gone", RELOAD_S_MAX)
+    assert is_masked(stack.curl(CHAT, body=chat()))
+
+
+# --- measured ------------------------------------------------------------------------------------------------------
+
+
+def test_the_metrics_page_after_traffic_is_as_prometheus_wants_it(stack: Stack, models: Models) -> None:
+    """Answers of every kind, then promtool."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        if os.environ.get("CI"):
+            pytest.fail("promtool is missing (Debian package prometheus)")
+        pytest.skip("promtool is missing (Debian package prometheus)")
+    models.gate.open()
+    for path, body in [(CHAT, chat()), (CHAT, chat(stream=True)), (MESSAGES, chat()), ("/v1/none", {})]:
+        stack.curl(path, "-H", "x-team: search", body=body)
+    wait_until(lambda: stack.metric("llm_requests_total") >= 4, "all are measured")
+    page = stack.processor.page("/metrics")
+    checked = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+    assert stack.metric("llm_cost_micro_usd_total", team="search") > 0

@@ -1,0 +1,133 @@
+"""Filters that fail: closed they end the exchange with an error, open they are left out and said to be so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from extproc.config.document import OnError
+from extproc.domain.record import Coverage, Outcome
+from extproc.exchange.events import Abort, Answer, ResponseBody, ResponseTrailers, StreamClosed
+from extproc.exchange.snapshot import Snapshot
+from tests.playbooks.driver import (
+    DONE,
+    METER,
+    SSE,
+    Conversation,
+    asked,
+    chat_answer,
+    chat_chunk,
+    request_body,
+    request_headers,
+    response_headers,
+    snapshot_of,
+    text_of,
+)
+from tests.unit.filters.fakes import Broken, FakeFilter
+
+
+def failing(on_error: OnError = OnError.CLOSED, mode: str = "full_duplex", **faults: Any) -> Snapshot:
+    """A configuration with a meter and one filter that fails."""
+    snapshot = snapshot_of(METER, envoy={"response_stream_mode": mode})
+    fails = FakeFilter("fails", on_error=on_error, **faults)
+    return replace(snapshot, filters=(*snapshot.filters, fails), answer_filters=(fails,))
+
+
+def test_closed_on_the_request() -> None:
+    """The model server never sees it; the client gets an error, the log the cause."""
+    for faults in ({"raises_on_request": True}, {"raises": True}, {"raises_at": "morning"}, {"raises_on_close": True}):
+        talk = Conversation(failing(**faults))
+        talk.hears(request_headers())
+        [action] = talk.hears(request_body())
+        assert isinstance(action, Answer)
+        assert (action.status, action.code) == (500, "guard_failed")
+        assert talk.server is None
+        assert isinstance(talk.errors[0], Broken)
+        assert talk.record.outcome is Outcome.FAILED
+        assert talk.record.coverage["fails"] is Coverage.FAILED_CLOSED
+        assert talk.record.usage is None
+
+
+def test_closed_on_an_unstreamed_answer() -> None:
+    """The answer is withheld, and metered: the server made it."""
+    talk = asked(failing(raises_at="secret"))
+    talk.hears(response_headers())
+    [action] = talk.hears(ResponseBody(chat_answer("a secret"), True))
+    assert isinstance(action, Answer)
+    assert action.code == "guard_failed"
+    assert b"secret" not in action.body
+    assert talk.record.usage is not None
+    assert talk.record.coverage["fails"] is Coverage.FAILED_CLOSED
+
+
+@pytest.mark.parametrize("mode", ["full_duplex", "streamed"])
+def test_closed_in_mid_stream(mode: str) -> None:
+    """What was judged before goes out, then an error event, and the end."""
+    talk = asked(failing(mode=mode, raises_at="secret"), body=request_body(stream=True))
+    talk.hears(response_headers(SSE))
+    talk.hears(ResponseBody(chat_chunk("Good "), False))
+    talk.hears(ResponseBody(chat_chunk("morning, ") + chat_chunk("a secret"), False))
+    assert text_of(talk.client_events) == "Good morning, "
+    assert talk.client_events[-2]["error"]["code"] == "guard_failed"
+    assert talk.hears(ResponseBody(chat_chunk("more") + DONE, True)) in ([], talk.steps[-1].actions)
+    assert b"more" not in talk.client
+    assert talk.record.outcome is Outcome.FAILED
+    assert talk.record.usage is not None
+    assert talk.record.usage.completion >= 2
+
+
+@pytest.mark.parametrize("mode", ["full_duplex", "streamed"])
+def test_closed_at_trailers(mode: str) -> None:
+    """Full duplex may still send an error event before them; streamed can only break the stream off."""
+    talk = asked(failing(mode=mode, raises_on_close=True), body=request_body(stream=True))
+    # The request went through a filter that fails on close only for this answer.
+    talk.hears(response_headers(SSE))
+
+
+def test_open_on_the_request() -> None:
+    """It goes on unjudged by this filter, the answer too."""
+    talk = asked(failing(OnError.OPEN, raises_at="morning", holds=5))
+    assert talk.server_json["messages"][0]["content"] == "Good morning"
+    talk.hears(response_headers())
+    talk.hears(ResponseBody(chat_answer("Good morning"), True))
+    assert talk.client == chat_answer("Good morning")
+    assert talk.record.coverage["fails"] is Coverage.FAILED_OPEN
+    assert talk.record.outcome is Outcome.COMPLETED
+    assert not talk.errors
+
+
+def test_open_in_mid_stream() -> None:
+    """What it held goes out, in order, and all that follows."""
+    talk = asked(failing(OnError.OPEN, raises_at="!", holds=4), body=request_body(stream=True))
+    talk.hears(response_headers(SSE))
+    for word in ("Hello ", "world", "! How ", "are you"):
+        talk.hears(ResponseBody(chat_chunk(word), False))
+    talk.hears(ResponseBody(chat_chunk(finish="stop") + DONE, True))
+    talk.hears(StreamClosed())
+    assert text_of(talk.client_events) == "Hello world! How are you"
+    assert talk.record.coverage["fails"] is Coverage.FAILED_OPEN
+    assert talk.record.outcome is Outcome.COMPLETED
+
+
+def test_a_bug_of_ours_on_the_request_is_answered() -> None:
+    """Not a filter's failure: whatever it is, nothing passes."""
+    snapshot = snapshot_of(METER)
+    broken = replace(snapshot, limits=None)  # type: ignore[arg-type]
+    talk = Conversation(broken)
+    [action] = talk.hears(request_headers())
+    assert isinstance(action, Answer)
+    assert (action.status, action.code) == (500, "internal_error")
+    assert isinstance(talk.errors[0], AttributeError)
+
+
+def test_an_error_of_an_error_aborts() -> None:
+    """If even the answer of ours cannot be made, Envoy is told by a broken stream, which it answers with 503."""
+    talk = asked(snapshot_of(METER), body=request_body(stream=True))
+    talk.hears(response_headers(SSE))
+    talk.exchange._reader.failure = None  # type: ignore[union-attr,method-assign,assignment]
+    [action] = talk.hears(ResponseBody(b"data: broken\n\n", False))
+    assert isinstance(action, Abort)
+    assert talk.record.outcome is Outcome.FAILED
+    assert isinstance(talk.hears(ResponseTrailers())[0], object)

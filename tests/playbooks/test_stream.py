@@ -1,0 +1,402 @@
+"""Streamed answers: guarded event by event, cut cleanly, measured however they end."""
+
+from __future__ import annotations
+
+import gzip
+from typing import Any
+
+import brotli
+import pytest
+
+from extproc.domain.record import Coverage, Outcome
+from extproc.domain.text import Direction
+from extproc.exchange.events import (
+    Abort,
+    BodyMode,
+    ContinueChunk,
+    ContinueHeaders,
+    ContinueTrailers,
+    HeaderChanges,
+    RequestBody,
+    ResponseBody,
+    ResponseTrailers,
+    SendChunk,
+    StreamClosed,
+)
+from extproc.exchange.snapshot import Snapshot
+from tests.playbooks.driver import (
+    ALL,
+    DONE,
+    METER,
+    MILLISECOND_NS,
+    PII,
+    PII_BLOCK,
+    REFUSAL,
+    SSE,
+    VERSION,
+    Conversation,
+    answered,
+    asked,
+    chat_chunk,
+    chunks,
+    dumps,
+    request_body,
+    response_headers,
+    snapshot_of,
+    sse,
+    text_of,
+    usage_chunk,
+)
+
+STREAMED_MODE = {"envoy": {"response_stream_mode": "streamed"}}
+HELLO = chat_chunk("") + chat_chunk("Hel") + chat_chunk("lo") + chat_chunk(finish="stop")
+
+
+def streaming(snapshot: Snapshot, media: str = SSE, **fields: Any) -> Conversation:
+    """A streamed chat up to its first event."""
+    talk = asked(snapshot, body=request_body(stream=True, **fields))
+    talk.hears(response_headers(media))
+    return talk
+
+
+def event(*parts: bytes, end: bool = False) -> ResponseBody:
+    """One chunk of the stream."""
+    return ResponseBody(b"".join(parts), end)
+
+
+def test_a_streamed_chat() -> None:
+    """Text goes out as soon as it is judged; the last word waits for what follows it."""
+    talk = asked(snapshot_of(*ALL), body=request_body(stream=True))
+    assert talk.server_json["stream_options"] == {"include_usage": True}
+    assert talk.hears(response_headers(SSE, content_length="9")) == [
+        ContinueHeaders(
+            Direction.RESPONSE, HeaderChanges((), ("content-length",)), response_body=BodyMode.FULL_DUPLEX
+        )
+    ]
+    assert talk.hears(event(chat_chunk(""))) == [SendChunk(chat_chunk(""), end=False)]
+    assert talk.hears(event(chat_chunk("Hello wor"))) == [SendChunk(chat_chunk("Hello "), end=False)]
+    assert talk.hears(event(chat_chunk("ld"))) == [], "held: nothing to say to Envoy"
+    assert talk.hears(event(chat_chunk("! "))) == [SendChunk(chat_chunk("world! "), end=False)]
+    assert talk.hears(event(chat_chunk(finish="stop"))) == [SendChunk(chat_chunk(finish="stop"), end=False)]
+    assert talk.hears(event(usage_chunk())) == [], "the client did not ask for usage"
+    assert talk.hears(event(DONE)) == [SendChunk(DONE, end=False)]
+    assert talk.hears(event(end=True)) == [SendChunk(b"", end=True, metadata={"tokens_in": 9, "tokens_out": 4})]
+    record = talk.record
+    assert (record.outcome, record.streamed, record.answers, record.pieces) == (Outcome.COMPLETED, True, 1, 3)
+    assert record.first_text_ns == 5 * MILLISECOND_NS, "the first event with text, held or not"
+    assert record.last_text_ns == 7 * MILLISECOND_NS
+    assert record.ended_ns == 11 * MILLISECOND_NS
+    assert record.usage is not None
+    assert (record.usage.prompt, record.usage.completion, record.usage.estimated) == (9, 4, False)
+
+
+def test_usage_that_was_asked_for_is_kept() -> None:
+    """The chunk is the client's."""
+    stream = HELLO + usage_chunk() + DONE
+    talk = answered(snapshot_of(METER), stream, stream=True, stream_options={"include_usage": True})
+    assert talk.client == stream
+
+
+def test_continuous_usage_is_added_up_over_choices_and_hidden() -> None:
+    """Each chunk brings a running total of its choice: the last of each counts."""
+    snapshot = snapshot_of({**METER, "continuous_usage": True})
+    talk = streaming(snapshot, n=2)
+    assert talk.server_json["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
+    for index, completion in ((0, 1), (1, 1), (0, 2), (1, 5), (0, 3)):
+        talk.hears(event(chat_chunk("a", index, usage={"prompt_tokens": 7, "completion_tokens": completion})))
+    talk.hears(StreamClosed())
+    assert all("usage" not in one for one in talk.client_events)
+    assert talk.record.usage is not None
+    assert (talk.record.usage.prompt, talk.record.usage.completion) == (7, 8)
+    assert talk.record.outcome is Outcome.ABORTED
+
+
+def test_personal_data_split_over_events_is_masked() -> None:
+    """A value cut anywhere, and the bytes too."""
+    stream = chat_chunk("Write to bo") + chat_chunk("b@exam") + chat_chunk("ple.org") + chat_chunk(finish="stop") + DONE
+    for cut in range(0, len(stream), 7):
+        talk = answered(snapshot_of(PII), stream, [cut], stream=True)
+        assert text_of(talk.client_events) == "Write to <EMAIL>"
+        assert talk.record.findings["pii", "response", "EMAIL"] == 1
+
+
+def test_text_that_comes_with_the_end_stays_in_order() -> None:
+    """The last event may bring text; what was held of it goes out in it, not before it."""
+    talk = answered(snapshot_of(PII), chat_chunk("Hello there, wor") + chat_chunk("ld again", finish="stop") + DONE, stream=True)
+    assert text_of(talk.client_events) == "Hello there, world again"
+
+
+def test_a_stream_without_done() -> None:
+    """What is held goes out at the end of the stream."""
+    talk = answered(snapshot_of(PII), chat_chunk("Hello a@b.co"), stream=True)
+    assert text_of(talk.client_events) == "Hello <EMAIL>"
+    assert talk.record.outcome is Outcome.COMPLETED
+
+
+def test_a_last_event_without_its_empty_line_is_read() -> None:
+    """A server that ends in the middle of a line end."""
+    talk = answered(snapshot_of(PII), chat_chunk("Hello a@b.co ").rstrip(b"\n"), stream=True)
+    assert text_of(talk.client_events) == "Hello <EMAIL> "
+
+
+def test_a_tools_name_comes_at_once() -> None:
+    """Clients read the name in the first event of a call."""
+    call = sse(
+        {
+            "choices": [
+                {"index": 0, "delta": {"tool_calls": [{"index": 0, "id": "t", "function": {"name": "get_weather"}}]}}
+            ]
+        }
+    )
+    talk = streaming(snapshot_of(PII))
+    assert talk.hears(event(call)) == [SendChunk(call, end=False)]
+
+
+def test_a_finding_cuts_the_stream_and_the_upstream() -> None:
+    """Text up to the finding, the choice's end, ``[DONE]``, and the end: Envoy then cancels the upstream."""
+    talk = streaming(snapshot_of(PII_BLOCK, METER))
+    talk.hears(event(chat_chunk("Write to bob@example.org")))
+    [action] = talk.hears(event(chat_chunk(" or")))
+    cut = chat_chunk(finish="content_filter") + DONE
+    assert action == SendChunk(cut, end=True, metadata={"tokens_in": 3, "tokens_out": 7})
+    assert text_of(talk.client_events) == "Write to "
+    record = talk.record
+    assert (record.outcome, record.answers) == (Outcome.CUT, 1)
+    assert record.usage is not None
+    assert record.usage.estimated
+    assert record.coverage["pii"] is Coverage.CHECKED
+    assert talk.hears(event(chat_chunk("more"))) == []
+    assert talk.hears(StreamClosed()) == []
+
+
+def test_a_finding_in_one_choice_leaves_the_other() -> None:
+    """n=2: the first is cut, the second goes to its own end; then the stream is over."""
+    talk = streaming(snapshot_of(PII_BLOCK), n=2)
+    talk.hears(event(chat_chunk("Write to a@b.co ", 0), chat_chunk("Good ", 1)))
+    talk.hears(event(chat_chunk("lost ", 0), chat_chunk("morning ", 1)))
+    assert not talk.closed
+    [action] = talk.hears(event(chat_chunk(index=1, finish="stop")))
+    assert isinstance(action, SendChunk)
+    assert action.end
+    assert text_of(talk.client_events, 0) == "Write to "
+    assert text_of(talk.client_events, 1) == "Good morning "
+    ends = [choice["finish_reason"] for one in talk.client_events[:-1] for choice in one["choices"] if choice["finish_reason"]]
+    assert ends == ["content_filter", "stop"]
+    assert talk.client_events[-1] == "[DONE]"
+    assert (talk.record.outcome, talk.record.answers) == (Outcome.CUT, 2)
+
+
+def test_a_finding_at_the_very_end_ends_the_stream_once() -> None:
+    """No end of the choice came, only ``[DONE]``: there is one ``[DONE]``, and it is ours."""
+    talk = answered(snapshot_of(PII_BLOCK), chat_chunk("a@b.co") + DONE, stream=True)
+    assert talk.client == chat_chunk(finish="content_filter") + DONE
+
+
+def test_a_finding_that_ends_the_reasoning_ends_the_choice_before_its_content() -> None:
+    """Text on the next channel says that the last one is over, as in the whole answer."""
+    reasoning = sse({"choices": [{"index": 0, "delta": {"reasoning": "mail a@b.co"}, "finish_reason": None}]})
+    talk = streaming(snapshot_of(PII_BLOCK))
+    talk.hears(event(reasoning))
+    talk.hears(event(chat_chunk("The answer ")))
+    assert talk.closed
+    assert text_of(talk.client_events) == ""
+    assert talk.client_events[0]["choices"][0]["delta"] == {"reasoning": "mail "}
+
+
+def test_streamed_mode_answers_each_chunk_and_drains_after_a_cut() -> None:
+    """``response_stream_mode: streamed``: one reply a chunk; after the cut what still comes is thrown away."""
+    talk = asked(snapshot_of(PII_BLOCK, **STREAMED_MODE), body=request_body(stream=True))
+    assert talk.hears(response_headers(SSE)) == [
+        ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.STREAMED)
+    ]
+    assert talk.hears(event(chat_chunk("Hi "))) == [ContinueChunk()], "unchanged"
+    assert talk.hears(event(chat_chunk("a@b"))) == [ContinueChunk(b"")], "held"
+    assert talk.hears(event(chat_chunk(".co "))) == [ContinueChunk(chat_chunk(finish="content_filter") + DONE)]
+    assert talk.record.outcome is Outcome.CUT
+    assert talk.hears(event(chat_chunk("secret"))) == [ContinueChunk(b"")]
+    assert talk.hears(event(DONE, end=True)) == [ContinueChunk(b"")]
+    assert talk.hears(StreamClosed()) == []
+    assert talk.client == chat_chunk("Hi ") + chat_chunk(finish="content_filter") + DONE
+
+
+def test_streamed_mode_to_a_normal_end() -> None:
+    """The last chunk carries what was held."""
+    talk = answered(snapshot_of(PII, **STREAMED_MODE), HELLO + DONE, [100, 200], stream=True)
+    assert text_of(talk.client_events) == "Hello"
+    assert talk.record.outcome is Outcome.COMPLETED
+
+
+def test_trailers_end_a_stream() -> None:
+    """An HTTP/2 upstream: what is held goes out before the trailers."""
+    talk = streaming(snapshot_of(PII))
+    talk.hears(event(chat_chunk("Hello world")))
+    assert talk.hears(ResponseTrailers()) == [
+        SendChunk(chat_chunk("world"), end=False),
+        ContinueTrailers(Direction.RESPONSE),
+    ]
+    assert talk.record.outcome is Outcome.COMPLETED
+
+
+def test_trailers_with_nothing_held() -> None:
+    """Only they are answered."""
+    talk = streaming(snapshot_of(PII))
+    talk.hears(event(HELLO, DONE))
+    assert talk.hears(ResponseTrailers()) == [ContinueTrailers(Direction.RESPONSE)]
+
+
+def test_trailers_in_streamed_mode_with_text_held_abort() -> None:
+    """No body can be sent any more, and text must not vanish in silence."""
+    talk = streaming(snapshot_of(PII, **STREAMED_MODE))
+    talk.hears(event(chat_chunk("Hello world")))
+    [action] = talk.hears(ResponseTrailers())
+    assert isinstance(action, Abort)
+    assert talk.record.outcome is Outcome.FAILED
+
+
+def test_trailers_in_streamed_mode_with_nothing_held() -> None:
+    """A normal end."""
+    talk = streaming(snapshot_of(PII, **STREAMED_MODE))
+    talk.hears(event(HELLO, DONE))
+    assert talk.hears(ResponseTrailers()) == [ContinueTrailers(Direction.RESPONSE)]
+    assert talk.record.outcome is Outcome.COMPLETED
+
+
+@pytest.mark.parametrize("mode", ["full_duplex", "streamed"])
+def test_an_event_that_cannot_be_read_ends_the_stream_with_an_error(mode: str) -> None:
+    """What was good before it goes out, then an error event; nothing unread."""
+    talk = streaming(snapshot_of(*ALL, envoy={"response_stream_mode": mode}))
+    talk.hears(event(chat_chunk("Good ")))
+    talk.hears(event(chat_chunk("morning "), b"data: {broken\n\n", chat_chunk("secret")))
+    assert b"secret" not in talk.client
+    assert b"broken" not in talk.client
+    assert text_of(talk.client_events) == "Good morning "
+    assert talk.client_events[-2]["error"]["code"] == "unreadable_answer"
+    record = talk.record
+    assert (record.outcome, record.reason) == (Outcome.FAILED, "unreadable_answer")
+    assert record.coverage["pii"] is Coverage.SKIPPED_INCOMPLETE
+    assert record.usage is not None
+    assert record.usage.completion >= 2
+    assert talk.errors
+
+
+def test_an_event_over_the_limit_ends_the_stream_with_an_error() -> None:
+    """A server that never ends an event must not fill our memory."""
+    talk = streaming(snapshot_of(PII, limits={"sse_event_bytes_max": 1_024}))
+    talk.hears(event(b"data: " + b"x" * 2_000))
+    assert talk.client_events[0]["error"]["code"] == "unreadable_answer"
+    assert talk.closed
+
+
+def test_too_many_texts_end_the_stream_with_an_error() -> None:
+    """Each channel costs memory."""
+    talk = streaming(snapshot_of(PII, limits={"channels_max": 8}))
+    talk.hears(event(*(chat_chunk("a ", index) for index in range(9))))
+    assert talk.client_events[-2]["error"]["code"] == "too_many_channels"
+    assert talk.record.outcome is Outcome.FAILED
+
+
+def test_an_error_of_the_server_in_mid_stream_passes_masked() -> None:
+    """Held text goes out before it; the error's own text stays in the error."""
+    error = sse({"error": {"message": "engine died at bob@example.org", "code": 500}})
+    talk = answered(snapshot_of(*ALL), chat_chunk("Hello world") + error + DONE, stream=True)
+    assert text_of(talk.client_events) == "Hello world"
+    assert talk.client_events[-2]["error"]["message"] == "engine died at <EMAIL>"
+    record = talk.record
+    assert record.outcome is Outcome.UPSTREAM_ERROR
+    assert record.usage is not None, "what was made before is metered"
+
+
+@pytest.mark.parametrize(("name", "compress"), [("gzip", gzip.compress), ("br", brotli.compress)])
+@pytest.mark.parametrize("mode", ["full_duplex", "streamed"])
+def test_a_compressed_stream_is_read_all_the_same(name: str, compress: Any, mode: str) -> None:
+    """It goes out plain, without the header."""
+    talk = asked(snapshot_of(PII, envoy={"response_stream_mode": mode}), body=request_body(stream=True))
+    [action] = talk.hears(response_headers(SSE, content_encoding=name))
+    assert isinstance(action, ContinueHeaders)
+    assert action.changes.remove == ("content-encoding",)
+    talk.hears_all(chunks(compress(chat_chunk("a@b.co ") + DONE), [5, 20, 40]))
+    assert text_of(talk.client_events) == "<EMAIL> "
+
+
+def test_a_client_that_goes_away_is_metered_by_what_it_got() -> None:
+    """No usage came: counted, and said to be an estimate."""
+    talk = streaming(snapshot_of(*ALL))
+    for word in ("one ", "two ", "three "):
+        talk.hears(event(chat_chunk(word)))
+    talk.hears(StreamClosed())
+    record = talk.record
+    assert record.outcome is Outcome.ABORTED
+    assert record.usage is not None
+    assert (record.usage.completion, record.usage.estimated) == (4, True)
+    assert record.coverage["pii"] is Coverage.SKIPPED_INCOMPLETE
+    assert record.cost_micro_usd > 0
+
+
+def test_a_client_that_goes_away_after_the_last_event_has_all_of_it() -> None:
+    """Clients close after ``[DONE]`` and do not wait for the end of the body."""
+    talk = streaming(snapshot_of(*ALL))
+    talk.hears(event(HELLO, usage_chunk(), DONE))
+    talk.hears(StreamClosed())
+    assert (talk.record.outcome, talk.record.answers) == (Outcome.COMPLETED, 1)
+    assert talk.record.coverage["pii"] is Coverage.CHECKED
+
+
+def test_the_model_is_shown_as_it_was_asked_for_in_every_event() -> None:
+    """Also in events of ours."""
+    talk = asked(snapshot_of(VERSION, PII_BLOCK), body=request_body(stream=True), x_pin="v2")
+    talk.hears(response_headers(SSE))
+    talk.hears(event(chat_chunk("Hi ", model="tiny-next")))
+    talk.hears(event(chat_chunk("a@b.co ", model="tiny-next")))
+    assert {one["model"] for one in talk.client_events[:-1]} == {"tiny"}
+
+
+def test_a_refusal_in_a_stream_is_counted_once() -> None:
+    """Judged when enough has come, or at the end."""
+    stream = chat_chunk("I'm sorry, but I ") + chat_chunk("can't help with that.") + chat_chunk(finish="stop") + DONE
+    talk = answered(snapshot_of(REFUSAL), stream, stream=True)
+    assert talk.client == stream
+    assert talk.record.refusals == 1
+
+
+def test_messages_are_cut_in_their_own_words() -> None:
+    """The open block ends, ``stop_reason`` is refusal, and ``message_stop`` comes last."""
+    body = RequestBody(dumps({"model": "tiny", "stream": True, "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}))
+    talk = asked(snapshot_of(PII_BLOCK), "/v1/messages", body)
+    talk.hears(response_headers(SSE))
+    block = {"type": "text", "text": ""}
+    talk.hears(event(sse({"type": "message_start", "message": {"content": []}}, "message_start")))
+    talk.hears(event(sse({"type": "content_block_start", "index": 0, "content_block": block}, "content_block_start")))
+    delta = {"type": "text_delta", "text": "Write to a@b.co"}
+    talk.hears(event(sse({"type": "content_block_delta", "index": 0, "delta": delta}, "content_block_delta")))
+    talk.hears(event(sse({"type": "content_block_stop", "index": 0}, "content_block_stop")))
+    kinds = [one["type"] for one in talk.client_events]
+    assert kinds[-4:] == ["content_block_delta", "content_block_stop", "message_delta", "message_stop"]
+    assert talk.client_events[-2]["delta"]["stop_reason"] == "refusal"
+    assert talk.closed
+
+
+def test_responses_are_cut_in_their_own_words() -> None:
+    """``response.incomplete`` with the reason ``content_filter`` is the last event."""
+    body = RequestBody(dumps({"model": "tiny", "stream": True, "input": "Hi"}))
+    talk = asked(snapshot_of(PII_BLOCK), "/v1/responses", body)
+    talk.hears(response_headers(SSE))
+    talk.hears(event(sse({"type": "response.created", "response": {"id": "r", "output": []}}, "response.created")))
+    place = {"output_index": 0, "content_index": 0, "item_id": "m"}
+    talk.hears(event(sse({"type": "response.output_text.delta", **place, "delta": "Write to a@b.co now"})))
+    first, *_, last = talk.client_events
+    assert first["type"] == "response.created"
+    assert last["type"] == "response.incomplete"
+    assert last["response"]["incomplete_details"] == {"reason": "content_filter"}
+    assert talk.closed
+
+
+def test_a_text_of_responses_that_comes_only_whole_is_counted() -> None:
+    """A tool's name never comes as a delta: it is judged where it first appears, and counted once."""
+    body = RequestBody(dumps({"model": "tiny", "stream": True, "input": "Hi"}))
+    talk = asked(snapshot_of(PII), "/v1/responses", body)
+    talk.hears(response_headers(SSE))
+    item = {"type": "function_call", "id": "f", "name": "bob@example.org", "arguments": ""}
+    for kind in ("response.output_item.added", "response.output_item.done"):
+        talk.hears(event(sse({"type": kind, "output_index": 0, "item": item}, kind)))
+    assert [one["item"]["name"] for one in talk.client_events] == ["<EMAIL>", "<EMAIL>"]
+    assert talk.exchange.record.findings["pii", "response", "EMAIL"] == 1

@@ -1,0 +1,149 @@
+"""Masking by cells: the same text comes out, and the same is found, for every cut."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.detectors.cells import CELL_CHARS_MAX
+from extproc.detectors.pii import PiiDetector
+from extproc.domain.finding import Finding
+from extproc.filters.spans import SpanDetector, SpanStage
+from tests.unit.filters.cutting import cut, through
+
+PII = PiiDetector(("EMAIL", "PHONE", "CREDIT_CARD", "IBAN", "US_SSN", "IP_ADDRESS", "SECRET"))
+WORDS = (
+    "bob@example.org",
+    "4111 1111 1111 1111",
+    "GB29 NWBK 6016 1331 9268 19",
+    "+49 30 901820",
+    "078-05-1120",
+    "192.0.2.44",
+    "2001:db8::1",
+    "phone",
+    "call me at",
+    "AB",
+    "1",
+    "(",
+    "é",
+    "中",
+)
+SHORT = st.lists(st.sampled_from(WORDS) | st.sampled_from(" \u00a0\n,.-@0Aa") | st.text(max_size=3), max_size=14).map("".join)
+RUNS = st.builds(
+    lambda unit, chars: (unit * chars)[:chars],
+    st.sampled_from(["x", "4111 ", "a.b@c.de/", "4111111111111111 ", "0", "+49 30 901820 "]),
+    st.integers(1_000, 4_500),
+)
+TEXTS = st.lists(SHORT | SHORT | RUNS, max_size=3).map("".join)
+
+
+class Digits:
+    """Finds each run of ``9``; notes how much it was asked to look at."""
+
+    def __init__(self) -> None:
+        self.seen_chars = 0
+
+    def may_hold(self, text: str) -> bool:
+        """Whether a text has any."""
+        self.seen_chars += len(text)
+        return "9" in text
+
+    def find(self, text: str, start: int = 0) -> list[Finding]:
+        """Each run."""
+        self.seen_chars += len(text)
+        found = []
+        position = start
+        while (first := text.find("9", position)) >= 0:
+            position = first
+            while position < len(text) and text[position] == "9":
+                position += 1
+            found.append(Finding("NINES", first, position, 1.0, "test.nines"))
+        return found
+
+
+def run(detector: SpanDetector, pieces: list[str], blocks: bool = False) -> tuple[str, list[str], bool]:
+    """What comes out, what was found, and whether it was rejected."""
+    found: list[str] = []
+    stage = SpanStage(
+        detector, None if blocks else lambda one: f"<{one.kind}>", lambda finding: found.append(finding.kind)
+    )
+    return through(stage, pieces), found, stage.rejected
+
+
+@pytest.mark.parametrize("blocks", [False, True])
+@given(pieces=cut(TEXTS))
+def test_masking_does_not_depend_on_cuts(blocks: bool, pieces: list[str]) -> None:
+    """Text, findings and rejection are those of the text in one piece, cells of any length included."""
+    assert run(PII, pieces, blocks) == run(PII, ["".join(pieces)], blocks)
+
+
+@given(cut(st.text("9 a\u00a0,A", max_size=40) | st.integers(1_000, 5_000).map(lambda chars: ("a9" * chars)[:chars])))
+def test_whatever_a_detector_finds_in_cells(pieces: list[str]) -> None:
+    """The stage needs no more of a detector than that it judges a cell by itself and what stands before it."""
+    assert run(Digits(), pieces) == run(Digits(), ["".join(pieces)])
+
+
+@given(cut(TEXTS))
+def test_what_is_given_out_and_what_is_held_are_all_that_was_fed(pieces: list[str]) -> None:
+    """A stage that finds nothing loses nothing and doubles nothing at any time."""
+    stage = SpanStage(PiiDetector(("SECRET",)), lambda _: "", lambda _: None)
+    fed = released = ""
+    for piece in pieces:
+        fed += piece
+        released += stage.feed(piece)
+        assert released + stage.held() == fed
+
+
+def test_a_stage_looks_at_each_character_a_bounded_number_of_times() -> None:
+    """The cost of an event does not grow with what came before it."""
+    costs = []
+    for events in (100, 200):
+        detector = Digits()
+        stage = SpanStage(detector, lambda _: "", lambda _: None)
+        for number in range(events):
+            stage.feed(f"word{number % 10} and 9 more, ")
+        costs.append(detector.seen_chars)
+    assert costs[1] <= 2.1 * costs[0]
+
+
+def test_a_long_cell_is_looked_at_a_bounded_number_of_times() -> None:
+    """A megabyte without a blank costs in proportion to its length, in one piece or in many."""
+    text = "ab9" * 100_000
+    for pieces in ([text], [text[at : at + 500] for at in range(0, len(text), 500)]):
+        detector = Digits()
+        assert run(detector, pieces)[0] == text.replace("9", "<NINES>")
+        assert detector.seen_chars <= 4 * len(text)
+
+
+def test_no_more_than_a_cell_is_held() -> None:
+    """Memory is bounded, whatever the model writes."""
+    stage = SpanStage(Digits(), lambda _: "", lambda _: None)
+    for _ in range(100):
+        stage.feed("a" * 777)
+        assert len(stage.held()) <= CELL_CHARS_MAX
+
+
+def test_a_blocking_stage_gives_out_what_stands_before_its_finding() -> None:
+    """And nothing after it."""
+    assert run(PII, ["Write to bob@example.org or c@d.org"], blocks=True) == ("Write to ", ["EMAIL"], True)
+
+
+def test_a_fork_tells_what_would_come_and_leaves_no_trace() -> None:
+    """Asking is not judging: nothing is counted, and the stage goes on where it was."""
+    found: list[str] = []
+    stage = SpanStage(PII, None, lambda finding: found.append(finding.kind))
+    stage.feed("mail bob@example.org")
+    fork = stage.fork()
+    assert fork.close() == ""
+    assert fork.rejected
+    assert (stage.rejected, found, stage.held()) == (False, [], "bob@example.org")
+
+
+def test_a_second_text_is_judged_with_the_first_as_its_context_only() -> None:
+    """Two texts of one channel never make one number."""
+    found: list[str] = []
+    stage = SpanStage(PII, lambda one: f"<{one.kind}>", lambda finding: found.append(finding.kind))
+    first = stage.feed("4111 1111 ") + stage.close()
+    second = stage.feed("1111 1111") + stage.close()
+    assert (first + second, found) == ("4111 1111 1111 1111", [])

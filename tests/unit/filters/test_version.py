@@ -1,0 +1,178 @@
+"""Choosing a version: in proportion, sticky, and the same on every replica."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.config.models import CompiledVersion
+from extproc.domain.errors import PayloadRefused
+from extproc.domain.text import Direction
+from extproc.exchange.request import run_filters
+from extproc.exchange.snapshot import Snapshot
+from extproc.filters.version import choose_version
+from extproc.payload.endpoints import CHAT
+from extproc.payload.view import RequestPolicy
+from tests.playbooks.driver import INJECTION, PII, VERSION, snapshot_of
+from tests.unit.filters.fakes import exchange_facts
+
+PRICE = {"prompt_micro_usd_per_mtok": 1, "completion_micro_usd_per_mtok": 1}
+KEYS = [f"key-{number}".encode() for number in range(4_000)]
+POLICY = RequestPolicy(json_depth_max=64)
+
+
+def snapshot(weights: dict[str, int], *filters: dict[str, Any], **sticky: Any) -> Snapshot:
+    """A configuration with one model and these weights."""
+    versions = {name: {"weight": weight, "price": PRICE} for name, weight in weights.items()}
+    model = {"versions": versions, "pin_header": "x-pin", "sticky": {"header": "x-conversation", **sticky}}
+    return snapshot_of(*(filters or (VERSION,)), models={"tiny": model})
+
+
+def versions(weights: dict[str, int]) -> tuple[CompiledVersion, ...]:
+    """Compiled versions."""
+    return snapshot(weights | {"never-chosen": 1}).models["tiny"].versions[: len(weights)]
+
+
+def chosen(weights: dict[str, int], key: bytes) -> str:
+    """The version of a key."""
+    version = choose_version(versions(weights), key)
+    assert version is not None
+    return version.facts.version
+
+
+def ask(compiled: Snapshot, headers: dict[str, str] | None = None, **fields: Any) -> str:
+    """The version that a request gets."""
+    body = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}], **fields}
+    exchange = exchange_facts()
+    exchange.headers, exchange.models = headers or {}, compiled.models
+    run_filters(CHAT.read_request(json.dumps(body).encode(), POLICY), exchange, compiled)
+    assert exchange.choice is not None
+    return exchange.choice.facts.version
+
+
+def test_keys_are_spread_in_proportion_to_the_weights() -> None:
+    """Within four standard deviations of the binomial distribution, for each version."""
+    weights = {"a": 70, "b": 25, "c": 5, "d": 0}
+    compiled = versions(weights)
+    counts = Counter(version.facts.version for key in KEYS if (version := choose_version(compiled, key)) is not None)
+    for name, weight in weights.items():
+        share = weight / 100
+        deviation = math.sqrt(len(KEYS) * share * (1 - share))
+        assert abs(counts[name] - len(KEYS) * share) <= 4 * deviation
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcde"), st.integers(1, 1_000), min_size=2), st.data(), st.binary(max_size=12)
+)
+def test_raising_a_weight_only_moves_keys_towards_its_version(
+    weights: dict[str, int], data: st.DataObject, key: bytes
+) -> None:
+    """A conversation that changes its version changes to the one that grew."""
+    grown = data.draw(st.sampled_from(sorted(weights)))
+    after = {**weights, grown: weights[grown] + data.draw(st.integers(1, 10_000))}
+    assert chosen(after, key) in (chosen(weights, key), grown)
+
+
+@given(st.dictionaries(st.sampled_from("abcde"), st.integers(1, 1_000), min_size=2), st.binary(max_size=12))
+def test_the_order_of_the_versions_makes_no_difference(weights: dict[str, int], key: bytes) -> None:
+    """Two replicas may read the file differently ordered."""
+    assert chosen(weights, key) == chosen(dict(reversed(weights.items())), key)
+
+
+def test_a_key_has_its_version_for_good() -> None:
+    """A changed hash would move every conversation: these were written down when it was chosen."""
+    weights = {"v1": 80, "v2": 20}
+    assert [chosen(weights, f"conversation-{number}".encode()) for number in range(12)] == GOLDEN
+
+
+GOLDEN = ["v1"] * 12
+
+
+def test_no_version_without_a_weight_is_drawn() -> None:
+    """And with none at all there is no choice."""
+    assert {chosen({"a": 1, "b": 0}, key) for key in KEYS[:300]} == {"a"}
+    compiled = versions({"a": 0})
+    assert choose_version(compiled, b"key") is None
+
+
+def test_a_header_keeps_a_conversation_on_its_version() -> None:
+    """Whatever is said, and whoever says it; different values are spread."""
+    compiled = snapshot({"a": 50, "b": 50})
+    by_key = {}
+    for number in range(40):
+        headers = {"x-conversation": f"c{number}"}
+        asked = {ask(compiled, headers, user=f"u{turn}", messages=[{"role": "user", "content": str(turn)}]) for turn in range(3)}
+        assert len(asked) == 1
+        by_key[number] = asked.pop()
+    assert set(by_key.values()) == {"a", "b"}
+
+
+def test_a_user_keeps_the_version_without_a_header() -> None:
+    """The body's ``user``, unless that is switched off."""
+    compiled = snapshot({"a": 50, "b": 50})
+    users = {ask(compiled, user=f"u{number}", messages=[{"role": "user", "content": "x"}]) for number in range(40)}
+    assert users == {"a", "b"}
+    off = snapshot({"a": 50, "b": 50}, user_field=False)
+    assert len({ask(off, user=f"u{number}") for number in range(40)}) == 1
+
+
+def test_a_later_turn_stays_with_how_the_conversation_began() -> None:
+    """First system text and first user text; later turns only add to them. Guards after the choice change nothing of it."""
+    compiled = snapshot({"a": 50, "b": 50}, VERSION, INJECTION, PII)
+    seen = set()
+    for number in range(40):
+        turns: list[dict[str, str]] = [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": f"Question {number} of bob@example.org"},
+        ]
+        first = ask(compiled, messages=turns)
+        turns += [{"role": "assistant", "content": "Yes?"}, {"role": "user", "content": "More, a@b.co"}]
+        assert ask(compiled, messages=turns) == first
+        seen.add(first)
+    assert seen == {"a", "b"}
+
+
+def test_a_pinned_version_is_used_whatever_its_weight() -> None:
+    """A weight of 0 is a version to be tried out by header."""
+    assert ask(snapshot({"a": 100, "b": 0}), {"x-pin": "b"}) == "b"
+
+
+@pytest.mark.parametrize(
+    ("headers", "fields", "status", "code"),
+    [({"x-pin": "z"}, {}, 400, "version_not_found"), ({}, {"model": "z"}, 404, "model_not_found")],
+)
+def test_what_does_not_exist_is_refused(headers: dict[str, str], fields: dict[str, str], status: int, code: str) -> None:
+    """With a status that clients know."""
+    with pytest.raises(PayloadRefused) as refused:
+        ask(snapshot({"a": 1}), headers, **fields)
+    assert (refused.value.error.status, refused.value.error.code) == (status, code)
+
+
+def test_a_request_without_a_model_gets_the_only_one() -> None:
+    """vLLM allows it."""
+    assert ask(snapshot({"a": 1}), model=None) == "a"
+
+
+def test_beside_one_server_the_version_is_fixed() -> None:
+    """Role guard: the pod is chosen already, whatever is asked for, pinned or weighted."""
+    model = {"versions": {"a": {"weight": 1, "price": PRICE}, "b": {"weight": 0, "price": PRICE}}}
+    compiled = snapshot_of(PII, role="guard", guard_version="tiny/b", models={"tiny": model})
+    exchange = exchange_facts()
+    exchange.models = compiled.models
+    body = b'{"model":"an-adapter","messages":[{"role":"user","content":"Hi"}]}'
+    request = CHAT.read_request(body, POLICY)
+    run_filters(request, exchange, compiled)
+    assert exchange.record.version is not None
+    assert exchange.record.version.version == "b"
+    assert request.body_after() == body, "a name that is not ours is the server's to know"
+
+
+def test_directions_of_the_choice() -> None:
+    """It looks at no text on its way, so coverage does not count it."""
+    assert all(Direction.REQUEST not in owner.directions for owner in snapshot({"a": 1}).filters)
