@@ -17,6 +17,8 @@ from extproc.envoy_config.routes import route_config
 
 _TYPE = "type.googleapis.com/envoy"
 _BUFFER_STEP_BYTES = 65_536
+_HTTP2_STREAM_WINDOW_BYTES = 65_535  # the least that HTTP/2 allows
+_HTTP2_CONNECTION_WINDOW_BYTES = 1_048_576
 
 
 def listener(document: Document, clusters: dict[tuple[str, str], str]) -> dict[str, Any]:
@@ -59,6 +61,11 @@ def _connection_manager(document: Document, clusters: dict[tuple[str, str], str]
         "merge_slashes": True,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
         "common_http_protocol_options": {"headers_with_underscores_action": "REJECT_REQUEST"},
+        # Envoy's own windows (16 MiB a stream) bring more than its buffer limit in one piece, past the limit's 413.
+        "http2_protocol_options": {
+            "initial_stream_window_size": _HTTP2_STREAM_WINDOW_BYTES,
+            "initial_connection_window_size": _HTTP2_CONNECTION_WINDOW_BYTES,
+        },
         "request_headers_timeout": "10s",
         "stream_idle_timeout": seconds(document.envoy.stream_idle_ms),
         "early_header_mutation_extensions": [_strip_internal_headers()],

@@ -38,6 +38,7 @@ from extproc.exchange.events import (
     Step,
     StreamClosed,
 )
+from extproc.exchange.failures import BODY_MISSING, FILTER_FAILED, INTERNAL, UNREADABLE
 from extproc.exchange.phases import EXPECTED, Phase
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.stream import StreamedAnswer, StreamTerms
@@ -49,16 +50,6 @@ from extproc.payload.endpoints import CHAT, dialect_of_errors
 from extproc.payload.sse import EventTooLarge
 from extproc.payload.view import RequestView
 
-_INTERNAL = ApiError(
-    500, "server_error", "internal_error", "The gateway failed while it handled this request. Try again."
-)
-_UNREADABLE = ApiError(
-    502, "server_error", "unreadable_answer", "The model server's answer could not be checked, so it is withheld."
-)
-_FILTER_FAILED = ApiError(
-    500, "server_error", "guard_failed", "A check of this request failed, so it was stopped. Try again."
-)
-_BODY_MISSING = ApiError(400, "invalid_request_error", "body_missing", "The request has no body.")
 _VIA_UPSTREAM = "via_upstream"
 _COMPUTED = frozenset({Outcome.COMPLETED, Outcome.CUT, Outcome.FAILED, Outcome.ABORTED})
 _EVENT_STREAM = "text/event-stream"
@@ -95,11 +86,11 @@ class Exchange:
             outcome = Outcome.REJECTED if refused.error.status < 500 else Outcome.FAILED
             return self._refuse(refused.error, outcome, event, now_ns)
         except (UnreadableAnswer, EventTooLarge, BadEncoding) as error:
-            return self._fail(_UNREADABLE, error, event, now_ns)
+            return self._fail(UNREADABLE, error, event, now_ns)
         except FilterFailed as error:
-            return self._fail(_FILTER_FAILED, error.__cause__ or error, event, now_ns)
+            return self._fail(FILTER_FAILED, error.__cause__ or error, event, now_ns)
         except Exception as error:
-            return self._fail(_INTERNAL, error, event, now_ns)
+            return self._fail(INTERNAL, error, event, now_ns)
 
     def _step(self, event: Event, now_ns: int) -> Step:
         if isinstance(event, StreamClosed):
@@ -135,7 +126,7 @@ class Exchange:
         self._facts.dialect = dialect
         self._guarded = dialect.generates
         if event.end:
-            return self._refuse(_BODY_MISSING, Outcome.REJECTED, event, now_ns)
+            return self._refuse(BODY_MISSING, Outcome.REJECTED, event, now_ns)
         requests.refuse_length(headers, self._snapshot)
         self._phase = Phase.REQUEST_BODY
         return Step([ContinueHeaders(Direction.REQUEST, changes)])
@@ -159,6 +150,8 @@ class Exchange:
 
     def _answer_headers(self, event: ResponseHeaders, now_ns: int) -> Step:
         headers, record = event.headers, self.record
+        if self._phase is Phase.REFUSED:  # our own answer on its way out
+            return self._pass_unread(now_ns)
         status = headers.get(":status", "")
         record.status = int(status) if status.isdecimal() else 0
         if self._phase is not Phase.RESPONSE_HEADERS or event.details not in ("", _VIA_UPSTREAM):
@@ -348,7 +341,9 @@ class Exchange:
         if self._phase is Phase.OBSERVED or isinstance(event, ResponseTrailers):
             return self._end([Abort(error.code)], now_ns)
         record.status = error.status
-        return self._end([Answer(error.status, self._errors.error_body(error), error.code)], now_ns)
+        step = self._end([Answer(error.status, self._errors.error_body(error), error.code)], now_ns)
+        self._phase = Phase.REFUSED
+        return step
 
     def _break_stream(self, stream: StreamedAnswer, error: ApiError, event: Event, now_ns: int) -> Step:
         if isinstance(event, ResponseBody):
@@ -364,7 +359,7 @@ class Exchange:
             step = self._refuse(error, Outcome.FAILED, event, now_ns)
         except Exception as second:
             cause = second
-            step = self._end([Abort(_INTERNAL.code)], now_ns)
+            step = self._end([Abort(INTERNAL.code)], now_ns)
         step.error = cause
         return step
 

@@ -7,11 +7,12 @@
                                                                +--> OBSERVED   passes as it comes; read for usage only
                                                                +--> UNREAD     passes as it comes: nothing a model made
         STREAM --cut, or an error of ours--> DRAINED    (STREAMED) what still comes is thrown away
-        any phase --answer of ours, end of the answer--> DONE
+        any phase --an answer of ours in the server's place--> REFUSED
+        any phase --end of the answer, or an abort--> DONE
 
 Response headers may come in any request phase too: Envoy answered by itself (413, 503). Then nothing is a completion.
-The exchange has ended, and is measured, in UNREAD, DRAINED and DONE. An event that its phase does not list is an error
-of the peer, and aborts the stream. ``StreamClosed`` ends every phase.
+The exchange has ended, and is measured, in UNREAD, DRAINED, REFUSED and DONE. An event that its phase does not list is
+an error of the peer, and aborts the stream. ``StreamClosed`` ends every phase.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Phase(StrEnum):
     OBSERVED = "observed"
     UNREAD = "unread"
     DRAINED = "drained"
+    REFUSED = "refused"
     DONE = "done"
 
 
@@ -52,5 +54,6 @@ EXPECTED: dict[Phase, tuple[type[Event], ...]] = {
     Phase.OBSERVED: (ResponseBody, ResponseTrailers),
     Phase.UNREAD: (RequestBody, RequestTrailers, ResponseBody, ResponseTrailers),
     Phase.DRAINED: (ResponseBody, ResponseTrailers),
-    Phase.DONE: (RequestBody, RequestTrailers, ResponseHeaders, ResponseBody, ResponseTrailers),
+    Phase.REFUSED: (RequestTrailers, ResponseHeaders, ResponseBody, ResponseTrailers),
+    Phase.DONE: (RequestTrailers, ResponseBody, ResponseTrailers),
 }

@@ -85,5 +85,3 @@ def _refuse_duplicate_keys(body: bytes) -> None:
         raise refuse(
             400, "duplicate_key", "An object of the body has the same key twice. Send each key once."
         ) from None
-    except (ValueError, RecursionError):
-        raise refuse(400, "invalid_json", "The body is not valid JSON. Send UTF-8 JSON.") from None

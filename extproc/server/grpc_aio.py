@@ -16,6 +16,7 @@ from extproc.server.json_log import where
 from extproc.server.processor import METHOD, Processor, Session
 
 _FRAMING_BYTES = 1_048_576
+_GOODBYE_S = 0.2  # for the last statuses to leave
 _SERVICE, _METHOD = METHOD.removeprefix("/").split("/")
 _Context = aio.ServicerContext[Any, Any]
 
@@ -49,19 +50,21 @@ class GrpcAioServer:
         await self._server.start()
 
     async def stop(self, drain_s: float, at_once: asyncio.Event) -> int:
-        """Refuse new streams and let running ones end; cancel the rest after ``drain_s`` [s], or ``at_once``.
+        """Let running streams end; cancel the rest after ``drain_s`` [s], or ``at_once``.
+
+        New ones are refused since ``Health.drain``, by us: gRPC's own way leaves a call that comes just then without
+        any answer, and health questions too, so that a probe would take a process that drains for a dead one.
 
         Returns: how many were cancelled. They have been measured.
         """
-        draining = asyncio.ensure_future(self._server.stop(drain_s + 1))
+        ended = asyncio.ensure_future(_all_ended(set(self._streams)))
         hurried = asyncio.ensure_future(at_once.wait())
-        await asyncio.wait((draining, hurried), timeout=drain_s, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((ended, hurried), timeout=drain_s, return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
         hurried.cancel()
         running = set(self._streams)
-        await self._server.stop(None)
-        await draining
-        if running:
-            await asyncio.wait(running)
+        await self._server.stop(None if running else _GOODBYE_S)
+        await _all_ended(running)
         return len(running)
 
     def _ext_proc_handlers(self) -> grpc.GenericRpcHandler:
@@ -73,6 +76,8 @@ class GrpcAioServer:
         return grpc.method_handlers_generic_handler(_SERVICE, {_METHOD: handler})
 
     async def _process(self, _: Any, context: _Context) -> None:
+        if self._health.draining:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "draining")
         task = asyncio.current_task()
         assert task is not None  # a handler always runs in one
         self._streams.add(task)
@@ -86,6 +91,11 @@ class GrpcAioServer:
             self._streams.discard(task)
         if abort is not None:
             await context.abort(grpc.StatusCode.INTERNAL, abort)
+
+
+async def _all_ended(streams: set[asyncio.Task[Any]]) -> None:
+    if streams:
+        await asyncio.wait(streams)
 
 
 async def _serve(session: Session, context: _Context) -> str | None:

@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import anthropic
-import openai
 import pytest
 
 from extproc.demo.model_server import ModelServer
-from extproc.demo.scripted import Gate, Scripted
-from tests.e2e.apis import APIS, CHAT, MESSAGES, MODEL, RESPONSES, SSE_TYPE, Api
-from tests.e2e.harness import Stack, require_envoy
+from tests.e2e.apis import MODEL
+from tests.e2e.harness import Stack
 from tests.e2e.measured import Measured
-from tests.e2e.scripted_models import ScriptedModels
+from tests.e2e.official import anthropic_of, openai_of
 
 # What was dictated to the recorded model, and what must stand in its place.
 MASKS = {
@@ -28,6 +25,7 @@ MASKS = {
     "DE89 3704 0044 0532 0130 00": "<IBAN>",
     "DE89370400440532013000": "<IBAN>",
     "+49 30 901820": "<PHONE>",
+    "+1 202-555-0143": "<PHONE>",
 }
 Read = Callable[[str, str], list[Any]]
 """Asks the server at a base URL for a recording; returns what the client read, as texts."""
@@ -51,16 +49,6 @@ def bare() -> Iterator[ModelServer]:
         yield server
 
 
-def openai_of(base_url: str) -> openai.OpenAI:
-    """The official client."""
-    return openai.OpenAI(base_url=f"{base_url}/v1", api_key="none", max_retries=0, timeout=10)
-
-
-def anthropic_of(base_url: str) -> anthropic.Anthropic:
-    """The official client."""
-    return anthropic.Anthropic(base_url=base_url, api_key="none", max_retries=0, timeout=10)
-
-
 def cue(recording: str) -> list[Any]:
     """The conversation that is answered with a recording."""
     return [{"role": "user", "content": f"[replay {recording}]"}]
@@ -82,6 +70,7 @@ def compare(stack: Stack, bare: ModelServer, read: Read, recording: str) -> list
 
 
 def chat(base_url: str, recording: str) -> list[Any]:
+    """The texts of each choice."""
     answer = openai_of(base_url).chat.completions.create(model=MODEL, messages=cue(recording))
     return [_message_of(choice.message.model_dump()) for choice in answer.choices]
 
@@ -93,6 +82,7 @@ def _message_of(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def chat_stream(base_url: str, recording: str) -> list[Any]:
+    """The texts of each choice by where they stand, put together from their deltas."""
     chunks = openai_of(base_url).chat.completions.create(
         model=MODEL, messages=cue(recording), stream=True, stream_options={"include_usage": True}
     )
@@ -227,12 +217,12 @@ def test_responses_stream(stack: Stack, bare: ModelServer, recording: str) -> No
     def read(base_url: str, recording: str) -> list[Any]:
         deltas, dones, numbers = "", [], []
         with openai_of(base_url).responses.stream(model=MODEL, input=f"[replay {recording}]") as stream:
-            for event in stream:
-                numbers.append(event.sequence_number)
-                if event.type.endswith(".delta"):
-                    deltas += event.delta  # type: ignore[union-attr,operator]
-                elif event.type in ("response.output_text.done", "response.function_call_arguments.done"):
-                    dones.append(getattr(event, "text", None) or getattr(event, "arguments", None))
+            for told in stream:
+                numbers.append(told.sequence_number)
+                if told.type.endswith(".delta"):
+                    deltas += told.delta  # type: ignore[union-attr,operator]
+                elif told.type in ("response.output_text.done", "response.function_call_arguments.done"):
+                    dones.append(getattr(told, "text", None) or getattr(told, "arguments", None))
             final = _output_of(stream.get_final_response())
         assert numbers == sorted(set(numbers))
         return [deltas, dones, final]
@@ -310,101 +300,24 @@ def test_messages_stream(stack: Stack, bare: ModelServer, recording: str) -> Non
     compare(stack, bare, read, recording)
 
 
-# --- scripted: what no recording has, and order --------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def scripted() -> ScriptedModels:
-    """Model servers that say what a test wants."""
-    return ScriptedModels()
-
-
-@pytest.fixture(scope="module")
-def scripted_stack(tmp_path_factory: pytest.TempPathFactory, scripted: ScriptedModels) -> Iterator[Stack]:
-    """The demo before them."""
-    require_envoy()
-    with Stack(tmp_path_factory.mktemp("clients"), models=scripted.servers) as running:
-        yield running
-
-
-def test_messages_with_thinking(scripted_stack: Stack, scripted: ScriptedModels) -> None:
-    """A thinking block is guarded as a text is, and its signature passes."""
-    from tests.e2e.apis import event
-
-    def block(index: int, start: dict[str, Any], *deltas: dict[str, Any]) -> bytes:
-        events = [{"type": "content_block_start", "index": index, "content_block": start}]
-        events += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
-        events += [{"type": "content_block_stop", "index": index}]
-        return b"".join(event(tree, tree["type"]) for tree in events)
-
-    thinking = block(
-        0,
-        {"type": "thinking", "thinking": "", "signature": ""},
-        {"type": "thinking_delta", "thinking": "Her mail is jane.d"},
-        {"type": "thinking_delta", "thinking": "oe@example.com."},
-        {"type": "signature_delta", "signature": "c2ln"},
-    )
-    text = block(1, {"type": "text", "text": ""}, {"type": "text_delta", "text": "Mail jane.doe@example.com"})
-    start, end = MESSAGES.head().split(b"event: content_block_start")[0], MESSAGES.tail("").split(b"\n\n", 1)[1]
-    scripted.answer = Scripted(200, (SSE_TYPE,), [start, thinking, text, end])
-    with anthropic_of(scripted_stack.base_url).messages.stream(
-        model=MODEL, max_tokens=9, messages=cue("nothing")
-    ) as stream:
-        first, second = stream.get_final_message().content
-    assert (first.thinking, first.signature) == ("Her mail is <EMAIL>.", "c2ln")  # type: ignore[union-attr]
-    assert second.text == "Mail <EMAIL>"  # type: ignore[union-attr]
-
-
-@pytest.mark.parametrize("api", APIS, ids=lambda api: api.name)
-def test_first_words_come_while_the_server_holds_the_rest(
-    scripted_stack: Stack, scripted: ScriptedModels, api: Api
-) -> None:
-    """Time to first token stays: the client has the words before the server is let go on."""
-    scripted.reset()
-    gate = Gate()
-    words = [api.delta("First "), api.delta("words "), api.delta("then ")]
-    scripted.answer = Scripted(200, (SSE_TYPE,), [*filter(None, [api.head()]), *words, gate, api.tail("First words then ")])
-    texts = iter(_texts(scripted_stack.base_url, api))
-    got = ""
-    while "First words" not in got:
-        got += next(texts)
-    assert scripted.only.ended == "running"
-    gate.open()
-    assert got + "".join(texts) == "First words then "
-
-
-def _texts(base_url: str, api: Api) -> Iterator[str]:
-    """The pieces of text of a stream, by the API's official client."""
-    if api is MESSAGES:
-        with anthropic_of(base_url).messages.stream(model=MODEL, max_tokens=9, messages=cue("x")) as stream:
-            yield from stream.text_stream
-    elif api is RESPONSES:
-        for event in openai_of(base_url).responses.create(model=MODEL, input="x", stream=True):
-            if event.type == "response.output_text.delta":
-                yield event.delta
-    elif api is CHAT:
-        for chunk in openai_of(base_url).chat.completions.create(model=MODEL, messages=cue("x"), stream=True):
-            yield from (choice.delta.content or "" for choice in chunk.choices)
-    else:
-        for piece in openai_of(base_url).completions.create(model=MODEL, prompt="x", stream=True):
-            yield from (choice.text for choice in piece.choices)
-
-
 # --- streamed and unstreamed agree ---------------------------------------------------------------------------------
+
+
+FOUND = ("llm_guard_verdicts_total", "llm_guard_findings_total", "llm_refusal_total", "llm_answers_total")
 
 
 @pytest.mark.parametrize("recording", ["hello", "greeting_pii", "refusal"])
 def test_dictated_chats_are_equal_streamed_and_not(stack: Stack, recording: str) -> None:
     """The same dictated text gives the same masked text, and the same findings."""
-    plain, streamed = Measured(stack), None
+    measured = Measured(stack)
     (message,) = chat(stack.base_url, recording)
-    assert plain.outcomes() == {"completed": 1}
-    streamed = Measured(stack)
-    texts = dict((tuple(place), text) for place, text in chat_stream(stack.base_url, f"{recording}_stream"))
-    assert streamed.outcomes() == {"completed": 1}
+    assert measured.outcomes() == {"completed": 1}
+    found = {name: measured.rise(name) for name in FOUND}
+    measured = Measured(stack)
+    texts = {tuple(place): text for place, text in chat_stream(stack.base_url, f"{recording}_stream")}
+    assert measured.outcomes() == {"completed": 1}
     assert texts[0, "content"] == message["content"]
-    for name in ("llm_guard_verdicts_total", "llm_guard_findings_total", "llm_refusal_total"):
-        assert streamed.rise(name) == 0 or plain.rise(name) == 2 * streamed.rise(name)
+    assert {name: measured.rise(name) for name in FOUND} == found
 
 
 @pytest.mark.parametrize("recording", ["responses_hello", "responses_greeting_pii", "responses_refusal"])

@@ -22,11 +22,14 @@ from tests.e2e.apis import (
     endless,
     event,
     events_of,
+    streamed,
     text_of_stream,
     whole,
 )
+from tests.e2e.conftest import MakeStack
 from tests.e2e.harness import Stack, require_envoy
 from tests.e2e.measured import Measured
+from tests.e2e.official import anthropic_of, openai_of
 from tests.e2e.scripted_models import ScriptedModels
 
 WORDS = ["Write ", "to anna.", "schmidt@exam", "ple.com ", "and then ", "wait."]
@@ -57,15 +60,15 @@ def shared(tmp_path_factory: pytest.TempPathFactory, scripted: ScriptedModels) -
 
 
 @pytest.fixture
-def stack(shared: Stack) -> Stack:
-    """The shared stack, for the report of a failure."""
+def stack(shared: Stack, scripted: ScriptedModels) -> Stack:
+    """The shared stack; its model servers answer as recorded, and what they saw before is forgotten."""
+    scripted.reset()
     return shared
 
 
 @pytest.fixture
 def models(scripted: ScriptedModels) -> ScriptedModels:
-    """The model servers, as new."""
-    scripted.reset()
+    """The model servers of the stack."""
     return scripted
 
 
@@ -118,6 +121,25 @@ def test_an_unstreamed_answer_is_cut_at_the_same_place(
     assert measured.outcomes() == {"cut": 1}
 
 
+@pytest.mark.parametrize("client", CLIENTS)
+def test_beside_another_full_duplex_filter_the_client_sees_the_same_cut(make_stack: MakeStack, client: str) -> None:
+    """``response_stream_mode: streamed``: the end is as clean, but waits for the server's own."""
+
+    def change(data: dict[str, Any]) -> None:
+        block_personal_data(data)
+        data["envoy"]["response_stream_mode"] = "streamed"
+
+    models = ScriptedModels()
+    stack = make_stack(models=models.servers, change=change)
+    measured = Measured(stack)
+    for api in APIS:
+        models.answer = streamed(api, WORDS)
+        answer = stack.curl(api.path, *CLIENTS[client], body=api.request(stream=True))
+        assert (answer.exit_code, text_of_stream(api, answer.body)) == (0, UP_TO_THERE)
+        assert sum(api.is_cut(tree) for tree in events_of(answer.body)) == 1
+    assert measured.outcomes(len(APIS)) == {"cut": len(APIS)}
+
+
 def test_another_choice_goes_on(stack: Stack, models: ScriptedModels, measured: Measured) -> None:
     """Only the choice in which something was found ends there; the stream ends with the last choice."""
     first = [CHAT.choice({"content": word}, index=0) for word in WORDS]
@@ -139,13 +161,13 @@ def test_clients_understand_a_cut(stack: Stack, models: ScriptedModels) -> None:
     """The official clients end their loops with their API's reason and raise nothing."""
     models.answer = lambda _: endless(CHAT, WORDS)
     chunks = list(
-        openai_client(stack).chat.completions.create(
+        openai_of(stack.base_url).chat.completions.create(
             model=MODEL, messages=[{"role": "user", "content": "Hello"}], stream=True
         )
     )
     assert chunks[-1].choices[0].finish_reason == "content_filter"
     models.answer = lambda _: endless(MESSAGES, WORDS)
-    with anthropic_client(stack).messages.stream(
+    with anthropic_of(stack.base_url).messages.stream(
         model=MODEL, max_tokens=9, messages=[{"role": "user", "content": "Hello"}]
     ) as stream:
         message = stream.get_final_message()
@@ -179,8 +201,8 @@ def test_a_refused_request_is_the_apis_error_object(
 
 @pytest.mark.parametrize("stream", [False, True], ids=["unstreamed", "streamed"])
 def test_openais_client_raises_its_own_errors(stack: Stack, models: ScriptedModels, stream: bool) -> None:
-    """BadRequestError for what we refuse, NotFoundError for what the server says, InternalServerError for what failed."""
-    client = openai_client(stack)
+    """BadRequestError, NotFoundError and InternalServerError, as the status and the body say."""
+    client = openai_of(stack.base_url)
 
     def chat(text: str, model: str = MODEL) -> Any:
         answer = client.chat.completions.create(
@@ -204,7 +226,7 @@ def test_openais_client_raises_its_own_errors(stack: Stack, models: ScriptedMode
 @pytest.mark.parametrize("stream", [False, True], ids=["unstreamed", "streamed"])
 def test_anthropics_client_raises_its_own_errors(stack: Stack, models: ScriptedModels, stream: bool) -> None:
     """The same for messages, whose error object has another shape."""
-    client = anthropic_client(stack)
+    client = anthropic_of(stack.base_url)
 
     def message(text: str) -> Any:
         answer = client.messages.create(
@@ -224,7 +246,7 @@ def test_an_error_in_mid_stream_is_one_that_clients_raise(
     stack: Stack, models: ScriptedModels, measured: Measured
 ) -> None:
     """Headers are out, so it comes as an event: the server's own, and ours for what cannot be read."""
-    client = openai_client(stack)
+    client = openai_of(stack.base_url)
     request: dict[str, Any] = {"model": MODEL, "stream": True}
     models.answer = "crash_stream"
     with pytest.raises(openai.APIError):
@@ -236,7 +258,7 @@ def test_an_error_in_mid_stream_is_one_that_clients_raise(
     models.answer = Scripted(200, (SSE_TYPE,), [MESSAGES.head(), event({"type": "what is that"}, "what")])
     with pytest.raises(anthropic.APIStatusError):
         list(
-            anthropic_client(stack).messages.create(
+            anthropic_of(stack.base_url).messages.create(
                 model=MODEL, max_tokens=9, messages=[{"role": "user", "content": "Hello"}], stream=True
             )
         )
@@ -250,13 +272,3 @@ def test_what_a_server_quotes_in_an_error_is_guarded(stack: Stack, models: Scrip
     answer = stack.curl(CHAT.path, body=CHAT.request())
     assert answer.status == 400
     assert b"schmidt" not in answer.body
-
-
-def openai_client(stack: Stack) -> openai.OpenAI:
-    """The official client."""
-    return openai.OpenAI(base_url=f"{stack.base_url}/v1", api_key="none", max_retries=0, timeout=10)
-
-
-def anthropic_client(stack: Stack) -> anthropic.Anthropic:
-    """The official client."""
-    return anthropic.Anthropic(base_url=stack.base_url, api_key="none", max_retries=0, timeout=10)

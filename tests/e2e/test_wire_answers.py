@@ -15,6 +15,7 @@ import pytest
 
 from extproc.demo.scripted import Gate, Scripted
 from tests.e2e.apis import APIS, CHAT, JSON_TYPE, SSE_TYPE, Api, endless, streamed, text_of_stream, whole
+from tests.e2e.conftest import MakeStack
 from tests.e2e.harness import Stack, require_envoy, wait_until
 from tests.e2e.measured import Measured
 from tests.e2e.raw_http import Connection, post
@@ -56,15 +57,15 @@ def shared(tmp_path_factory: pytest.TempPathFactory, scripted: ScriptedModels) -
 
 
 @pytest.fixture
-def stack(shared: Stack) -> Stack:
-    """The shared stack, for the report of a failure."""
+def stack(shared: Stack, scripted: ScriptedModels) -> Stack:
+    """The shared stack; its model servers answer as recorded, and what they saw before is forgotten."""
+    scripted.reset()
     return shared
 
 
 @pytest.fixture
 def models(scripted: ScriptedModels) -> ScriptedModels:
-    """The model servers, as new."""
-    scripted.reset()
+    """The model servers of the stack."""
     return scripted
 
 
@@ -94,7 +95,7 @@ def test_the_same_text_is_masked_streamed_and_unstreamed(
 
 
 @pytest.mark.parametrize("api", APIS, ids=lambda api: api.name)
-def test_streamed_mode_shows_the_client_the_same_text(make_stack: Any, api: Api) -> None:
+def test_streamed_mode_shows_the_client_the_same_text(make_stack: MakeStack, api: Api) -> None:
     """One reply a chunk instead of any number: what the client reads is the same."""
     models = ScriptedModels()
     stack = make_stack(models=models.servers, change=streamed_mode)
@@ -192,9 +193,7 @@ def test_an_answer_just_under_the_limit_passes_with_its_new_length(stack: Stack,
     assert CHAT.text_of_answer(answer.document).startswith(MASKED + " x")
 
 
-def test_an_answer_over_the_limit_is_a_readable_error(
-    stack: Stack, models: ScriptedModels, measured: Measured
-) -> None:
+def test_an_answer_over_the_limit_is_a_readable_error(stack: Stack, models: ScriptedModels, measured: Measured) -> None:
     """By its length, before Envoy's buffer is full: no hang, and nothing unseen."""
     models.answer = whole(CHAT.answer(PLAIN + " x" * ANSWER_BYTES_MAX))
     answer = stack.curl(CHAT.path, body=CHAT.request())

@@ -56,15 +56,15 @@ def shared(tmp_path_factory: pytest.TempPathFactory, scripted: ScriptedModels) -
 
 
 @pytest.fixture
-def stack(shared: Stack) -> Stack:
-    """The shared stack, for the report of a failure."""
+def stack(shared: Stack, scripted: ScriptedModels) -> Stack:
+    """The shared stack; its model servers answer as recorded, and what they saw before is forgotten."""
+    scripted.reset()
     return shared
 
 
 @pytest.fixture
 def models(scripted: ScriptedModels) -> ScriptedModels:
-    """The model servers; they answer as recorded, and what they saw before is forgotten."""
-    scripted.reset()
+    """The model servers of the stack."""
     return scripted
 
 
@@ -120,7 +120,7 @@ def test_expect_100_continue_with_a_large_body(stack: Stack, models: ScriptedMod
     assert models.only.request.header("expect") is None
 
 
-def test_several_exchanges_on_one_connection(stack: Stack, models: ScriptedModels, measured: Measured) -> None:
+def test_several_exchanges_on_one_connection(stack: Stack, measured: Measured) -> None:
     """Keep-alive: masked, streamed and passed exchanges follow each other, and each is its own."""
     client = http.client.HTTPConnection(stack.base_url.removeprefix("http://"), timeout=10)
     client.connect()
@@ -141,7 +141,7 @@ def test_several_exchanges_on_one_connection(stack: Stack, models: ScriptedModel
     assert measured.outcomes(4) == {"completed": 3, "passed": 1}
 
 
-def test_a_refused_body_ends_its_connection_openly(stack: Stack, models: ScriptedModels) -> None:
+def test_a_refused_body_ends_its_connection_openly(stack: Stack) -> None:
     """Envoy closes after an answer of ours to a body, and says so, so that no client sends into a closed one."""
     with Connection(stack) as client:
         client.send(post(CHAT.path, {"model": MODEL, "messages": []}))
@@ -150,7 +150,7 @@ def test_a_refused_body_ends_its_connection_openly(stack: Stack, models: Scripte
         assert client.closed()
 
 
-def test_two_requests_sent_at_once_are_answered_in_order(stack: Stack, models: ScriptedModels) -> None:
+def test_two_requests_sent_at_once_are_answered_in_order(stack: Stack) -> None:
     """Pipelining: the second request's bytes are in the first one's read."""
     first, second = (post(CHAT.path, CHAT.request(f"[replay {name}]")) for name in ("greeting_pii", "hello"))
     with Connection(stack) as client:
@@ -198,7 +198,7 @@ def test_header_values_that_are_not_ascii(stack: Stack, models: ScriptedModels, 
     assert models.seen[0].request.header("x-note") == "Zürich".encode().decode("latin-1")
 
 
-def test_a_header_sent_twice_is_one_value(stack: Stack, models: ScriptedModels, measured: Measured) -> None:
+def test_a_header_sent_twice_is_one_value(stack: Stack, measured: Measured) -> None:
     """As HTTP says: joined by a comma. Neither of them wins in silence."""
     stack.curl(CHAT.path, "-H", "x-team: search", "-H", "x-team: support", body=CHAT.request())
     assert measured.outcomes() == {"completed": 1}
@@ -328,11 +328,12 @@ def test_a_length_above_our_limit_is_refused_before_the_upload(stack: Stack, mea
 
 
 @pytest.mark.parametrize("api", [CHAT, MESSAGES], ids=lambda api: api.name)
+@pytest.mark.parametrize("framing", ["chunked", "http2 without length"])
 def test_a_body_above_envoys_buffer_is_envoys_413(
-    stack: Stack, models: ScriptedModels, measured: Measured, api: Api
+    stack: Stack, models: ScriptedModels, measured: Measured, api: Api, framing: str
 ) -> None:
     """A body without a length reaches Envoy's limit: its error has the API's shape, and is no completion."""
-    answer = stack.curl(api.path, *FRAMINGS["chunked"], body=padded(10 * ENVOY_BUFFER_BYTES))
+    answer = stack.curl(api.path, *FRAMINGS[framing], body=padded(10 * ENVOY_BUFFER_BYTES))
     assert is_error(answer, 413, 413, api.path)
     assert models.seen == []
     assert measured.outcomes() == {"local_reply": 1}

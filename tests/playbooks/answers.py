@@ -1,7 +1,7 @@
 """Answers of a model, and how each API tells them: whole, and as a stream.
 
-A ``Choice`` is what a model said. ``whole`` and ``events`` write it as vLLM does; ``seen_whole`` and ``seen_streamed`` read
-what a client is shown, channel by channel, so that the two can be compared.
+A ``Choice`` is what a model said. ``whole`` and ``events`` write it as vLLM does; ``seen_whole`` and ``seen_streamed``
+read what a client is shown, channel by channel, so that the two can be compared.
 """
 
 from __future__ import annotations
@@ -227,7 +227,9 @@ class MessagesAnswers:
     def last(self, choices: Sequence[Choice]) -> bytes:
         """``message_delta`` and ``message_stop``."""
         usage = {"output_tokens": 3}
-        return self._event("message_delta", delta={"stop_reason": "end_turn"}, usage=usage) + self._event("message_stop")
+        return self._event("message_delta", delta={"stop_reason": "end_turn"}, usage=usage) + self._event(
+            "message_stop"
+        )
 
     def seen_whole(self, body: bytes) -> Seen:
         """What a client shows of an unstreamed answer."""

@@ -9,7 +9,8 @@ import pytest
 
 from extproc.config.document import OnError
 from extproc.domain.record import Coverage, Outcome
-from extproc.exchange.events import Abort, Answer, ResponseBody, ResponseTrailers, StreamClosed
+from extproc.domain.text import Direction
+from extproc.exchange.events import Abort, Answer, ContinueTrailers, ResponseBody, ResponseTrailers, StreamClosed
 from extproc.exchange.snapshot import Snapshot
 from tests.playbooks.driver import (
     DONE,
@@ -81,9 +82,18 @@ def test_closed_in_mid_stream(mode: str) -> None:
 @pytest.mark.parametrize("mode", ["full_duplex", "streamed"])
 def test_closed_at_trailers(mode: str) -> None:
     """Full duplex may still send an error event before them; streamed can only break the stream off."""
-    talk = asked(failing(mode=mode, raises_on_close=True), body=request_body(stream=True))
-    # The request went through a filter that fails on close only for this answer.
+    snapshot = failing(mode=mode, raises_on_close=True)
+    snapshot.answer_filters[0].directions = frozenset({Direction.RESPONSE})
+    talk = asked(snapshot, body=request_body(stream=True))
     talk.hears(response_headers(SSE))
+    talk.hears(ResponseBody(chat_chunk("Good morning"), False))
+    actions = talk.hears(ResponseTrailers())
+    if mode == "streamed":
+        assert actions == [Abort("guard_failed")]
+    else:
+        assert actions[1:] == [ContinueTrailers(Direction.RESPONSE)]
+        assert talk.client_events[-2]["error"]["code"] == "guard_failed"
+    assert talk.record.outcome is Outcome.FAILED
 
 
 def test_open_on_the_request() -> None:
@@ -114,7 +124,7 @@ def test_open_in_mid_stream() -> None:
 def test_a_bug_of_ours_on_the_request_is_answered() -> None:
     """Not a filter's failure: whatever it is, nothing passes."""
     snapshot = snapshot_of(METER)
-    broken = replace(snapshot, limits=None)  # type: ignore[arg-type]
+    broken = replace(snapshot, identity=None)  # type: ignore[arg-type]
     talk = Conversation(broken)
     [action] = talk.hears(request_headers())
     assert isinstance(action, Answer)
@@ -130,4 +140,3 @@ def test_an_error_of_an_error_aborts() -> None:
     [action] = talk.hears(ResponseBody(b"data: broken\n\n", False))
     assert isinstance(action, Abort)
     assert talk.record.outcome is Outcome.FAILED
-    assert isinstance(talk.hears(ResponseTrailers())[0], object)

@@ -1,7 +1,7 @@
 """The law: guarding a stream and guarding the whole answer are the same thing.
 
-For any answer, any filters and any cut of the bytes, what a client sees of each text, what was found and how it ended are the
-same streamed and unstreamed.
+For any answer, any filters and any cut of the bytes, what a client sees of each text, what was found and how it ended
+are the same streamed and unstreamed.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ LONG = st.builds(
 @st.composite
 def texts(draw: st.DrawFn, words_max: int = 6) -> str:
     """A text with some personal data in it; now and then one word is longer than a cell may be."""
-    words = draw(st.lists(st.sampled_from(PERSONAL) | st.sampled_from(ORDINARY) | st.text(max_size=4), max_size=words_max))
+    words = draw(
+        st.lists(st.sampled_from(PERSONAL) | st.sampled_from(ORDINARY) | st.text(max_size=4), max_size=words_max)
+    )
     if draw(st.integers(0, 24)) == 0:
         words.append(draw(LONG))
     return "".join(word + draw(st.sampled_from(BETWEEN)) for word in words)
@@ -70,8 +72,14 @@ def texts(draw: st.DrawFn, words_max: int = 6) -> str:
 @st.composite
 def calls(draw: st.DrawFn) -> Call:
     """A tool call; its arguments are JSON, written in one of the ways that models write it."""
-    values = texts(words_max=3) | st.sampled_from([4111111111111111, 12, 1.5, None, True]) | st.lists(texts(words_max=2), max_size=2)
-    arguments = draw(st.dictionaries(st.sampled_from(["to", "card", "note"]) | st.text(max_size=3), values, min_size=1, max_size=3))
+    values = (
+        texts(words_max=3)
+        | st.sampled_from([4111111111111111, 12, 1.5, None, True])
+        | st.lists(texts(words_max=2), max_size=2)
+    )
+    arguments = draw(
+        st.dictionaries(st.sampled_from(["to", "card", "note"]) | st.text(max_size=3), values, min_size=1, max_size=3)
+    )
     name = draw(st.sampled_from(["send", "send", "send", "bob@example.org"]))
     written = json.dumps(arguments, separators=(",", ":"), ensure_ascii=False)
     return Call(name, written)

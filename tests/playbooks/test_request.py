@@ -274,9 +274,8 @@ def test_an_injection_in_shadow_is_counted_and_passes() -> None:
 
 def test_personal_data_is_masked_on_the_way_in() -> None:
     """What is not changed stays byte for byte, unknown fields too."""
-    body = (
-        b'{ "model":"tiny", "x_unknown": 1.50,\n "messages":[{"role":"user","content":"mail bob@example.org \\u0041"}] }'
-    )
+    message = b'{"role":"user","content":"mail bob@example.org \\u0041"}'
+    body = b'{ "model":"tiny", "x_unknown": 1.50,\n "messages":[' + message + b"] }"
     talk = asked(snapshot_of(PII), body=RequestBody(body))
     assert talk.server == body.replace(b"bob@example.org \\u0041", b"<EMAIL> A")
     assert talk.exchange.record.findings["pii", "request", "EMAIL"] == 1

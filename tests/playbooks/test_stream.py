@@ -69,9 +69,7 @@ def test_a_streamed_chat() -> None:
     talk = asked(snapshot_of(*ALL), body=request_body(stream=True))
     assert talk.server_json["stream_options"] == {"include_usage": True}
     assert talk.hears(response_headers(SSE, content_length="9")) == [
-        ContinueHeaders(
-            Direction.RESPONSE, HeaderChanges((), ("content-length",)), response_body=BodyMode.FULL_DUPLEX
-        )
+        ContinueHeaders(Direction.RESPONSE, HeaderChanges((), ("content-length",)), response_body=BodyMode.FULL_DUPLEX)
     ]
     assert talk.hears(event(chat_chunk(""))) == [SendChunk(chat_chunk(""), end=False)]
     assert talk.hears(event(chat_chunk("Hello wor"))) == [SendChunk(chat_chunk("Hello "), end=False)]
@@ -122,7 +120,9 @@ def test_personal_data_split_over_events_is_masked() -> None:
 
 def test_text_that_comes_with_the_end_stays_in_order() -> None:
     """The last event may bring text; what was held of it goes out in it, not before it."""
-    talk = answered(snapshot_of(PII), chat_chunk("Hello there, wor") + chat_chunk("ld again", finish="stop") + DONE, stream=True)
+    talk = answered(
+        snapshot_of(PII), chat_chunk("Hello there, wor") + chat_chunk("ld again", finish="stop") + DONE, stream=True
+    )
     assert text_of(talk.client_events) == "Hello there, world again"
 
 
@@ -180,7 +180,12 @@ def test_a_finding_in_one_choice_leaves_the_other() -> None:
     assert action.end
     assert text_of(talk.client_events, 0) == "Write to "
     assert text_of(talk.client_events, 1) == "Good morning "
-    ends = [choice["finish_reason"] for one in talk.client_events[:-1] for choice in one["choices"] if choice["finish_reason"]]
+    ends = [
+        choice["finish_reason"]
+        for one in talk.client_events[:-1]
+        for choice in one["choices"]
+        if choice["finish_reason"]
+    ]
     assert ends == ["content_filter", "stop"]
     assert talk.client_events[-1] == "[DONE]"
     assert (talk.record.outcome, talk.record.answers) == (Outcome.CUT, 2)
@@ -203,12 +208,19 @@ def test_a_finding_that_ends_the_reasoning_ends_the_choice_before_its_content() 
     assert talk.client_events[0]["choices"][0]["delta"] == {"reasoning": "mail "}
 
 
+def test_a_value_with_a_tool_call_in_its_middle_is_masked() -> None:
+    """A client puts a text together whatever came between its pieces; so must the guard."""
+    call = {"tool_calls": [{"index": 0, "id": "t", "function": {"name": "send", "arguments": "{}"}}]}
+    between = sse({"choices": [{"index": 0, "delta": call, "finish_reason": None}]})
+    stream = chat_chunk("card 4111 1111") + between + chat_chunk(" 1111 1111", finish="stop") + DONE
+    for snapshot, shown in ((snapshot_of(PII), "card <CREDIT_CARD>"), (snapshot_of(PII_BLOCK), "card ")):
+        assert text_of(answered(snapshot, stream, stream=True).client_events) == shown
+
+
 def test_streamed_mode_answers_each_chunk_and_drains_after_a_cut() -> None:
     """``response_stream_mode: streamed``: one reply a chunk; after the cut what still comes is thrown away."""
     talk = asked(snapshot_of(PII_BLOCK, **STREAMED_MODE), body=request_body(stream=True))
-    assert talk.hears(response_headers(SSE)) == [
-        ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.STREAMED)
-    ]
+    assert talk.hears(response_headers(SSE)) == [ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.STREAMED)]
     assert talk.hears(event(chat_chunk("Hi "))) == [ContinueChunk()], "unchanged"
     assert talk.hears(event(chat_chunk("a@b"))) == [ContinueChunk(b"")], "held"
     assert talk.hears(event(chat_chunk(".co "))) == [ContinueChunk(chat_chunk(finish="content_filter") + DONE)]
@@ -360,7 +372,9 @@ def test_a_refusal_in_a_stream_is_counted_once() -> None:
 
 def test_messages_are_cut_in_their_own_words() -> None:
     """The open block ends, ``stop_reason`` is refusal, and ``message_stop`` comes last."""
-    body = RequestBody(dumps({"model": "tiny", "stream": True, "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}))
+    body = RequestBody(
+        dumps({"model": "tiny", "stream": True, "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]})
+    )
     talk = asked(snapshot_of(PII_BLOCK), "/v1/messages", body)
     talk.hears(response_headers(SSE))
     block = {"type": "text", "text": ""}

@@ -7,6 +7,7 @@ import pytest
 
 from extproc.domain.text import Kind
 from extproc.domain.usage import Usage
+from extproc.payload.sse import write_event
 from extproc.payload.usage import anthropic_usage_of, usage_of
 from tests.stream.recorded import (
     Recorded,
@@ -225,3 +226,18 @@ def test_copies_of_the_text_are_found(name: str, keys: set[str]) -> None:
             copy.drop()
         assert b'"bytes"' not in view.write()
     assert found == keys
+
+
+@pytest.mark.parametrize("name", ["messages_stream", "chat_stream_usage_continuous"])
+def test_text_after_the_last_count_is_metered_too(name: str) -> None:
+    """Usage in one event covers the text of that event and before it; what follows without usage is estimated."""
+    item = recording(name)
+    stream = b""
+    for number, tree in enumerate(data_of(item.answer)[:12]):
+        if number > 3:
+            tree.pop("usage", None)
+        stream += write_event(orjson.dumps(tree))
+    counted = data_of(stream)[3].get("usage", {}).get("completion_tokens", 0)
+    usage = usage_of_stream(item.dialect, stream)
+    assert usage.estimated
+    assert usage.completion >= counted + 8 - (name == "messages_stream")

@@ -59,7 +59,7 @@ def test_cells_of_texts(text: str, expected: list[str]) -> None:
 @given(cut_texts(LONG_TEXTS))
 @example(("1 2", ["1", " ", "2"]))
 def test_a_buffer_closes_the_cells_of_the_whole_text(case: tuple[str, list[str]]) -> None:
-    """What is closed, and what stays open at the end, are together the text, and divide it where its cells divide it."""
+    """What is closed, and what stays open at the end, are together the text, and its cells are the text's."""
     text, pieces = case
     buffer = CellBuffer()
     closed = [buffer.push(piece) for piece in pieces]

@@ -88,7 +88,9 @@ def test_a_filter_that_fails_open_loses_and_doubles_nothing(
         "fails", holds=3, raises_at="" if only_on_close else "x", raises_on_close=on_close, on_error=OnError.OPEN
     )
     exchange = exchange_facts()
-    released = all_of(chain_of(FakeFilter("before", holds=1), fails, FakeFilter("after", holds=2), exchange=exchange), pieces)
+    released = all_of(
+        chain_of(FakeFilter("before", holds=1), fails, FakeFilter("after", holds=2), exchange=exchange), pieces
+    )
     assert released == "".join(pieces)
     failed = ("x" in released and not only_on_close) or on_close
     assert exchange.record.coverage == ({"fails": Coverage.FAILED_OPEN} if failed else {})

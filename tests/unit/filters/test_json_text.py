@@ -17,12 +17,19 @@ from tests.unit.filters.cutting import cut, through
 
 PII = PiiDetector(("EMAIL", "CREDIT_CARD", "PHONE", "IBAN"))
 TEXTS = st.lists(
-    st.sampled_from(["bob@example.org", "4111 1111 1111 1111", "+49 30 901820", '"', "\\", "/", "\n", "é", "\U0001f600", " "])
+    st.sampled_from(
+        ["bob@example.org", "4111 1111 1111 1111", "+49 30 901820", '"', "\\", "/", "\n", "é", "\U0001f600", " "]
+    )
     | st.text(max_size=3),
     max_size=6,
 ).map("".join)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.just(4111111111111111) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.just(4111111111111111)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS,
     lambda children: st.lists(children, max_size=3) | st.dictionaries(TEXTS, children, max_size=3),
     max_leaves=8,
 )
@@ -34,7 +41,9 @@ WRITTEN = st.builds(
 )
 # What a model may write in the place of JSON: escapes that are none, halves of pairs, strings without an end.
 BROKEN = st.lists(
-    st.sampled_from(['"', "\\", "\\u", "\\u00", "\\u0040", "\\ud83d", "\\ude00", "\\n", "{", "a@b.co", "4111 1111 ", "x", "\n"]),
+    st.sampled_from(
+        ['"', "\\", "\\u", "\\u00", "\\u0040", "\\ud83d", "\\ude00", "\\n", "{", "a@b.co", "4111 1111 ", "x", "\n"]
+    ),
     max_size=14,
 ).map("".join)
 

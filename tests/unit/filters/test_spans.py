@@ -29,7 +29,9 @@ WORDS = (
     "é",
     "中",
 )
-SHORT = st.lists(st.sampled_from(WORDS) | st.sampled_from(" \u00a0\n,.-@0Aa") | st.text(max_size=3), max_size=14).map("".join)
+SHORT = st.lists(st.sampled_from(WORDS) | st.sampled_from(" \u00a0\n,.-@0Aa") | st.text(max_size=3), max_size=14).map(
+    "".join
+)
 RUNS = st.builds(
     lambda unit, chars: (unit * chars)[:chars],
     st.sampled_from(["x", "4111 ", "a.b@c.de/", "4111111111111111 ", "0", "+49 30 901820 "]),

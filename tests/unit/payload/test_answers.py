@@ -62,6 +62,8 @@ MESSAGE = {"role": "assistant"}
         ("responses", {"output": "text"}),
         ("responses", {"output": [{"content": "text"}]}),
         ("responses", {"output": [{"content": [{"type": "output_text", "text": ["x"]}]}]}),
+        ("responses", {"output": [{"content": ["text"]}]}),
+        ("chat", {"choices": [{"index": 0, "message": {"tool_calls": [{"function": "text"}]}}]}),
         ("responses", {"output": [{"type": "function_call", "arguments": {"a": "x"}}]}),
         ("responses", {"output": [{"content": [{"type": "output_text", "text": "x"}] * 33}]}),
         ("messages", {"content": "text"}),
@@ -164,6 +166,45 @@ def test_unnamed_items_of_responses_are_read() -> None:
     output = [{"type": "message", "content": [part]}, {"type": "later_call", "query": "c", "name": "d"}]
     view = BY_NAME["responses"].read_answer({"output": output, "error": {"message": "e"}, "instructions": "own"})
     assert sorted(slot.text for slot in view.slots) == ["a", "b", "c", "d", "e"]
+
+
+def test_tool_calls_of_other_kinds_are_read() -> None:
+    """Custom tools, and the one function that chat had before it had tools; streamed, its rest is sent as its own."""
+    custom = {"id": "c", "type": "custom", "custom": {"name": "a", "input": "b"}}
+    message = {"tool_calls": [custom], "function_call": {"name": "c", "arguments": "d"}}
+    view = CHAT.read_answer({"choices": [{"index": 0, "message": message}]})
+    assert [slot.text for slot in view.slots] == ["a", "b", "c", "d"]
+    (function, call) = (
+        {"function_call": {"arguments": "d"}},
+        {"tool_calls": [{"index": 3, "function": {"arguments": "d"}}]},
+    )
+    for delta in (function, call):
+        reader = reader_of("chat")
+        (slot,) = reader.read(chunk(delta=delta)).slots
+        assert orjson.loads(reader.carry(slot.source, "d")[6:])["choices"][0]["delta"] == delta
+
+
+def test_blocks_that_a_message_begins_with_are_read() -> None:
+    """vLLM begins with none."""
+    message = {"content": [{"type": "text", "text": "a"}]}
+    assert said(reader_of("messages").read(event({"type": "message_start", "message": message})).slots) == [
+        ("content", "a")
+    ]
+
+
+def test_held_text_is_carried_only_into_an_open_block() -> None:
+    """Until its beginning has been sent a block is not open; then it is, up to the event after its end."""
+    reader = reader_of("messages")
+    start = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "a"}}
+    source = reader.read(event(start)).slots[0].source
+    assert reader.carry(source, "a") == b""
+    for tree, is_open in [
+        ({"type": "ping"}, True),
+        ({"type": "content_block_stop", "index": 0}, True),
+        ({"type": "ping"}, False),
+    ]:
+        reader.read(event(tree))
+        assert bool(reader.carry(source, "a")) is is_open
 
 
 # --- single events -------------------------------------------------------------------------------------------------

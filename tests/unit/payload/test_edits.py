@@ -69,16 +69,18 @@ def test_two_keys_of_an_absent_object_make_one_object(canonical: bool) -> None:
 @pytest.mark.parametrize("canonical", [True, False])
 def test_a_later_edit_goes_over_an_earlier_one(canonical: bool) -> None:
     """Also when it replaces what holds the place of the earlier one, or changes what the earlier one has put."""
-    body = b'{"s":[{"t":"a"}],"m":{"x":1}}'
+    body = b'{"s":[{"t":"a"}],"m":{"x":1},"l":null}'
     edits = [
         Edit(SET, ("s", 0, "t"), "masked"),
         Edit(SET, ("s",), "prompt"),
         Edit(SET, ("m",), {"x": [2]}),
         Edit(SET, ("m", "y"), 3),
         Edit(INSERT_FIRST, ("m", "x"), 1),
+        Edit(SET, ("l",), [2]),
+        Edit(INSERT_FIRST, ("l",), 1),
     ]
     after = apply_edits(body, orjson.loads(body), canonical, edits)
-    assert orjson.loads(after) == {"s": "prompt", "m": {"x": [1, 2], "y": 3}}
+    assert orjson.loads(after) == {"s": "prompt", "m": {"x": [1, 2], "y": 3}, "l": [1, 2]}
 
 
 @pytest.mark.parametrize("canonical", [True, False])

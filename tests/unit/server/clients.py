@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import grpc
 from grpc import aio
 
 from extproc._pb import ext_proc_pb2 as pb
@@ -50,14 +49,3 @@ def watch(channel: aio.Channel, service: str) -> Any:
         response_deserializer=health_pb.HealthCheckResponse.FromString,
     )
     return call(health_pb.HealthCheckRequest(service=service))
-
-
-async def until_refused(channel: aio.Channel) -> None:
-    """Ask until the server takes nothing new; only then does what comes next count as after the end of its service."""
-    while True:
-        try:
-            await check(channel, "")
-        except aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.UNAVAILABLE:
-                return
-            raise

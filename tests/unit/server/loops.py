@@ -1,4 +1,8 @@
-"""Tests that are coroutines: each runs in an event loop of its own, with a limit on its time."""
+"""Tests that are coroutines, each with a limit on its time.
+
+They share one event loop: gRPC's completion queue belongs to the process, and does not bear that the loop it first met
+is closed.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,18 @@ from typing import Any
 TIME_S_MAX = 20
 
 
+@functools.cache
+def shared_loop() -> asyncio.AbstractEventLoop:
+    """The loop, made for the first test that needs it."""
+    return asyncio.new_event_loop()
+
+
 def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """A coroutine as a test; pytest sees its arguments."""
 
     @functools.wraps(test)
     def run(**arguments: Any) -> None:
-        asyncio.run(asyncio.wait_for(test(**arguments), TIME_S_MAX))
+        shared_loop().run_until_complete(asyncio.wait_for(test(**arguments), TIME_S_MAX))
 
     return run
 

@@ -20,7 +20,7 @@ from extproc.server import processor as module
 from extproc.server.address import AddressTaken
 from extproc.server.grpc_aio import GrpcAioServer
 from extproc.server.health import EXT_PROC, LIVENESS, READINESS, Health
-from tests.unit.server.clients import check, exchange, say, until_refused, watch
+from tests.unit.server.clients import check, exchange, say, watch
 from tests.unit.server.envoy import (
     chat_sent_on,
     request_body,
@@ -222,13 +222,14 @@ async def test_a_watch_does_not_hold_up_the_end(listen: str) -> None:
 
 @in_loop
 async def test_a_drain_refuses_new_streams_and_waits_for_running_ones(listen: str) -> None:
-    """The end comes with the last stream, whatever the limit; nothing is cancelled."""
+    """The end comes with the last stream, whatever the limit. Until then the process is not ready, and alive."""
     async with serving(listen) as served:
         call = served.exchange()
         await say(call, request_headers(), request_body())
         draining = served.drain(drain_s=3_600)
-        await until_refused(served.channel)
-        assert await served.exchange().code() is grpc.StatusCode.UNAVAILABLE
+        for _ in range(3):
+            assert await served.exchange().code() is grpc.StatusCode.UNAVAILABLE
+        assert (await served.check(READINESS), await served.check(LIVENESS)) == (NOT_SERVING, SERVING)
         assert not draining.done()
         await say(call, response_headers(), response_body())
         assert not draining.done()
