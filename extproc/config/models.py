@@ -46,6 +46,17 @@ def compile_models(document: Document, prompts: Mapping[str, str]) -> dict[str, 
     return {name: _compile_model(name, model, prompts) for name, model in document.models.items()}
 
 
+def find_version(models: Mapping[str, CompiledModel], name: str) -> tuple[CompiledModel, CompiledVersion] | None:
+    """The version that is called MODEL/VERSION; either name may itself hold a slash."""
+    parts = name.split("/")
+    for count in range(1, len(parts)):
+        model = models.get("/".join(parts[:count]))
+        version = model.by_name.get("/".join(parts[count:])) if model else None
+        if model and version:
+            return model, version
+    return None
+
+
 def _compile_model(name: str, model: Model, prompts: Mapping[str, str]) -> CompiledModel:
     versions = tuple(_compile_version(name, key, version, prompts) for key, version in model.versions.items())
     return CompiledModel(

@@ -78,8 +78,14 @@ def next_cell(text: str, position: int) -> tuple[int, int] | None:
 
 
 def _word_start(text: str, end: int) -> int:
-    """Where the word that ends at ``end`` begins."""
-    chars = 64
+    """Where the word that ends at ``end`` begins. Short words are read backwards; long ones by ever longer strides."""
+    short = end
+    floor = max(0, end - _JOIN_CHARS_MAX)
+    while short > floor and _IS_GLUE.match(text, short - 1) is None:
+        short -= 1
+    if short > floor:
+        return short
+    chars = 8 * _JOIN_CHARS_MAX
     while True:
         floor = max(0, end - chars)
         start = -1

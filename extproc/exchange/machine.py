@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from extproc.config.models import find_version
 from extproc.domain.errors import ApiError, PayloadRefused
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.text import Direction
@@ -223,10 +224,9 @@ class Exchange:
 
     def _note_served_version(self, headers: Mapping[str, str]) -> None:
         """After a fallback of Envoy's, measure the version that really answered."""
-        model, _, version = headers.get(requests.SERVED_HEADER, "").rpartition("/")
-        served = self._snapshot.models[model].by_name.get(version) if model in self._snapshot.models else None
+        served = find_version(self._snapshot.models, headers.get(requests.SERVED_HEADER, ""))
         if served is not None:
-            self.record.version = served.facts
+            self.record.version = served[1].facts
 
     # --- the answer's body -----------------------------------------------------------------------------------------
 

@@ -116,7 +116,7 @@ class StreamedAnswer:
         """Put the event's texts through the chains; returns whether it brought any."""
         brought = False
         for slot in frame.slots:
-            if slot.text and slot.source.choice not in self._cut:
+            if slot.text and (slot.source.kind is Kind.ERROR or slot.source.choice not in self._cut):
                 brought = True
                 self._judge_piece(frame, slot)
         for slot in frame.wholes:

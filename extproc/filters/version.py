@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 from extproc.config.document import Mode, OnError
-from extproc.config.models import CompiledModel, CompiledVersion
+from extproc.config.models import CompiledModel, CompiledVersion, find_version
 from extproc.domain.errors import ApiError
 from extproc.domain.text import Speaker
 from extproc.filters.base import ExchangeFacts, Filter
@@ -63,14 +63,11 @@ class VersionFilter(Filter):
         self._fixed = fixed  # MODEL/VERSION: role guard, where the pod is already chosen
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
-        """Set the exchange's choice. An unknown model or pinned version is refused."""
-        model = self._model(request, exchange)
-        if model is None:
-            return ApiError(404, "invalid_request_error", "model_not_found", "The model does not exist here.", "model")
-        choice = self._choose(model, request, exchange)
-        if choice is None:
-            message = "The pinned model version does not exist."
-            return ApiError(400, "invalid_request_error", "version_not_found", message)
+        """Set the exchange's choice. An unknown model or pinned version is refused, but not in shadow."""
+        chosen = self._choose(request, exchange)
+        if isinstance(chosen, ApiError):
+            return chosen if self.enforced else None
+        model, choice = chosen
         exchange.record.version = choice.facts
         if not self.enforced:
             return None
@@ -82,17 +79,23 @@ class VersionFilter(Filter):
             request.set(("model",), choice.served_model)
         return None
 
-    def _model(self, request: RequestView, exchange: ExchangeFacts) -> CompiledModel | None:
-        if self._fixed is not None:
-            return exchange.models[self._fixed.rpartition("/")[0]]
-        if request.model is None and len(exchange.models) == 1:
-            return next(iter(exchange.models.values()))
-        return exchange.models.get(request.model or "")
-
-    def _choose(self, model: CompiledModel, request: RequestView, exchange: ExchangeFacts) -> CompiledVersion | None:
-        if self._fixed is not None:
-            return model.by_name[self._fixed.rpartition("/")[2]]
+    def _choose(
+        self, request: RequestView, exchange: ExchangeFacts
+    ) -> tuple[CompiledModel, CompiledVersion] | ApiError:
+        models = exchange.models
+        fixed = find_version(models, self._fixed) if self._fixed is not None else None
+        if fixed is not None:
+            return fixed
+        only = next(iter(models.values())) if request.model is None and len(models) == 1 else None
+        model = only or models.get(request.model or "")
+        if model is None:
+            return ApiError(404, "invalid_request_error", "model_not_found", "The model does not exist here.", "model")
         pinned = exchange.headers.get(model.pin_header) if model.pin_header else None
         if pinned:
-            return model.by_name.get(pinned)
-        return choose_version(model.versions, sticky_key(model, request, exchange.headers))
+            choice = model.by_name.get(pinned)
+        else:
+            choice = choose_version(model.versions, sticky_key(model, request, exchange.headers))
+        if choice is None:
+            message = "The pinned model version does not exist."
+            return ApiError(400, "invalid_request_error", "version_not_found", message)
+        return model, choice

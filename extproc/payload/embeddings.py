@@ -27,7 +27,7 @@ class Embeddings:
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
         """Raises: PayloadRefused."""
-        view = read_object(body, policy)
+        view = read_object(body, policy, generates=False)
         if "messages" in view.tree:
             raise refuse(400, "field_not_allowed", "messages is not allowed here: send the texts in input.", "messages")
         if view.streamed:

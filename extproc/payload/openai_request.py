@@ -39,6 +39,8 @@ REFUSED_FIELDS = (
     "conversation",
     "logits_processors",
 )
+# In requests for an answer: they cut off the prompt's beginning, where the system prompt is, or steer the queue.
+_REFUSED_WITH_ANSWERS = ("truncate_prompt_tokens", "priority")
 # Words of the API and keys of caches: the model does not see them, and a mask would break them.
 _SILENT_FIELDS = frozenset(
     {
@@ -72,7 +74,7 @@ _PART_SILENT = frozenset({"type", "cache_control", "signature"})
 _MEDIA_KEYS = frozenset({"source", "image_url", "uuid", "data", "file_data", "file_id", "file_url", "detail"})
 
 
-def read_object(body: bytes, policy: RequestPolicy) -> RequestView:
+def read_object(body: bytes, policy: RequestPolicy, *, generates: bool = True) -> RequestView:
     """Parse a request; its texts are still to be read. Raises: PayloadRefused."""
     tree, canonical = parse_strict(body, policy.json_depth_max)
     expect_object(tree)
@@ -81,6 +83,9 @@ def read_object(body: bytes, policy: RequestPolicy) -> RequestView:
             raise refuse(
                 400, "field_not_allowed", f"{name} is not allowed here: it can carry what cannot be checked.", name
             )
+    for name in _REFUSED_WITH_ANSWERS if generates else ():
+        if tree.get(name) not in (None, 0):
+            raise refuse(400, "field_not_allowed", f"{name} is not allowed here: the operator decides on it.", name)
     _refuse_template_kwargs(tree, policy)
     streamed = expect_bool(tree, "stream")
     options = tree.get("stream_options")

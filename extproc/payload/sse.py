@@ -16,6 +16,8 @@ from dataclasses import dataclass
 _BOM = b"\xef\xbb\xbf"
 # Two line ends in a row. CR LF is one line end, so a CR counts alone only if something else than LF follows.
 _BOUNDARY = re.compile(rb"(?:\r\n|\n|\r(?=[^\n]))(?:\r\n|\n|\r(?=[^\n]))")
+KEEP_ALIVE = b": keep-alive\n\n"
+_NAME = re.compile(rb"[a-z_.]{0,64}")  # of events: words of the API, not texts
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -25,7 +27,11 @@ class EventTooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SseEvent:
-    """One event: the bytes it came in, with its empty line; its name ("" if none); its data (None if none)."""
+    """One event: what may be passed on of it, its name ("" if none), its data (None if none).
+
+    ``raw`` is the bytes that came, with the empty line, unless they hold what no guard reads: comments, ids and lines
+    of no known field are text too. Then it is the event written anew; of comments alone, a keep-alive.
+    """
 
     raw: bytes
     name: str
@@ -83,14 +89,26 @@ class SseReader:
 def _event_of_lines(raw: bytes, text: bytes) -> SseEvent:
     name = b""
     data: list[bytes] = []
+    unread: set[bytes] = set()
     for line in _LINE_END.split(text):
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"data":
             data.append(value)
-        elif field == b"event":
+        elif field == b"event" and _NAME.fullmatch(value):
             name = value
-    return SseEvent(raw, name.decode("utf-8", "replace"), b"\n".join(data) if data else None)
+        elif line:
+            unread.add(field)
+    if unread:
+        raw = _without_unread(name, data, is_comment=b"" in unread)
+    return SseEvent(raw, name.decode(), b"\n".join(data) if data else None)
+
+
+def _without_unread(name: bytes, data: list[bytes], is_comment: bool) -> bytes:
+    if data:
+        lines = [b"event: " + name] if name else []
+        return b"\n".join([*lines, *(b"data: " + line for line in data), b"", b""])
+    return KEEP_ALIVE if is_comment else b""
 
 
 def write_event(data: bytes, name: str = "") -> bytes:

@@ -81,8 +81,8 @@ def calls(draw: st.DrawFn) -> Call:
         st.dictionaries(st.sampled_from(["to", "card", "note"]) | st.text(max_size=3), values, min_size=1, max_size=3)
     )
     name = draw(st.sampled_from(["send", "send", "send", "bob@example.org"]))
-    written = json.dumps(arguments, separators=(",", ":"), ensure_ascii=False)
-    return Call(name, written)
+    between = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", " : ")]))
+    return Call(name, json.dumps(arguments, separators=between, ensure_ascii=draw(st.booleans())))
 
 
 CHOICES = st.builds(Choice, texts(), texts(), st.lists(calls(), max_size=2).map(tuple))

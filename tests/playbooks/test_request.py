@@ -311,6 +311,12 @@ def test_a_version_in_shadow_chooses_and_changes_nothing() -> None:
     assert talk.exchange.record.version.version == "v2"
 
 
+def test_a_version_in_shadow_refuses_nothing() -> None:
+    """A model that is not known here is the server's to refuse."""
+    talk = asked(snapshot_of({**VERSION, "mode": "shadow"}), body=request_body(model="unknown"))
+    assert talk.server_json["model"] == "unknown"
+
+
 @pytest.mark.parametrize(
     ("fields", "pin", "code"),
     [

@@ -318,6 +318,16 @@ def test_an_error_of_the_server_in_mid_stream_passes_masked() -> None:
     assert record.usage is not None, "what was made before is metered"
 
 
+def test_an_error_after_a_cut_choice_is_masked_too() -> None:
+    """The other choice went on, and failed."""
+    error = sse({"error": {"message": "engine died at bob@example.org"}})
+    talk = answered(
+        snapshot_of(PII_BLOCK), chat_chunk("a@b.co ") + chat_chunk("Hi", 1) + error + DONE, stream=True, n=2
+    )
+    assert b"bob" not in talk.client
+    assert talk.client_events[-2]["error"]["message"] == "engine died at "
+
+
 @pytest.mark.parametrize(("name", "compress"), [("gzip", gzip.compress), ("br", brotli.compress)])
 @pytest.mark.parametrize("mode", ["full_duplex", "streamed"])
 def test_a_compressed_stream_is_read_all_the_same(name: str, compress: Any, mode: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from extproc.config.document import Document
 from extproc.config.load import parse_document
+from extproc.config.models import find_version
 from extproc.exchange.snapshot import compile_snapshot
 from tests.playbooks.driver import METER, PII, PII_BLOCK, PROMPT, PROMPTS, REFUSAL, VERSION, snapshot_of
 
@@ -65,6 +66,17 @@ def test_filters_that_look_at_answers() -> None:
     snapshot = snapshot_of(VERSION, REFUSAL, {**PII, "on": "request"})
     assert [one.name for one in snapshot.answer_filters] == ["refusal"]
     assert [one.name for one in snapshot_of(PII, REFUSAL).answer_filters] == ["pii", "refusal"]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("a/b/v/1", ("a/b", "v/1")), ("a/b", None), ("a/b/", None), ("/", None), ("", None), ("a/b/v", None)],
+)
+def test_a_version_is_found_by_model_and_version(name: str, found: tuple[str, str] | None) -> None:
+    """As Envoy names it in ``x-llm-served-version``; both names may hold slashes."""
+    models = snapshot_of(VERSION, models={"a/b": {"versions": {"v/1": {"weight": 1, "price": PRICE}}}}).models
+    pair = find_version(models, name)
+    assert (pair and (pair[0].name, pair[1].facts.version)) == found
 
 
 def test_a_snapshot_never_changes() -> None:

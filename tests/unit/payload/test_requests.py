@@ -28,6 +28,20 @@ def test_the_smallest_request_is_read(name: str) -> None:
     assert (view.model, view.streamed, view.choices, view.user, view.unread) == (None, False, 1, None, ())
 
 
+@pytest.mark.parametrize("field", ["truncate_prompt_tokens", "priority"])
+@pytest.mark.parametrize("name", [name for name in MINIMAL if name != "embeddings"])
+def test_a_client_neither_cuts_off_the_system_prompt_nor_passes_others(name: str, field: str) -> None:
+    """Truncation drops a prompt's beginning; priority steers the queue, like the header that is removed."""
+    error = refusal(name, minimal(name, **{field: 7}))
+    assert (error.status, error.code, error.param) == (400, "field_not_allowed", field)
+    read(name, minimal(name, **{field: 0}))
+
+
+def test_embeddings_may_be_truncated() -> None:
+    """There is no system prompt in them, and long texts are commonly cut."""
+    read("embeddings", minimal("embeddings", truncate_prompt_tokens=512))
+
+
 @EACH
 @pytest.mark.parametrize("field", REFUSED_FIELDS)
 def test_fields_that_cannot_be_checked_are_refused(name: str, field: str) -> None:
