@@ -115,7 +115,10 @@ class Log(Section):
         default="info", description="least severe line that is written"
     )
     exchanges: bool = Field(default=True, description="one line for each exchange, without its text")
-    text: bool = Field(default=False, description="write texts of findings too: personal data will be in the logs")
+    text: bool = Field(
+        default=False,
+        description="write the texts of requests and answers as they went on, 10,000 characters of each kind",
+    )
 
 
 class Limits(Section):

@@ -6,7 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from extproc.domain.text import TextSource
 from extproc.domain.usage import Prices, Usage
+
+KEPT_TEXT_CHARS_MAX = 10_000
 
 
 class Outcome(StrEnum):
@@ -83,6 +86,15 @@ class ExchangeRecord:
     verdicts: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)  # (filter, direction, action, mode)
     findings: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # (filter, direction, kind)
     coverage: dict[str, Coverage] = field(default_factory=dict)
+    texts: dict[str, str] | None = None  # texts as they went on, by source; None: they are not kept
+
+    def note_text(self, source: TextSource, text: str) -> None:
+        """Keep a text, if the configuration says so, up to a limit for each source."""
+        if self.texts is None:
+            return
+        name = f"{source.direction.value}.{source.speaker.value}.{source.kind.value}"
+        known = self.texts.get(name, "")
+        self.texts[name] = known + text[: KEPT_TEXT_CHARS_MAX - len(known)]
 
     def cover(self, filter_name: str, coverage: Coverage) -> None:
         """Note what a filter saw in one direction; of both the worse counts, and more than nothing to see."""

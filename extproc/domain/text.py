@@ -33,7 +33,7 @@ class Kind(StrEnum):
     REFUSAL = "refusal"
     NAME = "name"
     JSON = "json"  # text that is itself JSON: tool arguments, structured values
-    ERROR = "error"
+    ASIDE = "aside"  # beside the choices: errors, and fields of an answer that no dialect names
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,15 @@ from typing import Any
 
 import orjson
 
+from extproc.config.document import Limits
 from extproc.domain.record import Outcome
+from extproc.domain.text import Kind
 from extproc.filters.base import ExchangeFacts
 from extproc.filters.chain import Channels
 from extproc.payload.dialect import Dialect, UnreadableAnswer
+from extproc.payload.encoding import ENCODINGS, Decoder, decoder
 from extproc.payload.error_body import PlainTextView, error_slots
-from extproc.payload.view import AnswerView, Slot
+from extproc.payload.view import AnswerView, CopyRules, Slot
 
 
 def read_answer(body: bytes, dialect: Dialect) -> AnswerView:
@@ -37,12 +40,22 @@ def read_error(body: bytes) -> AnswerView:
     return PlainTextView(body)
 
 
+def decoder_of(headers: Mapping[str, str], limits: Limits) -> Decoder | None:
+    """What decodes an answer, None where it comes plain. Raises: UnreadableAnswer for an encoding that is not known."""
+    encoding = headers.get("content-encoding", "identity").lower()
+    if encoding == "identity":
+        return None
+    if encoding not in ENCODINGS:
+        raise UnreadableAnswer("the answer has a content-encoding that is not known here")
+    return decoder(encoding, limits.decompression_ratio_max, limits.response_body_bytes_max)
+
+
 def answer_count(view: AnswerView) -> int:
     """How many choices an answer has."""
     return len({slot.source.choice for slot in view.slots}) or 1
 
 
-def guard_answer(view: AnswerView, channels: Channels, exchange: ExchangeFacts, drops_copies: bool) -> bool:
+def guard_answer(view: AnswerView, channels: Channels, exchange: ExchangeFacts, copies: CopyRules) -> bool:
     """Put an unstreamed answer through the chains, in place.
 
     A choice in which a filter rejects ends there, as in a stream.
@@ -53,22 +66,20 @@ def guard_answer(view: AnswerView, channels: Channels, exchange: ExchangeFacts, 
     kept: list[Slot] = []
     for slot in view.slots:
         choice = slot.source.choice
-        if choice in cut:
+        aside = slot.source.kind is Kind.ASIDE
+        if choice in cut and not aside:
             slot.put("")
             continue
         slot_changed, rejected = _guard_slot(slot, channels)
+        exchange.record.note_text(slot.source, slot.text)
         changed = changed or slot_changed
         kept.append(slot)
-        if rejected:
+        if rejected and not aside:
             cut.add(choice)
             exchange.dialect.cut_answer(view.tree, choice, [item for item in kept if item.source.choice == choice])
             exchange.record.outcome = Outcome.CUT
             changed = True
-    if drops_copies and view.copies:
-        for copy in view.copies:
-            copy.drop()
-        changed = True
-    return changed
+    return copies.drop_from(view.copies) or changed
 
 
 def guard_error(view: AnswerView, channels: Channels) -> bool:

@@ -17,7 +17,15 @@ from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.text import Direction
 from extproc.exchange import ending
 from extproc.exchange import request as requests
-from extproc.exchange.answer import answer_count, guard_answer, guard_error, read_answer, read_error, show
+from extproc.exchange.answer import (
+    answer_count,
+    decoder_of,
+    guard_answer,
+    guard_error,
+    read_answer,
+    read_error,
+    show,
+)
 from extproc.exchange.events import (
     Abort,
     Action,
@@ -46,7 +54,7 @@ from extproc.exchange.stream import StreamedAnswer, StreamTerms
 from extproc.filters.base import ExchangeFacts
 from extproc.filters.chain import Channels, FilterFailed
 from extproc.payload.dialect import Dialect, StreamReader, UnreadableAnswer
-from extproc.payload.encoding import ENCODINGS, BadEncoding, Decoder, decoder
+from extproc.payload.encoding import BadEncoding, Decoder
 from extproc.payload.endpoints import CHAT, dialect_of_errors
 from extproc.payload.sse import EventTooLarge
 from extproc.payload.view import RequestView
@@ -70,9 +78,11 @@ class Exchange:
         self._stream: StreamedAnswer | None = None
         self._reader: StreamReader | None = None
         self._decoder: Decoder | None = None
-        self._observed = bytearray()
+        self._kept = bytearray()  # what has come of an answer that is read at its end
         self._forwarded = False
         self._ended = False
+        if snapshot.logs_text:
+            self._facts.record.texts = {}
 
     @property
     def record(self) -> ExchangeRecord:
@@ -160,7 +170,7 @@ class Exchange:
         if record.outcome in (Outcome.PASSED, Outcome.LOCAL_REPLY):
             return self._pass_unread(now_ns)
         self._note_served_version(headers)
-        self._open_decoder(headers)
+        self._decoder = decoder_of(headers, self._snapshot.limits)
         if not 200 <= record.status < 300:
             record.outcome = Outcome.UPSTREAM_ERROR
             return self._pass_unread(now_ns) if event.end else self._await_whole(headers)
@@ -182,11 +192,13 @@ class Exchange:
         return self._await(Phase.OBSERVED, BodyMode.STREAMED, headers)
 
     def _await_whole(self, headers: Mapping[str, str]) -> Step:
-        """A body over Envoy's buffer limit never reaches us: refuse it while the client can still be told."""
+        """Envoy holds a body whose length fits. Over its buffer limit it would hang, so any other is held here."""
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._snapshot.limits.response_body_bytes_max:
             raise UnreadableAnswer("the answer is too large")
-        return self._await(Phase.ANSWER, BodyMode.BUFFERED, headers)
+        if length.isdecimal() or not self._snapshot.full_duplex:
+            return self._await(Phase.ANSWER, BodyMode.BUFFERED, headers)
+        return self._await(Phase.HELD, BodyMode.FULL_DUPLEX, headers)
 
     def _await_stream(self, headers: Mapping[str, str]) -> Step:
         request, snapshot = self._request, self._snapshot
@@ -195,7 +207,7 @@ class Exchange:
             choices=request.choices if request else 1,
             channels_max=snapshot.limits.channels_max,
             event_bytes_max=snapshot.limits.sse_event_bytes_max,
-            drops_copies=snapshot.drops_copies,
+            copies=snapshot.copies,
             hides_usage=request is not None and not request.usage_asked,
         )
         self._stream = StreamedAnswer(self._reader, snapshot.answer_filters, self._facts, terms)
@@ -204,7 +216,7 @@ class Exchange:
     def _await(self, phase: Phase, mode: BodyMode, headers: Mapping[str, str]) -> Step:
         self._phase = phase
         # A stream's length is not known; that of a whole body is set with the body.
-        streamed = ("content-length", "content-encoding") if phase is Phase.STREAM else ()
+        streamed = ("content-length", "content-encoding") if phase in (Phase.STREAM, Phase.HELD) else ()
         remove = tuple(name for name in streamed if name in headers)
         return Step([ContinueHeaders(Direction.RESPONSE, HeaderChanges((), remove), response_body=mode)])
 
@@ -212,15 +224,6 @@ class Exchange:
         step = self._end([ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.NONE)], now_ns)
         self._phase = Phase.UNREAD
         return step
-
-    def _open_decoder(self, headers: Mapping[str, str]) -> None:
-        encoding = headers.get("content-encoding", "identity").lower()
-        if encoding == "identity":
-            return
-        if encoding not in ENCODINGS:
-            raise UnreadableAnswer("the answer has a content-encoding that is not known here")
-        limits = self._snapshot.limits
-        self._decoder = decoder(encoding, limits.decompression_ratio_max, limits.response_body_bytes_max)
 
     def _note_served_version(self, headers: Mapping[str, str]) -> None:
         """After a fallback of Envoy's, measure the version that really answered."""
@@ -232,7 +235,9 @@ class Exchange:
 
     def _answer_body(self, event: ResponseBody, now_ns: int) -> Step:
         if self._phase is Phase.ANSWER:
-            return self._whole_answer(self._decoded(event.body, True), now_ns)
+            return self._answer_whole(event.body, now_ns)
+        if self._phase is Phase.HELD:
+            return self._hold(event, now_ns)
         if self._phase is Phase.STREAM and self._stream is not None:
             return self._stream_chunk(self._stream, event, now_ns)
         if self._phase is Phase.OBSERVED:
@@ -249,7 +254,26 @@ class Exchange:
             self._decoder.close()
         return body
 
-    def _whole_answer(self, body: bytes, now_ns: int) -> Step:
+    def _answer_whole(self, body: bytes, now_ns: int) -> Step:
+        plain = self._decoded(body, True)
+        after = self._guard_whole(plain)
+        headers = HeaderChanges((), ("content-encoding",) if self._decoder else ())
+        changed = None if after is plain and not self._decoder else after
+        metadata = ending.tokens_of(self.record)
+        return self._end([ContinueBody(Direction.RESPONSE, changed, headers, metadata=metadata)], now_ns)
+
+    def _hold(self, event: ResponseBody, now_ns: int) -> Step:
+        self._kept += event.body
+        if len(self._kept) > self._snapshot.limits.response_body_bytes_max:
+            raise UnreadableAnswer("the answer is too large")
+        return self._end([self._release_held(end=True)], now_ns) if event.end else Step([])
+
+    def _release_held(self, end: bool) -> SendChunk:
+        after = self._guard_whole(self._decoded(bytes(self._kept), True))
+        return SendChunk(after, end, ending.tokens_of(self.record))
+
+    def _guard_whole(self, body: bytes) -> bytes:
+        """What the client gets of a whole plain body: the same object if nothing was changed."""
         snapshot, record, dialect = self._snapshot, self.record, self._facts.dialect
         if len(body) > snapshot.limits.response_body_bytes_max:
             raise UnreadableAnswer("the answer is too large")
@@ -261,23 +285,20 @@ class Exchange:
             view = read_answer(body, dialect)
             ending.measure_answer(record, view, dialect, self._prompt_utf8_bytes)
             record.answers, record.outcome = answer_count(view), Outcome.COMPLETED
-            changed = guard_answer(view, channels, self._facts, snapshot.drops_copies)
+            changed = guard_answer(view, channels, self._facts, snapshot.copies)
             changed = show(view, self._request.shown if self._request else {}) or changed
-        after = view.write() if changed else body if self._decoder else None
-        headers = HeaderChanges((), ("content-encoding",) if self._decoder else ())
-        metadata = ending.tokens_of(record)
-        return self._end([ContinueBody(Direction.RESPONSE, after, headers, metadata=metadata)], now_ns)
+        return view.write() if changed else body
 
     def _observe(self, event: ResponseBody, now_ns: int) -> Step:
-        if len(self._observed) <= self._snapshot.limits.response_body_bytes_max:
-            self._observed += event.body
+        if len(self._kept) <= self._snapshot.limits.response_body_bytes_max:
+            self._kept += event.body
         return self._end_observed([ContinueChunk()], now_ns) if event.end else Step([ContinueChunk()])
 
     def _end_observed(self, actions: list[Action], now_ns: int) -> Step:
         """What was passed on already is measured: as the server counted, or estimated where that cannot be read."""
         dialect = self._facts.dialect
         try:
-            view = read_answer(self._decoded(bytes(self._observed), True), dialect)
+            view = read_answer(self._decoded(bytes(self._kept), True), dialect)
         except (UnreadableAnswer, BadEncoding):
             view = None
         ending.measure_answer(self.record, view, dialect, self._prompt_utf8_bytes)
@@ -311,6 +332,8 @@ class Exchange:
             return self._end_observed([trailers], now_ns)
         if self._phase is Phase.ANSWER:
             raise UnreadableAnswer("trailers came before the answer")
+        if self._phase is Phase.HELD:
+            return self._end([self._release_held(end=False), trailers], now_ns)
         if self._phase is not Phase.STREAM or self._stream is None:
             return Step([trailers])
         self._decoded(b"", True)
@@ -338,7 +361,7 @@ class Exchange:
         record.outcome, record.reason = outcome, error.code
         if self._phase is Phase.STREAM and self._stream is not None:
             return self._break_stream(self._stream, error, event, now_ns)
-        if self._phase is Phase.OBSERVED or isinstance(event, ResponseTrailers):
+        if self._phase in (Phase.OBSERVED, Phase.HELD) or isinstance(event, ResponseTrailers):
             return self._end([Abort(error.code)], now_ns)
         record.status = error.status
         step = self._end([Answer(error.status, self._errors.error_body(error), error.code)], now_ns)

@@ -3,6 +3,7 @@
     REQUEST_HEADERS --headers--> REQUEST_BODY --body--> RESPONSE_HEADERS --headers--> one of
         |    (a path that is passed on unread)           ^     |
         +------------------------------------------------+     +--> ANSWER     JSON, whole: guarded, then sent
+                                                               +--> HELD       JSON without a length: held here
                                                                +--> STREAM     SSE: guarded event by event
                                                                +--> OBSERVED   passes as it comes; read for usage only
                                                                +--> UNREAD     passes as it comes: nothing a model made
@@ -37,6 +38,7 @@ class Phase(StrEnum):
     REQUEST_BODY = "request_body"
     RESPONSE_HEADERS = "response_headers"
     ANSWER = "answer"
+    HELD = "held"
     STREAM = "stream"
     OBSERVED = "observed"
     UNREAD = "unread"
@@ -50,6 +52,7 @@ EXPECTED: dict[Phase, tuple[type[Event], ...]] = {
     Phase.REQUEST_BODY: (RequestBody, RequestTrailers, ResponseHeaders),
     Phase.RESPONSE_HEADERS: (RequestTrailers, ResponseHeaders),
     Phase.ANSWER: (ResponseBody, ResponseTrailers),
+    Phase.HELD: (ResponseBody, ResponseTrailers),
     Phase.STREAM: (ResponseBody, ResponseTrailers),
     Phase.OBSERVED: (ResponseBody, ResponseTrailers),
     Phase.UNREAD: (RequestBody, RequestTrailers, ResponseBody, ResponseTrailers),

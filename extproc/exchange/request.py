@@ -27,6 +27,7 @@ SERVED_HEADER = "x-llm-served-version"
 STEERING_HEADERS = frozenset(
     {"x-vllm-priority", "x-session-id", "x-data-parallel-rank", "endpoint-load-metrics-format"}
 )
+IDENTITY_CHARS_MAX = 100
 NOBODY = "unknown"
 OTHER = "other"
 PASSED = "passed"
@@ -89,9 +90,10 @@ def note_identity(record: ExchangeRecord, headers: Mapping[str, str], snapshot: 
     """Who pays, as the configured headers say."""
     identity = snapshot.identity
     team = headers.get(identity.team_header, "") or NOBODY
-    record.team = team if not snapshot.teams or team in snapshot.teams or team == NOBODY else OTHER
-    record.project = headers.get(identity.project_header, "") or NOBODY
-    record.budget_code = headers.get(identity.budget_code_header, "") or NOBODY
+    known = not snapshot.teams or team in snapshot.teams or team == NOBODY
+    record.team = team[:IDENTITY_CHARS_MAX] if known else OTHER
+    record.project = headers.get(identity.project_header, "")[:IDENTITY_CHARS_MAX] or NOBODY
+    record.budget_code = headers.get(identity.budget_code_header, "")[:IDENTITY_CHARS_MAX] or NOBODY
 
 
 def plain_body(body: bytes, headers: Mapping[str, str], snapshot: Snapshot) -> bytes:
@@ -146,12 +148,16 @@ def run_filters(request: RequestView, exchange: ExchangeFacts, snapshot: Snapsho
 
     Raises: PayloadRefused with the error of the filter that refused; FilterFailed.
     """
-    for owner in snapshot.filters:
-        if Direction.REQUEST in owner.directions:
-            _cover(owner, request, exchange.record)
-        error = _judge(owner, request, exchange, snapshot)
-        if error is not None:
-            raise PayloadRefused(error)
+    try:
+        for owner in snapshot.filters:
+            if Direction.REQUEST in owner.directions:
+                _cover(owner, request, exchange.record)
+            error = _judge(owner, request, exchange, snapshot)
+            if error is not None:
+                raise PayloadRefused(error)
+    finally:
+        for field in request.texts:
+            exchange.record.note_text(field.source, field.text)
 
 
 def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> ApiError | None:

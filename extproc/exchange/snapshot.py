@@ -11,7 +11,7 @@ from extproc.config.models import CompiledModel, compile_models
 from extproc.domain.text import Direction
 from extproc.filters.base import Filter
 from extproc.filters.registry import build_filters
-from extproc.payload.view import RequestPolicy
+from extproc.payload.view import CopyRules, RequestPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Snapshot:
     models: Mapping[str, CompiledModel]
     filters: tuple[Filter, ...]
     answer_filters: tuple[Filter, ...]  # those that look at answers
-    drops_copies: bool  # answers may change, so what repeats their text must go
+    copies: CopyRules  # answers or prompts may be changed, so what repeats their text must go
+    logs_text: bool
     full_duplex: bool  # how guarded streams are asked for
 
 
@@ -54,7 +55,11 @@ def compile_snapshot(document: Document, prompts: Mapping[str, str]) -> Snapshot
         models=compile_models(document, prompts),
         filters=filters,
         answer_filters=tuple(item for item in filters if Direction.RESPONSE in item.directions),
-        drops_copies=any(item.changes_answers for item in filters),
+        copies=CopyRules(
+            drops_all=any(item.changes_answers for item in filters),
+            drops_prompt=any(item.changes_prompt for item in filters),
+        ),
+        logs_text=document.log.text,
         full_duplex=document.envoy.response_stream_mode == "full_duplex",
     )
 

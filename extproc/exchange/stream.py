@@ -16,9 +16,9 @@ from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.text import Kind, TextSource
 from extproc.filters.base import ExchangeFacts, Filter
 from extproc.filters.chain import Chain, Channels
-from extproc.payload.dialect import Frame, StreamReader
+from extproc.payload.dialect import Frame, StreamReader, UnreadableAnswer
 from extproc.payload.sse import SseReader
-from extproc.payload.view import Slot
+from extproc.payload.view import CopyRules, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class StreamTerms:
     choices: int
     channels_max: int
     event_bytes_max: int
-    drops_copies: bool
+    copies: CopyRules
     hides_usage: bool
 
 
@@ -51,6 +51,7 @@ class StreamedAnswer:
         self._cut: set[int] = set()
         self._finished: set[int] = set()
         self._out: list[bytes] = []  # of the chunk at hand, so that a failure does not lose what went before it
+        self._spoke = False  # an event with something in it has come
         self.failed = False  # the server told of an error
         self.complete = False  # the server's last event has come
         self.ended = False  # we ended it: nothing more may be sent
@@ -79,6 +80,8 @@ class StreamedAnswer:
             return b""
         for event in self._sse.close():
             self._take(self._reader.read(event), now_ns)
+        if not self._spoke:
+            raise UnreadableAnswer("the stream has no event")
         self._close_all()
         return b"".join(self._out)
 
@@ -90,12 +93,14 @@ class StreamedAnswer:
     # --- one event -------------------------------------------------------------------------------------------------
 
     def _take(self, frame: Frame, now_ns: int) -> None:
+        self._spoke = self._spoke or frame.tree is not None
         self.complete = self.complete or frame.last
         self.failed = self.failed or frame.failed
         if frame.tree is None or frame.failed:
             if frame.last or frame.failed:
                 self._close_all()
             self._judge(frame, now_ns)
+            self._hide(frame)
             if not self.ended:
                 self._out.append(self._reader.write(frame) if frame.changed else frame.event.raw)
             return
@@ -116,7 +121,7 @@ class StreamedAnswer:
         """Put the event's texts through the chains; returns whether it brought any."""
         brought = False
         for slot in frame.slots:
-            if slot.text and (slot.source.kind is Kind.ERROR or slot.source.choice not in self._cut):
+            if slot.text and (slot.source.kind is Kind.ASIDE or slot.source.choice not in self._cut):
                 brought = True
                 self._judge_piece(frame, slot)
         for slot in frame.wholes:
@@ -128,7 +133,7 @@ class StreamedAnswer:
 
     def _judge_piece(self, frame: Frame, slot: Slot) -> None:
         source, text = slot.source, slot.text
-        if source.kind is not Kind.ERROR:
+        if source.kind is not Kind.ASIDE:
             self._reader.usage.piece(source.choice, text)
             if self._may_cut and self._ends_before(source, frame):
                 return
@@ -137,7 +142,8 @@ class StreamedAnswer:
         if slot.complete and chain.rejected_by is None:
             released += chain.close()
         _put(slot, released, frame)
-        if chain.rejected_by is not None and source.kind is not Kind.ERROR:
+        self._record.note_text(source, released)
+        if chain.rejected_by is not None and source.kind is not Kind.ASIDE:
             self._cut_choice(source, frame)
 
     def _judge_whole(self, frame: Frame, slot: Slot) -> None:
@@ -170,9 +176,7 @@ class StreamedAnswer:
 
     def _hide(self, frame: Frame) -> None:
         """Take out what repeats text unmasked, and usage that the client did not ask for."""
-        if self._terms.drops_copies and frame.copies:
-            for copy in frame.copies:
-                copy.drop()
+        if self._terms.copies.drop_from(frame.copies):
             frame.changed = True
         if self._terms.hides_usage and not frame.usage_only and frame.tree and frame.tree.pop("usage", None):
             frame.changed = True
@@ -199,6 +203,7 @@ class StreamedAnswer:
         if source.choice in self._cut or chain.rejected_by is not None:
             return
         rest = chain.close()
+        self._record.note_text(source, rest)
         if rest:
             slots = [slot for slot in frame.slots if slot.source == source] if frame else []
             if frame and slots:

@@ -39,6 +39,7 @@ class Filter:
     directions: frozenset[Direction] = frozenset()  # where it looks at text: what coverage counts
     changes_answers: bool = False  # whether copies of the text must be dropped from answers
     cuts_answers: bool = False
+    changes_prompt: bool = False  # whether copies of the prompt must be dropped: they would show our own words
 
     def __init__(self, mode: Mode, on_error: OnError) -> None:
         self.mode = mode

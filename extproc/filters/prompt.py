@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from extproc.config.document import Mode, OnError
 from extproc.domain.errors import ApiError
 from extproc.filters.base import ExchangeFacts, Filter
 from extproc.payload.view import RequestView
@@ -11,6 +12,10 @@ class PromptFilter(Filter):
     """Inserts; in shadow it does nothing, since there is nothing to decide."""
 
     name = "prompt"
+
+    def __init__(self, mode: Mode, on_error: OnError) -> None:
+        super().__init__(mode, on_error)
+        self.changes_prompt = self.enforced
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Insert the prompt, if the version has one."""

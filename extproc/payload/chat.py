@@ -197,6 +197,7 @@ class ChatStream(ChoiceStream):
     def __init__(self, shown: Mapping[str, Any]) -> None:
         super().__init__(shown)
         self._call_parts: dict[int, int] = {}  # the tool call at hand, by choice
+        self._unnamed: dict[TextSource, str] = {}  # keys of the delta that no dialect names
 
     def _read_choice(self, frame: Frame, index: int, choice: dict[str, Any]) -> None:
         delta = choice.get("delta")
@@ -209,6 +210,8 @@ class ChatStream(ChoiceStream):
         for slot in slots:
             if slot.source.kind in (Kind.NAME, Kind.JSON):
                 self._close_call_before(frame, index, slot.source.part)
+            elif slot.key not in _NAMED and not slot.complete:
+                self._unnamed[slot.source] = str(slot.key)
         if frame.bare and not (_SILENT_KEYS.issuperset(delta) and _only_fragments(delta)):
             frame.bare = False
 
@@ -228,7 +231,8 @@ class ChatStream(ChoiceStream):
             key = "arguments" if source.kind is Kind.JSON else "name"
             delta = {"tool_calls": [{"index": source.part - _CALL_PART_FIRST, "function": {key: text}}]}
         else:
-            delta = {_KIND_KEYS.get((source.kind, source.part), "content"): text}
+            key = _KIND_KEYS.get((source.kind, source.part)) or self._unnamed.get(source, "content")
+            delta = {key: text}
         return self._chunk_of({"index": source.choice, "delta": delta, "finish_reason": None})
 
     def cut(self, choice: int) -> bytes:

@@ -15,7 +15,7 @@ from extproc.payload.view import AnswerView, Slot, answer_source, strings_in
 def error_slots(tree: dict[str, Any]) -> list[Slot]:
     """Every string of an error object."""
     return [
-        Slot(answer_source(Kind.ERROR, 0, number), holder, key, complete=True)
+        Slot(answer_source(Kind.ASIDE, 0, number), holder, key, complete=True)
         for number, (_, holder, key, _) in enumerate(strings_in(tree))
     ]
 
@@ -25,7 +25,7 @@ class PlainTextView(AnswerView):
 
     def __init__(self, body: bytes) -> None:
         tree = {"text": body.decode("utf-8", "replace")}
-        super().__init__(tree, [Slot(answer_source(Kind.ERROR, 0), tree, "text")])
+        super().__init__(tree, [Slot(answer_source(Kind.ASIDE, 0), tree, "text")])
 
     def write(self) -> bytes:
         """The text, as it came but for what was changed."""

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from extproc.domain.errors import ApiError
+from extproc.domain.text import Kind
 from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, load_event, openai_error
 from extproc.payload.error_body import error_slots
 from extproc.payload.sse import SseEvent
@@ -25,9 +26,13 @@ _CHOICE_NAMED = frozenset({"index", "message", "delta", "text", "finish_reason",
 
 def copies_in(tree: dict[str, Any]) -> list[Copy]:
     """Where an answer or an event repeats text unmasked."""
-    found = [Copy(tree, key) for key in _COPIES_OF_PROMPT if tree.get(key) is not None]
+    found = [Copy(tree, key, of_prompt=True) for key in _COPIES_OF_PROMPT if tree.get(key) is not None]
     for choice in tree.get("choices") or ():
-        found += [Copy(choice, key) for key in _COPIES_OF_ANSWER if choice.get(key) is not None]
+        found += [
+            Copy(choice, key, of_prompt=key in _COPIES_OF_PROMPT)
+            for key in _COPIES_OF_ANSWER
+            if choice.get(key) is not None
+        ]
     return found
 
 
@@ -45,7 +50,7 @@ def choices_of(tree: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def unnamed_in(tree: dict[str, Any]) -> list[Slot]:
     """Strings in unnamed fields of an answer or of its choices: they say something about it, each of them whole."""
-    slots = [] if _NAMED.issuperset(tree) else unnamed_slots(tree, _NAMED, 0, complete=True)
+    slots = [] if _NAMED.issuperset(tree) else unnamed_slots(tree, _NAMED, 0, complete=True, kind=Kind.ASIDE)
     for index, choice in choices_of(tree):
         if not _CHOICE_NAMED.issuperset(choice):
             slots += unnamed_slots(choice, _CHOICE_NAMED, index, complete=True)

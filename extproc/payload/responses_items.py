@@ -88,5 +88,9 @@ def item_copies(item: Any) -> list[Copy]:
 
 def object_copies(tree: dict[str, Any]) -> list[Copy]:
     """What a whole response object repeats: log probabilities, and the messages as the model saw them."""
-    copies = [Copy(tree, key) for key in ("input_messages", "output_messages") if tree.get(key) is not None]
+    copies = [
+        Copy(tree, key, of_prompt=key == "input_messages")
+        for key in ("input_messages", "output_messages")
+        if tree.get(key) is not None
+    ]
     return copies + [copy for item in items_of(tree, "output") for copy in item_copies(item)]

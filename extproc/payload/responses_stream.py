@@ -69,6 +69,7 @@ class ResponsesStream:
             self._read_text(frame, tree, stem, ending)
         elif isinstance(tree.get("response"), dict):
             self._read_object(frame, tree["response"], kind)
+            frame.failed = kind == "response.failed"
         elif "item" in tree:
             frame.wholes = item_slots(tree["item"], tree.get("output_index"))
             frame.copies = item_copies(tree["item"])

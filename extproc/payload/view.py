@@ -6,7 +6,7 @@ the text stands and whose it is (``TextSource``); neither says anything about th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
@@ -127,15 +127,30 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A part of an answer that repeats text unmasked (log probabilities, token ids); ``empty`` may stand there."""
+    """A part of an answer that repeats text unmasked (log probabilities, token ids); ``empty`` may stand there.
+
+    ``of_prompt``: it repeats what the model was asked, not what it answered.
+    """
 
     holder: Any
     key: str
     empty: Any = None
+    of_prompt: bool = False
 
-    def drop(self) -> None:
-        """Take the copy out."""
-        self.holder[self.key] = self.empty
+
+@dataclass(frozen=True, slots=True)
+class CopyRules:
+    """Which copies must go: all of them where answers may change, those of the prompt where a prompt is inserted."""
+
+    drops_all: bool = False
+    drops_prompt: bool = False
+
+    def drop_from(self, copies: Iterable[Copy]) -> bool:
+        """Take out what must go; returns whether there was any."""
+        dropped = [copy for copy in copies if self.drops_all or (self.drops_prompt and copy.of_prompt)]
+        for copy in dropped:
+            copy.holder[copy.key] = copy.empty
+        return bool(dropped)
 
 
 @dataclass(slots=True)
@@ -207,13 +222,20 @@ def _collect(value: Any, path: Path, source: TextSource, fields: list[TextField]
         fields.append(TextField(source, path, str(value)))
 
 
-def unnamed_slots(holder: dict[str, Any], named: frozenset[str], choice: int, complete: bool = False) -> list[Slot]:
+def unnamed_slots(
+    holder: dict[str, Any],
+    named: frozenset[str],
+    choice: int,
+    complete: bool = False,
+    kind: Kind = Kind.CONTENT,
+) -> list[Slot]:
     """Strings in fields that the dialect does not name: a server newer than we are must not get text past the guards.
 
-    Each is a channel of its own, numbered after its name, so that it is the same one in every event.
+    Each is a channel of its own, numbered after its name, so that it is the same one in every event. Those that are not
+    the holder's own keys are taken as complete in each event: nothing could bring the rest of them.
     """
     return [
-        Slot(answer_source(Kind.CONTENT, choice, _unnamed_part(path)), parent, name, complete=complete)
+        Slot(answer_source(kind, choice, _unnamed_part(path)), parent, name, complete=complete or parent is not holder)
         for path, parent, name, _ in strings_in(holder)
         if path[0] not in named
     ]

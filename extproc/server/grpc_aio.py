@@ -13,8 +13,9 @@ from extproc._pb import health_pb2 as health_pb
 from extproc.server.address import AddressTaken, make_way, open_to_group, reason_of, why_not
 from extproc.server.health import Health
 from extproc.server.json_log import where
-from extproc.server.processor import METHOD, Processor, Session
+from extproc.server.processor import METHOD, Processor, Replies, Session
 
+HEAVY_MESSAGE_BYTES = 65_536
 _FRAMING_BYTES = 1_048_576
 _GOODBYE_S = 0.2  # for the last statuses to leave
 _SERVICE, _METHOD = METHOD.removeprefix("/").split("/")
@@ -102,7 +103,7 @@ async def _serve(session: Session, context: _Context) -> str | None:
     """Reply to messages until Envoy's end of the stream, or until a reason to abort it, which is returned."""
     try:
         while (message := await context.read()) is not aio.EOF:
-            replies = session.receive(message)
+            replies = await _receive(session, message)
             for reply in replies.messages:
                 await context.write(reply)
             session.settle()
@@ -111,6 +112,18 @@ async def _serve(session: Session, context: _Context) -> str | None:
     finally:
         session.closed()
     return None
+
+
+async def _receive(session: Session, message: pb.ProcessingRequest) -> Replies:
+    """Take a message; one that is large enough to keep the other streams waiting is taken in a thread."""
+    if message.ByteSize() <= HEAVY_MESSAGE_BYTES:
+        return session.receive(message)
+    work = asyncio.ensure_future(asyncio.to_thread(session.receive, message))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait({work})  # the session may not be closed while a thread is in it
+        raise
 
 
 def health_handlers(health: Health) -> grpc.GenericRpcHandler:

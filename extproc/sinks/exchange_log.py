@@ -1,4 +1,4 @@
-"""One log line for each exchange: what happened, never what was said."""
+"""One log line for each exchange: what happened; what was said only where the configuration asks for it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 from extproc.domain.record import ExchangeRecord
 
-IDENTITY_CHARS_MAX = 100
 _MS_NS = 1_000_000
 
 
@@ -28,9 +27,9 @@ class ExchangeLog:
             status=record.status,
             reason=record.reason,
             streamed=record.streamed,
-            team=record.team[:IDENTITY_CHARS_MAX],
-            project=record.project[:IDENTITY_CHARS_MAX],
-            budget_code=record.budget_code[:IDENTITY_CHARS_MAX],
+            team=record.team,
+            project=record.project,
+            budget_code=record.budget_code,
             model=version.model if version else "",
             version=version.version if version else "",
             fingerprint=version.fingerprint if version else "",
@@ -43,4 +42,5 @@ class ExchangeLog:
             findings={"/".join(key): times for key, times in record.findings.items()},
             coverage={name: outcome.value for name, outcome in record.coverage.items()},
             duration_ms=(record.ended_ns - record.started_ns) // _MS_NS,
+            **({} if record.texts is None else {"texts": record.texts}),
         )

@@ -1,6 +1,6 @@
 """The README's reference tables, made from the code: ``python -m tests.docs.reference`` writes them into it.
 
-``test_readme`` holds the README to them: no key and no metric is undocumented, and none is documented that is not there.
+``test_readme`` holds the README to them: no key and no metric is undocumented, none is documented that is not there.
 """
 
 from __future__ import annotations

@@ -166,8 +166,10 @@ def request_body(**fields: Any) -> RequestBody:
 
 
 def response_headers(media: str = JSON, status: int = 200, details: str = "via_upstream", **headers: str) -> Event:
-    """A response's headers."""
+    """A response's headers. JSON comes with its length, as vLLM sends it; ``content_length=""`` leaves it out."""
     usual = {":status": str(status), "content-type": media}
+    if media == JSON:
+        usual["content-length"] = "100"
     return ResponseHeaders(usual | {name.replace("_", "-"): value for name, value in headers.items()}, details=details)
 
 

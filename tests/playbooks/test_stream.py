@@ -31,6 +31,7 @@ from tests.playbooks.driver import (
     MILLISECOND_NS,
     PII,
     PII_BLOCK,
+    PROMPT,
     REFUSAL,
     SSE,
     VERSION,
@@ -424,3 +425,25 @@ def test_a_text_of_responses_that_comes_only_whole_is_counted() -> None:
         talk.hears(event(sse({"type": kind, "output_index": 0, "item": item}, kind)))
     assert [one["item"]["name"] for one in talk.client_events] == ["<EMAIL>", "<EMAIL>"]
     assert talk.exchange.record.findings["pii", "response", "EMAIL"] == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"Write to bob@example.org.\n\n", b": bob@example.org\n\n"])
+def test_a_stream_without_an_event_is_no_answer(body: bytes) -> None:
+    """Another content under the name of a stream: nothing of it passes, and the client is told."""
+    talk = streaming(snapshot_of(PII, METER))
+    talk.hears(event(body, end=True))
+    assert b"bob" not in talk.client
+    assert b"unreadable_answer" in talk.client
+    assert (talk.record.outcome, talk.record.reason) == (Outcome.FAILED, "unreadable_answer")
+
+
+def test_our_own_prompt_is_not_shown_in_copies_of_the_prompt() -> None:
+    """A client may ask for `prompt_logprobs`: where we insert a prompt they would hold it. Its own logprobs stay."""
+    answer = sse(
+        {"choices": [{"index": 0, "delta": {"content": "Hi"}, "logprobs": {"content": []}}], "prompt_text": "S"}
+    )
+    stream = answer + chat_chunk(finish="stop") + DONE
+    told = answered(snapshot_of(VERSION, PROMPT, METER), stream, stream=True).client
+    assert b'"prompt_text":null' in told
+    assert b'"logprobs":{"content":[]}' in told
+    assert b'"prompt_text":"S"' in answered(snapshot_of(METER), stream, stream=True).client

@@ -9,6 +9,7 @@ from extproc.domain.text import Kind
 from extproc.domain.usage import Usage
 from extproc.payload.sse import write_event
 from extproc.payload.usage import anthropic_usage_of, usage_of
+from extproc.payload.view import CopyRules
 from tests.stream.recorded import (
     Recorded,
     data_of,
@@ -91,7 +92,7 @@ def _all_text(item: Recorded) -> int:
 def test_no_text_is_left_out(item: Recorded) -> None:
     """All that a client would join is in the slots."""
     texts = texts_of_stream(item.dialect, item.answer)
-    total = sum(len(text) for source, text in texts.items() if source.kind is not Kind.ERROR)
+    total = sum(len(text) for source, text in texts.items() if source.kind is not Kind.ASIDE)
     assert total == _all_text(item) > 0
 
 
@@ -172,7 +173,7 @@ def test_texts_come_as_a_model_says_them(item: Recorded) -> None:
         sources = list(texts_of_stream(item.dialect, item.answer))
     else:
         sources = list(texts_of_answer(item.dialect.read_answer(orjson.loads(item.answer))))
-    sources = [source for source in sources if source.kind is not Kind.ERROR]
+    sources = [source for source in sources if source.kind is not Kind.ASIDE]
     for choice in {source.choice for source in sources}:
         of_choice = [source for source in sources if source.choice == choice]
         assert of_choice == sorted(of_choice, key=lambda source: (source.part, order.index(source.kind)))
@@ -212,8 +213,7 @@ def test_copies_of_the_text_are_found(name: str, keys: set[str]) -> None:
         reader = item.dialect.stream({})
         for frame in frames_of(reader, item.answer):
             found |= {copy.key for copy in frame.copies}
-            for copy in frame.copies:
-                copy.drop()
+            CopyRules(drops_all=True).drop_from(frame.copies)
             for slot in frame.slots:
                 slot.put("")
             written = reader.write(frame) if frame.tree is not None else b""
@@ -222,8 +222,7 @@ def test_copies_of_the_text_are_found(name: str, keys: set[str]) -> None:
     else:
         view = item.dialect.read_answer(orjson.loads(item.answer))
         found = {copy.key for copy in view.copies}
-        for copy in view.copies:
-            copy.drop()
+        CopyRules(drops_all=True).drop_from(view.copies)
         assert b'"bytes"' not in view.write()
     assert found == keys
 

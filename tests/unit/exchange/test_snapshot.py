@@ -58,7 +58,14 @@ def test_a_prompt_that_was_not_read_is_a_bug() -> None:
 )
 def test_copies_are_dropped_where_answers_may_change(section: dict[str, str], drops_copies: bool) -> None:
     """Log probabilities are kept for those whose answers are only looked at."""
-    assert snapshot_of(section, REFUSAL, METER).drops_copies is drops_copies
+    assert snapshot_of(section, REFUSAL, METER).copies.drops_all is drops_copies
+
+
+@pytest.mark.parametrize(("mode", "drops"), [("enforce", True), ("shadow", False)])
+def test_copies_of_the_prompt_are_dropped_where_we_insert_one(mode: str, drops: bool) -> None:
+    """They would show our own words to the client; what repeats the answer only may stay."""
+    copies = snapshot_of(VERSION, {"filter": "prompt", "mode": mode}, METER).copies
+    assert (copies.drops_all, copies.drops_prompt) == (False, drops)
 
 
 def test_filters_that_look_at_answers() -> None:

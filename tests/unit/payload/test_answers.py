@@ -243,7 +243,7 @@ def test_an_error_frame_is_a_failure_and_its_words_are_read(name: str) -> None:
     tree = {"type": "error", "error": {"message": "jane.doe@example.com", "code": 400}}
     frame = reader_of(name).read(event(tree, "error"))
     assert frame.failed
-    assert ("error", "jane.doe@example.com") in said(frame.slots)
+    assert ("aside", "jane.doe@example.com") in said(frame.slots)
     assert all(slot.complete for slot in frame.slots)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from extproc.domain.errors import PayloadRefused
 from extproc.payload.dialect import UnreadableAnswer
 from extproc.payload.sse import SseEvent
-from extproc.payload.view import RequestPolicy
+from extproc.payload.view import CopyRules, RequestPolicy
 from tests.stream.recorded import POLICY, Recorded, data_of, recordings
 from tests.unit.payload.requests import BY_NAME, read
 
@@ -118,8 +118,7 @@ def test_streams(item: Recorded, data: st.DataObject) -> None:
         except UnreadableAnswer:
             return
         assert all(isinstance(slot.text, str) for slot in frame.slots + frame.wholes)
-        for copy in frame.copies:
-            copy.drop()
+        CopyRules(drops_all=True).drop_from(frame.copies)
         reader.write(frame)
         reader.without_choice(frame, 0)
     reader.usage.result(0)

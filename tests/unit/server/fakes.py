@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from typing import Any
 
 from extproc.config.document import Log
@@ -45,6 +46,20 @@ class BrokenExchange(Exchange):
             self.broken = True
         if getattr(self, "broken", False) and not isinstance(event, StreamClosed):
             raise ValueError(SECRET)
+        return super().step(event, now_ns)
+
+
+class SlowExchange(Exchange):
+    """An exchange that takes its time over a body that holds ``slow``: until it is let go."""
+
+    taken = threading.Event()
+    let_go = threading.Event()
+
+    def step(self, event: Event, now_ns: int) -> Step:
+        """Wait in that body."""
+        if isinstance(event, RequestBody) and b"slow" in event.body:
+            self.taken.set()
+            assert self.let_go.wait(10)
         return super().step(event, now_ns)
 
 

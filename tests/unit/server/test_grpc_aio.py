@@ -30,7 +30,7 @@ from tests.unit.server.envoy import (
     snapshot,
     unstreamed_chat,
 )
-from tests.unit.server.fakes import SECRET, BrokenExchange, Wired
+from tests.unit.server.fakes import SECRET, BrokenExchange, SlowExchange, Wired
 from tests.unit.server.loops import in_loop, until
 
 MIB = 1_048_576
@@ -91,6 +91,45 @@ async def serving(listen: str) -> AsyncIterator[Served]:
 
 
 # --- exchanges -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> type[SlowExchange]:
+    """Exchanges that wait in a body that says so."""
+    SlowExchange.taken.clear()
+    SlowExchange.let_go.clear()
+    monkeypatch.setattr(module, "Exchange", SlowExchange)
+    return SlowExchange
+
+
+@in_loop
+async def test_a_large_body_keeps_no_other_stream_waiting(listen: str, slow: type[SlowExchange]) -> None:
+    """Pitfall 17: guards on megabytes of digits take long; everybody else is served in the meantime."""
+    async with serving(listen) as served:
+        call = served.exchange()
+        await say(call, request_headers())
+        await call.write(request_body("slow " * 50_000))
+        await until(slow.taken.is_set)
+        other = served.exchange()
+        assert len(await say(other, *unstreamed_chat())) == 4
+        slow.let_go.set()
+        assert (await call.read()).WhichOneof("response") == "request_body"
+
+
+@in_loop
+async def test_a_client_that_leaves_during_a_large_body_is_measured_once(listen: str, slow: type[SlowExchange]) -> None:
+    """The thread finishes its step first; only then is the session closed."""
+    async with serving(listen) as served:
+        call = served.exchange()
+        await say(call, request_headers())
+        await call.write(request_body("slow " * 50_000))
+        await until(slow.taken.is_set)
+        call.cancel()
+        slow.let_go.set()
+        await until(lambda: served.wired.processor.inflight == 0)
+        (record,) = served.wired.records.all
+        assert record.outcome is Outcome.ABORTED
+        assert served.wired.log == []
 
 
 @pytest.mark.parametrize("end", ["half-close", "cancel"])

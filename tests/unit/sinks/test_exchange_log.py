@@ -10,7 +10,7 @@ from extproc.config.document import Log
 from extproc.domain.record import Coverage, ExchangeRecord, Outcome, VersionFacts
 from extproc.domain.usage import Prices, Usage
 from extproc.server.json_log import open_log
-from extproc.sinks.exchange_log import IDENTITY_CHARS_MAX, ExchangeLog
+from extproc.sinks.exchange_log import ExchangeLog
 
 
 def line_of(record: ExchangeRecord) -> dict[str, Any]:
@@ -50,7 +50,9 @@ def test_an_exchange_of_which_little_is_known_has_a_line_too() -> None:
     assert (line["model"], line["prompt_tokens"]) == ("", 0)
 
 
-def test_identities_are_cut_so_that_a_header_cannot_flood_the_log() -> None:
-    """They are what a client may write into a line, and a header can be 60 KB."""
-    line = line_of(ExchangeRecord("id-1", "rev", 0, team="t" * 60_000, project="p" * 60_000, budget_code="b" * 60_000))
-    assert [len(line[key]) for key in ("team", "project", "budget_code")] == [IDENTITY_CHARS_MAX] * 3
+def test_texts_are_in_the_line_only_where_they_were_kept() -> None:
+    """The configuration's `log.text` keeps them in the record; without it there is not even the key."""
+    record = ExchangeRecord("id-1", "rev", 0)
+    assert "texts" not in line_of(record)
+    record.texts = {"request.user.content": "Hi"}
+    assert line_of(record)["texts"] == {"request.user.content": "Hi"}
