@@ -71,16 +71,15 @@ def read_request(content: bytes, path: str, headers: list[str]) -> RequestFile:
 
     Raises: ValueError for a header that has no colon.
     """
-    first, _, rest = content.partition(b"\n")
-    words = first.decode("latin-1").split()
+    words = content.partition(b"\n")[0].decode("latin-1").split()
     read = {":method": "POST", ":path": path, "content-type": "application/json"}
     body = content
     if len(words) == 3 and words[2].startswith("HTTP/"):
-        head, separator, body = rest.partition(b"\r\n\r\n")
+        head, separator, body = content.partition(b"\r\n\r\n")
         if not separator:
-            head, _, body = rest.partition(b"\n\n")
+            head, _, body = content.partition(b"\n\n")
         read = {":method": words[0], ":path": words[1]}
-        headers = [*head.decode("latin-1").splitlines(), *headers]
+        headers = [*head.decode("latin-1").splitlines()[1:], *headers]
     for line in filter(None, headers):
         name, colon, value = line.partition(":")
         if not colon:

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from extproc.demo.installation import Change
 from tests.e2e.harness import Stack, require_envoy
+from tests.e2e.measured import Measured
+from tests.e2e.scripted_models import ScriptedModels
 
 MakeStack = Callable[..., Stack]
 
@@ -20,6 +23,32 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     require_envoy()
     with Stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def scripted() -> ScriptedModels:
+    """Model servers that a file of tests tells what to answer."""
+    return ScriptedModels()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, scripted: ScriptedModels, change: Change) -> Iterator[Stack]:
+    """The demo with a file's own ``change`` of its configuration, in front of scripted model servers."""
+    require_envoy()
+    with Stack(tmp_path_factory.mktemp("shared"), models=scripted.servers, change=change) as running:
+        yield running
+
+
+@pytest.fixture
+def models(scripted: ScriptedModels) -> ScriptedModels:
+    """The model servers of the stack."""
+    return scripted
+
+
+@pytest.fixture
+def measured(stack: Stack) -> Measured:
+    """What is counted from here on."""
+    return Measured(stack)
 
 
 @pytest.fixture

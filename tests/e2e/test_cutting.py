@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import anthropic
 import openai
 import pytest
 
+from extproc.demo.installation import Change
 from extproc.demo.scripted import Scripted
 from tests.e2e.apis import (
     APIS,
@@ -27,7 +27,7 @@ from tests.e2e.apis import (
     whole,
 )
 from tests.e2e.conftest import MakeStack
-from tests.e2e.harness import Stack, require_envoy
+from tests.e2e.harness import Stack
 from tests.e2e.measured import Measured
 from tests.e2e.official import anthropic_of, openai_of
 from tests.e2e.scripted_models import ScriptedModels
@@ -46,17 +46,9 @@ def block_personal_data(data: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def scripted() -> ScriptedModels:
-    """The model servers of this file."""
-    return ScriptedModels()
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory, scripted: ScriptedModels) -> Iterator[Stack]:
-    """The demo, which blocks personal data in answers."""
-    require_envoy()
-    with Stack(tmp_path_factory.mktemp("cut"), models=scripted.servers, change=block_personal_data) as running:
-        yield running
+def change() -> Change:
+    """What the stack of this file has in its configuration."""
+    return block_personal_data
 
 
 @pytest.fixture
@@ -64,18 +56,6 @@ def stack(shared: Stack, scripted: ScriptedModels) -> Stack:
     """The shared stack; its model servers answer as recorded, and what they saw before is forgotten."""
     scripted.reset()
     return shared
-
-
-@pytest.fixture
-def models(scripted: ScriptedModels) -> ScriptedModels:
-    """The model servers of the stack."""
-    return scripted
-
-
-@pytest.fixture
-def measured(stack: Stack) -> Measured:
-    """What is counted from here on."""
-    return Measured(stack)
 
 
 # --- cutting -------------------------------------------------------------------------------------------------------

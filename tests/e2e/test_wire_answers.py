@@ -13,10 +13,11 @@ from typing import Any
 import brotli
 import pytest
 
+from extproc.demo.installation import Change
 from extproc.demo.scripted import Gate, Scripted
 from tests.e2e.apis import APIS, CHAT, JSON_TYPE, SSE_TYPE, Api, endless, streamed, text_of_stream, whole
 from tests.e2e.conftest import MakeStack
-from tests.e2e.harness import Stack, require_envoy, wait_until
+from tests.e2e.harness import Stack, wait_until
 from tests.e2e.measured import Measured
 from tests.e2e.raw_http import Connection, post
 from tests.e2e.scripted_models import ScriptedModels, Silent
@@ -43,17 +44,9 @@ def streamed_mode(data: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def scripted() -> ScriptedModels:
-    """The model servers of the full-duplex stack."""
-    return ScriptedModels()
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory, scripted: ScriptedModels) -> Iterator[Stack]:
-    """The demo with small limits."""
-    require_envoy()
-    with Stack(tmp_path_factory.mktemp("answers"), models=scripted.servers, change=small_limits) as running:
-        yield running
+def change() -> Change:
+    """What the stack of this file has in its configuration."""
+    return small_limits
 
 
 @pytest.fixture
@@ -61,18 +54,6 @@ def stack(shared: Stack, scripted: ScriptedModels) -> Stack:
     """The shared stack; its model servers answer as recorded, and what they saw before is forgotten."""
     scripted.reset()
     return shared
-
-
-@pytest.fixture
-def models(scripted: ScriptedModels) -> ScriptedModels:
-    """The model servers of the stack."""
-    return scripted
-
-
-@pytest.fixture
-def measured(stack: Stack) -> Measured:
-    """What is counted from here on."""
-    return Measured(stack)
 
 
 # --- the mode is chosen for each exchange --------------------------------------------------------------------------

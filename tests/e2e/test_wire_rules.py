@@ -7,14 +7,14 @@ import http.client
 import itertools
 import json
 import zlib
-from collections.abc import Iterator
 from typing import Any
 
 import brotli
 import pytest
 
+from extproc.demo.installation import Change
 from tests.e2e.apis import APIS, CHAT, MESSAGES, MODEL, Api
-from tests.e2e.harness import Answer, Stack, require_envoy
+from tests.e2e.harness import Answer, Stack
 from tests.e2e.measured import Measured
 from tests.e2e.raw_http import Connection, post
 from tests.e2e.scripted_models import ScriptedModels
@@ -42,17 +42,9 @@ def small_limits(data: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def scripted() -> ScriptedModels:
-    """The model servers of this file."""
-    return ScriptedModels()
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory, scripted: ScriptedModels) -> Iterator[Stack]:
-    """The demo with small limits."""
-    require_envoy()
-    with Stack(tmp_path_factory.mktemp("wire"), models=scripted.servers, change=small_limits) as running:
-        yield running
+def change() -> Change:
+    """What the stack of this file has in its configuration."""
+    return small_limits
 
 
 @pytest.fixture
@@ -60,18 +52,6 @@ def stack(shared: Stack, scripted: ScriptedModels) -> Stack:
     """The shared stack; its model servers answer as recorded, and what they saw before is forgotten."""
     scripted.reset()
     return shared
-
-
-@pytest.fixture
-def models(scripted: ScriptedModels) -> ScriptedModels:
-    """The model servers of the stack."""
-    return scripted
-
-
-@pytest.fixture
-def measured(stack: Stack) -> Measured:
-    """What is counted from here on."""
-    return Measured(stack)
 
 
 def padded(size: int) -> bytes:
