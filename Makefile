@@ -17,7 +17,7 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check protos lock clean
+.PHONY: help demo test check hunt memory protos lock clean
 
 help: ## List the targets (ARGS=... is passed on, PYTHON=... names the interpreter)
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -34,6 +34,12 @@ check: $(DEV) ## Lint, check the types and the layers, then run the tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory test
+
+hunt: $(DEV) ## Look long for counterexamples to the laws: 2,000 examples each
+	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -q --timeout 3600 $(or $(ARGS),tests/playbooks tests/stream tests/unit)
+
+memory: $(DEV) ## Measure 200 guarded streams of 2,000 events at once through the whole demo
+	$(BIN)/python -m tests.tools.memory_streams $(ARGS)
 
 protos: $(DEV) ## Generate extproc/_pb from protos/
 	$(BIN)/python -m grpc_tools.protoc -Iextproc/_pb=protos --python_out=. --pyi_out=. protos/*.proto
