@@ -17,7 +17,7 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check hunt memory protos lock clean
+.PHONY: help demo test check hunt memory bench protos lock clean
 
 help: ## List the targets (ARGS=... is passed on, PYTHON=... names the interpreter)
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -25,7 +25,8 @@ help: ## List the targets (ARGS=... is passed on, PYTHON=... names the interpret
 demo: $(if $(wildcard $(DEV)),$(DEV),$(DEMO)) ## Show the whole thing at work on a real Envoy
 	@$(BIN)/extproc demo $(ARGS)
 
-test: $(DEV) $(PUBLISHED) ## Run the tests
+test: $(DEV) $(PUBLISHED) ## Run the tests; those through a real Envoy once more on the other transport
+	@$(if $(ARGS),,EXTPROC_DEMO_TRANSPORT=grpc $(BIN)/pytest -q tests/e2e)
 	@$(BIN)/pytest -q $(ARGS)
 
 check: $(DEV) ## Lint, check the types and the layers, then run the tests
@@ -40,6 +41,9 @@ hunt: $(DEV) ## Look long for counterexamples to the laws: 2,000 examples each
 
 memory: $(DEV) ## Measure 200 guarded streams of 2,000 events at once through the whole demo
 	$(BIN)/python -m tests.tools.memory_streams $(ARGS)
+
+bench: $(DEV) ## Measure what the processor costs, beside grpc-go and LiteLLM (ARGS=--help)
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 protos: $(DEV) ## Generate extproc/_pb from protos/
 	$(BIN)/python -m grpc_tools.protoc -Iextproc/_pb=protos --python_out=. --pyi_out=. protos/*.proto

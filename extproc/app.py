@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
+import importlib.util
 import signal
 import sys
 import threading
@@ -16,6 +18,7 @@ from extproc.config.document import Document
 from extproc.exchange.snapshot import compile_snapshot
 from extproc.server.address import AddressTaken, reason_of, split
 from extproc.server.config_files import ConfigFiles, ConfigReader
+from extproc.server.fast import FastServer
 from extproc.server.grpc_aio import GrpcAioServer
 from extproc.server.health import Health
 from extproc.server.json_log import open_log, take_over_libraries
@@ -37,7 +40,16 @@ def serve(file: Path) -> None:
     files = reader.read()
     logger = open_log(files.loaded.document.log, sys.stdout)
     take_over_libraries(logger)
-    asyncio.run(_serve(reader, files, logger))
+    with asyncio.Runner(loop_factory=_loop_factory(files.loaded.document)) as runner:
+        runner.run(_serve(reader, files, logger))
+
+
+def _loop_factory(document: Document) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's where it is installed and the transport is ours; else the standard one."""
+    if document.server.transport == "fast" and importlib.util.find_spec("uvloop") is not None:
+        factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
+        return factory
+    return None
 
 
 async def _serve(reader: ConfigReader, files: ConfigFiles, logger: Any) -> None:
@@ -55,7 +67,8 @@ async def _serve(reader: ConfigReader, files: ConfigFiles, logger: Any) -> None:
     health.revision = processor.snapshot.revision
     pages = _open_pages(document, metrics, health)
     try:
-        server = GrpcAioServer(processor, health, document.server.listen, message_bytes_max(document.limits))
+        transport = FastServer if document.server.transport == "fast" else GrpcAioServer
+        server = transport(processor, health, document.server.listen, message_bytes_max(document.limits))
         await server.start()
         reloader = asyncio.create_task(Reloader(reader, document, processor, health, metrics, logger).run())
         health.set_ready(True)

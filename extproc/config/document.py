@@ -100,6 +100,9 @@ class Server(Section):
         default="127.0.0.1:50051", description="where Envoy connects: unix:/PATH or HOST:PORT"
     )
     metrics: HostPort = Field(default="127.0.0.1:9090", description="Prometheus page and readiness detail, HOST:PORT")
+    transport: Literal["grpc", "fast"] = Field(
+        default="fast", description="fast: made for Envoy's one RPC. grpc: the grpcio library's server, the reference"
+    )
     drain_ms_max: int = Field(
         default=30_000, ge=0, le=3_600_000, description="how long running exchanges may go on after SIGTERM"
     )

@@ -27,6 +27,7 @@ from extproc.server.config_files import read_config
 
 DEMO_CONFIG: Final = Path(__file__).parent / "config.yaml"
 LOOPBACK: Final = "127.0.0.1"
+TRANSPORT_VARIABLE: Final = "EXTPROC_DEMO_TRANSPORT"  # grpc or fast; how the suite runs on both
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -114,6 +115,8 @@ class Installation:
                 version["endpoints"] = [f"{LOOPBACK}:{self.models[name].port}"]
             if "prompt" in version:
                 version["prompt"]["file"] = str(DEMO_CONFIG.parent / version["prompt"]["file"])
+        if transport := os.environ.get(TRANSPORT_VARIABLE):
+            data["server"]["transport"] = transport
         if change is not None:
             change(data)
         written = self.config.with_suffix(".new")

@@ -10,13 +10,44 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
+from extproc.domain.finding import Finding
 from extproc.domain.text import Stage
+from extproc.filters.spans import SpanDetector
 
 _STRING_EVENT = re.compile(r'["\\]')
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _HEX = frozenset("0123456789abcdefABCDEF")
+_NUMBER = frozenset("0123456789+-.eE")
 _REPLACEMENT = "\ufffd"
+
+
+class WholeNumbers:
+    """A detector for what stands outside strings: a finding in a number is the whole number, sign and exponent too.
+
+    A mask in the place of a part of it would not be JSON.
+    """
+
+    def __init__(self, detector: SpanDetector) -> None:
+        self._detector = detector
+
+    def may_hold(self, text: str) -> bool:
+        """As the detector says."""
+        return self._detector.may_hold(text)
+
+    def find(self, text: str, start: int = 0) -> list[Finding]:
+        """The detector's findings, widened; of two in one number the first counts."""
+        widened: list[Finding] = []
+        for finding in self._detector.find(text, start):
+            first, last = finding.start, finding.end
+            while first > start and text[first - 1] in _NUMBER:
+                first -= 1
+            while last < len(text) and text[last] in _NUMBER:
+                last += 1
+            if not widened or first >= widened[-1].end:
+                widened.append(replace(finding, start=first, end=last))
+        return widened
 
 
 class JsonTextStage:

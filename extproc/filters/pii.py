@@ -12,7 +12,7 @@ from extproc.domain.finding import Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Filter
-from extproc.filters.json_text import JsonTextStage
+from extproc.filters.json_text import JsonTextStage, WholeNumbers
 from extproc.filters.observe import ObservingStage
 from extproc.filters.spans import SpanStage
 
@@ -34,6 +34,7 @@ class PiiFilter(Filter):
         super().__init__(Mode(section.mode), OnError(section.on_error))
         self.directions = _DIRECTIONS[section.on]
         self._detector = PiiDetector(section.entities)
+        self._numbers = WholeNumbers(self._detector)
         self._action = _ACTIONS[section.action]
         self._message = section.message
         answers = self.enforced and Direction.RESPONSE in self.directions and self._action is not Action.FLAG
@@ -51,7 +52,7 @@ class PiiFilter(Filter):
         stage: Stage
         if source.kind is Kind.JSON:
             inside = SpanStage(self._detector, self._mask(_bare), on_finding)
-            outside = SpanStage(self._detector, self._mask(_quoted), on_finding)
+            outside = SpanStage(self._numbers, self._mask(_quoted), on_finding)
             stage = JsonTextStage(inside, outside)
         else:
             stage = SpanStage(self._detector, self._mask(_bare), on_finding)

@@ -41,6 +41,27 @@ def make_way(key: str, listen: str) -> None:
         raise AddressTaken(key, listen, reason_of(error)) from error
 
 
+def bound(key: str, listen: str) -> socket.socket:
+    """A socket that is bound, and not shared with another process. Raises: AddressTaken."""
+    make_way(key, listen)
+    is_unix = listen.startswith(UNIX)
+    host, port = ("", 0) if is_unix else split(listen)
+    made = socket.socket(socket.AF_UNIX if is_unix else family_of(host))
+    try:
+        if is_unix:
+            made.bind(listen.removeprefix(UNIX))
+            open_to_group(listen)
+        else:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind((host, port))
+            # Without this a second process could bind the same port until the first listens.
+            made.listen()
+    except OSError as error:
+        made.close()
+        raise AddressTaken(key, listen, reason_of(error)) from error
+    return made
+
+
 def open_to_group(listen: str) -> None:
     """Let Envoy's group connect to a Unix socket, whatever the umask. Raises: OSError."""
     if listen.startswith(UNIX):

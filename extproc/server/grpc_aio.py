@@ -13,9 +13,8 @@ from extproc._pb import health_pb2 as health_pb
 from extproc.server.address import AddressTaken, make_way, open_to_group, reason_of, why_not
 from extproc.server.health import Health
 from extproc.server.json_log import where
-from extproc.server.processor import METHOD, Processor, Replies, Session
+from extproc.server.processor import HEAVY_MESSAGE_BYTES, METHOD, Processor, Replies, Session
 
-HEAVY_MESSAGE_BYTES = 65_536
 _FRAMING_BYTES = 1_048_576
 _GOODBYE_S = 0.2  # for the last statuses to leave
 _SERVICE, _METHOD = METHOD.removeprefix("/").split("/")

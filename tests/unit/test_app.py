@@ -196,11 +196,14 @@ async def test_no_text_of_anyone_is_in_the_log(folder: Path) -> None:
     assert PRIVATE not in process.log.read_text()
 
 
+@pytest.mark.parametrize(("transport", "library_lines"), [("grpc", 1), ("fast", 0)])
 @in_loop
-async def test_bytes_that_are_no_message_end_their_stream_and_are_not_quoted(folder: Path) -> None:
+async def test_bytes_that_are_no_message_end_their_stream_and_are_not_quoted(
+    folder: Path, transport: str, library_lines: int
+) -> None:
     """Never OK for Envoy; what gRPC itself logs, with a traceback, is a line like any other."""
     garbage = b"\xff" + PRIVATE.encode()
-    process = start(folder)
+    process = start(folder, server={"transport": transport})
     async with process.channel() as channel:
         call = exchange(channel, serializer=bytes)
         await call.write(garbage)
@@ -210,9 +213,9 @@ async def test_bytes_that_are_no_message_end_their_stream_and_are_not_quoted(fol
         (reply,) = await say(exchange(channel), request_headers())
         assert reply.HasField("request_headers")
     assert await asyncio.to_thread(process.processor.stop) == 0
-    (ours,), (grpcs,) = process.lines("stream failed"), process.lines("a library complains")
-    assert [(line["level"], line["error"]) for line in (ours, grpcs)] == [("error", "DecodeError")] * 2
-    assert grpcs["library"].startswith("grpc")
+    (ours,), grpcs = process.lines("stream failed"), process.lines("a library complains")
+    assert [(line["level"], line["error"]) for line in (ours, *grpcs)] == [("error", "DecodeError")] * (1 + len(grpcs))
+    assert [line["library"].partition(".")[0] for line in grpcs] == ["grpc"] * library_lines
     assert PRIVATE not in process.log.read_text()
 
 

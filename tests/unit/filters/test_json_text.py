@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from extproc.detectors.pii import PiiDetector
 from extproc.domain.finding import Finding
-from extproc.filters.json_text import JsonTextStage
+from extproc.filters.json_text import JsonTextStage, WholeNumbers
 from extproc.filters.spans import SpanStage
 from tests.unit.filters.cutting import cut, through
 
@@ -56,7 +56,7 @@ def stage(found: list[str] | None = None, blocks: bool = False) -> JsonTextStage
             found.append(finding.kind)
 
     inside = SpanStage(PII, None if blocks else lambda one: f"<{one.kind}>", note)
-    outside = SpanStage(PII, None if blocks else lambda one: f'"<{one.kind}>"', note)
+    outside = SpanStage(WholeNumbers(PII), None if blocks else lambda one: f'"<{one.kind}>"', note)
     return JsonTextStage(inside, outside)
 
 
@@ -108,6 +108,7 @@ def test_every_string_is_masked_as_the_text_it_means(tree: Any) -> None:
         ('{"to":"\\u0062ob@example.org"}', '{"to":"<EMAIL>"}'),
         ('{"card":4111111111111111}', '{"card":"<CREDIT_CARD>"}'),
         ('{"cards":[4111111111111111, 1]}', '{"cards":["<CREDIT_CARD>", 1]}'),
+        ('{"card":-4111111111111111}', '{"card":"<CREDIT_CARD>"}'),
         ('{"bob@example.org":1}', '{"<EMAIL>":1}'),
         ('{"a":"4111 1111 ","b":"1111 1111"}', '{"a":"4111 1111 ","b":"1111 1111"}'),
         ('"\\ud83d\\ude00 a@b.co"', '"\U0001f600 <EMAIL>"'),

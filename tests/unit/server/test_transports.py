@@ -1,4 +1,4 @@
-"""The transport, asked by a real gRPC client over a Unix socket: how streams end, what health says, how it drains."""
+"""Both transports, asked by a real gRPC client: how streams end, what health says, how they drain."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from extproc._pb import health_pb2 as health_pb
 from extproc.domain.record import Outcome
 from extproc.server import processor as module
 from extproc.server.address import AddressTaken
+from extproc.server.fast import FastServer
 from extproc.server.grpc_aio import GrpcAioServer
 from extproc.server.health import EXT_PROC, LIVENESS, READINESS, Health
 from tests.unit.server.clients import check, exchange, say, watch
@@ -40,6 +41,15 @@ NOT_SERVING = health_pb.HealthCheckResponse.NOT_SERVING
 UNKNOWN = health_pb.HealthCheckResponse.SERVICE_UNKNOWN
 
 
+TRANSPORT: list[type[GrpcAioServer] | type[FastServer]] = [GrpcAioServer]
+
+
+@pytest.fixture(params=[GrpcAioServer, FastServer], autouse=True)
+def transport(request: pytest.FixtureRequest) -> None:
+    """Every test is of both: Envoy must not see which one answers."""
+    TRANSPORT[0] = request.param
+
+
 class Served:
     """A server with its processor, and a client's calls to it."""
 
@@ -47,7 +57,7 @@ class Served:
         self.wired = Wired(snapshot())
         self.health = Health()
         self.health.set_ready(True)
-        self.server = GrpcAioServer(self.wired.processor, self.health, listen, BODY_BYTES_MAX)
+        self.server = TRANSPORT[0](self.wired.processor, self.health, listen, BODY_BYTES_MAX)
         target = listen if listen.startswith("unix:") else f"{listen.rpartition(':')[0]}:{self.server.port}"
         unlimited = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
         self.channel = aio.insecure_channel(target, options=unlimited)

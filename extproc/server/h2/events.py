@@ -1,0 +1,53 @@
+"""What a connection tells its shell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from extproc.server.h2.frames import ErrorCode
+
+
+@dataclass(frozen=True, slots=True)
+class CallReceived:
+    """A stream began: its headers, names in lower case."""
+
+    stream_id: int
+    headers: Mapping[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """One gRPC message, without its prefix."""
+
+    stream_id: int
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """The peer sends no more on a stream; with ``reset`` it wants no more either, and the call is over.
+
+    A call gets at most one without ``reset``, then at most one with it, and nothing after that.
+    """
+
+    stream_id: int
+    reset: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OutputDrained:
+    """What waited on a stream for the peer's window has gone out."""
+
+    stream_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionEnded:
+    """Nothing more is read: close the connection once the output is written. ``reason`` is ours, for the log."""
+
+    code: ErrorCode
+    reason: str
+
+
+H2Event = CallReceived | MessageReceived | CallEnded | OutputDrained | ConnectionEnded

@@ -1,0 +1,165 @@
+"""Header blocks: read by the HPACK library, checked once, remembered; the few that we send are constants.
+
+What a block means depends on its bytes and on the decoder's table. A block that only points into the table, or brings
+literals that are not to be indexed, leaves the table as it is; so its meaning is remembered until a block comes that
+changes the table. Whether one does is read from its bytes here, not asked of the library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote
+
+from hpack import Decoder, Encoder, HPACKError, OversizedHeaderListError
+
+_REMEMBERED_MAX = 64
+_REMEMBERED_BLOCK_BYTES_MAX = 1024
+_NEEDED = (b":method", b":scheme", b":path")
+_PSEUDO = frozenset({*_NEEDED, b":authority"})
+_OF_A_CONNECTION = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
+_NAME_BYTES = bytes(byte for byte in range(0x21, 0x7F) if byte != ord(":") and not 0x41 <= byte <= 0x5A)
+_GRPC_MESSAGE_SAFE = " !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
+_GRPC_MESSAGE_CHARACTERS_MAX = 1024  # percent-encoded it fits in one frame of any peer
+TABLE_EMPTIED = b"\x20"  # the encoder's table has no room any more
+
+
+class Undecodable(Exception):
+    """The block cannot be decoded: the connection's compression is out of step."""
+
+
+class TooLarge(Exception):
+    """The headers are larger than may be."""
+
+
+class Malformed(Exception):
+    """The headers break a rule of HTTP/2: the stream cannot be used."""
+
+
+class HeaderReader:
+    """Decodes the blocks of one connection, in their order."""
+
+    __slots__ = ("_decoder", "_remembered")
+
+    def __init__(self, list_bytes_max: int) -> None:
+        self._decoder = Decoder(max_header_list_size=list_bytes_max)
+        self._remembered: dict[bytes, Mapping[bytes, bytes]] = {}
+
+    def read_request(self, block: bytes) -> Mapping[bytes, bytes]:
+        """The headers of a request. Raises: Undecodable, TooLarge, Malformed (then the block was decoded)."""
+        known = self._remembered.get(block)
+        if known is not None:
+            return known
+        headers = self._decode(block)
+        request = _checked_request(headers)
+        if len(block) <= _REMEMBERED_BLOCK_BYTES_MAX and not changes_table(block):
+            if len(self._remembered) >= _REMEMBERED_MAX:
+                self._remembered.clear()
+            self._remembered[block] = request
+        return request
+
+    def read_trailers(self, block: bytes) -> None:
+        """Keep in step; what trailers say is not used. Raises: Undecodable, TooLarge, Malformed."""
+        for name, value in self._decode(block):
+            _check_field(name, value)
+
+    def _decode(self, block: bytes) -> list[tuple[bytes, bytes]]:
+        if self._remembered and changes_table(block):
+            self._remembered.clear()
+        try:
+            return [(bytes(name), bytes(value)) for name, value in self._decoder.decode(block, raw=True)]
+        except OversizedHeaderListError as error:
+            raise TooLarge from error
+        except (HPACKError, IndexError, ValueError) as error:
+            raise Undecodable from error
+
+
+def changes_table(block: bytes) -> bool:
+    """Whether a block inserts into the decoder's table, or resizes it; true if it is cut off. Source: RFC 7541, 6."""
+    position, end = 0, len(block)
+    while position < end:
+        first = block[position]
+        if first & 0x80:  # indexed
+            _, position = _integer(block, position, 0x7F)
+        elif first & 0x60:  # literal to be indexed, or a new size
+            return True
+        else:  # literal not to be indexed
+            index, position = _integer(block, position, 0x0F)
+            for _ in range(1 if index else 2):
+                if position >= end:
+                    return True
+                length, position = _integer(block, position, 0x7F)
+                position += length
+    return position > end
+
+
+def _integer(block: bytes, position: int, mask: int) -> tuple[int, int]:
+    """A number with a prefix, and where it ends; past the block if it is cut off or too long. Source: RFC 7541, 5.1."""
+    number = block[position] & mask
+    position += 1
+    if number < mask:
+        return number, position
+    for shift in range(0, 35, 7):
+        if position >= len(block):
+            break
+        byte = block[position]
+        position += 1
+        number += (byte & 0x7F) << shift
+        if byte < 0x80:
+            return number, position
+    return number, len(block) + 1
+
+
+def _check_field(name: bytes, value: bytes) -> None:
+    """Raises: Malformed. Source: RFC 9113, 8.2."""
+    if not name or name.translate(None, _NAME_BYTES):
+        raise Malformed("a name has a character that is not allowed")
+    if name in _OF_A_CONNECTION or (name == b"te" and value != b"trailers"):
+        raise Malformed("a header is not allowed in HTTP/2")
+    _check_value(value)
+
+
+def _check_value(value: bytes) -> None:
+    if b"\0" in value or b"\r" in value or b"\n" in value or value != value.strip(b" \t"):
+        raise Malformed("a value has a character that is not allowed")
+
+
+def _checked_request(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+    regular = False
+    for name, value in headers:
+        if name[:1] == b":":
+            if regular or name not in _PSEUDO or name in found:
+                raise Malformed("a pseudo-header is unknown, repeated, or late")
+            _check_value(value)
+        else:
+            regular = True
+            _check_field(name, value)
+        found[name] = found[name] + b"," + value if name in found else value
+    if not all(found.get(name) for name in _NEEDED):
+        raise Malformed("a pseudo-header is missing")
+    return found
+
+
+def _encoded(*headers: tuple[str, str]) -> bytes:
+    """A block that adds nothing to the peer's table, so that it can be sent at any time."""
+    encoder = Encoder()
+    return bytes(encoder.encode([(name, value, True) for name, value in headers], huffman=False))
+
+
+RESPONSE_HEADERS = _encoded((":status", "200"), ("content-type", "application/grpc"))
+_OK_TRAILERS = _encoded(("grpc-status", "0"))
+
+
+def trailers(status: int, message: str, headers_sent: bool) -> bytes:
+    """The block that ends a call; without headers before it, it is the whole response (Trailers-Only).
+
+    Args:
+        message: for people; percent-encoded as gRPC says.
+    """
+    if status == 0 and headers_sent:
+        return _OK_TRAILERS
+    block = _encoded(("grpc-status", str(status)))
+    if message:
+        text = quote(message[:_GRPC_MESSAGE_CHARACTERS_MAX], safe=_GRPC_MESSAGE_SAFE, errors="replace")
+        block += _encoded(("grpc-message", text))
+    return block if headers_sent else RESPONSE_HEADERS + block

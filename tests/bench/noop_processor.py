@@ -1,0 +1,83 @@
+"""Our transport with nothing behind it: the counterpart of ``go/noop``, so that each costs its transport alone.
+
+Each message gets the empty reply of its kind, made once. ``python -m tests.bench.noop_processor grpc unix:/PATH``
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, cast
+
+import structlog
+
+from extproc._pb import ext_proc_pb2 as pb
+from extproc.server.fast import FastServer
+from extproc.server.grpc_aio import GrpcAioServer
+from extproc.server.health import Health
+from extproc.server.processor import Processor, Replies
+
+KINDS: dict[str, Any] = {
+    "request_headers": pb.HeadersResponse,
+    "request_body": pb.BodyResponse,
+    "request_trailers": pb.TrailersResponse,
+    "response_headers": pb.HeadersResponse,
+    "response_body": pb.BodyResponse,
+    "response_trailers": pb.TrailersResponse,
+}
+REPLIES = {kind: Replies([pb.ProcessingResponse(**{kind: content()})]) for kind, content in KINDS.items()}
+SERVERS: dict[str, type[GrpcAioServer] | type[FastServer]] = {"grpc": GrpcAioServer, "fast": FastServer}
+MESSAGE_BYTES_MAX = 4 << 20
+
+
+class NoopSession:
+    """Stands where ``server.processor.Session`` does."""
+
+    def receive(self, message: pb.ProcessingRequest) -> Replies:
+        """The empty reply."""
+        return REPLIES[message.WhichOneof("request") or ""]
+
+    def settle(self) -> None:
+        """Nothing is measured."""
+
+    def closed(self) -> None:
+        """Nothing is kept."""
+
+
+class NoopProcessor:
+    """Stands where ``server.processor.Processor`` does."""
+
+    logger = structlog.get_logger()
+
+    def open(self) -> NoopSession:
+        """A session for one gRPC stream."""
+        return NoopSession()
+
+
+def loop_factory(transport: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The same loop that ``extproc serve`` takes for the transport."""
+    if transport == "fast" and importlib.util.find_spec("uvloop") is not None:
+        factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
+        return factory
+    return None
+
+
+async def serve(transport: str, address: str) -> None:
+    """Serve until SIGTERM."""
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    health = Health()
+    health.set_ready(True)
+    server = SERVERS[transport](cast(Processor, NoopProcessor()), health, address, MESSAGE_BYTES_MAX)
+    await server.start()
+    await ended.wait()
+    await server.stop(0, ended)
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=loop_factory(sys.argv[1])) as runner:
+        runner.run(serve(sys.argv[1], sys.argv[2]))

@@ -1,0 +1,186 @@
+"""What is measured: each subject is one whole installation behind an Envoy of its own, idle until its turn.
+
+All of them have the Envoy configuration that we generate, with one worker; what is not our full processor gets one
+route to the model server in place of the routes by version, and "Envoy alone" has no ext_proc filter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from extproc.demo.installation import LOOPBACK, Installation, free_ports
+from extproc.envoy_config.names import FILTER_NAME
+from tests.bench.processes import child
+
+ENVOY = "envoy_alone"
+GO_NOOP = "grpc_go_noop"
+LITELLM = "litellm"
+CHAT = "/v1/chat/completions"
+TRANSPORTS = ("grpc", "fast")  # ours; the last is the one that is judged
+KEY = f"sk-{secrets.token_hex(16)}"  # LiteLLM does not run without one; sent to all, so that all get the same
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One that runs. ``pid`` is the process whose CPU time is counted, ``messages`` of ext_proc so far sent to it."""
+
+    name: str
+    title: str
+    url: str
+    pid: int
+    envoy_pid: int
+    messages: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a subject finds what it needs."""
+
+    upstream: str  # HOST:PORT of the model server
+    directory: Path  # for logs and configurations
+    programs: dict[str, Path]  # built ones, by name: `noop`, `litellm`
+
+
+Open = Callable[[Places], contextlib.AbstractContextManager[Subject]]
+
+
+def ours_full(transport: str) -> str:
+    """Name of the subject: our processor with the demo's configuration."""
+    return f"ours_{transport}_full"
+
+
+def ours_noop(transport: str) -> str:
+    """Name of the subject: our transport alone."""
+    return f"ours_{transport}_noop"
+
+
+def subjects(programs: dict[str, Path]) -> dict[str, Open]:
+    """How to start each subject that can run here, by name, in the order of the table."""
+    found: dict[str, Open] = {ENVOY: _envoy_alone}
+    if "noop" in programs:
+        found[GO_NOOP] = _go_noop
+    for transport in TRANSPORTS:
+        found[ours_noop(transport)] = partial(_ours_noop, transport=transport)
+        found[ours_full(transport)] = partial(_ours_full, transport=transport)
+    if "litellm" in programs:
+        found[LITELLM] = _litellm
+    return found
+
+
+@contextlib.contextmanager
+def _envoy_alone(places: Places) -> Iterator[Subject]:
+    with _without_processor(places, ENVOY, places.upstream) as installation:
+        pid = installation.envoy.pid or 0
+        yield _subject(installation, ENVOY, "Envoy alone (its own CPU)", pid)
+
+
+@contextlib.contextmanager
+def _go_noop(places: Places) -> Iterator[Subject]:
+    with _with_stub(places, GO_NOOP) as installation:
+        command = [str(places.programs["noop"]), "-socket", str(installation.socket)]
+        with child(command, f"unix:{installation.socket}", installation.directory / "processor.log") as pid:
+            yield _subject(installation, GO_NOOP, "grpc-go, no-op", pid)
+
+
+@contextlib.contextmanager
+def _ours_noop(places: Places, transport: str) -> Iterator[Subject]:
+    name = ours_noop(transport)
+    with _with_stub(places, name) as installation:
+        address = f"unix:{installation.socket}"
+        command = [sys.executable, "-m", "tests.bench.noop_processor", transport, address]
+        with child(command, address, installation.directory / "processor.log") as pid:
+            yield _subject(installation, name, f"ours, {transport}, no-op", pid)
+
+
+@contextlib.contextmanager
+def _ours_full(places: Places, transport: str) -> Iterator[Subject]:
+    def change(data: dict[str, Any]) -> None:
+        _point_at(data, places.upstream)
+        data["server"]["transport"] = transport
+
+    name = ours_full(transport)
+    with Installation(_folder(places, name), {}, change=change) as installation:
+        yield _subject(installation, name, f"ours, {transport}, full", installation.processor.pid)
+
+
+@contextlib.contextmanager
+def _litellm(places: Places) -> Iterator[Subject]:
+    (port,) = free_ports(1)
+    folder = _folder(places, "litellm_proxy")
+    parameters = {"model": "openai/tiny-chat", "api_base": f"http://{places.upstream}/v1", "api_key": "none"}
+    config = folder / "litellm.json"
+    config.write_text(json.dumps({"model_list": [{"model_name": "tiny-chat", "litellm_params": parameters}]}))
+    command = [str(places.programs["litellm"]), "--config", str(config), "--host", LOOPBACK, "--port", str(port)]
+    # Without it, LiteLLM fetches a list of prices from the internet.
+    local = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "LITELLM_MASTER_KEY": KEY}
+    with (
+        child(command, f"{LOOPBACK}:{port}", folder / "litellm.log", local) as pid,
+        _without_processor(places, LITELLM, f"{LOOPBACK}:{port}") as installation,
+    ):
+        yield _subject(installation, LITELLM, "LiteLLM, no guardrails", pid)
+
+
+def _with_stub(places: Places, name: str) -> Installation:
+    """Envoy with the filter, and a free socket for a processor that changes nothing."""
+    return Installation(
+        _folder(places, name),
+        {},
+        change=lambda data: _point_at(data, places.upstream),
+        change_envoy=_one_route,
+        with_processor=False,
+    )
+
+
+def _without_processor(places: Places, name: str, upstream: str) -> Installation:
+    def change_envoy(configuration: dict[str, Any]) -> None:
+        _one_route(configuration)
+        manager = _connection_manager(configuration)
+        manager["http_filters"] = [one for one in manager["http_filters"] if one["name"] != FILTER_NAME]
+
+    return Installation(
+        _folder(places, name),
+        {},
+        change=lambda data: _point_at(data, upstream),
+        change_envoy=change_envoy,
+        with_processor=False,
+    )
+
+
+def _subject(installation: Installation, name: str, title: str, pid: int) -> Subject:
+    def messages() -> int:
+        lines = installation.envoy.admin("/stats?filter=ext_proc.*stream_msgs_sent$").split("\n")
+        return sum(int(line.rpartition(":")[2]) for line in lines if ":" in line)
+
+    return Subject(name, title, installation.base_url + CHAT, pid, installation.envoy.pid or 0, messages)
+
+
+def _folder(places: Places, name: str) -> Path:
+    folder = places.directory / name
+    folder.mkdir()
+    return folder
+
+
+def _point_at(data: dict[str, Any], upstream: str) -> None:
+    for version in data["models"]["tiny-chat"]["versions"].values():
+        version["endpoints"] = [upstream]
+
+
+def _one_route(configuration: dict[str, Any]) -> None:
+    """Everything to the first version: nobody chooses one."""
+    cluster = configuration["static_resources"]["clusters"][0]["name"]
+    (host,) = _connection_manager(configuration)["route_config"]["virtual_hosts"]
+    host["routes"] = [{"match": {"prefix": "/"}, "route": {"cluster": cluster, "timeout": "0s"}}]
+
+
+def _connection_manager(configuration: dict[str, Any]) -> dict[str, Any]:
+    (chain,) = configuration["static_resources"]["listeners"][0]["filter_chains"]
+    manager: dict[str, Any] = chain["filters"][0]["typed_config"]
+    return manager
