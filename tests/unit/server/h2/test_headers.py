@@ -91,6 +91,14 @@ def test_whether_a_block_changes_the_table(steps: list[list[tuple[str, str, bool
         assert changes_table(block) or not changed
 
 
+@pytest.mark.parametrize(
+    "cut_off", [b"\xff", b"\xff\xff", b"\x10", b"\x10\x05ab", b"\x10\x01a", b"\x10\x01a\x05b", b"\x0f"]
+)
+def test_a_block_that_is_cut_off_may_have_changed_anything(cut_off: bytes) -> None:
+    """So nothing is remembered past it."""
+    assert changes_table(cut_off)
+
+
 @given(st.binary(max_size=40))
 def test_any_block_is_read_or_refused(block: bytes) -> None:
     """Random bytes are headers, or one of the three refusals; and a decoder's table changes only when that is told."""

@@ -200,7 +200,9 @@ def test_padding_is_charged() -> None:
     for _ in range(1_000):  # and comes back as a whole
         wire.send(data(1, b"\xff" + grpc(b"m") + b"\0" * 255, frames.PADDED))
     given = sum(int.from_bytes(f.payload) for f in wire.sent() if (f.kind, f.stream_id) == (frames.WINDOW_UPDATE, 1))
-    assert wire.connection._streams[1].receive_window == 65_535 - 1_001 * 262 + given
+    stream = wire.connection._streams[1]
+    assert stream.receive_window == 65_535 - 1_001 * 262 + given
+    assert stream.receive_window + stream.unreturned_bytes == 65_535
 
 
 def test_stream_output_bytes_max() -> None:
@@ -297,11 +299,36 @@ def test_a_stream_that_is_reset_waits_no_more() -> None:
 def test_a_stream_that_loses_its_own_window_waits_for_that() -> None:
     """SETTINGS takes it; the connection's window then sets nothing free, and the stream's own does."""
     wire = full_connection()
-    wire.send(frames.settings({frames.INITIAL_WINDOW_SIZE: 0}) + window_update(0, 1_000))
-    assert [f.kind for f in wire.sent()] == [frames.SETTINGS]
+    wire.send(frames.settings({frames.INITIAL_WINDOW_SIZE: 0}))
     assert not wire.connection._waiting
+    wire.send(window_update(0, 1_000))
+    assert [f.kind for f in wire.sent()] == [frames.SETTINGS]
     wire.send(window_update(3, 10))
     assert [f.payload for f in wire.sent()] == [grpc(b"waits")]
+
+
+def test_streams_that_wait_take_turns() -> None:
+    """The one that has waited longest is first; then it is last."""
+    wire = full_connection()
+    wire.open(5)
+    wire.connection.send_message(5, b"waits too")
+    wire.sent()
+    for _ in range(4):
+        wire.send(window_update(0, 2))
+    assert [f.stream_id for f in wire.sent()] == [3, 5, 3, 5]
+
+
+def test_the_streams_that_we_have_reset_are_not_remembered_for_ever() -> None:
+    """Only as many as may have frames under way; a frame for one that is forgotten resets it once more."""
+    wire = Wire()
+    for call in range(1, 2_401, 2):
+        wire.open(call)
+        wire.connection.finish(call, 0)
+    assert len(wire.connection._reset_by_us) == 1_024
+    wire.sent()
+    assert end_of(wire, wire.send(data(2_399, b"x"))) == "nothing"
+    assert end_of(wire, wire.send(data(1, b"x"))) == "stream STREAM_CLOSED"
+    assert end_of(wire, wire.send(data(1, b"x"))) == "nothing"
 
 
 def test_small_messages_are_copied_once() -> None:
@@ -310,9 +337,9 @@ def test_small_messages_are_copied_once() -> None:
     class Counted(bytes):
         cuts = 0
 
-        def __getitem__(self, key: object) -> bytes:  # type: ignore[override]
+        def __getitem__(self, part: slice) -> bytes:  # type: ignore[override]
             Counted.cuts += 1
-            return super().__getitem__(key)  # type: ignore[index, return-value]
+            return super().__getitem__(part)
 
     wire = Wire()
     wire.open(1)
