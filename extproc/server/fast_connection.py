@@ -169,6 +169,7 @@ class FastConnection(asyncio.Protocol):
             call.waiting.append(message)
         elif len(message) > HEAVY_MESSAGE_BYTES:
             call.busy = True
+            self._h2.hold(stream_id)  # what waits for the thread is bounded by the window
             task = asyncio.get_running_loop().create_task(self._take_heavy(stream_id, call, message))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -190,6 +191,8 @@ class FastConnection(asyncio.Protocol):
         self._reply(stream_id, call, replies)
         while call.waiting and not call.busy and self.exchanges.get(stream_id) is call:
             self._take_message(stream_id, call, call.waiting.popleft())
+        if not call.busy:
+            self._h2.release(stream_id)
         if call.ended and not call.busy and self.exchanges.get(stream_id) is call:
             self._end_exchange(stream_id)
             self._h2.finish(stream_id, GRPC_OK)

@@ -32,8 +32,8 @@ reset (after it no MessageReceived), at most one with reset. After that one, aft
 ``send_message()`` has said false, nothing more is told of the call.
 
 Flow control. What comes in is charged to the stream's and the connection's window and given back in halves once it is
-read into messages; a stream whose replies the peer does not take gets nothing back, so that the peer stops. What goes
-out waits in the stream until its window and the connection's allow it.
+read into messages. A stream whose replies the peer does not take gets nothing back, so that the peer stops; nor does
+one on ``hold()``. What goes out waits in the stream until its window and the connection's allow it.
 
 Header blocks. HPACK is the library's. A block that neither inserts into the decoder's table nor resizes it, which is
 what Envoy sends from its second stream on, means the same until one comes that does; so its meaning is remembered.

@@ -108,6 +108,19 @@ class SendingHalf:
             return False
         return True
 
+    def hold(self, stream_id: int) -> None:
+        """Give nothing of a stream's window back: at most ``stream_window_bytes`` more come until ``release()``."""
+        stream = self._streams.get(stream_id)
+        if stream is not None:
+            stream.held = True
+
+    def release(self, stream_id: int) -> None:
+        """Take more of a stream again."""
+        stream = self._streams.get(stream_id)
+        if stream is not None:
+            stream.held = False
+            self._give_back_to_stream(stream)
+
     def finish(self, stream_id: int, status: int, message: str = "") -> None:
         """End a call with a gRPC status, after what still waits to go out; nothing more is told of the stream.
 
@@ -179,10 +192,10 @@ class SendingHalf:
                 events.append(OutputDrained(stream_id))
 
     def _give_back_to_stream(self, stream: Stream) -> None:
-        """Half a window at a time; nothing while the peer does not take what it is sent."""
+        """Half a window at a time; nothing while the peer does not take what it is sent, or we what it sends."""
         if stream.unreturned_bytes * 2 < self._limits.stream_window_bytes or stream.remote_closed:
             return
-        if stream.output_bytes >= self._limits.stream_output_bytes_pause or stream.trailers is not None:
+        if stream.held or stream.output_bytes >= self._limits.stream_output_bytes_pause or stream.trailers is not None:
             return
         self._out.append(frames.window_update(stream.stream_id, stream.unreturned_bytes))
         stream.receive_window += stream.unreturned_bytes

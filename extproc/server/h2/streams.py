@@ -15,6 +15,7 @@ class Stream:
 
     __slots__ = (
         "headers_sent",
+        "held",
         "missing_bytes",
         "output",
         "output_bytes",
@@ -36,6 +37,7 @@ class Stream:
         self.missing_bytes = 0
         self.output: deque[memoryview] | None = None  # most streams never wait
         self.output_bytes = 0
+        self.held = False  # the application does not take more for now
         self.headers_sent = False
         self.remote_closed = False
         self.trailers: bytes | None = None
