@@ -40,13 +40,13 @@ def serve(file: Path) -> None:
     files = reader.read()
     logger = open_log(files.loaded.document.log, sys.stdout)
     take_over_libraries(logger)
-    with asyncio.Runner(loop_factory=_loop_factory(files.loaded.document)) as runner:
+    with asyncio.Runner(loop_factory=loop_factory(files.loaded.document.server.transport)) as runner:
         runner.run(_serve(reader, files, logger))
 
 
-def _loop_factory(document: Document) -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory(transport: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
     """uvloop's where it is installed and the transport is ours; else the standard one."""
-    if document.server.transport == "fast" and importlib.util.find_spec("uvloop") is not None:
+    if transport == "fast" and importlib.util.find_spec("uvloop") is not None:
         factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
         return factory
     return None

@@ -53,7 +53,6 @@ FilePath = Annotated[
     Field(json_schema_extra={"patternErrorMessage": "the path of a file"}),
 ]
 GIB = 1_073_741_824
-Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class Section(BaseModel):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from extproc.config.document import Document, Identity, Limits, Unreadable
+from extproc.config.load import revision_of
 from extproc.config.models import CompiledModel, compile_models
 from extproc.domain.text import Direction
 from extproc.filters.base import Filter
@@ -41,7 +41,7 @@ def compile_snapshot(document: Document, prompts: Mapping[str, str]) -> Snapshot
     filters = build_filters(document)
     requests = document.requests
     return Snapshot(
-        revision=_revision(document, prompts),
+        revision=revision_of(document, prompts),
         limits=document.limits,
         identity=document.identity,
         teams=frozenset(document.identity.teams),
@@ -62,11 +62,3 @@ def compile_snapshot(document: Document, prompts: Mapping[str, str]) -> Snapshot
         logs_text=document.log.text,
         full_duplex=document.envoy.response_stream_mode == "full_duplex",
     )
-
-
-def _revision(document: Document, prompts: Mapping[str, str]) -> str:
-    """A short name of the content: equal configurations have equal revisions on every replica."""
-    digest = hashlib.sha256(document.model_dump_json().encode())
-    for path in sorted(prompts):
-        digest.update(f"\x00{path}\x00{prompts[path]}".encode())
-    return digest.hexdigest()[:12]

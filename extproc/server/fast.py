@@ -10,10 +10,9 @@ from extproc.server.address import UNIX, bound
 from extproc.server.fast_connection import FastConnection
 from extproc.server.h2.limits import H2Limits
 from extproc.server.health import Health
-from extproc.server.processor import Processor
+from extproc.server.processor import MESSAGE_FRAMING_BYTES, Processor
 
 _GOODBYE_S = 0.2  # for the last statuses to leave
-_FRAMING_BYTES = 1_048_576
 _BACKLOG = 1_024
 _POLL_S = 0.01
 
@@ -24,7 +23,7 @@ class FastServer:
     def __init__(self, processor: Processor, health: Health, address: str, message_bytes_max: int) -> None:
         self.processor = processor
         self.health = health
-        self.limits = H2Limits(message_bytes_max=message_bytes_max + _FRAMING_BYTES)
+        self.limits = H2Limits(message_bytes_max=message_bytes_max + MESSAGE_FRAMING_BYTES)
         self.connections: set[FastConnection] = set()
         self._address = address
         self._socket = bound("server.listen", address)

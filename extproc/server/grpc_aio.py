@@ -13,9 +13,8 @@ from extproc._pb import health_pb2 as health_pb
 from extproc.server.address import AddressTaken, make_way, open_to_group, reason_of, why_not
 from extproc.server.health import Health
 from extproc.server.json_log import where
-from extproc.server.processor import HEAVY_MESSAGE_BYTES, METHOD, Processor, Replies, Session
+from extproc.server.processor import HEAVY_MESSAGE_BYTES, MESSAGE_FRAMING_BYTES, METHOD, Processor, Replies, Session
 
-_FRAMING_BYTES = 1_048_576
 _GOODBYE_S = 0.2  # for the last statuses to leave
 _SERVICE, _METHOD = METHOD.removeprefix("/").split("/")
 _Context = aio.ServicerContext[Any, Any]
@@ -28,7 +27,7 @@ class GrpcAioServer:
         self._processor = processor
         self._health = health
         self._streams: set[asyncio.Task[Any]] = set()
-        limit = message_bytes_max + _FRAMING_BYTES
+        limit = message_bytes_max + MESSAGE_FRAMING_BYTES
         options = [
             ("grpc.max_receive_message_length", limit),
             ("grpc.max_send_message_length", limit),

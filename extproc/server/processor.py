@@ -22,6 +22,7 @@ from extproc.server.json_log import where
 from extproc.wire.decode import UnknownMessage, decode
 from extproc.wire.encode import encode
 
+MESSAGE_FRAMING_BYTES = 1_048_576  # what a message of Envoy may have around a body
 HEAVY_MESSAGE_BYTES = 65_536  # above it, a message is taken in a thread
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 

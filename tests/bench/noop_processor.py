@@ -6,16 +6,14 @@ Each message gets the empty reply of its kind, made once. ``python -m tests.benc
 from __future__ import annotations
 
 import asyncio
-import importlib
-import importlib.util
 import signal
 import sys
-from collections.abc import Callable
 from typing import Any, cast
 
 import structlog
 
 from extproc._pb import ext_proc_pb2 as pb
+from extproc.app import loop_factory
 from extproc.server.fast import FastServer
 from extproc.server.grpc_aio import GrpcAioServer
 from extproc.server.health import Health
@@ -56,14 +54,6 @@ class NoopProcessor:
     def open(self) -> NoopSession:
         """A session for one gRPC stream."""
         return NoopSession()
-
-
-def loop_factory(transport: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """The same loop that ``extproc serve`` takes for the transport."""
-    if transport == "fast" and importlib.util.find_spec("uvloop") is not None:
-        factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
-        return factory
-    return None
 
 
 async def serve(transport: str, address: str) -> None:

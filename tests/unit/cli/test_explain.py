@@ -56,6 +56,14 @@ def test_it_is_what_serving_does() -> None:
     assert json.loads(explanation.body_after)["model"] == "tiny-chat-next"
 
 
+def test_check_and_explain_name_the_revision_that_serves(tmp_path: Path) -> None:
+    """One name for one configuration: an operator compares what was checked with what `/readyz` shows."""
+    files = read_config(DEMO_CONFIG)
+    revision = compile_snapshot(files.loaded.document, files.prompts).revision
+    assert f"(revision {revision}," in CliRunner().invoke(app, ["check", str(DEMO_CONFIG)]).output
+    assert revision in explained(tmp_path, json.dumps(CHAT)).output
+
+
 def test_a_whole_http_request_is_read(tmp_path: Path) -> None:
     """As it goes over the wire: method, path and headers come from the file; either line end."""
     for end in ("\r\n", "\n"):
