@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
-import importlib.util
+import shutil
 import signal
+import socket
 import sys
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from extproc.config.document import Document
-from extproc.exchange.snapshot import compile_snapshot
+from extproc.exchange.snapshot import Snapshot, compile_snapshot
 from extproc.server.address import AddressTaken, reason_of, split
 from extproc.server.config_files import ConfigFiles, ConfigReader
 from extproc.server.fast import FastServer
@@ -23,61 +24,78 @@ from extproc.server.grpc_aio import GrpcAioServer
 from extproc.server.health import Health
 from extproc.server.json_log import open_log, take_over_libraries
 from extproc.server.pages import Pages
+from extproc.server.process import Signals, answers, loop_factory, turns
 from extproc.server.processor import Processor, Sink
 from extproc.server.reload import Reloader, message_bytes_max
+from extproc.server.tls import Tls
+from extproc.server.worker_link import ConfigInForce, Link, LinkBroken, StartOrder, receive_first
+from extproc.server.worker_log import WholeLines
+from extproc.server.worker_metrics import FlushSink, count_in_files, page_of
+from extproc.server.worker_process import WorkerProcess, end_with_supervisor, leave_signals_aside
+from extproc.server.workers import Workers, WorkersFailed
 from extproc.sinks.exchange_log import ExchangeLog
 from extproc.sinks.metrics import Metrics
-
-LOOP_TURN_S_MAX = 5.0
 
 
 def serve(file: Path) -> None:
     """Run until SIGTERM or SIGINT, then drain; a second signal ends the draining.
 
-    Raises: ConfigInvalid, AddressTaken.
+    Raises: ConfigInvalid, AddressTaken, WorkersFailed.
     """
     reader = ConfigReader(file)
     files = reader.read()
-    logger = open_log(files.loaded.document.log, sys.stdout)
-    take_over_libraries(logger)
-    with asyncio.Runner(loop_factory=loop_factory(files.loaded.document.server.transport)) as runner:
+    document = files.loaded.document
+    if document.server.workers > 1:
+        with _shared_folder() as folder:
+            logger = _logger(document, WholeLines(sys.stdout.fileno(), folder))
+            asyncio.run(_supervise(file, reader, files, folder, logger))
+        return
+    logger = _logger(document, sys.stdout)
+    with asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner:
         runner.run(_serve(reader, files, logger))
 
 
-def loop_factory(transport: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's where it is installed and the transport is ours; else the standard one."""
-    if transport == "fast" and importlib.util.find_spec("uvloop") is not None:
-        factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
-        return factory
-    return None
+def work(link_fd: int) -> None:
+    """Be a worker of the supervisor that has the other end of ``link_fd``, until it says that it is enough.
+
+    Raises: AddressTaken.
+    """
+    leave_signals_aside()
+    end = socket.socket(fileno=link_fd)
+    end_with_supervisor(end)
+    try:
+        order = StartOrder.of_message(receive_first(end))
+    except LinkBroken:
+        return
+    folder, document = Path(order.folder), order.started_with.document
+    count_in_files(folder, order.counts_as)
+    logger = _logger(document, WholeLines(sys.stdout.fileno(), folder), worker=order.worker)
+    with asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner:
+        runner.run(_work(order, end, logger))
+
+
+# --- one process ---------------------------------------------------------------------------------------------------
 
 
 async def _serve(reader: ConfigReader, files: ConfigFiles, logger: Any) -> None:
-    signals = _Signals()
-    document = files.loaded.document
-    for warning in files.loaded.warnings:
-        logger.warning("configuration", problem=str(warning))
+    signals = Signals()
+    document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)
-    health = Health()
-    sinks: list[Sink] = [metrics, *([ExchangeLog(logger)] if document.log.exchanges else [])]
-    processor = Processor(compile_snapshot(document, files.prompts), sinks, metrics.step, logger)
+    processor = _processor(document, compile_snapshot(document, files.prompts), metrics, [metrics], logger)
     metrics.inflight.set_function(lambda: processor.inflight)
-    metrics.reloaded("ok")
-    metrics.revision(processor.snapshot.revision)
-    health.revision = processor.snapshot.revision
-    pages = _open_pages(document, metrics, health)
+    _tell_of_start(files, processor.snapshot, health, metrics, logger)
+    pages = _open_pages(document, metrics.registry, health, turns(asyncio.get_running_loop()))
     try:
         transport = FastServer if document.server.transport == "fast" else GrpcAioServer
-        server = transport(processor, health, document.server.listen, message_bytes_max(document.limits))
+        tls = None if files.certificates is None else Tls(files.certificates)
+        server = transport(processor, health, document.server.listen, message_bytes_max(document.limits), tls)
         await server.start()
-        reloader = asyncio.create_task(Reloader(reader, document, processor, health, metrics, logger).run())
+        reloader = asyncio.create_task(Reloader(reader, document, processor, health, metrics, logger, tls).run())
         health.set_ready(True)
         logger.info("serving", listen=document.server.listen, metrics=document.server.metrics, revision=health.revision)
         await signals.first.wait()
         health.drain()
-        reloader.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await reloader
+        await _cancelled(reloader)
         logger.info("draining", exchanges=processor.inflight)
         cancelled = await server.stop(document.server.drain_ms_max / 1_000, signals.second)
         logger.info("stopped", exchanges_cancelled=cancelled)
@@ -85,35 +103,109 @@ async def _serve(reader: ConfigReader, files: ConfigFiles, logger: Any) -> None:
         pages.close()
 
 
-@dataclass(slots=True)
-class _Signals:
-    """SIGTERM and SIGINT: the first asks for an end, the second for an end at once."""
-
-    first: asyncio.Event = field(default_factory=asyncio.Event)
-    second: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._came)
-
-    def _came(self) -> None:
-        (self.second if self.first.is_set() else self.first).set()
+# --- several -------------------------------------------------------------------------------------------------------
 
 
-def _open_pages(document: Document, metrics: Metrics, health: Health) -> Pages:
+async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folder: Path, logger: Any) -> None:
+    signals, loop = Signals(), asyncio.get_running_loop()
+    document, health = files.loaded.document, Health()
+    metrics = Metrics(document.identity.label_values_max)
+    config = ConfigInForce(document, files.prompts, files.certificates)
+    command = (sys.executable, "-m", "extproc", "serve", "--config", str(file), "--worker")
+    workers = Workers(command, config, folder, compile_snapshot(document, files.prompts), health, metrics, logger)
+    metrics.inflight.set_function(answers(loop, workers.inflight, 0))
+    _tell_of_start(files, workers.snapshot, health, metrics, logger)
+    pages = _open_pages(document, page_of(metrics.registry, folder), health, answers(loop, workers.turn, False))
+    try:
+        workers.start()
+        loop.add_signal_handler(signal.SIGHUP, workers.replace_all)
+        tls = None if files.certificates is None else Tls(files.certificates)
+        reloads = Reloader(reader, document, workers, health, metrics, logger, tls, workers.hand_on)
+        reloader = asyncio.create_task(reloads.run())
+        serving, ending = asyncio.ensure_future(workers.all_serve.wait()), asyncio.ensure_future(signals.first.wait())
+        await asyncio.wait((serving, ending, workers.failed), return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            listen = document.server.addresses
+            logger.info("serving", listen=listen, metrics=document.server.metrics, revision=health.revision)
+            await asyncio.wait((ending, workers.failed), return_when=asyncio.FIRST_COMPLETED)
+        health.drain()
+        await _cancelled(reloader)
+        logger.info("draining", exchanges=await workers.inflight())
+        cancelled = await workers.stop(document.server.drain_ms_max / 1_000, signals.second)
+        logger.info("stopped", exchanges_cancelled=cancelled)
+        if workers.failed.done():
+            workers.failed.result()
+    finally:
+        pages.close()
+
+
+async def _work(order: StartOrder, end: socket.socket, logger: Any) -> None:
+    document, health = order.started_with.document, Health()
+    metrics = Metrics(document.identity.label_values_max)
+    snapshot = compile_snapshot(order.config.document, order.config.prompts)
+    processor = _processor(document, snapshot, metrics, [metrics, FlushSink(metrics.flush)], logger)
+    health.revision = snapshot.revision
+    tls = None if order.config.certificates is None else Tls(order.config.certificates)
+    bytes_max = message_bytes_max(document.limits)
+    server: FastServer | GrpcAioServer
+    if order.socket_fd is not None:
+        listening = socket.socket(fileno=order.socket_fd)
+        server = FastServer(processor, health, order.address, bytes_max, tls, listening)
+    else:
+        server = GrpcAioServer(processor, health, order.address, bytes_max, tls, shares_port=True)
+    worker = WorkerProcess(
+        await Link.open(end), processor, health, tls, metrics.flush, document.server.drain_ms_max / 1_000
+    )
+    await worker.run(server)
+    if worker.is_orphaned:
+        shutil.rmtree(order.folder, ignore_errors=True)  # nobody else is left to do it
+
+
+@contextlib.contextmanager
+def _shared_folder() -> Iterator[Path]:
+    """Where workers count. Raises: WorkersFailed."""
+    with contextlib.ExitStack() as undo:
+        try:
+            folder = undo.enter_context(tempfile.TemporaryDirectory(prefix="llm-extproc-"))
+        except OSError as error:
+            raise WorkersFailed(
+                f"server.workers: no folder for temporary files can be made ({reason_of(error)}), and several workers"
+                " need one. Let this user write to /tmp, or set TMPDIR to a folder that it may write to."
+            ) from error
+        yield Path(folder)
+
+
+# --- parts of both -------------------------------------------------------------------------------------------------
+
+
+def _logger(document: Document, stream: Any, **fields: Any) -> Any:
+    logger = open_log(document.log, stream).bind(**fields)
+    take_over_libraries(logger)
+    return logger
+
+
+def _processor(document: Document, snapshot: Snapshot, metrics: Metrics, sinks: list[Sink], logger: Any) -> Processor:
+    log: list[Sink] = [ExchangeLog(logger)] if document.log.exchanges else []
+    return Processor(snapshot, [*sinks, *log], metrics.step, logger)
+
+
+def _tell_of_start(files: ConfigFiles, snapshot: Snapshot, health: Health, metrics: Metrics, logger: Any) -> None:
+    for warning in files.loaded.warnings:
+        logger.warning("configuration", problem=str(warning))
+    metrics.reloaded("ok")
+    metrics.revision(snapshot.revision)
+    health.revision = snapshot.revision
+
+
+def _open_pages(document: Document, registry: CollectorRegistry, health: Health, alive: Callable[[], bool]) -> Pages:
     host, port = split(document.server.metrics)
     try:
-        return Pages(host, port, metrics.registry, health, _turns(asyncio.get_running_loop()))
+        return Pages(host, port, registry, health, alive)
     except OSError as error:
         raise AddressTaken("server.metrics", document.server.metrics, reason_of(error)) from error
 
 
-def _turns(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:
-    """Asks from a thread whether the event loop still turns."""
-
-    def turns() -> bool:
-        turned = threading.Event()
-        loop.call_soon_threadsafe(turned.set)
-        return turned.wait(LOOP_TURN_S_MAX)
-
-    return turns
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -35,7 +35,7 @@ def check(file: Path | None, schema: bool, console: Console) -> int:
         _write(console, "extproc check: which file? Write `extproc check FILE`, or `extproc check --schema`.")
         return EXIT_INVALID
     try:
-        files = read_config(file)
+        files = read_config(file, with_certificates=True)
     except ConfigInvalid as invalid:
         for problem in invalid.problems:
             _write(console, str(problem))

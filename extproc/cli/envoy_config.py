@@ -14,8 +14,9 @@ from extproc.config.checks import check_for_envoy
 from extproc.config.problems import ConfigInvalid
 from extproc.demo.envoy_process import EnvoyMissingError, validation_error
 from extproc.envoy_config.errors import EnvoyConfigError
-from extproc.envoy_config.generate import bootstrap, to_yaml
+from extproc.envoy_config.generate import SECRET_HEADING, bootstrap, to_yaml
 from extproc.envoy_config.lint import lint as lint_problems
+from extproc.envoy_config.processor_tls import secrets
 from extproc.server.config_files import read_config
 
 EXIT_OK = 0
@@ -25,6 +26,9 @@ EXIT_INVALID = 2
 def envoy_config_command(
     file: Annotated[Path | None, typer.Argument(help="The configuration file.", show_default=False)] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead of printing.")] = None,
+    sds: Annotated[
+        Path | None, typer.Option("--sds", help="Write the files of `envoy.processor.sds_folder` into this folder.")
+    ] = None,
     validate: Annotated[bool, typer.Option("--validate", help="Let the real Envoy validate it.")] = False,
     lint: Annotated[Path | None, typer.Option("--lint", help="Look for mistakes in this Envoy file instead.")] = None,
 ) -> None:
@@ -32,7 +36,7 @@ def envoy_config_command(
     if lint is not None:
         problems = lint_file(lint)
     elif file is not None:
-        problems = write(file, output, validate)
+        problems = write(file, output, validate, sds)
     else:
         problems = ["extproc envoy-config: which file? Write `extproc envoy-config FILE`, or `--lint ENVOY_FILE`."]
     for problem in problems:
@@ -40,8 +44,11 @@ def envoy_config_command(
     raise typer.Exit(EXIT_INVALID if problems else EXIT_OK)
 
 
-def write(file: Path, output: Path | None, validate: bool) -> list[str]:
-    """Writes Envoy's configuration for a configuration file. Returns: what is wrong; then nothing is written."""
+def write(file: Path, output: Path | None, validate: bool, sds: Path | None) -> list[str]:
+    """Writes Envoy's configuration for a configuration file, and into ``sds`` the secrets that it names.
+
+    Returns: what is wrong; then nothing is written.
+    """
     try:
         loaded = read_config(file).loaded
     except ConfigInvalid as invalid:
@@ -51,15 +58,24 @@ def write(file: Path, output: Path | None, validate: bool) -> list[str]:
         return [str(problem) for problem in missing]
     try:
         configuration = bootstrap(loaded.document)
+        named = secrets(loaded.document.server, loaded.document.envoy.processor)
     except EnvoyConfigError as error:
         return [f"{file}: {error}."]
+    if sds is not None and not named:
+        return [f"{file}: Envoy takes no secrets from files. Set envoy.processor.sds_folder, or leave out --sds."]
     text = to_yaml(configuration)
     problems = [*lint_problems(configuration), *(_envoy_problems(text) if validate else ())]
-    if not problems and output is not None:
+    if problems:
+        return problems
+    if sds is not None:
+        sds.mkdir(parents=True, exist_ok=True)
+        for name, content in named.items():
+            (sds / name).write_text(to_yaml(content, SECRET_HEADING))
+    if output is not None:
         output.write_text(text)
-    elif not problems:
+    else:
         sys.stdout.write(text)
-    return problems
+    return []
 
 
 def lint_file(file: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""``extproc serve``: the sidecar."""
+"""``extproc serve``: the sidecar, or a service with several workers."""
 
 from __future__ import annotations
 
@@ -7,23 +7,26 @@ from typing import Annotated
 
 import typer
 
-from extproc.app import serve
+from extproc.app import serve, work
 from extproc.config.problems import ConfigInvalid
 from extproc.server.address import AddressTaken
+from extproc.server.workers import WorkersFailed
 
 EXIT_INVALID = 2
 EXIT_ADDRESS = 3
+EXIT_WORKERS = 4
 
 
 def serve_command(
     config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", show_default=False)],
+    worker: Annotated[int | None, typer.Option(hidden=True, help="Given by a supervisor to its workers.")] = None,
 ) -> None:
     """Serve Envoy until SIGTERM, then let running exchanges end and exit 0.
 
-    Exit 2: bad configuration. Exit 3: an address is taken.
+    Exit 2: bad configuration. Exit 3: an address is taken. Exit 4: no worker can be started.
     """
     try:
-        serve(config)
+        serve(config) if worker is None else work(worker)
     except ConfigInvalid as invalid:
         for problem in invalid.problems:
             typer.echo(str(problem), err=True)
@@ -31,3 +34,6 @@ def serve_command(
     except AddressTaken as taken:
         typer.echo(str(taken), err=True)
         raise typer.Exit(EXIT_ADDRESS) from None
+    except WorkersFailed as failed:
+        typer.echo(str(failed), err=True)
+        raise typer.Exit(EXIT_WORKERS) from None

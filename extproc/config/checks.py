@@ -13,6 +13,7 @@ from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_
 
 PROMPT_BYTES_MAX = 262_144
 SOCKET_PATH_BYTES_MAX = 107
+WORKER_SUFFIX_BYTES_MAX = len(".63.new127")
 INTERNAL_HEADER_PREFIX = "x-llm-"
 ANY_HOST = ("0.0.0.0", "[::]")
 
@@ -52,14 +53,17 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *_filter_problems(document, places),
         *_header_problems(document, places),
         *_address_problems(document, places),
+        *_tls_problems(document, places),
         *_endpoint_problems(document, places),
         *_allowed_path_problems(document, places),
     ]
 
 
 def check_for_envoy(document: Document, places: Places) -> list[Problem]:
-    """What ``envoy-config`` needs beyond a valid document: a model server for each version it routes to."""
-    return [
+    """What ``envoy-config`` needs beyond a valid document: a model server for each version it routes to, and how
+    Envoy and the processor know each other.
+    """
+    no_servers = [
         places.problem(
             (*path, "endpoints"),
             "no model server",
@@ -68,6 +72,7 @@ def check_for_envoy(document: Document, places: Places) -> list[Problem]:
         for path, name, version in _versions(document)
         if not version.endpoints and document.guard_version in (None, name)
     ]
+    return [*no_servers, *_envoy_tls_problems(document, places)]
 
 
 def prompt_files(document: Document) -> list[tuple[KeyPath, str]]:
@@ -231,9 +236,23 @@ def _address_problems(document: Document, places: Places) -> Iterator[Problem]:
                 written, by = (path, other_path) if places.get(path) else (other_path, path)
                 hint = f"`{places.dotted(by)}` has it too: give one of them another port."
                 yield places.problem(written, f"the address {shown(address)} is taken", hint=hint)
+    if document.server.workers > 1:
+        yield from _worker_address_problems(document, places)
+    if document.envoy.processor.address is not None:
+        yield from _port_problems(("envoy", "processor", "address"), document.envoy.processor.address, places)
     for path, _, version in _versions(document):
         for index, endpoint in enumerate(version.endpoints):
             yield from _port_problems((*path, "endpoints", index), endpoint, places)
+
+
+def _worker_address_problems(document: Document, places: Places) -> Iterator[Problem]:
+    """A path that has no room for the number of a worker; one that is too long for any socket is told elsewhere."""
+    listen = document.server.listen
+    length_max = SOCKET_PATH_BYTES_MAX - WORKER_SUFFIX_BYTES_MAX
+    if listen.startswith("unix:") and length_max < len(listen.removeprefix("unix:").encode()) <= SOCKET_PATH_BYTES_MAX:
+        hint = f"Each worker's has up to {WORKER_SUFFIX_BYTES_MAX} bytes more: choose a path of at most {length_max}."
+        found = "the path of the socket is too long for several workers"
+        yield places.problem(("server", "listen"), found, hint=hint)
 
 
 def _port_problems(path: KeyPath, address: str, places: Places) -> Iterator[Problem]:
@@ -267,6 +286,36 @@ def _endpoint_problems(document: Document, places: Places) -> Iterator[Problem]:
                 hint = "That is right only if the two differ in their prompt; else name the other server."
                 found = f"the same server and model as version {shown(earlier)}"
                 yield _warning(places, (*path, "endpoints", index), found, hint)
+
+
+# --- TLS -----------------------------------------------------------------------------------------------------------
+
+
+def _tls_problems(document: Document, places: Places) -> Iterator[Problem]:
+    if document.server.tls is not None and document.server.listen.startswith("unix:"):
+        hint = "No other machine can reach that one: remove `tls`, or make `listen` a HOST:PORT."
+        yield places.problem(("server", "tls"), "TLS on a Unix socket", hint=hint, at_key=True)
+
+
+def _envoy_tls_problems(document: Document, places: Places) -> Iterator[Problem]:
+    """Envoy and the processor must agree about TLS, or every request ends with 503."""
+    at, tls, given = ("envoy", "processor"), document.server.tls, document.envoy.processor
+    if tls is None:
+        for key in ("ca_file", "server_name", "certificate_file", "key_file", "sds_folder"):
+            if getattr(given, key) is not None:
+                yield places.problem((*at, key), "the processor speaks no TLS", hint="Remove it, or add `server.tls`.")
+        return
+    if given.ca_file is None:
+        hint = "Write the path that the CA of its certificate has where Envoy runs."
+        yield places.problem((*at, "ca_file"), "missing: the processor speaks TLS (`server.tls`)", hint=hint)
+    wanted = tls.client_ca_file is not None or given.certificate_file is not None or given.key_file is not None
+    for key in ("certificate_file", "key_file"):
+        if wanted and getattr(given, key) is None:
+            found = "missing: Envoy shows a certificate with its key, or neither"
+            if tls.client_ca_file is not None:
+                found = "missing: the processor asks Envoy for a certificate (`server.tls.client_ca_file`)"
+            hint = "Write the path that it has where Envoy runs."
+            yield places.problem((*at, key), found, hint=hint)
 
 
 # --- paths that pass unread ----------------------------------------------------------------------------------------

@@ -52,6 +52,11 @@ FilePath = Annotated[
     StringConstraints(pattern=r"^[^\x00]+$"),
     Field(json_schema_extra={"patternErrorMessage": "the path of a file"}),
 ]
+ServerName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-zA-Z0-9.:-]{1,253}$"),
+    Field(json_schema_extra={"patternErrorMessage": "a DNS name or an IP address"}),
+]
 GIB = 1_073_741_824
 
 
@@ -92,6 +97,18 @@ class Unreadable(StrEnum):
 # --- server, log, limits -------------------------------------------------------------------------------------------
 
 
+class ServerTls(Section):
+    """TLS for a processor that is a service of its own; its files are read again when they change."""
+
+    certificate_file: FilePath = Field(
+        description="the server's certificate in PEM, then those that signed it; relative to the configuration file"
+    )
+    key_file: FilePath = Field(description="its private key in PEM, without a password")
+    client_ca_file: FilePath | None = Field(
+        default=None, description="CA in PEM that must have signed a client's certificate; default: all may connect"
+    )
+
+
 class Server(Section):
     """Addresses and times of the process itself."""
 
@@ -102,12 +119,26 @@ class Server(Section):
     transport: Literal["grpc", "fast"] = Field(
         default="fast", description="fast: made for Envoy's one RPC. grpc: the grpcio library's server, the reference"
     )
+    tls: ServerTls | None = Field(default=None, description="TLS on `listen`, when Envoy is on another machine")
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="processes that share the work; with more than one, a Unix socket becomes PATH.0, PATH.1 and so on",
+    )
     drain_ms_max: int = Field(
         default=30_000, ge=0, le=3_600_000, description="how long running exchanges may go on after SIGTERM"
     )
     reload_interval_ms: int = Field(
         default=1_000, ge=50, le=60_000, description="how often files are looked at for changes"
     )
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where Envoy connects: ``listen``, or the Unix socket of each worker."""
+        if self.workers == 1 or not self.listen.startswith("unix:"):
+            return (self.listen,)
+        return tuple(f"{self.listen}.{worker}" for worker in range(self.workers))
 
 
 class Log(Section):
@@ -300,6 +331,26 @@ class Requests(Section):
 # --- Envoy ---------------------------------------------------------------------------------------------------------
 
 
+class EnvoyProcessor(Section):
+    """The processor as Envoy finds it where it is a service of its own. Files are paths where Envoy runs."""
+
+    address: HostPort | None = Field(default=None, description="HOST:PORT; default: `server.listen`, on this machine")
+    ca_file: FilePath | None = Field(
+        default=None, description="the CA, in PEM, that signed `server.tls.certificate_file`; a path where Envoy runs"
+    )
+    server_name: ServerName | None = Field(
+        default=None, description="the name in that certificate; default: the host of the address"
+    )
+    certificate_file: FilePath | None = Field(
+        default=None, description="what Envoy shows, in PEM, when there is a `server.tls.client_ca_file`"
+    )
+    key_file: FilePath | None = Field(default=None, description="its private key in PEM")
+    sds_folder: FilePath | None = Field(
+        default=None,
+        description="folder with what `envoy-config --sds` writes; Envoy then takes renewed files without a restart",
+    )
+
+
 class Envoy(Section):
     """What `extproc envoy-config` needs to know."""
 
@@ -314,6 +365,9 @@ class Envoy(Section):
     response_stream_mode: Literal["full_duplex", "streamed"] = Field(
         default="full_duplex",
         description="`streamed` beside another full-duplex filter: cuts then wait for the upstream's end",
+    )
+    processor: EnvoyProcessor = Field(
+        default_factory=EnvoyProcessor, description="the processor as Envoy finds it, when it is a shared service"
     )
 
 

@@ -30,6 +30,7 @@ _JOINABLE_RIGHT = frozenset("0123456789(+-ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _WORD = re.compile(f"[^{_GLUE}]+")
 _IN_WORD = re.compile(f"[^{_GLUE}]")
 _IS_GLUE = re.compile(f"[{_GLUE}]")
+_UP_TO_LAST_GLUE = re.compile(f".*[{_GLUE}]", re.DOTALL)  # steps back over one word at most
 
 
 def _joined(text: str, end: int) -> bool:
@@ -41,10 +42,9 @@ def _joined(text: str, end: int) -> bool:
 
 def _may_join(text: str, end: int) -> bool:
     """Whether the word that ends at ``end`` may be joined to one after it."""
-    start = end
-    floor = max(0, end - _JOIN_CHARS_MAX)
-    while start > floor and _IS_GLUE.match(text, start - 1) is None:
-        start -= 1
+    floor = end - _JOIN_CHARS_MAX if end > _JOIN_CHARS_MAX else 0
+    glue = _UP_TO_LAST_GLUE.match(text, floor, end)
+    start = glue.end() if glue else floor
     return start < end and _JOINABLE_LEFT.match(text, start, end) is not None
 
 
@@ -78,21 +78,15 @@ def next_cell(text: str, position: int) -> tuple[int, int] | None:
 
 
 def _word_start(text: str, end: int) -> int:
-    """Where the word that ends at ``end`` begins. Short words are read backwards; long ones by ever longer strides."""
-    short = end
-    floor = max(0, end - _JOIN_CHARS_MAX)
-    while short > floor and _IS_GLUE.match(text, short - 1) is None:
-        short -= 1
-    if short > floor:
-        return short
-    chars = 8 * _JOIN_CHARS_MAX
+    """Where the word that ends at ``end`` begins, looked for backwards by ever longer strides."""
+    chars = _JOIN_CHARS_MAX
     while True:
-        floor = max(0, end - chars)
-        start = -1
-        for glue in _IS_GLUE.finditer(text, floor, end):
-            start = glue.end()
-        if start >= 0 or not floor:
-            return max(start, 0)
+        floor = end - chars if end > chars else 0
+        glue = _UP_TO_LAST_GLUE.match(text, floor, end)
+        if glue is not None:
+            return glue.end()
+        if not floor:
+            return 0
         chars *= 4
 
 

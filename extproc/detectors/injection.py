@@ -7,52 +7,74 @@ instructions apart, and look at the score as a signal.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import re2
 
 from extproc.detectors.injection_patterns import (
+    COMPACT_PATTERNS,
     DISCUSSION,
+    FAMILIES,
     NEGATED,
     QUOTED,
-    WEIGHTED_COMPACT_PATTERNS,
-    WEIGHTED_PATTERNS,
-    WEIGHTED_SPACED_PATTERNS,
+    SPACED_PATTERNS,
+    WeightedPattern,
 )
-from extproc.detectors.normalise import base64_texts, compact, is_spaced, original_span, plain, unleet
+from extproc.detectors.injection_signs import Opened, SignReader
+from extproc.detectors.normalise import (
+    base64_texts,
+    compact,
+    is_spaced,
+    may_hold_base64,
+    original_span,
+    plain,
+    unleet,
+)
 from extproc.domain.finding import Finding
 
 SCORE_MIN = 0.5
 WINDOW_CHARACTERS = 16_384
 WINDOW_OVERLAP_CHARACTERS = 512
-_AUTOMATON_PATTERNS = 12
+_SPACED_FAMILY_PATTERNS = 12
 _AUTOMATON_BYTES_MAX = 4 << 20
 _SPAN_AUTOMATON_BYTES_MAX = 1 << 20
 _DISCUSSED_CHARACTERS_MAX = 600
 
 
 class _PatternSet:
-    """Weighted patterns asked all at once.
+    """Weighted patterns, one automaton for each family.
 
-    They are spread over several automata: patterns with gaps multiply each other's states, so that few large automata
-    are many times slower on text they have not met before than some small ones.
+    Patterns with gaps multiply each other's states, so that one large automaton is many times slower on text it has not
+    met before than some small ones.
     """
 
-    def __init__(self, weighted: tuple[tuple[float, str], ...]) -> None:
-        self._weights = [weight for weight, _ in weighted]
-        self._patterns = [re2.compile(pattern, _options(_SPAN_AUTOMATON_BYTES_MAX)) for _, pattern in weighted]
+    def __init__(self, families: Sequence[Sequence[WeightedPattern]]) -> None:
+        weighted = [pattern for family in families for pattern in family]
+        self._weights = [pattern.weight for pattern in weighted]
+        self._patterns = [re2.compile(pattern.pattern, _options(_SPAN_AUTOMATON_BYTES_MAX)) for pattern in weighted]
         self._automata = []
-        for first in range(0, len(weighted), _AUTOMATON_PATTERNS):
+        first = 0
+        for family in families:
             automaton = re2.Set.SearchSet(_options(_AUTOMATON_BYTES_MAX))
-            for _, pattern in weighted[first : first + _AUTOMATON_PATTERNS]:
-                automaton.Add(pattern)
+            for pattern in family:
+                automaton.Add(pattern.pattern)
             automaton.Compile()
             self._automata.append((first, automaton))
+            first += len(family)
+        self._all_families = tuple(range(len(families)))
 
-    def score(self, plain_utf8: bytes) -> tuple[float, int]:
-        """Chance that at least one match is meant (weights taken as independent), and the heaviest pattern's index."""
-        matched = [first + index for first, automaton in self._automata for index in automaton.Match(plain_utf8) or ()]
+    def score(self, plain_utf8: bytes, families: tuple[int, ...] | None = None) -> tuple[float, int]:
+        """Chance that at least one match is meant (weights taken as independent), and the heaviest pattern's index.
+
+        Args:
+            plain_utf8: the text.
+            families: numbers, in rising order, of those that are asked; all if None.
+        """
+        matched: list[int] = []
+        for number in self._all_families if families is None else families:
+            first, automaton = self._automata[number]
+            matched += [first + index for index in automaton.Match(plain_utf8) or ()]
         if not matched:
             return 0.0, -1
         doubt = math.prod(1.0 - self._weights[index] for index in matched)
@@ -75,9 +97,15 @@ class InjectionDetector:
     """Finds prompt injection and jailbreak attempts in seven languages and in common disguises."""
 
     def __init__(self) -> None:
-        self._patterns = _PatternSet(WEIGHTED_PATTERNS)
-        self._compact_patterns = _PatternSet(WEIGHTED_COMPACT_PATTERNS)
-        self._spaced_patterns = _PatternSet(WEIGHTED_SPACED_PATTERNS)
+        self._signs = SignReader(FAMILIES, COMPACT_PATTERNS)
+        self._patterns = _PatternSet(FAMILIES)
+        self._compact_patterns = _PatternSet([COMPACT_PATTERNS])
+        self._spaced_patterns = _PatternSet(
+            [
+                SPACED_PATTERNS[first : first + _SPACED_FAMILY_PATTERNS]
+                for first in range(0, len(SPACED_PATTERNS), _SPACED_FAMILY_PATTERNS)
+            ]
+        )
         self._discussion = re2.compile(DISCUSSION)
         self._quoted = re2.compile(QUOTED)
         self._negated = re2.compile(NEGATED)
@@ -90,34 +118,45 @@ class InjectionDetector:
         ``WINDOW_CHARACTERS`` are read in windows that overlap, so that memory stays bounded and weak signs far apart
         do not add up.
         """
+        if len(text) <= WINDOW_CHARACTERS:
+            return self._find_in_window(text, 0)
         return [finding for begin, window in _windows(text) for finding in self._find_in_window(window, begin)]
 
-    def _find_in_window(self, window: str, begin: int) -> Iterator[Finding]:
+    def _find_in_window(self, window: str, begin: int) -> list[Finding]:
         plain_text = plain(window)
-        score, heaviest = self._patterns.score(plain_text.encode("utf-8"))
-        if score >= SCORE_MIN:
-            plain_text = self._without_mentions(plain_text)
-            score, heaviest = self._patterns.score(plain_text.encode("utf-8"))
-        if score >= SCORE_MIN:
-            first, end = original_span(window, *self._patterns.span(heaviest, plain_text))
-            yield Finding("PROMPT_INJECTION", begin + first, begin + end, score, "injection.patterns")
-            return
-        for disguise, score in self._disguised(window, plain_text.encode("utf-8")):
+        plain_utf8 = plain_text.encode("utf-8")
+        opened = self._signs.read(plain_utf8)
+        if opened.families:
+            score, heaviest = self._patterns.score(plain_utf8, opened.families)
+            if score >= SCORE_MIN and (spoken := self._without_mentions(plain_text)) != plain_text:
+                plain_text = spoken
+                plain_utf8 = plain_text.encode("utf-8")
+                opened = self._signs.read(plain_utf8)
+                score, heaviest = self._patterns.score(plain_utf8, opened.families)
             if score >= SCORE_MIN:
-                yield Finding("PROMPT_INJECTION", begin, begin + len(window), score, f"injection.{disguise}")
-                return
+                first, end = original_span(window, *self._patterns.span(heaviest, plain_text))
+                return [Finding("PROMPT_INJECTION", begin + first, begin + end, score, "injection.patterns")]
+        if not opened.disguised and not may_hold_base64(window):
+            return []
+        for disguise, score in self._disguised(window, plain_utf8, opened):
+            if score >= SCORE_MIN:
+                return [Finding("PROMPT_INJECTION", begin, begin + len(window), score, f"injection.{disguise}")]
+        return []
 
-    def _disguised(self, window: str, plain_utf8: bytes) -> Iterator[tuple[str, float]]:
-        joined = compact(plain_utf8)
-        yield "joined", self._compact_patterns.score(joined)[0]
-        if is_spaced(plain_utf8):
-            yield "spaced", self._spaced_patterns.score(joined)[0]
-        letters = unleet(plain_utf8)
-        if letters is not None:
-            yield "leetspeak", self._patterns.score(letters)[0]
-            yield "leetspeak", self._compact_patterns.score(compact(letters))[0]
-        for hidden in base64_texts(window.encode("utf-8", "replace")):
-            yield "base64", self._patterns.score(plain(hidden).encode("utf-8"))[0]
+    def _disguised(self, window: str, plain_utf8: bytes, opened: Opened) -> Iterator[tuple[str, float]]:
+        if opened.joined:
+            yield "joined", self._compact_patterns.score(compact(plain_utf8))[0]
+        if opened.maybe_spaced and is_spaced(plain_utf8):
+            yield "spaced", self._spaced_patterns.score(compact(plain_utf8))[0]
+        if opened.leetspeak:
+            letters = unleet(plain_utf8)
+            read_as_letters = self._signs.read(letters)
+            yield "leetspeak", self._patterns.score(letters, read_as_letters.families)[0]
+            if read_as_letters.joined:
+                yield "leetspeak", self._compact_patterns.score(compact(letters))[0]
+        for hidden in base64_texts(window):
+            hidden_utf8 = plain(hidden).encode("utf-8")
+            yield "base64", self._patterns.score(hidden_utf8, self._signs.read(hidden_utf8).families)[0]
 
     def _without_mentions(self, plain_text: str) -> str:
         """The text with what is only mentioned blotted out, each place where it was.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -83,10 +82,16 @@ class ExchangeRecord:
     first_text_ns: int = 0
     last_text_ns: int = 0
     ended_ns: int = 0
-    verdicts: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)  # (filter, direction, action, mode)
-    findings: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # (filter, direction, kind)
+    verdicts: dict[tuple[str, str, str, str], int] = field(default_factory=dict)  # (filter, direction, action, mode)
+    findings: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (filter, direction, kind)
     coverage: dict[str, Coverage] = field(default_factory=dict)
     texts: dict[str, str] | None = None  # texts as they went on, by source; None: they are not kept
+
+    def note_finding(self, filter_name: str, direction: str, kind: str, action: str, mode: str) -> None:
+        """Count a finding, and the verdict it led to."""
+        finding, verdict = (filter_name, direction, kind), (filter_name, direction, action, mode)
+        self.findings[finding] = self.findings.get(finding, 0) + 1
+        self.verdicts[verdict] = self.verdicts.get(verdict, 0) + 1
 
     def note_text(self, source: TextSource, text: str) -> None:
         """Keep a text, if the configuration says so, up to a limit for each source."""

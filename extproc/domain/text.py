@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Direction(StrEnum):
@@ -36,8 +35,7 @@ class Kind(StrEnum):
     ASIDE = "aside"  # beside the choices: errors, and fields of an answer that no dialect names
 
 
-@dataclass(frozen=True, slots=True)
-class TextSource:
+class TextSource(NamedTuple):
     """One channel: a text that is continuous, whole or in pieces.
 
     ``choice`` is the answer's choice (or output) index and ``part`` the index of a tool call, block or content part in

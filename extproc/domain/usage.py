@@ -42,3 +42,8 @@ def cost_of(usage: Usage, prices: Prices) -> int:
     cached = min(usage.cached, usage.prompt)
     total = (usage.prompt - cached) * prices.prompt + cached * prices.cached + usage.completion * prices.completion
     return (2 * total + TOKENS_PER_MTOK) // (2 * TOKENS_PER_MTOK)
+
+
+def utf8_bytes_of(text: str) -> int:
+    """How long a text is in UTF-8. [bytes]"""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))

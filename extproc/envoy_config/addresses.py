@@ -35,7 +35,7 @@ def listening_address(address: str, key: str) -> dict[str, Any]:
     """
     host, port = split_host_port(address)
     host = "127.0.0.1" if host == "localhost" else host
-    if not _is_ip(host):
+    if not is_ip(host):
         raise EnvoyConfigError(f"{key}: Envoy listens on an IP address, such as 0.0.0.0, not on the name {host!r}")
     return {"socket_address": {"address": host, "port_value": port}}
 
@@ -54,10 +54,11 @@ def discovery_type(addresses: list[dict[str, Any]]) -> str:
 
 
 def _needs_no_dns(address: dict[str, Any]) -> bool:
-    return "pipe" in address or _is_ip(address["socket_address"]["address"])
+    return "pipe" in address or is_ip(address["socket_address"]["address"])
 
 
-def _is_ip(host: str) -> bool:
+def is_ip(host: str) -> bool:
+    """Whether a host is an address rather than a name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from extproc.config.document import Version
+from extproc.config.document import EnvoyProcessor, Server, Version
 from extproc.envoy_config.addresses import discovery_type, reachable_address, socket_address
 from extproc.envoy_config.names import PROCESSOR_CLUSTER
+from extproc.envoy_config.processor_tls import transport_socket
 
 CONCURRENCY_MAX = 4_096
 """Streams of language models are long: Envoy's default of 1,024 is reached by a busy gateway."""
+
+_BESIDE_CONNECT_TIMEOUT = "0.25s"
+_ELSEWHERE_CONNECT_TIMEOUT = "1s"  # over a network, and with TLS the handshake is part of it
 
 
 def version_cluster(name: str, model: str, version_name: str, version: Version) -> dict[str, Any]:
@@ -42,14 +46,21 @@ def version_cluster(name: str, model: str, version_name: str, version: Version) 
     }
 
 
-def processor_cluster(listen: str) -> dict[str, Any]:
-    """Cluster of the processor. No health check: a connection that fails is an answer at once, and so is its return."""
-    address = reachable_address(listen)
+def processor_cluster(server: Server, found_at: EnvoyProcessor) -> dict[str, Any]:
+    """Cluster of the processor, with an endpoint for each address.
+
+    No health check: a connection that fails is an answer at once, and so is its return.
+
+    Raises: EnvoyConfigError when the processor speaks TLS and its CA is not known.
+    """
+    shared = found_at.address
+    addresses = [socket_address(shared)] if shared else [reachable_address(listen) for listen in server.addresses]
+    security = transport_socket(server, found_at)
     options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     return {
         "name": PROCESSOR_CLUSTER,
-        "type": discovery_type([address]),
-        "connect_timeout": "0.25s",
+        "type": discovery_type(addresses),
+        "connect_timeout": _ELSEWHERE_CONNECT_TIMEOUT if shared or security else _BESIDE_CONNECT_TIMEOUT,
         "typed_extension_protocol_options": {
             options: {
                 "@type": f"type.googleapis.com/{options}",
@@ -59,8 +70,9 @@ def processor_cluster(listen: str) -> dict[str, Any]:
         "circuit_breakers": _circuit_breakers(),
         "load_assignment": {
             "cluster_name": PROCESSOR_CLUSTER,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}} for address in addresses]}],
         },
+        **({} if security is None else {"transport_socket": security}),
     }
 
 

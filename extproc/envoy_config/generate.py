@@ -26,11 +26,15 @@ _HEADING = """\
 # Retries    only where the model server cannot have begun: a generation is never paid for twice.
 # Filter     it is named llm.extproc, so that per-route settings for envoy.filters.http.ext_proc do not hit it.
 """
-
+SECRET_HEADING = """\
+# A secret for Envoy's connections to llm-extproc, written by `extproc envoy-config --sds`. Its place is the folder
+# envoy.processor.sds_folder. Envoy reads the files it names again when one is renamed in their folder.
+"""
 
 CONNECTIONS_MAX = 10_000
 _LINE_CHARS_MAX = 120
 _LEAF_CHARS_MAX = 80
+_NODE = {"id": "llm-envoy", "cluster": "llm"}  # without a name Envoy takes no secrets, not even from files
 
 
 def bootstrap(document: Document) -> dict[str, Any]:
@@ -41,13 +45,15 @@ def bootstrap(document: Document) -> dict[str, Any]:
     """
     versions = _versions(document)
     names = cluster_names(tuple(versions))
+    by_sds = document.server.tls is not None and document.envoy.processor.sds_folder is not None
     return {
+        **({"node": _NODE} if by_sds else {}),
         "admin": {"address": listening_address(document.envoy.admin, "envoy.admin")},
         "static_resources": {
             "listeners": [listener(document, names)],
             "clusters": [
                 *(version_cluster(names[key], *key, version) for key, version in versions.items()),
-                processor_cluster(document.server.listen),
+                processor_cluster(document.server, document.envoy.processor),
             ],
         },
         "overload_manager": _connection_limit(),
@@ -65,10 +71,10 @@ def _connection_limit() -> dict[str, Any]:
     }
 
 
-def to_yaml(configuration: dict[str, Any]) -> str:
+def to_yaml(configuration: dict[str, Any], heading: str = _HEADING) -> str:
     """The same configuration gives the same text, with a heading that explains it."""
     return (
-        _HEADING
+        heading
         + "\n"
         + yaml.dump(configuration, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=_LINE_CHARS_MAX)
     )

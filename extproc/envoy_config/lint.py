@@ -15,6 +15,7 @@ DEFAULT_BUFFER_BYTES = 1_048_576
 """Envoy's limit where the listener sets none."""
 
 _EXT_PROC = "extensions.filters.http.ext_proc.v3.ExternalProcessor"
+_UPSTREAM_TLS = "extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 _DIRECTIONS = ("request", "response")
 
 Found = tuple[str, dict[str, Any]]
@@ -29,7 +30,7 @@ def lint(configuration: Mapping[str, Any], *, body_bytes_max: int = 0) -> list[s
     """
     resources = configuration.get("static_resources") or {}
     clusters = {cluster.get("name", "") for cluster in resources.get("clusters") or ()}
-    problems = [*_unknown_clusters(resources, clusters)]
+    problems = [*_unknown_clusters(resources, clusters), *_processor_tls(resources)]
     for index, listener in enumerate(resources.get("listeners") or ()):
         where = f"static_resources.listeners[{index}]"
         problems += _per_route_keys(where, listener)
@@ -53,9 +54,7 @@ def _unknown_clusters(resources: dict[str, Any], clusters: set[str]) -> Iterator
 
 def _cluster_references(block: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Key and name of each cluster that this block refers to."""
-    grpc = block.get("envoy_grpc")
-    if isinstance(grpc, dict):
-        yield "envoy_grpc.cluster_name", str(grpc.get("cluster_name", ""))
+    yield from _grpc_clusters(block)
     route = block.get("route")
     if isinstance(route, dict):
         if "cluster" in route:
@@ -64,6 +63,12 @@ def _cluster_references(block: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"route.weighted_clusters.clusters[{index}].name", str(share.get("name", ""))
         for index, mirror in enumerate(route.get("request_mirror_policies") or ()):
             yield f"route.request_mirror_policies[{index}].cluster", str(mirror.get("cluster", ""))
+
+
+def _grpc_clusters(block: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    grpc = block.get("envoy_grpc")
+    if isinstance(grpc, dict):
+        yield "envoy_grpc.cluster_name", str(grpc.get("cluster_name", ""))
 
 
 def _per_route_keys(where: str, listener: dict[str, Any]) -> Iterator[str]:
@@ -100,6 +105,25 @@ def _processor(path: str, http_filter: dict[str, Any]) -> Iterator[str]:
             f"{path}.typed_config.message_timeout: Envoy waits 200 ms for a reply when it is not set, too short for a"
             " large body. Set it, for example to 2s."
         )
+
+
+def _processor_tls(resources: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with TLS on the way to the processor; that there is any is not asked for."""
+    filters = list(_ext_proc_filters("", resources))
+    processors = {name for _, block in filters for _, found in _blocks("", block) for _, name in _grpc_clusters(found)}
+    for index, cluster in enumerate(resources.get("clusters") or ()):
+        context = (cluster.get("transport_socket") or {}).get("typed_config") or {}
+        if cluster.get("name") not in processors or not context.get("@type", "").endswith(_UPSTREAM_TLS):
+            continue
+        path = f"static_resources.clusters[{index}].transport_socket.typed_config.common_tls_context"
+        common = context.get("common_tls_context") or {}
+        if "h2" not in (common.get("alpn_protocols") or ()):
+            yield f"{path}.alpn_protocols: gRPC is HTTP/2, and the processor closes a connection without it. Set [h2]."
+        if not any("validation_context" in key for key in common):
+            yield (
+                f"{path}.validation_context: without it Envoy sends requests to whoever answers at the address."
+                " Set trusted_ca and match_typed_subject_alt_names."
+            )
 
 
 def _anywhere(where: str, listener: dict[str, Any]) -> Iterator[str]:

@@ -47,8 +47,8 @@ def cover_answer(record: ExchangeRecord, filters: Sequence[Filter], streaming: b
         record.cover(item.name, seen)
 
 
-def tokens_of(record: ExchangeRecord) -> dict[str, str | int]:
-    """The tokens, for Envoy's access log."""
+def tokens_of(record: ExchangeRecord) -> dict[str, str | int] | None:
+    """The tokens, for Envoy's access log; None where they are not known."""
     if record.usage is None:
-        return {}
+        return None
     return {"tokens_in": record.usage.prompt, "tokens_out": record.usage.completion}

@@ -7,7 +7,7 @@ several times is joined with ``,``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from extproc.domain.record import ExchangeRecord
@@ -112,7 +112,7 @@ class ContinueBody:
     body: bytes | None = None
     changes: HeaderChanges = NO_CHANGES
     clear_route_cache: bool = False
-    metadata: Mapping[str, str | int] = field(default_factory=dict)
+    metadata: Mapping[str, str | int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class ContinueChunk:
     """Go on after one chunk of the response (STREAMED); a body of None leaves it as it came."""
 
     body: bytes | None = None
-    metadata: Mapping[str, str | int] = field(default_factory=dict)
+    metadata: Mapping[str, str | int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class SendChunk:
 
     body: bytes
     end: bool
-    metadata: Mapping[str, str | int] = field(default_factory=dict)
+    metadata: Mapping[str, str | int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from extproc.config.models import find_version
 from extproc.domain.errors import ApiError, PayloadRefused
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.text import Direction
+from extproc.domain.usage import utf8_bytes_of
 from extproc.exchange import ending
 from extproc.exchange import request as requests
 from extproc.exchange.answer import (
@@ -52,12 +53,12 @@ from extproc.exchange.phases import EXPECTED, Phase
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.stream import StreamedAnswer, StreamTerms
 from extproc.filters.base import ExchangeFacts
-from extproc.filters.chain import Channels, FilterFailed
+from extproc.filters.chain import Channels, FilterFailed, finding
 from extproc.payload.dialect import Dialect, StreamReader, UnreadableAnswer
 from extproc.payload.encoding import BadEncoding, Decoder
 from extproc.payload.endpoints import CHAT, dialect_of_errors
 from extproc.payload.sse import EventTooLarge
-from extproc.payload.view import RequestView
+from extproc.payload.view import AnswerView, RequestView
 
 _VIA_UPSTREAM = "via_upstream"
 _COMPUTED = frozenset({Outcome.COMPLETED, Outcome.CUT, Outcome.FAILED, Outcome.ABORTED})
@@ -149,13 +150,13 @@ class Exchange:
         request = self._request = self._facts.dialect.read_request(body, self._snapshot.policy)
         self.record.streamed = request.streamed
         requests.run_filters(request, self._facts, self._snapshot)
-        self._prompt_utf8_bytes = sum(len(field.text.encode("utf-8", "replace")) for field in request.texts)
-        after = request.body_after()
+        self._prompt_utf8_bytes = sum([utf8_bytes_of(field.text) for field in request.texts])
+        forward = requests.forward(request.body_after(), event.body, self._facts)
         # Only the answer is waited for now: the parsed request would be kept for the whole of a stream.
-        request.body, request.tree, request.texts = b"", {}, []
+        request.body, request.tree, request.texts, self._facts.headers = b"", {}, [], {}
         self._phase = Phase.RESPONSE_HEADERS
         self._forwarded = True
-        return Step([requests.forward(after, event.body, self._facts)])
+        return Step([forward])
 
     # --- the answer's headers: what it is, and how it is to come ---------------------------------------------------
 
@@ -277,17 +278,22 @@ class Exchange:
         snapshot, record, dialect = self._snapshot, self.record, self._facts.dialect
         if len(body) > snapshot.limits.response_body_bytes_max:
             raise UnreadableAnswer("the answer is too large")
-        channels = Channels(snapshot.answer_filters, self._facts, snapshot.limits.channels_max)
         if record.outcome is Outcome.UPSTREAM_ERROR:
             view = read_error(body)
-            changed = guard_error(view, channels)
+            changed = guard_error(view, self._channels_for(view))
         else:
             view = read_answer(body, dialect)
             ending.measure_answer(record, view, dialect, self._prompt_utf8_bytes)
             record.answers, record.outcome = answer_count(view), Outcome.COMPLETED
-            changed = guard_answer(view, channels, self._facts, snapshot.copies)
+            changed = guard_answer(view, self._channels_for(view), self._facts, snapshot.copies)
             changed = show(view, self._request.shown if self._request else {}) or changed
         return view.write() if changed else body
+
+    def _channels_for(self, view: AnswerView) -> Channels:
+        """Channels of the filters that may find something in a whole answer."""
+        texts = [(slot.source, slot.text) for slot in view.slots]
+        needed = finding(self._snapshot.answer_filters, texts, self._facts)
+        return Channels(needed, self._facts, self._snapshot.limits.channels_max)
 
     def _observe(self, event: ResponseBody, now_ns: int) -> Step:
         if len(self._kept) <= self._snapshot.limits.response_body_bytes_max:

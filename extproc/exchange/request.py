@@ -28,6 +28,7 @@ STEERING_HEADERS = frozenset(
     {"x-vllm-priority", "x-session-id", "x-data-parallel-rank", "endpoint-load-metrics-format"}
 )
 IDENTITY_CHARS_MAX = 100
+_ASK_PLAIN = (("accept-encoding", "identity"),)
 NOBODY = "unknown"
 OTHER = "other"
 PASSED = "passed"
@@ -81,9 +82,11 @@ def _too_large(snapshot: Snapshot) -> PayloadRefused:
 
 def header_changes(headers: Mapping[str, str], dialect: Dialect | None) -> HeaderChanges:
     """What no client may send on: internal and steering headers. Answers are asked for plain."""
-    remove = tuple(name for name in headers if name.startswith(INTERNAL_PREFIX) or name in STEERING_HEADERS)
-    plain = (("accept-encoding", "identity"),) if dialect is not None and "accept-encoding" in headers else ()
-    return HeaderChanges(plain, remove)
+    remove = [name for name in headers if name.startswith(INTERNAL_PREFIX)]
+    if not STEERING_HEADERS.isdisjoint(headers):
+        remove += [name for name in headers if name in STEERING_HEADERS]
+    plain = _ASK_PLAIN if dialect is not None and "accept-encoding" in headers else ()
+    return HeaderChanges(plain, tuple(remove))
 
 
 def note_identity(record: ExchangeRecord, headers: Mapping[str, str], snapshot: Snapshot) -> None:
@@ -156,18 +159,21 @@ def run_filters(request: RequestView, exchange: ExchangeFacts, snapshot: Snapsho
             if error is not None:
                 raise PayloadRefused(error)
     finally:
-        for field in request.texts:
-            exchange.record.note_text(field.source, field.text)
+        if exchange.record.texts is not None:
+            for field in request.texts:
+                exchange.record.note_text(field.source, field.text)
 
 
 def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> ApiError | None:
     try:
         error = owner.on_request(request, exchange)
+        if error is not None or Direction.REQUEST not in owner.directions:
+            return error
+        if not owner.may_find([(field.source, field.text) for field in request.texts]):
+            return None
     except Exception as failure:
         note_failure(owner, exchange, failure)
         return None
-    if error is not None or Direction.REQUEST not in owner.directions:
-        return error
     channels = Channels((owner,), exchange, snapshot.limits.channels_max)
     for field in request.texts:
         chain = channels.new_chain(field.source)

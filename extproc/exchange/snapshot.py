@@ -10,6 +10,7 @@ from extproc.config.load import revision_of
 from extproc.config.models import CompiledModel, compile_models
 from extproc.domain.text import Direction
 from extproc.filters.base import Filter
+from extproc.filters.chain import looking_last
 from extproc.filters.registry import build_filters
 from extproc.payload.view import CopyRules, RequestPolicy
 
@@ -26,7 +27,7 @@ class Snapshot:
     allowed: frozenset[str]  # "METHOD /path"
     models: Mapping[str, CompiledModel]
     filters: tuple[Filter, ...]
-    answer_filters: tuple[Filter, ...]  # those that look at answers
+    answer_filters: tuple[Filter, ...]  # those that look at answers, as a chain wants them
     copies: CopyRules  # answers or prompts may be changed, so what repeats their text must go
     logs_text: bool
     full_duplex: bool  # how guarded streams are asked for
@@ -54,7 +55,7 @@ def compile_snapshot(document: Document, prompts: Mapping[str, str]) -> Snapshot
         allowed=frozenset(requests.allow_paths),
         models=compile_models(document, prompts),
         filters=filters,
-        answer_filters=tuple(item for item in filters if Direction.RESPONSE in item.directions),
+        answer_filters=looking_last(item for item in filters if Direction.RESPONSE in item.directions),
         copies=CopyRules(
             drops_all=any(item.changes_answers for item in filters),
             drops_prompt=any(item.changes_prompt for item in filters),

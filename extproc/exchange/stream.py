@@ -43,9 +43,8 @@ class StreamedAnswer:
         self._record = exchange.record
         self._sse = SseReader(terms.event_bytes_max)
         self._channels = Channels(filters, exchange, terms.channels_max)
-        # Texts that come again whole are judged again, and counted once.
-        unrecorded = replace(exchange, record=ExchangeRecord("", "", 0))
-        self._again = Channels(filters, unrecorded, terms.channels_max)
+        self._filters = filters
+        self._exchange = exchange
         self._may_cut = any(item.cuts_answers for item in filters)
         self._speaking: dict[int, TextSource] = {}  # the channel of each choice that text came on last
         self._cut: set[int] = set()
@@ -152,13 +151,18 @@ class StreamedAnswer:
         again = self._channels.known(source)
         if not again:
             self._reader.usage.piece(source.choice, text)
-        chain = self._again.new_chain(source) if again else self._channels.chain(source)
+        chain = self._unrecorded_chain(source) if again else self._channels.chain(source)
         released = chain.feed(text)
         if chain.rejected_by is None:
             released += chain.close()
         _put(slot, released, frame)
         if chain.rejected_by is not None:
             self._cut_choice(source, None)
+
+    def _unrecorded_chain(self, source: TextSource) -> Chain:
+        """A text that comes again whole is judged again, and counted once."""
+        unrecorded = replace(self._exchange, record=ExchangeRecord("", "", 0))
+        return Channels(self._filters, unrecorded, self._terms.channels_max).new_chain(source)
 
     def _ends_before(self, source: TextSource, frame: Frame) -> bool:
         """Text on another channel of a choice: a finding that ends the last one must end the choice before it.

@@ -7,7 +7,7 @@ machine ends the exchange, or goes on without it, as its ``on_error`` says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from extproc.config.document import Mode, OnError
@@ -44,11 +44,19 @@ class Filter:
     def __init__(self, mode: Mode, on_error: OnError) -> None:
         self.mode = mode
         self.on_error = on_error
+        self.fails_open = on_error is OnError.OPEN
         self.enforced = mode is Mode.ENFORCE
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Look at the request and change it; an error refuses it."""
         return None
+
+    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+        """Whether a stage could find anything in these whole texts; true if in doubt.
+
+        Asked once for all texts that are known whole, before a stage is put on each: most hold nothing.
+        """
+        return True
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
         """The stage for one channel, or None where the filter has nothing to look for."""
@@ -60,5 +68,4 @@ class Filter:
 
     def report(self, exchange: ExchangeFacts, direction: Direction, finding: Finding, action: Action) -> None:
         """Count one finding and the verdict it led to."""
-        exchange.record.findings[self.name, direction.value, finding.kind] += 1
-        exchange.record.verdicts[self.name, direction.value, action.value, self.mode.value] += 1
+        exchange.record.note_finding(self.name, direction.value, finding.kind, action.value, self.mode.value)

@@ -9,9 +9,8 @@ fails.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from extproc.config.document import OnError
 from extproc.domain.errors import refuse
 from extproc.domain.record import Coverage
 from extproc.domain.text import Stage, TextSource
@@ -61,7 +60,7 @@ class Chain:
         return False
 
     def _pass_on(self, text: str, closing: bool) -> str:
-        for owner, stage in list(self._links):
+        for owner, stage in self._links:  # a link that is left out makes a new list
             if not (text or closing or self._exchange.failed_open):
                 return ""
             text = self._guarded(owner, stage, text, closing)
@@ -74,9 +73,9 @@ class Chain:
 
     def _guarded(self, owner: Filter, stage: Stage, text: str, closing: bool) -> str:
         """What one stage makes of a text; a stage of a filter that failed open gives all back and is left out."""
-        fails_open = owner.on_error is OnError.OPEN
-        held = stage.held() if fails_open else ""
-        if owner.name not in self._exchange.failed_open:
+        held = stage.held() if owner.fails_open else ""
+        failed_open = self._exchange.failed_open
+        if not failed_open or owner.name not in failed_open:
             try:
                 released = stage.feed(text) if text else ""
                 if closing and not stage.rejected:
@@ -90,7 +89,7 @@ class Chain:
 
 def note_failure(owner: Filter, exchange: ExchangeFacts, error: Exception) -> None:
     """Count a filter's failure. Raises: FilterFailed if the filter fails closed."""
-    if owner.on_error is OnError.OPEN:
+    if owner.fails_open:
         exchange.record.cover(owner.name, Coverage.FAILED_OPEN)
         exchange.failed_open.add(owner.name)
         return
@@ -98,13 +97,32 @@ def note_failure(owner: Filter, exchange: ExchangeFacts, error: Exception) -> No
     raise FilterFailed(owner.name) from error
 
 
+def looking_last(filters: Iterable[Filter]) -> tuple[Filter, ...]:
+    """The order in which a chain wants its filters: those that only look after those that change or end a text."""
+    return tuple(sorted(filters, key=lambda owner: not owner.changes_answers))
+
+
+def finding(
+    filters: Iterable[Filter], texts: Sequence[tuple[TextSource, str]], exchange: ExchangeFacts
+) -> list[Filter]:
+    """Those of the filters that may find something in texts which are known whole. Raises: FilterFailed."""
+    needed: list[Filter] = []
+    for owner in filters:
+        try:
+            if owner.may_find(texts):
+                needed.append(owner)
+        except Exception as error:
+            note_failure(owner, exchange, error)
+    return needed
+
+
 class Channels:
-    """The chains of one exchange's channels, made when a channel first appears."""
+    """The chains of one exchange's channels, made when a channel first appears. ``filters`` are ``looking_last``."""
 
     __slots__ = ("_chains", "_channels_max", "_exchange", "_filters")
 
     def __init__(self, filters: Sequence[Filter], exchange: ExchangeFacts, channels_max: int) -> None:
-        self._filters = sorted(filters, key=lambda owner: not owner.changes_answers)
+        self._filters = filters
         self._exchange = exchange
         self._channels_max = channels_max
         self._chains: dict[TextSource, Chain] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from extproc.config.document import Mode, OnError
 from extproc.config.document import PiiFilter as PiiSection
@@ -40,6 +40,12 @@ class PiiFilter(Filter):
         answers = self.enforced and Direction.RESPONSE in self.directions and self._action is not Action.FLAG
         self.changes_answers = answers
         self.cuts_answers = answers and self._action is Action.BLOCK
+
+    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+        """One look at all texts as one; an escape in a JSON text may hide what is looked for."""
+        if any(source.kind is Kind.JSON and "\\" in text for source, text in texts):
+            return True
+        return self._detector.may_hold("\n".join([text for _, text in texts]))
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
         """A stage that judges spans; JSON texts are judged string by string, so that they stay JSON."""

@@ -2,8 +2,9 @@
 
 An edit names a place by its path (keys and indexes). A body that is written as orjson writes it is changed in the tree
 and written again, which by definition keeps the rest; any other body is spliced: the places are found in the text by
-skipping over values with the scanner of the standard library, and only they are replaced. Both follow one plan, so both
-give the same value.
+skipping over values with the scanner of the standard library, no further than to the last of them, and only they are
+replaced. The tree tells which keys there are, in the order of the text, so keys are skipped and not read. Both ways
+follow one plan, so both give the same value.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from typing import Any, Final
 import orjson
 
 Path = tuple[str | int, ...]
+_Replacement = tuple[int, int, bytes]  # start and end in the body, and what stands there afterwards
 
-_SPACE = re.compile(r"[ \t\n\r]*")
-_DECODER = json.JSONDecoder()
+_BETWEEN = re.compile(r"[ \t\n\r,:]*+")  # what stands between two values, or between a key and its value
+_scan = json.JSONDecoder().raw_decode
 _KEPT: Final = object()  # no new value: the old one stays, but for what is changed inside it
 
 
@@ -44,7 +46,7 @@ def apply_edits(body: bytes, tree: Any, canonical: bool, edits: Sequence[Edit]) 
     """The body with the edits made; of two edits of one place, or of what is inside it, the later stands.
 
     Args:
-        body, tree, canonical: as ``parse_strict`` took and gave them. The tree is changed.
+        body, tree, canonical: as ``parse_strict`` took and gave them. The tree is changed if the body is canonical.
         edits: paths are those of the original body: INSERT_FIRST does not shift the paths of other edits.
     Raises: KeyError, IndexError or TypeError for a path that is not in the body: a bug.
     """
@@ -54,7 +56,7 @@ def apply_edits(body: bytes, tree: Any, canonical: bool, edits: Sequence[Edit]) 
     if canonical:
         _change(tree, plan)
         return orjson.dumps(tree)
-    return _splice(body.decode(), plan).encode()
+    return _splice(body, tree, plan)
 
 
 @dataclass(slots=True)
@@ -75,7 +77,8 @@ def _plan(edits: Sequence[Edit]) -> _Node:
                 rest = Edit(edit.operation, edit.path[depth:], edit.value)
                 _change(node.value, _plan([rest]))
                 break
-            node = node.inside.setdefault(step, _Node())
+            inside = node.inside
+            node = inside.get(step) or inside.setdefault(step, _Node())
         else:
             _plan_here(node, edit)
     return root
@@ -109,58 +112,67 @@ def _made(node: _Node) -> Any:
     return made
 
 
-def _splice(text: str, plan: _Node) -> str:
-    replacements: list[tuple[int, int, str]] = []
-    _visit(text, _skip(text, 0), plan, replacements)
-    pieces: list[str] = []
+def _splice(body: bytes, tree: Any, plan: _Node) -> bytes:
+    text = body.decode("latin-1")  # a character for each byte: places in the text are places in the body
+    replacements: list[_Replacement] = []
+    _visit(text, _next(text, 0), tree, plan, replacements, to_end=False)
+    pieces: list[bytes] = []
     done = 0
-    for start, end, new in sorted(replacements):
-        pieces += (text[done:start], new)
+    for start, end, new in replacements:
+        pieces += (body[done:start], new)
         done = end
-    pieces.append(text[done:])
-    return "".join(pieces)
+    pieces.append(body[done:])
+    return b"".join(pieces)
 
 
-def _visit(text: str, start: int, node: _Node | None, replacements: list[tuple[int, int, str]]) -> int:
-    """Collect what is to be replaced in the value that begins at ``start``; returns where the value ends."""
-    if node is None or node.value is not _KEPT or text[start] == "n":
-        _, end = _DECODER.raw_decode(text, start)
-        if node is not None:
-            replacements.append((start, end, _dump(_made(node))))
-        return int(end)
-    if text[start] not in "{[":
-        raise TypeError(f"nothing can be changed inside the value at character {start}")
-    return _visit_children(text, start, node, replacements)
+def _visit(text: str, start: int, tree: Any, node: _Node, replacements: list[_Replacement], to_end: bool) -> int:
+    """Collect, in their order, what is to be replaced in the value ``tree`` that begins at ``start``.
+
+    Returns: where the value ends if ``to_end``, otherwise how far it was read.
+    """
+    if node.value is not _KEPT or tree is None:
+        _, end = _scan(text, start)
+        replacements.append((start, end, orjson.dumps(_made(node))))
+        return end
+    if not isinstance(tree, list if node.first else (dict, list)):
+        raise TypeError(f"nothing can be changed so inside the value at byte {start}")
+    return _visit_children(text, start, tree, node, replacements, to_end)
 
 
-def _visit_children(text: str, opening: int, node: _Node, replacements: list[tuple[int, int, str]]) -> int:
-    is_object = text[opening] == "{"
-    begin = position = _skip(text, opening + 1)
-    absent = dict(node.inside)
-    index = 0
-    while text[position] not in "}]":
-        step: str | int = index
-        if is_object:
-            step, position = _DECODER.raw_decode(text, position)
-            position = _skip(text, _skip(text, position) + 1)
-        position = _skip(text, _visit(text, position, absent.pop(step, None), replacements))
-        if text[position] == ",":
-            position = _skip(text, position + 1)
-        index += 1
-    added = [_dump(item) for item in node.first]
-    if is_object:
-        added = [f"{_dump(key)}:{_dump(_made(child))}" for key, child in absent.items()]
-    elif absent:
-        raise IndexError(f"the array at character {opening} has no item {next(iter(absent))}")
+def _visit_children(
+    text: str,
+    opening: int,
+    tree: Any,
+    node: _Node,
+    replacements: list[_Replacement],
+    to_end: bool,
+) -> int:
+    is_object = isinstance(tree, dict)
+    steps, items = (tree, tree.items()) if is_object else (range(len(tree)), enumerate(tree))
+    absent = {step: _made(child) for step, child in node.inside.items() if step not in steps}
+    if absent and not is_object:
+        raise IndexError(f"the array at byte {opening} has no item {next(iter(absent))}")
+    position = _next(text, opening + 1)
+    added = orjson.dumps(absent or node.first)[1:-1]
     if added:
-        replacements.append((begin, begin, ",".join(added) + ("," if index else "")))
-    return position + 1
+        replacements.append((position, position, added + b"," if tree else added))
+    wanted = len(node.inside) - len(absent)
+    for step, child in items:
+        if not wanted and not to_end:
+            return position
+        position = _next(text, position)
+        if is_object:
+            position = _next(text, _scan(text, position)[1])
+        change = node.inside.get(step)
+        if change is None:
+            _, position = _scan(text, position)
+        else:
+            wanted -= 1
+            position = _visit(text, position, child, change, replacements, to_end or wanted > 0)
+    return text.index("}" if is_object else "]", position) + 1
 
 
-def _skip(text: str, position: int) -> int:
-    match = _SPACE.match(text, position)
+def _next(text: str, position: int) -> int:
+    """Where the value or key that follows begins."""
+    match = _BETWEEN.match(text, position)
     return match.end() if match else position
-
-
-def _dump(value: Any) -> str:
-    return orjson.dumps(value).decode()

@@ -18,6 +18,7 @@ from extproc.payload.view import Copy, Slot, unnamed_slots
 DONE = b"data: [DONE]\n\n"
 _COPIES_OF_PROMPT = ("prompt_logprobs", "prompt_token_ids", "prompt_text")
 _COPIES_OF_ANSWER = ("logprobs", "token_ids", *_COPIES_OF_PROMPT)
+_MAY_COPY = frozenset(_COPIES_OF_ANSWER)
 _NAMED = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", *_COPIES_OF_PROMPT}
 )
@@ -26,12 +27,14 @@ _CHOICE_NAMED = frozenset({"index", "message", "delta", "text", "finish_reason",
 
 def copies_in(tree: dict[str, Any]) -> list[Copy]:
     """Where an answer or an event repeats text unmasked."""
-    found = [Copy(tree, key, of_prompt=True) for key in _COPIES_OF_PROMPT if tree.get(key) is not None]
+    found: list[Copy] = []
+    if not _MAY_COPY.isdisjoint(tree):
+        found += [Copy(tree, key, of_prompt=True) for key in _COPIES_OF_PROMPT if tree.get(key) is not None]
     for choice in tree.get("choices") or ():
         found += [
             Copy(choice, key, of_prompt=key in _COPIES_OF_PROMPT)
-            for key in _COPIES_OF_ANSWER
-            if choice.get(key) is not None
+            for key in _MAY_COPY.intersection(choice)
+            if choice[key] is not None
         ]
     return found
 
@@ -96,7 +99,7 @@ class ChoiceStream:
             frame.usage_only = usage is not None
         frame.slots += unnamed_in(tree)
         frame.copies = copies_in(tree)
-        frame.changed = any(tree.get(key) != value for key, value in self._shown.items())
+        frame.changed = bool(self._shown) and any(tree.get(key) != value for key, value in self._shown.items())
         return frame
 
     def _read_choice(self, frame: Frame, index: int, choice: dict[str, Any]) -> None:

@@ -41,6 +41,7 @@ REFUSED_FIELDS = (
 )
 # In requests for an answer: they cut off the prompt's beginning, where the system prompt is, or steer the queue.
 _REFUSED_WITH_ANSWERS = ("truncate_prompt_tokens", "priority")
+_SUSPECT_FIELDS = frozenset({*REFUSED_FIELDS, *_REFUSED_WITH_ANSWERS, "chat_template_kwargs"})
 # Words of the API and keys of caches: the model does not see them, and a mask would break them.
 _SILENT_FIELDS = frozenset(
     {
@@ -78,15 +79,8 @@ def read_object(body: bytes, policy: RequestPolicy, *, generates: bool = True) -
     """Parse a request; its texts are still to be read. Raises: PayloadRefused."""
     tree, canonical = parse_strict(body, policy.json_depth_max)
     expect_object(tree)
-    for name in REFUSED_FIELDS:
-        if tree.get(name) is not None:
-            raise refuse(
-                400, "field_not_allowed", f"{name} is not allowed here: it can carry what cannot be checked.", name
-            )
-    for name in _REFUSED_WITH_ANSWERS if generates else ():
-        if tree.get(name) not in (None, 0):
-            raise refuse(400, "field_not_allowed", f"{name} is not allowed here: the operator decides on it.", name)
-    _refuse_template_kwargs(tree, policy)
+    if not _SUSPECT_FIELDS.isdisjoint(tree):
+        _refuse_fields(tree, policy, generates)
     streamed = expect_bool(tree, "stream")
     options = tree.get("stream_options")
     if options is not None:
@@ -102,6 +96,18 @@ def read_object(body: bytes, policy: RequestPolicy, *, generates: bool = True) -
         user=expect_text(tree, "user"),
         usage_asked=bool(options) and expect_bool(options, "include_usage"),
     )
+
+
+def _refuse_fields(tree: dict[str, Any], policy: RequestPolicy, generates: bool) -> None:
+    for name in REFUSED_FIELDS:
+        if tree.get(name) is not None:
+            raise refuse(
+                400, "field_not_allowed", f"{name} is not allowed here: it can carry what cannot be checked.", name
+            )
+    for name in _REFUSED_WITH_ANSWERS if generates else ():
+        if tree.get(name) not in (None, 0):
+            raise refuse(400, "field_not_allowed", f"{name} is not allowed here: the operator decides on it.", name)
+    _refuse_template_kwargs(tree, policy)
 
 
 def other_fields(tree: dict[str, Any], read: frozenset[str]) -> list[TextField]:
@@ -179,7 +185,7 @@ def _refuse_template_kwargs(tree: dict[str, Any], policy: RequestPolicy) -> None
     if kwargs is None:
         return
     for key, value in expect_object(kwargs, "chat_template_kwargs").items():
-        if key not in policy.template_kwargs or isinstance(value, dict | list):
+        if key not in policy.template_kwargs or isinstance(value, (dict, list)):
             raise refuse(
                 400,
                 "field_not_allowed",

@@ -55,6 +55,9 @@ class SseReader:
         Raises: EventTooLarge; the stream cannot be read further.
         """
         pending = self._pending
+        if not pending and chunk.endswith(b"\n\n") and chunk.find(b"\n\n") == len(chunk) - 2 and b"\r" not in chunk:
+            yield self._event(chunk)  # one whole event, as a server that writes each at once sends it
+            return
         pending += chunk
         while (match := _BOUNDARY.search(pending, self._searched)) is not None:
             end = match.end()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from extproc.domain.usage import Usage
+from extproc.domain.usage import Usage, utf8_bytes_of
 
 UTF8_BYTES_PER_TOKEN = 4
 
@@ -86,9 +86,7 @@ class UsageReader:
         """A piece of text that the server sent."""
         if text and choice not in self._counted:
             self._pieces_after[choice] = self._pieces_after.get(choice, 0) + 1
-            self._utf8_bytes_after[choice] = self._utf8_bytes_after.get(choice, 0) + len(
-                text.encode("utf-8", "replace")
-            )
+            self._utf8_bytes_after[choice] = self._utf8_bytes_after.get(choice, 0) + utf8_bytes_of(text)
 
     def result(self, prompt_utf8_bytes: int) -> Usage:
         """The usage, final or estimated.

@@ -6,8 +6,9 @@ the text stands and whose it is (``TextSource``); neither says anything about th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
@@ -145,8 +146,10 @@ class CopyRules:
     drops_all: bool = False
     drops_prompt: bool = False
 
-    def drop_from(self, copies: Iterable[Copy]) -> bool:
+    def drop_from(self, copies: Sequence[Copy]) -> bool:
         """Take out what must go; returns whether there was any."""
+        if not copies:
+            return False
         dropped = [copy for copy in copies if self.drops_all or (self.drops_prompt and copy.of_prompt)]
         for copy in dropped:
             copy.holder[copy.key] = copy.empty
@@ -167,11 +170,13 @@ class AnswerView:
         return orjson.dumps(self.tree)
 
 
+@lru_cache(1_024)
 def answer_source(kind: Kind, choice: int, part: int = 0) -> TextSource:
     """A channel of the answer."""
     return TextSource(Direction.RESPONSE, Speaker.ASSISTANT, kind, choice, part)
 
 
+@lru_cache
 def request_source(speaker: Speaker, kind: Kind = Kind.CONTENT) -> TextSource:
     """A text of the request."""
     return TextSource(Direction.REQUEST, speaker, kind)
@@ -234,11 +239,18 @@ def unnamed_slots(
     Each is a channel of its own, numbered after its name, so that it is the same one in every event. Those that are not
     the holder's own keys are taken as complete in each event: nothing could bring the rest of them.
     """
-    return [
-        Slot(answer_source(kind, choice, _unnamed_part(path)), parent, name, complete=complete or parent is not holder)
-        for path, parent, name, _ in strings_in(holder)
-        if path[0] not in named
-    ]
+    slots: list[Slot] = []
+    for key, value in holder.items():
+        if key in named:
+            continue
+        if isinstance(value, str):
+            slots.append(Slot(answer_source(kind, choice, _unnamed_part((key,))), holder, key, complete=complete))
+        elif isinstance(value, (dict, list)):
+            slots += [
+                Slot(answer_source(kind, choice, _unnamed_part(path)), parent, name, complete=True)
+                for path, parent, name, _ in strings_in(value, (key,))
+            ]
+    return slots
 
 
 def _unnamed_part(path: Path) -> int:

@@ -1,4 +1,5 @@
-"""The configuration and its prompts, read from disk; a ConfigMap's symlink swap is noticed like any other change.
+"""The configuration, its prompts and certificates, read from disk; a ConfigMap's symlink swap is noticed like any
+other change.
 
 What a file was is noted from the very file that was read, so that a change during the reading is not missed. A file
 that is missing is noted too: a prompt that comes later than the configuration that names it mends that configuration.
@@ -7,20 +8,24 @@ that is missing is noted too: a prompt that comes later than the configuration t
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from extproc.config.checks import PROMPT_BYTES_MAX, prompt_files, prompt_problem
 from extproc.config.load import CONFIG_BYTES_MAX, Loaded, decode, load
 from extproc.config.problems import ConfigInvalid, Problem
+from extproc.server.certificates import PEM_BYTES_MAX, Certificates, certificate_files, tried
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigFiles:
-    """What was read: the document with its warnings, and the text of each prompt by its path in the document."""
+    """What was read: the document with its warnings, the text of each prompt by its path in the document, and the
+    certificates of ``server.tls``.
+    """
 
     loaded: Loaded
     prompts: dict[str, str]
+    certificates: Certificates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +39,14 @@ class _Signature:
 
 
 class ConfigReader:
-    """Reads one configuration file and the prompts it names, and tells when reading again would be worth it."""
+    """Reads one configuration file and the files it names, and tells when reading again would be worth it.
 
-    def __init__(self, file: Path) -> None:
+    Args: with_certificates: False where nothing is served, and the machine need not have them.
+    """
+
+    def __init__(self, file: Path, *, with_certificates: bool = True) -> None:
         self._file = file
+        self._with_certificates = with_certificates
         self._seen: dict[Path, _Signature] = {}
 
     def read(self) -> ConfigFiles:
@@ -58,13 +67,20 @@ class ConfigReader:
                 problems.append(problem)
             elif isinstance(prompt, bytes):
                 prompts[name] = prompt.decode("utf-8")
-        if problems:
-            raise ConfigInvalid([*problems, *loaded.warnings])
-        return ConfigFiles(loaded, prompts)
+        certificates, about_tls = self._certificates(loaded)
+        if problems or (about_tls and certificates is None):
+            raise ConfigInvalid([*problems, *about_tls, *loaded.warnings])
+        return ConfigFiles(replace(loaded, warnings=(*loaded.warnings, *about_tls)), prompts, certificates)
 
     def changed(self) -> bool:
         """Whether a file is another than the one that was read last."""
         return any(_signature(file) != seen for file, seen in self._seen.items())
+
+    def _certificates(self, loaded: Loaded) -> tuple[Certificates | None, list[Problem]]:
+        """The certificates and what is to be told about them; where that forbids their use, there are none."""
+        files = certificate_files(loaded.document) if self._with_certificates else {}
+        contents = {key: self._content(self._file.parent / name, PEM_BYTES_MAX) for key, name in files.items()}
+        return tried(contents, loaded.places)
 
     def _content(self, file: Path, bytes_max: int) -> bytes | OSError:
         """The bytes of a file, at most one more than the limit, or why there are none."""
@@ -78,12 +94,12 @@ class ConfigReader:
             return error
 
 
-def read_config(file: Path) -> ConfigFiles:
-    """Read a configuration file and the prompts it names.
+def read_config(file: Path, *, with_certificates: bool = False) -> ConfigFiles:
+    """Read a configuration file and the prompts it names; the certificates only where they are asked for.
 
     Raises: ConfigInvalid, also for files that cannot be read.
     """
-    return ConfigReader(file).read()
+    return ConfigReader(file, with_certificates=with_certificates).read()
 
 
 def _signature(file: Path) -> _Signature:

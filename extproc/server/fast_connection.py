@@ -2,6 +2,9 @@
 
 The order of replies within a stream is the order of its messages. A message large enough to keep the other streams
 waiting is taken in a thread; until it is done, later messages of its stream wait (as many as its window lets in).
+
+A peer may be hostile. What it sends is bounded in ``h2``; here it is bounded what it makes us keep: calls without a
+message, messages that wait for a thread, output that it does not take. A fault of one connection ends that one.
 """
 
 from __future__ import annotations
@@ -12,24 +15,21 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from google.protobuf.message import DecodeError
-
-from extproc._pb import ext_proc_pb2 as pb
-from extproc._pb import health_pb2 as health_pb
+from extproc.server.fast_health import CHECK, WATCH, HealthCalls
+from extproc.server.fast_patience import Patience, Peer
 from extproc.server.h2.connection import GRPC_INTERNAL, GRPC_OK, GRPC_UNIMPLEMENTED, H2Connection
 from extproc.server.h2.events import CallEnded, CallReceived, ConnectionEnded, H2Event, MessageReceived
-from extproc.server.h2.frames import FRAME_HEADER_BYTES, PREFACE
 from extproc.server.json_log import where
 from extproc.server.processor import HEAVY_MESSAGE_BYTES, METHOD, Replies, Session
 
 if TYPE_CHECKING:
     from extproc.server.fast import FastServer
 
-GRPC_NOT_FOUND, GRPC_UNAVAILABLE = 5, 14
-PREFACE_S_MAX = 10.0
+GRPC_DEADLINE_EXCEEDED, GRPC_UNAVAILABLE = 4, 14
 _PROCESS = METHOD.encode()
-_CHECK = b"/grpc.health.v1.Health/Check"
-_WATCH = b"/grpc.health.v1.Health/Watch"
+_WAITING_MESSAGE_BYTES = 64  # what a message that waits takes beside its own bytes
+_WRITE_BYTES = 1_048_576  # replies to one read are written at once up to here, so that what waits is seen
+_SECOND_NS = 1_000_000_000
 
 
 class ExchangeCall:
@@ -50,29 +50,38 @@ class FastConnection(asyncio.Protocol):
     def __init__(self, server: FastServer) -> None:
         self._server = server
         self._h2 = H2Connection(server.limits)
+        self._limits = server.socket_limits
         self._transport: asyncio.Transport
         self.exchanges: dict[int, ExchangeCall] = {}
-        self._questions: dict[int, bytes] = {}  # health calls whose question has not come yet, by path
-        self._watchers: dict[int, asyncio.Task[None]] = {}
+        self._silent: dict[int, tuple[bytes, int]] = {}  # calls before their first message: path, and since when [ns]
+        self._health = HealthCalls(self._h2, server.health, self._write)
         self._unsettled: list[tuple[int, Session]] = []
-        self._unproven_bytes = len(PREFACE) + FRAME_HEADER_BYTES  # what a peer must send to be one
         self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._heard_ns = time.monotonic_ns()
+        self._patience = Patience(self._limits, self._heard_ns)
+        self._work_bytes = 0  # of messages that are in a thread, or wait for one
+        self._unwritten_bytes = 0  # of replies since the last write
+        self._written_bytes = 0
+        self._is_read = True
+        self._writes_wait = False
+        self._peer_has_left = False  # it sends no more, and may still read
 
     # --- asyncio.Protocol ------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Envoy connects."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass of asyncio's
-        self._server.connections.add(self)
-        self._hurry = asyncio.get_running_loop().call_later(PREFACE_S_MAX, self._give_up)
+        if not self._server.admit(self):
+            self._transport.abort()
+            return
+        self._look_later()
         self._write()
 
     def data_received(self, data: bytes) -> None:
         """Step everything that came, answer it in one write, then hand the measurements on."""
-        self._unproven_bytes -= len(data)
-        if self._unproven_bytes <= 0:
-            self._hurry.cancel()
-        for event in self._h2.receive(data, time.monotonic_ns()):
+        self._heard_ns = now_ns = time.monotonic_ns()
+        for event in self._h2.receive(data, now_ns):
             try:
                 self._take(event)
             except Exception as error:
@@ -82,23 +91,81 @@ class FastConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Envoy does not take what it is sent: read nothing more from it."""
-        if not self._transport.is_closing():
-            self._transport.pause_reading()
+        self._writes_wait = True
+        self._read_or_not()
 
     def resume_writing(self) -> None:
         """It does again."""
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._writes_wait = False
+        self._read_or_not()
+
+    def eof_received(self) -> bool:
+        """The peer sends no more, and may still read: it gets the replies that are under way. Returns: whether to wait.
+
+        With TLS there is no such half: asyncio closes the connection.
+        """
+        if self._transport.get_extra_info("sslcontext") is not None:
+            return False
+        self._peer_has_left = True
+        self._is_read = False
+        self._leave()
+        return True
 
     def connection_lost(self, error: Exception | None) -> None:
         """Every call has ended with it."""
-        self._hurry.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self._server.connections.discard(self)
         for stream_id in list(self.exchanges):
             self._end_exchange(stream_id)
-        for watcher in self._watchers.values():
-            watcher.cancel()
+        self._health.close()
         self._settle()
+
+    def _read_or_not(self) -> None:
+        """What a peer makes us keep is bounded by not reading on."""
+        if self._peer_has_left or self._transport.is_closing():
+            return
+        is_read = not self._writes_wait and self._work_bytes <= self._limits.work_bytes_max
+        if is_read != self._is_read:
+            self._is_read = is_read
+            (self._transport.resume_reading if is_read else self._transport.pause_reading)()
+
+    # --- a peer's time -----------------------------------------------------------------------------------------------
+
+    def _look_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._limits.look_s, self._look)
+
+    def _look(self) -> None:
+        """Judge the peer, and what waits for it; also after we have closed the connection, until it is lost."""
+        self._look_later()
+        now_ns = time.monotonic_ns()
+        unsent_bytes = self._transport.get_write_buffer_size()
+        taken_bytes = self._written_bytes - unsent_bytes
+        is_read = self._is_read and not self._transport.is_closing()
+        peer = Peer(self._h2.greeted, self._heard_ns, is_read, taken_bytes, unsent_bytes)
+        if reason := self._patience.ends(now_ns, peer):
+            self._abort(reason)
+            return
+        if self._patience.asks(now_ns, peer):
+            self._h2.ping()
+        for event in self._h2.end_stalled(now_ns):
+            self._take(event)
+        if is_read:
+            self._end_silent_calls(now_ns)
+        else:  # their messages may be waiting for us; the time counts anew
+            self._silent = {stream_id: (path, now_ns) for stream_id, (path, _) in self._silent.items()}
+        self._write()
+        self._settle()
+
+    def _end_silent_calls(self, now_ns: int) -> None:
+        """The calls are in the order in which they came."""
+        earliest_ns = now_ns - int(self._limits.first_message_s_max * _SECOND_NS)
+        while self._silent:
+            stream_id, (_, since_ns) = next(iter(self._silent.items()))
+            if since_ns >= earliest_ns:
+                return
+            del self._silent[stream_id]
+            self._h2.finish(stream_id, GRPC_DEADLINE_EXCEEDED, "the first message did not come in time")
 
     # --- calls -----------------------------------------------------------------------------------------------------
 
@@ -108,7 +175,7 @@ class FastConnection(asyncio.Protocol):
             if call is not None:
                 self._take_message(event.stream_id, call, event.message)
             else:
-                self._answer_health(event.stream_id, event.message)
+                self._take_first_message(event.stream_id, event.message)
         elif isinstance(event, CallReceived):
             self._open(event.stream_id, event.headers)
         elif isinstance(event, CallEnded):
@@ -118,44 +185,49 @@ class FastConnection(asyncio.Protocol):
 
     def _open(self, stream_id: int, headers: Mapping[bytes, bytes]) -> None:
         path = headers[b":path"]
-        if headers[b":method"] != b"POST" or not headers.get(b"content-type", b"").startswith(b"application/grpc"):
-            self._h2.finish(stream_id, GRPC_UNIMPLEMENTED, "only gRPC is spoken here")
-        elif headers.get(b"grpc-encoding", b"identity") != b"identity":
+        if headers.get(b"grpc-encoding", b"identity") != b"identity":
             self._h2.finish(
                 stream_id, GRPC_UNIMPLEMENTED, "messages must not be compressed: send grpc-encoding identity"
             )
-        elif path == _PROCESS:
-            if self._server.health.draining:
-                self._h2.finish(stream_id, GRPC_UNAVAILABLE, "draining")
-            else:
-                self.exchanges[stream_id] = ExchangeCall(self._server.processor.open())
-        elif path in (_CHECK, _WATCH):
-            self._questions[stream_id] = path
+        elif path == _PROCESS and self._server.health.draining:
+            self._h2.finish(stream_id, GRPC_UNAVAILABLE, "draining")
+        elif path in (_PROCESS, CHECK, WATCH):
+            self._silent[stream_id] = (path, self._heard_ns)
         else:
             self._h2.finish(stream_id, GRPC_UNIMPLEMENTED, "there are only ext_proc and the health service")
 
+    def _take_first_message(self, stream_id: int, message: bytes) -> None:
+        path, _ = self._silent.pop(stream_id, (b"", 0))
+        if path == _PROCESS:
+            call = self.exchanges[stream_id] = ExchangeCall(self._server.processor.open())
+            self._take_message(stream_id, call, message)
+        elif path:
+            self._health.answer(stream_id, path, message)
+
     def _ended_by_peer(self, event: CallEnded) -> None:
         stream_id = event.stream_id
-        self._questions.pop(stream_id, None)
-        if event.reset and stream_id in self._watchers:
-            self._watchers.pop(stream_id).cancel()
-        call = self.exchanges.get(stream_id)
-        if call is None:
-            return
-        if call.busy and not event.reset:
-            call.ended = True  # its last replies are still to come
-            return
-        self._end_exchange(stream_id)
-        if not event.reset:
-            self._h2.finish(stream_id, GRPC_OK)
+        path, _ = self._silent.pop(stream_id, (b"", 0))
+        if event.reset:
+            self._health.cancel(stream_id)
+            self._end_exchange(stream_id)
+        elif path:
+            status = GRPC_OK if path == _PROCESS else GRPC_INTERNAL
+            self._h2.finish(stream_id, status, "" if path == _PROCESS else "the question is missing")
+        elif (call := self.exchanges.get(stream_id)) is not None:
+            if call.busy:
+                call.ended = True  # its last replies are still to come
+            else:
+                self._end_exchange(stream_id)
+                self._h2.finish(stream_id, GRPC_OK)
 
     def _end_exchange(self, stream_id: int) -> None:
         call = self.exchanges.pop(stream_id, None)
         if call is None:
             return
-        if call.busy:
-            call.ended = True  # a thread is in the session; it is closed when the thread is out
-        else:
+        if call.waiting:
+            self._work(-sum(len(message) + _WAITING_MESSAGE_BYTES for message in call.waiting))
+            call.waiting.clear()
+        if not call.busy:  # else a thread is in the session; it is closed when the thread is out
             self._close(call.session)
 
     def _close(self, session: Session) -> None:
@@ -167,88 +239,65 @@ class FastConnection(asyncio.Protocol):
     def _take_message(self, stream_id: int, call: ExchangeCall, message: bytes) -> None:
         if call.busy:
             call.waiting.append(message)
+            self._work(len(message) + _WAITING_MESSAGE_BYTES)
         elif len(message) > HEAVY_MESSAGE_BYTES:
             call.busy = True
+            self._work(len(message) + _WAITING_MESSAGE_BYTES)
             self._h2.hold(stream_id)  # what waits for the thread is bounded by the window
             task = asyncio.get_running_loop().create_task(self._take_heavy(stream_id, call, message))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         else:
-            self._reply(stream_id, call, _receive(call.session, message))
+            self._reply(stream_id, call, call.session.receive(message))
 
     async def _take_heavy(self, stream_id: int, call: ExchangeCall, message: bytes) -> None:
         try:
-            replies = await asyncio.to_thread(_receive, call.session, message)
-        except DecodeError as error:
+            replies = await asyncio.to_thread(call.session.receive, message)
             call.busy = False
-            self._fail_stream(stream_id, error)
-            self._write()
-            return
-        call.busy = False
-        if self.exchanges.get(stream_id) is not call:  # the stream has gone in the meantime
+            if self.exchanges.get(stream_id) is call:
+                self._reply(stream_id, call, replies)
+                self._take_waiting(stream_id, call)
+            else:  # the stream has gone in the meantime
+                self._close(call.session)
+        except Exception as error:
+            call.busy = False
             self._close(call.session)
-            return
-        self._reply(stream_id, call, replies)
-        while call.waiting and not call.busy and self.exchanges.get(stream_id) is call:
-            self._take_message(stream_id, call, call.waiting.popleft())
-        if not call.busy:
-            self._h2.release(stream_id)
-        if call.ended and not call.busy and self.exchanges.get(stream_id) is call:
-            self._end_exchange(stream_id)
-            self._h2.finish(stream_id, GRPC_OK)
+            self._fail_stream(stream_id, error)
+        self._work(-len(message) - _WAITING_MESSAGE_BYTES)
         self._write()
         self._settle()
+        if self._peer_has_left:
+            self._leave()
+
+    def _take_waiting(self, stream_id: int, call: ExchangeCall) -> None:
+        while call.waiting and not call.busy and self.exchanges.get(stream_id) is call:
+            message = call.waiting.popleft()
+            self._work(-len(message) - _WAITING_MESSAGE_BYTES)
+            self._take_message(stream_id, call, message)
+        if call.busy or self.exchanges.get(stream_id) is not call:
+            return
+        self._h2.release(stream_id)
+        if call.ended:
+            self._end_exchange(stream_id)
+            self._h2.finish(stream_id, GRPC_OK)
+
+    def _work(self, more_bytes: int) -> None:
+        self._work_bytes += more_bytes
+        self._read_or_not()
 
     def _reply(self, stream_id: int, call: ExchangeCall, replies: Replies) -> None:
         taken = True
         for reply in replies.messages:
-            taken = self._h2.send_message(stream_id, reply.SerializeToString()) and taken
+            taken = self._h2.send_message(stream_id, reply) and taken
+            self._unwritten_bytes += len(reply)
+        if self._unwritten_bytes > _WRITE_BYTES:
+            self._write()
         if replies.abort is not None:
             self._h2.finish(stream_id, GRPC_INTERNAL, replies.abort)
         if replies.abort is not None or not taken:
             self._end_exchange(stream_id)
         else:
             self._unsettled.append((stream_id, call.session))
-
-    # --- health ----------------------------------------------------------------------------------------------------
-
-    def _answer_health(self, stream_id: int, message: bytes) -> None:
-        path = self._questions.pop(stream_id, None)
-        if path is None:
-            return
-        try:
-            service = health_pb.HealthCheckRequest.FromString(message).service
-        except DecodeError:
-            self._h2.finish(stream_id, GRPC_INTERNAL, "not a health question")
-            return
-        if path == _WATCH:
-            self._watchers[stream_id] = asyncio.get_running_loop().create_task(self._watch(stream_id, service))
-            return
-        status = self._server.health.status(service)
-        if status is None:
-            self._h2.finish(stream_id, GRPC_NOT_FOUND, "unknown service")
-            return
-        self._h2.send_message(stream_id, health_pb.HealthCheckResponse(status=status).SerializeToString())
-        self._h2.finish(stream_id, GRPC_OK)
-
-    async def _watch(self, stream_id: int, service: str) -> None:
-        """Tell of each change until the process drains."""
-        health = self._server.health
-        told = None
-        while True:
-            changed, last = health.changed, health.draining
-            status = health.status(service)
-            if status is None:
-                status = health_pb.HealthCheckResponse.SERVICE_UNKNOWN
-            if status != told:
-                told = status
-                self._h2.send_message(stream_id, health_pb.HealthCheckResponse(status=status).SerializeToString())
-            if last:
-                self._h2.finish(stream_id, GRPC_OK)
-            self._write()
-            if last:
-                return
-            await changed.wait()
 
     # --- ends ------------------------------------------------------------------------------------------------------
 
@@ -257,13 +306,23 @@ class FastConnection(asyncio.Protocol):
         self._h2.go_away()
         self._write()
 
+    def ask_to_leave(self) -> None:
+        """Ask Envoy to open new streams elsewhere; those that it opens here until it has heard it are served."""
+        self._h2.ask_to_leave()
+        self._write()
+
+    @property
+    def serves(self) -> bool:
+        """Whether an exchange is running, or announced."""
+        return bool(self.exchanges) or any(path == _PROCESS for path, _ in self._silent.values())
+
     async def end_calls(self) -> int:
         """Cancel what still runs, and wait for what is in a thread. It is measured, and never ends with OK.
 
         Returns: how many exchanges.
         """
         running = list(self.exchanges)
-        for stream_id in running:
+        for stream_id in (*running, *self._silent):
             self._h2.finish(stream_id, GRPC_UNAVAILABLE, "the processor is going")
             self._end_exchange(stream_id)
         self._write()
@@ -275,14 +334,28 @@ class FastConnection(asyncio.Protocol):
         """Close the connection once its output is written."""
         self._transport.close()
 
-    def _give_up(self) -> None:
-        """A peer that never finishes its preface is not Envoy."""
+    def _leave(self) -> None:
+        """Close the connection as soon as no reply is under way."""
+        if any(call.busy for call in self.exchanges.values()):
+            return
+        for stream_id in list(self.exchanges):
+            self._end_exchange(stream_id)
+        self._h2.go_away()
+        self._write()
+        self.close()
+
+    def _abort(self, reason: str) -> None:
+        self._server.processor.logger.warning("connection ended", error="", reason=reason)
         self._transport.abort()
 
     def _write(self) -> None:
         output = self._h2.take_output()
+        self._unwritten_bytes = 0
         if output and not self._transport.is_closing():
             self._transport.write(output)
+            self._written_bytes += len(output)
+            if self._writes_wait and self._transport.get_write_buffer_size() > self._limits.unsent_bytes_max:
+                self._abort("the peer takes too little of what it is sent")
         if self._h2.closed:
             self._transport.close()
 
@@ -308,8 +381,3 @@ class FastConnection(asyncio.Protocol):
     def _log(self, event: str, error: Exception) -> None:
         """An exception's message may quote a text, so only its type and place are told."""
         self._server.processor.logger.error(event, error=type(error).__name__, where=where(error))
-
-
-def _receive(session: Session, message: bytes) -> Replies:
-    """Raises: DecodeError for bytes that are no message; nothing else."""
-    return session.receive(pb.ProcessingRequest.FromString(message))

@@ -8,12 +8,12 @@ from typing import Any
 import grpc
 from grpc import aio
 
-from extproc._pb import ext_proc_pb2 as pb
 from extproc._pb import health_pb2 as health_pb
 from extproc.server.address import AddressTaken, make_way, open_to_group, reason_of, why_not
 from extproc.server.health import Health
 from extproc.server.json_log import where
 from extproc.server.processor import HEAVY_MESSAGE_BYTES, MESSAGE_FRAMING_BYTES, METHOD, Processor, Replies, Session
+from extproc.server.tls import HANDSHAKE_S_MAX, Tls
 
 _GOODBYE_S = 0.2  # for the last statuses to leave
 _SERVICE, _METHOD = METHOD.removeprefix("/").split("/")
@@ -21,9 +21,21 @@ _Context = aio.ServicerContext[Any, Any]
 
 
 class GrpcAioServer:
-    """Serves ext_proc and the health protocol on one address. Raises: AddressTaken."""
+    """Serves ext_proc and the health protocol on one address, without encryption where ``tls`` is None.
 
-    def __init__(self, processor: Processor, health: Health, address: str, message_bytes_max: int) -> None:
+    Args: shares_port: whether other workers of the same supervisor listen there too.
+    Raises: AddressTaken.
+    """
+
+    def __init__(
+        self,
+        processor: Processor,
+        health: Health,
+        address: str,
+        message_bytes_max: int,
+        tls: Tls | None = None,
+        shares_port: bool = False,
+    ) -> None:
         self._processor = processor
         self._health = health
         self._streams: set[asyncio.Task[Any]] = set()
@@ -31,13 +43,17 @@ class GrpcAioServer:
         options = [
             ("grpc.max_receive_message_length", limit),
             ("grpc.max_send_message_length", limit),
-            ("grpc.so_reuseport", 0),  # two processes on one port would share its connections in silence
+            ("grpc.so_reuseport", int(shares_port)),  # two processes on one port would share its connections in silence
+            ("grpc.server_handshake_timeout_ms", int(HANDSHAKE_S_MAX * 1_000)),
         ]
         make_way("server.listen", address)
         self._server = aio.server(options=options)
         self._server.add_generic_rpc_handlers((self._ext_proc_handlers(), health_handlers(health)))
         try:
-            self.port = self._server.add_insecure_port(address)
+            if tls is None:
+                self.port = self._server.add_insecure_port(address)
+            else:
+                self.port = self._server.add_secure_port(address, tls.grpc_credentials())
             open_to_group(address)
         except RuntimeError as error:
             raise AddressTaken("server.listen", address, why_not(address)) from error
@@ -66,11 +82,33 @@ class GrpcAioServer:
         await _all_ended(running)
         return len(running)
 
+    async def hand_over(self, drain_s: float, at_once: asyncio.Event) -> int:
+        """As ``stop``, where another process serves already: no new connection is taken, and Envoy is asked to leave.
+
+        A stream that comes in that instant gets no answer: grpc has no way to serve it.
+        """
+        leaving = asyncio.ensure_future(self._server.stop(drain_s + _GOODBYE_S))
+        idle = asyncio.ensure_future(self._until_idle())
+        hurried = asyncio.ensure_future(at_once.wait())
+        await asyncio.wait((idle, hurried), timeout=drain_s, return_when=asyncio.FIRST_COMPLETED)
+        idle.cancel()
+        hurried.cancel()
+        running = set(self._streams)
+        await self._server.stop(None if running else _GOODBYE_S)
+        await leaving
+        await _all_ended(running)
+        return len(running)
+
+    async def _until_idle(self) -> None:
+        await asyncio.sleep(_GOODBYE_S)  # what came just before may not be known yet
+        while self._streams:
+            await _all_ended(set(self._streams))
+
     def _ext_proc_handlers(self) -> grpc.GenericRpcHandler:
-        handler = grpc.stream_stream_rpc_method_handler(
+        handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(
             self._process,
-            request_deserializer=pb.ProcessingRequest.FromString,
-            response_serializer=pb.ProcessingResponse.SerializeToString,
+            request_deserializer=None,  # bytes, as the other transport gives them
+            response_serializer=None,
         )
         return grpc.method_handlers_generic_handler(_SERVICE, {_METHOD: handler})
 
@@ -112,9 +150,9 @@ async def _serve(session: Session, context: _Context) -> str | None:
     return None
 
 
-async def _receive(session: Session, message: pb.ProcessingRequest) -> Replies:
+async def _receive(session: Session, message: bytes) -> Replies:
     """Take a message; one that is large enough to keep the other streams waiting is taken in a thread."""
-    if message.ByteSize() <= HEAVY_MESSAGE_BYTES:
+    if len(message) <= HEAVY_MESSAGE_BYTES:
         return session.receive(message)
     work = asyncio.ensure_future(asyncio.to_thread(session.receive, message))
     try:

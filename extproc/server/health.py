@@ -8,6 +8,7 @@ detail says so.
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from extproc._pb import health_pb2 as pb
 
@@ -25,6 +26,7 @@ class Health:
         self.revision = ""
         self.config_error = ""
         self.restart_needed: list[str] = []  # keys of the configuration that are not in force yet
+        self.workers: list[dict[str, Any]] = []  # of a supervisor: who is in each place
         self.changed = asyncio.Event()
 
     def set_ready(self, ready: bool) -> None:
@@ -46,7 +48,7 @@ class Health:
             return pb.HealthCheckResponse.SERVING if self.ready else pb.HealthCheckResponse.NOT_SERVING
         return None
 
-    def detail(self) -> dict[str, str | bool | list[str]]:
+    def detail(self) -> dict[str, Any]:
         """What the readiness page shows. Errors of a configuration name keys and lines, never secrets."""
         return {
             "ready": self.ready,
@@ -54,4 +56,5 @@ class Health:
             "revision": self.revision,
             "config_error": self.config_error,
             "restart_needed": self.restart_needed,
+            **({"workers": self.workers} if self.workers else {}),
         }

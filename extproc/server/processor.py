@@ -13,9 +13,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from extproc._pb import ext_proc_pb2 as pb
+from google.protobuf.message import DecodeError
+
 from extproc.domain.record import ExchangeRecord, Outcome
-from extproc.exchange.events import Abort, Event, Step, StreamClosed
+from extproc.exchange.events import (
+    Abort,
+    Event,
+    RequestBody,
+    RequestHeaders,
+    RequestTrailers,
+    ResponseBody,
+    ResponseHeaders,
+    ResponseTrailers,
+    Step,
+    StreamClosed,
+)
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot
 from extproc.server.json_log import where
@@ -24,6 +36,15 @@ from extproc.wire.encode import encode
 
 MESSAGE_FRAMING_BYTES = 1_048_576  # what a message of Envoy may have around a body
 HEAVY_MESSAGE_BYTES = 65_536  # above it, a message is taken in a thread
+_PHASES: dict[type[Event], str] = {
+    RequestHeaders: "request_headers",
+    RequestBody: "request_body",
+    RequestTrailers: "request_trailers",
+    ResponseHeaders: "response_headers",
+    ResponseBody: "response_body",
+    ResponseTrailers: "response_trailers",
+}
+"""How the work on a message is measured, by its event."""
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 
 
@@ -39,7 +60,7 @@ class Sink(Protocol):
 class Replies:
     """What to send for one message, in order; ``abort`` then ends the stream with an error status."""
 
-    messages: list[pb.ProcessingResponse]
+    messages: list[bytes]
     abort: str | None = None
 
 
@@ -85,13 +106,14 @@ class Session:
         self._record: ExchangeRecord | None = None
         self._ended = False
 
-    def receive(self, message: pb.ProcessingRequest) -> Replies:
+    def receive(self, message: bytes) -> Replies:
         """Take one message of Envoy."""
         started_ns = time.perf_counter_ns()
         try:
-            replies = _replies(self._step(decode(message)))
-            self._processor.on_step(message.WhichOneof("request") or "", time.perf_counter_ns() - started_ns)
-        except UnknownMessage as error:
+            event = decode(message)
+            replies = _replies(self._step(event))
+            self._processor.on_step(_PHASES[type(event)], time.perf_counter_ns() - started_ns)
+        except (DecodeError, UnknownMessage) as error:
             return self._fail("unknown_message", error)
         except Exception as error:
             return self._fail("internal_error", error)
@@ -147,7 +169,7 @@ class Session:
 
 
 def _replies(step: Step) -> Replies:
-    messages: list[pb.ProcessingResponse] = []
+    messages: list[bytes] = []
     for action in step.actions:
         if isinstance(action, Abort):
             return Replies(messages, action.reason)

@@ -7,29 +7,44 @@ limits) stays as it was, and a change of it is told too.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Protocol
 
 from extproc.config.document import Document, Limits
 from extproc.config.problems import ConfigInvalid
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
+from extproc.server.certificates import Certificates
 from extproc.server.config_files import ConfigFiles, ConfigReader
 from extproc.server.health import Health
-from extproc.server.processor import Processor
+from extproc.server.tls import Tls
+from extproc.server.worker_link import ConfigInForce
 from extproc.sinks.metrics import Metrics
+
+HandOn = Callable[[ConfigInForce], Awaitable[None]]
+
+
+class Holder(Protocol):
+    """Whoever has the configuration in force."""
+
+    snapshot: Snapshot
 
 
 class Reloader:
-    """Watches one configuration file and the prompts it names."""
+    """Watches one configuration file, and the prompts and certificates it names.
+
+    Args: hand_on: puts a new configuration in force elsewhere too, before it is told of here.
+    """
 
     def __init__(
         self,
         reader: ConfigReader,
         started_with: Document,
-        processor: Processor,
+        processor: Holder,
         health: Health,
         metrics: Metrics,
         logger: Any,
+        tls: Tls | None = None,
+        hand_on: HandOn | None = None,
     ) -> None:
         self._reader = reader
         self._started_with = started_with
@@ -38,6 +53,8 @@ class Reloader:
         self._health = health
         self._metrics = metrics
         self._logger = logger
+        self._tls = tls
+        self._hand_on = hand_on
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -49,6 +66,8 @@ class Reloader:
         """Look once, and reload if a file has changed. Reading and compiling are done off the event loop."""
         try:
             loaded = await asyncio.to_thread(self._load_if_changed)
+            if loaded is not None and self._hand_on is not None:
+                await self._hand_on(_to_hand_on(self._started_with, loaded[0]))
         except ConfigInvalid as invalid:
             self._refuse("\n".join(str(problem) for problem in invalid.problems))
         except Exception as error:
@@ -74,6 +93,9 @@ class Reloader:
         for warning in files.loaded.warnings:
             logger.warning("configuration", problem=str(warning))
         logger.info("configuration loaded", revision=snapshot.revision, before=before.revision)
+        certificates = renewed_certificates(self._started_with, files)
+        if self._tls is not None and certificates is not None and self._tls.use(certificates):
+            logger.info("certificates replaced, new connections use them")
         if health.restart_needed:
             logger.warning("configuration needs a restart to be in force as a whole", keys=health.restart_needed)
 
@@ -87,6 +109,10 @@ class Reloader:
         )
 
 
+def _to_hand_on(started_with: Document, files: ConfigFiles) -> ConfigInForce:
+    return ConfigInForce(files.loaded.document, files.prompts, renewed_certificates(started_with, files))
+
+
 def restart_needed(started_with: Document, new: Document) -> Iterator[str]:
     """The keys of a new document whose values come into force only with a new process."""
     for name in ("server", "log"):
@@ -98,6 +124,14 @@ def restart_needed(started_with: Document, new: Document) -> Iterator[str]:
         yield "identity.label_values_max"
     if message_bytes_max(new.limits) > message_bytes_max(started_with.limits):
         yield "limits"
+
+
+def renewed_certificates(started_with: Document, files: ConfigFiles) -> Certificates | None:
+    """The certificates to serve with from now on, or None: those of other paths wait for a restart.
+
+    Whether clients need a certificate is then never changed under way.
+    """
+    return files.certificates if files.loaded.document.server.tls == started_with.server.tls else None
 
 
 def message_bytes_max(limits: Limits) -> int:

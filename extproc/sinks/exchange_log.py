@@ -10,7 +10,7 @@ _MS_NS = 1_000_000
 
 
 class ExchangeLog:
-    """Writes the lines. ``logger`` is a structlog logger."""
+    """Writes the lines. ``logger`` writes a line of JSON for each call."""
 
     def __init__(self, logger: Any) -> None:
         self._logger = logger
@@ -23,7 +23,7 @@ class ExchangeLog:
             exchange=record.id,
             revision=record.revision,
             endpoint=record.endpoint,
-            outcome=record.outcome.value,
+            outcome=record.outcome,
             status=record.status,
             reason=record.reason,
             streamed=record.streamed,
@@ -40,7 +40,7 @@ class ExchangeLog:
             cost_micro_usd=record.cost_micro_usd,
             refusals=record.refusals,
             findings={"/".join(key): times for key, times in record.findings.items()},
-            coverage={name: outcome.value for name, outcome in record.coverage.items()},
+            coverage=record.coverage,
             duration_ms=(record.ended_ns - record.started_ns) // _MS_NS,
             **({} if record.texts is None else {"texts": record.texts}),
         )

@@ -1,17 +1,19 @@
 """All metrics: their names, labels and buckets, in one place. The README's table is tested against this file.
 
-Children are kept, so that an exchange costs no label look-ups beyond one dictionary access each. Label values that come
-from requests are bounded: past ``label_values_max`` different ones, or when too long, a value counts as ``other``.
+What exchanges add is gathered (see ``gathered``) and handed to the library when the registry is read. Label values that
+come from requests are bounded: past ``label_values_max`` different ones, or when too long, a value counts as ``other``.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from collections.abc import Callable, Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
-from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
+from prometheus_client.metrics_core import Metric
 
 from extproc.domain.record import ExchangeRecord, Outcome
+from extproc.sinks.gathered import BulkHistogram, GatheredCounter, GatheredHistogram
 
 OTHER = "other"
 NO_VERSION = "none"
@@ -42,18 +44,16 @@ class BoundedLabels:
         return value
 
 
-class _Children:
-    """A metric's children by their label values."""
+class _FlushedRegistry(CollectorRegistry):
+    """A registry that has what was gathered handed over before it is read."""
 
-    def __init__(self, metric: MetricWrapperBase) -> None:
-        self._metric = metric
-        self._children: dict[tuple[str, ...], Any] = {}
+    def __init__(self, flush: Callable[[], None]) -> None:
+        super().__init__()
+        self._flush = flush
 
-    def __getitem__(self, labels: tuple[str, ...]) -> Any:
-        child = self._children.get(labels)
-        if child is None:
-            child = self._children[labels] = self._metric.labels(*labels)
-        return child
+    def collect(self) -> Iterable[Metric]:
+        self._flush()
+        return super().collect()
 
 
 class Metrics:
@@ -61,15 +61,21 @@ class Metrics:
 
     def __init__(self, label_values_max: int) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each one, that nobody reads
-        self.registry = registry = CollectorRegistry()
+        self.registry: CollectorRegistry = _FlushedRegistry(self.flush)
+        registry = self.registry
+        self._lock = threading.Lock()  # large messages are worked on in threads
+        self._gathered: list[GatheredCounter | GatheredHistogram] = []
         self._teams = BoundedLabels(label_values_max)
         self._projects = BoundedLabels(label_values_max)
 
-        def counter(name: str, text: str, labels: tuple[str, ...]) -> _Children:
-            return _Children(Counter(name, text, labels, registry=registry))
+        def counter(name: str, text: str, labels: tuple[str, ...]) -> GatheredCounter:
+            self._gathered.append(gathered := GatheredCounter(Counter(name, text, labels, registry=registry)))
+            return gathered
 
-        def histogram(name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> _Children:
-            return _Children(Histogram(name, text, labels, buckets=buckets, registry=registry))
+        def histogram(name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> GatheredHistogram:
+            made = BulkHistogram(name, text, labels, buckets=buckets, registry=registry)
+            self._gathered.append(gathered := GatheredHistogram(made, buckets))
+            return gathered
 
         self._requests = counter(
             "llm_requests_total", "Exchanges that have ended.", ("endpoint", *_TEAM_LABELS, "outcome", "streamed")
@@ -124,24 +130,31 @@ class Metrics:
         self._revision = Gauge(
             "llm_config_revision", "1 for the configuration in force.", ("revision",), registry=registry
         )
+        self._worker_restarts = counter(
+            "llm_worker_restarts_total", "Workers that died and were started again.", ("reason",)
+        )
         for result in ("ok", "invalid"):
-            self._reloads[(result,)].inc(0)
+            self._reloads.add((result,), 0)
 
     def exchange_ended(self, record: ExchangeRecord) -> None:
         """Count one exchange."""
+        with self._lock:
+            self._count(record)
+
+    def _count(self, record: ExchangeRecord) -> None:
         model, version = (record.version.model, record.version.version) if record.version else (NO_VERSION, NO_VERSION)
         team, project = self._teams.bound(record.team), self._projects.bound(record.project)
         by_version, by_team = (model, version), (team, project, model, version)
         streamed = "true" if record.streamed else "false"
-        self._requests[(record.endpoint or "none", *by_team, record.outcome.value, streamed)].inc()
+        self._requests.add((record.endpoint or "none", team, project, model, version, record.outcome.value, streamed))
         for verdict, times in record.verdicts.items():
-            self._verdicts[verdict].inc(times)
+            self._verdicts.add(verdict, times)
         for finding, times in record.findings.items():
-            self._findings[finding].inc(times)
+            self._findings.add(finding, times)
         for name, outcome in record.coverage.items():
-            self._coverage[name, outcome.value].inc()
+            self._coverage.add((name, outcome.value))
         if record.outcome is Outcome.FAILED:
-            self._failures[(record.reason,)].inc()
+            self._failures.add((record.reason,))
         if record.usage is not None:
             self._count_usage(record, by_version, by_team)
         if record.outcome in (Outcome.COMPLETED, Outcome.CUT):
@@ -151,33 +164,47 @@ class Metrics:
         usage = record.usage
         if usage is None:
             return
-        self._prompt_tokens[by_team].inc(usage.prompt)
-        self._completion_tokens[by_team].inc(usage.completion)
-        self._cached_tokens[by_team].inc(usage.cached)
-        self._cost[by_team].inc(record.cost_micro_usd)
+        self._prompt_tokens.add(by_team, usage.prompt)
+        self._completion_tokens.add(by_team, usage.completion)
+        self._cached_tokens.add(by_team, usage.cached)
+        self._cost.add(by_team, record.cost_micro_usd)
         if usage.estimated:
-            self._estimated[by_version].inc()
+            self._estimated.add(by_version)
 
     def _count_answer(self, record: ExchangeRecord, by_version: tuple[str, ...]) -> None:
-        self._answers[by_version].inc(record.answers)
-        self._refusals[by_version].inc(record.refusals)
-        self._duration[by_version].observe((record.ended_ns - record.started_ns) * _NS)
+        self._answers.add(by_version, record.answers)
+        self._refusals.add(by_version, record.refusals)
+        self._duration.add(by_version, (record.ended_ns - record.started_ns) * _NS)
         usage = record.usage
         if usage is not None:
-            self._response_tokens[by_version].observe(usage.completion)
+            self._response_tokens.add(by_version, usage.completion)
         if record.first_text_ns:
-            self._first_token[by_version].observe((record.first_text_ns - record.started_ns) * _NS)
+            self._first_token.add(by_version, (record.first_text_ns - record.started_ns) * _NS)
             if usage is not None and usage.completion > 1:
                 between = (record.last_text_ns - record.first_text_ns) * _NS
-                self._per_token[by_version].observe(between / (usage.completion - 1))
+                self._per_token.add(by_version, between / (usage.completion - 1))
 
     def step(self, phase: str, duration_ns: int) -> None:
-        """Count the work on one message."""
-        self._step[(phase,)].observe(duration_ns * _NS)
+        """Count the work on one message. May be called from any thread, as ``exchange_ended`` may."""
+        with self._lock:
+            self._step.add((phase,), duration_ns * _NS)
+
+    def flush(self) -> None:
+        """Hand what was gathered to the library. Reading the registry does it too."""
+        with self._lock:
+            taken = [series.take() for series in self._gathered]
+        for hand_over in taken:
+            hand_over()
 
     def reloaded(self, result: str) -> None:
         """Count an attempt to load the configuration: ``ok`` or ``invalid``."""
-        self._reloads[(result,)].inc()
+        with self._lock:
+            self._reloads.add((result,))
+
+    def worker_restarted(self, reason: str) -> None:
+        """Count the end of a worker that nobody asked for, by how it ended."""
+        with self._lock:
+            self._worker_restarts.add((reason,))
 
     def revision(self, revision: str) -> None:
         """Show the configuration in force."""

@@ -22,8 +22,12 @@ class UnknownMessage(Exception):
     """Envoy sent a message that holds none of the parts we know."""
 
 
-def decode(message: pb.ProcessingRequest) -> Event:
-    """The event of one message. Raises: UnknownMessage."""
+def decode(content: bytes) -> Event:
+    """The event of one message's bytes.
+
+    Raises: DecodeError (protobuf's) for bytes that are no message; UnknownMessage.
+    """
+    message = pb.ProcessingRequest.FromString(content)
     kind = message.WhichOneof("request")
     if kind == "response_body":
         return ResponseBody(message.response_body.body, message.response_body.end_of_stream)

@@ -1,8 +1,9 @@
 """``make bench``: what a processor costs, in one run on one machine, so that only ratios are compared.
 
 Every subject stands behind a real Envoy with one worker; all are started once and then take their turns, load by load
-and round by round (A B C, A B C), so that what the machine does meanwhile falls on each alike. Medians go to a table
-and to ``bench.json``. Without Go nothing is measured: the clients and the model server are Go programs.
+and round by round (A B C, A B C), so that what the machine does meanwhile falls on each alike. What needs a processor
+of its own comes after: idle streams, slow readers, pauses of the garbage collector. Medians go to tables and to
+``bench.json``. Without Go nothing is measured: the clients and the model server are Go programs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,17 +23,104 @@ from rich.console import Console
 from extproc.demo.envoy_process import EnvoyFailedError, EnvoyMissingError
 from extproc.demo.installation import LOOPBACK, free_ports
 from extproc.demo.processor_process import ProcessorFailedError
-from tests.bench.figures import CONNECTIONS, ratios, raw_figures, slower
-from tests.bench.loads import Load, loads
+from tests.bench.collector import measure_collector
+from tests.bench.event_rates import measure_rates, rate_figures
+from tests.bench.figures import RATIOS, Figures, ratios, raw_figures, slower
+from tests.bench.idle_streams import measure_idle_streams
+from tests.bench.loads import loads
 from tests.bench.picture import added_latency
-from tests.bench.processes import busy_share, child
+from tests.bench.processes import busy_share, child, cpu_seconds, end_of
 from tests.bench.programs import Missing, cache_directory, go_program, litellm_program
-from tests.bench.report import print_measurements, print_ratios
+from tests.bench.report import print_measurements, print_others, print_ratios
 from tests.bench.rounds import Rounds, Samples
-from tests.bench.subjects import TRANSPORTS, Places, Subject, subjects
+from tests.bench.slow_reader import measure_slow_readers
+from tests.bench.subjects import TRANSPORTS, Places, Subject, ours_full, subjects
 
 BASELINE = Path(__file__).parent / "baseline.json"
 BUSY_SHARE_MAX = 0.1
+EVENT_RATES = "event_rates"
+ALONE: dict[str, Callable[[Places], Figures]] = {
+    "idle_streams": measure_idle_streams,
+    "slow_readers": measure_slow_readers,
+    "collector": measure_collector,
+}
+"""What needs a processor of its own, by the name that ``--loads`` takes."""
+
+FAILURES = (RuntimeError, OSError, EnvoyFailedError, EnvoyMissingError, ProcessorFailedError)
+
+
+class Run:
+    """One run: what it found, and whether all of it could be done."""
+
+    def __init__(self, asked: argparse.Namespace, programs: dict[str, Path], console: Console) -> None:
+        self.asked = asked
+        self.programs = programs
+        self.console = console
+        self.samples: Samples = {}
+        self.titles: dict[str, str] = {}
+        self.found: Figures = {}
+        self.complete = True
+
+    def measure(self) -> None:
+        """Everything that was asked for; what fails is said, and the rest goes on."""
+        with tempfile.TemporaryDirectory(prefix="llm-bench-") as folder:
+            (port,) = free_ports(1)
+            upstream = f"{LOOPBACK}:{port}"
+            command = [str(self.programs["upstream"]), "-listen", upstream]
+            log = Path(folder) / "upstream.log"
+            try:
+                with child(command, upstream, log) as upstream_pid:
+                    places = Places(upstream, Path(folder), self.programs, self._say)
+                    self._take_turns(places, upstream_pid)
+                    self._measure_alone(places, upstream_pid)
+            except RuntimeError as error:
+                self._say_failure("the model server", f"{error}\n{end_of(log)}")
+
+    def _take_turns(self, places: Places, upstream_pid: int) -> None:
+        """The subjects beside each other. Raises: RuntimeError, when the model server has ended."""
+        chosen = [load for load in loads(self.asked.full) if self._wanted(load.name)]
+        if not chosen and not self._wanted(EVENT_RATES):
+            return
+        rounds = Rounds(self.programs["load"], places.directory, upstream_pid, self.console, self.samples)
+        with contextlib.ExitStack() as running:
+            started = self._start(places, running)
+            self.titles = {one.name: one.title for one in started}
+            rounds.run(started, chosen, self.asked.rounds)
+            if self._wanted(EVENT_RATES):
+                measure_rates(rounds, started, places, self.asked.rounds, self.asked.full)
+        self.complete = self.complete and not rounds.broken and not rounds.dropped
+
+    def _start(self, places: Places, running: contextlib.ExitStack) -> list[Subject]:
+        started = []
+        for name, open_ in subjects(self.programs).items():
+            if self.asked.subjects and name not in self.asked.subjects:
+                continue
+            try:
+                started.append(running.enter_context(open_(places)))
+            except FAILURES as error:
+                self._say_failure(name, error)
+        return started
+
+    def _measure_alone(self, places: Places, upstream_pid: int) -> None:
+        for name, measure in ALONE.items():
+            if not self._wanted(name) or (self.asked.subjects and ours_full(TRANSPORTS[-1]) not in self.asked.subjects):
+                continue
+            cpu_seconds(upstream_pid)
+            try:
+                with self.console.status(name):
+                    self.found |= measure(places)
+            except FAILURES as error:
+                self._say_failure(name, error)
+
+    def _wanted(self, load: str) -> bool:
+        return not self.asked.loads or load in self.asked.loads
+
+    def _say(self, remark: str) -> None:
+        self.console.print(remark, style="yellow", markup=False)
+
+    def _say_failure(self, name: str, error: object) -> None:
+        self.complete = False
+        self.console.print(f"{name} does not run: {error}", style="red", markup=False)
 
 
 def main() -> int:
@@ -43,33 +132,46 @@ def main() -> int:
     except Missing as missing:
         console.print(f"Nothing can be measured: {missing}", style="red", markup=False)
         return 1
-    busy = busy_share(1.0)
+    began, busy = time.monotonic(), busy_share(1.0)
     if busy > BUSY_SHARE_MAX:
         console.print(f"Other processes use {busy:.0%} of the machine: expect a wide spread.", style="yellow")
-    chosen = [load for load in loads(asked.full) if not asked.loads or load.name in asked.loads]
-    with tempfile.TemporaryDirectory(prefix="llm-bench-") as folder, contextlib.ExitStack() as running:
-        started, complete = _start(programs, Path(folder), asked.subjects, running, console)
-        connections = [1, CONNECTIONS, 64] if asked.full else [CONNECTIONS]
-        rounds = Rounds(programs["load"], Path(folder), console)
-        rounds.run(started, chosen, connections, asked.rounds)
-    _report(rounds.samples, chosen, {one.name: one.title for one in started}, busy, asked.output, console)
-    return 0 if complete and not rounds.broken else 1
+    run = Run(asked, programs, console)
+    run.found["busy_share_before"] = busy
+    run.measure()
+    _report(run, asked, console)
+    console.print(f"took {time.monotonic() - began:.0f} s", style="dim")
+    return 0 if run.complete else 1
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make bench", description="What a processor costs. Pass options in ARGS=...")
-    parser.add_argument("--full", action="store_true", help="also 1 and 64 connections, and unpaced streams")
+    names = [*dict.fromkeys(load.name for load in loads(full=True)), EVENT_RATES, *ALONE]
+    parser = argparse.ArgumentParser(
+        prog="make bench",
+        description="What a processor costs. Pass options in ARGS=...",
+        epilog=f"Loads: {', '.join(names)}. README.md says what the figures mean.",
+    )
+    parser.add_argument("--full", action="store_true", help="every load with 1, 8 and 64 connections; unpaced streams")
     parser.add_argument("--litellm", action="store_true", help="also LiteLLM's proxy, installed in its own environment")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each subject at each load (default: 3)")
     parser.add_argument("--subjects", nargs="+", default=[], metavar="NAME", help="only these")
-    parser.add_argument("--loads", nargs="+", default=[], metavar="NAME", help="only these")
+    parser.add_argument("--loads", nargs="+", default=[], metavar="NAME", choices=names, help="only these")
     parser.add_argument(
         "--output",
         type=Path,
         default=Path("bench.json"),
         help="the figures; a picture goes beside them (default: bench.json)",
     )
-    return parser.parse_args()
+    parser.add_argument(
+        "--write-baseline", action="store_true", help=f"keep the ratios of a whole run as tests/bench/{BASELINE.name}"
+    )
+    asked = parser.parse_args()
+    if not asked.full:
+        usual = {load.name for load in loads(full=False)} | {EVENT_RATES, *ALONE}
+        for name in (name for name in asked.loads if name not in usual):
+            parser.error(f"{name} is measured in full runs only: add --full")
+    if asked.write_baseline and (asked.loads or asked.subjects):
+        parser.error("a baseline is that of a whole run: leave out --loads and --subjects")
+    return asked
 
 
 def _programs(with_litellm: bool, console: Console) -> dict[str, Path]:
@@ -80,7 +182,7 @@ def _programs(with_litellm: bool, console: Console) -> dict[str, Path]:
         console.print(text, style="dim", markup=False)
 
     say(f"building Go programs in {cache}")
-    programs = {name: go_program(name, cache, say) for name in ("upstream", "load")}
+    programs = {name: go_program(name, cache, say) for name in ("upstream", "load", "streams")}
     optional: dict[str, Callable[[], Path]] = {"noop": partial(go_program, "noop", cache, say)}
     if with_litellm:
         optional["litellm"] = partial(litellm_program, cache, say)
@@ -94,40 +196,31 @@ def _programs(with_litellm: bool, console: Console) -> dict[str, Path]:
     return programs
 
 
-def _start(
-    programs: dict[str, Path], folder: Path, only: list[str], running: contextlib.ExitStack, console: Console
-) -> tuple[list[Subject], bool]:
-    """Start the model server and every subject. Returns: those that run, and whether that is all."""
-    (port,) = free_ports(1)
-    upstream = f"{LOOPBACK}:{port}"
-    running.enter_context(child([str(programs["upstream"]), "-listen", upstream], upstream, folder / "upstream.log"))
-    places = Places(upstream, folder, programs)
-    started: list[Subject] = []
-    wanted = {name: open_ for name, open_ in subjects(programs).items() if not only or name in only}
-    for name, open_ in wanted.items():
-        try:
-            started.append(running.enter_context(open_(places)))
-        except (RuntimeError, EnvoyFailedError, EnvoyMissingError, ProcessorFailedError) as error:
-            console.print(f"{name} does not run: {error}", style="red", markup=False)
-    return started, len(started) == len(wanted)
-
-
-def _report(
-    samples: Samples, chosen: list[Load], titles: dict[str, str], busy: float, output: Path, console: Console
-) -> None:
-    raw = raw_figures(samples)
-    found = {transport: ratios(raw, transport, chosen) for transport in TRANSPORTS}
-    judged = found[TRANSPORTS[-1]]
+def _report(run: Run, asked: argparse.Namespace, console: Console) -> None:
+    raw = raw_figures(run.samples)
+    found = {transport: ratios(raw, transport, loads(full=True)) for transport in TRANSPORTS}
+    judged, others = found[TRANSPORTS[-1]], {**run.found, **rate_figures(raw)}
+    judged |= {figure.name: others.pop(figure.name) for figure in RATIOS if figure.name in others}
     baseline = json.loads(BASELINE.read_text()) if BASELINE.is_file() else {}
-    print_measurements(console, raw, list(samples), titles)
+    print_measurements(console, raw, list(run.samples), run.titles)
     print_ratios(console, found, baseline, slower(judged, baseline))
-    figures = {**judged, "busy_share_before": busy, **raw}
+    print_others(console, others)
+    figures = {**judged, **others, **raw}
     for transport in TRANSPORTS[:-1]:
         figures |= {f"{name}.{transport}": value for name, value in found[transport].items()}
-    output.write_text(json.dumps({name: round(value, 4) for name, value in figures.items()}, indent=1) + "\n")
-    picture = output.with_suffix(".svg")
-    picture.write_text(added_latency(raw, [load.name for load in chosen], titles))
-    console.print(f"written: {output}, {picture}", markup=False)
+    _write(asked.output, figures)
+    picture = asked.output.with_suffix(".svg")
+    picture.write_text(added_latency(raw, dict.fromkeys(key[1:] for key in run.samples), run.titles))
+    console.print(f"written: {asked.output}, {picture}", markup=False)
+    if asked.write_baseline and run.complete:
+        _write(BASELINE, judged)
+        console.print(f"written: {BASELINE}", markup=False)
+    elif asked.write_baseline:
+        console.print(f"not written, since something could not be measured: {BASELINE}", style="red", markup=False)
+
+
+def _write(file: Path, figures: Figures) -> None:
+    file.write_text(json.dumps({name: round(value, 4) for name, value in figures.items()}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Our transport with nothing behind it: the counterpart of ``go/noop``, so that each costs its transport alone.
 
-Each message gets the empty reply of its kind, made once. ``python -m tests.bench.noop_processor grpc unix:/PATH``
+Messages stay bytes, as there; each gets the empty reply of its kind, made once.
+``python -m tests.bench.noop_processor grpc unix:/PATH``
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ import signal
 import sys
 from typing import Any, cast
 
-import structlog
-
 from extproc._pb import ext_proc_pb2 as pb
-from extproc.app import loop_factory
+from extproc.config.document import Log
 from extproc.server.fast import FastServer
 from extproc.server.grpc_aio import GrpcAioServer
 from extproc.server.health import Health
+from extproc.server.json_log import open_log
+from extproc.server.process import loop_factory
 from extproc.server.processor import Processor, Replies
 
 KINDS: dict[str, Any] = {
@@ -27,7 +28,12 @@ KINDS: dict[str, Any] = {
     "response_body": pb.BodyResponse,
     "response_trailers": pb.TrailersResponse,
 }
-REPLIES = {kind: Replies([pb.ProcessingResponse(**{kind: content()})]) for kind, content in KINDS.items()}
+REPLIES = {
+    kind: Replies([pb.ProcessingResponse(**{kind: content()}).SerializeToString()]) for kind, content in KINDS.items()
+}
+_BY_FIRST_BYTE = {
+    pb.ProcessingRequest.DESCRIPTOR.fields_by_name[kind].number << 3 | 2: REPLIES[kind] for kind in REPLIES
+}
 SERVERS: dict[str, type[GrpcAioServer] | type[FastServer]] = {"grpc": GrpcAioServer, "fast": FastServer}
 MESSAGE_BYTES_MAX = 4 << 20
 
@@ -35,9 +41,9 @@ MESSAGE_BYTES_MAX = 4 << 20
 class NoopSession:
     """Stands where ``server.processor.Session`` does."""
 
-    def receive(self, message: pb.ProcessingRequest) -> Replies:
-        """The empty reply."""
-        return REPLIES[message.WhichOneof("request") or ""]
+    def receive(self, message: bytes) -> Replies:
+        """The empty reply of the kind that the first field names; Envoy writes what the message is first."""
+        return _BY_FIRST_BYTE[message[0]]
 
     def settle(self) -> None:
         """Nothing is measured."""
@@ -49,7 +55,7 @@ class NoopSession:
 class NoopProcessor:
     """Stands where ``server.processor.Processor`` does."""
 
-    logger = structlog.get_logger()
+    logger = open_log(Log(), sys.stderr)
 
     def open(self) -> NoopSession:
         """A session for one gRPC stream."""

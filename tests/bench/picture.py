@@ -7,10 +7,10 @@ differs by factors.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from xml.sax.saxutils import escape
 
-from tests.bench.figures import CONNECTIONS, Figures
+from tests.bench.figures import Figures
 from tests.bench.subjects import ENVOY, GO_NOOP, LITELLM
 
 LEAST_MS, MOST_MS = 0.1, 10_000.0  # less is within the noise of two medians
@@ -20,20 +20,20 @@ OURS, OTHERS = "#2f6fb5", {GO_NOOP: "#7a8794", LITELLM: "#c2703d"}
 TEXT = 'font-family="sans-serif" font-size="12" fill="#24292f"'
 
 
-def added_latency(raw: Figures, loads: list[str], titles: Mapping[str, str]) -> str:
+def added_latency(raw: Figures, loads: Iterable[tuple[str, int]], titles: Mapping[str, str]) -> str:
     """The SVG.
 
     Args:
-        loads: names of the loads, in order; those without Envoy alone are left out.
+        loads: names and numbers of connections, in order; those without Envoy alone are left out.
         titles: of the subjects, by name, in order.
     """
     shapes: list[str] = []
     y = TOP
-    for load in loads:
-        suffix = f"{load}.c{CONNECTIONS}"
+    for load, connections in loads:
+        suffix = f"{load}.c{connections}"
         if f"p50_ms.{ENVOY}.{suffix}" not in raw:
             continue
-        shapes.append(f'<text x="12" y="{y}" font-weight="bold" {TEXT}>{escape(load)}</text>')
+        shapes.append(f'<text x="12" y="{y}" font-weight="bold" {TEXT}>{escape(_title(load, connections))}</text>')
         y += 8
         for name in (name for name in titles if name != ENVOY and f"p50_ms.{name}.{suffix}" in raw):
             p50, p99 = (raw[f"{end}.{name}.{suffix}"] - raw[f"{end}.{ENVOY}.{suffix}"] for end in ("p50_ms", "p99_ms"))
@@ -41,9 +41,13 @@ def added_latency(raw: Figures, loads: list[str], titles: Mapping[str, str]) -> 
             y += ROW
         y += GAP
     size = f'width="{LEFT + WIDTH + RIGHT}" height="{y}"'
-    title = f"Latency added to Envoy alone, {CONNECTIONS} connections: bar p50, line p99 [ms, log]"
+    title = "Latency added to Envoy alone (of an event, where its pace is in the name): bar p50, line p99 [ms, log]"
     head = f'<rect {size} fill="white"/><text x="12" y="24" font-weight="bold" {TEXT}>{title}</text>'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{head}{_grid(y)}{"".join(shapes)}</svg>\n'
+
+
+def _title(load: str, connections: int) -> str:
+    return f"{load}, {connections} connection{'s' if connections > 1 else ''}"
 
 
 def _row(y: int, title: str, colour: str, p50: float, p99: float) -> list[str]:

@@ -1,18 +1,25 @@
-"""Child processes of a benchmark, and how much CPU time a process has used."""
+"""Child processes of a benchmark, and what a process has used: CPU time, memory."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _READY_S_MAX = 60.0
 _STOP_S_MAX = 5.0
+_GONE = "X"
+_ENDED = ("Z", _GONE)  # states of a process that has ended
+_KIB, _MB = 1_024, 1_000_000
+_LOG_CHARS, _LOG_LINES = 2_000, 5
+_RESET_PEAK = "5"  # what `clear_refs` takes for "the peak begins anew"
 
 
 @contextlib.contextmanager
@@ -38,7 +45,7 @@ def child(
         deadline = time.monotonic() + _READY_S_MAX
         while not _accepts(address):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{command[0]} does not listen on {address}:\n{log.read_text()[-2_000:]}")
+                raise RuntimeError(f"{command[0]} does not listen on {address}:\n{end_of(log)}")
             time.sleep(0.05)
         yield process.pid
     finally:
@@ -51,9 +58,72 @@ def child(
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process and its threads since its start, from ``/proc/PID/stat``. [s]"""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    """User and system time of a process and its threads since its start, from ``/proc/PID/stat``. [s]
+
+    Raises: RuntimeError, when it has ended.
+    """
+    fields = _stat(pid)
+    if fields[0] in _ENDED:
+        raise RuntimeError(f"process {pid} has ended")
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+@contextlib.contextmanager
+def needed(pid: int, log: Path) -> Iterator[None]:
+    """What fails in the block because a process has ended says so, with the end of its log. Raises: RuntimeError."""
+    try:
+        yield
+    except (RuntimeError, OSError) as error:
+        if _stat(pid)[0] in _ENDED:
+            raise RuntimeError(f"process {pid} has ended:\n{end_of(log)}") from error
+        raise
+
+
+def _stat(pid: int) -> list[str]:
+    """What ``/proc/PID/stat`` says after the name of the program."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return [_GONE]
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a process holds, in MB (10**6 bytes). ``pss``: what it shares counts by its share."""
+
+    rss_mb: float
+    pss_mb: float
+
+
+def memory(pid: int) -> Memory:
+    """Memory of a process, from ``/proc/PID/smaps_rollup``."""
+    kib = _figures_kib(Path(f"/proc/{pid}/smaps_rollup"))
+    return Memory(kib["Rss"] * _KIB / _MB, kib["Pss"] * _KIB / _MB)
+
+
+def begin_peak(pid: int) -> None:
+    """Let the peak of ``peak_mb`` begin anew."""
+    Path(f"/proc/{pid}/clear_refs").write_text(_RESET_PEAK)
+
+
+def peak_mb(pid: int) -> float:
+    """The most that a process held since ``begin_peak``, in MB (10**6 bytes)."""
+    return _figures_kib(Path(f"/proc/{pid}/status"))["VmHWM"] * _KIB / _MB
+
+
+def allow_open_files(wanted: int) -> int:
+    """Let this process, and those that it starts, hold that many files, or as many as the system allows.
+
+    Returns: how many.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for limits in ((wanted, max(wanted, hard)), (min(wanted, hard), hard)):
+        if soft >= wanted:
+            break
+        with contextlib.suppress(ValueError, OSError):  # above the hard limit only root may go
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            soft = limits[0]
+    return soft
 
 
 def busy_share(seconds: float) -> float:
@@ -70,6 +140,12 @@ def _machine_ticks() -> tuple[int, int]:
     return ticks[3] + ticks[4], sum(ticks)
 
 
+def _figures_kib(file: Path) -> dict[str, int]:
+    """The lines ``NAME: N kB`` of a file of the kernel. [KiB]"""
+    rows = (line.split() for line in file.read_text().splitlines())
+    return {row[0].rstrip(":"): int(row[1]) for row in rows if len(row) == 3 and row[2] == "kB"}
+
+
 def _accepts(address: str) -> bool:
     path = address.removeprefix("unix:")
     family = socket.AF_INET if path == address else socket.AF_UNIX
@@ -80,3 +156,9 @@ def _accepts(address: str) -> bool:
         except OSError:
             return False
     return True
+
+
+def end_of(log: Path) -> str:
+    """The last lines of a log; empty without one."""
+    lines = log.read_text(errors="replace")[-_LOG_CHARS:].splitlines() if log.is_file() else []
+    return "\n".join(lines[-_LOG_LINES:])

@@ -2,27 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.figures import RATIOS, Figures, Key
+from tests.bench.figures import OTHERS, RATIOS, Figures, Key
 from tests.bench.subjects import ENVOY, GO_NOOP
 
 
 def print_measurements(console: Console, raw: Figures, keys: list[Key], titles: Mapping[str, str]) -> None:
-    """One row a measurement, one section a load."""
-    table = Table(title="Medians of the rounds; CPU of the subject's process alone (min-max)")
+    """One row a measurement, one section a load; loads of requests and loads of events have a table each."""
+    events = [key for key in keys if f"events_per_s.{key[0]}.{key[1]}.c{key[2]}" in raw]
+    requests = [key for key in keys if key not in events]
+    columns = ("CPU a request us", "/ grpc-go", "messages", "requests/s", "p50 ms", "p99 ms", "failed")
+    if requests:
+        title = "Medians of the rounds; CPU of the subject's process alone (min-max)"
+        _print(console, title, columns, requests, titles, lambda subject, load: _cells(raw, subject, load))
+    columns = ("CPU an event us", "/ grpc-go", "Envoy us", "events/s", "delay p50 ms", "delay p99 ms", "failed")
+    if events:
+        title = "Streams with their events at a steady pace; delay of an event, from the model server to the client"
+        _print(console, title, columns, events, titles, lambda subject, load: _event_cells(raw, subject, load))
+
+
+def _print(
+    console: Console,
+    title: str,
+    columns: Sequence[str],
+    keys: list[Key],
+    titles: Mapping[str, str],
+    cells: Callable[[str, str], list[str]],
+) -> None:
+    table = Table(title=title)
     table.add_column("load")
     table.add_column("subject")
-    for column in ("CPU a request us", "/ grpc-go", "messages", "requests/s", "p50 ms", "p99 ms", "failed"):
+    for column in columns:
         table.add_column(column, justify="right")
     for load, connections in dict.fromkeys((key[1], key[2]) for key in keys):
         table.add_section()
         for subject in (key[0] for key in keys if key[1:] == (load, connections)):
-            table.add_row(f"{load} c{connections}", titles[subject], *_cells(raw, subject, f"{load}.c{connections}"))
+            table.add_row(f"{load} c{connections}", titles[subject], *cells(subject, f"{load}.c{connections}"))
     console.print(table)
+
+
+def _event_cells(raw: Figures, subject: str, load: str) -> list[str]:
+    cpu, go = raw[f"cpu_us_an_event.{subject}.{load}"], raw.get(f"cpu_us_an_event.{GO_NOOP}.{load}")
+    least, most = (raw[f"cpu_us_an_event.{subject}.{load}.{end}"] for end in ("min", "max"))
+    return [
+        f"{cpu:,.1f} ({least:,.1f}-{most:,.1f})",
+        f"{cpu / go:.2f}" if go and subject != ENVOY else "-",
+        f"{raw[f'envoy_cpu_us_an_event.{subject}.{load}']:,.1f}",
+        f"{raw[f'events_per_s.{subject}.{load}']:,.0f}",
+        f"{raw[f'p50_ms.{subject}.{load}']:,.2f}",
+        f"{raw[f'p99_ms.{subject}.{load}']:,.2f}",
+        f"{raw[f'failed.{subject}.{load}.max']:,.0f}",
+    ]
 
 
 def _cells(raw: Figures, subject: str, load: str) -> list[str]:
@@ -40,19 +74,22 @@ def _cells(raw: Figures, subject: str, load: str) -> list[str]:
 
 
 def print_ratios(console: Console, now: Mapping[str, Figures], baseline: Figures, slower: Mapping[str, float]) -> None:
-    """The ratios by transport, the judged one last, beside their targets and the baseline.
+    """The ratios that were measured, by transport, the judged one last, beside their targets and the baseline.
 
     Args:
         slower: the ratios that are called slower, by how many times.
     """
     judged = list(now)[-1]
+    measured = [one for one in RATIOS if any(one.name in figures for figures in now.values())]
+    if not measured:
+        return
     table = Table(title=f"Ratios (transport {judged} is judged)")
     table.add_column("name")
     for column in (*now, "at most", "baseline"):
         table.add_column(column, justify="right")
     table.add_column("")
     table.add_column("meaning")
-    for ratio in RATIOS:
+    for ratio in measured:
         value = now[judged].get(ratio.name)
         reached = "" if value is None or ratio.target is None else "yes" if value <= ratio.target else "no"
         note = f"{reached} (slower: {slower[ratio.name]:.2f} times)" if ratio.name in slower else reached
@@ -61,5 +98,16 @@ def print_ratios(console: Console, now: Mapping[str, Figures], baseline: Figures
     console.print(table)
 
 
+def print_others(console: Console, found: Figures) -> None:
+    """The figures that have neither target nor baseline."""
+    table = Table(title="Other figures")
+    table.add_column("name")
+    table.add_column("value", justify="right")
+    table.add_column("meaning")
+    for figure in (one for one in OTHERS if one.name in found):
+        table.add_row(figure.name, _number(found[figure.name]), figure.meaning)
+    console.print(table)
+
+
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
+    return "-" if value is None else f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"

@@ -1,7 +1,8 @@
 """What is measured: each subject is one whole installation behind an Envoy of its own, idle until its turn.
 
-All of them have the Envoy configuration that we generate, with one worker; what is not our full processor gets one
-route to the model server in place of the routes by version, and "Envoy alone" has no ext_proc filter.
+All of them have the Envoy configuration that we generate, with one worker, but that its circuit breakers let more
+streams through; what is not our full processor gets one route to the model server in place of the routes by version,
+and "Envoy alone" has no ext_proc filter.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from extproc.demo.installation import LOOPBACK, Installation, free_ports
+from extproc.demo.installation import LOOPBACK, Change, Installation, free_ports
 from extproc.envoy_config.names import FILTER_NAME
 from tests.bench.processes import child
 
@@ -24,20 +25,30 @@ ENVOY = "envoy_alone"
 GO_NOOP = "grpc_go_noop"
 LITELLM = "litellm"
 CHAT = "/v1/chat/completions"
+PASSED = "/bench/passed"  # a path that our full processor passes on unread
+METERED = "ours_fast_metered"
+CONCURRENCY_MAX = 100_000  # of Envoy's circuit breakers here
 TRANSPORTS = ("grpc", "fast")  # ours; the last is the one that is judged
 KEY = f"sk-{secrets.token_hex(16)}"  # LiteLLM does not run without one; sent to all, so that all get the same
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One that runs. ``pid`` is the process whose CPU time is counted, ``messages`` of ext_proc so far sent to it."""
+    """One that runs.
+
+    Args:
+        pid: the process whose CPU time is counted.
+        messages: of ext_proc, that Envoy has sent to it so far.
+        log: what the process has written.
+    """
 
     name: str
     title: str
-    url: str
+    base_url: str
     pid: int
     envoy_pid: int
     messages: Callable[[], int]
+    log: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,7 @@ class Places:
     upstream: str  # HOST:PORT of the model server
     directory: Path  # for logs and configurations
     programs: dict[str, Path]  # built ones, by name: `noop`, `litellm`
+    say: Callable[[str], None]  # takes a remark for whoever waits for the figures
 
 
 Open = Callable[[Places], contextlib.AbstractContextManager[Subject]]
@@ -70,6 +82,7 @@ def subjects(programs: dict[str, Path]) -> dict[str, Open]:
     for transport in TRANSPORTS:
         found[ours_noop(transport)] = partial(_ours_noop, transport=transport)
         found[ours_full(transport)] = partial(_ours_full, transport=transport)
+    found[METERED] = _ours_metered
     if "litellm" in programs:
         found[LITELLM] = _litellm
     return found
@@ -79,15 +92,15 @@ def subjects(programs: dict[str, Path]) -> dict[str, Open]:
 def _envoy_alone(places: Places) -> Iterator[Subject]:
     with _without_processor(places, ENVOY, places.upstream) as installation:
         pid = installation.envoy.pid or 0
-        yield _subject(installation, ENVOY, "Envoy alone (its own CPU)", pid)
+        yield subject_of(installation, ENVOY, "Envoy alone (its own CPU)", pid, installation.envoy.log)
 
 
 @contextlib.contextmanager
 def _go_noop(places: Places) -> Iterator[Subject]:
     with _with_stub(places, GO_NOOP) as installation:
         command = [str(places.programs["noop"]), "-socket", str(installation.socket)]
-        with child(command, f"unix:{installation.socket}", installation.directory / "processor.log") as pid:
-            yield _subject(installation, GO_NOOP, "grpc-go, no-op", pid)
+        with child(command, f"unix:{installation.socket}", _log(installation)) as pid:
+            yield subject_of(installation, GO_NOOP, "grpc-go, no-op", pid)
 
 
 @contextlib.contextmanager
@@ -96,19 +109,41 @@ def _ours_noop(places: Places, transport: str) -> Iterator[Subject]:
     with _with_stub(places, name) as installation:
         address = f"unix:{installation.socket}"
         command = [sys.executable, "-m", "tests.bench.noop_processor", transport, address]
-        with child(command, address, installation.directory / "processor.log") as pid:
-            yield _subject(installation, name, f"ours, {transport}, no-op", pid)
+        with child(command, address, _log(installation)) as pid:
+            yield subject_of(installation, name, f"ours, {transport}, no-op", pid)
 
 
 @contextlib.contextmanager
 def _ours_full(places: Places, transport: str) -> Iterator[Subject]:
+    name = ours_full(transport)
+    with full_installation(places, name, transport) as installation:
+        yield subject_of(installation, name, f"ours, {transport}, full", installation.processor.pid)
+
+
+@contextlib.contextmanager
+def _ours_metered(places: Places) -> Iterator[Subject]:
     def change(data: dict[str, Any]) -> None:
+        data["filters"] = [{"filter": "meter"}]
+
+    with full_installation(places, METERED, "fast", change) as installation:
+        yield subject_of(installation, METERED, "ours, fast, only metered", installation.processor.pid)
+
+
+def full_installation(
+    places: Places, name: str, transport: str, change: Change | None = None, *, with_processor: bool = True
+) -> Installation:
+    """Envoy and our processor with the demo's configuration, or as ``change`` leaves it."""
+
+    def change_all(data: dict[str, Any]) -> None:
         _point_at(data, places.upstream)
         data["server"]["transport"] = transport
+        data["requests"] = {"allow_paths": [f"POST {PASSED}"]}
+        if change is not None:
+            change(data)
 
-    name = ours_full(transport)
-    with Installation(_folder(places, name), {}, change=change) as installation:
-        yield _subject(installation, name, f"ours, {transport}, full", installation.processor.pid)
+    return Installation(
+        _folder(places, name), {}, change=change_all, change_envoy=_lift_limits, with_processor=with_processor
+    )
 
 
 @contextlib.contextmanager
@@ -125,7 +160,7 @@ def _litellm(places: Places) -> Iterator[Subject]:
         child(command, f"{LOOPBACK}:{port}", folder / "litellm.log", local) as pid,
         _without_processor(places, LITELLM, f"{LOOPBACK}:{port}") as installation,
     ):
-        yield _subject(installation, LITELLM, "LiteLLM, no guardrails", pid)
+        yield subject_of(installation, LITELLM, "LiteLLM, no guardrails", pid, folder / "litellm.log")
 
 
 def _with_stub(places: Places, name: str) -> Installation:
@@ -154,12 +189,20 @@ def _without_processor(places: Places, name: str, upstream: str) -> Installation
     )
 
 
-def _subject(installation: Installation, name: str, title: str, pid: int) -> Subject:
+def subject_of(installation: Installation, name: str, title: str, pid: int, log: Path | None = None) -> Subject:
+    """What runs in an installation, of which the process ``pid`` is measured."""
+
     def messages() -> int:
         lines = installation.envoy.admin("/stats?filter=ext_proc.*stream_msgs_sent$").split("\n")
         return sum(int(line.rpartition(":")[2]) for line in lines if ":" in line)
 
-    return Subject(name, title, installation.base_url + CHAT, pid, installation.envoy.pid or 0, messages)
+    return Subject(
+        name, title, installation.base_url, pid, installation.envoy.pid or 0, messages, log or _log(installation)
+    )
+
+
+def _log(installation: Installation) -> Path:
+    return installation.directory / "processor.log"
 
 
 def _folder(places: Places, name: str) -> Path:
@@ -175,9 +218,17 @@ def _point_at(data: dict[str, Any], upstream: str) -> None:
 
 def _one_route(configuration: dict[str, Any]) -> None:
     """Everything to the first version: nobody chooses one."""
+    _lift_limits(configuration)
     cluster = configuration["static_resources"]["clusters"][0]["name"]
     (host,) = _connection_manager(configuration)["route_config"]["virtual_hosts"]
     host["routes"] = [{"match": {"prefix": "/"}, "route": {"cluster": cluster, "timeout": "0s"}}]
+
+
+def _lift_limits(configuration: dict[str, Any]) -> None:
+    """More streams at a time than the breakers of a gateway would let through."""
+    limits = ("max_connections", "max_pending_requests", "max_requests")
+    for cluster in configuration["static_resources"]["clusters"]:
+        cluster["circuit_breakers"] = {"thresholds": [dict.fromkeys(limits, CONCURRENCY_MAX)]}
 
 
 def _connection_manager(configuration: dict[str, Any]) -> dict[str, Any]:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import subprocess
+import sys
 import time
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
 from xml.etree import ElementTree
 
 import pytest
+from rich.console import Console
 
 from extproc._pb import ext_proc_pb2 as pb
-from tests.bench.figures import ratios, raw_figures, slower
+from tests.bench.collector import pause_figures
+from tests.bench.event_rates import HELD, STREAMS, EventSample, load_name, rate_figures
+from tests.bench.figures import OTHERS, RATIOS, ratios, raw_figures, slower
 from tests.bench.loads import Sample, loads
-from tests.bench.noop_processor import REPLIES
+from tests.bench.noop_processor import REPLIES, NoopSession
 from tests.bench.picture import added_latency
-from tests.bench.processes import cpu_seconds
-from tests.bench.subjects import ENVOY, GO_NOOP, ours_full, ours_noop
+from tests.bench.processes import begin_peak, child, cpu_seconds, memory, needed, peak_mb
+from tests.bench.rounds import Rounds
+from tests.bench.subjects import ENVOY, GO_NOOP, Subject, ours_full, ours_noop
 
 
 def sample(cpu_us: float, p50_ms: float = 1.0, p99_ms: float = 2.0) -> Sample:
@@ -68,9 +78,9 @@ def test_only_what_is_slower_by_more_than_the_noise_is_called_slower() -> None:
 @pytest.mark.parametrize("kind", REPLIES)
 def test_both_no_ops_send_the_same_bytes(kind: str) -> None:
     """The Go program writes field n-1, empty, for a message that is field n; so does ours."""
+    message = pb.ProcessingRequest(**{kind: {}})
     number = pb.ProcessingRequest.DESCRIPTOR.fields_by_name[kind].number
-    (reply,) = REPLIES[kind].messages
-    assert reply.SerializeToString() == bytes([(number - 1) << 3 | 2, 0])
+    assert NoopSession().receive(message.SerializeToString()).messages == [bytes([(number - 1) << 3 | 2, 0])]
 
 
 def test_requests_have_the_size_that_they_are_named_after() -> None:
@@ -82,10 +92,134 @@ def test_requests_have_the_size_that_they_are_named_after() -> None:
 def test_the_picture_is_well_formed_and_names_its_subjects() -> None:
     """Also where a subject was as quick as Envoy alone, which a logarithmic scale has no place for."""
     raw = raw_figures({(name, "json_1k", 8): [sample(1)] for name in (ENVOY, GO_NOOP)})
-    svg = ElementTree.fromstring(added_latency(raw, ["json_1k", "json_4k"], {ENVOY: "Envoy", GO_NOOP: "a < b"}))
+    svg = ElementTree.fromstring(
+        added_latency(raw, [("json_1k", 8), ("json_4k", 8)], {ENVOY: "Envoy", GO_NOOP: "a < b"})
+    )
     texts = [element.text for element in svg.iter("{http://www.w3.org/2000/svg}text")]
     assert "a < b" in texts
     assert "0.00 / 0.00" in texts
+
+
+def test_rates_tell_what_an_event_costs_and_where_the_machine_is_full() -> None:
+    """10 and 20 events a second are reached; 40 come too, but late, and of 60 half."""
+
+    def taken(events_per_s: float, delay_ms: float) -> EventSample:
+        return EventSample(STREAMS, 0, "", 30.0, 20.0, events_per_s, delay_ms, delay_ms * 2)
+
+    ours = ours_full("fast")
+    found = rate_figures(
+        raw_figures(
+            {
+                (ENVOY, load_name(HELD), STREAMS): [taken(HELD * STREAMS, 0.5)],
+                (ours, load_name(HELD), STREAMS): [taken(HELD * STREAMS, 0.7)],
+                (ours, load_name(20), STREAMS): [taken(20 * STREAMS * 0.99, 2.0)],
+                (ours, load_name(40), STREAMS): [taken(40 * STREAMS, 300.0)],
+                (ours, load_name(60), STREAMS): [taken(15_000, 900.0)],
+            }
+        )
+    )
+    expected = {"event_cpu_us": 30, "event_added_p50_ms": 0.2, "event_added_p99_ms": 0.4}
+    assert found == pytest.approx({**expected, "events_per_s_max": 20_000, "events_per_s_missed": 20_000})
+
+
+def test_pauses_are_summed_up_for_ten_thousand_requests() -> None:
+    """The longest is as it was, however many requests there were; without a pause all are 0."""
+    found = pause_figures("gc", [1.0, 4.0], requests=5_000)
+    assert found == {"gc_pause_longest_ms": 4.0, "gc_pause_total_ms": 10.0, "gc_pauses": 4.0}
+    assert set(pause_figures("gc", [], requests=5_000).values()) == {0.0}
+
+
+def test_the_readme_names_every_figure() -> None:
+    """What stands in bench.json can be looked up."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert [figure.name for figure in (*RATIOS, *OTHERS) if f"`{figure.name}`" not in readme] == []
+
+
+def test_memory_is_that_of_the_process_and_its_peak_begins_anew() -> None:
+    """50 MB that came and went are in the peak, and not in a peak that began after them."""
+    pid = os.getpid()
+    begin_peak(pid)
+    before = memory(pid)
+    assert 0 < before.pss_mb <= before.rss_mb
+    held = bytearray(50_000_000)
+    held[::4_096] = b"x" * len(held[::4_096])
+    del held
+    assert peak_mb(pid) >= before.rss_mb + 45
+    begin_peak(pid)
+    assert peak_mb(pid) < before.rss_mb + 45
+
+
+def test_a_process_that_does_not_listen_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:
+    """Whoever reads it knows which program, and what it said last."""
+    command = [sys.executable, "-c", "print('no such port'); raise SystemExit(1)"]
+    with pytest.raises(RuntimeError, match=r"does not listen on unix:\S+:\nno such port") as failure:  # noqa: SIM117
+        with child(command, f"unix:{tmp_path / 'nobody.sock'}", tmp_path / "child.log"):
+            pass
+    assert sys.executable in str(failure.value)
+
+
+def test_a_process_that_has_ended_has_no_cpu_time() -> None:
+    """Not even while nobody has asked for its exit code: its figures would be those of a request refused."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(RuntimeError, match=f"process {process.pid} has ended"):
+        cpu_seconds(process.pid)
+    process.wait()
+    with pytest.raises(RuntimeError, match=f"process {process.pid} has ended"):
+        cpu_seconds(process.pid)
+
+
+class Quiet:
+    """A console that nobody reads."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def print(self, text: str, **_: object) -> None:
+        """Keep what is told."""
+        self.told.append(text)
+
+    def status(self, _: str) -> contextlib.AbstractContextManager[None]:
+        """Show nothing."""
+        return contextlib.nullcontext()
+
+
+def subject(name: str, log: Path) -> Subject:
+    """One of which nothing runs."""
+    return Subject(name, name, "http://127.0.0.1:1", os.getpid(), os.getpid(), lambda: 0, log)
+
+
+def test_subjects_take_turns_and_one_that_breaks_is_left_out(tmp_path: Path) -> None:
+    """A B, A B; what fails in too many requests is no figure, and what fails altogether is said with its log."""
+    log = tmp_path / "processor.log"
+    log.write_text("out of ink")
+    console, turns = Quiet(), []
+    rounds = Rounds(Path("load"), tmp_path, os.getpid(), cast(Console, console))
+
+    def take(one: Subject) -> Sample:
+        turns.append(one.name)
+        if one.name == "broken" and len(turns) > 3:
+            raise RuntimeError("it is gone")
+        return replace(sample(100.0), failed=5 if one.name == "failing" else 0)
+
+    for turn in range(3):
+        rounds.turns([subject(name, log) for name in ("good", "failing", "broken")], ("json_1k", 8), str(turn), take)
+    assert turns == ["good", "failing", "broken"] * 2 + ["good", "failing"]
+    assert {name: len(taken) for (name, _, _), taken in rounds.samples.items()} == {"good": 3, "broken": 1}
+    assert (rounds.broken, rounds.dropped) == ({"broken"}, 3)
+    assert "broken is left out from here on: it is gone\nout of ink" in console.told
+
+
+def test_what_fails_without_a_process_says_that_it_has_ended(tmp_path: Path) -> None:
+    """And not only that a connection was refused; with the process, the error stays what it was."""
+    log = tmp_path / "processor.log"
+    log.write_text("out of ink")
+    with pytest.raises(ConnectionRefusedError), needed(os.getpid(), log):
+        raise ConnectionRefusedError
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    with pytest.raises(RuntimeError, match=r"has ended:\nout of ink"), needed(process.pid, log):
+        raise ConnectionRefusedError
 
 
 def test_cpu_time_is_that_of_the_process() -> None:

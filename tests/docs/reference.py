@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from extproc.config.document import Document
 from extproc.sinks.metrics import Metrics
+from tests.docs.transport_limits import transport_limits_table
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -93,7 +94,11 @@ def _default(field: FieldInfo) -> str:
 
 def sections() -> dict[str, str]:
     """The generated tables by the name of their marker."""
-    return {"configuration": configuration_table(), "metrics": metrics_table()}
+    return {
+        "configuration": configuration_table(),
+        "metrics": metrics_table(),
+        "transport limits": transport_limits_table(),
+    }
 
 
 def written(readme: str) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from extproc.payload.sse import EventTooLarge, SseEvent, SseReader, write_event
@@ -99,15 +99,18 @@ def test_any_cut_gives_the_same_events(stream: bytes, places: list[int]) -> None
     assert read([b"", stream, b""]) == whole
 
 
-READ = re.compile(rb"(\xef\xbb\xbf)?(data(:.*)?|event:? ?[a-z_.]*|: keep-alive|)", re.DOTALL)
+BOM = b"\xef\xbb\xbf"
+READ = re.compile(rb"(data(:.*)?|event:? ?[a-z_.]*|: keep-alive|)", re.DOTALL)
 
 
 def unread_lines(stream: bytes) -> list[bytes]:
     """Lines that no reader of ours judges."""
-    return [line for line in re.split(rb"\r\n|\n|\r", stream) if not READ.fullmatch(line)]
+    lines = re.split(rb"\r\n|\n|\r", stream.removeprefix(BOM))  # elsewhere it is a part of a name
+    return [line for line in lines if not READ.fullmatch(line)]
 
 
 @given(ANY_STREAM)
+@example(b"\r\xef\xbb\xbf")
 def test_no_byte_is_lost(stream: bytes) -> None:
     """The raw bytes of all events, joined, are the stream, if it has data and names only."""
     passed = b"".join(event.raw for event in read([stream]) if isinstance(event, SseEvent))

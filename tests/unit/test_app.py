@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import errno
 import os
 import signal
 import socket
@@ -14,17 +14,15 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.error import HTTPError
 
 import grpc
 import pytest
+import typer
 from grpc import aio
 
-from extproc import app
 from extproc._pb import ext_proc_pb2 as pb
-from extproc.demo.installation import free_ports
-from extproc.demo.processor_process import ProcessorProcess
+from extproc.cli.serve import EXIT_WORKERS, serve_command
+from extproc.server import process as module
 from tests.unit.server.clients import check_bytes, exchange, say
 from tests.unit.server.envoy import (
     CONFIG,
@@ -37,62 +35,16 @@ from tests.unit.server.envoy import (
     write_config,
 )
 from tests.unit.server.loops import in_loop, until
+from tests.unit.server.processes import ROOT, Process, run, short_folder, start
 
 PRIVATE = "xyzzy"
 
 
-class Process:
-    """The process on a Unix socket, and a client's streams to it."""
-
-    def __init__(self, folder: Path, **sections: Any) -> None:
-        self.socket = folder / "extproc.sock"
-        (port,) = free_ports(1)
-        self.metrics = f"127.0.0.1:{port}"
-        server = {"listen": f"unix:{self.socket}", "metrics": self.metrics, **sections.pop("server", {})}
-        more = "".join(f"{name}: {json.dumps(value)}\n" for name, value in {"server": server, **sections}.items())
-        self.file = write_config(folder, CONFIG + more)
-        self.log = folder / "processor.log"
-        self.processor = ProcessorProcess(self.file, self.metrics, self.log)
-
-    def lines(self, event: str = "") -> list[dict[str, Any]]:
-        """What it wrote, to either stream; of one event, or all."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
-        return [line for line in lines if event in ("", line["event"])]
-
-    def readiness(self) -> tuple[int, dict[str, Any]]:
-        """Status and detail of the page."""
-        try:
-            return 200, json.loads(self.processor.page("/readyz"))
-        except HTTPError as error:
-            return error.code, json.loads(error.read())
-
-    def channel(self) -> aio.Channel:
-        """A connection of its own."""
-        return aio.insecure_channel(f"unix:{self.socket}", options=[("grpc.use_local_subchannel_pool", 1)])
-
-    async def ended(self) -> int:
-        """The exit code, when there is one."""
-        return await asyncio.to_thread(self.processor.wait)
-
-
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder with a short path, since that of a socket may have 107 bytes."""
-    with tempfile.TemporaryDirectory(prefix="llm-") as folder:
-        yield Path(folder)
-
-
-def start(folder: Path, **sections: Any) -> Process:
-    """A process that is ready."""
-    process = Process(folder, **sections)
-    process.processor.start()
-    return process
-
-
-def run(file: Path) -> subprocess.CompletedProcess[str]:
-    """The command, for a case in which it ends by itself."""
-    command = [sys.executable, "-m", "extproc", "serve", "--config", str(file)]
-    return subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=30)
+    """For the process's socket and files."""
+    with short_folder() as folder:
+        yield folder
 
 
 # --- refusing to start ---------------------------------------------------------------------------------------------
@@ -158,6 +110,25 @@ async def test_a_killed_process_leaves_nothing_that_hinders_the_next(folder: Pat
     assert await asyncio.to_thread(process.processor.stop) == 0
 
 
+def test_workers_without_a_folder_for_their_counts_are_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a container whose whole file system is read-only: exit 4, and what to do."""
+    process = Process(folder, server={"workers": 2})
+
+    def no_folder(**_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", no_folder)
+    with pytest.raises(typer.Exit) as ended:
+        serve_command(process.file)
+    assert ended.value.exit_code == EXIT_WORKERS
+    assert capsys.readouterr().err == (
+        "server.workers: no folder for temporary files can be made (no such file or directory), and several workers "
+        "need one. Let this user write to /tmp, or set TMPDIR to a folder that it may write to.\n"
+    )
+
+
 # --- what it logs --------------------------------------------------------------------------------------------------
 
 
@@ -213,7 +184,7 @@ async def test_bytes_that_are_no_message_end_their_stream_and_are_not_quoted(
         (reply,) = await say(exchange(channel), request_headers())
         assert reply.HasField("request_headers")
     assert await asyncio.to_thread(process.processor.stop) == 0
-    (ours,), grpcs = process.lines("stream failed"), process.lines("a library complains")
+    (ours,), grpcs = process.lines("exchange failed"), process.lines("a library complains")
     assert [(line["level"], line["error"]) for line in (ours, *grpcs)] == [("error", "DecodeError")] * (1 + len(grpcs))
     assert [line["library"].partition(".")[0] for line in grpcs] == ["grpc"] * library_lines
     assert PRIVATE not in process.log.read_text()
@@ -235,7 +206,7 @@ async def test_a_log_that_nobody_reads_ends_nothing(folder: Path) -> None:
     process = Process(folder)
     command = [sys.executable, "-m", "extproc", "serve", "--config", str(process.file)]
     reading, writing = os.pipe()
-    running = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=writing)
+    running = subprocess.Popen(command, cwd=ROOT, stdout=writing)
     os.close(writing)
     os.close(reading)
     try:
@@ -322,9 +293,9 @@ def test_sigint_drains_too(folder: Path) -> None:
 @in_loop
 async def test_liveness_is_false_while_the_event_loop_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page asks from its own thread, and does not wait for ever."""
-    monkeypatch.setattr(app, "LOOP_TURN_S_MAX", 0.05)
+    monkeypatch.setattr(module, "LOOP_TURN_S_MAX", 0.05)
     answers: list[bool] = []
-    turns = app._turns(asyncio.get_running_loop())
+    turns = module.turns(asyncio.get_running_loop())
     asking = threading.Thread(target=lambda: answers.append(turns()))
     asking.start()
     asking.join()  # stands still meanwhile

@@ -29,11 +29,13 @@ faults. WINDOW_UPDATE, RST_STREAM and PRIORITY are always dropped.
 
 Events of a call: CallReceived, then MessageReceived and OutputDrained in any number, at most one CallEnded without
 reset (after it no MessageReceived), at most one with reset. After that one, after ``finish()``, and once
-``send_message()`` has said false, nothing more is told of the call.
+``send_message()`` has said false, nothing more is told of the call. A request that is no gRPC is no call; it is
+answered with a status of HTTP.
 
 Flow control. What comes in is charged to the stream's and the connection's window and given back in halves once it is
 read into messages. A stream whose replies the peer does not take gets nothing back, so that the peer stops; nor does
-one on ``hold()``. What goes out waits in the stream until its window and the connection's allow it.
+one on ``hold()``. What goes out waits in the stream until its window and the connection's allow it;
+``end_stalled()``, called once in a while, ends the streams that wait in vain.
 
 Header blocks. HPACK is the library's. A block that neither inserts into the decoder's table nor resizes it, which is
 what Envoy sends from its second stream on, means the same until one comes that does; so its meaning is remembered.

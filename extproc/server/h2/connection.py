@@ -16,7 +16,7 @@ from extproc.server.h2.events import (
 )
 from extproc.server.h2.frames import ErrorCode
 from extproc.server.h2.header_blocks import HeaderBlock, HeaderBlocks, unpadded
-from extproc.server.h2.headers import HeaderReader, Malformed, TooLarge, Undecodable
+from extproc.server.h2.headers import HeaderReader, Malformed, TooLarge, Undecodable, content_bytes
 from extproc.server.h2.limits import H2Limits
 from extproc.server.h2.rates import Rates
 from extproc.server.h2.sending import PREFIX, SendingHalf
@@ -40,6 +40,11 @@ class H2Connection(SendingHalf):
         self._receive_window = limits.connection_window_bytes
         self._unreturned_bytes = 0
         self._rates = Rates(limits)
+
+    @property
+    def greeted(self) -> bool:
+        """Whether the preface and the peer's first SETTINGS have come."""
+        return self._settings_seen
 
     # --- frames ----------------------------------------------------------------------------------------------------
 
@@ -137,6 +142,8 @@ class H2Connection(SendingHalf):
         if flags & frames.PADDED:
             data = unpadded(data[start:end])
             start, end = 0, len(data)
+        if stream.content_bytes >= 0:
+            self._count_content(stream, end - start, ends)
         if start == end and not ends:
             self._rates.control_frame()
         if stream.trailers is None:
@@ -145,6 +152,11 @@ class H2Connection(SendingHalf):
             self._remote_end(stream, events)
         else:
             self._give_back_to_stream(stream)
+
+    def _count_content(self, stream: Stream, come_bytes: int, ends: bool) -> None:
+        stream.content_bytes -= come_bytes
+        if stream.content_bytes < 0 or (ends and stream.content_bytes):
+            raise StreamFault(stream.stream_id, ErrorCode.PROTOCOL_ERROR)
 
     def _read_late(self, stream_id: int, ends: bool) -> None:
         """DATA or trailers on a stream that is not kept: under way when we reset it, once up to its end; or a fault."""
@@ -250,11 +262,23 @@ class H2Connection(SendingHalf):
         headers = self._header_reader.read_request(block.fragment)
         if self._drained_at is not None or len(self._streams) >= self._limits.concurrent_streams_max:
             raise StreamFault(stream_id, ErrorCode.REFUSED_STREAM)
-        stream = Stream(stream_id, self._limits.stream_window_bytes, self._peer_window)
+        content = content_bytes(headers)
+        if content > 0 and block.ends_stream:
+            raise Malformed("the content does not come")
+        stream = Stream(stream_id, self._limits.stream_window_bytes, self._peer_window, content)
         self._streams[stream_id] = stream
+        if headers[b":method"] != b"POST" or not headers.get(b"content-type", b"").startswith(b"application/grpc"):
+            self._refuse_request(stream, headers[b":method"], block.ends_stream)
+            return
         events.append(CallReceived(stream_id, headers))
         if block.ends_stream:
             self._remote_end(stream, events)
+
+    def _refuse_request(self, stream: Stream, method: bytes, ends: bool) -> None:
+        """Tell who speaks HTTP/2 and no gRPC, in the status that it understands; it is no call."""
+        stream.remote_closed = ends
+        what, http_status = ("POST", 405) if method != b"POST" else ("content-type application/grpc", 415)
+        self.finish(stream.stream_id, GRPC_UNIMPLEMENTED, f"only gRPC is spoken here: send {what}", http_status)
 
     def _read_trailers(self, block: HeaderBlock, events: list[H2Event]) -> None:
         stream_id = block.stream_id
@@ -268,6 +292,8 @@ class H2Connection(SendingHalf):
         if stream.remote_closed:
             raise StreamFault(stream_id, ErrorCode.STREAM_CLOSED)
         if not block.ends_stream:
+            raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
+        if stream.content_bytes > 0:
             raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
         self._remote_end(stream, events)
 
@@ -334,6 +360,7 @@ class H2Connection(SendingHalf):
         ]
         self._streams.clear()
         self._waiting.clear()
+        self._output_bytes = self._unfinished_bytes = 0
         events.append(ConnectionEnded(fault.code, fault.reason))
 
 

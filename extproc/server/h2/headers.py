@@ -20,6 +20,7 @@ _OF_A_CONNECTION = frozenset({b"connection", b"keep-alive", b"proxy-connection",
 _NAME_BYTES = bytes(byte for byte in range(0x21, 0x7F) if byte != ord(":") and not 0x41 <= byte <= 0x5A)
 _GRPC_MESSAGE_SAFE = " !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _GRPC_MESSAGE_CHARACTERS_MAX = 1024  # percent-encoded it fits in one frame of any peer
+_CONTENT_LENGTH_DIGITS_MAX = 18
 TABLE_EMPTIED = b"\x20"  # the encoder's table has no room any more
 
 
@@ -109,6 +110,16 @@ def _integer(block: bytes, position: int, mask: int) -> tuple[int, int]:
     return number, len(block) + 1
 
 
+def content_bytes(headers: Mapping[bytes, bytes]) -> int:
+    """How long the request says that it is; -1 if it does not say. Raises: Malformed. Source: RFC 9113, 8.1.1."""
+    told = headers.get(b"content-length")
+    if told is None:
+        return -1
+    if not told.isdigit() or len(told) > _CONTENT_LENGTH_DIGITS_MAX:
+        raise Malformed("content-length is no number")
+    return int(told)
+
+
 def _check_field(name: bytes, value: bytes) -> None:
     """Raises: Malformed. Source: RFC 9113, 8.2."""
     if not name or name.translate(None, _NAME_BYTES):
@@ -146,15 +157,20 @@ def _encoded(*headers: tuple[str, str]) -> bytes:
     return bytes(encoder.encode([(name, value, True) for name, value in headers], huffman=False))
 
 
-RESPONSE_HEADERS = _encoded((":status", "200"), ("content-type", "application/grpc"))
+def _response_headers(http_status: int) -> bytes:
+    return _encoded((":status", str(http_status)), ("content-type", "application/grpc"))
+
+
+RESPONSE_HEADERS = _response_headers(200)
 _OK_TRAILERS = _encoded(("grpc-status", "0"))
 
 
-def trailers(status: int, message: str, headers_sent: bool) -> bytes:
+def trailers(status: int, message: str, headers_sent: bool, http_status: int = 200) -> bytes:
     """The block that ends a call; without headers before it, it is the whole response (Trailers-Only).
 
     Args:
         message: for people; percent-encoded as gRPC says.
+        http_status: other than 200 for who does not speak gRPC.
     """
     if status == 0 and headers_sent:
         return _OK_TRAILERS
@@ -162,4 +178,6 @@ def trailers(status: int, message: str, headers_sent: bool) -> bytes:
     if message:
         text = quote(message[:_GRPC_MESSAGE_CHARACTERS_MAX], safe=_GRPC_MESSAGE_SAFE, errors="replace")
         block += _encoded(("grpc-message", text))
-    return block if headers_sent else RESPONSE_HEADERS + block
+    if headers_sent:
+        return block
+    return (RESPONSE_HEADERS if http_status == 200 else _response_headers(http_status)) + block

@@ -12,7 +12,7 @@ from struct import Struct
 
 from extproc.server.h2 import frames
 from extproc.server.h2.errors import ConnectionFault, StreamFault
-from extproc.server.h2.events import H2Event, OutputDrained
+from extproc.server.h2.events import CallEnded, H2Event, OutputDrained
 from extproc.server.h2.frames import ErrorCode
 from extproc.server.h2.headers import RESPONSE_HEADERS, TABLE_EMPTIED, trailers
 from extproc.server.h2.limits import H2Limits
@@ -20,7 +20,10 @@ from extproc.server.h2.streams import Stream
 
 PREFIX = Struct("!BL")  # of a gRPC message: compressed, length
 _DATA_AND_PREFIX = Struct("!HBBBLBL")
+_PING = frames.frame(frames.PING, 0, 0, b"alive?\0\0")
 _REMEMBERED_RESETS_MAX = 1024
+_WAITING_MESSAGE_BYTES = 256  # what a message that waits takes beside its own bytes
+_SECOND_NS = 1_000_000_000
 
 
 class SendingHalf:
@@ -30,6 +33,7 @@ class SendingHalf:
         self._limits = limits
         self._streams: dict[int, Stream] = {}
         self._unfinished_bytes = 0  # of messages that are coming in, over all streams
+        self._output_bytes = 0  # of messages that wait to go out, over all streams, with what they take beside
         self._highest_id = 0
         self._reset_by_us: OrderedDict[int, None] = OrderedDict()  # frames for them may be under way
         self._send_window = frames.DEFAULT_WINDOW_BYTES
@@ -38,6 +42,7 @@ class SendingHalf:
         self._table_told_empty = False
         self._block_start = b""  # what the next header block must begin with
         self._waiting: OrderedDict[int, Stream] = OrderedDict()
+        self._asked_to_leave = False
         self._drained_at: int | None = None  # the last stream that GOAWAY has promised to take
         self.closed = False
         self._out: list[bytes] = [self._greeting()]
@@ -102,8 +107,12 @@ class SendingHalf:
             stream.output = deque()
         stream.output.append(memoryview(output))
         stream.output_bytes += len(output)
+        self._output_bytes += len(output) + _WAITING_MESSAGE_BYTES
         self._flush(stream)
-        if stream.output_bytes > self._limits.stream_output_bytes_max:
+        if (
+            stream.output_bytes > self._limits.stream_output_bytes_max
+            or self._output_bytes > self._limits.output_bytes_max
+        ):
             self._reset(stream.stream_id, ErrorCode.ENHANCE_YOUR_CALM)
             return False
         return True
@@ -121,19 +130,49 @@ class SendingHalf:
             stream.held = False
             self._give_back_to_stream(stream)
 
-    def finish(self, stream_id: int, status: int, message: str = "") -> None:
+    def finish(self, stream_id: int, status: int, message: str = "", http_status: int = 200) -> None:
         """End a call with a gRPC status, after what still waits to go out; nothing more is told of the stream.
 
         Args:
             message: for people, at most 1,024 characters of it are sent.
+            http_status: of a response that has not begun.
         """
         stream = self._streams.get(stream_id)
         if stream is None or stream.trailers is not None:
             return
-        stream.trailers = trailers(status, message, stream.headers_sent)
+        stream.trailers = trailers(status, message, stream.headers_sent, http_status)
         self._drop_partial(stream)
         if not stream.output:
             self._write_trailers(stream)
+
+    def ping(self) -> None:
+        """Ask the peer for a sign of life: any bytes that come later are one."""
+        if not self.closed:
+            self._out.append(_PING)
+
+    def end_stalled(self, now_ns: int) -> list[H2Event]:
+        """End the streams that wait for a peer which has taken nothing of them for too long. [ns]
+
+        To be called once in a while: the time counts from the first call that sees a stream wait.
+        """
+        events: list[H2Event] = []
+        if not self._output_bytes:
+            return events
+        stalled_ns_max = self._limits.stream_stalled_s_max * _SECOND_NS
+        for stream in [stream for stream in self._streams.values() if stream.output]:
+            if not stream.stalled_ns:
+                stream.stalled_ns = now_ns
+            elif now_ns - stream.stalled_ns > stalled_ns_max and self._reset(
+                stream.stream_id, ErrorCode.ENHANCE_YOUR_CALM
+            ):
+                events.append(CallEnded(stream.stream_id, reset=True))
+        return events
+
+    def ask_to_leave(self) -> None:
+        """Announce GOAWAY, once: the peer is to open new streams elsewhere, and may do so here until it has read it."""
+        if not self._asked_to_leave and self._drained_at is None and not self.closed:
+            self._asked_to_leave = True
+            self._out.append(frames.go_away(frames.WINDOW_BYTES_MAX, ErrorCode.NO_ERROR))
 
     def go_away(self) -> None:
         """Refuse new streams from now on; those that are open go on."""
@@ -166,6 +205,10 @@ class SendingHalf:
             if len(piece) > room:
                 stream.output.appendleft(piece[room:])
                 piece = piece[:room]
+            else:
+                self._output_bytes -= _WAITING_MESSAGE_BYTES
+            stream.stalled_ns = 0
+            self._output_bytes -= len(piece)
             self._out.append(frames.frame(frames.DATA, 0, stream.stream_id, piece))
             stream.output_bytes -= len(piece)
             stream.send_window -= len(piece)
@@ -290,6 +333,8 @@ class SendingHalf:
         if stream is None:
             return False
         self._waiting.pop(stream_id, None)
+        if stream.output:
+            self._output_bytes -= stream.output_bytes + len(stream.output) * _WAITING_MESSAGE_BYTES
         self._drop_partial(stream)
         return stream.trailers is None
 

@@ -14,6 +14,7 @@ class Stream:
     """
 
     __slots__ = (
+        "content_bytes",
         "headers_sent",
         "held",
         "missing_bytes",
@@ -23,20 +24,23 @@ class Stream:
         "receive_window",
         "remote_closed",
         "send_window",
+        "stalled_ns",
         "stream_id",
         "trailers",
         "unreturned_bytes",
     )
 
-    def __init__(self, stream_id: int, receive_window: int, send_window: int) -> None:
+    def __init__(self, stream_id: int, receive_window: int, send_window: int, content_bytes: int = -1) -> None:
         self.stream_id = stream_id
         self.receive_window = receive_window
         self.send_window = send_window  # below zero after the peer has made its initial window smaller
         self.unreturned_bytes = 0  # received and not yet given back to the peer's window
+        self.content_bytes = content_bytes  # still to come, as content-length says; below zero if it says nothing
         self.partial = bytearray()
         self.missing_bytes = 0
         self.output: deque[memoryview] | None = None  # most streams never wait
         self.output_bytes = 0
+        self.stalled_ns = 0  # when it was first seen that none of it was taken; 0 after some was
         self.held = False  # the application does not take more for now
         self.headers_sent = False
         self.remote_closed = False

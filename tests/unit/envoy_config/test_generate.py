@@ -126,6 +126,16 @@ def test_the_processor_is_reached_where_it_listens(document: Make, listen: str, 
     assert cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"] == address
 
 
+def test_each_worker_on_a_unix_socket_is_an_endpoint(document: Make) -> None:
+    """Envoy spreads streams over them; on TCP workers share one address, and the system spreads connections."""
+    unix = clusters_of(document(server={"listen": "unix:/run/e.sock", "workers": 3}))["llm_extproc"]
+    endpoints = unix["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    paths = [endpoint["endpoint"]["address"]["pipe"]["path"] for endpoint in endpoints]
+    assert paths == ["/run/e.sock.0", "/run/e.sock.1", "/run/e.sock.2"]
+    tcp = clusters_of(document(server={"listen": "127.0.0.1:50051", "workers": 3}))["llm_extproc"]
+    assert len(tcp["load_assignment"]["endpoints"][0]["lb_endpoints"]) == 1
+
+
 def test_times_of_the_document_are_envoys(document: Make) -> None:
     """Message timeout and idle timeout come from the document; a stream has no total timeout."""
     made = document(envoy={"message_timeout_ms": 250, "stream_idle_ms": 60_000})

@@ -11,7 +11,7 @@ from extproc.domain.errors import PayloadRefused
 from extproc.domain.record import Coverage
 from extproc.domain.text import Kind
 from extproc.filters.base import ExchangeFacts
-from extproc.filters.chain import Chain, Channels, FilterFailed
+from extproc.filters.chain import Chain, Channels, FilterFailed, looking_last
 from extproc.payload.view import answer_source
 from tests.unit.filters.cutting import cut
 from tests.unit.filters.fakes import Broken, FakeFilter, exchange_facts
@@ -22,7 +22,7 @@ REASONING = answer_source(Kind.REASONING, 0)
 
 def chain_of(*filters: FakeFilter, exchange: ExchangeFacts | None = None) -> Chain:
     """A chain of fakes."""
-    return Channels(filters, exchange or exchange_facts(), 10).chain(CONTENT)
+    return Channels(looking_last(filters), exchange or exchange_facts(), 10).chain(CONTENT)
 
 
 def all_of(chain: Chain, pieces: list[str]) -> str:

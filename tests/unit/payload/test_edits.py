@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.payload.edits import Edit, Operation, Path, apply_edits
+from tests.unit.payload.plain_splice import plain_splice
 
 SET, INSERT_FIRST = Operation.SET, Operation.INSERT_FIRST
 
@@ -98,12 +99,27 @@ def test_an_insertion_does_not_shift_the_other_paths(canonical: bool) -> None:
 
 
 @pytest.mark.parametrize("canonical", [True, False])
-@pytest.mark.parametrize("path", [("m", 5), ("s", "x"), ("m", 0, "x"), ("n", 0)])
+@pytest.mark.parametrize("path", [("m", 5), ("s", "x"), ("m", 0, "x"), ("n", 0), (0,)])
 def test_a_path_that_is_not_in_the_body_is_a_bug(canonical: bool, path: Path) -> None:
     """Nothing is written at another place instead."""
     body = b'{"m":[1],"s":"text","n":[]}'
     with pytest.raises((KeyError, IndexError, TypeError)):
         apply_edits(body, orjson.loads(body), canonical, [Edit(SET, path, 1)])
+
+
+@pytest.mark.parametrize("path", [(), ("s",), ("i",)])
+def test_an_item_cannot_be_put_into_what_is_no_array(path: Path) -> None:
+    """Nor is it lost without a word."""
+    with pytest.raises(TypeError):
+        spliced(b'{"s":"text", "i":1}', Edit(INSERT_FIRST, path, 1))
+
+
+def test_a_body_is_read_no_further_than_its_last_edit() -> None:
+    """What stands behind it need not even be JSON (though ``parse_strict`` lets none of that come here)."""
+    body = b'{"model": "a", "messages": [{"x": "]"}, ...'
+    tree = {"model": "a", "messages": [{"x": "]"}, {}], "stream": True}
+    edits = [Edit(SET, ("model",), "b"), Edit(SET, ("messages", 0, "x"), 1), Edit(SET, ("new",), 2)]
+    assert apply_edits(body, tree, False, edits) == b'{"new":2,"model": "b", "messages": [{"x": 1}, ...'
 
 
 SCALARS = (
@@ -179,7 +195,7 @@ def test_splice_and_tree_give_the_same_value(data: st.DataObject) -> None:
     tree = data.draw(OBJECTS)
     body = data.draw(spelled(tree)).encode()
     edits = data.draw(edits_of(tree))
-    by_splice = apply_edits(body, None, False, copy.deepcopy(edits))
+    by_splice = apply_edits(body, orjson.loads(body), False, copy.deepcopy(edits))
     by_tree = apply_edits(body, orjson.loads(body), True, copy.deepcopy(edits))
     assert orjson.loads(by_splice) == orjson.loads(by_tree)
 
@@ -195,7 +211,7 @@ def test_a_splice_changes_only_the_edited_spans(data: st.DataObject) -> None:
         holder = holder[step]
     holder[path[-1]] = mark
     body = data.draw(spelled(tree)).encode()
-    after = apply_edits(body, None, False, [Edit(SET, path, new)])
+    after = apply_edits(body, orjson.loads(body), False, [Edit(SET, path, new)])
     assert after == body.replace(orjson.dumps(mark), orjson.dumps(new))
 
 
@@ -204,5 +220,39 @@ def test_an_addition_only_adds(data: st.DataObject) -> None:
     """Taking the added bytes out gives the old body."""
     tree = data.draw(OBJECTS)
     body = data.draw(spelled(tree)).encode()
-    after = apply_edits(body, None, False, [Edit(SET, ("added",), "x")])
+    after = apply_edits(body, orjson.loads(body), False, [Edit(SET, ("added",), "x")])
     assert after.replace(b'"added":"x",', b"") == body
+
+
+@st.composite
+def any_edits_of(draw: st.DrawFn, tree: Any) -> list[Edit]:
+    """Some edits, also of one place, inside one another, and of places that are not there."""
+    edits: list[Edit] = []
+    for path, value in draw(st.lists(st.sampled_from(places(tree)), max_size=5)):
+        steps: list[Path] = [()]
+        if isinstance(value, list):
+            steps += [(len(value),), (-1,), ("x",)]
+        else:
+            steps += [("x",), ("x", "y")]
+        can_insert = isinstance(value, list | str | int | float)
+        if can_insert and draw(st.booleans()):
+            edits.append(Edit(INSERT_FIRST, path, draw(NEW)))
+        else:
+            edits.append(Edit(SET, path + draw(st.sampled_from(steps)), draw(NEW)))
+    return edits
+
+
+@given(st.data())
+def test_the_splice_writes_what_a_plain_one_writes(data: st.DataObject) -> None:
+    """To the byte, or both fail."""
+    tree = data.draw(OBJECTS)
+    body = (data.draw(st.sampled_from(["", " \n"])) + data.draw(spelled(tree)) + " ").encode()
+    edits = data.draw(any_edits_of(tree))
+    bugs = (KeyError, IndexError, TypeError, AttributeError)
+    try:
+        plain = plain_splice(body, copy.deepcopy(edits))
+    except bugs:
+        with pytest.raises(bugs):
+            spliced(body, *copy.deepcopy(edits))
+        return
+    assert spliced(body, *edits) == plain

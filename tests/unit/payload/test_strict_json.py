@@ -161,6 +161,93 @@ def test_doubling_any_key_is_refused(value: Any, key: str, data: st.DataObject) 
     assert refusal_of(twice.encode()) in {"duplicate_key", "invalid_json"}
 
 
+# Pieces of strings that are easily counted wrongly: quotes, backslashes, and what only looks like an escape.
+PIECES = st.one_of(
+    st.sampled_from(["a", r"\u0061", "u0022", "0022", r"\n", r"\/", "{", "[", ":", ",", " "]),
+    st.sampled_from([r"\"", r"\u0022", r"\\", r"\u005c", r"\u005C"]),
+    st.sampled_from(["é", r"\u00e9", r"\u00E9", r"\ud83d\ude00", "😀", r"\ud83d"]),
+)
+STRINGS = st.lists(PIECES, max_size=3).map(lambda pieces: '"' + "".join(pieces) + '"')
+SPACES = st.sampled_from(["", " ", "\r\n\t"])
+SPELLED = st.recursive(
+    STRINGS | st.sampled_from(["1", "-0", "1e5", "true", "null", "[]", "{ }"]),
+    lambda inner: (
+        st.lists(st.tuples(SPACES, inner).map("".join), min_size=1, max_size=3).map(
+            lambda items: f"[{','.join(items)}]"
+        )
+        | st.lists(st.tuples(STRINGS, SPACES, st.just(":"), SPACES, inner, SPACES).map("".join), max_size=4).map(
+            lambda items: "{" + ",".join(items) + "}"
+        )
+    ),
+    max_leaves=12,
+)
+
+
+def plainly_parsed(body: bytes, depth_max: int) -> tuple[Any, bool] | str:
+    """What ``parse_strict`` gives, or the code of its refusal, by reading the body as Python does, key by key."""
+
+    class DuplicateKey(Exception):
+        pass
+
+    def once(pairs: list[tuple[str, Any]]) -> None:
+        if len({key for key, _ in pairs}) != len(pairs):
+            raise DuplicateKey
+
+    def depth(value: Any) -> int:
+        if not isinstance(value, dict | list):
+            return 0
+        return 1 + max(map(depth, value.values() if isinstance(value, dict) else value), default=0)
+
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return "invalid_json"
+    if depth(value) > depth_max:
+        return "json_too_deep"
+    try:
+        json.loads(body, object_pairs_hook=once)
+    except DuplicateKey:
+        return "duplicate_key"
+    return value, orjson.dumps(value) == body
+
+
+@given(SPELLED, st.integers(1, 5))
+def test_quotes_tell_of_duplicates_what_reading_each_key_tells(text: str, depth_max: int) -> None:
+    """However strings and keys are spelled, wherever spaces stand; and the depth is right too."""
+    body = text.encode()
+    expected = plainly_parsed(body, depth_max)
+    if isinstance(expected, str):
+        assert refusal_of(body, depth_max) == expected
+    else:
+        assert parse_strict(body, depth_max) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "is_refused"),
+    [
+        (b'{"a":"\\u0022", "b":1}', False),
+        (b'{"a":"\\\\u0022", "b":1}', False),
+        (b'{"a":"\\\\\\u0022", "b":1}', False),
+        (b'{"\\u0022":1,"\\"":2}', True),
+        (b'{"a":"\\u0022\\u0022","a":"\\"\\"\\"\\""}', True),
+        (b'{"a":"\\\\u0022\\\\u0022","a":1}', True),
+    ],
+)
+def test_a_quote_in_a_string_hides_no_key(body: bytes, is_refused: bool) -> None:
+    """However it is spelled, and behind any number of backslashes."""
+    if is_refused:
+        assert refusal_of(body) == "duplicate_key"
+    else:
+        assert parse_strict(body, DEPTH_MAX)[1] is False
+
+
+def test_a_deep_place_far_into_a_large_body_is_found() -> None:
+    """Brackets are counted from the beginning to the end."""
+    flat = ["x" * 50_000, "[" * 9]
+    assert parse_strict(orjson.dumps([flat, [[[1]]]]), 4)[1]
+    assert refusal_of(orjson.dumps([flat, [[[[1]]]]]), 4) == "json_too_deep"
+
+
 def test_numbers_past_64_bits_pass_as_they_are() -> None:
     """They are not text; the body keeps them, since it is spliced."""
     read, canonical = parse_strict(b'{"seed":12345678901234567890123}', DEPTH_MAX)

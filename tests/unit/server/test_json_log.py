@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,25 @@ def test_a_text_with_line_breaks_is_one_line() -> None:
     stream = io.StringIO()
     open_log(Log(), stream).info("something", team='x"}\n{"event": "forged"')
     assert len(stream.getvalue().splitlines()) == 1
+
+
+def test_what_json_has_no_words_for_is_written_all_the_same() -> None:
+    """A line is not lost for a value in it: half of a surrogate pair, or an object of Python's."""
+    stream = io.StringIO()
+    open_log(Log(), stream).info("something", half="\ud83d", file=Path("/a"))
+    line = json.loads(stream.getvalue())
+    assert (line["half"], "/a" in line["file"]) == ("\ud83d", True)
+
+
+def test_bound_fields_are_in_every_line() -> None:
+    """Of the log that they were bound to, and of no other."""
+    stream = io.StringIO()
+    log = open_log(Log(), stream)
+    log.bind(worker=1).bind(side="left").info("something", key="value")
+    log.info("other")
+    bound, other = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert (bound["worker"], bound["side"], bound["key"]) == (1, "left", "value")
+    assert other.keys() == {"event", "level", "timestamp"}
 
 
 @pytest.mark.usefixtures("restored_root")

@@ -33,9 +33,9 @@ def receive(session: Session, *messages: pb.ProcessingRequest) -> list[pb.Proces
     """Gives a session messages as a transport does; none may abort."""
     sent = []
     for message in messages:
-        replies = session.receive(message)
+        replies = session.receive(message.SerializeToString())
         assert replies.abort is None
-        sent += replies.messages
+        sent += [pb.ProcessingResponse.FromString(reply) for reply in replies.messages]
         session.settle()
     return sent
 
@@ -57,7 +57,7 @@ def test_the_record_waits_until_the_replies_are_sent(wired: Wired) -> None:
     """Measuring must not hold the client up."""
     session = wired.processor.open()
     receive(session, *unstreamed_chat()[:-1])
-    session.receive(response_body())
+    session.receive(response_body().SerializeToString())
     assert wired.records.all == []
     session.settle()
     assert len(wired.records.all) == 1
@@ -98,7 +98,7 @@ def test_an_unknown_message_aborts(wired: Wired, before: int) -> None:
     """It could be a body that we do not see; as a failure of ours it is counted, if there was an exchange."""
     session = wired.processor.open()
     receive(session, *unstreamed_chat()[:before])
-    assert session.receive(pb.ProcessingRequest()).abort == "unknown_message"
+    assert session.receive(pb.ProcessingRequest().SerializeToString()).abort == "unknown_message"
     session.closed()
     assert [(r.outcome, r.reason) for r in wired.records.all] == [(Outcome.FAILED, "unknown_message")] * before
     assert wired.processor.inflight == 0
@@ -107,7 +107,7 @@ def test_an_unknown_message_aborts(wired: Wired, before: int) -> None:
 def test_a_message_out_of_order_aborts(wired: Wired) -> None:
     """The peer does not keep to the protocol: nothing may pass."""
     session = wired.processor.open()
-    replies = session.receive(response_body())
+    replies = session.receive(response_body().SerializeToString())
     assert (replies.messages, replies.abort is not None) == ([], True)
     session.closed()
     assert [record.outcome for record in wired.records.all] == [Outcome.FAILED]
@@ -120,7 +120,7 @@ def test_a_fault_aborts_its_own_stream_and_no_other(monkeypatch: pytest.MonkeyPa
     failing, other = wired.processor.open(), wired.processor.open()
     receive(failing, request_headers())
     receive(other, request_headers())
-    assert failing.receive(request_body("break")).abort == "internal_error"
+    assert failing.receive(request_body("break").SerializeToString()).abort == "internal_error"
     failing.closed()
     receive(other, request_body(), response_headers(), response_body())
     other.closed()
@@ -134,7 +134,7 @@ def test_the_log_names_a_fault_by_type_and_place(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(module, "Exchange", BrokenExchange)
     session = wired.processor.open()
     receive(session, request_headers())
-    session.receive(request_body("break"))
+    session.receive(request_body("break").SerializeToString())
     (line,) = wired.log
     assert (line["level"], line["event"], line["error"]) == ("error", "exchange failed", "ValueError")
     assert line["where"].startswith("tests.unit.server.fakes:")

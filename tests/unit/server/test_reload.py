@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
+from extproc._pb import ext_proc_pb2 as pb
 from extproc.config.load import parse_document
 from extproc.exchange.snapshot import compile_snapshot
 from extproc.server import reload as module
@@ -74,9 +75,9 @@ async def test_a_new_prompt_alone_is_a_new_configuration(watched: Watched) -> No
     (watched.file.parent / "prompt.txt").write_text("Be verbose.")
     await watched.reloader.look()
     session = watched.wired.processor.open()
-    session.receive(request_headers())
-    (reply,) = session.receive(request_body()).messages
-    assert chat_sent_on(reply)["messages"][0]["content"] == "Be verbose."
+    session.receive(request_headers().SerializeToString())
+    (reply,) = session.receive(request_body().SerializeToString()).messages
+    assert chat_sent_on(pb.ProcessingResponse.FromString(reply))["messages"][0]["content"] == "Be verbose."
     revision = watched.wired.processor.snapshot.revision
     assert before != revision == watched.health.revision
     assert f'llm_config_revision{{revision="{revision}"}} 1.0'.encode() in generate_latest(watched.metrics.registry)

@@ -40,6 +40,7 @@ LABELS = {
     "llm_inflight_exchanges": set(),
     "llm_config_reloads_total": {"result"},
     "llm_config_revision": {"revision"},
+    "llm_worker_restarts_total": {"reason"},
 }
 
 
@@ -79,14 +80,15 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 def populated() -> Metrics:
     """Metrics in which every series has a value."""
     record = ended(usage=Usage(10, 4, 6, estimated=True), refusals=1)
-    record.verdicts["pii", "request", "mask", "enforce"] += 2
-    record.findings["pii", "request", "EMAIL"] += 2
+    record.verdicts["pii", "request", "mask", "enforce"] = 2
+    record.findings["pii", "request", "EMAIL"] = 2
     record.cover("pii", Coverage.CHECKED)
     metrics = Metrics(label_values_max=10)
     metrics.exchange_ended(record)
     metrics.exchange_ended(ended(Outcome.FAILED, reason="guard_failed"))
     metrics.step("request_headers", 20_000)
     metrics.reloaded("ok")
+    metrics.worker_restarted("SIGKILL")
     metrics.revision("0123456789ab")
     return metrics
 

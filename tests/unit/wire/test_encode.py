@@ -23,9 +23,15 @@ from extproc.exchange.events import (
     SendChunk,
 )
 from extproc.wire.encode import encode
+from tests.unit.wire.reference import built
 
 REQUEST, RESPONSE = Direction.REQUEST, Direction.RESPONSE
 SEND, SKIP = pb.ProcessingMode.SEND, pb.ProcessingMode.SKIP
+
+
+def encoded(action: Action) -> pb.ProcessingResponse:
+    """What Envoy reads."""
+    return pb.ProcessingResponse.FromString(encode(action))
 
 
 def set_headers(mutation: pb.HeaderMutation) -> dict[str, bytes]:
@@ -51,7 +57,7 @@ def set_headers(mutation: pb.HeaderMutation) -> dict[str, bytes]:
 )
 def test_every_action_is_a_message_of_its_kind(action: Action, kind: str) -> None:
     """Also where nothing is changed: an empty reply would end the exchange with an error of Envoy's."""
-    message = pb.ProcessingResponse.FromString(encode(action).SerializeToString())
+    message = encoded(action)
     assert message.WhichOneof("response") == kind
 
 
@@ -65,7 +71,7 @@ def test_an_abort_has_no_message() -> None:
 @pytest.mark.parametrize(("body", "length"), [(b"new", b"3"), (b"", b"0"), ("ä".encode(), b"2")])
 def test_a_replaced_body_brings_its_length(direction: Direction, body: bytes, length: bytes) -> None:
     """In bytes; an empty body is a replacement too."""
-    message = encode(ContinueBody(direction, body, HeaderChanges((("a", "b"),), ("c",))))
+    message = encoded(ContinueBody(direction, body, HeaderChanges((("a", "b"),), ("c",))))
     common = (message.request_body if direction is REQUEST else message.response_body).response
     assert common.body_mutation.WhichOneof("mutation") == "body"
     assert common.body_mutation.body == body
@@ -76,7 +82,7 @@ def test_a_replaced_body_brings_its_length(direction: Direction, body: bytes, le
 @pytest.mark.parametrize("direction", [REQUEST, RESPONSE])
 def test_a_body_that_stays_keeps_its_length(direction: Direction) -> None:
     """Neither the body nor its length is touched."""
-    message = encode(ContinueBody(direction, None, HeaderChanges((("a", "b"),))))
+    message = encoded(ContinueBody(direction, None, HeaderChanges((("a", "b"),))))
     common = (message.request_body if direction is REQUEST else message.response_body).response
     assert not common.HasField("body_mutation")
     assert set_headers(common.header_mutation) == {"a": b"b"}
@@ -85,12 +91,12 @@ def test_a_body_that_stays_keeps_its_length(direction: Direction) -> None:
 @pytest.mark.parametrize("clear", [False, True])
 def test_the_route_is_chosen_again_on_demand(clear: bool) -> None:
     """New routing headers do nothing without it."""
-    assert encode(ContinueBody(REQUEST, clear_route_cache=clear)).request_body.response.clear_route_cache is clear
+    assert encoded(ContinueBody(REQUEST, clear_route_cache=clear)).request_body.response.clear_route_cache is clear
 
 
 def test_headers_are_set_over_what_stands_there_and_as_bytes() -> None:
     """A client's value under the same name does not stay beside ours."""
-    message = encode(ContinueHeaders(REQUEST, HeaderChanges((("x-llm-version", "vä"),), ("x-llm-model",))))
+    message = encoded(ContinueHeaders(REQUEST, HeaderChanges((("x-llm-version", "vä"),), ("x-llm-model",))))
     mutation = message.request_headers.response.header_mutation
     (option,) = mutation.set_headers
     assert option.append_action == pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
@@ -100,7 +106,7 @@ def test_headers_are_set_over_what_stands_there_and_as_bytes() -> None:
 
 def test_without_a_mode_there_is_no_override() -> None:
     """Envoy goes on as its configuration says."""
-    assert not encode(ContinueHeaders(REQUEST)).HasField("mode_override")
+    assert not encoded(ContinueHeaders(REQUEST)).HasField("mode_override")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +121,7 @@ def test_without_a_mode_there_is_no_override() -> None:
 @pytest.mark.parametrize("direction", [REQUEST, RESPONSE])
 def test_an_override_sets_every_field(direction: Direction, mode: BodyMode, name: str) -> None:
     """Zero is a mode: a field that is left out would turn a phase off. Full-duplex answers need their trailers."""
-    override = encode(ContinueHeaders(direction, response_body=mode)).mode_override
+    override = encoded(ContinueHeaders(direction, response_body=mode)).mode_override
     assert override.response_body_mode == pb.ProcessingMode.BodySendMode.Value(name)
     assert override.request_body_mode == pb.ProcessingMode.BUFFERED
     assert (override.request_header_mode, override.response_header_mode) == (SEND, SEND)
@@ -124,7 +130,7 @@ def test_an_override_sets_every_field(direction: Direction, mode: BodyMode, name
 
 def test_a_body_that_nobody_reads_is_not_sent() -> None:
     """A path that is passed on: neither body comes, the answer's headers do."""
-    override = encode(ContinueHeaders(REQUEST, request_body=BodyMode.NONE, response_body=BodyMode.NONE)).mode_override
+    override = encoded(ContinueHeaders(REQUEST, request_body=BodyMode.NONE, response_body=BodyMode.NONE)).mode_override
     assert (override.request_body_mode, override.response_body_mode) == (pb.ProcessingMode.NONE, pb.ProcessingMode.NONE)
     assert override.response_header_mode == SEND
 
@@ -134,7 +140,7 @@ def test_a_body_that_nobody_reads_is_not_sent() -> None:
 )
 def test_a_chunk_stays_goes_or_is_replaced(body: bytes | None, mutation: str | None) -> None:
     """An empty replacement must clear the chunk: an empty ``body`` would be no mutation at all."""
-    response = encode(ContinueChunk(body)).response_body.response
+    response = encoded(ContinueChunk(body)).response_body.response
     assert response.body_mutation.WhichOneof("mutation") == mutation
     assert response.body_mutation.body == (body or b"")
 
@@ -142,13 +148,13 @@ def test_a_chunk_stays_goes_or_is_replaced(body: bytes | None, mutation: str | N
 @pytest.mark.parametrize("end", [False, True])
 def test_a_sent_chunk_says_whether_it_is_the_last(end: bool) -> None:
     """Full duplex: its end is the end of the client's answer."""
-    mutation = encode(SendChunk(b"data: {}\n\n", end)).response_body.response.body_mutation
+    mutation = encoded(SendChunk(b"data: {}\n\n", end)).response_body.response.body_mutation
     assert (mutation.streamed_response.body, mutation.streamed_response.end_of_stream) == (b"data: {}\n\n", end)
 
 
 def test_an_answer_of_ours_is_recognised_by_its_details() -> None:
     """Envoy wraps other local answers in an error object; ours it must leave as it is."""
-    answer = encode(Answer(403, b'{"error": {}}', "blocked")).immediate_response
+    answer = encoded(Answer(403, b'{"error": {}}', "blocked")).immediate_response
     assert (answer.status.code, answer.body, answer.details) == (403, b'{"error": {}}', "llm_extproc_blocked")
     assert set_headers(answer.headers) == {"content-type": b"application/json"}
 
@@ -163,7 +169,7 @@ def test_an_answer_of_ours_is_recognised_by_its_details() -> None:
 )
 def test_metadata_is_in_our_namespace(action: Action) -> None:
     """Envoy drops what is elsewhere; numbers stay numbers."""
-    fields = encode(action).dynamic_metadata.fields
+    fields = encoded(action).dynamic_metadata.fields
     assert list(fields) == ["llm_extproc"]
     inner = fields["llm_extproc"].struct_value.fields
     assert (inner["team"].string_value, inner["tokens"].number_value) == ("search", 3)
@@ -171,7 +177,7 @@ def test_metadata_is_in_our_namespace(action: Action) -> None:
 
 def test_without_metadata_there_is_none() -> None:
     """An empty struct would overwrite what an earlier message said."""
-    assert not encode(ContinueBody(REQUEST)).HasField("dynamic_metadata")
+    assert not encoded(ContinueBody(REQUEST)).HasField("dynamic_metadata")
 
 
 DIRECTIONS = st.sampled_from(Direction)
@@ -193,9 +199,23 @@ ACTIONS: st.SearchStrategy[Any] = st.one_of(
 
 
 @given(ACTIONS)
-def test_every_action_survives_the_wire(action: Action) -> None:
-    """What is encoded parses as what it was, and holds one reply."""
-    message = encode(action)
-    parsed = pb.ProcessingResponse.FromString(message.SerializeToString())
-    assert parsed == message
-    assert parsed.WhichOneof("response") is not None
+def test_what_is_written_by_hand_is_what_the_library_builds(action: Action) -> None:
+    """Each field, for each action, whatever is kept from the ones before."""
+    assert encoded(action) == built(action)
+
+
+@given(ACTIONS)
+def test_no_field_is_written_twice_or_unknown(action: Action) -> None:
+    """The library writes what it read with as many bytes: nothing was merged away, and nothing left aside."""
+    message = encoded(action)
+    again = message.SerializeToString()
+    assert len(again) == len(built(action).SerializeToString())
+    assert pb.ProcessingResponse.FromString(again) == message
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 127, 128, 129, 16_383, 16_384, 16_385, 2_097_152])
+def test_lengths_of_every_size_are_right(size: int) -> None:
+    """At the edges of one, two, three and four bytes."""
+    body = bytes(size)
+    for action in (SendChunk(body, False), SendChunk(body, True), ContinueBody(REQUEST, body), ContinueChunk(body)):
+        assert encoded(action) == built(action)

@@ -1,7 +1,9 @@
 // A model server that costs next to nothing: chat completions of any size, and streams of any length and pace.
 //
 // What to answer stands in fields of the request that every gateway passes on: `max_tokens` is the number of events of a
-// stream, or of bytes of a JSON answer; `seed` is the pause before each event [us], 0 for a burst.
+// stream, or of bytes of a JSON answer; `seed` is the pause before each event [us], 0 for a burst. After `hold_after`
+// events a stream is silent until its client leaves. With a `gate` it waits after its first event until somebody asks for
+// /gates/NUMBER. `created` of an event is when it was written [us since 1970].
 package main
 
 import (
@@ -9,10 +11,12 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -21,17 +25,39 @@ type request struct {
 	Stream        bool   `json:"stream"`
 	MaxTokens     int    `json:"max_tokens"`
 	PauseUs       int    `json:"seed"`
+	HoldAfter     int    `json:"hold_after"`
+	Gate          int    `json:"gate"`
 	StreamOptions struct {
 		IncludeUsage bool `json:"include_usage"`
 	} `json:"stream_options"`
 }
 
 const (
-	head  = `{"id":"chatcmpl-0123456789abcdef","object":"%s","created":1700000000,"model":"%s","choices":[`
+	gatesPath = "/gates/"
+
+	head  = `{"id":"chatcmpl-0123456789abcdef","object":"%s","created":%d,"model":"%s","choices":[`
 	usage = `"usage":{"prompt_tokens":200,"completion_tokens":100,"total_tokens":300}`
 )
 
 var words = strings.Fields("The river that crosses the old town is slow in summer and wide in spring , and boats carry bread .")
+
+var gates = struct {
+	sync.Mutex
+	byNumber map[int]chan struct{}
+}{byNumber: map[int]chan struct{}{}}
+
+// gate is closed once it has been opened.
+func gate(number int) chan struct{} {
+	gates.Lock()
+	defer gates.Unlock()
+	if gates.byNumber[number] == nil {
+		gates.byNumber[number] = make(chan struct{})
+	}
+	return gates.byNumber[number]
+}
+
+// What a stream that is held says first; a guard must not let the address through.
+var private = strings.Fields("Write to bob@example.com or go by boat and wait there .")
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "HOST:PORT")
@@ -40,7 +66,14 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	log.Fatal(http.Serve(listener, http.HandlerFunc(answer)))
+	server := http.NewServeMux()
+	server.HandleFunc("/", answer)
+	server.HandleFunc(gatesPath, func(_ http.ResponseWriter, received *http.Request) {
+		if number, err := strconv.Atoi(strings.TrimPrefix(received.URL.Path, gatesPath)); err == nil {
+			close(gate(number))
+		}
+	})
+	log.Fatal(http.Serve(listener, server))
 }
 
 func answer(writer http.ResponseWriter, received *http.Request) {
@@ -50,14 +83,15 @@ func answer(writer http.ResponseWriter, received *http.Request) {
 		return
 	}
 	if asked.Stream {
-		stream(writer, asked)
+		stream(writer, received, asked)
 	} else {
 		whole(writer, asked)
 	}
 }
 
 func whole(writer http.ResponseWriter, asked request) {
-	start := fmt.Sprintf(head, "chat.completion", asked.Model) + `{"index":0,"message":{"role":"assistant","content":"`
+	start := fmt.Sprintf(head, "chat.completion", time.Now().UnixMicro(), asked.Model) +
+		`{"index":0,"message":{"role":"assistant","content":"`
 	end := `"},"logprobs":null,"finish_reason":"stop"}],` + usage + `}`
 	var text strings.Builder
 	text.WriteString(start)
@@ -70,21 +104,47 @@ func whole(writer http.ResponseWriter, asked request) {
 	_, _ = writer.Write([]byte(text.String()))
 }
 
-func stream(writer http.ResponseWriter, asked request) {
+func stream(writer http.ResponseWriter, received *http.Request, asked request) {
 	writer.Header().Set("content-type", "text/event-stream; charset=utf-8")
-	start := "data: " + fmt.Sprintf(head, "chat.completion.chunk", asked.Model)
-	send := func(rest string) {
-		time.Sleep(time.Duration(asked.PauseUs) * time.Microsecond)
-		_, _ = writer.Write([]byte(rest))
+	pause, spoken := time.Duration(asked.PauseUs)*time.Microsecond, words
+	if asked.HoldAfter > 0 {
+		spoken = private
+	}
+	due := time.Now()
+	send := func(events ...string) bool {
+		// Events are due at fixed times, so that their rate is the one asked for; when one is late by half a pause, the next
+		// come later too, so that each travels alone.
+		if due = due.Add(pause); time.Since(due) > pause/2 {
+			due = time.Now()
+		}
+		time.Sleep(time.Until(due))
+		start := "data: " + fmt.Sprintf(head, "chat.completion.chunk", time.Now().UnixMicro(), asked.Model)
+		_, err := writer.Write([]byte(start + strings.Join(events, "\n\n"+start) + "\n\n"))
 		writer.(http.Flusher).Flush()
+		return err == nil
 	}
 	for number := 0; number < asked.MaxTokens-1; number++ {
-		word := words[number%len(words)]
-		send(start + `{"index":0,"delta":{"content":"` + word + ` "},"logprobs":null,"finish_reason":null}]}` + "\n\n")
+		word := spoken[number%len(spoken)]
+		if !send(`{"index":0,"delta":{"content":"` + word + ` "},"logprobs":null,"finish_reason":null}]}`) {
+			return
+		}
+		if number+1 == asked.HoldAfter {
+			<-received.Context().Done()
+			return
+		}
+		if number == 0 && asked.Gate > 0 {
+			select {
+			case <-gate(asked.Gate):
+				due = time.Now().Add(rand.N(pause)) // not all of them in step
+			case <-received.Context().Done():
+				return
+			}
+		}
 	}
-	last := start + `{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}]}` + "\n\n"
+	last := []string{`{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}]}`}
 	if asked.StreamOptions.IncludeUsage {
-		last += start + `],` + usage + "}\n\n"
+		last = append(last, `],`+usage+`}`)
 	}
-	send(last + "data: [DONE]\n\n")
+	last[len(last)-1] += "\n\ndata: [DONE]"
+	send(last...)
 }

@@ -39,6 +39,8 @@ SMALL = H2Limits(
     connection_window_bytes=100_000,
     stream_output_bytes_max=200_000,
     stream_output_bytes_pause=1_000,
+    output_bytes_max=300_000,
+    stream_stalled_s_max=1.0,
     control_frames_per_second_max=30,
     settings_per_second_max=10,
     resets_per_second_max=10,
@@ -62,7 +64,7 @@ class LawfulConnection:
 
     def receive(self, octets: bytes, now_ns: int = 0) -> None:
         """Read, hold the events against the laws, let the application answer, hold the rest against them."""
-        told = self.connection.receive(octets, now_ns)
+        told = self.connection.receive(octets, now_ns) + self.connection.end_stalled(now_ns)
         assert not (self._ended and told), "events after ConnectionEnded"
         for event in told:
             self._check_event(event)
@@ -132,6 +134,8 @@ class LawfulConnection:
             assert 0 <= connection._receive_window <= limits.connection_window_bytes
             assert connection._unfinished_bytes == sum(len(stream.partial) for stream in kept.values())
             assert connection._unfinished_bytes <= limits.unfinished_bytes_max
+            waiting = [stream.output_bytes + 256 * len(stream.output or ()) for stream in kept.values()]
+            assert connection._output_bytes == sum(waiting) <= limits.output_bytes_max
             assert connection._send_window >= 0
             assert not (connection._waiting and connection._send_window)
             assert sum(map(len, connection._header_blocks._pieces)) <= limits.header_block_bytes_max

@@ -11,7 +11,7 @@ from extproc.server.h2.connection import H2Connection
 from extproc.server.h2.events import CallEnded, CallReceived, H2Event, MessageReceived
 from extproc.server.h2.frames import ErrorCode, frame, reset, window_update
 from extproc.server.h2.limits import H2Limits
-from tests.unit.server.h2.wire import PLAIN_REQUEST, Wire, data, end_of, grpc, headers, messages, parse
+from tests.unit.server.h2.wire import PLAIN_REQUEST, Wire, data, end_of, grpc, headers, messages, parse, stalled
 
 LIMITS = H2Limits()
 CALM = "connection ENHANCE_YOUR_CALM"
@@ -173,6 +173,37 @@ def test_stream_output_bytes_max() -> None:
     assert end_of(wire, []) == "stream ENHANCE_YOUR_CALM"
     assert wire.connection.stream_count == 0
     assert wire.connection.output_bytes(1) == 0
+
+
+def test_output_bytes_max() -> None:
+    """What waits on all streams together is bounded; what goes out, and streams that go, give theirs back."""
+    wire = stalled(replace(LIMITS, output_bytes_max=3 * (256 + 100)), 1, 3, 5, 7)
+    for call in (1, 3, 5):
+        assert wire.connection.send_message(call, b"x" * 95)
+    assert not wire.connection.send_message(7, b"")
+    assert end_of(wire, []) == "stream ENHANCE_YOUR_CALM"
+    wire.send(window_update(1, 100) + reset(3, ErrorCode.CANCEL))
+    wire.connection.finish(5, 0)
+    for call in (9, 11):
+        wire.open(call)
+        assert wire.connection.send_message(call, b"x" * 95)
+    wire.send(b"".join(window_update(call, 100) for call in (5, 9, 11)))
+    assert wire.connection._output_bytes == 0
+    assert wire.works()
+
+
+def test_stream_stalled_s_max() -> None:
+    """Of the streams that wait, one that gets a byte of window now and then is left alone, and one without is ended."""
+    wire = stalled(replace(LIMITS, stream_stalled_s_max=60), 1, 3, 5)
+    for call in (1, 3):
+        wire.connection.send_message(call, b"x" * 95)
+    for second in range(1, 62):
+        wire.send(window_update(1, 1))
+        assert wire.connection.end_stalled(second * SECOND_NS) == []
+    wire.sent()
+    assert wire.connection.end_stalled(62 * SECOND_NS) == [CallEnded(3, reset=True)]
+    assert [(f.kind, f.stream_id, f.code) for f in wire.sent()] == [(frames.RST_STREAM, 3, ErrorCode.ENHANCE_YOUR_CALM)]
+    assert wire.connection.stream_count == 2
 
 
 def test_stream_output_bytes_pause() -> None:

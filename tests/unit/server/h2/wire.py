@@ -101,6 +101,16 @@ class Wire:
         return Frame(frames.PING, frames.ACK, 0, b"stillok?") in self.sent()
 
 
+def stalled(limits: H2Limits, *calls: int) -> Wire:
+    """A connection with calls whose windows are at nothing."""
+    wire = Wire(limits)
+    wire.send(frames.settings({frames.INITIAL_WINDOW_SIZE: 0}))
+    for call in calls:
+        wire.open(call)
+    wire.sent()
+    return wire
+
+
 def messages(events: list[H2Event]) -> list[bytes]:
     """The messages among events."""
     return [event.message for event in events if isinstance(event, MessageReceived)]

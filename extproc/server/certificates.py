@@ -1,0 +1,191 @@
+"""The certificate, the key and the client CA of ``server.tls``: read as bytes, tried out, and only then used.
+
+OpenSSL itself is asked what it thinks of them, in a handshake in memory, so that what is accepted here is what works
+between machines. It reads files only; they are given to it from memory, and no key is ever written to a disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from extproc.config.document import Document
+from extproc.config.problems import KeyPath, Places, Problem, Severity
+
+PEM_BYTES_MAX = 1_048_576
+ALPN = "h2"
+_AT: KeyPath = ("server", "tls")
+_KEY_OF_ANOTHER = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH")
+_FLIGHTS_MAX = 4  # more than a handshake of TLS 1.3 has
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """What a server shows, and the CA by whose certificates it knows its clients (None: any client may come). PEM."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+    client_ca: bytes | None = None
+
+
+def certificate_files(document: Document) -> dict[str, str]:
+    """The files of ``server.tls`` by their keys; empty without TLS."""
+    tls = document.server.tls
+    return {} if tls is None else {key: name for key, name in tls.model_dump().items() if name is not None}
+
+
+def tried(contents: Mapping[str, bytes | OSError], places: Places) -> tuple[Certificates | None, list[Problem]]:
+    """The certificates of what the files hold; None when they cannot be used.
+
+    Args:
+        contents: by the keys of ``certificate_files``: bytes (PEM_BYTES_MAX + 1 of them are enough), or why there are
+            none. Empty without TLS.
+    Returns: also what is wrong, at the lines of the file; warnings alone do not forbid the use.
+    """
+    if not contents:
+        return None, []
+    problems = [problem for key, content in contents.items() if (problem := _unreadable(key, content, places))]
+    if problems:
+        return None, problems
+    pem = {key: content for key, content in contents.items() if isinstance(content, bytes)}
+    made = Certificates(pem["certificate_file"], pem["key_file"], pem.get("client_ca_file"))
+    problems = list(_unusable(made, places))
+    return (None, problems) if problems else (made, list(_advised_against(made, places)))
+
+
+def server_context(certificates: Certificates) -> ssl.SSLContext:
+    """A context for TLS 1.2 and 1.3 that offers HTTP/2, and asks for a client's certificate where there is a CA for it.
+
+    Raises: ssl.SSLError for certificates that ``tried`` would not have returned.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols([ALPN])
+    _load_pair(context, certificates)
+    if certificates.client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an intermediate CA may be the one to trust
+        context.load_verify_locations(cadata=_ascii(certificates.client_ca))
+    return context
+
+
+# --- what is wrong -------------------------------------------------------------------------------------------------
+
+
+def _unreadable(key: str, content: bytes | OSError, places: Places) -> Problem | None:
+    at = (*_AT, key)
+    if isinstance(content, FileNotFoundError):
+        hint = "The path is relative to the folder of the configuration file."
+        return places.problem(at, f"{places.found(at)} is no file", hint=hint)
+    if isinstance(content, OSError):
+        reason = (content.strerror or "input or output error").lower()
+        hint = "Make it a file that this user may read."
+        return places.problem(at, f"{places.found(at)} cannot be read ({reason})", hint=hint)
+    if len(content) > PEM_BYTES_MAX:
+        hint = "It should hold only what its key says."
+        return places.problem(at, f"the file is longer than {PEM_BYTES_MAX} bytes", hint=hint)
+    return None
+
+
+def _unusable(certificates: Certificates, places: Places) -> Iterator[Problem]:
+    certificate_is_pem = _holds_certificates(certificates.certificate)
+    if not certificate_is_pem:
+        hint = "Expected `-----BEGIN CERTIFICATE-----`: the server's own first, then those that signed it."
+        yield places.problem((*_AT, "certificate_file"), "the file holds no certificate in PEM", hint=hint)
+    if certificates.client_ca is not None and not _holds_certificates(certificates.client_ca):
+        hint = "Expected `-----BEGIN CERTIFICATE-----`: those of the CA that signs your clients' certificates."
+        yield places.problem((*_AT, "client_ca_file"), "the file holds no certificate in PEM", hint=hint)
+    at = (*_AT, "key_file")
+    if b"-----BEGIN" not in certificates.key or b"PRIVATE KEY-----" not in certificates.key:
+        hint = "Expected `-----BEGIN PRIVATE KEY-----`."
+        yield places.problem(at, "the file holds no private key in PEM", hint=hint)
+    elif b"ENCRYPTED" in certificates.key:
+        hint = "Nobody is there to type its password: write it without one (`openssl pkey`), readable by us alone."
+        yield places.problem(at, "the private key is encrypted", hint=hint)
+    elif certificate_is_pem:
+        yield from _misfit(certificates, places)
+
+
+def _misfit(certificates: Certificates, places: Places) -> Iterator[Problem]:
+    try:
+        _load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certificates)
+    except ssl.SSLError as error:
+        if error.reason in _KEY_OF_ANOTHER:
+            hint = "Both must come from the same issue of the certificate."
+            found = "the private key does not belong to the first certificate of `certificate_file`"
+            yield places.problem((*_AT, "key_file"), found, hint=hint)
+        else:
+            reason = f" ({error.reason.lower().replace('_', ' ')})" if error.reason else ""
+            hint = "Write both anew: one of the two is damaged, or too weak."
+            yield places.problem(_AT, f"OpenSSL refuses the certificate or its key{reason}", hint=hint, at_key=True)
+
+
+def _advised_against(certificates: Certificates, places: Places) -> Iterator[Problem]:
+    refusal = _clients_refusal(certificates)
+    if refusal is not None:
+        at, hint = (*_AT, "certificate_file"), "Renew it: a new one is used as soon as it is there."
+        found = f"clients will refuse the certificate ({refusal})"
+        yield places.problem(at, found, hint=hint, severity=Severity.WARNING)
+
+
+def _clients_refusal(certificates: Certificates) -> str | None:
+    """What a client that trusts this very certificate has against it, whatever name it is asked for; or None."""
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _load_pair(server_side, certificates)
+    client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client_side.check_hostname = False
+    client_side.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    client_side.load_verify_locations(cadata=_ascii(certificates.certificate))
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_side.wrap_bio(to_client, to_server)
+    server = server_side.wrap_bio(to_server, to_client, server_side=True)
+    try:
+        for _ in range(_FLIGHTS_MAX):
+            for side in (client, server):
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    side.do_handshake()
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
+    except ssl.SSLError as error:
+        return error.reason or "no handshake is possible"
+    return None
+
+
+# --- OpenSSL -------------------------------------------------------------------------------------------------------
+
+
+def _holds_certificates(pem: bytes) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=_ascii(pem))
+    except (ssl.SSLError, ValueError):
+        return False
+    return True
+
+
+def _load_pair(context: ssl.SSLContext, certificates: Certificates) -> None:
+    """Raises: ssl.SSLError."""
+    with _in_memory(certificates.certificate) as certificate, _in_memory(certificates.key) as key:
+        context.load_cert_chain(certificate, key, password=_no_password)
+
+
+@contextlib.contextmanager
+def _in_memory(content: bytes) -> Iterator[str]:
+    """The path of a file without a disk."""
+    with os.fdopen(os.memfd_create("pem", os.MFD_CLOEXEC), "wb") as file:
+        file.write(content)
+        file.flush()
+        yield f"/proc/self/fd/{file.fileno()}"
+
+
+def _no_password() -> bytes:
+    """Without it OpenSSL would ask on the terminal."""
+    return b""
+
+
+def _ascii(pem: bytes) -> str:
+    """PEM is ASCII; what stands between the blocks need not be."""
+    return pem.decode("ascii", "replace").encode("ascii", "replace").decode("ascii")

@@ -1,0 +1,107 @@
+"""One metrics page for several workers, by the library's own means: what a worker counts stands in files that it maps.
+
+What a process that has died counted stays in its file, and the one that comes in its place goes on with that file. So
+files do not pile up, and nothing is counted twice. The page is the supervisor's own metrics with what the files hold
+added to counters and histograms; gauges (exchanges that run, the revision) are the supervisor's alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, values
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
+
+from extproc.domain.record import ExchangeRecord
+
+_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def count_in_files(folder: Path, counts_as: int) -> None:
+    """Have what this process counts from now on stand in files; called before any metric is made.
+
+    Args: counts_as: the name of its files; what they hold already is gone on with.
+    """
+    os.environ[_FOLDER_VARIABLE] = str(folder)
+    values.ValueClass = values.MultiProcessValue(lambda: counts_as)  # type: ignore[no-untyped-call]
+
+
+class FlushSink:
+    """Has what exchanges added written to the files within the same turn of the event loop, as a process may be killed.
+
+    Args: flush: hands to the library what was gathered.
+    """
+
+    def __init__(self, flush: Callable[[], None]) -> None:
+        self._flush = flush
+        self._loop = asyncio.get_running_loop()
+        self._is_due = False
+
+    def exchange_ended(self, record: ExchangeRecord) -> None:
+        """Many exchanges of one turn cost one writing."""
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon_threadsafe(self._write)
+
+    def _write(self) -> None:
+        self._is_due = False
+        self._flush()
+
+
+class WorkersPage(Collector):
+    """What all processes counted, in the shape of one process's metrics.
+
+    Args:
+        own: the supervisor's metrics, which name every family.
+        folder: where the workers' files are.
+    """
+
+    def __init__(self, own: CollectorRegistry, folder: Path) -> None:
+        self._own = own
+        self._folder = folder
+
+    def describe(self) -> Iterable[Metric]:
+        """No names to compare with others: it stands alone in its registry."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        """Every family, added up."""
+        own = list(self._own.collect())  # first: it asks the workers, who then write down what they have gathered
+        counted = {family.name: family for family in self._counted()}
+        for family in own:
+            more = counted.get(family.name)
+            if more is not None:
+                family.samples = _added(family.samples, more.samples)
+            yield family
+
+    def _counted(self) -> Iterable[Metric]:
+        files = [
+            str(file)
+            for kind in ("counter", "histogram")
+            for file in self._folder.glob(f"{kind}_*.db")
+            if file.stat().st_size  # empty: a worker is just making it
+        ]
+        return list(MultiProcessCollector.merge(files))  # type: ignore[no-untyped-call]
+
+
+def page_of(own: CollectorRegistry, folder: Path) -> CollectorRegistry:
+    """The registry for the page."""
+    registry = CollectorRegistry()
+    registry.register(WorkersPage(own, folder))
+    return registry
+
+
+def _added(own: list[Sample], counted: list[Sample]) -> list[Sample]:
+    """Samples of the same name and labels are one."""
+    samples: dict[tuple[str, frozenset[tuple[str, str]]], Sample] = {}
+    for sample in (*own, *counted):
+        key = (sample.name, frozenset(sample.labels.items()))
+        before = samples.get(key)
+        samples[key] = sample if before is None else before._replace(value=before.value + sample.value)
+    return list(samples.values())

@@ -1,0 +1,110 @@
+"""The page of several workers is that of one process that did all the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, generate_latest, values
+from prometheus_client.parser import text_string_to_metric_families
+
+from extproc.domain.record import ExchangeRecord, Outcome, VersionFacts
+from extproc.domain.usage import Prices, Usage
+from extproc.server.worker_metrics import count_in_files, page_of
+from extproc.sinks.metrics import Metrics
+from tests.unit.server.processes import short_folder
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+VERSION = VersionFacts("tiny-chat", "v1", "f00", Prices(1, 1, 1))
+
+
+def record(tokens: int) -> ExchangeRecord:
+    """An exchange whose numbers are exact in binary, so that sums do not depend on their order."""
+    usage = Usage(prompt=tokens, completion=tokens, cached=0)
+    more = {"team": f"team{tokens % 3}", "version": VERSION, "usage": usage, "cost_micro_usd": tokens, "answers": 1}
+    return ExchangeRecord("id", "rev", 0, outcome=Outcome.COMPLETED, ended_ns=2_000_000_000, **more)  # type: ignore[arg-type]
+
+
+def samples(registry: CollectorRegistry) -> Samples:
+    """Every sample of the page."""
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(generate_latest(registry).decode())
+        for sample in family.samples
+    }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def restored() -> object:
+    """The library's values are a setting of the process; the other tests want theirs in memory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(values, "ValueClass", values.MutexValue)
+        patch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
+        patch.delenv("PROMETHEUS_MULTIPROC_DIR")
+        yield
+
+
+def in_memory(make: Callable[[], Metrics]) -> Metrics:
+    """Metrics as the supervisor has them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(values, "ValueClass", values.MutexValue)
+        patch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
+        return make()
+
+
+def worker(folder: Path, counts_as: int, tokens: list[int]) -> None:
+    """A process that counts some exchanges and is then gone, without a word."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder))
+        patch.setattr(values, "ValueClass", values.ValueClass)
+        count_in_files(folder, counts_as)
+        metrics = Metrics(10)
+        for number in tokens:
+            metrics.exchange_ended(record(number))
+            metrics.step("request_headers", 500_000_000)
+        metrics.flush()
+
+
+@settings(max_examples=25)  # each makes files
+@given(lives=st.lists(st.tuples(st.integers(0, 2), st.lists(st.integers(0, 100), max_size=5)), max_size=6))
+def test_lives_of_workers_add_up_to_the_page_of_one_process(lives: list[tuple[int, list[int]]]) -> None:
+    """However the exchanges are spread, and however often a worker came in a dead one's place."""
+    with short_folder() as folder:
+        for counts_as, tokens in lives:
+            worker(folder, counts_as, tokens)
+        own, one = in_memory(lambda: Metrics(10)), in_memory(lambda: Metrics(10))
+        for _, tokens in lives:
+            for number in tokens:
+                one.exchange_ended(record(number))
+                one.step("request_headers", 500_000_000)
+        assert samples(page_of(own.registry, folder)) == samples(one.registry)
+        assert {file.name.rpartition("_")[2] for file in folder.glob("*.db")} <= {f"{n}.db" for n, _ in lives}
+
+
+def test_the_supervisors_own_counts_and_gauges_are_on_the_page_once(tmp_path: Path) -> None:
+    """What it counts for all of them is not counted by each; its gauges are not added to anything."""
+    worker(tmp_path, 0, [3])
+    worker(tmp_path, 1, [4])
+    own = in_memory(lambda: Metrics(10))
+    own.reloaded("invalid")
+    own.worker_restarted("SIGKILL")
+    own.revision("0123456789ab")
+    own.inflight.set_function(lambda: 5)
+    page = samples(page_of(own.registry, tmp_path))
+    assert page["llm_config_reloads_total", frozenset({("result", "invalid")})] == 1
+    assert page["llm_worker_restarts_total", frozenset({("reason", "SIGKILL")})] == 1
+    assert page["llm_config_revision", frozenset({("revision", "0123456789ab")})] == 1
+    assert page["llm_inflight_exchanges", frozenset()] == 5
+    assert page["llm_response_tokens_sum", frozenset({("model", "tiny-chat"), ("version", "v1")})] == 7
+
+
+def test_a_file_that_is_just_being_made_does_not_spoil_the_page(tmp_path: Path) -> None:
+    """A worker that starts has made it, and not given it a size yet."""
+    worker(tmp_path, 0, [3])
+    (tmp_path / "counter_1.db").touch()
+    own = in_memory(lambda: Metrics(10))
+    page = samples(page_of(own.registry, tmp_path))
+    assert [value for (name, _), value in page.items() if name == "llm_cost_micro_usd_total"] == [3]
