@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 DEMO := $(VENV)/.demo-installed
 DEV := $(VENV)/.dev-installed
 PUBLISHED := .published-protos/.installed
+COMPILED := .compiled/.installed
+# Before the sources of this folder, which the path of a program would else begin with.
+AS_COMPILED = PYTHONPATH=$(CURDIR)/$(dir $(COMPILED)) PYTHONSAFEPATH=1
 
 # The newest interpreter that runs (a shim on the path need not) and can make a virtual environment.
 CANDIDATES := python3.13 python3.12 python3.11 python3
@@ -17,7 +20,7 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check hunt memory bench protos lock clean
+.PHONY: help demo test check hunt memory bench compiled protos lock clean
 
 help: ## List the targets (ARGS=... is passed on, PYTHON=... names the interpreter)
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -45,6 +48,10 @@ memory: $(DEV) ## Measure 200 guarded streams of 2,000 events at once through th
 bench: $(DEV) ## Measure what the processor costs, beside grpc-go and LiteLLM (ARGS=--help)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+compiled: $(COMPILED) ## Compile what works on each message (needs a C compiler), and try it through a real Envoy
+	@$(AS_COMPILED) $(BIN)/python -c "import extproc.exchange.machine as machine; assert machine.__file__.endswith('.so')"
+	@$(AS_COMPILED) $(BIN)/pytest -q $(or $(ARGS),tests/e2e)
+
 protos: $(DEV) ## Generate extproc/_pb from protos/
 	$(BIN)/python -m grpc_tools.protoc -Iextproc/_pb=protos --python_out=. --pyi_out=. protos/*.proto
 
@@ -56,7 +63,7 @@ lock: ## Pin the dependencies anew (needs uv; ARGS=--upgrade takes the newest)
 	$(COMPILE) --no-deps requirements/published-protos.in -o requirements/published-protos.txt
 
 clean: ## Remove what was installed and built
-	rm -rf $(VENV) $(dir $(PUBLISHED)) build dist *.egg-info .*_cache .hypothesis
+	rm -rf $(VENV) $(dir $(PUBLISHED)) $(dir $(COMPILED)) build dist *.egg-info .*_cache .hypothesis
 	find extproc tests -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp for each lock: while it is newer than the lock, nothing is installed and no network is needed.
@@ -66,6 +73,11 @@ $(VENV)/.%-installed: requirements/%.txt pyproject.toml
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install -q --require-hashes -r $<
 	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(COMPILED): setup.py $(shell find extproc -name '*.py') | $(DEV)
+	rm -rf $(@D) build
+	LLM_EXTPROC_COMPILE=1 $(BIN)/pip install -q --no-deps --no-build-isolation --target $(@D) .
 	@touch $@
 
 $(PUBLISHED): requirements/published-protos.txt | $(DEV)

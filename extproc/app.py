@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import shutil
 import signal
 import socket
@@ -186,7 +187,10 @@ def _logger(document: Document, stream: Any, **fields: Any) -> Any:
 
 def _processor(document: Document, snapshot: Snapshot, metrics: Metrics, sinks: list[Sink], logger: Any) -> Processor:
     log: list[Sink] = [ExchangeLog(logger)] if document.log.exchanges else []
-    return Processor(snapshot, [*sinks, *log], metrics.step, logger)
+    processor = Processor(snapshot, [*sinks, *log], metrics.step, logger)
+    gc.collect()
+    gc.freeze()  # what has been loaded stays: the collector need not look at it again and again
+    return processor
 
 
 def _tell_of_start(files: ConfigFiles, snapshot: Snapshot, health: Health, metrics: Metrics, logger: Any) -> None:

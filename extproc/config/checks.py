@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from extproc.config.document import Document, Model, Role, Version
+from extproc.config.document import Document, Role, Version
+from extproc.config.forwarding import named_headers, usually_kept_back
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
 
 PROMPT_BYTES_MAX = 262_144
@@ -200,17 +201,14 @@ def _header_problems(document: Document, places: Places) -> Iterator[Problem]:
             hint = f"It is already `{identity[header]}`: give each its own header."
             yield places.problem(("identity", key), f"the header {shown(header)} is used twice", hint=hint)
         identity.setdefault(header, key)
-        yield from _internal_header_problems(("identity", key), header, places)
-    for name, model in document.models.items():
-        for path, header in _model_headers(name, model):
-            yield from _internal_header_problems(path, header, places)
-
-
-def _model_headers(name: str, model: Model) -> Iterator[tuple[KeyPath, str]]:
-    if model.pin_header is not None:
-        yield ("models", name, "pin_header"), model.pin_header
-    if model.sticky.header is not None:
-        yield ("models", name, "sticky", "header"), model.sticky.header
+    for path, header in named_headers(document):
+        yield from _internal_header_problems(path, header, places)
+        if usually_kept_back(header):
+            hint = (
+                "Envoy keeps this header from the processor unless this file names it: print Envoy's configuration "
+                "anew (`extproc envoy-config`) and roll it out before this one, or the header is read as absent."
+            )
+            yield _warning(places, path, f"the header {shown(header)} needs a new Envoy configuration", hint)
 
 
 def _internal_header_problems(path: KeyPath, header: str, places: Places) -> Iterator[Problem]:

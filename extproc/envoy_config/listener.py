@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from extproc.config.document import Document, Limits
+from extproc.config.forwarding import kept_back
 from extproc.envoy_config.addresses import listening_address
 from extproc.envoy_config.local_replies import local_reply_config
 from extproc.envoy_config.names import (
@@ -116,12 +117,19 @@ def _ext_proc(document: Document) -> dict[str, Any]:
             "response_body_mode": "STREAMED",
             "response_trailer_mode": "SEND",
         },
+        "forward_rules": _forward_rules(document),
         # How the processor tells an answer of a model server from an error that Envoy made.
         "response_attributes": ["response.code_details"],
         # A forbidden mutation is a bug of ours, and must not be dropped in silence.
         "mutation_rules": {"disallow_is_error": True},
         "metadata_options": {"receiving_namespaces": {"untyped": [METADATA_NAMESPACE]}},
     }
+
+
+def _forward_rules(document: Document) -> dict[str, Any]:
+    exact, prefixes = kept_back(document)
+    patterns = [*({"exact": header} for header in exact), *({"prefix": prefix} for prefix in prefixes)]
+    return {"disallowed_headers": {"patterns": patterns}}
 
 
 def _access_log() -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What goes into an exchange (events) and what comes out (actions): no protobuf, no sockets.
 
 ``wire`` makes events of Envoy's messages and messages of actions. Header names are lower case; a header that came
-several times is joined with ``,``.
+several times is joined with ``,``. Nobody changes an event or an action once it is made; they are not frozen, since
+that makes each three times as dear to make.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from extproc.domain.text import Direction
 # --- events --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestHeaders:
     """The request began; with ``end`` it has no body."""
 
@@ -24,7 +25,7 @@ class RequestHeaders:
     end: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestBody:
     """The whole request body (BUFFERED)."""
 
@@ -32,12 +33,12 @@ class RequestBody:
     end: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestTrailers:
     """Trailers of the request."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResponseHeaders:
     """The response began; with ``end`` it has no body.
 
@@ -49,7 +50,7 @@ class ResponseHeaders:
     details: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResponseBody:
     """A chunk of the response body, or the whole of it, as the mode says."""
 
@@ -57,12 +58,12 @@ class ResponseBody:
     end: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResponseTrailers:
     """Trailers of the response: no body comes any more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StreamClosed:
     """Envoy's stream ended, half-closed or cancelled: both are normal, neither says why."""
 
@@ -83,7 +84,7 @@ class BodyMode(StrEnum):
     FULL_DUPLEX = "full_duplex"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class HeaderChanges:
     """Headers to set (over what stands there) and to remove."""
 
@@ -94,7 +95,7 @@ class HeaderChanges:
 NO_CHANGES = HeaderChanges()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class ContinueHeaders:
     """Go on after headers; a mode of None leaves what Envoy's configuration says."""
 
@@ -104,7 +105,7 @@ class ContinueHeaders:
     response_body: BodyMode | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ContinueBody:
     """Go on after a whole body (BUFFERED); a body of None leaves it as it came."""
 
@@ -115,7 +116,7 @@ class ContinueBody:
     metadata: Mapping[str, str | int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ContinueChunk:
     """Go on after one chunk of the response (STREAMED); a body of None leaves it as it came."""
 
@@ -123,7 +124,7 @@ class ContinueChunk:
     metadata: Mapping[str, str | int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SendChunk:
     """Send bytes to the client (FULL_DUPLEX); with ``end`` the response is over and the upstream is cancelled."""
 
@@ -132,14 +133,14 @@ class SendChunk:
     metadata: Mapping[str, str | int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ContinueTrailers:
     """Go on after trailers."""
 
     direction: Direction
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """Answer the client ourselves."""
 
@@ -149,7 +150,7 @@ class Answer:
     content_type: str = "application/json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Abort:
     """End Envoy's stream with an error status: Envoy answers 5xx or breaks the response off. Never a silent end."""
 

@@ -66,10 +66,13 @@ class StreamedAnswer:
         Raises: UnreadableAnswer, EventTooLarge, FilterFailed, PayloadRefused: the stream must end with ``failure``.
         """
         self._out = []
-        for event in self._sse.feed(chunk):
-            self._take(self._reader.read(event), now_ns)
-            if self.ended:
-                break
+        if (one := self._sse.whole(chunk)) is not None:
+            self._take(self._reader.read(one), now_ns)
+        else:
+            for event in self._sse.feed(chunk):
+                self._take(self._reader.read(event), now_ns)
+                if self.ended:
+                    break
         return b"".join(self._out)
 
     def close(self, now_ns: int) -> bytes:
@@ -106,7 +109,8 @@ class StreamedAnswer:
         if not self._without_cut_choices(frame):
             return
         brought = self._judge(frame, now_ns)
-        self._close_ended(frame)
+        if frame.closes:
+            self._close_ended(frame)
         if self.ended or not self._without_cut_choices(frame):
             return
         self._finished.update(frame.finished)
@@ -120,9 +124,10 @@ class StreamedAnswer:
         """Put the event's texts through the chains; returns whether it brought any."""
         brought = False
         for slot in frame.slots:
-            if slot.text and (slot.source.kind is Kind.ASIDE or slot.source.choice not in self._cut):
+            source, text = slot.source, slot.text
+            if text and (source.choice not in self._cut or source.kind is Kind.ASIDE):
                 brought = True
-                self._judge_piece(frame, slot)
+                self._judge_piece(frame, slot, source, text)
         for slot in frame.wholes:
             if slot.text and slot.source.choice not in self._cut:
                 self._judge_whole(frame, slot)
@@ -130,8 +135,7 @@ class StreamedAnswer:
             self._note_text(now_ns)
         return brought
 
-    def _judge_piece(self, frame: Frame, slot: Slot) -> None:
-        source, text = slot.source, slot.text
+    def _judge_piece(self, frame: Frame, slot: Slot, source: TextSource, text: str) -> None:
         if source.kind is not Kind.ASIDE:
             self._reader.usage.piece(source.choice, text)
             if self._may_cut and self._ends_before(source, frame):
@@ -140,8 +144,11 @@ class StreamedAnswer:
         released = chain.feed(text)
         if slot.complete and chain.rejected_by is None:
             released += chain.close()
-        _put(slot, released, frame)
-        self._record.note_text(source, released)
+        if released != text:
+            slot.put(released)
+            frame.changed = True
+        if self._record.texts is not None:
+            self._record.note_text(source, released)
         if chain.rejected_by is not None and source.kind is not Kind.ASIDE:
             self._cut_choice(source, frame)
 
@@ -234,14 +241,15 @@ class StreamedAnswer:
 
     def _without_cut_choices(self, frame: Frame) -> bool:
         """Take cut choices out of an event; false if nothing is left of it."""
+        if not self._cut:
+            return True
         for choice in self._cut:
             if not self._reader.without_choice(frame, choice):
                 return False
-        if self._cut:
-            frame.changed = True
-            frame.slots = [slot for slot in frame.slots if slot.source.choice not in self._cut]
-            frame.finished = [choice for choice in frame.finished if choice not in self._cut]
-            frame.closes = [close for close in frame.closes if close[0] not in self._cut]
+        frame.changed = True
+        frame.slots = [slot for slot in frame.slots if slot.source.choice not in self._cut]
+        frame.finished = [choice for choice in frame.finished if choice not in self._cut]
+        frame.closes = [close for close in frame.closes if close[0] not in self._cut]
         return True
 
     def _end_if_over(self) -> None:

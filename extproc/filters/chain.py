@@ -28,16 +28,28 @@ class FilterFailed(Exception):
 class Chain:
     """One channel. ``rejected_by`` is the filter that ended it, if one did."""
 
-    __slots__ = ("_exchange", "_links", "rejected_by")
+    __slots__ = ("_exchange", "_links", "_may_fail_open", "rejected_by")
 
     def __init__(self, links: list[tuple[Filter, Stage]], exchange: ExchangeFacts) -> None:
         self._links = links
+        self._may_fail_open = any(owner.fails_open for owner, _ in links)
         self._exchange = exchange
         self.rejected_by: Filter | None = None
 
     def feed(self, text: str) -> str:
         """Take the next piece of the channel; return what every stage has released. Raises: FilterFailed."""
-        return self._pass_on(text, closing=False)
+        if self._may_fail_open:
+            return self._pass_on(text, closing=False)
+        for number, (owner, stage) in enumerate(self._links):
+            if not text:
+                return ""
+            try:
+                text = stage.feed(text)
+            except Exception as error:
+                note_failure(owner, self._exchange, error)
+            if stage.rejected:
+                return self._reject(number, text)
+        return text
 
     def close(self) -> str:
         """The channel is complete; return the rest. Raises: FilterFailed."""
@@ -58,6 +70,14 @@ class Chain:
         except Exception:  # the stage itself meets it again when it is closed, and there its filter's on_error counts
             return False
         return False
+
+    def _reject(self, number: int, text: str) -> str:
+        """A stage has rejected: what it released before still goes through the later stages, and closes them."""
+        self.rejected_by = self._links[number][0]
+        self._links = self._links[number + 1 :]
+        text = self._pass_on(text, closing=True)
+        self._links = []
+        return text
 
     def _pass_on(self, text: str, closing: bool) -> str:
         for owner, stage in self._links:  # a link that is left out makes a new list

@@ -20,6 +20,7 @@ _STRING_EVENT = re.compile(r'["\\]')
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _HEX = frozenset("0123456789abcdefABCDEF")
 _NUMBER = frozenset("0123456789+-.eE")
+_HIGH_SURROGATES, _LOW_SURROGATES = range(0xD800, 0xDC00), range(0xDC00, 0xE000)
 _REPLACEMENT = "\ufffd"
 
 
@@ -149,11 +150,11 @@ class JsonTextStage:
 
     def _feed_code_unit(self, unit: str, pieces: list[str]) -> None:
         self._escape = ""
-        if "\ud800" <= unit <= "\udbff":
+        if ord(unit) in _HIGH_SURROGATES:
             if self._high_surrogate:
                 self._feed_inside("", pieces)
             self._high_surrogate = unit
-        elif "\udc00" <= unit <= "\udfff":
+        elif ord(unit) in _LOW_SURROGATES:
             high, self._high_surrogate = self._high_surrogate, ""
             pair = (high + unit).encode("utf-16-le", "surrogatepass").decode("utf-16-le") if high else _REPLACEMENT
             self._feed_inside(pair, pieces)

@@ -55,9 +55,10 @@ class SpanStage:
 
     def feed(self, text: str) -> str:
         """Take the next piece; return what is judged."""
-        closed = self._buffer.push(text)
+        buffer = self._buffer
+        closed = buffer.push(text)
         released = self._judge(closed) if closed else ""
-        if self._buffer.overlong and not self.rejected:
+        if len(buffer.open) > CELL_CHARS_MAX and buffer.overlong and not self.rejected:
             released += self._judge_overlong()
         return released
 

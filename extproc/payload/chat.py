@@ -85,13 +85,14 @@ class Chat:
     def read_answer(self, tree: dict[str, Any]) -> AnswerView:
         """Raises: UnreadableAnswer."""
         slots: list[Slot] = []
-        for index, choice in choices_of(tree):
+        choices = choices_of(tree)
+        for index, choice in choices:
             message = choice.get("message")
             if not isinstance(message, dict):
                 raise UnreadableAnswer("a choice has no message")
             slots += message_slots(message, index)
-        slots += unnamed_in(tree)
-        return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree))
+        slots += unnamed_in(tree, choices)
+        return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree, choices))
 
     def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
         """``finish_reason: content_filter``; tool calls that were not reached are gone."""
@@ -148,6 +149,8 @@ def _read_message(
 
 def message_slots(message: dict[str, Any], choice: int) -> list[Slot]:
     """The texts of a message or a delta, in the order in which a model says them."""
+    if len(message) == 1 and isinstance(message.get("content"), str):  # most events of a stream
+        return [Slot(answer_source(Kind.CONTENT, choice), message, "content")]
     slots: list[Slot] = []
     for key, kind, part in _TEXT_KINDS:
         text = message.get(key)
@@ -155,8 +158,9 @@ def message_slots(message: dict[str, Any], choice: int) -> list[Slot]:
             slots.append(Slot(answer_source(kind, choice, part), message, key))
         elif text is not None:
             raise UnreadableAnswer("a text of a message is not a string")
-    for number, call in enumerate(items_of(message, "tool_calls")):
-        slots += _call_slots(call, choice, _call_part(call, number))
+    if message.get("tool_calls") is not None:
+        for number, call in enumerate(items_of(message, "tool_calls")):
+            slots += _call_slots(call, choice, _call_part(call, number))
     if not _NAMED.issuperset(message):
         slots += _other_slots(message, choice)
     return slots

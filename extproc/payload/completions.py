@@ -52,8 +52,9 @@ class Completions:
 
     def read_answer(self, tree: dict[str, Any]) -> AnswerView:
         """Raises: UnreadableAnswer."""
-        slots = [_text_slot(choice, index) for index, choice in choices_of(tree)] + unnamed_in(tree)
-        return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree))
+        choices = choices_of(tree)
+        slots = [_text_slot(choice, index) for index, choice in choices] + unnamed_in(tree, choices)
+        return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree, choices))
 
     def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
         """``finish_reason: content_filter``."""

@@ -33,7 +33,7 @@ class Operation(Enum):
     INSERT_FIRST = "insert_first"  # put an item before the first of the array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Edit:
     """One change. Above the last step of ``path`` all exists, but that SET makes objects where none or null is."""
 

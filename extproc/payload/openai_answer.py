@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -18,6 +18,8 @@ from extproc.payload.view import Copy, Slot, unnamed_slots
 DONE = b"data: [DONE]\n\n"
 _COPIES_OF_PROMPT = ("prompt_logprobs", "prompt_token_ids", "prompt_text")
 _COPIES_OF_ANSWER = ("logprobs", "token_ids", *_COPIES_OF_PROMPT)
+Choices = list[tuple[int, dict[str, Any]]]
+"""Each choice of an answer, with its index."""
 _MAY_COPY = frozenset(_COPIES_OF_ANSWER)
 _NAMED = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", *_COPIES_OF_PROMPT}
@@ -25,12 +27,12 @@ _NAMED = frozenset(
 _CHOICE_NAMED = frozenset({"index", "message", "delta", "text", "finish_reason", "stop_reason", *_COPIES_OF_ANSWER})
 
 
-def copies_in(tree: dict[str, Any]) -> list[Copy]:
+def copies_in(tree: dict[str, Any], choices: Choices) -> list[Copy]:
     """Where an answer or an event repeats text unmasked."""
     found: list[Copy] = []
     if not _MAY_COPY.isdisjoint(tree):
         found += [Copy(tree, key, of_prompt=True) for key in _COPIES_OF_PROMPT if tree.get(key) is not None]
-    for choice in tree.get("choices") or ():
+    for _, choice in choices:
         found += [
             Copy(choice, key, of_prompt=key in _COPIES_OF_PROMPT)
             for key in _MAY_COPY.intersection(choice)
@@ -39,22 +41,24 @@ def copies_in(tree: dict[str, Any]) -> list[Copy]:
     return found
 
 
-def choices_of(tree: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+def choices_of(tree: dict[str, Any]) -> Choices:
     """The choices, with their indexes. Raises: UnreadableAnswer."""
     choices = tree.get("choices")
     if not isinstance(choices, list):
         raise UnreadableAnswer("an answer has no array of choices")
+    found: Choices = []
     for choice in choices:
         index = choice.get("index") if isinstance(choice, dict) else None
-        if not isinstance(choice, dict) or not isinstance(index, int):
+        if not isinstance(index, int):
             raise UnreadableAnswer("a choice has no index")
-        yield index, choice
+        found.append((index, choice))
+    return found
 
 
-def unnamed_in(tree: dict[str, Any]) -> list[Slot]:
+def unnamed_in(tree: dict[str, Any], choices: Choices) -> list[Slot]:
     """Strings in unnamed fields of an answer or of its choices: they say something about it, each of them whole."""
     slots = [] if _NAMED.issuperset(tree) else unnamed_slots(tree, _NAMED, 0, complete=True, kind=Kind.ASIDE)
-    for index, choice in choices_of(tree):
+    for index, choice in choices:
         if not _CHOICE_NAMED.issuperset(choice):
             slots += unnamed_slots(choice, _CHOICE_NAMED, index, complete=True)
     return slots
@@ -85,8 +89,9 @@ class ChoiceStream:
             self._envelope = {key: tree[key] for key in ("id", "object", "created", "model") if key in tree}
             self._envelope.update(self._shown)
         usage = usage_of(tree.get("usage"))
-        frame.bare = usage is None and bool(tree.get("choices"))
-        for index, choice in choices_of(tree):
+        choices = choices_of(tree)
+        frame.bare = usage is None and bool(choices)
+        for index, choice in choices:
             self._read_choice(frame, index, choice)
             if choice.get("finish_reason") is not None:
                 frame.closes.append((index, None))
@@ -94,11 +99,11 @@ class ChoiceStream:
                 frame.bare = False
             if usage is not None:
                 self.usage.running(index, usage)
-        if not tree["choices"]:
+        if not choices:
             self.usage.final(usage)
             frame.usage_only = usage is not None
-        frame.slots += unnamed_in(tree)
-        frame.copies = copies_in(tree)
+        frame.slots += unnamed_in(tree, choices)
+        frame.copies = copies_in(tree, choices)
         frame.changed = bool(self._shown) and any(tree.get(key) != value for key, value in self._shown.items())
         return frame
 

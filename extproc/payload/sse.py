@@ -25,7 +25,7 @@ class EventTooLarge(Exception):
     """One event is larger than ``sse_event_bytes_max``."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SseEvent:
     """One event: what may be passed on of it, its name ("" if none), its data (None if none).
 
@@ -55,9 +55,6 @@ class SseReader:
         Raises: EventTooLarge; the stream cannot be read further.
         """
         pending = self._pending
-        if not pending and chunk.endswith(b"\n\n") and chunk.find(b"\n\n") == len(chunk) - 2 and b"\r" not in chunk:
-            yield self._event(chunk)  # one whole event, as a server that writes each at once sends it
-            return
         pending += chunk
         while (match := _BOUNDARY.search(pending, self._searched)) is not None:
             end = match.end()
@@ -68,6 +65,15 @@ class SseReader:
         self._searched = max(0, len(pending) - 3)
         if len(pending) > self._event_bytes_max:
             raise EventTooLarge
+
+    def whole(self, chunk: bytes) -> SseEvent | None:
+        """The event that a chunk is, if it is just one, as of a server that writes each at once; else feed the chunk.
+
+        Raises: EventTooLarge.
+        """
+        if not self._pending and chunk.find(b"\n\n") == len(chunk) - 2 and b"\r" not in chunk and len(chunk) > 2:
+            return self._event(chunk)
+        return None
 
     def close(self) -> list[SseEvent]:
         """What is left at the end of the stream, read as an event although its empty line is missing."""

@@ -56,7 +56,7 @@ class Sink(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Replies:
     """What to send for one message, in order; ``abort`` then ends the stream with an error status."""
 

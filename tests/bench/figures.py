@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from tests.bench.loads import CONNECTIONS, Load, Taken
-from tests.bench.subjects import ENVOY, GO_NOOP, LITELLM, METERED, ours_full, ours_noop
+from tests.bench.subjects import COMPILED, ENVOY, GO_NOOP, LITELLM, METERED, ours_full, ours_noop
 
 Key = tuple[str, str, int]
 """Subject, load, connections."""
@@ -32,8 +32,12 @@ RATIOS = (
     Figure("full_stream_vs_go_noop", "CPU a guarded 100-event stream: ours in full / grpc-go no-op", 1.5),
     Figure("metered_stream_vs_go_noop", "CPU a 100-event stream that is only metered / grpc-go no-op"),
     Figure("passed_stream_vs_go_noop", "CPU a 100-event stream on a path that passes unread / grpc-go no-op"),
+    Figure("compiled_json_vs_go_noop", "as full_json_vs_go_noop, compiled (make compiled)"),
+    Figure("compiled_stream_vs_go_noop", "as full_stream_vs_go_noop, compiled"),
     Figure("full_json_vs_litellm", "CPU a request, 1 KB JSON: ours in full / LiteLLM", 0.05),
     Figure("full_stream_vs_litellm", "CPU a 100-event stream: ours in full / LiteLLM", 0.05),
+    Figure("compiled_json_vs_litellm", "as full_json_vs_litellm, compiled"),
+    Figure("compiled_stream_vs_litellm", "as full_stream_vs_litellm, compiled"),
     Figure("added_p50_ms", "median latency added to Envoy alone, 8 connections always busy, in ms", 1.0),
     Figure("added_p99_ms", "99th percentile added to Envoy alone, 8 connections always busy, in ms", 3.0),
     Figure("added_p50_paced_ms", "median added at 200 requests/s on 8 connections, in ms"),
@@ -107,6 +111,10 @@ def ratios(raw: Figures, transport: str, loads: list[Load]) -> Figures:
         "full_stream_vs_go_noop": _divided(_cpu(raw, full, "stream_100"), _cpu(raw, GO_NOOP, "stream_100")),
         "metered_stream_vs_go_noop": _divided(_cpu(raw, METERED, "stream_100"), _cpu(raw, GO_NOOP, "stream_100")),
         "passed_stream_vs_go_noop": _divided(_cpu(raw, full, "stream_100_passed"), _cpu(raw, GO_NOOP, "stream_100")),
+        "compiled_json_vs_go_noop": _divided(_cpu(raw, COMPILED, "json_1k"), _cpu(raw, GO_NOOP, "json_1k")),
+        "compiled_stream_vs_go_noop": _divided(_cpu(raw, COMPILED, "stream_100"), _cpu(raw, GO_NOOP, "stream_100")),
+        "compiled_json_vs_litellm": _divided(_cpu(raw, COMPILED, "json_1k"), _cpu(raw, LITELLM, "json_1k")),
+        "compiled_stream_vs_litellm": _divided(_cpu(raw, COMPILED, "stream_100"), _cpu(raw, LITELLM, "stream_100")),
         "full_json_vs_litellm": _divided(_cpu(raw, full, "json_1k"), _cpu(raw, LITELLM, "json_1k")),
         "full_stream_vs_litellm": _divided(_cpu(raw, full, "stream_100"), _cpu(raw, LITELLM, "stream_100")),
         "added_p50_ms": _added(raw, "p50_ms", full, "json_1k"),

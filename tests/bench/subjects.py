@@ -27,6 +27,8 @@ LITELLM = "litellm"
 CHAT = "/v1/chat/completions"
 PASSED = "/bench/passed"  # a path that our full processor passes on unread
 METERED = "ours_fast_metered"
+COMPILED = "ours_fast_compiled"
+COMPILED_FOLDER = Path(__file__).parents[2] / ".compiled"  # what `make compiled` makes
 CONCURRENCY_MAX = 100_000  # of Envoy's circuit breakers here
 TRANSPORTS = ("grpc", "fast")  # ours; the last is the one that is judged
 KEY = f"sk-{secrets.token_hex(16)}"  # LiteLLM does not run without one; sent to all, so that all get the same
@@ -83,6 +85,8 @@ def subjects(programs: dict[str, Path]) -> dict[str, Open]:
         found[ours_noop(transport)] = partial(_ours_noop, transport=transport)
         found[ours_full(transport)] = partial(_ours_full, transport=transport)
     found[METERED] = _ours_metered
+    if COMPILED_FOLDER.is_dir():
+        found[COMPILED] = _ours_compiled
     if "litellm" in programs:
         found[LITELLM] = _litellm
     return found
@@ -127,6 +131,16 @@ def _ours_metered(places: Places) -> Iterator[Subject]:
 
     with full_installation(places, METERED, "fast", change) as installation:
         yield subject_of(installation, METERED, "ours, fast, only metered", installation.processor.pid)
+
+
+@contextlib.contextmanager
+def _ours_compiled(places: Places) -> Iterator[Subject]:
+    with full_installation(places, COMPILED, "fast", with_processor=False) as installation:
+        command = [sys.executable, "-m", "extproc", "serve", "--config", str(installation.config)]
+        # Without the second, the sources of the current folder would come first.
+        compiled = {"PYTHONPATH": str(COMPILED_FOLDER), "PYTHONSAFEPATH": "1"}
+        with child(command, f"unix:{installation.socket}", _log(installation), compiled) as pid:
+            yield subject_of(installation, COMPILED, "ours, fast, full, compiled", pid)
 
 
 def full_installation(

@@ -125,7 +125,9 @@ class H2Connection(SendingHalf):
         self._receive_window -= charged
         if self._receive_window < 0:
             raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "the connection's window was exceeded")
-        self._give_back_to_connection(charged)
+        self._unreturned_bytes += charged
+        if self._unreturned_bytes * 2 >= self._limits.connection_window_bytes:
+            self._give_back_to_connection()
         ends = bool(flags & frames.END_STREAM)
         stream = self._streams.get(stream_id)
         if stream is None:
@@ -150,7 +152,7 @@ class H2Connection(SendingHalf):
             self._read_messages(stream, data, start, end, events)
         if ends:
             self._remote_end(stream, events)
-        else:
+        elif stream.unreturned_bytes * 2 >= self._limits.stream_window_bytes:
             self._give_back_to_stream(stream)
 
     def _count_content(self, stream: Stream, come_bytes: int, ends: bool) -> None:
@@ -227,12 +229,11 @@ class H2Connection(SendingHalf):
         else:
             events.append(CallEnded(stream.stream_id, reset=False))
 
-    def _give_back_to_connection(self, charged: int) -> None:
-        self._unreturned_bytes += charged
-        if self._unreturned_bytes * 2 >= self._limits.connection_window_bytes:
-            self._out.append(frames.window_update(0, self._unreturned_bytes))
-            self._receive_window += self._unreturned_bytes
-            self._unreturned_bytes = 0
+    def _give_back_to_connection(self) -> None:
+        """Half a window at a time."""
+        self._out.append(frames.window_update(0, self._unreturned_bytes))
+        self._receive_window += self._unreturned_bytes
+        self._unreturned_bytes = 0
 
     # --- HEADERS, CONTINUATION -------------------------------------------------------------------------------------
 

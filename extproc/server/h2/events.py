@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from extproc.server.h2.frames import ErrorCode
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CallReceived:
     """A stream began: its headers, names in lower case."""
 
@@ -16,7 +16,7 @@ class CallReceived:
     headers: Mapping[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MessageReceived:
     """One gRPC message, without its prefix."""
 
@@ -24,7 +24,7 @@ class MessageReceived:
     message: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CallEnded:
     """The peer sends no more on a stream; with ``reset`` it wants no more either, and the call is over.
 
@@ -35,14 +35,14 @@ class CallEnded:
     reset: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OutputDrained:
     """What waited on a stream for the peer's window has gone out."""
 
     stream_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ConnectionEnded:
     """Nothing more is read: close the connection once the output is written. ``reason`` is ours, for the log."""
 

@@ -93,7 +93,12 @@ class SendingHalf:
             stream.headers_sent = True
             self._write_headers(frames.END_HEADERS, stream_id, RESPONSE_HEADERS)
         length = PREFIX.size + len(message)
-        if not stream.output and length <= min(self._send_window, stream.send_window, self._peer_frame_bytes):
+        if (
+            not stream.output
+            and length <= stream.send_window
+            and length <= self._send_window
+            and length <= self._peer_frame_bytes
+        ):
             self._send_window -= length
             stream.send_window -= length
             self._out.append(

@@ -192,3 +192,11 @@ def test_a_prompt_of_the_largest_size_is_read(changed: Changed) -> None:
     """The limit itself is allowed."""
     loaded = load(changed("weight: 1", "weight: 1\n        prompt: { file: p.txt }"), "c.yaml")
     assert prompt_problem(PATH, b"x" * PROMPT_BYTES_MAX, loaded.places) is None
+
+
+@pytest.mark.parametrize("header", ["x-request-id", "authorization", "x-envoy-peer", "x-stainless-lang"])
+def test_a_header_that_envoy_keeps_back_needs_a_new_envoy_configuration(minimal: str, header: str) -> None:
+    """Read by a processor whose Envoy is as it was, it would be absent without a word."""
+    (warning,) = warnings_of(minimal + f"identity: {{ team_header: {header} }}\n")
+    assert "needs a new Envoy configuration" in warning
+    assert "extproc envoy-config" in warning

@@ -1,0 +1,28 @@
+"""Everything about the package is in pyproject.toml; this adds compiled modules for who asks for them.
+
+With LLM_EXTPROC_COMPILE=1 the packages that work on each message are compiled with mypyc (it comes with mypy; a C
+compiler and Python's headers are needed). They are the same sources: without it, the package is pure Python.
+"""
+
+import os
+from pathlib import Path
+
+from setuptools import setup
+
+PACKAGES = ("domain", "payload", "detectors", "filters", "exchange", "wire", "sinks", "server/h2")
+MODULES = ("server/processor.py", "server/json_log.py")
+
+
+def compiled():
+    """The extension modules, none if they are not asked for."""
+    if os.environ.get("LLM_EXTPROC_COMPILE") != "1":
+        return []
+    from mypyc.build import mypycify
+
+    root = Path("extproc")
+    files = [file for package in PACKAGES for file in sorted((root / package).glob("*.py"))]
+    files += [root / module for module in MODULES]
+    return mypycify([str(file) for file in files if file.name != "__init__.py"], multi_file=True, debug_level="0")
+
+
+setup(ext_modules=compiled())
