@@ -23,7 +23,7 @@ from extproc.server.config_files import ConfigFiles, ConfigReader
 from extproc.server.fast import FastServer
 from extproc.server.grpc_aio import GrpcAioServer
 from extproc.server.health import Health
-from extproc.server.json_log import open_log, take_over_libraries
+from extproc.server.json_log import JsonLog, open_log, take_over_libraries
 from extproc.server.pages import Pages
 from extproc.server.process import Signals, answers, loop_factory, turns
 from extproc.server.processor import Processor, Sink
@@ -78,7 +78,7 @@ def work(link_fd: int) -> None:
 # --- one process ---------------------------------------------------------------------------------------------------
 
 
-async def _serve(reader: ConfigReader, files: ConfigFiles, logger: Any) -> None:
+async def _serve(reader: ConfigReader, files: ConfigFiles, logger: JsonLog) -> None:
     signals = Signals()
     document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)
@@ -93,6 +93,7 @@ async def _serve(reader: ConfigReader, files: ConfigFiles, logger: Any) -> None:
         await server.start()
         reloader = asyncio.create_task(Reloader(reader, document, processor, health, metrics, logger, tls).run())
         health.set_ready(True)
+        logger.hold_lines(asyncio.get_running_loop().call_later)
         logger.info("serving", listen=document.server.listen, metrics=document.server.metrics, revision=health.revision)
         await signals.first.wait()
         health.drain()
@@ -101,13 +102,14 @@ async def _serve(reader: ConfigReader, files: ConfigFiles, logger: Any) -> None:
         cancelled = await server.stop(document.server.drain_ms_max / 1_000, signals.second)
         logger.info("stopped", exchanges_cancelled=cancelled)
     finally:
+        logger.flush()
         pages.close()
 
 
 # --- several -------------------------------------------------------------------------------------------------------
 
 
-async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folder: Path, logger: Any) -> None:
+async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folder: Path, logger: JsonLog) -> None:
     signals, loop = Signals(), asyncio.get_running_loop()
     document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)
@@ -140,7 +142,7 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
         pages.close()
 
 
-async def _work(order: StartOrder, end: socket.socket, logger: Any) -> None:
+async def _work(order: StartOrder, end: socket.socket, logger: JsonLog) -> None:
     document, health = order.started_with.document, Health()
     metrics = Metrics(document.identity.label_values_max)
     snapshot = compile_snapshot(order.config.document, order.config.prompts)
@@ -157,7 +159,11 @@ async def _work(order: StartOrder, end: socket.socket, logger: Any) -> None:
     worker = WorkerProcess(
         await Link.open(end), processor, health, tls, metrics.flush, document.server.drain_ms_max / 1_000
     )
-    await worker.run(server)
+    logger.hold_lines(asyncio.get_running_loop().call_later)
+    try:
+        await worker.run(server)
+    finally:
+        logger.flush()
     if worker.is_orphaned:
         shutil.rmtree(order.folder, ignore_errors=True)  # nobody else is left to do it
 
@@ -179,13 +185,15 @@ def _shared_folder() -> Iterator[Path]:
 # --- parts of both -------------------------------------------------------------------------------------------------
 
 
-def _logger(document: Document, stream: Any, **fields: Any) -> Any:
+def _logger(document: Document, stream: Any, **fields: Any) -> JsonLog:
     logger = open_log(document.log, stream).bind(**fields)
     take_over_libraries(logger)
     return logger
 
 
-def _processor(document: Document, snapshot: Snapshot, metrics: Metrics, sinks: list[Sink], logger: Any) -> Processor:
+def _processor(
+    document: Document, snapshot: Snapshot, metrics: Metrics, sinks: list[Sink], logger: JsonLog
+) -> Processor:
     log: list[Sink] = [ExchangeLog(logger)] if document.log.exchanges else []
     processor = Processor(snapshot, [*sinks, *log], metrics.step, logger)
     gc.collect()
@@ -193,7 +201,7 @@ def _processor(document: Document, snapshot: Snapshot, metrics: Metrics, sinks: 
     return processor
 
 
-def _tell_of_start(files: ConfigFiles, snapshot: Snapshot, health: Health, metrics: Metrics, logger: Any) -> None:
+def _tell_of_start(files: ConfigFiles, snapshot: Snapshot, health: Health, metrics: Metrics, logger: JsonLog) -> None:
     for warning in files.loaded.warnings:
         logger.warning("configuration", problem=str(warning))
     metrics.reloaded("ok")
