@@ -58,8 +58,8 @@ protos: $(DEV) ## Generate extproc/_pb from protos/
 lock: ## Pin the dependencies anew (needs uv; ARGS=--upgrade takes the newest)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv, or UV=/path/to/uv" >&2; exit 1; }
 	$(COMPILE) pyproject.toml --group build --extra dev -o requirements/dev.txt
-	$(COMPILE) pyproject.toml --group build --extra demo -c requirements/dev.txt -o requirements/demo.txt
-	$(COMPILE) pyproject.toml --group build -c requirements/dev.txt -o requirements/run.txt
+	$(COMPILE) pyproject.toml --group build --extra demo --extra uvloop -c requirements/dev.txt -o requirements/demo.txt
+	$(COMPILE) pyproject.toml --group build --extra uvloop -c requirements/dev.txt -o requirements/run.txt
 	$(COMPILE) --no-deps requirements/published-protos.in -o requirements/published-protos.txt
 
 clean: ## Remove what was installed and built

@@ -17,7 +17,8 @@ from extproc.domain.text import Kind, TextSource
 from extproc.filters.base import ExchangeFacts, Filter
 from extproc.filters.chain import Chain, Channels
 from extproc.payload.dialect import Frame, StreamReader, UnreadableAnswer
-from extproc.payload.sse import SseReader
+from extproc.payload.plain_chunk import PlainChunks
+from extproc.payload.sse import SseEvent, SseReader
 from extproc.payload.view import CopyRules, Slot
 
 
@@ -67,10 +68,10 @@ class StreamedAnswer:
         """
         self._out = []
         if (one := self._sse.whole(chunk)) is not None:
-            self._take(self._reader.read(one), now_ns)
+            self._take_event(one, now_ns)
         else:
             for event in self._sse.feed(chunk):
-                self._take(self._reader.read(event), now_ns)
+                self._take_event(event, now_ns)
                 if self.ended:
                     break
         return b"".join(self._out)
@@ -93,6 +94,33 @@ class StreamedAnswer:
         return b"".join(self._out) + self._reader.failure(error)
 
     # --- one event -------------------------------------------------------------------------------------------------
+
+    def _take_event(self, event: SseEvent, now_ns: int) -> None:
+        plain = self._reader.plain
+        text = plain.text_of(event.data)
+        if text is None or self._may_cut or plain.source.choice in self._cut:
+            self._take(self._reader.read(event), now_ns)
+        else:
+            self._take_plain(event, text, plain, now_ns)
+
+    def _take_plain(self, event: SseEvent, text: str, plain: PlainChunks, now_ns: int) -> None:
+        """What ``_take`` does with an event that brings nothing but one text, of a stream that no filter may cut."""
+        source, usage = plain.source, self._reader.usage
+        usage.next_event()
+        usage.piece(source.choice, text)
+        chain = self._channels.chain(source)
+        released = chain.feed(text)
+        if self._record.texts is not None:
+            self._record.note_text(source, released)
+        self._note_text(now_ns)
+        if chain.rejected_by is not None:  # by a filter that did not say that it cuts
+            frame = self._reader.read(event)
+            _put(frame.slots[0], released, frame)
+            self._cut_choice(source, frame)
+        elif released == text and plain.passes:
+            self._out.append(event.raw)
+        elif released:
+            self._out.append(plain.write(released))
 
     def _take(self, frame: Frame, now_ns: int) -> None:
         self._spoke = self._spoke or frame.tree is not None

@@ -14,6 +14,7 @@ import orjson
 
 from extproc.domain.errors import ApiError
 from extproc.domain.text import TextSource
+from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent, write_event
 from extproc.payload.usage import UsageReader
 from extproc.payload.view import AnswerView, Copy, RequestPolicy, RequestView, Slot
@@ -49,6 +50,7 @@ class StreamReader(Protocol):
     """One streamed answer. Holds what is needed to write events of its own in the same stream."""
 
     usage: UsageReader
+    plain: PlainChunks
 
     def read(self, event: SseEvent) -> Frame:
         """What one event holds. Raises: UnreadableAnswer."""

@@ -12,6 +12,7 @@ from extproc.domain.text import TextSource
 from extproc.payload.completions import prompt_fields
 from extproc.payload.dialect import Frame, UnreadableAnswer, openai_error
 from extproc.payload.openai_request import other_fields, read_object
+from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent
 from extproc.payload.usage import UsageReader, usage_of
 from extproc.payload.view import AnswerView, RequestPolicy, RequestView, Slot
@@ -64,6 +65,7 @@ class NoStream:
 
     def __init__(self) -> None:
         self.usage = UsageReader()
+        self.plain = PlainChunks()
 
     def read(self, event: SseEvent) -> Frame:
         """Raises: UnreadableAnswer, always."""

@@ -18,6 +18,7 @@ from extproc.domain.usage import Usage
 from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, items_of, load_event
 from extproc.payload.error_body import error_slots
 from extproc.payload.openai_request import other_fields, part_fields, read_object, speaker_of
+from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent
 from extproc.payload.usage import UsageReader, anthropic_usage_of
 from extproc.payload.view import (
@@ -169,6 +170,7 @@ class MessagesStream:
 
     def __init__(self, shown: Mapping[str, Any]) -> None:
         self.usage = UsageReader()
+        self.plain = PlainChunks()
         self._shown = shown
         self._prompt: Usage | None = None
         self._open_block: int | None = None

@@ -11,6 +11,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.text import Kind
 from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, load_event, openai_error
 from extproc.payload.error_body import error_slots
+from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent
 from extproc.payload.usage import UsageReader, usage_of
 from extproc.payload.view import Copy, Slot, unnamed_slots
@@ -69,6 +70,7 @@ class ChoiceStream:
 
     def __init__(self, shown: Mapping[str, Any]) -> None:
         self.usage = UsageReader()
+        self.plain = PlainChunks()
         self._shown = shown
         self._envelope: dict[str, Any] = {}
 
@@ -105,6 +107,8 @@ class ChoiceStream:
         frame.slots += unnamed_in(tree, choices)
         frame.copies = copies_in(tree, choices)
         frame.changed = bool(self._shown) and any(tree.get(key) != value for key, value in self._shown.items())
+        if frame.bare and len(frame.slots) == 1 and not frame.copies:
+            self.plain.learn(tree, frame.slots[0], self._shown)
         return frame
 
     def _read_choice(self, frame: Frame, index: int, choice: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.text import Kind, TextSource
 from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, load_event
 from extproc.payload.error_body import error_slots
+from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.responses_items import (
     CUT,
     item_copies,
@@ -51,6 +52,7 @@ class ResponsesStream:
 
     def __init__(self, shown: Mapping[str, Any]) -> None:
         self.usage = UsageReader()
+        self.plain = PlainChunks()  # events are numbered, so each differs
         self._shown = shown
         self._sequence_number = 0
         self._response: dict[str, Any] = {}

@@ -161,6 +161,26 @@ def test_a_client_cannot_set_internal_headers(stack: Stack) -> None:
     assert "x-llm-anything" not in dict(stack.models["v1"].seen[0].headers)
 
 
+def test_credentials_reach_the_model_server_and_not_the_processor(stack: Stack) -> None:
+    """Envoy keeps them back from the processor alone: the model server gets them as the client sent them."""
+    credentials = {
+        "authorization": "Bearer sk-Zm9v.YmFy_-/+==",
+        "x-api-key": "sk-ant-0123456789",
+        "cookie": "session=abc; theme=dark",
+    }
+    sent = credentials | {"x-team": "search"}
+    options = itertools.chain.from_iterable(("-H", f"{name}: {value}") for name, value in sent.items())
+    with ScriptedProcessor(stack.socket, {}) as processor:
+        assert ask(stack, *options).status == 200
+        exchange = processor.exchange()
+    (seen,) = stack.models["v1"].seen
+    assert [pair for pair in seen.headers if pair[0] in credentials] == list(credentials.items())
+    assert exchange.header("request_headers", "x-team") == "search"
+    assert not credentials.keys() & {header.key for header in exchange.contents[0].headers.headers}
+    told = b"".join(content.SerializeToString() for content in exchange.contents)
+    assert not any(value.encode() in told for value in credentials.values())
+
+
 def test_an_unknown_version_is_not_answered_by_another(stack: Stack) -> None:
     """The processor was reloaded and Envoy was not: an error, and no model server is asked."""
     with ScriptedProcessor(stack.socket, {"request_body": choose("v9")}):

@@ -206,6 +206,19 @@ def test_internal_and_steering_headers_do_not_reach_the_model(stack: Stack, mode
     assert not forged.keys() & dict(models.only.headers).keys()
 
 
+def test_credentials_reach_the_model_as_they_were_sent(
+    stack: Stack, models: ScriptedModels, measured: Measured
+) -> None:
+    """Though the processor, which changes other headers and the body, never gets them; what it counts by it gets."""
+    credentials = {"authorization": "Bearer sk-Zm9v==", "x-api-key": "sk-ant-01", "cookie": "session=abc; theme=dark"}
+    sent = credentials | {"x-team": "search"}
+    options = itertools.chain.from_iterable(("-H", f"{name}: {value}") for name, value in sent.items())
+    assert stack.curl(CHAT.path, *options, body=CHAT.request(f"Mail {MAIL}")).status == 200
+    assert [pair for pair in models.only.headers if pair[0] in credentials] == list(credentials.items())
+    assert measured.outcomes() == {"completed": 1}
+    assert measured.rise("llm_requests_total", team="search") == 1
+
+
 # --- the version that answers --------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,249 @@
+"""Gathering changes when the library is told, never what it is told."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+
+from extproc.domain.record import ExchangeRecord, Outcome, VersionFacts
+from extproc.domain.usage import Prices, Usage
+from extproc.sinks.gathered import BulkHistogram, GatheredCounter, GatheredHistogram, Labels
+from extproc.sinks.metrics import RESPONSE_TOKEN_BUCKETS, SECONDS_BUCKETS, STEP_SECONDS_BUCKETS, Metrics
+
+LABELS = ("model", "version")
+BOUNDS = (0.25, 1.0, 4.0)
+FLUSH = "flush"
+Operation = tuple[str, Labels, float]
+
+# Sums of eighths are exact, so that pages can be compared as bytes, whatever was added up first.
+EIGHTHS = st.integers(0, 64).map(lambda number: number / 8)
+CHILDREN = st.tuples(st.sampled_from(("tiny", "large", "")), st.sampled_from(("v1", "v2")))
+OPERATIONS = st.lists(
+    st.tuples(st.just("count"), CHILDREN, EIGHTHS)
+    | st.tuples(st.just("observe"), CHILDREN, EIGHTHS | st.sampled_from(BOUNDS))
+    | st.just((FLUSH, ("", ""), 0.0)),
+    max_size=40,
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_times_of_making() -> None:
+    """Series that tell when another was made differ between any two registries."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class Gathering:
+    """One counter and one histogram that are gathered, on a registry of their own."""
+
+    def __init__(self, bounds: tuple[float, ...] = BOUNDS) -> None:
+        self.registry = CollectorRegistry()
+        self.counter = GatheredCounter(Counter("adds", "Amounts.", LABELS, registry=self.registry))
+        made = BulkHistogram("seen", "Values.", LABELS, buckets=bounds, registry=self.registry)
+        self.histogram = GatheredHistogram(made, bounds)
+
+    def flush(self) -> None:
+        """Hand over what both have gathered."""
+        self.counter.take()()
+        self.histogram.take()()
+
+
+def gathered(operations: list[Operation]) -> bytes:
+    """The page when all is gathered, and flushed where it is said and at the end."""
+    gathering = Gathering()
+    for what, labels, amount in operations:
+        if what == FLUSH:
+            gathering.flush()
+        elif what == "count":
+            gathering.counter.add(labels, amount)
+        else:
+            gathering.histogram.add(labels, amount)
+    gathering.flush()
+    return generate_latest(gathering.registry)
+
+
+def counted_directly(operations: list[Operation]) -> bytes:
+    """The page when the library is told of each amount and observation at once."""
+    registry = CollectorRegistry()
+    counter = Counter("adds", "Amounts.", LABELS, registry=registry)
+    histogram = Histogram("seen", "Values.", LABELS, buckets=BOUNDS, registry=registry)
+    for what, labels, amount in operations:
+        if what == "count":
+            counter.labels(*labels).inc(amount)
+        elif what == "observe":
+            histogram.labels(*labels).observe(amount)
+    return generate_latest(registry)
+
+
+@given(OPERATIONS)
+def test_the_page_is_the_one_of_counting_directly(operations: list[Operation]) -> None:
+    """The law: in whatever order, with flushes anywhere between."""
+    assert gathered(operations) == counted_directly(operations)
+
+
+@pytest.mark.parametrize("bounds", [RESPONSE_TOKEN_BUCKETS, SECONDS_BUCKETS, STEP_SECONDS_BUCKETS])
+def test_a_value_at_a_bound_is_in_the_buckets_that_the_library_puts_it_in(bounds: tuple[float, ...]) -> None:
+    """And its neighbours on both sides: the buckets that are in use, each value on a child of its own."""
+    gathering, registry = Gathering(bounds), CollectorRegistry()
+    direct = Histogram("seen", "Values.", LABELS, buckets=bounds, registry=registry)
+    for bound in bounds:
+        for value in (math.nextafter(bound, 0), bound, math.nextafter(bound, math.inf)):
+            gathering.histogram.add((repr(value), "v1"), value)
+            direct.labels(repr(value), "v1").observe(value)
+    gathering.flush()
+    told, expected = (
+        [line for line in generate_latest(each).splitlines() if line.startswith(b"seen_")]
+        for each in (gathering.registry, registry)
+    )
+    assert told == expected
+    assert len(told) == 3 * len(bounds) * (len(bounds) + len(("inf", "count", "sum")))
+
+
+def test_an_amount_of_0_makes_the_child_appear() -> None:
+    """An alert needs the zero before the first one."""
+    gathering = Gathering()
+    gathering.counter.add(("tiny", "v1"), 0)
+    assert gathering.registry.get_sample_value("adds_total", {"model": "tiny", "version": "v1"}) is None
+    gathering.flush()
+    assert gathering.registry.get_sample_value("adds_total", {"model": "tiny", "version": "v1"}) == 0
+
+
+def test_two_takes_hand_each_amount_over_once() -> None:
+    """Whichever is handed over first; what comes after a take belongs to the next one."""
+    gathering, labels = Gathering(), {"model": "tiny", "version": "v1"}
+    gathering.counter.add(("tiny", "v1"), 2)
+    gathering.histogram.add(("tiny", "v1"), 0.5)
+    first = gathering.counter.take(), gathering.histogram.take()
+    gathering.counter.add(("tiny", "v1"), 5)
+    gathering.histogram.add(("tiny", "v1"), 8.0)
+    second = gathering.counter.take(), gathering.histogram.take()
+
+    def sums() -> tuple[float | None, float | None, float | None]:
+        value = gathering.registry.get_sample_value
+        return value("adds_total", labels), value("seen_sum", labels), value("seen_count", labels)
+
+    for hand_over in second:
+        hand_over()
+    assert sums() == (5, 8.0, 1)
+    for hand_over in first:
+        hand_over()
+    assert sums() == (7, 8.5, 2)
+    gathering.flush()
+    assert sums() == (7, 8.5, 2), "nothing was left"
+
+
+# --- threads -------------------------------------------------------------------------------------------------------
+
+WRITERS = 3
+ADDS_EACH = 1_000
+ADDS_BETWEEN = 50  # after so many a thread waits until the page was read once more
+SECOND_NS = 1_000_000_000
+
+
+class YieldingText(str):
+    """A label that lets other threads go first when it is looked up: between the reading and the writing of a sum."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        time.sleep(0)
+        return super().__hash__()
+
+
+class YieldingSeconds(float):
+    """A value that lets other threads go first while its bucket is looked for."""
+
+    __slots__ = ()
+
+    def __gt__(self, other: float) -> bool:
+        time.sleep(0)
+        return super().__gt__(other)
+
+
+class YieldingDuration(int):
+    """One that becomes such a value."""
+
+    __slots__ = ()
+
+    def __mul__(self, other: Any) -> Any:
+        return YieldingSeconds(int(self) * other)
+
+
+PHASE = YieldingText("response_body")
+RECORD = ExchangeRecord(
+    "id",
+    "rev",
+    SECOND_NS,
+    outcome=Outcome.COMPLETED,
+    endpoint="chat",
+    team=YieldingText("search"),
+    version=VersionFacts("tiny", "v1", "f00", Prices(1, 1, 1)),
+    usage=Usage(prompt=10, completion=4),
+    cost_micro_usd=17,
+    answers=1,
+    ended_ns=3 * SECOND_NS,
+)
+SUMS = {
+    "llm_requests_total": 1,
+    "llm_prompt_tokens_total": 10,
+    "llm_cost_micro_usd_total": 17,
+    "llm_answers_total": 1,
+    "llm_request_duration_seconds_count": 1,
+    "llm_request_duration_seconds_sum": 2,
+    "llm_extproc_step_seconds_count": 1,
+    "llm_extproc_step_seconds_sum": 1,
+}
+"""What one exchange and one step of a second add."""
+
+
+def sums_on(page: bytes) -> dict[str, float]:
+    """The sums over all children, by the sample's name."""
+    sums = dict.fromkeys(SUMS, 0.0)
+    for line in page.decode().splitlines():
+        name = line.partition("{")[0]
+        if name in sums:
+            sums[name] += float(line.rpartition(" ")[2])
+    return sums
+
+
+def test_reading_the_page_while_exchanges_end_loses_and_doubles_nothing() -> None:
+    """Threads count while another reads: no reading shows less than the one before, and the last shows all."""
+    metrics = Metrics(10)
+    done, read_again = threading.Event(), threading.Event()
+
+    def count() -> None:
+        for number in range(ADDS_EACH):
+            metrics.exchange_ended(RECORD)
+            metrics.step(PHASE, YieldingDuration(SECOND_NS))
+            if number % ADDS_BETWEEN == 0:
+                read_again.clear()
+                assert read_again.wait(10), "nobody reads the page"
+
+    def read() -> list[dict[str, float]]:
+        readings = []
+        while not done.is_set():
+            readings.append(sums_on(generate_latest(metrics.registry)))
+            read_again.set()
+        return readings
+
+    with ThreadPoolExecutor(WRITERS + 1) as threads:
+        reader = threads.submit(read)
+        try:
+            for writer in [threads.submit(count) for _ in range(WRITERS)]:
+                writer.result()
+        finally:
+            done.set()
+        readings = reader.result()
+    last = sums_on(generate_latest(metrics.registry))
+    assert last == {name: WRITERS * ADDS_EACH * each for name, each in SUMS.items()}
+    assert any(0 < reading["llm_requests_total"] < last["llm_requests_total"] for reading in readings)
+    for before, after in itertools.pairwise([*readings, last]):
+        assert all(before[name] <= after[name] for name in SUMS)
