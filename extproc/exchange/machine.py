@@ -109,6 +109,8 @@ class Exchange:
             return self._closed(now_ns)
         if not isinstance(event, EXPECTED[self._phase]):
             return self._unexpected(event, now_ns)
+        if isinstance(event, ResponseBody):  # most events are
+            return self._answer_body(event, now_ns)
         if isinstance(event, RequestHeaders):
             return self._request_headers(event, now_ns)
         if isinstance(event, RequestBody):
@@ -117,9 +119,7 @@ class Exchange:
             return Step([ContinueTrailers(Direction.REQUEST)])
         if isinstance(event, ResponseHeaders):
             return self._answer_headers(event, now_ns)
-        if isinstance(event, ResponseTrailers):
-            return self._answer_trailers(now_ns)
-        return self._answer_body(event, now_ns)
+        return self._answer_trailers(now_ns)
 
     # --- request ---------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,8 @@ import itertools
 import math
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -143,54 +144,56 @@ def test_two_takes_hand_each_amount_over_once() -> None:
 # --- threads -------------------------------------------------------------------------------------------------------
 
 WRITERS = 3
-ADDS_EACH = 1_000
-ADDS_BETWEEN = 50  # after so many a thread waits until the page was read once more
+ADDS_EACH = 300  # exchanges and steps; one exchange adds to nine series
+ADDS_BETWEEN = 25  # after so many a thread waits until the page was read once more
 SECOND_NS = 1_000_000_000
+FLUSH_S = 0.02  # ample for a flush that nothing holds up
+Meanwhile = Callable[[], object]
 
 
-class YieldingText(str):
-    """A label that lets other threads go first when it is looked up: between the reading and the writing of a sum."""
+class LookedUp(str):
+    """A label that has something else done whenever it is looked up: between the reading and the writing of a sum."""
 
-    __slots__ = ()
+    meanwhile: Meanwhile
 
     def __hash__(self) -> int:
-        time.sleep(0)
+        self.meanwhile()
         return super().__hash__()
 
 
-class YieldingSeconds(float):
-    """A value that lets other threads go first while its bucket is looked for."""
+class Placed(float):
+    """A value that has something else done while its bucket is looked for."""
 
-    __slots__ = ()
+    meanwhile: Meanwhile
 
     def __gt__(self, other: float) -> bool:
-        time.sleep(0)
+        self.meanwhile()
         return super().__gt__(other)
 
 
-class YieldingDuration(int):
+class Duration(int):
     """One that becomes such a value."""
 
-    __slots__ = ()
+    meanwhile: Meanwhile
 
     def __mul__(self, other: Any) -> Any:
-        return YieldingSeconds(int(self) * other)
+        value = Placed(int(self) * other)
+        value.meanwhile = self.meanwhile
+        return value
 
 
-PHASE = YieldingText("response_body")
-RECORD = ExchangeRecord(
-    "id",
-    "rev",
-    SECOND_NS,
-    outcome=Outcome.COMPLETED,
-    endpoint="chat",
-    team=YieldingText("search"),
-    version=VersionFacts("tiny", "v1", "f00", Prices(1, 1, 1)),
-    usage=Usage(prompt=10, completion=4),
-    cost_micro_usd=17,
-    answers=1,
-    ended_ns=3 * SECOND_NS,
-)
+def count_one(metrics: Metrics, meanwhile: Meanwhile) -> None:
+    """Adds one exchange and one step; something else is done in the middle of it."""
+    team, duration_ns = LookedUp("search"), Duration(SECOND_NS)
+    team.meanwhile = duration_ns.meanwhile = meanwhile
+    record = ExchangeRecord("id", "rev", SECOND_NS, outcome=Outcome.COMPLETED, endpoint="chat", team=team)
+    record.version = VersionFacts("tiny", "v1", "f00", Prices(1, 1, 1))
+    record.usage, record.cost_micro_usd = Usage(prompt=10, completion=4), 17
+    record.answers, record.ended_ns = 1, 3 * SECOND_NS
+    metrics.exchange_ended(record)
+    metrics.step("response_body", duration_ns)
+
+
 SUMS = {
     "llm_requests_total": 1,
     "llm_prompt_tokens_total": 10,
@@ -201,7 +204,7 @@ SUMS = {
     "llm_extproc_step_seconds_count": 1,
     "llm_extproc_step_seconds_sum": 1,
 }
-"""What one exchange and one step of a second add."""
+"""What ``count_one`` adds."""
 
 
 def sums_on(page: bytes) -> dict[str, float]:
@@ -214,6 +217,14 @@ def sums_on(page: bytes) -> dict[str, float]:
     return sums
 
 
+def test_a_flush_waits_for_an_add_that_has_begun() -> None:
+    """What it took in the middle of one would be handed over without it."""
+    metrics = Metrics(10)
+    with ThreadPoolExecutor() as threads:
+        count_one(metrics, lambda: wait([threads.submit(metrics.flush)], FLUSH_S))
+    assert sums_on(generate_latest(metrics.registry)) == SUMS
+
+
 def test_reading_the_page_while_exchanges_end_loses_and_doubles_nothing() -> None:
     """Threads count while another reads: no reading shows less than the one before, and the last shows all."""
     metrics = Metrics(10)
@@ -221,8 +232,7 @@ def test_reading_the_page_while_exchanges_end_loses_and_doubles_nothing() -> Non
 
     def count() -> None:
         for number in range(ADDS_EACH):
-            metrics.exchange_ended(RECORD)
-            metrics.step(PHASE, YieldingDuration(SECOND_NS))
+            count_one(metrics, lambda: time.sleep(0))  # the other threads' turn
             if number % ADDS_BETWEEN == 0:
                 read_again.clear()
                 assert read_again.wait(10), "nobody reads the page"
