@@ -42,8 +42,10 @@ class PiiFilter(Filter):
         self.cuts_answers = answers and self._action is Action.BLOCK
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
-        """One look at all texts as one; an escape in a JSON text may hide what is looked for."""
-        if any(source.kind is Kind.JSON and "\\" in text for source, text in texts):
+        """One look at all texts as one. An escape in a JSON text may hide what is looked for, and a bare control character
+        is written as an escape, found or not.
+        """
+        if any(source.kind is Kind.JSON and ("\\" in text or not text.isprintable()) for source, text in texts):
             return True
         return self._detector.may_hold("\n".join([text for _, text in texts]))
 

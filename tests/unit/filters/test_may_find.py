@@ -108,6 +108,13 @@ def test_an_escape_may_hide_what_the_text_does_not_show() -> None:
     assert not FILTERS[0].may_find([(source._replace(kind=Kind.CONTENT), text) for source, text in hidden])
 
 
+def test_a_bare_line_break_in_a_string_is_for_the_stage_to_write() -> None:
+    """A stream's stage writes it as an escape: unstreamed it comes out the same only if there is a stage too."""
+    source = TextSource(Direction.RESPONSE, Speaker.ASSISTANT, Kind.JSON)
+    assert FILTERS[0].may_find([(source, '{"a": "b\nc"}')])
+    assert not FILTERS[0].may_find([(source, '{"a": "b c"}')])
+
+
 def test_most_texts_need_no_stage() -> None:
     """Else the look would be for nothing."""
     words = [(TextSource(Direction.RESPONSE, Speaker.ASSISTANT, Kind.CONTENT), "It is sunny today.")]
