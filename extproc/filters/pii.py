@@ -42,8 +42,9 @@ class PiiFilter(Filter):
         self.cuts_answers = answers and self._action is Action.BLOCK
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
-        """One look at all texts as one. An escape in a JSON text may hide what is looked for, and a bare control character
-        is written as an escape, found or not.
+        """One look at all texts as one.
+
+        An escape in a JSON text may hide what is looked for; a bare control character is written as one, found or not.
         """
         if any(source.kind is Kind.JSON and ("\\" in text or not text.isprintable()) for source, text in texts):
             return True

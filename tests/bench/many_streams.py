@@ -65,7 +65,7 @@ def paced(events_per_s: float, gate: int = 0) -> Kind:
     Args:
         gate: number of a gate, used once; after their first event all wait for ``open_gate``. 0: they do not wait.
     """
-    body = request(1_024, max_tokens=ENDLESS, stream=True, seed=round(1e6 / events_per_s), gate=gate)
+    body = request(1_024, max_tokens=ENDLESS, stream=True, seed=round(1e6 / events_per_s), gate=gate, stamped=True)
     return Kind(f"paced_{events_per_s:g}", body)
 
 

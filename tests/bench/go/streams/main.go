@@ -2,7 +2,7 @@
 //
 // When every stream has begun (or failed), and then for each line on standard input, one line of JSON says what was seen
 // since the last one; at the end of standard input all clients leave. An event's delay is from when the model server wrote
-// it (`created` [us]) until it was read here.
+// it (which is its text) until it was read here.
 package main
 
 import (
@@ -19,7 +19,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -32,7 +31,7 @@ const (
 	lineBytesMax    = 1 << 20
 )
 
-var created = []byte(`"created":`)
+var stamp = []byte(`"content":"at`)
 
 // watch is what all streams have seen.
 type watch struct {
@@ -168,14 +167,17 @@ func (asked plan) follow(stay context.Context, client *http.Client, seen *watch,
 // delay of an event since it was written [ms]; below 0: it does not say when.
 func delay(line []byte) float64 {
 	now := time.Now().UnixMicro()
-	_, rest, found := bytes.Cut(line, created)
-	end := bytes.IndexByte(rest, ',')
+	_, rest, found := bytes.Cut(line, stamp)
+	end := bytes.IndexByte(rest, ' ')
 	if !found || end < 0 {
 		return -1
 	}
-	written, err := strconv.ParseInt(string(rest[:end]), 10, 64)
-	if err != nil {
-		return -1
+	written := int64(0)
+	for _, letter := range rest[:end] {
+		if letter < 'a' || letter > 'j' {
+			return -1
+		}
+		written = 10*written + int64(letter-'a')
 	}
 	return float64(now-written) / 1000
 }

@@ -3,7 +3,7 @@
 // What to answer stands in fields of the request that every gateway passes on: `max_tokens` is the number of events of a
 // stream, or of bytes of a JSON answer; `seed` is the pause before each event [us], 0 for a burst. After `hold_after`
 // events a stream is silent until its client leaves. With a `gate` it waits after its first event until somebody asks for
-// /gates/NUMBER. `created` of an event is when it was written [us since 1970].
+// /gates/NUMBER. With `stamped` the text of each event is when it was written.
 package main
 
 import (
@@ -27,13 +27,15 @@ type request struct {
 	PauseUs       int    `json:"seed"`
 	HoldAfter     int    `json:"hold_after"`
 	Gate          int    `json:"gate"`
+	Stamped       bool   `json:"stamped"`
 	StreamOptions struct {
 		IncludeUsage bool `json:"include_usage"`
 	} `json:"stream_options"`
 }
 
 const (
-	gatesPath = "/gates/"
+	gatesPath  = "/gates/"
+	stampPlace = "STAMP"
 
 	head  = `{"id":"chatcmpl-0123456789abcdef","object":"%s","created":%d,"model":"%s","choices":[`
 	usage = `"usage":{"prompt_tokens":200,"completion_tokens":100,"total_tokens":300}`
@@ -89,8 +91,17 @@ func answer(writer http.ResponseWriter, received *http.Request) {
 	}
 }
 
+// stamp is the time as a word, so that it travels as text does: "at", and a letter for each digit of the microseconds.
+func stamp() string {
+	digits := []byte(strconv.FormatInt(time.Now().UnixMicro(), 10))
+	for place := range digits {
+		digits[place] += 'a' - '0'
+	}
+	return "at" + string(digits)
+}
+
 func whole(writer http.ResponseWriter, asked request) {
-	start := fmt.Sprintf(head, "chat.completion", time.Now().UnixMicro(), asked.Model) +
+	start := fmt.Sprintf(head, "chat.completion", time.Now().Unix(), asked.Model) +
 		`{"index":0,"message":{"role":"assistant","content":"`
 	end := `"},"logprobs":null,"finish_reason":"stop"}],` + usage + `}`
 	var text strings.Builder
@@ -111,6 +122,7 @@ func stream(writer http.ResponseWriter, received *http.Request, asked request) {
 		spoken = private
 	}
 	due := time.Now()
+	start := "data: " + fmt.Sprintf(head, "chat.completion.chunk", due.Unix(), asked.Model) // the same in all, as of vLLM
 	send := func(events ...string) bool {
 		// Events are due at fixed times, so that their rate is the one asked for; when one is late by half a pause, the next
 		// come later too, so that each travels alone.
@@ -118,13 +130,19 @@ func stream(writer http.ResponseWriter, received *http.Request, asked request) {
 			due = time.Now()
 		}
 		time.Sleep(time.Until(due))
-		start := "data: " + fmt.Sprintf(head, "chat.completion.chunk", time.Now().UnixMicro(), asked.Model)
-		_, err := writer.Write([]byte(start + strings.Join(events, "\n\n"+start) + "\n\n"))
+		text := start + strings.Join(events, "\n\n"+start) + "\n\n"
+		if asked.Stamped {
+			text = strings.Replace(text, stampPlace, stamp(), 1)
+		}
+		_, err := writer.Write([]byte(text))
 		writer.(http.Flusher).Flush()
 		return err == nil
 	}
 	for number := 0; number < asked.MaxTokens-1; number++ {
 		word := spoken[number%len(spoken)]
+		if asked.Stamped {
+			word = stampPlace
+		}
 		if !send(`{"index":0,"delta":{"content":"` + word + ` "},"logprobs":null,"finish_reason":null}]}`) {
 			return
 		}
