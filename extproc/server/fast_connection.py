@@ -39,7 +39,7 @@ class ExchangeCall:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.waiting: deque[bytes] = deque()
+        self.waiting: deque[bytes] | None = None  # few ever wait
         self.busy = False
         self.ended = False
 
@@ -226,7 +226,7 @@ class FastConnection(asyncio.Protocol):
             return
         if call.waiting:
             self._work(-sum(len(message) + _WAITING_MESSAGE_BYTES for message in call.waiting))
-            call.waiting.clear()
+            call.waiting = None
         if not call.busy:  # else a thread is in the session; it is closed when the thread is out
             self._close(call.session)
 
@@ -238,6 +238,7 @@ class FastConnection(asyncio.Protocol):
 
     def _take_message(self, stream_id: int, call: ExchangeCall, message: bytes) -> None:
         if call.busy:
+            call.waiting = call.waiting or deque()
             call.waiting.append(message)
             self._work(len(message) + _WAITING_MESSAGE_BYTES)
         elif len(message) > HEAVY_MESSAGE_BYTES:
@@ -360,6 +361,8 @@ class FastConnection(asyncio.Protocol):
             self._transport.close()
 
     def _settle(self) -> None:
+        if not self._unsettled:
+            return
         unsettled, self._unsettled = self._unsettled, []
         for stream_id, session in unsettled:
             try:

@@ -57,7 +57,7 @@ class H2Connection(SendingHalf):
         events: list[H2Event] = []
         if self.closed:
             return events
-        self._rates.at(now_ns)
+        self._rates.now_ns = now_ns
         try:
             if self._preface_missing:
                 data = self._read_preface(data)
@@ -204,7 +204,10 @@ class H2Connection(SendingHalf):
         return position + come
 
     def _keep(self, stream: Stream, piece: bytes, events: list[H2Event]) -> None:
-        stream.partial += piece
+        if stream.partial:
+            stream.partial += piece
+        else:
+            stream.partial = bytearray(piece)
         self._unfinished_bytes += len(piece)
         if self._unfinished_bytes > self._limits.unfinished_bytes_max:
             self._end_call(stream, GRPC_RESOURCE_EXHAUSTED, "too many messages have come in part", events)

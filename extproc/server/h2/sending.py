@@ -16,7 +16,7 @@ from extproc.server.h2.events import CallEnded, H2Event, OutputDrained
 from extproc.server.h2.frames import ErrorCode
 from extproc.server.h2.headers import RESPONSE_HEADERS, TABLE_EMPTIED, trailers
 from extproc.server.h2.limits import H2Limits
-from extproc.server.h2.streams import Stream
+from extproc.server.h2.streams import NOTHING, Stream
 
 PREFIX = Struct("!BL")  # of a gRPC message: compressed, length
 _DATA_AND_PREFIX = Struct("!HBBBLBL")
@@ -346,5 +346,5 @@ class SendingHalf:
     def _drop_partial(self, stream: Stream) -> None:
         if stream.partial:
             self._unfinished_bytes -= len(stream.partial)
-            stream.partial = bytearray()
+            stream.partial = NOTHING
         stream.missing_bytes = 0

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
+NOTHING = bytearray()
+"""What has come of a message of which nothing has come; never changed."""
+
 
 class Stream:
     """Windows, the unfinished message that is coming in, and what waits to go out.
@@ -36,7 +39,7 @@ class Stream:
         self.send_window = send_window  # below zero after the peer has made its initial window smaller
         self.unreturned_bytes = 0  # received and not yet given back to the peer's window
         self.content_bytes = content_bytes  # still to come, as content-length says; below zero if it says nothing
-        self.partial = bytearray()
+        self.partial = NOTHING
         self.missing_bytes = 0
         self.output: deque[memoryview] | None = None  # most streams never wait
         self.output_bytes = 0
