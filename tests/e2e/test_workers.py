@@ -121,11 +121,12 @@ def test_both_work_and_neither_a_reload_nor_a_replacement_loses_a_request(stack:
         shown = detail(stack)
         assert {worker["revision"] for worker in shown["workers"]} == {shown["revision"]}
         stack.processor.signal(signal.SIGHUP)
-        wait_until(lambda: pids(stack) and pids(stack).isdisjoint(before), "both are replaced", 30)
+        wait_until(lambda: (now := pids(stack)) and now.isdisjoint(before), "both are replaced", 30)
         asking.more(20)
     assert sum(asking.statuses.values()) - asking.statuses[200] <= (CLIENTS if BY_GRPC else 0)
     wait_until(lambda: stack.metric("llm_inflight_exchanges") == 0, "no exchange is running")
-    assert stack.metric("llm_requests_total", outcome="completed") == asking.statuses[200] == len(exchanges(stack))
+    assert stack.metric("llm_requests_total", outcome="completed") == asking.statuses[200]
+    wait_until(lambda: len(exchanges(stack)) == asking.statuses[200], "each has its line, up to 50 ms late")
     assert stack.metric("llm_request_duration_seconds_count") == asking.statuses[200]
     assert stack.metric("llm_config_reloads_total", result="ok") == 2
     assert stack.metric("llm_worker_restarts_total") == 0
@@ -137,7 +138,7 @@ def test_a_worker_killed_amid_traffic_costs_its_own_streams(stack: Stack) -> Non
     with Asking(stack) as asking:
         wait_until(lambda: {line["worker"] for line in exchanges(stack)} == {0, 1}, "both workers have answered")
         os.kill(victim, signal.SIGKILL)
-        wait_until(lambda: pids(stack) and victim not in pids(stack), "another is in its place", 20)
+        wait_until(lambda: (now := pids(stack)) and victim not in now, "another is in its place", 20)
         asking.more(20)
     failed = sum(count for status, count in asking.statuses.items() if status != 200)
     assert set(asking.statuses) <= {200, 503, 504}
@@ -145,7 +146,8 @@ def test_a_worker_killed_amid_traffic_costs_its_own_streams(stack: Stack) -> Non
     assert other in pids(stack)
     wait_until(lambda: stack.metric("llm_inflight_exchanges") == 0, "no exchange is running")
     counted = stack.metric("llm_requests_total")
-    assert 0 <= len(exchanges(stack)) - counted <= CLIENTS  # it may die between the line and the count
+    answered = asking.statuses[200]
+    assert answered - CLIENTS <= counted <= answered + failed  # it may die between an answer and its count
     assert stack.metric("llm_worker_restarts_total", reason="SIGKILL") == 1
     assert [ask(stack) for _ in range(4)] == [200] * 4
     wait_until(lambda: stack.metric("llm_requests_total") == counted + 4, "the page goes on")
