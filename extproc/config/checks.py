@@ -85,6 +85,16 @@ def prompt_files(document: Document) -> list[tuple[KeyPath, str]]:
     ]
 
 
+def unreadable_problem(path: KeyPath, error: OSError, places: Places) -> Problem:
+    """Why a file that the configuration names at ``path`` cannot be used: it could not be read."""
+    if isinstance(error, FileNotFoundError):
+        hint = "The path is relative to the folder of the configuration file."
+        return places.problem(path, f"{places.found(path)} is no file", hint=hint)
+    reason = (error.strerror or "input or output error").lower()
+    hint = "Make it a file that this user may read."
+    return places.problem(path, f"{places.found(path)} cannot be read ({reason})", hint=hint)
+
+
 def prompt_problem(path: KeyPath, content: bytes | OSError, places: Places) -> Problem | None:
     """What is wrong with a prompt file, at its ``file:`` line; None when it can be used.
 
@@ -92,13 +102,8 @@ def prompt_problem(path: KeyPath, content: bytes | OSError, places: Places) -> P
         path: key path from ``prompt_files``.
         content: its bytes (PROMPT_BYTES_MAX + 1 of them are enough), or why they could not be read.
     """
-    if isinstance(content, FileNotFoundError):
-        hint = "The path is relative to the folder of the configuration file."
-        return places.problem(path, f"{places.found(path)} is no file", hint=hint)
     if isinstance(content, OSError):
-        reason = (content.strerror or "input or output error").lower()
-        hint = "Make it a file that this user may read."
-        return places.problem(path, f"{places.found(path)} cannot be read ({reason})", hint=hint)
+        return unreadable_problem(path, content, places)
     if len(content) > PROMPT_BYTES_MAX:
         return places.problem(path, f"the prompt is longer than {PROMPT_BYTES_MAX} bytes", hint="Shorten it.")
     try:

@@ -172,9 +172,7 @@ class StreamedAnswer:
         released = chain.feed(text)
         if slot.complete and chain.rejected_by is None:
             released += chain.close()
-        if released != text:
-            slot.put(released)
-            frame.changed = True
+        _put(slot, released, frame)
         if self._record.texts is not None:
             self._record.note_text(source, released)
         if chain.rejected_by is not None and source.kind is not Kind.ASIDE:

@@ -149,8 +149,6 @@ def _read_message(
 
 def message_slots(message: dict[str, Any], choice: int) -> list[Slot]:
     """The texts of a message or a delta, in the order in which a model says them."""
-    if len(message) == 1 and isinstance(message.get("content"), str):  # most events of a stream
-        return [Slot(answer_source(Kind.CONTENT, choice), message, "content")]
     slots: list[Slot] = []
     for key, kind, part in _TEXT_KINDS:
         text = message.get(key)
@@ -158,9 +156,8 @@ def message_slots(message: dict[str, Any], choice: int) -> list[Slot]:
             slots.append(Slot(answer_source(kind, choice, part), message, key))
         elif text is not None:
             raise UnreadableAnswer("a text of a message is not a string")
-    if message.get("tool_calls") is not None:
-        for number, call in enumerate(items_of(message, "tool_calls")):
-            slots += _call_slots(call, choice, _call_part(call, number))
+    for number, call in enumerate(items_of(message, "tool_calls")):
+        slots += _call_slots(call, choice, _call_part(call, number))
     if not _NAMED.issuperset(message):
         slots += _other_slots(message, choice)
     return slots

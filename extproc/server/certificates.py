@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from extproc.config.checks import unreadable_problem
 from extproc.config.document import Document
 from extproc.config.problems import KeyPath, Places, Problem, Severity
 
@@ -78,13 +79,8 @@ def server_context(certificates: Certificates) -> ssl.SSLContext:
 
 def _unreadable(key: str, content: bytes | OSError, places: Places) -> Problem | None:
     at = (*_AT, key)
-    if isinstance(content, FileNotFoundError):
-        hint = "The path is relative to the folder of the configuration file."
-        return places.problem(at, f"{places.found(at)} is no file", hint=hint)
     if isinstance(content, OSError):
-        reason = (content.strerror or "input or output error").lower()
-        hint = "Make it a file that this user may read."
-        return places.problem(at, f"{places.found(at)} cannot be read ({reason})", hint=hint)
+        return unreadable_problem(at, content, places)
     if len(content) > PEM_BYTES_MAX:
         hint = "It should hold only what its key says."
         return places.problem(at, f"the file is longer than {PEM_BYTES_MAX} bytes", hint=hint)
