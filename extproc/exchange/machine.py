@@ -105,11 +105,13 @@ class Exchange:
             return self._fail(INTERNAL, error, event, now_ns)
 
     def _step(self, event: Event, now_ns: int) -> Step:
+        if self._phase is Phase.STREAM and isinstance(event, ResponseBody) and self._stream is not None:
+            return self._stream_chunk(self._stream, event, now_ns)  # most events are this
         if isinstance(event, StreamClosed):
             return self._closed(now_ns)
         if not isinstance(event, EXPECTED[self._phase]):
             return self._unexpected(event, now_ns)
-        if isinstance(event, ResponseBody):  # most events are
+        if isinstance(event, ResponseBody):
             return self._answer_body(event, now_ns)
         if isinstance(event, RequestHeaders):
             return self._request_headers(event, now_ns)
@@ -239,8 +241,6 @@ class Exchange:
             return self._answer_whole(event.body, now_ns)
         if self._phase is Phase.HELD:
             return self._hold(event, now_ns)
-        if self._phase is Phase.STREAM and self._stream is not None:
-            return self._stream_chunk(self._stream, event, now_ns)
         if self._phase is Phase.OBSERVED:
             return self._observe(event, now_ns)
         if self._phase is Phase.UNREAD:
@@ -312,8 +312,7 @@ class Exchange:
         return self._end(actions, now_ns)
 
     def _stream_chunk(self, stream: StreamedAnswer, event: ResponseBody, now_ns: int) -> Step:
-        body = self._decoded(event.body, event.end)
-        out = stream.feed(body, now_ns)
+        out = stream.feed(event.body if self._decoder is None else self._decoded(event.body, event.end), now_ns)
         if event.end:
             out += stream.close(now_ns)
         if stream.ended or event.end:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 _BOM = b"\xef\xbb\xbf"
 # Two line ends in a row. CR LF is one line end, so a CR counts alone only if something else than LF follows.
 _BOUNDARY = re.compile(rb"(?:\r\n|\n|\r(?=[^\n]))(?:\r\n|\n|\r(?=[^\n]))")
+_DATA = b"data: "
 KEEP_ALIVE = b": keep-alive\n\n"
 _NAME = re.compile(rb"[a-z_.]{0,64}")  # of events: words of the API, not texts
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -71,9 +72,10 @@ class SseReader:
 
         Raises: EventTooLarge.
         """
-        if not self._pending and chunk.find(b"\n\n") == len(chunk) - 2 and b"\r" not in chunk and len(chunk) > 2:
-            return self._event(chunk)
-        return None
+        end = len(chunk) - 2
+        if self._pending or end < 1 or chunk.find(b"\n\n") != end or b"\r" in chunk:
+            return None
+        return self._event(chunk)
 
     def close(self) -> list[SseEvent]:
         """What is left at the end of the stream, read as an event although its empty line is missing."""
@@ -90,8 +92,9 @@ class SseReader:
         if not self._started:
             self._started = True
             text = raw.removeprefix(_BOM)
-        if text.startswith(b"data: ") and text.endswith(b"\n\n") and b"\n" not in text[:-2] and b"\r" not in text:
-            return SseEvent(raw, "", text[6:-2])
+        end = len(text) - 2
+        if text.startswith(_DATA) and text.find(b"\n") == end and text[-1:] == b"\n" and b"\r" not in text:
+            return SseEvent(raw, "", text[len(_DATA) : end])
         return _event_of_lines(raw, text)
 
 

@@ -1,4 +1,8 @@
-"""Envoy's messages as events. The only place, with ``encode``, that knows both."""
+"""Envoy's messages as events. The only place, with ``encode``, that knows both.
+
+A chunk of an answer, which most messages are, is read by hand where it is written in the usual way: that takes less
+than half the time. Every other message is read by the protobuf library, which must agree (tests/unit/wire).
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,9 @@ from extproc.exchange.events import (
 # Envoy uses this key whatever the filter is named.
 _ATTRIBUTES = "envoy.filters.http.ext_proc"
 _DETAILS = "response.code_details"
+# Tags of length-delimited fields. Source: protobuf.dev, "Encoding".
+_RESPONSE_BODY = pb.ProcessingRequest.RESPONSE_BODY_FIELD_NUMBER << 3 | 2
+_BODY = pb.HttpBody.BODY_FIELD_NUMBER << 3 | 2
 
 
 class UnknownMessage(Exception):
@@ -27,6 +34,9 @@ def decode(content: bytes) -> Event:
 
     Raises: DecodeError (protobuf's) for bytes that are no message; UnknownMessage.
     """
+    chunk = plain_chunk(content)
+    if chunk is not None:
+        return ResponseBody(chunk, False)
     message = pb.ProcessingRequest.FromString(content)
     kind = message.WhichOneof("request")
     if kind == "response_body":
@@ -43,6 +53,24 @@ def decode(content: bytes) -> Event:
     if kind == "request_trailers":
         return RequestTrailers()
     raise UnknownMessage(kind or "empty")
+
+
+def plain_chunk(content: bytes) -> bytes | None:
+    """The bytes of a message that is a chunk of an answer below 16 KiB, not the last one, and nothing else; or None."""
+    size = len(content)
+    if not 5 <= size < 1 << 14 or content[0] != _RESPONSE_BODY:
+        return None
+    at, left = _length(content, 1)
+    if at + left != size or left < 3 or content[at] != _BODY:
+        return None
+    at, left = _length(content, at + 1)
+    return content[at:] if at + left == size else None
+
+
+def _length(content: bytes, at: int) -> tuple[int, int]:
+    """Where the field of the length at ``at`` begins, and that length [bytes]: a varint of one byte or two."""
+    low = content[at]
+    return (at + 1, low) if low < 0x80 else (at + 2, low & 0x7F | content[at + 1] << 7)
 
 
 def _headers(message: pb.HttpHeaders) -> dict[str, str]:

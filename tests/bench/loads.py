@@ -137,11 +137,14 @@ def measure(program: Path, subject: Subject, load: Load, connections: int, folde
 
 
 def request(size_bytes: int, **fields: Any) -> bytes:
-    """A chat request whose question fills it to ``size_bytes``; ``fields`` tell what to answer."""
+    """A chat request, written without blanks as the official clients do, whose question fills it to ``size_bytes``.
+
+    ``fields`` tell what to answer.
+    """
 
     def written(question: str) -> bytes:
         messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": question}]
-        return json.dumps({"model": "tiny-chat", **fields, "messages": messages}).encode()
+        return json.dumps({"model": "tiny-chat", **fields, "messages": messages}, separators=(",", ":")).encode()
 
     room = size_bytes - len(written(""))
     return written((TEXT * (room // len(TEXT) + 1))[:room])

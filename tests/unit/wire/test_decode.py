@@ -20,7 +20,7 @@ from extproc.exchange.events import (
     ResponseHeaders,
     ResponseTrailers,
 )
-from extproc.wire.decode import UnknownMessage, decode
+from extproc.wire.decode import UnknownMessage, decode, plain_chunk
 
 
 def decoded(message: pb.ProcessingRequest) -> Event:
@@ -140,6 +140,34 @@ def test_damaged_messages_are_events_or_unknown(message: pb.ProcessingRequest, d
         if bytes_:
             bytes_[data.draw(st.integers(0, len(bytes_) - 1))] = data.draw(st.integers(0, 255))
     decode_bytes(bytes(bytes_))
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 123, 124, 125, 126, 127, 128, 129, 16_300, *range(16_370, 16_390)])
+@pytest.mark.parametrize("end", [False, True])
+def test_a_chunk_of_any_size_is_read_as_the_library_reads_it(size: int, end: bool) -> None:
+    """Lengths of one, two and three bytes: by hand or by the library, the event is the same."""
+    body = bytes(number % 251 for number in range(size))
+    message = pb.ProcessingRequest(response_body=pb.HttpBody(body=body, end_of_stream=end))
+    assert decoded(message) == ResponseBody(body, end)
+
+
+def test_the_usual_chunk_is_read_by_hand() -> None:
+    """If Envoy's chunks were not, nothing else would tell."""
+    message = pb.ProcessingRequest(response_body=pb.HttpBody(body=b"data: {}\n\n"))
+    assert plain_chunk(message.SerializeToString()) == b"data: {}\n\n"
+
+
+@given(st.binary(max_size=300), st.data())
+def test_what_is_read_by_hand_is_what_the_library_reads(body: bytes, data: st.DataObject) -> None:
+    """Any byte may be another, and bytes may be missing or too many: read by hand is read alike, or not at all."""
+    content = bytearray(pb.ProcessingRequest(response_body=pb.HttpBody(body=body)).SerializeToString())
+    for _ in range(data.draw(st.integers(0, 2))):
+        content[data.draw(st.integers(0, min(7, len(content) - 1)))] = data.draw(st.integers(0, 255))
+    bytes_ = bytes(content)[: data.draw(st.integers(0, len(content)))] + data.draw(st.binary(max_size=3))
+    chunk = plain_chunk(bytes_)
+    if chunk is not None:
+        expected = pb.ProcessingRequest(response_body=pb.HttpBody(body=chunk))
+        assert pb.ProcessingRequest.FromString(bytes_) == expected
 
 
 @given(st.binary(max_size=64))
