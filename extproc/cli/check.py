@@ -45,13 +45,17 @@ def check(file: Path | None, schema: bool, console: Console) -> int:
     for warning in files.loaded.warnings:
         _write(console, str(warning))
     document = files.loaded.document
-    models, filters = _count(len(document.models), "model"), _count(len(document.filters), "filter")
-    _write(console, f"{file}: ok (revision {revision_of(document, files.prompts)}, {models}, {filters})")
+    content = ", ".join([
+        _count(len(document.models), "model"),
+        _count(len(document.filters), "filter"),
+        _count(len(document.policies), "policy", "policies"),
+    ])
+    _write(console, f"{file}: ok (revision {revision_of(document, files.prompts)}, {content})")
     return EXIT_OK
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _count(number: int, noun: str, plural: str = "") -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
 
 
 def _write(console: Console, text: str) -> None:

@@ -113,7 +113,8 @@ def _print(console: Console, request: RequestFile, explanation: Explanation, sna
         ("endpoint", record.endpoint or "none"),
         *_version_rows(record),
         ("team", f"{record.team}, project {record.project}, budget code {record.budget_code}"),
-        ("filters", ", ".join(f"{item.name} ({item.mode}, on error {item.on_error})" for item in snapshot.filters)),
+        ("filters", _filters(snapshot)),
+        ("policy", _policy(record, snapshot)),
         ("findings", _counted(record) or "none"),
         ("coverage", ", ".join(f"{name}: {outcome}" for name, outcome in record.coverage.items()) or "none"),
         ("headers", "; ".join(_header_changes(explanation)) or "no changes"),
@@ -131,9 +132,23 @@ def _version_rows(record: ExchangeRecord) -> list[tuple[str, str]]:
     return [("version", f"{version.model}/{version.version} (fingerprint {version.fingerprint})")]
 
 
+def _filters(snapshot: Snapshot) -> str:
+    filters = (*snapshot.first_filters, *snapshot.last_filters)
+    return ", ".join(f"{item.name} ({item.mode}, on error {item.on_error})" for item in filters) or "none"
+
+
+def _policy(record: ExchangeRecord, snapshot: Snapshot) -> str:
+    """The policy that was chosen, and its guards."""
+    chosen = next((policy for policy in snapshot.policies if policy.name == record.policy), None)
+    if chosen is None:
+        return "none was chosen"
+    guards = ", ".join(f"{guard.name} ({guard.action}, on error {guard.on_error})" for guard in chosen.guards)
+    return f"{chosen.name}: {guards or 'no guards'}"
+
+
 def _counted(record: ExchangeRecord) -> str:
     findings = [f"{name} {kind} × {times}" for (name, _, kind), times in record.findings.items()]
-    verdicts = [f"{name}: {action} ({mode}) × {times}" for (name, _, action, mode), times in record.verdicts.items()]
+    verdicts = [f"{name}: {action} × {times}" for (name, _, action), times in record.verdicts.items()]
     return "; ".join([*findings, *verdicts])
 
 

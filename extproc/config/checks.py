@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from extproc.config.document import Document, Role, Version
 from extproc.config.forwarding import named_headers, usually_kept_back
+from extproc.config.policy_checks import policy_problems
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
 
 PROMPT_BYTES_MAX = 262_144
@@ -52,6 +53,7 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *_role_problems(document, places),
         *_weight_problems(document, places),
         *_filter_problems(document, places),
+        *policy_problems(document, places),
         *_header_problems(document, places),
         *_address_problems(document, places),
         *_tls_problems(document, places),

@@ -9,61 +9,23 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field
 
-# `patternErrorMessage` is what a person reads instead of the pattern, in an editor and from `extproc check`.
-Name = Annotated[
-    str,
-    StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,62}$"),
-    Field(
-        json_schema_extra={
-            "patternErrorMessage": "a name: 1 to 63 letters, digits, `.`, `_`, `-` or `/`, the first a letter or digit"
-        }
-    ),
-]
-HeaderName = Annotated[
-    str,
-    StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$"),
-    Field(
-        json_schema_extra={
-            "patternErrorMessage": "a header name: 1 to 63 lower-case letters, digits or `-`, such as `x-team`"
-        }
-    ),
-]
-HostPort = Annotated[
-    str,
-    StringConstraints(pattern=r"^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):[0-9]{1,5}$"),
-    Field(json_schema_extra={"patternErrorMessage": "HOST:PORT, such as `127.0.0.1:8001` or `[::1]:8001`"}),
-]
-ListenAddress = Annotated[
-    str,
-    StringConstraints(pattern=r"^(unix:/.+|(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):[0-9]{1,5})$"),
-    Field(
-        json_schema_extra={"patternErrorMessage": "unix:/PATH or HOST:PORT, such as `unix:/run/extproc.sock`"},
-    ),
-]
-PathRule = Annotated[
-    str,
-    StringConstraints(pattern=r"^(GET|HEAD|POST|PUT|DELETE|OPTIONS) /[!-~]*$"),
-    Field(json_schema_extra={"patternErrorMessage": "METHOD /PATH, such as `GET /v1/models`"}),
-]
-FilePath = Annotated[
-    str,
-    StringConstraints(pattern=r"^[^\x00]+$"),
-    Field(json_schema_extra={"patternErrorMessage": "the path of a file"}),
-]
-ServerName = Annotated[
-    str,
-    StringConstraints(pattern=r"^[a-zA-Z0-9.:-]{1,253}$"),
-    Field(json_schema_extra={"patternErrorMessage": "a DNS name or an IP address"}),
-]
+from extproc.config.policies import Policy
+from extproc.config.section import (
+    FilePath,
+    HeaderName,
+    HostPort,
+    ListenAddress,
+    Mode,
+    Name,
+    OnError,
+    PathRule,
+    Section,
+    ServerName,
+)
+
 GIB = 1_073_741_824
-
-
-class Section(BaseModel):
-    """A block of the file: unknown keys are refused, values are never coerced, nothing changes once read."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Role(StrEnum):
@@ -71,20 +33,6 @@ class Role(StrEnum):
 
     ROUTE = "route"
     GUARD = "guard"
-
-
-class Mode(StrEnum):
-    """Shadow decides and counts, and changes nothing."""
-
-    ENFORCE = "enforce"
-    SHADOW = "shadow"
-
-
-class OnError(StrEnum):
-    """What a filter's own failure does: end the exchange, or go on without the filter."""
-
-    CLOSED = "closed"
-    OPEN = "open"
 
 
 class Unreadable(StrEnum):
@@ -260,40 +208,10 @@ class PromptFilter(FilterSection):
     filter: Literal["prompt"]
 
 
-class InjectionFilter(FilterSection):
-    """Looks for prompt injection and jailbreaks in what users and tools say."""
+class GuardsFilter(Section):
+    """The guards of the exchange's policy."""
 
-    filter: Literal["injection"]
-    action: Literal["block", "flag"] = Field(default="block", description="refuse the request, or only count")
-    message: str = Field(
-        default="The request was refused: it looks like an attempt to override the instructions of the model.",
-        description="what the client reads",
-    )
-
-
-class PiiFilter(FilterSection):
-    """Looks for personal data in requests and answers."""
-
-    filter: Literal["pii"]
-    on: Literal["request", "response", "both"] = Field(default="both", description="direction")
-    action: Literal["mask", "block", "flag"] = Field(
-        default="mask", description="replace by <TYPE>, refuse, or only count"
-    )
-    entities: tuple[Literal["EMAIL", "PHONE", "CREDIT_CARD", "IBAN", "US_SSN", "IP_ADDRESS", "SECRET"], ...] = Field(
-        default=("EMAIL", "PHONE", "CREDIT_CARD", "IBAN", "US_SSN", "IP_ADDRESS", "SECRET"),
-        min_length=1,
-        description="types looked for",
-    )
-    message: str = Field(
-        default="The text was refused: it holds personal data.", description="what the client reads on block"
-    )
-
-
-class RefusalFilter(FilterSection):
-    """Counts answers in which the model refuses."""
-
-    filter: Literal["refusal"]
-    prefix_chars: int = Field(default=200, ge=20, le=4_000, description="how much of the beginning is judged")
+    filter: Literal["guards"]
 
 
 class MeterFilter(FilterSection):
@@ -306,7 +224,7 @@ class MeterFilter(FilterSection):
 
 
 Filter = Annotated[
-    VersionFilter | PromptFilter | InjectionFilter | PiiFilter | RefusalFilter | MeterFilter,
+    VersionFilter | GuardsFilter | PromptFilter | MeterFilter,
     Field(discriminator="filter"),
 ]
 
@@ -382,5 +300,6 @@ class Document(Section):
     identity: Identity = Field(default_factory=Identity, description="which headers say who pays")
     models: dict[Name, Model] = Field(min_length=1, description="models by the name that clients send")
     filters: tuple[Filter, ...] = Field(min_length=1, description="in the order in which they run")
+    policies: tuple[Policy, ...] = Field(default=(), description="guards; the first that fits an exchange judges it")
     requests: Requests = Field(default_factory=Requests, description="what is let through without being understood")
     envoy: Envoy = Field(default_factory=Envoy, description="what `envoy-config` needs to know")

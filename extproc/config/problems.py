@@ -18,6 +18,8 @@ NAMES_SHOWN_MAX = 20
 WORD_CHARS_MAX = 100
 SECRET_ENDINGS = ("key", "keys", "token", "tokens", "auth", "authorization", "bearer", "cookie", "dsn")
 SECRET_PARTS = ("secret", "password", "passwd", "passphrase", "credential", "private")
+_NAMED_BY = {"filters": ("filter",), "policies": ("name",), "guards": ("name", "guard")}
+"""Which key of an item is its name, for the items of these lists."""
 
 
 class Severity(StrEnum):
@@ -157,7 +159,7 @@ class Places:
         return f"the {place.kind.removeprefix('a ')} {shown(place.text)}"
 
     def dotted(self, path: KeyPath) -> str:
-        """The key path as a person writes it; a filter is called by its name rather than its position."""
+        """The key path as a person writes it; filters, policies and guards go by their name, not by their position."""
         written = ""
         for depth, part in enumerate(path):
             if isinstance(part, int):
@@ -167,8 +169,11 @@ class Places:
         return written
 
     def _item_name(self, path: KeyPath) -> str:
-        name = self._places.get((*path, "filter")) if path[:-1] == ("filters",) else None
-        return name.text if name and name.text.isidentifier() else str(path[-1])
+        for key in _NAMED_BY.get(str(path[-2]), ()) if len(path) > 1 else ():
+            name = self._places.get((*path, key))
+            if name and name.text.replace("-", "_").isidentifier():
+                return name.text
+        return str(path[-1])
 
     def _position(self, path: KeyPath, *, at_key: bool) -> tuple[int, int]:
         for length in range(len(path), -1, -1):

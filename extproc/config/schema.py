@@ -61,10 +61,10 @@ def validation_problem(error: ErrorDetails, places: Places) -> Problem | None:
             expected = f"{_expected(shape)}: {shape['description']}" if "description" in shape else _expected(shape)
             return places.problem(path, "missing", expected=expected, hint=PRICE_HINT if path[-1] == "price" else "")
         case "union_tag_not_found":
-            known = names(shape["discriminator"]["mapping"])
-            return places.problem(path, "missing key `filter`", hint=f"Known filters: {known}.", at_key=True)
+            key, known = _choice(shape)
+            return places.problem(path, f"missing key `{key}`", hint=f"Known {key}s: {names(known)}.", at_key=True)
         case "union_tag_invalid":
-            return _unknown_filter(path, list(shape["discriminator"]["mapping"]), places)
+            return _unknown_choice(path, shape, places)
         case "too_short" if place is None or not place.empty:
             return None
         case "too_short":
@@ -82,14 +82,23 @@ def _unknown_key(path: KeyPath, parent: Shape, places: Places) -> Problem:
     return places.problem(path, "unknown key", hint=hint, at_key=True)
 
 
-def _unknown_filter(path: KeyPath, known: list[str], places: Places) -> Problem:
-    at = (*path, "filter")
+def _choice(shape: Shape) -> tuple[str, list[str]]:
+    """The key whose value says which of several blocks one is (``filter``, ``guard``), and its values."""
+    discriminator = shape["discriminator"]
+    return discriminator["propertyName"], list(discriminator["mapping"])
+
+
+def _unknown_choice(path: KeyPath, shape: Shape, places: Places) -> Problem:
+    key, known = _choice(shape)
+    at = (*path, key)
     place = places.get(at)
     written = place.text if place and place.kind is Kind.TEXT else ""
-    hint = did_you_mean(written, known) or f"Known filters: {names(known)}."
+    hint = did_you_mean(written, known) or f"Known {key}s: {names(known)}."
+    if key == "filter" and written in _choice(_follow(("policies", 0, "guards", 0))[1])[1]:
+        hint = f"It is a guard: write `- guard: {written}` in a policy's `guards:`, and `- filter: guards` here."
     if written:
-        return places.problem(at, f"unknown filter {shown(written)}", hint=hint)
-    return places.problem(at, f"found {places.found(at)}", expected="the name of a filter", hint=hint)
+        return places.problem(at, f"unknown {key} {shown(written)}", hint=hint)
+    return places.problem(at, f"found {places.found(at)}", expected=f"the name of a {key}", hint=hint)
 
 
 def _mend(path: KeyPath, shape: Shape, place: Place) -> str:
@@ -102,7 +111,8 @@ def _mend(path: KeyPath, shape: Shape, place: Place) -> str:
     if place.kind is Kind.NOTHING:
         return "Give the key a value, or leave it out."
     if "oneOf" in shape:
-        return f"Write `- filter: {text}`." if text in shape["discriminator"]["mapping"] else ""
+        key, known = _choice(shape)
+        return f"Write `- {key}: {text}`." if text in known else ""
     if "enum" in shape:
         return did_you_mean(text, shape["enum"])
     return _retyped(str(shape.get("type")), place.kind, text)
@@ -134,7 +144,7 @@ def _expected(shape: Shape) -> str:
     if "patternErrorMessage" in shape:
         return str(shape["patternErrorMessage"])
     if "oneOf" in shape:
-        return "a block that begins with `filter: NAME`"
+        return f"a block that begins with `{_choice(shape)[0]}: NAME`"
     match shape.get("type"):
         case "integer":
             return "a whole number" + _range(shape)

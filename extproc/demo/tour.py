@@ -117,7 +117,7 @@ class Tour:
 
     def _injection(self, title: str, *, stream: bool) -> Stop:
         stop = Stop(title, _ATTACK, model_saw="nothing")
-        labels: dict[str, Any] = {"filter": "injection", "action": "block"}
+        labels: dict[str, Any] = {"guard": "injection", "action": "block"}
         before, requests = self._metric("llm_guard_verdicts_total", **labels), len(self._all_seen())
         try:
             list(self._stream(_ATTACK)) if stream else self._chat(_ATTACK)
@@ -132,7 +132,7 @@ class Tour:
 
     def _masked_on_the_way_in(self) -> Stop:
         stop = Stop("Personal data in a request", "My card is 4111 1111 1111 1111, mail bob@example.com.")
-        labels: dict[str, Any] = {"filter": "pii", "direction": "request"}
+        labels: dict[str, Any] = {"guard": "pii", "direction": "request"}
         before = self._metric("llm_guard_verdicts_total", **labels)
         self._chat(stop.sent)
         stop.model_saw = self._last_request()["messages"][-1]["content"]
@@ -144,7 +144,7 @@ class Tour:
 
     def _masked_on_the_way_out(self) -> Stop:
         stop = Stop("Personal data in a stream", "Whom shall I write to? (stream)")
-        labels: dict[str, Any] = {"filter": "pii", "direction": "response"}
+        labels: dict[str, Any] = {"guard": "pii", "direction": "response"}
         before = self._metric("llm_guard_verdicts_total", **labels)
         texts, first_ms, last_ms = self._timed_stream("Whom shall I write to?")
         stop.client_saw = "".join(texts)

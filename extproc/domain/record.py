@@ -25,11 +25,12 @@ class Outcome(StrEnum):
 
 
 class Action(StrEnum):
-    """What a finding led to, or in shadow would have led to."""
+    """What a finding led to."""
 
     MASK = "mask"
     BLOCK = "block"
-    FLAG = "flag"
+    FLAG = "flag"  # it is reported, and the text goes on
+    SHADOW = "shadow"  # it is only counted, to see what a guard would find
 
 
 class Coverage(StrEnum):
@@ -69,6 +70,7 @@ class ExchangeRecord:
     team: str = ""
     project: str = ""
     budget_code: str = ""
+    policy: str = ""  # whose guards judge it
     version: VersionFacts | None = None
     outcome: Outcome = Outcome.ABORTED
     status: int = 0
@@ -82,14 +84,14 @@ class ExchangeRecord:
     first_text_ns: int = 0
     last_text_ns: int = 0
     ended_ns: int = 0
-    verdicts: dict[tuple[str, str, str, str], int] = field(default_factory=dict)  # (filter, direction, action, mode)
-    findings: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (filter, direction, kind)
+    verdicts: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, action)
+    findings: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, kind)
     coverage: dict[str, Coverage] = field(default_factory=dict)
     texts: dict[str, str] | None = None  # texts as they went on, by source; None: they are not kept
 
-    def note_finding(self, filter_name: str, direction: str, kind: str, action: str, mode: str) -> None:
+    def note_finding(self, guard_name: str, direction: str, kind: str, action: str) -> None:
         """Count a finding, and the verdict it led to."""
-        finding, verdict = (filter_name, direction, kind), (filter_name, direction, action, mode)
+        finding, verdict = (guard_name, direction, kind), (guard_name, direction, action)
         self.findings[finding] = self.findings.get(finding, 0) + 1
         self.verdicts[verdict] = self.verdicts.get(verdict, 0) + 1
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from extproc.config.document import Document, Mode, OnError, Role, VersionFilter
+from extproc.config.document import Document, Role, VersionFilter
+from extproc.config.section import Mode, OnError
 from extproc.envoy_config.names import MODEL_HEADER, SERVED_VERSION_HEADER, VERSION_HEADER
 
 

@@ -74,6 +74,7 @@ class Exchange:
         self._errors: Dialect = CHAT
         self._facts = ExchangeFacts(CHAT, {}, snapshot.models, ExchangeRecord(exchange_id, snapshot.revision, now_ns))
         self._guarded = False  # a path whose answers a model makes
+        self._policy = snapshot.policies[-1]  # until one is chosen: it fits all
         self._request: RequestView | None = None
         self._prompt_utf8_bytes = 0
         self._stream: StreamedAnswer | None = None
@@ -149,9 +150,10 @@ class Exchange:
         if self._phase is not Phase.REQUEST_BODY:  # nobody reads it any more
             return Step([ContinueBody(Direction.REQUEST)])
         body = requests.plain_body(event.body, self._facts.headers, self._snapshot)
-        request = self._request = self._facts.dialect.read_request(body, self._snapshot.policy)
+        request = self._request = self._facts.dialect.read_request(body, self._snapshot.requests)
         self.record.streamed = request.streamed
-        requests.run_filters(request, self._facts, self._snapshot)
+        self._policy = requests.choose_guards(request, self._facts, self._snapshot)
+        requests.judge(request, self._facts, self._snapshot, self._policy)
         self._prompt_utf8_bytes = sum([utf8_bytes_of(field.text) for field in request.texts])
         forward = requests.forward(request.body_after(), event.body, self._facts)
         # Only the answer is waited for now: the parsed request would be kept for the whole of a stream.
@@ -204,16 +206,16 @@ class Exchange:
         return self._await(Phase.HELD, BodyMode.FULL_DUPLEX, headers)
 
     def _await_stream(self, headers: Mapping[str, str]) -> Step:
-        request, snapshot = self._request, self._snapshot
+        request, snapshot, policy = self._request, self._snapshot, self._policy
         self._reader = self._facts.dialect.stream(request.shown if request else {})
         terms = StreamTerms(
             choices=request.choices if request else 1,
             channels_max=snapshot.limits.channels_max,
             event_bytes_max=snapshot.limits.sse_event_bytes_max,
-            copies=snapshot.copies,
+            copies=policy.copies,
             hides_usage=request is not None and not request.usage_asked,
         )
-        self._stream = StreamedAnswer(self._reader, snapshot.answer_filters, self._facts, terms)
+        self._stream = StreamedAnswer(self._reader, policy.answer_filters, self._facts, terms)
         return self._await(Phase.STREAM, BodyMode.FULL_DUPLEX if snapshot.full_duplex else BodyMode.STREAMED, headers)
 
     def _await(self, phase: Phase, mode: BodyMode, headers: Mapping[str, str]) -> Step:
@@ -285,14 +287,14 @@ class Exchange:
             view = read_answer(body, dialect)
             ending.measure_answer(record, view, dialect, self._prompt_utf8_bytes)
             record.answers, record.outcome = answer_count(view), Outcome.COMPLETED
-            changed = guard_answer(view, self._channels_for(view), self._facts, snapshot.copies)
+            changed = guard_answer(view, self._channels_for(view), self._facts, self._policy.copies)
             changed = show(view, self._request.shown if self._request else {}) or changed
         return view.write() if changed else body
 
     def _channels_for(self, view: AnswerView) -> Channels:
         """Channels of the filters that may find something in a whole answer."""
         texts = [(slot.source, slot.text) for slot in view.slots]
-        needed = finding(self._snapshot.answer_filters, texts, self._facts)
+        needed = finding(self._policy.answer_filters, texts, self._facts)
         return Channels(needed, self._facts, self._snapshot.limits.channels_max)
 
     def _observe(self, event: ResponseBody, now_ns: int) -> Step:
@@ -420,6 +422,6 @@ class Exchange:
         if self._forwarded and self.record.usage is None and self.record.outcome in _COMPUTED:
             self._measure_unfinished()
         ending.settle(self.record, now_ns)
-        if self._guarded:
-            ending.cover_answer(self.record, self._snapshot.answer_filters, self._stream is not None)
+        if self._guarded and self.record.policy:
+            ending.cover_answer(self.record, self._policy.answer_filters, self._stream is not None)
         return Step(actions, ended=self.record)

@@ -5,12 +5,13 @@ Everything here raises ``PayloadRefused`` for what the client must mend, and ``F
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from extproc.domain.errors import ApiError, PayloadRefused, refuse
 from extproc.domain.record import Coverage, ExchangeRecord
 from extproc.domain.text import Direction
 from extproc.exchange.events import ContinueBody, HeaderChanges
+from extproc.exchange.policies import CompiledPolicy, choose_policy
 from extproc.exchange.snapshot import Snapshot
 from extproc.filters.base import ExchangeFacts, Filter
 from extproc.filters.chain import Chain, Channels, note_failure
@@ -146,22 +147,35 @@ def _metadata(record: ExchangeRecord) -> dict[str, str | int]:
     return facts
 
 
-def run_filters(request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> None:
-    """Put the request through all filters, in order.
+def choose_guards(request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> CompiledPolicy:
+    """Put the request through the filters before the guards, and choose the policy whose guards judge it.
 
     Raises: PayloadRefused with the error of the filter that refused; FilterFailed.
     """
+    _run_filters(snapshot.first_filters, request, exchange, snapshot)
+    policy = choose_policy(snapshot.policies, exchange.record, request.model or "")
+    exchange.record.policy = policy.name
+    return policy
+
+
+def judge(request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot, policy: CompiledPolicy) -> None:
+    """Put the request through the guards of its policy and the filters behind them. Raises: as ``choose_guards``."""
     try:
-        for owner in snapshot.filters:
-            if Direction.REQUEST in owner.directions:
-                _cover(owner, request, exchange.record)
-            error = _judge(owner, request, exchange, snapshot)
-            if error is not None:
-                raise PayloadRefused(error)
+        _run_filters(policy.guards, request, exchange, snapshot)
+        _run_filters(snapshot.last_filters, request, exchange, snapshot)
     finally:
         if exchange.record.texts is not None:
             for field in request.texts:
                 exchange.record.note_text(field.source, field.text)
+
+
+def _run_filters(filters: Sequence[Filter], request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> None:
+    for owner in filters:
+        if Direction.REQUEST in owner.directions:
+            _cover(owner, request, exchange.record)
+        error = _judge(owner, request, exchange, snapshot)
+        if error is not None:
+            raise PayloadRefused(error)
 
 
 def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> ApiError | None:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from extproc.config.document import Document, Identity, Limits, Unreadable
 from extproc.config.load import revision_of
 from extproc.config.models import CompiledModel, compile_models
-from extproc.domain.text import Direction
+from extproc.exchange.policies import CompiledPolicy, compile_policies
 from extproc.filters.base import Filter
-from extproc.filters.chain import looking_last
 from extproc.filters.registry import build_filters
-from extproc.payload.view import CopyRules, RequestPolicy
+from extproc.payload.view import RequestPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +22,12 @@ class Snapshot:
     limits: Limits
     identity: Identity
     teams: frozenset[str]
-    policy: RequestPolicy
+    requests: RequestPolicy
     allowed: frozenset[str]  # "METHOD /path"
     models: Mapping[str, CompiledModel]
-    filters: tuple[Filter, ...]
-    answer_filters: tuple[Filter, ...]  # those that look at answers, as a chain wants them
-    copies: CopyRules  # answers or prompts may be changed, so what repeats their text must go
+    first_filters: tuple[Filter, ...]  # in order: these, the guards of the policy, then the last ones
+    last_filters: tuple[Filter, ...]
+    policies: tuple[CompiledPolicy, ...]  # the first that fits an exchange is its; the last one fits all
     logs_text: bool
     full_duplex: bool  # how guarded streams are asked for
 
@@ -39,27 +38,24 @@ def compile_snapshot(document: Document, prompts: Mapping[str, str]) -> Snapshot
     Args:
         prompts: text of each prompt file, by the path that stands in the document.
     """
-    filters = build_filters(document)
-    requests = document.requests
+    first_filters, last_filters = build_filters(document)
+    unread = document.requests
     return Snapshot(
         revision=revision_of(document, prompts),
         limits=document.limits,
         identity=document.identity,
         teams=frozenset(document.identity.teams),
-        policy=RequestPolicy(
+        requests=RequestPolicy(
             json_depth_max=document.limits.json_depth_max,
-            token_ids_pass=requests.token_ids is Unreadable.PASS,
-            media_pass=requests.media is Unreadable.PASS,
-            template_kwargs=frozenset(requests.template_kwargs),
+            token_ids_pass=unread.token_ids is Unreadable.PASS,
+            media_pass=unread.media is Unreadable.PASS,
+            template_kwargs=frozenset(unread.template_kwargs),
         ),
-        allowed=frozenset(requests.allow_paths),
+        allowed=frozenset(unread.allow_paths),
         models=compile_models(document, prompts),
-        filters=filters,
-        answer_filters=looking_last(item for item in filters if Direction.RESPONSE in item.directions),
-        copies=CopyRules(
-            drops_all=any(item.changes_answers for item in filters),
-            drops_prompt=any(item.changes_prompt for item in filters),
-        ),
+        first_filters=first_filters,
+        last_filters=last_filters,
+        policies=compile_policies(document, (*first_filters, *last_filters)),
         logs_text=document.log.text,
         full_duplex=document.envoy.response_stream_mode == "full_duplex",
     )

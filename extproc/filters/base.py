@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from extproc.config.document import Mode, OnError
+from extproc.config.guards.base import GuardSection, On
 from extproc.config.models import CompiledModel, CompiledVersion
+from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action, ExchangeRecord
@@ -30,6 +31,13 @@ class ExchangeFacts:
     record: ExchangeRecord
     choice: CompiledVersion | None = None
     failed_open: set[str] = field(default_factory=set)  # filters that are left out of the rest
+
+
+_DIRECTIONS: Mapping[On, frozenset[Direction]] = {
+    "request": frozenset({Direction.REQUEST}),
+    "response": frozenset({Direction.RESPONSE}),
+    "both": frozenset(Direction),
+}
 
 
 class Filter:
@@ -66,6 +74,21 @@ class Filter:
         """What the client reads when a stage of this filter rejected a request."""
         raise NotImplementedError
 
-    def report(self, exchange: ExchangeFacts, direction: Direction, finding: Finding, action: Action) -> None:
+
+class Guard(Filter):
+    """A filter that judges texts as a policy says."""
+
+    def __init__(self, section: GuardSection, guard: str, on: On, action: str, message: str = "") -> None:
+        shadow = action == Action.SHADOW
+        super().__init__(Mode.SHADOW if shadow else Mode.ENFORCE, section.on_error)
+        self.name = section.name or guard
+        self.directions = _DIRECTIONS[on]
+        self.action = Action(action)
+        self.message = message
+        changes = self.action in (Action.MASK, Action.BLOCK) and Direction.RESPONSE in self.directions
+        self.changes_answers = changes
+        self.cuts_answers = changes and self.action is Action.BLOCK
+
+    def report(self, exchange: ExchangeFacts, direction: Direction, finding: Finding) -> None:
         """Count one finding and the verdict it led to."""
-        exchange.record.note_finding(self.name, direction.value, finding.kind, action.value, self.mode.value)
+        exchange.record.note_finding(self.name, direction.value, finding.kind, self.action.value)

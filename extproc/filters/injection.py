@@ -5,30 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from extproc.config.document import InjectionFilter as InjectionSection
-from extproc.config.document import Mode, OnError
+from extproc.config.guards.injection import InjectionGuard as InjectionSection
 from extproc.detectors.injection import InjectionDetector
 from extproc.domain.errors import ApiError
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Speaker, TextSource
-from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.base import ExchangeFacts, Guard
 from extproc.payload.view import RequestView, TextField
 
 _JUDGED = frozenset({Speaker.USER, Speaker.TOOL, Speaker.DOCUMENT})
 _MESSAGE_DEPTH = 2  # ("messages", 3, ...): what has this much of its path in common is one message
 
 
-class InjectionFilter(Filter):
+class InjectionGuard(Guard):
     """Judges each text of a request whole: a request is never streamed to us."""
 
-    name = "injection"
-    directions = frozenset({Direction.REQUEST})
-
     def __init__(self, section: InjectionSection) -> None:
-        super().__init__(Mode(section.mode), OnError(section.on_error))
+        super().__init__(section, section.guard, section.on, section.action, section.message)
         self._detector = InjectionDetector()
-        self._action = Action.BLOCK if section.action == "block" else Action.FLAG
-        self._message = section.message
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Refuse the request at its first finding, if the filter blocks."""
@@ -37,8 +31,8 @@ class InjectionFilter(Filter):
         if not found and len(judged) > 1:
             found = [finding for text in _joined_texts(judged) for finding in self._detector.find(text)]
         for finding in found:
-            self.report(exchange, Direction.REQUEST, finding, self._action)
-        if found and self.enforced and self._action is Action.BLOCK:
+            self.report(exchange, Direction.REQUEST, finding)
+        if found and self.action is Action.BLOCK:
             return self.rejection()
         return None
 
@@ -48,7 +42,7 @@ class InjectionFilter(Filter):
 
     def rejection(self) -> ApiError:
         """What the client reads."""
-        return ApiError(400, "invalid_request_error", "prompt_injection", self._message)
+        return ApiError(400, "invalid_request_error", "prompt_injection", self.message)
 
 
 def _joined_texts(judged: Sequence[TextField]) -> Iterator[str]:

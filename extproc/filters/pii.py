@@ -4,42 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from extproc.config.document import Mode, OnError
-from extproc.config.document import PiiFilter as PiiSection
+from extproc.config.guards.pii import PiiGuard as PiiSection
 from extproc.detectors.pii import PiiDetector
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action
-from extproc.domain.text import Direction, Kind, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Filter
+from extproc.domain.text import Kind, Stage, TextSource
+from extproc.filters.base import ExchangeFacts, Guard
 from extproc.filters.json_text import JsonTextStage, WholeNumbers
 from extproc.filters.observe import ObservingStage
 from extproc.filters.spans import SpanStage
 
 Mask = Callable[[Finding], str]
-_DIRECTIONS = {
-    "request": frozenset({Direction.REQUEST}),
-    "response": frozenset({Direction.RESPONSE}),
-    "both": frozenset({Direction.REQUEST, Direction.RESPONSE}),
-}
-_ACTIONS = {"mask": Action.MASK, "block": Action.BLOCK, "flag": Action.FLAG}
 
 
-class PiiFilter(Filter):
+class PiiGuard(Guard):
     """Looks at every text of its directions."""
 
-    name = "pii"
-
     def __init__(self, section: PiiSection) -> None:
-        super().__init__(Mode(section.mode), OnError(section.on_error))
-        self.directions = _DIRECTIONS[section.on]
+        super().__init__(section, section.guard, section.on, section.action, section.message)
         self._detector = PiiDetector(section.entities)
         self._numbers = WholeNumbers(self._detector)
-        self._action = _ACTIONS[section.action]
-        self._message = section.message
-        answers = self.enforced and Direction.RESPONSE in self.directions and self._action is not Action.FLAG
-        self.changes_answers = answers
-        self.cuts_answers = answers and self._action is Action.BLOCK
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """One look at all texts as one.
@@ -56,7 +41,7 @@ class PiiFilter(Filter):
             return None
 
         def on_finding(finding: Finding) -> None:
-            self.report(exchange, source.direction, finding, self._action)
+            self.report(exchange, source.direction, finding)
 
         stage: Stage
         if source.kind is Kind.JSON:
@@ -65,16 +50,16 @@ class PiiFilter(Filter):
             stage = JsonTextStage(inside, outside)
         else:
             stage = SpanStage(self._detector, self._mask(_bare), on_finding)
-        if self.enforced and self._action is not Action.FLAG:
+        if self.action in (Action.MASK, Action.BLOCK):
             return stage
         return ObservingStage(stage)
 
     def _mask(self, write: Mask) -> Mask | None:
-        return None if self._action is Action.BLOCK and self.enforced else write
+        return None if self.action is Action.BLOCK else write
 
     def rejection(self) -> ApiError:
         """What the client reads."""
-        return ApiError(400, "invalid_request_error", "personal_data", self._message)
+        return ApiError(400, "invalid_request_error", "personal_data", self.message)
 
 
 def _bare(finding: Finding) -> str:

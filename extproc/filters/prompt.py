@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from extproc.config.document import Mode, OnError
+from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
 from extproc.filters.base import ExchangeFacts, Filter
 from extproc.payload.view import RequestView

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from extproc.config.document import Mode, OnError
-from extproc.config.document import RefusalFilter as RefusalSection
+from extproc.config.guards.refusal import RefusalGuard as RefusalSection
 from extproc.detectors.refusal import RefusalDetector
-from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.base import ExchangeFacts, Guard
 
 
-class RefusalFilter(Filter):
+class RefusalGuard(Guard):
     """Judges the beginning of each choice's content."""
 
-    name = "refusal"
-    directions = frozenset({Direction.RESPONSE})
-
     def __init__(self, section: RefusalSection) -> None:
-        super().__init__(Mode(section.mode), OnError(section.on_error))
+        super().__init__(section, section.guard, section.on, section.action)
         self._detector = RefusalDetector()
         self.prefix_chars = section.prefix_chars
 
@@ -32,7 +27,7 @@ class RefusalFilter(Filter):
         finding = self._detector.find(beginning)
         if finding is not None:
             exchange.record.refusals += 1
-            self.report(exchange, Direction.RESPONSE, finding, Action.FLAG)
+            self.report(exchange, Direction.RESPONSE, finding)
 
 
 class _PrefixStage:
@@ -40,7 +35,7 @@ class _PrefixStage:
 
     __slots__ = ("_beginning", "_exchange", "_filter", "_judged", "_source", "rejected")
 
-    def __init__(self, owner: RefusalFilter, source: TextSource, exchange: ExchangeFacts) -> None:
+    def __init__(self, owner: RefusalGuard, source: TextSource, exchange: ExchangeFacts) -> None:
         self._filter = owner
         self._source = source
         self._exchange = exchange

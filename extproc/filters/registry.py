@@ -1,32 +1,51 @@
-"""All filters, by the name they have in the configuration. A new filter is one file and one line here."""
+"""All filters and guards, by the name they have in the configuration. A new one is one file and one line here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from extproc.config.document import Document, Mode, OnError, Role
-from extproc.filters.base import Filter
-from extproc.filters.injection import InjectionFilter
+from extproc.config.document import Document, Role
+from extproc.config.policies import Policy
+from extproc.config.section import Mode, OnError
+from extproc.filters.base import Filter, Guard
+from extproc.filters.injection import InjectionGuard
 from extproc.filters.meter import MeterFilter
-from extproc.filters.pii import PiiFilter
+from extproc.filters.pii import PiiGuard
 from extproc.filters.prompt import PromptFilter
-from extproc.filters.refusal import RefusalFilter
+from extproc.filters.refusal import RefusalGuard
 from extproc.filters.version import VersionFilter
 
-FILTERS: dict[str, Callable[[Any, Document], Filter]] = {
-    "version": lambda section, _: VersionFilter(Mode(section.mode), OnError(section.on_error)),
-    "prompt": lambda section, _: PromptFilter(Mode(section.mode), OnError(section.on_error)),
-    "injection": lambda section, _: InjectionFilter(section),
-    "pii": lambda section, _: PiiFilter(section),
-    "refusal": lambda section, _: RefusalFilter(section),
-    "meter": lambda section, _: MeterFilter(Mode(section.mode), OnError(section.on_error), section.continuous_usage),
+FILTERS: dict[str, Callable[[Any], Filter]] = {
+    "version": lambda section: VersionFilter(Mode(section.mode), OnError(section.on_error)),
+    "prompt": lambda section: PromptFilter(Mode(section.mode), OnError(section.on_error)),
+    "meter": lambda section: MeterFilter(Mode(section.mode), OnError(section.on_error), section.continuous_usage),
+}
+GUARDS: dict[str, Callable[[Any], Guard]] = {
+    "injection": InjectionGuard,
+    "pii": PiiGuard,
+    "refusal": RefusalGuard,
 }
 
 
-def build_filters(document: Document) -> tuple[Filter, ...]:
-    """The filters of a document, in its order; in role guard the fixed version comes before them all."""
-    listed = tuple(FILTERS[section.filter](section, document) for section in document.filters)
-    if document.role is not Role.GUARD:
-        return listed
-    return (VersionFilter(Mode.ENFORCE, OnError.CLOSED, document.guard_version), *listed)
+def build_filters(document: Document) -> tuple[tuple[Filter, ...], tuple[Filter, ...]]:
+    """The filters before the guards and those behind them, in the document's order.
+
+    In role guard the fixed version comes before them all.
+    """
+    names = [section.filter for section in document.filters]
+    place = names.index("guards") if "guards" in names else len(names)
+    before, behind = document.filters[:place], document.filters[place + 1 :]
+    fixed: tuple[Filter, ...] = ()
+    if document.role is Role.GUARD:
+        fixed = (VersionFilter(Mode.ENFORCE, OnError.CLOSED, document.guard_version),)
+    return (*fixed, *_built(before)), _built(behind)
+
+
+def build_guards(policy: Policy) -> tuple[Guard, ...]:
+    """The guards of a policy, in its order."""
+    return tuple(GUARDS[section.guard](section) for section in policy.guards)
+
+
+def _built(sections: Iterable[Any]) -> tuple[Filter, ...]:
+    return tuple(FILTERS[section.filter](section) for section in sections)

@@ -13,8 +13,8 @@ import math
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
-from extproc.config.document import Mode, OnError
 from extproc.config.models import CompiledModel, CompiledVersion, find_version
+from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
 from extproc.domain.text import Speaker
 from extproc.filters.base import ExchangeFacts, Filter

@@ -30,6 +30,7 @@ class ExchangeLog:
             team=record.team,
             project=record.project,
             budget_code=record.budget_code,
+            policy=record.policy,
             model=version.model if version else "",
             version=version.version if version else "",
             fingerprint=version.fingerprint if version else "",

@@ -115,11 +115,11 @@ class Metrics:
         self._refusals = counter("llm_refusal_total", "Answers in which the model refuses.", _VERSION_LABELS)
         self._answers = counter("llm_answers_total", "Answers (choices) that came to an end.", _VERSION_LABELS)
         self._verdicts = counter(
-            "llm_guard_verdicts_total", "Findings, and what they led to.", ("filter", "direction", "action", "mode")
+            "llm_guard_verdicts_total", "Findings, and what they led to.", ("policy", "guard", "direction", "action")
         )
-        self._findings = counter("llm_guard_findings_total", "Findings by their kind.", ("filter", "direction", "kind"))
+        self._findings = counter("llm_guard_findings_total", "Findings by their kind.", ("guard", "direction", "kind"))
         self._coverage = counter(
-            "llm_guard_coverage_total", "Exchanges by what a filter saw of them.", ("filter", "outcome")
+            "llm_guard_coverage_total", "Exchanges by what a guard saw of them.", ("guard", "outcome")
         )
         self._step = histogram("llm_extproc_step_seconds", "Work on one message.", ("phase",), STEP_SECONDS_BUCKETS)
         self._failures = counter(
@@ -148,7 +148,7 @@ class Metrics:
         streamed = "true" if record.streamed else "false"
         self._requests.add((record.endpoint or "none", team, project, model, version, record.outcome.value, streamed))
         for verdict, times in record.verdicts.items():
-            self._verdicts.add(verdict, times)
+            self._verdicts.add((record.policy, *verdict), times)
         for finding, times in record.findings.items():
             self._findings.add(finding, times)
         for name, outcome in record.coverage.items():

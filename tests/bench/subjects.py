@@ -128,6 +128,7 @@ def _ours_full(places: Places, transport: str) -> Iterator[Subject]:
 def _ours_metered(places: Places) -> Iterator[Subject]:
     def change(data: dict[str, Any]) -> None:
         data["filters"] = [{"filter": "meter"}]
+        del data["policies"]
 
     with full_installation(places, METERED, "fast", change) as installation:
         yield subject_of(installation, METERED, "ours, fast, only metered", installation.processor.pid)

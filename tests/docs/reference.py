@@ -55,8 +55,9 @@ def _rows(model: type[BaseModel], prefix: str) -> list[str]:
         else:
             rows.append(f"| `{key}` | {_default(field)} | {_meaning(field)} |")
             for section in sections:
-                filter_name = get_args(section.model_fields["filter"].annotation)[0]
-                rows += [row for row in _rows(section, f"{key}[{filter_name}].") if "].filter`" not in row]
+                (chooser,) = [name for name in ("filter", "guard") if name in section.model_fields]
+                choice = get_args(section.model_fields[chooser].annotation)[0]
+                rows += [row for row in _rows(section, f"{key}[{choice}].") if f"].{chooser}`" not in row]
     return rows
 
 

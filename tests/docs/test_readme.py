@@ -13,7 +13,7 @@ from extproc.cli import _app as app
 from extproc.config.document import Limits
 from extproc.config.load import parse_document
 from extproc.domain.record import Coverage
-from extproc.filters.registry import FILTERS
+from extproc.filters.registry import FILTERS, GUARDS
 from extproc.payload.endpoints import ENDPOINTS
 from tests.docs.reference import README, written
 
@@ -35,8 +35,9 @@ def test_the_reference_tables_are_those_of_the_code() -> None:
 
 
 def test_every_filter_has_a_row() -> None:
-    """In the table of filters, and no row is of a filter that is not there."""
-    assert table_under("Filters") == list(FILTERS)
+    """In the table of filters or of guards, and no row is of one that is not there."""
+    assert [name for name in table_under("Filters") if name != "guards"] == list(FILTERS)
+    assert table_under("Policies and guards") == list(GUARDS)
 
 
 def test_every_dialect_has_a_row() -> None:
@@ -80,10 +81,11 @@ def test_every_command_is_documented() -> None:
 
 
 def test_the_example_configuration_is_valid() -> None:
-    """The YAML block can be used as it stands."""
-    example = re.search(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
-    assert example is not None
-    assert "llama" in parse_document(example[1], "README.md").models
+    """The first YAML block can be used as it stands, and with the policies of the second in the place of its own."""
+    example, policies = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    assert "llama" in parse_document(example, "README.md").models
+    swapped = example[: example.index("policies:\n")] + policies
+    assert [policy.name for policy in parse_document(swapped, "README.md").policies] == ["canary", "default"]
 
 
 def test_every_make_target_that_is_named_exists() -> None:

@@ -40,8 +40,9 @@ EVENTS_AFTER_MAX = 60  # sent before Envoy's close arrived: 0.3 s at the pace of
 
 def block_personal_data(data: dict[str, Any]) -> None:
     """Answers end at personal data."""
-    for item in data["filters"]:
-        if item["filter"] == "pii":
+    (policy,) = data["policies"]
+    for item in policy["guards"]:
+        if item["guard"] == "pii":
             item |= {"action": "block", "on": "response"}
 
 

@@ -76,14 +76,16 @@ def test_the_demo_shows_that_all_is_right() -> None:
         ("meter", {"Plain chat", "Streamed chat", "A team's bill"}),
     ],
 )
-def test_a_filter_that_is_missing_is_seen_on_the_tour(
+def test_a_filter_or_guard_that_is_missing_is_seen_on_the_tour(
     make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch, left_out: str, wrong: set[str]
 ) -> None:
     """Just the rows that show it are wrong, so a row that is ok means something."""
     monkeypatch.setattr("extproc.demo.tour._WAIT_S_MAX", 1.0)  # what never comes is waited for in full
 
     def change(data: dict[str, Any]) -> None:
+        (policy,) = data["policies"]
         data["filters"] = [item for item in data["filters"] if item["filter"] != left_out]
+        policy["guards"] = [item for item in policy["guards"] if item["guard"] != left_out]
 
     models = {name: ModelServer(name, rules=DEMO_RULES, speed=50) for name in ("v1", "v2")}
     stack = make_stack(models=models, change=change)

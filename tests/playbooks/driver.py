@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -43,16 +43,29 @@ PROMPTS = {"v2.txt": "You are the second version."}
 
 VERSION: dict[str, Any] = {"filter": "version"}
 PROMPT: dict[str, Any] = {"filter": "prompt"}
-INJECTION: dict[str, Any] = {"filter": "injection"}
-PII: dict[str, Any] = {"filter": "pii"}
-PII_BLOCK: dict[str, Any] = {"filter": "pii", "action": "block"}
-REFUSAL: dict[str, Any] = {"filter": "refusal"}
+INJECTION: dict[str, Any] = {"guard": "injection"}
+PII: dict[str, Any] = {"guard": "pii"}
+PII_BLOCK: dict[str, Any] = {"guard": "pii", "action": "block"}
+REFUSAL: dict[str, Any] = {"guard": "refusal"}
 METER: dict[str, Any] = {"filter": "meter"}
+GUARDS: dict[str, Any] = {"filter": "guards"}
 ALL = (VERSION, INJECTION, PII, PROMPT, REFUSAL, METER)
 
 
-def snapshot_of(*filters: Mapping[str, Any], **sections: Any) -> Snapshot:
-    """A compiled configuration with these filters; other sections replace those of the default."""
+def snapshot_of(*parts: Mapping[str, Any], **sections: Any) -> Snapshot:
+    """A compiled configuration with these filters and guards; other sections replace those of the default.
+
+    The guards are those of the only policy, and run where the first of them stands.
+    """
+    guards = [part for part in parts if "guard" in part]
+    filters: list[Mapping[str, Any]] = []
+    for part in parts:
+        if "filter" in part:
+            filters.append(part)
+        elif GUARDS not in filters:
+            filters.append(GUARDS)
+    if guards:
+        sections = {"policies": [{"name": "default", "guards": guards}], **sections}
     document = {
         "models": {
             "tiny": {
@@ -72,10 +85,21 @@ def snapshot_of(*filters: Mapping[str, Any], **sections: Any) -> Snapshot:
                 },
             }
         },
-        "filters": list(filters),
+        "filters": filters,
         **sections,
     }
     return compile_snapshot(parse_document(json.dumps(document), "playbook"), PROMPTS)
+
+
+def with_guards(snapshot: Snapshot, *guards: Any, on_requests: bool = True) -> Snapshot:
+    """The same with further guards, which may be fakes, in its last policy."""
+    policy = snapshot.policies[-1]
+    more = replace(
+        policy,
+        guards=(*policy.guards, *guards) if on_requests else policy.guards,
+        answer_filters=(*policy.answer_filters, *guards),
+    )
+    return replace(snapshot, policies=(*snapshot.policies[:-1], more))
 
 
 @dataclass

@@ -79,7 +79,7 @@ def test_a_refusal_is_counted() -> None:
     talk = answered(snapshot_of(REFUSAL), answer, n=2)
     assert talk.client == answer
     assert (talk.record.refusals, talk.record.answers) == (1, 2)
-    assert talk.record.verdicts["refusal", "response", "flag", "enforce"] == 1
+    assert talk.record.verdicts["refusal", "response", "flag"] == 1
 
 
 def test_an_answer_without_usage_is_estimated() -> None:

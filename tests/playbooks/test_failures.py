@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from extproc.config.document import OnError
+from extproc.config.section import OnError
 from extproc.domain.record import Coverage, Outcome
 from extproc.domain.text import Direction
 from extproc.exchange.events import Abort, Answer, ContinueTrailers, ResponseBody, ResponseTrailers, StreamClosed
@@ -25,6 +25,7 @@ from tests.playbooks.driver import (
     response_headers,
     snapshot_of,
     text_of,
+    with_guards,
 )
 from tests.unit.filters.fakes import Broken, FakeFilter
 
@@ -33,7 +34,7 @@ def failing(on_error: OnError = OnError.CLOSED, mode: str = "full_duplex", **fau
     """A configuration with a meter and one filter that fails."""
     snapshot = snapshot_of(METER, envoy={"response_stream_mode": mode})
     fails = FakeFilter("fails", on_error=on_error, **faults)
-    return replace(snapshot, filters=(*snapshot.filters, fails), answer_filters=(fails,))
+    return with_guards(snapshot, fails)
 
 
 def test_closed_on_the_request() -> None:
@@ -83,7 +84,7 @@ def test_closed_in_mid_stream(mode: str) -> None:
 def test_closed_at_trailers(mode: str) -> None:
     """Full duplex may still send an error event before them; streamed can only break the stream off."""
     snapshot = failing(mode=mode, raises_on_close=True)
-    snapshot.answer_filters[0].directions = frozenset({Direction.RESPONSE})
+    snapshot.policies[-1].answer_filters[0].directions = frozenset({Direction.RESPONSE})
     talk = asked(snapshot, body=request_body(stream=True))
     talk.hears(response_headers(SSE))
     talk.hears(ResponseBody(chat_chunk("Good morning"), False))

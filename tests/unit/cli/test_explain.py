@@ -32,7 +32,7 @@ def test_a_body_alone_is_a_chat(tmp_path: Path) -> None:
     for expected in (
         "tiny-chat/v",
         "search, project unknown",
-        "pii EMAIL × 1; pii: mask (enforce) × 1",
+        "pii EMAIL × 1; pii: mask × 1",
         "injection: checked",
         "remove x-llm-version; set x-llm-model: tiny-chat",
         "none: the request goes on",

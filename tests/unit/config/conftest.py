@@ -16,9 +16,13 @@ models:
         price: { prompt_micro_usd_per_mtok: 150000, completion_micro_usd_per_mtok: 600000 }
 filters:
   - filter: version
-  - filter: pii
-    on: both
+  - filter: guards
   - filter: meter
+policies:
+  - name: default
+    guards:
+      - guard: pii
+        on: both
 """
 
 

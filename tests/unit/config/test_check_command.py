@@ -43,7 +43,7 @@ def test_a_good_file_is_ok(tmp_path: Path, minimal: str, console: Console) -> No
     assert check(file, False, console) == 0
     (line,) = printed(console).splitlines()
     assert line.startswith(f"{file}: ok (revision ")
-    assert line.endswith(", 1 model, 3 filters)")
+    assert line.endswith(", 1 model, 3 filters, 1 policy)")
 
 
 def test_a_bad_file_is_told_without_wrapping(tmp_path: Path, changed: Changed, console: Console) -> None:
@@ -59,10 +59,10 @@ def test_a_bad_file_is_told_without_wrapping(tmp_path: Path, changed: Changed, c
 
 
 def test_square_brackets_are_printed_as_they_are(tmp_path: Path, changed: Changed, console: Console) -> None:
-    """Key paths such as filters[pii] are no markup."""
+    """Key paths such as guards[pii] are no markup."""
     file = written(tmp_path, changed("on: both", "on: bold"))
     assert check(file, False, console) == 2
-    assert f"{file}:11:9: filters[pii].on: found the text `bold`" in printed(console)
+    assert f"{file}:15:13: policies[default].guards[pii].on: found the text `bold`" in printed(console)
 
 
 def test_warnings_leave_a_file_usable(tmp_path: Path, changed: Changed, console: Console) -> None:

@@ -112,7 +112,7 @@ def test_a_path_without_inference_is_allowed_in_silence(path: str, minimal: str)
 
 def test_warnings_are_told_beside_errors(changed: Changed) -> None:
     """Whoever mends the errors sees the advice too, in the order of the file."""
-    text = changed("  - filter: meter\n", "").replace("on: both", "on: both\n  - filter: pii")
+    text = changed("  - filter: meter\n", "").replace("on: both", "on: both\n      - guard: pii")
     with pytest.raises(ConfigInvalid) as refused:
         load(text, "c.yaml")
     assert [problem.severity for problem in refused.value.problems] == [Severity.WARNING, Severity.ERROR]

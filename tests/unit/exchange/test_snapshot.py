@@ -54,25 +54,25 @@ def test_a_prompt_that_was_not_read_is_a_bug() -> None:
 
 @pytest.mark.parametrize(
     ("section", "drops_copies"),
-    [(PII, True), (PII_BLOCK, True), ({**PII, "action": "flag"}, False), ({**PII, "mode": "shadow"}, False)],
+    [(PII, True), (PII_BLOCK, True), ({**PII, "action": "flag"}, False), ({**PII, "action": "shadow"}, False)],
 )
 def test_copies_are_dropped_where_answers_may_change(section: dict[str, str], drops_copies: bool) -> None:
     """Log probabilities are kept for those whose answers are only looked at."""
-    assert snapshot_of(section, REFUSAL, METER).copies.drops_all is drops_copies
+    assert snapshot_of(section, REFUSAL, METER).policies[-1].copies.drops_all is drops_copies
 
 
 @pytest.mark.parametrize(("mode", "drops"), [("enforce", True), ("shadow", False)])
 def test_copies_of_the_prompt_are_dropped_where_we_insert_one(mode: str, drops: bool) -> None:
     """They would show our own words to the client; what repeats the answer only may stay."""
-    copies = snapshot_of(VERSION, {"filter": "prompt", "mode": mode}, METER).copies
+    copies = snapshot_of(VERSION, {"filter": "prompt", "mode": mode}, METER).policies[-1].copies
     assert (copies.drops_all, copies.drops_prompt) == (False, drops)
 
 
 def test_filters_that_look_at_answers() -> None:
     """In the order of the list; those that look at requests only are not among them."""
     snapshot = snapshot_of(VERSION, REFUSAL, {**PII, "on": "request"})
-    assert [one.name for one in snapshot.answer_filters] == ["refusal"]
-    assert [one.name for one in snapshot_of(PII, REFUSAL).answer_filters] == ["pii", "refusal"]
+    assert [one.name for one in snapshot.policies[-1].answer_filters] == ["refusal"]
+    assert [one.name for one in snapshot_of(PII, REFUSAL).policies[-1].answer_filters] == ["pii", "refusal"]
 
 
 @pytest.mark.parametrize(

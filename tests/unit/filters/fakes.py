@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from extproc.config.document import Mode, OnError
+from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction, Stage, TextSource

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.config.document import OnError
+from extproc.config.section import OnError
 from extproc.domain.errors import PayloadRefused
 from extproc.domain.record import Coverage
 from extproc.domain.text import Kind

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 
-from extproc.config.document import OnError
+from extproc.config.section import OnError
 from extproc.domain.record import Coverage, Outcome
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.exchange.events import Answer, ContinueBody, ResponseBody, StreamClosed
@@ -27,14 +26,17 @@ from tests.playbooks.driver import (
     chat_answer,
     response_headers,
     snapshot_of,
+    with_guards,
 )
 from tests.unit.filters.fakes import Broken, FakeFilter, exchange_facts
 
 Texts = list[tuple[TextSource, str]]
 
 PII_FLAG: dict[str, Any] = {**PII, "action": "flag"}
-PII_SHADOW: dict[str, Any] = {**PII, "mode": "shadow"}
-FILTERS = [snapshot_of(section).filters[-1] for section in (PII, PII_BLOCK, PII_FLAG, PII_SHADOW, INJECTION)]
+PII_SHADOW: dict[str, Any] = {**PII, "action": "shadow"}
+FILTERS = [
+    snapshot_of(section).policies[-1].guards[-1] for section in (PII, PII_BLOCK, PII_FLAG, PII_SHADOW, INJECTION)
+]
 
 FRAGMENTS = st.sampled_from([
     "bob@example.org", "bob", "@", "example.org", "4111 1111 1111 1111", "4111", "+49 30 901820", "call",
@@ -146,7 +148,7 @@ class Looking(FakeFilter):
 
 def answered_by(*filters: Looking) -> tuple[Conversation, list[Any]]:
     """An unstreamed answer under these filters, and what was done with its body."""
-    talk = asked(replace(snapshot_of(METER), answer_filters=filters))
+    talk = asked(with_guards(snapshot_of(METER), *filters, on_requests=False))
     talk.hears(response_headers())
     actions = talk.hears(ResponseBody(chat_answer("a secret"), True))
     talk.hears(StreamClosed())

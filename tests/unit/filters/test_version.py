@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from extproc.config.models import CompiledVersion
 from extproc.domain.errors import PayloadRefused
 from extproc.domain.text import Direction
-from extproc.exchange.request import run_filters
+from extproc.exchange.request import choose_guards
 from extproc.exchange.snapshot import Snapshot
 from extproc.filters.version import choose_version
 from extproc.payload.endpoints import CHAT
@@ -51,7 +51,7 @@ def ask(compiled: Snapshot, headers: dict[str, str] | None = None, **fields: Any
     body = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}], **fields}
     exchange = exchange_facts()
     exchange.headers, exchange.models = headers or {}, compiled.models
-    run_filters(CHAT.read_request(json.dumps(body).encode(), POLICY), exchange, compiled)
+    choose_guards(CHAT.read_request(json.dumps(body).encode(), POLICY), exchange, compiled)
     assert exchange.choice is not None
     return exchange.choice.facts.version
 
@@ -170,7 +170,7 @@ def test_beside_one_server_the_version_is_fixed() -> None:
     exchange.models = compiled.models
     body = b'{"model":"an-adapter","messages":[{"role":"user","content":"Hi"}]}'
     request = CHAT.read_request(body, POLICY)
-    run_filters(request, exchange, compiled)
+    choose_guards(request, exchange, compiled)
     assert exchange.record.version is not None
     assert exchange.record.version.version == "b"
     assert request.body_after() == body, "a name that is not ours is the server's to know"
@@ -178,4 +178,4 @@ def test_beside_one_server_the_version_is_fixed() -> None:
 
 def test_directions_of_the_choice() -> None:
     """It looks at no text on its way, so coverage does not count it."""
-    assert all(Direction.REQUEST not in owner.directions for owner in snapshot({"a": 1}).filters)
+    assert all(Direction.REQUEST not in owner.directions for owner in snapshot({"a": 1}).first_filters)

@@ -32,9 +32,9 @@ LABELS = {
     "llm_request_duration_seconds": BY_VERSION,
     "llm_refusal_total": BY_VERSION,
     "llm_answers_total": BY_VERSION,
-    "llm_guard_verdicts_total": {"filter", "direction", "action", "mode"},
-    "llm_guard_findings_total": {"filter", "direction", "kind"},
-    "llm_guard_coverage_total": {"filter", "outcome"},
+    "llm_guard_verdicts_total": {"policy", "guard", "direction", "action"},
+    "llm_guard_findings_total": {"guard", "direction", "kind"},
+    "llm_guard_coverage_total": {"guard", "outcome"},
     "llm_extproc_step_seconds": {"phase"},
     "llm_extproc_failures_total": {"reason"},
     "llm_inflight_exchanges": set(),
@@ -80,7 +80,8 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 def populated() -> Metrics:
     """Metrics in which every series has a value."""
     record = ended(usage=Usage(10, 4, 6, estimated=True), refusals=1)
-    record.verdicts["pii", "request", "mask", "enforce"] = 2
+    record.policy = "default"
+    record.verdicts["pii", "request", "mask"] = 2
     record.findings["pii", "request", "EMAIL"] = 2
     record.cover("pii", Coverage.CHECKED)
     metrics = Metrics(label_values_max=10)
@@ -214,9 +215,9 @@ def test_estimates_are_told_from_counts() -> None:
 def test_what_guards_found_and_saw() -> None:
     """Verdicts and findings by how often, coverage once an exchange."""
     metrics = populated()
-    assert value(metrics, "llm_guard_verdicts_total", filter="pii", action="mask", mode="enforce") == 2
-    assert value(metrics, "llm_guard_findings_total", filter="pii", direction="request", kind="EMAIL") == 2
-    assert value(metrics, "llm_guard_coverage_total", filter="pii", outcome="checked") == 1
+    assert value(metrics, "llm_guard_verdicts_total", policy="default", guard="pii", action="mask") == 2
+    assert value(metrics, "llm_guard_findings_total", guard="pii", direction="request", kind="EMAIL") == 2
+    assert value(metrics, "llm_guard_coverage_total", guard="pii", outcome="checked") == 1
 
 
 def test_labels_from_requests_are_bounded() -> None:

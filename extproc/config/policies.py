@@ -1,0 +1,34 @@
+"""Policies: named lists of guards, and for which exchanges each is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from extproc.config.guards.injection import InjectionGuard
+from extproc.config.guards.pii import PiiGuard
+from extproc.config.guards.refusal import RefusalGuard
+from extproc.config.section import Name, Section
+
+Guard = Annotated[InjectionGuard | PiiGuard | RefusalGuard, Field(discriminator="guard")]
+Endpoint = Literal["chat", "completions", "responses", "messages", "embeddings"]
+
+
+class Condition(Section):
+    """Which exchanges a policy is for: those that fit every key that is given."""
+
+    endpoints: tuple[Endpoint, ...] = Field(default=(), description="APIs; empty: any")
+    teams: tuple[Name, ...] = Field(default=(), description="teams; empty: any")
+    models: tuple[Name, ...] = Field(default=(), description="models as clients ask for them; empty: any")
+    versions: tuple[Name, ...] = Field(default=(), description="model versions, MODEL/VERSION; empty: any")
+
+
+class Policy(Section):
+    """A list of guards. The first policy that fits an exchange is its; the last one fits all."""
+
+    name: Name = Field(description="what it is called in metrics, logs and the review queue")
+    when: tuple[Condition, ...] = Field(
+        default=(), description="for which exchanges: those that fit any of these; left out in the last policy, for all"
+    )
+    guards: tuple[Guard, ...] = Field(description="in the order in which they judge; empty: nothing is judged")

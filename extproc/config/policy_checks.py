@@ -1,0 +1,97 @@
+"""What policies can still get wrong: guards that no exchange meets, or exchanges that meet no guard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from extproc.config.document import Document
+from extproc.config.policies import Condition
+from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
+
+
+def policy_problems(document: Document, places: Places) -> Iterator[Problem]:
+    """Everything that is wrong between policies and the rest of a valid document."""
+    yield from _place_problems(document, places)
+    yield from _name_problems(document, places)
+    yield from _order_problems(document, places)
+    for number, policy in enumerate(document.policies):
+        for index, condition in enumerate(policy.when):
+            yield from _condition_problems(condition, ("policies", number, "when", index), document, places)
+
+
+def _place_problems(document: Document, places: Places) -> Iterator[Problem]:
+    """Policies and the place where their guards run belong together."""
+    filters = [one.filter for one in document.filters]
+    if document.policies and "guards" not in filters:
+        hint = "Add `- filter: guards`, behind `- filter: version` and before `- filter: prompt`."
+        yield places.problem(("filters",), "no place for the guards of the policies", hint=hint, at_key=True)
+    if "guards" not in filters:
+        return
+    at: KeyPath = ("filters", filters.index("guards"))
+    if not document.policies:
+        hint = "Add `policies:`, or remove this filter."
+        yield places.problem(at, "there are no policies, so no guards", hint=hint, at_key=True)
+    chosen_late = "version" in filters and filters.index("version") > filters.index("guards")
+    if chosen_late and any(condition.versions for policy in document.policies for condition in policy.when):
+        hint = "Put `- filter: version` before it."
+        yield places.problem(at, "a policy is chosen by version, and none is chosen yet", hint=hint, at_key=True)
+    if "prompt" in filters and filters.index("prompt") < filters.index("guards"):
+        found = "the guards would judge and change the system prompt that was inserted"
+        yield places.problem(at, found, hint="Put `- filter: prompt` behind it.", at_key=True)
+
+
+def _name_problems(document: Document, places: Places) -> Iterator[Problem]:
+    lines: dict[str, int] = {}
+    for number, policy in enumerate(document.policies):
+        path: KeyPath = ("policies", number, "name")
+        if policy.name in lines:
+            found = f"the name is given twice, first on line {lines[policy.name]}"
+            yield places.problem(path, found, hint="Give each policy its own.")
+        lines.setdefault(policy.name, places.line(path))
+        yield from _guard_name_problems(document, number, places)
+
+
+def _guard_name_problems(document: Document, number: int, places: Places) -> Iterator[Problem]:
+    lines: dict[str, int] = {}
+    for index, guard in enumerate(document.policies[number].guards):
+        path: KeyPath = ("policies", number, "guards", index)
+        name = guard.name or guard.guard
+        if name in lines:
+            found = f"two guards are called {shown(name)}, the first on line {lines[name]}"
+            hint = "Give one of them a `name:`, so that metrics can tell them apart."
+            yield places.problem(path, found, hint=hint, at_key=True)
+        lines.setdefault(name, places.line(path))
+
+
+def _order_problems(document: Document, places: Places) -> Iterator[Problem]:
+    """The last policy fits all, and only the last."""
+    for number, policy in enumerate(document.policies):
+        last = number == len(document.policies) - 1
+        if last and policy.when:
+            hint = "Remove its `when:`, or add a policy without one behind it: `guards: []` judges nothing."
+            yield places.problem(("policies", number, "when"), "exchanges that fit no policy", hint=hint, at_key=True)
+        elif not last and not policy.when:
+            hint = "Give it a `when:`, or put it last."
+            found = "it fits all exchanges, so the policies behind it are never chosen"
+            yield places.problem(("policies", number), found, hint=hint, at_key=True)
+
+
+def _condition_problems(condition: Condition, path: KeyPath, document: Document, places: Places) -> Iterator[Problem]:
+    known = {
+        "models": list(document.models),
+        "versions": [f"{name}/{version}" for name, model in document.models.items() for version in model.versions],
+        "teams": list(document.identity.teams),
+    }
+    for key, all_names in known.items():
+        for index, name in enumerate(getattr(condition, key)):
+            if name in all_names or (key == "teams" and not all_names):
+                continue
+            hint = did_you_mean(name, all_names) or f"Known {key}: {names(all_names)}."
+            yield places.problem((*path, key, index), f"unknown {key[:-1]} {shown(name)}", hint=hint)
+    if condition == Condition():
+        yield places.problem(
+            path,
+            "a condition without a key fits all exchanges",
+            hint="Give it one of endpoints, teams, models, versions, or remove it.",
+            severity=Severity.WARNING,
+        )

@@ -1,0 +1,75 @@
+"""What every block of the configuration is made of: the base class, the kinds of text, and words used in several."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+# `patternErrorMessage` is what a person reads instead of the pattern, in an editor and from `extproc check`.
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,62}$"),
+    Field(
+        json_schema_extra={
+            "patternErrorMessage": "a name: 1 to 63 letters, digits, `.`, `_`, `-` or `/`, the first a letter or digit"
+        }
+    ),
+]
+HeaderName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$"),
+    Field(
+        json_schema_extra={
+            "patternErrorMessage": "a header name: 1 to 63 lower-case letters, digits or `-`, such as `x-team`"
+        }
+    ),
+]
+HostPort = Annotated[
+    str,
+    StringConstraints(pattern=r"^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):[0-9]{1,5}$"),
+    Field(json_schema_extra={"patternErrorMessage": "HOST:PORT, such as `127.0.0.1:8001` or `[::1]:8001`"}),
+]
+ListenAddress = Annotated[
+    str,
+    StringConstraints(pattern=r"^(unix:/.+|(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):[0-9]{1,5})$"),
+    Field(
+        json_schema_extra={"patternErrorMessage": "unix:/PATH or HOST:PORT, such as `unix:/run/extproc.sock`"},
+    ),
+]
+PathRule = Annotated[
+    str,
+    StringConstraints(pattern=r"^(GET|HEAD|POST|PUT|DELETE|OPTIONS) /[!-~]*$"),
+    Field(json_schema_extra={"patternErrorMessage": "METHOD /PATH, such as `GET /v1/models`"}),
+]
+FilePath = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\x00]+$"),
+    Field(json_schema_extra={"patternErrorMessage": "the path of a file"}),
+]
+ServerName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-zA-Z0-9.:-]{1,253}$"),
+    Field(json_schema_extra={"patternErrorMessage": "a DNS name or an IP address"}),
+]
+
+
+class Section(BaseModel):
+    """A block of the file: unknown keys are refused, values are never coerced, nothing changes once read."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Mode(StrEnum):
+    """Shadow decides and counts, and changes nothing."""
+
+    ENFORCE = "enforce"
+    SHADOW = "shadow"
+
+
+class OnError(StrEnum):
+    """What a filter's own failure does: end the exchange, or go on without the filter."""
+
+    CLOSED = "closed"
+    OPEN = "open"

@@ -1,0 +1,105 @@
+"""Policies, compiled: which guards judge an exchange.
+
+What follows from a policy is known when the configuration is loaded; of an exchange only its endpoint, team and model
+version are looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from extproc.config.document import Document
+from extproc.config.policies import Condition, Policy
+from extproc.domain.record import ExchangeRecord
+from extproc.domain.text import Direction
+from extproc.filters.base import Filter, Guard
+from extproc.filters.chain import looking_last
+from extproc.filters.registry import build_guards
+from extproc.payload.view import CopyRules
+
+NO_POLICY = "none"  # of a configuration without guards
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCondition:
+    """A condition; an empty set fits all. ``models`` and ``versions`` are names, versions as MODEL/VERSION."""
+
+    endpoints: frozenset[str]
+    teams: frozenset[str]
+    models: frozenset[str]
+    versions: frozenset[str]
+
+    def fits(self, record: ExchangeRecord, model: str) -> bool:
+        """Whether an exchange, whose client asked for ``model``, is one of those that are meant."""
+        version = record.version
+        return (
+            (not self.endpoints or record.endpoint in self.endpoints)
+            and (not self.teams or record.team in self.teams)
+            and (not self.models or (version.model if version else model) in self.models)
+            and (not self.versions or (version is not None and f"{version.model}/{version.version}" in self.versions))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPolicy:
+    """The guards of a policy, and what follows from them for an exchange."""
+
+    name: str
+    conditions: tuple[CompiledCondition, ...]
+    guards: tuple[Guard, ...]
+    answer_filters: tuple[Filter, ...]  # those that look at answers, as a chain wants them
+    copies: CopyRules  # answers or prompts may be changed, so what repeats their text must go
+
+    def fits(self, record: ExchangeRecord, model: str) -> bool:
+        """Whether an exchange is one of the policy's."""
+        return not self.conditions or any(condition.fits(record, model) for condition in self.conditions)
+
+
+def compile_policies(document: Document, others: Sequence[Filter]) -> tuple[CompiledPolicy, ...]:
+    """The policies of a checked document, in its order; the last one fits all.
+
+    Args:
+        others: filters that are no guards, whose changes copies must not undo either.
+    """
+    listed = [(policy, build_guards(policy)) for policy in document.policies]
+    return tuple(_compiled(policy, guards, others) for policy, guards in listed) or (_without_guards(others),)
+
+
+def choose_policy(policies: Sequence[CompiledPolicy], record: ExchangeRecord, model: str) -> CompiledPolicy:
+    """The first policy that fits an exchange."""
+    for policy in policies[:-1]:
+        if policy.fits(record, model):
+            return policy
+    return policies[-1]
+
+
+def _compiled(policy: Policy, guards: tuple[Guard, ...], others: Sequence[Filter]) -> CompiledPolicy:
+    return CompiledPolicy(
+        name=policy.name,
+        conditions=tuple(_compiled_condition(condition) for condition in policy.when),
+        guards=guards,
+        answer_filters=looking_last(guard for guard in guards if Direction.RESPONSE in guard.directions),
+        copies=copy_rules((*guards, *others)),
+    )
+
+
+def _compiled_condition(condition: Condition) -> CompiledCondition:
+    return CompiledCondition(
+        frozenset(condition.endpoints),
+        frozenset(condition.teams),
+        frozenset(condition.models),
+        frozenset(condition.versions),
+    )
+
+
+def _without_guards(others: Sequence[Filter]) -> CompiledPolicy:
+    return CompiledPolicy(NO_POLICY, (), (), (), copy_rules(others))
+
+
+def copy_rules(filters: Sequence[Filter]) -> CopyRules:
+    """Which copies of texts must go from answers, where these filters are at work."""
+    return CopyRules(
+        drops_all=any(item.changes_answers for item in filters),
+        drops_prompt=any(item.changes_prompt for item in filters),
+    )
