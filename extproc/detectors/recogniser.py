@@ -1,0 +1,27 @@
+"""What a recogniser is: one kind of personal data, how to see quickly that a text has none, and how to find it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+Spans = Iterator[tuple[int, int, float]]
+"""Start, end [characters] and score of each candidate that held."""
+
+SpanFinder = Callable[[bytes, str, int], Spans]
+"""From the Latin-1 bytes, the text they are of, and where the new text begins [characters]: what was found in it."""
+
+
+CELL_END = r"\x00-\x20\x85\xA0,;\"'<>\[\]{}|\\`"
+"""What a class of Latin-1 characters must leave out to stay within one word (see ``cells``)."""
+
+
+class Recogniser(NamedTuple):
+    """One kind. ``gate`` (RE2, Latin-1) matches every text in which ``spans`` could find something, and few others.
+
+    The gate sees the cell alone, without the cue words that may stand before it.
+    """
+
+    kind: str
+    gate: str
+    spans: SpanFinder
