@@ -13,19 +13,20 @@ from collections.abc import Iterable
 
 import re2
 
-from extproc.detectors import credentials, network_addresses, wallets
+from extproc.detectors import birth_dates, credentials, national_ids, network_addresses, wallets
 from extproc.detectors.checksums import IBAN_LENGTHS, card_number_valid, iban_valid, us_ssn_valid
+from extproc.detectors.custom_recogniser import CustomRecogniser
 from extproc.detectors.latin1 import (
     WORD_BYTES,
     cue_before,
     digits_of,
+    gate_options,
     latin1_bytes,
-    latin1_options,
     latin1_pattern,
     stands_alone,
 )
 from extproc.detectors.phone import phone_spans
-from extproc.detectors.recogniser import Recogniser, Spans
+from extproc.detectors.recogniser import CandidateFinder, Recogniser, Spans
 from extproc.detectors.secret_patterns import SECRET_CHARACTERS_MIN
 from extproc.domain.finding import Finding
 
@@ -139,43 +140,68 @@ def _phones(subject: bytes, _text: str, begin: int) -> Spans:
 
 # --- the detector --------------------------------------------------------------------------------------------------
 
-_RECOGNISERS = (
+_BEFORE_NATIONAL_IDS = (
     *credentials.RECOGNISERS,
     Recogniser("EMAIL", rf"[{_LETTER}._%+\-]@[{_LETTER}][{_LETTER}.\-]*\.[A-Za-z]{{2}}", _emails),
     Recogniser("IBAN", r"(?i)\b[A-Z]{2}[0-9]{2}[ \xA0\-]?[A-Z0-9]{4}[ \xA0\-]?[A-Z0-9]{4}", _ibans),
     *wallets.RECOGNISERS,
     *network_addresses.RECOGNISERS,
+)
+_BEHIND_NATIONAL_IDS = (
     Recogniser("CREDIT_CARD", r"[2-6](?:[ \xA0\-]?[0-9]){12}", _cards),
     Recogniser("US_SSN", r"[0-9]{3}[ \xA0.\-]?[0-9]{2}[ \xA0.\-]?[0-9]{4}", _ssns),
+    *birth_dates.RECOGNISERS,
     Recogniser("PHONE", r"[0-9](?:[ \xA0.()\-/]{0,3}[0-9]){6}", _phones),
 )
 """In order of precedence: an earlier kind's span is never given to a later one."""
 
+_GROUPS = {"NATIONAL_ID": frozenset(national_ids.NATIONAL_ID_KINDS), "SECRET": frozenset({"JWT", "URL_CREDENTIALS"})}
+"""Kinds that are meant too where one is asked for."""
+
 _SHIELDS = {"PHONE": frozenset({"IBAN", "CREDIT_CARD", "US_SSN", "IP_ADDRESS"}), "CREDIT_CARD": frozenset({"IBAN"})}
 """What must be recognised, though not asked for, so that it is not taken for something else."""
+
+KINDS = frozenset(
+    {one.kind for one in (*_BEFORE_NATIONAL_IDS, *_BEHIND_NATIONAL_IDS)} | {*_GROUPS} | _GROUPS["NATIONAL_ID"]
+)
+"""What may be asked for."""
 
 
 class PiiDetector:
     """Finds the chosen kinds of personal data.
 
     Args:
-        entities: kinds to report, of EMAIL PHONE CREDIT_CARD IBAN US_SSN IP_ADDRESS SECRET.
+        entities: of ``KINDS``; NATIONAL_ID stands for all kinds of national ids, which are reported by their own names.
+        custom: recognisers of the configuration, tried before all others.
     Raises: ValueError for a kind that is not known.
     """
 
-    def __init__(self, entities: Iterable[str]) -> None:
-        self._wanted = frozenset(entities)
-        unknown = self._wanted - {kind for kind, _, _ in _RECOGNISERS}
-        if unknown:
-            known = ", ".join(sorted(kind for kind, _, _ in _RECOGNISERS))
-            raise ValueError(f"unknown entities {', '.join(sorted(unknown))}; known are {known}")
+    def __init__(self, entities: Iterable[str], custom: Iterable[CustomRecogniser] = ()) -> None:
+        asked = frozenset(entities)
+        if asked - KINDS:
+            known = ", ".join(sorted(KINDS))
+            raise ValueError(f"unknown entities {', '.join(sorted(asked - KINDS))}; known are {known}")
+        self._wanted = asked.union(*(_GROUPS.get(kind, frozenset()) for kind in asked))
         needed = self._wanted.union(*(_SHIELDS.get(kind, frozenset()) for kind in self._wanted))
-        self._recognisers = [(kind, spans) for kind, _, spans in _RECOGNISERS if kind in needed]
-        self._gate = re2.Set.SearchSet(latin1_options())
-        for kind, gate, _ in _RECOGNISERS:
-            if kind in needed:
-                self._gate.Add(gate.encode("latin-1"))
+        self._finders: list[CandidateFinder] = []
+        self._gate = re2.Set.SearchSet(gate_options())
+        for one in custom:
+            self._add(one.gate, one.candidates)
+            self._wanted |= {one.kind}
+        self._add_chosen(_BEFORE_NATIONAL_IDS, needed)
+        if self._wanted & _GROUPS["NATIONAL_ID"]:
+            self._add(national_ids.GATE, national_ids.NationalIds(self._wanted).candidates)
+        self._add_chosen(_BEHIND_NATIONAL_IDS, needed)
         self._gate.Compile()
+
+    def _add_chosen(self, recognisers: Iterable[Recogniser], needed: frozenset[str]) -> None:
+        for one in recognisers:
+            if one.kind in needed:
+                self._add(one.gate, one.candidates)
+
+    def _add(self, gate: str, finder: CandidateFinder) -> None:
+        self._gate.Add(gate.encode("latin-1"))
+        self._finders.append(finder)
 
     def may_hold(self, text: str) -> bool:
         """False only if no cell of the text can hold a finding: one pass, for texts of any length."""
@@ -202,8 +228,7 @@ class PiiDetector:
         taken = bytearray(len(text))
         findings = []
         for index in opened:
-            kind, spans = self._recognisers[index]
-            for first, end, score in spans(subject, text, start):
+            for kind, first, end, score in self._finders[index](subject, text, start):
                 if taken.find(1, first, end) < 0:
                     taken[first:end] = b"\1" * (end - first)
                     if kind in self._wanted:

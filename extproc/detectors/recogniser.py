@@ -16,6 +16,13 @@ CELL_END = r"\x00-\x20\x85\xA0,;\"'<>\[\]{}|\\`"
 """What a class of Latin-1 characters must leave out to stay within one word (see ``cells``)."""
 
 
+Candidate = tuple[str, int, int, float]
+"""Kind, start, end [characters] and score of what held."""
+
+CandidateFinder = Callable[[bytes, str, int], Iterator[Candidate]]
+"""As ``SpanFinder``, for several kinds in one look."""
+
+
 class Recogniser(NamedTuple):
     """One kind. ``gate`` (RE2, Latin-1) matches every text in which ``spans`` could find something, and few others.
 
@@ -25,3 +32,9 @@ class Recogniser(NamedTuple):
     kind: str
     gate: str
     spans: SpanFinder
+
+    def candidates(self, subject: bytes, text: str, begin: int) -> Iterator[Candidate]:
+        """What ``spans`` finds, with its kind."""
+        kind = self.kind
+        for start, end, score in self.spans(subject, text, begin):
+            yield kind, start, end, score
