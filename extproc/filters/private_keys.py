@@ -44,8 +44,8 @@ class PrivateKeyStage:
     """Judges one channel.
 
     ``outside`` judges what stands before, between and behind blocks, each as a text of its own. ``mask`` gives what
-    replaces a block, or is None where blocks reject. ``on_finding`` is told of each; before that ``on_text`` is shown the
-    block's first line, which is all that a finding spans, and whether nothing stood before it.
+    replaces a block, or is None where blocks reject. ``on_finding`` is told of each; before that ``on_text`` is shown
+    the block's first line, which is all that a finding spans, and whether nothing stood before it.
     """
 
     __slots__ = ("_begun", "_first_line", "_held", "_mask", "_on_finding", "_on_text", "_outside", "_place", "rejected")
