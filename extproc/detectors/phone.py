@@ -11,22 +11,33 @@ from extproc.detectors.latin1 import DIGIT_BYTES, WORD_BYTES, cue_before, digits
 
 _GAP = r"[ \xA0.\-/]?"
 _INTERNATIONAL = latin1_pattern(rf"(?:\+|\b00{_GAP})\(?[1-9](?:{_GAP}\(?[0-9]\)?){{6,17}}")
+_EXTENSION = latin1_pattern(r"[xX][0-9]{1,6}\b")
 _NORTH_AMERICAN = latin1_pattern(
     r"(?:1[ \xA0.\-]?)?(?:\([2-9][0-9]{2}\)[ \xA0\-]?|[2-9][0-9]{2}[.\-])[0-9]{3}[ \xA0.\-][0-9]{4}(?:x[0-9]{1,6})?"
+    r"|[2-9][0-9]{2}[ \xA0][2-9][0-9]{2}[ \xA0][0-9]{4}"
 )
 _TRUNK_ZERO = latin1_pattern(
     r"\b0[1-9](?:(?:[ \xA0.][0-9]{2}){4}|-[0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{2})"
     r"|\(0[1-9][0-9]{0,4}\)[ \xA0\-]?[0-9]{2,8}(?:[ \xA0\-][0-9]{2,6}){0,3}"
+    r"|\b0[1-9][0-9]{1,2}-[0-9]{2,3}(?:[ \xA0][0-9]{2}){2}"
     r"|\b0[1-9][0-9]{1,4}[ \xA0\-/][0-9]{3,8}(?:[ \xA0\-][0-9]{2,6}){0,2}"
+    r"|\b0[1-9](?:[ \xA0][0-9]{4}[ \xA0][0-9]{4}|-[0-9]{3,4}-[0-9]{4}|-[0-9]{2,3}(?:[ \xA0][0-9]{2,3}){2})"
 )
+_AREA_IN_BRACKETS = latin1_pattern(r"\([1-9][0-9]\)[ \xA0]?9?[0-9]{4}[ \xA0\-][0-9]{4}")
 _ANY_NUMBER = latin1_pattern(rf"\(?[0-9](?:{_GAP}\(?[0-9]\)?){{6,14}}")
 _CUE = latin1_pattern(
     r"(?i)\b(?:(?:tele|smart)?phone|tel(?:[eé]f(?:ono?|one)|ef(?:o|oo)n|[eé]phone)?|mobil[ei]?|cell(?:ulare?|ular)?|celular"
     r"|m[oó]vil|handy|fax|hotline|whats ?app|sms|rufnummer|portable"
-    r"|(?:call|ring|text|reach)(?: (?:me|us|him|her|them))?(?: (?:on|at|under))?)"
+    r"|(?:call|ring|text|reach|dial)(?: (?:me|us|him|her|them))?(?: (?:on|at|under))?|[ck]ontact[oe]?|telefo[on]n?)"
     r"(?:[ \xA0]?(?:no|nr|num|number|nummer|numero|n[uú]mero))?"
     r"(?:[ \xA0](?:is|was|at|on|ist|est|es|[eè]))?[ \xA0.:#=]{1,4}$"
 )
+
+_CUES_IN_OTHER_SCRIPTS = (
+    "电话", "電話", "手机", "手機", "联系方式", "携帯", "전화", "휴대폰", "연락처",
+    "телефон", "тел.", "τηλέφωνο", "هاتف", "फोन", "फ़ोन",
+)  # fmt: skip
+_OTHER_SCRIPT_CUE_CHARS = 16
 
 _COUNTRY_CODES_2 = frozenset({
     "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48", "49", "51",
@@ -44,15 +55,16 @@ _NATIONAL_DIGITS_ELSEWHERE = (6, 12)
 _DIGITS_MIN = 7
 
 
-def phone_spans(subject: bytes, begin: int) -> Iterator[tuple[int, int, float]]:
-    """Start, end and score of each phone number in Latin-1 ``subject`` from ``begin`` on.
+def phone_spans(subject: bytes, text: str, begin: int) -> Iterator[tuple[int, int, float]]:
+    """Start, end and score of each phone number in ``text`` from ``begin`` on; ``subject`` is its Latin-1 bytes.
 
     Surer patterns come first; spans may overlap.
     """
     yield from _international(subject, begin)
     yield from _north_american(subject, begin)
     yield from _trunk_zero(subject, begin)
-    yield from _after_cue(subject, begin)
+    yield from _area_in_brackets(subject, begin)
+    yield from _after_cue(subject, text, begin)
 
 
 def _international(subject: bytes, begin: int) -> Iterator[tuple[int, int, float]]:
@@ -81,6 +93,9 @@ def _international_end(subject: bytes, start: int, end: int) -> int:
             return 0
         if national <= most and (end == len(subject) or subject[end] not in WORD_BYTES):
             return end
+        extension = _EXTENSION.match(subject, end) if national <= most else None
+        if extension is not None:
+            return int(extension.end())
         end = max(subject.rfind(b" ", start, end), subject.rfind(b"\xa0", start, end))
     return 0
 
@@ -105,11 +120,32 @@ def _trunk_zero(subject: bytes, begin: int) -> Iterator[tuple[int, int, float]]:
             yield start, end, 0.6
 
 
-def _after_cue(subject: bytes, begin: int) -> Iterator[tuple[int, int, float]]:
+def _area_in_brackets(subject: bytes, begin: int) -> Iterator[tuple[int, int, float]]:
+    if subject.find(b"(", begin) < 0:
+        return
+    for match in _AREA_IN_BRACKETS.finditer(subject, begin):
+        if stands_alone(subject, match.start(), match.end()):
+            yield match.start(), match.end(), 0.6
+
+
+def _after_cue(subject: bytes, text: str, begin: int) -> Iterator[tuple[int, int, float]]:
+    other_scripts = not text.isascii()
     for match in _ANY_NUMBER.finditer(subject, begin):
         start, end = match.span()
-        if stands_alone(subject, start, end) and cue_before(_CUE, subject, start):
+        if not stands_alone(subject, start, end):
+            continue
+        if cue_before(_CUE, subject, start) or (other_scripts and _other_cue_before(text, start)):
             yield start, end, 0.7
+
+
+def _other_cue_before(text: str, start: int) -> bool:
+    """Whether a word for it in another script stands before, with no digit between."""
+    before = text[max(0, start - _OTHER_SCRIPT_CUE_CHARS) : start].lower()
+    for cue in _CUES_IN_OTHER_SCRIPTS:
+        _, found, between = before.rpartition(cue)
+        if found and not any(map(str.isdigit, between)):
+            return True
+    return False
 
 
 def _follows_number(subject: bytes, start: int) -> bool:

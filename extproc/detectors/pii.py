@@ -135,8 +135,8 @@ def _ssns(subject: bytes, _text: str, begin: int) -> Spans:
             yield start, end, 0.95 if cued else 0.8
 
 
-def _phones(subject: bytes, _text: str, begin: int) -> Spans:
-    yield from phone_spans(subject, begin)
+def _phones(subject: bytes, text: str, begin: int) -> Spans:
+    yield from phone_spans(subject, text, begin)
 
 
 # --- the detector --------------------------------------------------------------------------------------------------
