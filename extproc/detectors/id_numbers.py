@@ -136,7 +136,7 @@ def nl_bsn_valid(digits: str) -> bool:
 def be_national_number_valid(digits: str) -> bool:
     """Eleven digits: birth, counter, and a check by mod 97, with a 2 before them from the year 2000 on."""
     check = int(digits[9:])
-    born = date_plausible("01", digits[2:4]) or digits[2:4] == "00"
+    born = date_plausible(digits[4:6], digits[2:4])
     return born and check in (97 - int(digits[:9]) % 97, 97 - int("2" + digits[:9]) % 97)
 
 
@@ -262,11 +262,6 @@ def jp_my_number_valid(digits: str) -> bool:
 def kr_rrn_plausible(digits: str) -> bool:
     """Thirteen digits: birth and sex; numbers given since October 2020 have no check digit."""
     return date_plausible(digits[4:6], digits[2:4]) and digits[6] in "12345678"
-
-
-def kr_rrn_valid(digits: str) -> bool:
-    """The same, and the check digit of numbers before October 2020."""
-    return kr_rrn_plausible(digits) and (11 - weighted(digits, "234567892345") % 11) % 10 == int(digits[12])
 
 
 def sg_nric_valid(number: str) -> bool:

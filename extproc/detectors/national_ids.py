@@ -75,13 +75,7 @@ _NUMBERS = (
     _Number("ES_NIF", ("9999999A", "9999999-A"), check.es_nif_valid, "dni|nif|nie"),
     _Number("IT_FISCAL_CODE", ("AAAAAA99A99A999A",), check.it_fiscal_code_valid),
     _Number("NL_BSN", (*_NINE, "9999.99.999"), check.nl_bsn_valid, "bsn|burgerservice[a-z]*|sofi[a-z-]*"),
-    _Number("BE_NATIONAL_NUMBER", ("99.99.99-999.99", "99.99.99-999-99"), check.be_national_number_valid),
-    _Number(
-        "BE_NATIONAL_NUMBER",
-        _ELEVEN,
-        check.be_national_number_valid,
-        "rijksregister[a-z]*|registre national|nationaal nummer|num[ée]ro national|insz|niss",
-    ),
+    _Number("BE_NATIONAL_NUMBER", ("99.99.99-999.99", "99.99.99-999-99", *_ELEVEN), check.be_national_number_valid),
     _Number("PL_PESEL", _ELEVEN, check.pl_pesel_valid, "pesel"),
     _Number("SE_PERSONNUMMER", ("999999-9999", "99999999-9999", "999999+9999"), check.se_personal_number_valid),
     _Number(
@@ -128,13 +122,8 @@ _NUMBERS = (
         check.jp_my_number_valid,
         "my number|mynumber|individual number|マイナンバー|個人番号",
     ),
-    _Number("KR_RRN", ("999999-9999999",), check.kr_rrn_valid),
-    _Number(
-        "KR_RRN",
-        ("999999-9999999", "9999999999999"),
-        check.kr_rrn_plausible,
-        "rrn|resident registration|주민등록번호|주민번호",
-    ),
+    _Number("KR_RRN", ("999999-9999999",), check.kr_rrn_plausible),
+    _Number("KR_RRN", ("9999999999999",), check.kr_rrn_plausible, "rrn|resident registration|주민등록번호|주민번호"),
     _Number("SG_NRIC", ("A9999999A",), check.sg_nric_valid),
     _Number(
         "ZA_ID",

@@ -78,7 +78,7 @@ _IBAN = latin1_pattern(
     r"(?i)\b[A-Z]{2}[0-9]{2}(?:[A-Z0-9]{11,30}\b|(?:[ \xA0\-][A-Z0-9]{4}){2,7}(?:[ \xA0\-][A-Z0-9]{1,4})?)"
 )
 _CARD = latin1_pattern(
-    r"\b(?:[2-6][0-9]{12,18}"
+    r"\b(?:[2-6][0-9]{11,18}|1800[0-9]{11}"
     r"|[2-6][0-9]{3}(?:[ \xA0][0-9]{4}){3}(?:[ \xA0][0-9]{3})?|[2-6][0-9]{3}(?:-[0-9]{4}){3}(?:-[0-9]{3})?"
     r"|3[0-9]{3}[ \xA0][0-9]{6}[ \xA0][0-9]{4,5}|3[0-9]{3}-[0-9]{6}-[0-9]{4,5})\b"
 )
@@ -149,7 +149,7 @@ _BEFORE_NATIONAL_IDS = (
     *network_addresses.RECOGNISERS,
 )
 _BEHIND_NATIONAL_IDS = (
-    Recogniser("CREDIT_CARD", r"[2-6](?:[ \xA0\-]?[0-9]){12}", _cards),
+    Recogniser("CREDIT_CARD", r"[2-6](?:[ \xA0\-]?[0-9]){11}|1800[0-9]{11}", _cards),
     Recogniser("US_SSN", r"[0-9]{3}[ \xA0.\-]?[0-9]{2}[ \xA0.\-]?[0-9]{4}", _ssns),
     *birth_dates.RECOGNISERS,
     Recogniser("PHONE", r"[0-9](?:[ \xA0.()\-/]{0,3}[0-9]){6}", _phones),

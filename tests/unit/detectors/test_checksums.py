@@ -33,6 +33,8 @@ def test_luhn_notices_every_single_wrong_digit(number: str, data: st.DataObject)
         "378282246310005",
         "30569309025904",
         "3530111333300000",
+        "180008626172063",
+        "675984547488",
     ],
 )
 def test_issuers_test_numbers_are_cards(number: str) -> None:
