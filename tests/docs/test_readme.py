@@ -82,7 +82,7 @@ def test_every_command_is_documented() -> None:
 
 def test_the_example_configuration_is_valid() -> None:
     """The first YAML block can be used as it stands, and with the policies of the second in the place of its own."""
-    example, policies = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    example, policies, *_ = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
     assert "llama" in parse_document(example, "README.md").models
     swapped = example[: example.index("policies:\n")] + policies
     assert [policy.name for policy in parse_document(swapped, "README.md").policies] == ["canary", "default"]
