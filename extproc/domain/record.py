@@ -34,18 +34,15 @@ class Action(StrEnum):
 
 
 class Coverage(StrEnum):
-    """Whether a filter saw what it should have seen. From nothing to see, over seen, to worse and worse."""
+    """What became of one text before one guard. Every text that a guard could meet has one of these."""
 
-    SKIPPED_NO_ANSWER = "skipped_no_answer"
-    SKIPPED_NO_TEXT = "skipped_no_text"
     CHECKED = "checked"
-    SKIPPED_INCOMPLETE = "skipped_incomplete"
-    SKIPPED_UNREADABLE = "skipped_unreadable"
+    SKIPPED_SOURCE = "skipped_source"  # of a speaker or kind that the guard does not judge
+    SKIPPED_UNREADABLE = "skipped_unreadable"  # token ids or media that the configuration lets pass
+    SKIPPED_ENDED = "skipped_ended"  # the exchange had ended before the guard's turn
+    SKIPPED_INCOMPLETE = "skipped_incomplete"  # the answer broke off
     FAILED_OPEN = "failed_open"
     FAILED_CLOSED = "failed_closed"
-
-
-_WORSE = {outcome: rank for rank, outcome in enumerate(Coverage)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +83,8 @@ class ExchangeRecord:
     ended_ns: int = 0
     verdicts: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, action)
     findings: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, kind)
-    coverage: dict[str, Coverage] = field(default_factory=dict)
+    coverage: dict[tuple[str, str, Coverage], int] = field(default_factory=dict)  # (guard, direction, what): texts
+    text_counts: dict[str, int] = field(default_factory=dict)  # by direction: the sum of a guard's coverage
     texts: dict[str, str] | None = None  # texts as they went on, by source; None: they are not kept
 
     def note_finding(self, guard_name: str, direction: str, kind: str, action: str) -> None:
@@ -103,8 +101,8 @@ class ExchangeRecord:
         known = self.texts.get(name, "")
         self.texts[name] = known + text[: KEPT_TEXT_CHARS_MAX - len(known)]
 
-    def cover(self, filter_name: str, coverage: Coverage) -> None:
-        """Note what a filter saw in one direction; of both the worse counts, and more than nothing to see."""
-        known = self.coverage.get(filter_name)
-        if known is None or _WORSE[coverage] > _WORSE[known]:
-            self.coverage[filter_name] = coverage
+    def cover(self, guard_name: str, direction: str, coverage: Coverage, texts: int) -> None:
+        """Note what became of some texts before a guard."""
+        if texts:
+            key = (guard_name, direction, coverage)
+            self.coverage[key] = self.coverage.get(key, 0) + texts

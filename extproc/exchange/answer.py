@@ -102,8 +102,10 @@ def show(view: AnswerView, shown: Mapping[str, Any]) -> bool:
 
 
 def _guard_slot(slot: Slot, channels: Channels) -> tuple[bool, bool]:
-    """Whether the text was changed, and whether a filter rejected it."""
+    """Whether the text was changed, and whether a filter rejected it. An empty text is none, as in a stream."""
     text = slot.text
+    if not text:
+        return False, False
     chain = channels.chain(slot.source)
     released = chain.feed(text)
     if chain.rejected_by is None:

@@ -9,12 +9,12 @@ an aborted stream where nothing else is left. ``Step.ended`` brings the record e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from extproc.config.models import find_version
 from extproc.domain.errors import ApiError, PayloadRefused
 from extproc.domain.record import ExchangeRecord, Outcome
-from extproc.domain.text import Direction
+from extproc.domain.text import Direction, TextSource
 from extproc.domain.usage import utf8_bytes_of
 from extproc.exchange import ending
 from extproc.exchange import request as requests
@@ -78,6 +78,8 @@ class Exchange:
         self._request: RequestView | None = None
         self._prompt_utf8_bytes = 0
         self._stream: StreamedAnswer | None = None
+        self._channels: Channels | None = None  # of an unstreamed answer
+        self._answer_texts: set[TextSource] = set()  # that it has, until they are judged
         self._reader: StreamReader | None = None
         self._decoder: Decoder | None = None
         self._kept = bytearray()  # what has come of an answer that is read at its end
@@ -294,8 +296,10 @@ class Exchange:
     def _channels_for(self, view: AnswerView) -> Channels:
         """Channels of the filters that may find something in a whole answer."""
         texts = [(slot.source, slot.text) for slot in view.slots]
+        self._answer_texts = {source for source, text in texts if text}
         needed = finding(self._policy.answer_filters, texts, self._facts)
-        return Channels(needed, self._facts, self._snapshot.limits.channels_max)
+        self._channels = Channels(needed, self._facts, self._snapshot.limits.channels_max)
+        return self._channels
 
     def _observe(self, event: ResponseBody, now_ns: int) -> Step:
         if len(self._kept) <= self._snapshot.limits.response_body_bytes_max:
@@ -414,6 +418,12 @@ class Exchange:
         else:
             ending.measure_answer(record, None, self._facts.dialect, self._prompt_utf8_bytes)
 
+    def _answer_sources(self) -> Collection[TextSource]:
+        """The texts of the answer that have come."""
+        if self._stream is not None:
+            return self._stream.sources
+        return self._channels.sources() if self._channels is not None else self._answer_texts
+
     def _end(self, actions: list[Action], now_ns: int) -> Step:
         self._phase = Phase.DONE
         if self._ended:
@@ -423,5 +433,5 @@ class Exchange:
             self._measure_unfinished()
         ending.settle(self.record, now_ns)
         if self._guarded and self.record.policy:
-            ending.cover_answer(self.record, self._policy.answer_filters, self._stream is not None)
+            ending.cover_answer(self._policy.answer_filters, self._answer_sources(), self._facts)
         return Step(actions, ended=self.record)

@@ -48,6 +48,7 @@ class CompiledPolicy:
     name: str
     conditions: tuple[CompiledCondition, ...]
     guards: tuple[Guard, ...]
+    request_guards: tuple[Guard, ...]  # those that look at requests, in order
     answer_filters: tuple[Filter, ...]  # those that look at answers, as a chain wants them
     copies: CopyRules  # answers or prompts may be changed, so what repeats their text must go
 
@@ -79,6 +80,7 @@ def _compiled(policy: Policy, guards: tuple[Guard, ...], others: Sequence[Filter
         name=policy.name,
         conditions=tuple(_compiled_condition(condition) for condition in policy.when),
         guards=guards,
+        request_guards=tuple(guard for guard in guards if Direction.REQUEST in guard.directions),
         answer_filters=looking_last(guard for guard in guards if Direction.RESPONSE in guard.directions),
         copies=copy_rules((*guards, *others)),
     )
@@ -94,7 +96,7 @@ def _compiled_condition(condition: Condition) -> CompiledCondition:
 
 
 def _without_guards(others: Sequence[Filter]) -> CompiledPolicy:
-    return CompiledPolicy(NO_POLICY, (), (), (), copy_rules(others))
+    return CompiledPolicy(NO_POLICY, (), (), (), (), copy_rules(others))
 
 
 def copy_rules(filters: Sequence[Filter]) -> CopyRules:

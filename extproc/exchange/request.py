@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from extproc.domain.errors import ApiError, PayloadRefused, refuse
 from extproc.domain.record import Coverage, ExchangeRecord
 from extproc.domain.text import Direction
+from extproc.exchange.ending import failure_of
 from extproc.exchange.events import ContinueBody, HeaderChanges
 from extproc.exchange.policies import CompiledPolicy, choose_policy
 from extproc.exchange.snapshot import Snapshot
-from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.base import ExchangeFacts, Filter, Guard
 from extproc.filters.chain import Chain, Channels, note_failure
 from extproc.payload.dialect import Dialect
 from extproc.payload.encoding import ENCODINGS, BadEncoding, decoder
@@ -161,7 +162,7 @@ def choose_guards(request: RequestView, exchange: ExchangeFacts, snapshot: Snaps
 def judge(request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot, policy: CompiledPolicy) -> None:
     """Put the request through the guards of its policy and the filters behind them. Raises: as ``choose_guards``."""
     try:
-        _run_filters(policy.guards, request, exchange, snapshot)
+        _run_guards(policy.request_guards, request, exchange, snapshot)
         _run_filters(snapshot.last_filters, request, exchange, snapshot)
     finally:
         if exchange.record.texts is not None:
@@ -171,11 +172,33 @@ def judge(request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot, pol
 
 def _run_filters(filters: Sequence[Filter], request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> None:
     for owner in filters:
-        if Direction.REQUEST in owner.directions:
-            _cover(owner, request, exchange.record)
         error = _judge(owner, request, exchange, snapshot)
         if error is not None:
             raise PayloadRefused(error)
+
+
+def _run_guards(guards: Sequence[Guard], request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> None:
+    """As ``_run_filters``; whatever happens, each text is accounted for before each guard."""
+    judged = 0
+    try:
+        for guard in guards:
+            judged += 1
+            error = _judge(guard, request, exchange, snapshot)
+            if error is not None:
+                raise PayloadRefused(error)
+    finally:
+        exchange.record.text_counts[Direction.REQUEST.value] = len(request.texts) + len(request.unread)
+        for number, guard in enumerate(guards):
+            _cover(guard, request, exchange, ended=number >= judged)
+
+
+def _cover(guard: Guard, request: RequestView, exchange: ExchangeFacts, ended: bool) -> None:
+    record, direction = exchange.record, Direction.REQUEST.value
+    seen = sum([guard.sees(field.source) for field in request.texts])
+    outcome = Coverage.SKIPPED_ENDED if ended else failure_of(guard, exchange) or Coverage.CHECKED
+    record.cover(guard.name, direction, outcome, seen)
+    record.cover(guard.name, direction, Coverage.SKIPPED_SOURCE, len(request.texts) - seen)
+    record.cover(guard.name, direction, Coverage.SKIPPED_UNREADABLE, len(request.unread))
 
 
 def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> ApiError | None:
@@ -200,12 +223,3 @@ def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapsho
 def _through(chain: Chain, text: str) -> str:
     released = chain.feed(text)
     return released if chain.rejected_by is not None else released + chain.close()
-
-
-def _cover(owner: Filter, request: RequestView, record: ExchangeRecord) -> None:
-    if request.unread:
-        record.cover(owner.name, Coverage.SKIPPED_UNREADABLE)
-    elif not request.texts:
-        record.cover(owner.name, Coverage.SKIPPED_NO_TEXT)
-    else:
-        record.cover(owner.name, Coverage.CHECKED)

@@ -8,7 +8,7 @@ and the dialect says why. The other choices go on; when none is left the stream 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from extproc.domain.errors import ApiError
@@ -55,6 +55,11 @@ class StreamedAnswer:
         self.failed = False  # the server told of an error
         self.complete = False  # the server's last event has come
         self.ended = False  # we ended it: nothing more may be sent
+
+    @property
+    def sources(self) -> Collection[TextSource]:
+        """The texts that have come."""
+        return self._channels.sources()
 
     @property
     def answers(self) -> int:

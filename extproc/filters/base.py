@@ -31,6 +31,7 @@ class ExchangeFacts:
     record: ExchangeRecord
     choice: CompiledVersion | None = None
     failed_open: set[str] = field(default_factory=set)  # filters that are left out of the rest
+    failed_closed: str = ""  # the filter that ended the exchange by its failure
 
 
 _DIRECTIONS: Mapping[On, frozenset[Direction]] = {
@@ -44,7 +45,7 @@ class Filter:
     """The base of all filters: does nothing, in order."""
 
     name: str
-    directions: frozenset[Direction] = frozenset()  # where it looks at text: what coverage counts
+    directions: frozenset[Direction] = frozenset()  # where it looks at text
     changes_answers: bool = False  # whether copies of the text must be dropped from answers
     cuts_answers: bool = False
     changes_prompt: bool = False  # whether copies of the prompt must be dropped: they would show our own words
@@ -59,6 +60,10 @@ class Filter:
         """Look at the request and change it; an error refuses it."""
         return None
 
+    def sees(self, source: TextSource) -> bool:
+        """Whether texts of this source are judged at all. What is not judged is counted as skipped."""
+        return True
+
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """Whether a stage could find anything in these whole texts; true if in doubt.
 
@@ -67,7 +72,7 @@ class Filter:
         return True
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
-        """The stage for one channel, or None where the filter has nothing to look for."""
+        """The stage for one channel that the filter ``sees``, or None where it has nothing to look for."""
         return None
 
     def rejection(self) -> ApiError:
@@ -88,6 +93,10 @@ class Guard(Filter):
         changes = self.action in (Action.MASK, Action.BLOCK) and Direction.RESPONSE in self.directions
         self.changes_answers = changes
         self.cuts_answers = changes and self.action is Action.BLOCK
+
+    def sees(self, source: TextSource) -> bool:
+        """Texts of its directions; a guard that judges fewer says so here."""
+        return source.direction in self.directions
 
     def report(self, exchange: ExchangeFacts, direction: Direction, finding: Finding) -> None:
         """Count one finding and the verdict it led to."""

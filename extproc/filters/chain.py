@@ -9,10 +9,9 @@ fails.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from extproc.domain.errors import refuse
-from extproc.domain.record import Coverage
 from extproc.domain.text import Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Filter
 
@@ -108,12 +107,11 @@ class Chain:
 
 
 def note_failure(owner: Filter, exchange: ExchangeFacts, error: Exception) -> None:
-    """Count a filter's failure. Raises: FilterFailed if the filter fails closed."""
+    """Note a filter's failure. Raises: FilterFailed if the filter fails closed."""
     if owner.fails_open:
-        exchange.record.cover(owner.name, Coverage.FAILED_OPEN)
         exchange.failed_open.add(owner.name)
         return
-    exchange.record.cover(owner.name, Coverage.FAILED_CLOSED)
+    exchange.failed_closed = owner.name
     raise FilterFailed(owner.name) from error
 
 
@@ -160,7 +158,7 @@ class Channels:
         """A chain that is not kept. Raises: FilterFailed."""
         links: list[tuple[Filter, Stage]] = []
         for owner in self._filters:
-            if owner.name in self._exchange.failed_open:
+            if owner.name in self._exchange.failed_open or not owner.sees(source):
                 continue
             try:
                 stage = owner.stage(source, self._exchange)
@@ -182,6 +180,10 @@ class Channels:
             for source, chain in self._chains.items()
             if source.choice == choice and (part is None or source.part == part)
         ]
+
+    def sources(self) -> Collection[TextSource]:
+        """The channels that have appeared."""
+        return self._chains.keys()
 
     def all(self) -> list[tuple[TextSource, Chain]]:
         """Every channel that has appeared."""

@@ -26,7 +26,7 @@ class InjectionGuard(Guard):
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Refuse the request at its first finding, if the filter blocks."""
-        judged = [field for field in request.texts if field.source.speaker in _JUDGED]
+        judged = [field for field in request.texts if self.sees(field.source)]
         found = [finding for field in judged for finding in self._detector.find(field.text)]
         if not found and len(judged) > 1:
             found = [finding for text in _joined_texts(judged) for finding in self._detector.find(text)]
@@ -35,6 +35,10 @@ class InjectionGuard(Guard):
         if found and self.action is Action.BLOCK:
             return self.rejection()
         return None
+
+    def sees(self, source: TextSource) -> bool:
+        """What users, tools and documents say."""
+        return source.speaker in _JUDGED
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """No stage of ours does: the request was judged as a whole."""

@@ -35,10 +35,8 @@ class PiiGuard(Guard):
             return True
         return self._detector.may_hold("\n".join([text for _, text in texts]))
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
         """A stage that judges spans; JSON texts are judged string by string, so that they stay JSON."""
-        if source.direction not in self.directions:
-            return None
 
         def on_finding(finding: Finding) -> None:
             self.report(exchange, source.direction, finding)

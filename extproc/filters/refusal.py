@@ -16,10 +16,12 @@ class RefusalGuard(Guard):
         self._detector = RefusalDetector()
         self.prefix_chars = section.prefix_chars
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
-        """A stage on content, and on the API's own field for refusals."""
-        if source.direction is not Direction.RESPONSE or source.kind not in (Kind.CONTENT, Kind.REFUSAL):
-            return None
+    def sees(self, source: TextSource) -> bool:
+        """Content, and the API's own field for refusals."""
+        return source.direction is Direction.RESPONSE and source.kind in (Kind.CONTENT, Kind.REFUSAL)
+
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
+        """A stage that waits for the beginning."""
         return _PrefixStage(self, source, exchange)
 
     def judge(self, source: TextSource, beginning: str, exchange: ExchangeFacts) -> None:

@@ -119,7 +119,14 @@ class Metrics:
         )
         self._findings = counter("llm_guard_findings_total", "Findings by their kind.", ("guard", "direction", "kind"))
         self._coverage = counter(
-            "llm_guard_coverage_total", "Exchanges by what a guard saw of them.", ("guard", "outcome")
+            "llm_guard_coverage_total",
+            "Texts by what became of them before a guard.",
+            ("policy", "guard", "direction", "outcome"),
+        )
+        self._texts = counter(
+            "llm_policy_texts_total",
+            "Texts that came: as many as the coverage of each guard that looks there.",
+            ("policy", "direction"),
         )
         self._step = histogram("llm_extproc_step_seconds", "Work on one message.", ("phase",), STEP_SECONDS_BUCKETS)
         self._failures = counter(
@@ -151,8 +158,10 @@ class Metrics:
             self._verdicts.add((record.policy, *verdict), times)
         for finding, times in record.findings.items():
             self._findings.add(finding, times)
-        for name, outcome in record.coverage.items():
-            self._coverage.add((name, outcome.value))
+        for (guard, direction, what), texts in record.coverage.items():
+            self._coverage.add((record.policy, guard, direction, what.value), texts)
+        for direction, texts in record.text_counts.items():
+            self._texts.add((record.policy, direction), texts)
         if record.outcome is Outcome.FAILED:
             self._failures.add((record.reason,))
         if record.usage is not None:

@@ -97,6 +97,7 @@ def with_guards(snapshot: Snapshot, *guards: Any, on_requests: bool = True) -> S
     more = replace(
         policy,
         guards=(*policy.guards, *guards) if on_requests else policy.guards,
+        request_guards=(*policy.request_guards, *guards) if on_requests else policy.request_guards,
         answer_filters=(*policy.answer_filters, *guards),
     )
     return replace(snapshot, policies=(*snapshot.policies[:-1], more))

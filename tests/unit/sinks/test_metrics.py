@@ -34,7 +34,8 @@ LABELS = {
     "llm_answers_total": BY_VERSION,
     "llm_guard_verdicts_total": {"policy", "guard", "direction", "action"},
     "llm_guard_findings_total": {"guard", "direction", "kind"},
-    "llm_guard_coverage_total": {"guard", "outcome"},
+    "llm_guard_coverage_total": {"policy", "guard", "direction", "outcome"},
+    "llm_policy_texts_total": {"policy", "direction"},
     "llm_extproc_step_seconds": {"phase"},
     "llm_extproc_failures_total": {"reason"},
     "llm_inflight_exchanges": set(),
@@ -83,7 +84,9 @@ def populated() -> Metrics:
     record.policy = "default"
     record.verdicts["pii", "request", "mask"] = 2
     record.findings["pii", "request", "EMAIL"] = 2
-    record.cover("pii", Coverage.CHECKED)
+    record.cover("pii", "request", Coverage.CHECKED, 3)
+    record.cover("pii", "request", Coverage.SKIPPED_SOURCE, 1)
+    record.text_counts["request"] = 4
     metrics = Metrics(label_values_max=10)
     metrics.exchange_ended(record)
     metrics.exchange_ended(ended(Outcome.FAILED, reason="guard_failed"))
@@ -213,11 +216,14 @@ def test_estimates_are_told_from_counts() -> None:
 
 
 def test_what_guards_found_and_saw() -> None:
-    """Verdicts and findings by how often, coverage once an exchange."""
+    """Verdicts and findings by how often; coverage by texts, which add up to those that came."""
     metrics = populated()
     assert value(metrics, "llm_guard_verdicts_total", policy="default", guard="pii", action="mask") == 2
     assert value(metrics, "llm_guard_findings_total", guard="pii", direction="request", kind="EMAIL") == 2
-    assert value(metrics, "llm_guard_coverage_total", guard="pii", outcome="checked") == 1
+    coverage = {"policy": "default", "guard": "pii", "direction": "request"}
+    assert value(metrics, "llm_guard_coverage_total", outcome="checked", **coverage) == 3
+    assert value(metrics, "llm_guard_coverage_total", outcome="skipped_source", **coverage) == 1
+    assert value(metrics, "llm_policy_texts_total", policy="default", direction="request") == 4
 
 
 def test_labels_from_requests_are_bounded() -> None:
