@@ -117,6 +117,9 @@ class Limits(Section):
     json_depth_max: int = Field(default=64, ge=8, le=200, description="deepest nesting of a body")
     decompression_ratio_max: int = Field(default=100, ge=2, le=1_000, description="largest growth of a compressed body")
     channels_max: int = Field(default=256, ge=8, le=65_536, description="choices, tool calls and blocks of one answer")
+    clean_texts_max: int = Field(
+        default=32_768, ge=0, le=10_000_000, description="texts remembered as clean, by their hash; 0: each is judged"
+    )
 
 
 # --- who asks ------------------------------------------------------------------------------------------------------

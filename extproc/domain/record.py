@@ -38,6 +38,7 @@ class Coverage(StrEnum):
 
     CHECKED = "checked"
     SKIPPED_SOURCE = "skipped_source"  # of a speaker or kind that the guard does not judge
+    SKIPPED_KNOWN = "skipped_known"  # the same text was found clean before
     SKIPPED_UNREADABLE = "skipped_unreadable"  # token ids or media that the configuration lets pass
     SKIPPED_ENDED = "skipped_ended"  # the exchange had ended before the guard's turn
     SKIPPED_INCOMPLETE = "skipped_incomplete"  # the answer broke off
@@ -83,6 +84,7 @@ class ExchangeRecord:
     ended_ns: int = 0
     verdicts: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, action)
     findings: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, kind)
+    finding_count: int = 0
     coverage: dict[tuple[str, str, Coverage], int] = field(default_factory=dict)  # (guard, direction, what): texts
     text_counts: dict[str, int] = field(default_factory=dict)  # by direction: the sum of a guard's coverage
     texts: dict[str, str] | None = None  # texts as they went on, by source; None: they are not kept
@@ -90,6 +92,7 @@ class ExchangeRecord:
     def note_finding(self, guard_name: str, direction: str, kind: str, action: str) -> None:
         """Count a finding, and the verdict it led to."""
         finding, verdict = (guard_name, direction, kind), (guard_name, direction, action)
+        self.finding_count += 1
         self.findings[finding] = self.findings.get(finding, 0) + 1
         self.verdicts[verdict] = self.verdicts.get(verdict, 0) + 1
 

@@ -27,6 +27,7 @@ from extproc.exchange.answer import (
     read_error,
     show,
 )
+from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
     Abort,
     Action,
@@ -68,8 +69,11 @@ _EVENT_STREAM = "text/event-stream"
 class Exchange:
     """The state machine of one exchange."""
 
-    def __init__(self, snapshot: Snapshot, exchange_id: str, now_ns: int) -> None:
+    def __init__(
+        self, snapshot: Snapshot, exchange_id: str, now_ns: int, clean_texts: CleanTexts | None = None
+    ) -> None:
         self._snapshot = snapshot
+        self._clean_texts = clean_texts
         self._phase = Phase.REQUEST_HEADERS
         self._errors: Dialect = CHAT
         self._facts = ExchangeFacts(CHAT, {}, snapshot.models, ExchangeRecord(exchange_id, snapshot.revision, now_ns))
@@ -155,7 +159,7 @@ class Exchange:
         request = self._request = self._facts.dialect.read_request(body, self._snapshot.requests)
         self.record.streamed = request.streamed
         self._policy = requests.choose_guards(request, self._facts, self._snapshot)
-        requests.judge(request, self._facts, self._snapshot, self._policy)
+        requests.judge(request, self._facts, self._snapshot, self._policy, self._clean_texts)
         self._prompt_utf8_bytes = sum([utf8_bytes_of(field.text) for field in request.texts])
         forward = requests.forward(request.body_after(), event.body, self._facts)
         # Only the answer is waited for now: the parsed request would be kept for the whole of a stream.

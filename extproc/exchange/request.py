@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from extproc.domain.errors import ApiError, PayloadRefused, refuse
 from extproc.domain.record import Coverage, ExchangeRecord
 from extproc.domain.text import Direction
+from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.ending import failure_of
 from extproc.exchange.events import ContinueBody, HeaderChanges
 from extproc.exchange.policies import CompiledPolicy, choose_policy
@@ -159,10 +160,22 @@ def choose_guards(request: RequestView, exchange: ExchangeFacts, snapshot: Snaps
     return policy
 
 
-def judge(request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot, policy: CompiledPolicy) -> None:
+def judge(
+    request: RequestView,
+    exchange: ExchangeFacts,
+    snapshot: Snapshot,
+    policy: CompiledPolicy,
+    clean_texts: CleanTexts | None = None,
+) -> None:
     """Put the request through the guards of its policy and the filters behind them. Raises: as ``choose_guards``."""
     try:
-        _run_guards(policy.request_guards, request, exchange, snapshot)
+        if clean_texts is None or not policy.request_guards:
+            _run_guards(policy.request_guards, request, exchange, snapshot)
+        else:
+            new = clean_texts.recognise(f"{snapshot.revision} {policy.name}", request.texts)
+            _run_guards(policy.request_guards, request, exchange, snapshot)
+            if not exchange.failed_open:
+                clean_texts.remember(new)
         _run_filters(snapshot.last_filters, request, exchange, snapshot)
     finally:
         if exchange.record.texts is not None:
@@ -194,10 +207,12 @@ def _run_guards(guards: Sequence[Guard], request: RequestView, exchange: Exchang
 
 def _cover(guard: Guard, request: RequestView, exchange: ExchangeFacts, ended: bool) -> None:
     record, direction = exchange.record, Direction.REQUEST.value
-    seen = sum([guard.sees(field.source) for field in request.texts])
+    fields = [field for field in request.texts if guard.sees(field.source)]
+    known = sum([field.known_clean for field in fields]) if guard.judges_each_alone and not ended else 0
     outcome = Coverage.SKIPPED_ENDED if ended else failure_of(guard, exchange) or Coverage.CHECKED
-    record.cover(guard.name, direction, outcome, seen)
-    record.cover(guard.name, direction, Coverage.SKIPPED_SOURCE, len(request.texts) - seen)
+    record.cover(guard.name, direction, outcome, len(fields) - known)
+    record.cover(guard.name, direction, Coverage.SKIPPED_KNOWN, known)
+    record.cover(guard.name, direction, Coverage.SKIPPED_SOURCE, len(request.texts) - len(fields))
     record.cover(guard.name, direction, Coverage.SKIPPED_UNREADABLE, len(request.unread))
 
 
@@ -206,15 +221,18 @@ def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapsho
         error = owner.on_request(request, exchange)
         if error is not None or Direction.REQUEST not in owner.directions:
             return error
-        if not owner.may_find([(field.source, field.text) for field in request.texts]):
+        fields = [field for field in request.texts if not field.known_clean]
+        if not owner.may_find([(field.source, field.text) for field in fields]):
             return None
     except Exception as failure:
         note_failure(owner, exchange, failure)
         return None
     channels = Channels((owner,), exchange, snapshot.limits.channels_max)
-    for field in request.texts:
+    for field in fields:
         chain = channels.new_chain(field.source)
+        found_before = exchange.record.finding_count
         request.replace_text(field, _through(chain, field.text))
+        field.found = field.found or exchange.record.finding_count != found_before
         if chain.rejected_by is not None:
             return owner.rejection()
     return None

@@ -48,6 +48,7 @@ class Filter:
     directions: frozenset[Direction] = frozenset()  # where it looks at text
     changes_answers: bool = False  # whether copies of the text must be dropped from answers
     cuts_answers: bool = False
+    judges_each_alone: bool = True  # what it makes of a text depends on nothing else: a known one is not judged again
     changes_prompt: bool = False  # whether copies of the prompt must be dropped: they would show our own words
 
     def __init__(self, mode: Mode, on_error: OnError) -> None:

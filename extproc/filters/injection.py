@@ -8,6 +8,7 @@ from itertools import groupby
 from extproc.config.guards.injection import InjectionGuard as InjectionSection
 from extproc.detectors.injection import InjectionDetector
 from extproc.domain.errors import ApiError
+from extproc.domain.finding import Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Speaker, TextSource
 from extproc.filters.base import ExchangeFacts, Guard
@@ -27,7 +28,11 @@ class InjectionGuard(Guard):
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Refuse the request at its first finding, if the filter blocks."""
         judged = [field for field in request.texts if self.sees(field.source)]
-        found = [finding for field in judged for finding in self._detector.find(field.text)]
+        found: list[Finding] = []
+        for field in judged:
+            if not field.known_clean and (of_field := self._detector.find(field.text)):
+                field.found = True
+                found += of_field
         if not found and len(judged) > 1:
             found = [finding for text in _joined_texts(judged) for finding in self._detector.find(text)]
         for finding in found:

@@ -40,13 +40,16 @@ class TextField:
     """One text of a request: its place in the body, and its source.
 
     With ``keys`` it is the names of all keys in the value at ``path``, a line each: they can be judged, but not
-    replaced.
+    replaced. ``known_clean``: the guards have judged the same text before and found nothing. ``found``: they have found
+    something in it.
     """
 
     source: TextSource
     path: Path
     text: str
     keys: bool = False
+    known_clean: bool = False
+    found: bool = False
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from typing import Any
 
 from extproc.config.load import parse_document
 from extproc.domain.record import ExchangeRecord
+from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
     Abort,
     Action,
@@ -108,13 +109,14 @@ class Conversation:
     """One exchange: events in, actions out; what the client and the server have got so far."""
 
     snapshot: Snapshot
+    clean_texts: CleanTexts | None = None
     client: bytes = b""
     server: bytes | None = None  # the request's body, once it went on
     closed: bool = False  # the client's response is over
     steps: list[Step] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.exchange = Exchange(self.snapshot, "exchange-1", 0)
+        self.exchange = Exchange(self.snapshot, "exchange-1", 0, self.clean_texts)
         self.now_ns = 0
 
     def hears(self, event: Event) -> list[Action]:
