@@ -9,6 +9,7 @@ from extproc.domain.text import TextSource
 from extproc.domain.usage import Prices, Usage
 
 KEPT_TEXT_CHARS_MAX = 10_000
+DETAILS_MAX = 32
 
 
 class Outcome(StrEnum):
@@ -86,6 +87,7 @@ class ExchangeRecord:
     ended_ns: int = 0
     verdicts: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, action)
     findings: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, kind)
+    details: list[str] = field(default_factory=list)  # of findings that have one: GUARD/KIND/DETAIL, never a text
     coverage: dict[str, Coverage] = field(default_factory=dict)
     texts: dict[str, str] | None = None  # texts as they went on, by source; None: they are not kept
 
@@ -94,6 +96,12 @@ class ExchangeRecord:
         finding, verdict = (guard_name, direction, kind), (guard_name, direction, action)
         self.findings[finding] = self.findings.get(finding, 0) + 1
         self.verdicts[verdict] = self.verdicts.get(verdict, 0) + 1
+
+    def note_detail(self, guard_name: str, kind: str, detail: str) -> None:
+        """Keep what a finding's detail says, up to a limit and each once."""
+        line = f"{guard_name}/{kind}/{detail}"
+        if len(self.details) < DETAILS_MAX and line not in self.details:
+            self.details.append(line)
 
     def note_text(self, source: TextSource, text: str) -> None:
         """Keep a text, if the configuration says so, up to a limit for each source."""
