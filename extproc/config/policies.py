@@ -8,10 +8,14 @@ from pydantic import Field
 
 from extproc.config.guards.injection import InjectionGuard
 from extproc.config.guards.pii import PiiGuard
+from extproc.config.guards.prompt_leak import PromptLeakGuard
 from extproc.config.guards.refusal import RefusalGuard
 from extproc.config.section import Name, Section
 
-Guard = Annotated[InjectionGuard | PiiGuard | RefusalGuard, Field(discriminator="guard")]
+Guard = Annotated[
+    InjectionGuard | PiiGuard | RefusalGuard | PromptLeakGuard,
+    Field(discriminator="guard"),
+]
 Endpoint = Literal["chat", "completions", "responses", "messages", "embeddings"]
 
 

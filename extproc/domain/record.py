@@ -9,6 +9,7 @@ from extproc.domain.text import TextSource
 from extproc.domain.usage import Prices, Usage
 
 KEPT_TEXT_CHARS_MAX = 10_000
+DETAILS_MAX = 32
 
 
 class Outcome(StrEnum):
@@ -87,6 +88,7 @@ class ExchangeRecord:
     finding_count: int = 0
     coverage: dict[tuple[str, str, Coverage], int] = field(default_factory=dict)  # (guard, direction, what): texts
     text_counts: dict[str, int] = field(default_factory=dict)  # by direction: the sum of a guard's coverage
+    details: list[str] = field(default_factory=list)  # of findings that have one: GUARD/KIND/DETAIL, never a text
     texts: dict[str, str] | None = None  # texts as they went on, by source; None: they are not kept
 
     def note_finding(self, guard_name: str, direction: str, kind: str, action: str) -> None:
@@ -95,6 +97,12 @@ class ExchangeRecord:
         self.finding_count += 1
         self.findings[finding] = self.findings.get(finding, 0) + 1
         self.verdicts[verdict] = self.verdicts.get(verdict, 0) + 1
+
+    def note_detail(self, guard_name: str, kind: str, detail: str) -> None:
+        """Keep what a finding's detail says, up to a limit and each once."""
+        line = f"{guard_name}/{kind}/{detail}"
+        if len(self.details) < DETAILS_MAX and line not in self.details:
+            self.details.append(line)
 
     def note_text(self, source: TextSource, text: str) -> None:
         """Keep a text, if the configuration says so, up to a limit for each source."""

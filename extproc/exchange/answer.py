@@ -79,6 +79,9 @@ def guard_answer(view: AnswerView, channels: Channels, exchange: ExchangeFacts, 
             exchange.dialect.cut_answer(view.tree, choice, [item for item in kept if item.source.choice == choice])
             exchange.record.outcome = Outcome.CUT
             changed = True
+    for choice in view.finished:
+        if choice not in cut:
+            channels.end_choice(choice, choice in view.cut_short)
     return copies.drop_from(view.copies) or changed
 
 

@@ -36,10 +36,14 @@ def compile_snapshot(document: Document, prompts: Mapping[str, str]) -> Snapshot
     """Compile a checked document.
 
     Args:
-        prompts: text of each prompt file, by the path that stands in the document.
+        prompts: text of each prompt and facts file, by the path that stands in the document.
     """
     first_filters, last_filters = build_filters(document)
     unread = document.requests
+    models = compile_models(document, prompts)
+    policies = compile_policies(document, (*first_filters, *last_filters))
+    for guard in (guard for policy in policies for guard in policy.guards):
+        guard.prepare(models, prompts)
     return Snapshot(
         revision=revision_of(document, prompts),
         limits=document.limits,
@@ -52,10 +56,10 @@ def compile_snapshot(document: Document, prompts: Mapping[str, str]) -> Snapshot
             template_kwargs=frozenset(unread.template_kwargs),
         ),
         allowed=frozenset(unread.allow_paths),
-        models=compile_models(document, prompts),
+        models=models,
         first_filters=first_filters,
         last_filters=last_filters,
-        policies=compile_policies(document, (*first_filters, *last_filters)),
+        policies=policies,
         logs_text=document.log.text,
         full_duplex=document.envoy.response_stream_mode == "full_duplex",
     )

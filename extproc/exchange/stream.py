@@ -146,7 +146,9 @@ class StreamedAnswer:
             self._close_ended(frame)
         if self.ended or not self._without_cut_choices(frame):
             return
-        self._finished.update(frame.finished)
+        for choice in frame.finished:
+            self._channels.end_choice(choice, choice in frame.cut_short)
+            self._finished.add(choice)
         self._hide(frame)
         held = frame.bare and brought and not any(slot.text for slot in frame.slots)
         if not held and not (frame.usage_only and self._terms.hides_usage):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from extproc.config.guards.base import GuardSection, On
 from extproc.config.models import CompiledModel, CompiledVersion
@@ -32,6 +33,7 @@ class ExchangeFacts:
     choice: CompiledVersion | None = None
     failed_open: set[str] = field(default_factory=set)  # filters that are left out of the rest
     failed_closed: str = ""  # the filter that ended the exchange by its failure
+    noted: dict[str, Any] = field(default_factory=dict)  # what a filter keeps of an exchange, by the filter's name
 
 
 _DIRECTIONS: Mapping[On, frozenset[Direction]] = {
@@ -57,6 +59,13 @@ class Filter:
         self.fails_open = on_error is OnError.OPEN
         self.enforced = mode is Mode.ENFORCE
 
+    def prepare(self, models: Mapping[str, CompiledModel], files: Mapping[str, str]) -> None:
+        """Compile what prompts and other files say: once, when the configuration is loaded.
+
+        Args:
+            files: text of each file that the configuration names, by the path in it.
+        """
+
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Look at the request and change it; an error refuses it."""
         return None
@@ -75,6 +84,13 @@ class Filter:
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
         """The stage for one channel that the filter ``sees``, or None where it has nothing to look for."""
         return None
+
+    def on_choice_end(self, choice: int, cut_short: bool, exchange: ExchangeFacts) -> None:
+        """One choice of the answer has come to its own end, and its channels were closed.
+
+        Args:
+            cut_short: the server ended it at the greatest number of tokens, not where the model would have.
+        """
 
     def rejection(self) -> ApiError:
         """What the client reads when a stage of this filter rejected a request."""
@@ -102,3 +118,5 @@ class Guard(Filter):
     def report(self, exchange: ExchangeFacts, direction: Direction, finding: Finding) -> None:
         """Count one finding and the verdict it led to."""
         exchange.record.note_finding(self.name, direction.value, finding.kind, self.action.value)
+        if finding.detail:
+            exchange.record.note_detail(self.name, finding.kind, finding.detail)

@@ -169,6 +169,15 @@ class Channels:
                 links.append((owner, stage))
         return Chain(links, self._exchange)
 
+    def end_choice(self, choice: int, cut_short: bool) -> None:
+        """Tell every filter that a choice has come to its own end. Raises: FilterFailed."""
+        for owner in self._filters:
+            if owner.name not in self._exchange.failed_open:
+                try:
+                    owner.on_choice_end(choice, cut_short, self._exchange)
+                except Exception as error:
+                    note_failure(owner, self._exchange, error)
+
     def known(self, source: TextSource) -> bool:
         """Whether a channel has appeared."""
         return source in self._chains

@@ -13,6 +13,7 @@ from extproc.filters.injection import InjectionGuard
 from extproc.filters.meter import MeterFilter
 from extproc.filters.pii import PiiGuard
 from extproc.filters.prompt import PromptFilter
+from extproc.filters.prompt_leak import PromptLeakGuard
 from extproc.filters.refusal import RefusalGuard
 from extproc.filters.version import VersionFilter
 
@@ -25,6 +26,7 @@ GUARDS: dict[str, Callable[[Any], Guard]] = {
     "injection": InjectionGuard,
     "pii": PiiGuard,
     "refusal": RefusalGuard,
+    "prompt_leak": PromptLeakGuard,
 }
 
 

@@ -10,6 +10,7 @@ from extproc.payload.error_body import error_slots
 from extproc.payload.view import Copy, Slot, answer_source, unnamed_slots
 
 CUT = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
+_TOKENS_USED_UP = "max_output_tokens"
 _PARTS_MAX = 64
 _SUMMARY_PART_FIRST = _PARTS_MAX // 2
 _REASONING_PARTS = frozenset({"reasoning_text", "summary_text"})
@@ -73,6 +74,13 @@ def object_slots(tree: dict[str, Any]) -> list[Slot]:
     slots = [slot for index, item in enumerate(items_of(tree, "output")) for slot in item_slots(item, index)]
     error = tree.get("error")
     return slots + error_slots(error) if isinstance(error, dict) else slots
+
+
+def ends_of(tree: dict[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Which choices of a whole response object have ended, and which of them at the greatest number of tokens."""
+    details = tree.get("incomplete_details")
+    cut_short = isinstance(details, dict) and details.get("reason") == _TOKENS_USED_UP
+    return (() if tree.get("status") == "failed" else (0,)), ((0,) if cut_short else ())
 
 
 def part_copies(part: Any) -> list[Copy]:

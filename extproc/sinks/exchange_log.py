@@ -42,6 +42,7 @@ class ExchangeLog:
             refusals=record.refusals,
             findings={"/".join(key): times for key, times in record.findings.items()},
             coverage={"/".join(key): texts for key, texts in record.coverage.items()},
+            details=record.details,
             duration_ms=(record.ended_ns - record.started_ns) // _MS_NS,
             **({} if record.texts is None else {"texts": record.texts}),
         )
