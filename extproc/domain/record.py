@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from extproc.domain.review import FindingNotes
 from extproc.domain.text import TextSource
 from extproc.domain.usage import Prices, Usage
 
@@ -56,6 +57,7 @@ class VersionFacts:
     version: str
     fingerprint: str
     prices: Prices
+    prompt_version: str = ""  # a hash of its system prompt; empty: it has none
 
 
 @dataclass(slots=True)
@@ -88,6 +90,7 @@ class ExchangeRecord:
     findings: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, kind)
     coverage: dict[str, Coverage] = field(default_factory=dict)
     texts: dict[str, str] | None = None  # texts as they went on, by source; None: they are not kept
+    notes: FindingNotes | None = field(default=None, repr=False)  # findings for people; None: nobody reviews them
 
     def note_finding(self, guard_name: str, direction: str, kind: str, action: str) -> None:
         """Count a finding, and the verdict it led to."""
