@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from extproc.domain.review import FindingNotes
 from extproc.domain.text import TextSource
 from extproc.domain.usage import Prices, Usage
 
@@ -55,6 +56,7 @@ class VersionFacts:
     version: str
     fingerprint: str
     prices: Prices
+    prompt_version: str = ""  # a hash of its system prompt; empty: it has none
 
 
 @dataclass(slots=True)
@@ -90,6 +92,7 @@ class ExchangeRecord:
     text_counts: dict[str, int] = field(default_factory=dict)  # by direction: the sum of a guard's coverage
     details: list[str] = field(default_factory=list)  # of findings that have one: GUARD/KIND/DETAIL, never a text
     texts: dict[str, str] | None = None  # texts as they went on, by source; None: they are not kept
+    notes: FindingNotes | None = field(default=None, repr=False)  # findings for people; None: nobody reviews them
 
     def note_finding(self, guard_name: str, direction: str, kind: str, action: str) -> None:
         """Count a finding, and the verdict it led to."""

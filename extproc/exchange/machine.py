@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping
 from extproc.config.models import find_version
 from extproc.domain.errors import ApiError, PayloadRefused
 from extproc.domain.record import ExchangeRecord, Outcome
+from extproc.domain.review import FindingNotes
 from extproc.domain.text import Direction, TextSource
 from extproc.domain.usage import utf8_bytes_of
 from extproc.exchange import ending
@@ -91,6 +92,8 @@ class Exchange:
         self._ended = False
         if snapshot.logs_text:
             self._facts.record.texts = {}
+        if snapshot.reviews:
+            self._facts.record.notes = FindingNotes(snapshot.excerpt_chars_max)
 
     @property
     def record(self) -> ExchangeRecord:

@@ -29,6 +29,8 @@ class Snapshot:
     last_filters: tuple[Filter, ...]
     policies: tuple[CompiledPolicy, ...]  # the first that fits an exchange is its; the last one fits all
     logs_text: bool
+    reviews: bool  # findings are noted for people
+    excerpt_chars_max: int | None  # text around each of them, on either side; None: no text is kept
     full_duplex: bool  # how guarded streams are asked for
 
 
@@ -39,7 +41,7 @@ def compile_snapshot(document: Document, prompts: Mapping[str, str]) -> Snapshot
         prompts: text of each prompt and facts file, by the path that stands in the document.
     """
     first_filters, last_filters = build_filters(document)
-    unread = document.requests
+    unread, review = document.requests, document.review
     models = compile_models(document, prompts)
     policies = compile_policies(document, (*first_filters, *last_filters))
     for guard in (guard for policy in policies for guard in policy.guards):
@@ -61,5 +63,7 @@ def compile_snapshot(document: Document, prompts: Mapping[str, str]) -> Snapshot
         last_filters=last_filters,
         policies=policies,
         logs_text=document.log.text,
+        reviews=review is not None,
+        excerpt_chars_max=None if review is None or review.texts == "none" else review.excerpt_chars_max,
         full_duplex=document.envoy.response_stream_mode == "full_duplex",
     )

@@ -100,6 +100,8 @@ class Filter:
 class Guard(Filter):
     """A filter that judges texts as a policy says."""
 
+    finds_data = True  # what it finds must be hidden from reviewers; False: words that they must read to judge it
+
     def __init__(self, section: GuardSection, guard: str, on: On, action: str, message: str = "") -> None:
         shadow = action == Action.SHADOW
         super().__init__(Mode.SHADOW if shadow else Mode.ENFORCE, section.on_error)
@@ -110,13 +112,53 @@ class Guard(Filter):
         changes = self.action in (Action.MASK, Action.BLOCK) and Direction.RESPONSE in self.directions
         self.changes_answers = changes
         self.cuts_answers = changes and self.action is Action.BLOCK
+        self.is_reviewed = not shadow if section.review is None else section.review
 
     def sees(self, source: TextSource) -> bool:
         """Texts of its directions; a guard that judges fewer says so here."""
         return source.direction in self.directions
 
-    def report(self, exchange: ExchangeFacts, direction: Direction, finding: Finding) -> None:
-        """Count one finding and the verdict it led to."""
-        exchange.record.note_finding(self.name, direction.value, finding.kind, self.action.value)
+    def report(
+        self,
+        exchange: ExchangeFacts,
+        direction: Direction,
+        finding: Finding,
+        speaker: str = "",
+        text: str = "",
+        text_begins: bool = True,
+    ) -> None:
+        """Count one finding and the verdict it led to, and note it for people where the configuration says so.
+
+        Args:
+            speaker: whose words they are, where that is known.
+            text: what ``finding`` gives places of, where that is at hand.
+            text_begins: whether nothing stood before ``text``.
+        """
+        record, action = exchange.record, self.action.value
+        record.note_finding(self.name, direction.value, finding.kind, action)
         if finding.detail:
-            exchange.record.note_detail(self.name, finding.kind, finding.detail)
+            record.note_detail(self.name, finding.kind, finding.detail)
+        if self.is_reviewed and record.notes is not None:
+            record.notes.add(self.name, direction.value, speaker, action, self.finds_data, finding, text, text_begins)
+
+
+class Witness:
+    """Reports what a stage finds on one channel, with the text that it was shown last."""
+
+    __slots__ = ("_begins", "_exchange", "_guard", "_source", "_text")
+
+    def __init__(self, guard: Guard, source: TextSource, exchange: ExchangeFacts) -> None:
+        self._guard = guard
+        self._source = source
+        self._exchange = exchange
+        self._text = ""
+        self._begins = True
+
+    def see(self, text: str, begins: bool) -> None:
+        """Look at the text that the next findings give places of; ``begins``: nothing stood before it."""
+        self._text, self._begins = text, begins
+
+    def tell(self, finding: Finding) -> None:
+        """Report a finding."""
+        source = self._source
+        self._guard.report(self._exchange, source.direction, finding, source.speaker.value, self._text, self._begins)

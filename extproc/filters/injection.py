@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from extproc.config.guards.injection import InjectionGuard as InjectionSection
@@ -21,6 +21,8 @@ _MESSAGE_DEPTH = 2  # ("messages", 3, ...): what has this much of its path in co
 class InjectionGuard(Guard):
     """Judges each text of a request whole: a request is never streamed to us."""
 
+    finds_data = False
+
     def __init__(self, section: InjectionSection) -> None:
         super().__init__(section, section.guard, section.on, section.action, section.message)
         self._detector = InjectionDetector()
@@ -28,15 +30,15 @@ class InjectionGuard(Guard):
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Refuse the request at its first finding, if the filter blocks."""
         judged = [field for field in request.texts if self.sees(field.source)]
-        found: list[Finding] = []
+        found: list[tuple[Speaker, str, Finding]] = []
         for field in judged:
             if not field.known_clean and (of_field := self._detector.find(field.text)):
                 field.found = True
-                found += of_field
+                found += [(field.source.speaker, field.text, finding) for finding in of_field]
         if not found and len(judged) > 1:
-            found = [finding for text in _joined_texts(judged) for finding in self._detector.find(text)]
-        for finding in found:
-            self.report(exchange, Direction.REQUEST, finding)
+            found = self._find(_joined_texts(judged))
+        for speaker, text, finding in found:
+            self.report(exchange, Direction.REQUEST, finding, speaker.value, text)
         if found and self.action is Action.BLOCK:
             return self.rejection()
         return None
@@ -44,6 +46,9 @@ class InjectionGuard(Guard):
     def sees(self, source: TextSource) -> bool:
         """What users, tools and documents say."""
         return source.speaker in _JUDGED
+
+    def _find(self, texts: Iterable[tuple[Speaker, str]]) -> list[tuple[Speaker, str, Finding]]:
+        return [(speaker, text, finding) for speaker, text in texts for finding in self._detector.find(text)]
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """No stage of ours does: the request was judged as a whole."""
@@ -54,13 +59,14 @@ class InjectionGuard(Guard):
         return ApiError(400, "invalid_request_error", "prompt_injection", self.message)
 
 
-def _joined_texts(judged: Sequence[TextField]) -> Iterator[str]:
+def _joined_texts(judged: Sequence[TextField]) -> Iterator[tuple[Speaker, str]]:
     """The parts of a message as one text: the model sees them so, and an attack may be divided among them.
 
     Templates join parts with a line break or with nothing.
     """
     for _, fields in groupby(judged, key=lambda field: field.path[:_MESSAGE_DEPTH]):
-        parts = [field.text for field in fields]
+        parts = list(fields)
         if len(parts) > 1:
-            yield "\n".join(parts)
-            yield "".join(parts)
+            texts, speaker = [part.text for part in parts], parts[0].source.speaker
+            yield speaker, "\n".join(texts)
+            yield speaker, "".join(texts)

@@ -10,7 +10,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Kind, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.base import ExchangeFacts, Guard, Witness
 from extproc.filters.json_text import JsonTextStage, WholeNumbers
 from extproc.filters.observe import ObservingStage
 from extproc.filters.spans import SpanStage
@@ -38,16 +38,14 @@ class PiiGuard(Guard):
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
         """A stage that judges spans; JSON texts are judged string by string, so that they stay JSON."""
 
-        def on_finding(finding: Finding) -> None:
-            self.report(exchange, source.direction, finding)
-
+        witness = Witness(self, source, exchange)
         stage: Stage
         if source.kind is Kind.JSON:
-            inside = SpanStage(self._detector, self._mask(_bare), on_finding)
-            outside = SpanStage(self._numbers, self._mask(_quoted), on_finding)
+            inside = SpanStage(self._detector, self._mask(_bare), witness.tell, witness.see)
+            outside = SpanStage(self._numbers, self._mask(_quoted), witness.tell, witness.see)
             stage = JsonTextStage(inside, outside)
         else:
-            stage = SpanStage(self._detector, self._mask(_bare), on_finding)
+            stage = SpanStage(self._detector, self._mask(_bare), witness.tell, witness.see)
         if self.action in (Action.MASK, Action.BLOCK):
             return stage
         return ObservingStage(stage)

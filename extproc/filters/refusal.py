@@ -11,6 +11,8 @@ from extproc.filters.base import ExchangeFacts, Guard
 class RefusalGuard(Guard):
     """Judges the beginning of each choice's content."""
 
+    finds_data = False
+
     def __init__(self, section: RefusalSection) -> None:
         super().__init__(section, section.guard, section.on, section.action)
         self._detector = RefusalDetector()
@@ -29,7 +31,7 @@ class RefusalGuard(Guard):
         finding = self._detector.find(beginning)
         if finding is not None:
             exchange.record.refusals += 1
-            self.report(exchange, Direction.RESPONSE, finding)
+            self.report(exchange, Direction.RESPONSE, finding, source.speaker.value, beginning)
 
 
 class _PrefixStage:

@@ -35,17 +35,20 @@ class SpanDetector(Protocol):
 class SpanStage:
     """Judges one channel cell by cell.
 
-    ``mask`` gives the text that replaces a finding, or is None where findings reject; ``on_finding`` is told of each.
+    ``mask`` gives the text that replaces a finding, or is None where findings reject; ``on_finding`` is told of each,
+    and ``on_text`` before that is shown the text it stands in, and whether nothing stood before that text.
     """
 
-    __slots__ = ("_before", "_buffer", "_detector", "_mask", "_on_finding", "rejected")
+    __slots__ = ("_before", "_buffer", "_detector", "_mask", "_on_finding", "_on_text", "rejected")
 
     def __init__(
         self,
         detector: SpanDetector,
         mask: Callable[[Finding], str] | None,
         on_finding: Callable[[Finding], None],
+        on_text: Callable[[str, bool], None] | None = None,
     ) -> None:
+        self._on_text = on_text
         self._detector = detector
         self._mask = mask
         self._on_finding = on_finding
@@ -133,6 +136,8 @@ class SpanStage:
         return [Finding(f.kind, f.start + base, f.end + base, f.score, f.detector) for f in found]
 
     def _replace(self, whole: str, findings: list[Finding], done: int, pieces: list[str]) -> int:
+        if findings and self._on_text is not None:
+            self._on_text(whole, len(self._before) < CONTEXT_CHARS_MAX)
         for finding in findings:
             self._on_finding(finding)
             pieces.append(whole[done : finding.start])
