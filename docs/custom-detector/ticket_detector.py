@@ -1,13 +1,13 @@
 """A detector of one's own: numbers of support tickets, such as ``OPS-1234``.
 
-    policies:
-      - name: default
-        guards:
-          - guard: custom
-            name: tickets
-            detector: tickets
-            settings: { projects: [OPS, BILLING] }
-            action: mask
+policies:
+  - name: default
+    guards:
+      - guard: custom
+        name: tickets
+        detector: tickets
+        settings: { projects: [OPS, BILLING] }
+        action: mask
 """
 
 from __future__ import annotations
