@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from extproc.domain.text import TextSource
+from extproc.domain.text import Direction, TextSource
 from extproc.domain.usage import Prices, Usage
 
 KEPT_TEXT_CHARS_MAX = 10_000
@@ -88,6 +88,7 @@ class ExchangeRecord:
     findings: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, kind)
     coverage: dict[str, Coverage] = field(default_factory=dict)
     texts: dict[str, str] | None = None  # texts as they went on, by source; None: they are not kept
+    restored: bool = False  # answers go on with values in them that were masked: of those, ``keep_text`` is told before
 
     def note_finding(self, guard_name: str, direction: str, kind: str, action: str) -> None:
         """Count a finding, and the verdict it led to."""
@@ -96,6 +97,11 @@ class ExchangeRecord:
         self.verdicts[verdict] = self.verdicts.get(verdict, 0) + 1
 
     def note_text(self, source: TextSource, text: str) -> None:
+        """Keep a text as it goes on, if the configuration says so, up to a limit for each source."""
+        if not (self.restored and source.direction is Direction.RESPONSE):
+            self.keep_text(source, text)
+
+    def keep_text(self, source: TextSource, text: str) -> None:
         """Keep a text, if the configuration says so, up to a limit for each source."""
         if self.texts is None:
             return

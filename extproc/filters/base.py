@@ -15,6 +15,7 @@ from extproc.config.models import CompiledModel, CompiledVersion
 from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
+from extproc.domain.placeholders import Placeholders
 from extproc.domain.record import Action, ExchangeRecord
 from extproc.domain.text import Direction, Stage, TextSource
 from extproc.payload.dialect import Dialect
@@ -31,6 +32,7 @@ class ExchangeFacts:
     record: ExchangeRecord
     choice: CompiledVersion | None = None
     failed_open: set[str] = field(default_factory=set)  # filters that are left out of the rest
+    placeholders: Placeholders | None = None  # of values that were masked by numbers; never outlive the exchange
 
 
 _DIRECTIONS: Mapping[On, frozenset[Direction]] = {
@@ -48,12 +50,20 @@ class Filter:
     changes_answers: bool = False  # whether copies of the text must be dropped from answers
     cuts_answers: bool = False
     changes_prompt: bool = False  # whether copies of the prompt must be dropped: they would show our own words
+    restores: bool = False  # whether answers must have back what it masked in their request
+    numbers_values: bool = False  # whether what it writes depends on what came earlier on a choice's other channels
 
     def __init__(self, mode: Mode, on_error: OnError) -> None:
         self.mode = mode
         self.on_error = on_error
         self.fails_open = on_error is OnError.OPEN
         self.enforced = mode is Mode.ENFORCE
+
+    def take_keys(self, keys: Mapping[str, bytes]) -> None:
+        """Take the keys that the configuration names, once, when it is loaded.
+
+        Args: keys: the bytes of each key file, by its path in the document; by ``PROCESS_KEY`` that of the process.
+        """
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Look at the request and change it; an error refuses it."""

@@ -19,6 +19,8 @@ from extproc.detectors.cells import (
 )
 from extproc.domain.finding import Finding
 
+Mask = Callable[[Finding, str], str]
+
 
 class SpanDetector(Protocol):
     """A detector whose findings never leave a cell."""
@@ -35,7 +37,8 @@ class SpanDetector(Protocol):
 class SpanStage:
     """Judges one channel cell by cell.
 
-    ``mask`` gives the text that replaces a finding, or is None where findings reject; ``on_finding`` is told of each.
+    ``mask`` gives the text that replaces a finding, from it and the text it stands for, or is None where findings
+    reject; ``on_finding`` is told of each.
     """
 
     __slots__ = ("_before", "_buffer", "_detector", "_mask", "_on_finding", "rejected")
@@ -43,7 +46,7 @@ class SpanStage:
     def __init__(
         self,
         detector: SpanDetector,
-        mask: Callable[[Finding], str] | None,
+        mask: Mask | None,
         on_finding: Callable[[Finding], None],
     ) -> None:
         self._detector = detector
@@ -139,7 +142,7 @@ class SpanStage:
             if self._mask is None:
                 self.rejected = True
                 return finding.start
-            pieces.append(self._mask(finding))
+            pieces.append(self._mask(finding, whole[finding.start : finding.end]))
             done = finding.end
         return done
 
