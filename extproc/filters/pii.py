@@ -53,12 +53,11 @@ class PiiGuard(Guard):
             return None
         known = exchange.placeholders = exchange.placeholders or Placeholders(self._masking.values_max)
         for field in request.texts:
-            if "_" in field.text:
-                text = _without_escapes(field.source, field.text)
-                if self._echoes(field.source):
-                    known.expect_echo(text)
-                else:
-                    known.take(text)
+            text = _without_escapes(field.source, field.text)
+            if self._echoes(field.source):
+                known.expect_echo(text)
+            else:
+                known.take(text)
         return None
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:

@@ -8,17 +8,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.config.guards.refusal import RefusalGuard as RefusalSection
 from extproc.domain.placeholders import Placeholders
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
 from extproc.filters.json_text import JsonTextStage
 from extproc.filters.refusal import RefusalGuard
 from extproc.filters.restore import PLACEHOLDER_CHARS_MAX, RestoreFilter, RestoreStage
-from extproc.config.guards.refusal import RefusalGuard as RefusalSection
 from tests.unit.filters.cutting import cut, through
 from tests.unit.filters.fakes import exchange_facts
 
-VALUES = {"<EMAIL_1>": "bob@example.org", "<EMAIL_2>": 'a"\\b\n@x.org', "<EMAIL_10>": "é@x.org", "<PHONE_1>": "<EMAIL_1>"}
-WORDS = st.sampled_from([*VALUES, "<EMAIL_3>", "<EMAIL>", "<", ">", "<<", "<EMAIL_", "<b>", "a < b", " ", "x", "\n", "é"])
+VALUES = {
+    "<EMAIL_1>": "bob@example.org",
+    "<EMAIL_2>": 'a"\\b\n@x.org',
+    "<EMAIL_10>": "é@x.org",
+    "<PHONE_1>": "<EMAIL_1>",
+}
+WORDS = st.sampled_from(
+    [*VALUES, "<EMAIL_3>", "<EMAIL>", "<", ">", "<<", "<EMAIL_", "<b>", "a < b", " ", "x", "\n", "é"]
+)
 TEXTS = st.lists(WORDS | st.text(max_size=3), max_size=10).map("".join)
 
 
