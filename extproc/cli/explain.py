@@ -62,7 +62,7 @@ def explain_command(
     except (OSError, ValueError) as error:
         typer.echo(f"{request}: {error}", err=True)
         raise typer.Exit(EXIT_INVALID) from None
-    snapshot = compile_snapshot(files.loaded.document, files.prompts)
+    snapshot = compile_snapshot(files.loaded.document, files.prompts, files.mask_keys)
     _print(Console(), asked, explain(snapshot, asked), snapshot)
 
 

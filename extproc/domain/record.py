@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from extproc.domain.review import FindingNotes
-from extproc.domain.text import TextSource
+from extproc.domain.text import Direction, TextSource
 from extproc.domain.usage import Prices, Usage
 
 KEPT_TEXT_CHARS_MAX = 10_000
@@ -93,6 +93,7 @@ class ExchangeRecord:
     details: list[str] = field(default_factory=list)  # of findings that have one: GUARD/KIND/DETAIL, never a text
     texts: dict[str, str] | None = None  # texts as they went on, by source; None: they are not kept
     notes: FindingNotes | None = field(default=None, repr=False)  # findings for people; None: nobody reviews them
+    restored: bool = False  # answers go on with values in them that were masked: of those, ``keep_text`` is told before
 
     def note_finding(self, guard_name: str, direction: str, kind: str, action: str) -> None:
         """Count a finding, and the verdict it led to."""
@@ -108,6 +109,11 @@ class ExchangeRecord:
             self.details.append(line)
 
     def note_text(self, source: TextSource, text: str) -> None:
+        """Keep a text as it goes on, if the configuration says so, up to a limit for each source."""
+        if not (self.restored and source.direction is Direction.RESPONSE):
+            self.keep_text(source, text)
+
+    def keep_text(self, source: TextSource, text: str) -> None:
         """Keep a text, if the configuration says so, up to a limit for each source."""
         if self.texts is None:
             return

@@ -439,6 +439,8 @@ class Exchange:
         if self._forwarded and self.record.usage is None and self.record.outcome in _COMPUTED:
             self._measure_unfinished()
         ending.settle(self.record, now_ns)
+        if self._facts.placeholders is not None:
+            self._facts.placeholders.forget()
         if self._guarded and self.record.policy:
             ending.cover_answer(self._policy.answer_filters, self._answer_sources(), self._facts)
         return Step(actions, ended=self.record)

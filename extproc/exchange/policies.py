@@ -15,7 +15,7 @@ from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction
 from extproc.filters.base import Filter, Guard
 from extproc.filters.chain import looking_last
-from extproc.filters.registry import build_guards
+from extproc.filters.registry import build_guards, build_restorers
 from extproc.payload.view import CopyRules
 
 NO_POLICY = "none"  # of a configuration without guards
@@ -76,13 +76,17 @@ def choose_policy(policies: Sequence[CompiledPolicy], record: ExchangeRecord, mo
 
 
 def _compiled(policy: Policy, guards: tuple[Guard, ...], others: Sequence[Filter]) -> CompiledPolicy:
+    restorers = build_restorers(guards)
     return CompiledPolicy(
         name=policy.name,
         conditions=tuple(_compiled_condition(condition) for condition in policy.when),
         guards=guards,
         request_guards=tuple(guard for guard in guards if Direction.REQUEST in guard.directions),
-        answer_filters=looking_last(guard for guard in guards if Direction.RESPONSE in guard.directions),
-        copies=copy_rules((*guards, *others)),
+        answer_filters=(
+            *looking_last(guard for guard in guards if Direction.RESPONSE in guard.directions),
+            *restorers,
+        ),
+        copies=copy_rules((*guards, *restorers, *others)),
     )
 
 

@@ -221,7 +221,8 @@ def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapsho
         error = owner.on_request(request, exchange)
         if error is not None or Direction.REQUEST not in owner.directions:
             return error
-        fields = [field for field in request.texts if not field.known_clean]
+        alone = owner.judges_each_alone
+        fields = [field for field in request.texts if not (alone and field.known_clean)]
         if not owner.may_find([(field.source, field.text) for field in fields]):
             return None
     except Exception as failure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from extproc.config.document import Document, Identity, Limits, Unreadable
 from extproc.config.load import revision_of
@@ -34,11 +35,15 @@ class Snapshot:
     full_duplex: bool  # how guarded streams are asked for
 
 
-def compile_snapshot(document: Document, prompts: Mapping[str, str]) -> Snapshot:
+def compile_snapshot(
+    document: Document, prompts: Mapping[str, str], mask_keys: Mapping[str, bytes] = MappingProxyType({})
+) -> Snapshot:
     """Compile a checked document.
 
     Args:
         prompts: text of each prompt and facts file, by the path that stands in the document.
+        mask_keys: the bytes of each key file, by the path likewise; by ``PROCESS_KEY`` the key of this process. Only a
+            document with masks that are hashes needs them.
     """
     first_filters, last_filters = build_filters(document)
     unread, review = document.requests, document.review
@@ -46,6 +51,7 @@ def compile_snapshot(document: Document, prompts: Mapping[str, str]) -> Snapshot
     policies = compile_policies(document, (*first_filters, *last_filters))
     for guard in (guard for policy in policies for guard in policy.guards):
         guard.prepare(models, prompts)
+        guard.take_keys(mask_keys)
     return Snapshot(
         revision=revision_of(document, prompts),
         limits=document.limits,

@@ -16,6 +16,7 @@ from extproc.config.models import CompiledModel, CompiledVersion
 from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
+from extproc.domain.placeholders import Placeholders
 from extproc.domain.record import Action, ExchangeRecord
 from extproc.domain.text import Direction, Stage, TextSource
 from extproc.payload.dialect import Dialect
@@ -34,6 +35,7 @@ class ExchangeFacts:
     failed_open: set[str] = field(default_factory=set)  # filters that are left out of the rest
     failed_closed: str = ""  # the filter that ended the exchange by its failure
     noted: dict[str, Any] = field(default_factory=dict)  # what a filter keeps of an exchange, by the filter's name
+    placeholders: Placeholders | None = None  # of values that were masked by numbers; never outlive the exchange
 
 
 _DIRECTIONS: Mapping[On, frozenset[Direction]] = {
@@ -52,6 +54,8 @@ class Filter:
     cuts_answers: bool = False
     judges_each_alone: bool = True  # what it makes of a text depends on nothing else: a known one is not judged again
     changes_prompt: bool = False  # whether copies of the prompt must be dropped: they would show our own words
+    restores: bool = False  # whether answers must have back what it masked in their request
+    numbers_values: bool = False  # whether what it writes depends on what came earlier on a choice's other channels
 
     def __init__(self, mode: Mode, on_error: OnError) -> None:
         self.mode = mode
@@ -64,6 +68,12 @@ class Filter:
 
         Args:
             files: text of each file that the configuration names, by the path in it.
+        """
+
+    def take_keys(self, keys: Mapping[str, bytes]) -> None:
+        """Take the keys that the configuration names, once, when it is loaded.
+
+        Args: keys: the bytes of each key file, by its path in the document; by ``PROCESS_KEY`` that of the process.
         """
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:

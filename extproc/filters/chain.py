@@ -56,8 +56,10 @@ class Chain:
 
     def rejects_if_closed(self) -> bool:
         """Whether the channel would be rejected if it ended here. Nothing is changed, and nothing counted."""
-        if not any(owner.cuts_answers for owner, _ in self._links):
-            return False
+        return any(owner.cuts_answers for owner, _ in self._links) and self.foresee()
+
+    def foresee(self) -> bool:
+        """Show every stage what would come if the channel ended here; returns whether it would be rejected."""
         text = ""
         try:
             for _, stage in self._links:
@@ -137,13 +139,15 @@ def finding(
 class Channels:
     """The chains of one exchange's channels, made when a channel first appears. ``filters`` are ``looking_last``."""
 
-    __slots__ = ("_chains", "_channels_max", "_exchange", "_filters")
+    __slots__ = ("_chains", "_channels_max", "_exchange", "_filters", "_latest", "_numbered")
 
     def __init__(self, filters: Sequence[Filter], exchange: ExchangeFacts, channels_max: int) -> None:
         self._filters = filters
         self._exchange = exchange
         self._channels_max = channels_max
         self._chains: dict[TextSource, Chain] = {}
+        self._numbered = any(owner.numbers_values for owner in filters)
+        self._latest: dict[int, Chain] = {}  # of each choice, where the order of channels matters
 
     def chain(self, source: TextSource) -> Chain:
         """The chain of a channel. Raises: PayloadRefused if the answer has more channels than may be."""
@@ -151,7 +155,11 @@ class Channels:
         if chain is None:
             if len(self._chains) >= self._channels_max:
                 raise refuse(502, "too_many_channels", f"The answer has more than {self._channels_max} texts.")
+            if self._numbered and (before := self._latest.get(source.choice)) is not None:
+                before.foresee()  # what it still holds was said before, and has the lower numbers
             chain = self._chains[source] = self.new_chain(source)
+            if self._numbered:
+                self._latest[source.choice] = chain
         return chain
 
     def new_chain(self, source: TextSource) -> Chain:

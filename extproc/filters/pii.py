@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+import re
+from collections.abc import Mapping, Sequence
 
+from extproc.config.guards.masking import MaskType
 from extproc.config.guards.pii import PiiGuard as PiiSection
 from extproc.detectors.pii import PiiDetector
 from extproc.domain.errors import ApiError
-from extproc.domain.finding import Finding
+from extproc.domain.masks import PROCESS_KEY, canonical, hash_mask, partial_mask, type_mask
+from extproc.domain.placeholders import Placeholders
 from extproc.domain.record import Action
-from extproc.domain.text import Kind, Stage, TextSource
+from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Guard, Witness
 from extproc.filters.json_text import JsonTextStage, WholeNumbers
 from extproc.filters.observe import ObservingStage
-from extproc.filters.spans import SpanStage
+from extproc.filters.spans import Mask, SpanStage
+from extproc.payload.view import RequestView
 
-Mask = Callable[[Finding], str]
+_ASCII_ESCAPE = re.compile(r"\\u00([2-7][0-9a-fA-F])")
 
 
 class PiiGuard(Guard):
@@ -25,6 +30,35 @@ class PiiGuard(Guard):
         super().__init__(section, section.guard, section.on, section.action, section.message)
         self._detector = PiiDetector(section.entities)
         self._numbers = WholeNumbers(self._detector)
+        self._masking = section.masking
+        self._style = section.masking.type
+        self._key = b""
+        masks = self.action is Action.MASK
+        self.judges_each_alone = self._style is not MaskType.NUMBERED  # what an earlier answer echoes gives numbers
+        self.numbers_values = masks and self._style in (MaskType.NUMBERED, MaskType.REVERSIBLE)
+        self.restores = masks and self._style is MaskType.REVERSIBLE and Direction.REQUEST in self.directions
+
+    def take_keys(self, keys: Mapping[str, bytes]) -> None:
+        """The key of hashes."""
+        if self._style is MaskType.HASH:
+            self._key = keys[self._masking.key_file or PROCESS_KEY]
+
+    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+        """Note which placeholders stand in the request already: none of ours may be one of them.
+
+        Where answers keep their placeholders, those in texts of the assistant are ours, from earlier in the
+        conversation.
+        """
+        if not self.numbers_values:
+            return None
+        known = exchange.placeholders = exchange.placeholders or Placeholders(self._masking.values_max)
+        for field in request.texts:
+            text = _without_escapes(field.source, field.text)
+            if self._echoes(field.source):
+                known.expect_echo(text)
+            else:
+                known.take(text)
+        return None
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """One look at all texts as one.
@@ -39,29 +73,85 @@ class PiiGuard(Guard):
         """A stage that judges spans; JSON texts are judged string by string, so that they stay JSON."""
 
         witness = Witness(self, source, exchange)
+        mask = None if self.action is Action.BLOCK else self._mask(source, exchange)
         stage: Stage
         if source.kind is Kind.JSON:
-            inside = SpanStage(self._detector, self._mask(_bare), witness.tell, witness.see)
-            outside = SpanStage(self._numbers, self._mask(_quoted), witness.tell, witness.see)
+            inside = SpanStage(self._detector, mask, witness.tell, witness.see)
+            outside = SpanStage(self._numbers, mask and _quoted(mask), witness.tell, witness.see)
             stage = JsonTextStage(inside, outside)
         else:
-            stage = SpanStage(self._detector, self._mask(_bare), witness.tell, witness.see)
-        if self.action in (Action.MASK, Action.BLOCK):
-            return stage
-        return ObservingStage(stage)
+            stage = SpanStage(self._detector, mask, witness.tell, witness.see)
+        if self.action not in (Action.MASK, Action.BLOCK):
+            return ObservingStage(stage)
+        if self._echoes(source) and exchange.placeholders is not None:
+            return _EchoStage(stage, source, exchange.placeholders)
+        return stage
 
-    def _mask(self, write: Mask) -> Mask | None:
-        return None if self.action is Action.BLOCK else write
+    def _mask(self, source: TextSource, exchange: ExchangeFacts) -> Mask:
+        """How a value on one channel is masked."""
+        if self._style is MaskType.HASH:
+            return lambda finding, value: hash_mask(finding.kind, value, self._key)
+        if self._style is MaskType.PARTIAL:
+            return lambda finding, value: partial_mask(finding.kind, value)
+        if not self.numbers_values or exchange.placeholders is None:
+            return lambda finding, _: type_mask(finding.kind)
+        return self._numbered_mask(source, exchange.placeholders)
+
+    def _numbered_mask(self, source: TextSource, placeholders: Placeholders) -> Mask:
+        in_answer = source.direction is Direction.RESPONSE
+        known = placeholders.of_choice(source.choice) if in_answer else placeholders
+        if not self.restores:
+            return lambda finding, value: known.mask(finding.kind, canonical(finding.kind, value))
+        if in_answer:  # what the model brings up itself is never shown
+            return lambda finding, value: known.mask(finding.kind, value)
+        return lambda finding, value: known.mask_reversibly(finding.kind, value)
+
+    def _echoes(self, source: TextSource) -> bool:
+        """Whether placeholders in a text are those of earlier answers."""
+        said_before = source.direction is Direction.REQUEST and source.speaker is Speaker.ASSISTANT
+        return said_before and self._style is MaskType.NUMBERED
 
     def rejection(self) -> ApiError:
         """What the client reads."""
         return ApiError(400, "invalid_request_error", "personal_data", self.message)
 
 
-def _bare(finding: Finding) -> str:
-    return f"<{finding.kind}>"
+class _EchoStage:
+    """Notes the numbers in an earlier answer when its turn comes, so that those of later texts are higher."""
+
+    __slots__ = ("_placeholders", "_source", "_stage", "rejected")
+
+    def __init__(self, stage: Stage, source: TextSource, placeholders: Placeholders) -> None:
+        self._stage = stage
+        self._source = source
+        self._placeholders = placeholders
+        self.rejected = False  # a stage that masks never does
+
+    def feed(self, text: str) -> str:
+        """Take a text of a request: it comes whole."""
+        self._placeholders.echo(_without_escapes(self._source, text))
+        return self._stage.feed(text)
+
+    def close(self) -> str:
+        """The rest."""
+        return self._stage.close()
+
+    def held(self) -> str:
+        """What the stage holds."""
+        return self._stage.held()
+
+    def fork(self) -> Stage:
+        """A copy of the stage."""
+        return self._stage.fork()
 
 
-def _quoted(finding: Finding) -> str:
+def _quoted(mask: Mask) -> Mask:
     """For a number that stands bare in JSON: the mask must be a string there."""
-    return f'"<{finding.kind}>"'
+    return lambda finding, value: json.dumps(mask(finding, value), ensure_ascii=False)
+
+
+def _without_escapes(source: TextSource, text: str) -> str:
+    """A JSON text with the ASCII characters that it may have written as escapes."""
+    if source.kind is Kind.JSON and "\\u00" in text:
+        return _ASCII_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
+    return text

@@ -15,6 +15,7 @@ from extproc.filters.pii import PiiGuard
 from extproc.filters.prompt import PromptFilter
 from extproc.filters.prompt_leak import PromptLeakGuard
 from extproc.filters.refusal import RefusalGuard
+from extproc.filters.restore import RestoreFilter
 from extproc.filters.version import VersionFilter
 
 FILTERS: dict[str, Callable[[Any], Filter]] = {
@@ -47,6 +48,11 @@ def build_filters(document: Document) -> tuple[tuple[Filter, ...], tuple[Filter,
 def build_guards(policy: Policy) -> tuple[Guard, ...]:
     """The guards of a policy, in its order."""
     return tuple(GUARDS[section.guard](section) for section in policy.guards)
+
+
+def build_restorers(guards: Iterable[Guard]) -> tuple[Filter, ...]:
+    """What puts back into answers that the guards of a policy took out of their requests: one for all of them."""
+    return tuple(RestoreFilter(guard) for guard in guards if guard.restores)[:1]
 
 
 def _built(sections: Iterable[Any]) -> tuple[Filter, ...]:

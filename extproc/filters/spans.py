@@ -19,6 +19,8 @@ from extproc.detectors.cells import (
 )
 from extproc.domain.finding import Finding
 
+Mask = Callable[[Finding, str], str]
+
 
 class SpanDetector(Protocol):
     """A detector whose findings never leave a cell."""
@@ -35,8 +37,9 @@ class SpanDetector(Protocol):
 class SpanStage:
     """Judges one channel cell by cell.
 
-    ``mask`` gives the text that replaces a finding, or is None where findings reject; ``on_finding`` is told of each,
-    and ``on_text`` before that is shown the text it stands in, and whether nothing stood before that text.
+    ``mask`` gives the text that replaces a finding, from it and the text it stands for, or is None where findings
+    reject. ``on_finding`` is told of each, and ``on_text`` before that is shown the text it stands in, and whether
+    nothing stood before that text.
     """
 
     __slots__ = ("_before", "_buffer", "_detector", "_mask", "_on_finding", "_on_text", "rejected")
@@ -44,7 +47,7 @@ class SpanStage:
     def __init__(
         self,
         detector: SpanDetector,
-        mask: Callable[[Finding], str] | None,
+        mask: Mask | None,
         on_finding: Callable[[Finding], None],
         on_text: Callable[[str, bool], None] | None = None,
     ) -> None:
@@ -144,7 +147,7 @@ class SpanStage:
             if self._mask is None:
                 self.rejected = True
                 return finding.start
-            pieces.append(self._mask(finding))
+            pieces.append(self._mask(finding, whole[finding.start : finding.end]))
             done = finding.end
         return done
 

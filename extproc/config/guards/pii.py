@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from extproc.config.guards.base import GuardSection, On
+from extproc.config.guards.masking import Masking
 
 Entity = Literal["EMAIL", "PHONE", "CREDIT_CARD", "IBAN", "US_SSN", "IP_ADDRESS", "SECRET"]
 
@@ -24,6 +25,7 @@ class PiiGuard(GuardSection):
         min_length=1,
         description="types looked for",
     )
+    masking: Masking = Field(default=Masking(), description="what a mask looks like")
     message: str = Field(
         default="The text was refused: it holds personal data.", description="what the client reads on block"
     )

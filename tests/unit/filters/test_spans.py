@@ -68,7 +68,7 @@ def run(detector: SpanDetector, pieces: list[str], blocks: bool = False) -> tupl
     """What comes out, what was found, and whether it was rejected."""
     found: list[str] = []
     stage = SpanStage(
-        detector, None if blocks else lambda one: f"<{one.kind}>", lambda finding: found.append(finding.kind)
+        detector, None if blocks else lambda one, _: f"<{one.kind}>", lambda finding: found.append(finding.kind)
     )
     return through(stage, pieces), found, stage.rejected
 
@@ -89,7 +89,7 @@ def test_whatever_a_detector_finds_in_cells(pieces: list[str]) -> None:
 @given(cut(TEXTS))
 def test_what_is_given_out_and_what_is_held_are_all_that_was_fed(pieces: list[str]) -> None:
     """A stage that finds nothing loses nothing and doubles nothing at any time."""
-    stage = SpanStage(PiiDetector(("SECRET",)), lambda _: "", lambda _: None)
+    stage = SpanStage(PiiDetector(("SECRET",)), lambda *_: "", lambda _: None)
     fed = released = ""
     for piece in pieces:
         fed += piece
@@ -102,7 +102,7 @@ def test_a_stage_looks_at_each_character_a_bounded_number_of_times() -> None:
     costs = []
     for events in (100, 200):
         detector = Digits()
-        stage = SpanStage(detector, lambda _: "", lambda _: None)
+        stage = SpanStage(detector, lambda *_: "", lambda _: None)
         for number in range(events):
             stage.feed(f"word{number % 10} and 9 more, ")
         costs.append(detector.seen_chars)
@@ -120,7 +120,7 @@ def test_a_long_cell_is_looked_at_a_bounded_number_of_times() -> None:
 
 def test_no_more_than_a_cell_is_held() -> None:
     """Memory is bounded, whatever the model writes."""
-    stage = SpanStage(Digits(), lambda _: "", lambda _: None)
+    stage = SpanStage(Digits(), lambda *_: "", lambda _: None)
     for _ in range(100):
         stage.feed("a" * 777)
         assert len(stage.held()) <= CELL_CHARS_MAX
@@ -145,7 +145,7 @@ def test_a_fork_tells_what_would_come_and_leaves_no_trace() -> None:
 def test_a_second_text_is_judged_with_the_first_as_its_context_only() -> None:
     """Two texts of one channel never make one number."""
     found: list[str] = []
-    stage = SpanStage(PII, lambda one: f"<{one.kind}>", lambda finding: found.append(finding.kind))
+    stage = SpanStage(PII, lambda one, _: f"<{one.kind}>", lambda finding: found.append(finding.kind))
     first = stage.feed("4111 1111 ") + stage.close()
     second = stage.feed("1111 1111") + stage.close()
     assert (first + second, found) == ("4111 1111 1111 1111", [])
