@@ -10,6 +10,7 @@ from extproc.config.policies import Policy
 from extproc.config.section import Mode, OnError
 from extproc.filters.base import Filter, Guard
 from extproc.filters.degenerate import DegenerateGuard
+from extproc.filters.facts import FactsGuard
 from extproc.filters.injection import InjectionGuard
 from extproc.filters.meter import MeterFilter
 from extproc.filters.pii import PiiGuard
@@ -29,6 +30,7 @@ GUARDS: dict[str, Callable[[Any], Guard]] = {
     "refusal": RefusalGuard,
     "prompt_leak": PromptLeakGuard,
     "degenerate": DegenerateGuard,
+    "facts": FactsGuard,
 }
 
 
