@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from extproc.config.document import Document, Role, Version
 from extproc.config.forwarding import named_headers, usually_kept_back
+from extproc.config.guards.facts import FactsGuard
 from extproc.config.policy_checks import policy_problems
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
 from extproc.config.review import review_problems
@@ -86,6 +87,16 @@ def prompt_files(document: Document) -> list[tuple[KeyPath, str]]:
         ((*path, "prompt", "file"), version.prompt.file)
         for path, _, version in _versions(document)
         if version.prompt is not None
+    ]
+
+
+def fact_files(document: Document) -> list[tuple[KeyPath, str]]:
+    """The key path and file of the facts of every guard that has some, in the order of the document."""
+    return [
+        (("policies", number, "guards", index, "file"), guard.file)
+        for number, policy in enumerate(document.policies)
+        for index, guard in enumerate(policy.guards)
+        if isinstance(guard, FactsGuard)
     ]
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from extproc.config.guards.degenerate import DegenerateGuard
+from extproc.config.guards.facts import FactsGuard
 from extproc.config.guards.injection import InjectionGuard
 from extproc.config.guards.pii import PiiGuard
 from extproc.config.guards.prompt_leak import PromptLeakGuard
@@ -13,7 +15,7 @@ from extproc.config.guards.refusal import RefusalGuard
 from extproc.config.section import Name, Section
 
 Guard = Annotated[
-    InjectionGuard | PiiGuard | RefusalGuard | PromptLeakGuard,
+    InjectionGuard | PiiGuard | RefusalGuard | PromptLeakGuard | DegenerateGuard | FactsGuard,
     Field(discriminator="guard"),
 ]
 Endpoint = Literal["chat", "completions", "responses", "messages", "embeddings"]

@@ -9,6 +9,8 @@ from extproc.config.document import Document, Role
 from extproc.config.policies import Policy
 from extproc.config.section import Mode, OnError
 from extproc.filters.base import Filter, Guard
+from extproc.filters.degenerate import DegenerateGuard
+from extproc.filters.facts import FactsGuard
 from extproc.filters.injection import InjectionGuard
 from extproc.filters.meter import MeterFilter
 from extproc.filters.pii import PiiGuard
@@ -28,6 +30,8 @@ GUARDS: dict[str, Callable[[Any], Guard]] = {
     "pii": PiiGuard,
     "refusal": RefusalGuard,
     "prompt_leak": PromptLeakGuard,
+    "degenerate": DegenerateGuard,
+    "facts": FactsGuard,
 }
 
 

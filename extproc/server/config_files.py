@@ -12,7 +12,8 @@ import secrets
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from extproc.config.checks import PROMPT_BYTES_MAX, prompt_files, prompt_problem, unreadable_problem
+from extproc.config.checks import PROMPT_BYTES_MAX, fact_files, prompt_files, prompt_problem, unreadable_problem
+from extproc.config.facts import FACTS_BYTES_MAX, facts_problems
 from extproc.config.load import CONFIG_BYTES_MAX, Loaded, decode, load
 from extproc.config.masking_checks import mask_key_files, mask_key_problem
 from extproc.config.problems import ConfigInvalid, Problem
@@ -22,8 +23,8 @@ from extproc.server.certificates import PEM_BYTES_MAX, Certificates, certificate
 
 @dataclass(frozen=True, slots=True)
 class ConfigFiles:
-    """What was read: the document with its warnings, the text of each prompt by its path in the document, the
-    certificates of ``server.tls``, and the keys of masks by their paths, with that of the process.
+    """What was read: the document with its warnings, the text of each prompt and facts file by its path in the
+    document, the certificates of ``server.tls``, and the keys of masks by their paths, with that of the process.
     """
 
     loaded: Loaded
@@ -72,12 +73,27 @@ class ConfigReader:
                 problems.append(problem)
             elif isinstance(prompt, bytes):
                 prompts[name] = prompt.decode("utf-8")
+        problems += self._read_facts(loaded, prompts)
         certificates, about_tls = self._certificates(loaded)
         mask_keys, about_keys = self._mask_keys(loaded)
         problems += about_keys
         if problems or (about_tls and certificates is None):
             raise ConfigInvalid([*problems, *about_tls, *loaded.warnings])
         return ConfigFiles(replace(loaded, warnings=(*loaded.warnings, *about_tls)), prompts, certificates, mask_keys)
+
+    def _read_facts(self, loaded: Loaded, texts: dict[str, str]) -> list[Problem]:
+        """Add the text of each facts file; return what is wrong with them."""
+        problems: list[Problem] = []
+        for path, name in fact_files(loaded.document):
+            content = self._content(self._file.parent / name, FACTS_BYTES_MAX)
+            if isinstance(content, OSError):
+                problems.append(unreadable_problem(path, content, loaded.places))
+                continue
+            wrong = facts_problems(path, content, name, loaded.places)
+            problems += wrong
+            if not wrong:
+                texts[name] = content.decode("utf-8")
+        return problems
 
     def changed(self) -> bool:
         """Whether a file is another than the one that was read last."""
