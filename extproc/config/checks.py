@@ -12,6 +12,7 @@ from extproc.config.document import Document, Role, Version
 from extproc.config.forwarding import named_headers, usually_kept_back
 from extproc.config.policy_checks import policy_problems
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
+from extproc.config.rule_checks import rule_problems
 
 PROMPT_BYTES_MAX = 262_144
 SOCKET_PATH_BYTES_MAX = 107
@@ -54,6 +55,7 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *_weight_problems(document, places),
         *_filter_problems(document, places),
         *policy_problems(document, places),
+        *rule_problems(document, places),
         *_header_problems(document, places),
         *_address_problems(document, places),
         *_tls_problems(document, places),

@@ -6,12 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from extproc.config.guards.banned import BannedGuard
 from extproc.config.guards.injection import InjectionGuard
 from extproc.config.guards.pii import PiiGuard
 from extproc.config.guards.refusal import RefusalGuard
+from extproc.config.guards.roles import RolesGuard
+from extproc.config.guards.size import SizeGuard
+from extproc.config.guards.tools import ToolsGuard
 from extproc.config.section import Name, Section
 
-Guard = Annotated[InjectionGuard | PiiGuard | RefusalGuard, Field(discriminator="guard")]
+Guard = Annotated[
+    BannedGuard | InjectionGuard | PiiGuard | RefusalGuard | RolesGuard | SizeGuard | ToolsGuard,
+    Field(discriminator="guard"),
+]
 Endpoint = Literal["chat", "completions", "responses", "messages", "embeddings"]
 
 

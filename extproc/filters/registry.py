@@ -8,12 +8,16 @@ from typing import Any
 from extproc.config.document import Document, Role
 from extproc.config.policies import Policy
 from extproc.config.section import Mode, OnError
+from extproc.filters.banned import BannedGuard
 from extproc.filters.base import Filter, Guard
 from extproc.filters.injection import InjectionGuard
 from extproc.filters.meter import MeterFilter
 from extproc.filters.pii import PiiGuard
 from extproc.filters.prompt import PromptFilter
 from extproc.filters.refusal import RefusalGuard
+from extproc.filters.roles import RolesGuard
+from extproc.filters.size import SizeGuard
+from extproc.filters.tools import ToolsGuard
 from extproc.filters.version import VersionFilter
 
 FILTERS: dict[str, Callable[[Any], Filter]] = {
@@ -22,9 +26,13 @@ FILTERS: dict[str, Callable[[Any], Filter]] = {
     "meter": lambda section: MeterFilter(Mode(section.mode), OnError(section.on_error), section.continuous_usage),
 }
 GUARDS: dict[str, Callable[[Any], Guard]] = {
+    "banned": BannedGuard,
     "injection": InjectionGuard,
     "pii": PiiGuard,
     "refusal": RefusalGuard,
+    "roles": RolesGuard,
+    "size": SizeGuard,
+    "tools": ToolsGuard,
 }
 
 
