@@ -14,6 +14,7 @@ from extproc.config.guards.facts import FactsGuard
 from extproc.config.policy_checks import policy_problems
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
 from extproc.config.review import review_problems
+from extproc.config.rule_checks import rule_problems
 
 PROMPT_BYTES_MAX = 262_144
 SOCKET_PATH_BYTES_MAX = 107
@@ -57,6 +58,7 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *_filter_problems(document, places),
         *policy_problems(document, places),
         *review_problems(document, places),
+        *rule_problems(document, places),
         *_header_problems(document, places),
         *_address_problems(document, places),
         *_tls_problems(document, places),

@@ -6,16 +6,29 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from extproc.config.guards.banned import BannedGuard
 from extproc.config.guards.degenerate import DegenerateGuard
 from extproc.config.guards.facts import FactsGuard
 from extproc.config.guards.injection import InjectionGuard
 from extproc.config.guards.pii import PiiGuard
 from extproc.config.guards.prompt_leak import PromptLeakGuard
 from extproc.config.guards.refusal import RefusalGuard
+from extproc.config.guards.roles import RolesGuard
+from extproc.config.guards.size import SizeGuard
+from extproc.config.guards.tools import ToolsGuard
 from extproc.config.section import Name, Section
 
 Guard = Annotated[
-    InjectionGuard | PiiGuard | RefusalGuard | PromptLeakGuard | DegenerateGuard | FactsGuard,
+    BannedGuard
+    | DegenerateGuard
+    | FactsGuard
+    | InjectionGuard
+    | PiiGuard
+    | PromptLeakGuard
+    | RefusalGuard
+    | RolesGuard
+    | SizeGuard
+    | ToolsGuard,
     Field(discriminator="guard"),
 ]
 Endpoint = Literal["chat", "completions", "responses", "messages", "embeddings"]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import unicodedata
+from collections.abc import Sequence
 
 import re2
 
@@ -107,6 +108,16 @@ def original_span(text: str, start: int, end: int) -> tuple[int, int]:
         if reached >= end:
             return first, place + 1
     return first, len(text)
+
+
+def plain_with_places(text: str) -> tuple[str, Sequence[int]]:
+    """The plain form, and for each of its characters, and for its end, the place in ``text`` it comes from."""
+    if text.isascii():
+        return text.lower(), range(len(text) + 1)
+    pieces = [_PLAIN[ord(character)] for character in text]
+    places = [place for place, piece in enumerate(pieces) for _ in piece]
+    places.append(len(text))
+    return "".join(pieces), places
 
 
 # --- variants ------------------------------------------------------------------------------------------------------

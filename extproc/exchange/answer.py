@@ -76,7 +76,8 @@ def guard_answer(view: AnswerView, channels: Channels, exchange: ExchangeFacts, 
         kept.append(slot)
         if rejected and not aside:
             cut.add(choice)
-            exchange.dialect.cut_answer(view.tree, choice, [item for item in kept if item.source.choice == choice])
+            said = [item for item in kept if item.source.choice == choice and item.text]
+            exchange.dialect.cut_answer(view.tree, choice, said)
             exchange.record.outcome = Outcome.CUT
             changed = True
     for choice in view.finished:

@@ -8,6 +8,7 @@ from typing import Any
 from extproc.config.document import Document, Role
 from extproc.config.policies import Policy
 from extproc.config.section import Mode, OnError
+from extproc.filters.banned import BannedGuard
 from extproc.filters.base import Filter, Guard
 from extproc.filters.degenerate import DegenerateGuard
 from extproc.filters.facts import FactsGuard
@@ -18,6 +19,9 @@ from extproc.filters.prompt import PromptFilter
 from extproc.filters.prompt_leak import PromptLeakGuard
 from extproc.filters.refusal import RefusalGuard
 from extproc.filters.restore import RestoreFilter
+from extproc.filters.roles import RolesGuard
+from extproc.filters.size import SizeGuard
+from extproc.filters.tools import ToolsGuard
 from extproc.filters.version import VersionFilter
 
 FILTERS: dict[str, Callable[[Any], Filter]] = {
@@ -26,12 +30,16 @@ FILTERS: dict[str, Callable[[Any], Filter]] = {
     "meter": lambda section: MeterFilter(Mode(section.mode), OnError(section.on_error), section.continuous_usage),
 }
 GUARDS: dict[str, Callable[[Any], Guard]] = {
+    "banned": BannedGuard,
     "injection": InjectionGuard,
     "pii": PiiGuard,
     "refusal": RefusalGuard,
     "prompt_leak": PromptLeakGuard,
     "degenerate": DegenerateGuard,
     "facts": FactsGuard,
+    "roles": RolesGuard,
+    "size": SizeGuard,
+    "tools": ToolsGuard,
 }
 
 

@@ -1,0 +1,42 @@
+"""What guards with plain rules can still get wrong between their keys: a guard that rules nothing out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from extproc.config.document import Document
+from extproc.config.guards.size import SizeGuard
+from extproc.config.guards.tools import ToolsGuard
+from extproc.config.problems import KeyPath, Places, Problem
+
+
+def rule_problems(document: Document, places: Places) -> Iterator[Problem]:
+    """Everything that is wrong within a guard of a valid document."""
+    for number, policy in enumerate(document.policies):
+        for index, guard in enumerate(policy.guards):
+            path: KeyPath = ("policies", number, "guards", index)
+            if isinstance(guard, SizeGuard):
+                yield from _size_problems(guard, path, places)
+            elif isinstance(guard, ToolsGuard):
+                yield from _tools_problems(guard, path, places)
+
+
+def _size_problems(guard: SizeGuard, path: KeyPath, places: Places) -> Iterator[Problem]:
+    limits = (guard.chars_max, guard.message_chars_max, guard.messages_max, guard.tools_max)
+    if limits == (None,) * len(limits):
+        hint = "Give it one of chars_max, message_chars_max, messages_max, tools_max."
+        yield places.problem(path, "the guard has no limit, so it judges nothing", hint=hint, at_key=True)
+    if guard.chars_max is not None and (guard.message_chars_max or 0) > guard.chars_max:
+        found = "a message may be longer than all texts together"
+        hint = "Lower it, or raise chars_max."
+        yield places.problem((*path, "message_chars_max"), found, hint=hint)
+
+
+def _tools_problems(guard: ToolsGuard, path: KeyPath, places: Places) -> Iterator[Problem]:
+    if guard.allow is None and not guard.deny:
+        hint = "Give it allow, deny or both."
+        yield places.problem(path, "the guard names no tool, so it judges nothing", hint=hint, at_key=True)
+    for index, name in enumerate(guard.allow or ()):
+        if name in guard.deny:
+            found = "the tool is allowed and denied, so it is denied"
+            yield places.problem((*path, "allow", index), found, hint="Remove it from one of them.")
