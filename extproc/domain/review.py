@@ -84,6 +84,8 @@ class FindingNotes:
             start = min(finding.start, len(text))
             end = max(start, min(finding.end, len(text), start + FOUND_CHARS_MAX))
             first, last = max(0, start - around), min(len(text), end + around)
+            if end < finding.end:  # what follows is what was found, too
+                last = end
         self.noted.append(
             FindingNote(
                 guard=guard,

@@ -7,7 +7,7 @@ come from requests are bounded: past ``label_values_max`` different ones, or whe
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 from prometheus_client.metrics_core import Metric
@@ -140,6 +140,16 @@ class Metrics:
         self._worker_restarts = counter(
             "llm_worker_restarts_total", "Workers that died and were started again.", ("reason",)
         )
+        self._review_entries = counter("llm_review_entries_total", "Findings put in the review queue.", ())
+        self._review_dropped = counter(
+            "llm_review_dropped_total", "Findings that the review queue did not take.", ("reason",)
+        )
+        self._precision = Gauge(
+            "llm_guard_precision",
+            "Share of a guard's labelled findings that people confirmed.",
+            ("guard",),
+            registry=registry,
+        )
         for result in ("ok", "invalid"):
             self._reloads.add((result,), 0)
 
@@ -219,3 +229,19 @@ class Metrics:
         """Show the configuration in force."""
         self._revision.clear()
         self._revision.labels(revision).set(1)
+
+    def review_stored(self, findings: int) -> None:
+        """Count findings that the review queue has stored."""
+        with self._lock:
+            self._review_entries.add((), findings)
+
+    def review_dropped(self, reason: str, findings: int) -> None:
+        """Count findings that nobody will review; 0 makes the reason appear."""
+        with self._lock:
+            self._review_dropped.add((reason,), findings)
+
+    def guard_precision(self, shares: Mapping[str, float]) -> None:
+        """Show how often each guard was right, by its name; those that are not given are shown no more."""
+        self._precision.clear()
+        for guard, share in shares.items():
+            self._precision.labels(guard).set(share)
