@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 import re2
 
+from extproc.config.guards.pii import PiiGuard as PiiSection
 from extproc.detectors import birth_dates, credentials, national_ids, network_addresses, wallets
 from extproc.detectors.checksums import IBAN_LENGTHS, card_number_valid, iban_valid, us_ssn_valid
 from extproc.detectors.custom_recogniser import CustomRecogniser
@@ -161,10 +162,22 @@ _GROUPS = {"NATIONAL_ID": frozenset(national_ids.NATIONAL_ID_KINDS), "SECRET": f
 _SHIELDS = {"PHONE": frozenset({"IBAN", "CREDIT_CARD", "US_SSN", "IP_ADDRESS"}), "CREDIT_CARD": frozenset({"IBAN"})}
 """What must be recognised, though not asked for, so that it is not taken for something else."""
 
+_FOUND_IN_BLOCKS = frozenset({"PRIVATE_KEY"})
+"""Longer than a cell: not found here but by ``private_keys``."""
+
 KINDS = frozenset(
-    {one.kind for one in (*_BEFORE_NATIONAL_IDS, *_BEHIND_NATIONAL_IDS)} | {*_GROUPS} | _GROUPS["NATIONAL_ID"]
+    {one.kind for one in (*_BEFORE_NATIONAL_IDS, *_BEHIND_NATIONAL_IDS)}
+    | {*_GROUPS, *_GROUPS["NATIONAL_ID"], *_FOUND_IN_BLOCKS}
 )
 """What may be asked for."""
+
+
+def detector_of(section: PiiSection) -> PiiDetector:
+    """The detector that a section of the configuration describes."""
+    custom = [
+        CustomRecogniser(one.name, one.pattern, one.context, one.checksum, one.score) for one in section.recognizers
+    ]
+    return PiiDetector(section.entities, custom)
 
 
 class PiiDetector:

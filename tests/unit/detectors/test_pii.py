@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extproc.detectors.pii import PiiDetector
+from extproc.detectors.custom_recogniser import CustomRecogniser
+from extproc.detectors.pii import KINDS, PiiDetector
 
-ALL = ("EMAIL", "PHONE", "CREDIT_CARD", "IBAN", "US_SSN", "IP_ADDRESS", "SECRET")
 CORPUS = Path(__file__).resolve().parents[2] / "corpus" / "pii"
 BREAKERS = "\\s,;\"'<>\\[\\]{}|\\\\`\u0590-\U0010ffff"
 CONTEXT_CHARACTERS = 96
 
-detector = PiiDetector(ALL)
+CUSTOM = CustomRecogniser("EMPLOYEE", r"\bEMP[- ][0-9]{4}\b|\b9{3} [A-Z]", context=("staff", "工号"))
+
+detector = PiiDetector(KINDS, [CUSTOM])
 
 
 def found(text: str) -> list[tuple[str, str]]:
@@ -106,6 +108,32 @@ PIECES = st.sampled_from(
             "_",
             "联",
             "é",
+        ),
+        *("00:1b:44:11:3a:b7", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2"),
+        *(
+            "ftp://bob:s3cr3tPw@",
+            "password",
+            "password=",
+            "api_key: ",
+            "Qr7!dke#39",
+            "a8f5f167f44f4964e6c998dee827110c",
+        ),
+        *("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc", "Bearer ", "heroku", "=", "token\n"),
+        *("NHS", "943 476 5919", "AB 12 34 56 C", "AB123456C", "2 55 08 14 168 025 38", "passport", "Z12803456"),
+        *("SIN", "046 454 286", "131052-308T", "811218-9876", "756.9217.0769.85", "aadhaar:", "2341 2341 2346"),
+        *(
+            "born on",
+            "DOB:",
+            "12/05/1990",
+            "30 June",
+            "June 30",
+            "1923",
+            "March",
+            "staff",
+            "工号",
+            "EMP-1234",
+            "EMP 1234",
+            "999 A",
         ),
         *("word", "Word", "A", "I", "1", "22", "2024", "01.02.2024", "\ud800", "\u0434"),
     )

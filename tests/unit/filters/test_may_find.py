@@ -104,7 +104,7 @@ def test_what_stages_find_may_be_found(texts: Texts, owner: Filter) -> None:
 
 def test_an_escape_may_hide_what_the_text_does_not_show() -> None:
     """No mark of an address stands in this text, and there is one in it; as plain text there is none."""
-    hidden = of_a_tool('{"to": "bob\\u0040example.org"}')
+    hidden = of_a_tool('{"to": "ftp:\\/\\/bob:hunter@example"}')
     assert found_by_stages(FILTERS[0], hidden)
     assert FILTERS[0].may_find(hidden)
     assert not FILTERS[0].may_find([(source._replace(kind=Kind.CONTENT), text) for source, text in hidden])
