@@ -8,6 +8,7 @@ from pydantic import Field
 
 from extproc.config.guards.degenerate import DegenerateGuard
 from extproc.config.guards.facts import FactsGuard
+from extproc.config.guards.grounding import GroundingGuard
 from extproc.config.guards.injection import InjectionGuard
 from extproc.config.guards.pii import PiiGuard
 from extproc.config.guards.prompt_leak import PromptLeakGuard
@@ -15,7 +16,7 @@ from extproc.config.guards.refusal import RefusalGuard
 from extproc.config.section import Name, Section
 
 Guard = Annotated[
-    InjectionGuard | PiiGuard | RefusalGuard | PromptLeakGuard | DegenerateGuard | FactsGuard,
+    InjectionGuard | PiiGuard | RefusalGuard | PromptLeakGuard | DegenerateGuard | FactsGuard | GroundingGuard,
     Field(discriminator="guard"),
 ]
 Endpoint = Literal["chat", "completions", "responses", "messages", "embeddings"]

@@ -11,6 +11,7 @@ from extproc.config.section import Mode, OnError
 from extproc.filters.base import Filter, Guard
 from extproc.filters.degenerate import DegenerateGuard
 from extproc.filters.facts import FactsGuard
+from extproc.filters.grounding import GroundingGuard
 from extproc.filters.injection import InjectionGuard
 from extproc.filters.meter import MeterFilter
 from extproc.filters.pii import PiiGuard
@@ -31,6 +32,7 @@ GUARDS: dict[str, Callable[[Any], Guard]] = {
     "prompt_leak": PromptLeakGuard,
     "degenerate": DegenerateGuard,
     "facts": FactsGuard,
+    "grounding": GroundingGuard,
 }
 
 
