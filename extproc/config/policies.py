@@ -9,6 +9,7 @@ from pydantic import Field
 from extproc.config.guards.banned import BannedGuard
 from extproc.config.guards.degenerate import DegenerateGuard
 from extproc.config.guards.facts import FactsGuard
+from extproc.config.guards.grounding import GroundingGuard
 from extproc.config.guards.injection import InjectionGuard
 from extproc.config.guards.pii import PiiGuard
 from extproc.config.guards.prompt_leak import PromptLeakGuard
@@ -22,6 +23,7 @@ Guard = Annotated[
     BannedGuard
     | DegenerateGuard
     | FactsGuard
+    | GroundingGuard
     | InjectionGuard
     | PiiGuard
     | PromptLeakGuard

@@ -12,6 +12,7 @@ from extproc.filters.banned import BannedGuard
 from extproc.filters.base import Filter, Guard
 from extproc.filters.degenerate import DegenerateGuard
 from extproc.filters.facts import FactsGuard
+from extproc.filters.grounding import GroundingGuard
 from extproc.filters.injection import InjectionGuard
 from extproc.filters.meter import MeterFilter
 from extproc.filters.pii import PiiGuard
@@ -40,6 +41,7 @@ GUARDS: dict[str, Callable[[Any], Guard]] = {
     "roles": RolesGuard,
     "size": SizeGuard,
     "tools": ToolsGuard,
+    "grounding": GroundingGuard,
 }
 
 

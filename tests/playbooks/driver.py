@@ -40,7 +40,15 @@ MILLISECOND_NS = 1_000_000
 CHAT = "/v1/chat/completions"
 JSON = "application/json"
 SSE = "text/event-stream; charset=utf-8"
-PROMPTS = {"v2.txt": "You are the second version."}
+FACTS = """
+facts:
+  - id: closing-time
+    statement: The museum closes at 18 o'clock.
+    subject: ['\\bmuseum\\b', '\\bcloses?\\b']
+    value: "([0-9]+) o'clock"
+    right: ["18"]
+"""
+PROMPTS = {"v2.txt": "You are the second version.", "facts.yaml": FACTS}
 
 VERSION: dict[str, Any] = {"filter": "version"}
 PROMPT: dict[str, Any] = {"filter": "prompt"}
