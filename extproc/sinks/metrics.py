@@ -140,7 +140,7 @@ class Metrics:
         self._worker_restarts = counter(
             "llm_worker_restarts_total", "Workers that died and were started again.", ("reason",)
         )
-        self._review_entries = counter("llm_review_entries_total", "Findings put in the review queue.", ())
+        self._review_entries = counter("llm_review_entries_total", "Findings put in the review queue.", ("guard",))
         self._review_dropped = counter(
             "llm_review_dropped_total", "Findings that the review queue did not take.", ("reason",)
         )
@@ -150,6 +150,7 @@ class Metrics:
             ("guard",),
             registry=registry,
         )
+        self._guards_shown: set[str] = set()
         for result in ("ok", "invalid"):
             self._reloads.add((result,), 0)
 
@@ -230,10 +231,11 @@ class Metrics:
         self._revision.clear()
         self._revision.labels(revision).set(1)
 
-    def review_stored(self, findings: int) -> None:
-        """Count findings that the review queue has stored."""
+    def review_stored(self, findings: Mapping[str, int]) -> None:
+        """Count findings that the review queue has stored, by their guard."""
         with self._lock:
-            self._review_entries.add((), findings)
+            for guard, number in findings.items():
+                self._review_entries.add((guard,), number)
 
     def review_dropped(self, reason: str, findings: int) -> None:
         """Count findings that nobody will review; 0 makes the reason appear."""
@@ -242,6 +244,8 @@ class Metrics:
 
     def guard_precision(self, shares: Mapping[str, float]) -> None:
         """Show how often each guard was right, by its name; those that are not given are shown no more."""
-        self._precision.clear()
+        for guard in self._guards_shown.difference(shares):
+            self._precision.remove(guard)
         for guard, share in shares.items():
             self._precision.labels(guard).set(share)
+        self._guards_shown = set(shares)

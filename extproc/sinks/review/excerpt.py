@@ -70,7 +70,7 @@ class Excerpts:
         first = max(0, note.start - self._chars_max)
         last = min(len(text), note.end + self._chars_max)
         if self._texts == "plain":
-            return Excerpt(_storable(text[first:last]), note.start - first, note.end - first)
+            return Excerpt(storable(text[first:last]), note.start - first, note.end - first)
         judged = list(cells(text))
         first, last = _whole_cells(max(first, _safe_first(note, judged)), min(last, _safe_last(note, judged)), judged)
         first, last = min(first, note.start), max(last, note.end)
@@ -166,7 +166,7 @@ def _masked(text: str, first: int, last: int, hidden: Sequence[_Span], start: in
         found_end = _moved(found_end, end, span, at + len(mask), grown)
         done, length = span.last, at + len(mask)
     pieces.append(text[done:last])
-    return Excerpt(_storable("".join(pieces)), found_start, max(found_start, found_end))
+    return Excerpt(storable("".join(pieces)), found_start, max(found_start, found_end))
 
 
 def _moved(place: int, original: int, span: _Span, inside: int, grown: int) -> int:
@@ -176,6 +176,6 @@ def _moved(place: int, original: int, span: _Span, inside: int, grown: int) -> i
     return inside if original < span.last else place + grown
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """What every database takes: no NUL, which PostgreSQL refuses, and no half of a surrogate pair."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -8,9 +8,11 @@ found each guard to be right.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +21,7 @@ from typing import Any, NamedTuple, Protocol
 from extproc.config.review import Review
 from extproc.domain.record import ExchangeRecord
 from extproc.sinks.review.entries import Entry
-from extproc.sinks.review.excerpt import Excerpts
+from extproc.sinks.review.excerpt import Excerpts, storable
 from extproc.sinks.review.precision import precision_of
 from extproc.sinks.review.store import Store, StoreFailed
 
@@ -43,8 +45,8 @@ class Dropped(StrEnum):
 class Counts(Protocol):
     """Where the sink counts; see ``Metrics``."""
 
-    def review_stored(self, findings: int) -> None:
-        """Findings that are in the store."""
+    def review_stored(self, findings: Mapping[str, int]) -> None:
+        """Findings that are in the store, by their guard."""
         ...
 
     def review_dropped(self, reason: str, findings: int) -> None:
@@ -82,9 +84,9 @@ class ReviewSink:
         self._store: Store | None = None
         self._failing = False
         self._house_kept_s = float("-inf")
+        self._stored_since_house_kept = 0
         for reason in Dropped:
             counts.review_dropped(reason.value, 0)
-        counts.review_stored(0)
         self._thread = threading.Thread(target=self._run, name="review", daemon=True)
         self._thread.start()
 
@@ -106,11 +108,11 @@ class ReviewSink:
     def close(self) -> None:
         """Store what waits, once more without patience, and end; waits at most ``CLOSE_SECONDS_MAX``."""
         self._stopping.set()
-        try:
-            self._waiting.put_nowait(None)  # wakes the thread
-        except queue.Full:
-            pass  # then it is awake
+        with contextlib.suppress(queue.Full):  # then the thread is awake
+            self._waiting.put_nowait(None)
         self._thread.join(CLOSE_SECONDS_MAX)
+        if self._thread.is_alive():
+            self._logger.warning("review queue left", exchanges=self._waiting.qsize())
 
     # --- in the thread ---------------------------------------------------------------------------------------------
 
@@ -130,10 +132,14 @@ class ReviewSink:
         batch = self._next_batch()
         if batch:
             self._write(self._entries(batch))
-        due = time.monotonic() - self._house_kept_s >= HOUSEKEEPING_SECONDS
-        if self._keeps_house and due and not self._stopping.is_set():
-            self._house_kept_s = time.monotonic()
+        if self._keeps_house and self._house_is_due() and not self._stopping.is_set():
+            self._house_kept_s, self._stored_since_house_kept = time.monotonic(), 0
             self._keep_house()
+
+    def _house_is_due(self) -> bool:
+        """By time, or when so much is new that there may be a tenth too much."""
+        many = self._stored_since_house_kept > self._terms.rows_max // 10
+        return many or time.monotonic() - self._house_kept_s >= HOUSEKEEPING_SECONDS
 
     def _next_batch(self) -> list[_Waiting]:
         """What waits, up to ``BATCH_MAX``; nothing when it is time to keep house, or to end."""
@@ -183,7 +189,8 @@ class ReviewSink:
                 self._stopping.wait(_BACK_OFF_SECONDS[min(attempt, len(_BACK_OFF_SECONDS) - 1)])
                 attempt += 1
             else:
-                self._counts.review_stored(len(entries))
+                self._stored_since_house_kept += len(entries)
+                self._counts.review_stored(Counter(entry.guard for entry in entries))
                 self._note_success()
                 return
 
@@ -225,8 +232,8 @@ def _entries_of(seen_at_ms: int, record: ExchangeRecord, excerpts: Excerpts) -> 
             exchange=record.id,
             revision=record.revision,
             endpoint=record.endpoint,
-            team=record.team,
-            project=record.project,
+            team=storable(record.team),
+            project=storable(record.project),
             model=version.model if version else "",
             version=version.version if version else "",
             fingerprint=version.fingerprint if version else "",

@@ -64,12 +64,16 @@ class Store:
     Args:
         url: sqlite:///PATH or postgresql://..., as in the configuration.
         folder: what a relative PATH is relative to.
+        creates: whether a file that is not there is made.
     Raises: StoreFailed, here and in every method.
     """
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, *, creates: bool = True) -> None:
         with _failing():
-            self._engine = _sqlite(folder / url.removeprefix(SQLITE_PREFIX)) if _is_sqlite(url) else _postgresql(url)
+            if url.startswith(SQLITE_PREFIX):
+                self._engine = _sqlite(folder / url.removeprefix(SQLITE_PREFIX), creates)
+            else:
+                self._engine = _postgresql(url)
         self._reader = self._engine.execution_options(**_READS)
         try:
             with self._writing() as connection:
@@ -181,13 +185,9 @@ class Store:
             yield connection
 
 
-def _is_sqlite(url: str) -> bool:
-    return url.startswith(SQLITE_PREFIX)
-
-
-def _sqlite(file: Path) -> Engine:
+def _sqlite(file: Path, creates: bool) -> Engine:
     """An engine for a file, which nobody else may read."""
-    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    os.close(os.open(file, os.O_RDWR | (os.O_CREAT if creates else 0), 0o600))
     engine = create_engine(
         URL.create("sqlite", database=str(file)), connect_args={"timeout": WAIT_SECONDS_MAX}, hide_parameters=True
     )
@@ -228,7 +228,7 @@ def _failing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreFailed((error.strerror or "input or output error").lower(), may_pass=True) from None
+        raise StoreFailed(f"{error.filename}: {(error.strerror or 'input or output error').lower()}", True) from None
     except (OperationalError, InterfaceError) as error:
         raise StoreFailed(_first_line(error.orig), may_pass=True) from None
     except sqlite3.OperationalError as error:  # met before the library looks: while a connection is prepared

@@ -42,6 +42,9 @@ LABELS = {
     "llm_config_reloads_total": {"result"},
     "llm_config_revision": {"revision"},
     "llm_worker_restarts_total": {"reason"},
+    "llm_review_entries_total": {"guard"},
+    "llm_review_dropped_total": {"reason"},
+    "llm_guard_precision": {"guard"},
 }
 
 
@@ -94,6 +97,9 @@ def populated() -> Metrics:
     metrics.reloaded("ok")
     metrics.worker_restarted("SIGKILL")
     metrics.revision("0123456789ab")
+    metrics.review_stored({"pii": 2})
+    metrics.review_dropped("queue_full", 1)
+    metrics.guard_precision({"pii": 0.9})
     return metrics
 
 
@@ -260,3 +266,12 @@ def test_steps_are_observed_in_seconds() -> None:
     metrics = Metrics(10)
     metrics.step("response_body", 20_000)
     assert value(metrics, "llm_extproc_step_seconds_sum", phase="response_body") == pytest.approx(0.00002)
+
+
+def test_a_guard_whose_labels_are_gone_is_shown_no_more() -> None:
+    """What people said of it has been deleted with its findings; the others stay."""
+    metrics = populated()
+    metrics.guard_precision({"pii": 0.8, "injection": 0.5})
+    metrics.guard_precision({"injection": 0.25})
+    samples = [line for line in page(metrics).splitlines() if line.startswith("llm_guard_precision{")]
+    assert samples == ['llm_guard_precision{guard="injection"} 0.25']
