@@ -42,6 +42,8 @@ class Coverage(StrEnum):
     SKIPPED_SOURCE = "skipped_source"  # of a speaker or kind that the guard does not judge
     SKIPPED_KNOWN = "skipped_known"  # the same text was found clean before
     SKIPPED_UNREADABLE = "skipped_unreadable"  # token ids or media that the configuration lets pass
+    SKIPPED_NO_CONTEXT = "skipped_no_context"  # nothing is there that an answer could be compared with
+    SKIPPED_TOO_LONG = "skipped_too_long"  # what it would be compared with is more than the guard may keep
     SKIPPED_ENDED = "skipped_ended"  # the exchange had ended before the guard's turn
     SKIPPED_INCOMPLETE = "skipped_incomplete"  # the answer broke off
     FAILED_OPEN = "failed_open"

@@ -46,15 +46,15 @@ def cover_answer(guards: Sequence[Filter], sources: Collection[TextSource], exch
     whole = Coverage.CHECKED if record.outcome in _JUDGED_TO_THE_END else Coverage.SKIPPED_INCOMPLETE
     for guard in guards:
         seen = sum([guard.sees(source) for source in sources])
-        record.cover(guard.name, direction, failure_of(guard, exchange) or whole, seen)
+        record.cover(guard.name, direction, why_not_checked(guard, exchange) or whole, seen)
         record.cover(guard.name, direction, Coverage.SKIPPED_SOURCE, len(sources) - seen)
 
 
-def failure_of(guard: Filter, exchange: ExchangeFacts) -> Coverage | None:
-    """How a guard has failed in this exchange, if it has."""
+def why_not_checked(guard: Filter, exchange: ExchangeFacts) -> Coverage | None:
+    """How a guard has failed in this exchange, or why it does not judge its answer; None where it judges."""
     if guard.name in exchange.failed_open:
         return Coverage.FAILED_OPEN
-    return Coverage.FAILED_CLOSED if guard.name == exchange.failed_closed else None
+    return Coverage.FAILED_CLOSED if guard.name == exchange.failed_closed else exchange.skips.get(guard.name)
 
 
 def tokens_of(record: ExchangeRecord) -> dict[str, str | int] | None:

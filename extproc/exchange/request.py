@@ -11,7 +11,7 @@ from extproc.domain.errors import ApiError, PayloadRefused, refuse
 from extproc.domain.record import Coverage, ExchangeRecord
 from extproc.domain.text import Direction
 from extproc.exchange.clean_texts import CleanTexts
-from extproc.exchange.ending import failure_of
+from extproc.exchange.ending import why_not_checked
 from extproc.exchange.events import ContinueBody, HeaderChanges
 from extproc.exchange.policies import CompiledPolicy, choose_policy
 from extproc.exchange.snapshot import Snapshot
@@ -170,10 +170,10 @@ def judge(
     """Put the request through the guards of its policy and the filters behind them. Raises: as ``choose_guards``."""
     try:
         if clean_texts is None or not policy.request_guards:
-            _run_guards(policy.request_guards, request, exchange, snapshot)
+            _run_guards(policy, request, exchange, snapshot)
         else:
             new = clean_texts.recognise(f"{snapshot.revision} {policy.name}", request.texts)
-            _run_guards(policy.request_guards, request, exchange, snapshot)
+            _run_guards(policy, request, exchange, snapshot)
             if not exchange.failed_open:
                 clean_texts.remember(new)
         _run_filters(snapshot.last_filters, request, exchange, snapshot)
@@ -190,26 +190,26 @@ def _run_filters(filters: Sequence[Filter], request: RequestView, exchange: Exch
             raise PayloadRefused(error)
 
 
-def _run_guards(guards: Sequence[Guard], request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> None:
-    """As ``_run_filters``; whatever happens, each text is accounted for before each guard."""
-    judged = 0
+def _run_guards(policy: CompiledPolicy, request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> None:
+    """As ``_run_filters``; whatever happens, each text is accounted for before each guard that looks at requests."""
+    judged: set[str] = set()
     try:
-        for guard in guards:
-            judged += 1
+        for guard in policy.guards:
+            judged.add(guard.name)
             error = _judge(guard, request, exchange, snapshot)
             if error is not None:
                 raise PayloadRefused(error)
     finally:
         exchange.record.text_counts[Direction.REQUEST.value] = len(request.texts) + len(request.unread)
-        for number, guard in enumerate(guards):
-            _cover(guard, request, exchange, ended=number >= judged)
+        for guard in policy.request_guards:
+            _cover(guard, request, exchange, ended=guard.name not in judged)
 
 
 def _cover(guard: Guard, request: RequestView, exchange: ExchangeFacts, ended: bool) -> None:
     record, direction = exchange.record, Direction.REQUEST.value
     fields = [field for field in request.texts if guard.sees(field.source)]
     known = sum([field.known_clean for field in fields]) if guard.judges_each_alone and not ended else 0
-    outcome = Coverage.SKIPPED_ENDED if ended else failure_of(guard, exchange) or Coverage.CHECKED
+    outcome = Coverage.SKIPPED_ENDED if ended else why_not_checked(guard, exchange) or Coverage.CHECKED
     record.cover(guard.name, direction, outcome, len(fields) - known)
     record.cover(guard.name, direction, Coverage.SKIPPED_KNOWN, known)
     record.cover(guard.name, direction, Coverage.SKIPPED_SOURCE, len(request.texts) - len(fields))

@@ -17,7 +17,7 @@ from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.placeholders import Placeholders
-from extproc.domain.record import Action, ExchangeRecord
+from extproc.domain.record import Action, Coverage, ExchangeRecord
 from extproc.domain.text import Direction, Stage, TextSource
 from extproc.payload.dialect import Dialect
 from extproc.payload.view import RequestView
@@ -33,6 +33,7 @@ class ExchangeFacts:
     record: ExchangeRecord
     choice: CompiledVersion | None = None
     failed_open: set[str] = field(default_factory=set)  # filters that are left out of the rest
+    skips: dict[str, Coverage] = field(default_factory=dict)  # by a guard's name, why it does not judge the answer
     failed_closed: str = ""  # the filter that ended the exchange by its failure
     noted: dict[str, Any] = field(default_factory=dict)  # what a filter keeps of an exchange, by the filter's name
     placeholders: Placeholders | None = None  # of values that were masked by numbers; never outlive the exchange

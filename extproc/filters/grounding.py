@@ -38,12 +38,13 @@ class GroundingGuard(Guard):
             field.source.speaker is Speaker.USER and len(field.text) >= self._context_chars_min
             for field in request.texts
         ):
+            exchange.skips[self.name] = Coverage.SKIPPED_NO_CONTEXT
             return None
         texts = [field.text for field in request.texts]
         if exchange.choice is not None and exchange.choice.prompt:
             texts.append(exchange.choice.prompt)
         if sum(map(len, texts)) > self._context_chars_max:
-            exchange.record.cover(self.name, Coverage.SKIPPED_INCOMPLETE)
+            exchange.skips[self.name] = Coverage.SKIPPED_TOO_LONG
         else:
             exchange.noted[self.name] = context_of(texts, len(brought))
         return None

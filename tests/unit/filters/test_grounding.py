@@ -67,7 +67,7 @@ def test_too_large_a_context_is_not_skipped_silently() -> None:
     """Coverage says so."""
     _, record = judged([MADE_UP], {**GROUNDING, "context_chars_max": 1_000}, documents=[CONTEXT * 9])
     assert kinds(record) == set()
-    assert record.coverage["grounding"] is Coverage.SKIPPED_INCOMPLETE
+    assert record.coverage["grounding", "response", Coverage.SKIPPED_TOO_LONG] == 1
 
 
 @pytest.mark.parametrize(

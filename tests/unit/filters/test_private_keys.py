@@ -34,7 +34,7 @@ EMAILS = PiiDetector(("EMAIL",))
 def run(pieces: list[str], blocks: bool = False) -> tuple[str, list[tuple[str, int]], bool]:
     """What comes out, what was found and where, and whether it was rejected."""
     found: list[tuple[str, int]] = []
-    mask = None if blocks else lambda one: f"<{one.kind}>"
+    mask = None if blocks else lambda one, _="": f"<{one.kind}>"
     spans = SpanStage(EMAILS, mask, lambda _: None)
     stage = PrivateKeyStage(spans, mask, lambda one: found.append((one.kind, one.start)))
     return through(stage, pieces), found, stage.rejected
@@ -91,7 +91,7 @@ def test_it_does_not_matter_how_the_text_is_cut(blocks: bool, pieces: list[str])
 def test_little_is_held_and_a_fork_leaves_no_trace(pieces: list[str]) -> None:
     """Memory is bounded; asking what would come changes nothing."""
     found: list[object] = []
-    stage = PrivateKeyStage(SpanStage(EMAILS, lambda _: "", lambda _: None), lambda _: "", found.append)
+    stage = PrivateKeyStage(SpanStage(EMAILS, lambda *_: "", lambda _: None), lambda _: "", found.append)
     for piece in pieces:
         stage.feed(piece)
         assert len(stage.held()) <= OPENING_CHARS_MAX + MARKER_CHARS_MAX + CELL_CHARS_MAX
@@ -103,7 +103,7 @@ def test_little_is_held_and_a_fork_leaves_no_trace(pieces: list[str]) -> None:
 @given(cut(TEXTS.filter(lambda text: not may_hold_private_key(text))))
 def test_nothing_is_found_without_the_words(pieces: list[str]) -> None:
     """So that most texts need no stage."""
-    spans = SpanStage(EMAILS, lambda one: f"<{one.kind}>", lambda _: None)
+    spans = SpanStage(EMAILS, lambda one, _="": f"<{one.kind}>", lambda _: None)
     assert run(pieces) == (through(spans, pieces), [], False)
 
 
@@ -114,7 +114,7 @@ def test_with_the_stage_for_spans_behind_it(blocks: bool, pieces: list[str]) -> 
 
     def both(texts: list[str]) -> tuple[str, list[str], bool]:
         found: list[str] = []
-        mask = None if blocks else lambda one: f"<{one.kind}>"
+        mask = None if blocks else lambda one, _="": f"<{one.kind}>"
         spans = SpanStage(EMAILS, mask, lambda one: found.append(one.kind))
         stage = PrivateKeyStage(spans, mask, lambda one: found.append(one.kind))
         return through(stage, texts), found, stage.rejected
