@@ -12,7 +12,7 @@ from extproc.config.document import Document
 from extproc.config.guards.pii import Entity, PiiGuard
 from extproc.config.problems import KeyPath, Places, Problem, shown
 
-PATTERN_MEMORY_BYTES_MAX = 1 << 20
+PATTERN_MEMORY_BYTES_MAX = 1 << 17
 
 
 def recognizer_problems(document: Document, places: Places) -> Iterator[Problem]:

@@ -69,8 +69,11 @@ _PASSWORD_WORDS = r"password|passwd|pwd|passphrase|passcode|passwort|kennwort|mo
 _NAME_BEGINS = r"(?:^|[^A-Za-z]|[a-z_\-])"
 _ASSIGNS = r"(?:[\"'`]?[ \xA0\t]{0,3}(?::=|=>|[:=]|\b(?:is|was|ist|est|es|to)\b)[ \xA0\t]{0,3}[\"'`]?|\n)"
 _KEY_CUE = latin1_pattern(rf"(?i){_NAME_BEGINS}(?:{_KEY_WORDS}){_ASSIGNS}$|\b(?:bearer|basic)[ \xA0]$")
-_PASSWORD_CUE = latin1_pattern(rf"(?i){_NAME_BEGINS}(?:{_PASSWORD_WORDS})(?:{_ASSIGNS}|[ \xA0][\"'`]?)$")
-_ANY_WORD = latin1_pattern(r"(?i)key|token|secret|credential|heroku|bearer|basic|pass|pwd|kennwort|contrase|senha")
+_PASSWORD_CUE = latin1_pattern(
+    rf"(?i){_NAME_BEGINS}(?:{_PASSWORD_WORDS})(?:{_ASSIGNS}|[ \xA0][\"'`]?)$"
+    r"|@[A-Za-z0-9.\-]{3,60} / $"  # as lists of leaked accounts are written
+)
+_ANY_WORD = latin1_pattern(r"(?i)key|token|secret|credential|heroku|bearer|basic|pass|pwd|kennwort|contrase|senha| / ")
 _CUE_CHARS_MAX = 40
 _VALUE = latin1_pattern(f"[^{CELL_END}]+")
 _VALUE_CHARS_MAX = 512

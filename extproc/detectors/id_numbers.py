@@ -94,7 +94,7 @@ def fr_nir_valid(number: str) -> bool:
     """Fifteen characters: sex, year, month, place of birth (2A and 2B are Corsica), and a key by mod 97 (INSEE)."""
     digits = number.replace("2A", "19", 1) if number[5:7] == "2A" else number
     digits = number.replace("2B", "18", 1) if number[5:7] == "2B" else digits
-    if not digits.isdigit() or digits[0] not in "123478":
+    if not digits.isdigit() or digits[0] not in "1278":
         return False
     month = int(digits[3:5])
     return (1 <= month <= 12 or 20 <= month <= 42 or month >= 50) and 97 - int(digits[:13]) % 97 == int(digits[13:])
@@ -106,7 +106,7 @@ _NIF_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
 def es_nif_valid(number: str) -> bool:
     """Digits, of which an X, Y or Z may be the first, and a letter by mod 23."""
     digits = str("XYZ".find(number[0])) + number[1:-1] if number[0] in "XYZ" else number[:-1]
-    return digits.isdigit() and _NIF_LETTERS[int(digits) % 23] == number[-1] and len(set(digits)) > 1
+    return digits.isdigit() and int(digits) > 0 and _NIF_LETTERS[int(digits) % 23] == number[-1]
 
 
 _FISCAL_ODD = {

@@ -33,9 +33,11 @@ def _any(_: str) -> bool:
 
 _NINE = ("999999999", "999 999 999", "999-999-999")
 _ELEVEN = ("99999999999",)
+_NINO_SHAPES = ("AA999999A", "AA 99 99 99 A", "AA 999999 A", "AA 999999A", "AA-99-99-99-A")
 # fmt: off - one kind a line or two
 _NUMBERS = (
-    _Number("UK_NINO", ("AA999999A", "AA 99 99 99 A", "AA 999999 A", "AA-99-99-99-A"), check.uk_nino_plausible),
+    _Number("UK_NINO", _NINO_SHAPES, check.uk_nino_plausible),
+    _Number("UK_NINO", _NINO_SHAPES, check.uk_nino_plausible, "nino|national insurance|ni (?:number|no)"),
     _Number("UK_NHS", ("9999999999", "999 999 9999", "999-999-9999"), check.uk_nhs_valid, "nhs"),
     _Number(
         "DE_TAX_ID",
@@ -118,6 +120,7 @@ _NUMBERS = (
         "aadha?ar|uidai?|आधार",
     ),
     _Number("IN_PAN", ("AAAAA9999A",), check.in_pan_plausible),
+    _Number("IN_PAN", ("AAAAA9999A",), _any, "pan|permanent account"),
     _Number("CN_RESIDENT_ID", ("999999999999999999", "99999999999999999A"), check.cn_resident_id_valid),
     _Number(
         "JP_MY_NUMBER",

@@ -24,7 +24,6 @@ _VENDORS = (
     r"ya29\.[A-Za-z0-9_-]{20,}",
     r"1//0[A-Za-z0-9_-]{40,}",
     r"GOCSPX-[A-Za-z0-9_-]{28}",
-    r"(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{43,86}={1,2}",  # Azure storage, service bus
     r"[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}",  # Azure application
     r"gl(?:pat|ptt|dt|rt|cbt|soat|imt|agent|ft)-[A-Za-z0-9_-]{20,}",  # GitLab
     r"(?:hf|api_org)_[A-Za-z0-9]{30,}",  # Hugging Face
