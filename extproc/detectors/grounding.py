@@ -12,11 +12,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from extproc.detectors.languages import FREQUENT_WORDS
 from extproc.domain.quantities import number_of
 
-STEM_CHARS = 5
-LONG_WORD_CHARS_MIN = 4
-_SMOOTHING = 2  # so that one new word of two is not yet half of an answer
+STEM_CHARS = 6
+COUNTED_CHARS_MIN = 3
+_SMOOTHING = 3  # so that one new word of two is not yet half of an answer
 
 # Scripts that are written without spaces: each of their characters is a word.
 _WORDLESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
@@ -31,13 +32,11 @@ _SURNAME = r"[A-Z][\w'-]{1,40}+"
 _CITED = re.compile(rf"\(({_SURNAME})(?: et al\.?| and {_SURNAME}| & {_SURNAME})?,? ([12][0-9]{{3}})[a-z]?\)")
 _NAME = re.compile(r"(?<![\w'-])(?:[A-Z][\w'-]++(?: [A-Z][\w'-]++)++|[A-Z]{2,}+[0-9]*+\b)")
 _LIST_NUMBER = re.compile(r"\A\s*[0-9]{1,3}[.)]\s")
-_FREQUENT_WORDS = """
-that this these those with from have been were will would could should there their they them then than what which when
-where while your more most also into about after before some such only very because between does other over dass eine
-einen einer eines nicht auch wird werden sind oder aber wenn dans pour avec sont cette plus mais para como pero esta
-este sono della delle questo anche
+_FREQUENT_TOO = """
+these those been could should there their them then than when where while more most also into about after before some
+such only very because between does other over has had but for all any out who how our his its she her
 """
-_FREQUENT = frozenset(_FREQUENT_WORDS.split())
+_FREQUENT = FREQUENT_WORDS.union(_FREQUENT_TOO.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class Tally:
             self.items += 1
             self.unsupported += not supported
         for word in _words(sentence.casefold()):
-            if (len(word) >= LONG_WORD_CHARS_MIN or not word[0].isascii()) and word not in _FREQUENT:
+            if (len(word) >= COUNTED_CHARS_MIN or not word[0].isascii()) and word not in _FREQUENT:
                 self.words += 1
                 self.novel += word[:STEM_CHARS] not in context.stems
 
@@ -94,7 +93,7 @@ class Tally:
 
     @property
     def novel_share(self) -> float:
-        """The share of longer words that are new, lower for an answer of few words."""
+        """The share of counted words that are new, lower for an answer of few words."""
         return self.novel / (self.words + _SMOOTHING)
 
 

@@ -29,7 +29,6 @@ class GroundingGuard(Guard):
         self._unsupported_min = section.unsupported_percent_min / _PERCENT
         self._items_min = section.items_min
         self._novel_min = section.novel_words_percent_min / _PERCENT
-        self._words_min = section.words_min
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Make the context, if the request brings one along; an answer to too much text is not judged."""
@@ -64,7 +63,7 @@ class GroundingGuard(Guard):
         """Report what is over the thresholds."""
         if tally.items >= self._items_min and tally.unsupported_share >= self._unsupported_min:
             self._tell("UNSUPPORTED", tally.unsupported_share, exchange)
-        if tally.words >= self._words_min and tally.novel_share >= self._novel_min:
+        if tally.novel_share >= self._novel_min:
             self._tell("NOVEL_WORDS", tally.novel_share, exchange)
 
     def _tell(self, kind: str, score: float, exchange: ExchangeFacts) -> None:

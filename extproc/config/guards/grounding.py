@@ -32,6 +32,8 @@ class GroundingGuard(GuardSection):
     )
     items_min: int = Field(default=3, ge=1, le=100, description="how many items an answer must have for that")
     novel_words_percent_min: int = Field(
-        default=50, ge=1, le=100, description="share of longer words that are new, to be NOVEL_WORDS"
+        default=50,
+        ge=1,
+        le=100,
+        description="share of new words, frequent ones left out and short answers given less, to be NOVEL_WORDS",
     )
-    words_min: int = Field(default=4, ge=1, le=1_000, description="how many longer words an answer must have for that")

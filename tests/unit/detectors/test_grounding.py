@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.detectors.grounding import Context, Tally, context_of
+from tests.tools.grounding_report import auc, report
 
 CONTEXT = (
     "Ada Jones founded Acme Tools in 1987 in Dublin, Ireland. In 2023 it sold 1,250 machines for 3.5 million euros; "
@@ -53,7 +54,7 @@ def test_another_ending_is_no_new_word() -> None:
 
 def test_few_new_words_weigh_little() -> None:
     """One of one is not yet all of an answer."""
-    assert tally("Nonsense.").novel_share == pytest.approx(1 / 3)
+    assert tally("Nonsense.").novel_share == pytest.approx(1 / 4)
 
 
 def test_scripts_without_spaces_are_judged_by_characters() -> None:
@@ -77,3 +78,16 @@ def test_a_context_is_bounded_by_its_own_words() -> None:
     once, often = context_of([CONTEXT], 1), context_of([CONTEXT] * 50, 1)
     assert isinstance(once, Context)
     assert once == often
+
+
+def test_new_words_tell_unsupported_answers_on_every_corpus() -> None:
+    """Nothing is trained on any of them; see ``tests/tools/grounding_report.py`` for the figures."""
+    figures = report()
+    for source in ("faithdial_audit", "halueval_qa", "all"):
+        assert figures[f"grounding.{source}.novel_words.auc"] >= 0.82
+    assert figures["grounding.faithdial_audit.novel_words.default_fpr"] <= 0.08
+
+
+def test_the_reports_area_is_the_share_of_pairs_in_order() -> None:
+    """Ties count half."""
+    assert auc([(0.1, 0), (0.5, 0), (0.5, 1), (0.9, 1)]) == pytest.approx(3.5 / 4)

@@ -75,7 +75,6 @@ def test_too_large_a_context_is_not_skipped_silently() -> None:
     [
         ({"items_min": 5}, {"NOVEL_WORDS"}),
         ({"novel_words_percent_min": 100}, {"UNSUPPORTED"}),
-        ({"words_min": 100}, {"UNSUPPORTED"}),
         ({"action": "shadow"}, {"UNSUPPORTED", "NOVEL_WORDS"}),
     ],
 )
