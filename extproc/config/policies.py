@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from extproc.config.guards.banned import BannedGuard
+from extproc.config.guards.custom import CustomGuard
 from extproc.config.guards.degenerate import DegenerateGuard
 from extproc.config.guards.facts import FactsGuard
 from extproc.config.guards.grounding import GroundingGuard
@@ -21,6 +22,7 @@ from extproc.config.section import Name, Section
 
 Guard = Annotated[
     BannedGuard
+    | CustomGuard
     | DegenerateGuard
     | FactsGuard
     | GroundingGuard

@@ -10,6 +10,7 @@ from extproc.config.policies import Policy
 from extproc.config.section import Mode, OnError
 from extproc.filters.banned import BannedGuard
 from extproc.filters.base import Filter, Guard
+from extproc.filters.custom import CustomGuard
 from extproc.filters.degenerate import DegenerateGuard
 from extproc.filters.facts import FactsGuard
 from extproc.filters.grounding import GroundingGuard
@@ -32,6 +33,7 @@ FILTERS: dict[str, Callable[[Any], Filter]] = {
 }
 GUARDS: dict[str, Callable[[Any], Guard]] = {
     "banned": BannedGuard,
+    "custom": CustomGuard,
     "injection": InjectionGuard,
     "pii": PiiGuard,
     "refusal": RefusalGuard,

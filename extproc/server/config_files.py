@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from extproc.config.checks import PROMPT_BYTES_MAX, fact_files, prompt_files, prompt_problem, unreadable_problem
 from extproc.config.facts import FACTS_BYTES_MAX, facts_problems
+from extproc.config.guards.custom import CustomGuard
 from extproc.config.load import CONFIG_BYTES_MAX, Loaded, decode, load
 from extproc.config.masking_checks import mask_key_files, mask_key_problem
 from extproc.config.problems import ConfigInvalid, Problem
+from extproc.detectors.installed import DetectorUnusable, installed_detector
 from extproc.domain.masks import HASH_KEY_BYTES_MAX, PROCESS_KEY
 from extproc.server.certificates import PEM_BYTES_MAX, Certificates, certificate_files, tried
 
@@ -31,6 +34,19 @@ class ConfigFiles:
     prompts: dict[str, str]
     certificates: Certificates | None = None
     mask_keys: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+
+def _detector_problems(loaded: Loaded) -> Iterator[Problem]:
+    """Detectors of other packages that are not installed, or not content with their settings."""
+    for number, policy in enumerate(loaded.document.policies):
+        for index, guard in enumerate(policy.guards):
+            if isinstance(guard, CustomGuard):
+                try:
+                    installed_detector(guard.detector, guard.settings)
+                except DetectorUnusable as unusable:
+                    path = ("policies", number, "guards", index, "detector")
+                    hint = "Install its package where llm-extproc is installed, or mend the settings."
+                    yield loaded.places.problem(path, str(unusable), hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +92,7 @@ class ConfigReader:
         problems += self._read_facts(loaded, prompts)
         certificates, about_tls = self._certificates(loaded)
         mask_keys, about_keys = self._mask_keys(loaded)
-        problems += about_keys
+        problems += [*about_keys, *_detector_problems(loaded)]
         if problems or (about_tls and certificates is None):
             raise ConfigInvalid([*problems, *about_tls, *loaded.warnings])
         return ConfigFiles(replace(loaded, warnings=(*loaded.warnings, *about_tls)), prompts, certificates, mask_keys)

@@ -14,7 +14,7 @@ from extproc.domain.text import Kind
 from extproc.filters.chain import Channels
 from extproc.payload.endpoints import CHAT
 from extproc.payload.view import RequestPolicy, answer_source
-from tests.playbooks.driver import snapshot_of
+from tests.playbooks.driver import answered, chat_answer, snapshot_of
 from tests.unit.detectors.test_grounding import CONTEXT
 from tests.unit.filters.cutting import cut
 from tests.unit.filters.fakes import exchange_facts
@@ -65,9 +65,16 @@ def test_without_a_context_nothing_is_judged(kind: Kind, fields: dict[str, Any])
 
 def test_too_large_a_context_is_not_skipped_silently() -> None:
     """Coverage says so."""
-    _, record = judged([MADE_UP], {**GROUNDING, "context_chars_max": 1_000}, documents=[CONTEXT * 9])
+    snapshot = snapshot_of({**GROUNDING, "context_chars_max": 1_000})
+    record = answered(snapshot, chat_answer(MADE_UP), documents=[CONTEXT * 9]).record
     assert kinds(record) == set()
-    assert record.coverage["grounding", "response", Coverage.SKIPPED_TOO_LONG] == 1
+    assert record.coverage == {("grounding", "response", Coverage.SKIPPED_TOO_LONG): 1}
+
+
+def test_a_request_without_a_context_is_said_to_have_none() -> None:
+    """Its answer is not called checked."""
+    record = answered(snapshot_of(GROUNDING), chat_answer(MADE_UP)).record
+    assert record.coverage == {("grounding", "response", Coverage.SKIPPED_NO_CONTEXT): 1}
 
 
 @pytest.mark.parametrize(
