@@ -44,31 +44,33 @@ class PrivateKeyStage:
     """Judges one channel.
 
     ``outside`` judges what stands before, between and behind blocks, each as a text of its own. ``mask`` gives what
-    replaces a block, or is None where blocks reject; ``on_finding`` is told of each. A finding's span is that of the
-    block's first line [characters of the whole text].
+    replaces a block, or is None where blocks reject. ``on_finding`` is told of each; before that ``on_text`` is shown
+    the block's first line, which is all that a finding spans, and whether nothing stood before it.
     """
 
-    __slots__ = ("_first_line", "_held", "_judged_chars", "_mask", "_on_finding", "_outside", "_place", "rejected")
+    __slots__ = ("_begun", "_first_line", "_held", "_mask", "_on_finding", "_on_text", "_outside", "_place", "rejected")
 
     def __init__(
-        self, outside: Stage, mask: Callable[[Finding], str] | None, on_finding: Callable[[Finding], None]
+        self,
+        outside: Stage,
+        mask: Callable[[Finding], str] | None,
+        on_finding: Callable[[Finding], None],
+        on_text: Callable[[str, bool], None] | None = None,
     ) -> None:
+        self._on_text = on_text
         self._outside = outside
         self._mask = mask
         self._on_finding = on_finding
         self._place = _Place.OUTSIDE
         self._first_line = ""  # of a block that has not shown itself
         self._held = ""  # what is not yet judged, behind the first line if there is one
-        self._judged_chars = 0  # given out or not
+        self._begun = False  # whether anything was judged that is no first line held
         self.rejected = False
 
     def feed(self, text: str) -> str:
         """Take the next piece; return what is judged and no part of a block."""
         if self._place is _Place.OUTSIDE and not self._held and "-" not in text:
-            self._judged_chars += len(text)
-            released = self._outside.feed(text)
-            self.rejected = self._outside.rejected
-            return released
+            return self._judged(text)
         whole = self._held + text
         subject = latin1_bytes(whole)
         pieces: list[str] = []
@@ -78,16 +80,14 @@ class PrivateKeyStage:
             at = self._step(whole, subject, at, pieces)
             if at == start and self._place is place:
                 break
-        self._judged_chars += at
         self._held = "" if self.rejected else whole[at:]
         return "".join(pieces)
 
     def close(self) -> str:
         """The text is complete: what only may have become a block is none."""
         rest = self._first_line + self._held
-        self._judged_chars += len(self._held)
         self._place, self._first_line, self._held = _Place.OUTSIDE, "", ""
-        released = self._outside.feed(rest) if rest else ""
+        released = self._judged(rest)
         if not self._outside.rejected:
             released += self._outside.close()
         self.rejected = self._outside.rejected
@@ -101,7 +101,7 @@ class PrivateKeyStage:
         """A stage in the same state that tells nobody what it finds."""
         copy = PrivateKeyStage(self._outside.fork(), self._mask, _tell_nobody)
         copy._place, copy._first_line, copy._held = self._place, self._first_line, self._held
-        copy._judged_chars, copy.rejected = self._judged_chars, self.rejected
+        copy._begun, copy.rejected = self._begun, self.rejected
         return copy
 
     def _step(self, whole: str, subject: bytes, at: int, pieces: list[str]) -> int:
@@ -119,14 +119,14 @@ class PrivateKeyStage:
     def _pass(self, whole: str, subject: bytes, at: int, pieces: list[str]) -> int:
         begin = BEGIN.search(subject, at)
         if begin is not None:
-            self._give(whole[at : begin.start()], pieces)
+            pieces.append(self._judged(whole[at : begin.start()]))
             self._first_line = whole[begin.start() : begin.end()]
             self._place = _Place.OPENING
             return int(begin.end())
         tail = max(at, len(subject) - MARKER_CHARS_MAX)
         part = BEGIN_PART.search(subject[tail:])
         stop = tail + part.start() if part else len(subject)
-        self._give(whole[at:stop], pieces)
+        pieces.append(self._judged(whole[at:stop]))
         return stop
 
     def _opening(self, subject: bytes, at: int, pieces: list[str]) -> int:
@@ -134,33 +134,39 @@ class PrivateKeyStage:
         opening = OPENING.match(subject, at, limit)
         if opening is not None:
             self._place = _Place.BODY
-            self._found(self._judged_chars + at - len(self._first_line), pieces)
+            self._found(pieces)
             return int(opening.end())
         if limit < at + OPENING_CHARS_MAX and OPENING_PART.fullmatch(subject, at, limit) is not None:
             return at
-        self._give(self._first_line, pieces)
+        pieces.append(self._judged(self._first_line))
         self._first_line = ""
         self._place = _Place.OUTSIDE
         return at
 
-    def _found(self, start: int, pieces: list[str]) -> None:
-        finding = Finding(KIND, start, start + len(self._first_line), 1.0, "pii.private_key")
-        self._first_line = ""
+    def _found(self, pieces: list[str]) -> None:
+        first_line, self._first_line = self._first_line, ""
         pieces.append(self._outside.close())
         self.rejected = self._outside.rejected
         if self.rejected:
             return
+        finding = Finding(KIND, 0, len(first_line), 1.0, "pii.private_key")
+        if self._on_text is not None:
+            self._on_text(first_line, not self._begun)
+        self._begun = True
         self._on_finding(finding)
         if self._mask is None:
             self.rejected = True
         else:
             pieces.append(self._mask(finding))
 
-    def _give(self, text: str, pieces: list[str]) -> None:
-        """Let text that is no part of a block be judged."""
-        if text:
-            pieces.append(self._outside.feed(text))
-            self.rejected = self._outside.rejected
+    def _judged(self, text: str) -> str:
+        """What the stage outside releases of a text that is no part of a block."""
+        if not text:
+            return ""
+        self._begun = True
+        released = self._outside.feed(text)
+        self.rejected = self._outside.rejected
+        return released
 
     def _body(self, subject: bytes, at: int) -> int:
         at = BODY.match(subject, at).end()

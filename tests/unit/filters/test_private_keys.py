@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from extproc.detectors.cells import CELL_CHARS_MAX
 from extproc.detectors.pii import PiiDetector
 from extproc.detectors.private_keys import MARKER_CHARS_MAX, OPENING_CHARS_MAX
+from extproc.domain.finding import Finding
 from extproc.filters.private_keys import PrivateKeyStage, may_hold_private_key
 from extproc.filters.spans import SpanStage
 from tests.unit.filters.cutting import cut, through
@@ -31,19 +32,26 @@ TEXTS = st.lists(PIECES, max_size=8).map("".join)
 EMAILS = PiiDetector(("EMAIL",))
 
 
-def run(pieces: list[str], blocks: bool = False) -> tuple[str, list[tuple[str, int]], bool]:
-    """What comes out, what was found and where, and whether it was rejected."""
-    found: list[tuple[str, int]] = []
+def run(pieces: list[str], blocks: bool = False) -> tuple[str, list[tuple[str, str, bool]], bool]:
+    """What comes out; kind, first line, and whether the text began so, of each block; whether it was rejected."""
+    found: list[tuple[str, str, bool]] = []
+    shown: list[tuple[str, bool]] = []
     mask = None if blocks else lambda one, _="": f"<{one.kind}>"
     spans = SpanStage(EMAILS, mask, lambda _: None)
-    stage = PrivateKeyStage(spans, mask, lambda one: found.append((one.kind, one.start)))
+
+    def tell(one: Finding) -> None:
+        text, begins = shown.pop()
+        found.append((one.kind, text[one.start : one.end], begins))
+
+    stage = PrivateKeyStage(spans, mask, tell, lambda text, begins: shown.append((text, begins)))
     return through(stage, pieces), found, stage.rejected
 
 
 @pytest.mark.parametrize("block", [KEY, PGP, SSH2, KEY.replace("\n", "\\n"), KEY.replace("\n", "\r\n")])
 def test_a_block_is_masked_whole(block: str) -> None:
     """First line, headers, body and last line; what stands around it stays."""
-    assert run([f"Here: {block}\nThat was it."])[:2] == ("Here: <PRIVATE_KEY>\nThat was it.", [("PRIVATE_KEY", 6)])
+    text, found, _ = run([f"Here: {block}\nThat was it."])
+    assert (text, len(found)) == ("Here: <PRIVATE_KEY>\nThat was it.", 1)
 
 
 def test_an_encrypted_key_is_a_key_too() -> None:
@@ -77,7 +85,17 @@ def test_a_key_that_is_cut_off_is_masked_as_far_as_it_goes() -> None:
 
 def test_blocking_gives_out_what_stands_before() -> None:
     """And nothing of the key."""
-    assert run(["The key: " + KEY + " more"], blocks=True) == ("The key: ", [("PRIVATE_KEY", 9)], True)
+    assert run(["The key: " + KEY + " more"], blocks=True) == (
+        "The key: ",
+        [("PRIVATE_KEY", "-----BEGIN PRIVATE KEY----", False)],
+        True,
+    )
+
+
+def test_a_finding_is_told_with_the_first_line_alone() -> None:
+    """Who reviews it sees what it is, and never the key."""
+    line = "-----BEGIN PRIVATE KEY----"
+    assert run([KEY, " ", KEY])[1] == [("PRIVATE_KEY", line, True), ("PRIVATE_KEY", line, False)]
 
 
 @pytest.mark.parametrize("blocks", [False, True])
