@@ -178,10 +178,10 @@ def _base64_text(run: bytes) -> str | None:
         decoded = base64.b64decode(whole + b"=" * (-len(whole) % 4)).decode("utf-8", "ignore")
     except (binascii.Error, ValueError):
         return None
-    return decoded if len(decoded) >= _HIDDEN_CHARACTERS_MIN and _mostly_printable(decoded) else None
+    return decoded if len(decoded) >= _HIDDEN_CHARACTERS_MIN and mostly_printable(decoded) else None
 
 
-def _mostly_printable(text: str) -> bool:
+def mostly_printable(text: str) -> bool:
     """Whether at least 95 % are printable or blank; tells soon for what is not text at all."""
     if text.isprintable():
         return True
