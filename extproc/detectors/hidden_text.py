@@ -6,7 +6,6 @@ rarely passes; at most ``HIDDEN_TEXTS_MAX`` texts come of one, and what they hid
 
 from __future__ import annotations
 
-import codecs
 import html
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -14,7 +13,7 @@ from typing import Any
 
 import re2
 
-from extproc.detectors.normalise import base64_texts, may_hold_base64, mostly_printable
+from extproc.detectors.normalise import base64_texts, may_hold_base64, mostly_printable, plain
 
 HIDDEN_TEXTS_MAX = 24
 _RUNS_MAX = 16
@@ -23,17 +22,42 @@ _CHARACTERS_MIN = 12
 _DEPTH_MAX = 2
 
 _TURNED_WORDS = (
-    "ignore previous instructions instruction prompt system reveal rules your the and",
-    "anweisungen regeln deine alle vorherigen zeige ignoriere und",
-    "instructions regles consignes precedentes toutes tes ignore les",
-    "instrucciones anteriores reglas todas tus muestra ignora las",
-    "instrucoes anteriores regras todas suas mostra ignore",
-    "istruzioni precedenti regole tutte tue mostra ignora",
+    "ignore previous instructions instruction prompt system reveal rules your the and you",
+    "what this with from for are not all",
+    "anweisungen regeln deine alle vorherigen zeige ignoriere und nicht ist ich auf",
+    "instructions regles consignes precedentes toutes tes ignore les que vous pour",
+    "instrucciones anteriores reglas todas tus muestra ignora las que los una para",
+    "instrucoes anteriores regras todas suas mostra ignore voce nao para",
+    "istruzioni precedenti regole tutte tue mostra ignora che della sono",
 )
 _ROTATION = str.maketrans("abcdefghijklmnopqrstuvwxyz", "nopqrstuvwxyzabcdefghijklm")
 _WORDS = sorted({word for line in _TURNED_WORDS for word in line.split()})
-_ROTATED = {word.translate(_ROTATION) for word in _WORDS} - {"erny"}
-_REVERSED = {word[::-1] for word in _WORDS} - {"dna", "sal", "set", "sel", "dnu", "ella", "eut", "sut"}
+_HONEST = frozenset(
+    [
+        "ana",
+        "anna",
+        "are",
+        "dna",
+        "dnu",
+        "ella",
+        "era",
+        "eut",
+        "han",
+        "hna",
+        "not",
+        "pur",
+        "rap",
+        "sal",
+        "sel",
+        "set",
+        "sol",
+        "sut",
+        "ton",
+    ]
+)
+"""What is a word the other way round too."""
+_ROTATED = {word.translate(_ROTATION) for word in _WORDS} - _HONEST
+_REVERSED = {word[::-1] for word in _WORDS} - _HONEST
 TURNED = rf"\b(?:{'|'.join(sorted(_ROTATED | _REVERSED))})\b"
 """Pattern (plain form) for words that are common in attacks, rotated by 13 letters or written backwards."""
 
@@ -43,16 +67,18 @@ _REVERSED_WORD = re2.compile(rf"\b(?:{'|'.join(sorted(_REVERSED))})\b")
 _PERCENT = re2.compile(rb"%[0-9A-Fa-f]{2}")
 _ENTITY = re2.compile(r"&(?:#[xX]?[0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});?")
 _ESCAPE = re2.compile(r"\\(?:u\{?[0-9A-Fa-f]{4,6}\}?|x[0-9A-Fa-f]{2})")
-_TAG_IN_WORD = re2.compile(r"\pL(?:<!--[^<>]{0,200}-->|</?[A-Za-z][^<>]{0,100}>)\pL")
-_TAG = re2.compile(r"<!--[^<>]{0,200}-->|</?[A-Za-z][^<>]{0,100}>")
+_TAG_PATTERN = r"(?:<!--[^<>]{0,200}-->|</?[A-Za-z][^<>]{0,100}>)"
+_TAG_IN_WORD = re2.compile(rf"\pL{_TAG_PATTERN}{{1,4}}\pL")
+_TAG = re2.compile(_TAG_PATTERN)
 _ESCAPES_MIN = 4
-_HEX_MAP = bytes(ord("x") if chr(byte) in "0123456789abcdefABCDEF" else byte for byte in range(256))
-_HEX_GAPS = b" \n:,-\\"
-_HEX_SHORTEST = b"x" * (2 * _CHARACTERS_MIN)
-_HEX_RUN = re2.compile(r"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ \n:,-]?){12,}")
-_HEX_PREFIX = re2.compile(r"0x|\\x|[ \n:,-]")
-_BITS_SHORTEST = b"bbbbbbbb" * _CHARACTERS_MIN
-_BITS_MAP = bytes(ord("b") if chr(byte) in "01" else byte for byte in range(256))
+_HEX_MAP = bytes(
+    ord("h") if chr(byte) in "0123456789abcdefABCDEF" else ord("g") if chr(byte) in " \n:,-" else 0
+    for byte in range(256)
+)
+_HEX_TOGETHER, _HEX_APART = b"h" * (2 * _CHARACTERS_MIN), b"hhg" * _CHARACTERS_MIN
+_HEX_RUN = re2.compile(r"(?:[0-9A-Fa-f]{2}[ \n:,-]?){12,}")
+_HEX_GAP = re2.compile(r"[ \n:,-]")
+_BITS_TOGETHER, _BITS_APART = b"h" * (8 * _CHARACTERS_MIN), b"hhhhhhhhg" * _CHARACTERS_MIN
 _BITS_RUN = re2.compile(r"(?:[01]{8}[ \n,]?){12,}")
 
 
@@ -68,20 +94,18 @@ def hidden_texts(text: str, turned: bool) -> list[tuple[str, str]]:
         inner = [hidden for _, outer in found for hidden in islice(_direct(outer), HIDDEN_TEXTS_MAX)]
         found += inner[: HIDDEN_TEXTS_MAX - len(found)]
     if turned:
-        found += _turned(text)
+        found += _turned(plain(text))
     return found
 
 
 def may_hide(text: str) -> bool:
     """False only if ``hidden_texts`` finds nothing but turned words; a look that costs next to nothing."""
-    if "%" in text or "&" in text or "\\" in text or "<" in text:
-        return True
-    return may_hold_base64(text) or _may_hold_digits(text.encode("utf-8", "replace"))
+    return "%" in text or "&" in text or "\\" in text or "<" in text or may_hold_base64(text) or _may_hold_digits(text)
 
 
-def _may_hold_digits(utf8: bytes) -> bool:
-    """Whether there are as many hexadecimal (or binary) digits in a row as a hidden text needs, gaps apart."""
-    return _HEX_SHORTEST in utf8.translate(_HEX_MAP, _HEX_GAPS)
+def _may_hold_digits(text: str) -> bool:
+    digits = text.encode("utf-8", "replace").translate(_HEX_MAP)
+    return _HEX_APART in digits or _BITS_APART in digits or _HEX_TOGETHER in digits
 
 
 def _direct(text: str) -> Iterator[tuple[str, str]]:
@@ -128,32 +152,30 @@ def _untagged_texts(text: str) -> Iterator[str]:
 
 def _hexadecimal_texts(text: str) -> Iterator[str]:
     """Bytes as hexadecimal digits, together or apart."""
-    if not _may_hold_digits(text.encode("utf-8", "replace")):
+    if not _may_hold_digits(text):
         return
     for match in islice(_HEX_RUN.finditer(text), _RUNS_MAX):
-        digits = _HEX_PREFIX.sub("", match.group()[: 4 * _RUN_BYTES_MAX])
+        digits = _HEX_GAP.sub("", match.group()[: 4 * _RUN_BYTES_MAX])
         yield bytes.fromhex(digits[: len(digits) // 2 * 2]).decode("utf-8", "ignore")
 
 
 def _binary_texts(text: str) -> Iterator[str]:
     """Bytes as eight binary digits."""
-    if _BITS_SHORTEST not in text.encode("utf-8", "replace").translate(_BITS_MAP, _HEX_GAPS):
+    digits = text.encode("utf-8", "replace").translate(_HEX_MAP)
+    if _BITS_APART not in digits and _BITS_TOGETHER not in digits:
         return
     for match in islice(_BITS_RUN.finditer(text), _RUNS_MAX):
         bits = match.group().replace(" ", "").replace("\n", "").replace(",", "")[: 8 * _RUN_BYTES_MAX]
         yield bytes(int(bits[place : place + 8], 2) for place in range(0, len(bits) - 7, 8)).decode("utf-8", "ignore")
 
 
-def _turned(text: str) -> list[tuple[str, str]]:
+def _turned(plain_text: str) -> Iterator[tuple[str, str]]:
     """Rotated by 13, backwards, and with each word backwards."""
-    lower = text.lower()
-    turned: list[tuple[str, str]] = []
-    if _ROTATED_WORD.search(lower):
-        turned.append(("rot13", codecs.encode(text, "rot13")))
-    if _REVERSED_WORD.search(lower):
-        turned.append(("reversed", text[::-1]))
-        turned.append(("reversed", " ".join(word[::-1] for word in text.split())))
-    return turned
+    if _ROTATED_WORD.search(plain_text):
+        yield "rot13", plain_text.translate(_ROTATION)
+    if _REVERSED_WORD.search(plain_text):
+        yield "reversed", plain_text[::-1]
+        yield "reversed", " ".join(word[::-1] for word in plain_text.split())
 
 
 _READERS: tuple[tuple[str, Callable[[str], Iterator[str] | list[str]]], ...] = (

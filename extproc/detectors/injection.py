@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from extproc.detectors.hidden_text import hidden_texts, may_hide
 from extproc.detectors.injection_patterns import COMPACT_PATTERNS, FAMILIES, SPACED_PATTERNS
@@ -18,6 +18,8 @@ from extproc.detectors.injection_signs import Opened, SignReader
 from extproc.detectors.ngram_model import NgramModel, fold
 from extproc.detectors.normalise import (
     compact,
+    is_broken,
+    is_leetspeak,
     is_spaced,
     original_span,
     plain,
@@ -38,6 +40,9 @@ _LOG_ODDS_AT_HALF = 3.0
 """Log odds that score one half: 1 honest text in 1,000 of sources left out scores more."""
 
 
+_JOINED_BYTES_MIN = 12
+
+
 class _Look(NamedTuple):
     """What one reading of a text looks like."""
 
@@ -50,9 +55,10 @@ class _Look(NamedTuple):
 class InjectionDetector:
     """Finds prompt injection and jailbreak attempts in seven languages and in common disguises."""
 
-    def __init__(self, model: NgramModel | None = None) -> None:
-        """Without a model patterns decide alone."""
+    def __init__(self, model: NgramModel | None = None, joined_model: NgramModel | None = None) -> None:
+        """Without a model patterns decide alone; ``joined_model`` reads what has no blanks."""
         self._model = model
+        self._joined_model = joined_model
         self._signs = SignReader(FAMILIES, COMPACT_PATTERNS)
         self._patterns = PatternSet(FAMILIES)
         self._compact_patterns = PatternSet([COMPACT_PATTERNS])
@@ -63,6 +69,11 @@ class InjectionDetector:
             ]
         )
         self._mentions = Mentions()
+
+    @classmethod
+    def shipped(cls) -> Self:
+        """With the models that the package brings along."""
+        return cls(NgramModel.shipped("injection"), NgramModel.shipped("injection_joined"))
 
     def find(self, text: str, score_min: float = SCORE_MIN, score_enough: float = SCORE_MIN) -> list[Finding]:
         """At most one finding (that scores ``score_min`` or more) for each window of the text, in order.
@@ -93,7 +104,7 @@ class InjectionDetector:
             opened = self._signs.read(plain_utf8)
             look = self._look(plain_utf8, opened)
         best, how = look.score, ""
-        if best < score_enough and (opened.disguised or may_hide(window)):
+        if best < score_enough and (opened.disguised or is_broken(plain_utf8) or may_hide(window)):
             for disguise, score in self._disguised(window, plain_utf8, opened):
                 if score > best:
                     best, how = score, disguise
@@ -108,9 +119,11 @@ class InjectionDetector:
     def _look(self, plain_utf8: bytes, opened: Opened) -> _Look:
         """What patterns and model make of one reading together."""
         weight, pattern = self._patterns.score(plain_utf8, opened.families) if opened.families else (0.0, -1)
-        if self._model is None or weight >= SCORE_MIN:
+        if self._model is None:
             return _Look(weight, pattern)
         log_odds, start, end = self._model.best(plain_utf8)
+        if weight >= SCORE_MIN:
+            return _Look(1.0 - (1.0 - weight) * (1.0 - _share(log_odds - _LOG_ODDS_AT_HALF)), pattern)
         return _Look(_share(log_odds + _PATTERN_LOG_ODDS * weight - _LOG_ODDS_AT_HALF), -1, start, end)
 
     def _span(self, window: str, plain_text: str, plain_utf8: bytes, look: _Look) -> tuple[int, int]:
@@ -124,16 +137,28 @@ class InjectionDetector:
         if opened.joined:
             yield "joined", self._compact_patterns.score(compact(plain_utf8))[0]
         if opened.maybe_spaced and is_spaced(plain_utf8):
-            yield "spaced", self._spaced_patterns.score(compact(plain_utf8))[0]
+            joined = compact(plain_utf8)
+            yield "spaced", self._spaced_patterns.score(joined)[0]
+            yield "spaced", self._joined_score(joined)
+        elif is_broken(plain_utf8):
+            yield "broken", self._joined_score(compact(plain_utf8))
         if opened.leetspeak:
             letters = unleet(plain_utf8)
             read_as_letters = self._signs.read(letters)
-            yield "leetspeak", self._look(letters, read_as_letters).score
+            if is_leetspeak(plain_utf8):
+                yield "leetspeak", self._look(letters, read_as_letters).score
+            else:
+                yield "leetspeak", self._patterns.score(letters, read_as_letters.families)[0]
             if read_as_letters.joined:
                 yield "leetspeak", self._compact_patterns.score(compact(letters))[0]
         for how, hidden in hidden_texts(window, opened.turned):
             hidden_utf8 = plain(hidden).encode("utf-8", "replace")
             yield how, self._look(hidden_utf8, self._signs.read(hidden_utf8)).score
+
+    def _joined_score(self, joined: bytes) -> float:
+        if self._joined_model is None or len(joined) < _JOINED_BYTES_MIN:
+            return 0.0
+        return _share(self._joined_model.log_odds(joined) - _LOG_ODDS_AT_HALF)
 
 
 def _share(log_odds: float) -> float:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import unicodedata
+from itertools import islice
 
 import re2
 
@@ -133,8 +134,22 @@ def is_spaced(plain_utf8: bytes) -> bool:
     return _SPACED_LETTERS.search(plain_utf8) is not None
 
 
+def is_broken(plain_utf8: bytes) -> bool:
+    """Whether more than one byte in four is a blank: words of three letters, or pieces of words."""
+    return plain_utf8.count(b" ") * 4 > len(plain_utf8)
+
+
 LEETSPEAK = r"[a-z][013457@$!|]+[a-z]|\b[013457@$!|][a-z]+[013457@$!|]|[013457][013457][a-z]|[a-z][013457]{2}"
 """Pattern (for the plain form) for words with digits or signs in place of letters."""
+
+_LEETSPEAK_WORD = re2.compile(LEETSPEAK.encode())
+_LEETSPEAK_WORDS_MIN = 4
+
+
+def is_leetspeak(plain_utf8: bytes) -> bool:
+    """Whether several words have digits or signs in place of letters; one or two stand in much honest text."""
+    return sum(1 for _ in islice(_LEETSPEAK_WORD.finditer(plain_utf8), _LEETSPEAK_WORDS_MIN)) == _LEETSPEAK_WORDS_MIN
+
 
 _LEET = bytes.maketrans(b"013457@$!|", b"oieastasil")
 
@@ -183,7 +198,7 @@ def _base64_text(run: bytes) -> str | None:
 
 def mostly_printable(text: str) -> bool:
     """Whether at least 95 % are printable or blank; tells soon for what is not text at all."""
-    if text.isprintable():
+    if text.isprintable() or "".join(text.split()).isprintable():
         return True
     bad_left = len(text) * 5 // 100
     for character in text:

@@ -12,7 +12,6 @@ import re2
 
 from extproc.config.guards.injection import InjectionGuard as InjectionSection
 from extproc.detectors.injection import InjectionDetector
-from extproc.detectors.ngram_model import NgramModel
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action
@@ -40,7 +39,7 @@ class _Thresholds(NamedTuple):
 @cache
 def _detector(with_model: bool) -> InjectionDetector:
     """One for all policies: its automata and weights take megabytes."""
-    return InjectionDetector(NgramModel.shipped("injection") if with_model else None)
+    return InjectionDetector.shipped() if with_model else InjectionDetector()
 
 
 class InjectionGuard(Guard):
