@@ -137,6 +137,7 @@ class Guard(Filter):
         speaker: str = "",
         text: str = "",
         text_begins: bool = True,
+        action: Action | None = None,
     ) -> None:
         """Count one finding and the verdict it led to, and note it for people where the configuration says so.
 
@@ -144,13 +145,14 @@ class Guard(Filter):
             speaker: whose words they are, where that is known.
             text: what ``finding`` gives places of, where that is at hand.
             text_begins: whether nothing stood before ``text``.
+            action: what it led to, if not to the guard's own action.
         """
-        record, action = exchange.record, self.action.value
-        record.note_finding(self.name, direction.value, finding.kind, action)
+        record, led_to = exchange.record, (action or self.action).value
+        record.note_finding(self.name, direction.value, finding.kind, led_to)
         if finding.detail:
             record.note_detail(self.name, finding.kind, finding.detail)
         if self.is_reviewed and record.notes is not None:
-            record.notes.add(self.name, direction.value, speaker, action, self.finds_data, finding, text, text_begins)
+            record.notes.add(self.name, direction.value, speaker, led_to, self.finds_data, finding, text, text_begins)
 
 
 class Witness:

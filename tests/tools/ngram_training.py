@@ -15,7 +15,7 @@ import gzip
 import json
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -51,6 +51,11 @@ class Example(NamedTuple):
     source: str
 
 
+def plain_reading(text: str) -> bytes:
+    """What the model reads of a text, but for folding."""
+    return plain(text).encode("utf-8", "replace")
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How to train.
@@ -62,6 +67,7 @@ class Recipe:
         source_power: a source of n rows counts as n ** power: 1 by rows, 0 all alike.
         positive_share: which part of all weight the positive rows have.
         windows: a long text counts by its windows; else it is one row.
+        reading: what the model will read of a text.
     """
 
     shape: NgramShape = field(default_factory=NgramShape)
@@ -70,6 +76,7 @@ class Recipe:
     source_power: float = 0.5
     positive_share: float = 0.5
     windows: bool = True
+    reading: Callable[[str], bytes] = plain_reading
 
 
 def read_examples(folder: Path) -> list[Example]:
@@ -106,7 +113,7 @@ def matrix_of(texts: Sequence[str], recipe: Recipe) -> Matrix:
     lengths: list[int] = []
     owners: list[int] = []
     for owner, text in enumerate(texts):
-        for _, piece in slices(fold(plain(text).encode("utf-8", "replace"))):
+        for _, piece in slices(fold(recipe.reading(text))):
             features = reader.read(piece)
             for start, end in _windows(features.length_bytes, recipe.windows):
                 columns.append(_columns(features, start, end))
@@ -226,9 +233,9 @@ def train(examples: Sequence[Example], recipe: Recipe) -> NgramModel:
     return quantised(fitted, bias, recipe.shape)
 
 
-def scorer(model: NgramModel) -> Scorer:
+def scorer(model: NgramModel, reading: Callable[[str], bytes] = plain_reading) -> Scorer:
     """Text to log odds."""
-    return lambda text: model.log_odds(plain(text).encode("utf-8", "replace"))
+    return lambda text: model.log_odds(reading(text))
 
 
 def leave_one_source_out(
@@ -241,19 +248,27 @@ def leave_one_source_out(
     Sources in ``never_judged`` are always trained on; their own scores are NaN.
     """
     scores = [math.nan] * len(examples)
+    for numbers, rest in folds(examples, never_judged):
+        score = trainer(rest)
+        for number in numbers:
+            scores[number] = score(examples[number].text)
+    return scores
+
+
+def folds(
+    examples: Sequence[Example], never_judged: frozenset[str] = frozenset()
+) -> Iterator[tuple[list[int], list[Example]]]:
+    """For each source to be judged: the numbers of its examples, and what may be trained on."""
     keys = [near_duplicate_keys(example.text) for example in examples]
     for left_out in sorted({example.source for example in examples} - never_judged):
-        seen = {key for example, own in zip(examples, keys, strict=True) if example.source == left_out for key in own}
+        numbers = [number for number, example in enumerate(examples) if example.source == left_out]
+        seen = {key for number in numbers for key in keys[number]}
         rest = [
             example
             for example, own in zip(examples, keys, strict=True)
             if example.source != left_out and (example.source in never_judged or len(seen & own) * 2 < len(own))
         ]
-        score = trainer(rest)
-        for number, example in enumerate(examples):
-            if example.source == left_out:
-                scores[number] = score(example.text)
-    return scores
+        yield numbers, rest
 
 
 def near_duplicate_keys(text: str) -> set[int]:
