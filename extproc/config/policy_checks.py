@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from extproc.config.answer_guard_checks import answer_guard_problems
 from extproc.config.document import Document
 from extproc.config.policies import Condition
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
@@ -14,6 +15,7 @@ def policy_problems(document: Document, places: Places) -> Iterator[Problem]:
     yield from _place_problems(document, places)
     yield from _name_problems(document, places)
     yield from _order_problems(document, places)
+    yield from answer_guard_problems(document, places)
     for number, policy in enumerate(document.policies):
         for index, condition in enumerate(policy.when):
             yield from _condition_problems(condition, ("policies", number, "when", index), document, places)
