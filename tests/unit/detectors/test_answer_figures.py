@@ -1,4 +1,4 @@
-"""What the detectors for answers reach on public answers; the figures are those of ``tests/tools/answers_report.py``."""
+"""What the detectors for answers reach on public answers: the figures of ``tests/tools/answers_report.py``."""
 
 from __future__ import annotations
 
