@@ -86,9 +86,10 @@ class _SentenceStage:
         return copy
 
     def _judge(self, sentence: str) -> str:
+        if not sentence or sentence.isspace():
+            return sentence
         found = self._detector.find(sentence, self._before)
-        if not sentence.isspace():
-            self._before = sentence
+        self._before = sentence
         for finding in found:
             self._on_finding(finding)
         self.rejected = self._blocks and bool(found)
