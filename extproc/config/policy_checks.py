@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from extproc.config.answer_guard_checks import answer_guard_problems
 from extproc.config.document import Document
 from extproc.config.masking_checks import masking_problems
 from extproc.config.policies import Condition
@@ -16,6 +17,7 @@ def policy_problems(document: Document, places: Places) -> Iterator[Problem]:
     yield from _name_problems(document, places)
     yield from _order_problems(document, places)
     yield from masking_problems(document, places)
+    yield from answer_guard_problems(document, places)
     for number, policy in enumerate(document.policies):
         for index, condition in enumerate(policy.when):
             yield from _condition_problems(condition, ("policies", number, "when", index), document, places)

@@ -12,6 +12,10 @@ from extproc.domain.finding import Finding
 from extproc.domain.quantities import same_value
 
 _UNMARKED = str.maketrans({"*": None, "`": None, "\u00a0": " ", "\u202f": " ", "’": "'"})
+_REFERS_BACK = re2.compile(
+    r"(?i)\W*(?:it|its|it's|they|their|this|these|he|she|his|her|er|sie|es|ihr|diese[rs]?|il|elle|ils|elles|cela|c'est"
+    r"|él|ella|ellos|esto|su|lui|lei|questo|ele|ela|isso|seu|het|hij|zij|deze)\b"
+)
 _SET_BYTES_MAX = 64 << 20
 
 
@@ -30,13 +34,16 @@ class FactDetector:
                 self._subjects.Add(pattern)
         self._subjects.Compile()
 
-    def find(self, sentence: str) -> list[Finding]:
+    def find(self, sentence: str, before: str = "") -> list[Finding]:
         """A finding for each fact that the sentence contradicts; ``detail`` is the fact's id.
 
         One value that is right is enough, so that "30 days, not 14" contradicts nothing.
+        Args:
+            before: the sentence before it, which a sentence that begins with "it" or "they" is about too.
         """
         plain = sentence.translate(_UNMARKED)
-        matched = self._subjects.Match(plain)
+        about = f"{before.translate(_UNMARKED)} {plain}" if before and _REFERS_BACK.match(plain) else plain
+        matched = self._subjects.Match(about)
         if not matched:
             return []
         found: list[Finding] = []

@@ -8,7 +8,7 @@ stack of open arrays and objects, and where in a token the text stands. Source: 
 from __future__ import annotations
 
 import re
-from enum import Enum, auto
+from enum import IntEnum, auto
 
 DEPTH_MAX = 128
 
@@ -19,6 +19,12 @@ _HEX = frozenset("0123456789abcdefABCDEF")
 _HEX_DIGITS = 4
 _LITERALS = {"t": "rue", "f": "alse", "n": "ull"}
 _DIGITS = "0123456789"
+# A whole token: a mark, a string without escapes, a number that ends here, a literal. Most of JSON is read so; what
+# does not match is read by characters. No repeat can give up what the next part could take: linear.
+_TOKEN = re.compile(
+    r"[ \t\n\r]*+(?:([\[\]{}:,])|(\"[^\"\\\x00-\x1f]*+\")"
+    r"|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?(?=[\]},: \t\n\r])|true|false|null)"
+)
 # What may follow in a number, by what its last character was; where it may end is in _NUMBER_ENDS.
 _NUMBER_NEXT: dict[str, dict[str, str]] = {
     "sign": {"0": "zero", **dict.fromkeys("123456789", "whole")},
@@ -34,8 +40,8 @@ _NUMBER_ENDS = frozenset({"zero", "whole", "fraction", "exponent"})
 _NUMBER_BEGINS = {"-": "sign", **_NUMBER_NEXT["sign"]}
 
 
-class _At(Enum):
-    """What comes next."""
+class _At(IntEnum):
+    """What comes next; up to NOTHING between two tokens."""
 
     VALUE = auto()
     VALUE_OR_END = auto()  # behind [
@@ -71,6 +77,9 @@ class JsonReader:
         if self.blank and text and not text.isspace():
             self.blank = False
         while position < len(text):
+            if self._at <= _At.NOTHING and (end := self._token(text, position)) > position:
+                position = end
+                continue
             if self._at is _At.STRING:
                 match = _STRING_EVENT.search(text, position)
                 if match is None:
@@ -94,6 +103,35 @@ class JsonReader:
         other._at, other._stack, other._is_key = self._at, self._stack.copy(), self._is_key
         other._left, other._number, other.blank = self._left, self._number, self.blank
         return other
+
+    def _token(self, text: str, position: int) -> int:
+        """Take a whole token, if one stands here and may; returns where it ends, or ``position``. [characters]"""
+        match = _TOKEN.match(text, position)
+        if match is None:
+            return position
+        mark, string = match.groups()
+        at = self._at
+        if mark:
+            if not self._may_mark(mark):
+                return position
+            self._between(mark)
+        elif string and at in (_At.KEY, _At.KEY_OR_END):
+            self._at = _At.COLON
+        elif at in (_At.VALUE, _At.VALUE_OR_END):
+            self._end_value()
+        else:
+            return position
+        return match.end()
+
+    def _may_mark(self, mark: str) -> bool:
+        at = self._at
+        if mark == ":":
+            return at is _At.COLON
+        if mark == ",":
+            return at is _At.COMMA_OR_END
+        if mark in "[{":
+            return at in (_At.VALUE, _At.VALUE_OR_END) and len(self._stack) < DEPTH_MAX
+        return at in (_At.COMMA_OR_END, _At.VALUE_OR_END, _At.KEY_OR_END) and self._stack[-1] == mark
 
     def _take(self, character: str) -> bool:
         match self._at:

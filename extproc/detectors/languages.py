@@ -150,7 +150,10 @@ def _winner(votes: Counter[str], votes_min: int) -> str | None:
 def _votes(text: str) -> Counter[str]:
     votes: Counter[str] = Counter()
     for word in text.casefold().split():
-        votes.update(_VOTES.get(word.strip(_MARKS), ()))
+        languages = _VOTES.get(word.strip(_MARKS))
+        if languages is not None:
+            for language in languages:
+                votes[language] += 1
     return votes
 
 

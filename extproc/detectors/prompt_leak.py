@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import NamedTuple
 
 WORD_CHARS_MAX = 64
 GAP_CHARS_MAX = 64
@@ -21,37 +20,27 @@ GAP_CHARS_MAX = 64
 _WORDLESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff"
 # Characters that are not seen, and so may stand inside a word without changing it.
 _UNSEEN = "\u00ad\u200b-\u200f\u2060-\u2064\ufeff"
-# One class repeated and nothing around it: linear however hostile the text.
+# One class repeated and nothing around it: linear however hostile the text. Both find the same words in ASCII.
 _WORD = re.compile(f"[{_WORDLESS}]|(?:(?![{_WORDLESS}_])[\\w{_UNSEEN}]){{1,{WORD_CHARS_MAX}}}")
+_ASCII_WORD = re.compile(f"[0-9A-Za-z]{{1,{WORD_CHARS_MAX}}}")
 _IS_WORDLESS = re.compile(f"[{_WORDLESS}]")
 _NOT_SEEN = re.compile(f"[{_UNSEEN}]+")
 _PAIR_BITS = 32
 
 
-class Word(NamedTuple):
-    """A word of a text, as it is compared, and where it stands. [characters]"""
-
-    text: str
-    start: int
-    end: int
+def words_of(text: str, start: int = 0) -> Iterator[re.Match[str]]:
+    """Where the words of a text stand, from ``start`` on; one longer than ``WORD_CHARS_MAX`` counts as several."""
+    return (_ASCII_WORD if text.isascii() else _WORD).finditer(text, start)
 
 
-def words_of(text: str, start: int = 0) -> Iterator[Word]:
-    """The words of a text from ``start`` on, in order; one longer than ``WORD_CHARS_MAX`` counts as several.
-
-    The text of a word is empty where nothing of it can be seen.
-    """
-    for match in _WORD.finditer(text, start):
-        word = match.group()
-        if not word.isascii():
-            word = _NOT_SEEN.sub("", word)
-        yield Word(word.casefold(), match.start(), match.end())
+def compared(word: str) -> str:
+    """A word as it is compared; empty where nothing of it can be seen."""
+    return word.lower() if word.isascii() else _NOT_SEEN.sub("", word).casefold()
 
 
-def may_go_on(text: str, word: Word) -> bool:
-    """Whether the last word of a text may be longer, should more of the text come."""
-    open_end = word.end == len(text) and word.end - word.start < WORD_CHARS_MAX
-    return open_end and _IS_WORDLESS.match(text, word.start) is None
+def may_go_on(text: str, start: int, end: int) -> bool:
+    """Whether a word at the end of a text may be longer, should more of the text come."""
+    return end == len(text) and end - start < WORD_CHARS_MAX and _IS_WORDLESS.match(text, start) is None
 
 
 class PromptIndex:
@@ -71,7 +60,7 @@ class PromptIndex:
         self.triples: set[tuple[int, int]] = set()
         self.runs: set[int] = set()
         for prompt in prompts:
-            self._add([word.text for word in words_of(prompt) if word.text])
+            self._add([word for match in words_of(prompt) if (word := compared(match.group()))])
 
     def __bool__(self) -> bool:
         """Whether there is anything that could leak."""

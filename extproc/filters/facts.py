@@ -49,13 +49,14 @@ class FactsGuard(Guard):
 class _SentenceStage:
     """Releases each sentence once it is judged."""
 
-    __slots__ = ("_blocks", "_buffer", "_detector", "_on_finding", "rejected")
+    __slots__ = ("_before", "_blocks", "_buffer", "_detector", "_on_finding", "rejected")
 
     def __init__(self, detector: FactDetector, on_finding: Callable[[Finding], None], blocks: bool) -> None:
         self._detector = detector
         self._on_finding = on_finding
         self._blocks = blocks
         self._buffer = SentenceBuffer()
+        self._before = ""  # the sentence before the open one
         self.rejected = False
 
     def feed(self, text: str) -> str:
@@ -68,8 +69,10 @@ class _SentenceStage:
         return released
 
     def close(self) -> str:
-        """The last sentence is over too."""
-        return self._judge(self._buffer.take())
+        """The last sentence is over too. A text fed afterwards is another one."""
+        released = self._judge(self._buffer.take())
+        self._before = ""
+        return released
 
     def held(self) -> str:
         """The open sentence."""
@@ -78,12 +81,15 @@ class _SentenceStage:
     def fork(self) -> _SentenceStage:
         """A stage in the same state that tells nobody what it finds."""
         copy = _SentenceStage(self._detector, _tell_nobody, self._blocks)
-        copy._buffer = self._buffer.copy()
+        copy._buffer, copy._before = self._buffer.copy(), self._before
         copy.rejected = self.rejected
         return copy
 
     def _judge(self, sentence: str) -> str:
-        found = self._detector.find(sentence)
+        if not sentence or sentence.isspace():
+            return sentence
+        found = self._detector.find(sentence, self._before)
+        self._before = sentence
         for finding in found:
             self._on_finding(finding)
         self.rejected = self._blocks and bool(found)

@@ -86,7 +86,8 @@ class _TallyStage:
     def feed(self, text: str) -> str:
         """Count the sentences that the piece completes."""
         for sentence in self._buffer.push(text):
-            self._tally.add(sentence, self._context)
+            if not sentence.isspace():
+                self._tally.add(sentence, self._context)
         return text
 
     def close(self) -> str:

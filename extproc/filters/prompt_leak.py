@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from extproc.config.guards.prompt_leak import PromptLeakGuard as PromptLeakSection
 from extproc.config.models import CompiledModel
-from extproc.detectors.prompt_leak import GAP_CHARS_MAX, PromptIndex, RunMatcher, may_go_on, words_of
+from extproc.detectors.prompt_leak import GAP_CHARS_MAX, PromptIndex, RunMatcher, compared, may_go_on, words_of
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action
@@ -168,12 +168,14 @@ class _RunStage:
     def _scan(self, pieces: list[str], closing: bool) -> None:
         """Take all complete words."""
         buffer, begin = self._buffer, self._begin
-        for word in words_of(buffer, self._scanned - begin):
-            if not closing and may_go_on(buffer, word):
-                self._scanned = begin + word.start
+        for match in words_of(buffer, self._scanned - begin):
+            start, end = match.span()
+            if not closing and may_go_on(buffer, start, end):
+                self._scanned = begin + start
                 break
-            if word.text:
-                self._take(word.text, begin + word.start, begin + word.end, pieces)
+            word = compared(match.group())
+            if word:
+                self._take(word, begin + start, begin + end, pieces)
                 if self.rejected:
                     return
         else:

@@ -18,7 +18,8 @@ class PromptLeakGuard(GuardSection):
         default="block", description="replace the run by <PROMPT>, end the answer, only report, or only count"
     )
     of: Literal["version", "client", "both"] = Field(
-        default="version", description="whose system prompt: the version's own, the client's, or both"
+        default="version",
+        description="whose system prompt: the version's own, the client's (its first 16,384 characters), or both",
     )
     words_min: int = Field(
         default=12, ge=4, le=100, description="how many words in a row are a leak; a prompt with fewer is not judged"

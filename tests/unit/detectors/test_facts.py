@@ -52,6 +52,20 @@ def test_a_sentence_contradicts_the_facts_it_is_about(sentence: str, contradicte
     assert {finding.kind for finding in found} <= {"FACT_CONTRADICTED"}
 
 
+@pytest.mark.parametrize(
+    ("before", "sentence", "contradicted"),
+    [
+        ("Our best is the Pro plan. ", "It costs $5.", ["pro-price"]),
+        ("Our best is the Pro plan. ", "**It** costs $1,299.", []),
+        ("Our best is the Pro plan. ", "Postage costs $5.", []),
+        ("It costs $5. ", "This is the Pro plan.", []),
+    ],
+)
+def test_a_sentence_may_go_on_about_the_one_before(before: str, sentence: str, contradicted: list[str]) -> None:
+    """Where it begins with a word that refers back; values count only where they stand."""
+    assert [finding.detail for finding in DETECTOR.find(sentence, before)] == contradicted
+
+
 @given(st.text(max_size=200))
 def test_any_sentence_can_be_judged(sentence: str) -> None:
     """Without facts nothing is contradicted."""

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.detectors.prompt_leak import WORD_CHARS_MAX, PromptIndex, RunMatcher, words_of
+from extproc.detectors.prompt_leak import WORD_CHARS_MAX, PromptIndex, RunMatcher, compared, words_of
 
 WORDS_MIN = 4
 
 
 def spoken(text: str) -> list[str]:
     """The words of a text as they are compared."""
-    return [word.text for word in words_of(text)]
+    return [compared(match.group()) for match in words_of(text)]
 
 
 def leaks(prompt: str, answer: str) -> list[bool]:

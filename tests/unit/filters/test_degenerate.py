@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.config.guards.degenerate import AnswerLanguage
+from extproc.detectors.languages import LANGUAGES
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Kind
 from extproc.filters.chain import Channels
@@ -194,3 +196,8 @@ def test_a_fork_comes_to_the_same_and_tells_nobody(pieces: list[str]) -> None:
     assert record.findings == before
     chain.close()
     assert (chain.rejected_by is not None) == would_end
+
+
+def test_every_language_that_can_be_allowed_is_known() -> None:
+    """The names in the configuration are those of the detector."""
+    assert set(get_args(AnswerLanguage)) == LANGUAGES

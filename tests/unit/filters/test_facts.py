@@ -73,7 +73,18 @@ def test_only_what_is_told_to_the_user_is_judged(kind: Kind) -> None:
 
 
 PARTS = st.sampled_from(
-    [WRONG, "Sure. ", "Return items in 30 days.", "The Pro plan costs $3", ".50 ", "\n", " ", "x" * 600]
+    [
+        WRONG,
+        "Sure. ",
+        " The Pro plan. ",
+        "It costs $3. ",
+        "Return items in 30 days.",
+        "The Pro plan costs $3",
+        ".50 ",
+        "\n",
+        " ",
+        "x" * 600,
+    ]
 )
 
 

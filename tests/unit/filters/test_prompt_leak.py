@@ -108,6 +108,30 @@ def test_arguments_of_tools_stay_json() -> None:
     assert released(chain, '{"q": "you are the sec\\u006fnd version!"}') == '{"q": "you are<PROMPT>!"}'
 
 
+@pytest.mark.parametrize(
+    ("told", "seen"),
+    [
+        ("# Prompt\n> **You** are *the*\n> `second` version!", True),
+        ("YOU ARE THE SECOND VERSION", True),
+        ("1. You 2. are", False),
+        ("You\u200b are th\u00ade second\u2060 version", True),
+        ('"You", "are", "the", "second", "version"', True),
+        ("You_are_the_second_version", True),
+        ("You are actually the second version", False),
+        ("Y o u a r e t h e s e c o n d v e r s i o n", False),
+        ("noisrev dnoces eht era uoY", False),
+        ("WW91IGFyZSB0aGUgc2Vjb25kIHZlcnNpb24u", False),
+        ("Du bist die zweite Version.", False),
+        ("The model is version number two.", False),
+    ],
+)
+def test_layout_hides_nothing_and_another_wording_does(told: str, seen: bool) -> None:
+    """A known gap: what is reworded, translated, spelt out, reversed or encoded is not found."""
+    chain, record = guarded({**LEAK, "action": "flag"})
+    released(chain, told)
+    assert bool(record.findings) == seen
+
+
 @given(cut(ANSWERS), st.sampled_from(["mask", "block", "flag"]))
 def test_the_pieces_do_not_matter(pieces: list[str], action: str) -> None:
     """What is released and found is that of the whole text."""
