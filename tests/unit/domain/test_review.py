@@ -53,6 +53,7 @@ def test_no_note_is_larger_than_its_limits(start: int, length: int, chars_max: i
     assert note.text in text
     assert 0 <= note.start <= note.end <= len(note.text)
     assert note.text[note.start : note.end] == text[start : start + length][:FOUND_CHARS_MAX]
+    assert length <= FOUND_CHARS_MAX or note.end == len(note.text)
     assert not note.begins or (begins and text.startswith(note.text))
     assert not note.ends or text.endswith(note.text)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from extproc.config.guards.pii import Entity
@@ -92,16 +92,18 @@ def test_no_more_text_than_asked_for() -> None:
 def test_half_a_value_at_a_cut_is_left_out() -> None:
     """A stage that streams keeps a little of what went before, and no detector knows the rest of a number."""
     context = f"11 1111 1111 paid on the first, and then the customer wrote to us and said: {ATTACK} now"
-    excerpt = MASKED.of(note_of(context, ATTACK, begins=False))
+    excerpts = Excerpts("masked", 200)
+    excerpt = excerpts.of(note_of(context, ATTACK, chars_max=200, begins=False))
     assert "1111" not in excerpt.text
     assert found_in(excerpt) == ATTACK
+    assert excerpts.of(note_of(context, ATTACK, chars_max=200)).text == context
 
 
 def test_the_rest_of_what_is_too_long_to_keep_is_not_shown_beside_it() -> None:
     """A found secret of any length is one mask."""
-    secret = "k" * 5_000
-    excerpt = MASKED.of(note_of(f"key {secret} end", secret, "SECRET", is_data=True))
-    assert excerpt.text == "key <SECRET>"
+    for secret in ("k" * 5_000, "k k, " * 1_000):
+        excerpt = MASKED.of(note_of(f"key {secret} end", secret, "SECRET", is_data=True))
+        assert excerpt.text == "key <SECRET>"
 
 
 def test_what_no_database_takes_is_replaced() -> None:
@@ -128,6 +130,8 @@ def test_no_value_is_shown_whole_or_in_part(before: list[str], after: list[str],
 
 
 @given(st.lists(WORDS, max_size=40), st.lists(WORDS, max_size=40), st.integers(0, 60), st.sampled_from([" ", "\n"]))
+@example(before=[], after=[DATA[1], "999"], chars_max=20, between=" ")  # the excerpt would end behind the card
+@example(before=[], after=[DATA[1], DATA[5]], chars_max=34, between=" ")  # the address behind it becomes a mask
 def test_an_excerpt_holds_nothing_that_a_guard_would_find(
     before: list[str], after: list[str], chars_max: int, between: str
 ) -> None:

@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from extproc.sinks.review import schema
 from extproc.sinks.review.entries import GuardCounts, Verdict, Wanted
@@ -130,6 +131,8 @@ def test_what_is_too_old_is_deleted_with_its_labels(store: Store) -> None:
     with pytest.raises(NoSuchFinding):
         store.get(old.id)
     assert store.counts() == [GuardCounts("injection", 0, 0, 1)]
+    with store._reading() as connection:
+        assert connection.execute(select(func.count()).select_from(schema.LABELS)).scalar_one() == 0
 
 
 def test_what_is_too_many_is_deleted_unlabelled_and_oldest_first(store: Store) -> None:
@@ -290,6 +293,15 @@ def test_a_failure_never_quotes_what_was_to_be_written(store: Store) -> None:
     assert "xyzzy" not in f"{failed.value} {failed.value!r}"
     assert failed.value.__cause__ is None
     assert not failed.value.may_pass
+
+
+def test_a_server_that_was_started_anew_is_not_even_noticed(postgres: Server) -> None:
+    """A connection that has died since it was used last is replaced before it is used again."""
+    store = Store(postgres.new_database(), Path("/"))
+    postgres.stop()
+    postgres.start()
+    store.add([entry()])
+    store.close()
 
 
 def test_a_server_that_is_gone_and_comes_back(postgres: Server) -> None:
