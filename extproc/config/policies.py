@@ -13,10 +13,11 @@ from extproc.config.guards.refusal import RefusalGuard
 from extproc.config.guards.roles import RolesGuard
 from extproc.config.guards.size import SizeGuard
 from extproc.config.guards.tools import ToolsGuard
+from extproc.config.guards.urls import UrlsGuard
 from extproc.config.section import Name, Section
 
 Guard = Annotated[
-    BannedGuard | InjectionGuard | PiiGuard | RefusalGuard | RolesGuard | SizeGuard | ToolsGuard,
+    BannedGuard | InjectionGuard | PiiGuard | RefusalGuard | RolesGuard | SizeGuard | ToolsGuard | UrlsGuard,
     Field(discriminator="guard"),
 ]
 Endpoint = Literal["chat", "completions", "responses", "messages", "embeddings"]

@@ -18,6 +18,7 @@ from extproc.filters.refusal import RefusalGuard
 from extproc.filters.roles import RolesGuard
 from extproc.filters.size import SizeGuard
 from extproc.filters.tools import ToolsGuard
+from extproc.filters.urls import UrlsGuard
 from extproc.filters.version import VersionFilter
 
 FILTERS: dict[str, Callable[[Any], Filter]] = {
@@ -33,6 +34,7 @@ GUARDS: dict[str, Callable[[Any], Guard]] = {
     "roles": RolesGuard,
     "size": SizeGuard,
     "tools": ToolsGuard,
+    "urls": UrlsGuard,
 }
 
 
