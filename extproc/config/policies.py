@@ -13,11 +13,20 @@ from extproc.config.guards.refusal import RefusalGuard
 from extproc.config.guards.roles import RolesGuard
 from extproc.config.guards.size import SizeGuard
 from extproc.config.guards.tools import ToolsGuard
+from extproc.config.guards.topics import TopicsGuard
 from extproc.config.guards.urls import UrlsGuard
 from extproc.config.section import Name, Section
 
 Guard = Annotated[
-    BannedGuard | InjectionGuard | PiiGuard | RefusalGuard | RolesGuard | SizeGuard | ToolsGuard | UrlsGuard,
+    BannedGuard
+    | InjectionGuard
+    | PiiGuard
+    | RefusalGuard
+    | RolesGuard
+    | SizeGuard
+    | ToolsGuard
+    | TopicsGuard
+    | UrlsGuard,
     Field(discriminator="guard"),
 ]
 Endpoint = Literal["chat", "completions", "responses", "messages", "embeddings"]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from extproc.config.document import Document
 from extproc.config.guards.size import SizeGuard
 from extproc.config.guards.tools import ToolsGuard
+from extproc.config.guards.topics import TopicsGuard
 from extproc.config.guards.urls import UrlsGuard
 from extproc.config.problems import KeyPath, Places, Problem
 
@@ -20,6 +21,8 @@ def rule_problems(document: Document, places: Places) -> Iterator[Problem]:
                 yield from _size_problems(guard, path, places)
             elif isinstance(guard, ToolsGuard):
                 yield from _tools_problems(guard, path, places)
+            elif isinstance(guard, TopicsGuard):
+                yield from _topics_problems(guard, path, places)
             elif isinstance(guard, UrlsGuard):
                 yield from _urls_problems(guard, path, places)
 
@@ -48,6 +51,18 @@ def _urls_problems(guard: UrlsGuard, path: KeyPath, places: Places) -> Iterator[
         hint = "Give it one of allow, deny, schemes_deny, `ip_addresses: deny`, `images: block`."
         yield places.problem(path, "the guard permits every URL, so it judges nothing", hint=hint, at_key=True)
     yield from _both_ways("host", guard.allow or (), guard.deny, path, places)
+
+
+def _topics_problems(guard: TopicsGuard, path: KeyPath, places: Places) -> Iterator[Problem]:
+    if not guard.allow and not guard.deny:
+        hint = "Give it allow, deny or both."
+        yield places.problem(path, "the guard has no topic, so it judges nothing", hint=hint, at_key=True)
+    if guard.allow and guard.on == "response":
+        hint = "Use `on: request` or `on: both`."
+        yield places.problem((*path, "on"), "topics that are allowed are looked for in requests only", hint=hint)
+    elif guard.on != "request" and not guard.deny:
+        hint = "Give it deny, or use `on: request`."
+        yield places.problem((*path, "on"), "only denied topics are looked for in answers", hint=hint)
 
 
 def _both_ways(

@@ -26,6 +26,8 @@ _WITH_HOST = ("https", "http", "ftps", "ftp", "wss", "ws")
 _WITHOUT_HOST = ("javascript", "vbscript", "data", "file", "blob")
 _ANCHORS = (*(f"{scheme}:" for scheme in (*_WITH_HOST, *_WITHOUT_HOST)), "www.", "//", "\\\\", "/\\", "\\/")
 _BEGINNINGS = frozenset(anchor[:chars].encode() for anchor in _ANCHORS for chars in range(1, len(anchor)))
+_BEGINNING_ENDS = frozenset(end for anchor in _ANCHORS for end in (*anchor[:-1], *anchor[:-1].upper()))
+_ANCHOR_END = re.compile(r"[:./\\]")
 _ANCHOR_CHARS_MAX = max(map(len, _ANCHORS))
 _SLASHES_MAX = 64
 _MIME_CHARS_MAX = 24
@@ -112,8 +114,9 @@ class UrlScan:
         ongoing = place = self._end_of_url(whole, 0) if self._in_url else 0
         findings: list[Finding] = []
         undecided_from = len(whole)
-        while (anchor := self._next_anchor(whole, place)) is not None:
-            first, end = anchor
+        subject = latin1_bytes(whole) if _ANCHOR_END.search(whole) else b""
+        while (anchor := _ANCHOR.search(subject, place) if subject else None) is not None:
+            first, end = anchor.span()
             self._context.pass_by(whole[place:first])
             decision = self._decide(whole, first, end, closing)
             if decision is None:
@@ -131,10 +134,6 @@ class UrlScan:
         if closing:
             self._in_url, self._context = False, _Context()
         return Scanned(whole, findings, undecided_from, ongoing)
-
-    def _next_anchor(self, whole: str, place: int) -> tuple[int, int] | None:
-        match = _ANCHOR.search(latin1_bytes(whole[place:]))
-        return (place + match.start(), place + match.end()) if match else None
 
     def _end_of_url(self, whole: str, place: int) -> int:
         end = _URL_END.search(whole, place)
@@ -230,6 +229,8 @@ def _without_user(authority: str) -> str:
 
 def _begun_chars(whole: str) -> int:
     """How much of the text's end may be the beginning of an anchor. [characters]"""
+    if whole[-1:] not in _BEGINNING_ENDS:
+        return 0
     tail = latin1_bytes(whole[-_ANCHOR_CHARS_MAX:]).lower()
     return max((chars for chars in range(1, len(tail) + 1) if tail[-chars:] in _BEGINNINGS), default=0)
 

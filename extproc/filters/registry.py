@@ -18,6 +18,7 @@ from extproc.filters.refusal import RefusalGuard
 from extproc.filters.roles import RolesGuard
 from extproc.filters.size import SizeGuard
 from extproc.filters.tools import ToolsGuard
+from extproc.filters.topics import TopicsGuard
 from extproc.filters.urls import UrlsGuard
 from extproc.filters.version import VersionFilter
 
@@ -34,6 +35,7 @@ GUARDS: dict[str, Callable[[Any], Guard]] = {
     "roles": RolesGuard,
     "size": SizeGuard,
     "tools": ToolsGuard,
+    "topics": TopicsGuard,
     "urls": UrlsGuard,
 }
 

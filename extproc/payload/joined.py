@@ -21,6 +21,12 @@ def joined_parts(fields: Sequence[TextField]) -> Iterator[tuple[list[TextField],
             yield parts, ("\n".join(texts), "".join(texts))
 
 
+def message_texts(fields: Sequence[TextField]) -> list[str]:
+    """The text of each message, its parts joined by line breaks."""
+    by_message = groupby(fields, key=lambda field: field.path[:_MESSAGE_DEPTH])
+    return ["\n".join([field.text for field in parts]) for _, parts in by_message]
+
+
 def found_only_joined(fields: Sequence[TextField], find: Callable[[str], list[Found]]) -> Iterator[list[Found]]:
     """What is in a message as a whole and in none of its parts, for each message that has any."""
     for parts, joined in joined_parts(fields):

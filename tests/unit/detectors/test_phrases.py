@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from extproc.detectors.phrases import GAP_CHARS_MAX, SPAN_CHARS_MAX, Match, PhraseBook, PhraseScan
@@ -78,6 +78,9 @@ def test_the_look_before_misses_nothing(text: str) -> None:
 
 
 @given(cut(TEXTS), st.booleans())
+@example(["秘密計画", "\u200b"], False)
+@example(["fal\u200b", "con\u200b", " nine"], False)
+@example(["x½", "½ 2", " kg"], True)
 def test_no_cut_changes_what_is_found(pieces: list[str], every: bool) -> None:
     """The same places as in the whole text; with ``every`` what is undecided may be told of twice."""
     text = "".join(pieces)
