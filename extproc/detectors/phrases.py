@@ -114,7 +114,7 @@ class PhraseBook:
     def may_hold(self, text: str) -> bool:
         """False only if no phrase is in the text: one look at its words, whatever the number of phrases."""
         plain_text = plain(text)
-        words = plain_text.translate(_BLANKED).split() if plain_text.isascii() else _TOKEN.findall(plain_text)
+        words = set(plain_text.translate(_BLANKED).split() if plain_text.isascii() else _TOKEN.findall(plain_text))
         if not self._rare_words.isdisjoint(words):
             return True
         return any(not stems.isdisjoint([word[:chars] for word in words]) for chars, stems in self._rare_stems.items())
