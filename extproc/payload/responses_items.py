@@ -12,6 +12,7 @@ from extproc.payload.view import Copy, Slot, answer_source, unnamed_slots
 CUT = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
 _PARTS_MAX = 64
 _SUMMARY_PART_FIRST = _PARTS_MAX // 2
+_CALL = "_call"
 _REASONING_PARTS = frozenset({"reasoning_text", "summary_text"})
 _PART_NAMED = frozenset({"type", "text", "refusal", "logprobs"})
 _ITEM_NAMED = frozenset(
@@ -65,6 +66,8 @@ def item_slots(item: Any, index: Any) -> list[Slot]:
     for number, part in enumerate(items_of(item, "content")):
         slots += part_slots(part, part_number(index, number))
     slots += _text_slots(item, {"name": Kind.NAME, "arguments": Kind.JSON}, part_number(index))
+    if item.get("name") is None and str(item.get("type")).endswith(_CALL):  # a built-in tool is known by its type
+        slots.append(Slot(answer_source(Kind.NAME, 0, part_number(index)), item, "type", complete=True))
     return slots if _ITEM_NAMED.issuperset(item) else slots + unnamed_slots(item, _ITEM_NAMED, 0)
 
 
