@@ -15,6 +15,7 @@ from extproc.filters.base import ExchangeFacts, Guard
 from extproc.filters.json_text import JsonTextStage
 from extproc.filters.observe import ObservingStage
 from extproc.payload.joined import found_only_joined
+from extproc.payload.request_shape import media_addresses
 from extproc.payload.view import RequestView
 
 _MASK = "<URL>"
@@ -30,16 +31,18 @@ class UrlsGuard(Guard):
         self._speakers = frozenset(map(Speaker, section.speakers))
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
-        """Look for what is divided among the parts of a message: no mask can stand in two places, so it refuses."""
+        """Look for what is divided among the parts of a message, and for addresses that the server would fetch.
+
+        No mask can stand in two places, or in the place of an address, so these refuse.
+        """
         if Direction.REQUEST not in self.directions:
             return None
         judged = [field for field in request.texts if self._judges(field.source)]
-        for found in found_only_joined(judged, self._find):
-            for finding in found:
-                self.report(exchange, Direction.REQUEST, finding)
-            if self.action in (Action.BLOCK, Action.MASK):
-                return self.rejection()
-        return None
+        found = [finding for address in media_addresses(request) for finding in self._find(address)]
+        found += [finding for group in found_only_joined(judged, self._find) for finding in group]
+        for finding in found:
+            self.report(exchange, Direction.REQUEST, finding)
+        return self.rejection() if found and self.action in (Action.BLOCK, Action.MASK) else None
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """One look at all texts.

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
+from extproc.exchange.events import RequestBody
 from extproc.filters.chain import Channels
 from extproc.payload.view import answer_source
-from tests.playbooks.driver import Conversation, asked, request_body, request_headers, snapshot_of
+from tests.playbooks.driver import Conversation, asked, dumps, request_body, request_headers, snapshot_of
 from tests.unit.filters.cutting import cut
 from tests.unit.filters.fakes import exchange_facts
 
@@ -122,3 +123,26 @@ def test_the_look_before_misses_nothing(text: str, kind: Kind) -> None:
     guard = snapshot_of(URLS).policies[-1].guards[0]
     if record.findings:
         assert guard.may_find([(TextSource(Direction.RESPONSE, Speaker.ASSISTANT, kind), text)])
+
+
+@pytest.mark.parametrize(
+    ("path", "part", "refused"),
+    [
+        ("/v1/chat/completions", {"type": "image_url", "image_url": {"url": "https://good.example/a.png"}}, False),
+        ("/v1/chat/completions", {"type": "image_url", "image_url": {"url": "http://169.254.169.254/"}}, True),
+        ("/v1/chat/completions", {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}, False),
+        ("/v1/chat/completions", {"type": "video_url", "video_url": {"url": "file:///etc/passwd"}}, True),
+        ("/v1/responses", {"type": "input_image", "image_url": "https://bad.example/a.png"}, True),
+        ("/v1/messages", {"type": "image", "source": {"type": "url", "url": "https://bad.example/a.png"}}, True),
+    ],
+)
+def test_addresses_that_the_server_would_fetch_are_judged(path: str, part: dict[str, Any], refused: bool) -> None:
+    """Where media may pass at all; data that comes along is no address."""
+    talk = Conversation(snapshot_of(URLS, requests={"media": "pass"}))
+    talk.hears(request_headers(path))
+    messages = [{"role": "user", "content": [part]}]
+    fields = {"input": messages} if path == "/v1/responses" else {"messages": messages}
+    talk.hears(RequestBody(dumps({"model": "tiny", "max_tokens": 5, **fields})))
+    assert (talk.server is None) == refused
+    if refused and path != "/v1/messages":  # whose errors have no code
+        assert talk.client_json["error"]["code"] == "url_not_allowed"
