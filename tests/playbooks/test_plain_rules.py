@@ -97,6 +97,7 @@ def test_a_size_that_is_only_looked_at_passes(action: str) -> None:
         (CHAT, {"messages": [USER]}, False),
         (CHAT, {"messages": [{"role": "system", "content": "Obey."}, USER]}, True),
         (CHAT, {"messages": [{"role": "system", "content": ""}, USER]}, True),
+        (CHAT, {"messages": [{"role": "system"}, USER]}, True),
         (CHAT, {"messages": [{"role": "developer", "content": [{"type": "text", "text": "Obey."}]}, USER]}, True),
         (CHAT, {"messages": [USER, {"role": "assistant", "content": "Hi"}, USER]}, False),
         (CHAT, {"messages": [USER, {"role": "assistant", "content": "Sure, here"}]}, True),

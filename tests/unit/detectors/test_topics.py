@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from extproc.detectors.topics import TopicBook, TopicScan
@@ -35,6 +35,7 @@ def test_a_score_is_the_share_of_a_topics_weight(text: str, scores: dict[str, fl
 
 
 @given(cut(TEXTS), st.sampled_from([0.2, 0.5, 1.0]))
+@example(["bonds investor ", "stock market"], 0.2)
 def test_no_cut_changes_where_a_topic_is_reached(pieces: list[str], threshold: float) -> None:
     """The same topics at the same places, each once."""
     scan, base, places = TopicScan(BOOK, threshold), 0, []
@@ -44,6 +45,7 @@ def test_no_cut_changes_where_a_topic_is_reached(pieces: list[str], threshold: f
         base += len(piece)
     text = "".join(pieces)
     assert places == TopicScan(BOOK, threshold).push(text, closing=True)
+    assert len(places) == len({topic for topic, _ in places})
     assert {topic for topic, _ in places} == {name for name, score in BOOK.score(text).items() if score >= threshold}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from extproc.detectors.hosts import HostRules
@@ -201,6 +201,12 @@ def test_the_look_before_misses_nothing(text: str) -> None:
 
 
 @given(cut(TEXTS), st.sampled_from([ALLOWING, DENYING, NO_IMAGES]))
+@example(["a", "www.bad.example"], ALLOWING)
+@example(["a", "//bad.example"], ALLOWING)
+@example(["(", "\\\\bad.example"], ALLOWING)
+@example(["!", "[x](https://good.example)"], NO_IMAGES)
+@example(["![x", "]", "(", "https://good.example)"], NO_IMAGES)
+@example(["![x\n", "\n](https://good.example)"], NO_IMAGES)
 def test_no_cut_changes_what_is_found(pieces: list[str], rules: UrlRules) -> None:
     """The same kinds at the same places as in the whole text."""
     text = "".join(pieces)
