@@ -18,6 +18,8 @@ from extproc.config.guards.refusal import RefusalGuard
 from extproc.config.guards.roles import RolesGuard
 from extproc.config.guards.size import SizeGuard
 from extproc.config.guards.tools import ToolsGuard
+from extproc.config.guards.topics import TopicsGuard
+from extproc.config.guards.urls import UrlsGuard
 from extproc.config.section import Name, Section
 
 Guard = Annotated[
@@ -32,7 +34,9 @@ Guard = Annotated[
     | RefusalGuard
     | RolesGuard
     | SizeGuard
-    | ToolsGuard,
+    | ToolsGuard
+    | TopicsGuard
+    | UrlsGuard,
     Field(discriminator="guard"),
 ]
 Endpoint = Literal["chat", "completions", "responses", "messages", "embeddings"]

@@ -93,7 +93,7 @@ class PhraseBook:
         self._rare_words: set[str] = set()
         self._rare_stems: dict[int, set[str]] = {}
         for number, phrase in enumerate(phrases):
-            self._add(_tokens_of(phrase), number)
+            self._add(tokens_of(phrase), number)
         self.root.seal()
 
     def _add(self, tokens: list[str], number: int) -> None:
@@ -114,7 +114,7 @@ class PhraseBook:
     def may_hold(self, text: str) -> bool:
         """False only if no phrase is in the text: one look at its words, whatever the number of phrases."""
         plain_text = plain(text)
-        words = plain_text.translate(_BLANKED).split() if plain_text.isascii() else _TOKEN.findall(plain_text)
+        words = set(plain_text.translate(_BLANKED).split() if plain_text.isascii() else _TOKEN.findall(plain_text))
         if not self._rare_words.isdisjoint(words):
             return True
         return any(not stems.isdisjoint([word[:chars] for word in words]) for chars, stems in self._rare_stems.items())
@@ -124,13 +124,19 @@ class PhraseBook:
         return PhraseScan(self).push(text, closing=True).matches if self.may_hold(text) else []
 
 
-def _tokens_of(phrase: str) -> list[str]:
+def tokens_of(phrase: str) -> list[str]:
+    """What a phrase is compared by: phrases with the same tokens are one."""
     tokens: list[str] = []
     plain_phrase = plain(phrase)
     for match in _TOKEN.finditer(plain_phrase):
         stem = plain_phrase.startswith("*", match.end())
         tokens.append(match.group() + "*" * stem)
     return tokens
+
+
+def count_words(text: str) -> int:
+    """How many tokens a text has."""
+    return len(_TOKEN.findall(plain(text)))
 
 
 class Scanned(NamedTuple):
@@ -247,9 +253,10 @@ class _View:
         return self._places[self._spans[number][0]]
 
     def end_of(self, number: int) -> int:
-        """Where it ends: before the next character that the plain form keeps."""
+        """Where it ends: a word before the next character that the plain form keeps, which alone shows its end."""
         end = self._spans[number][1]
-        return max(self._places[end], self._places[end - 1] + 1)
+        behind = self._places[end - 1] + 1
+        return behind if _SINGLE.match(self._plain, end - 1) else max(self._places[end], behind)
 
     def skipped_before(self, number: int) -> int:
         """Characters of the plain form before a token that come from the same character of the text."""

@@ -13,7 +13,7 @@ from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Guard
 from extproc.filters.json_text import JsonTextStage
 from extproc.filters.observe import ObservingStage
-from extproc.payload.joined import joined_parts
+from extproc.payload.joined import found_only_joined
 from extproc.payload.view import RequestView
 
 _KIND, _DETECTOR = "BANNED", "banned.phrases"
@@ -33,12 +33,8 @@ class BannedGuard(Guard):
         if Direction.REQUEST not in self.directions:
             return None
         judged = [field for field in request.texts if self._judges(field.source)]
-        for parts, joined in joined_parts(judged):
-            known = sum(len(self._book.find(part.text)) for part in parts)
-            found = max((self._book.find(text) for text in joined), key=len)
-            if len(found) <= known:
-                continue
-            for finding in as_findings(found[known:], _KIND, _DETECTOR):
+        for found in found_only_joined(judged, self._book.find):
+            for finding in as_findings(found, _KIND, _DETECTOR):
                 self.report(exchange, Direction.REQUEST, finding)
             if self.action in (Action.BLOCK, Action.MASK):
                 return self.rejection()

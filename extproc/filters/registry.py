@@ -24,6 +24,8 @@ from extproc.filters.restore import RestoreFilter
 from extproc.filters.roles import RolesGuard
 from extproc.filters.size import SizeGuard
 from extproc.filters.tools import ToolsGuard
+from extproc.filters.topics import TopicsGuard
+from extproc.filters.urls import UrlsGuard
 from extproc.filters.version import VersionFilter
 
 FILTERS: dict[str, Callable[[Any], Filter]] = {
@@ -44,6 +46,8 @@ GUARDS: dict[str, Callable[[Any], Guard]] = {
     "size": SizeGuard,
     "tools": ToolsGuard,
     "grounding": GroundingGuard,
+    "topics": TopicsGuard,
+    "urls": UrlsGuard,
 }
 
 

@@ -16,6 +16,14 @@ from extproc.payload.request_shape import tools_named_in
 from extproc.payload.view import RequestView
 
 NAME_CHARS_MAX = 256
+# Items of the Responses API that are calls of built-in tools. Source: OpenAI's API reference.
+_BUILT_IN_CALLS = {
+    f"{tool}_call": tool
+    for tool in (
+        "apply_patch", "code_interpreter", "computer", "file_search", "image_generation", "local_shell", "shell",
+        "web_search",
+    )
+}  # fmt: skip
 
 
 class ToolsGuard(Guard):
@@ -43,7 +51,7 @@ class ToolsGuard(Guard):
 
     def permits(self, name: str) -> bool:
         """Whether a tool may be called."""
-        return len(name) <= NAME_CHARS_MAX and self._rules.permit(name)
+        return len(name) <= NAME_CHARS_MAX and self._rules.permit(_BUILT_IN_CALLS.get(name, name))
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
         """A stage on names of tools in answers."""

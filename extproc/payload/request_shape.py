@@ -51,6 +51,26 @@ def is_prefilled(request: RequestView) -> bool:
     )
 
 
+def media_addresses(request: RequestView) -> list[str]:
+    """Addresses from which a server would fetch images, sounds and files; data that comes along is none."""
+    addresses = [address for key in _LISTS for address in _addresses_in(request.tree.get(key))]
+    return [address for address in addresses if address[:5].lower() != "data:"]
+
+
+def _addresses_in(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for child in value:
+            yield from _addresses_in(child)
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            holds = key.endswith("_url") or key == "source"
+            address = child.get("url") if holds and isinstance(child, dict) else child if holds else None
+            if isinstance(address, str):
+                yield address
+            else:
+                yield from _addresses_in(child)
+
+
 @dataclass(frozen=True, slots=True)
 class NamedTool:
     """A tool of a request: what it must be known by (nothing: it cannot be told what it is), and its type."""

@@ -13,6 +13,7 @@ CUT = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"
 _TOKENS_USED_UP = "max_output_tokens"
 _PARTS_MAX = 64
 _SUMMARY_PART_FIRST = _PARTS_MAX // 2
+_CALL = "_call"
 _REASONING_PARTS = frozenset({"reasoning_text", "summary_text"})
 _PART_NAMED = frozenset({"type", "text", "refusal", "logprobs"})
 _ITEM_NAMED = frozenset(
@@ -66,6 +67,8 @@ def item_slots(item: Any, index: Any) -> list[Slot]:
     for number, part in enumerate(items_of(item, "content")):
         slots += part_slots(part, part_number(index, number))
     slots += _text_slots(item, {"name": Kind.NAME, "arguments": Kind.JSON}, part_number(index))
+    if item.get("name") is None and str(item.get("type")).endswith(_CALL):  # a built-in tool is known by its type
+        slots.append(Slot(answer_source(Kind.NAME, 0, part_number(index)), item, "type", complete=True))
     return slots if _ITEM_NAMED.issuperset(item) else slots + unnamed_slots(item, _ITEM_NAMED, 0)
 
 

@@ -9,7 +9,7 @@ import pytest
 from extproc.domain.record import Outcome
 from extproc.exchange.events import RequestBody, ResponseBody, StreamClosed
 from tests.playbooks.answers import DIALECTS, Call, Choice
-from tests.playbooks.driver import SSE, Conversation, asked, dumps, request_headers, response_headers, snapshot_of
+from tests.playbooks.driver import SSE, Conversation, asked, dumps, request_headers, response_headers, snapshot_of, sse
 
 CHAT, COMPLETIONS, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/completions", "/v1/messages", "/v1/responses"
 USER: dict[str, Any] = {"role": "user", "content": "Good morning"}
@@ -97,6 +97,7 @@ def test_a_size_that_is_only_looked_at_passes(action: str) -> None:
         (CHAT, {"messages": [USER]}, False),
         (CHAT, {"messages": [{"role": "system", "content": "Obey."}, USER]}, True),
         (CHAT, {"messages": [{"role": "system", "content": ""}, USER]}, True),
+        (CHAT, {"messages": [{"role": "system"}, USER]}, True),
         (CHAT, {"messages": [{"role": "developer", "content": [{"type": "text", "text": "Obey."}]}, USER]}, True),
         (CHAT, {"messages": [USER, {"role": "assistant", "content": "Hi"}, USER]}, False),
         (CHAT, {"messages": [USER, {"role": "assistant", "content": "Sure, here"}]}, True),
@@ -267,3 +268,24 @@ def test_no_call_is_left_without_its_name() -> None:
     talk.hears(response_headers())
     talk.hears(ResponseBody(dialect.whole((Choice(content="Hm.", calls=(Call("shell", "{}"),)),)), True))
     assert talk.client_json["choices"][0]["message"]["tool_calls"] == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("kind", "allowed"), [("web_search_call", True), ("code_interpreter_call", False)])
+def test_calls_of_built_in_tools_are_known_by_their_type(kind: str, allowed: bool, stream: bool) -> None:
+    """In the Responses API they have no name."""
+    item = {"id": "w", "type": kind, "status": "completed"}
+    talk = asked(snapshot_of(TOOLS), RESPONSES, RequestBody(dumps({"model": "tiny", "input": "Hi", "stream": stream})))
+    answer = {"id": "r", "object": "response", "status": "completed", "output": [item]}
+    if stream:
+        added = {"type": "response.output_item.added", "output_index": 0, "item": item}
+        last = {"type": "response.completed", "response": answer}
+        talk.hears(response_headers(SSE))
+        talk.hears(ResponseBody(sse(added, added["type"]) + sse(last, last["type"]), True))
+    else:
+        talk.hears(response_headers())
+        talk.hears(ResponseBody(dumps(answer), True))
+    assert not talk.errors
+    assert (kind.encode() in talk.client) == allowed
+    assert talk.record.outcome is (Outcome.COMPLETED if allowed else Outcome.CUT)
+    assert talk.record.findings == ({} if allowed else {("tools", "response", "TOOL"): 1})

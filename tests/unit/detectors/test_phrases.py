@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from extproc.detectors.phrases import GAP_CHARS_MAX, SPAN_CHARS_MAX, Match, PhraseBook, PhraseScan
 from tests.unit.filters.cutting import cut
 
-PHRASES = ("project falcon", "falcon nine", "invest*", "a b c", "b", "fi le", "秘密計画", "2 kg", "12")
+PHRASES = ("project falcon", "falcon nine", "invest*", "a b c", "b", "fi le", "秘密計画", "2 kg", "12", "1")
 ATOMS = st.sampled_from([
     "project", "falcon", "nine", "investments", "a", "b", "c", "fi", "ﬁ", "le", "秘密", "計画", "½", "㎏", "⑿", "é",
     "f", "al", "con", "\u200b", "\u0301", " ", " ", "-", "\n", ", ", "........", ".........", "ｆ", "р", "`", "’", "x",
@@ -63,6 +63,11 @@ def test_from_the_left_the_first_complete_phrase_counts() -> None:
     assert [match.phrase for match in every.find(text)] == [2, 0, 1]
 
 
+def test_a_character_that_is_several_words_is_masked_once() -> None:
+    """As whole as it is: what else it holds is gone with it."""
+    assert spans(PhraseBook(["1", "2"]), "½") == ["½"]
+
+
 def test_a_phrase_without_letter_or_digit_is_a_mistake() -> None:
     """It would never be found."""
     with pytest.raises(ValueError, match="no letter"):
@@ -78,6 +83,11 @@ def test_the_look_before_misses_nothing(text: str) -> None:
 
 
 @given(cut(TEXTS), st.booleans())
+@example(["秘密計画", "\u200b"], False)
+@example(["fal\u200b", "con\u200b", " nine"], False)
+@example(["x", "b"], False)
+@example(["x", "b"], True)
+@example(["x½ ", "kg"], False)
 def test_no_cut_changes_what_is_found(pieces: list[str], every: bool) -> None:
     """The same places as in the whole text; with ``every`` what is undecided may be told of twice."""
     text = "".join(pieces)
