@@ -161,27 +161,39 @@ ABUSE: tuple[tuple[float, str], ...] = (
     ),
     (
         0.9,
-        r"bitch(?:es|y|ass|in|ing)?|biatch|b[*]+ch(?:es)?|cunts?|whores?|hoes|sluts?|slutty|skanks?|motherfuck[a-z]*|cocksuckers?|twats?|dickheads?|dipshits?|shitheads?|fucktard[a-z]*|fuck(?:head|wad|face|boy)s?|dumbass(?:es)?|jackass(?:es)?|douchebags?|assholes?|a[*]+holes?|azzholes?|scumbags?|white trash|pussy|pussies|(?:go|please) kill yourself|kys|retarded|retard",
+        r"bitch(?:es|y|ass|in|ing)?|biatch|b[*]+ch(?:es)?|cunts?|whores?|hoes|sluts?|slutty|skanks?|motherfuck[a-z]*|cocksuckers?|twats?|dickheads?|dipshits?|shitheads?|fucktard[a-z]*|fuck(?:head|wad|face|boy)s?|dumbass(?:es)?|jackass(?:es)?|douchebags?|assholes?|a[*]+holes?|azzholes?|scumbags?|white trash|pussy|pussies|(?:go|please) kill yourself|kys",
     ),
     (
         0.9,
-        r"fuck(?:in|ing|en)? (?:you|u|off|him|her|them|all|these|those|this (?:guy|man|bitch)|the (?:left|right|police)|idiots?|morons?|losers?|liars?|pigs?|stupid)|piece[s]? of (?:shit|crap|trash|garbage)|(?:burn|rot) in (?:hell|prison|jail)|go (?:die|to hell|fuck)|drop dead|shut the (?:fuck|f|hell) up|stfu|gtfo|(?:deserves?|needs?|ought) to (?:die|be (?:shot|hanged|hung|killed))|(?:hope|wish) (?:you|he|she|they) (?:all )?(?:dies?|rots?|suffers?|chokes?)",
+        r"fuck(?:joe|biden|trump|lib|the)[a-z]*|fuck(?:in|ing|en)? (?:you|u|off|him|her|them|all|these|those|this (?:guy|man|bitch)|the (?:left|right|police)|idiots?|morons?|losers?|liars?|pigs?|stupid)|piece[s]? of (?:shit|crap|trash|garbage)|(?:burn|rot) in (?:hell|prison|jail)|go (?:die|to hell|fuck)|drop dead|shut the (?:fuck|f|hell) up|stfu|gtfo|(?:deserves?|needs?|ought) to (?:die|be (?:shot|hanged|hung|killed))|(?:hope|wish) (?:you|he|she|they) (?:all )?(?:dies?|rots?|suffers?|chokes?)",
     ),
     (
         0.6,
-        r"fuck(?:in|ing|en|ed|s)?|f[*]+c?k[a-z]*|hoe|thots?|douche|bastards?|dicks?|pricks?|scum|morons?|imbeciles?|vermin|brain ?dead|shitty|dumbest|subhuman[s]?",
+        r"retard(?:ed)?|fuck(?:in|ing|en|ed|s)?|f[*]+c?k[a-z]*|hoe|thots?|douche|dicks?|pricks?|scum|morons?|imbeciles?|brain ?dead|shitty|dumbest|subhuman[s]?",
     ),
     (
         0.55,
-        r"(?:you|your|you're|u|ur|he|she|they|he's|she's|they're|that|these|those)(?: [a-z']+)? (?:a |an |is |are |such )*(?:[a-z]+ )?(?:idiots?|stupid|dumb|pathetic|disgusting|losers?|ugly|fat|clowns?|pigs?|liars?|traitors?|worthless|filthy?|garbage|trash|cowards?|freaks?|creeps?|sick|evil|ignorant|fools?|parasites?|thugs?|rats|crooks?|puppets?)",
+        r"(?:you|your|you're|u|ur|he|she|they|he's|she's|they're|these|those)(?: (?:is|are|such|a|an|all|just|so|really|fucking|the))+ (?:[a-z]+ )?(?:idiots?|stupid|dumb|pathetic|disgusting|losers?|clowns?|liars?|traitors?|worthless|filthy?|garbage|cowards?|freaks?|creeps?|parasites?|thugs?|crooks?|puppets?|fools?|ugly)",
+    ),
+    (
+        0.55,
+        r"(?:lib|trump|repub|demo?|con|maga)[a-z]{0,4}(?:tards?|tarded|turds?)|magats?|sh[%*#|$]+t|f[&@#%]+k|b[*]{3,}|pu[$]+y|azz(?:hole|es)?|crack ?heads?|roast in hell|(?:hang|shoot|execute) (?:him|her|them) all",
     ),
     (
         0.35,
-        r"idiot(?:s|ic)?|stupid(?:ity)?|dumb(?:er)?|losers?|pathetic|disgusting|liars?|traitors?|worthless|filthy?|cowards?|thugs?|senile|clowns?|ignorant|lowlifes?|degenerates?|lunatics?|psychos?|parasites?|perverts?|shut up|ugly|moronic|brainwashed",
+        r"idiot(?:s|ic)?|moronic|imbecilic|stupid(?:ity)?|dumb(?:er|my|mies)?|brainwashed|senile|nitwits?|dimwits?|halfwits?|clueless|delusional|demented|deranged|lunatics?|psychos?|buffoons?|clowns?|bimbos?|nut ?(?:case|job)s?",
     ),
     (
-        0.3,
-        r"shit(?:s|ty|hole|holes)?|bullshit|ass|asses|crap|damn|tits|cocks?|stinks|sucks?|suckers?|coon|queers?|cracker|rednecks?|fools?|pigs?|garbage|scumbag|evil",
+        0.35,
+        r"losers?|bastards?|vermin|pathetic|disgusting|worthless|filthy?|despicable|vile|sleazy|spineless|cowards?|lowlifes?|degenerates?|parasites?|perverts?|pedos?|pedophiles?|maggots?|weasels?|jerks?|ugly|disgraceful?|shameful|shut up|pos",
+    ),
+    (
+        0.28,
+        r"liars?|lying|traitors?|treason(?:ous)?|hypocrites?|thugs?|crooks?|criminals?|rapists?|racists?|nazis?|fascists?|communists?|marxists?|terrorists?|hitler|commies?|demons?|devil|satan|evil|scoundrels?|ignorant",
+    ),
+    (
+        0.28,
+        r"shit(?:s|ty|hole|holes)?|bullshit|ass|asses|crap|damn|tits|cocks?|stinks|sucks?|suckers?|coon|queers?|cracker|rednecks?|fools?|pigs?|garbage|fjb|whiney?|whitey|puppets?|turds?|poopy",
     ),
     (
         0.2,

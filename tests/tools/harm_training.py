@@ -24,6 +24,9 @@ OWN = "own"
 ABUSIVE_SOURCES = frozenset({"davidson_tweets", "surge_toxicity"})
 RECIPE = Recipe(shape=NgramShape(bits=17, byte_lengths=(5,)))
 REFUSAL_CHARS = 320
+ALLOWANCE_LOG_ODDS = 0.4
+"""Taken off all scores: then .5, the guard's threshold, lets fewer than one honest text in a hundred of a source that
+the model never saw be found (``harm_report``)."""
 
 
 def harm_examples() -> list[Example]:
@@ -31,24 +34,25 @@ def harm_examples() -> list[Example]:
     return read_examples(SHARED / "harm")
 
 
-def training_examples() -> list[Example]:
-    """What the model is trained on."""
-    labelled = [row for row in harm_examples() if not (row.label and row.source in ABUSIVE_SOURCES)]
+def examples() -> list[Example]:
+    """The labelled texts of the task, refusals as honest texts, and our own lines."""
     refusals = [
         Example(row.text[:REFUSAL_CHARS], 0, row.source) for row in read_examples(SHARED / "refusal") if row.label
     ]
-    return [*labelled, *refusals, *(Example(text, label, OWN) for text, label in lines())]
+    return [*harm_examples(), *refusals, *(Example(text, label, OWN) for text, label in lines())]
 
 
-def trained_without(left_out: str, examples: Sequence[Example]) -> NgramModel:
-    """A model that never saw a source."""
-    return train([example for example in examples if example.source != left_out], RECIPE)
+def trained(rows: Sequence[Example]) -> NgramModel:
+    """The model of some of the examples; abuse is not among what it learns."""
+    model = train([row for row in rows if not (row.label and row.source in ABUSIVE_SOURCES)], RECIPE)
+    model.bias -= ALLOWANCE_LOG_ODDS
+    return model
 
 
 def main() -> None:
     """Train on everything and write the weights."""
     WEIGHTS.parent.mkdir(exist_ok=True)
-    WEIGHTS.write_bytes(train(training_examples(), RECIPE).to_bytes())
+    WEIGHTS.write_bytes(trained(examples()).to_bytes())
     print(f"{WEIGHTS.relative_to(ROOT)}: {WEIGHTS.stat().st_size:,} bytes")
 
 
