@@ -11,6 +11,7 @@ from extproc.config.guards.custom import CustomGuard
 from extproc.config.guards.degenerate import DegenerateGuard
 from extproc.config.guards.facts import FactsGuard
 from extproc.config.guards.grounding import GroundingGuard
+from extproc.config.guards.harm import HarmGuard
 from extproc.config.guards.injection import InjectionGuard
 from extproc.config.guards.pii import PiiGuard
 from extproc.config.guards.prompt_leak import PromptLeakGuard
@@ -28,6 +29,7 @@ Guard = Annotated[
     | DegenerateGuard
     | FactsGuard
     | GroundingGuard
+    | HarmGuard
     | InjectionGuard
     | PiiGuard
     | PromptLeakGuard

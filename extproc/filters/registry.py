@@ -14,6 +14,7 @@ from extproc.filters.custom import CustomGuard
 from extproc.filters.degenerate import DegenerateGuard
 from extproc.filters.facts import FactsGuard
 from extproc.filters.grounding import GroundingGuard
+from extproc.filters.harm import HarmGuard
 from extproc.filters.injection import InjectionGuard
 from extproc.filters.meter import MeterFilter
 from extproc.filters.pii import PiiGuard
@@ -36,6 +37,7 @@ FILTERS: dict[str, Callable[[Any], Filter]] = {
 GUARDS: dict[str, Callable[[Any], Guard]] = {
     "banned": BannedGuard,
     "custom": CustomGuard,
+    "harm": HarmGuard,
     "injection": InjectionGuard,
     "pii": PiiGuard,
     "refusal": RefusalGuard,
