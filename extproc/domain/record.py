@@ -9,6 +9,7 @@ from extproc.domain.text import Direction, TextSource
 from extproc.domain.usage import Prices, Usage
 
 KEPT_TEXT_CHARS_MAX = 10_000
+HOLD_LIMIT = "HOLD_LIMIT"  # the kind of a finding: text that could not be held until it was judged as a whole
 
 
 class Outcome(StrEnum):

@@ -50,6 +50,7 @@ class Filter:
     changes_answers: bool = False  # whether copies of the text must be dropped from answers
     cuts_answers: bool = False
     changes_prompt: bool = False  # whether copies of the prompt must be dropped: they would show our own words
+    hold_ns_max: int = 0  # how long its stages may hold back text of a stream; 0: as long as it takes
     restores: bool = False  # whether answers must have back what it masked in their request
     numbers_values: bool = False  # whether what it writes depends on what came earlier on a choice's other channels
 

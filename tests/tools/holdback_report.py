@@ -11,6 +11,7 @@ the server cut them. All come from this repository and the standard library.
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import re
 import statistics
@@ -128,7 +129,7 @@ def numbers() -> Iterator[Text]:
     yield tokens(", ".join(map(str, figures))), Kind.CONTENT
     rows = zip(*[iter(figures)] * 4, strict=False)
     yield tokens("\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)), Kind.CONTENT
-    sums = (f"{first} + {second} = {first + second:g}" for first, second in zip(figures, figures[1:], strict=False))
+    sums = (f"{first} + {second} = {first + second:g}" for first, second in itertools.pairwise(figures))
     yield tokens("\n".join(sums)), Kind.CONTENT
     dates = (f"{random.randint(1, 28)} {month} {random.randint(1990, 2026)}" for month in ("May", "June", "July") * 99)
     yield tokens("; ".join(dates)), Kind.CONTENT

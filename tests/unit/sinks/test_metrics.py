@@ -34,6 +34,7 @@ LABELS = {
     "llm_answers_total": BY_VERSION,
     "llm_guard_verdicts_total": {"policy", "guard", "direction", "action"},
     "llm_guard_findings_total": {"guard", "direction", "kind"},
+    "llm_guard_hold_limit_total": {"guard"},
     "llm_guard_coverage_total": {"guard", "outcome"},
     "llm_extproc_step_seconds": {"phase"},
     "llm_extproc_failures_total": {"reason"},
@@ -83,6 +84,7 @@ def populated() -> Metrics:
     record.policy = "default"
     record.verdicts["pii", "request", "mask"] = 2
     record.findings["pii", "request", "EMAIL"] = 2
+    record.findings["pii", "response", "HOLD_LIMIT"] = 1
     record.cover("pii", Coverage.CHECKED)
     metrics = Metrics(label_values_max=10)
     metrics.exchange_ended(record)
