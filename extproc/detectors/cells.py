@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 CELL_CHARS_MAX = 2_048  # more than this is never held
@@ -27,6 +28,8 @@ JOINED_CHARS_MAX = 64  # of a finding with blanks in it
 ROOM_CHARS = JOINED_CHARS_MAX + 8  # what must follow the beginning of a finding, for all that decides about it
 _BLANK_CHARS = 8  # and what may yet turn out not to be of the cell
 WORD_CHARS_MAX = CELL_CHARS_MAX - ROOM_CHARS - _BLANK_CHARS
+
+_SHORT_CHARS_MAX = 24  # of an open cell that may be looked through again as fast as its certain part is found
 
 CELL_BLANKS = " \u00a0"
 _GLUE = "\\s,;\"'<>\\[\\]{}|\\\\`\u0590-\U0010ffff"
@@ -37,7 +40,6 @@ _CAPITALS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")  # joinable, unless a small 
 _SMALL_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
 # Character classes only, no alternatives inside repeats: linear however hostile the text.
 _WORD = re.compile(f"[^{_GLUE}]+")
-_IN_WORD = re.compile(f"[^{_GLUE}]")
 _IS_GLUE = re.compile(f"[{_GLUE}]")
 _UP_TO_LAST_GLUE = re.compile(f".*[{_GLUE}]", re.DOTALL)  # steps back over one word at most
 
@@ -94,11 +96,10 @@ def next_part(text: str, position: int, word_chars_max: int = WORD_CHARS_MAX) ->
 
     Looks only as far ahead as the part reaches. [characters]
     """
-    beginning = _IN_WORD.search(text, position)
-    if beginning is None:
+    word_found = _word_of(word_chars_max + 1).search(text, position)
+    if word_found is None:
         return None
-    first = beginning.start()
-    end = _word_end(text, first, first + word_chars_max + 1)
+    first, end = word_found.span()
     if end - first > word_chars_max:
         return Part(first, end - 1, first + word_chars_max // 2, overlong=True)
     settled = 0
@@ -129,6 +130,12 @@ def has_long_word(text: str, word_chars_max: int = WORD_CHARS_MAX) -> bool:
     return False
 
 
+@lru_cache
+def _word_of(chars_max: int) -> re.Pattern[str]:
+    """A word, or as much of it."""
+    return re.compile(f"[^{_GLUE}]{{1,{chars_max}}}")
+
+
 def _word_end(text: str, position: int, limit: int) -> int:
     word = _WORD.match(text, position, limit)
     return position if word is None else word.end()
@@ -147,10 +154,11 @@ def _word_start(text: str, end: int) -> int:
         chars *= 4
 
 
-def _open_from(text: str) -> int:
+def _open_from(text: str, first: int = 0, known: int = 0) -> int:
     """Where the last cell begins, if what follows could still belong to it; else ``len(text)``. [characters]
 
     Looks backwards, so that a long text costs no more than its last cell.
+    Args: first, known: ``text[first:known]`` is known to be one cell, so that it need not be looked through again.
     """
     end = len(text)
     last = end - (text[-1] in CELL_BLANKS)
@@ -160,8 +168,10 @@ def _open_from(text: str) -> int:
     if start == last:
         return end
     while start > 1 and _joined(text, start - 1):
+        if start < known:
+            return first
         start = _word_start(text, start - 1)
-    return start
+    return first if start < known else start
 
 
 def _ends_undecided(text: str) -> bool:
@@ -206,7 +216,8 @@ class CellBuffer:
             return ""
         given = len(self._given)
         whole = self._given + held + text
-        cut = max(_open_from(whole), given)
+        known = given + len(self.certain) if len(held) > _SHORT_CHARS_MAX else 0
+        cut = max(_open_from(whole, given, known), given)
         self.open = whole[cut:]
         if cut > given:
             self._given = ""

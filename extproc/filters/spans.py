@@ -13,6 +13,7 @@ from typing import Protocol
 from extproc.detectors.cells import (
     CELL_BLANKS,
     CONTEXT_CHARS_MAX,
+    JOINED_CHARS_MAX,
     ROOM_CHARS,
     WORD_CHARS_MAX,
     CellBuffer,
@@ -22,6 +23,8 @@ from extproc.detectors.cells import (
     next_part,
 )
 from extproc.domain.finding import Finding
+
+_CHAIN_CHARS = JOINED_CHARS_MAX + ROOM_CHARS  # of fewer characters hardly ever a part can be judged
 
 Mask = Callable[[Finding, str], str]
 
@@ -106,7 +109,7 @@ class SpanStage:
             closed = self._swallow(closed, taken)
         released = self._judge(closed) if closed else ""
         open_chars = len(buffer.open)
-        if open_chars > ROOM_CHARS and (buffer.holds_blank or open_chars > self._limit.word_chars_max):
+        if open_chars > _CHAIN_CHARS and (buffer.holds_blank or open_chars > self._limit.word_chars_max):
             released += "" if self.rejected else self._judge_open()
         return released
 
@@ -219,14 +222,15 @@ class SpanStage:
 
     def _judge_part(self, whole: str, part: Part, done: int, pieces: list[str]) -> tuple[int, int]:
         """Settle one part; returns where the next begins, and up to where the text has been given out."""
-        findings = [one for one in self._findings(whole, part.first, part.last) if one.start < part.settled]
-        stop = part.settled
-        if stop < part.last:
+        first, last, stop, _ = part
+        findings = self._findings(whole, first, last)
+        if stop < last:
+            findings = [one for one in findings if one.start < stop]
             if findings:
                 stop = max(stop, findings[-1].end)
             if stop < len(whole) and whole[stop] in CELL_BLANKS:  # the rest begins with a word, as every cell does
                 stop += 1
-        return stop, self._replace(whole, findings, done, pieces)
+        return stop, self._replace(whole, findings, done, pieces) if findings else done
 
     def _findings(self, whole: str, first: int, last: int) -> list[Finding]:
         base = max(0, first - CONTEXT_CHARS_MAX)
