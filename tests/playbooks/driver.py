@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from extproc.config.load import parse_document
+from extproc.domain.masks import PROCESS_KEY
 from extproc.domain.record import ExchangeRecord
 from extproc.exchange.events import (
     Abort,
@@ -39,6 +40,7 @@ MILLISECOND_NS = 1_000_000
 CHAT = "/v1/chat/completions"
 JSON = "application/json"
 SSE = "text/event-stream; charset=utf-8"
+MASK_KEYS = {PROCESS_KEY: b"the key of the process", "mask.key": b"the key of the file"}
 PROMPTS = {"v2.txt": "You are the second version."}
 
 VERSION: dict[str, Any] = {"filter": "version"}
@@ -88,7 +90,7 @@ def snapshot_of(*parts: Mapping[str, Any], **sections: Any) -> Snapshot:
         "filters": filters,
         **sections,
     }
-    return compile_snapshot(parse_document(json.dumps(document), "playbook"), PROMPTS)
+    return compile_snapshot(parse_document(json.dumps(document), "playbook"), PROMPTS, MASK_KEYS)
 
 
 def with_guards(snapshot: Snapshot, *guards: Any, on_requests: bool = True) -> Snapshot:

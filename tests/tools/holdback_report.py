@@ -22,8 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from extproc.config.document import Document
 from extproc.config.guards.pii import PiiGuard as PiiSection
@@ -35,6 +34,7 @@ from extproc.payload.endpoints import CHAT
 from extproc.payload.view import answer_source
 from tests.stream.recorded import frames_of, recordings
 
+ROOT = Path(__file__).resolve().parents[2]
 _TOKEN = re.compile(r" ?[A-Za-z]{1,8}| ?[0-9]{1,3}| ?[^\sA-Za-z0-9]{1,3}|\s+", re.ASCII)
 _LAST_WORD = re.compile(r"\S*\Z")
 _CHARS_MAX = 60_000
