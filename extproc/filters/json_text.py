@@ -96,7 +96,7 @@ class JsonTextStage:
 
     def give_up(self) -> str:
         """Wait no longer for the rest of a string. A number, and an escape, come to their end soon enough."""
-        if not self._in_string or self._escape or self._high_surrogate or not isinstance(self._inside, YieldingStage):
+        if self._escape or self._high_surrogate or not isinstance(self._inside, YieldingStage):
             return ""
         released = _encode(self._inside.give_up())
         self.rejected = self._inside.rejected

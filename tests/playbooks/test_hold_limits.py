@@ -181,5 +181,6 @@ def test_a_request_is_not_held_so_it_has_no_limit() -> None:
     """It comes whole, and is judged as a whole."""
     word = "x" * 5_000
     guard = {**PII, "at_limit": "mask", "hold_chars_max": 160}
-    talk = asked(snapshot_of(guard), body=request_body(messages=[{"role": "user", "content": word}]))
-    assert talk.server_json["messages"][0]["content"] == word
+    content = f"{word} bob@example.org"
+    talk = asked(snapshot_of(guard), body=request_body(messages=[{"role": "user", "content": content}]))
+    assert talk.server_json["messages"][0]["content"] == f"{word} <EMAIL>"

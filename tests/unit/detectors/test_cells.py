@@ -174,3 +174,17 @@ def test_what_is_taken_from_an_open_cell_still_decides_about_its_joins() -> None
     assert buffer.take(6) == "order7"
     assert buffer.push(" 41") == ""
     assert buffer.open == "abc 41"
+
+
+@pytest.mark.parametrize("row", ["4111 1111", "4111 1111 1111 1111 4111 1111"])
+def test_a_capital_is_undecided_until_the_next_letter_comes(row: str) -> None:
+    """A small letter makes it a word's beginning, and the number before it goes out; anything else joins it."""
+    buffer = CellBuffer()
+    assert buffer.push(f"{row} T") == ""
+    assert buffer.certain == row
+    assert buffer.push("he") == f"{row} "
+    assert buffer.open == "The"
+    buffer = CellBuffer()
+    buffer.push(f"{row} T")
+    assert buffer.push("1") == ""
+    assert buffer.certain == f"{row} T1"
