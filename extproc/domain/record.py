@@ -11,6 +11,7 @@ from extproc.domain.usage import Prices, Usage
 
 KEPT_TEXT_CHARS_MAX = 10_000
 DETAILS_MAX = 32
+HOLD_LIMIT = "HOLD_LIMIT"  # the kind of a finding: text that could not be held until it was judged as a whole
 
 
 class Outcome(StrEnum):

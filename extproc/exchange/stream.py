@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from extproc.domain.errors import ApiError
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.text import Kind, TextSource
+from extproc.exchange.waiting import Waiting
 from extproc.filters.base import ExchangeFacts, Filter
 from extproc.filters.chain import Chain, Channels
 from extproc.payload.dialect import Frame, StreamReader, UnreadableAnswer
@@ -47,6 +48,8 @@ class StreamedAnswer:
         self._filters = filters
         self._exchange = exchange
         self._may_cut = any(item.cuts_answers for item in filters)
+        self._hold_ns_max = min((item.hold_ns_max for item in filters if item.hold_ns_max), default=0)
+        self._waiting = Waiting()
         self._speaking: dict[int, TextSource] = {}  # the channel of each choice that text came on last
         self._cut: set[int] = set()
         self._finished: set[int] = set()
@@ -79,6 +82,8 @@ class StreamedAnswer:
                 self._take_event(event, now_ns)
                 if self.ended:
                     break
+        if self._hold_ns_max and not self.ended:
+            self._give_up_overdue(now_ns)
         return b"".join(self._out)
 
     def close(self, now_ns: int) -> bytes:
@@ -115,6 +120,8 @@ class StreamedAnswer:
         usage.piece(source.choice, text)
         chain = self._channels.chain(source)
         released = chain.feed(text)
+        if self._hold_ns_max:
+            self._waiting.fed(source, text)
         if self._record.texts is not None:
             self._record.note_text(source, released)
         self._note_text(now_ns)
@@ -177,6 +184,8 @@ class StreamedAnswer:
                 return
         chain = self._channels.chain(source)
         released = chain.feed(text)
+        if self._hold_ns_max:
+            self._waiting.fed(source, text)
         if slot.complete and chain.rejected_by is None:
             released += chain.close()
         _put(slot, released, frame)
@@ -230,6 +239,25 @@ class StreamedAnswer:
         record.pieces += 1
         record.last_text_ns = now_ns
         record.first_text_ns = record.first_text_ns or now_ns
+
+    # --- text that is held for too long ----------------------------------------------------------------------------
+
+    def _give_up_overdue(self, now_ns: int) -> None:
+        """Wait no longer for the rest of what has been held for the time that is allowed.
+
+        There is no clock here: time is looked at when bytes come, on whichever channel, and after they were judged, so
+        that what they complete is not given up.
+        """
+        for source in self._waiting.overdue(now_ns, self._hold_ns_max, self._channels):
+            chain = self._channels.chain(source)
+            if chain.rejected_by is not None or source.choice in self._cut:
+                continue
+            text = chain.give_up()
+            self._record.note_text(source, text)
+            if text:
+                self._out.append(self._reader.carry(source, text))
+            if chain.rejected_by is not None:
+                self._cut_choice(source, None)
 
     # --- ends of channels and choices ------------------------------------------------------------------------------
 

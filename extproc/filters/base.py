@@ -55,6 +55,7 @@ class Filter:
     cuts_answers: bool = False
     judges_each_alone: bool = True  # what it makes of a text depends on nothing else: a known one is not judged again
     changes_prompt: bool = False  # whether copies of the prompt must be dropped: they would show our own words
+    hold_ns_max: int = 0  # how long its stages may hold back text of a stream; 0: as long as it takes
     restores: bool = False  # whether answers must have back what it masked in their request
     numbers_values: bool = False  # whether what it writes depends on what came earlier on a choice's other channels
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from extproc.domain.errors import refuse
-from extproc.domain.text import Stage, TextSource
+from extproc.domain.text import Stage, TextSource, YieldingStage
 from extproc.filters.base import ExchangeFacts, Filter
 
 
@@ -53,6 +53,31 @@ class Chain:
     def close(self) -> str:
         """The channel is complete; return the rest. Raises: FilterFailed."""
         return self._pass_on("", closing=True)
+
+    def held_chars(self) -> int:
+        """What those stages hold that may not hold it for as long as they like. [characters]"""
+        return sum(len(stage.held()) for owner, stage in self._links if owner.hold_ns_max)
+
+    def give_up(self) -> str:
+        """Make those stages wait no longer; return what comes out. Raises: FilterFailed."""
+        text = ""
+        for owner, stage in self._links:  # a link that is left out makes a new list
+            if text:
+                text = self._guarded(owner, stage, text, closing=False)
+            if owner.hold_ns_max and not stage.rejected and isinstance(stage, YieldingStage):
+                text += self._given_up(owner, stage)
+            if stage.rejected:
+                return self._reject([one for _, one in self._links].index(stage), text)
+        return text
+
+    def _given_up(self, owner: Filter, stage: YieldingStage) -> str:
+        held = stage.held()
+        try:
+            return stage.give_up()
+        except Exception as error:
+            note_failure(owner, self._exchange, error)
+        self._links = [link for link in self._links if link[1] is not stage]
+        return held
 
     def rejects_if_closed(self) -> bool:
         """Whether the channel would be rejected if it ended here. Nothing is changed, and nothing counted."""

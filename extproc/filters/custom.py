@@ -33,9 +33,9 @@ class CustomGuard(Guard):
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
         """A stage that judges spans; JSON texts are judged string by string, so that they stay JSON."""
         witness = Witness(self, source, exchange)
-        stage: Stage = SpanStage(self._detector, self._mask(""), witness.tell, witness.see)
+        stage: Stage = SpanStage(self._detector, self._mask(""), witness.tell, on_text=witness.see)
         if source.kind is Kind.JSON:
-            stage = JsonTextStage(stage, SpanStage(self._numbers, self._mask('"'), witness.tell, witness.see))
+            stage = JsonTextStage(stage, SpanStage(self._numbers, self._mask('"'), witness.tell, on_text=witness.see))
         return stage if self.action in (Action.MASK, Action.BLOCK) else ObservingStage(stage)
 
     def _mask(self, quote: str) -> Mask | None:

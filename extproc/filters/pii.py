@@ -8,18 +8,22 @@ from collections.abc import Mapping, Sequence
 
 from extproc.config.guards.masking import MaskType
 from extproc.config.guards.pii import PiiGuard as PiiSection
-from extproc.detectors.pii import PiiDetector
+from extproc.detectors.cells import has_long_word, word_chars_max
+from extproc.detectors.pii import detector_of
 from extproc.domain.errors import ApiError
 from extproc.domain.masks import PROCESS_KEY, canonical, hash_mask, partial_mask, type_mask
 from extproc.domain.placeholders import Placeholders
-from extproc.domain.record import Action
+from extproc.domain.record import HOLD_LIMIT, Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Guard, Witness
 from extproc.filters.json_text import JsonTextStage, WholeNumbers
 from extproc.filters.observe import ObservingStage
-from extproc.filters.spans import Mask, SpanStage
+from extproc.filters.private_keys import KIND as KEY_BLOCK
+from extproc.filters.private_keys import PrivateKeyStage, may_hold_private_key
+from extproc.filters.spans import NO_LIMIT, HoldLimit, Mask, SpanStage
 from extproc.payload.view import RequestView
 
+_MS_NS = 1_000_000
 _ASCII_ESCAPE = re.compile(r"\\u00([2-7][0-9a-fA-F])")
 
 
@@ -28,13 +32,18 @@ class PiiGuard(Guard):
 
     def __init__(self, section: PiiSection) -> None:
         super().__init__(section, section.guard, section.on, section.action, section.message)
-        self._detector = PiiDetector(section.entities)
+        self._detector = detector_of(section)
+        self._finds_keys = KEY_BLOCK in section.entities
         self._numbers = WholeNumbers(self._detector)
         self._masking = section.masking
         self._style = section.masking.type
         self._key = b""
+        self._word_chars_max = word_chars_max(section.hold_chars_max)
+        self._masks_at_limit = section.at_limit == "mask"
         masks = self.action is Action.MASK
         self.judges_each_alone = self._style is not MaskType.NUMBERED  # what an earlier answer echoes gives numbers
+        if self.action in (Action.MASK, Action.BLOCK) and Direction.RESPONSE in self.directions:
+            self.hold_ns_max = (section.hold_ms_max or 0) * _MS_NS
         self.numbers_values = masks and self._style in (MaskType.NUMBERED, MaskType.REVERSIBLE)
         self.restores = masks and self._style is MaskType.REVERSIBLE and Direction.REQUEST in self.directions
 
@@ -61,31 +70,56 @@ class PiiGuard(Guard):
         return None
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
-        """One look at all texts as one.
+        """One look at all texts as one, and at a few places for words that are too long to be held.
 
         An escape in a JSON text may hide what is looked for; a bare control character is written as one, found or not.
         """
         if any(source.kind is Kind.JSON and ("\\" in text or not text.isprintable()) for source, text in texts):
             return True
-        return self._detector.may_hold("\n".join([text for _, text in texts]))
+        in_answer = bool(texts) and texts[0][0].direction is Direction.RESPONSE
+        if in_answer and any(has_long_word(text, self._word_chars_max) for _, text in texts):
+            return True
+        joined = "\n".join([text for _, text in texts])
+        return self._detector.may_hold(joined) or (self._finds_keys and may_hold_private_key(joined))
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
         """A stage that judges spans; JSON texts are judged string by string, so that they stay JSON."""
-
         witness = Witness(self, source, exchange)
         mask = None if self.action is Action.BLOCK else self._mask(source, exchange)
+        limit = self._limit(source, exchange)
         stage: Stage
         if source.kind is Kind.JSON:
-            inside = SpanStage(self._detector, mask, witness.tell, witness.see)
-            outside = SpanStage(self._numbers, mask and _quoted(mask), witness.tell, witness.see)
+            inside = self._span_stage(mask, witness, limit)
+            outside = SpanStage(self._numbers, mask and _quoted(mask), witness.tell, on_text=witness.see)
             stage = JsonTextStage(inside, outside)
         else:
-            stage = SpanStage(self._detector, mask, witness.tell, witness.see)
+            stage = self._span_stage(mask, witness, limit)
         if self.action not in (Action.MASK, Action.BLOCK):
             return ObservingStage(stage)
         if self._echoes(source) and exchange.placeholders is not None:
             return _EchoStage(stage, source, exchange.placeholders)
         return stage
+
+    def _span_stage(self, mask: Mask | None, witness: Witness, limit: HoldLimit) -> Stage:
+        """Spans in cells, and around that the blocks that no cell holds."""
+        spans = SpanStage(self._detector, mask, witness.tell, limit, on_text=witness.see)
+        if not self._finds_keys:
+            return spans
+        # The body of a key is never kept, so there is no value that could be numbered, hashed or given back.
+        bare = None if mask is None else lambda finding: type_mask(finding.kind)
+        return PrivateKeyStage(spans, bare, witness.tell, witness.see)
+
+    def _limit(self, source: TextSource, exchange: ExchangeFacts) -> HoldLimit:
+        """What is done with text that cannot be held any longer. A request is not held back: it comes whole."""
+        if source.direction is Direction.REQUEST:
+            return NO_LIMIT
+        releases = not self._masks_at_limit and self.enforced
+        action = Action.FLAG if releases else self.action
+
+        def on_limit() -> None:
+            exchange.record.note_finding(self.name, source.direction.value, HOLD_LIMIT, action.value)
+
+        return HoldLimit(on_limit, self._word_chars_max, type_mask(HOLD_LIMIT) if self._masks_at_limit else None)
 
     def _mask(self, source: TextSource, exchange: ExchangeFacts) -> Mask:
         """How a value on one channel is masked."""

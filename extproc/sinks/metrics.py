@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 from prometheus_client.metrics_core import Metric
 
-from extproc.domain.record import ExchangeRecord, Outcome
+from extproc.domain.record import HOLD_LIMIT, ExchangeRecord, Outcome
 from extproc.sinks.gathered import BulkHistogram, GatheredCounter, GatheredHistogram
 
 OTHER = "other"
@@ -118,6 +118,11 @@ class Metrics:
             "llm_guard_verdicts_total", "Findings, and what they led to.", ("policy", "guard", "direction", "action")
         )
         self._findings = counter("llm_guard_findings_total", "Findings by their kind.", ("guard", "direction", "kind"))
+        self._hold_limit = counter(
+            "llm_guard_hold_limit_total",
+            "Words of answers that were too long, or held for too long, to be judged as a whole.",
+            ("guard",),
+        )
         self._coverage = counter(
             "llm_guard_coverage_total",
             "Texts by what became of them before a guard.",
@@ -169,6 +174,8 @@ class Metrics:
             self._verdicts.add((record.policy, *verdict), times)
         for finding, times in record.findings.items():
             self._findings.add(finding, times)
+            if finding[2] == HOLD_LIMIT:
+                self._hold_limit.add((finding[0],), times)
         for (guard, direction, what), texts in record.coverage.items():
             self._coverage.add((record.policy, guard, direction, what.value), texts)
         for direction, texts in record.text_counts.items():

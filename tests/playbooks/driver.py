@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from extproc.config.load import parse_document
+from extproc.domain.masks import PROCESS_KEY
 from extproc.domain.record import ExchangeRecord
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
@@ -48,6 +49,7 @@ facts:
     value: "([0-9]+) o'clock"
     right: ["18"]
 """
+MASK_KEYS = {PROCESS_KEY: b"the key of the process", "mask.key": b"the key of the file"}
 PROMPTS = {"v2.txt": "You are the second version.", "facts.yaml": FACTS}
 
 VERSION: dict[str, Any] = {"filter": "version"}
@@ -97,7 +99,7 @@ def snapshot_of(*parts: Mapping[str, Any], **sections: Any) -> Snapshot:
         "filters": filters,
         **sections,
     }
-    return compile_snapshot(parse_document(json.dumps(document), "playbook"), PROMPTS)
+    return compile_snapshot(parse_document(json.dumps(document), "playbook"), PROMPTS, MASK_KEYS)
 
 
 def with_guards(snapshot: Snapshot, *guards: Any, on_requests: bool = True) -> Snapshot:

@@ -12,17 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.config.load import parse_document
 from extproc.domain.masks import PROCESS_KEY, hash_mask
 from extproc.exchange.events import RequestBody, ResponseBody, StreamClosed
-from extproc.exchange.snapshot import Snapshot, compile_snapshot
+from extproc.exchange.snapshot import Snapshot
 from tests.playbooks.answers import DIALECTS, Call, Choice
 from tests.playbooks.driver import (
     DONE,
     JSON,
+    MASK_KEYS,
     METER,
     PII,
-    PROMPTS,
     REFUSAL,
     SSE,
     Conversation,
@@ -39,7 +38,6 @@ from tests.playbooks.test_law import Case, cut, interleaved, splitter, streamed,
 
 BOB, ALICE, EVE = "bob@example.org", "alice@example.org", "eve@example.org"
 CARD = "4111 1111 1111 1111"
-KEY = b"a key of some thirty-two bytes, more or less"
 
 
 def masking(kind: str, **keys: Any) -> dict[str, Any]:
@@ -132,30 +130,17 @@ def test_values_past_the_limit_are_masked_without_a_number() -> None:
 # --- hashes and parts ----------------------------------------------------------------------------------------------
 
 
-def hashing(**keys: Any) -> Any:
-    """A document whose masks are hashes."""
-    price = {"prompt_micro_usd_per_mtok": 0, "completion_micro_usd_per_mtok": 0}
-    document = {
-        "models": {"tiny": {"versions": {"v1": {"weight": 1, "price": price}}}},
-        "filters": [{"filter": "version"}, {"filter": "guards"}],
-        "policies": [{"name": "default", "guards": [masking("hash", **keys)]}],
-    }
-    return parse_document(json.dumps(document), "hashes")
-
-
 @pytest.mark.parametrize(("keys", "place"), [({}, PROCESS_KEY), ({"key_file": "mask.key"}, "mask.key")])
 def test_hashes_are_made_with_the_key(keys: dict[str, Any], place: str) -> None:
-    """That of the file, or of the process; it is part of no representation."""
-    snapshot = compile_snapshot(hashing(**keys), PROMPTS, {PROCESS_KEY: b"another key" * 2, place: KEY})
-    talk = asked(snapshot, body=request_body(messages=[{"role": "user", "content": f"{BOB} {BOB}"}]))
-    expected = hash_mask("EMAIL", BOB, KEY)
-    assert talk.server_json["messages"][0]["content"] == f"{expected} {expected}"
+    """That of the file, or of the process."""
+    mask = hash_mask("EMAIL", BOB, MASK_KEYS[place])
+    assert to_server(masking("hash", **keys), f"{BOB} {BOB.upper()}") == [f"{mask} {mask}"]
 
 
 def test_hashes_without_a_key_are_a_mistake_of_ours() -> None:
     """Never a hash that anybody can compute."""
     with pytest.raises(KeyError):
-        compile_snapshot(hashing(), PROMPTS)
+        snapshot_of(masking("hash", key_file="another.key"))
 
 
 def test_parts_are_shown() -> None:
@@ -301,6 +286,29 @@ def test_another_client_gets_nothing_back() -> None:
         assert talk.client_json["choices"][0]["message"]["content"] == expected
 
 
+def test_guards_share_their_numbers() -> None:
+    """Two guards of a policy never give one placeholder to two values, and both get theirs back."""
+    guards = [
+        masking("reversible", entities=["EMAIL"]),
+        masking("reversible", name="more", entities=["EMAIL", "PHONE"]),
+    ]
+    contents = f"{BOB}, phone +49 30 901820"
+    body = request_body(messages=[{"role": "user", "content": contents}])
+    talk = asked(snapshot_of(*guards), body=body)
+    assert talk.server_json["messages"][0]["content"] == "<EMAIL_1>, phone <PHONE_1>"
+    talk.hears(response_headers())
+    talk.hears(ResponseBody(chat_answer(f"<EMAIL_1>, {EVE}, <PHONE_1>"), True))
+    assert talk.client_json["choices"][0]["message"]["content"] == f"{BOB}, <EMAIL_2>, +49 30 901820"
+
+
+def test_errors_of_the_server_are_restored_too() -> None:
+    """They quote what it was asked."""
+    talk = asked(snapshot_of(masking("reversible")), body=request_body(messages=[{"role": "user", "content": BOB}]))
+    talk.hears(response_headers(status=400))
+    talk.hears(ResponseBody(b'{"error":{"message":"what is <EMAIL_1>?","code":"x"}}', True))
+    assert talk.client_json["error"]["message"] == f"what is {BOB}?"
+
+
 # --- the law, for every style --------------------------------------------------------------------------------------
 
 OWN = st.sampled_from(["<EMAIL_1>", "<EMAIL_2>", "<CREDIT_CARD_1>", "<EMAIL_9>", "<EMAIL", "<", ">"])
@@ -313,7 +321,7 @@ CASES = st.builds(
     st.lists(
         st.builds(Choice, SPOKEN, SPOKEN, st.lists(SPOKEN_CALLS, max_size=2).map(tuple)), min_size=1, max_size=2
     ).map(tuple),
-    st.sampled_from(["numbered", "partial", "reversible"]).map(lambda kind: (masking(kind), METER)),
+    st.sampled_from(["numbered", "partial", "hash", "reversible"]).map(lambda kind: (masking(kind), METER)),
     st.booleans(),
     st.integers(0, 1 << 32),
 )

@@ -11,6 +11,7 @@ the server cut them. All come from this repository and the standard library.
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import re
 import statistics
@@ -21,8 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from extproc.config.document import Document
 from extproc.config.guards.pii import PiiGuard as PiiSection
@@ -34,6 +34,7 @@ from extproc.payload.endpoints import CHAT
 from extproc.payload.view import answer_source
 from tests.stream.recorded import frames_of, recordings
 
+ROOT = Path(__file__).resolve().parents[2]
 _TOKEN = re.compile(r" ?[A-Za-z]{1,8}| ?[0-9]{1,3}| ?[^\sA-Za-z0-9]{1,3}|\s+", re.ASCII)
 _LAST_WORD = re.compile(r"\S*\Z")
 _CHARS_MAX = 60_000
@@ -128,7 +129,7 @@ def numbers() -> Iterator[Text]:
     yield tokens(", ".join(map(str, figures))), Kind.CONTENT
     rows = zip(*[iter(figures)] * 4, strict=False)
     yield tokens("\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)), Kind.CONTENT
-    sums = (f"{first} + {second} = {first + second:g}" for first, second in zip(figures, figures[1:], strict=False))
+    sums = (f"{first} + {second} = {first + second:g}" for first, second in itertools.pairwise(figures))
     yield tokens("\n".join(sums)), Kind.CONTENT
     dates = (f"{random.randint(1, 28)} {month} {random.randint(1990, 2026)}" for month in ("May", "June", "July") * 99)
     yield tokens("; ".join(dates)), Kind.CONTENT

@@ -36,6 +36,7 @@ LABELS = {
     "llm_guard_findings_total": {"guard", "direction", "kind"},
     "llm_guard_coverage_total": {"policy", "guard", "direction", "outcome"},
     "llm_policy_texts_total": {"policy", "direction"},
+    "llm_guard_hold_limit_total": {"guard"},
     "llm_extproc_step_seconds": {"phase"},
     "llm_extproc_failures_total": {"reason"},
     "llm_inflight_exchanges": set(),
@@ -90,6 +91,7 @@ def populated() -> Metrics:
     record.cover("pii", "request", Coverage.CHECKED, 3)
     record.cover("pii", "request", Coverage.SKIPPED_SOURCE, 1)
     record.text_counts["request"] = 4
+    record.findings["pii", "response", "HOLD_LIMIT"] = 1
     metrics = Metrics(label_values_max=10)
     metrics.exchange_ended(record)
     metrics.exchange_ended(ended(Outcome.FAILED, reason="guard_failed"))
