@@ -26,7 +26,8 @@ class Review(Section):
     """Findings kept for people, who say which of them are right. Needs `pip install 'llm-extproc[review]'`."""
 
     url: StoreUrl = Field(
-        description="sqlite:///PATH, relative to the configuration file, or postgresql://USER@HOST/NAME?passfile=PATH"
+        description="sqlite:///PATH, relative to the configuration file (sqlite:////... from the root), or "
+        "postgresql://USER@HOST/NAME?passfile=PATH"
     )
     texts: Literal["masked", "none", "plain"] = Field(
         default="masked", description="text around a finding: personal data masked, no text at all, or as it was"

@@ -177,6 +177,13 @@ def test_the_file_is_for_its_user_alone(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_path_from_the_root(tmp_path: Path) -> None:
+    """With four slashes, as a volume beside a folder that is read-only needs it."""
+    Store(f"sqlite:///{tmp_path}/review.db", Path("/nowhere")).close()
+    assert str(tmp_path).startswith("/")
+    assert (tmp_path / "review.db").exists()
+
+
 # --- several at once -----------------------------------------------------------------------------------------------
 
 _WRITER = """
