@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from extproc.config.policies import Policy
+from extproc.config.review import Review
 from extproc.config.section import (
     FilePath,
     HeaderName,
@@ -117,6 +118,9 @@ class Limits(Section):
     json_depth_max: int = Field(default=64, ge=8, le=200, description="deepest nesting of a body")
     decompression_ratio_max: int = Field(default=100, ge=2, le=1_000, description="largest growth of a compressed body")
     channels_max: int = Field(default=256, ge=8, le=65_536, description="choices, tool calls and blocks of one answer")
+    clean_texts_max: int = Field(
+        default=32_768, ge=0, le=10_000_000, description="texts remembered as clean, by their hash; 0: each is judged"
+    )
 
 
 # --- who asks ------------------------------------------------------------------------------------------------------
@@ -301,5 +305,6 @@ class Document(Section):
     models: dict[Name, Model] = Field(min_length=1, description="models by the name that clients send")
     filters: tuple[Filter, ...] = Field(min_length=1, description="in the order in which they run")
     policies: tuple[Policy, ...] = Field(default=(), description="guards; the first that fits an exchange judges it")
+    review: Review | None = Field(default=None, description="the queue of findings that people look at; default: none")
     requests: Requests = Field(default_factory=Requests, description="what is let through without being understood")
     envoy: Envoy = Field(default_factory=Envoy, description="what `envoy-config` needs to know")

@@ -22,7 +22,7 @@ from extproc.detectors.private_keys import (
     OPENING_PART,
 )
 from extproc.domain.finding import Finding
-from extproc.domain.text import Stage
+from extproc.domain.text import Stage, YieldingStage
 
 KIND = "PRIVATE_KEY"
 _HYPHEN = ord("-")
@@ -96,6 +96,14 @@ class PrivateKeyStage:
     def held(self) -> str:
         """What the stage outside holds, and a first line, or what may become one."""
         return self._outside.held() + self._first_line + self._held
+
+    def give_up(self) -> str:
+        """Wait no longer for the stage outside. What may become a block is short, and a block's body is never held."""
+        if self._place is not _Place.OUTSIDE or self._held or not isinstance(self._outside, YieldingStage):
+            return ""
+        released = self._outside.give_up()
+        self.rejected = self._outside.rejected
+        return released
 
     def fork(self) -> PrivateKeyStage:
         """A stage in the same state that tells nobody what it finds."""

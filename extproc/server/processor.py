@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from google.protobuf.message import DecodeError
 
 from extproc.domain.record import ExchangeRecord, Outcome
+from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
     Abort,
     Event,
@@ -73,6 +74,7 @@ class Processor:
         self._sinks = sinks
         self.on_step = on_step
         self.logger = logger
+        self.clean_texts = CleanTexts(secrets.token_bytes(32), snapshot.limits.clean_texts_max)
         self._id_prefix = secrets.token_hex(6)
         self._id_number = itertools.count(1)
 
@@ -139,7 +141,8 @@ class Session:
     def _step(self, event: Event) -> Step:
         now_ns = time.monotonic_ns()
         if self._exchange is None:
-            self._exchange = Exchange(self._processor.snapshot, self._processor.next_id(), now_ns)
+            processor = self._processor
+            self._exchange = Exchange(processor.snapshot, processor.next_id(), now_ns, processor.clean_texts)
             self._processor.inflight += 1
         step = self._exchange.step(event, now_ns)
         if step.ended is not None and not self._ended:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from extproc.config.guards.base import GuardSection, On
+from extproc.config.guards.masking import Masking
 from extproc.config.section import Section
 
 Entity = Literal[
@@ -117,6 +118,22 @@ class PiiGuard(GuardSection):
     recognizers: tuple[Recognizer, ...] = Field(
         default=(), max_length=50, description="types of one's own, looked for before all others"
     )
+    hold_chars_max: int = Field(
+        default=2_048, ge=160, le=2_048, description="the most of an answer's text that is held back [characters]"
+    )
+    hold_ms_max: int | None = Field(
+        default=None,
+        ge=1,
+        le=600_000,
+        description="the longest that a streamed text is held back [ms], looked at when an event comes; default: as"
+        " long as it takes",
+    )
+    at_limit: Literal["release", "mask"] = Field(
+        default="release",
+        description="what becomes of a word that is longer, or is held for longer: judged as far as it has come, and"
+        " released, or masked as a whole",
+    )
+    masking: Masking = Field(default=Masking(), description="what a mask looks like")
     message: str = Field(
         default="The text was refused: it holds personal data.", description="what the client reads on block"
     )

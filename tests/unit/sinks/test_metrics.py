@@ -34,13 +34,18 @@ LABELS = {
     "llm_answers_total": BY_VERSION,
     "llm_guard_verdicts_total": {"policy", "guard", "direction", "action"},
     "llm_guard_findings_total": {"guard", "direction", "kind"},
-    "llm_guard_coverage_total": {"guard", "outcome"},
+    "llm_guard_coverage_total": {"policy", "guard", "direction", "outcome"},
+    "llm_policy_texts_total": {"policy", "direction"},
+    "llm_guard_hold_limit_total": {"guard"},
     "llm_extproc_step_seconds": {"phase"},
     "llm_extproc_failures_total": {"reason"},
     "llm_inflight_exchanges": set(),
     "llm_config_reloads_total": {"result"},
     "llm_config_revision": {"revision"},
     "llm_worker_restarts_total": {"reason"},
+    "llm_review_entries_total": {"guard"},
+    "llm_review_dropped_total": {"reason"},
+    "llm_guard_precision": {"guard"},
 }
 
 
@@ -83,7 +88,10 @@ def populated() -> Metrics:
     record.policy = "default"
     record.verdicts["pii", "request", "mask"] = 2
     record.findings["pii", "request", "EMAIL"] = 2
-    record.cover("pii", Coverage.CHECKED)
+    record.cover("pii", "request", Coverage.CHECKED, 3)
+    record.cover("pii", "request", Coverage.SKIPPED_SOURCE, 1)
+    record.text_counts["request"] = 4
+    record.findings["pii", "response", "HOLD_LIMIT"] = 1
     metrics = Metrics(label_values_max=10)
     metrics.exchange_ended(record)
     metrics.exchange_ended(ended(Outcome.FAILED, reason="guard_failed"))
@@ -91,6 +99,9 @@ def populated() -> Metrics:
     metrics.reloaded("ok")
     metrics.worker_restarted("SIGKILL")
     metrics.revision("0123456789ab")
+    metrics.review_stored({"pii": 2})
+    metrics.review_dropped("queue_full", 1)
+    metrics.guard_precision({"pii": 0.9})
     return metrics
 
 
@@ -213,11 +224,14 @@ def test_estimates_are_told_from_counts() -> None:
 
 
 def test_what_guards_found_and_saw() -> None:
-    """Verdicts and findings by how often, coverage once an exchange."""
+    """Verdicts and findings by how often; coverage by texts, which add up to those that came."""
     metrics = populated()
     assert value(metrics, "llm_guard_verdicts_total", policy="default", guard="pii", action="mask") == 2
     assert value(metrics, "llm_guard_findings_total", guard="pii", direction="request", kind="EMAIL") == 2
-    assert value(metrics, "llm_guard_coverage_total", guard="pii", outcome="checked") == 1
+    coverage = {"policy": "default", "guard": "pii", "direction": "request"}
+    assert value(metrics, "llm_guard_coverage_total", outcome="checked", **coverage) == 3
+    assert value(metrics, "llm_guard_coverage_total", outcome="skipped_source", **coverage) == 1
+    assert value(metrics, "llm_policy_texts_total", policy="default", direction="request") == 4
 
 
 def test_labels_from_requests_are_bounded() -> None:
@@ -254,3 +268,12 @@ def test_steps_are_observed_in_seconds() -> None:
     metrics = Metrics(10)
     metrics.step("response_body", 20_000)
     assert value(metrics, "llm_extproc_step_seconds_sum", phase="response_body") == pytest.approx(0.00002)
+
+
+def test_a_guard_whose_labels_are_gone_is_shown_no_more() -> None:
+    """What people said of it has been deleted with its findings; the others stay."""
+    metrics = populated()
+    metrics.guard_precision({"pii": 0.8, "injection": 0.5})
+    metrics.guard_precision({"injection": 0.25})
+    samples = [line for line in page(metrics).splitlines() if line.startswith("llm_guard_precision{")]
+    assert samples == ['llm_guard_precision{guard="injection"} 0.25']
