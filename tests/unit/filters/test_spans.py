@@ -14,6 +14,8 @@ from extproc.filters.spans import HoldLimit, SpanDetector, SpanStage
 from tests.unit.filters.cutting import cut, through
 
 PII = PiiDetector(KINDS, [CustomRecogniser("TICKET", r"TICKET[ -][0-9]{4}", ["issue"])])
+CUED = ("password: Qr7!dke#39", "NHS 943 476 5919", "born on 30 June 1923", "issue TICKET 1234")
+"""Values that are found because of the word before them, which is another cell."""
 WORDS = (
     "bob@example.org",
     "4111 1111 1111 1111",
@@ -25,10 +27,6 @@ WORDS = (
     "00:1b:44:11:3a:b7",
     "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed ",
     "ftp://bob:s3cr3tPw@host",
-    "password: Qr7!dke#39",
-    "NHS 943 476 5919",
-    "born on 30 June 1923",
-    "issue TICKET 1234",
     "passport",
     "Z12803456",
     "phone",
@@ -39,9 +37,9 @@ WORDS = (
     "é",
     "中",
 )
-SHORT = st.lists(st.sampled_from(WORDS) | st.sampled_from(" \u00a0\n,.-@0Aa") | st.text(max_size=3), max_size=14).map(
-    "".join
-)
+SHORT = st.lists(
+    st.sampled_from(WORDS + CUED) | st.sampled_from(" \u00a0\n,.-@0Aa") | st.text(max_size=3), max_size=14
+).map("".join)
 RUNS = st.builds(
     lambda unit, chars: (unit * chars)[:chars],
     st.sampled_from(
