@@ -134,9 +134,22 @@ def is_spaced(plain_utf8: bytes) -> bool:
     return _SPACED_LETTERS.search(plain_utf8) is not None
 
 
+def unspaced(plain_utf8: bytes) -> bytes:
+    """Spaced letters as words, where the gaps between words are wider than those between letters."""
+    apart = plain_utf8.replace(b"   ", b"\0").replace(b"  ", b"\0").replace(b" ", b"")
+    return apart.replace(b"\0", b" ")
+
+
+_BROKEN_WORD_BYTES_MAX = 4
+_BROKEN_BYTES_MIN = 16
+
+
 def is_broken(plain_utf8: bytes) -> bool:
-    """Whether more than one byte in four is a blank: words of three letters, or pieces of words."""
-    return plain_utf8.count(b" ") * 4 > len(plain_utf8)
+    """Whether words are short: four bytes or less in the mean, as when they are divided."""
+    if plain_utf8.count(b" ") * (_BROKEN_WORD_BYTES_MAX + 1) < len(plain_utf8) - _BROKEN_WORD_BYTES_MAX:
+        return False
+    words = plain_utf8.split()
+    return _BROKEN_BYTES_MIN <= sum(map(len, words)) <= _BROKEN_WORD_BYTES_MAX * len(words)
 
 
 LEETSPEAK = r"[a-z][013457@$!|]+[a-z]|\b[013457@$!|][a-z]+[013457@$!|]|[013457][013457][a-z]|[a-z][013457]{2}"
