@@ -51,7 +51,7 @@ TURNED = rf"\b(?:{'|'.join(sorted(_ROTATED | _REVERSED))})\b"
 _NOT_LETTERS = bytes(byte for byte in range(256) if not chr(byte).isascii() or not chr(byte).isalpha())
 _NOT_VOWELS = bytes(byte for byte in range(256) if chr(byte) not in "aeiou")
 _LETTERS_MIN = 12
-_VOWELS_BYTES_MAX = 1_024
+_VOWELS_BYTES_MAX = 256
 _VOWELS_MIN_PERCENT = 29
 """Languages in Latin letters have 35 to 50 vowels in 100 letters; rotated by 13 letters, 17 to 25."""
 
@@ -114,7 +114,12 @@ def _ends_in_capital(text: str) -> bool:
 
 def may_hide(text: str) -> bool:
     """False only if ``hidden_texts`` finds nothing but the text turned; a look that costs next to nothing."""
-    return "%" in text or "&" in text or "\\" in text or "<" in text or may_hold_base64(text) or _may_hold_digits(text)
+    return (
+        "<" in text
+        or any(sign in text and text.count(sign) >= _ESCAPES_MIN for sign in "%&\\")
+        or may_hold_base64(text)
+        or _may_hold_digits(text)
+    )
 
 
 def _may_hold_digits(text: str) -> bool:

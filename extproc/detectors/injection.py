@@ -147,7 +147,8 @@ class InjectionDetector:
             if (words := unspaced(plain_utf8)) != joined:
                 yield "spaced", self._look(words, self._signs.read(words)).score
         elif is_broken(plain_utf8):
-            yield "broken", self._joined_score(compact(plain_utf8))
+            score = self._joined_score(compact(plain_utf8))
+            yield "broken", score if score >= SCORE_MIN else 0.0  # much honest text has short words too
         if opened.leetspeak:
             letters = unleet(plain_utf8)
             read_as_letters = self._signs.read(letters)

@@ -12,7 +12,7 @@ from extproc.detectors.hidden_text import TURNED, hidden_texts, lacks_vowels, lo
 from extproc.detectors.injection import SCORE_MIN, WINDOW_CHARACTERS, WINDOW_OVERLAP_CHARACTERS
 from extproc.detectors.injection_patterns import COMPACT_PATTERNS, FAMILIES, SPACED_PATTERNS, WeightedPattern
 from extproc.detectors.injection_rules import Mentions
-from extproc.detectors.normalise import LEETSPEAK, compact, is_spaced, original_span, plain, unleet
+from extproc.detectors.normalise import LEETSPEAK, compact, is_spaced, original_span, plain, unleet, unspaced
 from extproc.domain.finding import Finding
 
 _AUTOMATON_PATTERNS = 12
@@ -84,6 +84,7 @@ class ReferenceDetector:
         yield "joined", self._compact.score(compact(plain_utf8))[0]
         if is_spaced(plain_utf8):
             yield "spaced", self._spaced.score(compact(plain_utf8))[0]
+            yield "spaced", self._patterns.score(unspaced(plain_utf8))[0]
         if self._leetspeak.search(plain_utf8):
             yield "leetspeak", self._patterns.score(unleet(plain_utf8))[0]
             yield "leetspeak", self._compact.score(compact(unleet(plain_utf8)))[0]
