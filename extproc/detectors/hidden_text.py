@@ -48,6 +48,14 @@ _REVERSED = {word[::-1] for word in _WORDS} - _HONEST
 TURNED = rf"\b(?:{'|'.join(sorted(_ROTATED | _REVERSED))})\b"
 """Pattern (plain form) for words that are common in attacks, rotated by 13 letters or written backwards."""
 
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+_ROTATED_BY = 13
+_ALPHABETS = [
+    str.maketrans(_ALPHABET + _ALPHABET.upper(), 2 * (_ALPHABET[shift:] + _ALPHABET[:shift])) for shift in range(26)
+] + [str.maketrans(_ALPHABET + _ALPHABET.upper(), 2 * _ALPHABET[::-1])]
+_COMMON = {ord(letter): share for letter, share in zip("etaonirsl", (12, 9, 8, 8, 7, 7, 6, 6, 4), strict=True)}
+"""The commonest letters, and how many of 100 they are, about, in the languages we know."""
+
 _NOT_LETTERS = bytes(byte for byte in range(256) if not chr(byte).isascii() or not chr(byte).isalpha())
 _NOT_VOWELS = bytes(byte for byte in range(256) if chr(byte) not in "aeiou")
 _LETTERS_MIN = 12
@@ -58,7 +66,9 @@ _VOWELS_MIN_PERCENT = 29
 # Where much is replaced, the standard library's engine is many times faster than RE2's binding; these patterns begin
 # with a sign of their own and are bounded, so that there is nothing to go back to.
 _ENTITY = re2.compile(r"&(?:#[xX]?[0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});?")
-_ESCAPE = re.compile(r"\\(?:u\{?[0-9A-Fa-f]{4,6}\}?|x[0-9A-Fa-f]{2})")
+_ESCAPE = re.compile(r"\\(?:u\{?[0-9A-Fa-f]{4,6}\}?|x[0-9A-Fa-f]{2}|[0-3][0-7]{2})")
+_TERMINAL = re.compile("\x1b\\[[0-9;]{0,16}[A-Za-z]|[^\b]\b")
+_QUOTED_PRINTABLE = re2.compile(r"(?:=[0-9A-F]{2}){4}")
 _TAG_PATTERN = r"(?:<!--[^<>]{0,200}-->|</?[A-Za-z][^<>]{0,100}>)"
 _TAG_IN_WORD = re2.compile(rf"\pL{_TAG_PATTERN}{{1,4}}\pL")
 _TAG = re.compile(_TAG_PATTERN)
@@ -74,11 +84,11 @@ _BITS_RUN = re2.compile(r"(?:[01]{8}[ \n,]?){12,}")
 
 
 def hidden_texts(text: str, rotated: bool, backwards: bool) -> list[tuple[str, str]]:
-    """What the text hides, as (how, text); at most ``HIDDEN_TEXTS_MAX`` and three that are the text turned.
+    """What the text hides, as (how, text); at most ``HIDDEN_TEXTS_MAX`` and four that are the text turned.
 
     Args:
         text: as it came, not its plain form: letters of either case matter to base64.
-        rotated: whether it may be rotated by 13 letters.
+        rotated: whether its letters may be others of the alphabet.
         backwards: whether it may be written backwards.
     """
     found = list(islice(_direct(text), HIDDEN_TEXTS_MAX))
@@ -87,10 +97,24 @@ def hidden_texts(text: str, rotated: bool, backwards: bool) -> list[tuple[str, s
         found += inner[: HIDDEN_TEXTS_MAX - len(found)]
     if rotated:
         found.append(("rot13", text.translate(_ROTATION)))
+        if (alphabet := _likely_alphabet(text)) is not None:
+            found.append(("shifted", text.translate(alphabet)))
     if backwards:
         found.append(("reversed", text[::-1]))
         found.append(("reversed", " ".join(word[::-1] for word in text.split())))
     return found
+
+
+def _likely_alphabet(text: str) -> dict[int, int] | None:
+    """The alphabet under which the beginning of a text has the commonest letters, unless that is 13 letters on."""
+    beginning = text[:_VOWELS_BYTES_MAX].lower()
+    counts = [beginning.count(letter) for letter in _ALPHABET]
+    weights = [
+        sum(count * _COMMON.get(alphabet[ord(letter)], 0) for letter, count in zip(_ALPHABET, counts, strict=True))
+        for alphabet in _ALPHABETS
+    ]
+    likely = max(range(len(weights)), key=weights.__getitem__)
+    return None if likely in (0, _ROTATED_BY) else _ALPHABETS[likely]
 
 
 def lacks_vowels(plain_utf8: bytes) -> bool:
@@ -116,14 +140,16 @@ def may_hide(text: str) -> bool:
     """False only if ``hidden_texts`` finds nothing but the text turned; a look that costs next to nothing."""
     return (
         "<" in text
-        or any(sign in text and text.count(sign) >= _ESCAPES_MIN for sign in "%&\\")
+        or "\x1b" in text
+        or "\b" in text
+        or any(sign in text and text.count(sign) >= _ESCAPES_MIN for sign in "%&\\=")
         or may_hold_base64(text)
         or _may_hold_digits(text)
     )
 
 
 def _may_hold_digits(text: str) -> bool:
-    digits = text.encode("utf-8", "replace").translate(_HEX_MAP)
+    digits = text.replace("0x", "").encode("utf-8", "replace").translate(_HEX_MAP)
     return _HEX_APART in digits or _BITS_APART in digits or _HEX_TOGETHER in digits
 
 
@@ -144,6 +170,18 @@ def _percent_texts(text: str) -> Iterator[str]:
         yield decoded.decode("utf-8", "replace")
 
 
+def _quoted_printable_texts(text: str) -> Iterator[str]:
+    """As mails are encoded."""
+    if text.count("=") >= _ESCAPES_MIN and _QUOTED_PRINTABLE.search(text):
+        yield unquote_to_bytes(text.replace("=", "%").encode("utf-8", "replace")).decode("utf-8", "replace")
+
+
+def _undone_texts(text: str) -> Iterator[str]:
+    """What a terminal shows: without colours, and without what was deleted again."""
+    if "\x1b" in text or "\b" in text:
+        yield _TERMINAL.sub("", text)
+
+
 def _entity_texts(text: str) -> Iterator[str]:
     """Character references of HTML."""
     if text.count("&") >= _ESCAPES_MIN and _ENTITY.search(text):
@@ -159,7 +197,8 @@ def _escaped_texts(text: str) -> Iterator[str]:
 
 
 def _unescape(match: re.Match[str]) -> str:
-    code = int(match.group()[2:].strip("{}"), 16)
+    escape = match.group()
+    code = int(escape[2:].strip("{}"), 16) if escape[1] in "ux" else int(escape[1:], 8)
     return chr(code) if code < 0x110000 else ""
 
 
@@ -173,7 +212,7 @@ def _hexadecimal_texts(text: str) -> Iterator[str]:
     """Bytes as hexadecimal digits, together or apart."""
     if not _may_hold_digits(text):
         return
-    for match in islice(_HEX_RUN.finditer(text), _RUNS_MAX):
+    for match in islice(_HEX_RUN.finditer(text.replace("0x", "")), _RUNS_MAX):
         digits = match.group()[: 4 * _RUN_BYTES_MAX].encode().translate(None, _GAPS)
         yield unhexlify(digits[: len(digits) // 2 * 2]).decode("utf-8", "ignore")
 
@@ -191,6 +230,8 @@ def _binary_texts(text: str) -> Iterator[str]:
 _READERS: tuple[tuple[str, Callable[[str], Iterator[str] | list[str]]], ...] = (
     ("base64", base64_texts),
     ("percent", _percent_texts),
+    ("quoted-printable", _quoted_printable_texts),
+    ("terminal", _undone_texts),
     ("entities", _entity_texts),
     ("escapes", _escaped_texts),
     ("tags", _untagged_texts),

@@ -28,17 +28,24 @@ _LOOK_ALIKES = {
     }.items()
     for look_alike in look_alikes
 }  # fmt: skip
+_LOOK_ALIKES |= dict(zip("ᴀʙᴄᴅᴇꜰɢʜᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghjklmnoprstuvwyz", strict=True))  # small capitals
+_LOOK_ALIKES |= {chr(0x1F1E6 + place): chr(ord("a") + place) for place in range(26)}  # of flags
 """Letters that are drawn like a Latin one, and quotation marks and dashes that mean the same. Own selection."""
 
 _INVISIBLE = frozenset("\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
 _MARKS = frozenset({"Mn", "Me", "Mc"})
 _TAGS_FIRST, _TAGS_LAST = 0xE0020, 0xE007E
+_SELECTORS_FIRST, _SELECTORS_LAST = 0xE0110, 0xE016E
+"""Variation selectors that can hide a printable ASCII character: the 17th stands for byte 32, and so on."""
+
 _CACHED_CHARACTERS_MAX = 8_192
 
 
 def _plain_character(code: int) -> str:
     if _TAGS_FIRST <= code <= _TAGS_LAST:
         return chr(code - 0xE0000).lower()
+    if _SELECTORS_FIRST <= code <= _SELECTORS_LAST:
+        return chr(code - _SELECTORS_FIRST + 0x20).lower()
     character = chr(code)
     category = unicodedata.category(character)
     if category == "Zs":

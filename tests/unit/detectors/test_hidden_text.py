@@ -27,6 +27,8 @@ HIDDEN = {
     "escapes": "".join(f"\\u{byte:04x}" for byte in SECRET.encode()),
     "tags": SECRET.replace("o", "<b>o</b>"),
     "hex": SECRET.encode().hex(),
+    "quoted-printable": "".join(f"={byte:02X}" for byte in SECRET.encode()),
+    "terminal": "".join(f"\x1b[3{place % 8}m{letter}" for place, letter in enumerate(SECRET)),
     "binary": " ".join(f"{byte:08b}" for byte in SECRET.encode()),
 }
 
@@ -101,7 +103,7 @@ def test_honest_text_hides_nothing(text: str) -> None:
 def test_any_text_is_read(text: str, turned: bool) -> None:
     """No text raises, and what ``may_hide`` denies is not there."""
     found = hidden_texts(text, turned, turned)
-    assert len(found) <= HIDDEN_TEXTS_MAX + 3
+    assert len(found) <= HIDDEN_TEXTS_MAX + 4
     if not turned and not may_hide(text):
         assert found == []
 
@@ -121,5 +123,5 @@ def test_a_hostile_megabyte_yields_few_and_bounded_texts(unit: str) -> None:
     """Neither their number nor their sum grows beyond the limits."""
     text = (unit * (1_000_000 // len(unit) + 1))[:1_000_000]
     found = hidden_texts(text, True, True)
-    assert len(found) <= HIDDEN_TEXTS_MAX + 3
+    assert len(found) <= HIDDEN_TEXTS_MAX + 4
     assert sum(len(hidden) for _, hidden in found) <= 10 * len(text)
