@@ -14,7 +14,8 @@ _AUTOMATON_BYTES_MAX = 4 << 20
 _SPAN_AUTOMATON_BYTES_MAX = 1 << 20
 _DISCUSSED_CHARACTERS_MAX = 600
 _COMMAND = (
-    r"\b(?:obey|execute|comply|carry out|(?:you|then|now|and) (?:must|will|do|follow|apply)|do (?:it|so|this|that|as))\b"
+    r"\b(?:obey|execute|comply|carry out|(?:you|then|now|and) (?:must|will|do|follow|apply)"
+    r"|do (?:it|so|this|that|as))\b"
 )
 """Words around a quotation that make it an order."""
 
