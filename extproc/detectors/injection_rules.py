@@ -13,6 +13,11 @@ from extproc.detectors.injection_patterns import DISCUSSION, NEGATED, QUOTED, We
 _AUTOMATON_BYTES_MAX = 4 << 20
 _SPAN_AUTOMATON_BYTES_MAX = 1 << 20
 _DISCUSSED_CHARACTERS_MAX = 600
+_COMMAND = (
+    r"\b(?:obey|execute|comply|carry out|(?:you|then|now|and) (?:must|will|do|follow|apply)"
+    r"|do (?:it|so|this|that|as))\b"
+)
+"""Words around a quotation that make it an order."""
 
 
 class PatternSet:
@@ -72,6 +77,7 @@ class Mentions:
     def __init__(self) -> None:
         self._discussion = re2.compile(DISCUSSION)
         self._quoted = re2.compile(QUOTED)
+        self._command = re2.compile(_COMMAND)
         self._negated = re2.compile(NEGATED)
 
     def without(self, plain_text: str) -> str:
@@ -83,7 +89,7 @@ class Mentions:
         spoken: str = self._negated.sub(_blot, plain_text)
         if len(spoken) <= _DISCUSSED_CHARACTERS_MAX:
             unquoted: str = self._quoted.sub(_blot, spoken)
-            if unquoted != spoken and self._discussion.search(unquoted):
+            if unquoted != spoken and self._discussion.search(unquoted) and not self._command.search(unquoted):
                 return unquoted
         return spoken
 

@@ -29,8 +29,6 @@ class Opened(NamedTuple):
     maybe_spaced: bool = False
     leetspeak: bool = False
     turned: bool = False
-    disguised: bool = False
-    """Whether any of the four before."""
 
 
 _NOTHING = Opened()
@@ -76,7 +74,6 @@ class SignReader:
             self._spaced in places,
             self._leetspeak in places,
             self._turned in places,
-            not places.isdisjoint((self._joined, self._spaced, self._leetspeak, self._turned)),
         )
 
 

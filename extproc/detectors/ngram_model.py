@@ -194,7 +194,9 @@ class NgramModel:
 def fold(plain_utf8: bytes) -> bytes:
     """Control characters as blanks, runs of blanks as one, digits as 0."""
     folded = plain_utf8.translate(_FOLD)
-    return b" ".join(folded.split()) if b"  " in folded else folded
+    while b"  " in folded:  # each round halves the longest run, and costs less than to split and to join once
+        folded = folded.replace(b"  ", b" ")
+    return folded
 
 
 def slices(folded: bytes) -> Iterator[tuple[int, bytes]]:

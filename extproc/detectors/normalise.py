@@ -29,17 +29,24 @@ _LOOK_ALIKES = {
     }.items()
     for look_alike in look_alikes
 }  # fmt: skip
+_LOOK_ALIKES |= dict(zip("ᴀʙᴄᴅᴇꜰɢʜᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghjklmnoprstuvwyz", strict=True))  # small capitals
+_LOOK_ALIKES |= {chr(0x1F1E6 + place): chr(ord("a") + place) for place in range(26)}  # of flags
 """Letters that are drawn like a Latin one, and quotation marks and dashes that mean the same. Own selection."""
 
 _INVISIBLE = frozenset("\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
 _MARKS = frozenset({"Mn", "Me", "Mc"})
 _TAGS_FIRST, _TAGS_LAST = 0xE0020, 0xE007E
+_SELECTORS_FIRST, _SELECTORS_LAST = 0xE0110, 0xE016E
+"""Variation selectors that can hide a printable ASCII character: the 17th stands for byte 32, and so on."""
+
 _CACHED_CHARACTERS_MAX = 8_192
 
 
 def _plain_character(code: int) -> str:
     if _TAGS_FIRST <= code <= _TAGS_LAST:
         return chr(code - 0xE0000).lower()
+    if _SELECTORS_FIRST <= code <= _SELECTORS_LAST:
+        return chr(code - _SELECTORS_FIRST + 0x20).lower()
     character = chr(code)
     category = unicodedata.category(character)
     if category == "Zs":
@@ -145,9 +152,22 @@ def is_spaced(plain_utf8: bytes) -> bool:
     return _SPACED_LETTERS.search(plain_utf8) is not None
 
 
+def unspaced(plain_utf8: bytes) -> bytes:
+    """Spaced letters as words, where the gaps between words are wider than those between letters."""
+    apart = plain_utf8.replace(b"   ", b"\0").replace(b"  ", b"\0").replace(b" ", b"")
+    return apart.replace(b"\0", b" ")
+
+
+_BROKEN_WORD_BYTES_MAX = 4
+_BROKEN_BYTES_MIN = 16
+
+
 def is_broken(plain_utf8: bytes) -> bool:
-    """Whether more than one byte in four is a blank: words of three letters, or pieces of words."""
-    return plain_utf8.count(b" ") * 4 > len(plain_utf8)
+    """Whether words are short: four bytes or less in the mean, as when they are divided."""
+    if plain_utf8.count(b" ") * (_BROKEN_WORD_BYTES_MAX + 1) < len(plain_utf8) - _BROKEN_WORD_BYTES_MAX:
+        return False
+    words = plain_utf8.split()
+    return _BROKEN_BYTES_MIN <= sum(map(len, words)) <= _BROKEN_WORD_BYTES_MAX * len(words)
 
 
 LEETSPEAK = r"[a-z][013457@$!|]+[a-z]|\b[013457@$!|][a-z]+[013457@$!|]|[013457][013457][a-z]|[a-z][013457]{2}"

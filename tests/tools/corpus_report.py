@@ -169,7 +169,7 @@ def cost_report(injection: InjectionDetector, pii: PiiDetector, refusal: Refusal
 def main() -> None:
     """Print every table for the folder named on the command line, or for the sample."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parents[1] / "corpus"
-    injection, refusal = InjectionDetector(), RefusalDetector()
+    injection, refusal = InjectionDetector.shipped(), RefusalDetector()
     pii = PiiDetector(sorted(set(CORPUS_KINDS.values())))
     binary_report("Injection", folder / "injection", lambda text: bool(injection.find(text)))
     pii_report(folder / "pii", pii)

@@ -77,6 +77,12 @@ class LeftOut:
         return sum(found) / len(found)
 
 
+def read_plainly(detector: InjectionDetector, text: str) -> bool:
+    """Whether a text is blocked for what it says as it stands: it is not disguised already."""
+    found = detector.find(text, block_threshold())
+    return any(finding.detector in ("injection.patterns", "injection.model") for finding in found)
+
+
 def kept_in_disguise(detector: InjectionDetector, examples: Sequence[Example]) -> dict[str, float]:
     """Of attacks that are blocked when written plainly, the share that is blocked in each disguise."""
     threshold = block_threshold()
@@ -86,7 +92,7 @@ def kept_in_disguise(detector: InjectionDetector, examples: Sequence[Example]) -
         if example.label and example.source != OWN_SOURCE and len(example.text) <= DISGUISED_CHARACTERS_MAX
     ]
     some = attacks[:: max(1, len(attacks) // (2 * DISGUISED_ATTACKS_MAX))]
-    plain = [text for text in some if detector.find(text, threshold)][:DISGUISED_ATTACKS_MAX]
+    plain = [text for text in some if read_plainly(detector, text)][:DISGUISED_ATTACKS_MAX]
     return {
         name: sum(bool(detector.find(disguise(text), threshold)) for text in plain) / len(plain)
         for name, disguise in DISGUISES.items()

@@ -61,11 +61,12 @@ def rows() -> list[dict[str, object]]:
         grammar = read_grammar((GRAMMARS / f"{language}.txt").read_text(encoding="utf-8"))
         for section, label in (("attack", 1), ("honest", 0)):
             draw = random.Random(f"{language} {section}")
-            texts = dict.fromkeys(text_of(grammar, section, draw) for _ in range(wanted * _TRIES_PER_ROW))
-            made += [
-                {"text": text, "label": label, "language": language, "source": "own_attacks"}
-                for text in list(texts)[:wanted]
-            ]
+            texts: dict[str, None] = {}
+            for _ in range(wanted * _TRIES_PER_ROW):
+                texts[text_of(grammar, section, draw)] = None
+                if len(texts) == wanted:
+                    break
+            made += [{"text": text, "label": label, "language": language, "source": "own_attacks"} for text in texts]
     return made
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import re2
 
-from extproc.detectors.hidden_text import TURNED, hidden_texts
+from extproc.detectors.hidden_text import TURNED, hidden_texts, lacks_vowels, looks_backwards
 from extproc.detectors.injection import SCORE_MIN, WINDOW_CHARACTERS, WINDOW_OVERLAP_CHARACTERS
 from extproc.detectors.injection_patterns import COMPACT_PATTERNS, FAMILIES, SPACED_PATTERNS, WeightedPattern
 from extproc.detectors.injection_rules import Mentions
-from extproc.detectors.normalise import LEETSPEAK, compact, is_spaced, original_span, plain, unleet
+from extproc.detectors.normalise import LEETSPEAK, compact, is_spaced, original_span, plain, unleet, unspaced
 from extproc.domain.finding import Finding
 
 _AUTOMATON_PATTERNS = 12
@@ -84,8 +84,11 @@ class ReferenceDetector:
         yield "joined", self._compact.score(compact(plain_utf8))[0]
         if is_spaced(plain_utf8):
             yield "spaced", self._spaced.score(compact(plain_utf8))[0]
+            yield "spaced", self._patterns.score(unspaced(plain_utf8))[0]
         if self._leetspeak.search(plain_utf8):
             yield "leetspeak", self._patterns.score(unleet(plain_utf8))[0]
             yield "leetspeak", self._compact.score(compact(unleet(plain_utf8)))[0]
-        for how, hidden in hidden_texts(window, re2.search(TURNED, plain_utf8.decode()) is not None):
+        turned = re2.search(TURNED, plain_utf8.decode()) is not None
+        rotated, backwards = turned or lacks_vowels(plain_utf8), turned or looks_backwards(window)
+        for how, hidden in hidden_texts(window, rotated, backwards):
             yield how, self._patterns.score(plain(hidden).encode())[0]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from extproc.detectors.injection import InjectionDetector
 from extproc.detectors.injection_patterns import COMPACT_PATTERNS, FAMILIES, SPACED_PATTERNS, WeightedPattern
-from extproc.detectors.injection_signs import SignReader
+from extproc.detectors.injection_signs import Opened, SignReader
 from extproc.detectors.normalise import SPACED_SIGN, compact, is_spaced
 from tests.unit.detectors.injection_reference import ReferenceDetector
 from tests.unit.detectors.regex_samples import RegexSampler
@@ -72,8 +72,7 @@ def test_honest_text_opens_nothing() -> None:
     """Nor does it ask for another reading: only one automaton has read it."""
     text = "please summarise the report for the board: revenue grew by twelve percent, mostly in the northern region."
     opened = reader.read(text.encode())
-    assert opened.families == ()
-    assert not opened.disguised
+    assert opened == Opened()
 
 
 def corpus_texts() -> list[str]:
