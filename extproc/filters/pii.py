@@ -90,11 +90,11 @@ class PiiGuard(Guard):
         limit = self._limit(source, exchange)
         stage: Stage
         if source.kind is Kind.JSON:
-            inside = SpanStage(self._detector, mask, on_finding, limit)
+            inside = SpanStage(self._detector, mask, on_finding, limit=limit)
             outside = SpanStage(self._numbers, mask and _quoted(mask), on_finding)
             stage = JsonTextStage(inside, outside)
         else:
-            stage = SpanStage(self._detector, mask, on_finding, limit)
+            stage = SpanStage(self._detector, mask, on_finding, limit=limit)
         if self.action not in (Action.MASK, Action.BLOCK):
             return ObservingStage(stage)
         if self._echoes(source) and exchange.placeholders is not None:
