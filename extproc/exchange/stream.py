@@ -265,7 +265,10 @@ class StreamedAnswer:
 
     def _close_channel(self, source: TextSource, chain: Chain, frame: Frame | None) -> None:
         """Release what a channel holds: into the event at hand if it brought text of the channel, else before it."""
-        if source.choice in self._cut or chain.rejected_by is not None:
+        rejected = (
+            chain.rejected_by is not None
+        )  # a name, since a test of the attribute itself would be compiled as true
+        if rejected or source.choice in self._cut:
             return
         rest = chain.close()
         self._record.note_text(source, rest)
