@@ -267,7 +267,7 @@ class StreamedAnswer:
         """Release what a channel holds: into the event at hand if it brought text of the channel, else before it."""
         rejected = (
             chain.rejected_by is not None
-        )  # a name, since a test of the attribute itself would be compiled as true
+        )  # a name: compiled, the attribute would stay None for what follows
         if rejected or source.choice in self._cut:
             return
         rest = chain.close()
