@@ -265,9 +265,7 @@ class StreamedAnswer:
 
     def _close_channel(self, source: TextSource, chain: Chain, frame: Frame | None) -> None:
         """Release what a channel holds: into the event at hand if it brought text of the channel, else before it."""
-        rejected = (
-            chain.rejected_by is not None
-        )  # a name: compiled, the attribute would stay None for what follows
+        rejected = chain.rejected_by is not None  # a name: compiled, the attribute would stay None for what follows
         if rejected or source.choice in self._cut:
             return
         rest = chain.close()
