@@ -1,4 +1,4 @@
-"""What guards that mask can still get wrong: keys that do nothing, and key files that cannot be used."""
+"""What guards that mask, or hold text, can still get wrong: keys that do nothing, and key files of no use."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ def masking_problems(document: Document, places: Places) -> Iterator[Problem]:
         if masking.type is MaskType.REVERSIBLE and guard.on == "response":
             found = "nothing to restore: the guard does not look at requests"
             yield places.problem((*path, "type"), found, hint="Write `on: both`, or another `type`.")
+        if masking.type is not MaskType.TYPE and guard.action == "block":
+            hint = "Remove it, or write `action: mask`."
+            yield places.problem((*path, "type"), "a guard that blocks writes no masks", hint=hint)
+        if guard.hold_ms_max is not None and guard.on == "request":
+            hint = "Remove it, or write `on: both`."
+            yield places.problem((*path[:-1], "hold_ms_max"), "only text of answers is held back", hint=hint)
 
 
 def mask_key_files(document: Document) -> list[tuple[KeyPath, str]]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from extproc.config.answer_guard_checks import answer_guard_problems
 from extproc.config.document import Document
-from extproc.config.masking_checks import masking_problems
 from extproc.config.guards.injection import InjectionGuard
+from extproc.config.masking_checks import masking_problems
 from extproc.config.policies import Condition
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
 

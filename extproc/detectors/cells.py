@@ -3,7 +3,7 @@
 A text is a sequence of words and of glue (white space, quotes, commas, brackets, and every character of scripts that
 need no spaces). Two neighbouring words are *joined* where one blank stands between them and they may belong to one
 number: ``4111 1111 1111 1111``, ``+49 30 901820``, ``GB29 NWBK 6016``. A cell is a maximal chain of joined words.
-Whether two words are joined depends only on the end of the left one and the first two characters of the right one, so
+Whether two words are joined depends only on the end of the left one and the first character of the right one, so
 cells are a property of the text: however it is cut into pieces, the cells are the same. No finding spans two cells,
 so a cell can be judged, and released, as soon as it is closed; in plain prose the text held back is at most its last
 word.
@@ -29,15 +29,11 @@ ROOM_CHARS = JOINED_CHARS_MAX + 8  # what must follow the beginning of a finding
 _BLANK_CHARS = 8  # and what may yet turn out not to be of the cell
 WORD_CHARS_MAX = CELL_CHARS_MAX - ROOM_CHARS - _BLANK_CHARS
 
-_SHORT_CHARS_MAX = 24  # of an open cell that may be looked through again as fast as its certain part is found
-
 CELL_BLANKS = " \u00a0"
 _GLUE = "\\s,;\"'<>\\[\\]{}|\\\\`\u0590-\U0010ffff"
 _JOIN_CHARS_MAX = 24  # how much of a word's end says whether it is joined; less than what is kept of a window
 _JOINABLE_LEFT = re.compile(r"[+(\-]+\Z|[A-Z0-9]{1,4}\Z|.*[0-9]", re.DOTALL)
-_JOINABLE_RIGHT = frozenset("0123456789(+-")
-_CAPITALS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")  # joinable, unless a small letter follows: groups have none
-_SMALL_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
+_JOINABLE_RIGHT = frozenset("0123456789(+-ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 # Character classes only, no alternatives inside repeats: linear however hostile the text.
 _WORD = re.compile(f"[^{_GLUE}]+")
 _IS_GLUE = re.compile(f"[{_GLUE}]")
@@ -46,12 +42,9 @@ _UP_TO_LAST_GLUE = re.compile(f".*[{_GLUE}]", re.DOTALL)  # steps back over one 
 
 def _joined(text: str, end: int) -> bool:
     """Whether the word that ends at ``end`` is joined to the one after it."""
-    if end + 1 >= len(text) or text[end] not in CELL_BLANKS:
-        return False
-    right = text[end + 1]
-    if right in _CAPITALS:
-        return text[end + 2 : end + 3] not in _SMALL_LETTERS and _may_join(text, end)
-    return right in _JOINABLE_RIGHT and _may_join(text, end)
+    return (
+        end + 1 < len(text) and text[end] in CELL_BLANKS and text[end + 1] in _JOINABLE_RIGHT and _may_join(text, end)
+    )
 
 
 def _may_join(text: str, end: int) -> bool:
@@ -174,11 +167,6 @@ def _open_from(text: str, first: int = 0, known: int = 0) -> int:
     return first if start < known else start
 
 
-def _ends_undecided(text: str) -> bool:
-    """Whether the next character says if the end belongs to the cell: of a blank, or a capital behind a blank."""
-    return text[-1] in CELL_BLANKS or (text[-1] in _CAPITALS and len(text) > 1 and text[-2] in CELL_BLANKS)
-
-
 class CellBuffer:
     """Gives out a text that comes in pieces as closed cells and the glue between them, and keeps the open cell."""
 
@@ -190,11 +178,8 @@ class CellBuffer:
 
     @property
     def certain(self) -> str:
-        """The open cell without what may turn out not to be part of it: a blank, and a capital behind it."""
-        text = self.open
-        if text and _ends_undecided(text):
-            text = text.rstrip(CELL_BLANKS) if text[-1] in CELL_BLANKS else text[:-2]
-        return text
+        """The open cell without what may turn out not to be part of it: a blank."""
+        return self.open.rstrip(CELL_BLANKS)
 
     @property
     def given(self) -> str:
@@ -211,13 +196,12 @@ class CellBuffer:
         held = self.open
         if not text:
             return ""
-        if held and not _ends_undecided(held) and _IS_GLUE.search(text) is None:
+        if held and held[-1] not in CELL_BLANKS and _IS_GLUE.search(text) is None:
             self.open = held + text
             return ""
         given = len(self._given)
         whole = self._given + held + text
-        known = given + len(self.certain) if len(held) > _SHORT_CHARS_MAX else 0
-        cut = max(_open_from(whole, given, known), given)
+        cut = max(_open_from(whole, given, given + len(held)), given)
         self.open = whole[cut:]
         if cut > given:
             self._given = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, cast
 
 
 class Direction(StrEnum):
@@ -74,10 +74,14 @@ class Stage(Protocol):
         ...
 
 
-@runtime_checkable
 class YieldingStage(Stage, Protocol):
     """A stage that can be told to wait no longer, for instance because the model has stalled."""
 
     def give_up(self) -> str:
         """Release what is held, or what stands in its place. This alone may depend on cuts: it depends on time."""
         ...
+
+
+def yielding(stage: Stage) -> YieldingStage | None:
+    """The stage, if it can be told to wait no longer."""
+    return cast("YieldingStage", stage) if hasattr(stage, "give_up") else None

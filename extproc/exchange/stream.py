@@ -249,14 +249,14 @@ class StreamedAnswer:
         that what they complete is not given up.
         """
         for source in self._waiting.overdue(now_ns, self._hold_ns_max, self._channels):
-            chain = self._channels.chain(source)
-            if chain.rejected_by is not None or source.choice in self._cut:
+            if source.choice in self._cut:
                 continue
+            chain = self._channels.chain(source)
             text = chain.give_up()
             self._record.note_text(source, text)
             if text:
                 self._out.append(self._reader.carry(source, text))
-            if chain.rejected_by is not None:
+            if chain.rejected_by is not None and source.kind is not Kind.ASIDE:
                 self._cut_choice(source, None)
 
     # --- ends of channels and choices ------------------------------------------------------------------------------
@@ -272,7 +272,8 @@ class StreamedAnswer:
 
     def _close_channel(self, source: TextSource, chain: Chain, frame: Frame | None) -> None:
         """Release what a channel holds: into the event at hand if it brought text of the channel, else before it."""
-        if source.choice in self._cut or chain.rejected_by is not None:
+        rejected = chain.rejected_by is not None  # a name: compiled, the attribute would stay None for what follows
+        if rejected or source.choice in self._cut:
             return
         rest = chain.close()
         self._record.note_text(source, rest)

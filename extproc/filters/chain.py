@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from extproc.domain.errors import refuse
-from extproc.domain.text import Stage, TextSource, YieldingStage
+from extproc.domain.text import Stage, TextSource, yielding
 from extproc.filters.base import ExchangeFacts, Filter
 
 
@@ -64,16 +64,19 @@ class Chain:
         for owner, stage in self._links:  # a link that is left out makes a new list
             if text:
                 text = self._guarded(owner, stage, text, closing=False)
-            if owner.hold_ns_max and not stage.rejected and isinstance(stage, YieldingStage):
+            if owner.hold_ns_max and not stage.rejected:
                 text += self._given_up(owner, stage)
             if stage.rejected:
                 return self._reject([one for _, one in self._links].index(stage), text)
         return text
 
-    def _given_up(self, owner: Filter, stage: YieldingStage) -> str:
+    def _given_up(self, owner: Filter, stage: Stage) -> str:
+        waiting = yielding(stage)
+        if waiting is None:
+            return ""
         held = stage.held()
         try:
-            return stage.give_up()
+            return waiting.give_up()
         except Exception as error:
             note_failure(owner, self._exchange, error)
         self._links = [link for link in self._links if link[1] is not stage]

@@ -13,7 +13,7 @@ import re
 from dataclasses import replace
 
 from extproc.domain.finding import Finding
-from extproc.domain.text import Stage, YieldingStage
+from extproc.domain.text import Stage, yielding
 from extproc.filters.spans import SpanDetector
 
 _STRING_EVENT = re.compile(r'["\\]')
@@ -96,9 +96,10 @@ class JsonTextStage:
 
     def give_up(self) -> str:
         """Wait no longer for the rest of a string. A number, and an escape, come to their end soon enough."""
-        if self._escape or self._high_surrogate or not isinstance(self._inside, YieldingStage):
+        inside = yielding(self._inside)
+        if inside is None or self._escape or self._high_surrogate:
             return ""
-        released = _encode(self._inside.give_up())
+        released = _encode(inside.give_up())
         self.rejected = self._inside.rejected
         return released
 

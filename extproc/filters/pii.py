@@ -102,7 +102,7 @@ class PiiGuard(Guard):
 
     def _span_stage(self, mask: Mask | None, witness: Witness, limit: HoldLimit) -> Stage:
         """Spans in cells, and around that the blocks that no cell holds."""
-        spans = SpanStage(self._detector, mask, witness.tell, limit, on_text=witness.see)
+        spans = SpanStage(self._detector, mask, witness.tell, limit=limit, on_text=witness.see)
         if not self._finds_keys:
             return spans
         # The body of a key is never kept, so there is no value that could be numbered, hashed or given back.

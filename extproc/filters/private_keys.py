@@ -22,7 +22,7 @@ from extproc.detectors.private_keys import (
     OPENING_PART,
 )
 from extproc.domain.finding import Finding
-from extproc.domain.text import Stage, YieldingStage
+from extproc.domain.text import Stage, yielding
 
 KIND = "PRIVATE_KEY"
 _HYPHEN = ord("-")
@@ -99,9 +99,10 @@ class PrivateKeyStage:
 
     def give_up(self) -> str:
         """Wait no longer for the stage outside. What may become a block is short, and a block's body is never held."""
-        if self._place is not _Place.OUTSIDE or self._held or not isinstance(self._outside, YieldingStage):
+        outside = yielding(self._outside)
+        if self._place is not _Place.OUTSIDE or self._held or outside is None:
             return ""
-        released = self._outside.give_up()
+        released = outside.give_up()
         self.rejected = self._outside.rejected
         return released
 

@@ -90,6 +90,7 @@ class SpanStage:
         detector: SpanDetector,
         mask: Mask | None,
         on_finding: Callable[[Finding], None],
+        *,
         limit: HoldLimit = NO_LIMIT,
         on_text: Callable[[str, bool], None] | None = None,
     ) -> None:
@@ -144,7 +145,8 @@ class SpanStage:
 
     def fork(self) -> SpanStage:
         """A stage in the same state that tells nobody what it finds."""
-        copy = SpanStage(self._detector, self._mask, _tell_nobody, replace(self._limit, on_limit=_tell_nobody))
+        limit = replace(self._limit, on_limit=_tell_nobody)
+        copy = SpanStage(self._detector, self._mask, _tell_nobody, limit=limit)
         copy._buffer = self._buffer.copy()
         copy._before = self._before
         copy._in_long_word, copy._swallows = self._in_long_word, self._swallows

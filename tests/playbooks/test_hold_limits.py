@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.domain.record import Outcome
-from extproc.exchange.events import ResponseBody
+from extproc.exchange.events import RequestBody, ResponseBody
 from tests.playbooks.answers import DIALECTS, Call, Choice
 from tests.playbooks.driver import (
     DONE,
@@ -135,6 +135,32 @@ def test_a_guard_that_only_looks_holds_nothing(action: str) -> None:
     talk = heard(waiting(action=action), chat_chunk("to bob@exam"), *[COMMENT] * 9, chat_chunk("ple.org"), DONE)
     assert text_of(talk.client_events) == "to bob@example.org"
     assert talk.record.findings == {("pii", "response", "EMAIL"): 1}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.path)
+@pytest.mark.parametrize("mode", ["full_duplex", "streamed"])
+def test_text_is_given_up_in_every_api(dialect: Any, mode: str) -> None:
+    """In an event of ours, where the API wants it. Texts that come whole again are judged as a whole."""
+    snapshot = snapshot_of(waiting(), METER, envoy={"response_stream_mode": mode})
+    body = {"model": "tiny", "stream": True, **dialect.request}
+    talk = asked(snapshot, dialect.path, RequestBody(json.dumps(body).encode()))
+    talk.hears(response_headers(SSE))
+    said = [Choice("", "to bob@example.org now")]
+    (events,) = dialect.events(said, lambda text: [text[:11], text[11:16], text[16:]] if len(text) > 16 else [text])
+    for chunk in (dialect.first(), *events, dialect.last(said)):
+        talk.now_ns += 10_000_000
+        talk.hears(ResponseBody(chunk, False))
+    talk.hears(ResponseBody(b"", True))
+    assert not talk.errors
+    assert talk.record.findings["pii", "response", "HOLD_LIMIT"] == 1
+    for fragment in (b"bob", b"@", b"exam", b"ple."):
+        assert fragment not in talk.client
+    if dialect.path != "/v1/responses":
+        assert "to <HOLD_LIMIT> now" in dialect.seen_streamed(talk.client).values()
+    else:
+        deltas = [event["delta"] for event in talk.client_events if event["type"] == "response.output_text.delta"]
+        assert "".join(deltas) == "to <HOLD_LIMIT> now"
+        assert talk.client_events[-1]["response"]["output"][0]["content"][0]["text"] == "to <EMAIL> now"
 
 
 # --- characters ----------------------------------------------------------------------------------------------------
