@@ -114,10 +114,13 @@ class PhraseBook:
     def may_hold(self, text: str) -> bool:
         """False only if no phrase is in the text: one look at its words, whatever the number of phrases."""
         plain_text = plain(text)
-        words = set(plain_text.translate(_BLANKED).split() if plain_text.isascii() else _TOKEN.findall(plain_text))
+        words = plain_text.translate(_BLANKED).split() if plain_text.isascii() else _TOKEN.findall(plain_text)
         if not self._rare_words.isdisjoint(words):
             return True
-        return any(not stems.isdisjoint([word[:chars] for word in words]) for chars, stems in self._rare_stems.items())
+        different = set(words) if self._rare_stems else ()
+        return any(
+            not stems.isdisjoint([word[:chars] for word in different]) for chars, stems in self._rare_stems.items()
+        )
 
     def find(self, text: str) -> list[Match]:
         """Occurrences in a whole text, in the order of their ends."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -10,6 +13,7 @@ from extproc.detectors.hosts import HostRules
 from extproc.detectors.urls import AUTHORITY_CHARS_MAX, UrlRules, UrlScan, may_hold_url
 from tests.unit.filters.cutting import cut
 
+CORPUS = Path(__file__).parents[2] / "corpus" / "rules" / "urls.jsonl"
 SCHEMES = frozenset({"javascript", "vbscript", "data", "file", "blob"})
 ALLOWING = UrlRules(HostRules(["good.example"], [], False), SCHEMES, images=True)
 DENYING = UrlRules(HostRules(None, ["bad.example"], False), SCHEMES, images=True)
@@ -164,6 +168,14 @@ def test_a_link_inside_an_image_does_not_hide_it(text: str) -> None:
 def test_links_are_no_images(text: str) -> None:
     """Nor is what comes in a paragraph after one."""
     assert found(NO_IMAGES, text) == []
+
+
+def test_every_labelled_line_is_judged_as_it_is_labelled() -> None:
+    """``tests/corpus/rules/urls.jsonl``: ways to lead elsewhere, and what only looks like it."""
+    with CORPUS.open(encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    wrong = [row["text"] for row in rows if bool(found(ALLOWING, row["text"])) != bool(row["label"])]
+    assert (wrong, len(rows) > 60) == ([], True)
 
 
 def test_a_host_that_is_too_long_to_be_read_is_not_permitted() -> None:
