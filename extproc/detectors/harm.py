@@ -14,6 +14,7 @@ from typing import Any
 
 import re2
 
+from extproc.detectors.harm_english import PLAIN_ENGLISH
 from extproc.detectors.harm_languages import PLAIN_REQUESTS
 from extproc.detectors.harm_lexicon import ABUSE, CATEGORIES, TOPIC_WORDS
 from extproc.detectors.ngram_model import NgramModel
@@ -22,6 +23,8 @@ from extproc.detectors.refusal import RefusalDetector
 from extproc.domain.finding import Finding
 
 PLAIN_REQUEST_SCORE = 0.8
+_PLAIN_ENGLISH_LOG_ODDS = 2.0
+"""What a request in plain English adds to what the model says; set by sources that it was not trained on."""
 _AUTOMATON_BYTES_MAX = 32 << 20
 _ABUSE_CATEGORY = "hate"
 _ABUSE_READER = "harm.abuse"
@@ -50,6 +53,7 @@ class HarmDetector:
         self._request_kinds = [request.category.upper() for request in requests]
         self._topics = _automaton([*topics, "|".join(abuse), "|".join({request.wanted for request in requests})])
         self._abuse_place = len(topics)
+        self._english = _automaton(PLAIN_ENGLISH)
         self._refusals = RefusalDetector()
 
     def may_hold(self, text: str) -> bool:
@@ -78,11 +82,17 @@ class HarmDetector:
     def _readings(self, plain_utf8: bytes, found: list[int]) -> Iterable[tuple[str, float, str]]:
         """Kind, score and reader of each reading that the words give reason for."""
         if found[0] < self._abuse_place:
-            yield self._kinds[found[0]], _chance(self._model.log_odds(plain_utf8)), "harm.ngrams"
+            yield self._kinds[found[0]], self._request_score(plain_utf8), "harm.ngrams"
         if self._abuse_place in found:
             yield _ABUSE_CATEGORY.upper(), self._abuse_score(plain_utf8), _ABUSE_READER
         if found[-1] > self._abuse_place:
             yield self._plain_request(plain_utf8)
+
+    def _request_score(self, plain_utf8: bytes) -> float:
+        log_odds = self._model.log_odds(plain_utf8)
+        if log_odds >= -_PLAIN_ENGLISH_LOG_ODDS and self._english.Match(plain_utf8):
+            log_odds += _PLAIN_ENGLISH_LOG_ODDS
+        return _chance(log_odds)
 
     def _abuse_score(self, plain_utf8: bytes) -> float:
         doubt: float = math.prod(1.0 - self._abuse_weights[index] for index in self._abuse.Match(plain_utf8) or ())

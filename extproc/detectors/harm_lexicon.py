@@ -40,7 +40,7 @@ _TOPICS = (
     _Topic(
         "violence",
         "terror",
-        r"terror(?:ism|ist|ists|ize|izing)?|extremis[a-z]*|radicali[sz][a-z]*|arson[a-z]*|set (?:fire|ablaze)|riot(?:s|ing|ers)?|insurrection|suicide (?:bomb|attack|vest)[a-z]*|isis|al[- ]qaeda|jihad[a-z]*|incit(?:e|es|ing|ement)|sabotag[a-z]*|crash (?:a|the) (?:plane|train|car|bus)|derail[a-z]*|panic|mass casualt[a-z]*|overthrow[a-z]*|militia[s]?",
+        r"terror(?:ism|ist|ists|ize|izing)?|extremis[a-z]*|radicali[sz][a-z]*|arson[a-z]*|set (?:fire|ablaze)|riot(?:s|ing|ers)?|insurrection|suicide (?:bomb|attack|vest)[a-z]*|isis|al[- ]qaeda|jihad[a-z]*|incit(?:e|es|ing|ement)|sabotag[a-z]*|crash (?:a|the) (?:plane|train|car|bus)|derail[a-z]*|panic|mass casualt[a-z]*|overthrow[a-z]*|militia[s]?|forest fires?|wildfires?",
     ),
     _Topic(
         "self_harm",
@@ -55,7 +55,7 @@ _TOPICS = (
     _Topic(
         "self_harm",
         "eating",
-        r"anorexi[a-z]*|bulimi[a-z]*|pro-?ana|thinspo|eating disorder[s]?|purg(?:e|ing) (?:after|food|meals)|starvation|extreme (?:diet|fasting|weight)[a-z]*|laxative[s]?",
+        r"anorexi[a-z]*|bulimi[a-z]*|pro-?ana|thinspo|eating disorder[s]?|purg(?:e|ing) (?:after|food|meals)|starvation|starv(?:e|ing)|extreme (?:diet|fasting|weight)[a-z]*|laxative[s]?",
     ),
     _Topic(
         "sexual",
