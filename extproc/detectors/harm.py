@@ -25,7 +25,7 @@ from extproc.domain.finding import Finding
 PLAIN_REQUEST_SCORE = 0.8
 _PLAIN_ENGLISH_LOG_ODDS = 2.0
 """What a request in plain English adds to what the model says; set by sources that it was not trained on."""
-_AUTOMATON_BYTES_MAX = 32 << 20
+_AUTOMATON_BYTES_MAX = 8 << 20
 _ABUSE_CATEGORY = "hate"
 _ABUSE_READER = "harm.abuse"
 
@@ -53,7 +53,7 @@ class HarmDetector:
         self._request_kinds = [request.category.upper() for request in requests]
         self._topics = _automaton([*topics, "|".join(abuse), "|".join({request.wanted for request in requests})])
         self._abuse_place = len(topics)
-        self._english = _automaton(PLAIN_ENGLISH)
+        self._english = _automaton([PLAIN_ENGLISH])
         self._refusals = RefusalDetector()
 
     def may_hold(self, text: str) -> bool:
