@@ -19,7 +19,7 @@ from extproc.filters.base import ExchangeFacts, Guard
 from extproc.filters.json_text import JsonTextStage
 from extproc.filters.observe import ObservingStage
 
-CONTEXT_CHARS_MAX = 120
+CONTEXT_CHARS_MAX = 200
 """How much of what stands before a sentence is judged with it. [characters]"""
 
 _JUDGED_IN_REQUESTS = frozenset({Speaker.USER, Speaker.TOOL, Speaker.DOCUMENT})
