@@ -26,6 +26,7 @@ PLAIN_REQUEST_SCORE = 0.8
 _PLAIN_ENGLISH_LOG_ODDS = 2.0
 """What a request in plain English adds to what the model says; set by sources that it was not trained on."""
 _AUTOMATON_BYTES_MAX = 8 << 20
+_NEVER = r"[^\x00-\x{10FFFF}]"  # a pattern that matches nothing, in the place of one that is off
 _ABUSE_CATEGORY = "hate"
 _ABUSE_READER = "harm.abuse"
 
@@ -51,7 +52,9 @@ class HarmDetector:
         self._wanted = _automaton(request.wanted for request in requests)
         self._asked = _automaton(request.asked for request in requests)
         self._request_kinds = [request.category.upper() for request in requests]
-        self._topics = _automaton([*topics, "|".join(abuse), "|".join({request.wanted for request in requests})])
+        self._topics = _automaton(
+            [*topics, "|".join(abuse) or _NEVER, "|".join({request.wanted for request in requests})]
+        )
         self._abuse_place = len(topics)
         self._english = _automaton([PLAIN_ENGLISH])
         self._refusals = RefusalDetector()
