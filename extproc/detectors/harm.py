@@ -52,9 +52,8 @@ class HarmDetector:
         self._wanted = _automaton(request.wanted for request in requests)
         self._asked = _automaton(request.asked for request in requests)
         self._request_kinds = [request.category.upper() for request in requests]
-        self._topics = _automaton(
-            [*topics, "|".join(abuse) or _NEVER, "|".join({request.wanted for request in requests})]
-        )
+        wanted = sorted({request.wanted for request in requests})
+        self._topics = _automaton([*topics, "|".join(abuse) or _NEVER, "|".join(wanted) or _NEVER])
         self._abuse_place = len(topics)
         self._english = _automaton([PLAIN_ENGLISH])
         self._refusals = RefusalDetector()
