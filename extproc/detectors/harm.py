@@ -14,15 +14,21 @@ from typing import Any
 
 import re2
 
+from extproc.detectors.harm_english import PLAIN_ENGLISH
 from extproc.detectors.harm_languages import PLAIN_REQUESTS
 from extproc.detectors.harm_lexicon import ABUSE, CATEGORIES, TOPIC_WORDS
 from extproc.detectors.ngram_model import NgramModel
 from extproc.detectors.normalise import plain
+from extproc.detectors.refusal import RefusalDetector
 from extproc.domain.finding import Finding
 
 PLAIN_REQUEST_SCORE = 0.8
-_AUTOMATON_BYTES_MAX = 32 << 20
+_PLAIN_ENGLISH_LOG_ODDS = 2.0
+"""What a request in plain English adds to what the model says; set by sources that it was not trained on."""
+_AUTOMATON_BYTES_MAX = 8 << 20
+_NEVER = r"[^\x00-\x{10FFFF}]"  # a pattern that matches nothing, in the place of one that is off
 _ABUSE_CATEGORY = "hate"
+_ABUSE_READER = "harm.abuse"
 
 
 class HarmDetector:
@@ -46,33 +52,49 @@ class HarmDetector:
         self._wanted = _automaton(request.wanted for request in requests)
         self._asked = _automaton(request.asked for request in requests)
         self._request_kinds = [request.category.upper() for request in requests]
-        self._topics = _automaton([*topics, "|".join(abuse), "|".join({request.wanted for request in requests})])
+        wanted = sorted({request.wanted for request in requests})
+        self._topics = _automaton([*topics, "|".join(abuse) or _NEVER, "|".join(wanted) or _NEVER])
         self._abuse_place = len(topics)
+        self._english = _automaton([PLAIN_ENGLISH])
+        self._refusals = RefusalDetector()
 
     def may_hold(self, text: str) -> bool:
         """Whether a text has any word that a finding needs: one pass."""
         return bool(self._topics.Match(plain(text).encode("utf-8")))
 
-    def find(self, text: str) -> Finding | None:
+    def find(self, text: str, of_model: bool = False) -> Finding | None:
         """What a window of up to some hundred characters holds, if its score reaches the threshold; the worst of it.
 
         The finding's span is the whole window: a model's evidence is everywhere.
+
+        Args:
+            of_model: a language model says it; it often names what it refuses to do, and that is no request.
         """
         plain_utf8 = plain(text).encode("utf-8")
         found = self._topics.Match(plain_utf8)
         if not found:
             return None
         kind, score, reader = max(self._readings(plain_utf8, sorted(found)), key=lambda reading: reading[1])
-        return Finding(kind, 0, len(text), score, reader) if score >= self._threshold else None
+        if score < self._threshold:
+            return None
+        if of_model and reader != _ABUSE_READER and self._refusals.refuses(plain_utf8):
+            return None
+        return Finding(kind, 0, len(text), score, reader)
 
     def _readings(self, plain_utf8: bytes, found: list[int]) -> Iterable[tuple[str, float, str]]:
         """Kind, score and reader of each reading that the words give reason for."""
         if found[0] < self._abuse_place:
-            yield self._kinds[found[0]], _chance(self._model.log_odds(plain_utf8)), "harm.ngrams"
+            yield self._kinds[found[0]], self._request_score(plain_utf8), "harm.ngrams"
         if self._abuse_place in found:
-            yield _ABUSE_CATEGORY.upper(), self._abuse_score(plain_utf8), "harm.abuse"
+            yield _ABUSE_CATEGORY.upper(), self._abuse_score(plain_utf8), _ABUSE_READER
         if found[-1] > self._abuse_place:
             yield self._plain_request(plain_utf8)
+
+    def _request_score(self, plain_utf8: bytes) -> float:
+        log_odds = self._model.log_odds(plain_utf8)
+        if log_odds >= -_PLAIN_ENGLISH_LOG_ODDS and self._english.Match(plain_utf8):
+            log_odds += _PLAIN_ENGLISH_LOG_ODDS
+        return _chance(log_odds)
 
     def _abuse_score(self, plain_utf8: bytes) -> float:
         doubt: float = math.prod(1.0 - self._abuse_weights[index] for index in self._abuse.Match(plain_utf8) or ())

@@ -40,7 +40,7 @@ _TOPICS = (
     _Topic(
         "violence",
         "terror",
-        r"terror(?:ism|ist|ists|ize|izing)?|extremis[a-z]*|radicali[sz][a-z]*|arson[a-z]*|set (?:fire|ablaze)|riot(?:s|ing|ers)?|insurrection|suicide (?:bomb|attack|vest)[a-z]*|isis|al[- ]qaeda|jihad[a-z]*|incit(?:e|es|ing|ement)|sabotag[a-z]*|crash (?:a|the) (?:plane|train|car|bus)|derail[a-z]*|panic|mass casualt[a-z]*|overthrow[a-z]*|militia[s]?",
+        r"terror(?:ism|ist|ists|ize|izing)?|extremis[a-z]*|radicali[sz][a-z]*|arson[a-z]*|set (?:fire|ablaze)|riot(?:s|ing|ers)?|insurrection|suicide (?:bomb|attack|vest)[a-z]*|isis|al[- ]qaeda|jihad[a-z]*|incit(?:e|es|ing|ement)|sabotag[a-z]*|crash (?:a|the) (?:plane|train|car|bus)|derail[a-z]*|panic|mass casualt[a-z]*|overthrow[a-z]*|militia[s]?|forest fires?|wildfires?",
     ),
     _Topic(
         "self_harm",
@@ -55,7 +55,7 @@ _TOPICS = (
     _Topic(
         "self_harm",
         "eating",
-        r"anorexi[a-z]*|bulimi[a-z]*|pro-?ana|thinspo|eating disorder[s]?|purg(?:e|ing) (?:after|food|meals)|starvation|extreme (?:diet|fasting|weight)[a-z]*|laxative[s]?",
+        r"anorexi[a-z]*|bulimi[a-z]*|pro-?ana|thinspo|eating disorder[s]?|purg(?:e|ing) (?:after|food|meals)|starvation|starv(?:e|ing)|extreme (?:diet|fasting|weight)[a-z]*|laxative[s]?",
     ),
     _Topic(
         "sexual",
@@ -156,13 +156,15 @@ TOPIC_WORDS: dict[str, str] = {
 
 ABUSE: tuple[tuple[float, str], ...] = (
     (
-        0.9,
-        r"nigg(?:er|ers|a|as|ah|az|uh|uhs)|sand nigg[a-z]*|fag(?:s|got|gots|gy)?|dykes?|kikes?|spics?|chinks?|gooks?|wetbacks?|beaners?|coons|ragheads?|towelheads?|porch monkeys?|jungle bunn(?:y|ies)|niggress|tranny|trannies|muzzies?|darkies|libtard(?:s|ed)?|feminazis?|retards",
+        0.92,
+        r"nigg(?:er|ers|a|as|ah|az|uh|uhs)|sand nigg[a-z]*|fag(?:s|got|gots|gy)|dykes?|spics?|chinks?|gooks?|wetbacks?|ragheads?|towelheads?|porch monkeys?|jungle bunn(?:y|ies)|niggress|libtard(?:s|ed)?|feminazis?|retards",
     ),
     (
-        0.9,
-        r"bitch(?:es|y|ass|in|ing)?|biatch|b[*]+ch(?:es)?|cunts?|whores?|hoes|sluts?|slutty|skanks?|motherfuck[a-z]*|cocksuckers?|twats?|dickheads?|dipshits?|shitheads?|fucktard[a-z]*|fuck(?:head|wad|face|boy)s?|dumbass(?:es)?|jackass(?:es)?|douchebags?|assholes?|a[*]+holes?|azzholes?|scumbags?|white trash|pussy|pussies|(?:go|please) kill yourself|kys",
+        0.87,
+        r"bitch(?:es|y|ass|in|ing)?|biatch|b[*]+ch(?:es)?|cunts?|whores?|sluts?|slutty|skanks?|motherfuck[a-z]*|cocksuckers?|dickheads?|dipshits?|shitheads?|fucktard[a-z]*|fuck(?:head|wad|face|boy)s?|dumbass(?:es)?|jackass(?:es)?|douchebags?|assholes?|a[*]+holes?|azzholes?|scumbags?|pussy|pussies|fag|(?:go|please) kill yourself|kys",
     ),
+    # Words that have an honest meaning too, or are quoted and discussed as often as they are meant.
+    (0.7, r"hoes|kikes?|beaners?|coons|tranny|trannies|muzzies?|darkies|twats?|white trash"),
     (
         0.9,
         r"fuck(?:joe|biden|trump|lib|the)[a-z]*|fuck(?:in|ing|en)? (?:you|u|off|him|her|them|all|these|those|this (?:guy|man|bitch)|the (?:left|right|police)|idiots?|morons?|losers?|liars?|pigs?|stupid)|piece[s]? of (?:shit|crap|trash|garbage)|(?:burn|rot) in (?:hell|prison|jail)|go (?:die|to hell|fuck)|drop dead|shut the (?:fuck|f|hell) up|stfu|gtfo|(?:deserves?|needs?|ought) to (?:die|be (?:shot|hanged|hung|killed))|(?:hope|wish) (?:you|he|she|they) (?:all )?(?:dies?|rots?|suffers?|chokes?)",

@@ -103,6 +103,10 @@ class RefusalDetector:
         start, end = original_span(beginning, first, end)
         return Finding("REFUSAL", start, end, _SCORE, "refusal.phrases")
 
+    def refuses(self, plain_utf8: bytes) -> bool:
+        """Whether a text in its plain form has a refusing phrase, a soft one included."""
+        return bool(self._set.Match(plain_utf8) or self._soft.Match(plain_utf8))
+
     def _by_model(self, beginning: str, plain_utf8: bytes) -> Finding | None:
         if len(plain_utf8) < _MODEL_BYTES_MIN:
             return None

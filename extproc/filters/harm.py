@@ -19,7 +19,7 @@ from extproc.filters.base import ExchangeFacts, Guard
 from extproc.filters.json_text import JsonTextStage
 from extproc.filters.observe import ObservingStage
 
-CONTEXT_CHARS_MAX = 120
+CONTEXT_CHARS_MAX = 200
 """How much of what stands before a sentence is judged with it. [characters]"""
 
 _JUDGED_IN_REQUESTS = frozenset({Speaker.USER, Speaker.TOOL, Speaker.DOCUMENT})
@@ -50,9 +50,10 @@ class HarmGuard(Guard):
         def on_finding(finding: Finding) -> None:
             self.report(exchange, source.direction, finding)
 
-        stage: Stage = HarmStage(self._detector, on_finding)
+        of_model = source.direction is Direction.RESPONSE
+        stage: Stage = HarmStage(self._detector, on_finding, of_model)
         if source.kind is Kind.JSON:
-            stage = JsonTextStage(stage, HarmStage(self._detector, on_finding))
+            stage = JsonTextStage(stage, HarmStage(self._detector, on_finding, of_model))
         return stage if self.action is Action.BLOCK else ObservingStage(stage)
 
     def rejection(self) -> ApiError:
@@ -71,10 +72,11 @@ class HarmStage:
     What is held is the sentence that is not complete: at most ``SENTENCE_CHARS_MAX`` characters.
     """
 
-    __slots__ = ("_before", "_detector", "_on_finding", "_open", "_whole", "rejected")
+    __slots__ = ("_before", "_detector", "_of_model", "_on_finding", "_open", "_whole", "rejected")
 
-    def __init__(self, detector: HarmDetector, on_finding: Callable[[Finding], None]) -> None:
+    def __init__(self, detector: HarmDetector, on_finding: Callable[[Finding], None], of_model: bool = False) -> None:
         self._detector = detector
+        self._of_model = of_model
         self._on_finding = on_finding
         self._open = ""
         self._before = ""
@@ -107,7 +109,7 @@ class HarmStage:
 
     def fork(self) -> Stage:
         """A stage in the same state that tells nobody what it finds."""
-        copy = HarmStage(self._detector, _tell_nobody)
+        copy = HarmStage(self._detector, _tell_nobody, self._of_model)
         copy._open, copy._before, copy._whole = self._open, self._before, self._whole
         copy.rejected = self.rejected
         return copy
@@ -115,7 +117,7 @@ class HarmStage:
     def _passes(self, sentence: str, complete: bool = False) -> bool:
         window = self._before + sentence
         judged = whole_words(window, self._whole, complete or ends_whole(sentence))
-        finding = self._detector.find(judged)
+        finding = self._detector.find(judged, self._of_model)
         if finding is not None:
             self._on_finding(finding)
             self.rejected = True

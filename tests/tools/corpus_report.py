@@ -37,7 +37,7 @@ CORPUS_KINDS = {
     "IP_ADDRESS": "IP_ADDRESS",
     "API_KEY": "SECRET",
 }
-REFUSAL_PREFIX_CHARACTERS = 200
+REFUSAL_PREFIX_CHARACTERS = 300
 
 
 def sources(folder: Path) -> Iterator[tuple[str, list[Row]]]:
@@ -163,7 +163,7 @@ def cost_report(injection: InjectionDetector, pii: PiiDetector, refusal: Refusal
                 call_us(partial(refusal.find, beginning)),
             ]
         )
-    table("Cost of a call [us]", ("text", "injection", "pii (whole text)", "refusal (first 200)"), rows)
+    table("Cost of a call [us]", ("text", "injection", "pii (whole text)", "refusal (first 300)"), rows)
 
 
 def main() -> None:

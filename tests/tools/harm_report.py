@@ -20,7 +20,7 @@ from extproc.detectors.harm_lexicon import CATEGORIES
 from extproc.detectors.ngram_model import NgramModel
 from extproc.domain.finding import Finding
 from extproc.filters.harm import HarmStage
-from tests.tools.harm_training import ABUSIVE_SOURCES, OWN, examples, trained
+from tests.tools.harm_training import ABUSIVE_SOURCES, OWN, REFUSAL_SOURCES, examples, trained
 from tests.tools.ngram_training import Example, leave_one_source_out, recall_at
 
 THRESHOLD = float(HarmSection.model_fields["threshold"].default)
@@ -34,21 +34,21 @@ class _Worst(HarmDetector):
 
     worst = 0.0
 
-    def find(self, text: str) -> Finding | None:
+    def find(self, text: str, of_model: bool = False) -> Finding | None:
         """Never a finding."""
-        found = super().find(text)
+        found = super().find(text, of_model)
         if found is not None:
             self.worst = max(self.worst, found.score)
         return None
 
 
-def scorer(model: NgramModel) -> Callable[[str], float]:
-    """Text to the score of its worst sentence."""
+def scorer(model: NgramModel, answers: frozenset[str]) -> Callable[[str], float]:
+    """Text to the score of its worst sentence; ``answers`` are the texts that are judged as a model's."""
     detector = _Worst(CATEGORIES, 0.0, model)
 
     def score(text: str) -> float:
         detector.worst = 0.0
-        stage = HarmStage(detector, lambda _: None)
+        stage = HarmStage(detector, lambda _: None, text in answers)
         stage.feed(text)
         stage.close()
         return detector.worst
@@ -59,7 +59,8 @@ def scorer(model: NgramModel) -> Callable[[str], float]:
 def judged() -> list[tuple[Example, float]]:
     """Each labelled text, with its score by a model that did not see its source."""
     rows = examples()
-    scores = leave_one_source_out(rows, lambda rest: scorer(trained(rest)), frozenset({OWN}))
+    answers = frozenset(row.text for row in rows if row.source in REFUSAL_SOURCES)
+    scores = leave_one_source_out(rows, lambda rest: scorer(trained(rest), answers), frozenset({OWN}))
     return [(row, score) for row, score in zip(rows, scores, strict=True) if row.source != OWN]
 
 
@@ -69,12 +70,14 @@ def report() -> dict[str, float]:
     rows = judged()
     for source in sorted({row.source for row, _ in rows}):
         figures |= _rates(source, [(row, score) for row, score in rows if row.source == source])
-    requests = [(row, score) for row, score in rows if row.source not in ABUSIVE_SOURCES]
+    others = ABUSIVE_SOURCES | REFUSAL_SOURCES
+    requests = [(row, score) for row, score in rows if row.source not in others]
+    refusals = [(row, score) for row, score in rows if row.source in REFUSAL_SOURCES]
     abuse = [(row, score) for row, score in rows if row.source in ABUSIVE_SOURCES]
-    for name, some in (("requests", requests), ("abuse", abuse), ("all", rows)):
+    for name, some in (("requests", requests), ("abuse", abuse), ("all", [*requests, *abuse])):
         figures |= _rates(name, some)
         figures[f"harm_{name}_recall_at_1_percent"] = _recall(some)
-    return figures | _costs()
+    return figures | _rates("refusals", refusals) | _costs()
 
 
 def _rates(name: str, rows: Sequence[tuple[Example, float]]) -> dict[str, float]:

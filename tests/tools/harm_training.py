@@ -22,6 +22,7 @@ WEIGHTS = ROOT / "extproc" / "detectors" / "weights" / "harm.ngrams"
 
 OWN = "own"
 ABUSIVE_SOURCES = frozenset({"davidson_tweets", "surge_toxicity"})
+REFUSAL_SOURCES = frozenset({"gptfuzz_responses", "refusal_direction"})
 RECIPE = Recipe(shape=NgramShape(bits=17, byte_lengths=(5,)))
 REFUSAL_CHARS = 320
 ALLOWANCE_LOG_ODDS = 0.4
