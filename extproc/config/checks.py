@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import unquote
 
+from extproc.config.classifier_checks import classifier_problems
 from extproc.config.document import Document, Role, Version
 from extproc.config.forwarding import named_headers, usually_kept_back
 from extproc.config.policy_checks import policy_problems
@@ -54,6 +55,7 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *_weight_problems(document, places),
         *_filter_problems(document, places),
         *policy_problems(document, places),
+        *classifier_problems(document, places),
         *_header_problems(document, places),
         *_address_problems(document, places),
         *_tls_problems(document, places),

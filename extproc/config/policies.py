@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from extproc.config.guards.classifier import ClassifierGuard
 from extproc.config.guards.injection import InjectionGuard
 from extproc.config.guards.pii import PiiGuard
 from extproc.config.guards.refusal import RefusalGuard
 from extproc.config.section import Name, Section
 
-Guard = Annotated[InjectionGuard | PiiGuard | RefusalGuard, Field(discriminator="guard")]
+Guard = Annotated[ClassifierGuard | InjectionGuard | PiiGuard | RefusalGuard, Field(discriminator="guard")]
 Endpoint = Literal["chat", "completions", "responses", "messages", "embeddings"]
 
 

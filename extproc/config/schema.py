@@ -148,6 +148,8 @@ def _expected(shape: Shape) -> str:
     match shape.get("type"):
         case "integer":
             return "a whole number" + _range(shape)
+        case "number":
+            return "a number" + _range(shape)
         case "boolean":
             return "`true` or `false`"
         case "string":

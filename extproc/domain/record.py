@@ -39,6 +39,8 @@ class Coverage(StrEnum):
     SKIPPED_NO_ANSWER = "skipped_no_answer"
     SKIPPED_NO_TEXT = "skipped_no_text"
     CHECKED = "checked"
+    SKIPPED_SAMPLED_OUT = "skipped_sampled_out"  # not one of the share that is judged
+    SKIPPED_DROPPED = "skipped_dropped"  # a classifier had no room, or no time
     SKIPPED_INCOMPLETE = "skipped_incomplete"
     SKIPPED_UNREADABLE = "skipped_unreadable"
     FAILED_OPEN = "failed_open"

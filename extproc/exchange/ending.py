@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from extproc.domain.record import Coverage, ExchangeRecord, Outcome
 from extproc.domain.usage import cost_of
-from extproc.filters.base import Filter
+from extproc.filters.base import ExchangeFacts, Filter, Guard
 from extproc.payload.dialect import Dialect
 from extproc.payload.usage import UsageReader
 from extproc.payload.view import AnswerView
@@ -44,7 +44,20 @@ def cover_answer(record: ExchangeRecord, filters: Sequence[Filter], streaming: b
     else:
         seen = Coverage.SKIPPED_NO_ANSWER
     for item in filters:
-        record.cover(item.name, seen)
+        if not item.judges_beside:
+            record.cover(item.name, seen)
+
+
+def tell_of_end(guards: Sequence[Guard], exchange: ExchangeFacts) -> Exception | None:
+    """Tell those that judge beside the exchange. Returns: the last failure; what has ended cannot be stopped by it."""
+    failure = None
+    for guard in guards:
+        try:
+            guard.on_end(exchange)
+        except Exception as error:
+            exchange.record.cover(guard.name, Coverage.FAILED_OPEN)
+            failure = error
+    return failure
 
 
 def tokens_of(record: ExchangeRecord) -> dict[str, str | int] | None:

@@ -9,9 +9,10 @@ an aborted stream where nothing else is left. ``Step.ended`` brings the record e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from extproc.config.models import find_version
+from extproc.domain.beside import Judgement
 from extproc.domain.errors import ApiError, PayloadRefused
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.text import Direction
@@ -27,10 +28,13 @@ from extproc.exchange.answer import (
     read_error,
     show,
 )
+from extproc.exchange.asked import AskedVerdicts
 from extproc.exchange.events import (
     Abort,
     Action,
     Answer,
+    Answered,
+    AskExpired,
     BodyMode,
     ContinueBody,
     ContinueChunk,
@@ -80,6 +84,7 @@ class Exchange:
         self._stream: StreamedAnswer | None = None
         self._reader: StreamReader | None = None
         self._decoder: Decoder | None = None
+        self._asked: AskedVerdicts | None = None
         self._kept = bytearray()  # what has come of an answer that is read at its end
         self._forwarded = False
         self._ended = False
@@ -122,7 +127,9 @@ class Exchange:
             return Step([ContinueTrailers(Direction.REQUEST)])
         if isinstance(event, ResponseHeaders):
             return self._answer_headers(event, now_ns)
-        return self._answer_trailers(now_ns)
+        if isinstance(event, ResponseTrailers):
+            return self._answer_trailers(now_ns)
+        return self._verdict(event)
 
     # --- request ---------------------------------------------------------------------------------------------------
 
@@ -158,9 +165,32 @@ class Exchange:
         forward = requests.forward(request.body_after(), event.body, self._facts)
         # Only the answer is waited for now: the parsed request would be kept for the whole of a stream.
         request.body, request.tree, request.texts, self._facts.headers = b"", {}, [], {}
+        if self._facts.asks:
+            self._phase = Phase.ASKED
+            self._asked = AskedVerdicts(self._policy.told_of_end, self._facts, forward)
+            return Step([], asks=self._asked.open, judgements=self._to_judge())
+        return self._send_on(forward)
+
+    def _verdict(self, event: Answered | AskExpired) -> Step:
+        """A request that waited goes on when the last verdict has come, and is refused at the first that says so."""
+        if self._asked is None:
+            raise AssertionError("only an exchange that has asked is in this phase")
+        forward = self._asked.take(event)
+        return Step([]) if forward is None else self._send_on(forward)
+
+    def _send_on(self, forward: ContinueBody) -> Step:
         self._phase = Phase.RESPONSE_HEADERS
         self._forwarded = True
-        return Step([forward])
+        self._asked = None
+        return Step([forward], judgements=self._to_judge())
+
+    def _to_judge(self) -> Sequence[Judgement]:
+        """What guards have handed on since the last time."""
+        judgements = self._facts.judgements
+        if not judgements:
+            return ()
+        self._facts.judgements = []
+        return judgements
 
     # --- the answer's headers: what it is, and how it is to come ---------------------------------------------------
 
@@ -424,4 +454,7 @@ class Exchange:
         ending.settle(self.record, now_ns)
         if self._guarded and self.record.policy:
             ending.cover_answer(self.record, self._policy.answer_filters, self._stream is not None)
-        return Step(actions, ended=self.record)
+            error = ending.tell_of_end(self._policy.told_of_end, self._facts)
+        else:
+            error = None
+        return Step(actions, self.record, judgements=self._to_judge(), error=error)

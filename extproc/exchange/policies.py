@@ -49,6 +49,7 @@ class CompiledPolicy:
     conditions: tuple[CompiledCondition, ...]
     guards: tuple[Guard, ...]
     answer_filters: tuple[Filter, ...]  # those that look at answers, as a chain wants them
+    told_of_end: tuple[Guard, ...]  # those that judge beside the exchange
     copies: CopyRules  # answers or prompts may be changed, so what repeats their text must go
 
     def fits(self, record: ExchangeRecord, model: str) -> bool:
@@ -80,6 +81,7 @@ def _compiled(policy: Policy, guards: tuple[Guard, ...], others: Sequence[Filter
         conditions=tuple(_compiled_condition(condition) for condition in policy.when),
         guards=guards,
         answer_filters=looking_last(guard for guard in guards if Direction.RESPONSE in guard.directions),
+        told_of_end=tuple(guard for guard in guards if guard.judges_beside),
         copies=copy_rules((*guards, *others)),
     )
 
@@ -94,7 +96,7 @@ def _compiled_condition(condition: Condition) -> CompiledCondition:
 
 
 def _without_guards(others: Sequence[Filter]) -> CompiledPolicy:
-    return CompiledPolicy(NO_POLICY, (), (), (), copy_rules(others))
+    return CompiledPolicy(NO_POLICY, (), (), (), (), copy_rules(others))
 
 
 def copy_rules(filters: Sequence[Filter]) -> CopyRules:

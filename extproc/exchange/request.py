@@ -171,7 +171,7 @@ def judge(request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot, pol
 
 def _run_filters(filters: Sequence[Filter], request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> None:
     for owner in filters:
-        if Direction.REQUEST in owner.directions:
+        if Direction.REQUEST in owner.directions and not owner.judges_beside:
             _cover(owner, request, exchange.record)
         error = _judge(owner, request, exchange, snapshot)
         if error is not None:

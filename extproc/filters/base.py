@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from extproc.config.guards.base import GuardSection, On
 from extproc.config.models import CompiledModel, CompiledVersion
 from extproc.config.section import Mode, OnError
+from extproc.domain.beside import Ask, Judgement
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action, ExchangeRecord
@@ -31,6 +33,9 @@ class ExchangeFacts:
     record: ExchangeRecord
     choice: CompiledVersion | None = None
     failed_open: set[str] = field(default_factory=set)  # filters that are left out of the rest
+    asks: list[Ask] = field(default_factory=list)  # verdicts to wait for before the request goes on
+    judgements: list[Judgement] = field(default_factory=list)  # not handed on yet
+    gathered: dict[tuple[str, TextSource], Any] = field(default_factory=dict)  # by filters that judge beside
 
 
 _DIRECTIONS: Mapping[On, frozenset[Direction]] = {
@@ -47,6 +52,7 @@ class Filter:
     directions: frozenset[Direction] = frozenset()  # where it looks at text: what coverage counts
     changes_answers: bool = False  # whether copies of the text must be dropped from answers
     cuts_answers: bool = False
+    judges_beside: bool = False  # whether it says itself what it has seen, and is told of the exchange's end
     changes_prompt: bool = False  # whether copies of the prompt must be dropped: they would show our own words
 
     def __init__(self, mode: Mode, on_error: OnError) -> None:
@@ -69,6 +75,13 @@ class Filter:
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
         """The stage for one channel, or None where the filter has nothing to look for."""
         return None
+
+    def on_verdict(self, findings: Sequence[Finding], exchange: ExchangeFacts) -> ApiError | None:
+        """Take the verdict that this filter has asked for; an error refuses the request."""
+        return None
+
+    def on_end(self, exchange: ExchangeFacts) -> None:
+        """The exchange has ended; called where ``judges_beside``, whatever the filter has seen of it."""
 
     def rejection(self) -> ApiError:
         """What the client reads when a stage of this filter rejected a request."""

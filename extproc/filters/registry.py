@@ -9,6 +9,7 @@ from extproc.config.document import Document, Role
 from extproc.config.policies import Policy
 from extproc.config.section import Mode, OnError
 from extproc.filters.base import Filter, Guard
+from extproc.filters.classifier import ClassifierGuard
 from extproc.filters.injection import InjectionGuard
 from extproc.filters.meter import MeterFilter
 from extproc.filters.pii import PiiGuard
@@ -22,6 +23,7 @@ FILTERS: dict[str, Callable[[Any], Filter]] = {
     "meter": lambda section: MeterFilter(Mode(section.mode), OnError(section.on_error), section.continuous_usage),
 }
 GUARDS: dict[str, Callable[[Any], Guard]] = {
+    "classifier": ClassifierGuard,
     "injection": InjectionGuard,
     "pii": PiiGuard,
     "refusal": RefusalGuard,
