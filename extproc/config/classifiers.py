@@ -18,6 +18,11 @@ Url = Annotated[
     StringConstraints(pattern=r"^https?://[!-~]+$"),
     Field(json_schema_extra={"patternErrorMessage": "a URL, such as `http://guard:8000/v1/moderations`"}),
 ]
+Template = Annotated[
+    str,
+    StringConstraints(pattern=r"\{text\}"),
+    Field(json_schema_extra={"patternErrorMessage": "a text that holds `{text}`"}),
+]
 EnvName = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"),
@@ -106,7 +111,7 @@ class ChatClassifier(RemoteSection):
     """A guard model behind a chat API, such as Llama Guard or ShieldGemma on vLLM."""
 
     adapter: Literal["chat"]
-    prompt: str = Field(default="{text}", pattern=r"\{text\}", description="what it is asked; {text} is the text")
+    prompt: Template = Field(default="{text}", description="what it is asked; `{text}` is the text")
     unsafe: str = Field(default="unsafe", min_length=1, description="how its reply begins when it objects")
     safe: str = Field(default="safe", min_length=1, description="how its reply begins when it does not")
     labels: tuple[Label, ...] = Field(

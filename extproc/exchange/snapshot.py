@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from extproc.config.classifiers import Classifier
 from extproc.config.document import Document, Identity, Limits, Unreadable
 from extproc.config.load import revision_of
 from extproc.config.models import CompiledModel, compile_models
@@ -28,6 +29,7 @@ class Snapshot:
     first_filters: tuple[Filter, ...]  # in order: these, the guards of the policy, then the last ones
     last_filters: tuple[Filter, ...]
     policies: tuple[CompiledPolicy, ...]  # the first that fits an exchange is its; the last one fits all
+    classifiers: Mapping[str, Classifier]  # what guards may ask
     logs_text: bool
     full_duplex: bool  # how guarded streams are asked for
 
@@ -56,6 +58,7 @@ def compile_snapshot(document: Document, prompts: Mapping[str, str]) -> Snapshot
         first_filters=first_filters,
         last_filters=last_filters,
         policies=compile_policies(document, (*first_filters, *last_filters)),
+        classifiers=document.classifiers,
         logs_text=document.log.text,
         full_duplex=document.envoy.response_stream_mode == "full_duplex",
     )
