@@ -16,6 +16,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from extproc.classifiers.beside import Beside
 from extproc.config.document import Document
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
 from extproc.server.address import AddressTaken, reason_of, split
@@ -36,6 +37,8 @@ from extproc.server.worker_process import WorkerProcess, end_with_supervisor, le
 from extproc.server.workers import Workers, WorkersFailed
 from extproc.sinks.exchange_log import ExchangeLog
 from extproc.sinks.metrics import Metrics
+
+_LATE_VERDICTS_S_MAX = 5.0  # what is still to be judged beside when the last exchange has ended
 
 
 def serve(file: Path) -> None:
@@ -82,7 +85,8 @@ async def _serve(reader: ConfigReader, files: ConfigFiles, logger: JsonLog) -> N
     signals = Signals()
     document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)
-    processor = _processor(document, compile_snapshot(document, files.prompts), metrics, [metrics], logger)
+    beside = Beside(metrics, (), logger)
+    processor = _processor(document, compile_snapshot(document, files.prompts), metrics, [metrics], logger, beside)
     metrics.inflight.set_function(lambda: processor.inflight)
     _tell_of_start(files, processor.snapshot, health, metrics, logger)
     pages = _open_pages(document, metrics.registry, health, turns(asyncio.get_running_loop()))
@@ -90,6 +94,7 @@ async def _serve(reader: ConfigReader, files: ConfigFiles, logger: JsonLog) -> N
         transport = FastServer if document.server.transport == "fast" else GrpcAioServer
         tls = None if files.certificates is None else Tls(files.certificates)
         server = transport(processor, health, document.server.listen, message_bytes_max(document.limits), tls)
+        await beside.prepared()
         await server.start()
         reloader = asyncio.create_task(Reloader(reader, document, processor, health, metrics, logger, tls).run())
         health.set_ready(True)
@@ -100,6 +105,7 @@ async def _serve(reader: ConfigReader, files: ConfigFiles, logger: JsonLog) -> N
         await _cancelled(reloader)
         logger.info("draining", exchanges=processor.inflight)
         cancelled = await server.stop(document.server.drain_ms_max / 1_000, signals.second)
+        await beside.close(_LATE_VERDICTS_S_MAX)
         logger.info("stopped", exchanges_cancelled=cancelled)
     finally:
         logger.flush()
@@ -146,7 +152,8 @@ async def _work(order: StartOrder, end: socket.socket, logger: JsonLog) -> None:
     document, health = order.started_with.document, Health()
     metrics = Metrics(document.identity.label_values_max)
     snapshot = compile_snapshot(order.config.document, order.config.prompts)
-    processor = _processor(document, snapshot, metrics, [metrics, FlushSink(metrics.flush)], logger)
+    beside = Beside(metrics, (), logger)
+    processor = _processor(document, snapshot, metrics, [metrics, FlushSink(metrics.flush)], logger, beside)
     health.revision = snapshot.revision
     tls = None if order.config.certificates is None else Tls(order.config.certificates)
     bytes_max = message_bytes_max(document.limits)
@@ -161,7 +168,10 @@ async def _work(order: StartOrder, end: socket.socket, logger: JsonLog) -> None:
     )
     logger.hold_lines(asyncio.get_running_loop().call_later)
     try:
+        await beside.prepared()
         await worker.run(server)
+        await beside.close(_LATE_VERDICTS_S_MAX)
+        metrics.flush()
     finally:
         logger.flush()
     if worker.is_orphaned:
@@ -192,10 +202,11 @@ def _logger(document: Document, stream: Any, **fields: Any) -> JsonLog:
 
 
 def _processor(
-    document: Document, snapshot: Snapshot, metrics: Metrics, sinks: list[Sink], logger: JsonLog
+    document: Document, snapshot: Snapshot, metrics: Metrics, sinks: list[Sink], logger: JsonLog, beside: Beside
 ) -> Processor:
     log: list[Sink] = [ExchangeLog(logger)] if document.log.exchanges else []
-    processor = Processor(snapshot, [*sinks, *log], metrics.step, logger)
+    processor = Processor(snapshot, [*sinks, *log], metrics.step, logger, beside)
+    beside.use(snapshot.classifiers)
     gc.collect()
     gc.freeze()  # what has been loaded stays: the collector need not look at it again and again
     return processor

