@@ -2,8 +2,8 @@
 
     python tests/unit/classifiers/fake_worker.py [FILE]
 
-With a FILE it counts its starts there, a byte for each. The section's ``window_tokens_max`` says how it starts: 99 never
-gets ready, 98 dies, and with 100 + N, N below 10, only the start of number N succeeds.
+With a FILE it counts its starts there, a byte for each. The section's ``window_tokens_max`` says how it starts: 99
+never gets ready, 98 dies, and with 100 + N, N below 10, only the start of number N succeeds.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ async def test_a_process_ends_with_its_runner() -> None:
 async def test_a_failure_in_the_model_is_of_one_task() -> None:
     """It is told by its type; the process goes on."""
     bench = Bench()
-    with pytest.raises(ClassifierFailed, match="^ValueError$"):
+    with pytest.raises(ClassifierFailed, match="ValueError"):
         await bench.score("fault")
     assert await bench.score("next") == 1
     assert bench.restarts == []
@@ -85,7 +85,7 @@ async def test_a_process_that_dies_at_work_is_replaced() -> None:
     """Its task has failed, and is not tried again: it may be what killed it."""
     bench = Bench()
     await bench.score("before")
-    with pytest.raises(ClassifierFailed, match="^died$"):
+    with pytest.raises(ClassifierFailed, match="died"):
         await bench.score("die")
     await until(lambda: bench.restarts == ["died"])
     assert await bench.score("next") == 1
@@ -137,7 +137,7 @@ async def test_a_model_that_cannot_be_loaded_is_tried_again_but_not_all_the_time
     starts = tmp_path / "starts"
     bench = Bench(str(starts), window_tokens_max=102)
     await bench.runner.prepare()
-    with pytest.raises(ClassifierFailed, match="^not loaded$"):
+    with pytest.raises(ClassifierFailed, match="not loaded"):
         await bench.score("too soon")
     assert starts.read_bytes() == b"."
     assert "not yet" in bench.log.lines[0]
@@ -158,7 +158,7 @@ async def test_a_process_that_never_gets_ready_is_given_up(how: int, reason: str
     """One that loads for ever, one that dies in it; none is left behind, and it is told."""
     bench = Bench(window_tokens_max=how, load_ms_max=1_500)
     await bench.runner.prepare()
-    with pytest.raises(ClassifierFailed, match="^not loaded$"):
+    with pytest.raises(ClassifierFailed, match="not loaded"):
         await bench.score("text")
     assert reason in bench.log.lines[0]
     await bench.runner.close()
@@ -169,7 +169,7 @@ async def test_no_interpreter_is_a_failure_like_any_other() -> None:
     """It is told, and tasks fail."""
     bench = Bench()
     bench.runner._command = ("/nowhere/python",)
-    with pytest.raises(ClassifierFailed, match="^not loaded$"):
+    with pytest.raises(ClassifierFailed, match="not loaded"):
         await bench.score("text")
     assert "FileNotFoundError" in bench.log.lines[0]
     await bench.runner.close()
