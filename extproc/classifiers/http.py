@@ -27,6 +27,7 @@ class RemoteRunner:
     def __init__(self, section: Remote, deadline_s: float) -> None:
         self._url = section.url
         key = os.environ.get(section.api_key_env, "") if section.api_key_env is not None else ""
+        self._is_key_missing = section.api_key_env is not None and not key
         headers = {"authorization": f"Bearer {key}"} if key else {}
         self._client = httpx2.AsyncClient(
             headers=headers, timeout=deadline_s, follow_redirects=False, limits=httpx2.Limits(max_connections=1)
@@ -47,6 +48,8 @@ class RemoteRunner:
         await self._client.aclose()
 
     async def _post(self, question: Mapping[str, Any]) -> Any:
+        if self._is_key_missing:
+            raise ClassifierFailed("the variable of api_key_env is not set")
         body = orjson.dumps(question)
         headers = {"content-type": "application/json"}
         try:

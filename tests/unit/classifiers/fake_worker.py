@@ -46,6 +46,8 @@ class ObedientModel:
             print("a library's chatter")
         if text == "fault":
             raise ValueError(text)
+        if "good" in text or "bad" in text:
+            return {"abuse": float("bad" in text)}
         self.texts += 1
         return {"abuse": float(self.texts), "pid": float(os.getpid())}
 

@@ -149,6 +149,16 @@ async def test_no_server_is_a_failure() -> None:
 
 
 @in_new_loop
+async def test_a_key_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather than a refusal by the server, of every text."""
+    monkeypatch.delenv("GUARD_KEY", raising=False)
+    runner = moderations("http://127.0.0.1:9/v1/moderations", api_key_env="GUARD_KEY")
+    with pytest.raises(ClassifierFailed, match="api_key_env"):
+        await runner.judge(["text"])
+    await runner.close()
+
+
+@in_new_loop
 async def test_a_guard_model_is_asked_by_its_prompt() -> None:
     """The text stands where the template says, and what it holds is never read as a template."""
     reply = {"choices": [{"message": {"content": "\n\nunsafe\nS10"}, "logprobs": None}]}
