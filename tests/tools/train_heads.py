@@ -48,7 +48,7 @@ def read(folder: Path, left_out: tuple[str, ...]) -> Rows:
     for file in sorted(folder.glob("*.jsonl")):
         if file.stem in left_out:
             continue
-        for line in file.read_text(encoding="utf-8").splitlines():
+        for line in file.read_text(encoding="utf-8").strip("\n").split("\n"):
             one = json.loads(line)
             windows = vectors_of(one["text"][:CHARS_MAX])
             vectors.append(windows)
