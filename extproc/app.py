@@ -38,6 +38,9 @@ from extproc.server.workers import Workers, WorkersFailed
 from extproc.sinks.exchange_log import ExchangeLog
 from extproc.sinks.metrics import Metrics
 
+_MODELS_LOADED_S_MAX = (
+    20.0  # the first exchanges should find models loaded, but are not kept waiting for one that hangs
+)
 _LATE_VERDICTS_S_MAX = 5.0  # what is still to be judged beside when the last exchange has ended
 
 
@@ -94,7 +97,7 @@ async def _serve(reader: ConfigReader, files: ConfigFiles, logger: JsonLog) -> N
         transport = FastServer if document.server.transport == "fast" else GrpcAioServer
         tls = None if files.certificates is None else Tls(files.certificates)
         server = transport(processor, health, document.server.listen, message_bytes_max(document.limits), tls)
-        await beside.prepared()
+        await beside.prepared(_MODELS_LOADED_S_MAX)
         await server.start()
         reloader = asyncio.create_task(Reloader(reader, document, processor, health, metrics, logger, tls).run())
         health.set_ready(True)
@@ -168,7 +171,7 @@ async def _work(order: StartOrder, end: socket.socket, logger: JsonLog) -> None:
     )
     logger.hold_lines(asyncio.get_running_loop().call_later)
     try:
-        await beside.prepared()
+        await beside.prepared(_MODELS_LOADED_S_MAX)
         await worker.run(server)
         await beside.close(_LATE_VERDICTS_S_MAX)
         metrics.flush()

@@ -65,10 +65,13 @@ class Beside:
                 pool.start()
                 self._pools[name] = pool, Verdicts(name, classifier)
 
-    async def prepared(self) -> None:
-        """Every classifier is ready, or has found that it cannot be."""
-        for pool, _ in list(self._pools.values()):
-            await pool.prepared()
+    async def prepared(self, within_s: float) -> None:
+        """Wait until every classifier is ready, or has found that it cannot be, at most for so long [s]."""
+        preparing = [asyncio.ensure_future(pool.prepared()) for pool, _ in self._pools.values()]
+        if preparing:
+            _, late = await asyncio.wait(preparing, timeout=within_s)
+            for one in late:
+                one.cancel()
 
     def hand_on(self, judgement: Judgement) -> None:
         """Queue texts to be judged when there is time, or drop them; counted either way."""
@@ -91,7 +94,12 @@ class Beside:
             return self._expired(ask, Dropped.FAILED)
         pool, verdicts = known
         outcome: asyncio.Future[Sequence[Scores] | Dropped] = asyncio.get_running_loop().create_future()
-        task = Task([spoken.text for spoken in ask.texts], _now_s() + ask.wait_ms / 1_000, outcome.set_result)
+
+        def settle(scores: Sequence[Scores] | Dropped) -> None:
+            if not outcome.done():  # cancelled, and the task not yet given up
+                outcome.set_result(scores)
+
+        task = Task([spoken.text for spoken in ask.texts], _now_s() + ask.wait_ms / 1_000, settle)
         pool.take(task, is_awaited=True)
         try:
             async with asyncio.timeout(ask.wait_ms / 1_000):

@@ -92,6 +92,7 @@ class Pool:
         self._prepared = [asyncio.Event() for _ in runners]
         self._slots: list[asyncio.Task[None]] = []
         self._is_closed = False
+        self._is_failing = False
 
     def start(self) -> None:
         """Have the runners get ready and take tasks."""
@@ -184,11 +185,14 @@ class Pool:
             judging.cancel()
         self._metrics.classifier_took(self.name, clock() - started_s)
         error = judging.exception()
-        if error is not None:
-            self._log(error)
-            task.finish(Dropped.FAILED)
-        else:
+        if error is None:
+            self._is_failing = False
             task.finish(judging.result())
+            return
+        if not self._is_failing:  # a line for each task would drown the log; the others are counted
+            self._log(error)
+        self._is_failing = True
+        task.finish(Dropped.FAILED)
 
     def _log(self, error: BaseException) -> None:
         """An exception's message may quote a text, unless it is ours."""

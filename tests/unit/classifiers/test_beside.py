@@ -154,6 +154,21 @@ async def test_an_ask_that_is_given_up_is_never_judged(monkeypatch: pytest.Monke
 
 
 @in_new_loop
+async def test_the_start_waits_for_models_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that loads for ever keeps nobody from serving."""
+
+    async def never(_: FakeRunner) -> None:
+        await asyncio.Event().wait()
+
+    bench = Bench(monkeypatch)
+    await bench.beside.prepared(20)
+    monkeypatch.setattr(FakeRunner, "prepare", never)
+    bench.beside.use({"abuse": classifier(), "slow": classifier()})
+    await bench.beside.prepared(0.02)
+    await bench.beside.close(0)
+
+
+@in_new_loop
 async def test_a_new_configuration_keeps_what_did_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model is not loaded again for nothing; one that changed judges what waits, and ends."""
     bench = Bench(monkeypatch, workers=2)

@@ -153,6 +153,18 @@ async def test_a_failure_is_one_task_s(text: str) -> None:
 
 
 @in_new_loop
+async def test_failures_in_a_row_are_one_line_of_the_log() -> None:
+    """A server that is down must not drown it; each is counted by whoever brought it."""
+    bench = Bench()
+    for text in ("fail 1", "fail 2", "good", "fail 3"):
+        bench.take(text)
+    await until(lambda: bench.outcome("fail 3"))
+    assert [bench.outcome(f"fail {number}") for number in (1, 2, 3)] == [Dropped.FAILED] * 3
+    assert len(bench.log.lines) == 2
+    await bench.pool.close(0)
+
+
+@in_new_loop
 async def test_one_who_cannot_hear_the_outcome_stops_nothing() -> None:
     """A fault of a sink is not the pool's."""
     bench = Bench()

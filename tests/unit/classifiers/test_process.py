@@ -14,7 +14,8 @@ import pytest
 from extproc.classifiers.process import ProcessRunner
 from extproc.classifiers.runner import ClassifierFailed
 from extproc.config.classifiers import PackagedClassifier
-from tests.unit.classifiers.runners import FakeLog, in_new_loop, until
+from tests.unit.classifiers.runners import FakeLog, until
+from tests.unit.server.peers import on_both_loops
 
 FAKE_WORKER = str(Path(__file__).with_name("fake_worker.py"))
 ROOT = str(Path(__file__).parents[3])
@@ -47,7 +48,7 @@ class Bench:
         return int(scores["pid"])
 
 
-@in_new_loop
+@on_both_loops
 async def test_a_model_is_loaded_once_and_judges_many(tmp_path: Path) -> None:
     """Each text of a task by itself, in order; what a library prints does not get between the answers."""
     starts = tmp_path / "starts"
@@ -59,7 +60,7 @@ async def test_a_model_is_loaded_once_and_judges_many(tmp_path: Path) -> None:
     await bench.runner.close()
 
 
-@in_new_loop
+@on_both_loops
 async def test_a_process_ends_with_its_runner() -> None:
     """None is left behind."""
     bench = Bench()
@@ -69,7 +70,7 @@ async def test_a_process_ends_with_its_runner() -> None:
         os.kill(pid, 0)
 
 
-@in_new_loop
+@on_both_loops
 async def test_a_failure_in_the_model_is_of_one_task() -> None:
     """It is told by its type; the process goes on."""
     bench = Bench()
@@ -80,7 +81,7 @@ async def test_a_failure_in_the_model_is_of_one_task() -> None:
     await bench.runner.close()
 
 
-@in_new_loop
+@on_both_loops
 async def test_a_process_that_dies_at_work_is_replaced() -> None:
     """Its task has failed, and is not tried again: it may be what killed it."""
     bench = Bench()
@@ -92,7 +93,7 @@ async def test_a_process_that_dies_at_work_is_replaced() -> None:
     await bench.runner.close()
 
 
-@in_new_loop
+@on_both_loops
 async def test_a_process_that_is_killed_while_idle_is_replaced_before_it_is_needed(tmp_path: Path) -> None:
     """As the kernel does when memory is short."""
     starts = tmp_path / "starts"
@@ -103,7 +104,7 @@ async def test_a_process_that_is_killed_while_idle_is_replaced_before_it_is_need
     await bench.runner.close()
 
 
-@in_new_loop
+@on_both_loops
 async def test_a_process_that_hangs_is_killed_and_replaced() -> None:
     """By whoever gives it up."""
     bench = Bench()
@@ -117,7 +118,7 @@ async def test_a_process_that_hangs_is_killed_and_replaced() -> None:
     await bench.runner.close()
 
 
-@in_new_loop
+@on_both_loops
 async def test_a_process_is_replaced_after_so_many_tasks() -> None:
     """While it still judges: nothing fails and nothing waits for the new one to load."""
     bench = Bench(tasks_per_worker_max=3)
@@ -131,7 +132,7 @@ async def test_a_process_is_replaced_after_so_many_tasks() -> None:
     await bench.runner.close()
 
 
-@in_new_loop
+@on_both_loops
 async def test_a_model_that_cannot_be_loaded_is_tried_again_but_not_all_the_time(tmp_path: Path) -> None:
     """Tasks fail meanwhile, at once; when it can be loaded they are judged."""
     starts = tmp_path / "starts"
@@ -153,7 +154,7 @@ async def test_a_model_that_cannot_be_loaded_is_tried_again_but_not_all_the_time
 
 
 @pytest.mark.parametrize(("how", "reason"), [(99, "TimeoutError"), (98, "died")])
-@in_new_loop
+@on_both_loops
 async def test_a_process_that_never_gets_ready_is_given_up(how: int, reason: str) -> None:
     """One that loads for ever, one that dies in it; none is left behind, and it is told."""
     bench = Bench(window_tokens_max=how, load_ms_max=1_500)
@@ -164,7 +165,7 @@ async def test_a_process_that_never_gets_ready_is_given_up(how: int, reason: str
     await bench.runner.close()
 
 
-@in_new_loop
+@on_both_loops
 async def test_no_interpreter_is_a_failure_like_any_other() -> None:
     """It is told, and tasks fail."""
     bench = Bench()
@@ -175,7 +176,7 @@ async def test_no_interpreter_is_a_failure_like_any_other() -> None:
     await bench.runner.close()
 
 
-@in_new_loop
+@on_both_loops
 async def test_closing_while_a_model_loads_leaves_no_process() -> None:
     """The processor may be asked to end at any time."""
     bench = Bench(window_tokens_max=99)

@@ -62,7 +62,7 @@ async def whole(monkeypatch: pytest.MonkeyPatch, await_ms: int = AWAIT_MS) -> As
     monkeypatch.setenv("PYTHONPATH", ROOT)
     monkeypatch.setattr(module, "ProcessRunner", partial(ProcessRunner, command=(sys.executable, FAKE_WORKER)))
     made = Whole(await_ms)
-    await made.beside.prepared()
+    await made.beside.prepared(20)
     try:
         yield made
     finally:
