@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from extproc.classifiers.pool import Dropped, Pool, PoolMetrics, Task
 from extproc.classifiers.process import ProcessRunner
-from extproc.classifiers.runner import Runner
+from extproc.classifiers.runner import Runner, UnusableRunner
 from extproc.classifiers.scores import Scores, ScoresMissing, Verdicts
 from extproc.config.classifiers import ChatClassifier, Classifier, ModerationsClassifier
 from extproc.domain.beside import Ask, FindingsSink, Judgement, LateFinding, SpokenText
@@ -182,8 +182,10 @@ class Beside:
 
 def _remote_runner(classifier: ModerationsClassifier | ChatClassifier) -> Runner:
     """The HTTP library is imported only where it is asked for."""
-    from extproc.classifiers.http import ChatRunner, ModerationsRunner
-
+    try:
+        from extproc.classifiers.http import ChatRunner, ModerationsRunner
+    except ImportError:
+        return UnusableRunner("not installed: pip install llm-extproc[http]")
     deadline_s = classifier.deadline_ms / 1_000
     if isinstance(classifier, ChatClassifier):
         return ChatRunner(classifier, deadline_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -26,15 +27,15 @@ class RemoteRunner:
 
     def __init__(self, section: Remote, deadline_s: float) -> None:
         self._url = section.url
+        self._timeout_s = deadline_s
+        self._client: httpx2.AsyncClient | None = None
         key = os.environ.get(section.api_key_env, "") if section.api_key_env is not None else ""
         self._is_key_missing = section.api_key_env is not None and not key
-        headers = {"authorization": f"Bearer {key}"} if key else {}
-        self._client = httpx2.AsyncClient(
-            headers=headers, timeout=deadline_s, follow_redirects=False, limits=httpx2.Limits(max_connections=1)
-        )
+        self._headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
 
     async def prepare(self) -> None:
-        """Nothing is loaded."""
+        """Read the machine's certificates, in a thread: that takes long."""
+        await self._connection()
 
     async def judge(self, texts: Sequence[str]) -> list[Scores]:
         """The scores of each text."""
@@ -45,15 +46,27 @@ class RemoteRunner:
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._client.aclose()
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def _connection(self) -> httpx2.AsyncClient:
+        if self._client is None:
+            self._client = await asyncio.to_thread(
+                httpx2.AsyncClient,
+                headers=self._headers,
+                timeout=self._timeout_s,
+                follow_redirects=False,
+                limits=httpx2.Limits(max_connections=1),
+                verify=self._url.startswith("https:"),  # without TLS there is nothing to verify, and nothing to read
+            )
+        return self._client
 
     async def _post(self, question: Mapping[str, Any]) -> Any:
         if self._is_key_missing:
             raise ClassifierFailed("the variable of api_key_env is not set")
-        body = orjson.dumps(question)
-        headers = {"content-type": "application/json"}
+        client, body = await self._connection(), orjson.dumps(question)
         try:
-            async with self._client.stream("POST", self._url, content=body, headers=headers) as answer:
+            async with client.stream("POST", self._url, content=body) as answer:
                 if answer.status_code != 200:
                     raise ClassifierFailed(f"status {answer.status_code}")
                 reply = bytearray()
@@ -62,7 +75,7 @@ class RemoteRunner:
                     if len(reply) > REPLY_BYTES_MAX:
                         raise ClassifierFailed("reply too large")
             return orjson.loads(reply)
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ClassifierFailed(type(error).__name__) from None  # the cause may show what was sent
         except orjson.JSONDecodeError:
             raise ClassifierFailed("reply is not JSON") from None

@@ -12,6 +12,28 @@ class ClassifierFailed(Exception):
     """The texts were not judged; the message is why, in a word, and never quotes a text."""
 
 
+class UnusableRunner:
+    """Stands in the place of one that cannot be made, so that texts fail and are counted rather than a reload."""
+
+    grace_s = 0.0
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    async def prepare(self) -> None:
+        """It never is."""
+
+    async def judge(self, texts: Sequence[str]) -> list[Scores]:
+        """Say why not."""
+        raise ClassifierFailed(self._reason)
+
+    async def reset(self) -> None:
+        """Nothing to do."""
+
+    async def close(self) -> None:
+        """Nothing to do."""
+
+
 class Runner(Protocol):
     """Judges one task at a time."""
 

@@ -22,6 +22,8 @@ _ENVIRONMENT = {
     "TRANSFORMERS_OFFLINE": "1",
 }
 
+_NICENESS = 5
+
 
 def serve(questions: BinaryIO, answers: BinaryIO) -> None:
     """Load the model that the first line tells of, and judge the texts of the others."""
@@ -34,6 +36,8 @@ def serve(questions: BinaryIO, answers: BinaryIO) -> None:
                 answer: dict[str, object] = {"ready": True}
             else:
                 answer = {"scores": [model.scores(text) for text in question]}
+        except ImportError as error:
+            answer = {"error": f"{error.name} is not installed: see the extras of llm-extproc"}
         except ModelUnusable as error:
             answer = {"error": str(error)}
         except Exception as error:
@@ -43,8 +47,9 @@ def serve(questions: BinaryIO, answers: BinaryIO) -> None:
 
 
 def main() -> None:
-    """Serve on the standard streams; what libraries print goes elsewhere."""
+    """Serve on the standard streams; what libraries print goes elsewhere. It is nice: exchanges come first."""
     os.environ.update(_ENVIRONMENT)
+    os.nice(_NICENESS)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     serve(sys.stdin.buffer, answers)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 import pytest
 
 from extproc.classifiers import beside as module
 from extproc.classifiers.beside import Beside
-from extproc.config.classifiers import Classifier, PackagedClassifier
+from extproc.config.classifiers import Classifier, ModerationsClassifier, PackagedClassifier
 from extproc.domain.beside import Ask, FindingsSink, Judgement, LateFinding, Origin, SpokenText
 from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Speaker
@@ -150,6 +151,21 @@ async def test_an_ask_that_is_given_up_is_never_judged(monkeypatch: pytest.Monke
     bench.beside.hand_on(judgement("next"))
     await until(lambda: len(bench.metrics.judged) == 2)
     assert (bench.runners[0].judged, bench.metrics.dropped) == (["wait", "next"], {})
+    await bench.beside.close(0)
+
+
+@in_new_loop
+async def test_a_library_that_is_missing_fails_texts_and_no_reload(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told which extra to install; other classifiers work."""
+    monkeypatch.setitem(sys.modules, "extproc.classifiers.http", None)
+    bench = Bench(monkeypatch)
+    remote = ModerationsClassifier.model_validate_json('{"adapter":"moderations","url":"http://x","labels":["a"]}')
+    bench.beside.use({"remote": remote, "abuse": classifier()})
+    verdict = await bench.beside.ask(ask("text", name="remote"))
+    assert isinstance(verdict, AskExpired)
+    assert verdict.reason == "failed"
+    assert "llm-extproc[http]" in bench.log.lines[0]
+    assert isinstance(await bench.beside.ask(ask("good")), Answered)
     await bench.beside.close(0)
 
 

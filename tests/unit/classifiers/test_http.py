@@ -132,7 +132,7 @@ async def test_what_is_no_answer_is_a_failure(answer: bytes, reason: str) -> Non
     """Never a harmless text; and what the server says is not repeated."""
     async with serving(lambda _: answer) as server:
         runner = moderations(server.url)
-        runner._client.timeout = 0.3
+        runner._timeout_s = 0.3
         with pytest.raises(ClassifierFailed, match=reason) as failed:
             await runner.judge(["text"])
         assert SECRET not in str(failed.value)

@@ -106,6 +106,25 @@ async def test_a_bad_request_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         session.closed()
 
 
+@in_new_loop
+async def test_exchanges_are_answered_as_ever_when_nothing_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model hangs and the queue is full: no exchange waits for a turn of the event loop, and each is counted."""
+    async with whole(monkeypatch) as made:
+        config = CONFIG.replace("head: abuse }", "head: abuse, queue_max: 2 }")
+        config = "\n".join(line for line in config.splitlines() if "awaited" not in line)
+        made.wired.processor.snapshot = snapshot(config=config)
+        messages = [request_headers(), request_body("hang"), response_headers(), response_body("good")]
+        for _ in range(100):
+            session = made.wired.processor.open()
+            replies = [session.receive(message.SerializeToString()) for message in messages]
+            assert [len(reply.messages) for reply in replies] == [1, 1, 1, 1]
+            session.closed()
+        assert made.value("llm_classifier_queue", classifier="harm") == 2
+        assert made.value("llm_classifier_dropped_total", classifier="harm", reason="queue_full") == 200 - 2
+        assert made.value("llm_guard_coverage_total", guard="classifier", outcome="skipped_dropped") == 200 - 2
+    assert made.value("llm_classifier_dropped_total", classifier="harm", reason="stopped") == 2
+
+
 @pytest.mark.parametrize("text", ["die", "fault", "hang"])
 @in_new_loop
 async def test_a_model_that_fails_fails_closed_and_the_next_request_is_judged(

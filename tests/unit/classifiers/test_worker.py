@@ -20,6 +20,8 @@ class Model:
     def __init__(self, section: Mapping[str, Any]) -> None:
         if section["head"] == "unusable":
             raise ModelUnusable("there is no model.onnx in the folder")
+        if section["head"] == "missing":
+            import no_such_library  # noqa: F401
         if section["head"] == "broken":
             raise OSError(SECRET)
 
@@ -62,7 +64,12 @@ def test_a_fault_is_told_by_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "error"), [("unusable", "there is no model.onnx in the folder"), ("broken", "OSError")]
+    ("head", "error"),
+    [
+        ("unusable", "there is no model.onnx in the folder"),
+        ("missing", "no_such_library is not installed: see the extras of llm-extproc"),
+        ("broken", "OSError"),
+    ],
 )
 def test_a_model_that_cannot_be_loaded_says_why(monkeypatch: pytest.MonkeyPatch, head: str, error: str) -> None:
     """In our words where we know, else by its type."""
