@@ -96,6 +96,7 @@ class Pool:
 
     def start(self) -> None:
         """Have the runners get ready and take tasks."""
+        self._metrics.classifier_waiting(self.name, 0)  # what stands there may be of a process before this one
         for runner, prepared in zip(self._runners, self._prepared, strict=True):
             self._slots.append(asyncio.get_running_loop().create_task(self._serve(runner, prepared)))
 
