@@ -100,6 +100,7 @@ def with_guards(snapshot: Snapshot, *guards: Any, on_requests: bool = True) -> S
         policy,
         guards=(*policy.guards, *guards) if on_requests else policy.guards,
         answer_filters=(*policy.answer_filters, *guards),
+        told_of_end=(*policy.told_of_end, *(guard for guard in guards if guard.judges_beside)),
     )
     return replace(snapshot, policies=(*snapshot.policies[:-1], more))
 

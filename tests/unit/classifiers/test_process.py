@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +187,34 @@ async def test_closing_while_a_model_loads_leaves_no_process() -> None:
     await bench.runner.close()
     preparing.cancel()
     assert bench.runner._worker is None
+
+
+PARENT = """
+import asyncio, sys
+from tests.unit.classifiers.test_process import Bench
+async def main():
+    print(await Bench().pid(), flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+
+def test_a_process_ends_with_ours_however_that_ends() -> None:
+    """Killed, ours can say nothing to it: the end of its input does."""
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, cwd=ROOT) as ours:
+        assert ours.stdout is not None
+        pid = int(ours.stdout.readline())
+        os.kill(pid, 0)
+        ours.kill()
+    deadline_s = time.monotonic() + 20
+    while _runs(pid) and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    assert not _runs(pid)
+
+
+def _runs(pid: int) -> bool:
+    """Nobody may have been there to hear of its end: then it is a zombie."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False

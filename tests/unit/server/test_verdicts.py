@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import grpc
 import pytest
 
 from extproc.config.classifiers import Classifier
@@ -130,6 +131,23 @@ async def test_replies_of_a_stream_keep_their_order(listen: str) -> None:  # noq
         judge.let_go.set()
         kinds = [(await call.read()).WhichOneof("response") for _ in range(3)]
         assert kinds == ["request_body", "response_headers", "response_body"]
+
+
+@in_loop
+async def test_a_stream_that_is_half_closed_while_it_waits_gets_its_reply(listen: str) -> None:  # noqa: F811
+    """Envoy says no more, and may still read."""
+    async with serving(listen) as served:
+        judge = with_judge(served)
+        call = served.exchange()
+        await say(call, request_headers())
+        await call.write(request_body("good"))
+        await call.done_writing()
+        await until(lambda: judge.asked)
+        judge.let_go.set()
+        assert (await call.read()).WhichOneof("response") == "request_body"
+        assert await call.code() is grpc.StatusCode.OK
+        await until(lambda: served.wired.processor.inflight == 0)
+        assert [record.outcome for record in served.wired.records.all] == [Outcome.ABORTED]
 
 
 @pytest.mark.parametrize("size", [1, 50_000])
