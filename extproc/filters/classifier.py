@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from io import StringIO
+from itertools import groupby
 
 from extproc.config.guards.classifier import ClassifierGuard as ClassifierSection
 from extproc.domain.beside import Ask, Judgement, Origin, SpokenText
@@ -19,11 +20,12 @@ from extproc.domain.finding import Finding
 from extproc.domain.record import Action, Coverage, Outcome
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Guard
-from extproc.payload.view import RequestView
+from extproc.payload.view import RequestView, TextField
 
 _COMPLETE = (Outcome.COMPLETED, Outcome.CUT)
 _JUDGED_KINDS = frozenset({Kind.CONTENT, Kind.REASONING, Kind.REFUSAL, Kind.JSON})  # of answers
 _DRAWS = 1 << 64
+_MESSAGE_DEPTH = 2  # ("messages", 3, ...): what has this much of its path in common is one message
 
 
 class ClassifierGuard(Guard):
@@ -46,7 +48,7 @@ class ClassifierGuard(Guard):
             return None
         if request.unread:
             exchange.record.cover(self.name, Coverage.SKIPPED_UNREADABLE)
-        spoken = [field for field in request.texts if field.text and field.source.speaker in self._speakers]
+        spoken = self._messages(request)
         if not spoken:
             exchange.record.cover(self.name, Coverage.SKIPPED_NO_TEXT)
             return None
@@ -54,10 +56,8 @@ class ClassifierGuard(Guard):
             self._hand_on(exchange, Direction.REQUEST, (), sampled_out=True)
             return None
         section = self._section
-        is_whole = len(spoken) <= section.texts_max and all(len(field.text) <= section.chars_max for field in spoken)
-        texts = tuple(
-            SpokenText(field.source.speaker, field.text[: section.chars_max]) for field in spoken[-section.texts_max :]
-        )
+        is_whole = len(spoken) <= section.texts_max and all(len(one.text) <= section.chars_max for one in spoken)
+        texts = tuple(SpokenText(speaker, text[: section.chars_max]) for speaker, text in spoken[-section.texts_max :])
         seen = Coverage.CHECKED if is_whole else Coverage.SKIPPED_INCOMPLETE
         if section.await_ms is None:
             self._hand_on(exchange, Direction.REQUEST, texts, seen)
@@ -117,6 +117,14 @@ class ClassifierGuard(Guard):
         drawn = hashlib.blake2b(f"{self.name}\x00{exchange_id}".encode(), digest_size=8).digest()
         return int.from_bytes(drawn, "big") < self._drawn_below
 
+    def _messages(self, request: RequestView) -> list[SpokenText]:
+        """The parts of a message as one text: the model reads them so, and what is divided among them shows."""
+        judged = [field for field in request.texts if field.text and field.source.speaker in self._speakers]
+        return [
+            SpokenText(speaker, "\n".join([field.text for field in fields]))
+            for (_, speaker), fields in groupby(judged, key=_message_of)
+        ]
+
     def _text_of(self, stages: Sequence[GatheringStage]) -> tuple[str, bool]:
         """The texts of a choice as one, and whether it is all of it."""
         text = "\n".join(stage.text for stage in stages)
@@ -136,6 +144,10 @@ class ClassifierGuard(Guard):
         exchange.judgements.append(
             Judgement(origin, self.name, self._section.classifier, direction, self.action, texts, covers, sampled_out)
         )
+
+
+def _message_of(field: TextField) -> tuple[object, Speaker]:
+    return field.path[:_MESSAGE_DEPTH], field.source.speaker
 
 
 class GatheringStage:

