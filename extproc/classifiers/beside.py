@@ -6,18 +6,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
+from extproc.classifiers.memory import Memory, Outcome
 from extproc.classifiers.pool import Dropped, Pool, PoolMetrics, Task
 from extproc.classifiers.process import ProcessRunner
 from extproc.classifiers.runner import Runner, UnusableRunner
-from extproc.classifiers.scores import Scores, ScoresMissing, Verdicts
+from extproc.classifiers.scores import ScoresMissing, Verdicts
 from extproc.config.classifiers import ChatClassifier, Classifier, ModerationsClassifier
 from extproc.domain.beside import Ask, FindingsSink, Judgement, LateFinding, SpokenText
 from extproc.domain.finding import Finding
 from extproc.domain.record import Coverage
+from extproc.domain.text import Direction
 from extproc.exchange.events import Answered, AskExpired
 
 _RETIRED_S_MAX = 30.0
@@ -41,6 +44,27 @@ class BesideMetrics(PoolMetrics, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """One classifier at work."""
+
+    pool: Pool
+    verdicts: Verdicts
+    memory: Memory
+
+    def take(
+        self, texts: Sequence[SpokenText], deadline_s: float, done: Callable[[Outcome], None], is_awaited: bool
+    ) -> Task:
+        """Have those texts judged that were not judged before; without any, the outcome is told at once."""
+        unknown, tell = self.memory.ask([spoken.text for spoken in texts], done)
+        task = Task(unknown, deadline_s, tell)
+        if unknown:
+            self.pool.take(task, is_awaited)
+        else:
+            task.finish([])
+        return task
+
+
 class Beside:
     """The pools by the names of their classifiers. Everything is called on one event loop."""
 
@@ -49,7 +73,7 @@ class Beside:
         self._sinks = sinks
         self._logger = logger
         self._classifiers: dict[str, Classifier] = {}
-        self._pools: dict[str, tuple[Pool, Verdicts]] = {}
+        self._judges: dict[str, _Judge] = {}
         self._retiring: set[asyncio.Task[None]] = set()
 
     def use(self, classifiers: Mapping[str, Classifier]) -> None:
@@ -57,17 +81,19 @@ class Beside:
         for name, before in list(self._classifiers.items()):
             if classifiers.get(name) != before:
                 del self._classifiers[name]
-                self._retire(self._pools.pop(name)[0])
+                self._retire(self._judges.pop(name).pool)
         for name, classifier in classifiers.items():
             if name not in self._classifiers:
                 self._classifiers[name] = classifier
-                pool = self._pool_of(name, classifier)
-                pool.start()
-                self._pools[name] = pool, Verdicts(name, classifier)
+                judge = _Judge(
+                    self._pool_of(name, classifier), Verdicts(name, classifier), Memory(classifier.remembered_max)
+                )
+                judge.pool.start()
+                self._judges[name] = judge
 
     async def prepared(self, within_s: float) -> None:
         """Wait until every classifier is ready, or has found that it cannot be, at most for so long [s]."""
-        preparing = [asyncio.ensure_future(pool.prepared()) for pool, _ in self._pools.values()]
+        preparing = [asyncio.ensure_future(judge.pool.prepared()) for judge in self._judges.values()]
         if preparing:
             _, late = await asyncio.wait(preparing, timeout=within_s)
             for one in late:
@@ -78,29 +104,29 @@ class Beside:
         if judgement.sampled_out:
             self._drop(judgement, Dropped.SAMPLED_OUT)
             return
-        known = self._pools.get(judgement.classifier)
-        if known is None:  # the configuration has changed in the meantime
+        judge = self._judges.get(judgement.classifier)
+        if judge is None:  # the configuration has changed in the meantime
             self._drop(judgement, Dropped.FAILED)
             return
-        pool, verdicts = known
         deadline_s = _now_s() + self._classifiers[judgement.classifier].deadline_ms / 1_000
-        texts = [spoken.text for spoken in judgement.texts]
-        pool.take(Task(texts, deadline_s, partial(self._judged, judgement, verdicts)), is_awaited=False)
+        told = partial(self._judged, judgement, judge.verdicts)
+        if judgement.direction is Direction.RESPONSE:  # no answer comes twice
+            judge.pool.take(Task([spoken.text for spoken in judgement.texts], deadline_s, told), is_awaited=False)
+        else:
+            judge.take(judgement.texts, deadline_s, told, is_awaited=False)
 
     async def ask(self, ask: Ask) -> Answered | AskExpired:
         """The verdict that a request waits for, or why there is none."""
-        known = self._pools.get(ask.classifier)
-        if known is None:
+        judge = self._judges.get(ask.classifier)
+        if judge is None:
             return self._expired(ask, Dropped.FAILED)
-        pool, verdicts = known
-        outcome: asyncio.Future[Sequence[Scores] | Dropped] = asyncio.get_running_loop().create_future()
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
-        def settle(scores: Sequence[Scores] | Dropped) -> None:
+        def settle(scores: Outcome) -> None:
             if not outcome.done():  # cancelled, and the task not yet given up
                 outcome.set_result(scores)
 
-        task = Task([spoken.text for spoken in ask.texts], _now_s() + ask.wait_ms / 1_000, settle)
-        pool.take(task, is_awaited=True)
+        task = judge.take(ask.texts, _now_s() + ask.wait_ms / 1_000, settle, is_awaited=True)
         try:
             async with asyncio.timeout(ask.wait_ms / 1_000):
                 scores = await outcome
@@ -111,21 +137,21 @@ class Beside:
         if isinstance(scores, Dropped):
             return self._expired(ask, scores)
         try:
-            return Answered(ask, [finding for _, finding in verdicts.findings(ask.texts, scores)])
+            return Answered(ask, [finding for _, finding in judge.verdicts.findings(ask.texts, scores)])
         except ScoresMissing:
             return self._expired(ask, Dropped.FAILED)
 
     async def close(self, drain_s: float) -> None:
         """Judge what waits, for so long [s], and end every process."""
-        pools, self._pools = self._pools, {}
+        judges, self._judges = self._judges, {}
         self._classifiers.clear()
-        closing = [asyncio.ensure_future(pool.close(drain_s)) for pool, _ in pools.values()]
+        closing = [asyncio.ensure_future(judge.pool.close(drain_s)) for judge in judges.values()]
         if closing or self._retiring:
             await asyncio.wait([*closing, *self._retiring])
 
     # --- what comes of texts ---------------------------------------------------------------------------------------
 
-    def _judged(self, judgement: Judgement, verdicts: Verdicts, outcome: Sequence[Scores] | Dropped) -> None:
+    def _judged(self, judgement: Judgement, verdicts: Verdicts, outcome: Outcome) -> None:
         if isinstance(outcome, Dropped):
             self._drop(judgement, outcome)
             return

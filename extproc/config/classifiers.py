@@ -52,6 +52,13 @@ class ClassifierSection(Section):
         default=8_000_000, ge=1_000, le=1_000_000_000, description="characters that wait; further exchanges are dropped"
     )
 
+    remembered_max: int = Field(
+        default=10_000,
+        ge=0,
+        le=10_000_000,
+        description="scores that are kept: a conversation sends its messages again with each turn. 0: none",
+    )
+
     @property
     def counts(self) -> tuple[str, ...]:
         """The labels that count, as the adapter gives them."""

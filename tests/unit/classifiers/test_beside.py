@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -151,6 +152,28 @@ async def test_an_ask_that_is_given_up_is_never_judged(monkeypatch: pytest.Monke
     bench.beside.hand_on(judgement("next"))
     await until(lambda: len(bench.metrics.judged) == 2)
     assert (bench.runners[0].judged, bench.metrics.dropped) == (["wait", "next"], {})
+    await bench.beside.close(0)
+
+
+@in_new_loop
+async def test_a_message_that_was_judged_is_not_judged_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each turn of a conversation sends all of it: only what is new is judged, and old findings are found again."""
+    bench = Bench(monkeypatch)
+    turns = [("bad",), ("bad", "good"), ("bad", "good", "bad", "more"), ("bad", "good")]
+    found = []
+    for turn in turns:
+        asked = Ask("guard", "abuse", tuple(SpokenText(Speaker.USER, text) for text in turn), 20_000)
+        verdict = await bench.beside.ask(asked)
+        assert isinstance(verdict, Answered)
+        found.append(len(verdict.findings))
+    assert found == [1, 1, 2, 1]
+    assert bench.runners[0].judged == ["bad", "good", "more"]
+    request = replace(judgement("more", "bad"), direction=Direction.REQUEST)
+    bench.beside.hand_on(request)
+    assert [kinds for _, kinds, _ in bench.metrics.judged] == [{"ABUSE": 1}]
+    bench.beside.hand_on(judgement("bad"))
+    await until(lambda: len(bench.metrics.judged) == 2)
+    assert bench.runners[0].judged == ["bad", "good", "more", "bad"]
     await bench.beside.close(0)
 
 
