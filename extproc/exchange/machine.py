@@ -103,10 +103,10 @@ class Exchange:
         except PayloadRefused as refused:
             outcome = Outcome.REJECTED if refused.error.status < 500 else Outcome.FAILED
             return self._refuse(refused.error, outcome, event, now_ns)
-        except (UnreadableAnswer, EventTooLarge, BadEncoding) as error:
-            return self._fail(UNREADABLE, error, event, now_ns)
-        except FilterFailed as error:
-            return self._fail(FILTER_FAILED, error.__cause__ or error, event, now_ns)
+        except (UnreadableAnswer, EventTooLarge, BadEncoding) as unreadable:
+            return self._fail(UNREADABLE, unreadable, event, now_ns)
+        except FilterFailed as failed:  # a name of its own: compiled, a name has the type that it had first
+            return self._fail(FILTER_FAILED, failed.__cause__ or failed, event, now_ns)
         except Exception as error:
             return self._fail(INTERNAL, error, event, now_ns)
 

@@ -183,8 +183,8 @@ class Session:
             event = decode(message)
             replies = _replies(self._step(event))
             self._processor.on_step(_PHASES[type(event)], time.perf_counter_ns() - started_ns)
-        except (DecodeError, UnknownMessage) as error:
-            return self._fail("unknown_message", error)
+        except (DecodeError, UnknownMessage) as unknown:  # not `error`: compiled, a name has the type that it had first
+            return self._fail("unknown_message", unknown)
         except Exception as error:
             return self._fail("internal_error", error)
         return replies
