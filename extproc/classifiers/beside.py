@@ -137,7 +137,7 @@ class Beside:
         if isinstance(scores, Dropped):
             return self._expired(ask, scores)
         try:
-            return Answered(ask, [finding for _, finding in judge.verdicts.findings(ask.texts, scores)])
+            return Answered(ask, judge.verdicts.findings(ask.texts, scores))
         except ScoresMissing:
             return self._expired(ask, Dropped.FAILED)
 

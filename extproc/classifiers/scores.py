@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from extproc.config.classifiers import Classifier
-from extproc.domain.beside import SpokenText
+from extproc.domain.beside import Found, SpokenText
 from extproc.domain.finding import Finding
 
 Scores = Mapping[str, float]
@@ -24,7 +24,7 @@ class Verdicts:
         self._threshold = classifier.threshold
         self._detector = f"classifier.{name}"
 
-    def findings(self, texts: Sequence[SpokenText], scores: Sequence[Scores]) -> list[tuple[SpokenText, Finding]]:
+    def findings(self, texts: Sequence[SpokenText], scores: Sequence[Scores]) -> list[Found]:
         """What was found in each text. Raises: ScoresMissing."""
         if len(scores) != len(texts):
             raise ScoresMissing

@@ -32,6 +32,10 @@ class SpokenText(NamedTuple):
     text: str
 
 
+Found = tuple[SpokenText, Finding]
+"""What was found, and in which text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A verdict that an exchange waits for, at most ``wait_ms`` [ms]."""

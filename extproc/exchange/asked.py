@@ -33,6 +33,6 @@ class AskedVerdicts:
         self.open = [ask for ask in self.open if ask is not event.ask]
         if isinstance(event, AskExpired):
             note_failure(guard, self._exchange, NoVerdict(event.reason))
-        elif (error := guard.on_verdict(event.findings, self._exchange)) is not None:
+        elif (error := guard.on_verdict(event.found, self._exchange)) is not None:
             raise PayloadRefused(error)
         return None if self.open else self._forward

@@ -8,11 +8,10 @@ that makes each three times as dear to make.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from extproc.domain.beside import Ask, Judgement
-from extproc.domain.finding import Finding
+from extproc.domain.beside import Ask, Found, Judgement
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction
 
@@ -75,7 +74,7 @@ class Answered:
     """The verdict that was asked for has come."""
 
     ask: Ask
-    findings: Sequence[Finding]
+    found: Sequence[Found] = field(repr=False)
 
 
 @dataclass(slots=True)

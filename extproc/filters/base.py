@@ -14,7 +14,7 @@ from typing import Any
 from extproc.config.guards.base import GuardSection, On
 from extproc.config.models import CompiledModel, CompiledVersion
 from extproc.config.section import Mode, OnError
-from extproc.domain.beside import Ask, Judgement
+from extproc.domain.beside import Ask, Found, Judgement
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action, ExchangeRecord
@@ -76,7 +76,7 @@ class Filter:
         """The stage for one channel, or None where the filter has nothing to look for."""
         return None
 
-    def on_verdict(self, findings: Sequence[Finding], exchange: ExchangeFacts) -> ApiError | None:
+    def on_verdict(self, found: Sequence[Found], exchange: ExchangeFacts) -> ApiError | None:
         """Take the verdict that this filter has asked for; an error refuses the request."""
         return None
 

@@ -14,9 +14,8 @@ from io import StringIO
 from itertools import groupby
 
 from extproc.config.guards.classifier import ClassifierGuard as ClassifierSection
-from extproc.domain.beside import Ask, Judgement, Origin, SpokenText
+from extproc.domain.beside import Ask, Found, Judgement, Origin, SpokenText
 from extproc.domain.errors import ApiError
-from extproc.domain.finding import Finding
 from extproc.domain.record import Action, Coverage, Outcome
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Guard
@@ -79,11 +78,11 @@ class ClassifierGuard(Guard):
         stage = exchange.gathered[self.name, source] = GatheringStage(self._section.chars_max)
         return stage
 
-    def on_verdict(self, findings: Sequence[Finding], exchange: ExchangeFacts) -> ApiError | None:
+    def on_verdict(self, found: Sequence[Found], exchange: ExchangeFacts) -> ApiError | None:
         """Refuse the request at any finding, if the guard blocks."""
-        for finding in findings:
+        for _, finding in found:
             self.report(exchange, Direction.REQUEST, finding)
-        return self.rejection() if findings and self.action is Action.BLOCK else None
+        return self.rejection() if found and self.action is Action.BLOCK else None
 
     def on_end(self, exchange: ExchangeFacts) -> None:
         """Hand on what was gathered of the answer, a text for each choice."""

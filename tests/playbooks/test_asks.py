@@ -45,6 +45,7 @@ CLASSIFIERS = {"classifiers": {"harm": {"adapter": "packaged", "head": "abuse"}}
 BESIDE: dict[str, Any] = {"guard": "classifier", "classifier": "harm"}
 AWAITED: dict[str, Any] = {**BESIDE, "on": "request", "action": "block", "await_ms": 500}
 HARM = Finding("HARM", 0, 5, 0.9, "classifier.harm")
+SPOKEN = SpokenText(Speaker.USER, "Hello")
 
 
 def waiting(*guards: dict[str, Any], text: str = "Hello") -> tuple[Conversation, list[Ask]]:
@@ -79,7 +80,7 @@ def test_a_request_waits_for_its_verdict_and_goes_on() -> None:
 def test_a_request_is_refused_by_its_verdict() -> None:
     """The model server never gets it."""
     talk, (ask,) = waiting(AWAITED)
-    (action,) = talk.hears(Answered(ask, [HARM]))
+    (action,) = talk.hears(Answered(ask, [(SPOKEN, HARM)]))
     assert isinstance(action, Answer)
     assert (action.status, action.code, talk.server) == (400, "unsafe_content", None)
     assert (talk.record.outcome, talk.record.usage) == (Outcome.REJECTED, None)
@@ -105,7 +106,7 @@ def test_a_verdict_that_does_not_come_is_a_failure_of_the_guard(on_error: str, g
 def test_a_verdict_may_only_be_counted() -> None:
     """action: flag that waits reports and lets the request go on."""
     talk, (ask,) = waiting({**AWAITED, "action": "flag"})
-    (action,) = talk.hears(Answered(ask, [HARM]))
+    (action,) = talk.hears(Answered(ask, [(SPOKEN, HARM)]))
     assert isinstance(action, ContinueBody)
     talk.hears(StreamClosed())
     assert talk.record.verdicts == {("classifier", "request", "flag"): 1}
@@ -120,7 +121,9 @@ def test_several_verdicts_are_waited_for_together(order: list[int], verdicts: li
     for number in order:
         ask, verdict = asks[number], verdicts[number]
         actions = talk.hears(
-            AskExpired(ask, "deadline") if verdict == "late" else Answered(ask, [HARM] if verdict == "bad" else [])
+            AskExpired(ask, "deadline")
+            if verdict == "late"
+            else Answered(ask, [(SPOKEN, HARM)] if verdict == "bad" else [])
         )
         if actions:
             break

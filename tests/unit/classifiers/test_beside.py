@@ -113,7 +113,7 @@ async def test_an_ask_is_answered(monkeypatch: pytest.MonkeyPatch, text: str) ->
     verdict = await bench.beside.ask(asked)
     assert isinstance(verdict, Answered)
     assert verdict.ask is asked
-    assert [finding.kind for finding in verdict.findings] == (["ABUSE"] if text == "bad" else [])
+    assert [finding.kind for _, finding in verdict.found] == (["ABUSE"] if text == "bad" else [])
     assert bench.metrics.judged == []
     await bench.beside.close(0)
 
@@ -165,7 +165,7 @@ async def test_a_message_that_was_judged_is_not_judged_again(monkeypatch: pytest
         asked = Ask("guard", "abuse", tuple(SpokenText(Speaker.USER, text) for text in turn), 20_000)
         verdict = await bench.beside.ask(asked)
         assert isinstance(verdict, Answered)
-        found.append(len(verdict.findings))
+        found.append(len(verdict.found))
     assert found == [1, 1, 2, 1]
     assert bench.runners[0].judged == ["bad", "good", "more"]
     request = replace(judgement("more", "bad"), direction=Direction.REQUEST)

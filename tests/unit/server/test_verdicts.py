@@ -82,7 +82,11 @@ class FakeJudge:
         text = ask.texts[0].text
         if "fault" in text:
             raise ValueError(SECRET)
-        return AskExpired(ask, "queue_full") if "full" in text else Answered(ask, [HARM] if "bad" in text else [])
+        return (
+            AskExpired(ask, "queue_full")
+            if "full" in text
+            else Answered(ask, [(ask.texts[0], HARM)] if "bad" in text else [])
+        )
 
 
 def asking(await_ms: int = 10_000) -> Snapshot:
