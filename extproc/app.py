@@ -10,13 +10,14 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 
 from extproc.classifiers.beside import Beside
+from extproc.classifiers.late_reviews import LateReviews
 from extproc.config.document import Document
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
 from extproc.server.address import AddressTaken, reason_of, split
@@ -37,17 +38,19 @@ from extproc.server.worker_process import WorkerProcess, end_with_supervisor, le
 from extproc.server.workers import Workers, WorkersFailed
 from extproc.sinks.exchange_log import ExchangeLog
 from extproc.sinks.metrics import Metrics
+from extproc.sinks.review import require_packages
 
-_MODELS_LOADED_S_MAX = (
-    20.0  # the first exchanges should find models loaded, but are not kept waiting for one that hangs
-)
+if TYPE_CHECKING:
+    from extproc.sinks.review.sink import ReviewSink
+
+_MODELS_LOADED_S_MAX = 20.0  # the first exchanges should find models loaded, not wait for one that hangs
 _LATE_VERDICTS_S_MAX = 5.0  # what is still to be judged beside when the last exchange has ended
 
 
 def serve(file: Path) -> None:
     """Run until SIGTERM or SIGINT, then drain; a second signal ends the draining.
 
-    Raises: ConfigInvalid, AddressTaken, WorkersFailed.
+    Raises: ConfigInvalid, AddressTaken, WorkersFailed, ReviewUnavailable.
     """
     reader = ConfigReader(file)
     files = reader.read()
@@ -59,13 +62,14 @@ def serve(file: Path) -> None:
         return
     logger = _logger(document, sys.stdout)
     with asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner:
-        runner.run(_serve(reader, files, logger))
+        runner.run(_serve(file, reader, files, logger))
 
 
-def work(link_fd: int) -> None:
+def work(link_fd: int, file: Path) -> None:
     """Be a worker of the supervisor that has the other end of ``link_fd``, until it says that it is enough.
 
-    Raises: AddressTaken.
+    Args: file: the configuration file; what it says comes over the link.
+    Raises: AddressTaken, ReviewUnavailable.
     """
     leave_signals_aside()
     end = socket.socket(fileno=link_fd)
@@ -78,18 +82,20 @@ def work(link_fd: int) -> None:
     count_in_files(folder, order.counts_as)
     logger = _logger(document, WholeLines(sys.stdout.fileno(), folder), worker=order.worker)
     with asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner:
-        runner.run(_work(order, end, logger))
+        runner.run(_work(order, end, file, logger))
 
 
 # --- one process ---------------------------------------------------------------------------------------------------
 
 
-async def _serve(reader: ConfigReader, files: ConfigFiles, logger: JsonLog) -> None:
+async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: JsonLog) -> None:
     signals = Signals()
     document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)
-    beside = Beside(metrics, (), logger)
-    processor = _processor(document, compile_snapshot(document, files.prompts), metrics, [metrics], logger, beside)
+    snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
+    review = _open_review(document, file, metrics, logger)
+    beside = Beside(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
+    processor = _processor(document, snapshot, metrics, [metrics, *review], logger, beside)
     metrics.inflight.set_function(lambda: processor.inflight)
     _tell_of_start(files, processor.snapshot, health, metrics, logger)
     pages = _open_pages(document, metrics.registry, health, turns(asyncio.get_running_loop()))
@@ -111,6 +117,7 @@ async def _serve(reader: ConfigReader, files: ConfigFiles, logger: JsonLog) -> N
         await beside.close(_LATE_VERDICTS_S_MAX)
         logger.info("stopped", exchanges_cancelled=cancelled)
     finally:
+        _close(review)
         logger.flush()
         pages.close()
 
@@ -122,9 +129,11 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
     signals, loop = Signals(), asyncio.get_running_loop()
     document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)
-    config = ConfigInForce(document, files.prompts, files.certificates)
+    review = _open_review(document, file, metrics, logger)  # for the store's bounds, and what people say of guards
+    config = ConfigInForce(document, files.prompts, files.certificates, files.mask_keys)
     command = (sys.executable, "-m", "extproc", "serve", "--config", str(file), "--worker")
-    workers = Workers(command, config, folder, compile_snapshot(document, files.prompts), health, metrics, logger)
+    snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
+    workers = Workers(command, config, folder, snapshot, health, metrics, logger)
     metrics.inflight.set_function(answers(loop, workers.inflight, 0))
     _tell_of_start(files, workers.snapshot, health, metrics, logger)
     pages = _open_pages(document, page_of(metrics.registry, folder), health, answers(loop, workers.turn, False))
@@ -148,15 +157,17 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
         if workers.failed.done():
             workers.failed.result()
     finally:
+        _close(review)
         pages.close()
 
 
-async def _work(order: StartOrder, end: socket.socket, logger: JsonLog) -> None:
+async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonLog) -> None:
     document, health = order.started_with.document, Health()
     metrics = Metrics(document.identity.label_values_max)
-    snapshot = compile_snapshot(order.config.document, order.config.prompts)
-    beside = Beside(metrics, (), logger)
-    processor = _processor(document, snapshot, metrics, [metrics, FlushSink(metrics.flush)], logger, beside)
+    snapshot = compile_snapshot(order.config.document, order.config.prompts, order.config.mask_keys)
+    review = _open_review(document, file, metrics, logger, keeps_house=False)
+    beside = Beside(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
+    processor = _processor(document, snapshot, metrics, [metrics, FlushSink(metrics.flush), *review], logger, beside)
     health.revision = snapshot.revision
     tls = None if order.config.certificates is None else Tls(order.config.certificates)
     bytes_max = message_bytes_max(document.limits)
@@ -176,6 +187,8 @@ async def _work(order: StartOrder, end: socket.socket, logger: JsonLog) -> None:
         await beside.close(_LATE_VERDICTS_S_MAX)
         metrics.flush()
     finally:
+        _close(review)
+        metrics.flush()
         logger.flush()
     if worker.is_orphaned:
         shutil.rmtree(order.folder, ignore_errors=True)  # nobody else is left to do it
@@ -213,6 +226,23 @@ def _processor(
     gc.collect()
     gc.freeze()  # what has been loaded stays: the collector need not look at it again and again
     return processor
+
+
+def _open_review(
+    document: Document, file: Path, metrics: Metrics, logger: JsonLog, *, keeps_house: bool = True
+) -> Sequence[ReviewSink]:
+    """The review queue, where the configuration has one. Raises: ReviewUnavailable."""
+    if document.review is None:
+        return ()
+    require_packages(document.review.url)
+    from extproc.sinks.review.sink import ReviewSink  # what it stands on is large, and need not be installed
+
+    return (ReviewSink(document.review, file.parent, metrics, logger, keeps_house),)
+
+
+def _close(review: Sequence[ReviewSink]) -> None:
+    for sink in review:
+        sink.close()
 
 
 def _tell_of_start(files: ConfigFiles, snapshot: Snapshot, health: Health, metrics: Metrics, logger: JsonLog) -> None:

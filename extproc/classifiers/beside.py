@@ -161,7 +161,7 @@ class Beside:
             self._drop(judgement, Dropped.FAILED)
             return
         self._metrics.judged_beside(judgement, Counter(finding.kind for _, finding in found), judgement.covers)
-        for spoken, finding in found:
+        for spoken, finding in found if judgement.is_reviewed else ():
             self._tell(judgement, spoken, finding)
 
     def _tell(self, judgement: Judgement, spoken: SpokenText, finding: Finding) -> None:

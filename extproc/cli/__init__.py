@@ -1,4 +1,4 @@
-"""The command line, one file a command: ``extproc serve | check | explain | envoy-config | demo``."""
+"""The command line, one file a command: ``extproc serve | check | explain | envoy-config | review | demo``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from extproc.cli.check import check_command
 from extproc.cli.demo import demo_command
 from extproc.cli.envoy_config import envoy_config_command
 from extproc.cli.explain import explain_command
+from extproc.cli.review import review_app
 from extproc.cli.serve import serve_command
 
 _app = typer.Typer(
@@ -21,6 +22,7 @@ _app.command("serve")(serve_command)
 _app.command("check")(check_command)
 _app.command("explain")(explain_command)
 _app.command("envoy-config")(envoy_config_command)
+_app.add_typer(review_app)
 _app.command("demo")(demo_command)
 
 

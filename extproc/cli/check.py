@@ -45,11 +45,13 @@ def check(file: Path | None, schema: bool, console: Console) -> int:
     for warning in files.loaded.warnings:
         _write(console, str(warning))
     document = files.loaded.document
-    content = ", ".join([
-        _count(len(document.models), "model"),
-        _count(len(document.filters), "filter"),
-        _count(len(document.policies), "policy", "policies"),
-    ])
+    content = ", ".join(
+        [
+            _count(len(document.models), "model"),
+            _count(len(document.filters), "filter"),
+            _count(len(document.policies), "policy", "policies"),
+        ]
+    )
     _write(console, f"{file}: ok (revision {revision_of(document, files.prompts)}, {content})")
     return EXIT_OK
 

@@ -62,7 +62,7 @@ def explain_command(
     except (OSError, ValueError) as error:
         typer.echo(f"{request}: {error}", err=True)
         raise typer.Exit(EXIT_INVALID) from None
-    snapshot = compile_snapshot(files.loaded.document, files.prompts)
+    snapshot = compile_snapshot(files.loaded.document, files.prompts, files.mask_keys)
     _print(Console(), asked, explain(snapshot, asked), snapshot)
 
 
@@ -116,7 +116,7 @@ def _print(console: Console, request: RequestFile, explanation: Explanation, sna
         ("filters", _filters(snapshot)),
         ("policy", _policy(record, snapshot)),
         ("findings", _counted(record) or "none"),
-        ("coverage", ", ".join(f"{name}: {outcome}" for name, outcome in record.coverage.items()) or "none"),
+        ("coverage", _coverage(record) or "none"),
         ("headers", "; ".join(_header_changes(explanation)) or "no changes"),
         ("answer of ours", _answer(explanation) or "none: the request goes on"),
         ("body", _body_change(request, explanation)),
@@ -150,6 +150,10 @@ def _counted(record: ExchangeRecord) -> str:
     findings = [f"{name} {kind} × {times}" for (name, _, kind), times in record.findings.items()]
     verdicts = [f"{name}: {action} × {times}" for (name, _, action), times in record.verdicts.items()]
     return "; ".join([*findings, *verdicts])
+
+
+def _coverage(record: ExchangeRecord) -> str:
+    return "; ".join(f"{guard}: {texts} {what}" for (guard, _, what), texts in record.coverage.items())
 
 
 def _header_changes(explanation: Explanation) -> list[str]:

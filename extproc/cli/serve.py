@@ -11,6 +11,7 @@ from extproc.app import serve, work
 from extproc.config.problems import ConfigInvalid
 from extproc.server.address import AddressTaken
 from extproc.server.workers import WorkersFailed
+from extproc.sinks.review import ReviewUnavailable
 
 EXIT_INVALID = 2
 EXIT_ADDRESS = 3
@@ -23,13 +24,16 @@ def serve_command(
 ) -> None:
     """Serve Envoy until SIGTERM, then let running exchanges end and exit 0.
 
-    Exit 2: bad configuration. Exit 3: an address is taken. Exit 4: no worker can be started.
+    Exit 2: bad configuration, or a package is missing. Exit 3: an address is taken. Exit 4: no worker can be started.
     """
     try:
-        serve(config) if worker is None else work(worker)
+        serve(config) if worker is None else work(worker, config)
     except ConfigInvalid as invalid:
         for problem in invalid.problems:
             typer.echo(str(problem), err=True)
+        raise typer.Exit(EXIT_INVALID) from None
+    except ReviewUnavailable as unavailable:
+        typer.echo(str(unavailable), err=True)
         raise typer.Exit(EXIT_INVALID) from None
     except AddressTaken as taken:
         typer.echo(str(taken), err=True)

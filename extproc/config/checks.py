@@ -11,8 +11,12 @@ from urllib.parse import unquote
 from extproc.config.classifier_checks import classifier_problems
 from extproc.config.document import Document, Role, Version
 from extproc.config.forwarding import named_headers, usually_kept_back
+from extproc.config.guards.facts import FactsGuard
 from extproc.config.policy_checks import policy_problems
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
+from extproc.config.recognizer_checks import recognizer_problems
+from extproc.config.review import review_problems
+from extproc.config.rule_checks import rule_problems
 
 PROMPT_BYTES_MAX = 262_144
 SOCKET_PATH_BYTES_MAX = 107
@@ -56,6 +60,9 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *_filter_problems(document, places),
         *policy_problems(document, places),
         *classifier_problems(document, places),
+        *review_problems(document, places),
+        *rule_problems(document, places),
+        *recognizer_problems(document, places),
         *_header_problems(document, places),
         *_address_problems(document, places),
         *_tls_problems(document, places),
@@ -86,6 +93,16 @@ def prompt_files(document: Document) -> list[tuple[KeyPath, str]]:
         ((*path, "prompt", "file"), version.prompt.file)
         for path, _, version in _versions(document)
         if version.prompt is not None
+    ]
+
+
+def fact_files(document: Document) -> list[tuple[KeyPath, str]]:
+    """The key path and file of the facts of every guard that has some, in the order of the document."""
+    return [
+        (("policies", number, "guards", index, "file"), guard.file)
+        for number, policy in enumerate(document.policies)
+        for index, guard in enumerate(policy.guards)
+        if isinstance(guard, FactsGuard)
     ]
 
 

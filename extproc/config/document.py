@@ -13,6 +13,7 @@ from pydantic import Field
 
 from extproc.config.classifiers import Classifier
 from extproc.config.policies import Policy
+from extproc.config.review import Review
 from extproc.config.section import (
     FilePath,
     HeaderName,
@@ -118,6 +119,9 @@ class Limits(Section):
     json_depth_max: int = Field(default=64, ge=8, le=200, description="deepest nesting of a body")
     decompression_ratio_max: int = Field(default=100, ge=2, le=1_000, description="largest growth of a compressed body")
     channels_max: int = Field(default=256, ge=8, le=65_536, description="choices, tool calls and blocks of one answer")
+    clean_texts_max: int = Field(
+        default=32_768, ge=0, le=10_000_000, description="texts remembered as clean, by their hash; 0: each is judged"
+    )
 
 
 # --- who asks ------------------------------------------------------------------------------------------------------
@@ -305,5 +309,6 @@ class Document(Section):
     classifiers: dict[Name, Classifier] = Field(
         default_factory=dict, description="models that judge texts beside the exchange, for `guard: classifier`"
     )
+    review: Review | None = Field(default=None, description="the queue of findings that people look at; default: none")
     requests: Requests = Field(default_factory=Requests, description="what is let through without being understood")
     envoy: Envoy = Field(default_factory=Envoy, description="what `envoy-config` needs to know")

@@ -138,6 +138,16 @@ def load(text: str, source: str) -> Loaded:
     return Loaded(document, tree.places, tuple(by_line(problems)))
 
 
+def read_yaml(text: str, source: str) -> tuple[object, Places, list[Problem]]:
+    """Plain data of any YAML text, where its keys stand, and what no file may hold.
+
+    Raises: ConfigInvalid, where it cannot be read at all.
+    """
+    tree = _Tree(source)
+    data = tree.data(_composed(text, source), ())
+    return data, tree.places, tree.problems
+
+
 def decode(content: bytes, source: str) -> str:
     """The text of a file's bytes.
 

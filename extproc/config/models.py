@@ -82,6 +82,7 @@ def _compile_version(model: str, name: str, version: Version, prompts: Mapping[s
             version=name,
             fingerprint=_fingerprint(served, version, prompt),
             prices=Prices(price.prompt_micro_usd_per_mtok, cached, price.completion_micro_usd_per_mtok),
+            prompt_version=_hash(prompt) if prompt is not None else "",
         ),
         weight=version.weight,
         served_model=served,
@@ -95,4 +96,8 @@ def _fingerprint(served_model: str, version: Version, prompt: str | None) -> str
     unit = json.dumps(
         [served_model, sorted(version.serving.items()), prompt, version.prompt and version.prompt.position]
     )
-    return hashlib.sha256(unit.encode()).hexdigest()[:12]
+    return _hash(unit)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -6,13 +6,43 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from extproc.config.guards.banned import BannedGuard
 from extproc.config.guards.classifier import ClassifierGuard
+from extproc.config.guards.custom import CustomGuard
+from extproc.config.guards.degenerate import DegenerateGuard
+from extproc.config.guards.facts import FactsGuard
+from extproc.config.guards.grounding import GroundingGuard
+from extproc.config.guards.harm import HarmGuard
 from extproc.config.guards.injection import InjectionGuard
 from extproc.config.guards.pii import PiiGuard
+from extproc.config.guards.prompt_leak import PromptLeakGuard
 from extproc.config.guards.refusal import RefusalGuard
+from extproc.config.guards.roles import RolesGuard
+from extproc.config.guards.size import SizeGuard
+from extproc.config.guards.tools import ToolsGuard
+from extproc.config.guards.topics import TopicsGuard
+from extproc.config.guards.urls import UrlsGuard
 from extproc.config.section import Name, Section
 
-Guard = Annotated[ClassifierGuard | InjectionGuard | PiiGuard | RefusalGuard, Field(discriminator="guard")]
+Guard = Annotated[
+    BannedGuard
+    | ClassifierGuard
+    | CustomGuard
+    | DegenerateGuard
+    | FactsGuard
+    | GroundingGuard
+    | HarmGuard
+    | InjectionGuard
+    | PiiGuard
+    | PromptLeakGuard
+    | RefusalGuard
+    | RolesGuard
+    | SizeGuard
+    | ToolsGuard
+    | TopicsGuard
+    | UrlsGuard,
+    Field(discriminator="guard"),
+]
 Endpoint = Literal["chat", "completions", "responses", "messages", "embeddings"]
 
 

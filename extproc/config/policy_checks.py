@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from extproc.config.answer_guard_checks import answer_guard_problems
 from extproc.config.document import Document
+from extproc.config.masking_checks import masking_problems
 from extproc.config.policies import Condition
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
 
@@ -14,6 +16,8 @@ def policy_problems(document: Document, places: Places) -> Iterator[Problem]:
     yield from _place_problems(document, places)
     yield from _name_problems(document, places)
     yield from _order_problems(document, places)
+    yield from masking_problems(document, places)
+    yield from answer_guard_problems(document, places)
     for number, policy in enumerate(document.policies):
         for index, condition in enumerate(policy.when):
             yield from _condition_problems(condition, ("policies", number, "when", index), document, places)
@@ -65,15 +69,15 @@ def _guard_name_problems(document: Document, number: int, places: Places) -> Ite
 
 def _order_problems(document: Document, places: Places) -> Iterator[Problem]:
     """The last policy fits all, and only the last."""
-    for number, policy in enumerate(document.policies):
-        last = number == len(document.policies) - 1
-        if last and policy.when:
-            hint = "Remove its `when:`, or add a policy without one behind it: `guards: []` judges nothing."
-            yield places.problem(("policies", number, "when"), "exchanges that fit no policy", hint=hint, at_key=True)
-        elif not last and not policy.when:
+    last = len(document.policies) - 1
+    for number, policy in enumerate(document.policies[:-1]):
+        if not policy.when:
             hint = "Give it a `when:`, or put it last."
             found = "it fits all exchanges, so the policies behind it are never chosen"
             yield places.problem(("policies", number), found, hint=hint, at_key=True)
+    if all(policy.when for policy in document.policies) and document.policies:
+        hint = "Remove its `when:`, or add a policy without one behind it: `guards: []` judges nothing."
+        yield places.problem(("policies", last, "when"), "exchanges that fit no policy", hint=hint, at_key=True)
 
 
 def _condition_problems(condition: Condition, path: KeyPath, document: Document, places: Places) -> Iterator[Problem]:

@@ -18,7 +18,13 @@ NAMES_SHOWN_MAX = 20
 WORD_CHARS_MAX = 100
 SECRET_ENDINGS = ("key", "keys", "token", "tokens", "auth", "authorization", "bearer", "cookie", "dsn")
 SECRET_PARTS = ("secret", "password", "passwd", "passphrase", "credential", "private")
-_NAMED_BY = {"filters": ("filter",), "policies": ("name",), "guards": ("name", "guard")}
+_NAMED_BY = {
+    "facts": ("id",),
+    "filters": ("filter",),
+    "guards": ("name", "guard"),
+    "policies": ("name",),
+    "recognizers": ("name",),
+}
 """Which key of an item is its name, for the items of these lists."""
 
 

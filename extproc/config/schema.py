@@ -141,6 +141,8 @@ def _expected(shape: Shape) -> str:
     """A shape in words: ``a whole number from 0 to 100``."""
     if "enum" in shape:
         return f"one of {names(shape['enum'])}"
+    if "const" in shape:
+        return shown(str(shape["const"]))
     if "patternErrorMessage" in shape:
         return str(shape["patternErrorMessage"])
     if "oneOf" in shape:

@@ -3,41 +3,55 @@
 A text is a sequence of words and of glue (white space, quotes, commas, brackets, and every character of scripts that
 need no spaces). Two neighbouring words are *joined* where one blank stands between them and they may belong to one
 number: ``4111 1111 1111 1111``, ``+49 30 901820``, ``GB29 NWBK 6016``. A cell is a maximal chain of joined words.
-Whether two words are joined depends only on the end of the left one and the first character of the right one, so
+Whether two words are joined depends only on the end of the left one and the first two characters of the right one, so
 cells are a property of the text: however it is cut into pieces, the cells are the same. No finding spans two cells,
 so a cell can be judged, and released, as soon as it is closed; in plain prose the text held back is at most its last
 word.
 
-A cell longer than ``CELL_CHARS_MAX`` (base64, a data URL) is settled by windows, at positions that again depend on
-the text alone: whenever more than ``CELL_CHARS_MAX`` are open, half of that is judged and given out.
+Long cells are judged in parts, at positions that again depend on the text alone (``next_part``):
+
+- A chain of many words (a row of numbers): what is found across blanks is no longer than ``JOINED_CHARS_MAX``, so what
+  begins that much and a little more before its end can be judged.
+- A single word that is too long to be held (base64, a data URL): of each window the first half is judged.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
-CELL_CHARS_MAX = 2_048
-CELL_CHARS_SETTLED = CELL_CHARS_MAX // 2
+CELL_CHARS_MAX = 2_048  # more than this is never held
 CONTEXT_CHARS_MAX = 96
+JOINED_CHARS_MAX = 64  # of a finding with blanks in it
+ROOM_CHARS = JOINED_CHARS_MAX + 8  # what must follow the beginning of a finding, for all that decides about it
+_BLANK_CHARS = 8  # and what may yet turn out not to be of the cell
+WORD_CHARS_MAX = CELL_CHARS_MAX - ROOM_CHARS - _BLANK_CHARS
+
+_SHORT_CHARS_MAX = 24  # of an open cell that may be looked through again as fast as its certain part is found
 
 CELL_BLANKS = " \u00a0"
 _GLUE = "\\s,;\"'<>\\[\\]{}|\\\\`\u0590-\U0010ffff"
 _JOIN_CHARS_MAX = 24  # how much of a word's end says whether it is joined; less than what is kept of a window
 _JOINABLE_LEFT = re.compile(r"[+(\-]+\Z|[A-Z0-9]{1,4}\Z|.*[0-9]", re.DOTALL)
-_JOINABLE_RIGHT = frozenset("0123456789(+-ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_JOINABLE_RIGHT = frozenset("0123456789(+-")
+_CAPITALS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")  # joinable, unless a small letter follows: groups have none
+_SMALL_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
 # Character classes only, no alternatives inside repeats: linear however hostile the text.
 _WORD = re.compile(f"[^{_GLUE}]+")
-_IN_WORD = re.compile(f"[^{_GLUE}]")
 _IS_GLUE = re.compile(f"[{_GLUE}]")
 _UP_TO_LAST_GLUE = re.compile(f".*[{_GLUE}]", re.DOTALL)  # steps back over one word at most
 
 
 def _joined(text: str, end: int) -> bool:
     """Whether the word that ends at ``end`` is joined to the one after it."""
-    return (
-        end + 1 < len(text) and text[end] in CELL_BLANKS and text[end + 1] in _JOINABLE_RIGHT and _may_join(text, end)
-    )
+    if end + 1 >= len(text) or text[end] not in CELL_BLANKS:
+        return False
+    right = text[end + 1]
+    if right in _CAPITALS:
+        return text[end + 2 : end + 3] not in _SMALL_LETTERS and _may_join(text, end)
+    return right in _JOINABLE_RIGHT and _may_join(text, end)
 
 
 def _may_join(text: str, end: int) -> bool:
@@ -59,22 +73,72 @@ def cells(text: str) -> Iterator[tuple[int, int]]:
             start = -1
 
 
-def next_cell(text: str, position: int) -> tuple[int, int] | None:
-    """The first cell from ``position`` on, or what is left of the cell that ``position`` is in; None if there is none.
+def word_chars_max(hold_chars_max: int) -> int:
+    """How long a word may be, for no more than ``hold_chars_max`` to be held: other words may be joined to it."""
+    return hold_chars_max - ROOM_CHARS - _BLANK_CHARS
 
-    Looks only a little over ``CELL_CHARS_MAX`` ahead: of a longer cell it returns that much.
+
+class Part(NamedTuple):
+    """What can be judged at once: findings that begin in ``text[first:settled]`` lie in ``text[first:last]``.
+
+    With ``settled`` at ``last`` this is all that is left of the cell. ``overlong``: of a word that is longer than may
+    be, so that a finding may end behind ``last``.
     """
-    first = _IN_WORD.search(text, position)
-    if first is None:
+
+    first: int
+    last: int
+    settled: int
+    overlong: bool = False
+
+
+def next_part(text: str, position: int, word_chars_max: int = WORD_CHARS_MAX) -> Part | None:
+    """The first part from ``position`` on, of a new cell or of the one that ``position`` is in; None if there is none.
+
+    Looks only as far ahead as the part reaches. [characters]
+    """
+    word_found = _word_of(word_chars_max + 1).search(text, position)
+    if word_found is None:
         return None
-    start = end = first.start()
-    limit = start + CELL_CHARS_MAX + 2
-    while (word := _WORD.match(text, end, limit)) is not None:
-        end = word.end()
-        if end + 1 >= limit or not _joined(text, end):
-            break
-        end += 1
-    return start, end
+    first, end = word_found.span()
+    if end - first > word_chars_max:
+        return Part(first, end - 1, first + word_chars_max // 2, overlong=True)
+    settled = 0
+    while _joined(text, end):
+        word = end + 1
+        if not settled or word - first <= JOINED_CHARS_MAX:
+            settled = word
+        end = _word_end(text, word, max(word + 1, settled + ROOM_CHARS))
+        if end - settled >= ROOM_CHARS:
+            return Part(first, settled + ROOM_CHARS, settled)
+    return Part(first, end, end)
+
+
+def cell_end(text: str, position: int) -> int:
+    """Where the cell that ``position`` is in, or stands behind a word of, ends. [characters]"""
+    end = _word_end(text, position, len(text))
+    while _joined(text, end):
+        end = _word_end(text, end + 1, len(text))
+    return end
+
+
+def has_long_word(text: str, word_chars_max: int = WORD_CHARS_MAX) -> bool:
+    """Whether any word is longer than it may be. Looks at a few places only: such a word stands at one of them."""
+    for place in range(word_chars_max, len(text), word_chars_max):
+        before = _word_start(text, place)
+        if before < place and _word_end(text, place, before + word_chars_max + 1) - before > word_chars_max:
+            return True
+    return False
+
+
+@lru_cache
+def _word_of(chars_max: int) -> re.Pattern[str]:
+    """A word, or as much of it."""
+    return re.compile(f"[^{_GLUE}]{{1,{chars_max}}}")
+
+
+def _word_end(text: str, position: int, limit: int) -> int:
+    word = _WORD.match(text, position, limit)
+    return position if word is None else word.end()
 
 
 def _word_start(text: str, end: int) -> int:
@@ -90,10 +154,11 @@ def _word_start(text: str, end: int) -> int:
         chars *= 4
 
 
-def _open_from(text: str) -> int:
+def _open_from(text: str, first: int = 0, known: int = 0) -> int:
     """Where the last cell begins, if what follows could still belong to it; else ``len(text)``. [characters]
 
     Looks backwards, so that a long text costs no more than its last cell.
+    Args: first, known: ``text[first:known]`` is known to be one cell, so that it need not be looked through again.
     """
     end = len(text)
     last = end - (text[-1] in CELL_BLANKS)
@@ -103,8 +168,15 @@ def _open_from(text: str) -> int:
     if start == last:
         return end
     while start > 1 and _joined(text, start - 1):
+        if start < known:
+            return first
         start = _word_start(text, start - 1)
-    return start
+    return first if start < known else start
+
+
+def _ends_undecided(text: str) -> bool:
+    """Whether the next character says if the end belongs to the cell: of a blank, or a capital behind a blank."""
+    return text[-1] in CELL_BLANKS or (text[-1] in _CAPITALS and len(text) > 1 and text[-2] in CELL_BLANKS)
 
 
 class CellBuffer:
@@ -117,21 +189,35 @@ class CellBuffer:
         self._given = ""  # the end of what was given out of the open cell
 
     @property
-    def overlong(self) -> bool:
-        """Whether more is open than a cell may have; a blank at its end may turn out not to be part of it."""
-        return len(self.open) > CELL_CHARS_MAX and len(self.open.rstrip(CELL_BLANKS)) > CELL_CHARS_MAX
+    def certain(self) -> str:
+        """The open cell without what may turn out not to be part of it: a blank, and a capital behind it."""
+        text = self.open
+        if text and _ends_undecided(text):
+            text = text.rstrip(CELL_BLANKS) if text[-1] in CELL_BLANKS else text[:-2]
+        return text
+
+    @property
+    def given(self) -> str:
+        """The end of what was taken of the open cell; empty if nothing was."""
+        return self._given
+
+    @property
+    def holds_blank(self) -> bool:
+        """Whether more than one word is open."""
+        return " " in self.open or "\u00a0" in self.open
 
     def push(self, text: str) -> str:
         """Take the next piece; return the text up to the open cell, which may be empty."""
         held = self.open
         if not text:
             return ""
-        if held and held[-1] not in CELL_BLANKS and _IS_GLUE.search(text) is None:
+        if held and not _ends_undecided(held) and _IS_GLUE.search(text) is None:
             self.open = held + text
             return ""
         given = len(self._given)
         whole = self._given + held + text
-        cut = max(_open_from(whole), given)
+        known = given + len(self.certain) if len(held) > _SHORT_CHARS_MAX else 0
+        cut = max(_open_from(whole, given, known), given)
         self.open = whole[cut:]
         if cut > given:
             self._given = ""

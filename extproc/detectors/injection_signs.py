@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import re2
 
+from extproc.detectors.hidden_text import TURNED
 from extproc.detectors.injection_patterns import WeightedPattern
 from extproc.detectors.normalise import LEETSPEAK, SEPARATORS, SPACED_SIGN
 
@@ -27,8 +28,9 @@ class Opened(NamedTuple):
     joined: bool = False
     maybe_spaced: bool = False
     leetspeak: bool = False
+    turned: bool = False
     disguised: bool = False
-    """Whether any of the three before."""
+    """Whether any of the four before."""
 
 
 _NOTHING = Opened()
@@ -47,6 +49,7 @@ class SignReader:
         self._joined = self._place("|".join(SEPARATORS.join(word) for word in words))
         self._spaced = self._place(SPACED_SIGN)
         self._leetspeak = self._place(LEETSPEAK)
+        self._turned = self._place(TURNED)
         self._automaton = _automaton(self._places)
         self._opened = lru_cache(_ANSWERS_MAX)(self._open)
 
@@ -72,7 +75,8 @@ class SignReader:
             self._joined in places,
             self._spaced in places,
             self._leetspeak in places,
-            not places.isdisjoint((self._joined, self._spaced, self._leetspeak)),
+            self._turned in places,
+            not places.isdisjoint((self._joined, self._spaced, self._leetspeak, self._turned)),
         )
 
 

@@ -45,6 +45,13 @@ def latin1_options() -> Any:
     return options
 
 
+def gate_options() -> Any:
+    """RE2 options for a set of gates: room for the states of many patterns at once, which it takes only if it must."""
+    options = latin1_options()
+    options.max_mem = 64 << 20
+    return options
+
+
 def cue_before(cue: Any, subject: bytes, at: int, width: int = 40) -> bool:
     """Whether the ``width`` characters before ``at`` match ``cue``: words that tell what a number is."""
     return cue.search(subject[max(0, at - width) : at]) is not None
@@ -57,6 +64,9 @@ WORD_BYTES = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrs
 
 DIGIT_BYTES = frozenset(b"0123456789")
 """ASCII digits."""
+
+
+_NO_DIGITS = bytes(byte for byte in range(256) if byte not in DIGIT_BYTES)
 
 
 def stands_alone(subject: bytes, start: int, end: int) -> bool:
@@ -73,4 +83,4 @@ def stands_alone(subject: bytes, start: int, end: int) -> bool:
 
 def digits_of(subject: bytes, start: int, end: int) -> str:
     """The ASCII digits in ``subject[start:end]``, without what separates them."""
-    return bytes(byte for byte in subject[start:end] if byte in DIGIT_BYTES).decode("ascii")
+    return subject[start:end].translate(None, _NO_DIGITS).decode("ascii")

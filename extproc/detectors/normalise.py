@@ -14,6 +14,8 @@ from __future__ import annotations
 import base64
 import binascii
 import unicodedata
+from collections.abc import Sequence
+from itertools import islice
 
 import re2
 
@@ -109,6 +111,16 @@ def original_span(text: str, start: int, end: int) -> tuple[int, int]:
     return first, len(text)
 
 
+def plain_with_places(text: str) -> tuple[str, Sequence[int]]:
+    """The plain form, and for each of its characters, and for its end, the place in ``text`` it comes from."""
+    if text.isascii():
+        return text.lower(), range(len(text) + 1)
+    pieces = [_PLAIN[ord(character)] for character in text]
+    places = [place for place, piece in enumerate(pieces) for _ in piece]
+    places.append(len(text))
+    return "".join(pieces), places
+
+
 # --- variants ------------------------------------------------------------------------------------------------------
 
 _NOT_LETTERS = bytes(code for code in range(128) if not (chr(code).isalnum()))
@@ -133,8 +145,22 @@ def is_spaced(plain_utf8: bytes) -> bool:
     return _SPACED_LETTERS.search(plain_utf8) is not None
 
 
+def is_broken(plain_utf8: bytes) -> bool:
+    """Whether more than one byte in four is a blank: words of three letters, or pieces of words."""
+    return plain_utf8.count(b" ") * 4 > len(plain_utf8)
+
+
 LEETSPEAK = r"[a-z][013457@$!|]+[a-z]|\b[013457@$!|][a-z]+[013457@$!|]|[013457][013457][a-z]|[a-z][013457]{2}"
 """Pattern (for the plain form) for words with digits or signs in place of letters."""
+
+_LEETSPEAK_WORD = re2.compile(LEETSPEAK.encode())
+_LEETSPEAK_WORDS_MIN = 4
+
+
+def is_leetspeak(plain_utf8: bytes) -> bool:
+    """Whether several words have digits or signs in place of letters; one or two stand in much honest text."""
+    return sum(1 for _ in islice(_LEETSPEAK_WORD.finditer(plain_utf8), _LEETSPEAK_WORDS_MIN)) == _LEETSPEAK_WORDS_MIN
+
 
 _LEET = bytes.maketrans(b"013457@$!|", b"oieastasil")
 
@@ -178,12 +204,12 @@ def _base64_text(run: bytes) -> str | None:
         decoded = base64.b64decode(whole + b"=" * (-len(whole) % 4)).decode("utf-8", "ignore")
     except (binascii.Error, ValueError):
         return None
-    return decoded if len(decoded) >= _HIDDEN_CHARACTERS_MIN and _mostly_printable(decoded) else None
+    return decoded if len(decoded) >= _HIDDEN_CHARACTERS_MIN and mostly_printable(decoded) else None
 
 
-def _mostly_printable(text: str) -> bool:
+def mostly_printable(text: str) -> bool:
     """Whether at least 95 % are printable or blank; tells soon for what is not text at all."""
-    if text.isprintable():
+    if text.isprintable() or "".join(text.split()).isprintable():
         return True
     bad_left = len(text) * 5 // 100
     for character in text:

@@ -9,30 +9,28 @@ Not found here: private key blocks (they are longer than a cell), names and addr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from collections.abc import Iterable
 
 import re2
 
+from extproc.config.guards.pii import PiiGuard as PiiSection
+from extproc.detectors import birth_dates, credentials, national_ids, network_addresses, wallets
 from extproc.detectors.checksums import IBAN_LENGTHS, card_number_valid, iban_valid, us_ssn_valid
+from extproc.detectors.custom_recogniser import CustomRecogniser
 from extproc.detectors.latin1 import (
     WORD_BYTES,
     cue_before,
     digits_of,
+    gate_options,
     latin1_bytes,
-    latin1_options,
     latin1_pattern,
     stands_alone,
 )
 from extproc.detectors.phone import phone_spans
-from extproc.detectors.secret_patterns import SECRET_CHARACTERS_MIN, SECRET_GATE, SECRET_PATTERN, secret_plausible
+from extproc.detectors.recogniser import CandidateFinder, Recogniser, Spans
+from extproc.detectors.secret_patterns import SECRET_CHARACTERS_MIN
 from extproc.domain.finding import Finding
 
-Spans = Iterator[tuple[int, int, float]]
-SpanFinder = Callable[[bytes, str, int], Spans]
-"""From the Latin-1 bytes, the text, and where to begin: start, end and score of each candidate that held."""
-
-_NUMBER_CHARACTERS_MIN = 6
 _NUMBER_MARKS = frozenset("0123456789@:")
 
 # --- e-mail --------------------------------------------------------------------------------------------------------
@@ -137,131 +135,86 @@ def _ssns(subject: bytes, _text: str, begin: int) -> Spans:
             yield start, end, 0.95 if cued else 0.8
 
 
-# --- IP address ----------------------------------------------------------------------------------------------------
-
-_IPV4 = latin1_pattern(r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b")
-_IPV6 = latin1_pattern(r"[0-9A-Fa-f:]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
-_VERSION_CUE = latin1_pattern(
-    r"(?i)(?:\b(?:chapter|section|sec|clause|paragraph|article|appendix|figure|fig|table|versions?|ver|release|build|rev"
-    r"|firmware|kapitel|abschnitt|ziffer|chapitre|secci[oó]n|cap[ií]tulo|v)[.: \xA0]{0,2}|\xA7[ \xA0]?)$"
-)
-_ADDRESS_CUE = latin1_pattern(
-    r"(?i)\b(?:ip(?:v4)?|ips|host|server|address|addr|adresse|from|login|subnet|dns|gateway|ping|ssh|curl|client|peer|node"
-    r"|nameserver|router|via|https?|src|dst|source|destination)\b[^0-9]{0,12}$"
-)
-_SECTION_NUMBER_MAX = 30
-_IPV6_CHARACTERS_MAX = 45
-
-
-def _ip_addresses(subject: bytes, text: str, begin: int) -> Spans:
-    yield from _ipv6(subject, text, begin)
-    for match in _IPV4.finditer(subject, begin):
-        start, end = match.span()
-        if stands_alone(subject, start, end) or _followed_by_prefix_length(subject, start, end):
-            score = _ipv4_score(subject, text, start, end)
-            if score:
-                yield start, end, score
-
-
-def _followed_by_prefix_length(subject: bytes, start: int, end: int) -> bool:
-    return subject[end : end + 1] == b"/" and stands_alone(subject[:end], start, end)
-
-
-def _ipv4_score(subject: bytes, text: str, start: int, end: int) -> float:
-    """How sure: a chapter or version has the same shape, with small numbers; 0 if this is not an address."""
-    try:
-        address = IPv4Address(text[start:end])
-    except AddressValueError:
-        return 0.0
-    if cue_before(_VERSION_CUE, subject, start):
-        return 0.0
-    octets = address.packed
-    small = max(octets) <= _SECTION_NUMBER_MAX and 0 not in octets and len(set(octets)) > 1
-    if not small:
-        return 0.8
-    with_port = subject[end : end + 1] in (b":", b"/") and subject[end + 1 : end + 2].isdigit()
-    return 0.7 if with_port or cue_before(_ADDRESS_CUE, subject, start) else 0.0
-
-
-def _ipv6(subject: bytes, text: str, begin: int) -> Spans:
-    for match in _IPV6.finditer(subject, begin):
-        start, end = match.span()
-        while end > start and subject[end - 1] in b".:" and subject[end - 2 : end] != b"::":
-            end -= 1
-        in_word = (start and subject[start - 1] in WORD_BYTES) or (end < len(subject) and subject[end] in WORD_BYTES)
-        if not in_word and end - start <= _IPV6_CHARACTERS_MAX and _ipv6_plausible(text[start:end]):
-            yield start, end, 0.8
-
-
-def _ipv6_plausible(candidate: str) -> bool:
-    """Whether this is one host's address: ``1::2`` is a slice, ``a::b`` a name in code, ``2001:db8::`` a network."""
-    try:
-        IPv6Address(candidate)
-    except AddressValueError:
-        return False
-    if candidate.endswith("::"):
-        return False
-    groups = [group for group in candidate.split(":") if group]
-    long_enough = len(groups) >= 3 or any(len(group) >= 4 for group in groups)
-    return long_enough and any(character.isdigit() for character in candidate)
-
-
-# --- secrets, phones -----------------------------------------------------------------------------------------------
-
-
-def _secrets(subject: bytes, text: str, begin: int) -> Spans:
-    if len(subject) < SECRET_CHARACTERS_MIN:
-        return
-    for match in SECRET_PATTERN.finditer(subject, begin):
-        start, end = match.span()
-        inside_word = start and (subject[start - 1] in WORD_BYTES and subject[start - 1] != 0x5F)
-        goes_on = end < len(subject) and subject[end] in WORD_BYTES
-        if not inside_word and not goes_on and secret_plausible(text[start:end]):
-            yield start, end, 0.95
-
-
 def _phones(subject: bytes, _text: str, begin: int) -> Spans:
     yield from phone_spans(subject, begin)
 
 
 # --- the detector --------------------------------------------------------------------------------------------------
 
-_RECOGNISERS: tuple[tuple[str, str, SpanFinder], ...] = (
-    ("SECRET", SECRET_GATE, _secrets),
-    ("EMAIL", rf"[{_LETTER}._%+\-]@[{_LETTER}][{_LETTER}.\-]*\.[A-Za-z]{{2}}", _emails),
-    ("IBAN", r"(?i)\b[A-Z]{2}[0-9]{2}[ \xA0\-]?[A-Z0-9]{4}[ \xA0\-]?[A-Z0-9]{4}", _ibans),
-    ("CREDIT_CARD", r"[2-6](?:[ \xA0\-]?[0-9]){12}", _cards),
-    ("US_SSN", r"[0-9]{3}[ \xA0.\-]?[0-9]{2}[ \xA0.\-]?[0-9]{4}", _ssns),
-    ("IP_ADDRESS", r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]", _ip_addresses),
-    ("PHONE", r"[0-9](?:[ \xA0.()\-/]{0,3}[0-9]){6}", _phones),
+_BEFORE_NATIONAL_IDS = (
+    *credentials.RECOGNISERS,
+    Recogniser("EMAIL", rf"[{_LETTER}._%+\-]@[{_LETTER}][{_LETTER}.\-]*\.[A-Za-z]{{2}}", _emails),
+    Recogniser("IBAN", r"(?i)\b[A-Z]{2}[0-9]{2}[ \xA0\-]?[A-Z0-9]{4}[ \xA0\-]?[A-Z0-9]{4}", _ibans),
+    *wallets.RECOGNISERS,
+    *network_addresses.RECOGNISERS,
 )
-"""Kind, gate and spans, in order of precedence: an earlier kind's span is never given to a later one."""
+_BEHIND_NATIONAL_IDS = (
+    Recogniser("CREDIT_CARD", r"[2-6](?:[ \xA0\-]?[0-9]){12}", _cards),
+    Recogniser("US_SSN", r"[0-9]{3}[ \xA0.\-]?[0-9]{2}[ \xA0.\-]?[0-9]{4}", _ssns),
+    *birth_dates.RECOGNISERS,
+    Recogniser("PHONE", r"[0-9](?:[ \xA0.()\-/]{0,3}[0-9]){6}", _phones),
+)
+"""In order of precedence: an earlier kind's span is never given to a later one."""
+
+_GROUPS = {"NATIONAL_ID": frozenset(national_ids.NATIONAL_ID_KINDS), "SECRET": frozenset({"JWT", "URL_CREDENTIALS"})}
+"""Kinds that are meant too where one is asked for."""
 
 _SHIELDS = {"PHONE": frozenset({"IBAN", "CREDIT_CARD", "US_SSN", "IP_ADDRESS"}), "CREDIT_CARD": frozenset({"IBAN"})}
 """What must be recognised, though not asked for, so that it is not taken for something else."""
+
+_FOUND_IN_BLOCKS = frozenset({"PRIVATE_KEY"})
+"""Longer than a cell: not found here but by ``private_keys``."""
+
+KINDS = frozenset(
+    {one.kind for one in (*_BEFORE_NATIONAL_IDS, *_BEHIND_NATIONAL_IDS)}
+    | {*_GROUPS, *_GROUPS["NATIONAL_ID"], *_FOUND_IN_BLOCKS}
+)
+"""What may be asked for."""
+
+
+def detector_of(section: PiiSection) -> PiiDetector:
+    """The detector that a section of the configuration describes."""
+    custom = [
+        CustomRecogniser(one.name, one.pattern, one.context, one.checksum, one.score) for one in section.recognizers
+    ]
+    return PiiDetector(section.entities, custom)
 
 
 class PiiDetector:
     """Finds the chosen kinds of personal data.
 
     Args:
-        entities: kinds to report, of EMAIL PHONE CREDIT_CARD IBAN US_SSN IP_ADDRESS SECRET.
+        entities: of ``KINDS``; NATIONAL_ID stands for all kinds of national ids, which are reported by their own names.
+        custom: recognisers of the configuration, tried before all others.
     Raises: ValueError for a kind that is not known.
     """
 
-    def __init__(self, entities: Iterable[str]) -> None:
-        self._wanted = frozenset(entities)
-        unknown = self._wanted - {kind for kind, _, _ in _RECOGNISERS}
-        if unknown:
-            known = ", ".join(sorted(kind for kind, _, _ in _RECOGNISERS))
-            raise ValueError(f"unknown entities {', '.join(sorted(unknown))}; known are {known}")
+    def __init__(self, entities: Iterable[str], custom: Iterable[CustomRecogniser] = ()) -> None:
+        asked = frozenset(entities)
+        if asked - KINDS:
+            known = ", ".join(sorted(KINDS))
+            raise ValueError(f"unknown entities {', '.join(sorted(asked - KINDS))}; known are {known}")
+        self._wanted = asked.union(*(_GROUPS.get(kind, frozenset()) for kind in asked))
         needed = self._wanted.union(*(_SHIELDS.get(kind, frozenset()) for kind in self._wanted))
-        self._recognisers = [(kind, spans) for kind, _, spans in _RECOGNISERS if kind in needed]
-        self._gate = re2.Set.SearchSet(latin1_options())
-        for kind, gate, _ in _RECOGNISERS:
-            if kind in needed:
-                self._gate.Add(gate.encode("latin-1"))
+        self._finders: list[CandidateFinder] = []
+        self._gate = re2.Set.SearchSet(gate_options())
+        for one in custom:
+            self._add(one.gate, one.candidates)
+            self._wanted |= {one.kind}
+        self._add_chosen(_BEFORE_NATIONAL_IDS, needed)
+        if self._wanted & _GROUPS["NATIONAL_ID"]:
+            self._add(national_ids.GATE, national_ids.NationalIds(self._wanted).candidates)
+        self._add_chosen(_BEHIND_NATIONAL_IDS, needed)
         self._gate.Compile()
+
+    def _add_chosen(self, recognisers: Iterable[Recogniser], needed: frozenset[str]) -> None:
+        for one in recognisers:
+            if one.kind in needed:
+                self._add(one.gate, one.candidates)
+
+    def _add(self, gate: str, finder: CandidateFinder) -> None:
+        self._gate.Add(gate.encode("latin-1"))
+        self._finders.append(finder)
 
     def may_hold(self, text: str) -> bool:
         """False only if no cell of the text can hold a finding: one pass, for texts of any length."""
@@ -277,11 +230,8 @@ class PiiDetector:
             start: where the new text begins [characters], at a cell's first character.
         Source: the kinds' own sections above; issuers, country lengths and ranges in ``checksums``.
         """
-        length = len(text) - start
-        if length < _NUMBER_CHARACTERS_MIN:
-            return []
         cell = text[start:] if start else text
-        if length < SECRET_CHARACTERS_MIN and _NUMBER_MARKS.isdisjoint(cell):
+        if len(cell) < SECRET_CHARACTERS_MIN and _NUMBER_MARKS.isdisjoint(cell):
             return []
         opened = self._gate.Match(latin1_bytes(cell))
         return self._recognise(text, start, sorted(opened)) if opened else []
@@ -291,8 +241,7 @@ class PiiDetector:
         taken = bytearray(len(text))
         findings = []
         for index in opened:
-            kind, spans = self._recognisers[index]
-            for first, end, score in spans(subject, text, start):
+            for kind, first, end, score in self._finders[index](subject, text, start):
                 if taken.find(1, first, end) < 0:
                     taken[first:end] = b"\1" * (end - first)
                     if kind in self._wanted:

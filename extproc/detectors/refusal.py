@@ -1,17 +1,22 @@
-"""Whether an answer begins by refusing, in the phrases models use for it.
+"""Whether an answer begins by refusing: by the phrases models use for it, or in the eyes of a linear model.
 
 Only the beginning is judged: a model that refuses says so at once, and later text speaks of other refusals. Phrases need
 *I* (or the language's way to say so), a denial, and what a model is asked to do: so "I'm sorry to hear you cannot log in"
-and "As an AI I cannot predict it, but" are no refusals.
+and "As an AI I cannot predict it, but" are no refusals. Who refuses without such a phrase is told by an n-gram model, which is asked
+only where no phrase was found; reminders of law and ethics (``refusal_phrases.SOFT``) count on top of it.
 """
 
 # ruff: noqa: E501 - a pattern is easier to read in one line
 
 from __future__ import annotations
 
+import math
+
 import re2
 
+from extproc.detectors.ngram_model import NgramModel
 from extproc.detectors.normalise import original_span, plain
+from extproc.detectors.refusal_phrases import FURTHER, SOFT
 from extproc.domain.finding import Finding
 
 _SORRY = r"(?:sorry|afraid|apologi[sz]e|apologies|regret|unfortunately)"
@@ -60,28 +65,51 @@ _OTHER_SCRIPTS = (
 )
 
 _SCORE = 0.9
+_SCORE_MIN = 0.5
+_SOFT_LOG_ODDS = 1.5
+"""What a soft phrase adds; set by sources that the model was not trained on."""
+_MODEL_BYTES_MIN = 60
+"""Shorter answers are judged by phrases only: the model would judge by two or three words."""
 
 
 class RefusalDetector:
     """Finds a refusal at the beginning of an answer, in English, German, French, Spanish, Italian, Portuguese, Dutch,
-    Chinese and Japanese."""
+    Polish, Russian, Chinese, Japanese, Korean, Arabic, Hindi and Turkish; without a phrase, in English."""
 
-    def __init__(self) -> None:
-        patterns = [*_ENGLISH, *_OTHER_LATIN, *map(plain, _OTHER_SCRIPTS)]
+    def __init__(self, model: NgramModel | None = None) -> None:
+        patterns = [*_ENGLISH, *_OTHER_LATIN, *map(plain, _OTHER_SCRIPTS), *FURTHER]
         options = re2.Options()
         options.max_mem = 32 << 20
         self._patterns = [re2.compile(pattern, options) for pattern in patterns]
         self._set = re2.Set.SearchSet(options)
+        self._soft = re2.Set.SearchSet(options)
         for pattern in patterns:
             self._set.Add(pattern)
+        for pattern in SOFT:
+            self._soft.Add(pattern)
         self._set.Compile()
+        self._soft.Compile()
+        self._model = model or NgramModel.shipped("refusal")
 
     def find(self, beginning: str) -> Finding | None:
-        """The first refusing phrase in ``beginning`` (give the first 200 characters or so), None without one."""
+        """The first refusing phrase in ``beginning`` (give the first 300 characters or so), or all of it if the model
+        takes it for a refusal; None if it is none."""
         plain_text = plain(beginning)
-        matched = self._set.Match(plain_text.encode("utf-8"))
+        plain_utf8 = plain_text.encode("utf-8")
+        matched = self._set.Match(plain_utf8)
         if not matched:
-            return None
+            return self._by_model(beginning, plain_utf8)
         first, end = min(self._patterns[index].search(plain_text).span() for index in matched)
         start, end = original_span(beginning, first, end)
         return Finding("REFUSAL", start, end, _SCORE, "refusal.phrases")
+
+    def _by_model(self, beginning: str, plain_utf8: bytes) -> Finding | None:
+        if len(plain_utf8) < _MODEL_BYTES_MIN:
+            return None
+        log_odds = self._model.log_odds(plain_utf8)
+        if log_odds < -_SOFT_LOG_ODDS:
+            return None
+        if self._soft.Match(plain_utf8):
+            log_odds += _SOFT_LOG_ODDS
+        score = 1.0 / (1.0 + math.exp(-log_odds))
+        return Finding("REFUSAL", 0, len(beginning), score, "refusal.ngrams") if score >= _SCORE_MIN else None

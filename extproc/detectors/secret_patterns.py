@@ -10,49 +10,81 @@ from extproc.detectors.latin1 import latin1_pattern
 _VENDORS = (
     r"sk-(?:ant|proj|svcacct|admin|or-v1|lf)-[A-Za-z0-9_-]{20,}",  # Anthropic, OpenAI, OpenRouter, Langfuse
     r"sk-[A-Za-z0-9]{32,}",  # OpenAI, DeepSeek
-    r"(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{16,}",  # Stripe
+    r"(?:sk|rk|pk)_(?:live|test|prod)_[A-Za-z0-9]{16,}",  # Stripe, Clerk
+    r"sk_[a-f0-9]{48}",  # ElevenLabs
     r"whsec_[A-Za-z0-9+/]{24,}",  # webhook signing (Stripe, Svix)
     r"gh[pousr]_[A-Za-z0-9]{36,}",  # GitHub
     r"github_pat_[A-Za-z0-9_]{40,}",
-    r"(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}",  # AWS
+    r"(?:AKIA|ASIA|AROA|AIDA|ABIA|ACCA)[A-Z0-9]{16}",  # AWS
     r"xox[abeoprs]-[A-Za-z0-9-]{10,}",  # Slack
+    r"xoxe\.xox[bp]-[A-Za-z0-9-]{20,}",
     r"xapp-[0-9]-[A-Za-z0-9-]{20,}",
+    r"hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9+/]{40,}",
     r"AIza[A-Za-z0-9_-]{35}",  # Google
     r"ya29\.[A-Za-z0-9_-]{20,}",
+    r"1//0[A-Za-z0-9_-]{40,}",
     r"GOCSPX-[A-Za-z0-9_-]{28}",
-    r"glpat-[A-Za-z0-9_-]{20,}",  # GitLab
-    r"hf_[A-Za-z0-9]{30,}",  # Hugging Face
+    r"[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}",  # Azure application
+    r"gl(?:pat|ptt|dt|rt|cbt|soat|imt|agent|ft)-[A-Za-z0-9_-]{20,}",  # GitLab
+    r"(?:hf|api_org)_[A-Za-z0-9]{30,}",  # Hugging Face
     r"npm_[A-Za-z0-9]{36}",
     r"pypi-[A-Za-z0-9_-]{50,}",
-    r"dop_v1_[a-f0-9]{64}",  # DigitalOcean
+    r"rubygems_[a-f0-9]{48}",
+    r"do[por]_v1_[a-f0-9]{64}",  # DigitalOcean
     r"gsk_[A-Za-z0-9]{40,}",  # Groq
     r"xai-[A-Za-z0-9]{60,}",
     r"r8_[A-Za-z0-9]{37}",  # Replicate
     r"nvapi-[A-Za-z0-9_-]{50,}",  # NVIDIA
+    r"pplx-[A-Za-z0-9]{40,}",  # Perplexity
+    r"tvly-[A-Za-z0-9_-]{20,}",  # Tavily
+    r"lsv2_(?:pt|sk)_[a-f0-9]{32}_[a-f0-9]{10}",  # LangSmith
     r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}",  # Shopify
     r"SG\.[A-Za-z0-9_-]{20,24}\.[A-Za-z0-9_-]{40,46}",  # SendGrid
+    r"xkeysib-[a-f0-9]{64}-[A-Za-z0-9]{16}",  # Brevo
+    r"key-[a-f0-9]{32}",  # Mailgun
+    r"[a-f0-9]{32}-us[0-9]{1,2}",  # Mailchimp
+    r"SK[a-f0-9]{32}",  # Twilio
+    r"dapi[a-f0-9]{32}(?:-[0-9])?",  # Databricks
+    r"sq0(?:atp|csp|idp)-[A-Za-z0-9_-]{22,43}",  # Square
+    r"EAAA[A-Za-z0-9_-]{60}",
+    r"HRKU-[A-Za-z0-9_-]{36,60}",  # Heroku
+    r"[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}",  # Discord
+    r"discord(?:app)?\.com/api/webhooks/[0-9]{17,20}/[A-Za-z0-9_-]{60,}",
     r"lin_api_[A-Za-z0-9]{40}",  # Linear
+    r"ntn_[A-Za-z0-9]{40,}",  # Notion
+    r"secret_[A-Za-z0-9]{43}",
     r"dckr_pat_[A-Za-z0-9_-]{27,}",  # Docker
-    r"hvs\.[A-Za-z0-9_-]{24,}",  # Vault
-    r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}",  # Telegram
-    r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*",  # JSON Web Token
+    r"hv[sb]\.[A-Za-z0-9_-]{24,}",  # Vault
+    r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,}",  # Terraform
+    r"ATATT3[A-Za-z0-9_=-]{40,}",  # Atlassian
+    r"(?:glsa_[A-Za-z0-9]{32}_[a-f0-9]{8}|glc_[A-Za-z0-9+/=]{32,})",  # Grafana
+    r"sntry[su]_[A-Za-z0-9+/=_-]{40,}",  # Sentry
+    r"NRAK-[A-Z0-9]{27}",  # New Relic
+    r"PMAK-[a-f0-9]{24}-[a-f0-9]{34}",  # Postman
+    r"pat[A-Za-z0-9]{14}\.[a-f0-9]{64}",  # Airtable
+    r"dp\.(?:pt|st|ct)\.[A-Za-z0-9._-]{40,}",  # Doppler
+    r"pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.=-]{32,}",  # PlanetScale
+    r"sbp_[a-f0-9]{40}",  # Supabase
+    r"pul-[a-f0-9]{40}",  # Pulumi
+    r"figd_[A-Za-z0-9_-]{40,}",  # Figma
+    r"rzp_(?:live|test)_[A-Za-z0-9]{14,}",  # Razorpay
+    r"CCIPAT_[A-Za-z0-9]{20,24}_[a-f0-9]{40}",  # CircleCI
+    r"nfp_[A-Za-z0-9]{36,}",  # Netlify
+    r"AGE-SECRET-KEY-1[A-Z0-9]{58}",
+    r"[0-9]{8,10}:AA[A-Za-z0-9_-]{32,33}",  # Telegram
 )
 
 SECRET_PATTERN = latin1_pattern("(?:" + "|".join(_VENDORS) + ")")
 """Any of the vendors' tokens; leftmost first."""
 
-SECRET_GATE = (
-    r"(?:[srp]k[-_][A-Za-z]*[-_]?[A-Za-z0-9]|whsec_|gh[pousr]_|github_pat_|A(?:KIA|SIA|ROA|IDA|Iza)|xox[abeoprs]-|xapp-"
-    r"|ya29\.|GOCSPX-|glpat-|hf_|npm_|pypi-|dop_v1_|xai-|r8_|nvapi-|shp(?:at|ca|pa|ss)_|SG\.|lin_api_|dckr_pat_|hvs\.|:AA|eyJ)"
-    r"[A-Za-z0-9_+/.\-]{9}"
-)
-"""What a text must hold before ``SECRET_PATTERN`` is worth its time."""
+LETTERS_ONLY_GATE = r"A(?:KIA|SIA|ROA|IDA|BIA|CCA)[A-Z]{6}|hf_[A-Za-z]{6}"
+"""The tokens above that need not have a digit begin like this."""
 
 SECRET_CHARACTERS_MIN = 16
 """No token above is shorter."""
 
 
-_LETTERS_ONLY_MAY_BE = ("AKIA", "ASIA", "AROA", "AIDA", "hf_")
+_LETTERS_ONLY_MAY_BE = ("AKIA", "ASIA", "AROA", "AIDA", "ABIA", "ACCA", "hf_")
 
 
 def secret_plausible(token: str) -> bool:

@@ -23,6 +23,7 @@ class Origin(NamedTuple):
     project: str
     policy: str
     version: VersionFacts | None
+    revision: str = ""
 
 
 class SpokenText(NamedTuple):
@@ -51,7 +52,9 @@ class Judgement:
     """Texts of one exchange and direction that a guard wants judged, whenever there is time.
 
     Attributes:
-        covers: what the guard has seen of the exchange, once the texts are judged.
+        fields: how many texts of the exchange these are made of, which are accounted for when all is known.
+        covers: what became of them, if they are judged.
+        is_reviewed: whether people are told of what is found.
         sampled_out: they are not to be judged at all; said so that it is counted.
     """
 
@@ -61,8 +64,10 @@ class Judgement:
     direction: Direction
     action: Action
     texts: tuple[SpokenText, ...] = field(repr=False)
+    fields: int = 0
     covers: Coverage = Coverage.CHECKED
     sampled_out: bool = False
+    is_reviewed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ class Finding:
         end: one past the last character [characters].
         score: how sure the detector is, 0 to 1.
         detector: who found it, dotted: ``pii.email``, ``injection.patterns``.
+        detail: what the operator calls it (a fact's id), or a score in digits; for people, never a label.
     """
 
     kind: str
@@ -25,3 +26,4 @@ class Finding:
     end: int
     score: float
     detector: str
+    detail: str = ""

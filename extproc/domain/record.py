@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from extproc.domain.text import TextSource
+from extproc.domain.review import FindingNotes
+from extproc.domain.text import Direction, TextSource
 from extproc.domain.usage import Prices, Usage
 
 KEPT_TEXT_CHARS_MAX = 10_000
+DETAILS_MAX = 32
+HOLD_LIMIT = "HOLD_LIMIT"  # the kind of a finding: text that could not be held until it was judged as a whole
 
 
 class Outcome(StrEnum):
@@ -34,20 +37,20 @@ class Action(StrEnum):
 
 
 class Coverage(StrEnum):
-    """Whether a filter saw what it should have seen. From nothing to see, over seen, to worse and worse."""
+    """What became of one text before one guard. Every text that a guard could meet has one of these."""
 
-    SKIPPED_NO_ANSWER = "skipped_no_answer"
-    SKIPPED_NO_TEXT = "skipped_no_text"
     CHECKED = "checked"
-    SKIPPED_SAMPLED_OUT = "skipped_sampled_out"  # not one of the share that is judged
+    SKIPPED_SOURCE = "skipped_source"  # of a speaker or kind that the guard does not judge
+    SKIPPED_SAMPLED_OUT = "skipped_sampled_out"  # not of the share of exchanges that the guard judges
+    SKIPPED_KNOWN = "skipped_known"  # the same text was found clean before
+    SKIPPED_UNREADABLE = "skipped_unreadable"  # token ids or media that the configuration lets pass
+    SKIPPED_NO_CONTEXT = "skipped_no_context"  # nothing is there that an answer could be compared with
+    SKIPPED_TOO_LONG = "skipped_too_long"  # it, or what it would be compared with, is more than the guard may keep
+    SKIPPED_ENDED = "skipped_ended"  # the exchange had ended before the guard's turn
     SKIPPED_DROPPED = "skipped_dropped"  # a classifier had no room, or no time
-    SKIPPED_INCOMPLETE = "skipped_incomplete"
-    SKIPPED_UNREADABLE = "skipped_unreadable"
+    SKIPPED_INCOMPLETE = "skipped_incomplete"  # the answer broke off
     FAILED_OPEN = "failed_open"
     FAILED_CLOSED = "failed_closed"
-
-
-_WORSE = {outcome: rank for rank, outcome in enumerate(Coverage)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class VersionFacts:
     version: str
     fingerprint: str
     prices: Prices
+    prompt_version: str = ""  # a hash of its system prompt; empty: it has none
 
 
 @dataclass(slots=True)
@@ -88,16 +92,33 @@ class ExchangeRecord:
     ended_ns: int = 0
     verdicts: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, action)
     findings: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, kind)
-    coverage: dict[str, Coverage] = field(default_factory=dict)
+    finding_count: int = 0
+    coverage: dict[tuple[str, str, Coverage], int] = field(default_factory=dict)  # (guard, direction, what): texts
+    text_counts: dict[str, int] = field(default_factory=dict)  # by direction: the sum of a guard's coverage
+    details: list[str] = field(default_factory=list)  # of findings that have one: GUARD/KIND/DETAIL, never a text
     texts: dict[str, str] | None = None  # texts as they went on, by source; None: they are not kept
+    notes: FindingNotes | None = field(default=None, repr=False)  # findings for people; None: nobody reviews them
+    restored: bool = False  # answers go on with values in them that were masked: of those, ``keep_text`` is told before
 
     def note_finding(self, guard_name: str, direction: str, kind: str, action: str) -> None:
         """Count a finding, and the verdict it led to."""
         finding, verdict = (guard_name, direction, kind), (guard_name, direction, action)
+        self.finding_count += 1
         self.findings[finding] = self.findings.get(finding, 0) + 1
         self.verdicts[verdict] = self.verdicts.get(verdict, 0) + 1
 
+    def note_detail(self, guard_name: str, kind: str, detail: str) -> None:
+        """Keep what a finding's detail says, up to a limit and each once."""
+        line = f"{guard_name}/{kind}/{detail}"
+        if len(self.details) < DETAILS_MAX and line not in self.details:
+            self.details.append(line)
+
     def note_text(self, source: TextSource, text: str) -> None:
+        """Keep a text as it goes on, if the configuration says so, up to a limit for each source."""
+        if not (self.restored and source.direction is Direction.RESPONSE):
+            self.keep_text(source, text)
+
+    def keep_text(self, source: TextSource, text: str) -> None:
         """Keep a text, if the configuration says so, up to a limit for each source."""
         if self.texts is None:
             return
@@ -105,8 +126,8 @@ class ExchangeRecord:
         known = self.texts.get(name, "")
         self.texts[name] = known + text[: KEPT_TEXT_CHARS_MAX - len(known)]
 
-    def cover(self, filter_name: str, coverage: Coverage) -> None:
-        """Note what a filter saw in one direction; of both the worse counts, and more than nothing to see."""
-        known = self.coverage.get(filter_name)
-        if known is None or _WORSE[coverage] > _WORSE[known]:
-            self.coverage[filter_name] = coverage
+    def cover(self, guard_name: str, direction: str, coverage: Coverage, texts: int) -> None:
+        """Note what became of some texts before a guard."""
+        if texts:
+            key = (guard_name, direction, coverage)
+            self.coverage[key] = self.coverage.get(key, 0) + texts

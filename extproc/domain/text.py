@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 
 class Direction(StrEnum):
@@ -71,4 +71,13 @@ class Stage(Protocol):
 
     def fork(self) -> Stage:
         """A stage in the same state that reports nothing: it is asked what would come of the text."""
+        ...
+
+
+@runtime_checkable
+class YieldingStage(Stage, Protocol):
+    """A stage that can be told to wait no longer, for instance because the model has stalled."""
+
+    def give_up(self) -> str:
+        """Release what is held, or what stands in its place. This alone may depend on cuts: it depends on time."""
         ...

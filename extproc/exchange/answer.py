@@ -76,9 +76,13 @@ def guard_answer(view: AnswerView, channels: Channels, exchange: ExchangeFacts, 
         kept.append(slot)
         if rejected and not aside:
             cut.add(choice)
-            exchange.dialect.cut_answer(view.tree, choice, [item for item in kept if item.source.choice == choice])
+            said = [item for item in kept if item.source.choice == choice and item.text]
+            exchange.dialect.cut_answer(view.tree, choice, said)
             exchange.record.outcome = Outcome.CUT
             changed = True
+    for choice in view.finished:
+        if choice not in cut:
+            channels.end_choice(choice, choice in view.cut_short)
     return copies.drop_from(view.copies) or changed
 
 
@@ -102,8 +106,10 @@ def show(view: AnswerView, shown: Mapping[str, Any]) -> bool:
 
 
 def _guard_slot(slot: Slot, channels: Channels) -> tuple[bool, bool]:
-    """Whether the text was changed, and whether a filter rejected it."""
+    """Whether the text was changed, and whether a filter rejected it. An empty text is none, as in a stream."""
     text = slot.text
+    if not text:
+        return False, False
     chain = channels.chain(slot.source)
     released = chain.feed(text)
     if chain.rejected_by is None:

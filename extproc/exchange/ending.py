@@ -1,10 +1,11 @@
-"""What is noted of an exchange at its end: tokens and money, and which filters have seen the answer."""
+"""What is noted of an exchange at its end: tokens and money, and which guards have seen the answer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from extproc.domain.record import Coverage, ExchangeRecord, Outcome
+from extproc.domain.text import Direction, TextSource
 from extproc.domain.usage import cost_of
 from extproc.filters.base import ExchangeFacts, Filter, Guard
 from extproc.payload.dialect import Dialect
@@ -35,29 +36,43 @@ def settle(record: ExchangeRecord, now_ns: int) -> None:
         record.cost_micro_usd = cost_of(record.usage, record.version.prices)
 
 
-def cover_answer(record: ExchangeRecord, filters: Sequence[Filter], streaming: bool) -> None:
-    """Note which of the filters that look at answers have seen this one."""
-    if record.outcome in (Outcome.COMPLETED, Outcome.CUT):
-        seen = Coverage.CHECKED
-    elif streaming:
-        seen = Coverage.SKIPPED_INCOMPLETE
-    else:
-        seen = Coverage.SKIPPED_NO_ANSWER
-    for item in filters:
-        if not item.judges_beside:
-            record.cover(item.name, seen)
+_JUDGED_TO_THE_END = frozenset({Outcome.COMPLETED, Outcome.CUT, Outcome.UPSTREAM_ERROR})
 
 
-def tell_of_end(guards: Sequence[Guard], exchange: ExchangeFacts) -> Exception | None:
-    """Tell those that judge beside the exchange. Returns: the last failure; what has ended cannot be stopped by it."""
-    failure = None
+def cover_answer(guards: Sequence[Filter], sources: Collection[TextSource], exchange: ExchangeFacts) -> None:
+    """Note what became of the answer's texts before the guards that look at answers."""
+    record, direction = exchange.record, Direction.RESPONSE.value
+    record.text_counts[direction] = len(sources)
+    whole = Coverage.CHECKED if record.outcome in _JUDGED_TO_THE_END else Coverage.SKIPPED_INCOMPLETE
     for guard in guards:
+        seen = sum([guard.sees(source) for source in sources])
+        if not guard.judges_beside:
+            record.cover(guard.name, direction, why_not_checked(guard, exchange) or whole, seen)
+        record.cover(guard.name, direction, Coverage.SKIPPED_SOURCE, len(sources) - seen)
+
+
+def tell_of_end(guards: Sequence[Guard], sources: Collection[TextSource], exchange: ExchangeFacts) -> Exception | None:
+    """Have those that judge beside hand on the answer, and account for its texts and for what they asked in vain.
+
+    Returns: the last failure; what has ended cannot be stopped by it.
+    """
+    failure = None
+    whole = Coverage.CHECKED if exchange.record.outcome in _JUDGED_TO_THE_END else Coverage.SKIPPED_INCOMPLETE
+    for guard in guards:
+        seen = sum([guard.sees(source) for source in sources])
         try:
-            guard.on_end(exchange)
+            guard.on_end(exchange, seen, whole, why_not_checked(guard, exchange))
         except Exception as error:
-            exchange.record.cover(guard.name, Coverage.FAILED_OPEN)
+            exchange.record.cover(guard.name, Direction.RESPONSE.value, Coverage.FAILED_OPEN, seen)
             failure = error
     return failure
+
+
+def why_not_checked(guard: Filter, exchange: ExchangeFacts) -> Coverage | None:
+    """How a guard has failed in this exchange, or why it does not judge its answer; None where it judges."""
+    if guard.name in exchange.failed_open:
+        return Coverage.FAILED_OPEN
+    return Coverage.FAILED_CLOSED if guard.name == exchange.failed_closed else exchange.skips.get(guard.name)
 
 
 def tokens_of(record: ExchangeRecord) -> dict[str, str | int] | None:

@@ -9,13 +9,14 @@ an aborted stream where nothing else is left. ``Step.ended`` brings the record e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from extproc.config.models import find_version
 from extproc.domain.beside import Judgement
 from extproc.domain.errors import ApiError, PayloadRefused
 from extproc.domain.record import ExchangeRecord, Outcome
-from extproc.domain.text import Direction
+from extproc.domain.review import FindingNotes
+from extproc.domain.text import Direction, TextSource
 from extproc.domain.usage import utf8_bytes_of
 from extproc.exchange import ending
 from extproc.exchange import request as requests
@@ -29,6 +30,7 @@ from extproc.exchange.answer import (
     show,
 )
 from extproc.exchange.asked import AskedVerdicts
+from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
     Abort,
     Action,
@@ -72,8 +74,11 @@ _EVENT_STREAM = "text/event-stream"
 class Exchange:
     """The state machine of one exchange."""
 
-    def __init__(self, snapshot: Snapshot, exchange_id: str, now_ns: int) -> None:
+    def __init__(
+        self, snapshot: Snapshot, exchange_id: str, now_ns: int, clean_texts: CleanTexts | None = None
+    ) -> None:
         self._snapshot = snapshot
+        self._clean_texts = clean_texts
         self._phase = Phase.REQUEST_HEADERS
         self._errors: Dialect = CHAT
         self._facts = ExchangeFacts(CHAT, {}, snapshot.models, ExchangeRecord(exchange_id, snapshot.revision, now_ns))
@@ -82,6 +87,8 @@ class Exchange:
         self._request: RequestView | None = None
         self._prompt_utf8_bytes = 0
         self._stream: StreamedAnswer | None = None
+        self._channels: Channels | None = None  # of an unstreamed answer
+        self._answer_texts: set[TextSource] = set()  # that it has, until they are judged
         self._reader: StreamReader | None = None
         self._decoder: Decoder | None = None
         self._asked: AskedVerdicts | None = None
@@ -90,6 +97,8 @@ class Exchange:
         self._ended = False
         if snapshot.logs_text:
             self._facts.record.texts = {}
+        if snapshot.reviews:
+            self._facts.record.notes = FindingNotes(snapshot.excerpt_chars_max)
 
     @property
     def record(self) -> ExchangeRecord:
@@ -160,7 +169,7 @@ class Exchange:
         request = self._request = self._facts.dialect.read_request(body, self._snapshot.requests)
         self.record.streamed = request.streamed
         self._policy = requests.choose_guards(request, self._facts, self._snapshot)
-        requests.judge(request, self._facts, self._snapshot, self._policy)
+        requests.judge(request, self._facts, self._snapshot, self._policy, self._clean_texts)
         self._prompt_utf8_bytes = sum([utf8_bytes_of(field.text) for field in request.texts])
         forward = requests.forward(request.body_after(), event.body, self._facts)
         # Only the answer is waited for now: the parsed request would be kept for the whole of a stream.
@@ -324,8 +333,10 @@ class Exchange:
     def _channels_for(self, view: AnswerView) -> Channels:
         """Channels of the filters that may find something in a whole answer."""
         texts = [(slot.source, slot.text) for slot in view.slots]
+        self._answer_texts = {source for source, text in texts if text}
         needed = finding(self._policy.answer_filters, texts, self._facts)
-        return Channels(needed, self._facts, self._snapshot.limits.channels_max)
+        self._channels = Channels(needed, self._facts, self._snapshot.limits.channels_max)
+        return self._channels
 
     def _observe(self, event: ResponseBody, now_ns: int) -> Step:
         if len(self._kept) <= self._snapshot.limits.response_body_bytes_max:
@@ -444,6 +455,12 @@ class Exchange:
         else:
             ending.measure_answer(record, None, self._facts.dialect, self._prompt_utf8_bytes)
 
+    def _answer_sources(self) -> Collection[TextSource]:
+        """The texts of the answer that have come."""
+        if self._stream is not None:
+            return self._stream.sources
+        return self._channels.sources() if self._channels is not None else self._answer_texts
+
     def _end(self, actions: list[Action], now_ns: int) -> Step:
         self._phase = Phase.DONE
         if self._ended:
@@ -452,9 +469,12 @@ class Exchange:
         if self._forwarded and self.record.usage is None and self.record.outcome in _COMPUTED:
             self._measure_unfinished()
         ending.settle(self.record, now_ns)
+        if self._facts.placeholders is not None:
+            self._facts.placeholders.forget()
         if self._guarded and self.record.policy:
-            ending.cover_answer(self.record, self._policy.answer_filters, self._stream is not None)
-            error = ending.tell_of_end(self._policy.told_of_end, self._facts)
-        else:
-            error = None
+            ending.cover_answer(self._policy.answer_filters, self._answer_sources(), self._facts)
+        error = None
+        if self.record.policy and self._policy.told_of_end:
+            sources = self._answer_sources() if self._guarded else ()
+            error = ending.tell_of_end(self._policy.told_of_end, sources, self._facts)
         return Step(actions, self.record, judgements=self._to_judge(), error=error)

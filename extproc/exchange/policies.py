@@ -15,7 +15,7 @@ from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction
 from extproc.filters.base import Filter, Guard
 from extproc.filters.chain import looking_last
-from extproc.filters.registry import build_guards
+from extproc.filters.registry import build_guards, build_restorers
 from extproc.payload.view import CopyRules
 
 NO_POLICY = "none"  # of a configuration without guards
@@ -48,6 +48,7 @@ class CompiledPolicy:
     name: str
     conditions: tuple[CompiledCondition, ...]
     guards: tuple[Guard, ...]
+    request_guards: tuple[Guard, ...]  # those that look at requests, in order
     answer_filters: tuple[Filter, ...]  # those that look at answers, as a chain wants them
     told_of_end: tuple[Guard, ...]  # those that judge beside the exchange
     copies: CopyRules  # answers or prompts may be changed, so what repeats their text must go
@@ -76,13 +77,18 @@ def choose_policy(policies: Sequence[CompiledPolicy], record: ExchangeRecord, mo
 
 
 def _compiled(policy: Policy, guards: tuple[Guard, ...], others: Sequence[Filter]) -> CompiledPolicy:
+    restorers = build_restorers(guards)
     return CompiledPolicy(
         name=policy.name,
         conditions=tuple(_compiled_condition(condition) for condition in policy.when),
         guards=guards,
-        answer_filters=looking_last(guard for guard in guards if Direction.RESPONSE in guard.directions),
+        request_guards=tuple(guard for guard in guards if Direction.REQUEST in guard.directions),
+        answer_filters=(
+            *looking_last(guard for guard in guards if Direction.RESPONSE in guard.directions),
+            *restorers,
+        ),
         told_of_end=tuple(guard for guard in guards if guard.judges_beside),
-        copies=copy_rules((*guards, *others)),
+        copies=copy_rules((*guards, *restorers, *others)),
     )
 
 
@@ -96,7 +102,7 @@ def _compiled_condition(condition: Condition) -> CompiledCondition:
 
 
 def _without_guards(others: Sequence[Filter]) -> CompiledPolicy:
-    return CompiledPolicy(NO_POLICY, (), (), (), (), copy_rules(others))
+    return CompiledPolicy(NO_POLICY, (), (), (), (), (), copy_rules(others))
 
 
 def copy_rules(filters: Sequence[Filter]) -> CopyRules:

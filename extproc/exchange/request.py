@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from extproc.domain.errors import ApiError, PayloadRefused, refuse
 from extproc.domain.record import Coverage, ExchangeRecord
 from extproc.domain.text import Direction
+from extproc.exchange.clean_texts import CleanTexts
+from extproc.exchange.ending import why_not_checked
 from extproc.exchange.events import ContinueBody, HeaderChanges
 from extproc.exchange.policies import CompiledPolicy, choose_policy
 from extproc.exchange.snapshot import Snapshot
-from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.base import ExchangeFacts, Filter, Guard
 from extproc.filters.chain import Chain, Channels, note_failure
 from extproc.payload.dialect import Dialect
 from extproc.payload.encoding import ENCODINGS, BadEncoding, decoder
@@ -158,10 +160,22 @@ def choose_guards(request: RequestView, exchange: ExchangeFacts, snapshot: Snaps
     return policy
 
 
-def judge(request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot, policy: CompiledPolicy) -> None:
+def judge(
+    request: RequestView,
+    exchange: ExchangeFacts,
+    snapshot: Snapshot,
+    policy: CompiledPolicy,
+    clean_texts: CleanTexts | None = None,
+) -> None:
     """Put the request through the guards of its policy and the filters behind them. Raises: as ``choose_guards``."""
     try:
-        _run_filters(policy.guards, request, exchange, snapshot)
+        if clean_texts is None or not policy.request_guards:
+            _run_guards(policy, request, exchange, snapshot)
+        else:
+            new = clean_texts.recognise(f"{snapshot.revision} {policy.name}", request.texts)
+            _run_guards(policy, request, exchange, snapshot)
+            if not exchange.failed_open:
+                clean_texts.remember(new)
         _run_filters(snapshot.last_filters, request, exchange, snapshot)
     finally:
         if exchange.record.texts is not None:
@@ -171,11 +185,37 @@ def judge(request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot, pol
 
 def _run_filters(filters: Sequence[Filter], request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> None:
     for owner in filters:
-        if Direction.REQUEST in owner.directions and not owner.judges_beside:
-            _cover(owner, request, exchange.record)
         error = _judge(owner, request, exchange, snapshot)
         if error is not None:
             raise PayloadRefused(error)
+
+
+def _run_guards(policy: CompiledPolicy, request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> None:
+    """As ``_run_filters``; whatever happens, each text is accounted for before each guard that looks at requests."""
+    judged: set[str] = set()
+    try:
+        for guard in policy.guards:
+            judged.add(guard.name)
+            error = _judge(guard, request, exchange, snapshot)
+            if error is not None:
+                raise PayloadRefused(error)
+    finally:
+        exchange.record.text_counts[Direction.REQUEST.value] = len(request.texts) + len(request.unread)
+        for guard in policy.request_guards:
+            _cover(guard, request, exchange, ended=guard.name not in judged)
+
+
+def _cover(guard: Guard, request: RequestView, exchange: ExchangeFacts, ended: bool) -> None:
+    record, direction = exchange.record, Direction.REQUEST.value
+    fields = [field for field in request.texts if guard.sees(field.source)]
+    known = sum([field.known_clean for field in fields]) if guard.judges_each_alone and not ended else 0
+    failed = why_not_checked(guard, exchange)
+    outcome = Coverage.SKIPPED_ENDED if ended else failed or Coverage.CHECKED
+    if ended or failed or not guard.judges_beside:  # else it accounts for them when their verdict is known
+        record.cover(guard.name, direction, outcome, len(fields) - known)
+    record.cover(guard.name, direction, Coverage.SKIPPED_KNOWN, known)
+    record.cover(guard.name, direction, Coverage.SKIPPED_SOURCE, len(request.texts) - len(fields))
+    record.cover(guard.name, direction, Coverage.SKIPPED_UNREADABLE, len(request.unread))
 
 
 def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> ApiError | None:
@@ -183,15 +223,19 @@ def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapsho
         error = owner.on_request(request, exchange)
         if error is not None or Direction.REQUEST not in owner.directions:
             return error
-        if not owner.may_find([(field.source, field.text) for field in request.texts]):
+        alone = owner.judges_each_alone
+        fields = [field for field in request.texts if not (alone and field.known_clean)]
+        if not owner.may_find([(field.source, field.text) for field in fields]):
             return None
     except Exception as failure:
         note_failure(owner, exchange, failure)
         return None
     channels = Channels((owner,), exchange, snapshot.limits.channels_max)
-    for field in request.texts:
+    for field in fields:
         chain = channels.new_chain(field.source)
+        found_before = exchange.record.finding_count
         request.replace_text(field, _through(chain, field.text))
+        field.found = field.found or exchange.record.finding_count != found_before
         if chain.rejected_by is not None:
             return owner.rejection()
     return None
@@ -200,12 +244,3 @@ def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapsho
 def _through(chain: Chain, text: str) -> str:
     released = chain.feed(text)
     return released if chain.rejected_by is not None else released + chain.close()
-
-
-def _cover(owner: Filter, request: RequestView, record: ExchangeRecord) -> None:
-    if request.unread:
-        record.cover(owner.name, Coverage.SKIPPED_UNREADABLE)
-    elif not request.texts:
-        record.cover(owner.name, Coverage.SKIPPED_NO_TEXT)
-    else:
-        record.cover(owner.name, Coverage.CHECKED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from extproc.config.classifiers import Classifier
 from extproc.config.document import Document, Identity, Limits, Unreadable
@@ -31,17 +32,28 @@ class Snapshot:
     policies: tuple[CompiledPolicy, ...]  # the first that fits an exchange is its; the last one fits all
     classifiers: Mapping[str, Classifier]  # what guards may ask
     logs_text: bool
+    reviews: bool  # findings are noted for people
+    excerpt_chars_max: int | None  # text around each of them, on either side; None: no text is kept
     full_duplex: bool  # how guarded streams are asked for
 
 
-def compile_snapshot(document: Document, prompts: Mapping[str, str]) -> Snapshot:
+def compile_snapshot(
+    document: Document, prompts: Mapping[str, str], mask_keys: Mapping[str, bytes] = MappingProxyType({})
+) -> Snapshot:
     """Compile a checked document.
 
     Args:
-        prompts: text of each prompt file, by the path that stands in the document.
+        prompts: text of each prompt and facts file, by the path that stands in the document.
+        mask_keys: the bytes of each key file, by the path likewise; by ``PROCESS_KEY`` the key of this process. Only a
+            document with masks that are hashes needs them.
     """
     first_filters, last_filters = build_filters(document)
-    unread = document.requests
+    unread, review = document.requests, document.review
+    models = compile_models(document, prompts)
+    policies = compile_policies(document, (*first_filters, *last_filters))
+    for guard in (guard for policy in policies for guard in policy.guards):
+        guard.prepare(models, prompts)
+        guard.take_keys(mask_keys)
     return Snapshot(
         revision=revision_of(document, prompts),
         limits=document.limits,
@@ -54,11 +66,13 @@ def compile_snapshot(document: Document, prompts: Mapping[str, str]) -> Snapshot
             template_kwargs=frozenset(unread.template_kwargs),
         ),
         allowed=frozenset(unread.allow_paths),
-        models=compile_models(document, prompts),
+        models=models,
         first_filters=first_filters,
         last_filters=last_filters,
-        policies=compile_policies(document, (*first_filters, *last_filters)),
+        policies=policies,
         classifiers=document.classifiers,
         logs_text=document.log.text,
+        reviews=review is not None,
+        excerpt_chars_max=None if review is None or review.texts == "none" else review.excerpt_chars_max,
         full_duplex=document.envoy.response_stream_mode == "full_duplex",
     )

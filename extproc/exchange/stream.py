@@ -8,12 +8,13 @@ and the dialect says why. The other choices go on; when none is left the stream 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from extproc.domain.errors import ApiError
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.text import Kind, TextSource
+from extproc.exchange.waiting import Waiting
 from extproc.filters.base import ExchangeFacts, Filter
 from extproc.filters.chain import Chain, Channels
 from extproc.payload.dialect import Frame, StreamReader, UnreadableAnswer
@@ -47,6 +48,8 @@ class StreamedAnswer:
         self._filters = filters
         self._exchange = exchange
         self._may_cut = any(item.cuts_answers for item in filters)
+        self._hold_ns_max = min((item.hold_ns_max for item in filters if item.hold_ns_max), default=0)
+        self._waiting = Waiting()
         self._speaking: dict[int, TextSource] = {}  # the channel of each choice that text came on last
         self._cut: set[int] = set()
         self._finished: set[int] = set()
@@ -55,6 +58,11 @@ class StreamedAnswer:
         self.failed = False  # the server told of an error
         self.complete = False  # the server's last event has come
         self.ended = False  # we ended it: nothing more may be sent
+
+    @property
+    def sources(self) -> Collection[TextSource]:
+        """The texts that have come."""
+        return self._channels.sources()
 
     @property
     def answers(self) -> int:
@@ -74,6 +82,8 @@ class StreamedAnswer:
                 self._take_event(event, now_ns)
                 if self.ended:
                     break
+        if self._hold_ns_max and not self.ended:
+            self._give_up_overdue(now_ns)
         return b"".join(self._out)
 
     def close(self, now_ns: int) -> bytes:
@@ -110,6 +120,8 @@ class StreamedAnswer:
         usage.piece(source.choice, text)
         chain = self._channels.chain(source)
         released = chain.feed(text)
+        if self._hold_ns_max:
+            self._waiting.fed(source, text)
         if self._record.texts is not None:
             self._record.note_text(source, released)
         self._note_text(now_ns)
@@ -141,7 +153,9 @@ class StreamedAnswer:
             self._close_ended(frame)
         if self.ended or not self._without_cut_choices(frame):
             return
-        self._finished.update(frame.finished)
+        for choice in frame.finished:
+            self._channels.end_choice(choice, choice in frame.cut_short)
+            self._finished.add(choice)
         self._hide(frame)
         held = frame.bare and brought and not any(slot.text for slot in frame.slots)
         if not held and not (frame.usage_only and self._terms.hides_usage):
@@ -170,6 +184,8 @@ class StreamedAnswer:
                 return
         chain = self._channels.chain(source)
         released = chain.feed(text)
+        if self._hold_ns_max:
+            self._waiting.fed(source, text)
         if slot.complete and chain.rejected_by is None:
             released += chain.close()
         _put(slot, released, frame)
@@ -223,6 +239,25 @@ class StreamedAnswer:
         record.pieces += 1
         record.last_text_ns = now_ns
         record.first_text_ns = record.first_text_ns or now_ns
+
+    # --- text that is held for too long ----------------------------------------------------------------------------
+
+    def _give_up_overdue(self, now_ns: int) -> None:
+        """Wait no longer for the rest of what has been held for the time that is allowed.
+
+        There is no clock here: time is looked at when bytes come, on whichever channel, and after they were judged, so
+        that what they complete is not given up.
+        """
+        for source in self._waiting.overdue(now_ns, self._hold_ns_max, self._channels):
+            chain = self._channels.chain(source)
+            if chain.rejected_by is not None or source.choice in self._cut:
+                continue
+            text = chain.give_up()
+            self._record.note_text(source, text)
+            if text:
+                self._out.append(self._reader.carry(source, text))
+            if chain.rejected_by is not None:
+                self._cut_choice(source, None)
 
     # --- ends of channels and choices ------------------------------------------------------------------------------
 

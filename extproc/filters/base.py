@@ -17,7 +17,8 @@ from extproc.config.section import Mode, OnError
 from extproc.domain.beside import Ask, Found, Judgement
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
-from extproc.domain.record import Action, ExchangeRecord
+from extproc.domain.placeholders import Placeholders
+from extproc.domain.record import Action, Coverage, ExchangeRecord
 from extproc.domain.text import Direction, Stage, TextSource
 from extproc.payload.dialect import Dialect
 from extproc.payload.view import RequestView
@@ -36,6 +37,10 @@ class ExchangeFacts:
     asks: list[Ask] = field(default_factory=list)  # verdicts to wait for before the request goes on
     judgements: list[Judgement] = field(default_factory=list)  # not handed on yet
     gathered: dict[tuple[str, TextSource], Any] = field(default_factory=dict)  # by filters that judge beside
+    skips: dict[str, Coverage] = field(default_factory=dict)  # by a guard's name, why it does not judge the answer
+    failed_closed: str = ""  # the filter that ended the exchange by its failure
+    noted: dict[str, Any] = field(default_factory=dict)  # what a filter keeps of an exchange, by the filter's name
+    placeholders: Placeholders | None = None  # of values that were masked by numbers; never outlive the exchange
 
 
 _DIRECTIONS: Mapping[On, frozenset[Direction]] = {
@@ -49,11 +54,15 @@ class Filter:
     """The base of all filters: does nothing, in order."""
 
     name: str
-    directions: frozenset[Direction] = frozenset()  # where it looks at text: what coverage counts
+    directions: frozenset[Direction] = frozenset()  # where it looks at text
     changes_answers: bool = False  # whether copies of the text must be dropped from answers
     cuts_answers: bool = False
     judges_beside: bool = False  # whether it says itself what it has seen, and is told of the exchange's end
+    judges_each_alone: bool = True  # what it makes of a text depends on nothing else: a known one is not judged again
     changes_prompt: bool = False  # whether copies of the prompt must be dropped: they would show our own words
+    hold_ns_max: int = 0  # how long its stages may hold back text of a stream; 0: as long as it takes
+    restores: bool = False  # whether answers must have back what it masked in their request
+    numbers_values: bool = False  # whether what it writes depends on what came earlier on a choice's other channels
 
     def __init__(self, mode: Mode, on_error: OnError) -> None:
         self.mode = mode
@@ -61,9 +70,26 @@ class Filter:
         self.fails_open = on_error is OnError.OPEN
         self.enforced = mode is Mode.ENFORCE
 
+    def prepare(self, models: Mapping[str, CompiledModel], files: Mapping[str, str]) -> None:
+        """Compile what prompts and other files say: once, when the configuration is loaded.
+
+        Args:
+            files: text of each file that the configuration names, by the path in it.
+        """
+
+    def take_keys(self, keys: Mapping[str, bytes]) -> None:
+        """Take the keys that the configuration names, once, when it is loaded.
+
+        Args: keys: the bytes of each key file, by its path in the document; by ``PROCESS_KEY`` that of the process.
+        """
+
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Look at the request and change it; an error refuses it."""
         return None
+
+    def sees(self, source: TextSource) -> bool:
+        """Whether texts of this source are judged at all. What is not judged is counted as skipped."""
+        return True
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """Whether a stage could find anything in these whole texts; true if in doubt.
@@ -73,15 +99,27 @@ class Filter:
         return True
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
-        """The stage for one channel, or None where the filter has nothing to look for."""
+        """The stage for one channel that the filter ``sees``, or None where it has nothing to look for."""
         return None
 
     def on_verdict(self, found: Sequence[Found], exchange: ExchangeFacts) -> ApiError | None:
         """Take the verdict that this filter has asked for; an error refuses the request."""
         return None
 
-    def on_end(self, exchange: ExchangeFacts) -> None:
-        """The exchange has ended; called where ``judges_beside``, whatever the filter has seen of it."""
+    def on_end(self, exchange: ExchangeFacts, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
+        """The exchange has ended; called where ``judges_beside``, whatever the filter has met of it.
+
+        Args:
+            seen: the answer's texts that the filter ``sees``, which it accounts for.
+            whole: what became of them, if they are judged. not_checked: why they were not, if so.
+        """
+
+    def on_choice_end(self, choice: int, cut_short: bool, exchange: ExchangeFacts) -> None:
+        """One choice of the answer has come to its own end, and its channels were closed.
+
+        Args:
+            cut_short: the server ended it at the greatest number of tokens, not where the model would have.
+        """
 
     def rejection(self) -> ApiError:
         """What the client reads when a stage of this filter rejected a request."""
@@ -90,6 +128,8 @@ class Filter:
 
 class Guard(Filter):
     """A filter that judges texts as a policy says."""
+
+    finds_data = True  # what it finds must be hidden from reviewers; False: words that they must read to judge it
 
     def __init__(self, section: GuardSection, guard: str, on: On, action: str, message: str = "") -> None:
         shadow = action == Action.SHADOW
@@ -101,7 +141,55 @@ class Guard(Filter):
         changes = self.action in (Action.MASK, Action.BLOCK) and Direction.RESPONSE in self.directions
         self.changes_answers = changes
         self.cuts_answers = changes and self.action is Action.BLOCK
+        self.is_reviewed = not shadow if section.review is None else section.review
 
-    def report(self, exchange: ExchangeFacts, direction: Direction, finding: Finding) -> None:
-        """Count one finding and the verdict it led to."""
-        exchange.record.note_finding(self.name, direction.value, finding.kind, self.action.value)
+    def sees(self, source: TextSource) -> bool:
+        """Texts of its directions; a guard that judges fewer says so here."""
+        return source.direction in self.directions
+
+    def report(
+        self,
+        exchange: ExchangeFacts,
+        direction: Direction,
+        finding: Finding,
+        speaker: str = "",
+        text: str = "",
+        text_begins: bool = True,
+        action: Action | None = None,
+    ) -> None:
+        """Count one finding and the verdict it led to, and note it for people where the configuration says so.
+
+        Args:
+            speaker: whose words they are, where that is known.
+            text: what ``finding`` gives places of, where that is at hand.
+            text_begins: whether nothing stood before ``text``.
+            action: what it led to, if not to the guard's own action.
+        """
+        record, led_to = exchange.record, (action or self.action).value
+        record.note_finding(self.name, direction.value, finding.kind, led_to)
+        if finding.detail:
+            record.note_detail(self.name, finding.kind, finding.detail)
+        if self.is_reviewed and record.notes is not None:
+            record.notes.add(self.name, direction.value, speaker, led_to, self.finds_data, finding, text, text_begins)
+
+
+class Witness:
+    """Reports what a stage finds on one channel, with the text that it was shown last."""
+
+    __slots__ = ("_begins", "_exchange", "_guard", "_source", "_text")
+
+    def __init__(self, guard: Guard, source: TextSource, exchange: ExchangeFacts) -> None:
+        self._guard = guard
+        self._source = source
+        self._exchange = exchange
+        self._text = ""
+        self._begins = True
+
+    def see(self, text: str, begins: bool) -> None:
+        """Look at the text that the next findings give places of; ``begins``: nothing stood before it."""
+        self._text, self._begins = text, begins
+
+    def tell(self, finding: Finding) -> None:
+        """Report a finding."""
+        source = self._source
+        self._guard.report(self._exchange, source.direction, finding, source.speaker.value, self._text, self._begins)

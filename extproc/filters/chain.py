@@ -9,11 +9,10 @@ fails.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from extproc.domain.errors import refuse
-from extproc.domain.record import Coverage
-from extproc.domain.text import Stage, TextSource
+from extproc.domain.text import Stage, TextSource, YieldingStage
 from extproc.filters.base import ExchangeFacts, Filter
 
 
@@ -55,10 +54,37 @@ class Chain:
         """The channel is complete; return the rest. Raises: FilterFailed."""
         return self._pass_on("", closing=True)
 
+    def held_chars(self) -> int:
+        """What those stages hold that may not hold it for as long as they like. [characters]"""
+        return sum(len(stage.held()) for owner, stage in self._links if owner.hold_ns_max)
+
+    def give_up(self) -> str:
+        """Make those stages wait no longer; return what comes out. Raises: FilterFailed."""
+        text = ""
+        for owner, stage in self._links:  # a link that is left out makes a new list
+            if text:
+                text = self._guarded(owner, stage, text, closing=False)
+            if owner.hold_ns_max and not stage.rejected and isinstance(stage, YieldingStage):
+                text += self._given_up(owner, stage)
+            if stage.rejected:
+                return self._reject([one for _, one in self._links].index(stage), text)
+        return text
+
+    def _given_up(self, owner: Filter, stage: YieldingStage) -> str:
+        held = stage.held()
+        try:
+            return stage.give_up()
+        except Exception as error:
+            note_failure(owner, self._exchange, error)
+        self._links = [link for link in self._links if link[1] is not stage]
+        return held
+
     def rejects_if_closed(self) -> bool:
         """Whether the channel would be rejected if it ended here. Nothing is changed, and nothing counted."""
-        if not any(owner.cuts_answers for owner, _ in self._links):
-            return False
+        return any(owner.cuts_answers for owner, _ in self._links) and self.foresee()
+
+    def foresee(self) -> bool:
+        """Show every stage what would come if the channel ended here; returns whether it would be rejected."""
         text = ""
         try:
             for _, stage in self._links:
@@ -108,12 +134,11 @@ class Chain:
 
 
 def note_failure(owner: Filter, exchange: ExchangeFacts, error: Exception) -> None:
-    """Count a filter's failure. Raises: FilterFailed if the filter fails closed."""
+    """Note a filter's failure. Raises: FilterFailed if the filter fails closed."""
     if owner.fails_open:
-        exchange.record.cover(owner.name, Coverage.FAILED_OPEN)
         exchange.failed_open.add(owner.name)
         return
-    exchange.record.cover(owner.name, Coverage.FAILED_CLOSED)
+    exchange.failed_closed = owner.name
     raise FilterFailed(owner.name) from error
 
 
@@ -139,13 +164,15 @@ def finding(
 class Channels:
     """The chains of one exchange's channels, made when a channel first appears. ``filters`` are ``looking_last``."""
 
-    __slots__ = ("_chains", "_channels_max", "_exchange", "_filters")
+    __slots__ = ("_chains", "_channels_max", "_exchange", "_filters", "_latest", "_numbered")
 
     def __init__(self, filters: Sequence[Filter], exchange: ExchangeFacts, channels_max: int) -> None:
         self._filters = filters
         self._exchange = exchange
         self._channels_max = channels_max
         self._chains: dict[TextSource, Chain] = {}
+        self._numbered = any(owner.numbers_values for owner in filters)
+        self._latest: dict[int, Chain] = {}  # of each choice, where the order of channels matters
 
     def chain(self, source: TextSource) -> Chain:
         """The chain of a channel. Raises: PayloadRefused if the answer has more channels than may be."""
@@ -153,14 +180,18 @@ class Channels:
         if chain is None:
             if len(self._chains) >= self._channels_max:
                 raise refuse(502, "too_many_channels", f"The answer has more than {self._channels_max} texts.")
+            if self._numbered and (before := self._latest.get(source.choice)) is not None:
+                before.foresee()  # what it still holds was said before, and has the lower numbers
             chain = self._chains[source] = self.new_chain(source)
+            if self._numbered:
+                self._latest[source.choice] = chain
         return chain
 
     def new_chain(self, source: TextSource) -> Chain:
         """A chain that is not kept. Raises: FilterFailed."""
         links: list[tuple[Filter, Stage]] = []
         for owner in self._filters:
-            if owner.name in self._exchange.failed_open:
+            if owner.name in self._exchange.failed_open or not owner.sees(source):
                 continue
             try:
                 stage = owner.stage(source, self._exchange)
@@ -170,6 +201,15 @@ class Channels:
             if stage is not None:
                 links.append((owner, stage))
         return Chain(links, self._exchange)
+
+    def end_choice(self, choice: int, cut_short: bool) -> None:
+        """Tell every filter that a choice has come to its own end. Raises: FilterFailed."""
+        for owner in self._filters:
+            if owner.name not in self._exchange.failed_open:
+                try:
+                    owner.on_choice_end(choice, cut_short, self._exchange)
+                except Exception as error:
+                    note_failure(owner, self._exchange, error)
 
     def known(self, source: TextSource) -> bool:
         """Whether a channel has appeared."""
@@ -182,6 +222,10 @@ class Channels:
             for source, chain in self._chains.items()
             if source.choice == choice and (part is None or source.part == part)
         ]
+
+    def sources(self) -> Collection[TextSource]:
+        """The channels that have appeared."""
+        return self._chains.keys()
 
     def all(self) -> list[tuple[TextSource, Chain]]:
         """Every channel that has appeared."""

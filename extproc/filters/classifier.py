@@ -12,16 +12,16 @@ import hashlib
 from collections.abc import Sequence
 from io import StringIO
 from itertools import groupby
+from typing import NamedTuple
 
 from extproc.config.guards.classifier import ClassifierGuard as ClassifierSection
 from extproc.domain.beside import Ask, Found, Judgement, Origin, SpokenText
 from extproc.domain.errors import ApiError
-from extproc.domain.record import Action, Coverage, Outcome
+from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Guard
 from extproc.payload.view import RequestView, TextField
 
-_COMPLETE = (Outcome.COMPLETED, Outcome.CUT)
 _JUDGED_KINDS = frozenset({Kind.CONTENT, Kind.REASONING, Kind.REFUSAL, Kind.JSON})  # of answers
 _DRAWS = 1 << 64
 _MESSAGE_DEPTH = 2  # ("messages", 3, ...): what has this much of its path in common is one message
@@ -31,6 +31,8 @@ class ClassifierGuard(Guard):
     """Chooses texts, and counts an awaited verdict."""
 
     judges_beside = True
+    judges_each_alone = False  # it judges messages, and whoever judges knows those that come again
+    finds_data = False
 
     def __init__(self, section: ClassifierSection) -> None:
         super().__init__(section, section.guard, section.on, section.action, section.message)
@@ -41,27 +43,36 @@ class ClassifierGuard(Guard):
         self.on_response = Direction.RESPONSE in self.directions
         self._drawn_below = round(section.sample * _DRAWS)
 
+    def sees(self, source: TextSource) -> bool:
+        """What the configured speakers say, and what a model says in an answer."""
+        if source.direction is Direction.REQUEST:
+            return self._on_request and source.speaker in self._speakers
+        return self.on_response and source.kind in _JUDGED_KINDS
+
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Ask for a verdict, or hand the texts on."""
         if not self._on_request:
             return None
-        if request.unread:
-            exchange.record.cover(self.name, Coverage.SKIPPED_UNREADABLE)
-        spoken = self._messages(request)
-        if not spoken:
-            exchange.record.cover(self.name, Coverage.SKIPPED_NO_TEXT)
+        section, record = self._section, exchange.record
+        every = self._messages(request)
+        messages = [message for message in every if message.spoken.text]
+        empty = sum([message.fields for message in every if not message.spoken.text])
+        record.cover(self.name, Direction.REQUEST.value, Coverage.CHECKED, empty)
+        if not messages:
             return None
-        if not self.is_drawn(exchange.record.id):
-            self._hand_on(exchange, Direction.REQUEST, (), sampled_out=True)
+        if not self.is_drawn(record.id):
+            fields = sum([message.fields for message in messages])
+            self._hand_on(exchange, Direction.REQUEST, (), fields, sampled_out=True)
             return None
-        section = self._section
-        is_whole = len(spoken) <= section.texts_max and all(len(one.text) <= section.chars_max for one in spoken)
-        texts = tuple(SpokenText(speaker, text[: section.chars_max]) for speaker, text in spoken[-section.texts_max :])
-        seen = Coverage.CHECKED if is_whole else Coverage.SKIPPED_INCOMPLETE
+        last = messages[-section.texts_max :]
+        whole = sum([message.fields for message in last if len(message.spoken.text) <= section.chars_max])
+        cut = sum([message.fields for message in messages]) - whole
+        record.cover(self.name, Direction.REQUEST.value, Coverage.SKIPPED_TOO_LONG, cut)
+        texts = tuple(SpokenText(speaker, text[: section.chars_max]) for (speaker, text), _ in last)
         if section.await_ms is None:
-            self._hand_on(exchange, Direction.REQUEST, texts, seen)
+            self._hand_on(exchange, Direction.REQUEST, texts, whole)
         else:
-            exchange.record.cover(self.name, seen)
+            exchange.noted[self.name] = whole
             exchange.asks.append(Ask(self.name, section.classifier, texts, section.await_ms))
         return None
 
@@ -80,30 +91,33 @@ class ClassifierGuard(Guard):
 
     def on_verdict(self, found: Sequence[Found], exchange: ExchangeFacts) -> ApiError | None:
         """Refuse the request at any finding, if the guard blocks."""
-        for _, finding in found:
-            self.report(exchange, Direction.REQUEST, finding)
+        exchange.record.cover(self.name, Direction.REQUEST.value, Coverage.CHECKED, exchange.noted.pop(self.name, 0))
+        for spoken, finding in found:
+            self.report(exchange, Direction.REQUEST, finding, spoken.speaker.value, spoken.text)
         return self.rejection() if found and self.action is Action.BLOCK else None
 
-    def on_end(self, exchange: ExchangeFacts) -> None:
-        """Hand on what was gathered of the answer, a text for each choice."""
-        if not self.on_response:
+    def on_end(self, exchange: ExchangeFacts, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
+        """Hand on what was gathered of the answer, a text for each choice; an ask that is still open was in vain."""
+        record = exchange.record
+        asked = exchange.noted.pop(self.name, 0)
+        record.cover(self.name, Direction.REQUEST.value, not_checked or Coverage.SKIPPED_ENDED, asked)
+        if not seen:
             return
-        if not self.is_drawn(exchange.record.id):
-            self._hand_on(exchange, Direction.RESPONSE, (), sampled_out=True)
+        if not self.is_drawn(record.id):
+            self._hand_on(exchange, Direction.RESPONSE, (), seen, sampled_out=True)
             return
         mine = {source: stage for (name, source), stage in exchange.gathered.items() if name == self.name}
         choices: dict[int, list[GatheringStage]] = {}
         for source in sorted(mine):  # not in the order in which a stream brought them
             if mine[source].text:
                 choices.setdefault(source.choice, []).append(mine[source])
-        if not choices:
-            exchange.record.cover(self.name, Coverage.SKIPPED_NO_ANSWER)
+        if not choices or not_checked is not None:
+            record.cover(self.name, Direction.RESPONSE.value, not_checked or whole, seen)
             return
-        whole = [self._text_of(stages) for stages in choices.values()]
-        is_complete = all(complete for _, complete in whole) and exchange.record.outcome in _COMPLETE
-        seen = Coverage.CHECKED if is_complete else Coverage.SKIPPED_INCOMPLETE
-        texts = tuple(SpokenText(Speaker.ASSISTANT, text) for text, _ in whole)
-        self._hand_on(exchange, Direction.RESPONSE, texts, seen)
+        texts = [self._text_of(stages) for stages in choices.values()]
+        covers = whole if all(is_all for _, is_all in texts) else Coverage.SKIPPED_TOO_LONG
+        spoken = tuple(SpokenText(Speaker.ASSISTANT, text) for text, _ in texts)
+        self._hand_on(exchange, Direction.RESPONSE, spoken, seen, covers)
 
     def rejection(self) -> ApiError:
         """What the client reads."""
@@ -116,13 +130,14 @@ class ClassifierGuard(Guard):
         drawn = hashlib.blake2b(f"{self.name}\x00{exchange_id}".encode(), digest_size=8).digest()
         return int.from_bytes(drawn, "big") < self._drawn_below
 
-    def _messages(self, request: RequestView) -> list[SpokenText]:
+    def _messages(self, request: RequestView) -> list[_Message]:
         """The parts of a message as one text: the model reads them so, and what is divided among them shows."""
-        judged = [field for field in request.texts if field.text and field.source.speaker in self._speakers]
-        return [
-            SpokenText(speaker, "\n".join([field.text for field in fields]))
-            for (_, speaker), fields in groupby(judged, key=_message_of)
-        ]
+        judged = [field for field in request.texts if self.sees(field.source)]
+        messages = []
+        for (_, speaker), fields in groupby(judged, key=_message_of):
+            parts = [field.text for field in fields]
+            messages.append(_Message(SpokenText(speaker, "\n".join(parts)), len(parts)))
+        return messages
 
     def _text_of(self, stages: Sequence[GatheringStage]) -> tuple[str, bool]:
         """The texts of a choice as one, and whether it is all of it."""
@@ -135,14 +150,34 @@ class ClassifierGuard(Guard):
         exchange: ExchangeFacts,
         direction: Direction,
         texts: tuple[SpokenText, ...],
+        fields: int,
         covers: Coverage = Coverage.CHECKED,
         sampled_out: bool = False,
     ) -> None:
         record = exchange.record
-        origin = Origin(record.id, record.endpoint, record.team, record.project, record.policy, record.version)
+        who = (record.team, record.project, record.policy, record.version)
+        origin = Origin(record.id, record.endpoint, *who, record.revision)
         exchange.judgements.append(
-            Judgement(origin, self.name, self._section.classifier, direction, self.action, texts, covers, sampled_out)
+            Judgement(
+                origin,
+                self.name,
+                self._section.classifier,
+                direction,
+                self.action,
+                texts,
+                fields,
+                covers,
+                sampled_out,
+                self.is_reviewed,
+            )
         )
+
+
+class _Message(NamedTuple):
+    """A message of a request, and of how many texts it is made."""
+
+    spoken: SpokenText
+    fields: int
 
 
 def _message_of(field: TextField) -> tuple[object, Speaker]:

@@ -13,7 +13,7 @@ import re
 from dataclasses import replace
 
 from extproc.domain.finding import Finding
-from extproc.domain.text import Stage
+from extproc.domain.text import Stage, YieldingStage
 from extproc.filters.spans import SpanDetector
 
 _STRING_EVENT = re.compile(r'["\\]')
@@ -93,6 +93,14 @@ class JsonTextStage:
         """What is held, written as JSON again."""
         surrogate = f"\\u{ord(self._high_surrogate):04x}" if self._high_surrogate else ""
         return _encode(self._inside.held()) + surrogate + self._escape + self._outside.held()
+
+    def give_up(self) -> str:
+        """Wait no longer for the rest of a string. A number, and an escape, come to their end soon enough."""
+        if self._escape or self._high_surrogate or not isinstance(self._inside, YieldingStage):
+            return ""
+        released = _encode(self._inside.give_up())
+        self.rejected = self._inside.rejected
+        return released
 
     def fork(self) -> JsonTextStage:
         """A stage in the same state that reports nothing."""

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+import re
+from collections.abc import Mapping, Sequence
 
+from extproc.config.guards.masking import MaskType
 from extproc.config.guards.pii import PiiGuard as PiiSection
-from extproc.detectors.pii import PiiDetector
+from extproc.detectors.cells import has_long_word, word_chars_max
+from extproc.detectors.pii import detector_of
 from extproc.domain.errors import ApiError
-from extproc.domain.finding import Finding
-from extproc.domain.record import Action
-from extproc.domain.text import Kind, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard
+from extproc.domain.masks import PROCESS_KEY, canonical, hash_mask, partial_mask, type_mask
+from extproc.domain.placeholders import Placeholders
+from extproc.domain.record import HOLD_LIMIT, Action
+from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
+from extproc.filters.base import ExchangeFacts, Guard, Witness
 from extproc.filters.json_text import JsonTextStage, WholeNumbers
 from extproc.filters.observe import ObservingStage
-from extproc.filters.spans import SpanStage
+from extproc.filters.private_keys import KIND as KEY_BLOCK
+from extproc.filters.private_keys import PrivateKeyStage, may_hold_private_key
+from extproc.filters.spans import NO_LIMIT, HoldLimit, Mask, SpanStage
+from extproc.payload.view import RequestView
 
-Mask = Callable[[Finding], str]
+_MS_NS = 1_000_000
+_ASCII_ESCAPE = re.compile(r"\\u00([2-7][0-9a-fA-F])")
 
 
 class PiiGuard(Guard):
@@ -23,49 +32,160 @@ class PiiGuard(Guard):
 
     def __init__(self, section: PiiSection) -> None:
         super().__init__(section, section.guard, section.on, section.action, section.message)
-        self._detector = PiiDetector(section.entities)
+        self._detector = detector_of(section)
+        self._finds_keys = KEY_BLOCK in section.entities
         self._numbers = WholeNumbers(self._detector)
+        self._masking = section.masking
+        self._style = section.masking.type
+        self._key = b""
+        self._word_chars_max = word_chars_max(section.hold_chars_max)
+        self._masks_at_limit = section.at_limit == "mask"
+        masks = self.action is Action.MASK
+        self.judges_each_alone = self._style is not MaskType.NUMBERED  # what an earlier answer echoes gives numbers
+        if self.action in (Action.MASK, Action.BLOCK) and Direction.RESPONSE in self.directions:
+            self.hold_ns_max = (section.hold_ms_max or 0) * _MS_NS
+        self.numbers_values = masks and self._style in (MaskType.NUMBERED, MaskType.REVERSIBLE)
+        self.restores = masks and self._style is MaskType.REVERSIBLE and Direction.REQUEST in self.directions
+
+    def take_keys(self, keys: Mapping[str, bytes]) -> None:
+        """The key of hashes."""
+        if self._style is MaskType.HASH:
+            self._key = keys[self._masking.key_file or PROCESS_KEY]
+
+    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+        """Note which placeholders stand in the request already: none of ours may be one of them.
+
+        Where answers keep their placeholders, those in texts of the assistant are ours, from earlier in the
+        conversation.
+        """
+        if not self.numbers_values:
+            return None
+        known = exchange.placeholders = exchange.placeholders or Placeholders(self._masking.values_max)
+        for field in request.texts:
+            text = _without_escapes(field.source, field.text)
+            if self._echoes(field.source):
+                known.expect_echo(text)
+            else:
+                known.take(text)
+        return None
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
-        """One look at all texts as one.
+        """One look at all texts as one, and at a few places for words that are too long to be held.
 
         An escape in a JSON text may hide what is looked for; a bare control character is written as one, found or not.
         """
         if any(source.kind is Kind.JSON and ("\\" in text or not text.isprintable()) for source, text in texts):
             return True
-        return self._detector.may_hold("\n".join([text for _, text in texts]))
+        in_answer = bool(texts) and texts[0][0].direction is Direction.RESPONSE
+        if in_answer and any(has_long_word(text, self._word_chars_max) for _, text in texts):
+            return True
+        joined = "\n".join([text for _, text in texts])
+        return self._detector.may_hold(joined) or (self._finds_keys and may_hold_private_key(joined))
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
         """A stage that judges spans; JSON texts are judged string by string, so that they stay JSON."""
-        if source.direction not in self.directions:
-            return None
-
-        def on_finding(finding: Finding) -> None:
-            self.report(exchange, source.direction, finding)
-
+        witness = Witness(self, source, exchange)
+        mask = None if self.action is Action.BLOCK else self._mask(source, exchange)
+        limit = self._limit(source, exchange)
         stage: Stage
         if source.kind is Kind.JSON:
-            inside = SpanStage(self._detector, self._mask(_bare), on_finding)
-            outside = SpanStage(self._numbers, self._mask(_quoted), on_finding)
+            inside = self._span_stage(mask, witness, limit)
+            outside = SpanStage(self._numbers, mask and _quoted(mask), witness.tell, on_text=witness.see)
             stage = JsonTextStage(inside, outside)
         else:
-            stage = SpanStage(self._detector, self._mask(_bare), on_finding)
-        if self.action in (Action.MASK, Action.BLOCK):
-            return stage
-        return ObservingStage(stage)
+            stage = self._span_stage(mask, witness, limit)
+        if self.action not in (Action.MASK, Action.BLOCK):
+            return ObservingStage(stage)
+        if self._echoes(source) and exchange.placeholders is not None:
+            return _EchoStage(stage, source, exchange.placeholders)
+        return stage
 
-    def _mask(self, write: Mask) -> Mask | None:
-        return None if self.action is Action.BLOCK else write
+    def _span_stage(self, mask: Mask | None, witness: Witness, limit: HoldLimit) -> Stage:
+        """Spans in cells, and around that the blocks that no cell holds."""
+        spans = SpanStage(self._detector, mask, witness.tell, limit, on_text=witness.see)
+        if not self._finds_keys:
+            return spans
+        # The body of a key is never kept, so there is no value that could be numbered, hashed or given back.
+        bare = None if mask is None else lambda finding: type_mask(finding.kind)
+        return PrivateKeyStage(spans, bare, witness.tell, witness.see)
+
+    def _limit(self, source: TextSource, exchange: ExchangeFacts) -> HoldLimit:
+        """What is done with text that cannot be held any longer. A request is not held back: it comes whole."""
+        if source.direction is Direction.REQUEST:
+            return NO_LIMIT
+        releases = not self._masks_at_limit and self.enforced
+        action = Action.FLAG if releases else self.action
+
+        def on_limit() -> None:
+            exchange.record.note_finding(self.name, source.direction.value, HOLD_LIMIT, action.value)
+
+        return HoldLimit(on_limit, self._word_chars_max, type_mask(HOLD_LIMIT) if self._masks_at_limit else None)
+
+    def _mask(self, source: TextSource, exchange: ExchangeFacts) -> Mask:
+        """How a value on one channel is masked."""
+        if self._style is MaskType.HASH:
+            return lambda finding, value: hash_mask(finding.kind, value, self._key)
+        if self._style is MaskType.PARTIAL:
+            return lambda finding, value: partial_mask(finding.kind, value)
+        if not self.numbers_values or exchange.placeholders is None:
+            return lambda finding, _: type_mask(finding.kind)
+        return self._numbered_mask(source, exchange.placeholders)
+
+    def _numbered_mask(self, source: TextSource, placeholders: Placeholders) -> Mask:
+        in_answer = source.direction is Direction.RESPONSE
+        known = placeholders.of_choice(source.choice) if in_answer else placeholders
+        if not self.restores:
+            return lambda finding, value: known.mask(finding.kind, canonical(finding.kind, value))
+        if in_answer:  # what the model brings up itself is never shown
+            return lambda finding, value: known.mask(finding.kind, value)
+        return lambda finding, value: known.mask_reversibly(finding.kind, value)
+
+    def _echoes(self, source: TextSource) -> bool:
+        """Whether placeholders in a text are those of earlier answers."""
+        said_before = source.direction is Direction.REQUEST and source.speaker is Speaker.ASSISTANT
+        return said_before and self._style is MaskType.NUMBERED
 
     def rejection(self) -> ApiError:
         """What the client reads."""
         return ApiError(400, "invalid_request_error", "personal_data", self.message)
 
 
-def _bare(finding: Finding) -> str:
-    return f"<{finding.kind}>"
+class _EchoStage:
+    """Notes the numbers in an earlier answer when its turn comes, so that those of later texts are higher."""
+
+    __slots__ = ("_placeholders", "_source", "_stage", "rejected")
+
+    def __init__(self, stage: Stage, source: TextSource, placeholders: Placeholders) -> None:
+        self._stage = stage
+        self._source = source
+        self._placeholders = placeholders
+        self.rejected = False  # a stage that masks never does
+
+    def feed(self, text: str) -> str:
+        """Take a text of a request: it comes whole."""
+        self._placeholders.echo(_without_escapes(self._source, text))
+        return self._stage.feed(text)
+
+    def close(self) -> str:
+        """The rest."""
+        return self._stage.close()
+
+    def held(self) -> str:
+        """What the stage holds."""
+        return self._stage.held()
+
+    def fork(self) -> Stage:
+        """A copy of the stage."""
+        return self._stage.fork()
 
 
-def _quoted(finding: Finding) -> str:
+def _quoted(mask: Mask) -> Mask:
     """For a number that stands bare in JSON: the mask must be a string there."""
-    return f'"<{finding.kind}>"'
+    return lambda finding, value: json.dumps(mask(finding, value), ensure_ascii=False)
+
+
+def _without_escapes(source: TextSource, text: str) -> str:
+    """A JSON text with the ASCII characters that it may have written as escapes."""
+    if source.kind is Kind.JSON and "\\u00" in text:
+        return _ASCII_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
+    return text

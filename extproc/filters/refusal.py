@@ -11,15 +11,19 @@ from extproc.filters.base import ExchangeFacts, Guard
 class RefusalGuard(Guard):
     """Judges the beginning of each choice's content."""
 
+    finds_data = False
+
     def __init__(self, section: RefusalSection) -> None:
         super().__init__(section, section.guard, section.on, section.action)
         self._detector = RefusalDetector()
         self.prefix_chars = section.prefix_chars
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
-        """A stage on content, and on the API's own field for refusals."""
-        if source.direction is not Direction.RESPONSE or source.kind not in (Kind.CONTENT, Kind.REFUSAL):
-            return None
+    def sees(self, source: TextSource) -> bool:
+        """Content, and the API's own field for refusals."""
+        return source.direction is Direction.RESPONSE and source.kind in (Kind.CONTENT, Kind.REFUSAL)
+
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
+        """A stage that waits for the beginning."""
         return _PrefixStage(self, source, exchange)
 
     def judge(self, source: TextSource, beginning: str, exchange: ExchangeFacts) -> None:
@@ -27,7 +31,7 @@ class RefusalGuard(Guard):
         finding = self._detector.find(beginning)
         if finding is not None:
             exchange.record.refusals += 1
-            self.report(exchange, Direction.RESPONSE, finding)
+            self.report(exchange, Direction.RESPONSE, finding, source.speaker.value, beginning)
 
 
 class _PrefixStage:

@@ -8,13 +8,26 @@ from typing import Any
 from extproc.config.document import Document, Role
 from extproc.config.policies import Policy
 from extproc.config.section import Mode, OnError
+from extproc.filters.banned import BannedGuard
 from extproc.filters.base import Filter, Guard
 from extproc.filters.classifier import ClassifierGuard
+from extproc.filters.custom import CustomGuard
+from extproc.filters.degenerate import DegenerateGuard
+from extproc.filters.facts import FactsGuard
+from extproc.filters.grounding import GroundingGuard
+from extproc.filters.harm import HarmGuard
 from extproc.filters.injection import InjectionGuard
 from extproc.filters.meter import MeterFilter
 from extproc.filters.pii import PiiGuard
 from extproc.filters.prompt import PromptFilter
+from extproc.filters.prompt_leak import PromptLeakGuard
 from extproc.filters.refusal import RefusalGuard
+from extproc.filters.restore import RestoreFilter
+from extproc.filters.roles import RolesGuard
+from extproc.filters.size import SizeGuard
+from extproc.filters.tools import ToolsGuard
+from extproc.filters.topics import TopicsGuard
+from extproc.filters.urls import UrlsGuard
 from extproc.filters.version import VersionFilter
 
 FILTERS: dict[str, Callable[[Any], Filter]] = {
@@ -23,10 +36,22 @@ FILTERS: dict[str, Callable[[Any], Filter]] = {
     "meter": lambda section: MeterFilter(Mode(section.mode), OnError(section.on_error), section.continuous_usage),
 }
 GUARDS: dict[str, Callable[[Any], Guard]] = {
+    "banned": BannedGuard,
     "classifier": ClassifierGuard,
+    "custom": CustomGuard,
+    "harm": HarmGuard,
     "injection": InjectionGuard,
     "pii": PiiGuard,
     "refusal": RefusalGuard,
+    "prompt_leak": PromptLeakGuard,
+    "degenerate": DegenerateGuard,
+    "facts": FactsGuard,
+    "roles": RolesGuard,
+    "size": SizeGuard,
+    "tools": ToolsGuard,
+    "grounding": GroundingGuard,
+    "topics": TopicsGuard,
+    "urls": UrlsGuard,
 }
 
 
@@ -47,6 +72,11 @@ def build_filters(document: Document) -> tuple[tuple[Filter, ...], tuple[Filter,
 def build_guards(policy: Policy) -> tuple[Guard, ...]:
     """The guards of a policy, in its order."""
     return tuple(GUARDS[section.guard](section) for section in policy.guards)
+
+
+def build_restorers(guards: Iterable[Guard]) -> tuple[Filter, ...]:
+    """What puts back into answers that the guards of a policy took out of their requests: one for all of them."""
+    return tuple(RestoreFilter(guard) for guard in guards if guard.restores)[:1]
 
 
 def _built(sections: Iterable[Any]) -> tuple[Filter, ...]:

@@ -7,17 +7,26 @@ follows or on how the text was cut (see ``detectors.cells``).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from extproc.detectors.cells import (
     CELL_BLANKS,
-    CELL_CHARS_MAX,
-    CELL_CHARS_SETTLED,
     CONTEXT_CHARS_MAX,
+    JOINED_CHARS_MAX,
+    ROOM_CHARS,
+    WORD_CHARS_MAX,
     CellBuffer,
-    next_cell,
+    Part,
+    cell_end,
+    has_long_word,
+    next_part,
 )
 from extproc.domain.finding import Finding
+
+_CHAIN_CHARS = JOINED_CHARS_MAX + ROOM_CHARS  # of fewer characters hardly ever a part can be judged
+
+Mask = Callable[[Finding, str], str]
 
 
 class SpanDetector(Protocol):
@@ -32,42 +41,102 @@ class SpanDetector(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class HoldLimit:
+    """What is done with a word that is longer than may be held, or held for longer than may be.
+
+    Attributes:
+        on_limit: told of it, once for a word.
+        word_chars_max: the longest word that is judged whole.
+        mask: what stands in the place of the word, and of what is joined to it; None: it is judged in parts, and goes
+            on. Where findings reject, any mask rejects.
+    """
+
+    on_limit: Callable[[], None]
+    word_chars_max: int = WORD_CHARS_MAX
+    mask: str | None = None
+
+
+def _tell_nobody(*_: object) -> None:
+    """What a fork finds is found again, and told, by the stage itself."""
+
+
+NO_LIMIT = HoldLimit(_tell_nobody)
+
+
 class SpanStage:
     """Judges one channel cell by cell.
 
-    ``mask`` gives the text that replaces a finding, or is None where findings reject; ``on_finding`` is told of each.
+    ``mask`` gives the text that replaces a finding, from it and the text it stands for, or is None where findings
+    reject. ``on_finding`` is told of each, and ``on_text`` before that is shown the text it stands in, and whether
+    nothing stood before that text.
     """
 
-    __slots__ = ("_before", "_buffer", "_detector", "_mask", "_on_finding", "rejected")
+    __slots__ = (
+        "_before",
+        "_buffer",
+        "_detector",
+        "_in_long_word",
+        "_limit",
+        "_mask",
+        "_on_finding",
+        "_on_text",
+        "_swallows",
+        "rejected",
+    )
 
     def __init__(
         self,
         detector: SpanDetector,
-        mask: Callable[[Finding], str] | None,
+        mask: Mask | None,
         on_finding: Callable[[Finding], None],
+        limit: HoldLimit = NO_LIMIT,
+        on_text: Callable[[str, bool], None] | None = None,
     ) -> None:
+        self._on_text = on_text
         self._detector = detector
         self._mask = mask
         self._on_finding = on_finding
+        self._limit = limit
         self._buffer = CellBuffer()
         self._before = ""
+        self._in_long_word = False  # the limit was told of the word at hand
+        self._swallows = False  # the rest of the cell at hand has been masked already
         self.rejected = False
 
     def feed(self, text: str) -> str:
         """Take the next piece; return what is judged."""
         buffer = self._buffer
+        taken = buffer.given if self._swallows else ""
         closed = buffer.push(text)
+        if self._swallows:
+            closed = self._swallow(closed, taken)
         released = self._judge(closed) if closed else ""
-        if len(buffer.open) > CELL_CHARS_MAX and buffer.overlong and not self.rejected:
-            released += self._judge_overlong()
+        open_chars = len(buffer.open)
+        if open_chars > _CHAIN_CHARS and (buffer.holds_blank or open_chars > self._limit.word_chars_max):
+            released += "" if self.rejected else self._judge_open()
         return released
 
     def close(self) -> str:
         """Judge the open cell too. A text fed afterwards is another one, with this one as its context."""
+        taken = self._buffer.given
         rest = self._buffer.take()
+        if self._swallows:
+            rest = self._swallow(rest, taken) if rest else ""
+            self._swallows = False
         released = self._judge(rest) if rest and not self.rejected else ""
         self._remember("\n")
         return released
+
+    def give_up(self) -> str:
+        """Wait no longer for the rest of the open cell: mask it, or judge what is there and release it."""
+        buffer = self._buffer
+        if self._swallows or self.rejected or not buffer.certain:
+            return ""
+        if self._limit.mask is None:
+            self._limit.on_limit()
+            return self._judge(buffer.take())
+        return self._mask_open()
 
     def held(self) -> str:
         """The open cell."""
@@ -75,55 +144,97 @@ class SpanStage:
 
     def fork(self) -> SpanStage:
         """A stage in the same state that tells nobody what it finds."""
-        copy = SpanStage(self._detector, self._mask, _tell_nobody)
+        copy = SpanStage(self._detector, self._mask, _tell_nobody, replace(self._limit, on_limit=_tell_nobody))
         copy._buffer = self._buffer.copy()
         copy._before = self._before
+        copy._in_long_word, copy._swallows = self._in_long_word, self._swallows
         copy.rejected = self.rejected
         return copy
 
+    # --- whole cells -----------------------------------------------------------------------------------------------
+
     def _judge(self, text: str) -> str:
         """Judge a text of whole cells."""
-        if not self._detector.may_hold(text):
+        word_chars_max = self._limit.word_chars_max
+        holds_long_word = len(text) > word_chars_max and has_long_word(text, word_chars_max)
+        if not holds_long_word and not self._detector.may_hold(text):
+            self._in_long_word = False
             self._remember(text)
             return text
         whole = self._before + text
         position = done = len(self._before)
         pieces: list[str] = []
-        while not self.rejected and (cell := next_cell(whole, position)) is not None:
-            first, last = cell
-            if last - first > CELL_CHARS_MAX:
-                position, done = self._judge_window(whole, first, done, pieces)
+        while not self.rejected and (part := next_part(whole, position, word_chars_max)) is not None:
+            if part.overlong and self._reaches_limit():
+                position = done = self._mask_cell(whole, part.first, done, pieces)
             else:
-                position, done = last, self._replace(whole, self._findings(whole, first, last), done, pieces)
+                position, done = self._judge_part(whole, part, done, pieces)
+            self._in_long_word = part.overlong and self._limit.mask is None
         if not self.rejected:
             pieces.append(whole[done:])
             self._remember(text)
         return "".join(pieces)
 
-    def _judge_overlong(self) -> str:
-        """Judge and give out the beginning of an open cell, until no more is open than a cell may have."""
-        whole = self._before + self._buffer.open
+    def _mask_cell(self, whole: str, first: int, done: int, pieces: list[str]) -> int:
+        pieces.append(whole[done:first])
+        pieces.append(self._limit_mask())
+        return cell_end(whole, first)
+
+    # --- the open cell ---------------------------------------------------------------------------------------------
+
+    def _judge_open(self) -> str:
+        """Judge and give out the beginning of an open cell, as far as what may follow cannot change it."""
+        buffer = self._buffer
+        whole = self._before + buffer.certain
         begin = position = done = len(self._before)
         pieces: list[str] = []
-        while not self.rejected and (cell := next_cell(whole, position)) is not None:
-            if cell[1] - cell[0] <= CELL_CHARS_MAX:
+        while not self.rejected and (part := next_part(whole, position, self._limit.word_chars_max)) is not None:
+            if part.settled == part.last:
                 break
-            position, done = self._judge_window(whole, position, done, pieces)
-        if not self.rejected:
+            if part.overlong and self._reaches_limit():
+                pieces.append(whole[done:position])
+                self._remember(buffer.take(position - begin))
+                pieces.append(self._mask_open())
+                return "".join(pieces)
+            position, done = self._judge_part(whole, part, done, pieces)
+            self._in_long_word = part.overlong
+        if not self.rejected and position > begin:
             pieces.append(whole[done:position])
-            self._remember(self._buffer.take(position - begin))
+            self._remember(buffer.take(position - begin))
         return "".join(pieces)
 
-    def _judge_window(self, whole: str, first: int, done: int, pieces: list[str]) -> tuple[int, int]:
-        """Settle the beginning of a cell that is too long; returns where the rest begins, and what is given out."""
-        findings = self._findings(whole, first, first + CELL_CHARS_MAX)
-        stop = first + CELL_CHARS_SETTLED
-        settled = [finding for finding in findings if finding.start < stop]
-        if settled:
-            stop = max(stop, settled[-1].end)
-        if whole[stop] in CELL_BLANKS:  # the rest begins with a word, as every cell does
-            stop += 1
-        return stop, self._replace(whole, settled, done, pieces)
+    def _mask_open(self) -> str:
+        """Put a mask in the place of the open cell, and of all that is still to come of it."""
+        mask = self._limit_mask()
+        self._swallows = not self.rejected
+        self._swallow("", self._buffer.given)
+        return mask
+
+    def _swallow(self, closed: str, taken: str) -> str:
+        """Drop what belongs to a cell that has been masked; returns what stands behind it."""
+        if closed:
+            chars = cell_end(taken + closed, len(taken)) - len(taken)
+            self._remember(closed[:chars])
+            self._swallows = False
+            return closed[chars:]
+        certain = self._buffer.certain
+        if certain:
+            self._remember(self._buffer.take(len(certain)))
+        return ""
+
+    # --- parts -----------------------------------------------------------------------------------------------------
+
+    def _judge_part(self, whole: str, part: Part, done: int, pieces: list[str]) -> tuple[int, int]:
+        """Settle one part; returns where the next begins, and up to where the text has been given out."""
+        first, last, stop, _ = part
+        findings = self._findings(whole, first, last)
+        if stop < last:
+            findings = [one for one in findings if one.start < stop]
+            if findings:
+                stop = max(stop, findings[-1].end)
+            if stop < len(whole) and whole[stop] in CELL_BLANKS:  # the rest begins with a word, as every cell does
+                stop += 1
+        return stop, self._replace(whole, findings, done, pieces) if findings else done
 
     def _findings(self, whole: str, first: int, last: int) -> list[Finding]:
         base = max(0, first - CONTEXT_CHARS_MAX)
@@ -133,19 +244,33 @@ class SpanStage:
         return [Finding(f.kind, f.start + base, f.end + base, f.score, f.detector) for f in found]
 
     def _replace(self, whole: str, findings: list[Finding], done: int, pieces: list[str]) -> int:
+        if findings and self._on_text is not None:
+            self._on_text(whole, len(self._before) < CONTEXT_CHARS_MAX)
         for finding in findings:
             self._on_finding(finding)
             pieces.append(whole[done : finding.start])
             if self._mask is None:
                 self.rejected = True
                 return finding.start
-            pieces.append(self._mask(finding))
+            pieces.append(self._mask(finding, whole[finding.start : finding.end]))
             done = finding.end
         return done
 
+    # --- the limit -------------------------------------------------------------------------------------------------
+
+    def _reaches_limit(self) -> bool:
+        """Note that a word is too long; returns whether it is masked for that."""
+        if self._limit.mask is None and not self._in_long_word:
+            self._limit.on_limit()
+        return self._limit.mask is not None
+
+    def _limit_mask(self) -> str:
+        """What stands in the place of a word that reached the limit; nothing where masks reject."""
+        self._limit.on_limit()
+        if self._mask is None:
+            self.rejected = True
+            return ""
+        return self._limit.mask or ""
+
     def _remember(self, text: str) -> None:
         self._before = (self._before + text)[-CONTEXT_CHARS_MAX:]
-
-
-def _tell_nobody(finding: Finding) -> None:
-    """What a fork finds is found again, and told, by the stage itself."""

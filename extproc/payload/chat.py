@@ -14,7 +14,7 @@ import orjson
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker, TextSource
 from extproc.payload.dialect import Frame, UnreadableAnswer, items_of, openai_error
-from extproc.payload.openai_answer import ChoiceStream, choices_of, copies_in, unnamed_in
+from extproc.payload.openai_answer import ChoiceStream, choices_of, copies_in, ends_of, unnamed_in
 from extproc.payload.openai_request import other_fields, part_fields, read_object, speaker_of, tool_call_fields
 from extproc.payload.usage import usage_of
 from extproc.payload.view import (
@@ -92,7 +92,7 @@ class Chat:
                 raise UnreadableAnswer("a choice has no message")
             slots += message_slots(message, index)
         slots += unnamed_in(tree, choices)
-        return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree, choices))
+        return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree, choices), **ends_of(choices))
 
     def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
         """``finish_reason: content_filter``; tool calls that were not reached are gone."""

@@ -11,7 +11,7 @@ from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker, TextSource
 from extproc.payload.chat import ask_for_usage
 from extproc.payload.dialect import Frame, UnreadableAnswer, openai_error
-from extproc.payload.openai_answer import ChoiceStream, choices_of, copies_in, unnamed_in
+from extproc.payload.openai_answer import ChoiceStream, choices_of, copies_in, ends_of, unnamed_in
 from extproc.payload.openai_request import other_fields, read_object
 from extproc.payload.usage import usage_of
 from extproc.payload.view import (
@@ -54,7 +54,7 @@ class Completions:
         """Raises: UnreadableAnswer."""
         choices = choices_of(tree)
         slots = [_text_slot(choice, index) for index, choice in choices] + unnamed_in(tree, choices)
-        return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree, choices))
+        return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree, choices), **ends_of(choices))
 
     def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
         """``finish_reason: content_filter``."""

@@ -39,6 +39,7 @@ class Frame:
     copies: list[Copy] = field(default_factory=list)
     closes: list[tuple[int, int | None]] = field(default_factory=list)  # (choice, part or None for all its parts)
     finished: list[int] = field(default_factory=list)  # choices that have come to their own end
+    cut_short: tuple[int, ...] = ()  # those of them that the greatest number of tokens ended
     changed: bool = False  # must be written again whether or not its texts change
     bare: bool = False  # nothing in it but its texts: when they are held back, so is the event
     usage_only: bool = False

@@ -42,6 +42,7 @@ _SPEAKERS = {
     "msg": Speaker.USER,
 }
 _READ = frozenset({"system", "messages"})
+_TOKENS_USED_UP = "max_tokens"
 _DELTA_KEYS = {
     "text_delta": ("text", Kind.CONTENT),
     "thinking_delta": ("thinking", Kind.REASONING),
@@ -103,7 +104,8 @@ class Messages:
         if not isinstance(blocks, list):
             raise UnreadableAnswer("a message has no content")
         slots = [slot for index, block in enumerate(blocks) for slot in _block_slots(block, index)]
-        return AnswerView(tree, slots, anthropic_usage_of(tree.get("usage")))
+        cut_short = (0,) if tree.get("stop_reason") == _TOKENS_USED_UP else ()
+        return AnswerView(tree, slots, anthropic_usage_of(tree.get("usage")), finished=(0,), cut_short=cut_short)
 
     def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
         """``stop_reason: refusal``; blocks that were not reached are gone."""
@@ -236,6 +238,9 @@ class MessagesStream:
         self.usage.final(usage)
         frame.closes.append((0, None))
         frame.finished.append(0)
+        delta = tree.get("delta")
+        if isinstance(delta, dict) and delta.get("stop_reason") == _TOKENS_USED_UP:
+            frame.cut_short = (0,)
 
     def write(self, frame: Frame) -> bytes:
         """The event after its slots were changed."""

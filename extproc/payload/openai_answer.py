@@ -17,6 +17,7 @@ from extproc.payload.usage import UsageReader, usage_of
 from extproc.payload.view import Copy, Slot, unnamed_slots
 
 DONE = b"data: [DONE]\n\n"
+TOKENS_USED_UP = "length"
 _COPIES_OF_PROMPT = ("prompt_logprobs", "prompt_token_ids", "prompt_text")
 _COPIES_OF_ANSWER = ("logprobs", "token_ids", *_COPIES_OF_PROMPT)
 Choices = list[tuple[int, dict[str, Any]]]
@@ -65,6 +66,14 @@ def unnamed_in(tree: dict[str, Any], choices: Choices) -> list[Slot]:
     return slots
 
 
+def ends_of(choices: Choices) -> dict[str, tuple[int, ...]]:
+    """Which choices of a whole answer have ended, and which of them too early, as an ``AnswerView`` has it."""
+    return {
+        "finished": tuple(index for index, choice in choices if choice.get("finish_reason") is not None),
+        "cut_short": tuple(index for index, choice in choices if choice.get("finish_reason") == TOKENS_USED_UP),
+    }
+
+
 class ChoiceStream:
     """A stream of chunks with choices. Subclasses read one choice and write a carrying one."""
 
@@ -98,6 +107,8 @@ class ChoiceStream:
             if choice.get("finish_reason") is not None:
                 frame.closes.append((index, None))
                 frame.finished.append(index)
+                if choice["finish_reason"] == TOKENS_USED_UP:
+                    frame.cut_short += (index,)
                 frame.bare = False
             if usage is not None:
                 self.usage.running(index, usage)

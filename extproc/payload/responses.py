@@ -15,7 +15,7 @@ from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker
 from extproc.payload.dialect import UnreadableAnswer, openai_error
 from extproc.payload.openai_request import other_fields, part_fields, read_object, speaker_of
-from extproc.payload.responses_items import CUT, item_slots, object_copies, object_slots
+from extproc.payload.responses_items import CUT, ends_of, item_slots, object_copies, object_slots
 from extproc.payload.responses_stream import ResponsesStream
 from extproc.payload.usage import usage_of
 from extproc.payload.view import (
@@ -82,7 +82,9 @@ class Responses:
         """Raises: UnreadableAnswer."""
         if not isinstance(tree.get("output"), list):
             raise UnreadableAnswer("a response has no output")
-        return AnswerView(tree, object_slots(tree), usage_of(tree.get("usage")), object_copies(tree))
+        finished, cut_short = ends_of(tree)
+        usage, copies = usage_of(tree.get("usage")), object_copies(tree)
+        return AnswerView(tree, object_slots(tree), usage, copies, finished, cut_short)
 
     def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
         """``status: incomplete``; items that were not reached are gone."""

@@ -10,8 +10,10 @@ from extproc.payload.error_body import error_slots
 from extproc.payload.view import Copy, Slot, answer_source, unnamed_slots
 
 CUT = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
+_TOKENS_USED_UP = "max_output_tokens"
 _PARTS_MAX = 64
 _SUMMARY_PART_FIRST = _PARTS_MAX // 2
+_CALL = "_call"
 _REASONING_PARTS = frozenset({"reasoning_text", "summary_text"})
 _PART_NAMED = frozenset({"type", "text", "refusal", "logprobs"})
 _ITEM_NAMED = frozenset(
@@ -65,6 +67,8 @@ def item_slots(item: Any, index: Any) -> list[Slot]:
     for number, part in enumerate(items_of(item, "content")):
         slots += part_slots(part, part_number(index, number))
     slots += _text_slots(item, {"name": Kind.NAME, "arguments": Kind.JSON}, part_number(index))
+    if item.get("name") is None and str(item.get("type")).endswith(_CALL):  # a built-in tool is known by its type
+        slots.append(Slot(answer_source(Kind.NAME, 0, part_number(index)), item, "type", complete=True))
     return slots if _ITEM_NAMED.issuperset(item) else slots + unnamed_slots(item, _ITEM_NAMED, 0)
 
 
@@ -73,6 +77,13 @@ def object_slots(tree: dict[str, Any]) -> list[Slot]:
     slots = [slot for index, item in enumerate(items_of(tree, "output")) for slot in item_slots(item, index)]
     error = tree.get("error")
     return slots + error_slots(error) if isinstance(error, dict) else slots
+
+
+def ends_of(tree: dict[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Which choices of a whole response object have ended, and which of them at the greatest number of tokens."""
+    details = tree.get("incomplete_details")
+    cut_short = isinstance(details, dict) and details.get("reason") == _TOKENS_USED_UP
+    return (() if tree.get("status") == "failed" else (0,)), ((0,) if cut_short else ())
 
 
 def part_copies(part: Any) -> list[Copy]:

@@ -20,6 +20,7 @@ from extproc.payload.error_body import error_slots
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.responses_items import (
     CUT,
+    ends_of,
     item_copies,
     item_slots,
     object_copies,
@@ -115,6 +116,7 @@ class ResponsesStream:
             self.usage.final(usage_of(response.get("usage")))
             frame.closes.append((0, None))
             frame.finished.append(0)
+            _, frame.cut_short = ends_of(response)
             frame.last = True
 
     def write(self, frame: Frame) -> bytes:

@@ -20,7 +20,7 @@ from extproc.domain.usage import Usage
 from extproc.payload.edits import Edit, Operation, Path, apply_edits
 
 # Parts of an answer that no dialect names are numbered from here, so that they never share a channel with a named one.
-_UNNAMED_PART_FIRST = 1 << 32
+UNNAMED_PART_FIRST = 1 << 32
 # Shorter numbers identify nobody.
 _NUMBER_MIN = 1_000_000
 
@@ -40,13 +40,16 @@ class TextField:
     """One text of a request: its place in the body, and its source.
 
     With ``keys`` it is the names of all keys in the value at ``path``, a line each: they can be judged, but not
-    replaced.
+    replaced. ``known_clean``: the guards have judged the same text before and found nothing. ``found``: they have found
+    something in it.
     """
 
     source: TextSource
     path: Path
     text: str
     keys: bool = False
+    known_clean: bool = False
+    found: bool = False
 
 
 @dataclass(slots=True)
@@ -164,6 +167,8 @@ class AnswerView:
     slots: list[Slot]
     usage: Usage | None = None
     copies: list[Copy] = field(default_factory=list)
+    finished: tuple[int, ...] = ()  # choices that have come to their own end
+    cut_short: tuple[int, ...] = ()  # those of them that the greatest number of tokens ended
 
     def write(self) -> bytes:
         """The body after its slots were changed."""
@@ -254,7 +259,7 @@ def unnamed_slots(
 
 
 def _unnamed_part(path: Path) -> int:
-    return _UNNAMED_PART_FIRST + crc32("/".join(map(str, path)).encode())
+    return UNNAMED_PART_FIRST + crc32("/".join(map(str, path)).encode())
 
 
 def expect_object(value: Any, param: str | None = None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError
 from extproc.config.classifiers import Classifier
 from extproc.domain.beside import Ask, Judgement
 from extproc.domain.record import ExchangeRecord, Outcome
+from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
     Abort,
     Answered,
@@ -108,6 +109,7 @@ class Processor:
         self._sinks = sinks
         self.on_step = on_step
         self.logger = logger
+        self.clean_texts = CleanTexts(secrets.token_bytes(32), snapshot.limits.clean_texts_max)
         self._id_prefix = secrets.token_hex(6)
         self._id_number = itertools.count(1)
 
@@ -230,7 +232,8 @@ class Session:
     def _step(self, event: Event) -> Step:
         now_ns = time.monotonic_ns()
         if self._exchange is None:
-            self._exchange = Exchange(self._processor.snapshot, self._processor.next_id(), now_ns)
+            processor = self._processor
+            self._exchange = Exchange(processor.snapshot, processor.next_id(), now_ns, processor.clean_texts)
             self._processor.inflight += 1
         step = self._exchange.step(event, now_ns)
         if step.ended is not None and not self._ended:

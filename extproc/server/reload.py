@@ -81,7 +81,7 @@ class Reloader:
         if not self._reader.changed():
             return None
         files = self._reader.read()
-        return files, compile_snapshot(files.loaded.document, files.prompts)
+        return files, compile_snapshot(files.loaded.document, files.prompts, files.mask_keys)
 
     def _accept(self, files: ConfigFiles, snapshot: Snapshot) -> None:
         before, self._processor.snapshot = self._processor.snapshot, snapshot
@@ -110,7 +110,9 @@ class Reloader:
 
 
 def _to_hand_on(started_with: Document, files: ConfigFiles) -> ConfigInForce:
-    return ConfigInForce(files.loaded.document, files.prompts, renewed_certificates(started_with, files))
+    return ConfigInForce(
+        files.loaded.document, files.prompts, renewed_certificates(started_with, files), files.mask_keys
+    )
 
 
 def restart_needed(started_with: Document, new: Document) -> Iterator[str]:
@@ -122,6 +124,8 @@ def restart_needed(started_with: Document, new: Document) -> Iterator[str]:
                 yield f"{name}.{key}"
     if started_with.identity.label_values_max != new.identity.label_values_max:
         yield "identity.label_values_max"
+    if started_with.review != new.review:
+        yield "review"
     if message_bytes_max(new.limits) > message_bytes_max(started_with.limits):
         yield "limits"
 

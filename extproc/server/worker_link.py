@@ -22,7 +22,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from extproc.config.document import Document
@@ -44,11 +44,12 @@ class LinkBroken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ConfigInForce:
-    """One configuration, checked, with the texts of its prompts and the certificates to serve with."""
+    """One configuration, checked, with the texts of its prompts, the certificates to serve with, and keys of masks."""
 
     document: Document
     prompts: dict[str, str]
     certificates: Certificates | None = None
+    mask_keys: dict[str, bytes] = field(default_factory=dict, repr=False)
 
     def to_message(self) -> Message:
         """As JSON has it."""
@@ -57,6 +58,7 @@ class ConfigInForce:
             "document": self.document.model_dump(mode="json", exclude_unset=True),
             "prompts": self.prompts,
             "certificates": None if pem is None else [_text(pem.certificate), _text(pem.key), _text(pem.client_ca)],
+            "mask_keys": {name: _text(key) for name, key in self.mask_keys.items()},
         }
 
     @classmethod
@@ -68,6 +70,7 @@ class ConfigInForce:
             document,
             message["prompts"],
             None if pem is None else Certificates(pem[0].encode("latin-1"), pem[1].encode("latin-1"), _bytes(pem[2])),
+            {name: key.encode("latin-1") for name, key in message["mask_keys"].items()},
         )
 
 

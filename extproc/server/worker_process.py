@@ -145,7 +145,9 @@ class WorkerProcess:
 
     async def _use(self, config: ConfigInForce) -> None:
         """Between two exchanges, as a process that reads its files itself does it."""
-        self._processor.snapshot = await asyncio.to_thread(compile_snapshot, config.document, config.prompts)
+        self._processor.snapshot = await asyncio.to_thread(
+            compile_snapshot, config.document, config.prompts, config.mask_keys
+        )
         self._health.revision = self._processor.snapshot.revision
         if self._tls is not None and config.certificates is not None:
             self._tls.use(config.certificates)

@@ -41,7 +41,8 @@ class ExchangeLog:
             cost_micro_usd=record.cost_micro_usd,
             refusals=record.refusals,
             findings={"/".join(key): times for key, times in record.findings.items()},
-            coverage=record.coverage,
+            coverage={"/".join(key): texts for key, texts in record.coverage.items()},
+            details=record.details,
             duration_ms=(record.ended_ns - record.started_ns) // _MS_NS,
             **({} if record.texts is None else {"texts": record.texts}),
         )

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created
 from prometheus_client.metrics_core import Metric
 
 from extproc.domain.beside import Judgement
-from extproc.domain.record import Coverage, ExchangeRecord, Outcome
+from extproc.domain.record import HOLD_LIMIT, Coverage, ExchangeRecord, Outcome
 from extproc.sinks.gathered import BulkHistogram, GatheredCounter, GatheredHistogram
 
 OTHER = "other"
@@ -119,8 +119,20 @@ class Metrics:
             "llm_guard_verdicts_total", "Findings, and what they led to.", ("policy", "guard", "direction", "action")
         )
         self._findings = counter("llm_guard_findings_total", "Findings by their kind.", ("guard", "direction", "kind"))
+        self._hold_limit = counter(
+            "llm_guard_hold_limit_total",
+            "Words of answers that were too long, or held for too long, to be judged as a whole.",
+            ("guard",),
+        )
         self._coverage = counter(
-            "llm_guard_coverage_total", "Exchanges by what a guard saw of them.", ("guard", "outcome")
+            "llm_guard_coverage_total",
+            "Texts by what became of them before a guard.",
+            ("policy", "guard", "direction", "outcome"),
+        )
+        self._texts = counter(
+            "llm_policy_texts_total",
+            "Texts that came: as many as the coverage of each guard that looks there.",
+            ("policy", "direction"),
         )
         self._step = histogram("llm_extproc_step_seconds", "Work on one message.", ("phase",), STEP_SECONDS_BUCKETS)
         self._failures = counter(
@@ -150,6 +162,17 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self._review_entries = counter("llm_review_entries_total", "Findings put in the review queue.", ("guard",))
+        self._review_dropped = counter(
+            "llm_review_dropped_total", "Findings that the review queue did not take.", ("reason",)
+        )
+        self._precision = Gauge(
+            "llm_guard_precision",
+            "Share of a guard's labelled findings that people confirmed.",
+            ("guard",),
+            registry=registry,
+        )
+        self._guards_shown: set[str] = set()
         for result in ("ok", "invalid"):
             self._reloads.add((result,), 0)
 
@@ -168,8 +191,12 @@ class Metrics:
             self._verdicts.add((record.policy, *verdict), times)
         for finding, times in record.findings.items():
             self._findings.add(finding, times)
-        for name, outcome in record.coverage.items():
-            self._coverage.add((name, outcome.value))
+            if finding[2] == HOLD_LIMIT:
+                self._hold_limit.add((finding[0],), times)
+        for (guard, direction, what), texts in record.coverage.items():
+            self._coverage.add((record.policy, guard, direction, what.value), texts)
+        for direction, texts in record.text_counts.items():
+            self._texts.add((record.policy, direction), texts)
         if record.outcome is Outcome.FAILED:
             self._failures.add((record.reason,))
         if record.usage is not None:
@@ -246,7 +273,7 @@ class Metrics:
         """Count what came of texts that were judged beside their exchange, once for each direction of it."""
         guard, direction = judgement.guard, judgement.direction.value
         with self._lock:
-            self._coverage.add((guard, coverage.value))
+            self._coverage.add((judgement.origin.policy, guard, direction, coverage.value), judgement.fields)
             for kind, times in kinds.items():
                 self._findings.add((guard, direction, kind), times)
                 self._verdicts.add((judgement.origin.policy, guard, direction, judgement.action.value), times)
@@ -255,3 +282,22 @@ class Metrics:
         """Show the configuration in force."""
         self._revision.clear()
         self._revision.labels(revision).set(1)
+
+    def review_stored(self, findings: Mapping[str, int]) -> None:
+        """Count findings that the review queue has stored, by their guard."""
+        with self._lock:
+            for guard, number in findings.items():
+                self._review_entries.add((guard,), number)
+
+    def review_dropped(self, reason: str, findings: int) -> None:
+        """Count findings that nobody will review; 0 makes the reason appear."""
+        with self._lock:
+            self._review_dropped.add((reason,), findings)
+
+    def guard_precision(self, shares: Mapping[str, float]) -> None:
+        """Show how often each guard was right, by its name; those that are not given are shown no more."""
+        for guard in self._guards_shown.difference(shares):
+            self._precision.remove(guard)
+        for guard, share in shares.items():
+            self._precision.labels(guard).set(share)
+        self._guards_shown = set(shares)

@@ -24,6 +24,7 @@ from extproc.demo.envoy_process import EnvoyFailedError, EnvoyMissingError
 from extproc.demo.installation import LOOPBACK, free_ports
 from extproc.demo.processor_process import ProcessorFailedError
 from tests.bench.collector import measure_collector
+from tests.bench.detectors import measure_detectors
 from tests.bench.event_rates import measure_rates, rate_figures
 from tests.bench.figures import RATIOS, Figures, ratios, raw_figures, slower
 from tests.bench.idle_streams import measure_idle_streams
@@ -31,7 +32,7 @@ from tests.bench.loads import loads
 from tests.bench.picture import added_latency
 from tests.bench.processes import busy_share, child, cpu_seconds, end_of
 from tests.bench.programs import Missing, cache_directory, go_program, litellm_program
-from tests.bench.report import print_measurements, print_others, print_ratios
+from tests.bench.report import print_detectors, print_measurements, print_others, print_ratios
 from tests.bench.rounds import Rounds, Samples
 from tests.bench.slow_reader import measure_slow_readers
 from tests.bench.subjects import TRANSPORTS, Places, Subject, ours_full, subjects
@@ -43,6 +44,7 @@ ALONE: dict[str, Callable[[Places], Figures]] = {
     "idle_streams": measure_idle_streams,
     "slow_readers": measure_slow_readers,
     "collector": measure_collector,
+    "detectors": measure_detectors,
 }
 """What needs a processor of its own, by the name that ``--loads`` takes."""
 
@@ -204,6 +206,7 @@ def _report(run: Run, asked: argparse.Namespace, console: Console) -> None:
     baseline = json.loads(BASELINE.read_text()) if BASELINE.is_file() else {}
     print_measurements(console, raw, list(run.samples), run.titles)
     print_ratios(console, found, baseline, slower(judged, baseline))
+    print_detectors(console, {**judged, **others})
     print_others(console, others)
     figures = {**judged, **others, **raw}
     for transport in TRANSPORTS[:-1]:

@@ -98,6 +98,23 @@ def print_ratios(console: Console, now: Mapping[str, Figures], baseline: Figures
     console.print(table)
 
 
+def print_detectors(console: Console, found: Figures) -> None:
+    """``detector_us_GUARD_TEXT``, a row for each guard."""
+    prefix = "detector_us_"
+    measured = {name.removeprefix(prefix): us for name, us in found.items() if name.startswith(prefix)}
+    if not measured:
+        return
+    texts = ("chat_1k", "chat_4k", "document_100k", "event")
+    table = Table(title="Guards by themselves, on text with nothing in it: CPU in us")
+    table.add_column("guard")
+    for text in texts:
+        table.add_column(text, justify="right")
+    guards = dict.fromkeys(name.removesuffix(f"_{text}") for name in measured for text in texts if name.endswith(text))
+    for guard in guards:
+        table.add_row(guard, *(_number(measured.get(f"{guard}_{text}")) for text in texts))
+    console.print(table)
+
+
 def print_others(console: Console, found: Figures) -> None:
     """The figures that have neither target nor baseline."""
     table = Table(title="Other figures")

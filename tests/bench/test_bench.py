@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import subprocess
@@ -24,6 +25,7 @@ from tests.bench.loads import Sample, loads
 from tests.bench.noop_processor import REPLIES, NoopSession
 from tests.bench.picture import added_latency
 from tests.bench.processes import begin_peak, child, cpu_seconds, memory, needed, peak_mb
+from tests.bench.report import print_detectors
 from tests.bench.rounds import Rounds
 from tests.bench.subjects import ENVOY, GO_NOOP, Subject, ours_full, ours_noop
 
@@ -127,6 +129,18 @@ def test_pauses_are_summed_up_for_ten_thousand_requests() -> None:
     found = pause_figures("gc", [1.0, 4.0], requests=5_000)
     assert found == {"gc_pause_longest_ms": 4.0, "gc_pause_total_ms": 10.0, "gc_pauses": 4.0}
     assert set(pause_figures("gc", [], requests=5_000).values()) == {0.0}
+
+
+def test_guards_are_measured_each_and_together() -> None:
+    """Those that look at requests on texts, those that look at answers on events; a table has a row for each."""
+    found = dict.fromkeys(("detector_us_pii_chat_1k", "detector_us_pii_event", "detector_us_all_chat_1k"), 1.5)
+    console = Console(width=120, record=True, file=io.StringIO())
+    print_detectors(console, {**found, "noop_vs_go": 1.0})
+    rows = [line.split() for line in console.export_text().splitlines() if "1.5" in line]
+    assert [[cell for cell in row if cell != "│"] for row in rows] == [
+        ["pii", "1.5", "-", "-", "1.5"],
+        ["all", "1.5", "-", "-", "-"],
+    ]
 
 
 def test_the_readme_names_every_figure() -> None:

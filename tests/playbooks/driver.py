@@ -15,7 +15,9 @@ from itertools import pairwise
 from typing import Any
 
 from extproc.config.load import parse_document
+from extproc.domain.masks import PROCESS_KEY
 from extproc.domain.record import ExchangeRecord
+from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
     Abort,
     Action,
@@ -41,7 +43,16 @@ MILLISECOND_NS = 1_000_000
 CHAT = "/v1/chat/completions"
 JSON = "application/json"
 SSE = "text/event-stream; charset=utf-8"
-PROMPTS = {"v2.txt": "You are the second version."}
+FACTS = """
+facts:
+  - id: closing-time
+    statement: The museum closes at 18 o'clock.
+    subject: ['\\bmuseum\\b', '\\bcloses?\\b']
+    value: "([0-9]+) o'clock"
+    right: ["18"]
+"""
+MASK_KEYS = {PROCESS_KEY: b"the key of the process", "mask.key": b"the key of the file"}
+PROMPTS = {"v2.txt": "You are the second version.", "facts.yaml": FACTS}
 
 VERSION: dict[str, Any] = {"filter": "version"}
 PROMPT: dict[str, Any] = {"filter": "prompt"}
@@ -90,7 +101,7 @@ def snapshot_of(*parts: Mapping[str, Any], **sections: Any) -> Snapshot:
         "filters": filters,
         **sections,
     }
-    return compile_snapshot(parse_document(json.dumps(document), "playbook"), PROMPTS)
+    return compile_snapshot(parse_document(json.dumps(document), "playbook"), PROMPTS, MASK_KEYS)
 
 
 def with_guards(snapshot: Snapshot, *guards: Any, on_requests: bool = True) -> Snapshot:
@@ -99,6 +110,7 @@ def with_guards(snapshot: Snapshot, *guards: Any, on_requests: bool = True) -> S
     more = replace(
         policy,
         guards=(*policy.guards, *guards) if on_requests else policy.guards,
+        request_guards=(*policy.request_guards, *guards) if on_requests else policy.request_guards,
         answer_filters=(*policy.answer_filters, *guards),
         told_of_end=(*policy.told_of_end, *(guard for guard in guards if guard.judges_beside)),
     )
@@ -110,6 +122,7 @@ class Conversation:
     """One exchange: events in, actions out; what the client and the server have got so far."""
 
     snapshot: Snapshot
+    clean_texts: CleanTexts | None = None
     client: bytes = b""
     sent: bytes = b""  # the request's body as it came
     server: bytes | None = None  # the request's body, once it went on
@@ -117,7 +130,7 @@ class Conversation:
     steps: list[Step] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.exchange = Exchange(self.snapshot, "exchange-1", 0)
+        self.exchange = Exchange(self.snapshot, "exchange-1", 0, self.clean_texts)
         self.now_ns = 0
 
     def hears(self, event: Event) -> list[Action]:

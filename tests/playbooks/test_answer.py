@@ -58,7 +58,7 @@ def test_personal_data_is_masked_on_the_way_out() -> None:
     assert choice["message"]["content"] == "Write to <EMAIL>."
     assert choice["logprobs"] is None
     assert talk.record.findings["pii", "response", "EMAIL"] == 1
-    assert talk.record.coverage["pii"] is Coverage.CHECKED
+    assert talk.record.coverage["pii", "response", Coverage.CHECKED] == 1
 
 
 def test_an_answer_is_cut_where_personal_data_blocks() -> None:

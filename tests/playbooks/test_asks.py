@@ -74,7 +74,7 @@ def test_a_request_waits_for_its_verdict_and_goes_on() -> None:
     talk.hears(response_headers())
     talk.hears_all(chunks(chat_answer("Hi")))
     assert talk.record.outcome is Outcome.COMPLETED
-    assert talk.record.coverage == {"classifier": Coverage.CHECKED}
+    assert talk.record.coverage == {("classifier", "request", Coverage.CHECKED): 1}
 
 
 def test_a_request_is_refused_by_its_verdict() -> None:
@@ -96,7 +96,7 @@ def test_a_verdict_that_does_not_come_is_a_failure_of_the_guard(on_error: str, g
     assert isinstance(action, ContinueBody) is goes_on
     talk.hears(StreamClosed())
     covered = Coverage.FAILED_OPEN if goes_on else Coverage.FAILED_CLOSED
-    assert talk.record.coverage == {"classifier": covered}
+    assert talk.record.coverage == {("classifier", "request", covered): 1}
     if not goes_on:
         assert isinstance(action, Answer)
         assert (action.status, talk.record.outcome, talk.record.reason) == (500, Outcome.FAILED, "guard_failed")
@@ -226,7 +226,7 @@ def test_a_long_answer_is_judged_as_far_as_the_limit(stream: bool) -> None:
     talk = answered(snapshot_of(VERSION, guard, METER, **CLASSIFIERS), body, **fields)
     (judgement,) = handed_on(talk)
     assert judgement.texts == (SpokenText(Speaker.ASSISTANT, text[:100]),)
-    assert judgement.covers is Coverage.SKIPPED_INCOMPLETE
+    assert (judgement.covers, judgement.fields) == (Coverage.SKIPPED_TOO_LONG, 1)
 
 
 def test_each_choice_is_a_text_of_its_own() -> None:
@@ -254,13 +254,13 @@ def test_an_answer_that_breaks_off_is_judged_as_far_as_it_came() -> None:
     assert (judgement.texts[0].text, judgement.covers) == ("Begun", Coverage.SKIPPED_INCOMPLETE)
 
 
-def test_a_request_without_an_answer_says_so() -> None:
-    """Nothing is handed on, and coverage tells why."""
+def test_a_request_without_an_answer_has_nothing_to_judge() -> None:
+    """Nothing is handed on, and no text is left unaccounted for."""
     talk = asked(snapshot_of(VERSION, {**BESIDE, "on": "response"}, METER, **CLASSIFIERS))
     talk.hears(response_headers(status=503))
     talk.hears_all(chunks(b"{}"))
     assert handed_on(talk) == []
-    assert talk.record.coverage == {"classifier": Coverage.SKIPPED_NO_ANSWER}
+    assert talk.record.coverage == {}
 
 
 def test_what_is_not_of_the_sample_is_told_and_has_no_text() -> None:
@@ -276,7 +276,8 @@ def test_too_many_texts_are_the_last_ones_and_coverage_tells() -> None:
     talk = asked(snapshot_of(VERSION, guard, METER, **CLASSIFIERS), body=request_body(messages=messages))
     (judgement,) = handed_on(talk)
     assert [text.text for text in judgement.texts] == ["text 3", "text 4"]
-    assert judgement.covers is Coverage.SKIPPED_INCOMPLETE
+    assert (judgement.covers, judgement.fields) == (Coverage.CHECKED, 2)
+    assert talk.exchange.record.coverage == {("classifier", "request", Coverage.SKIPPED_TOO_LONG): 3}
 
 
 def test_the_parts_of_a_message_are_one_text() -> None:
@@ -293,3 +294,29 @@ def test_texts_never_show() -> None:
     talk = asked(snapshot_of(VERSION, BESIDE, METER, **CLASSIFIERS))
     assert "Good morning" not in repr(handed_on(talk))
     assert "Good morning" not in repr(waiting(AWAITED, text="Good morning")[1])
+
+
+@given(
+    st.lists(st.sampled_from(["user", "system", "assistant"]), min_size=1, max_size=6),
+    st.integers(1, 3),
+    st.sampled_from([1.0, 0.0]),
+    st.sampled_from(["good", "bad", "late", "left"]),
+    st.booleans(),
+)
+def test_every_text_is_accounted_for_once(
+    roles: list[str], texts_max: int, sample: float, verdict: str, awaits: bool
+) -> None:
+    """On the record or with what is handed on, whatever comes of the exchange: as many as there were texts."""
+    messages = [{"role": role, "content": f"text {number}"} for number, role in enumerate(roles)]
+    section = AWAITED if awaits else {**BESIDE, "on": "request"}
+    guard = {**section, "texts_max": texts_max, "sample": sample}
+    talk = Conversation(snapshot_of(VERSION, guard, METER, **CLASSIFIERS))
+    talk.hears(request_headers())
+    talk.hears(request_body(messages=messages))
+    for ask in list(talk.steps[-1].asks):
+        if verdict != "left":
+            late = verdict == "late"
+            talk.hears(AskExpired(ask, "late") if late else Answered(ask, [(SPOKEN, HARM)] if verdict == "bad" else []))
+    talk.hears(StreamClosed())
+    noted = sum(texts for (_, direction, _), texts in talk.record.coverage.items() if direction == "request")
+    assert noted + sum(one.fields for one in handed_on(talk)) == talk.record.text_counts["request"] == len(roles)

@@ -48,7 +48,7 @@ def test_closed_on_the_request() -> None:
         assert talk.server is None
         assert isinstance(talk.errors[0], Broken)
         assert talk.record.outcome is Outcome.FAILED
-        assert talk.record.coverage["fails"] is Coverage.FAILED_CLOSED
+        assert talk.record.coverage == {("fails", "request", Coverage.FAILED_CLOSED): 1}
         assert talk.record.usage is None
 
 
@@ -61,7 +61,7 @@ def test_closed_on_an_unstreamed_answer() -> None:
     assert action.code == "guard_failed"
     assert b"secret" not in action.body
     assert talk.record.usage is not None
-    assert talk.record.coverage["fails"] is Coverage.FAILED_CLOSED
+    assert talk.record.coverage["fails", "response", Coverage.FAILED_CLOSED] == 1
 
 
 @pytest.mark.parametrize("mode", ["full_duplex", "streamed"])
@@ -104,7 +104,7 @@ def test_open_on_the_request() -> None:
     talk.hears(response_headers())
     talk.hears(ResponseBody(chat_answer("Good morning"), True))
     assert talk.client == chat_answer("Good morning")
-    assert talk.record.coverage["fails"] is Coverage.FAILED_OPEN
+    assert talk.record.coverage["fails", "response", Coverage.FAILED_OPEN] == 1
     assert talk.record.outcome is Outcome.COMPLETED
     assert not talk.errors
 
@@ -118,7 +118,7 @@ def test_open_in_mid_stream() -> None:
     talk.hears(ResponseBody(chat_chunk(finish="stop") + DONE, True))
     talk.hears(StreamClosed())
     assert text_of(talk.client_events) == "Hello world! How are you"
-    assert talk.record.coverage["fails"] is Coverage.FAILED_OPEN
+    assert talk.record.coverage["fails", "response", Coverage.FAILED_OPEN] == 1
     assert talk.record.outcome is Outcome.COMPLETED
 
 

@@ -253,17 +253,22 @@ def test_16_identity_comes_from_configured_headers_only() -> None:
 def test_18_coverage_says_what_was_not_seen() -> None:
     """Checked, skipped with its reason, failed: of every filter that looks at text."""
     assert answered(snapshot_of(PII, REFUSAL), chat_answer("Hi")).record.coverage == {
-        "pii": Coverage.CHECKED,
-        "refusal": Coverage.CHECKED,
+        ("pii", "request", Coverage.CHECKED): 1,
+        ("pii", "response", Coverage.CHECKED): 1,
+        ("refusal", "response", Coverage.CHECKED): 1,
     }
-    broken = asked(snapshot_of(PII, REFUSAL), body=request_body(stream=True))
+    broken = asked(snapshot_of({**PII, "on": "response"}, REFUSAL), body=request_body(stream=True))
     broken.hears(response_headers(SSE))
+    broken.hears(ResponseBody(chat_chunk("Hi"), False))
     broken.hears(StreamClosed())
-    assert set(broken.record.coverage.values()) == {Coverage.SKIPPED_INCOMPLETE}
+    assert broken.record.coverage == {
+        ("pii", "response", Coverage.SKIPPED_INCOMPLETE): 1,
+        ("refusal", "response", Coverage.SKIPPED_INCOMPLETE): 1,
+    }
     assert broken.record.outcome is Outcome.ABORTED
     ids = RequestBody(dumps({"model": "tiny", "prompt": [1, 2, 3]}))
     unread = asked(snapshot_of(PII, requests={"token_ids": "pass"}), "/v1/completions", ids)
-    assert unread.exchange.record.coverage == {"pii": Coverage.SKIPPED_UNREADABLE}
+    assert unread.exchange.record.coverage == {("pii", "request", Coverage.SKIPPED_UNREADABLE): 1}
 
 
 def test_18_a_cut_is_counted_with_its_verdict() -> None:

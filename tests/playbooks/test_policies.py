@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from extproc.domain.record import Outcome
-from extproc.exchange.events import Answer
+from extproc.exchange.events import Answer, RequestBody
 from extproc.exchange.snapshot import Snapshot
 from tests.playbooks.driver import (
     GUARDS,
@@ -21,6 +21,7 @@ from tests.playbooks.driver import (
     answered,
     asked,
     chat_answer,
+    dumps,
     request_body,
     request_headers,
     snapshot_of,
@@ -44,8 +45,8 @@ def chosen(snapshot: Snapshot, path: str = "/v1/chat/completions", **headers: st
     """The policy of an exchange, which must have acted as the policy says."""
     talk = Conversation(snapshot)
     talk.hears(request_headers(path, **headers))
-    fields = {"input": "I am ann@example.org"} if path == "/v1/embeddings" else {"messages": MAIL}
-    (action,) = talk.hears(request_body(**fields))
+    embedded = RequestBody(dumps({"model": "tiny", "input": "I am ann@example.org"}))
+    (action,) = talk.hears(embedded if path == "/v1/embeddings" else request_body(messages=MAIL))
     refused = isinstance(action, Answer)
     assert refused == (talk.exchange.record.policy == "strict")
     assert (talk.server is not None and b"<EMAIL>" in talk.server) != refused

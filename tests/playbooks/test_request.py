@@ -261,7 +261,8 @@ def test_an_injection_is_refused() -> None:
     record = talk.record
     assert (record.outcome, record.reason, record.status) == (Outcome.REJECTED, "prompt_injection", 400)
     assert record.verdicts["injection", "request", "block"] == 1
-    assert record.coverage["injection"] is Coverage.CHECKED
+    assert record.coverage["injection", "request", Coverage.CHECKED] == 1
+    assert record.coverage["pii", "request", Coverage.SKIPPED_ENDED] == 1
     assert record.usage is None
 
 

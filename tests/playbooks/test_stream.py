@@ -165,7 +165,7 @@ def test_a_finding_cuts_the_stream_and_the_upstream() -> None:
     assert (record.outcome, record.answers) == (Outcome.CUT, 1)
     assert record.usage is not None
     assert record.usage.estimated
-    assert record.coverage["pii"] is Coverage.CHECKED
+    assert record.coverage["pii", "response", Coverage.CHECKED] == 1
     assert talk.hears(event(chat_chunk("more"))) == []
     assert talk.hears(StreamClosed()) == []
 
@@ -286,7 +286,7 @@ def test_an_event_that_cannot_be_read_ends_the_stream_with_an_error(mode: str) -
     assert talk.client_events[-2]["error"]["code"] == "unreadable_answer"
     record = talk.record
     assert (record.outcome, record.reason) == (Outcome.FAILED, "unreadable_answer")
-    assert record.coverage["pii"] is Coverage.SKIPPED_INCOMPLETE
+    assert record.coverage["pii", "response", Coverage.SKIPPED_INCOMPLETE] == 1
     assert record.usage is not None
     assert record.usage.completion >= 2
     assert talk.errors
@@ -351,7 +351,7 @@ def test_a_client_that_goes_away_is_metered_by_what_it_got() -> None:
     assert record.outcome is Outcome.ABORTED
     assert record.usage is not None
     assert (record.usage.completion, record.usage.estimated) == (4, True)
-    assert record.coverage["pii"] is Coverage.SKIPPED_INCOMPLETE
+    assert record.coverage["pii", "response", Coverage.SKIPPED_INCOMPLETE] == 1
     assert record.cost_micro_usd > 0
 
 
@@ -361,7 +361,7 @@ def test_a_client_that_goes_away_after_the_last_event_has_all_of_it() -> None:
     talk.hears(event(HELLO, usage_chunk(), DONE))
     talk.hears(StreamClosed())
     assert (talk.record.outcome, talk.record.answers) == (Outcome.COMPLETED, 1)
-    assert talk.record.coverage["pii"] is Coverage.CHECKED
+    assert talk.record.coverage["pii", "response", Coverage.CHECKED] == 1
 
 
 def test_the_model_is_shown_as_it_was_asked_for_in_every_event() -> None:

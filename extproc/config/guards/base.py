@@ -20,3 +20,6 @@ class GuardSection(Section):
 
     name: Name | None = Field(default=None, description="what it is called in metrics and logs; default: as `guard`")
     on_error: OnError = Field(default=OnError.CLOSED, description="what a failure of this guard does")
+    review: bool | None = Field(
+        default=None, description="whether its findings go to the review queue; default: unless `action` is shadow"
+    )

@@ -21,3 +21,16 @@ class InjectionGuard(GuardSection):
         default="The request was refused: it looks like an attempt to override the instructions of the model.",
         description="what the client reads",
     )
+    block_threshold: float = Field(
+        default=0.5, gt=0, le=1, description="what users say leads to the action from this score on"
+    )
+    flag_threshold: float = Field(default=0.25, gt=0, le=1, description="and is reported from this score on")
+    tool_block_threshold: float = Field(
+        default=0.35, gt=0, le=1, description="what tools and documents say leads to the action from this score on"
+    )
+    tool_flag_threshold: float = Field(default=0.15, gt=0, le=1, description="and is reported from this score on")
+    model: bool = Field(default=True, description="whether the shipped model judges too, or patterns alone")
+    fence: bool = Field(
+        default=False,
+        description="whether free text of tools and documents goes on between marks that call it data (not in shadow)",
+    )

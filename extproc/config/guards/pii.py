@@ -2,13 +2,90 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from extproc.config.guards.base import GuardSection, On
+from extproc.config.guards.masking import Masking
+from extproc.config.section import Section
 
-Entity = Literal["EMAIL", "PHONE", "CREDIT_CARD", "IBAN", "US_SSN", "IP_ADDRESS", "SECRET"]
+Entity = Literal[
+    "EMAIL",
+    "PHONE",
+    "CREDIT_CARD",
+    "IBAN",
+    "US_SSN",
+    "IP_ADDRESS",
+    "MAC_ADDRESS",
+    "CRYPTO",
+    "SECRET",
+    "JWT",
+    "URL_CREDENTIALS",
+    "PRIVATE_KEY",
+    "NATIONAL_ID",
+    "DATE_OF_BIRTH",
+    "AT_SVNR",
+    "AU_MEDICARE",
+    "AU_TFN",
+    "BE_NATIONAL_NUMBER",
+    "BR_CNPJ",
+    "BR_CPF",
+    "CA_SIN",
+    "CH_AHV",
+    "CN_RESIDENT_ID",
+    "DE_ID_CARD",
+    "DE_TAX_ID",
+    "DK_CPR",
+    "ES_NIF",
+    "FI_HETU",
+    "FR_NIR",
+    "IN_AADHAAR",
+    "IN_PAN",
+    "IT_FISCAL_CODE",
+    "JP_MY_NUMBER",
+    "KR_RRN",
+    "NL_BSN",
+    "NO_FODSELSNUMMER",
+    "PASSPORT",
+    "PL_PESEL",
+    "PT_NIF",
+    "SE_PERSONNUMMER",
+    "SG_NRIC",
+    "TR_TCKN",
+    "UK_NHS",
+    "UK_NINO",
+    "US_ITIN",
+    "ZA_ID",
+]
+Kind = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,39}$"),
+    Field(json_schema_extra={"patternErrorMessage": "1 to 40 capitals, digits or `_`, the first a capital"}),
+]
+ContextWord = Annotated[
+    str,
+    StringConstraints(pattern=r"^\S(.{0,38}\S)?$"),
+    Field(json_schema_extra={"patternErrorMessage": "a word or a few, at most 40 characters"}),
+]
+
+
+class Recognizer(Section):
+    """A type of data of one's own: what it looks like, and how it is told from what only looks like it."""
+
+    name: Kind = Field(description="what it is called in masks, metrics and logs; capitals")
+    pattern: str = Field(
+        min_length=1,
+        max_length=1_000,
+        description="RE2 syntax, without `^` and `$`; sees one word, or numbers with single blanks between, at a time",
+    )
+    context: tuple[ContextWord, ...] = Field(
+        default=(), max_length=50, description="words of which one must stand in the 40 characters before; empty: none"
+    )
+    checksum: Literal["none", "luhn", "mod97", "verhoeff", "mod11_10"] = Field(
+        default="none", description="what its digits (`mod97`: letters too) must fulfil"
+    )
+    score: float = Field(default=0.8, ge=0, le=1, description="how sure a finding is")
 
 
 class PiiGuard(GuardSection):
@@ -20,10 +97,43 @@ class PiiGuard(GuardSection):
         default="mask", description="replace by <TYPE>, refuse, only report, or only count"
     )
     entities: tuple[Entity, ...] = Field(
-        default=("EMAIL", "PHONE", "CREDIT_CARD", "IBAN", "US_SSN", "IP_ADDRESS", "SECRET"),
+        default=(
+            "EMAIL",
+            "PHONE",
+            "CREDIT_CARD",
+            "IBAN",
+            "US_SSN",
+            "IP_ADDRESS",
+            "MAC_ADDRESS",
+            "CRYPTO",
+            "SECRET",
+            "JWT",
+            "URL_CREDENTIALS",
+            "PRIVATE_KEY",
+            "NATIONAL_ID",
+        ),
         min_length=1,
-        description="types looked for",
+        description="types looked for; `NATIONAL_ID` stands for those of every country",
     )
+    recognizers: tuple[Recognizer, ...] = Field(
+        default=(), max_length=50, description="types of one's own, looked for before all others"
+    )
+    hold_chars_max: int = Field(
+        default=2_048, ge=160, le=2_048, description="the most of an answer's text that is held back [characters]"
+    )
+    hold_ms_max: int | None = Field(
+        default=None,
+        ge=1,
+        le=600_000,
+        description="the longest that a streamed text is held back [ms], looked at when an event comes; default: as"
+        " long as it takes",
+    )
+    at_limit: Literal["release", "mask"] = Field(
+        default="release",
+        description="what becomes of a word that is longer, or is held for longer: judged as far as it has come, and"
+        " released, or masked as a whole",
+    )
+    masking: Masking = Field(default=Masking(), description="what a mask looks like")
     message: str = Field(
         default="The text was refused: it holds personal data.", description="what the client reads on block"
     )

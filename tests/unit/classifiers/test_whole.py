@@ -88,8 +88,10 @@ async def test_a_request_is_judged_before_it_goes_on_and_its_answer_when_there_i
         labels: Mapping[str, str] = {"guard": "classifier", "direction": "response"}
         assert made.value("llm_guard_findings_total", kind="ABUSE", **labels) == 1
         assert made.value("llm_guard_verdicts_total", policy="default", action="flag", **labels) == 1
-        assert made.value("llm_guard_coverage_total", guard="classifier", outcome="checked") == 2
-        assert made.value("llm_guard_coverage_total", guard="awaited", outcome="checked") == 1
+        of_request = {"policy": "default", "direction": "request", "outcome": "checked"}
+        assert made.value("llm_guard_coverage_total", guard="classifier", **of_request) == 1
+        assert made.value("llm_guard_coverage_total", guard="awaited", **of_request) == 1
+        assert made.value("llm_guard_coverage_total", guard="classifier", **of_request | {"direction": "response"}) == 1
         # Three times texts were handed on or asked; the request's were the same twice.
         assert made.value("llm_classifier_seconds_count", classifier="harm") == 2
         assert made.value("llm_classifier_queue", classifier="harm") == 0
@@ -122,7 +124,12 @@ async def test_exchanges_are_answered_as_ever_when_nothing_is_judged(monkeypatch
             session.closed()
         assert made.value("llm_classifier_queue", classifier="harm") == 2
         assert made.value("llm_classifier_dropped_total", classifier="harm", reason="queue_full") == 200 - 2
-        assert made.value("llm_guard_coverage_total", guard="classifier", outcome="skipped_dropped") == 200 - 2
+        dropped = {"guard": "classifier", "policy": "default", "outcome": "skipped_dropped"}
+        by_direction = [
+            made.value("llm_guard_coverage_total", direction=direction, **dropped)
+            for direction in ("request", "response")
+        ]
+        assert sum(by_direction) == 200 - 2
     assert made.value("llm_classifier_dropped_total", classifier="harm", reason="stopped") == 2
 
 

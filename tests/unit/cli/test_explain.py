@@ -33,7 +33,7 @@ def test_a_body_alone_is_a_chat(tmp_path: Path) -> None:
         "tiny-chat/v",
         "search, project unknown",
         "pii EMAIL × 1; pii: mask × 1",
-        "injection: checked",
+        "injection: 1 checked",
         "remove x-llm-version; set x-llm-model: tiny-chat",
         "none: the request goes on",
         '"content": "I am <EMAIL>"',

@@ -62,7 +62,7 @@ def test_square_brackets_are_printed_as_they_are(tmp_path: Path, changed: Change
     """Key paths such as guards[pii] are no markup."""
     file = written(tmp_path, changed("on: both", "on: bold"))
     assert check(file, False, console) == 2
-    assert f"{file}:15:13: policies[default].guards[pii].on: found the text `bold`" in printed(console)
+    assert f"{file}:16:13: policies[default].guards[pii].on: found the text `bold`" in printed(console)
 
 
 def test_warnings_leave_a_file_usable(tmp_path: Path, changed: Changed, console: Console) -> None:

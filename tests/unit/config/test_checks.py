@@ -200,3 +200,12 @@ def test_a_header_that_envoy_keeps_back_needs_a_new_envoy_configuration(minimal:
     (warning,) = warnings_of(minimal + f"identity: {{ team_header: {header} }}\n")
     assert "needs a new Envoy configuration" in warning
     assert "extproc envoy-config" in warning
+
+
+def test_a_condition_that_says_nothing_is_told(changed: Changed) -> None:
+    """An empty condition fits all exchanges: it may be meant, but as a rule a key was forgotten."""
+    first = "policies:\n  - name: first\n    when: [{}]\n    guards: []\n"
+    assert warnings_of(changed("policies:\n", first)) == [
+        "14:12: warning: policies[first].when[0]: a condition without a key fits all exchanges."
+        " Give it one of endpoints, teams, models, versions, or remove it."
+    ]

@@ -147,7 +147,7 @@ def test_credentials_within_an_address_are_not_shown(address: str, changed: Chan
 def test_control_characters_do_not_reach_the_terminal(changed: Changed) -> None:
     """A value that is shown cannot move the cursor or end the line."""
     (told,) = problems_of(changed("on: both", 'on: "\\e[2J\\n"'))
-    assert told.startswith("15:13: policies[default].guards[pii].on: found the text `\\u001b[2J\\u000a`")
+    assert told.startswith("16:13: policies[default].guards[pii].on: found the text `\\u001b[2J\\u000a`")
     (told,) = problems_of(changed('["127.0.0.1:8001"]', '"\\e[2J"'))
     assert told.endswith("Write it as a list: `[\\u001b[2J]`.")
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import re2
 
-from extproc.detectors.injection import SCORE_MIN, WINDOW_CHARACTERS, WINDOW_OVERLAP_CHARACTERS, InjectionDetector
+from extproc.detectors.hidden_text import TURNED, hidden_texts
+from extproc.detectors.injection import SCORE_MIN, WINDOW_CHARACTERS, WINDOW_OVERLAP_CHARACTERS
 from extproc.detectors.injection_patterns import COMPACT_PATTERNS, FAMILIES, SPACED_PATTERNS, WeightedPattern
-from extproc.detectors.normalise import LEETSPEAK, base64_texts, compact, is_spaced, original_span, plain, unleet
+from extproc.detectors.injection_rules import Mentions
+from extproc.detectors.normalise import LEETSPEAK, compact, is_spaced, original_span, plain, unleet
 from extproc.domain.finding import Finding
 
 _AUTOMATON_PATTERNS = 12
@@ -55,7 +57,7 @@ class ReferenceDetector:
         self._compact = _AllPatterns(COMPACT_PATTERNS)
         self._spaced = _AllPatterns(SPACED_PATTERNS)
         self._leetspeak = re2.compile(LEETSPEAK)
-        self._without_mentions = InjectionDetector()._without_mentions
+        self._without_mentions = Mentions().without
 
     def find(self, text: str) -> list[Finding]:
         """At most one finding for each window."""
@@ -85,5 +87,5 @@ class ReferenceDetector:
         if self._leetspeak.search(plain_utf8):
             yield "leetspeak", self._patterns.score(unleet(plain_utf8))[0]
             yield "leetspeak", self._compact.score(compact(unleet(plain_utf8)))[0]
-        for hidden in base64_texts(window):
-            yield "base64", self._patterns.score(plain(hidden).encode())[0]
+        for how, hidden in hidden_texts(window, re2.search(TURNED, plain_utf8.decode()) is not None):
+            yield how, self._patterns.score(plain(hidden).encode())[0]

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from extproc.detectors.cells import CELL_BLANKS, CELL_CHARS_MAX, CellBuffer, cells, next_cell
+from extproc.detectors.cells import (
+    CELL_BLANKS,
+    ROOM_CHARS,
+    WORD_CHARS_MAX,
+    CellBuffer,
+    Part,
+    cell_end,
+    cells,
+    has_long_word,
+    next_part,
+)
 
 # Rich in what decides about joining: digits, capitals, signs, both blanks, glue, and scripts without spaces.
 ALPHABET = "0123AZaz+(-.@: \u00a0\n,\"'\\{[é中\U0001f600"
@@ -79,26 +89,72 @@ def test_at_most_one_cell_is_held(case: tuple[str, list[str]]) -> None:
         assert len(buffer.open) - len(buffer.open.rstrip(CELL_BLANKS)) <= 1
 
 
-@given(TEXTS)
-def test_cells_one_after_the_other_are_all_cells(text: str) -> None:
-    """Going from cell to cell finds the cells of the text."""
-    found = []
+def parts(text: str, word_chars_max: int) -> list[Part]:
+    """All parts of a text, one after the other."""
+    found: list[Part] = []
     position = 0
-    while (cell := next_cell(text, position)) is not None:
-        found.append(cell)
-        position = cell[1]
-    assert found == list(cells(text))
+    while (part := next_part(text, position, word_chars_max)) is not None:
+        found.append(part)
+        position = part.settled
+    return found
+
+
+@given(LONG_TEXTS, st.sampled_from([80, 700, WORD_CHARS_MAX]))
+def test_parts_cover_the_cells(text: str, word_chars_max: int) -> None:
+    """What parts settle is, put together, the cells; none needs more than may be held."""
+    found = parts(text, word_chars_max)
+    settled = "".join(text[part.first : part.settled] for part in found)
+    assert settled == "".join(cell_texts(text))
+    for part in found:
+        assert part.last - part.first <= word_chars_max + ROOM_CHARS + 1
+        assert part.settled == part.last or part.overlong or part.last - part.settled == ROOM_CHARS
+
+
+@given(LONG_TEXTS, st.sampled_from([80, WORD_CHARS_MAX]), st.data())
+def test_a_part_is_known_before_its_cell_has_ended(text: str, word_chars_max: int, data: st.DataObject) -> None:
+    """What comes after a part, and the two characters behind it, changes nothing about the part."""
+    for part in parts(text, word_chars_max):
+        if part.settled < part.last:
+            more = data.draw(st.sampled_from(["", "x", " ", " A", "Ab", ",", "7 1"]))
+            assert next_part(text[: part.last + 2] + more, part.first, word_chars_max) == part
+
+
+@given(LONG_TEXTS, st.sampled_from([30, 80, WORD_CHARS_MAX]))
+def test_long_words_are_seen(text: str, word_chars_max: int) -> None:
+    """Wherever they stand."""
+    words = [word for cell in cell_texts(text) for word in cell.replace("\u00a0", " ").split(" ")]
+    longest = max(map(len, words), default=0)
+    assert has_long_word(text, word_chars_max) == (longest > word_chars_max)
 
 
 @given(RUNS, st.integers(0, 4_200))
 def test_the_rest_of_a_cell_ends_where_the_cell_ends(text: str, position: int) -> None:
     """A cell entered in its middle, inside a word too, ends where it ends for those who saw its beginning."""
     for start, end in cells(text):
-        if start <= position < end and text[position] not in CELL_BLANKS:
-            found = next_cell(text, position)
-            assert found is not None
-            assert found[0] == position
-            assert found[1] == end or found[1] - position > CELL_CHARS_MAX
+        if start < position <= end:
+            assert cell_end(text, position) == end
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("In 2024 The results", ["In", "2024", "The", "results"]),
+        ("5 A", ["5 A"]),
+        ("DE89 AB1", ["DE89 AB1"]),
+        ("US Army", ["US", "Army"]),
+    ],
+)
+def test_a_word_in_small_letters_belongs_to_no_number(text: str, expected: list[str]) -> None:
+    """Groups of an account number are written in capitals: its second letter tells a word from one."""
+    assert cell_texts(text) == expected
+
+
+def test_a_row_of_numbers_is_settled_as_it_comes() -> None:
+    """Nothing that begins early in it can reach so far."""
+    row = "12 " * 60
+    first = parts(row, WORD_CHARS_MAX)[0]
+    assert first.settled == 63
+    assert first.last == 63 + ROOM_CHARS
 
 
 def test_prose_is_released_up_to_its_last_word() -> None:
@@ -118,3 +174,17 @@ def test_what_is_taken_from_an_open_cell_still_decides_about_its_joins() -> None
     assert buffer.take(6) == "order7"
     assert buffer.push(" 41") == ""
     assert buffer.open == "abc 41"
+
+
+@pytest.mark.parametrize("row", ["4111 1111", "4111 1111 1111 1111 4111 1111"])
+def test_a_capital_is_undecided_until_the_next_letter_comes(row: str) -> None:
+    """A small letter makes it a word's beginning, and the number before it goes out; anything else joins it."""
+    buffer = CellBuffer()
+    assert buffer.push(f"{row} T") == ""
+    assert buffer.certain == row
+    assert buffer.push("he") == f"{row} "
+    assert buffer.open == "The"
+    buffer = CellBuffer()
+    buffer.push(f"{row} T")
+    assert buffer.push("1") == ""
+    assert buffer.certain == f"{row} T1"

@@ -1,4 +1,4 @@
-"""Refusals are told from apologies and modesty, in nine languages."""
+"""Refusals are told from apologies and modesty, in fifteen languages."""
 
 from __future__ import annotations
 
@@ -51,3 +51,20 @@ def test_case_and_apostrophe_do_not_matter() -> None:
 def test_a_lone_surrogate_is_no_error() -> None:
     """JSON can hold one."""
     assert detector.find("\ud800 I cannot help you with that.") is not None
+
+
+def test_a_refusal_without_a_refusing_phrase_is_told_by_the_model() -> None:
+    """Its evidence is everywhere, so the span is all of the beginning."""
+    text = (
+        "I must emphasize that hacking into an account is unethical. It is important to respect the privacy of others."
+    )
+    finding = detector.find(text)
+    assert finding is not None
+    assert (finding.start, finding.end, finding.detector) == (0, len(text), "refusal.ngrams")
+    assert 0.5 <= finding.score < 1.0
+
+
+def test_the_model_does_not_judge_a_few_words() -> None:
+    """Too little to tell by."""
+    for text in ("I must emphasize that it is illegal", "As an AI", "Unethical."):
+        assert detector.find(text) is None

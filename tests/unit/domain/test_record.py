@@ -1,8 +1,6 @@
-"""Coverage of a filter is the worse of both directions; money is rounded once."""
+"""Coverage adds up texts; money is rounded once."""
 
 from __future__ import annotations
-
-from itertools import permutations
 
 import pytest
 from hypothesis import given
@@ -15,24 +13,14 @@ from extproc.domain.usage import Prices, Usage, cost_of
 MTOK = 1_000_000
 
 
-@pytest.mark.parametrize(
-    ("seen", "counts"),
-    [
-        ((Coverage.CHECKED, Coverage.SKIPPED_NO_ANSWER), Coverage.CHECKED),
-        ((Coverage.CHECKED, Coverage.SKIPPED_NO_TEXT), Coverage.CHECKED),
-        ((Coverage.CHECKED, Coverage.SKIPPED_INCOMPLETE), Coverage.SKIPPED_INCOMPLETE),
-        ((Coverage.CHECKED, Coverage.SKIPPED_UNREADABLE), Coverage.SKIPPED_UNREADABLE),
-        ((Coverage.FAILED_OPEN, Coverage.CHECKED, Coverage.SKIPPED_UNREADABLE), Coverage.FAILED_OPEN),
-        ((Coverage.FAILED_OPEN, Coverage.FAILED_CLOSED), Coverage.FAILED_CLOSED),
-    ],
-)
-def test_the_worse_coverage_counts(seen: tuple[Coverage, ...], counts: Coverage) -> None:
-    """In whatever order it is noted; nothing to see is not worse than seen."""
-    for order in permutations(seen):
-        record = ExchangeRecord("id", "revision", 0)
-        for one in order:
-            record.cover("pii", one)
-        assert record.coverage == {"pii": counts}
+def test_coverage_is_counted_by_texts() -> None:
+    """Of each guard and direction; none is no entry."""
+    record = ExchangeRecord("id", "revision", 0)
+    for texts in (2, 1, 0):
+        record.cover("pii", "request", Coverage.CHECKED, texts)
+    record.cover("pii", "response", Coverage.FAILED_OPEN, 1)
+    record.cover("refusal", "response", Coverage.CHECKED, 0)
+    assert record.coverage == {("pii", "request", Coverage.CHECKED): 3, ("pii", "response", Coverage.FAILED_OPEN): 1}
 
 
 @pytest.mark.parametrize(

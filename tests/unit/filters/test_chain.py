@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from extproc.config.section import OnError
 from extproc.domain.errors import PayloadRefused
-from extproc.domain.record import Coverage
 from extproc.domain.text import Kind
 from extproc.filters.base import ExchangeFacts
 from extproc.filters.chain import Chain, Channels, FilterFailed, looking_last
@@ -76,7 +75,7 @@ def test_a_filter_that_fails_closed_ends_the_exchange() -> None:
         chain.feed("ax")
     assert failed.value.filter_name == "fails"
     assert isinstance(failed.value.__cause__, Broken)
-    assert exchange.record.coverage == {"fails": Coverage.FAILED_CLOSED}
+    assert exchange.failed_closed == "fails"
 
 
 @given(cut(st.text("abx", max_size=12)), st.booleans(), st.booleans())
@@ -93,7 +92,7 @@ def test_a_filter_that_fails_open_loses_and_doubles_nothing(
     )
     assert released == "".join(pieces)
     failed = ("x" in released and not only_on_close) or on_close
-    assert exchange.record.coverage == ({"fails": Coverage.FAILED_OPEN} if failed else {})
+    assert exchange.failed_open == ({"fails"} if failed else set())
 
 
 def test_a_filter_that_failed_open_is_left_out_of_the_rest_of_the_exchange() -> None:
@@ -121,7 +120,7 @@ def test_a_stage_that_cannot_be_made_counts_as_a_failure() -> None:
     """Open: left out. Closed: the end."""
     exchange = exchange_facts()
     assert chain_of(FakeFilter("fails", raises=True, on_error=OnError.OPEN), exchange=exchange).feed("a") == "a"
-    assert exchange.record.coverage == {"fails": Coverage.FAILED_OPEN}
+    assert exchange.failed_open == {"fails"}
     with pytest.raises(FilterFailed):
         chain_of(FakeFilter("fails", raises=True))
 

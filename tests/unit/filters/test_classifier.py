@@ -107,7 +107,7 @@ def test_choices_are_texts_in_order_whatever_came_first() -> None:
         stage = judge.stage(CONTENT._replace(kind=kind, choice=choice), exchange)
         assert stage is not None
         stage.feed(text)
-    judge.on_end(exchange)
+    judge.on_end(exchange, 3, Coverage.CHECKED, None)
     (judgement,) = exchange.judgements
     assert [spoken.text for spoken in judgement.texts] == ["a\nb", "c"]
     assert judgement.covers is Coverage.CHECKED
@@ -116,7 +116,7 @@ def test_choices_are_texts_in_order_whatever_came_first() -> None:
 def test_a_guard_of_requests_hands_on_no_answer() -> None:
     """Nor says anything of it."""
     exchange = exchange_facts()
-    guard(on="request").on_end(exchange)
+    guard(on="request").on_end(exchange, 0, Coverage.CHECKED, None)
     assert (exchange.judgements, exchange.record.coverage) == ([], {})
 
 
@@ -126,7 +126,7 @@ def test_a_guard_of_requests_hands_on_no_answer() -> None:
 class BrokenAtTheEnd(ClassifierGuard):
     """A guard with a fault of ours."""
 
-    def on_end(self, exchange: ExchangeFacts) -> None:
+    def on_end(self, exchange: ExchangeFacts, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
         """Fail."""
         raise ValueError("a text")
 
@@ -140,6 +140,6 @@ def test_a_guard_that_fails_when_all_is_over_changes_nothing_any_more() -> None:
     talk.hears_all(chunks(chat_answer("Hi")))
     talk.hears(StreamClosed())
     assert talk.record.outcome is Outcome.COMPLETED
-    assert talk.record.coverage["broken"] is Coverage.FAILED_OPEN
+    assert talk.record.coverage["broken", "response", Coverage.FAILED_OPEN] == 1
     assert [type(error) for error in talk.errors] == [ValueError]
     assert "classifier" in [judgement.guard for judgement in handed_on(talk)]

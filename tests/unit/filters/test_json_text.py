@@ -55,8 +55,8 @@ def stage(found: list[str] | None = None, blocks: bool = False) -> JsonTextStage
         if found is not None:
             found.append(finding.kind)
 
-    inside = SpanStage(PII, None if blocks else lambda one: f"<{one.kind}>", note)
-    outside = SpanStage(WholeNumbers(PII), None if blocks else lambda one: f'"<{one.kind}>"', note)
+    inside = SpanStage(PII, None if blocks else lambda one, _: f"<{one.kind}>", note)
+    outside = SpanStage(WholeNumbers(PII), None if blocks else lambda one, _: f'"<{one.kind}>"', note)
     return JsonTextStage(inside, outside)
 
 
@@ -128,7 +128,7 @@ def test_texts(written: str, expected: str) -> None:
 @given(cut(WRITTEN))
 def test_what_is_given_out_and_what_is_held_can_be_read(pieces: list[str]) -> None:
     """A filter that fails open gives back what its stage holds: the whole is then JSON still."""
-    judged = JsonTextStage(*(SpanStage(PiiDetector(("IBAN",)), lambda _: "", lambda _: None) for _ in range(2)))
+    judged = JsonTextStage(*(SpanStage(PiiDetector(("IBAN",)), lambda *_: "", lambda _: None) for _ in range(2)))
     written = "".join(pieces)
     released = fed = ""
     for piece in pieces:

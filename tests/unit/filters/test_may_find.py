@@ -104,7 +104,7 @@ def test_what_stages_find_may_be_found(texts: Texts, owner: Filter) -> None:
 
 def test_an_escape_may_hide_what_the_text_does_not_show() -> None:
     """No mark of an address stands in this text, and there is one in it; as plain text there is none."""
-    hidden = of_a_tool('{"to": "bob\\u0040example.org"}')
+    hidden = of_a_tool('{"to": "ftp:\\/\\/bob:hunter@example"}')
     assert found_by_stages(FILTERS[0], hidden)
     assert FILTERS[0].may_find(hidden)
     assert not FILTERS[0].may_find([(source._replace(kind=Kind.CONTENT), text) for source, text in hidden])
@@ -160,7 +160,7 @@ def test_those_that_may_find_something_are_needed_in_their_order() -> None:
     filters = [Looking("a", finds=True), Looking("b", finds=False), Looking("c", finds=True)]
     exchange = exchange_facts()
     assert finding(filters, of_a_tool("{}"), exchange) == [filters[0], filters[2]]
-    assert (exchange.failed_open, exchange.record.coverage) == (set(), {})
+    assert (exchange.failed_open, exchange.failed_closed) == (set(), "")
 
 
 def test_one_that_raises_and_fails_closed_ends_the_exchange() -> None:
@@ -170,7 +170,7 @@ def test_one_that_raises_and_fails_closed_ends_the_exchange() -> None:
         finding([Looking("other", finds=True), Looking("fails", finds=None)], of_a_tool("{}"), exchange)
     assert failed.value.filter_name == "fails"
     assert isinstance(failed.value.__cause__, Broken)
-    assert exchange.record.coverage == {"fails": Coverage.FAILED_CLOSED}
+    assert exchange.failed_closed == "fails"
 
 
 def test_one_that_raises_and_fails_open_is_left_out_and_noted() -> None:
@@ -179,7 +179,6 @@ def test_one_that_raises_and_fails_open_is_left_out_and_noted() -> None:
     exchange = exchange_facts()
     assert finding([fails, other], of_a_tool("{}"), exchange) == [other]
     assert exchange.failed_open == {"fails"}
-    assert exchange.record.coverage == {"fails": Coverage.FAILED_OPEN}
 
 
 @pytest.mark.parametrize(("finds", "stages", "text"), [(False, 0, "a secret"), (True, 1, "a ******")])
@@ -198,7 +197,7 @@ def test_an_unstreamed_answer_is_withheld_when_one_that_fails_closed_raises() ->
     assert isinstance(action, Answer)
     assert (action.status, action.code) == (500, "guard_failed")
     assert b"secret" not in talk.client
-    assert talk.record.coverage["fails"] is Coverage.FAILED_CLOSED
+    assert talk.record.coverage["fails", "response", Coverage.FAILED_CLOSED] == 1
 
 
 def test_an_unstreamed_answer_goes_on_without_one_that_fails_open() -> None:
@@ -208,4 +207,4 @@ def test_an_unstreamed_answer_goes_on_without_one_that_fails_open() -> None:
     assert isinstance(action, ContinueBody)
     assert (fails.stages, other.stages) == (0, 1)
     assert talk.client_json["choices"][0]["message"]["content"] == "a ******"
-    assert talk.record.coverage["fails"] is Coverage.FAILED_OPEN
+    assert talk.record.coverage["fails", "response", Coverage.FAILED_OPEN] == 1

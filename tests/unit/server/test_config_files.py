@@ -103,3 +103,39 @@ def test_a_change_during_the_reading_is_not_missed(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(os, "fstat", changes_now)
     reader.read()
     assert reader.changed()
+
+
+FACTS = """facts:
+  - { id: opening, statement: We open at nine., subject: [open], value: "at ([a-z]+)", right: [nine] }
+"""
+WITH_FACTS = """
+policies:
+  - name: default
+    guards:
+      - { guard: facts, file: facts.yaml }
+"""
+
+
+def config_with_facts() -> str:
+    """The configuration with a guard that names a file of facts."""
+    return CONFIG.replace("  - filter: prompt\n", "  - filter: guards\n  - filter: prompt\n") + WITH_FACTS
+
+
+def test_facts_are_read_and_watched_as_prompts_are(tmp_path: Path) -> None:
+    """A file that comes later, or changes, is worth another reading."""
+    reader = ConfigReader(write_config(tmp_path, config_with_facts()))
+    with pytest.raises(ConfigInvalid, match=r"guards\[facts\]\.file: the text `facts\.yaml` is no file"):
+        reader.read()
+    (tmp_path / "facts.yaml").write_text(FACTS)
+    assert reader.changed()
+    assert reader.read().prompts["facts.yaml"] == FACTS
+    assert not reader.changed()
+    replaced(tmp_path / "facts.yaml", FACTS.replace("nine", "ten"))
+    assert reader.changed()
+
+
+def test_a_mistake_in_the_facts_is_told_at_its_own_line(tmp_path: Path) -> None:
+    """In the file of facts, not where the configuration names it."""
+    (tmp_path / "facts.yaml").write_text(FACTS.replace("[nine]", "[ten]"))
+    with pytest.raises(ConfigInvalid, match=r"facts\.yaml:2:\d+: facts\[opening\]\.right: the value of the statement"):
+        ConfigReader(write_config(tmp_path, config_with_facts())).read()

@@ -193,6 +193,7 @@ async def test_what_needs_a_restart_is_told_until_it_is_taken_back(watched: Watc
         ("log: { level: debug, exchanges: false }", ["log.level", "log.exchanges"]),
         ("identity: { label_values_max: 7 }", ["identity.label_values_max"]),
         ("identity: { teams: [a] }", []),
+        ("review: { url: 'sqlite:///review.db' }", ["review"]),
         ("limits: { response_body_bytes_max: 33554432 }", ["limits"]),
         ("limits: { response_body_bytes_max: 1024, request_body_bytes_max: 1024 }", []),
     ],

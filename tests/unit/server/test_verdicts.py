@@ -183,7 +183,7 @@ async def test_no_verdict_is_a_failure_that_is_told(listen: str, text: str) -> N
         await until(lambda: served.wired.records.all)
         (record,) = served.wired.records.all
         assert (record.outcome, record.reason) == (Outcome.FAILED, "guard_failed")
-        assert record.coverage["awaited"] is Coverage.FAILED_CLOSED
+        assert record.coverage["awaited", "request", Coverage.FAILED_CLOSED] == 1
         assert judge.given_up == (text == "slow")
         assert SECRET not in served.wired.stream.getvalue()
 

@@ -28,7 +28,7 @@ def test_a_line_tells_who_what_and_how_much() -> None:
     record.version = VersionFacts("tiny-chat", "v1", "f00", Prices(1, 1, 1))
     record.usage, record.cost_micro_usd, record.ended_ns = Usage(10, 4, 6), 17, 43_000_000
     record.findings["pii", "request", "EMAIL"] = 2
-    record.cover("pii", Coverage.CHECKED)
+    record.cover("pii", "request", Coverage.CHECKED, 2)
     line = line_of(record)
     assert (line["event"], line["level"], line["exchange"], line["outcome"]) == (
         "exchange",
@@ -40,7 +40,7 @@ def test_a_line_tells_who_what_and_how_much() -> None:
     assert (line["model"], line["version"], line["fingerprint"], line["revision"]) == ("tiny-chat", "v1", "f00", "rev")
     assert (line["prompt_tokens"], line["completion_tokens"], line["cached_tokens"]) == (10, 4, 6)
     assert (line["cost_micro_usd"], line["duration_ms"], line["estimated"]) == (17, 42, False)
-    assert (line["findings"], line["coverage"]) == ({"pii/request/EMAIL": 2}, {"pii": "checked"})
+    assert (line["findings"], line["coverage"]) == ({"pii/request/EMAIL": 2}, {"pii/request/checked": 2})
 
 
 def test_an_exchange_of_which_little_is_known_has_a_line_too() -> None:

@@ -36,7 +36,9 @@ LABELS = {
     "llm_answers_total": BY_VERSION,
     "llm_guard_verdicts_total": {"policy", "guard", "direction", "action"},
     "llm_guard_findings_total": {"guard", "direction", "kind"},
-    "llm_guard_coverage_total": {"guard", "outcome"},
+    "llm_guard_coverage_total": {"policy", "guard", "direction", "outcome"},
+    "llm_policy_texts_total": {"policy", "direction"},
+    "llm_guard_hold_limit_total": {"guard"},
     "llm_extproc_step_seconds": {"phase"},
     "llm_extproc_failures_total": {"reason"},
     "llm_inflight_exchanges": set(),
@@ -47,6 +49,9 @@ LABELS = {
     "llm_classifier_queue": {"classifier"},
     "llm_classifier_dropped_total": {"classifier", "reason"},
     "llm_classifier_restarts_total": {"classifier", "reason"},
+    "llm_review_entries_total": {"guard"},
+    "llm_review_dropped_total": {"reason"},
+    "llm_guard_precision": {"guard"},
 }
 
 
@@ -89,7 +94,10 @@ def populated() -> Metrics:
     record.policy = "default"
     record.verdicts["pii", "request", "mask"] = 2
     record.findings["pii", "request", "EMAIL"] = 2
-    record.cover("pii", Coverage.CHECKED)
+    record.cover("pii", "request", Coverage.CHECKED, 3)
+    record.cover("pii", "request", Coverage.SKIPPED_SOURCE, 1)
+    record.text_counts["request"] = 4
+    record.findings["pii", "response", "HOLD_LIMIT"] = 1
     metrics = Metrics(label_values_max=10)
     metrics.exchange_ended(record)
     metrics.exchange_ended(ended(Outcome.FAILED, reason="guard_failed"))
@@ -101,6 +109,9 @@ def populated() -> Metrics:
     metrics.classifier_dropped("guard", "queue_full")
     metrics.classifier_restarted("guard", "died")
     metrics.revision("0123456789ab")
+    metrics.review_stored({"pii": 2})
+    metrics.review_dropped("queue_full", 1)
+    metrics.guard_precision({"pii": 0.9})
     return metrics
 
 
@@ -117,14 +128,14 @@ def test_a_late_verdict_counts_like_any_other() -> None:
     """In the same series, under the policy of its exchange, though that has ended."""
     metrics = Metrics(label_values_max=10)
     origin = Origin("id", "chat", "search", "index", "default", VERSION)
-    late = Judgement(origin, "harm", "guard", Direction.RESPONSE, Action.FLAG, ())
+    late = Judgement(origin, "harm", "guard", Direction.RESPONSE, Action.FLAG, (), fields=3)
     metrics.judged_beside(late, {"ABUSE": 2}, Coverage.CHECKED)
     metrics.judged_beside(late, {}, Coverage.SKIPPED_DROPPED)
     by_guard = {"guard": "harm", "direction": "response"}
     assert value(metrics, "llm_guard_findings_total", kind="ABUSE", **by_guard) == 2
     assert value(metrics, "llm_guard_verdicts_total", policy="default", action="flag", **by_guard) == 2
-    assert value(metrics, "llm_guard_coverage_total", guard="harm", outcome="checked") == 1
-    assert value(metrics, "llm_guard_coverage_total", guard="harm", outcome="skipped_dropped") == 1
+    assert value(metrics, "llm_guard_coverage_total", policy="default", outcome="checked", **by_guard) == 3
+    assert value(metrics, "llm_guard_coverage_total", policy="default", outcome="skipped_dropped", **by_guard) == 3
 
 
 def test_no_series_tells_when_another_was_made() -> None:
@@ -237,11 +248,14 @@ def test_estimates_are_told_from_counts() -> None:
 
 
 def test_what_guards_found_and_saw() -> None:
-    """Verdicts and findings by how often, coverage once an exchange."""
+    """Verdicts and findings by how often; coverage by texts, which add up to those that came."""
     metrics = populated()
     assert value(metrics, "llm_guard_verdicts_total", policy="default", guard="pii", action="mask") == 2
     assert value(metrics, "llm_guard_findings_total", guard="pii", direction="request", kind="EMAIL") == 2
-    assert value(metrics, "llm_guard_coverage_total", guard="pii", outcome="checked") == 1
+    coverage = {"policy": "default", "guard": "pii", "direction": "request"}
+    assert value(metrics, "llm_guard_coverage_total", outcome="checked", **coverage) == 3
+    assert value(metrics, "llm_guard_coverage_total", outcome="skipped_source", **coverage) == 1
+    assert value(metrics, "llm_policy_texts_total", policy="default", direction="request") == 4
 
 
 def test_labels_from_requests_are_bounded() -> None:
@@ -278,3 +292,12 @@ def test_steps_are_observed_in_seconds() -> None:
     metrics = Metrics(10)
     metrics.step("response_body", 20_000)
     assert value(metrics, "llm_extproc_step_seconds_sum", phase="response_body") == pytest.approx(0.00002)
+
+
+def test_a_guard_whose_labels_are_gone_is_shown_no_more() -> None:
+    """What people said of it has been deleted with its findings; the others stay."""
+    metrics = populated()
+    metrics.guard_precision({"pii": 0.8, "injection": 0.5})
+    metrics.guard_precision({"injection": 0.25})
+    samples = [line for line in page(metrics).splitlines() if line.startswith("llm_guard_precision{")]
+    assert samples == ['llm_guard_precision{guard="injection"} 0.25']

@@ -70,7 +70,9 @@ async def test_a_session_from_before_opens_no_door(
         assert greeting[3] == SETTINGS_TYPE
         assert session is not None
         served.tls.use(ours.server(clients_of=Authority()))
-        assert await asyncio.to_thread(talk, session) == (b"", None)
+        # In TLS 1.3 a client is done before its certificate is judged: it may see an end where another sees a reset.
+        nothing, _ = await asyncio.to_thread(talk, session)
+        assert nothing == b""
 
 
 def test_the_same_certificates_are_no_news(ours: Authority) -> None:

@@ -1,0 +1,32 @@
+"""The section of the guard against banned words and phrases."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from extproc.config.guards.base import GuardSection, On
+from extproc.config.guards.judged import ALL_SPEAKERS, Phrase, SpeakerName
+
+
+class BannedGuard(GuardSection):
+    """Looks for words and phrases of a list in requests and answers."""
+
+    guard: Literal["banned"]
+    on: On = Field(default="both", description="direction")
+    action: Literal["block", "mask", "flag", "shadow"] = Field(
+        default="block", description="refuse, replace by <BANNED>, only report, or only count"
+    )
+    phrases: tuple[Phrase, ...] = Field(
+        min_length=1,
+        max_length=50_000,
+        description="whole words, in any case and disguise; `*` at the end of a word stands for any ending",
+    )
+    speakers: tuple[SpeakerName, ...] = Field(
+        default=ALL_SPEAKERS, min_length=1, description="whose texts of a request are judged"
+    )
+    message: str = Field(
+        default="The text was refused: it holds a word or phrase that is not allowed here.",
+        description="what the client reads on block",
+    )

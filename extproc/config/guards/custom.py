@@ -1,0 +1,26 @@
+"""The section of a guard whose detector another package brings."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from extproc.config.guards.base import GuardSection, On
+from extproc.config.section import Name
+
+
+class CustomGuard(GuardSection):
+    """Runs a detector of an installed package."""
+
+    guard: Literal["custom"]
+    detector: Name = Field(description="its name: an entry point in the group `llm_extproc.detectors`")
+    settings: dict[str, Any] = Field(default={}, description="what its class is made with")
+    on: On = Field(default="both", description="direction")
+    action: Literal["mask", "block", "flag", "shadow"] = Field(
+        default="flag", description="replace by <KIND>, refuse, only report, or only count"
+    )
+    message: str = Field(
+        default="The text was refused: it holds what may not be sent here.",
+        description="what the client reads on block",
+    )

@@ -1,0 +1,25 @@
+"""The section of the guard that holds answers against known facts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from extproc.config.guards.base import GuardSection
+from extproc.config.section import FilePath
+
+
+class FactsGuard(GuardSection):
+    """Looks for sentences that give another value than a file of facts."""
+
+    guard: Literal["facts"]
+    on: Literal["response"] = Field(default="response", description="direction")
+    action: Literal["block", "flag", "shadow"] = Field(
+        default="flag",
+        description="end the answer before the sentence, only report, or only count; block holds back a sentence",
+    )
+    file: FilePath = Field(description="YAML file of facts, relative to the configuration file; read again on change")
+    message: str = Field(
+        default="The answer was ended: it contradicts what is known.", description="what the client reads on block"
+    )

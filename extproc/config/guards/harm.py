@@ -1,0 +1,33 @@
+"""The section of the guard against harmful content."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from extproc.config.guards.base import GuardSection, On
+
+HarmCategory = Literal["violence", "self_harm", "sexual", "hate", "weapons", "drugs", "cyber", "crime"]
+
+
+class HarmGuard(GuardSection):
+    """Looks for requests for harm, and abuse, in what users, tools, documents and the model say."""
+
+    guard: Literal["harm"]
+    on: On = Field(default="both", description="direction")
+    action: Literal["block", "flag", "shadow"] = Field(
+        default="flag", description="refuse the request or cut the answer, only report, or only count"
+    )
+    categories: tuple[HarmCategory, ...] = Field(
+        default=("violence", "self_harm", "sexual", "hate", "weapons", "drugs", "cyber", "crime"),
+        min_length=1,
+        description="what is looked for; hate: abuse and harassment too, crime: fraud, theft and deceit",
+    )
+    threshold: float = Field(
+        default=0.5, ge=0.05, le=0.99, description="the least score that counts: higher finds less, and errs less"
+    )
+    message: str = Field(
+        default="The text was refused: it looks harmful, or like a request for harm.",
+        description="what the client reads on block",
+    )

@@ -1,0 +1,39 @@
+"""How a guard that masks writes its masks."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from extproc.config.section import FilePath, Section
+
+
+class MaskType(StrEnum):
+    """What stands in the place of a value."""
+
+    TYPE = "type"
+    NUMBERED = "numbered"
+    PARTIAL = "partial"
+    HASH = "hash"
+    REVERSIBLE = "reversible"
+
+
+class Masking(Section):
+    """What a mask looks like."""
+
+    type: MaskType = Field(
+        default=MaskType.TYPE,
+        description="`<EMAIL>`; `<EMAIL_1>`, the same value the same number; a little of the value; `<EMAIL_3f9a2c1b>`,"
+        " the same for one key; or `<EMAIL_1>` for the model, and the value again for the client",
+    )
+    key_file: FilePath | None = Field(
+        default=None,
+        description="key of `hash`, 16 to 64 bytes, relative to this file; default: a random one for each process",
+    )
+    values_max: int = Field(
+        default=1_000,
+        ge=1,
+        le=100_000,
+        description="different values of one exchange that get a number; any further one is `<TYPE>`, not restored",
+    )

@@ -1,0 +1,33 @@
+"""The section of the guard that says whose words a request may hold."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from extproc.config.guards.base import GuardSection
+from extproc.config.guards.judged import SpeakerName
+
+
+class RolesGuard(GuardSection):
+    """Refuses messages of roles that clients may not speak in."""
+
+    guard: Literal["roles"]
+    on: Literal["request"] = Field(default="request", description="direction")
+    action: Literal["block", "flag", "shadow"] = Field(
+        default="block", description="refuse the request, only report, or only count"
+    )
+    allowed: tuple[SpeakerName, ...] = Field(
+        default=("user", "assistant", "tool", "document", "definition"),
+        min_length=1,
+        description="roles that may speak: system is also developer and instructions, tool also function; "
+        "definition is what shapes the answer: tools, schemas, stop words",
+    )
+    prefill: bool = Field(
+        default=False, description="whether the last message may be the assistant's, for the model to go on with"
+    )
+    message: str = Field(
+        default="The request was refused: it holds a message of a role that is not allowed here.",
+        description="what the client reads",
+    )

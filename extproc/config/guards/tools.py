@@ -1,0 +1,34 @@
+"""The section of the guard that says which tools may be offered to the model, and called by it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from extproc.config.guards.base import GuardSection, On
+
+ToolName = Annotated[
+    str,
+    StringConstraints(pattern=r"^([^\s*]{1,256}\*?|\*)$"),
+    Field(json_schema_extra={"patternErrorMessage": "the name of a tool, or its beginning and `*`, such as `files_*`"}),
+]
+
+
+class ToolsGuard(GuardSection):
+    """Allows and denies tools by name; what is denied is denied whether or not it is allowed too."""
+
+    guard: Literal["tools"]
+    on: On = Field(default="both", description="direction: definitions and choice of tools, or calls in answers")
+    action: Literal["block", "flag", "shadow"] = Field(
+        default="block", description="refuse the request or end the answer, only report, or only count"
+    )
+    allow: tuple[ToolName, ...] | None = Field(
+        default=None,
+        description="tools that are allowed, built-in ones by their type, MCP servers as mcp:LABEL; left out: any",
+    )
+    deny: tuple[ToolName, ...] = Field(default=(), description="tools that are not")
+    message: str = Field(
+        default="The request was refused: it names a tool that is not allowed here.",
+        description="what the client reads",
+    )

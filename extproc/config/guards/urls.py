@@ -1,0 +1,52 @@
+"""The section of the guard for URLs in requests and answers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from extproc.config.guards.base import GuardSection, On
+from extproc.config.guards.judged import ALL_SPEAKERS, SpeakerName
+
+HostName = Annotated[
+    str,
+    StringConstraints(pattern=r"^([^\s/@:*?#\[\]]{1,253}|\[[0-9a-fA-F:.]+\])$"),
+    Field(
+        json_schema_extra={
+            "patternErrorMessage": "a host, such as `example.org`, or an IP address; hosts under it are meant too"
+        }
+    ),
+]
+Scheme = Literal["javascript", "vbscript", "data", "file", "blob", "http", "ftp", "ftps", "ws", "wss"]
+
+
+class UrlsGuard(GuardSection):
+    """Judges URLs by scheme and host, and by whether they load an image."""
+
+    guard: Literal["urls"]
+    on: On = Field(default="both", description="direction")
+    action: Literal["block", "mask", "flag", "shadow"] = Field(
+        default="mask", description="refuse, replace by <URL>, only report, or only count"
+    )
+    allow: tuple[HostName, ...] | None = Field(
+        default=None, description="hosts that are allowed, with all hosts under them; left out: any"
+    )
+    deny: tuple[HostName, ...] = Field(default=(), description="hosts that are not, whether or not they are allowed")
+    ip_addresses: Literal["allow", "deny"] = Field(
+        default="deny", description="whether a host may be an IP address that `allow` does not name"
+    )
+    schemes_deny: tuple[Scheme, ...] = Field(
+        default=("javascript", "vbscript", "data", "file", "blob"), description="schemes that are not allowed"
+    )
+    images: Literal["as_links", "block"] = Field(
+        default="as_links",
+        description="whether Markdown and HTML images are judged as links are, or none may be loaded from anywhere",
+    )
+    speakers: tuple[SpeakerName, ...] = Field(
+        default=ALL_SPEAKERS, min_length=1, description="whose texts of a request are judged"
+    )
+    message: str = Field(
+        default="The text was refused: it holds a URL that is not allowed here.",
+        description="what the client reads on block",
+    )

@@ -1,0 +1,57 @@
+"""The section of the review queue, and what can be wrong between it and the guards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from extproc.config.problems import Places, Problem
+from extproc.config.section import Section
+
+if TYPE_CHECKING:
+    from extproc.config.document import Document
+
+StoreUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^(sqlite:///[^?#]+|postgresql://.+)$"),
+    Field(
+        json_schema_extra={"patternErrorMessage": "sqlite:///PATH or postgresql://..., such as `sqlite:///review.db`"}
+    ),
+]
+
+
+class Review(Section):
+    """Findings kept for people, who say which of them are right. Needs `pip install 'llm-extproc[review]'`."""
+
+    url: StoreUrl = Field(
+        description="sqlite:///PATH, relative to the configuration file (sqlite:////... from the root), or "
+        "postgresql://USER@HOST/NAME?passfile=PATH"
+    )
+    texts: Literal["masked", "none", "plain"] = Field(
+        default="masked", description="text around a finding: personal data masked, no text at all, or as it was"
+    )
+    excerpt_chars_max: int = Field(default=200, ge=0, le=2_000, description="text on either side of what was found")
+    rows_max: int = Field(
+        default=100_000,
+        ge=100,
+        le=10_000_000,
+        description="findings kept; past it the oldest go, unlabelled ones first",
+    )
+    days_max: int = Field(default=30, ge=1, le=3_650, description="how long a finding is kept, labelled or not")
+    waiting_max: int = Field(
+        default=1_000, ge=1, le=100_000, description="exchanges that may wait to be written; further ones are dropped"
+    )
+
+
+def review_problems(document: Document, places: Places) -> Iterator[Problem]:
+    """Guards that want people to see what they find where there is nowhere to keep it."""
+    if document.review is not None:
+        return
+    for number, policy in enumerate(document.policies):
+        for index, guard in enumerate(policy.guards):
+            if guard.review:
+                path = ("policies", number, "guards", index, "review")
+                hint = "Add `review: { url: ... }` to the document, or remove it."
+                yield places.problem(path, "there is no review queue", hint=hint)

@@ -1,0 +1,149 @@
+"""What lets somebody in: keys and tokens by their shape, web tokens, passwords in addresses, and whatever is said to be
+a password or key.
+
+A value after ``password=`` is taken for one if it looks made up: code that handles passwords has names, calls and
+placeholders there.
+"""
+
+from __future__ import annotations
+
+from extproc.detectors.latin1 import WORD_BYTES, latin1_pattern
+from extproc.detectors.recogniser import CELL_END, Recogniser, Spans
+from extproc.detectors.secret_patterns import LETTERS_ONLY_GATE, SECRET_CHARACTERS_MIN, SECRET_PATTERN, secret_plausible
+
+# --- by shape ------------------------------------------------------------------------------------------------------
+
+
+def _secrets(subject: bytes, text: str, begin: int) -> Spans:
+    yield from _assigned(subject, text, begin)
+    if len(subject) < SECRET_CHARACTERS_MIN:
+        return
+    for match in SECRET_PATTERN.finditer(subject, begin):
+        start, end = match.span()
+        inside_word = start and (subject[start - 1] in WORD_BYTES and subject[start - 1] != 0x5F)
+        goes_on = end < len(subject) and subject[end] in WORD_BYTES
+        if not inside_word and not goes_on and secret_plausible(text[start:end]):
+            yield start, end, 0.95
+
+
+_JWT = latin1_pattern(r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*")
+
+
+def _web_tokens(subject: bytes, _text: str, begin: int) -> Spans:
+    for match in _JWT.finditer(subject, begin):
+        start, end = match.span()
+        if not start or subject[start - 1] not in WORD_BYTES:
+            yield start, end, 0.95
+
+
+# --- passwords in addresses ----------------------------------------------------------------------------------------
+
+_USERINFO = latin1_pattern(
+    rf"[A-Za-z][A-Za-z0-9+.\-]{{1,20}}://([^/?#@:{CELL_END}]{{0,128}}:[^/?#{CELL_END}]{{1,256}})@[^/?#@{CELL_END}]"
+)
+_PLACEHOLDERS = frozenset({
+    "password", "passwd", "pass", "pwd", "secret", "token", "xxx", "xxxx", "xxxxx", "changeme", "your_password",
+    "yourpassword", "your-password", "mypassword", "example", "placeholder", "redacted", "none", "null", "true",
+    "false",
+})  # fmt: skip
+"""What stands where a password would, in examples."""
+
+
+def _url_credentials(subject: bytes, text: str, begin: int) -> Spans:
+    for match in _USERINFO.finditer(subject, begin):
+        start, end = match.span(1)
+        password = text[start:end].partition(":")[2]
+        variable = password[0] in "$%*<{(" or password.strip("*xX.-_") == ""
+        if not variable and password.lower() not in _PLACEHOLDERS:
+            yield start, end, 0.9
+
+
+# --- what is said to be a secret -----------------------------------------------------------------------------------
+
+_KEY_WORDS = (
+    r"(?:api|access|auth|secret|private|account|encryption|signing|shared|service|master|license|admin)"
+    r"[_\- ]?(?:access[_\- ]?)?key|token|secret|credentials?"
+    r"|heroku[a-z0-9_\- ]{0,24}(?:key)?"
+)
+_PASSWORD_WORDS = r"password|passwd|pwd|passphrase|passcode|passwort|kennwort|mot de passe|contrase(?:\xF1|n)a|senha"
+_NAME_BEGINS = r"(?:^|[^A-Za-z]|[a-z_\-])"
+_ASSIGNS = r"(?:[\"'`]?[ \xA0\t]{0,3}(?::=|=>|[:=]|\b(?:is|was|ist|est|es|to)\b)[ \xA0\t]{0,3}[\"'`]?|\n)"
+_KEY_CUE = latin1_pattern(rf"(?i){_NAME_BEGINS}(?:{_KEY_WORDS}){_ASSIGNS}$|\b(?:bearer|basic)[ \xA0]$")
+_PASSWORD_CUE = latin1_pattern(
+    rf"(?i){_NAME_BEGINS}(?:{_PASSWORD_WORDS})(?:{_ASSIGNS}|[ \xA0][\"'`]?)$"
+    r"|@[A-Za-z0-9.\-]{3,60} / $"  # as lists of leaked accounts are written
+)
+_ANY_WORD = latin1_pattern(r"(?i)key|token|secret|credential|heroku|bearer|basic|pass|pwd|kennwort|contrase|senha| / ")
+_CUE_CHARS_MAX = 40
+_VALUE = latin1_pattern(f"[^{CELL_END}]+")
+_VALUE_CHARS_MAX = 512
+_KEY_CHARS_MIN = 16
+_PASSWORD_CHARS_MIN = 8
+_PASSWORD_DISTINCT_MIN = 5
+_DISTINCT_MIN = 10
+_KEY_SHAPE = latin1_pattern(r"^[A-Za-z0-9+/_.~\-]+={0,3}$")
+_CODE = latin1_pattern(
+    r"^[$%]|[()]|^[a-z_]+[.:/]|//|::|^[0-9.\-:/+]+$|^[A-Z]?[a-z]+[0-9]{0,2}$"
+    r"|^[A-Za-z]+[0-9]{0,2}(?:[_.\-](?:[A-Za-z]+[0-9]{0,2}|[0-9]{1,2}))+$"
+)
+"""Variables, calls, attributes, addresses, numbers, words, and words joined by hyphens and dots."""
+_DIGITS = latin1_pattern(r"[0-9]+")
+_KINDS_OF_CHARACTERS = [latin1_pattern(kind) for kind in (r"[0-9]", r"[a-z]", r"[A-Z]", r"[^A-Za-z0-9_.\-:/]")]
+
+
+def _assigned(subject: bytes, text: str, begin: int) -> Spans:
+    """Values that stand directly behind a word for a secret."""
+    if _ANY_WORD.search(subject[max(0, begin - _CUE_CHARS_MAX) :]) is None:
+        return
+    for match in _VALUE.finditer(subject, begin):
+        first, end = match.span()
+        start = _value_start(subject, first, end)
+        end = _value_end(subject, start, end)
+        if not _PASSWORD_CHARS_MIN <= end - start <= _VALUE_CHARS_MAX:
+            continue
+        before = subject[max(0, start - _CUE_CHARS_MAX) : start]
+        value = subject[start:end]
+        if _CODE.search(value) is not None or text[start:end].lower() in _PLACEHOLDERS:
+            continue
+        if _key_plausible(value) and _KEY_CUE.search(before) is not None:
+            yield start, end, 0.8
+        elif _password_plausible(value) and _PASSWORD_CUE.search(before) is not None:
+            yield start, end, 0.7
+
+
+def _value_start(subject: bytes, first: int, end: int) -> int:
+    """Where the value begins in a word that may be ``name=value`` or ``name:value``."""
+    limit = min(end, first + 64)
+    places = [place for place in (subject.find(b"=", first, limit), subject.find(b":", first, limit)) if place >= 0]
+    place = min(places, default=-1)
+    return place + 1 if 0 <= place < end - 1 else first
+
+
+def _value_end(subject: bytes, start: int, end: int) -> int:
+    """Without the punctuation that ends a sentence."""
+    while end > start and subject[end - 1] in b".:?)*":
+        end -= 1
+    return end
+
+
+def _key_plausible(value: bytes) -> bool:
+    """Long, of the characters keys are of, and varied; one number in it may be part of a name, two are not."""
+    if len(value) < _KEY_CHARS_MIN or len(set(value)) < _DISTINCT_MIN or _KEY_SHAPE.search(value) is None:
+        return False
+    numbers = _DIGITS.findall(value)
+    return len(numbers) >= 2 or len(b"".join(numbers)) >= 3
+
+
+def _password_plausible(value: bytes) -> bool:
+    """A digit and two more kinds of characters of lower case, upper case and marks, as password rules want them."""
+    kinds = [kind.search(value) is not None for kind in _KINDS_OF_CHARACTERS]
+    return kinds[0] and sum(kinds) >= 3 and len(set(value)) >= _PASSWORD_DISTINCT_MIN
+
+
+_ASSIGNED_GATE = rf"[A-Za-z][^{CELL_END}]*[0-9]|[0-9][^{CELL_END}]*[A-Za-z]"
+
+RECOGNISERS = (
+    Recogniser("URL_CREDENTIALS", rf"[A-Za-z0-9]://[^/?#@:{CELL_END}]*:[^/?#{CELL_END}]+@", _url_credentials),
+    Recogniser("JWT", r"eyJ[A-Za-z0-9_-]{10}", _web_tokens),
+    Recogniser("SECRET", f"{_ASSIGNED_GATE}|{LETTERS_ONLY_GATE}", _secrets),
+)

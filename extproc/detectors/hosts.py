@@ -1,0 +1,121 @@
+"""Hosts of URLs as browsers understand them, and whether a list allows them.
+
+A host can be written in many ways: in capitals, with percent escapes, full-width letters, invisible characters or
+ideographic dots, as a number. ``host_of`` leads them all to one form. Source: WHATWG URL (host parsing, IPv4 parser),
+UTS 46 without its transitional mapping.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import unicodedata
+from collections.abc import Iterable
+from urllib.parse import unquote
+
+_DOTS = {ord(dot): "." for dot in "。．｡"}
+_IGNORED = frozenset({"Cf", "Cc", "Cs"})
+_VARIATION_SELECTORS = range(0xFE00, 0xFE10)
+_IPV4_PARTS_MAX = 4
+_IPV4_BITS = 32
+
+
+def host_of(written: str) -> str:
+    """The host as ASCII in lower case, without a dot at its end; an IP address in its usual form, IPv6 in brackets."""
+    if written.startswith("["):
+        return _ipv6(written[1:].partition("]")[0])
+    host = unquote(written) if "%" in written else written
+    if not host.isascii():
+        host = unicodedata.normalize("NFKC", host.translate(_DOTS)).translate(_DOTS)
+        host = "".join(character for character in host if not _is_ignored(character))
+    labels = unicodedata.normalize("NFC", host.lower()).rstrip(".").split(".")
+    return _ipv4(labels) or ".".join(map(_ascii_label, labels))
+
+
+def _is_ignored(character: str) -> bool:
+    return unicodedata.category(character) in _IGNORED or ord(character) in _VARIATION_SELECTORS
+
+
+def _ascii_label(label: str) -> str:
+    return label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
+
+
+def _ipv6(written: str) -> str:
+    try:
+        address = ipaddress.IPv6Address(written.partition("%")[0])
+    except ValueError:
+        return f"[{written.lower()}]"
+    return str(address.ipv4_mapped) if address.ipv4_mapped else f"[{address.compressed}]"
+
+
+def _ipv4(labels: list[str]) -> str | None:
+    """Four numbers, or fewer of which the last fills up; each decimal, octal or hexadecimal."""
+    if not labels[-1][:1].isdigit() or len(labels) > _IPV4_PARTS_MAX:
+        return None
+    numbers = [_number(label) for label in labels]
+    last = numbers[-1]
+    address = 0
+    for number in numbers[:-1]:
+        if number is None or number > 255:
+            return None
+        address = (address << 8) | number
+    last_bits = _IPV4_BITS - 8 * (len(numbers) - 1)
+    if last is None or last >= 1 << last_bits:
+        return None
+    return str(ipaddress.IPv4Address((address << last_bits) | last))
+
+
+def _number(label: str) -> int | None:
+    base = 16 if label.startswith("0x") else 8 if label.startswith("0") and len(label) > 1 else 10
+    digits = label[2:] if base == 16 else label
+    if len(digits) > 40 or not digits.isascii() or not digits.isalnum():
+        return 0 if label == "0x" else None
+    try:
+        return int(digits, base)
+    except ValueError:
+        return None
+
+
+def is_ip_address(host: str) -> bool:
+    """Whether a host, as ``host_of`` writes it, is an IP address."""
+    if host.startswith("["):
+        return True
+    parts = host.split(".")
+    return len(parts) == _IPV4_PARTS_MAX and all(part.isdecimal() for part in parts)
+
+
+class HostList:
+    """Hosts and all hosts under them: ``example.org`` is also ``www.example.org``, and not ``badexample.org``."""
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self._hosts = frozenset(map(host_of, hosts))
+        self._names = frozenset(host for host in self._hosts if not is_ip_address(host))
+
+    def has(self, host: str) -> bool:
+        """Whether a host, as ``host_of`` writes it, is one of them or under one."""
+        if host in self._hosts:
+            return True
+        dot = host.find(".")
+        while dot >= 0:
+            if host[dot + 1 :] in self._names:
+                return True
+            dot = host.find(".", dot + 1)
+        return False
+
+
+class HostRules:
+    """Which hosts may stand in URLs. ``allow`` is None where all may that are not denied."""
+
+    def __init__(self, allow: Iterable[str] | None, deny: Iterable[str], ip_addresses: bool) -> None:
+        self._allowed = None if allow is None else HostList(allow)
+        self._named = HostList(allow or ())
+        self._denied = HostList(deny)
+        self._ip_addresses = ip_addresses
+
+    def permit(self, written: str) -> bool:
+        """Whether a host may stand, however it is written."""
+        host = host_of(written)
+        if self._denied.has(host):
+            return False
+        if is_ip_address(host) and not self._ip_addresses:
+            return self._named.has(host)
+        return self._allowed is None or self._allowed.has(host)

@@ -1,0 +1,172 @@
+"""In which script a text is, and of languages in Latin script in which: enough to see that an answer is in another.
+
+Scripts are counted by blocks of 128 code points; languages vote by words that are frequent in one and rare in the
+others. Both need a sentence or two, and say nothing of what they do not know.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import re2
+
+LATIN = "Latin"
+_SAMPLE_CHARS_MAX = 120
+_LETTERS_MIN = 12  # of a sample
+_SHARE_MIN = 0.6  # of a script, to be the text's
+_MIXED_SHARE_MIN = 0.2  # of a script, to be one of the text's
+_KANA_SHARE_MIN = 0.1
+_VOTES_MIN = 6
+_FEW_VOTES_MIN = 3
+_LEAD = 2.0
+
+_BLOCKS: dict[int, str] = {
+    **dict.fromkeys((0, 1, 2, 3, 4, 60, 61), LATIN),
+    **dict.fromkeys((6, 7, 62, 63), "Greek"),
+    **dict.fromkeys((8, 9, 10), "Cyrillic"),
+    11: "Hebrew",
+    **dict.fromkeys((12, 13, 14, 503, 508, 509), "Arabic"),
+    18: "Devanagari",
+    19: "Bengali",
+    23: "Tamil",
+    24: "Telugu",
+    28: "Thai",
+    33: "Georgian",
+    34: "Hangul",
+    **dict.fromkeys((96, 97), "Kana"),
+    **dict.fromkeys(range(104, 320), "Han"),
+    **dict.fromkeys(range(344, 432), "Hangul"),
+}
+# What a language is written in; of those in Latin script the words that vote for it.
+SCRIPTS: dict[str, frozenset[str]] = {
+    "ar": frozenset({"Arabic"}),
+    "bn": frozenset({"Bengali"}),
+    "el": frozenset({"Greek"}),
+    "fa": frozenset({"Arabic"}),
+    "he": frozenset({"Hebrew"}),
+    "hi": frozenset({"Devanagari"}),
+    "ja": frozenset({"Kana"}),
+    "ka": frozenset({"Georgian"}),
+    "ko": frozenset({"Hangul"}),
+    "ru": frozenset({"Cyrillic"}),
+    "ta": frozenset({"Tamil"}),
+    "te": frozenset({"Telugu"}),
+    "th": frozenset({"Thai"}),
+    "uk": frozenset({"Cyrillic"}),
+    "zh": frozenset({"Han"}),
+}
+# None of them is a word of another one's that is common there (English `her`, `do`, `men`, `son`, `come`).
+_FREQUENT: dict[str, str] = {
+    "en": "the of and to that this is are was were you your with have has it not they what which would will can from",
+    "de": "der die das und ist nicht ein eine mit auf für von dem den des sich auch wird sind werden ich sie im wenn",
+    "fr": "le les des est une dans pour que qui pas vous nous sur avec sont cette ce ces au du et être plus je ne",
+    "es": "el los las del una por para con está como pero más este esta usted y puede muy también sus lo al que",
+    "it": "il gli della che di una per sono con non questo questa anche più è nel delle dei alla si ma può",
+    "pt": "o os um uma não para com por que são mais como você da dos das em está também foi isso ao seu",
+    "nl": "het een van en niet met voor dat zijn ook maar op deze naar bij wordt worden kan je ik aan uit te",
+    "pl": "nie się jest na że jak dla od są tego tym oraz przez może być czy jego które który",
+    "sv": "och att det som är en på för inte av med den har kan ett jag du vi ska från eller",
+    "tr": "bir ve bu için ile da de olarak çok gibi olan en kadar sonra değil ama mi ya",
+}
+LATIN_LANGUAGES = frozenset(_FREQUENT)
+LANGUAGES = frozenset(SCRIPTS) | LATIN_LANGUAGES
+_VOTES: dict[str, tuple[str, ...]] = {
+    word: tuple(language for language, words in _FREQUENT.items() if word in words.split())
+    for frequent in _FREQUENT.values()
+    for word in frequent.split()
+}
+FREQUENT_WORDS = frozenset(_VOTES)
+"""They say in which language a text is, and nothing of what it says."""
+_MARKS = ".,;:!?\"'()[]*_`«»“”„-"
+# Whoever speaks of a language, or of translating, may want another one than that of the question.
+_SPEAKS_OF_LANGUAGE = re2.compile(
+    r"(?i)translat|übersetz|traduc|traduz|traduir|tradui|vertaal|tłumacz|översätt|çevir|перев[её]д|перевод"
+    r"|翻译|翻譯|翻訳|訳して|번역|ترجم|अनुवाद|แปล|\blanguages?\b|\bsprachen?\b|\blangues?\b|\bidiomas?\b|\blingu[ae]s?\b"
+    r"|english|german\b|french|spanish|italian|portuguese|dutch|polish|swedish|turkish|russian|ukrainian|chinese"
+    r"|mandarin|japanese|korean|arabic|persian|farsi|hebrew|hindi|thai\b|greek|bengali|tamil|telugu|latin\b"
+    r"|englisch|deutsch|französisch|spanisch|italienisch|chinesisch|japanisch|russisch|anglais|allemand|français"
+    r"|espagnol|inglés|alemán|francés|español|chino|inglese|tedesco|francese|spagnolo|inglês|alemão|francês|espanhol"
+    r"|engels\b|duits\b|frans\b|английск|немецк|русск|китайск|英语|英語|中文|汉语|日语|日本語|法语|德语|俄语|韩语|영어|중국어|일본어|한국어"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What an answer may be in: scripts, and of languages in Latin script these (None: any)."""
+
+    scripts: frozenset[str]
+    latin: frozenset[str] | None
+
+
+def expected_of(languages: tuple[str, ...]) -> Expected:
+    """What is expected where only these languages are allowed."""
+    latin = LATIN_LANGUAGES.intersection(languages)
+    scripts = frozenset().union(*(SCRIPTS[language] for language in languages if language in SCRIPTS))
+    return Expected(scripts | {LATIN} if latin else scripts, latin)
+
+
+def expected_by(request: str) -> Expected | None:
+    """What is expected of an answer to a text; None where that does not say."""
+    shares = _shares(request)
+    if not shares or _SPEAKS_OF_LANGUAGE.search(request):
+        return None
+    scripts = frozenset(script for script, share in shares.items() if share >= _MIXED_SHARE_MIN)
+    if LATIN not in scripts:
+        return Expected(scripts, frozenset())
+    language = language_of(request, _FEW_VOTES_MIN) if scripts == {LATIN} else None
+    return Expected(scripts, frozenset({language}) if language else None)
+
+
+def is_unexpected(text: str, expected: Expected) -> bool:
+    """Whether a piece of an answer, some sentences long, is in a language that is not expected."""
+    shares = _shares(text)
+    if not shares:
+        return False
+    script, share = max(shares.items(), key=lambda item: item[1])
+    if share < _SHARE_MIN:
+        return False
+    if script != LATIN:
+        return script not in expected.scripts
+    if expected.latin is None:
+        return False
+    votes = _votes(text)
+    allowed = max((votes[language] for language in expected.latin), default=0)
+    # Where a language is known that should vote, and has no vote at all, fewer are enough.
+    language = _winner(votes, _FEW_VOTES_MIN if expected.latin and not allowed else _VOTES_MIN)
+    return language is not None and language not in expected.latin and allowed * _LEAD <= votes[language]
+
+
+def language_of(text: str, votes_min: int = _VOTES_MIN) -> str | None:
+    """The language of a text in Latin script; None where too few words vote, or for several."""
+    return _winner(_votes(text), votes_min)
+
+
+def _winner(votes: Counter[str], votes_min: int) -> str | None:
+    first, second = [*votes.most_common(2), ("", 0), ("", 0)][:2]
+    return first[0] if first[1] >= max(votes_min, second[1] * _LEAD) else None
+
+
+def _votes(text: str) -> Counter[str]:
+    votes: Counter[str] = Counter()
+    for word in text.casefold().split():
+        languages = _VOTES.get(word.strip(_MARKS))
+        if languages is not None:
+            for language in languages:
+                votes[language] += 1
+    return votes
+
+
+def _shares(text: str) -> dict[str, float]:
+    """The share of each script in the letters of a text, of a sample of them; empty where there are too few."""
+    step = len(text) // _SAMPLE_CHARS_MAX + 1
+    sample = text[::step]
+    letters = [character for character in sample if character.isalpha()]
+    if len(letters) < _LETTERS_MIN:
+        return {}
+    if sample.isascii():
+        return {LATIN: 1.0}
+    counts = Counter(_BLOCKS.get(ord(character) >> 7, "other") for character in letters)
+    if counts["Kana"] >= len(letters) * _KANA_SHARE_MIN:  # Japanese: what there is in Chinese characters is too
+        counts["Kana"] += counts.pop("Han", 0)
+    return {script: count / len(letters) for script, count in counts.items()}

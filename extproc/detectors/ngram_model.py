@@ -1,0 +1,212 @@
+"""A linear model over hashed n-grams of bytes and words: one dear look that costs tens of microseconds.
+
+Every position of the text has a hash of each byte n-gram that begins there, every word one of itself and of those it
+forms with its neighbours; a hash leads to a weight, and the score of a window is the sum of the weights in it. All of
+that is a few operations on whole arrays. Weights are small integers and sums are exact, so the score is the same on
+every platform, whatever the order of summation.
+
+Words are read by their first eight bytes, which serves as a stem. Runs of blanks count as one blank, digits as one
+digit, so that layout and numbers do not matter.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+WINDOW_BYTES = 320
+WINDOW_STEP_BYTES = 64
+SLICE_BYTES_MAX = 16_384
+"""Longer texts are read in slices of this size, which overlap by a window: memory stays bounded."""
+
+Indices = npt.NDArray[np.int64]
+_Hashes = npt.NDArray[np.uint64]
+
+_WORD_LENGTH_BYTES = 8
+_PADDING = b"\0" * _WORD_LENGTH_BYTES
+_BLANK, _DIGIT = 0x20, 0x30
+_FOLD = bytes(
+    _DIGIT if 0x30 <= byte <= 0x39 else _BLANK if byte < 0x21 or byte == 0x7F else byte for byte in range(256)
+)
+_IS_WORD = bytes(int(byte >= 0x80 or byte == 0x27 or chr(byte).isalnum()) for byte in range(256))
+_MASKS: _Hashes = np.array([(1 << 8 * length) - 1 for length in range(_WORD_LENGTH_BYTES + 1)], np.uint64)
+_MASK_OF_LENGTH: _Hashes = _MASKS.take(np.minimum(np.arange(SLICE_BYTES_MAX + 3), _WORD_LENGTH_BYTES))
+_BYTE_MIX: _Hashes = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93], np.uint64)
+"""Odd numbers by which n-grams are multiplied: one for each length."""
+_WORD_MIX: _Hashes = np.array(
+    [
+        [0xA0761D6478BD642F, 0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3, 0x589965CC75374CC3],
+        [0, 0x1D8E4E27C47D124F, 0, 0xEB44ACCAB455D165],
+        [0, 0, 0x9C6E6877736C46E3, 0x8CB92BA72F3D8DD7],
+    ],
+    np.uint64,
+)
+"""The same for words: a column for each kind of feature, a row for each of three words in a row."""
+
+_HEAD = struct.Struct("<8sBBBBff")
+_MAGIC = b"NGRAMS\0\1"
+
+
+class NgramShape(NamedTuple):
+    """Which features a model has.
+
+    Attributes:
+        bits: binary logarithm of the number of weights.
+        byte_lengths: lengths of byte n-grams [bytes], each up to 8, at most three of them.
+    """
+
+    bits: int = 17
+    byte_lengths: tuple[int, ...] = (5,)
+
+
+class Features(NamedTuple):
+    """The places of a text's features in the table of weights.
+
+    Attributes:
+        length_bytes: of the folded text, two blanks included.
+        byte_ngrams: shape (number of lengths, ``length_bytes``); a column belongs to the position where it begins.
+        word_starts: where each word begins, shape (words,).
+        word_ngrams: word, pair, pair with one word between them, three in a row: shape (words, 4).
+    """
+
+    length_bytes: int
+    byte_ngrams: Indices
+    word_starts: Indices
+    word_ngrams: Indices
+
+
+class FeatureReader:
+    """Leads texts to features; trainer and model share it, so that they cannot differ."""
+
+    def __init__(self, shape: NgramShape) -> None:
+        kinds = len(shape.byte_lengths)
+        self._masks = _MASKS[list(shape.byte_lengths)].reshape(kinds, 1)
+        self._mix = _BYTE_MIX[:kinds].reshape(kinds, 1)
+        self._shift = np.array(64 - shape.bits, np.uint64)
+
+    def read(self, folded: bytes) -> Features:
+        """The features of one slice of a text that ``fold`` made."""
+        length_bytes = len(folded) + 2
+        padded = b" " + folded + b" " + _PADDING
+        heads: _Hashes = np.ndarray((length_bytes,), "<u8", padded, 0, (1,))
+        byte_ngrams = heads & self._masks
+        byte_ngrams *= self._mix
+        byte_ngrams >>= self._shift
+        kinds = np.frombuffer(padded.translate(_IS_WORD), np.bool_, length_bytes)
+        edges = (kinds[1:] ^ kinds[:-1]).nonzero()[0]
+        edges += 1
+        word_starts = edges[0::2]
+        count = len(word_starts)
+        words = np.zeros(count + 2, np.uint64)  # two more, so that the last word too has followers
+        np.bitwise_and(heads[word_starts], _MASK_OF_LENGTH[edges[1::2] - word_starts], out=words[:count])
+        word_ngrams = np.ndarray((count, 3), np.uint64, words, 0, (8, 8)).dot(_WORD_MIX)
+        word_ngrams >>= self._shift
+        return Features(length_bytes, byte_ngrams.view(np.int64), word_starts, word_ngrams.view(np.int64))
+
+
+class Best(NamedTuple):
+    """The window that looks worst: its score as log odds, and where it begins and ends [bytes of the folded text]."""
+
+    log_odds: float
+    start: int
+    end: int
+
+
+class NgramModel:
+    """Weights, and how to score with them."""
+
+    def __init__(self, shape: NgramShape, weights: npt.NDArray[np.int8], scale: float, bias: float) -> None:
+        """``scale`` leads a sum of integer weights to log odds (for one feature a byte), ``bias`` is added."""
+        self.shape = shape
+        self.scale = scale
+        self.bias = bias
+        self._weights = weights
+        self._reader = FeatureReader(shape)
+
+    @classmethod
+    def from_bytes(cls, packed: bytes) -> Self:
+        """Read what ``to_bytes`` wrote. Raises: ValueError if it is anything else."""
+        if len(packed) < _HEAD.size or packed[:8] != _MAGIC:
+            raise ValueError("not a file of n-gram weights")
+        _, bits, *lengths, scale, bias = _HEAD.unpack_from(packed)
+        if len(packed) != _HEAD.size + (1 << bits):
+            raise ValueError("a file of n-gram weights of the wrong length")
+        weights = np.frombuffer(packed, np.int8, offset=_HEAD.size)
+        return cls(NgramShape(bits, tuple(length for length in lengths if length)), weights, scale, bias)
+
+    @classmethod
+    def shipped(cls, name: str) -> Self:
+        """The model that the package brings along as ``weights/NAME.ngrams``."""
+        return cls.from_bytes(resources.files("extproc.detectors").joinpath("weights", f"{name}.ngrams").read_bytes())
+
+    def to_bytes(self) -> bytes:
+        """A head of 20 bytes (magic and version, bits, three lengths or 0, scale, bias; little endian), the weights."""
+        lengths = (*self.shape.byte_lengths, 0, 0, 0)[:3]
+        head = _HEAD.pack(_MAGIC, self.shape.bits, *lengths, self.scale, self.bias)
+        return head + self._weights.tobytes()
+
+    def log_odds(self, plain_utf8: bytes) -> float:
+        """The highest log odds of any window; what ``best`` says without the place."""
+        return self.best(plain_utf8).log_odds
+
+    def best(self, plain_utf8: bytes) -> Best:
+        """The window with the highest log odds; a text shorter than a window is one window.
+
+        Args:
+            plain_utf8: the plain form of the text (``normalise.plain``), of any length.
+        """
+        folded = fold(plain_utf8)
+        if len(folded) <= SLICE_BYTES_MAX:
+            return self._best_in_slice(folded)
+        found = (
+            Best(best.log_odds, best.start + begin, best.end + begin)
+            for begin, piece in slices(folded)
+            for best in (self._best_in_slice(piece),)
+        )
+        return max(found, key=lambda best: best.log_odds)
+
+    def _best_in_slice(self, folded: bytes) -> Best:
+        features = self._reader.read(folded)
+        scores = self._weights.take(features.byte_ngrams).sum(axis=0, dtype=np.int32)
+        scores[features.word_starts] += self._weights.take(features.word_ngrams).sum(axis=1, dtype=np.int32)
+        length_bytes = features.length_bytes
+        if length_bytes <= WINDOW_BYTES:
+            return Best(self._odds(int(scores.sum()), length_bytes), 0, len(folded))
+        sums = np.zeros(length_bytes + 1, np.int32)
+        np.cumsum(scores, out=sums[1:])
+        starts = window_starts(length_bytes)
+        windows: npt.NDArray[np.int32] = sums.take(starts + WINDOW_BYTES) - sums.take(starts)
+        worst = int(np.argmax(windows))
+        start = int(starts[worst])
+        end = min(start - 1 + WINDOW_BYTES, len(folded))
+        return Best(self._odds(int(windows[worst]), WINDOW_BYTES), max(start - 1, 0), end)
+
+    def _odds(self, total: int, length_bytes: int) -> float:
+        return total * self.scale / math.sqrt(length_bytes) + self.bias
+
+
+def fold(plain_utf8: bytes) -> bytes:
+    """Control characters as blanks, runs of blanks as one, digits as 0."""
+    folded = plain_utf8.translate(_FOLD)
+    return b" ".join(folded.split()) if b"  " in folded else folded
+
+
+def slices(folded: bytes) -> Iterator[tuple[int, bytes]]:
+    """Where each slice of a long text begins, and the slice; two that follow each other share a window."""
+    step_bytes = SLICE_BYTES_MAX - WINDOW_BYTES
+    for begin in range(0, max(1, len(folded) - WINDOW_BYTES), step_bytes):
+        yield begin, folded[begin : begin + SLICE_BYTES_MAX]
+
+
+def window_starts(length_bytes: int, step_bytes: int = WINDOW_STEP_BYTES) -> Indices:
+    """Where the windows of a slice begin: one a step, and one that ends with the slice."""
+    last = length_bytes - WINDOW_BYTES
+    starts: Any = np.arange(0, last + step_bytes, step_bytes)
+    starts[-1] = last
+    return starts  # type: ignore[no-any-return]

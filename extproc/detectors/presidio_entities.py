@@ -1,0 +1,110 @@
+"""Names, places and organisations by Microsoft Presidio and spaCy: the extra ``presidio``, and off the hot path.
+
+A call takes tens of milliseconds for a kilobyte, and what is found depends on what stands behind it, so this is no
+recogniser of cells: it is for whole texts, in a process of its own, where a configuration asks for it. Nothing is ever
+downloaded: the model must be installed, and Presidio's recogniser of e-mail addresses, which fetches a list of domains,
+is left out (``pii`` finds those).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from extproc.domain.finding import Finding
+
+NAMED_ENTITIES = ("PERSON", "LOCATION", "ORGANIZATION")
+PIECE_CHARS_MAX = 10_000
+"""Longer texts are judged in pieces, cut at a blank where there is one."""
+
+_FETCHING_RECOGNISER = "EmailRecognizer"
+_SURROGATES = dict.fromkeys(range(55296, 57344), "?")
+
+
+class PresidioUnavailable(Exception):
+    """The extra ``presidio`` or the spaCy model is not installed, or a type is asked for that it does not know."""
+
+
+class PresidioEntities:
+    """Finds the chosen types in a whole text. Loading takes seconds, and hundreds of megabytes with a large model.
+
+    Args:
+        model: an installed spaCy package or the path of a model; empty: none, so only types that have patterns.
+        entities: Presidio's names of types.
+        language: two letters; the model's.
+        score_min: the least score of a finding, 0 to 1.
+    Raises: PresidioUnavailable.
+    """
+
+    def __init__(
+        self,
+        model: str = "",
+        entities: Iterable[str] = NAMED_ENTITIES,
+        language: str = "en",
+        score_min: float = 0.4,
+    ) -> None:
+        self._language = language
+        self._score_min = score_min
+        self._entities = sorted(set(entities))
+        self._analyzer = _analyzer(model, language)
+        known = set(self._analyzer.get_supported_entities(language))
+        if not model:
+            known -= set(_model_entities())
+        unknown = sorted(set(self._entities) - known)
+        if unknown:
+            without = "" if model else " without a model"
+            raise PresidioUnavailable(f"unknown entities{without}: {', '.join(unknown)}")
+
+    def find(self, text: str) -> list[Finding]:
+        """Findings in the text, in order, not overlapping: of two that overlap the surer, then the longer, counts."""
+        found: list[Finding] = []
+        for start, piece in _pieces(text.translate(_SURROGATES)):
+            results = self._analyzer.analyze(
+                piece, self._language, entities=self._entities, score_threshold=self._score_min
+            )
+            surest_first = sorted(results, key=lambda one: (-one.score, one.start - one.end, one.start))
+            taken = bytearray(len(piece))
+            for one in surest_first:
+                if taken.find(1, one.start, one.end) < 0:
+                    taken[one.start : one.end] = b"\1" * (one.end - one.start)
+                    kind = str(one.entity_type)
+                    detector = f"presidio.{kind.lower()}"
+                    found.append(Finding(kind, start + one.start, start + one.end, float(one.score), detector))
+        return sorted(found, key=lambda finding: finding.start)
+
+
+def _pieces(text: str) -> Iterator[tuple[int, str]]:
+    """The text in pieces of at most PIECE_CHARS_MAX characters, with where each begins."""
+    start = 0
+    while start < len(text):
+        end = start + PIECE_CHARS_MAX
+        if end < len(text):
+            blank = max(text.rfind(" ", start, end), text.rfind("\n", start, end))
+            end = blank + 1 if blank > start else end
+        yield start, text[start:end]
+        start = end
+
+
+def _analyzer(model: str, language: str) -> Any:
+    try:
+        import spacy
+        from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+        from presidio_analyzer.nlp_engine import SpacyNlpEngine
+    except ImportError as error:
+        raise PresidioUnavailable("install the extra: pip install 'llm-extproc[presidio]'") from error
+    engine = SpacyNlpEngine(models=[{"lang_code": language, "model_name": model or "blank"}])
+    try:
+        # Presidio's own loading would download a model that is missing.
+        engine.nlp = {language: spacy.load(model) if model else spacy.blank(language)}
+    except (ImportError, OSError, ValueError) as error:
+        raise PresidioUnavailable(f"no spaCy model {model!r} for {language!r} is installed") from error
+    registry = RecognizerRegistry(supported_languages=[language])
+    registry.load_predefined_recognizers(languages=[language], nlp_engine=engine)
+    registry.remove_recognizer(_FETCHING_RECOGNISER)
+    return AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=[language])
+
+
+def _model_entities() -> Iterable[str]:
+    from presidio_analyzer.predefined_recognizers import SpacyRecognizer
+
+    return tuple(SpacyRecognizer.ENTITIES)

@@ -1,0 +1,57 @@
+"""Sentences of a text that comes in pieces.
+
+Where a sentence ends depends on where it began and on the few characters around its end, so that sentences are a
+property of the text, however it is cut. Line breaks end one too: lists and tables have no full stops.
+"""
+
+from __future__ import annotations
+
+import re
+
+SENTENCE_CHARS_MAX = 1_000
+_ASIDE_CHARS_MAX = 8  # quotes and blanks at a sentence's end
+# Behind a point a small letter or a digit goes on ("approx. 30 days", "e.g. this").
+_END = re.compile(
+    rf"""\n|[。！？]|[.!?…]["'”’»)\]*_]{{0,{_ASIDE_CHARS_MAX}}}[^\S\n]{{1,{_ASIDE_CHARS_MAX}}}(?=[^\sa-z0-9])"""
+)
+_END_CHARS_MAX = 2 * _ASIDE_CHARS_MAX + 2
+
+
+class SentenceBuffer:
+    """Gives out whole sentences, with the white space behind them, and keeps the open one."""
+
+    __slots__ = ("open",)
+
+    def __init__(self) -> None:
+        self.open = ""
+
+    def push(self, text: str) -> list[str]:
+        """Take the next piece; return the sentences that it completes."""
+        scan = max(0, len(self.open) - _END_CHARS_MAX)
+        whole = self.open + text
+        sentences: list[str] = []
+        begin = 0
+        while (end := _end_of(whole, begin, scan)) >= 0:
+            sentences.append(whole[begin:end])
+            begin = scan = end
+        self.open = whole[begin:]
+        return sentences
+
+    def take(self) -> str:
+        """The open sentence, which is over."""
+        rest, self.open = self.open, ""
+        return rest
+
+    def copy(self) -> SentenceBuffer:
+        """A buffer in the same state."""
+        other = SentenceBuffer()
+        other.open = self.open
+        return other
+
+
+def _end_of(text: str, begin: int, scan: int) -> int:
+    """Where the sentence that begins at ``begin`` ends, -1 where that is not known yet. [characters]"""
+    match = _END.search(text, scan, begin + SENTENCE_CHARS_MAX + 1)
+    if match is not None and match.end() <= begin + SENTENCE_CHARS_MAX:
+        return match.end()
+    return begin + SENTENCE_CHARS_MAX if len(text) - begin > SENTENCE_CHARS_MAX else -1

@@ -1,0 +1,126 @@
+"""Numbers for the values of one exchange, and the values that go back in their places.
+
+A number says which values are the same, so it must be the same in every text of a conversation, whose requests repeat
+what was said before: numbers are given by order of first appearance, texts of the request first. The client may have
+written such a placeholder itself: what stands in the request is given to nobody else.
+
+Each choice of an answer goes on from where the request ended, by itself: choices come at the same time, and which of
+them comes first must not matter.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from extproc.domain.masks import numbered_mask, type_mask
+
+TAKEN_MAX = 10_000
+_NUMBER = re.compile("(?<=[A-Z0-9])_([0-9]{1,7})")
+_KIND_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+_KIND_CHARS_MAX = 63
+
+
+class Placeholders:
+    """The placeholders of one exchange. The values are kept here only, and no longer than the exchange.
+
+    Args:
+        values_max: how many different values get a number; any further one is ``<KIND>``, and is not restored.
+        before: of a choice: the placeholders of its request.
+    """
+
+    __slots__ = ("_before", "_choices", "_echoed", "_last", "_numbers", "_sorted", "_taken", "_values", "_values_max")
+
+    def __init__(self, values_max: int, before: Placeholders | None = None) -> None:
+        self._values_max: int = values_max if before is None else before._values_max - len(before._numbers)
+        self._before = before
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._last: dict[str, int] = {}
+        self._taken: set[tuple[str, int]] = set() if before is None else before._taken
+        self._echoed: dict[str, int] = {}  # the highest number of each kind in texts that may repeat ours
+        self._values: dict[str, str] = {}
+        self._sorted: list[str] = []
+        self._choices: dict[int, Placeholders] = {}
+
+    def of_choice(self, choice: int) -> Placeholders:
+        """Those of one choice of the answer: those of the request, and its own."""
+        if choice not in self._choices:
+            made = self._choices[choice] = Placeholders(0, self)
+            made._last = {kind: max(self._last.get(kind, 0), number) for kind, number in self._echoed.items()}
+        return self._choices[choice]
+
+    def take(self, text: str) -> None:
+        """Whatever looks like a placeholder in this text is the client's own."""
+        for kind, number in _placeholders_in(text):
+            if len(self._taken) < TAKEN_MAX:
+                self._taken.add((kind, number))
+            else:  # ours come after all of them
+                self._last[kind] = max(self._last.get(kind, 0), number)
+
+    def expect_echo(self, text: str) -> None:
+        """Placeholders in this text are those of earlier answers: what is new in this answer is numbered after them."""
+        _raise_to(self._echoed, text)
+
+    def echo(self, text: str) -> None:
+        """This text comes now, and placeholders in it are ours: of values that came before it, or of its own."""
+        _raise_to(self._last, text)
+
+    def mask(self, kind: str, key: str) -> str:
+        """The placeholder of a value, by what all ways of writing it share; ``<KIND>`` if there are too many."""
+        number = self._number(kind, key)
+        return type_mask(kind) if number is None else numbered_mask(kind, number)
+
+    def mask_reversibly(self, kind: str, value: str) -> str:
+        """The placeholder of a value that is to be restored from it."""
+        number = self._number(kind, value)
+        if number is None:
+            return type_mask(kind)
+        placeholder = numbered_mask(kind, number)
+        self._values[placeholder] = value
+        return placeholder
+
+    def _number(self, kind: str, key: str) -> int | None:
+        numbers, before = self._numbers, self._before
+        known = numbers.get((kind, key)) or (before._numbers.get((kind, key)) if before else None)
+        if known is not None or len(numbers) >= self._values_max:
+            return known
+        number = self._last.get(kind, before._last.get(kind, 0) if before else 0) + 1
+        while (kind, number) in self._taken:
+            number += 1
+        self._last[kind] = numbers[kind, key] = number
+        return number
+
+    # --- back again ------------------------------------------------------------------------------------------------
+
+    @property
+    def restorable(self) -> bool:
+        """Whether there is any value to restore."""
+        return bool(self._values)
+
+    def value(self, placeholder: str) -> str | None:
+        """The value that a placeholder stands for, as it was written; None for what is no placeholder of ours."""
+        return self._values.get(placeholder)
+
+    def begins_one(self, text: str) -> bool:
+        """Whether a placeholder of a value that can be restored begins with all of this text."""
+        if len(self._sorted) != len(self._values):
+            self._sorted = sorted(self._values)
+        place = bisect_left(self._sorted, text)
+        return place < len(self._sorted) and self._sorted[place].startswith(text)
+
+    def forget(self) -> None:
+        """The exchange is over."""
+        self._numbers, self._values, self._sorted, self._choices = {}, {}, [], {}
+
+
+def _placeholders_in(text: str) -> Iterator[tuple[str, int]]:
+    if "_" in text:
+        for match in _NUMBER.finditer(text):
+            before = text[max(0, match.start() - _KIND_CHARS_MAX) : match.start()]
+            yield before[len(before.rstrip(_KIND_CHARACTERS)) :], int(match.group(1))
+
+
+def _raise_to(numbers: dict[str, int], text: str) -> None:
+    for kind, number in _placeholders_in(text):
+        numbers[kind] = max(numbers.get(kind, 0), number)

@@ -1,0 +1,44 @@
+"""Numbers as people write them, so that 1,299.00 and 1299 are the same value."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+NUMBER_CHARS_MAX = 40
+_THOUSANDS = 3  # digits behind a separator of thousands
+
+
+def number_of(text: str) -> Decimal | None:
+    """The number that a text is, None if it is none.
+
+    Where both separators stand the last one is the decimal point; one alone, with three digits behind it each time, is
+    taken to separate thousands if it is a comma or comes twice.
+    """
+    plain = text.strip().replace("\u00a0", "").replace("\u202f", "").replace("'", "").replace(" ", "")
+    if not plain or len(plain) > NUMBER_CHARS_MAX:
+        return None
+    comma, point = plain.rfind(","), plain.rfind(".")
+    if comma >= 0 and point >= 0:
+        thousands, decimal = (",", ".") if point > comma else (".", ",")
+        plain = plain.replace(thousands, "").replace(decimal, ".")
+    elif comma >= 0:
+        plain = plain.replace(",", "" if _are_thousands(plain, ",") else ".")
+    elif plain.count(".") > 1 and _are_thousands(plain, "."):
+        plain = plain.replace(".", "")
+    try:
+        number = Decimal(plain)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def same_value(one: str, other: str) -> bool:
+    """Whether two texts give the same value: the same number, or the same words whatever their case and spaces."""
+    number, other_number = number_of(one), number_of(other)
+    if number is not None and other_number is not None:
+        return number == other_number
+    return " ".join(one.casefold().split()) == " ".join(other.casefold().split())
+
+
+def _are_thousands(plain: str, separator: str) -> bool:
+    return all(len(part) == _THOUSANDS for part in plain.split(separator)[1:])

@@ -1,0 +1,48 @@
+"""The guard whose detector another package brings: finding is the detector's part, acting is ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from extproc.config.guards.custom import CustomGuard as CustomSection
+from extproc.detectors.installed import installed_detector
+from extproc.domain.errors import ApiError
+from extproc.domain.masks import type_mask
+from extproc.domain.record import Action
+from extproc.domain.text import Kind, Stage, TextSource
+from extproc.filters.base import ExchangeFacts, Guard, Witness
+from extproc.filters.json_text import JsonTextStage, WholeNumbers
+from extproc.filters.observe import ObservingStage
+from extproc.filters.spans import Mask, SpanStage
+
+
+class CustomGuard(Guard):
+    """Looks at every text of its directions."""
+
+    def __init__(self, section: CustomSection) -> None:
+        """Raises: DetectorUnusable."""
+        super().__init__(section, section.guard, section.on, section.action, section.message)
+        self._detector = installed_detector(section.detector, section.settings)
+        self._numbers = WholeNumbers(self._detector)
+
+    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+        """Whether the detector would look into any of them. An escape in a JSON text may hide what it looks for."""
+        may_hold = self._detector.may_hold
+        return any((source.kind is Kind.JSON and "\\" in text) or may_hold(text) for source, text in texts)
+
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
+        """A stage that judges spans; JSON texts are judged string by string, so that they stay JSON."""
+        witness = Witness(self, source, exchange)
+        stage: Stage = SpanStage(self._detector, self._mask(""), witness.tell, on_text=witness.see)
+        if source.kind is Kind.JSON:
+            stage = JsonTextStage(stage, SpanStage(self._numbers, self._mask('"'), witness.tell, on_text=witness.see))
+        return stage if self.action in (Action.MASK, Action.BLOCK) else ObservingStage(stage)
+
+    def _mask(self, quote: str) -> Mask | None:
+        if self.action is Action.BLOCK:
+            return None
+        return lambda finding, _: f"{quote}{type_mask(finding.kind)}{quote}"
+
+    def rejection(self) -> ApiError:
+        """What the client reads."""
+        return ApiError(400, "invalid_request_error", f"refused_by_{self.name}", self.message)

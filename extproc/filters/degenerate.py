@@ -1,0 +1,261 @@
+"""Answers that went wrong in themselves: loops, nothing at all, another language, broken JSON, cut in mid-sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from extproc.config.guards.degenerate import DegenerateGuard as DegenerateSection
+from extproc.detectors.json_reader import JsonReader
+from extproc.detectors.languages import Expected, expected_by, expected_of, is_unexpected
+from extproc.detectors.loops import TAIL_CHARS_MAX, loop_chars
+from extproc.domain.errors import ApiError
+from extproc.domain.finding import Finding
+from extproc.domain.record import Action
+from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
+from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.observe import ObservingStage
+from extproc.payload.view import UNNAMED_PART_FIRST, RequestView
+
+REQUEST_CHARS_MAX = 2_000
+STEP_CHARS = 64
+"""Loops are looked for whenever this much more of a text has come, counted from its beginning. [characters]"""
+LANGUAGE_CHARS = 7 * STEP_CHARS
+"""How much of an answer is judged at a time: a few sentences. [characters]"""
+LANGUAGE_CHARS_MIN = 40
+
+_ANSWERS = frozenset({Kind.CONTENT, Kind.REFUSAL, Kind.JSON, Kind.NAME})
+_LOOPING = frozenset({Kind.CONTENT, Kind.REASONING, Kind.JSON})
+_SENTENCE_ENDS = frozenset(".!?…。！？؟।:;)]}>\"'”’»`*_|")
+_JSON_FORMATS = frozenset({"json_object", "json_schema"})
+
+
+@dataclass(slots=True)
+class _Spoken:
+    """What is known of one choice."""
+
+    something: bool = False
+    last: str = ""  # the last visible character of its content
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What a request asked for, and what came of each choice."""
+
+    json: bool = False
+    expected: Expected | None = None
+    choices: dict[int, _Spoken] = field(default_factory=dict)
+
+
+class DegenerateGuard(Guard):
+    """Looks at the tail, the script and the shape of each text, and at how each choice ends."""
+
+    def __init__(self, section: DegenerateSection) -> None:
+        super().__init__(section, section.guard, section.on, section.action, section.message)
+        self.kinds = frozenset(section.kinds)
+        self.loop_chars_min = section.loop_chars_min
+        self._expected = expected_of(section.languages) if section.languages else None
+        self._by_request = self._expected is None and "LANGUAGE" in self.kinds
+
+    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+        """Note what is asked for: JSON, and in which language."""
+        expected = expected_by(_question(request)) if self._by_request else self._expected
+        exchange.noted[self.name] = _Asked(_asks_for_json(request.tree), expected)
+        return None
+
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+        """A stage on every text that the model says."""
+        named = source.part < UNNAMED_PART_FIRST and source.kind is not Kind.ASIDE
+        if source.direction is not Direction.RESPONSE or not named:
+            return None
+
+        def on_finding(finding: Finding) -> None:
+            self.report(exchange, Direction.RESPONSE, finding)
+
+        asked = exchange.noted.setdefault(self.name, _Asked())
+        spoken = asked.choices.setdefault(source.choice, _Spoken())
+        content = source.kind is Kind.CONTENT
+        judges = _Judges(
+            loop_chars_min=self.loop_chars_min if "LOOP" in self.kinds and source.kind in _LOOPING else 0,
+            expected=asked.expected if "LANGUAGE" in self.kinds and content and not asked.json else None,
+            json="BROKEN_JSON" in self.kinds and (source.kind is Kind.JSON or (content and asked.json)),
+            speaks=source.kind in _ANSWERS,
+            content=content,
+        )
+        stage = _AnswerStage(judges, spoken, on_finding, self.action is Action.BLOCK)
+        return stage if self.action is Action.BLOCK else ObservingStage(stage)
+
+    def on_choice_end(self, choice: int, cut_short: bool, exchange: ExchangeFacts) -> None:
+        """Judge what only the end shows. Nothing is left to hold back, so it is reported at most."""
+        asked = exchange.noted.get(self.name) or _Asked()
+        spoken = asked.choices.get(choice) or _Spoken()
+        if not spoken.something:
+            self._tell("EMPTY", exchange)
+        elif cut_short and spoken.last and spoken.last not in _SENTENCE_ENDS:
+            self._tell("CUT_SHORT", exchange)
+
+    def _tell(self, kind: str, exchange: ExchangeFacts) -> None:
+        if kind in self.kinds:
+            action = Action.FLAG if self.action is Action.BLOCK else self.action
+            exchange.record.note_finding(self.name, Direction.RESPONSE.value, kind, action.value)
+
+    def rejection(self) -> ApiError:
+        """What the client reads."""
+        return ApiError(400, "invalid_request_error", "degenerate_answer", self.message)
+
+
+def _question(request: RequestView) -> str:
+    """The end of what the user said last."""
+    for text_field in reversed(request.texts):
+        if text_field.source.speaker is Speaker.USER and text_field.source.kind is Kind.CONTENT:
+            return text_field.text[-REQUEST_CHARS_MAX:]
+    return ""
+
+
+def _asks_for_json(tree: dict[str, Any]) -> bool:
+    """Whether the answer's content must be JSON, in the words of any API. Source: OpenAI, Anthropic, vLLM 0.32."""
+    if tree.get("guided_json") is not None:
+        return True
+    structured = tree.get("structured_outputs")
+    if isinstance(structured, dict) and (structured.get("json") is not None or structured.get("json_object")):
+        return True
+    formats = [tree.get("response_format"), tree.get("output_format")]
+    formats += [holder.get("format") for key in ("text", "output_config") if isinstance(holder := tree.get(key), dict)]
+    return any(isinstance(one, dict) and one.get("type") in _JSON_FORMATS for one in formats)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judges:
+    """What one text is judged by."""
+
+    loop_chars_min: int  # 0: loops are not looked for
+    expected: Expected | None
+    json: bool
+    speaks: bool  # it is a part of an answer
+    content: bool
+
+
+class _AnswerStage:
+    """Judges one text at places that are counted from its beginning; text passes at once, up to a finding that ends it.
+
+    Each kind is told once.
+    """
+
+    __slots__ = (
+        "_blocks",
+        "_json",
+        "_judges",
+        "_on_finding",
+        "_position",
+        "_since",
+        "_spoken",
+        "_tail",
+        "_told",
+        "rejected",
+    )
+
+    def __init__(self, judges: _Judges, spoken: _Spoken, on_finding: Callable[[Finding], None], blocks: bool) -> None:
+        self._judges = judges
+        self._spoken = spoken
+        self._on_finding = on_finding
+        self._blocks = blocks
+        self._json = JsonReader() if judges.json else None
+        self._told: set[str] = set()
+        self._position = 0  # how much of the text has come [characters]
+        self._since: list[str] = []  # what came after the last step
+        self._tail = ""
+        self.rejected = False
+
+    def feed(self, text: str) -> str:
+        """Take the next piece; all of it is released, but for what comes after a finding that ends the answer."""
+        self._hear(text)
+        begin = self._position
+        done = 0
+        while done < len(text) and not self.rejected:
+            room = STEP_CHARS - self._position % STEP_CHARS
+            piece = text[done : done + room]
+            self._step(piece)
+            done = self._position - begin
+        return text[:done]
+
+    def close(self) -> str:
+        """The text is complete. A text fed afterwards is another one."""
+        if self._position:
+            self._tail_now()
+            self._judge_loop()
+            rest = self._position % LANGUAGE_CHARS
+            if rest >= LANGUAGE_CHARS_MIN and not self.rejected:
+                self._judge_language(rest)
+            if not self.rejected:
+                self._judge_json_end()
+        self._position, self._tail = 0, ""
+        self._json = JsonReader() if self._judges.json else None
+        return ""
+
+    def held(self) -> str:
+        """Nothing is held."""
+        return ""
+
+    def fork(self) -> _AnswerStage:
+        """A stage in the same state that tells nobody what it finds."""
+        copy = _AnswerStage(self._judges, replace(self._spoken), _tell_nobody, self._blocks)
+        copy._json = self._json.copy() if self._json is not None else None
+        copy._told = self._told.copy()
+        copy._position, copy._since, copy._tail = self._position, self._since.copy(), self._tail
+        copy.rejected = self.rejected
+        return copy
+
+    def _hear(self, text: str) -> None:
+        visible = text.rstrip()
+        if visible:
+            spoken = self._spoken
+            spoken.something = spoken.something or self._judges.speaks
+            if self._judges.content:
+                spoken.last = visible[-1]
+
+    def _step(self, piece: str) -> None:
+        """Take a piece that ends at the next step or before it."""
+        if self._json is not None and "BROKEN_JSON" not in self._told:
+            place = self._json.feed(piece)
+            if place >= 0:
+                self._tell("BROKEN_JSON", self._position + place, self._position + place + 1)
+                if self.rejected:
+                    self._position += place
+                    return
+        self._since.append(piece)
+        self._position += len(piece)
+        if self._position % STEP_CHARS == 0:
+            self._tail_now()
+            self._judge_loop()
+            if self._position % LANGUAGE_CHARS == 0 and not self.rejected:
+                self._judge_language(LANGUAGE_CHARS)
+
+    def _tail_now(self) -> None:
+        self._tail = (self._tail + "".join(self._since))[-TAIL_CHARS_MAX:]
+        self._since = []
+
+    def _judge_loop(self) -> None:
+        if self._judges.loop_chars_min and "LOOP" not in self._told:
+            period = loop_chars(self._tail, self._judges.loop_chars_min)
+            if period:
+                self._tell("LOOP", max(0, self._position - self._judges.loop_chars_min), self._position)
+
+    def _judge_language(self, chars: int) -> None:
+        expected = self._judges.expected
+        if expected is not None and "LANGUAGE" not in self._told and is_unexpected(self._tail[-chars:], expected):
+            self._tell("LANGUAGE", self._position - chars, self._position)
+
+    def _judge_json_end(self) -> None:
+        reader = self._json
+        if reader is not None and not (reader.blank or reader.complete() or "BROKEN_JSON" in self._told):
+            self._tell("BROKEN_JSON", self._position, self._position)
+
+    def _tell(self, kind: str, start: int, end: int) -> None:
+        self._told.add(kind)
+        self._on_finding(Finding(kind, start, end, 1.0, f"degenerate.{kind.lower()}"))
+        self.rejected = self._blocks
+
+
+def _tell_nobody(finding: Finding) -> None:
+    """What a fork finds is found again, and told, by the stage itself."""

@@ -1,0 +1,100 @@
+"""Answers that contradict known facts, judged sentence by sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from extproc.config.facts import parse_facts
+from extproc.config.guards.facts import FactsGuard as FactsSection
+from extproc.config.models import CompiledModel
+from extproc.detectors.facts import FactDetector
+from extproc.detectors.sentences import SentenceBuffer
+from extproc.domain.errors import ApiError
+from extproc.domain.finding import Finding
+from extproc.domain.record import Action
+from extproc.domain.text import Direction, Kind, Stage, TextSource
+from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.observe import ObservingStage
+
+
+class FactsGuard(Guard):
+    """Knows the facts of one file."""
+
+    def __init__(self, section: FactsSection) -> None:
+        super().__init__(section, section.guard, section.on, section.action, section.message)
+        self._file = section.file
+        self._detector = FactDetector(())
+
+    def prepare(self, models: Mapping[str, CompiledModel], files: Mapping[str, str]) -> None:
+        """Compile the facts. Raises: KeyError for a file that was not read: a bug of the caller."""
+        self._detector = FactDetector(parse_facts(files[self._file], self._file))
+
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+        """A stage on what the model tells the user."""
+        if source.direction is not Direction.RESPONSE or source.kind is not Kind.CONTENT:
+            return None
+
+        def on_finding(finding: Finding) -> None:
+            self.report(exchange, Direction.RESPONSE, finding)
+
+        blocks = self.action is Action.BLOCK
+        stage = _SentenceStage(self._detector, on_finding, blocks)
+        return stage if blocks else ObservingStage(stage)
+
+    def rejection(self) -> ApiError:
+        """What the client reads."""
+        return ApiError(400, "invalid_request_error", "fact_contradicted", self.message)
+
+
+class _SentenceStage:
+    """Releases each sentence once it is judged."""
+
+    __slots__ = ("_before", "_blocks", "_buffer", "_detector", "_on_finding", "rejected")
+
+    def __init__(self, detector: FactDetector, on_finding: Callable[[Finding], None], blocks: bool) -> None:
+        self._detector = detector
+        self._on_finding = on_finding
+        self._blocks = blocks
+        self._buffer = SentenceBuffer()
+        self._before = ""  # the sentence before the open one
+        self.rejected = False
+
+    def feed(self, text: str) -> str:
+        """Take the next piece; return the sentences that are good."""
+        released = ""
+        for sentence in self._buffer.push(text):
+            released += self._judge(sentence)
+            if self.rejected:
+                break
+        return released
+
+    def close(self) -> str:
+        """The last sentence is over too. A text fed afterwards is another one."""
+        released = self._judge(self._buffer.take())
+        self._before = ""
+        return released
+
+    def held(self) -> str:
+        """The open sentence."""
+        return self._buffer.open
+
+    def fork(self) -> _SentenceStage:
+        """A stage in the same state that tells nobody what it finds."""
+        copy = _SentenceStage(self._detector, _tell_nobody, self._blocks)
+        copy._buffer, copy._before = self._buffer.copy(), self._before
+        copy.rejected = self.rejected
+        return copy
+
+    def _judge(self, sentence: str) -> str:
+        if not sentence or sentence.isspace():
+            return sentence
+        found = self._detector.find(sentence, self._before)
+        self._before = sentence
+        for finding in found:
+            self._on_finding(finding)
+        self.rejected = self._blocks and bool(found)
+        return "" if self.rejected else sentence
+
+
+def _tell_nobody(finding: Finding) -> None:
+    """What a fork finds is found again, and told, by the stage itself."""

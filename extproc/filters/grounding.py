@@ -1,0 +1,114 @@
+"""Answers that say what their documents do not: reported by two scores, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from extproc.config.guards.grounding import GroundingGuard as GroundingSection
+from extproc.detectors.grounding import Context, Tally, context_of
+from extproc.detectors.sentences import SentenceBuffer
+from extproc.domain.errors import ApiError
+from extproc.domain.finding import Finding
+from extproc.domain.record import Coverage
+from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
+from extproc.filters.base import ExchangeFacts, Guard
+from extproc.payload.view import RequestView
+
+_BROUGHT = frozenset({Speaker.DOCUMENT, Speaker.TOOL})
+_PERCENT = 100
+
+
+class GroundingGuard(Guard):
+    """Takes the request's texts for the context, and tallies the answer against it."""
+
+    def __init__(self, section: GroundingSection) -> None:
+        super().__init__(section, section.guard, section.on, section.action)
+        self._context_chars_min = section.context_chars_min
+        self._context_chars_max = section.context_chars_max
+        self._unsupported_min = section.unsupported_percent_min / _PERCENT
+        self._items_min = section.items_min
+        self._novel_min = section.novel_words_percent_min / _PERCENT
+
+    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+        """Make the context, if the request brings one along; an answer to too much text is not judged."""
+        brought = [field.text for field in request.texts if field.source.speaker in _BROUGHT]
+        if not brought and not any(
+            field.source.speaker is Speaker.USER and len(field.text) >= self._context_chars_min
+            for field in request.texts
+        ):
+            exchange.skips[self.name] = Coverage.SKIPPED_NO_CONTEXT
+            return None
+        texts = [field.text for field in request.texts]
+        if exchange.choice is not None and exchange.choice.prompt:
+            texts.append(exchange.choice.prompt)
+        if sum(map(len, texts)) > self._context_chars_max:
+            exchange.skips[self.name] = Coverage.SKIPPED_TOO_LONG
+        else:
+            exchange.noted[self.name] = context_of(texts, len(brought))
+        return None
+
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+        """A stage on what the model tells the user, where there is a context."""
+        context = exchange.noted.get(self.name)
+        if context is None or source.direction is not Direction.RESPONSE or source.kind is not Kind.CONTENT:
+            return None
+
+        def on_end(tally: Tally) -> None:
+            self.judge(tally, exchange)
+
+        return _TallyStage(context, on_end)
+
+    def judge(self, tally: Tally, exchange: ExchangeFacts) -> None:
+        """Report what is over the thresholds."""
+        if tally.items >= self._items_min and tally.unsupported_share >= self._unsupported_min:
+            self._tell("UNSUPPORTED", tally.unsupported_share, exchange)
+        if tally.novel_share >= self._novel_min:
+            self._tell("NOVEL_WORDS", tally.novel_share, exchange)
+
+    def _tell(self, kind: str, score: float, exchange: ExchangeFacts) -> None:
+        finding = Finding(kind, 0, 0, score, f"grounding.{kind.lower()}", f"{score:.2f}")
+        self.report(exchange, Direction.RESPONSE, finding)
+
+
+class _TallyStage:
+    """Lets the text pass, counts it sentence by sentence, and judges it at its end."""
+
+    __slots__ = ("_buffer", "_context", "_on_end", "_tally", "rejected")
+
+    def __init__(self, context: Context, on_end: Callable[[Tally], None]) -> None:
+        self._context = context
+        self._on_end = on_end
+        self._tally = Tally()
+        self._buffer = SentenceBuffer()
+        self.rejected = False
+
+    def feed(self, text: str) -> str:
+        """Count the sentences that the piece completes."""
+        for sentence in self._buffer.push(text):
+            if not sentence.isspace():
+                self._tally.add(sentence, self._context)
+        return text
+
+    def close(self) -> str:
+        """The text is complete. A text fed afterwards is another one."""
+        rest = self._buffer.take()
+        if rest:
+            self._tally.add(rest, self._context)
+        tally, self._tally = self._tally, Tally()
+        self._on_end(tally)
+        return ""
+
+    def held(self) -> str:
+        """Nothing is held."""
+        return ""
+
+    def fork(self) -> _TallyStage:
+        """A stage in the same state that tells nobody what it counts."""
+        copy = _TallyStage(self._context, _tell_nobody)
+        copy._buffer, copy._tally = self._buffer.copy(), replace(self._tally)
+        return copy
+
+
+def _tell_nobody(tally: Tally) -> None:
+    """What a fork counts is counted again, and told, by the stage itself."""

@@ -1,0 +1,191 @@
+"""The stage that finds private key blocks, which span lines, and masks, rejects or counts them.
+
+It stands around the stage that judges spans: text outside of blocks goes there at once, but for the few characters that
+may be the beginning of a block. A block's first line is held until its body shows itself; the body is never kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+
+from extproc.detectors.latin1 import latin1_bytes
+from extproc.detectors.private_keys import (
+    BEGIN,
+    BEGIN_PART,
+    BODY,
+    END,
+    END_PART,
+    MARKER_CHARS_MAX,
+    OPENING,
+    OPENING_CHARS_MAX,
+    OPENING_PART,
+)
+from extproc.domain.finding import Finding
+from extproc.domain.text import Stage, YieldingStage
+
+KIND = "PRIVATE_KEY"
+_HYPHEN = ord("-")
+
+
+def may_hold_private_key(text: str) -> bool:
+    """Whether a whole text can hold a block."""
+    return "PRIVATE KEY" in text
+
+
+class _Place(Enum):
+    OUTSIDE = auto()
+    OPENING = auto()  # behind a first line, before enough of a body
+    BODY = auto()
+    BEHIND = auto()  # behind a last line: its last hyphen may follow
+
+
+class PrivateKeyStage:
+    """Judges one channel.
+
+    ``outside`` judges what stands before, between and behind blocks, each as a text of its own. ``mask`` gives what
+    replaces a block, or is None where blocks reject. ``on_finding`` is told of each; before that ``on_text`` is shown
+    the block's first line, which is all that a finding spans, and whether nothing stood before it.
+    """
+
+    __slots__ = ("_begun", "_first_line", "_held", "_mask", "_on_finding", "_on_text", "_outside", "_place", "rejected")
+
+    def __init__(
+        self,
+        outside: Stage,
+        mask: Callable[[Finding], str] | None,
+        on_finding: Callable[[Finding], None],
+        on_text: Callable[[str, bool], None] | None = None,
+    ) -> None:
+        self._on_text = on_text
+        self._outside = outside
+        self._mask = mask
+        self._on_finding = on_finding
+        self._place = _Place.OUTSIDE
+        self._first_line = ""  # of a block that has not shown itself
+        self._held = ""  # what is not yet judged, behind the first line if there is one
+        self._begun = False  # whether anything was judged that is no first line held
+        self.rejected = False
+
+    def feed(self, text: str) -> str:
+        """Take the next piece; return what is judged and no part of a block."""
+        if self._place is _Place.OUTSIDE and not self._held and "-" not in text:
+            return self._judged(text)
+        whole = self._held + text
+        subject = latin1_bytes(whole)
+        pieces: list[str] = []
+        at = 0
+        while at < len(whole) and not self.rejected:
+            place, start = self._place, at
+            at = self._step(whole, subject, at, pieces)
+            if at == start and self._place is place:
+                break
+        self._held = "" if self.rejected else whole[at:]
+        return "".join(pieces)
+
+    def close(self) -> str:
+        """The text is complete: what only may have become a block is none."""
+        rest = self._first_line + self._held
+        self._place, self._first_line, self._held = _Place.OUTSIDE, "", ""
+        released = self._judged(rest)
+        if not self._outside.rejected:
+            released += self._outside.close()
+        self.rejected = self._outside.rejected
+        return released
+
+    def held(self) -> str:
+        """What the stage outside holds, and a first line, or what may become one."""
+        return self._outside.held() + self._first_line + self._held
+
+    def give_up(self) -> str:
+        """Wait no longer for the stage outside. What may become a block is short, and a block's body is never held."""
+        if self._place is not _Place.OUTSIDE or self._held or not isinstance(self._outside, YieldingStage):
+            return ""
+        released = self._outside.give_up()
+        self.rejected = self._outside.rejected
+        return released
+
+    def fork(self) -> PrivateKeyStage:
+        """A stage in the same state that tells nobody what it finds."""
+        copy = PrivateKeyStage(self._outside.fork(), self._mask, _tell_nobody)
+        copy._place, copy._first_line, copy._held = self._place, self._first_line, self._held
+        copy._begun, copy.rejected = self._begun, self.rejected
+        return copy
+
+    def _step(self, whole: str, subject: bytes, at: int, pieces: list[str]) -> int:
+        """Judge from ``at`` on as far as one place goes; returns where it ends, ``at`` if more text is needed."""
+        match self._place:
+            case _Place.OUTSIDE:
+                return self._pass(whole, subject, at, pieces)
+            case _Place.OPENING:
+                return self._opening(subject, at, pieces)
+            case _Place.BODY:
+                return self._body(subject, at)
+        self._place = _Place.OUTSIDE
+        return at + (subject[at] == _HYPHEN)
+
+    def _pass(self, whole: str, subject: bytes, at: int, pieces: list[str]) -> int:
+        begin = BEGIN.search(subject, at)
+        if begin is not None:
+            pieces.append(self._judged(whole[at : begin.start()]))
+            self._first_line = whole[begin.start() : begin.end()]
+            self._place = _Place.OPENING
+            return int(begin.end())
+        tail = max(at, len(subject) - MARKER_CHARS_MAX)
+        part = BEGIN_PART.search(subject[tail:])
+        stop = tail + part.start() if part else len(subject)
+        pieces.append(self._judged(whole[at:stop]))
+        return stop
+
+    def _opening(self, subject: bytes, at: int, pieces: list[str]) -> int:
+        limit = min(len(subject), at + OPENING_CHARS_MAX)
+        opening = OPENING.match(subject, at, limit)
+        if opening is not None:
+            self._place = _Place.BODY
+            self._found(pieces)
+            return int(opening.end())
+        if limit < at + OPENING_CHARS_MAX and OPENING_PART.fullmatch(subject, at, limit) is not None:
+            return at
+        pieces.append(self._judged(self._first_line))
+        self._first_line = ""
+        self._place = _Place.OUTSIDE
+        return at
+
+    def _found(self, pieces: list[str]) -> None:
+        first_line, self._first_line = self._first_line, ""
+        pieces.append(self._outside.close())
+        self.rejected = self._outside.rejected
+        if self.rejected:
+            return
+        finding = Finding(KIND, 0, len(first_line), 1.0, "pii.private_key")
+        if self._on_text is not None:
+            self._on_text(first_line, not self._begun)
+        self._begun = True
+        self._on_finding(finding)
+        if self._mask is None:
+            self.rejected = True
+        else:
+            pieces.append(self._mask(finding))
+
+    def _judged(self, text: str) -> str:
+        """What the stage outside releases of a text that is no part of a block."""
+        if not text:
+            return ""
+        self._begun = True
+        released = self._outside.feed(text)
+        self.rejected = self._outside.rejected
+        return released
+
+    def _body(self, subject: bytes, at: int) -> int:
+        at = BODY.match(subject, at).end()
+        end = END.match(subject, at, min(len(subject), at + MARKER_CHARS_MAX))
+        if end is not None:
+            self._place = _Place.BEHIND
+            return int(end.end())
+        if END_PART.fullmatch(subject, at, len(subject)) is None and at < len(subject):
+            self._place = _Place.OUTSIDE
+        return at
+
+
+def _tell_nobody(finding: Finding) -> None:
+    """What a fork finds is found again, and told, by the stage itself."""

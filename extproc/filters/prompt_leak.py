@@ -1,0 +1,221 @@
+"""Answers that repeat the system prompt: a run of its words is masked, ends the answer, or is reported."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+from extproc.config.guards.prompt_leak import PromptLeakGuard as PromptLeakSection
+from extproc.config.models import CompiledModel
+from extproc.detectors.prompt_leak import GAP_CHARS_MAX, PromptIndex, RunMatcher, compared, may_go_on, words_of
+from extproc.domain.errors import ApiError
+from extproc.domain.finding import Finding
+from extproc.domain.record import Action
+from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
+from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.json_text import JsonTextStage
+from extproc.filters.observe import ObservingStage
+from extproc.payload.view import RequestView
+
+CLIENT_CHARS_MAX = 16_384
+CLIENT_INDEXES_MAX = 32
+MASK = "<PROMPT>"
+
+
+class PromptLeakGuard(Guard):
+    """Knows the prompt of each version, and those of clients that came last."""
+
+    def __init__(self, section: PromptLeakSection) -> None:
+        super().__init__(section, section.guard, section.on, section.action, section.message)
+        self._of_version = section.of in ("version", "both")
+        self._of_client = section.of in ("client", "both")
+        self.words_min = section.words_min
+        self._versions: dict[tuple[str, str], PromptIndex] = {}
+        # Clients send the same system prompt again and again: it is indexed once, and kept while it is in use.
+        self._index_of = lru_cache(CLIENT_INDEXES_MAX)(self._build)
+
+    def prepare(self, models: Mapping[str, CompiledModel], files: Mapping[str, str]) -> None:
+        """Index the prompt of each version."""
+        if self._of_version:
+            self._versions = {
+                (version.facts.model, version.facts.version): PromptIndex([version.prompt], self.words_min)
+                for model in models.values()
+                for version in model.versions
+                if version.prompt
+            }
+
+    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+        """Keep what the client's system messages say, the first ``CLIENT_CHARS_MAX`` characters."""
+        if self._of_client:
+            texts = [field.text for field in request.texts if field.source.speaker is Speaker.SYSTEM]
+            exchange.noted[self.name] = "\n".join(texts)[:CLIENT_CHARS_MAX]
+        return None
+
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+        """A stage on every text of the answer, where there is a prompt to leak."""
+        if source.direction is not Direction.RESPONSE or source.kind is Kind.NAME:
+            return None
+        index = self._index_for(exchange)
+        if not index:
+            return None
+
+        def on_finding(finding: Finding) -> None:
+            self.report(exchange, Direction.RESPONSE, finding)
+
+        stage: Stage
+        if source.kind is Kind.JSON:
+            outside = _RunStage(index, self._mask(f'"{MASK}"'), on_finding)
+            stage = JsonTextStage(_RunStage(index, self._mask(MASK), on_finding), outside)
+        else:
+            stage = _RunStage(index, self._mask(MASK), on_finding)
+        return stage if self.action in (Action.MASK, Action.BLOCK) else ObservingStage(stage)
+
+    def _mask(self, text: str) -> str | None:
+        return None if self.action is Action.BLOCK else text
+
+    def _index_for(self, exchange: ExchangeFacts) -> PromptIndex | None:
+        choice = exchange.choice
+        version = (choice.facts.model, choice.facts.version) if choice is not None else ("", "")
+        client = exchange.noted.get(self.name, "")
+        if not client:
+            return self._versions.get(version)
+        own = choice.prompt if choice is not None and self._of_version else None
+        return self._index_of(own or "", client)
+
+    def _build(self, version_prompt: str, client_prompt: str) -> PromptIndex:
+        return PromptIndex((version_prompt, client_prompt), self.words_min)
+
+    def rejection(self) -> ApiError:
+        """What the client reads."""
+        return ApiError(400, "invalid_request_error", "prompt_leak", self.message)
+
+
+class _RunStage:
+    """Holds back a run from its third word on, until it ends or is long enough to be a leak.
+
+    What may be released follows from the text so far, never from its pieces: without a run all of it, the word at hand
+    too; in a run what stands before its third word, and of a long one all but the words that a leak could still hold.
+    ``mask`` replaces a leak, or is None where it rejects.
+    """
+
+    __slots__ = (
+        "_begin",
+        "_buffer",
+        "_ends",
+        "_index",
+        "_leaks",
+        "_mask",
+        "_matcher",
+        "_on_finding",
+        "_released",
+        "_scanned",
+        "rejected",
+    )
+
+    def __init__(self, index: PromptIndex, mask: str | None, on_finding: Callable[[Finding], None]) -> None:
+        self._index = index
+        self._mask = mask
+        self._on_finding = on_finding
+        self._matcher = RunMatcher(index)
+        self._buffer = ""
+        # Places in the text, counted from its beginning. [characters]
+        self._begin = 0  # of the buffer
+        self._released = 0  # what stands before it has gone out, or was masked
+        self._scanned = 0  # here begins the word that is not complete
+        self._ends = deque([0], index.words_min + 1)  # of the last words
+        self._leaks = False  # the last word was part of a leak
+        self.rejected = False
+
+    def feed(self, text: str) -> str:
+        """Take the next piece; return what can be no part of a leak."""
+        self._buffer += text
+        pieces: list[str] = []
+        self._scan(pieces, closing=False)
+        if not self.rejected:
+            self._release(self._settled(self._index.words_min - 1), pieces)
+            done = min(self._released, self._scanned)
+            self._buffer = self._buffer[done - self._begin :]
+            self._begin = done
+        return "".join(pieces)
+
+    def close(self) -> str:
+        """The last word is complete. A text fed afterwards is another one."""
+        pieces: list[str] = []
+        self._scan(pieces, closing=True)
+        end = self._begin + len(self._buffer)
+        if not self.rejected:
+            self._release(end, pieces)
+        self._break()
+        self._buffer = ""
+        self._begin = self._released = self._scanned = end
+        self._ends.append(end)
+        return "".join(pieces)
+
+    def held(self) -> str:
+        """The run at hand."""
+        return self._buffer[self._released - self._begin :]
+
+    def fork(self) -> _RunStage:
+        """A stage in the same state that tells nobody what it finds."""
+        copy = _RunStage(self._index, self._mask, _tell_nobody)
+        copy._matcher = self._matcher.copy()
+        copy._buffer, copy._begin = self._buffer, self._begin
+        copy._released, copy._scanned = self._released, self._scanned
+        copy._ends, copy._leaks, copy.rejected = self._ends.copy(), self._leaks, self.rejected
+        return copy
+
+    def _scan(self, pieces: list[str], closing: bool) -> None:
+        """Take all complete words."""
+        buffer, begin = self._buffer, self._begin
+        for match in words_of(buffer, self._scanned - begin):
+            start, end = match.span()
+            if not closing and may_go_on(buffer, start, end):
+                self._scanned = begin + start
+                break
+            word = compared(match.group())
+            if word:
+                self._take(word, begin + start, begin + end, pieces)
+                if self.rejected:
+                    return
+        else:
+            self._scanned = begin + len(buffer)
+        if self._scanned - self._ends[-1] > GAP_CHARS_MAX:
+            self._break()
+
+    def _take(self, text: str, start: int, end: int, pieces: list[str]) -> None:
+        if start - self._ends[-1] > GAP_CHARS_MAX:
+            self._break()
+        ends_leak = self._matcher.word(text)
+        self._ends.append(end)
+        if ends_leak and not self._leaks:
+            self._release(self._settled(self._index.words_min), pieces)
+            self._on_finding(Finding("PROMPT_LEAK", self._released, end, 1.0, "prompt_leak.run"))
+            if self._mask is None:
+                self.rejected = True
+                return
+            pieces.append(self._mask)
+        self._leaks = ends_leak
+        if ends_leak:
+            self._released = end
+
+    def _break(self) -> None:
+        """What stands between two words is too much for one run."""
+        self._matcher.gap()
+        self._leaks = False
+
+    def _settled(self, words_held_max: int) -> int:
+        """Up to where the text is settled: all of it, but for a run, from its third word on."""
+        run = self._matcher.run
+        if run < 2:
+            return self._begin + len(self._buffer)
+        return self._ends[-1 - min(run - 2, words_held_max)]
+
+    def _release(self, end: int, pieces: list[str]) -> None:
+        if end > self._released:
+            pieces.append(self._buffer[self._released - self._begin : end - self._begin])
+            self._released = end
+
+
+def _tell_nobody(finding: Finding) -> None:
+    """What a fork finds is found again, and told, by the stage itself."""

@@ -1,0 +1,124 @@
+"""Puts values back into answers, where their request was masked reversibly: the last filter of a policy.
+
+What the model answers is judged as it is, with placeholders in it; then the client gets back what it wrote itself. A
+placeholder that stands for nothing, because the model invented it or an answer's own value was masked by it, is left as
+it is. What is kept of texts (``log.text``) is what stood there before.
+"""
+
+from __future__ import annotations
+
+import json
+
+from extproc.domain.placeholders import Placeholders
+from extproc.domain.record import ExchangeRecord
+from extproc.domain.text import Direction, Kind, Stage, TextSource
+from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.json_text import JsonTextStage
+
+PLACEHOLDER_CHARS_MAX = 80
+
+
+class RestoreFilter(Filter):
+    """Of one policy. It goes by the name of the guard that masked, and fails as that one does."""
+
+    changes_answers = True
+
+    def __init__(self, guard: Filter) -> None:
+        super().__init__(guard.mode, guard.on_error)
+        self.name = guard.name
+
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+        """A stage on every channel of the answer, if there is anything to restore."""
+        known = exchange.placeholders
+        if source.direction is not Direction.RESPONSE or known is None or not known.restorable:
+            return None
+        stage: Stage = RestoreStage(known)
+        if source.kind is Kind.JSON:
+            stage = JsonTextStage(stage, RestoreStage(known, escaped=True))
+        exchange.record.restored = True
+        return stage if exchange.record.texts is None else _KeptStage(stage, source, exchange.record)
+
+
+class RestoreStage:
+    """Replaces placeholders by their values. Holds back only what a placeholder begins with.
+
+    Args: escaped: write values as they stand in a JSON string.
+    """
+
+    __slots__ = ("_escaped", "_open", "_placeholders", "rejected")
+
+    def __init__(self, placeholders: Placeholders, *, escaped: bool = False) -> None:
+        self._placeholders = placeholders
+        self._escaped = escaped
+        self._open = ""
+        self.rejected = False
+
+    def feed(self, text: str) -> str:
+        """Take the next piece; return it up to what may be the beginning of a placeholder."""
+        if not self._open and "<" not in text:
+            return text
+        return self._restored(self._open + text)
+
+    def close(self) -> str:
+        """What looked like the beginning of a placeholder was none."""
+        rest, self._open = self._open, ""
+        return rest
+
+    def held(self) -> str:
+        """The beginning of a placeholder."""
+        return self._open
+
+    def fork(self) -> RestoreStage:
+        """A stage in the same state."""
+        copy = RestoreStage(self._placeholders, escaped=self._escaped)
+        copy._open = self._open
+        return copy
+
+    def _restored(self, text: str) -> str:
+        self._open = ""
+        pieces: list[str] = []
+        position = 0
+        while (start := text.find("<", position)) >= 0:
+            pieces.append(text[position:start])
+            end = text.find(">", start, start + PLACEHOLDER_CHARS_MAX) + 1
+            value = self._placeholders.value(text[start:end]) if end else None
+            if value is not None:
+                pieces.append(json.dumps(value, ensure_ascii=False)[1:-1] if self._escaped else value)
+                position = end
+                continue
+            if not end and len(text) - start < PLACEHOLDER_CHARS_MAX and self._placeholders.begins_one(text[start:]):
+                self._open = text[start:]
+                return "".join(pieces)
+            pieces.append("<")
+            position = start + 1
+        pieces.append(text[position:])
+        return "".join(pieces)
+
+
+class _KeptStage:
+    """Keeps for the log what comes to the stage, not what it restores."""
+
+    __slots__ = ("_record", "_source", "_stage", "rejected")
+
+    def __init__(self, stage: Stage, source: TextSource, record: ExchangeRecord) -> None:
+        self._stage = stage
+        self._source = source
+        self._record = record
+        self.rejected = False
+
+    def feed(self, text: str) -> str:
+        """Keep a piece, and pass it on."""
+        self._record.keep_text(self._source, text)
+        return self._stage.feed(text)
+
+    def close(self) -> str:
+        """The rest."""
+        return self._stage.close()
+
+    def held(self) -> str:
+        """What the stage holds."""
+        return self._stage.held()
+
+    def fork(self) -> Stage:
+        """A copy that keeps nothing."""
+        return self._stage.fork()

@@ -1,0 +1,44 @@
+"""Whose words a request may hold: clients that may not set the system prompt, nor begin the model's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from extproc.config.guards.roles import RolesGuard as RolesSection
+from extproc.domain.errors import ApiError
+from extproc.domain.finding import Finding
+from extproc.domain.record import Action
+from extproc.domain.text import Direction, Speaker, TextSource
+from extproc.filters.base import ExchangeFacts, Guard
+from extproc.payload.request_shape import is_prefilled, speakers_of
+from extproc.payload.view import RequestView
+
+
+class RolesGuard(Guard):
+    """Looks at who speaks in a request, not at what is said."""
+
+    def __init__(self, section: RolesSection) -> None:
+        super().__init__(section, section.guard, section.on, section.action, section.message)
+        self._allowed = frozenset(map(Speaker, section.allowed))
+        self._prefill = section.prefill
+
+    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+        """Report each role that may not speak."""
+        kinds = list(self._not_allowed(request))
+        for kind in kinds:
+            self.report(exchange, Direction.REQUEST, Finding(kind, 0, 0, 1.0, "roles"))
+        return self.rejection() if kinds and self.action is Action.BLOCK else None
+
+    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+        """No stage of ours does: the request was judged as a whole."""
+        return False
+
+    def rejection(self) -> ApiError:
+        """What the client reads."""
+        return ApiError(400, "invalid_request_error", "role_not_allowed", self.message)
+
+    def _not_allowed(self, request: RequestView) -> Iterator[str]:
+        for speaker in sorted(speakers_of(request) - self._allowed):
+            yield f"ROLE_{speaker.upper()}"
+        if not self._prefill and is_prefilled(request):
+            yield "PREFILL"

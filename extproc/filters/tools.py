@@ -1,0 +1,122 @@
+"""Which tools may be offered to the model, chosen for it, and called by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from extproc.config.guards.tools import ToolsGuard as ToolsSection
+from extproc.detectors.tool_rules import ToolRules
+from extproc.domain.errors import ApiError
+from extproc.domain.finding import Finding
+from extproc.domain.record import Action
+from extproc.domain.text import Direction, Kind, Stage, TextSource
+from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.observe import ObservingStage
+from extproc.payload.request_shape import tools_named_in
+from extproc.payload.view import RequestView
+
+NAME_CHARS_MAX = 256
+# Items of the Responses API that are calls of built-in tools. Source: OpenAI's API reference.
+_BUILT_IN_CALLS = {
+    f"{tool}_call": tool
+    for tool in (
+        "apply_patch", "code_interpreter", "computer", "file_search", "image_generation", "local_shell", "shell",
+        "web_search",
+    )
+}  # fmt: skip
+
+
+class ToolsGuard(Guard):
+    """Judges tools of a request as a whole, and the name of each call in an answer."""
+
+    def __init__(self, section: ToolsSection) -> None:
+        super().__init__(section, section.guard, section.on, section.action, section.message)
+        self._rules = ToolRules(section.allow, section.deny)
+
+    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+        """Report each tool that is not allowed."""
+        if Direction.REQUEST not in self.directions:
+            return None
+        found = [tool for tool in tools_named_in(request) if not self._rules.permit_all(tool.names, tool.type)]
+        for _ in found:
+            self.report(exchange, Direction.REQUEST, _finding(0))
+        return self.rejection() if found and self.action is Action.BLOCK else None
+
+    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+        """Whether an answer calls a tool that is not allowed; requests were judged as a whole."""
+        return any(
+            source.kind is Kind.NAME and source.direction is Direction.RESPONSE and not self.permits(text)
+            for source, text in texts
+        )
+
+    def permits(self, name: str) -> bool:
+        """Whether a tool may be called."""
+        return len(name) <= NAME_CHARS_MAX and self._rules.permit(_BUILT_IN_CALLS.get(name, name))
+
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+        """A stage on names of tools in answers."""
+        if source.direction is not Direction.RESPONSE or source.kind is not Kind.NAME:
+            return None
+        if source.direction not in self.directions:
+            return None
+
+        def on_finding(finding: Finding) -> None:
+            self.report(exchange, Direction.RESPONSE, finding)
+
+        stage = NameStage(self.permits, on_finding)
+        return stage if self.action is Action.BLOCK else ObservingStage(stage)
+
+    def rejection(self) -> ApiError:
+        """What the client reads."""
+        return ApiError(400, "invalid_request_error", "tool_not_allowed", self.message)
+
+
+class NameStage:
+    """Holds a name until it is whole, and rejects one that is not permitted. One that is too long is none."""
+
+    __slots__ = ("_name", "_on_finding", "_permits", "rejected")
+
+    def __init__(self, permits: Callable[[str], bool], on_finding: Callable[[Finding], None]) -> None:
+        self._permits = permits
+        self._on_finding = on_finding
+        self._name = ""
+        self.rejected = False
+
+    def feed(self, text: str) -> str:
+        """Take the next piece; nothing is released before the name is whole."""
+        self._name += text
+        if len(self._name) > NAME_CHARS_MAX:
+            self._reject()
+        return ""
+
+    def close(self) -> str:
+        """The name is whole."""
+        name, self._name = self._name, ""
+        if not name or self._permits(name):
+            return name
+        self._name = name
+        self._reject()
+        return ""
+
+    def held(self) -> str:
+        """The name so far."""
+        return self._name
+
+    def fork(self) -> NameStage:
+        """A stage in the same state that tells nobody what it finds."""
+        copy = NameStage(self._permits, _tell_nobody)
+        copy._name, copy.rejected = self._name, self.rejected
+        return copy
+
+    def _reject(self) -> None:
+        self._on_finding(_finding(min(len(self._name), NAME_CHARS_MAX)))
+        self._name = ""
+        self.rejected = True
+
+
+def _finding(chars: int) -> Finding:
+    return Finding("TOOL", 0, chars, 1.0, "tools")
+
+
+def _tell_nobody(finding: Finding) -> None:
+    """What a fork finds is found again, and told, by the stage itself."""

@@ -1,0 +1,130 @@
+"""What a conversation may be about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from extproc.config.guards.topics import Topic
+from extproc.config.guards.topics import TopicsGuard as TopicsSection
+from extproc.detectors.phrases import count_words
+from extproc.detectors.topics import TopicBook, TopicScan
+from extproc.domain.errors import ApiError
+from extproc.domain.finding import Finding
+from extproc.domain.record import Action
+from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
+from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.observe import ObservingStage
+from extproc.payload.joined import message_texts
+from extproc.payload.view import RequestView
+
+_OFF_TOPIC = "OFF_TOPIC"
+_JUDGED = frozenset({Kind.CONTENT, Kind.REASONING, Kind.REFUSAL})
+
+
+class TopicsGuard(Guard):
+    """Judges each message of a request whole, and an answer as it comes."""
+
+    def __init__(self, section: TopicsSection) -> None:
+        super().__init__(section, section.guard, section.on, section.action, section.message)
+        self._denied = _book(section.deny)
+        self._allowed = _book(section.allow) if section.allow else None
+        self._threshold = section.threshold
+        self._words_min = section.words_min
+        self._speakers = frozenset(map(Speaker, section.speakers))
+
+    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+        """Report each denied topic once, and that the last message is off topic."""
+        if Direction.REQUEST not in self.directions:
+            return None
+        kinds = list(dict.fromkeys(self._kinds_in(request)))
+        for kind in kinds:
+            self.report(exchange, Direction.REQUEST, _finding(kind))
+        return self.rejection() if kinds and self.action is Action.BLOCK else None
+
+    def _kinds_in(self, request: RequestView) -> Iterator[str]:
+        judged = [field for field in request.texts if field.source.speaker in self._speakers]
+        for text in message_texts(judged):
+            for topic, score in self._denied.score(text).items():
+                if score >= self._threshold:
+                    yield _kind_of(topic)
+        if self._allowed is not None:
+            asked = message_texts([field for field in request.texts if field.source.speaker is Speaker.USER])
+            if asked and not self._allowed.score(asked[-1]) and count_words(asked[-1]) >= self._words_min:
+                yield _OFF_TOPIC
+
+    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+        """One look at the words of an answer; a request was judged as a whole."""
+        judged = [text for source, text in texts if self._judges(source)]
+        return bool(judged) and self._denied.phrases.may_hold("\n".join(judged))
+
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+        """A stage on what an answer says."""
+        if source.direction not in self.directions or not self._judges(source):
+            return None
+
+        def on_topic(topic: str) -> None:
+            self.report(exchange, Direction.RESPONSE, _finding(_kind_of(topic)))
+
+        stage = TopicStage(TopicScan(self._denied, self._threshold), self.action is Action.BLOCK, on_topic)
+        return stage if self.action is Action.BLOCK else ObservingStage(stage)
+
+    def _judges(self, source: TextSource) -> bool:
+        return source.direction is Direction.RESPONSE and source.kind in _JUDGED
+
+    def rejection(self) -> ApiError:
+        """What the client reads."""
+        return ApiError(400, "invalid_request_error", "topic_not_allowed", self.message)
+
+
+def _book(topics: Sequence[Topic]) -> TopicBook:
+    return TopicBook([(topic.name, topic.words) for topic in topics])
+
+
+def _kind_of(topic: str) -> str:
+    return topic.upper()
+
+
+def _finding(kind: str) -> Finding:
+    return Finding(kind, 0, 0, 1.0, "topics.words")
+
+
+class TopicStage:
+    """Releases text as it comes, up to the word with which a denied topic is reached if that ``rejects``."""
+
+    __slots__ = ("_on_topic", "_rejects", "_scan", "rejected")
+
+    def __init__(self, scan: TopicScan, rejects: bool, on_topic: Callable[[str], None]) -> None:
+        self._scan = scan
+        self._rejects = rejects
+        self._on_topic = on_topic
+        self.rejected = False
+
+    def feed(self, text: str) -> str:
+        """Take the next piece."""
+        return self._judge(text, closing=False) if text else ""
+
+    def close(self) -> str:
+        """The last word is whole."""
+        return self._judge("", closing=True)
+
+    def held(self) -> str:
+        """Nothing is held."""
+        return ""
+
+    def fork(self) -> TopicStage:
+        """A stage in the same state that tells nobody what it finds."""
+        copy = TopicStage(self._scan.copy(), self._rejects, _tell_nobody)
+        copy.rejected = self.rejected
+        return copy
+
+    def _judge(self, text: str, *, closing: bool) -> str:
+        for reached in self._scan.push(text, closing=closing):
+            self._on_topic(reached.topic)
+            if self._rejects:
+                self.rejected = True
+                return text[: reached.end]
+        return text
+
+
+def _tell_nobody(topic: str) -> None:
+    """What a fork finds is found again, and told, by the stage itself."""

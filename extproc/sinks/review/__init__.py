@@ -1,0 +1,23 @@
+"""The review queue: findings kept in a database for people, who say which of them are right.
+
+Loaded only where the configuration has a ``review`` section: it needs SQLAlchemy, and psycopg for PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+
+class ReviewUnavailable(Exception):
+    """A package that the review queue needs is not installed."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(f"review: the queue needs {package}. Install it: pip install 'llm-extproc[review]'")
+
+
+def require_packages(url: str) -> None:
+    """See that what a store of this URL needs is installed. Raises: ReviewUnavailable."""
+    needed = ["sqlalchemy"] if url.startswith("sqlite:") else ["sqlalchemy", "psycopg"]
+    for package in needed:
+        if find_spec(package) is None:
+            raise ReviewUnavailable(package)

@@ -1,0 +1,87 @@
+"""The tables of the review queue, their version, and how an older store becomes a newer one.
+
+A new store is made as the tables stand here. For a change of them, raise ``SCHEMA_VERSION`` and add to ``MIGRATIONS``
+the statements that bring a store of the version before to it, in SQL that SQLite and PostgreSQL both understand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    inspect,
+    select,
+    text,
+)
+
+from extproc.sinks.review.entries import Entry
+
+SCHEMA_VERSION = 1
+MIGRATIONS: Mapping[int, Sequence[str]] = {}
+"""By the version that they lead to."""
+_MIGRATION_LOCK = 0x6C6C6D72  # any number of ours: no two processes of PostgreSQL's make or change the tables at once
+
+METADATA = MetaData()
+_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts on only in a column of this very type
+_TYPES = {"int": BigInteger, "float": Float, "str": Text}
+
+FINDINGS = Table(
+    "review_findings",
+    METADATA,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    *(Column(one.name, _TYPES[str(one.type)], nullable=False) for one in fields(Entry)),
+    Column("verdict", Text, nullable=True),  # of its last label
+    sqlite_autoincrement=True,  # ids are never given again: somebody may still be looking at one
+)
+Index("review_findings_seen_at_ms", FINDINGS.c.seen_at_ms)
+Index("review_findings_guard_verdict", FINDINGS.c.guard, FINDINGS.c.verdict)
+
+LABELS = Table(
+    "review_labels",
+    METADATA,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    Column("finding_id", _ID, ForeignKey(FINDINGS.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("verdict", Text, nullable=False),
+    Column("labelled_by", Text, nullable=False),
+    Column("labelled_at_ms", BigInteger, nullable=False),
+    Column("note", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+_SCHEMA = Table("review_schema", METADATA, Column("version", Integer, nullable=False))
+
+
+class StoreTooNew(Exception):
+    """The store was made by a newer release, which knows what is in it."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"its schema has version {version}, and this release knows {SCHEMA_VERSION} at most")
+
+
+def bring_up_to_date(connection: Connection) -> None:
+    """Make the tables, or change those of an older release, in the connection's transaction. Raises: StoreTooNew."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+    if not inspect(connection).has_table(_SCHEMA.name):
+        METADATA.create_all(connection)
+        connection.execute(_SCHEMA.insert().values(version=SCHEMA_VERSION))
+        return
+    found = connection.execute(select(_SCHEMA.c.version)).scalar_one()
+    if found > SCHEMA_VERSION:
+        raise StoreTooNew(found)
+    for version in range(found + 1, SCHEMA_VERSION + 1):
+        for statement in MIGRATIONS[version]:
+            connection.execute(text(statement))
+    if found < SCHEMA_VERSION:
+        connection.execute(_SCHEMA.update().values(version=SCHEMA_VERSION))

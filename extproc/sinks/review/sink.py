@@ -1,0 +1,254 @@
+"""Takes the findings of ended exchanges, and stores them in a thread of its own: no exchange ever waits for the store.
+
+What may wait is bounded; what finds no place is dropped and counted by its reason. While the store does not answer, the
+findings that are being written wait for it, up to ``RETRY_SECONDS_MAX``; a store that is not there at the start is
+tried again like any other. The thread also deletes what the store must not keep any longer, and reads how often people
+found each guard to be right.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from extproc.config.review import Review
+from extproc.domain.record import ExchangeRecord
+from extproc.sinks.review.entries import Entry
+from extproc.sinks.review.excerpt import Excerpts, storable
+from extproc.sinks.review.precision import precision_of
+from extproc.sinks.review.store import Store, StoreFailed
+
+BATCH_MAX = 100  # exchanges that are written in one transaction
+HOUSEKEEPING_SECONDS = 60.0
+RETRY_SECONDS_MAX = 30.0
+CLOSE_SECONDS_MAX = 5.0
+_BACK_OFF_SECONDS = (0.1, 0.5, 1.0, 2.0)  # the last one again and again
+
+
+class Dropped(StrEnum):
+    """Why a finding is not in the queue."""
+
+    EXCHANGE_FULL = "exchange_full"  # one exchange had more of them than are noted
+    QUEUE_FULL = "queue_full"  # more exchanges waited to be written than may
+    STORE_FAILED = "store_failed"
+    EXCERPT_FAILED = "excerpt_failed"  # it could not be masked
+    STOPPED = "stopped"  # the process ended first
+
+
+class Counts(Protocol):
+    """Where the sink counts; see ``Metrics``."""
+
+    def review_stored(self, findings: Mapping[str, int]) -> None:
+        """Findings that are in the store, by their guard."""
+        ...
+
+    def review_dropped(self, reason: str, findings: int) -> None:
+        """Findings that are not."""
+        ...
+
+    def guard_precision(self, shares: Mapping[str, float]) -> None:
+        """How often each guard was right."""
+        ...
+
+
+class _Waiting(NamedTuple):
+    seen_at_ms: int
+    record: ExchangeRecord
+
+
+class ReviewSink:
+    """The review queue of one process.
+
+    Args:
+        folder: what a relative path of the store is relative to.
+        logger: is told when the store begins and ceases to fail, never a text.
+        keeps_house: deletes what is too old or too many, and reads the precision: one process does it for all.
+    """
+
+    def __init__(self, terms: Review, folder: Path, counts: Counts, logger: Any, keeps_house: bool = True) -> None:
+        self._terms = terms
+        self._folder = folder
+        self._counts = counts
+        self._logger = logger
+        self._keeps_house = keeps_house
+        self._excerpts = Excerpts(terms.texts, terms.excerpt_chars_max)
+        self._waiting: queue.Queue[_Waiting | None] = queue.Queue(terms.waiting_max)
+        self._stopping = threading.Event()
+        self._store: Store | None = None
+        self._failing = False
+        self._house_kept_s = float("-inf")
+        self._stored_since_house_kept = 0
+        for reason in Dropped:
+            counts.review_dropped(reason.value, 0)
+        self._thread = threading.Thread(target=self._run, name="review", daemon=True)
+        self._thread.start()
+
+    def exchange_ended(self, record: ExchangeRecord) -> None:
+        """Take what is to be reviewed of one exchange. Never waits."""
+        notes = record.notes
+        if notes is None or not notes.noted:
+            return
+        if notes.dropped:
+            self._counts.review_dropped(Dropped.EXCHANGE_FULL.value, notes.dropped)
+        if self._stopping.is_set():
+            self._counts.review_dropped(Dropped.STOPPED.value, len(notes.noted))
+            return
+        try:
+            self._waiting.put_nowait(_Waiting(time.time_ns() // 1_000_000, record))
+        except queue.Full:
+            self._counts.review_dropped(Dropped.QUEUE_FULL.value, len(notes.noted))
+
+    def close(self) -> None:
+        """Store what waits, once more without patience, and end; waits at most ``CLOSE_SECONDS_MAX``."""
+        self._stopping.set()
+        with contextlib.suppress(queue.Full):  # then the thread is awake
+            self._waiting.put_nowait(None)
+        self._thread.join(CLOSE_SECONDS_MAX)
+        if self._thread.is_alive():
+            self._logger.warning("review queue left", exchanges=self._waiting.qsize())
+
+    # --- in the thread ---------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._turn()
+            except Exception as error:  # a fault of ours must not end the queue
+                self._logger.error("review queue failed", error=type(error).__name__)
+                self._stopping.wait(1)
+            if self._stopping.is_set() and self._waiting.empty():
+                break
+        if self._store is not None:
+            self._store.close()
+
+    def _turn(self) -> None:
+        batch = self._next_batch()
+        if batch:
+            self._write(self._entries(batch))
+        if self._keeps_house and self._house_is_due() and not self._stopping.is_set():
+            self._house_kept_s, self._stored_since_house_kept = time.monotonic(), 0
+            self._keep_house()
+
+    def _house_is_due(self) -> bool:
+        """By time, or when so much is new that there may be a tenth too much."""
+        many = self._stored_since_house_kept > self._terms.rows_max // 10
+        return many or time.monotonic() - self._house_kept_s >= HOUSEKEEPING_SECONDS
+
+    def _next_batch(self) -> list[_Waiting]:
+        """What waits, up to ``BATCH_MAX``; nothing when it is time to keep house, or to end."""
+        batch: list[_Waiting] = []
+        due_in = self._house_kept_s + HOUSEKEEPING_SECONDS - time.monotonic() if self._keeps_house else None
+        try:
+            if self._stopping.is_set() or (due_in is not None and due_in <= 0):
+                one = self._waiting.get_nowait()
+            else:
+                one = self._waiting.get(timeout=due_in)
+            while True:
+                if one is not None:
+                    batch.append(one)
+                if len(batch) == BATCH_MAX:
+                    return batch
+                one = self._waiting.get_nowait()
+        except queue.Empty:
+            return batch
+
+    def _entries(self, batch: list[_Waiting]) -> list[Entry]:
+        entries: list[Entry] = []
+        for seen_at_ms, record in batch:
+            try:
+                entries += _entries_of(seen_at_ms, record, self._excerpts)
+            except Exception as error:
+                noted = len(record.notes.noted) if record.notes is not None else 0
+                self._counts.review_dropped(Dropped.EXCERPT_FAILED.value, noted)
+                self._logger.error("excerpt failed", exchange=record.id, error=type(error).__name__)
+        return entries
+
+    def _write(self, entries: list[Entry]) -> None:
+        """Store findings, or drop them once that has failed for too long."""
+        if not entries:
+            return
+        give_up_s = time.monotonic() + RETRY_SECONDS_MAX
+        attempt = 0
+        while True:
+            try:
+                self._opened().add(entries)
+            except StoreFailed as failure:
+                self._note_failure(failure)
+                out_of_time = self._stopping.is_set() or time.monotonic() >= give_up_s
+                if out_of_time or not failure.may_pass:
+                    reason = Dropped.STOPPED if self._stopping.is_set() else Dropped.STORE_FAILED
+                    self._counts.review_dropped(reason.value, len(entries))
+                    return
+                self._stopping.wait(_BACK_OFF_SECONDS[min(attempt, len(_BACK_OFF_SECONDS) - 1)])
+                attempt += 1
+            else:
+                self._stored_since_house_kept += len(entries)
+                self._counts.review_stored(Counter(entry.guard for entry in entries))
+                self._note_success()
+                return
+
+    def _keep_house(self) -> None:
+        terms = self._terms
+        try:
+            store = self._opened()
+            store.prune(time.time_ns() // 1_000_000, terms.rows_max, terms.days_max)
+            counted = store.counts()
+        except StoreFailed as failure:
+            self._note_failure(failure)
+            return
+        self._note_success()
+        precisions = {one.guard: precision_of(one.confirmed, one.labelled) for one in counted}
+        self._counts.guard_precision({guard: found.share for guard, found in precisions.items() if found is not None})
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            self._store = Store(self._terms.url, self._folder)
+        return self._store
+
+    def _note_failure(self, failure: StoreFailed) -> None:
+        if not self._failing:
+            self._failing = True
+            self._logger.warning("review store fails", reason=str(failure), may_pass=failure.may_pass)
+
+    def _note_success(self) -> None:
+        if self._failing:
+            self._failing = False
+            self._logger.warning("review store works again")
+
+
+def _entries_of(seen_at_ms: int, record: ExchangeRecord, excerpts: Excerpts) -> list[Entry]:
+    notes = record.notes.noted if record.notes is not None else []
+    version = record.version
+    return [
+        Entry(
+            seen_at_ms=seen_at_ms,
+            exchange=record.id,
+            revision=record.revision,
+            endpoint=record.endpoint,
+            team=storable(record.team),
+            project=storable(record.project),
+            model=version.model if version else "",
+            version=version.version if version else "",
+            fingerprint=version.fingerprint if version else "",
+            prompt_version=version.prompt_version if version else "",
+            policy=record.policy,
+            guard=note.guard,
+            detector=note.detector,
+            kind=note.kind,
+            action=note.action,
+            direction=note.direction,
+            speaker=note.speaker,
+            score=note.score,
+            excerpt=excerpt.text,
+            found_start=excerpt.start,
+            found_end=excerpt.end,
+        )
+        for note, excerpt in zip(notes, excerpts.of_all(notes), strict=True)
+    ]

@@ -1,0 +1,278 @@
+"""The store of the review queue: SQLite in a file, or PostgreSQL; several processes may use it at once.
+
+Every method is one short transaction, and waits at most some seconds for others. What fails is told without the texts
+that were to be written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    and_,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    make_url,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+
+from extproc.sinks.review.entries import Entry, GuardCounts, Label, Stored, Verdict, Wanted
+from extproc.sinks.review.schema import FINDINGS, LABELS, StoreTooNew, bring_up_to_date
+
+SQLITE_PREFIX = "sqlite:///"
+WAIT_SECONDS_MAX = 5
+GUARDS_MAX = 1_000  # names in the store are those of configurations, so there are few
+_DAY_MS = 86_400_000
+_REASON_CHARS_MAX = 200
+_READS = {"reads_only": True}
+_ENTRY_COLUMNS = tuple(field.name for field in fields(Entry))
+_VERDICTS = tuple(verdict.value for verdict in Verdict)
+
+
+class StoreFailed(Exception):
+    """The store could not do what it was asked; ``may_pass``: later it may. The message holds no text of users."""
+
+    def __init__(self, reason: str, may_pass: bool) -> None:
+        super().__init__(reason)
+        self.may_pass = may_pass
+
+
+class NoSuchFinding(Exception):
+    """There is no finding of that number, or none any more."""
+
+
+class Store:
+    """One connection pool, with the tables made or brought up to date.
+
+    Args:
+        url: sqlite:///PATH or postgresql://..., as in the configuration.
+        folder: what a relative PATH is relative to.
+        creates: whether a file that is not there is made.
+    Raises: StoreFailed, here and in every method.
+    """
+
+    def __init__(self, url: str, folder: Path, *, creates: bool = True) -> None:
+        with _failing():
+            if url.startswith(SQLITE_PREFIX):
+                self._engine = _sqlite(folder / url.removeprefix(SQLITE_PREFIX), creates)
+            else:
+                self._engine = _postgresql(url)
+        self._reader = self._engine.execution_options(**_READS)
+        try:
+            with self._writing() as connection:
+                bring_up_to_date(connection)
+        except StoreTooNew as error:
+            self.close()
+            raise StoreFailed(str(error), may_pass=False) from None
+        except StoreFailed:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    # --- findings --------------------------------------------------------------------------------------------------
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Keep findings, all or none."""
+        with self._writing() as connection:
+            connection.execute(insert(FINDINGS), [asdict(entry) for entry in entries])
+
+    def prune(self, now_ms: int, rows_max: int, days_max: int) -> int:
+        """Delete what is too old, then what is too many: the oldest, unlabelled ones first. Returns how many went."""
+        with self._writing() as connection:
+            old = connection.execute(delete(FINDINGS).where(FINDINGS.c.seen_at_ms < now_ms - days_max * _DAY_MS))
+            excess = connection.execute(select(func.count()).select_from(FINDINGS)).scalar_one() - rows_max
+            if excess <= 0:
+                return old.rowcount
+            last = FINDINGS.c.verdict.is_not(None), FINDINGS.c.id
+            chosen = select(FINDINGS.c.id).order_by(*last).limit(excess)
+            many = connection.execute(delete(FINDINGS).where(FINDINGS.c.id.in_(chosen)))
+            return old.rowcount + many.rowcount
+
+    def find(self, wanted: Wanted, limit: int) -> list[Stored]:
+        """The newest of the findings that are wanted, newest first."""
+        query = _chosen(select(FINDINGS), wanted).order_by(FINDINGS.c.id.desc()).limit(limit)
+        with self._reading() as connection:
+            return [_stored(row) for row in connection.execute(query)]
+
+    def find_all(self, wanted: Wanted, rows_at_once: int = 500) -> Iterator[tuple[Stored, Label | None]]:
+        """All findings that are wanted with their last labels, oldest first; read in parts, as they then are."""
+        last_id = 0
+        while True:
+            query = _chosen(select(FINDINGS), wanted).where(FINDINGS.c.id > last_id)
+            with self._reading() as connection:
+                part = [_stored(row) for row in connection.execute(query.order_by(FINDINGS.c.id).limit(rows_at_once))]
+                labels = _labels(connection, [stored.id for stored in part])
+            for stored in part:
+                said = labels.get(stored.id)
+                yield stored, said[-1] if said else None
+            if len(part) < rows_at_once:
+                return
+            last_id = part[-1].id
+
+    def get(self, finding_id: int) -> tuple[Stored, list[Label]]:
+        """One finding and all that was said of it, oldest first. Raises: NoSuchFinding."""
+        with self._reading() as connection:
+            row = connection.execute(select(FINDINGS).where(FINDINGS.c.id == finding_id)).one_or_none()
+            if row is None:
+                raise NoSuchFinding
+            return _stored(row), _labels(connection, [finding_id]).get(finding_id, [])
+
+    # --- labels ----------------------------------------------------------------------------------------------------
+
+    def label(self, finding_id: int, label: Label) -> None:
+        """Note what somebody says of a finding; the last word counts, those before are kept. Raises: NoSuchFinding."""
+        with self._writing() as connection:
+            # First, since it lets only one process at a time say something of this finding.
+            verdict = update(FINDINGS).where(FINDINGS.c.id == finding_id).values(verdict=label.verdict.value)
+            if connection.execute(verdict).rowcount == 0:
+                raise NoSuchFinding
+            said = {
+                "finding_id": finding_id,
+                "verdict": label.verdict.value,
+                "labelled_by": label.by,
+                "labelled_at_ms": label.at_ms,
+                "note": label.note,
+            }
+            connection.execute(insert(LABELS), [said])
+
+    def counts(self) -> list[GuardCounts]:
+        """How often each guard was found right and wrong, by name."""
+        columns = FINDINGS.c.guard, FINDINGS.c.verdict
+        query = select(*columns, func.count()).group_by(*columns).limit(GUARDS_MAX * (len(_VERDICTS) + 1))
+        with self._reading() as connection:
+            counted = {(guard, verdict): number for guard, verdict, number in connection.execute(query)}
+        confirmed, rejected = _VERDICTS
+        return [
+            GuardCounts(
+                guard,
+                counted.get((guard, confirmed), 0),
+                counted.get((guard, rejected), 0),
+                counted.get((guard, None), 0),
+            )
+            for guard in sorted({guard for guard, _ in counted})
+        ]
+
+    # --- transactions ----------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with _failing(), self._engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with _failing(), self._reader.begin() as connection:
+            yield connection
+
+
+def _sqlite(file: Path, creates: bool) -> Engine:
+    """An engine for a file, which nobody else may read."""
+    os.close(os.open(file, os.O_RDWR | (os.O_CREAT if creates else 0), 0o600))
+    engine = create_engine(
+        URL.create("sqlite", database=str(file)), connect_args={"timeout": WAIT_SECONDS_MAX}, hide_parameters=True
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
+        connection.execute("PRAGMA journal_mode = WAL")  # readers do not wait for the writer
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        reads_only = connection.get_execution_options().get("reads_only", False)
+        # A transaction that reads first and writes later may not get the lock that it needs then.
+        connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgresql(url: str) -> Engine:
+    wait_ms = WAIT_SECONDS_MAX * 1_000
+    options = f"-c statement_timeout={wait_ms} -c lock_timeout={wait_ms}"
+    return create_engine(
+        make_url(url).set(drivername="postgresql+psycopg"),
+        connect_args={"connect_timeout": WAIT_SECONDS_MAX, "options": options, "application_name": "llm-extproc"},
+        hide_parameters=True,
+        max_overflow=0,
+        pool_pre_ping=True,
+        pool_size=1,
+    )
+
+
+@contextlib.contextmanager
+def _failing() -> Iterator[None]:
+    """Whatever fails as StoreFailed. Only what a connection says of itself is told: other messages may quote a row."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreFailed(f"{error.filename}: {(error.strerror or 'input or output error').lower()}", True) from None
+    except (OperationalError, InterfaceError) as error:
+        raise StoreFailed(_first_line(error.orig), may_pass=True) from None
+    except sqlite3.OperationalError as error:  # met before the library looks: while a connection is prepared
+        raise StoreFailed(_first_line(error), may_pass=True) from None
+    except ArgumentError:
+        raise StoreFailed("the URL cannot be read", may_pass=False) from None
+    except DBAPIError as error:
+        raise StoreFailed(type(error.orig).__name__, may_pass=False) from None
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise StoreFailed(type(error).__name__, may_pass=False) from None
+
+
+def _first_line(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:_REASON_CHARS_MAX] if lines else type(error).__name__
+
+
+def _chosen(query: Select[Any], wanted: Wanted) -> Select[Any]:
+    columns = FINDINGS.c
+    conditions = []
+    if wanted.guard is not None:
+        conditions.append(columns.guard == wanted.guard)
+    if wanted.team is not None:
+        conditions.append(columns.team == wanted.team)
+    if wanted.version is not None:
+        full = columns.model + "/" + columns.version
+        conditions.append(or_(columns.version == wanted.version, full == wanted.version))
+    if wanted.labelled is not None:
+        conditions.append(columns.verdict.is_not(None) if wanted.labelled else columns.verdict.is_(None))
+    if wanted.since_ms is not None:
+        conditions.append(columns.seen_at_ms >= wanted.since_ms)
+    return query.where(and_(True, *conditions))
+
+
+def _stored(row: Row[Any]) -> Stored:
+    values = row._mapping
+    entry = Entry(**{name: values[name] for name in _ENTRY_COLUMNS})
+    return Stored(values["id"], entry, Verdict(values["verdict"]) if values["verdict"] else None)
+
+
+def _labels(connection: Connection, ids: Sequence[int]) -> dict[int, list[Label]]:
+    """What was said of some findings, oldest first."""
+    said: dict[int, list[Label]] = {}
+    for row in connection.execute(select(LABELS).where(LABELS.c.finding_id.in_(ids)).order_by(LABELS.c.id)):
+        label = Label(Verdict(row.verdict), row.labelled_by, row.labelled_at_ms, row.note)
+        said.setdefault(row.finding_id, []).append(label)
+    return said

@@ -1,0 +1,120 @@
+"""How well the grounding guard tells answers that rest on their context from answers that do not.
+
+    python tests/tools/grounding_report.py [FOLDER]
+
+FOLDER holds ``SOURCE.jsonl.gz`` with ``text`` (an answer), ``context``, maybe ``question``, and ``label`` (1: not
+supported by the context); default: ``tests/corpus/shared/halluc``. Nothing is trained. A threshold is never judged on
+the source that it was taken from: for each source it is the one that 5 % of the good answers of the *others* pass.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from extproc.config.guards.grounding import GroundingGuard
+from extproc.detectors.grounding import Tally, context_of
+
+FOLDER = Path(__file__).resolve().parents[1] / "corpus" / "shared" / "halluc"
+FALSE_POSITIVES_MAX = 0.05
+DEFAULTS = GroundingGuard(guard="grounding")
+Scores = Mapping[str, Sequence[tuple[float, int]]]
+"""By score's name: a score and a label for each row."""
+
+
+def rows_of(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each source."""
+    return {
+        path.name.removesuffix(".jsonl.gz"): [
+            json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()
+        ]
+        for path in sorted(folder.glob("*.jsonl.gz"))
+    }
+
+
+def scores_of(rows: Sequence[Mapping[str, Any]]) -> Scores:
+    """Both scores of each row."""
+    scores: dict[str, list[tuple[float, int]]] = {"unsupported_items": [], "novel_words": []}
+    for row in rows:
+        tally = Tally()
+        tally.add(row["text"], context_of([row["context"], row.get("question", "")], 1))
+        items = tally.unsupported_share if tally.items >= DEFAULTS.items_min else 0.0
+        scores["unsupported_items"].append((items, row["label"]))
+        scores["novel_words"].append((tally.novel_share, row["label"]))
+    return scores
+
+
+def auc(scored: Sequence[tuple[float, int]]) -> float:
+    """Area under the ROC curve: how often a bad answer has the higher score than a good one; ties count half."""
+    ordered = sorted(scored)
+    ranks = 0.0
+    begin = 0
+    while begin < len(ordered):
+        end = begin
+        while end < len(ordered) and ordered[end][0] == ordered[begin][0]:
+            end += 1
+        ranks += (begin + end + 1) / 2 * sum(label for _, label in ordered[begin:end])
+        begin = end
+    bad = sum(label for _, label in ordered)
+    return (ranks - bad * (bad + 1) / 2) / (bad * (len(ordered) - bad))
+
+
+def threshold_for(scored: Sequence[tuple[float, int]]) -> float:
+    """The least score that no more than the allowed share of good answers is over."""
+    good = sorted((score for score, label in scored if not label), reverse=True)
+    return good[int(len(good) * FALSE_POSITIVES_MAX)]
+
+
+def rates(scored: Sequence[tuple[float, int]], over: float) -> tuple[float, float]:
+    """Recall and false-positive rate of scores over a threshold."""
+    shares = []
+    for wanted in (1, 0):
+        of_label = [score > over for score, label in scored if label == wanted]
+        shares.append(sum(of_label) / len(of_label))
+    return shares[0], shares[1]
+
+
+def report(folder: Path = FOLDER) -> dict[str, float]:
+    """Flat figures: ``SOURCE.SCORE.auc``, ``.recall`` and ``.fpr`` with the others' threshold, ``.default_*``."""
+    by_source = {source: scores_of(rows) for source, rows in rows_of(folder).items()}
+    defaults = {
+        "unsupported_items": DEFAULTS.unsupported_percent_min / 100,
+        "novel_words": DEFAULTS.novel_words_percent_min / 100,
+    }
+    figures: dict[str, float] = {}
+    for source, scores in by_source.items():
+        for name, scored in scores.items():
+            others = [pair for other, held in by_source.items() if other != source for pair in held[name]]
+            key = f"grounding.{source}.{name}"
+            figures[f"{key}.auc"] = auc(scored)
+            figures[f"{key}.recall"], figures[f"{key}.fpr"] = rates(scored, threshold_for(others))
+            just_below = defaults[name] - 1e-9
+            figures[f"{key}.default_recall"], figures[f"{key}.default_fpr"] = rates(scored, just_below)
+    for name in defaults:
+        figures[f"grounding.all.{name}.auc"] = auc([pair for held in by_source.values() for pair in held[name]])
+    return figures
+
+
+def main() -> None:
+    """Print one table for the folder named on the command line, or for the sample."""
+    figures = report(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)
+    print("### Grounding: answers that are not supported by their context\n")
+    print("| source | score | AUC | recall, FPR at the others' 5 % | recall, FPR by default |\n|---|---|---|---|---|")
+    for key in [key for key in figures if key.endswith(".auc")]:
+        _, source, name, _ = key.split(".")
+        stem = key.removesuffix(".auc")
+        pairs = [
+            f"{figures[stem + prefix + 'recall']:.3f}, {figures[stem + prefix + 'fpr']:.3f}" if source != "all" else "-"
+            for prefix in (".", ".default_")
+        ]
+        print(f"| {source} | {name} | {figures[key]:.3f} | {pairs[0]} | {pairs[1]} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""A PostgreSQL server of the tests' own: in a temporary folder, on a Unix socket there, gone when they end."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+_USER = "postgres"
+_INSTALLED = Path("/usr/lib/postgresql")
+
+
+class Server:
+    """A running server. ``folder`` holds its socket and its data."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self._programs = programs
+        self.folder = folder
+        self._numbers = itertools.count(1)
+
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        name = f"review_{next(self._numbers)}"
+        with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self._address(name)
+
+    def _address(self, database: str) -> str:
+        return f"postgresql://{_USER}@/{database}?host={quote(str(self.folder), safe='')}"
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        # No TCP; nothing is worth a wait for the disk here.
+        options = f"-k {self.folder} -c listen_addresses='' -c fsync=off"
+        self._control("start", "-o", options, "-l", str(self.folder / "log"))
+
+    def stop(self) -> None:
+        """Stop, cutting every connection."""
+        self._control("stop", "-m", "immediate")
+
+    def create(self) -> None:
+        """Make the data folder."""
+        self._run("initdb", "-D", str(self.folder / "data"), "-U", _USER, "-A", "trust", "--no-sync")
+
+    def _control(self, *arguments: str) -> None:
+        self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-t", "60", *arguments)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        """Run one of its programs, which refuse to be run by root."""
+        other = {"user": _USER, "group": _USER, "extra_groups": []} if os.geteuid() == 0 else {}
+        ended = subprocess.run(
+            [self._programs / program, *arguments],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,  # the server keeps it open
+            stderr=subprocess.DEVNULL,
+            check=False,
+            **other,  # type: ignore[call-overload]
+        )
+        assert ended.returncode == 0, f"{program} ended with {ended.returncode}: {self._log()}"
+
+    def _log(self) -> str:
+        with contextlib.suppress(OSError):
+            return (self.folder / "log").read_text()[-2_000:]
+        return "no log"
+
+
+def _programs() -> Path | None:
+    """Where the newest installed server's programs are."""
+    found = sorted(_INSTALLED.glob("*/bin/initdb"), key=lambda file: int(file.parts[-3]))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("initdb")
+    return Path(on_path).resolve().parent if on_path else None
+
+
+def _user_is_known() -> bool:
+    with contextlib.suppress(KeyError):
+        return bool(pwd.getpwnam(_USER))
+    return False
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Server]:
+    """A server, with an empty cluster of its own. Skips the test where none is installed, but not in CI."""
+    programs = _programs()
+    if programs is None or (os.geteuid() == 0 and not _user_is_known()):
+        reason = "PostgreSQL is not installed (on Debian: apt-get install postgresql)"
+        assert not os.environ.get("CI"), reason
+        pytest.skip(reason)
+    with tempfile.TemporaryDirectory(prefix="pg-") as name:  # short: the path of a socket has little room
+        folder = Path(name)
+        if os.geteuid() == 0:
+            shutil.chown(folder, _USER, _USER)
+        server = Server(programs, folder)
+        server.create()
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
