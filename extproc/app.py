@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 
+from extproc.classifiers.beside import Beside
+from extproc.classifiers.late_reviews import LateReviews
 from extproc.config.document import Document
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
 from extproc.server.address import AddressTaken, reason_of, split
@@ -40,6 +42,9 @@ from extproc.sinks.review import require_packages
 
 if TYPE_CHECKING:
     from extproc.sinks.review.sink import ReviewSink
+
+_MODELS_LOADED_S_MAX = 20.0  # the first exchanges should find models loaded, not wait for one that hangs
+_LATE_VERDICTS_S_MAX = 5.0  # what is still to be judged beside when the last exchange has ended
 
 
 def serve(file: Path) -> None:
@@ -89,7 +94,8 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
     metrics = Metrics(document.identity.label_values_max)
     snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
     review = _open_review(document, file, metrics, logger)
-    processor = _processor(document, snapshot, metrics, [metrics, *review], logger)
+    beside = Beside(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
+    processor = _processor(document, snapshot, metrics, [metrics, *review], logger, beside)
     metrics.inflight.set_function(lambda: processor.inflight)
     _tell_of_start(files, processor.snapshot, health, metrics, logger)
     pages = _open_pages(document, metrics.registry, health, turns(asyncio.get_running_loop()))
@@ -97,6 +103,7 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
         transport = FastServer if document.server.transport == "fast" else GrpcAioServer
         tls = None if files.certificates is None else Tls(files.certificates)
         server = transport(processor, health, document.server.listen, message_bytes_max(document.limits), tls)
+        await beside.prepared(_MODELS_LOADED_S_MAX)
         await server.start()
         reloader = asyncio.create_task(Reloader(reader, document, processor, health, metrics, logger, tls).run())
         health.set_ready(True)
@@ -107,6 +114,7 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
         await _cancelled(reloader)
         logger.info("draining", exchanges=processor.inflight)
         cancelled = await server.stop(document.server.drain_ms_max / 1_000, signals.second)
+        await beside.close(_LATE_VERDICTS_S_MAX)
         logger.info("stopped", exchanges_cancelled=cancelled)
     finally:
         _close(review)
@@ -158,7 +166,8 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
     metrics = Metrics(document.identity.label_values_max)
     snapshot = compile_snapshot(order.config.document, order.config.prompts, order.config.mask_keys)
     review = _open_review(document, file, metrics, logger, keeps_house=False)
-    processor = _processor(document, snapshot, metrics, [metrics, FlushSink(metrics.flush), *review], logger)
+    beside = Beside(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
+    processor = _processor(document, snapshot, metrics, [metrics, FlushSink(metrics.flush), *review], logger, beside)
     health.revision = snapshot.revision
     tls = None if order.config.certificates is None else Tls(order.config.certificates)
     bytes_max = message_bytes_max(document.limits)
@@ -173,7 +182,10 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
     )
     logger.hold_lines(asyncio.get_running_loop().call_later)
     try:
+        await beside.prepared(_MODELS_LOADED_S_MAX)
         await worker.run(server)
+        await beside.close(_LATE_VERDICTS_S_MAX)
+        metrics.flush()
     finally:
         _close(review)
         metrics.flush()
@@ -206,10 +218,11 @@ def _logger(document: Document, stream: Any, **fields: Any) -> JsonLog:
 
 
 def _processor(
-    document: Document, snapshot: Snapshot, metrics: Metrics, sinks: list[Sink], logger: JsonLog
+    document: Document, snapshot: Snapshot, metrics: Metrics, sinks: list[Sink], logger: JsonLog, beside: Beside
 ) -> Processor:
     log: list[Sink] = [ExchangeLog(logger)] if document.log.exchanges else []
-    processor = Processor(snapshot, [*sinks, *log], metrics.step, logger)
+    processor = Processor(snapshot, [*sinks, *log], metrics.step, logger, beside)
+    beside.use(snapshot.classifiers)
     gc.collect()
     gc.freeze()  # what has been loaded stays: the collector need not look at it again and again
     return processor

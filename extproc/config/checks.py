@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import unquote
 
+from extproc.config.classifier_checks import classifier_problems
 from extproc.config.document import Document, Role, Version
 from extproc.config.forwarding import named_headers, usually_kept_back
 from extproc.config.guards.facts import FactsGuard
@@ -58,6 +59,7 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *_weight_problems(document, places),
         *_filter_problems(document, places),
         *policy_problems(document, places),
+        *classifier_problems(document, places),
         *review_problems(document, places),
         *rule_problems(document, places),
         *recognizer_problems(document, places),

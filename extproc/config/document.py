@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from extproc.config.classifiers import Classifier
 from extproc.config.policies import Policy
 from extproc.config.review import Review
 from extproc.config.section import (
@@ -305,6 +306,9 @@ class Document(Section):
     models: dict[Name, Model] = Field(min_length=1, description="models by the name that clients send")
     filters: tuple[Filter, ...] = Field(min_length=1, description="in the order in which they run")
     policies: tuple[Policy, ...] = Field(default=(), description="guards; the first that fits an exchange judges it")
+    classifiers: dict[Name, Classifier] = Field(
+        default_factory=dict, description="models that judge texts beside the exchange, for `guard: classifier`"
+    )
     review: Review | None = Field(default=None, description="the queue of findings that people look at; default: none")
     requests: Requests = Field(default_factory=Requests, description="what is let through without being understood")
     envoy: Envoy = Field(default_factory=Envoy, description="what `envoy-config` needs to know")

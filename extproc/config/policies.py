@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from extproc.config.guards.banned import BannedGuard
+from extproc.config.guards.classifier import ClassifierGuard
 from extproc.config.guards.custom import CustomGuard
 from extproc.config.guards.degenerate import DegenerateGuard
 from extproc.config.guards.facts import FactsGuard
@@ -25,6 +26,7 @@ from extproc.config.section import Name, Section
 
 Guard = Annotated[
     BannedGuard
+    | ClassifierGuard
     | CustomGuard
     | DegenerateGuard
     | FactsGuard

@@ -41,11 +41,13 @@ class Coverage(StrEnum):
 
     CHECKED = "checked"
     SKIPPED_SOURCE = "skipped_source"  # of a speaker or kind that the guard does not judge
+    SKIPPED_SAMPLED_OUT = "skipped_sampled_out"  # not of the share of exchanges that the guard judges
     SKIPPED_KNOWN = "skipped_known"  # the same text was found clean before
     SKIPPED_UNREADABLE = "skipped_unreadable"  # token ids or media that the configuration lets pass
     SKIPPED_NO_CONTEXT = "skipped_no_context"  # nothing is there that an answer could be compared with
-    SKIPPED_TOO_LONG = "skipped_too_long"  # what it would be compared with is more than the guard may keep
+    SKIPPED_TOO_LONG = "skipped_too_long"  # it, or what it would be compared with, is more than the guard may keep
     SKIPPED_ENDED = "skipped_ended"  # the exchange had ended before the guard's turn
+    SKIPPED_DROPPED = "skipped_dropped"  # a classifier had no room, or no time
     SKIPPED_INCOMPLETE = "skipped_incomplete"  # the answer broke off
     FAILED_OPEN = "failed_open"
     FAILED_CLOSED = "failed_closed"

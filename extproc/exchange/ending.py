@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from extproc.domain.record import Coverage, ExchangeRecord, Outcome
 from extproc.domain.text import Direction, TextSource
 from extproc.domain.usage import cost_of
-from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.base import ExchangeFacts, Filter, Guard
 from extproc.payload.dialect import Dialect
 from extproc.payload.usage import UsageReader
 from extproc.payload.view import AnswerView
@@ -46,8 +46,26 @@ def cover_answer(guards: Sequence[Filter], sources: Collection[TextSource], exch
     whole = Coverage.CHECKED if record.outcome in _JUDGED_TO_THE_END else Coverage.SKIPPED_INCOMPLETE
     for guard in guards:
         seen = sum([guard.sees(source) for source in sources])
-        record.cover(guard.name, direction, why_not_checked(guard, exchange) or whole, seen)
+        if not guard.judges_beside:
+            record.cover(guard.name, direction, why_not_checked(guard, exchange) or whole, seen)
         record.cover(guard.name, direction, Coverage.SKIPPED_SOURCE, len(sources) - seen)
+
+
+def tell_of_end(guards: Sequence[Guard], sources: Collection[TextSource], exchange: ExchangeFacts) -> Exception | None:
+    """Have those that judge beside hand on the answer, and account for its texts and for what they asked in vain.
+
+    Returns: the last failure; what has ended cannot be stopped by it.
+    """
+    failure = None
+    whole = Coverage.CHECKED if exchange.record.outcome in _JUDGED_TO_THE_END else Coverage.SKIPPED_INCOMPLETE
+    for guard in guards:
+        seen = sum([guard.sees(source) for source in sources])
+        try:
+            guard.on_end(exchange, seen, whole, why_not_checked(guard, exchange))
+        except Exception as error:
+            exchange.record.cover(guard.name, Direction.RESPONSE.value, Coverage.FAILED_OPEN, seen)
+            failure = error
+    return failure
 
 
 def why_not_checked(guard: Filter, exchange: ExchangeFacts) -> Coverage | None:

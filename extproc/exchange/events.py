@@ -7,10 +7,11 @@ that makes each three times as dear to make.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from extproc.domain.beside import Ask, Found, Judgement
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction
 
@@ -68,8 +69,32 @@ class StreamClosed:
     """Envoy's stream ended, half-closed or cancelled: both are normal, neither says why."""
 
 
+@dataclass(slots=True)
+class Answered:
+    """The verdict that was asked for has come."""
+
+    ask: Ask
+    found: Sequence[Found] = field(repr=False)
+
+
+@dataclass(slots=True)
+class AskExpired:
+    """It has not come in time, or never will; ``reason`` is why, in a word."""
+
+    ask: Ask
+    reason: str
+
+
 Event = (
-    RequestHeaders | RequestBody | RequestTrailers | ResponseHeaders | ResponseBody | ResponseTrailers | StreamClosed
+    RequestHeaders
+    | RequestBody
+    | RequestTrailers
+    | ResponseHeaders
+    | ResponseBody
+    | ResponseTrailers
+    | StreamClosed
+    | Answered
+    | AskExpired
 )
 
 # --- actions -------------------------------------------------------------------------------------------------------
@@ -162,8 +187,14 @@ Action = ContinueHeaders | ContinueBody | ContinueChunk | SendChunk | ContinueTr
 
 @dataclass(slots=True)
 class Step:
-    """What one event leads to. ``ended`` is set exactly once in the life of an exchange."""
+    """What one event leads to. ``ended`` is set exactly once in the life of an exchange.
+
+    While an ask is open nothing but ``Answered``, ``AskExpired`` and ``StreamClosed`` may be the next event. Open asks
+    are given up as soon as a step has actions.
+    """
 
     actions: list[Action]
     ended: ExchangeRecord | None = None
+    asks: Sequence[Ask] = ()  # each is to be answered, or to expire, once
+    judgements: Sequence[Judgement] = ()  # to be judged when there is time
     error: BaseException | None = None  # what of ours failed, for the log

@@ -9,9 +9,10 @@ an aborted stream where nothing else is left. ``Step.ended`` brings the record e
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from extproc.config.models import find_version
+from extproc.domain.beside import Judgement
 from extproc.domain.errors import ApiError, PayloadRefused
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.review import FindingNotes
@@ -28,11 +29,14 @@ from extproc.exchange.answer import (
     read_error,
     show,
 )
+from extproc.exchange.asked import AskedVerdicts
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
     Abort,
     Action,
     Answer,
+    Answered,
+    AskExpired,
     BodyMode,
     ContinueBody,
     ContinueChunk,
@@ -87,6 +91,7 @@ class Exchange:
         self._answer_texts: set[TextSource] = set()  # that it has, until they are judged
         self._reader: StreamReader | None = None
         self._decoder: Decoder | None = None
+        self._asked: AskedVerdicts | None = None
         self._kept = bytearray()  # what has come of an answer that is read at its end
         self._forwarded = False
         self._ended = False
@@ -107,10 +112,10 @@ class Exchange:
         except PayloadRefused as refused:
             outcome = Outcome.REJECTED if refused.error.status < 500 else Outcome.FAILED
             return self._refuse(refused.error, outcome, event, now_ns)
-        except (UnreadableAnswer, EventTooLarge, BadEncoding) as error:
-            return self._fail(UNREADABLE, error, event, now_ns)
-        except FilterFailed as error:
-            return self._fail(FILTER_FAILED, error.__cause__ or error, event, now_ns)
+        except (UnreadableAnswer, EventTooLarge, BadEncoding) as unreadable:
+            return self._fail(UNREADABLE, unreadable, event, now_ns)
+        except FilterFailed as failed:  # a name of its own: compiled, a name has the type that it had first
+            return self._fail(FILTER_FAILED, failed.__cause__ or failed, event, now_ns)
         except Exception as error:
             return self._fail(INTERNAL, error, event, now_ns)
 
@@ -131,7 +136,9 @@ class Exchange:
             return Step([ContinueTrailers(Direction.REQUEST)])
         if isinstance(event, ResponseHeaders):
             return self._answer_headers(event, now_ns)
-        return self._answer_trailers(now_ns)
+        if isinstance(event, ResponseTrailers):
+            return self._answer_trailers(now_ns)
+        return self._verdict(event)
 
     # --- request ---------------------------------------------------------------------------------------------------
 
@@ -167,9 +174,32 @@ class Exchange:
         forward = requests.forward(request.body_after(), event.body, self._facts)
         # Only the answer is waited for now: the parsed request would be kept for the whole of a stream.
         request.body, request.tree, request.texts, self._facts.headers = b"", {}, [], {}
+        if self._facts.asks:
+            self._phase = Phase.ASKED
+            self._asked = AskedVerdicts(self._policy.told_of_end, self._facts, forward)
+            return Step([], asks=self._asked.open, judgements=self._to_judge())
+        return self._send_on(forward)
+
+    def _verdict(self, event: Answered | AskExpired) -> Step:
+        """A request that waited goes on when the last verdict has come, and is refused at the first that says so."""
+        if self._asked is None:
+            raise AssertionError("only an exchange that has asked is in this phase")
+        forward = self._asked.take(event)
+        return Step([]) if forward is None else self._send_on(forward)
+
+    def _send_on(self, forward: ContinueBody) -> Step:
         self._phase = Phase.RESPONSE_HEADERS
         self._forwarded = True
-        return Step([forward])
+        self._asked = None
+        return Step([forward], judgements=self._to_judge())
+
+    def _to_judge(self) -> Sequence[Judgement]:
+        """What guards have handed on since the last time."""
+        judgements = self._facts.judgements
+        if not judgements:
+            return ()
+        self._facts.judgements = []
+        return judgements
 
     # --- the answer's headers: what it is, and how it is to come ---------------------------------------------------
 
@@ -443,4 +473,8 @@ class Exchange:
             self._facts.placeholders.forget()
         if self._guarded and self.record.policy:
             ending.cover_answer(self._policy.answer_filters, self._answer_sources(), self._facts)
-        return Step(actions, ended=self.record)
+        error = None
+        if self.record.policy and self._policy.told_of_end:
+            sources = self._answer_sources() if self._guarded else ()
+            error = ending.tell_of_end(self._policy.told_of_end, sources, self._facts)
+        return Step(actions, self.record, judgements=self._to_judge(), error=error)

@@ -1,8 +1,9 @@
 """The phases of an exchange, and which events each takes.
 
     REQUEST_HEADERS --headers--> REQUEST_BODY --body--> RESPONSE_HEADERS --headers--> one of
-        |    (a path that is passed on unread)           ^     |
-        +------------------------------------------------+     +--> ANSWER     JSON, whole: guarded, then sent
+        |    (a path that is passed on unread)|          ^  ^  |
+        |                                     +-> ASKED -+  |  |    (a guard waits for a verdict)
+        +---------------------------------------------------+  +--> ANSWER     JSON, whole: guarded, then sent
                                                                +--> HELD       JSON without a length: held here
                                                                +--> STREAM     SSE: guarded event by event
                                                                +--> OBSERVED   passes as it comes; read for usage only
@@ -21,6 +22,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 from extproc.exchange.events import (
+    Answered,
+    AskExpired,
     Event,
     RequestBody,
     RequestHeaders,
@@ -36,6 +39,7 @@ class Phase(StrEnum):
 
     REQUEST_HEADERS = "request_headers"
     REQUEST_BODY = "request_body"
+    ASKED = "asked"
     RESPONSE_HEADERS = "response_headers"
     ANSWER = "answer"
     HELD = "held"
@@ -50,6 +54,7 @@ class Phase(StrEnum):
 EXPECTED: dict[Phase, tuple[type[Event], ...]] = {
     Phase.REQUEST_HEADERS: (RequestHeaders, ResponseHeaders),
     Phase.REQUEST_BODY: (RequestBody, RequestTrailers, ResponseHeaders),
+    Phase.ASKED: (Answered, AskExpired),
     Phase.RESPONSE_HEADERS: (RequestTrailers, ResponseHeaders),
     Phase.ANSWER: (ResponseBody, ResponseTrailers),
     Phase.HELD: (ResponseBody, ResponseTrailers),

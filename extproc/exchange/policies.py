@@ -50,6 +50,7 @@ class CompiledPolicy:
     guards: tuple[Guard, ...]
     request_guards: tuple[Guard, ...]  # those that look at requests, in order
     answer_filters: tuple[Filter, ...]  # those that look at answers, as a chain wants them
+    told_of_end: tuple[Guard, ...]  # those that judge beside the exchange
     copies: CopyRules  # answers or prompts may be changed, so what repeats their text must go
 
     def fits(self, record: ExchangeRecord, model: str) -> bool:
@@ -86,6 +87,7 @@ def _compiled(policy: Policy, guards: tuple[Guard, ...], others: Sequence[Filter
             *looking_last(guard for guard in guards if Direction.RESPONSE in guard.directions),
             *restorers,
         ),
+        told_of_end=tuple(guard for guard in guards if guard.judges_beside),
         copies=copy_rules((*guards, *restorers, *others)),
     )
 
@@ -100,7 +102,7 @@ def _compiled_condition(condition: Condition) -> CompiledCondition:
 
 
 def _without_guards(others: Sequence[Filter]) -> CompiledPolicy:
-    return CompiledPolicy(NO_POLICY, (), (), (), (), copy_rules(others))
+    return CompiledPolicy(NO_POLICY, (), (), (), (), (), copy_rules(others))
 
 
 def copy_rules(filters: Sequence[Filter]) -> CopyRules:

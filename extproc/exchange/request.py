@@ -209,8 +209,10 @@ def _cover(guard: Guard, request: RequestView, exchange: ExchangeFacts, ended: b
     record, direction = exchange.record, Direction.REQUEST.value
     fields = [field for field in request.texts if guard.sees(field.source)]
     known = sum([field.known_clean for field in fields]) if guard.judges_each_alone and not ended else 0
-    outcome = Coverage.SKIPPED_ENDED if ended else why_not_checked(guard, exchange) or Coverage.CHECKED
-    record.cover(guard.name, direction, outcome, len(fields) - known)
+    failed = why_not_checked(guard, exchange)
+    outcome = Coverage.SKIPPED_ENDED if ended else failed or Coverage.CHECKED
+    if ended or failed or not guard.judges_beside:  # else it accounts for them when their verdict is known
+        record.cover(guard.name, direction, outcome, len(fields) - known)
     record.cover(guard.name, direction, Coverage.SKIPPED_KNOWN, known)
     record.cover(guard.name, direction, Coverage.SKIPPED_SOURCE, len(request.texts) - len(fields))
     record.cover(guard.name, direction, Coverage.SKIPPED_UNREADABLE, len(request.unread))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from extproc.config.classifiers import Classifier
 from extproc.config.document import Document, Identity, Limits, Unreadable
 from extproc.config.load import revision_of
 from extproc.config.models import CompiledModel, compile_models
@@ -29,6 +30,7 @@ class Snapshot:
     first_filters: tuple[Filter, ...]  # in order: these, the guards of the policy, then the last ones
     last_filters: tuple[Filter, ...]
     policies: tuple[CompiledPolicy, ...]  # the first that fits an exchange is its; the last one fits all
+    classifiers: Mapping[str, Classifier]  # what guards may ask
     logs_text: bool
     reviews: bool  # findings are noted for people
     excerpt_chars_max: int | None  # text around each of them, on either side; None: no text is kept
@@ -68,6 +70,7 @@ def compile_snapshot(
         first_filters=first_filters,
         last_filters=last_filters,
         policies=policies,
+        classifiers=document.classifiers,
         logs_text=document.log.text,
         reviews=review is not None,
         excerpt_chars_max=None if review is None or review.texts == "none" else review.excerpt_chars_max,

@@ -14,6 +14,7 @@ from typing import Any
 from extproc.config.guards.base import GuardSection, On
 from extproc.config.models import CompiledModel, CompiledVersion
 from extproc.config.section import Mode, OnError
+from extproc.domain.beside import Ask, Found, Judgement
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.placeholders import Placeholders
@@ -33,6 +34,9 @@ class ExchangeFacts:
     record: ExchangeRecord
     choice: CompiledVersion | None = None
     failed_open: set[str] = field(default_factory=set)  # filters that are left out of the rest
+    asks: list[Ask] = field(default_factory=list)  # verdicts to wait for before the request goes on
+    judgements: list[Judgement] = field(default_factory=list)  # not handed on yet
+    gathered: dict[tuple[str, TextSource], Any] = field(default_factory=dict)  # by filters that judge beside
     skips: dict[str, Coverage] = field(default_factory=dict)  # by a guard's name, why it does not judge the answer
     failed_closed: str = ""  # the filter that ended the exchange by its failure
     noted: dict[str, Any] = field(default_factory=dict)  # what a filter keeps of an exchange, by the filter's name
@@ -53,6 +57,7 @@ class Filter:
     directions: frozenset[Direction] = frozenset()  # where it looks at text
     changes_answers: bool = False  # whether copies of the text must be dropped from answers
     cuts_answers: bool = False
+    judges_beside: bool = False  # whether it says itself what it has seen, and is told of the exchange's end
     judges_each_alone: bool = True  # what it makes of a text depends on nothing else: a known one is not judged again
     changes_prompt: bool = False  # whether copies of the prompt must be dropped: they would show our own words
     hold_ns_max: int = 0  # how long its stages may hold back text of a stream; 0: as long as it takes
@@ -96,6 +101,18 @@ class Filter:
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
         """The stage for one channel that the filter ``sees``, or None where it has nothing to look for."""
         return None
+
+    def on_verdict(self, found: Sequence[Found], exchange: ExchangeFacts) -> ApiError | None:
+        """Take the verdict that this filter has asked for; an error refuses the request."""
+        return None
+
+    def on_end(self, exchange: ExchangeFacts, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
+        """The exchange has ended; called where ``judges_beside``, whatever the filter has met of it.
+
+        Args:
+            seen: the answer's texts that the filter ``sees``, which it accounts for.
+            whole: what became of them, if they are judged. not_checked: why they were not, if so.
+        """
 
     def on_choice_end(self, choice: int, cut_short: bool, exchange: ExchangeFacts) -> None:
         """One choice of the answer has come to its own end, and its channels were closed.

@@ -10,6 +10,7 @@ from extproc.config.policies import Policy
 from extproc.config.section import Mode, OnError
 from extproc.filters.banned import BannedGuard
 from extproc.filters.base import Filter, Guard
+from extproc.filters.classifier import ClassifierGuard
 from extproc.filters.custom import CustomGuard
 from extproc.filters.degenerate import DegenerateGuard
 from extproc.filters.facts import FactsGuard
@@ -36,6 +37,7 @@ FILTERS: dict[str, Callable[[Any], Filter]] = {
 }
 GUARDS: dict[str, Callable[[Any], Guard]] = {
     "banned": BannedGuard,
+    "classifier": ClassifierGuard,
     "custom": CustomGuard,
     "harm": HarmGuard,
     "injection": InjectionGuard,

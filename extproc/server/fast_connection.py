@@ -12,9 +12,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
+from extproc.domain.beside import Ask
 from extproc.server.fast_health import CHECK, WATCH, HealthCalls
 from extproc.server.fast_patience import Patience, Peer
 from extproc.server.h2.connection import GRPC_INTERNAL, GRPC_OK, GRPC_UNIMPLEMENTED, H2Connection
@@ -33,15 +34,16 @@ _SECOND_NS = 1_000_000_000
 
 
 class ExchangeCall:
-    """One exchange: its session, and the messages that wait while a thread is in it."""
+    """One exchange: its session, and the messages that wait while a thread is in it, or it waits for verdicts."""
 
-    __slots__ = ("busy", "ended", "session", "waiting")
+    __slots__ = ("busy", "ended", "session", "verdicts", "waiting")
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.waiting: deque[bytes] | None = None  # few ever wait
         self.busy = False
         self.ended = False
+        self.verdicts: asyncio.Future[Replies] | None = None  # that the exchange waits for
 
 
 class FastConnection(asyncio.Protocol):
@@ -227,6 +229,8 @@ class FastConnection(asyncio.Protocol):
         if call.waiting:
             self._work(-sum(len(message) + _WAITING_MESSAGE_BYTES for message in call.waiting))
             call.waiting = None
+        if call.verdicts is not None:
+            call.verdicts.cancel()
         if not call.busy:  # else a thread is in the session; it is closed when the thread is out
             self._close(call.session)
 
@@ -242,18 +246,41 @@ class FastConnection(asyncio.Protocol):
             call.waiting.append(message)
             self._work(len(message) + _WAITING_MESSAGE_BYTES)
         elif len(message) > HEAVY_MESSAGE_BYTES:
-            call.busy = True
             self._work(len(message) + _WAITING_MESSAGE_BYTES)
-            self._h2.hold(stream_id)  # what waits for the thread is bounded by the window
-            task = asyncio.get_running_loop().create_task(self._take_heavy(stream_id, call, message))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._reply_later(stream_id, call, self._in_thread(stream_id, call, message))
+        elif (replies := call.session.receive(message)).asks:
+            self._reply_later(stream_id, call, self._verdicts(call, replies.asks))
         else:
-            self._reply(stream_id, call, call.session.receive(message))
+            self._reply(stream_id, call, replies)
 
-    async def _take_heavy(self, stream_id: int, call: ExchangeCall, message: bytes) -> None:
+    def _reply_later(self, stream_id: int, call: ExchangeCall, work: Coroutine[Any, Any, Replies]) -> None:
+        call.busy = True
+        self._h2.hold(stream_id)  # what waits meanwhile is bounded by the window
+        task = asyncio.get_running_loop().create_task(self._take_late(stream_id, call, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _in_thread(self, stream_id: int, call: ExchangeCall, message: bytes) -> Replies:
         try:
             replies = await asyncio.to_thread(call.session.receive, message)
+        finally:
+            self._work(-len(message) - _WAITING_MESSAGE_BYTES)
+        if replies.asks and self.exchanges.get(stream_id) is call:
+            return await self._verdicts(call, replies.asks)
+        return replies
+
+    async def _verdicts(self, call: ExchangeCall, asks: Sequence[Ask]) -> Replies:
+        call.verdicts = asyncio.ensure_future(call.session.answered(asks))
+        try:
+            return await call.verdicts
+        except asyncio.CancelledError:  # the stream has gone: nobody waits any more
+            return Replies([])
+        finally:
+            call.verdicts = None
+
+    async def _take_late(self, stream_id: int, call: ExchangeCall, work: Coroutine[Any, Any, Replies]) -> None:
+        try:
+            replies = await work
             call.busy = False
             if self.exchanges.get(stream_id) is call:
                 self._reply(stream_id, call, replies)
@@ -264,7 +291,6 @@ class FastConnection(asyncio.Protocol):
             call.busy = False
             self._close(call.session)
             self._fail_stream(stream_id, error)
-        self._work(-len(message) - _WAITING_MESSAGE_BYTES)
         self._write()
         self._settle()
         if self._peer_has_left:

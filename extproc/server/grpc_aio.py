@@ -140,6 +140,8 @@ async def _serve(session: Session, context: _Context) -> str | None:
     try:
         while (message := await context.read()) is not aio.EOF:
             replies = await _receive(session, message)
+            if replies.asks:
+                replies = await session.answered(replies.asks)
             for reply in replies.messages:
                 await context.write(reply)
             session.settle()

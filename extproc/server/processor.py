@@ -6,19 +6,24 @@ the replies in order, and calls ``settle`` when they are sent. A session never r
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from google.protobuf.message import DecodeError
 
+from extproc.config.classifiers import Classifier
+from extproc.domain.beside import Ask, Judgement
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
     Abort,
+    Answered,
+    AskExpired,
     Event,
     RequestBody,
     RequestHeaders,
@@ -46,6 +51,8 @@ _PHASES: dict[type[Event], str] = {
     ResponseTrailers: "response_trailers",
 }
 """How the work on a message is measured, by its event."""
+_JUDGE_LATE_S_MAX = 0.1
+"""How late whoever judges may be in saying that time is over. [s]"""
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 
 
@@ -57,19 +64,47 @@ class Sink(Protocol):
         ...
 
 
+class Judge(Protocol):
+    """Whoever judges texts beside exchanges."""
+
+    def use(self, classifiers: Mapping[str, Classifier]) -> None:
+        """Have these classifiers from now on; called between two exchanges."""
+        ...
+
+    def hand_on(self, judgement: Judgement) -> None:
+        """Take texts to be judged when there is time. It must not wait."""
+        ...
+
+    async def ask(self, ask: Ask) -> Answered | AskExpired:
+        """The verdict that a request waits for, in its time. Cancelled when nobody waits any more."""
+        ...
+
+
 @dataclass(slots=True)
 class Replies:
-    """What to send for one message, in order; ``abort`` then ends the stream with an error status."""
+    """What to send for one message, in order; ``abort`` then ends the stream with an error status.
+
+    With ``asks`` there is nothing to send yet: ``Session.answered`` waits for the verdicts.
+    """
 
     messages: list[bytes]
     abort: str | None = None
+    asks: Sequence[Ask] = ()  # nothing else of the stream may be received until ``Session.answered`` has replied
 
 
 class Processor:
     """Opens sessions on the snapshot in force and hands ended exchanges to the sinks."""
 
-    def __init__(self, snapshot: Snapshot, sinks: list[Sink], on_step: Callable[[str, int], None], logger: Any) -> None:
-        self.snapshot = snapshot
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        sinks: list[Sink],
+        on_step: Callable[[str, int], None],
+        logger: Any,
+        judge: Judge | None = None,
+    ) -> None:
+        self._snapshot = snapshot
+        self._judge = judge
         self.inflight = 0
         self._sinks = sinks
         self.on_step = on_step
@@ -77,6 +112,17 @@ class Processor:
         self.clean_texts = CleanTexts(secrets.token_bytes(32), snapshot.limits.clean_texts_max)
         self._id_prefix = secrets.token_hex(6)
         self._id_number = itertools.count(1)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The configuration that the next exchange takes."""
+        return self._snapshot
+
+    @snapshot.setter
+    def snapshot(self, snapshot: Snapshot) -> None:
+        if self._judge is not None:
+            self._judge.use(snapshot.classifiers)
+        self._snapshot = snapshot
 
     def open(self) -> Session:
         """A session for one gRPC stream."""
@@ -96,30 +142,72 @@ class Processor:
                     "sink failed", sink=type(sink).__name__, error=type(error).__name__, where=where(error)
                 )
 
+    async def verdict(self, ask: Ask) -> Answered | AskExpired:
+        """What came of an ask, which is answered or expires in its time, whatever happens."""
+        if self._judge is None:
+            return AskExpired(ask, "no_classifier")
+        try:
+            async with asyncio.timeout(ask.wait_ms / 1_000 + _JUDGE_LATE_S_MAX):
+                return await self._judge.ask(ask)
+        except TimeoutError:
+            return AskExpired(ask, "deadline")
+        except Exception as error:
+            self.logger.error("classifier failed", error=type(error).__name__, where=where(error))
+            return AskExpired(ask, "failed")
+
+    def hand_on(self, judgements: Sequence[Judgement]) -> None:
+        """Have texts judged beside; whatever fails of that fails no exchange."""
+        if self._judge is None:
+            return
+        for judgement in judgements:
+            try:
+                self._judge.hand_on(judgement)
+            except Exception as error:
+                self.logger.error("classifier failed", error=type(error).__name__, where=where(error))
+
 
 class Session:
     """One gRPC stream."""
 
-    __slots__ = ("_ended", "_exchange", "_processor", "_record")
+    __slots__ = ("_ended", "_exchange", "_judgements", "_processor", "_record")
 
     def __init__(self, processor: Processor) -> None:
         self._processor = processor
         self._exchange: Exchange | None = None
         self._record: ExchangeRecord | None = None
+        self._judgements: list[Judgement] = []
         self._ended = False
 
     def receive(self, message: bytes) -> Replies:
-        """Take one message of Envoy."""
+        """Take one message of Envoy. Where its reply has ``asks``, ``answered`` has to come next, or ``closed``."""
         started_ns = time.perf_counter_ns()
         try:
             event = decode(message)
             replies = _replies(self._step(event))
             self._processor.on_step(_PHASES[type(event)], time.perf_counter_ns() - started_ns)
-        except (DecodeError, UnknownMessage) as error:
-            return self._fail("unknown_message", error)
+        except (DecodeError, UnknownMessage) as unknown:  # not `error`: compiled, a name has the type that it had first
+            return self._fail("unknown_message", unknown)
         except Exception as error:
             return self._fail("internal_error", error)
         return replies
+
+    async def answered(self, asks: Sequence[Ask]) -> Replies:
+        """Wait for verdicts, all at once, until the exchange goes on or ends."""
+        waits = [asyncio.ensure_future(self._processor.verdict(ask)) for ask in asks]
+        try:
+            for verdict in asyncio.as_completed(waits):
+                event = await verdict
+                started_ns = time.perf_counter_ns()
+                replies = _replies(self._step(event))
+                self._processor.on_step("verdict", time.perf_counter_ns() - started_ns)
+                if replies.messages or replies.abort is not None:
+                    return replies
+            raise RuntimeError("the exchange neither went on nor ended")
+        except Exception as error:
+            return self._fail("internal_error", error)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     def closed(self) -> None:
         """Envoy's stream is over, however it ended."""
@@ -135,6 +223,9 @@ class Session:
     def settle(self) -> None:
         """Hand the measurements on, after the replies are sent."""
         record, self._record = self._record, None
+        if self._judgements:
+            judgements, self._judgements = self._judgements, []
+            self._processor.hand_on(judgements)
         if record is not None:
             self._processor.ended(record)
 
@@ -147,6 +238,8 @@ class Session:
         step = self._exchange.step(event, now_ns)
         if step.ended is not None and not self._ended:
             self._ended, self._record = True, step.ended
+        if step.judgements:
+            self._judgements += step.judgements
         if step.error is not None:
             self._log_failure(step.error)
         return step
@@ -177,4 +270,4 @@ def _replies(step: Step) -> Replies:
         if isinstance(action, Abort):
             return Replies(messages, action.reason)
         messages.append(encode(action))
-    return Replies(messages)
+    return Replies(messages, None, step.asks)

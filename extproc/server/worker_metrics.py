@@ -2,7 +2,8 @@
 
 What a process that has died counted stays in its file, and the one that comes in its place goes on with that file. So
 files do not pile up, and nothing is counted twice. The page is the supervisor's own metrics with what the files hold
-added to counters and histograms; gauges (exchanges that run, the revision) are the supervisor's alone.
+added to counters and histograms, and to gauges that say so (``livesum``: what waits for classifiers). Other gauges
+(exchanges that run, the revision) are the supervisor's alone.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from prometheus_client.samples import Sample
 
 from extproc.domain.record import ExchangeRecord
 
+_ADDED_GAUGE = "gauge_livesum"
 _FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -83,7 +85,7 @@ class WorkersPage(Collector):
     def _counted(self) -> Iterable[Metric]:
         files = [
             str(file)
-            for kind in ("counter", "histogram")
+            for kind in ("counter", "histogram", _ADDED_GAUGE)
             for file in self._folder.glob(f"{kind}_*.db")
             if file.stat().st_size  # empty: a worker is just making it
         ]

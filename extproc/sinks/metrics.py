@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 from prometheus_client.metrics_core import Metric
 
-from extproc.domain.record import HOLD_LIMIT, ExchangeRecord, Outcome
+from extproc.domain.beside import Judgement
+from extproc.domain.record import HOLD_LIMIT, Coverage, ExchangeRecord, Outcome
 from extproc.sinks.gathered import BulkHistogram, GatheredCounter, GatheredHistogram
 
 OTHER = "other"
@@ -145,6 +146,22 @@ class Metrics:
         self._worker_restarts = counter(
             "llm_worker_restarts_total", "Workers that died and were started again.", ("reason",)
         )
+        self._classifier_seconds = histogram(
+            "llm_classifier_seconds", "Judging the texts of one exchange.", ("classifier",), SECONDS_BUCKETS
+        )
+        self._classifier_dropped = counter(
+            "llm_classifier_dropped_total", "Exchanges whose texts were not judged.", ("classifier", "reason")
+        )
+        self._classifier_restarts = counter(
+            "llm_classifier_restarts_total", "Classifier processes that were replaced.", ("classifier", "reason")
+        )
+        self._classifier_queue = Gauge(
+            "llm_classifier_queue",
+            "Exchanges whose texts wait to be judged.",
+            ("classifier",),
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self._review_entries = counter("llm_review_entries_total", "Findings put in the review queue.", ("guard",))
         self._review_dropped = counter(
             "llm_review_dropped_total", "Findings that the review queue did not take.", ("reason",)
@@ -232,6 +249,34 @@ class Metrics:
         """Count the end of a worker that nobody asked for, by how it ended."""
         with self._lock:
             self._worker_restarts.add((reason,))
+
+    def classifier_took(self, classifier: str, seconds: float) -> None:
+        """Count the judging of one exchange's texts."""
+        with self._lock:
+            self._classifier_seconds.add((classifier,), seconds)
+
+    def classifier_waiting(self, classifier: str, tasks: int) -> None:
+        """Show how many wait."""
+        self._classifier_queue.labels(classifier).set(tasks)
+
+    def classifier_dropped(self, classifier: str, reason: str) -> None:
+        """Count an exchange whose texts were not judged."""
+        with self._lock:
+            self._classifier_dropped.add((classifier, reason))
+
+    def classifier_restarted(self, classifier: str, reason: str) -> None:
+        """Count a process that was replaced."""
+        with self._lock:
+            self._classifier_restarts.add((classifier, reason))
+
+    def judged_beside(self, judgement: Judgement, kinds: Mapping[str, int], coverage: Coverage) -> None:
+        """Count what came of texts that were judged beside their exchange, once for each direction of it."""
+        guard, direction = judgement.guard, judgement.direction.value
+        with self._lock:
+            self._coverage.add((judgement.origin.policy, guard, direction, coverage.value), judgement.fields)
+            for kind, times in kinds.items():
+                self._findings.add((guard, direction, kind), times)
+                self._verdicts.add((judgement.origin.policy, guard, direction, judgement.action.value), times)
 
     def revision(self, revision: str) -> None:
         """Show the configuration in force."""

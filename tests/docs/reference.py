@@ -55,9 +55,10 @@ def _rows(model: type[BaseModel], prefix: str) -> list[str]:
         else:
             rows.append(f"| `{key}` | {_default(field)} | {_meaning(field)} |")
             for section in sections:
-                (chooser,) = [name for name in ("filter", "guard") if name in section.model_fields]
+                (chooser,) = [name for name in ("filter", "guard", "adapter") if name in section.model_fields]
                 choice = get_args(section.model_fields[chooser].annotation)[0]
-                rows += [row for row in _rows(section, f"{key}[{choice}].") if f"].{chooser}`" not in row]
+                inner = f"{key}{'.NAME' if plural else ''}[{choice}]."
+                rows += [row for row in _rows(section, inner) if f"].{chooser}`" not in row]
     return rows
 
 

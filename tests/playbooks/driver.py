@@ -22,6 +22,8 @@ from extproc.exchange.events import (
     Abort,
     Action,
     Answer,
+    Answered,
+    AskExpired,
     ContinueBody,
     ContinueChunk,
     ContinueHeaders,
@@ -110,6 +112,7 @@ def with_guards(snapshot: Snapshot, *guards: Any, on_requests: bool = True) -> S
         guards=(*policy.guards, *guards) if on_requests else policy.guards,
         request_guards=(*policy.request_guards, *guards) if on_requests else policy.request_guards,
         answer_filters=(*policy.answer_filters, *guards),
+        told_of_end=(*policy.told_of_end, *(guard for guard in guards if guard.judges_beside)),
     )
     return replace(snapshot, policies=(*snapshot.policies[:-1], more))
 
@@ -121,6 +124,7 @@ class Conversation:
     snapshot: Snapshot
     clean_texts: CleanTexts | None = None
     client: bytes = b""
+    sent: bytes = b""  # the request's body as it came
     server: bytes | None = None  # the request's body, once it went on
     closed: bool = False  # the client's response is over
     steps: list[Step] = field(default_factory=list)
@@ -132,6 +136,8 @@ class Conversation:
     def hears(self, event: Event) -> list[Action]:
         """What the exchange answers to one event."""
         self.now_ns += MILLISECOND_NS
+        if isinstance(event, RequestBody):
+            self.sent = event.body
         step = self.exchange.step(event, self.now_ns)
         self.steps.append(step)
         for action in step.actions:
@@ -154,8 +160,8 @@ class Conversation:
         elif isinstance(action, SendChunk):
             self.client += action.body
             self.closed = action.end
-        elif isinstance(event, RequestBody) and isinstance(action, ContinueBody):
-            self.server = event.body if action.body is None else action.body
+        elif isinstance(event, RequestBody | Answered | AskExpired) and isinstance(action, ContinueBody):
+            self.server = self.sent if action.body is None else action.body
         elif isinstance(event, ResponseBody) and isinstance(action, ContinueBody | ContinueChunk):
             self.client += event.body if action.body is None else action.body
             self.closed = event.end

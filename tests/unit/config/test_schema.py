@@ -83,7 +83,8 @@ def test_every_key_is_described() -> None:
     for block, shape in blocks_of(json_schema()):
         assert shape["additionalProperties"] is False, block
         for key, field in shape["properties"].items():
-            assert field.get("description") or (key in ("filter", "guard") and "const" in field), f"{block}.{key}"
+            is_choice = key in ("filter", "guard", "adapter") and "const" in field
+            assert field.get("description") or is_choice, f"{block}.{key}"
 
 
 def test_every_pattern_has_words() -> None:

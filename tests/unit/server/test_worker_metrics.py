@@ -55,8 +55,8 @@ def in_memory(make: Callable[[], Metrics]) -> Metrics:
         return make()
 
 
-def worker(folder: Path, counts_as: int, tokens: list[int]) -> None:
-    """A process that counts some exchanges and is then gone, without a word."""
+def worker(folder: Path, counts_as: int, tokens: list[int], waiting: int = 0) -> None:
+    """A process that counts some exchanges, with so many waiting to be judged, and is then gone, without a word."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder))
         patch.setattr(values, "ValueClass", values.ValueClass)
@@ -65,6 +65,8 @@ def worker(folder: Path, counts_as: int, tokens: list[int]) -> None:
         for number in tokens:
             metrics.exchange_ended(record(number))
             metrics.step("request_headers", 500_000_000)
+        if waiting:
+            metrics.classifier_waiting("harm", waiting)
         metrics.flush()
 
 
@@ -99,6 +101,15 @@ def test_the_supervisors_own_counts_and_gauges_are_on_the_page_once(tmp_path: Pa
     assert page["llm_config_revision", frozenset({("revision", "0123456789ab")})] == 1
     assert page["llm_inflight_exchanges", frozenset()] == 5
     assert page["llm_response_tokens_sum", frozenset({("model", "tiny-chat"), ("version", "v1")})] == 7
+
+
+def test_what_waits_for_classifiers_is_added_up(tmp_path: Path) -> None:
+    """Each worker has queues of its own; one in a dead one's place says anew what waits."""
+    worker(tmp_path, 0, [3], waiting=5)
+    worker(tmp_path, 1, [4], waiting=2)
+    worker(tmp_path, 0, [], waiting=1)
+    page = samples(page_of(in_memory(lambda: Metrics(10)).registry, tmp_path))
+    assert page["llm_classifier_queue", frozenset({("classifier", "harm")})] == 3
 
 
 def test_a_file_that_is_just_being_made_does_not_spoil_the_page(tmp_path: Path) -> None:

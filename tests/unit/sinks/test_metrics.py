@@ -11,7 +11,9 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from extproc.domain.record import Coverage, ExchangeRecord, Outcome, VersionFacts
+from extproc.domain.beside import Judgement, Origin
+from extproc.domain.record import Action, Coverage, ExchangeRecord, Outcome, VersionFacts
+from extproc.domain.text import Direction
 from extproc.domain.usage import Prices, Usage
 from extproc.sinks.metrics import LABEL_CHARS_MAX, OTHER, BoundedLabels, Metrics
 
@@ -43,6 +45,10 @@ LABELS = {
     "llm_config_reloads_total": {"result"},
     "llm_config_revision": {"revision"},
     "llm_worker_restarts_total": {"reason"},
+    "llm_classifier_seconds": {"classifier"},
+    "llm_classifier_queue": {"classifier"},
+    "llm_classifier_dropped_total": {"classifier", "reason"},
+    "llm_classifier_restarts_total": {"classifier", "reason"},
     "llm_review_entries_total": {"guard"},
     "llm_review_dropped_total": {"reason"},
     "llm_guard_precision": {"guard"},
@@ -98,6 +104,10 @@ def populated() -> Metrics:
     metrics.step("request_headers", 20_000)
     metrics.reloaded("ok")
     metrics.worker_restarted("SIGKILL")
+    metrics.classifier_took("guard", 0.02)
+    metrics.classifier_waiting("guard", 3)
+    metrics.classifier_dropped("guard", "queue_full")
+    metrics.classifier_restarted("guard", "died")
     metrics.revision("0123456789ab")
     metrics.review_stored({"pii": 2})
     metrics.review_dropped("queue_full", 1)
@@ -112,6 +122,20 @@ def test_names_and_labels_are_those_that_dashboards_use() -> None:
         name = f"{family.name}_total" if family.type == "counter" else family.name
         found[name] = set().union(*(sample.labels.keys() - {"le"} for sample in family.samples))
     assert found == LABELS
+
+
+def test_a_late_verdict_counts_like_any_other() -> None:
+    """In the same series, under the policy of its exchange, though that has ended."""
+    metrics = Metrics(label_values_max=10)
+    origin = Origin("id", "chat", "search", "index", "default", VERSION)
+    late = Judgement(origin, "harm", "guard", Direction.RESPONSE, Action.FLAG, (), fields=3)
+    metrics.judged_beside(late, {"ABUSE": 2}, Coverage.CHECKED)
+    metrics.judged_beside(late, {}, Coverage.SKIPPED_DROPPED)
+    by_guard = {"guard": "harm", "direction": "response"}
+    assert value(metrics, "llm_guard_findings_total", kind="ABUSE", **by_guard) == 2
+    assert value(metrics, "llm_guard_verdicts_total", policy="default", action="flag", **by_guard) == 2
+    assert value(metrics, "llm_guard_coverage_total", policy="default", outcome="checked", **by_guard) == 3
+    assert value(metrics, "llm_guard_coverage_total", policy="default", outcome="skipped_dropped", **by_guard) == 3
 
 
 def test_no_series_tells_when_another_was_made() -> None:

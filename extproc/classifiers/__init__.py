@@ -1,0 +1,1 @@
+"""Classifiers: models that judge texts beside exchanges, in processes or servers of their own."""

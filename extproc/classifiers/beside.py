@@ -1,0 +1,222 @@
+"""All classifiers of a configuration: what exchanges hand on or ask goes to the right pool, and what comes of it to the
+metrics and to whoever wants late findings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from extproc.classifiers.memory import Memory, Outcome
+from extproc.classifiers.pool import Dropped, Pool, PoolMetrics, Task
+from extproc.classifiers.process import ProcessRunner
+from extproc.classifiers.runner import Runner, UnusableRunner
+from extproc.classifiers.scores import ScoresMissing, Verdicts
+from extproc.config.classifiers import ChatClassifier, Classifier, ModerationsClassifier
+from extproc.domain.beside import Ask, FindingsSink, Judgement, LateFinding, SpokenText
+from extproc.domain.finding import Finding
+from extproc.domain.record import Coverage
+from extproc.domain.text import Direction
+from extproc.exchange.events import Answered, AskExpired
+
+_RETIRED_S_MAX = 30.0
+"""How long a classifier that is no longer configured may still judge what waits for it."""
+_COVERAGE = {Dropped.SAMPLED_OUT: Coverage.SKIPPED_SAMPLED_OUT, Dropped.FAILED: Coverage.FAILED_OPEN}
+
+
+class BesideMetrics(PoolMetrics, Protocol):
+    """Where what comes of texts is counted."""
+
+    def classifier_dropped(self, classifier: str, reason: str) -> None:
+        """Texts were not judged."""
+        ...
+
+    def classifier_restarted(self, classifier: str, reason: str) -> None:
+        """A process was replaced."""
+        ...
+
+    def judged_beside(self, judgement: Judgement, kinds: Mapping[str, int], coverage: Coverage) -> None:
+        """A judgement came to its end, with findings by kind."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """One classifier at work."""
+
+    pool: Pool
+    verdicts: Verdicts
+    memory: Memory
+
+    def take(
+        self, texts: Sequence[SpokenText], deadline_s: float, done: Callable[[Outcome], None], is_awaited: bool
+    ) -> Task:
+        """Have those texts judged that were not judged before; without any, the outcome is told at once."""
+        unknown, tell = self.memory.ask([spoken.text for spoken in texts], done)
+        task = Task(unknown, deadline_s, tell)
+        if unknown:
+            self.pool.take(task, is_awaited)
+        else:
+            task.finish([])
+        return task
+
+
+class Beside:
+    """The pools by the names of their classifiers. Everything is called on one event loop."""
+
+    def __init__(self, metrics: BesideMetrics, sinks: Sequence[FindingsSink], logger: Any) -> None:
+        self._metrics = metrics
+        self._sinks = sinks
+        self._logger = logger
+        self._classifiers: dict[str, Classifier] = {}
+        self._judges: dict[str, _Judge] = {}
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    def use(self, classifiers: Mapping[str, Classifier]) -> None:
+        """Have these from now on. What did not change goes on; what is gone still judges what waits for it."""
+        for name, before in list(self._classifiers.items()):
+            if classifiers.get(name) != before:
+                del self._classifiers[name]
+                self._retire(self._judges.pop(name).pool)
+        for name, classifier in classifiers.items():
+            if name not in self._classifiers:
+                self._classifiers[name] = classifier
+                judge = _Judge(
+                    self._pool_of(name, classifier), Verdicts(name, classifier), Memory(classifier.remembered_max)
+                )
+                judge.pool.start()
+                self._judges[name] = judge
+
+    async def prepared(self, within_s: float) -> None:
+        """Wait until every classifier is ready, or has found that it cannot be, at most for so long [s]."""
+        preparing = [asyncio.ensure_future(judge.pool.prepared()) for judge in self._judges.values()]
+        if preparing:
+            _, late = await asyncio.wait(preparing, timeout=within_s)
+            for one in late:
+                one.cancel()
+
+    def hand_on(self, judgement: Judgement) -> None:
+        """Queue texts to be judged when there is time, or drop them; counted either way."""
+        if judgement.sampled_out:
+            self._drop(judgement, Dropped.SAMPLED_OUT)
+            return
+        judge = self._judges.get(judgement.classifier)
+        if judge is None:  # the configuration has changed in the meantime
+            self._drop(judgement, Dropped.FAILED)
+            return
+        deadline_s = _now_s() + self._classifiers[judgement.classifier].deadline_ms / 1_000
+        told = partial(self._judged, judgement, judge.verdicts)
+        if judgement.direction is Direction.RESPONSE:  # no answer comes twice
+            judge.pool.take(Task([spoken.text for spoken in judgement.texts], deadline_s, told), is_awaited=False)
+        else:
+            judge.take(judgement.texts, deadline_s, told, is_awaited=False)
+
+    async def ask(self, ask: Ask) -> Answered | AskExpired:
+        """The verdict that a request waits for, or why there is none."""
+        judge = self._judges.get(ask.classifier)
+        if judge is None:
+            return self._expired(ask, Dropped.FAILED)
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def settle(scores: Outcome) -> None:
+            if not outcome.done():  # cancelled, and the task not yet given up
+                outcome.set_result(scores)
+
+        task = judge.take(ask.texts, _now_s() + ask.wait_ms / 1_000, settle, is_awaited=True)
+        try:
+            async with asyncio.timeout(ask.wait_ms / 1_000):
+                scores = await outcome
+        except TimeoutError:
+            return self._expired(ask, Dropped.DEADLINE)
+        finally:
+            task.give_up()
+        if isinstance(scores, Dropped):
+            return self._expired(ask, scores)
+        try:
+            return Answered(ask, judge.verdicts.findings(ask.texts, scores))
+        except ScoresMissing:
+            return self._expired(ask, Dropped.FAILED)
+
+    async def close(self, drain_s: float) -> None:
+        """Judge what waits, for so long [s], and end every process."""
+        judges, self._judges = self._judges, {}
+        self._classifiers.clear()
+        closing = [asyncio.ensure_future(judge.pool.close(drain_s)) for judge in judges.values()]
+        if closing or self._retiring:
+            await asyncio.wait([*closing, *self._retiring])
+
+    # --- what comes of texts ---------------------------------------------------------------------------------------
+
+    def _judged(self, judgement: Judgement, verdicts: Verdicts, outcome: Outcome) -> None:
+        if isinstance(outcome, Dropped):
+            self._drop(judgement, outcome)
+            return
+        try:
+            found = verdicts.findings(judgement.texts, outcome)
+        except ScoresMissing:
+            self._drop(judgement, Dropped.FAILED)
+            return
+        self._metrics.judged_beside(judgement, Counter(finding.kind for _, finding in found), judgement.covers)
+        for spoken, finding in found if judgement.is_reviewed else ():
+            self._tell(judgement, spoken, finding)
+
+    def _tell(self, judgement: Judgement, spoken: SpokenText, finding: Finding) -> None:
+        late = LateFinding(
+            judgement.origin,
+            judgement.guard,
+            judgement.direction,
+            judgement.action,
+            spoken.speaker,
+            finding,
+            spoken.text,
+        )
+        for sink in self._sinks:
+            try:
+                sink.found_late(late)
+            except Exception as error:
+                self._logger.error("sink failed", sink=type(sink).__name__, error=type(error).__name__)
+
+    def _drop(self, judgement: Judgement, reason: Dropped) -> None:
+        self._metrics.classifier_dropped(judgement.classifier, reason.value)
+        self._metrics.judged_beside(judgement, {}, _COVERAGE.get(reason, Coverage.SKIPPED_DROPPED))
+
+    def _expired(self, ask: Ask, reason: Dropped) -> AskExpired:
+        self._metrics.classifier_dropped(ask.classifier, reason.value)
+        return AskExpired(ask, reason.value)
+
+    # --- pools -----------------------------------------------------------------------------------------------------
+
+    def _pool_of(self, name: str, classifier: Classifier) -> Pool:
+        runners = [self._runner_of(name, classifier) for _ in range(classifier.workers)]
+        return Pool(name, runners, classifier.queue_max, classifier.queue_chars_max, self._metrics, self._logger)
+
+    def _runner_of(self, name: str, classifier: Classifier) -> Runner:
+        if isinstance(classifier, ModerationsClassifier | ChatClassifier):
+            return _remote_runner(classifier)
+        restarted = partial(self._metrics.classifier_restarted, name)
+        return ProcessRunner(name, classifier, restarted, self._logger)
+
+    def _retire(self, pool: Pool) -> None:
+        task = asyncio.get_running_loop().create_task(pool.close(_RETIRED_S_MAX))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+
+def _remote_runner(classifier: ModerationsClassifier | ChatClassifier) -> Runner:
+    """The HTTP library is imported only where it is asked for."""
+    try:
+        from extproc.classifiers.http import ChatRunner, ModerationsRunner
+    except ImportError:
+        return UnusableRunner("not installed: pip install llm-extproc[http]")
+    deadline_s = classifier.deadline_ms / 1_000
+    if isinstance(classifier, ChatClassifier):
+        return ChatRunner(classifier, deadline_s)
+    return ModerationsRunner(classifier, deadline_s)
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,58 @@
+"""Scores of texts that were judged before: a conversation sends all its messages again with each turn.
+
+Texts are known by a keyed digest whose key never leaves the process, so nothing that is kept tells what was said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from extproc.classifiers.pool import Dropped
+from extproc.classifiers.scores import Scores
+
+_DIGEST_BYTES = 16
+Outcome = Sequence[Scores] | Dropped
+
+
+class Memory:
+    """The scores of the last ``texts_max`` different texts of one classifier; 0 remembers nothing."""
+
+    def __init__(self, texts_max: int) -> None:
+        self._texts_max = texts_max
+        self._key = secrets.token_bytes(_DIGEST_BYTES)
+        self._scores: OrderedDict[bytes, Scores] = OrderedDict()
+
+    def ask(self, texts: Sequence[str], done: Callable[[Outcome], None]) -> tuple[list[str], Callable[[Outcome], None]]:
+        """What of some texts has to be judged, and whom to tell: ``done`` then gets the scores of all of them."""
+        digests = [self._digest(text) for text in texts]
+        known = {digest: self._recall(digest) for digest in digests}
+        unknown = {digest: text for digest, text in zip(digests, texts, strict=True) if known[digest] is None}
+
+        def tell(outcome: Outcome) -> None:
+            if isinstance(outcome, Dropped) or len(outcome) != len(unknown):
+                done(outcome)
+                return
+            judged = dict(zip(unknown, outcome, strict=True))
+            for digest, scores in judged.items():
+                self._keep(digest, scores)
+            done([judged.get(digest) or known[digest] or {} for digest in digests])
+
+        return list(unknown.values()), tell
+
+    def _digest(self, text: str) -> bytes:
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._key, digest_size=_DIGEST_BYTES).digest()
+
+    def _recall(self, digest: bytes) -> Scores | None:
+        scores = self._scores.get(digest)
+        if scores is not None:
+            self._scores.move_to_end(digest)
+        return scores
+
+    def _keep(self, digest: bytes, scores: Scores) -> None:
+        self._scores[digest] = scores
+        self._scores.move_to_end(digest)
+        while len(self._scores) > self._texts_max:
+            self._scores.popitem(last=False)

@@ -1,0 +1,227 @@
+"""A runner that is a process of its own with the model in it.
+
+The process is started anew by the interpreter (nothing of ours is copied into it), loads the model once, and answers
+one line of JSON with another. It ends when its input does, so it cannot outlive us. One that dies is replaced at once;
+one that has judged enough is replaced while it still judges, so that none grows for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from extproc.classifiers.runner import ClassifierFailed
+from extproc.classifiers.scores import Scores
+from extproc.config.classifiers import Model
+
+REPLY_BYTES_MAX = 16_777_216
+_RETRY_S_MAX = 60.0
+_END_S_MAX = 5.0
+
+
+class WorkerProcess:
+    """One process. Raises ClassifierFailed from ``load`` and ``judge`` when it has died, or says that it failed."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.judged = 0
+        self.is_alive = True  # as far as is known
+
+    @classmethod
+    async def start(cls, command: Sequence[str]) -> WorkerProcess:
+        """Start one; its model is not loaded yet."""
+        return cls(
+            await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,  # libraries may quote texts there
+                limit=REPLY_BYTES_MAX,
+                start_new_session=True,  # a signal that a terminal sends to all is not for it
+            )
+        )
+
+    async def load(self, model: Model) -> None:
+        """Have it load its model."""
+        await self._ask(model.model_dump_json().encode())
+
+    async def judge(self, texts: Sequence[str]) -> list[Scores]:
+        """The scores of each text."""
+        reply = await self._ask(orjson.dumps(texts))
+        self.judged += 1
+        return list(reply["scores"])
+
+    async def _ask(self, line: bytes) -> dict[str, Any]:
+        stdin, stdout = self.process.stdin, self.process.stdout
+        if stdin is None or stdout is None:
+            raise AssertionError("both are pipes")
+        try:
+            stdin.write(line + b"\n")
+            await stdin.drain()
+            answer = await stdout.readline()
+        except (OSError, ValueError) as error:
+            self.is_alive = False
+            raise ClassifierFailed("died") from error
+        if not answer.endswith(b"\n"):
+            self.is_alive = False
+            raise ClassifierFailed("died")
+        reply: dict[str, Any] = orjson.loads(answer)
+        if "error" in reply:
+            raise ClassifierFailed(str(reply["error"]))
+        return reply
+
+    async def end(self) -> None:
+        """Let it finish what it does, and end."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        try:
+            async with asyncio.timeout(_END_S_MAX):
+                await self.process.wait()
+        except TimeoutError:
+            self.kill()
+            await self.process.wait()
+
+    def kill(self) -> None:
+        """End it at once."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+
+
+class ProcessRunner:
+    """Judges by one process at a time.
+
+    Args: restarted: told why a process was replaced: ``died``, ``stuck`` or ``renewed``.
+    """
+
+    grace_s = 10.0
+
+    def __init__(
+        self,
+        name: str,
+        model: Model,
+        restarted: Callable[[str], None],
+        logger: Any,
+        command: Sequence[str] = (sys.executable, "-m", "extproc.classifiers.worker"),
+    ) -> None:
+        self._name = name
+        self._model = model
+        self._restarted = restarted
+        self._logger = logger
+        self._command = command
+        self._worker: WorkerProcess | None = None
+        self._loading: asyncio.Task[None] | None = None
+        self._ends: set[asyncio.Task[None]] = set()
+        self._failures = 0
+        self._retry_s = 0.0  # on the event loop's clock: not before it is a failed start tried again
+        self._is_closed = False
+
+    async def prepare(self) -> None:
+        """Load the model."""
+        await asyncio.shield(self._load())
+
+    async def judge(self, texts: Sequence[str]) -> list[Scores]:
+        """The scores of each text. Raises: ClassifierFailed."""
+        worker = await self._ready()
+        try:
+            scores = await worker.judge(texts)
+        except ClassifierFailed:
+            if not worker.is_alive:
+                self._replace(worker, "died")
+            raise
+        if worker.judged >= self._model.tasks_per_worker_max and worker is self._worker:
+            self._load()
+        return scores
+
+    async def reset(self) -> None:
+        """Kill the process that does not come back, and have another in its place."""
+        if self._worker is not None:
+            self._worker.kill()
+            self._replace(self._worker, "stuck")
+
+    async def close(self) -> None:
+        """End the process."""
+        self._is_closed = True
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.wait({self._loading})
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            await worker.end()
+        if self._ends:
+            await asyncio.wait(self._ends)
+
+    async def _ready(self) -> WorkerProcess:
+        if self._worker is None:
+            if self._loading is None and asyncio.get_running_loop().time() < self._retry_s:
+                raise ClassifierFailed("not loaded")
+            await asyncio.shield(self._load())
+        if self._worker is None:
+            raise ClassifierFailed("not loaded")
+        return self._worker
+
+    def _load(self) -> asyncio.Task[None]:
+        """Have another process take over as soon as it is ready; only one is ever on its way."""
+        if self._loading is None:
+            self._loading = asyncio.get_running_loop().create_task(self._take_over())
+        return self._loading
+
+    async def _take_over(self) -> None:
+        worker = None
+        try:
+            worker = await WorkerProcess.start(self._command)
+            async with asyncio.timeout(self._model.load_ms_max / 1_000):
+                await worker.load(self._model)
+        except (ClassifierFailed, TimeoutError, OSError) as error:
+            self._wait_longer()
+            reason = str(error) if isinstance(error, ClassifierFailed) else type(error).__name__
+            self._logger.error("classifier not loaded", classifier=self._name, reason=reason)
+            await _killed(worker)
+        except asyncio.CancelledError:
+            await _killed(worker)
+            raise
+        else:
+            before, self._worker = self._worker, worker
+            if before is not None:
+                self._restarted("renewed")
+                self._later(before.end())
+            self._later(self._watch(worker))
+        finally:
+            self._loading = None
+
+    async def _watch(self, worker: WorkerProcess) -> None:
+        """Notice that a process has died, and have another in its place."""
+        await worker.process.wait()
+        self._replace(worker, "died")
+
+    def _replace(self, worker: WorkerProcess, reason: str) -> None:
+        """One that never judged anything is not replaced before it is needed: the next may die as it did."""
+        if self._worker is not worker or self._is_closed:
+            return
+        self._worker = None
+        self._restarted(reason)
+        if worker.judged:
+            self._failures = 0
+            self._load()
+        else:
+            self._wait_longer()
+
+    def _wait_longer(self) -> None:
+        self._failures += 1
+        wait_s = min(2.0 ** min(self._failures, 10) / 4, _RETRY_S_MAX)
+        self._retry_s = asyncio.get_running_loop().time() + wait_s
+
+    def _later(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._ends.add(task)
+        task.add_done_callback(self._ends.discard)
+
+
+async def _killed(worker: WorkerProcess | None) -> None:
+    if worker is not None:
+        worker.kill()
+        await worker.process.wait()

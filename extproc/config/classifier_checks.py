@@ -1,0 +1,44 @@
+"""What guards that use classifiers can get wrong: one that is not there, or a verdict that comes too late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from extproc.config.document import Document
+from extproc.config.guards.classifier import ClassifierGuard
+from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
+
+
+def classifier_problems(document: Document, places: Places) -> Iterator[Problem]:
+    """Everything that is wrong between classifiers and the guards that use them."""
+    used: set[str] = set()
+    for number, policy in enumerate(document.policies):
+        for index, guard in enumerate(policy.guards):
+            if isinstance(guard, ClassifierGuard):
+                used.add(guard.classifier)
+                yield from _guard_problems(guard, ("policies", number, "guards", index), document, places)
+    for name in document.classifiers.keys() - used:
+        hint = f"Name it in a policy: `- guard: classifier` with `classifier: {name}`, or remove it."
+        yield places.problem(
+            ("classifiers", name), "no guard uses it", hint=hint, severity=Severity.WARNING, at_key=True
+        )
+
+
+def _guard_problems(guard: ClassifierGuard, at: KeyPath, document: Document, places: Places) -> Iterator[Problem]:
+    known = list(document.classifiers)
+    if guard.classifier not in known:
+        hint = did_you_mean(guard.classifier, known) or (
+            f"Known classifiers: {names(known)}." if known else "Add it to `classifiers:`."
+        )
+        yield places.problem((*at, "classifier"), f"unknown classifier {shown(guard.classifier)}", hint=hint)
+    if guard.action == "block" and guard.await_ms is None:
+        hint = "Add `await_ms`, or write `action: flag`."
+        yield places.problem((*at, "action"), "a request that does not wait for a verdict cannot be refused", hint=hint)
+    if guard.await_ms is None:
+        return
+    if guard.on != "request":
+        hint = "Write `on: request`, and judge answers by a second guard without `await_ms`."
+        yield places.problem((*at, "on"), "only a request can wait for a verdict", hint=hint)
+    if guard.await_ms >= document.envoy.message_timeout_ms:
+        hint = f"`envoy.message_timeout_ms` is {document.envoy.message_timeout_ms}: choose less, or raise that."
+        yield places.problem((*at, "await_ms"), "Envoy does not wait for so long", hint=hint)

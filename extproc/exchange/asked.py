@@ -1,0 +1,38 @@
+"""The verdicts that one request waits for, and the request that goes on when they have come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from extproc.domain.errors import PayloadRefused
+from extproc.exchange.events import Answered, AskExpired, ContinueBody
+from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.chain import note_failure
+
+
+class NoVerdict(Exception):
+    """A verdict has not come; the message is why, in a word."""
+
+
+class AskedVerdicts:
+    """Open asks. Guards were put through the request already, so ``forward`` is how it goes on."""
+
+    def __init__(self, guards: Sequence[Guard], exchange: ExchangeFacts, forward: ContinueBody) -> None:
+        self._guards = {guard.name: guard for guard in guards}
+        self._exchange = exchange
+        self._forward = forward
+        self.open = exchange.asks
+        exchange.asks = []
+
+    def take(self, event: Answered | AskExpired) -> ContinueBody | None:
+        """Take one verdict; returns how the request goes on, None while others are open.
+
+        Raises: PayloadRefused if a guard refuses; FilterFailed if there is no verdict and its guard fails closed.
+        """
+        guard = self._guards[event.ask.guard]
+        self.open = [ask for ask in self.open if ask is not event.ask]
+        if isinstance(event, AskExpired):
+            note_failure(guard, self._exchange, NoVerdict(event.reason))
+        elif (error := guard.on_verdict(event.found, self._exchange)) is not None:
+            raise PayloadRefused(error)
+        return None if self.open else self._forward

@@ -1,0 +1,221 @@
+"""Has texts judged by a classifier: a model that takes too long for the way of an exchange.
+
+The guard only chooses what is to be judged. With ``await_ms`` it asks, and the request waits for the verdict. Else the
+texts are handed on to be judged when there is time, the request's at once and the answer's at the end of the exchange,
+and nothing waits. What was left out (texts that are too many or too long, exchanges that are not of the sample) shows
+in the coverage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from io import StringIO
+from itertools import groupby
+from typing import NamedTuple
+
+from extproc.config.guards.classifier import ClassifierGuard as ClassifierSection
+from extproc.domain.beside import Ask, Found, Judgement, Origin, SpokenText
+from extproc.domain.errors import ApiError
+from extproc.domain.record import Action, Coverage
+from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
+from extproc.filters.base import ExchangeFacts, Guard
+from extproc.payload.view import RequestView, TextField
+
+_JUDGED_KINDS = frozenset({Kind.CONTENT, Kind.REASONING, Kind.REFUSAL, Kind.JSON})  # of answers
+_DRAWS = 1 << 64
+_MESSAGE_DEPTH = 2  # ("messages", 3, ...): what has this much of its path in common is one message
+
+
+class ClassifierGuard(Guard):
+    """Chooses texts, and counts an awaited verdict."""
+
+    judges_beside = True
+    judges_each_alone = False  # it judges messages, and whoever judges knows those that come again
+    finds_data = False
+
+    def __init__(self, section: ClassifierSection) -> None:
+        super().__init__(section, section.guard, section.on, section.action, section.message)
+        self.cuts_answers = self.changes_answers = False
+        self._section = section
+        self._speakers = frozenset(Speaker(name) for name in section.speakers)
+        self._on_request = Direction.REQUEST in self.directions
+        self.on_response = Direction.RESPONSE in self.directions
+        self._drawn_below = round(section.sample * _DRAWS)
+
+    def sees(self, source: TextSource) -> bool:
+        """What the configured speakers say, and what a model says in an answer."""
+        if source.direction is Direction.REQUEST:
+            return self._on_request and source.speaker in self._speakers
+        return self.on_response and source.kind in _JUDGED_KINDS
+
+    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+        """Ask for a verdict, or hand the texts on."""
+        if not self._on_request:
+            return None
+        section, record = self._section, exchange.record
+        every = self._messages(request)
+        messages = [message for message in every if message.spoken.text]
+        empty = sum([message.fields for message in every if not message.spoken.text])
+        record.cover(self.name, Direction.REQUEST.value, Coverage.CHECKED, empty)
+        if not messages:
+            return None
+        if not self.is_drawn(record.id):
+            fields = sum([message.fields for message in messages])
+            self._hand_on(exchange, Direction.REQUEST, (), fields, sampled_out=True)
+            return None
+        last = messages[-section.texts_max :]
+        whole = sum([message.fields for message in last if len(message.spoken.text) <= section.chars_max])
+        cut = sum([message.fields for message in messages]) - whole
+        record.cover(self.name, Direction.REQUEST.value, Coverage.SKIPPED_TOO_LONG, cut)
+        texts = tuple(SpokenText(speaker, text[: section.chars_max]) for (speaker, text), _ in last)
+        if section.await_ms is None:
+            self._hand_on(exchange, Direction.REQUEST, texts, whole)
+        else:
+            exchange.noted[self.name] = whole
+            exchange.asks.append(Ask(self.name, section.classifier, texts, section.await_ms))
+        return None
+
+    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+        """A request was looked at whole; an answer is gathered."""
+        return self.on_response and any(source.direction is Direction.RESPONSE for source, _ in texts)
+
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+        """A stage that gathers what the client gets, once for a channel: a text that comes again whole is known."""
+        if source.direction is not Direction.RESPONSE or source.kind not in _JUDGED_KINDS:
+            return None
+        if (self.name, source) in exchange.gathered or not self.is_drawn(exchange.record.id):
+            return None
+        stage = exchange.gathered[self.name, source] = GatheringStage(self._section.chars_max)
+        return stage
+
+    def on_verdict(self, found: Sequence[Found], exchange: ExchangeFacts) -> ApiError | None:
+        """Refuse the request at any finding, if the guard blocks."""
+        exchange.record.cover(self.name, Direction.REQUEST.value, Coverage.CHECKED, exchange.noted.pop(self.name, 0))
+        for spoken, finding in found:
+            self.report(exchange, Direction.REQUEST, finding, spoken.speaker.value, spoken.text)
+        return self.rejection() if found and self.action is Action.BLOCK else None
+
+    def on_end(self, exchange: ExchangeFacts, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
+        """Hand on what was gathered of the answer, a text for each choice; an ask that is still open was in vain."""
+        record = exchange.record
+        asked = exchange.noted.pop(self.name, 0)
+        record.cover(self.name, Direction.REQUEST.value, not_checked or Coverage.SKIPPED_ENDED, asked)
+        if not seen:
+            return
+        if not self.is_drawn(record.id):
+            self._hand_on(exchange, Direction.RESPONSE, (), seen, sampled_out=True)
+            return
+        mine = {source: stage for (name, source), stage in exchange.gathered.items() if name == self.name}
+        choices: dict[int, list[GatheringStage]] = {}
+        for source in sorted(mine):  # not in the order in which a stream brought them
+            if mine[source].text:
+                choices.setdefault(source.choice, []).append(mine[source])
+        if not choices or not_checked is not None:
+            record.cover(self.name, Direction.RESPONSE.value, not_checked or whole, seen)
+            return
+        texts = [self._text_of(stages) for stages in choices.values()]
+        covers = whole if all(is_all for _, is_all in texts) else Coverage.SKIPPED_TOO_LONG
+        spoken = tuple(SpokenText(Speaker.ASSISTANT, text) for text, _ in texts)
+        self._hand_on(exchange, Direction.RESPONSE, spoken, seen, covers)
+
+    def rejection(self) -> ApiError:
+        """What the client reads."""
+        return ApiError(400, "invalid_request_error", "unsafe_content", self.message)
+
+    def is_drawn(self, exchange_id: str) -> bool:
+        """Whether an exchange is of the sample: the same for the same id and guard, wherever it is asked."""
+        if self._drawn_below >= _DRAWS:
+            return True
+        drawn = hashlib.blake2b(f"{self.name}\x00{exchange_id}".encode(), digest_size=8).digest()
+        return int.from_bytes(drawn, "big") < self._drawn_below
+
+    def _messages(self, request: RequestView) -> list[_Message]:
+        """The parts of a message as one text: the model reads them so, and what is divided among them shows."""
+        judged = [field for field in request.texts if self.sees(field.source)]
+        messages = []
+        for (_, speaker), fields in groupby(judged, key=_message_of):
+            parts = [field.text for field in fields]
+            messages.append(_Message(SpokenText(speaker, "\n".join(parts)), len(parts)))
+        return messages
+
+    def _text_of(self, stages: Sequence[GatheringStage]) -> tuple[str, bool]:
+        """The texts of a choice as one, and whether it is all of it."""
+        text = "\n".join(stage.text for stage in stages)
+        chars_max = self._section.chars_max
+        return text[:chars_max], len(text) <= chars_max and not any(stage.is_cut for stage in stages)
+
+    def _hand_on(
+        self,
+        exchange: ExchangeFacts,
+        direction: Direction,
+        texts: tuple[SpokenText, ...],
+        fields: int,
+        covers: Coverage = Coverage.CHECKED,
+        sampled_out: bool = False,
+    ) -> None:
+        record = exchange.record
+        who = (record.team, record.project, record.policy, record.version)
+        origin = Origin(record.id, record.endpoint, *who, record.revision)
+        exchange.judgements.append(
+            Judgement(
+                origin,
+                self.name,
+                self._section.classifier,
+                direction,
+                self.action,
+                texts,
+                fields,
+                covers,
+                sampled_out,
+                self.is_reviewed,
+            )
+        )
+
+
+class _Message(NamedTuple):
+    """A message of a request, and of how many texts it is made."""
+
+    spoken: SpokenText
+    fields: int
+
+
+def _message_of(field: TextField) -> tuple[object, Speaker]:
+    return field.path[:_MESSAGE_DEPTH], field.source.speaker
+
+
+class GatheringStage:
+    """Lets the text pass at once, and keeps its first ``chars_max`` characters."""
+
+    __slots__ = ("_kept", "_room", "is_cut", "rejected")
+
+    def __init__(self, chars_max: int) -> None:
+        self._kept = StringIO()  # appends in place: the cost of a piece does not grow with what came before
+        self._room = chars_max
+        self.is_cut = False
+        self.rejected = False
+
+    @property
+    def text(self) -> str:
+        """What was kept."""
+        return self._kept.getvalue()
+
+    def feed(self, text: str) -> str:
+        """Keep what there is room for."""
+        if len(text) > self._room:
+            self.is_cut = True
+        if self._room:
+            self._room -= self._kept.write(text[: self._room])
+        return text
+
+    def close(self) -> str:
+        """Nothing is held."""
+        return ""
+
+    def held(self) -> str:
+        """Nothing is held."""
+        return ""
+
+    def fork(self) -> Stage:
+        """A stage that keeps nothing: this one only keeps."""
+        return GatheringStage(0)

@@ -1,0 +1,76 @@
+"""A worker answers each line with one line, whatever fails."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import pytest
+
+from extproc.classifiers import worker
+from extproc.classifiers.adapters.base import ModelUnusable
+from tests.unit.classifiers.runners import SECRET
+
+
+class Model:
+    """Scores by length; one text is a fault."""
+
+    def __init__(self, section: Mapping[str, Any]) -> None:
+        if section["head"] == "unusable":
+            raise ModelUnusable("there is no model.onnx in the folder")
+        if section["head"] == "missing":
+            import no_such_library  # noqa: F401
+        if section["head"] == "broken":
+            raise OSError(SECRET)
+
+    def scores(self, text: str) -> dict[str, float]:
+        """By length."""
+        if text == "fault":
+            raise ValueError(SECRET)
+        return {"length": len(text) / 10}
+
+
+def served(monkeypatch: pytest.MonkeyPatch, *lines: Any) -> list[Any]:
+    """The answers to some lines."""
+    monkeypatch.setattr(worker, "LOADERS", {"packaged": Model})
+    answers = io.BytesIO()
+    worker.serve(io.BytesIO(b"".join(orjson.dumps(line) + b"\n" for line in lines)), answers)
+    assert SECRET.encode() not in answers.getvalue()
+    return [orjson.loads(line) for line in answers.getvalue().splitlines()]
+
+
+def section(head: str = "any") -> dict[str, str]:
+    """What the first line tells."""
+    return {"adapter": "packaged", "head": head}
+
+
+def test_a_model_is_loaded_and_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One answer a line, in order."""
+    answers = served(monkeypatch, section(), ["a", "bc"], [], ["a\nb"])
+    assert answers == [
+        {"ready": True},
+        {"scores": [{"length": 0.1}, {"length": 0.2}]},
+        {"scores": []},
+        {"scores": [{"length": 0.3}]},
+    ]
+
+
+def test_a_fault_is_told_by_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the next line is judged."""
+    answers = served(monkeypatch, section(), ["a", "fault"], ["a"])
+    assert answers[1:] == [{"error": "ValueError"}, {"scores": [{"length": 0.1}]}]
+
+
+@pytest.mark.parametrize(
+    ("head", "error"),
+    [
+        ("unusable", "there is no model.onnx in the folder"),
+        ("missing", "no_such_library is not installed: see the extras of llm-extproc"),
+        ("broken", "OSError"),
+    ],
+)
+def test_a_model_that_cannot_be_loaded_says_why(monkeypatch: pytest.MonkeyPatch, head: str, error: str) -> None:
+    """In our words where we know, else by its type."""
+    assert served(monkeypatch, section(head)) == [{"error": error}]

@@ -1,0 +1,145 @@
+"""Which exchanges are of the sample, and what a guard that judges beside says it has seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.config.guards.classifier import ClassifierGuard as Section
+from extproc.domain.record import Coverage, Outcome
+from extproc.domain.text import Direction, Kind, Speaker, TextSource
+from extproc.exchange.events import StreamClosed
+from extproc.filters.base import ExchangeFacts
+from extproc.filters.classifier import ClassifierGuard, GatheringStage
+from tests.playbooks.driver import (
+    METER,
+    VERSION,
+    asked,
+    chat_answer,
+    chunks,
+    response_headers,
+    snapshot_of,
+    with_guards,
+)
+from tests.playbooks.test_asks import BESIDE, CLASSIFIERS, handed_on
+from tests.unit.filters.fakes import exchange_facts
+
+CONTENT = TextSource(Direction.RESPONSE, Speaker.ASSISTANT, Kind.CONTENT)
+
+
+def guard(**section: Any) -> ClassifierGuard:
+    """With a section's keys."""
+    return ClassifierGuard(Section.model_validate({"guard": "classifier", "classifier": "harm", **section}))
+
+
+# --- the sample ----------------------------------------------------------------------------------------------------
+
+
+@given(st.text(max_size=40), st.floats(0, 1), st.floats(0, 1))
+def test_a_larger_sample_holds_the_smaller_one(exchange_id: str, one: float, other: float) -> None:
+    """The same exchange is always drawn alike, so that raising the share adds exchanges and takes none away."""
+    small, large = sorted((one, other))
+    assert guard(sample=small).is_drawn(exchange_id) <= guard(sample=large).is_drawn(exchange_id)
+    assert guard(sample=one).is_drawn(exchange_id) == guard(sample=one).is_drawn(exchange_id)
+
+
+def test_the_sample_is_the_share_that_was_asked_for() -> None:
+    """Also of ids that only count up; 0 is nobody and 1 everybody."""
+    ids = [f"5f3a9c0d1e2b-{number:x}" for number in range(10_000)]
+    for share in (0.0, 0.01, 0.3, 1.0):
+        judge = guard(sample=share)
+        assert sum(judge.is_drawn(one) for one in ids) / len(ids) == pytest.approx(share, abs=0.02)
+
+
+def test_guards_draw_independently() -> None:
+    """Else two samples of a tenth would always be of the same exchanges."""
+    ids = [str(number) for number in range(2_000)]
+    one, other = guard(sample=0.5, name="one"), guard(sample=0.5, name="other")
+    both = sum(one.is_drawn(each) and other.is_drawn(each) for each in ids)
+    assert both / len(ids) == pytest.approx(0.25, abs=0.05)
+
+
+# --- what is gathered ----------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.text(max_size=20), max_size=20), st.integers(1, 60))
+def test_gathering_keeps_the_beginning_however_the_text_was_cut(pieces: list[str], chars_max: int) -> None:
+    """Everything passes at once, and it is known whether something was left out."""
+    stage = GatheringStage(chars_max)
+    assert [stage.feed(piece) for piece in pieces] == pieces
+    text = "".join(pieces)
+    assert (stage.text, stage.is_cut) == (text[:chars_max], len(text) > chars_max)
+    assert (stage.close(), stage.held(), stage.rejected) == ("", "", False)
+
+
+def test_a_fork_keeps_nothing() -> None:
+    """It only answers what would come of the text."""
+    stage = GatheringStage(10)
+    fork = stage.fork()
+    assert fork.feed("text") == "text"
+    assert stage.text == ""
+
+
+def test_a_text_that_comes_again_whole_is_gathered_once() -> None:
+    """Some APIs repeat a text at its end."""
+    exchange = exchange_facts()
+    judge = guard(on="response")
+    first = judge.stage(CONTENT, exchange)
+    assert first is not None
+    assert judge.stage(CONTENT, exchange) is None
+
+
+@pytest.mark.parametrize("kind", [Kind.NAME, Kind.ASIDE])
+def test_names_and_asides_are_no_answer(kind: Kind) -> None:
+    """They are not what a model says to a person."""
+    assert guard().stage(CONTENT._replace(kind=kind), exchange_facts()) is None
+
+
+def test_choices_are_texts_in_order_whatever_came_first() -> None:
+    """So is what is judged of one choice."""
+    exchange = exchange_facts()
+    exchange.record.outcome = Outcome.COMPLETED
+    judge = guard(on="response")
+    for choice, kind, text in [(1, Kind.CONTENT, "c"), (0, Kind.REASONING, "b"), (0, Kind.CONTENT, "a")]:
+        stage = judge.stage(CONTENT._replace(kind=kind, choice=choice), exchange)
+        assert stage is not None
+        stage.feed(text)
+    judge.on_end(exchange, 3, Coverage.CHECKED, None)
+    (judgement,) = exchange.judgements
+    assert [spoken.text for spoken in judgement.texts] == ["a\nb", "c"]
+    assert judgement.covers is Coverage.CHECKED
+
+
+def test_a_guard_of_requests_hands_on_no_answer() -> None:
+    """Nor says anything of it."""
+    exchange = exchange_facts()
+    guard(on="request").on_end(exchange, 0, Coverage.CHECKED, None)
+    assert (exchange.judgements, exchange.record.coverage) == ([], {})
+
+
+# --- failures ------------------------------------------------------------------------------------------------------
+
+
+class BrokenAtTheEnd(ClassifierGuard):
+    """A guard with a fault of ours."""
+
+    def on_end(self, exchange: ExchangeFacts, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
+        """Fail."""
+        raise ValueError("a text")
+
+
+def test_a_guard_that_fails_when_all_is_over_changes_nothing_any_more() -> None:
+    """The exchange is measured once as it ended; coverage and the log tell of the failure, other guards are told."""
+    broken = BrokenAtTheEnd(Section.model_validate({"guard": "classifier", "name": "broken", "classifier": "harm"}))
+    snapshot = with_guards(snapshot_of(VERSION, {**BESIDE, "on": "response"}, METER, **CLASSIFIERS), broken)
+    talk = asked(snapshot)
+    talk.hears(response_headers())
+    talk.hears_all(chunks(chat_answer("Hi")))
+    talk.hears(StreamClosed())
+    assert talk.record.outcome is Outcome.COMPLETED
+    assert talk.record.coverage["broken", "response", Coverage.FAILED_OPEN] == 1
+    assert [type(error) for error in talk.errors] == [ValueError]
+    assert "classifier" in [judgement.guard for judgement in handed_on(talk)]
