@@ -7,8 +7,9 @@ machine ends the exchange, or goes on without it, as its ``on_error`` says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from extproc.config.guards.base import GuardSection, On
@@ -39,6 +40,7 @@ class ExchangeFacts:
     gathered: dict[tuple[str, TextSource], Any] = field(default_factory=dict)  # by filters that judge beside
     skips: dict[str, Coverage] = field(default_factory=dict)  # by a guard's name, why it does not judge the answer
     failed_closed: str = ""  # the filter that ended the exchange by its failure
+    held_reports: list[Callable[[], None]] | None = None  # while it is open whether what is found is let through
     noted: dict[str, Any] = field(default_factory=dict)  # what a filter keeps of an exchange, by the filter's name
     placeholders: Placeholders | None = None  # of values that were masked by numbers; never outlive the exchange
 
@@ -165,7 +167,23 @@ class Guard(Filter):
             text_begins: whether nothing stood before ``text``.
             action: what it led to, if not to the guard's own action.
         """
-        record, led_to = exchange.record, (action or self.action).value
+        what = (exchange.record, direction, finding, speaker, text, text_begins, action or self.action)
+        if exchange.held_reports is None:
+            self._note(*what)
+        else:
+            exchange.held_reports.append(partial(self._note, *what))
+
+    def _note(
+        self,
+        record: ExchangeRecord,
+        direction: Direction,
+        finding: Finding,
+        speaker: str,
+        text: str,
+        text_begins: bool,
+        action: Action,
+    ) -> None:
+        led_to = action.value
         record.note_finding(self.name, direction.value, finding.kind, led_to)
         if finding.detail:
             record.note_detail(self.name, finding.kind, finding.detail)

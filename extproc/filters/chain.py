@@ -9,7 +9,7 @@ fails.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from extproc.domain.errors import refuse
 from extproc.domain.text import Stage, TextSource, yielding
@@ -27,17 +27,18 @@ class FilterFailed(Exception):
 class Chain:
     """One channel. ``rejected_by`` is the filter that ended it, if one did."""
 
-    __slots__ = ("_exchange", "_links", "_may_fail_open", "rejected_by")
+    __slots__ = ("_exchange", "_links", "_simple", "rejected_by")
 
     def __init__(self, links: list[tuple[Filter, Stage]], exchange: ExchangeFacts) -> None:
         self._links = links
-        self._may_fail_open = any(owner.fails_open for owner, _ in links)
+        fails_open = any(owner.fails_open for owner, _ in links)
+        self._simple = not fails_open and sum(owner.cuts_answers for owner, _ in links) < 2
         self._exchange = exchange
         self.rejected_by: Filter | None = None
 
     def feed(self, text: str) -> str:
         """Take the next piece of the channel; return what every stage has released. Raises: FilterFailed."""
-        if self._may_fail_open:
+        if not self._simple:
             return self._pass_on(text, closing=False)
         for number, (owner, stage) in enumerate(self._links):
             if not text:
@@ -109,16 +110,35 @@ class Chain:
         return text
 
     def _pass_on(self, text: str, closing: bool) -> str:
+        """Put a text through all stages. One that rejects what an earlier one still gave ends it earlier: it counts."""
+        reports: list[Callable[[], None]] = []  # of the filter that ends the text
         for owner, stage in self._links:  # a link that is left out makes a new list
             if not (text or closing or self._exchange.failed_open):
                 return ""
-            text = self._guarded(owner, stage, text, closing)
-            if stage.rejected and self.rejected_by is None:
+            if not owner.cuts_answers:
+                text = self._guarded(owner, stage, text, closing)
+            else:
+                text, reported = self._cut(owner, stage, text, closing)
+                if stage.rejected:
+                    reports = reported
+                else:
+                    _tell(reported)
+            if stage.rejected:
                 self.rejected_by = owner
                 closing = True  # what was released before still goes through the later stages
         if self.rejected_by is not None:
             self._links = []
+        _tell(reports)
         return text
+
+    def _cut(self, owner: Filter, stage: Stage, text: str, closing: bool) -> tuple[str, list[Callable[[], None]]]:
+        """What a stage that may end the text makes of it, and what it reports: that is not told yet."""
+        reported: list[Callable[[], None]] = []
+        self._exchange.held_reports = reported
+        try:
+            return self._guarded(owner, stage, text, closing), reported
+        finally:
+            self._exchange.held_reports = None
 
     def _guarded(self, owner: Filter, stage: Stage, text: str, closing: bool) -> str:
         """What one stage makes of a text; a stage of a filter that failed open gives all back and is left out."""
@@ -145,20 +165,33 @@ def note_failure(owner: Filter, exchange: ExchangeFacts, error: Exception) -> No
     raise FilterFailed(owner.name) from error
 
 
+def _tell(reports: Iterable[Callable[[], None]]) -> None:
+    for report in reports:
+        report()
+
+
 def looking_last(filters: Iterable[Filter]) -> tuple[Filter, ...]:
-    """The order in which a chain wants its filters: those that only look after those that change or end a text."""
-    return tuple(sorted(filters, key=lambda owner: not owner.changes_answers))
+    """The order in which a chain wants its filters: those that end a text, those that change it, those that only look.
+
+    So each sees no more than what is let through, and finds the same however the text was cut.
+    """
+    return tuple(sorted(filters, key=lambda owner: (not owner.cuts_answers, not owner.changes_answers)))
 
 
 def finding(
     filters: Iterable[Filter], texts: Sequence[tuple[TextSource, str]], exchange: ExchangeFacts
 ) -> list[Filter]:
-    """Those of the filters that may find something in texts which are known whole. Raises: FilterFailed."""
+    """Those of the filters that may find something in texts which are known whole. Raises: FilterFailed.
+
+    Behind one that may change or end a text all are: nobody can know what they would find then.
+    """
     needed: list[Filter] = []
+    changed = False
     for owner in filters:
         try:
-            if owner.may_find(texts):
+            if changed or owner.may_find(texts):
                 needed.append(owner)
+                changed = changed or owner.changes_answers
         except Exception as error:
             note_failure(owner, exchange, error)
     return needed

@@ -96,8 +96,19 @@ REFUSAL_GUARDS = st.builds(
     st.sampled_from(["flag", "shadow"]),
     st.sampled_from([20, 45, 200]),
 )
-FILTERS = st.tuples(st.none() | PII_GUARDS, st.none() | REFUSAL_GUARDS, st.just(METER)).flatmap(
-    lambda some: st.permutations([one for one in some if one is not None])
+SEVERAL = st.lists(
+    st.builds(
+        lambda entities, action: {**PII, "name": "_".join(entities).lower(), "entities": entities, "action": action},
+        st.sampled_from([["EMAIL"], ["PHONE", "IBAN"], ["CREDIT_CARD", "US_SSN", "IP_ADDRESS"]]),
+        st.sampled_from(["mask", "block", "block", "flag"]),
+    ),
+    min_size=2,
+    unique_by=lambda guard: guard["name"],
+)
+"""Several guards on one text: some mask, some end it, each its own kinds."""
+GUARDS_OF_PII = PII_GUARDS.map(lambda guard: [guard]) | SEVERAL | st.just([])
+FILTERS = st.tuples(GUARDS_OF_PII, st.none() | REFUSAL_GUARDS).flatmap(
+    lambda some: st.permutations([*some[0], *([] if some[1] is None else [some[1]]), METER])
 )
 
 

@@ -158,16 +158,24 @@ def answered_by(*filters: Looking) -> tuple[Conversation, list[Any]]:
 def test_those_that_may_find_something_are_needed_in_their_order() -> None:
     """The others are not failures: nothing is noted."""
     filters = [Looking("a", finds=True), Looking("b", finds=False), Looking("c", finds=True)]
+    for one in filters:
+        one.changes_answers = False
     exchange = exchange_facts()
     assert finding(filters, of_a_tool("{}"), exchange) == [filters[0], filters[2]]
     assert (exchange.failed_open, exchange.failed_closed) == (set(), "")
+
+
+def test_behind_one_that_may_change_the_text_all_are_needed() -> None:
+    """What they would find in the text as it came says nothing about the text as it will be."""
+    filters = [Looking("a", finds=False), Looking("b", finds=True), Looking("c", finds=False)]
+    assert finding(filters, of_a_tool("{}"), exchange_facts()) == filters[1:]
 
 
 def test_one_that_raises_and_fails_closed_ends_the_exchange() -> None:
     """With what it raised as the cause."""
     exchange = exchange_facts()
     with pytest.raises(FilterFailed) as failed:
-        finding([Looking("other", finds=True), Looking("fails", finds=None)], of_a_tool("{}"), exchange)
+        finding([Looking("other", finds=False), Looking("fails", finds=None)], of_a_tool("{}"), exchange)
     assert failed.value.filter_name == "fails"
     assert isinstance(failed.value.__cause__, Broken)
     assert exchange.failed_closed == "fails"
@@ -183,9 +191,9 @@ def test_one_that_raises_and_fails_open_is_left_out_and_noted() -> None:
 
 @pytest.mark.parametrize(("finds", "stages", "text"), [(False, 0, "a secret"), (True, 1, "a ******")])
 def test_in_an_unstreamed_answer_only_those_that_may_find_get_a_stage(finds: bool, stages: int, text: str) -> None:
-    """What the others say does not matter to it."""
+    """Most texts hold nothing, and cost a look."""
     asked_filter, other = Looking("asked", finds=finds), Looking("other", finds=False)
-    talk, _ = answered_by(asked_filter, other)
+    talk, _ = answered_by(other, asked_filter)
     assert (asked_filter.stages, other.stages) == (stages, 0)
     assert talk.client_json["choices"][0]["message"]["content"] == text
     assert talk.record.outcome is Outcome.COMPLETED
