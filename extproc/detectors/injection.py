@@ -125,7 +125,7 @@ class InjectionDetector:
         weight, pattern = self._patterns.score(plain_utf8, opened.families) if opened.families else (0.0, -1)
         if self._model is None:
             return _Look(weight, pattern)
-        log_odds, start, end = self._model.best(plain_utf8)
+        log_odds, start, end = self._model.best(plain_utf8, narrow=True)
         if weight >= SCORE_MIN:
             return _Look(1.0 - (1.0 - weight) * (1.0 - _share(log_odds - _LOG_ODDS_AT_HALF)), pattern)
         return _Look(_share(log_odds + _PATTERN_LOG_ODDS * weight - _LOG_ODDS_AT_HALF), -1, start, end)

@@ -22,6 +22,10 @@ import numpy.typing as npt
 
 WINDOW_BYTES = 320
 WINDOW_STEP_BYTES = 64
+NARROW_WINDOW_BYTES = 128
+NARROW_WINDOW_STEP_BYTES = 32
+NARROW_WINDOW_DOUBT = 0.5
+"""Log odds that are taken off a narrow window: there are many of them, and each is one more chance to be wrong."""
 SLICE_BYTES_MAX = 16_384
 """Longer texts are read in slices of this size, which overlap by a window: memory stays bounded."""
 
@@ -155,37 +159,50 @@ class NgramModel:
         """The highest log odds of any window; what ``best`` says without the place."""
         return self.best(plain_utf8).log_odds
 
-    def best(self, plain_utf8: bytes) -> Best:
+    def best(self, plain_utf8: bytes, narrow: bool = False) -> Best:
         """The window with the highest log odds; a text shorter than a window is one window.
 
         Args:
             plain_utf8: the plain form of the text (``normalise.plain``), of any length.
+            narrow: whether windows of ``NARROW_WINDOW_BYTES`` are looked at too, so that a sentence counts that stands
+                among many others.
         """
         folded = fold(plain_utf8)
         if len(folded) <= SLICE_BYTES_MAX:
-            return self._best_in_slice(folded)
+            return self._best_in_slice(folded, narrow)
         found = (
             Best(best.log_odds, best.start + begin, best.end + begin)
             for begin, piece in slices(folded)
-            for best in (self._best_in_slice(piece),)
+            for best in (self._best_in_slice(piece, narrow),)
         )
         return max(found, key=lambda best: best.log_odds)
 
-    def _best_in_slice(self, folded: bytes) -> Best:
+    def _best_in_slice(self, folded: bytes, narrow: bool) -> Best:
         features = self._reader.read(folded)
         scores = self._weights.take(features.byte_ngrams).sum(axis=0, dtype=np.int32)
         scores[features.word_starts] += self._weights.take(features.word_ngrams).sum(axis=1, dtype=np.int32)
         length_bytes = features.length_bytes
+        whole = None
         if length_bytes <= WINDOW_BYTES:
-            return Best(self._odds(int(scores.sum()), length_bytes), 0, len(folded))
+            whole = Best(self._odds(int(scores.sum()), length_bytes), 0, len(folded))
+            if not narrow or length_bytes <= NARROW_WINDOW_BYTES:
+                return whole
         sums = np.zeros(length_bytes + 1, np.int32)
         np.cumsum(scores, out=sums[1:])
-        starts = window_starts(length_bytes)
-        windows: npt.NDArray[np.int32] = sums.take(starts + WINDOW_BYTES) - sums.take(starts)
+        best = whole or self._best_window(sums, length_bytes, WINDOW_BYTES, WINDOW_STEP_BYTES)
+        if narrow:
+            other = self._best_window(sums, length_bytes, NARROW_WINDOW_BYTES, NARROW_WINDOW_STEP_BYTES)
+            other = other._replace(log_odds=other.log_odds - NARROW_WINDOW_DOUBT)
+            best = max(best, other, key=lambda window: window.log_odds)
+        return best
+
+    def _best_window(self, sums: npt.NDArray[np.int32], length_bytes: int, window_bytes: int, step_bytes: int) -> Best:
+        starts = window_starts(length_bytes, step_bytes, window_bytes)
+        windows: npt.NDArray[np.int32] = sums.take(starts + window_bytes) - sums.take(starts)
         worst = int(np.argmax(windows))
         start = int(starts[worst])
-        end = min(start - 1 + WINDOW_BYTES, len(folded))
-        return Best(self._odds(int(windows[worst]), WINDOW_BYTES), max(start - 1, 0), end)
+        end = min(start - 1 + window_bytes, length_bytes - 2)
+        return Best(self._odds(int(windows[worst]), window_bytes), max(start - 1, 0), end)
 
     def _odds(self, total: int, length_bytes: int) -> float:
         return total * self.scale / math.sqrt(length_bytes) + self.bias
@@ -206,9 +223,9 @@ def slices(folded: bytes) -> Iterator[tuple[int, bytes]]:
         yield begin, folded[begin : begin + SLICE_BYTES_MAX]
 
 
-def window_starts(length_bytes: int, step_bytes: int = WINDOW_STEP_BYTES) -> Indices:
+def window_starts(length_bytes: int, step_bytes: int = WINDOW_STEP_BYTES, window_bytes: int = WINDOW_BYTES) -> Indices:
     """Where the windows of a slice begin: one a step, and one that ends with the slice."""
-    last = length_bytes - WINDOW_BYTES
+    last = length_bytes - window_bytes
     starts: Any = np.arange(0, last + step_bytes, step_bytes)
     starts[-1] = last
     return starts  # type: ignore[no-any-return]

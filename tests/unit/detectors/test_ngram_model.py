@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.detectors.ngram_model import (
+    NARROW_WINDOW_BYTES,
     SLICE_BYTES_MAX,
     WINDOW_BYTES,
     FeatureReader,
@@ -94,3 +95,21 @@ def test_another_file_is_refused(packed: bytes) -> None:
     """A wrong file must not pass as weights."""
     with pytest.raises(ValueError, match="n-gram weights"):
         NgramModel.from_bytes(packed)
+
+
+@given(st.binary(max_size=1_200).map(fold))
+def test_narrow_windows_only_add(text: bytes) -> None:
+    """They can make a text look worse, never better; a text that fits into one is looked at once."""
+    wide, both = model.best(text), model.best(text, narrow=True)
+    assert both.log_odds >= wide.log_odds
+    if len(text) + 2 <= NARROW_WINDOW_BYTES:
+        assert both == wide
+
+
+def test_a_sentence_among_many_counts_in_a_narrow_window() -> None:
+    """Where a wide one is mostly filler, and a narrow one is not."""
+    text = FILLER * 20 + BAIT + b" " + FILLER * 20
+    wide, narrow = baited().best(text), baited().best(text, narrow=True)
+    assert narrow.log_odds > wide.log_odds
+    assert narrow.end - narrow.start <= NARROW_WINDOW_BYTES
+    assert BAIT[10:-10] in text[narrow.start : narrow.end]
