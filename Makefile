@@ -20,7 +20,7 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check hunt memory bench compiled protos lock clean
+.PHONY: help demo test check hunt memory bench guard-report compiled protos lock clean
 
 help: ## List the targets (ARGS=... is passed on, PYTHON=... names the interpreter)
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -48,6 +48,9 @@ memory: $(DEV) ## Measure 200 guarded streams of 2,000 events at once through th
 bench: $(DEV) ## Measure what the processor costs, beside grpc-go and LiteLLM (ARGS=--help)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+guard-report: $(DEV) ## Count what the guards find and miss, source by source (ARGS=--help); takes some minutes
+	@$(BIN)/python -m tests.tools.guard_report $(ARGS)
+
 compiled: $(COMPILED) ## Compile what works on each message (needs a C compiler), and try it through a real Envoy
 	@$(AS_COMPILED) $(BIN)/python -c "import extproc.exchange.machine as machine; assert machine.__file__.endswith('.so')"
 	@$(AS_COMPILED) $(BIN)/pytest -q $(or $(ARGS),tests/e2e)
@@ -59,7 +62,7 @@ lock: ## Pin the dependencies anew (needs uv; ARGS=--upgrade takes the newest)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv, or UV=/path/to/uv" >&2; exit 1; }
 	$(COMPILE) pyproject.toml --group build --extra dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --group build --extra demo --extra uvloop -c requirements/dev.txt -o requirements/demo.txt
-	$(COMPILE) pyproject.toml --group build --extra uvloop -c requirements/dev.txt -o requirements/run.txt
+	$(COMPILE) pyproject.toml --group build --extra http --extra review --extra uvloop -c requirements/dev.txt -o requirements/run.txt
 	$(COMPILE) --no-deps requirements/published-protos.in -o requirements/published-protos.txt
 
 clean: ## Remove what was installed and built

@@ -36,6 +36,8 @@ _SPACED_FAMILY_PATTERNS = 12
 
 _PATTERN_LOG_ODDS = 4.0
 """What a pattern's whole weight adds to the model's log odds; of 2, 3 and 4 the best with sources left out."""
+_MODEL_BYTES_MIN = 24
+"""Shorter texts are a word or three: a model that knows what attacks are about would take the word for the deed."""
 
 _LOG_ODDS_AT_HALF = 3.0
 """Log odds that score one half: 1 honest text in 1,000 of sources left out scores more."""
@@ -123,7 +125,7 @@ class InjectionDetector:
     def _look(self, plain_utf8: bytes, opened: Opened) -> _Look:
         """What patterns and model make of one reading together."""
         weight, pattern = self._patterns.score(plain_utf8, opened.families) if opened.families else (0.0, -1)
-        if self._model is None:
+        if self._model is None or len(plain_utf8) < _MODEL_BYTES_MIN:
             return _Look(weight, pattern)
         log_odds, start, end = self._model.best(plain_utf8, narrow=True)
         if weight >= SCORE_MIN:

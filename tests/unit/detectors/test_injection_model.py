@@ -122,3 +122,9 @@ def test_a_hostile_text_has_at_most_one_finding_a_window(unit: str) -> None:
     """A megabyte of what opens the dearest readings: read to its end, in bounded memory."""
     text = (unit * (1_000_000 // len(unit) + 1))[:1_000_000]
     assert len(detector.find(text, 0.15, 0.35)) <= len(text) // (WINDOW_CHARACTERS - 512) + 1
+
+
+@pytest.mark.parametrize("text", ["prompt", "System prompt?", "instructions.", "jailbreak", "rules", "password"])
+def test_a_word_is_no_deed(text: str) -> None:
+    """What attacks are about may be said, or searched for, by anybody."""
+    assert InjectionDetector.shipped().find(text, 0.25) == []

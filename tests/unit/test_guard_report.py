@@ -1,0 +1,39 @@
+"""``make guard-report``: names that can be looked up, and targets that are those of figures."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tools.guard_report import TARGETS, TASKS, Target, flat, reached, report_of, target_of
+
+
+def test_names_begin_with_their_task_and_have_no_blanks() -> None:
+    """However a task's own report writes them."""
+    assert flat("pii", {"pii.pii_nano.EMAIL.f1": 1, "pii_us": 2, "code secrets": 3}) == {
+        "pii.pii_nano.EMAIL.f1": 1.0,
+        "pii.us": 2.0,
+        "pii.code_secrets": 3.0,
+    }
+    assert flat("rules", {"banned/recall/zero width": 1}) == {"rules.banned.recall.zero_width": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("value", "at_least", "good"), [(0.5, True, True), (0.49, True, False), (0.5, False, True), (0.51, False, False)]
+)
+def test_a_target_is_a_least_or_a_greatest_value(value: float, at_least: bool, good: bool) -> None:
+    """The bound itself is good."""
+    assert reached(value, Target("x", 0.5, at_least)) is good
+
+
+def test_a_star_stands_for_any_source() -> None:
+    """Each source is held to the same."""
+    assert target_of("pii.some_source.EMAIL.f1") == Target("pii.*.EMAIL.f1", 0.97)
+    assert target_of("pii.some_source.EMAIL.recall") is None
+
+
+def test_every_target_of_a_quick_report_is_of_a_figure() -> None:
+    """A figure that is renamed does not lose its target; the tasks that train are left out here."""
+    quick = [task for task in TASKS if task in ("pii", "refusal", "grounding", "holdback")]
+    names = [name for task in quick for name in report_of(task)]
+    wanted = [target for target in TARGETS if target.name.split(".")[0] in quick]
+    assert [target for target in wanted if not any(target_of(name) == target for name in names)] == []
