@@ -8,7 +8,7 @@ from tests.tools.answers_report import report
 def test_the_figures_hold() -> None:
     """Hardly ever on ordinary answers, nearly always on what was made to be found."""
     figures = report()
-    assert figures["prompt_leak.false_share"] == 0
+    assert figures["prompt_leak.false_share"] <= 0.002
     assert figures["prompt_leak.recall_in_other_layout"] >= 0.99
     assert figures["degenerate.made_loops.recall"] >= 0.99
     for source in ("faithdial_audit", "halueval_qa", "self_instruct_answers"):

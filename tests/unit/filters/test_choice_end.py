@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extproc.config.section import OnError
-from extproc.domain.record import Coverage, Outcome
+from extproc.domain.record import Outcome
 from extproc.filters.base import ExchangeFacts
 from extproc.filters.chain import Channels, FilterFailed
 from tests.playbooks.driver import DONE, METER, VERSION, answered, chat_answer, chat_chunk, snapshot_of, with_guards
@@ -59,7 +59,7 @@ def test_a_filter_that_fails_at_the_end_fails_as_it_says() -> None:
     channels.end_choice(0, False)
     opened.fails = False
     channels.end_choice(1, True)
-    assert exchange.record.coverage["opened"] is Coverage.FAILED_OPEN
+    assert exchange.failed_open == {"opened"}
     assert (opened.heard, after.heard) == ([], [(0, False), (1, True)])
 
 
