@@ -29,6 +29,9 @@ ROOM_CHARS = JOINED_CHARS_MAX + 8  # what must follow the beginning of a finding
 _BLANK_CHARS = 8  # and what may yet turn out not to be of the cell
 WORD_CHARS_MAX = CELL_CHARS_MAX - ROOM_CHARS - _BLANK_CHARS
 
+SECTION_CHARS_MIN = 256
+_SURELY_APART = re.compile(r"[ \n][a-z]")
+
 CELL_BLANKS = " \u00a0"
 _GLUE = "\\s,;\"'<>\\[\\]{}|\\\\`\u0590-\U0010ffff"
 _JOIN_CHARS_MAX = 24  # how much of a word's end says whether it is joined; less than what is kept of a window
@@ -112,6 +115,16 @@ def cell_end(text: str, position: int) -> int:
     while _joined(text, end):
         end = _word_end(text, end + 1, len(text))
     return end
+
+
+def section_end(text: str, position: int) -> int:
+    """Where a section that begins at ``position`` ends: after some hundred characters, between two cells.
+
+    A small letter behind a blank is never joined to what stands before it. Sections are what a cheap look is taken at
+    before cells are, so that one number in a long text does not have every word of it judged. [characters]
+    """
+    match = _SURELY_APART.search(text, position + SECTION_CHARS_MIN)
+    return match.start() if match else len(text)
 
 
 def has_long_word(text: str, word_chars_max: int = WORD_CHARS_MAX) -> bool:

@@ -29,6 +29,9 @@ NARROW_WINDOW_DOUBT = 0.5
 SLICE_BYTES_MAX = 16_384
 """Longer texts are read in slices of this size, which overlap by a window: memory stays bounded."""
 
+REPEATS_LOG_ODDS = -1.0
+"""From these log odds on it is looked whether a window only says one thing again and again, which would add up."""
+
 Indices = npt.NDArray[np.int64]
 _Hashes = npt.NDArray[np.uint64]
 
@@ -185,24 +188,48 @@ class NgramModel:
         whole = None
         if length_bytes <= WINDOW_BYTES:
             whole = Best(self._odds(int(scores.sum()), length_bytes), 0, len(folded))
+            if whole.log_odds > REPEATS_LOG_ODDS:
+                whole = whole._replace(log_odds=min(whole.log_odds, self._said_once(features, 0, length_bytes)))
             if not narrow or length_bytes <= NARROW_WINDOW_BYTES:
                 return whole
         sums = np.zeros(length_bytes + 1, np.int32)
         np.cumsum(scores, out=sums[1:])
-        best = whole or self._best_window(sums, length_bytes, WINDOW_BYTES, WINDOW_STEP_BYTES)
+        best = whole or self._best_window(features, sums, WINDOW_BYTES, WINDOW_STEP_BYTES)
         if narrow:
-            other = self._best_window(sums, length_bytes, NARROW_WINDOW_BYTES, NARROW_WINDOW_STEP_BYTES)
+            other = self._best_window(features, sums, NARROW_WINDOW_BYTES, NARROW_WINDOW_STEP_BYTES)
             other = other._replace(log_odds=other.log_odds - NARROW_WINDOW_DOUBT)
             best = max(best, other, key=lambda window: window.log_odds)
         return best
 
-    def _best_window(self, sums: npt.NDArray[np.int32], length_bytes: int, window_bytes: int, step_bytes: int) -> Best:
+    def _best_window(self, features: Features, sums: npt.NDArray[np.int32], window_bytes: int, step_bytes: int) -> Best:
+        """The worst window: of those that look bad each is looked at again, without what it repeats."""
+        length_bytes = features.length_bytes
         starts = window_starts(length_bytes, step_bytes, window_bytes)
         windows: npt.NDArray[np.int32] = sums.take(starts + window_bytes) - sums.take(starts)
-        worst = int(np.argmax(windows))
+        best, worst = -math.inf, int(np.argmax(windows))
+        if self._odds(int(windows[worst]), window_bytes) <= REPEATS_LOG_ODDS:
+            best = self._odds(int(windows[worst]), window_bytes)
+        else:
+            for number in map(int, np.argsort(windows, kind="stable")[::-1]):
+                log_odds = self._odds(int(windows[number]), window_bytes)
+                if log_odds <= best:
+                    break
+                start = int(starts[number])
+                if log_odds > REPEATS_LOG_ODDS:
+                    log_odds = min(log_odds, self._said_once(features, start, start + window_bytes))
+                if log_odds > best:
+                    best, worst = log_odds, number
         start = int(starts[worst])
         end = min(start - 1 + window_bytes, length_bytes - 2)
-        return Best(self._odds(int(windows[worst]), window_bytes), max(start - 1, 0), end)
+        return Best(best, max(start - 1, 0), end)
+
+    def _said_once(self, features: Features, start: int, end: int) -> float:
+        """The log odds of a window in which each feature counts once, however often it is there."""
+        first, last = np.searchsorted(features.word_starts, (start, end))
+        once = np.unique(features.byte_ngrams[:, start:end])
+        words_once = np.unique(features.word_ngrams[first:last])
+        total = self._weights.take(once).sum(dtype=np.int32) + self._weights.take(words_once).sum(dtype=np.int32)
+        return self._odds(int(total), end - start)
 
     def _odds(self, total: int, length_bytes: int) -> float:
         return total * self.scale / math.sqrt(length_bytes) + self.bias

@@ -21,6 +21,7 @@ from extproc.detectors.cells import (
     cell_end,
     has_long_word,
     next_part,
+    section_end,
 )
 from extproc.domain.finding import Finding
 
@@ -166,16 +167,30 @@ class SpanStage:
         whole = self._before + text
         position = done = len(self._before)
         pieces: list[str] = []
-        while not self.rejected and (part := next_part(whole, position, word_chars_max)) is not None:
+        while position < len(whole) and not self.rejected:
+            stop = len(whole) if holds_long_word else section_end(whole, position)
+            if holds_long_word or self._detector.may_hold(whole[position:stop]):
+                done = self._judge_section(whole, position, stop, done, pieces)
+            else:
+                self._in_long_word = False
+            position = stop
+        if not self.rejected:
+            pieces.append(whole[done:])
+            self._remember(text)
+        return "".join(pieces)
+
+    def _judge_section(self, whole: str, position: int, stop: int, done: int, pieces: list[str]) -> int:
+        """Judge the cells from ``position`` to ``stop``; returns up to where the text has been given out."""
+        while not self.rejected:
+            part = next_part(whole, position, self._limit.word_chars_max)
+            if part is None or part.first >= stop:
+                break
             if part.overlong and self._reaches_limit():
                 position = done = self._mask_cell(whole, part.first, done, pieces)
             else:
                 position, done = self._judge_part(whole, part, done, pieces)
             self._in_long_word = part.overlong and self._limit.mask is None
-        if not self.rejected:
-            pieces.append(whole[done:])
-            self._remember(text)
-        return "".join(pieces)
+        return done
 
     def _mask_cell(self, whole: str, first: int, done: int, pieces: list[str]) -> int:
         pieces.append(whole[done:first])

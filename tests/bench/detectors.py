@@ -7,13 +7,15 @@ automaton that has met a text before is faster on it.
 
 from __future__ import annotations
 
-import itertools
+import gzip
 import json
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 from extproc.demo.installation import DEMO_CONFIG
 from extproc.domain.record import ExchangeRecord
@@ -34,13 +36,7 @@ EVENT = "event"
 EVENTS = 300  # of one answer
 ANSWERS = 12
 ALL = "all"
-_WORDS = """
-the a of and to in is you that it for on are with as at be this have from or one had by word but not what all were we
-when your can said there use an each which she do how their if will up other about out many then them these so some her
-would make like him into time has look two more write go see number no way could people my than first water been call
-who oil its now find long down day did get come made may part river mountain valley service report customer invoice
-schedule meeting question answer table chart summary deployment release version station museum
-"""
+_PROSE = Path(__file__).parents[1] / "corpus" / "shared" / "injection" / "gsm8k_benign.jsonl.gz"
 
 
 def measure_detectors(_places: Places | None = None) -> Figures:
@@ -73,10 +69,10 @@ def _policy_of(policy: CompiledPolicy, guards: tuple[Guard, ...]) -> CompiledPol
 def _of_requests(snapshot: Snapshot, policy: CompiledPolicy, size_bytes: int, turns: int) -> float:
     """CPU of judging one request. [us]"""
     bare = replace(snapshot, last_filters=())
-    words = _words(size_bytes)
+    chance = random.Random(size_bytes)
 
     def turn() -> Callable[[], None]:
-        text = _text(words, size_bytes)
+        text = _text(chance, size_bytes)
         body = json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]}).encode()
         request, exchange = CHAT.read_request(body, snapshot.requests), _exchange()
         return lambda: requests.judge(request, exchange, bare, policy)
@@ -87,10 +83,10 @@ def _of_requests(snapshot: Snapshot, policy: CompiledPolicy, size_bytes: int, tu
 def _of_events(snapshot: Snapshot, policy: CompiledPolicy) -> float:
     """CPU of one event's piece of text going through the chain of its channel. [us]"""
     source = TextSource(Direction.RESPONSE, Speaker.ASSISTANT, Kind.CONTENT)
-    words = _words(EVENTS)
+    chance = random.Random(EVENTS)
 
     def answer() -> float:
-        pieces = [f" {next(words)}" for _ in range(EVENTS)]
+        pieces = [f" {word}" for word in _text(chance, 20 * EVENTS).split()[:EVENTS]]
         chain = Channels(policy.answer_filters, _exchange(), snapshot.limits.channels_max).chain(source)
 
         def feed_all() -> None:
@@ -98,7 +94,7 @@ def _of_events(snapshot: Snapshot, policy: CompiledPolicy) -> float:
                 chain.feed(piece)
             chain.close()
 
-        return _timed_us(feed_all) / EVENTS
+        return _timed_us(feed_all) / len(pieces)
 
     return statistics.median(answer() for _ in range(ANSWERS))
 
@@ -107,23 +103,21 @@ def _exchange() -> ExchangeFacts:
     return ExchangeFacts(CHAT, {}, {}, ExchangeRecord("bench", "bench", 0))
 
 
-def _words(seed: int) -> Iterator[str]:
-    chance, words = random.Random(seed), _WORDS.split()
-    return (chance.choice(words) for _ in itertools.count())
+@cache
+def _sentences() -> tuple[str, ...]:
+    """Honest prose: word problems from school."""
+    with gzip.open(_PROSE, "rt", encoding="utf-8") as lines:
+        texts = [json.loads(line)["text"] for line in lines]
+    return tuple(f"{sentence.strip()}. " for text in texts for sentence in text.split(". "))
 
 
-def _text(words: Iterator[str], size_bytes: int) -> str:
-    """Sentences that nobody has written before."""
+def _text(chance: random.Random, size_bytes: int) -> str:
+    """Sentences in an order in which nobody has said them before."""
     pieces: list[str] = []
-    sentence = length = 0
+    length = 0
     while length < size_bytes:
-        word = next(words)
-        sentence += 1
-        piece = word.capitalize() if sentence == 1 else f" {word}"
-        if sentence == 12:
-            piece, sentence = piece + ". ", 0
-        pieces.append(piece)
-        length += len(piece)
+        pieces.append(chance.choice(_sentences()))
+        length += len(pieces[-1])
     return "".join(pieces)[:size_bytes]
 
 

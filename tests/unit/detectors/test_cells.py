@@ -18,6 +18,7 @@ from extproc.detectors.cells import (
     cells,
     has_long_word,
     next_part,
+    section_end,
 )
 
 # Rich in what decides about joining: digits, capitals, signs, both blanks, glue, and scripts without spaces.
@@ -160,3 +161,11 @@ def test_what_is_taken_from_an_open_cell_still_decides_about_its_joins() -> None
     assert buffer.take(6) == "order7"
     assert buffer.push(" 41") == ""
     assert buffer.open == "abc 41"
+
+
+@given(st.text("aB1 \n-+,é", max_size=2_000), st.integers(0, 300))
+def test_a_section_ends_between_two_cells(text: str, position: int) -> None:
+    """However long the text is, it can be divided into sections, and none divides a cell."""
+    end = section_end(text, position)
+    assert min(position, len(text)) <= end <= len(text)
+    assert not any(first < end < last for first, last in cells(text))
