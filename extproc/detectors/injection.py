@@ -43,6 +43,9 @@ _LOG_ODDS_AT_HALF = 3.0
 """Log odds that score one half: 1 honest text in 1,000 of sources left out scores more."""
 
 
+_REPEATS_LOG_ODDS = 0.5
+"""Less than is ever reported: most honest text need not be looked at again."""
+
 _JOINED_LOG_ODDS_AT_HALF = 1.0
 """The same for texts whose blanks are lost: 3 honest ones in 100 score more, but hardly any is written so."""
 
@@ -127,7 +130,7 @@ class InjectionDetector:
         weight, pattern = self._patterns.score(plain_utf8, opened.families) if opened.families else (0.0, -1)
         if self._model is None or len(plain_utf8) < _MODEL_BYTES_MIN:
             return _Look(weight, pattern)
-        log_odds, start, end = self._model.best(plain_utf8, narrow=True)
+        log_odds, start, end = self._model.best(plain_utf8, narrow=True, repeats_from=_REPEATS_LOG_ODDS)
         if weight >= SCORE_MIN:
             return _Look(1.0 - (1.0 - weight) * (1.0 - _share(log_odds - _LOG_ODDS_AT_HALF)), pattern)
         return _Look(_share(log_odds + _PATTERN_LOG_ODDS * weight - _LOG_ODDS_AT_HALF), -1, start, end)

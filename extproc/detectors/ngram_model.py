@@ -162,25 +162,26 @@ class NgramModel:
         """The highest log odds of any window; what ``best`` says without the place."""
         return self.best(plain_utf8).log_odds
 
-    def best(self, plain_utf8: bytes, narrow: bool = False) -> Best:
+    def best(self, plain_utf8: bytes, narrow: bool = False, repeats_from: float = REPEATS_LOG_ODDS) -> Best:
         """The window with the highest log odds; a text shorter than a window is one window.
 
         Args:
             plain_utf8: the plain form of the text (``normalise.plain``), of any length.
             narrow: whether windows of ``NARROW_WINDOW_BYTES`` are looked at too, so that a sentence counts that stands
                 among many others.
+            repeats_from: log odds from which on a window is looked at again, each feature counting once.
         """
         folded = fold(plain_utf8)
         if len(folded) <= SLICE_BYTES_MAX:
-            return self._best_in_slice(folded, narrow)
+            return self._best_in_slice(folded, narrow, repeats_from)
         found = (
             Best(best.log_odds, best.start + begin, best.end + begin)
             for begin, piece in slices(folded)
-            for best in (self._best_in_slice(piece, narrow),)
+            for best in (self._best_in_slice(piece, narrow, repeats_from),)
         )
         return max(found, key=lambda best: best.log_odds)
 
-    def _best_in_slice(self, folded: bytes, narrow: bool) -> Best:
+    def _best_in_slice(self, folded: bytes, narrow: bool, repeats_from: float) -> Best:
         features = self._reader.read(folded)
         scores = self._weights.take(features.byte_ngrams).sum(axis=0, dtype=np.int32)
         scores[features.word_starts] += self._weights.take(features.word_ngrams).sum(axis=1, dtype=np.int32)
@@ -188,40 +189,54 @@ class NgramModel:
         whole = None
         if length_bytes <= WINDOW_BYTES:
             whole = Best(self._odds(int(scores.sum()), length_bytes), 0, len(folded))
-            if whole.log_odds > REPEATS_LOG_ODDS:
+            if whole.log_odds > repeats_from:
                 whole = whole._replace(log_odds=min(whole.log_odds, self._said_once(features, 0, length_bytes)))
             if not narrow or length_bytes <= NARROW_WINDOW_BYTES:
                 return whole
         sums = np.zeros(length_bytes + 1, np.int32)
         np.cumsum(scores, out=sums[1:])
-        best = whole or self._best_window(features, sums, WINDOW_BYTES, WINDOW_STEP_BYTES)
+        best = whole or self._best_window(features, sums, (WINDOW_BYTES, WINDOW_STEP_BYTES), repeats_from)
         if narrow:
-            other = self._best_window(features, sums, NARROW_WINDOW_BYTES, NARROW_WINDOW_STEP_BYTES)
+            other = self._best_window(features, sums, (NARROW_WINDOW_BYTES, NARROW_WINDOW_STEP_BYTES), repeats_from)
             other = other._replace(log_odds=other.log_odds - NARROW_WINDOW_DOUBT)
             best = max(best, other, key=lambda window: window.log_odds)
         return best
 
-    def _best_window(self, features: Features, sums: npt.NDArray[np.int32], window_bytes: int, step_bytes: int) -> Best:
+    def _best_window(
+        self, features: Features, sums: npt.NDArray[np.int32], size_and_step: tuple[int, int], repeats_from: float
+    ) -> Best:
         """The worst window: of those that look bad each is looked at again, without what it repeats."""
-        length_bytes = features.length_bytes
-        starts = window_starts(length_bytes, step_bytes, window_bytes)
+        window_bytes, step_bytes = size_and_step
+        starts = window_starts(features.length_bytes, step_bytes, window_bytes)
         windows: npt.NDArray[np.int32] = sums.take(starts + window_bytes) - sums.take(starts)
-        best, worst = -math.inf, int(np.argmax(windows))
-        if self._odds(int(windows[worst]), window_bytes) <= REPEATS_LOG_ODDS:
-            best = self._odds(int(windows[worst]), window_bytes)
-        else:
-            for number in map(int, np.argsort(windows, kind="stable")[::-1]):
-                log_odds = self._odds(int(windows[number]), window_bytes)
-                if log_odds <= best:
-                    break
-                start = int(starts[number])
-                if log_odds > REPEATS_LOG_ODDS:
-                    log_odds = min(log_odds, self._said_once(features, start, start + window_bytes))
-                if log_odds > best:
-                    best, worst = log_odds, number
+        worst = int(np.argmax(windows))
+        log_odds = self._odds(int(windows[worst]), window_bytes)
+        if log_odds > repeats_from:
+            log_odds, worst = self._worst_said_once(features, starts, windows, window_bytes, repeats_from)
         start = int(starts[worst])
-        end = min(start - 1 + window_bytes, length_bytes - 2)
-        return Best(best, max(start - 1, 0), end)
+        end = min(start - 1 + window_bytes, features.length_bytes - 2)
+        return Best(log_odds, max(start - 1, 0), end)
+
+    def _worst_said_once(
+        self,
+        features: Features,
+        starts: Indices,
+        windows: npt.NDArray[np.int32],
+        window_bytes: int,
+        repeats_from: float,
+    ) -> tuple[float, int]:
+        """The log odds of the worst window, each feature counting once, and its number. From bad to less bad."""
+        best, worst = -math.inf, 0
+        for number in map(int, np.argsort(windows, kind="stable")[::-1]):
+            log_odds = self._odds(int(windows[number]), window_bytes)
+            if log_odds <= best:
+                break
+            if log_odds > repeats_from:
+                start = int(starts[number])
+                log_odds = min(log_odds, self._said_once(features, start, start + window_bytes))
+            if log_odds > best:
+                best, worst = log_odds, number
+        return best, worst
 
     def _said_once(self, features: Features, start: int, end: int) -> float:
         """The log odds of a window in which each feature counts once, however often it is there."""

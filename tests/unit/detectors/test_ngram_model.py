@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -44,7 +46,24 @@ def test_a_score_is_the_sum_of_the_features_of_a_window(folded: bytes) -> None:
     width = min(WINDOW_BYTES, len(each))
     starts = window_starts(len(each)).tolist() if len(each) > WINDOW_BYTES else [0]
     wanted = max(sum(each[start : start + width]) for start in starts) * 0.01 / width**0.5 - 1.0
-    assert model.log_odds(folded) == pytest.approx(wanted)
+    assert model.best(folded, repeats_from=math.inf).log_odds == pytest.approx(wanted)
+
+
+@given(st.lists(st.sampled_from([b"one thing ", b"and another, ", b"x "]), max_size=400).map(b"".join))
+def test_what_is_said_again_counts_once(text: bytes) -> None:
+    """In the window that looks worst then; and a window never scores more for it."""
+    folded = fold(text)
+    features = FeatureReader(SHAPE).read(folded)
+    width = min(WINDOW_BYTES, features.length_bytes)
+    starts = window_starts(features.length_bytes).tolist() if features.length_bytes > WINDOW_BYTES else [0]
+    wanted = -math.inf
+    for start in starts:
+        inside = [number for number, at in enumerate(features.word_starts) if start <= at < start + width]
+        grams, words = features.byte_ngrams[:, start : start + width], features.word_ngrams[inside]
+        every = sum(int(WEIGHTS[place]) for place in [*grams.ravel(), *words.ravel()])
+        once = sum(int(WEIGHTS[place]) for places in (grams, words) for place in set(places.ravel().tolist()))
+        wanted = max(wanted, min(every, once) * 0.01 / width**0.5 - 1.0)
+    assert model.best(text, repeats_from=-math.inf).log_odds == pytest.approx(wanted)
 
 
 @given(st.integers(0, 3 * SLICE_BYTES_MAX))
