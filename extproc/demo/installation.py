@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import shutil
 import socket
 import tempfile
@@ -32,13 +33,22 @@ TRANSPORT_VARIABLE: Final = "EXTPROC_DEMO_TRANSPORT"  # grpc or fast; how the su
 Change = Callable[[dict[str, Any]], None]
 
 
+_PORTS: Final = range(20_000, 32_000)
+"""Below those that Linux gives to clients: else a connection could take one before its server listens."""
+
+
 def free_ports(count: int) -> list[int]:
-    """Different free loopback ports; all are held at once, so that none is given twice."""
+    """Different free loopback ports; all are held at once, so that none is given twice. Raises: OSError."""
     with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((LOOPBACK, 0))
-        return [each.getsockname()[1] for each in sockets]
+        return [_free_port(held.enter_context(socket.socket())) for _ in range(count)]
+
+
+def _free_port(unbound: socket.socket) -> int:
+    for port in random.sample(_PORTS, 100):
+        with contextlib.suppress(OSError):
+            unbound.bind((LOOPBACK, port))
+            return port
+    raise OSError(f"no free port on {LOOPBACK} between {_PORTS.start} and {_PORTS.stop}")
 
 
 class Installation:
