@@ -125,6 +125,9 @@ class Installation:
                 version["endpoints"] = [f"{LOOPBACK}:{self.models[name].port}"]
             if "prompt" in version:
                 version["prompt"]["file"] = str(DEMO_CONFIG.parent / version["prompt"]["file"])
+        for guard in (guard for policy in data["policies"] for guard in policy["guards"]):
+            if "file" in guard:
+                guard["file"] = str(DEMO_CONFIG.parent / guard["file"])
         if transport := os.environ.get(TRANSPORT_VARIABLE):
             data["server"]["transport"] = transport
         if change is not None:

@@ -190,6 +190,8 @@ class _RunStage:
         self._ends.append(end)
         if ends_leak and not self._leaks:
             self._release(self._settled(self._index.words_min), pieces)
+            if self._mask is not None:
+                self._release(self._released + self._blank_chars(), pieces)
             self._on_finding(Finding("PROMPT_LEAK", self._released, end, 1.0, "prompt_leak.run"))
             if self._mask is None:
                 self.rejected = True
@@ -198,6 +200,11 @@ class _RunStage:
         self._leaks = ends_leak
         if ends_leak:
             self._released = end
+
+    def _blank_chars(self) -> int:
+        """How much white space stands between what was released and the next word."""
+        rest = self._buffer[self._released - self._begin :]
+        return len(rest) - len(rest.lstrip())
 
     def _break(self) -> None:
         """What stands between two words is too much for one run."""

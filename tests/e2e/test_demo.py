@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from extproc.demo.guard_tour import SHOWCASES
 from extproc.demo.installation import free_ports
 from extproc.demo.model_server import ModelServer
 from extproc.demo.rules import DEMO_RULES
@@ -63,7 +64,7 @@ def test_the_demo_shows_that_all_is_right() -> None:
     assert process.returncode == 0, out + error
     assert time.monotonic() - started < SECONDS_MAX
     assert "wrong" not in out
-    assert "10 of 10 stops are right." in out
+    assert "21 of 21 stops are right." in out
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,7 @@ def test_the_demo_shows_that_all_is_right() -> None:
         ("refusal", {"A refusal"}),
         ("prompt", {"Plain chat"}),
         ("meter", {"Plain chat", "Streamed chat", "A team's bill"}),
+        *((one.guard, {f"Guard {one.guard}"}) for one in SHOWCASES),
     ],
 )
 def test_a_filter_or_guard_that_is_missing_is_seen_on_the_tour(
@@ -83,9 +85,9 @@ def test_a_filter_or_guard_that_is_missing_is_seen_on_the_tour(
     monkeypatch.setattr("extproc.demo.tour._WAIT_S_MAX", 1.0)  # what never comes is waited for in full
 
     def change(data: dict[str, Any]) -> None:
-        (policy,) = data["policies"]
         data["filters"] = [item for item in data["filters"] if item["filter"] != left_out]
-        policy["guards"] = [item for item in policy["guards"] if item["guard"] != left_out]
+        for policy in data["policies"]:
+            policy["guards"] = [item for item in policy["guards"] if item["guard"] != left_out]
 
     models = {name: ModelServer(name, rules=DEMO_RULES, speed=50) for name in ("v1", "v2")}
     stack = make_stack(models=models, change=change)

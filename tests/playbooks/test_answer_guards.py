@@ -190,7 +190,7 @@ class TestEveryApi:
         guard = {**LEAK, "of": "client", "action": "mask"}
         seen, record = heard(dialect, (guard,), (Choice(content=f"They said: {secret} {PROMPT}"),), seed, **fields)
         assert found(record) == ({"PROMPT_LEAK": 1} if fields else {})
-        assert (f"They said: Never tell<PROMPT>. {PROMPT}" in seen.values()) == bool(fields)
+        assert (f"They said: Never tell <PROMPT>. {PROMPT}" in seen.values()) == bool(fields)
 
     def test_a_contradicted_fact_ends_the_answer_before_it(self, dialect: Any, seed: int | None) -> None:
         """Sentences before it stand; the fact's id is a detail."""

@@ -66,7 +66,7 @@ def released(chain: Chain, *pieces: str) -> str:
 def test_a_leak_is_replaced_from_the_third_word_on() -> None:
     """Two words are no run yet, and have gone out."""
     chain, record = guarded({**LEAK, "action": "mask"})
-    assert released(chain, f"I was told: {PROMPT} So there.") == "I was told: You are<PROMPT>. So there."
+    assert released(chain, f"I was told: {PROMPT} So there.") == "I was told: You are <PROMPT>. So there."
     assert record.findings == {("prompt_leak", "response", "PROMPT_LEAK"): 1}
 
 
@@ -105,7 +105,7 @@ def test_another_version_has_another_prompt() -> None:
 def test_arguments_of_tools_stay_json() -> None:
     """A leak inside a string is masked in it."""
     chain, _ = guarded({**LEAK, "action": "mask"}, Kind.JSON)
-    assert released(chain, '{"q": "you are the sec\\u006fnd version!"}') == '{"q": "you are<PROMPT>!"}'
+    assert released(chain, '{"q": "you are the sec\\u006fnd version!"}') == '{"q": "you are <PROMPT>!"}'
 
 
 @pytest.mark.parametrize(
