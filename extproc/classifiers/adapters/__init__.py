@@ -26,8 +26,22 @@ def _transformers(section: Mapping[str, Any]) -> TextModel:
     return TransformersModel(section["path"], section["labels"], section["multi_label"], section["window_tokens_max"])
 
 
+def _presidio(section: Mapping[str, Any]) -> TextModel:
+    from extproc.classifiers.adapters.presidio import PresidioModel
+
+    return PresidioModel(section["model"], section["entities"], section["language"])
+
+
+def _topics(section: Mapping[str, Any]) -> TextModel:
+    from extproc.classifiers.adapters.topics import TopicsModel
+
+    return TopicsModel(section["topics"])
+
+
 LOADERS: Mapping[str, Callable[[Mapping[str, Any]], TextModel]] = {
     "packaged": _packaged,
     "onnx": _onnx,
     "transformers": _transformers,
+    "presidio": _presidio,
+    "topics": _topics,
 }
