@@ -27,19 +27,19 @@ class FilterFailed(Exception):
 class Chain:
     """One channel. ``rejected_by`` is the filter that ended it, if one did."""
 
-    __slots__ = ("_exchange", "_links", "_simple", "rejected_by")
+    __slots__ = ("_exchange", "_links", "_several_cut", "_simple", "rejected_by")
 
     def __init__(self, links: list[tuple[Filter, Stage]], exchange: ExchangeFacts) -> None:
         self._links = links
-        fails_open = any(owner.fails_open for owner, _ in links)
-        self._simple = not fails_open and sum(owner.cuts_answers for owner, _ in links) < 2
+        self._several_cut = sum(owner.cuts_answers for owner, _ in links) > 1
+        self._simple = not self._several_cut and not any(owner.fails_open for owner, _ in links)
         self._exchange = exchange
         self.rejected_by: Filter | None = None
 
     def feed(self, text: str) -> str:
         """Take the next piece of the channel; return what every stage has released. Raises: FilterFailed."""
         if not self._simple:
-            return self._pass_on(text, closing=False)
+            return self._feed_by_halves(text) if self._several_cut else self._pass_on(text, closing=False)
         for number, (owner, stage) in enumerate(self._links):
             if not text:
                 return ""
@@ -99,6 +99,28 @@ class Chain:
                     return True
         except Exception:  # the stage itself meets it again when it is closed, and there its filter's on_error counts
             return False
+        return False
+
+    def _feed_by_halves(self, text: str) -> str:
+        """Take a piece up to where one of several filters ends it, so that none tells of what stands behind."""
+        if len(text) < 2 or not self._would_end(text):
+            return self._pass_on(text, closing=False)
+        middle = len(text) // 2
+        released = self._feed_by_halves(text[:middle])
+        return released if self.rejected_by is not None else released + self._feed_by_halves(text[middle:])
+
+    def _would_end(self, text: str) -> bool:
+        """Whether the text would end, or a filter fail, in this piece. Nothing is changed, and nothing counted."""
+        try:
+            for owner, stage in self._links:
+                if not owner.cuts_answers:  # those that do come first
+                    return False
+                fork = stage.fork()
+                text = fork.feed(text) if text else ""
+                if fork.rejected:
+                    return True
+        except Exception:  # the stage itself meets it again, and there its filter's on_error counts
+            return True
         return False
 
     def _reject(self, number: int, text: str) -> str:
