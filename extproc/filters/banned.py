@@ -28,11 +28,15 @@ class BannedGuard(Guard):
         self._book = PhraseBook(section.phrases)
         self._speakers = frozenset(map(Speaker, section.speakers))
 
+    def sees(self, source: TextSource) -> bool:
+        """What the chosen speakers say, and answers."""
+        return super().sees(source) and (source.direction is Direction.RESPONSE or source.speaker in self._speakers)
+
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Look for what is divided among the parts of a message: no mask can stand in two places, so it refuses."""
         if Direction.REQUEST not in self.directions:
             return None
-        judged = [field for field in request.texts if self._judges(field.source)]
+        judged = [field for field in request.texts if self.sees(field.source)]
         for found in found_only_joined(judged, self._book.find):
             for finding in as_findings(found, _KIND, _DETECTOR):
                 self.report(exchange, Direction.REQUEST, finding)
@@ -45,15 +49,13 @@ class BannedGuard(Guard):
 
         An escape in a JSON text may hide what is looked for; a bare control character is written as one, found or not.
         """
-        judged = [(source, text) for source, text in texts if self._judges(source)]
+        judged = [(source, text) for source, text in texts if self.sees(source)]
         if any(source.kind is Kind.JSON and ("\\" in text or not text.isprintable()) for source, text in judged):
             return True
         return self._book.may_hold("\n".join([text for _, text in judged]))
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
         """A stage that looks for phrases; JSON texts are judged string by string, so that they stay JSON."""
-        if source.direction not in self.directions or not self._judges(source):
-            return None
 
         def on_finding(finding: Finding) -> None:
             self.report(exchange, source.direction, finding)
@@ -63,9 +65,6 @@ class BannedGuard(Guard):
             outside = PhraseStage(PhraseScan(self._book), self._mask(f'"{_MASK}"'), on_finding)
             stage = JsonTextStage(stage, outside)
         return stage if self.action in (Action.MASK, Action.BLOCK) else ObservingStage(stage)
-
-    def _judges(self, source: TextSource) -> bool:
-        return source.direction is Direction.RESPONSE or source.speaker in self._speakers
 
     def _mask(self, written: str) -> str | None:
         return None if self.action is Action.BLOCK else written

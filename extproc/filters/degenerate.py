@@ -51,6 +51,8 @@ class _Asked:
 class DegenerateGuard(Guard):
     """Looks at the tail, the script and the shape of each text, and at how each choice ends."""
 
+    finds_data = False
+
     def __init__(self, section: DegenerateSection) -> None:
         super().__init__(section, section.guard, section.on, section.action, section.message)
         self.kinds = frozenset(section.kinds)
@@ -64,11 +66,12 @@ class DegenerateGuard(Guard):
         exchange.noted[self.name] = _Asked(_asks_for_json(request.tree), expected)
         return None
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+    def sees(self, source: TextSource) -> bool:
+        """What the model says, in parts that its API names."""
+        return super().sees(source) and source.part < UNNAMED_PART_FIRST and source.kind is not Kind.ASIDE
+
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
         """A stage on every text that the model says."""
-        named = source.part < UNNAMED_PART_FIRST and source.kind is not Kind.ASIDE
-        if source.direction is not Direction.RESPONSE or not named:
-            return None
 
         def on_finding(finding: Finding) -> None:
             self.report(exchange, Direction.RESPONSE, finding)

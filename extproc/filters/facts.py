@@ -20,6 +20,8 @@ from extproc.filters.observe import ObservingStage
 class FactsGuard(Guard):
     """Knows the facts of one file."""
 
+    finds_data = False
+
     def __init__(self, section: FactsSection) -> None:
         super().__init__(section, section.guard, section.on, section.action, section.message)
         self._file = section.file
@@ -29,10 +31,12 @@ class FactsGuard(Guard):
         """Compile the facts. Raises: KeyError for a file that was not read: a bug of the caller."""
         self._detector = FactDetector(parse_facts(files[self._file], self._file))
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+    def sees(self, source: TextSource) -> bool:
+        """What the model tells the user."""
+        return super().sees(source) and source.kind is Kind.CONTENT
+
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
         """A stage on what the model tells the user."""
-        if source.direction is not Direction.RESPONSE or source.kind is not Kind.CONTENT:
-            return None
 
         def on_finding(finding: Finding) -> None:
             self.report(exchange, Direction.RESPONSE, finding)

@@ -22,6 +22,8 @@ _PERCENT = 100
 class GroundingGuard(Guard):
     """Takes the request's texts for the context, and tallies the answer against it."""
 
+    finds_data = False
+
     def __init__(self, section: GroundingSection) -> None:
         super().__init__(section, section.guard, section.on, section.action)
         self._context_chars_min = section.context_chars_min
@@ -48,10 +50,14 @@ class GroundingGuard(Guard):
             exchange.noted[self.name] = context_of(texts, len(brought))
         return None
 
+    def sees(self, source: TextSource) -> bool:
+        """What the model tells the user."""
+        return super().sees(source) and source.kind is Kind.CONTENT
+
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
         """A stage on what the model tells the user, where there is a context."""
         context = exchange.noted.get(self.name)
-        if context is None or source.direction is not Direction.RESPONSE or source.kind is not Kind.CONTENT:
+        if context is None:
             return None
 
         def on_end(tally: Tally) -> None:

@@ -28,24 +28,30 @@ _JUDGED_IN_REQUESTS = frozenset({Speaker.USER, Speaker.TOOL, Speaker.DOCUMENT})
 class HarmGuard(Guard):
     """Judges each text up to its first finding: one says enough of it."""
 
+    finds_data = False
+
     def __init__(self, section: HarmSection) -> None:
         super().__init__(section, section.guard, section.on, section.action, section.message)
         self._detector = HarmDetector(section.categories, section.threshold)
+
+    def sees(self, source: TextSource) -> bool:
+        """What users, tools and documents say, and answers."""
+        return super().sees(source) and (
+            source.direction is Direction.RESPONSE or source.speaker in _JUDGED_IN_REQUESTS
+        )
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """One look at all texts as one.
 
         An escape in a JSON text may hide a word; a bare control character is written as one, found or not.
         """
-        judged = [(source, text) for source, text in texts if self._judges(source)]
+        judged = [(source, text) for source, text in texts if self.sees(source)]
         if any(source.kind is Kind.JSON and ("\\" in text or not text.isprintable()) for source, text in judged):
             return True
         return bool(judged) and self._detector.may_hold("\n".join([text for _, text in judged]))
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
         """A stage that judges sentences; JSON texts are judged string by string."""
-        if not self._judges(source):
-            return None
 
         def on_finding(finding: Finding) -> None:
             self.report(exchange, source.direction, finding)
@@ -59,11 +65,6 @@ class HarmGuard(Guard):
     def rejection(self) -> ApiError:
         """What the client reads."""
         return ApiError(400, "invalid_request_error", "harmful_content", self.message)
-
-    def _judges(self, source: TextSource) -> bool:
-        if source.direction not in self.directions:
-            return False
-        return source.direction is Direction.RESPONSE or source.speaker in _JUDGED_IN_REQUESTS
 
 
 class HarmStage:

@@ -11,7 +11,7 @@ from extproc.config.models import CompiledModel
 from extproc.detectors.prompt_leak import GAP_CHARS_MAX, PromptIndex, RunMatcher, compared, may_go_on, words_of
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
-from extproc.domain.record import Action
+from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Guard
 from extproc.filters.json_text import JsonTextStage
@@ -52,12 +52,15 @@ class PromptLeakGuard(Guard):
             exchange.noted[self.name] = "\n".join(texts)[:CLIENT_CHARS_MAX]
         return None
 
+    def sees(self, source: TextSource) -> bool:
+        """What answers say, and what they give to tools."""
+        return super().sees(source) and source.kind is not Kind.NAME
+
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
         """A stage on every text of the answer, where there is a prompt to leak."""
-        if source.direction is not Direction.RESPONSE or source.kind is Kind.NAME:
-            return None
         index = self._index_for(exchange)
         if not index:
+            exchange.skips[self.name] = Coverage.SKIPPED_NO_CONTEXT
             return None
 
         def on_finding(finding: Finding) -> None:

@@ -17,6 +17,8 @@ from extproc.payload.view import RequestView
 class RolesGuard(Guard):
     """Looks at who speaks in a request, not at what is said."""
 
+    judges_each_alone = False
+
     def __init__(self, section: RolesSection) -> None:
         super().__init__(section, section.guard, section.on, section.action, section.message)
         self._allowed = frozenset(map(Speaker, section.allowed))

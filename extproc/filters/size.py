@@ -20,6 +20,8 @@ _DEPTHS = {"messages": 2, "input": 2, "prompt": 2, "system": 1, "instructions": 
 class SizeGuard(Guard):
     """Counts what a request holds, and looks at none of it."""
 
+    judges_each_alone = False
+
     def __init__(self, section: SizeSection) -> None:
         super().__init__(section, section.guard, section.on, section.action)
         self._section = section

@@ -9,7 +9,7 @@ from extproc.detectors.tool_rules import ToolRules
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action
-from extproc.domain.text import Direction, Kind, Stage, TextSource
+from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Guard
 from extproc.filters.observe import ObservingStage
 from extproc.payload.request_shape import tools_named_in
@@ -29,6 +29,8 @@ _BUILT_IN_CALLS = {
 class ToolsGuard(Guard):
     """Judges tools of a request as a whole, and the name of each call in an answer."""
 
+    judges_each_alone = False
+
     def __init__(self, section: ToolsSection) -> None:
         super().__init__(section, section.guard, section.on, section.action, section.message)
         self._rules = ToolRules(section.allow, section.deny)
@@ -41,6 +43,12 @@ class ToolsGuard(Guard):
         for _ in found:
             self.report(exchange, Direction.REQUEST, _finding(0))
         return self.rejection() if found and self.action is Action.BLOCK else None
+
+    def sees(self, source: TextSource) -> bool:
+        """Names of tools in answers; in requests what applications define."""
+        if source.direction is Direction.RESPONSE:
+            return super().sees(source) and source.kind is Kind.NAME
+        return super().sees(source) and source.speaker is Speaker.DEFINITION
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """Whether an answer calls a tool that is not allowed; requests were judged as a whole."""
@@ -55,9 +63,7 @@ class ToolsGuard(Guard):
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
         """A stage on names of tools in answers."""
-        if source.direction is not Direction.RESPONSE or source.kind is not Kind.NAME:
-            return None
-        if source.direction not in self.directions:
+        if source.direction is Direction.REQUEST:
             return None
 
         def on_finding(finding: Finding) -> None:

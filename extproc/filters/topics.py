@@ -24,6 +24,9 @@ _JUDGED = frozenset({Kind.CONTENT, Kind.REASONING, Kind.REFUSAL})
 class TopicsGuard(Guard):
     """Judges each message of a request whole, and an answer as it comes."""
 
+    judges_each_alone = False
+    finds_data = False
+
     def __init__(self, section: TopicsSection) -> None:
         super().__init__(section, section.guard, section.on, section.action, section.message)
         self._denied = _book(section.deny)
@@ -31,6 +34,13 @@ class TopicsGuard(Guard):
         self._threshold = section.threshold
         self._words_min = section.words_min
         self._speakers = frozenset(map(Speaker, section.speakers))
+
+    def sees(self, source: TextSource) -> bool:
+        """What the chosen speakers say, users where talk must be about something, and what answers say."""
+        if source.direction is Direction.RESPONSE:
+            return super().sees(source) and source.kind in _JUDGED
+        speaks = source.speaker in self._speakers or (self._allowed is not None and source.speaker is Speaker.USER)
+        return super().sees(source) and speaks
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Report each denied topic once, and that the last message is off topic."""
@@ -54,12 +64,12 @@ class TopicsGuard(Guard):
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """One look at the words of an answer; a request was judged as a whole."""
-        judged = [text for source, text in texts if self._judges(source)]
+        judged = [text for source, text in texts if source.direction is Direction.RESPONSE and self.sees(source)]
         return bool(judged) and self._denied.phrases.may_hold("\n".join(judged))
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
         """A stage on what an answer says."""
-        if source.direction not in self.directions or not self._judges(source):
+        if source.direction is Direction.REQUEST:
             return None
 
         def on_topic(topic: str) -> None:
@@ -67,9 +77,6 @@ class TopicsGuard(Guard):
 
         stage = TopicStage(TopicScan(self._denied, self._threshold), self.action is Action.BLOCK, on_topic)
         return stage if self.action is Action.BLOCK else ObservingStage(stage)
-
-    def _judges(self, source: TextSource) -> bool:
-        return source.direction is Direction.RESPONSE and source.kind in _JUDGED
 
     def rejection(self) -> ApiError:
         """What the client reads."""

@@ -30,6 +30,10 @@ class UrlsGuard(Guard):
         self._rules = UrlRules(hosts, frozenset(section.schemes_deny), section.images == "as_links")
         self._speakers = frozenset(map(Speaker, section.speakers))
 
+    def sees(self, source: TextSource) -> bool:
+        """What the chosen speakers say, and answers."""
+        return super().sees(source) and (source.direction is Direction.RESPONSE or source.speaker in self._speakers)
+
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Look for what is divided among the parts of a message, and for addresses that the server would fetch.
 
@@ -37,7 +41,7 @@ class UrlsGuard(Guard):
         """
         if Direction.REQUEST not in self.directions:
             return None
-        judged = [field for field in request.texts if self._judges(field.source)]
+        judged = [field for field in request.texts if self.sees(field.source)]
         found = [finding for address in media_addresses(request) for finding in self._find(address)]
         found += [finding for group in found_only_joined(judged, self._find) for finding in group]
         for finding in found:
@@ -49,15 +53,13 @@ class UrlsGuard(Guard):
 
         An escape in a JSON text may hide what is looked for; a bare control character is written as one, found or not.
         """
-        judged = [(source, text) for source, text in texts if self._judges(source)]
+        judged = [(source, text) for source, text in texts if self.sees(source)]
         if any(source.kind is Kind.JSON and ("\\" in text or not text.isprintable()) for source, text in judged):
             return True
         return may_hold_url("\n".join([text for _, text in judged]))
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
         """A stage that looks for URLs; JSON texts are judged string by string, so that they stay JSON."""
-        if source.direction not in self.directions or not self._judges(source):
-            return None
 
         def on_finding(finding: Finding) -> None:
             self.report(exchange, source.direction, finding)
@@ -69,9 +71,6 @@ class UrlsGuard(Guard):
 
     def _find(self, text: str) -> list[Finding]:
         return UrlScan(self._rules).push(text, closing=True).findings if may_hold_url(text) else []
-
-    def _judges(self, source: TextSource) -> bool:
-        return source.direction is Direction.RESPONSE or source.speaker in self._speakers
 
     def _mask(self, written: str) -> str | None:
         return None if self.action is Action.BLOCK else written

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ from tests.playbooks.driver import (
     Conversation,
     chat_answer,
     chat_chunk,
+    dumps,
     request_body,
     request_headers,
     response_headers,
@@ -110,3 +112,54 @@ def test_a_text_before_a_guard_that_another_came_before() -> None:
         ("pii", "request", Coverage.SKIPPED_ENDED): 2,
     }
     assert talk.record.text_counts == {"request": 2, "response": 0}
+
+
+LAW = [{"name": "law", "words": {"sue": 1}}]
+TEXTS_OF = {"system": 1, "user": 1, "tool": 2}  # a tool's result, and the call that it answers
+SEEN = [
+    ({"guard": "injection"}, {"user", "tool"}, set()),
+    ({"guard": "harm"}, {"user", "tool"}, {"content", "reasoning"}),
+    ({"guard": "pii"}, {"system", "user", "tool"}, {"content", "reasoning"}),
+    ({"guard": "banned", "phrases": ["aurora"], "speakers": ["user"]}, {"user"}, {"content", "reasoning"}),
+    ({"guard": "urls", "deny": ["evil.example"], "speakers": ["tool"]}, {"tool"}, {"content", "reasoning"}),
+    (
+        {"guard": "topics", "deny": [{"name": "law", "words": {"sue": 1}}], "on": "both"},
+        {"user"},
+        {"content", "reasoning"},
+    ),
+    ({"guard": "size", "chars_max": 10_000}, {"system", "user", "tool"}, set()),
+    ({"guard": "tools", "deny": ["rm"]}, set(), set()),
+    ({"guard": "facts", "file": "facts.yaml"}, set(), {"content"}),
+    ({"guard": "degenerate"}, set(), {"content", "reasoning"}),
+    ({"guard": "refusal"}, set(), {"content"}),
+]
+
+
+@pytest.mark.parametrize(("guard", "speakers", "kinds"), SEEN, ids=[guard["guard"] for guard, _, _ in SEEN])
+def test_a_text_that_a_guard_does_not_judge_is_not_called_checked(
+    guard: dict[str, Any], speakers: set[str], kinds: set[str]
+) -> None:
+    """Of one request with three speakers, and an answer with a thought and a text."""
+    snapshot = snapshot_of(METER, guard)
+    talk = Conversation(snapshot)
+    talk.hears(request_headers())
+    talk.hears(
+        request_body(
+            messages=[
+                {"role": "system", "content": "Be brief."},
+                {"role": "user", "content": "What is the weather?"},
+                {"role": "tool", "tool_call_id": "1", "content": "Sunny."},
+            ]
+        )
+    )
+    message = {"role": "assistant", "content": "It is sunny.", "reasoning": "The tool says so."}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    talk.hears(response_headers())
+    talk.hears(ResponseBody(dumps({"id": "c", "model": "tiny", "choices": [choice]}), True))
+    talk.hears(StreamClosed())
+    assert_all_accounted_for(talk.record, snapshot)
+    checked = {
+        direction: talk.record.coverage.get((guard["guard"], direction, Coverage.CHECKED), 0)
+        for direction in ("request", "response")
+    }
+    assert checked == {"request": sum(TEXTS_OF[one] for one in speakers), "response": len(kinds)}

@@ -99,7 +99,7 @@ def test_whose_words_of_a_request_are_judged(speaker: Speaker, judged: bool) -> 
     guard = snapshot_of(BLOCK).policies[-1].guards[0]
     source = TextSource(Direction.REQUEST, speaker, Kind.CONTENT)
     assert guard.may_find([(source, HARMFUL)]) == judged
-    assert (guard.stage(source, exchange_facts()) is not None) == judged
+    assert guard.sees(source) == judged
 
 
 def test_escapes_hide_nothing_in_tool_arguments() -> None:
