@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -98,9 +99,9 @@ def test_what_envoy_cannot_do_is_told(tmp_path: Path) -> None:
     """Exit 2 with the key, rather than a configuration that Envoy refuses at its start."""
     config = tmp_path / "config.yaml"
     config.write_text(Path(DEMO).read_text().replace("listen: 127.0.0.1:10000", "listen: gateway.example:10000"))
-    for prompt in ("v1", "v2"):
-        (tmp_path / "prompts").mkdir(exist_ok=True)
-        (tmp_path / "prompts" / f"{prompt}.txt").write_text("Be brief.")
+    demo = Path(DEMO).parent
+    shutil.copytree(demo / "prompts", tmp_path / "prompts")
+    shutil.copy(demo / "facts.yaml", tmp_path)
     result = run(str(config))
     assert result.exit_code == 2
     assert "envoy.listen: Envoy listens on an IP address" in result.stderr
