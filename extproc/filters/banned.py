@@ -10,8 +10,8 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard
-from extproc.filters.json_text import JsonTextStage
+from extproc.filters.base import ExchangeFacts, Guard, tell_nobody
+from extproc.filters.json_text import JsonTextStage, may_hide
 from extproc.filters.observe import ObservingStage
 from extproc.payload.joined import found_only_joined
 from extproc.payload.view import RequestView
@@ -50,7 +50,7 @@ class BannedGuard(Guard):
         An escape in a JSON text may hide what is looked for; a bare control character is written as one, found or not.
         """
         judged = [(source, text) for source, text in texts if self.sees(source)]
-        if any(source.kind is Kind.JSON and ("\\" in text or not text.isprintable()) for source, text in judged):
+        if may_hide(judged):
             return True
         return self._book.may_hold("\n".join([text for _, text in judged]))
 
@@ -102,7 +102,7 @@ class PhraseStage:
 
     def fork(self) -> PhraseStage:
         """A stage in the same state that tells nobody what it finds."""
-        copy = PhraseStage(self._scan.copy(), self._mask, _tell_nobody)
+        copy = PhraseStage(self._scan.copy(), self._mask, tell_nobody)
         copy.rejected = self.rejected
         return copy
 
@@ -122,7 +122,3 @@ class PhraseStage:
             done = finding.end
         pieces.append(scanned.text[done : scanned.settled])
         return "".join(pieces)
-
-
-def _tell_nobody(finding: Finding) -> None:
-    """What a fork finds is found again, and told, by the stage itself."""

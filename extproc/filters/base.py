@@ -211,3 +211,7 @@ class Witness:
         """Report a finding."""
         source = self._source
         self._guard.report(self._exchange, source.direction, finding, source.speaker.value, self._text, self._begins)
+
+
+def tell_nobody(*_: object) -> None:
+    """What a fork of a stage finds is found again, and told, by the stage itself."""

@@ -14,7 +14,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.base import ExchangeFacts, Guard, tell_nobody
 from extproc.filters.observe import ObservingStage
 from extproc.payload.view import UNNAMED_PART_FIRST, RequestView
 
@@ -202,7 +202,7 @@ class _AnswerStage:
 
     def fork(self) -> _AnswerStage:
         """A stage in the same state that tells nobody what it finds."""
-        copy = _AnswerStage(self._judges, replace(self._spoken), _tell_nobody, self._blocks)
+        copy = _AnswerStage(self._judges, replace(self._spoken), tell_nobody, self._blocks)
         copy._json = self._json.copy() if self._json is not None else None
         copy._told = self._told.copy()
         copy._position, copy._since, copy._tail = self._position, self._since.copy(), self._tail
@@ -258,7 +258,3 @@ class _AnswerStage:
         self._told.add(kind)
         self._on_finding(Finding(kind, start, end, 1.0, f"degenerate.{kind.lower()}"))
         self.rejected = self._blocks
-
-
-def _tell_nobody(finding: Finding) -> None:
-    """What a fork finds is found again, and told, by the stage itself."""

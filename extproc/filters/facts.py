@@ -13,7 +13,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.base import ExchangeFacts, Guard, tell_nobody
 from extproc.filters.observe import ObservingStage
 
 
@@ -84,7 +84,7 @@ class _SentenceStage:
 
     def fork(self) -> _SentenceStage:
         """A stage in the same state that tells nobody what it finds."""
-        copy = _SentenceStage(self._detector, _tell_nobody, self._blocks)
+        copy = _SentenceStage(self._detector, tell_nobody, self._blocks)
         copy._buffer, copy._before = self._buffer.copy(), self._before
         copy.rejected = self.rejected
         return copy
@@ -98,7 +98,3 @@ class _SentenceStage:
             self._on_finding(finding)
         self.rejected = self._blocks and bool(found)
         return "" if self.rejected else sentence
-
-
-def _tell_nobody(finding: Finding) -> None:
-    """What a fork finds is found again, and told, by the stage itself."""

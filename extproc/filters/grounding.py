@@ -12,7 +12,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Coverage
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.base import ExchangeFacts, Guard, tell_nobody
 from extproc.payload.view import RequestView
 
 _BROUGHT = frozenset({Speaker.DOCUMENT, Speaker.TOOL})
@@ -111,10 +111,6 @@ class _TallyStage:
 
     def fork(self) -> _TallyStage:
         """A stage in the same state that tells nobody what it counts."""
-        copy = _TallyStage(self._context, _tell_nobody)
+        copy = _TallyStage(self._context, tell_nobody)
         copy._buffer, copy._tally = self._buffer.copy(), replace(self._tally)
         return copy
-
-
-def _tell_nobody(tally: Tally) -> None:
-    """What a fork counts is counted again, and told, by the stage itself."""

@@ -15,8 +15,8 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard
-from extproc.filters.json_text import JsonTextStage
+from extproc.filters.base import ExchangeFacts, Guard, tell_nobody
+from extproc.filters.json_text import JsonTextStage, may_hide
 from extproc.filters.observe import ObservingStage
 
 CONTEXT_CHARS_MAX = 200
@@ -46,7 +46,7 @@ class HarmGuard(Guard):
         An escape in a JSON text may hide a word; a bare control character is written as one, found or not.
         """
         judged = [(source, text) for source, text in texts if self.sees(source)]
-        if any(source.kind is Kind.JSON and ("\\" in text or not text.isprintable()) for source, text in judged):
+        if may_hide(judged):
             return True
         return bool(judged) and self._detector.may_hold("\n".join([text for _, text in judged]))
 
@@ -110,7 +110,7 @@ class HarmStage:
 
     def fork(self) -> Stage:
         """A stage in the same state that tells nobody what it finds."""
-        copy = HarmStage(self._detector, _tell_nobody, self._of_model)
+        copy = HarmStage(self._detector, tell_nobody, self._of_model)
         copy._open, copy._before, copy._whole = self._open, self._before, self._whole
         copy.rejected = self.rejected
         return copy
@@ -126,7 +126,3 @@ class HarmStage:
         self._before = window[-CONTEXT_CHARS_MAX:]
         self._whole = len(window) <= CONTEXT_CHARS_MAX
         return True
-
-
-def _tell_nobody(finding: Finding) -> None:
-    """What a fork finds is found again, and told, by the stage itself."""

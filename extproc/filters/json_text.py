@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from extproc.domain.finding import Finding
-from extproc.domain.text import Stage, yielding
+from extproc.domain.text import Kind, Stage, TextSource, yielding
 from extproc.filters.spans import SpanDetector
 
 _STRING_EVENT = re.compile(r'["\\]')
@@ -184,3 +185,11 @@ class JsonTextStage:
 
 def _encode(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)[1:-1] if text else ""
+
+
+def may_hide(texts: Iterable[tuple[TextSource, str]]) -> bool:
+    """Whether a JSON text may hide what is looked for: by an escape, or by a bare control character.
+
+    The latter is written as an escape, found or not, so such a text must go through a stage.
+    """
+    return any(source.kind is Kind.JSON and ("\\" in text or not text.isprintable()) for source, text in texts)

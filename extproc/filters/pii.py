@@ -16,7 +16,7 @@ from extproc.domain.placeholders import Placeholders
 from extproc.domain.record import HOLD_LIMIT, Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Guard, Witness
-from extproc.filters.json_text import JsonTextStage, WholeNumbers
+from extproc.filters.json_text import JsonTextStage, WholeNumbers, may_hide
 from extproc.filters.observe import ObservingStage
 from extproc.filters.private_keys import KIND as KEY_BLOCK
 from extproc.filters.private_keys import PrivateKeyStage, may_hold_private_key
@@ -74,7 +74,7 @@ class PiiGuard(Guard):
 
         An escape in a JSON text may hide what is looked for; a bare control character is written as one, found or not.
         """
-        if any(source.kind is Kind.JSON and ("\\" in text or not text.isprintable()) for source, text in texts):
+        if may_hide(texts):
             return True
         in_answer = bool(texts) and texts[0][0].direction is Direction.RESPONSE
         if in_answer and any(has_long_word(text, self._word_chars_max) for _, text in texts):

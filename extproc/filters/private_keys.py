@@ -23,6 +23,7 @@ from extproc.detectors.private_keys import (
 )
 from extproc.domain.finding import Finding
 from extproc.domain.text import Stage, yielding
+from extproc.filters.base import tell_nobody
 
 KIND = "PRIVATE_KEY"
 _HYPHEN = ord("-")
@@ -108,7 +109,7 @@ class PrivateKeyStage:
 
     def fork(self) -> PrivateKeyStage:
         """A stage in the same state that tells nobody what it finds."""
-        copy = PrivateKeyStage(self._outside.fork(), self._mask, _tell_nobody)
+        copy = PrivateKeyStage(self._outside.fork(), self._mask, tell_nobody)
         copy._place, copy._first_line, copy._held = self._place, self._first_line, self._held
         copy._begun, copy.rejected = self._begun, self.rejected
         return copy
@@ -186,7 +187,3 @@ class PrivateKeyStage:
         if END_PART.fullmatch(subject, at, len(subject)) is None and at < len(subject):
             self._place = _Place.OUTSIDE
         return at
-
-
-def _tell_nobody(finding: Finding) -> None:
-    """What a fork finds is found again, and told, by the stage itself."""

@@ -13,7 +13,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.base import ExchangeFacts, Guard, tell_nobody
 from extproc.filters.json_text import JsonTextStage
 from extproc.filters.observe import ObservingStage
 from extproc.payload.view import RequestView
@@ -161,7 +161,7 @@ class _RunStage:
 
     def fork(self) -> _RunStage:
         """A stage in the same state that tells nobody what it finds."""
-        copy = _RunStage(self._index, self._mask, _tell_nobody)
+        copy = _RunStage(self._index, self._mask, tell_nobody)
         copy._matcher = self._matcher.copy()
         copy._buffer, copy._begin = self._buffer, self._begin
         copy._released, copy._scanned = self._released, self._scanned
@@ -225,7 +225,3 @@ class _RunStage:
         if end > self._released:
             pieces.append(self._buffer[self._released - self._begin : end - self._begin])
             self._released = end
-
-
-def _tell_nobody(finding: Finding) -> None:
-    """What a fork finds is found again, and told, by the stage itself."""

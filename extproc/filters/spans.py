@@ -24,6 +24,7 @@ from extproc.detectors.cells import (
     section_end,
 )
 from extproc.domain.finding import Finding
+from extproc.filters.base import tell_nobody
 
 _CHAIN_CHARS = JOINED_CHARS_MAX + ROOM_CHARS  # of fewer characters hardly ever a part can be judged
 
@@ -58,11 +59,7 @@ class HoldLimit:
     mask: str | None = None
 
 
-def _tell_nobody(*_: object) -> None:
-    """What a fork finds is found again, and told, by the stage itself."""
-
-
-NO_LIMIT = HoldLimit(_tell_nobody)
+NO_LIMIT = HoldLimit(tell_nobody)
 
 
 class SpanStage:
@@ -146,8 +143,8 @@ class SpanStage:
 
     def fork(self) -> SpanStage:
         """A stage in the same state that tells nobody what it finds."""
-        limit = replace(self._limit, on_limit=_tell_nobody)
-        copy = SpanStage(self._detector, self._mask, _tell_nobody, limit=limit)
+        limit = replace(self._limit, on_limit=tell_nobody)
+        copy = SpanStage(self._detector, self._mask, tell_nobody, limit=limit)
         copy._buffer = self._buffer.copy()
         copy._before = self._before
         copy._in_long_word, copy._swallows = self._in_long_word, self._swallows

@@ -10,7 +10,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.base import ExchangeFacts, Guard, tell_nobody
 from extproc.filters.observe import ObservingStage
 from extproc.payload.request_shape import tools_named_in
 from extproc.payload.view import RequestView
@@ -110,7 +110,7 @@ class NameStage:
 
     def fork(self) -> NameStage:
         """A stage in the same state that tells nobody what it finds."""
-        copy = NameStage(self._permits, _tell_nobody)
+        copy = NameStage(self._permits, tell_nobody)
         copy._name, copy.rejected = self._name, self.rejected
         return copy
 
@@ -122,7 +122,3 @@ class NameStage:
 
 def _finding(chars: int) -> Finding:
     return Finding("TOOL", 0, chars, 1.0, "tools")
-
-
-def _tell_nobody(finding: Finding) -> None:
-    """What a fork finds is found again, and told, by the stage itself."""

@@ -12,7 +12,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.base import ExchangeFacts, Guard, tell_nobody
 from extproc.filters.observe import ObservingStage
 from extproc.payload.joined import message_texts
 from extproc.payload.view import RequestView
@@ -120,7 +120,7 @@ class TopicStage:
 
     def fork(self) -> TopicStage:
         """A stage in the same state that tells nobody what it finds."""
-        copy = TopicStage(self._scan.copy(), self._rejects, _tell_nobody)
+        copy = TopicStage(self._scan.copy(), self._rejects, tell_nobody)
         copy.rejected = self.rejected
         return copy
 
@@ -131,7 +131,3 @@ class TopicStage:
                 self.rejected = True
                 return text[: reached.end]
         return text
-
-
-def _tell_nobody(topic: str) -> None:
-    """What a fork finds is found again, and told, by the stage itself."""

@@ -11,8 +11,8 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard
-from extproc.filters.json_text import JsonTextStage
+from extproc.filters.base import ExchangeFacts, Guard, tell_nobody
+from extproc.filters.json_text import JsonTextStage, may_hide
 from extproc.filters.observe import ObservingStage
 from extproc.payload.joined import found_only_joined
 from extproc.payload.request_shape import media_addresses
@@ -54,7 +54,7 @@ class UrlsGuard(Guard):
         An escape in a JSON text may hide what is looked for; a bare control character is written as one, found or not.
         """
         judged = [(source, text) for source, text in texts if self.sees(source)]
-        if any(source.kind is Kind.JSON and ("\\" in text or not text.isprintable()) for source, text in judged):
+        if may_hide(judged):
             return True
         return may_hold_url("\n".join([text for _, text in judged]))
 
@@ -108,7 +108,7 @@ class UrlStage:
 
     def fork(self) -> UrlStage:
         """A stage in the same state that tells nobody what it finds."""
-        copy = UrlStage(self._scan.copy(), self._mask, _tell_nobody)
+        copy = UrlStage(self._scan.copy(), self._mask, tell_nobody)
         copy.rejected = self.rejected
         return copy
 
@@ -126,7 +126,3 @@ class UrlStage:
             done = finding.end
         pieces.append(scanned.text[done : scanned.settled])
         return "".join(pieces)
-
-
-def _tell_nobody(finding: Finding) -> None:
-    """What a fork finds is found again, and told, by the stage itself."""

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from extproc.detectors.injection import InjectionDetector
 from extproc.detectors.pii import PiiDetector
 from extproc.detectors.refusal import RefusalDetector
+from tests.tools.pii_report import count_spans
 
 Row = dict[str, Any]
 Span = tuple[str, int, int]
@@ -103,26 +104,6 @@ def pii_report(folder: Path, detector: PiiDetector) -> None:
         rows.append([source, kind, c["hit"] + c["missed"], precision, recall, f1])
     table("PII and secrets: spans", ("source", "kind", "spans", "precision", "recall", "F1"), rows)
     table("PII and secrets: rows without a span", ("source", "rows", "flagged"), flagged)
-
-
-def count_spans(
-    source: str, found: list[Span], wanted: list[Span], by_kind: dict[tuple[str, str], Counter[str]]
-) -> None:
-    """Add one row's hits, misses and false findings."""
-    left = list(found)
-    for want in wanted:
-        match = next((have for have in left if overlaps(have, want)), None)
-        by_kind.setdefault((source, want[0]), Counter())["hit" if match else "missed"] += 1
-        if match:
-            left.remove(match)
-    for kind, _, _ in left:
-        by_kind.setdefault((source, kind), Counter())["false"] += 1
-
-
-def overlaps(have: Span, want: Span) -> bool:
-    """Whether two spans of one kind share half or more of the longer."""
-    shared = min(have[2], want[2]) - max(have[1], want[1])
-    return have[0] == want[0] and 2 * shared >= max(have[2] - have[1], want[2] - want[1])
 
 
 def call_us(call: Callable[[], object]) -> str:
