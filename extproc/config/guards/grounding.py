@@ -25,7 +25,7 @@ class GroundingGuard(GuardSection):
         default=100_000,
         ge=1_000,
         le=1_000_000,
-        description="answers to requests with more text than this are not judged, and counted as `skipped_incomplete`",
+        description="answers to requests with more text than this are not judged, and counted as `skipped_too_long`",
     )
     unsupported_percent_min: int = Field(
         default=50, ge=1, le=100, description="share of items that occur nowhere in the request, to be UNSUPPORTED"
