@@ -23,6 +23,7 @@ from extproc.demo.scripted import Gate, Scripted
 from extproc.demo.seen import Request
 from tests.e2e.conftest import MakeStack
 from tests.e2e.harness import Answer, Stack, wait_until
+from tests.json_lines import json_lines
 
 CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
 ADDRESS = "bob@example.com"
@@ -195,7 +196,7 @@ def test_asked_to_end_it_finishes_the_stream_and_takes_no_other(
     answer = running.result()
     assert (answer.exit_code, is_masked(answer), answer.body.endswith(b"data: [DONE]\n\n")) == (0, True, True)
     assert stack.processor.wait() == 0
-    lines = [json.loads(line) for line in stack.processor.log.read_text().splitlines()]
+    lines = json_lines(stack.processor.log)
     assert [line["outcome"] for line in lines if line["event"] == "exchange"] == ["completed"]
     stack.processor.start()
     assert is_masked(stack.curl(CHAT, body=chat()))

@@ -15,6 +15,7 @@ import pytest
 from extproc.demo.installation import TRANSPORT_VARIABLE, Change, free_ports
 from tests.e2e.conftest import MakeStack
 from tests.e2e.harness import Stack, wait_until
+from tests.json_lines import json_lines
 
 CHAT = "/v1/chat/completions"
 CLIENTS = 4
@@ -81,8 +82,7 @@ def ask(stack: Stack) -> int:
 
 def exchanges(stack: Stack) -> list[dict[str, Any]]:
     """The lines of ended exchanges."""
-    lines = [json.loads(line) for line in stack.processor.log.read_text().splitlines()]
-    return [line for line in lines if line["event"] == "exchange"]
+    return [line for line in json_lines(stack.processor.log) if line["event"] == "exchange"]
 
 
 def detail(stack: Stack) -> dict[str, Any]:

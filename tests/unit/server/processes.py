@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from extproc.demo.installation import free_ports
 from extproc.demo.processor_process import ProcessorProcess
+from tests.json_lines import json_lines
 from tests.unit.server.envoy import CONFIG, write_config
 
 ROOT = Path(__file__).parents[3]
@@ -40,8 +41,7 @@ class Process:
 
     def lines(self, event: str = "") -> list[dict[str, Any]]:
         """What it wrote, to either stream; of one event, or all."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
-        return [line for line in lines if event in ("", line["event"])]
+        return [line for line in json_lines(self.log) if event in ("", line["event"])]
 
     def readiness(self) -> tuple[int, dict[str, Any]]:
         """Status and detail of the page."""
