@@ -111,7 +111,8 @@ class Beside:
         deadline_s = _now_s() + self._classifiers[judgement.classifier].deadline_ms / 1_000
         told = partial(self._judged, judgement, judge.verdicts)
         if judgement.direction is Direction.RESPONSE:  # no answer comes twice
-            judge.pool.take(Task([spoken.text for spoken in judgement.texts], deadline_s, told), is_awaited=False)
+            task = Task([spoken.text for spoken in judgement.texts], deadline_s, told, judgement.context)
+            judge.pool.take(task, is_awaited=False)
         else:
             judge.take(judgement.texts, deadline_s, told, is_awaited=False)
 

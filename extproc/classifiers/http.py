@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from extproc.config.classifiers import ChatClassifier, ModerationsClassifier, Re
 
 REPLY_BYTES_MAX = 4_194_304
 _TOP_LOGPROBS = 10
+_PLACES = re.compile(r"\{text\}|\{context\}")
 _REPLY_FAULTS = (LookupError, TypeError, ValueError, AttributeError)
 
 
@@ -37,7 +39,7 @@ class RemoteRunner:
         """Read the machine's certificates, in a thread: that takes long."""
         await self._connection()
 
-    async def judge(self, texts: Sequence[str]) -> list[Scores]:
+    async def judge(self, texts: Sequence[str], context: str = "") -> list[Scores]:
         """The scores of each text."""
         raise NotImplementedError
 
@@ -89,7 +91,7 @@ class ModerationsRunner(RemoteRunner):
         self._model = {"model": section.model} if section.model is not None else {}
         self._labels = section.labels
 
-    async def judge(self, texts: Sequence[str]) -> list[Scores]:
+    async def judge(self, texts: Sequence[str], context: str = "") -> list[Scores]:
         """The scores of each text; a server that only says yes or no gives 1 or 0."""
         reply = await self._post({**self._model, "input": list(texts)})
         try:
@@ -109,14 +111,16 @@ class ChatRunner(RemoteRunner):
         super().__init__(section, deadline_s)
         self._section = section
 
-    async def judge(self, texts: Sequence[str]) -> list[Scores]:
+    async def judge(self, texts: Sequence[str], context: str = "") -> list[Scores]:
         """The scores of each text."""
-        return [await self._judge(text) for text in texts]
+        return [await self._judge(text, context) for text in texts]
 
-    async def _judge(self, text: str) -> Scores:
+    async def _judge(self, text: str, context: str) -> Scores:
         section = self._section
+        places = {"{text}": text, "{context}": context}
+        prompt = _PLACES.sub(lambda place: places[place[0]], section.prompt)  # at once: a text may hold "{context}"
         question: dict[str, Any] = {
-            "messages": [{"role": "user", "content": section.prompt.replace("{text}", text)}],
+            "messages": [{"role": "user", "content": prompt}],
             "max_tokens": section.reply_tokens_max,
             "temperature": 0,
             "logprobs": True,

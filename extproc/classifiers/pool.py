@@ -40,15 +40,20 @@ class PoolMetrics(Protocol):
 
 
 class Task:
-    """Texts to be judged. ``done`` is called exactly once, unless the task is given up."""
+    """Texts to be judged, against a context or by themselves. ``done`` is called once, unless the task is given up."""
 
-    __slots__ = ("_done", "chars", "deadline_s", "is_open", "texts")
+    __slots__ = ("_done", "chars", "context", "deadline_s", "is_open", "texts")
 
     def __init__(
-        self, texts: Sequence[str], deadline_s: float, done: Callable[[Sequence[Scores] | Dropped], None]
+        self,
+        texts: Sequence[str],
+        deadline_s: float,
+        done: Callable[[Sequence[Scores] | Dropped], None],
+        context: str = "",
     ) -> None:
         self.texts = texts
-        self.chars = sum(map(len, texts))
+        self.context = context
+        self.chars = sum(map(len, texts)) + len(context)
         self.deadline_s = deadline_s  # on the event loop's clock
         self.is_open = True
         self._done = done
@@ -172,7 +177,7 @@ class Pool:
         if not task.is_open or task.deadline_s <= started_s:
             task.finish(Dropped.DEADLINE)
             return
-        judging = asyncio.ensure_future(runner.judge(task.texts))
+        judging = asyncio.ensure_future(runner.judge(task.texts, task.context))
         try:
             await asyncio.wait({judging}, timeout=task.deadline_s - started_s)
             if not judging.done():

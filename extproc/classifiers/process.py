@@ -50,9 +50,9 @@ class WorkerProcess:
         """Have it load its model."""
         await self._ask(model.model_dump_json().encode())
 
-    async def judge(self, texts: Sequence[str]) -> list[Scores]:
+    async def judge(self, texts: Sequence[str], context: str) -> list[Scores]:
         """The scores of each text."""
-        reply = await self._ask(orjson.dumps(texts))
+        reply = await self._ask(orjson.dumps({"texts": texts, "context": context}))
         self.judged += 1
         return list(reply["scores"])
 
@@ -124,11 +124,11 @@ class ProcessRunner:
         """Load the model."""
         await asyncio.shield(self._load())
 
-    async def judge(self, texts: Sequence[str]) -> list[Scores]:
+    async def judge(self, texts: Sequence[str], context: str = "") -> list[Scores]:
         """The scores of each text. Raises: ClassifierFailed."""
         worker = await self._ready()
         try:
-            scores = await worker.judge(texts)
+            scores = await worker.judge(texts, context)
         except ClassifierFailed:
             if not worker.is_alive:
                 self._replace(worker, "died")

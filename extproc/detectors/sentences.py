@@ -49,6 +49,12 @@ class SentenceBuffer:
         return other
 
 
+def sentences_of(text: str) -> list[str]:
+    """The sentences of a whole text that hold more than white space."""
+    buffer = SentenceBuffer()
+    return [sentence for sentence in (*buffer.push(text), buffer.take()) if sentence and not sentence.isspace()]
+
+
 def _end_of(text: str, begin: int, scan: int) -> int:
     """Where the sentence that begins at ``begin`` ends, -1 where that is not known yet. [characters]"""
     match = _END.search(text, scan, begin + SENTENCE_CHARS_MAX + 1)

@@ -54,6 +54,7 @@ class Judgement:
     Attributes:
         fields: how many texts of the exchange these are made of, which are accounted for when all is known.
         covers: what became of them, if they are judged.
+        context: what the texts are to rest on, where the classifier is asked that.
         is_reviewed: whether people are told of what is found.
         sampled_out: they are not to be judged at all; said so that it is counted.
     """
@@ -68,6 +69,7 @@ class Judgement:
     covers: Coverage = Coverage.CHECKED
     sampled_out: bool = False
     is_reviewed: bool = True
+    context: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,10 @@ from extproc.domain.errors import ApiError
 from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Guard
+from extproc.payload.documents import brought_texts, pasted_texts
 from extproc.payload.view import RequestView, TextField
 
-_JUDGED_KINDS = frozenset({Kind.CONTENT, Kind.REASONING, Kind.REFUSAL, Kind.JSON})  # of answers
+_JUDGED_KINDS = frozenset({Kind.CONTENT, Kind.REASONING, Kind.REFUSAL, Kind.JSON})  # of answers, judged by themselves
 _DRAWS = 1 << 64
 _MESSAGE_DEPTH = 2  # ("messages", 3, ...): what has this much of its path in common is one message
 
@@ -41,16 +42,20 @@ class ClassifierGuard(Guard):
         self._speakers = frozenset(Speaker(name) for name in section.speakers)
         self._on_request = Direction.REQUEST in self.directions
         self.on_response = Direction.RESPONSE in self.directions
+        self._kinds = _JUDGED_KINDS if section.against is None else frozenset({Kind.CONTENT})
+        self._context_key = f"{self.name} context"  # blanks are in no name
         self._drawn_below = round(section.sample * _DRAWS)
 
     def sees(self, source: TextSource) -> bool:
         """What the configured speakers say, and what a model says in an answer."""
         if source.direction is Direction.REQUEST:
             return self._on_request and source.speaker in self._speakers
-        return self.on_response and source.kind in _JUDGED_KINDS
+        return self.on_response and source.kind in self._kinds
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
-        """Ask for a verdict, or hand the texts on."""
+        """Ask for a verdict, or hand the texts on; note what an answer is to be held against."""
+        if self._section.against is not None:
+            self._note_context(request, exchange)
         if not self._on_request:
             return None
         section, record = self._section, exchange.record
@@ -82,9 +87,10 @@ class ClassifierGuard(Guard):
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
         """A stage that gathers what the client gets, once for a channel: a text that comes again whole is known."""
-        if source.direction is not Direction.RESPONSE or source.kind not in _JUDGED_KINDS:
+        if source.direction is not Direction.RESPONSE or source.kind not in self._kinds:
             return None
-        if (self.name, source) in exchange.gathered or not self.is_drawn(exchange.record.id):
+        is_known = (self.name, source) in exchange.gathered
+        if is_known or self.name in exchange.skips or not self.is_drawn(exchange.record.id):
             return None
         stage = exchange.gathered[self.name, source] = GatheringStage(self._section.chars_max)
         return stage
@@ -99,6 +105,7 @@ class ClassifierGuard(Guard):
     def on_end(self, exchange: ExchangeFacts, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
         """Hand on what was gathered of the answer, a text for each choice; an ask that is still open was in vain."""
         record = exchange.record
+        context = exchange.noted.pop(self._context_key, "")
         asked = exchange.noted.pop(self.name, 0)
         record.cover(self.name, Direction.REQUEST.value, not_checked or Coverage.SKIPPED_ENDED, asked)
         if not seen:
@@ -117,7 +124,7 @@ class ClassifierGuard(Guard):
         texts = [self._text_of(stages) for stages in choices.values()]
         covers = whole if all(is_all for _, is_all in texts) else Coverage.SKIPPED_TOO_LONG
         spoken = tuple(SpokenText(Speaker.ASSISTANT, text) for text, _ in texts)
-        self._hand_on(exchange, Direction.RESPONSE, spoken, seen, covers)
+        self._hand_on(exchange, Direction.RESPONSE, spoken, seen, covers, context=context)
 
     def rejection(self) -> ApiError:
         """What the client reads."""
@@ -129,6 +136,17 @@ class ClassifierGuard(Guard):
             return True
         drawn = hashlib.blake2b(f"{self.name}\x00{exchange_id}".encode(), digest_size=8).digest()
         return int.from_bytes(drawn, "big") < self._drawn_below
+
+    def _note_context(self, request: RequestView, exchange: ExchangeFacts) -> None:
+        """Keep what an answer is to rest on, or why it is not judged."""
+        section = self._section
+        texts = brought_texts(request.texts) or pasted_texts(request.texts, section.context_chars_min)
+        if not texts:
+            exchange.skips[self.name] = Coverage.SKIPPED_NO_CONTEXT
+        elif sum(map(len, texts)) > section.context_chars_max:
+            exchange.skips[self.name] = Coverage.SKIPPED_TOO_LONG
+        elif self.is_drawn(exchange.record.id):
+            exchange.noted[self._context_key] = "\n".join(texts)
 
     def _messages(self, request: RequestView) -> list[_Message]:
         """The parts of a message as one text: the model reads them so, and what is divided among them shows."""
@@ -153,6 +171,7 @@ class ClassifierGuard(Guard):
         fields: int,
         covers: Coverage = Coverage.CHECKED,
         sampled_out: bool = False,
+        context: str = "",
     ) -> None:
         record = exchange.record
         who = (record.team, record.project, record.policy, record.version)
@@ -169,6 +188,7 @@ class ClassifierGuard(Guard):
                 covers,
                 sampled_out,
                 self.is_reviewed,
+                context,
             )
         )
 

@@ -11,11 +11,11 @@ from extproc.detectors.sentences import SentenceBuffer
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Coverage
-from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
+from extproc.domain.text import Direction, Kind, Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Guard, tell_nobody
+from extproc.payload.documents import brought_texts, pasted_texts
 from extproc.payload.view import RequestView
 
-_BROUGHT = frozenset({Speaker.DOCUMENT, Speaker.TOOL})
 _PERCENT = 100
 
 
@@ -34,11 +34,8 @@ class GroundingGuard(Guard):
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Make the context, if the request brings one along; an answer to too much text is not judged."""
-        brought = [field.text for field in request.texts if field.source.speaker in _BROUGHT]
-        if not brought and not any(
-            field.source.speaker is Speaker.USER and len(field.text) >= self._context_chars_min
-            for field in request.texts
-        ):
+        brought = brought_texts(request.texts)
+        if not brought and not pasted_texts(request.texts, self._context_chars_min):
             exchange.skips[self.name] = Coverage.SKIPPED_NO_CONTEXT
             return None
         texts = [field.text for field in request.texts]

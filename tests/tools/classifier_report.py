@@ -86,7 +86,7 @@ def _model() -> dict[str, float]:
 def _worker_mib() -> float:
     """Peak memory of a worker that has judged a long text."""
     section = orjson.dumps({"adapter": "packaged", "head": "injection", "window_tokens_max": 256})
-    lines = section + b"\n" + orjson.dumps([LONG]) + b"\n"
+    lines = section + b"\n" + orjson.dumps({"texts": [LONG], "context": ""}) + b"\n"
     subprocess.run([sys.executable, "-m", "extproc.classifiers.worker"], input=lines, capture_output=True, check=True)
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / _KIB_MIB
 

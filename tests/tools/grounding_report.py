@@ -1,4 +1,7 @@
-"""How well the grounding guard tells answers that rest on their context from answers that do not.
+"""How well answers that rest on their context are told from answers that do not.
+
+Of the guard `grounding` in the path its two scores, and of the classifier `grounding` beside it the likeness of words
+(`similarity`, with the extra ``packaged``; it takes some minutes).
 
     python tests/tools/grounding_report.py [FOLDER]
 
@@ -14,16 +17,24 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from extproc.classifiers.adapters import LOADERS
+from extproc.classifiers.adapters.base import ModelUnusable, PairModel
+from extproc.config.classifiers import GroundingClassifier
 from extproc.config.guards.grounding import GroundingGuard
 from extproc.detectors.grounding import Tally, context_of
 
 FOLDER = Path(__file__).resolve().parents[1] / "corpus" / "shared" / "halluc"
 FALSE_POSITIVES_MAX = 0.05
 DEFAULTS = GroundingGuard(guard="grounding")
+DEFAULT_THRESHOLDS = {
+    "unsupported_items": DEFAULTS.unsupported_percent_min / 100,
+    "novel_words": DEFAULTS.novel_words_percent_min / 100,
+    "similarity": GroundingClassifier(adapter="grounding").threshold,
+}
 Scores = Mapping[str, Sequence[tuple[float, int]]]
 """By score's name: a score and a label for each row."""
 
@@ -38,9 +49,12 @@ def rows_of(folder: Path) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def scores_of(rows: Sequence[Mapping[str, Any]]) -> Scores:
-    """Both scores of each row."""
+def scores_of(rows: Sequence[Mapping[str, Any]], model: PairModel | None) -> Scores:
+    """All scores of each row."""
     scores: dict[str, list[tuple[float, int]]] = {"unsupported_items": [], "novel_words": []}
+    if model is not None:
+        judged = [model.scores_against(row["context"], [row["text"]])[0]["unsupported"] for row in rows]
+        scores["similarity"] = list(zip(judged, [row["label"] for row in rows], strict=True))
     for row in rows:
         tally = Tally()
         tally.add(row["text"], context_of([row["context"], row.get("question", "")], 1))
@@ -48,6 +62,15 @@ def scores_of(rows: Sequence[Mapping[str, Any]]) -> Scores:
         scores["unsupported_items"].append((items, row["label"]))
         scores["novel_words"].append((tally.novel_share, row["label"]))
     return scores
+
+
+def _model() -> PairModel | None:
+    """The classifier, if its packages are there."""
+    try:
+        model = LOADERS["grounding"](GroundingClassifier(adapter="grounding").model_dump())
+    except (ImportError, ModelUnusable):
+        return None
+    return cast("PairModel", model)
 
 
 def auc(scored: Sequence[tuple[float, int]]) -> float:
@@ -80,13 +103,10 @@ def rates(scored: Sequence[tuple[float, int]], over: float) -> tuple[float, floa
     return shares[0], shares[1]
 
 
-def report(folder: Path = FOLDER) -> dict[str, float]:
+def report(folder: Path = FOLDER, with_model: bool = True) -> dict[str, float]:
     """Flat figures: ``SOURCE.SCORE.auc``, ``.recall`` and ``.fpr`` with the others' threshold, ``.default_*``."""
-    by_source = {source: scores_of(rows) for source, rows in rows_of(folder).items()}
-    defaults = {
-        "unsupported_items": DEFAULTS.unsupported_percent_min / 100,
-        "novel_words": DEFAULTS.novel_words_percent_min / 100,
-    }
+    model = _model() if with_model else None
+    by_source = {source: scores_of(rows, model) for source, rows in rows_of(folder).items()}
     figures: dict[str, float] = {}
     for source, scores in by_source.items():
         for name, scored in scores.items():
@@ -94,9 +114,9 @@ def report(folder: Path = FOLDER) -> dict[str, float]:
             key = f"grounding.{source}.{name}"
             figures[f"{key}.auc"] = auc(scored)
             figures[f"{key}.recall"], figures[f"{key}.fpr"] = rates(scored, threshold_for(others))
-            just_below = defaults[name] - 1e-9
+            just_below = DEFAULT_THRESHOLDS[name] - 1e-9
             figures[f"{key}.default_recall"], figures[f"{key}.default_fpr"] = rates(scored, just_below)
-    for name in defaults:
+    for name in next(iter(by_source.values())):
         figures[f"grounding.all.{name}.auc"] = auc([pair for held in by_source.values() for pair in held[name]])
     return figures
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from extproc.classifiers.adapters.base import TextModel
+from extproc.classifiers.adapters.base import PairModel, TextModel
 
 
 def _packaged(section: Mapping[str, Any]) -> TextModel:
@@ -14,16 +14,18 @@ def _packaged(section: Mapping[str, Any]) -> TextModel:
     return PackagedModel(section["head"], section["window_tokens_max"])
 
 
-def _onnx(section: Mapping[str, Any]) -> TextModel:
-    from extproc.classifiers.adapters.onnx import OnnxModel
+def _onnx(section: Mapping[str, Any]) -> TextModel | PairModel:
+    from extproc.classifiers.adapters.onnx import OnnxModel, OnnxPairModel
 
-    return OnnxModel(section["path"], section["labels"], section["multi_label"], section["window_tokens_max"])
+    kind = OnnxPairModel if section["pairs"] else OnnxModel
+    return kind(section["path"], section["labels"], section["multi_label"], section["window_tokens_max"])
 
 
-def _transformers(section: Mapping[str, Any]) -> TextModel:
-    from extproc.classifiers.adapters.transformers import TransformersModel
+def _transformers(section: Mapping[str, Any]) -> TextModel | PairModel:
+    from extproc.classifiers.adapters.transformers import TransformersModel, TransformersPairModel
 
-    return TransformersModel(section["path"], section["labels"], section["multi_label"], section["window_tokens_max"])
+    kind = TransformersPairModel if section["pairs"] else TransformersModel
+    return kind(section["path"], section["labels"], section["multi_label"], section["window_tokens_max"])
 
 
 def _presidio(section: Mapping[str, Any]) -> TextModel:
@@ -38,10 +40,17 @@ def _topics(section: Mapping[str, Any]) -> TextModel:
     return TopicsModel(section["topics"])
 
 
-LOADERS: Mapping[str, Callable[[Mapping[str, Any]], TextModel]] = {
+def _grounding(section: Mapping[str, Any]) -> PairModel:
+    from extproc.classifiers.adapters.grounding import GroundingModel
+
+    return GroundingModel(section["window_tokens_max"])
+
+
+LOADERS: Mapping[str, Callable[[Mapping[str, Any]], TextModel | PairModel]] = {
     "packaged": _packaged,
     "onnx": _onnx,
     "transformers": _transformers,
     "presidio": _presidio,
     "topics": _topics,
+    "grounding": _grounding,
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +24,15 @@ class TextModel(Protocol):
         ...
 
 
+@runtime_checkable
+class PairModel(Protocol):
+    """A loaded model that judges whether texts rest on another, sentence by sentence."""
+
+    def scores_against(self, context: str, texts: Sequence[str]) -> list[dict[str, float]]:
+        """For each text the score of each label that counts, 0 to 1: the worst of its sentences."""
+        ...
+
+
 def known_labels(id2label: Mapping[Any, str], wanted: Sequence[str]) -> list[tuple[str, int]]:
     """Each label that counts, and its place in the model's output. Raises: ModelUnusable."""
     places = {label: int(place) for place, label in id2label.items()}
@@ -32,16 +41,40 @@ def known_labels(id2label: Mapping[Any, str], wanted: Sequence[str]) -> list[tup
     return [(label, places[label]) for label in wanted]
 
 
-def worst(
-    logits: Iterable[np.ndarray[Any, Any]], labels: Sequence[tuple[str, int]], multi_label: bool
+def probabilities(
+    logits: np.ndarray[Any, Any], labels: Sequence[tuple[str, int]], multi_label: bool
 ) -> dict[str, float]:
-    """The greatest probability of each label over the windows of a text. Each ``logits``: [labels]."""
-    found = dict.fromkeys((label for label, _ in labels), 0.0)
-    for window in logits:
-        probabilities = sigmoid(window) if multi_label else softmax(window)
-        for label, place in labels:
-            found[label] = max(found[label], float(probabilities[place]))
+    """What the output [labels] of one window says of each label that counts."""
+    of_all = sigmoid(logits) if multi_label else softmax(logits)
+    return {label: float(of_all[place]) for label, place in labels}
+
+
+def worst(labels: Iterable[str], scores: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """The greatest score of each label over the parts of a text, 0 without any."""
+    found = dict.fromkeys(labels, 0.0)
+    for part in scores:
+        for label, score in part.items():
+            found[label] = max(found[label], score)
     return found
+
+
+def best_support(labels: Iterable[str], scores: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """The least score of each label over the parts of a context: one that supports a sentence is enough."""
+    found = dict.fromkeys(labels, 1.0)
+    for part in scores:
+        for label, score in part.items():
+            found[label] = min(found[label], score)
+    return found
+
+
+def fitting(sentence: str, tokens_max: int, count_tokens: Callable[[str], int]) -> Iterator[str]:
+    """A sentence, or its halves and their halves until each has few enough tokens."""
+    if len(sentence) < 2 or count_tokens(sentence) <= tokens_max:
+        yield sentence
+        return
+    middle = len(sentence) // 2
+    for half in (sentence[:middle], sentence[middle:]):
+        yield from fitting(half, tokens_max, count_tokens)
 
 
 def sigmoid(logits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

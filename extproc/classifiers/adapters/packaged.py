@@ -27,11 +27,11 @@ class SentenceVectors:
     """Text in, one vector [384] of length 1 for each window out. Raises: ModelUnusable."""
 
     def __init__(self, window_tokens_max: int) -> None:
-        self._encoder = OnnxEncoder(_file_of(*_MODEL), _file_of(*_TOKENIZER), window_tokens_max)
+        self._encoder = minilm(window_tokens_max)
 
     def of(self, text: str) -> np.ndarray[Any, Any]:
         """[windows, 384]"""
-        vectors = np.stack([output.mean(axis=0) for output in self._encoder.outputs(text)])
+        vectors = np.stack([output.mean(axis=0) for _, output in self._encoder.windows(text)])
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
@@ -48,6 +48,11 @@ class PackagedModel:
     def scores(self, text: str) -> dict[str, float]:
         """The worst of all windows."""
         return {self._head: float(sigmoid(self._vectors.of(text) @ self._weights + self._bias).max())}
+
+
+def minilm(window_tokens_max: int) -> OnnxEncoder:
+    """The encoder that both the heads and the comparison of words stand on. Raises: ModelUnusable."""
+    return OnnxEncoder(_file_of(*_MODEL), _file_of(*_TOKENIZER), window_tokens_max)
 
 
 def _file_of(package: str, name: str) -> Path:

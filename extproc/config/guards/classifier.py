@@ -28,6 +28,23 @@ class ClassifierGuard(GuardSection):
     speakers: tuple[SpeakerName, ...] = Field(
         default=("user", "tool", "document"), min_length=1, description="whose texts of a request are judged"
     )
+    against: Literal["documents"] | None = Field(
+        default=None,
+        description="hold answers against the documents and results of tools in their request, by a classifier that "
+        "judges pairs",
+    )
+    context_chars_min: int = Field(
+        default=1_000,
+        ge=1,
+        le=1_000_000,
+        description="with `against`: without documents, how long a user's text must be to be held against",
+    )
+    context_chars_max: int = Field(
+        default=32_000,
+        ge=1_000,
+        le=1_000_000,
+        description="with `against`: answers to more text than this are not judged, and counted as `skipped_too_long`",
+    )
     texts_max: int = Field(
         default=16,
         ge=1,

@@ -41,13 +41,14 @@ class FakeRunner:
     def __init__(self) -> None:
         self.let_go = asyncio.Event()
         self.judged: list[str] = []
+        self.contexts: list[str] = []
         self.resets = 0
         self.is_closed = False
 
     async def prepare(self) -> None:
         """Nothing to load."""
 
-    async def judge(self, texts: Sequence[str]) -> list[Scores]:
+    async def judge(self, texts: Sequence[str], context: str = "") -> list[Scores]:
         """As the texts say."""
         for text in texts:
             if "wait" in text:
@@ -59,6 +60,7 @@ class FakeRunner:
             if "fault" in text:
                 raise ValueError(SECRET)
         self.judged += texts
+        self.contexts.append(context)
         return [{"abuse": float("bad" in text)} for text in texts]
 
     async def reset(self) -> None:

@@ -104,6 +104,19 @@ async def test_what_is_not_judged_is_counted_by_its_reason(
     await bench.beside.close(0)
 
 
+@in_new_loop
+async def test_an_answer_is_judged_against_its_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They wait with it: together they are not more than may wait."""
+    bench = Bench(monkeypatch, queue_chars_max=1_000)
+    bench.beside.hand_on(judgement("good", context="what is known"))
+    bench.beside.hand_on(judgement("good", context="known " * 200))
+    await until(lambda: len(bench.metrics.judged) == 2)
+    assert bench.runners[0].contexts == ["what is known"]
+    assert bench.metrics.dropped == {("abuse", "queue_full"): 1}
+    assert "known" not in repr(judgement("good", context="what is known"))
+    await bench.beside.close(0)
+
+
 @pytest.mark.parametrize("text", ["good", "bad"])
 @in_new_loop
 async def test_an_ask_is_answered(monkeypatch: pytest.MonkeyPatch, text: str) -> None:

@@ -172,6 +172,16 @@ async def test_a_guard_model_is_asked_by_its_prompt() -> None:
         await runner.close()
 
 
+@in_new_loop
+async def test_a_guard_model_is_shown_the_documents_where_its_prompt_says() -> None:
+    """Neither of the two can speak in the other's place."""
+    async with serving(lambda _: ok({"choices": [{"message": {"content": "safe"}}]})) as server:
+        runner = ChatRunner(chat_section(url=server.url, prompt="<{context}> <{text}>"), 5)
+        await runner.judge(["an {context}"], "a {text}")
+        assert server.asked[0]["messages"][0]["content"] == "<a {text}> <an {context}>"
+        await runner.close()
+
+
 @pytest.mark.parametrize("reply", ["I cannot say", "", {"refusal": "no"}, None])
 @in_new_loop
 async def test_a_reply_that_says_neither_is_a_failure(reply: Any) -> None:

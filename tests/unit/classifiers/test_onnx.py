@@ -19,7 +19,7 @@ import tokenizers
 from onnx import TensorProto, helper, numpy_helper
 
 from extproc.classifiers.adapters.base import ModelUnusable
-from extproc.classifiers.adapters.onnx import OnnxModel
+from extproc.classifiers.adapters.onnx import OnnxModel, OnnxPairModel
 
 VOCABULARY = {"[UNK]": 0, "good": 1, "bad": 2}
 LOGITS = [[0.0, 0.0], [2.0, -2.0], [-2.0, 2.0]]  # a token's, for the labels safe and abuse
@@ -74,6 +74,25 @@ def test_a_text_without_tokens_is_judged(tmp_path: Path) -> None:
     """As unknown, by the model's own word; nothing is made up, and nothing raises for an unknown script."""
     make_model(tmp_path)
     assert loaded(tmp_path).scores("日本") == {"abuse": pytest.approx(0.5)}
+
+
+def test_a_pair_is_judged_sentence_by_sentence_by_the_window_that_supports_it_best(tmp_path: Path) -> None:
+    """One good place in a long context is enough for a sentence, and one bad sentence for a text."""
+    make_model(tmp_path)
+    model = OnnxPairModel(str(tmp_path), ["abuse"], False, 16)
+    supported, bad, empty = model.scores_against(
+        "bad " * 40 + "good " * 20 + "bad " * 40, ["good.", "good. Bad bad bad bad bad bad bad bad.", " "]
+    )
+    assert supported["abuse"] < 0.1 < bad["abuse"]
+    assert empty == {"abuse": 0.0}
+
+
+def test_a_sentence_that_is_longer_than_the_model_reads_is_judged_in_halves(tmp_path: Path) -> None:
+    """Room is left for the context beside it, and no part of it is left out."""
+    make_model(tmp_path)
+    model = OnnxPairModel(str(tmp_path), ["abuse"], False, 16)
+    for text in ("good " * 60 + "bad " * 8, "bad " * 8 + "good " * 60):
+        assert model.scores_against("good", [text])[0]["abuse"] > 0.5, text
 
 
 @pytest.mark.parametrize("missing", ["model.onnx", "tokenizer.json", "config.json"])

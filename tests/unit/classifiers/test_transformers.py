@@ -13,7 +13,7 @@ import torch
 import transformers
 
 from extproc.classifiers.adapters.base import ModelUnusable
-from extproc.classifiers.adapters.transformers import TransformersModel
+from extproc.classifiers.adapters.transformers import TransformersModel, TransformersPairModel
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "morning"]
 
@@ -57,6 +57,17 @@ def test_a_long_text_is_judged_in_windows_and_the_worst_counts(folder: Path) -> 
     parts = [model.scores(text)["abuse"] for text in ("good " * 14, "bad " * 14)]
     whole = model.scores("good " * 200 + "bad " * 200)["abuse"]
     assert whole >= max(parts) - 1e-6
+
+
+def test_a_pair_is_judged_in_windows_of_the_context_and_the_best_counts(folder: Path) -> None:
+    """A part that supports a sentence is enough; of the sentences the worst counts, and none is too long."""
+    model = TransformersPairModel(str(folder), ["abuse"], False, 16)
+    parts = [model.scores_against(text, ["morning"])[0]["abuse"] for text in ("good " * 10, "bad " * 10)]
+    (whole,) = model.scores_against("good " * 100 + "bad " * 100, ["morning"])
+    assert whole["abuse"] <= min(parts) + 1e-6
+    sentences = [model.scores_against("good", [text])[0]["abuse"] for text in ("Morning.", "Bad.")]
+    assert model.scores_against("good", ["Morning. Bad."])[0]["abuse"] == pytest.approx(max(sentences), abs=1e-6)
+    assert model.scores_against("good", ["bad " * 200])[0]["abuse"] > 0
 
 
 def test_what_cannot_be_used_is_told(folder: Path, tmp_path: Path) -> None:

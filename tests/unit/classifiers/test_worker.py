@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -32,9 +32,9 @@ class Model:
         return {"length": len(text) / 10}
 
 
-def served(monkeypatch: pytest.MonkeyPatch, *lines: Any) -> list[Any]:
+def served(monkeypatch: pytest.MonkeyPatch, *lines: Any, model: Any = Model) -> list[Any]:
     """The answers to some lines."""
-    monkeypatch.setattr(worker, "LOADERS", {"packaged": Model})
+    monkeypatch.setattr(worker, "LOADERS", {"packaged": model})
     answers = io.BytesIO()
     worker.serve(io.BytesIO(b"".join(orjson.dumps(line) + b"\n" for line in lines)), answers)
     assert SECRET.encode() not in answers.getvalue()
@@ -46,9 +46,31 @@ def section(head: str = "any") -> dict[str, str]:
     return {"adapter": "packaged", "head": head}
 
 
+def texts(*texts: str, context: str = "") -> dict[str, Any]:
+    """What a further line asks."""
+    return {"texts": texts, "context": context}
+
+
+class OfPairs:
+    """Scores by what stands in both."""
+
+    def __init__(self, section: Mapping[str, Any]) -> None:
+        """Nothing to load."""
+
+    def scores_against(self, context: str, texts: Sequence[str]) -> list[dict[str, float]]:
+        """Whether the context holds them."""
+        return [{"unsupported": float(text not in context)} for text in texts]
+
+
+def test_a_model_of_pairs_is_given_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For all texts of a line."""
+    answers = served(monkeypatch, section(), texts("a", "b", context="an a"), model=OfPairs)
+    assert answers == [{"ready": True}, {"scores": [{"unsupported": 0.0}, {"unsupported": 1.0}]}]
+
+
 def test_a_model_is_loaded_and_judges(monkeypatch: pytest.MonkeyPatch) -> None:
     """One answer a line, in order."""
-    answers = served(monkeypatch, section(), ["a", "bc"], [], ["a\nb"])
+    answers = served(monkeypatch, section(), texts("a", "bc"), texts(), texts("a\nb"))
     assert answers == [
         {"ready": True},
         {"scores": [{"length": 0.1}, {"length": 0.2}]},
@@ -59,7 +81,7 @@ def test_a_model_is_loaded_and_judges(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_fault_is_told_by_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
     """And the next line is judged."""
-    answers = served(monkeypatch, section(), ["a", "fault"], ["a"])
+    answers = served(monkeypatch, section(), texts("a", "fault"), texts("a"))
     assert answers[1:] == [{"error": "ValueError"}, {"scores": [{"length": 0.1}]}]
 
 

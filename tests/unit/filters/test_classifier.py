@@ -17,6 +17,8 @@ from extproc.filters.classifier import ClassifierGuard, GatheringStage
 from tests.playbooks.driver import (
     METER,
     VERSION,
+    Conversation,
+    answered,
     asked,
     chat_answer,
     chunks,
@@ -143,3 +145,54 @@ def test_a_guard_that_fails_when_all_is_over_changes_nothing_any_more() -> None:
     assert talk.record.coverage["broken", "response", Coverage.FAILED_OPEN] == 1
     assert [type(error) for error in talk.errors] == [ValueError]
     assert "classifier" in [judgement.guard for judgement in handed_on(talk)]
+
+
+# --- answers held against documents -------------------------------------------------------------------------------
+
+PAIRS: dict[str, Any] = {"classifiers": {"harm": {"adapter": "grounding"}}}
+AGAINST: dict[str, Any] = {**BESIDE, "on": "response", "against": "documents"}
+BOTH_SAY = "Kettles are made of steel."
+
+
+def held_against(body: dict[str, Any], **section: Any) -> Conversation:
+    """An answered exchange whose answer is held against what its request brought."""
+    snapshot = snapshot_of(VERSION, {**AGAINST, **section}, METER, **PAIRS)
+    return answered(snapshot, chat_answer("Steel.", reasoning="They ask of steel."), **body)
+
+
+def test_an_answer_is_handed_on_with_the_documents_and_results_of_tools() -> None:
+    """And without the question, or what the model only thought."""
+    user = {"role": "user", "content": "What are kettles made of?"}
+    tool = {"role": "tool", "tool_call_id": "1", "content": "Steel is an alloy."}
+    (judgement,) = handed_on(held_against({"messages": [user, tool], "documents": [{"text": BOTH_SAY}]}))
+    assert {BOTH_SAY, "Steel is an alloy."} <= set(judgement.context.split("\n"))
+    assert user["content"] not in judgement.context
+    assert [spoken.text for spoken in judgement.texts] == ["Steel."]
+
+
+def test_a_long_text_of_a_user_stands_for_documents() -> None:
+    """People paste what they ask about."""
+    body = {"messages": [{"role": "user", "content": BOTH_SAY * 10}]}
+    (judgement,) = handed_on(held_against(body, context_chars_min=100))
+    assert judgement.context == BOTH_SAY * 10
+
+
+@pytest.mark.parametrize(
+    ("document", "coverage"),
+    [("", Coverage.SKIPPED_NO_CONTEXT), ("word " * 1_000, Coverage.SKIPPED_TOO_LONG)],
+    ids=["none", "too long"],
+)
+def test_an_answer_without_documents_or_with_too_many_is_counted_as_skipped(document: str, coverage: Coverage) -> None:
+    """Nothing is judged, and coverage tells why."""
+    documents = {"documents": [{"text": document}]} if document else {}
+    talk = held_against(documents, context_chars_max=1_000)
+    assert handed_on(talk) == []
+    assert talk.record.coverage["classifier", "response", coverage] == 1
+    assert sum(count for (_, way, _), count in talk.record.coverage.items() if way == "response") == 2  # and a source
+
+
+def test_what_is_not_of_the_sample_keeps_no_documents() -> None:
+    """It is counted as such, whatever it brought."""
+    talk = held_against({"documents": [{"text": BOTH_SAY}]}, sample=0.0)
+    (judgement,) = handed_on(talk)
+    assert (judgement.sampled_out, judgement.context) == (True, "")
