@@ -1,24 +1,122 @@
-"""An unstreamed answer under guard: one channel after the other, in the order in which a stream would bring them."""
+"""An answer that is read at its end: guarded whole, channel after channel as a stream would bring them, or measured."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import orjson
 
-from extproc.config.document import Limits
 from extproc.domain.record import Outcome
-from extproc.domain.text import Kind
+from extproc.domain.text import Kind, TextSource
+from extproc.exchange import ending
+from extproc.exchange.policies import CompiledPolicy
+from extproc.exchange.snapshot import Snapshot
 from extproc.filters.base import ExchangeFacts
-from extproc.filters.chain import Channels
+from extproc.filters.chain import Channels, finding
 from extproc.payload.dialect import Dialect, UnreadableAnswer
-from extproc.payload.encoding import ENCODINGS, Decoder, decoder
+from extproc.payload.encoding import BadEncoding, Decoder
 from extproc.payload.error_body import PlainTextView, error_slots
-from extproc.payload.view import AnswerView, CopyRules, Slot
+from extproc.payload.view import AnswerView, CopyRules, RequestView, Slot
 
 
-def read_answer(body: bytes, dialect: Dialect) -> AnswerView:
+class WholeAnswer:
+    """One answer, or a server's error in its place, whose body is read when all of it has come.
+
+    Args:
+        request: whose answer it is; None if it was not read.
+        decoder: what decodes the body; None if it comes plain.
+        prompt_utf8_bytes: what tokens are estimated from where the server does not count them.
+    """
+
+    def __init__(
+        self,
+        exchange: ExchangeFacts,
+        request: RequestView | None,
+        snapshot: Snapshot,
+        policy: CompiledPolicy,
+        decoder: Decoder | None,
+        prompt_utf8_bytes: int,
+    ) -> None:
+        self._exchange = exchange
+        self._shown: Mapping[str, Any] = request.shown if request else {}
+        self._limits = snapshot.limits
+        self._policy = policy
+        self._decoder = decoder
+        self._prompt_utf8_bytes = prompt_utf8_bytes
+        self._kept = bytearray()  # what has come of a body that comes in parts
+        self._texts: set[TextSource] = set()  # that it has, until they are judged
+        self._channels: Channels | None = None
+
+    @property
+    def sources(self) -> Collection[TextSource]:
+        """The texts that have come."""
+        return self._channels.sources() if self._channels is not None else self._texts
+
+    def hold(self, part: bytes) -> None:
+        """Keep a part that the client gets when all is judged. Raises: UnreadableAnswer, if it is too much."""
+        self._kept += part
+        self._refuse_length(len(self._kept))
+
+    def observe(self, part: bytes) -> None:
+        """Keep a part that the client has got already; of an answer that is too large, no more than shows that."""
+        if len(self._kept) <= self._limits.response_body_bytes_max:
+            self._kept += part
+
+    def guard_held(self) -> bytes:
+        """As ``guard``, for the parts that were held."""
+        return self.guard(bytes(self._kept))
+
+    def guard(self, body: bytes) -> bytes:
+        """Measure and judge a body; returns what the client gets: the same object if a plain body was not changed.
+
+        Raises: UnreadableAnswer, BadEncoding, FilterFailed, PayloadRefused.
+        """
+        body = self._decoded(body)
+        self._refuse_length(len(body))
+        exchange, record = self._exchange, self._exchange.record
+        if record.outcome is Outcome.UPSTREAM_ERROR:
+            view = _read_error(body)
+            changed = _guard_error(view, self._channels_for(view))
+        else:
+            view = _read_answer(body, exchange.dialect)
+            ending.measure_answer(record, view, exchange.dialect, self._prompt_utf8_bytes)
+            record.answers, record.outcome = _answer_count(view), Outcome.COMPLETED
+            changed = _guard_answer(view, self._channels_for(view), exchange, self._policy.copies)
+            changed = _show(view, self._shown) or changed
+        return view.write() if changed else body
+
+    def measure_observed(self) -> None:
+        """Measure what was passed on: as the server counted, or estimated where that cannot be read."""
+        exchange, record = self._exchange, self._exchange.record
+        try:
+            view = _read_answer(self._decoded(bytes(self._kept)), exchange.dialect)
+        except (UnreadableAnswer, BadEncoding):
+            view = None
+        ending.measure_answer(record, view, exchange.dialect, self._prompt_utf8_bytes)
+        record.outcome, record.answers = Outcome.COMPLETED, 1
+
+    def _decoded(self, body: bytes) -> bytes:
+        if self._decoder is None:
+            return body
+        body = self._decoder.feed(body)
+        self._decoder.close()
+        return body
+
+    def _refuse_length(self, length_bytes: int) -> None:
+        if length_bytes > self._limits.response_body_bytes_max:
+            raise UnreadableAnswer("the answer is too large")
+
+    def _channels_for(self, view: AnswerView) -> Channels:
+        """Channels of the filters that may find something in a whole answer."""
+        texts = [(slot.source, slot.text) for slot in view.slots]
+        self._texts = {source for source, text in texts if text}
+        needed = finding(self._policy.answer_filters, texts, self._exchange)
+        self._channels = Channels(needed, self._exchange, self._limits.channels_max)
+        return self._channels
+
+
+def _read_answer(body: bytes, dialect: Dialect) -> AnswerView:
     """The view of a whole answer. Raises: UnreadableAnswer."""
     try:
         tree = orjson.loads(body)
@@ -29,7 +127,7 @@ def read_answer(body: bytes, dialect: Dialect) -> AnswerView:
     return dialect.read_answer(tree)
 
 
-def read_error(body: bytes) -> AnswerView:
+def _read_error(body: bytes) -> AnswerView:
     """The view of a server's error, which may quote text: all its strings, or the whole of it if it is not JSON."""
     try:
         tree = orjson.loads(body)
@@ -40,22 +138,12 @@ def read_error(body: bytes) -> AnswerView:
     return PlainTextView(body)
 
 
-def decoder_of(headers: Mapping[str, str], limits: Limits) -> Decoder | None:
-    """What decodes an answer, None where it comes plain. Raises: UnreadableAnswer for an encoding that is not known."""
-    encoding = headers.get("content-encoding", "identity").lower()
-    if encoding == "identity":
-        return None
-    if encoding not in ENCODINGS:
-        raise UnreadableAnswer("the answer has a content-encoding that is not known here")
-    return decoder(encoding, limits.decompression_ratio_max, limits.response_body_bytes_max)
-
-
-def answer_count(view: AnswerView) -> int:
+def _answer_count(view: AnswerView) -> int:
     """How many choices an answer has."""
     return len({slot.source.choice for slot in view.slots}) or 1
 
 
-def guard_answer(view: AnswerView, channels: Channels, exchange: ExchangeFacts, copies: CopyRules) -> bool:
+def _guard_answer(view: AnswerView, channels: Channels, exchange: ExchangeFacts, copies: CopyRules) -> bool:
     """Put an unstreamed answer through the chains, in place.
 
     A choice in which a filter rejects ends there, as in a stream.
@@ -86,7 +174,7 @@ def guard_answer(view: AnswerView, channels: Channels, exchange: ExchangeFacts, 
     return copies.drop_from(view.copies) or changed
 
 
-def guard_error(view: AnswerView, channels: Channels) -> bool:
+def _guard_error(view: AnswerView, channels: Channels) -> bool:
     """Put a server's error through the chains, in place: each of its texts ends at what is found in it.
 
     Returns: whether it was changed. Raises: FilterFailed, PayloadRefused.
@@ -98,7 +186,7 @@ def guard_error(view: AnswerView, channels: Channels) -> bool:
     return changed
 
 
-def show(view: AnswerView, shown: Mapping[str, Any]) -> bool:
+def _show(view: AnswerView, shown: Mapping[str, Any]) -> bool:
     """Put in what the client sees as it asked for it (the model's name); returns whether that changed the answer."""
     changed = any(view.tree.get(key) != value for key, value in shown.items())
     view.tree.update(shown)

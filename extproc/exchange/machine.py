@@ -1,34 +1,26 @@
 """One exchange, from its first message to its end: ``step(event, now) -> Step``.
 
 A plain function of its inputs: no socket, no clock, no protobuf, no waiting. Which events a phase takes is in
-``phases``; what is done with the request is in ``request``, with an answer in ``answer`` and ``stream``, and what is
-noted of it in ``ending``. This file says what follows on what, and how an exchange fails: an error of the client's
-gets an answer of ours; an error of ours gets one too as long as headers are not out, an error event in a stream, and
-an aborted stream where nothing else is left. ``Step.ended`` brings the record exactly once.
+``phases``; what is done with the request is in ``request``, with an answer in ``answer_headers``, then in ``answer`` if
+it is read at its end and in ``stream`` if event by event, and what is noted of it in ``ending``. This file says what
+follows on what, and how an exchange fails: an error of the client's gets an answer of ours; an error of ours gets one
+too as long as headers are not out, an error event in a stream, and an aborted stream where nothing else is left.
+``Step.ended`` brings the record exactly once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from extproc.config.models import find_version
 from extproc.domain.beside import Judgement
 from extproc.domain.errors import ApiError, PayloadRefused
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.review import FindingNotes
 from extproc.domain.text import Direction, TextSource
 from extproc.domain.usage import utf8_bytes_of
-from extproc.exchange import ending
+from extproc.exchange import answer_headers, ending
 from extproc.exchange import request as requests
-from extproc.exchange.answer import (
-    answer_count,
-    decoder_of,
-    guard_answer,
-    guard_error,
-    read_answer,
-    read_error,
-    show,
-)
+from extproc.exchange.answer import WholeAnswer
 from extproc.exchange.asked import AskedVerdicts
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
@@ -59,16 +51,15 @@ from extproc.exchange.phases import EXPECTED, Phase
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.stream import StreamedAnswer, StreamTerms
 from extproc.filters.base import ExchangeFacts
-from extproc.filters.chain import Channels, FilterFailed, finding
+from extproc.filters.chain import FilterFailed
 from extproc.payload.dialect import Dialect, StreamReader, UnreadableAnswer
 from extproc.payload.encoding import BadEncoding, Decoder
 from extproc.payload.endpoints import CHAT, dialect_of_errors
 from extproc.payload.sse import EventTooLarge
-from extproc.payload.view import AnswerView, RequestView
+from extproc.payload.view import RequestView
 
 _VIA_UPSTREAM = "via_upstream"
 _COMPUTED = frozenset({Outcome.COMPLETED, Outcome.CUT, Outcome.FAILED, Outcome.ABORTED})
-_EVENT_STREAM = "text/event-stream"
 
 
 class Exchange:
@@ -87,12 +78,10 @@ class Exchange:
         self._request: RequestView | None = None
         self._prompt_utf8_bytes = 0
         self._stream: StreamedAnswer | None = None
-        self._channels: Channels | None = None  # of an unstreamed answer
-        self._answer_texts: set[TextSource] = set()  # that it has, until they are judged
+        self._whole: WholeAnswer | None = None
         self._reader: StreamReader | None = None
         self._decoder: Decoder | None = None
         self._asked: AskedVerdicts | None = None
-        self._kept = bytearray()  # what has come of an answer that is read at its end
         self._forwarded = False
         self._ended = False
         if snapshot.logs_text:
@@ -207,86 +196,91 @@ class Exchange:
         headers, record = event.headers, self.record
         if self._phase is Phase.REFUSED:  # our own answer on its way out
             return self._pass_unread(now_ns)
-        status = headers.get(":status", "")
-        record.status = int(status) if status.isdecimal() else 0
+        record.status = answer_headers.status_of(headers)
         if self._phase is not Phase.RESPONSE_HEADERS or event.details not in ("", _VIA_UPSTREAM):
             record.outcome = Outcome.LOCAL_REPLY
         if record.outcome in (Outcome.PASSED, Outcome.LOCAL_REPLY):
             return self._pass_unread(now_ns)
-        self._note_served_version(headers)
-        self._decoder = decoder_of(headers, self._snapshot.limits)
+        answer_headers.note_served_version(record, headers, self._snapshot)
+        self._decoder = answer_headers.decoder_of(headers, self._snapshot.limits)
         if not 200 <= record.status < 300:
             record.outcome = Outcome.UPSTREAM_ERROR
-            return self._pass_unread(now_ns) if event.end else self._await_whole(headers)
+            if event.end:
+                return self._pass_unread(now_ns)
+            phase, mode = answer_headers.awaited_whole(headers, self._snapshot)
+            return self._await(headers, phase, mode)
         if event.end:
             raise UnreadableAnswer("the answer has no body")
-        media = headers.get("content-type", "").partition(";")[0].strip().lower()
-        record.streamed = media == _EVENT_STREAM
-        if not self._facts.dialect.generates:
-            return self._await_vectors(media, headers)
-        if media == "application/json":
-            return self._await_whole(headers)
-        if media == _EVENT_STREAM:
-            return self._await_stream(headers)
-        raise UnreadableAnswer("the answer is neither JSON nor an event stream")
+        media = answer_headers.media_of(headers)
+        record.streamed = media == answer_headers.EVENT_STREAM
+        phase, mode = answer_headers.awaited(media, headers, self._facts.dialect, self._snapshot)
+        return self._await(headers, phase, mode)
 
-    def _await_vectors(self, media: str, headers: Mapping[str, str]) -> Step:
-        if media.startswith("text/"):
-            raise UnreadableAnswer("text came where vectors were asked for")
-        return self._await(Phase.OBSERVED, BodyMode.STREAMED, headers)
+    def _await(self, headers: Mapping[str, str], phase: Phase, mode: BodyMode) -> Step:
+        if phase is Phase.STREAM:
+            self._begin_stream()
+        else:
+            self._whole = WholeAnswer(
+                self._facts, self._request, self._snapshot, self._policy, self._decoder, self._prompt_utf8_bytes
+            )
+        self._phase = phase
+        changes = answer_headers.header_changes(headers, phase)
+        return Step([ContinueHeaders(Direction.RESPONSE, changes, response_body=mode)])
 
-    def _await_whole(self, headers: Mapping[str, str]) -> Step:
-        """Envoy holds a body whose length fits. Over its buffer limit it would hang, so any other is held here."""
-        length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._snapshot.limits.response_body_bytes_max:
-            raise UnreadableAnswer("the answer is too large")
-        if length.isdecimal() or not self._snapshot.full_duplex:
-            return self._await(Phase.ANSWER, BodyMode.BUFFERED, headers)
-        return self._await(Phase.HELD, BodyMode.FULL_DUPLEX, headers)
-
-    def _await_stream(self, headers: Mapping[str, str]) -> Step:
-        request, snapshot, policy = self._request, self._snapshot, self._policy
+    def _begin_stream(self) -> None:
+        request, policy = self._request, self._policy
         self._reader = self._facts.dialect.stream(request.shown if request else {})
         terms = StreamTerms(
             choices=request.choices if request else 1,
-            channels_max=snapshot.limits.channels_max,
-            event_bytes_max=snapshot.limits.sse_event_bytes_max,
+            channels_max=self._snapshot.limits.channels_max,
+            event_bytes_max=self._snapshot.limits.sse_event_bytes_max,
             copies=policy.copies,
             hides_usage=request is not None and not request.usage_asked,
         )
         self._stream = StreamedAnswer(self._reader, policy.answer_filters, self._facts, terms)
-        return self._await(Phase.STREAM, BodyMode.FULL_DUPLEX if snapshot.full_duplex else BodyMode.STREAMED, headers)
-
-    def _await(self, phase: Phase, mode: BodyMode, headers: Mapping[str, str]) -> Step:
-        self._phase = phase
-        # A stream's length is not known; that of a whole body is set with the body.
-        streamed = ("content-length", "content-encoding") if phase in (Phase.STREAM, Phase.HELD) else ()
-        remove = tuple(name for name in streamed if name in headers)
-        return Step([ContinueHeaders(Direction.RESPONSE, HeaderChanges((), remove), response_body=mode)])
 
     def _pass_unread(self, now_ns: int) -> Step:
         step = self._end([ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.NONE)], now_ns)
         self._phase = Phase.UNREAD
         return step
 
-    def _note_served_version(self, headers: Mapping[str, str]) -> None:
-        """After a fallback of Envoy's, measure the version that really answered."""
-        served = find_version(self._snapshot.models, headers.get(requests.SERVED_HEADER, ""))
-        if served is not None:
-            self.record.version = served[1].facts
-
     # --- the answer's body -----------------------------------------------------------------------------------------
 
     def _answer_body(self, event: ResponseBody, now_ns: int) -> Step:
-        if self._phase is Phase.ANSWER:
-            return self._answer_whole(event.body, now_ns)
-        if self._phase is Phase.HELD:
-            return self._hold(event, now_ns)
-        if self._phase is Phase.OBSERVED:
-            return self._observe(event, now_ns)
+        whole = self._whole
+        if whole is not None:
+            if self._phase is Phase.ANSWER:
+                return self._answer_whole(whole, event.body, now_ns)
+            if self._phase is Phase.HELD:
+                return self._hold(whole, event, now_ns)
+            if self._phase is Phase.OBSERVED:
+                return self._observe(whole, event, now_ns)
         if self._phase is Phase.UNREAD:
             return Step([ContinueChunk()])
         return Step([ContinueChunk(b"")] if self._phase is Phase.DRAINED else [])
+
+    def _answer_whole(self, whole: WholeAnswer, body: bytes, now_ns: int) -> Step:
+        after = whole.guard(body)
+        headers = HeaderChanges((), ("content-encoding",) if self._decoder else ())
+        changed = None if after is body and not self._decoder else after
+        metadata = ending.tokens_of(self.record)
+        return self._end([ContinueBody(Direction.RESPONSE, changed, headers, metadata=metadata)], now_ns)
+
+    def _hold(self, whole: WholeAnswer, event: ResponseBody, now_ns: int) -> Step:
+        whole.hold(event.body)
+        return self._end([self._release_held(whole, end=True)], now_ns) if event.end else Step([])
+
+    def _release_held(self, whole: WholeAnswer, end: bool) -> SendChunk:
+        after = whole.guard_held()
+        return SendChunk(after, end, ending.tokens_of(self.record))
+
+    def _observe(self, whole: WholeAnswer, event: ResponseBody, now_ns: int) -> Step:
+        whole.observe(event.body)
+        return self._end_observed(whole, [ContinueChunk()], now_ns) if event.end else Step([ContinueChunk()])
+
+    def _end_observed(self, whole: WholeAnswer, actions: list[Action], now_ns: int) -> Step:
+        whole.measure_observed()
+        return self._end(actions, now_ns)
 
     def _decoded(self, body: bytes, end: bool) -> bytes:
         if self._decoder is None:
@@ -295,64 +289,6 @@ class Exchange:
         if end:
             self._decoder.close()
         return body
-
-    def _answer_whole(self, body: bytes, now_ns: int) -> Step:
-        plain = self._decoded(body, True)
-        after = self._guard_whole(plain)
-        headers = HeaderChanges((), ("content-encoding",) if self._decoder else ())
-        changed = None if after is plain and not self._decoder else after
-        metadata = ending.tokens_of(self.record)
-        return self._end([ContinueBody(Direction.RESPONSE, changed, headers, metadata=metadata)], now_ns)
-
-    def _hold(self, event: ResponseBody, now_ns: int) -> Step:
-        self._kept += event.body
-        if len(self._kept) > self._snapshot.limits.response_body_bytes_max:
-            raise UnreadableAnswer("the answer is too large")
-        return self._end([self._release_held(end=True)], now_ns) if event.end else Step([])
-
-    def _release_held(self, end: bool) -> SendChunk:
-        after = self._guard_whole(self._decoded(bytes(self._kept), True))
-        return SendChunk(after, end, ending.tokens_of(self.record))
-
-    def _guard_whole(self, body: bytes) -> bytes:
-        """What the client gets of a whole plain body: the same object if nothing was changed."""
-        snapshot, record, dialect = self._snapshot, self.record, self._facts.dialect
-        if len(body) > snapshot.limits.response_body_bytes_max:
-            raise UnreadableAnswer("the answer is too large")
-        if record.outcome is Outcome.UPSTREAM_ERROR:
-            view = read_error(body)
-            changed = guard_error(view, self._channels_for(view))
-        else:
-            view = read_answer(body, dialect)
-            ending.measure_answer(record, view, dialect, self._prompt_utf8_bytes)
-            record.answers, record.outcome = answer_count(view), Outcome.COMPLETED
-            changed = guard_answer(view, self._channels_for(view), self._facts, self._policy.copies)
-            changed = show(view, self._request.shown if self._request else {}) or changed
-        return view.write() if changed else body
-
-    def _channels_for(self, view: AnswerView) -> Channels:
-        """Channels of the filters that may find something in a whole answer."""
-        texts = [(slot.source, slot.text) for slot in view.slots]
-        self._answer_texts = {source for source, text in texts if text}
-        needed = finding(self._policy.answer_filters, texts, self._facts)
-        self._channels = Channels(needed, self._facts, self._snapshot.limits.channels_max)
-        return self._channels
-
-    def _observe(self, event: ResponseBody, now_ns: int) -> Step:
-        if len(self._kept) <= self._snapshot.limits.response_body_bytes_max:
-            self._kept += event.body
-        return self._end_observed([ContinueChunk()], now_ns) if event.end else Step([ContinueChunk()])
-
-    def _end_observed(self, actions: list[Action], now_ns: int) -> Step:
-        """What was passed on already is measured: as the server counted, or estimated where that cannot be read."""
-        dialect = self._facts.dialect
-        try:
-            view = read_answer(self._decoded(bytes(self._kept), True), dialect)
-        except (UnreadableAnswer, BadEncoding):
-            view = None
-        ending.measure_answer(self.record, view, dialect, self._prompt_utf8_bytes)
-        self.record.outcome, self.record.answers = Outcome.COMPLETED, 1
-        return self._end(actions, now_ns)
 
     def _stream_chunk(self, stream: StreamedAnswer, event: ResponseBody, now_ns: int) -> Step:
         out = stream.feed(event.body if self._decoder is None else self._decoded(event.body, event.end), now_ns)
@@ -375,13 +311,13 @@ class Exchange:
         return step
 
     def _answer_trailers(self, now_ns: int) -> Step:
-        trailers = ContinueTrailers(Direction.RESPONSE)
-        if self._phase is Phase.OBSERVED:
-            return self._end_observed([trailers], now_ns)
+        trailers, whole = ContinueTrailers(Direction.RESPONSE), self._whole
+        if self._phase is Phase.OBSERVED and whole is not None:
+            return self._end_observed(whole, [trailers], now_ns)
         if self._phase is Phase.ANSWER:
             raise UnreadableAnswer("trailers came before the answer")
-        if self._phase is Phase.HELD:
-            return self._end([self._release_held(end=False), trailers], now_ns)
+        if self._phase is Phase.HELD and whole is not None:
+            return self._end([self._release_held(whole, end=False), trailers], now_ns)
         if self._phase is not Phase.STREAM or self._stream is None:
             return Step([trailers])
         self._decoded(b"", True)
@@ -459,7 +395,7 @@ class Exchange:
         """The texts of the answer that have come."""
         if self._stream is not None:
             return self._stream.sources
-        return self._channels.sources() if self._channels is not None else self._answer_texts
+        return self._whole.sources if self._whole is not None else ()
 
     def _end(self, actions: list[Action], now_ns: int) -> Step:
         self._phase = Phase.DONE

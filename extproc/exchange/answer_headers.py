@@ -1,0 +1,78 @@
+"""What the headers of an answer say: who has answered, what comes, and how its body is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from extproc.config.document import Limits
+from extproc.config.models import find_version
+from extproc.domain.record import ExchangeRecord
+from extproc.exchange.events import BodyMode, HeaderChanges
+from extproc.exchange.phases import Phase
+from extproc.exchange.request import SERVED_HEADER
+from extproc.exchange.snapshot import Snapshot
+from extproc.payload.dialect import Dialect, UnreadableAnswer
+from extproc.payload.encoding import ENCODINGS, Decoder, decoder
+
+EVENT_STREAM = "text/event-stream"
+_JSON = "application/json"
+
+
+def status_of(headers: Mapping[str, str]) -> int:
+    """The status, 0 if it is no number."""
+    status = headers.get(":status", "")
+    return int(status) if status.isdecimal() else 0
+
+
+def media_of(headers: Mapping[str, str]) -> str:
+    """The media type without its parameters."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def note_served_version(record: ExchangeRecord, headers: Mapping[str, str], snapshot: Snapshot) -> None:
+    """After a fallback of Envoy's, measure the version that really answered."""
+    served = find_version(snapshot.models, headers.get(SERVED_HEADER, ""))
+    if served is not None:
+        record.version = served[1].facts
+
+
+def decoder_of(headers: Mapping[str, str], limits: Limits) -> Decoder | None:
+    """What decodes an answer, None where it comes plain. Raises: UnreadableAnswer for an encoding that is not known."""
+    encoding = headers.get("content-encoding", "identity").lower()
+    if encoding == "identity":
+        return None
+    if encoding not in ENCODINGS:
+        raise UnreadableAnswer("the answer has a content-encoding that is not known here")
+    return decoder(encoding, limits.decompression_ratio_max, limits.response_body_bytes_max)
+
+
+def awaited(media: str, headers: Mapping[str, str], dialect: Dialect, snapshot: Snapshot) -> tuple[Phase, BodyMode]:
+    """The phase in which the body of an answer is read, and how Envoy is to send it. Raises: UnreadableAnswer."""
+    if not dialect.generates:
+        if media.startswith("text/"):
+            raise UnreadableAnswer("text came where vectors were asked for")
+        return Phase.OBSERVED, BodyMode.STREAMED
+    if media == _JSON:
+        return awaited_whole(headers, snapshot)
+    if media == EVENT_STREAM:
+        return Phase.STREAM, BodyMode.FULL_DUPLEX if snapshot.full_duplex else BodyMode.STREAMED
+    raise UnreadableAnswer("the answer is neither JSON nor an event stream")
+
+
+def awaited_whole(headers: Mapping[str, str], snapshot: Snapshot) -> tuple[Phase, BodyMode]:
+    """As ``awaited``, for JSON and for errors of any kind.
+
+    Envoy holds a body whose length fits. Over its buffer limit it would hang, so any other is held here.
+    """
+    length = headers.get("content-length", "")
+    if length.isdecimal() and int(length) > snapshot.limits.response_body_bytes_max:
+        raise UnreadableAnswer("the answer is too large")
+    if length.isdecimal() or not snapshot.full_duplex:
+        return Phase.ANSWER, BodyMode.BUFFERED
+    return Phase.HELD, BodyMode.FULL_DUPLEX
+
+
+def header_changes(headers: Mapping[str, str], phase: Phase) -> HeaderChanges:
+    """A stream's length is not known; that of a whole body is set with the body."""
+    streamed = ("content-length", "content-encoding") if phase in (Phase.STREAM, Phase.HELD) else ()
+    return HeaderChanges((), tuple([name for name in streamed if name in headers]))
