@@ -45,7 +45,7 @@ RATIOS = (
     Figure("event_cost_growth", "CPU an event, less that of a JSON request: 2,000-event / 100-event stream", 1.1),
     Figure("event_added_p50_ms", "median delay of an event added to Envoy alone: 500 streams, 10 events/s each"),
     Figure("event_added_p99_ms", "its 99th percentile"),
-    Figure("detector_us_all_chat_1k", "CPU of all guards of the demo on a 1 KB chat with nothing in it, in us", 60.0),
+    Figure("detector_us_all_chat_1k", "CPU of the demo's default guards on a 1 KB chat with nothing in it, us", 60.0),
     Figure("detector_us_all_chat_4k", "the same on 4 KB", 200.0),
     Figure("detector_us_all_document_100k", "the same on a document of 100 KB", 8_000.0),
     Figure("detector_us_all_event", "the same on an event of a stream", 12.0),

@@ -18,7 +18,12 @@ import pytest
 from rich.console import Console
 
 from extproc._pb import ext_proc_pb2 as pb
+from extproc.demo.installation import DEMO_CONFIG
+from extproc.exchange.snapshot import compile_snapshot
+from extproc.filters.registry import GUARDS
+from extproc.server.config_files import read_config
 from tests.bench.collector import pause_figures
+from tests.bench.detectors import ALL, measured_policies
 from tests.bench.event_rates import HELD, STREAMS, EventSample, load_name, rate_figures
 from tests.bench.figures import OTHERS, RATIOS, ratios, raw_figures, slower
 from tests.bench.loads import Sample, loads
@@ -141,6 +146,16 @@ def test_guards_are_measured_each_and_together() -> None:
         ["pii", "1.5", "-", "-", "1.5"],
         ["all", "1.5", "-", "-", "-"],
     ]
+
+
+def test_every_guard_has_a_cost() -> None:
+    """But the one whose detector is somebody else's; the budget is that of the demo's default policy."""
+    files = read_config(DEMO_CONFIG)
+    snapshot = compile_snapshot(files.loaded.document, files.prompts)
+    measured = measured_policies(snapshot)
+    assert set(measured) == set(GUARDS) - {"custom"} | {ALL}
+    assert measured[ALL] is snapshot.policies[-1]
+    assert all([guard.name for guard in one.guards] == [name] for name, one in measured.items() if name != ALL)
 
 
 def test_the_readme_names_every_figure() -> None:
