@@ -104,7 +104,7 @@ class Exchange:
         except (UnreadableAnswer, EventTooLarge, BadEncoding) as unreadable:
             return self._fail(UNREADABLE, unreadable, event, now_ns)
         except FilterFailed as failed:  # a name of its own: compiled, a name has the type that it had first
-            return self._fail(FILTER_FAILED, failed.__cause__ or failed, event, now_ns)
+            return self._fail(FILTER_FAILED, failed.cause, event, now_ns)
         except Exception as error:
             return self._fail(INTERNAL, error, event, now_ns)
 

@@ -17,11 +17,15 @@ from extproc.filters.base import ExchangeFacts, Filter
 
 
 class FilterFailed(Exception):
-    """A filter that fails closed raised; the exchange must end with an error. The cause is in ``__cause__``."""
+    """A filter that fails closed raised; the exchange must end with an error.
 
-    def __init__(self, filter_name: str) -> None:
+    ``cause`` is what it raised: compiled code forgets what an exception was raised ``from``.
+    """
+
+    def __init__(self, filter_name: str, cause: Exception) -> None:
         super().__init__(filter_name)
         self.filter_name = filter_name
+        self.cause = cause
 
 
 class Chain:
@@ -184,7 +188,7 @@ def note_failure(owner: Filter, exchange: ExchangeFacts, error: Exception) -> No
         exchange.failed_open.add(owner.name)
         return
     exchange.failed_closed = owner.name
-    raise FilterFailed(owner.name) from error
+    raise FilterFailed(owner.name, error) from error
 
 
 def _tell(reports: Iterable[Callable[[], None]]) -> None:

@@ -88,7 +88,7 @@ def test_a_filter_that_fails_closed_ends_the_exchange() -> None:
     with pytest.raises(FilterFailed) as failed:
         chain.feed("ax")
     assert failed.value.filter_name == "fails"
-    assert isinstance(failed.value.__cause__, Broken)
+    assert isinstance(failed.value.cause, Broken)
     assert exchange.failed_closed == "fails"
 
 

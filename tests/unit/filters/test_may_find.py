@@ -177,7 +177,7 @@ def test_one_that_raises_and_fails_closed_ends_the_exchange() -> None:
     with pytest.raises(FilterFailed) as failed:
         finding([Looking("other", finds=False), Looking("fails", finds=None)], of_a_tool("{}"), exchange)
     assert failed.value.filter_name == "fails"
-    assert isinstance(failed.value.__cause__, Broken)
+    assert isinstance(failed.value.cause, Broken)
     assert exchange.failed_closed == "fails"
 
 
