@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import unicodedata
 from collections.abc import Sequence
 from itertools import islice
@@ -118,12 +119,24 @@ def original_span(text: str, start: int, end: int) -> tuple[int, int]:
     return first, len(text)
 
 
+_ASCII_OR_NOT = re.compile(r"[\x00-\x7f]+|[^\x00-\x7f]+")
+
+
 def plain_with_places(text: str) -> tuple[str, Sequence[int]]:
     """The plain form, and for each of its characters, and for its end, the place in ``text`` it comes from."""
     if text.isascii():
         return text.lower(), range(len(text) + 1)
-    pieces = [_PLAIN[ord(character)] for character in text]
-    places = [place for place, piece in enumerate(pieces) for _ in piece]
+    pieces: list[str] = []
+    places: list[int] = []
+    for run in _ASCII_OR_NOT.finditer(text):
+        start, end = run.span()
+        if run[0].isascii():
+            pieces.append(run[0].lower())
+            places += range(start, end)
+        else:
+            of_characters = [_PLAIN[ord(character)] for character in run[0]]
+            pieces += of_characters
+            places += [place for place, piece in enumerate(of_characters, start) for _ in piece]
     places.append(len(text))
     return "".join(pieces), places
 

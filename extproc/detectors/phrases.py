@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from extproc.detectors.normalise import plain, plain_with_places
@@ -187,7 +187,7 @@ class PhraseScan:
     def _from_the_left(self, view: _View) -> tuple[int | None, list[Match]]:
         matches: list[Match] = []
         done = 0
-        for first in view.first_tokens:
+        for first in self._promising(view):
             start = view.start_of(first)
             if start < done:
                 continue
@@ -202,13 +202,25 @@ class PhraseScan:
     def _every(self, view: _View) -> tuple[int | None, list[Match]]:
         matches: list[Match] = []
         open_token: int | None = None
-        for first in view.first_tokens:
+        for first in self._promising(view):
             start = view.start_of(first)
             found, undecided = self._walk(view, first, start)
             matches += found
             if undecided and open_token is None:
                 open_token = first
         return open_token, sorted(matches, key=lambda match: (match.end, match.start))
+
+    def _promising(self, view: _View) -> Iterator[int]:
+        """The tokens that a phrase may begin with: most are none, and are not looked at any further."""
+        root = self._book.root
+        words, stems, stem_chars = root.words, root.stems, root.stem_chars
+        for number in view.first_tokens:
+            if number >= view.complete_tokens:
+                yield number
+                continue
+            token = view.token(number)
+            if token in words or any([token[:chars] in stems for chars in stem_chars]):
+                yield number
 
     def _walk(self, view: _View, first: int, start: int) -> tuple[list[Match], bool]:
         """The phrases that begin with a token, the shortest first, and whether more of them may be to come."""
