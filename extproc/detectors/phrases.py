@@ -219,7 +219,7 @@ class PhraseScan:
                 yield number
                 continue
             token = view.token(number)
-            if token in words or any([token[:chars] in stems for chars in stem_chars]):
+            if token in words or (stem_chars and any(token[:chars] in stems for chars in stem_chars)):
                 yield number
 
     def _walk(self, view: _View, first: int, start: int) -> tuple[list[Match], bool]:
