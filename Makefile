@@ -6,6 +6,8 @@ DEMO := $(VENV)/.demo-installed
 DEV := $(VENV)/.dev-installed
 PUBLISHED := .published-protos/.installed
 COMPILED := .compiled/.installed
+MODELS := .models-venv/.installed
+OF_MODELS := $(dir $(MODELS))bin
 # Before the sources of this folder, which the path of a program would else begin with.
 AS_COMPILED = PYTHONPATH=$(CURDIR)/$(dir $(COMPILED)) PYTHONSAFEPATH=1
 
@@ -20,7 +22,7 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check hunt memory bench guard-report compiled protos lock clean
+.PHONY: help demo test check hunt memory bench guard-report adapters train compiled protos lock clean
 
 help: ## List the targets (ARGS=... is passed on, PYTHON=... names the interpreter)
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -51,6 +53,12 @@ bench: $(DEV) ## Measure what the processor costs, beside grpc-go and LiteLLM (A
 guard-report: $(DEV) ## Count what the guards find and miss, source by source (ARGS=--help); takes some minutes
 	@$(BIN)/python -m tests.tools.guard_report $(ARGS)
 
+adapters: $(MODELS) ## Run the tests of what needs PyTorch or spaCy, which are installed apart (some GB)
+	@$(OF_MODELS)/pytest -q $(or $(ARGS),tests/unit/classifiers tests/unit/detectors/test_presidio_entities.py tests/unit/test_transformer_training.py)
+
+train: $(MODELS) ## Fine-tune a small transformer (ARGS="injection" or "harm"); half an hour on two cores
+	@$(OF_MODELS)/python -m tests.tools.train_transformer $(ARGS)
+
 compiled: $(COMPILED) ## Compile what works on each message (needs a C compiler), and try it through a real Envoy
 	@$(AS_COMPILED) $(BIN)/python -c "import extproc.exchange.machine as machine; assert machine.__file__.endswith('.so')"
 	@$(AS_COMPILED) $(BIN)/pytest -q $(or $(ARGS),tests/e2e)
@@ -66,7 +74,7 @@ lock: ## Pin the dependencies anew (needs uv; ARGS=--upgrade takes the newest)
 	$(COMPILE) --no-deps requirements/published-protos.in -o requirements/published-protos.txt
 
 clean: ## Remove what was installed and built
-	rm -rf $(VENV) $(dir $(PUBLISHED)) $(dir $(COMPILED)) build dist *.egg-info .*_cache .hypothesis
+	rm -rf $(VENV) $(dir $(PUBLISHED)) $(dir $(COMPILED)) $(dir $(MODELS)) build dist *.egg-info .*_cache .hypothesis
 	find extproc tests -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp for each lock: while it is newer than the lock, nothing is installed and no network is needed.
@@ -81,6 +89,13 @@ $(VENV)/.%-installed: requirements/%.txt pyproject.toml
 $(COMPILED): setup.py $(shell find extproc -name '*.py') | $(DEV)
 	rm -rf $(@D) build
 	LLM_EXTPROC_COMPILE=1 $(BIN)/pip install -q --no-deps --no-build-isolation --target $(@D) .
+	@touch $@
+
+# The newest releases, beside the pinned ones: PyTorch's files differ by machine, so no lock holds for all.
+$(MODELS): requirements/dev.txt pyproject.toml
+	@test -x $(OF_MODELS)/pip || $(PYTHON) -m venv --clear $(@D)
+	$(OF_MODELS)/pip install -q --require-hashes -r $<
+	$(OF_MODELS)/pip install -q "-e.[presidio,train,transformers]"
 	@touch $@
 
 $(PUBLISHED): requirements/published-protos.txt | $(DEV)

