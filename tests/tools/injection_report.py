@@ -17,6 +17,8 @@ from pathlib import Path
 from extproc.config.guards.injection import InjectionGuard as InjectionSection
 from extproc.detectors.injection import InjectionDetector
 from tests.tools.disguises import DISGUISES
+from tests.tools.grounding_report import FOLDER as DOCUMENTS
+from tests.tools.grounding_report import rows_of
 from tests.tools.ngram_training import (
     Example,
     folds,
@@ -32,14 +34,19 @@ DISGUISED_ATTACKS_MAX = 400
 HONEST = "own_hard_benign"
 
 
+def default_of(name: str) -> float:
+    """A threshold, as configured when nothing is."""
+    return float(InjectionSection.model_fields[name].default)
+
+
 def block_threshold() -> float:
-    """As configured when nothing is."""
-    return float(InjectionSection.model_fields["block_threshold"].default)
+    """Of what users say."""
+    return default_of("block_threshold")
 
 
 def flag_threshold() -> float:
-    """As configured when nothing is."""
-    return float(InjectionSection.model_fields["flag_threshold"].default)
+    """Of what users say."""
+    return default_of("flag_threshold")
 
 
 def score_of(detector: InjectionDetector, text: str) -> float:
@@ -75,6 +82,11 @@ class LeftOut:
         """Which share of all attacks (1) or of all honest texts (0) scores the threshold or more."""
         found = [score >= threshold for score, own in zip(self.guard, self.labels, strict=True) if own == label]
         return sum(found) / len(found)
+
+
+def honest_documents() -> list[str]:
+    """Texts such as tools and documents bring: of an encyclopedia, which no model of ours was trained on."""
+    return sorted({row["context"] for rows in rows_of(DOCUMENTS).values() for row in rows})
 
 
 def read_plainly(detector: InjectionDetector, text: str) -> bool:
@@ -127,6 +139,13 @@ def figures(examples: Sequence[Example], left_out: LeftOut) -> dict[str, float]:
         flat[f"injection.{name}.false_positive_rate"] = left_out.share(0, threshold)
         for (source, label), share in left_out.shares(threshold).items():
             flat[f"injection.{name}.{'recall' if label else 'false_positive_rate'}.{source}"] = share
+    scores = [score_of(shipped, text) for text in honest_documents()]
+    for name in ("tool_block", "tool_flag"):
+        threshold = default_of(f"{name}_threshold")
+        flat[f"injection.{name}.recall"] = left_out.share(1, threshold)
+        flat[f"injection.{name}.false_positive_rate.documents"] = sum(score >= threshold for score in scores) / len(
+            scores
+        )
     for name, share in kept_in_disguise(shipped, examples).items():
         flat[f"injection.disguise.{name}"] = share
     for length in (80, 1_024, 4_096, 102_400):

