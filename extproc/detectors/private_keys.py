@@ -21,7 +21,7 @@ _BODY_CHARS_MIN = 32
 BEGIN = latin1_pattern(rf"-{{4,5}} ?BEGIN {_LABEL}PRIVATE KEY(?: BLOCK)? ?-{{4}}")
 """The first line of a block, but for its last hyphen."""
 
-BEGIN_PART = latin1_pattern(rf"-{{1,5}}(?:-{{3}} ?(?:B|BE|BEG|BEGI|BEGIN|BEGIN {_LABEL}-{{0,4}}))?$")
+BEGIN_PART = latin1_pattern(rf"-{{1,5}}(?:-{{3}} ?(?:B|BE|BEG|BEGI|BEGIN|BEGIN {_LABEL}-{{0,4}})?)?$")
 """What a first line may have begun with, at the end of a text."""
 
 OPENING = latin1_pattern(rf"-?(?:{_FILLER}|{_HEADER})*[A-Za-z0-9+/]{{{_BODY_CHARS_MIN}}}")

@@ -98,6 +98,13 @@ def test_a_finding_is_told_with_the_first_line_alone() -> None:
     assert run([KEY, " ", KEY])[1] == [("PRIVATE_KEY", line, True), ("PRIVATE_KEY", line, False)]
 
 
+@pytest.mark.parametrize("key", [KEY, PGP, SSH2], ids=["PEM", "PGP", "SSH2"])
+def test_a_key_is_found_wherever_it_is_cut(key: str) -> None:
+    """Also where a piece ends in the blank before BEGIN."""
+    for place in range(len(key)):
+        assert run([key[:place], key[place:]]) == run([key])
+
+
 @pytest.mark.parametrize("blocks", [False, True])
 @given(pieces=cut(TEXTS))
 def test_it_does_not_matter_how_the_text_is_cut(blocks: bool, pieces: list[str]) -> None:
