@@ -47,13 +47,16 @@ class FindingNote:
 class FindingNotes:
     """The notes of one exchange, bounded.
 
+    ``context_chars_max`` is how much text they keep on either side of what was found [characters]; 0: no text.
+
     Args: excerpt_chars_max: text that may be shown on either side of what was found [characters]; None keeps no text.
     """
 
-    __slots__ = ("_excerpt_chars_max", "_kinds", "dropped", "noted")
+    __slots__ = ("_keeps_text", "_kinds", "context_chars_max", "dropped", "noted")
 
     def __init__(self, excerpt_chars_max: int | None) -> None:
-        self._excerpt_chars_max = excerpt_chars_max
+        self._keeps_text = excerpt_chars_max is not None
+        self.context_chars_max = 0 if excerpt_chars_max is None else excerpt_chars_max + MARGIN_CHARS
         self._kinds: dict[tuple[str, str, str], int] = {}
         self.noted: list[FindingNote] = []
         self.dropped = 0  # findings that the limits left no place for
@@ -68,10 +71,13 @@ class FindingNotes:
         finding: Finding,
         text: str,
         begins: bool,
+        ends: bool = True,
     ) -> None:
         """Note one finding, or count that there was no place for it.
 
-        Args: text: what ``finding`` gives places of; empty where the caller does not know it.
+        Args:
+            text: what ``finding`` gives places of; empty where the caller does not know it.
+            begins, ends: whether nothing stood before it, and nothing was to come behind it that goes on with a value.
         """
         kind = (guard, direction, finding.kind)
         times = self._kinds[kind] = self._kinds.get(kind, 0) + 1
@@ -79,8 +85,8 @@ class FindingNotes:
             self.dropped += 1
             return
         first = start = end = last = 0
-        if text and self._excerpt_chars_max is not None:
-            around = self._excerpt_chars_max + MARGIN_CHARS
+        if text and self._keeps_text:
+            around = self.context_chars_max
             start = min(finding.start, len(text))
             end = max(start, min(finding.end, len(text), start + FOUND_CHARS_MAX))
             first, last = max(0, start - around), min(len(text), end + around)
@@ -100,6 +106,6 @@ class FindingNotes:
                 start=start - first,
                 end=end - first,
                 begins=begins and first == 0,
-                ends=last == len(text),
+                ends=ends and last == len(text),
             )
         )

@@ -8,7 +8,7 @@ machine ends the exchange, or goes on without it, as its ``on_error`` says.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -157,6 +157,7 @@ class Guard(Filter):
         speaker: str = "",
         text: str = "",
         text_begins: bool = True,
+        text_ends: bool = True,
         action: Action | None = None,
     ) -> None:
         """Count one finding and the verdict it led to, and note it for people where the configuration says so.
@@ -165,9 +166,10 @@ class Guard(Filter):
             speaker: whose words they are, where that is known.
             text: what ``finding`` gives places of, where that is at hand.
             text_begins: whether nothing stood before ``text``.
+            text_ends: whether nothing that is still to come can go on with its last word.
             action: what it led to, if not to the guard's own action.
         """
-        what = (exchange.record, direction, finding, speaker, text, text_begins, action or self.action)
+        what = (exchange.record, direction, finding, speaker, text, text_begins, text_ends, action or self.action)
         if exchange.held_reports is None:
             self._note(*what)
         else:
@@ -181,6 +183,7 @@ class Guard(Filter):
         speaker: str,
         text: str,
         text_begins: bool,
+        text_ends: bool,
         action: Action,
     ) -> None:
         led_to = action.value
@@ -188,29 +191,84 @@ class Guard(Filter):
         if finding.detail:
             record.note_detail(self.name, finding.kind, finding.detail)
         if self.is_reviewed and record.notes is not None:
-            record.notes.add(self.name, direction.value, speaker, led_to, self.finds_data, finding, text, text_begins)
+            what = (finding, text, text_begins, text_ends)
+            record.notes.add(self.name, direction.value, speaker, led_to, self.finds_data, *what)
 
 
 class Witness:
-    """Reports what a stage finds on one channel, with the text that it was shown last."""
+    """Reports what a stage finds on one channel, with the text that it was shown last and what has passed before."""
 
-    __slots__ = ("_begins", "_exchange", "_guard", "_source", "_text")
+    __slots__ = (
+        "_begins",
+        "_context_chars_max",
+        "_ends",
+        "_exchange",
+        "_guard",
+        "_passed",
+        "_passed_whole",
+        "_source",
+        "_text",
+        "_text_start",
+    )
 
     def __init__(self, guard: Guard, source: TextSource, exchange: ExchangeFacts) -> None:
+        notes = exchange.record.notes
         self._guard = guard
         self._source = source
         self._exchange = exchange
+        self._passed = ""
+        self._context_chars_max = notes.context_chars_max if notes is not None and guard.is_reviewed else 0
+        self._passed_whole = True  # nothing of what has passed was forgotten
         self._text = ""
-        self._begins = True
+        self._text_start = 0  # in ``_text`` of what was shown last: before it stands what has passed
+        self._begins = self._ends = True
 
-    def see(self, text: str, begins: bool) -> None:
-        """Look at the text that the next findings give places of; ``begins``: nothing stood before it."""
-        self._text, self._begins = text, begins
+    def pass_by(self, text: str) -> None:
+        """Keep the end of what is let pass, where people are to read what stood before a finding."""
+        if self._context_chars_max:
+            passed = self._passed + text
+            if len(passed) > 2 * self._context_chars_max:  # not at every piece: a note keeps no more than it needs
+                passed = passed[-self._context_chars_max :]
+                self._passed_whole = False
+            self._passed = passed
+
+    def see(self, text: str, begins: bool = True, ends: bool = True) -> None:
+        """Look at the text that the next findings give places of.
+
+        Args:
+            begins: nothing stood before it, but for what has passed.
+            ends: nothing that is still to come can go on with its last word.
+        """
+        self._text, self._text_start = self._passed + text, len(self._passed)
+        self._begins, self._ends = begins and self._passed_whole, ends
 
     def tell(self, finding: Finding) -> None:
-        """Report a finding."""
-        source = self._source
-        self._guard.report(self._exchange, source.direction, finding, source.speaker.value, self._text, self._begins)
+        """Report a finding. Places before the text, if it was found with what has passed, are below 0."""
+        source, first = self._source, self._text_start
+        placed = replace(finding, start=max(0, finding.start + first), end=max(0, finding.end + first))
+        where = (self._text, self._begins, self._ends)
+        self._guard.report(self._exchange, source.direction, placed, source.speaker.value, *where)
+
+
+class _Nobody(Witness):
+    """For a fork of a stage: what it finds is found again, and told, by the stage itself."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        """It belongs to no exchange."""
+
+    def pass_by(self, text: str) -> None:
+        """Keep nothing."""
+
+    def see(self, text: str, begins: bool = True, ends: bool = True) -> None:
+        """Look away."""
+
+    def tell(self, finding: Finding) -> None:
+        """Keep silent."""
+
+
+NOBODY: Witness = _Nobody()
 
 
 def tell_nobody(*_: object) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from extproc.config.guards.degenerate import DegenerateGuard as DegenerateSection
 from extproc.detectors.json_reader import JsonReader
 from extproc.detectors.languages import Expected, expected_by, expected_of, is_unexpected
-from extproc.detectors.loops import TAIL_CHARS_MAX, loop_chars
+from extproc.detectors.loops import REPEATS_MIN, TAIL_CHARS_MAX, loop_chars
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard, tell_nobody
+from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
 from extproc.filters.observe import ObservingStage
 from extproc.payload.view import UNNAMED_PART_FIRST, RequestView
 
@@ -37,6 +36,7 @@ class _Spoken:
 
     something: bool = False
     last: str = ""  # the last visible character of its content
+    ending: str = ""  # the end of its content, once that is complete
 
 
 @dataclass(slots=True)
@@ -72,10 +72,6 @@ class DegenerateGuard(Guard):
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
         """A stage on every text that the model says."""
-
-        def on_finding(finding: Finding) -> None:
-            self.report(exchange, Direction.RESPONSE, finding)
-
         asked = exchange.noted.setdefault(self.name, _Asked())
         spoken = asked.choices.setdefault(source.choice, _Spoken())
         content = source.kind is Kind.CONTENT
@@ -86,7 +82,7 @@ class DegenerateGuard(Guard):
             speaks=source.kind in _ANSWERS,
             content=content,
         )
-        stage = _AnswerStage(judges, spoken, on_finding, self.action is Action.BLOCK)
+        stage = _AnswerStage(judges, spoken, Witness(self, source, exchange), self.action is Action.BLOCK)
         return stage if self.action is Action.BLOCK else ObservingStage(stage)
 
     def on_choice_end(self, choice: int, cut_short: bool, exchange: ExchangeFacts) -> None:
@@ -96,12 +92,21 @@ class DegenerateGuard(Guard):
         if not spoken.something:
             self._tell("EMPTY", exchange)
         elif cut_short and spoken.last and spoken.last not in _SENTENCE_ENDS:
-            self._tell("CUT_SHORT", exchange)
+            self._tell("CUT_SHORT", exchange, spoken.ending)
 
-    def _tell(self, kind: str, exchange: ExchangeFacts) -> None:
+    def _tell(self, kind: str, exchange: ExchangeFacts, ending: str = "") -> None:
         if kind in self.kinds:
             action = Action.FLAG if self.action is Action.BLOCK else self.action
-            exchange.record.note_finding(self.name, Direction.RESPONSE.value, kind, action.value)
+            self.report(
+                exchange,
+                Direction.RESPONSE,
+                Finding(kind, max(0, len(ending) - STEP_CHARS), len(ending), 1.0, f"degenerate.{kind.lower()}"),
+                Speaker.ASSISTANT.value,
+                ending,
+                text_begins=len(ending) < TAIL_CHARS_MAX,
+                text_ends=False,  # more was to come
+                action=action,
+            )
 
     def rejection(self) -> ApiError:
         """What the client reads."""
@@ -149,19 +154,19 @@ class _AnswerStage:
         "_blocks",
         "_json",
         "_judges",
-        "_on_finding",
         "_position",
         "_since",
         "_spoken",
         "_tail",
         "_told",
+        "_witness",
         "rejected",
     )
 
-    def __init__(self, judges: _Judges, spoken: _Spoken, on_finding: Callable[[Finding], None], blocks: bool) -> None:
+    def __init__(self, judges: _Judges, spoken: _Spoken, witness: Witness, blocks: bool) -> None:
         self._judges = judges
         self._spoken = spoken
-        self._on_finding = on_finding
+        self._witness = witness
         self._blocks = blocks
         self._json = JsonReader() if judges.json else None
         self._told: set[str] = set()
@@ -186,12 +191,14 @@ class _AnswerStage:
         """The text is complete. A text fed afterwards is another one."""
         if self._position:
             self._tail_now()
-            self._judge_loop()
+            self._judge_loop(closing=True)
             rest = self._position % LANGUAGE_CHARS
             if rest >= LANGUAGE_CHARS_MIN and not self.rejected:
-                self._judge_language(rest)
+                self._judge_language(rest, closing=True)
             if not self.rejected:
                 self._judge_json_end()
+            if self._judges.content:
+                self._spoken.ending = self._tail
         self._position, self._tail = 0, ""
         self._json = JsonReader() if self._judges.json else None
         return ""
@@ -202,7 +209,7 @@ class _AnswerStage:
 
     def fork(self) -> _AnswerStage:
         """A stage in the same state that tells nobody what it finds."""
-        copy = _AnswerStage(self._judges, replace(self._spoken), tell_nobody, self._blocks)
+        copy = _AnswerStage(self._judges, replace(self._spoken), NOBODY, self._blocks)
         copy._json = self._json.copy() if self._json is not None else None
         copy._told = self._told.copy()
         copy._position, copy._since, copy._tail = self._position, self._since.copy(), self._tail
@@ -222,7 +229,9 @@ class _AnswerStage:
         if self._json is not None and "BROKEN_JSON" not in self._told:
             place = self._json.feed(piece)
             if place >= 0:
-                self._tell("BROKEN_JSON", self._position + place, self._position + place + 1)
+                before = self._tail + "".join(self._since)
+                self._witness.see(before + piece, len(before) == self._position, ends=False)
+                self._tell("BROKEN_JSON", len(before) + place, len(before) + place + 1)
                 if self.rejected:
                     self._position += place
                     return
@@ -230,31 +239,36 @@ class _AnswerStage:
         self._position += len(piece)
         if self._position % STEP_CHARS == 0:
             self._tail_now()
-            self._judge_loop()
+            self._judge_loop(closing=False)
             if self._position % LANGUAGE_CHARS == 0 and not self.rejected:
-                self._judge_language(LANGUAGE_CHARS)
+                self._judge_language(LANGUAGE_CHARS, closing=False)
 
     def _tail_now(self) -> None:
         self._tail = (self._tail + "".join(self._since))[-TAIL_CHARS_MAX:]
         self._since = []
 
-    def _judge_loop(self) -> None:
+    def _judge_loop(self, closing: bool) -> None:
         if self._judges.loop_chars_min and "LOOP" not in self._told:
             period = loop_chars(self._tail, self._judges.loop_chars_min)
             if period:
-                self._tell("LOOP", max(0, self._position - self._judges.loop_chars_min), self._position)
+                self._tell_of_tail("LOOP", max(self._judges.loop_chars_min, REPEATS_MIN * period), closing)
 
-    def _judge_language(self, chars: int) -> None:
+    def _judge_language(self, chars: int, closing: bool) -> None:
         expected = self._judges.expected
         if expected is not None and "LANGUAGE" not in self._told and is_unexpected(self._tail[-chars:], expected):
-            self._tell("LANGUAGE", self._position - chars, self._position)
+            self._tell_of_tail("LANGUAGE", chars, closing)
 
     def _judge_json_end(self) -> None:
         reader = self._json
         if reader is not None and not (reader.blank or reader.complete() or "BROKEN_JSON" in self._told):
-            self._tell("BROKEN_JSON", self._position, self._position)
+            self._tell_of_tail("BROKEN_JSON", STEP_CHARS, closing=False)  # more was to come
+
+    def _tell_of_tail(self, kind: str, chars: int, closing: bool) -> None:
+        tail = self._tail
+        self._witness.see(tail, len(tail) == self._position, ends=closing)
+        self._tell(kind, max(0, len(tail) - chars), len(tail))
 
     def _tell(self, kind: str, start: int, end: int) -> None:
         self._told.add(kind)
-        self._on_finding(Finding(kind, start, end, 1.0, f"degenerate.{kind.lower()}"))
+        self._witness.tell(Finding(kind, start, end, 1.0, f"degenerate.{kind.lower()}"))
         self.rejected = self._blocks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from extproc.config.facts import parse_facts
 from extproc.config.guards.facts import FactsGuard as FactsSection
@@ -10,10 +10,9 @@ from extproc.config.models import CompiledModel
 from extproc.detectors.facts import FactDetector
 from extproc.detectors.sentences import SentenceBuffer
 from extproc.domain.errors import ApiError
-from extproc.domain.finding import Finding
 from extproc.domain.record import Action
-from extproc.domain.text import Direction, Kind, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard, tell_nobody
+from extproc.domain.text import Kind, Stage, TextSource
+from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
 from extproc.filters.observe import ObservingStage
 
 
@@ -37,12 +36,8 @@ class FactsGuard(Guard):
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
         """A stage on what the model tells the user."""
-
-        def on_finding(finding: Finding) -> None:
-            self.report(exchange, Direction.RESPONSE, finding)
-
         blocks = self.action is Action.BLOCK
-        stage = _SentenceStage(self._detector, on_finding, blocks)
+        stage = _SentenceStage(self._detector, Witness(self, source, exchange), blocks)
         return stage if blocks else ObservingStage(stage)
 
     def rejection(self) -> ApiError:
@@ -53,11 +48,11 @@ class FactsGuard(Guard):
 class _SentenceStage:
     """Releases each sentence once it is judged."""
 
-    __slots__ = ("_before", "_blocks", "_buffer", "_detector", "_on_finding", "rejected")
+    __slots__ = ("_before", "_blocks", "_buffer", "_detector", "_witness", "rejected")
 
-    def __init__(self, detector: FactDetector, on_finding: Callable[[Finding], None], blocks: bool) -> None:
+    def __init__(self, detector: FactDetector, witness: Witness, blocks: bool) -> None:
         self._detector = detector
-        self._on_finding = on_finding
+        self._witness = witness
         self._blocks = blocks
         self._buffer = SentenceBuffer()
         self._before = ""  # the sentence before the open one
@@ -67,14 +62,14 @@ class _SentenceStage:
         """Take the next piece; return the sentences that are good."""
         released = ""
         for sentence in self._buffer.push(text):
-            released += self._judge(sentence)
+            released += self._judge(sentence, closing=False)
             if self.rejected:
                 break
         return released
 
     def close(self) -> str:
         """The last sentence is over too. A text fed afterwards is another one."""
-        released = self._judge(self._buffer.take())
+        released = self._judge(self._buffer.take(), closing=True)
         self._before = ""
         return released
 
@@ -84,17 +79,23 @@ class _SentenceStage:
 
     def fork(self) -> _SentenceStage:
         """A stage in the same state that tells nobody what it finds."""
-        copy = _SentenceStage(self._detector, tell_nobody, self._blocks)
+        copy = _SentenceStage(self._detector, NOBODY, self._blocks)
         copy._buffer, copy._before = self._buffer.copy(), self._before
         copy.rejected = self.rejected
         return copy
 
-    def _judge(self, sentence: str) -> str:
-        if not sentence or sentence.isspace():
+    def _judge(self, sentence: str, closing: bool) -> str:
+        if not sentence:
+            return ""
+        if sentence.isspace():
+            self._witness.pass_by(sentence)
             return sentence
         found = self._detector.find(sentence, self._before)
         self._before = sentence
+        if found:
+            self._witness.see(sentence, ends=closing)
         for finding in found:
-            self._on_finding(finding)
+            self._witness.tell(finding)
+        self._witness.pass_by(sentence)
         self.rejected = self._blocks and bool(found)
         return "" if self.rejected else sentence

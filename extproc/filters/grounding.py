@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from extproc.config.guards.grounding import GroundingGuard as GroundingSection
@@ -11,8 +10,8 @@ from extproc.detectors.sentences import SentenceBuffer
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Coverage
-from extproc.domain.text import Direction, Kind, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard, tell_nobody
+from extproc.domain.text import Kind, Stage, TextSource
+from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
 from extproc.payload.documents import brought_texts, pasted_texts
 from extproc.payload.view import RequestView
 
@@ -56,32 +55,52 @@ class GroundingGuard(Guard):
         context = exchange.noted.get(self.name)
         if context is None:
             return None
+        return _TallyStage(self, context, Witness(self, source, exchange), Witness(self, source, exchange))
 
-        def on_end(tally: Tally) -> None:
-            self.judge(tally, exchange)
-
-        return _TallyStage(context, on_end)
-
-    def judge(self, tally: Tally, exchange: ExchangeFacts) -> None:
+    def judge(self, tally: Tally, unsupported: WorstSentence, novel: WorstSentence) -> None:
         """Report what is over the thresholds."""
         if tally.items >= self._items_min and tally.unsupported_share >= self._unsupported_min:
-            self._tell("UNSUPPORTED", tally.unsupported_share, exchange)
+            unsupported.tell("UNSUPPORTED", tally.unsupported_share)
         if tally.novel_share >= self._novel_min:
-            self._tell("NOVEL_WORDS", tally.novel_share, exchange)
+            novel.tell("NOVEL_WORDS", tally.novel_share)
 
-    def _tell(self, kind: str, score: float, exchange: ExchangeFacts) -> None:
-        finding = Finding(kind, 0, 0, score, f"grounding.{kind.lower()}", f"{score:.2f}")
-        self.report(exchange, Direction.RESPONSE, finding)
+
+class WorstSentence:
+    """The sentence that adds most to one count: what a person reads who judges a share of the whole answer."""
+
+    __slots__ = ("_added", "_chars", "_witness")
+
+    def __init__(self, witness: Witness) -> None:
+        self._witness = witness
+        self._added = 0
+        self._chars = 0
+
+    def weigh(self, sentence: str, added: int, closing: bool) -> None:
+        """Keep the sentence if it adds more than those before."""
+        if added > self._added:
+            self._added, self._chars = added, len(sentence)
+            self._witness.see(sentence, ends=closing)
+        self._witness.pass_by(sentence)
+
+    def tell(self, kind: str, score: float) -> None:
+        """Report the count by its share."""
+        self._witness.tell(Finding(kind, 0, self._chars, score, f"grounding.{kind.lower()}", f"{score:.2f}"))
+
+    def forget(self) -> None:
+        """What comes is another text."""
+        self._added = 0
 
 
 class _TallyStage:
     """Lets the text pass, counts it sentence by sentence, and judges it at its end."""
 
-    __slots__ = ("_buffer", "_context", "_on_end", "_tally", "rejected")
+    __slots__ = ("_buffer", "_context", "_guard", "_novel", "_tally", "_unsupported", "rejected")
 
-    def __init__(self, context: Context, on_end: Callable[[Tally], None]) -> None:
+    def __init__(self, guard: GroundingGuard, context: Context, of_unsupported: Witness, of_novel: Witness) -> None:
+        self._guard = guard
         self._context = context
-        self._on_end = on_end
+        self._unsupported = WorstSentence(of_unsupported)
+        self._novel = WorstSentence(of_novel)
         self._tally = Tally()
         self._buffer = SentenceBuffer()
         self.rejected = False
@@ -89,17 +108,18 @@ class _TallyStage:
     def feed(self, text: str) -> str:
         """Count the sentences that the piece completes."""
         for sentence in self._buffer.push(text):
-            if not sentence.isspace():
-                self._tally.add(sentence, self._context)
+            self._count(sentence, closing=False)
         return text
 
     def close(self) -> str:
         """The text is complete. A text fed afterwards is another one."""
         rest = self._buffer.take()
         if rest:
-            self._tally.add(rest, self._context)
-        tally, self._tally = self._tally, Tally()
-        self._on_end(tally)
+            self._count(rest, closing=True)
+        self._guard.judge(self._tally, self._unsupported, self._novel)
+        self._tally = Tally()
+        self._unsupported.forget()
+        self._novel.forget()
         return ""
 
     def held(self) -> str:
@@ -108,6 +128,13 @@ class _TallyStage:
 
     def fork(self) -> _TallyStage:
         """A stage in the same state that tells nobody what it counts."""
-        copy = _TallyStage(self._context, tell_nobody)
+        copy = _TallyStage(self._guard, self._context, NOBODY, NOBODY)
         copy._buffer, copy._tally = self._buffer.copy(), replace(self._tally)
         return copy
+
+    def _count(self, sentence: str, closing: bool) -> None:
+        tally = self._tally
+        unsupported, novel = tally.unsupported, tally.novel
+        tally.add(sentence, self._context)
+        self._unsupported.weigh(sentence, tally.unsupported - unsupported, closing)
+        self._novel.weigh(sentence, tally.novel - novel, closing)

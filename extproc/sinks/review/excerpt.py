@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
 from extproc.config.guards.pii import Entity
-from extproc.detectors.cells import CONTEXT_CHARS_MAX, cells
+from extproc.detectors.cells import CONTEXT_CHARS_MAX, CellBuffer, cells
 from extproc.detectors.pii import PiiDetector
 from extproc.domain.review import FindingNote
 
@@ -72,13 +72,15 @@ class Excerpts:
         if self._texts == "plain":
             return Excerpt(storable(text[first:last]), note.start - first, note.end - first)
         judged = list(cells(text))
-        first, last = _whole_cells(max(first, _safe_first(note, judged)), min(last, _safe_last(note, judged)), judged)
-        first, last = min(first, note.start), max(last, note.end)
+        safe_first, safe_last = _safe_first(note, judged), _safe_last(note, judged)
+        start, end = _safe_found(note, safe_first, safe_last)
+        first, last = _whole_cells(max(first, safe_first), min(last, safe_last), judged)
+        first, last = min(first, start), max(last, end)
         data = [_Span(note.start, note.end, note.kind)] if note.is_data else []
         hidden = _merged(self._with_personal_data(text, [*data, *_places(text, known)]))
         first = next((span.first for span in hidden if span.first < first < span.last), first)
         last = next((span.last for span in hidden if span.first < last < span.last), last)
-        return _masked(text, first, last, hidden, note.start, note.end)
+        return _masked(text, first, last, hidden, start, end)
 
     def _with_personal_data(self, text: str, hidden: list[_Span]) -> list[_Span]:
         """What is hidden already, and what the guard for personal data would find, with every kind of it asked for.
@@ -122,12 +124,23 @@ def _safe_first(note: FindingNote, judged: Sequence[tuple[int, int]]) -> int:
 
 def _safe_last(note: FindingNote, judged: Sequence[tuple[int, int]]) -> int:
     """Where whole values end."""
-    if not judged:
-        return len(note.text)
-    first, last = judged[-1]
-    if last == len(note.text) and (not note.ends or last - first > CELL_CHARS_SHOWN_MAX):
-        return first
+    if not note.ends:
+        return len(CellBuffer().push(note.text))
+    if judged and judged[-1][1] == len(note.text) and judged[-1][1] - judged[-1][0] > CELL_CHARS_SHOWN_MAX:
+        return judged[-1][0]
     return len(note.text)
+
+
+def _safe_found(note: FindingNote, safe_first: int, safe_last: int) -> tuple[int, int]:
+    """What was found, without half a value: a passage that is judged as a whole may begin and end where a text was cut.
+
+    Data is a mask, and other words are known to be whole, for they end before the text does.
+    """
+    if note.is_data:
+        return note.start, note.end
+    start = note.start if note.begins or note.start else min(safe_first, note.end)
+    end = note.end if note.ends or note.end < len(note.text) else safe_last
+    return min(start, end), end
 
 
 def _whole_cells(first: int, last: int, judged: Sequence[tuple[int, int]]) -> tuple[int, int]:

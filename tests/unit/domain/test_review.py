@@ -33,6 +33,13 @@ def test_a_note_holds_the_text_around() -> None:
     assert (note.begins, note.ends) == (True, True)
 
 
+def test_a_text_that_goes_on_does_not_end() -> None:
+    """A value at its end may be half of one."""
+    notes = FindingNotes(10)
+    notes.add("banned", "response", "assistant", "flag", False, EMAIL, "Mail ann@example.org or call", True, False)
+    assert (notes.noted[0].begins, notes.noted[0].ends) == (True, False)
+
+
 def test_text_is_kept_only_where_that_was_asked_for() -> None:
     """None keeps none; what else is known of the finding is noted all the same."""
     note = noted("Mail ann@example.org or call", chars_max=None)

@@ -144,6 +144,36 @@ def test_an_excerpt_holds_nothing_that_a_guard_would_find(
     assert seen == []
 
 
+@given(st.lists(WORDS, max_size=60), st.integers(0, 400), st.integers(0, 300), st.booleans(), st.integers(0, 60))
+@example(words=["and"] * 20 + [DATA[1]], first=0, cut=85, begins=True, chars_max=0)  # two blocks of four of the card
+@example(words=[DATA[0]], first=5, cut=5, begins=True, chars_max=5)  # nothing was found but half an address
+def test_a_passage_that_reaches_a_cut_shows_no_half_of_a_value(
+    words: list[str], first: int, cut: int, begins: bool, chars_max: int
+) -> None:
+    """What is judged as a whole (a sentence, a loop) may end where the text had not gone on yet, and begin at a cut."""
+    text = ", ".join(words)[:cut]
+    first = min(first, len(text)) if begins else 0
+    notes = FindingNotes(chars_max)
+    notes.add(
+        "g", "response", "assistant", "flag", False, Finding("X", first, len(text), 1.0, "x"), text, begins, False
+    )
+    excerpt = Excerpts("masked", chars_max).of(notes.noted[0])
+    assert 0 <= excerpt.start <= excerpt.end <= len(excerpt.text)
+    for value in DATA if begins else ():
+        shown = value.removeprefix("ssn ")
+        assert not [place for place in range(len(shown) - 4) if shown[place : place + 5] in excerpt.text]
+
+
+def test_a_passage_that_begins_at_a_cut_shows_no_half_of_a_value() -> None:
+    """Nor what may have lost the word that tells what it is."""
+    text = "11 1111 1111 " + "and so on, " * 20
+    notes = FindingNotes(200)
+    notes.add("g", "response", "assistant", "flag", False, Finding("LOOP", 0, len(text), 1.0, "x"), text, False)
+    excerpt = Excerpts("masked", 200).of(notes.noted[0])
+    assert "11" not in excerpt.text
+    assert found_in(excerpt).endswith("and so on, and so on, ")
+
+
 @given(st.text(max_size=80), st.integers(0, 80), st.integers(0, 40), st.booleans(), st.booleans(), st.integers(0, 30))
 def test_the_marks_are_always_in_the_text(
     text: str, start: int, length: int, is_data: bool, begins: bool, chars_max: int
