@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from extproc.detectors.normalise import plain, plain_with_places
-from extproc.domain.finding import Finding
+from extproc.detectors.scanned import Scanned
 
 GAP_CHARS_MAX = 8
 """Characters of the plain form between two tokens of a phrase, at most."""
@@ -124,7 +124,7 @@ class PhraseBook:
 
     def find(self, text: str) -> list[Match]:
         """Occurrences in a whole text, in the order of their ends."""
-        return PhraseScan(self).push(text, closing=True).matches if self.may_hold(text) else []
+        return PhraseScan(self).push(text, closing=True).found if self.may_hold(text) else []
 
 
 def tokens_of(phrase: str) -> list[str]:
@@ -140,20 +140,6 @@ def tokens_of(phrase: str) -> list[str]:
 def count_words(text: str) -> int:
     """How many tokens a text has."""
     return len(_TOKEN.findall(plain(text)))
-
-
-class Scanned(NamedTuple):
-    """What came of a piece.
-
-    Attributes:
-        text: what was undecided before, and the piece.
-        matches: occurrences that are complete, in the order of their ends; places in ``text``.
-        settled: no occurrence that is still to come begins before this place in ``text``.
-    """
-
-    text: str
-    matches: list[Match]
-    settled: int
 
 
 class PhraseScan:
@@ -173,7 +159,7 @@ class PhraseScan:
         other._in_word, other._skipped, other.undecided = self._in_word, self._skipped, self.undecided
         return other
 
-    def push(self, text: str, *, closing: bool = False) -> Scanned:
+    def push(self, text: str, *, closing: bool = False) -> Scanned[Match]:
         """Take the next piece; with ``closing`` the text is complete with it, and another one may follow."""
         whole = self.undecided + text
         view = _View(whole, closing, self._in_word, self._skipped)
@@ -290,8 +276,3 @@ class _View:
         if number == len(self._spans):
             return any(node.words or node.stems for node in nodes)
         return any(node.may_become(self.token(number)) for node in nodes)
-
-
-def as_findings(matches: Iterable[Match], kind: str, detector: str) -> list[Finding]:
-    """Occurrences as findings of one kind."""
-    return [Finding(kind, match.start, match.end, 1.0, detector) for match in matches]

@@ -50,9 +50,13 @@ class TopicBook:
 
 
 class Reached(NamedTuple):
-    """A topic whose score has reached the threshold with the word that ends at ``end`` of the piece. [characters]"""
+    """A topic whose score has reached the threshold, and where the word or phrase stands with which it has.
+
+    Places in the piece [characters]; what stood before the piece has places below 0.
+    """
 
     topic: str
+    start: int
     end: int
 
 
@@ -79,14 +83,14 @@ class TopicScan:
     def push(self, text: str, *, closing: bool = False) -> list[Reached]:
         """Take the next piece; returns topics that are reached now for the first time, in the order of their places.
 
-        A word that ends before the piece, as it shows, ends at 0. With ``closing`` the text is complete.
+        With ``closing`` the text is complete.
         """
         known = len(self._scan.undecided)
         reached: list[Reached] = []
-        for match in self._scan.push(text, closing=closing).matches:
+        for match in self._scan.push(text, closing=closing).found:
             if match.phrase not in self._found:
                 self._found.add(match.phrase)
-                reached += [Reached(topic, max(match.end - known, 0)) for topic in self._add(match.phrase)]
+                reached += [Reached(topic, match.start - known, match.end - known) for topic in self._add(match.phrase)]
         if closing:
             self._found, self._reached, self._weights = set(), set(), [0] * len(self._weights)
         return reached

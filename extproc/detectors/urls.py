@@ -17,7 +17,7 @@ import re2
 
 from extproc.detectors.hosts import HostRules
 from extproc.detectors.latin1 import latin1_bytes, latin1_options
-from extproc.domain.finding import Finding
+from extproc.detectors.scanned import Scanned
 
 AUTHORITY_CHARS_MAX = 512
 """A longer host, with what stands before it, is not read and not permitted."""
@@ -68,27 +68,28 @@ class UrlRules(NamedTuple):
     images: bool
 
 
-class Scanned(NamedTuple):
-    """What came of a piece.
+class FoundUrl(NamedTuple):
+    """A URL that is not permitted, up to where it ends, or the text does so far. [characters]
 
-    Attributes:
-        text: what was undecided before, and the piece.
-        findings: URLs that are not permitted, from their beginning to where they end, or the text does so far.
-        settled: what comes before this place in ``text`` is decided.
-        ongoing: ``text`` begins within a URL that was found before, up to this place.
+    What is wrong with it shows before ``judged_end``, which does not depend on how the text was cut.
     """
 
-    text: str
-    findings: list[Finding]
-    settled: int
-    ongoing: int
+    start: int
+    end: int
+    judged_end: int
+    kind: str
 
 
 class _Decision(NamedTuple):
-    """``settled`` is up to where there is nothing to look for again; None as a kind: what was found is permitted."""
+    """What an anchor is the beginning of; None as a kind: what was found is permitted.
+
+    ``settled`` is up to where there is nothing to look for again, ``judged_end`` where all that was judged ends, if
+    that is later.
+    """
 
     kind: str | None
     settled: int
+    judged_end: int = 0
 
 
 class UrlScan:
@@ -108,11 +109,11 @@ class UrlScan:
         other._context, other._in_url, other.undecided = self._context.copy(), self._in_url, self.undecided
         return other
 
-    def push(self, text: str, *, closing: bool = False) -> Scanned:
+    def push(self, text: str, *, closing: bool = False) -> Scanned[FoundUrl]:
         """Take the next piece; with ``closing`` the text is complete with it, and another one may follow."""
         whole = self.undecided + text
         ongoing = place = self._end_of_url(whole, 0) if self._in_url else 0
-        findings: list[Finding] = []
+        found: list[FoundUrl] = []
         undecided_from = len(whole)
         subject = latin1_bytes(whole) if _ANCHOR_END.search(whole) else b""
         while (anchor := _ANCHOR.search(subject, place) if subject else None) is not None:
@@ -124,8 +125,9 @@ class UrlScan:
                 break
             place = max(decision.settled, end)
             if decision.kind is not None:
+                judged_end = max(place, decision.judged_end)
                 place = self._end_of_url(whole, place)
-                findings.append(Finding(decision.kind, first, place, 1.0, "urls"))
+                found.append(FoundUrl(first, place, judged_end, decision.kind))
             self._context.pass_by(whole[first:place])
         else:
             undecided_from = len(whole) if closing else max(place, len(whole) - _begun_chars(whole))
@@ -133,7 +135,7 @@ class UrlScan:
         self.undecided = whole[undecided_from:]
         if closing:
             self._in_url, self._context = False, _Context()
-        return Scanned(whole, findings, undecided_from, ongoing)
+        return Scanned(whole, found, undecided_from, ongoing)
 
     def _end_of_url(self, whole: str, place: int) -> int:
         end = _URL_END.search(whole, place)
@@ -186,7 +188,8 @@ class UrlScan:
         meant = scheme and start > end  # else what stands there need not be a host
         if not meant and (in_word or not any("." in host or host.startswith("[") for host in hosts)):
             return _Decision(None, max(start, end))
-        return _Decision(self._kind_of(scheme, authority, hosts), start + max(len(near), 1))
+        judged_end = start + len(authority.rstrip(_TRAILING)) if len(hosts) > 1 else 0
+        return _Decision(self._kind_of(scheme, authority, hosts), start + max(len(near), 1), judged_end)
 
     def _kind_of(self, scheme: str, authority: str, hosts: list[str]) -> str | None:
         """What is wrong with a URL, None if nothing is."""

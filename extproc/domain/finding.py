@@ -6,6 +6,21 @@ A finding may travel to logs, metrics and reviewers, so it must be safe to show 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
+
+
+class Spot(Protocol):
+    """What stands at a place of a text: a finding, or what is to become one. [characters]"""
+
+    @property
+    def start(self) -> int:
+        """Its first character."""
+        ...
+
+    @property
+    def end(self) -> int:
+        """One past the last."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

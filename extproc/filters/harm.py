@@ -6,18 +6,15 @@ and an answer given earlier was judged then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from extproc.config.guards.harm import HarmGuard as HarmSection
 from extproc.detectors.harm import HarmDetector
 from extproc.detectors.passages import ends_whole, sentence_end, whole_words
 from extproc.domain.errors import ApiError
-from extproc.domain.finding import Finding
-from extproc.domain.record import Action
-from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard, tell_nobody
-from extproc.filters.json_text import JsonTextStage, may_hide
-from extproc.filters.observe import ObservingStage
+from extproc.domain.text import Direction, Speaker, Stage, TextSource
+from extproc.filters.base import NOBODY, Witness
+from extproc.filters.scanning import SpeakersGuard
 
 CONTEXT_CHARS_MAX = 200
 """How much of what stands before a sentence is judged with it. [characters]"""
@@ -25,42 +22,20 @@ CONTEXT_CHARS_MAX = 200
 _JUDGED_IN_REQUESTS = frozenset({Speaker.USER, Speaker.TOOL, Speaker.DOCUMENT})
 
 
-class HarmGuard(Guard):
+class HarmGuard(SpeakersGuard):
     """Judges each text up to its first finding: one says enough of it."""
 
-    finds_data = False
-
     def __init__(self, section: HarmSection) -> None:
-        super().__init__(section, section.guard, section.on, section.action, section.message)
+        super().__init__(section, _JUDGED_IN_REQUESTS)
         self._detector = HarmDetector(section.categories, section.threshold)
 
-    def sees(self, source: TextSource) -> bool:
-        """What users, tools and documents say, and answers."""
-        return super().sees(source) and (
-            source.direction is Direction.RESPONSE or source.speaker in _JUDGED_IN_REQUESTS
-        )
+    def may_hold(self, text: str) -> bool:
+        """One look at the words."""
+        return self._detector.may_hold(text)
 
-    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
-        """One look at all texts as one.
-
-        An escape in a JSON text may hide a word; a bare control character is written as one, found or not.
-        """
-        judged = [(source, text) for source, text in texts if self.sees(source)]
-        if may_hide(judged):
-            return True
-        return bool(judged) and self._detector.may_hold("\n".join([text for _, text in judged]))
-
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
-        """A stage that judges sentences; JSON texts are judged string by string."""
-
-        def on_finding(finding: Finding) -> None:
-            self.report(exchange, source.direction, finding)
-
-        of_model = source.direction is Direction.RESPONSE
-        stage: Stage = HarmStage(self._detector, on_finding, of_model)
-        if source.kind is Kind.JSON:
-            stage = JsonTextStage(stage, HarmStage(self._detector, on_finding, of_model))
-        return stage if self.action is Action.BLOCK else ObservingStage(stage)
+    def text_stage(self, source: TextSource, witness: Witness, bare: bool) -> Stage:
+        """A stage that judges sentences."""
+        return HarmStage(self._detector, witness, source.direction is Direction.RESPONSE)
 
     def rejection(self) -> ApiError:
         """What the client reads."""
@@ -73,12 +48,12 @@ class HarmStage:
     What is held is the sentence that is not complete: at most ``SENTENCE_CHARS_MAX`` characters.
     """
 
-    __slots__ = ("_before", "_detector", "_of_model", "_on_finding", "_open", "_whole", "rejected")
+    __slots__ = ("_before", "_detector", "_of_model", "_open", "_whole", "_witness", "rejected")
 
-    def __init__(self, detector: HarmDetector, on_finding: Callable[[Finding], None], of_model: bool = False) -> None:
+    def __init__(self, detector: HarmDetector, witness: Witness, of_model: bool = False) -> None:
         self._detector = detector
         self._of_model = of_model
-        self._on_finding = on_finding
+        self._witness = witness
         self._open = ""
         self._before = ""
         self._whole = True  # what stands before begins with a whole word
@@ -102,6 +77,7 @@ class HarmStage:
         if rest and not self._passes(rest, complete=True):
             return ""
         self._before += "\n"
+        self._witness.pass_by("\n")
         return rest
 
     def held(self) -> str:
@@ -110,7 +86,7 @@ class HarmStage:
 
     def fork(self) -> Stage:
         """A stage in the same state that tells nobody what it finds."""
-        copy = HarmStage(self._detector, tell_nobody, self._of_model)
+        copy = HarmStage(self._detector, NOBODY, self._of_model)
         copy._open, copy._before, copy._whole = self._open, self._before, self._whole
         copy.rejected = self.rejected
         return copy
@@ -120,9 +96,11 @@ class HarmStage:
         judged = whole_words(window, self._whole, complete or ends_whole(sentence))
         finding = self._detector.find(judged, self._of_model)
         if finding is not None:
-            self._on_finding(finding)
+            self._witness.see(sentence, ends=complete)
+            self._witness.tell(replace(finding, start=0, end=len(sentence)))  # people read what stands before it too
             self.rejected = True
             return False
+        self._witness.pass_by(sentence)
         self._before = window[-CONTEXT_CHARS_MAX:]
         self._whole = len(window) <= CONTEXT_CHARS_MAX
         return True

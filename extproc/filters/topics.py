@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from extproc.config.guards.topics import Topic
 from extproc.config.guards.topics import TopicsGuard as TopicsSection
@@ -12,9 +12,9 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard, tell_nobody
+from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
 from extproc.filters.observe import ObservingStage
-from extproc.payload.joined import message_texts
+from extproc.payload.joined import JoinedText, message_texts
 from extproc.payload.view import RequestView
 
 _OFF_TOPIC = "OFF_TOPIC"
@@ -46,21 +46,26 @@ class TopicsGuard(Guard):
         """Report each denied topic once, and that the last message is off topic."""
         if Direction.REQUEST not in self.directions:
             return None
-        kinds = list(dict.fromkeys(self._kinds_in(request)))
-        for kind in kinds:
-            self.report(exchange, Direction.REQUEST, _finding(kind))
-        return self.rejection() if kinds and self.action is Action.BLOCK else None
+        told: set[str] = set()
+        for finding, message in self._found_in(request):
+            if finding.kind not in told:
+                told.add(finding.kind)
+                self.report(exchange, Direction.REQUEST, finding, message.source.speaker.value, message.text)
+        return self.rejection() if told and self.action is Action.BLOCK else None
 
-    def _kinds_in(self, request: RequestView) -> Iterator[str]:
+    def _found_in(self, request: RequestView) -> Iterator[tuple[Finding, JoinedText]]:
         judged = [field for field in request.texts if field.source.speaker in self._speakers]
-        for text in message_texts(judged):
-            for topic, score in self._denied.score(text).items():
-                if score >= self._threshold:
-                    yield _kind_of(topic)
+        for message in message_texts(judged):
+            if self._denied.phrases.may_hold(message.text):
+                for reached in TopicScan(self._denied, self._threshold).push(message.text, closing=True):
+                    yield _finding(_kind_of(reached.topic), reached.start, reached.end), message
         if self._allowed is not None:
             asked = message_texts([field for field in request.texts if field.source.speaker is Speaker.USER])
-            if asked and not self._allowed.score(asked[-1]) and count_words(asked[-1]) >= self._words_min:
-                yield _OFF_TOPIC
+            if asked and self._is_off_topic(asked[-1].text):
+                yield _finding(_OFF_TOPIC, 0, len(asked[-1].text)), asked[-1]
+
+    def _is_off_topic(self, text: str) -> bool:
+        return self._allowed is not None and not self._allowed.score(text) and count_words(text) >= self._words_min
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """One look at the words of an answer; a request was judged as a whole."""
@@ -71,11 +76,8 @@ class TopicsGuard(Guard):
         """A stage on what an answer says."""
         if source.direction is Direction.REQUEST:
             return None
-
-        def on_topic(topic: str) -> None:
-            self.report(exchange, Direction.RESPONSE, _finding(_kind_of(topic)))
-
-        stage = TopicStage(TopicScan(self._denied, self._threshold), self.action is Action.BLOCK, on_topic)
+        scan = TopicScan(self._denied, self._threshold)
+        stage = TopicStage(scan, self.action is Action.BLOCK, Witness(self, source, exchange))
         return stage if self.action is Action.BLOCK else ObservingStage(stage)
 
     def rejection(self) -> ApiError:
@@ -91,19 +93,19 @@ def _kind_of(topic: str) -> str:
     return topic.upper()
 
 
-def _finding(kind: str) -> Finding:
-    return Finding(kind, 0, 0, 1.0, "topics.words")
+def _finding(kind: str, start: int, end: int) -> Finding:
+    return Finding(kind, start, end, 1.0, "topics.words")
 
 
 class TopicStage:
     """Releases text as it comes, up to the word with which a denied topic is reached if that ``rejects``."""
 
-    __slots__ = ("_on_topic", "_rejects", "_scan", "rejected")
+    __slots__ = ("_rejects", "_scan", "_witness", "rejected")
 
-    def __init__(self, scan: TopicScan, rejects: bool, on_topic: Callable[[str], None]) -> None:
+    def __init__(self, scan: TopicScan, rejects: bool, witness: Witness) -> None:
         self._scan = scan
         self._rejects = rejects
-        self._on_topic = on_topic
+        self._witness = witness
         self.rejected = False
 
     def feed(self, text: str) -> str:
@@ -120,14 +122,16 @@ class TopicStage:
 
     def fork(self) -> TopicStage:
         """A stage in the same state that tells nobody what it finds."""
-        copy = TopicStage(self._scan.copy(), self._rejects, tell_nobody)
+        copy = TopicStage(self._scan.copy(), self._rejects, NOBODY)
         copy.rejected = self.rejected
         return copy
 
     def _judge(self, text: str, *, closing: bool) -> str:
         for reached in self._scan.push(text, closing=closing):
-            self._on_topic(reached.topic)
+            self._witness.see(text, ends=closing)
+            self._witness.tell(_finding(_kind_of(reached.topic), reached.start, reached.end))
             if self._rejects:
                 self.rejected = True
-                return text[: reached.end]
+                return text[: max(reached.end, 0)]
+        self._witness.pass_by(text)
         return text

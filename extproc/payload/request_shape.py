@@ -51,10 +51,20 @@ def is_prefilled(request: RequestView) -> bool:
     )
 
 
-def media_addresses(request: RequestView) -> list[str]:
-    """Addresses from which a server would fetch images, sounds and files; data that comes along is none."""
-    addresses = [address for key in _LISTS for address in _addresses_in(request.tree.get(key))]
-    return [address for address in addresses if address[:5].lower() != "data:"]
+def media_addresses(request: RequestView) -> list[tuple[str, str]]:
+    """Addresses from which a server would fetch images, sounds and files, each with whose message names it, if known.
+
+    Data that comes along is none.
+    """
+    values = [request.tree.get(key) for key in _LISTS]
+    items = [item for value in values for item in (value if isinstance(value, list) else [value])]
+    addresses = [(item, address) for item in items for address in _addresses_in(item)]
+    return [(_speaker_name(item), address) for item, address in addresses if address[:5].lower() != "data:"]
+
+
+def _speaker_name(item: Any) -> str:
+    speaker = _speaker_of(item) if isinstance(item, dict) else None
+    return speaker.value if speaker is not None else ""
 
 
 def _addresses_in(value: Any) -> Iterator[str]:

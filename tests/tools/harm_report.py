@@ -19,6 +19,7 @@ from extproc.detectors.harm import HarmDetector
 from extproc.detectors.harm_lexicon import CATEGORIES
 from extproc.detectors.ngram_model import NgramModel
 from extproc.domain.finding import Finding
+from extproc.filters.base import NOBODY
 from extproc.filters.harm import HarmStage
 from tests.tools.harm_training import ABUSIVE_SOURCES, OWN, REFUSAL_SOURCES, examples, trained
 from tests.tools.ngram_training import Example, leave_one_source_out, recall_at
@@ -48,7 +49,7 @@ def scorer(model: NgramModel, answers: frozenset[str]) -> Callable[[str], float]
 
     def score(text: str) -> float:
         detector.worst = 0.0
-        stage = HarmStage(detector, lambda _: None, text in answers)
+        stage = HarmStage(detector, NOBODY, text in answers)
         stage.feed(text)
         stage.close()
         return detector.worst
@@ -97,7 +98,7 @@ def _costs() -> dict[str, float]:
     pieces = [request[at : at + EVENT_CHARS] for at in range(0, len(request), EVENT_CHARS)]
 
     def stream() -> None:
-        stage = HarmStage(detector, lambda _: None)
+        stage = HarmStage(detector, NOBODY)
         for piece in pieces:
             stage.feed(piece)
 

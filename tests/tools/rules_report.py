@@ -81,7 +81,7 @@ def _urls() -> dict[str, float]:
 
 
 def _found(rules: UrlRules, text: str) -> list[Any]:
-    return UrlScan(rules).push(text, closing=True).findings
+    return UrlScan(rules).push(text, closing=True).found
 
 
 def _topics() -> dict[str, float]:

@@ -78,7 +78,7 @@ def test_a_phrase_without_letter_or_digit_is_a_mistake() -> None:
 def test_the_look_before_misses_nothing(text: str) -> None:
     """What a scan finds may be held."""
     book = PhraseBook(PHRASES)
-    if PhraseScan(book).push(text, closing=True).matches:
+    if PhraseScan(book).push(text, closing=True).found:
         assert book.may_hold(text)
 
 
@@ -95,9 +95,9 @@ def test_no_cut_changes_what_is_found(pieces: list[str], every: bool) -> None:
     scan, base, found = PhraseScan(book), 0, []
     for number, piece in enumerate([*pieces, ""]):
         scanned = scan.push(piece, closing=number == len(pieces))
-        found += [Match(base + start, base + end, phrase) for start, end, phrase in scanned.matches]
+        found += [Match(base + start, base + end, phrase) for start, end, phrase in scanned.found]
         base += scanned.settled
-    whole = PhraseScan(book).push(text, closing=True).matches
+    whole = PhraseScan(book).push(text, closing=True).found
     assert (sorted(set(found)), base) == (sorted(set(whole)), len(text))
     assert every or found == whole
 

@@ -41,12 +41,12 @@ def test_no_cut_changes_where_a_topic_is_reached(pieces: list[str], threshold: f
     scan, base, places = TopicScan(BOOK, threshold), 0, []
     for number, piece in enumerate([*pieces, ""]):
         reached = scan.push(piece, closing=number == len(pieces))
-        places += [(topic, base + end) for topic, end in reached]
+        places += [(topic, base + start, base + end) for topic, start, end in reached]
         base += len(piece)
     text = "".join(pieces)
     assert places == TopicScan(BOOK, threshold).push(text, closing=True)
-    assert len(places) == len({topic for topic, _ in places})
-    assert {topic for topic, _ in places} == {name for name, score in BOOK.score(text).items() if score >= threshold}
+    assert len(places) == len({topic for topic, _, _ in places})
+    assert {topic for topic, _, _ in places} == {name for name, score in BOOK.score(text).items() if score >= threshold}
 
 
 def test_texts_that_follow_each_other_do_not_add_up() -> None:
@@ -54,4 +54,4 @@ def test_texts_that_follow_each_other_do_not_add_up() -> None:
     scan = TopicScan(BOOK, 0.5)
     assert scan.push("bonds", closing=True) == []
     assert scan.push("investor", closing=True) == []
-    assert [topic for topic, _ in scan.push("bonds investor", closing=True)] == ["investing"]
+    assert [topic for topic, _, _ in scan.push("bonds investor", closing=True)] == ["investing"]

@@ -29,7 +29,7 @@ TEXTS = st.lists(ATOMS, max_size=14).map("".join)
 
 def found(rules: UrlRules, text: str) -> list[tuple[str, str]]:
     """Kinds, and what they stand for."""
-    findings = UrlScan(rules).push(text, closing=True).findings
+    findings = UrlScan(rules).push(text, closing=True).found
     return [(finding.kind, text[finding.start : finding.end]) for finding in findings]
 
 
@@ -150,7 +150,7 @@ def test_images_may_be_denied_whatever_their_host(text: str) -> None:
 def test_a_link_inside_an_image_does_not_hide_it(text: str) -> None:
     """The image's own address comes last; a link after it is a link."""
     images = [text.index("https"), text.index("https", text.index("c](") if "c](" in text else 0)]
-    starts = [finding.start for finding in UrlScan(NO_IMAGES).push(text, closing=True).findings]
+    starts = [finding.start for finding in UrlScan(NO_IMAGES).push(text, closing=True).found]
     assert starts == sorted(set(images))
 
 
@@ -181,8 +181,8 @@ def test_every_labelled_line_is_judged_as_it_is_labelled() -> None:
 def test_a_host_that_is_too_long_to_be_read_is_not_permitted() -> None:
     """It cannot be said where it leads; and no more than that is kept."""
     scan = UrlScan(ALLOWING)
-    assert scan.push("https://good.example," + "x" * (AUTHORITY_CHARS_MAX - 13)).findings == []
-    assert [finding.kind for finding in scan.push("x").findings] == ["URL_HOST"]
+    assert scan.push("https://good.example," + "x" * (AUTHORITY_CHARS_MAX - 13)).found == []
+    assert [finding.kind for finding in scan.push("x").found] == ["URL_HOST"]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_only_the_beginning_of_a_url_is_undecided(text: str, held: str) -> None:
 def test_the_look_before_misses_nothing(text: str) -> None:
     """What a scan finds may be held."""
     for rules in (ALLOWING, NO_IMAGES):
-        if UrlScan(rules).push(text, closing=True).findings:
+        if UrlScan(rules).push(text, closing=True).found:
             assert may_hold_url(text)
 
 
@@ -225,9 +225,9 @@ def test_no_cut_changes_what_is_found(pieces: list[str], rules: UrlRules) -> Non
     scan, base, places = UrlScan(rules), 0, []
     for number, piece in enumerate([*pieces, ""]):
         scanned = scan.push(piece, closing=number == len(pieces))
-        places += [(finding.kind, base + finding.start) for finding in scanned.findings]
+        places += [(finding.kind, base + finding.start) for finding in scanned.found]
         base += scanned.settled
-    whole = UrlScan(rules).push(text, closing=True).findings
+    whole = UrlScan(rules).push(text, closing=True).found
     assert (places, base) == ([(finding.kind, finding.start) for finding in whole], len(text))
 
 

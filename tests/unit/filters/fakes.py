@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
+from extproc.domain.finding import Finding
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.base import ExchangeFacts, Filter, Witness
 from extproc.payload.endpoints import CHAT
 from extproc.payload.view import RequestView
 
@@ -113,6 +114,23 @@ class FakeFilter(Filter):
     def rejection(self) -> ApiError:
         """What the client reads."""
         return ApiError(400, "invalid_request_error", self.name, "No.")
+
+
+class Heard(Witness):
+    """Tells a function of each finding, and no exchange."""
+
+    def __init__(self, on_finding: Callable[[Finding], None]) -> None:
+        self.on_finding = on_finding
+
+    def pass_by(self, text: str) -> None:
+        """Keep nothing."""
+
+    def see(self, text: str, begins: bool = True, ends: bool = True) -> None:
+        """Look away."""
+
+    def tell(self, finding: Finding) -> None:
+        """Pass it on."""
+        self.on_finding(finding)
 
 
 def exchange_facts() -> ExchangeFacts:

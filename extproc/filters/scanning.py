@@ -1,0 +1,162 @@
+"""What guards share that judge what chosen speakers say, and those among them that look for spans by a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic
+
+from extproc.config.guards.banned import BannedGuard as BannedSection
+from extproc.config.guards.harm import HarmGuard as HarmSection
+from extproc.config.guards.urls import UrlsGuard as UrlsSection
+from extproc.detectors.scanned import Found, Scan, Scanned
+from extproc.domain.errors import ApiError
+from extproc.domain.finding import Finding
+from extproc.domain.record import Action
+from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
+from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
+from extproc.filters.json_text import JsonTextStage, may_hide
+from extproc.filters.observe import ObservingStage
+from extproc.payload.joined import found_only_joined
+from extproc.payload.view import RequestView
+
+
+class SpeakersGuard(Guard):
+    """Judges answers, and what chosen speakers say in requests; what it finds are words that people must read."""
+
+    finds_data = False
+
+    def __init__(self, section: BannedSection | UrlsSection | HarmSection, speakers: Iterable[Speaker]) -> None:
+        super().__init__(section, section.guard, section.on, section.action, section.message)
+        self._speakers = frozenset(speakers)
+
+    def sees(self, source: TextSource) -> bool:
+        """What the chosen speakers say, and answers."""
+        return super().sees(source) and (source.direction is Direction.RESPONSE or source.speaker in self._speakers)
+
+    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+        """One look at all texts as one.
+
+        An escape in a JSON text may hide what is looked for; a bare control character is written as one, found or not.
+        """
+        judged = [(source, text) for source, text in texts if self.sees(source)]
+        if may_hide(judged):
+            return True
+        return bool(judged) and self.may_hold("\n".join([text for _, text in judged]))
+
+    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
+        """A stage that judges a text; JSON texts are judged string by string, so that they stay JSON."""
+        stage = self.text_stage(source, Witness(self, source, exchange), bare=False)
+        if source.kind is Kind.JSON:
+            stage = JsonTextStage(stage, self.text_stage(source, Witness(self, source, exchange), bare=True))
+        return stage if self.action in (Action.MASK, Action.BLOCK) else ObservingStage(stage)
+
+    def may_hold(self, text: str) -> bool:
+        """False only if nothing can be found in the text."""
+        raise NotImplementedError
+
+    def text_stage(self, source: TextSource, witness: Witness, bare: bool) -> Stage:
+        """A stage for a text, or with ``bare`` for what stands outside of strings in one that is JSON."""
+        raise NotImplementedError
+
+
+class ScanningGuard(SpeakersGuard, Generic[Found]):
+    """Masks or refuses what a scan finds."""
+
+    mask: str
+
+    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+        """Look for what no stage sees; no mask can stand there, so it refuses."""
+        if Direction.REQUEST not in self.directions:
+            return None
+        found = self.find_beside(request)
+        for speaker, text, spots in found:
+            for spot in spots:
+                self.report(exchange, Direction.REQUEST, self.finding_of(spot), speaker, text)
+        return self.rejection() if found and self.action in (Action.BLOCK, Action.MASK) else None
+
+    def find_beside(self, request: RequestView) -> list[tuple[str, str, list[Found]]]:
+        """What is divided among the parts of a message, with whose it is and the parts as one text."""
+        judged = [field for field in request.texts if self.sees(field.source)]
+        return [
+            (joined.source.speaker.value, joined.text, found) for joined, found in found_only_joined(judged, self.find)
+        ]
+
+    def text_stage(self, source: TextSource, witness: Witness, bare: bool) -> Stage:
+        """A stage that masks or rejects; a mask that stands bare in JSON must be a string there."""
+        mask = None if self.action is Action.BLOCK else f'"{self.mask}"' if bare else self.mask
+        return ScanStage(self.scan(), mask, self.finding_of, witness)
+
+    def scan(self) -> Scan[Found]:
+        """A scan of a text from its beginning."""
+        raise NotImplementedError
+
+    def find(self, text: str) -> list[Found]:
+        """What a whole text holds."""
+        return self.scan().push(text, closing=True).found if self.may_hold(text) else []
+
+    def finding_of(self, spot: Found) -> Finding:
+        """What is reported."""
+        raise NotImplementedError
+
+
+class ScanStage(Generic[Found]):
+    """Holds back what may be the beginning of what is looked for; masks or rejects what is found.
+
+    ``mask`` stands in the place of it, or is None where it rejects.
+    """
+
+    __slots__ = ("_finding_of", "_mask", "_scan", "_witness", "rejected")
+
+    def __init__(
+        self, scan: Scan[Found], mask: str | None, finding_of: Callable[[Found], Finding], witness: Witness
+    ) -> None:
+        self._scan = scan
+        self._mask = mask
+        self._finding_of = finding_of
+        self._witness = witness
+        self.rejected = False
+
+    def feed(self, text: str) -> str:
+        """Take the next piece; return what is decided."""
+        return self._judge(text, closing=False) if text else ""
+
+    def close(self) -> str:
+        """What is held was the beginning of something, or all of it."""
+        released = self._judge("", closing=True)
+        self._witness.pass_by("\n")
+        return released
+
+    def held(self) -> str:
+        """What is not decided."""
+        return self._scan.undecided
+
+    def fork(self) -> ScanStage[Found]:
+        """A stage in the same state that tells nobody what it finds."""
+        copy = ScanStage(self._scan.copy(), self._mask, self._finding_of, NOBODY)
+        copy.rejected = self.rejected
+        return copy
+
+    def _judge(self, text: str, *, closing: bool) -> str:
+        scanned = self._scan.push(text, closing=closing)
+        if scanned.found:
+            return self._replace(scanned, closing)
+        settled = scanned.text[: scanned.settled]
+        self._witness.pass_by(settled)
+        return settled[scanned.ongoing :]  # a mask was written for what comes before, when it was found
+
+    def _replace(self, scanned: Scanned[Found], closing: bool) -> str:
+        witness = self._witness
+        witness.see(scanned.text, ends=closing)
+        pieces: list[str] = []
+        done = scanned.ongoing
+        for spot in scanned.found:
+            witness.tell(self._finding_of(spot))
+            pieces.append(scanned.text[done : spot.start])
+            if self._mask is None:
+                self.rejected = True
+                return "".join(pieces)
+            pieces.append(self._mask)
+            done = spot.end
+        pieces.append(scanned.text[done : scanned.settled])
+        witness.pass_by(scanned.text[: scanned.settled])
+        return "".join(pieces)
