@@ -113,6 +113,7 @@ class UrlScan:
         """Take the next piece; with ``closing`` the text is complete with it, and another one may follow."""
         whole = self.undecided + text
         ongoing = place = self._end_of_url(whole, 0) if self._in_url else 0
+        self._context.pass_by(whole[:ongoing])
         found: list[FoundUrl] = []
         undecided_from = len(whole)
         subject = latin1_bytes(whole) if _ANCHOR_END.search(whole) else b""

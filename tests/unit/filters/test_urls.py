@@ -50,6 +50,14 @@ def talk_of(section: dict[str, Any], content: Any) -> Conversation:
     return talk
 
 
+def test_what_ends_a_url_begins_an_image_wherever_the_text_is_cut() -> None:
+    """The mark of an image may be the last character of a URL that was found in the piece before."""
+    whole = "https://bad.example/a![x](https://ok.example/"
+    for place in range(len(whole)):
+        _, _, record = through_guard([whole[:place], whole[place:]], {**URLS, "action": "mask"}, Kind.CONTENT)
+        assert set(record.findings) == {("urls", "response", "URL_HOST"), ("urls", "response", "URL_IMAGE")}, place
+
+
 @given(cut(TEXTS), st.sampled_from(["block", "mask", "flag", "shadow"]), st.sampled_from([Kind.CONTENT, Kind.JSON]))
 def test_no_cut_changes_what_comes_out(pieces: list[str], action: str, kind: Kind) -> None:
     """Text, verdict and counts are those of the whole text."""
