@@ -10,7 +10,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard, tell_nobody
+from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
 from extproc.filters.observe import ObservingStage
 from extproc.payload.request_shape import tools_named_in
 from extproc.payload.view import RequestView
@@ -30,6 +30,7 @@ class ToolsGuard(Guard):
     """Judges tools of a request as a whole, and the name of each call in an answer."""
 
     judges_each_alone = False
+    finds_data = False
 
     def __init__(self, section: ToolsSection) -> None:
         super().__init__(section, section.guard, section.on, section.action, section.message)
@@ -40,8 +41,9 @@ class ToolsGuard(Guard):
         if Direction.REQUEST not in self.directions:
             return None
         found = [tool for tool in tools_named_in(request) if not self._rules.permit_all(tool.names, tool.type)]
-        for _ in found:
-            self.report(exchange, Direction.REQUEST, _finding(0))
+        for tool in found:
+            named = ", ".join(tool.names) or tool.type
+            self.report(exchange, Direction.REQUEST, _finding(named), Speaker.DEFINITION.value, named)
         return self.rejection() if found and self.action is Action.BLOCK else None
 
     def sees(self, source: TextSource) -> bool:
@@ -65,11 +67,7 @@ class ToolsGuard(Guard):
         """A stage on names of tools in answers."""
         if source.direction is Direction.REQUEST:
             return None
-
-        def on_finding(finding: Finding) -> None:
-            self.report(exchange, Direction.RESPONSE, finding)
-
-        stage = NameStage(self.permits, on_finding)
+        stage = NameStage(self.permits, Witness(self, source, exchange))
         return stage if self.action is Action.BLOCK else ObservingStage(stage)
 
     def rejection(self) -> ApiError:
@@ -80,11 +78,11 @@ class ToolsGuard(Guard):
 class NameStage:
     """Holds a name until it is whole, and rejects one that is not permitted. One that is too long is none."""
 
-    __slots__ = ("_name", "_on_finding", "_permits", "rejected")
+    __slots__ = ("_name", "_permits", "_witness", "rejected")
 
-    def __init__(self, permits: Callable[[str], bool], on_finding: Callable[[Finding], None]) -> None:
+    def __init__(self, permits: Callable[[str], bool], witness: Witness) -> None:
         self._permits = permits
-        self._on_finding = on_finding
+        self._witness = witness
         self._name = ""
         self.rejected = False
 
@@ -110,15 +108,16 @@ class NameStage:
 
     def fork(self) -> NameStage:
         """A stage in the same state that tells nobody what it finds."""
-        copy = NameStage(self._permits, tell_nobody)
+        copy = NameStage(self._permits, NOBODY)
         copy._name, copy.rejected = self._name, self.rejected
         return copy
 
     def _reject(self) -> None:
-        self._on_finding(_finding(min(len(self._name), NAME_CHARS_MAX)))
-        self._name = ""
+        name, self._name = self._name[:NAME_CHARS_MAX], ""
+        self._witness.see(name)
+        self._witness.tell(_finding(name))
         self.rejected = True
 
 
-def _finding(chars: int) -> Finding:
-    return Finding("TOOL", 0, chars, 1.0, "tools")
+def _finding(name: str) -> Finding:
+    return Finding("TOOL", 0, len(name), 1.0, "tools")

@@ -160,6 +160,16 @@ def test_a_reviewer_reads_what_was_found_in_the_arguments_of_a_tool(
     assert_same(ways_of_telling(reviewed(guard, action=action), choice, "stop"), words)
 
 
+def test_a_reviewer_reads_which_tool_was_called_or_offered() -> None:
+    """The name as far as it is one."""
+    snapshot = reviewed({"guard": "tools", "deny": ["shell"]}, action="flag")
+    choice = Choice(content="Yes.", calls=(Call("shell", "{}"),))
+    assert_same(ways_of_telling(snapshot, choice, "stop"), "shell")
+    tools = [{"type": "function", "function": {"name": "shell", "parameters": {}}}]
+    (note,) = refused(reviewed({"guard": "tools", "deny": ["shell"]}, action="block"), tools=tools)
+    assert (note.speaker, note.is_data, found_in(note)) == ("definition", False, "shell")
+
+
 def refused(snapshot: Snapshot, **fields: Any) -> list[FindingNote]:
     """What is noted of a request that is refused."""
     talk = Conversation(snapshot)
