@@ -1,4 +1,5 @@
-"""How much of a streamed answer the guard for personal data holds back, and for how long.
+"""How much of a streamed answer the guard for personal data holds back, and for how long; and when all guards let the
+first text go.
 
     python tests/tools/holdback_report.py
 
@@ -6,10 +7,15 @@ For each kind of text: characters held after an event (median, 95th percentile, 
 out (1: with the event that brought it), and the share of events after which nothing but the last word is held. Texts
 are cut as models' tokens are: a word with the blank before it, three digits, a few signs. Recorded answers are cut as
 the server cut them. All come from this repository and the standard library.
+
+The demo has a guard of each kind that looks at answers. All of them together, with their default actions and with those
+of the demo (where one that blocks harm holds a sentence), are given people's answers token by token: `first_event` 1 is
+without any delay, 2 one token later.
 """
 
 from __future__ import annotations
 
+import gzip
 import inspect
 import itertools
 import json
@@ -25,16 +31,22 @@ from random import Random
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from extproc.config.document import Document
+from extproc.config.guards.base import GuardSection
 from extproc.config.guards.pii import PiiGuard as PiiSection
+from extproc.demo.installation import DEMO_CONFIG
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Kind, Stage, TextSource
-from extproc.filters.base import ExchangeFacts
+from extproc.exchange.snapshot import compile_snapshot
+from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.chain import Channels
 from extproc.filters.pii import PiiGuard
 from extproc.payload.endpoints import CHAT
 from extproc.payload.view import answer_source
+from extproc.server.config_files import read_config
 from tests.stream.recorded import frames_of, recordings
 
 ROOT = Path(__file__).resolve().parents[2]
+ANSWERS = ROOT / "tests" / "corpus" / "shared" / "refusal" / "self_instruct_answers.jsonl.gz"
 _TOKEN = re.compile(r" ?[A-Za-z]{1,8}| ?[0-9]{1,3}| ?[^\sA-Za-z0-9]{1,3}|\s+", re.ASCII)
 _LAST_WORD = re.compile(r"\S*\Z")
 _CHARS_MAX = 60_000
@@ -178,7 +190,43 @@ def report() -> dict[str, float]:
         figures[f"{place}.max"] = max(held.chars)
         figures[f"{place}.first_event_max"] = max(held.first_events)
         figures[f"{place}.last_word_only"] = round(held.last_word_only / len(held.chars), 3)
+    return figures | first_events()
+
+
+def first_events() -> dict[str, float]:
+    """``holdback.all_guards.ACTIONS.first_event_WHAT``: median, 95th percentile, and the share of 2 or less."""
+    files = read_config(DEMO_CONFIG)
+    document = files.loaded.document
+    guards = {guard.guard: guard for policy in document.policies for guard in policy.guards}
+    chosen = {"default": [_with_default_action(guard) for guard in guards.values()], "demo": list(guards.values())}
+    figures: dict[str, float] = {}
+    for actions, sections in chosen.items():
+        policy = document.policies[-1].model_copy(update={"guards": tuple(sections)})
+        snapshot = compile_snapshot(document.model_copy(update={"policies": (policy,)}), files.prompts)
+        events = [_first_event(snapshot.policies[-1].answer_filters, text) for text in _answers()]
+        place = f"holdback.all_guards.{actions}.first_event"
+        figures[f"{place}_median"] = statistics.median(events)
+        figures[f"{place}_p95"] = statistics.quantiles(events, n=20)[-1]
+        figures[f"{place}_within_one_token"] = sum(event <= 2 for event in events) / len(events)
     return figures
+
+
+def _with_default_action(section: GuardSection) -> GuardSection:
+    given = section.model_dump(exclude_unset=True)
+    given.pop("action", None)
+    return type(section).model_validate(given)
+
+
+def _answers() -> list[list[str]]:
+    """What people were answered, as tokens."""
+    lines = gzip.decompress(ANSWERS.read_bytes()).splitlines()
+    return [tokens(json.loads(line)["text"]) for line in lines]
+
+
+def _first_event(filters: tuple[Filter, ...], pieces: list[str]) -> int:
+    exchange = ExchangeFacts(CHAT, {}, {}, ExchangeRecord("report", "", 0))
+    chain = Channels(filters, exchange, 1).chain(answer_source(Kind.CONTENT, 0))
+    return next((number for number, piece in enumerate(pieces, 1) if chain.feed(piece).strip()), len(pieces))
 
 
 def main() -> None:
@@ -189,6 +237,9 @@ def main() -> None:
     for name in TEXTS:
         row = (f"{figures[f'holdback.{name}.{column}']:g}" for column in columns)
         print(f"| {name} | " + " | ".join(row) + " |")
+    for name, value in figures.items():
+        if ".all_guards." in name:
+            print(f"{name} {value:g}")
 
 
 if __name__ == "__main__":
