@@ -8,13 +8,19 @@ placeholders there.
 from __future__ import annotations
 
 from extproc.detectors.latin1 import WORD_BYTES, latin1_pattern
-from extproc.detectors.recogniser import CELL_END, Recogniser, Spans
+from extproc.detectors.recogniser import CELL_END, Recogniser, Spans, word_holding
 from extproc.detectors.secret_patterns import LETTERS_ONLY_GATE, SECRET_CHARACTERS_MIN, SECRET_PATTERN, secret_plausible
 
 # --- by shape ------------------------------------------------------------------------------------------------------
 
 
+_LETTER_AND_DIGIT = latin1_pattern(rf"[A-Za-z][^{CELL_END}]*[0-9]|[0-9][^{CELL_END}]*[A-Za-z]|{LETTERS_ONLY_GATE}")
+"""What a word with a secret has: numbers alone are none."""
+
+
 def _secrets(subject: bytes, text: str, begin: int) -> Spans:
+    if _LETTER_AND_DIGIT.search(subject, begin) is None:
+        return
     yield from _assigned(subject, text, begin)
     if len(subject) < SECRET_CHARACTERS_MIN:
         return
@@ -89,6 +95,7 @@ _CODE = latin1_pattern(
 """Variables, calls, attributes, addresses, numbers, words, and words joined by hyphens and dots."""
 _DIGITS = latin1_pattern(r"[0-9]+")
 _KINDS_OF_CHARACTERS = [latin1_pattern(kind) for kind in (r"[0-9]", r"[a-z]", r"[A-Z]", r"[^A-Za-z0-9_.\-:/]")]
+_BEYOND_LOWER_CASE = r"[^a-z0-9_.\-:/]"  # of the last two kinds
 
 
 def _assigned(subject: bytes, text: str, begin: int) -> Spans:
@@ -140,10 +147,15 @@ def _password_plausible(value: bytes) -> bool:
     return kinds[0] and sum(kinds) >= 3 and len(set(value)) >= _PASSWORD_DISTINCT_MIN
 
 
-_ASSIGNED_GATE = rf"[A-Za-z][^{CELL_END}]*[0-9]|[0-9][^{CELL_END}]*[A-Za-z]"
+_SECRET_GATE = "|".join((
+    word_holding(_PASSWORD_CHARS_MIN, "[0-9]", _BEYOND_LOWER_CASE),
+    word_holding(_KEY_CHARS_MIN, "[0-9]"),
+    LETTERS_ONLY_GATE,
+))  # fmt: skip
+"""What is shorter or less varied is no secret, as most words with a digit are not: ``32-page``, ``$5/hour``."""
 
 RECOGNISERS = (
     Recogniser("URL_CREDENTIALS", rf"[A-Za-z0-9]://[^/?#@:{CELL_END}]*:[^/?#{CELL_END}]+@", _url_credentials),
     Recogniser("JWT", r"eyJ[A-Za-z0-9_-]{10}", _web_tokens),
-    Recogniser("SECRET", f"{_ASSIGNED_GATE}|{LETTERS_ONLY_GATE}", _secrets),
+    Recogniser("SECRET", _SECRET_GATE, _secrets),
 )

@@ -260,7 +260,9 @@ def _goes_before(subject: bytes, start: int) -> bool:
 
 
 GATE = (
-    r"[0-9](?:[ \xA0.\-+/]?[0-9]){5}|[A-Za-z]{5}[0-9]{4}[A-Za-z]|[A-Za-z]{6}[0-9]{2}[A-Za-z][0-9]{2}[A-Za-z]"
+    r"[0-9](?:[ \xA0.\-+/]?[0-9]){7}|\b[A-Za-z]{1,3}-?[0-9]{6}|[0-9]{7}-?[A-Za-z]|[0-9]{6}[A-Za-z][0-9]{3}"
+    r"|\b[A-Z]{2}[ \xA0](?:[0-9]{2}[ \xA0]?){3}[A-Z]|[A-Za-z]{2}(?:-[0-9]{2}){3}-[A-Za-z]"
+    r"|[A-Za-z]{5}[0-9]{4}[A-Za-z]|[A-Za-z]{6}[0-9]{2}[A-Za-z][0-9]{2}[A-Za-z]"
     r"|\b[A-Za-z]{1,3}[0-9][0-9A-Za-z]{5}|\b[0-9]{2}[A-Z]{2}[0-9]{5}"
 )
-"""What every number above has."""
+"""What every number above has: eight digits, or fewer in the neighbourhood of letters."""

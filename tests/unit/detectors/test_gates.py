@@ -1,0 +1,144 @@
+"""Gates spare most texts the search for personal data, and never hide what the search would find.
+
+They see the new text alone, so the words that must stand before a value are put into the context here.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import re2
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from extproc.detectors import birth_dates, credentials, national_ids, network_addresses, wallets
+from extproc.detectors.latin1 import gate_options, latin1_bytes, latin1_pattern
+from extproc.detectors.national_ids import GATE, NATIONAL_ID_KINDS, NationalIds
+from extproc.detectors.pii import PiiDetector
+from extproc.detectors.recogniser import CELL_END, CandidateFinder, word_holding
+from extproc.detectors.secret_patterns import SECRET_PATTERN
+from tests.unit.detectors.regex_samples import RegexSampler
+
+CORPUS = Path(__file__).resolve().parents[2] / "corpus" / "shared"
+SAMPLES = 4_000
+
+
+def gate_of(pattern: str) -> Any:
+    """A gate as the detector has it."""
+    gate = re2.Set.SearchSet(gate_options())
+    gate.Add(pattern.encode("latin-1"))
+    gate.Compile()
+    return gate
+
+
+FINDERS: dict[str, tuple[Any, CandidateFinder]] = {
+    one.kind: (gate_of(one.gate), one.candidates)
+    for one in (
+        *credentials.RECOGNISERS,
+        *wallets.RECOGNISERS,
+        *network_addresses.RECOGNISERS,
+        *birth_dates.RECOGNISERS,
+    )
+} | {"NATIONAL_ID": (gate_of(GATE), NationalIds(frozenset(NATIONAL_ID_KINDS)).candidates)}
+
+CUES = ("", "password: ", "api_key = ", "Bearer ", "token ", "born on ", "passport ", "id number ", "nif ", "my nino ")
+CHARACTERS = st.sampled_from([*"0123456789", *"aAzZkbQ", *"-_.:/=+$!%@~#?é\u0434\u20ac", " ", "\u00a0", ",", "\n"])
+VALUES = st.lists(
+    CHARACTERS | st.text("0123456789", min_size=2, max_size=9) | st.text("abcXYZ", min_size=2, max_size=8), max_size=12
+).map("".join)
+
+
+def assert_open_where_found(text: str, begin: int = 0) -> int:
+    """How many kinds find something in ``text[begin:]``; the gate of each is open."""
+    subject = latin1_bytes(text)
+    kinds = 0
+    for kind, (gate, candidates) in FINDERS.items():
+        if next(candidates(subject, text, begin), None) is not None:
+            kinds += 1
+            assert gate.Match(subject[begin:]), kind
+    return kinds
+
+
+# --- no gate hides a finding ---------------------------------------------------------------------------------------
+
+
+@given(st.sampled_from(CUES), VALUES)
+@example("password: ", "Abcdef1$")
+@example("password=", "x=Abcdef1$")
+@example("secret ", "a1b2c3d4e5f6g7h8")
+@example("token ", "1234567890abcdef")
+@example("passport ", "a-1234567")
+def test_a_gate_is_open_where_something_is_found(cue: str, value: str) -> None:
+    """Whatever characters a value is of."""
+    assert_open_where_found(cue + value, len(cue))
+
+
+def test_a_gate_is_open_for_every_vendors_token() -> None:
+    """At the beginning of a word, and behind another part of it."""
+    sampler = RegexSampler(SECRET_PATTERN.pattern.decode(), random.Random(7))
+    found = sum(assert_open_where_found(before + sampler.sample()) > 0 for _ in range(SAMPLES) for before in ("", "a/"))
+    assert found > SAMPLES // 2
+
+
+def shapes() -> Iterator[str]:
+    """Every number that a country may write, with ones for digits and capitals for letters."""
+    for number in national_ids._NUMBERS:
+        for shape in number.shapes:
+            yield shape.replace("9", "1")
+
+
+@pytest.mark.parametrize("number", sorted(set(shapes())))
+def test_the_gate_is_open_for_every_shape_of_a_number(number: str) -> None:
+    """In capitals, with any blanks; without blanks small letters will do, but in one kind of passport."""
+    gate = latin1_pattern(GATE)
+    assert gate.search(number.encode())
+    assert gate.search(number.replace(" ", "\xa0").encode("latin-1"))
+    assert gate.search(number.lower().encode()) or " " in number or number == "11AA11111"
+
+
+@pytest.mark.parametrize("folder", ["pii", "injection", "refusal"])
+def test_no_gate_hides_what_the_corpora_hold(folder: str) -> None:
+    """Every word of every text, with what stands before it."""
+    for path in sorted((CORPUS / folder).glob("*.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                assert_open_where_found(json.loads(line)["text"])
+
+
+# --- what is spared ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a 32-page book",
+        "for $5/hour, $12/day or $12.50",
+        "a 30-minute walk, 24-hour shifts",
+        "the 3rd, the 20th",
+        "from 100 200 to 1,200 or 150000 people",
+        "a 10-year-old, 1/2 of 3/4 at 10:30am",
+    ],
+)
+def test_numbers_in_honest_prose_open_no_gate(text: str) -> None:
+    """Else one of them would have every word around it judged."""
+    assert not PiiDetector(FINDERS.keys() - {"DATE_OF_BIRTH"}).may_hold(text)
+
+
+# --- words that hold one of each class -----------------------------------------------------------------------------
+
+CLASSES = ("[0-9]", "[A-Za-z]", "[A-Z$]")
+
+
+@given(st.text("a1A$.-, é\xa0", max_size=40), st.integers(0, 9), st.lists(st.sampled_from(CLASSES), max_size=3))
+def test_a_word_is_long_enough_and_holds_one_of_each_class(text: str, chars_min: int, classes: list[str]) -> None:
+    """As one looks at each word, or rest of one, by itself."""
+    words = re.split(f"[{CELL_END}]", text)
+    wanted = any(len(word) >= chars_min and all(re.search(one, word) for one in classes) for word in words)
+    assert bool(gate_of(word_holding(chars_min, *classes)).Match(text.encode("latin-1"))) == wanted
