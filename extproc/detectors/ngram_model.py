@@ -34,6 +34,7 @@ REPEATS_LOG_ODDS = -1.0
 
 Indices = npt.NDArray[np.int64]
 _Hashes = npt.NDArray[np.uint64]
+_Sums = npt.NDArray[np.int32]
 
 _WORD_LENGTH_BYTES = 8
 _PADDING = b"\0" * _WORD_LENGTH_BYTES
@@ -48,13 +49,19 @@ _BYTE_MIX: _Hashes = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB
 """Odd numbers by which n-grams are multiplied: one for each length."""
 _WORD_MIX: _Hashes = np.array(
     [
-        [0xA0761D6478BD642F, 0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3, 0x589965CC75374CC3],
-        [0, 0x1D8E4E27C47D124F, 0, 0xEB44ACCAB455D165],
-        [0, 0, 0x9C6E6877736C46E3, 0x8CB92BA72F3D8DD7],
+        [0xA0761D6478BD642F, 0, 0],
+        [0xE7037ED1A0B428DB, 0x1D8E4E27C47D124F, 0],
+        [0x8EBC6AF09C88C6E3, 0, 0x9C6E6877736C46E3],
+        [0x589965CC75374CC3, 0xEB44ACCAB455D165, 0x8CB92BA72F3D8DD7],
     ],
     np.uint64,
 )
-"""The same for words: a column for each kind of feature, a row for each of three words in a row."""
+"""The same for words: a row for each kind of feature, a column for each of three words in a row."""
+
+_BLOCK_BYTES = 32
+"""All windows begin and end with one, but for the last window, which ends with the slice."""
+_BLOCK_STARTS: Indices = np.array([0, *range(0, SLICE_BYTES_MAX + 4 * _BLOCK_BYTES, _BLOCK_BYTES)], np.int64)
+"""The first of them twice: what ``reduceat`` makes of that is the arbitrary number that sums begin with."""
 
 _HEAD = struct.Struct("<8sBBBBff")
 _MAGIC = b"NGRAMS\0\1"
@@ -92,9 +99,10 @@ class FeatureReader:
     """Leads texts to features; trainer and model share it, so that they cannot differ."""
 
     def __init__(self, shape: NgramShape) -> None:
-        kinds = len(shape.byte_lengths)
-        self._masks = _MASKS[list(shape.byte_lengths)].reshape(kinds, 1)
-        self._mix = _BYTE_MIX[:kinds].reshape(kinds, 1)
+        self._kinds = len(shape.byte_lengths)
+        each = (self._kinds, 1) if self._kinds > 1 else ()  # a single number is soonest applied to a whole array
+        self._masks = _MASKS[list(shape.byte_lengths)].reshape(each)
+        self._mix = _BYTE_MIX[: self._kinds].reshape(each)
         self._shift = np.array(64 - shape.bits, np.uint64)
 
     def read(self, folded: bytes) -> Features:
@@ -112,9 +120,10 @@ class FeatureReader:
         count = len(word_starts)
         words = np.zeros(count + 2, np.uint64)  # two more, so that the last word too has followers
         np.bitwise_and(heads[word_starts], _MASK_OF_LENGTH[edges[1::2] - word_starts], out=words[:count])
-        word_ngrams = np.ndarray((count, 3), np.uint64, words, 0, (8, 8)).dot(_WORD_MIX)
+        word_ngrams = _WORD_MIX @ np.ndarray((3, count), np.uint64, words, 0, (8, 8))
         word_ngrams >>= self._shift
-        return Features(length_bytes, byte_ngrams.view(np.int64), word_starts, word_ngrams.view(np.int64))
+        byte_places = byte_ngrams.view(np.int64).reshape(self._kinds, length_bytes)
+        return Features(length_bytes, byte_places, word_starts, word_ngrams.view(np.int64).T)
 
 
 class Best(NamedTuple):
@@ -123,6 +132,31 @@ class Best(NamedTuple):
     log_odds: float
     start: int
     end: int
+
+
+class _WindowSums(NamedTuple):
+    """What windows are summed up from.
+
+    Attributes:
+        before: of the scores before each block, from an arbitrary number on.
+        last: of the window that ends with the slice, by its size [bytes]; of the whole slice if that is shorter.
+    """
+
+    before: _Sums
+    last: dict[int, int]
+
+
+def _window_sums(scores: _Sums) -> _WindowSums:
+    """From the score of each position of a slice that is longer than a narrow window."""
+    length_bytes = len(scores)
+    blocks = (length_bytes - 1) // _BLOCK_BYTES
+    starts = _BLOCK_STARTS[: blocks + 4].copy()
+    starts[-2] = max(0, length_bytes - WINDOW_BYTES)
+    starts[-1] = length_bytes - NARROW_WINDOW_BYTES
+    pieces = np.add.reduceat(scores, starts)
+    wide, narrow = int(pieces[-2]), int(pieces[-1])
+    before = np.add.accumulate(pieces[: blocks + 1])
+    return _WindowSums(before, {WINDOW_BYTES: wide + narrow, NARROW_WINDOW_BYTES: narrow})
 
 
 class NgramModel:
@@ -183,8 +217,8 @@ class NgramModel:
 
     def _best_in_slice(self, folded: bytes, narrow: bool, repeats_from: float) -> Best:
         features = self._reader.read(folded)
-        scores = self._weights.take(features.byte_ngrams).sum(axis=0, dtype=np.int32)
-        scores[features.word_starts] += self._weights.take(features.word_ngrams).sum(axis=1, dtype=np.int32)
+        scores = self._sum_kinds(features.byte_ngrams)
+        np.add.at(scores, features.word_starts, self._sum_kinds(features.word_ngrams.T))
         length_bytes = features.length_bytes
         whole = None
         if length_bytes <= WINDOW_BYTES:
@@ -193,27 +227,36 @@ class NgramModel:
                 whole = whole._replace(log_odds=min(whole.log_odds, self._said_once(features, 0, length_bytes)))
             if not narrow or length_bytes <= NARROW_WINDOW_BYTES:
                 return whole
-        sums = np.zeros(length_bytes + 1, np.int32)
-        np.cumsum(scores, out=sums[1:])
+        sums = _window_sums(scores)
         best = whole or self._best_window(features, sums, (WINDOW_BYTES, WINDOW_STEP_BYTES), repeats_from)
         if narrow:
             other = self._best_window(features, sums, (NARROW_WINDOW_BYTES, NARROW_WINDOW_STEP_BYTES), repeats_from)
-            other = other._replace(log_odds=other.log_odds - NARROW_WINDOW_DOUBT)
-            best = max(best, other, key=lambda window: window.log_odds)
+            if other.log_odds - NARROW_WINDOW_DOUBT > best.log_odds:
+                best = other._replace(log_odds=other.log_odds - NARROW_WINDOW_DOUBT)
         return best
 
+    def _sum_kinds(self, places: Indices) -> _Sums:
+        """The weights of each column of features together."""
+        weights = self._weights.take(places)
+        return weights[0].astype(np.int32) if len(weights) == 1 else weights.sum(axis=0, dtype=np.int32)
+
     def _best_window(
-        self, features: Features, sums: npt.NDArray[np.int32], size_and_step: tuple[int, int], repeats_from: float
+        self, features: Features, sums: _WindowSums, size_and_step: tuple[int, int], repeats_from: float
     ) -> Best:
         """The worst window: of those that look bad each is looked at again, without what it repeats."""
         window_bytes, step_bytes = size_and_step
-        starts = window_starts(features.length_bytes, step_bytes, window_bytes)
-        windows: npt.NDArray[np.int32] = sums.take(starts + window_bytes) - sums.take(starts)
+        blocks, step = window_bytes // _BLOCK_BYTES, step_bytes // _BLOCK_BYTES
+        windows: _Sums = sums.before[blocks::step] - sums.before[:-blocks:step]
         worst = int(np.argmax(windows))
-        log_odds = self._odds(int(windows[worst]), window_bytes)
+        total, last = int(windows[worst]), sums.last[window_bytes]
+        if last > total:
+            worst, total = len(windows), last
+        log_odds = self._odds(total, window_bytes)
         if log_odds > repeats_from:
+            windows = np.append(windows, last)
+            starts = window_starts(features.length_bytes, step_bytes, window_bytes)
             log_odds, worst = self._worst_said_once(features, starts, windows, window_bytes, repeats_from)
-        start = int(starts[worst])
+        start = min(worst * step_bytes, features.length_bytes - window_bytes)
         end = min(start - 1 + window_bytes, features.length_bytes - 2)
         return Best(log_odds, max(start - 1, 0), end)
 
@@ -221,7 +264,7 @@ class NgramModel:
         self,
         features: Features,
         starts: Indices,
-        windows: npt.NDArray[np.int32],
+        windows: _Sums,
         window_bytes: int,
         repeats_from: float,
     ) -> tuple[float, int]:

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from extproc.detectors.ngram_model import (
     NARROW_WINDOW_BYTES,
+    NARROW_WINDOW_DOUBT,
+    NARROW_WINDOW_STEP_BYTES,
     SLICE_BYTES_MAX,
     WINDOW_BYTES,
+    WINDOW_STEP_BYTES,
     FeatureReader,
     NgramModel,
     NgramShape,
@@ -36,17 +39,38 @@ def baited() -> NgramModel:
     return NgramModel(SHAPE, weights, 0.01, 0.0)
 
 
-@given(st.binary(max_size=1_200).map(fold))
-def test_a_score_is_the_sum_of_the_features_of_a_window(folded: bytes) -> None:
-    """As worked out one feature at a time."""
+def sums_of_windows(folded: bytes, window_bytes: int, step_bytes: int) -> list[tuple[int, int, int]]:
+    """Sum, beginning and end of each window, worked out one feature at a time."""
     features = FeatureReader(SHAPE).read(folded)
     each = [sum(int(WEIGHTS[place]) for place in column) for column in features.byte_ngrams.T.tolist()]
     for start, places in zip(features.word_starts.tolist(), features.word_ngrams.tolist(), strict=True):
         each[start] += sum(int(WEIGHTS[place]) for place in places)
-    width = min(WINDOW_BYTES, len(each))
-    starts = window_starts(len(each)).tolist() if len(each) > WINDOW_BYTES else [0]
-    wanted = max(sum(each[start : start + width]) for start in starts) * 0.01 / width**0.5 - 1.0
-    assert model.best(folded, repeats_from=math.inf).log_odds == pytest.approx(wanted)
+    width = min(window_bytes, len(each))
+    starts = window_starts(len(each), step_bytes, window_bytes).tolist() if len(each) > window_bytes else [0]
+    return [(sum(each[at : at + width]), max(at - 1, 0), min(at - 1 + width, len(folded))) for at in starts]
+
+
+@given(st.binary(max_size=1_200).map(fold))
+def test_a_score_is_the_sum_of_the_features_of_a_window(folded: bytes) -> None:
+    """As worked out one feature at a time."""
+    total, start, end = max(sums_of_windows(folded, WINDOW_BYTES, WINDOW_STEP_BYTES), key=lambda window: window[0])
+    best = model.best(folded, repeats_from=math.inf)
+    assert best.log_odds == pytest.approx(total * 0.01 / min(WINDOW_BYTES, len(folded) + 2) ** 0.5 - 1.0)
+    assert (best.start, best.end) == (start, end) or len(folded) + 2 <= WINDOW_BYTES
+
+
+@given(st.binary(min_size=NARROW_WINDOW_BYTES, max_size=1_200).map(fold))
+def test_a_narrow_window_is_summed_up_as_a_wide_one(folded: bytes) -> None:
+    """And counts for a little less."""
+    if len(folded) + 2 <= NARROW_WINDOW_BYTES:
+        return
+    windows = sums_of_windows(folded, NARROW_WINDOW_BYTES, NARROW_WINDOW_STEP_BYTES)
+    total, start, end = max(windows, key=lambda window: window[0])
+    narrow = total * 0.01 / NARROW_WINDOW_BYTES**0.5 - 1.0 - NARROW_WINDOW_DOUBT
+    wide = model.best(folded, repeats_from=math.inf)
+    both = model.best(folded, narrow=True, repeats_from=math.inf)
+    assert both.log_odds == pytest.approx(max(wide.log_odds, narrow))
+    assert both == wide or (both.start, both.end) == (start, end)
 
 
 @given(st.lists(st.sampled_from([b"one thing ", b"and another, ", b"x "]), max_size=400).map(b"".join))
