@@ -56,10 +56,14 @@ _ALPHABETS = [
 _COMMON = {ord(letter): share for letter, share in zip("etaonirsl", (12, 9, 8, 8, 7, 7, 6, 6, 4), strict=True)}
 """The commonest letters, and how many of 100 they are, about, in the languages we know."""
 
-_NOT_LETTERS = bytes(byte for byte in range(256) if not chr(byte).isascii() or not chr(byte).isalpha())
-_NOT_VOWELS = bytes(byte for byte in range(256) if chr(byte) not in "aeiou")
+_LETTER, _VOWEL = 1, 2
+_LETTER_KINDS = bytes(
+    (_LETTER if chr(byte).isascii() and chr(byte).isalpha() else 0) | (_VOWEL if chr(byte) in "aeiou" else 0)
+    for byte in range(256)
+)
 _LETTERS_MIN = 12
 _VOWELS_BYTES_MAX = 256
+_VOWELS = int.from_bytes(bytes([_VOWEL]) * _VOWELS_BYTES_MAX)
 _VOWELS_MIN_PERCENT = 29
 """Languages in Latin letters have 35 to 50 vowels in 100 letters; rotated by 13 letters, 17 to 25."""
 
@@ -81,6 +85,8 @@ _HEX_TOGETHER, _HEX_APART = b"h" * (2 * _CHARACTERS_MIN), b"hhg" * _CHARACTERS_M
 _HEX_RUN = re2.compile(r"(?:[0-9A-Fa-f]{2}[ \n:,-]?){12,}")
 _BITS_TOGETHER, _BITS_APART = b"h" * (8 * _CHARACTERS_MIN), b"hhhhhhhhg" * _CHARACTERS_MIN
 _BITS_RUN = re2.compile(r"(?:[01]{8}[ \n,]?){12,}")
+_RUN_BEGINS = re2.compile(rb"[A-Za-z0-9+/_\-]{20}|(?:[0-9A-Fa-f]{2}[ \n:,\-]){3}|[0-9A-Fa-f]{8}[ \n:,\-]|0x")
+"""What every run of base64 or of digits holds, together or apart."""
 
 
 def hidden_texts(text: str, rotated: bool, backwards: bool) -> list[tuple[str, str]]:
@@ -119,9 +125,10 @@ def _likely_alphabet(text: str) -> dict[int, int] | None:
 
 def lacks_vowels(plain_utf8: bytes) -> bool:
     """Whether a text has, at its beginning, fewer vowels than a language has."""
-    beginning = plain_utf8[:_VOWELS_BYTES_MAX]
-    letters = len(beginning.translate(None, _NOT_LETTERS))
-    vowels = len(beginning.translate(None, _NOT_VOWELS))
+    # Bits are counted without a branch: which bytes are vowels is nothing that a processor could predict.
+    kinds = int.from_bytes(plain_utf8[:_VOWELS_BYTES_MAX].translate(_LETTER_KINDS))
+    vowels = (kinds & _VOWELS).bit_count()
+    letters = kinds.bit_count() - vowels
     return letters >= _LETTERS_MIN and vowels * 100 < _VOWELS_MIN_PERCENT * letters
 
 
@@ -138,14 +145,14 @@ def _ends_in_capital(text: str) -> bool:
 
 def may_hide(text: str) -> bool:
     """False only if ``hidden_texts`` finds nothing but the text turned; a look that costs next to nothing."""
-    return (
-        "<" in text
-        or "\x1b" in text
-        or "\b" in text
-        or any(sign in text and text.count(sign) >= _ESCAPES_MIN for sign in "%&\\=")
-        or may_hold_base64(text)
-        or _may_hold_digits(text)
-    )
+    if "<" in text or "\x1b" in text or "\b" in text:
+        return True
+    for sign in "%&\\=":
+        if sign in text and text.count(sign) >= _ESCAPES_MIN:
+            return True
+    if _RUN_BEGINS.search(text.encode("utf-8", "replace")) is None:
+        return False
+    return may_hold_base64(text) or _may_hold_digits(text)
 
 
 def _may_hold_digits(text: str) -> bool:

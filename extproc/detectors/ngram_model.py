@@ -37,7 +37,7 @@ _Hashes = npt.NDArray[np.uint64]
 _Sums = npt.NDArray[np.int32]
 
 _WORD_LENGTH_BYTES = 8
-_PADDING = b"\0" * _WORD_LENGTH_BYTES
+_PADDING = b" " + b"\0" * _WORD_LENGTH_BYTES
 _BLANK, _DIGIT = 0x20, 0x30
 _FOLD = bytes(
     _DIGIT if 0x30 <= byte <= 0x39 else _BLANK if byte < 0x21 or byte == 0x7F else byte for byte in range(256)
@@ -62,6 +62,9 @@ _BLOCK_BYTES = 32
 """All windows begin and end with one, but for the last window, which ends with the slice."""
 _BLOCK_STARTS: Indices = np.array([0, *range(0, SLICE_BYTES_MAX + 4 * _BLOCK_BYTES, _BLOCK_BYTES)], np.int64)
 """The first of them twice: what ``reduceat`` makes of that is the arbitrary number that sums begin with."""
+
+_add_up: Any = np.add.reduce
+"""What ``sum`` does in the end, without the way there."""
 
 _HEAD = struct.Struct("<8sBBBBff")
 _MAGIC = b"NGRAMS\0\1"
@@ -108,7 +111,7 @@ class FeatureReader:
     def read(self, folded: bytes) -> Features:
         """The features of one slice of a text that ``fold`` made."""
         length_bytes = len(folded) + 2
-        padded = b" " + folded + b" " + _PADDING
+        padded = b" " + folded + _PADDING
         heads: _Hashes = np.ndarray((length_bytes,), "<u8", padded, 0, (1,))
         byte_ngrams = heads & self._masks
         byte_ngrams *= self._mix
@@ -154,7 +157,7 @@ def _window_sums(scores: _Sums) -> _WindowSums:
     starts[-2] = max(0, length_bytes - WINDOW_BYTES)
     starts[-1] = length_bytes - NARROW_WINDOW_BYTES
     pieces = np.add.reduceat(scores, starts)
-    wide, narrow = int(pieces[-2]), int(pieces[-1])
+    wide, narrow = pieces[-2:].tolist()
     before = np.add.accumulate(pieces[: blocks + 1])
     return _WindowSums(before, {WINDOW_BYTES: wide + narrow, NARROW_WINDOW_BYTES: narrow})
 
@@ -238,7 +241,8 @@ class NgramModel:
     def _sum_kinds(self, places: Indices) -> _Sums:
         """The weights of each column of features together."""
         weights = self._weights.take(places)
-        return weights[0].astype(np.int32) if len(weights) == 1 else weights.sum(axis=0, dtype=np.int32)
+        sums: _Sums = weights[0].astype(np.int32) if len(weights) == 1 else _add_up(weights, 0, np.int32)
+        return sums
 
     def _best_window(
         self, features: Features, sums: _WindowSums, size_and_step: tuple[int, int], repeats_from: float
@@ -246,8 +250,8 @@ class NgramModel:
         """The worst window: of those that look bad each is looked at again, without what it repeats."""
         window_bytes, step_bytes = size_and_step
         blocks, step = window_bytes // _BLOCK_BYTES, step_bytes // _BLOCK_BYTES
-        windows: _Sums = sums.before[blocks::step] - sums.before[:-blocks:step]
-        worst = int(np.argmax(windows))
+        windows: Any = sums.before[blocks::step] - sums.before[:-blocks:step]
+        worst = int(windows.argmax())
         total, last = int(windows[worst]), sums.last[window_bytes]
         if last > total:
             worst, total = len(windows), last

@@ -99,7 +99,26 @@ def test_honest_text_hides_nothing(text: str) -> None:
     assert hidden_texts(text, False, False) == []
 
 
-@given(st.text(max_size=400), st.booleans())
+@given(st.text("aeiouyxz e1,é\n", max_size=400))
+def test_vowels_are_counted_among_letters(text: str) -> None:
+    """Of the first 256 bytes, as one counts by hand."""
+    beginning = text.encode()[:256].decode("ascii", "ignore")
+    letters = sum(map(str.isalpha, beginning))
+    vowels = sum(character in "aeiou" for character in beginning)
+    assert lacks_vowels(text.encode()) == (letters >= 12 and 100 * vowels < 29 * letters)
+
+
+@given(st.binary(min_size=12, max_size=40), st.data())
+def test_bytes_as_digits_may_hide_a_text(hidden: bytes, data: st.DataObject) -> None:
+    """However they are set apart, and with or without a sign before each."""
+    text = ""
+    for byte in hidden:
+        text += data.draw(st.sampled_from(("", "0x"))) + f"{byte:02x}" + data.draw(st.sampled_from(" \n:,-"))
+    assert may_hide(f"see {text}.")
+    assert may_hide("see " + " ".join(f"{byte:08b}" for byte in hidden) + " .")
+
+
+@given(st.text(max_size=400) | st.text("4fE0x1g \n:,-+/_=%", max_size=200), st.booleans())
 def test_any_text_is_read(text: str, turned: bool) -> None:
     """No text raises, and what ``may_hide`` denies is not there."""
     found = hidden_texts(text, turned, turned)
