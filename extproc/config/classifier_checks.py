@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from extproc.config.classifiers import Classifier, HeardSection
 from extproc.config.document import Document
 from extproc.config.guards.classifier import ClassifierGuard
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
@@ -17,11 +18,23 @@ def classifier_problems(document: Document, places: Places) -> Iterator[Problem]
             if isinstance(guard, ClassifierGuard):
                 used.add(guard.classifier)
                 yield from _guard_problems(guard, ("policies", number, "guards", index), document, places)
+    for name, classifier in document.classifiers.items():
+        yield from _detector_problems(name, classifier, places)
     for name in document.classifiers.keys() - used:
         hint = f"Name it in a policy: `- guard: classifier` with `classifier: {name}`, or remove it."
         yield places.problem(
             ("classifiers", name), "no guard uses it", hint=hint, severity=Severity.WARNING, at_key=True
         )
+
+
+def _detector_problems(name: str, classifier: Classifier, places: Places) -> Iterator[Problem]:
+    """A detector knows one thing, so the model that it is heard with must look for that alone."""
+    if not isinstance(classifier, HeardSection) or classifier.with_detector is None:
+        return
+    if classifier.judges_pairs or len(classifier.counts) > 1 or classifier.counts == ("abuse",):
+        hint = "Leave `with_detector` out, or name only the label of `labels` that means an injection."
+        what = "the detector knows injections, and the classifier looks for something else or for more"
+        yield places.problem(("classifiers", name, "with_detector"), what, hint=hint)
 
 
 def _guard_problems(guard: ClassifierGuard, at: KeyPath, document: Document, places: Places) -> Iterator[Problem]:

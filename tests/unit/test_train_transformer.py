@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.tools.ngram_training import Example
-from tests.tools.train_transformer import TASKS, Task, figures_of, threshold_at, unseen_scores, without
+from tests.tools.train_transformer import (
+    TASKS,
+    Task,
+    figures_of,
+    figures_with,
+    threshold_at,
+    unseen_evidence,
+    unseen_scores,
+    without,
+)
 
 LONG = "the quick brown fox jumps over the lazy dog and runs away into the deep dark wood again"
 ROWS = [
@@ -68,6 +77,23 @@ def test_no_row_is_judged_by_a_model_that_saw_it() -> None:
     scores = unseen()
     assert np.isnan(scores[-1])
     assert list(scores[:-1]) == [1, 0, 0, 1, 0, 0]
+
+
+def test_the_detector_that_is_heard_too_did_not_see_the_group_either() -> None:
+    """And its evidence counts for the texts that are judged."""
+    seen: list[set[str]] = []
+
+    def detector_of(examples: Sequence[Example]) -> Callable[[str], float]:
+        seen.append({example.source for example in examples})
+        return lambda text: -1.0 if text == "honest" else 0.5
+
+    evidence = unseen_evidence(ROWS, TASK, detector_of)
+    assert seen == [{"two", "own"}, {"one", "own"}]
+    assert list(evidence[:3]) == [0.5, -1.0, 0.5]
+    assert np.isnan(evidence[-1])
+    figures = figures_with(ROWS, unseen() + evidence)
+    assert figures["with_detector.recall_at_fpr_0.01"] == 1
+    assert 0.5 < figures["with_detector.threshold_at_fpr_0.01"] < 0.7
 
 
 def test_figures_are_of_all_and_of_each_source() -> None:

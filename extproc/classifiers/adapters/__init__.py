@@ -11,21 +11,30 @@ from extproc.classifiers.adapters.base import PairModel, TextModel
 def _packaged(section: Mapping[str, Any]) -> TextModel:
     from extproc.classifiers.adapters.packaged import PackagedModel
 
-    return PackagedModel(section["head"], section["window_tokens_max"])
+    return _heard(PackagedModel(section["head"], section["window_tokens_max"]), section)
+
+
+def _heard(model: TextModel, section: Mapping[str, Any]) -> TextModel:
+    """The model, alone or together with a detector."""
+    if section["with_detector"] is None:
+        return model
+    from extproc.classifiers.adapters.with_detector import WithInjectionDetector
+
+    return WithInjectionDetector(model)
 
 
 def _onnx(section: Mapping[str, Any]) -> TextModel | PairModel:
     from extproc.classifiers.adapters.onnx import OnnxModel, OnnxPairModel
 
-    kind = OnnxPairModel if section["pairs"] else OnnxModel
-    return kind(section["path"], section["labels"], section["multi_label"], section["window_tokens_max"])
+    what = (section["path"], section["labels"], section["multi_label"], section["window_tokens_max"])
+    return OnnxPairModel(*what) if section["pairs"] else _heard(OnnxModel(*what), section)
 
 
 def _transformers(section: Mapping[str, Any]) -> TextModel | PairModel:
     from extproc.classifiers.adapters.transformers import TransformersModel, TransformersPairModel
 
-    kind = TransformersPairModel if section["pairs"] else TransformersModel
-    return kind(section["path"], section["labels"], section["multi_label"], section["window_tokens_max"])
+    what = (section["path"], section["labels"], section["multi_label"], section["window_tokens_max"])
+    return TransformersPairModel(*what) if section["pairs"] else _heard(TransformersModel(*what), section)
 
 
 def _presidio(section: Mapping[str, Any]) -> TextModel:
