@@ -86,7 +86,7 @@ TASKS = {
             frozenset({"bastioncorpus", "own_hard_benign", "cyberseceval_frr_benign", "cyberseceval_injection"}),
         ),
         always=train_injection.OWN_SOURCE,
-        own_rows_max=4_000,
+        own_rows_max=2_500,
         views={},
         detector=_injection_detector,
     ),
@@ -116,8 +116,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="folder to write; default: models/TASK")
     parser.add_argument("--skip-figures", action="store_true", help="do not train once for each group of sources")
     asked = parser.parse_args()
+    from transformers.utils import logging
+
     from tests.tools.transformer_training import Tuner, pretrained_folder
 
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     task, folder = TASKS[asked.task], asked.output or OUTPUT / asked.task
     tuner, rows = Tuner(pretrained_folder(), ("harmless", task.label)), task.rows()
     figures, threshold = {}, 0.0

