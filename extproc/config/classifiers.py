@@ -100,7 +100,7 @@ class HeardSection(WindowedSection):
 
     with_detector: Literal["injection"] | None = Field(
         default=None,
-        description="multiply the odds of its label with those of the path's detector: the two err on different texts",
+        description="weigh its word together with that of the path's detector: the two err on different texts",
     )
 
 
