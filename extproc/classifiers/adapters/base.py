@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from extproc.detectors.sentences import sentences_of
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -90,3 +92,44 @@ def softmax(logits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
     powers = np.exp(logits.astype(np.float64) - float(logits.max()))
     return np.asarray(powers / powers.sum())
+
+
+class FolderModel:
+    """What local text classifiers have in common, whatever runs them."""
+
+    truncation: str  # which of two texts is divided among windows, as tokenizers call it
+    names: tuple[str, ...]  # of the labels that count
+    window_tokens_max: int
+
+    def windows(self, text: str, second: str | None = None) -> Iterator[dict[str, float]]:
+        """The scores of each window of a text, or of two."""
+        raise NotImplementedError
+
+    def count_tokens(self, text: str) -> int:
+        """How many a text has, special ones included, as far as they fit into a window."""
+        raise NotImplementedError
+
+
+class OfTexts(FolderModel):
+    """Judges texts by themselves."""
+
+    truncation = "longest_first"
+
+    def scores(self, text: str) -> dict[str, float]:
+        """The worst of all windows."""
+        return worst(self.names, self.windows(text))
+
+
+class OfPairs(FolderModel):
+    """Judges sentences against a context, which is divided among windows."""
+
+    truncation = "only_first"
+
+    def scores_against(self, context: str, texts: Sequence[str]) -> list[dict[str, float]]:
+        """The worst sentence of each text, by the part of the context that supports it best."""
+        return [worst(self.names, self._sentences(context, text)) for text in texts]
+
+    def _sentences(self, context: str, text: str) -> Iterator[dict[str, float]]:
+        for sentence in sentences_of(text):
+            for piece in fitting(sentence, self.window_tokens_max // 2, self.count_tokens):
+                yield best_support(self.names, self.windows(context, piece))

@@ -16,14 +16,13 @@ from tokenizers import Encoding, Tokenizer
 
 from extproc.classifiers.adapters.base import (
     OVERLAP,
+    FolderModel,
     ModelUnusable,
-    best_support,
-    fitting,
+    OfPairs,
+    OfTexts,
     known_labels,
     probabilities,
-    worst,
 )
-from extproc.detectors.sentences import sentences_of
 
 _KNOWN_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -67,10 +66,8 @@ class OnnxEncoder:
         return np.asarray(self._session.run(None, feed)[0][0])
 
 
-class _OnnxFolder:
+class _OnnxFolder(FolderModel):
     """A text classifier in a folder. Raises: ModelUnusable."""
-
-    truncation: str
 
     def __init__(self, folder: str, labels: Sequence[str], multi_label: bool, window_tokens_max: int) -> None:
         path = Path(folder)
@@ -79,37 +76,24 @@ class _OnnxFolder:
                 raise ModelUnusable(f"there is no {name} in the folder")
         config = orjson.loads((path / "config.json").read_bytes())
         self._labels = known_labels(config.get("id2label", {}), labels)
-        self._names = tuple(labels)
+        self.names = tuple(labels)
         self._multi_label = multi_label
-        self._sentence_tokens_max = window_tokens_max // 2
+        self.window_tokens_max = window_tokens_max
         self._encoder = OnnxEncoder(path / "model.onnx", path / "tokenizer.json", window_tokens_max, self.truncation)
 
-    def _windows(self, text: str, second: str | None = None) -> Iterator[dict[str, float]]:
+    def windows(self, text: str, second: str | None = None) -> Iterator[dict[str, float]]:
         """The scores of each window."""
         for _, logits in self._encoder.windows(text, second):
             yield probabilities(logits, self._labels, self._multi_label)
 
+    def count_tokens(self, text: str) -> int:
+        """Special ones included."""
+        return self._encoder.count_tokens(text)
 
-class OnnxModel(_OnnxFolder):
+
+class OnnxModel(OfTexts, _OnnxFolder):
     """Judges texts by themselves."""
 
-    truncation = "longest_first"
 
-    def scores(self, text: str) -> dict[str, float]:
-        """The worst of all windows."""
-        return worst(self._names, self._windows(text))
-
-
-class OnnxPairModel(_OnnxFolder):
-    """Judges sentences against a context, which is divided among windows."""
-
-    truncation = "only_first"
-
-    def scores_against(self, context: str, texts: Sequence[str]) -> list[dict[str, float]]:
-        """The worst sentence of each text, by the part of the context that supports it best."""
-        return [worst(self._names, self._sentences(context, text)) for text in texts]
-
-    def _sentences(self, context: str, text: str) -> Iterator[dict[str, float]]:
-        for sentence in sentences_of(text):
-            for piece in fitting(sentence, self._sentence_tokens_max, self._encoder.count_tokens):
-                yield best_support(self._names, self._windows(context, piece))
+class OnnxPairModel(OfPairs, _OnnxFolder):
+    """Judges sentences against a context."""
