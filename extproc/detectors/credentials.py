@@ -7,6 +7,8 @@ placeholders there.
 
 from __future__ import annotations
 
+import base64
+
 from extproc.detectors.latin1 import WORD_BYTES, latin1_pattern
 from extproc.detectors.recogniser import CELL_END, Recogniser, Spans, word_holding
 from extproc.detectors.secret_patterns import LETTERS_ONLY_GATE, SECRET_CHARACTERS_MIN, SECRET_PATTERN, secret_plausible
@@ -73,27 +75,41 @@ _KEY_WORDS = (
 )
 _PASSWORD_WORDS = r"password|passwd|pwd|passphrase|passcode|passwort|kennwort|mot de passe|contrase(?:\xF1|n)a|senha"
 _NAME_BEGINS = r"(?:^|[^A-Za-z]|[a-z_\-])"
-_ASSIGNS = r"(?:[\"'`]?[ \xA0\t]{0,3}(?::=|=>|[:=]|\b(?:is|was|ist|est|es|to)\b)[ \xA0\t]{0,3}[\"'`]?|\n)"
+_ASSIGNS = (
+    r"(?:[\"'`]?[ \xA0\t]{0,3}(?::=|=>|[:=]|\b(?:is|was|ist|est|es|to)\b)[ \xA0\t]{0,3}[\"'`]?|\n"
+    r"|[\"']?,?[ \xA0\t\n]{1,12}[\"']?value[\"']?[ \xA0]{0,2}[:=][ \xA0]{0,2}[\"']?)"  # name and value apart
+)
 _KEY_CUE = latin1_pattern(rf"(?i){_NAME_BEGINS}(?:{_KEY_WORDS}){_ASSIGNS}$|\b(?:bearer|basic)[ \xA0]$")
 _PASSWORD_CUE = latin1_pattern(
     rf"(?i){_NAME_BEGINS}(?:{_PASSWORD_WORDS})(?:{_ASSIGNS}|[ \xA0][\"'`]?)$"
     r"|@[A-Za-z0-9.\-]{3,60} / $"  # as lists of leaked accounts are written
 )
-_ANY_WORD = latin1_pattern(r"(?i)key|token|secret|credential|heroku|bearer|basic|pass|pwd|kennwort|contrase|senha| / ")
+_HEADER = (
+    r"(?:authorization|(?:^|[^a-z])(?:x|api|auth|access|private|secret)[a-z_\-]{0,20}[_\-](?:key|token))"
+    r"[\"']?[ \xA0]{0,3}:[ \xA0]{0,3}[\"']?"
+)
+_HEADER_CUE = latin1_pattern(rf"(?i){_HEADER}(?:(?:bearer|token|api-?(?:key|token))[ \xA0])?$")
+_BASIC_CUE = latin1_pattern(rf"(?i){_HEADER}basic[ \xA0]$")
+_CURL_USER_CUE = latin1_pattern(r"(?:^|[ \"'\n])(?:-u|--(?:proxy-)?user)[ =]{1,2}[\"']?([^ :\"'\n]{0,32}:[\"']?)?$")
+_ANY_WORD = latin1_pattern(
+    r"(?i)key|token|secret|credential|heroku|bearer|basic|pass|pwd|kennwort|contrase|senha| / |authorization"
+    r"| -u[ =]|-user[ =]"
+)
 _CUE_CHARS_MAX = 40
 _VALUE = latin1_pattern(f"[^{CELL_END}]+")
 _VALUE_CHARS_MAX = 512
 _KEY_CHARS_MIN = 16
 _PASSWORD_CHARS_MIN = 8
 _PASSWORD_DISTINCT_MIN = 5
-_DISTINCT_MIN = 10
+_DISTINCT_MIN = 8
 _KEY_SHAPE = latin1_pattern(r"^[A-Za-z0-9+/_.~\-]+={0,3}$")
 _CODE = latin1_pattern(
     r"^[$%]|[()]|^[a-z_]+[.:/]|//|::|^[0-9.\-:/+]+$|^[A-Z]?[a-z]+[0-9]{0,2}$"
-    r"|^[A-Za-z]+[0-9]{0,2}(?:[_.\-](?:[A-Za-z]+[0-9]{0,2}|[0-9]{1,2}))+$"
+    r"|^[A-Za-z]+[0-9]{0,2}(?:[_.\-](?:[A-Za-z]+[0-9]{0,2}|[0-9]{1,2}))+$|^[A-Z]{2,}(?:_[A-Z0-9]+)+$"
 )
-"""Variables, calls, attributes, addresses, numbers, words, and words joined by hyphens and dots."""
+"""Variables, calls, attributes, addresses, numbers, words, words joined by hyphens and dots, and NAMES_LIKE_THIS_1."""
 _DIGITS = latin1_pattern(r"[0-9]+")
+_LETTER = latin1_pattern(r"[A-Za-z]")
 _KINDS_OF_CHARACTERS = [latin1_pattern(kind) for kind in (r"[0-9]", r"[a-z]", r"[A-Z]", r"[^A-Za-z0-9_.\-:/]")]
 _BEYOND_LOWER_CASE = r"[^a-z0-9_.\-:/]"  # of the last two kinds
 
@@ -108,14 +124,27 @@ def _assigned(subject: bytes, text: str, begin: int) -> Spans:
         end = _value_end(subject, start, end)
         if not _PASSWORD_CHARS_MIN <= end - start <= _VALUE_CHARS_MAX:
             continue
-        before = subject[max(0, start - _CUE_CHARS_MAX) : start]
         value = subject[start:end]
-        if _CODE.search(value) is not None or text[start:end].lower() in _PLACEHOLDERS:
-            continue
-        if _key_plausible(value) and _KEY_CUE.search(before) is not None:
-            yield start, end, 0.8
-        elif _password_plausible(value) and _PASSWORD_CUE.search(before) is not None:
-            yield start, end, 0.7
+        if _CODE.search(value) is None and text[start:end].lower() not in _PLACEHOLDERS:
+            score = _assigned_score(value, subject[max(0, start - _CUE_CHARS_MAX) : start], subject[end : end + 1])
+            if score:
+                yield start, end, score
+
+
+def _assigned_score(value: bytes, before: bytes, after: bytes) -> float:
+    """How sure it is that this is a secret, by what stands around it; 0 for none."""
+    if _key_plausible(value) and _KEY_CUE.search(before) is not None:
+        return 0.8
+    if _password_plausible(value) and _PASSWORD_CUE.search(before) is not None:
+        return 0.7
+    if _BASIC_CUE.search(before) is not None:
+        return 0.8 if _is_basic(value) else 0.0
+    if not _made_up(value):
+        return 0.0
+    if _KEY_SHAPE.search(value) is not None and _HEADER_CUE.search(before) is not None:
+        return 0.8
+    user = _CURL_USER_CUE.search(before)
+    return 0.8 if user is not None and (user.group(1) or after == b":") else 0.0
 
 
 def _value_start(subject: bytes, first: int, end: int) -> int:
@@ -123,7 +152,7 @@ def _value_start(subject: bytes, first: int, end: int) -> int:
     limit = min(end, first + 64)
     places = [place for place in (subject.find(b"=", first, limit), subject.find(b":", first, limit)) if place >= 0]
     place = min(places, default=-1)
-    return place + 1 if 0 <= place < end - 1 else first
+    return place + 1 if place >= 0 and subject[place:end].strip(b":=") else first
 
 
 def _value_end(subject: bytes, start: int, end: int) -> int:
@@ -145,6 +174,23 @@ def _password_plausible(value: bytes) -> bool:
     """A digit and two more kinds of characters of lower case, upper case and marks, as password rules want them."""
     kinds = [kind.search(value) is not None for kind in _KINDS_OF_CHARACTERS]
     return kinds[0] and sum(kinds) >= 3 and len(set(value)) >= _PASSWORD_DISTINCT_MIN
+
+
+def _made_up(value: bytes) -> bool:
+    """Enough where nothing but a secret can stand: letters, a digit, and some change."""
+    return (
+        len(set(value)) >= _PASSWORD_DISTINCT_MIN
+        and _DIGITS.search(value) is not None
+        and _LETTER.search(value) is not None
+    )
+
+
+def _is_basic(value: bytes) -> bool:
+    """Whether it is what HTTP's Basic scheme sends: Base64 of a user, a colon and a password."""
+    try:
+        return b":" in base64.b64decode(value, validate=True)
+    except ValueError:
+        return False
 
 
 _SECRET_GATE = "|".join((

@@ -16,7 +16,7 @@ _VENDORS = (
     r"gh[pousr]_[A-Za-z0-9]{36,}",  # GitHub
     r"github_pat_[A-Za-z0-9_]{40,}",
     r"(?:AKIA|ASIA|AROA|AIDA|ABIA|ACCA)[A-Z0-9]{16}",  # AWS
-    r"xox[abeoprs]-[A-Za-z0-9-]{10,}",  # Slack
+    r"xox[abeoprs]-[0-9][A-Za-z0-9-]{9,}",  # Slack
     r"xoxe\.xox[bp]-[A-Za-z0-9-]{20,}",
     r"xapp-[0-9]-[A-Za-z0-9-]{20,}",
     r"hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9+/]{40,}",
@@ -26,7 +26,7 @@ _VENDORS = (
     r"GOCSPX-[A-Za-z0-9_-]{28}",
     r"[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}",  # Azure application
     r"gl(?:pat|ptt|dt|rt|cbt|soat|imt|agent|ft)-[A-Za-z0-9_-]{20,}",  # GitLab
-    r"(?:hf|api_org)_[A-Za-z0-9]{30,}",  # Hugging Face
+    r"(?:hf|api_org)_[A-Za-z0-9]{30,40}",  # Hugging Face
     r"npm_[A-Za-z0-9]{36}",
     r"pypi-[A-Za-z0-9_-]{50,}",
     r"rubygems_[a-f0-9]{48}",
@@ -55,6 +55,7 @@ _VENDORS = (
     r"secret_[A-Za-z0-9]{43}",
     r"dckr_pat_[A-Za-z0-9_-]{27,}",  # Docker
     r"hv[sb]\.[A-Za-z0-9_-]{24,}",  # Vault
+    r"s\.[A-Za-z0-9]{24}",
     r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,}",  # Terraform
     r"ATATT3[A-Za-z0-9_=-]{40,}",  # Atlassian
     r"(?:glsa_[A-Za-z0-9]{32}_[a-f0-9]{8}|glc_[A-Za-z0-9+/=]{32,})",  # Grafana
@@ -65,6 +66,7 @@ _VENDORS = (
     r"dp\.(?:pt|st|ct)\.[A-Za-z0-9._-]{40,}",  # Doppler
     r"pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.=-]{32,}",  # PlanetScale
     r"sbp_[a-f0-9]{40}",  # Supabase
+    r"sb_secret_[A-Za-z0-9_-]{30,}",
     r"pul-[a-f0-9]{40}",  # Pulumi
     r"figd_[A-Za-z0-9_-]{40,}",  # Figma
     r"rzp_(?:live|test)_[A-Za-z0-9]{14,}",  # Razorpay
@@ -72,19 +74,55 @@ _VENDORS = (
     r"nfp_[A-Za-z0-9]{36,}",  # Netlify
     r"AGE-SECRET-KEY-1[A-Z0-9]{58}",
     r"[0-9]{8,10}:AA[A-Za-z0-9_-]{32,33}",  # Telegram
+    r"A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3}",  # 1Password
+    r"ops_eyJ[A-Za-z0-9+/]{60,}={0,3}",
+    r"sgp_(?:[a-fA-F0-9]{16}_|local_)?[a-fA-F0-9]{40}",  # Sourcegraph
+    r"fo1_[A-Za-z0-9_-]{43}",  # Fly.io
+    r"fm[12][ar]?_[A-Za-z0-9+/_-]{60,}={0,3}",
+    r"sq[upa]_[a-f0-9]{40}",  # SonarQube
+    r"tskey-[a-z]{3,8}-[A-Za-z0-9]{8,}-[A-Za-z0-9]{16,}",  # Tailscale
+    r"pcsk_[A-Za-z0-9_]{50,}",  # Pinecone
+    r"tgp_v1_[A-Za-z0-9_-]{40,}",  # Together
+    r"fw_[A-Za-z0-9]{22,28}",  # Fireworks
+    r"csk-[a-z0-9]{40,}",  # Cerebras
+    r"re_[A-Za-z0-9]{6,10}_[A-Za-z0-9]{20,}",  # Resend
+    r"mlsn\.[a-f0-9]{64}",  # MailerSend
+    r"ABSK[A-Za-z0-9+/]{100,}={0,2}",  # AWS Bedrock
+    r"LTAI[A-Za-z0-9]{17,21}",  # Alibaba Cloud
+    r"AKID[A-Za-z0-9]{32}",  # Tencent Cloud
+    r"v1\.0-[a-f0-9]{24}-[a-f0-9]{146}",  # Cloudflare
+    r"EAA[A-Z][A-Za-z0-9]{90,}",  # Facebook
+    r"sl\.[A-Za-z0-9_-]{120,}",  # Dropbox
+    r"[ps]k\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{22}",  # Mapbox
+    r"AKCp[A-Za-z0-9]{60,}",  # Artifactory
+    r"ATBB[A-Za-z0-9]{32}",  # Bitbucket
+    r"ATTA[a-f0-9]{64}",  # Trello
+    r"bkua_[a-f0-9]{40}",  # Buildkite
+    r"hc[a-z]ik_[a-z0-9]{58}",  # Honeycomb
+    r"sha256~[A-Za-z0-9_-]{43}",  # OpenShift
+    r"pnu_[A-Za-z0-9]{36}",  # Prefect
+    r"dt0[a-z]01\.[A-Z0-9]{24}\.[A-Z0-9]{64}",  # Dynatrace
+    r"EZ[AT]K[A-Za-z0-9]{54}",  # EasyPost
+    r"shippo_(?:live|test)_[a-f0-9]{40}",
+    r"CFPAT-[A-Za-z0-9_-]{43}",  # Contentful
+    r"tfp_[A-Za-z0-9_.=-]{59}",  # Typeform
+    r"rdme_[a-z0-9]{70}",  # ReadMe
+    r"CLOJARS_[a-z0-9]{60}",
+    r"API-[A-Z0-9]{26}",  # Octopus Deploy
+    r"AQVN[A-Za-z0-9_-]{35,38}",  # Yandex
 )
 
 SECRET_PATTERN = latin1_pattern("(?:" + "|".join(_VENDORS) + ")")
 """Any of the vendors' tokens; leftmost first."""
 
-LETTERS_ONLY_GATE = r"A(?:KIA|SIA|ROA|IDA|BIA|CCA)[A-Z]{6}|hf_[A-Za-z]{6}"
+LETTERS_ONLY_GATE = r"A(?:KIA|SIA|ROA|IDA|BIA|CCA)[A-Z]{6}|(?:hf|api_org)_[A-Za-z]{6}"
 """The tokens above that need not have a digit begin like this."""
 
 SECRET_CHARACTERS_MIN = 16
 """No token above is shorter."""
 
 
-_LETTERS_ONLY_MAY_BE = ("AKIA", "ASIA", "AROA", "AIDA", "ABIA", "ACCA", "hf_")
+_LETTERS_ONLY_MAY_BE = ("AKIA", "ASIA", "AROA", "AIDA", "ABIA", "ACCA", "hf_", "api_org_")
 
 
 def secret_plausible(token: str) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import math
 import random
 import sys
@@ -116,12 +117,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="folder to write; default: models/TASK")
     parser.add_argument("--skip-figures", action="store_true", help="do not train once for each group of sources")
     asked = parser.parse_args()
-    from transformers.utils import logging
+    from transformers.utils import logging as transformers_logging
 
     from tests.tools.transformer_training import Tuner, pretrained_folder
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
     task, folder = TASKS[asked.task], asked.output or OUTPUT / asked.task
     tuner, rows = Tuner(pretrained_folder(), ("harmless", task.label)), task.rows()
     figures, threshold = {}, 0.0
@@ -220,6 +221,7 @@ def save(model: Any, tuner: Tuner, threshold: float, folder: Path) -> None:
     """Write what both adapters read, with the threshold moved to 0.5."""
     import torch
 
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of packages that are not needed
     folder.mkdir(parents=True, exist_ok=True)
     with torch.no_grad():
         model.classifier.bias[1] -= threshold

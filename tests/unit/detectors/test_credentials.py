@@ -25,6 +25,9 @@ TOKENS = [
     f"SG.{R[:22]}.{R}{R[:11]}", f"123456789:AA{R}1", f"MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.{R[:27]}", f"dop_v1_{H64}",
     f"dapi{H32}", f"shpat_{H32}", f"sq0atp-{R[:22]}", f"HRKU-{R}{R[:8]}", f"lin_api_{R}01234567", f"sbp_{H40}",
     f"abc8Q~{R}12", f"NRAK-{'A1B2C3D4E5F6G7H8I9J0K1L2M3N'}", f"figd_{R}{R[:10]}",
+    f"A3-{'AB12CD'}-{'EF34GH'}-{'IJ56K'}-{'LM78N'}-{'OP90Q'}-{'RS12T'}", f"sgp_local_{H40}", f"sgp_{H64[:16]}_{H40}",
+    f"fo1_{R}{R[:11]}", f"s.{R[:24]}", f"api_org_{R}ab", f"squ_{H40}", f"tskey-auth-{R[:16]}-{R}", f"pcsk_{R}{R}",
+    f"fw_{R[:24]}", f"LTAI{R[:20]}", f"AKID{R}", f"sb_secret_{R}", f"bkua_{H40}", f"sha256~{R}{R[:11]}", f"ATBB{R}",
     f"whsec_{R}", f"gsk_{R}{R[:20]}", f"r8_{R}abcde", f"tvly-{R[:24]}", f"hvs.{R}", f"dckr_pat_{R}",
 ]  # fmt: skip
 
@@ -58,6 +61,17 @@ def test_a_vendors_token_is_found_by_its_shape(token: str) -> None:
             "01234567-89ab-cdef-0123-456789abcdef",
         ),
         ("ann@example.com / W!nter2024", "W!nter2024"),
+        ("curl -H 'Authorization: 5eb4223e-5008-46e5-be67-c7b8f2732305'", "5eb4223e-5008-46e5-be67-c7b8f2732305"),
+        ("Authorization: Api-Token 22cb98a51bc5659f", "22cb98a51bc5659f"),
+        ("authorization: Basic YW5uOg==", "YW5uOg=="),
+        ("X-Api-Key: Sk94HG7f6KB", "Sk94HG7f6KB"),
+        ("Token: 3fea6af1349166ea", "3fea6af1349166ea"),
+        ("curl -u elastic:qg5nai0x0kr https://localhost:9200", "qg5nai0x0kr"),
+        ("curl --user 'api:d2LkV78zLx!t' https://localhost", "d2LkV78zLx!t"),
+        ('curl -u "d2LkV78zLx!t:" https://localhost', "d2LkV78zLx!t"),
+        ('<add key="Password" value="CleartextPassword1" />', "CleartextPassword1"),
+        ('{"name": "DB_PASSWORD", "value": "tr0ub4dor&3X"}', "tr0ub4dor&3X"),
+        ("- name: API_TOKEN\n  value: " + R, R),
     ],
 )
 def test_what_is_said_to_be_a_secret_is_one(text: str, secret: str) -> None:
@@ -82,6 +96,14 @@ def test_what_is_said_to_be_a_secret_is_one(text: str, secret: str) -> None:
         "password 12345678 and password 20240611",
         "key: value1, secret: maybe2",
         "AKIAAAAAAAAAAAAAAAAA",
+        "docker run -u 1000:1000 -e A=1 image",
+        "git push -u origin:feature-12",
+        "curl -u $USER_1:$PASSWORD_1 https://localhost",
+        "curl -u username:password12 https://localhost",
+        "Authorization: Bearer YOUR_TOKEN_123",
+        "Authorization: Basic base64encoded1",
+        "let hf_requiredCharacteristicTypesForDisplayMetadata be",
+        "images/2018-250-xoxo-indieweb-1.jpg and xoxo-festival-2018",
     ],
 )
 def test_code_and_talk_about_secrets_is_none(text: str) -> None:
