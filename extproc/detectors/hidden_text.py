@@ -85,8 +85,20 @@ _HEX_TOGETHER, _HEX_APART = b"h" * (2 * _CHARACTERS_MIN), b"hhg" * _CHARACTERS_M
 _HEX_RUN = re2.compile(r"(?:[0-9A-Fa-f]{2}[ \n:,-]?){12,}")
 _BITS_TOGETHER, _BITS_APART = b"h" * (8 * _CHARACTERS_MIN), b"hhhhhhhhg" * _CHARACTERS_MIN
 _BITS_RUN = re2.compile(r"(?:[01]{8}[ \n,]?){12,}")
-_RUN_BEGINS = re2.compile(rb"[A-Za-z0-9+/_\-]{20}|(?:[0-9A-Fa-f]{2}[ \n:,\-]){3}|[0-9A-Fa-f]{8}[ \n:,\-]|0x")
-"""What every run of base64 or of digits holds, together or apart."""
+_CODE = "(?:3[2-9]|[4-9][0-9]|1[01][0-9]|12[0-6])"
+_CODES_RUN = re2.compile(rf"\b(?:{_CODE}(?:, ?|; ?|[ \n])){{11,}}{_CODE}\b")
+_CODES_BEGIN = r"(?:[0-9]{2,3}(?:, ?|; ?|[ \n])){4}"
+_TURNED_LETTERS = "ɐqɔpǝɟƃɥᴉɾʞɯuodbɹʇnʌʍʎ"
+_UPSIDE_DOWN = str.maketrans(_TURNED_LETTERS, "abcdefghijkmnopqrtuvwy")
+_TURNED_LETTERS_MIN = 2
+_NUMBER = re.compile("[0-9]+")
+_UPSIDE_DOWN_SIGN = "ǝ"
+"""No text that is written upside down does long without an e."""
+
+_RUN_BEGINS = re2.compile(
+    rb"[A-Za-z0-9+/_\-]{20}|(?:[0-9A-Fa-f]{2}[ \n:,\-]){3}|[0-9A-Fa-f]{8}[ \n:,\-]|0x|" + _CODES_BEGIN.encode()
+)
+"""What every run of base64, of digits or of numbers holds, together or apart."""
 
 
 def hidden_texts(text: str, rotated: bool, backwards: bool) -> list[tuple[str, str]]:
@@ -145,14 +157,14 @@ def _ends_in_capital(text: str) -> bool:
 
 def may_hide(text: str) -> bool:
     """False only if ``hidden_texts`` finds nothing but the text turned; a look that costs next to nothing."""
-    if "<" in text or "\x1b" in text or "\b" in text:
+    if "<" in text or "\x1b" in text or "\b" in text or _UPSIDE_DOWN_SIGN in text:
         return True
     for sign in "%&\\=":
         if sign in text and text.count(sign) >= _ESCAPES_MIN:
             return True
     if _RUN_BEGINS.search(text.encode("utf-8", "replace")) is None:
         return False
-    return may_hold_base64(text) or _may_hold_digits(text)
+    return may_hold_base64(text) or _may_hold_digits(text) or _CODES_RUN.search(text) is not None
 
 
 def _may_hold_digits(text: str) -> bool:
@@ -234,6 +246,18 @@ def _binary_texts(text: str) -> Iterator[str]:
         yield bytes(int(bits[place : place + 8], 2) for place in range(0, len(bits) - 7, 8)).decode("utf-8", "ignore")
 
 
+def _decimal_texts(text: str) -> Iterator[str]:
+    """Characters as the numbers they have in ASCII."""
+    for match in islice(_CODES_RUN.finditer(text), _RUNS_MAX):
+        yield "".join(chr(int(number)) for number in _NUMBER.findall(match.group()[: 4 * _RUN_BYTES_MAX]))
+
+
+def _upside_down_texts(text: str) -> Iterator[str]:
+    """Letters that look like others turned by half a circle."""
+    if text.count(_UPSIDE_DOWN_SIGN) >= _TURNED_LETTERS_MIN:
+        yield text[::-1].translate(_UPSIDE_DOWN)
+
+
 _READERS: tuple[tuple[str, Callable[[str], Iterator[str] | list[str]]], ...] = (
     ("base64", base64_texts),
     ("percent", _percent_texts),
@@ -244,4 +268,6 @@ _READERS: tuple[tuple[str, Callable[[str], Iterator[str] | list[str]]], ...] = (
     ("tags", _untagged_texts),
     ("hex", _hexadecimal_texts),
     ("binary", _binary_texts),
+    ("decimal", _decimal_texts),
+    ("upside-down", _upside_down_texts),
 )

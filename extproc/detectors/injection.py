@@ -23,6 +23,7 @@ from extproc.detectors.normalise import (
     is_spaced,
     original_span,
     plain,
+    spelt_right,
     unleet,
     unspaced,
 )
@@ -62,7 +63,7 @@ class _Look(NamedTuple):
 
 
 class InjectionDetector:
-    """Finds prompt injection and jailbreak attempts in seven languages and in common disguises."""
+    """Finds prompt injection and jailbreak attempts in some thirty languages and in common disguises."""
 
     def __init__(self, model: NgramModel | None = None, joined_model: NgramModel | None = None) -> None:
         """Without a model patterns decide alone; ``joined_model`` reads what has no blanks."""
@@ -88,9 +89,9 @@ class InjectionDetector:
         """At most one finding (that scores ``score_min`` or more) for each window of the text, in order.
 
         The span is what matched or looked worst, where that can be led back to the text; the whole window for what was
-        found only once blanks were joined, leetspeak read or something decoded. Linear in the length; texts longer than
-        ``WINDOW_CHARACTERS`` are read in windows that overlap, so that memory stays bounded and weak signs far apart
-        do not add up.
+        found only once blanks were joined, words put right or something decoded. Linear in the length; texts longer
+        than ``WINDOW_CHARACTERS`` are read in windows that overlap, so that memory stays bounded and weak signs far
+        apart do not add up.
 
         Args:
             score_min: the least score that is reported.
@@ -163,6 +164,8 @@ class InjectionDetector:
                 yield "leetspeak", self._patterns.score(letters, read_as_letters.families)[0]
             if read_as_letters.joined:
                 yield "leetspeak", self._compact_patterns.score(compact(letters))[0]
+        if opened.misspelt and (words := spelt_right(plain_utf8)) != plain_utf8:
+            yield "misspelt", self._look(words, self._signs.read(words)).score
         rotated = opened.turned or lacks_vowels(plain_utf8)
         backwards = opened.turned or looks_backwards(window)
         if rotated or backwards or may_hide(window):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from extproc.detectors.injection_languages import FURTHER_LANGUAGES, FURTHER_NEGATED
 from extproc.detectors.normalise import plain
 
 _Family = tuple[tuple[float, tuple[str, ...], str], ...]
@@ -90,7 +91,7 @@ _INNER_EN = (
     "|guiding|central|key|programmed|built-in|root|setup|initialization|operational|pre-?set|preamble"
 )
 
-_ALL_SAID_EN = r"(?:everything|every ?thing|everthing|anything|all|whatever)\s+(?:of\s+)?(?:that\s+)?(?:is\s+)?(?:above|before this|prior to this|you(?:'ve| have| were| are| know)|i(?:'ve| have)? (?:told|said to) you|we (?:have )?(?:discussed|talked))"
+_ALL_SAID_EN = r"(?:everything|every ?thing|everthing|anything|all|whatever)\s+(?:of\s+)?(?:that\s+)?(?:is\s+)?(?:above|before (?:this|and)|before[.,;:]|prior to this|you(?:'ve| have| were| are| know)|i(?:'ve| have)? (?:told|said to) you|we (?:have )?(?:discussed|talked))"
 
 
 def _without_endings(words: str) -> str:
@@ -105,6 +106,16 @@ _OBJECTS = (
     r"\b(?:prompt|instruction|directive|command|guidelines|programming|configuration"
     rf"|(?:{_INNER_EN})\s+{_WORD}{{0,1}}?(?:message|rule|guideline|text|context|parameter))"
 )
+_VERBATIM_WORDS = "verbatim|word[- ]for[- ]word|line by line|character by character|in full|(?:fenced |txt )?code (?:block|fence)|(?:triple )?backticks|without (?:omitting|summari[sz]ing|changing|leaving|paraphras|commentary)|exact(?:ly as|\\s+(?:wording|text))|as (?:it is )?written"
+_VERBATIM = rf"\b(?:{_VERBATIM_WORDS})"
+_TOLD_WORDS = (
+    r"(?:your|the) (?:(?:operating|hidden|system|initial|original|current|internal|full|entire|exact|first) ){1,2}(?:rules|prompt|instructions?|prefix|preamble|policy|directives?|constraints|guidelines|message)"
+    r"|your (?:rules|prompt|instructions?|constraints|guidelines|directives?|preamble)"
+    r"|you (?:were|have been) (?:given|told|loaded|initiali[sz]ed)|loaded before|before (?:this (?:chat|conversation)|any user|the conversation|our (?:chat|conversation))"
+    r"|initiali[sz]ation above|(?:messages\[0\]|role ?= ?system)"
+)
+_TOLD = rf"\b(?:{_TOLD_WORDS})\b"
+_LEAK_VERBS = "reveal|show|print|repeat|output|display|tell|give|share|leak|dump|recite|copy|write|list|provide|emit|return|restate|recap|quote|mirror|echo|put|spell|type|reproduce|transcribe|render"
 _NEGATIONS = r"\b(?:not|never|don't|doesn't|cannot|can't|without)\s"
 _SCRUPLES = r"\b(?:openai|open ai|ethic|moral|content polic|rules imposed|censorship|as an ai|i'?m sorry|i can ?not|i can't|warning|disclaimer)"
 _SENDS = r"\b(?:forward|send|e-?mail|upload|post|exfiltrate)\s"
@@ -137,6 +148,7 @@ _OVERRIDE: _Family = (
     (0.7, (_DROPS_EN, _THINGS_EN), _override(_DROP_EN, _YOURS_EN, _THING_EN)),
     (0.7, (_DROPS_EN, _THINGS_EN), rf"\b(?:{_DROP_EN})\s+{_WORD}{{0,2}}?(?:all|every)\s+{_WORD}{{0,2}}?(?:instructions|directives|guidelines|safeguards|rules|restrictions)\b"),
     (0.7, (_DROPS_EN, _THINGS_EN), rf"\b(?:{_DROP_EN})\s+{_ALL_SAID_EN}"),
+    (0.7, (r"\b(?:are|were|been|is) (?:now |hereby )?(?:void|null|false|revoked|cancell?ed|invalid|obsolete|suspended|lifted|overridden|no longer)\b",), r"\b(?:previous|prior|earlier|preceding|your|all|above|system)\s+(?:[a-z'-]+\s+){0,2}?(?:instructions?|guidelines|directives?|restrictions|constraints|prompts?|safeguards)\s+(?:are|were|is|have been|has been)\s+(?:now\s+|hereby\s+)?(?:void|null|false|revoked|cancell?ed|invalid|obsolete|suspended|lifted|overridden|no longer)\b"),
     (0.6, (_DROPS_EN, _THINGS_EN), r"\b(?:ignore|disregard|forget) (?:all (?:of )?)?the (?:above|previous|preceding)(?: text| message)?(?: and\b|, and\b|[.!;:])"),
 )  # fmt: skip
 
@@ -144,7 +156,9 @@ _LEAK: _Family = (
     (0.8, (_YOU, _OBJECTS), rf"\b(?:{_LEAK_EN})\s+{_WORD}{{0,5}}?your\s+{_WORD}{{0,2}}?(?:prompt\b|(?:{_INNER_EN})\s+{_WORD}{{0,1}}?(?:instruction|prompt|message|directive|command|rule|guideline|text|configuration|programming|context|parameter)s?\b)"),
     (0.7, (_YOU, _OBJECTS), rf"\b(?:reveal|print|repeat|output|leak|expose|disclose|dump|recite|divulge|unmask)\s+{_WORD}{{0,3}}?your\s+{_WORD}{{0,2}}?(?:instructions|guidelines|directives|programming|configuration)\b"),
     (0.7, (r"\b(?:system|hidden|initial|developer) (?:prompt|instruction|message)",), rf"\b(?:reveal|show|print|repeat|output|display|leak|disclose|dump|recite|tell me)\s+{_WORD}{{0,3}}?(?:system|hidden|initial|developer)\s+(?:prompt|instructions?|message)(?:\s+(?:verbatim|word|above|in full|now|exactly|you)|\s*[.!\"]?$|\s*[.!]\s)"),
-    (0.6, (_YOU, _OBJECTS), rf"\b(?:{_LEAK_EN}|uncover|identify)\s+{_WORD}{{0,4}}?(?:prompt|instruction|directive|command)s?\s+{_WORD}{{0,4}}?(?:you (?:were|are|have been|received|got|follow|operate|use)|your (?:ai|training|programming|response|answer|creation|operation|behavio|function|output|knowledge))"),
+    (0.6, (_YOU, _OBJECTS), rf"\b(?:{_LEAK_EN}|uncover|identify)\s+{_WORD}{{0,4}}?(?:prompt|instruction|directive|command)s?\s+{_WORD}{{0,4}}?(?:(?:that )?(?:you (?:were|are|have been|received|got|follow|operate|use)|you've been)|your (?:ai|training|programming|response|answer|creation|operation|behavio|function|output|knowledge))"),
+    (0.6, (_VERBATIM, _TOLD), rf"\b(?:{_LEAK_VERBS})\s[^.!?\n]{{0,40}}?\b(?:{_TOLD_WORDS})\b[^.!?\n]{{0,60}}?\b(?:{_VERBATIM_WORDS})"),
+    (0.6, (_VERBATIM, r"\b(?:are|is|were|was) your\s"), rf"\bwhat (?:are|is|were|was) your\s+{_WORD}{{0,3}}?(?:instructions|guidelines|directives|rules|prompt|constraints|meta-?prompt)\b[^\n]{{0,40}}?\b(?:{_VERBATIM_WORDS})"),
     (0.6, (_YOU, _OBJECTS), rf"\b(?:your|the)\s+(?:{_INNER_EN})\s+(?:ai\s+)?(?:prompt|instruction|directive|command)s?\s+{_WORD}{{0,3}}?(?:you|your)\b"),
     (0.6, (_DROPS_EN, _THINGS_EN), rf"\b(?:{_DROP_EN}|shelve|disengage from|disable|invert)\s+{_STEP}{{0,2}}?(?:usual|standard|regular|normal|typical|routine|habitual|conventional|ethical)\s+{_STEP}{{0,2}}?(?:protocol|programming|restriction|ethic|guideline|safeguard|constraint|decision-making|operating procedure|response protocol|compliance)[a-z]*\b"),
 )  # fmt: skip
@@ -172,14 +186,21 @@ _UNBOUND: _Family = (
     (0.5, (_NEGATIONS, _SCRUPLES), r"\b(?:don't|do not|never|cannot|can't|without)\s+(?:[a-z'-]+\s+){0,3}?(?:say|saying|mention|start|include|including|use|reply|apologi[sz]e|add|adding)\s+(?:[a-z'\"-]+[\s,]+){0,6}?(?:\"?as an ai|\"?i'?m sorry|\"?i can ?not|\"?i can't|warnings?|disclaimers?|moral|ethic)"),
 )  # fmt: skip
 
+_ADDRESSED = r"(?:\[|<!--|\{|\(|/\*|%%)\s*(?:hidden [a-z]+ ?:? ?|note to |white-on-white: ?|important |attention |dear )?(?:the )?(?:ai|llm|chatgpt|gpt|language model|assistant|copilot)(?:[ -](?:assistant|agent|model|bot|recruiter|code reviewer|reviewer|system|reader))?(?:[ -](?:override|note|instruction|notice|directive|command))?s?"
+"""Somebody turns to a model out of a bracket or a comment, where no person is spoken to."""
+
 _FORGED: _Family = (
     (0.6, (r"<\|(?:im_start|start_header_id|system)\|>|<</?sys>>|\[/?system\]|\[inst\]",), r"<\|(?:im_start|start_header_id|system)\|>\s*system\b|<</?sys>>[^\n]*[a-z]{3}|\[/?system\]\s*\(?[a-z#]|\[inst\][^\n\]]{0,200}\[/inst\]"),
-    (0.6, (r"\bend of (?:user|system) (?:input|prompt|message)|\b(?:system|admin|developer)\s*(?:override|update|notice|message|prompt)?\s*:\s*(?:you|ignore|grant|override|new|the user|disable|all|call|forget|disregard)\b",), r"(?:^|\n|[-#*>]\s*)(?:end of (?:user|system) (?:input|prompt|message)|(?:system|admin|developer)\s*(?:override|update|notice|message|prompt)?\s*:\s*(?:you|ignore|grant|override|new|the user|disable|all|call|forget|disregard)\b)"),
+    (0.6, (r"\bend of (?:user|system) (?:input|prompt|message)|\b(?:system|admin|developer)\s*(?:override|update|notice|message|prompt)?\s*:\s*(?:your?|ignore|grant|override|new|the user|disable|all|call|forget|disregard)\b",), r"(?:^|\n|[-#*>]\s*)(?:end of (?:user|system) (?:input|prompt|message)|(?:system|admin|developer)\s*(?:override|update|notice|message|prompt)?\s*:\s*(?:your?|ignore|grant|override|new|the user|disable|all|call|forget|disregard)\b)"),
+    (0.6, (r"[\[(<*#]\s*(?:system|admin|security|developer|root|ai|assistant) (?:override|bypass)",), r"[\[(<*#]\s*(?:system|admin|security|developer|root|ai|assistant) (?:override|bypass)\b"),
+    (0.5, (_ADDRESSED,), rf"{_ADDRESSED}\s*[:,-]\s*[a-z]"),
+    (0.5, (r"\b(?:dear|p\.?s\.?:?) (?:ai|llm|chatgpt|gpt|language model)\b",), r"\b(?:dear|p\.?s\.?:?)\s+(?:ai|llm|chatgpt|gpt|language model)(?:[ -](?:assistant|agent|model|bot|recruiter|reviewer|system|reader))?\s*[:,-]\s*[a-z]"),
+    (0.5, (r"\b(?:not|never|don't) (?:tell|inform|notify|alert|let) the user\b",), r"\b(?:not|never|don't)\s+(?:tell|inform|notify|alert|let)\s+the\s+user\b"),
     (0.6, (r"\bend (?:of )?(?:user|system) (?:input|prompt|instructions)\b",), r"\b(?:end of|end) (?:user|system) (?:input|prompt|instructions)\b"),
-    (0.6, (r"\byour (?:new|real|true|actual|only|updated) (?:task|goal|purpose|instruction|directive|objective|role|job)|\bnew (?:instruction|directive|task|order)s?\s*:",), rf"\byour\s+(?:new|real|true|actual|only|updated)\s+(?:task|goal|purpose|instructions?|directive|objective|role|job)\s+(?:is|are|now|will|supersedes?)\b|\bnew (?:instruction|directive|task|order)s?\s*:\s*{_WORD}{{0,1}}?(?:you (?:must|will|are|should)|ignore|forget|reveal|from now|disregard|comply|output)\b"),
+    (0.6, (r"\byour (?:new|real|true|actual|only|updated) (?:task|goal|purpose|instruction|directive|objective|role|job)|\bnew (?:system )?(?:instruction|directive|task|order|prompt)s?\s*:",), rf"\byour\s+(?:new|real|true|actual|only|updated)\s+(?:task|goal|purpose|instructions?|directive|objective|role|job)\s+(?:is|are|now|will|supersedes?)\b|\bnew (?:system )?(?:instruction|directive|task|order|prompt)s?\s*:\s*{_WORD}{{0,1}}?(?:you (?:must|will|are|should)|ignore|forget|reveal|from now|disregard|comply|output|reply|respond|say)\b"),
     (0.6, (r"\b(?:prior|previous|earlier|preceding) (?:ones|instructions|rules|directives|prompts|guidelines)",), r"\b(?:supersedes?|overrides?|replaces?|cancels?)\s+(?:all\s+|any\s+|every\s+)?(?:other\s+)?(?:prior|previous|earlier|preceding)\s+(?:ones|instructions|rules|directives|prompts|guidelines)"),
     (0.6, (r"\b(?:safety|ethical|moral|content) (?:protocol|check|filter|guidelines|rules|measures|restrictions|policy|policies)",), r"\b(?:safety|ethical|moral|content)\s+(?:protocols?|checks?|filters?|guidelines|rules|measures|restrictions|policy|policies)\s+(?:[a-z'-]+\s+){0,3}?(?:disabled|off|suspended|removed|lifted|bypassed|(?:do|does) not apply|don't apply)\b"),
-    (0.6, (r"\b(?:safety|ethical|moral|ai|model's|your) (?:filter|check|protocol|restriction|guidelines|measures|constraints|limitations|rules)|\bcontent (?:filters|restrictions|polic)",), r"\b(?:disable|deactivate|turn off|switch off|unlock|lift|remove|relax|drop)\s+(?:[a-z'-]+\s+){0,3}?(?:(?:safety|ethical|moral|ai|model's|your)\s+(?:filters?|checks?|protocols?|restrictions?|guidelines|measures|constraints|limitations|rules)|content (?:filters|restrictions|polic[a-z]*))\b"),
+    (0.6, (r"\b(?:safety|ethical|moral|ai|model's|your) (?:filter|check|protocol|restriction|guidelines|measures|constraints|limitations|rules)|\bcontent (?:filter|restrictions|polic)",), r"\b(?:disable|deactivate|turn off|switch off|unlock|lift|remove|relax|drop)\s+(?:[a-z'-]+\s+){0,3}?(?:(?:safety|ethical|moral|ai|model's|your)\s+(?:filters?|checks?|protocols?|restrictions?|guidelines|measures|constraints|limitations|rules)|content (?:filters|filtering|restrictions|polic[a-z]*))\b"),
     (0.6, (r"\b(?:note|notice|message|instructions?|attention|important)\s*[:,]?\s+(?:to|for) (?:the |any |all )?(?:ai|bot|llm|language model|chatbot)|\b(?:ai|llm)(?: assistant| agent| model)?s? (?:reading|processing|summari[sz]ing|reviewing) this\b|\bif you are an? (?:ai|llm|language model)\b",), r"\b(?:note|notice|message|instruction|instructions|attention|important)\s*[:,]?\s+(?:to|for)\s+(?:the\s+|any\s+|all\s+)?(?:ai|bot|llm|language model|chatbot)s?(?:\s+(?:agent|assistant|model|system)s?)?\b|\b(?:ai|llm)(?: assistant| agent| model)?s? (?:reading|processing|summari[sz]ing|reviewing) this\b|\bif you are an? (?:ai|llm|language model)\b"),
     (0.6, (r"\byour (?:[a-z]+ )?(?:secret (?:key|code|word|phrase)|password|passphrase|api key|access code|credentials)\b",), r"\b(?:tell|give|show|share|reveal|send|provide|confirm|know|what(?:'s| is))\s+(?:[a-z'-]+\s+){0,3}?your\s+(?:[a-z]+\s+)?(?:secret (?:key|code|word|phrase)|password|passphrase|api key|access code|credentials)\b"),
     (0.6, (_SENDS, _SECRETS), r"\b(?:forward|send|e-?mail|upload|post|exfiltrate)\s+(?:[a-z'-]+\s+){0,6}?(?:customer (?:list|data)|database|credentials|api keys?|passwords?|secrets|order data|conversation|user data)\s+(?:[a-z'-]+\s+){0,3}?(?:to\s+(?:https?|[a-z0-9._-]+@|an? external|attacker)|externally)"),
@@ -201,6 +222,8 @@ _GERMAN_FRENCH: _Family = (
     (0.7, (r"\b(?:revele[rz]?|montre[rz]?|affiche[rz]?|donne[rz]?|expose[rz]?|devoile[rz]?|dis|demasque[rz]?|partage[rz]?|repete[rz]?|explique[rz]?|divulgue[rz]?|quel(?:le)? (?:est|etait|fut)|quelles (?:sont|etaient)|peux-tu|pouvez-vous)(?:-moi)?\s",), r"\b(?:revele[rz]?|montre[rz]?(?:-moi)?|affiche[rz]?|donne[rz]?(?:-moi)?|expose[rz]?|devoile[rz]?|dis(?:-moi)?|demasque[rz]?|partage[rz]?|repete[rz]?|explique[rz]?|divulgue[rz]?|quel(?:le)? (?:est|etait|fut)|quelles (?:sont|etaient)|peux-tu|pouvez-vous)\s+(?:[a-z'-]+[\s,]+){0,4}?(?:ton|ta|tes|votre|vos|l'|le|la)\s*(?:[a-z'-]+[\s,]+){0,2}?(?:prompt|invite|instruction|directive|consigne|commande)s?\b[^.]{0,50}?\b(?:systeme|initiale?|cachee?|ia|formation|reponses?|creation|fonction[a-z]*|original[a-z]*|secrete?|base|programm[a-z]*|tu|toi|t'a)\b"),
     (0.7, (r"\b(?:revele[rz]?|montre[rz]?|affiche[rz]?|donne[rz]?|expose[rz]?|devoile[rz]?|dis|demasque[rz]?|partage[rz]?|repete[rz]?|explique[rz]?|divulgue[rz]?|quel(?:le)? (?:est|etait|fut)|quelles (?:sont|etaient)|peux-tu|pouvez-vous)(?:-moi)?\s",), r"\b(?:revele[rz]?|montre[rz]?|affiche[rz]?|devoile[rz]?|repete[rz]?|divulgue[rz]?)\s+(?:[a-z'-]+[\s,]+){0,3}?(?:ton|votre|vos|tes)\s+(?:[a-z'-]+[\s,]+){0,2}?(?:prompt|instructions|consignes)\b"),
     (0.6, (r"\b(?:obeis|obeissez|adhere[rz]?|suis|suivez|donne[rz]? la priorite|reponds|repondez)\s",), r"\b(?:obeis|obeissez|adhere[rz]?|suis|suivez|donne[rz]? la priorite|reponds|repondez)\s+(?:[a-z'-]+\s+){0,3}?(?:mes|ma|mon)\s+(?:[a-z'-]+\s+){0,2}?(?:ordre|commande|directive|instruction|demande|conseil)[a-z]*\s*(?:specifiques?|uniques?|directes?|exclusi[a-z]*|sans|seul|[.!]?$)"),
+    (0.6, (r"\bdu hast (?:[a-z]+ ){0,2}keine|\b(?:vous n'avez|tu n'as) (?:plus|aucune?)\s",), r"\bdu hast (?:jetzt |nun |ab jetzt |ab sofort )?keine(?:rlei)? (?:regeln|einschrankungen|beschrankungen|grenzen|filter|richtlinien)\b|\b(?:vous n'avez|tu n'as) (?:plus|aucune?) (?:de |d'|aucune? )?(?:restriction|limite|regle|filtre|contrainte|censure)"),
+    (0.6, (r"\b(?:vos|tes|votre|ton) (?:instruction|consigne|directive|prompt)|\bsupprim[a-z]* (?:toutes )?les restrictions",), r"\b(?:vos|tes|votre|ton) (?:instructions?|consignes?|directives?|prompt) (?:initiale?s?|cachee?s?|secrete?s?|systeme|originale?s?|internes?|de base)\b|\bje (?:vous |t'|te )?ordonne [^.\n]{0,20}\bsupprim[a-z]* (?:toutes )?les restrictions\b"),
 )  # fmt: skip
 
 _SPANISH_PORTUGUESE_ITALIAN_DUTCH: _Family = (
@@ -216,17 +239,8 @@ _SPANISH_PORTUGUESE_ITALIAN_DUTCH: _Family = (
     (0.7, (r"\b(?:rivel|mostr|dimmi|visualizza|esponi|svel|condivid|ripet|spieg|divulg|qual (?:e|era)|quali (?:sono|erano)|puoi)",), r"\b(?:rivel[a-z]*|mostr[a-z]*|dimmi|visualizza|esponi|svel[a-z]*|condivid[a-z]*|ripet[a-z]*|spieg[a-z]*|divulg[a-z]*|qual (?:e|era)|quali (?:sono|erano)|puoi)\s*'?(?:[a-z'-]+[\s,]+){0,4}?(?:prompt|istruzion|direttiv|comand|indicazion)[a-z]*\b[^.?]{0,50}?\b(?:sistema|inizial[a-z]*|nascost[ao]|segret[ao]|ia|formazione|addestramento|creazione|rispost[ae]|original[a-z]*|base|basato|programmazione|guida|tu[aeo]i?)\b"),
     (0.6, (r"\b(?:i miei|le mie|mi[aeo]i?|miei)\s",), r"\b(?:obbedisci|segui|esegui|rispondi|(?:dai|dare) priorita)\s+(?:[a-z'-]+\s+){0,4}?(?:i miei|le mie|mi[aeo]i?|miei)\s+(?:[a-z'-]+\s+){0,2}?(?:ordin|comand|direttiv|istruzion|richiest|desider)[a-z]*"),
     (0.7, (r"\b(?:negeer|vergeet|omzeil)\s",), r"\b(?:negeer|vergeet|omzeil)\s+(?:[a-z'-]+\s+){0,3}?(?:alle|je|jouw|uw|vorige|eerdere|voorgaande|bovenstaande)\s+(?:[a-z'-]+\s+){0,2}?(?:instructies|regels|aanwijzingen|richtlijnen|opdrachten)"),
-)  # fmt: skip
-
-_OTHER_SCRIPTS: _Family = (
-    (0.8, ("忽略|无视|無視|忽視|忘记|忘掉|忘記|不要理会",), "(?:忽略|无视|無視|忽視|忘记|忘掉|忘記|不要理会).{0,10}(?:之前|以上|上面|先前|所有|前面|此前|一切|你的).{0,8}(?:指令|指示|提示|规则|規則|说明|要求|命令|设定)"),
-    (0.7, ("系统提示|系統提示|系统指令|初始指令|提示词|提示詞|系统消息|你的指令",), "(?:显示|顯示|告诉|告訴|输出|輸出|透露|泄露|重复|重複|打印|公开|给我看).{0,10}(?:系统提示|系統提示|系统指令|初始指令|提示词|提示詞|系统消息|你的指令)"),
-    (0.7, ("你现在是|你現在是|扮演|假装",), "(?:你现在是|你現在是|扮演|假装).{0,16}(?:没有|不受|無|沒有).{0,6}(?:限制|约束|約束|规则|道德)"),
-    (0.8, ("無視|忘れ|破棄",), "(?:これまで|以前|上記|前|すべて|全て|今まで|先ほど)の?.{0,10}(?:指示|命令|指令|プロンプト|ルール|制約).{0,4}(?:無視|忘れ|破棄)"),
-    (0.7, ("システム|初期|隠された|元の",), "(?:システム|初期|隠された|元の)の?(?:プロンプト|指示|メッセージ|命令).{0,10}(?:教え|表示|見せ|出力|開示|明かし)"),
-    (0.8, ("игнорируй|забудь|отбрось|не обращай внимания на|не следуй",), r"(?:игнорируй|проигнорируй|забудь|отбрось|не обращай внимания на|не следуй)[^\s]*\s+(?:[^\s]+\s+){0,3}?(?:предыдущ|прошл|вышеуказанн|прежн|сво|ваш|тво|все|всё)[^\s]*\s+(?:[^\s]+\s+){0,2}?(?:инструкц|указани|команд|правил|ограничени|директив)"),
-    (0.7, ("покажи|раскрой|выведи|назови|повтори|сообщи|скажи",), r"(?:покажи|раскрой|выведи|назови|повтори|сообщи|скажи)[^\s]*\s+(?:[^\s]+\s+){0,3}?(?:системн|сво|ваш|тво|начальн|скрыт)[^\s]*\s+(?:[^\s]+\s+){0,2}?(?:промпт|инструкц|подсказк|сообщени)"),
-    (0.8, ("무시|잊",), "(?:이전|위의|앞의|모든|지금까지).{0,12}(?:지시|명령|지침|프롬프트|규칙).{0,8}(?:무시|잊)"),
+    (0.6, (r"\bno tienes\s|\bnao (?:tem|tens)\s|\bnon hai\s",), r"\b(?:ya no tienes|no tienes (?:mas|ninguna?)|nao (?:tem|tens) (?:mais|nenhuma?)|non hai (?:piu|alcuna?|nessuna?)) (?:mas |ninguna? |nenhuma? |alcuna? )?(?:restric|limit|filtro|regla|regra|censura|restrizion|regol|filtri)"),
+    (0.6, (r"\b(?:tus?|tuo[ia]?|tue|teus?|tuas?) (?:instruc|indicac|regla|regra|prompt|istruzion|direttiv|diretriz)|\breglas que sigues\b",), r"\b(?:tus?|tuo[ia]?|tue|teus?|tuas?) (?:instrucciones|instrucoes|indicaciones|reglas|regras|prompt|istruzioni|direttive|diretrizes) (?:inicia|ocult|secret|de sistema|del sistema|do sistema|di sistema|original|interna|nascost|segret)[a-z]*|\btodas las reglas que sigues\b"),
 )  # fmt: skip
 
 _COMPACT: _Family = (
@@ -272,9 +286,12 @@ FAMILIES: tuple[tuple[WeightedPattern, ...], ...] = (
         )
         for family in _LATIN
     ),
-    tuple(
-        WeightedPattern(weight, tuple(plain(_any_blank(sign)) for sign in signs), plain(_any_blank(text)))
-        for weight, signs, text in _OTHER_SCRIPTS
+    *(
+        tuple(
+            WeightedPattern(weight, tuple(plain(_any_blank(sign)) for sign in signs), plain(_any_blank(text)))
+            for weight, signs, text in language
+        )
+        for language in FURTHER_LANGUAGES
     ),
 )
 """Patterns for the plain form of a text, by what they have in common: those of one family are asked together."""
@@ -301,6 +318,17 @@ QUOTED = r"""\"[^\"]*\"|\B'[^'\n]{8,200}'"""
 
 NEGATED = (
     r"\b(?:don't|do not|never|not|must not|cannot|can't|n'|no|nao|non|nunca|mai|niemals|ne)\s*(?:to\s+)?(?:forget|ignor[a-z]*|disregard|overlook|neglect|skip|bypass"
-    r"|oublie[rz]?|olvid[a-z]*|esquec[a-z]*|dimentic[a-z]*)\b|\bvergiss (?:nicht|nie)\b|\bvergessen sie (?:nicht|nie)\b"
+    r"|oublie[rz]?|olvid[a-z]*|esquec[a-z]*|dimentic[a-z]*)\b|\bvergiss (?:nicht|nie)\b|\bvergessen sie (?:nicht|nie)\b|"
+    + plain(FURTHER_NEGATED)
 )
 """A verb of disregarding that is denied: what follows is to be kept in mind."""
+
+_DROP_VERBS = "ignore|disregard|forget|override|bypass|circumvent|evade|overlook|cancel"
+OTHERS = (
+    rf"\b(?:{_DROP_VERBS})\s+(?:my|our|his|her|their)\s+(?:previous|last|earlier|prior|former|original|initial)\s"
+    r"|\b(?:users?|people|developers?|customers?|attackers?|attacks?|admins?|administrators?|teams?)\s+(?:[a-z]+\s+){0,3}?(?:to|can|may|might|could|would|try)\s+"
+    rf"(?:[a-z]+\s+)?(?:{_DROP_VERBS})\b"
+    rf"|\b(?:intended|designed|meant|crafted|attempts?|attempting|tries|trying)\s+to\s+(?:[a-z]+\s+)?(?:{_DROP_VERBS})\b"
+    rf"|\b(?:instruction|request|command|prompt)s?\s+to\s+(?:[a-z]+\s+)?(?:{_DROP_VERBS})\b"
+)
+"""What somebody takes back of his own words, or what is told of others: no demand on the model."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import re2
 
-from extproc.detectors.injection_patterns import DISCUSSION, NEGATED, QUOTED, WeightedPattern
+from extproc.detectors.injection_patterns import DISCUSSION, NEGATED, OTHERS, QUOTED, WeightedPattern
 
 _AUTOMATON_BYTES_MAX = 4 << 20
 _SPAN_AUTOMATON_BYTES_MAX = 1 << 20
@@ -78,15 +78,15 @@ class Mentions:
         self._discussion = re2.compile(DISCUSSION)
         self._quoted = re2.compile(QUOTED)
         self._command = re2.compile(_COMMAND)
-        self._negated = re2.compile(NEGATED)
+        self._unmeant = re2.compile(f"{NEGATED}|{OTHERS}")
 
     def without(self, plain_text: str) -> str:
         """The text with what is only mentioned blotted out, each place where it was.
 
-        That is: what is not to be forgotten or ignored, and quotations in a short text that talks about them. The rest
-        is judged again, so that a mention is no cover for saying the same thing in earnest.
+        That is: what is not to be forgotten or ignored, what is told of others, and quotations in a short text that
+        talks about them. The rest is judged again, so that a mention is no cover for saying the same thing in earnest.
         """
-        spoken: str = self._negated.sub(_blot, plain_text)
+        spoken: str = self._unmeant.sub(_blot, plain_text)
         if len(spoken) <= _DISCUSSED_CHARACTERS_MAX:
             unquoted: str = self._quoted.sub(_blot, spoken)
             if unquoted != spoken and self._discussion.search(unquoted) and not self._command.search(unquoted):

@@ -15,7 +15,7 @@ import re2
 
 from extproc.detectors.hidden_text import TURNED
 from extproc.detectors.injection_patterns import WeightedPattern
-from extproc.detectors.normalise import LEETSPEAK, SEPARATORS, SPACED_SIGN
+from extproc.detectors.normalise import LEETSPEAK, MISSPELT, SEPARATORS, SPACED_SIGN
 
 _AUTOMATON_BYTES_MAX = 16 << 20
 _ANSWERS_MAX = 1_024
@@ -28,6 +28,7 @@ class Opened(NamedTuple):
     joined: bool = False
     maybe_spaced: bool = False
     leetspeak: bool = False
+    misspelt: bool = False
     turned: bool = False
 
 
@@ -37,44 +38,57 @@ _NOTHING = Opened()
 class SignReader:
     """Looks for the signs of all patterns at once.
 
-    A sign that suffices alone shares its place in the automaton with the others of its family.
+    A sign that suffices alone shares its place in the automaton with the others of its family; signs in letters beyond
+    ASCII have an automaton of their own, for texts that hold such letters.
     """
 
     def __init__(self, families: Sequence[Sequence[WeightedPattern]], compact: Sequence[WeightedPattern]) -> None:
-        self._places: dict[str, int] = {}
+        self._signs: dict[str, None] = {}
         self._needs = [self._needs_of(family) for family in families]
         words = sorted({word for pattern in compact for word in pattern.signs})
-        self._joined = self._place("|".join(SEPARATORS.join(word) for word in words))
-        self._spaced = self._place(SPACED_SIGN)
-        self._leetspeak = self._place(LEETSPEAK)
-        self._turned = self._place(TURNED)
-        self._automaton = _automaton(self._places)
+        self._joined = self._sign("|".join(SEPARATORS.join(word) for word in words))
+        self._spaced = self._sign(SPACED_SIGN)
+        self._leetspeak = self._sign(LEETSPEAK)
+        self._misspelt = self._sign(MISSPELT)
+        self._turned = self._sign(TURNED)
+        self._ascii_signs = [sign for sign in self._signs if not _is_beyond_ascii(sign)]
+        self._other_signs = [sign for sign in self._signs if _is_beyond_ascii(sign)]
+        self._ascii_automaton = _automaton(self._ascii_signs)
+        self._other_automaton = _automaton(self._other_signs)
         self._opened = lru_cache(_ANSWERS_MAX)(self._open)
 
     def read(self, plain_utf8: bytes) -> Opened:
         """What the plain form could match, and as what it should be read again; linear in its length."""
-        found = self._automaton.Match(plain_utf8)
-        return self._opened(tuple(found)) if found else _NOTHING
+        found = self._ascii_automaton.Match(plain_utf8)
+        others = None if plain_utf8.isascii() else self._other_automaton.Match(plain_utf8)
+        return self._opened(tuple(found or ()), tuple(others or ())) if found or others else _NOTHING
 
-    def _needs_of(self, family: Sequence[WeightedPattern]) -> set[frozenset[int]]:
-        """Sets of places; one that was found whole opens the family."""
+    def _needs_of(self, family: Sequence[WeightedPattern]) -> set[frozenset[str]]:
+        """Sets of signs; one that was found whole opens the family."""
         alone = sorted({pattern.signs[0] for pattern in family if len(pattern.signs) == 1})
         together = {pattern.signs for pattern in family if len(pattern.signs) > 1}
-        needs = {frozenset(map(self._place, signs)) for signs in together}
-        return needs | {frozenset({self._place("|".join(alone))})} if alone else needs
+        needs = {frozenset(map(self._sign, signs)) for signs in together}
+        return needs | {frozenset({self._sign("|".join(alone))})} if alone else needs
 
-    def _place(self, sign: str) -> int:
-        return self._places.setdefault(sign, len(self._places))
+    def _sign(self, sign: str) -> str:
+        self._signs[sign] = None
+        return sign
 
-    def _open(self, found: tuple[int, ...]) -> Opened:
-        places = frozenset(found)
+    def _open(self, found: tuple[int, ...], others: tuple[int, ...]) -> Opened:
+        signs = {self._ascii_signs[place] for place in found} | {self._other_signs[place] for place in others}
         return Opened(
-            tuple(number for number, needs in enumerate(self._needs) if any(need <= places for need in needs)),
-            self._joined in places,
-            self._spaced in places,
-            self._leetspeak in places,
-            self._turned in places,
+            tuple(number for number, needs in enumerate(self._needs) if any(need <= signs for need in needs)),
+            self._joined in signs,
+            self._spaced in signs,
+            self._leetspeak in signs,
+            self._misspelt in signs,
+            self._turned in signs,
         )
+
+
+def _is_beyond_ascii(sign: str) -> bool:
+    """Whether whatever it finds has letters beyond ASCII: those of scripts in which RE2 sees no word's beginning."""
+    return not sign.isascii() and r"\b" not in sign
 
 
 def _automaton(patterns: Iterable[str]) -> Any:

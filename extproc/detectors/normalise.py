@@ -6,7 +6,7 @@ folded, marks are stripped, look-alikes of Latin letters become Latin. Accents g
 them, and a pattern in another script must go through the same mapping (``plain``).
 
 Then *variants*, which serve to decide and have no offsets: without blanks and punctuation (spaced letters, broken
-words), leetspeak read as letters, and what base64 runs hold.
+words), leetspeak read as letters, misspelt words put right, and what base64 runs hold.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import base64
 import binascii
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
+from typing import Any
 
 import re2
 
@@ -31,6 +33,8 @@ _LOOK_ALIKES = {
     for look_alike in look_alikes
 }  # fmt: skip
 _LOOK_ALIKES |= dict(zip("ᴀʙᴄᴅᴇꜰɢʜᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghjklmnoprstuvwyz", strict=True))  # small capitals
+_LOOK_ALIKES |= dict(zip("ꭺꮟꮯꭰꭼꮐꮋꮖꭻꮶꮮꮇꮲꭱꮪꭲꮩꮃꭹꮓ".upper(), "abcdeghijklmprstvwyz", strict=True))  # Cherokee
+_LOOK_ALIKES |= dict(zip("⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵", "abcdefghijklmnopqrstuvwxyz", strict=True))  # Braille
 _LOOK_ALIKES |= {chr(0x1F1E6 + place): chr(ord("a") + place) for place in range(26)}  # of flags
 """Letters that are drawn like a Latin one, and quotation marks and dashes that mean the same. Own selection."""
 
@@ -201,6 +205,48 @@ _LEET = bytes.maketrans(b"013457@$!|", b"oieastasil")
 def unleet(plain_utf8: bytes) -> bytes:
     """The plain form with digits and signs read as the letters they resemble."""
     return plain_utf8.translate(_LEET)
+
+
+_MISSPELT = (
+    "ignore", "previous", "instruction", "instructions", "disregard", "override", "bypass", "reveal",
+    "system", "prompt", "guidelines", "restrictions", "restriction", "unrestricted", "developer", "everything",
+)  # fmt: skip
+"""The words of an attack that are worth misspelling."""
+
+
+def _misspellings(word: str) -> str:
+    """Pattern for a word that begins and ends as this one and has other letters of it between; one may be lacking."""
+    letters = "".join(sorted(set(word[1:-1])))
+    lacking = f"{word[0]}[{letters}]{{{len(word) - 3}}}{word[-1]}"
+    others = (
+        word[:place] + f"[{letters.replace(word[place], '')}][{letters}]{{{len(word) - 2 - place}}}{word[-1]}"
+        for place in range(1, len(word) - 1)
+    )
+    return "|".join((lacking, *others))
+
+
+MISSPELT = rf"\b(?:{'|'.join(_misspellings(word) for word in _MISSPELT)})\b"
+"""Pattern (plain form) for what may be such a word misspelt; never the word as it is written."""
+
+_MAYBE_MISSPELT = re2.compile(MISSPELT.encode())
+_RIGHT = {
+    (word[0], word[-1]): [other for other in _MISSPELT if (other[0], other[-1]) == (word[0], word[-1])]
+    for word in _MISSPELT
+}
+
+
+def spelt_right(plain_utf8: bytes) -> bytes:
+    """The plain form with those words put right whose inner letters are out of order, or that lack one."""
+    corrected: bytes = _MAYBE_MISSPELT.sub(_spelt_right, plain_utf8)
+    return corrected
+
+
+def _spelt_right(match: Any) -> bytes:
+    written: str = match.group().decode("ascii")
+    for word in _RIGHT.get((written[0], written[-1]), ()):
+        if len(word) - len(written) <= 1 and not Counter(written) - Counter(word):
+            return word.encode("ascii")
+    return match.group()  # type: ignore[no-any-return]
 
 
 _BASE64_RUN = re2.compile(rb"[A-Za-z0-9+/_\-]{20,}={0,2}")

@@ -12,7 +12,16 @@ from extproc.detectors.hidden_text import TURNED, hidden_texts, lacks_vowels, lo
 from extproc.detectors.injection import SCORE_MIN, WINDOW_CHARACTERS, WINDOW_OVERLAP_CHARACTERS
 from extproc.detectors.injection_patterns import COMPACT_PATTERNS, FAMILIES, SPACED_PATTERNS, WeightedPattern
 from extproc.detectors.injection_rules import Mentions
-from extproc.detectors.normalise import LEETSPEAK, compact, is_spaced, original_span, plain, unleet, unspaced
+from extproc.detectors.normalise import (
+    LEETSPEAK,
+    compact,
+    is_spaced,
+    original_span,
+    plain,
+    spelt_right,
+    unleet,
+    unspaced,
+)
 from extproc.domain.finding import Finding
 
 _AUTOMATON_PATTERNS = 12
@@ -88,6 +97,7 @@ class ReferenceDetector:
         if self._leetspeak.search(plain_utf8):
             yield "leetspeak", self._patterns.score(unleet(plain_utf8))[0]
             yield "leetspeak", self._compact.score(compact(unleet(plain_utf8)))[0]
+        yield "misspelt", self._patterns.score(spelt_right(plain_utf8))[0]
         turned = re2.search(TURNED, plain_utf8.decode()) is not None
         rotated, backwards = turned or lacks_vowels(plain_utf8), turned or looks_backwards(window)
         for how, hidden in hidden_texts(window, rotated, backwards):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
-_ANY = "    a,1\n"
+_ANY = "              a,1\n"
 _BLANKS = " \n\t"
 _REPEATED_MORE_MAX = 2
 
