@@ -2,7 +2,8 @@
 
 A text is a sequence of words and of glue (white space, quotes, commas, brackets, and every character of scripts that
 need no spaces). Two neighbouring words are *joined* where one blank stands between them and they may belong to one
-number: ``4111 1111 1111 1111``, ``+49 30 901820``, ``GB29 NWBK 6016``. A cell is a maximal chain of joined words.
+number: ``4111 1111 1111 1111``, ``+49 30 901820``, ``GB29 NWBK 6016``; the number of a list's item and what follows it
+(``1. Go``) are not, unless that may be a month. A cell is a maximal chain of joined words.
 Whether two words are joined depends only on the end of the left one and the first character of the right one, so
 cells are a property of the text: however it is cut into pieces, the cells are the same. No finding spans two cells,
 so a cell can be judged, and released, as soon as it is closed; in plain prose the text held back is at most its last
@@ -37,6 +38,8 @@ _GLUE = "\\s,;\"'<>\\[\\]{}|\\\\`\u0590-\U0010ffff"
 _JOIN_CHARS_MAX = 24  # how much of a word's end says whether it is joined; less than what is kept of a window
 _JOINABLE_LEFT = re.compile(r"[+(\-]+\Z|[A-Z0-9]{1,4}\Z|.*[0-9]", re.DOTALL)
 _JOINABLE_RIGHT = frozenset("0123456789(+-ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_NO_MONTH_BEGINS = frozenset("BCEGHIKLPQRTUVWXYZ")
+_LIST_MARKER = re.compile(r"[0-9]{1,2}[.)]\Z")
 # Character classes only, no alternatives inside repeats: linear however hostile the text.
 _WORD = re.compile(f"[^{_GLUE}]+")
 _IS_GLUE = re.compile(f"[{_GLUE}]")
@@ -47,15 +50,20 @@ def _joined(text: str, end: int) -> bool:
     """Whether the word that ends at ``end`` is joined to the one after it."""
     return (
         end + 1 < len(text) and text[end] in CELL_BLANKS and text[end + 1] in _JOINABLE_RIGHT and _may_join(text, end)
-    )
+    ) and not (text[end + 1] in _NO_MONTH_BEGINS and _LIST_MARKER.match(text, _start_before(text, end), end))
 
 
 def _may_join(text: str, end: int) -> bool:
     """Whether the word that ends at ``end`` may be joined to one after it."""
+    start = _start_before(text, end)
+    return start < end and _JOINABLE_LEFT.match(text, start, end) is not None
+
+
+def _start_before(text: str, end: int) -> int:
+    """Where the word that ends at ``end`` begins, as far back as matters."""
     floor = end - _JOIN_CHARS_MAX if end > _JOIN_CHARS_MAX else 0
     glue = _UP_TO_LAST_GLUE.match(text, floor, end)
-    start = glue.end() if glue else floor
-    return start < end and _JOINABLE_LEFT.match(text, start, end) is not None
+    return glue.end() if glue else floor
 
 
 def cells(text: str) -> Iterator[tuple[int, int]]:

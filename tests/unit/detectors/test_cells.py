@@ -56,6 +56,9 @@ def cell_texts(text: str) -> list[str]:
         ("two  blanks 1  2", ["two", "blanks", "1", "2"]),
         ("4111\u00a01111", ["4111\u00a01111"]),
         ("1,2;3", ["1", "2", "3"]),
+        ("1. Go on 2) Wait", ["1.", "Go", "on", "2)", "Wait"]),
+        ("born 15. Mai 1990", ["born", "15. Mai", "1990"]),
+        ("100. Go, 1.5. Go, 1. 2", ["100. Go", "1.5. Go", "1. 2"]),
         ('{"mail":"a@b.org"}', ["mail", ":", "a@b.org"]),
         ("电话13800138000号", ["13800138000"]),
         ("", []),
@@ -69,6 +72,7 @@ def test_cells_of_texts(text: str, expected: list[str]) -> None:
 
 @given(cut_texts(LONG_TEXTS))
 @example(("1 2", ["1", " ", "2"]))
+@example(("1. Go 2. May 3. 4", ["1.", " ", "Go 2.", " M", "ay 3. ", "4"]))
 def test_a_buffer_closes_the_cells_of_the_whole_text(case: tuple[str, list[str]]) -> None:
     """What is closed, and what stays open at the end, are together the text, and its cells are the text's."""
     text, pieces = case
