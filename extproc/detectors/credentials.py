@@ -8,6 +8,7 @@ placeholders there.
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 
 from extproc.detectors.latin1 import WORD_BYTES, latin1_pattern
 from extproc.detectors.recogniser import CELL_END, Recogniser, Spans, word_holding
@@ -98,6 +99,7 @@ _ANY_WORD = latin1_pattern(
 _CUE_CHARS_MAX = 40
 _VALUE = latin1_pattern(f"[^{CELL_END}]+")
 _VALUE_CHARS_MAX = 512
+_PARAMETER = latin1_pattern(r"&[A-Za-z_.\-]{1,40}=")
 _KEY_CHARS_MIN = 16
 _PASSWORD_CHARS_MIN = 8
 _PASSWORD_DISTINCT_MIN = 5
@@ -118,8 +120,7 @@ def _assigned(subject: bytes, text: str, begin: int) -> Spans:
     """Values that stand directly behind a word for a secret."""
     if _ANY_WORD.search(subject[max(0, begin - _CUE_CHARS_MAX) :]) is None:
         return
-    for match in _VALUE.finditer(subject, begin):
-        first, end = match.span()
+    for first, end in _values(subject, begin):
         start = _value_start(subject, first, end)
         end = _value_end(subject, start, end)
         if not _PASSWORD_CHARS_MIN <= end - start <= _VALUE_CHARS_MAX:
@@ -129,6 +130,17 @@ def _assigned(subject: bytes, text: str, begin: int) -> Spans:
             score = _assigned_score(value, subject[max(0, start - _CUE_CHARS_MAX) : start], subject[end : end + 1])
             if score:
                 yield start, end, score
+
+
+def _values(subject: bytes, begin: int) -> Iterator[tuple[int, int]]:
+    """Where each word begins and ends; of an address with parameters each parameter."""
+    for match in _VALUE.finditer(subject, begin):
+        first, end = match.span()
+        if b"&" in subject[first:end]:
+            for parameter in _PARAMETER.finditer(subject[:end], first):
+                yield first, parameter.start()
+                first = parameter.start() + 1
+        yield first, end
 
 
 def _assigned_score(value: bytes, before: bytes, after: bytes) -> float:

@@ -202,6 +202,33 @@ def tr_tckn_valid(digits: str) -> bool:
     return digits[0] != "0" and first == int(digits[9]) and sum(map(int, digits[:10])) % 10 == int(digits[10])
 
 
+def cz_birth_number_valid(digits: str) -> bool:
+    """Ten digits: birth (50 is added to a woman's month, 20 where a day's numbers ran out), and all by mod 11."""
+    born = any(date_plausible(digits[4:6], digits[2:4], month_offset=offset) for offset in (0, 20, 50, 70))
+    return born and (int(digits) % 11 == 0 or (digits[9] == "0" and int(digits[:9]) % 11 == 10))
+
+
+def ie_pps_valid(number: str) -> bool:
+    """Seven digits and a letter by mod 23, in which a second letter counts (Revenue Commissioners)."""
+    total = weighted(number[:7], "8765432") + (9 * (ord(number[8]) - 64) if number[8:] and number[8] != "W" else 0)
+    return "WABCDEFGHIJKLMNOPQRSTUV"[total % 23] == number[7]
+
+
+def ro_cnp_valid(digits: str) -> bool:
+    """Thirteen digits: sex and century, birth, county, and a check by mod 11."""
+    check = weighted(digits[:12], "279146358279") % 11
+    return (
+        digits[0] != "0"
+        and date_plausible(digits[5:7], digits[3:5])
+        and int(digits[12]) == (1 if check == 10 else check)
+    )
+
+
+def ru_snils_valid(digits: str) -> bool:
+    """Eleven digits, the last two by mod 101."""
+    return int(digits[:9]) > 1_001_998 and weighted(digits[:9], "987654321") % 101 % 100 == int(digits[9:])
+
+
 # --- America, Asia, Africa, Oceania --------------------------------------------------------------------------------
 
 
@@ -262,6 +289,39 @@ def jp_my_number_valid(digits: str) -> bool:
 def kr_rrn_plausible(digits: str) -> bool:
     """Thirteen digits: birth and sex; numbers given since October 2020 have no check digit."""
     return date_plausible(digits[4:6], digits[2:4]) and digits[6] in "12345678"
+
+
+_CURP_VALUES = {character: value for value, character in enumerate("0123456789ABCDEFGHIJKLMNÑOPQRSTUVWXYZ")}
+
+
+def mx_curp_valid(code: str) -> bool:
+    """Eighteen characters: letters of the name, birth, sex, state, more letters, and a check digit (RENAPO)."""
+    total = sum(_CURP_VALUES[character] * (18 - place) for place, character in enumerate(code[:17]))
+    born = date_plausible(code[8:10], code[6:8])
+    return born and code[10] in "HMX" and (10 - total % 10) % 10 == int(code[17])
+
+
+def cl_rut_valid(number: str) -> bool:
+    """Seven or eight digits and a check by mod 11, of which ten is a K."""
+    if not number[:-1].isdigit():
+        return False
+    total = sum(int(digit) * (2 + place % 6) for place, digit in enumerate(reversed(number[:-1])))
+    return "0123456789K0"[11 - total % 11] == number[-1]
+
+
+def th_id_valid(digits: str) -> bool:
+    """Thirteen digits, the last by mod 11; the first tells how one became a citizen."""
+    return digits[0] in "12345678" and (11 - weighted(digits, tuple(range(13, 1, -1))) % 11) % 10 == int(digits[12])
+
+
+def ae_emirates_id_valid(digits: str) -> bool:
+    """Fifteen digits that begin with 784, then a year of birth, the last by Luhn."""
+    return digits.startswith("784") and digits[3:5] in ("19", "20") and luhn_valid(digits)
+
+
+def il_id_valid(digits: str) -> bool:
+    """Nine digits by Luhn."""
+    return len(set(digits)) > 1 and luhn_valid(digits)
 
 
 def sg_nric_valid(number: str) -> bool:

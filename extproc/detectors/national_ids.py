@@ -75,7 +75,11 @@ _NUMBERS = (
     _Number("ES_NIF", ("9999999A", "9999999-A"), check.es_nif_valid, "dni|nif|nie"),
     _Number("IT_FISCAL_CODE", ("AAAAAA99A99A999A",), check.it_fiscal_code_valid),
     _Number("NL_BSN", (*_NINE, "9999.99.999"), check.nl_bsn_valid, "bsn|burgerservice[a-z]*|sofi[a-z-]*"),
-    _Number("BE_NATIONAL_NUMBER", ("99.99.99-999.99", "99.99.99-999-99", *_ELEVEN), check.be_national_number_valid),
+    _Number(
+        "BE_NATIONAL_NUMBER",
+        ("99.99.99-999.99", "99.99.99-999-99", "99 99 99 999 99", *_ELEVEN),
+        check.be_national_number_valid,
+    ),
     _Number("PL_PESEL", _ELEVEN, check.pl_pesel_valid, "pesel"),
     _Number("SE_PERSONNUMMER", ("999999-9999", "99999999-9999", "999999+9999"), check.se_personal_number_valid),
     _Number(
@@ -96,6 +100,17 @@ _NUMBERS = (
         check.at_svnr_valid,
         "svnr|sv-?n(?:ummer|r)|sozialversicherungs[a-z-]*|versicherungsnummer",
     ),
+    _Number("CZ_RODNE_CISLO", ("999999/9999",), check.cz_birth_number_valid),
+    _Number(
+        "CZ_RODNE_CISLO",
+        ("9999999999",),
+        check.cz_birth_number_valid,
+        "rodn[eé](?:ho)? (?:[cč][ií]slo|[cč][ií]sla)|r\\.?[cč]\\.?|birth number",
+    ),
+    _Number("IE_PPS", ("9999999A", "9999999AA"), check.ie_pps_valid, "ppsn?|pps (?:number|no)"),
+    _Number("RO_CNP", ("9999999999999",), check.ro_cnp_valid, "cnp|cod numeric personal"),
+    _Number("RU_SNILS", ("999-999-999 99", "999-999-999-99"), check.ru_snils_valid),
+    _Number("RU_SNILS", _ELEVEN, check.ru_snils_valid, "снилс|snils"),
     _Number("PT_NIF", _NINE, check.pt_nif_valid, "nif|contribuinte|nipc"),
     _Number("TR_TCKN", _ELEVEN, check.tr_tckn_valid, "tckn|t\\.?c\\.? ?(?:kimlik|no)[a-z ]*|kimlik[a-z ]*"),
     _Number("US_ITIN", ("999-99-9999",), check.us_itin_plausible),
@@ -122,6 +137,14 @@ _NUMBERS = (
         check.jp_my_number_valid,
         "my number|mynumber|individual number|マイナンバー|個人番号",
     ),
+    _Number("MX_CURP", ("AAAA999999AAAAAA99", "AAAA999999AAAAAAA9"), check.mx_curp_valid),
+    _Number("CL_RUT", ("99.999.999-9", "99.999.999-A", "9.999.999-9", "9.999.999-A"), check.cl_rut_valid),
+    _Number("CL_RUT", ("99999999-9", "99999999-A", "9999999-9", "9999999-A"), check.cl_rut_valid, "ru[tn]"),
+    _Number("TH_ID", ("9-9999-99999-99-9",), check.th_id_valid),
+    _Number("TH_ID", ("9999999999999",), check.th_id_valid, "ประชาชน|thai (?:national )?id|citizen id"),
+    _Number("AE_EMIRATES_ID", ("999-9999-9999999-9",), check.ae_emirates_id_valid),
+    _Number("AE_EMIRATES_ID", ("999999999999999",), check.ae_emirates_id_valid, "emirates id|eid|الهوية"),
+    _Number("IL_ID", ("999999999", "99999999-9"), check.il_id_valid, "ת\\.?ז|תעודת זהות|teudat zehut|israeli id"),
     _Number("KR_RRN", ("999999-9999999",), check.kr_rrn_plausible),
     _Number("KR_RRN", ("9999999999999",), check.kr_rrn_plausible, "rrn|resident registration|주민등록번호|주민번호"),
     _Number("SG_NRIC", ("A9999999A",), check.sg_nric_valid),
@@ -149,10 +172,16 @@ _NUMBERS = (
             "A9A99AA99",
             "A99AA99A9",
             "AA99999A9",
+            "A99A99A99",
+            "A999999A9",
+            "AA 9999999",
+            "A 99999999",
         ),
         _any,
-        r"passports?|pass-?(?:nummer|nr)|reisepass[a-z-]*|passeport|pasaporte|passaporto|passaporte|paspoort|护照|旅券",
+        r"passports?|pass-?(?:nummer|nr)|reisepass[a-z-]*|passeport|pasaporte|passaporto|passaporte|paspoort"
+        r"|paszport[a-z]*|pasaport|paspor|护照|護照|旅券|パスポート|여권|паспорт[а-я]*|جواز",
     ),
+    _Number("PASSPORT", ("9999 999999", "99 99 999999"), _any, "паспорт[а-я]*"),
 )
 # fmt: on
 """In order of precedence where several fit."""
@@ -261,7 +290,9 @@ def _goes_before(subject: bytes, start: int) -> bool:
 
 GATE = (
     r"[0-9](?:[ \xA0.\-+/]?[0-9]){7}|\b[A-Za-z]{1,3}-?[0-9]{6}|[0-9]{7}-?[A-Za-z]|[0-9]{6}[A-Za-z][0-9]{3}"
+    r"|[0-9](?:\.[0-9]{3}){2}-[A-Za-z]"
     r"|\b[A-Z]{2}[ \xA0](?:[0-9]{2}[ \xA0]?){3}[A-Z]|[A-Za-z]{2}(?:-[0-9]{2}){3}-[A-Za-z]"
+    r"|\b[A-Z]{1,2}[ \xA0][0-9]{7}|[A-Za-z]{4}[0-9]{6}[A-Za-z]{6}"
     r"|[A-Za-z]{5}[0-9]{4}[A-Za-z]|[A-Za-z]{6}[0-9]{2}[A-Za-z][0-9]{2}[A-Za-z]"
     r"|\b[A-Za-z]{1,3}[0-9][0-9A-Za-z]{5}|\b[0-9]{2}[A-Z]{2}[0-9]{5}"
 )

@@ -27,7 +27,7 @@ from extproc.detectors.latin1 import (
     stands_alone,
 )
 from extproc.detectors.phone import phone_spans
-from extproc.detectors.recogniser import CandidateFinder, Recogniser, Spans
+from extproc.detectors.recogniser import CELL_END, CandidateFinder, Recogniser, Spans
 from extproc.detectors.secret_patterns import SECRET_CHARACTERS_MIN
 from extproc.domain.finding import Finding
 
@@ -37,6 +37,9 @@ _NUMBER_MARKS = frozenset("0123456789@:")
 
 _LETTER = r"A-Za-z0-9\xC0-\xFF?"
 _EMAIL = latin1_pattern(rf"[{_LETTER}._%+\-]+@(?:[{_LETTER}](?:[{_LETTER}\-]*[{_LETTER}])?\.)+[A-Za-z]{{2,24}}")
+_USER_CHARS_MAX = 160
+_USER_BEFORE = latin1_pattern(rf"://[^/?#@:{CELL_END}]*:$")
+"""Behind it stands the password of an address, and the host."""
 _FILE_ENDINGS = frozenset({
     "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "tgz", "js", "ts", "tsx", "jsx", "css", "json", "html", "htm",
     "xml", "txt", "pdf", "exe", "dll", "yaml", "yml", "log",
@@ -54,6 +57,8 @@ def _emails(subject: bytes, text: str, begin: int) -> Spans:
         end = at + 1 + len(domain)
         domain_ends = end == len(subject) or subject[end] not in WORD_BYTES
         valid = start < at and domain_ends and _domain_plausible(domain) and text[start:at] != "git"
+        if valid and subject[start - 1 : start] == b":":
+            valid = _USER_BEFORE.search(subject[max(0, start - _USER_CHARS_MAX) : start]) is None
         if valid:
             yield start, end, 0.95
         position = end if valid else at + 1
@@ -80,6 +85,7 @@ _IBAN = latin1_pattern(
 _CARD = latin1_pattern(
     r"\b(?:[2-6][0-9]{11,18}|1800[0-9]{11}"
     r"|[2-6][0-9]{3}(?:[ \xA0][0-9]{4}){3}(?:[ \xA0][0-9]{3})?|[2-6][0-9]{3}(?:-[0-9]{4}){3}(?:-[0-9]{3})?"
+    r"|[2-6][0-9]{3}(?:\.[0-9]{4}){3}"
     r"|3[0-9]{3}[ \xA0][0-9]{6}[ \xA0][0-9]{4,5}|3[0-9]{3}-[0-9]{6}-[0-9]{4,5})\b"
 )
 _SSN = latin1_pattern(
@@ -149,7 +155,7 @@ _BEFORE_NATIONAL_IDS = (
     *network_addresses.RECOGNISERS,
 )
 _BEHIND_NATIONAL_IDS = (
-    Recogniser("CREDIT_CARD", r"[2-6](?:[ \xA0\-]?[0-9]){11}|1800[0-9]{11}", _cards),
+    Recogniser("CREDIT_CARD", r"[2-6](?:[ \xA0\-]?[0-9]){11}|1800[0-9]{11}|[2-6][0-9]{3}(?:\.[0-9]{4}){3}", _cards),
     Recogniser("US_SSN", r"[0-9]{3}[ \xA0.\-]?[0-9]{2}[ \xA0.\-]?[0-9]{4}", _ssns),
     *birth_dates.RECOGNISERS,
     Recogniser("PHONE", r"[0-9](?:[ \xA0.()\-/]{0,3}[0-9]){6}", _phones),

@@ -1,6 +1,7 @@
-"""Addresses of Bitcoin and Ethereum: every form but an Ethereum address in one case has a checksum.
+"""Addresses of Bitcoin and its kin, Ethereum, Ripple and Monero; all but Ethereum's in one case have a checksum.
 
-Sources: Bitcoin's base58check; BIP 173 (bech32), BIP 350 (bech32m), BIP 141 (lengths); EIP-55.
+Sources: Bitcoin's base58check; BIP 173 (bech32), BIP 350 (bech32m), BIP 141 (lengths); EIP-55; the XRP Ledger's base58;
+Monero's base58; Bitcoin Cash's cashaddr.
 """
 
 from __future__ import annotations
@@ -19,24 +20,31 @@ _BECH32_VALUES = {character: value for value, character in enumerate(_BECH32)}
 _BECH32_GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _BECH32_SUMS = {"v0": 1, "later": 0x2BC830A3}  # bech32 for witness version 0, bech32m for all later ones
 _PAYLOAD_BYTES = 25  # version, hash of 20 bytes, checksum of 4
-_VERSIONS = frozenset({0x00, 0x05})
+_VERSIONS = frozenset({0x00, 0x05, 0x30, 0x32, 0x1E, 0x16, 0x4C, 0x10, 0x41})
+"""Of Bitcoin, Litecoin, Dogecoin, Dash and Tron: for each what a key's address begins with, and a script's."""
+_RIPPLE = str.maketrans("rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz", _BASE58)
+_MONERO_BYTES = (8, 8, 8, 8, 8, 8, 8, 8, 5)  # each block of 11 characters, and the last of 7
+_MONERO_CHARACTERS = 95
+_CASH_GENERATOR = (0x98F2BC8E61, 0x79B76D99E2, 0xF33E5FB3C4, 0xAE2EABE2A8, 0x1E4F43E470)
+_CASH_PREFIX = [ord(character) & 31 for character in "bitcoincash"]
+_CASH_CHARACTERS = 42
 
+_B58 = "[1-9A-HJ-NP-Za-km-z]"
 _WALLET = latin1_pattern(
-    r"\b(?:[13][1-9A-HJ-NP-Za-km-z]{25,34}|bc1[ac-hj-np-z02-9]{11,71}|BC1[AC-HJ-NP-Z02-9]{11,71}|0x[0-9A-Fa-f]{40})\b"
+    rf"\b(?:[48]{_B58}{{94}}|[13LMDAX7Tr]{_B58}{{24,34}}|(?:bc|ltc)1[ac-hj-np-z02-9]{{11,71}}"
+    rf"|(?:BC|LTC)1[AC-HJ-NP-Z02-9]{{11,71}}|[qp][ac-hj-np-z02-9]{{41}}|0x[0-9A-Fa-f]{{40}})\b"
 )
-_GATE = r"\b(?:[13][1-9A-HJ-NP-Za-km-z]{25}|bc1[ac-hj-np-z02-9]{11}|BC1[AC-HJ-NP-Z02-9]{11}|0x[0-9A-Fa-f]{40})"
+_GATE = (
+    rf"\b(?:[13LMDAX7Tr48]{_B58}{{24}}|(?:bc|ltc)1[ac-hj-np-z02-9]{{11}}|(?:BC|LTC)1[AC-HJ-NP-Z02-9]{{11}}"
+    r"|[qp][ac-hj-np-z02-9]{41}|0x[0-9A-Fa-f]{40})"
+)
 _ETHEREUM_BEFORE = latin1_pattern(r"0x[0-9A-Fa-f]{20}")
 _NEIGHBOUR_CHARS = 90
 
 
 def base58check_valid(address: str) -> bool:
-    """Whether this is a version byte of Bitcoin, 20 bytes, and the checksum of both."""
-    value = 0
-    for character in address:
-        digit = _BASE58_VALUES.get(character)
-        if digit is None:
-            return False
-        value = value * 58 + digit
+    """Whether this is a version byte that is in use, 20 bytes, and the checksum of both."""
+    value = _base58_number(address)
     if value.bit_length() > 8 * _PAYLOAD_BYTES:
         return False
     payload = value.to_bytes(_PAYLOAD_BYTES, "big")
@@ -45,19 +53,52 @@ def base58check_valid(address: str) -> bool:
     return payload[0] in _VERSIONS and sha256(sha256(payload[:-4]).digest()).digest()[:4] == payload[-4:]
 
 
+def _base58_number(characters: str) -> int:
+    """What they stand for. Raises: KeyError for any other character."""
+    value = 0
+    for character in characters:
+        value = value * 58 + _BASE58_VALUES[character]
+    return value
+
+
+def monero_valid(address: str) -> bool:
+    """Whether 95 characters are a network byte, two keys, and the checksum of both."""
+    payload = b""
+    for place, size in enumerate(_MONERO_BYTES):
+        value = _base58_number(address[11 * place : 11 * place + 11])
+        if value.bit_length() > 8 * size:
+            return False
+        payload += value.to_bytes(size, "big")
+    return len(address) == _MONERO_CHARACTERS and keccak256(payload[:-4])[:4] == payload[-4:]
+
+
+def cash_valid(address: str) -> bool:
+    """Whether this is an address of Bitcoin Cash, without the name of the net before it, whose checksum holds."""
+    check = 1
+    for value in (*_CASH_PREFIX, 0, *(_BECH32_VALUES[character] for character in address)):
+        top = check >> 35
+        check = (check & 0x07FFFFFFFF) << 5 ^ value
+        for bit, generator in enumerate(_CASH_GENERATOR):
+            if top >> bit & 1:
+                check ^= generator
+    return check == 1 and len(address) == _CASH_CHARACTERS
+
+
 def bech32_valid(address: str) -> bool:
-    """Whether this is a segregated witness address of the main net, in one case, whose checksum holds."""
+    """Whether this is a segregated witness address of Bitcoin or Litecoin, in one case, whose checksum holds."""
     lowered = address.lower()
-    if not lowered.startswith("bc1") or address not in (lowered, address.upper()):
+    net, _, rest = lowered.partition("1")
+    if address not in (lowered, address.upper()):
         return False
     try:
-        values = [_BECH32_VALUES[character] for character in lowered[3:]]
+        values = [_BECH32_VALUES[character] for character in rest]
     except KeyError:
         return False
     if len(values) < 7 or values[0] > 16:
         return False
     checked = _BECH32_SUMS["v0" if values[0] == 0 else "later"]
-    return _polymod([3, 3, 0, 2, 3, *values]) == checked  # "bc", spread as the standard says
+    spread = [ord(character) >> 5 for character in net] + [0] + [ord(character) & 31 for character in net]
+    return _polymod([*spread, *values]) == checked
 
 
 def _polymod(values: list[int]) -> int:
@@ -99,9 +140,13 @@ def _valid(subject: bytes, address: str, start: int) -> bool:
         # The hash is dear: where addresses stand close together, the first is checked and the others go with it.
         neighbour = _ETHEREUM_BEFORE.search(subject[max(0, start - _NEIGHBOUR_CHARS) : start])
         return neighbour is not None or (address[2:].strip("0") != "" and eip55_valid(address))
-    if address[0] in "bB":
+    if address[:3].lower() in ("bc1", "ltc"):
         return bech32_valid(address)
-    return base58check_valid(address)
+    if address[0] in "48":
+        return monero_valid(address)
+    if address[0] in "qp":
+        return cash_valid(address)
+    return base58check_valid(address.translate(_RIPPLE) if address[0] == "r" else address)
 
 
 RECOGNISERS = (Recogniser("CRYPTO", _GATE, _wallets),)

@@ -71,6 +71,7 @@ def test_a_vendors_token_is_found_by_its_shape(token: str) -> None:
         ('curl -u "d2LkV78zLx!t:" https://localhost', "d2LkV78zLx!t"),
         ('<add key="Password" value="CleartextPassword1" />', "CleartextPassword1"),
         ('{"name": "DB_PASSWORD", "value": "tr0ub4dor&3X"}', "tr0ub4dor&3X"),
+        ("jdbc:x://h/db?user=ann&password=Tr0ub4dor3x&ssl=1", "Tr0ub4dor3x"),
         ("- name: API_TOKEN\n  value: " + R, R),
     ],
 )

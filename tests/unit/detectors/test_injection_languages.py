@@ -1,7 +1,5 @@
 """The demands that are known in each further language, and the same words in honest sentences."""
 
-
-
 from __future__ import annotations
 
 import pytest

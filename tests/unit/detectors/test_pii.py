@@ -213,6 +213,8 @@ def test_a_question_mark_ends_an_address_and_a_foreign_letter_does_not() -> None
     """Both are the same byte to the patterns."""
     assert found("Is it ann@example.com?Yes.really") == [("EMAIL", "ann@example.com")]
     assert found("http://x.example/?ann@example.com") == [("EMAIL", "ann@example.com")]
+    assert found("http://user:pass@www.example.com/") == []  # a placeholder, and no address of anybody
+    assert found("mail:ann@example.com") == [("EMAIL", "ann@example.com")]
     assert found("zofia.łęcka@przykład.example") == [("EMAIL", "zofia.łęcka@przykład.example")]
 
 
@@ -220,6 +222,7 @@ def test_groups_are_given_back_until_a_number_fits_its_country() -> None:
     """What follows a phone number may be a number too, and what only begins like one is none."""
     assert found("+33 6 12 34 56 78 2024 7") == [("PHONE", "+33 6 12 34 56 78")]
     assert found("00 4111-1111-1111-1111") == [("CREDIT_CARD", "4111-1111-1111-1111")]
+    assert found("PAN 5555.5555.5555.4444") == [("CREDIT_CARD", "5555.5555.5555.4444")]
     assert found("h = h * 69069 + 907133923") == []
 
 

@@ -1,4 +1,4 @@
-"""Addresses of Bitcoin and Ethereum hold only with their checksums."""
+"""Addresses of Bitcoin, Ethereum and others hold only with their checksums."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ ADDRESSES = [
     "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",  # EIP-55
     "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
     "0xde709f2102306220921060314715629080e2fb77",
+    "LVg2kJoFNg45Nbpy53h7Fe1wKyeXVRhMH9",
+    "ltc1qw508d6qejxtdg4y5r3zarvary0c5xw7kgmn4n9",
+    "DPS6iZj7roHquvwRYXNBua9QtKPzigUUhM",
+    "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh",  # XRP
+    "47zQ5LAivg6hNCgijXSEFVLX7mke1bgM6YGLFaANDoJbgXDymcAAZvvMNt2PmMpqEe5qRy2zyfMYXdwpmdyitiFh84xnPG2",  # Monero
+    "qq4v32mtagxac29my6gwj6fd4tmqg8rysu23dax807",  # Bitcoin Cash
 ]
 
 
@@ -42,6 +48,11 @@ def test_an_address_is_found(address: str) -> None:
         "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN3",
         "3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLz",
         "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdx",
+        "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTj",
+        "LVg2kJoFNg45Nbpy53h7Fe1wKyeXVRhMH8",
+        "47zQ5LAivg6hNCgijXSEFVLX7mke1bgM6YGLFaANDoJbgXDymcAAZvvMNt2PmMpqEe5qRy2zyfMYXdwpmdyitiFh84xnPG3",
+        "48" + "z" * 93,
+        "qq4v32mtagxac29my6gwj6fd4tmqg8rysu23dax808",
         "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdQ",
         "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqh2y7hd",  # bech32 where bech32m is due
         "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD",
