@@ -26,7 +26,7 @@ _DENY = (
     r"|must decline|have to decline|decline to|am not programmed to|'m not programmed to|am not going to|'m not going to|am not in a position to)"
 )
 _TASK = (
-    r"(?:assist|provid|fulfil|comply|support|creat|generat|writ|engag|answer|respond|shar|giv|offer|discuss|continu|participat|promot|encourag|recommend|advis|teach"
+    r"(?:assist|provid|reveal|disclos|research|reformulat|rewrit|fulfil|comply|support|creat|generat|writ|engag|answer|respond|shar|giv|offer|discuss|continu|participat|promot|encourag|recommend|advis|teach"
     r"|explain|complet|perform|do (?:that|this|so|it)\b|process|proceed|produc|facilitat|endors|accommodat|satisfy|carry out|simulat|pretend|role-?play|tell|describ|design"
     r"|develop|make (?:a|an|any|such|that|jokes)\b|access|browse|help (?:you|with|anyone|in|someone|users?)\b|help[.,!]|help$|meet your|follow|act as|be able to|be (?:a part|complicit)"
     r"|translat|summari[sz]e|draft|speak|use|suggest|aid|complicit|condone|adopt|build|compos)"
@@ -64,6 +64,9 @@ _OTHER_SCRIPTS = (
     "(?:お答え|お手伝い|提供|対応|回答|支援|協力|お応え|作成)[^。\\n]{0,10}(?:できません|できかね|いたしかね|致しかね)",
 )
 
+EAGER = r"\b(?:can't|cannot|can not|couldn't|could not) (?:wait|imagine|help but|thank)\b"
+"""What denies nothing that was asked for."""
+
 _SCORE = 0.9
 _SCORE_MIN = 0.5
 _SOFT_LOG_ODDS = 1.5
@@ -74,7 +77,7 @@ _MODEL_BYTES_MIN = 60
 
 class RefusalDetector:
     """Finds a refusal at the beginning of an answer, in English, German, French, Spanish, Italian, Portuguese, Dutch,
-    Polish, Russian, Chinese, Japanese, Korean, Arabic, Hindi and Turkish; without a phrase, in English."""
+    Polish, Galician, Catalan, Russian, Chinese, Japanese, Korean, Arabic, Hindi and Turkish; without a phrase, in English."""
 
     def __init__(self, model: NgramModel | None = None) -> None:
         patterns = [*_ENGLISH, *_OTHER_LATIN, *map(plain, _OTHER_SCRIPTS), *FURTHER]
@@ -89,6 +92,7 @@ class RefusalDetector:
             self._soft.Add(pattern)
         self._set.Compile()
         self._soft.Compile()
+        self._eager = re2.compile(EAGER)
         self._model = model or NgramModel.shipped("refusal")
 
     def find(self, beginning: str) -> Finding | None:
@@ -97,6 +101,9 @@ class RefusalDetector:
         plain_text = plain(beginning)
         plain_utf8 = plain_text.encode("utf-8")
         matched = self._set.Match(plain_utf8)
+        if matched and self._eager.search(plain_text) is not None:
+            plain_text = self._eager.sub(lambda eager: "~" * len(eager.group()), plain_text)
+            matched = self._set.Match(plain_text.encode("utf-8"))
         if not matched:
             return self._by_model(beginning, plain_utf8)
         first, end = min(self._patterns[index].search(plain_text).span() for index in matched)

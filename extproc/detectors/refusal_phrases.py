@@ -10,7 +10,21 @@ from __future__ import annotations
 
 from extproc.detectors.normalise import plain
 
+_SORRY = r"\b(?:sorry|apologi[sz]e|apologies|afraid|regret|unfortunately)\b"
+_ENGLISH = (
+    rf"{_SORRY}[^.\n]{{0,40}}\b(?:must say no|turn down (?:that|this|your)|i decline|won't be (?:possible|accommodated)|(?:cannot|can't|can not|cant|won't) (?:reveal|disclose|share|do (?:that|this)))\b",
+    rf"{_SORRY}[^.\n]{{0,80}}\b(?:outside|beyond|out of) (?:of )?(?:(?:the|my|our) )?(?:[a-z-]+ ){{0,2}}?scope\b",
+    r"^\W*sorry,? (?:but )?(?:that's |that is |it's |it is |this is )?not possible\b",
+    r"^\W*that (?:would not|wouldn't) be (?:appropriate|ethical|right)\b",
+    r"\b(?:i'm|i am|we're|we are) not (?:authori[sz]ed|permitted|allowed|supposed|in a position) to (?:reveal|disclose|share|provide|help|answer|discuss|do|give|assist|comment)\b",
+    r"\b(?:i|we) (?:cant|wont) (?:help|assist|do that|comply|answer|share|provide)\b",
+)
 _LATIN = (
+    *_ENGLISH,
+    r"\bno (?:tengo (?:permitido|permiso para)|me esta permitido|voy a) (?:ayudar|responder|proporcionar|compartir|dar|escribir|crear|hacer)[a-z]*",
+    r"\bmi funcion no es\b|\b(?:lo siento|disculp[a-z]*|lamento)\b[^.\n]{0,60}\bfuera de (?:mi|nuestro|mis) (?:ambito|alcance|funciones)\b",
+    r"\bnao vou (?:ajudar|responder|fornecer|escrever|criar|fazer|compartilhar|participar)\b",
+    r"\bnon podo (?:axudar|cumprir|responder|facilitar|traducir|crear|escribir)[a-z]*|\bno puc (?:ajudar|traduir|respondre|fer|escriure|proporcionar|crear|complir)[a-z]*",
     r"\b(?:przykro mi|przepraszam|niestety)\b[^.\n]{0,80}\bnie (?:moge|jestem w stanie|mozemy|wolno mi)\b",
     r"\bnie (?:moge|jestem w stanie)(?: [a-z]+){0,3}? (?:pomoc|odpowiedziec|udzielic|podac|spelnic|stworzyc|napisac|dostarczyc|udostepnic)[a-z]*",
     r"\b(?:uzgunum|maalesef|kusura bakma[a-z]*|ozur dilerim)\b[^.\n]{0,100}\b(?:yardimci olamam|yardimci olamiyorum|edemem|veremem|saglayamam|yapamam|olamam|[a-z]+(?:amam|emem|amiyorum|emiyorum|amayiz|emeyiz))\b",
@@ -21,8 +35,11 @@ _LATIN = (
 )
 _SCRIPTS = (
     "(?:извините|простите|к сожалению|сожалею|прошу прощения)[^.\\n]{0,60}не (?:могу|можем|в состоянии|имею права|буду)",
-    "я не (?:могу|буду|в состоянии|имею права)(?: [а-яё]+){0,3}? (?:помочь|помогать|предоставить|ответить|дать|создать|написать|выполнить|поддержать|участвовать|обсуждать|рассказать|отвечать|делиться)",
+    "я не (?:могу|буду|в состоянии|имею права)(?: [а-яё]+){0,3}? (?:пересказать|сгенерировать|генерировать|перевести|раскрыть|выполнять|помочь|помогать|предоставить|ответить|дать|создать|написать|выполнить|поддержать|участвовать|обсуждать|рассказать|отвечать|делиться)",
     "(?:죄송|미안|유감|안타깝)[^.\\n]{0,60}(?:할 수 없|드릴 수 없|수 없습니다|어렵습니다|없어요|도와드리기 어려)",
+    "(?:죄송|미안)[^.\\n]{0,60}범위를 벗어|(?:다루지|제공하지|답변하지|도와드리지) (?:않습니다|못합니다)",
+    "(?:抱歉|对不起|對不起)[^。\\n]{0,40}超出[^。\\n]{0,12}(?:范围|範圍)|我(?:无法|無法|不能)(?:给到|给出|给你)",
+    "(?:申し訳|恐れ入り|すみません)[^。\\n]{0,60}範囲外",
     "(?:도와드릴|제공할|제공해 드릴|답변할|답변드릴|알려드릴|도울|작성할|지원할|응할) 수 (?:가 )?없",
     "(?:آسف|عذرا|اعتذر|للاسف|أعتذر|أسف)[^.\\n]{0,60}(?:لا (?:استطيع|أستطيع|يمكنني|يمكن)|لن (?:اتمكن|أتمكن|استطيع)|لست قادر)",
     "لا (?:استطيع|أستطيع|يمكنني)(?: [^ .\\n]+){0,2}? (?:مساعدتك|المساعدة|تقديم|تلبية|الاجابة|الإجابة|توفير|انشاء|كتابة|مشاركة)",

@@ -1,4 +1,4 @@
-"""Refusals are told from apologies and modesty, in fifteen languages."""
+"""Refusals are told from apologies and modesty, in seventeen languages."""
 
 from __future__ import annotations
 
