@@ -17,8 +17,8 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import islice
-from typing import Any
 
 import re2
 
@@ -229,24 +229,21 @@ MISSPELT = rf"\b(?:{'|'.join(_misspellings(word) for word in _MISSPELT)})\b"
 """Pattern (plain form) for what may be such a word misspelt; never the word as it is written."""
 
 _MAYBE_MISSPELT = re2.compile(MISSPELT.encode())
-_RIGHT = {
-    (word[0], word[-1]): [other for other in _MISSPELT if (other[0], other[-1]) == (word[0], word[-1])]
-    for word in _MISSPELT
-}
+_MISSPELT_UTF8 = [word.encode() for word in _MISSPELT]
+_CACHED_WORDS_MAX = 1_024
 
 
 def spelt_right(plain_utf8: bytes) -> bytes:
     """The plain form with those words put right whose inner letters are out of order, or that lack one."""
-    corrected: bytes = _MAYBE_MISSPELT.sub(_spelt_right, plain_utf8)
+    corrected: bytes = _MAYBE_MISSPELT.sub(lambda match: _spelt_right(match.group()), plain_utf8)
     return corrected
 
 
-def _spelt_right(match: Any) -> bytes:
-    written: str = match.group().decode("ascii")
-    for word in _RIGHT.get((written[0], written[-1]), ()):
-        if len(word) - len(written) <= 1 and not Counter(written) - Counter(word):
-            return word.encode("ascii")
-    return match.group()  # type: ignore[no-any-return]
+@lru_cache(_CACHED_WORDS_MAX)
+def _spelt_right(written: bytes) -> bytes:
+    letters, ends = Counter(written), (written[0], written[-1])
+    candidates = (word for word in _MISSPELT_UTF8 if (word[0], word[-1]) == ends and len(word) - len(written) <= 1)
+    return next((word for word in candidates if not letters - Counter(word)), written)
 
 
 _BASE64_RUN = re2.compile(rb"[A-Za-z0-9+/_\-]{20,}={0,2}")

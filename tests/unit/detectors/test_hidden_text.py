@@ -30,6 +30,8 @@ HIDDEN = {
     "quoted-printable": "".join(f"={byte:02X}" for byte in SECRET.encode()),
     "terminal": "".join(f"\x1b[3{place % 8}m{letter}" for place, letter in enumerate(SECRET)),
     "binary": " ".join(f"{byte:08b}" for byte in SECRET.encode()),
+    "decimal": ", ".join(str(byte) for byte in SECRET.encode()),
+    "upside-down": SECRET[::-1].translate(str.maketrans("abdehmnt", "ɐqpǝɥɯuʇ")),
 }
 
 
