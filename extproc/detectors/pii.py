@@ -37,6 +37,7 @@ _NUMBER_MARKS = frozenset("0123456789@:")
 
 _LETTER = r"A-Za-z0-9\xC0-\xFF?"
 _EMAIL = latin1_pattern(rf"[{_LETTER}._%+\-]+@(?:[{_LETTER}](?:[{_LETTER}\-]*[{_LETTER}])?\.)+[A-Za-z]{{2,24}}")
+_COLON = 0x3A
 _USER_CHARS_MAX = 160
 _USER_BEFORE = latin1_pattern(rf"://[^/?#@:{CELL_END}]*:$")
 """Behind it stands the password of an address, and the host."""
@@ -57,7 +58,7 @@ def _emails(subject: bytes, text: str, begin: int) -> Spans:
         end = at + 1 + len(domain)
         domain_ends = end == len(subject) or subject[end] not in WORD_BYTES
         valid = start < at and domain_ends and _domain_plausible(domain) and text[start:at] != "git"
-        if valid and subject[start - 1 : start] == b":":
+        if valid and start and subject[start - 1] == _COLON:
             valid = _USER_BEFORE.search(subject[max(0, start - _USER_CHARS_MAX) : start]) is None
         if valid:
             yield start, end, 0.95
