@@ -39,9 +39,9 @@ _JOIN_CHARS_MAX = 24  # how much of a word's end says whether it is joined; less
 _JOINABLE_LEFT = re.compile(r"[+(\-]+\Z|[A-Z0-9]{1,4}\Z|.*[0-9]", re.DOTALL)
 _JOINABLE_RIGHT = frozenset("0123456789(+-ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _NO_MONTH_BEGINS = frozenset("BCEGHIKLPQRTUVWXYZ")
-_LIST_MARKER = re.compile(r"[0-9]{1,2}[.)]\Z")
 # Character classes only, no alternatives inside repeats: linear however hostile the text.
 _WORD = re.compile(f"[^{_GLUE}]+")
+_LIST_MARKER = re.compile(f"(?:^|[{_GLUE}])[0-9]{{1,2}}[.)]\\Z")  # "1." or "12)", all of a word
 _IS_GLUE = re.compile(f"[{_GLUE}]")
 _UP_TO_LAST_GLUE = re.compile(f".*[{_GLUE}]", re.DOTALL)  # steps back over one word at most
 
@@ -49,21 +49,20 @@ _UP_TO_LAST_GLUE = re.compile(f".*[{_GLUE}]", re.DOTALL)  # steps back over one 
 def _joined(text: str, end: int) -> bool:
     """Whether the word that ends at ``end`` is joined to the one after it."""
     return (
-        end + 1 < len(text) and text[end] in CELL_BLANKS and text[end + 1] in _JOINABLE_RIGHT and _may_join(text, end)
-    ) and not (text[end + 1] in _NO_MONTH_BEGINS and _LIST_MARKER.match(text, _start_before(text, end), end))
+        end + 1 < len(text)
+        and text[end] in CELL_BLANKS
+        and text[end + 1] in _JOINABLE_RIGHT
+        and _may_join(text, end)
+        and (text[end + 1] not in _NO_MONTH_BEGINS or _LIST_MARKER.search(text, max(0, end - 4), end) is None)
+    )
 
 
 def _may_join(text: str, end: int) -> bool:
     """Whether the word that ends at ``end`` may be joined to one after it."""
-    start = _start_before(text, end)
-    return start < end and _JOINABLE_LEFT.match(text, start, end) is not None
-
-
-def _start_before(text: str, end: int) -> int:
-    """Where the word that ends at ``end`` begins, as far back as matters."""
     floor = end - _JOIN_CHARS_MAX if end > _JOIN_CHARS_MAX else 0
     glue = _UP_TO_LAST_GLUE.match(text, floor, end)
-    return glue.end() if glue else floor
+    start = glue.end() if glue else floor
+    return start < end and _JOINABLE_LEFT.match(text, start, end) is not None
 
 
 def cells(text: str) -> Iterator[tuple[int, int]]:
