@@ -301,9 +301,9 @@ def _demands(language: _Language, signs: _Language) -> Iterator[_Demand]:
         _either_order(language.drops, which_thing, characters_max=far),
         _either_order(language.drops, thing_which, characters_max=near),
     )
-    yield 0.8, (signs.drops, signs.things), "|".join(orders)
+    yield 0.8, (signs.drops,), "|".join(orders)
     if language.yours:
-        yield 0.6, (signs.drops, signs.yours), _either_order(language.drops, language.yours, characters_max=near)
+        yield 0.6, (signs.drops,), _either_order(language.drops, language.yours, characters_max=near)
     yield 0.7, (signs.secrets,), _either_order(language.leaks, language.secrets, characters_max=_LEAK_CHARACTERS_MAX)
     if language.free:
         yield 0.6, (signs.free,), language.free

@@ -148,7 +148,7 @@ _OVERRIDE: _Family = (
     (0.7, (_DROPS_EN, _THINGS_EN), _override(_DROP_EN, _YOURS_EN, _THING_EN)),
     (0.7, (_DROPS_EN, _THINGS_EN), rf"\b(?:{_DROP_EN})\s+{_WORD}{{0,2}}?(?:all|every)\s+{_WORD}{{0,2}}?(?:instructions|directives|guidelines|safeguards|rules|restrictions)\b"),
     (0.7, (_DROPS_EN, _THINGS_EN), rf"\b(?:{_DROP_EN})\s+{_ALL_SAID_EN}"),
-    (0.7, (r"\b(?:are|were|been|is) (?:now |hereby )?(?:void|null|false|revoked|cancell?ed|invalid|obsolete|suspended|lifted|overridden|no longer)\b",), r"\b(?:previous|prior|earlier|preceding|your|all|above|system)\s+(?:[a-z'-]+\s+){0,2}?(?:instructions?|guidelines|directives?|restrictions|constraints|prompts?|safeguards)\s+(?:are|were|is|have been|has been)\s+(?:now\s+|hereby\s+)?(?:void|null|false|revoked|cancell?ed|invalid|obsolete|suspended|lifted|overridden|no longer)\b"),
+    (0.7, (r"\b(?:are|were|been|is) (?:now |hereby )?(?:void|null|false|revoked|cancell?ed|invalid|obsolete|suspended|lifted|overridden|no longer)\b", _THINGS_EN), r"\b(?:previous|prior|earlier|preceding|your|all|above|system)\s+(?:[a-z'-]+\s+){0,2}?(?:instructions?|guidelines|directives?|restrictions|constraints|prompts?|safeguards)\s+(?:are|were|is|have been|has been)\s+(?:now\s+|hereby\s+)?(?:void|null|false|revoked|cancell?ed|invalid|obsolete|suspended|lifted|overridden|no longer)\b"),
     (0.6, (_DROPS_EN, _THINGS_EN), r"\b(?:ignore|disregard|forget) (?:all (?:of )?)?the (?:above|previous|preceding)(?: text| message)?(?: and\b|, and\b|[.!;:])"),
 )  # fmt: skip
 
@@ -157,11 +157,15 @@ _LEAK: _Family = (
     (0.7, (_YOU, _OBJECTS), rf"\b(?:reveal|print|repeat|output|leak|expose|disclose|dump|recite|divulge|unmask)\s+{_WORD}{{0,3}}?your\s+{_WORD}{{0,2}}?(?:instructions|guidelines|directives|programming|configuration)\b"),
     (0.7, (r"\b(?:system|hidden|initial|developer) (?:prompt|instruction|message)",), rf"\b(?:reveal|show|print|repeat|output|display|leak|disclose|dump|recite|tell me)\s+{_WORD}{{0,3}}?(?:system|hidden|initial|developer)\s+(?:prompt|instructions?|message)(?:\s+(?:verbatim|word|above|in full|now|exactly|you)|\s*[.!\"]?$|\s*[.!]\s)"),
     (0.6, (_YOU, _OBJECTS), rf"\b(?:{_LEAK_EN}|uncover|identify)\s+{_WORD}{{0,4}}?(?:prompt|instruction|directive|command)s?\s+{_WORD}{{0,4}}?(?:(?:that )?(?:you (?:were|are|have been|received|got|follow|operate|use)|you've been)|your (?:ai|training|programming|response|answer|creation|operation|behavio|function|output|knowledge))"),
-    (0.6, (_VERBATIM, _TOLD), rf"\b(?:{_LEAK_VERBS})\s[^.!?\n]{{0,40}}?\b(?:{_TOLD_WORDS})\b[^.!?\n]{{0,60}}?\b(?:{_VERBATIM_WORDS})"),
-    (0.6, (_VERBATIM, r"\b(?:are|is|were|was) your\s"), rf"\bwhat (?:are|is|were|was) your\s+{_WORD}{{0,3}}?(?:instructions|guidelines|directives|rules|prompt|constraints|meta-?prompt)\b[^\n]{{0,40}}?\b(?:{_VERBATIM_WORDS})"),
     (0.6, (_YOU, _OBJECTS), rf"\b(?:your|the)\s+(?:{_INNER_EN})\s+(?:ai\s+)?(?:prompt|instruction|directive|command)s?\s+{_WORD}{{0,3}}?(?:you|your)\b"),
     (0.6, (_DROPS_EN, _THINGS_EN), rf"\b(?:{_DROP_EN}|shelve|disengage from|disable|invert)\s+{_STEP}{{0,2}}?(?:usual|standard|regular|normal|typical|routine|habitual|conventional|ethical)\s+{_STEP}{{0,2}}?(?:protocol|programming|restriction|ethic|guideline|safeguard|constraint|decision-making|operating procedure|response protocol|compliance)[a-z]*\b"),
 )  # fmt: skip
+
+_LEAK_VERBATIM: _Family = (
+    (0.6, (_VERBATIM, _TOLD), rf"\b(?:{_LEAK_VERBS})\s[^.!?\n]{{0,40}}?\b(?:{_TOLD_WORDS})\b[^.!?\n]{{0,60}}?\b(?:{_VERBATIM_WORDS})"),
+    (0.6, (_VERBATIM, r"\b(?:are|is|were|was) your\s"), rf"\bwhat (?:are|is|were|was) your\s+{_WORD}{{0,3}}?(?:instructions|guidelines|directives|rules|prompt|constraints|meta-?prompt)\b[^\n]{{0,40}}?\b(?:{_VERBATIM_WORDS})"),
+)  # fmt: skip
+"""With gaps so wide that they would multiply the states of others."""
 
 _PERSONA: _Family = (
     (0.6, (r"\bmy (?:specific|unique|own|direct|personal) (?:demand|request|needs|instruction|command|directive)",), r"\b(?:in favou?r of|prioriti[sz]e|precedence to|priority to) my (?:specific|unique|own|direct|personal) (?:demands?|requests?|needs|instructions?|commands?|directives?)\b"),
@@ -186,6 +190,7 @@ _UNBOUND: _Family = (
     (0.5, (_NEGATIONS, _SCRUPLES), r"\b(?:don't|do not|never|cannot|can't|without)\s+(?:[a-z'-]+\s+){0,3}?(?:say|saying|mention|start|include|including|use|reply|apologi[sz]e|add|adding)\s+(?:[a-z'\"-]+[\s,]+){0,6}?(?:\"?as an ai|\"?i'?m sorry|\"?i can ?not|\"?i can't|warnings?|disclaimers?|moral|ethic)"),
 )  # fmt: skip
 
+_ADDRESSEE = r"\b(?:ai|llm|chatgpt|gpt|language model|assistant|copilot)s?(?:[ -]\s*[a-z]+){0,3}\s*[:,-]"
 _ADDRESSED = r"(?:\[|<!--|\{|\(|/\*|%%)\s*(?:hidden [a-z]+ ?:? ?|note to |white-on-white: ?|important |attention |dear )?(?:the )?(?:ai|llm|chatgpt|gpt|language model|assistant|copilot)(?:[ -](?:assistant|agent|model|bot|recruiter|code reviewer|reviewer|system|reader))?(?:[ -](?:override|note|instruction|notice|directive|command))?s?"
 """Somebody turns to a model out of a bracket or a comment, where no person is spoken to."""
 
@@ -193,7 +198,7 @@ _FORGED: _Family = (
     (0.6, (r"<\|(?:im_start|start_header_id|system)\|>|<</?sys>>|\[/?system\]|\[inst\]",), r"<\|(?:im_start|start_header_id|system)\|>\s*system\b|<</?sys>>[^\n]*[a-z]{3}|\[/?system\]\s*\(?[a-z#]|\[inst\][^\n\]]{0,200}\[/inst\]"),
     (0.6, (r"\bend of (?:user|system) (?:input|prompt|message)|\b(?:system|admin|developer)\s*(?:override|update|notice|message|prompt)?\s*:\s*(?:your?|ignore|grant|override|new|the user|disable|all|call|forget|disregard)\b",), r"(?:^|\n|[-#*>]\s*)(?:end of (?:user|system) (?:input|prompt|message)|(?:system|admin|developer)\s*(?:override|update|notice|message|prompt)?\s*:\s*(?:your?|ignore|grant|override|new|the user|disable|all|call|forget|disregard)\b)"),
     (0.6, (r"[\[(<*#]\s*(?:system|admin|security|developer|root|ai|assistant) (?:override|bypass)",), r"[\[(<*#]\s*(?:system|admin|security|developer|root|ai|assistant) (?:override|bypass)\b"),
-    (0.5, (_ADDRESSED,), rf"{_ADDRESSED}\s*[:,-]\s*[a-z]"),
+    (0.5, (_ADDRESSEE,), rf"{_ADDRESSED}\s*[:,-]\s*[a-z]"),
     (0.5, (r"\b(?:dear|p\.?s\.?:?) (?:ai|llm|chatgpt|gpt|language model)\b",), r"\b(?:dear|p\.?s\.?:?)\s+(?:ai|llm|chatgpt|gpt|language model)(?:[ -](?:assistant|agent|model|bot|recruiter|reviewer|system|reader))?\s*[:,-]\s*[a-z]"),
     (0.5, (r"\b(?:not|never|don't) (?:tell|inform|notify|alert|let) the user\b",), r"\b(?:not|never|don't)\s+(?:tell|inform|notify|alert|let)\s+the\s+user\b"),
     (0.6, (r"\bend (?:of )?(?:user|system) (?:input|prompt|instructions)\b",), r"\b(?:end of|end) (?:user|system) (?:input|prompt|instructions)\b"),
@@ -277,7 +282,16 @@ class WeightedPattern(NamedTuple):
     pattern: str
 
 
-_LATIN = (_OVERRIDE, _LEAK, _PERSONA, _UNBOUND, _FORGED, _GERMAN_FRENCH, _SPANISH_PORTUGUESE_ITALIAN_DUTCH)
+_LATIN = (
+    _OVERRIDE,
+    _LEAK,
+    _LEAK_VERBATIM,
+    _PERSONA,
+    _UNBOUND,
+    _FORGED,
+    _GERMAN_FRENCH,
+    _SPANISH_PORTUGUESE_ITALIAN_DUTCH,
+)
 
 FAMILIES: tuple[tuple[WeightedPattern, ...], ...] = (
     *(

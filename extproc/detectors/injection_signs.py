@@ -1,8 +1,8 @@
 """Which patterns a text could match at all, told in one pass, so that honest text is spared most of the work.
 
-Every pattern names signs that each of its matches holds (``injection_patterns``). All signs stand in one automaton. It
-stays small and therefore fast, since signs are short words from a word's beginning: no gap, few repetitions. The marks
-of a disguise are signs too.
+Every pattern names signs that each of its matches holds (``injection_patterns``). Nearly all signs stand in one
+automaton. It stays small and therefore fast, since signs are short words from a word's beginning: no gap, few
+repetitions. The marks of a disguise are signs too.
 """
 
 from __future__ import annotations
@@ -38,15 +38,16 @@ _NOTHING = Opened()
 class SignReader:
     """Looks for the signs of all patterns at once.
 
-    A sign that suffices alone shares its place in the automaton with the others of its family; signs in letters beyond
-    ASCII have an automaton of their own, for texts that hold such letters.
+    A sign that suffices alone shares its place in the automaton with the others of its family. Two kinds have an
+    automaton of their own: signs in letters beyond ASCII, for texts that hold such letters; and words that may be
+    broken anywhere, whose states would multiply those of all others.
     """
 
     def __init__(self, families: Sequence[Sequence[WeightedPattern]], compact: Sequence[WeightedPattern]) -> None:
         self._signs: dict[str, None] = {}
         self._needs = [self._needs_of(family) for family in families]
         words = sorted({word for pattern in compact for word in pattern.signs})
-        self._joined = self._sign("|".join(SEPARATORS.join(word) for word in words))
+        self._joined_automaton = _automaton(["|".join(SEPARATORS.join(word) for word in words)])
         self._spaced = self._sign(SPACED_SIGN)
         self._leetspeak = self._sign(LEETSPEAK)
         self._misspelt = self._sign(MISSPELT)
@@ -61,7 +62,10 @@ class SignReader:
         """What the plain form could match, and as what it should be read again; linear in its length."""
         found = self._ascii_automaton.Match(plain_utf8)
         others = None if plain_utf8.isascii() else self._other_automaton.Match(plain_utf8)
-        return self._opened(tuple(found or ()), tuple(others or ())) if found or others else _NOTHING
+        joined = self._joined_automaton.Match(plain_utf8)
+        if not (found or others or joined):
+            return _NOTHING
+        return self._opened(tuple(found or ()), tuple(others or ()), bool(joined))
 
     def _needs_of(self, family: Sequence[WeightedPattern]) -> set[frozenset[str]]:
         """Sets of signs; one that was found whole opens the family."""
@@ -74,11 +78,11 @@ class SignReader:
         self._signs[sign] = None
         return sign
 
-    def _open(self, found: tuple[int, ...], others: tuple[int, ...]) -> Opened:
+    def _open(self, found: tuple[int, ...], others: tuple[int, ...], joined: bool) -> Opened:
         signs = {self._ascii_signs[place] for place in found} | {self._other_signs[place] for place in others}
         return Opened(
             tuple(number for number, needs in enumerate(self._needs) if any(need <= signs for need in needs)),
-            self._joined in signs,
+            joined,
             self._spaced in signs,
             self._leetspeak in signs,
             self._misspelt in signs,
