@@ -18,6 +18,7 @@ from extproc.detectors.injection import InjectionDetector
 from extproc.detectors.injection_patterns import COMPACT_PATTERNS, FAMILIES, SPACED_PATTERNS, WeightedPattern
 from extproc.detectors.injection_signs import Opened, SignReader
 from extproc.detectors.normalise import SPACED_SIGN, compact, is_spaced
+from tests.growth import grows_in_proportion
 from tests.unit.detectors.injection_reference import ReferenceDetector
 from tests.unit.detectors.regex_samples import RegexSampler
 
@@ -48,6 +49,12 @@ def test_a_match_holds_all_signs_of_its_pattern(family: int, pattern: WeightedPa
     for text in texts:
         assert all(re2.search(sign, text) for sign in pattern.signs), text
         assert family in reader.read(text.encode()).families, text
+
+
+@pytest.mark.parametrize("pattern", [pattern for _, pattern in PATTERNS], ids=lambda pattern: pattern.pattern[:40])
+def test_a_megabyte_that_nearly_matches_costs_in_proportion(pattern: WeightedPattern) -> None:
+    """RE2 never steps back: beginnings of a match, again and again, are read once."""
+    assert grows_in_proportion(re2.compile(pattern.pattern).search, matches(pattern)[0][:-1], 1_000_000)
 
 
 @pytest.mark.parametrize("pattern", COMPACT_PATTERNS, ids=lambda pattern: pattern.pattern[:40])
