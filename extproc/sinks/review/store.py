@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -38,6 +39,7 @@ from extproc.sinks.review.schema import FINDINGS, LABELS, StoreTooNew, bring_up_
 
 SQLITE_PREFIX = "sqlite:///"
 WAIT_SECONDS_MAX = 5
+_RETRY_SECONDS = 0.02
 GUARDS_MAX = 1_000  # names in the store are those of configurations, so there are few
 _DAY_MS = 86_400_000
 _REASON_CHARS_MAX = 200
@@ -195,7 +197,7 @@ def _sqlite(file: Path, creates: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:
         connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
-        connection.execute("PRAGMA journal_mode = WAL")  # readers do not wait for the writer
+        _execute_when_free(connection, "PRAGMA journal_mode = WAL")  # readers do not wait for the writer
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
@@ -204,9 +206,22 @@ def _sqlite(file: Path, creates: bool) -> Engine:
     def begin(connection: Connection) -> None:
         reads_only = connection.get_execution_options().get("reads_only", False)
         # A transaction that reads first and writes later may not get the lock that it needs then.
-        connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+        _execute_when_free(connection.connection.dbapi_connection, "BEGIN" if reads_only else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _execute_when_free(connection: Any, statement: str) -> None:
+    """Also while another process opens the file first, or closes it last: for that SQLite does not wait."""
+    until_s = time.monotonic() + WAIT_SECONDS_MAX
+    while True:
+        try:
+            connection.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until_s:
+                raise
+            time.sleep(_RETRY_SECONDS)
 
 
 def _postgresql(url: str) -> Engine:

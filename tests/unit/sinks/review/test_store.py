@@ -208,6 +208,27 @@ def test_two_processes_make_the_store_and_write_at_once(url: str) -> None:
     assert sorted(seen) == sorted(f"{name}-{number}" for name in "ab" for number in range(40) for _ in range(2))
 
 
+def test_a_file_that_is_first_opened_and_last_closed_by_several_at_once(tmp_path: Path) -> None:
+    """SQLite tells at once that it is locked then, however long one would wait; the store waits."""
+    together = threading.Barrier(4)
+    failed: list[StoreFailed] = []
+
+    def open_and_close() -> None:
+        for number in range(60):
+            together.wait()
+            try:
+                Store(f"sqlite:///{number}.db", tmp_path).close()
+            except StoreFailed as error:
+                failed.append(error)
+
+    threads = [threading.Thread(target=open_and_close) for _ in range(together.parties)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
 def test_two_people_label_at_once(url: str, store: Store) -> None:
     """What the list shows is what the history says last."""
     store.add([entry()])
