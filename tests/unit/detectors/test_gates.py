@@ -27,7 +27,7 @@ from extproc.detectors.secret_patterns import SECRET_PATTERN
 from tests.unit.detectors.regex_samples import RegexSampler
 
 CORPUS = Path(__file__).resolve().parents[2] / "corpus" / "shared"
-SAMPLES = 4_000
+SAMPLES = 1_000
 
 
 def gate_of(pattern: str) -> Any:

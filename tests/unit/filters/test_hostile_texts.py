@@ -23,7 +23,7 @@ from extproc.server.config_files import read_config
 from tests.bench.detectors import ALL, measured_policies
 from tests.growth import grows_in_proportion
 
-LONG_CHARS = 1_000_000 if os.environ.get("HYPOTHESIS_PROFILE") == "hunt" else 80_000
+LONG_CHARS = 1_000_000 if os.environ.get("HYPOTHESIS_PROFILE") == "hunt" else 40_000
 PIECE_CHARS = 4_000
 ANSWER = TextSource(Direction.RESPONSE, Speaker.ASSISTANT, Kind.CONTENT)
 
