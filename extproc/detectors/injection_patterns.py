@@ -190,8 +190,9 @@ _UNBOUND: _Family = (
     (0.5, (_NEGATIONS, _SCRUPLES), r"\b(?:don't|do not|never|cannot|can't|without)\s+(?:[a-z'-]+\s+){0,3}?(?:say|saying|mention|start|include|including|use|reply|apologi[sz]e|add|adding)\s+(?:[a-z'\"-]+[\s,]+){0,6}?(?:\"?as an ai|\"?i'?m sorry|\"?i can ?not|\"?i can't|warnings?|disclaimers?|moral|ethic)"),
 )  # fmt: skip
 
-_ADDRESSEE = r"\b(?:ai|llm|chatgpt|gpt|language model|assistant|copilot)s?(?:[ -]\s*[a-z]+){0,3}\s*[:,-]"
-_ADDRESSED = r"(?:\[|<!--|\{|\(|/\*|%%)\s*(?:hidden [a-z]+ ?:? ?|note to |white-on-white: ?|important |attention |dear )?(?:the )?(?:ai|llm|chatgpt|gpt|language model|assistant|copilot)(?:[ -](?:assistant|agent|model|bot|recruiter|code reviewer|reviewer|system|reader))?(?:[ -](?:override|note|instruction|notice|directive|command))?s?"
+_MODELS = "(?:ai|llm|chatgpt|gpt|language model|assistant|copilot)"
+_ADDRESSEE = rf"\b{_MODELS}s?(?:[ -]\s*[a-z]+){{0,3}}\s*[:,-]"
+_ADDRESSED = rf"(?:\[|<!--|\{{|\(|/\*|%%)\s*(?:hidden [a-z]+ ?:? ?|note to |white-on-white: ?|important |attention |dear )?(?:the )?{_MODELS}(?:[ -](?:assistant|agent|model|bot|recruiter|code reviewer|reviewer|system|reader))?(?:[ -](?:override|note|instruction|notice|directive|command))?s?"
 """Somebody turns to a model out of a bracket or a comment, where no person is spoken to."""
 
 _FORGED: _Family = (

@@ -16,10 +16,9 @@ import re2
 
 from extproc.detectors.ngram_model import NgramModel
 from extproc.detectors.normalise import original_span, plain
-from extproc.detectors.refusal_phrases import FURTHER, SOFT
+from extproc.detectors.refusal_phrases import FURTHER, SOFT, SORRY
 from extproc.domain.finding import Finding
 
-_SORRY = r"(?:sorry|afraid|apologi[sz]e|apologies|regret|unfortunately)"
 _DENY = (
     r"(?:can't|cannot|can not|could not|couldn't|won't|will not|would not|wouldn't|am unable to|'m unable to|am not able to|'m not able to|must refuse to"
     r"|am not allowed to|'m not allowed to|am not permitted to|am not comfortable|'m not comfortable|refuse to|do not feel comfortable|don't feel comfortable"
@@ -33,8 +32,8 @@ _TASK = (
 )
 _ENGLISH = (
     rf"\b(?:i|we|and|but|therefore|so)(?: (?:really|truly|simply|also|therefore|just|do|will|politely|respectfully|must))? ?{_DENY}(?: [a-z'-]+,?){{0,4}}? {_TASK}",
-    rf"\bi(?: am|'m)?(?: [a-z]+)? {_SORRY}\b[^.\n]{{0,60}}\b(?:i|we)(?: am|'m)? ?{_DENY}[,]? (?:[a-z'-]+ ){{0,3}}?{_TASK}",
-    rf"\b{_SORRY}\b[^.\n]{{0,80}}\b(?:not (?:possible|appropriate|ethical|able) (?:for me )?to|against (?:my|the|openai's) |violates? )",
+    rf"\bi(?: am|'m)?(?: [a-z]+)? {SORRY}\b[^.\n]{{0,60}}\b(?:i|we)(?: am|'m)? ?{_DENY}[,]? (?:[a-z'-]+ ){{0,3}}?{_TASK}",
+    rf"\b{SORRY}\b[^.\n]{{0,80}}\b(?:not (?:possible|appropriate|ethical|able) (?:for me )?to|against (?:my|the|openai's) |violates? )",
     r"\b(?:not|isn't) (?:appropriate|ethical|right|acceptable|within my (?:programming|guidelines|capabilit)[a-z]*)[^.\n]{0,30}\b(?:for me to|or ethical guidelines|to (?:provide|assist|create|generate|promote))",
     r"\b(?:i|we) (?:must|have to|will have to|need to)(?: [a-z]+)? (?:decline|refuse)\b",
     r"\b(?:goes|go|going) against (?:my|our|openai's|the) (?:[a-z-]+ ){0,2}(?:programming|guidelines|principles|polic[a-z]+|values|use case|ethic[a-z]*)",
@@ -64,7 +63,7 @@ _OTHER_SCRIPTS = (
     "(?:お答え|お手伝い|提供|対応|回答|支援|協力|お応え|作成)[^。\\n]{0,10}(?:できません|できかね|いたしかね|致しかね)",
 )
 
-EAGER = r"\b(?:can't|cannot|can not|couldn't|could not) (?:wait|imagine|help but|thank)\b"
+_EAGER = r"\b(?:can't|cannot|can not|couldn't|could not) (?:wait|imagine|help but|thank)\b"
 """What denies nothing that was asked for."""
 
 _SCORE = 0.9
@@ -92,7 +91,7 @@ class RefusalDetector:
             self._soft.Add(pattern)
         self._set.Compile()
         self._soft.Compile()
-        self._eager = re2.compile(EAGER)
+        self._eager = re2.compile(_EAGER)
         self._model = model or NgramModel.shipped("refusal")
 
     def find(self, beginning: str) -> Finding | None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from extproc.detectors.normalise import plain
 
-_SORRY = r"\b(?:sorry|apologi[sz]e|apologies|afraid|regret|unfortunately)\b"
+SORRY = r"(?:sorry|afraid|apologi[sz]e|apologies|regret|unfortunately)"
 _ENGLISH = (
-    rf"{_SORRY}[^.\n]{{0,40}}\b(?:must say no|turn down (?:that|this|your)|i decline|won't be (?:possible|accommodated)|(?:cannot|can't|can not|cant|won't) (?:reveal|disclose|share|do (?:that|this)))\b",
-    rf"{_SORRY}[^.\n]{{0,80}}\b(?:outside|beyond|out of) (?:of )?(?:(?:the|my|our) )?(?:[a-z-]+ ){{0,2}}?scope\b",
+    rf"\b{SORRY}\b[^.\n]{{0,40}}\b(?:must say no|turn down (?:that|this|your)|i decline|won't be (?:possible|accommodated)|(?:cannot|can't|can not|cant|won't) (?:reveal|disclose|share|do (?:that|this)))\b",
+    rf"\b{SORRY}\b[^.\n]{{0,80}}\b(?:outside|beyond|out of) (?:of )?(?:(?:the|my|our) )?(?:[a-z-]+ ){{0,2}}?scope\b",
     r"^\W*sorry,? (?:but )?(?:that's |that is |it's |it is |this is )?not possible\b",
     r"^\W*that (?:would not|wouldn't) be (?:appropriate|ethical|right)\b",
     r"\b(?:i'm|i am|we're|we are) not (?:authori[sz]ed|permitted|allowed|supposed|in a position) to (?:reveal|disclose|share|provide|help|answer|discuss|do|give|assist|comment)\b",

@@ -74,14 +74,8 @@ def monero_valid(address: str) -> bool:
 
 def cash_valid(address: str) -> bool:
     """Whether this is an address of Bitcoin Cash, without the name of the net before it, whose checksum holds."""
-    check = 1
-    for value in (*_CASH_PREFIX, 0, *(_BECH32_VALUES[character] for character in address)):
-        top = check >> 35
-        check = (check & 0x07FFFFFFFF) << 5 ^ value
-        for bit, generator in enumerate(_CASH_GENERATOR):
-            if top >> bit & 1:
-                check ^= generator
-    return check == 1 and len(address) == _CASH_CHARACTERS
+    values = [*_CASH_PREFIX, 0, *(_BECH32_VALUES[character] for character in address)]
+    return _polymod(values, _CASH_GENERATOR, 40) == 1 and len(address) == _CASH_CHARACTERS
 
 
 def bech32_valid(address: str) -> bool:
@@ -98,17 +92,19 @@ def bech32_valid(address: str) -> bool:
         return False
     checked = _BECH32_SUMS["v0" if values[0] == 0 else "later"]
     spread = [ord(character) >> 5 for character in net] + [0] + [ord(character) & 31 for character in net]
-    return _polymod([*spread, *values]) == checked
+    return _polymod([*spread, *values], _BECH32_GENERATOR, 30) == checked
 
 
-def _polymod(values: list[int]) -> int:
+def _polymod(values: list[int], generator: tuple[int, ...], check_bits: int) -> int:
+    """The checksum of values of five bits each, as both standards work it out."""
+    rest_bits = check_bits - 5
     check = 1
     for value in values:
-        top = check >> 25
-        check = (check & 0x1FFFFFF) << 5 ^ value
-        for bit, generator in enumerate(_BECH32_GENERATOR):
+        top = check >> rest_bits
+        check = (check & (1 << rest_bits) - 1) << 5 ^ value
+        for bit, number in enumerate(generator):
             if top >> bit & 1:
-                check ^= generator
+                check ^= number
     return check
 
 
