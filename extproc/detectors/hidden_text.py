@@ -21,7 +21,6 @@ HIDDEN_TEXTS_MAX = 24
 _RUNS_MAX = 16
 _RUN_BYTES_MAX = 32_768
 _CHARACTERS_MIN = 12
-_DEPTH_MAX = 2
 
 _TURNED_WORDS = (
     "ignore previous instructions instruction prompt system reveal rules your the and you",
@@ -70,8 +69,9 @@ _VOWELS_MIN_PERCENT = 29
 # Where much is replaced, the standard library's engine is many times faster than RE2's binding; these patterns begin
 # with a sign of their own and are bounded, so that there is nothing to go back to.
 _ENTITY = re2.compile(r"&(?:#[xX]?[0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});?")
-_ESCAPE = re.compile(r"\\(?:u\{?[0-9A-Fa-f]{4,6}\}?|x[0-9A-Fa-f]{2}|[0-3][0-7]{2})")
+_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[0-3][0-7]{2})")
 _TERMINAL = re.compile("\x1b\\[[0-9;]{0,16}[A-Za-z]|[^\b]\b")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _QUOTED_PRINTABLE = re2.compile(r"(?:=[0-9A-F]{2}){4}")
 _TAG_PATTERN = r"(?:<!--[^<>]{0,200}-->|</?[A-Za-z][^<>]{0,100}>)"
 _TAG_IN_WORD = re2.compile(rf"\pL{_TAG_PATTERN}{{1,4}}\pL")
@@ -109,10 +109,12 @@ def hidden_texts(text: str, rotated: bool, backwards: bool) -> list[tuple[str, s
         rotated: whether its letters may be others of the alphabet.
         backwards: whether it may be written backwards.
     """
-    found = list(islice(_direct(text), HIDDEN_TEXTS_MAX))
-    for _ in range(1, _DEPTH_MAX):
-        inner = [hidden for _, outer in found for hidden in islice(_direct(outer), HIDDEN_TEXTS_MAX)]
-        found += inner[: HIDDEN_TEXTS_MAX - len(found)]
+    direct = list(islice(_direct(text), HIDDEN_TEXTS_MAX))
+    ways = {hidden: how for how, hidden in direct}
+    for _, outer in direct:  # two ways of reading may lead to one text
+        for how, hidden in islice(_direct(outer), HIDDEN_TEXTS_MAX - len(ways)):
+            ways.setdefault(hidden, how)
+    found = [(how, hidden) for hidden, how in ways.items()]
     if rotated:
         found.append(("rot13", text.translate(_ROTATION)))
         if (alphabet := _likely_alphabet(text)) is not None:
@@ -210,14 +212,24 @@ def _entity_texts(text: str) -> Iterator[str]:
 def _escaped_texts(text: str) -> Iterator[str]:
     """Escapes of JSON, JavaScript and Python."""
     if text.count("\\") >= _ESCAPES_MIN:
-        decoded = _ESCAPE.sub(_unescape, text)
+        decoded = _well_formed(_ESCAPE.sub(_unescape, text))
         if decoded != text:
             yield decoded
 
 
+def _well_formed(text: str) -> str:
+    """The text with pairs of surrogates joined, as two escapes write one character, and lone halves dropped.
+
+    No reader of texts, RE2 among them, takes a surrogate.
+    """
+    if _SURROGATE.search(text) is None:
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
+
+
 def _unescape(match: re.Match[str]) -> str:
     escape = match.group()
-    code = int(escape[2:].strip("{}"), 16) if escape[1] in "ux" else int(escape[1:], 8)
+    code = int(escape[2:].strip("{}"), 16) if escape[1] in "uUx" else int(escape[1:], 8)
     return chr(code) if code < 0x110000 else ""
 
 

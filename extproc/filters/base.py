@@ -69,8 +69,8 @@ class Filter:
     def __init__(self, mode: Mode, on_error: OnError) -> None:
         self.mode = mode
         self.on_error = on_error
-        self.fails_open = on_error is OnError.OPEN
         self.enforced = mode is Mode.ENFORCE
+        self.fails_open = on_error is OnError.OPEN or not self.enforced  # what only counts never ends an exchange
 
     def prepare(self, models: Mapping[str, CompiledModel], files: Mapping[str, str]) -> None:
         """Compile what prompts and other files say: once, when the configuration is loaded.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from extproc.config.section import OnError
+from extproc.config.section import Mode, OnError
 from extproc.domain.record import Coverage, Outcome
 from extproc.domain.text import Direction
 from extproc.exchange.events import Abort, Answer, ContinueTrailers, ResponseBody, ResponseTrailers, StreamClosed
@@ -50,6 +50,18 @@ def test_closed_on_the_request() -> None:
         assert talk.record.outcome is Outcome.FAILED
         assert talk.record.coverage == {("fails", "request", Coverage.FAILED_CLOSED): 1}
         assert talk.record.usage is None
+
+
+@pytest.mark.parametrize("faults", [{"raises_on_request": True}, {"raises": True}, {"raises_on_close": True}])
+def test_a_filter_in_shadow_refuses_nothing_by_failing(faults: dict[str, Any]) -> None:
+    """It is there to be tried out (real-vllm F1): ``on_error: closed`` is for what is enforced."""
+    fails = FakeFilter("fails", mode=Mode.SHADOW, on_error=OnError.CLOSED, **faults)
+    talk = asked(with_guards(snapshot_of(METER), fails))
+    assert talk.server is not None
+    talk.hears(response_headers())
+    talk.hears(ResponseBody(chat_answer("Good morning"), True))
+    assert b"Good morning" in talk.client
+    assert talk.record.coverage["fails", "request", Coverage.FAILED_OPEN] == 1
 
 
 def test_closed_on_an_unstreamed_answer() -> None:

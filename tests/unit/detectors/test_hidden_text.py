@@ -44,6 +44,23 @@ def test_a_hidden_text_is_read(how: str, text: str, around: str) -> None:
     assert any(found == how and SECRET in hidden for found, hidden in hidden_texts(whole, False, False))
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("\\ud83d\\ude00", "\U0001f600"),
+        ("\\ud83d and \\ude00", " and "),
+        ("\\U0001f600", "\U0001f600"),
+        ("\\u{1f600}", "\U0001f600"),
+        ("\\u0061bc", "abc"),
+        ("\\u{61}bc", "abc"),
+    ],
+)
+def test_escapes_are_read_as_javascript_reads_them(written: str, read: str) -> None:
+    """Two halves are one character, half of one is none (real-vllm F1), and an escape has no more digits than four."""
+    text = "It was \\u0061 \\u0062 \\u0063 good, " + written
+    assert ("escapes", f"It was a b c good, {read}") in hidden_texts(text, False, False)
+
+
 @pytest.mark.parametrize("apart", [" ", "\n", ",", ":", "-"])
 def test_bytes_may_stand_apart(apart: str) -> None:
     """As dumps of memory have them."""

@@ -79,8 +79,9 @@ class FakeFilter(Filter):
         replaces: Mapping[str, str] | None = None,
         on_error: OnError = OnError.CLOSED,
         looks_only: bool = False,
+        mode: Mode = Mode.ENFORCE,
     ) -> None:
-        super().__init__(Mode.ENFORCE, on_error)
+        super().__init__(mode, on_error)
         self.name = name
         self.holds = holds
         self.rejects_at = rejects_at

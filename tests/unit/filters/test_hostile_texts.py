@@ -5,27 +5,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import replace
 
 import pytest
 
-from extproc.demo.installation import DEMO_CONFIG
-from extproc.domain.record import ExchangeRecord
-from extproc.domain.text import Direction, Kind, Speaker, TextSource
-from extproc.exchange import request as requests
-from extproc.exchange.snapshot import compile_snapshot
-from extproc.filters.base import ExchangeFacts
-from extproc.filters.chain import Channels
-from extproc.payload.endpoints import CHAT
-from extproc.server.config_files import read_config
-from tests.bench.detectors import ALL, measured_policies
 from tests.growth import grows_in_proportion
+from tests.unit.filters.judging import JUDGED, judge
 
 LONG_CHARS = 1_000_000 if os.environ.get("HYPOTHESIS_PROFILE") == "hunt" else 40_000
-PIECE_CHARS = 4_000
-ANSWER = TextSource(Direction.RESPONSE, Speaker.ASSISTANT, Kind.CONTENT)
 
 HOSTILE = {
     "words": "word ",
@@ -49,24 +36,6 @@ HOSTILE = {
     "names": "Anna Schmidt of Kiel, ",
     "parameters": "&password=Aa1",
 }
-
-FILES = read_config(DEMO_CONFIG)
-SNAPSHOT = replace(compile_snapshot(FILES.loaded.document, FILES.prompts), last_filters=())
-POLICIES = measured_policies(SNAPSHOT)
-JUDGED = [name for name, policy in POLICIES.items() if name != ALL and (policy.request_guards or policy.answer_filters)]
-
-
-def judge(name: str, text: str) -> None:
-    """A request with the text in it, and the text as its streamed answer."""
-    policy = POLICIES[name]
-    body = {"model": "m", "messages": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": text}]}
-    request = CHAT.read_request(json.dumps(body).encode(), SNAPSHOT.requests)
-    exchange = ExchangeFacts(CHAT, {}, {}, ExchangeRecord("hostile", "hostile", 0))
-    requests.judge(request, exchange, SNAPSHOT, policy)
-    chain = Channels(policy.answer_filters, exchange, SNAPSHOT.limits.channels_max).chain(ANSWER)
-    for start in range(0, len(text), PIECE_CHARS):
-        chain.feed(text[start : start + PIECE_CHARS])
-    chain.close()
 
 
 @pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE.keys())
