@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from extproc.detectors.gates import GateFamily
 from extproc.detectors.latin1 import cue_before, latin1_pattern, stands_alone
 from extproc.detectors.recogniser import Recogniser, Spans
 
@@ -72,4 +73,4 @@ _GATE = (
     r"|\b[0-9]{1,2}(?:st|nd|rd|th)?\b"
 )
 
-RECOGNISERS = (Recogniser("DATE_OF_BIRTH", _GATE, _birth_dates),)
+RECOGNISERS = (Recogniser("DATE_OF_BIRTH", _GATE, _birth_dates, GateFamily.NUMBERS),)

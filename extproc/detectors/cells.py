@@ -42,6 +42,8 @@ _NO_MONTH_BEGINS = frozenset("BCEGHIKLPQRTUVWXYZ")
 # Character classes only, no alternatives inside repeats: linear however hostile the text.
 _WORD = re.compile(f"[^{_GLUE}]+")
 _LIST_MARKER = re.compile(f"(?:^|[{_GLUE}])[0-9]{{1,2}}[.)]\\Z")  # "1." or "12)", all of a word
+# Words of a table of numbers or codes, each with the blank by which it is joined to the next.
+_ROW = re.compile(r"(?:[A-Z0-9]{1,4}[ \u00a0](?=[A-Z0-9])|[0-9][0-9.:/\-]{0,22}[ \u00a0](?=[0-9]))++")
 _IS_GLUE = re.compile(f"[{_GLUE}]")
 _UP_TO_LAST_GLUE = re.compile(f".*[{_GLUE}]", re.DOTALL)  # steps back over one word at most
 
@@ -105,6 +107,10 @@ def next_part(text: str, position: int, word_chars_max: int = WORD_CHARS_MAX) ->
     first, end = word_found.span()
     if end - first > word_chars_max:
         return Part(first, end - 1, first + word_chars_max // 2, overlong=True)
+    row = _ROW.match(text, first, first + JOINED_CHARS_MAX + ROOM_CHARS + _JOIN_CHARS_MAX)
+    if row is not None and row.end() - first >= JOINED_CHARS_MAX + ROOM_CHARS:
+        settled = _last_blank(text, first, first + JOINED_CHARS_MAX) + 1
+        return Part(first, settled + ROOM_CHARS, settled)
     settled = 0
     while _joined(text, end):
         word = end + 1
@@ -114,6 +120,10 @@ def next_part(text: str, position: int, word_chars_max: int = WORD_CHARS_MAX) ->
         if end - settled >= ROOM_CHARS:
             return Part(first, settled + ROOM_CHARS, settled)
     return Part(first, end, end)
+
+
+def _last_blank(text: str, first: int, end: int) -> int:
+    return max(text.rfind(blank, first, end) for blank in CELL_BLANKS)
 
 
 def cell_end(text: str, position: int) -> int:

@@ -10,9 +10,15 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 
+from extproc.detectors.gates import GateFamily
 from extproc.detectors.latin1 import WORD_BYTES, latin1_pattern
 from extproc.detectors.recogniser import CELL_END, Recogniser, Spans, word_holding
-from extproc.detectors.secret_patterns import LETTERS_ONLY_GATE, SECRET_CHARACTERS_MIN, SECRET_PATTERN, secret_plausible
+from extproc.detectors.secret_patterns import (
+    LETTERS_ONLY_GATE,
+    SECRET_CHARACTERS_MIN,
+    SECRET_PATTERNS,
+    secret_plausible,
+)
 
 # --- by shape ------------------------------------------------------------------------------------------------------
 
@@ -27,12 +33,13 @@ def _secrets(subject: bytes, text: str, begin: int) -> Spans:
     yield from _assigned(subject, text, begin)
     if len(subject) < SECRET_CHARACTERS_MIN:
         return
-    for match in SECRET_PATTERN.finditer(subject, begin):
-        start, end = match.span()
-        inside_word = start and (subject[start - 1] in WORD_BYTES and subject[start - 1] != 0x5F)
-        goes_on = end < len(subject) and subject[end] in WORD_BYTES
-        if not inside_word and not goes_on and secret_plausible(text[start:end]):
-            yield start, end, 0.95
+    for pattern in SECRET_PATTERNS:
+        for match in pattern.finditer(subject, begin):
+            start, end = match.span()
+            inside_word = start and (subject[start - 1] in WORD_BYTES and subject[start - 1] != 0x5F)
+            goes_on = end < len(subject) and subject[end] in WORD_BYTES
+            if not inside_word and not goes_on and secret_plausible(text[start:end]):
+                yield start, end, 0.95
 
 
 _JWT = latin1_pattern(r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*")
@@ -213,7 +220,12 @@ _SECRET_GATE = "|".join((
 """What is shorter or less varied is no secret, as most words with a digit are not: ``32-page``, ``$5/hour``."""
 
 RECOGNISERS = (
-    Recogniser("URL_CREDENTIALS", rf"[A-Za-z0-9]://[^/?#@:{CELL_END}]*:[^/?#{CELL_END}]+@", _url_credentials),
-    Recogniser("JWT", r"eyJ[A-Za-z0-9_-]{10}", _web_tokens),
-    Recogniser("SECRET", _SECRET_GATE, _secrets),
+    Recogniser(
+        "URL_CREDENTIALS",
+        rf"[A-Za-z0-9]://[^/?#@:{CELL_END}]*:[^/?#{CELL_END}]+@",
+        _url_credentials,
+        GateFamily.WORDS,
+    ),
+    Recogniser("JWT", r"eyJ[A-Za-z0-9_-]{10}", _web_tokens, GateFamily.WORDS),
+    Recogniser("SECRET", _SECRET_GATE, _secrets, GateFamily.VARIETY),
 )

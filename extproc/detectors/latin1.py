@@ -45,13 +45,6 @@ def latin1_options() -> Any:
     return options
 
 
-def gate_options() -> Any:
-    """RE2 options for a set of gates: room for the states of many patterns at once, which it takes only if it must."""
-    options = latin1_options()
-    options.max_mem = 64 << 20
-    return options
-
-
 def cue_before(cue: Any, subject: bytes, at: int, width: int = 40) -> bool:
     """Whether the ``width`` characters before ``at`` match ``cue``: words that tell what a number is."""
     return cue.search(subject[max(0, at - width) : at]) is not None

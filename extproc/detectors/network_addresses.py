@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
+from extproc.detectors.gates import GateFamily
 from extproc.detectors.latin1 import WORD_BYTES, cue_before, latin1_pattern, stands_alone
 from extproc.detectors.recogniser import Recogniser, Spans
 
@@ -120,10 +121,12 @@ RECOGNISERS = (
         "IP_ADDRESS",
         r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]|(?:^|[^0-9A-Za-z:]):(?::$|:[^:0-9A-Za-z])",
         _ip_addresses,
+        GateFamily.WORDS,
     ),
     Recogniser(
         "MAC_ADDRESS",
         r"(?i)[0-9A-F]{2}[:\-][0-9A-F]{2}[:\-][0-9A-F]{2}[:\-][0-9A-F]{2}[:\-]|[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4}",
         _mac_addresses,
+        GateFamily.WORDS,
     ),
 )

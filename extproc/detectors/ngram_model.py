@@ -20,6 +20,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from extproc.detectors.said_once import sums_of_equal_windows, sums_of_windows
+
 WINDOW_BYTES = 320
 WINDOW_STEP_BYTES = 64
 NARROW_WINDOW_BYTES = 128
@@ -35,6 +37,9 @@ REPEATS_LOG_ODDS = -1.0
 Indices = npt.NDArray[np.int64]
 _Hashes = npt.NDArray[np.uint64]
 _Sums = npt.NDArray[np.int32]
+
+_WINDOWS_ALONE_MAX = 8
+"""So many are looked at one by one, which is enough for honest text; then all of the slice together."""
 
 _WORD_LENGTH_BYTES = 8
 _PADDING = b" " + b"\0" * _WORD_LENGTH_BYTES
@@ -274,16 +279,32 @@ class NgramModel:
     ) -> tuple[float, int]:
         """The log odds of the worst window, each feature counting once, and its number. From bad to less bad."""
         best, worst = -math.inf, 0
-        for number in map(int, np.argsort(windows, kind="stable")[::-1]):
+        totals: list[int] = []
+        for tried, number in enumerate(map(int, np.argsort(windows, kind="stable")[::-1])):
             log_odds = self._odds(int(windows[number]), window_bytes)
             if log_odds <= best:
                 break
             if log_odds > repeats_from:
                 start = int(starts[number])
-                log_odds = min(log_odds, self._said_once(features, start, start + window_bytes))
+                if tried == _WINDOWS_ALONE_MAX:
+                    totals = self._totals_said_once(features, starts, window_bytes)
+                once = (
+                    self._odds(totals[number], window_bytes)
+                    if totals
+                    else self._said_once(features, start, start + window_bytes)
+                )
+                log_odds = min(log_odds, once)
             if log_odds > best:
                 best, worst = log_odds, number
         return best, worst
+
+    def _totals_said_once(self, features: Features, starts: Indices, window_bytes: int) -> list[int]:
+        """The sum of each window in which each feature counts once."""
+        words = features.word_starts
+        first, last = words.searchsorted(starts), words.searchsorted(starts + window_bytes)
+        totals = sums_of_equal_windows(features.byte_ngrams, self._weights, starts, window_bytes)
+        totals += sums_of_windows(features.word_ngrams, self._weights, first, last)
+        return list(map(int, totals))
 
     def _said_once(self, features: Features, start: int, end: int) -> float:
         """The log odds of a window in which each feature counts once, however often it is there."""

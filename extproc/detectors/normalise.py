@@ -44,6 +44,9 @@ _TAGS_FIRST, _TAGS_LAST = 0xE0020, 0xE007E
 _SELECTORS_FIRST, _SELECTORS_LAST = 0xE0110, 0xE016E
 """Variation selectors that can hide a printable ASCII character: the 17th stands for byte 32, and so on."""
 
+PLAIN_CHARACTERS_MAX = 4
+"""What one character becomes at most; one that stands for more (a whole blessing in Arabic) is left as it is."""
+
 _CACHED_CHARACTERS_MAX = 8_192
 
 
@@ -60,7 +63,7 @@ def _plain_character(code: int) -> str:
         return ""
     decomposed = unicodedata.normalize("NFKD", character)
     kept = "".join(part for part in decomposed if unicodedata.category(part) not in _MARKS).casefold()
-    if 0xAC00 <= code <= 0xD7A3:
+    if 0xAC00 <= code <= 0xD7A3 or len(kept) > PLAIN_CHARACTERS_MAX:
         kept = character
     return "".join(_LOOK_ALIKES.get(part, part) for part in kept)
 
@@ -252,6 +255,7 @@ _BASE64_SHORTEST = b"x" * 20
 _BASE64_RUNS_MAX = 16
 _BASE64_BYTES_MAX = 16_384
 _HIDDEN_CHARACTERS_MIN = 12
+_UNPRINTABLE_MAX_PERCENT = 5
 
 
 def may_hold_base64(text: str) -> bool:
@@ -284,13 +288,8 @@ def _base64_text(run: bytes) -> str | None:
 
 
 def mostly_printable(text: str) -> bool:
-    """Whether at least 95 % are printable or blank; tells soon for what is not text at all."""
-    if text.isprintable() or "".join(text.split()).isprintable():
+    """Whether at least 95 % are printable or blank."""
+    if text.isprintable():
         return True
-    bad_left = len(text) * 5 // 100
-    for character in text:
-        if not (character.isprintable() or character.isspace()):
-            bad_left -= 1
-            if bad_left < 0:
-                return False
-    return True
+    written = "".join(text.split())
+    return (len(written) - sum(map(str.isprintable, written))) * 100 <= len(text) * _UNPRINTABLE_MAX_PERCENT

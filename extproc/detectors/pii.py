@@ -11,17 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import re2
-
 from extproc.config.guards.pii import PiiGuard as PiiSection
 from extproc.detectors import birth_dates, credentials, national_ids, network_addresses, wallets
 from extproc.detectors.checksums import IBAN_LENGTHS, card_number_valid, iban_valid, us_ssn_valid
 from extproc.detectors.custom_recogniser import CustomRecogniser
+from extproc.detectors.gates import GateFamily, Gates
 from extproc.detectors.latin1 import (
     WORD_BYTES,
     cue_before,
     digits_of,
-    gate_options,
     latin1_bytes,
     latin1_pattern,
     stands_alone,
@@ -150,16 +148,16 @@ def _phones(subject: bytes, text: str, begin: int) -> Spans:
 
 _BEFORE_NATIONAL_IDS = (
     *credentials.RECOGNISERS,
-    Recogniser("EMAIL", rf"[{_LETTER}._%+\-]@[{_LETTER}][{_LETTER}.\-]*\.[A-Za-z]{{2}}", _emails),
-    Recogniser("IBAN", r"(?i)\b[A-Z]{2}[0-9]{2}[ \xA0\-]?[A-Z0-9]{4}[ \xA0\-]?[A-Z0-9]{4}", _ibans),
+    Recogniser("EMAIL", rf"[{_LETTER}._%+\-]@[{_LETTER}][{_LETTER}.\-]*\.[A-Za-z]{{2}}", _emails, GateFamily.WORDS),
+    Recogniser("IBAN", r"(?i)\b[A-Z]{2}[0-9]{2}[ \xA0\-]?[A-Z0-9]{4}[ \xA0\-]?[A-Z0-9]{4}", _ibans, GateFamily.WORDS),
     *wallets.RECOGNISERS,
     *network_addresses.RECOGNISERS,
 )
 _BEHIND_NATIONAL_IDS = (
-    Recogniser("CREDIT_CARD", r"[2-6](?:[ \xA0\-]?[0-9]){11}|1800[0-9]{11}|[2-6][0-9]{3}(?:\.[0-9]{4}){3}", _cards),
-    Recogniser("US_SSN", r"[0-9]{3}[ \xA0.\-]?[0-9]{2}[ \xA0.\-]?[0-9]{4}", _ssns),
+    Recogniser("CREDIT_CARD", r"[0-9](?:[ \xA0.\-]?[0-9]){11}", _cards, GateFamily.NUMBERS),
+    Recogniser("US_SSN", r"[0-9](?:[ \xA0.\-]?[0-9]){8}", _ssns, GateFamily.NUMBERS),
     *birth_dates.RECOGNISERS,
-    Recogniser("PHONE", r"[0-9](?:[ \xA0.()\-/]{0,3}[0-9]){6}", _phones),
+    Recogniser("PHONE", r"[0-9](?:[ \xA0.()\-/]{0,3}[0-9]){6}", _phones, GateFamily.NUMBERS),
 )
 """In order of precedence: an earlier kind's span is never given to a later one."""
 
@@ -204,30 +202,30 @@ class PiiDetector:
         self._wanted = asked.union(*(_GROUPS.get(kind, frozenset()) for kind in asked))
         needed = self._wanted.union(*(_SHIELDS.get(kind, frozenset()) for kind in self._wanted))
         self._finders: list[CandidateFinder] = []
-        self._gate = re2.Set.SearchSet(gate_options())
+        self._gates = Gates()
         for one in custom:
-            self._add(one.gate, one.candidates)
+            self._add(one.gate, GateFamily.ALONE, one.candidates)
             self._wanted |= {one.kind}
         self._add_chosen(_BEFORE_NATIONAL_IDS, needed)
         if self._wanted & _GROUPS["NATIONAL_ID"]:
-            self._add(national_ids.GATE, national_ids.NationalIds(self._wanted).candidates)
+            self._add(national_ids.GATE, GateFamily.SHAPES, national_ids.NationalIds(self._wanted).candidates)
         self._add_chosen(_BEHIND_NATIONAL_IDS, needed)
-        self._gate.Compile()
+        self._gates.compile()
 
     def _add_chosen(self, recognisers: Iterable[Recogniser], needed: frozenset[str]) -> None:
         for one in recognisers:
             if one.kind in needed:
-                self._add(one.gate, one.candidates)
+                self._add(one.gate, one.family, one.candidates)
 
-    def _add(self, gate: str, finder: CandidateFinder) -> None:
-        self._gate.Add(gate.encode("latin-1"))
+    def _add(self, gate: str, family: GateFamily, finder: CandidateFinder) -> None:
+        self._gates.add(gate, family)
         self._finders.append(finder)
 
     def may_hold(self, text: str) -> bool:
         """False only if no cell of the text can hold a finding: one pass, for texts of any length."""
         if len(text) < SECRET_CHARACTERS_MIN and _NUMBER_MARKS.isdisjoint(text):
             return False
-        return bool(self._gate.Match(latin1_bytes(text)))
+        return self._gates.any_open(latin1_bytes(text))
 
     def find(self, text: str, start: int = 0) -> list[Finding]:
         """Findings that lie wholly in ``text[start:]``, in order, not overlapping.
@@ -240,8 +238,8 @@ class PiiDetector:
         cell = text[start:] if start else text
         if len(cell) < SECRET_CHARACTERS_MIN and _NUMBER_MARKS.isdisjoint(cell):
             return []
-        opened = self._gate.Match(latin1_bytes(cell))
-        return self._recognise(text, start, sorted(opened)) if opened else []
+        opened = self._gates.opened(latin1_bytes(cell))
+        return self._recognise(text, start, opened) if opened else []
 
     def _recognise(self, text: str, start: int, opened: list[int]) -> list[Finding]:
         subject = latin1_bytes(text)

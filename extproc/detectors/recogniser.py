@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from extproc.detectors.gates import GateFamily
+
 Spans = Iterator[tuple[int, int, float]]
 """Start, end [characters] and score of each candidate that held."""
 
@@ -64,6 +66,7 @@ class Recogniser(NamedTuple):
     kind: str
     gate: str
     spans: SpanFinder
+    family: GateFamily
 
     def candidates(self, subject: bytes, text: str, begin: int) -> Iterator[Candidate]:
         """What ``spans`` finds, with its kind."""

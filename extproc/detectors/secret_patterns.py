@@ -1,4 +1,4 @@
-"""The shapes of keys and tokens of well-known vendors: a fixed prefix, then enough random characters.
+"""The shapes of keys and tokens of well-known vendors: mostly a fixed prefix, then enough random characters.
 
 Sources: the vendors' own documentation of their token formats. Each is one word, so a cell always holds it whole.
 """
@@ -24,7 +24,6 @@ _VENDORS = (
     r"ya29\.[A-Za-z0-9_-]{20,}",
     r"1//0[A-Za-z0-9_-]{40,}",
     r"GOCSPX-[A-Za-z0-9_-]{28}",
-    r"[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}",  # Azure application
     r"gl(?:pat|ptt|dt|rt|cbt|soat|imt|agent|ft)-[A-Za-z0-9_-]{20,}",  # GitLab
     r"(?:hf|api_org)_[A-Za-z0-9]{30,40}",  # Hugging Face
     r"npm_[A-Za-z0-9]{36}",
@@ -42,13 +41,11 @@ _VENDORS = (
     r"SG\.[A-Za-z0-9_-]{20,24}\.[A-Za-z0-9_-]{40,46}",  # SendGrid
     r"xkeysib-[a-f0-9]{64}-[A-Za-z0-9]{16}",  # Brevo
     r"key-[a-f0-9]{32}",  # Mailgun
-    r"[a-f0-9]{32}-us[0-9]{1,2}",  # Mailchimp
     r"SK[a-f0-9]{32}",  # Twilio
     r"dapi[a-f0-9]{32}(?:-[0-9])?",  # Databricks
     r"sq0(?:atp|csp|idp)-[A-Za-z0-9_-]{22,43}",  # Square
     r"EAAA[A-Za-z0-9_-]{60}",
     r"HRKU-[A-Za-z0-9_-]{36,60}",  # Heroku
-    r"[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}",  # Discord
     r"discord(?:app)?\.com/api/webhooks/[0-9]{17,20}/[A-Za-z0-9_-]{60,}",
     r"lin_api_[A-Za-z0-9]{40}",  # Linear
     r"ntn_[A-Za-z0-9]{40,}",  # Notion
@@ -56,7 +53,6 @@ _VENDORS = (
     r"dckr_pat_[A-Za-z0-9_-]{27,}",  # Docker
     r"hv[sb]\.[A-Za-z0-9_-]{24,}",  # Vault
     r"s\.[A-Za-z0-9]{24}",
-    r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,}",  # Terraform
     r"ATATT3[A-Za-z0-9_=-]{40,}",  # Atlassian
     r"(?:glsa_[A-Za-z0-9]{32}_[a-f0-9]{8}|glc_[A-Za-z0-9+/=]{32,})",  # Grafana
     r"sntry[su]_[A-Za-z0-9+/=_-]{40,}",  # Sentry
@@ -73,7 +69,6 @@ _VENDORS = (
     r"CCIPAT_[A-Za-z0-9]{20,24}_[a-f0-9]{40}",  # CircleCI
     r"nfp_[A-Za-z0-9]{36,}",  # Netlify
     r"AGE-SECRET-KEY-1[A-Z0-9]{58}",
-    r"[0-9]{8,10}:AA[A-Za-z0-9_-]{32,33}",  # Telegram
     r"A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3}",  # 1Password
     r"ops_eyJ[A-Za-z0-9+/]{60,}={0,3}",
     r"sgp_(?:[a-fA-F0-9]{16}_|local_)?[a-fA-F0-9]{40}",  # Sourcegraph
@@ -112,8 +107,17 @@ _VENDORS = (
     r"AQVN[A-Za-z0-9_-]{35,38}",  # Yandex
 )
 
-SECRET_PATTERN = latin1_pattern("(?:" + "|".join(_VENDORS) + ")")
-"""Any of the vendors' tokens; leftmost first."""
+_VENDORS_WITHOUT_PREFIX = (
+    r"[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}",  # Azure application
+    r"[a-f0-9]{32}-us[0-9]{1,2}",  # Mailchimp
+    r"[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}",  # Discord
+    r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,}",  # Terraform
+    r"[0-9]{8,10}:AA[A-Za-z0-9_-]{32,33}",  # Telegram
+)
+"""What counts characters from every place on: each by itself, since together, or with others, their states multiply."""
+
+SECRET_PATTERNS = tuple(map(latin1_pattern, ("|".join(_VENDORS), *_VENDORS_WITHOUT_PREFIX)))
+"""The vendors' tokens."""
 
 LETTERS_ONLY_GATE = r"A(?:KIA|SIA|ROA|IDA|BIA|CCA)[A-Z]{6}|(?:hf|api_org)_[A-Za-z]{6}"
 """The tokens above that need not have a digit begin like this."""

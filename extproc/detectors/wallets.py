@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import sha256
 
+from extproc.detectors.gates import GateFamily
 from extproc.detectors.keccak import keccak256
 from extproc.detectors.latin1 import WORD_BYTES, latin1_pattern
 from extproc.detectors.recogniser import Recogniser, Spans
@@ -145,4 +146,4 @@ def _valid(subject: bytes, address: str, start: int) -> bool:
     return base58check_valid(address.translate(_RIPPLE) if address[0] == "r" else address)
 
 
-RECOGNISERS = (Recogniser("CRYPTO", _GATE, _wallets),)
+RECOGNISERS = (Recogniser("CRYPTO", _GATE, _wallets, GateFamily.WORDS),)
