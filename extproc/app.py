@@ -26,6 +26,7 @@ from extproc.server.fast import FastServer
 from extproc.server.grpc_aio import GrpcAioServer
 from extproc.server.health import Health
 from extproc.server.json_log import JsonLog, open_log, take_over_libraries
+from extproc.server.loop_watch import LoopWatch
 from extproc.server.pages import Pages
 from extproc.server.process import Signals, answers, loop_factory, turns
 from extproc.server.processor import Processor, Sink
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from extproc.sinks.review.sink import ReviewSink
 
 _MODELS_LOADED_S_MAX = 20.0  # the first exchanges should find models loaded, not wait for one that hangs
+_NO_ANSWER_S = 60.0  # how long small messages wait where no worker answers, as far as anybody knows
 _LATE_VERDICTS_S_MAX = 5.0  # what is still to be judged beside when the last exchange has ended
 
 
@@ -106,6 +108,7 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
         await beside.prepared(_MODELS_LOADED_S_MAX)
         await server.start()
         reloader = asyncio.create_task(Reloader(reader, document, processor, health, metrics, logger, tls).run())
+        health.watch(LoopWatch(asyncio.get_running_loop()).waits_s, _wait_s_max(document))
         health.set_ready(True)
         logger.hold_lines(asyncio.get_running_loop().call_later)
         logger.info("serving", listen=document.server.listen, metrics=document.server.metrics, revision=health.revision)
@@ -138,6 +141,7 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
     _tell_of_start(files, workers.snapshot, health, metrics, logger)
     pages = _open_pages(document, page_of(metrics.registry, folder), health, answers(loop, workers.turn, False))
     try:
+        health.watch(answers(loop, workers.waits_s, _NO_ANSWER_S), _wait_s_max(document))
         workers.start()
         loop.add_signal_handler(signal.SIGHUP, workers.replace_all)
         tls = None if files.certificates is None else Tls(files.certificates)
@@ -217,11 +221,15 @@ def _logger(document: Document, stream: Any, **fields: Any) -> JsonLog:
     return logger
 
 
+def _wait_s_max(document: Document) -> float:
+    return document.server.ready_wait_ms_max / 1_000
+
+
 def _processor(
     document: Document, snapshot: Snapshot, metrics: Metrics, sinks: list[Sink], logger: JsonLog, beside: Beside
 ) -> Processor:
     log: list[Sink] = [ExchangeLog(logger)] if document.log.exchanges else []
-    processor = Processor(snapshot, [*sinks, *log], metrics.step, logger, beside)
+    processor = Processor(snapshot, [*sinks, *log], metrics.step, logger, beside, metrics)
     beside.use(snapshot.classifiers)
     gc.collect()
     gc.freeze()  # what has been loaded stays: the collector need not look at it again and again

@@ -76,6 +76,9 @@ class Server(Section):
         le=64,
         description="processes that share the work; with more than one, a Unix socket becomes PATH.0, PATH.1 and so on",
     )
+    ready_wait_ms_max: int = Field(
+        default=1_000, ge=50, le=60_000, description="not ready while small messages have to wait longer than this"
+    )
     drain_ms_max: int = Field(
         default=30_000, ge=0, le=3_600_000, description="how long running exchanges may go on after SIGTERM"
     )
@@ -118,6 +121,12 @@ class Limits(Section):
     )
     json_depth_max: int = Field(default=64, ge=8, le=200, description="deepest nesting of a body")
     decompression_ratio_max: int = Field(default=100, ge=2, le=1_000, description="largest growth of a compressed body")
+    judge_cpu_ms_max: int = Field(
+        default=1_500,
+        ge=10,
+        le=600_000,
+        description="processor time for judging one message of over 16 KiB; then its guard has failed, see `on_error`",
+    )
     channels_max: int = Field(default=256, ge=8, le=65_536, description="choices, tool calls and blocks of one answer")
     clean_texts_max: int = Field(
         default=32_768, ge=0, le=10_000_000, description="texts remembered as clean, by their hash; 0: each is judged"

@@ -28,6 +28,7 @@ from extproc.detectors.normalise import (
     unspaced,
 )
 from extproc.domain.finding import Finding
+from extproc.domain.pace import UNHURRIED, Pace
 
 SCORE_MIN = 0.5
 WINDOW_CHARACTERS = 16_384
@@ -85,7 +86,9 @@ class InjectionDetector:
         """With the models that the package brings along."""
         return cls(NgramModel.shipped("injection"), NgramModel.shipped("injection_joined"))
 
-    def find(self, text: str, score_min: float = SCORE_MIN, score_enough: float = SCORE_MIN) -> list[Finding]:
+    def find(
+        self, text: str, score_min: float = SCORE_MIN, score_enough: float = SCORE_MIN, pace: Pace = UNHURRIED
+    ) -> list[Finding]:
         """At most one finding (that scores ``score_min`` or more) for each window of the text, in order.
 
         The span is what matched or looked worst, where that can be led back to the text; the whole window for what was
@@ -96,12 +99,17 @@ class InjectionDetector:
         Args:
             score_min: the least score that is reported.
             score_enough: from this score on no other reading of a window is tried.
+            pace: asked before each window but the first.
+        Raises: TextTooCostly, Abandoned, as the pace does.
         """
-        return [
-            finding
-            for begin, window in _windows(text)
-            if (finding := self._find_in_window(window, begin, score_min, score_enough)) is not None
-        ]
+        found: list[Finding] = []
+        for begin, window in _windows(text):
+            if begin:
+                pace.check()
+            finding = self._find_in_window(window, begin, score_min, score_enough)
+            if finding is not None:
+                found.append(finding)
+        return found
 
     def _find_in_window(self, window: str, begin: int, score_min: float, score_enough: float) -> Finding | None:
         plain_text = plain(window)

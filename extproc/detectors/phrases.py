@@ -39,6 +39,10 @@ class Match(NamedTuple):
     end: int
     phrase: int
 
+    def moved(self, chars: int) -> Match:
+        """The same in a text that has so many characters before this one."""
+        return Match(self.start + chars, self.end + chars, self.phrase)
+
 
 class _Node:
     """What phrases have in common up to here: the tokens that may follow, and the phrase that is complete."""

@@ -79,6 +79,10 @@ class FoundUrl(NamedTuple):
     judged_end: int
     kind: str
 
+    def moved(self, chars: int) -> FoundUrl:
+        """The same in a text that has so many characters before this one."""
+        return FoundUrl(self.start + chars, self.end + chars, self.judged_end + chars, self.kind)
+
 
 class _Decision(NamedTuple):
     """What an anchor is the beginning of; None as a kind: what was found is permitted.

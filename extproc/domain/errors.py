@@ -13,7 +13,7 @@ class ApiError:
     """An answer of ours, before a dialect gives it its JSON shape.
 
     ``status`` is the HTTP status; ``type`` and ``code`` are the fields of OpenAI's error object; ``param`` is the place
-    in the body, where there is one.
+    in the body, where there is one. ``retry_after_s``: when the client may try again, if that is known. [s]
     """
 
     status: int
@@ -21,6 +21,7 @@ class ApiError:
     code: str
     message: str
     param: str | None = None
+    retry_after_s: int = 0
 
 
 class PayloadRefused(Exception):

@@ -6,7 +6,7 @@ A finding may travel to logs, metrics and reviewers, so it must be safe to show 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 
 class Spot(Protocol):
@@ -20,6 +20,10 @@ class Spot(Protocol):
     @property
     def end(self) -> int:
         """One past the last."""
+        ...
+
+    def moved(self, chars: int) -> Self:
+        """The same in a text that has so many characters before this one."""
         ...
 
 

@@ -65,6 +65,11 @@ class ResponseTrailers:
 
 
 @dataclass(slots=True)
+class Overloaded:
+    """The request's body has come, and there is no room for judging it."""
+
+
+@dataclass(slots=True)
 class StreamClosed:
     """Envoy's stream ended, half-closed or cancelled: both are normal, neither says why."""
 
@@ -92,6 +97,7 @@ Event = (
     | ResponseHeaders
     | ResponseBody
     | ResponseTrailers
+    | Overloaded
     | StreamClosed
     | Answered
     | AskExpired
@@ -173,6 +179,7 @@ class Answer:
     body: bytes
     code: str
     content_type: str = "application/json"
+    retry_after_s: int = 0  # [s]
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from extproc.domain.beside import Judgement
 from extproc.domain.errors import ApiError, PayloadRefused
+from extproc.domain.pace import UNHURRIED, Abandoned, Pace, TextTooCostly
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.review import FindingNotes
 from extproc.domain.text import Direction, TextSource
@@ -36,6 +37,7 @@ from extproc.exchange.events import (
     ContinueTrailers,
     Event,
     HeaderChanges,
+    Overloaded,
     RequestBody,
     RequestHeaders,
     RequestTrailers,
@@ -46,7 +48,15 @@ from extproc.exchange.events import (
     Step,
     StreamClosed,
 )
-from extproc.exchange.failures import BODY_MISSING, FILTER_FAILED, INTERNAL, UNREADABLE
+from extproc.exchange.failures import (
+    ANSWER_TOO_COSTLY,
+    BODY_MISSING,
+    FILTER_FAILED,
+    INTERNAL,
+    OVERLOADED,
+    REQUEST_TOO_COSTLY,
+    UNREADABLE,
+)
 from extproc.exchange.phases import EXPECTED, Phase
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.stream import StreamedAnswer, StreamTerms
@@ -66,13 +76,19 @@ class Exchange:
     """The state machine of one exchange."""
 
     def __init__(
-        self, snapshot: Snapshot, exchange_id: str, now_ns: int, clean_texts: CleanTexts | None = None
+        self,
+        snapshot: Snapshot,
+        exchange_id: str,
+        now_ns: int,
+        clean_texts: CleanTexts | None = None,
+        pace: Pace = UNHURRIED,
     ) -> None:
         self._snapshot = snapshot
         self._clean_texts = clean_texts
         self._phase = Phase.REQUEST_HEADERS
         self._errors: Dialect = CHAT
-        self._facts = ExchangeFacts(CHAT, {}, snapshot.models, ExchangeRecord(exchange_id, snapshot.revision, now_ns))
+        record = ExchangeRecord(exchange_id, snapshot.revision, now_ns)
+        self._facts = ExchangeFacts(CHAT, {}, snapshot.models, record, pace=pace)
         self._guarded = False  # a path whose answers a model makes
         self._policy = snapshot.policies[-1]  # until one is chosen: it fits all
         self._request: RequestView | None = None
@@ -84,6 +100,7 @@ class Exchange:
         self._asked: AskedVerdicts | None = None
         self._forwarded = False
         self._ended = False
+        self.awaits_encoded = False  # what comes next may be a long text in a short message
         if snapshot.logs_text:
             self._facts.record.texts = {}
         if snapshot.reviews:
@@ -94,16 +111,28 @@ class Exchange:
         """What is known so far."""
         return self._facts.record
 
+    @property
+    def awaits_request(self) -> bool:
+        """Whether the request's body is to come next."""
+        return self._phase is Phase.REQUEST_BODY
+
     def step(self, event: Event, now_ns: int) -> Step:
-        """Take one event. Never raises: what fails of ours is in ``Step.error``; the exchange has ended with it."""
+        """Take one event. Never raises: what fails of ours is in ``Step.error``; the exchange has ended with it.
+
+        Where the pace says that nobody waits any more, nothing comes of the event: ``StreamClosed`` is to follow.
+        """
         try:
             return self._step(event, now_ns)
+        except Abandoned:
+            return Step([])
         except PayloadRefused as refused:
             outcome = Outcome.REJECTED if refused.error.status < 500 else Outcome.FAILED
             return self._refuse(refused.error, outcome, event, now_ns)
         except (UnreadableAnswer, EventTooLarge, BadEncoding) as unreadable:
             return self._fail(UNREADABLE, unreadable, event, now_ns)
         except FilterFailed as failed:  # a name of its own: compiled, a name has the type that it had first
+            if isinstance(failed.cause, TextTooCostly):
+                return self._refuse_too_costly(event, now_ns)
             return self._fail(FILTER_FAILED, failed.cause, event, now_ns)
         except Exception as error:
             return self._fail(INTERNAL, error, event, now_ns)
@@ -123,6 +152,8 @@ class Exchange:
             return self._request_body(event)
         if isinstance(event, RequestTrailers):
             return Step([ContinueTrailers(Direction.REQUEST)])
+        if isinstance(event, Overloaded):
+            raise PayloadRefused(OVERLOADED)
         if isinstance(event, ResponseHeaders):
             return self._answer_headers(event, now_ns)
         if isinstance(event, ResponseTrailers):
@@ -149,11 +180,13 @@ class Exchange:
             return self._refuse(BODY_MISSING, Outcome.REJECTED, event, now_ns)
         requests.refuse_length(headers, self._snapshot)
         self._phase = Phase.REQUEST_BODY
+        self.awaits_encoded = "content-encoding" in headers
         return Step([ContinueHeaders(Direction.REQUEST, changes)])
 
     def _request_body(self, event: RequestBody) -> Step:
         if self._phase is not Phase.REQUEST_BODY:  # nobody reads it any more
             return Step([ContinueBody(Direction.REQUEST)])
+        self.awaits_encoded = False
         body = requests.plain_body(event.body, self._facts.headers, self._snapshot)
         request = self._request = self._facts.dialect.read_request(body, self._snapshot.requests)
         self.record.streamed = request.streamed
@@ -203,6 +236,7 @@ class Exchange:
             return self._pass_unread(now_ns)
         answer_headers.note_served_version(record, headers, self._snapshot)
         self._decoder = answer_headers.decoder_of(headers, self._snapshot.limits)
+        self.awaits_encoded = self._decoder is not None
         if not 200 <= record.status < 300:
             record.outcome = Outcome.UPSTREAM_ERROR
             if event.end:
@@ -348,9 +382,15 @@ class Exchange:
         if self._phase in (Phase.OBSERVED, Phase.HELD) or isinstance(event, ResponseTrailers):
             return self._end([Abort(error.code)], now_ns)
         record.status = error.status
-        step = self._end([Answer(error.status, self._errors.error_body(error), error.code)], now_ns)
+        body = self._errors.error_body(error)
+        step = self._end([Answer(error.status, body, error.code, retry_after_s=error.retry_after_s)], now_ns)
         self._phase = Phase.REFUSED
         return step
+
+    def _refuse_too_costly(self, event: Event, now_ns: int) -> Step:
+        if isinstance(event, RequestBody):
+            return self._refuse(REQUEST_TOO_COSTLY, Outcome.REJECTED, event, now_ns)
+        return self._refuse(ANSWER_TOO_COSTLY, Outcome.FAILED, event, now_ns)
 
     def _break_stream(self, stream: StreamedAnswer, error: ApiError, event: Event, now_ns: int) -> Step:
         if isinstance(event, ResponseBody):

@@ -25,6 +25,7 @@ from extproc.exchange.events import (
     Answered,
     AskExpired,
     Event,
+    Overloaded,
     RequestBody,
     RequestHeaders,
     RequestTrailers,
@@ -53,7 +54,7 @@ class Phase(StrEnum):
 
 EXPECTED: dict[Phase, tuple[type[Event], ...]] = {
     Phase.REQUEST_HEADERS: (RequestHeaders, ResponseHeaders),
-    Phase.REQUEST_BODY: (RequestBody, RequestTrailers, ResponseHeaders),
+    Phase.REQUEST_BODY: (RequestBody, RequestTrailers, ResponseHeaders, Overloaded),
     Phase.ASKED: (Answered, AskExpired),
     Phase.RESPONSE_HEADERS: (RequestTrailers, ResponseHeaders),
     Phase.ANSWER: (ResponseBody, ResponseTrailers),

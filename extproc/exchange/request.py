@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from extproc.domain.errors import ApiError, PayloadRefused, refuse
+from extproc.domain.pace import Abandoned, Stride
 from extproc.domain.record import Coverage, ExchangeRecord
 from extproc.domain.text import Direction
 from extproc.exchange.clean_texts import CleanTexts
@@ -20,7 +21,7 @@ from extproc.filters.chain import Chain, Channels, note_failure
 from extproc.payload.dialect import Dialect
 from extproc.payload.encoding import ENCODINGS, BadEncoding, decoder
 from extproc.payload.endpoints import ENDPOINTS
-from extproc.payload.view import RequestView
+from extproc.payload.view import RequestView, TextField
 
 INTERNAL_PREFIX = "x-llm-"
 VERSION_HEADER = "x-llm-version"
@@ -199,6 +200,9 @@ def _run_guards(policy: CompiledPolicy, request: RequestView, exchange: Exchange
             error = _judge(guard, request, exchange, snapshot)
             if error is not None:
                 raise PayloadRefused(error)
+    except Abandoned:
+        judged.discard(guard.name)
+        raise
     finally:
         exchange.record.text_counts[Direction.REQUEST.value] = len(request.texts) + len(request.unread)
         for guard in policy.request_guards:
@@ -220,6 +224,7 @@ def _cover(guard: Guard, request: RequestView, exchange: ExchangeFacts, ended: b
 
 def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> ApiError | None:
     try:
+        exchange.pace.check()
         error = owner.on_request(request, exchange)
         if error is not None or Direction.REQUEST not in owner.directions:
             return error
@@ -231,7 +236,10 @@ def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapsho
         note_failure(owner, exchange, failure)
         return None
     channels = Channels((owner,), exchange, snapshot.limits.channels_max)
+    stride = Stride(exchange.pace)
     for field in fields:
+        if not _goes_on(stride, field, owner, exchange):
+            return None
         chain = channels.new_chain(field.source)
         found_before = exchange.record.finding_count
         request.replace_text(field, _through(chain, field.text))
@@ -239,6 +247,16 @@ def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapsho
         if chain.rejected_by is not None:
             return owner.rejection()
     return None
+
+
+def _goes_on(stride: Stride, field: TextField, owner: Filter, exchange: ExchangeFacts) -> bool:
+    """Whether there is time for one more text; a filter that has used it up has failed. Raises: FilterFailed."""
+    try:
+        stride.take(field.text)
+    except Exception as failure:
+        note_failure(owner, exchange, failure)
+        return False
+    return True
 
 
 def _through(chain: Chain, text: str) -> str:

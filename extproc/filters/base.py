@@ -18,6 +18,7 @@ from extproc.config.section import Mode, OnError
 from extproc.domain.beside import Ask, Found, Judgement
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
+from extproc.domain.pace import UNHURRIED, Pace
 from extproc.domain.placeholders import Placeholders
 from extproc.domain.record import Action, Coverage, ExchangeRecord
 from extproc.domain.text import Direction, Stage, TextSource
@@ -43,6 +44,7 @@ class ExchangeFacts:
     held_reports: list[Callable[[], None]] | None = None  # while it is open whether what is found is let through
     noted: dict[str, Any] = field(default_factory=dict)  # what a filter keeps of an exchange, by the filter's name
     placeholders: Placeholders | None = None  # of values that were masked by numbers; never outlive the exchange
+    pace: Pace = UNHURRIED  # asked between slices of the message at hand
 
 
 _DIRECTIONS: Mapping[On, frozenset[Direction]] = {

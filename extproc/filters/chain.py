@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from extproc.domain.errors import refuse
+from extproc.domain.pace import SLICE_CHARS, Abandoned, TextTooCostly, slices
 from extproc.domain.text import Stage, TextSource, yielding
 from extproc.filters.base import ExchangeFacts, Filter
 
@@ -41,7 +42,9 @@ class Chain:
         self.rejected_by: Filter | None = None
 
     def feed(self, text: str) -> str:
-        """Take the next piece of the channel; return what every stage has released. Raises: FilterFailed."""
+        """Take the next piece of the channel; return what every stage has released. Raises: FilterFailed, Abandoned."""
+        if len(text) > SLICE_CHARS:
+            return self._feed_slices(text)
         if not self._simple:
             return self._feed_by_halves(text) if self._several_cut else self._pass_on(text, closing=False)
         for number, (owner, stage) in enumerate(self._links):
@@ -54,6 +57,20 @@ class Chain:
             if stage.rejected:
                 return self._reject(number, text)
         return text
+
+    def _feed_slices(self, text: str) -> str:
+        """Take a long piece in slices, each if it may go on; if it may not, every filter of the channel has failed."""
+        released: list[str] = []
+        for piece in slices(text):
+            try:
+                self._exchange.pace.check()
+            except TextTooCostly as costly:
+                for owner, _ in self._links:
+                    note_failure(owner, self._exchange, costly)
+            released.append(self.feed(piece))
+            if self.rejected_by is not None:
+                break
+        return "".join(released)
 
     def close(self) -> str:
         """The channel is complete; return the rest. Raises: FilterFailed."""
@@ -183,9 +200,13 @@ class Chain:
 
 
 def note_failure(owner: Filter, exchange: ExchangeFacts, error: Exception) -> None:
-    """Note a filter's failure. Raises: FilterFailed if the filter fails closed."""
+    """Note a filter's failure. Raises: FilterFailed if the filter fails closed, Abandoned as it is: it is nobody's."""
+    if isinstance(error, Abandoned):
+        raise error
     if owner.fails_open:
         exchange.failed_open.add(owner.name)
+        if isinstance(error, TextTooCostly):
+            exchange.pace.start_again()
         return
     exchange.failed_closed = owner.name
     raise FilterFailed(owner.name, error) from error

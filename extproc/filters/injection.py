@@ -12,6 +12,7 @@ import re2
 from extproc.config.guards.injection import InjectionGuard as InjectionSection
 from extproc.detectors.injection import InjectionDetector
 from extproc.domain.errors import ApiError
+from extproc.domain.pace import Stride
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
 from extproc.filters.base import ExchangeFacts, Guard
@@ -57,14 +58,17 @@ class InjectionGuard(Guard):
         """Refuse the request if a finding is sure enough and the guard blocks; fence what is let through."""
         judged = [field for field in request.texts if self.sees(field.source)]
         certain = False
+        stride = Stride(exchange.pace)
         for field in judged:
             if not field.known_clean:
+                stride.take(field.text)
                 found_before = exchange.record.finding_count
                 certain |= self._judge(field.source, field.text, exchange)
                 field.found = field.found or exchange.record.finding_count != found_before
         if not certain and len(judged) > 1:
             for parts, texts in joined_parts(judged):  # an attack may be divided among them
                 for text in texts:
+                    stride.take(text)
                     certain |= self._judge(parts[0].source, text, exchange)
         if certain and self.action is Action.BLOCK:
             return self.rejection()
@@ -90,7 +94,7 @@ class InjectionGuard(Guard):
         """Report what is found in a text; whether any of it is sure enough to act on."""
         certain = False
         thresholds = self._from_outside if source.speaker in _OUTSIDE else self._from_users
-        for finding in self._detector.find(text, thresholds.flag, thresholds.block):
+        for finding in self._detector.find(text, thresholds.flag, thresholds.block, exchange.pace):
             sure = finding.score >= thresholds.block
             certain |= sure
             action = self.action if sure or self.action is Action.SHADOW else Action.FLAG

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Generic
 
 from extproc.config.guards.banned import BannedGuard as BannedSection
@@ -11,6 +12,7 @@ from extproc.config.guards.urls import UrlsGuard as UrlsSection
 from extproc.detectors.scanned import Found, Scan, Scanned
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
+from extproc.domain.pace import Pace, slices
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
@@ -68,18 +70,17 @@ class ScanningGuard(SpeakersGuard, Generic[Found]):
         """Look for what no stage sees; no mask can stand there, so it refuses."""
         if Direction.REQUEST not in self.directions:
             return None
-        found = self.find_beside(request)
+        found = self.find_beside(request, exchange.pace)
         for speaker, text, spots in found:
             for spot in spots:
                 self.report(exchange, Direction.REQUEST, self.finding_of(spot), speaker, text)
         return self.rejection() if found and self.action in (Action.BLOCK, Action.MASK) else None
 
-    def find_beside(self, request: RequestView) -> list[tuple[str, str, list[Found]]]:
+    def find_beside(self, request: RequestView, pace: Pace) -> list[tuple[str, str, list[Found]]]:
         """What is divided among the parts of a message, with whose it is and the parts as one text."""
         judged = [field for field in request.texts if self.sees(field.source)]
-        return [
-            (joined.source.speaker.value, joined.text, found) for joined, found in found_only_joined(judged, self.find)
-        ]
+        found_in = found_only_joined(judged, partial(self.find, pace=pace))
+        return [(joined.source.speaker.value, joined.text, found) for joined, found in found_in]
 
     def text_stage(self, source: TextSource, witness: Witness, bare: bool) -> Stage:
         """A stage that masks or rejects; a mask that stands bare in JSON must be a string there."""
@@ -90,9 +91,19 @@ class ScanningGuard(SpeakersGuard, Generic[Found]):
         """A scan of a text from its beginning."""
         raise NotImplementedError
 
-    def find(self, text: str) -> list[Found]:
-        """What a whole text holds."""
-        return self.scan().push(text, closing=True).found if self.may_hold(text) else []
+    def find(self, text: str, pace: Pace) -> list[Found]:
+        """What a whole text holds. Raises: as the pace does."""
+        pace.check()
+        if not self.may_hold(text):
+            return []
+        scan, found = self.scan(), []
+        before = 0
+        for piece in slices(text):
+            pace.check()
+            begin = before - len(scan.undecided)
+            before += len(piece)
+            found += [spot.moved(begin) for spot in scan.push(piece, closing=before == len(text)).found]
+        return found
 
     def finding_of(self, spot: Found) -> Finding:
         """What is reported."""

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from extproc.config.guards.topics import Topic
 from extproc.config.guards.topics import TopicsGuard as TopicsSection
 from extproc.detectors.phrases import count_words
-from extproc.detectors.topics import TopicBook, TopicScan
+from extproc.detectors.topics import Reached, TopicBook, TopicScan
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
+from extproc.domain.pace import Pace, slices
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
@@ -47,22 +48,32 @@ class TopicsGuard(Guard):
         if Direction.REQUEST not in self.directions:
             return None
         told: set[str] = set()
-        for finding, message in self._found_in(request):
+        for finding, message in self._found_in(request, exchange.pace):
             if finding.kind not in told:
                 told.add(finding.kind)
                 self.report(exchange, Direction.REQUEST, finding, message.source.speaker.value, message.text)
         return self.rejection() if told and self.action is Action.BLOCK else None
 
-    def _found_in(self, request: RequestView) -> Iterator[tuple[Finding, JoinedText]]:
+    def _found_in(self, request: RequestView, pace: Pace) -> Iterator[tuple[Finding, JoinedText]]:
         judged = [field for field in request.texts if field.source.speaker in self._speakers]
         for message in message_texts(judged):
+            pace.check()
             if self._denied.phrases.may_hold(message.text):
-                for reached in TopicScan(self._denied, self._threshold).push(message.text, closing=True):
+                for reached in self._reached_in(message.text, pace):
                     yield _finding(_kind_of(reached.topic), reached.start, reached.end), message
         if self._allowed is not None:
             asked = message_texts([field for field in request.texts if field.source.speaker is Speaker.USER])
             if asked and self._is_off_topic(asked[-1].text):
                 yield _finding(_OFF_TOPIC, 0, len(asked[-1].text)), asked[-1]
+
+    def _reached_in(self, text: str, pace: Pace) -> Iterator[Reached]:
+        scan = TopicScan(self._denied, self._threshold)
+        before = 0
+        for piece in slices(text):
+            pace.check()
+            for reached in scan.push(piece, closing=before + len(piece) == len(text)):
+                yield Reached(reached.topic, reached.start + before, reached.end + before)
+            before += len(piece)
 
     def _is_off_topic(self, text: str) -> bool:
         return self._allowed is not None and not self._allowed.score(text) and count_words(text) >= self._words_min

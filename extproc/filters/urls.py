@@ -7,6 +7,7 @@ from extproc.detectors.hosts import HostRules
 from extproc.detectors.urls import FoundUrl, UrlRules, UrlScan, may_hold_url
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
+from extproc.domain.pace import Pace
 from extproc.domain.text import Speaker
 from extproc.filters.scanning import ScanningGuard
 from extproc.payload.request_shape import media_addresses
@@ -23,10 +24,10 @@ class UrlsGuard(ScanningGuard[FoundUrl]):
         hosts = HostRules(section.allow, section.deny, section.ip_addresses == "allow")
         self._rules = UrlRules(hosts, frozenset(section.schemes_deny), section.images == "as_links")
 
-    def find_beside(self, request: RequestView) -> list[tuple[str, str, list[FoundUrl]]]:
+    def find_beside(self, request: RequestView, pace: Pace) -> list[tuple[str, str, list[FoundUrl]]]:
         """Addresses that the server would fetch, too."""
-        addresses = [(speaker, address, self.find(address)) for speaker, address in media_addresses(request)]
-        return [one for one in addresses if one[2]] + super().find_beside(request)
+        addresses = [(speaker, address, self.find(address, pace)) for speaker, address in media_addresses(request)]
+        return [one for one in addresses if one[2]] + super().find_beside(request, pace)
 
     def may_hold(self, text: str) -> bool:
         """One look for what URLs begin with."""

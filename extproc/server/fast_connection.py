@@ -1,10 +1,12 @@
 """One connection of the fast transport: what comes in one read is answered by one write.
 
-The order of replies within a stream is the order of its messages. A message large enough to keep the other streams
-waiting is taken in a thread; until it is done, later messages of its stream wait (as many as its window lets in).
+The order of replies within a stream is the order of its messages. A message long enough to keep the other streams
+waiting is taken in a thread (``long_messages``); until it is done, later messages of its stream wait (as many as its
+window lets in), and nobody else does.
 
 A peer may be hostile. What it sends is bounded in ``h2``; here it is bounded what it makes us keep: calls without a
-message, messages that wait for a thread, output that it does not take. A fault of one connection ends that one.
+message, messages that wait for an earlier one of their stream, output that it does not take. A fault of one connection
+ends that one.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from extproc.server.fast_patience import Patience, Peer
 from extproc.server.h2.connection import GRPC_INTERNAL, GRPC_OK, GRPC_UNIMPLEMENTED, H2Connection
 from extproc.server.h2.events import CallEnded, CallReceived, ConnectionEnded, H2Event, MessageReceived
 from extproc.server.json_log import where
-from extproc.server.processor import HEAVY_MESSAGE_BYTES, METHOD, Replies, Session
+from extproc.server.processor import METHOD, Replies, Session
 
 if TYPE_CHECKING:
     from extproc.server.fast import FastServer
@@ -62,7 +64,7 @@ class FastConnection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._heard_ns = time.monotonic_ns()
         self._patience = Patience(self._limits, self._heard_ns)
-        self._work_bytes = 0  # of messages that are in a thread, or wait for one
+        self._waiting_bytes = 0  # of messages behind one that is in a thread or waits for verdicts
         self._unwritten_bytes = 0  # of replies since the last write
         self._written_bytes = 0
         self._is_read = True
@@ -127,7 +129,7 @@ class FastConnection(asyncio.Protocol):
         """What a peer makes us keep is bounded by not reading on."""
         if self._peer_has_left or self._transport.is_closing():
             return
-        is_read = not self._writes_wait and self._work_bytes <= self._limits.work_bytes_max
+        is_read = not self._writes_wait and self._waiting_bytes <= self._limits.waiting_bytes_max
         if is_read != self._is_read:
             self._is_read = is_read
             (self._transport.resume_reading if is_read else self._transport.pause_reading)()
@@ -227,11 +229,13 @@ class FastConnection(asyncio.Protocol):
         if call is None:
             return
         if call.waiting:
-            self._work(-sum(len(message) + _WAITING_MESSAGE_BYTES for message in call.waiting))
+            self._wait(-sum(len(message) + _WAITING_MESSAGE_BYTES for message in call.waiting))
             call.waiting = None
         if call.verdicts is not None:
             call.verdicts.cancel()
-        if not call.busy:  # else a thread is in the session; it is closed when the thread is out
+        if call.busy:  # a thread is in the session, or waits for its turn; it is closed when the thread is out
+            call.session.abandon()
+        else:
             self._close(call.session)
 
     def _close(self, session: Session) -> None:
@@ -244,9 +248,8 @@ class FastConnection(asyncio.Protocol):
         if call.busy:
             call.waiting = call.waiting or deque()
             call.waiting.append(message)
-            self._work(len(message) + _WAITING_MESSAGE_BYTES)
-        elif len(message) > HEAVY_MESSAGE_BYTES:
-            self._work(len(message) + _WAITING_MESSAGE_BYTES)
+            self._wait(len(message) + _WAITING_MESSAGE_BYTES)
+        elif call.session.is_long(message):
             self._reply_later(stream_id, call, self._in_thread(stream_id, call, message))
         elif (replies := call.session.receive(message)).asks:
             self._reply_later(stream_id, call, self._verdicts(call, replies.asks))
@@ -261,10 +264,7 @@ class FastConnection(asyncio.Protocol):
         task.add_done_callback(self._tasks.discard)
 
     async def _in_thread(self, stream_id: int, call: ExchangeCall, message: bytes) -> Replies:
-        try:
-            replies = await asyncio.to_thread(call.session.receive, message)
-        finally:
-            self._work(-len(message) - _WAITING_MESSAGE_BYTES)
+        replies = await call.session.receive_long(message, self)
         if replies.asks and self.exchanges.get(stream_id) is call:
             return await self._verdicts(call, replies.asks)
         return replies
@@ -299,7 +299,7 @@ class FastConnection(asyncio.Protocol):
     def _take_waiting(self, stream_id: int, call: ExchangeCall) -> None:
         while call.waiting and not call.busy and self.exchanges.get(stream_id) is call:
             message = call.waiting.popleft()
-            self._work(-len(message) - _WAITING_MESSAGE_BYTES)
+            self._wait(-len(message) - _WAITING_MESSAGE_BYTES)
             self._take_message(stream_id, call, message)
         if call.busy or self.exchanges.get(stream_id) is not call:
             return
@@ -308,8 +308,8 @@ class FastConnection(asyncio.Protocol):
             self._end_exchange(stream_id)
             self._h2.finish(stream_id, GRPC_OK)
 
-    def _work(self, more_bytes: int) -> None:
-        self._work_bytes += more_bytes
+    def _wait(self, more_bytes: int) -> None:
+        self._waiting_bytes += more_bytes
         self._read_or_not()
 
     def _reply(self, stream_id: int, call: ExchangeCall, replies: Replies) -> None:

@@ -12,7 +12,7 @@ from extproc._pb import health_pb2 as health_pb
 from extproc.server.address import AddressTaken, make_way, open_to_group, reason_of, why_not
 from extproc.server.health import Health
 from extproc.server.json_log import where
-from extproc.server.processor import HEAVY_MESSAGE_BYTES, MESSAGE_FRAMING_BYTES, METHOD, Processor, Replies, Session
+from extproc.server.processor import MESSAGE_FRAMING_BYTES, METHOD, Processor, Session
 from extproc.server.tls import HANDSHAKE_S_MAX, Tls
 
 _GOODBYE_S = 0.2  # for the last statuses to leave
@@ -139,7 +139,8 @@ async def _serve(session: Session, context: _Context) -> str | None:
     """Reply to messages until Envoy's end of the stream, or until a reason to abort it, which is returned."""
     try:
         while (message := await context.read()) is not aio.EOF:
-            replies = await _receive(session, message)
+            long = session.is_long(message)
+            replies = await session.receive_long(message, context.peer()) if long else session.receive(message)
             if replies.asks:
                 replies = await session.answered(replies.asks)
             for reply in replies.messages:
@@ -150,18 +151,6 @@ async def _serve(session: Session, context: _Context) -> str | None:
     finally:
         session.closed()
     return None
-
-
-async def _receive(session: Session, message: bytes) -> Replies:
-    """Take a message; one that is large enough to keep the other streams waiting is taken in a thread."""
-    if len(message) <= HEAVY_MESSAGE_BYTES:
-        return session.receive(message)
-    work = asyncio.ensure_future(asyncio.to_thread(session.receive, message))
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        await asyncio.wait({work})  # the session may not be closed while a thread is in it
-        raise
 
 
 def health_handlers(health: Health) -> grpc.GenericRpcHandler:

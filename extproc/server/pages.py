@@ -77,7 +77,8 @@ class Pages:
         if path == "/metrics":
             return self._metrics(environ, start)  # type: ignore[no-any-return]
         if path == "/readyz":
-            return _json(start, self._health.ready, self._health.detail())
+            detail = self._health.detail()
+            return _json(start, detail["ready"], detail)
         if path == "/livez":
             alive = self._alive()
             return _json(start, alive, {"alive": alive})

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,6 +25,7 @@ from extproc.exchange.events import (
     Answered,
     AskExpired,
     Event,
+    Overloaded,
     RequestBody,
     RequestHeaders,
     RequestTrailers,
@@ -37,11 +38,12 @@ from extproc.exchange.events import (
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot
 from extproc.server.json_log import where
+from extproc.server.long_messages import LONG_MESSAGE_BYTES, LongMessageMeter, LongMessages
+from extproc.server.turns import Turn
 from extproc.wire.decode import UnknownMessage, decode
 from extproc.wire.encode import encode
 
 MESSAGE_FRAMING_BYTES = 1_048_576  # what a message of Envoy may have around a body
-HEAVY_MESSAGE_BYTES = 65_536  # above it, a message is taken in a thread
 _PHASES: dict[type[Event], str] = {
     RequestHeaders: "request_headers",
     RequestBody: "request_body",
@@ -53,6 +55,7 @@ _PHASES: dict[type[Event], str] = {
 """How the work on a message is measured, by its event."""
 _JUDGE_LATE_S_MAX = 0.1
 """How late whoever judges may be in saying that time is over. [s]"""
+_MS_NS = 1_000_000
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 
 
@@ -102,8 +105,10 @@ class Processor:
         on_step: Callable[[str, int], None],
         logger: Any,
         judge: Judge | None = None,
+        meter: LongMessageMeter | None = None,
     ) -> None:
         self._snapshot = snapshot
+        self.long_messages = LongMessages(meter)
         self._judge = judge
         self.inflight = 0
         self._sinks = sinks
@@ -167,24 +172,62 @@ class Processor:
 
 
 class Session:
-    """One gRPC stream."""
+    """One gRPC stream. It is the pace of its exchange: that of the turn in which a long message is judged."""
 
-    __slots__ = ("_ended", "_exchange", "_judgements", "_processor", "_record")
+    __slots__ = ("_ended", "_exchange", "_judgements", "_processor", "_record", "_turn")
 
     def __init__(self, processor: Processor) -> None:
         self._processor = processor
+        self._turn: Turn | None = None
         self._exchange: Exchange | None = None
         self._record: ExchangeRecord | None = None
         self._judgements: list[Judgement] = []
         self._ended = False
 
+    def is_long(self, message: bytes) -> bool:
+        """Whether judging a message may take long: then ``receive_long`` is to take it."""
+        return len(message) > LONG_MESSAGE_BYTES or (self._exchange is not None and self._exchange.awaits_encoded)
+
+    async def receive_long(self, message: bytes, connection: Hashable) -> Replies:
+        """As ``receive``, in a thread; a request for which there is no room is refused.
+
+        Args: connection: which one it came on.
+        """
+        processor, exchange = self._processor, self._exchange
+        may_be_refused = exchange is not None and exchange.awaits_request
+        if may_be_refused and not processor.long_messages.has_room(len(message), connection):
+            return self._take(Overloaded(), "overloaded")
+        turn = self._turn = processor.long_messages.turn(processor.snapshot.limits.judge_cpu_ms_max * _MS_NS)
+        try:
+            replies = await processor.long_messages.judge(lambda: self.receive(message), turn, len(message), connection)
+        finally:
+            self._turn = None
+        return replies or Replies([])
+
+    def abandon(self) -> None:
+        """Envoy's stream is over: what a thread does for it ends before its next slice. ``closed`` is to follow."""
+        if self._turn is not None:
+            self._turn.abandon()
+
+    def check(self) -> None:
+        """Between slices of a message. Raises: TextTooCostly, Abandoned."""
+        if self._turn is not None:
+            self._turn.check()
+
+    def start_again(self) -> None:
+        """A guard that took too long was left out."""
+        if self._turn is not None:
+            self._turn.start_again()
+
     def receive(self, message: bytes) -> Replies:
         """Take one message of Envoy. Where its reply has ``asks``, ``answered`` has to come next, or ``closed``."""
-        started_ns = time.perf_counter_ns()
+        clock_ns = time.perf_counter_ns if self._turn is None else time.thread_time_ns  # a turn may have to wait
+        started_ns = clock_ns()
         try:
             event = decode(message)
             replies = _replies(self._step(event))
-            self._processor.on_step(_PHASES[type(event)], time.perf_counter_ns() - started_ns)
+            phase = "abandoned" if self._turn is not None and self._turn.gone else _PHASES[type(event)]
+            self._processor.on_step(phase, clock_ns() - started_ns)
         except (DecodeError, UnknownMessage) as unknown:  # not `error`: compiled, a name has the type that it had first
             return self._fail("unknown_message", unknown)
         except Exception as error:
@@ -196,10 +239,7 @@ class Session:
         waits = [asyncio.ensure_future(self._processor.verdict(ask)) for ask in asks]
         try:
             for verdict in asyncio.as_completed(waits):
-                event = await verdict
-                started_ns = time.perf_counter_ns()
-                replies = _replies(self._step(event))
-                self._processor.on_step("verdict", time.perf_counter_ns() - started_ns)
+                replies = self._take(await verdict, "verdict")
                 if replies.messages or replies.abort is not None:
                     return replies
             raise RuntimeError("the exchange neither went on nor ended")
@@ -208,6 +248,13 @@ class Session:
         finally:
             for wait in waits:
                 wait.cancel()
+
+    def _take(self, event: Event, phase: str) -> Replies:
+        """What comes of an event that is no message."""
+        started_ns = time.perf_counter_ns()
+        replies = _replies(self._step(event))
+        self._processor.on_step(phase, time.perf_counter_ns() - started_ns)
+        return replies
 
     def closed(self) -> None:
         """Envoy's stream is over, however it ended."""
@@ -233,7 +280,7 @@ class Session:
         now_ns = time.monotonic_ns()
         if self._exchange is None:
             processor = self._processor
-            self._exchange = Exchange(processor.snapshot, processor.next_id(), now_ns, processor.clean_texts)
+            self._exchange = Exchange(processor.snapshot, processor.next_id(), now_ns, processor.clean_texts, self)
             self._processor.inflight += 1
         step = self._exchange.step(event, now_ns)
         if step.ended is not None and not self._ended:

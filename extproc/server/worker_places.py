@@ -56,6 +56,7 @@ class Worker:
     served_since: float = 0.0
     revision: str = ""
     inflight: int = 0
+    wait_s: float = 0.0  # of small messages
     cancelled: int = 0
     awaited: dict[int, asyncio.Future[None]] = field(default_factory=dict)  # answers, by the numbers of questions
 

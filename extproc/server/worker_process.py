@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from extproc.exchange.snapshot import compile_snapshot
 from extproc.server.health import Health
 from extproc.server.json_log import where
+from extproc.server.loop_watch import LoopWatch
 from extproc.server.processor import Processor
 from extproc.server.tls import Tls
 from extproc.server.worker_link import ConfigInForce, Link, LinkBroken, Message
@@ -94,11 +95,13 @@ class WorkerProcess:
         self._ends = asyncio.Event()
         self._at_once = asyncio.Event()
         self._hands_over = False
+        self._watch: LoopWatch | None = None
         self.is_orphaned = False  # the supervisor has gone without a word
 
     async def run(self, transport: Transport) -> None:
         """Serve, and end as it is told to. Raises: AddressTaken."""
         await transport.start()
+        self._watch = LoopWatch(asyncio.get_running_loop())
         self._health.set_ready(True)
         self._link.send("serving", **self._state())
         following = asyncio.create_task(self._follow())
@@ -157,4 +160,8 @@ class WorkerProcess:
         self._ends.set()
 
     def _state(self) -> dict[str, Any]:
-        return {"revision": self._processor.snapshot.revision, "inflight": self._processor.inflight}
+        return {
+            "revision": self._processor.snapshot.revision,
+            "inflight": self._processor.inflight,
+            "wait_s": self._watch.waits_s() if self._watch is not None else 0.0,
+        }

@@ -103,6 +103,11 @@ class Workers:
         await self._ask()
         return sum(worker.inflight for worker in self._living)
 
+    async def waits_s(self) -> float:
+        """How long small messages have to wait, at the worker that is the furthest behind. [s]"""
+        in_time = await self._ask()
+        return max([worker.wait_s for worker in self._living], default=0.0) if in_time else ANSWER_S_MAX
+
     async def turn(self) -> bool:
         """Whether the event loop of every worker that serves turns."""
         return await self._ask()
@@ -302,6 +307,7 @@ class Workers:
     def _take(self, worker: Worker, message: Message) -> None:
         if "revision" in message:
             worker.revision, worker.inflight = message["revision"], message["inflight"]
+            worker.wait_s = message["wait_s"]
         if message["kind"] == "serving":
             self._sockets.put_in_place(worker.place, worker.counts_as)
             worker.serves_now()

@@ -47,7 +47,7 @@ class GatheredCounter:
 
         def hand_over() -> None:
             for labels, amount in pending.items():
-                self._counter.labels(*labels).inc(amount)
+                (self._counter.labels(*labels) if labels else self._counter).inc(amount)
 
         return hand_over
 
@@ -86,6 +86,6 @@ class GatheredHistogram:
 
         def hand_over() -> None:
             for labels, seen in pending.items():
-                self._histogram.labels(*labels).add(seen.counts, seen.total)
+                (self._histogram.labels(*labels) if labels else self._histogram).add(seen.counts, seen.total)
 
         return hand_over

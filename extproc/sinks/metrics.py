@@ -135,6 +135,21 @@ class Metrics:
             ("policy", "direction"),
         )
         self._step = histogram("llm_extproc_step_seconds", "Work on one message.", ("phase",), STEP_SECONDS_BUCKETS)
+        self._long = Gauge(
+            "llm_extproc_long_messages",
+            "Long messages that are judged, or wait for that.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self._long_wait = histogram(
+            "llm_extproc_long_message_wait_seconds",
+            "From a long message to the beginning of its judging.",
+            (),
+            SECONDS_BUCKETS,
+        )
+        self._long_refused = counter(
+            "llm_extproc_long_messages_refused_total", "Requests for which too many long messages waited.", ()
+        )
         self._failures = counter(
             "llm_extproc_failures_total", "Exchanges that ended by a failure of ours.", ("reason",)
         )
@@ -173,6 +188,7 @@ class Metrics:
             registry=registry,
         )
         self._guards_shown: set[str] = set()
+        self._long_refused.add((), 0)
         for result in ("ok", "invalid"):
             self._reloads.add((result,), 0)
 
@@ -232,6 +248,20 @@ class Metrics:
         """Count the work on one message. May be called from any thread, as ``exchange_ended`` may."""
         with self._lock:
             self._step.add((phase,), duration_ns * _NS)
+
+    def long_messages(self, count: int) -> None:
+        """Show how many are judged, or wait."""
+        self._long.set(count)
+
+    def long_message_waited(self, wait_s: float) -> None:
+        """Count the wait of one."""
+        with self._lock:
+            self._long_wait.add((), wait_s)
+
+    def long_message_refused(self) -> None:
+        """Count one for which there was no room."""
+        with self._lock:
+            self._long_refused.add(())
 
     def flush(self) -> None:
         """Hand what was gathered to the library. Reading the registry does it too."""

@@ -177,7 +177,10 @@ def _continue_trailers(action: ContinueTrailers) -> bytes:
 
 
 def _answer(action: Answer) -> bytes:
-    changes = HeaderChanges((("content-type", action.content_type),))
+    headers = [("content-type", action.content_type)]
+    if action.retry_after_s:
+        headers.append(("retry-after", str(action.retry_after_s)))
+    changes = HeaderChanges(tuple(headers))
     message = pb.ImmediateResponse(
         status=pb.HttpStatus(code=action.status),
         headers=pb.HeaderMutation.FromString(_mutation(changes)),

@@ -16,6 +16,7 @@ from typing import Any
 
 from extproc.config.load import parse_document
 from extproc.domain.masks import PROCESS_KEY
+from extproc.domain.pace import UNHURRIED, Pace
 from extproc.domain.record import ExchangeRecord
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
@@ -127,10 +128,11 @@ class Conversation:
     sent: bytes = b""  # the request's body as it came
     server: bytes | None = None  # the request's body, once it went on
     closed: bool = False  # the client's response is over
+    pace: Pace = UNHURRIED
     steps: list[Step] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.exchange = Exchange(self.snapshot, "exchange-1", 0, self.clean_texts)
+        self.exchange = Exchange(self.snapshot, "exchange-1", 0, self.clean_texts, self.pace)
         self.now_ns = 0
 
     def hears(self, event: Event) -> list[Action]:
@@ -271,9 +273,11 @@ def chunks(body: bytes, cuts: Iterable[int] = (), end: bool = True) -> list[Resp
     return [*pieces[:-1], ResponseBody(pieces[-1].body, end)]
 
 
-def asked(snapshot: Snapshot, path: str = CHAT, body: RequestBody | None = None, **headers: str) -> Conversation:
+def asked(
+    snapshot: Snapshot, path: str = CHAT, body: RequestBody | None = None, pace: Pace = UNHURRIED, **headers: str
+) -> Conversation:
     """A conversation up to where the model server has the request."""
-    talk = Conversation(snapshot)
+    talk = Conversation(snapshot, pace=pace)
     headers_step = talk.hears(request_headers(path, **headers))
     assert isinstance(headers_step[0], ContinueHeaders)
     talk.hears(body or request_body())

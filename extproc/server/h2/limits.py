@@ -109,9 +109,9 @@ class SocketLimits:
     first_message_s_max: float = 60.0
     """From a call to its first message; Envoy sends both together. [s] Over it: the stream ends."""
 
-    work_bytes_max: int = 268_435_456
-    """Messages of a connection that are in a thread, or wait for one. [bytes] Over it: nothing more is read of the
-    connection until there are fewer."""
+    waiting_bytes_max: int = 268_435_456
+    """Messages of a connection that wait for an earlier one of their stream. [bytes] Over it: nothing more is read of
+    the connection until there are fewer."""
 
     unsent_bytes_max: int = 536_870_912
     """What is written to a connection and not taken by its peer's machine. [bytes] Over it: the connection ends."""

@@ -18,7 +18,8 @@ from extproc.server.fast_health import CHECK, WATCH
 from extproc.server.h2 import frames
 from extproc.server.h2.frames import ErrorCode, frame, reset, window_update
 from extproc.server.h2.streams import Stream
-from extproc.server.processor import HEAVY_MESSAGE_BYTES, METHOD, Replies, Session
+from extproc.server.long_messages import LONG_MESSAGE_BYTES, LongMessageLimits
+from extproc.server.processor import METHOD, Replies, Session
 from tests.unit.server.envoy import request_body, snapshot
 from tests.unit.server.fakes import SECRET, SlowExchange
 from tests.unit.server.h2.wire import HELLO, data, grpc, headers
@@ -237,26 +238,58 @@ async def test_a_peer_that_sends_no_more_and_waits_for_nothing_is_left(octets: b
 # --- what a peer makes us keep ---------------------------------------------------------------------------------------
 
 
+def replies_in(octets: bytes) -> list[pb.ProcessingResponse]:
+    """The messages that have come whole on a stream."""
+    found = []
+    while len(octets) >= 5 and len(octets) >= (size := 5 + int.from_bytes(octets[1:5])):
+        found.append(pb.ProcessingResponse.FromString(octets[5:size]))
+        octets = octets[size:]
+    return found
+
+
 @on_both_loops
-async def test_messages_for_threads_are_bounded_by_not_reading_on(slow: type[SlowExchange]) -> None:
-    """Many large messages at once: beyond the limit they wait on the peer's side, and all are answered in the end."""
+async def test_long_requests_beyond_the_room_are_refused_at_once(slow: type[SlowExchange]) -> None:
+    """More than may be judged get 503 and when to come back; what was let in is answered, and small ones all along."""
     calls = range(1, 81, 2)
-    async with serving(work_bytes_max=1_000_000) as served, served.neighbour():
-        peer = await served.peer(HELLO + WIDE + b"".join(headers(n, call()) + data(n, BEGIN) for n in calls))
+    async with serving() as served:
+        served.wired.processor.long_messages.limits = LongMessageLimits(long_bytes_max=1_000_000)
+        async with served.neighbour():
+            peer = await served.peer(HELLO + WIDE + b"".join(headers(n, call()) + data(n, BEGIN) for n in calls))
+            received = dict.fromkeys(calls, b"")
+            await peer.send(b"".join(body_frames(n, "slow " * 30_000) for n in calls))
+
+            async def receive_until(answered: int) -> None:
+                while sum(len(replies_in(octets)) == 2 for octets in received.values()) < answered:
+                    for f in await peer.receive():
+                        if f.kind == frames.DATA:
+                            received[f.stream_id] += f.payload
+
+            await receive_until(len(calls) - 4)  # of 1 MB a connection has three quarters, which is four messages
+            refused = [replies_in(octets)[1] for octets in received.values() if len(replies_in(octets)) == 2]
+            assert {reply.immediate_response.status.code for reply in refused} == {503}
+            told = {h.header.key: h.header.raw_value for h in refused[0].immediate_response.headers.set_headers}
+            assert told["retry-after"] == b"1"
+            slow.let_go.set()
+            await receive_until(len(calls))
+            assert sum(replies_in(octets)[1].HasField("request_body") for octets in received.values()) == 4
+
+
+@on_both_loops
+async def test_work_for_a_stream_that_has_gone_is_never_begun(slow: type[SlowExchange]) -> None:
+    """It waits for its turn behind one that takes long; when it is reset it ends at once, and is measured."""
+    async with serving() as served, served.neighbour():
+        peer = await served.peer(HELLO + WIDE + b"".join(headers(n, call()) + data(n, BEGIN) for n in (1, 3, 5)))
+        await peer.send(body_frames(1, "slow " * 30_000))
+        await until(slow.taken.is_set)
+        await peer.send(body_frames(3, "x" * 100_000) + body_frames(5, "x" * 100_000))
         connection = await served.connection(peer)
-        sending = asyncio.create_task(peer.send(b"".join(body_frames(n, "slow " * 30_000) for n in calls)))
-        await until(lambda: not connection._is_read)
-        kept_bytes = connection._work_bytes
+        await until(lambda: len([one for one in connection.exchanges.values() if one.busy]) == 3)
+        await peer.send(reset(3, ErrorCode.CANCEL) + reset(5, ErrorCode.CANCEL))
+        await until(lambda: served.wired.processor.inflight == 2)
+        assert [record.outcome for record in served.wired.records.all] == [Outcome.ABORTED] * 2
+        assert "abandoned" not in served.wired.steps  # nothing was done for them
         slow.let_go.set()
-        assert 1_000_000 < kept_bytes < 1_000_000 + 600_000  # a read, and what had come of a message
-        answered: set[int] = set()
-        while answered != set(calls):
-            for f in await peer.receive():
-                if f.kind == frames.DATA and len(f.payload) > 1_000:
-                    answered.add(f.stream_id)
-        assert await sending
-        await until(lambda: connection._work_bytes == 0)
-        assert connection._is_read
+        await peer.until(lambda f: (f.kind, f.stream_id) == (frames.DATA, 1) and len(f.payload) > 100)
 
 
 @on_both_loops
@@ -270,15 +303,15 @@ async def test_a_bad_message_behind_a_large_one_ends_its_stream(slow: type[SlowE
         assert await peer.status(1) == "13"
         connection = await served.connection(peer)
         await until(lambda: served.wired.processor.inflight == 1)
-        assert connection._work_bytes == 0
+        assert connection._waiting_bytes == 0
 
 
 @on_both_loops
 async def test_a_call_is_not_late_whose_message_we_do_not_read(slow: type[SlowExchange]) -> None:
-    """A thread is busy and nothing is read; the first message of another call is taken and answered when it is."""
-    async with serving(work_bytes_max=1, first_message_s_max=0.05) as served, served.neighbour():
+    """A message waits for one in a thread, and nothing is read; what another call begins with is taken when it is."""
+    async with serving(waiting_bytes_max=1, first_message_s_max=0.05) as served, served.neighbour():
         peer = await served.peer(HELLO + WIDE + headers(1, call()) + data(1, BEGIN) + headers(3, call()))
-        await peer.send(body_frames(1, "slow " * 20_000))
+        await peer.send(body_frames(1, "slow " * 20_000) + data(1, BEGIN))
         connection = await served.connection(peer)
         await until(lambda: slow.taken.is_set() and not connection._is_read)
         await peer.send(data(3, BEGIN))
@@ -297,7 +330,7 @@ async def test_a_fault_of_ours_in_a_thread_ends_its_stream(monkeypatch: pytest.M
     taken, let_go = threading.Event(), threading.Event()
 
     def fail(session: Session, message: bytes) -> Replies:
-        if len(message) < HEAVY_MESSAGE_BYTES:
+        if len(message) < LONG_MESSAGE_BYTES:
             return receive(session, message)
         taken.set()
         assert let_go.wait(10)

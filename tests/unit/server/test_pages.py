@@ -11,9 +11,12 @@ from http.client import HTTPConnection, HTTPResponse
 
 import pytest
 
-from extproc.server.health import Health
+from extproc._pb.health_pb2 import HealthCheckResponse
+from extproc.server.health import EXT_PROC, READINESS, Health
 from extproc.server.pages import Pages
 from extproc.sinks.metrics import Metrics
+
+SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
 
 
 class Served:
@@ -68,6 +71,7 @@ def test_readiness_follows_the_process(served: Served) -> None:
     assert json.loads(body) == {
         "ready": True,
         "draining": False,
+        "wait_ms": 0,
         "revision": "abc",
         "config_error": "",
         "restart_needed": [],
@@ -75,6 +79,19 @@ def test_readiness_follows_the_process(served: Served) -> None:
     served.health.drain()
     response, body = served.get("/readyz")
     assert (response.status, json.loads(body)["draining"]) == (503, True)
+
+
+def test_a_process_that_is_behind_is_not_ready(served: Served) -> None:
+    """It goes on serving whoever has no other; orchestrators and people are told."""
+    served.health.set_ready(True)
+    served.health.watch(lambda: 1.5, 1.0)
+    response, body = served.get("/readyz")
+    assert (response.status, json.loads(body)["ready"], json.loads(body)["wait_ms"]) == (503, False, 1500)
+    assert served.health.status(READINESS) == NOT_SERVING
+    assert served.health.status("") == served.health.status(EXT_PROC) == SERVING
+    served.health.watch(lambda: 0.5, 1.0)
+    assert served.get("/readyz")[0].status == 200
+    assert served.health.status(READINESS) == SERVING
 
 
 def test_a_bad_configuration_is_told_and_does_not_end_readiness(served: Served) -> None:

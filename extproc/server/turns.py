@@ -1,0 +1,126 @@
+"""Long work in turns: one piece of it works at a time, the one that has had the least of the processor so far.
+
+What a message costs is not known before. A message that costs little is done before one that has cost more already,
+however many of the latter wait; so a flood of dear messages delays ordinary ones by no more than a slice each. One at a
+time, since threads of one Python process share one lock: a second one would only take time from the event loop.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from extproc.domain.pace import Abandoned, TextTooCostly
+
+
+class Turn:
+    """One piece of work, done by one thread; the pace that it is judged at.
+
+    Args: cpu_ns_max: how much of the processor it may take. [ns]
+    """
+
+    __slots__ = ("_cpu_ns_max", "_given", "_started_ns", "_turns", "gone", "spent_ns")
+
+    def __init__(self, turns: Turns, cpu_ns_max: int) -> None:
+        self._turns = turns
+        self._cpu_ns_max = cpu_ns_max
+        self._given = threading.Event()
+        self._started_ns = 0
+        self.spent_ns = 0  # of the processor
+        self.gone = False  # nobody waits for it
+
+    def check(self) -> None:
+        """Let whoever has had less go first. Raises: TextTooCostly, Abandoned."""
+        if self.gone:
+            raise Abandoned
+        self.spent_ns = time.thread_time_ns() - self._started_ns
+        if self.spent_ns > self._cpu_ns_max:
+            raise TextTooCostly
+        self._turns.give_way(self)
+
+    def start_again(self) -> None:
+        """May take as much again."""
+        self._cpu_ns_max = self.spent_ns + self._cpu_ns_max
+
+    def abandon(self) -> None:
+        """Nobody waits any more: it ends before its next slice, at once if it does not work."""
+        self.gone = True
+        self._turns.wake(self)
+
+    def begin(self) -> None:
+        """The thread that works begins here."""
+        self._started_ns = time.thread_time_ns()
+
+    def await_turn(self) -> None:
+        """Wait until it is given its turn. Raises: Abandoned."""
+        self._given.wait()
+        self._given.clear()
+        if self.gone:
+            raise Abandoned
+
+    def give(self) -> None:
+        """It is its turn, or it is abandoned."""
+        self._given.set()
+
+
+class Turns:
+    """Who works, and who waits."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._working: Turn | None = None
+        self._waiting: list[Turn] = []
+
+    @contextmanager
+    def taken(self, turn: Turn) -> Iterator[None]:
+        """Works within; waits for its turn before. Raises: Abandoned."""
+        turn.begin()
+        with self._lock:
+            waits = self._working is not None
+            if waits:
+                self._waiting.append(turn)
+            else:
+                self._working = turn
+        try:
+            if waits:
+                turn.await_turn()
+            yield
+        finally:
+            self._leave(turn)
+
+    def give_way(self, turn: Turn) -> None:
+        """Called by who works: lets whoever has had less go first. Raises: Abandoned."""
+        if not self._waiting:
+            return
+        with self._lock:
+            next_turn = self._least()
+            if next_turn is None or next_turn.spent_ns >= turn.spent_ns:
+                return
+            self._waiting.append(turn)
+            self._hand_to(next_turn)
+        turn.await_turn()
+
+    def wake(self, turn: Turn) -> None:
+        """Have one that waits end: it has been abandoned."""
+        with self._lock:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+                turn.give()
+
+    def _leave(self, turn: Turn) -> None:
+        with self._lock:
+            if self._working is turn:
+                self._working = None
+                if (next_turn := self._least()) is not None:
+                    self._hand_to(next_turn)
+
+    def _least(self) -> Turn | None:
+        """Of those that wait, the one that has had the least; of several the first."""
+        return min(self._waiting, key=lambda turn: turn.spent_ns, default=None)
+
+    def _hand_to(self, turn: Turn) -> None:
+        self._waiting.remove(turn)
+        self._working = turn
+        turn.give()

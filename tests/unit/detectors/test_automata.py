@@ -1,0 +1,91 @@
+"""No text makes an automaton grow: the second part of a random text costs about what plain words do.
+
+RE2 makes the states of a set as a text needs them, and forgets them all when there are too many. Then each byte costs a
+thousand times as much, for as long as the text goes on (attack 1: one pattern among thirteen, 17 s a megabyte).
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import pytest
+import re2
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from extproc.detectors.pii import KINDS, PiiDetector
+from extproc.detectors.secret_patterns import SECRET_PATTERNS
+from tests.costs import POOLS, SEPARATORS, Recipe, cost_us_per_kb, hard_texts
+from tests.unit.filters.judging import POLICIES
+
+SIZE_CHARS = 60_000
+GROWTH_MAX = 150
+"""Of plain words' cost; one that forgets its states needs 500 and more."""
+PLAIN_WORDS = "the weather in paris is fine and we walk along the river " * (SIZE_CHARS // 57)
+
+_KEPT = (POLICIES, PiiDetector(KINDS))
+SETS = [one for one in gc.get_objects() if type(one) is re2.Set]
+"""Every set of every guard of the demo, and of all personal data."""
+
+RECIPES = st.builds(
+    Recipe,
+    st.lists(st.sampled_from(sorted(POOLS)), min_size=1, max_size=3, unique=True).map(tuple),
+    st.text(SEPARATORS, max_size=3),
+    st.tuples(st.integers(1, 4), st.integers(4, 40)),
+    st.integers(0, 1 << 16),
+)
+
+
+def growth(automaton: Any, text: str) -> float:
+    """What the second half of a text costs, in costs of plain words, once it has met the first."""
+    half = len(text) // 2
+    for first in (PLAIN_WORDS, text[:half]):
+        automaton.Match(first.encode("utf-8", "replace"))
+    plain = min(cost_us_per_kb(lambda some: automaton.Match(some.encode()), PLAIN_WORDS) for _ in range(3))
+    cost = cost_us_per_kb(lambda some: automaton.Match(some.encode("utf-8", "replace")), text[half:])
+    return cost / max(plain, 0.5)
+
+
+def test_there_are_automata() -> None:
+    """Else nothing is tried."""
+    assert len(SETS) > 40
+
+
+@pytest.mark.parametrize("name", hard_texts(100))
+def test_honest_texts_make_no_automaton_grow(name: str) -> None:
+    """Tables, logs, dumps, code."""
+    text = hard_texts(SIZE_CHARS)[name]
+    assert max(growth(automaton, text) for automaton in SETS) < GROWTH_MAX
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(RECIPES)
+def test_no_alphabet_makes_an_automaton_grow(recipe: Recipe) -> None:
+    """Whatever words are of, and whatever stands between them."""
+    text = recipe.text(SIZE_CHARS)
+    assert max(growth(automaton, text) for automaton in SETS) < GROWTH_MAX
+
+
+@pytest.mark.parametrize("pool", ["base64", "digits", "printable", "hexadecimal"])
+def test_tokens_are_looked_for_at_little_cost_in_what_is_none(pool: str) -> None:
+    """In random base64 the patterns of all vendors together took a microsecond a byte."""
+    text = Recipe((pool,), "", (2_000, 2_000), 1).text(SIZE_CHARS).encode()
+    for pattern in SECRET_PATTERNS:
+        cost = cost_us_per_kb(lambda _, pattern=pattern: list(pattern.finditer(text)), text.decode())
+        assert cost < 200
+
+
+def test_a_set_that_does_grow_is_seen() -> None:
+    """The gates of personal data as they stood, in one automaton."""
+    grows = re2.Set.SearchSet(re2.Options())
+    for pattern in (
+        r"[2-6](?:[ \-]?[0-9]){11}",
+        r"[0-9]{3}[ .\-]?[0-9]{2}[ .\-]?[0-9]{4}",
+        r"[0-9]{6}[A-Za-z][0-9]{3}",
+    ):
+        grows.Add(pattern)
+    for separator in "abcdefgh":
+        grows.Add(rf"[13579](?:[ \-{separator}]?[0-9]){{12}}x")
+    grows.Compile()
+    assert growth(grows, Recipe(("digits",), " ", (1, 9), 3).text(SIZE_CHARS)) > GROWTH_MAX
