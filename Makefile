@@ -22,7 +22,7 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check hunt memory bench guard-report adapters train compiled protos lock clean
+.PHONY: help demo test check hunt attack memory bench guard-report adapters train compiled protos lock clean
 
 help: ## List the targets (ARGS=... is passed on, PYTHON=... names the interpreter)
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -43,6 +43,9 @@ check: $(DEV) ## Lint, check the types and the layers, then run the tests
 
 hunt: $(DEV) ## Look long for counterexamples to the laws: 2,000 examples each
 	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -q --timeout 3600 $(or $(ARGS),tests/playbooks tests/stream tests/unit)
+
+attack: $(DEV) ## Attack it with generators, fuzzers, dear texts and an outage (ARGS="--minutes 30"), and print what was tried
+	@$(BIN)/python -m tests.attack $(ARGS)
 
 memory: $(DEV) ## Measure 200 guarded streams of 2,000 events at once through the whole demo
 	$(BIN)/python -m tests.tools.memory_streams $(ARGS)
