@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-_CORPUS = Path(__file__).parent / "corpus" / "shared" / "pii" / "gsm8k_no_pii.jsonl.gz"
+_CORPUS = Path(__file__).parent / "corpus" / "shared" / "injection" / "gsm8k_benign.jsonl.gz"
 _SOURCE = Path(__file__).parents[1] / "extproc" / "detectors" / "urls.py"
 SEPARATORS = " .,-/:_\n\t;+()\u00a0"
 POOLS = {

@@ -36,6 +36,7 @@ from tests.bench.report import print_detectors, print_measurements, print_others
 from tests.bench.rounds import Rounds, Samples
 from tests.bench.slow_reader import measure_slow_readers
 from tests.bench.subjects import TRANSPORTS, Places, Subject, ours_full, subjects
+from tests.bench.text_costs import measure_text_costs, print_text_costs
 
 BASELINE = Path(__file__).parent / "baseline.json"
 BUSY_SHARE_MAX = 0.1
@@ -45,6 +46,7 @@ ALONE: dict[str, Callable[[Places], Figures]] = {
     "slow_readers": measure_slow_readers,
     "collector": measure_collector,
     "detectors": measure_detectors,
+    "text_costs": measure_text_costs,
 }
 """What needs a processor of its own, by the name that ``--loads`` takes."""
 
@@ -207,6 +209,7 @@ def _report(run: Run, asked: argparse.Namespace, console: Console) -> None:
     print_measurements(console, raw, list(run.samples), run.titles)
     print_ratios(console, found, baseline, slower(judged, baseline))
     print_detectors(console, {**judged, **others})
+    print_text_costs(console, others)
     print_others(console, others)
     figures = {**judged, **others, **raw}
     for transport in TRANSPORTS[:-1]:
