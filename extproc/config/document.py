@@ -291,6 +291,9 @@ class Envoy(Section):
     message_timeout_ms: int = Field(
         default=2_000, ge=50, le=600_000, description="how long Envoy waits for one reply of ours"
     )
+    long_message_timeout_ms: int = Field(
+        default=10_000, ge=50, le=600_000, description="how long it waits, once we say so, for a request of over 16 KiB"
+    )
     stream_idle_ms: int = Field(
         default=300_000, ge=1_000, le=86_400_000, description="longest silence of a stream, also before the first token"
     )

@@ -108,6 +108,7 @@ def _ext_proc(document: Document) -> dict[str, Any]:
         "failure_mode_allow": False,
         "status_on_error": {"code": "ServiceUnavailable"},
         "message_timeout": seconds(document.envoy.message_timeout_ms),
+        "max_message_timeout": seconds(document.envoy.long_message_timeout_ms),
         "allow_mode_override": True,
         "processing_mode": {
             "request_header_mode": "SEND",

@@ -35,6 +35,7 @@ class Snapshot:
     reviews: bool  # findings are noted for people
     excerpt_chars_max: int | None  # text around each of them, on either side; None: no text is kept
     full_duplex: bool  # how guarded streams are asked for
+    long_message_timeout_ms: int  # that Envoy is to wait for a long request to be judged
 
 
 def compile_snapshot(
@@ -75,4 +76,5 @@ def compile_snapshot(
         reviews=review is not None,
         excerpt_chars_max=None if review is None or review.texts == "none" else review.excerpt_chars_max,
         full_duplex=document.envoy.response_stream_mode == "full_duplex",
+        long_message_timeout_ms=document.envoy.long_message_timeout_ms,
     )

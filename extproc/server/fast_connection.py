@@ -250,6 +250,8 @@ class FastConnection(asyncio.Protocol):
             call.waiting.append(message)
             self._wait(len(message) + _WAITING_MESSAGE_BYTES)
         elif call.session.is_long(message):
+            if more_time := call.session.more_time():
+                self._h2.send_message(stream_id, more_time)
             self._reply_later(stream_id, call, self._in_thread(stream_id, call, message))
         elif (replies := call.session.receive(message)).asks:
             self._reply_later(stream_id, call, self._verdicts(call, replies.asks))

@@ -139,8 +139,12 @@ async def _serve(session: Session, context: _Context) -> str | None:
     """Reply to messages until Envoy's end of the stream, or until a reason to abort it, which is returned."""
     try:
         while (message := await context.read()) is not aio.EOF:
-            long = session.is_long(message)
-            replies = await session.receive_long(message, context.peer()) if long else session.receive(message)
+            if session.is_long(message):
+                if more_time := session.more_time():
+                    await context.write(more_time)
+                replies = await session.receive_long(message, context.peer())
+            else:
+                replies = session.receive(message)
             if replies.asks:
                 replies = await session.answered(replies.asks)
             for reply in replies.messages:

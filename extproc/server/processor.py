@@ -41,7 +41,7 @@ from extproc.server.json_log import where
 from extproc.server.long_messages import LONG_MESSAGE_BYTES, LongMessageMeter, LongMessages
 from extproc.server.turns import Turn
 from extproc.wire.decode import UnknownMessage, decode
-from extproc.wire.encode import encode
+from extproc.wire.encode import encode, more_time
 
 MESSAGE_FRAMING_BYTES = 1_048_576  # what a message of Envoy may have around a body
 _PHASES: dict[type[Event], str] = {
@@ -187,6 +187,12 @@ class Session:
     def is_long(self, message: bytes) -> bool:
         """Whether judging a message may take long: then ``receive_long`` is to take it."""
         return len(message) > LONG_MESSAGE_BYTES or (self._exchange is not None and self._exchange.awaits_encoded)
+
+    def more_time(self) -> bytes:
+        """What is to be sent before a long message is judged, if anything: Envoy's patience is that for short ones."""
+        if self._exchange is None or not self._exchange.awaits_request:
+            return b""
+        return more_time(self._processor.snapshot.long_message_timeout_ms)
 
     async def receive_long(self, message: bytes, connection: Hashable) -> Replies:
         """As ``receive``, in a thread; a request for which there is no room is refused.

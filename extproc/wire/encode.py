@@ -16,6 +16,7 @@ from functools import lru_cache
 from struct import Struct
 
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct as MetadataStruct
 from google.protobuf.struct_pb2 import Value
@@ -111,6 +112,13 @@ def encode(action: Action) -> bytes:
     if writer is None:
         raise TypeError(f"{type(action).__name__} has no message")
     return writer(action)
+
+
+@lru_cache
+def more_time(wait_ms: int) -> bytes:
+    """Has Envoy wait so long, from now on, for the reply to the message at hand."""
+    wait = Duration(seconds=wait_ms // 1_000, nanos=wait_ms % 1_000 * 1_000_000)
+    return _sized(_KINDS["override_message_timeout"], wait.SerializeToString())
 
 
 def _send_chunk(action: SendChunk) -> bytes:

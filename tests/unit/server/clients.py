@@ -24,8 +24,21 @@ async def say(call: Any, *messages: pb.ProcessingRequest) -> list[pb.ProcessingR
     replies = []
     for message in messages:
         await call.write(message)
-        replies.append(await call.read())
+        replies.append(await answer_of(call))
     return replies
+
+
+async def answer_of(call: Any) -> pb.ProcessingResponse:
+    """The next reply but for those that ask for more time. Raises: aio.AioRpcError."""
+    reply = await call.read()
+    while reply and asks_for_time(reply):
+        reply = await call.read()
+    return reply
+
+
+def asks_for_time(reply: pb.ProcessingResponse) -> bool:
+    """Whether a reply only tells Envoy to be patient."""
+    return reply.HasField("override_message_timeout")
 
 
 async def check(channel: aio.Channel, service: str) -> int:

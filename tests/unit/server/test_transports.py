@@ -123,6 +123,7 @@ async def test_a_large_body_keeps_no_other_stream_waiting(listen: str, slow: typ
         other = served.exchange()
         assert len(await say(other, *unstreamed_chat())) == 4
         slow.let_go.set()
+        assert (await call.read()).override_message_timeout.seconds == 10
         assert (await call.read()).WhichOneof("response") == "request_body"
 
 

@@ -26,6 +26,7 @@ from extproc.server.health import Health
 from extproc.server.processor import METHOD
 from extproc.server.tls import Tls
 from tests.unit.server.authority import NAME, Authority, Identity
+from tests.unit.server.clients import asks_for_time
 from tests.unit.server.envoy import snapshot, unstreamed_chat
 from tests.unit.server.fakes import Wired
 from tests.unit.server.loops import TIME_S_MAX, shared_loop
@@ -170,8 +171,8 @@ def open_stream(made: grpc.Channel, messages: Iterator[pb.ProcessingRequest]) ->
 
 
 def replies(made: grpc.Channel, messages: list[pb.ProcessingRequest]) -> list[pb.ProcessingResponse]:
-    """All replies to some messages. Raises: grpc.RpcError."""
-    return list(open_stream(made, iter(messages)))
+    """All answers to some messages. Raises: grpc.RpcError."""
+    return [reply for reply in open_stream(made, iter(messages)) if not asks_for_time(reply)]
 
 
 def whole_exchange(made: grpc.Channel) -> list[pb.ProcessingResponse]:
