@@ -23,6 +23,24 @@ from extproc.payload.edits import Edit, Operation, Path, apply_edits
 UNNAMED_PART_FIRST = 1 << 32
 # Shorter numbers identify nobody.
 _NUMBER_MIN = 1_000_000
+# Words of JSON Schema whose numbers are bounds: a mask in one would break the schema.
+_BOUNDS = frozenset(
+    {
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+        "minProperties",
+        "maxProperties",
+        "minContains",
+        "maxContains",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +224,8 @@ def strings_in(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any, str | i
 def text_fields(value: Any, path: Path, source: TextSource) -> list[TextField]:
     """Every text in a JSON value, as fields of the same source; ``value`` may itself be a string.
 
-    Texts are strings, the names of keys (servers show the model whole objects), and numbers long enough to be a card's
-    or a phone's; but for numbers in definitions, which are bounds of schemas.
+    Texts are strings, the names of keys (servers show the model whole objects), and numbers whose whole part is long
+    enough to be a card's or a phone's; but for those in definitions that are bounds of schemas, or settings.
     """
     fields: list[TextField] = []
     names: dict[str, None] = {}
@@ -228,8 +246,16 @@ def _collect(value: Any, path: Path, source: TextSource, fields: list[TextField]
     elif isinstance(value, list):
         for index, child in enumerate(value):
             _collect(child, (*path, index), source, fields, names)
-    elif isinstance(value, int) and abs(value) >= _NUMBER_MIN and source.speaker is not Speaker.DEFINITION:
-        fields.append(TextField(source, path, str(value)))
+    elif isinstance(value, (int, float)) and abs(value) >= _NUMBER_MIN:
+        if source.speaker is not Speaker.DEFINITION or (len(path) > 1 and path[-1] not in _BOUNDS):
+            fields.append(TextField(source, path, _digits_of(value)))
+
+
+def _digits_of(number: int | float) -> str:
+    """A number as digits without an exponent; a whole one without a point."""
+    if isinstance(number, float) and not number.is_integer():
+        return repr(number)
+    return str(int(number))
 
 
 def unnamed_slots(
