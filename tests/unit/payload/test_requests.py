@@ -178,7 +178,7 @@ def test_chat_parts() -> None:
     parts = [
         {"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}},
         {"type": "input_text", "text": "b"},
-        {"type": "thinking", "thinking": "c", "signature": "4111111111111111"},
+        {"type": "thinking", "thinking": "c"},
         {"type": "refusal", "refusal": "d", "title": "e"},
     ]
     assert [text for _, _, text in chat_with({"role": "user", "content": parts})] == ["a", "b", "c", "d", "e"]
