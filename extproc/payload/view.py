@@ -246,9 +246,13 @@ def _collect(value: Any, path: Path, source: TextSource, fields: list[TextField]
     elif isinstance(value, list):
         for index, child in enumerate(value):
             _collect(child, (*path, index), source, fields, names)
-    elif isinstance(value, (int, float)) and abs(value) >= _NUMBER_MIN:
-        if source.speaker is not Speaker.DEFINITION or (len(path) > 1 and path[-1] not in _BOUNDS):
-            fields.append(TextField(source, path, _digits_of(value)))
+    elif isinstance(value, (int, float)) and abs(value) >= _NUMBER_MIN and not _is_setting(source, path):
+        fields.append(TextField(source, path, _digits_of(value)))
+
+
+def _is_setting(source: TextSource, path: Path) -> bool:
+    """Whether a number is a bound of a schema, or a field of the request like ``seed``."""
+    return source.speaker is Speaker.DEFINITION and (len(path) == 1 or path[-1] in _BOUNDS)
 
 
 def _digits_of(number: int | float) -> str:

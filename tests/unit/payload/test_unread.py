@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 import pytest
 
-from extproc.domain.errors import PayloadRefused
 from extproc.payload.request_shape import is_prefilled, tools_named_in
 from extproc.payload.view import RequestPolicy, RequestView
 from tests.unit.payload.requests import MINIMAL, minimal, read, refusal, texts
@@ -58,13 +57,10 @@ def test_attack_2_everything_in_a_tool_result_is_read_where_vllm_shows_everythin
 def test_attack_2_everything_in_a_users_tool_result_is_read_or_refused(nested: Any) -> None:
     """vLLM 0.32 drops most of it there; a server newer than we are may not."""
     request = messages({"type": "tool_result", "tool_use_id": "t", "content": [nested]})
-    try:
-        view = read("messages", request)
-    except PayloadRefused as refused:
-        assert refused.error.code == "part_not_allowed"
-        assert nested["type"] in ("image", MARK)
+    if nested["type"] in ("image", MARK):
+        assert refusal("messages", request).code == "part_not_allowed"
     else:
-        assert MARK in seen(view)
+        assert MARK in seen(read("messages", request))
 
 
 @pytest.mark.parametrize("role", ["user", "assistant", "system"])
@@ -114,9 +110,11 @@ def test_attack_2_honest_blocks_have_no_more_texts_than_before() -> None:
 
 CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 ITEM_CALL = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+ONE_PART = {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}]}
+ONE_ITEM = {"input": [{"role": "user", "content": [{"type": "input_text", "text": "a"}]}]}
 HOLDERS: list[tuple[str, dict[str, Any], tuple[str | int, ...]]] = [
     ("chat", {"messages": [{"role": "user", "content": "a"}]}, ("messages", 0)),
-    ("chat", {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}]}, ("messages", 0, "content", 0)),
+    ("chat", ONE_PART, ("messages", 0, "content", 0)),
     ("chat", {"messages": [{"role": "assistant", "tool_calls": [CALL]}]}, ("messages", 0, "tool_calls", 0)),
     ("chat", {"messages": [{"role": "assistant", "tool_calls": [CALL]}]}, ("messages", 0, "tool_calls", 0, "function")),
     ("chat", {"messages": [{"role": "user", "content": "a"}], "stream_options": {}}, ("stream_options",)),
@@ -126,7 +124,7 @@ HOLDERS: list[tuple[str, dict[str, Any], tuple[str | int, ...]]] = [
     ("messages", messages({"type": "redacted_thinking", "data": "x"}), ("messages", 0, "content", 0)),
     ("messages", {**minimal("messages"), "system": [{"type": "text", "text": "a"}]}, ("system", 0)),
     ("responses", {"input": [{"role": "user", "content": "a"}]}, ("input", 0)),
-    ("responses", {"input": [{"role": "user", "content": [{"type": "input_text", "text": "a"}]}]}, ("input", 0, "content", 0)),
+    ("responses", ONE_ITEM, ("input", 0, "content", 0)),
     ("responses", {"input": [ITEM_CALL]}, ("input", 0)),
 ]  # fmt: skip
 
