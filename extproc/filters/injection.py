@@ -63,9 +63,9 @@ class InjectionGuard(Guard):
                 certain |= self._judge(field.source, field.text, exchange)
                 field.found = field.found or exchange.record.finding_count != found_before
         if not certain and len(judged) > 1:
-            for parts, texts in joined_parts(judged):  # an attack may be divided among them
-                for text in texts:
-                    certain |= self._judge(parts[0].source, text, exchange)
+            certain = any(  # an attack may be divided among them
+                self._judge(parts[0].source, text, exchange) for parts, texts in joined_parts(judged) for text in texts
+            )
         if certain and self.action is Action.BLOCK:
             return self.rejection()
         if self._fences:
