@@ -156,6 +156,7 @@ class Exchange:
             return Step([ContinueBody(Direction.REQUEST)])
         body = requests.plain_body(event.body, self._facts.headers, self._snapshot)
         request = self._request = self._facts.dialect.read_request(body, self._snapshot.requests)
+        requests.refuse_choices(request, self._facts.dialect, self._snapshot)
         self.record.streamed = request.streamed
         self._policy = requests.choose_guards(request, self._facts, self._snapshot)
         requests.judge(request, self._facts, self._snapshot, self._policy, self._clean_texts)
