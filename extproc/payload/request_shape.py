@@ -26,6 +26,7 @@ _CHOICES = frozenset({"auto", "any", "none", "required", "allowed_tools"})
 _NESTED = ("tools", "allowed_tools")
 # Blocks of Anthropic's API that change the list of tools within a conversation.
 TOOL_CHANGES = ("tool_addition", "tool_removal")
+LISTED_TOOLS = "mcp_list_tools"  # an item that tells what tools a server has had; it offers none
 # Items of the Responses API that vLLM goes on with, and their states in which it does.
 _CONTINUED_TYPES = frozenset({"message", "reasoning"})
 _CONTINUED_STATES = frozenset({"in_progress", "incomplete"})
@@ -103,7 +104,7 @@ class NamedTool:
 
 def tool_definitions(request: RequestView) -> list[Any]:
     """What a request defines as tools, read or not."""
-    holders = [request.tree, *messages_of(request)]
+    holders = [request.tree, *[message for message in messages_of(request) if message.get("type") != LISTED_TOOLS]]
     lists = [holder[key] for holder in holders for key in ("tools", "functions") if isinstance(holder.get(key), list)]
     return [tool for tools in lists for tool in tools] + list(_added_tools(request))
 

@@ -15,6 +15,7 @@ from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker
 from extproc.payload.dialect import UnreadableAnswer, openai_error
 from extproc.payload.openai_request import fields_beside, other_fields, part_fields, read_object, speaker_of
+from extproc.payload.request_shape import LISTED_TOOLS
 from extproc.payload.responses_items import CUT, ends_of, item_slots, object_copies, object_slots
 from extproc.payload.responses_stream import ResponsesStream
 from extproc.payload.usage import usage_of
@@ -42,7 +43,7 @@ _READ = frozenset({"instructions", "input"})
 _PARTS = ("content", "output", "summary")
 _ITEM_WORDS = ("type", "role", "id", "status")
 _ITEM_KINDS = {"call_id": Kind.NAME, "name": Kind.NAME, "arguments": Kind.JSON}
-_ITEM_READ = frozenset({*_ITEM_WORDS, *_PARTS, *_ITEM_KINDS})
+_ITEM_READ = frozenset({*_ITEM_WORDS, *_PARTS, *_ITEM_KINDS, "tools"})
 _PARTED_ITEMS = frozenset({"message", "reasoning", "function_call_output", "custom_tool_call_output"})
 # What a model has said; of these calls, what came of them is the tool's.
 _MODEL_ITEMS = frozenset(
@@ -56,7 +57,7 @@ _MODEL_ITEMS = frozenset(
         "apply_patch_call",
     }
 )
-_RESULT_KEYS = frozenset({"output", "outputs", "result", "results", "error", "tools"})
+_RESULT_KEYS = frozenset({"output", "outputs", "result", "results", "error"})
 
 
 class Responses:
@@ -154,6 +155,9 @@ def _read_item(view: RequestView, item: dict[str, Any], path: tuple[str | int, .
     for name in _ITEM_WORDS:
         if not isinstance(item.get(name, ""), str):
             view.texts += text_fields(item[name], (*path, name), request_source(from_tool))
+    if "tools" in item:  # of a developer's message, or of additional_tools: vLLM offers them to the model
+        whose = Speaker.TOOL if kind == LISTED_TOOLS else Speaker.DEFINITION
+        view.texts += text_fields(item["tools"], (*path, "tools"), request_source(whose))
     if not _ITEM_READ.issuperset(item):
         results = {name: value for name, value in item.items() if name in _RESULT_KEYS}
         view.texts += fields_beside(results, _ITEM_READ, path, request_source(from_tool))

@@ -210,6 +210,17 @@ def test_attack_10_tools_of_a_developer_message_are_tools() -> None:
     assert [named.names for named in tools_named_in(item)] == [("shell",)]
 
 
+def test_tools_of_an_item_are_tools_and_definitions() -> None:
+    """Sibling of attack 10: vLLM offers those of ``additional_tools``; a list of what a server has had offers none."""
+    tools = [{"type": "function", "name": "shell", "description": MARK}]
+    added = read("responses", {"input": [{"type": "additional_tools", "role": "developer", "tools": tools}]})
+    assert [named.names for named in tools_named_in(added)] == [("shell",)]
+    assert speakers_of_mark(added) == {"definition"}
+    listed = read("responses", {"input": [{"type": "mcp_list_tools", "server_label": "s", "tools": tools}]})
+    assert list(tools_named_in(listed)) == []
+    assert speakers_of_mark(listed) == {"tool"}
+
+
 def test_tools_that_a_system_message_adds_are_tools_and_texts() -> None:
     """Sibling of attack 10: vLLM resolves ``tool_addition`` blocks into the list of tools."""
     tool = {"type": "tool_definition", "definition": {"name": "shell", "description": MARK, "input_schema": {}}}
