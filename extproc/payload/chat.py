@@ -149,8 +149,10 @@ def _read_message(
         raise refuse(400, "invalid_type", "A message's content must be a string or an array of parts.", "messages")
     if _MESSAGE_PLAIN.issuperset(message):
         return
-    view.texts += tool_call_fields(message.get("tool_calls"), (*path, "tool_calls"))
-    view.texts += text_fields(message.get("tools"), (*path, "tools"), request_source(Speaker.DEFINITION))
+    if "tool_calls" in message:
+        view.texts += tool_call_fields(message["tool_calls"], (*path, "tool_calls"))
+    if "tools" in message:
+        view.texts += text_fields(message["tools"], (*path, "tools"), request_source(Speaker.DEFINITION))
     view.texts += fields_beside(message, _MESSAGE_READ, path, source)
 
 

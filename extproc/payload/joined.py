@@ -21,7 +21,6 @@ from extproc.payload.view import TextField
 
 _MESSAGE_DEPTH = 2  # ("messages", 3, ...): what has this much of its path in common is one message
 _SYSTEM = ("system",)  # but Anthropic's system prompt is one, of however many blocks
-_PART_TEXTS = frozenset({"text", "thinking", "refusal"})
 _WHOLE_TEXTS = frozenset({"content", "system", "instructions"})
 _BILLING_HEADER = "x-anthropic-billing-header"  # vLLM drops a block of the system's, or its line, that begins so
 
@@ -143,9 +142,7 @@ def _without_header(part: TextField) -> TextField:
 
 def _list_of(field: TextField) -> Path:
     """The list of parts in which a text is what a part is for; none for other texts."""
-    path = field.path
-    is_own = len(path) > 1 and path[-1] in _PART_TEXTS and isinstance(path[-2], int) and not field.keys
-    return path[:-2] if is_own else ()
+    return field.path[:-2] if field.is_part else ()
 
 
 def _places_in(text: str, parts: Sequence[TextField], in_parts: Sequence[Sequence[int]]) -> set[int]:

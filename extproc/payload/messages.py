@@ -161,8 +161,9 @@ def _read_content(
         kind = expect_object(block, "content[]").get("type")
         if kind in ("tool_use", "tool_reference"):
             for key in _TOOL_USE_KEYS:
-                name_kind = Kind.NAME if isinstance(block.get(key), str) else Kind.CONTENT
-                view.texts += text_fields(block.get(key), (*where, key), request_source(speaker, name_kind))
+                if key in block:
+                    name_kind = Kind.NAME if isinstance(block[key], str) else Kind.CONTENT
+                    view.texts += text_fields(block[key], (*where, key), request_source(speaker, name_kind))
             view.texts += fields_beside(block, _TOOL_USE_READ, where, request_source(speaker))
         elif kind == "tool_result":
             _read_result(view, block, where, policy, whole_results)
@@ -178,7 +179,7 @@ def _read_block(
     """A block that is text. Seals of thoughts and what is sealed vLLM drops, but for those in results of tools."""
     kind = block.get("type")
     sealed = _SEALED.get(kind, "") if isinstance(kind, str) and speaker is not Speaker.TOOL else ""
-    if isinstance(block.get(sealed), str):
+    if sealed and isinstance(block.get(sealed), str):
         block = {key: value for key, value in block.items() if key != sealed}
     if kind == "redacted_thinking":
         view.texts += fields_beside(block, _TYPE_READ, path, request_source(speaker))

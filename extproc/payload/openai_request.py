@@ -39,8 +39,9 @@ REFUSED_FIELDS = (
     "conversation",
     "logits_processors",
 )
-# In requests for an answer: they cut off the prompt's beginning, where the system prompt is, or steer the queue.
-_REFUSED_WITH_ANSWERS = ("truncate_prompt_tokens", "priority")
+# In requests for an answer: they cut off the prompt's beginning, where the system prompt is, or steer the queue. With
+# the values beside them they do not; vLLM truncates at 0 too.
+_REFUSED_WITH_ANSWERS: dict[str, tuple[Any, ...]] = {"truncate_prompt_tokens": (None,), "priority": (None, 0)}
 _TRUNCATION = "truncation"
 _NO_TRUNCATION = "disabled"  # vLLM truncates for all else, null too
 # The header of the same meaning is removed.
@@ -79,7 +80,6 @@ TEXT_PART_KEYS = {
 }
 # What clients of Anthropic's API write in a mark of a cache: keys and values.
 _CACHE_WORDS = frozenset({"type", "ttl", "scope", "ephemeral", "5m", "1h", "global"})
-_PART_SILENT = frozenset({"type"})
 # Where a part that is not text holds what it is: bytes, or an address.
 _MEDIA_KEYS = frozenset(
     {
@@ -102,7 +102,8 @@ _MEDIA_KEYS = frozenset(
         "file_url",
     }
 )
-_MEDIA_SILENT = _PART_SILENT | _MEDIA_KEYS
+_MEDIA_SILENT = _MEDIA_KEYS | {"type"}
+_PART_READ = {key: frozenset({"type", key}) for key in TEXT_PART_KEYS.values()}
 _STREAM_OPTIONS = frozenset({"include_usage", "continuous_usage_stats", "include_obfuscation"})
 _CALL_TYPES = frozenset({"function", "custom"})
 _CALL_READ = frozenset({"id", "function"})
@@ -189,8 +190,8 @@ def _refuse_fields(tree: dict[str, Any], policy: RequestPolicy, generates: bool)
             raise refuse(
                 400, "field_not_allowed", f"{name} is not allowed here: it can carry what cannot be checked.", name
             )
-    for name in _REFUSED_WITH_ANSWERS if generates else ():
-        if tree.get(name) not in (None, 0):
+    for name, harmless in _REFUSED_WITH_ANSWERS.items() if generates else ():
+        if tree.get(name) not in harmless:
             raise refuse(400, "field_not_allowed", f"{name} is not allowed here: the operator decides on it.", name)
     if generates and tree.get(_TRUNCATION, _NO_TRUNCATION) != _NO_TRUNCATION:
         raise refuse(
@@ -293,7 +294,14 @@ def part_fields(
         view.unread = (*view.unread, "media")
     elif not isinstance(part.get(key), str):
         raise refuse(400, "invalid_type", f"A content part of type {kind} must have a text in {key}.", param)
-    view.texts += fields_beside(part, _PART_SILENT if key else _MEDIA_SILENT, path, source)
+    if key is None:
+        view.texts += fields_beside(part, _MEDIA_SILENT, path, source)
+        return
+    own = text_fields(part.get(key), (*path, key), source)
+    for field in own:
+        field.is_part = True
+    view.texts += own
+    view.texts += fields_beside(part, _PART_READ[key], path, source)
 
 
 def _refuse_template_kwargs(tree: dict[str, Any], policy: RequestPolicy) -> None:

@@ -110,13 +110,14 @@ def tool_definitions(request: RequestView) -> list[Any]:
 
 
 def _added_tools(request: RequestView) -> Iterator[Any]:
-    """What Anthropic's messages add to the list of tools."""
+    """What Anthropic's messages define as tools; what they add by its name stands in the list itself."""
     for message in messages_of(request):
         blocks = message.get("content")
         for block in blocks if isinstance(blocks, list) else ():
             if isinstance(block, dict) and block.get("type") == "tool_addition":
                 change = block.get("tool")
-                yield change.get("definition", change) if isinstance(change, dict) else change
+                if not isinstance(change, dict) or change.get("type") != "tool_reference":
+                    yield change.get("definition") if isinstance(change, dict) else change
 
 
 def tools_named_in(request: RequestView) -> Iterator[NamedTool]:

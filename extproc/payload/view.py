@@ -58,14 +58,15 @@ class TextField:
     """One text of a request: its place in the body, and its source.
 
     With ``keys`` it is the names of all keys in the value at ``path``, a line each: they can be judged, but not
-    replaced. ``known_clean``: the guards have judged the same text before and found nothing. ``found``: they have found
-    something in it.
+    replaced. ``is_part``: it is what a part of a message's content is for. ``known_clean``: the guards have judged the
+    same text before and found nothing. ``found``: they have found something in it.
     """
 
     source: TextSource
     path: Path
     text: str
     keys: bool = False
+    is_part: bool = False
     known_clean: bool = False
     found: bool = False
 
@@ -227,6 +228,10 @@ def text_fields(value: Any, path: Path, source: TextSource) -> list[TextField]:
     Texts are strings, the names of keys (servers show the model whole objects), and numbers whose whole part is long
     enough to be a card's or a phone's; but for those in definitions that are bounds of schemas, or settings.
     """
+    if value is None or value == "":
+        return []
+    if isinstance(value, str):
+        return [TextField(source, path, value)]
     fields: list[TextField] = []
     names: dict[str, None] = {}
     _collect(value, path, source, fields, names)

@@ -41,6 +41,8 @@ def anthropic(*content: Any, role: str = "user") -> dict[str, Any]:
         {"cache_control": {"note": CHAFF}},
         {"later": [{"text": CHAFF}]},
         {"later": {"content": [{"type": "text", "text": CHAFF}]}},
+        {"refusal": CHAFF},
+        {"thinking": CHAFF},
         {CHAFF: 1},
         {"n": 4111111111111111},
     ],
@@ -64,6 +66,12 @@ def test_attack_5_chaff_in_keys_that_are_dropped_divides_nothing(
     read_as = joins(name, request_of(part("project fal", **beside), part("con")))
     assert {"project falcon", "project fal\ncon"} <= read_as
     assert any(str(value) in text for text in read_as for value in (CHAFF, 4111111111111111))
+
+
+def test_attack_5_a_part_of_another_type_does_not_make_chaff_a_part() -> None:
+    """What stands under the name of another part's text is beside this one's."""
+    parts = [part("fal", refusal=CHAFF), {"type": "refusal", "refusal": "con", "text": CHAFF}]
+    assert "falcon" in joins("chat", chat(*parts, role="assistant"))
 
 
 def test_attack_5_texts_of_the_message_itself_divide_nothing() -> None:

@@ -166,6 +166,14 @@ def test_attack_10_a_part_of_media_names_no_key_that_is_silent() -> None:
     assert MARK in seen(read("chat", {"messages": [{"role": "user", "content": [part]}]}, MEDIA))
 
 
+@pytest.mark.parametrize("own", [{}, {"text": [MARK]}, {"text": MARK}])
+def test_a_part_of_text_that_names_media_is_read_as_far_as_it_is_text(own: dict[str, Any]) -> None:
+    """With a ``uuid`` vLLM looks for media in it; where media may pass, its text need not be there."""
+    part = {"type": "text", "uuid": "u", "image_url": "https://a.example/x.png", **own}
+    view = read("chat", {"messages": [{"role": "user", "content": [part]}]}, MEDIA)
+    assert (MARK in seen(view)) is bool(own)
+
+
 @pytest.mark.parametrize(
     "kind", [None, 5, ["message"], "later", "mcp_call", "file_search_call", "code_interpreter_call"]
 )
@@ -227,6 +235,8 @@ def test_tools_that_a_system_message_adds_are_tools_and_texts() -> None:
     view = read("messages", messages({"type": "tool_addition", "tool": tool}, role="system"))
     assert speakers_of_mark(view) == {"definition"}
     assert [named.names for named in tools_named_in(view)] == [("shell",)]
+    named = {"type": "tool_addition", "tool": {"type": "tool_reference", "name": "shell"}}
+    assert list(tools_named_in(read("messages", messages(named, role="system")))) == []
 
 
 # --- attack 10: numbers --------------------------------------------------------------------------------------------
@@ -287,6 +297,14 @@ def test_attack_4_truncation_that_cuts_off_the_system_prompt_is_refused(name: st
     error = refusal(name, minimal(name, truncation=value))
     assert (error.status, error.code, error.param) == (400, "field_not_allowed", "truncation")
     assert texts(read(name, minimal(name, truncation="disabled"))) == [("user", "content", "Hi")]
+
+
+@pytest.mark.parametrize("value", [0, -1, 1, False, 0.0])
+@pytest.mark.parametrize("name", GENERATING)
+def test_attack_4_any_number_of_tokens_to_truncate_to_is_refused(name: str, value: Any) -> None:
+    """Sibling: 0 is a number too, and with ``truncation_side`` vLLM cuts the text before it counts tokens."""
+    error = refusal(name, minimal(name, truncate_prompt_tokens=value, truncation_side="left"))
+    assert (error.code, error.param) == ("field_not_allowed", "truncate_prompt_tokens")
 
 
 # --- attack 8 ------------------------------------------------------------------------------------------------------
