@@ -65,9 +65,7 @@ class InjectionGuard(Guard):
                 certain |= self._judge(field.source, field.text, exchange)
                 field.found = field.found or exchange.record.finding_count != found_before
         if not certain and len(judged) > 1:
-            certain = any(  # an attack may be divided among them
-                self._judge(parts[0].source, text, exchange) for parts, texts in joined_parts(judged) for text in texts
-            )
+            certain = self._judge_joined(judged, exchange)
         if certain and self.action is Action.BLOCK:
             return self.rejection()
         if self._fences:
@@ -87,6 +85,14 @@ class InjectionGuard(Guard):
     def rejection(self) -> ApiError:
         """What the client reads."""
         return ApiError(400, "invalid_request_error", "prompt_injection", self.message)
+
+    def _judge_joined(self, judged: Sequence[TextField], exchange: ExchangeFacts) -> bool:
+        """Look for an attack that is divided among the parts of a message; one that is sure is enough."""
+        for parts, texts in joined_parts(judged):
+            for text in texts:
+                if self._judge(parts[0].source, text, exchange):
+                    return True
+        return False
 
     def _judge(self, source: TextSource, text: str, exchange: ExchangeFacts) -> bool:
         """Report what is found in a text; whether any of it is sure enough to act on."""
