@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.tools.vllm_check import joins, shown, table
+from tests.tools.vllm_check import joins, prefills, shown, table
 from tests.tools.vllm_check.schema import Walk
 from tests.tools.vllm_check.table import FOLDER, MINIMAL, NEW, REFUSED, Line, Table
 
@@ -41,6 +41,7 @@ def _record(folder: Path) -> None:
         new = sum(line.treatment == NEW for line in lines)
         sys.stderr.write(f"{name}: {len(lines)} places, {new} without a treatment\n")
     joins.write(shown.VERSION, shown.contents, shown.Refused, folder)
+    prefills.write(shown.VERSION, shown.is_continued, shown.Refused, folder)
 
 
 def _lines(name: str, minimal: dict[str, object]) -> list[Line]:

@@ -24,7 +24,7 @@ from vllm.entrypoints.pooling.embed.protocol import EmbeddingRequest
 from vllm.exceptions import VLLMValidationError
 from vllm.renderers.chat_utils import parse_chat_messages
 
-__all__ = ["VERSION", "Refused", "contents", "schema_of", "shown"]
+__all__ = ["VERSION", "Refused", "contents", "is_continued", "schema_of", "shown"]
 
 _REQUESTS: dict[str, TypeAdapter[Any]] = {
     "chat": TypeAdapter(ChatCompletionRequest),
@@ -88,6 +88,13 @@ def contents(name: str, body: dict[str, Any]) -> list[str]:
         for message in conversation:
             texts += [message[key] for key in ("content", "reasoning") if isinstance(message.get(key), str)]
     return [text for text in texts if text]
+
+
+def is_continued(name: str, body: dict[str, Any]) -> bool:
+    """Whether vLLM has the model go on with the last message. Raises: Refused."""
+    list(_conversations(name, body, ("string",)))
+    variables = _parsed(name, body).build_chat_params(None, "auto").chat_template_kwargs
+    return bool(variables["continue_final_message"])
 
 
 def _handed_over(name: str, body: dict[str, Any]) -> Any:

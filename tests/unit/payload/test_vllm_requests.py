@@ -19,8 +19,9 @@ import pytest
 from extproc.domain.errors import PayloadRefused
 from extproc.domain.text import Speaker
 from extproc.payload.joined import joined_parts
+from extproc.payload.request_shape import is_prefilled
 from extproc.payload.view import RequestPolicy, RequestView
-from tests.tools.vllm_check import joins, table
+from tests.tools.vllm_check import joins, prefills, table
 from tests.tools.vllm_check.table import MARK, MINIMAL, REFUSED, REFUSES, Line, Table
 from tests.unit.payload.requests import read
 
@@ -131,9 +132,18 @@ def test_parts_are_joined_as_vllm_joins_them(name: str) -> None:
     assert escaped == []
 
 
+def test_what_vllm_goes_on_with_is_a_prefill() -> None:
+    """Of every kind of last message in every state."""
+    recorded = [row for row in prefills.read() if row["continued"]]
+    assert len(recorded) > 10
+    views = [(row["request"], read(row["api"], orjson.dumps(row["request"]), POLICY)) for row in recorded]
+    assert [request for request, view in views if not is_prefilled(view)] == []
+
+
 def test_the_recorded_requests_are_those_that_are_generated() -> None:
     """A case that was added is recorded."""
-    assert [(row["api"], row["request"]) for row in joins.read()] == list(joins.requests())
+    for cases in (joins, prefills):
+        assert [(row["api"], row["request"]) for row in cases.read()] == list(cases.requests())
 
 
 def test_marks_are_put_where_the_path_says() -> None:
