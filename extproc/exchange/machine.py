@@ -235,7 +235,7 @@ class Exchange:
             choices=request.choices if request else 1,
             channels_max=self._snapshot.limits.channels_max,
             event_bytes_max=self._snapshot.limits.sse_event_bytes_max,
-            copies=policy.copies,
+            copies=policy.copies.where(self._facts.has_prompt),
             hides_usage=request is not None and not request.usage_asked,
         )
         self._stream = StreamedAnswer(self._reader, policy.answer_filters, self._facts, terms)

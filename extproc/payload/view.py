@@ -163,10 +163,18 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class CopyRules:
-    """Which copies must go: all of them where answers may change, those of the prompt where a prompt is inserted."""
+    """Which copies must go: all of them where answers may change, those of the prompt where a prompt is changed.
+
+    ``drops_inserted``: those of the prompt, where the version has one that is inserted.
+    """
 
     drops_all: bool = False
     drops_prompt: bool = False
+    drops_inserted: bool = False
+
+    def where(self, inserted: bool) -> CopyRules:
+        """The rules for an exchange in which a prompt was ``inserted``, or none."""
+        return CopyRules(self.drops_all, drops_prompt=True) if inserted and self.drops_inserted else self
 
     def drop_from(self, copies: Sequence[Copy]) -> bool:
         """Take out what must go; returns whether there was any."""
