@@ -103,6 +103,8 @@ _MEDIA_KEYS = frozenset(
     }
 )
 _MEDIA_SILENT = _MEDIA_KEYS | {"type"}
+_MEDIA_VALUE_SILENT = frozenset({"type", "url", "data", "format", "detail", "media_type", "file_data", "file_id"})
+_DOCUMENT_SILENT = frozenset({"type", "media_type"})
 _PART_READ = {key: frozenset({"type", key}) for key in TEXT_PART_KEYS.values()}
 _STREAM_OPTIONS = frozenset({"include_usage", "continuous_usage_stats", "include_obfuscation"})
 _CALL_TYPES = frozenset({"function", "custom"})
@@ -295,13 +297,25 @@ def part_fields(
     elif not isinstance(part.get(key), str):
         raise refuse(400, "invalid_type", f"A content part of type {kind} must have a text in {key}.", param)
     if key is None:
-        view.texts += fields_beside(part, _MEDIA_SILENT, path, source)
+        view.texts += _media_fields(part, path, source)
         return
     own = text_fields(part.get(key), (*path, key), source)
     for field in own:
         field.is_part = True
     view.texts += own
     view.texts += fields_beside(part, _PART_READ[key], path, source)
+
+
+def _media_fields(part: dict[str, Any], path: tuple[str | int, ...], source: TextSource) -> list[TextField]:
+    """Texts of a part that is not text: all but bytes and addresses; documents may be plain text."""
+    fields = fields_beside(part, _MEDIA_SILENT, path, source)
+    for key, value in part.items():
+        if key in _MEDIA_KEYS and isinstance(value, dict):
+            if value.get("type") in ("text", "content"):
+                fields += fields_beside(value, _DOCUMENT_SILENT, (*path, key), request_source(Speaker.DOCUMENT))
+            else:
+                fields += fields_beside(value, _MEDIA_VALUE_SILENT, (*path, key), source)
+    return fields
 
 
 def _refuse_template_kwargs(tree: dict[str, Any], policy: RequestPolicy) -> None:

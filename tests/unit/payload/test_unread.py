@@ -166,6 +166,23 @@ def test_attack_10_a_part_of_media_names_no_key_that_is_silent() -> None:
     assert MARK in seen(read("chat", {"messages": [{"role": "user", "content": [part]}]}, MEDIA))
 
 
+@pytest.mark.parametrize(
+    ("part", "speaker"),
+    [
+        ({"type": "image_url", "image_url": {"url": "https://a.example/x.png", "x_new": MARK}}, "user"),
+        ({"type": "image", "source": {"type": "base64", "data": "QQ==", MARK: 1}}, "user"),
+        ({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": MARK}}, "document"),
+        ({"type": "document", "source": {"type": "content", "content": [{"text": MARK}]}}, "document"),
+        ({"type": "file", "file": {"file_data": "QQ==", "filename": MARK}}, "user"),
+    ],
+)
+def test_what_is_text_in_a_part_of_media_is_read(part: dict[str, Any], speaker: str) -> None:
+    """Where media may pass: only their bytes and addresses go unread."""
+    view = read("messages", messages(part), MEDIA)
+    assert view.unread == ("media",)
+    assert speakers_of_mark(view) == {speaker}
+
+
 @pytest.mark.parametrize("own", [{}, {"text": [MARK]}, {"text": MARK}])
 def test_a_part_of_text_that_names_media_is_read_as_far_as_it_is_text(own: dict[str, Any]) -> None:
     """With a ``uuid`` vLLM looks for media in it; where media may pass, its text need not be there."""
