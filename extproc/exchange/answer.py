@@ -82,7 +82,8 @@ class WholeAnswer:
             view = _read_answer(body, exchange.dialect)
             ending.measure_answer(record, view, exchange.dialect, self._prompt_utf8_bytes)
             record.answers, record.outcome = _answer_count(view), Outcome.COMPLETED
-            changed = _guard_answer(view, self._channels_for(view), exchange, self._policy.copies)
+            copies = self._policy.copies.where(exchange.has_prompt)
+            changed = _guard_answer(view, self._channels_for(view), exchange, copies)
             changed = _show(view, self._shown) or changed
         return view.write() if changed else body
 

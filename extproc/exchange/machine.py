@@ -189,6 +189,7 @@ class Exchange:
         self.awaits_encoded = False
         body = requests.plain_body(event.body, self._facts.headers, self._snapshot)
         request = self._request = self._facts.dialect.read_request(body, self._snapshot.requests)
+        requests.refuse_choices(request, self._facts.dialect, self._snapshot)
         self.record.streamed = request.streamed
         self._policy = requests.choose_guards(request, self._facts, self._snapshot)
         requests.judge(request, self._facts, self._snapshot, self._policy, self._clean_texts)
@@ -268,7 +269,7 @@ class Exchange:
             choices=request.choices if request else 1,
             channels_max=self._snapshot.limits.channels_max,
             event_bytes_max=self._snapshot.limits.sse_event_bytes_max,
-            copies=policy.copies,
+            copies=policy.copies.where(self._facts.has_prompt),
             hides_usage=request is not None and not request.usage_asked,
         )
         self._stream = StreamedAnswer(self._reader, policy.answer_filters, self._facts, terms)

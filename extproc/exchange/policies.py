@@ -110,4 +110,5 @@ def copy_rules(filters: Sequence[Filter]) -> CopyRules:
     return CopyRules(
         drops_all=any(item.changes_answers for item in filters),
         drops_prompt=any(item.changes_prompt for item in filters),
+        drops_inserted=any(item.inserts_prompt for item in filters),
     )

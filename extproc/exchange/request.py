@@ -119,6 +119,14 @@ def plain_body(body: bytes, headers: Mapping[str, str], snapshot: Snapshot) -> b
     return body
 
 
+def refuse_choices(request: RequestView, dialect: Dialect, snapshot: Snapshot) -> None:
+    """Refuse more answers than would be read, before the model computes them. Raises: PayloadRefused (400)."""
+    choices_max = snapshot.limits.channels_max
+    if dialect.generates and request.choices > choices_max:
+        message = f"More than {choices_max} answers are asked for. Lower n, or send fewer prompts at once."
+        raise refuse(400, "too_many_choices", message, "n")
+
+
 def forward(after: bytes, before: bytes, exchange: ExchangeFacts) -> ContinueBody:
     """The request as it goes on: its body if it changed, and where Envoy is to send it."""
     headers: list[tuple[str, str]] = []

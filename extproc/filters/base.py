@@ -46,6 +46,11 @@ class ExchangeFacts:
     placeholders: Placeholders | None = None  # of values that were masked by numbers; never outlive the exchange
     pace: Pace = UNHURRIED  # asked between slices of the message at hand
 
+    @property
+    def has_prompt(self) -> bool:
+        """Whether the chosen version has a prompt of its own."""
+        return self.choice is not None and bool(self.choice.prompt)
+
 
 _DIRECTIONS: Mapping[On, frozenset[Direction]] = {
     "request": frozenset({Direction.REQUEST}),
@@ -64,6 +69,7 @@ class Filter:
     judges_beside: bool = False  # whether it says itself what it has seen, and is told of the exchange's end
     judges_each_alone: bool = True  # what it makes of a text depends on nothing else: a known one is not judged again
     changes_prompt: bool = False  # whether copies of the prompt must be dropped: they would show our own words
+    inserts_prompt: bool = False  # the same where the chosen version has a prompt
     hold_ns_max: int = 0  # how long its stages may hold back text of a stream; 0: as long as it takes
     restores: bool = False  # whether answers must have back what it masked in their request
     numbers_values: bool = False  # whether what it writes depends on what came earlier on a choice's other channels

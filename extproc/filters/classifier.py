@@ -21,11 +21,11 @@ from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Guard
 from extproc.payload.documents import brought_texts, pasted_texts
+from extproc.payload.joined import in_reading_order, message_of
 from extproc.payload.view import RequestView, TextField
 
 _JUDGED_KINDS = frozenset({Kind.CONTENT, Kind.REASONING, Kind.REFUSAL, Kind.JSON})  # of answers, judged by themselves
 _DRAWS = 1 << 64
-_MESSAGE_DEPTH = 2  # ("messages", 3, ...): what has this much of its path in common is one message
 
 
 class ClassifierGuard(Guard):
@@ -153,7 +153,7 @@ class ClassifierGuard(Guard):
         judged = [field for field in request.texts if self.sees(field.source)]
         messages = []
         for (_, speaker), fields in groupby(judged, key=_message_of):
-            parts = [field.text for field in fields]
+            parts = [field.text for field in in_reading_order(list(fields))]
             messages.append(_Message(SpokenText(speaker, "\n".join(parts)), len(parts)))
         return messages
 
@@ -201,7 +201,7 @@ class _Message(NamedTuple):
 
 
 def _message_of(field: TextField) -> tuple[object, Speaker]:
-    return field.path[:_MESSAGE_DEPTH], field.source.speaker
+    return message_of(field), field.source.speaker
 
 
 class GatheringStage:

@@ -15,7 +15,7 @@ class PromptFilter(Filter):
 
     def __init__(self, mode: Mode, on_error: OnError) -> None:
         super().__init__(mode, on_error)
-        self.changes_prompt = self.enforced
+        self.inserts_prompt = self.enforced
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Insert the prompt, if the version has one."""

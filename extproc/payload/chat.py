@@ -15,7 +15,14 @@ from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker, TextSource
 from extproc.payload.dialect import Frame, UnreadableAnswer, items_of, openai_error
 from extproc.payload.openai_answer import ChoiceStream, choices_of, copies_in, ends_of, unnamed_in
-from extproc.payload.openai_request import other_fields, part_fields, read_object, speaker_of, tool_call_fields
+from extproc.payload.openai_request import (
+    fields_beside,
+    other_fields,
+    part_fields,
+    read_object,
+    speaker_of,
+    tool_call_fields,
+)
 from extproc.payload.usage import usage_of
 from extproc.payload.view import (
     AnswerView,
@@ -46,6 +53,8 @@ _TEXT_KINDS = (
     ("refusal", Kind.REFUSAL, 0),
 )
 _READ = frozenset({"messages"})
+_MESSAGE_PLAIN = frozenset({"role", "content"})
+_MESSAGE_READ = _MESSAGE_PLAIN | {"tool_calls", "tools"}
 _KIND_KEYS = {(kind, part): key for key, kind, part in _TEXT_KINDS}
 _NAMED = frozenset({"role", "tool_calls", *(key for key, _, _ in _TEXT_KINDS)})
 _CALL_PART_FIRST = 1_000  # a tool call's part is its index from here, so that it never is that of a text
@@ -138,13 +147,13 @@ def _read_message(
         view.texts.append(TextField(source, (*path, "content"), content))
     elif content is not None:
         raise refuse(400, "invalid_type", "A message's content must be a string or an array of parts.", "messages")
-    for key, value in message.items():
-        if key in ("role", "content"):
-            continue
-        if key == "tool_calls":
-            view.texts += tool_call_fields(value, (*path, key))
-        else:
-            view.texts += text_fields(value, (*path, key), source)
+    if _MESSAGE_PLAIN.issuperset(message):
+        return
+    if "tool_calls" in message:
+        view.texts += tool_call_fields(message["tool_calls"], (*path, "tool_calls"))
+    if "tools" in message:
+        view.texts += text_fields(message["tools"], (*path, "tools"), request_source(Speaker.DEFINITION))
+    view.texts += fields_beside(message, _MESSAGE_READ, path, source)
 
 
 def message_slots(message: dict[str, Any], choice: int) -> list[Slot]:

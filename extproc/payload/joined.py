@@ -1,16 +1,28 @@
-"""The parts of a message as one text: the model sees them so, and what is looked for may be divided among them."""
+"""The parts of a message as one text: the model sees them so, and what is looked for may be divided among them.
+
+A message is read in more ways than one. The texts that its parts are for are joined by themselves, as a server joins
+them: what stands between them in other keys, or in results of tools, it drops or shows elsewhere. And all texts of the
+message are joined, for servers and templates that show those too. vLLM 0.32 puts line breaks between the parts of a
+chat and nothing between Anthropic's blocks, and templates that take parts do either; so both are read. Of Anthropic's
+messages it joins thoughts apart from what is said, and all that the system says, in whatever message.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple, TypeVar
 
 from extproc.domain.finding import Spot
-from extproc.domain.text import TextSource
+from extproc.domain.text import Speaker, TextSource
+from extproc.payload.edits import Path
 from extproc.payload.view import TextField
 
 _MESSAGE_DEPTH = 2  # ("messages", 3, ...): what has this much of its path in common is one message
+_SYSTEM = ("system",)  # but Anthropic's system prompt is one, of however many blocks
+_WHOLE_TEXTS = frozenset({"content", "system", "instructions"})
+_BILLING_HEADER = "x-anthropic-billing-header"  # vLLM drops a block of the system's, or its line, that begins so
 
 
 Found = TypeVar("Found", bound=Spot)
@@ -23,18 +35,33 @@ class JoinedText(NamedTuple):
     text: str
 
 
+def message_of(field: TextField) -> Path:
+    """What the texts of one message have in common."""
+    path = field.path
+    return _SYSTEM if path[0] == "system" else path[:_MESSAGE_DEPTH]
+
+
 def joined_parts(fields: Sequence[TextField]) -> Iterator[tuple[list[TextField], tuple[str, str]]]:
-    """Each message of several texts, with them joined by line breaks and by nothing: templates do either."""
-    for _, group in groupby(fields, key=lambda field: field.path[:_MESSAGE_DEPTH]):
-        parts = list(group)
-        if len(parts) > 1:
-            texts = [part.text for part in parts]
-            yield parts, ("\n".join(texts), "".join(texts))
+    """Each reading of each message of several texts, with them joined by line breaks and by nothing."""
+    for readings in _readings_by_message(fields):
+        for parts in readings:
+            yield parts, _joined(parts)
+
+
+def in_reading_order(parts: Sequence[TextField]) -> list[TextField]:
+    """The texts of a message, those first that its parts are for, so that nothing stands between them."""
+    if len(parts) < 2:
+        return list(parts)
+    lists: dict[Path, int] = {}
+    for part in parts:
+        lists.setdefault(_list_of(part), len(lists))
+    order = {place: number if place else len(lists) for place, number in lists.items()}
+    return sorted(parts, key=lambda part: order[_list_of(part)])
 
 
 def message_texts(fields: Sequence[TextField]) -> list[JoinedText]:
     """The text of each message, its parts joined by line breaks."""
-    by_message = [list(parts) for _, parts in groupby(fields, key=lambda field: field.path[:_MESSAGE_DEPTH])]
+    by_message = [in_reading_order(list(parts)) for _, parts in groupby(fields, key=message_of)]
     return [JoinedText(parts[0].source, "\n".join([part.text for part in parts])) for parts in by_message]
 
 
@@ -42,15 +69,80 @@ def found_only_joined(
     fields: Sequence[TextField], find: Callable[[str], list[Found]]
 ) -> Iterator[tuple[JoinedText, list[Found]]]:
     """What is in a message as a whole and in none of its parts, for each message that has any."""
-    for parts, joined in joined_parts(fields):
-        in_parts = [[found.start for found in find(part.text)] for part in parts]
-        known = sum(map(len, in_parts))
-        text, found = max(((text, find(text)) for text in joined), key=lambda one: len(one[1]))
-        if len(found) > known:
-            yield (
-                JoinedText(parts[0].source, text),
-                _not_at(found, _places_in(text, parts, in_parts), len(found) - known),
-            )
+    for readings in _readings_by_message(fields):
+        best: tuple[JoinedText, list[Found]] | None = None
+        in_part: dict[str, list[int]] = {}
+        for parts in readings:
+            for part in parts:
+                if part.text not in in_part:
+                    in_part[part.text] = [found.start for found in find(part.text)]
+            in_parts = [in_part[part.text] for part in parts]
+            known = sum(map(len, in_parts))
+            text, found = max(((text, find(text)) for text in _joined(parts)), key=lambda one: len(one[1]))
+            if len(found) - known > (len(best[1]) if best is not None else 0):
+                only = _not_at(found, _places_in(text, parts, in_parts), len(found) - known)
+                best = JoinedText(parts[0].source, text), only
+        if best is not None:
+            yield best
+
+
+def _joined(parts: Sequence[TextField]) -> tuple[str, str]:
+    texts = [part.text for part in parts]
+    return "\n".join(texts), "".join(texts)
+
+
+def _readings_by_message(fields: Sequence[TextField]) -> Iterator[list[list[TextField]]]:
+    """The ways to read each message of several texts: which of them stand together."""
+    messages: dict[Path, list[TextField]] = {}
+    for field in fields:
+        is_system = field.source.speaker is Speaker.SYSTEM
+        messages.setdefault(_SYSTEM if is_system else message_of(field), []).append(field)
+    for message, parts in messages.items():
+        if len(parts) > 1:
+            yield list(_system_readings(parts) if message == _SYSTEM else _readings(parts))
+
+
+def _readings(parts: list[TextField]) -> Iterator[list[TextField]]:
+    """All texts of a message; those that the parts of each list are for; and of these, those of one kind."""
+    yield parts
+    lists: dict[Path, list[TextField]] = {}
+    for part in parts:
+        place = _list_of(part)
+        if place:
+            lists.setdefault(place, []).append(part)
+    for own in lists.values():
+        if 1 < len(own) < len(parts):
+            yield own
+        kinds = {part.path[-1] for part in own}
+        if len(kinds) > 1:
+            by_kind = [[part for part in own if part.path[-1] == kind] for kind in sorted(kinds, key=str)]
+            yield from [alike for alike in by_kind if len(alike) > 1]
+
+
+def _system_readings(parts: list[TextField]) -> Iterator[list[TextField]]:
+    """Those of each message, and what the system says in all of them, also without what is dropped of it."""
+    for _, message in groupby(parts, key=message_of):
+        alike = list(message)
+        if len(alike) > 1:
+            yield from _readings(alike)
+    said = [part for part in parts if _list_of(part) or part.path[-1] in _WHOLE_TEXTS]
+    if len({message_of(part) for part in said}) > 1:
+        yield said
+    if len(said) > 1 and any(part.text.startswith(_BILLING_HEADER) for part in said):
+        without = [part for part in said if not part.text.startswith(_BILLING_HEADER)]
+        if len(without) > 1:
+            yield without
+        yield [_without_header(part) for part in said]
+
+
+def _without_header(part: TextField) -> TextField:
+    is_headed = part.text.startswith(_BILLING_HEADER)
+    return replace(part, text=part.text.partition("\n")[2]) if is_headed else part
+
+
+def _list_of(field: TextField) -> Path:
+    """The list of parts in which a text is what a part is for; none for other texts."""
+    return field.path[:-2] if field.is_part else ()
 
 
 def _places_in(text: str, parts: Sequence[TextField], in_parts: Sequence[Sequence[int]]) -> set[int]:

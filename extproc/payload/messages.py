@@ -17,8 +17,9 @@ from extproc.domain.text import Kind, Speaker, TextSource
 from extproc.domain.usage import Usage
 from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, items_of, load_event
 from extproc.payload.error_body import error_slots
-from extproc.payload.openai_request import other_fields, part_fields, read_object, speaker_of
+from extproc.payload.openai_request import fields_beside, other_fields, part_fields, read_object, speaker_of
 from extproc.payload.plain_chunk import PlainChunks
+from extproc.payload.request_shape import TOOL_CHANGES
 from extproc.payload.sse import SseEvent
 from extproc.payload.usage import UsageReader, anthropic_usage_of
 from extproc.payload.view import (
@@ -42,6 +43,12 @@ _SPEAKERS = {
     "msg": Speaker.USER,
 }
 _READ = frozenset({"system", "messages"})
+_TYPE_READ = frozenset({"type"})
+_MESSAGE_READ = frozenset({"role", "content"})
+_RESULT_READ = frozenset({"type", "tool_use_id", "content"})
+_TOOL_USE_KEYS = ("id", "name", "tool_name", "input")
+_TOOL_USE_READ = frozenset({"type", *_TOOL_USE_KEYS})
+_SEALED = {"thinking": "signature", "redacted_thinking": "data"}
 _TOKENS_USED_UP = "max_tokens"
 _DELTA_KEYS = {
     "text_delta": ("text", Kind.CONTENT),
@@ -71,13 +78,16 @@ class Messages:
         """Raises: PayloadRefused."""
         view = read_object(body, policy)
         view.usage_asked = True  # its streams bring usage without being asked
-        _read_content(view, view.tree.get("system"), ("system",), Speaker.SYSTEM, policy)
+        _read_content(view, view.tree.get("system"), ("system",), Speaker.SYSTEM, policy, whole_results=True)
         messages = view.tree.get("messages")
         if not isinstance(messages, list) or not messages:
             raise refuse(400, "invalid_type", "messages must be an array with at least one message.", "messages")
         for index, message in enumerate(messages):
             speaker = speaker_of(expect_object(message, "messages[]"), _SPEAKERS, "messages")
-            _read_content(view, message.get("content"), ("messages", index, "content"), speaker, policy)
+            where = ("messages", index)
+            whole_results = message["role"] != "user"
+            _read_content(view, message.get("content"), (*where, "content"), speaker, policy, whole_results)
+            view.texts += fields_beside(message, _MESSAGE_READ, where, request_source(speaker))
         view.texts += other_fields(view.tree, _READ)
         metadata = view.tree.get("metadata")
         if isinstance(metadata, dict) and isinstance(metadata.get("user_id"), str):
@@ -128,8 +138,17 @@ def _error(error: ApiError) -> dict[str, Any]:
 
 
 def _read_content(
-    view: RequestView, content: Any, path: tuple[str | int, ...], speaker: Speaker, policy: RequestPolicy
+    view: RequestView,
+    content: Any,
+    path: tuple[str | int, ...],
+    speaker: Speaker,
+    policy: RequestPolicy,
+    whole_results: bool,
 ) -> None:
+    """Read a content of text or blocks.
+
+    Args: whole_results: in messages that are not the user's, vLLM prints results of tools with all that is in them.
+    """
     if content is None:
         return
     if isinstance(content, str):
@@ -141,15 +160,44 @@ def _read_content(
         where = (*path, index)
         kind = expect_object(block, "content[]").get("type")
         if kind in ("tool_use", "tool_reference"):
-            for key in block.keys() - {"type", "cache_control"}:
-                name_kind = Kind.NAME if isinstance(block[key], str) else Kind.CONTENT
-                view.texts += text_fields(block[key], (*where, key), request_source(speaker, name_kind))
+            for key in _TOOL_USE_KEYS:
+                if key in block:
+                    name_kind = Kind.NAME if isinstance(block[key], str) else Kind.CONTENT
+                    view.texts += text_fields(block[key], (*where, key), request_source(speaker, name_kind))
+            view.texts += fields_beside(block, _TOOL_USE_READ, where, request_source(speaker))
         elif kind == "tool_result":
-            name = request_source(Speaker.TOOL, Kind.NAME)
-            view.texts += text_fields(block.get("tool_use_id"), (*where, "tool_use_id"), name)
-            _read_content(view, block.get("content"), (*where, "content"), Speaker.TOOL, policy)
-        elif kind != "redacted_thinking":  # vLLM leaves these out
-            part_fields(block, where, speaker, policy, view)
+            _read_result(view, block, where, policy, whole_results)
+        elif kind in TOOL_CHANGES:
+            view.texts += fields_beside(block, _TYPE_READ, where, request_source(Speaker.DEFINITION))
+        else:
+            _read_block(view, block, where, speaker, policy)
+
+
+def _read_block(
+    view: RequestView, block: dict[str, Any], path: tuple[str | int, ...], speaker: Speaker, policy: RequestPolicy
+) -> None:
+    """A block that is text. Seals of thoughts and what is sealed vLLM drops, but for those in results of tools."""
+    kind = block.get("type")
+    sealed = _SEALED.get(kind, "") if isinstance(kind, str) and speaker is not Speaker.TOOL else ""
+    if sealed and isinstance(block.get(sealed), str):
+        block = {key: value for key, value in block.items() if key != sealed}
+    if kind == "redacted_thinking":
+        view.texts += fields_beside(block, _TYPE_READ, path, request_source(speaker))
+    else:
+        part_fields(block, path, speaker, policy, view)
+
+
+def _read_result(
+    view: RequestView, block: dict[str, Any], path: tuple[str | int, ...], policy: RequestPolicy, whole: bool
+) -> None:
+    name, source = request_source(Speaker.TOOL, Kind.NAME), request_source(Speaker.TOOL)
+    view.texts += text_fields(block.get("tool_use_id"), (*path, "tool_use_id"), name)
+    content, where = block.get("content"), (*path, "content")
+    if whole:
+        view.texts += text_fields(content, where, source)
+    else:
+        _read_content(view, content, where, Speaker.TOOL, policy, whole_results=True)
+    view.texts += fields_beside(block, _RESULT_READ, path, source)
 
 
 def _block_slots(block: Any, index: int) -> list[Slot]:

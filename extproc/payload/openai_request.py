@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from extproc.domain.errors import refuse
-from extproc.domain.text import Kind, Speaker
+from extproc.domain.text import Kind, Speaker, TextSource
 from extproc.payload.strict_json import parse_strict
 from extproc.payload.view import (
     RequestPolicy,
@@ -39,9 +39,16 @@ REFUSED_FIELDS = (
     "conversation",
     "logits_processors",
 )
-# In requests for an answer: they cut off the prompt's beginning, where the system prompt is, or steer the queue.
-_REFUSED_WITH_ANSWERS = ("truncate_prompt_tokens", "priority")
-_SUSPECT_FIELDS = frozenset({*REFUSED_FIELDS, *_REFUSED_WITH_ANSWERS, "chat_template_kwargs"})
+# In requests for an answer: they cut off the prompt's beginning, where the system prompt is, or steer the queue. With
+# the values beside them they do not; vLLM truncates at 0 too.
+_REFUSED_WITH_ANSWERS: dict[str, tuple[Any, ...]] = {"truncate_prompt_tokens": (None,), "priority": (None, 0)}
+_TRUNCATION = "truncation"
+_NO_TRUNCATION = "disabled"  # vLLM truncates for all else, null too
+# The header of the same meaning is removed.
+_SESSION_FIELD = "session_id"
+_SUSPECT_FIELDS = frozenset(
+    {*REFUSED_FIELDS, *_REFUSED_WITH_ANSWERS, _TRUNCATION, _SESSION_FIELD, "chat_template_kwargs"}
+)
 # Words of the API and keys of caches: the model does not see them, and a mask would break them.
 _SILENT_FIELDS = frozenset(
     {
@@ -51,9 +58,10 @@ _SILENT_FIELDS = frozenset(
         "cache_salt",
         "prompt_cache_key",
         "request_id",
+        _SESSION_FIELD,
         "encoding_format",
         "service_tier",
-        "truncation",
+        _TRUNCATION,
         "include",
         "logit_bias",
     }
@@ -70,9 +78,83 @@ TEXT_PART_KEYS = {
     "thinking": "thinking",
     "refusal": "refusal",
 }
-_PART_SILENT = frozenset({"type", "cache_control", "signature"})
+# What clients of Anthropic's API write in a mark of a cache: keys and values.
+_CACHE_WORDS = frozenset({"type", "ttl", "scope", "ephemeral", "5m", "1h", "global"})
 # Where a part that is not text holds what it is: bytes, or an address.
-_MEDIA_KEYS = frozenset({"source", "image_url", "uuid", "data", "file_data", "file_id", "file_url", "detail"})
+_MEDIA_KEYS = frozenset(
+    {
+        "source",
+        "uuid",
+        "data",
+        "detail",
+        "image_url",
+        "image_embeds",
+        "image_pil",
+        "input_image",
+        "audio_url",
+        "audio_embeds",
+        "input_audio",
+        "video_url",
+        "video_embeds",
+        "file",
+        "file_data",
+        "file_id",
+        "file_url",
+    }
+)
+_MEDIA_SILENT = _MEDIA_KEYS | {"type"}
+_MEDIA_VALUE_SILENT = frozenset({"type", "url", "data", "format", "detail", "media_type", "file_data", "file_id"})
+_DOCUMENT_SILENT = frozenset({"type", "media_type"})
+_PART_READ = {key: frozenset({"type", key}) for key in TEXT_PART_KEYS.values()}
+_STREAM_OPTIONS = frozenset({"include_usage", "continuous_usage_stats", "include_obfuscation"})
+_CALL_TYPES = frozenset({"function", "custom"})
+_CALL_READ = frozenset({"id", "function"})
+_CALL_SILENT = _CALL_READ | {"type"}
+_FUNCTION_READ = frozenset({"name", "arguments"})
+_CALL_NAME = request_source(Speaker.ASSISTANT, Kind.NAME)
+# Names of keys that the APIs know: said by no one. Their values are texts all the same.
+_KNOWN_KEYS = frozenset(
+    {
+        "role",
+        "type",
+        "name",
+        "id",
+        "status",
+        "content",
+        "text",
+        "thinking",
+        "refusal",
+        "reasoning",
+        "reasoning_content",
+        "tool_call_id",
+        "tool_calls",
+        "function_call",
+        "function",
+        "custom",
+        "arguments",
+        "audio",
+        "task",
+        "tools",
+        "index",
+        "annotations",
+        "citations",
+        "logprobs",
+        "phase",
+        "cache_control",
+        "signature",
+        "tool_use_id",
+        "is_error",
+        "title",
+        "context",
+        "call_id",
+        "namespace",
+        "input",
+        "output",
+        "action",
+        "error",
+        *_MEDIA_KEYS,
+    }
+)
 
 
 def read_object(body: bytes, policy: RequestPolicy, *, generates: bool = True) -> RequestView:
@@ -85,7 +167,7 @@ def read_object(body: bytes, policy: RequestPolicy, *, generates: bool = True) -
     options = tree.get("stream_options")
     if options is not None:
         expect_bool(expect_object(options, "stream_options"), "continuous_usage_stats")
-    return RequestView(
+    view = RequestView(
         body=body,
         tree=tree,
         canonical=canonical,
@@ -96,6 +178,12 @@ def read_object(body: bytes, policy: RequestPolicy, *, generates: bool = True) -
         user=expect_text(tree, "user"),
         usage_asked=bool(options) and expect_bool(options, "include_usage"),
     )
+    if tree.get(_SESSION_FIELD) is not None:
+        view.set((_SESSION_FIELD,), None)
+    if options and not _STREAM_OPTIONS.issuperset(options):
+        later = {key: value for key, value in options.items() if key not in _STREAM_OPTIONS}
+        view.texts += text_fields(later, ("stream_options",), request_source(Speaker.DEFINITION))
+    return view
 
 
 def _refuse_fields(tree: dict[str, Any], policy: RequestPolicy, generates: bool) -> None:
@@ -104,9 +192,16 @@ def _refuse_fields(tree: dict[str, Any], policy: RequestPolicy, generates: bool)
             raise refuse(
                 400, "field_not_allowed", f"{name} is not allowed here: it can carry what cannot be checked.", name
             )
-    for name in _REFUSED_WITH_ANSWERS if generates else ():
-        if tree.get(name) not in (None, 0):
+    for name, harmless in _REFUSED_WITH_ANSWERS.items() if generates else ():
+        if tree.get(name) not in harmless:
             raise refuse(400, "field_not_allowed", f"{name} is not allowed here: the operator decides on it.", name)
+    if generates and tree.get(_TRUNCATION, _NO_TRUNCATION) != _NO_TRUNCATION:
+        raise refuse(
+            400,
+            "field_not_allowed",
+            f"{_TRUNCATION} must be {_NO_TRUNCATION} or absent here: it cuts off the system prompt.",
+            _TRUNCATION,
+        )
     _refuse_template_kwargs(tree, policy)
 
 
@@ -136,24 +231,51 @@ def tool_call_fields(calls: Any, path: tuple[str | int, ...]) -> list[TextField]
     if not isinstance(calls, list):
         raise refuse(400, "invalid_type", "tool_calls must be an array.", "messages")
     for index, call in enumerate(calls):
-        for key, value in expect_object(call, "tool_calls[]").items():
-            where = (*path, index, key)
-            if key == "function":
-                fields += _function_fields(expect_object(value, "tool_calls[].function"), where)
-            elif key != "type":
-                kind = Kind.NAME if key == "id" else Kind.CONTENT
-                fields += text_fields(value, where, request_source(Speaker.ASSISTANT, kind))
+        where = (*path, index)
+        fields += text_fields(expect_object(call, "tool_calls[]").get("id"), (*where, "id"), _CALL_NAME)
+        if "function" in call:
+            function = expect_object(call["function"], "tool_calls[].function")
+            fields += _function_fields(function, (*where, "function"))
+        kind = call.get("type")
+        silent = _CALL_SILENT if isinstance(kind, str) and kind in _CALL_TYPES else _CALL_READ
+        fields += fields_beside(call, silent, where, request_source(Speaker.ASSISTANT))
     return fields
 
 
 def _function_fields(function: dict[str, Any], path: tuple[str | int, ...]) -> list[TextField]:
     fields: list[TextField] = []
-    for key, value in function.items():
-        kind = Kind.CONTENT
-        if isinstance(value, str) and key in ("name", "arguments"):
-            kind = Kind.NAME if key == "name" else Kind.JSON
-        fields += text_fields(value, (*path, key), request_source(Speaker.ASSISTANT, kind))
-    return fields
+    for key, kind in (("name", Kind.NAME), ("arguments", Kind.JSON)):
+        value = function.get(key)
+        source = request_source(Speaker.ASSISTANT, kind if isinstance(value, str) else Kind.CONTENT)
+        fields += text_fields(value, (*path, key), source)
+    return fields + fields_beside(function, _FUNCTION_READ, path, request_source(Speaker.ASSISTANT))
+
+
+def fields_beside(
+    holder: dict[str, Any], silent: frozenset[str], path: tuple[str | int, ...], source: TextSource
+) -> list[TextField]:
+    """Texts of an object's other keys, with the names of those that no API knows: templates print whole objects.
+
+    A mark of a cache as clients write it is none.
+    """
+    fields: list[TextField] = []
+    if silent.issuperset(holder):
+        return fields
+    unknown: dict[str, Any] = {}
+    for key, value in holder.items():
+        if key in silent or (key == "cache_control" and _is_cache_mark(value)):
+            continue
+        if key in _KNOWN_KEYS:
+            fields += text_fields(value, (*path, key), source)
+        else:
+            unknown[key] = value
+    return fields + text_fields(unknown, path, source) if unknown else fields
+
+
+def _is_cache_mark(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        key in _CACHE_WORDS and isinstance(word, str) and word in _CACHE_WORDS for key, word in value.items()
+    )
 
 
 def part_fields(
@@ -174,10 +296,26 @@ def part_fields(
         view.unread = (*view.unread, "media")
     elif not isinstance(part.get(key), str):
         raise refuse(400, "invalid_type", f"A content part of type {kind} must have a text in {key}.", param)
-    silent = _PART_SILENT if key else _PART_SILENT | _MEDIA_KEYS | {kind}
-    for name, value in part.items():
-        if name not in silent:
-            view.texts += text_fields(value, (*path, name), source)
+    if key is None:
+        view.texts += _media_fields(part, path, source)
+        return
+    own = text_fields(part.get(key), (*path, key), source)
+    for field in own:
+        field.is_part = True
+    view.texts += own
+    view.texts += fields_beside(part, _PART_READ[key], path, source)
+
+
+def _media_fields(part: dict[str, Any], path: tuple[str | int, ...], source: TextSource) -> list[TextField]:
+    """Texts of a part that is not text: all but bytes and addresses; documents may be plain text."""
+    fields = fields_beside(part, _MEDIA_SILENT, path, source)
+    for key, value in part.items():
+        if key in _MEDIA_KEYS and isinstance(value, dict):
+            if value.get("type") in ("text", "content"):
+                fields += fields_beside(value, _DOCUMENT_SILENT, (*path, key), request_source(Speaker.DOCUMENT))
+            else:
+                fields += fields_beside(value, _MEDIA_VALUE_SILENT, (*path, key), source)
+    return fields
 
 
 def _refuse_template_kwargs(tree: dict[str, Any], policy: RequestPolicy) -> None:

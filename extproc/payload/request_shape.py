@@ -24,6 +24,12 @@ _ROLES = {
 _PLAIN_TYPES = frozenset({"function", "custom", "tool"})
 _CHOICES = frozenset({"auto", "any", "none", "required", "allowed_tools"})
 _NESTED = ("tools", "allowed_tools")
+# Blocks of Anthropic's API that change the list of tools within a conversation.
+TOOL_CHANGES = ("tool_addition", "tool_removal")
+LISTED_TOOLS = "mcp_list_tools"  # an item that tells what tools a server has had; it offers none
+# Items of the Responses API that vLLM goes on with, and their states in which it does.
+_CONTINUED_TYPES = frozenset({"message", "reasoning"})
+_CONTINUED_STATES = frozenset({"in_progress", "incomplete"})
 
 
 def messages_of(request: RequestView) -> list[dict[str, Any]]:
@@ -46,9 +52,16 @@ def _speaker_of(message: dict[str, Any]) -> Speaker | None:
 def is_prefilled(request: RequestView) -> bool:
     """Whether the model is to go on with a message instead of answering one."""
     messages = messages_of(request)
-    return bool(request.tree.get("continue_final_message")) or (
-        bool(messages) and _speaker_of(messages[-1]) is Speaker.ASSISTANT
-    )
+    return bool(request.tree.get("continue_final_message")) or (bool(messages) and _begins_answer(messages[-1]))
+
+
+def _begins_answer(message: dict[str, Any]) -> bool:
+    """Whether the last message is the assistant's, or one of whoever's that vLLM goes on with."""
+    kind, state = message.get("type", "message"), message.get("status")
+    if _speaker_of(message) is Speaker.ASSISTANT or kind == "reasoning":
+        return True
+    continued = kind is None or (isinstance(kind, str) and kind in _CONTINUED_TYPES)
+    return continued and isinstance(state, str) and state in _CONTINUED_STATES
 
 
 def media_addresses(request: RequestView) -> list[tuple[str, str]]:
@@ -91,8 +104,20 @@ class NamedTool:
 
 def tool_definitions(request: RequestView) -> list[Any]:
     """What a request defines as tools, read or not."""
-    lists = [request.tree[key] for key in ("tools", "functions") if isinstance(request.tree.get(key), list)]
-    return [tool for tools in lists for tool in tools]
+    holders = [request.tree, *[message for message in messages_of(request) if message.get("type") != LISTED_TOOLS]]
+    lists = [holder[key] for holder in holders for key in ("tools", "functions") if isinstance(holder.get(key), list)]
+    return [tool for tools in lists for tool in tools] + list(_added_tools(request))
+
+
+def _added_tools(request: RequestView) -> Iterator[Any]:
+    """What Anthropic's messages define as tools; what they add by its name stands in the list itself."""
+    for message in messages_of(request):
+        blocks = message.get("content")
+        for block in blocks if isinstance(blocks, list) else ():
+            if isinstance(block, dict) and block.get("type") == "tool_addition":
+                change = block.get("tool")
+                if not isinstance(change, dict) or change.get("type") != "tool_reference":
+                    yield change.get("definition") if isinstance(change, dict) else change
 
 
 def tools_named_in(request: RequestView) -> Iterator[NamedTool]:

@@ -14,7 +14,8 @@ import orjson
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker
 from extproc.payload.dialect import UnreadableAnswer, openai_error
-from extproc.payload.openai_request import other_fields, part_fields, read_object, speaker_of
+from extproc.payload.openai_request import fields_beside, other_fields, part_fields, read_object, speaker_of
+from extproc.payload.request_shape import LISTED_TOOLS
 from extproc.payload.responses_items import CUT, ends_of, item_slots, object_copies, object_slots
 from extproc.payload.responses_stream import ResponsesStream
 from extproc.payload.usage import usage_of
@@ -40,8 +41,23 @@ _SPEAKERS = {
 }
 _READ = frozenset({"instructions", "input"})
 _PARTS = ("content", "output", "summary")
-_ITEM_SILENT = frozenset({"type", "role", "id", "status", *_PARTS})
-_ITEM_KINDS = {"arguments": Kind.JSON, "name": Kind.NAME, "call_id": Kind.NAME}
+_ITEM_WORDS = ("type", "role", "id", "status")
+_ITEM_KINDS = {"call_id": Kind.NAME, "name": Kind.NAME, "arguments": Kind.JSON}
+_ITEM_READ = frozenset({*_ITEM_WORDS, *_PARTS, *_ITEM_KINDS, "tools"})
+_PARTED_ITEMS = frozenset({"message", "reasoning", "function_call_output", "custom_tool_call_output"})
+# What a model has said; of these calls, what came of them is the tool's.
+_MODEL_ITEMS = frozenset(
+    {
+        "reasoning",
+        "function_call",
+        "custom_tool_call",
+        "computer_call",
+        "local_shell_call",
+        "shell_call",
+        "apply_patch_call",
+    }
+)
+_RESULT_KEYS = frozenset({"output", "outputs", "result", "results", "error"})
 
 
 class Responses:
@@ -118,23 +134,46 @@ def _read_input(view: RequestView, value: Any, policy: RequestPolicy) -> None:
 
 
 def _read_item(view: RequestView, item: dict[str, Any], path: tuple[str | int, ...], policy: RequestPolicy) -> None:
-    kind = item.get("type", "message")
+    kind = item.get("type")
     if kind == "item_reference" or item.get("encrypted_content") is not None:
         raise refuse(
             400, "item_not_allowed", "An item of the input is not text, and only text can be checked here.", "input"
         )
-    if kind == "message":
-        speaker = speaker_of(item, _SPEAKERS, "input")
-    else:
-        speaker = Speaker.TOOL if str(kind).endswith("_output") else Speaker.ASSISTANT
+    if kind is None or kind == "message":
+        kind, speaker = "message", speaker_of(item, _SPEAKERS, "input")
+    else:  # what is not known may come from anywhere: it is judged like what tools say
+        speaker = Speaker.ASSISTANT if isinstance(kind, str) and kind in _MODEL_ITEMS else Speaker.TOOL
+    from_tool = speaker if kind == "message" else Speaker.TOOL
     for name in _PARTS:
-        parts = item.get(name)
-        if isinstance(parts, list):
-            for index, part in enumerate(parts):
-                part_fields(part, (*path, name, index), speaker, policy, view)
+        if name in item:
+            whose = from_tool if name in _RESULT_KEYS else speaker
+            _read_parts(view, item[name], (*path, name), kind, whose, policy)
+    for name, text_kind in _ITEM_KINDS.items():
+        if name in item:
+            source = request_source(speaker, text_kind if isinstance(item[name], str) else Kind.CONTENT)
+            view.texts += text_fields(item[name], (*path, name), source)
+    for name in _ITEM_WORDS:
+        if not isinstance(item.get(name, ""), str):
+            view.texts += text_fields(item[name], (*path, name), request_source(from_tool))
+    if "tools" in item:  # of a developer's message, or of additional_tools: vLLM offers them to the model
+        whose = Speaker.TOOL if kind == LISTED_TOOLS else Speaker.DEFINITION
+        view.texts += text_fields(item["tools"], (*path, "tools"), request_source(whose))
+    if not _ITEM_READ.issuperset(item):
+        results = {name: value for name, value in item.items() if name in _RESULT_KEYS}
+        view.texts += fields_beside(results, _ITEM_READ, path, request_source(from_tool))
+        view.texts += fields_beside(item, _ITEM_READ | _RESULT_KEYS, path, request_source(speaker))
+
+
+def _read_parts(
+    view: RequestView, parts: Any, path: tuple[str | int, ...], kind: Any, speaker: Speaker, policy: RequestPolicy
+) -> None:
+    """Read parts of content; those of items that vLLM does not know may be any objects, but no media."""
+    if not isinstance(parts, list):
+        view.texts += text_fields(parts, path, request_source(speaker))
+        return
+    is_parted = isinstance(kind, str) and kind in _PARTED_ITEMS
+    for index, part in enumerate(parts):
+        if is_parted or (isinstance(part, dict) and isinstance(part.get("type"), str)):
+            part_fields(part, (*path, index), speaker, policy, view)
         else:
-            view.texts += text_fields(parts, (*path, name), request_source(speaker))
-    for key, value in item.items():
-        if key not in _ITEM_SILENT:
-            text_kind = _ITEM_KINDS.get(key, Kind.CONTENT) if isinstance(value, str) else Kind.CONTENT
-            view.texts += text_fields(value, (*path, key), request_source(speaker, text_kind))
+            view.texts += text_fields(part, (*path, index), request_source(speaker))

@@ -2,16 +2,19 @@
 
 vLLM reads bodies with Python's ``json``: it takes UTF-16, a byte order mark, NaN, and the last of two equal keys. A
 guard that reads them otherwise inspects another request than the one that is answered. So whatever two parsers could
-read differently is refused, with the reason; what is accepted has one meaning. (Only numbers past 64 bits differ in
-precision; no text is in them.)
+read differently is refused, with the reason; what is accepted has one meaning.
 
 A body that is written as ``orjson`` writes it (which is what the usual clients send) is recognised by writing it again
 and comparing: then it has no key twice, and changes can be made in the tree. In any other body a key that stands twice
 is found by counting: the parser has dropped the first of the two, so the value written again has fewer quotes.
+
+``orjson`` rounds integers past 64 bits, and a card's number may stand in one. So a body with so many digits in a row is
+parsed again by the standard library, as vLLM does, which keeps them all.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
@@ -23,6 +26,8 @@ JsonValue = Any
 _MARKS_OF_OTHER_ENCODINGS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _CONTAINERS = frozenset({dict, list})
 _WINDOW_CHARS = 8_192  # many brackets mostly show early in a large body
+_DIGITS_AS_ZEROS = bytes([ord("0") if byte in b"0123456789" else ord(" ") for byte in range(256)])
+_LONG_NUMBER = b"0" * len(str(1 << 63))  # no integer with fewer digits is past 64 bits
 
 
 def parse_strict(body: bytes, depth_max: int) -> tuple[JsonValue, bool]:
@@ -46,7 +51,17 @@ def parse_strict(body: bytes, depth_max: int) -> tuple[JsonValue, bool]:
         return value, True
     if _count_quotes(text) != canonical.decode("latin-1").count('"'):
         raise refuse(400, "duplicate_key", "An object of the body has the same key twice. Send each key once.")
+    if _LONG_NUMBER in body.translate(_DIGITS_AS_ZEROS):
+        value = _with_long_integers(body)
     return value, False
+
+
+def _with_long_integers(body: bytes) -> JsonValue:
+    """The value with all digits of its integers: Python's, and so vLLM's, may have up to 4,300."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise refuse(400, "invalid_json", "A number of the body has too many digits. Send it as a string.") from None
 
 
 def _unreadable(body: bytes, error: orjson.JSONDecodeError) -> PayloadRefused:

@@ -23,6 +23,24 @@ from extproc.payload.edits import Edit, Operation, Path, apply_edits
 UNNAMED_PART_FIRST = 1 << 32
 # Shorter numbers identify nobody.
 _NUMBER_MIN = 1_000_000
+# Words of JSON Schema whose numbers are bounds: a mask in one would break the schema.
+_BOUNDS = frozenset(
+    {
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+        "minProperties",
+        "maxProperties",
+        "minContains",
+        "maxContains",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +58,15 @@ class TextField:
     """One text of a request: its place in the body, and its source.
 
     With ``keys`` it is the names of all keys in the value at ``path``, a line each: they can be judged, but not
-    replaced. ``known_clean``: the guards have judged the same text before and found nothing. ``found``: they have found
-    something in it.
+    replaced. ``is_part``: it is what a part of a message's content is for. ``known_clean``: the guards have judged the
+    same text before and found nothing. ``found``: they have found something in it.
     """
 
     source: TextSource
     path: Path
     text: str
     keys: bool = False
+    is_part: bool = False
     known_clean: bool = False
     found: bool = False
 
@@ -144,10 +163,18 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class CopyRules:
-    """Which copies must go: all of them where answers may change, those of the prompt where a prompt is inserted."""
+    """Which copies must go: all of them where answers may change, those of the prompt where a prompt is changed.
+
+    ``drops_inserted``: those of the prompt, where the version has one that is inserted.
+    """
 
     drops_all: bool = False
     drops_prompt: bool = False
+    drops_inserted: bool = False
+
+    def where(self, inserted: bool) -> CopyRules:
+        """The rules for an exchange in which a prompt was ``inserted``, or none."""
+        return CopyRules(self.drops_all, drops_prompt=True) if inserted and self.drops_inserted else self
 
     def drop_from(self, copies: Sequence[Copy]) -> bool:
         """Take out what must go; returns whether there was any."""
@@ -206,9 +233,13 @@ def strings_in(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any, str | i
 def text_fields(value: Any, path: Path, source: TextSource) -> list[TextField]:
     """Every text in a JSON value, as fields of the same source; ``value`` may itself be a string.
 
-    Texts are strings, the names of keys (servers show the model whole objects), and numbers long enough to be a card's
-    or a phone's; but for numbers in definitions, which are bounds of schemas.
+    Texts are strings, the names of keys (servers show the model whole objects), and numbers whose whole part is long
+    enough to be a card's or a phone's; but for those in definitions that are bounds of schemas, or settings.
     """
+    if value is None or value == "":
+        return []
+    if isinstance(value, str):
+        return [TextField(source, path, value)]
     fields: list[TextField] = []
     names: dict[str, None] = {}
     _collect(value, path, source, fields, names)
@@ -228,8 +259,20 @@ def _collect(value: Any, path: Path, source: TextSource, fields: list[TextField]
     elif isinstance(value, list):
         for index, child in enumerate(value):
             _collect(child, (*path, index), source, fields, names)
-    elif isinstance(value, int) and abs(value) >= _NUMBER_MIN and source.speaker is not Speaker.DEFINITION:
-        fields.append(TextField(source, path, str(value)))
+    elif isinstance(value, (int, float)) and abs(value) >= _NUMBER_MIN and not _is_setting(source, path):
+        fields.append(TextField(source, path, _digits_of(value)))
+
+
+def _is_setting(source: TextSource, path: Path) -> bool:
+    """Whether a number is a bound of a schema, or a field of the request like ``seed``."""
+    return source.speaker is Speaker.DEFINITION and (len(path) == 1 or path[-1] in _BOUNDS)
+
+
+def _digits_of(number: int | float) -> str:
+    """A number as digits without an exponent; a whole one without a point."""
+    if isinstance(number, float) and not number.is_integer():
+        return repr(number)
+    return str(int(number))
 
 
 def unnamed_slots(

@@ -383,3 +383,27 @@ def test_text_in_the_place_of_embeddings_is_withheld() -> None:
     """A path that is only observed must not bring text."""
     talk = asked(snapshot_of(*ALL), "/v1/embeddings", RequestBody(dumps({"model": "tiny", "input": "x"})))
     assert error_of(talk.hears(response_headers("text/event-stream"))[0]) == (502, "unreadable_answer")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "refused"),
+    [
+        (CHAT, {"messages": [{"role": "user", "content": "Hi"}], "n": 257}, True),
+        (CHAT, {"messages": [{"role": "user", "content": "Hi"}], "n": 256}, False),
+        ("/v1/completions", {"prompt": ["a", "b"], "n": 129}, True),
+        ("/v1/completions", {"prompt": ["a", "b"], "n": 128}, False),
+        ("/v1/completions", {"prompt": ["a"] * 257}, True),
+        ("/v1/embeddings", {"input": ["a"] * 257}, False),
+        ("/v1/embeddings", {"input": "a", "n": 257}, False),
+    ],
+)
+def test_real_vllm_f7_more_answers_than_are_read_are_refused_before_they_are_computed(
+    path: str, body: dict[str, Any], refused: bool
+) -> None:
+    """Each choice is a channel at least; choices of completions multiply by prompts."""
+    talk = Conversation(snapshot_of(METER))
+    talk.hears(request_headers(path))
+    (action,) = talk.hears(RequestBody(dumps({"model": "tiny", **body})))
+    assert isinstance(action, Answer) is refused
+    if refused:
+        assert error_of(action) == (400, "too_many_choices")

@@ -10,7 +10,7 @@ from extproc.config.guards.base import GuardSection
 
 
 class InjectionGuard(GuardSection):
-    """Looks for prompt injection and jailbreaks in what users, tools and documents say."""
+    """Looks for prompt injection and jailbreaks in what users, tools and documents say; in definitions if asked."""
 
     guard: Literal["injection"]
     on: Literal["request"] = Field(default="request", description="direction")
@@ -29,6 +29,10 @@ class InjectionGuard(GuardSection):
         default=0.35, gt=0, le=1, description="what tools and documents say leads to the action from this score on"
     )
     tool_flag_threshold: float = Field(default=0.15, gt=0, le=1, description="and is reported from this score on")
+    tool_definitions: bool = Field(
+        default=False,
+        description="whether definitions of tools and schemas are judged too, with the thresholds for tools",
+    )
     model: bool = Field(default=True, description="whether the shipped model judges too, or patterns alone")
     fence: bool = Field(
         default=False,

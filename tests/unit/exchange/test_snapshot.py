@@ -65,7 +65,9 @@ def test_copies_are_dropped_where_answers_may_change(section: dict[str, str], dr
 def test_copies_of_the_prompt_are_dropped_where_we_insert_one(mode: str, drops: bool) -> None:
     """They would show our own words to the client; what repeats the answer only may stay."""
     copies = snapshot_of(VERSION, {"filter": "prompt", "mode": mode}, METER).policies[-1].copies
-    assert (copies.drops_all, copies.drops_prompt) == (False, drops)
+    for has_prompt in (True, False):
+        rules = copies.where(has_prompt)
+        assert (rules.drops_all, rules.drops_prompt) == (False, drops and has_prompt)
 
 
 def test_filters_that_look_at_answers() -> None:

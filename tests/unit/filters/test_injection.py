@@ -129,3 +129,19 @@ def test_a_mark_cannot_be_forged(mark: str) -> None:
 def test_other_angle_brackets_stay() -> None:
     """A shell's here-string is no mark."""
     assert fenced("cat <<<hello") == f"{FENCE_BEGIN}cat <<<hello{FENCE_END}"
+
+
+@pytest.mark.parametrize("definitions", [False, True])
+def test_real_vllm_f7_descriptions_of_tools_are_judged_where_the_configuration_says_so(definitions: bool) -> None:
+    """By the thresholds for texts from outside; they never go on between marks."""
+    tool_ = {"type": "function", "function": {"name": "f", "description": ATTACK}}
+    talk = Conversation(snapshot_of({**INJECTION, "tool_definitions": definitions, "fence": True}))
+    talk.hears(request_headers())
+    talk.hears(request_body(messages=[user("Hi")], tools=[tool_]))
+    assert refused(talk) is definitions
+    honest = Conversation(snapshot_of({**INJECTION, "tool_definitions": definitions, "fence": True}))
+    honest.hears(request_headers())
+    tool_["function"]["description"] = "The weather of a city."
+    (action,) = honest.hears(request_body(messages=[user("Hi")], tools=[tool_]))
+    assert not refused(honest)
+    assert FENCE_BEGIN not in str(action)
