@@ -26,6 +26,7 @@ from extproc.server.fast import FastServer
 from extproc.server.grpc_aio import GrpcAioServer
 from extproc.server.health import Health
 from extproc.server.json_log import JsonLog, open_log, take_over_libraries
+from extproc.server.log_lines import Output, Stream
 from extproc.server.pages import Pages
 from extproc.server.process import Signals, answers, loop_factory, turns
 from extproc.server.processor import Processor, Sink
@@ -58,10 +59,14 @@ def serve(file: Path) -> None:
     if document.server.workers > 1:
         with _shared_folder() as folder:
             logger = _logger(document, WholeLines(sys.stdout.fileno(), folder))
-            asyncio.run(_supervise(file, reader, files, folder, logger))
+            with contextlib.closing(logger):
+                asyncio.run(_supervise(file, reader, files, folder, logger))
         return
-    logger = _logger(document, sys.stdout)
-    with asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner:
+    logger = _logger(document, Output(sys.stdout.fileno()))
+    with (
+        contextlib.closing(logger),
+        asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner,
+    ):
         runner.run(_serve(file, reader, files, logger))
 
 
@@ -81,7 +86,10 @@ def work(link_fd: int, file: Path) -> None:
     folder, document = Path(order.folder), order.started_with.document
     count_in_files(folder, order.counts_as)
     logger = _logger(document, WholeLines(sys.stdout.fileno(), folder), worker=order.worker)
-    with asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner:
+    with (
+        contextlib.closing(logger),
+        asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner,
+    ):
         runner.run(_work(order, end, file, logger))
 
 
@@ -92,6 +100,7 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
     signals = Signals()
     document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)
+    logger.write_beside(metrics.log_lines_dropped)
     snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
     review = _open_review(document, file, metrics, logger)
     beside = Beside(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
@@ -107,7 +116,6 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
         await server.start()
         reloader = asyncio.create_task(Reloader(reader, document, processor, health, metrics, logger, tls).run())
         health.set_ready(True)
-        logger.hold_lines(asyncio.get_running_loop().call_later)
         logger.info("serving", listen=document.server.listen, metrics=document.server.metrics, revision=health.revision)
         await signals.first.wait()
         health.drain()
@@ -118,7 +126,6 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
         logger.info("stopped", exchanges_cancelled=cancelled)
     finally:
         _close(review)
-        logger.flush()
         pages.close()
 
 
@@ -129,6 +136,7 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
     signals, loop = Signals(), asyncio.get_running_loop()
     document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)
+    logger.write_beside(metrics.log_lines_dropped)
     review = _open_review(document, file, metrics, logger)  # for the store's bounds, and what people say of guards
     config = ConfigInForce(document, files.prompts, files.certificates, files.mask_keys)
     command = (sys.executable, "-m", "extproc", "serve", "--config", str(file), "--worker")
@@ -164,6 +172,7 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
 async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonLog) -> None:
     document, health = order.started_with.document, Health()
     metrics = Metrics(document.identity.label_values_max)
+    logger.write_beside(metrics.log_lines_dropped)
     snapshot = compile_snapshot(order.config.document, order.config.prompts, order.config.mask_keys)
     review = _open_review(document, file, metrics, logger, keeps_house=False)
     beside = Beside(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
@@ -180,7 +189,6 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
     worker = WorkerProcess(
         await Link.open(end), processor, health, tls, metrics.flush, document.server.drain_ms_max / 1_000
     )
-    logger.hold_lines(asyncio.get_running_loop().call_later)
     try:
         await beside.prepared(_MODELS_LOADED_S_MAX)
         await worker.run(server)
@@ -189,7 +197,6 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
     finally:
         _close(review)
         metrics.flush()
-        logger.flush()
     if worker.is_orphaned:
         shutil.rmtree(order.folder, ignore_errors=True)  # nobody else is left to do it
 
@@ -211,7 +218,7 @@ def _shared_folder() -> Iterator[Path]:
 # --- parts of both -------------------------------------------------------------------------------------------------
 
 
-def _logger(document: Document, stream: Any, **fields: Any) -> JsonLog:
+def _logger(document: Document, stream: Stream, **fields: Any) -> JsonLog:
     logger = open_log(document.log, stream).bind(**fields)
     take_over_libraries(logger)
     return logger

@@ -64,7 +64,8 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each one, that nobody reads
         self.registry: CollectorRegistry = _FlushedRegistry(self.flush)
         registry = self.registry
-        self._lock = threading.Lock()  # large messages are worked on in threads
+        # Large messages are worked on in threads; a destructor that runs in between may log, and count a lost line.
+        self._lock = threading.RLock()
         self._gathered: list[GatheredCounter | GatheredHistogram] = []
         self._teams = BoundedLabels(label_values_max)
         self._projects = BoundedLabels(label_values_max)
@@ -145,6 +146,9 @@ class Metrics:
         )
         self._worker_restarts = counter(
             "llm_worker_restarts_total", "Workers that died and were started again.", ("reason",)
+        )
+        self._log_lines_dropped = counter(
+            "llm_log_lines_dropped_total", "Log lines that could not be written in time, or not at all.", ("level",)
         )
         self._classifier_seconds = histogram(
             "llm_classifier_seconds", "Judging the texts of one exchange.", ("classifier",), SECONDS_BUCKETS
@@ -277,6 +281,11 @@ class Metrics:
             for kind, times in kinds.items():
                 self._findings.add((guard, direction, kind), times)
                 self._verdicts.add((judgement.origin.policy, guard, direction, judgement.action.value), times)
+
+    def log_lines_dropped(self, level: str, lines: int) -> None:
+        """Count log lines that nobody will read."""
+        with self._lock:
+            self._log_lines_dropped.add((level,), lines)
 
     def revision(self, revision: str) -> None:
         """Show the configuration in force."""

@@ -45,6 +45,7 @@ LABELS = {
     "llm_config_reloads_total": {"result"},
     "llm_config_revision": {"revision"},
     "llm_worker_restarts_total": {"reason"},
+    "llm_log_lines_dropped_total": {"level"},
     "llm_classifier_seconds": {"classifier"},
     "llm_classifier_queue": {"classifier"},
     "llm_classifier_dropped_total": {"classifier", "reason"},
@@ -104,6 +105,7 @@ def populated() -> Metrics:
     metrics.step("request_headers", 20_000)
     metrics.reloaded("ok")
     metrics.worker_restarted("SIGKILL")
+    metrics.log_lines_dropped("info", 3)
     metrics.classifier_took("guard", 0.02)
     metrics.classifier_waiting("guard", 3)
     metrics.classifier_dropped("guard", "queue_full")
