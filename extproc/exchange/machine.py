@@ -195,18 +195,18 @@ class Exchange:
     def _answer_headers(self, event: ResponseHeaders, now_ns: int) -> Step:
         headers, record = event.headers, self.record
         if self._phase is Phase.REFUSED:  # our own answer on its way out
-            return self._pass_unread(now_ns)
+            return self._pass_unread(headers, now_ns)
         record.status = answer_headers.status_of(headers)
         if self._phase is not Phase.RESPONSE_HEADERS or event.details not in ("", _VIA_UPSTREAM):
             record.outcome = Outcome.LOCAL_REPLY
         if record.outcome in (Outcome.PASSED, Outcome.LOCAL_REPLY):
-            return self._pass_unread(now_ns)
+            return self._pass_unread(headers, now_ns)
         answer_headers.note_served_version(record, headers, self._snapshot)
         self._decoder = answer_headers.decoder_of(headers, self._snapshot.limits)
         if not 200 <= record.status < 300:
             record.outcome = Outcome.UPSTREAM_ERROR
             if event.end:
-                return self._pass_unread(now_ns)
+                return self._pass_unread(headers, now_ns)
             phase, mode = answer_headers.awaited_whole(headers, self._snapshot)
             return self._await(headers, phase, mode)
         if event.end:
@@ -224,7 +224,7 @@ class Exchange:
                 self._facts, self._request, self._snapshot, self._policy, self._decoder, self._prompt_utf8_bytes
             )
         self._phase = phase
-        changes = answer_headers.header_changes(headers, phase)
+        changes = answer_headers.header_changes(headers, phase, self._snapshot)
         return Step([ContinueHeaders(Direction.RESPONSE, changes, response_body=mode)])
 
     def _begin_stream(self) -> None:
@@ -239,8 +239,9 @@ class Exchange:
         )
         self._stream = StreamedAnswer(self._reader, policy.answer_filters, self._facts, terms)
 
-    def _pass_unread(self, now_ns: int) -> Step:
-        step = self._end([ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.NONE)], now_ns)
+    def _pass_unread(self, headers: Mapping[str, str], now_ns: int) -> Step:
+        changes = answer_headers.header_changes(headers, Phase.UNREAD, self._snapshot)
+        step = self._end([ContinueHeaders(Direction.RESPONSE, changes, response_body=BodyMode.NONE)], now_ns)
         self._phase = Phase.UNREAD
         return step
 
