@@ -122,6 +122,12 @@ class Limits(Section):
     clean_texts_max: int = Field(
         default=32_768, ge=0, le=10_000_000, description="texts remembered as clean, by their hash; 0: each is judged"
     )
+    usage_tokens_max: int = Field(
+        default=16_777_216,
+        ge=1_024,
+        le=10**12,
+        description="most tokens of one prompt, and of one answer, that a server is believed",
+    )
 
 
 # --- who asks ------------------------------------------------------------------------------------------------------

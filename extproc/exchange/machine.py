@@ -50,6 +50,7 @@ from extproc.exchange.failures import BODY_MISSING, FILTER_FAILED, INTERNAL, UNR
 from extproc.exchange.phases import EXPECTED, Phase
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.stream import StreamedAnswer, StreamTerms
+from extproc.exchange.usage_bounds import note_usage_bounds
 from extproc.filters.base import ExchangeFacts
 from extproc.filters.chain import FilterFailed
 from extproc.payload.dialect import Dialect, StreamReader, UnreadableAnswer
@@ -160,7 +161,9 @@ class Exchange:
         self._policy = requests.choose_guards(request, self._facts, self._snapshot)
         requests.judge(request, self._facts, self._snapshot, self._policy, self._clean_texts)
         self._prompt_utf8_bytes = sum([utf8_bytes_of(field.text) for field in request.texts])
-        forward = requests.forward(request.body_after(), event.body, self._facts)
+        after = request.body_after()
+        note_usage_bounds(self.record, request, max(len(body), len(after)), self._snapshot.limits.usage_tokens_max)
+        forward = requests.forward(after, event.body, self._facts)
         # Only the answer is waited for now: the parsed request would be kept for the whole of a stream.
         request.body, request.tree, request.texts, self._facts.headers = b"", {}, [], {}
         if self._facts.asks:

@@ -90,6 +90,11 @@ class Metrics:
         self._estimated = counter(
             "llm_usage_estimated_total", "Exchanges whose tokens were counted here, not by the server.", _VERSION_LABELS
         )
+        self._capped = counter(
+            "llm_usage_capped_total",
+            "Exchanges whose server counted more tokens than their request can lead to.",
+            _VERSION_LABELS,
+        )
         self._cost = counter(
             "llm_cost_micro_usd_total", "Cost of tokens in micro-USD.", ("team", "project", "model", "version")
         )
@@ -218,6 +223,8 @@ class Metrics:
         self._cost.add(by_team, record.cost_micro_usd)
         if usage.estimated:
             self._estimated.add(by_version)
+        if record.usage_capped:
+            self._capped.add(by_version)
 
     def _count_answer(self, record: ExchangeRecord, by_version: tuple[str, ...]) -> None:
         self._answers.add(by_version, record.answers)

@@ -28,6 +28,7 @@ LABELS = {
     "llm_cached_tokens_total": BY_TEAM,
     "llm_cost_micro_usd_total": BY_TEAM,
     "llm_usage_estimated_total": BY_VERSION,
+    "llm_usage_capped_total": BY_VERSION,
     "llm_response_tokens": BY_VERSION,
     "llm_time_to_first_token_seconds": BY_VERSION,
     "llm_time_per_output_token_seconds": BY_VERSION,
@@ -92,6 +93,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 def populated() -> Metrics:
     """Metrics in which every series has a value."""
     record = ended(usage=Usage(10, 4, 6, estimated=True), refusals=1)
+    record.usage_capped = True
     record.policy = "default"
     record.verdicts["pii", "request", "mask"] = 2
     record.findings["pii", "request", "EMAIL"] = 2
