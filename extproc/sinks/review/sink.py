@@ -210,6 +210,8 @@ class ReviewSink:
     def _opened(self) -> Store:
         if self._store is None:
             self._store = Store(self._terms.url, self._folder)
+            for warning in self._store.warnings:
+                self._logger.warning("review store", problem=warning)
         return self._store
 
     def _note_failure(self, failure: StoreFailed) -> None:
