@@ -144,7 +144,8 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
     workers = Workers(command, config, folder, snapshot, health, metrics, logger)
     metrics.inflight.set_function(answers(loop, workers.inflight, 0))
     _tell_of_start(files, workers.snapshot, health, metrics, logger)
-    pages = _open_pages(document, page_of(metrics.registry, folder), health, answers(loop, workers.turn, False))
+    registry = page_of(metrics.registry, folder, document.identity.label_values_max)
+    pages = _open_pages(document, registry, health, answers(loop, workers.turn, False))
     try:
         workers.start()
         loop.add_signal_handler(signal.SIGHUP, workers.replace_all)
@@ -171,7 +172,7 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
 
 async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonLog) -> None:
     document, health = order.started_with.document, Health()
-    metrics = Metrics(document.identity.label_values_max)
+    metrics = Metrics(document.identity.label_values_max, forgets=False)
     logger.write_beside(metrics.log_lines_dropped)
     snapshot = compile_snapshot(order.config.document, order.config.prompts, order.config.mask_keys)
     review = _open_review(document, file, metrics, logger, keeps_house=False)

@@ -143,7 +143,10 @@ class Identity(Section):
         default=(), description="known teams; others count as `other`. Empty: any, up to a limit"
     )
     label_values_max: int = Field(
-        default=100, ge=1, le=10_000, description="different values of one label; further are `other`"
+        default=100,
+        ge=1,
+        le=10_000,
+        description="different values of one label; further are `other`, until one was not seen for an hour",
     )
 
 
