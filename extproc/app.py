@@ -31,6 +31,7 @@ from extproc.server.pages import Pages
 from extproc.server.process import Signals, answers, loop_factory, turns
 from extproc.server.processor import Processor, Sink
 from extproc.server.reload import Reloader, message_bytes_max
+from extproc.server.socket_files import SocketFiles
 from extproc.server.tls import Tls
 from extproc.server.worker_link import ConfigInForce, Link, LinkBroken, StartOrder, receive_first
 from extproc.server.worker_log import WholeLines
@@ -44,6 +45,7 @@ from extproc.sinks.review import require_packages
 if TYPE_CHECKING:
     from extproc.sinks.review.sink import ReviewSink
 
+_STDOUT = 1  # the log goes to the descriptor itself: the interpreter's stream would be written out at the very end
 _MODELS_LOADED_S_MAX = 20.0  # the first exchanges should find models loaded, not wait for one that hangs
 _LATE_VERDICTS_S_MAX = 5.0  # what is still to be judged beside when the last exchange has ended
 
@@ -58,11 +60,11 @@ def serve(file: Path) -> None:
     document = files.loaded.document
     if document.server.workers > 1:
         with _shared_folder() as folder:
-            logger = _logger(document, WholeLines(sys.stdout.fileno(), folder))
+            logger = _logger(document, WholeLines(_STDOUT, folder))
             with contextlib.closing(logger):
                 asyncio.run(_supervise(file, reader, files, folder, logger))
         return
-    logger = _logger(document, Output(sys.stdout.fileno()))
+    logger = _logger(document, Output(_STDOUT))
     with (
         contextlib.closing(logger),
         asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner,
@@ -85,7 +87,7 @@ def work(link_fd: int, file: Path) -> None:
         return
     folder, document = Path(order.folder), order.started_with.document
     count_in_files(folder, order.counts_as)
-    logger = _logger(document, WholeLines(sys.stdout.fileno(), folder), worker=order.worker)
+    logger = _logger(document, WholeLines(_STDOUT, folder), worker=order.worker)
     with (
         contextlib.closing(logger),
         asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner,
@@ -114,12 +116,17 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
         server = transport(processor, health, document.server.listen, message_bytes_max(document.limits), tls)
         await beside.prepared(_MODELS_LOADED_S_MAX)
         await server.start()
-        reloader = asyncio.create_task(Reloader(reader, document, processor, health, metrics, logger, tls).run())
+        sockets = SocketFiles(document.server.listen)
+        health.listen_error = sockets.problem
+        watching = [Reloader(reader, document, processor, health, metrics, logger, tls).run()]
+        if isinstance(server, FastServer):
+            watching.append(sockets.keep(document.server.listen, server.listen_again, logger))
+        watchers = [asyncio.create_task(each) for each in watching]
         health.set_ready(True)
         logger.info("serving", listen=document.server.listen, metrics=document.server.metrics, revision=health.revision)
         await signals.first.wait()
         health.drain()
-        await _cancelled(reloader)
+        await _cancelled(*watchers)
         logger.info("draining", exchanges=processor.inflight)
         cancelled = await server.stop(document.server.drain_ms_max / 1_000, signals.second)
         await beside.close(_LATE_VERDICTS_S_MAX)
@@ -143,6 +150,7 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
     snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
     workers = Workers(command, config, folder, snapshot, health, metrics, logger)
     metrics.inflight.set_function(answers(loop, workers.inflight, 0))
+    health.listen_error = workers.socket_files.problem
     _tell_of_start(files, workers.snapshot, health, metrics, logger)
     registry = page_of(metrics.registry, folder, document.identity.label_values_max)
     pages = _open_pages(document, registry, health, answers(loop, workers.turn, False))
@@ -269,7 +277,8 @@ def _open_pages(document: Document, registry: CollectorRegistry, health: Health,
         raise AddressTaken("server.metrics", document.server.metrics, reason_of(error)) from error
 
 
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+async def _cancelled(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

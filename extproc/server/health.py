@@ -8,6 +8,7 @@ detail says so.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from extproc._pb import health_pb2 as pb
@@ -27,6 +28,7 @@ class Health:
         self.config_error = ""
         self.restart_needed: list[str] = []  # keys of the configuration that are not in force yet
         self.workers: list[dict[str, Any]] = []  # of a supervisor: who is in each place
+        self.listen_error: Callable[[], str] = str  # why no new connection can come; asked by the page, in its thread
         self.changed = asyncio.Event()
 
     def set_ready(self, ready: bool) -> None:

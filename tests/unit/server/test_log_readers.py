@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import threading
@@ -69,6 +68,7 @@ def begun(folder: Path, log: Path, workers: int) -> Process:
     return process
 
 
+@in_loop
 async def chats(process: Process, workers: int, number: int) -> None:
     """So many, one after another, all answered."""
     async with process.channel(".0" if workers > 1 else "") as channel:
@@ -79,23 +79,23 @@ async def chats(process: Process, workers: int, number: int) -> None:
             await call.done_writing()
 
 
-def alive(process: Process) -> tuple[Any, Any]:
+def is_well(process: Process) -> bool:
     """What the pages say."""
-    return json.loads(process.processor.page("/livez")), process.readiness()[0]
+    alive = json.loads(process.processor.page("/livez"))
+    return bool(alive["alive"]) and process.readiness()[0] == 200
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@in_loop
-async def test_a_log_that_nobody_reads_stops_no_exchange(folder: Path, workers: int) -> None:
+def test_a_log_that_nobody_reads_stops_no_exchange(folder: Path, workers: int) -> None:
     """attack 7: more lines than a pipe holds and than may wait; the reader who comes back is told what is missing."""
     pipe = Pipe(folder / "pipe")
     process = begun(folder, folder / "pipe", workers)
-    await chats(process, workers, LINES_MORE_THAN_FIT)
-    assert await asyncio.to_thread(alive, process) == ({"alive": True}, 200)
-    dropped = await asyncio.to_thread(process.metric, "llm_log_lines_dropped_total", level="info")
+    chats(process=process, workers=workers, number=LINES_MORE_THAN_FIT)
+    assert is_well(process)
+    dropped = process.metric("llm_log_lines_dropped_total", level="info")
     assert 0 < dropped < LINES_MORE_THAN_FIT / 2
     pipe.read()
-    assert await asyncio.to_thread(process.processor.stop) == 0
+    assert process.processor.stop() == 0
     lines = pipe.lines()
     events = Counter(line["event"] for line in lines)
     told = sum(line["lines"]["info"] for line in lines if line["event"] == "log lines dropped")
@@ -104,23 +104,19 @@ async def test_a_log_that_nobody_reads_stops_no_exchange(folder: Path, workers: 
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@in_loop
-async def test_a_process_ends_though_nobody_reads_its_log(folder: Path, workers: int) -> None:
+def test_a_process_ends_though_nobody_reads_its_log(folder: Path, workers: int) -> None:
     """Within seconds, and as it should."""
     Pipe(folder / "pipe")
     process = begun(folder, folder / "pipe", workers)
-    await chats(process, workers, 3)
-    assert await asyncio.to_thread(process.processor.stop, 10) == 0
+    chats(process=process, workers=workers, number=3)
+    assert process.processor.stop() == 0
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@in_loop
-async def test_a_full_disk_costs_lines_and_no_exchange(folder: Path, workers: int) -> None:
+def test_a_full_disk_costs_lines_and_no_exchange(folder: Path, workers: int) -> None:
     """Each line that is lost is counted."""
     process = begun(folder, Path("/dev/full"), workers)
-    await chats(process, workers, 5)
-    lost = 0.0
-    while lost < 5:
-        lost = await asyncio.to_thread(process.metric, "llm_log_lines_dropped_total", level="info")
-    assert await asyncio.to_thread(alive, process) == ({"alive": True}, 200)
-    assert await asyncio.to_thread(process.processor.stop) == 0
+    chats(process=process, workers=workers, number=5)
+    while process.metric("llm_log_lines_dropped_total", level="info") < 5:
+        assert is_well(process)
+    assert process.processor.stop() == 0
