@@ -20,6 +20,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, values
 from prometheus_client.metrics_core import Metric
+from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
@@ -29,6 +30,30 @@ from extproc.sinks.metrics import BOUNDED, LABEL_IDLE_NS, REQUESTS
 
 _ADDED_GAUGE = "gauge_livesum"
 _FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+FILE_BYTES_MIN = 65_536
+_VALUE_BYTES_MAX = 64  # beside the key: its length, what fills it up to eight, two numbers
+
+
+class AllocatedDict(MmapedDict):
+    """The library's file of counts, with a place on the disk for each page before it is written.
+
+    Of one that has none, writing on a full disk is no error but the end of the process (SIGBUS).
+    """
+
+    def __init__(self, filename: str, read_mode: bool = False) -> None:
+        if not read_mode:
+            with open(filename, "ab") as file:
+                os.posix_fallocate(file.fileno(), 0, FILE_BYTES_MIN)
+        super().__init__(filename, read_mode)  # type: ignore[no-untyped-call]
+
+    def _init_value(self, key: str) -> None:
+        """Add a value. Raises: OSError where there is no room for it."""
+        size = self._capacity
+        while self._used + len(key.encode()) + _VALUE_BYTES_MAX > size:
+            size *= 2
+        if size > self._capacity:
+            os.posix_fallocate(self._f.fileno(), 0, size)
+        super()._init_value(key)  # type: ignore[no-untyped-call]
 
 
 def count_in_files(folder: Path, counts_as: int) -> None:
@@ -37,6 +62,7 @@ def count_in_files(folder: Path, counts_as: int) -> None:
     Args: counts_as: the name of its files; what they hold already is gone on with.
     """
     os.environ[_FOLDER_VARIABLE] = str(folder)
+    values.MmapedDict = AllocatedDict  # type: ignore[attr-defined]
     values.ValueClass = values.MultiProcessValue(lambda: counts_as)  # type: ignore[no-untyped-call]
 
 

@@ -7,6 +7,7 @@ Nothing here locks: the owner of the series does, around ``add`` and ``take``.
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_left
 from collections.abc import Callable, Set
 
@@ -58,7 +59,8 @@ class GatheredCounter:
 
         def hand_over() -> None:
             for labels, amount in pending.items():
-                self._counter.labels(*labels).inc(amount)
+                with contextlib.suppress(OSError):  # counts in files, and a disk that is full: no new children
+                    self._counter.labels(*labels).inc(amount)
 
         return hand_over
 
@@ -103,6 +105,7 @@ class GatheredHistogram:
 
         def hand_over() -> None:
             for labels, seen in pending.items():
-                self._histogram.labels(*labels).add(seen.counts, seen.total)
+                with contextlib.suppress(OSError):
+                    self._histogram.labels(*labels).add(seen.counts, seen.total)
 
         return hand_over

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from extproc.domain.record import ExchangeRecord, Outcome, VersionFacts
 from extproc.domain.usage import Prices, Usage
-from extproc.server.worker_metrics import count_in_files, page_of
+from extproc.server.worker_metrics import FILE_BYTES_MIN, count_in_files, page_of
 from extproc.sinks.metrics import ADMITTED_FACTOR_MAX, LABEL_IDLE_NS, OTHER, Metrics
 from tests.unit.server.processes import short_folder
 
@@ -53,6 +55,16 @@ def in_memory(make: Callable[[], Metrics]) -> Metrics:
         patch.setattr(values, "ValueClass", values.MutexValue)
         patch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
         return make()
+
+
+@contextmanager
+def in_files(folder: Path) -> Iterator[None]:
+    """Metrics that are made in it count in files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder))
+        patch.setattr(values, "ValueClass", values.ValueClass)
+        count_in_files(folder, 0)
+        yield
 
 
 def worker(folder: Path, counts_as: int, tokens: list[int], waiting: int = 0) -> None:
@@ -148,6 +160,45 @@ def test_who_counts_in_files_takes_so_many_values_and_no_more() -> None:
         metrics.exchange_ended(one)
     teams = {dict(labels)["team"] for name, labels in samples(metrics.registry) if name == "llm_requests_total"}
     assert teams == {f"team{number}" for number in range(ADMITTED_FACTOR_MAX)} | {OTHER}
+
+
+def test_what_is_counted_has_its_place_on_the_disk_before_it_is_written(tmp_path: Path) -> None:
+    """A page of a mapped file that has none ends the process with SIGBUS where the disk is full."""
+    with in_files(tmp_path):
+        metrics = Metrics(1_000, forgets=False)
+        for number in range(400):
+            one = record(1)
+            one.team = f"{'long' * 20}{number}"
+            metrics.exchange_ended(one)
+        metrics.flush()
+    sizes = {file.name: file.stat() for file in tmp_path.glob("*.db")}
+    assert max(status.st_size for status in sizes.values()) > FILE_BYTES_MIN
+    assert all(status.st_blocks * 512 >= status.st_size for status in sizes.values())
+
+
+def test_where_the_disk_is_full_what_is_counted_already_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New values of labels are lost, and nothing else: no exception reaches whoever flushes."""
+    with in_files(tmp_path):
+        metrics = Metrics(10_000, forgets=False)
+        metrics.exchange_ended(record(1))
+        metrics.flush()
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "posix_fallocate", full)
+        for number in range(1_000):
+            one = record(1)
+            one.team = f"{'long' * 20}{number}"
+            metrics.exchange_ended(one)
+        metrics.exchange_ended(record(1))
+        metrics.flush()
+    page = samples(page_of(in_memory(lambda: Metrics(10)).registry, tmp_path, 10_000))
+    requests = {dict(labels)["team"]: value for (name, labels), value in page.items() if name == "llm_requests_total"}
+    assert requests["team1"] == 2
+    assert 1 < len(requests) < 1_000
 
 
 def test_a_file_that_is_just_being_made_does_not_spoil_the_page(tmp_path: Path) -> None:
