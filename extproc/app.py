@@ -26,11 +26,13 @@ from extproc.server.fast import FastServer
 from extproc.server.grpc_aio import GrpcAioServer
 from extproc.server.health import Health
 from extproc.server.json_log import JsonLog, open_log, take_over_libraries
+from extproc.server.log_lines import Output, Stream
 from extproc.server.loop_watch import LoopWatch
 from extproc.server.pages import Pages
 from extproc.server.process import Signals, answers, loop_factory, turns
 from extproc.server.processor import Processor, Sink
 from extproc.server.reload import Reloader, message_bytes_max
+from extproc.server.socket_files import SocketFiles
 from extproc.server.tls import Tls
 from extproc.server.worker_link import ConfigInForce, Link, LinkBroken, StartOrder, receive_first
 from extproc.server.worker_log import WholeLines
@@ -44,6 +46,7 @@ from extproc.sinks.review import require_packages
 if TYPE_CHECKING:
     from extproc.sinks.review.sink import ReviewSink
 
+_STDOUT = 1  # the log goes to the descriptor itself: the interpreter's stream would be written out at the very end
 _MODELS_LOADED_S_MAX = 20.0  # the first exchanges should find models loaded, not wait for one that hangs
 _NO_ANSWER_S = 60.0  # how long small messages wait where no worker answers, as far as anybody knows
 _LATE_VERDICTS_S_MAX = 5.0  # what is still to be judged beside when the last exchange has ended
@@ -59,11 +62,15 @@ def serve(file: Path) -> None:
     document = files.loaded.document
     if document.server.workers > 1:
         with _shared_folder() as folder:
-            logger = _logger(document, WholeLines(sys.stdout.fileno(), folder))
-            asyncio.run(_supervise(file, reader, files, folder, logger))
+            logger = _logger(document, WholeLines(_STDOUT, folder))
+            with contextlib.closing(logger):
+                asyncio.run(_supervise(file, reader, files, folder, logger))
         return
-    logger = _logger(document, sys.stdout)
-    with asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner:
+    logger = _logger(document, Output(_STDOUT))
+    with (
+        contextlib.closing(logger),
+        asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner,
+    ):
         runner.run(_serve(file, reader, files, logger))
 
 
@@ -82,8 +89,11 @@ def work(link_fd: int, file: Path) -> None:
         return
     folder, document = Path(order.folder), order.started_with.document
     count_in_files(folder, order.counts_as)
-    logger = _logger(document, WholeLines(sys.stdout.fileno(), folder), worker=order.worker)
-    with asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner:
+    logger = _logger(document, WholeLines(_STDOUT, folder), worker=order.worker)
+    with (
+        contextlib.closing(logger),
+        asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner,
+    ):
         runner.run(_work(order, end, file, logger))
 
 
@@ -94,6 +104,7 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
     signals = Signals()
     document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)
+    logger.write_beside(metrics.log_lines_dropped)
     snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
     review = _open_review(document, file, metrics, logger)
     beside = Beside(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
@@ -107,21 +118,24 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
         server = transport(processor, health, document.server.listen, message_bytes_max(document.limits), tls)
         await beside.prepared(_MODELS_LOADED_S_MAX)
         await server.start()
-        reloader = asyncio.create_task(Reloader(reader, document, processor, health, metrics, logger, tls).run())
         health.watch(LoopWatch(asyncio.get_running_loop()).waits_s, _wait_s_max(document))
+        sockets = SocketFiles(document.server.listen)
+        health.listen_error = sockets.problem
+        watching = [Reloader(reader, document, processor, health, metrics, logger, tls).run()]
+        if isinstance(server, FastServer):
+            watching.append(sockets.keep(document.server.listen, server.listen_again, logger))
+        watchers = [asyncio.create_task(each) for each in watching]
         health.set_ready(True)
-        logger.hold_lines(asyncio.get_running_loop().call_later)
         logger.info("serving", listen=document.server.listen, metrics=document.server.metrics, revision=health.revision)
         await signals.first.wait()
         health.drain()
-        await _cancelled(reloader)
+        await _cancelled(*watchers)
         logger.info("draining", exchanges=processor.inflight)
         cancelled = await server.stop(document.server.drain_ms_max / 1_000, signals.second)
         await beside.close(_LATE_VERDICTS_S_MAX)
         logger.info("stopped", exchanges_cancelled=cancelled)
     finally:
         _close(review)
-        logger.flush()
         pages.close()
 
 
@@ -132,14 +146,17 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
     signals, loop = Signals(), asyncio.get_running_loop()
     document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)
+    logger.write_beside(metrics.log_lines_dropped)
     review = _open_review(document, file, metrics, logger)  # for the store's bounds, and what people say of guards
     config = ConfigInForce(document, files.prompts, files.certificates, files.mask_keys)
     command = (sys.executable, "-m", "extproc", "serve", "--config", str(file), "--worker")
     snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
     workers = Workers(command, config, folder, snapshot, health, metrics, logger)
     metrics.inflight.set_function(answers(loop, workers.inflight, 0))
+    health.listen_error = workers.socket_files.problem
     _tell_of_start(files, workers.snapshot, health, metrics, logger)
-    pages = _open_pages(document, page_of(metrics.registry, folder), health, answers(loop, workers.turn, False))
+    registry = page_of(metrics.registry, folder, document.identity.label_values_max)
+    pages = _open_pages(document, registry, health, answers(loop, workers.turn, False))
     try:
         health.watch(answers(loop, workers.waits_s, _NO_ANSWER_S), _wait_s_max(document))
         workers.start()
@@ -167,7 +184,8 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
 
 async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonLog) -> None:
     document, health = order.started_with.document, Health()
-    metrics = Metrics(document.identity.label_values_max)
+    metrics = Metrics(document.identity.label_values_max, forgets=False)
+    logger.write_beside(metrics.log_lines_dropped)
     snapshot = compile_snapshot(order.config.document, order.config.prompts, order.config.mask_keys)
     review = _open_review(document, file, metrics, logger, keeps_house=False)
     beside = Beside(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
@@ -184,7 +202,6 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
     worker = WorkerProcess(
         await Link.open(end), processor, health, tls, metrics.flush, document.server.drain_ms_max / 1_000
     )
-    logger.hold_lines(asyncio.get_running_loop().call_later)
     try:
         await beside.prepared(_MODELS_LOADED_S_MAX)
         await worker.run(server)
@@ -193,7 +210,6 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
     finally:
         _close(review)
         metrics.flush()
-        logger.flush()
     if worker.is_orphaned:
         shutil.rmtree(order.folder, ignore_errors=True)  # nobody else is left to do it
 
@@ -215,7 +231,7 @@ def _shared_folder() -> Iterator[Path]:
 # --- parts of both -------------------------------------------------------------------------------------------------
 
 
-def _logger(document: Document, stream: Any, **fields: Any) -> JsonLog:
+def _logger(document: Document, stream: Stream, **fields: Any) -> JsonLog:
     logger = open_log(document.log, stream).bind(**fields)
     take_over_libraries(logger)
     return logger
@@ -269,7 +285,8 @@ def _open_pages(document: Document, registry: CollectorRegistry, health: Health,
         raise AddressTaken("server.metrics", document.server.metrics, reason_of(error)) from error
 
 
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+async def _cancelled(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -236,6 +236,8 @@ def _opened(config: Path) -> Iterator[Store]:
 
     try:
         store = Store(url, config.parent, creates=False)  # what we made here, the server might not be let into
+        for warning in store.warnings:
+            typer.echo(warning, err=True)
         try:
             yield store
         finally:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from extproc.config.classifiers import Classifier, HeardSection
+from extproc.config.classifiers import Classifier, HeardSection, RemoteSection
 from extproc.config.document import Document
 from extproc.config.guards.classifier import ClassifierGuard
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
+from extproc.config.secrecy import is_key_itself
 
 
 def classifier_problems(document: Document, places: Places) -> Iterator[Problem]:
@@ -20,8 +21,9 @@ def classifier_problems(document: Document, places: Places) -> Iterator[Problem]
                 yield from _guard_problems(guard, ("policies", number, "guards", index), document, places)
     for name, classifier in document.classifiers.items():
         yield from _detector_problems(name, classifier, places)
+        yield from _key_problems(name, classifier, places)
     for name in document.classifiers.keys() - used:
-        hint = f"Name it in a policy: `- guard: classifier` with `classifier: {name}`, or remove it."
+        hint = f"Name it in a policy: `- guard: classifier` with {shown(f'classifier: {name}')}, or remove it."
         yield places.problem(
             ("classifiers", name), "no guard uses it", hint=hint, severity=Severity.WARNING, at_key=True
         )
@@ -35,6 +37,17 @@ def _detector_problems(name: str, classifier: Classifier, places: Places) -> Ite
         hint = "Leave `with_detector` out, or name only the label of `labels` that means an injection."
         what = "the detector knows injections, and the classifier looks for something else or for more"
         yield places.problem(("classifiers", name, "with_detector"), what, hint=hint)
+
+
+def _key_problems(name: str, classifier: Classifier, places: Places) -> Iterator[Problem]:
+    """A key stands in the environment. Written in its place it would be looked for, not found, and told to nobody."""
+    if not isinstance(classifier, RemoteSection) or classifier.api_key_env is None:
+        return
+    if is_key_itself(classifier.api_key_env):
+        hint = "Take the key out of this file, set a variable to it, and write the variable's name here."
+        found = "a text that looks like the key itself (not shown)"
+        at = ("classifiers", name, "api_key_env")
+        yield places.problem(at, found, expected="the name of an environment variable", hint=hint)
 
 
 def _guard_problems(guard: ClassifierGuard, at: KeyPath, document: Document, places: Places) -> Iterator[Problem]:

@@ -131,6 +131,12 @@ class Limits(Section):
     clean_texts_max: int = Field(
         default=32_768, ge=0, le=10_000_000, description="texts remembered as clean, by their hash; 0: each is judged"
     )
+    usage_tokens_max: int = Field(
+        default=16_777_216,
+        ge=1_024,
+        le=10**12,
+        description="most tokens of one prompt, and of one answer, that a server is believed",
+    )
 
 
 # --- who asks ------------------------------------------------------------------------------------------------------
@@ -146,7 +152,10 @@ class Identity(Section):
         default=(), description="known teams; others count as `other`. Empty: any, up to a limit"
     )
     label_values_max: int = Field(
-        default=100, ge=1, le=10_000, description="different values of one label; further are `other`"
+        default=100,
+        ge=1,
+        le=10_000,
+        description="different values of one label; further are `other`, until one was not seen for an hour",
     )
 
 

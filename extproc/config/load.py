@@ -34,6 +34,7 @@ from extproc.config.problems import (
     shown,
 )
 from extproc.config.schema import validation_problem
+from extproc.config.secrecy import may_be_secret
 
 if TYPE_CHECKING:
     from yaml.nodes import Node
@@ -252,7 +253,9 @@ def _syntax_problem(error: MarkedYAMLError, source: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     if mistake and mistake.at_beginning:
         mark = error.context_mark or mark
-    found, hint = (mistake.found, mistake.hint) if mistake else (f"not YAML: {said}", "")
+    found, hint = (
+        (mistake.found, mistake.hint) if mistake else ("not YAML" if may_be_secret(said) else f"not YAML: {said}", "")
+    )
     position = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     return Problem(source, *position, "", found, hint=hint)
 

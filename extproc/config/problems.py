@@ -11,12 +11,14 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import NamedTuple
 
+from extproc.config.secrecy import may_be_secret
+
 KeyPath = tuple[str | int, ...]
 
 SHOWN_CHARS_MAX = 60
 NAMES_SHOWN_MAX = 20
 WORD_CHARS_MAX = 100
-SECRET_ENDINGS = ("key", "keys", "token", "tokens", "auth", "authorization", "bearer", "cookie", "dsn")
+SECRET_ENDINGS = ("key", "keys", "token", "tokens", "auth", "authorization", "bearer", "cookie", "dsn", "_env")
 SECRET_PARTS = ("secret", "password", "passwd", "passphrase", "credential", "private")
 _NAMED_BY = {
     "facts": ("id",),
@@ -177,7 +179,7 @@ class Places:
     def _item_name(self, path: KeyPath) -> str:
         for key in _NAMED_BY.get(str(path[-2]), ()) if len(path) > 1 else ():
             name = self._places.get((*path, key))
-            if name and name.text.replace("-", "_").isidentifier():
+            if name and name.text.replace("-", "_").isidentifier() and not may_be_secret(name.text):
                 return name.text
         return str(path[-1])
 
@@ -191,7 +193,9 @@ class Places:
 
 
 def shown(text: str) -> str:
-    """A name or value in backquotes: cut when long, control characters written as escapes."""
+    """A name or value in backquotes, unless it may be a secret: cut when long, control characters as escapes."""
+    if may_be_secret(text):
+        return "(not shown)"
     visible = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text[:SHOWN_CHARS_MAX])
     return f"`{visible}…`" if len(text) > SHOWN_CHARS_MAX else f"`{visible}`"
 
@@ -213,12 +217,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def must_hide(path: KeyPath, text: str) -> bool:
-    """Whether a value must not be shown: a key of its path looks secret, or it is a URL with credentials."""
+    """Whether a value must not be shown: a key of its path looks secret, or it does itself."""
     keys = [part.lower() for part in path if isinstance(part, str)]
     secret = any(key.endswith(SECRET_ENDINGS) or any(part in key for part in SECRET_PARTS) for key in keys)
-    return secret or ("://" in text and "@" in text)
+    return secret or may_be_secret(text)
 
 
 def _key(part: str) -> str:
+    if may_be_secret(part):
+        return shown(part)
     plain = part.replace("-", "").replace("_", "").replace("/", "").isalnum()
     return shown(part).strip("`") if plain else '"' + shown(part)[1:-1] + '"'

@@ -11,6 +11,7 @@ import re2
 from extproc.config.document import Document
 from extproc.config.guards.pii import Entity, PiiGuard
 from extproc.config.problems import KeyPath, Places, Problem, shown
+from extproc.config.secrecy import may_be_secret
 
 PATTERN_MEMORY_BYTES_MAX = 1 << 17
 
@@ -50,7 +51,8 @@ def pattern_mistake(pattern: str) -> tuple[str, str] | None:
         compiled = re2.compile(encoded, _options())
     except re2.error as error:
         reason = error.args[0].decode("latin-1") if error.args else "it is too large"
-        return f"RE2 cannot read the pattern: {reason}", "See https://github.com/google/re2/wiki/Syntax."
+        what = "RE2 cannot read the pattern"
+        return what if may_be_secret(reason) else f"{what}: {reason}", "See https://github.com/google/re2/wiki/Syntax."
     if compiled.search(b"") is not None or any(match.end() == match.start() for match in compiled.finditer(b"a 1-")):
         return "the pattern fits the empty text", "Let it ask for at least one character."
     if _has_anchor(pattern):

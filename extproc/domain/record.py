@@ -8,6 +8,7 @@ from enum import StrEnum
 from extproc.domain.review import FindingNotes
 from extproc.domain.text import Direction, TextSource
 from extproc.domain.usage import Prices, Usage
+from extproc.domain.usage_bounds import UsageBounds
 
 KEPT_TEXT_CHARS_MAX = 10_000
 DETAILS_MAX = 32
@@ -82,6 +83,8 @@ class ExchangeRecord:
     status: int = 0
     reason: str = ""  # the code of the error that ended it
     usage: Usage | None = None
+    usage_bounds: UsageBounds | None = None  # None: the request was not understood, or is not metered
+    usage_capped: bool = False  # the server counted more than the request can lead to
     cost_micro_usd: int = 0
     metered: bool = False
     refusals: int = 0

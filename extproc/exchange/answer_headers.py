@@ -9,7 +9,7 @@ from extproc.config.models import find_version
 from extproc.domain.record import ExchangeRecord
 from extproc.exchange.events import BodyMode, HeaderChanges
 from extproc.exchange.phases import Phase
-from extproc.exchange.request import SERVED_HEADER
+from extproc.exchange.request import INTERNAL_PREFIX, SERVED_HEADER
 from extproc.exchange.snapshot import Snapshot
 from extproc.payload.dialect import Dialect, UnreadableAnswer
 from extproc.payload.encoding import ENCODINGS, Decoder, decoder
@@ -72,7 +72,14 @@ def awaited_whole(headers: Mapping[str, str], snapshot: Snapshot) -> tuple[Phase
     return Phase.HELD, BodyMode.FULL_DUPLEX
 
 
-def header_changes(headers: Mapping[str, str], phase: Phase) -> HeaderChanges:
-    """A stream's length is not known; that of a whole body is set with the body."""
-    streamed = ("content-length", "content-encoding") if phase in (Phase.STREAM, Phase.HELD) else ()
-    return HeaderChanges((), tuple([name for name in streamed if name in headers]))
+def header_changes(headers: Mapping[str, str], phase: Phase, snapshot: Snapshot) -> HeaderChanges:
+    """What no server may say goes. A stream's length is not known; that of a whole body is set with the body."""
+    remove = [name for name in headers if name.startswith(INTERNAL_PREFIX) and not _is_served(name, headers, snapshot)]
+    if phase in (Phase.STREAM, Phase.HELD):
+        remove += [name for name in ("content-length", "content-encoding") if name in headers]
+    return HeaderChanges((), tuple(remove))
+
+
+def _is_served(name: str, headers: Mapping[str, str], snapshot: Snapshot) -> bool:
+    """Whether a header is Envoy's word on the version that answered, which overwrites the server's own."""
+    return name == SERVED_HEADER and find_version(snapshot.models, headers[name]) is not None

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from extproc.domain.record import Coverage, ExchangeRecord, Outcome
 from extproc.domain.text import Direction, TextSource
-from extproc.domain.usage import cost_of
+from extproc.domain.usage import Usage, cost_of
 from extproc.filters.base import ExchangeFacts, Filter, Guard
 from extproc.payload.dialect import Dialect
 from extproc.payload.usage import UsageReader
@@ -16,7 +16,7 @@ from extproc.payload.view import AnswerView
 def measure(record: ExchangeRecord, usage: UsageReader, prompt_utf8_bytes: int) -> None:
     """Note the tokens, as the server counted them or as they are estimated from what was seen."""
     if record.metered:
-        record.usage = usage.result(prompt_utf8_bytes)
+        record.usage = _believed(usage.result(prompt_utf8_bytes), record)
 
 
 def measure_answer(record: ExchangeRecord, view: AnswerView | None, dialect: Dialect, prompt_utf8_bytes: int) -> None:
@@ -27,6 +27,13 @@ def measure_answer(record: ExchangeRecord, view: AnswerView | None, dialect: Dia
         for slot in view.slots:
             usage.piece(slot.source.choice, slot.text)
     measure(record, usage, prompt_utf8_bytes)
+
+
+def _believed(usage: Usage, record: ExchangeRecord) -> Usage:
+    """What of the tokens can be true."""
+    believed = usage if record.usage_bounds is None else record.usage_bounds.within(usage)
+    record.usage_capped = believed is not usage
+    return believed
 
 
 def settle(record: ExchangeRecord, now_ns: int) -> None:

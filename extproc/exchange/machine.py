@@ -60,6 +60,7 @@ from extproc.exchange.failures import (
 from extproc.exchange.phases import EXPECTED, Phase
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.stream import StreamedAnswer, StreamTerms
+from extproc.exchange.usage_bounds import note_usage_bounds
 from extproc.filters.base import ExchangeFacts
 from extproc.filters.chain import FilterFailed
 from extproc.payload.dialect import Dialect, StreamReader, UnreadableAnswer
@@ -194,7 +195,9 @@ class Exchange:
         self._policy = requests.choose_guards(request, self._facts, self._snapshot)
         requests.judge(request, self._facts, self._snapshot, self._policy, self._clean_texts)
         self._prompt_utf8_bytes = sum([utf8_bytes_of(field.text) for field in request.texts])
-        forward = requests.forward(request.body_after(), event.body, self._facts)
+        after = request.body_after()
+        note_usage_bounds(self.record, request, max(len(body), len(after)), self._snapshot.limits.usage_tokens_max)
+        forward = requests.forward(after, event.body, self._facts)
         # Only the answer is waited for now: the parsed request would be kept for the whole of a stream.
         request.body, request.tree, request.texts, self._facts.headers = b"", {}, [], {}
         if self._facts.asks:
@@ -229,19 +232,19 @@ class Exchange:
     def _answer_headers(self, event: ResponseHeaders, now_ns: int) -> Step:
         headers, record = event.headers, self.record
         if self._phase is Phase.REFUSED:  # our own answer on its way out
-            return self._pass_unread(now_ns)
+            return self._pass_unread(headers, now_ns)
         record.status = answer_headers.status_of(headers)
         if self._phase is not Phase.RESPONSE_HEADERS or event.details not in ("", _VIA_UPSTREAM):
             record.outcome = Outcome.LOCAL_REPLY
         if record.outcome in (Outcome.PASSED, Outcome.LOCAL_REPLY):
-            return self._pass_unread(now_ns)
+            return self._pass_unread(headers, now_ns)
         answer_headers.note_served_version(record, headers, self._snapshot)
         self._decoder = answer_headers.decoder_of(headers, self._snapshot.limits)
         self.awaits_encoded = self._decoder is not None
         if not 200 <= record.status < 300:
             record.outcome = Outcome.UPSTREAM_ERROR
             if event.end:
-                return self._pass_unread(now_ns)
+                return self._pass_unread(headers, now_ns)
             phase, mode = answer_headers.awaited_whole(headers, self._snapshot)
             return self._await(headers, phase, mode)
         if event.end:
@@ -259,7 +262,7 @@ class Exchange:
                 self._facts, self._request, self._snapshot, self._policy, self._decoder, self._prompt_utf8_bytes
             )
         self._phase = phase
-        changes = answer_headers.header_changes(headers, phase)
+        changes = answer_headers.header_changes(headers, phase, self._snapshot)
         return Step([ContinueHeaders(Direction.RESPONSE, changes, response_body=mode)])
 
     def _begin_stream(self) -> None:
@@ -274,8 +277,9 @@ class Exchange:
         )
         self._stream = StreamedAnswer(self._reader, policy.answer_filters, self._facts, terms)
 
-    def _pass_unread(self, now_ns: int) -> Step:
-        step = self._end([ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.NONE)], now_ns)
+    def _pass_unread(self, headers: Mapping[str, str], now_ns: int) -> Step:
+        changes = answer_headers.header_changes(headers, Phase.UNREAD, self._snapshot)
+        step = self._end([ContinueHeaders(Direction.RESPONSE, changes, response_body=BodyMode.NONE)], now_ns)
         self._phase = Phase.UNREAD
         return step
 

@@ -19,6 +19,7 @@ from extproc.config.guards.custom import CustomGuard
 from extproc.config.load import CONFIG_BYTES_MAX, Loaded, decode, load
 from extproc.config.masking_checks import mask_key_files, mask_key_problem
 from extproc.config.problems import ConfigInvalid, Problem
+from extproc.config.secrecy import may_be_secret
 from extproc.detectors.installed import DetectorUnusable, installed_detector
 from extproc.domain.masks import HASH_KEY_BYTES_MAX, PROCESS_KEY
 from extproc.server.certificates import PEM_BYTES_MAX, Certificates, certificate_files, tried
@@ -44,9 +45,14 @@ def _detector_problems(loaded: Loaded) -> Iterator[Problem]:
                 try:
                     installed_detector(guard.detector, guard.settings)
                 except DetectorUnusable as unusable:
+                    found = (
+                        "the detector cannot be made (why is not shown)"
+                        if may_be_secret(str(unusable))
+                        else str(unusable)
+                    )
                     path = ("policies", number, "guards", index, "detector")
                     hint = "Install its package where llm-extproc is installed, or mend the settings."
-                    yield loaded.places.problem(path, str(unusable), hint=hint)
+                    yield loaded.places.problem(path, found, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,14 @@ class FastServer:
             ssl_shutdown_timeout=None if tls is None else SHUTDOWN_S_MAX,
         )
 
+    async def listen_again(self) -> None:
+        """Bind the address anew, where its socket cannot be reached any more. Raises: AddressTaken."""
+        listening, before = bound("server.listen", self._address), self._server
+        self._socket = listening
+        await self.start()
+        if before is not None:
+            before.close()  # it takes no connection; those that there are go on
+
     async def stop(self, drain_s: float, at_once: asyncio.Event) -> int:
         """Let running streams end; cancel the rest after ``drain_s`` [s], or ``at_once``.
 

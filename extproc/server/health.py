@@ -33,6 +33,7 @@ class Health:
         self.config_error = ""
         self.restart_needed: list[str] = []  # keys of the configuration that are not in force yet
         self.workers: list[dict[str, Any]] = []  # of a supervisor: who is in each place
+        self.listen_error: Callable[[], str] = str  # why no new connection can come; asked by the page, in its thread
         self.changed = asyncio.Event()
         self._waits_s: Callable[[], float] = _no_wait
         self._wait_s_max = 0.0

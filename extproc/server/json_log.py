@@ -1,86 +1,55 @@
 """The log: one JSON object a line, and nothing in it that a person wrote to a model.
 
 Exceptions are told by type and place, since their messages may quote a text; so are the warnings of libraries. A log
-that cannot be written, because its reader has gone, does not end an exchange.
+that cannot be written, because its reader has gone or stands still, does not end an exchange.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any
 
 import orjson
 
 from extproc.config.document import Log
+from extproc.server.log_lines import LogLines, Stream
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
-
-LINES_HELD_S_MAX = 0.05
-_LINES_HELD_MAX = 256
-_MAY_WAIT = frozenset({"debug", "info"})
+_DROPPED_HINT = "Whoever reads standard output stands still, is too slow, or has no room on its disk."
 
 
-def open_log(section: Log, stream: TextIO) -> JsonLog:
+def open_log(section: Log, stream: Stream) -> JsonLog:
     """A log that writes to ``stream``, from the configured level on."""
-    return JsonLog(_Lines(stream), _LEVELS[section.level], {})
-
-
-class _Lines:
-    """The lines on their way out. Once there is a ``timer``, several are written at once."""
-
-    __slots__ = ("_lines", "_stream", "timer")
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._lines: list[str] = []
-        self.timer: Callable[[float, Callable[[], None]], object] | None = None
-
-    def write(self, line: str, at_once: bool) -> None:
-        """Write a line; one that may wait is written with those of the next ``LINES_HELD_S_MAX``."""
-        self._lines.append(line)
-        if at_once or self.timer is None or len(self._lines) > _LINES_HELD_MAX:
-            self.flush()
-        elif len(self._lines) == 1:
-            self.timer(LINES_HELD_S_MAX, self.flush)
-
-    def flush(self) -> None:
-        """Write what is held."""
-        lines, self._lines = self._lines, []
-        with contextlib.suppress(OSError, ValueError):  # a broken pipe, or a stream that is closed
-            self._stream.write("".join(lines))
-            self._stream.flush()
+    return JsonLog(LogLines(stream), _LEVELS[section.level], {})
 
 
 class JsonLog:
-    """Writes one line for each call: what happened, the fields bound to the log, and those of the call.
-
-    Warnings and errors are written at once, and what was held before them.
-    """
+    """Writes one line for each call: what happened, the fields bound to the log, and those of the call."""
 
     __slots__ = ("_bound", "_level", "_lines")
 
-    def __init__(self, lines: _Lines, level: int, bound: dict[str, Any]) -> None:
+    def __init__(self, lines: LogLines, level: int, bound: dict[str, Any]) -> None:
         self._lines = lines
         self._level = level
         self._bound = bound
 
-    def hold_lines(self, timer: Callable[[float, Callable[[], None]], object]) -> None:
-        """From now on write what may wait several lines at once: an exchange should not pay for a system call.
+    def write_beside(self, count: Callable[[str, int], None]) -> None:
+        """From now on write in a thread, several lines at once: nobody waits for a reader.
 
         Args:
-            timer: calls a function after so many seconds, on the thread that writes what may wait.
+            count: is told how many lines of a level were dropped, from any thread.
         """
-        self._lines.timer = timer
+        self._lines.start(
+            count, lambda lines: self._line("warning", "log lines dropped", {"lines": lines, "hint": _DROPPED_HINT})
+        )
 
-    def flush(self) -> None:
-        """Write what is held, and hold nothing any more."""
-        self._lines.timer = None
-        self._lines.flush()
+    def close(self) -> None:
+        """Write what waits, as long as that takes but for a reader that stands still."""
+        self._lines.close()
 
     def bind(self, **fields: Any) -> JsonLog:
         """A log whose every line has these fields too."""
@@ -107,12 +76,14 @@ class JsonLog:
             self._write("error", event, fields)
 
     def _write(self, level: str, event: str, fields: dict[str, Any]) -> None:
+        self._lines.put(level, self._line(level, event, fields))
+
+    def _line(self, level: str, event: str, fields: dict[str, Any]) -> bytes:
         line = {"event": event, "level": level, "timestamp": datetime.now(UTC), **self._bound, **fields}
         try:
-            written = orjson.dumps(line, default=repr, option=orjson.OPT_UTC_Z).decode()
+            return orjson.dumps(line, default=repr, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
         except TypeError:  # half of a surrogate pair, say: written all the same, rather than lost
-            written = json.dumps(line, default=str)
-        self._lines.write(written + "\n", level not in _MAY_WAIT)
+            return json.dumps(line, default=str).encode() + b"\n"
 
 
 def take_over_libraries(logger: JsonLog) -> None:

@@ -77,12 +77,17 @@ class Pages:
         if path == "/metrics":
             return self._metrics(environ, start)  # type: ignore[no-any-return]
         if path == "/readyz":
-            detail = self._health.detail()
-            return _json(start, detail["ready"], detail)
+            return self._readiness(start)
         if path == "/livez":
             alive = self._alive()
             return _json(start, alive, {"alive": alive})
         return _body(start, "404 Not Found", {"error": "There are /metrics, /readyz and /livez."})
+
+    def _readiness(self, start: _START) -> Iterable[bytes]:
+        detail, listen_error = self._health.detail(), self._health.listen_error()
+        if listen_error:
+            detail |= {"ready": False, "listen_error": listen_error}
+        return _json(start, detail["ready"], detail)
 
 
 def _json(start: _START, good: bool, value: dict[str, Any]) -> list[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import importlib.util
 import signal
@@ -38,6 +39,30 @@ class Signals:
 
     def _came(self) -> None:
         (self.second if self.first.is_set() else self.first).set()
+
+
+async def in_own_thread(work: Callable[[], Answer]) -> Answer:
+    """Do what may hang, such as reading a file, in a thread that neither the loop nor the end of the process waits for.
+
+    The loop's own threads would be waited for, and are needed for large messages.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Answer] = loop.create_future()
+
+    def settle(tell: Callable[[Any], None], outcome: Any) -> None:
+        if not done.done():  # nobody waits any more
+            tell(outcome)
+
+    def run() -> None:
+        try:
+            ended = (done.set_result, work())
+        except Exception as error:
+            ended = (done.set_exception, error)  # type: ignore[assignment]
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(settle, *ended)
+
+    threading.Thread(target=run, name="waiting", daemon=True).start()
+    return await done
 
 
 def answers(

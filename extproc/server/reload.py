@@ -16,9 +16,17 @@ from extproc.exchange.snapshot import Snapshot, compile_snapshot
 from extproc.server.certificates import Certificates
 from extproc.server.config_files import ConfigFiles, ConfigReader
 from extproc.server.health import Health
+from extproc.server.process import in_own_thread
 from extproc.server.tls import Tls
 from extproc.server.worker_link import ConfigInForce
 from extproc.sinks.metrics import Metrics
+
+READ_S_MAX = 10.0
+"""How long the files may take to be looked at and read, before that is told."""
+_UNREAD = (
+    f"the configuration, or a file that it names, could not be read in {READ_S_MAX:g} seconds. See whether the file"
+    " system under it answers, and whether each of them is a plain file."
+)
 
 HandOn = Callable[[ConfigInForce], Awaitable[None]]
 
@@ -65,7 +73,7 @@ class Reloader:
     async def look(self) -> None:
         """Look once, and reload if a file has changed. Reading and compiling are done off the event loop."""
         try:
-            loaded = await asyncio.to_thread(self._load_if_changed)
+            loaded = await self._loaded()
             if loaded is not None and self._hand_on is not None:
                 await self._hand_on(_to_hand_on(self._started_with, loaded[0]))
         except ConfigInvalid as invalid:
@@ -76,6 +84,21 @@ class Reloader:
         else:
             if loaded is not None:
                 self._accept(*loaded)
+
+    async def _loaded(self) -> tuple[ConfigFiles, Snapshot] | None:
+        """What is new; a file system that does not answer is told of, and waited for."""
+        before = self._health.config_error
+        loading = asyncio.ensure_future(in_own_thread(self._load_if_changed))
+        try:
+            _, late = await asyncio.wait((loading,), timeout=READ_S_MAX)
+            if late:
+                self._refuse(_UNREAD)
+            loaded = await loading
+        finally:
+            loading.cancel()
+        if late and loaded is None:
+            self._health.config_error = before
+        return loaded
 
     def _load_if_changed(self) -> tuple[ConfigFiles, Snapshot] | None:
         if not self._reader.changed():

@@ -11,28 +11,26 @@ import os
 import select
 from pathlib import Path
 
+from extproc.server.log_lines import Output
+
 _LOCK_FILE = "log.lock"
 
 
-class WholeLines:
+class WholeLines(Output):
     """A stream for ``open_log``: what is written to it is whole lines, each given to the system as one piece.
 
     Args: folder: the processes that share the output share this folder.
     """
 
     def __init__(self, fd: int, folder: Path) -> None:
-        self._fd = fd
+        super().__init__(fd)
         self._lock = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
-    def write(self, line: str) -> None:
-        """Write one line. Raises: OSError, as when its reader has gone."""
-        content = line.encode("utf-8", "backslashreplace")
-        fcntl.flock(self._lock, fcntl.LOCK_SH if len(content) <= select.PIPE_BUF else fcntl.LOCK_EX)
+    def write(self, text: str) -> None:
+        """Write whole lines. Raises: OSError, as when their reader has gone."""
+        is_short = len(text.encode("utf-8", "backslashreplace")) < select.PIPE_BUF
+        fcntl.flock(self._lock, fcntl.LOCK_SH if is_short else fcntl.LOCK_EX)
         try:
-            while content:
-                content = content[os.write(self._fd, content) :]
+            super().write(text)
         finally:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
-
-    def flush(self) -> None:
-        """Nothing is kept back."""

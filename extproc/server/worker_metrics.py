@@ -4,25 +4,56 @@ What a process that has died counted stays in its file, and the one that comes i
 files do not pile up, and nothing is counted twice. The page is the supervisor's own metrics with what the files hold
 added to counters and histograms, and to gauges that say so (``livesum``: what waits for classifiers). Other gauges
 (exchanges that run, the revision) are the supervisor's alone.
+
+Nothing is ever taken out of a file, so that no sum falls. Of labels that come from requests the page leaves out values
+for which nothing was counted for an hour, where there are more of them than a process may have. One that comes again
+goes on with what it had.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, values
 from prometheus_client.metrics_core import Metric
+from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from extproc.domain.record import ExchangeRecord
+from extproc.sinks.metrics import BOUNDED, LABEL_IDLE_NS, REQUESTS
 
 _ADDED_GAUGE = "gauge_livesum"
 _FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+FILE_BYTES_MIN = 65_536
+_VALUE_BYTES_MAX = 64  # beside the key: its length, what fills it up to eight, two numbers
+
+
+class AllocatedDict(MmapedDict):
+    """The library's file of counts, with a place on the disk for each page before it is written.
+
+    Of one that has none, writing on a full disk is no error but the end of the process (SIGBUS).
+    """
+
+    def __init__(self, filename: str, read_mode: bool = False) -> None:
+        if not read_mode:
+            with open(filename, "ab") as file:
+                os.posix_fallocate(file.fileno(), 0, FILE_BYTES_MIN)
+        super().__init__(filename, read_mode)  # type: ignore[no-untyped-call]
+
+    def _init_value(self, key: str) -> None:
+        """Add a value. Raises: OSError where there is no room for it."""
+        size = self._capacity
+        while self._used + len(key.encode()) + _VALUE_BYTES_MAX > size:
+            size *= 2
+        if size > self._capacity:
+            os.posix_fallocate(self._f.fileno(), 0, size)
+        super()._init_value(key)  # type: ignore[no-untyped-call]
 
 
 def count_in_files(folder: Path, counts_as: int) -> None:
@@ -31,6 +62,7 @@ def count_in_files(folder: Path, counts_as: int) -> None:
     Args: counts_as: the name of its files; what they hold already is gone on with.
     """
     os.environ[_FOLDER_VARIABLE] = str(folder)
+    values.MmapedDict = AllocatedDict  # type: ignore[attr-defined]
     values.ValueClass = values.MultiProcessValue(lambda: counts_as)  # type: ignore[no-untyped-call]
 
 
@@ -56,17 +88,43 @@ class FlushSink:
         self._flush()
 
 
+class IdleValues:
+    """Which values of one label nothing has been counted for in a while, from one reading of the page to the next."""
+
+    def __init__(self, label: str, values_max: int, now_ns: Callable[[], int]) -> None:
+        self.label = label
+        self._values_max = values_max
+        self._now_ns = now_ns
+        self._counted: dict[str, tuple[float, int]] = {}  # and when that was seen first
+
+    def among(self, requests: Iterable[Sample]) -> Set[str]:
+        """Those of all workers' requests; none where there are few values."""
+        totals: dict[str, float] = {}
+        for sample in requests:
+            value = sample.labels[self.label]
+            totals[value] = totals.get(value, 0) + sample.value
+        now_ns = self._now_ns()
+        for value, total in totals.items():
+            if self._counted.get(value, (None, 0))[0] != total:
+                self._counted[value] = (total, now_ns)
+        if len(totals) <= self._values_max + 1:  # and `other`
+            return frozenset()
+        return {value for value, (_, since_ns) in list(self._counted.items()) if since_ns + LABEL_IDLE_NS <= now_ns}
+
+
 class WorkersPage(Collector):
     """What all processes counted, in the shape of one process's metrics.
 
     Args:
         own: the supervisor's metrics, which name every family.
         folder: where the workers' files are.
+        idle: which values of labels are left out.
     """
 
-    def __init__(self, own: CollectorRegistry, folder: Path) -> None:
+    def __init__(self, own: CollectorRegistry, folder: Path, idle: Sequence[IdleValues] = ()) -> None:
         self._own = own
         self._folder = folder
+        self._idle = idle
 
     def describe(self) -> Iterable[Metric]:
         """No names to compare with others: it stands alone in its registry."""
@@ -76,10 +134,11 @@ class WorkersPage(Collector):
         """Every family, added up."""
         own = list(self._own.collect())  # first: it asks the workers, who then write down what they have gathered
         counted = {family.name: family for family in self._counted()}
+        hidden = {values.label: values.among(counted[REQUESTS].samples) for values in self._idle if REQUESTS in counted}
         for family in own:
             more = counted.get(family.name)
             if more is not None:
-                family.samples = _added(family.samples, more.samples)
+                family.samples = _added(family.samples, _shown(more.samples, hidden))
             yield family
 
     def _counted(self) -> Iterable[Metric]:
@@ -92,11 +151,20 @@ class WorkersPage(Collector):
         return list(MultiProcessCollector.merge(files))  # type: ignore[no-untyped-call]
 
 
-def page_of(own: CollectorRegistry, folder: Path) -> CollectorRegistry:
-    """The registry for the page."""
+def page_of(
+    own: CollectorRegistry, folder: Path, values_max: int, now_ns: Callable[[], int] = time.monotonic_ns
+) -> CollectorRegistry:
+    """The registry for the page. Args: values_max: different values of a label that a process may have."""
     registry = CollectorRegistry()
-    registry.register(WorkersPage(own, folder))
+    registry.register(WorkersPage(own, folder, [IdleValues(label, values_max, now_ns) for label in BOUNDED]))
     return registry
+
+
+def _shown(samples: list[Sample], hidden: Mapping[str, Set[str]]) -> list[Sample]:
+    """The samples none of whose labels has a value that is left out."""
+    if not any(hidden.values()):
+        return samples
+    return [one for one in samples if not any(one.labels.get(label) in values for label, values in hidden.items())]
 
 
 def _added(own: list[Sample], counted: list[Sample]) -> list[Sample]:

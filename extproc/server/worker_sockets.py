@@ -15,8 +15,9 @@ import socket
 
 from extproc.config.document import Server
 from extproc.server.address import UNIX, AddressTaken, bound, family_of, make_way, reason_of, split
+from extproc.server.socket_files import SocketFiles
 
-_KEY = "server.listen"
+KEY = "server.listen"
 _BACKLOG = 1_024
 
 
@@ -30,6 +31,7 @@ class WorkerSockets:
         self._is_unix = server.listen.startswith(UNIX)
         self._makes = server.transport == "fast"
         self._addresses = server.addresses if self._is_unix else server.addresses * server.workers
+        self.files = SocketFiles()
         self._open: dict[int, socket.socket] = {}
         self._claim: socket.socket | None = None
 
@@ -37,9 +39,9 @@ class WorkerSockets:
         """See that nobody else listens, and hold a TCP address from now on. Raises: AddressTaken."""
         if self._is_unix:
             for address in self._addresses:
-                make_way(_KEY, address)
+                make_way(KEY, address)
         else:
-            bound(_KEY, self._addresses[0]).close()
+            bound(KEY, self._addresses[0]).close()
             self._claim = _shared(self._addresses[0])
 
     def open(self, worker: int) -> socket.socket | None:
@@ -52,6 +54,10 @@ class WorkerSockets:
             self._open[worker].listen(_BACKLOG)
         return self._open[worker]
 
+    def address_of(self, worker: int) -> str:
+        """Where a worker is reached."""
+        return self._addresses[worker]
+
     def address(self, worker: int, counts_as: int) -> str:
         """What a worker binds that has no socket of ours: a Unix socket under a name that no other process uses."""
         address = self._addresses[worker]
@@ -62,10 +68,16 @@ class WorkerSockets:
         if self._is_unix and not self._makes:
             self._rename(self._addresses[worker], counts_as)
 
+    def make_way(self, worker: int) -> None:
+        """Have the next ``open`` make another Unix socket. Raises: AddressTaken where somebody else listens."""
+        make_way(KEY, self._addresses[worker])
+        self.close(worker)
+
     def close(self, worker: int) -> None:
         """Let connections to a worker that is not there fail at once, or go to the others, rather than wait for it."""
         if worker in self._open:
             self._open.pop(worker).close()
+            self.files.forget(self._addresses[worker])
 
     def close_all(self) -> None:
         """Leave the sockets to the workers that still run."""
@@ -82,7 +94,7 @@ class WorkerSockets:
                     os.unlink(address.removeprefix(UNIX))
 
     def _unix(self, address: str) -> socket.socket:
-        made = bound(_KEY, _aside(address, 0))
+        made = bound(KEY, _aside(address, 0))
         self._rename(address, 0)
         return made
 
@@ -90,7 +102,8 @@ class WorkerSockets:
         try:
             os.replace(_aside(address, number).removeprefix(UNIX), address.removeprefix(UNIX))
         except OSError as error:
-            raise AddressTaken(_KEY, address, reason_of(error)) from error
+            raise AddressTaken(KEY, address, reason_of(error)) from error
+        self.files.note(address)
 
 
 def _aside(address: str, number: int) -> str:
@@ -108,5 +121,5 @@ def _shared(address: str) -> socket.socket:
         made.bind((host, port))
     except OSError as error:
         made.close()
-        raise AddressTaken(_KEY, address, reason_of(error)) from error
+        raise AddressTaken(KEY, address, reason_of(error)) from error
     return made

@@ -8,6 +8,7 @@ while one hands over to the other.
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import socket
 from collections.abc import Coroutine, Iterable, Sequence
@@ -20,7 +21,7 @@ from extproc.server.address import AddressTaken
 from extproc.server.health import Health
 from extproc.server.worker_link import ConfigInForce, Link, LinkBroken, Message, StartOrder, message_bytes
 from extproc.server.worker_places import End, Place, Worker, end_of, not_started
-from extproc.server.worker_sockets import WorkerSockets
+from extproc.server.worker_sockets import KEY, WorkerSockets
 from extproc.sinks.metrics import Metrics
 
 START_S_MAX = 60.0
@@ -65,6 +66,7 @@ class Workers:
         self._metrics = metrics
         self._logger = logger
         self._sockets = WorkerSockets(config.document.server)
+        self.socket_files = self._sockets.files
         self._places = [Place(number) for number in range(config.document.server.workers)]
         self._living: set[Worker] = set()
         self._counted_as: set[int] = set()
@@ -85,6 +87,10 @@ class Workers:
         for place in self._places:
             self._sockets.open(place.number)
         self._keeping = [self._run(self._keep(place)) for place in self._places]
+        for place in self._places:
+            again = functools.partial(self._listen_again, place)
+            address = self._sockets.address_of(place.number)
+            self._keeping.append(self._run(self.socket_files.keep(address, again, self._logger)))
 
     async def hand_on(self, config: ConfigInForce) -> None:
         """Put a configuration in force in every worker, and wait until it is; one that starts later begins with it.
@@ -268,6 +274,17 @@ class Workers:
         place.worker = successor
         self._tell()
         return None
+
+    async def _listen_again(self, place: Place) -> None:
+        """Have another worker take a place whose socket cannot be reached any more. Raises: AddressTaken."""
+        self._sockets.make_way(place.number)
+        async with place.change:
+            old = place.worker
+            end = await self._succeed(place)
+        if end is not None:
+            raise AddressTaken(KEY, self._sockets.address_of(place.number), f"no worker serves there: {end.reason}")
+        if old is not None:
+            self._run(self._retire(old))
 
     async def _retire(self, worker: Worker) -> None:
         worker.link.send("hand_over")

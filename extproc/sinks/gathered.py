@@ -7,13 +7,25 @@ Nothing here locks: the owner of the series does, around ``add`` and ``take``.
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from prometheus_client import Counter, Histogram
 
 Labels = tuple[str, ...]
 HandOver = Callable[[], None]
+
+
+class ForgettingCounter(Counter):
+    """A counter whose children can be forgotten, many at once."""
+
+    def forget(self, label: str, values: Set[str]) -> None:
+        """Drop the children with any of these values of a label."""
+        at = self._labelnames.index(label)
+        with self._lock:
+            for labels in [labels for labels in self._metrics if labels[at] in values]:
+                del self._metrics[labels]
 
 
 class BulkHistogram(Histogram):
@@ -32,7 +44,7 @@ class GatheredCounter:
 
     __slots__ = ("_counter", "_pending")
 
-    def __init__(self, counter: Counter) -> None:
+    def __init__(self, counter: ForgettingCounter) -> None:
         self._counter = counter
         self._pending: dict[Labels, float] = {}
 
@@ -47,9 +59,16 @@ class GatheredCounter:
 
         def hand_over() -> None:
             for labels, amount in pending.items():
-                (self._counter.labels(*labels) if labels else self._counter).inc(amount)
+                with contextlib.suppress(OSError):  # counts in files, and a disk that is full: no new children
+                    (self._counter.labels(*labels) if labels else self._counter).inc(amount)
 
         return hand_over
+
+    def forget(self, label: str, values: Set[str]) -> None:
+        """Drop the children with any of these values of a label, and what was gathered for them."""
+        at = self._counter._labelnames.index(label)
+        self._pending = {labels: amount for labels, amount in self._pending.items() if labels[at] not in values}
+        self._counter.forget(label, values)
 
 
 class _Observations:
@@ -86,6 +105,7 @@ class GatheredHistogram:
 
         def hand_over() -> None:
             for labels, seen in pending.items():
-                (self._histogram.labels(*labels) if labels else self._histogram).add(seen.counts, seen.total)
+                with contextlib.suppress(OSError):
+                    (self._histogram.labels(*labels) if labels else self._histogram).add(seen.counts, seen.total)
 
         return hand_over

@@ -2,23 +2,34 @@
 
 What exchanges add is gathered (see ``gathered``) and handed to the library when the registry is read. Label values that
 come from requests are bounded: past ``label_values_max`` different ones, or when too long, a value counts as ``other``.
+One that was not seen for an hour makes room. Its series end, as those of a process that ends do: should it come again,
+they begin at 0, which Prometheus takes for what it is. In files that several workers share nothing can be taken back:
+there its series stay (see ``worker_metrics`` for what the page shows), and the values of a worker's life are bounded.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
+from functools import partial
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
+from prometheus_client import CollectorRegistry, Gauge, disable_created_metrics
 from prometheus_client.metrics_core import Metric
 
 from extproc.domain.beside import Judgement
 from extproc.domain.record import HOLD_LIMIT, Coverage, ExchangeRecord, Outcome
-from extproc.sinks.gathered import BulkHistogram, GatheredCounter, GatheredHistogram
+from extproc.sinks.gathered import BulkHistogram, ForgettingCounter, GatheredCounter, GatheredHistogram
 
 OTHER = "other"
 NO_VERSION = "none"
 LABEL_CHARS_MAX = 100
+LABEL_IDLE_NS = 3_600_000_000_000
+BOUNDED = ("team", "project")
+"""The labels whose values come from requests."""
+REQUESTS = "llm_requests"
+"""The family in which every value of these labels is counted."""
+ADMITTED_FACTOR_MAX = 100
+"""Where series stay for ever: how many times ``label_values_max`` values there may be in the life of a process."""
 RESPONSE_TOKEN_BUCKETS = (10, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 SECONDS_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 TOKEN_SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
@@ -29,20 +40,44 @@ _TEAM_LABELS = ("team", "project", "model", "version")
 
 
 class BoundedLabels:
-    """The first ``values_max`` different values of a label as they are; every further one is ``other``."""
+    """Up to ``values_max`` different values of a label as they are; every further one is ``other``.
 
-    def __init__(self, values_max: int) -> None:
+    A value that was not seen for ``LABEL_IDLE_NS`` makes room for a new one.
+
+    Args:
+        forget: is told which values made room.
+        admitted_max: so many values are ever taken, for who cannot forget; None: any number.
+    """
+
+    def __init__(
+        self, values_max: int, forget: Callable[[Set[str]], None] | None = None, admitted_max: int | None = None
+    ) -> None:
         self._values_max = values_max
-        self._seen: set[str] = set()
+        self._forget = forget
+        self._left = admitted_max
+        self._seen_ns: dict[str, int] = {}
+        self._full_until_ns = 0  # before then it is in vain to look for one that makes room
 
-    def bound(self, value: str) -> str:
+    def bound(self, value: str, now_ns: int) -> str:
         """The value to use as a label."""
-        if value in self._seen:
-            return value
-        if len(self._seen) >= self._values_max or len(value) > LABEL_CHARS_MAX:
-            return OTHER
-        self._seen.add(value)
+        if value not in self._seen_ns:
+            if len(value) > LABEL_CHARS_MAX or self._left == 0 or not self._has_room(now_ns):
+                return OTHER
+            if self._left is not None:
+                self._left -= 1
+        self._seen_ns[value] = now_ns
         return value
+
+    def _has_room(self, now_ns: int) -> bool:
+        seen_ns = self._seen_ns
+        if len(seen_ns) >= self._values_max and now_ns >= self._full_until_ns:
+            idle = {value for value, last_ns in seen_ns.items() if last_ns + LABEL_IDLE_NS <= now_ns}
+            for value in idle:
+                del seen_ns[value]
+            if idle and self._forget is not None:
+                self._forget(idle)
+            self._full_until_ns = min(seen_ns.values(), default=0) + LABEL_IDLE_NS
+        return len(seen_ns) < self._values_max
 
 
 class _FlushedRegistry(CollectorRegistry):
@@ -58,19 +93,28 @@ class _FlushedRegistry(CollectorRegistry):
 
 
 class Metrics:
-    """The metrics of one process, on a registry of its own."""
+    """The metrics of one process, on a registry of its own.
 
-    def __init__(self, label_values_max: int) -> None:
+    Args: forgets: False for a process that counts in files, from which nothing can be taken back.
+    """
+
+    def __init__(self, label_values_max: int, *, forgets: bool = True) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each one, that nobody reads
         self.registry: CollectorRegistry = _FlushedRegistry(self.flush)
         registry = self.registry
-        self._lock = threading.Lock()  # large messages are worked on in threads
+        # Large messages are worked on in threads; a destructor that runs in between may log, and count a lost line.
+        self._lock = threading.RLock()
         self._gathered: list[GatheredCounter | GatheredHistogram] = []
-        self._teams = BoundedLabels(label_values_max)
-        self._projects = BoundedLabels(label_values_max)
+        admitted_max = None if forgets else ADMITTED_FACTOR_MAX * label_values_max
+        self._teams = BoundedLabels(label_values_max, partial(self._forget, "team"), admitted_max)
+        self._projects = BoundedLabels(label_values_max, partial(self._forget, "project"), admitted_max)
+        self._by_team: list[GatheredCounter] = []
 
         def counter(name: str, text: str, labels: tuple[str, ...]) -> GatheredCounter:
-            self._gathered.append(gathered := GatheredCounter(Counter(name, text, labels, registry=registry)))
+            gathered = GatheredCounter(ForgettingCounter(name, text, labels, registry=registry))
+            self._gathered.append(gathered)
+            if forgets and "team" in labels:
+                self._by_team.append(gathered)
             return gathered
 
         def histogram(name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> GatheredHistogram:
@@ -79,7 +123,7 @@ class Metrics:
             return gathered
 
         self._requests = counter(
-            "llm_requests_total", "Exchanges that have ended.", ("endpoint", *_TEAM_LABELS, "outcome", "streamed")
+            f"{REQUESTS}_total", "Exchanges that have ended.", ("endpoint", *_TEAM_LABELS, "outcome", "streamed")
         )
         self._prompt_tokens = counter("llm_prompt_tokens_total", "Prompt tokens, cached ones included.", _TEAM_LABELS)
         self._completion_tokens = counter("llm_completion_tokens_total", "Tokens of answers.", _TEAM_LABELS)
@@ -88,6 +132,11 @@ class Metrics:
         )
         self._estimated = counter(
             "llm_usage_estimated_total", "Exchanges whose tokens were counted here, not by the server.", _VERSION_LABELS
+        )
+        self._capped = counter(
+            "llm_usage_capped_total",
+            "Exchanges whose server counted more tokens than their request can lead to.",
+            _VERSION_LABELS,
         )
         self._cost = counter(
             "llm_cost_micro_usd_total", "Cost of tokens in micro-USD.", ("team", "project", "model", "version")
@@ -161,6 +210,9 @@ class Metrics:
         self._worker_restarts = counter(
             "llm_worker_restarts_total", "Workers that died and were started again.", ("reason",)
         )
+        self._log_lines_dropped = counter(
+            "llm_log_lines_dropped_total", "Log lines that could not be written in time, or not at all.", ("level",)
+        )
         self._classifier_seconds = histogram(
             "llm_classifier_seconds", "Judging the texts of one exchange.", ("classifier",), SECONDS_BUCKETS
         )
@@ -199,7 +251,8 @@ class Metrics:
 
     def _count(self, record: ExchangeRecord) -> None:
         model, version = (record.version.model, record.version.version) if record.version else (NO_VERSION, NO_VERSION)
-        team, project = self._teams.bound(record.team), self._projects.bound(record.project)
+        team = self._teams.bound(record.team, record.ended_ns)
+        project = self._projects.bound(record.project, record.ended_ns)
         by_version, by_team = (model, version), (team, project, model, version)
         streamed = "true" if record.streamed else "false"
         self._requests.add((record.endpoint or "none", team, project, model, version, record.outcome.value, streamed))
@@ -220,6 +273,10 @@ class Metrics:
         if record.outcome in (Outcome.COMPLETED, Outcome.CUT):
             self._count_answer(record, by_version)
 
+    def _forget(self, label: str, values: Set[str]) -> None:
+        for counter in self._by_team:
+            counter.forget(label, values)
+
     def _count_usage(self, record: ExchangeRecord, by_version: tuple[str, ...], by_team: tuple[str, ...]) -> None:
         usage = record.usage
         if usage is None:
@@ -230,6 +287,8 @@ class Metrics:
         self._cost.add(by_team, record.cost_micro_usd)
         if usage.estimated:
             self._estimated.add(by_version)
+        if record.usage_capped:
+            self._capped.add(by_version)
 
     def _count_answer(self, record: ExchangeRecord, by_version: tuple[str, ...]) -> None:
         self._answers.add(by_version, record.answers)
@@ -307,6 +366,11 @@ class Metrics:
             for kind, times in kinds.items():
                 self._findings.add((guard, direction, kind), times)
                 self._verdicts.add((judgement.origin.policy, guard, direction, judgement.action.value), times)
+
+    def log_lines_dropped(self, level: str, lines: int) -> None:
+        """Count log lines that nobody will read."""
+        with self._lock:
+            self._log_lines_dropped.add((level,), lines)
 
     def revision(self, revision: str) -> None:
         """Show the configuration in force."""

@@ -13,6 +13,7 @@ import brotli
 import pytest
 
 from extproc.demo.installation import Change
+from extproc.demo.scripted import Scripted
 from tests.e2e.apis import APIS, CHAT, MESSAGES, MODEL, Api
 from tests.e2e.harness import Answer, Stack
 from tests.e2e.measured import Measured
@@ -204,6 +205,19 @@ def test_internal_and_steering_headers_do_not_reach_the_model(stack: Stack, mode
     options = itertools.chain.from_iterable(("-H", f"{name}: {value}") for name, value in forged.items())
     assert stack.curl(CHAT.path, *options, body=CHAT.request()).status == 200
     assert not forged.keys() & dict(models.only.headers).keys()
+
+
+def test_what_a_model_server_says_in_internal_headers_does_not_reach_the_client(
+    stack: Stack, models: ScriptedModels
+) -> None:
+    """attack 10: it may not speak for the gateway; which version answered is Envoy's word, and stays."""
+    forged = tuple((f"x-llm-{name}", "tiny-chat/v9") for name in ("version", "model", "served-version", "anything"))
+    body = json.dumps({"error": {"message": "no"}}).encode()
+    for status in (400, 503):
+        models.answer = Scripted(status, (("content-type", "application/json"), *forged), (body,))
+        answer = stack.curl(CHAT.path, body=CHAT.request())
+        internal = {name: value for name, value in answer.headers.items() if name.startswith("x-llm-")}
+        assert (answer.status, internal) == (status, {"x-llm-served-version": f"{MODEL}/{models.seen[-1].server}"})
 
 
 def test_credentials_reach_the_model_as_they_were_sent(

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Protocol
 
 from extproc.config.review import Review
 from extproc.domain.record import ExchangeRecord
+from extproc.sinks.review.age import AgeClock
 from extproc.sinks.review.entries import Entry
 from extproc.sinks.review.excerpt import Excerpts, storable
 from extproc.sinks.review.precision import precision_of
@@ -82,6 +83,7 @@ class ReviewSink:
         self._waiting: queue.Queue[_Waiting | None] = queue.Queue(terms.waiting_max)
         self._stopping = threading.Event()
         self._store: Store | None = None
+        self._age_clock = AgeClock()
         self._failing = False
         self._house_kept_s = float("-inf")
         self._stored_since_house_kept = 0
@@ -198,7 +200,7 @@ class ReviewSink:
         terms = self._terms
         try:
             store = self._opened()
-            store.prune(time.time_ns() // 1_000_000, terms.rows_max, terms.days_max)
+            store.prune(self._time_for_age_ms(), terms.rows_max, terms.days_max)
             counted = store.counts()
         except StoreFailed as failure:
             self._note_failure(failure)
@@ -207,9 +209,18 @@ class ReviewSink:
         precisions = {one.guard: precision_of(one.confirmed, one.labelled) for one in counted}
         self._counts.guard_precision({guard: found.share for guard, found in precisions.items() if found is not None})
 
+    def _time_for_age_ms(self) -> int:
+        waited, now_ms = self._age_clock.waits, self._age_clock.now_ms()
+        if self._age_clock.waits and not waited:
+            hint = "Set it right within a day; then findings are deleted by their age again."
+            self._logger.warning("the clock has jumped ahead, no finding is deleted by its age", hint=hint)
+        return now_ms
+
     def _opened(self) -> Store:
         if self._store is None:
             self._store = Store(self._terms.url, self._folder)
+            for warning in self._store.warnings:
+                self._logger.warning("review store", problem=warning)
         return self._store
 
     def _note_failure(self, failure: StoreFailed) -> None:

@@ -7,7 +7,6 @@ that were to be written.
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -35,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from extproc.sinks.review.entries import Entry, GuardCounts, Label, Stored, Verdict, Wanted
+from extproc.sinks.review.files import OpenToOthers, closed_to_others
 from extproc.sinks.review.schema import FINDINGS, LABELS, StoreTooNew, bring_up_to_date
 
 SQLITE_PREFIX = "sqlite:///"
@@ -61,7 +61,7 @@ class NoSuchFinding(Exception):
 
 
 class Store:
-    """One connection pool, with the tables made or brought up to date.
+    """One connection pool, with the tables made or brought up to date. ``warnings`` are for whoever opens it.
 
     Args:
         url: sqlite:///PATH or postgresql://..., as in the configuration.
@@ -71,9 +71,12 @@ class Store:
     """
 
     def __init__(self, url: str, folder: Path, *, creates: bool = True) -> None:
+        self.warnings: list[str] = []
         with _failing():
             if url.startswith(SQLITE_PREFIX):
-                self._engine = _sqlite(folder / url.removeprefix(SQLITE_PREFIX), creates)
+                file = folder / url.removeprefix(SQLITE_PREFIX)
+                self.warnings += closed_to_others(file, creates)
+                self._engine = _sqlite(file)
             else:
                 self._engine = _postgresql(url)
         self._reader = self._engine.execution_options(**_READS)
@@ -187,9 +190,7 @@ class Store:
             yield connection
 
 
-def _sqlite(file: Path, creates: bool) -> Engine:
-    """An engine for a file, which nobody else may read."""
-    os.close(os.open(file, os.O_RDWR | (os.O_CREAT if creates else 0), 0o600))
+def _sqlite(file: Path) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(file)), connect_args={"timeout": WAIT_SECONDS_MAX}, hide_parameters=True
     )
@@ -226,6 +227,8 @@ def _execute_when_free(connection: Any, statement: str) -> None:
 
 def _postgresql(url: str) -> Engine:
     wait_ms = WAIT_SECONDS_MAX * 1_000
+    if "@" in (make_url(url).host or ""):  # part of a password, and messages name the host
+        raise ArgumentError
     options = f"-c statement_timeout={wait_ms} -c lock_timeout={wait_ms}"
     return create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
@@ -242,6 +245,8 @@ def _failing() -> Iterator[None]:
     """Whatever fails as StoreFailed. Only what a connection says of itself is told: other messages may quote a row."""
     try:
         yield
+    except OpenToOthers as error:
+        raise StoreFailed(str(error), may_pass=False) from None
     except OSError as error:
         raise StoreFailed(f"{error.filename}: {(error.strerror or 'input or output error').lower()}", True) from None
     except (OperationalError, InterfaceError) as error:
@@ -249,7 +254,8 @@ def _failing() -> Iterator[None]:
     except sqlite3.OperationalError as error:  # met before the library looks: while a connection is prepared
         raise StoreFailed(_first_line(error), may_pass=True) from None
     except ArgumentError:
-        raise StoreFailed("the URL cannot be read", may_pass=False) from None
+        reason = "the URL cannot be read; in a user and a password write `@` as `%40`, `/` as `%2F`, `:` as `%3A`"
+        raise StoreFailed(reason, may_pass=False) from None
     except DBAPIError as error:
         raise StoreFailed(type(error.orig).__name__, may_pass=False) from None
     except (SQLAlchemyError, sqlite3.Error) as error:

@@ -63,63 +63,6 @@ def test_bound_fields_are_in_every_line() -> None:
     assert other.keys() == {"event", "level", "timestamp"}
 
 
-class Writes(io.StringIO):
-    """A stream that counts what is written to it at once."""
-
-    count = 0
-
-    def write(self, text: str) -> int:
-        """Count."""
-        self.count += bool(text)
-        return super().write(text)
-
-
-def test_lines_that_may_wait_are_written_together() -> None:
-    """In their order, when their time has come: one write for all of them."""
-    stream, due = Writes(), []
-    log = open_log(Log(), stream)
-    log.hold_lines(lambda seconds, call: due.append((seconds, call)))
-    for number in range(3):
-        log.info("something", number=number)
-    assert (stream.getvalue(), len(due)) == ("", 1)
-    due[0][1]()
-    assert [json.loads(line)["number"] for line in stream.getvalue().splitlines()] == [0, 1, 2]
-    assert stream.count == 1
-    log.info("something", number=3)
-    assert len(due) == 2, "the next one has a time of its own"
-
-
-def test_a_warning_is_written_at_once_after_what_was_held() -> None:
-    """Whoever looks for the cause of a failure finds what led to it, also when the process ends with it."""
-    stream = io.StringIO()
-    log = open_log(Log(), stream)
-    log.hold_lines(lambda *_: None)
-    log.info("first")
-    log.bind(worker=1).error("second")
-    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["first", "second"]
-
-
-def test_not_more_lines_are_held_than_may_be() -> None:
-    """Where the timer is late, memory does not grow."""
-    stream = io.StringIO()
-    log = open_log(Log(), stream)
-    log.hold_lines(lambda *_: None)
-    for _ in range(1_000):
-        log.info("something")
-    assert len(stream.getvalue().splitlines()) > 700
-
-
-def test_after_a_flush_nothing_is_held_any_more() -> None:
-    """What is said while the process ends is not lost with it."""
-    stream = io.StringIO()
-    log = open_log(Log(), stream)
-    log.hold_lines(lambda *_: None)
-    log.info("first")
-    log.flush()
-    log.info("second")
-    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["first", "second"]
-
-
 @pytest.mark.usefixtures("restored_root")
 def test_what_libraries_say_is_told_without_their_words() -> None:
     """An exception of theirs, or of ours in their hands, may quote a text."""

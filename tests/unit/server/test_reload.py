@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from extproc.sinks.metrics import Metrics
 from tests.unit.server.envoy import CONFIG, chat_sent_on, request_body, request_headers, write_config
 from tests.unit.server.fakes import Wired
 from tests.unit.server.loops import in_loop, until
+from tests.unit.server.processes import short_folder, start
 
 QUICK = CONFIG + "server: { reload_interval_ms: 50 }\n"
 
@@ -102,6 +105,33 @@ async def test_a_bad_file_changes_nothing_and_is_told_exactly_once(watched: Watc
     assert watched.health.ready is False  # neither set nor cleared here: it is the process's
 
 
+@pytest.mark.parametrize("changes", [True, False])
+@in_loop
+async def test_a_file_system_that_hangs_is_told_and_waited_for(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, changes: bool
+) -> None:
+    """The event loop turns meanwhile; when the files can be read again, that ends the error."""
+    monkeypatch.setattr(module, "READ_S_MAX", 0.01)
+    answers, look = threading.Event(), watched.reloader._reader.changed
+
+    def hangs() -> bool:
+        assert answers.wait(10)
+        return look()
+
+    watched.reloader._reader.changed = hangs  # type: ignore[method-assign]
+    watched.health.config_error = "an older one"
+    if changes:
+        (watched.file.parent / "prompt.txt").write_text("Be verbose.")
+    looking = asyncio.create_task(watched.reloader.look())
+    await until(lambda: "could not be read" in watched.health.config_error)
+    assert not looking.done()
+    answers.set()
+    await looking
+    assert watched.health.config_error == ("" if changes else "an older one")
+    assert watched.prompt == ("Be verbose." if changes else "Be brief.")
+    assert watched.events[:1] == ["configuration refused, the last good one stays in force"]
+
+
 @pytest.mark.parametrize("how", ["mended", "put back"])
 @in_loop
 async def test_the_next_good_file_clears_the_error(watched: Watched, how: str) -> None:
@@ -169,6 +199,22 @@ async def test_files_are_looked_at_until_the_process_drains(tmp_path: Path) -> N
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_file_that_never_answers_keeps_no_process_from_ending(workers: int) -> None:
+    """A named pipe hangs like a file system whose server has gone."""
+    with short_folder() as folder:
+        process = start(folder, server={"workers": workers, "reload_interval_ms": 50})
+        try:
+            (folder / "prompt.txt").unlink()
+            os.mkfifo(folder / "prompt.txt")
+            writing = os.open(folder / "prompt.txt", os.O_WRONLY)  # returns when it is being read
+            assert process.readiness()[0] == 200
+            assert process.processor.stop() == 0
+            os.close(writing)
+        finally:
+            process.processor.kill()
 
 
 @in_loop

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from extproc.domain.record import ExchangeRecord, Outcome, VersionFacts
 from extproc.domain.usage import Prices, Usage
-from extproc.server.worker_metrics import count_in_files, page_of
-from extproc.sinks.metrics import Metrics
+from extproc.server.worker_metrics import FILE_BYTES_MIN, count_in_files, page_of
+from extproc.sinks.metrics import ADMITTED_FACTOR_MAX, LABEL_IDLE_NS, OTHER, Metrics
 from tests.unit.server.processes import short_folder
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -55,6 +57,16 @@ def in_memory(make: Callable[[], Metrics]) -> Metrics:
         return make()
 
 
+@contextmanager
+def in_files(folder: Path) -> Iterator[None]:
+    """Metrics that are made in it count in files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder))
+        patch.setattr(values, "ValueClass", values.ValueClass)
+        count_in_files(folder, 0)
+        yield
+
+
 def worker(folder: Path, counts_as: int, tokens: list[int], waiting: int = 0) -> None:
     """A process that counts some exchanges, with so many waiting to be judged, and is then gone, without a word."""
     with pytest.MonkeyPatch.context() as patch:
@@ -82,7 +94,7 @@ def test_lives_of_workers_add_up_to_the_page_of_one_process(lives: list[tuple[in
             for number in tokens:
                 one.exchange_ended(record(number))
                 one.step("request_headers", 500_000_000)
-        assert samples(page_of(own.registry, folder)) == samples(one.registry)
+        assert samples(page_of(own.registry, folder, 10)) == samples(one.registry)
         assert {file.name.rpartition("_")[2] for file in folder.glob("*.db")} <= {f"{n}.db" for n, _ in lives}
 
 
@@ -95,7 +107,7 @@ def test_the_supervisors_own_counts_and_gauges_are_on_the_page_once(tmp_path: Pa
     own.worker_restarted("SIGKILL")
     own.revision("0123456789ab")
     own.inflight.set_function(lambda: 5)
-    page = samples(page_of(own.registry, tmp_path))
+    page = samples(page_of(own.registry, tmp_path, 10))
     assert page["llm_config_reloads_total", frozenset({("result", "invalid")})] == 1
     assert page["llm_worker_restarts_total", frozenset({("reason", "SIGKILL")})] == 1
     assert page["llm_config_revision", frozenset({("revision", "0123456789ab")})] == 1
@@ -108,8 +120,85 @@ def test_what_waits_for_classifiers_is_added_up(tmp_path: Path) -> None:
     worker(tmp_path, 0, [3], waiting=5)
     worker(tmp_path, 1, [4], waiting=2)
     worker(tmp_path, 0, [], waiting=1)
-    page = samples(page_of(in_memory(lambda: Metrics(10)).registry, tmp_path))
+    page = samples(page_of(in_memory(lambda: Metrics(10)).registry, tmp_path, 10))
     assert page["llm_classifier_queue", frozenset({("classifier", "harm")})] == 3
+
+
+def test_values_that_nobody_counts_any_more_leave_the_page_and_come_back_with_what_they_had(tmp_path: Path) -> None:
+    """attack 10: no sum falls while it is shown, or its rate would show traffic that never was; the page is bounded."""
+    now_ns = [0]
+    registry = page_of(in_memory(lambda: Metrics(10)).registry, tmp_path, 1, lambda: now_ns[0])
+
+    def requests() -> dict[str, float]:
+        return {
+            dict(labels)["team"]: count
+            for (name, labels), count in samples(registry).items()
+            if name == "llm_requests_total"
+        }
+
+    worker(tmp_path, 0, [0, 1, 2])
+    assert requests() == {"team0": 1, "team1": 1, "team2": 1}
+    now_ns[0] += LABEL_IDLE_NS // 2
+    worker(tmp_path, 1, [0])
+    assert requests() == {"team0": 2, "team1": 1, "team2": 1}
+    now_ns[0] += LABEL_IDLE_NS // 2
+    assert requests() == {"team0": 2}
+    worker(tmp_path, 0, [1])
+    assert requests() == {"team0": 2, "team1": 2}
+    roomy = page_of(in_memory(lambda: Metrics(10)).registry, tmp_path, 10, lambda: now_ns[0])
+    samples(roomy)
+    now_ns[0] += 2 * LABEL_IDLE_NS
+    assert len([1 for name, _ in samples(roomy) if name == "llm_requests_total"]) == 3, "there is room for all"
+
+
+def test_who_counts_in_files_takes_so_many_values_and_no_more() -> None:
+    """Their series stay for ever."""
+    metrics = in_memory(lambda: Metrics(1, forgets=False))
+    for number in range(2 * ADMITTED_FACTOR_MAX):
+        one = record(1)
+        one.team, one.ended_ns = f"team{number}", number * LABEL_IDLE_NS
+        metrics.exchange_ended(one)
+    teams = {dict(labels)["team"] for name, labels in samples(metrics.registry) if name == "llm_requests_total"}
+    assert teams == {f"team{number}" for number in range(ADMITTED_FACTOR_MAX)} | {OTHER}
+
+
+def test_what_is_counted_has_its_place_on_the_disk_before_it_is_written(tmp_path: Path) -> None:
+    """A page of a mapped file that has none ends the process with SIGBUS where the disk is full."""
+    with in_files(tmp_path):
+        metrics = Metrics(1_000, forgets=False)
+        for number in range(400):
+            one = record(1)
+            one.team = f"{'long' * 20}{number}"
+            metrics.exchange_ended(one)
+        metrics.flush()
+    sizes = {file.name: file.stat() for file in tmp_path.glob("*.db")}
+    assert max(status.st_size for status in sizes.values()) > FILE_BYTES_MIN
+    assert all(status.st_blocks * 512 >= status.st_size for status in sizes.values())
+
+
+def test_where_the_disk_is_full_what_is_counted_already_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New values of labels are lost, and nothing else: no exception reaches whoever flushes."""
+    with in_files(tmp_path):
+        metrics = Metrics(10_000, forgets=False)
+        metrics.exchange_ended(record(1))
+        metrics.flush()
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "posix_fallocate", full)
+        for number in range(1_000):
+            one = record(1)
+            one.team = f"{'long' * 20}{number}"
+            metrics.exchange_ended(one)
+        metrics.exchange_ended(record(1))
+        metrics.flush()
+    page = samples(page_of(in_memory(lambda: Metrics(10)).registry, tmp_path, 10_000))
+    requests = {dict(labels)["team"]: value for (name, labels), value in page.items() if name == "llm_requests_total"}
+    assert requests["team1"] == 2
+    assert 1 < len(requests) < 1_000
 
 
 def test_a_file_that_is_just_being_made_does_not_spoil_the_page(tmp_path: Path) -> None:
@@ -117,5 +206,5 @@ def test_a_file_that_is_just_being_made_does_not_spoil_the_page(tmp_path: Path) 
     worker(tmp_path, 0, [3])
     (tmp_path / "counter_1.db").touch()
     own = in_memory(lambda: Metrics(10))
-    page = samples(page_of(own.registry, tmp_path))
+    page = samples(page_of(own.registry, tmp_path, 10))
     assert [value for (name, _), value in page.items() if name == "llm_cost_micro_usd_total"] == [3]

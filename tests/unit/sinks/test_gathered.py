@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 
 from extproc.domain.record import ExchangeRecord, Outcome, VersionFacts
 from extproc.domain.usage import Prices, Usage
-from extproc.sinks.gathered import BulkHistogram, GatheredCounter, GatheredHistogram, Labels
+from extproc.sinks.gathered import BulkHistogram, ForgettingCounter, GatheredCounter, GatheredHistogram, Labels
 from extproc.sinks.metrics import RESPONSE_TOKEN_BUCKETS, SECONDS_BUCKETS, STEP_SECONDS_BUCKETS, Metrics
 
 LABELS = ("model", "version")
@@ -47,7 +47,7 @@ class Gathering:
 
     def __init__(self, bounds: tuple[float, ...] = BOUNDS) -> None:
         self.registry = CollectorRegistry()
-        self.counter = GatheredCounter(Counter("adds", "Amounts.", LABELS, registry=self.registry))
+        self.counter = GatheredCounter(ForgettingCounter("adds", "Amounts.", LABELS, registry=self.registry))
         made = BulkHistogram("seen", "Values.", LABELS, buckets=bounds, registry=self.registry)
         self.histogram = GatheredHistogram(made, bounds)
 

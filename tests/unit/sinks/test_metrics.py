@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Set
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -15,7 +18,7 @@ from extproc.domain.beside import Judgement, Origin
 from extproc.domain.record import Action, Coverage, ExchangeRecord, Outcome, VersionFacts
 from extproc.domain.text import Direction
 from extproc.domain.usage import Prices, Usage
-from extproc.sinks.metrics import LABEL_CHARS_MAX, OTHER, BoundedLabels, Metrics
+from extproc.sinks.metrics import LABEL_CHARS_MAX, LABEL_IDLE_NS, OTHER, BoundedLabels, Metrics
 
 MS = 1_000_000
 VERSION = VersionFacts("tiny-chat", "v1", "f00", Prices(1, 1, 1))
@@ -28,6 +31,7 @@ LABELS = {
     "llm_cached_tokens_total": BY_TEAM,
     "llm_cost_micro_usd_total": BY_TEAM,
     "llm_usage_estimated_total": BY_VERSION,
+    "llm_usage_capped_total": BY_VERSION,
     "llm_response_tokens": BY_VERSION,
     "llm_time_to_first_token_seconds": BY_VERSION,
     "llm_time_per_output_token_seconds": BY_VERSION,
@@ -40,11 +44,15 @@ LABELS = {
     "llm_policy_texts_total": {"policy", "direction"},
     "llm_guard_hold_limit_total": {"guard"},
     "llm_extproc_step_seconds": {"phase"},
+    "llm_extproc_long_messages": set(),
+    "llm_extproc_long_message_wait_seconds": set(),
+    "llm_extproc_long_messages_refused_total": set(),
     "llm_extproc_failures_total": {"reason"},
     "llm_inflight_exchanges": set(),
     "llm_config_reloads_total": {"result"},
     "llm_config_revision": {"revision"},
     "llm_worker_restarts_total": {"reason"},
+    "llm_log_lines_dropped_total": {"level"},
     "llm_classifier_seconds": {"classifier"},
     "llm_classifier_queue": {"classifier"},
     "llm_classifier_dropped_total": {"classifier", "reason"},
@@ -91,6 +99,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 def populated() -> Metrics:
     """Metrics in which every series has a value."""
     record = ended(usage=Usage(10, 4, 6, estimated=True), refusals=1)
+    record.usage_capped = True
     record.policy = "default"
     record.verdicts["pii", "request", "mask"] = 2
     record.findings["pii", "request", "EMAIL"] = 2
@@ -102,8 +111,11 @@ def populated() -> Metrics:
     metrics.exchange_ended(record)
     metrics.exchange_ended(ended(Outcome.FAILED, reason="guard_failed"))
     metrics.step("request_headers", 20_000)
+    metrics.long_messages(1)
+    metrics.long_message_waited(0.02)
     metrics.reloaded("ok")
     metrics.worker_restarted("SIGKILL")
+    metrics.log_lines_dropped("info", 3)
     metrics.classifier_took("guard", 0.02)
     metrics.classifier_waiting("guard", 3)
     metrics.classifier_dropped("guard", "queue_full")
@@ -122,6 +134,18 @@ def test_names_and_labels_are_those_that_dashboards_use() -> None:
         name = f"{family.name}_total" if family.type == "counter" else family.name
         found[name] = set().union(*(sample.labels.keys() - {"le"} for sample in family.samples))
     assert found == LABELS
+
+
+def test_long_messages_are_told() -> None:
+    """How many there are, how long they waited, and for how many there was no room."""
+    metrics = Metrics(label_values_max=10)
+    assert value(metrics, "llm_extproc_long_messages_refused_total") == 0
+    metrics.long_messages(3)
+    metrics.long_message_waited(0.02)
+    metrics.long_message_refused()
+    assert value(metrics, "llm_extproc_long_messages") == 3
+    assert value(metrics, "llm_extproc_long_message_wait_seconds_count") == 1
+    assert value(metrics, "llm_extproc_long_messages_refused_total") == 1
 
 
 def test_a_late_verdict_counts_like_any_other() -> None:
@@ -272,8 +296,83 @@ def test_labels_from_requests_are_bounded() -> None:
 def test_a_label_has_a_longest_value() -> None:
     """A header may be 60 KB; a label may not. What is too long takes no place either."""
     labels = BoundedLabels(1)
-    assert labels.bound("x" * (LABEL_CHARS_MAX + 1)) == OTHER
-    assert labels.bound("x" * LABEL_CHARS_MAX) == "x" * LABEL_CHARS_MAX
+    assert labels.bound("x" * (LABEL_CHARS_MAX + 1), 0) == OTHER
+    assert labels.bound("x" * LABEL_CHARS_MAX, 0) == "x" * LABEL_CHARS_MAX
+
+
+def test_made_up_teams_do_not_keep_a_real_one_out_for_ever() -> None:
+    """attack 10: the first hundred names won until the restart, and "accounting" was ``other`` for ever."""
+    metrics = Metrics(label_values_max=100)
+
+    def comes(team: str, minute: int) -> None:
+        metrics.exchange_ended(ended(team=team, project=team, ended_ns=minute * 60_000 * MS))
+
+    for number in range(100):
+        comes(f"made-up-{number}", minute=number % 10)
+    comes("search", minute=11)
+    assert value(metrics, "llm_requests_total", team=OTHER) == 1
+    comes("accounting", minute=65)
+    comes("made-up-9", minute=66)
+    comes("accounting", minute=67)
+    assert value(metrics, "llm_requests_total", team="accounting", project="accounting") == 2
+    assert value(metrics, "llm_requests_total", team="made-up-9") == 2, "one that is not idle keeps its series"
+    assert value(metrics, "llm_requests_total", team=OTHER) == 1, "nothing is moved there: it would look like traffic"
+    for name in ("llm_requests_total", "llm_prompt_tokens_total", "llm_cost_micro_usd_total"):
+        assert value(metrics, name, team="made-up-0") == 0
+    comes("made-up-0", minute=70)
+    assert value(metrics, "llm_requests_total", team="made-up-0") == 1, "it begins anew"
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 90)), max_size=60),
+    st.integers(1, 5),
+    st.none() | st.integers(1, 8),
+)
+def test_labels_are_bounded_all_the_time(
+    comes: list[tuple[int, int]], values_max: int, admitted_max: int | None
+) -> None:
+    """Never more values than may be; one that was seen within the hour is itself; idle ones are forgotten once."""
+    living: set[str] = set()
+    admitted, now_ns, last_ns = 0, 0, {}
+
+    def forget(values: Set[str]) -> None:
+        assert values <= living
+        assert all(last_ns[value] + LABEL_IDLE_NS <= now_ns for value in values)
+        living.difference_update(values)
+
+    labels = BoundedLabels(values_max, forget, admitted_max)
+    for number, minutes in comes:
+        now_ns += minutes * 60_000 * MS
+        name = f"team{number}"
+        used = labels.bound(name, now_ns)
+        assert used == name if name in living else used in (name, OTHER)
+        if used == name:
+            admitted += name not in living
+            living.add(name)
+            last_ns[name] = now_ns
+        else:
+            full = len(living) >= values_max and all(last_ns[each] + LABEL_IDLE_NS > now_ns for each in living)
+            assert full or admitted == admitted_max
+        assert len(living) <= values_max
+    assert admitted_max is None or admitted <= admitted_max
+
+
+def test_a_flood_of_names_costs_little() -> None:
+    """Whether one makes room is not looked for again before it can be."""
+    labels, looked = BoundedLabels(10_000), 0
+
+    class Looked(dict[str, int]):
+        def items(self) -> Any:
+            nonlocal looked
+            looked += 1
+            return super().items()
+
+    for number in range(10_000):
+        labels.bound(f"team{number}", 0)
+    labels._seen_ns = Looked(labels._seen_ns)
+    for number in range(10_000):
+        assert labels.bound(f"flood{number}", MS * number) == OTHER
+    assert looked <= 1
 
 
 def test_reloads_are_there_from_the_start_and_one_revision_is_in_force() -> None:

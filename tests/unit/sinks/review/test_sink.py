@@ -39,6 +39,7 @@ class Counted:
         self.dropped: Counter[str] = Counter()
         self.precision: dict[str, float] | None = None
         self.lines: list[str] = []
+        self.rounds = 0  # of keeping house
 
     def review_stored(self, findings: Mapping[str, int]) -> None:
         """As ``Metrics``."""
@@ -51,6 +52,7 @@ class Counted:
     def guard_precision(self, shares: Mapping[str, float]) -> None:
         """As ``Metrics``."""
         self.precision = dict(shares)
+        self.rounds += 1
 
     def warning(self, line: str, **fields: Any) -> None:
         """As a log."""
@@ -242,6 +244,19 @@ def test_a_store_that_will_never_work_is_not_waited_for(tmp_path: Path) -> None:
     queues.open().exchange_ended(ended())
     until(lambda: queues.counted.lost == {Dropped.STORE_FAILED: 1})
     queues.close()
+
+
+def test_a_clock_that_jumps_ahead_deletes_nothing(on_sqlite: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every finding would be too old at once; that nothing is deleted is told, once."""
+    monkeypatch.setattr(module, "HOUSEKEEPING_SECONDS", 0.01)
+    on_sqlite.open(keeps_house=True, days_max=1).exchange_ended(ended())
+    until(lambda: on_sqlite.counted.stored)
+    of_day_ns, jump_ns, rounds = time.time_ns, 400 * DAY_MS * 1_000_000, on_sqlite.counted.rounds
+    monkeypatch.setattr(time, "time_ns", lambda: of_day_ns() + jump_ns)
+    until(lambda: on_sqlite.counted.lines and on_sqlite.counted.rounds > rounds + 5)
+    assert len(on_sqlite.found()) == 1
+    (line,) = on_sqlite.counted.lines
+    assert "clock has jumped" in line
 
 
 def test_a_disk_that_is_full_is_counted(on_sqlite: Queues, monkeypatch: pytest.MonkeyPatch) -> None:

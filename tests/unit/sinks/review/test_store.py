@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 import subprocess
@@ -277,6 +278,70 @@ def test_a_store_of_a_newer_release_is_not_touched(url: str, monkeypatch: pytest
     with pytest.raises(StoreFailed, match="version 7") as refused:
         Store(url, Path("/"))
     assert not refused.value.may_pass
+
+
+# --- who may read it -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["review.db", "review.db-wal", "review.db-shm"])
+@pytest.mark.parametrize("mode", [0o666, 0o644, 0o602, 0o661, 0o777])
+def test_a_file_that_everybody_may_read_is_closed_to_them_and_that_is_told(
+    tmp_path: Path, name: str, mode: int
+) -> None:
+    """attack 10: a database that was there before with mode 666 stayed so."""
+    Store("sqlite:///review.db", tmp_path).close()
+    (tmp_path / name).touch()
+    (tmp_path / name).chmod(mode)
+    store = Store("sqlite:///review.db", tmp_path)
+    store.add([entry()])
+    assert all(path.stat().st_mode & 0o007 == 0 for path in tmp_path.iterdir())
+    (warning,) = store.warnings
+    assert (f"{name}:" in warning, f"{mode:o}" in warning) == (True, True)
+    store.close()
+
+
+def test_what_the_group_may_do_is_left(tmp_path: Path) -> None:
+    """Somebody will have meant it; nothing is told."""
+    (tmp_path / "review.db").touch()
+    (tmp_path / "review.db").chmod(0o660)
+    store = Store("sqlite:///review.db", tmp_path)
+    assert stat.S_IMODE((tmp_path / "review.db").stat().st_mode) == 0o660
+    assert store.warnings == []
+    store.close()
+
+
+def test_a_file_of_another_user_that_is_open_to_all_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written to it; whoever reads the log learns what to do."""
+    (tmp_path / "review.db").touch()
+    (tmp_path / "review.db").chmod(0o666)
+
+    def not_ours(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchmod", not_ours)
+    with pytest.raises(StoreFailed, match="chmod o-rwx") as refused:
+        Store("sqlite:///review.db", tmp_path)
+    assert not refused.value.may_pass
+    assert (tmp_path / "review.db").stat().st_size == 0
+
+
+def test_a_folder_in_which_anybody_may_put_files_is_told_of(tmp_path: Path) -> None:
+    """But one with a sticky bit, such as /tmp, in which nobody may take away another's."""
+    folder = tmp_path / "open"
+    folder.mkdir()
+    for mode, warnings in ((0o777, 1), (0o1777, 0), (0o775, 0)):
+        folder.chmod(mode)
+        store = Store("sqlite:///review.db", folder)
+        assert len(store.warnings) == warnings
+        store.close()
+
+
+def test_a_password_that_is_not_written_as_a_url_wants_it_is_not_quoted() -> None:
+    """What stands behind its ``@`` would be taken for the host, which messages name."""
+    with pytest.raises(StoreFailed, match="%40") as failed:
+        Store("postgresql://extproc:p@xyzzy@127.0.0.1:1/review", Path("/"))
+    assert "xyzzy" not in f"{failed.value} {failed.value!r}"
+    assert not failed.value.may_pass
 
 
 # --- failing -------------------------------------------------------------------------------------------------------

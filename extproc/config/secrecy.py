@@ -1,0 +1,82 @@
+"""Which texts of a configuration may be a secret that somebody pasted by mistake: messages do not quote them.
+
+Messages go to terminals, logs and ``/readyz``. Whoever wrote the text finds it by its line; so a harmless text that is
+taken for a secret costs little.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+MIXED_CHARS_MIN = 12
+"""Letters and digits in one run: names of models and versions have shorter ones, between signs."""
+PASSWORD_CHARS_MIN = 8
+_BEGINNINGS = (
+    "AIza",
+    "AKIA",
+    "ASIA",
+    "SG.",
+    "eyJ",
+    "gho_",
+    "ghp_",
+    "ghs_",
+    "ghu_",
+    "github_pat_",
+    "glpat-",
+    "gsk_",
+    "hf_",
+    "npg_",
+    "pk-",
+    "pk_",
+    "rk_",
+    "sk-",
+    "sk_",
+    "xox",
+    "ya29.",
+)
+_BEGINNING_CHARS_MIN = 14
+_SIGNS = ("-----begin", "basic ", "bearer ", "key=", "token=", "secret=", "password=", "passwd=", "pwd=")
+_WORDS = re.compile(r"[\s\"'`,;:=<>()\[\]{}/]+")
+_PARTS = re.compile(r"[-._+~]+")
+_PASSWORD_SIGNS = frozenset("!@#$%^&*?")
+
+
+def may_be_secret(text: str) -> bool:
+    """Whether a text may be a key, a token, a password, or a URL with one."""
+    lower = text.lower()
+    if ("://" in text and "@" in text) or any(sign in lower for sign in _SIGNS):
+        return True
+    return any(_is_secret(word) for word in _WORDS.split(text))
+
+
+def is_key_itself(name: str) -> bool:
+    """Whether what should be the name of a variable is rather what the variable should hold."""
+    longest = max(_PARTS.split(name), key=len)
+    return _begins_as_one(name) or (len(longest) >= MIXED_CHARS_MIN and _is_mixed(longest))
+
+
+def _is_secret(word: str) -> bool:
+    if is_key_itself(word):
+        return True
+    if len(word) >= PASSWORD_CHARS_MIN and not _PASSWORD_SIGNS.isdisjoint(word) and _is_mixed(word):
+        return True
+    parts = _PARTS.split(word)
+    if any(len(part) >= MIXED_CHARS_MIN and _humps(part) > 1 for part in parts):
+        return True
+    joined = "".join(parts)
+    return len(joined) >= 2 * MIXED_CHARS_MIN and _is_mixed(joined) and not joined.strip("0123456789abcdefABCDEF")
+
+
+def _begins_as_one(word: str) -> bool:
+    """As the keys of some vendors do; what follows is not a word."""
+    return len(word) >= _BEGINNING_CHARS_MIN and word.startswith(_BEGINNINGS) and (_is_mixed(word) or _humps(word) > 0)
+
+
+def _is_mixed(word: str) -> bool:
+    return any(char.isdigit() for char in word) and any(char.isalpha() for char in word)
+
+
+def _humps(word: str) -> int:
+    """How often a capital stands behind a small letter."""
+    return sum(before.islower() and after.isupper() for before, after in pairwise(word))

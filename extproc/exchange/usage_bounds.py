@@ -1,0 +1,51 @@
+"""What a request says of the tokens that it can lead to: its own size, and the length of answer that it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from extproc.domain.record import ExchangeRecord
+from extproc.domain.usage_bounds import UsageBounds
+from extproc.payload.view import RequestView
+
+PROMPT_TOKENS_PER_BYTE_MAX = 4  # a byte is at most one; templates put words of their own around short texts
+PROMPT_TOKENS_MORE_MAX = 65_536  # what a server's template adds by itself
+COMPLETION_TOKENS_MORE_MAX = 1_024  # ends of turns and the like, should a server count them
+_LENGTHS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+
+
+def note_usage_bounds(record: ExchangeRecord, request: RequestView, body_bytes: int, tokens_max: int) -> None:
+    """Note the bounds of an exchange whose tokens are counted. Args: as of ``usage_bounds``."""
+    if record.metered:
+        record.usage_bounds = usage_bounds(request, body_bytes, tokens_max)
+
+
+def usage_bounds(request: RequestView, body_bytes: int, tokens_max: int) -> UsageBounds:
+    """The bounds of an exchange.
+
+    Media, and tools that run at the server, bring tokens that are in no byte of the request: then ``tokens_max`` alone
+    holds, as it does for the answer of a request that names no length.
+
+    Args: body_bytes: of the request without its content-encoding.
+    """
+    if request.unread or _runs_tools(request.tree):
+        return UsageBounds(tokens_max, tokens_max)
+    prompt = body_bytes * PROMPT_TOKENS_PER_BYTE_MAX + PROMPT_TOKENS_MORE_MAX
+    lengths = [length for key in _LENGTHS if (length := _whole_number(request.tree.get(key))) is not None]
+    if not lengths:
+        return UsageBounds(min(prompt, tokens_max), tokens_max)
+    completion = max(lengths) * max(request.choices, 1) + COMPLETION_TOKENS_MORE_MAX
+    return UsageBounds(min(prompt, tokens_max), min(completion, tokens_max))
+
+
+def _runs_tools(tree: Mapping[str, Any]) -> bool:
+    """Whether a tool is other than a function that the client runs."""
+    tools = tree.get("tools")
+    if not isinstance(tools, list):
+        return False
+    return any(not isinstance(tool, dict) or tool.get("type", "function") != "function" for tool in tools)
+
+
+def _whole_number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
