@@ -140,7 +140,8 @@ def test_times_of_the_document_are_envoys(document: Make) -> None:
     """Message timeout and idle timeout come from the document; a stream has no total timeout."""
     made = document(envoy={"message_timeout_ms": 250, "stream_idle_ms": 60_000})
     manager = manager_of(made)
-    assert manager["http_filters"][0]["typed_config"]["message_timeout"] == "0.25s"
+    processor = manager["http_filters"][0]["typed_config"]["extension_config"]
+    assert processor["typed_config"]["message_timeout"] == "0.25s"
     assert manager["stream_idle_timeout"] == "60s"
     assert {route["route"]["timeout"] for route in routes_of(made) if "route" in route} == {"0s"}
 
