@@ -134,12 +134,16 @@ class Exchange:
     def _request_headers(self, event: RequestHeaders, now_ns: int) -> Step:
         headers = self._facts.headers = event.headers
         record = self.record
-        self._errors = dialect_of_errors(requests.path_of(headers))
+        self._errors = dialect_of_errors(requests.path_of(headers), requests.speaks_anthropic(headers))
         record.endpoint = requests.endpoint_name(headers)
         requests.note_identity(record, headers, self._snapshot)
+        names = requests.models_body(headers, self._snapshot)
+        if names is not None:
+            return self._answer_models(names, now_ns)
         dialect = requests.endpoint_of(headers, self._snapshot)
         changes = requests.header_changes(headers, dialect)
         if dialect is None:
+            requests.refuse_unread_body(headers, event.end)
             record.endpoint, record.outcome = requests.PASSED, Outcome.PASSED
             self._phase = Phase.RESPONSE_HEADERS
             return Step([ContinueHeaders(Direction.REQUEST, changes, BodyMode.NONE, BodyMode.NONE)])
@@ -150,6 +154,13 @@ class Exchange:
         requests.refuse_length(headers, self._snapshot)
         self._phase = Phase.REQUEST_BODY
         return Step([ContinueHeaders(Direction.REQUEST, changes)])
+
+    def _answer_models(self, names: bytes, now_ns: int) -> Step:
+        record = self.record
+        record.endpoint, record.outcome, record.status = requests.MODELS, Outcome.ANSWERED, 200
+        step = self._end([Answer(record.status, names, requests.MODELS)], now_ns)
+        self._phase = Phase.REFUSED
+        return step
 
     def _request_body(self, event: RequestBody) -> Step:
         if self._phase is not Phase.REQUEST_BODY:  # nobody reads it any more

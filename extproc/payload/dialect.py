@@ -86,7 +86,7 @@ class Dialect(Protocol):
     """One API."""
 
     name: str
-    generates: bool  # whether answers hold text that a model made
+    generates: bool  # whether answers may hold text, and are read before the client has any of it
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
         """Raises: PayloadRefused."""

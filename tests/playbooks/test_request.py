@@ -78,9 +78,9 @@ def test_a_plain_chat() -> None:
 
 
 def test_a_listed_path_passes_unread() -> None:
-    """GET /v1/models: no body is looked at, the answer passes, and nothing is metered."""
+    """GET /health: the answer passes, and nothing is metered."""
     talk = Conversation(snapshot_of(*ALL))
-    assert talk.hears(request_headers("/v1/models?a=b", "GET", end=True, x_llm_version="v9")) == [
+    assert talk.hears(request_headers("/health?a=b", "GET", end=True, x_llm_version="v9")) == [
         ContinueHeaders(Direction.REQUEST, HeaderChanges((), ("x-llm-version",)), BodyMode.NONE, BodyMode.NONE)
     ]
     assert talk.hears(response_headers()) == [ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.NONE)]

@@ -66,8 +66,11 @@ def test_envoy_holds_a_body_that_the_processor_still_accepts(
 
 
 def test_a_chosen_version_has_its_route_and_others_are_refused(document: Make) -> None:
-    """Each version has a route; an unknown one gets 503; an exchange without one reaches only the allowed paths."""
-    routes = routes_of(document(requests={"allow_paths": ["GET /health"]}))
+    """Each version has a route; an unknown one gets 503; an exchange without one reaches only the allowed paths.
+
+    Models are listed by the processor, so that path leads nowhere.
+    """
+    routes = routes_of(document(requests={"allow_paths": ["GET /v1/models", "GET /health"]}))
     assert destinations(routes) == [
         ("chat/v1", "chat__v1"),
         ("chat/v2", "chat__v2"),

@@ -70,6 +70,11 @@ MESSAGE = {"role": "assistant"}
         ("messages", {"content": ["text"]}),
         ("messages", {"content": [{"type": "text", "text": ["x"]}]}),
         ("embeddings", {"data": "text"}),
+        ("count_tokens", {}),
+        ("count_tokens", {"input_tokens": "58"}),
+        ("count_tokens", {"input_tokens": True}),
+        ("count_tokens", {"input_tokens": -1}),
+        ("count_tokens", {"input_tokens": 5.0}),
     ],
 )
 def test_an_answer_that_hides_text_from_us_is_unreadable(name: str, tree: dict[str, Any]) -> None:
@@ -97,6 +102,7 @@ def test_an_answer_that_hides_text_from_us_is_unreadable(name: str, tree: dict[s
         ("messages", {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "x"}}),
         ("messages", {"type": "message_start"}),
         ("embeddings", {"data": []}),
+        ("count_tokens", {"input_tokens": 58}),
     ],
 )
 def test_an_event_that_hides_text_from_us_is_unreadable(name: str, tree: Any) -> None:
@@ -367,21 +373,23 @@ def test_structured_values_stay_values(text: str, after: Any) -> None:
 
 @pytest.mark.parametrize("path", ENDPOINTS)
 def test_error_bodies(path: str) -> None:
-    """Anthropic's object for messages, OpenAI's for the rest."""
+    """Anthropic's object for messages and their counts, OpenAI's for the rest."""
     tree = orjson.loads(ENDPOINTS[path].error_body(ERROR))
     assert tree["error"]["message"] == "Some words."
-    assert tree.get("type") == ("error" if path == "/v1/messages" else None)
-    if path != "/v1/messages":
+    anthropic = path.startswith("/v1/messages")
+    assert tree.get("type") == ("error" if anthropic else None)
+    if not anthropic:
         assert (tree["error"]["code"], tree["error"]["param"]) == ("some_code", "messages")
 
 
 @pytest.mark.parametrize(
     ("path", "name"),
-    [("/v1/messages/count_tokens", "messages"), ("/v1/responses", "responses"), ("/metrics", "chat"), ("", "chat")],
+    [("/v1/messages/batches", "messages"), ("/v1/responses", "responses"), ("/metrics", "chat"), ("", "chat")],
 )
 def test_errors_of_paths_that_are_not_read(path: str, name: str) -> None:
     """A client of Anthropic's API reads Anthropic's errors, also where it may not go."""
     assert dialect_of_errors(path).name == name
+    assert dialect_of_errors(path, anthropic=True).name == (name if name == "responses" else "messages")
 
 
 def test_error_bodies_of_the_server_are_all_text() -> None:
