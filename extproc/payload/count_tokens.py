@@ -26,6 +26,7 @@ class CountTokens:
 
     name = "count_tokens"
     generates = True
+    templated = True
 
     def __init__(self) -> None:
         self._messages = Messages()

@@ -87,6 +87,7 @@ class Dialect(Protocol):
 
     name: str
     generates: bool  # whether answers may hold text, and are read before the client has any of it
+    templated: bool  # whether a chat template puts words of its own around what is asked
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
         """Raises: PayloadRefused."""

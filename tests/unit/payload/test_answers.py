@@ -9,6 +9,7 @@ import pytest
 
 from extproc.domain.errors import ApiError
 from extproc.domain.text import Kind
+from extproc.domain.token_rates import RequestSize
 from extproc.domain.usage import Usage
 from extproc.payload.dialect import Frame, StreamReader, UnreadableAnswer
 from extproc.payload.endpoints import CHAT, ENDPOINTS, dialect_of_errors
@@ -237,7 +238,7 @@ def test_the_usage_chunk_is_told_from_the_others() -> None:
     usage = {"prompt_tokens": 9, "completion_tokens": 5}
     reader = reader_of("chat")
     assert reader.read(event({"choices": [], "usage": usage})).usage_only
-    assert reader.usage.result(0) == Usage(9, 5)
+    assert reader.usage.result(RequestSize()) == Usage(9, 5)
     assert not reader_of("chat").read(event({"choices": [], "usage": None})).usage_only
     with_text = event({"choices": [{"index": 0, "delta": {"content": "a"}}], "usage": usage})
     assert not reader_of("chat").read(with_text).usage_only
@@ -279,9 +280,9 @@ def test_messages_usage_without_input_tokens() -> None:
     reader = reader_of("messages")
     first = {"input_tokens": 9, "output_tokens": 1, "cache_read_input_tokens": 4}
     reader.read(event({"type": "message_start", "message": {"content": [], "usage": first}}))
-    assert reader.usage.result(0) == Usage(13, 1, cached=4, estimated=True)
+    assert reader.usage.result(RequestSize()) == Usage(13, 1, cached=4, estimated=True)
     reader.read(event({"type": "message_delta", "delta": {}, "usage": {"output_tokens": 7}}))
-    assert reader.usage.result(0) == Usage(13, 7, cached=4)
+    assert reader.usage.result(RequestSize()) == Usage(13, 7, cached=4)
 
 
 # --- what the client is shown --------------------------------------------------------------------------------------
