@@ -224,7 +224,8 @@ class MeterFilter(FilterSection):
 
     filter: Literal["meter"]
     continuous_usage: bool = Field(
-        default=False, description="ask for usage in each chunk: aborted streams are exact, at a cost"
+        default=False,
+        description="ask for usage in each chunk, of chats and completions: aborted ones are exact, at a cost",
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 NS_PER_S = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestSize:
     """What of a request the model reads, and how much it may answer.
 
@@ -42,7 +42,8 @@ class TokenRates:
     with_tools: float = 80.0
     per_byte: float = 1 / 4.4
     per_piece: float = 1.0
-    per_second: float = 20.0  # of one choice, from the request to the end of its answer
+    per_second: float = 20.0  # of one choice, from its first token on
+    wait_s: float = 0.5  # for the first token
     by_pieces: bool = False
     learnt: bool = False
 
@@ -66,11 +67,13 @@ class TokenRates:
 
     def unseen_tokens(self, size: RequestSize, elapsed_ns: int) -> int:
         """Tokens that were made of an answer nothing was seen of, for all its choices together. [tokens]"""
-        tokens = max(0, elapsed_ns) * self.per_second / NS_PER_S
+        tokens = max(0.0, elapsed_ns / NS_PER_S - self.wait_s) * self.per_second
         if size.answer_tokens_max:
             tokens = min(tokens, size.answer_tokens_max)
         return round(tokens * size.choices)
 
 
+UNKNOWN_SIZE = RequestSize()
+"""Of a request that was not read."""
 START = TokenRates()
 """Before anything is known of a model."""

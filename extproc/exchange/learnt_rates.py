@@ -16,7 +16,7 @@ from extproc.domain.usage import Usage
 RATES_MAX = 4_096
 """Endpoints of versions with rates; where there are more, all is learnt again."""
 _KEPT = 0.98  # of what was learnt, when the next exchange comes: the last fifty count most
-_START_TOKENS = 16.0  # how many tokens the rates at the start stand for
+_START_TOKENS = 2.0  # how many tokens the rates at the start stand for
 _PER_BYTE_MIN, _PER_BYTE_MAX = 1 / 64, 2.0
 _AROUND_MIN, _AROUND_MAX = 0.01, 4_096.0  # around a turn, and before tools
 _PER_PIECE_MIN, _PER_PIECE_MAX = 0.5, 256.0
@@ -24,18 +24,19 @@ _WEIGHT_MAX = 1e100
 _PER_SECOND_MIN, _PER_SECOND_MAX = 0.01, 10_000.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CountedExchange:
     """An exchange whose tokens the server counted: sizes beside which they are held.
 
-    ``pieces``: of a stream; 0 for an answer that came whole. ``utf8_bytes``: of the answer's texts. ``elapsed_ns``:
-    from the request to the end of the answer.
+    ``pieces``: of a stream; 0 for an answer that came whole. ``utf8_bytes``: of the answer's texts. ``waited_ns``: from
+    the request to the first text of a stream; ``elapsed_ns``: to the end of the answer.
     """
 
     size: RequestSize
     usage: Usage
     pieces: int
     utf8_bytes: int
+    waited_ns: int
     elapsed_ns: int
 
 
@@ -70,14 +71,26 @@ class LearntRates:
 class _Rates:
     """Sums over the exchanges of one version at one endpoint; what they say is worked out when it is asked for."""
 
-    __slots__ = ("_answer", "_bytes_off", "_pieces_off", "_prompt", "_rates", "_speed", "_stream")
+    __slots__ = (
+        "_answer",
+        "_bytes_off",
+        "_pieces_off",
+        "_prompt",
+        "_rates",
+        "_stream",
+        "_stream_speed",
+        "_waits",
+        "_whole_speed",
+    )
 
     def __init__(self, start: TokenRates) -> None:
         self._rates: TokenRates | None = None
         self._prompt = _Fit((start.per_prompt_byte, start.per_turn, start.per_tool_byte, start.with_tools))
         self._answer = _Ratio(start.per_byte)
         self._stream = _Ratio(start.per_piece)
-        self._speed = _Ratio(start.per_second)
+        self._stream_speed = _Ratio(start.per_second)
+        self._whole_speed: _Ratio | None = None  # a server makes an answer faster that it need not send in pieces
+        self._waits = _Mean(start.wait_s)
         self._pieces_off = self._bytes_off = 0.0  # tokens by which either way of counting streams was wrong lately
 
     def learn(self, counted: CountedExchange) -> None:
@@ -92,12 +105,23 @@ class _Rates:
                 self._pieces_off = self._pieces_off * _KEPT + abs(by_pieces - tokens)
                 self._bytes_off = self._bytes_off * _KEPT + abs(by_bytes - tokens)
                 self._stream.add(counted.pieces, tokens)
+                self._waits.add(counted.waited_ns / NS_PER_S)
             self._answer.add(counted.utf8_bytes, tokens)
-            self._speed.add(counted.elapsed_ns / NS_PER_S, tokens / size.choices)
+            made_s = counted.elapsed_ns / NS_PER_S - self._waits.mean
+            if made_s > 0 and size.choices:
+                self._speed(counted.pieces).add(made_s, tokens / size.choices)
+
+    def _speed(self, pieces: int) -> _Ratio:
+        if pieces:
+            return self._stream_speed
+        if self._whole_speed is None:
+            self._whole_speed = _Ratio(self._stream_speed.rate())
+        return self._whole_speed
 
     def rates(self) -> TokenRates:
         if self._rates is None:
             per_prompt_byte, per_turn, per_tool_byte, with_tools = self._prompt.rates()
+            speed = (self._whole_speed or self._stream_speed).rate()
             self._rates = TokenRates(
                 per_prompt_byte=_within(per_prompt_byte, _PER_BYTE_MIN, _PER_BYTE_MAX),
                 per_turn=_within(per_turn, _AROUND_MIN, _AROUND_MAX),
@@ -105,7 +129,8 @@ class _Rates:
                 with_tools=_within(with_tools, _AROUND_MIN, _AROUND_MAX),
                 per_byte=_within(self._answer.rate(), _PER_BYTE_MIN, _PER_BYTE_MAX),
                 per_piece=_within(self._stream.rate(), _PER_PIECE_MIN, _PER_PIECE_MAX),
-                per_second=_within(self._speed.rate(), _PER_SECOND_MIN, _PER_SECOND_MAX),
+                per_second=_within(speed, _PER_SECOND_MIN, _PER_SECOND_MAX),
+                wait_s=self._waits.mean,
                 by_pieces=self._pieces_off <= self._bytes_off,
                 learnt=True,
             )
@@ -128,6 +153,20 @@ class _Ratio:
         return self._tokens / self._of
 
 
+class _Mean:
+    """What something was on average lately."""
+
+    __slots__ = ("_count", "mean")
+
+    def __init__(self, start: float) -> None:
+        self.mean = start
+        self._count = 0.0
+
+    def add(self, value: float) -> None:
+        self._count = self._count * _KEPT + 1
+        self.mean += (value - self.mean) / self._count
+
+
 class _Fit:
     """Tokens for one of each of several things: what fits the last exchanges with the least square error.
 
@@ -147,13 +186,15 @@ class _Fit:
         self._weight /= _KEPT
         if self._weight > _WEIGHT_MAX:
             self._scale(1 / self._weight)
+        share = 1 / tokens
         for number, thing in enumerate(things):
             if thing:
                 weighted = thing * self._weight
                 self._sums[number] += weighted
-                products = self._products[number]
+                products, weighted = self._products[number], weighted * share
                 for other, second in enumerate(things):
-                    products[other] += weighted * second / tokens
+                    if second:
+                        products[other] += weighted * second
 
     def _scale(self, factor: float) -> None:
         self._weight *= factor

@@ -6,7 +6,7 @@ What the server counted is also what is learnt from, so that the next exchange i
 from __future__ import annotations
 
 from extproc.domain.record import ExchangeRecord, Outcome
-from extproc.domain.token_rates import START, RequestSize, TokenRates
+from extproc.domain.token_rates import START, UNKNOWN_SIZE, TokenRates
 from extproc.domain.usage import Usage, utf8_bytes_of
 from extproc.exchange.learnt_rates import CountedExchange, LearntRates
 from extproc.payload.dialect import Dialect
@@ -21,7 +21,7 @@ class TokenCounts:
     """
 
     def __init__(self, record: ExchangeRecord, learnt: LearntRates | None) -> None:
-        self.size = RequestSize()
+        self.size = UNKNOWN_SIZE
         self.sent_ns = 0
         self._record = record
         self._learnt = learnt
@@ -63,6 +63,6 @@ class TokenCounts:
         if self._learnt is None or version is None or usage is None or usage.estimated:
             return
         if record.outcome is Outcome.COMPLETED:
-            elapsed_ns = now_ns - self.sent_ns
-            counted = CountedExchange(self.size, usage, self._pieces, self._utf8_bytes, elapsed_ns)
+            waited_ns, elapsed_ns = record.first_text_ns - self.sent_ns, now_ns - self.sent_ns
+            counted = CountedExchange(self.size, usage, self._pieces, self._utf8_bytes, waited_ns, elapsed_ns)
             self._learnt.learn(version.model, version.version, record.endpoint, counted)

@@ -19,7 +19,7 @@ _TOOL_TEXT_BYTES = 4  # quotation marks, colon and comma, which stand in the pro
 
 def size_of(request: RequestView, dialect: Dialect) -> RequestSize:
     """The size of a request as it goes on. Source: vLLM 0.32, what it renders."""
-    tree, shown_bytes, tool_bytes = request.tree, 0, 0
+    tree, shown_bytes, tool_bytes, replaced_bytes = request.tree, 0, 0, 0
     for field in request.texts:
         head = field.path[0]
         if head in _SHOWN:
@@ -27,11 +27,11 @@ def size_of(request: RequestView, dialect: Dialect) -> RequestSize:
         elif head in _TOOLS:
             tool_bytes += utf8_bytes_of(field.text) + _TOOL_TEXT_BYTES
     if request.inserted:
-        replaced = _first_system_bytes(request) if request.inserted_replaces else 0
-        shown_bytes += utf8_bytes_of(request.inserted) - replaced
+        replaced_bytes = _first_system_bytes(request) if request.inserted_replaces else 0
+        shown_bytes += utf8_bytes_of(request.inserted) - replaced_bytes
     return RequestSize(
         utf8_bytes=shown_bytes,
-        turns=_turns(tree, bool(request.inserted)) if dialect.templated else 0,
+        turns=_turns(tree, bool(request.inserted) and not replaced_bytes) if dialect.templated else 0,
         tool_utf8_bytes=tool_bytes,
         choices=request.choices if dialect.generates else 0,
         answer_tokens_max=_answer_tokens_max(tree),
@@ -39,11 +39,11 @@ def size_of(request: RequestView, dialect: Dialect) -> RequestSize:
     )
 
 
-def _turns(tree: dict[str, Any], inserted: bool) -> int:
+def _turns(tree: dict[str, Any], system: bool) -> int:
     """Messages, the system's words, and the beginning of the answer."""
     turns = tree.get("messages", tree.get("input"))
-    system = inserted or any(tree.get(key) for key in _SYSTEM)
-    return (len(turns) if isinstance(turns, list) else 1) + bool(system) + 1
+    system = system or any(tree.get(key) for key in _SYSTEM)
+    return (len(turns) if isinstance(turns, list) else 1) + system + 1
 
 
 def _first_system_bytes(request: RequestView) -> int:
@@ -54,6 +54,6 @@ def _first_system_bytes(request: RequestView) -> int:
 def _answer_tokens_max(tree: dict[str, Any]) -> int:
     for key in _LIMITS:
         limit = tree.get(key)
-        if isinstance(limit, int) and limit > 0:
-            return int(limit)
+        if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0:
+            return limit
     return 0
