@@ -263,7 +263,10 @@ def main() -> int:
     pairs = ((total.ours.prompt, total.theirs.prompt), (total.ours.completion, total.theirs.completion))
     worst = max(abs(_off(mine, its)) for mine, its in pairs)
     print(f"off by at most {worst:.1%}, of {given.off_max:.0%} that are allowed")
-    return int(worst > given.off_max or first.ours != first.theirs)
+    if first.ours != first.theirs:
+        print("answers that end are not counted as vLLM counts them: does it serve somebody else meanwhile?")
+        return 1
+    return int(worst > given.off_max)
 
 
 if __name__ == "__main__":
