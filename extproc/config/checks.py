@@ -25,7 +25,14 @@ INTERNAL_HEADER_PREFIX = "x-llm-"
 ANY_HOST = ("0.0.0.0", "[::]")
 
 GUARDED_PATHS = frozenset(
-    {"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages", "/v1/embeddings"}
+    {
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/responses",
+        "/v1/messages",
+        "/v1/messages/count_tokens",
+        "/v1/embeddings",
+    }
 )
 INFERENCE_DOORS = {
     "/invocations": "answers every kind of request, outside the server's API key",

@@ -242,7 +242,8 @@ class MeterFilter(FilterSection):
 
     filter: Literal["meter"]
     continuous_usage: bool = Field(
-        default=False, description="ask for usage in each chunk: aborted streams are exact, at a cost"
+        default=False,
+        description="ask for usage in each chunk, of chats and completions: aborted ones are exact, at a cost",
     )
 
 
@@ -260,7 +261,8 @@ class Requests(Section):
 
     allow_paths: tuple[PathRule, ...] = Field(
         default=("GET /v1/models", "GET /health"),
-        description="METHOD PATH, exact; passed on unread. All else is refused",
+        description="METHOD PATH, exact; passed on unread. All else is refused."
+        " In role route `GET /v1/models` is answered here",
     )
     token_ids: Unreadable = Field(default=Unreadable.REFUSE, description="prompts of token ids")
     media: Unreadable = Field(default=Unreadable.REFUSE, description="images, audio and files")

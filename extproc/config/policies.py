@@ -43,7 +43,7 @@ Guard = Annotated[
     | UrlsGuard,
     Field(discriminator="guard"),
 ]
-Endpoint = Literal["chat", "completions", "responses", "messages", "embeddings"]
+Endpoint = Literal["chat", "completions", "responses", "messages", "count_tokens", "embeddings"]
 
 
 class Condition(Section):

@@ -22,6 +22,7 @@ _CUE: Final = "[replay "
 _STEMS: Final = {CHAT: "chat", COMPLETIONS: "comp", RESPONSES: "responses", MESSAGES: "messages"}
 _UNSTREAMED: Final = {
     ("POST", "/v1/embeddings"): "embeddings",
+    ("POST", "/v1/messages/count_tokens"): "messages_count_tokens",
     ("GET", "/v1/models"): "models",
     ("GET", "/health"): "health",
 }

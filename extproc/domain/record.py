@@ -26,6 +26,7 @@ class Outcome(StrEnum):
     UPSTREAM_ERROR = "upstream_error"  # the model server answered with an error
     LOCAL_REPLY = "local_reply"  # Envoy answered by itself
     PASSED = "passed"  # a path that is passed on unread
+    ANSWERED = "answered"  # we answered what needs no model server: the names of models
 
 
 class Action(StrEnum):

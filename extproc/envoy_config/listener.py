@@ -7,6 +7,7 @@ from typing import Any
 from extproc.config.document import Document, Limits
 from extproc.config.forwarding import kept_back
 from extproc.envoy_config.addresses import listening_address
+from extproc.envoy_config.early_replies import skipped_without_request
 from extproc.envoy_config.local_replies import local_reply_config
 from extproc.envoy_config.names import (
     FILTER_NAME,
@@ -20,6 +21,9 @@ _TYPE = "type.googleapis.com/envoy"
 _BUFFER_STEP_BYTES = 65_536
 _HTTP2_STREAM_WINDOW_BYTES = 65_535  # the least that HTTP/2 allows
 _HTTP2_CONNECTION_WINDOW_BYTES = 1_048_576
+REQUEST_HEADERS_MAX = 128
+"""Those that Envoy and the processor add included, about eight. Envoy's own limit of 100 is too near to what clients
+behind several proxies send."""
 
 
 def listener(document: Document, clusters: dict[tuple[str, str], str]) -> dict[str, Any]:
@@ -61,7 +65,12 @@ def _connection_manager(document: Document, clusters: dict[tuple[str, str], str]
         "normalize_path": True,
         "merge_slashes": True,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
-        "common_http_protocol_options": {"headers_with_underscores_action": "REJECT_REQUEST"},
+        "common_http_protocol_options": {
+            "headers_with_underscores_action": "REJECT_REQUEST",
+            "max_headers_count": REQUEST_HEADERS_MAX,
+        },
+        # Proxies speak it (nginx by default). Envoy sends on HTTP/1.1 of its own framing, and closes after one answer.
+        "http_protocol_options": {"accept_http_10": True},
         # Envoy's own windows (16 MiB a stream) bring more than its buffer limit in one piece, past the limit's 413.
         "http2_protocol_options": {
             "initial_stream_window_size": _HTTP2_STREAM_WINDOW_BYTES,
@@ -71,14 +80,14 @@ def _connection_manager(document: Document, clusters: dict[tuple[str, str], str]
         "stream_idle_timeout": seconds(document.envoy.stream_idle_ms),
         "early_header_mutation_extensions": [_strip_internal_headers()],
         "http_filters": [
-            {"name": FILTER_NAME, "typed_config": _ext_proc(document)},
+            skipped_without_request(FILTER_NAME, _ext_proc(document)),
             {
                 "name": "envoy.filters.http.router",
                 "typed_config": {"@type": f"{_TYPE}.extensions.filters.http.router.v3.Router"},
             },
         ],
         "route_config": route_config(document, clusters),
-        "local_reply_config": local_reply_config(document.limits.request_body_bytes_max),
+        "local_reply_config": local_reply_config(document.limits.request_body_bytes_max, REQUEST_HEADERS_MAX),
         "access_log": [_access_log()],
     }
 

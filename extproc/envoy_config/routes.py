@@ -8,6 +8,8 @@ from extproc.config.document import Document, Role, VersionFilter
 from extproc.config.section import Mode, OnError
 from extproc.envoy_config.names import MODEL_HEADER, SERVED_VERSION_HEADER, VERSION_HEADER
 
+_ANSWERED_HERE = "GET /v1/models"  # by the processor, where it chooses versions
+
 
 def route_config(document: Document, clusters: dict[tuple[str, str], str]) -> dict[str, Any]:
     """``RouteConfiguration`` with one virtual host.
@@ -71,6 +73,8 @@ def _without_version(document: Document, clusters: dict[tuple[str, str], str]) -
         return [_forward("default", {"prefix": "/"}, cluster)]
     allowed = []
     for rule in document.requests.allow_paths:
+        if rule == _ANSWERED_HERE:
+            continue
         method, _, path = rule.partition(" ")
         match = {"path": path, "headers": [_exact(":method", method)]}
         allowed.append(_forward(f"unread {rule}", match, cluster))

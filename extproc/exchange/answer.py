@@ -12,6 +12,7 @@ from extproc.domain.text import Kind, TextSource
 from extproc.exchange import ending
 from extproc.exchange.policies import CompiledPolicy
 from extproc.exchange.snapshot import Snapshot
+from extproc.exchange.token_counts import TokenCounts
 from extproc.filters.base import ExchangeFacts
 from extproc.filters.chain import Channels, finding
 from extproc.payload.dialect import Dialect, UnreadableAnswer
@@ -26,7 +27,7 @@ class WholeAnswer:
     Args:
         request: whose answer it is; None if it was not read.
         decoder: what decodes the body; None if it comes plain.
-        prompt_utf8_bytes: what tokens are estimated from where the server does not count them.
+        tokens: what is counted of it.
     """
 
     def __init__(
@@ -36,14 +37,14 @@ class WholeAnswer:
         snapshot: Snapshot,
         policy: CompiledPolicy,
         decoder: Decoder | None,
-        prompt_utf8_bytes: int,
+        tokens: TokenCounts,
     ) -> None:
         self._exchange = exchange
         self._shown: Mapping[str, Any] = request.shown if request else {}
         self._limits = snapshot.limits
         self._policy = policy
         self._decoder = decoder
-        self._prompt_utf8_bytes = prompt_utf8_bytes
+        self._tokens = tokens
         self._kept = bytearray()  # what has come of a body that comes in parts
         self._texts: set[TextSource] = set()  # that it has, until they are judged
         self._channels: Channels | None = None
@@ -80,21 +81,21 @@ class WholeAnswer:
             changed = _guard_error(view, self._channels_for(view))
         else:
             view = _read_answer(body, exchange.dialect)
-            ending.measure_answer(record, view, exchange.dialect, self._prompt_utf8_bytes)
+            ending.measure_answer(record, view, self._tokens)
             record.answers, record.outcome = _answer_count(view), Outcome.COMPLETED
             copies = self._policy.copies.where(exchange.has_prompt)
             changed = _guard_answer(view, self._channels_for(view), exchange, copies)
             changed = _show(view, self._shown) or changed
         return view.write() if changed else body
 
-    def measure_observed(self) -> None:
+    def measure_observed(self, now_ns: int) -> None:
         """Measure what was passed on: as the server counted, or estimated where that cannot be read."""
         exchange, record = self._exchange, self._exchange.record
         try:
             view = _read_answer(self._decoded(bytes(self._kept)), exchange.dialect)
+            ending.measure_answer(record, view, self._tokens)
         except (UnreadableAnswer, BadEncoding):
-            view = None
-        ending.measure_answer(record, view, exchange.dialect, self._prompt_utf8_bytes)
+            ending.measure_unseen(record, exchange.dialect, self._tokens, now_ns)
         record.outcome, record.answers = Outcome.COMPLETED, 1
 
     def _decoded(self, body: bytes) -> bytes:

@@ -7,26 +7,23 @@ from collections.abc import Collection, Sequence
 from extproc.domain.record import Coverage, ExchangeRecord, Outcome
 from extproc.domain.text import Direction, TextSource
 from extproc.domain.usage import Usage, cost_of
+from extproc.exchange.token_counts import TokenCounts
 from extproc.filters.base import ExchangeFacts, Filter, Guard
 from extproc.payload.dialect import Dialect
 from extproc.payload.usage import UsageReader
 from extproc.payload.view import AnswerView
 
 
-def measure(record: ExchangeRecord, usage: UsageReader, prompt_utf8_bytes: int) -> None:
+def measure_stream(record: ExchangeRecord, usage: UsageReader, tokens: TokenCounts) -> None:
     """Note the tokens, as the server counted them or as they are estimated from what was seen."""
     if record.metered:
-        record.usage = _believed(usage.result(prompt_utf8_bytes), record)
+        record.usage = _believed(tokens.of_stream(usage), record)
 
 
-def measure_answer(record: ExchangeRecord, view: AnswerView | None, dialect: Dialect, prompt_utf8_bytes: int) -> None:
-    """Note the tokens of an unstreamed answer; of none (None), or of one that could not be read, the prompt's."""
-    usage = dialect.stream({}).usage
-    if view is not None:
-        usage.final(view.usage)
-        for slot in view.slots:
-            usage.piece(slot.source.choice, slot.text)
-    measure(record, usage, prompt_utf8_bytes)
+def measure_answer(record: ExchangeRecord, view: AnswerView, tokens: TokenCounts) -> None:
+    """The same of an unstreamed answer."""
+    if record.metered:
+        record.usage = _believed(tokens.of_answer(view), record)
 
 
 def _believed(usage: Usage, record: ExchangeRecord) -> Usage:
@@ -36,9 +33,16 @@ def _believed(usage: Usage, record: ExchangeRecord) -> Usage:
     return believed
 
 
-def settle(record: ExchangeRecord, now_ns: int) -> None:
-    """Note the end and what the tokens cost."""
+def measure_unseen(record: ExchangeRecord, dialect: Dialect, tokens: TokenCounts, now_ns: int) -> None:
+    """The same where no answer came, or none that could be read: estimated from the time that it took."""
+    if record.metered:
+        record.usage = _believed(tokens.of_unseen(dialect, now_ns), record)
+
+
+def settle(record: ExchangeRecord, tokens: TokenCounts, now_ns: int) -> None:
+    """Note the end and what the tokens cost, and learn from them."""
     record.ended_ns = now_ns
+    tokens.learn(now_ns)
     if record.usage is not None and record.version is not None:
         record.cost_micro_usd = cost_of(record.usage, record.version.prices)
 

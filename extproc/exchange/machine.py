@@ -18,7 +18,6 @@ from extproc.domain.pace import UNHURRIED, Abandoned, Pace, TextTooCostly
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.review import FindingNotes
 from extproc.domain.text import Direction, TextSource
-from extproc.domain.usage import utf8_bytes_of
 from extproc.exchange import answer_headers, ending
 from extproc.exchange import request as requests
 from extproc.exchange.answer import WholeAnswer
@@ -57,15 +56,18 @@ from extproc.exchange.failures import (
     REQUEST_TOO_COSTLY,
     UNREADABLE,
 )
+from extproc.exchange.learnt_rates import LearntRates
 from extproc.exchange.phases import EXPECTED, Phase
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.stream import StreamedAnswer, StreamTerms
+from extproc.exchange.token_counts import TokenCounts
 from extproc.exchange.usage_bounds import note_usage_bounds
 from extproc.filters.base import ExchangeFacts
 from extproc.filters.chain import FilterFailed
 from extproc.payload.dialect import Dialect, StreamReader, UnreadableAnswer
 from extproc.payload.encoding import BadEncoding, Decoder
 from extproc.payload.endpoints import CHAT, dialect_of_errors
+from extproc.payload.request_size import size_of
 from extproc.payload.sse import EventTooLarge
 from extproc.payload.view import RequestView
 
@@ -82,6 +84,7 @@ class Exchange:
         exchange_id: str,
         now_ns: int,
         clean_texts: CleanTexts | None = None,
+        learnt_rates: LearntRates | None = None,
         pace: Pace = UNHURRIED,
     ) -> None:
         self._snapshot = snapshot
@@ -93,7 +96,7 @@ class Exchange:
         self._guarded = False  # a path whose answers a model makes
         self._policy = snapshot.policies[-1]  # until one is chosen: it fits all
         self._request: RequestView | None = None
-        self._prompt_utf8_bytes = 0
+        self._tokens = TokenCounts(self._facts.record, learnt_rates)
         self._stream: StreamedAnswer | None = None
         self._whole: WholeAnswer | None = None
         self._reader: StreamReader | None = None
@@ -150,7 +153,7 @@ class Exchange:
         if isinstance(event, RequestHeaders):
             return self._request_headers(event, now_ns)
         if isinstance(event, RequestBody):
-            return self._request_body(event)
+            return self._request_body(event, now_ns)
         if isinstance(event, RequestTrailers):
             return Step([ContinueTrailers(Direction.REQUEST)])
         if isinstance(event, Overloaded):
@@ -159,19 +162,23 @@ class Exchange:
             return self._answer_headers(event, now_ns)
         if isinstance(event, ResponseTrailers):
             return self._answer_trailers(now_ns)
-        return self._verdict(event)
+        return self._verdict(event, now_ns)
 
     # --- request ---------------------------------------------------------------------------------------------------
 
     def _request_headers(self, event: RequestHeaders, now_ns: int) -> Step:
         headers = self._facts.headers = event.headers
         record = self.record
-        self._errors = dialect_of_errors(requests.path_of(headers))
+        self._errors = dialect_of_errors(requests.path_of(headers), requests.speaks_anthropic(headers))
         record.endpoint = requests.endpoint_name(headers)
         requests.note_identity(record, headers, self._snapshot)
+        names = requests.models_body(headers, self._snapshot)
+        if names is not None:
+            return self._answer_models(names, now_ns)
         dialect = requests.endpoint_of(headers, self._snapshot)
         changes = requests.header_changes(headers, dialect)
         if dialect is None:
+            requests.refuse_unread_body(headers, event.end)
             record.endpoint, record.outcome = requests.PASSED, Outcome.PASSED
             self._phase = Phase.RESPONSE_HEADERS
             return Step([ContinueHeaders(Direction.REQUEST, changes, BodyMode.NONE, BodyMode.NONE)])
@@ -184,7 +191,14 @@ class Exchange:
         self.awaits_encoded = "content-encoding" in headers
         return Step([ContinueHeaders(Direction.REQUEST, changes)])
 
-    def _request_body(self, event: RequestBody) -> Step:
+    def _answer_models(self, names: bytes, now_ns: int) -> Step:
+        record = self.record
+        record.endpoint, record.outcome, record.status = requests.MODELS, Outcome.ANSWERED, 200
+        step = self._end([Answer(record.status, names, requests.MODELS)], now_ns)
+        self._phase = Phase.REFUSED
+        return step
+
+    def _request_body(self, event: RequestBody, now_ns: int) -> Step:
         if self._phase is not Phase.REQUEST_BODY:  # nobody reads it any more
             return Step([ContinueBody(Direction.REQUEST)])
         self.awaits_encoded = False
@@ -194,7 +208,7 @@ class Exchange:
         self.record.streamed = request.streamed
         self._policy = requests.choose_guards(request, self._facts, self._snapshot)
         requests.judge(request, self._facts, self._snapshot, self._policy, self._clean_texts)
-        self._prompt_utf8_bytes = sum([utf8_bytes_of(field.text) for field in request.texts])
+        self._tokens.size = size_of(request, self._facts.dialect)
         after = request.body_after()
         note_usage_bounds(self.record, request, max(len(body), len(after)), self._snapshot.limits.usage_tokens_max)
         forward = requests.forward(after, event.body, self._facts)
@@ -204,18 +218,19 @@ class Exchange:
             self._phase = Phase.ASKED
             self._asked = AskedVerdicts(self._policy.told_of_end, self._facts, forward)
             return Step([], asks=self._asked.open, judgements=self._to_judge())
-        return self._send_on(forward)
+        return self._send_on(forward, now_ns)
 
-    def _verdict(self, event: Answered | AskExpired) -> Step:
+    def _verdict(self, event: Answered | AskExpired, now_ns: int) -> Step:
         """A request that waited goes on when the last verdict has come, and is refused at the first that says so."""
         if self._asked is None:
             raise AssertionError("only an exchange that has asked is in this phase")
         forward = self._asked.take(event)
-        return Step([]) if forward is None else self._send_on(forward)
+        return Step([]) if forward is None else self._send_on(forward, now_ns)
 
-    def _send_on(self, forward: ContinueBody) -> Step:
+    def _send_on(self, forward: ContinueBody, now_ns: int) -> Step:
         self._phase = Phase.RESPONSE_HEADERS
         self._forwarded = True
+        self._tokens.sent_ns = now_ns
         self._asked = None
         return Step([forward], judgements=self._to_judge())
 
@@ -259,7 +274,7 @@ class Exchange:
             self._begin_stream()
         else:
             self._whole = WholeAnswer(
-                self._facts, self._request, self._snapshot, self._policy, self._decoder, self._prompt_utf8_bytes
+                self._facts, self._request, self._snapshot, self._policy, self._decoder, self._tokens
             )
         self._phase = phase
         changes = answer_headers.header_changes(headers, phase, self._snapshot)
@@ -268,6 +283,7 @@ class Exchange:
     def _begin_stream(self) -> None:
         request, policy = self._request, self._policy
         self._reader = self._facts.dialect.stream(request.shown if request else {})
+        self._reader.usage.rates = self._tokens.rates
         terms = StreamTerms(
             choices=request.choices if request else 1,
             channels_max=self._snapshot.limits.channels_max,
@@ -318,7 +334,7 @@ class Exchange:
         return self._end_observed(whole, [ContinueChunk()], now_ns) if event.end else Step([ContinueChunk()])
 
     def _end_observed(self, whole: WholeAnswer, actions: list[Action], now_ns: int) -> Step:
-        whole.measure_observed()
+        whole.measure_observed(now_ns)
         return self._end(actions, now_ns)
 
     def _decoded(self, body: bytes, end: bool) -> bytes:
@@ -372,7 +388,7 @@ class Exchange:
         if record.outcome is Outcome.ABORTED:
             record.outcome = Outcome.UPSTREAM_ERROR if stream.failed else Outcome.COMPLETED
         if self._reader is not None:
-            ending.measure(record, self._reader.usage, self._prompt_utf8_bytes)
+            ending.measure_stream(record, self._reader.usage, self._tokens)
 
     # --- ends ------------------------------------------------------------------------------------------------------
 
@@ -427,14 +443,14 @@ class Exchange:
             self._measure_stream(self._stream)  # the client had its last event, and did not wait for the end
         return self._end([], now_ns)
 
-    def _measure_unfinished(self) -> None:
+    def _measure_unfinished(self, now_ns: int) -> None:
         """Whatever went wrong after the request went on, the server has computed something."""
         record = self.record
         if self._stream is not None and self._reader is not None:
             record.answers = self._stream.answers
-            ending.measure(record, self._reader.usage, self._prompt_utf8_bytes)
+            ending.measure_stream(record, self._reader.usage, self._tokens)
         else:
-            ending.measure_answer(record, None, self._facts.dialect, self._prompt_utf8_bytes)
+            ending.measure_unseen(record, self._facts.dialect, self._tokens, now_ns)
 
     def _answer_sources(self) -> Collection[TextSource]:
         """The texts of the answer that have come."""
@@ -448,8 +464,8 @@ class Exchange:
             return Step(actions)
         self._ended = True
         if self._forwarded and self.record.usage is None and self.record.outcome in _COMPUTED:
-            self._measure_unfinished()
-        ending.settle(self.record, now_ns)
+            self._measure_unfinished(now_ns)
+        ending.settle(self.record, self._tokens, now_ns)
         if self._facts.placeholders is not None:
             self._facts.placeholders.forget()
         if self._guarded and self.record.policy:

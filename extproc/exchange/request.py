@@ -21,6 +21,7 @@ from extproc.filters.chain import Chain, Channels, note_failure
 from extproc.payload.dialect import Dialect
 from extproc.payload.encoding import ENCODINGS, BadEncoding, decoder
 from extproc.payload.endpoints import ENDPOINTS
+from extproc.payload.model_names import name_body, names_body
 from extproc.payload.view import RequestView, TextField
 
 INTERNAL_PREFIX = "x-llm-"
@@ -36,11 +37,41 @@ _ASK_PLAIN = (("accept-encoding", "identity"),)
 NOBODY = "unknown"
 OTHER = "other"
 PASSED = "passed"
+MODELS = "models"
+_MODELS_PATH = "/v1/models"
+_ANTHROPIC_HEADER = "anthropic-version"
+_WITHOUT_BODY = frozenset({"GET", "HEAD"})
 
 
 def path_of(headers: Mapping[str, str]) -> str:
     """The path without its query."""
     return headers.get(":path", "").partition("?")[0]
+
+
+def speaks_anthropic(headers: Mapping[str, str]) -> bool:
+    """Whether the client says that it speaks Anthropic's API."""
+    return _ANTHROPIC_HEADER in headers
+
+
+def models_body(headers: Mapping[str, str], snapshot: Snapshot) -> bytes | None:
+    """What is answered where the names of models are asked for; None for any other request. Raises: PayloadRefused."""
+    path = path_of(headers)
+    if not path.startswith(_MODELS_PATH) or headers.get(":method", "") != "GET" or not snapshot.lists_models:
+        return None
+    if path == _MODELS_PATH:
+        return names_body(snapshot.models, speaks_anthropic(headers))
+    name = path.removeprefix(f"{_MODELS_PATH}/")
+    if name in snapshot.models:
+        return name_body(name, speaks_anthropic(headers))
+    if name == path:
+        return None
+    raise refuse(404, "model_not_found", f"The model does not exist here. GET {_MODELS_PATH} lists those that do.")
+
+
+def refuse_unread_body(headers: Mapping[str, str], ends: bool) -> None:
+    """Refuse a body where none is expected: it would be passed on unread. Raises: PayloadRefused (400)."""
+    if not ends and headers.get(":method", "") in _WITHOUT_BODY:
+        raise refuse(400, "body_not_allowed", "A GET has no body here. Send the request without one.")
 
 
 def endpoint_name(headers: Mapping[str, str]) -> str:

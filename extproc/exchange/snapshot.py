@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from extproc.config.classifiers import Classifier
-from extproc.config.document import Document, Identity, Limits, Unreadable
+from extproc.config.document import Document, Identity, Limits, Role, Unreadable
 from extproc.config.load import revision_of
 from extproc.config.models import CompiledModel, compile_models
 from extproc.exchange.policies import CompiledPolicy, compile_policies
@@ -26,6 +26,7 @@ class Snapshot:
     teams: frozenset[str]
     requests: RequestPolicy
     allowed: frozenset[str]  # "METHOD /path"
+    lists_models: bool  # by their configured names; else the model server does, which may serve more
     models: Mapping[str, CompiledModel]
     first_filters: tuple[Filter, ...]  # in order: these, the guards of the policy, then the last ones
     last_filters: tuple[Filter, ...]
@@ -67,6 +68,7 @@ def compile_snapshot(
             template_kwargs=frozenset(unread.template_kwargs),
         ),
         allowed=frozenset(unread.allow_paths),
+        lists_models=document.role is Role.ROUTE,
         models=models,
         first_filters=first_filters,
         last_filters=last_filters,

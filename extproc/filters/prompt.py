@@ -22,4 +22,6 @@ class PromptFilter(Filter):
         choice = exchange.choice
         if choice is not None and choice.prompt and self.enforced:
             exchange.dialect.insert_prompt(request, choice.prompt, choice.prompt_replaces)
+            if exchange.dialect.templated:
+                request.inserted, request.inserted_replaces = choice.prompt, choice.prompt_replaces
         return None

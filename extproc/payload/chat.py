@@ -67,6 +67,7 @@ class Chat:
 
     name = "chat"
     generates = True
+    templated = True
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
         """Raises: PayloadRefused."""

@@ -33,6 +33,7 @@ class Completions:
 
     name = "completions"
     generates = True
+    templated = False
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
         """Raises: PayloadRefused."""

@@ -86,7 +86,8 @@ class Dialect(Protocol):
     """One API."""
 
     name: str
-    generates: bool  # whether answers hold text that a model made
+    generates: bool  # whether answers may hold text, and are read before the client has any of it
+    templated: bool  # whether a chat template puts words of its own around what is asked
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
         """Raises: PayloadRefused."""

@@ -25,6 +25,7 @@ class Embeddings:
 
     name = "embeddings"
     generates = False
+    templated = False
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
         """Raises: PayloadRefused."""

@@ -73,6 +73,7 @@ class Messages:
 
     name = "messages"
     generates = True
+    templated = True
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
         """Raises: PayloadRefused."""
@@ -311,7 +312,7 @@ class MessagesStream:
         events = b""
         if self._open_block is not None:
             events = dump_event({"type": "content_block_stop", "index": self._open_block}, "content_block_stop")
-        tokens = self.usage.result(0).completion
+        tokens = self.usage.completion()
         delta = {"stop_reason": "refusal", "stop_sequence": None}
         return events + dump_event(
             {"type": "message_delta", "delta": delta, "usage": {"output_tokens": tokens}}, "message_delta"

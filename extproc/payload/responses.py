@@ -65,6 +65,7 @@ class Responses:
 
     name = "responses"
     generates = True
+    templated = True
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
         """Raises: PayloadRefused."""

@@ -2,16 +2,17 @@
 
 Source: vLLM. A chunk with ``choices: []`` brings the whole. With ``continuous_usage_stats`` every chunk brings a
 running total of *its* choice, so the last of each index are added up. Where no final usage comes (aborts, cuts, old
-servers) tokens are counted from what was seen and the result says ``estimated``.
+servers) tokens are estimated from what was seen behind the last count, and the result says ``estimated``. The prompt is
+counted once for all choices, as the server's usage does; vLLM's own counters count it for each.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from extproc.domain.token_rates import START, RequestSize, TokenRates
 from extproc.domain.usage import Usage, utf8_bytes_of
-
-UTF8_BYTES_PER_TOKEN = 4
 
 
 def _count(holder: Any, key: str) -> int:
@@ -49,22 +50,19 @@ def anthropic_usage_of(tree: Any) -> Usage | None:
     return Usage(prompt, _count(tree, "output_tokens"), cached)
 
 
-def estimated_tokens(pieces: int, utf8_bytes: int) -> int:
-    """Tokens of a text that nobody counted: at least one a piece, and one for every four bytes of UTF-8. [tokens]"""
-    return max(pieces, -(-utf8_bytes // UTF8_BYTES_PER_TOKEN))
-
-
 class UsageReader:
-    """Collects the usage of one answer."""
+    """Collects the usage of one answer. ``rates`` gives those of its model, for a count that cannot wait."""
 
-    __slots__ = ("_by_choice", "_counted", "_final", "_pieces_after", "_utf8_bytes_after")
+    __slots__ = ("_by_choice", "_counted", "_final", "_pieces", "_seen_after", "_utf8_bytes", "rates")
 
     def __init__(self) -> None:
+        self.rates: Callable[[], TokenRates] = start_rates
         self._final: Usage | None = None
         self._by_choice: dict[int, Usage] = {}
         self._counted: set[int] = set()  # choices whose text in the event at hand is in the server's count
-        self._pieces_after: dict[int, int] = {}
-        self._utf8_bytes_after: dict[int, int] = {}
+        self._seen_after: dict[int, list[int]] = {}  # pieces and bytes of each choice, behind its last count
+        self._pieces = 0  # of all choices, up to their last counts
+        self._utf8_bytes = 0
 
     def next_event(self) -> None:
         """Another event begins."""
@@ -80,27 +78,67 @@ class UsageReader:
         if usage is not None:
             self._counted.add(choice)
             self._by_choice[choice] = usage
-            self._pieces_after[choice] = self._utf8_bytes_after[choice] = 0
+            seen = self._seen_after.pop(choice, None)
+            if seen is not None:
+                self._pieces += seen[0]
+                self._utf8_bytes += seen[1]
 
     def piece(self, choice: int, text: str) -> None:
         """A piece of text that the server sent."""
-        if text and choice not in self._counted:
-            self._pieces_after[choice] = self._pieces_after.get(choice, 0) + 1
-            self._utf8_bytes_after[choice] = self._utf8_bytes_after.get(choice, 0) + utf8_bytes_of(text)
+        if not text:
+            return
+        if choice in self._counted:
+            self._pieces += 1
+            self._utf8_bytes += utf8_bytes_of(text)
+            return
+        seen = self._seen_after.get(choice)
+        if seen is None:
+            seen = self._seen_after[choice] = [0, 0]
+        seen[0] += 1
+        seen[1] += utf8_bytes_of(text)
 
-    def result(self, prompt_utf8_bytes: int) -> Usage:
-        """The usage, final or estimated.
+    @property
+    def counted(self) -> Usage | None:
+        """The server's own count, where it has come."""
+        return self._final
+
+    @property
+    def pieces(self) -> int:
+        """How many pieces have come."""
+        return self._pieces + self._after()[0]
+
+    @property
+    def utf8_bytes(self) -> int:
+        """How long they are together. [bytes]"""
+        return self._utf8_bytes + self._after()[1]
+
+    def completion(self) -> int:
+        """The tokens of what has come, counted or estimated."""
+        if self._final is not None:
+            return self._final.completion
+        pieces, utf8_bytes = self._after()
+        running = sum([usage.completion for usage in self._by_choice.values()])
+        return running + self.rates().streamed_tokens(pieces, utf8_bytes)
+
+    def result(self, size: RequestSize) -> Usage:
+        """The usage, counted to the end or estimated.
 
         Args:
-            prompt_utf8_bytes: size of the request's texts, for the case that the server counted nothing.
+            size: of the request, for the case that the server counted nothing.
         """
         if self._final is not None:
             return self._final
-        seen = self._by_choice
-        completion = sum(usage.completion for usage in seen.values()) + sum(
-            estimated_tokens(pieces, self._utf8_bytes_after[choice]) for choice, pieces in self._pieces_after.items()
-        )
-        prompt = max((usage.prompt for usage in seen.values()), default=estimated_tokens(1, prompt_utf8_bytes))
-        cached = max((usage.cached for usage in seen.values()), default=0)
-        reasoning = sum(usage.reasoning for usage in seen.values())
-        return Usage(prompt, completion, cached, reasoning, estimated=True)
+        seen = self._by_choice.values()
+        prompt = max([usage.prompt for usage in seen], default=0) or self.rates().prompt_tokens(size)
+        cached = max([usage.cached for usage in seen], default=0)
+        reasoning = sum([usage.reasoning for usage in seen])
+        return Usage(prompt, self.completion(), cached, reasoning, estimated=True)
+
+    def _after(self) -> tuple[int, int]:
+        seen = self._seen_after.values()
+        return sum([each[0] for each in seen]), sum([each[1] for each in seen])
+
+
+def start_rates() -> TokenRates:
+    """The rates of a model that nothing is known of."""
+    return START

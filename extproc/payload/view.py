@@ -89,6 +89,8 @@ class RequestView:
         default_factory=dict
     )  # fields of the answer that the client sees as it asked for them
     edits: list[Edit] = field(default_factory=list)
+    inserted: str = ""  # the system prompt that was put in
+    inserted_replaces: bool = False  # the client's own
 
     def replace_text(self, text_field: TextField, text: str) -> None:
         """Put another text in the place of one. Raises: PayloadRefused (400) if the text is names of keys."""

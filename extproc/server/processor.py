@@ -35,6 +35,7 @@ from extproc.exchange.events import (
     Step,
     StreamClosed,
 )
+from extproc.exchange.learnt_rates import LearntRates
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot
 from extproc.server.json_log import where
@@ -115,6 +116,7 @@ class Processor:
         self.on_step = on_step
         self.logger = logger
         self.clean_texts = CleanTexts(secrets.token_bytes(32), snapshot.limits.clean_texts_max)
+        self.learnt_rates = LearntRates()
         self._id_prefix = secrets.token_hex(6)
         self._id_number = itertools.count(1)
 
@@ -286,7 +288,8 @@ class Session:
         now_ns = time.monotonic_ns()
         if self._exchange is None:
             processor = self._processor
-            self._exchange = Exchange(processor.snapshot, processor.next_id(), now_ns, processor.clean_texts, self)
+            memories = processor.clean_texts, processor.learnt_rates
+            self._exchange = Exchange(processor.snapshot, processor.next_id(), now_ns, *memories, self)
             self._processor.inflight += 1
         step = self._exchange.step(event, now_ns)
         if step.ended is not None and not self._ended:

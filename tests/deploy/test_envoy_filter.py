@@ -117,11 +117,14 @@ def in_the_mesh(generated: Block) -> Block:
 
 
 def generated_filter(document: Document) -> Block:
-    """The processor's filter in the bootstrap configuration for a document."""
+    """The processor's filter in the bootstrap configuration for a document, without what leaves it out.
+
+    Istio knows the types of the filters that it is given; of those in the condition it may not.
+    """
     (listener,) = bootstrap(document)["static_resources"]["listeners"]
     manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
     (found,) = [each for each in manager["http_filters"] if each["name"] == FILTER_NAME]
-    result: Block = found
+    result: Block = found["typed_config"]["extension_config"]
     return result
 
 

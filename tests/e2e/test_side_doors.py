@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from extproc.payload.endpoints import ENDPOINTS
 from tests.e2e.apis import CHAT, MODEL
 from tests.e2e.harness import Stack
 from tests.e2e.measured import Measured
@@ -18,7 +19,7 @@ from tests.e2e.raw_http import Connection, post
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 MAIL = b"jane.doe@example.com"
-PATHS_READ = {"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages", "/v1/embeddings"}
+PATHS_READ = set(ENDPOINTS)
 NAMES = sorted(file.name.removesuffix(".request.http") for file in RECORDINGS.glob("*.request.http"))
 
 
@@ -32,7 +33,6 @@ BY_PATH = {
 }
 # Anthropic's error object has no code.
 REFUSED = BY_PATH | {
-    "messages_count_tokens": (403, None),
     "messages_render": (403, None),
     "chat_bom": (400, "invalid_encoding"),
     "chat_utf16": (400, "invalid_encoding"),
@@ -111,7 +111,7 @@ def test_a_door_that_is_guarded(stack: Stack, name: str) -> None:
     assert (MAIL in request) == (b"<EMAIL>" in body)
     assert MAIL not in answer.body
     assert measured.outcomes() == {"completed": 1}
-    assert measured.tokens() > 0
+    assert (measured.tokens() > 0) is (name != "messages_count_tokens")  # which the server computes nothing for
 
 
 def test_every_recorded_door_is_decided_on() -> None:
@@ -212,12 +212,50 @@ def test_an_allowed_path_is_allowed_for_its_method_only(stack: Stack, method: st
     assert seen_by_models(stack) == []
 
 
-def test_a_body_with_an_allowed_get_is_not_answered_as_a_chat(stack: Stack) -> None:
-    """It passes unread on its own path and nowhere else."""
+@pytest.mark.parametrize(
+    ("path", "status"), [("/v1/models?x=/v1/chat/completions", 200), ("/health", 400)], ids=["models", "health"]
+)
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_body_with_an_allowed_get_reaches_no_model(stack: Stack, path: str, status: int, framing: str) -> None:
+    """real-vllm F7: it was passed on unread. Where we answer it is dropped, where the path is passed on refused."""
+    request = post(path, REQUEST).replace(b"POST", b"GET", 1)
+    if framing == "chunked":
+        head, _, body = request.partition(b"\r\ncontent-length: ")
+        body = body.partition(b"\r\n\r\n")[2]
+        request = head + b"\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
     with Connection(stack) as client:
-        client.send(post("/v1/models?x=/v1/chat/completions", REQUEST).replace(b"POST", b"GET", 1))
-        assert client.answer("GET").status == 200
-    assert [seen.path for model in stack.models.values() for seen in model.seen] == ["/v1/models"]
+        client.send(request)
+        assert client.answer("GET").status == status
+    assert seen_by_models(stack) == []
+
+
+def test_models_are_listed_by_the_names_that_clients_may_ask_for(stack: Stack) -> None:
+    """real-vllm F5: one model server's list was passed on, with a name that nobody may ask for. Both APIs' clients."""
+    measured = Measured(stack)
+    openai = stack.curl("/v1/models")
+    anthropic = stack.curl("/v1/models?limit=20", "-H", "anthropic-version: 2023-06-01", "--http2-prior-knowledge")
+    one = stack.curl(f"/v1/models/{MODEL}")
+    none = stack.curl(f"/v1/models/{MODEL}-next", "-H", "anthropic-version: 2023-06-01")
+    assert [model["id"] for model in openai.document["data"]] == [MODEL]
+    assert (openai.document["object"], openai.headers["content-type"]) == ("list", "application/json")
+    assert [(model["type"], model["id"]) for model in anthropic.document["data"]] == [("model", MODEL)]
+    assert one.document == openai.document["data"][0]
+    assert (none.status, none.document["error"]["type"]) == (404, "not_found_error")
+    assert seen_by_models(stack) == []
+    assert measured.outcomes(4) == {"answered": 3, "rejected": 1}
+
+
+def test_tokens_are_counted_of_what_a_message_would_send(stack: Stack) -> None:
+    """real-vllm F7: Claude Code counts before it sends. Masked, with the version's prompt, and for nothing."""
+    measured = Measured(stack)
+    body = {"model": MODEL, "messages": [{"role": "user", "content": f"Mail {MAIL.decode()}"}]}
+    answer = stack.curl("/v1/messages/count_tokens", "-H", "x-model-version: v2", body=body)
+    assert (answer.status, answer.document["input_tokens"]) == (200, 58)
+    (seen,) = seen_by_models(stack)
+    sent = json.loads(seen)
+    assert (sent["messages"][0]["content"], bool(sent["system"])) == ("Mail <EMAIL>", True)
+    assert measured.outcomes() == {"completed": 1}
+    assert measured.tokens() == 0
 
 
 # --- content types -------------------------------------------------------------------------------------------------

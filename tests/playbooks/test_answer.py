@@ -83,13 +83,13 @@ def test_a_refusal_is_counted() -> None:
 
 
 def test_an_answer_without_usage_is_estimated() -> None:
-    """Never zero: at least a token for every four bytes."""
+    """Never zero: as many tokens as English of that length has, while nothing is known of the model."""
     answer = json.loads(chat_answer("x" * 400))
     del answer["usage"]
     talk = answered(snapshot_of(METER), dumps(answer))
     assert talk.record.usage is not None
     assert talk.record.usage.estimated
-    assert talk.record.usage.completion >= 100
+    assert talk.record.usage.completion == round(400 / 4.4)
     assert talk.record.usage.prompt >= 1
 
 

@@ -159,7 +159,7 @@ def test_a_finding_cuts_the_stream_and_the_upstream() -> None:
     talk.hears(event(chat_chunk("Write to bob@example.org")))
     [action] = talk.hears(event(chat_chunk(" or")))
     cut = chat_chunk(finish="content_filter") + DONE
-    assert action == SendChunk(cut, end=True, metadata={"tokens_in": 3, "tokens_out": 7})
+    assert action == SendChunk(cut, end=True, metadata={"tokens_in": 11, "tokens_out": 6})
     assert text_of(talk.client_events) == "Write to "
     record = talk.record
     assert (record.outcome, record.answers) == (Outcome.CUT, 1)
@@ -350,7 +350,7 @@ def test_a_client_that_goes_away_is_metered_by_what_it_got() -> None:
     record = talk.record
     assert record.outcome is Outcome.ABORTED
     assert record.usage is not None
-    assert (record.usage.completion, record.usage.estimated) == (4, True)
+    assert (record.usage.completion, record.usage.estimated) == (3, True)
     assert record.coverage["pii", "response", Coverage.SKIPPED_INCOMPLETE] == 1
     assert record.cost_micro_usd > 0
 

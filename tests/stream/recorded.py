@@ -11,6 +11,7 @@ import orjson
 
 from extproc.demo.catalogue import shipped
 from extproc.domain.text import TextSource
+from extproc.domain.token_rates import RequestSize
 from extproc.domain.usage import Usage
 from extproc.payload.dialect import Dialect, Frame, StreamReader
 from extproc.payload.endpoints import ENDPOINTS
@@ -105,7 +106,7 @@ def usage_of_stream(dialect: Dialect, stream: bytes, prompt_utf8_bytes: int = 0)
     for event in [*sse.feed(stream), *sse.close()]:
         for slot in reader.read(event).slots:
             reader.usage.piece(slot.source.choice, slot.text)
-    return reader.usage.result(prompt_utf8_bytes)
+    return reader.usage.result(RequestSize(prompt_utf8_bytes))
 
 
 def data_of(stream: bytes) -> list[Any]:

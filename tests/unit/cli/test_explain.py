@@ -76,12 +76,13 @@ def test_a_whole_http_request_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("GET /v1/models HTTP/1.1\r\n\r\n", ("passed", "none: the request goes on", "sent on as it came")),
+        ("GET /health HTTP/1.1\r\n\r\n", ("passed", "none: the request goes on", "sent on as it came")),
+        ("GET /v1/models HTTP/1.1\r\n\r\n", ("200", "tiny-chat", "not sent on")),
         ("POST /invocations HTTP/1.1\r\n\r\n{}", ("403", "path_not_allowed", "not sent on")),
         ("{", ("400", "invalid_json", "not sent on")),
         (json.dumps({**CHAT, "model": "other"}), ("404", "model_not_found", "not sent on")),
     ],
-    ids=["passed", "refused path", "bad body", "unknown model"],
+    ids=["passed", "names of models", "refused path", "bad body", "unknown model"],
 )
 def test_what_would_be_refused_is_shown_with_its_answer(
     tmp_path: Path, content: str, expected: tuple[str, ...]

@@ -17,8 +17,10 @@ CREDENTIALS = {"authorization", "x-api-key", "api-key", "cookie", "set-cookie", 
 def kept_back(document: Document) -> Callable[[str], bool]:
     """What Envoy makes of the rules that are generated."""
     manager = bootstrap(document)["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
-    ext_proc, _ = manager["http_filters"]
-    patterns = ext_proc["typed_config"]["forward_rules"]["disallowed_headers"]["patterns"]
+    processor, _ = manager["http_filters"]
+    patterns = processor["typed_config"]["extension_config"]["typed_config"]["forward_rules"]["disallowed_headers"][
+        "patterns"
+    ]
 
     def matches(header: str) -> bool:
         return any(header == each.get("exact") or header.startswith(each.get("prefix", "\0")) for each in patterns)

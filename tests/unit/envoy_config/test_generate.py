@@ -66,8 +66,11 @@ def test_envoy_holds_a_body_that_the_processor_still_accepts(
 
 
 def test_a_chosen_version_has_its_route_and_others_are_refused(document: Make) -> None:
-    """Each version has a route; an unknown one gets 503; an exchange without one reaches only the allowed paths."""
-    routes = routes_of(document(requests={"allow_paths": ["GET /health"]}))
+    """Each version has a route; an unknown one gets 503; an exchange without one reaches only the allowed paths.
+
+    Models are listed by the processor, so that path leads nowhere.
+    """
+    routes = routes_of(document(requests={"allow_paths": ["GET /v1/models", "GET /health"]}))
     assert destinations(routes) == [
         ("chat/v1", "chat__v1"),
         ("chat/v2", "chat__v2"),
@@ -140,7 +143,8 @@ def test_times_of_the_document_are_envoys(document: Make) -> None:
     """Message timeout and idle timeout come from the document; a stream has no total timeout."""
     made = document(envoy={"message_timeout_ms": 250, "stream_idle_ms": 60_000})
     manager = manager_of(made)
-    assert manager["http_filters"][0]["typed_config"]["message_timeout"] == "0.25s"
+    processor = manager["http_filters"][0]["typed_config"]["extension_config"]
+    assert processor["typed_config"]["message_timeout"] == "0.25s"
     assert manager["stream_idle_timeout"] == "60s"
     assert {route["route"]["timeout"] for route in routes_of(made) if "route" in route} == {"0s"}
 

@@ -105,7 +105,8 @@ def test_each_mistake_is_found_and_told_apart(document: Make, change: Change, ex
     """One mistake in a sound configuration gives one problem, which says where it is and what to do."""
     configuration = bootstrap(document())
     listener = configuration["static_resources"]["listeners"][0]
-    change(listener, listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"][0])
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    change(listener, manager["http_filters"][0]["typed_config"]["extension_config"])
     (problem,) = lint(configuration, body_bytes_max=1_000_000)
     assert expected in problem
     assert problem.startswith("static_resources.listeners[0]")

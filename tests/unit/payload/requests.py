@@ -20,6 +20,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "completions": {"prompt": "Hi"},
     "responses": {"input": "Hi"},
     "messages": {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5},
+    "count_tokens": {"messages": [{"role": "user", "content": "Hi"}]},
     "embeddings": {"input": "Hi"},
 }
 BY_NAME = {dialect.name: dialect for dialect in ENDPOINTS.values()}

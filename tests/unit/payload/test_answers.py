@@ -9,6 +9,7 @@ import pytest
 
 from extproc.domain.errors import ApiError
 from extproc.domain.text import Kind
+from extproc.domain.token_rates import RequestSize
 from extproc.domain.usage import Usage
 from extproc.payload.dialect import Frame, StreamReader, UnreadableAnswer
 from extproc.payload.endpoints import CHAT, ENDPOINTS, dialect_of_errors
@@ -70,6 +71,11 @@ MESSAGE = {"role": "assistant"}
         ("messages", {"content": ["text"]}),
         ("messages", {"content": [{"type": "text", "text": ["x"]}]}),
         ("embeddings", {"data": "text"}),
+        ("count_tokens", {}),
+        ("count_tokens", {"input_tokens": "58"}),
+        ("count_tokens", {"input_tokens": True}),
+        ("count_tokens", {"input_tokens": -1}),
+        ("count_tokens", {"input_tokens": 5.0}),
     ],
 )
 def test_an_answer_that_hides_text_from_us_is_unreadable(name: str, tree: dict[str, Any]) -> None:
@@ -97,6 +103,7 @@ def test_an_answer_that_hides_text_from_us_is_unreadable(name: str, tree: dict[s
         ("messages", {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "x"}}),
         ("messages", {"type": "message_start"}),
         ("embeddings", {"data": []}),
+        ("count_tokens", {"input_tokens": 58}),
     ],
 )
 def test_an_event_that_hides_text_from_us_is_unreadable(name: str, tree: Any) -> None:
@@ -231,7 +238,7 @@ def test_the_usage_chunk_is_told_from_the_others() -> None:
     usage = {"prompt_tokens": 9, "completion_tokens": 5}
     reader = reader_of("chat")
     assert reader.read(event({"choices": [], "usage": usage})).usage_only
-    assert reader.usage.result(0) == Usage(9, 5)
+    assert reader.usage.result(RequestSize()) == Usage(9, 5)
     assert not reader_of("chat").read(event({"choices": [], "usage": None})).usage_only
     with_text = event({"choices": [{"index": 0, "delta": {"content": "a"}}], "usage": usage})
     assert not reader_of("chat").read(with_text).usage_only
@@ -273,9 +280,9 @@ def test_messages_usage_without_input_tokens() -> None:
     reader = reader_of("messages")
     first = {"input_tokens": 9, "output_tokens": 1, "cache_read_input_tokens": 4}
     reader.read(event({"type": "message_start", "message": {"content": [], "usage": first}}))
-    assert reader.usage.result(0) == Usage(13, 1, cached=4, estimated=True)
+    assert reader.usage.result(RequestSize()) == Usage(13, 1, cached=4, estimated=True)
     reader.read(event({"type": "message_delta", "delta": {}, "usage": {"output_tokens": 7}}))
-    assert reader.usage.result(0) == Usage(13, 7, cached=4)
+    assert reader.usage.result(RequestSize()) == Usage(13, 7, cached=4)
 
 
 # --- what the client is shown --------------------------------------------------------------------------------------
@@ -367,21 +374,23 @@ def test_structured_values_stay_values(text: str, after: Any) -> None:
 
 @pytest.mark.parametrize("path", ENDPOINTS)
 def test_error_bodies(path: str) -> None:
-    """Anthropic's object for messages, OpenAI's for the rest."""
+    """Anthropic's object for messages and their counts, OpenAI's for the rest."""
     tree = orjson.loads(ENDPOINTS[path].error_body(ERROR))
     assert tree["error"]["message"] == "Some words."
-    assert tree.get("type") == ("error" if path == "/v1/messages" else None)
-    if path != "/v1/messages":
+    anthropic = path.startswith("/v1/messages")
+    assert tree.get("type") == ("error" if anthropic else None)
+    if not anthropic:
         assert (tree["error"]["code"], tree["error"]["param"]) == ("some_code", "messages")
 
 
 @pytest.mark.parametrize(
     ("path", "name"),
-    [("/v1/messages/count_tokens", "messages"), ("/v1/responses", "responses"), ("/metrics", "chat"), ("", "chat")],
+    [("/v1/messages/batches", "messages"), ("/v1/responses", "responses"), ("/metrics", "chat"), ("", "chat")],
 )
 def test_errors_of_paths_that_are_not_read(path: str, name: str) -> None:
     """A client of Anthropic's API reads Anthropic's errors, also where it may not go."""
     assert dialect_of_errors(path).name == name
+    assert dialect_of_errors(path, anthropic=True).name == (name if name == "responses" else "messages")
 
 
 def test_error_bodies_of_the_server_are_all_text() -> None:

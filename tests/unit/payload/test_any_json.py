@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.domain.errors import PayloadRefused
+from extproc.domain.token_rates import RequestSize
 from extproc.payload.dialect import UnreadableAnswer
 from extproc.payload.sse import SseEvent
 from extproc.payload.view import CopyRules, RequestPolicy
@@ -121,4 +122,4 @@ def test_streams(item: Recorded, data: st.DataObject) -> None:
         CopyRules(drops_all=True).drop_from(frame.copies)
         reader.write(frame)
         reader.without_choice(frame, 0)
-    reader.usage.result(0)
+    reader.usage.result(RequestSize())

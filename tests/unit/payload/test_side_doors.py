@@ -187,7 +187,7 @@ def test_copies_of_the_text_are_no_matter_of_the_request(name: str) -> None:
         "/v1/chat/completions/batch",
         "/v1/chat/completions/render",
         "/v1/completions/render",
-        "/v1/messages/count_tokens",
+        "/v1/messages/count_tokens/",
         "/v1/messages/render",
         "/v1/responses/render",
         "/v2/embed",

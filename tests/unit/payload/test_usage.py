@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.domain.token_rates import RequestSize
 from extproc.domain.usage import Usage
 from extproc.payload.usage import UsageReader, anthropic_usage_of, usage_of
 
@@ -62,7 +63,7 @@ def test_running_totals_are_added_over_choices_never_over_chunks() -> None:
         reader.next_event()
         reader.running(choice, Usage(21, completion))
         reader.piece(choice, "word")
-    assert reader.result(1_000) == Usage(21, 6, estimated=True)
+    assert reader.result(RequestSize()) == Usage(21, 6, estimated=True)
 
 
 def test_text_after_the_last_running_total_is_estimated() -> None:
@@ -73,7 +74,7 @@ def test_text_after_the_last_running_total_is_estimated() -> None:
     reader.piece(0, "counted")
     reader.next_event()
     reader.piece(0, "not counted!")
-    assert reader.result(0) == Usage(21, 8, estimated=True)
+    assert reader.result(RequestSize()) == Usage(21, 8, estimated=True)
 
 
 def test_the_final_usage_wins() -> None:
@@ -83,20 +84,34 @@ def test_the_final_usage_wins() -> None:
     reader.piece(0, "text" * 1_000)
     reader.final(Usage(2, 3))
     reader.final(None)
-    assert reader.result(10) == Usage(2, 3)
+    assert reader.result(RequestSize()) == Usage(2, 3)
     reader.final(Usage(2, 4))
-    assert reader.result(10) == Usage(2, 4)
+    assert reader.result(RequestSize()) == Usage(2, 4)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.text(max_size=9), st.booleans()), max_size=20))
+def test_what_has_come_is_counted_whole_whatever_the_server_counts(pieces: list[tuple[int, str, bool]]) -> None:
+    """Pieces and bytes are of the whole stream, so that rates can be learnt from it."""
+    reader = UsageReader()
+    for choice, text, counted in pieces:
+        reader.next_event()
+        if counted:
+            reader.running(choice, Usage(21, 5))
+        reader.piece(choice, text)
+    assert reader.pieces == sum(bool(text) for _, text, _ in pieces)
+    assert reader.utf8_bytes == sum(len(text.encode()) for _, text, _ in pieces)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.text(max_size=30)), max_size=20), st.integers(0, 10_000))
-def test_an_estimate_is_never_zero_when_there_was_text(pieces: list[tuple[int, str]], prompt_utf8_bytes: int) -> None:
-    """At least one token for each piece, at least one for the prompt; no less for more text."""
+def test_an_estimate_is_never_zero_when_there_was_text(pieces: list[tuple[int, str]], utf8_bytes: int) -> None:
+    """Before anything is learnt: at least one token a piece, at least one for the prompt; no less for more text."""
     reader = UsageReader()
     for choice, text in pieces:
         reader.next_event()
         reader.piece(choice, text)
-    usage = reader.result(prompt_utf8_bytes)
+    usage = reader.result(RequestSize(utf8_bytes))
     assert usage.estimated
-    assert usage.prompt >= max(1, prompt_utf8_bytes // 4)
-    assert usage.completion >= sum(bool(text) for _, text in pieces)
-    assert usage.completion >= sum(len(text.encode()) for _, text in pieces) // 4
+    assert usage.prompt >= max(1, utf8_bytes // 5)
+    assert usage.completion >= sum(bool(text) for _, text in pieces) == reader.pieces
+    assert usage.completion >= reader.utf8_bytes // 5
+    assert reader.utf8_bytes == sum(len(text.encode()) for _, text in pieces)

@@ -1,0 +1,223 @@
+"""What the tokens of each model version were like lately, so that what no server counts can be estimated.
+
+An answer that its client leaves, or that a guard cuts, comes without usage. Vocabularies, languages, chat templates and
+servers differ too much for a constant, so each exchange that ends with the server's own count teaches its version's
+rates, and older ones count less and less. It holds a few numbers a version, and no text. An exchange goes on alike with
+and without this memory; only what is estimated of it differs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from extproc.domain.token_rates import NS_PER_S, START, RequestSize, TokenRates
+from extproc.domain.usage import Usage
+
+RATES_MAX = 4_096
+"""Endpoints of versions with rates; where there are more, all is learnt again."""
+_KEPT = 0.98  # of what was learnt, when the next exchange comes: the last fifty count most
+_START_TOKENS = 2.0  # how many tokens the rates at the start stand for
+_PER_BYTE_MIN, _PER_BYTE_MAX = 1 / 64, 2.0
+_AROUND_MIN, _AROUND_MAX = 0.01, 4_096.0  # around a turn, and before tools
+_PER_PIECE_MIN, _PER_PIECE_MAX = 0.5, 256.0
+_WEIGHT_MAX = 1e100
+_PER_SECOND_MIN, _PER_SECOND_MAX = 0.01, 10_000.0
+
+
+@dataclass(slots=True)
+class CountedExchange:
+    """An exchange whose tokens the server counted: sizes beside which they are held.
+
+    ``pieces``: of a stream; 0 for an answer that came whole. ``utf8_bytes``: of the answer's texts. ``waited_ns``: from
+    the request to the first text of a stream; ``elapsed_ns``: to the end of the answer.
+    """
+
+    size: RequestSize
+    usage: Usage
+    pieces: int
+    utf8_bytes: int
+    waited_ns: int
+    elapsed_ns: int
+
+
+class LearntRates:
+    """The rates of all versions, for each endpoint: chats and completions differ in their templates."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, str], _Rates] = {}
+        self._last: dict[tuple[str, str], _Rates] = {}  # of each version, those that have learnt last
+
+    def of(self, model: str, version: str, endpoint: str) -> TokenRates:
+        """The rates of a version at an endpoint; where they are not known those of another, or the start's."""
+        known = self._known.get((model, version, endpoint)) or self._last.get((model, version))
+        return known.rates() if known is not None else START
+
+    def learn(self, model: str, version: str, endpoint: str, counted: CountedExchange) -> None:
+        """Take what the server has counted of an exchange."""
+        known = self._known.get((model, version, endpoint))
+        if known is None:
+            if len(self._known) >= RATES_MAX:
+                self._known.clear()
+                self._last.clear()
+            known = self._known[model, version, endpoint] = _Rates(self.of(model, version, endpoint))
+        known.learn(counted)
+        self._last[model, version] = known
+
+    def __len__(self) -> int:
+        """How many rates are known."""
+        return len(self._known)
+
+
+class _Rates:
+    """Sums over the exchanges of one version at one endpoint; what they say is worked out when it is asked for."""
+
+    __slots__ = (
+        "_answer",
+        "_bytes_off",
+        "_pieces_off",
+        "_prompt",
+        "_rates",
+        "_stream",
+        "_stream_speed",
+        "_waits",
+        "_whole_speed",
+    )
+
+    def __init__(self, start: TokenRates) -> None:
+        self._rates: TokenRates | None = None
+        self._prompt = _Fit((start.per_prompt_byte, start.per_turn, start.per_tool_byte, start.with_tools))
+        self._answer = _Ratio(start.per_byte)
+        self._stream = _Ratio(start.per_piece)
+        self._stream_speed = _Ratio(start.per_second)
+        self._whole_speed: _Ratio | None = None  # a server makes an answer faster that it need not send in pieces
+        self._waits = _Mean(start.wait_s)
+        self._pieces_off = self._bytes_off = 0.0  # tokens by which either way of counting streams was wrong lately
+
+    def learn(self, counted: CountedExchange) -> None:
+        usage, size, tokens = counted.usage, counted.size, counted.usage.completion
+        self._rates = None
+        if usage.prompt and size.readable:
+            features = (size.utf8_bytes, size.turns, size.tool_utf8_bytes, 1 if size.tool_utf8_bytes else 0)
+            self._prompt.add(features, usage.prompt)
+        if tokens and counted.utf8_bytes:
+            if counted.pieces:
+                by_pieces, by_bytes = counted.pieces * self._stream.rate(), counted.utf8_bytes * self._answer.rate()
+                self._pieces_off = self._pieces_off * _KEPT + abs(by_pieces - tokens)
+                self._bytes_off = self._bytes_off * _KEPT + abs(by_bytes - tokens)
+                self._stream.add(counted.pieces, tokens)
+                self._waits.add(counted.waited_ns / NS_PER_S)
+            self._answer.add(counted.utf8_bytes, tokens)
+            made_s = counted.elapsed_ns / NS_PER_S - self._waits.mean
+            if made_s > 0 and size.choices:
+                self._speed(counted.pieces).add(made_s, tokens / size.choices)
+
+    def _speed(self, pieces: int) -> _Ratio:
+        if pieces:
+            return self._stream_speed
+        if self._whole_speed is None:
+            self._whole_speed = _Ratio(self._stream_speed.rate())
+        return self._whole_speed
+
+    def rates(self) -> TokenRates:
+        if self._rates is None:
+            per_prompt_byte, per_turn, per_tool_byte, with_tools = self._prompt.rates()
+            speed = (self._whole_speed or self._stream_speed).rate()
+            self._rates = TokenRates(
+                per_prompt_byte=_within(per_prompt_byte, _PER_BYTE_MIN, _PER_BYTE_MAX),
+                per_turn=_within(per_turn, _AROUND_MIN, _AROUND_MAX),
+                per_tool_byte=_within(per_tool_byte, _PER_BYTE_MIN, _PER_BYTE_MAX),
+                with_tools=_within(with_tools, _AROUND_MIN, _AROUND_MAX),
+                per_byte=_within(self._answer.rate(), _PER_BYTE_MIN, _PER_BYTE_MAX),
+                per_piece=_within(self._stream.rate(), _PER_PIECE_MIN, _PER_PIECE_MAX),
+                per_second=_within(speed, _PER_SECOND_MIN, _PER_SECOND_MAX),
+                wait_s=self._waits.mean,
+                by_pieces=self._pieces_off <= self._bytes_off,
+                learnt=True,
+            )
+        return self._rates
+
+
+class _Ratio:
+    """Tokens for one of something, over the last exchanges together."""
+
+    __slots__ = ("_of", "_tokens")
+
+    def __init__(self, start: float) -> None:
+        self._tokens, self._of = _START_TOKENS, _START_TOKENS / start
+
+    def add(self, of: float, tokens: float) -> None:
+        self._tokens = self._tokens * _KEPT + tokens
+        self._of = self._of * _KEPT + of
+
+    def rate(self) -> float:
+        return self._tokens / self._of
+
+
+class _Mean:
+    """What something was on average lately."""
+
+    __slots__ = ("_count", "mean")
+
+    def __init__(self, start: float) -> None:
+        self.mean = start
+        self._count = 0.0
+
+    def add(self, value: float) -> None:
+        self._count = self._count * _KEPT + 1
+        self.mean += (value - self.mean) / self._count
+
+
+class _Fit:
+    """Tokens for one of each of several things: what fits the last exchanges with the least square error.
+
+    An error counts by its share of an exchange's tokens. What is assumed at the start counts as one small exchange for
+    each thing, so that there is always one answer. Instead of all sums becoming smaller, the next one weighs more.
+    """
+
+    __slots__ = ("_products", "_start", "_sums", "_weight")
+
+    def __init__(self, start: tuple[float, ...]) -> None:
+        self._start = start
+        self._weight = 1.0
+        self._products = [[0.0] * len(start) for _ in start]  # of two things each
+        self._sums = [0.0] * len(start)
+
+    def add(self, things: tuple[int, ...], tokens: int) -> None:
+        self._weight /= _KEPT
+        if self._weight > _WEIGHT_MAX:
+            self._scale(1 / self._weight)
+        share = 1 / tokens
+        for number, thing in enumerate(things):
+            if thing:
+                weighted = thing * self._weight
+                self._sums[number] += weighted
+                products, weighted = self._products[number], weighted * share
+                for other, second in enumerate(things):
+                    if second:
+                        products[other] += weighted * second
+
+    def _scale(self, factor: float) -> None:
+        self._weight *= factor
+        self._sums = [value * factor for value in self._sums]
+        self._products = [[value * factor for value in row] for row in self._products]
+
+    def rates(self) -> list[float]:
+        """Gauss-Jordan elimination; what is assumed at the start keeps the diagonal above 0."""
+        rows: list[list[float]] = []
+        for number, start in enumerate(self._start):
+            assumed = self._weight * _START_TOKENS / start
+            row = [*self._products[number], self._sums[number] + assumed]
+            row[number] += assumed / start
+            rows.append(row)
+        for number in range(len(rows)):
+            pivot = rows[number][number]
+            solved = [value / pivot for value in rows[number]]
+            for other, row in enumerate(rows):
+                factor = row[number]
+                rows[other] = [value - factor * top for value, top in zip(row, solved, strict=True)]
+            rows[number] = solved
+        return [row[-1] for row in rows]
+
+
+def _within(value: float, least: float, most: float) -> float:
+    return min(max(value, least), most)

@@ -1,0 +1,68 @@
+"""The tokens of one exchange: as its server counted them, else as many as texts of that size had lately.
+
+What the server counted is also what is learnt from, so that the next exchange is estimated better.
+"""
+
+from __future__ import annotations
+
+from extproc.domain.record import ExchangeRecord, Outcome
+from extproc.domain.token_rates import START, UNKNOWN_SIZE, TokenRates
+from extproc.domain.usage import Usage, utf8_bytes_of
+from extproc.exchange.learnt_rates import CountedExchange, LearntRates
+from extproc.payload.dialect import Dialect
+from extproc.payload.usage import UsageReader
+from extproc.payload.view import AnswerView
+
+
+class TokenCounts:
+    """What is counted of one exchange.
+
+    ``size``: of its request, once that is known; ``sent_ns``: when it went on.
+    """
+
+    def __init__(self, record: ExchangeRecord, learnt: LearntRates | None) -> None:
+        self.size = UNKNOWN_SIZE
+        self.sent_ns = 0
+        self._record = record
+        self._learnt = learnt
+        self._pieces = 0
+        self._utf8_bytes = 0
+
+    def rates(self) -> TokenRates:
+        """What is known of the version that serves it."""
+        version = self._record.version
+        if self._learnt is None or version is None:
+            return START
+        return self._learnt.of(version.model, version.version, self._record.endpoint)
+
+    def of_stream(self, reader: UsageReader) -> Usage:
+        """The tokens of a stream, or of what has come of it."""
+        self._pieces, self._utf8_bytes = reader.pieces, reader.utf8_bytes
+        return reader.result(self.size)
+
+    def of_answer(self, view: AnswerView) -> Usage:
+        """The tokens of an answer that came whole."""
+        self._utf8_bytes = sum([utf8_bytes_of(slot.text) for slot in view.slots])
+        if view.usage is not None:
+            return view.usage
+        rates = self.rates()
+        return Usage(rates.prompt_tokens(self.size), rates.whole_tokens(self._utf8_bytes), estimated=True)
+
+    def of_unseen(self, dialect: Dialect, now_ns: int) -> Usage:
+        """The tokens of an answer nothing was seen of: as many as the server made in that time."""
+        counted = dialect.stream({}).usage.counted
+        if counted is not None:
+            return counted
+        rates, elapsed_ns = self.rates(), now_ns - self.sent_ns
+        return Usage(rates.prompt_tokens(self.size), rates.unseen_tokens(self.size, elapsed_ns), estimated=True)
+
+    def learn(self, now_ns: int) -> None:
+        """The exchange has ended: take what its server has counted of it."""
+        record = self._record
+        usage, version = record.usage, record.version
+        if self._learnt is None or version is None or usage is None or usage.estimated:
+            return
+        if record.outcome is Outcome.COMPLETED:
+            waited_ns, elapsed_ns = record.first_text_ns - self.sent_ns, now_ns - self.sent_ns
+            counted = CountedExchange(self.size, usage, self._pieces, self._utf8_bytes, waited_ns, elapsed_ns)
+            self._learnt.learn(version.model, version.version, record.endpoint, counted)

@@ -1,0 +1,68 @@
+"""``/v1/messages/count_tokens``: a message's request, and how many tokens it has. Source: Anthropic's API, vLLM 0.32.
+
+The request is read, judged and changed as that of a message, so that what is counted is what a message would send. The
+server computes nothing for it, so it costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from extproc.domain.errors import ApiError, refuse
+from extproc.domain.usage import Usage
+from extproc.payload.dialect import UnreadableAnswer
+from extproc.payload.embeddings import NoStream
+from extproc.payload.messages import Messages
+from extproc.payload.view import AnswerView, RequestPolicy, RequestView, Slot, unnamed_slots
+
+_COUNT = "input_tokens"
+_NAMED = frozenset({_COUNT})
+_NOTHING = Usage(0, 0)
+
+
+class CountTokens:
+    """Anthropic's count of tokens."""
+
+    name = "count_tokens"
+    generates = True
+    templated = True
+
+    def __init__(self) -> None:
+        self._messages = Messages()
+
+    def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
+        """Raises: PayloadRefused."""
+        view = self._messages.read_request(body, policy)
+        if view.streamed:
+            raise refuse(400, "field_not_allowed", "A count of tokens is not streamed.", "stream")
+        return view
+
+    def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
+        """As for a message: it will have the prompt too."""
+        self._messages.insert_prompt(request, text, replace)
+
+    def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
+        """Nothing to do: there is none."""
+
+    def read_answer(self, tree: dict[str, Any]) -> AnswerView:
+        """A number, and whatever else is judged as text. Raises: UnreadableAnswer."""
+        count = tree.get(_COUNT)
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise UnreadableAnswer("a count of tokens is no number")
+        return AnswerView(tree, unnamed_slots(tree, _NAMED, 0, complete=True), _NOTHING)
+
+    def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
+        """Only the number is left."""
+        for key in [key for key in tree if key not in _NAMED]:
+            del tree[key]
+
+    def stream(self, shown: Mapping[str, Any]) -> NoStream:
+        """There is no stream: the reader refuses every event, and knows that nothing was computed."""
+        reader = NoStream()
+        reader.usage.final(_NOTHING)
+        return reader
+
+    def error_body(self, error: ApiError) -> bytes:
+        """Anthropic's error object."""
+        return self._messages.error_body(error)

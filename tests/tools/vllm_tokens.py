@@ -1,0 +1,273 @@
+"""Our tokens beside a real vLLM's own counters: answers that end, that a client leaves, and that a guard cuts.
+
+Starts our processor and Envoy in front of a running vLLM that serves nobody else meanwhile. First answers that end,
+from which the model's rates are learnt, and which must be counted exactly; then the others, each kind by itself. Exits
+1 when the sums of the estimates are further from vLLM's than is allowed. vLLM counts a prompt once for each of n
+answers, its usage and we once: its counter is divided.
+
+    python -m tests.tools.vllm_tokens --url http://127.0.0.1:8000 --model tiny-chat
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.e2e.harness import Stack, wait_until
+
+BANNED = "xylophantom"  # no model says it by itself
+_SETTLE_S = 0.3
+_ANSWER_TOKENS_MAX = 300
+_TOOL = {
+    "name": "get_weather",
+    "description": "The weather of a place, now or on a day that is given.",
+    "parameters": {"type": "object", "properties": {"place": {"type": "string"}, "day": {"type": "string"}}},
+}
+_SAID = [
+    "Hello there, please say something about the sea and the ships on it.",
+    "What is the capital of Peru, and how many people live in it?",
+    "Write a short story of a lighthouse keeper who has lost his lamp in a storm, and finds it again.",
+    "Why is the sky blue?",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request. ``events_max``: the client leaves after as many; ``patience_s``: or after that time."""
+
+    path: str
+    body: dict[str, Any]
+    events_max: int | None = None
+    patience_s: float | None = None
+
+
+@dataclass(slots=True)
+class Tokens:
+    """Prompt and completion."""
+
+    prompt: float = 0.0
+    completion: float = 0.0
+
+    def __sub__(self, other: Tokens) -> Tokens:
+        return Tokens(self.prompt - other.prompt, self.completion - other.completion)
+
+    def __add__(self, other: Tokens) -> Tokens:
+        return Tokens(self.prompt + other.prompt, self.completion + other.completion)
+
+
+@dataclass(slots=True)
+class Case:
+    """Requests of one kind."""
+
+    name: str
+    asks: list[Ask]
+    choices: int = 1
+    ours: Tokens = field(default_factory=Tokens)
+    theirs: Tokens = field(default_factory=Tokens)
+
+
+# --- what is asked -------------------------------------------------------------------------------------------------
+
+
+def _chat(model: str, said: str, **fields: Any) -> dict[str, Any]:
+    messages = [{"role": "user", "content": said}]
+    return {"model": model, "messages": messages, "stream": True, "max_tokens": _ANSWER_TOKENS_MAX, **fields}
+
+
+def _asks(model: str, kind: str, events_max: int | None, times: int, **fields: Any) -> list[Ask]:
+    asks = []
+    for number in range(times):
+        said = _SAID[number % len(_SAID)]
+        body = _chat(model, said, seed=number, **fields)
+        path = "/v1/chat/completions"
+        if kind == "messages":
+            path, body["system"] = "/v1/messages", "Answer in one sentence."
+            del body["seed"]
+        elif kind == "responses":
+            path = "/v1/responses"
+            body = {"model": model, "input": said, "stream": True, "max_output_tokens": _ANSWER_TOKENS_MAX}
+        elif kind == "completions":
+            path, body["prompt"] = "/v1/completions", said
+            del body["messages"]
+        asks.append(Ask(path, body, events_max))
+    return asks
+
+
+def learning(model: str, times: int) -> Case:
+    """Answers that end, of all kinds."""
+    tools = {"tools": [{"type": "function", "function": _TOOL}]}
+    asks: list[Ask] = []
+    for kind in ("chat", "messages", "responses", "completions"):
+        asks += _asks(model, kind, None, times)
+    asks += _asks(model, "chat", None, times, stream=False)
+    asks += _asks(model, "chat", None, 2, **tools)
+    return Case("answers that end", asks)
+
+
+def estimated(model: str, times: int) -> list[Case]:
+    """Answers that do not, each kind by itself."""
+    tools = {"tools": [{"type": "function", "function": _TOOL}]}
+    schema = {"type": "object", "properties": {f"field_{n}": {"type": "string"} for n in range(30)}}
+    shaped = {"response_format": {"type": "json_schema", "json_schema": {"name": "long", "schema": schema}}}
+    dictated = {
+        "structured_outputs": {"regex": f"(The sea is wide and deep and blue[.] ){{3}}A {BANNED} swims[.]{{200}}"}
+    }
+    unstreamed = [
+        Ask(ask.path, ask.body, patience_s=0.4 + 0.2 * number)
+        for number, ask in enumerate(_asks(model, "chat", None, times, stream=False))
+    ]
+    return [
+        *(Case(f"chat, left after {events} events", _asks(model, "chat", events, times)) for events in (2, 20, 60)),
+        Case("chat, n=2, left after 40", _asks(model, "chat", 40, times, n=2), choices=2),
+        Case("chat with tools, left after 20", _asks(model, "chat", 20, times, **tools)),
+        Case("chat with a schema, left after 20", _asks(model, "chat", 20, times, **shaped)),
+        Case("completions, left after 20", _asks(model, "completions", 20, times)),
+        Case("messages, left after 40", _asks(model, "messages", 40, times)),
+        Case("responses, left after 40", _asks(model, "responses", 40, times)),
+        Case("chat, cut by a guard", _asks(model, "chat", None, times, **dictated)),
+        Case("chat, unstreamed, left in time", unstreamed),
+    ]
+
+
+# --- asking --------------------------------------------------------------------------------------------------------
+
+
+def ask(base_url: str, asked: Ask) -> None:
+    """Ask, and read to the end or to where the client leaves."""
+    where = urlsplit(base_url)
+    connection = http.client.HTTPConnection(where.netloc, timeout=asked.patience_s or 120)
+    try:
+        connection.request("POST", asked.path, json.dumps(asked.body), {"content-type": "application/json"})
+        answer = connection.getresponse()
+        events = 0
+        if answer.status != 200:
+            raise RuntimeError(f"{asked.path} was answered with {answer.status}: {answer.read(500)!r}")
+        while line := answer.readline():
+            events += line.startswith(b"data:")
+            if asked.events_max is not None and events >= asked.events_max:
+                return
+    except TimeoutError:
+        if asked.patience_s is None:
+            raise
+    finally:
+        connection.close()
+
+
+def counters(url: str) -> tuple[Tokens, float]:
+    """vLLM's own: tokens, and how many requests it has at hand."""
+    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as page:
+        families = text_string_to_metric_families(page.read().decode())
+    sums: dict[str, float] = {}
+    for family in families:
+        for sample in family.samples:
+            sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
+    busy = sums["vllm:num_requests_running"] + sums["vllm:num_requests_waiting"]
+    return Tokens(sums["vllm:prompt_tokens_total"], sums["vllm:generation_tokens_total"]), busy
+
+
+def settled(url: str) -> Tokens:
+    """vLLM's counters once they stand still. Raises: TimeoutError."""
+    seen: list[Tokens] = []
+
+    def still() -> bool:
+        tokens, busy = counters(url)
+        seen.append(tokens)
+        if not busy and len(seen) > 1 and seen[-2] == tokens:
+            return True
+        time.sleep(_SETTLE_S)
+        return False
+
+    wait_until(still, "vLLM has nothing to do", 60)
+    return seen[-1]
+
+
+def ours(stack: Stack) -> Tokens:
+    """What we have counted, once no exchange is running."""
+    wait_until(lambda: stack.metric("llm_inflight_exchanges") == 0, "no exchange is running", 60)
+    return Tokens(stack.metric("llm_prompt_tokens_total"), stack.metric("llm_completion_tokens_total"))
+
+
+def run(stack: Stack, url: str, case: Case) -> None:
+    """Ask all of a case, one after the other, and note both counts."""
+    before, theirs = ours(stack), settled(url)
+    for each in case.asks:
+        ask(stack.base_url, each)
+    case.theirs = settled(url) - theirs
+    case.theirs.prompt /= case.choices
+    case.ours = ours(stack) - before
+
+
+# --- the whole -----------------------------------------------------------------------------------------------------
+
+
+def installed(url: str, model: str, folder: Path) -> Stack:
+    """The demo in front of one vLLM, with a guard that cuts."""
+
+    def change(data: dict[str, Any]) -> None:
+        version = data["models"]["tiny-chat"]["versions"]["v1"]
+        version.update(weight=1, endpoints=[urlsplit(url).netloc], served_model=model)
+        data["models"] = {model: {"versions": {"v1": version}}}
+        guard = {"guard": "banned", "phrases": [BANNED], "on": "response", "action": "block"}
+        data["policies"] = [{"name": "default", "guards": [guard]}]
+
+    return Stack(folder, models={}, change=change)
+
+
+def shown(cases: Sequence[Case]) -> list[str]:
+    """The table."""
+    lines = [
+        f"{'':36} {'prompt':>26} {'completion':>26}",
+        f"{'':36} {'ours':>8} {'vLLM':>8} {'':8} {'ours':>8} {'vLLM':>8}",
+    ]
+    for case in cases:
+        pairs = ((case.ours.prompt, case.theirs.prompt), (case.ours.completion, case.theirs.completion))
+        lines.append(f"{case.name:36} " + " ".join(f"{a:8.0f} {b:8.0f} {_off(a, b):+7.1%}" for a, b in pairs))
+    return lines
+
+
+def _off(mine: float, its: float) -> float:
+    return mine / its - 1 if its else float(bool(mine))
+
+
+def main() -> int:
+    """Ask, print the table, and say whether it is good enough."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--url", required=True, help="of a vLLM that serves nobody else")
+    parser.add_argument("--model", default="tiny-chat", help="its served model")
+    parser.add_argument("--times", type=int, default=5, help="requests of each kind")
+    parser.add_argument("--off-max", type=float, default=0.1, help="how far the sums of the estimates may be off")
+    given = parser.parse_args()
+    first, cases = learning(given.model, given.times), estimated(given.model, given.times)
+    with (
+        tempfile.TemporaryDirectory(prefix="llm-tokens-") as folder,
+        installed(given.url, given.model, Path(folder)) as stack,
+    ):
+        for case in (first, *cases):
+            run(stack, given.url, case)
+    total = Case("sum of the estimates", [])
+    for case in cases:
+        total.ours, total.theirs = total.ours + case.ours, total.theirs + case.theirs
+    print("\n".join(shown([first, *cases, total])))
+    pairs = ((total.ours.prompt, total.theirs.prompt), (total.ours.completion, total.theirs.completion))
+    worst = max(abs(_off(mine, its)) for mine, its in pairs)
+    print(f"off by at most {worst:.1%}, of {given.off_max:.0%} that are allowed")
+    if first.ours != first.theirs:
+        print("answers that end are not counted as vLLM counts them: does it serve somebody else meanwhile?")
+        return 1
+    return int(worst > given.off_max)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
