@@ -30,6 +30,9 @@ OPENING = latin1_pattern(rf"-?(?:{_FILLER}|{_HEADER})*[A-Za-z0-9+/]{{{_BODY_CHAR
 OPENING_PART = latin1_pattern(rf"-?(?:{_FILLER}|{_HEADER})*(?:[A-Za-z0-9+/]{{0,{_BODY_CHARS_MIN - 1}}}|{_HEADER_PART})")
 """What may yet become an opening, whole."""
 
+OPENING_CUT = latin1_pattern(r"[A-Za-z0-9+/]{8}$")
+"""Enough of a body, where the text is cut off behind it."""
+
 BODY = latin1_pattern(rf"(?:[A-Za-z0-9+/=:]|{_FILLER})*")
 """What bodies are of; a hyphen may begin the last line."""
 

@@ -30,6 +30,8 @@ _ASCII_ESCAPE = re.compile(r"\\u00([2-7][0-9a-fA-F])")
 class PiiGuard(Guard):
     """Looks at every text of its directions."""
 
+    judges_cut_ends = True
+
     def __init__(self, section: PiiSection) -> None:
         super().__init__(section, section.guard, section.on, section.action, section.message)
         self._detector = detector_of(section)
@@ -122,7 +124,11 @@ class PiiGuard(Guard):
         return HoldLimit(on_limit, self._word_chars_max, type_mask(HOLD_LIMIT) if self._masks_at_limit else None)
 
     def _mask(self, source: TextSource, exchange: ExchangeFacts) -> Mask:
-        """How a value on one channel is masked."""
+        """How a value on one channel is masked. Of its beginning alone nothing is shown: clients choose its length."""
+        mask = self._value_mask(source, exchange)
+        return lambda finding, value: type_mask(finding.kind) if finding.begun else mask(finding, value)
+
+    def _value_mask(self, source: TextSource, exchange: ExchangeFacts) -> Mask:
         if self._style is MaskType.HASH:
             return lambda finding, value: hash_mask(finding.kind, value, self._key)
         if self._style is MaskType.PARTIAL:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, cast
 
 from extproc.detectors.cells import (
     CELL_BLANKS,
@@ -43,6 +43,19 @@ class SpanDetector(Protocol):
         ...
 
 
+class BeginningDetector(SpanDetector, Protocol):
+    """A detector that knows what its findings begin like."""
+
+    def beginning(self, text: str, start: int = 0) -> Finding | None:
+        """What stands at the end of a text that is cut off there, and may be the beginning of what it finds."""
+        ...
+
+
+def beginning_in(detector: SpanDetector, text: str, start: int) -> Finding | None:
+    """What the detector says of the end of a text, if it knows beginnings."""
+    return cast("BeginningDetector", detector).beginning(text, start) if hasattr(detector, "beginning") else None
+
+
 @dataclass(frozen=True, slots=True)
 class HoldLimit:
     """What is done with a word that is longer than may be held, or held for longer than may be.
@@ -73,6 +86,7 @@ class SpanStage:
     __slots__ = (
         "_before",
         "_buffer",
+        "_cut_off",
         "_detector",
         "_in_long_word",
         "_limit",
@@ -99,6 +113,7 @@ class SpanStage:
         self._limit = limit
         self._buffer = CellBuffer()
         self._before = ""
+        self._cut_off = False  # what is judged is the end of a text that was to go on
         self._in_long_word = False  # the limit was told of the word at hand
         self._swallows = False  # the rest of the cell at hand has been masked already
         self.rejected = False
@@ -125,6 +140,13 @@ class SpanStage:
             self._swallows = False
         released = self._judge(rest) if rest and not self.rejected else ""
         self._remember("\n")
+        return released
+
+    def close_cut(self) -> str:
+        """As ``close``; what may be the beginning of a finding, at the end of the open cell, is taken for one."""
+        self._cut_off = True
+        released = self.close()
+        self._cut_off = False
         return released
 
     def give_up(self) -> str:
@@ -157,7 +179,8 @@ class SpanStage:
         """Judge a text of whole cells."""
         word_chars_max = self._limit.word_chars_max
         holds_long_word = len(text) > word_chars_max and has_long_word(text, word_chars_max)
-        if not holds_long_word and not self._detector.may_hold(text):
+        judged = holds_long_word or self._cut_off
+        if not judged and not self._detector.may_hold(text):
             self._in_long_word = False
             self._remember(text)
             return text
@@ -165,8 +188,8 @@ class SpanStage:
         position = done = len(self._before)
         pieces: list[str] = []
         while position < len(whole) and not self.rejected:
-            stop = len(whole) if holds_long_word else section_end(whole, position)
-            if holds_long_word or self._detector.may_hold(whole[position:stop]):
+            stop = len(whole) if judged else section_end(whole, position)
+            if judged or self._detector.may_hold(whole[position:stop]):
                 done = self._judge_section(whole, position, stop, done, pieces)
             else:
                 self._in_long_word = False
@@ -253,9 +276,11 @@ class SpanStage:
     def _findings(self, whole: str, first: int, last: int) -> list[Finding]:
         base = max(0, first - CONTEXT_CHARS_MAX)
         found = self._detector.find(whole[base:last], first - base)
+        if self._cut_off and last >= len(whole.rstrip(CELL_BLANKS)):
+            found = _with_beginning(found, beginning_in(self._detector, whole[base:last], first - base))
         if not base:
             return found
-        return [Finding(f.kind, f.start + base, f.end + base, f.score, f.detector) for f in found]
+        return [replace(one, start=one.start + base, end=one.end + base) for one in found]
 
     def _replace(self, whole: str, findings: list[Finding], done: int, pieces: list[str]) -> int:
         if findings and self._on_text is not None:
@@ -288,3 +313,12 @@ class SpanStage:
 
     def _remember(self, text: str) -> None:
         self._before = (self._before + text)[-CONTEXT_CHARS_MAX:]
+
+
+def _with_beginning(found: list[Finding], begun: Finding | None) -> list[Finding]:
+    """What was found, and what has begun at the end: of two that overlap the latter, as far as either reaches."""
+    if begun is None or (found and found[-1].end >= begun.end and found[-1].start <= begun.start):
+        return found
+    apart = [one for one in found if one.end <= begun.start]
+    first = begun.start if len(apart) == len(found) else min(begun.start, found[len(apart)].start)
+    return [*apart, replace(begun, start=first)]
