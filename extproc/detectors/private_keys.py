@@ -13,7 +13,7 @@ OPENING_CHARS_MAX = 512
 """Within so many characters after the first line a body must have shown itself."""
 
 _LABEL = r"[A-Z0-9 ]{0,60}"
-_FILLER = r"(?:[ \t\r\n\"'`,>|*]|\\[nrt\\\"']?)"
+_FILLER = r"(?:[ \t\r\n\"'`,>|*+]|\\[nrt\\\"']?)"
 _HEADER = r"[A-Za-z][A-Za-z\-]{1,20}: [^\n\\]{0,120}(?:\n|\\n)"
 _HEADER_PART = r"[A-Za-z][A-Za-z\-]{0,20}(?:: ?|: [^\n\\]{0,120}\\?)?"
 _BODY_CHARS_MIN = 32
