@@ -6,7 +6,7 @@ of a beginning counts, from the length on that each kind states; less than that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import re2
 
@@ -51,6 +51,25 @@ def ending_like(kind: str, pattern: str, counts: BeginningCounts) -> BeginningFi
                 return kind, start
             position = start + 1
         return kind, position
+
+    return find
+
+
+def first_of(finders: Sequence[BeginningFinder], gate: str) -> BeginningFinder:
+    """A finder of the longest that any finds, where ``gate`` (RE2, Latin-1) matches, with a character before it.
+
+    Patterns that count characters are dear together: each of their counts is another state.
+    """
+    opens = latin1_pattern(gate)
+
+    def find(subject: bytes, text: str, begin: int) -> Begun | None:
+        longest: Begun | None = None
+        if opens.search(subject, max(0, begin - 1)) is not None:
+            for finder in finders:
+                begun = finder(subject, text, begin)
+                if begun is not None and (longest is None or begun[1] < longest[1]):
+                    longest = begun
+        return longest
 
     return find
 

@@ -8,10 +8,11 @@ placeholders there.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from extproc.detectors.beginnings import Begun, ending_like, shaped_like
+from extproc.detectors.beginnings import BeginningFinder, Begun, ending_like, first_of, shaped_like
 from extproc.detectors.latin1 import WORD_BYTES, latin1_pattern
+from extproc.detectors.pattern_beginnings import Beginnings
 from extproc.detectors.recogniser import CELL_END, Recogniser, Spans, word_holding
 from extproc.detectors.secret_patterns import (
     LETTERS_ONLY_GATE,
@@ -108,7 +109,7 @@ _ANY_WORD = latin1_pattern(
 )
 _CUE_CHARS_MAX = 40
 _VALUE = latin1_pattern(f"[^{CELL_END}]+")
-_VALUE_CHARS_MAX = 512
+_VALUE_CHARS_MAX = 2_048
 _PARAMETER = latin1_pattern(r"&[A-Za-z_.\-]{1,40}=")
 _KEY_CHARS_MIN = 16
 _PASSWORD_CHARS_MIN = 8
@@ -288,10 +289,23 @@ def _assigned_beginning(subject: bytes, _text: str, begin: int) -> Begun | None:
     return None
 
 
+def _vendors_beginning(vendors: Sequence[Beginnings]) -> BeginningFinder:
+    gate = "|".join([one.fixed for one in vendors])
+    finders = [ending_like("SECRET", f"{one.pattern}$", _named_begins) for one in vendors]
+    return first_of(finders, f"(?:^|[^A-Za-z0-9])(?:{gate})")
+
+
+_JWT_BEGINNING = shaped_like("JWT", _JWT_SHAPE, _web_token_begins)
+ENDLESS = (
+    ("JWT", _JWT_BEGINNING),
+    ("SECRET", _assigned_beginning),
+    ("SECRET", _vendors_beginning([one for one in NAMED_BEGINNINGS if one.is_endless])),
+)
+"""Of those below what may be longer than any word that is judged whole."""
 BEGINNINGS = (
     ("URL_CREDENTIALS", _url_credentials_beginning),
-    ("JWT", shaped_like("JWT", _JWT_SHAPE, _web_token_begins)),
+    ("JWT", _JWT_BEGINNING),
     ("SECRET", _assigned_beginning),
-    ("SECRET", ending_like("SECRET", f"(?:{NAMED_BEGINNINGS})$", _named_begins)),
+    ("SECRET", _vendors_beginning(NAMED_BEGINNINGS)),
     ("SECRET", ending_like("SECRET", f"(?:{UNNAMED_BEGINNINGS})$", _unnamed_begins)),
 )

@@ -26,12 +26,15 @@ class PatternNotRead(Exception):
 class _Part:
     """A part of a pattern: itself, its beginnings (the empty one among them), and the least characters it matches."""
 
-    def __init__(self, written: str, begun: str, chars_min: int, fixed_chars: int = 0, is_fixed: bool = False) -> None:
+    def __init__(
+        self, written: str, begun: str, chars_min: int, fixed: str = "", fixed_chars: int = 0, is_fixed: bool = False
+    ) -> None:
         self.written = written
         self.begun = begun
         self.chars_min = chars_min
-        self.fixed_chars = fixed_chars  # with how many characters that are no class each match begins at least
-        self.is_fixed = is_fixed  # and has no others
+        self.fixed = fixed  # what each match begins with: of characters that are no class, at least so many
+        self.fixed_chars = fixed_chars
+        self.is_fixed = is_fixed  # and has nothing else
 
 
 class Beginnings:
@@ -40,7 +43,9 @@ class Beginnings:
     Attributes:
         pattern: matches every beginning, the empty one too, and every whole match. [RE2]
         chars_min: of the shortest match. [characters]
-        fixed_chars: with how many characters that stand in the pattern as they are every match begins at least.
+        fixed: matches what every match begins with, as far as that stands in the pattern as it is. [RE2]
+        fixed_chars: how much that is at least. [characters]
+        is_endless: there is no longest match.
     """
 
     def __init__(self, pattern: str) -> None:
@@ -51,7 +56,9 @@ class Beginnings:
             raise PatternNotRead(pattern)
         self.pattern = f"(?:{whole.begun})"
         self.chars_min = whole.chars_min
+        self.fixed = whole.fixed
         self.fixed_chars = whole.fixed_chars
+        self.is_endless = reader.is_endless
 
 
 class _Reader:
@@ -60,6 +67,7 @@ class _Reader:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self.at = 0
+        self.is_endless = False
 
     def ways(self) -> _Part:
         """What stands between two brackets: rows with ``|`` between, behind flags for all of them."""
@@ -95,6 +103,7 @@ class _Reader:
                 return [part]
             if self._next() == "?":
                 self.at += 1
+            self.is_endless = self.is_endless or most == _ENDLESS
             part = _many(part, least, most)
 
     def _one(self) -> _Part:
@@ -150,10 +159,10 @@ class _Reader:
 
 def _character(written: str) -> _Part:
     if written in _MARKS:
-        return _Part(written, "", 0)
+        return _Part(written, "", 0, written)
     literal = written[1:] if written[0] == "\\" and not written[1:2].isalnum() else written
     known = len(literal) == 1 and written != "."
-    return _Part(written, f"{written}?", 1, int(known), known)
+    return _Part(written, f"{written}?", 1, written if known else "", int(known), known)
 
 
 def _row_of(parts: Sequence[_Part]) -> _Part:
@@ -166,14 +175,15 @@ def _row_of(parts: Sequence[_Part]) -> _Part:
             begun = f"(?:{part.written}{begun})?"
         else:
             begun = f"(?:{part.begun}|{part.written}{begun})"
-    fixed_chars, is_fixed = 0, True
+    fixed, fixed_chars, is_fixed = "", 0, True
     for part in parts:
+        fixed += part.fixed
         fixed_chars += part.fixed_chars
         is_fixed = part.is_fixed or not part.begun
         if not is_fixed:
             break
     written = "".join([part.written for part in parts])
-    return _Part(written, begun, sum([part.chars_min for part in parts]), fixed_chars, is_fixed)
+    return _Part(written, begun, sum([part.chars_min for part in parts]), fixed, fixed_chars, is_fixed)
 
 
 def _one_of(ways: Sequence[_Part]) -> _Part:
@@ -183,6 +193,7 @@ def _one_of(ways: Sequence[_Part]) -> _Part:
         "(?:" + "|".join([way.written for way in ways]) + ")",
         "(?:" + "|".join([way.begun for way in ways]) + ")",
         min([way.chars_min for way in ways]),
+        "(?:" + "|".join([way.fixed for way in ways]) + ")",
         min([way.fixed_chars for way in ways]),
         all(way.is_fixed for way in ways),
     )
@@ -191,17 +202,18 @@ def _one_of(ways: Sequence[_Part]) -> _Part:
 def _many(part: _Part, least: int, most: int) -> _Part:
     count = f"{{{least},}}" if most == _ENDLESS else f"{{{least},{most}}}"
     if not most:
-        return _Part("", "", 0, 0, True)
+        return _Part("", "", 0, "", 0, True)
     written = f"(?:{part.written}){count}"
     one = part.begun == f"{part.written}?"
     before = "*" if most == _ENDLESS else f"{{0,{most - (0 if one else 1)}}}"
     begun = f"(?:{part.written}){before}" + ("" if one else part.begun)
-    known = part.is_fixed and least == most
-    return _Part(written, begun, part.chars_min * least, part.fixed_chars * least if part.is_fixed else 0, known)
+    chars_min = part.chars_min * least
+    if not part.is_fixed or not least:
+        return _Part(written, begun, chars_min)
+    fixed = f"(?:{part.fixed}){{{least}}}"
+    return _Part(written, begun, chars_min, fixed, part.fixed_chars * least, least == most)
 
 
 def _flagged(part: _Part, flags: str) -> _Part:
-    opening = f"(?{flags}:"
-    return _Part(
-        f"{opening}{part.written})", f"{opening}{part.begun})", part.chars_min, part.fixed_chars, part.is_fixed
-    )
+    written, begun, fixed = [f"(?{flags}:{one})" for one in (part.written, part.begun, part.fixed)]
+    return _Part(written, begun, part.chars_min, fixed, part.fixed_chars, part.is_fixed)

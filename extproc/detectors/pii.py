@@ -273,6 +273,7 @@ class PiiDetector:
             of_ids.append(ids.beginning)
         self._add_chosen(_BEHIND_NATIONAL_IDS, needed)
         self._gate.Compile()
+        self._endless = self._beginnings + [finder for kind, finder in credentials.ENDLESS if kind in self._wanted]
         self._beginnings += [finder for kind, finder in _BEGINNINGS if kind in self._wanted] + of_ids
 
     def _add_chosen(self, recognisers: Iterable[Recogniser], needed: frozenset[str]) -> None:
@@ -309,9 +310,16 @@ class PiiDetector:
 
         Args: text, start: as for ``find``; ``text[start:]`` is the last cell.
         """
+        return self._longest(self._beginnings, text, start)
+
+    def endless(self, text: str, start: int = 0) -> Finding | None:
+        """As ``beginning``, of a word that is too long to be seen whole: secrets, and types of one's own."""
+        return self._longest(self._endless, text, start)
+
+    def _longest(self, finders: Iterable[BeginningFinder], text: str, start: int) -> Finding | None:
         subject = latin1_bytes(text)
-        longest: tuple[str, int] | None = None
-        for finder in self._beginnings:
+        longest: Begun | None = None
+        for finder in finders:
             begun = finder(subject, text, start)
             if begun is not None and (longest is None or begun[1] < longest[1]):
                 longest = begun

@@ -115,9 +115,11 @@ _VENDORS = (
 
 _BEGINNINGS = [Beginnings(vendor) for vendor in _VENDORS]
 _FIXED_CHARS_MIN = 2
-NAMED_BEGINNINGS = "|".join([one.pattern for one in _BEGINNINGS if one.fixed_chars >= _FIXED_CHARS_MIN])
+NAMED_BEGINNINGS = [one for one in _BEGINNINGS if one.fixed_chars >= _FIXED_CHARS_MIN]
+"""What the vendors' tokens that say whose they are begin with."""
+
 UNNAMED_BEGINNINGS = "|".join([one.pattern for one in _BEGINNINGS if one.fixed_chars < _FIXED_CHARS_MIN])
-"""What the vendors' tokens may begin with: those that say so, and those that may be any word until their mark comes."""
+"""What those may begin with that may be any word until their mark comes."""
 
 SECRET_PATTERN = latin1_pattern("(?:" + "|".join(_VENDORS) + ")")
 """Any of the vendors' tokens; leftmost first."""

@@ -50,6 +50,10 @@ class BeginningDetector(SpanDetector, Protocol):
         """What stands at the end of a text that is cut off there, and may be the beginning of what it finds."""
         ...
 
+    def endless(self, text: str, start: int = 0) -> Finding | None:
+        """What has begun in a word and goes on behind the text's end, however long it is."""
+        ...
+
 
 def beginning_in(detector: SpanDetector, text: str, start: int) -> Finding | None:
     """What the detector says of the end of a text, if it knows beginnings."""
@@ -207,9 +211,14 @@ class SpanStage:
                 break
             if part.overlong and self._reaches_limit():
                 position = done = self._mask_cell(whole, part.first, done, pieces)
-            else:
-                position, done = self._judge_part(whole, part, done, pieces)
-            self._in_long_word = part.overlong and self._limit.mask is None
+                self._in_long_word = False
+                continue
+            findings = self._findings(whole, part.first, part.last)
+            if part.overlong and self._mask_endless(whole, part, findings, done, pieces):
+                position = done = cell_end(whole, part.first)
+                continue
+            position, done = self._judge_part(whole, part, findings, done, pieces)
+            self._in_long_word = part.overlong
         return done
 
     def _mask_cell(self, whole: str, first: int, done: int, pieces: list[str]) -> int:
@@ -233,7 +242,11 @@ class SpanStage:
                 self._remember(buffer.take(position - begin))
                 pieces.append(self._mask_open())
                 return "".join(pieces)
-            position, done = self._judge_part(whole, part, done, pieces)
+            findings = self._findings(whole, part.first, part.last)
+            if part.overlong and self._mask_endless(whole, part, findings, done, pieces):
+                self._swallow_open(position - begin)
+                return "".join(pieces)
+            position, done = self._judge_part(whole, part, findings, done, pieces)
             self._in_long_word = part.overlong
         if not self.rejected and position > begin:
             pieces.append(whole[done:position])
@@ -243,9 +256,15 @@ class SpanStage:
     def _mask_open(self) -> str:
         """Put a mask in the place of the open cell, and of all that is still to come of it."""
         mask = self._limit_mask()
+        self._swallow_open()
+        return mask
+
+    def _swallow_open(self, chars: int = 0) -> None:
+        """Drop the open cell, of which so many characters have been given out, and all that is still to come of it."""
+        if chars:
+            self._remember(self._buffer.take(chars))
         self._swallows = not self.rejected
         self._swallow("", self._buffer.given)
-        return mask
 
     def _swallow(self, closed: str, taken: str) -> str:
         """Drop what belongs to a cell that has been masked; returns what stands behind it."""
@@ -259,12 +278,38 @@ class SpanStage:
             self._remember(self._buffer.take(len(certain)))
         return ""
 
+    # --- what is longer than can be seen ---------------------------------------------------------------------------
+
+    def _mask_endless(self, whole: str, part: Part, findings: list[Finding], done: int, pieces: list[str]) -> bool:
+        """Mask what goes on behind a window, if something does; the caller drops the rest of the word."""
+        endless = self._endless(whole, part, findings)
+        if endless is None:
+            return False
+        self._replace(whole, [*[one for one in findings if one.end <= endless.start], endless], done, pieces)
+        self._in_long_word = False
+        return True
+
+    def _endless(self, whole: str, part: Part, findings: list[Finding]) -> Finding | None:
+        """What has begun in the first half of a window and reaches its end: nobody sees where it stops."""
+        first, last, settled, _ = part
+        for finding in findings:
+            if finding.end == last and finding.start < settled:
+                return replace(finding, begun=True)
+        if not hasattr(self._detector, "endless"):
+            return None
+        base = max(0, first - CONTEXT_CHARS_MAX)
+        begun = cast("BeginningDetector", self._detector).endless(whole[base:last], first - base)
+        if begun is None or begun.start + base >= settled:
+            return None
+        return replace(begun, start=begun.start + base, end=last)
+
     # --- parts -----------------------------------------------------------------------------------------------------
 
-    def _judge_part(self, whole: str, part: Part, done: int, pieces: list[str]) -> tuple[int, int]:
+    def _judge_part(
+        self, whole: str, part: Part, findings: list[Finding], done: int, pieces: list[str]
+    ) -> tuple[int, int]:
         """Settle one part; returns where the next begins, and up to where the text has been given out."""
-        first, last, stop, _ = part
-        findings = self._findings(whole, first, last)
+        _, last, stop, _ = part
         if stop < last:
             findings = [one for one in findings if one.start < stop]
             if findings:
