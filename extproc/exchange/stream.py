@@ -23,7 +23,7 @@ from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent, SseReader
 from extproc.payload.view import CopyRules, Slot
 
-ENDED_PARTS_MAX = 16
+ENDED_PARTS_MAX = 64
 """So many events wait at most for the one that tells whether the answer goes on."""
 
 
@@ -147,8 +147,9 @@ class StreamedAnswer:
 
     def _take(self, frame: Frame, now_ns: int) -> None:
         """Take an event. One that ends a part waits, for whether that was cut off is told by what follows."""
-        waits = frame.ends_part or (self._ended_parts and _is_silent(frame))
-        if waits and len(self._ended_parts) < ENDED_PARTS_MAX:
+        if frame.ends_part or (self._ended_parts and _is_silent(frame)):
+            if len(self._ended_parts) >= ENDED_PARTS_MAX:
+                raise UnreadableAnswer("the parts of an answer end again and again")
             self._ended_parts.append(frame)
             return
         if self._ended_parts and frame.tree is not None:
@@ -160,7 +161,7 @@ class StreamedAnswer:
     def _take_waiting(self, following: Frame | None, now_ns: int) -> None:
         """Take the events that wait for this one; without one the stream breaks off behind them."""
         waiting, self._ended_parts = self._ended_parts, []
-        tells = following is not None and not (following.failed or following.last or following.ends_part)
+        tells = following is not None and not (following.failed or following.last)
         over = following.finished if following is not None and tells else [0]
         if following is not None:
             self._ends.update(following.ends)

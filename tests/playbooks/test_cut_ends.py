@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from extproc.domain.record import Outcome
 from extproc.exchange.events import RequestBody, ResponseBody
+from extproc.exchange.stream import ENDED_PARTS_MAX
 from tests.playbooks.answers import DIALECTS
 from tests.playbooks.driver import (
     DONE,
@@ -261,6 +262,45 @@ def test_only_the_choice_that_was_cut_off_is_judged_so() -> None:
         for choice in event["choices"]:
             said[choice["index"]] += choice["delta"].get("content", "")
     assert said == {0: "order 41112222", 1: "order <CREDIT_CARD>"}
+
+
+@pytest.mark.parametrize("parts", [1, ENDED_PARTS_MAX, ENDED_PARTS_MAX + 1])
+def test_events_that_end_a_part_wait_up_to_a_limit(parts: int) -> None:
+    """No more than so many are kept, and none is lost; a server that sends more is not understood."""
+    dialect = next(one for one in DIALECTS if one.path == "/v1/responses")
+    answer = events(dialect.path, ["order 41112222"], "completed")
+    item = next(event for event in answer if event["type"] == "response.output_item.done")
+    text = next(event for event in answer if event["type"] == "response.output_text.done")
+    many = [answer[0], *[json.loads(json.dumps(item)) for _ in range(parts - 1)], text, answer[-1]]
+    if parts > ENDED_PARTS_MAX:
+        talk = begun(dialect, PII, stream=True)
+        talk.hears(response_headers(SSE))
+        talk.hears_all([ResponseBody(sse(event, str(event["type"])), False) for event in many])
+        assert talk.client_events[-1]["code"] == "unreadable_answer"
+        return
+    said, talk = said_streamed(dialect, PII, many)
+    assert [event["sequence_number"] for event in talk.client_events] == list(range(len(talk.client_events)))
+    assert len(talk.client_events) in (len(many), len(many) + 1)
+    assert said == "order 41112222"
+
+
+def test_a_ping_waits_and_a_comment_does_not() -> None:
+    """Neither tells whether the answer goes on. Events stay in their order."""
+    dialect = next(one for one in DIALECTS if one.path == "/v1/messages")
+    answer = events(dialect.path, ["Mail bob@exam"], "max_tokens")
+    talk = begun(dialect, PII, stream=True)
+    talk.hears(response_headers(SSE))
+    stop = next(number for number, event in enumerate(answer) if event["type"] == "content_block_stop")
+    for event in answer[: stop + 1]:
+        talk.hears(ResponseBody(sse(event, event["type"]), False))
+    talk.hears(ResponseBody(b": alive\n\n", False))
+    assert talk.client.endswith(b": keep-alive\n\n")
+    assert b"content_block_stop" not in talk.client
+    for event in answer[stop + 1 :]:
+        talk.hears(ResponseBody(sse(event, event["type"]), event is answer[-1]))
+    kinds = [event["type"] for event in talk.client_events]
+    assert kinds[-5:] == ["content_block_delta", "content_block_stop", "ping", "message_delta", "message_stop"]
+    assert b"bob@" not in talk.client
 
 
 @st.composite

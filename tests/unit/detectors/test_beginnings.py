@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.detectors.beginnings import ending_like
 from extproc.detectors.custom_recogniser import CustomRecogniser
 from extproc.detectors.pii import KINDS, PiiDetector
 from extproc.filters.spans import SpanStage
@@ -149,3 +150,13 @@ def test_honest_ends_stay(text: str) -> None:
 def test_cuts_of_the_stream_do_not_matter(pieces: list[str]) -> None:
     """The same comes out however the text came."""
     assert shown(pieces) == shown(["".join(pieces)])
+
+
+def test_a_text_with_too_many_places_to_try_is_masked_from_there_on() -> None:
+    """It is made for that: every place is a beginning that does not count, and the last may be one that does."""
+    finder = ending_like("X", "(?:a-)+$", lambda _subject, _text, _start: False)
+    assert finder(b"a-" * 20, "a-" * 20, 0) is None
+    begun = finder(b"a-" * 100, "a-" * 100, 0)
+    assert begun is not None
+    assert begun[0] == "X"
+    assert 0 < begun[1] < 100
