@@ -54,11 +54,11 @@ class Beginnings:
         whole = reader.ways()
         if reader.at < len(pattern):
             raise PatternNotRead(pattern)
-        self.pattern = f"(?:{whole.begun})"
-        self.chars_min = whole.chars_min
-        self.fixed = whole.fixed
-        self.fixed_chars = whole.fixed_chars
-        self.is_endless = reader.is_endless
+        self.pattern: str = f"(?:{whole.begun})"
+        self.chars_min: int = whole.chars_min
+        self.fixed: str = whole.fixed
+        self.fixed_chars: int = whole.fixed_chars
+        self.is_endless: bool = reader.is_endless
 
 
 class _Reader:
