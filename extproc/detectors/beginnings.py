@@ -22,6 +22,7 @@ BeginningFinder = Callable[[bytes, str, int], Begun | None]
 BeginningCounts = Callable[[bytes, str, int], bool]
 """From the same, with where it begins: whether that is long enough, and may stand there."""
 
+_LETTERS_AND_DIGITS = WORD_BYTES - {0x5F}
 _STARTS_MAX = 32
 """So many places are tried. A text that has more is made for it, and is taken for a beginning from there on."""
 
@@ -49,10 +50,18 @@ def ending_like(kind: str, pattern: str, counts: BeginningCounts) -> BeginningFi
             start = int(match.start())
             if counts(subject, text, start):
                 return kind, start
-            position = start + 1
-        return kind, position
+            position = _word_after(subject, start)
+        return (kind, position) if position < len(subject) else None
 
     return find
+
+
+def _word_after(subject: bytes, start: int) -> int:
+    """The next place behind ``start`` that is not within a word: elsewhere no value begins."""
+    position = start + 1
+    while position < len(subject) and subject[position - 1] in _LETTERS_AND_DIGITS:
+        position += 1
+    return position
 
 
 def first_of(finders: Sequence[BeginningFinder], gate: str) -> BeginningFinder:

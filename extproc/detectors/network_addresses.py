@@ -150,7 +150,7 @@ def _ipv6_begins(subject: bytes, text: str, start: int) -> bool:
 
 
 def _mac_begins(subject: bytes, _text: str, start: int) -> bool:
-    return begins_alone(subject, start) and word_chars_in(subject, start) >= _MAC_DIGITS_MIN
+    return word_chars_in(subject, start) >= _MAC_DIGITS_MIN and not _hex_goes_on(subject, start, len(subject))
 
 
 BEGINNINGS = (
