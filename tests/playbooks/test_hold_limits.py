@@ -225,7 +225,7 @@ def test_a_key_too_long_to_be_held_does_not_pass(dialect: Any, action: str, call
     case = Case((choice,), ({**PII, "action": action}, METER), full_duplex=True, seed=seed)
     seen, record = whole(dialect, case)
     shown, other = streamed(dialect, case)
-    assert "sk-proj" not in str(seen) + str(shown)
+    assert not [part for part in ("sk-proj", LONG_KEY[-8:]) if part in str(seen) + str(shown)]
     assert other.findings == record.findings
     assert record.findings["pii", "response", "SECRET"] == 1
     assert (record.outcome is Outcome.CUT) == (other.outcome is Outcome.CUT) == (action == "block")
