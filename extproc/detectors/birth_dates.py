@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from extproc.detectors.beginnings import begins_alone, ending_like
 from extproc.detectors.gates import GateFamily
 from extproc.detectors.latin1 import cue_before, latin1_pattern, stands_alone
 from extproc.detectors.recogniser import Recogniser, Spans
@@ -74,3 +75,28 @@ _GATE = (
 )
 
 RECOGNISERS = (Recogniser("DATE_OF_BIRTH", _GATE, _birth_dates, GateFamily.NUMBERS),)
+
+
+# --- what a text that is cut off may end with ----------------------------------------------------------------------
+
+
+def _date_begins(subject: bytes, _text: str, start: int) -> bool:
+    return begins_alone(subject, start) and cue_before(_BIRTH_BEFORE, subject, start)
+
+
+def _year_begins(subject: bytes, _text: str, start: int) -> bool:
+    return begins_alone(subject, start) and cue_before(_DAY_AND_MONTH_BEFORE, subject, start)
+
+
+BEGINNINGS = (
+    (
+        "DATE_OF_BIRTH",
+        ending_like("DATE_OF_BIRTH", r"(?:[0-9]{1,2}|[0-9]{4})[./\-][0-9]{1,2}(?:[./\-][0-9]{0,4})?$", _date_begins),
+    ),
+    (
+        "DATE_OF_BIRTH",
+        ending_like("DATE_OF_BIRTH", rf"{_NUMBERED}[ \xA0][A-Z][A-Za-z\xE4]{{1,9}}$", _date_begins),
+    ),
+    ("DATE_OF_BIRTH", ending_like("DATE_OF_BIRTH", r"(?:1[89]|20)[0-9]$", _year_begins)),
+)
+"""Day and month count, or month and year; behind both, three digits of a year."""

@@ -63,6 +63,11 @@ def _issuer_known(digits: str) -> bool:
     return digits[:1] in ("5", "6") and 13 <= length <= 19
 
 
+def card_may_begin(digits: str) -> bool:
+    """Whether a card of some length may begin with these digits, four or more."""
+    return any(_issuer_known(digits + "0" * (length - len(digits))) for length in range(max(12, len(digits)), 20))
+
+
 def iban_valid(iban: str) -> bool:
     """Whether an upper-case IBAN has its country's length and a remainder of 1 by mod 97 (ISO 13616)."""
     if IBAN_LENGTHS.get(iban[:2]) != len(iban) or not iban.isascii() or not iban.isalnum():

@@ -8,15 +8,20 @@ placeholders there.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from extproc.detectors.beginnings import BeginningFinder, Begun, ending_like, first_of, shaped_like
 from extproc.detectors.gates import GateFamily
 from extproc.detectors.latin1 import WORD_BYTES, latin1_pattern
+from extproc.detectors.pattern_beginnings import Beginnings
 from extproc.detectors.recogniser import CELL_END, Recogniser, Spans, word_holding
 from extproc.detectors.secret_patterns import (
     LETTERS_ONLY_GATE,
+    NAMED_BEGINNINGS,
     SECRET_CHARACTERS_MIN,
     SECRET_PATTERNS,
+    UNNAMED_BEGINNINGS,
+    secret_may_begin,
     secret_plausible,
 )
 
@@ -42,7 +47,8 @@ def _secrets(subject: bytes, text: str, begin: int) -> Spans:
                 yield start, end, 0.95
 
 
-_JWT = latin1_pattern(r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*")
+_JWT_SHAPE = r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"
+_JWT = latin1_pattern(_JWT_SHAPE)
 
 
 def _web_tokens(subject: bytes, _text: str, begin: int) -> Spans:
@@ -105,7 +111,7 @@ _ANY_WORD = latin1_pattern(
 )
 _CUE_CHARS_MAX = 40
 _VALUE = latin1_pattern(f"[^{CELL_END}]+")
-_VALUE_CHARS_MAX = 512
+_VALUE_CHARS_MAX = 2_048
 _PARAMETER = latin1_pattern(r"&[A-Za-z_.\-]{1,40}=")
 _KEY_CHARS_MIN = 16
 _PASSWORD_CHARS_MIN = 8
@@ -228,4 +234,85 @@ RECOGNISERS = (
     ),
     Recogniser("JWT", r"eyJ[A-Za-z0-9_-]{10}", _web_tokens, GateFamily.WORDS),
     Recogniser("SECRET", _SECRET_GATE, _secrets, GateFamily.VARIETY),
+)
+
+
+# --- what a text that is cut off may end with ----------------------------------------------------------------------
+
+_NAMED_CHARS_MIN = 12
+_UNNAMED_CHARS_MIN = 24
+_JWT_CHARS_MIN = 13
+_ASSIGNED_CHARS_MIN = 5
+_PORT = latin1_pattern(r"^[0-9]{1,5}$")
+
+
+def _in_word(subject: bytes, start: int) -> bool:
+    return start > 0 and subject[start - 1] in WORD_BYTES and subject[start - 1] != 0x5F
+
+
+def _named_begins(subject: bytes, text: str, start: int) -> bool:
+    return not _in_word(subject, start) and secret_may_begin(text[start:], _NAMED_CHARS_MIN)
+
+
+def _unnamed_begins(subject: bytes, text: str, start: int) -> bool:
+    return not _in_word(subject, start) and secret_may_begin(text[start:], _UNNAMED_CHARS_MIN)
+
+
+def _web_token_begins(subject: bytes, text: str, start: int) -> bool:
+    return len(text) - start >= _JWT_CHARS_MIN and (not start or subject[start - 1] not in WORD_BYTES)
+
+
+def _user_begins(_subject: bytes, text: str, start: int) -> bool:
+    """Behind a host stands its port, behind a user the password."""
+    password = text[start:].rstrip("@").partition("://")[2].partition(":")[2]
+    variable = password[:1] in ("", "$", "%", "*", "<", "{", "(") or password.strip("*xX.-_") == ""
+    is_port = _PORT.search(password.encode("latin-1", "replace")) is not None
+    return not variable and not is_port and password.lower() not in _PLACEHOLDERS
+
+
+_USER_BEGINNING = ending_like(
+    "URL_CREDENTIALS",
+    rf"[A-Za-z][A-Za-z0-9+.\-]{{1,20}}://[^/?#@:{CELL_END}]{{0,128}}:[^/?#{CELL_END}]{{1,256}}$",
+    _user_begins,
+)
+
+
+def _url_credentials_beginning(subject: bytes, text: str, begin: int) -> Begun | None:
+    begun = _USER_BEGINNING(subject, text, begin)
+    return None if begun is None else (begun[0], text.index("://", begun[1]) + len("://"))
+
+
+def _assigned_beginning(subject: bytes, _text: str, begin: int) -> Begun | None:
+    """A value that looks made up, directly behind a word for a secret."""
+    for first, end in _values(subject, begin):
+        start = _value_start(subject, first, end)
+        if end < len(subject) or not _ASSIGNED_CHARS_MIN <= end - start <= _VALUE_CHARS_MAX:
+            continue
+        value, before = subject[start:end], subject[max(0, start - _CUE_CHARS_MAX) : start]
+        cued = any(cue.search(before) is not None for cue in (_KEY_CUE, _PASSWORD_CUE, _BASIC_CUE, _HEADER_CUE))
+        user = _CURL_USER_CUE.search(before)
+        if (cued or (user is not None and user.group(1))) and _made_up(value) and _CODE.search(value) is None:
+            return "SECRET", start
+    return None
+
+
+def _vendors_beginning(vendors: Sequence[Beginnings]) -> BeginningFinder:
+    gate = "|".join([one.fixed for one in vendors])
+    finders = [ending_like("SECRET", f"{one.pattern}$", _named_begins) for one in vendors]
+    return first_of(finders, f"(?:^|[^A-Za-z0-9])(?:{gate})")
+
+
+_JWT_BEGINNING = shaped_like("JWT", _JWT_SHAPE, _web_token_begins)
+ENDLESS = (
+    ("JWT", _JWT_BEGINNING),
+    ("SECRET", _assigned_beginning),
+    ("SECRET", _vendors_beginning([one for one in NAMED_BEGINNINGS if one.is_endless])),
+)
+"""Of those below what may be longer than any word that is judged whole."""
+BEGINNINGS = (
+    ("URL_CREDENTIALS", _url_credentials_beginning),
+    ("JWT", _JWT_BEGINNING),
+    ("SECRET", _assigned_beginning),
+    ("SECRET", _vendors_beginning(NAMED_BEGINNINGS)),
+    ("SECRET", ending_like("SECRET", f"(?:{UNNAMED_BEGINNINGS})$", _unnamed_begins)),
 )

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import re2
 
+from extproc.detectors.beginnings import custom_beginnings
 from extproc.detectors.cells import cells
 from extproc.detectors.checksums import luhn_valid
 from extproc.detectors.id_numbers import mod11_10_valid, mod97_valid, verhoeff_valid
@@ -26,6 +27,7 @@ _DIGIT_CHECKS: dict[str, Callable[[str], bool]] = {
     "mod11_10": mod11_10_valid,
 }
 _CHECKED_CHARS_MAX = 64
+_BEGINNING_CHARS_MIN = 3
 
 
 class CustomRecogniser:
@@ -48,6 +50,7 @@ class CustomRecogniser:
         self._cue = _cue_pattern(context) if context else None
         self._checksum = checksum
         self._score = score
+        self.beginning = custom_beginnings(kind, pattern, self._cued, _BEGINNING_CHARS_MIN)
 
     def candidates(self, subject: bytes, text: str, begin: int) -> Iterator[Candidate]:
         """Kind, start, end and score of each match in a cell of ``text[begin:]``."""

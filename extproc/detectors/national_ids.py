@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import re2
 
 from extproc.detectors import id_numbers as check
+from extproc.detectors.beginnings import Begun, begins_alone
 from extproc.detectors.latin1 import DIGIT_BYTES, latin1_pattern, stands_alone
 from extproc.detectors.recogniser import CELL_END, Candidate
 
@@ -194,6 +195,11 @@ _SHAPE_OF = bytes.maketrans(
 )
 _IN_WORD = latin1_pattern(f"[^{CELL_END}]")
 _SEPARATORS = b" \xa0.-/+"
+_NO_SEPARATORS = str.maketrans("", "", _SEPARATORS.decode("latin-1"))
+_BEGUN_CHARS_MIN = 8
+_BEGUN_CHARS_MAX = 32
+_GROUP = latin1_pattern("[0-9A-Za-z]+")
+_GROUPS_AT_END = latin1_pattern(r"[0-9A-Za-z](?:[ \xA0.\-/+]?[0-9A-Za-z])*[ \xA0.\-/+]?$")
 
 
 def _shape_pattern(shape: str) -> str:
@@ -258,6 +264,7 @@ class NationalIds:
         self._any_cue = _cue_pattern("|".join(number.cue for number in cued), "") if cued else None
         self._cued = _Shapes(cued) if cued else None
         self._plain = _Shapes(plain) if plain else None
+        self._begun = _BegunShapes(chosen)
 
     def candidates(self, subject: bytes, text: str, begin: int) -> Iterator[Candidate]:
         """Kind, start, end and score of each number in ``text[begin:]``; numbers with a cue come first."""
@@ -267,6 +274,59 @@ class NationalIds:
                 yield from self._cued.candidates(subject, text, begin)
         if self._plain is not None:
             yield from self._plain.candidates(subject, text, begin)
+
+    def beginning(self, subject: bytes, text: str, begin: int) -> Begun | None:
+        """The kind and the start of what may be the beginning of a number, at the end of ``text``."""
+        return self._begun.find(subject, text, begin)
+
+
+class _BegunShapes:
+    """What a text that is cut off may end with: the beginning of a number's shape, so long that little is missing."""
+
+    def __init__(self, numbers: list[_Number]) -> None:
+        self._shapes = [
+            (number.kind, _cue_pattern(number.cue, _NEAR) if number.cue else None, shape, _chars_in(shape))
+            for number in numbers
+            for shape in number.shapes
+        ]
+
+    def find(self, subject: bytes, text: str, begin: int) -> Begun | None:
+        """The kind and the start of the longest."""
+        groups = _GROUPS_AT_END.search(subject, max(begin, len(subject) - _BEGUN_CHARS_MAX))
+        if groups is None:
+            return None
+        for group in _GROUP.finditer(subject, groups.start()):
+            kind = self._kind_of(subject, text, group.start())
+            if kind:
+                return kind, int(group.start())
+        return None
+
+    def _kind_of(self, subject: bytes, text: str, start: int) -> str:
+        """The first kind whose number may begin like this; empty if none."""
+        if not begins_alone(subject, start) or _goes_before(subject, start):
+            return ""
+        written = subject[start:].translate(_SHAPE_OF).decode("latin-1")
+        bare = written.translate(_NO_SEPARATORS)
+        before = text[max(0, start - _CUE_CHARS_MAX) : start].encode("utf-8", "replace")
+        for kind, cue, shape, chars in self._shapes:
+            if (
+                shape.startswith(written)
+                and len(bare) >= _begun_chars_min(bare, chars, cue is not None)
+                and (cue is None or cue.search(before) is not None)
+            ):
+                return kind
+        return ""
+
+
+def _chars_in(shape: str) -> int:
+    return len(shape.translate(_NO_SEPARATORS))
+
+
+def _begun_chars_min(bare: str, chars: int, cued: bool) -> int:
+    """How much of a number of so many characters counts: eight at most, and more where no cue stands before."""
+    if cued:
+        return min(_BEGUN_CHARS_MIN, -(-2 * chars // 3))
+    return _BEGUN_CHARS_MIN if "A" not in bare else min(_BEGUN_CHARS_MIN, chars - 2)
 
 
 def _bare(subject: bytes, start: int, end: int) -> str:

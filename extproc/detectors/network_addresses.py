@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
+from extproc.detectors.beginnings import begins_alone, ending_like, shaped_like, word_chars_in
 from extproc.detectors.gates import GateFamily
 from extproc.detectors.latin1 import WORD_BYTES, cue_before, latin1_pattern, stands_alone
 from extproc.detectors.recogniser import Recogniser, Spans
@@ -83,9 +84,8 @@ def _ipv6_plausible(candidate: str) -> bool:
     return long_enough and any(character.isdigit() for character in candidate)
 
 
-_MAC = latin1_pattern(
-    r"(?i)[0-9A-F]{2}(?:(?::[0-9A-F]{2}){5}|(?:-[0-9A-F]{2}){5})|[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4}"
-)
+_MAC_SHAPES = r"(?i)[0-9A-F]{2}(?:(?::[0-9A-F]{2}){5}|(?:-[0-9A-F]{2}){5})|[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4}"
+_MAC = latin1_pattern(_MAC_SHAPES)
 _NO_ONES_MAC = frozenset({"000000000000", "ffffffffffff"})
 """Nobody's: no address, and everybody's."""
 
@@ -129,4 +129,35 @@ RECOGNISERS = (
         _mac_addresses,
         GateFamily.WORDS,
     ),
+)
+
+
+# --- what a text that is cut off may end with ----------------------------------------------------------------------
+
+_MAC_DIGITS_MIN = 8
+
+
+def _ipv4_begins(subject: bytes, text: str, start: int) -> bool:
+    """Three octets and a dot: of a version or chapter the numbers are small."""
+    octets = [int(octet) for octet in text[start:].rstrip(".").split(".")]
+    small = max(octets) <= _SECTION_NUMBER_MAX and 0 not in octets
+    plausible = max(octets) <= 255 and (not small or cue_before(_ADDRESS_CUE, subject, start))
+    return plausible and begins_alone(subject, start) and not cue_before(_VERSION_CUE, subject, start)
+
+
+def _ipv6_begins(subject: bytes, text: str, start: int) -> bool:
+    """Four groups, which are more than a network's; of clock times and ratios none is long."""
+    groups = text[start:].split(":")
+    in_word = start and (subject[start - 1] in WORD_BYTES or subject[start - 1] == 0x3A)
+    return not in_word and any(len(group) >= 3 for group in groups) and any(map(str.isdigit, text[start:]))
+
+
+def _mac_begins(subject: bytes, _text: str, start: int) -> bool:
+    return word_chars_in(subject, start) >= _MAC_DIGITS_MIN and not _hex_goes_on(subject, start, len(subject))
+
+
+BEGINNINGS = (
+    ("IP_ADDRESS", ending_like("IP_ADDRESS", r"[0-9]{1,3}(?:\.[0-9]{1,3}){2}\.$", _ipv4_begins)),
+    ("IP_ADDRESS", ending_like("IP_ADDRESS", r"[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){3,6}:?$", _ipv6_begins)),
+    ("MAC_ADDRESS", shaped_like("MAC_ADDRESS", _MAC_SHAPES, _mac_begins)),
 )

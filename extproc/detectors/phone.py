@@ -7,23 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from extproc.detectors.beginnings import begins_alone, digits_in, shaped_like
 from extproc.detectors.latin1 import DIGIT_BYTES, WORD_BYTES, cue_before, digits_of, latin1_pattern, stands_alone
 
 _GAP = r"[ \xA0.\-/]?"
-_INTERNATIONAL = latin1_pattern(rf"(?:\+|\b00{_GAP})\(?[1-9](?:{_GAP}\(?[0-9]\)?){{6,17}}")
+_INTERNATIONAL_SHAPE = rf"(?:\+|\b00{_GAP})\(?[1-9](?:{_GAP}\(?[0-9]\)?){{6,17}}"
+_INTERNATIONAL = latin1_pattern(_INTERNATIONAL_SHAPE)
 _EXTENSION = latin1_pattern(r"[xX][0-9]{1,6}\b")
-_NORTH_AMERICAN = latin1_pattern(
+_NORTH_AMERICAN_SHAPE = (
     r"(?:1[ \xA0.\-]?)?(?:\([2-9][0-9]{2}\)[ \xA0\-]?|[2-9][0-9]{2}[.\-])[0-9]{3}[ \xA0.\-][0-9]{4}(?:x[0-9]{1,6})?"
     r"|[2-9][0-9]{2}[ \xA0][2-9][0-9]{2}[ \xA0][0-9]{4}"
 )
-_TRUNK_ZERO = latin1_pattern(
+_NORTH_AMERICAN = latin1_pattern(_NORTH_AMERICAN_SHAPE)
+_TRUNK_ZERO_SHAPE = (
     r"\b0[1-9](?:(?:[ \xA0.][0-9]{2}){4}|-[0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{2})"
     r"|\(0[1-9][0-9]{0,4}\)[ \xA0\-]?[0-9]{2,8}(?:[ \xA0\-][0-9]{2,6}){0,3}"
     r"|\b0[1-9][0-9]{1,2}-[0-9]{2,3}(?:[ \xA0][0-9]{2}){2}"
     r"|\b0[1-9][0-9]{1,4}[ \xA0\-/][0-9]{3,8}(?:[ \xA0\-][0-9]{2,6}){0,2}"
     r"|\b0[1-9](?:[ \xA0][0-9]{4}[ \xA0][0-9]{4}|-[0-9]{3,4}-[0-9]{4}|-[0-9]{2,3}(?:[ \xA0][0-9]{2,3}){2})"
 )
-_AREA_IN_BRACKETS = latin1_pattern(r"\([1-9][0-9]\)[ \xA0]?9?[0-9]{4}[ \xA0\-][0-9]{4}")
+_TRUNK_ZERO = latin1_pattern(_TRUNK_ZERO_SHAPE)
+_AREA_IN_BRACKETS_SHAPE = r"\([1-9][0-9]\)[ \xA0]?9?[0-9]{4}[ \xA0\-][0-9]{4}"
+_AREA_IN_BRACKETS = latin1_pattern(_AREA_IN_BRACKETS_SHAPE)
 _ANY_NUMBER = latin1_pattern(rf"\(?[0-9](?:{_GAP}\(?[0-9]\)?){{6,14}}")
 _CUE = latin1_pattern(
     r"(?i)\b(?:(?:tele|smart)?phone|tel(?:[eé]f(?:ono?|one)|ef(?:o|oo)n|[eé]phone)?|mobil[ei]?|cell(?:ulare?|ular)?|celular"
@@ -151,3 +156,27 @@ def _other_cue_before(text: str, start: int) -> bool:
 def _follows_number(subject: bytes, start: int) -> bool:
     """Whether a digit and one blank stand before: then this is the rest of a longer number."""
     return start >= 2 and subject[start - 1] in b" \xa0" and subject[start - 2] in DIGIT_BYTES
+
+
+# --- what a text that is cut off may end with ----------------------------------------------------------------------
+
+
+def _international_begins(subject: bytes, _text: str, start: int) -> bool:
+    if digits_in(subject, start) < _DIGITS_MIN or (start and subject[start - 1] in WORD_BYTES):
+        return False
+    grouped = not subject[start:].isdigit()  # a plus is no digit either
+    return grouped or cue_before(_CUE, subject, start)
+
+
+def _national_begins(subject: bytes, _text: str, start: int) -> bool:
+    alone = begins_alone(subject, start) and not _follows_number(subject, start)
+    return alone and digits_in(subject, start) >= _DIGITS_MIN
+
+
+PHONE_BEGINNINGS = (
+    shaped_like("PHONE", _INTERNATIONAL_SHAPE, _international_begins),
+    shaped_like("PHONE", _NORTH_AMERICAN_SHAPE, _national_begins),
+    shaped_like("PHONE", _TRUNK_ZERO_SHAPE, _national_begins),
+    shaped_like("PHONE", _AREA_IN_BRACKETS_SHAPE, _national_begins),
+)
+"""Seven digits count: behind a cue, that many are found in any case."""

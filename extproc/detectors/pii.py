@@ -13,7 +13,15 @@ from collections.abc import Iterable
 
 from extproc.config.guards.pii import PiiGuard as PiiSection
 from extproc.detectors import birth_dates, credentials, national_ids, network_addresses, wallets
-from extproc.detectors.checksums import IBAN_LENGTHS, card_number_valid, iban_valid, us_ssn_valid
+from extproc.detectors.beginnings import (
+    BeginningFinder,
+    Begun,
+    begins_alone,
+    digits_in,
+    shaped_like,
+    word_chars_in,
+)
+from extproc.detectors.checksums import IBAN_LENGTHS, card_may_begin, card_number_valid, iban_valid, us_ssn_valid
 from extproc.detectors.custom_recogniser import CustomRecogniser
 from extproc.detectors.gates import GateFamily, Gates
 from extproc.detectors.latin1 import (
@@ -24,7 +32,7 @@ from extproc.detectors.latin1 import (
     latin1_pattern,
     stands_alone,
 )
-from extproc.detectors.phone import phone_spans
+from extproc.detectors.phone import PHONE_BEGINNINGS, phone_spans
 from extproc.detectors.recogniser import CELL_END, CandidateFinder, Recogniser, Spans
 from extproc.detectors.secret_patterns import SECRET_CHARACTERS_MIN
 from extproc.domain.finding import Finding
@@ -78,18 +86,19 @@ def _local_part_start(text: str, start: int, at: int) -> int:
 
 # --- IBAN, card, SSN -----------------------------------------------------------------------------------------------
 
-_IBAN = latin1_pattern(
-    r"(?i)\b[A-Z]{2}[0-9]{2}(?:[A-Z0-9]{11,30}\b|(?:[ \xA0\-][A-Z0-9]{4}){2,7}(?:[ \xA0\-][A-Z0-9]{1,4})?)"
-)
-_CARD = latin1_pattern(
+_IBAN_SHAPES = r"(?i)\b[A-Z]{2}[0-9]{2}(?:[A-Z0-9]{11,30}\b|(?:[ \xA0\-][A-Z0-9]{4}){2,7}(?:[ \xA0\-][A-Z0-9]{1,4})?)"
+_IBAN = latin1_pattern(_IBAN_SHAPES)
+_CARD_SHAPES = (
     r"\b(?:[2-6][0-9]{11,18}|1800[0-9]{11}"
     r"|[2-6][0-9]{3}(?:[ \xA0][0-9]{4}){3}(?:[ \xA0][0-9]{3})?|[2-6][0-9]{3}(?:-[0-9]{4}){3}(?:-[0-9]{3})?"
     r"|[2-6][0-9]{3}(?:\.[0-9]{4}){3}"
     r"|3[0-9]{3}[ \xA0][0-9]{6}[ \xA0][0-9]{4,5}|3[0-9]{3}-[0-9]{6}-[0-9]{4,5})\b"
 )
-_SSN = latin1_pattern(
+_CARD = latin1_pattern(_CARD_SHAPES)
+_SSN_SHAPES = (
     r"\b(?:[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3}[ \xA0][0-9]{2}[ \xA0][0-9]{4}|[0-9]{3}\.[0-9]{2}\.[0-9]{4}|[0-9]{9})\b"
 )
+_SSN = latin1_pattern(_SSN_SHAPES)
 _SSN_CUE = latin1_pattern(r"(?i)(?:\bssns?\b|\bss ?#|\bsocial[ \-]security)[^0-9]{0,24}$")
 
 
@@ -142,6 +151,51 @@ def _ssns(subject: bytes, _text: str, begin: int) -> Spans:
 
 def _phones(subject: bytes, text: str, begin: int) -> Spans:
     yield from phone_spans(subject, text, begin)
+
+
+# --- what a text that is cut off may end with ----------------------------------------------------------------------
+
+_IBAN_CHARS_MIN = 8
+_CARD_DIGITS_MIN = 8
+_SSN_DIGITS_MIN = 6
+_SSN_HYPHENS = latin1_pattern(r"^[0-8][0-9]{2}-[0-9]{2}-")
+
+
+_EMAIL_BEGUN = latin1_pattern(rf"[{_LETTER}._%+\-]+@[{_LETTER}.\-]*$")
+
+
+def _email_beginning(subject: bytes, text: str, begin: int) -> Begun | None:
+    match = _EMAIL_BEGUN.search(subject, begin)
+    return None if match is None or text.startswith("git@", match.start()) else ("EMAIL", match.start())
+
+
+def _iban_begins(subject: bytes, text: str, start: int) -> bool:
+    length = IBAN_LENGTHS.get(text[start : start + 2].upper(), 0)
+    return begins_alone(subject, start) and _IBAN_CHARS_MIN <= word_chars_in(subject, start) < length
+
+
+def _card_begins(subject: bytes, _text: str, start: int) -> bool:
+    digits = digits_of(subject, start, len(subject))
+    return len(digits) >= _CARD_DIGITS_MIN and begins_alone(subject, start) and card_may_begin(digits)
+
+
+def _ssn_begins(subject: bytes, _text: str, start: int) -> bool:
+    if digits_in(subject, start) < _SSN_DIGITS_MIN or not begins_alone(subject, start):
+        return False
+    return _SSN_HYPHENS.search(subject[start:]) is not None or cue_before(_SSN_CUE, subject, start)
+
+
+_BEGINNINGS: tuple[tuple[str, BeginningFinder], ...] = (
+    *credentials.BEGINNINGS,
+    ("EMAIL", _email_beginning),
+    ("IBAN", shaped_like("IBAN", _IBAN_SHAPES, _iban_begins)),
+    *wallets.BEGINNINGS,
+    *network_addresses.BEGINNINGS,
+    ("CREDIT_CARD", shaped_like("CREDIT_CARD", _CARD_SHAPES, _card_begins)),
+    ("US_SSN", shaped_like("US_SSN", _SSN_SHAPES, _ssn_begins)),
+    *birth_dates.BEGINNINGS,
+    *[("PHONE", finder) for finder in PHONE_BEGINNINGS],
+)
 
 
 # --- the detector --------------------------------------------------------------------------------------------------
@@ -203,14 +257,22 @@ class PiiDetector:
         needed = self._wanted.union(*(_SHIELDS.get(kind, frozenset()) for kind in self._wanted))
         self._finders: list[CandidateFinder] = []
         self._gates = Gates()
+        self._beginnings: list[BeginningFinder] = []
+        of_ids: list[BeginningFinder] = []  # last: a row of digits fits many of them
         for one in custom:
             self._add(one.gate, GateFamily.ALONE, one.candidates)
             self._wanted |= {one.kind}
+            if one.beginning is not None:
+                self._beginnings.append(one.beginning)
         self._add_chosen(_BEFORE_NATIONAL_IDS, needed)
         if self._wanted & _GROUPS["NATIONAL_ID"]:
-            self._add(national_ids.GATE, GateFamily.SHAPES, national_ids.NationalIds(self._wanted).candidates)
+            ids = national_ids.NationalIds(self._wanted)
+            self._add(national_ids.GATE, GateFamily.SHAPES, ids.candidates)
+            of_ids.append(ids.beginning)
         self._add_chosen(_BEHIND_NATIONAL_IDS, needed)
         self._gates.compile()
+        self._endless = self._beginnings + [finder for kind, finder in credentials.ENDLESS if kind in self._wanted]
+        self._beginnings += [finder for kind, finder in _BEGINNINGS if kind in self._wanted] + of_ids
 
     def _add_chosen(self, recognisers: Iterable[Recogniser], needed: frozenset[str]) -> None:
         for one in recognisers:
@@ -240,6 +302,29 @@ class PiiDetector:
             return []
         opened = self._gates.opened(latin1_bytes(cell))
         return self._recognise(text, start, opened) if opened else []
+
+    def beginning(self, text: str, start: int = 0) -> Finding | None:
+        """The longest that stands at the end of a text which is cut off there, and may be the beginning of a value.
+
+        Args: text, start: as for ``find``; ``text[start:]`` is the last cell.
+        """
+        return self._longest(self._beginnings, text, start)
+
+    def endless(self, text: str, start: int = 0) -> Finding | None:
+        """As ``beginning``, of a word that is too long to be seen whole: secrets, and types of one's own."""
+        return self._longest(self._endless, text, start)
+
+    def _longest(self, finders: Iterable[BeginningFinder], text: str, start: int) -> Finding | None:
+        subject = latin1_bytes(text)
+        longest: Begun | None = None
+        for finder in finders:
+            begun = finder(subject, text, start)
+            if begun is not None and (longest is None or begun[1] < longest[1]):
+                longest = begun
+        if longest is None:
+            return None
+        kind, first = longest
+        return Finding(kind, first, len(text), 0.5, f"pii.{kind.lower()}", begun=True)
 
     def _recognise(self, text: str, start: int, opened: list[int]) -> list[Finding]:
         subject = latin1_bytes(text)

@@ -13,7 +13,7 @@ OPENING_CHARS_MAX = 512
 """Within so many characters after the first line a body must have shown itself."""
 
 _LABEL = r"[A-Z0-9 ]{0,60}"
-_FILLER = r"(?:[ \t\r\n\"'`,>|*]|\\[nrt\\\"']?)"
+_FILLER = r"(?:[ \t\r\n\"'`,>|*+]|\\[nrt\\\"']?)"
 _HEADER = r"[A-Za-z][A-Za-z\-]{1,20}: [^\n\\]{0,120}(?:\n|\\n)"
 _HEADER_PART = r"[A-Za-z][A-Za-z\-]{0,20}(?:: ?|: [^\n\\]{0,120}\\?)?"
 _BODY_CHARS_MIN = 32
@@ -29,6 +29,9 @@ OPENING = latin1_pattern(rf"-?(?:{_FILLER}|{_HEADER})*[A-Za-z0-9+/]{{{_BODY_CHAR
 
 OPENING_PART = latin1_pattern(rf"-?(?:{_FILLER}|{_HEADER})*(?:[A-Za-z0-9+/]{{0,{_BODY_CHARS_MIN - 1}}}|{_HEADER_PART})")
 """What may yet become an opening, whole."""
+
+OPENING_CUT = latin1_pattern(r"[A-Za-z0-9+/]{8}$")
+"""Enough of a body, where the text is cut off behind it."""
 
 BODY = latin1_pattern(rf"(?:[A-Za-z0-9+/=:]|{_FILLER})*")
 """What bodies are of; a hyphen may begin the last line."""

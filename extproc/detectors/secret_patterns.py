@@ -6,6 +6,7 @@ Sources: the vendors' own documentation of their token formats. Each is one word
 from __future__ import annotations
 
 from extproc.detectors.latin1 import latin1_pattern
+from extproc.detectors.pattern_beginnings import Beginnings
 
 _VENDORS = (
     r"sk-(?:ant|proj|svcacct|admin|or-v1|lf)-[A-Za-z0-9_-]{20,}",  # Anthropic, OpenAI, OpenRouter, Langfuse
@@ -119,6 +120,15 @@ _VENDORS_WITHOUT_PREFIX = (
 SECRET_PATTERNS = tuple(map(latin1_pattern, ("|".join(_VENDORS), *_VENDORS_WITHOUT_PREFIX)))
 """The vendors' tokens."""
 
+_BEGINNINGS = [Beginnings(vendor) for vendor in (*_VENDORS, *_VENDORS_WITHOUT_PREFIX)]
+_FIXED_CHARS_MIN = 2
+NAMED_BEGINNINGS = [one for one in _BEGINNINGS if one.fixed_chars >= _FIXED_CHARS_MIN]
+"""What the vendors' tokens that say whose they are begin with."""
+
+UNNAMED_BEGINNINGS = "|".join([one.pattern for one in _BEGINNINGS if one.fixed_chars < _FIXED_CHARS_MIN])
+"""What those may begin with that may be any word until their mark comes."""
+
+
 LETTERS_ONLY_GATE = r"A(?:KIA|SIA|ROA|IDA|BIA|CCA)[A-Z]{6}|(?:hf|api_org)_[A-Za-z]{6}"
 """The tokens above that need not have a digit begin like this."""
 
@@ -132,4 +142,10 @@ _LETTERS_ONLY_MAY_BE = ("AKIA", "ASIA", "AROA", "AIDA", "ABIA", "ACCA", "hf_", "
 def secret_plausible(token: str) -> bool:
     """Whether a token looks random: words joined by hyphens have no digit, and placeholders repeat one character."""
     varied = len(set(token)) >= 10
+    return varied and (token.startswith(_LETTERS_ONLY_MAY_BE) or any(character.isdigit() for character in token))
+
+
+def secret_may_begin(token: str, chars_min: int) -> bool:
+    """Whether what a token may begin with is long enough, and no word."""
+    varied = len(token) >= chars_min and len(set(token)) >= 8
     return varied and (token.startswith(_LETTERS_ONLY_MAY_BE) or any(character.isdigit() for character in token))

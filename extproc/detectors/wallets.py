@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import sha256
+from itertools import pairwise
 
+from extproc.detectors.beginnings import shaped_like
 from extproc.detectors.gates import GateFamily
 from extproc.detectors.keccak import keccak256
 from extproc.detectors.latin1 import WORD_BYTES, latin1_pattern
@@ -31,10 +33,11 @@ _CASH_PREFIX = [ord(character) & 31 for character in "bitcoincash"]
 _CASH_CHARACTERS = 42
 
 _B58 = "[1-9A-HJ-NP-Za-km-z]"
-_WALLET = latin1_pattern(
+_WALLET_SHAPES = (
     rf"\b(?:[48]{_B58}{{94}}|[13LMDAX7Tr]{_B58}{{24,34}}|(?:bc|ltc)1[ac-hj-np-z02-9]{{11,71}}"
     rf"|(?:BC|LTC)1[AC-HJ-NP-Z02-9]{{11,71}}|[qp][ac-hj-np-z02-9]{{41}}|0x[0-9A-Fa-f]{{40}})\b"
 )
+_WALLET = latin1_pattern(_WALLET_SHAPES)
 _GATE = (
     rf"\b(?:[13LMDAX7Tr48]{_B58}{{24}}|(?:bc|ltc)1[ac-hj-np-z02-9]{{11}}|(?:BC|LTC)1[AC-HJ-NP-Z02-9]{{11}}"
     r"|[qp][ac-hj-np-z02-9]{41}|0x[0-9A-Fa-f]{40})"
@@ -146,4 +149,18 @@ def _valid(subject: bytes, address: str, start: int) -> bool:
     return base58check_valid(address.translate(_RIPPLE) if address[0] == "r" else address)
 
 
+_BEGINNING_CHARS_MIN = 12
+_CASE_CHANGES_MIN = 4
+
+
+def _wallet_begins(subject: bytes, text: str, start: int) -> bool:
+    """Long enough, and no word: a digit behind the first character, or a wild mix of cases."""
+    begun = text[start + 1 :]
+    if len(begun) + 1 < _BEGINNING_CHARS_MIN or (start and subject[start - 1] in WORD_BYTES):
+        return False
+    changes = sum([first.isupper() != second.isupper() for first, second in pairwise(begun)])
+    return (any(map(str.isdigit, begun)) and not begun.isdigit()) or changes >= _CASE_CHANGES_MIN
+
+
+BEGINNINGS = (("CRYPTO", shaped_like("CRYPTO", _WALLET_SHAPES, _wallet_begins)),)
 RECOGNISERS = (Recogniser("CRYPTO", _GATE, _wallets, GateFamily.WORDS),)

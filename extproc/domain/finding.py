@@ -38,6 +38,7 @@ class Finding:
         score: how sure the detector is, 0 to 1.
         detector: who found it, dotted: ``pii.email``, ``injection.patterns``.
         detail: what the operator calls it (a fact's id), or a score in digits; for people, never a label.
+        begun: it may be the beginning of such a thing: the text was cut off behind it.
     """
 
     kind: str
@@ -46,3 +47,4 @@ class Finding:
     score: float
     detector: str
     detail: str = ""
+    begun: bool = False

@@ -82,6 +82,21 @@ class YieldingStage(Stage, Protocol):
         ...
 
 
+class CutStage(Stage, Protocol):
+    """A stage to which it matters that a text was cut off: what stands at its end may be the beginning of something."""
+
+    def close_cut(self) -> str:
+        """As ``close``, of a text that ended where it was not to end."""
+        ...
+
+
+def close_stage(stage: Stage, cut_off: bool) -> str:
+    """What a stage releases at the end of its text."""
+    if cut_off and hasattr(stage, "close_cut"):
+        return cast("CutStage", stage).close_cut()
+    return stage.close()
+
+
 def yielding(stage: Stage) -> YieldingStage | None:
     """The stage, if it can be told to wait no longer."""
     return cast("YieldingStage", stage) if hasattr(stage, "give_up") else None

@@ -17,6 +17,7 @@ from extproc.filters.base import ExchangeFacts
 from extproc.filters.chain import Channels, finding
 from extproc.payload.dialect import Dialect, UnreadableAnswer
 from extproc.payload.encoding import BadEncoding, Decoder
+from extproc.payload.ends import TOLD_ENDS, End
 from extproc.payload.error_body import PlainTextView, error_slots
 from extproc.payload.view import AnswerView, CopyRules, RequestView, Slot
 
@@ -41,6 +42,7 @@ class WholeAnswer:
     ) -> None:
         self._exchange = exchange
         self._shown: Mapping[str, Any] = request.shown if request else {}
+        self._own_ends = request.own_ends if request else TOLD_ENDS
         self._limits = snapshot.limits
         self._policy = policy
         self._decoder = decoder
@@ -83,8 +85,10 @@ class WholeAnswer:
             view = _read_answer(body, exchange.dialect)
             ending.measure_answer(record, view, self._tokens)
             record.answers, record.outcome = _answer_count(view), Outcome.COMPLETED
+            cut_off = _cut_off(view, self._own_ends)
+            channels = self._channels_for(view, bool(cut_off))
             copies = self._policy.copies.where(exchange.has_prompt)
-            changed = _guard_answer(view, self._channels_for(view), exchange, copies)
+            changed = _guard_answer(view, channels, exchange, copies, cut_off)
             changed = _show(view, self._shown) or changed
         return view.write() if changed else body
 
@@ -109,11 +113,11 @@ class WholeAnswer:
         if length_bytes > self._limits.response_body_bytes_max:
             raise UnreadableAnswer("the answer is too large")
 
-    def _channels_for(self, view: AnswerView) -> Channels:
+    def _channels_for(self, view: AnswerView, cut_off: bool = False) -> Channels:
         """Channels of the filters that may find something in a whole answer."""
         texts = [(slot.source, slot.text) for slot in view.slots]
         self._texts = {source for source, text in texts if text}
-        needed = finding(self._policy.answer_filters, texts, self._exchange)
+        needed = finding(self._policy.answer_filters, texts, self._exchange, cut_off)
         self._channels = Channels(needed, self._exchange, self._limits.channels_max)
         return self._channels
 
@@ -145,7 +149,21 @@ def _answer_count(view: AnswerView) -> int:
     return len({slot.source.choice for slot in view.slots}) or 1
 
 
-def _guard_answer(view: AnswerView, channels: Channels, exchange: ExchangeFacts, copies: CopyRules) -> bool:
+def _cut_off(view: AnswerView, own_ends: Collection[End]) -> frozenset[TextSource]:
+    """The texts that were to go on: the last of each choice that the model did not end, and JSON, which says itself."""
+    last = {slot.source.choice: slot.source for slot in view.slots if slot.may_be_cut and slot.text}
+    found = [source for choice, source in last.items() if view.ends.get(choice) not in own_ends]
+    json = [slot for slot in view.slots if slot.source.kind is Kind.JSON]
+    return frozenset(found).union([slot.source for slot in json if not slot.text.endswith(("}", "]"))])
+
+
+def _guard_answer(
+    view: AnswerView,
+    channels: Channels,
+    exchange: ExchangeFacts,
+    copies: CopyRules,
+    cut_off: Collection[TextSource],
+) -> bool:
     """Put an unstreamed answer through the chains, in place.
 
     A choice in which a filter rejects ends there, as in a stream.
@@ -160,7 +178,7 @@ def _guard_answer(view: AnswerView, channels: Channels, exchange: ExchangeFacts,
         if choice in cut and not aside:
             slot.put("")
             continue
-        slot_changed, rejected = _guard_slot(slot, channels)
+        slot_changed, rejected = _guard_slot(slot, channels, slot.source in cut_off)
         exchange.record.note_text(slot.source, slot.text)
         changed = changed or slot_changed
         kept.append(slot)
@@ -195,7 +213,7 @@ def _show(view: AnswerView, shown: Mapping[str, Any]) -> bool:
     return changed
 
 
-def _guard_slot(slot: Slot, channels: Channels) -> tuple[bool, bool]:
+def _guard_slot(slot: Slot, channels: Channels, cut_off: bool = False) -> tuple[bool, bool]:
     """Whether the text was changed, and whether a filter rejected it. An empty text is none, as in a stream."""
     text = slot.text
     if not text:
@@ -203,7 +221,7 @@ def _guard_slot(slot: Slot, channels: Channels) -> tuple[bool, bool]:
     chain = channels.chain(slot.source)
     released = chain.feed(text)
     if chain.rejected_by is None:
-        released += chain.close()
+        released += chain.close(cut_off)
     if released != text:
         slot.put(released)
     return released != text, chain.rejected_by is not None

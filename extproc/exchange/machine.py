@@ -67,6 +67,7 @@ from extproc.filters.chain import FilterFailed
 from extproc.payload.dialect import Dialect, StreamReader, UnreadableAnswer
 from extproc.payload.encoding import BadEncoding, Decoder
 from extproc.payload.endpoints import CHAT, dialect_of_errors
+from extproc.payload.ends import TOLD_ENDS, own_ends
 from extproc.payload.request_size import size_of
 from extproc.payload.sse import EventTooLarge
 from extproc.payload.view import RequestView
@@ -205,6 +206,7 @@ class Exchange:
         body = requests.plain_body(event.body, self._facts.headers, self._snapshot)
         request = self._request = self._facts.dialect.read_request(body, self._snapshot.requests)
         requests.refuse_choices(request, self._facts.dialect, self._snapshot)
+        request.own_ends = own_ends(request.tree)
         self.record.streamed = request.streamed
         self._policy = requests.choose_guards(request, self._facts, self._snapshot)
         requests.judge(request, self._facts, self._snapshot, self._policy, self._clean_texts)
@@ -285,6 +287,7 @@ class Exchange:
         self._reader = self._facts.dialect.stream(request.shown if request else {})
         self._reader.usage.rates = self._tokens.rates
         terms = StreamTerms(
+            own_ends=request.own_ends if request else TOLD_ENDS,
             choices=request.choices if request else 1,
             channels_max=self._snapshot.limits.channels_max,
             event_bytes_max=self._snapshot.limits.sse_event_bytes_max,

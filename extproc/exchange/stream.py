@@ -18,20 +18,25 @@ from extproc.exchange.waiting import Waiting
 from extproc.filters.base import ExchangeFacts, Filter
 from extproc.filters.chain import Chain, Channels
 from extproc.payload.dialect import Frame, StreamReader, UnreadableAnswer
+from extproc.payload.ends import End
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent, SseReader
 from extproc.payload.view import CopyRules, Slot
 
+ENDED_PARTS_MAX = 64
+"""So many events wait at most for the one that tells whether the answer goes on."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreamTerms:
-    """How a stream is guarded: ``choices`` is how many answers were asked for."""
+    """How a stream is guarded: ``choices`` is how many answers were asked for, ``own_ends`` what no client cut off."""
 
     choices: int
     channels_max: int
     event_bytes_max: int
     copies: CopyRules
     hides_usage: bool
+    own_ends: frozenset[End]
 
 
 class StreamedAnswer:
@@ -51,6 +56,10 @@ class StreamedAnswer:
         self._hold_ns_max = min((item.hold_ns_max for item in filters if item.hold_ns_max), default=0)
         self._waiting = Waiting()
         self._speaking: dict[int, TextSource] = {}  # the channel of each choice that text came on last
+        self._last: dict[int, TextSource] = {}  # the channel of each choice that may have been cut off with it
+        self._ends: dict[int, End] = {}  # of the choices
+        self._over: Collection[int] = ()  # the choices that end with the event at hand
+        self._ended_parts: list[Frame] = []  # events that wait for the next, which tells whether the answer goes on
         self._cut: set[int] = set()
         self._finished: set[int] = set()
         self._out: list[bytes] = []  # of the chunk at hand, so that a failure does not lose what went before it
@@ -93,8 +102,9 @@ class StreamedAnswer:
             return b""
         for event in self._sse.close():
             self._take(self._reader.read(event), now_ns)
-        if not self._spoke:
+        if not self._spoke and not self._ended_parts:
             raise UnreadableAnswer("the stream has no event")
+        self._take_waiting(None, now_ns)
         self._close_all()
         return b"".join(self._out)
 
@@ -116,6 +126,7 @@ class StreamedAnswer:
     def _take_plain(self, event: SseEvent, text: str, plain: PlainChunks, now_ns: int) -> None:
         """What ``_take`` does with an event that brings nothing but one text, of a stream that no filter may cut."""
         source, usage = plain.source, self._reader.usage
+        self._last[source.choice] = source
         usage.next_event()
         usage.piece(source.choice, text)
         chain = self._channels.chain(source)
@@ -135,6 +146,33 @@ class StreamedAnswer:
             self._out.append(plain.write(released))
 
     def _take(self, frame: Frame, now_ns: int) -> None:
+        """Take an event. One that ends a part waits, for whether that was cut off is told by what follows."""
+        if frame.ends_part or (self._ended_parts and _is_silent(frame)):
+            if len(self._ended_parts) >= ENDED_PARTS_MAX:
+                raise UnreadableAnswer("the parts of an answer end again and again")
+            self._ended_parts.append(frame)
+            return
+        if self._ended_parts and frame.tree is not None:
+            self._take_waiting(frame, now_ns)
+            self._reader.return_to(frame)
+        if not self.ended:
+            self._take_now(frame, frame.finished, now_ns)
+
+    def _take_waiting(self, following: Frame | None, now_ns: int) -> None:
+        """Take the events that wait for this one; without one the stream breaks off behind them."""
+        waiting, self._ended_parts = self._ended_parts, []
+        tells = following is not None and not (following.failed or following.last)
+        over = following.finished if following is not None and tells else [0]
+        if following is not None:
+            self._ends.update(following.ends)
+        for frame in waiting:
+            self._reader.return_to(frame)
+            if not self.ended:
+                self._take_now(frame, over, now_ns)
+
+    def _take_now(self, frame: Frame, over: Collection[int], now_ns: int) -> None:
+        self._ends.update(frame.ends)
+        self._over = over
         self._spoke = self._spoke or frame.tree is not None
         self.complete = self.complete or frame.last
         self.failed = self.failed or frame.failed
@@ -178,6 +216,8 @@ class StreamedAnswer:
         return brought
 
     def _judge_piece(self, frame: Frame, slot: Slot, source: TextSource, text: str) -> None:
+        if slot.may_be_cut:
+            self._last[source.choice] = source
         if source.kind is not Kind.ASIDE:
             self._reader.usage.piece(source.choice, text)
             if self._may_cut and self._ends_before(source, frame):
@@ -200,10 +240,12 @@ class StreamedAnswer:
         again = self._channels.known(source)
         if not again:
             self._reader.usage.piece(source.choice, text)
+            if slot.may_be_cut:
+                self._last[source.choice] = source
         chain = self._unrecorded_chain(source) if again else self._channels.chain(source)
         released = chain.feed(text)
         if chain.rejected_by is None:
-            released += chain.close()
+            released += chain.close(self._is_cut_off(source))
         _put(slot, released, frame)
         if chain.rejected_by is not None:
             self._cut_choice(source, None)
@@ -223,7 +265,7 @@ class StreamedAnswer:
         if last == source:
             return False
         chain = self._channels.chain(last)
-        if chain.rejects_if_closed():
+        if chain.rejects_if_closed(last.kind is Kind.JSON):
             self._close_channel(last, chain, frame)
         return source.choice in self._cut
 
@@ -248,7 +290,10 @@ class StreamedAnswer:
         There is no clock here: time is looked at when bytes come, on whichever channel, and after they were judged, so
         that what they complete is not given up.
         """
-        for source in self._waiting.overdue(now_ns, self._hold_ns_max, self._channels):
+        overdue = self._waiting.overdue(now_ns, self._hold_ns_max, self._channels)
+        if overdue:
+            self._take_waiting(None, now_ns)
+        for source in overdue:
             if source.choice in self._cut:
                 continue
             chain = self._channels.chain(source)
@@ -267,6 +312,7 @@ class StreamedAnswer:
                 self._close_channel(source, chain, frame)
 
     def _close_all(self) -> None:
+        self._over = self._last.keys()
         for source, chain in self._channels.all():
             self._close_channel(source, chain, None)
 
@@ -275,7 +321,7 @@ class StreamedAnswer:
         rejected = chain.rejected_by is not None  # a name: compiled, the attribute would stay None for what follows
         if rejected or source.choice in self._cut:
             return
-        rest = chain.close()
+        rest = chain.close(self._is_cut_off(source))
         self._record.note_text(source, rest)
         if rest:
             slots = [slot for slot in frame.slots if slot.source == source] if frame else []
@@ -286,6 +332,20 @@ class StreamedAnswer:
         if chain.rejected_by is not None:
             self._cut_choice(source, frame)
 
+    def _is_cut_off(self, source: TextSource) -> bool:
+        """Whether a channel that ends now was to go on: the last of a choice that the model did not end.
+
+        A JSON text says itself whether it is whole.
+        """
+        choice = source.choice
+        if source.kind is Kind.JSON:
+            return True
+        return (
+            choice in self._over
+            and self._last.get(choice) == source
+            and self._ends.get(choice) not in self._terms.own_ends
+        )
+
     def _cut_choice(self, source: TextSource, frame: Frame | None) -> None:
         """End a choice at what was found in one of its channels: texts up to there go out, then its end."""
         choice = source.choice
@@ -294,7 +354,7 @@ class StreamedAnswer:
             if slot.text:
                 self._out.append(self._reader.carry(slot.source, slot.text))
         for other, chain in self._channels.of_choice(choice):
-            rest = chain.close() if chain.rejected_by is None else ""
+            rest = chain.close(self._is_cut_off(other)) if chain.rejected_by is None else ""
             if rest:
                 self._out.append(self._reader.carry(other, rest))
         self._out.append(self._reader.cut(choice))
@@ -318,6 +378,12 @@ class StreamedAnswer:
         if self._cut and not self.ended and self.answers >= self._terms.choices:
             self._out.append(self._reader.end())
             self.ended = True
+
+
+def _is_silent(frame: Frame) -> bool:
+    """Whether an event tells nothing of how the answer goes on: a ping."""
+    tells = frame.slots or frame.wholes or frame.closes or frame.finished or frame.last or frame.failed
+    return frame.tree is not None and not tells
 
 
 def _put(slot: Slot, text: str, frame: Frame) -> None:

@@ -72,6 +72,7 @@ class Filter:
     inserts_prompt: bool = False  # the same where the chosen version has a prompt
     hold_ns_max: int = 0  # how long its stages may hold back text of a stream; 0: as long as it takes
     restores: bool = False  # whether answers must have back what it masked in their request
+    judges_cut_ends: bool = False  # whether a text that was cut off may hold more for it than ``may_find`` can tell
     numbers_values: bool = False  # whether what it writes depends on what came earlier on a choice's other channels
 
     def __init__(self, mode: Mode, on_error: OnError) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from extproc.domain.errors import refuse
 from extproc.domain.pace import SLICE_CHARS, Abandoned, TextTooCostly, slices
-from extproc.domain.text import Stage, TextSource, yielding
+from extproc.domain.text import Stage, TextSource, close_stage, yielding
 from extproc.filters.base import ExchangeFacts, Filter
 
 
@@ -32,13 +32,14 @@ class FilterFailed(Exception):
 class Chain:
     """One channel. ``rejected_by`` is the filter that ended it, if one did."""
 
-    __slots__ = ("_exchange", "_links", "_several_cut", "_simple", "rejected_by")
+    __slots__ = ("_cut_off", "_exchange", "_links", "_several_cut", "_simple", "rejected_by")
 
     def __init__(self, links: list[tuple[Filter, Stage]], exchange: ExchangeFacts) -> None:
         self._links = links
         self._several_cut = sum(owner.cuts_answers for owner, _ in links) > 1
         self._simple = not self._several_cut and not any(owner.fails_open for owner, _ in links)
         self._exchange = exchange
+        self._cut_off = False  # by the server, or by a filter that rejects
         self.rejected_by: Filter | None = None
 
     def feed(self, text: str) -> str:
@@ -72,8 +73,12 @@ class Chain:
                 break
         return "".join(released)
 
-    def close(self) -> str:
-        """The channel is complete; return the rest. Raises: FilterFailed."""
+    def close(self, cut_off: bool = False) -> str:
+        """The channel is complete; return the rest. Raises: FilterFailed.
+
+        Args: cut_off: its text ended where it was not to end, so that its last word may be the beginning of another.
+        """
+        self._cut_off = cut_off
         return self._pass_on("", closing=True)
 
     def held_chars(self) -> int:
@@ -104,18 +109,18 @@ class Chain:
         self._links = [link for link in self._links if link[1] is not stage]
         return held
 
-    def rejects_if_closed(self) -> bool:
+    def rejects_if_closed(self, cut_off: bool = False) -> bool:
         """Whether the channel would be rejected if it ended here. Nothing is changed, and nothing counted."""
-        return any(owner.cuts_answers for owner, _ in self._links) and self.foresee()
+        return any(owner.cuts_answers for owner, _ in self._links) and self.foresee(cut_off)
 
-    def foresee(self) -> bool:
+    def foresee(self, cut_off: bool = False) -> bool:
         """Show every stage what would come if the channel ended here; returns whether it would be rejected."""
         text = ""
         try:
             for _, stage in self._links:
                 fork = stage.fork()
                 text = fork.feed(text) if text else ""
-                text += "" if fork.rejected else fork.close()
+                text += "" if fork.rejected else close_stage(fork, cut_off)
                 if fork.rejected:
                     return True
         except Exception:  # the stage itself meets it again when it is closed, and there its filter's on_error counts
@@ -147,6 +152,7 @@ class Chain:
     def _reject(self, number: int, text: str) -> str:
         """A stage has rejected: what it released before still goes through the later stages, and closes them."""
         self.rejected_by = self._links[number][0]
+        self._cut_off = True
         self._links = self._links[number + 1 :]
         text = self._pass_on(text, closing=True)
         self._links = []
@@ -168,6 +174,7 @@ class Chain:
                     _tell(reported)
             if stage.rejected:
                 self.rejected_by = owner
+                self._cut_off = True
                 closing = True  # what was released before still goes through the later stages
         if self.rejected_by is not None:
             self._links = []
@@ -191,7 +198,7 @@ class Chain:
             try:
                 released = stage.feed(text) if text else ""
                 if closing and not stage.rejected:
-                    released += stage.close()
+                    released += close_stage(stage, self._cut_off)
                 return released
             except Exception as error:
                 note_failure(owner, self._exchange, error)
@@ -226,17 +233,21 @@ def looking_last(filters: Iterable[Filter]) -> tuple[Filter, ...]:
 
 
 def finding(
-    filters: Iterable[Filter], texts: Sequence[tuple[TextSource, str]], exchange: ExchangeFacts
+    filters: Iterable[Filter],
+    texts: Sequence[tuple[TextSource, str]],
+    exchange: ExchangeFacts,
+    cut_off: bool = False,
 ) -> list[Filter]:
     """Those of the filters that may find something in texts which are known whole. Raises: FilterFailed.
 
     Behind one that may change or end a text all are: nobody can know what they would find then.
+    Args: cut_off: whether one of the texts ended where it was not to end.
     """
     needed: list[Filter] = []
     changed = False
     for owner in filters:
         try:
-            if changed or owner.may_find(texts):
+            if changed or (cut_off and owner.judges_cut_ends) or owner.may_find(texts):
                 needed.append(owner)
                 changed = changed or owner.changes_answers
         except Exception as error:

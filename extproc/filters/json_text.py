@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from extproc.domain.finding import Finding
-from extproc.domain.text import Kind, Stage, TextSource, yielding
-from extproc.filters.spans import SpanDetector
+from extproc.domain.text import Kind, Stage, TextSource, close_stage, yielding
+from extproc.filters.spans import SpanDetector, beginning_in
 
 _STRING_EVENT = re.compile(r'["\\]')
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -42,14 +42,23 @@ class WholeNumbers:
         """The detector's findings, widened; of two in one number the first counts."""
         widened: list[Finding] = []
         for finding in self._detector.find(text, start):
-            first, last = finding.start, finding.end
-            while first > start and text[first - 1] in _NUMBER:
-                first -= 1
+            first, last = _number_start(text, start, finding.start), finding.end
             while last < len(text) and text[last] in _NUMBER:
                 last += 1
             if not widened or first >= widened[-1].end:
                 widened.append(replace(finding, start=first, end=last))
         return widened
+
+    def beginning(self, text: str, start: int = 0) -> Finding | None:
+        """What the detector says of the end of a text that is cut off, widened."""
+        found = beginning_in(self._detector, text, start)
+        return found and replace(found, start=_number_start(text, start, found.start))
+
+
+def _number_start(text: str, start: int, first: int) -> int:
+    while first > start and text[first - 1] in _NUMBER:
+        first -= 1
+    return first
 
 
 class JsonTextStage:
@@ -79,13 +88,21 @@ class JsonTextStage:
 
     def close(self) -> str:
         """The text is complete, even if a string in it is not."""
+        return self._close(cut_off=False)
+
+    def close_cut(self) -> str:
+        """The text was cut off: what stands at its end may go on. In whole JSON nothing does."""
+        return self._close(cut_off=True)
+
+    def _close(self, cut_off: bool) -> str:
         if self._in_string:
             pieces: list[str] = []
             self._flush_escape(pieces)
-            pieces.append(_encode(self._inside.close()))
+            if not self._inside.rejected:
+                pieces.append(_encode(close_stage(self._inside, cut_off)))
             released = "".join(pieces)
         else:
-            released = self._outside.close()
+            released = close_stage(self._outside, cut_off)
         self._in_string = False
         self.rejected = self._inside.rejected or self._outside.rejected
         return released

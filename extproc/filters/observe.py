@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from extproc.domain.text import Stage
+from extproc.domain.text import Stage, close_stage
 
 
 class ObservingStage:
@@ -24,6 +24,12 @@ class ObservingStage:
         """Let the observed stage come to its end."""
         if not self._observed.rejected:
             self._observed.close()
+        return ""
+
+    def close_cut(self) -> str:
+        """As ``close``, of a text that was cut off."""
+        if not self._observed.rejected:
+            close_stage(self._observed, cut_off=True)
         return ""
 
     def held(self) -> str:

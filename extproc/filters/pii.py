@@ -16,6 +16,7 @@ from extproc.domain.placeholders import Placeholders
 from extproc.domain.record import HOLD_LIMIT, Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Guard, Witness
+from extproc.filters.in_turn import InTurn, PassingStage
 from extproc.filters.json_text import JsonTextStage, WholeNumbers, may_hide
 from extproc.filters.observe import ObservingStage
 from extproc.filters.private_keys import KIND as KEY_BLOCK
@@ -29,6 +30,8 @@ _ASCII_ESCAPE = re.compile(r"\\u00([2-7][0-9a-fA-F])")
 
 class PiiGuard(Guard):
     """Looks at every text of its directions."""
+
+    judges_cut_ends = True
 
     def __init__(self, section: PiiSection) -> None:
         super().__init__(section, section.guard, section.on, section.action, section.message)
@@ -91,7 +94,7 @@ class PiiGuard(Guard):
         if source.kind is Kind.JSON:
             inside = self._span_stage(mask, witness, limit)
             outside = SpanStage(self._numbers, mask and _quoted(mask), witness.tell, on_text=witness.see)
-            stage = JsonTextStage(inside, outside)
+            stage = self._with_key_blocks(JsonTextStage(inside, outside), mask, witness)
         else:
             stage = self._span_stage(mask, witness, limit)
         if self.action not in (Action.MASK, Action.BLOCK):
@@ -103,11 +106,16 @@ class PiiGuard(Guard):
     def _span_stage(self, mask: Mask | None, witness: Witness, limit: HoldLimit) -> Stage:
         """Spans in cells, and around that the blocks that no cell holds."""
         spans = SpanStage(self._detector, mask, witness.tell, limit=limit, on_text=witness.see)
-        if not self._finds_keys:
-            return spans
+        return self._key_blocks(spans, mask, witness) if self._finds_keys else spans
+
+    def _with_key_blocks(self, stage: Stage, mask: Mask | None, witness: Witness) -> Stage:
+        """Blocks in what is no JSON, and those whose lines are strings of their own, behind what judges the strings."""
+        return InTurn(stage, self._key_blocks(PassingStage(), mask, witness)) if self._finds_keys else stage
+
+    def _key_blocks(self, outside: Stage, mask: Mask | None, witness: Witness) -> Stage:
         # The body of a key is never kept, so there is no value that could be numbered, hashed or given back.
         bare = None if mask is None else lambda finding: type_mask(finding.kind)
-        return PrivateKeyStage(spans, bare, witness.tell, witness.see)
+        return PrivateKeyStage(outside, bare, witness.tell, witness.see)
 
     def _limit(self, source: TextSource, exchange: ExchangeFacts) -> HoldLimit:
         """What is done with text that cannot be held any longer. A request is not held back: it comes whole."""
@@ -122,7 +130,11 @@ class PiiGuard(Guard):
         return HoldLimit(on_limit, self._word_chars_max, type_mask(HOLD_LIMIT) if self._masks_at_limit else None)
 
     def _mask(self, source: TextSource, exchange: ExchangeFacts) -> Mask:
-        """How a value on one channel is masked."""
+        """How a value on one channel is masked. Of its beginning alone nothing is shown: clients choose its length."""
+        mask = self._value_mask(source, exchange)
+        return lambda finding, value: type_mask(finding.kind) if finding.begun else mask(finding, value)
+
+    def _value_mask(self, source: TextSource, exchange: ExchangeFacts) -> Mask:
         if self._style is MaskType.HASH:
             return lambda finding, value: hash_mask(finding.kind, value, self._key)
         if self._style is MaskType.PARTIAL:

@@ -19,10 +19,11 @@ from extproc.detectors.private_keys import (
     MARKER_CHARS_MAX,
     OPENING,
     OPENING_CHARS_MAX,
+    OPENING_CUT,
     OPENING_PART,
 )
 from extproc.domain.finding import Finding
-from extproc.domain.text import Stage, yielding
+from extproc.domain.text import Stage, close_stage, yielding
 from extproc.filters.base import tell_nobody
 
 KIND = "PRIVATE_KEY"
@@ -86,11 +87,24 @@ class PrivateKeyStage:
 
     def close(self) -> str:
         """The text is complete: what only may have become a block is none."""
+        return self._close(cut_off=False)
+
+    def close_cut(self) -> str:
+        """The text was cut off: a first line with the beginning of a body behind it is a block."""
+        if self._place is not _Place.OPENING or OPENING_CUT.search(latin1_bytes(self._held)) is None:
+            return self._close(cut_off=True)
+        pieces: list[str] = []
+        self._held = ""
+        self._found(pieces)
+        self._place = _Place.OUTSIDE
+        return "".join(pieces)
+
+    def _close(self, cut_off: bool) -> str:
         rest = self._first_line + self._held
         self._place, self._first_line, self._held = _Place.OUTSIDE, "", ""
         released = self._judged(rest)
         if not self._outside.rejected:
-            released += self._outside.close()
+            released += close_stage(self._outside, cut_off)
         self.rejected = self._outside.rejected
         return released
 

@@ -2,13 +2,16 @@
 
 What the model answers is judged as it is, with placeholders in it; then the client gets back what it wrote itself. A
 placeholder that stands for nothing, because the model invented it or an answer's own value was masked by it, is left as
-it is. What is kept of texts (``log.text``) is what stood there before.
+it is, and so is one in an address (``detectors/address_context.py``): a document could make the model write an image's
+address with a placeholder in it, and the client's browser would send the value to whoever wrote the document. What is
+kept of texts (``log.text``) is what stood there before.
 """
 
 from __future__ import annotations
 
 import json
 
+from extproc.detectors.address_context import AddressContext
 from extproc.domain.placeholders import Placeholders
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction, Kind, Stage, TextSource
@@ -40,28 +43,31 @@ class RestoreFilter(Filter):
 
 
 class RestoreStage:
-    """Replaces placeholders by their values. Holds back only what a placeholder begins with.
+    """Replaces placeholders by their values, but in addresses. Holds back only what a placeholder begins with.
 
     Args: escaped: write values as they stand in a JSON string.
     """
 
-    __slots__ = ("_escaped", "_open", "_placeholders", "rejected")
+    __slots__ = ("_context", "_escaped", "_open", "_placeholders", "rejected")
 
     def __init__(self, placeholders: Placeholders, *, escaped: bool = False) -> None:
         self._placeholders = placeholders
         self._escaped = escaped
         self._open = ""
+        self._context = AddressContext()
         self.rejected = False
 
     def feed(self, text: str) -> str:
         """Take the next piece; return it up to what may be the beginning of a placeholder."""
         if not self._open and "<" not in text:
+            self._context.push(text)
             return text
         return self._restored(self._open + text)
 
     def close(self) -> str:
         """What looked like the beginning of a placeholder was none."""
         rest, self._open = self._open, ""
+        self._context = AddressContext()
         return rest
 
     def held(self) -> str:
@@ -71,7 +77,7 @@ class RestoreStage:
     def fork(self) -> RestoreStage:
         """A stage in the same state."""
         copy = RestoreStage(self._placeholders, escaped=self._escaped)
-        copy._open = self._open
+        copy._open, copy._context = self._open, self._context.copy()
         return copy
 
     def _restored(self, text: str) -> str:
@@ -80,19 +86,26 @@ class RestoreStage:
         position = 0
         while (start := text.find("<", position)) >= 0:
             pieces.append(text[position:start])
+            self._context.push(text[position:start])
             end = text.find(">", start, start + PLACEHOLDER_CHARS_MAX) + 1
             value = self._placeholders.value(text[start:end]) if end else None
             if value is not None:
-                pieces.append(json.dumps(value, ensure_ascii=False)[1:-1] if self._escaped else value)
+                pieces.append(text[start:end] if self._context.is_open else self._given_back(value))
                 position = end
                 continue
             if not end and len(text) - start < PLACEHOLDER_CHARS_MAX and self._placeholders.begins_one(text[start:]):
                 self._open = text[start:]
                 return "".join(pieces)
             pieces.append("<")
+            self._context.push("<")
             position = start + 1
         pieces.append(text[position:])
+        self._context.push(text[position:])
         return "".join(pieces)
+
+    def _given_back(self, value: str) -> str:
+        self._context.push(value)
+        return json.dumps(value, ensure_ascii=False)[1:-1] if self._escaped else value
 
 
 class _KeptStage:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, cast
 
 from extproc.detectors.cells import (
     CELL_BLANKS,
@@ -43,6 +43,23 @@ class SpanDetector(Protocol):
         ...
 
 
+class BeginningDetector(SpanDetector, Protocol):
+    """A detector that knows what its findings begin like."""
+
+    def beginning(self, text: str, start: int = 0) -> Finding | None:
+        """What stands at the end of a text that is cut off there, and may be the beginning of what it finds."""
+        ...
+
+    def endless(self, text: str, start: int = 0) -> Finding | None:
+        """What has begun in a word and goes on behind the text's end, however long it is."""
+        ...
+
+
+def beginning_in(detector: SpanDetector, text: str, start: int) -> Finding | None:
+    """What the detector says of the end of a text, if it knows beginnings."""
+    return cast("BeginningDetector", detector).beginning(text, start) if hasattr(detector, "beginning") else None
+
+
 @dataclass(frozen=True, slots=True)
 class HoldLimit:
     """What is done with a word that is longer than may be held, or held for longer than may be.
@@ -73,6 +90,7 @@ class SpanStage:
     __slots__ = (
         "_before",
         "_buffer",
+        "_cut_off",
         "_detector",
         "_in_long_word",
         "_limit",
@@ -99,6 +117,7 @@ class SpanStage:
         self._limit = limit
         self._buffer = CellBuffer()
         self._before = ""
+        self._cut_off = False  # what is judged is the end of a text that was to go on
         self._in_long_word = False  # the limit was told of the word at hand
         self._swallows = False  # the rest of the cell at hand has been masked already
         self.rejected = False
@@ -125,6 +144,13 @@ class SpanStage:
             self._swallows = False
         released = self._judge(rest) if rest and not self.rejected else ""
         self._remember("\n")
+        return released
+
+    def close_cut(self) -> str:
+        """As ``close``; what may be the beginning of a finding, at the end of the open cell, is taken for one."""
+        self._cut_off = True
+        released = self.close()
+        self._cut_off = False
         return released
 
     def give_up(self) -> str:
@@ -157,7 +183,8 @@ class SpanStage:
         """Judge a text of whole cells."""
         word_chars_max = self._limit.word_chars_max
         holds_long_word = len(text) > word_chars_max and has_long_word(text, word_chars_max)
-        if not holds_long_word and not self._detector.may_hold(text):
+        judged = holds_long_word or self._cut_off
+        if not judged and not self._detector.may_hold(text):
             self._in_long_word = False
             self._remember(text)
             return text
@@ -165,8 +192,8 @@ class SpanStage:
         position = done = len(self._before)
         pieces: list[str] = []
         while position < len(whole) and not self.rejected:
-            stop = len(whole) if holds_long_word else section_end(whole, position)
-            if holds_long_word or self._detector.may_hold(whole[position:stop]):
+            stop = len(whole) if judged else section_end(whole, position)
+            if judged or self._detector.may_hold(whole[position:stop]):
                 done = self._judge_section(whole, position, stop, done, pieces)
             else:
                 self._in_long_word = False
@@ -184,9 +211,14 @@ class SpanStage:
                 break
             if part.overlong and self._reaches_limit():
                 position = done = self._mask_cell(whole, part.first, done, pieces)
-            else:
-                position, done = self._judge_part(whole, part, done, pieces)
-            self._in_long_word = part.overlong and self._limit.mask is None
+                self._in_long_word = False
+                continue
+            findings = self._findings(whole, part.first, part.last)
+            if part.overlong and self._mask_endless(whole, part, findings, done, pieces):
+                position = done = cell_end(whole, part.first)
+                continue
+            position, done = self._judge_part(whole, part, findings, done, pieces)
+            self._in_long_word = part.overlong
         return done
 
     def _mask_cell(self, whole: str, first: int, done: int, pieces: list[str]) -> int:
@@ -210,7 +242,11 @@ class SpanStage:
                 self._remember(buffer.take(position - begin))
                 pieces.append(self._mask_open())
                 return "".join(pieces)
-            position, done = self._judge_part(whole, part, done, pieces)
+            findings = self._findings(whole, part.first, part.last)
+            if part.overlong and self._mask_endless(whole, part, findings, done, pieces):
+                self._swallow_open(position - begin)
+                return "".join(pieces)
+            position, done = self._judge_part(whole, part, findings, done, pieces)
             self._in_long_word = part.overlong
         if not self.rejected and position > begin:
             pieces.append(whole[done:position])
@@ -220,9 +256,15 @@ class SpanStage:
     def _mask_open(self) -> str:
         """Put a mask in the place of the open cell, and of all that is still to come of it."""
         mask = self._limit_mask()
+        self._swallow_open()
+        return mask
+
+    def _swallow_open(self, chars: int = 0) -> None:
+        """Drop the open cell, of which so many characters have been given out, and all that is still to come of it."""
+        if chars:
+            self._remember(self._buffer.take(chars))
         self._swallows = not self.rejected
         self._swallow("", self._buffer.given)
-        return mask
 
     def _swallow(self, closed: str, taken: str) -> str:
         """Drop what belongs to a cell that has been masked; returns what stands behind it."""
@@ -236,12 +278,38 @@ class SpanStage:
             self._remember(self._buffer.take(len(certain)))
         return ""
 
+    # --- what is longer than can be seen ---------------------------------------------------------------------------
+
+    def _mask_endless(self, whole: str, part: Part, findings: list[Finding], done: int, pieces: list[str]) -> bool:
+        """Mask what goes on behind a window, if something does; the caller drops the rest of the word."""
+        endless = self._endless(whole, part, findings)
+        if endless is None:
+            return False
+        self._replace(whole, [*[one for one in findings if one.end <= endless.start], endless], done, pieces)
+        self._in_long_word = False
+        return True
+
+    def _endless(self, whole: str, part: Part, findings: list[Finding]) -> Finding | None:
+        """What has begun in the first half of a window and reaches its end: nobody sees where it stops."""
+        first, last, settled, _ = part
+        for finding in findings:
+            if finding.end == last and finding.start < settled:
+                return replace(finding, begun=True)
+        if not hasattr(self._detector, "endless"):
+            return None
+        base = max(0, first - CONTEXT_CHARS_MAX)
+        begun = cast("BeginningDetector", self._detector).endless(whole[base:last], first - base)
+        if begun is None or begun.start + base >= settled:
+            return None
+        return replace(begun, start=begun.start + base, end=last)
+
     # --- parts -----------------------------------------------------------------------------------------------------
 
-    def _judge_part(self, whole: str, part: Part, done: int, pieces: list[str]) -> tuple[int, int]:
+    def _judge_part(
+        self, whole: str, part: Part, findings: list[Finding], done: int, pieces: list[str]
+    ) -> tuple[int, int]:
         """Settle one part; returns where the next begins, and up to where the text has been given out."""
-        first, last, stop, _ = part
-        findings = self._findings(whole, first, last)
+        _, last, stop, _ = part
         if stop < last:
             findings = [one for one in findings if one.start < stop]
             if findings:
@@ -253,9 +321,11 @@ class SpanStage:
     def _findings(self, whole: str, first: int, last: int) -> list[Finding]:
         base = max(0, first - CONTEXT_CHARS_MAX)
         found = self._detector.find(whole[base:last], first - base)
+        if self._cut_off and last >= len(whole.rstrip(CELL_BLANKS)):
+            found = _with_beginning(found, beginning_in(self._detector, whole[base:last], first - base))
         if not base:
             return found
-        return [Finding(f.kind, f.start + base, f.end + base, f.score, f.detector) for f in found]
+        return [replace(one, start=one.start + base, end=one.end + base) for one in found]
 
     def _replace(self, whole: str, findings: list[Finding], done: int, pieces: list[str]) -> int:
         if findings and self._on_text is not None:
@@ -288,3 +358,12 @@ class SpanStage:
 
     def _remember(self, text: str) -> None:
         self._before = (self._before + text)[-CONTEXT_CHARS_MAX:]
+
+
+def _with_beginning(found: list[Finding], begun: Finding | None) -> list[Finding]:
+    """What was found, and what has begun at the end: of two that overlap the latter, as far as either reaches."""
+    if begun is None or (found and found[-1].end >= begun.end and found[-1].start <= begun.start):
+        return found
+    apart = [one for one in found if one.end <= begun.start]
+    first = begun.start if len(apart) == len(found) else min(begun.start, found[len(apart)].start)
+    return [*apart, replace(begun, start=first)]

@@ -14,6 +14,7 @@ import orjson
 
 from extproc.domain.errors import ApiError
 from extproc.domain.text import TextSource
+from extproc.payload.ends import End
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent, write_event
 from extproc.payload.usage import UsageReader
@@ -40,6 +41,9 @@ class Frame:
     closes: list[tuple[int, int | None]] = field(default_factory=list)  # (choice, part or None for all its parts)
     finished: list[int] = field(default_factory=list)  # choices that have come to their own end
     cut_short: tuple[int, ...] = ()  # those of them that the greatest number of tokens ended
+    ends: dict[int, End] = field(default_factory=dict)  # what ended each of them
+    ends_part: bool = False  # a part of the answer is over, and only what follows tells whether the answer goes on
+    open_part: int | None = None  # the block that is open when the event comes, where blocks are opened
     changed: bool = False  # must be written again whether or not its texts change
     bare: bool = False  # nothing in it but its texts: when they are held back, so is the event
     usage_only: bool = False
@@ -55,6 +59,10 @@ class StreamReader(Protocol):
 
     def read(self, event: SseEvent) -> Frame:
         """What one event holds. Raises: UnreadableAnswer."""
+        ...
+
+    def return_to(self, frame: Frame) -> None:
+        """Be where an event stands that was read before others, for what is written in its place."""
         ...
 
     def write(self, frame: Frame) -> bytes:

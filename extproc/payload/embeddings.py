@@ -72,6 +72,9 @@ class NoStream:
         """Raises: UnreadableAnswer, always."""
         raise UnreadableAnswer("a stream came where none was asked for")
 
+    def return_to(self, frame: Frame) -> None:
+        """There is nowhere to be."""
+
     def write(self, frame: Frame) -> bytes:
         """The event as it came."""
         return frame.event.raw

@@ -16,6 +16,7 @@ from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker, TextSource
 from extproc.domain.usage import Usage
 from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, items_of, load_event
+from extproc.payload.ends import end_of_message
 from extproc.payload.error_body import error_slots
 from extproc.payload.openai_request import fields_beside, other_fields, part_fields, read_object, speaker_of
 from extproc.payload.plain_chunk import PlainChunks
@@ -116,7 +117,8 @@ class Messages:
             raise UnreadableAnswer("a message has no content")
         slots = [slot for index, block in enumerate(blocks) for slot in _block_slots(block, index)]
         cut_short = (0,) if tree.get("stop_reason") == _TOKENS_USED_UP else ()
-        return AnswerView(tree, slots, anthropic_usage_of(tree.get("usage")), finished=(0,), cut_short=cut_short)
+        ends, usage = {0: end_of_message(tree.get("stop_reason"))}, anthropic_usage_of(tree.get("usage"))
+        return AnswerView(tree, slots, usage, finished=(0,), cut_short=cut_short, ends=ends)
 
     def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
         """``stop_reason: refusal``; blocks that were not reached are gone."""
@@ -234,7 +236,7 @@ class MessagesStream:
         if event.data is None:
             return Frame(event)
         tree = load_event(event)
-        frame = Frame(event, tree)
+        frame = Frame(event, tree, open_part=self._open_block)
         kind = tree.get("type")
         if kind == "content_block_delta":
             self._read_delta(frame, tree)
@@ -244,6 +246,7 @@ class MessagesStream:
         elif kind == "content_block_stop":
             frame.closes.append((0, _block_index(tree)))
             self._open_block_after = None
+            frame.ends_part = True
         elif kind == "message_start":
             self._read_start(frame, tree)
         elif kind == "message_delta":
@@ -288,8 +291,14 @@ class MessagesStream:
         frame.closes.append((0, None))
         frame.finished.append(0)
         delta = tree.get("delta")
-        if isinstance(delta, dict) and delta.get("stop_reason") == _TOKENS_USED_UP:
+        stop_reason = delta.get("stop_reason") if isinstance(delta, dict) else None
+        frame.ends[0] = end_of_message(stop_reason)
+        if stop_reason == _TOKENS_USED_UP:
             frame.cut_short = (0,)
+
+    def return_to(self, frame: Frame) -> None:
+        """The block that was open then is."""
+        self._open_block = frame.open_part
 
     def write(self, frame: Frame) -> bytes:
         """The event after its slots were changed."""

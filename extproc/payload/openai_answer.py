@@ -10,6 +10,7 @@ import orjson
 from extproc.domain.errors import ApiError
 from extproc.domain.text import Kind
 from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, load_event, openai_error
+from extproc.payload.ends import end_of_choice
 from extproc.payload.error_body import error_slots
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent
@@ -66,11 +67,12 @@ def unnamed_in(tree: dict[str, Any], choices: Choices) -> list[Slot]:
     return slots
 
 
-def ends_of(choices: Choices) -> dict[str, tuple[int, ...]]:
+def ends_of(choices: Choices) -> dict[str, Any]:
     """Which choices of a whole answer have ended, and which of them too early, as an ``AnswerView`` has it."""
     return {
         "finished": tuple(index for index, choice in choices if choice.get("finish_reason") is not None),
         "cut_short": tuple(index for index, choice in choices if choice.get("finish_reason") == TOKENS_USED_UP),
+        "ends": {index: end_of_choice(choice) for index, choice in choices},
     }
 
 
@@ -107,6 +109,7 @@ class ChoiceStream:
             if choice.get("finish_reason") is not None:
                 frame.closes.append((index, None))
                 frame.finished.append(index)
+                frame.ends[index] = end_of_choice(choice)
                 if choice["finish_reason"] == TOKENS_USED_UP:
                     frame.cut_short += (index,)
                 frame.bare = False
@@ -124,6 +127,9 @@ class ChoiceStream:
 
     def _read_choice(self, frame: Frame, index: int, choice: dict[str, Any]) -> None:
         raise NotImplementedError
+
+    def return_to(self, frame: Frame) -> None:
+        """Nothing depends on where the stream is."""
 
     def write(self, frame: Frame) -> bytes:
         """The event after its slots were changed."""

@@ -14,6 +14,7 @@ import orjson
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker
 from extproc.payload.dialect import UnreadableAnswer, openai_error
+from extproc.payload.ends import end_of_response
 from extproc.payload.openai_request import fields_beside, other_fields, part_fields, read_object, speaker_of
 from extproc.payload.request_shape import LISTED_TOOLS
 from extproc.payload.responses_items import CUT, ends_of, item_slots, object_copies, object_slots
@@ -101,7 +102,8 @@ class Responses:
             raise UnreadableAnswer("a response has no output")
         finished, cut_short = ends_of(tree)
         usage, copies = usage_of(tree.get("usage")), object_copies(tree)
-        return AnswerView(tree, object_slots(tree), usage, copies, finished, cut_short)
+        ends = {0: end_of_response(tree.get("status"))}
+        return AnswerView(tree, object_slots(tree), usage, copies, finished, cut_short, ends)
 
     def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
         """``status: incomplete``; items that were not reached are gone."""

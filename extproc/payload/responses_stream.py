@@ -16,6 +16,7 @@ from typing import Any
 from extproc.domain.errors import ApiError
 from extproc.domain.text import Kind, TextSource
 from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, load_event
+from extproc.payload.ends import end_of_response
 from extproc.payload.error_body import error_slots
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.responses_items import (
@@ -74,9 +75,11 @@ class ResponsesStream:
             self._read_object(frame, tree["response"], kind)
             frame.failed = kind == "response.failed"
         elif "item" in tree:
+            frame.ends_part = ending == "done"
             frame.wholes = item_slots(tree["item"], tree.get("output_index"))
             frame.copies = item_copies(tree["item"])
         elif "part" in tree:
+            frame.ends_part = ending == "done"
             frame.wholes = part_slots(tree["part"], _number(tree, kind))
             frame.copies = part_copies(tree["part"])
         elif kind == "error" or "error" in tree:
@@ -102,6 +105,7 @@ class ResponsesStream:
             if isinstance(tree.get("name"), str):
                 frame.wholes.append(Slot(answer_source(Kind.NAME, 0, number), tree, "name"))
             frame.closes.append((0, number))
+            frame.ends_part = True
         else:
             raise UnreadableAnswer("a text event has no text")
 
@@ -117,7 +121,11 @@ class ResponsesStream:
             frame.closes.append((0, None))
             frame.finished.append(0)
             _, frame.cut_short = ends_of(response)
+            frame.ends[0] = end_of_response(response.get("status"))
             frame.last = True
+
+    def return_to(self, frame: Frame) -> None:
+        """Nothing depends on where the stream is."""
 
     def write(self, frame: Frame) -> bytes:
         """The event after its slots were changed, with its new number."""

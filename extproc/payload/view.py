@@ -18,6 +18,7 @@ from extproc.domain.errors import refuse
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
 from extproc.domain.usage import Usage
 from extproc.payload.edits import Edit, Operation, Path, apply_edits
+from extproc.payload.ends import TOLD_ENDS, End
 
 # Parts of an answer that no dialect names are numbered from here, so that they never share a channel with a named one.
 UNNAMED_PART_FIRST = 1 << 32
@@ -73,7 +74,9 @@ class TextField:
 
 @dataclass(slots=True)
 class RequestView:
-    """A request body, as filters see it. ``choices`` is how many answers are asked for."""
+    """A request body, as filters see it. ``choices`` is how many answers are asked for, ``own_ends`` what ends of them
+    are the model's own.
+    """
 
     body: bytes
     tree: dict[str, Any]
@@ -89,6 +92,7 @@ class RequestView:
         default_factory=dict
     )  # fields of the answer that the client sees as it asked for them
     edits: list[Edit] = field(default_factory=list)
+    own_ends: frozenset[End] = TOLD_ENDS
     inserted: str = ""  # the system prompt that was put in
     inserted_replaces: bool = False  # the client's own
 
@@ -132,6 +136,11 @@ class Slot:
     key: str | int
     structured: bool = False
     complete: bool = False
+
+    @property
+    def may_be_cut(self) -> bool:
+        """Whether the server may have cut the text off; a name, and what stands beside the choices, it writes whole."""
+        return not self.complete and self.source.kind not in (Kind.NAME, Kind.ASIDE)
 
     @property
     def text(self) -> str:
@@ -198,6 +207,7 @@ class AnswerView:
     copies: list[Copy] = field(default_factory=list)
     finished: tuple[int, ...] = ()  # choices that have come to their own end
     cut_short: tuple[int, ...] = ()  # those of them that the greatest number of tokens ended
+    ends: dict[int, End] = field(default_factory=dict)  # what ended each of them
 
     def write(self) -> bytes:
         """The body after its slots were changed."""

@@ -210,3 +210,23 @@ def test_a_request_is_not_held_so_it_has_no_limit() -> None:
     content = f"{word} bob@example.org"
     talk = asked(snapshot_of(guard), body=request_body(messages=[{"role": "user", "content": content}]))
     assert talk.server_json["messages"][0]["content"] == f"{word} <EMAIL>"
+
+
+LONG_KEY = "sk-proj-" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7" * 80
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.path)
+@given(action=st.sampled_from(["mask", "block"]), called=st.booleans(), seed=st.integers(0, 1 << 32))
+def test_a_key_too_long_to_be_held_does_not_pass(dialect: Any, action: str, called: bool, seed: int) -> None:
+    """One of 1,900 characters was masked, one of 2,168 passed; ``block`` blocks it, whole and streamed."""
+    call = Call("send", json.dumps({"key": LONG_KEY, "to": "me"}, separators=(",", ":")))
+    in_call = called and dialect.path != "/v1/completions"
+    choice = Choice("", "", (call,)) if in_call else Choice("", f"It is {LONG_KEY} there")
+    case = Case((choice,), ({**PII, "action": action}, METER), full_duplex=True, seed=seed)
+    seen, record = whole(dialect, case)
+    shown, other = streamed(dialect, case)
+    assert not [part for part in ("sk-proj", LONG_KEY[-8:]) if part in str(seen) + str(shown)]
+    assert other.findings == record.findings
+    assert record.findings["pii", "response", "SECRET"] == 1
+    assert (record.outcome is Outcome.CUT) == (other.outcome is Outcome.CUT) == (action == "block")
+    assert action == "block" or shown == seen

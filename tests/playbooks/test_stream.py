@@ -394,6 +394,8 @@ def test_messages_are_cut_in_their_own_words() -> None:
     delta = {"type": "text_delta", "text": "Write to a@b.co"}
     talk.hears(event(sse({"type": "content_block_delta", "index": 0, "delta": delta}, "content_block_delta")))
     talk.hears(event(sse({"type": "content_block_stop", "index": 0}, "content_block_stop")))
+    end = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 5}}
+    talk.hears(event(sse(end, "message_delta")))
     kinds = [one["type"] for one in talk.client_events]
     assert kinds[-4:] == ["content_block_delta", "content_block_stop", "message_delta", "message_stop"]
     assert talk.client_events[-2]["delta"]["stop_reason"] == "refusal"
@@ -423,7 +425,8 @@ def test_a_text_of_responses_that_comes_only_whole_is_counted() -> None:
     item = {"type": "function_call", "id": "f", "name": "bob@example.org", "arguments": ""}
     for kind in ("response.output_item.added", "response.output_item.done"):
         talk.hears(event(sse({"type": kind, "output_index": 0, "item": item}, kind)))
-    assert [one["item"]["name"] for one in talk.client_events] == ["<EMAIL>", "<EMAIL>"]
+    talk.hears(event(sse({"type": "response.completed", "response": {"status": "completed", "output": []}})))
+    assert [one["item"]["name"] for one in talk.client_events[:2]] == ["<EMAIL>", "<EMAIL>"]
     assert talk.exchange.record.findings["pii", "response", "EMAIL"] == 1
 
 

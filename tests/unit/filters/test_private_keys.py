@@ -159,3 +159,14 @@ def test_cost_grows_with_the_length_and_no_faster(piece: str) -> None:
 
     short = min(seconds(50_000) for _ in range(3))
     assert min(seconds(200_000) for _ in range(3)) < 9 * short + 0.01
+
+
+@pytest.mark.parametrize("key", [KEY, SSH2, KEY.replace("\n", "\\n")])
+def test_a_block_that_is_cut_off_shows_less_than_eight_characters(key: str) -> None:
+    """A body shows itself by 32 characters; where the text ends before, eight are enough."""
+    body = key.index("MII") - ("\\n" in key)  # the n of an escape may be one of the eight
+    for end in range(body, body + 60):
+        spans = SpanStage(EMAILS, lambda one, _: f"<{one.kind}>", lambda _: None)
+        stage = PrivateKeyStage(spans, lambda one: f"<{one.kind}>", lambda _: None)
+        text = stage.feed(f"Here: {key[:end]}") + stage.close_cut()
+        assert text == (f"Here: {key[:end]}" if end < body + 8 else "Here: <PRIVATE_KEY>")

