@@ -59,6 +59,15 @@ def awaited(media: str, headers: Mapping[str, str], dialect: Dialect, snapshot: 
     raise UnreadableAnswer("the answer is neither JSON nor an event stream")
 
 
+def awaited_error(
+    media: str, headers: Mapping[str, str], dialect: Dialect, snapshot: Snapshot
+) -> tuple[Phase, BodyMode]:
+    """As ``awaited``, for a server's error, which may come as anything. Raises: UnreadableAnswer."""
+    if media == EVENT_STREAM and dialect.generates:
+        return awaited(media, headers, dialect, snapshot)
+    return awaited_whole(headers, snapshot)
+
+
 def awaited_whole(headers: Mapping[str, str], snapshot: Snapshot) -> tuple[Phase, BodyMode]:
     """As ``awaited``, for JSON and for errors of any kind.
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from extproc.domain.errors import ApiError
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.text import Kind, TextSource
+from extproc.exchange.statements import Place, Statements
 from extproc.exchange.waiting import Waiting
 from extproc.filters.base import ExchangeFacts, Filter
 from extproc.filters.chain import Chain, Channels
@@ -21,6 +22,9 @@ from extproc.payload.dialect import Frame, StreamReader, UnreadableAnswer
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent, SseReader
 from extproc.payload.view import CopyRules, Slot
+
+# Texts that come whole need no chain each, only a few words of memory.
+_PLACES_PER_CHANNEL = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,12 @@ class StreamedAnswer:
         self._hold_ns_max = min((item.hold_ns_max for item in filters if item.hold_ns_max), default=0)
         self._waiting = Waiting()
         self._speaking: dict[int, TextSource] = {}  # the channel of each choice that text came on last
+        self._statements = Statements(terms.channels_max * _PLACES_PER_CHANNEL)
+        self._paused: set[tuple[int, int]] = set()  # choices and parts whose further texts are judged each as a whole
         self._cut: set[int] = set()
         self._finished: set[int] = set()
+        self._over: set[int] = set()  # choices that were cut or have finished
+        self._ended_parts: set[tuple[int, int]] = set()
         self._out: list[bytes] = []  # of the chunk at hand, so that a failure does not lose what went before it
         self._spoke = False  # an event with something in it has come
         self.failed = False  # the server told of an error
@@ -92,7 +100,7 @@ class StreamedAnswer:
         if self.ended:
             return b""
         for event in self._sse.close():
-            self._take(self._reader.read(event), now_ns)
+            self._take_event(event, now_ns)
         if not self._spoke:
             raise UnreadableAnswer("the stream has no event")
         self._close_all()
@@ -106,12 +114,26 @@ class StreamedAnswer:
     # --- one event -------------------------------------------------------------------------------------------------
 
     def _take_event(self, event: SseEvent, now_ns: int) -> None:
+        if self.complete or self.failed:
+            self._take_late(event, now_ns)
+            return
         plain = self._reader.plain
         text = plain.text_of(event.data)
-        if text is None or self._may_cut or plain.source.choice in self._cut:
+        if text is None or self._may_cut or plain.source.choice in self._over:
             self._take(self._reader.read(event), now_ns)
         else:
             self._take_plain(event, text, plain, now_ns)
+
+    def _take_late(self, event: SseEvent, now_ns: int) -> None:
+        """Behind the last event only comments may come, and behind an error what ends the stream, or tells it again."""
+        if event.data is not None:
+            frame = None if self.complete else self._reader.read(event)
+            if frame is None or not (frame.last or frame.failed):
+                self._record.dropped_texts += 1
+                return
+            self._take(frame, now_ns)
+        else:
+            self._out.append(event.raw)
 
     def _take_plain(self, event: SseEvent, text: str, plain: PlainChunks, now_ns: int) -> None:
         """What ``_take`` does with an event that brings nothing but one text, of a stream that no filter may cut."""
@@ -139,6 +161,7 @@ class StreamedAnswer:
         self.complete = self.complete or frame.last
         self.failed = self.failed or frame.failed
         if frame.tree is None or frame.failed:
+            self._record.dropped_texts += frame.dropped
             if frame.last or frame.failed:
                 self._close_all()
             self._judge(frame, now_ns)
@@ -149,13 +172,14 @@ class StreamedAnswer:
         if not self._without_cut_choices(frame):
             return
         brought = self._judge(frame, now_ns)
-        if frame.closes:
+        if frame.closes or frame.pauses:
             self._close_ended(frame)
         if self.ended or not self._without_cut_choices(frame):
             return
         for choice in frame.finished:
             self._channels.end_choice(choice, choice in frame.cut_short)
             self._finished.add(choice)
+            self._over.add(choice)
         self._hide(frame)
         held = frame.bare and brought and not any(slot.text for slot in frame.slots)
         if not held and not (frame.usage_only and self._terms.hides_usage):
@@ -169,7 +193,13 @@ class StreamedAnswer:
             source, text = slot.source, slot.text
             if text and (source.choice not in self._cut or source.kind is Kind.ASIDE):
                 brought = True
-                self._judge_piece(frame, slot, source, text)
+                if self._over and self._is_over(source):
+                    self._record.dropped_texts += 1
+                    _put(slot, "", frame)
+                elif slot.complete or (self._paused and (source.choice, source.part) in self._paused):
+                    self._judge_statement(frame, slot, source, text)
+                else:
+                    self._judge_piece(frame, slot, source, text)
         for slot in frame.wholes:
             if slot.text and slot.source.choice not in self._cut:
                 self._judge_whole(frame, slot)
@@ -186,13 +216,50 @@ class StreamedAnswer:
         released = chain.feed(text)
         if self._hold_ns_max:
             self._waiting.fed(source, text)
-        if slot.complete and chain.rejected_by is None:
-            released += chain.close()
         _put(slot, released, frame)
+        if self._record.texts is not None:
+            self._record.note_text(source, released)
+        if chain.rejected_by is not None:
+            self._cut_choice(source, frame)
+
+    def _judge_statement(self, frame: Frame, slot: Slot, source: TextSource, text: str) -> None:
+        """A text that comes whole, and may be the same in each event, or the rest of one that has ended."""
+        if source.kind is not Kind.ASIDE:
+            self._reader.usage.piece(source.choice, text)
+            if source.kind is not Kind.NAME:  # a name has its channel alone
+                self._paused.add((source.choice, source.part))
+            if self._may_cut and self._ends_before(source, frame):
+                return
+        place = (source, slot.place)
+        if self._statements.is_settled(place, text):
+            return
+        chain = self._channels.open_chain(source) if slot.place else self._channels.chain(source)
+        released = _judged(chain, text)
+        if released == text and self._goes_on(place, text):
+            released = ""
+        if released == text:
+            self._statements.keep(place, text)
+        else:
+            self._statements.forget(place)
+            _put(slot, released, frame)
         if self._record.texts is not None:
             self._record.note_text(source, released)
         if chain.rejected_by is not None and source.kind is not Kind.ASIDE:
             self._cut_choice(source, frame)
+
+    def _goes_on(self, place: Place, text: str) -> bool:
+        """Whether a clean text makes a finding with what stood in its place before; if so it is counted."""
+        joined = self._statements.tail(place) + text
+        if joined == text or _judged(self._unrecorded_chain(place[0]), joined) == joined:
+            return False
+        _judged(self._channels.new_chain(place[0]), joined)
+        return True
+
+    def _is_over(self, source: TextSource) -> bool:
+        """Whether a text's choice or block has come to its end before."""
+        if source.kind is Kind.ASIDE:
+            return False
+        return source.choice in self._finished or (source.choice, source.part) in self._ended_parts
 
     def _judge_whole(self, frame: Frame, slot: Slot) -> None:
         """A text that is repeated from its beginning, or that comes only so."""
@@ -265,16 +332,29 @@ class StreamedAnswer:
         for choice, part in frame.closes:
             for source, chain in self._channels.of_choice(choice, part):
                 self._close_channel(source, chain, frame)
+            if part is not None:
+                self._ended_parts.add((choice, part))
+                self._over.add(choice)
+        for choice, part in frame.pauses:
+            for source, chain in self._channels.of_choice(choice, part):
+                self._pause(source, chain, frame)
+
+    def _pause(self, source: TextSource, chain: Chain, frame: Frame) -> None:
+        """A client may take the channel for complete, but more may come on it: that stands behind what was held."""
+        rest = self._close_channel(source, chain, frame)
+        self._paused.add((source.choice, source.part))
+        if rest:
+            self._statements.keep((source, 0), rest)
 
     def _close_all(self) -> None:
         for source, chain in self._channels.all():
             self._close_channel(source, chain, None)
 
-    def _close_channel(self, source: TextSource, chain: Chain, frame: Frame | None) -> None:
+    def _close_channel(self, source: TextSource, chain: Chain, frame: Frame | None) -> str:
         """Release what a channel holds: into the event at hand if it brought text of the channel, else before it."""
         rejected = chain.rejected_by is not None  # a name: compiled, the attribute would stay None for what follows
         if rejected or source.choice in self._cut:
-            return
+            return ""
         rest = chain.close()
         self._record.note_text(source, rest)
         if rest:
@@ -285,11 +365,13 @@ class StreamedAnswer:
                 self._out.append(self._reader.carry(source, rest))
         if chain.rejected_by is not None:
             self._cut_choice(source, frame)
+        return rest
 
     def _cut_choice(self, source: TextSource, frame: Frame | None) -> None:
         """End a choice at what was found in one of its channels: texts up to there go out, then its end."""
         choice = source.choice
         self._cut.add(choice)
+        self._over.add(choice)
         for slot in _until(source, frame.slots if frame else []):
             if slot.text:
                 self._out.append(self._reader.carry(slot.source, slot.text))
@@ -309,15 +391,24 @@ class StreamedAnswer:
             if not self._reader.without_choice(frame, choice):
                 return False
         frame.changed = True
-        frame.slots = [slot for slot in frame.slots if slot.source.choice not in self._cut]
+        frame.slots = [
+            slot for slot in frame.slots if slot.source.kind is Kind.ASIDE or slot.source.choice not in self._cut
+        ]
         frame.finished = [choice for choice in frame.finished if choice not in self._cut]
         frame.closes = [close for close in frame.closes if close[0] not in self._cut]
+        frame.pauses = [pause for pause in frame.pauses if pause[0] not in self._cut]
         return True
 
     def _end_if_over(self) -> None:
         if self._cut and not self.ended and self.answers >= self._terms.choices:
             self._out.append(self._reader.end())
             self.ended = True
+
+
+def _judged(chain: Chain, text: str) -> str:
+    """What a chain makes of a whole text."""
+    released = chain.feed(text)
+    return released if chain.rejected_by is not None else released + chain.close()
 
 
 def _put(slot: Slot, text: str, frame: Frame) -> None:
@@ -327,7 +418,7 @@ def _put(slot: Slot, text: str, frame: Frame) -> None:
 
 
 def _until(source: TextSource, slots: Sequence[Slot]) -> list[Slot]:
-    """The slots of the source's choice, up to the last one of the source itself."""
-    of_choice = [slot for slot in slots if slot.source.choice == source.choice]
+    """The slots of the source's choice, up to the last one of the source itself; only what is said can be carried."""
+    of_choice = [slot for slot in slots if slot.source.choice == source.choice and slot.source.kind is not Kind.ASIDE]
     last = max((number for number, slot in enumerate(of_choice) if slot.source == source), default=-1)
     return of_choice[: last + 1]

@@ -8,13 +8,27 @@ from typing import Any
 import orjson
 
 from extproc.domain.errors import ApiError
-from extproc.domain.text import Kind
-from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, load_event, openai_error
+from extproc.domain.text import TextSource
+from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, items_of, load_event, openai_error
+from extproc.payload.edits import Path
 from extproc.payload.error_body import error_slots
+from extproc.payload.inert import (
+    METRICS,
+    USAGE,
+    Shape,
+    counts_only,
+    is_count,
+    is_label,
+    is_name,
+    is_null,
+    is_time,
+    word_of,
+)
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent
+from extproc.payload.unnamed import unnamed_slots
 from extproc.payload.usage import UsageReader, usage_of
-from extproc.payload.view import Copy, Slot, unnamed_slots
+from extproc.payload.view import NUMBER_MIN, Copy, Slot
 
 DONE = b"data: [DONE]\n\n"
 TOKENS_USED_UP = "length"
@@ -23,10 +37,36 @@ _COPIES_OF_ANSWER = ("logprobs", "token_ids", *_COPIES_OF_PROMPT)
 Choices = list[tuple[int, dict[str, Any]]]
 """Each choice of an answer, with its index."""
 _MAY_COPY = frozenset(_COPIES_OF_ANSWER)
-_NAMED = frozenset(
-    {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", *_COPIES_OF_PROMPT}
+SERVICE_TIERS = word_of("auto default flex scale priority")
+_ROOT = Shape(
+    named={"choices", *_COPIES_OF_PROMPT},
+    inert={
+        "id": is_label,
+        "object": word_of("chat.completion chat.completion.chunk text_completion"),
+        "created": is_time,
+        "model": is_name,
+        "system_fingerprint": is_name,
+        "service_tier": SERVICE_TIERS,
+        "error": is_null,
+        "kv_transfer_params": is_null,
+        "ec_transfer_params": is_null,
+    },
+    objects={"usage": USAGE, "metrics": METRICS},
 )
-_CHOICE_NAMED = frozenset({"index", "message", "delta", "text", "finish_reason", "stop_reason", *_COPIES_OF_ANSWER})
+_CHOICES = {
+    key: Shape(
+        named={"index", key, *_COPIES_OF_ANSWER},
+        inert={
+            "finish_reason": word_of("stop length tool_calls function_call content_filter abort error repetition"),
+            "stop_reason": is_count,  # a token's id; a stop string is judged
+            "routed_experts": is_null,
+        },
+    )
+    for key in ("message", "delta", "text")
+}
+# Of most events only the text differs from the event before: what is read of them once need not be read again.
+_HEAD = ("id", "object", "created", "model")
+_HEAD_ONLY = frozenset({*_HEAD, "choices", "usage"})
 
 
 def copies_in(tree: dict[str, Any], choices: Choices) -> list[Copy]:
@@ -51,37 +91,46 @@ def choices_of(tree: dict[str, Any]) -> Choices:
     found: Choices = []
     for choice in choices:
         index = choice.get("index") if isinstance(choice, dict) else None
-        if not isinstance(index, int):
+        if not isinstance(index, int) or not 0 <= index < NUMBER_MIN:
             raise UnreadableAnswer("a choice has no index")
         found.append((index, choice))
     return found
 
 
-def unnamed_in(tree: dict[str, Any], choices: Choices) -> list[Slot]:
-    """Strings in unnamed fields of an answer or of its choices: they say something about it, each of them whole."""
-    slots = [] if _NAMED.issuperset(tree) else unnamed_slots(tree, _NAMED, 0, complete=True, kind=Kind.ASIDE)
+def unnamed_in(tree: dict[str, Any], choices: Choices, text_key: str) -> list[Slot]:
+    """What an answer and its choices say beside the texts, which stand at ``text_key``."""
+    slots = unnamed_slots(tree, _ROOT, 0)
     for index, choice in choices:
-        if not _CHOICE_NAMED.issuperset(choice):
-            slots += unnamed_slots(choice, _CHOICE_NAMED, index, complete=True)
+        slots += unnamed_slots(choice, _CHOICES[text_key], index, ("choices",))
     return slots
 
 
-def ends_of(choices: Choices) -> dict[str, tuple[int, ...]]:
-    """Which choices of a whole answer have ended, and which of them too early, as an ``AnswerView`` has it."""
-    return {
-        "finished": tuple(index for index, choice in choices if choice.get("finish_reason") is not None),
-        "cut_short": tuple(index for index, choice in choices if choice.get("finish_reason") == TOKENS_USED_UP),
-    }
+def ends_of(choices: Choices) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Which choices of a whole answer have ended, and which of them too early."""
+    return (
+        tuple(index for index, choice in choices if choice.get("finish_reason") is not None),
+        tuple(index for index, choice in choices if choice.get("finish_reason") == TOKENS_USED_UP),
+    )
+
+
+def _head_of(tree: dict[str, Any]) -> tuple[Any, ...]:
+    """What stands in each chunk of a stream, mostly the same."""
+    return tree.get("id"), tree.get("object"), tree.get("created"), tree.get("model")
 
 
 class ChoiceStream:
     """A stream of chunks with choices. Subclasses read one choice and write a carrying one."""
 
-    def __init__(self, shown: Mapping[str, Any]) -> None:
+    def __init__(self, shown: Mapping[str, Any], text_key: str) -> None:
         self.usage = UsageReader()
         self.plain = PlainChunks()
         self._shown = shown
-        self._envelope: dict[str, Any] = {}
+        self._text_key = text_key
+        self._known_keys = frozenset({"index", text_key, "finish_reason", "stop_reason", *_COPIES_OF_ANSWER})
+        self._first: dict[str, Any] = {}  # the first chunk, as the client got it
+        self._head: tuple[Any, ...] = ()  # of the last chunk that was read whole
+        self._head_of: dict[str, Any] | None = None  # that chunk, until its head has been judged and is taken
+        self._carriers: dict[TextSource, Path] = {}  # where unnamed texts that grow stand in a choice
 
     def read(self, event: SseEvent) -> Frame:
         """What one event holds. Raises: UnreadableAnswer."""
@@ -91,14 +140,14 @@ class ChoiceStream:
         if event.data == b"[DONE]":
             return Frame(event, last=True)
         tree = load_event(event)
-        if tree.get("error") is not None:
-            return Frame(event, tree, slots=error_slots(tree), failed=True)
+        if tree.get("error"):
+            dropped = len(items_of(tree, "choices"))  # an error ends the stream: nothing is said with it
+            tree.pop("choices", None)
+            return Frame(event, tree, slots=error_slots(tree), failed=True, changed=dropped > 0, dropped=dropped)
         return self._chunk(Frame(event, tree), tree)
 
     def _chunk(self, frame: Frame, tree: dict[str, Any]) -> Frame:
-        if not self._envelope:
-            self._envelope = {key: tree[key] for key in ("id", "object", "created", "model") if key in tree}
-            self._envelope.update(self._shown)
+        self._first = self._first or tree
         usage = usage_of(tree.get("usage"))
         choices = choices_of(tree)
         frame.bare = usage is None and bool(choices)
@@ -115,12 +164,29 @@ class ChoiceStream:
         if not choices:
             self.usage.final(usage)
             frame.usage_only = usage is not None
-        frame.slots += unnamed_in(tree, choices)
+        if not self._is_known(tree, choices):
+            unnamed = unnamed_in(tree, choices, self._text_key)
+            frame.slots += unnamed
+            frame.bare = frame.bare and not unnamed
+            self._head_of = tree
         frame.copies = copies_in(tree, choices)
         frame.changed = bool(self._shown) and any(tree.get(key) != value for key, value in self._shown.items())
         if frame.bare and len(frame.slots) == 1 and not frame.copies:
             self.plain.learn(tree, frame.slots[0], self._shown)
         return frame
+
+    def _is_known(self, tree: dict[str, Any], choices: Choices) -> bool:
+        """Whether all but the texts was read in the last event, or is a count."""
+        if self._head_of is not None:
+            self._head, self._head_of = _head_of(self._head_of), None
+        if not _HEAD_ONLY.issuperset(tree) or _head_of(tree) != self._head:
+            return False
+        for _, choice in choices:
+            if not self._known_keys.issuperset(choice):
+                return False
+            if choice.get("finish_reason") is not None or choice.get("stop_reason") is not None:
+                return False
+        return "usage" not in tree or counts_only(tree["usage"])
 
     def _read_choice(self, frame: Frame, index: int, choice: dict[str, Any]) -> None:
         raise NotImplementedError
@@ -141,7 +207,8 @@ class ChoiceStream:
         return True
 
     def _chunk_of(self, choice: dict[str, Any]) -> bytes:
-        return dump_event({**self._envelope, "choices": [choice]})
+        envelope = {key: self._first[key] for key in _HEAD if key in self._first}
+        return dump_event({**envelope, **self._shown, "choices": [choice]})
 
     def end(self) -> bytes:
         """What closes the stream after the last choice was cut."""

@@ -25,6 +25,22 @@ _CONTAINERS = frozenset({dict, list})
 _WINDOW_CHARS = 8_192  # many brackets mostly show early in a large body
 
 
+def parse_once(text: bytes) -> JsonValue:
+    """Parse JSON in which no object has a key twice.
+
+    A server's own writing costs one comparison.
+    Raises: ValueError, which never quotes the text.
+    """
+    value = orjson.loads(text)
+    try:
+        written = orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        raise ValueError("nested too deeply") from None
+    if written != text and _count_quotes(text.decode("latin-1")) != written.decode("latin-1").count('"'):
+        raise ValueError("the same key twice")
+    return value
+
+
 def parse_strict(body: bytes, depth_max: int) -> tuple[JsonValue, bool]:
     """Parse a body that must mean the same to every parser.
 

@@ -135,6 +135,11 @@ class Metrics:
             ("policy", "direction"),
         )
         self._step = histogram("llm_extproc_step_seconds", "Work on one message.", ("phase",), STEP_SECONDS_BUCKETS)
+        self._dropped_texts = counter(
+            "llm_extproc_dropped_texts_total",
+            "Texts and events that came behind the end of their choice, block or stream.",
+            ("endpoint",),
+        )
         self._failures = counter(
             "llm_extproc_failures_total", "Exchanges that ended by a failure of ours.", ("reason",)
         )
@@ -197,6 +202,8 @@ class Metrics:
             self._coverage.add((record.policy, guard, direction, what.value), texts)
         for direction, texts in record.text_counts.items():
             self._texts.add((record.policy, direction), texts)
+        if record.dropped_texts:
+            self._dropped_texts.add((record.endpoint or "none",), record.dropped_texts)
         if record.outcome is Outcome.FAILED:
             self._failures.add((record.reason,))
         if record.usage is not None:
