@@ -9,12 +9,12 @@ and the dialect says why. The other choices go on; when none is left the stream 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from extproc.domain.errors import ApiError
-from extproc.domain.record import ExchangeRecord, Outcome
+from extproc.domain.record import Outcome
 from extproc.domain.text import Kind, TextSource
-from extproc.exchange.statements import Place, Statements
+from extproc.exchange.statements import Statements
 from extproc.exchange.waiting import Waiting
 from extproc.filters.base import ExchangeFacts, Filter
 from extproc.filters.chain import Chain, Channels
@@ -23,8 +23,8 @@ from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent, SseReader
 from extproc.payload.view import CopyRules, Slot
 
-# Texts that come whole need no chain each, only a few words of memory.
-_PLACES_PER_CHANNEL = 64
+# From so many on, texts that come whole are looked at together before each is judged.
+_MANY = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class StreamedAnswer:
         self._hold_ns_max = min((item.hold_ns_max for item in filters if item.hold_ns_max), default=0)
         self._waiting = Waiting()
         self._speaking: dict[int, TextSource] = {}  # the channel of each choice that text came on last
-        self._statements = Statements(terms.channels_max * _PLACES_PER_CHANNEL)
+        self._statements = Statements(self._channels, filters, exchange, terms.channels_max)
         self._paused: set[tuple[int, int]] = set()  # choices and parts whose further texts are judged each as a whole
         self._cut: set[int] = set()
         self._finished: set[int] = set()
@@ -189,7 +189,10 @@ class StreamedAnswer:
     def _judge(self, frame: Frame, now_ns: int) -> bool:
         """Put the event's texts through the chains; returns whether it brought any."""
         brought = False
-        for slot in frame.slots:
+        slots = frame.slots
+        if len(slots) >= _MANY and self._statements.keep_clean(slots):
+            slots = [slot for slot in slots if not slot.place]
+        for slot in slots:
             source, text = slot.source, slot.text
             if text and (source.choice not in self._cut or source.kind is Kind.ASIDE):
                 brought = True
@@ -230,30 +233,12 @@ class StreamedAnswer:
                 self._paused.add((source.choice, source.part))
             if self._may_cut and self._ends_before(source, frame):
                 return
-        place = (source, slot.place)
-        if self._statements.is_settled(place, text):
-            return
-        chain = self._channels.open_chain(source) if slot.place else self._channels.chain(source)
-        released = _judged(chain, text)
-        if released == text and self._goes_on(place, text):
-            released = ""
-        if released == text:
-            self._statements.keep(place, text)
-        else:
-            self._statements.forget(place)
-            _put(slot, released, frame)
+        released, chain = self._statements.judge(slot, text)
+        _put(slot, released, frame)
         if self._record.texts is not None:
             self._record.note_text(source, released)
-        if chain.rejected_by is not None and source.kind is not Kind.ASIDE:
+        if chain is not None and chain.rejected_by is not None and source.kind is not Kind.ASIDE:
             self._cut_choice(source, frame)
-
-    def _goes_on(self, place: Place, text: str) -> bool:
-        """Whether a clean text makes a finding with what stood in its place before; if so it is counted."""
-        joined = self._statements.tail(place) + text
-        if joined == text or _judged(self._unrecorded_chain(place[0]), joined) == joined:
-            return False
-        _judged(self._channels.new_chain(place[0]), joined)
-        return True
 
     def _is_over(self, source: TextSource) -> bool:
         """Whether a text's choice or block has come to its end before."""
@@ -267,18 +252,13 @@ class StreamedAnswer:
         again = self._channels.known(source)
         if not again:
             self._reader.usage.piece(source.choice, text)
-        chain = self._unrecorded_chain(source) if again else self._channels.chain(source)
+        chain = self._statements.unrecorded_chain(source) if again else self._channels.chain(source)
         released = chain.feed(text)
         if chain.rejected_by is None:
             released += chain.close()
         _put(slot, released, frame)
         if chain.rejected_by is not None:
             self._cut_choice(source, None)
-
-    def _unrecorded_chain(self, source: TextSource) -> Chain:
-        """A text that comes again whole is judged again, and counted once."""
-        unrecorded = replace(self._exchange, record=ExchangeRecord("", "", 0))
-        return Channels(self._filters, unrecorded, self._terms.channels_max).new_chain(source)
 
     def _ends_before(self, source: TextSource, frame: Frame) -> bool:
         """Text on another channel of a choice: a finding that ends the last one must end the choice before it.
@@ -403,12 +383,6 @@ class StreamedAnswer:
         if self._cut and not self.ended and self.answers >= self._terms.choices:
             self._out.append(self._reader.end())
             self.ended = True
-
-
-def _judged(chain: Chain, text: str) -> str:
-    """What a chain makes of a whole text."""
-    released = chain.feed(text)
-    return released if chain.rejected_by is not None else released + chain.close()
 
 
 def _put(slot: Slot, text: str, frame: Frame) -> None:

@@ -166,12 +166,15 @@ def message_slots(message: dict[str, Any], choice: int) -> list[Slot]:
     if len(message) == 1 and isinstance(message.get("content"), str):  # most deltas
         return [Slot(answer_source(Kind.CONTENT, choice), message, "content")]
     for key, kind, part in _TEXT_KINDS:
-        text = message.get(key)
+        if key not in message:
+            continue
+        text = message[key]
         if isinstance(text, str):
             slots.append(Slot(answer_source(kind, choice, part), message, key))
         elif text is not None:
             raise UnreadableAnswer("a text of a message is not a string")
-    for number, call in enumerate(items_of(message, "tool_calls")):
+    calls = items_of(message, "tool_calls") if "tool_calls" in message else ()
+    for number, call in enumerate(calls):
         slots += _call_slots(call, choice, _call_part(call, number))
     if "function_call" in message:
         slots += _function_slots(message["function_call"], choice, _LEGACY_CALL_PART)
@@ -186,7 +189,12 @@ def _call_part(call: Any, number: int) -> int:
 
 
 def _call_slots(call: dict[str, Any], choice: int, part: int) -> list[Slot]:
-    slots = _function_slots(call.get("function"), choice, part)
+    function = call.get("function")
+    if len(call) == 2 and isinstance(function, dict) and len(function) == 1:  # most fragments
+        arguments = function.get("arguments")
+        if isinstance(arguments, str):
+            return [Slot(answer_source(Kind.JSON, choice, part), function, "arguments")]
+    slots = _function_slots(function, choice, part)
     custom = call.get("custom")
     if isinstance(custom, dict) and custom.get("name") is not None:
         if not isinstance(custom["name"], str):

@@ -204,17 +204,3 @@ METRICS = Shape(
         "speculative_decoding": is_null,
     }
 )
-
-
-_USAGE_KEYS = USAGE.known
-_INT_ONLY = {int}
-
-
-def counts_only(usage: Any) -> bool:
-    """Whether usage is what it mostly is, short counts by known names: a quick answer for an event of many."""
-    if usage is None:
-        return True
-    if not isinstance(usage, dict) or not _USAGE_KEYS.issuperset(usage):
-        return False
-    values = [value for value in usage.values() if value is not None]
-    return set(map(type, values)) == _INT_ONLY and min(values) >= 0 and max(values) < NUMBER_MIN

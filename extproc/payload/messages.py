@@ -240,7 +240,7 @@ class MessagesStream:
             return Frame(event)
         tree = load_event(event)
         frame = Frame(event, tree)
-        kind = str(tree.get("type"))
+        kind = tree.get("type")
         if kind == "content_block_delta":
             self._read_delta(frame, tree)
             return frame
@@ -261,17 +261,18 @@ class MessagesStream:
             return frame
         elif kind != "ping":
             raise UnreadableAnswer("an event of the stream has an unknown type")
-        frame.slots += unnamed_slots(tree, _EVENTS.get(kind, _EVENT), 0)
+        frame.slots += unnamed_slots(tree, _EVENTS.get(str(kind), _EVENT), 0)
         return frame
 
     def _read_delta(self, frame: Frame, tree: dict[str, Any]) -> None:
         delta = tree.get("delta")
         if not isinstance(delta, dict):
             raise UnreadableAnswer("a delta is not an object")
-        if delta.get("type") == "signature_delta":
+        delta_type = delta.get("type")
+        if delta_type == "signature_delta":
             frame.slots += unnamed_slots(tree, _EVENT, 0)
             return
-        key, kind = _DELTA_KEYS.get(str(delta.get("type")), ("", Kind.CONTENT))
+        key, kind = _DELTA_KEYS.get(str(delta_type), ("", Kind.CONTENT))
         if not isinstance(delta.get(key), str):
             raise UnreadableAnswer("a delta has an unknown type")
         frame.slots.append(Slot(answer_source(kind, 0, _block_index(tree)), delta, key))

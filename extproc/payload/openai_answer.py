@@ -9,6 +9,7 @@ import orjson
 
 from extproc.domain.errors import ApiError
 from extproc.domain.text import TextSource
+from extproc.domain.usage import Usage
 from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, items_of, load_event, openai_error
 from extproc.payload.edits import Path
 from extproc.payload.error_body import error_slots
@@ -16,7 +17,6 @@ from extproc.payload.inert import (
     METRICS,
     USAGE,
     Shape,
-    counts_only,
     is_count,
     is_label,
     is_name,
@@ -27,7 +27,7 @@ from extproc.payload.inert import (
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent
 from extproc.payload.unnamed import unnamed_slots
-from extproc.payload.usage import UsageReader, usage_of
+from extproc.payload.usage import UsageReader, short_usage_of, usage_of
 from extproc.payload.view import NUMBER_MIN, Copy, Slot
 
 DONE = b"data: [DONE]\n\n"
@@ -36,7 +36,7 @@ _COPIES_OF_PROMPT = ("prompt_logprobs", "prompt_token_ids", "prompt_text")
 _COPIES_OF_ANSWER = ("logprobs", "token_ids", *_COPIES_OF_PROMPT)
 Choices = list[tuple[int, dict[str, Any]]]
 """Each choice of an answer, with its index."""
-_MAY_COPY = frozenset(_COPIES_OF_ANSWER)
+_MAY_COPY, _RARE_COPIES = frozenset(_COPIES_OF_ANSWER), frozenset(_COPIES_OF_PROMPT)
 SERVICE_TIERS = word_of("auto default flex scale priority")
 _ROOT = Shape(
     named={"choices", *_COPIES_OF_PROMPT},
@@ -75,6 +75,8 @@ def copies_in(tree: dict[str, Any], choices: Choices) -> list[Copy]:
     if not _MAY_COPY.isdisjoint(tree):
         found += [Copy(tree, key, of_prompt=True) for key in _COPIES_OF_PROMPT if tree.get(key) is not None]
     for _, choice in choices:
+        if choice.get("logprobs") is None and choice.get("token_ids") is None and _RARE_COPIES.isdisjoint(choice):
+            continue
         found += [
             Copy(choice, key, of_prompt=key in _COPIES_OF_PROMPT)
             for key in _MAY_COPY.intersection(choice)
@@ -113,11 +115,6 @@ def ends_of(choices: Choices) -> tuple[tuple[int, ...], tuple[int, ...]]:
     )
 
 
-def _head_of(tree: dict[str, Any]) -> tuple[Any, ...]:
-    """What stands in each chunk of a stream, mostly the same."""
-    return tree.get("id"), tree.get("object"), tree.get("created"), tree.get("model")
-
-
 class ChoiceStream:
     """A stream of chunks with choices. Subclasses read one choice and write a carrying one."""
 
@@ -128,8 +125,9 @@ class ChoiceStream:
         self._text_key = text_key
         self._known_keys = frozenset({"index", text_key, "finish_reason", "stop_reason", *_COPIES_OF_ANSWER})
         self._first: dict[str, Any] = {}  # the first chunk, as the client got it
-        self._head: tuple[Any, ...] = ()  # of the last chunk that was read whole
-        self._head_of: dict[str, Any] | None = None  # that chunk, until its head has been judged and is taken
+        self._head = b""  # what every chunk begins with that differs from one that was judged in its choices alone
+        self._head_of: dict[str, Any] | None = None  # a chunk whose head is taken when it has been judged
+        self._head_raw: dict[str, Any] = {}  # its head as it came
         self._carriers: dict[TextSource, Path] = {}  # where unnamed texts that grow stand in a choice
 
     def read(self, event: SseEvent) -> Frame:
@@ -148,45 +146,48 @@ class ChoiceStream:
 
     def _chunk(self, frame: Frame, tree: dict[str, Any]) -> Frame:
         self._first = self._first or tree
-        usage = usage_of(tree.get("usage"))
+        usage = short_usage_of(tree["usage"]) if "usage" in tree else None
+        is_known = self._has_known_head(frame.event, tree, usage)
+        usage = usage or usage_of(tree.get("usage"))
         choices = choices_of(tree)
         frame.bare = usage is None and bool(choices)
         for index, choice in choices:
             self._read_choice(frame, index, choice)
-            if choice.get("finish_reason") is not None:
+            reason = choice.get("finish_reason")
+            if reason is not None:
                 frame.closes.append((index, None))
                 frame.finished.append(index)
-                if choice["finish_reason"] == TOKENS_USED_UP:
+                if reason == TOKENS_USED_UP:
                     frame.cut_short += (index,)
-                frame.bare = False
+                frame.bare = is_known = False
+            elif choice.get("stop_reason") is not None or not self._known_keys.issuperset(choice):
+                is_known = False
             if usage is not None:
                 self.usage.running(index, usage)
         if not choices:
             self.usage.final(usage)
             frame.usage_only = usage is not None
-        if not self._is_known(tree, choices):
+        if not is_known:
             unnamed = unnamed_in(tree, choices, self._text_key)
             frame.slots += unnamed
             frame.bare = frame.bare and not unnamed
-            self._head_of = tree
+            self._head_of, self._head_raw = tree, {key: tree[key] for key in _HEAD if key in tree}
         frame.copies = copies_in(tree, choices)
         frame.changed = bool(self._shown) and any(tree.get(key) != value for key, value in self._shown.items())
         if frame.bare and len(frame.slots) == 1 and not frame.copies:
             self.plain.learn(tree, frame.slots[0], self._shown)
         return frame
 
-    def _is_known(self, tree: dict[str, Any], choices: Choices) -> bool:
-        """Whether all but the texts was read in the last event, or is a count."""
+    def _has_known_head(self, event: SseEvent, tree: dict[str, Any], usage: Usage | None) -> bool:
+        """Whether all but the choices was judged in a chunk before, or is a few counts."""
         if self._head_of is not None:
-            self._head, self._head_of = _head_of(self._head_of), None
-        if not _HEAD_ONLY.issuperset(tree) or _head_of(tree) != self._head:
+            raw, judged = self._head_raw, self._head_of
+            is_clean = all(key in self._shown or judged.get(key) == raw[key] for key in raw)
+            self._head = orjson.dumps({**raw, "choices": []})[: -len("]}")] if is_clean else b""
+            self._head_of = None
+        if not self._head or event.data is None or not event.data.startswith(self._head):
             return False
-        for _, choice in choices:
-            if not self._known_keys.issuperset(choice):
-                return False
-            if choice.get("finish_reason") is not None or choice.get("stop_reason") is not None:
-                return False
-        return "usage" not in tree or counts_only(tree["usage"])
+        return _HEAD_ONLY.issuperset(tree) and (usage is not None or tree.get("usage") is None)
 
     def _read_choice(self, frame: Frame, index: int, choice: dict[str, Any]) -> None:
         raise NotImplementedError

@@ -19,7 +19,7 @@ from extproc.payload.inert import (
     is_time,
     word_of,
 )
-from extproc.payload.unnamed import unnamed_slots
+from extproc.payload.unnamed import Unnamed, unnamed_slots
 from extproc.payload.view import NUMBER_MIN, Copy, Slot, answer_source
 
 CUT = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
@@ -163,9 +163,11 @@ def object_slots(tree: dict[str, Any]) -> list[Slot]:
     return [slot for index, item in enumerate(items_of(tree, "output")) for slot in item_slots(item, index)]
 
 
-def object_asides(tree: dict[str, Any]) -> list[Slot]:
-    """What a whole response object, its items and its error say beside their texts."""
-    asides = unnamed_slots(tree, _OBJECT, 0)
+def object_asides(tree: dict[str, Any], before: dict[str, Any] | None = None) -> list[Slot]:
+    """What a whole response object, its items and its error say beside their texts, but for what ``before`` said."""
+    unnamed = Unnamed(0)
+    unnamed.read(tree, _OBJECT, before=before)
+    asides = unnamed.slots
     for index, item in enumerate(items_of(tree, "output")):
         asides += item_asides(item, index)
     return asides

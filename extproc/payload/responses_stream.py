@@ -167,9 +167,9 @@ class ResponsesStream:
         for key, value in self._shown.items():
             if key in response:
                 response[key] = value
-        self._response = response
         frame.wholes = object_slots(response)
-        frame.slots = object_asides(response)
+        frame.slots = object_asides(response, self._response)
+        self._response = response
         frame.copies = object_copies(response)
         if kind in _ENDS:
             self.usage.final(usage_of(response.get("usage")))

@@ -107,10 +107,12 @@ class Unnamed:
         self._choice = choice
         self._grows = grows
 
-    def read(self, holder: dict[str, Any], shape: Shape, path: Path = ()) -> None:
-        """An object of a known shape."""
+    def read(self, holder: dict[str, Any], shape: Shape, path: Path = (), before: dict[str, Any] | None = None) -> None:
+        """An object of a known shape; of its known keys, those whose values ``before`` has were judged in that."""
         for key, value in holder.items():
             if key in shape.named:
+                continue
+            if before is not None and key in shape.known and before.get(key) == value:
                 continue
             rule = shape.inert.get(key)
             if rule is not None:
