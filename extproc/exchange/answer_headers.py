@@ -51,6 +51,9 @@ def awaited(media: str, headers: Mapping[str, str], dialect: Dialect, snapshot: 
     if not dialect.generates:
         if media.startswith("text/"):
             raise UnreadableAnswer("text came where vectors were asked for")
+        length = headers.get("content-length", "")
+        if media == _JSON and length.isdecimal() and int(length) <= snapshot.limits.response_body_bytes_max:
+            return Phase.ANSWER, BodyMode.BUFFERED
         return Phase.OBSERVED, BodyMode.STREAMED
     if media == _JSON:
         return awaited_whole(headers, snapshot)

@@ -49,7 +49,7 @@ _TEXT_KINDS = (
 )
 _READ = frozenset({"messages"})
 _KIND_KEYS = {(kind, part): key for key, kind, part in _TEXT_KINDS}
-_FUNCTION = Shape(named={"name", "arguments"})
+_FUNCTION = Shape(named={"name", "arguments"}, inert={"id": is_label})
 _CALL = Shape(
     named={"index"},
     inert={"id": is_label, "type": word_of("function custom")},

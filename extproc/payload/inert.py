@@ -44,6 +44,8 @@ _ID_PREFIXES = frozenset(
         "fp",
     ]
 )
+_NUMBERS = {int, float}
+_VECTOR_CHARS_MIN = 64
 _TIME_MIN, _TIME_END = 1_000_000_000, 2_000_000_000  # seconds of the years 2001 to 2033: no phone number begins so
 
 
@@ -87,6 +89,16 @@ def is_counts(value: Any) -> bool:
 def is_measure(value: Any) -> bool:
     """A short number, with as many decimals as a clock gives."""
     return is_count(value) or (isinstance(value, float) and abs(value) < NUMBER_MIN)
+
+
+def is_vector(value: Any) -> bool:
+    """A list of small numbers, or the base64 of one: what embeddings are."""
+    if isinstance(value, list):
+        return set(map(type, value)) <= _NUMBERS and (
+            not value or (max(value) < NUMBER_MIN and min(value) > -NUMBER_MIN)
+        )
+    is_long = isinstance(value, str) and len(value) >= _VECTOR_CHARS_MIN and value.isascii()
+    return is_long and value.replace("+", "0").replace("/", "0").rstrip("=").isalnum()
 
 
 def is_time(value: Any) -> bool:
@@ -195,12 +207,21 @@ USAGE = Shape(
         USAGE_DETAILS,
     ),
 )
+_SPECULATIVE = Shape(
+    inert={
+        **dict.fromkeys(
+            ["num_draft_tokens", "num_accepted_draft_tokens", "num_spec_steps", "num_spec_tokens"], is_count
+        ),
+        **dict.fromkeys(["draft_acceptance_rate", "mean_acceptance_length"], is_measure),
+        **dict.fromkeys(["acceptance_histogram", "per_step_accepted", "per_step_drafted"], is_counts),
+    }
+)
 METRICS = Shape(
     inert={
         **dict.fromkeys(
             ["time_to_first_token_ms", "generation_time_ms", "queue_time_ms", "mean_itl_ms", "tokens_per_second"],
             is_measure,
         ),
-        "speculative_decoding": is_null,
-    }
+    },
+    objects={"speculative_decoding": _SPECULATIVE},
 )

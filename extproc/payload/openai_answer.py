@@ -66,7 +66,6 @@ _CHOICES = {
 }
 # Of most events only the text differs from the event before: what is read of them once need not be read again.
 _HEAD = ("id", "object", "created", "model")
-_HEAD_ONLY = frozenset({*_HEAD, "choices", "usage"})
 
 
 def copies_in(tree: dict[str, Any], choices: Choices) -> list[Copy]:
@@ -128,6 +127,7 @@ class ChoiceStream:
         self._head = b""  # what every chunk begins with that differs from one that was judged in its choices alone
         self._head_of: dict[str, Any] | None = None  # a chunk whose head is taken when it has been judged
         self._head_raw: dict[str, Any] = {}  # its head as it came
+        self._head_keys: frozenset[str] = frozenset()
         self._carriers: dict[TextSource, Path] = {}  # where unnamed texts that grow stand in a choice
 
     def read(self, event: SseEvent) -> Frame:
@@ -185,9 +185,10 @@ class ChoiceStream:
             is_clean = all(key in self._shown or judged.get(key) == raw[key] for key in raw)
             self._head = orjson.dumps({**raw, "choices": []})[: -len("]}")] if is_clean else b""
             self._head_of = None
+            self._head_keys = frozenset({*raw, "choices", "usage"})
         if not self._head or event.data is None or not event.data.startswith(self._head):
             return False
-        return _HEAD_ONLY.issuperset(tree) and (usage is not None or tree.get("usage") is None)
+        return self._head_keys.issuperset(tree) and (usage is not None or tree.get("usage") is None)
 
     def _read_choice(self, frame: Frame, index: int, choice: dict[str, Any]) -> None:
         raise NotImplementedError

@@ -73,6 +73,7 @@ class ResponsesStream:
         self._shown = shown
         self._sequence_number = 0
         self._response: dict[str, Any] = {}
+        self._done: set[TextSource] = set()
         self._places: dict[TextSource, dict[str, Any]] = {}  # the first delta of each channel, as the client got it
 
     def read(self, event: SseEvent) -> Frame:
@@ -117,6 +118,7 @@ class ResponsesStream:
         if ending == "delta" and isinstance(tree.get("delta"), str):
             self._read_delta(frame, tree, source)
         elif ending == "done" and isinstance(tree.get(key), str):
+            self._note_done(source)
             frame.wholes.append(Slot(source, tree, key))
             if isinstance(tree.get("name"), str):
                 frame.wholes.append(Slot(answer_source(Kind.NAME, 0, number), tree, "name"))
@@ -146,11 +148,17 @@ class ResponsesStream:
             source = self._unknown_source(tree, stem)
             key = next((key for key in _WHOLE_KEYS if isinstance(tree.get(key), str)), "")
             if key and source in self._places:
+                self._note_done(source)
                 frame.wholes.append(Slot(source, tree, key))
                 self._read_rest(frame, tree, key)
                 frame.closes.append((0, source.part))
                 return
         self._read_rest(frame, tree)
+
+    def _note_done(self, source: TextSource) -> None:
+        if source in self._done:
+            raise UnreadableAnswer("a text of the stream is done twice")
+        self._done.add(source)
 
     def _unknown_source(self, tree: dict[str, Any], stem: str) -> TextSource:
         indexes = [tree[key] for key in _INDEXES if isinstance(tree.get(key), int)]

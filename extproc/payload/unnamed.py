@@ -153,7 +153,7 @@ class Unnamed:
             self._state(NumberSlot, holder, key, path)
 
     def _name(self, holder: dict[str, Any], key: str, path: Path) -> None:
-        self._state(NameSlot, holder, key, (*path, key, "name"))
+        self._state(NameSlot, holder, key, (*path, "\0", key))
 
     def _text(self, holder: Any, key: str | int, path: Path) -> None:
         if not (self._grows and self._is_growing(path)):
