@@ -195,7 +195,7 @@ class StreamedAnswer:
         for slot in slots:
             source, text = slot.source, slot.text
             if text and (source.choice not in self._cut or source.kind is Kind.ASIDE):
-                brought = True
+                brought = brought or source.kind is not Kind.ASIDE
                 if self._over and self._is_over(source):
                     self._record.dropped_texts += 1
                     _put(slot, "", frame)
@@ -376,7 +376,7 @@ class StreamedAnswer:
         ]
         frame.finished = [choice for choice in frame.finished if choice not in self._cut]
         frame.closes = [close for close in frame.closes if close[0] not in self._cut]
-        frame.pauses = [pause for pause in frame.pauses if pause[0] not in self._cut]
+        frame.pauses = tuple(pause for pause in frame.pauses if pause[0] not in self._cut)
         return True
 
     def _end_if_over(self) -> None:

@@ -264,7 +264,7 @@ class ChatStream(ChoiceStream):
         before = self._call_parts.get(choice, part)
         self._call_parts[choice] = part
         if before != part:
-            frame.pauses.append((choice, before))
+            frame.pauses += ((choice, before),)
 
     def carry(self, source: TextSource, text: str) -> bytes:
         """A chunk that brings held text of a channel."""

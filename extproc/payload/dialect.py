@@ -39,7 +39,7 @@ class Frame:
     wholes: list[Slot] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
     closes: list[tuple[int, int | None]] = field(default_factory=list)  # (choice, part or None for all its parts)
-    pauses: list[tuple[int, int]] = field(default_factory=list)  # as ``closes``, but more of the part may come
+    pauses: tuple[tuple[int, int], ...] = ()  # as ``closes``, but more of the part may come
     finished: list[int] = field(default_factory=list)  # choices that have come to their own end
     cut_short: tuple[int, ...] = ()  # those of them that the greatest number of tokens ended
     changed: bool = False  # must be written again whether or not its texts change

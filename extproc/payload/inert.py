@@ -97,8 +97,9 @@ def is_vector(value: Any) -> bool:
         return set(map(type, value)) <= _NUMBERS and (
             not value or (max(value) < NUMBER_MIN and min(value) > -NUMBER_MIN)
         )
-    is_long = isinstance(value, str) and len(value) >= _VECTOR_CHARS_MIN and value.isascii()
-    return is_long and value.replace("+", "0").replace("/", "0").rstrip("=").isalnum()
+    if not isinstance(value, str) or len(value) < _VECTOR_CHARS_MIN or len(value) % 4 or not value.isascii():
+        return False
+    return value.replace("+", "0").replace("/", "0").rstrip("=").isalnum()
 
 
 def is_time(value: Any) -> bool:
@@ -122,7 +123,11 @@ def is_name(value: Any) -> bool:
 
 def is_event_type(value: Any) -> bool:
     """The type of an event: words with dots between."""
-    return isinstance(value, str) and _is_label(value.replace(".", "-").replace("_", "-"))
+    return (
+        isinstance(value, str)
+        and value.startswith("response.")
+        and _is_label(value.replace(".", "-").replace("_", "-"))
+    )
 
 
 def _is_label(text: str) -> bool:

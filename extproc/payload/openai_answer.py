@@ -65,7 +65,8 @@ _CHOICES = {
     for key in ("message", "delta", "text")
 }
 # Of most events only the text differs from the event before: what is read of them once need not be read again.
-_HEAD = ("id", "object", "created", "model")
+_ENVELOPE = ("id", "object", "created", "model")
+_HEAD = frozenset({*_ENVELOPE, "system_fingerprint", "service_tier"})
 
 
 def copies_in(tree: dict[str, Any], choices: Choices) -> list[Copy]:
@@ -171,7 +172,7 @@ class ChoiceStream:
             unnamed = unnamed_in(tree, choices, self._text_key)
             frame.slots += unnamed
             frame.bare = frame.bare and not unnamed
-            self._head_of, self._head_raw = tree, {key: tree[key] for key in _HEAD if key in tree}
+            self._head_of, self._head_raw = tree, {key: value for key, value in tree.items() if key in _HEAD}
         frame.copies = copies_in(tree, choices)
         frame.changed = bool(self._shown) and any(tree.get(key) != value for key, value in self._shown.items())
         if frame.bare and len(frame.slots) == 1 and not frame.copies:
@@ -209,7 +210,7 @@ class ChoiceStream:
         return True
 
     def _chunk_of(self, choice: dict[str, Any]) -> bytes:
-        envelope = {key: self._first[key] for key in _HEAD if key in self._first}
+        envelope = {key: self._first[key] for key in _ENVELOPE if key in self._first}
         return dump_event({**envelope, **self._shown, "choices": [choice]})
 
     def end(self) -> bytes:

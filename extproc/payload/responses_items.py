@@ -48,6 +48,13 @@ _ITEM = Shape(
         **dict.fromkeys(["encrypted_content", "caller", "namespace", "outputs", "results", "output", "error"], is_null),
     },
 )
+_TOOL = Shape(
+    inert={
+        "type": is_label,
+        **dict.fromkeys(["strict", "async", "defer_loading"], is_flag),
+        **dict.fromkeys(["name", "description", "parameters", "allowed_callers", "output_schema"], is_null),
+    }
+)
 _OBJECT = Shape(
     named={"output", "input_messages", "output_messages"},
     inert={
@@ -69,7 +76,6 @@ _OBJECT = Shape(
             [
                 "instructions",
                 "metadata",
-                "tools",
                 "prompt",
                 "reasoning",
                 "text",
@@ -84,7 +90,12 @@ _OBJECT = Shape(
             is_null,
         ),
     },
-    objects={"usage": USAGE, "metrics": METRICS, "incomplete_details": Shape(inert={"reason": is_label})},
+    objects={
+        "tools": _TOOL,
+        "usage": USAGE,
+        "metrics": METRICS,
+        "incomplete_details": Shape(inert={"reason": is_label}),
+    },
 )
 
 
