@@ -118,8 +118,9 @@ class StreamedAnswer:
             self._take_late(event, now_ns)
             return
         plain = self._reader.plain
-        text = plain.text_of(event.data)
-        if text is None or self._may_cut or plain.source.choice in self._over:
+        is_read = self._may_cut or plain.source.choice in self._over
+        text = None if is_read else plain.text_of(event.data)
+        if text is None:
             self._take(self._reader.read(event), now_ns)
         else:
             self._take_plain(event, text, plain, now_ns)

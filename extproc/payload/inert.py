@@ -116,7 +116,7 @@ def is_name(value: Any) -> bool:
     """As a label, but for the signs in names of models and releases; no address."""
     if not isinstance(value, str):
         return value is None
-    if "//" in value or "www." in value:
+    if "//" in value or "www." in value or value.replace(".", "").isdigit():
         return False
     return _is_label(value.replace("/", "-").replace(".", "-").replace(":", "-"))
 

@@ -75,7 +75,7 @@ def copies_in(tree: dict[str, Any], choices: Choices) -> list[Copy]:
     if not _MAY_COPY.isdisjoint(tree):
         found += [Copy(tree, key, of_prompt=True) for key in _COPIES_OF_PROMPT if tree.get(key) is not None]
     for _, choice in choices:
-        if choice.get("logprobs") is None and choice.get("token_ids") is None and _RARE_COPIES.isdisjoint(choice):
+        if _RARE_COPIES.isdisjoint(choice) and choice.get("logprobs") is None and choice.get("token_ids") is None:
             continue
         found += [
             Copy(choice, key, of_prompt=key in _COPIES_OF_PROMPT)
