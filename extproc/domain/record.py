@@ -91,6 +91,7 @@ class ExchangeRecord:
     refusals: int = 0
     answers: int = 0  # choices that came to an end
     pieces: int = 0  # events that brought text
+    dropped_texts: int = 0  # that came behind the end of their choice, block or stream, and were taken out
     first_text_ns: int = 0
     last_text_ns: int = 0
     ended_ns: int = 0

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import orjson
-
 from extproc.domain.record import Outcome
 from extproc.domain.text import Kind, TextSource
 from extproc.exchange import ending
@@ -18,7 +16,8 @@ from extproc.filters.chain import Channels, finding
 from extproc.payload.dialect import Dialect, UnreadableAnswer
 from extproc.payload.encoding import BadEncoding, Decoder
 from extproc.payload.ends import TOLD_ENDS, End
-from extproc.payload.error_body import PlainTextView, error_slots
+from extproc.payload.error_body import error_view
+from extproc.payload.strict_json import parse_once
 from extproc.payload.view import AnswerView, CopyRules, RequestView, Slot
 
 
@@ -79,7 +78,7 @@ class WholeAnswer:
         self._refuse_length(len(body))
         exchange, record = self._exchange, self._exchange.record
         if record.outcome is Outcome.UPSTREAM_ERROR:
-            view = _read_error(body)
+            view = error_view(body)
             changed = _guard_error(view, self._channels_for(view))
         else:
             view = _read_answer(body, exchange.dialect)
@@ -125,23 +124,12 @@ class WholeAnswer:
 def _read_answer(body: bytes, dialect: Dialect) -> AnswerView:
     """The view of a whole answer. Raises: UnreadableAnswer."""
     try:
-        tree = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise UnreadableAnswer("the answer is not JSON") from None
+        tree = parse_once(body)
+    except ValueError:
+        raise UnreadableAnswer("the answer is not JSON, or has a key twice") from None
     if not isinstance(tree, dict):
         raise UnreadableAnswer("the answer is not a JSON object")
     return dialect.read_answer(tree)
-
-
-def _read_error(body: bytes) -> AnswerView:
-    """The view of a server's error, which may quote text: all its strings, or the whole of it if it is not JSON."""
-    try:
-        tree = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        tree = None
-    if isinstance(tree, dict):
-        return AnswerView(tree, error_slots(tree))
-    return PlainTextView(body)
 
 
 def _answer_count(view: AnswerView) -> int:
@@ -199,7 +187,7 @@ def _guard_error(view: AnswerView, channels: Channels) -> bool:
 
     Returns: whether it was changed. Raises: FilterFailed, PayloadRefused.
     """
-    changed = False
+    changed = view.changed
     for slot in view.slots:
         slot_changed, _ = _guard_slot(slot, channels)
         changed = changed or slot_changed
@@ -218,7 +206,7 @@ def _guard_slot(slot: Slot, channels: Channels, cut_off: bool = False) -> tuple[
     text = slot.text
     if not text:
         return False, False
-    chain = channels.chain(slot.source)
+    chain = channels.open_chain(slot.source) if slot.place else channels.chain(slot.source)
     released = chain.feed(text)
     if chain.rejected_by is None:
         released += chain.close(cut_off)

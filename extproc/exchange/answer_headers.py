@@ -51,12 +51,24 @@ def awaited(media: str, headers: Mapping[str, str], dialect: Dialect, snapshot: 
     if not dialect.generates:
         if media.startswith("text/"):
             raise UnreadableAnswer("text came where vectors were asked for")
+        length = headers.get("content-length", "")
+        if media == _JSON and length.isdecimal() and int(length) <= snapshot.limits.response_body_bytes_max:
+            return Phase.ANSWER, BodyMode.BUFFERED
         return Phase.OBSERVED, BodyMode.STREAMED
     if media == _JSON:
         return awaited_whole(headers, snapshot)
     if media == EVENT_STREAM:
         return Phase.STREAM, BodyMode.FULL_DUPLEX if snapshot.full_duplex else BodyMode.STREAMED
     raise UnreadableAnswer("the answer is neither JSON nor an event stream")
+
+
+def awaited_error(
+    media: str, headers: Mapping[str, str], dialect: Dialect, snapshot: Snapshot
+) -> tuple[Phase, BodyMode]:
+    """As ``awaited``, for a server's error, which may come as anything. Raises: UnreadableAnswer."""
+    if media == EVENT_STREAM and dialect.generates:
+        return awaited(media, headers, dialect, snapshot)
+    return awaited_whole(headers, snapshot)
 
 
 def awaited_whole(headers: Mapping[str, str], snapshot: Snapshot) -> tuple[Phase, BodyMode]:

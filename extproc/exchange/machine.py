@@ -258,15 +258,15 @@ class Exchange:
         answer_headers.note_served_version(record, headers, self._snapshot)
         self._decoder = answer_headers.decoder_of(headers, self._snapshot.limits)
         self.awaits_encoded = self._decoder is not None
+        media = answer_headers.media_of(headers)
         if not 200 <= record.status < 300:
             record.outcome = Outcome.UPSTREAM_ERROR
             if event.end:
                 return self._pass_unread(headers, now_ns)
-            phase, mode = answer_headers.awaited_whole(headers, self._snapshot)
+            phase, mode = answer_headers.awaited_error(media, headers, self._facts.dialect, self._snapshot)
             return self._await(headers, phase, mode)
         if event.end:
             raise UnreadableAnswer("the answer has no body")
-        media = answer_headers.media_of(headers)
         record.streamed = media == answer_headers.EVENT_STREAM
         phase, mode = answer_headers.awaited(media, headers, self._facts.dialect, self._snapshot)
         return self._await(headers, phase, mode)

@@ -9,11 +9,12 @@ and the dialect says why. The other choices go on; when none is left the stream 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from extproc.domain.errors import ApiError
-from extproc.domain.record import ExchangeRecord, Outcome
+from extproc.domain.record import Outcome
 from extproc.domain.text import Kind, TextSource
+from extproc.exchange.statements import Statements
 from extproc.exchange.waiting import Waiting
 from extproc.filters.base import ExchangeFacts, Filter
 from extproc.filters.chain import Chain, Channels
@@ -25,6 +26,8 @@ from extproc.payload.view import CopyRules, Slot
 
 ENDED_PARTS_MAX = 64
 """So many events wait at most for the one that tells whether the answer goes on."""
+# From so many on, texts that come whole are looked at together before each is judged.
+_MANY = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,14 @@ class StreamedAnswer:
         self._speaking: dict[int, TextSource] = {}  # the channel of each choice that text came on last
         self._last: dict[int, TextSource] = {}  # the channel of each choice that may have been cut off with it
         self._ends: dict[int, End] = {}  # of the choices
-        self._over: Collection[int] = ()  # the choices that end with the event at hand
-        self._ended_parts: list[Frame] = []  # events that wait for the next, which tells whether the answer goes on
+        self._ending: Collection[int] = ()  # the choices that end with the event at hand
+        self._waiting_ends: list[Frame] = []  # events that wait for the next, which tells whether the answer goes on
+        self._statements = Statements(self._channels, filters, exchange, terms.channels_max)
+        self._paused: set[tuple[int, int]] = set()  # choices and parts whose further texts are judged each as a whole
         self._cut: set[int] = set()
         self._finished: set[int] = set()
+        self._over: set[int] = set()  # choices that were cut or have finished
+        self._ended_parts: set[tuple[int, int]] = set()
         self._out: list[bytes] = []  # of the chunk at hand, so that a failure does not lose what went before it
         self._spoke = False  # an event with something in it has come
         self.failed = False  # the server told of an error
@@ -101,8 +108,8 @@ class StreamedAnswer:
         if self.ended:
             return b""
         for event in self._sse.close():
-            self._take(self._reader.read(event), now_ns)
-        if not self._spoke and not self._ended_parts:
+            self._take_event(event, now_ns)
+        if not self._spoke and not self._waiting_ends:
             raise UnreadableAnswer("the stream has no event")
         self._take_waiting(None, now_ns)
         self._close_all()
@@ -116,12 +123,27 @@ class StreamedAnswer:
     # --- one event -------------------------------------------------------------------------------------------------
 
     def _take_event(self, event: SseEvent, now_ns: int) -> None:
+        if self.complete or self.failed:
+            self._take_late(event, now_ns)
+            return
         plain = self._reader.plain
-        text = plain.text_of(event.data)
-        if text is None or self._may_cut or plain.source.choice in self._cut:
+        is_read = self._may_cut or plain.source.choice in self._over
+        text = None if is_read else plain.text_of(event.data)
+        if text is None:
             self._take(self._reader.read(event), now_ns)
         else:
             self._take_plain(event, text, plain, now_ns)
+
+    def _take_late(self, event: SseEvent, now_ns: int) -> None:
+        """Behind the last event only comments may come, and behind an error what ends the stream, or tells it again."""
+        if event.data is not None:
+            frame = None if self.complete else self._reader.read(event)
+            if frame is None or not (frame.last or frame.failed):
+                self._record.dropped_texts += 1
+                return
+            self._take(frame, now_ns)
+        else:
+            self._out.append(event.raw)
 
     def _take_plain(self, event: SseEvent, text: str, plain: PlainChunks, now_ns: int) -> None:
         """What ``_take`` does with an event that brings nothing but one text, of a stream that no filter may cut."""
@@ -147,12 +169,12 @@ class StreamedAnswer:
 
     def _take(self, frame: Frame, now_ns: int) -> None:
         """Take an event. One that ends a part waits, for whether that was cut off is told by what follows."""
-        if frame.ends_part or (self._ended_parts and _is_silent(frame)):
-            if len(self._ended_parts) >= ENDED_PARTS_MAX:
+        if frame.ends_part or (self._waiting_ends and _is_silent(frame)):
+            if len(self._waiting_ends) >= ENDED_PARTS_MAX:
                 raise UnreadableAnswer("the parts of an answer end again and again")
-            self._ended_parts.append(frame)
+            self._waiting_ends.append(frame)
             return
-        if self._ended_parts and frame.tree is not None:
+        if self._waiting_ends and frame.tree is not None:
             self._take_waiting(frame, now_ns)
             self._reader.return_to(frame)
         if not self.ended:
@@ -160,23 +182,24 @@ class StreamedAnswer:
 
     def _take_waiting(self, following: Frame | None, now_ns: int) -> None:
         """Take the events that wait for this one; without one the stream breaks off behind them."""
-        waiting, self._ended_parts = self._ended_parts, []
+        waiting, self._waiting_ends = self._waiting_ends, []
         tells = following is not None and not (following.failed or following.last)
-        over = following.finished if following is not None and tells else [0]
+        ending = following.finished if following is not None and tells else [0]
         if following is not None:
             self._ends.update(following.ends)
         for frame in waiting:
             self._reader.return_to(frame)
             if not self.ended:
-                self._take_now(frame, over, now_ns)
+                self._take_now(frame, ending, now_ns)
 
-    def _take_now(self, frame: Frame, over: Collection[int], now_ns: int) -> None:
+    def _take_now(self, frame: Frame, ending: Collection[int], now_ns: int) -> None:
         self._ends.update(frame.ends)
-        self._over = over
+        self._ending = ending
         self._spoke = self._spoke or frame.tree is not None
         self.complete = self.complete or frame.last
         self.failed = self.failed or frame.failed
         if frame.tree is None or frame.failed:
+            self._record.dropped_texts += frame.dropped
             if frame.last or frame.failed:
                 self._close_all()
             self._judge(frame, now_ns)
@@ -187,13 +210,14 @@ class StreamedAnswer:
         if not self._without_cut_choices(frame):
             return
         brought = self._judge(frame, now_ns)
-        if frame.closes:
+        if frame.closes or frame.pauses:
             self._close_ended(frame)
         if self.ended or not self._without_cut_choices(frame):
             return
         for choice in frame.finished:
             self._channels.end_choice(choice, choice in frame.cut_short)
             self._finished.add(choice)
+            self._over.add(choice)
         self._hide(frame)
         held = frame.bare and brought and not any(slot.text for slot in frame.slots)
         if not held and not (frame.usage_only and self._terms.hides_usage):
@@ -203,11 +227,23 @@ class StreamedAnswer:
     def _judge(self, frame: Frame, now_ns: int) -> bool:
         """Put the event's texts through the chains; returns whether it brought any."""
         brought = False
-        for slot in frame.slots:
+        slots = frame.slots
+        if len(slots) >= _MANY and self._statements.keep_clean(slots):
+            slots = [slot for slot in slots if not slot.place]
+        for slot in slots:
             source, text = slot.source, slot.text
             if text and (source.choice not in self._cut or source.kind is Kind.ASIDE):
-                brought = True
-                self._judge_piece(frame, slot, source, text)
+                brought = brought or source.kind is not Kind.ASIDE
+                if self._over and self._is_over(source):
+                    self._record.dropped_texts += 1
+                    _put(slot, "", frame)
+                    continue
+                if slot.may_be_cut:
+                    self._last[source.choice] = source
+                if slot.complete or (self._paused and (source.choice, source.part) in self._paused):
+                    self._judge_statement(frame, slot, source, text)
+                else:
+                    self._judge_piece(frame, slot, source, text)
         for slot in frame.wholes:
             if slot.text and slot.source.choice not in self._cut:
                 self._judge_whole(frame, slot)
@@ -216,8 +252,6 @@ class StreamedAnswer:
         return brought
 
     def _judge_piece(self, frame: Frame, slot: Slot, source: TextSource, text: str) -> None:
-        if slot.may_be_cut:
-            self._last[source.choice] = source
         if source.kind is not Kind.ASIDE:
             self._reader.usage.piece(source.choice, text)
             if self._may_cut and self._ends_before(source, frame):
@@ -226,13 +260,32 @@ class StreamedAnswer:
         released = chain.feed(text)
         if self._hold_ns_max:
             self._waiting.fed(source, text)
-        if slot.complete and chain.rejected_by is None:
-            released += chain.close()
         _put(slot, released, frame)
         if self._record.texts is not None:
             self._record.note_text(source, released)
-        if chain.rejected_by is not None and source.kind is not Kind.ASIDE:
+        if chain.rejected_by is not None:
             self._cut_choice(source, frame)
+
+    def _judge_statement(self, frame: Frame, slot: Slot, source: TextSource, text: str) -> None:
+        """A text that comes whole, and may be the same in each event, or the rest of one that has ended."""
+        if source.kind is not Kind.ASIDE:
+            self._reader.usage.piece(source.choice, text)
+            if source.kind is not Kind.NAME:  # a name has its channel alone
+                self._paused.add((source.choice, source.part))
+            if self._may_cut and self._ends_before(source, frame):
+                return
+        released, chain = self._statements.judge(slot, text)
+        _put(slot, released, frame)
+        if self._record.texts is not None:
+            self._record.note_text(source, released)
+        if chain is not None and chain.rejected_by is not None and source.kind is not Kind.ASIDE:
+            self._cut_choice(source, frame)
+
+    def _is_over(self, source: TextSource) -> bool:
+        """Whether a text's choice or block has come to its end before."""
+        if source.kind is Kind.ASIDE:
+            return False
+        return source.choice in self._finished or (source.choice, source.part) in self._ended_parts
 
     def _judge_whole(self, frame: Frame, slot: Slot) -> None:
         """A text that is repeated from its beginning, or that comes only so."""
@@ -242,18 +295,13 @@ class StreamedAnswer:
             self._reader.usage.piece(source.choice, text)
             if slot.may_be_cut:
                 self._last[source.choice] = source
-        chain = self._unrecorded_chain(source) if again else self._channels.chain(source)
+        chain = self._statements.unrecorded_chain(source) if again else self._channels.chain(source)
         released = chain.feed(text)
         if chain.rejected_by is None:
             released += chain.close(self._is_cut_off(source))
         _put(slot, released, frame)
         if chain.rejected_by is not None:
             self._cut_choice(source, None)
-
-    def _unrecorded_chain(self, source: TextSource) -> Chain:
-        """A text that comes again whole is judged again, and counted once."""
-        unrecorded = replace(self._exchange, record=ExchangeRecord("", "", 0))
-        return Channels(self._filters, unrecorded, self._terms.channels_max).new_chain(source)
 
     def _ends_before(self, source: TextSource, frame: Frame) -> bool:
         """Text on another channel of a choice: a finding that ends the last one must end the choice before it.
@@ -310,17 +358,30 @@ class StreamedAnswer:
         for choice, part in frame.closes:
             for source, chain in self._channels.of_choice(choice, part):
                 self._close_channel(source, chain, frame)
+            if part is not None:
+                self._ended_parts.add((choice, part))
+                self._over.add(choice)
+        for choice, part in frame.pauses:
+            for source, chain in self._channels.of_choice(choice, part):
+                self._pause(source, chain, frame)
+
+    def _pause(self, source: TextSource, chain: Chain, frame: Frame) -> None:
+        """A client may take the channel for complete, but more may come on it: that stands behind what was held."""
+        rest = self._close_channel(source, chain, frame)
+        self._paused.add((source.choice, source.part))
+        if rest:
+            self._statements.keep((source, 0), rest)
 
     def _close_all(self) -> None:
-        self._over = self._last.keys()
+        self._ending = self._last.keys()
         for source, chain in self._channels.all():
             self._close_channel(source, chain, None)
 
-    def _close_channel(self, source: TextSource, chain: Chain, frame: Frame | None) -> None:
+    def _close_channel(self, source: TextSource, chain: Chain, frame: Frame | None) -> str:
         """Release what a channel holds: into the event at hand if it brought text of the channel, else before it."""
         rejected = chain.rejected_by is not None  # a name: compiled, the attribute would stay None for what follows
         if rejected or source.choice in self._cut:
-            return
+            return ""
         rest = chain.close(self._is_cut_off(source))
         self._record.note_text(source, rest)
         if rest:
@@ -331,6 +392,7 @@ class StreamedAnswer:
                 self._out.append(self._reader.carry(source, rest))
         if chain.rejected_by is not None:
             self._cut_choice(source, frame)
+        return rest
 
     def _is_cut_off(self, source: TextSource) -> bool:
         """Whether a channel that ends now was to go on: the last of a choice that the model did not end.
@@ -341,7 +403,7 @@ class StreamedAnswer:
         if source.kind is Kind.JSON:
             return True
         return (
-            choice in self._over
+            choice in self._ending
             and self._last.get(choice) == source
             and self._ends.get(choice) not in self._terms.own_ends
         )
@@ -350,6 +412,7 @@ class StreamedAnswer:
         """End a choice at what was found in one of its channels: texts up to there go out, then its end."""
         choice = source.choice
         self._cut.add(choice)
+        self._over.add(choice)
         for slot in _until(source, frame.slots if frame else []):
             if slot.text:
                 self._out.append(self._reader.carry(slot.source, slot.text))
@@ -369,9 +432,12 @@ class StreamedAnswer:
             if not self._reader.without_choice(frame, choice):
                 return False
         frame.changed = True
-        frame.slots = [slot for slot in frame.slots if slot.source.choice not in self._cut]
+        frame.slots = [
+            slot for slot in frame.slots if slot.source.kind is Kind.ASIDE or slot.source.choice not in self._cut
+        ]
         frame.finished = [choice for choice in frame.finished if choice not in self._cut]
         frame.closes = [close for close in frame.closes if close[0] not in self._cut]
+        frame.pauses = tuple(pause for pause in frame.pauses if pause[0] not in self._cut)
         return True
 
     def _end_if_over(self) -> None:
@@ -382,7 +448,7 @@ class StreamedAnswer:
 
 def _is_silent(frame: Frame) -> bool:
     """Whether an event tells nothing of how the answer goes on: a ping."""
-    tells = frame.slots or frame.wholes or frame.closes or frame.finished or frame.last or frame.failed
+    tells = frame.slots or frame.wholes or frame.closes or frame.pauses or frame.finished or frame.last or frame.failed
     return frame.tree is not None and not tells
 
 
@@ -393,7 +459,7 @@ def _put(slot: Slot, text: str, frame: Frame) -> None:
 
 
 def _until(source: TextSource, slots: Sequence[Slot]) -> list[Slot]:
-    """The slots of the source's choice, up to the last one of the source itself."""
-    of_choice = [slot for slot in slots if slot.source.choice == source.choice]
+    """The slots of the source's choice, up to the last one of the source itself; only what is said can be carried."""
+    of_choice = [slot for slot in slots if slot.source.choice == source.choice and slot.source.kind is not Kind.ASIDE]
     last = max((number for number, slot in enumerate(of_choice) if slot.source == source), default=-1)
     return of_choice[: last + 1]

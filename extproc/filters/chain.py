@@ -281,6 +281,13 @@ class Channels:
                 self._latest[source.choice] = chain
         return chain
 
+    def open_chain(self, source: TextSource) -> Chain:
+        """The chain of a channel whose texts are each complete: where the last was rejected, a new one."""
+        chain = self.chain(source)
+        if chain.rejected_by is not None:
+            chain = self._chains[source] = self.new_chain(source)
+        return chain
+
     def new_chain(self, source: TextSource) -> Chain:
         """A chain that is not kept. Raises: FilterFailed."""
         links: list[tuple[Filter, Stage]] = []

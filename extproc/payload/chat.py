@@ -14,6 +14,7 @@ import orjson
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker, TextSource
 from extproc.payload.dialect import Frame, UnreadableAnswer, items_of, openai_error
+from extproc.payload.inert import Shape, is_label, is_null, word_of
 from extproc.payload.openai_answer import ChoiceStream, choices_of, copies_in, ends_of, unnamed_in
 from extproc.payload.openai_request import (
     fields_beside,
@@ -23,8 +24,10 @@ from extproc.payload.openai_request import (
     speaker_of,
     tool_call_fields,
 )
+from extproc.payload.unnamed import Unnamed, nested
 from extproc.payload.usage import usage_of
 from extproc.payload.view import (
+    NUMBER_MIN,
     AnswerView,
     RequestPolicy,
     RequestView,
@@ -34,7 +37,6 @@ from extproc.payload.view import (
     expect_object,
     request_source,
     text_fields,
-    unnamed_slots,
 )
 
 _SPEAKERS = {
@@ -56,7 +58,18 @@ _READ = frozenset({"messages"})
 _MESSAGE_PLAIN = frozenset({"role", "content"})
 _MESSAGE_READ = _MESSAGE_PLAIN | {"tool_calls", "tools"}
 _KIND_KEYS = {(kind, part): key for key, kind, part in _TEXT_KINDS}
-_NAMED = frozenset({"role", "tool_calls", *(key for key, _, _ in _TEXT_KINDS)})
+_FUNCTION = Shape(named={"name", "arguments"}, inert={"id": is_label})
+_CALL = Shape(
+    named={"index"},
+    inert={"id": is_label, "type": word_of("function custom")},
+    objects={"function": _FUNCTION, "custom": Shape(named={"name"}, inert={"input": is_null})},
+)
+_MESSAGE = Shape(
+    named=[key for key, _, _ in _TEXT_KINDS],
+    inert={"role": word_of("assistant"), "annotations": is_null, "audio": is_null},
+    objects={"tool_calls": _CALL, "function_call": _FUNCTION},
+)
+_FRAGMENT_KEYS, _ARGUMENTS_ONLY = frozenset({"index", "function"}), frozenset({"arguments"})
 _CALL_PART_FIRST = 1_000  # a tool call's part is its index from here, so that it never is that of a text
 _LEGACY_CALL_PART = _CALL_PART_FIRST - 1
 _SILENT_KEYS = frozenset({"content", "reasoning", "reasoning_content", "refusal", "tool_calls"})
@@ -100,9 +113,9 @@ class Chat:
             message = choice.get("message")
             if not isinstance(message, dict):
                 raise UnreadableAnswer("a choice has no message")
-            slots += message_slots(message, index)
-        slots += unnamed_in(tree, choices)
-        return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree, choices), **ends_of(choices))
+            slots += message_slots(message, index) + _unnamed_message(message, index).slots
+        slots += unnamed_in(tree, choices, "message")
+        return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree, choices), *ends_of(choices))
 
     def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
         """``finish_reason: content_filter``; tool calls that were not reached are gone."""
@@ -160,33 +173,52 @@ def _read_message(
 def message_slots(message: dict[str, Any], choice: int) -> list[Slot]:
     """The texts of a message or a delta, in the order in which a model says them."""
     slots: list[Slot] = []
+    if len(message) == 1 and isinstance(message.get("content"), str):  # most deltas
+        return [Slot(answer_source(Kind.CONTENT, choice), message, "content")]
     for key, kind, part in _TEXT_KINDS:
-        text = message.get(key)
+        if key not in message:
+            continue
+        text = message[key]
         if isinstance(text, str):
             slots.append(Slot(answer_source(kind, choice, part), message, key))
         elif text is not None:
             raise UnreadableAnswer("a text of a message is not a string")
-    for number, call in enumerate(items_of(message, "tool_calls")):
+    calls = items_of(message, "tool_calls") if "tool_calls" in message else ()
+    for number, call in enumerate(calls):
         slots += _call_slots(call, choice, _call_part(call, number))
-    if not _NAMED.issuperset(message):
-        slots += _other_slots(message, choice)
+    if "function_call" in message:
+        slots += _function_slots(message["function_call"], choice, _LEGACY_CALL_PART)
     return slots
 
 
 def _call_part(call: Any, number: int) -> int:
     index = call.get("index", number) if isinstance(call, dict) else None
-    if not isinstance(index, int) or index < 0:
+    if not isinstance(index, int) or not 0 <= index < NUMBER_MIN:
         raise UnreadableAnswer("a tool call is not an object with an index")
     return _CALL_PART_FIRST + index
 
 
 def _call_slots(call: dict[str, Any], choice: int, part: int) -> list[Slot]:
     function = call.get("function")
+    if len(call) == 2 and isinstance(function, dict) and len(function) == 1:  # most fragments
+        arguments = function.get("arguments")
+        if isinstance(arguments, str):
+            return [Slot(answer_source(Kind.JSON, choice, part), function, "arguments")]
+    slots = _function_slots(function, choice, part)
+    custom = call.get("custom")
+    if isinstance(custom, dict) and custom.get("name") is not None:
+        if not isinstance(custom["name"], str):
+            raise UnreadableAnswer("a text of a tool call is not a string")
+        slots.append(Slot(answer_source(Kind.NAME, choice, part), custom, "name", complete=True))
+    return slots
+
+
+def _function_slots(function: Any, choice: int, part: int) -> list[Slot]:
+    slots: list[Slot] = []
     if function is None:
-        return unnamed_slots(call, frozenset({"id", "type", "index"}), choice)
+        return slots
     if not isinstance(function, dict):
         raise UnreadableAnswer("the function of a tool call is not an object")
-    slots: list[Slot] = []
     for key, kind in (("name", Kind.NAME), ("arguments", Kind.JSON)):
         text = function.get(key)
         if isinstance(text, str):
@@ -196,19 +228,28 @@ def _call_slots(call: dict[str, Any], choice: int, part: int) -> list[Slot]:
     return slots
 
 
-def _other_slots(message: dict[str, Any], choice: int) -> list[Slot]:
-    legacy = message.get("function_call")
-    slots = _call_slots({"function": legacy}, choice, _LEGACY_CALL_PART) if isinstance(legacy, dict) else []
-    return slots + unnamed_slots(message, _NAMED | {"function_call"}, choice)
+def _brings_text_only(delta: dict[str, Any]) -> bool:
+    """Whether a delta is nothing but pieces of texts that are named; most are. An id or a name of a call is more."""
+    if not _SILENT_KEYS.issuperset(delta):
+        return False
+    for call in delta.get("tool_calls") or ():
+        if not _FRAGMENT_KEYS.issuperset(call) or not _ARGUMENTS_ONLY.issuperset(call.get("function") or ()):
+            return False
+    return True
+
+
+def _unnamed_message(message: dict[str, Any], choice: int) -> Unnamed:
+    unnamed = Unnamed(choice, grows=True)
+    unnamed.read(message, _MESSAGE)
+    return unnamed
 
 
 class ChatStream(ChoiceStream):
     """A streamed chat."""
 
     def __init__(self, shown: Mapping[str, Any]) -> None:
-        super().__init__(shown)
+        super().__init__(shown, "delta")
         self._call_parts: dict[int, int] = {}  # the tool call at hand, by choice
-        self._unnamed: dict[TextSource, str] = {}  # keys of the delta that no dialect names
 
     def _read_choice(self, frame: Frame, index: int, choice: dict[str, Any]) -> None:
         delta = choice.get("delta")
@@ -221,9 +262,11 @@ class ChatStream(ChoiceStream):
         for slot in slots:
             if slot.source.kind in (Kind.NAME, Kind.JSON):
                 self._close_call_before(frame, index, slot.source.part)
-            elif slot.key not in _NAMED and not slot.complete:
-                self._unnamed[slot.source] = str(slot.key)
-        if frame.bare and not (_SILENT_KEYS.issuperset(delta) and _only_fragments(delta)):
+        if not _brings_text_only(delta):
+            unnamed = _unnamed_message(delta, index)
+            frame.slots += unnamed.slots
+            for part, path in unnamed.paths.items():
+                self._carriers[answer_source(Kind.CONTENT, index, part)] = path
             frame.bare = False
 
     def _close_call_before(self, frame: Frame, choice: int, part: int) -> None:
@@ -231,7 +274,7 @@ class ChatStream(ChoiceStream):
         before = self._call_parts.get(choice, part)
         self._call_parts[choice] = part
         if before != part:
-            frame.closes.append((choice, before))
+            frame.pauses += ((choice, before),)
 
     def carry(self, source: TextSource, text: str) -> bytes:
         """A chunk that brings held text of a channel."""
@@ -241,17 +284,12 @@ class ChatStream(ChoiceStream):
         elif source.kind in (Kind.JSON, Kind.NAME):
             key = "arguments" if source.kind is Kind.JSON else "name"
             delta = {"tool_calls": [{"index": source.part - _CALL_PART_FIRST, "function": {key: text}}]}
+        elif source in self._carriers:
+            delta = nested(self._carriers[source], text)
         else:
-            key = _KIND_KEYS.get((source.kind, source.part)) or self._unnamed.get(source, "content")
-            delta = {key: text}
+            delta = {_KIND_KEYS.get((source.kind, source.part), "content"): text}
         return self._chunk_of({"index": source.choice, "delta": delta, "finish_reason": None})
 
     def cut(self, choice: int) -> bytes:
         """``finish_reason: content_filter``."""
         return self._chunk_of({"index": choice, "delta": {}, "finish_reason": "content_filter"})
-
-
-def _only_fragments(delta: dict[str, Any]) -> bool:
-    """Whether tool calls in a delta bring arguments only, no id and no name."""
-    calls = delta.get("tool_calls")
-    return not calls or all("id" not in call and "name" not in (call.get("function") or {}) for call in calls)

@@ -54,8 +54,8 @@ class Completions:
     def read_answer(self, tree: dict[str, Any]) -> AnswerView:
         """Raises: UnreadableAnswer."""
         choices = choices_of(tree)
-        slots = [_text_slot(choice, index) for index, choice in choices] + unnamed_in(tree, choices)
-        return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree, choices), **ends_of(choices))
+        slots = [_text_slot(choice, index) for index, choice in choices] + unnamed_in(tree, choices, "text")
+        return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree, choices), *ends_of(choices))
 
     def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
         """``finish_reason: content_filter``."""
@@ -107,6 +107,9 @@ def _text_slot(choice: dict[str, Any], index: int) -> Slot:
 
 class CompletionsStream(ChoiceStream):
     """A streamed completion."""
+
+    def __init__(self, shown: Mapping[str, Any]) -> None:
+        super().__init__(shown, "text")
 
     def _read_choice(self, frame: Frame, index: int, choice: dict[str, Any]) -> None:
         frame.slots.append(_text_slot(choice, index))

@@ -13,11 +13,13 @@ from extproc.domain.errors import ApiError, refuse
 from extproc.domain.usage import Usage
 from extproc.payload.dialect import UnreadableAnswer
 from extproc.payload.embeddings import NoStream
+from extproc.payload.inert import Shape, is_count
 from extproc.payload.messages import Messages
-from extproc.payload.view import AnswerView, RequestPolicy, RequestView, Slot, unnamed_slots
+from extproc.payload.unnamed import unnamed_slots
+from extproc.payload.view import AnswerView, RequestPolicy, RequestView, Slot
 
 _COUNT = "input_tokens"
-_NAMED = frozenset({_COUNT})
+_ANSWER = Shape(named={_COUNT}, objects={"context_management": Shape(inert={"original_input_tokens": is_count})})
 _NOTHING = Usage(0, 0)
 
 
@@ -50,11 +52,11 @@ class CountTokens:
         count = tree.get(_COUNT)
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             raise UnreadableAnswer("a count of tokens is no number")
-        return AnswerView(tree, unnamed_slots(tree, _NAMED, 0, complete=True), _NOTHING)
+        return AnswerView(tree, unnamed_slots(tree, _ANSWER, 0), _NOTHING)
 
     def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
         """Only the number is left."""
-        for key in [key for key in tree if key not in _NAMED]:
+        for key in [key for key in tree if key != _COUNT]:
             del tree[key]
 
     def stream(self, shown: Mapping[str, Any]) -> NoStream:

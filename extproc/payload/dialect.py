@@ -17,6 +17,7 @@ from extproc.domain.text import TextSource
 from extproc.payload.ends import End
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent, write_event
+from extproc.payload.strict_json import parse_once
 from extproc.payload.usage import UsageReader
 from extproc.payload.view import AnswerView, Copy, RequestPolicy, RequestView, Slot
 
@@ -30,7 +31,7 @@ class Frame:
     """One event of a stream: what is in it, and what it means.
 
     ``slots`` are pieces of channels; ``wholes`` repeat a channel's text from its beginning; ``closes`` are the
-    channels' choices (or blocks) that end with this event, before which held text must go out.
+    channels' choices (or blocks) that end with this event, before which held text must go out; nothing may follow.
     """
 
     event: SseEvent
@@ -39,6 +40,7 @@ class Frame:
     wholes: list[Slot] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
     closes: list[tuple[int, int | None]] = field(default_factory=list)  # (choice, part or None for all its parts)
+    pauses: tuple[tuple[int, int], ...] = ()  # as ``closes``, but more of the part may come
     finished: list[int] = field(default_factory=list)  # choices that have come to their own end
     cut_short: tuple[int, ...] = ()  # those of them that the greatest number of tokens ended
     ends: dict[int, End] = field(default_factory=dict)  # what ended each of them
@@ -48,6 +50,7 @@ class Frame:
     bare: bool = False  # nothing in it but its texts: when they are held back, so is the event
     usage_only: bool = False
     failed: bool = False  # an error frame
+    dropped: int = 0  # choices that an error came with, taken out
     last: bool = False
 
 
@@ -127,11 +130,14 @@ class Dialect(Protocol):
 
 
 def load_event(event: SseEvent) -> dict[str, Any]:
-    """The JSON object of an event. Raises: UnreadableAnswer."""
+    """The JSON object of an event. Raises: UnreadableAnswer, also if parsers could read it differently."""
+    data = event.data or b""
     try:
-        tree = orjson.loads(event.data or b"")
-    except orjson.JSONDecodeError:
-        raise UnreadableAnswer("an event of the stream is not JSON") from None
+        tree = orjson.loads(data)
+        if orjson.dumps(tree) != data:  # most servers write so
+            tree = parse_once(data)
+    except (ValueError, orjson.JSONEncodeError):
+        raise UnreadableAnswer("an event of the stream is not JSON, or has a key twice") from None
     if not isinstance(tree, dict):
         raise UnreadableAnswer("an event of the stream is not a JSON object")
     return tree

@@ -11,13 +11,22 @@ from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import TextSource
 from extproc.payload.completions import prompt_fields
 from extproc.payload.dialect import Frame, UnreadableAnswer, openai_error
+from extproc.payload.inert import USAGE, Shape, is_count, is_label, is_name, is_time, is_vector, word_of
 from extproc.payload.openai_request import other_fields, read_object
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent
+from extproc.payload.unnamed import unnamed_slots
 from extproc.payload.usage import UsageReader, usage_of
 from extproc.payload.view import AnswerView, RequestPolicy, RequestView, Slot
 
 _READ = frozenset({"input"})
+_ANSWER = Shape(
+    inert={"id": is_label, "object": word_of("list"), "created": is_time, "model": is_name},
+    objects={
+        "data": Shape(inert={"index": is_count, "object": word_of("embedding"), "embedding": is_vector}),
+        "usage": USAGE,
+    },
+)
 
 
 class Embeddings:
@@ -47,7 +56,7 @@ class Embeddings:
         """Raises: UnreadableAnswer."""
         if not isinstance(tree.get("data"), list):
             raise UnreadableAnswer("an answer has no data")
-        return AnswerView(tree, [], usage_of(tree.get("usage")))
+        return AnswerView(tree, unnamed_slots(tree, _ANSWER, 0), usage_of(tree.get("usage")))
 
     def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
         """There is no text that could be cut."""

@@ -8,26 +8,78 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from extproc.domain.text import Kind
-from extproc.payload.view import AnswerView, Slot, answer_source, strings_in
+from extproc.payload.dialect import UnreadableAnswer
+from extproc.payload.inert import Rule, Shape, is_count, is_label, is_null
+from extproc.payload.strict_json import parse_once
+from extproc.payload.unnamed import unnamed_slots
+from extproc.payload.view import AnswerView, Slot, answer_source
+
+_JSON_BEGINS = ("{", "[", '"', "\ufeff")
+
+
+def _is_code(value: Any) -> bool:
+    return is_count(value) or is_label(value)
+
+
+_FIELDS: dict[str, Rule] = {
+    "type": is_label,
+    "code": _is_code,
+    "object": is_label,
+    "status": _is_code,
+    "message": is_null,
+    "param": is_null,
+    "detail": is_null,
+}
+_VALUE = Shape(inert={"value": is_null})
+_ERROR = Shape(inert=_FIELDS, objects={"error": Shape(inert=_FIELDS)})
 
 
 def error_slots(tree: dict[str, Any]) -> list[Slot]:
-    """Every string of an error object."""
-    return [
-        Slot(answer_source(Kind.ASIDE, 0, number), holder, key, complete=True)
-        for number, (_, holder, key, _) in enumerate(strings_in(tree))
-    ]
+    """All that an error object says."""
+    return unnamed_slots(tree, _ERROR, 0)
+
+
+def error_view(body: bytes) -> AnswerView:
+    """The view of an error body, which is any JSON or a text.
+
+    Raises: UnreadableAnswer, if a client could read another text in it than we do.
+    """
+    if b"\x00" in body:
+        raise UnreadableAnswer("an error is not UTF-8")
+    text = body.decode("utf-8", "replace")
+    if not text.lstrip().startswith(_JSON_BEGINS):
+        return PlainTextView(body)
+    try:
+        value = parse_once(body)
+    except ValueError:
+        raise UnreadableAnswer("an error is not JSON, or has a key twice") from None
+    return AnswerView(value, error_slots(value)) if isinstance(value, dict) else _ValueView(value)
 
 
 class PlainTextView(AnswerView):
-    """An error body that is not JSON: one text."""
+    """An error body that is not JSON: one text. Bytes that are not UTF-8 are never passed on."""
 
     def __init__(self, body: bytes) -> None:
         tree = {"text": body.decode("utf-8", "replace")}
         super().__init__(tree, [Slot(answer_source(Kind.ASIDE, 0), tree, "text")])
+        self.changed = tree["text"].encode() != body
 
     def write(self) -> bytes:
         """The text, as it came but for what was changed."""
         text: str = self.tree["text"]
         return text.encode()
+
+
+class _ValueView(AnswerView):
+    """An error body that is JSON, but no object."""
+
+    def __init__(self, value: Any) -> None:
+        tree = {"value": value}
+        super().__init__(tree, unnamed_slots(tree, _VALUE, 0))
+
+    def write(self) -> bytes:
+        """The value alone."""
+        return orjson.dumps(self.tree["value"])

@@ -18,12 +18,15 @@ from extproc.domain.usage import Usage
 from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, items_of, load_event
 from extproc.payload.ends import end_of_message
 from extproc.payload.error_body import error_slots
+from extproc.payload.inert import USAGE, Rule, Shape, is_count, is_label, is_name, is_null, word_of
 from extproc.payload.openai_request import fields_beside, other_fields, part_fields, read_object, speaker_of
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.request_shape import TOOL_CHANGES
 from extproc.payload.sse import SseEvent
+from extproc.payload.unnamed import unnamed_slots
 from extproc.payload.usage import UsageReader, anthropic_usage_of
 from extproc.payload.view import (
+    NUMBER_MIN,
     AnswerView,
     RequestPolicy,
     RequestView,
@@ -33,7 +36,6 @@ from extproc.payload.view import (
     expect_object,
     request_source,
     text_fields,
-    unnamed_slots,
 )
 
 _SPEAKERS = {
@@ -58,7 +60,58 @@ _DELTA_KEYS = {
 }
 _DELTA_TYPES = {kind: (name, key) for name, (key, kind) in _DELTA_KEYS.items()}
 _BLOCK_TEXTS = (("thinking", Kind.REASONING), ("text", Kind.CONTENT), ("name", Kind.NAME))
-_BLOCK_NAMED = frozenset({"type", "text", "thinking", "signature", "id", "name", "input"})
+_BLOCK = Shape(
+    named={"text", "thinking", "name", "input"},
+    inert={
+        "type": word_of("text thinking redacted_thinking tool_use server_tool_use"),
+        "id": is_label,
+        "signature": is_label,
+        "citations": is_null,
+    },
+)
+_STOP_REASON = word_of("end_turn max_tokens stop_sequence tool_use pause_turn refusal")
+_MESSAGE = Shape(
+    named={"content"},
+    inert={
+        "id": is_label,
+        "type": word_of("message"),
+        "role": word_of("assistant"),
+        "model": is_name,
+        "stop_reason": _STOP_REASON,
+        "stop_sequence": is_null,
+        "kv_transfer_params": is_null,
+        "ec_transfer_params": is_null,
+    },
+    objects={"usage": USAGE},
+)
+_DELTA_EVENT = frozenset({"type", "delta", "index"})
+
+
+def _event_shape(*named: str) -> Shape:
+    """An event in which some keys are read elsewhere: texts of its delta, objects of its own."""
+    delta: dict[str, Rule] = {
+        "type": word_of("text_delta thinking_delta input_json_delta signature_delta"),
+        "stop_reason": _STOP_REASON,
+        "stop_sequence": is_null,
+        "signature": is_label,
+    }
+    own: dict[str, Rule] = {
+        "type": word_of(
+            "message_start message_delta message_stop content_block_start content_block_delta content_block_stop ping"
+        ),
+        "index": is_count,
+    }
+    texts = [key for key, _ in _DELTA_KEYS.values()]
+    return Shape(
+        [key for key in named if key not in texts],
+        own,
+        {"usage": USAGE, "delta": Shape([key for key in named if key in texts], delta)},
+    )
+
+
+_EVENT = _event_shape()
+_EVENTS = {"message_start": _event_shape("message"), "content_block_start": _event_shape("content_block")}
+_DELTAS = {key: _event_shape(key) for key, _ in _DELTA_KEYS.values()}
 _ERROR_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -116,6 +169,7 @@ class Messages:
         if not isinstance(blocks, list):
             raise UnreadableAnswer("a message has no content")
         slots = [slot for index, block in enumerate(blocks) for slot in _block_slots(block, index)]
+        slots += unnamed_slots(tree, _MESSAGE, 0)
         cut_short = (0,) if tree.get("stop_reason") == _TOKENS_USED_UP else ()
         ends, usage = {0: end_of_message(tree.get("stop_reason"))}, anthropic_usage_of(tree.get("usage"))
         return AnswerView(tree, slots, usage, finished=(0,), cut_short=cut_short, ends=ends)
@@ -213,9 +267,9 @@ def _block_slots(block: Any, index: int) -> list[Slot]:
             slots.append(Slot(answer_source(kind, 0, index), block, key, complete=kind is Kind.NAME))
         elif text is not None:
             raise UnreadableAnswer("a text of a content block is not a string")
-    if block.get("input"):
+    if block.get("input") is not None and block["input"] != {}:
         slots.append(Slot(answer_source(Kind.JSON, 0, index), block, "input", structured=True, complete=True))
-    return slots if _BLOCK_NAMED.issuperset(block) else slots + unnamed_slots(block, _BLOCK_NAMED, 0, complete=True)
+    return slots + unnamed_slots(block, _BLOCK, 0, ("content", index))
 
 
 class MessagesStream:
@@ -240,8 +294,11 @@ class MessagesStream:
         kind = tree.get("type")
         if kind == "content_block_delta":
             self._read_delta(frame, tree)
-        elif kind == "content_block_start":
+            return frame
+        if kind == "content_block_start":
             self._open_block_after = _block_index(tree)
+            if self._open_block_after == self._open_block:
+                raise UnreadableAnswer("a block begins in itself")
             frame.slots = _block_slots(tree.get("content_block"), self._open_block_after)
         elif kind == "content_block_stop":
             frame.closes.append((0, _block_index(tree)))
@@ -255,21 +312,28 @@ class MessagesStream:
             frame.last = True
         elif kind == "error" or "error" in tree:
             frame.slots, frame.failed = error_slots(tree), True
+            return frame
         elif kind != "ping":
             raise UnreadableAnswer("an event of the stream has an unknown type")
+        frame.slots += unnamed_slots(tree, _EVENTS.get(str(kind), _EVENT), 0)
         return frame
 
     def _read_delta(self, frame: Frame, tree: dict[str, Any]) -> None:
         delta = tree.get("delta")
         if not isinstance(delta, dict):
             raise UnreadableAnswer("a delta is not an object")
-        if delta.get("type") == "signature_delta":
+        delta_type = delta.get("type")
+        if delta_type == "signature_delta":
+            frame.slots += unnamed_slots(tree, _EVENT, 0)
             return
-        key, kind = _DELTA_KEYS.get(str(delta.get("type")), ("", Kind.CONTENT))
+        key, kind = _DELTA_KEYS.get(str(delta_type), ("", Kind.CONTENT))
         if not isinstance(delta.get(key), str):
             raise UnreadableAnswer("a delta has an unknown type")
         frame.slots.append(Slot(answer_source(kind, 0, _block_index(tree)), delta, key))
-        frame.bare = True
+        if len(delta) == 2 and _DELTA_EVENT.issuperset(tree):
+            frame.bare = True
+        else:
+            frame.slots += unnamed_slots(tree, _DELTAS[key], 0)
 
     def _read_start(self, frame: Frame, tree: dict[str, Any]) -> None:
         message = tree.get("message")
@@ -279,6 +343,7 @@ class MessagesStream:
         self.usage.running(0, self._prompt)
         for index, block in enumerate(items_of(message, "content")):
             frame.slots += _block_slots(block, index)
+        frame.slots += unnamed_slots(message, _MESSAGE, 0)
         for key, value in self._shown.items():
             if message.get(key) != value:
                 message[key], frame.changed = value, True
@@ -338,6 +403,6 @@ class MessagesStream:
 
 def _block_index(tree: dict[str, Any]) -> int:
     index = tree.get("index")
-    if not isinstance(index, int):
+    if not isinstance(index, int) or not 0 <= index < NUMBER_MIN:
         raise UnreadableAnswer("a block has no index")
     return index

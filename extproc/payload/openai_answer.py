@@ -8,14 +8,28 @@ from typing import Any
 import orjson
 
 from extproc.domain.errors import ApiError
-from extproc.domain.text import Kind
-from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, load_event, openai_error
-from extproc.payload.ends import end_of_choice
+from extproc.domain.text import TextSource
+from extproc.domain.usage import Usage
+from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, items_of, load_event, openai_error
+from extproc.payload.edits import Path
+from extproc.payload.ends import End, end_of_choice
 from extproc.payload.error_body import error_slots
+from extproc.payload.inert import (
+    METRICS,
+    USAGE,
+    Shape,
+    is_count,
+    is_label,
+    is_name,
+    is_null,
+    is_time,
+    word_of,
+)
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent
-from extproc.payload.usage import UsageReader, usage_of
-from extproc.payload.view import Copy, Slot, unnamed_slots
+from extproc.payload.unnamed import unnamed_slots
+from extproc.payload.usage import UsageReader, short_usage_of, usage_of
+from extproc.payload.view import NUMBER_MIN, Copy, Slot
 
 DONE = b"data: [DONE]\n\n"
 TOKENS_USED_UP = "length"
@@ -23,11 +37,37 @@ _COPIES_OF_PROMPT = ("prompt_logprobs", "prompt_token_ids", "prompt_text")
 _COPIES_OF_ANSWER = ("logprobs", "token_ids", *_COPIES_OF_PROMPT)
 Choices = list[tuple[int, dict[str, Any]]]
 """Each choice of an answer, with its index."""
-_MAY_COPY = frozenset(_COPIES_OF_ANSWER)
-_NAMED = frozenset(
-    {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", *_COPIES_OF_PROMPT}
+_MAY_COPY, _RARE_COPIES = frozenset(_COPIES_OF_ANSWER), frozenset(_COPIES_OF_PROMPT)
+SERVICE_TIERS = word_of("auto default flex scale priority")
+_ROOT = Shape(
+    named={"choices", *_COPIES_OF_PROMPT},
+    inert={
+        "id": is_label,
+        "object": word_of("chat.completion chat.completion.chunk text_completion"),
+        "created": is_time,
+        "model": is_name,
+        "system_fingerprint": is_name,
+        "service_tier": SERVICE_TIERS,
+        "error": is_null,
+        "kv_transfer_params": is_null,
+        "ec_transfer_params": is_null,
+    },
+    objects={"usage": USAGE, "metrics": METRICS},
 )
-_CHOICE_NAMED = frozenset({"index", "message", "delta", "text", "finish_reason", "stop_reason", *_COPIES_OF_ANSWER})
+_CHOICES = {
+    key: Shape(
+        named={"index", key, *_COPIES_OF_ANSWER},
+        inert={
+            "finish_reason": word_of("stop length tool_calls function_call content_filter abort error repetition"),
+            "stop_reason": is_count,  # a token's id; a stop string is judged
+            "routed_experts": is_null,
+        },
+    )
+    for key in ("message", "delta", "text")
+}
+# Of most events only the text differs from the event before: what is read of them once need not be read again.
+_ENVELOPE = ("id", "object", "created", "model")
+_HEAD = frozenset({*_ENVELOPE, "system_fingerprint", "service_tier"})
 
 
 def copies_in(tree: dict[str, Any], choices: Choices) -> list[Copy]:
@@ -36,6 +76,8 @@ def copies_in(tree: dict[str, Any], choices: Choices) -> list[Copy]:
     if not _MAY_COPY.isdisjoint(tree):
         found += [Copy(tree, key, of_prompt=True) for key in _COPIES_OF_PROMPT if tree.get(key) is not None]
     for _, choice in choices:
+        if _RARE_COPIES.isdisjoint(choice) and choice.get("logprobs") is None and choice.get("token_ids") is None:
+            continue
         found += [
             Copy(choice, key, of_prompt=key in _COPIES_OF_PROMPT)
             for key in _MAY_COPY.intersection(choice)
@@ -52,38 +94,44 @@ def choices_of(tree: dict[str, Any]) -> Choices:
     found: Choices = []
     for choice in choices:
         index = choice.get("index") if isinstance(choice, dict) else None
-        if not isinstance(index, int):
+        if not isinstance(index, int) or not 0 <= index < NUMBER_MIN:
             raise UnreadableAnswer("a choice has no index")
         found.append((index, choice))
     return found
 
 
-def unnamed_in(tree: dict[str, Any], choices: Choices) -> list[Slot]:
-    """Strings in unnamed fields of an answer or of its choices: they say something about it, each of them whole."""
-    slots = [] if _NAMED.issuperset(tree) else unnamed_slots(tree, _NAMED, 0, complete=True, kind=Kind.ASIDE)
+def unnamed_in(tree: dict[str, Any], choices: Choices, text_key: str) -> list[Slot]:
+    """What an answer and its choices say beside the texts, which stand at ``text_key``."""
+    slots = unnamed_slots(tree, _ROOT, 0)
     for index, choice in choices:
-        if not _CHOICE_NAMED.issuperset(choice):
-            slots += unnamed_slots(choice, _CHOICE_NAMED, index, complete=True)
+        slots += unnamed_slots(choice, _CHOICES[text_key], index, ("choices",))
     return slots
 
 
-def ends_of(choices: Choices) -> dict[str, Any]:
-    """Which choices of a whole answer have ended, and which of them too early, as an ``AnswerView`` has it."""
-    return {
-        "finished": tuple(index for index, choice in choices if choice.get("finish_reason") is not None),
-        "cut_short": tuple(index for index, choice in choices if choice.get("finish_reason") == TOKENS_USED_UP),
-        "ends": {index: end_of_choice(choice) for index, choice in choices},
-    }
+def ends_of(choices: Choices) -> tuple[tuple[int, ...], tuple[int, ...], dict[int, End]]:
+    """Which choices of a whole answer have ended, which of them too early, and what ended each."""
+    return (
+        tuple(index for index, choice in choices if choice.get("finish_reason") is not None),
+        tuple(index for index, choice in choices if choice.get("finish_reason") == TOKENS_USED_UP),
+        {index: end_of_choice(choice) for index, choice in choices},
+    )
 
 
 class ChoiceStream:
     """A stream of chunks with choices. Subclasses read one choice and write a carrying one."""
 
-    def __init__(self, shown: Mapping[str, Any]) -> None:
+    def __init__(self, shown: Mapping[str, Any], text_key: str) -> None:
         self.usage = UsageReader()
         self.plain = PlainChunks()
         self._shown = shown
-        self._envelope: dict[str, Any] = {}
+        self._text_key = text_key
+        self._known_keys = frozenset({"index", text_key, "finish_reason", "stop_reason", *_COPIES_OF_ANSWER})
+        self._first: dict[str, Any] = {}  # the first chunk, as the client got it
+        self._head = b""  # what every chunk begins with that differs from one that was judged in its choices alone
+        self._head_of: dict[str, Any] | None = None  # a chunk whose head is taken when it has been judged
+        self._head_raw: dict[str, Any] = {}  # its head as it came
+        self._head_keys: frozenset[str] = frozenset()
+        self._carriers: dict[TextSource, Path] = {}  # where unnamed texts that grow stand in a choice
 
     def read(self, event: SseEvent) -> Frame:
         """What one event holds. Raises: UnreadableAnswer."""
@@ -93,37 +141,58 @@ class ChoiceStream:
         if event.data == b"[DONE]":
             return Frame(event, last=True)
         tree = load_event(event)
-        if tree.get("error") is not None:
-            return Frame(event, tree, slots=error_slots(tree), failed=True)
+        if tree.get("error"):
+            dropped = len(items_of(tree, "choices"))  # an error ends the stream: nothing is said with it
+            tree.pop("choices", None)
+            return Frame(event, tree, slots=error_slots(tree), failed=True, changed=dropped > 0, dropped=dropped)
         return self._chunk(Frame(event, tree), tree)
 
     def _chunk(self, frame: Frame, tree: dict[str, Any]) -> Frame:
-        if not self._envelope:
-            self._envelope = {key: tree[key] for key in ("id", "object", "created", "model") if key in tree}
-            self._envelope.update(self._shown)
-        usage = usage_of(tree.get("usage"))
+        self._first = self._first or tree
+        usage = short_usage_of(tree["usage"]) if "usage" in tree else None
+        is_known = self._has_known_head(frame.event, tree, usage)
+        usage = usage or usage_of(tree.get("usage"))
         choices = choices_of(tree)
         frame.bare = usage is None and bool(choices)
         for index, choice in choices:
             self._read_choice(frame, index, choice)
-            if choice.get("finish_reason") is not None:
+            reason = choice.get("finish_reason")
+            if reason is not None:
                 frame.closes.append((index, None))
                 frame.finished.append(index)
                 frame.ends[index] = end_of_choice(choice)
-                if choice["finish_reason"] == TOKENS_USED_UP:
+                if reason == TOKENS_USED_UP:
                     frame.cut_short += (index,)
-                frame.bare = False
+                frame.bare = is_known = False
+            elif choice.get("stop_reason") is not None or not self._known_keys.issuperset(choice):
+                is_known = False
             if usage is not None:
                 self.usage.running(index, usage)
         if not choices:
             self.usage.final(usage)
             frame.usage_only = usage is not None
-        frame.slots += unnamed_in(tree, choices)
+        if not is_known:
+            unnamed = unnamed_in(tree, choices, self._text_key)
+            frame.slots += unnamed
+            frame.bare = frame.bare and not unnamed
+            self._head_of, self._head_raw = tree, {key: value for key, value in tree.items() if key in _HEAD}
         frame.copies = copies_in(tree, choices)
         frame.changed = bool(self._shown) and any(tree.get(key) != value for key, value in self._shown.items())
         if frame.bare and len(frame.slots) == 1 and not frame.copies:
             self.plain.learn(tree, frame.slots[0], self._shown)
         return frame
+
+    def _has_known_head(self, event: SseEvent, tree: dict[str, Any], usage: Usage | None) -> bool:
+        """Whether all but the choices was judged in a chunk before, or is a few counts."""
+        if self._head_of is not None:
+            raw, judged = self._head_raw, self._head_of
+            is_clean = all(key in self._shown or judged.get(key) == raw[key] for key in raw)
+            self._head = orjson.dumps({**raw, "choices": []})[: -len("]}")] if is_clean else b""
+            self._head_of = None
+            self._head_keys = frozenset({*raw, "choices", "usage"})
+        if not self._head or event.data is None or not event.data.startswith(self._head):
+            return False
+        return self._head_keys.issuperset(tree) and (usage is not None or tree.get("usage") is None)
 
     def _read_choice(self, frame: Frame, index: int, choice: dict[str, Any]) -> None:
         raise NotImplementedError
@@ -147,7 +216,8 @@ class ChoiceStream:
         return True
 
     def _chunk_of(self, choice: dict[str, Any]) -> bytes:
-        return dump_event({**self._envelope, "choices": [choice]})
+        envelope = {key: self._first[key] for key in _ENVELOPE if key in self._first}
+        return dump_event({**envelope, **self._shown, "choices": [choice]})
 
     def end(self) -> bytes:
         """What closes the stream after the last choice was cut."""

@@ -17,7 +17,7 @@ from extproc.payload.dialect import UnreadableAnswer, openai_error
 from extproc.payload.ends import end_of_response
 from extproc.payload.openai_request import fields_beside, other_fields, part_fields, read_object, speaker_of
 from extproc.payload.request_shape import LISTED_TOOLS
-from extproc.payload.responses_items import CUT, ends_of, item_slots, object_copies, object_slots
+from extproc.payload.responses_items import CUT, ends_of, item_slots, object_asides, object_copies, object_slots
 from extproc.payload.responses_stream import ResponsesStream
 from extproc.payload.usage import usage_of
 from extproc.payload.view import (
@@ -103,7 +103,7 @@ class Responses:
         finished, cut_short = ends_of(tree)
         usage, copies = usage_of(tree.get("usage")), object_copies(tree)
         ends = {0: end_of_response(tree.get("status"))}
-        return AnswerView(tree, object_slots(tree), usage, copies, finished, cut_short, ends)
+        return AnswerView(tree, object_slots(tree) + object_asides(tree), usage, copies, finished, cut_short, ends)
 
     def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
         """``status: incomplete``; items that were not reached are gone."""
@@ -115,6 +115,7 @@ class Responses:
             if id(slot.holder) in holders
         ]
         tree["output"] = tree["output"][: max(reached, default=-1) + 1]
+        tree.pop("output_text", None)  # it repeats the items that are gone
         tree.update(CUT)
 
     def stream(self, shown: Mapping[str, Any]) -> ResponsesStream:

@@ -6,8 +6,21 @@ from typing import Any
 
 from extproc.domain.text import Kind
 from extproc.payload.dialect import UnreadableAnswer, items_of
-from extproc.payload.error_body import error_slots
-from extproc.payload.view import Copy, Slot, answer_source, unnamed_slots
+from extproc.payload.inert import (
+    METRICS,
+    USAGE,
+    Shape,
+    is_count,
+    is_flag,
+    is_label,
+    is_measure,
+    is_name,
+    is_null,
+    is_time,
+    word_of,
+)
+from extproc.payload.unnamed import Unnamed, unnamed_slots
+from extproc.payload.view import NUMBER_MIN, Copy, Slot, answer_source
 
 CUT = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
 _TOKENS_USED_UP = "max_output_tokens"
@@ -15,9 +28,74 @@ _PARTS_MAX = 64
 _SUMMARY_PART_FIRST = _PARTS_MAX // 2
 _CALL = "_call"
 _REASONING_PARTS = frozenset({"reasoning_text", "summary_text"})
-_PART_NAMED = frozenset({"type", "text", "refusal", "logprobs"})
-_ITEM_NAMED = frozenset(
-    {"id", "type", "role", "status", "phase", "call_id", "name", "arguments", "content", "summary", "encrypted_content"}
+_STATUS = word_of("completed in_progress incomplete failed queued cancelled searching interpreting calling")
+_PART = Shape(
+    named={"text", "refusal", "logprobs"},
+    inert={"type": word_of("output_text refusal reasoning_text summary_text text"), "annotations": is_null},
+)
+_ITEM_TEXTS = {"name": Kind.NAME, "arguments": Kind.JSON, "input": Kind.CONTENT, "code": Kind.CONTENT}
+_ITEM = Shape(
+    named={*_ITEM_TEXTS, "content", "summary"},
+    inert={
+        "id": is_label,
+        "type": is_label,
+        "role": word_of("assistant"),
+        "status": _STATUS,
+        "call_id": is_label,
+        "container_id": is_label,
+        "phase": word_of("commentary final_answer"),
+        "async": is_flag,
+        **dict.fromkeys(["encrypted_content", "caller", "namespace", "outputs", "results", "output", "error"], is_null),
+    },
+)
+_TOOL = Shape(
+    inert={
+        "type": is_label,
+        **dict.fromkeys(["strict", "async", "defer_loading"], is_flag),
+        **dict.fromkeys(["name", "description", "parameters", "allowed_callers", "output_schema"], is_null),
+    }
+)
+_OBJECT = Shape(
+    named={"output", "input_messages", "output_messages"},
+    inert={
+        "id": is_label,
+        "object": word_of("response"),
+        "created_at": is_time,
+        "completed_at": is_time,
+        "model": is_name,
+        "status": _STATUS,
+        "previous_response_id": is_label,
+        "service_tier": word_of("auto default flex scale priority"),
+        "truncation": word_of("auto disabled"),
+        "tool_choice": word_of("none auto required"),
+        **dict.fromkeys(["parallel_tool_calls", "background", "store"], is_flag),
+        **dict.fromkeys(["temperature", "top_p", "presence_penalty", "frequency_penalty"], is_measure),
+        **dict.fromkeys(["max_output_tokens", "max_tool_calls", "top_logprobs"], is_count),
+        # what the client has asked for, told again, and what may stand there
+        **dict.fromkeys(
+            [
+                "instructions",
+                "metadata",
+                "prompt",
+                "reasoning",
+                "text",
+                "user",
+                "error",
+                "output_text",
+                "kv_transfer_params",
+                "ec_transfer_params",
+                "safety_identifier",
+                "prompt_cache_key",
+            ],
+            is_null,
+        ),
+    },
+    objects={
+        "tools": _TOOL,
+        "usage": USAGE,
+        "metrics": METRICS,
+        "incomplete_details": Shape(inert={"reason": is_label}),
+    },
 )
 
 
@@ -32,7 +110,12 @@ def summary_number(output_index: Any, summary_index: Any) -> int:
 
 
 def _number(output_index: Any, index: Any) -> int:
-    if not isinstance(output_index, int) or not isinstance(index, int) or not 0 <= index < _SUMMARY_PART_FIRST:
+    if (
+        not isinstance(output_index, int)
+        or not isinstance(index, int)
+        or not 0 <= index < _SUMMARY_PART_FIRST
+        or not 0 <= output_index < NUMBER_MIN
+    ):
         raise UnreadableAnswer("an output item or part has no index, or too high a one")
     return output_index * _PARTS_MAX + index
 
@@ -53,8 +136,12 @@ def part_slots(part: Any, number: int) -> list[Slot]:
     if not isinstance(part, dict):
         raise UnreadableAnswer("a content part is not an object")
     kind = Kind.REASONING if str(part.get("type")) in _REASONING_PARTS else Kind.CONTENT
-    slots = _text_slots(part, {"text": kind, "refusal": Kind.REFUSAL}, number)
-    return slots if _PART_NAMED.issuperset(part) else slots + unnamed_slots(part, _PART_NAMED, 0)
+    return _text_slots(part, {"text": kind, "refusal": Kind.REFUSAL}, number)
+
+
+def part_asides(part: dict[str, Any], number: int) -> list[Slot]:
+    """What a content part says beside its text."""
+    return unnamed_slots(part, _PART, 0, ("part", number))
 
 
 def item_slots(item: Any, index: Any) -> list[Slot]:
@@ -66,17 +153,35 @@ def item_slots(item: Any, index: Any) -> list[Slot]:
         slots += part_slots(part, summary_number(index, number))
     for number, part in enumerate(items_of(item, "content")):
         slots += part_slots(part, part_number(index, number))
-    slots += _text_slots(item, {"name": Kind.NAME, "arguments": Kind.JSON}, part_number(index))
+    slots += _text_slots(item, _ITEM_TEXTS, part_number(index))
     if item.get("name") is None and str(item.get("type")).endswith(_CALL):  # a built-in tool is known by its type
         slots.append(Slot(answer_source(Kind.NAME, 0, part_number(index)), item, "type", complete=True))
-    return slots if _ITEM_NAMED.issuperset(item) else slots + unnamed_slots(item, _ITEM_NAMED, 0)
+    return slots
+
+
+def item_asides(item: dict[str, Any], index: int) -> list[Slot]:
+    """What an output item and its parts say beside their texts."""
+    asides = unnamed_slots(item, _ITEM, 0, ("output", index))
+    for number, part in enumerate(items_of(item, "summary")):
+        asides += part_asides(part, summary_number(index, number))
+    for number, part in enumerate(items_of(item, "content")):
+        asides += part_asides(part, part_number(index, number))
+    return asides
 
 
 def object_slots(tree: dict[str, Any]) -> list[Slot]:
-    """The texts of a whole response object: those of its items, and what its error says."""
-    slots = [slot for index, item in enumerate(items_of(tree, "output")) for slot in item_slots(item, index)]
-    error = tree.get("error")
-    return slots + error_slots(error) if isinstance(error, dict) else slots
+    """The texts of a whole response object."""
+    return [slot for index, item in enumerate(items_of(tree, "output")) for slot in item_slots(item, index)]
+
+
+def object_asides(tree: dict[str, Any], before: dict[str, Any] | None = None) -> list[Slot]:
+    """What a whole response object, its items and its error say beside their texts, but for what ``before`` said."""
+    unnamed = Unnamed(0)
+    unnamed.read(tree, _OBJECT, before=before)
+    asides = unnamed.slots
+    for index, item in enumerate(items_of(tree, "output")):
+        asides += item_asides(item, index)
+    return asides
 
 
 def ends_of(tree: dict[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -11,6 +11,7 @@ Source: OpenAI's API reference; vLLM 0.32 (no ``[DONE]``; usage only in the last
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from extproc.domain.errors import ApiError
@@ -18,20 +19,25 @@ from extproc.domain.text import Kind, TextSource
 from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, load_event
 from extproc.payload.ends import end_of_response
 from extproc.payload.error_body import error_slots
+from extproc.payload.inert import Rule, Shape, is_count, is_event_type, is_label, is_null
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.responses_items import (
     CUT,
     ends_of,
+    item_asides,
     item_copies,
     item_slots,
+    object_asides,
     object_copies,
     object_slots,
+    part_asides,
     part_copies,
     part_number,
     part_slots,
     summary_number,
 )
 from extproc.payload.sse import SseEvent
+from extproc.payload.unnamed import part_of, unnamed_slots
 from extproc.payload.usage import UsageReader, usage_of
 from extproc.payload.view import Slot, answer_source
 
@@ -43,9 +49,19 @@ _TEXT_EVENTS = {
     "response.refusal": (Kind.REFUSAL, "refusal"),
     "response.function_call_arguments": (Kind.JSON, "arguments"),
     "response.mcp_call_arguments": (Kind.JSON, "arguments"),
+    "response.custom_tool_call_input": (Kind.CONTENT, "input"),
+    "response.code_interpreter_call_code": (Kind.CONTENT, "code"),
 }
-# An event that is not known may say that something goes on, and must bring no text.
-_SILENT = frozenset({"type", "item_id", "sequence_number", "output_index", "content_index", "summary_index"})
+# Where the ``done`` of an event that is not known may have its whole text.
+_WHOLE_KEYS = ("text", "transcript", "arguments", "input", "code", "delta")
+_INDEXES = ("output_index", "content_index", "summary_index", "annotation_index", "partial_image_index")
+_PLACE = frozenset({"type", "item_id", "sequence_number", *_INDEXES})
+_DELTA_KEYS = frozenset({*_PLACE, "delta", "logprobs"})
+_EVENT_INERT: dict[str, Rule] = {
+    "type": is_event_type,
+    "item_id": is_label,
+    **dict.fromkeys(_INDEXES, is_count),
+}
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
@@ -58,7 +74,8 @@ class ResponsesStream:
         self._shown = shown
         self._sequence_number = 0
         self._response: dict[str, Any] = {}
-        self._places: dict[TextSource, dict[str, Any]] = {}  # what a delta of each channel is addressed with
+        self._done: set[TextSource] = set()
+        self._places: dict[TextSource, dict[str, Any]] = {}  # the first delta of each channel, as the client got it
 
     def read(self, event: SseEvent) -> Frame:
         """What one event holds. Raises: UnreadableAnswer."""
@@ -73,19 +90,27 @@ class ResponsesStream:
             self._read_text(frame, tree, stem, ending)
         elif isinstance(tree.get("response"), dict):
             self._read_object(frame, tree["response"], kind)
+            self._read_rest(frame, tree, "response")
             frame.failed = kind == "response.failed"
         elif "item" in tree:
             frame.ends_part = ending == "done"
             frame.wholes = item_slots(tree["item"], tree.get("output_index"))
             frame.copies = item_copies(tree["item"])
+            frame.slots = item_asides(tree["item"], tree["output_index"])
+            self._read_rest(frame, tree, "item")
+            if ending == "done":
+                frame.closes += self._parts_of(tree["output_index"])
         elif "part" in tree:
             frame.ends_part = ending == "done"
-            frame.wholes = part_slots(tree["part"], _number(tree, kind))
+            number = _number(tree, kind)
+            frame.wholes = part_slots(tree["part"], number)
             frame.copies = part_copies(tree["part"])
-        elif kind == "error" or "error" in tree:
+            frame.slots = part_asides(tree["part"], number)
+            self._read_rest(frame, tree, "part")
+        elif kind == "error" or tree.get("error"):
             frame.slots, frame.failed = error_slots(tree), True
-        elif not _SILENT.issuperset(tree):
-            raise UnreadableAnswer("an event of the stream has an unknown type")
+        else:
+            self._read_unknown(frame, tree, stem, ending)
         return frame
 
     def _read_text(self, frame: Frame, tree: dict[str, Any], stem: str, ending: str) -> None:
@@ -94,27 +119,70 @@ class ResponsesStream:
         source = answer_source(kind, 0, number)
         frame.copies = part_copies(tree)
         if ending == "delta" and isinstance(tree.get("delta"), str):
-            if source not in self._places:
-                self._places[source] = {
-                    name: value for name, value in tree.items() if name not in ("delta", "logprobs")
-                }
-            frame.slots.append(Slot(source, tree, "delta"))
-            frame.bare = True
+            self._read_delta(frame, tree, source)
         elif ending == "done" and isinstance(tree.get(key), str):
+            self._note_done(source)
             frame.wholes.append(Slot(source, tree, key))
             if isinstance(tree.get("name"), str):
                 frame.wholes.append(Slot(answer_source(Kind.NAME, 0, number), tree, "name"))
+                self._read_rest(frame, tree, key, "logprobs", "name")
+            else:
+                self._read_rest(frame, tree, key, "logprobs")
             frame.closes.append((0, number))
             frame.ends_part = True
         else:
             raise UnreadableAnswer("a text event has no text")
 
+    def _read_delta(self, frame: Frame, tree: dict[str, Any], source: TextSource) -> None:
+        place = self._places.get(source)
+        frame.slots.append(Slot(source, tree, "delta"))
+        if place is not None and _DELTA_KEYS.issuperset(tree) and place.get("item_id") == tree.get("item_id"):
+            frame.bare = True
+            return
+        self._places.setdefault(source, tree)
+        self._read_rest(frame, tree, "delta", "logprobs")
+        frame.bare = len(frame.slots) == 1
+
+    def _read_unknown(self, frame: Frame, tree: dict[str, Any], stem: str, ending: str) -> None:
+        """An event that is not known: a delta is a channel, what is done repeats one, any other states something."""
+        if ending == "delta" and isinstance(tree.get("delta"), str):
+            self._read_delta(frame, tree, self._unknown_source(tree, stem))
+            return
+        if ending == "done":
+            source = self._unknown_source(tree, stem)
+            key = next((key for key in _WHOLE_KEYS if isinstance(tree.get(key), str)), "")
+            if key and source in self._places:
+                self._note_done(source)
+                frame.wholes.append(Slot(source, tree, key))
+                self._read_rest(frame, tree, key)
+                frame.closes.append((0, source.part))
+                frame.ends_part = True
+                return
+        self._read_rest(frame, tree)
+
+    def _note_done(self, source: TextSource) -> None:
+        if source in self._done:
+            raise UnreadableAnswer("a text of the stream is done twice")
+        self._done.add(source)
+
+    def _unknown_source(self, tree: dict[str, Any], stem: str) -> TextSource:
+        indexes = [tree[key] for key in _INDEXES if isinstance(tree.get(key), int)]
+        return answer_source(Kind.CONTENT, 0, part_of((stem, *indexes)))
+
+    def _read_rest(self, frame: Frame, tree: dict[str, Any], *named: str) -> None:
+        frame.slots += unnamed_slots(tree, _shape_of(named), 0)
+
+    def _parts_of(self, output_index: int) -> list[tuple[int, int | None]]:
+        """The parts of an item that deltas have come for."""
+        return [(0, source.part) for source, place in self._places.items() if place.get("output_index") == output_index]
+
     def _read_object(self, frame: Frame, response: dict[str, Any], kind: str) -> None:
         for key, value in self._shown.items():
             if key in response:
                 response[key] = value
-        self._response = {key: value for key, value in response.items() if key not in ("output", "usage")}
         frame.wholes = object_slots(response)
+        frame.slots = object_asides(response, self._response)
+        self._response = response
         frame.copies = object_copies(response)
         if kind in _ENDS:
             self.usage.final(usage_of(response.get("usage")))
@@ -142,13 +210,14 @@ class ResponsesStream:
 
     def carry(self, source: TextSource, text: str) -> bytes:
         """A delta that brings held text of a channel."""
-        place = dict(self._places[source])
+        place = {key: value for key, value in self._places[source].items() if key in _PLACE}
         extra: dict[str, Any] = {"logprobs": []} if source.kind is Kind.CONTENT else {}
         return self._numbered({**place, "delta": text, **extra}, str(place["type"]))
 
     def cut(self, choice: int) -> bytes:
         """``response.incomplete`` with the reason ``content_filter``."""
         response = {**self._response, "output": [], "usage": None, **CUT}
+        response.pop("output_text", None)
         return self._numbered({"type": "response.incomplete", "response": response}, "response.incomplete")
 
     def end(self) -> bytes:
@@ -159,6 +228,12 @@ class ResponsesStream:
         """An ``error`` event."""
         tree = {"type": "error", "code": error.code, "message": error.message, "param": error.param}
         return self._numbered(tree, "error")
+
+
+@cache
+def _shape_of(named: tuple[str, ...]) -> Shape:
+    """An event some of whose keys are read elsewhere; what an event without an error says of it is nothing."""
+    return Shape([*named, "sequence_number"], {**_EVENT_INERT, "error": is_null})
 
 
 def _number(tree: dict[str, Any], kind: str) -> int:

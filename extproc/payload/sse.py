@@ -16,7 +16,7 @@ from dataclasses import dataclass
 _BOM = b"\xef\xbb\xbf"
 # Two line ends in a row. CR LF is one line end, so a CR counts alone only if something else than LF follows.
 _BOUNDARY = re.compile(rb"(?:\r\n|\n|\r(?=[^\n]))(?:\r\n|\n|\r(?=[^\n]))")
-_DATA = b"data: "
+_DATA, _EVENT = b"data: ", b"event: "
 KEEP_ALIVE = b": keep-alive\n\n"
 _NAME = re.compile(rb"[a-z_.]{0,64}")  # of events: words of the API, not texts
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -95,6 +95,11 @@ class SseReader:
         end = len(text) - 2
         if text.startswith(_DATA) and text.find(b"\n") == end and text[-1:] == b"\n" and b"\r" not in text:
             return SseEvent(raw, "", text[len(_DATA) : end])
+        if text.startswith(_EVENT) and text[-1:] == b"\n" and b"\r" not in text:
+            begin = text.find(b"\n") + 1
+            name = text[len(_EVENT) : begin - 1]
+            if text.startswith(_DATA, begin) and text.find(b"\n", begin) == end and _NAME.fullmatch(name):
+                return SseEvent(raw, name.decode(), text[begin + len(_DATA) : end])
         return _event_of_lines(raw, text)
 
 

@@ -14,6 +14,11 @@ from typing import Any
 from extproc.domain.token_rates import START, RequestSize, TokenRates
 from extproc.domain.usage import Usage, utf8_bytes_of
 
+_SHORT_KEYS = frozenset(
+    {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details"}
+)
+_SHORT_END = 1_000_000  # a longer number might be somebody's
+
 
 def _count(holder: Any, key: str) -> int:
     value = holder.get(key) if isinstance(holder, dict) else None
@@ -39,6 +44,20 @@ def usage_of(tree: Any) -> Usage | None:
         _count(tree.get("prompt_tokens_details"), "cached_tokens"),
         _count(tree.get("completion_tokens_details"), "reasoning_tokens"),
     )
+
+
+def short_usage_of(tree: Any) -> Usage | None:
+    """Usage that is nothing but a few short counts, as most events bring it; None for any other."""
+    if not isinstance(tree, dict) or not _SHORT_KEYS.issuperset(tree):
+        return None
+    prompt, completion, total = tree.get("prompt_tokens"), tree.get("completion_tokens"), tree.get("total_tokens")
+    if type(prompt) is not int or type(completion) is not int or type(total) is not int:
+        return None
+    if not (0 <= prompt < _SHORT_END and 0 <= completion < _SHORT_END and 0 <= total < _SHORT_END):
+        return None
+    if tree.get("prompt_tokens_details") is not None or tree.get("completion_tokens_details") is not None:
+        return None
+    return Usage(prompt, completion)
 
 
 def anthropic_usage_of(tree: Any) -> Usage | None:

@@ -6,11 +6,10 @@ the text stands and whose it is (``TextSource``); neither says anything about th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
-from zlib import crc32
 
 import orjson
 
@@ -23,7 +22,7 @@ from extproc.payload.ends import TOLD_ENDS, End
 # Parts of an answer that no dialect names are numbered from here, so that they never share a channel with a named one.
 UNNAMED_PART_FIRST = 1 << 32
 # Shorter numbers identify nobody.
-_NUMBER_MIN = 1_000_000
+NUMBER_MIN = 1_000_000
 # Words of JSON Schema whose numbers are bounds: a mask in one would break the schema.
 _BOUNDS = frozenset(
     {
@@ -128,7 +127,7 @@ class Slot:
     """One text of an answer: ``holder[key]`` is the text, or a JSON value if ``structured``.
 
     A ``complete`` text comes in one event (a tool's name, an error): its channel can be closed after it, and nothing of
-    it held.
+    it held. Several complete texts may share a channel; ``place`` tells them apart from event to event.
     """
 
     source: TextSource
@@ -136,6 +135,7 @@ class Slot:
     key: str | int
     structured: bool = False
     complete: bool = False
+    place: int = 0
 
     @property
     def may_be_cut(self) -> bool:
@@ -208,6 +208,7 @@ class AnswerView:
     finished: tuple[int, ...] = ()  # choices that have come to their own end
     cut_short: tuple[int, ...] = ()  # those of them that the greatest number of tokens ended
     ends: dict[int, End] = field(default_factory=dict)  # what ended each of them
+    changed: bool = False  # must be written again whether or not its texts change
 
     def write(self) -> bytes:
         """The body after its slots were changed."""
@@ -224,22 +225,6 @@ def answer_source(kind: Kind, choice: int, part: int = 0) -> TextSource:
 def request_source(speaker: Speaker, kind: Kind = Kind.CONTENT) -> TextSource:
     """A text of the request."""
     return TextSource(Direction.REQUEST, speaker, kind)
-
-
-def strings_in(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any, str | int, str]]:
-    """Every string in a JSON value, as (path, holder, key, text); depth is bounded by the parser."""
-    items: Iterator[tuple[str | int, Any]]
-    if isinstance(value, dict):
-        items = iter(value.items())
-    elif isinstance(value, list):
-        items = iter(enumerate(value))
-    else:
-        return
-    for key, child in items:
-        if isinstance(child, str):
-            yield (*path, key), value, key, child
-        else:
-            yield from strings_in(child, (*path, key))
 
 
 def text_fields(value: Any, path: Path, source: TextSource) -> list[TextField]:
@@ -271,7 +256,7 @@ def _collect(value: Any, path: Path, source: TextSource, fields: list[TextField]
     elif isinstance(value, list):
         for index, child in enumerate(value):
             _collect(child, (*path, index), source, fields, names)
-    elif isinstance(value, (int, float)) and abs(value) >= _NUMBER_MIN and not _is_setting(source, path):
+    elif isinstance(value, (int, float)) and abs(value) >= NUMBER_MIN and not _is_setting(source, path):
         fields.append(TextField(source, path, _digits_of(value)))
 
 
@@ -285,36 +270,6 @@ def _digits_of(number: int | float) -> str:
     if isinstance(number, float) and not number.is_integer():
         return repr(number)
     return str(int(number))
-
-
-def unnamed_slots(
-    holder: dict[str, Any],
-    named: frozenset[str],
-    choice: int,
-    complete: bool = False,
-    kind: Kind = Kind.CONTENT,
-) -> list[Slot]:
-    """Strings in fields that the dialect does not name: a server newer than we are must not get text past the guards.
-
-    Each is a channel of its own, numbered after its name, so that it is the same one in every event. Those that are not
-    the holder's own keys are taken as complete in each event: nothing could bring the rest of them.
-    """
-    slots: list[Slot] = []
-    for key, value in holder.items():
-        if key in named:
-            continue
-        if isinstance(value, str):
-            slots.append(Slot(answer_source(kind, choice, _unnamed_part((key,))), holder, key, complete=complete))
-        elif isinstance(value, (dict, list)):
-            slots += [
-                Slot(answer_source(kind, choice, _unnamed_part(path)), parent, name, complete=True)
-                for path, parent, name, _ in strings_in(value, (key,))
-            ]
-    return slots
-
-
-def _unnamed_part(path: Path) -> int:
-    return UNNAMED_PART_FIRST + crc32("/".join(map(str, path)).encode())
 
 
 def expect_object(value: Any, param: str | None = None) -> dict[str, Any]:

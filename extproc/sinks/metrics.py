@@ -199,6 +199,11 @@ class Metrics:
         self._long_refused = counter(
             "llm_extproc_long_messages_refused_total", "Requests for which too many long messages waited.", ()
         )
+        self._dropped_texts = counter(
+            "llm_extproc_dropped_texts_total",
+            "Texts and events that came behind the end of their choice, block or stream.",
+            ("endpoint",),
+        )
         self._failures = counter(
             "llm_extproc_failures_total", "Exchanges that ended by a failure of ours.", ("reason",)
         )
@@ -266,6 +271,8 @@ class Metrics:
             self._coverage.add((record.policy, guard, direction, what.value), texts)
         for direction, texts in record.text_counts.items():
             self._texts.add((record.policy, direction), texts)
+        if record.dropped_texts:
+            self._dropped_texts.add((record.endpoint or "none",), record.dropped_texts)
         if record.outcome is Outcome.FAILED:
             self._failures.add((record.reason,))
         if record.usage is not None:

@@ -352,11 +352,12 @@ def test_an_event_that_may_not_come_aborts() -> None:
     assert talk.record.usage is not None, "the prompt was computed"
 
 
-def test_embeddings_are_observed() -> None:
-    """Vectors pass as they come; their usage is read when they are through."""
+def test_large_embeddings_are_observed() -> None:
+    """What is too large to be held passes as it comes; its usage is read when it is through."""
     talk = asked(snapshot_of(*ALL), "/v1/embeddings", RequestBody(dumps({"model": "tiny", "input": "mail a@b.co"})))
     assert talk.server_json["input"] == "mail <EMAIL>"
-    assert talk.hears(response_headers()) == [ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.STREAMED)]
+    headers = response_headers(content_length=str(1 << 30))
+    assert talk.hears(headers) == [ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.STREAMED)]
     answer = dumps({"data": [{"embedding": [0.5]}], "usage": {"prompt_tokens": 5, "total_tokens": 5}})
     assert talk.hears(ResponseBody(answer[:9], False)) == [ContinueChunk()]
     assert talk.hears(ResponseBody(answer[9:], True)) == [ContinueChunk()]
@@ -367,7 +368,35 @@ def test_embeddings_are_observed() -> None:
     assert not talk.record.usage.estimated
 
 
-@pytest.mark.parametrize("media", ["application/octet-stream", "application/json"])
+@pytest.mark.parametrize(
+    "embedding", [[0.5, -1, 3.8312109999196764], "hiKTPe8jmbxPOXQ9xB4DvmYoLL5SMVK+" * 4 + "kC3CvQ=="]
+)
+def test_embeddings_pass_as_they_are(embedding: Any) -> None:
+    """Vectors are no text, as numbers or as base64."""
+    talk = asked(snapshot_of(*ALL), "/v1/embeddings", RequestBody(dumps({"model": "tiny", "input": "x"})))
+    assert talk.hears(response_headers()) == [ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.BUFFERED)]
+    usage = {"prompt_tokens": 5, "total_tokens": 5}
+    answer = dumps({"id": "embd-1", "data": [{"index": 0, "embedding": embedding}], "model": "tiny", "usage": usage})
+    assert talk.hears(ResponseBody(answer, True)) == [
+        ContinueBody(Direction.RESPONSE, metadata={"tokens_in": 5, "tokens_out": 0})
+    ]
+    assert talk.client == answer
+    assert talk.record.outcome is Outcome.COMPLETED
+    assert talk.record.usage is not None
+    assert not talk.record.usage.estimated
+
+
+def test_text_beside_embeddings_is_read() -> None:
+    """Attack 9: everything of embeddings passed."""
+    talk = asked(snapshot_of(*ALL), "/v1/embeddings", RequestBody(dumps({"model": "tiny", "input": "x"})))
+    talk.hears(response_headers())
+    item = {"index": 0, "embedding": "a@b.co", "note": ["c@d.co"], "e@f.co": 4111111111111111}
+    talk.hears(ResponseBody(dumps({"id": "g@h.co", "data": [item], "text": "i@j.co"}), True))
+    item = {"index": 0, "embedding": "<EMAIL>", "note": ["<EMAIL>"]}
+    assert talk.client_json == {"id": "<EMAIL>", "data": [item], "text": "<EMAIL>"}
+
+
+@pytest.mark.parametrize("media", ["application/octet-stream"])
 def test_embeddings_that_cannot_be_read_are_metered_by_estimate(media: str) -> None:
     """``encoding_format: bytes`` brings no JSON: they pass all the same, and count."""
     talk = asked(snapshot_of(*ALL), "/v1/embeddings", RequestBody(dumps({"model": "tiny", "input": "x" * 40})))

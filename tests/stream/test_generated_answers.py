@@ -98,7 +98,7 @@ def test_a_tool_call_is_closed_when_the_next_begins(answer: tuple[dict[str, Any]
                 before = open_part.get(slot.source.choice, slot.source.part)
                 open_part[slot.source.choice] = slot.source.part
                 assert before == slot.source.part
-        for choice, part in frame.closes:
+        for choice, part in [*frame.closes, *frame.pauses]:
             if part is None:
                 open_part.pop(choice, None)
             elif open_part.get(choice) == part:

@@ -160,11 +160,32 @@ def test_cached_tokens_of_messages() -> None:
     ],
 )
 def test_a_stream_has_the_texts_of_its_unstreamed_twin(unstreamed: str, streamed: str) -> None:
-    """The same channels, the same texts."""
+    """The same channels, the same texts; but for what each response object says again of its request."""
     whole = recording(unstreamed)
     view = whole.dialect.read_answer(orjson.loads(whole.answer))
     stream = recording(streamed)
-    assert texts_of_answer(view) == texts_of_stream(stream.dialect, stream.answer) != {}
+    texts, texts_streamed = (
+        {source: text for source, text in texts.items() if source.kind is not Kind.ASIDE}
+        for texts in (texts_of_answer(view), texts_of_stream(stream.dialect, stream.answer))
+    )
+    assert texts == texts_streamed != {}
+
+
+@pytest.mark.parametrize("item", UNSTREAMED + STREAMED, ids=named)
+def test_nothing_stands_beside_the_texts_but_what_was_asked_for(item: Recorded) -> None:
+    """All that vLLM says otherwise is inert, so that honest answers pay nothing for it.
+
+    But for the words at which a client had it stop, its errors, and what responses repeat of the request.
+    """
+    if item.streamed:
+        frames = frames_of(item.dialect.stream({}), item.answer)
+        slots = [slot for frame in frames if not frame.failed for slot in frame.slots]
+    else:
+        slots = item.dialect.read_answer(orjson.loads(item.answer)).slots
+    asides = {slot.text for slot in slots if slot.source.kind is Kind.ASIDE}
+    if item.dialect.name == "responses":
+        asides = {text for text in asides if text.encode() not in item.request}
+    assert asides <= set(orjson.loads(item.request).get("stop") or ())
 
 
 @pytest.mark.parametrize("item", UNSTREAMED + STREAMED, ids=named)

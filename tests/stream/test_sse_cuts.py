@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from extproc.payload.sse import KEEP_ALIVE, EventTooLarge, SseEvent, SseReader, write_event
+from extproc.payload.sse import KEEP_ALIVE, EventTooLarge, SseEvent, SseReader, _event_of_lines, write_event
 from tests.stream.recorded import EVENT_BYTES_MAX, Recorded, recordings
 
 
@@ -197,3 +197,28 @@ def test_cost_is_linear(step: int) -> None:
         events = read(stream[place : place + step] for place in range(0, len(stream), step))
         assert sum(len(event.raw) for event in events if isinstance(event, SseEvent)) == len(stream)
     assert time.perf_counter() - began < 10
+
+
+LINES = st.sampled_from(
+    [b"event: ", b"data: ", b"data:", b"a", b"word.x", b"x@y", b": note", b"id: 1", b"\n", b"\n", b"\r"]
+)
+
+
+@given(st.lists(LINES, min_size=1, max_size=9).map(b"".join))
+@example(b"event: a\ndata: b\nc")
+@example(b"event: a\ndata: b\n\n")
+@example(b"event: x@y\ndata: b\n\n")
+def test_the_short_ways_read_as_the_long_one(raw: bytes) -> None:
+    """An event of one line of data, with a name or without, is not taken apart line by line."""
+    if not raw.strip(b"\r\n") or list((reader := SseReader(1_000)).feed(raw)):
+        return
+    assert reader.close() == [_event_of_lines(raw, raw)]
+
+
+@given(
+    st.sampled_from([b"", b"event: a.b\n", b"event: x@y\n", b"id: 1\n"]), st.sampled_from([b"{}", b"", b" x", b"\xff"])
+)
+def test_a_whole_event_reads_as_the_long_way_does(name: bytes, data: bytes) -> None:
+    """As one chunk, which is how most events come."""
+    raw = name + b"data: " + data + b"\n\n"
+    assert SseReader(1_000).whole(raw) == _event_of_lines(raw, raw)

@@ -161,7 +161,8 @@ def recorded() -> Iterator[Text]:
         channels: dict[TextSource, list[str]] = {}
         for frame in frames_of(one.dialect.stream({}), one.answer):
             for slot in frame.slots:
-                channels.setdefault(slot.source, []).append(slot.text)
+                if slot.source.kind is not Kind.ASIDE:  # judged whole in each event: nothing of it is held
+                    channels.setdefault(slot.source, []).append(slot.text)
         for source, pieces in channels.items():
             yield [piece for piece in pieces if piece], source.kind
 

@@ -15,6 +15,7 @@ from extproc.payload.dialect import Frame, StreamReader, UnreadableAnswer
 from extproc.payload.endpoints import CHAT, ENDPOINTS, dialect_of_errors
 from extproc.payload.error_body import PlainTextView, error_slots
 from extproc.payload.sse import SseEvent
+from extproc.payload.unnamed import NameSlot
 from extproc.payload.view import Slot
 from tests.unit.payload.requests import BY_NAME
 
@@ -34,6 +35,16 @@ def chunk(**choice: Any) -> SseEvent:
 def reader_of(name: str, **shown: Any) -> StreamReader:
     """A reader of a stream that has just begun."""
     return BY_NAME[name].stream(shown)
+
+
+def values(slots: list[Slot]) -> list[str]:
+    """The texts of slots but for names of keys."""
+    return [slot.text for slot in slots if not isinstance(slot, NameSlot)]
+
+
+def names(slots: list[Slot]) -> list[str]:
+    """The names of keys among slots."""
+    return [slot.text for slot in slots if isinstance(slot, NameSlot)]
 
 
 def said(slots: list[Slot]) -> list[tuple[str, str]]:
@@ -92,7 +103,6 @@ def test_an_answer_that_hides_text_from_us_is_unreadable(name: str, tree: dict[s
         ("chat", {"choices": [{"index": 0, "delta": "text"}]}),
         ("chat", {"choices": [{"index": 0, "delta": {"content": ["x"]}}]}),
         ("completions", {"choices": [{"index": 0, "delta": {"content": "x"}}]}),
-        ("responses", {"type": "response.later.delta", "output_index": 0, "delta": "x"}),
         ("responses", {"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": ["x"]}),
         ("responses", {"type": "response.output_text.delta", "content_index": 0, "delta": "x"}),
         ("responses", {"type": "response.output_text.delta", "output_index": 0, "content_index": 32, "delta": "x"}),
@@ -130,18 +140,20 @@ def test_a_comment_is_no_event(name: str) -> None:
 
 
 def test_unnamed_fields_of_chat_are_read() -> None:
-    """In a message, its choice and the whole answer; numbers and null hold no text."""
+    """In a message, its choice and the whole answer, with the names of keys; short numbers and null hold no text."""
     choice = {"index": 0, "message": {"content": "a", "later": ["b"], "n": 1}, "matched": {"x": "c"}, "score": None}
     view = CHAT.read_answer({"choices": [choice], "note": "d", "usage": {}, "system_fingerprint": "f"})
-    assert [slot.text for slot in view.slots] == ["a", "b", "d", "c"]
-    assert len({slot.source for slot in view.slots}) == 4
+    assert values(view.slots) == ["a", "b", "d", "c"]
+    assert names(view.slots) == ["later", "n", "note", "matched", "x", "score"]
+    assert len({(slot.source, slot.place) for slot in view.slots}) == len(view.slots)
 
 
 def test_an_unnamed_field_of_a_delta_is_one_channel_in_all_events() -> None:
     """Its pieces belong together; those of another field do not."""
     reader = reader_of("chat")
     sources = [
-        reader.read(chunk(delta={name: "x"})).slots[0].source for name in ("thoughts", "other", "thoughts", "content")
+        next(slot.source for slot in reader.read(chunk(delta={name: "x"})).slots if not slot.complete)
+        for name in ("thoughts", "other", "thoughts", "content")
     ]
     assert sources[0] == sources[2]
     assert len(set(sources)) == 3
@@ -150,7 +162,11 @@ def test_an_unnamed_field_of_a_delta_is_one_channel_in_all_events() -> None:
 def test_what_is_said_about_a_chunk_is_complete() -> None:
     """A word that comes in each chunk is not a text that goes on, and is never held back."""
     frame = reader_of("chat").read(chunk(delta={"content": "a"}, native_reason="stop"))
-    assert [(slot.text, slot.complete) for slot in frame.slots] == [("a", False), ("stop", True)]
+    assert [(slot.text, slot.complete) for slot in frame.slots] == [
+        ("a", False),
+        ("native_reason", True),
+        ("stop", True),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +180,7 @@ def test_what_is_said_about_a_chunk_is_complete() -> None:
 def test_unnamed_blocks_of_messages_are_read(block: dict[str, Any]) -> None:
     """Whatever a block calls itself."""
     view = BY_NAME["messages"].read_answer({"content": [block]})
-    assert [slot.text.strip('{}"').removeprefix('q":"') for slot in view.slots] == ["a", "b"]
+    assert [text.strip('{}"').removeprefix('q":"') for text in values(view.slots) if text != "later"] == ["a", "b"]
 
 
 def test_unnamed_items_of_responses_are_read() -> None:
@@ -172,7 +188,7 @@ def test_unnamed_items_of_responses_are_read() -> None:
     part = {"type": "output_text", "text": "a", "annotations": [{"title": "b"}]}
     output = [{"type": "message", "content": [part]}, {"type": "later_call", "query": "c", "name": "d"}]
     view = BY_NAME["responses"].read_answer({"output": output, "error": {"message": "e"}, "instructions": "own"})
-    assert sorted(slot.text for slot in view.slots) == ["a", "b", "c", "d", "e"]
+    assert sorted(values(view.slots)) == ["a", "b", "c", "d", "e", "own"]
 
 
 def test_tool_calls_of_other_kinds_are_read() -> None:
@@ -180,7 +196,7 @@ def test_tool_calls_of_other_kinds_are_read() -> None:
     custom = {"id": "c", "type": "custom", "custom": {"name": "a", "input": "b"}}
     message = {"tool_calls": [custom], "function_call": {"name": "c", "arguments": "d"}}
     view = CHAT.read_answer({"choices": [{"index": 0, "message": message}]})
-    assert [slot.text for slot in view.slots] == ["a", "b", "c", "d"]
+    assert sorted(values(view.slots)) == ["a", "b", "c", "d"]
     (function, call) = (
         {"function_call": {"arguments": "d"}},
         {"tool_calls": [{"index": 3, "function": {"arguments": "d"}}]},
@@ -396,7 +412,7 @@ def test_errors_of_paths_that_are_not_read(path: str, name: str) -> None:
 def test_error_bodies_of_the_server_are_all_text() -> None:
     """JSON or not, every string is judged."""
     tree = {"error": {"message": "a", "param": None, "more": ["b"]}, "detail": "c"}
-    assert [slot.text for slot in error_slots(tree)] == ["a", "b", "c"]
+    assert (values(error_slots(tree)), names(error_slots(tree))) == (["a", "b", "c"], ["more"])
     view = PlainTextView("Grüße \xff".encode("latin-1"))
     assert view.slots[0].text == "Gr\ufffd\ufffde \ufffd"
     view.slots[0].put("é")

@@ -48,6 +48,7 @@ LABELS = {
     "llm_extproc_long_message_wait_seconds": set(),
     "llm_extproc_long_messages_refused_total": set(),
     "llm_extproc_failures_total": {"reason"},
+    "llm_extproc_dropped_texts_total": {"endpoint"},
     "llm_inflight_exchanges": set(),
     "llm_config_reloads_total": {"result"},
     "llm_config_revision": {"revision"},
@@ -106,6 +107,7 @@ def populated() -> Metrics:
     record.cover("pii", "request", Coverage.CHECKED, 3)
     record.cover("pii", "request", Coverage.SKIPPED_SOURCE, 1)
     record.text_counts["request"] = 4
+    record.dropped_texts = 2
     record.findings["pii", "response", "HOLD_LIMIT"] = 1
     metrics = Metrics(label_values_max=10)
     metrics.exchange_ended(record)
