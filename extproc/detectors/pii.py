@@ -4,12 +4,16 @@ A streamed text comes in *cells* (see ``docs/design.md``): what is found must de
 before it, never on what comes after. So no pattern here crosses a blank unless both sides look like one number, none
 holds a bracket, quote, comma or semicolon, and cue words are looked for to the left only, at most 40 characters away.
 
-Not found here: private key blocks (they are longer than a cell), names and addresses, numbers in other scripts' digits.
+A cell in which something is written otherwise (``folding``) gets two looks: as it is read, and as it is written, so
+that nothing is lost where a hyphen or an escape is part of another value.
+
+Not found here: private key blocks (they are longer than a cell), names and addresses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import re2
 
@@ -17,6 +21,16 @@ from extproc.config.guards.pii import PiiGuard as PiiSection
 from extproc.detectors import birth_dates, credentials, national_ids, network_addresses, wallets
 from extproc.detectors.checksums import IBAN_LENGTHS, card_number_valid, iban_valid, us_ssn_valid
 from extproc.detectors.custom_recogniser import CustomRecogniser
+from extproc.detectors.folding import (
+    MAY_VANISH,
+    OTHER_NUMBER_MARKS,
+    VANISHED,
+    folded,
+    folded_bytes,
+    read_bytes,
+    reading,
+    with_escapes,
+)
 from extproc.detectors.latin1 import (
     WORD_BYTES,
     cue_before,
@@ -31,7 +45,7 @@ from extproc.detectors.recogniser import CELL_END, CandidateFinder, Recogniser, 
 from extproc.detectors.secret_patterns import SECRET_CHARACTERS_MIN
 from extproc.domain.finding import Finding
 
-_NUMBER_MARKS = frozenset("0123456789@:")
+_NUMBER_MARKS = frozenset("0123456789@:&")  # the last of an escape
 
 # --- e-mail --------------------------------------------------------------------------------------------------------
 
@@ -212,6 +226,8 @@ class PiiDetector:
         if self._wanted & _GROUPS["NATIONAL_ID"]:
             self._add(national_ids.GATE, national_ids.NationalIds(self._wanted).candidates)
         self._add_chosen(_BEHIND_NATIONAL_IDS, needed)
+        self._gate.Add(MAY_VANISH.encode("latin-1"))
+        self._vanishing = len(self._finders)
         self._gate.Compile()
 
     def _add_chosen(self, recognisers: Iterable[Recogniser], needed: frozenset[str]) -> None:
@@ -225,9 +241,16 @@ class PiiDetector:
 
     def may_hold(self, text: str) -> bool:
         """False only if no cell of the text can hold a finding: one pass, for texts of any length."""
-        if len(text) < SECRET_CHARACTERS_MIN and _NUMBER_MARKS.isdisjoint(text):
+        if (
+            len(text) < SECRET_CHARACTERS_MIN
+            and _NUMBER_MARKS.isdisjoint(text)
+            and (text.isascii() or OTHER_NUMBER_MARKS.isdisjoint(text))
+        ):
             return False
-        return bool(self._gate.Match(latin1_bytes(text)))
+        opened = self._gate.Match(folded_bytes(text))
+        if opened == [self._vanishing]:
+            opened = self._gate.Match(read_bytes(text))
+        return bool(opened)
 
     def find(self, text: str, start: int = 0) -> list[Finding]:
         """Findings that lie wholly in ``text[start:]``, in order, not overlapping.
@@ -238,19 +261,58 @@ class PiiDetector:
         Source: the kinds' own sections above; issuers, country lengths and ranges in ``checksums``.
         """
         cell = text[start:] if start else text
-        if len(cell) < SECRET_CHARACTERS_MIN and _NUMBER_MARKS.isdisjoint(cell):
+        if (
+            len(cell) < SECRET_CHARACTERS_MIN
+            and _NUMBER_MARKS.isdisjoint(cell)
+            and (cell.isascii() or OTHER_NUMBER_MARKS.isdisjoint(cell))
+        ):
             return []
-        opened = self._gate.Match(latin1_bytes(cell))
-        return self._recognise(text, start, sorted(opened)) if opened else []
+        opened = self._gate.Match(folded_bytes(cell))
+        if not opened:
+            return []
+        shape = cell if self._vanishing not in opened and cell.isascii() else folded(cell)
+        if shape == cell and VANISHED not in cell:
+            return self._recognise(folded_bytes(text), text, start, opened)
+        return _merged(self._as_written(text, start) + self._as_read(text, start, shape))
 
-    def _recognise(self, text: str, start: int, opened: list[int]) -> list[Finding]:
+    def _as_written(self, text: str, start: int) -> list[Finding]:
         subject = latin1_bytes(text)
+        return self._recognise(subject, text, start, self._gate.Match(subject[start:]) or [])
+
+    def _as_read(self, text: str, start: int, shape: str) -> list[Finding]:
+        """What is found once vanished characters are left out; spans are those of the text as it is written."""
+        context, cell = text[:start], text[start:]
+        plain, places = reading(shape)
+        read = context + plain
+        subject = folded_bytes(read)
+        return [
+            replace(one, start=start + first, end=start + end)
+            for one in self._recognise(subject, read, start, self._gate.Match(subject[start:]) or [])
+            for first, end in [with_escapes(cell, shape, places[one.start - start], places[one.end - 1 - start] + 1)]
+        ]
+
+    def _recognise(self, subject: bytes, text: str, start: int, opened: list[int]) -> list[Finding]:
+        """What the finders behind open gates find, earlier ones first; of two in one place the first counts."""
         taken = bytearray(len(text))
         findings = []
-        for index in opened:
+        for index in sorted(opened):
+            if index == self._vanishing:
+                continue
             for kind, first, end, score in self._finders[index](subject, text, start):
                 if taken.find(1, first, end) < 0:
                     taken[first:end] = b"\1" * (end - first)
                     if kind in self._wanted:
                         findings.append(Finding(kind, first, end, score, f"pii.{kind.lower()}"))
         return sorted(findings, key=lambda finding: finding.start)
+
+
+def _merged(findings: list[Finding]) -> list[Finding]:
+    """In order, those that overlap as one: what the longest of them is called, over all of their span."""
+    merged: list[Finding] = []
+    for one in sorted(findings, key=lambda finding: finding.start):
+        if merged and one.start < merged[-1].end:
+            last = merged.pop()
+            longest = one if one.end - one.start > last.end - last.start else last
+            one = replace(longest, start=last.start, end=max(last.end, one.end))
+        merged.append(one)
+    return merged

@@ -23,6 +23,7 @@ from extproc.detectors.cells import (
     next_part,
     section_end,
 )
+from extproc.detectors.folding import folded
 from extproc.domain.finding import Finding
 from extproc.filters.base import tell_nobody
 
@@ -156,18 +157,19 @@ class SpanStage:
     def _judge(self, text: str) -> str:
         """Judge a text of whole cells."""
         word_chars_max = self._limit.word_chars_max
-        holds_long_word = len(text) > word_chars_max and has_long_word(text, word_chars_max)
+        holds_long_word = len(text) > word_chars_max and has_long_word(folded(text), word_chars_max)
         if not holds_long_word and not self._detector.may_hold(text):
             self._in_long_word = False
             self._remember(text)
             return text
         whole = self._before + text
+        shape = folded(whole)
         position = done = len(self._before)
         pieces: list[str] = []
         while position < len(whole) and not self.rejected:
             stop = len(whole) if holds_long_word else section_end(whole, position)
             if holds_long_word or self._detector.may_hold(whole[position:stop]):
-                done = self._judge_section(whole, position, stop, done, pieces)
+                done = self._judge_section(whole, shape, position, stop, done, pieces)
             else:
                 self._in_long_word = False
             position = stop
@@ -176,23 +178,20 @@ class SpanStage:
             self._remember(text)
         return "".join(pieces)
 
-    def _judge_section(self, whole: str, position: int, stop: int, done: int, pieces: list[str]) -> int:
+    def _judge_section(self, whole: str, shape: str, position: int, stop: int, done: int, pieces: list[str]) -> int:
         """Judge the cells from ``position`` to ``stop``; returns up to where the text has been given out."""
         while not self.rejected:
-            part = next_part(whole, position, self._limit.word_chars_max)
+            part = next_part(shape, position, self._limit.word_chars_max)
             if part is None or part.first >= stop:
                 break
             if part.overlong and self._reaches_limit():
-                position = done = self._mask_cell(whole, part.first, done, pieces)
+                pieces.append(whole[done : part.first])
+                pieces.append(self._limit_mask())
+                position = done = cell_end(shape, part.first)
             else:
                 position, done = self._judge_part(whole, part, done, pieces)
             self._in_long_word = part.overlong and self._limit.mask is None
         return done
-
-    def _mask_cell(self, whole: str, first: int, done: int, pieces: list[str]) -> int:
-        pieces.append(whole[done:first])
-        pieces.append(self._limit_mask())
-        return cell_end(whole, first)
 
     # --- the open cell ---------------------------------------------------------------------------------------------
 
@@ -200,9 +199,10 @@ class SpanStage:
         """Judge and give out the beginning of an open cell, as far as what may follow cannot change it."""
         buffer = self._buffer
         whole = self._before + buffer.certain
+        shape = folded(whole)
         begin = position = done = len(self._before)
         pieces: list[str] = []
-        while not self.rejected and (part := next_part(whole, position, self._limit.word_chars_max)) is not None:
+        while not self.rejected and (part := next_part(shape, position, self._limit.word_chars_max)) is not None:
             if part.settled == part.last:
                 break
             if part.overlong and self._reaches_limit():
@@ -227,7 +227,7 @@ class SpanStage:
     def _swallow(self, closed: str, taken: str) -> str:
         """Drop what belongs to a cell that has been masked; returns what stands behind it."""
         if closed:
-            chars = cell_end(taken + closed, len(taken)) - len(taken)
+            chars = cell_end(folded(taken + closed), len(taken)) - len(taken)
             self._remember(closed[:chars])
             self._swallows = False
             return closed[chars:]
