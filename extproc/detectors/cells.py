@@ -244,7 +244,7 @@ def _open_from(text: str, first: int = 0, known: int = 0) -> int:
         first, known: ``text[first:known]`` is known to be one cell, so that it need not be looked through again.
     """
     end = len(text)
-    begun = unfinished(text) if "\\" in text else end
+    begun = unfinished(text)
     if begun < end:
         text = text[:begun] + VANISHED * (end - begun)
     last = end - (text[-1] in _FOLDED_BLANKS)
@@ -306,8 +306,7 @@ class CellBuffer:
             known = given + max(0, len(self.open) - ESCAPE_CHARS_MAX)  # what follows may be read otherwise now
             cut = _open_from(folded(whole), given, known)
         cut = max(cut, given)
-        held = self.open = whole[cut:]
-        self._in_word = cut < len(whole) and held[-1] not in _MAY_END_OPEN and "\\" not in held
+        self._keep(whole[cut:])
         if cut > given:
             self._given = ""
         return whole[given:cut]
@@ -315,10 +314,15 @@ class CellBuffer:
     def take(self, chars: int | None = None) -> str:
         """Remove and return the first ``chars`` of the open cell, or all that is open: then the cell is over."""
         taken = self.open if chars is None else self.open[:chars]
-        held = self.open = self.open[len(taken) :]
-        self._in_word = bool(held) and held[-1] not in _MAY_END_OPEN and "\\" not in held
+        self._keep(self.open[len(taken) :])
         self._given = "" if chars is None else (self._given + taken)[-_KEPT_CHARS_MAX:]
         return taken
+
+    def _keep(self, held: str) -> None:
+        self.open = held
+        self._in_word = held.isalpha() or (
+            held != "" and held[-1] not in _MAY_END_OPEN and "\\" not in held and unfinished(held) == len(held)
+        )
 
     def copy(self) -> CellBuffer:
         """A buffer in the same state."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import codecs
 import re
+import string
+import sys
 from collections.abc import Sequence
 
 from extproc.detectors.latin1 import CELL_ENDING_FIRST
@@ -74,8 +76,8 @@ _FOLDED_RUN = re.compile(f"[{FOLDED_CLASS}][{FOLDED_CLASS}]*")  # not "+": then 
 
 # --- escapes -------------------------------------------------------------------------------------------------------
 
-_PERCENT = r"%(?:40|2[BDEbde]|3[Aa]|5[Ff])"
-_PERCENT_DELIMITERS = r"%(?:0[ADad]|2[0267CFcf]|3[BCDEbcde])"
+_PERCENT = r"%(?:0[ADad]|[2-7][0-9A-Fa-f])"
+_PERCENT_SIGN = r"%(?:2[BDEbde]|3[0-9Aa]|[4-7][0-9A-Fa-f])|[0-9A-Z]%20[0-9A-Z]"  # in which values are hidden
 _WORD_BLANK, _WORD_END = "\x9e", "\x9f"
 """Stand for an escaped blank, and for an escaped quote and the like: real ones would divide a word of which a part may
 have been given out. Only ``reading`` makes them so."""
@@ -88,43 +90,47 @@ _NAMED = {
 _REFERENCE = rf"&(?:#[0-9]{{2,7}}|#[xX][0-9A-Fa-f]{{2,6}}|{'|'.join(name[1:-1] for name in _NAMED)});"
 _UNICODE = r"\\\\?u[0-9A-Fa-f]{4}"
 _MARKDOWN = r"\\\\?[@.+\-:_()]"
-_ESCAPE = re.compile(f"{_PERCENT}|{_PERCENT_DELIMITERS}|{_REFERENCE}|{_UNICODE}|{_MARKDOWN}")
+_ESCAPE = re.compile(f"{_PERCENT}|{_REFERENCE}|{_UNICODE}|{_MARKDOWN}")
 ESCAPE_CHARS_MAX = 10
 
-MAY_VANISH = rf"[ -~\xA0]\xAD|{_PERCENT}|[0-9A-Z]%20[0-9A-Z]|{_REFERENCE}|{_UNICODE}|{_MARKDOWN}"
+MAY_VANISH = rf"[ -~\xA0]\xAD|{_PERCENT_SIGN}|{_REFERENCE}|{_UNICODE}|{_MARKDOWN}"
 """Pattern (RE2, Latin-1): of ``folded_bytes``, whether some of it may not be read as it is written."""
 
-_READ_FROM_ESCAPES = frozenset(
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@.+-:/_() \u00a0\u00ad\x9e\x9f"
-)
+_READ_FROM_ESCAPES = frozenset(string.ascii_letters + string.digits + "@.+-:/_() \u00a0" + VANISHED)
 """Nothing that ends a cell but a blank: ``&#39;`` stays what it is."""
 
 _BLANKS = " \u00a0"
-_UNFINISHED = re.compile(r"\\{1,2}(?:u[0-9A-Fa-f]{0,3})?\Z")
-_UNFINISHED_CHARS_MAX = 6
+_UNFINISHED = re.compile(
+    r"\\{1,2}(?:u[0-9A-Fa-f]{0,3})?\Z|%[2-7]?\Z|&(?:#[0-9]{0,7}|#[xX][0-9A-Fa-f]{0,6}|[a-z]{0,6})\Z"
+)
 
 
 def _unescaped(match: re.Match[str]) -> str:
     """The character that an escape stands for, and nothing in the place of the rest."""
     escape = match[0]
+    rest = VANISHED * (len(escape) - 1)
     if escape[0] == "%":
-        character = chr(int(escape[1:], 16))
-        if character not in _READ_FROM_ESCAPES or character == " ":
-            character = _WORD_BLANK if character == " " else _WORD_END
-    elif escape[0] == "\\":
-        if "u" not in escape:
-            return VANISHED * (len(escape) - 1) + escape[-1]
-        character = chr(int(escape[-4:], 16))
-    elif escape[1] != "#":
-        character = _NAMED[escape]
-    else:
-        code = int(escape[3:-1], 16) if escape[2] in "xX" else int(escape[2:-1])
-        character = chr(code) if code <= 0x10FFFF else ""
-    character = _FOLDED.get(ord(character), character) if character else ""
+        return _of_percent(chr(int(escape[1:], 16))) + rest
+    if escape[0] == "\\" and "u" not in escape:
+        return rest + escape[-1]
+    character = _of_reference(escape) if escape[0] == "&" else chr(int(escape[-4:], 16))
+    character = _FOLDED.get(ord(character), character)
     if character not in _READ_FROM_ESCAPES:
         return escape
-    rest = VANISHED * (len(escape) - 1)
     return rest + character if character in _BLANKS else character + rest  # no blank divides the escape it is read from
+
+
+def _of_percent(character: str) -> str:
+    if character == " ":
+        return _WORD_BLANK
+    return character if character in _READ_FROM_ESCAPES else _WORD_END
+
+
+def _of_reference(reference: str) -> str:
+    if reference[1] != "#":
+        return _NAMED[reference]
+    code = int(reference[3:-1], 16) if reference[2] in "xX" else int(reference[2:-1])
+    return chr(code) if code <= sys.maxunicode else "\0"
 
 
 # --- folding -------------------------------------------------------------------------------------------------------
@@ -176,12 +182,14 @@ def with_escapes(text: str, shape: str, start: int, end: int) -> tuple[int, int]
 def unfinished(text: str) -> int:
     """Where at the end of a text an escape begins of which more may come; the text's length if none does.
 
-    Of those that begin with a backslash, which ends a cell if it begins none; others are of characters that do not.
+    With it the last word may begin otherwise than it seems, or a word go on that a backslash would end.
     """
-    if "\\" not in text[-_UNFINISHED_CHARS_MAX:]:
-        return len(text)
-    match = _UNFINISHED.search(text, max(0, len(text) - _UNFINISHED_CHARS_MAX))
-    return match.start() if match else len(text)
+    chars = len(text)
+    end = text[-ESCAPE_CHARS_MAX:]
+    if "\\" not in end and "%" not in end and "&" not in end:
+        return chars
+    match = _UNFINISHED.search(end)
+    return chars - len(end) + match.start() if match else chars
 
 
 # --- as bytes ------------------------------------------------------------------------------------------------------

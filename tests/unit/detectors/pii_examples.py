@@ -100,6 +100,7 @@ DISGUISES = (
     Disguise("Markdown in a string", _each("[@.+:_()-]", lambda sign: f"\\\\{sign}")),
     Disguise("percent", _each("[@.+: -]", lambda sign: f"%{ord(sign):02X}")),
     Disguise("small percent", _each("[@.+:-]", lambda sign: f"%{ord(sign):02x}")),
+    Disguise("percent everywhere", _each(r"\S", lambda sign: f"%{ord(sign):02X}")),
     Disguise("decimal reference", _each("[@.+:-]", lambda sign: f"&#{ord(sign)};")),
     Disguise("hexadecimal reference", _each("[@.+:-]", lambda sign: f"&#x{ord(sign):X};")),
     Disguise("named reference", _each("[@.+:/ _-]", lambda sign: f"&{_NAMES[sign]};")),

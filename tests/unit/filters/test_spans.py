@@ -42,12 +42,14 @@ WORDS = (
     "４１１１&nbsp;1111&nbsp;1111&nbsp;1111",
     "4\u200b111\u00ad1111 1111\u2060 1111",
     "bob%40example.org",
+    "%2B%34%39 %33%30 &#57;01820",
+    "4111%201111%201111%201111",
     "bob&#64;example&period;org",
     r"bob\@example\.org",
     r"078\u201105\u20111120",
 )
 """In the end ways to write values that are folded, and escapes that a cut may divide."""
-CHARACTERS = " \u00a0\n,.-@0Aa\\u2&#;%\u2009\u200b\uff11"
+CHARACTERS = " \u00a0\n,.-@03Aa\\u2&#;%\u2009\u200b\uff11"
 SHORT = st.lists(
     st.sampled_from(WORDS + CUED) | st.sampled_from(CHARACTERS) | st.text(max_size=3),
     max_size=14,
