@@ -28,11 +28,12 @@ from typing import NamedTuple
 
 from extproc.detectors.folding import (
     ESCAPE_CHARS_MAX,
+    FOLDED_CHARACTERS,
     FOLDED_CLASS,
     OTHER_BLANKS,
     VANISHED,
     folded,
-    is_folded,
+    is_plain,
     unfinished,
 )
 from extproc.detectors.latin1 import CELL_ENDING_FIRST
@@ -208,10 +209,12 @@ def _plain_end(text: str) -> int:
     if last in _PLAIN_GLUE:
         return chars
     if last >= CELL_ENDING_FIRST:
-        return -1 if is_folded(last) else chars
+        return -1 if last in FOLDED_CHARACTERS else chars
     if last != " " and not last.isalpha():
         return -1
     end = chars - 1 if last == " " else chars
+    if end < chars and _ends_with_glue(text, end):
+        return chars
     first = text.rfind(" ", 0, end) + 1
     word = text[first:end]
     if not word.isalpha() or not (word.isascii() or _LETTERS.fullmatch(word)):
@@ -221,18 +224,43 @@ def _plain_end(text: str) -> int:
         return first + behind_glue.start(1) if end == chars else -1
     if end < chars:
         return chars if word[0] >= "a" or not word.isupper() else -1
-    if first > 1 and word[0] < "a":
+    if first > 1 and word[0] < "a" and not _ends_with_glue(text, first - 1):
         before = text[text.rfind(" ", 0, first - 1) + 1 : first - 1]
         if not (before.isascii() and before.isalpha() and before[0] >= "a"):
             return -1
     return first
 
 
-def _open_in_tail(text: str) -> int:
-    """What ``_open_from`` says of a text that is not folded, by its end; -1 if that does not tell. [characters]"""
+def _ends_with_glue(text: str, end: int) -> bool:
+    """Whether glue other than a blank ends ``text[:end]``, so that nothing is joined to what follows a blank there."""
+    last = text[end - 1 : end]
+    return (
+        last in _PLAIN_GLUE
+        or (last == ";" and "&" not in text)
+        or (last >= CELL_ENDING_FIRST and last not in FOLDED_CHARACTERS)
+    )
+
+
+def _open_from_written(text: str, first: int, known: int) -> int:
+    """``_open_from`` for a text that is not folded, of which no more is folded than has to be. [characters]"""
+    known = max(first, known - ESCAPE_CHARS_MAX)  # an escape that has ended may be read otherwise than its beginning
     before = len(text) - _TAIL_CHARS
-    start = _open_from(folded(text[before:]))
-    return before + start if start >= _KEPT_CHARS_MAX else -1
+    if before > known:
+        start = _open_from(_with_begun(folded(text[before:])))
+        if start >= _KEPT_CHARS_MAX:
+            return before + start
+    return _open_from(_with_begun(folded(text)), first, known)
+
+
+def _with_begun(shape: str) -> str:
+    """A folded text as if the escape that has begun at its end were one already."""
+    begun = unfinished(shape)
+    return shape if begun == len(shape) else shape[:begun] + VANISHED * (len(shape) - begun)
+
+
+def _is_in_word(held: str) -> bool:
+    """Whether what follows an open cell without glue is of it, whatever it is."""
+    return held != "" and held[-1] not in _MAY_END_OPEN and "\\" not in held and unfinished(held) == len(held)
 
 
 def _open_from(text: str, first: int = 0, known: int = 0) -> int:
@@ -244,9 +272,6 @@ def _open_from(text: str, first: int = 0, known: int = 0) -> int:
         first, known: ``text[first:known]`` is known to be one cell, so that it need not be looked through again.
     """
     end = len(text)
-    begun = unfinished(text)
-    if begun < end:
-        text = text[:begun] + VANISHED * (end - begun)
     last = end - (text[-1] in _FOLDED_BLANKS)
     if last < end and not _may_join(text, last):
         return end
@@ -297,16 +322,18 @@ class CellBuffer:
         if self._in_word and _IS_GLUE.search(text) is None:
             self.open += text
             return ""
+        held = self.open
+        whole = self._given + held + text if self._given else held + text
         given = len(self._given)
-        whole = self._given + self.open + text
         cut = _plain_end(whole)
-        if cut < 0 and len(whole) > _TAIL_CHARS and not whole.isascii():
-            cut = _open_in_tail(whole)
+        plain = cut >= 0 or is_plain(whole)
         if cut < 0:
-            known = given + max(0, len(self.open) - ESCAPE_CHARS_MAX)  # what follows may be read otherwise now
-            cut = _open_from(folded(whole), given, known)
-        cut = max(cut, given)
-        self._keep(whole[cut:])
+            known = given + len(held)
+            cut = _open_from(whole, given, known) if plain else _open_from_written(whole, given, known)
+        if cut < given:
+            cut = given
+        held = self.open = whole[cut:]
+        self._in_word = held != "" and held[-1] not in _MAY_END_OPEN and (plain or _is_in_word(held))
         if cut > given:
             self._given = ""
         return whole[given:cut]
@@ -314,15 +341,10 @@ class CellBuffer:
     def take(self, chars: int | None = None) -> str:
         """Remove and return the first ``chars`` of the open cell, or all that is open: then the cell is over."""
         taken = self.open if chars is None else self.open[:chars]
-        self._keep(self.open[len(taken) :])
+        self.open = self.open[len(taken) :]
+        self._in_word = _is_in_word(self.open)
         self._given = "" if chars is None else (self._given + taken)[-_KEPT_CHARS_MAX:]
         return taken
-
-    def _keep(self, held: str) -> None:
-        self.open = held
-        self._in_word = held.isalpha() or (
-            held != "" and held[-1] not in _MAY_END_OPEN and "\\" not in held and unfinished(held) == len(held)
-        )
 
     def copy(self) -> CellBuffer:
         """A buffer in the same state."""

@@ -63,6 +63,9 @@ _FOLDED = {
     **dict.fromkeys(_INVISIBLE, VANISHED),
 }
 
+FOLDED_CHARACTERS = frozenset(map(chr, _FOLDED))
+"""What stands for another character, or for nothing."""
+
 OTHER_NUMBER_MARKS = frozenset(chr(code) for code, sign in _FOLDED.items() if sign in "0123456789@:")
 """What stands for a digit, ``@`` or ``:``."""
 
@@ -71,7 +74,6 @@ _IN_BMP = "".join(chr(code) for code in sorted(_FOLDED) if code < 0x10000)
 FOLDED_CLASS = re.escape(_IN_BMP) + _BEYOND_BMP
 """Inside of a character class: every character that is folded, and a few beyond the basic plane that are not."""
 _MAY_FOLD = re.compile(f"[{FOLDED_CLASS}]")
-_SPARSE_CHARS_MIN = 64  # of a longer text run by run is faster
 _FOLDED_RUN = re.compile(f"[{FOLDED_CLASS}][{FOLDED_CLASS}]*")  # not "+": then the search would try each place
 
 # --- escapes -------------------------------------------------------------------------------------------------------
@@ -140,19 +142,20 @@ def _folded_run(match: re.Match[str]) -> str:
     return match[0].translate(_FOLDED)
 
 
+def is_plain(text: str) -> bool:
+    """Whether nothing in a text can be read otherwise than it is written, nor the beginning of it be."""
+    return (
+        "\\" not in text and "%" not in text and "&" not in text and (text.isascii() or _MAY_FOLD.search(text) is None)
+    )
+
+
 def folded(text: str) -> str:
     """The text as it is meant, of the same length; itself where nothing in it is written otherwise."""
     if not text.isascii() and _MAY_FOLD.search(text) is not None:
-        sparse = len(text) >= _SPARSE_CHARS_MIN
-        text = _FOLDED_RUN.sub(_folded_run, text) if sparse else text.translate(_FOLDED)
+        text = _FOLDED_RUN.sub(_folded_run, text)
     if "\\" in text or "&" in text or "%" in text:
         return _ESCAPE.sub(_unescaped, text)
     return text
-
-
-def is_folded(character: str) -> bool:
-    """Whether a character stands for another, or for nothing."""
-    return ord(character) in _FOLDED
 
 
 def reading(shape: str) -> tuple[str, Sequence[int]]:
