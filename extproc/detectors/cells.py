@@ -260,7 +260,12 @@ def _with_begun(shape: str) -> str:
 
 def _is_in_word(held: str) -> bool:
     """Whether what follows an open cell without glue is of it, whatever it is."""
-    return held != "" and held[-1] not in _MAY_END_OPEN and "\\" not in held and unfinished(held) == len(held)
+    return (
+        held != ""
+        and held[-1] not in _MAY_END_OPEN
+        and "\\" not in held[-ESCAPE_CHARS_MAX:]  # which may stand for a blank
+        and unfinished(held) == len(held)
+    )
 
 
 def _open_from(text: str, first: int = 0, known: int = 0) -> int:
@@ -301,7 +306,8 @@ class CellBuffer:
         begun = self.open[: unfinished(self.open)].rstrip(CELL_BLANKS)
         shape = folded(begun)
         if shape and shape[-1] in _FOLDED_BLANKS:  # an escape stands for it
-            begun = begun[: len(shape.rstrip(_FOLDED_BLANKS + VANISHED))]
+            first = max(begun.rfind("\\"), begun.rfind("&"))
+            begun = begun[: first - (shape[first - 1 : first] == VANISHED and begun[first - 1] == "\\")]
         return begun
 
     @property

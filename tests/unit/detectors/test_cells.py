@@ -150,7 +150,7 @@ def test_a_part_is_known_before_its_cell_has_ended(text: str, word_chars_max: in
 def test_long_words_are_seen(text: str, word_chars_max: int) -> None:
     """Wherever they stand."""
     shape = folded(text)
-    words = [word for cell in cell_texts(shape) for word in cell.replace("\u00a0", " ").split(" ")]
+    words = [word for first, last in cells(shape) for word in shape[first:last].replace("\u00a0", " ").split(" ")]
     longest = max(map(len, words), default=0)
     assert has_long_word(shape, word_chars_max) == (longest > word_chars_max)
 
