@@ -4,12 +4,16 @@ A streamed text comes in *cells* (see ``docs/design.md``): what is found must de
 before it, never on what comes after. So no pattern here crosses a blank unless both sides look like one number, none
 holds a bracket, quote, comma or semicolon, and cue words are looked for to the left only, at most 40 characters away.
 
-Not found here: private key blocks (they are longer than a cell), names and addresses, numbers in other scripts' digits.
+A cell in which something is written otherwise (``folding``) gets two looks: as it is read, and as it is written, so
+that nothing is lost where a hyphen or an escape is part of another value.
+
+Not found here: private key blocks (they are longer than a cell), names and addresses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from extproc.config.guards.pii import PiiGuard as PiiSection
 from extproc.detectors import birth_dates, credentials, national_ids, network_addresses, wallets
@@ -23,6 +27,17 @@ from extproc.detectors.beginnings import (
 )
 from extproc.detectors.checksums import IBAN_LENGTHS, card_may_begin, card_number_valid, iban_valid, us_ssn_valid
 from extproc.detectors.custom_recogniser import CustomRecogniser
+from extproc.detectors.folding import (
+    BLANKS,
+    MAY_VANISH,
+    OTHER_NUMBER_MARKS,
+    VANISHED,
+    folded,
+    folded_bytes,
+    read_bytes,
+    reading,
+    with_escapes,
+)
 from extproc.detectors.gates import GateFamily, Gates
 from extproc.detectors.latin1 import (
     WORD_BYTES,
@@ -37,7 +52,7 @@ from extproc.detectors.recogniser import CELL_END, CandidateFinder, Recogniser, 
 from extproc.detectors.secret_patterns import SECRET_CHARACTERS_MIN
 from extproc.domain.finding import Finding
 
-_NUMBER_MARKS = frozenset("0123456789@:")
+_NUMBER_MARKS = frozenset("0123456789@:&")  # the last of an escape
 
 # --- e-mail --------------------------------------------------------------------------------------------------------
 
@@ -270,6 +285,8 @@ class PiiDetector:
             self._add(national_ids.GATE, GateFamily.SHAPES, ids.candidates)
             of_ids.append(ids.beginning)
         self._add_chosen(_BEHIND_NATIONAL_IDS, needed)
+        self._vanishing = len(self._finders)
+        self._gates.add(MAY_VANISH, GateFamily.WORDS)
         self._gates.compile()
         self._endless = self._beginnings + [finder for kind, finder in credentials.ENDLESS if kind in self._wanted]
         self._beginnings += [finder for kind, finder in _BEGINNINGS if kind in self._wanted] + of_ids
@@ -285,9 +302,16 @@ class PiiDetector:
 
     def may_hold(self, text: str) -> bool:
         """False only if no cell of the text can hold a finding: one pass, for texts of any length."""
-        if len(text) < SECRET_CHARACTERS_MIN and _NUMBER_MARKS.isdisjoint(text):
+        if (
+            len(text) < SECRET_CHARACTERS_MIN
+            and _NUMBER_MARKS.isdisjoint(text)
+            and (text.isascii() or OTHER_NUMBER_MARKS.isdisjoint(text))
+        ):
             return False
-        return self._gates.any_open(latin1_bytes(text))
+        opened = self._gates.opened(folded_bytes(text))
+        if opened == [self._vanishing]:
+            opened = self._gates.opened(read_bytes(text))
+        return bool(opened)
 
     def find(self, text: str, start: int = 0) -> list[Finding]:
         """Findings that lie wholly in ``text[start:]``, in order, not overlapping.
@@ -298,10 +322,19 @@ class PiiDetector:
         Source: the kinds' own sections above; issuers, country lengths and ranges in ``checksums``.
         """
         cell = text[start:] if start else text
-        if len(cell) < SECRET_CHARACTERS_MIN and _NUMBER_MARKS.isdisjoint(cell):
+        if (
+            len(cell) < SECRET_CHARACTERS_MIN
+            and _NUMBER_MARKS.isdisjoint(cell)
+            and (cell.isascii() or OTHER_NUMBER_MARKS.isdisjoint(cell))
+        ):
             return []
-        opened = self._gates.opened(latin1_bytes(cell))
-        return self._recognise(text, start, opened) if opened else []
+        opened = self._gates.opened(folded_bytes(cell))
+        if not opened:
+            return []
+        shape = cell if self._vanishing not in opened and cell.isascii() else folded(cell)
+        if shape == cell and VANISHED not in cell:
+            return self._recognise(folded_bytes(text), text, start, opened)
+        return _merged(self._as_written(text, start) + self._as_read(text, start, shape))
 
     def beginning(self, text: str, start: int = 0) -> Finding | None:
         """The longest that stands at the end of a text which is cut off there, and may be the beginning of a value.
@@ -315,25 +348,60 @@ class PiiDetector:
         return self._longest(self._endless, text, start)
 
     def _longest(self, finders: Iterable[BeginningFinder], text: str, start: int) -> Finding | None:
-        subject = latin1_bytes(text)
+        cell = text[start:]
+        shape = folded(cell)
+        plain, places = reading(shape)
+        plain = plain.rstrip(BLANKS)
+        subject = folded_bytes(read := text[:start] + plain)
         longest: Begun | None = None
         for finder in finders:
-            begun = finder(subject, text, start)
+            begun = finder(subject, read, start)
             if begun is not None and (longest is None or begun[1] < longest[1]):
                 longest = begun
         if longest is None:
             return None
         kind, first = longest
-        return Finding(kind, first, len(text), 0.5, f"pii.{kind.lower()}", begun=True)
+        first, end = with_escapes(cell, shape, places[first - start], places[len(plain) - 1] + 1)
+        return Finding(kind, start + first, start + end, 0.5, f"pii.{kind.lower()}", begun=True)
 
-    def _recognise(self, text: str, start: int, opened: list[int]) -> list[Finding]:
+    def _as_written(self, text: str, start: int) -> list[Finding]:
         subject = latin1_bytes(text)
+        return self._recognise(subject, text, start, self._gates.opened(subject[start:]))
+
+    def _as_read(self, text: str, start: int, shape: str) -> list[Finding]:
+        """What is found once vanished characters are left out; spans are those of the text as it is written."""
+        context, cell = text[:start], text[start:]
+        plain, places = reading(shape)
+        read = context + plain
+        subject = folded_bytes(read)
+        return [
+            replace(one, start=start + first, end=start + end)
+            for one in self._recognise(subject, read, start, self._gates.opened(subject[start:]))
+            for first, end in [with_escapes(cell, shape, places[one.start - start], places[one.end - 1 - start] + 1)]
+        ]
+
+    def _recognise(self, subject: bytes, text: str, start: int, opened: list[int]) -> list[Finding]:
+        """What the finders behind open gates find, earlier ones first; of two in one place the first counts."""
         taken = bytearray(len(text))
         findings = []
-        for index in opened:
+        for index in sorted(opened):
+            if index == self._vanishing:
+                continue
             for kind, first, end, score in self._finders[index](subject, text, start):
                 if taken.find(1, first, end) < 0:
                     taken[first:end] = b"\1" * (end - first)
                     if kind in self._wanted:
                         findings.append(Finding(kind, first, end, score, f"pii.{kind.lower()}"))
         return sorted(findings, key=lambda finding: finding.start)
+
+
+def _merged(findings: list[Finding]) -> list[Finding]:
+    """In order, those that overlap as one: what the longest of them is called, over all of their span."""
+    merged: list[Finding] = []
+    for one in sorted(findings, key=lambda finding: finding.start):
+        if merged and one.start < merged[-1].end:
+            last = merged.pop()
+            longest = one if one.end - one.start > last.end - last.start else last
+            one = replace(longest, start=last.start, end=max(last.end, one.end))
+        merged.append(one)
+    return merged

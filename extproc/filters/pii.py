@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from extproc.config.guards.masking import MaskType
 from extproc.config.guards.pii import PiiGuard as PiiSection
 from extproc.detectors.cells import has_long_word, word_chars_max
+from extproc.detectors.folding import folded, read
 from extproc.detectors.pii import detector_of
 from extproc.domain.errors import ApiError
 from extproc.domain.masks import PROCESS_KEY, canonical, hash_mask, partial_mask, type_mask
@@ -80,7 +81,8 @@ class PiiGuard(Guard):
         if may_hide(texts):
             return True
         in_answer = bool(texts) and texts[0][0].direction is Direction.RESPONSE
-        if in_answer and any(has_long_word(text, self._word_chars_max) for _, text in texts):
+        longest = self._word_chars_max
+        if in_answer and any(len(text) > longest and has_long_word(folded(text), longest) for _, text in texts):
             return True
         joined = "\n".join([text for _, text in texts])
         return self._detector.may_hold(joined) or (self._finds_keys and may_hold_private_key(joined))
@@ -136,9 +138,9 @@ class PiiGuard(Guard):
 
     def _value_mask(self, source: TextSource, exchange: ExchangeFacts) -> Mask:
         if self._style is MaskType.HASH:
-            return lambda finding, value: hash_mask(finding.kind, value, self._key)
+            return lambda finding, value: hash_mask(finding.kind, read(value), self._key)
         if self._style is MaskType.PARTIAL:
-            return lambda finding, value: partial_mask(finding.kind, value)
+            return lambda finding, value: partial_mask(finding.kind, read(value))
         if not self.numbers_values or exchange.placeholders is None:
             return lambda finding, _: type_mask(finding.kind)
         return self._numbered_mask(source, exchange.placeholders)
@@ -147,7 +149,7 @@ class PiiGuard(Guard):
         in_answer = source.direction is Direction.RESPONSE
         known = placeholders.of_choice(source.choice) if in_answer else placeholders
         if not self.restores:
-            return lambda finding, value: known.mask(finding.kind, canonical(finding.kind, value))
+            return lambda finding, value: known.mask(finding.kind, canonical(finding.kind, read(value)))
         if in_answer:  # what the model brings up itself is never shown
             return lambda finding, value: known.mask(finding.kind, value)
         return lambda finding, value: known.mask_reversibly(finding.kind, value)

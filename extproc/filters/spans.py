@@ -6,6 +6,7 @@ follows or on how the text was cut (see ``detectors.cells``).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, cast
@@ -23,9 +24,11 @@ from extproc.detectors.cells import (
     next_part,
     section_end,
 )
+from extproc.detectors.folding import VANISHED, folded
 from extproc.domain.finding import Finding
 from extproc.filters.base import tell_nobody
 
+_NOTHING_READ = CELL_BLANKS + VANISHED
 _CHAIN_CHARS = JOINED_CHARS_MAX + ROOM_CHARS  # of fewer characters hardly ever a part can be judged
 
 Mask = Callable[[Finding, str], str]
@@ -90,6 +93,7 @@ class SpanStage:
     __slots__ = (
         "_before",
         "_buffer",
+        "_cut_at",
         "_cut_off",
         "_detector",
         "_in_long_word",
@@ -118,6 +122,7 @@ class SpanStage:
         self._buffer = CellBuffer()
         self._before = ""
         self._cut_off = False  # what is judged is the end of a text that was to go on
+        self._cut_at = sys.maxsize  # where in it the last that is read ends
         self._in_long_word = False  # the limit was told of the word at hand
         self._swallows = False  # the rest of the cell at hand has been masked already
         self.rejected = False
@@ -151,6 +156,7 @@ class SpanStage:
         self._cut_off = True
         released = self.close()
         self._cut_off = False
+        self._cut_at = sys.maxsize
         return released
 
     def give_up(self) -> str:
@@ -182,19 +188,22 @@ class SpanStage:
     def _judge(self, text: str) -> str:
         """Judge a text of whole cells."""
         word_chars_max = self._limit.word_chars_max
-        holds_long_word = len(text) > word_chars_max and has_long_word(text, word_chars_max)
+        holds_long_word = len(text) > word_chars_max and has_long_word(folded(text), word_chars_max)
         judged = holds_long_word or self._cut_off
         if not judged and not self._detector.may_hold(text):
             self._in_long_word = False
             self._remember(text)
             return text
         whole = self._before + text
+        shape = folded(whole)
+        if self._cut_off:
+            self._cut_at = len(shape.rstrip(_NOTHING_READ))
         position = done = len(self._before)
         pieces: list[str] = []
         while position < len(whole) and not self.rejected:
             stop = len(whole) if judged else section_end(whole, position)
             if judged or self._detector.may_hold(whole[position:stop]):
-                done = self._judge_section(whole, position, stop, done, pieces)
+                done = self._judge_section(whole, shape, position, stop, done, pieces)
             else:
                 self._in_long_word = False
             position = stop
@@ -203,28 +212,25 @@ class SpanStage:
             self._remember(text)
         return "".join(pieces)
 
-    def _judge_section(self, whole: str, position: int, stop: int, done: int, pieces: list[str]) -> int:
+    def _judge_section(self, whole: str, shape: str, position: int, stop: int, done: int, pieces: list[str]) -> int:
         """Judge the cells from ``position`` to ``stop``; returns up to where the text has been given out."""
         while not self.rejected:
-            part = next_part(whole, position, self._limit.word_chars_max)
+            part = next_part(shape, position, self._limit.word_chars_max)
             if part is None or part.first >= stop:
                 break
             if part.overlong and self._reaches_limit():
-                position = done = self._mask_cell(whole, part.first, done, pieces)
+                pieces.append(whole[done : part.first])
+                pieces.append(self._limit_mask())
+                position = done = cell_end(shape, part.first)
                 self._in_long_word = False
                 continue
             findings = self._findings(whole, part.first, part.last)
             if part.overlong and self._mask_endless(whole, part, findings, done, pieces):
-                position = done = cell_end(whole, part.first)
+                position = done = cell_end(shape, part.first)
                 continue
             position, done = self._judge_part(whole, part, findings, done, pieces)
             self._in_long_word = part.overlong
         return done
-
-    def _mask_cell(self, whole: str, first: int, done: int, pieces: list[str]) -> int:
-        pieces.append(whole[done:first])
-        pieces.append(self._limit_mask())
-        return cell_end(whole, first)
 
     # --- the open cell ---------------------------------------------------------------------------------------------
 
@@ -232,9 +238,10 @@ class SpanStage:
         """Judge and give out the beginning of an open cell, as far as what may follow cannot change it."""
         buffer = self._buffer
         whole = self._before + buffer.certain
+        shape = folded(whole)
         begin = position = done = len(self._before)
         pieces: list[str] = []
-        while not self.rejected and (part := next_part(whole, position, self._limit.word_chars_max)) is not None:
+        while not self.rejected and (part := next_part(shape, position, self._limit.word_chars_max)) is not None:
             if part.settled == part.last:
                 break
             if part.overlong and self._reaches_limit():
@@ -269,7 +276,7 @@ class SpanStage:
     def _swallow(self, closed: str, taken: str) -> str:
         """Drop what belongs to a cell that has been masked; returns what stands behind it."""
         if closed:
-            chars = cell_end(taken + closed, len(taken)) - len(taken)
+            chars = cell_end(folded(taken + closed), len(taken)) - len(taken)
             self._remember(closed[:chars])
             self._swallows = False
             return closed[chars:]
@@ -321,8 +328,8 @@ class SpanStage:
     def _findings(self, whole: str, first: int, last: int) -> list[Finding]:
         base = max(0, first - CONTEXT_CHARS_MAX)
         found = self._detector.find(whole[base:last], first - base)
-        if self._cut_off and last >= len(whole.rstrip(CELL_BLANKS)):
-            found = _with_beginning(found, beginning_in(self._detector, whole[base:last], first - base))
+        if last >= self._cut_at:
+            found = _with_beginning(found, beginning_in(self._detector, whole[base:], first - base))
         if not base:
             return found
         return [replace(one, start=one.start + base, end=one.end + base) for one in found]

@@ -55,9 +55,7 @@ class CountTokens:
         return AnswerView(tree, unnamed_slots(tree, _ANSWER, 0), _NOTHING)
 
     def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
-        """Only the number is left."""
-        for key in [key for key in tree if key != _COUNT]:
-            del tree[key]
+        """There are no choices that could be cut."""
 
     def stream(self, shown: Mapping[str, Any]) -> NoStream:
         """There is no stream: the reader refuses every event, and knows that nothing was computed."""

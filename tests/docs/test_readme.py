@@ -26,7 +26,8 @@ GROUPS = {group.typer_instance.info.name: group.typer_instance for group in app.
 def table_under(heading: str) -> list[str]:
     """First cells of the first table under a heading, without backticks."""
     section = TEXT.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    rows = [line for line in section.splitlines() if line.startswith("|")][2:]
+    table = section[section.index("\n|") + 1 :].split("\n\n", 1)[0]
+    rows = [line for line in table.splitlines() if line.startswith("|")][2:]
     return [row.split("|")[1].strip().strip("`") for row in rows]
 
 

@@ -159,8 +159,8 @@ def test_an_answer_that_is_no_count_does_not_pass(answer: Any) -> None:
 
 
 def test_text_beside_a_count_is_judged() -> None:
-    """A server newer than we are may say more."""
+    """A server newer than we are may say more: it ends where something is found."""
     talk = counted(snapshot_of(*ALL), {"input_tokens": 5, "later": {"note": "mail a@b.co"}})
     assert talk.client_json == {"input_tokens": 5, "later": {"note": "mail <EMAIL>"}}
     cut = counted(snapshot_of(VERSION, PII_BLOCK, METER), {"input_tokens": 5, "later": "mail a@b.co"}, "Hi")
-    assert cut.client_json == {"input_tokens": 5}
+    assert cut.client_json == {"input_tokens": 5, "later": "mail "}

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, get_args
 
 from extproc.config.guards.pii import Entity
 from extproc.detectors.cells import CONTEXT_CHARS_MAX, CellBuffer, cells
+from extproc.detectors.folding import folded
 from extproc.detectors.pii import PiiDetector
 from extproc.domain.review import FindingNote
 
@@ -71,7 +72,7 @@ class Excerpts:
         last = min(len(text), note.end + self._chars_max)
         if self._texts == "plain":
             return Excerpt(storable(text[first:last]), note.start - first, note.end - first)
-        judged = list(cells(text))
+        judged = list(cells(folded(text)))
         safe_first, safe_last = _safe_first(note, judged), _safe_last(note, judged)
         start, end = _safe_found(note, safe_first, safe_last)
         first, last = _whole_cells(max(first, safe_first), min(last, safe_last), judged)
@@ -101,7 +102,7 @@ class Excerpts:
         """What the guard for personal data would find: it judges cell by cell."""
         if not self._detector.may_hold(text):
             return
-        for first, last in cells(text):
+        for first, last in cells(folded(text)):
             base = max(0, first - CONTEXT_CHARS_MAX)
             for finding in self._detector.find(text[base:last], first - base):
                 yield _Span(base + finding.start, base + finding.end, finding.kind)

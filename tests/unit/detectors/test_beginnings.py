@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from extproc.detectors.beginnings import ending_like
 from extproc.detectors.custom_recogniser import CustomRecogniser
+from extproc.detectors.folding import read
 from extproc.detectors.pii import KINDS, PiiDetector
 from extproc.filters.spans import SpanStage
+from tests.unit.detectors.pii_examples import DISGUISES, Disguise
 from tests.unit.detectors.test_credentials import TOKENS, R
 from tests.unit.detectors.test_national_ids import HOLDS
 from tests.unit.detectors.test_wallets import ADDRESSES
@@ -68,6 +70,8 @@ SHOWN_MAX = {
 """How many letters and digits of a value may be seen, as the README says. Of an e-mail all before ``@``; of an IPv4
 address two octets and the third without its dot; of an IPv6 address a network."""
 
+WRITTEN_OTHERWISE = [one for one in VALUES[:37] if "&" not in one[2] and "," not in one[1]]  # which end a reading
+
 
 def shown(pieces: list[str]) -> str:
     """What comes of a text that is cut off behind its pieces."""
@@ -93,6 +97,18 @@ def test_of_a_value_that_is_cut_off_hardly_anything_is_seen(kind: str, before: s
             assert seen.strip(":").count(":") <= 2 or "::" in seen[-3:]
         else:
             assert sum(map(str.isalnum, seen)) <= SHOWN_MAX[kind], value[:end]
+
+
+@pytest.mark.parametrize("disguise", DISGUISES, ids=lambda disguise: disguise.name)
+def test_another_spelling_of_it_shows_no_more(disguise: Disguise) -> None:
+    """Of what is read in it, not of how it is written."""
+    for _, before, value in WRITTEN_OTHERWISE:
+        for end in range(1, len(value) + 1):
+            if "<" in shown([before + value[:end]]):
+                text = shown([before + disguise.write(value[:end])])
+                seen = read(text[len(before) :].partition("<")[0])
+                assert "<" in text, disguise.write(value[:end])
+                assert sum(map(str.isalnum, seen)) <= sum(map(str.isalnum, seen_of(before, value, end)))
 
 
 @pytest.mark.parametrize("token", [token for token in TOKENS if token[0] not in "01M" and "~" not in token[:8]])

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from extproc.detectors.cells import CELL_CHARS_MAX, JOINED_CHARS_MAX, cells, word_chars_max
 from extproc.detectors.custom_recogniser import CustomRecogniser
+from extproc.detectors.folding import folded
 from extproc.detectors.pii import KINDS, PiiDetector
 from extproc.domain.finding import Finding
 from extproc.filters.spans import HoldLimit, SpanDetector, SpanStage
@@ -36,9 +37,22 @@ WORDS = (
     "(",
     "é",
     "中",
+    "4111\u20111111\u20111111\u20111111",
+    "GB29\u202fNWBK\u202f6016\u202f1331\u202f9268\u202f19",
+    "４１１１&nbsp;1111&nbsp;1111&nbsp;1111",
+    "4\u200b111\u00ad1111 1111\u2060 1111",
+    "bob%40example.org",
+    "%2B%34%39 %33%30 &#57;01820",
+    "4111%201111%201111%201111",
+    "bob&#64;example&period;org",
+    r"bob\@example\.org",
+    r"078\u201105\u20111120",
 )
+"""In the end ways to write values that are folded, and escapes that a cut may divide."""
+CHARACTERS = " \u00a0\n,.-@03Aa\\u2&#;%\u2009\u200b\uff11"
 SHORT = st.lists(
-    st.sampled_from(WORDS + CUED) | st.sampled_from(" \u00a0\n,.-@0Aa") | st.text(max_size=3), max_size=14
+    st.sampled_from(WORDS + CUED) | st.sampled_from(CHARACTERS) | st.text(max_size=3),
+    max_size=14,
 ).map("".join)
 RUNS = st.builds(
     lambda unit, chars: (unit * chars)[:chars],
@@ -50,6 +64,10 @@ RUNS = st.builds(
             "4111111111111111 ",
             "0",
             "+49 30 901820 ",
+            "1\u200b",
+            "1&nbsp;",
+            "a\\.",
+            r"1\u2009",
             "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed ",
         ]
     ),
@@ -180,7 +198,7 @@ def test_giving_up_with_a_mask_releases_no_character_of_the_value(word: str, fol
         return
     before, after = released.split("<LIMIT>")
     begin = stalls - len(held)
-    end = next(begin + last for first, last in cells(text[begin:]) if not first)
+    end = next(begin + last for first, last in cells(folded(text[begin:])) if not first)
     assert before == run(PII, [text[:begin]])[0]
     assert run(PII, [text[:end]])[0] + after == run(PII, [text])[0]
 
