@@ -174,15 +174,22 @@ def section_end(text: str, position: int) -> int:
 
 
 def has_long_word(text: str, word_chars_max: int = WORD_CHARS_MAX) -> bool:
-    """Whether any word is longer than it may be. Looks at a few places only: such a word stands at one of them.
-
-    Args: text: folded.
-    """
-    for place in range(word_chars_max, len(text), word_chars_max):
-        before = _word_start(text, place)
-        if before < place and _word_end(text, place, before + word_chars_max + 1) - before > word_chars_max:
+    """Whether any word is longer than it may be. Looks at a few places only: such a word stands at one of them."""
+    places = range(word_chars_max, len(text), word_chars_max)
+    if all(_blanks_around(text, place, word_chars_max) for place in places):
+        return False
+    shape = folded(text)
+    for place in places:
+        before = _word_start(shape, place)
+        if before < place and _word_end(shape, place, before + word_chars_max + 1) - before > word_chars_max:
             return True
     return False
+
+
+def _blanks_around(text: str, place: int, word_chars_max: int) -> bool:
+    """Whether blanks, which fold to themselves, stand so close that no long word is between them."""
+    after = text.find(" ", place, place + word_chars_max)
+    return after >= 0 and text.rfind(" ", max(0, after - word_chars_max - 1), place) >= 0
 
 
 @lru_cache
@@ -226,6 +233,8 @@ def _plain_end(text: str) -> int:
     if end < chars and _ends_with_glue(text, end):
         return chars
     first = text.rfind(" ", 0, end) + 1
+    if first == end:
+        return chars  # two blanks join nothing
     word = text[first:end]
     if not word.isalpha() or not (word.isascii() or _LETTERS.fullmatch(word)):
         behind_glue = _LETTERS_BEHIND_GLUE.search(word)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from extproc.config.guards.masking import MaskType
 from extproc.config.guards.pii import PiiGuard as PiiSection
 from extproc.detectors.cells import has_long_word, word_chars_max
-from extproc.detectors.folding import folded, read
+from extproc.detectors.folding import read
 from extproc.detectors.pii import detector_of
 from extproc.domain.errors import ApiError
 from extproc.domain.masks import PROCESS_KEY, canonical, hash_mask, partial_mask, type_mask
@@ -81,8 +81,7 @@ class PiiGuard(Guard):
         if may_hide(texts):
             return True
         in_answer = bool(texts) and texts[0][0].direction is Direction.RESPONSE
-        longest = self._word_chars_max
-        if in_answer and any(len(text) > longest and has_long_word(folded(text), longest) for _, text in texts):
+        if in_answer and any(has_long_word(text, self._word_chars_max) for _, text in texts):
             return True
         joined = "\n".join([text for _, text in texts])
         return self._detector.may_hold(joined) or (self._finds_keys and may_hold_private_key(joined))

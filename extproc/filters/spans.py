@@ -188,7 +188,7 @@ class SpanStage:
     def _judge(self, text: str) -> str:
         """Judge a text of whole cells."""
         word_chars_max = self._limit.word_chars_max
-        holds_long_word = len(text) > word_chars_max and has_long_word(folded(text), word_chars_max)
+        holds_long_word = len(text) > word_chars_max and has_long_word(text, word_chars_max)
         judged = holds_long_word or self._cut_off
         if not judged and not self._detector.may_hold(text):
             self._in_long_word = False
