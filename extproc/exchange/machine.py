@@ -340,23 +340,21 @@ class Exchange:
         whole.measure_observed(now_ns)
         return self._end(actions, now_ns)
 
-    def _decoded(self, body: bytes, end: bool) -> bytes:
-        if self._decoder is None:
-            return body
-        body = self._decoder.feed(body)
-        if end:
-            self._decoder.close()
-        return body
-
     def _stream_chunk(self, stream: StreamedAnswer, event: ResponseBody, now_ns: int) -> Step:
-        out = stream.feed(event.body if self._decoder is None else self._decoded(event.body, event.end), now_ns)
+        stream.feed(event.body if self._decoder is None else self._decoder.feed(event.body), now_ns)
         if event.end:
-            out += stream.close(now_ns)
+            self._close_stream(stream, now_ns)
+        out = stream.take()
         if stream.ended or event.end:
             return self._end_stream(stream, out, event.end, now_ns)
         if self._snapshot.full_duplex:
             return Step([SendChunk(out, end=False)] if out else [])
         return Step([ContinueChunk(out if out != event.body else None)])
+
+    def _close_stream(self, stream: StreamedAnswer, now_ns: int) -> None:
+        if self._decoder is not None:
+            self._decoder.close()
+        stream.close(now_ns)
 
     def _end_stream(self, stream: StreamedAnswer, out: bytes, upstream_ended: bool, now_ns: int) -> Step:
         self._measure_stream(stream)
@@ -378,8 +376,8 @@ class Exchange:
             return self._end([self._release_held(whole, end=False), trailers], now_ns)
         if self._phase is not Phase.STREAM or self._stream is None:
             return Step([trailers])
-        self._decoded(b"", True)
-        out = self._stream.close(now_ns)
+        self._close_stream(self._stream, now_ns)
+        out = self._stream.take()
         if out and not self._snapshot.full_duplex:
             raise UnreadableAnswer("text was held back when trailers came, and cannot be sent any more")
         self._measure_stream(self._stream)

@@ -69,7 +69,7 @@ class StreamedAnswer:
         self._finished: set[int] = set()
         self._over: set[int] = set()  # choices that were cut or have finished
         self._ended_parts: set[tuple[int, int]] = set()
-        self._out: list[bytes] = []  # of the chunk at hand, so that a failure does not lose what went before it
+        self._out: list[bytes] = []  # what the client may have; a failure does not lose it
         self._spoke = False  # an event with something in it has come
         self.failed = False  # the server told of an error
         self.complete = False  # the server's last event has come
@@ -85,12 +85,11 @@ class StreamedAnswer:
         """How many choices have come to an end."""
         return len(self._finished | self._cut)
 
-    def feed(self, chunk: bytes, now_ns: int) -> bytes:
-        """The next bytes of the server; returns what the client may have.
+    def feed(self, chunk: bytes, now_ns: int) -> None:
+        """The next bytes of the server.
 
         Raises: UnreadableAnswer, EventTooLarge, FilterFailed, PayloadRefused: the stream must end with ``failure``.
         """
-        self._out = []
         if (one := self._sse.whole(chunk)) is not None:
             self._take_event(one, now_ns)
         else:
@@ -100,25 +99,28 @@ class StreamedAnswer:
                     break
         if self._hold_ns_max and not self.ended:
             self._give_up_overdue(now_ns)
-        return b"".join(self._out)
 
-    def close(self, now_ns: int) -> bytes:
-        """The server's stream is over; returns the rest. Raises as ``feed``."""
-        self._out = []
+    def close(self, now_ns: int) -> None:
+        """The server's stream is over. Raises as ``feed``."""
         if self.ended:
-            return b""
+            return
         for event in self._sse.close():
             self._take_event(event, now_ns)
         if not self._spoke and not self._waiting_ends:
             raise UnreadableAnswer("the stream has no event")
         self._take_waiting(None, now_ns)
         self._close_all()
-        return b"".join(self._out)
+
+    def take(self) -> bytes:
+        """What the client may have since the last time."""
+        out = b"".join(self._out)
+        self._out.clear()
+        return out
 
     def failure(self, error: ApiError) -> bytes:
-        """What was good of the last chunk, then an error of ours; nothing may follow."""
+        """What the client may have yet, then an error of ours; nothing may follow."""
         self.ended = True
-        return b"".join(self._out) + self._reader.failure(error)
+        return self.take() + self._reader.failure(error)
 
     # --- one event -------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 CONNECTIONS, REQUESTS = 15, 90
 TEXT_BYTES = 3_900_000
 TIMEOUT_S = 30
-ALPHABETS = ("0123456789 ", "0123456789", "0123456789.- ABab", "\ufdfa\u33af", "@a.b ", "+4930901820 \n")
+ALPHABETS = ("0123456789 ", "0123456789", "0123456789.- ABab", "\ufdfa\u33af", "@a.b ", "+4930901820 ")
 
 
 def main(base_url: str) -> None:

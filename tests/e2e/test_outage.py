@@ -132,7 +132,8 @@ def test_one_client_stops_nobody(make_stack: MakeStack, workers: int) -> None:
     print(told("during", [one for one in honest.asked if one.begun_s < over_s]))
     print(told("after", [one for one in honest.asked if one.begun_s >= over_s]))
     assert {one.status for one in honest.asked} == {200}
-    assert stack.metric("llm_extproc_long_messages_refused_total") > 0
+    if workers == 1:  # several have room for what so many connections send at a time
+        assert stack.metric("llm_extproc_long_messages_refused_total") > 0
 
 
 def test_envoy_waits_longer_for_a_long_request(make_stack: MakeStack) -> None:

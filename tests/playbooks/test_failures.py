@@ -153,3 +153,15 @@ def test_an_error_of_an_error_aborts() -> None:
     [action] = talk.hears(ResponseBody(b"data: broken\n\n", False))
     assert isinstance(action, Abort)
     assert talk.record.outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("chunks", [1, 2])
+def test_what_was_good_before_the_stream_broke_is_shown(chunks: int) -> None:
+    """Also where it all came in one chunk, with the end: that was lost, so that a cut told."""
+    good, broken = chat_chunk("Hello there, "), b'data: {"choices": [{"ind'
+    pieces = [good + broken] if chunks == 1 else [good, broken]
+    talk = asked(snapshot_of(METER), body=request_body(stream=True))
+    talk.hears(response_headers(SSE))
+    talk.hears_all([ResponseBody(piece, piece is pieces[-1]) for piece in pieces])
+    assert talk.client.startswith(good)
+    assert b"unreadable_answer" in talk.client

@@ -81,7 +81,10 @@ async def test_curl_asks_for_health(tmp_path: Path, question: str) -> None:
 
 @on_both_loops
 async def test_curl_sends_an_exchange(tmp_path: Path) -> None:
-    """Two messages of Envoy in one body are answered in their order; the end of the body is the end of the stream."""
+    """Two messages of Envoy in one body are answered in their order; the end of the body is the end of the stream.
+
+    In between Envoy is told that judging the long one takes more time.
+    """
     sent = tmp_path / "messages"
     large = request_body("word " * 30_000)  # taken in a thread, and larger than one window of curl's
     sent.write_bytes(grpc(request_headers().SerializeToString()) + grpc(large.SerializeToString()))
@@ -95,7 +98,7 @@ async def test_curl_sends_an_exchange(tmp_path: Path) -> None:
             size = 5 + int.from_bytes(answered[1:5])
             phases.append(pb.ProcessingResponse.FromString(answered[5:size]).WhichOneof("response"))
             answered = answered[size:]
-        assert phases == ["request_headers", "request_body"]
+        assert phases == ["request_headers", None, "request_body"]
         await until(lambda: served.wired.processor.inflight == 0)
         assert [record.outcome for record in served.wired.records.all] == [Outcome.ABORTED]
 
