@@ -61,11 +61,8 @@ class Gates:
             automaton.Compile()
         self._automata = [(automaton, self._places[family]) for family, automaton in self._sets.items()]
 
-    def any_open(self, subject: bytes) -> bool:
-        """Whether any gate is open for a text of Latin-1 bytes."""
-        for automaton, _ in self._automata:
-            if automaton.Match(subject):
-                return True
+    def any_alone_open(self, subject: bytes) -> bool:
+        """Whether any gate without a family is open for a text of Latin-1 bytes."""
         return any(pattern.search(subject) is not None for _, pattern in self._alone)
 
     def opened(self, subject: bytes) -> list[int]:

@@ -34,6 +34,7 @@ from extproc.detectors.folding import (
     VANISHED,
     folded,
     folded_bytes,
+    is_plain,
     read_bytes,
     reading,
     with_escapes,
@@ -274,7 +275,9 @@ class PiiDetector:
         self._gates = Gates()
         self._beginnings: list[BeginningFinder] = []
         of_ids: list[BeginningFinder] = []  # last: a row of digits fits many of them
+        self._has_own = False
         for one in custom:
+            self._has_own = True
             self._add(one.gate, GateFamily.ALONE, one.candidates)
             self._wanted |= {one.kind}
             if one.beginning is not None:
@@ -307,11 +310,15 @@ class PiiDetector:
             and _NUMBER_MARKS.isdisjoint(text)
             and (text.isascii() or OTHER_NUMBER_MARKS.isdisjoint(text))
         ):
-            return False
+            return self._has_own and self._may_hold_own(text)
         opened = self._gates.opened(folded_bytes(text))
         if opened == [self._vanishing]:
             opened = self._gates.opened(read_bytes(text))
         return bool(opened)
+
+    def _may_hold_own(self, text: str) -> bool:
+        """What ``may_hold`` says of a short text without digits, ``@`` and ``:``, which types of one's own may lack."""
+        return not is_plain(text) or self._gates.any_alone_open(folded_bytes(text))
 
     def find(self, text: str, start: int = 0) -> list[Finding]:
         """Findings that lie wholly in ``text[start:]``, in order, not overlapping.
@@ -326,6 +333,7 @@ class PiiDetector:
             len(cell) < SECRET_CHARACTERS_MIN
             and _NUMBER_MARKS.isdisjoint(cell)
             and (cell.isascii() or OTHER_NUMBER_MARKS.isdisjoint(cell))
+            and not (self._has_own and self._may_hold_own(cell))
         ):
             return []
         opened = self._gates.opened(folded_bytes(cell))

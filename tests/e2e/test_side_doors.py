@@ -108,7 +108,8 @@ def test_a_door_that_is_guarded(stack: Stack, name: str) -> None:
     (body,) = seen_by_models(stack)
     assert answer.status == 200
     assert MAIL not in body
-    assert (MAIL in request) == (b"<EMAIL>" in body)
+    written = request.replace(b"\\", b"")  # in a regular expression its dots are escaped
+    assert (MAIL in written) == (b"<EMAIL>" in body)
     assert MAIL not in answer.body
     assert measured.outcomes() == {"completed": 1}
     assert (measured.tokens() > 0) is (name != "messages_count_tokens")  # which the server computes nothing for

@@ -23,6 +23,12 @@ def test_a_pattern_is_found_and_has_its_score() -> None:
     assert found(text, pattern=r"EMP-\d{6}", score=0.5) == expected
 
 
+@pytest.mark.parametrize("written", ["ORION", "OR\u200bION", "\uff2fRION", "OR&shy;ION"])
+def test_a_short_word_of_letters_is_found(written: str) -> None:
+    """The cheap look took every short word without a digit for one that holds nothing."""
+    assert [one[1] for one in found(written, pattern=r"\bORION\b")] == [written]
+
+
 def test_one_of_the_words_must_stand_before() -> None:
     """In any case, as a whole word, at most 40 characters away, in any script."""
     pattern, context = r"\d{6}", ("staff no", "工号")

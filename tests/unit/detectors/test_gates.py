@@ -61,7 +61,7 @@ def assert_open_where_found(text: str, begin: int = 0) -> int:
     for kind, (gate, candidates) in FINDERS.items():
         if next(candidates(subject, text, begin), None) is not None:
             kinds += 1
-            assert gate.any_open(subject[begin:]), kind
+            assert gate.opened(subject[begin:]), kind
     return kinds
 
 
@@ -141,4 +141,4 @@ def test_a_word_is_long_enough_and_holds_one_of_each_class(text: str, chars_min:
     """As one looks at each word, or rest of one, by itself."""
     words = re.split(f"[{CELL_END}]", text)
     wanted = any(len(word) >= chars_min and all(re.search(one, word) for one in classes) for word in words)
-    assert gate_of(word_holding(chars_min, *classes)).any_open(text.encode("latin-1")) == wanted
+    assert gate_of(word_holding(chars_min, *classes)).opened(text.encode("latin-1")) == [0] * wanted
