@@ -17,6 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 LAWS = ("tests/playbooks/test_law.py", "tests/playbooks/test_law_of_rules.py", "tests/stream/test_generated_answers.py")
 
+OUTAGE = ("-m", "pytest", "-q", "-s", "tests/e2e/test_outage.py")
+
 
 @dataclass(frozen=True)
 class Campaign:
@@ -49,7 +51,13 @@ CAMPAIGNS = (
         repeats=True,
         environment={"HYPOTHESIS_PROFILE": "local", "CI": ""},
     ),
-    Campaign("one client against many", 0.05, ("-m", "pytest", "-q", "-s", "tests/e2e/test_outage.py"), repeats=True),
+    Campaign("one client against many", 0.05, OUTAGE, environment={"EXTPROC_ATTACK": "1"}),
+    Campaign(
+        "one client against many, on grpc.aio",
+        0.05,
+        OUTAGE,
+        environment={"EXTPROC_ATTACK": "1", "EXTPROC_DEMO_TRANSPORT": "grpc"},
+    ),
 )
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -36,6 +37,9 @@ SMALL_CHARS, LONG_CHARS = 200, 80_000
 AFTERWARDS_S = 4.0
 TIMEOUT_S = 10
 WORDS = ("the", "weather", "in", "Paris", "is", "fine", "today", "and", "we", "walk", "along", "the", "river", "again")
+
+WORKERS = (1, 4) if "EXTPROC_ATTACK" in os.environ else (1,)
+"""Four take a minute: ``make attack`` tries them."""
 
 
 def prose(chars: int) -> str:
@@ -118,7 +122,7 @@ def told(name: str, asked: Sequence[Asked]) -> str:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("workers", WORKERS)
 def test_one_client_stops_nobody(make_stack: MakeStack, workers: int) -> None:
     """Small requests, and chats of 80 KB, are answered while the attack runs and when it is over."""
 
