@@ -71,7 +71,7 @@ _VOWELS_MIN_PERCENT = 29
 _ENTITY = re2.compile(r"&(?:#[xX]?[0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});?")
 _ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[0-3][0-7]{2})")
 _TERMINAL = re.compile("\x1b\\[[0-9;]{0,16}[A-Za-z]|[^\b]\b")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _QUOTED_PRINTABLE = re2.compile(r"(?:=[0-9A-F]{2}){4}")
 _TAG_PATTERN = r"(?:<!--[^<>]{0,200}-->|</?[A-Za-z][^<>]{0,100}>)"
 _TAG_IN_WORD = re2.compile(rf"\pL{_TAG_PATTERN}{{1,4}}\pL")
