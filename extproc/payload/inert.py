@@ -63,7 +63,7 @@ class Shape:
         self.named = frozenset(named)
         self.inert = dict(inert or {})
         self.objects = dict(objects or {})
-        self.known = self.named | self.inert.keys() | self.objects.keys()
+        self.known = frozenset((*self.named, *self.inert, *self.objects))
 
 
 def is_null(value: Any) -> bool:
