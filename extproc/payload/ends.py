@@ -28,7 +28,11 @@ _STOPS = ("stop", "stop_token_ids", "stop_sequences")
 _PATTERNS = ("structured_outputs", "guided_regex", "guided_grammar", "guided_choice")
 
 
+_CLIENT_ENDS = frozenset((*_STOPS, *_PATTERNS))
+
+NO_ENDS: frozenset[End] = frozenset()
 TOLD_ENDS = frozenset({End.OWN})
+MODEL_ENDS = frozenset({End.OWN, End.UNTOLD})
 
 
 def own_ends(request: Mapping[str, Any]) -> frozenset[End]:
@@ -36,9 +40,11 @@ def own_ends(request: Mapping[str, Any]) -> frozenset[End]:
 
     Where a pattern of the client is what the model follows, the end is the pattern's.
     """
+    if _CLIENT_ENDS.isdisjoint(request):
+        return MODEL_ENDS
     if any(request.get(key) for key in _PATTERNS):
-        return frozenset()
-    return TOLD_ENDS if any(request.get(key) for key in _STOPS) else frozenset({End.OWN, End.UNTOLD})
+        return NO_ENDS
+    return TOLD_ENDS if any(request.get(key) for key in _STOPS) else MODEL_ENDS
 
 
 def end_of_choice(choice: Mapping[str, Any]) -> End:

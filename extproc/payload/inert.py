@@ -8,7 +8,9 @@ Source: OpenAI's and Anthropic's API references; vLLM 0.32's models of answers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from extproc.payload.view import NUMBER_MIN
@@ -44,6 +46,11 @@ _ID_PREFIXES = frozenset(
         "fp",
     ]
 )
+# What most ids are; `_is_label` says the same of them.
+_USUAL_ID = re.compile(
+    f"(?:{'|'.join(sorted(_ID_PREFIXES))})[-_](?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{{16,{_HEX_CHARS_MAX}}}"
+)
+_NAMES_MAX = 256  # remembered: answers bring the same few again and again
 _NUMBERS = {int, float}
 _VECTOR_CHARS_MIN = 64
 _TIME_MIN, _TIME_END = 1_000_000_000, 2_000_000_000  # seconds of the years 2001 to 2033: no phone number begins so
@@ -109,13 +116,18 @@ def is_time(value: Any) -> bool:
 
 def is_label(value: Any) -> bool:
     """An id or a word as servers make them: short parts with few digits, and hexadecimal ones behind a known prefix."""
-    return value is None or (isinstance(value, str) and _is_label(value))
+    return value is None or (isinstance(value, str) and (_USUAL_ID.fullmatch(value) is not None or _is_label(value)))
 
 
 def is_name(value: Any) -> bool:
     """As a label, but for the signs in names of models and releases; no address."""
     if not isinstance(value, str):
         return value is None
+    return len(value) <= _LABEL_CHARS_MAX and _is_name(value)
+
+
+@lru_cache(_NAMES_MAX)
+def _is_name(value: str) -> bool:
     if "//" in value or "www." in value or value.replace(".", "").isdigit():
         return False
     return _is_label(value.replace("/", "-").replace(".", "-").replace(":", "-"))

@@ -12,7 +12,7 @@ from extproc.payload.view import RequestView
 
 _SHOWN = frozenset({"messages", "system", "instructions", "input", "prompt", "documents"})
 _TOOLS = frozenset({"tools", "functions"})
-_SYSTEM = ("system", "instructions")
+_SYSTEM = frozenset({"system", "instructions"})
 _LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 _TOOL_TEXT_BYTES = 4  # quotation marks, colon and comma, which stand in the prompt too
 
@@ -42,7 +42,8 @@ def size_of(request: RequestView, dialect: Dialect) -> RequestSize:
 def _turns(tree: dict[str, Any], system: bool) -> int:
     """Messages, the system's words, and the beginning of the answer."""
     turns = tree.get("messages", tree.get("input"))
-    system = system or any(tree.get(key) for key in _SYSTEM)
+    if not system and not _SYSTEM.isdisjoint(tree):
+        system = any(tree.get(key) for key in _SYSTEM)
     return (len(turns) if isinstance(turns, list) else 1) + system + 1
 
 

@@ -110,6 +110,8 @@ class Unnamed:
     def read(self, holder: dict[str, Any], shape: Shape, path: Path = (), before: dict[str, Any] | None = None) -> None:
         """An object of a known shape; of its known keys, those whose values ``before`` has were judged in that."""
         for key, value in holder.items():
+            if value is None and key in shape.known:
+                continue
             if key in shape.named:
                 continue
             if before is not None and key in shape.known and before.get(key) == value:
