@@ -98,7 +98,7 @@ _MARKDOWN = r"\\\\?[@.+\-:_()]"
 _ESCAPE = re.compile(f"{_PERCENT}|{_REFERENCE}|{_UNICODE}|{_MARKDOWN}")
 ESCAPE_CHARS_MAX = 10
 
-MAY_VANISH = rf"[ -~\xA0]\xAD|{_PERCENT_SIGN}|{_REFERENCE}|{_UNICODE}|{_MARKDOWN}"
+MAY_VANISH = rf"[ -~\xA0-\xAC\xAE-\xFF]\xAD|{_PERCENT_SIGN}|{_REFERENCE}|{_UNICODE}|{_MARKDOWN}"
 """Pattern (RE2, Latin-1): of ``folded_bytes``, whether some of it may not be read as it is written."""
 
 _READ_FROM_ESCAPES = frozenset(string.ascii_letters + string.digits + "@.+-:/_() \u00a0" + VANISHED)

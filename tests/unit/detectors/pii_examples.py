@@ -24,6 +24,7 @@ class Example(NamedTuple):
 
 _OTHERS = (
     Example("EMAIL", "write to ", "jane.doe@example-mail.com"),
+    Example("EMAIL", "write to ", "ren\u00e9@ex\u00e4mpl\u00e9.com"),
     Example("PHONE", "call ", "+49 30 901820"),
     Example("PHONE", "or ", "(415) 555-2671"),
     Example("PHONE", "phone: ", "5552671234"),
@@ -96,11 +97,12 @@ DISGUISES = (
         Disguise(f"invisible {ord(sign):04X}", _between(sign))
         for sign in "\u00ad\u034f\u200b\u200c\u200d\u200e\u2060\u2066\ufe0f\ufeff\U000e0101"
     ),
+    Disguise("invisible 00AD behind letters of Latin-1", _each("[\u00c0-\u00ff]", lambda sign: f"{sign}\u00ad")),
     Disguise("Markdown", _each("[@.+:_()-]", lambda sign: f"\\{sign}")),
     Disguise("Markdown in a string", _each("[@.+:_()-]", lambda sign: f"\\\\{sign}")),
     Disguise("percent", _each("[@.+: -]", lambda sign: f"%{ord(sign):02X}")),
     Disguise("small percent", _each("[@.+:-]", lambda sign: f"%{ord(sign):02x}")),
-    Disguise("percent everywhere", _each(r"\S", lambda sign: f"%{ord(sign):02X}")),
+    Disguise("percent everywhere", _each("[!-~]", lambda sign: f"%{ord(sign):02X}")),
     Disguise("decimal reference", _each("[@.+:-]", lambda sign: f"&#{ord(sign)};")),
     Disguise("hexadecimal reference", _each("[@.+:-]", lambda sign: f"&#x{ord(sign):X};")),
     Disguise("named reference", _each("[@.+:/ _-]", lambda sign: f"&{_NAMES[sign]};")),
