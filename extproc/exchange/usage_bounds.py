@@ -7,12 +7,12 @@ from typing import Any
 
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.usage_bounds import UsageBounds
+from extproc.payload.request_size import LENGTHS
 from extproc.payload.view import RequestView
 
 PROMPT_TOKENS_PER_BYTE_MAX = 4  # a byte is at most one; templates put words of their own around short texts
 PROMPT_TOKENS_MORE_MAX = 65_536  # what a server's template adds by itself
 COMPLETION_TOKENS_MORE_MAX = 1_024  # ends of turns and the like, should a server count them
-_LENGTHS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 
 def note_usage_bounds(record: ExchangeRecord, request: RequestView, body_bytes: int, tokens_max: int) -> None:
@@ -32,7 +32,7 @@ def usage_bounds(request: RequestView, body_bytes: int, tokens_max: int) -> Usag
     if request.unread or _runs_tools(request.tree):
         return UsageBounds(tokens_max, tokens_max)
     prompt = body_bytes * PROMPT_TOKENS_PER_BYTE_MAX + PROMPT_TOKENS_MORE_MAX
-    lengths = [length for key in _LENGTHS if (length := _whole_number(request.tree.get(key))) is not None]
+    lengths = [length for key in LENGTHS if (length := _whole_number(request.tree.get(key))) is not None]
     if not lengths:
         return UsageBounds(min(prompt, tokens_max), tokens_max)
     completion = max(lengths) * max(request.choices, 1) + COMPLETION_TOKENS_MORE_MAX

@@ -13,7 +13,9 @@ from extproc.payload.view import RequestView
 _SHOWN = frozenset({"messages", "system", "instructions", "input", "prompt", "documents"})
 _TOOLS = frozenset({"tools", "functions"})
 _SYSTEM = frozenset({"system", "instructions"})
-_LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+LENGTHS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+"""Fields that say how long an answer may be. [tokens]"""
+
 _TOOL_TEXT_BYTES = 4  # quotation marks, colon and comma, which stand in the prompt too
 
 
@@ -53,7 +55,7 @@ def _first_system_bytes(request: RequestView) -> int:
 
 
 def _answer_tokens_max(tree: dict[str, Any]) -> int:
-    for key in _LIMITS:
+    for key in LENGTHS:
         limit = tree.get(key)
         if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0:
             return limit

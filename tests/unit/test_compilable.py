@@ -7,14 +7,20 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[2] / "extproc"
-COMPILED = ("domain", "payload", "detectors", "filters", "exchange", "wire", "sinks", "server/h2")
+ROOT = Path(__file__).parents[2]
+SETUP = {
+    target.id: ast.literal_eval(node.value)
+    for node in ast.parse((ROOT / "setup.py").read_text("utf-8")).body
+    if isinstance(node, ast.Assign)
+    for target in node.targets
+    if isinstance(target, ast.Name)
+}
 
 
-@pytest.mark.parametrize("package", COMPILED)
+@pytest.mark.parametrize("package", SETUP["PACKAGES"])
 def test_no_string_literal_has_half_a_character(package: str) -> None:
     """A pattern for surrogates is a raw string: its escapes are the engine's."""
-    for file in sorted((PACKAGE / package).rglob("*.py")):
+    for file in sorted((ROOT / "extproc" / package).rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert node.value.isascii() or node.value.encode("utf-8", "ignore").decode() == node.value, (
