@@ -9,7 +9,7 @@ from extproc.config.models import find_version
 from extproc.domain.record import ExchangeRecord
 from extproc.exchange.events import BodyMode, HeaderChanges
 from extproc.exchange.phases import Phase
-from extproc.exchange.request import INTERNAL_PREFIX, SERVED_HEADER
+from extproc.exchange.request import INTERNAL_PREFIX, SERVED_HEADER, content_length
 from extproc.exchange.snapshot import Snapshot
 from extproc.payload.dialect import Dialect, UnreadableAnswer
 from extproc.payload.encoding import ENCODINGS, Decoder, decoder
@@ -51,8 +51,8 @@ def awaited(media: str, headers: Mapping[str, str], dialect: Dialect, snapshot: 
     if not dialect.generates:
         if media.startswith("text/"):
             raise UnreadableAnswer("text came where vectors were asked for")
-        length = headers.get("content-length", "")
-        if media == _JSON and length.isdecimal() and int(length) <= snapshot.limits.response_body_bytes_max:
+        length = content_length(headers)
+        if media == _JSON and length is not None and length <= snapshot.limits.response_body_bytes_max:
             return Phase.ANSWER, BodyMode.BUFFERED
         return Phase.OBSERVED, BodyMode.STREAMED
     if media == _JSON:
@@ -76,10 +76,10 @@ def awaited_whole(headers: Mapping[str, str], snapshot: Snapshot) -> tuple[Phase
 
     Envoy holds a body whose length fits. Over its buffer limit it would hang, so any other is held here.
     """
-    length = headers.get("content-length", "")
-    if length.isdecimal() and int(length) > snapshot.limits.response_body_bytes_max:
+    length = content_length(headers)
+    if length is not None and length > snapshot.limits.response_body_bytes_max:
         raise UnreadableAnswer("the answer is too large")
-    if length.isdecimal() or not snapshot.full_duplex:
+    if length is not None or not snapshot.full_duplex:
         return Phase.ANSWER, BodyMode.BUFFERED
     return Phase.HELD, BodyMode.FULL_DUPLEX
 

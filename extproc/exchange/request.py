@@ -104,10 +104,16 @@ def _refuse_content_type(headers: Mapping[str, str]) -> None:
         raise refuse(415, "unsupported_content_encoding", "Send the body plain, or as gzip, deflate or br.")
 
 
+def content_length(headers: Mapping[str, str]) -> int | None:
+    """How long a body says that it is, None where it does not. [bytes]"""
+    length = headers.get("content-length", "")
+    return int(length) if length.isdecimal() else None
+
+
 def refuse_length(headers: Mapping[str, str], snapshot: Snapshot) -> None:
     """Refuse a body that says it is too large before it is sent. Raises: PayloadRefused (413)."""
-    length = headers.get("content-length", "")
-    if length.isdecimal() and int(length) > snapshot.limits.request_body_bytes_max:
+    length = content_length(headers)
+    if length is not None and length > snapshot.limits.request_body_bytes_max:
         raise _too_large(snapshot)
 
 
