@@ -74,7 +74,7 @@ _GATE = (
     r"|\b[0-9]{1,2}(?:st|nd|rd|th)?\b"
 )
 
-RECOGNISERS = (Recogniser("DATE_OF_BIRTH", _GATE, _birth_dates, GateFamily.NUMBERS),)
+RECOGNISERS = (Recogniser("DATE_OF_BIRTH", _GATE, _birth_dates, GateFamily.DATES),)
 
 
 # --- what a text that is cut off may end with ----------------------------------------------------------------------

@@ -135,13 +135,15 @@ def next_part(text: str, position: int, word_chars_max: int = WORD_CHARS_MAX) ->
     first, end = word_found.span()
     if end - first > word_chars_max:
         return Part(first, end - 1, first + word_chars_max // 2, overlong=True)
+    chars = len(text)
+    if end + 1 >= chars or text[end + 1] not in _JOINABLE_RIGHT:  # as most words
+        return Part(first, end, end)
     row = _ROW.match(text, first, first + JOINED_CHARS_MAX + ROOM_CHARS + _JOIN_CHARS_MAX)
     if row is not None and row.end() - first >= JOINED_CHARS_MAX + ROOM_CHARS:
         settled = _last_blank(text, first, first + JOINED_CHARS_MAX) + 1
         return Part(first, settled + ROOM_CHARS, settled)
     settled = 0
-    chars = len(text)
-    while end + 1 < chars and text[end + 1] in _JOINABLE_RIGHT and _joined(text, end):  # most words go no further
+    while _joined(text, end):
         word = end + 1
         if not settled or word - first <= JOINED_CHARS_MAX:
             settled = word

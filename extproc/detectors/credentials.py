@@ -221,7 +221,6 @@ def _is_basic(value: bytes) -> bool:
 _SECRET_GATE = "|".join((
     word_holding(_PASSWORD_CHARS_MIN, "[0-9]", _BEYOND_LOWER_CASE),
     word_holding(_KEY_CHARS_MIN, "[0-9]"),
-    LETTERS_ONLY_GATE,
 ))  # fmt: skip
 """What is shorter or less varied is no secret, as most words with a digit are not: ``32-page``, ``$5/hour``."""
 
@@ -234,6 +233,7 @@ RECOGNISERS = (
     ),
     Recogniser("JWT", r"eyJ[A-Za-z0-9_-]{10}", _web_tokens, GateFamily.WORDS),
     Recogniser("SECRET", _SECRET_GATE, _secrets, GateFamily.VARIETY),
+    Recogniser("SECRET", LETTERS_ONLY_GATE, _secrets, GateFamily.WORDS),
 )
 
 

@@ -72,6 +72,9 @@ FOLDED_CHARACTERS = frozenset(map(chr, _FOLDED))
 OTHER_NUMBER_MARKS = frozenset(chr(code) for code, sign in _FOLDED.items() if sign in "0123456789@:")
 """What stands for a digit, ``@`` or ``:``."""
 
+OTHER_COLONS = frozenset(_SIGNS[":"])
+"""What stands for ``:``."""
+
 _BEYOND_BMP = "\U00010000-\U0001efff\U0001fbf0-\U0001fbf9\U000e0000-\U000e01ef"  # in few ranges: one look each
 _IN_BMP = "".join(chr(code) for code in sorted(_FOLDED) if code < 0x10000)
 FOLDED_CLASS = re.escape(_IN_BMP) + _BEYOND_BMP

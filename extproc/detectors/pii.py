@@ -30,6 +30,7 @@ from extproc.detectors.custom_recogniser import CustomRecogniser
 from extproc.detectors.folding import (
     BLANKS,
     MAY_VANISH,
+    OTHER_COLONS,
     OTHER_NUMBER_MARKS,
     VANISHED,
     folded,
@@ -49,11 +50,15 @@ from extproc.detectors.latin1 import (
     stands_alone,
 )
 from extproc.detectors.phone import PHONE_BEGINNINGS, phone_spans
-from extproc.detectors.recogniser import CELL_END, CandidateFinder, Recogniser, Spans
+from extproc.detectors.recogniser import CELL_END, CandidateFinder, Recogniser, Spans, word_holding
 from extproc.detectors.secret_patterns import SECRET_CHARACTERS_MIN
 from extproc.domain.finding import Finding
 
-_NUMBER_MARKS = frozenset("0123456789@:&")  # the last of an escape
+_MARKS = frozenset("0123456789@:&") | OTHER_NUMBER_MARKS
+"""A short text has one of these if it holds a value, or may be read otherwise: ``&`` is the last of an escape."""
+_COLONS = frozenset(":") | OTHER_COLONS
+_VALUE_CHARS_MIN = 6
+"""No value is shorter, however it is written, but ``::1``, a date of birth, and what a configuration adds."""
 
 # --- e-mail --------------------------------------------------------------------------------------------------------
 
@@ -231,6 +236,15 @@ _BEHIND_NATIONAL_IDS = (
 )
 """In order of precedence: an earlier kind's span is never given to a later one."""
 
+_SEPARATORS = r" \xA0.()\-/+"
+_NUMBER_CHARS_MIN = 7
+LONG_NUMBERS = "|".join((
+    word_holding(_NUMBER_CHARS_MIN, "[0-9]"),
+    "[0-9]{6}",
+    rf"[0-9][{_SEPARATORS}]{{0,2}}[ \xA0][{_SEPARATORS}]{{0,2}}[0-9]",
+))  # fmt: skip
+"""Pattern (RE2, Latin-1): what every number, password and key above has, that it is in one word or in several."""
+
 _GROUPS = {"NATIONAL_ID": frozenset(national_ids.NATIONAL_ID_KINDS), "SECRET": frozenset({"JWT", "URL_CREDENTIALS"})}
 """Kinds that are meant too where one is asked for."""
 
@@ -265,19 +279,20 @@ class PiiDetector:
     """
 
     def __init__(self, entities: Iterable[str], custom: Iterable[CustomRecogniser] = ()) -> None:
-        asked = frozenset(entities)
+        asked, custom = frozenset(entities), list(custom)
         if asked - KINDS:
             known = ", ".join(sorted(KINDS))
             raise ValueError(f"unknown entities {', '.join(sorted(asked - KINDS))}; known are {known}")
         self._wanted = asked.union(*(_GROUPS.get(kind, frozenset()) for kind in asked))
         needed = self._wanted.union(*(_SHIELDS.get(kind, frozenset()) for kind in self._wanted))
         self._finders: list[CandidateFinder] = []
-        self._gates = Gates()
+        self._gates = Gates(LONG_NUMBERS, _NUMBER_CHARS_MIN)
         self._beginnings: list[BeginningFinder] = []
         of_ids: list[BeginningFinder] = []  # last: a row of digits fits many of them
-        self._has_own = False
+        self._has_own = bool(custom)
+        dates = "DATE_OF_BIRTH" in self._wanted  # of which a cell may hold the day alone
+        self._value_chars_min = 0 if dates or custom else _VALUE_CHARS_MIN
         for one in custom:
-            self._has_own = True
             self._add(one.gate, GateFamily.ALONE, one.candidates)
             self._wanted |= {one.kind}
             if one.beginning is not None:
@@ -305,19 +320,21 @@ class PiiDetector:
 
     def may_hold(self, text: str) -> bool:
         """False only if no cell of the text can hold a finding: one pass, for texts of any length."""
-        if (
-            len(text) < SECRET_CHARACTERS_MIN
-            and _NUMBER_MARKS.isdisjoint(text)
-            and (text.isascii() or OTHER_NUMBER_MARKS.isdisjoint(text))
-        ):
+        if len(text) < SECRET_CHARACTERS_MIN and _MARKS.isdisjoint(text):
             return self._has_own and self._may_hold_own(text)
-        opened = self._gates.opened(folded_bytes(text))
+        opened = self._opened(text)
         if opened == [self._vanishing]:
             opened = self._gates.opened(read_bytes(text))
         return bool(opened)
 
+    def _opened(self, text: str) -> list[int]:
+        """The gates that are open for a text."""
+        if len(text) < self._value_chars_min and _COLONS.isdisjoint(text):
+            return []
+        return self._gates.opened(folded_bytes(text))
+
     def _may_hold_own(self, text: str) -> bool:
-        """What ``may_hold`` says of a short text without digits, ``@`` and ``:``, which types of one's own may lack."""
+        """Whether a short text, in which no other kind is, may hold a type of one's own."""
         return not is_plain(text) or self._gates.any_alone_open(folded_bytes(text))
 
     def find(self, text: str, start: int = 0) -> list[Finding]:
@@ -329,20 +346,16 @@ class PiiDetector:
         Source: the kinds' own sections above; issuers, country lengths and ranges in ``checksums``.
         """
         cell = text[start:] if start else text
-        if (
-            len(cell) < SECRET_CHARACTERS_MIN
-            and _NUMBER_MARKS.isdisjoint(cell)
-            and (cell.isascii() or OTHER_NUMBER_MARKS.isdisjoint(cell))
-            and not (self._has_own and self._may_hold_own(cell))
-        ):
+        holds_mark = len(cell) >= SECRET_CHARACTERS_MIN or not _MARKS.isdisjoint(cell)
+        if not holds_mark and not (self._has_own and self._may_hold_own(cell)):
             return []
-        opened = self._gates.opened(folded_bytes(cell))
+        opened = self._opened(cell)
         if not opened:
             return []
         shape = cell if self._vanishing not in opened and cell.isascii() else folded(cell)
         if shape == cell and VANISHED not in cell:
             return self._recognise(folded_bytes(text), text, start, opened)
-        return _merged(self._as_written(text, start) + self._as_read(text, start, shape))
+        return _merged(self._as_written(text, start, opened) + self._as_read(text, start, shape))
 
     def beginning(self, text: str, start: int = 0) -> Finding | None:
         """The longest that stands at the end of a text which is cut off there, and may be the beginning of a value.
@@ -372,9 +385,12 @@ class PiiDetector:
         first, end = with_escapes(cell, shape, places[first - start], places[len(plain) - 1] + 1)
         return Finding(kind, start + first, start + end, 0.5, f"pii.{kind.lower()}", begun=True)
 
-    def _as_written(self, text: str, start: int) -> list[Finding]:
+    def _as_written(self, text: str, start: int, opened: list[int]) -> list[Finding]:
+        """What is found in a text as it stands. Args: opened: by the folded text, which is the same in ASCII."""
         subject = latin1_bytes(text)
-        return self._recognise(subject, text, start, self._gates.opened(subject[start:]))
+        if not text.isascii():
+            opened = self._gates.opened(subject[start:])
+        return self._recognise(subject, text, start, opened)
 
     def _as_read(self, text: str, start: int, shape: str) -> list[Finding]:
         """What is found once vanished characters are left out; spans are those of the text as it is written."""
@@ -384,7 +400,7 @@ class PiiDetector:
         subject = folded_bytes(read)
         return [
             replace(one, start=start + first, end=start + end)
-            for one in self._recognise(subject, read, start, self._gates.opened(subject[start:]))
+            for one in self._recognise(subject, read, start, self._opened(plain))
             for first, end in [with_escapes(cell, shape, places[one.start - start], places[one.end - 1 - start] + 1)]
         ]
 

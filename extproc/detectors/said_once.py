@@ -55,9 +55,11 @@ def sums_of_windows(features: Indices, weights: npt.NDArray[np.int8], first: Ind
 
 
 def _before(row: Indices) -> Indices:
-    """For each place, the last one before it with the same feature; -1 where there is none."""
-    order = row.argsort(kind="stable")
-    ordered = row[order]
+    """For each place, the last one before it with the same feature; -1 where there is none. Both fit 64 bits."""
+    place_bits = len(row).bit_length()
+    keys: Any = (row << place_bits) | np.arange(len(row))
+    keys.sort()  # of plain numbers, and so several times as fast as a stable ``argsort``
+    order, ordered = keys & ((1 << place_bits) - 1), keys >> place_bits
     same = ordered[1:] == ordered[:-1]
     before = np.full(len(row), -1, np.int64)
     before[order[1:][same]] = order[:-1][same]

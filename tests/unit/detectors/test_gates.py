@@ -6,17 +6,18 @@ They see the new text alone, so the words that must stand before a value are put
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from extproc.detectors import birth_dates, credentials, national_ids, network_addresses, wallets
+from extproc.detectors import birth_dates, credentials, folding, national_ids, network_addresses, pii, wallets
 from extproc.detectors.gates import GateFamily, Gates
 from extproc.detectors.latin1 import latin1_bytes, latin1_pattern
 from extproc.detectors.national_ids import GATE, NATIONAL_ID_KINDS, NationalIds
@@ -31,21 +32,29 @@ SAMPLES = 1_000
 
 def gate_of(pattern: str, family: GateFamily = GateFamily.ALONE) -> Gates:
     """A gate as the detector has it."""
+    return gates_of([(pattern, family)])
+
+
+def gates_of(patterns: Iterable[tuple[str, GateFamily]]) -> Gates:
+    """All the gates of one kind."""
     gates = Gates()
-    gates.add(pattern, family)
+    for pattern, family in patterns:
+        gates.add(pattern, family)
     gates.compile()
     return gates
 
 
+FOUND_ALONE = (
+    *credentials.RECOGNISERS,
+    *wallets.RECOGNISERS,
+    *network_addresses.RECOGNISERS,
+    *birth_dates.RECOGNISERS,
+)
 FINDERS: dict[str, tuple[Gates, CandidateFinder]] = {
-    one.kind: (gate_of(one.gate, one.family), one.candidates)
-    for one in (
-        *credentials.RECOGNISERS,
-        *wallets.RECOGNISERS,
-        *network_addresses.RECOGNISERS,
-        *birth_dates.RECOGNISERS,
-    )
-} | {"NATIONAL_ID": (gate_of(GATE, GateFamily.SHAPES), NationalIds(frozenset(NATIONAL_ID_KINDS)).candidates)}
+    one.kind: (gates_of((each.gate, each.family) for each in FOUND_ALONE if each.kind == one.kind), one.candidates)
+    for one in FOUND_ALONE
+}
+FINDERS["NATIONAL_ID"] = gate_of(GATE, GateFamily.SHAPES), NationalIds(frozenset(NATIONAL_ID_KINDS)).candidates
 
 CUES = ("", "password: ", "api_key = ", "Bearer ", "token ", "born on ", "passport ", "id number ", "nif ", "my nino ")
 CHARACTERS = st.sampled_from([*"0123456789", *"aAzZkbQ", *"-_.:/=+$!%@~#?é\u0434\u20ac", " ", "\u00a0", ",", "\n"])
@@ -129,6 +138,77 @@ def test_no_gate_hides_what_the_corpora_hold(folder: str) -> None:
 def test_numbers_in_honest_prose_open_no_gate(text: str) -> None:
     """Else one of them would have every word around it judged."""
     assert not PiiDetector(FINDERS.keys() - {"DATE_OF_BIRTH"}).may_hold(text)
+
+
+# --- short texts ---------------------------------------------------------------------------------------------------
+
+
+CONDITION = gate_of(pii.LONG_NUMBERS)
+CONDITIONAL = [gate_of(GATE, GateFamily.SHAPES)] + [
+    gate_of(one.gate, one.family)
+    for one in (*pii._BEFORE_NATIONAL_IDS, *pii._BEHIND_NATIONAL_IDS)
+    if one.family in (GateFamily.NUMBERS, GateFamily.VARIETY)
+]
+
+
+def assert_shown_where_open(subject: bytes) -> int:
+    """How many gates are open; the condition under which they are tried holds."""
+    opened = sum(gate.opened(subject) != [] for gate in CONDITIONAL)
+    if opened:
+        assert CONDITION.opened(subject), subject
+        assert len(subject) >= pii._NUMBER_CHARS_MIN
+    return opened
+
+
+@given(st.text("11122aA.-/+() \xa0,x", max_size=24))
+@example("1 2 3 4 5 6 7")
+@example("1.  2.  3.  4.  5.  6.  7")
+@example("AB 12 34 56 C")
+@example("AB 123456 C")
+def test_a_gate_that_is_tried_under_a_condition_is_open_under_no_other(text: str) -> None:
+    """Numbers in one word, and in several."""
+    assert_shown_where_open(text.encode("latin-1"))
+
+
+@pytest.mark.parametrize(
+    "pattern", [GATE, *[one.gate for one in pii._BEHIND_NATIONAL_IDS if one.kind != "DATE_OF_BIRTH"]]
+)
+def test_the_condition_holds_for_all_that_a_gate_may_mean(pattern: str) -> None:
+    """Drawn from the gate itself, with other characters around it."""
+    sampler = RegexSampler(pattern, random.Random(7))
+    subjects = [f"{around}{sampler.sample()}{around}".encode("latin-1") for _ in range(SAMPLES) for around in ("", " ")]
+    assert sum(assert_shown_where_open(subject) > 0 for subject in subjects) > len(subjects) // 2
+
+
+SHORT_SIGNS = "1a@:.-&#;%\\\u200b\uff1a"
+
+
+def test_a_short_text_that_no_gate_is_shown_holds_nothing() -> None:
+    """All texts of up to four of the signs of values and escapes, as they are written and as they are read."""
+    detector = PiiDetector(FINDERS.keys() - {"DATE_OF_BIRTH"})
+    held = 0
+    for chars in range(5):
+        for signs in itertools.product(SHORT_SIGNS, repeat=chars):
+            text = "".join(signs)
+            held += detector.may_hold(text)
+            assert detector.may_hold(text) or not any(found_by_any(detector, one) for one in (text, folding.read(text)))
+    assert held
+
+
+@given(st.text(SHORT_SIGNS + "2bZ/ +3f", max_size=20))
+@example("a@b.cd")
+@example("::1")
+@example("&#58;:1")
+def test_a_text_that_may_hold_nothing_holds_nothing(text: str) -> None:
+    """Of any length around those from which on a gate is shown it."""
+    detector = PiiDetector(FINDERS.keys() - {"DATE_OF_BIRTH"})
+    assert detector.may_hold(text) or not any(found_by_any(detector, one) for one in (text, folding.read(text)))
+
+
+def found_by_any(detector: PiiDetector, text: str) -> bool:
+    """Whether any kind finds something, whatever its gate says."""
+    subject = latin1_bytes(text)
+    return any(next(finder(subject, text, 0), None) is not None for finder in detector._finders)
 
 
 # --- words that hold one of each class -----------------------------------------------------------------------------
