@@ -21,7 +21,14 @@ from extproc.domain.beside import Ask
 from extproc.server.fast_health import CHECK, WATCH, HealthCalls
 from extproc.server.fast_patience import Patience, Peer
 from extproc.server.h2.connection import GRPC_INTERNAL, GRPC_OK, GRPC_UNIMPLEMENTED, H2Connection
-from extproc.server.h2.events import CallEnded, CallReceived, ConnectionEnded, H2Event, MessageReceived
+from extproc.server.h2.events import (
+    CallEnded,
+    CallReceived,
+    ConnectionEnded,
+    H2Event,
+    MessageAnnounced,
+    MessageReceived,
+)
 from extproc.server.json_log import where
 from extproc.server.processor import METHOD, Replies, Session
 
@@ -180,6 +187,8 @@ class FastConnection(asyncio.Protocol):
                 self._take_message(event.stream_id, call, event.message)
             else:
                 self._take_first_message(event.stream_id, event.message)
+        elif isinstance(event, MessageAnnounced):
+            self._announced(event)
         elif isinstance(event, CallReceived):
             self._open(event.stream_id, event.headers)
         elif isinstance(event, CallEnded):
@@ -257,6 +266,15 @@ class FastConnection(asyncio.Protocol):
             self._reply_later(stream_id, call, self._verdicts(call, replies.asks))
         else:
             self._reply(stream_id, call, replies)
+
+    def _announced(self, event: MessageAnnounced) -> None:
+        """Refuse a long message before it has come: a flood of them costs no more than their first bytes."""
+        call = self.exchanges.get(event.stream_id)
+        if call is None or call.busy or (replies := call.session.announce(event.size_bytes, self)) is None:
+            return
+        self._reply(event.stream_id, call, replies)
+        self._end_exchange(event.stream_id)
+        self._h2.finish(event.stream_id, GRPC_OK)
 
     def _reply_later(self, stream_id: int, call: ExchangeCall, work: Coroutine[Any, Any, Replies]) -> None:
         call.busy = True

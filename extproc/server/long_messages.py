@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from extproc.domain.pace import Abandoned
+from extproc.server.loop_share import LoopShare
 from extproc.server.turns import Turn, Turns
 
 LONG_MESSAGE_BYTES = 16_384
@@ -47,7 +48,7 @@ class LongMessageMeter(Protocol):
     """Whoever counts long messages."""
 
     def long_messages(self, count: int) -> None:
-        """So many are judged now, or wait for that."""
+        """So many are judged now, wait for that, or are still coming in."""
         ...
 
     def long_message_waited(self, wait_s: float) -> None:
@@ -81,13 +82,21 @@ class LongMessages:
     def __init__(self, meter: LongMessageMeter | None = None, limits: LongMessageLimits | None = None) -> None:
         self.limits = limits or LongMessageLimits()
         self._meter = meter or _Uncounted()
-        self._turns = Turns()
+        self._loop_share: LoopShare | None = None
+        self._turns = Turns(self._rest)
         self._threads = ThreadPoolExecutor(_THREADS_MAX, "long-message")
         self._held: dict[tuple[bool, Hashable], _Held] = {}
         self._count = 0
 
-    def has_room(self, size_bytes: int, connection: Hashable) -> bool:
-        """Whether one more message may be judged; if not, it is counted as refused."""
+    def take_room(self, size_bytes: int, connection: Hashable) -> bool:
+        """Hold room for one more message, if there is any; if not, it is counted as refused."""
+        if not self._has_room(size_bytes, connection):
+            self._meter.long_message_refused()
+            return False
+        self.hold(size_bytes, connection)
+        return True
+
+    def _has_room(self, size_bytes: int, connection: Hashable) -> bool:
         limits, very_long = self.limits, size_bytes > _VERY_LONG_MESSAGE_BYTES
         bytes_max = limits.very_long_bytes_max if very_long else limits.long_bytes_max
         for whose, share in ((None, 1.0), (connection, limits.connection_share)):
@@ -95,31 +104,38 @@ class LongMessages:
             if held is not None and (
                 held.size_bytes + size_bytes > bytes_max * share or held.messages >= limits.messages_max * share
             ):
-                self._meter.long_message_refused()
                 return False
         return True
 
-    def turn(self, cpu_ns_max: int) -> Turn:
-        """For one message."""
-        return Turn(self._turns, cpu_ns_max)
+    def hold(self, size_bytes: int, connection: Hashable) -> None:
+        """Hold room for a message that may not be refused."""
+        self._count_held(size_bytes, connection, 1)
 
-    async def judge(
-        self, work: Callable[[], Outcome], turn: Turn, size_bytes: int, connection: Hashable
-    ) -> Outcome | None:
-        """Do the work of one message, for which there is room. Returns: what came of it, None if it was abandoned."""
-        self._hold(size_bytes, connection, 1)
-        came_ns = time.monotonic_ns()
-        running = asyncio.get_running_loop().run_in_executor(self._threads, self._in_turn, work, turn)
+    def leave_room(self, size_bytes: int, connection: Hashable) -> None:
+        """A message is done with: others may have the room that was held for it."""
+        self._count_held(size_bytes, connection, -1)
+
+    def turn(self, cpu_ns_max: int, size_bytes: int) -> Turn:
+        """For one message."""
+        return Turn(self._turns, cpu_ns_max, size_bytes)
+
+    async def judge(self, work: Callable[[], Outcome], turn: Turn) -> Outcome | None:
+        """Do the work of one message, for which room is held. Returns: what came of it, None if it was abandoned."""
+        came_ns, loop = time.monotonic_ns(), asyncio.get_running_loop()
+        self._loop_share = self._loop_share or LoopShare(loop)
+        running = loop.run_in_executor(self._threads, self._in_turn, work, turn)
         try:
             begun_ns, outcome = await asyncio.shield(running)
         except asyncio.CancelledError:
             turn.abandon()
             await asyncio.wait({running})  # a session may not be closed while a thread is in it
             raise
-        finally:
-            self._hold(size_bytes, connection, -1)
         self._meter.long_message_waited((begun_ns - came_ns) * _SECONDS)
         return outcome
+
+    def _rest(self, slice_ns: int) -> None:
+        if self._loop_share is not None:
+            self._loop_share.give(slice_ns)
 
     def _in_turn(self, work: Callable[[], Outcome], turn: Turn) -> tuple[int, Outcome | None]:
         """In a thread. Returns: when the work began, or was given up [ns], and what came of it."""
@@ -131,7 +147,7 @@ class LongMessages:
         except Abandoned:
             return begun_ns or time.monotonic_ns(), None
 
-    def _hold(self, size_bytes: int, connection: Hashable, count: int) -> None:
+    def _count_held(self, size_bytes: int, connection: Hashable, count: int) -> None:
         very_long = size_bytes > _VERY_LONG_MESSAGE_BYTES
         for place in ((very_long, None), (very_long, connection)):
             held = self._held.setdefault(place, _Held())

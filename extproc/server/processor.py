@@ -176,11 +176,12 @@ class Processor:
 class Session:
     """One gRPC stream. It is the pace of its exchange: that of the turn in which a long message is judged."""
 
-    __slots__ = ("_ended", "_exchange", "_judgements", "_processor", "_record", "_turn")
+    __slots__ = ("_ended", "_exchange", "_judgements", "_processor", "_record", "_room", "_turn")
 
     def __init__(self, processor: Processor) -> None:
         self._processor = processor
         self._turn: Turn | None = None
+        self._room: tuple[int, Hashable] | None = None  # that is held for a message
         self._exchange: Exchange | None = None
         self._record: ExchangeRecord | None = None
         self._judgements: list[Judgement] = []
@@ -196,21 +197,44 @@ class Session:
             return b""
         return more_time(self._processor.snapshot.long_message_timeout_ms)
 
+    def announce(self, size_bytes: int, connection: Hashable) -> Replies | None:
+        """A message of this length begins to come in. Returns: the refusal of a request for which there is no room.
+
+        Args: connection: which one it comes on.
+        """
+        exchange = self._exchange
+        if exchange is None or not exchange.awaits_request or size_bytes <= LONG_MESSAGE_BYTES or self._room:
+            return None
+        if not self._processor.long_messages.take_room(size_bytes, connection):
+            return self._take(Overloaded(), "overloaded")
+        self._room = size_bytes, connection
+        return None
+
     async def receive_long(self, message: bytes, connection: Hashable) -> Replies:
         """As ``receive``, in a thread; a request for which there is no room is refused.
 
         Args: connection: which one it came on.
         """
         processor, exchange = self._processor, self._exchange
-        may_be_refused = exchange is not None and exchange.awaits_request
-        if may_be_refused and not processor.long_messages.has_room(len(message), connection):
-            return self._take(Overloaded(), "overloaded")
-        turn = self._turn = processor.long_messages.turn(processor.snapshot.limits.judge_cpu_ms_max * _MS_NS)
+        if self._room is None:
+            if exchange is None or not exchange.awaits_request:
+                processor.long_messages.hold(len(message), connection)
+            elif not processor.long_messages.take_room(len(message), connection):
+                return self._take(Overloaded(), "overloaded")
+            self._room = len(message), connection
+        cpu_ns_max = processor.snapshot.limits.judge_cpu_ms_max * _MS_NS
+        turn = self._turn = processor.long_messages.turn(cpu_ns_max, len(message))
         try:
-            replies = await processor.long_messages.judge(lambda: self.receive(message), turn, len(message), connection)
+            replies = await processor.long_messages.judge(lambda: self.receive(message), turn)
         finally:
             self._turn = None
+            self._leave_room()
         return replies or Replies([])
+
+    def _leave_room(self) -> None:
+        if self._room is not None:
+            self._processor.long_messages.leave_room(*self._room)
+            self._room = None
 
     def abandon(self) -> None:
         """Envoy's stream is over: what a thread does for it ends before its next slice. ``closed`` is to follow."""
@@ -266,6 +290,7 @@ class Session:
 
     def closed(self) -> None:
         """Envoy's stream is over, however it ended."""
+        self._leave_room()
         if self._exchange is not None:
             try:
                 self._step(StreamClosed())

@@ -186,7 +186,7 @@ class Metrics:
         self._step = histogram("llm_extproc_step_seconds", "Work on one message.", ("phase",), STEP_SECONDS_BUCKETS)
         self._long = Gauge(
             "llm_extproc_long_messages",
-            "Long messages that are judged, or wait for that.",
+            "Long messages that are judged, wait for that, or are coming in.",
             registry=registry,
             multiprocess_mode="livesum",
         )
@@ -316,7 +316,7 @@ class Metrics:
             self._step.add((phase,), duration_ns * _NS)
 
     def long_messages(self, count: int) -> None:
-        """Show how many are judged, or wait."""
+        """Show how many there are."""
         self._long.set(count)
 
     def long_message_waited(self, wait_s: float) -> None:

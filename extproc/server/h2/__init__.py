@@ -28,9 +28,9 @@ trailers that were under way are counted for flow control and dropped, up to the
 faults. WINDOW_UPDATE, RST_STREAM and PRIORITY are always dropped.
 
 Events of a call: CallReceived, then MessageReceived and OutputDrained in any number, at most one CallEnded without
-reset (after it no MessageReceived), at most one with reset. After that one, after ``finish()``, and once
-``send_message()`` has said false, nothing more is told of the call. A request that is no gRPC is no call; it is
-answered with a status of HTTP.
+reset (after it no MessageReceived), at most one with reset. A message that does not come whole is announced before, by
+MessageAnnounced. After the last CallEnded, after ``finish()``, and once ``send_message()`` has said false, nothing more
+is told of the call. A request that is no gRPC is no call; it is answered with a status of HTTP.
 
 Flow control. What comes in is charged to the stream's and the connection's window and given back in halves once it is
 read into messages. A stream whose replies the peer does not take gets nothing back, so that the peer stops; nor does

@@ -12,6 +12,7 @@ from extproc.server.h2.events import (
     CallReceived,
     ConnectionEnded,
     H2Event,
+    MessageAnnounced,
     MessageReceived,
 )
 from extproc.server.h2.frames import ErrorCode
@@ -185,6 +186,7 @@ class H2Connection(SendingHalf):
             position = start + length
             if position > end:
                 stream.missing_bytes = position - end
+                events.append(MessageAnnounced(stream.stream_id, length))
                 self._keep(stream, data[start:end], events)
                 return
             events.append(MessageReceived(stream.stream_id, data[start:position]))

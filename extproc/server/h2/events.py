@@ -25,6 +25,14 @@ class MessageReceived:
 
 
 @dataclass(slots=True)
+class MessageAnnounced:
+    """A gRPC message has begun, of this length without its prefix; the rest of it comes with later reads. [bytes]"""
+
+    stream_id: int
+    size_bytes: int
+
+
+@dataclass(slots=True)
 class CallEnded:
     """The peer sends no more on a stream; with ``reset`` it wants no more either, and the call is over.
 
@@ -50,4 +58,4 @@ class ConnectionEnded:
     reason: str
 
 
-H2Event = CallReceived | MessageReceived | CallEnded | OutputDrained | ConnectionEnded
+H2Event = CallReceived | MessageAnnounced | MessageReceived | CallEnded | OutputDrained | ConnectionEnded

@@ -16,7 +16,7 @@ from extproc.server import processor as module
 from extproc.server.fast_connection import FastConnection
 from extproc.server.fast_health import CHECK, WATCH
 from extproc.server.h2 import frames
-from extproc.server.h2.frames import ErrorCode, frame, reset, window_update
+from extproc.server.h2.frames import FRAME_HEADER_BYTES, ErrorCode, frame, reset, window_update
 from extproc.server.h2.streams import Stream
 from extproc.server.long_messages import LONG_MESSAGE_BYTES, LongMessageLimits
 from extproc.server.processor import METHOD, Replies, Session
@@ -272,6 +272,29 @@ async def test_long_requests_beyond_the_room_are_refused_at_once(slow: type[Slow
             slow.let_go.set()
             await receive_until(len(calls))
             assert sum(replies_in(octets)[1].HasField("request_body") for octets in received.values()) == 4
+
+
+@on_both_loops
+async def test_a_long_request_without_room_is_refused_before_it_has_come() -> None:
+    """Its first bytes say how long it is; the room of those that have come in part is free again when they go."""
+    calls = range(1, 13, 2)
+    async with serving() as served:
+        served.wired.processor.long_messages.limits = LongMessageLimits(long_bytes_max=1_000_000)
+        async with served.neighbour():
+            peer = await served.peer(HELLO + WIDE + b"".join(headers(n, call()) + data(n, BEGIN) for n in calls))
+            for n in calls:
+                await peer.send(body_frames(n, "prose " * 33_000)[: FRAME_HEADER_BYTES + 16_384])
+            received = dict.fromkeys(calls, b"")
+            while not all(len(replies_in(received[n])) == 2 for n in (9, 11)):  # three quarters of 1 MB are three
+                for f in await peer.receive():
+                    if f.kind == frames.DATA:
+                        received[f.stream_id] += f.payload
+            assert {len(replies_in(received[n])) for n in (1, 3, 5)} == {1}
+            refused = [replies_in(received[n])[1].immediate_response for n in (7, 9, 11)]
+            assert [reply.status.code for reply in refused] == [503] * 3
+            assert [record.reason for record in served.wired.records.all] == ["overloaded"] * 3
+            await peer.send(b"".join(reset(n, ErrorCode.CANCEL) for n in (1, 3, 5)))
+            await until(lambda: not served.wired.processor.long_messages._held)
 
 
 @on_both_loops

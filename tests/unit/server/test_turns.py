@@ -1,4 +1,4 @@
-"""Long work in turns: who has had least goes first, who is not awaited any more does not go at all."""
+"""Long work in turns: who has the least claim goes first, who is not awaited any more does not go at all."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ def burn(ns: int) -> None:
 class Worker(threading.Thread):
     """Does some slices of work, and notes when it has done."""
 
-    def __init__(self, name: str, turns: Turns, done: list[str], slices: int, slice_ns: int = 3_000_000) -> None:
+    def __init__(
+        self, name: str, turns: Turns, done: list[str], slices: int, slice_ns: int = 3_000_000, size_bytes: int = 0
+    ) -> None:
         super().__init__(name=name, daemon=True)
-        self.turn = Turn(turns, PLENTY_NS)
+        self.turn = Turn(turns, PLENTY_NS, size_bytes)
         self.begun = threading.Event()
         self.may_go_on = threading.Event()
         self._turns, self._done, self._slices, self._slice_ns = turns, done, slices, slice_ns
@@ -75,6 +77,40 @@ def test_what_costs_little_is_done_before_what_has_cost_much() -> None:
     assert done[0] == "cheap"
     assert sorted(done[1:]) == [worker.name for worker in dear]
     assert turns._working is None
+
+
+def test_a_short_message_is_done_before_very_long_ones_that_come_later() -> None:
+    """Each of them has had nothing yet, and may take much before its first slice is over."""
+    turns, done = Turns(), list[str]()
+    short = Worker("short", turns, done, slices=5, size_bytes=80_000)
+    long = [Worker(f"long {number}", turns, done, slices=2, size_bytes=4_000_000) for number in range(3)]
+    short.start()
+    assert short.begun.wait(WAIT_S_MAX)
+    for worker in long:
+        worker.may_go_on.set()
+        worker.start()
+    waiting(turns, 3)
+    short.may_go_on.set()
+    for worker in (short, *long):
+        worker.join(WAIT_S_MAX)
+    assert done[0] == "short"
+
+
+def test_after_each_slice_there_is_a_rest() -> None:
+    """As long as the slice was, where that was worth it."""
+    rests: list[int] = []
+    turns = Turns(rests.append)
+    turn = Turn(turns, PLENTY_NS)
+    with turns.taken(turn):
+        turn.check()
+        burn(5_000_000)
+        turn.check()
+        turn.check()
+        burn(10_000_000)
+        turn.check()
+    assert len(rests) == 2
+    assert rests[0] >= 5_000_000
+    assert rests[1] >= 10_000_000
 
 
 def test_only_one_works_at_a_time() -> None:

@@ -12,6 +12,7 @@ from extproc.server.h2.events import (
     CallReceived,
     ConnectionEnded,
     H2Event,
+    MessageAnnounced,
     MessageReceived,
     OutputDrained,
 )
@@ -58,6 +59,7 @@ class LawfulConnection:
         self._calls: dict[int, str] = {}
         self._highest = 0
         self._ended = False
+        self._announced: dict[int, int] = {}  # stream -> size of the message that is coming
         self._sent_end: dict[int, int] = {}  # stream -> the kind of frame that ended it
         self._sent_headers: set[int] = set()
         self._last_promised = 2**31
@@ -87,9 +89,15 @@ class LawfulConnection:
             assert event.stream_id > self._highest
             self._highest = event.stream_id
             self._calls[event.stream_id] = OPEN
+        elif isinstance(event, MessageAnnounced):
+            assert self._calls[event.stream_id] == OPEN
+            assert event.size_bytes <= self.limits.message_bytes_max
+            assert event.stream_id not in self._announced, "announced twice"
+            self._announced[event.stream_id] = event.size_bytes
         elif isinstance(event, MessageReceived):
             assert self._calls[event.stream_id] == OPEN
             assert len(event.message) <= self.limits.message_bytes_max
+            assert len(event.message) == self._announced.pop(event.stream_id, len(event.message))
         elif isinstance(event, OutputDrained):
             assert self._calls[event.stream_id] in (OPEN, HALF_CLOSED)
         elif event.reset:

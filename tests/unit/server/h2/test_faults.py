@@ -7,7 +7,7 @@ from hpack import Encoder
 
 from extproc.server.h2 import frames
 from extproc.server.h2.connection import H2Connection
-from extproc.server.h2.events import ConnectionEnded
+from extproc.server.h2.events import ConnectionEnded, MessageAnnounced
 from extproc.server.h2.frames import ErrorCode, frame, window_update
 from tests.unit.server.h2.wire import PLAIN_REQUEST, REQUEST, Wire, data, end_of, grpc, headers, parse
 
@@ -257,7 +257,8 @@ def test_a_stream_that_ends_within_a_message(piece: bytes) -> None:
     """INTERNAL; nothing is told as a message."""
     wire = Wire()
     wire.open(1)
-    (ended,) = wire.send(data(1, piece, END))
+    *announced, ended = wire.send(data(1, piece, END))
+    assert {type(event) for event in announced} <= {MessageAnnounced}
     assert getattr(ended, "reset", None)
     assert wire.trailers()["grpc-status"] == "13"
     assert wire.connection.stream_count == 0

@@ -122,7 +122,7 @@ def test_a_cut_at_every_offset() -> None:
     whole = read([SESSION], H2Limits())
     assert [type(event).__name__ for event in whole[0]] == [
         *("CallReceived", "MessageReceived", "MessageReceived", "CallReceived", "MessageReceived"),
-        *("MessageReceived", "CallEnded", "CallEnded", "CallEnded", "ConnectionEnded"),
+        *("MessageAnnounced", "MessageReceived", "CallEnded", "CallEnded", "CallEnded", "ConnectionEnded"),
     ]
     for place in [*range(600), *range(600, len(SESSION), 97), *range(len(SESSION) - 60, len(SESSION))]:
         assert read([SESSION[:place], SESSION[place:]], H2Limits()) == whole

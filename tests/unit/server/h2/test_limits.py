@@ -8,7 +8,7 @@ import pytest
 
 from extproc.server.h2 import frames
 from extproc.server.h2.connection import H2Connection
-from extproc.server.h2.events import CallEnded, CallReceived, H2Event, MessageReceived
+from extproc.server.h2.events import CallEnded, CallReceived, H2Event, MessageAnnounced, MessageReceived
 from extproc.server.h2.frames import ErrorCode, frame, reset, window_update
 from extproc.server.h2.limits import H2Limits
 from tests.unit.server.h2.wire import PLAIN_REQUEST, Wire, data, end_of, grpc, headers, messages, parse, stalled
@@ -68,18 +68,19 @@ def test_unfinished_bytes_max() -> None:
     wire = Wire(replace(LIMITS, unfinished_bytes_max=1_000))
     for call in (1, 3, 5, 7):
         wire.open(call)
-    assert wire.send(data(1, grpc(b"x" * 600)[:-1])) == []
-    assert wire.send(data(3, grpc(b"x" * 600)[:-200])) == []  # 599 and 400
-    assert wire.send(data(5, grpc(b"xx")[:-1])) == []  # and 1
-    assert wire.send(data(7, grpc(b"xx")[:-1])) == [CallEnded(7, reset=True)]
+    assert wire.send(data(1, grpc(b"x" * 600)[:-1])) == [MessageAnnounced(1, 600)]
+    assert wire.send(data(3, grpc(b"x" * 600)[:-200])) == [MessageAnnounced(3, 600)]  # 599 and 400
+    assert wire.send(data(5, grpc(b"xx")[:-1])) == [MessageAnnounced(5, 2)]  # and 1
+    assert wire.send(data(7, grpc(b"xx")[:-1])) == [MessageAnnounced(7, 2), CallEnded(7, reset=True)]
     assert wire.trailers()["grpc-status"] == "8"
     assert messages(wire.send(data(1, b"x"))) == [b"x" * 600]
     wire.send(reset(3, ErrorCode.CANCEL))
     wire.open(9)
-    assert wire.send(data(9, grpc(b"x" * 1_001)[:-1])) == [CallEnded(9, reset=True)]  # 1 of the fifth is still there
+    too_many = wire.send(data(9, grpc(b"x" * 1_001)[:-1]))  # 1 of the fifth is still there
+    assert too_many == [MessageAnnounced(9, 1_001), CallEnded(9, reset=True)]
     wire.connection.finish(5, 0)
     wire.open(11)
-    assert wire.send(data(11, grpc(b"x" * 1_001)[:-1])) == []
+    assert wire.send(data(11, grpc(b"x" * 1_001)[:-1])) == [MessageAnnounced(11, 1_001)]
     assert wire.works()
 
 
