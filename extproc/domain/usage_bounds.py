@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from extproc.domain.usage import Usage
 
 
-@dataclass(frozen=True, slots=True)
-class UsageBounds:
+class UsageBounds(NamedTuple):
     """More than any server that counts honestly says. [tokens]"""
 
     prompt: int

@@ -32,10 +32,14 @@ def usage_bounds(request: RequestView, body_bytes: int, tokens_max: int) -> Usag
     if request.unread or _runs_tools(request.tree):
         return UsageBounds(tokens_max, tokens_max)
     prompt = body_bytes * PROMPT_TOKENS_PER_BYTE_MAX + PROMPT_TOKENS_MORE_MAX
-    lengths = [length for key in LENGTHS if (length := _whole_number(request.tree.get(key))) is not None]
-    if not lengths:
+    longest = -1
+    for key in LENGTHS:
+        length = request.tree.get(key)
+        if type(length) is int and length > longest:  # not of a boolean
+            longest = length
+    if longest < 0:
         return UsageBounds(min(prompt, tokens_max), tokens_max)
-    completion = max(lengths) * max(request.choices, 1) + COMPLETION_TOKENS_MORE_MAX
+    completion = longest * max(request.choices, 1) + COMPLETION_TOKENS_MORE_MAX
     return UsageBounds(min(prompt, tokens_max), min(completion, tokens_max))
 
 
@@ -45,7 +49,3 @@ def _runs_tools(tree: Mapping[str, Any]) -> bool:
     if not isinstance(tools, list):
         return False
     return any(not isinstance(tool, dict) or tool.get("type", "function") != "function" for tool in tools)
-
-
-def _whole_number(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
