@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from extproc.detectors.beginnings import begins_alone, digits_in, shaped_like
+from extproc.detectors.gates import GateFamily
 from extproc.detectors.latin1 import DIGIT_BYTES, WORD_BYTES, cue_before, digits_of, latin1_pattern, stands_alone
+from extproc.detectors.recogniser import Recogniser, Spans
 
 _GAP = r"[ \xA0.\-/]?"
 _INTERNATIONAL_SHAPE = rf"(?:\+|\b00{_GAP})\(?[1-9](?:{_GAP}\(?[0-9]\)?){{6,17}}"
@@ -60,7 +62,7 @@ _NATIONAL_DIGITS_ELSEWHERE = (6, 12)
 _DIGITS_MIN = 7
 
 
-def phone_spans(subject: bytes, text: str, begin: int) -> Iterator[tuple[int, int, float]]:
+def phone_spans(subject: bytes, text: str, begin: int) -> Spans:
     """Start, end and score of each phone number in ``text`` from ``begin`` on; ``subject`` is its Latin-1 bytes.
 
     Surer patterns come first; spans may overlap.
@@ -173,10 +175,12 @@ def _national_begins(subject: bytes, _text: str, start: int) -> bool:
     return alone and digits_in(subject, start) >= _DIGITS_MIN
 
 
-PHONE_BEGINNINGS = (
-    shaped_like("PHONE", _INTERNATIONAL_SHAPE, _international_begins),
-    shaped_like("PHONE", _NORTH_AMERICAN_SHAPE, _national_begins),
-    shaped_like("PHONE", _TRUNK_ZERO_SHAPE, _national_begins),
-    shaped_like("PHONE", _AREA_IN_BRACKETS_SHAPE, _national_begins),
+BEGINNINGS = (
+    ("PHONE", shaped_like("PHONE", _INTERNATIONAL_SHAPE, _international_begins)),
+    ("PHONE", shaped_like("PHONE", _NORTH_AMERICAN_SHAPE, _national_begins)),
+    ("PHONE", shaped_like("PHONE", _TRUNK_ZERO_SHAPE, _national_begins)),
+    ("PHONE", shaped_like("PHONE", _AREA_IN_BRACKETS_SHAPE, _national_begins)),
 )
 """Seven digits count: behind a cue, that many are found in any case."""
+
+RECOGNISERS = (Recogniser("PHONE", r"[0-9](?:[ \xA0.()\-/]{0,3}[0-9]){6}", phone_spans, GateFamily.NUMBERS),)

@@ -16,16 +16,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from extproc.config.guards.pii import PiiGuard as PiiSection
-from extproc.detectors import birth_dates, credentials, national_ids, network_addresses, wallets
-from extproc.detectors.beginnings import (
-    BeginningFinder,
-    Begun,
-    begins_alone,
-    digits_in,
-    shaped_like,
-    word_chars_in,
+from extproc.detectors import (
+    account_numbers,
+    birth_dates,
+    credentials,
+    emails,
+    national_ids,
+    network_addresses,
+    phone,
+    wallets,
 )
-from extproc.detectors.checksums import IBAN_LENGTHS, card_may_begin, card_number_valid, iban_valid, us_ssn_valid
+from extproc.detectors.beginnings import BeginningFinder, Begun
 from extproc.detectors.custom_recogniser import CustomRecogniser
 from extproc.detectors.folding import (
     BLANKS,
@@ -41,16 +42,8 @@ from extproc.detectors.folding import (
     with_escapes,
 )
 from extproc.detectors.gates import GateFamily, Gates
-from extproc.detectors.latin1 import (
-    WORD_BYTES,
-    cue_before,
-    digits_of,
-    latin1_bytes,
-    latin1_pattern,
-    stands_alone,
-)
-from extproc.detectors.phone import PHONE_BEGINNINGS, phone_spans
-from extproc.detectors.recogniser import CELL_END, CandidateFinder, Recogniser, Spans, word_holding
+from extproc.detectors.latin1 import latin1_bytes
+from extproc.detectors.recogniser import CandidateFinder, Recogniser, word_holding
 from extproc.detectors.secret_patterns import SECRET_CHARACTERS_MIN
 from extproc.domain.finding import Finding
 
@@ -60,181 +53,34 @@ _COLONS = frozenset(":") | OTHER_COLONS
 _VALUE_CHARS_MIN = 6
 """No value is shorter, however it is written, but ``::1``, a date of birth, and what a configuration adds."""
 
-# --- e-mail --------------------------------------------------------------------------------------------------------
-
-_LETTER = r"A-Za-z0-9\xC0-\xFF?"
-_EMAIL = latin1_pattern(rf"[{_LETTER}._%+\-]+@(?:[{_LETTER}](?:[{_LETTER}\-]*[{_LETTER}])?\.)+[A-Za-z]{{2,24}}")
-_COLON = 0x3A
-_USER_CHARS_MAX = 160
-_USER_BEFORE = latin1_pattern(rf"://[^/?#@:{CELL_END}]*:$")
-"""Behind it stands the password of an address, and the host."""
-_FILE_ENDINGS = frozenset({
-    "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "tgz", "js", "ts", "tsx", "jsx", "css", "json", "html", "htm",
-    "xml", "txt", "pdf", "exe", "dll", "yaml", "yml", "log",
-})  # fmt: skip
-"""What looks like a domain's last part and is a file: ``icon@2x.png``."""
-
-
-def _emails(subject: bytes, text: str, begin: int) -> Spans:
-    position = begin
-    while match := _EMAIL.search(subject, position):
-        start, end = match.span()
-        at = subject.rindex(b"@", start, end)
-        start = _local_part_start(text, start, at)
-        domain = text[at + 1 : end].partition("?")[0]
-        end = at + 1 + len(domain)
-        domain_ends = end == len(subject) or subject[end] not in WORD_BYTES
-        valid = start < at and domain_ends and _domain_plausible(domain) and text[start:at] != "git"
-        if valid and start and subject[start - 1] == _COLON:
-            valid = _USER_BEFORE.search(subject[max(0, start - _USER_CHARS_MAX) : start]) is None
-        if valid:
-            yield start, end, 0.95
-        position = end if valid else at + 1
-
-
-def _domain_plausible(domain: str) -> bool:
-    last = domain.rpartition(".")[2]
-    return "." in domain and len(last) >= 2 and last.isascii() and last.isalpha() and last.lower() not in _FILE_ENDINGS
-
-
-def _local_part_start(text: str, start: int, at: int) -> int:
-    """Where the address begins: a ``?`` in the bytes may be a letter beyond Latin-1, one in the text never is."""
-    first = max(start, text.rfind("?", start, at) + 1)
-    while first < at and text[first] in ".-%+_":
-        first += 1
-    return first
-
-
-# --- IBAN, card, SSN -----------------------------------------------------------------------------------------------
-
-_IBAN_SHAPES = r"(?i)\b[A-Z]{2}[0-9]{2}(?:[A-Z0-9]{11,30}\b|(?:[ \xA0\-][A-Z0-9]{4}){2,7}(?:[ \xA0\-][A-Z0-9]{1,4})?)"
-_IBAN = latin1_pattern(_IBAN_SHAPES)
-_CARD_SHAPES = (
-    r"\b(?:[2-6][0-9]{11,18}|1800[0-9]{11}"
-    r"|[2-6][0-9]{3}(?:[ \xA0][0-9]{4}){3}(?:[ \xA0][0-9]{3})?|[2-6][0-9]{3}(?:-[0-9]{4}){3}(?:-[0-9]{3})?"
-    r"|[2-6][0-9]{3}(?:\.[0-9]{4}){3}"
-    r"|3[0-9]{3}[ \xA0][0-9]{6}[ \xA0][0-9]{4,5}|3[0-9]{3}-[0-9]{6}-[0-9]{4,5})\b"
-)
-_CARD = latin1_pattern(_CARD_SHAPES)
-_SSN_SHAPES = (
-    r"\b(?:[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3}[ \xA0][0-9]{2}[ \xA0][0-9]{4}|[0-9]{3}\.[0-9]{2}\.[0-9]{4}|[0-9]{9})\b"
-)
-_SSN = latin1_pattern(_SSN_SHAPES)
-_SSN_CUE = latin1_pattern(r"(?i)(?:\bssns?\b|\bss ?#|\bsocial[ \-]security)[^0-9]{0,24}$")
-
-
-def _ibans(subject: bytes, text: str, begin: int) -> Spans:
-    position = begin
-    while match := _IBAN.search(subject, position):
-        start = match.start()
-        end = _iban_end(subject, text, start, match.end())
-        if end:
-            yield start, end, 1.0
-        position = end or start + 4
-
-
-def _iban_end(subject: bytes, text: str, start: int, end: int) -> int:
-    """Where the IBAN that begins at ``start`` ends by its country's length, 0 if it is none."""
-    length = IBAN_LENGTHS.get(text[start : start + 2].upper(), 0)
-    compact = ""
-    for place in range(start, end):
-        if len(compact) == length:
-            break
-        if subject[place] in WORD_BYTES:
-            compact += text[place].upper()
-    else:
-        place = end
-    follows = subject[place] in WORD_BYTES if place < len(subject) else False
-    grouped = " " in text[start:place] or "\xa0" in text[start:place]
-    in_one_cell = not grouped or text[start + 4 : place].upper() == text[start + 4 : place]
-    return place if not follows and in_one_cell and iban_valid(compact) else 0
-
-
-def _cards(subject: bytes, _text: str, begin: int) -> Spans:
-    position = begin
-    while match := _CARD.search(subject, position):
-        start, end = match.span()
-        valid = stands_alone(subject, start, end) and card_number_valid(digits_of(subject, start, end))
-        if valid:
-            yield start, end, 0.95
-        position = end if valid else start + 4
-
-
-def _ssns(subject: bytes, _text: str, begin: int) -> Spans:
-    for match in _SSN.finditer(subject, begin):
-        start, end = match.span()
-        if not stands_alone(subject, start, end) or not us_ssn_valid(digits_of(subject, start, end)):
-            continue
-        cued = cue_before(_SSN_CUE, subject, start)
-        if cued or subject[start + 3] == 0x2D:
-            yield start, end, 0.95 if cued else 0.8
-
-
-def _phones(subject: bytes, text: str, begin: int) -> Spans:
-    yield from phone_spans(subject, text, begin)
-
-
-# --- what a text that is cut off may end with ----------------------------------------------------------------------
-
-_IBAN_CHARS_MIN = 8
-_CARD_DIGITS_MIN = 8
-_SSN_DIGITS_MIN = 6
-_SSN_HYPHENS = latin1_pattern(r"^[0-8][0-9]{2}-[0-9]{2}-")
-
-
-_EMAIL_BEGUN = latin1_pattern(rf"[{_LETTER}._%+\-]+@[{_LETTER}.\-]*$")
-
-
-def _email_beginning(subject: bytes, text: str, begin: int) -> Begun | None:
-    match = _EMAIL_BEGUN.search(subject, begin)
-    return None if match is None or text.startswith("git@", match.start()) else ("EMAIL", match.start())
-
-
-def _iban_begins(subject: bytes, text: str, start: int) -> bool:
-    length = IBAN_LENGTHS.get(text[start : start + 2].upper(), 0)
-    return begins_alone(subject, start) and _IBAN_CHARS_MIN <= word_chars_in(subject, start) < length
-
-
-def _card_begins(subject: bytes, _text: str, start: int) -> bool:
-    digits = digits_of(subject, start, len(subject))
-    return len(digits) >= _CARD_DIGITS_MIN and begins_alone(subject, start) and card_may_begin(digits)
-
-
-def _ssn_begins(subject: bytes, _text: str, start: int) -> bool:
-    if digits_in(subject, start) < _SSN_DIGITS_MIN or not begins_alone(subject, start):
-        return False
-    return _SSN_HYPHENS.search(subject[start:]) is not None or cue_before(_SSN_CUE, subject, start)
-
-
-_BEGINNINGS: tuple[tuple[str, BeginningFinder], ...] = (
-    *credentials.BEGINNINGS,
-    ("EMAIL", _email_beginning),
-    ("IBAN", shaped_like("IBAN", _IBAN_SHAPES, _iban_begins)),
-    *wallets.BEGINNINGS,
-    *network_addresses.BEGINNINGS,
-    ("CREDIT_CARD", shaped_like("CREDIT_CARD", _CARD_SHAPES, _card_begins)),
-    ("US_SSN", shaped_like("US_SSN", _SSN_SHAPES, _ssn_begins)),
-    *birth_dates.BEGINNINGS,
-    *[("PHONE", finder) for finder in PHONE_BEGINNINGS],
-)
-
-
-# --- the detector --------------------------------------------------------------------------------------------------
+# --- the kinds -----------------------------------------------------------------------------------------------------
 
 _BEFORE_NATIONAL_IDS = (
     *credentials.RECOGNISERS,
-    Recogniser("EMAIL", rf"[{_LETTER}._%+\-]@[{_LETTER}][{_LETTER}.\-]*\.[A-Za-z]{{2}}", _emails, GateFamily.WORDS),
-    Recogniser("IBAN", r"(?i)\b[A-Z]{2}[0-9]{2}[ \xA0\-]?[A-Z0-9]{4}[ \xA0\-]?[A-Z0-9]{4}", _ibans, GateFamily.WORDS),
+    *emails.RECOGNISERS,
+    account_numbers.IBAN,
     *wallets.RECOGNISERS,
     *network_addresses.RECOGNISERS,
 )
 _BEHIND_NATIONAL_IDS = (
-    Recogniser("CREDIT_CARD", r"[0-9](?:[ \xA0.\-]?[0-9]){11}", _cards, GateFamily.NUMBERS),
-    Recogniser("US_SSN", r"[0-9](?:[ \xA0.\-]?[0-9]){8}", _ssns, GateFamily.NUMBERS),
+    account_numbers.CREDIT_CARD,
+    account_numbers.US_SSN,
     *birth_dates.RECOGNISERS,
-    Recogniser("PHONE", r"[0-9](?:[ \xA0.()\-/]{0,3}[0-9]){6}", _phones, GateFamily.NUMBERS),
+    *phone.RECOGNISERS,
 )
 """In order of precedence: an earlier kind's span is never given to a later one."""
+
+_BEGINNINGS: tuple[tuple[str, BeginningFinder], ...] = (
+    *credentials.BEGINNINGS,
+    *emails.BEGINNINGS,
+    ("IBAN", account_numbers.IBAN_BEGINNING),
+    *wallets.BEGINNINGS,
+    *network_addresses.BEGINNINGS,
+    ("CREDIT_CARD", account_numbers.CARD_BEGINNING),
+    ("US_SSN", account_numbers.SSN_BEGINNING),
+    *birth_dates.BEGINNINGS,
+    *phone.BEGINNINGS,
+)
 
 _SEPARATORS = r" \xA0.()\-/+"
 _NUMBER_CHARS_MIN = 7
