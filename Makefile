@@ -31,9 +31,16 @@ help: ## List the targets (ARGS=... is passed on, PYTHON=... names the interpret
 demo: $(if $(wildcard $(DEV)),$(DEV),$(DEMO)) ## Show the whole thing at work on a real Envoy
 	@$(BIN)/extproc demo $(ARGS)
 
-test: $(DEV) $(PUBLISHED) ## Run the tests; those through a real Envoy once more on the other transport
-	@$(if $(ARGS),,EXTPROC_DEMO_TRANSPORT=grpc $(BIN)/pytest -q tests/e2e)
-	@$(BIN)/pytest -q $(ARGS)
+# Those through Envoy mostly wait: the others run beside them.
+define ALL_TESTS
+log=$$(mktemp); $(BIN)/pytest -q --ignore tests/e2e >"$$log" 2>&1 & others=$$!; \
+	trap 'kill $$others' INT TERM; \
+	EXTPROC_DEMO_TRANSPORT=grpc $(BIN)/pytest -q tests/e2e && $(BIN)/pytest -q tests/e2e; failed=$$?; \
+	wait $$others || failed=$$?; cat "$$log"; rm "$$log"; exit $$failed
+endef
+
+test: $(DEV) $(PUBLISHED) ## Run the tests, those through a real Envoy on each of the transports
+	@$(if $(ARGS),$(BIN)/pytest -q $(ARGS),$(ALL_TESTS))
 
 check: $(DEV) ## Lint, check the types and the layers, then run the tests
 	$(BIN)/ruff check
