@@ -29,6 +29,7 @@ from extproc.payload.dialect import UnreadableAnswer
 from extproc.payload.encoding import BadEncoding
 from extproc.payload.endpoints import ENDPOINTS
 from extproc.payload.sse import EventTooLarge
+from tests.json_strings import strings_of
 from tests.stream.recorded import Recorded, recorded
 
 PATHS = sorted(path for path, dialect in ENDPOINTS.items() if dialect.generates)
@@ -41,19 +42,6 @@ NOT_OURS = (UnreadableAnswer, BadEncoding, EventTooLarge)
 def path_of(choice: int) -> str:
     """The path that a first byte chooses."""
     return PATHS[choice % len(PATHS)]
-
-
-def strings_of(value: Any) -> Iterator[str]:
-    """Every string and key of a JSON value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, child in value.items():
-            yield key
-            yield from strings_of(child)
-    elif isinstance(value, list):
-        for child in value:
-            yield from strings_of(child)
 
 
 def assert_masked(document: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from extproc.domain.errors import PayloadRefused
 from extproc.payload.joined import joined_parts
+from tests.json_strings import strings_of
 from tests.unit.payload.requests import read
 
 # Names that APIs know too, where a reader might look away, and others.
@@ -69,21 +69,6 @@ def spelled(tree: Any) -> bytes:
     return str(tree).encode() if isinstance(tree, int) and not isinstance(tree, bool) else orjson.dumps(tree)
 
 
-def said(value: Any) -> Iterator[str]:
-    """All that a model would read of a value that is printed whole."""
-    if isinstance(value, dict):
-        for key, child in value.items():
-            yield key
-            yield from said(child)
-    elif isinstance(value, list):
-        for child in value:
-            yield from said(child)
-    elif isinstance(value, str):
-        yield value
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield str(int(value))
-
-
 def chat(**last: Any) -> dict[str, Any]:
     """A chat with more in its only message."""
     return {"messages": [{**USER, **last}]}
@@ -115,7 +100,7 @@ def test_any_json_is_read_whole(place: str, value: dict[str, Any]) -> None:
     """Under every name of a key, and at every depth."""
     name, request_of = PLACES[place]
     judged = "\n".join(field.text for field in read(name, spelled(request_of(value))).texts)
-    assert [text for text in said(value) if text not in judged] == []
+    assert [text for text in strings_of(value) if text not in judged] == []
 
 
 @pytest.mark.parametrize("role", ["user", "assistant", "system"])
@@ -135,7 +120,7 @@ def test_any_block_is_read_but_for_its_seal(role: str, block: dict[str, Any], ki
     sealed = {"thinking": "signature", "redacted_thinking": "data"}.get(kind, "")
     shown = {key: value for key, value in block.items() if key != sealed or not isinstance(value, str)}
     judged = "\n".join(field.text for field in view.texts)
-    assert [text for text in said(list(shown.values())) if text[:2] == "zq" and text not in judged] == []
+    assert [text for text in strings_of(list(shown.values())) if text[:2] == "zq" and text not in judged] == []
 
 
 @given(first=OBJECTS, second=OBJECTS)
