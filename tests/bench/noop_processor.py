@@ -18,7 +18,7 @@ from extproc.server.grpc_aio import GrpcAioServer
 from extproc.server.health import Health
 from extproc.server.json_log import open_log
 from extproc.server.process import loop_factory
-from extproc.server.processor import Processor, Replies
+from extproc.server.processor import Processor, Replies, Session
 
 KINDS: dict[str, Any] = {
     "request_headers": pb.HeadersResponse,
@@ -38,8 +38,14 @@ SERVERS: dict[str, type[GrpcAioServer] | type[FastServer]] = {"grpc": GrpcAioSer
 MESSAGE_BYTES_MAX = 4 << 20
 
 
-class NoopSession:
-    """Stands where ``server.processor.Session`` does."""
+class NoopSession(Session):
+    """Has all that a transport asks of a session, and does nothing."""
+
+    __slots__ = ()
+
+    def is_long(self, message: bytes) -> bool:
+        """Nothing takes long."""
+        return False
 
     def receive(self, message: bytes) -> Replies:
         """The empty reply of the kind that the first field names; Envoy writes what the message is first."""
@@ -59,7 +65,7 @@ class NoopProcessor:
 
     def open(self) -> NoopSession:
         """A session for one gRPC stream."""
-        return NoopSession()
+        return NoopSession(cast(Processor, self))
 
 
 async def serve(transport: str, address: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import json
@@ -11,10 +12,11 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from xml.etree import ElementTree
 
 import pytest
+from grpc import aio
 from rich.console import Console
 
 from extproc._pb import ext_proc_pb2 as pb
@@ -27,12 +29,13 @@ from tests.bench.detectors import ALL, measured_policies
 from tests.bench.event_rates import HELD, STREAMS, EventSample, load_name, rate_figures
 from tests.bench.figures import OTHERS, RATIOS, ratios, raw_figures, slower
 from tests.bench.loads import Sample, loads
-from tests.bench.noop_processor import REPLIES, NoopSession
+from tests.bench.noop_processor import REPLIES, SERVERS, NoopProcessor
 from tests.bench.picture import added_latency
 from tests.bench.processes import begin_peak, child, cpu_seconds, memory, needed, peak_mb
 from tests.bench.report import print_detectors
 from tests.bench.rounds import Rounds
 from tests.bench.subjects import ENVOY, GO_NOOP, Subject, ours_full, ours_noop
+from tests.unit.server.clients import exchange, say
 
 
 def sample(cpu_us: float, p50_ms: float = 1.0, p99_ms: float = 2.0) -> Sample:
@@ -87,7 +90,28 @@ def test_both_no_ops_send_the_same_bytes(kind: str) -> None:
     """The Go program writes field n-1, empty, for a message that is field n; so does ours."""
     message = pb.ProcessingRequest(**{kind: {}})
     number = pb.ProcessingRequest.DESCRIPTOR.fields_by_name[kind].number
-    assert NoopSession().receive(message.SerializeToString()).messages == [bytes([(number - 1) << 3 | 2, 0])]
+    session = NoopProcessor().open()
+    assert session.receive(message.SerializeToString()).messages == [bytes([(number - 1) << 3 | 2, 0])]
+
+
+@pytest.mark.parametrize("transport", sorted(SERVERS))
+def test_the_no_op_answers_whatever_a_transport_asks_of_it(transport: str, tmp_path: Path) -> None:
+    """A body of a megabyte too: a session that lacks a method fails each exchange, and is left out of the run."""
+    kinds: dict[str, dict[str, Any]] = {kind: {} for kind in REPLIES} | {"request_body": {"body": bytes(1_000_000)}}
+    address = f"unix:{tmp_path / 'noop.sock'}"
+
+    async def said() -> list[str | None]:
+        async with aio.insecure_channel(address) as channel:
+            await asyncio.wait_for(channel.channel_ready(), 10)
+            call = exchange(channel)
+            replies = await say(call, *[pb.ProcessingRequest(**{kind: content}) for kind, content in kinds.items()])
+            await call.done_writing()
+            return [reply.WhichOneof("response") for reply in replies]
+
+    with child(
+        [sys.executable, "-m", "tests.bench.noop_processor", transport, address], address, tmp_path / "noop.log"
+    ):
+        assert asyncio.run(said()) == list(kinds)
 
 
 def test_requests_have_the_size_that_they_are_named_after() -> None:
