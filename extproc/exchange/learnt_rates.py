@@ -202,7 +202,10 @@ class _Fit:
         self._products = [[value * factor for value in row] for row in self._products]
 
     def rates(self) -> list[float]:
-        """Gauss-Jordan elimination; what is assumed at the start keeps the diagonal above 0."""
+        """Gauss-Jordan elimination; what is assumed at the start keeps the diagonal above 0.
+
+        Of sizes that are further apart than floats can tell nothing is learnt.
+        """
         rows: list[list[float]] = []
         for number, start in enumerate(self._start):
             assumed = self._weight * _START_TOKENS / start
@@ -211,6 +214,8 @@ class _Fit:
             rows.append(row)
         for number in range(len(rows)):
             pivot = rows[number][number]
+            if pivot <= 0:
+                return list(self._start)
             solved = [value / pivot for value in rows[number]]
             for other, row in enumerate(rows):
                 factor = row[number]

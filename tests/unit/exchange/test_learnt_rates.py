@@ -6,7 +6,7 @@ import random
 from math import isfinite
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from extproc.domain.token_rates import START, RequestSize
@@ -37,6 +37,7 @@ def counted(
 
 
 @given(st.lists(COUNTED, max_size=30), SIZES, COUNTS, COUNTS)
+@example([counted(RequestSize(0, 24_602_285, 188_796_515_327), 1)], RequestSize(), 0, 0)
 def test_estimates_are_counts_whatever_was_learnt(
     exchanges: list[CountedExchange], size: RequestSize, pieces: int, utf8_bytes: int
 ) -> None:
