@@ -65,7 +65,7 @@ guard-report: $(DEV) ## Count what the guards find and miss, source by source (A
 	@$(BIN)/python -m tests.tools.guard_report $(ARGS)
 
 adapters: $(MODELS) ## Run the tests of what needs PyTorch or spaCy, which are installed apart (some GB)
-	@$(OF_MODELS)/pytest -q $(or $(ARGS),tests/unit/classifiers tests/unit/detectors/test_presidio_entities.py tests/unit/test_transformer_training.py)
+	@$(OF_MODELS)/pytest -q $(or $(ARGS),tests/unit/classifiers tests/unit/detectors/pii/test_presidio_entities.py tests/unit/test_transformer_training.py)
 
 train: $(MODELS) ## Fine-tune a small transformer (ARGS="injection" or "harm"); half an hour on two cores
 	@$(OF_MODELS)/python -m tests.tools.train_transformer $(ARGS)

@@ -9,8 +9,23 @@ from pathlib import Path
 
 from setuptools import setup
 
-PACKAGES = ("domain", "payload", "detectors", "filters", "exchange", "wire", "sinks", "server/h2")
-MODULES = ("server/processor.py", "server/json_log.py")
+PACKAGES = (
+    "domain",
+    "payload",
+    "detectors",
+    "detectors/answers",
+    "detectors/harm",
+    "detectors/injection",
+    "detectors/pii",
+    "detectors/rules",
+    "detectors/text",
+    "filters",
+    "exchange",
+    "wire",
+    "sinks",
+    "server/transport/h2",
+)
+MODULES = ("server/transport/processor.py", "server/operations/json_log.py")
 
 
 def compiled():

@@ -20,25 +20,26 @@ from extproc.classifiers.beside import Beside
 from extproc.classifiers.late_reviews import LateReviews
 from extproc.config.document import Document
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
-from extproc.server.address import AddressTaken, reason_of, split
-from extproc.server.config_files import ConfigFiles, ConfigReader
-from extproc.server.fast import FastServer
-from extproc.server.grpc_aio import GrpcAioServer
-from extproc.server.health import Health
-from extproc.server.json_log import JsonLog, open_log, take_over_libraries
-from extproc.server.log_lines import Output, Stream
-from extproc.server.loop_watch import LoopWatch
-from extproc.server.pages import Pages
-from extproc.server.process import Signals, answers, loop_factory, turns
-from extproc.server.processor import Processor, Sink
-from extproc.server.reload import Reloader, message_bytes_max
-from extproc.server.socket_files import SocketFiles
-from extproc.server.tls import Tls
-from extproc.server.worker_link import ConfigInForce, Link, LinkBroken, StartOrder, receive_first
-from extproc.server.worker_log import WholeLines
-from extproc.server.worker_metrics import FlushSink, count_in_files, page_of
-from extproc.server.worker_process import WorkerProcess, end_with_supervisor, leave_signals_aside
-from extproc.server.workers import Workers, WorkersFailed
+from extproc.server.operations.config_files import ConfigFiles, ConfigReader
+from extproc.server.operations.config_in_force import ConfigInForce
+from extproc.server.operations.health import Health
+from extproc.server.operations.json_log import JsonLog, open_log, take_over_libraries
+from extproc.server.operations.log_lines import Output, Stream
+from extproc.server.operations.loop_watch import LoopWatch
+from extproc.server.operations.pages import Pages
+from extproc.server.operations.process import Signals, answers, loop_factory, turns
+from extproc.server.operations.reload import Reloader, message_bytes_max
+from extproc.server.operations.socket_files import SocketFiles
+from extproc.server.sockets.address import AddressTaken, reason_of, split
+from extproc.server.sockets.tls import Tls
+from extproc.server.transport.fast.server import FastServer
+from extproc.server.transport.grpc.server import GrpcAioServer
+from extproc.server.transport.processor import Processor, Sink
+from extproc.server.workers.link import Link, LinkBroken, StartOrder, receive_first
+from extproc.server.workers.log import WholeLines
+from extproc.server.workers.metrics import FlushSink, count_in_files, page_of
+from extproc.server.workers.process import WorkerProcess, end_with_supervisor, leave_signals_aside
+from extproc.server.workers.supervisor import Workers, WorkersFailed
 from extproc.sinks.exchange_log import ExchangeLog
 from extproc.sinks.metrics import Metrics
 from extproc.sinks.review import require_packages

@@ -12,7 +12,7 @@ from rich.console import Console
 from extproc.config.load import revision_of
 from extproc.config.problems import ConfigInvalid, Severity
 from extproc.config.schema import json_schema
-from extproc.server.config_files import read_config
+from extproc.server.operations.config_files import read_config
 
 EXIT_OK = 0
 EXIT_INVALID = 2

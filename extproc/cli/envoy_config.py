@@ -17,7 +17,7 @@ from extproc.envoy_config.errors import EnvoyConfigError
 from extproc.envoy_config.generate import SECRET_HEADING, bootstrap, to_yaml
 from extproc.envoy_config.lint import lint as lint_problems
 from extproc.envoy_config.processor_tls import secrets
-from extproc.server.config_files import read_config
+from extproc.server.operations.config_files import read_config
 
 EXIT_OK = 0
 EXIT_INVALID = 2

@@ -20,7 +20,7 @@ from extproc.domain.record import ExchangeRecord
 from extproc.exchange.events import Answer, ContinueBody, ContinueHeaders, RequestBody, RequestHeaders, Step
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
-from extproc.server.config_files import read_config
+from extproc.server.operations.config_files import read_config
 
 EXIT_INVALID = 2
 _DEFAULT_PATH = "/v1/chat/completions"

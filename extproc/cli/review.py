@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from extproc.config.problems import ConfigInvalid
-from extproc.server.config_files import read_config
+from extproc.server.operations.config_files import read_config
 from extproc.sinks.review import ReviewUnavailable, require_packages
 from extproc.sinks.review.entries import GuardCounts, Label, Stored, Verdict, Wanted
 from extproc.sinks.review.precision import precision_of

@@ -9,8 +9,8 @@ import typer
 
 from extproc.app import serve, work
 from extproc.config.problems import ConfigInvalid
-from extproc.server.address import AddressTaken
-from extproc.server.workers import WorkersFailed
+from extproc.server.sockets.address import AddressTaken
+from extproc.server.workers.supervisor import WorkersFailed
 from extproc.sinks.review import ReviewUnavailable
 
 EXIT_INVALID = 2

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import re2
 from pydantic import Field, StringConstraints, ValidationError
@@ -24,6 +24,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from extproc.config.load import read_yaml
 from extproc.config.problems import ConfigInvalid, KeyPath, Places, Problem, did_you_mean, names, shown
 from extproc.config.section import Name, Section
+from extproc.domain.fact_values import compiled, values_in
 from extproc.domain.quantities import same_value
 
 if TYPE_CHECKING:
@@ -55,14 +56,6 @@ class FactsFile(Section):
     """A file of facts."""
 
     facts: tuple[Fact, ...] = Field(min_length=1, max_length=FACTS_MAX, description="a list of facts")
-
-
-def compiled(pattern: str) -> Any:
-    """A pattern of a fact, without regard to case. Raises: re2.error."""
-    options = re2.Options()
-    options.case_sensitive = False
-    options.log_errors = False
-    return re2.compile(pattern, options=options)
 
 
 def parse_facts(text: str, source: str) -> tuple[Fact, ...]:
@@ -162,8 +155,3 @@ def _statement_problems(fact: Fact, at: KeyPath, places: Places) -> Iterator[Pro
     elif not any(same_value(value, right) for value in values for right in fact.right):
         found = f"the value of the statement, {shown(values[0])}, is not one that is right"
         yield places.problem((*at, "right"), found, hint="Add it, or mend the statement.", at_key=True)
-
-
-def values_in(sentence: str, pattern: Any) -> list[str]:
-    """What a compiled value pattern finds in a sentence."""
-    return [match.group(min(pattern.groups, 1)) or "" for match in pattern.finditer(sentence)]

@@ -24,7 +24,7 @@ from extproc.demo.envoy_process import EnvoyProcess
 from extproc.demo.model_server import ModelServer
 from extproc.demo.processor_process import ProcessorProcess
 from extproc.envoy_config.generate import bootstrap
-from extproc.server.config_files import read_config
+from extproc.server.operations.config_files import read_config
 
 DEMO_CONFIG: Final = Path(__file__).parent / "config.yaml"
 LOOPBACK: Final = "127.0.0.1"

@@ -19,7 +19,7 @@ import openai
 from extproc.demo.guard_tour import HELLO, SHOWCASES, TEAM, Showcase
 from extproc.demo.installation import DEMO_CONFIG, Installation
 from extproc.demo.seen import Seen
-from extproc.server.config_files import read_config
+from extproc.server.operations.config_files import read_config
 
 MODEL: Final = "tiny-chat"
 CONVERSATIONS: Final = 50

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from extproc.config.guards.banned import BannedGuard as BannedSection
-from extproc.detectors.phrases import Match, PhraseBook, PhraseScan
+from extproc.detectors.text.phrases import Match, PhraseBook, PhraseScan
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.text import Speaker

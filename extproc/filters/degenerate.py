@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from extproc.config.guards.degenerate import DegenerateGuard as DegenerateSection
-from extproc.detectors.json_reader import JsonReader
-from extproc.detectors.languages import Expected, expected_by, expected_of, is_unexpected
-from extproc.detectors.loops import REPEATS_MIN, TAIL_CHARS_MAX, loop_chars
+from extproc.detectors.answers.loops import REPEATS_MIN, TAIL_CHARS_MAX, loop_chars
+from extproc.detectors.text.json_reader import JsonReader
+from extproc.detectors.text.languages import Expected, expected_by, expected_of, is_unexpected
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from extproc.config.facts import parse_facts
+from extproc.config.facts import Fact, parse_facts
 from extproc.config.guards.facts import FactsGuard as FactsSection
 from extproc.config.models import CompiledModel
-from extproc.detectors.facts import FactDetector
-from extproc.detectors.sentences import SentenceBuffer
+from extproc.detectors.answers.facts import FactDetector, KnownFact
+from extproc.detectors.text.sentences import SentenceBuffer
 from extproc.domain.errors import ApiError
 from extproc.domain.record import Action
 from extproc.domain.text import Kind, Stage, TextSource
 from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
 from extproc.filters.observe import ObservingStage
+
+
+def detector_of(facts: Iterable[Fact]) -> FactDetector:
+    """The detector that a file of facts describes."""
+    return FactDetector([KnownFact(fact.id, fact.subject, fact.value, fact.right) for fact in facts])
 
 
 class FactsGuard(Guard):
@@ -28,7 +33,7 @@ class FactsGuard(Guard):
 
     def prepare(self, models: Mapping[str, CompiledModel], files: Mapping[str, str]) -> None:
         """Compile the facts. Raises: KeyError for a file that was not read: a bug of the caller."""
-        self._detector = FactDetector(parse_facts(files[self._file], self._file))
+        self._detector = detector_of(parse_facts(files[self._file], self._file))
 
     def sees(self, source: TextSource) -> bool:
         """What the model tells the user."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from extproc.config.guards.grounding import GroundingGuard as GroundingSection
-from extproc.detectors.grounding import Context, Tally, context_of
-from extproc.detectors.sentences import SentenceBuffer
+from extproc.detectors.answers.grounding import Context, Tally, context_of
+from extproc.detectors.text.sentences import SentenceBuffer
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Coverage

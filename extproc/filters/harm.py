@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from extproc.config.guards.harm import HarmGuard as HarmSection
-from extproc.detectors.harm import HarmDetector
-from extproc.detectors.passages import ends_whole, sentence_end, whole_words
+from extproc.detectors.answers.passages import ends_whole, sentence_end, whole_words
+from extproc.detectors.harm.detector import HarmDetector
 from extproc.domain.errors import ApiError
 from extproc.domain.text import Direction, Speaker, Stage, TextSource
 from extproc.filters.base import NOBODY, Witness

@@ -10,7 +10,7 @@ import orjson
 import re2
 
 from extproc.config.guards.injection import InjectionGuard as InjectionSection
-from extproc.detectors.injection import InjectionDetector
+from extproc.detectors.injection.detector import InjectionDetector
 from extproc.domain.errors import ApiError
 from extproc.domain.pace import Stride
 from extproc.domain.record import Action

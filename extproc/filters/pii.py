@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from extproc.config.guards.masking import MaskType
 from extproc.config.guards.pii import PiiGuard as PiiSection
-from extproc.detectors.cells import has_long_word, word_chars_max
-from extproc.detectors.folding import read
-from extproc.detectors.pii import detector_of
+from extproc.detectors.pii.custom_recogniser import CustomRecogniser
+from extproc.detectors.pii.detector import PiiDetector
+from extproc.detectors.text.cells import has_long_word, word_chars_max
+from extproc.detectors.text.folding import read
 from extproc.domain.errors import ApiError
 from extproc.domain.masks import PROCESS_KEY, canonical, hash_mask, partial_mask, type_mask
 from extproc.domain.placeholders import Placeholders
@@ -27,6 +28,14 @@ from extproc.payload.view import RequestView
 
 _MS_NS = 1_000_000
 _ASCII_ESCAPE = re.compile(r"\\u00([2-7][0-9a-fA-F])")
+
+
+def detector_of(section: PiiSection) -> PiiDetector:
+    """The detector that a section of the configuration describes."""
+    custom = [
+        CustomRecogniser(one.name, one.pattern, one.context, one.checksum, one.score) for one in section.recognizers
+    ]
+    return PiiDetector(section.entities, custom)
 
 
 class PiiGuard(Guard):

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum, auto
 
-from extproc.detectors.latin1 import latin1_bytes
-from extproc.detectors.private_keys import (
+from extproc.detectors.pii.private_keys import (
     BEGIN,
     BEGIN_PART,
     BODY,
@@ -22,6 +21,7 @@ from extproc.detectors.private_keys import (
     OPENING_CUT,
     OPENING_PART,
 )
+from extproc.detectors.text.latin1 import latin1_bytes
 from extproc.domain.finding import Finding
 from extproc.domain.text import Stage, close_stage, yielding
 from extproc.filters.base import tell_nobody

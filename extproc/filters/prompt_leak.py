@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from extproc.config.guards.prompt_leak import PromptLeakGuard as PromptLeakSection
 from extproc.config.models import CompiledModel
-from extproc.detectors.prompt_leak import GAP_CHARS_MAX, PromptIndex, RunMatcher, compared, may_go_on, words_of
+from extproc.detectors.answers.prompt_leak import GAP_CHARS_MAX, PromptIndex, RunMatcher, compared, may_go_on, words_of
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action, Coverage

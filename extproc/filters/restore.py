@@ -2,16 +2,16 @@
 
 What the model answers is judged as it is, with placeholders in it; then the client gets back what it wrote itself. A
 placeholder that stands for nothing, because the model invented it or an answer's own value was masked by it, is left as
-it is, and so is one in an address (``detectors/address_context.py``): a document could make the model write an image's
-address with a placeholder in it, and the client's browser would send the value to whoever wrote the document. What is
-kept of texts (``log.text``) is what stood there before.
+it is, and so is one in an address (``address_context``): a document could make the model write an image's address with
+a placeholder in it, and the client's browser would send the value to whoever wrote the document. What is kept of texts
+(``log.text``) is what stood there before.
 """
 
 from __future__ import annotations
 
 import json
 
-from extproc.detectors.address_context import AddressContext
+from extproc.detectors.text.address_context import AddressContext
 from extproc.domain.placeholders import Placeholders
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction, Kind, Stage, TextSource

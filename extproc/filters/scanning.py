@@ -9,7 +9,7 @@ from typing import Generic
 from extproc.config.guards.banned import BannedGuard as BannedSection
 from extproc.config.guards.harm import HarmGuard as HarmSection
 from extproc.config.guards.urls import UrlsGuard as UrlsSection
-from extproc.detectors.scanned import Found, Scan, Scanned
+from extproc.detectors.text.scanned import Found, Scan, Scanned
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.pace import Pace, slices

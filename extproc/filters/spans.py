@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
-from extproc.detectors.cells import (
+from extproc.detectors.text.cells import (
     CELL_BLANKS,
     CONTEXT_CHARS_MAX,
     JOINED_CHARS_MAX,
@@ -24,7 +24,7 @@ from extproc.detectors.cells import (
     next_part,
     section_end,
 )
-from extproc.detectors.folding import VANISHED, folded
+from extproc.detectors.text.folding import VANISHED, folded
 from extproc.domain.finding import Finding
 from extproc.filters.base import tell_nobody
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from extproc.config.guards.tools import ToolsGuard as ToolsSection
-from extproc.detectors.tool_rules import ToolRules
+from extproc.detectors.rules.tool_rules import ToolRules
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action

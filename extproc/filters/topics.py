@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from extproc.config.guards.topics import Topic
 from extproc.config.guards.topics import TopicsGuard as TopicsSection
-from extproc.detectors.phrases import count_words
-from extproc.detectors.topics import Reached, TopicBook, TopicScan
+from extproc.detectors.rules.topics import Reached, TopicBook, TopicScan
+from extproc.detectors.text.phrases import count_words
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.pace import Pace, slices

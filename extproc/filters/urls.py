@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from extproc.config.guards.urls import UrlsGuard as UrlsSection
-from extproc.detectors.hosts import HostRules
-from extproc.detectors.urls import FoundUrl, UrlRules, UrlScan, may_hold_url
+from extproc.detectors.rules.hosts import HostRules
+from extproc.detectors.rules.urls import FoundUrl, UrlRules, UrlScan, may_hold_url
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.pace import Pace

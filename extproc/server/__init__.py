@@ -1,4 +1,8 @@
-"""The process that Envoy talks to: transports, health, pages, reload and log."""
+"""Everything with sockets, threads and signals.
+
+``transport`` speaks to Envoy, ``workers`` are several processes behind one address, ``operations`` is what operators
+see: files, log, health, pages.
+"""
 
 import os
 

@@ -31,7 +31,7 @@ from extproc.filters.chain import Channels
 from extproc.filters.classifier import ClassifierGuard
 from extproc.payload.endpoints import CHAT
 from extproc.payload.view import RequestView
-from extproc.server.config_files import read_config
+from extproc.server.operations.config_files import read_config
 from tests.bench.figures import Figures
 from tests.bench.subjects import Places
 

@@ -13,12 +13,12 @@ from typing import Any, cast
 
 from extproc._pb import ext_proc_pb2 as pb
 from extproc.config.document import Log
-from extproc.server.fast import FastServer
-from extproc.server.grpc_aio import GrpcAioServer
-from extproc.server.health import Health
-from extproc.server.json_log import open_log
-from extproc.server.process import loop_factory
-from extproc.server.processor import Processor, Replies, Session
+from extproc.server.operations.health import Health
+from extproc.server.operations.json_log import open_log
+from extproc.server.operations.process import loop_factory
+from extproc.server.transport.fast.server import FastServer
+from extproc.server.transport.grpc.server import GrpcAioServer
+from extproc.server.transport.processor import Processor, Replies, Session
 
 KINDS: dict[str, Any] = {
     "request_headers": pb.HeadersResponse,

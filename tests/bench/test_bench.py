@@ -23,7 +23,7 @@ from extproc._pb import ext_proc_pb2 as pb
 from extproc.demo.installation import DEMO_CONFIG
 from extproc.exchange.snapshot import compile_snapshot
 from extproc.filters.registry import GUARDS
-from extproc.server.config_files import read_config
+from extproc.server.operations.config_files import read_config
 from tests.bench.collector import pause_figures
 from tests.bench.detectors import ALL, measured_policies
 from tests.bench.event_rates import HELD, STREAMS, EventSample, load_name, rate_figures

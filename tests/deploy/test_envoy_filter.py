@@ -18,7 +18,7 @@ from extproc.envoy_config.generate import bootstrap
 from extproc.envoy_config.lint import lint
 from extproc.envoy_config.listener import buffer_limit_bytes
 from extproc.envoy_config.names import FILTER_NAME
-from extproc.server.config_files import read_config
+from extproc.server.operations.config_files import read_config
 from tests.deploy.custom_resources import schema_problems
 from tests.deploy.manifests import BASE, ISTIO_SIDECAR, Manifest, one, written
 from tests.deploy.pilot import PatchMissed, patched

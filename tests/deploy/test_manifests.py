@@ -13,9 +13,9 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from extproc.config.problems import ConfigInvalid
-from extproc.server.config_files import read_config
-from extproc.server.health import Health
-from extproc.server.pages import Pages
+from extproc.server.operations.config_files import read_config
+from extproc.server.operations.health import Health
+from extproc.server.operations.pages import Pages
 from tests.deploy.manifests import (
     BASE,
     ISTIO_SIDECAR,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from extproc.server.h2.limits import H2Limits, SocketLimits
+from extproc.server.transport.h2.limits import H2Limits, SocketLimits
 from tests.docs.transport_limits import read_limits, transport_limits_table
 
 TESTS = Path(__file__).parents[1] / "unit" / "server"

@@ -1,4 +1,4 @@
-"""The README's table of the transport's limits, made from the docstrings in ``extproc/server/h2/limits.py``."""
+"""The README's table of the transport's limits, made from the docstrings of ``H2Limits`` and its neighbor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from extproc.server.h2 import limits
+from extproc.server.transport.h2 import limits
 
 SHAPE = re.compile(r"(?P<what>[^\[\]]+?)\.? \[(?P<unit>\w+)\](?: Over it: (?P<then>.+)\.)?")
 

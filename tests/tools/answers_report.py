@@ -19,9 +19,9 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from extproc.detectors.languages import expected_of, is_unexpected
-from extproc.detectors.loops import TAIL_CHARS_MAX, loop_chars
-from extproc.detectors.prompt_leak import PromptIndex, RunMatcher, compared, words_of
+from extproc.detectors.answers.loops import TAIL_CHARS_MAX, loop_chars
+from extproc.detectors.answers.prompt_leak import PromptIndex, RunMatcher, compared, words_of
+from extproc.detectors.text.languages import expected_of, is_unexpected
 from extproc.filters.degenerate import LANGUAGE_CHARS, LANGUAGE_CHARS_MIN, STEP_CHARS
 from tests.tools.grounding_report import rows_of as grounded_rows_of
 

@@ -16,13 +16,13 @@ from collections import Counter
 
 from hpack import Encoder
 
-from extproc.server.h2 import frames
-from extproc.server.h2.connection import H2Connection
-from extproc.server.h2.events import H2Event
-from extproc.server.h2.frames import ErrorCode
-from extproc.server.h2.limits import H2Limits
-from tests.unit.server.h2.laws import SMALL, LawfulConnection
-from tests.unit.server.h2.wire import HELLO, REQUEST, data, grpc, headers
+from extproc.server.transport.h2 import frames
+from extproc.server.transport.h2.connection import H2Connection
+from extproc.server.transport.h2.events import H2Event
+from extproc.server.transport.h2.frames import ErrorCode
+from extproc.server.transport.h2.limits import H2Limits
+from tests.unit.server.transport.h2.laws import SMALL, LawfulConnection
+from tests.unit.server.transport.h2.wire import HELLO, REQUEST, data, grpc, headers
 
 SECOND_NS = 1_000_000_000
 NUMBERS = [0, 1, 5, 100, 16_384, 65_535, 100_000, 2**31 - 1, 2**31, 2**32 - 1]

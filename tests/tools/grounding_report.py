@@ -25,7 +25,7 @@ from extproc.classifiers.adapters import LOADERS
 from extproc.classifiers.adapters.base import ModelUnusable, PairModel
 from extproc.config.classifiers import GroundingClassifier
 from extproc.config.guards.grounding import GroundingGuard
-from extproc.detectors.grounding import Tally, context_of
+from extproc.detectors.answers.grounding import Tally, context_of
 
 FOLDER = Path(__file__).resolve().parents[1] / "corpus" / "shared" / "halluc"
 FALSE_POSITIVES_MAX = 0.05

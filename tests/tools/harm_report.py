@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from extproc.config.guards.harm import HarmGuard as HarmSection
-from extproc.detectors.harm import HarmDetector
-from extproc.detectors.harm_lexicon import CATEGORIES
-from extproc.detectors.ngram_model import NgramModel
+from extproc.detectors.harm.detector import HarmDetector
+from extproc.detectors.harm.lexicon import CATEGORIES
+from extproc.detectors.text.ngram_model import NgramModel
 from extproc.domain.finding import Finding
 from extproc.filters.base import NOBODY
 from extproc.filters.harm import HarmStage

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from extproc.detectors.ngram_model import NgramModel, NgramShape
+from extproc.detectors.text.ngram_model import NgramModel, NgramShape
 from tests.tools.harm_lines import lines
 from tests.tools.ngram_training import Example, Recipe, read_examples, train
 

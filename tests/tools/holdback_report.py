@@ -42,7 +42,7 @@ from extproc.filters.chain import Channels
 from extproc.filters.pii import PiiGuard
 from extproc.payload.endpoints import CHAT
 from extproc.payload.view import answer_source
-from extproc.server.config_files import read_config
+from extproc.server.operations.config_files import read_config
 from tests.stream.recorded import frames_of, recordings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from extproc.config.guards.injection import InjectionGuard as InjectionSection
-from extproc.detectors.injection import InjectionDetector
+from extproc.detectors.injection.detector import InjectionDetector
 from tests.tools.disguises import DISGUISES
 from tests.tools.grounding_report import FOLDER as DOCUMENTS
 from tests.tools.grounding_report import rows_of

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from extproc.detectors.ngram_model import (
+from extproc.detectors.text.ngram_model import (
     WINDOW_BYTES,
     FeatureReader,
     Features,
@@ -33,7 +33,7 @@ from extproc.detectors.ngram_model import (
     slices,
     window_starts,
 )
-from extproc.detectors.normalise import plain
+from extproc.detectors.text.normalise import plain
 
 Floats = npt.NDArray[np.float64]
 Scorer = Callable[[str], float]

@@ -25,7 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from extproc.detectors.pii import KINDS, PiiDetector
+from extproc.detectors.pii.detector import KINDS, PiiDetector
 from extproc.domain.finding import Finding
 
 Row = dict[str, Any]

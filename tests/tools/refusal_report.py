@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from extproc.detectors.refusal import RefusalDetector
+from extproc.detectors.answers.refusal import RefusalDetector
 from tests.tools.ngram_training import Example, Scorer, leave_one_source_out
 from tests.tools.refusal_training import OWN, PREFIX_CHARS, examples, trained
 

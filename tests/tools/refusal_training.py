@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from extproc.config.guards.refusal import RefusalGuard
-from extproc.detectors.ngram_model import NgramModel, NgramShape
+from extproc.detectors.text.ngram_model import NgramModel, NgramShape
 from tests.tools.ngram_training import Example, Recipe, read_examples, train
 from tests.tools.refusal_lines import lines
 

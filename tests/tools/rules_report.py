@@ -19,10 +19,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from extproc.detectors.hosts import HostRules
-from extproc.detectors.phrases import PhraseBook
-from extproc.detectors.topics import TopicBook
-from extproc.detectors.urls import UrlRules, UrlScan, may_hold_url
+from extproc.detectors.rules.hosts import HostRules
+from extproc.detectors.rules.topics import TopicBook
+from extproc.detectors.rules.urls import UrlRules, UrlScan, may_hold_url
+from extproc.detectors.text.phrases import PhraseBook
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 SCHEMES = frozenset({"javascript", "vbscript", "data", "file", "blob"})
@@ -91,7 +91,7 @@ def _topics() -> dict[str, float]:
     figures["topics/words/look_4kb_us"] = _cost_us(lambda: book.score(_prose()))
     if find_spec("wordllama") is None or find_spec("tokenizers") is None:
         return figures
-    from extproc.detectors.topic_vectors import TopicVectors
+    from extproc.detectors.rules.topic_vectors import TopicVectors
 
     vectors = TopicVectors(data["examples"])
     scores = sorted(

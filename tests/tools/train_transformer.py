@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from extproc.classifiers.adapters.with_detector import evidence_of
-from extproc.detectors.injection import InjectionDetector
+from extproc.detectors.injection.detector import InjectionDetector
 from tests.tools import harm_training, train_injection
 from tests.tools.injection_report import score_of
 from tests.tools.ngram_training import Example, near_duplicate_keys, read_examples, recall_at, train

@@ -22,7 +22,7 @@ from grpc import aio
 
 from extproc._pb import ext_proc_pb2 as pb
 from extproc.cli.serve import EXIT_WORKERS, serve_command
-from extproc.server import process as module
+from extproc.server.operations import process as module
 from tests.unit.server.clients import check_bytes, exchange, say
 from tests.unit.server.envoy import (
     CONFIG,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from extproc.detectors.sentences import sentences_of
+from extproc.detectors.text.sentences import sentences_of
 
 if TYPE_CHECKING:
     import numpy as np

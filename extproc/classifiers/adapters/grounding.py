@@ -16,8 +16,8 @@ from tokenizers import Encoding
 
 from extproc.classifiers.adapters.base import worst
 from extproc.classifiers.adapters.packaged import minilm
-from extproc.detectors.grounding import FREQUENT
-from extproc.detectors.sentences import sentences_of
+from extproc.detectors.answers.grounding import FREQUENT
+from extproc.detectors.text.sentences import sentences_of
 
 UNSUPPORTED = "unsupported"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from extproc.classifiers.adapters.base import ModelUnusable
-from extproc.detectors.presidio_entities import PresidioEntities, PresidioUnavailable
+from extproc.detectors.pii.presidio_entities import PresidioEntities, PresidioUnavailable
 
 
 class PresidioModel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from extproc.classifiers.adapters.base import ModelUnusable
-from extproc.detectors.topic_vectors import TopicVectors, TopicVectorsMissing
+from extproc.detectors.rules.topic_vectors import TopicVectors, TopicVectorsMissing
 
 
 class TopicsModel:

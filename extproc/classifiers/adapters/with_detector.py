@@ -12,7 +12,7 @@ import math
 
 from extproc.classifiers.adapters.base import TextModel
 from extproc.config.guards.injection import InjectionGuard
-from extproc.detectors.injection import InjectionDetector
+from extproc.detectors.injection.detector import InjectionDetector
 
 _NEUTRAL = float(InjectionGuard.model_fields["flag_threshold"].default)
 _CERTAIN = 0.99

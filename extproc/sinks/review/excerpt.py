@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
 from extproc.config.guards.pii import Entity
-from extproc.detectors.cells import CONTEXT_CHARS_MAX, CellBuffer, cells
-from extproc.detectors.folding import folded
-from extproc.detectors.pii import PiiDetector
+from extproc.detectors.pii.detector import PiiDetector
+from extproc.detectors.text.cells import CONTEXT_CHARS_MAX, CellBuffer, cells
+from extproc.detectors.text.folding import folded
 from extproc.domain.review import FindingNote
 
 Texts = Literal["masked", "none", "plain"]

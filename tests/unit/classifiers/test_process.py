@@ -17,7 +17,7 @@ from extproc.classifiers.process import ProcessRunner
 from extproc.classifiers.runner import ClassifierFailed
 from extproc.config.classifiers import PackagedClassifier
 from tests.unit.classifiers.runners import FakeLog, until
-from tests.unit.server.peers import on_both_loops
+from tests.unit.server.transport.fast.peers import on_both_loops
 
 FAKE_WORKER = str(Path(__file__).with_name("fake_worker.py"))
 ROOT = str(Path(__file__).parents[3])

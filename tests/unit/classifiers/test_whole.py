@@ -16,13 +16,13 @@ from extproc.classifiers import beside as module
 from extproc.classifiers.beside import Beside
 from extproc.classifiers.process import ProcessRunner
 from extproc.domain.record import Outcome
-from extproc.server.processor import Session
+from extproc.server.transport.processor import Session
 from extproc.sinks.metrics import Metrics
 from tests.unit.classifiers.runners import FakeSink, in_new_loop, until
 from tests.unit.classifiers.test_process import FAKE_WORKER, ROOT
 from tests.unit.server.envoy import request_body, request_headers, response_body, response_headers, snapshot
 from tests.unit.server.fakes import Wired
-from tests.unit.server.test_verdicts import CONFIG
+from tests.unit.server.transport.test_verdicts import CONFIG
 
 AWAIT_MS = 20_000
 

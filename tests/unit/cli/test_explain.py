@@ -12,7 +12,7 @@ from extproc.cli import _app as app
 from extproc.cli.explain import explain, read_request
 from extproc.demo.installation import DEMO_CONFIG
 from extproc.exchange.snapshot import compile_snapshot
-from extproc.server.config_files import read_config
+from extproc.server.operations.config_files import read_config
 from tests.playbooks.driver import INJECTION, VERSION, snapshot_of
 
 CHAT = {"model": "tiny-chat", "messages": [{"role": "user", "content": "I am ann@example.org"}]}

@@ -14,8 +14,8 @@ import re2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from extproc.detectors.pii import KINDS, PiiDetector
-from extproc.detectors.secret_patterns import SECRET_PATTERNS
+from extproc.detectors.pii.detector import KINDS, PiiDetector
+from extproc.detectors.pii.secret_patterns import SECRET_PATTERNS
 from tests.costs import POOLS, SEPARATORS, Recipe, cost_us_per_kb, hard_texts
 from tests.unit.filters.judging import POLICIES
 

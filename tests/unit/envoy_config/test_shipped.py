@@ -12,7 +12,7 @@ from extproc.config.document import Document
 from extproc.demo.envoy_process import validation_error
 from extproc.envoy_config.generate import bootstrap, to_yaml
 from extproc.envoy_config.lint import lint
-from extproc.server.config_files import read_config
+from extproc.server.operations.config_files import read_config
 from tests.e2e.harness import require_envoy
 
 ROOT = Path(__file__).parents[3]

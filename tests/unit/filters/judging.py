@@ -16,7 +16,7 @@ from extproc.exchange.snapshot import compile_snapshot
 from extproc.filters.base import ExchangeFacts
 from extproc.filters.chain import Channels
 from extproc.payload.endpoints import CHAT
-from extproc.server.config_files import read_config
+from extproc.server.operations.config_files import read_config
 from tests.bench.detectors import ALL, measured_policies
 
 PIECE_CHARS = 4_000

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.config.guards.degenerate import AnswerLanguage
-from extproc.detectors.languages import LANGUAGES
+from extproc.detectors.text.languages import LANGUAGES
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Kind
 from extproc.filters.chain import Channels

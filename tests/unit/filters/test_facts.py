@@ -12,7 +12,7 @@ from extproc.domain.text import Kind
 from extproc.filters.chain import Chain, Channels
 from extproc.filters.facts import FactsGuard
 from extproc.payload.view import answer_source
-from tests.unit.detectors.test_facts import FACTS
+from tests.unit.detectors.answers.test_facts import FACTS
 from tests.unit.filters.cutting import cut
 from tests.unit.filters.fakes import exchange_facts
 

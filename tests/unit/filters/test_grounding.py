@@ -15,7 +15,7 @@ from extproc.filters.chain import Channels
 from extproc.payload.endpoints import CHAT
 from extproc.payload.view import RequestPolicy, answer_source
 from tests.playbooks.driver import answered, chat_answer, snapshot_of
-from tests.unit.detectors.test_grounding import CONTEXT
+from tests.unit.detectors.answers.test_grounding import CONTEXT
 from tests.unit.filters.cutting import cut
 from tests.unit.filters.fakes import exchange_facts
 

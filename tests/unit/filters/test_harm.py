@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.detectors.harm import HarmDetector
-from extproc.detectors.harm_lexicon import CATEGORIES
-from extproc.detectors.passages import SENTENCE_CHARS_MAX
+from extproc.detectors.answers.passages import SENTENCE_CHARS_MAX
+from extproc.detectors.harm.detector import HarmDetector
+from extproc.detectors.harm.lexicon import CATEGORIES
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
 from extproc.filters.base import NOBODY
 from extproc.filters.chain import Channels

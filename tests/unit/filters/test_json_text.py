@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.detectors.pii import PiiDetector
+from extproc.detectors.pii.detector import PiiDetector
 from extproc.domain.finding import Finding
 from extproc.filters.json_text import JsonTextStage, WholeNumbers
 from extproc.filters.spans import SpanStage

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.detectors.cells import word_chars_max
-from extproc.detectors.custom_recogniser import CustomRecogniser
-from extproc.detectors.pii import KINDS, PiiDetector
+from extproc.detectors.pii.custom_recogniser import CustomRecogniser
+from extproc.detectors.pii.detector import KINDS, PiiDetector
+from extproc.detectors.text.cells import word_chars_max
 from extproc.filters.base import tell_nobody
 from extproc.filters.spans import HoldLimit, SpanStage
 from tests.unit.filters.cutting import cut, through

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.detectors.cells import CELL_CHARS_MAX
-from extproc.detectors.pii import PiiDetector
-from extproc.detectors.private_keys import MARKER_CHARS_MAX, OPENING_CHARS_MAX
+from extproc.detectors.pii.detector import PiiDetector
+from extproc.detectors.pii.private_keys import MARKER_CHARS_MAX, OPENING_CHARS_MAX
+from extproc.detectors.text.cells import CELL_CHARS_MAX
 from extproc.domain.finding import Finding
 from extproc.filters.private_keys import PrivateKeyStage, may_hold_private_key
 from extproc.filters.spans import SpanStage

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.detectors.cells import CELL_CHARS_MAX, JOINED_CHARS_MAX, cells, word_chars_max
-from extproc.detectors.custom_recogniser import CustomRecogniser
-from extproc.detectors.folding import folded
-from extproc.detectors.pii import KINDS, PiiDetector
+from extproc.detectors.pii.custom_recogniser import CustomRecogniser
+from extproc.detectors.pii.detector import KINDS, PiiDetector
+from extproc.detectors.text.cells import CELL_CHARS_MAX, JOINED_CHARS_MAX, cells, word_chars_max
+from extproc.detectors.text.folding import folded
 from extproc.domain.finding import Finding
 from extproc.filters.spans import HoldLimit, SpanDetector, SpanStage
 from tests.unit.filters.cutting import cut, through

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import trustme
 
-from extproc.server.certificates import Certificates
+from extproc.server.sockets.certificates import Certificates
 
 LAST_YEAR = datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC)
 NAME = "processor.example"

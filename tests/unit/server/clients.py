@@ -9,7 +9,7 @@ from grpc import aio
 
 from extproc._pb import ext_proc_pb2 as pb
 from extproc._pb import health_pb2 as health_pb
-from extproc.server.processor import METHOD
+from extproc.server.transport.processor import METHOD
 
 
 def exchange(channel: aio.Channel, serializer: Callable[[Any], bytes] = pb.ProcessingRequest.SerializeToString) -> Any:

@@ -12,8 +12,8 @@ from extproc.domain.record import ExchangeRecord
 from extproc.exchange.events import Event, RequestBody, Step, StreamClosed
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot
-from extproc.server.json_log import open_log
-from extproc.server.processor import Processor, Sink
+from extproc.server.operations.json_log import open_log
+from extproc.server.transport.processor import Processor, Sink
 
 SECRET = "the user's own words"
 

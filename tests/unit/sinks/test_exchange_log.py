@@ -9,7 +9,7 @@ from typing import Any
 from extproc.config.document import Log
 from extproc.domain.record import Coverage, ExchangeRecord, Outcome, VersionFacts
 from extproc.domain.usage import Prices, Usage
-from extproc.server.json_log import open_log
+from extproc.server.operations.json_log import open_log
 from extproc.sinks.exchange_log import ExchangeLog
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.server.fast import FastServer
-from extproc.server.grpc_aio import GrpcAioServer
+from extproc.server.transport.fast.server import FastServer
+from extproc.server.transport.grpc.server import GrpcAioServer
 from tests.unit.server.authority import Authority
 from tests.unit.server.tls.served import Transport
 

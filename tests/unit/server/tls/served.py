@@ -19,12 +19,12 @@ import grpc
 
 from extproc._pb import ext_proc_pb2 as pb
 from extproc._pb import health_pb2 as health_pb
-from extproc.server.certificates import Certificates
-from extproc.server.fast import FastServer
-from extproc.server.grpc_aio import GrpcAioServer
-from extproc.server.health import Health
-from extproc.server.processor import METHOD
-from extproc.server.tls import Tls
+from extproc.server.operations.health import Health
+from extproc.server.sockets.certificates import Certificates
+from extproc.server.sockets.tls import Tls
+from extproc.server.transport.fast.server import FastServer
+from extproc.server.transport.grpc.server import GrpcAioServer
+from extproc.server.transport.processor import METHOD
 from tests.unit.server.authority import NAME, Authority, Identity
 from tests.unit.server.clients import asks_for_time
 from tests.unit.server.envoy import snapshot, unstreamed_chat

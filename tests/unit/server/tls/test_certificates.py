@@ -10,8 +10,8 @@ import pytest
 import trustme
 
 from extproc.config.problems import ConfigInvalid, Severity
-from extproc.server.certificates import PEM_BYTES_MAX
-from extproc.server.config_files import ConfigFiles, ConfigReader, read_config
+from extproc.server.operations.config_files import ConfigFiles, ConfigReader, read_config
+from extproc.server.sockets.certificates import PEM_BYTES_MAX
 from tests.unit.server.authority import Authority
 from tests.unit.server.envoy import CONFIG, write_config
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from extproc.exchange.snapshot import compile_snapshot
-from extproc.server.config_files import ConfigReader
-from extproc.server.fast import FastServer
-from extproc.server.health import Health
-from extproc.server.reload import Reloader
-from extproc.server.tls import Tls
+from extproc.server.operations.config_files import ConfigReader
+from extproc.server.operations.health import Health
+from extproc.server.operations.reload import Reloader
+from extproc.server.sockets.tls import Tls
+from extproc.server.transport.fast.server import FastServer
 from extproc.sinks.metrics import Metrics
 from tests.unit.server.authority import Authority, Identity
 from tests.unit.server.envoy import CONFIG, write_config

@@ -15,10 +15,10 @@ import pytest
 
 from extproc._pb import ext_proc_pb2 as pb
 from extproc._pb import health_pb2 as health_pb
-from extproc.server import fast as fast_module
-from extproc.server import grpc_aio as grpc_module
-from extproc.server.fast import FastServer
-from extproc.server.grpc_aio import GrpcAioServer
+from extproc.server.transport.fast import server as fast_module
+from extproc.server.transport.fast.server import FastServer
+from extproc.server.transport.grpc import server as grpc_module
+from extproc.server.transport.grpc.server import GrpcAioServer
 from tests.unit.server.authority import Authority
 from tests.unit.server.envoy import chat_sent_on, request_body, request_headers
 from tests.unit.server.loops import until

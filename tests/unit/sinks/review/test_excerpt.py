@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from extproc.config.guards.pii import Entity
-from extproc.detectors.pii import PiiDetector
+from extproc.detectors.pii.detector import PiiDetector
 from extproc.domain.finding import Finding
 from extproc.domain.review import FindingNote, FindingNotes
 from extproc.filters.spans import SpanStage

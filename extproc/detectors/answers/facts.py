@@ -1,0 +1,65 @@
+"""Sentences that contradict a known fact: they are about its subject, and give another value."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import re2
+
+from extproc.domain.fact_values import compiled, values_in
+from extproc.domain.finding import Finding
+from extproc.domain.quantities import same_value
+
+_UNMARKED = str.maketrans({"*": None, "`": None, "\u00a0": " ", "\u202f": " ", "’": "'"})
+_REFERS_BACK = re2.compile(
+    r"(?i)\W*(?:it|its|it's|they|their|this|these|he|she|his|her|er|sie|es|ihr|diese[rs]?|il|elle|ils|elles|cela|c'est"
+    r"|él|ella|ellos|esto|su|lui|lei|questo|ele|ela|isso|seu|het|hij|zij|deze)\b"
+)
+_SET_BYTES_MAX = 64 << 20
+
+
+class KnownFact(NamedTuple):
+    """One thing that is known: patterns that a sentence about it has, one for its value, and values that are right."""
+
+    id: str
+    subject: Sequence[str]
+    value: str
+    right: Sequence[str]
+
+
+class FactDetector:
+    """Judges one sentence at a time. All subjects of all facts are looked for at once."""
+
+    def __init__(self, facts: Sequence[KnownFact]) -> None:
+        self._facts = [(fact, compiled(fact.value), len(fact.subject)) for fact in facts]
+        self._fact_of = [number for number, fact in enumerate(facts) for _ in fact.subject]
+        options = re2.Options()
+        options.case_sensitive = False
+        options.max_mem = _SET_BYTES_MAX
+        self._subjects = re2.Set.SearchSet(options)
+        for fact in facts:
+            for pattern in fact.subject:
+                self._subjects.Add(pattern)
+        self._subjects.Compile()
+
+    def find(self, sentence: str, before: str = "") -> list[Finding]:
+        """A finding for each fact that the sentence contradicts; ``detail`` is the fact's id.
+
+        One value that is right is enough, so that "30 days, not 14" contradicts nothing.
+        Args:
+            before: the sentence before it, which a sentence that begins with "it" or "they" is about too.
+        """
+        plain = sentence.translate(_UNMARKED)
+        about = f"{before.translate(_UNMARKED)} {plain}" if before and _REFERS_BACK.match(plain) else plain
+        matched = self._subjects.Match(about)
+        if not matched:
+            return []
+        found: list[Finding] = []
+        for number, count in sorted(Counter(self._fact_of[place] for place in matched).items()):
+            fact, pattern, subjects = self._facts[number]
+            values = values_in(plain, pattern) if count == subjects else []
+            if values and not any(same_value(value, right) for value in values for right in fact.right):
+                found.append(Finding("FACT_CONTRADICTED", 0, len(sentence), 1.0, "facts.value", fact.id))
+        return found

@@ -1,0 +1,125 @@
+"""Whether an answer begins by refusing: by the phrases models use for it, or in the eyes of a linear model.
+
+Only the beginning is judged: a model that refuses says so at once, and later text speaks of other refusals. Phrases need
+*I* (or the language's way to say so), a denial, and what a model is asked to do: so "I'm sorry to hear you cannot log in"
+and "As an AI I cannot predict it, but" are no refusals. Who refuses without such a phrase is told by an n-gram model, which is asked
+only where no phrase was found; reminders of law and ethics (``refusal_phrases.SOFT``) count on top of it.
+"""
+
+# ruff: noqa: E501 - a pattern is easier to read in one line
+
+from __future__ import annotations
+
+import math
+
+import re2
+
+from extproc.detectors.answers.refusal_phrases import FURTHER, SOFT, SORRY
+from extproc.detectors.text.ngram_model import NgramModel
+from extproc.detectors.text.normalise import original_span, plain
+from extproc.domain.finding import Finding
+
+_DENY = (
+    r"(?:can't|cannot|can not|could not|couldn't|won't|will not|would not|wouldn't|am unable to|'m unable to|am not able to|'m not able to|must refuse to"
+    r"|am not allowed to|'m not allowed to|am not permitted to|am not comfortable|'m not comfortable|refuse to|do not feel comfortable|don't feel comfortable"
+    r"|must decline|have to decline|decline to|am not programmed to|'m not programmed to|am not going to|'m not going to|am not in a position to)"
+)
+_TASK = (
+    r"(?:assist|provid|reveal|disclos|research|reformulat|rewrit|fulfil|comply|support|creat|generat|writ|engag|answer|respond|shar|giv|offer|discuss|continu|participat|promot|encourag|recommend|advis|teach"
+    r"|explain|complet|perform|do (?:that|this|so|it)\b|process|proceed|produc|facilitat|endors|accommodat|satisfy|carry out|simulat|pretend|role-?play|tell|describ|design"
+    r"|develop|make (?:a|an|any|such|that|jokes)\b|access|browse|help (?:you|with|anyone|in|someone|users?)\b|help[.,!]|help$|meet your|follow|act as|be able to|be (?:a part|complicit)"
+    r"|translat|summari[sz]e|draft|speak|use|suggest|aid|complicit|condone|adopt|build|compos)"
+)
+_ENGLISH = (
+    rf"\b(?:i|we|and|but|therefore|so)(?: (?:really|truly|simply|also|therefore|just|do|will|politely|respectfully|must))? ?{_DENY}(?: [a-z'-]+,?){{0,4}}? {_TASK}",
+    rf"\bi(?: am|'m)?(?: [a-z]+)? {SORRY}\b[^.\n]{{0,60}}\b(?:i|we)(?: am|'m)? ?{_DENY}[,]? (?:[a-z'-]+ ){{0,3}}?{_TASK}",
+    rf"\b{SORRY}\b[^.\n]{{0,80}}\b(?:not (?:possible|appropriate|ethical|able) (?:for me )?to|against (?:my|the|openai's) |violates? )",
+    r"\b(?:not|isn't) (?:appropriate|ethical|right|acceptable|within my (?:programming|guidelines|capabilit)[a-z]*)[^.\n]{0,30}\b(?:for me to|or ethical guidelines|to (?:provide|assist|create|generate|promote))",
+    r"\b(?:i|we) (?:must|have to|will have to|need to)(?: [a-z]+)? (?:decline|refuse)\b",
+    r"\b(?:goes|go|going) against (?:my|our|openai's|the) (?:[a-z-]+ ){0,2}(?:programming|guidelines|principles|polic[a-z]+|values|use case|ethic[a-z]*)",
+    r"\bas an? (?:responsible |ethical )?(?:ai|artificial intelligence|language model)\b[^.\n]{0,60}\bi must (?:prioriti[sz]e|adhere|follow|inform you that i can(?:not|'t))",
+    r"\b(?:your|this|that) (?:request|question|prompt) (?:violates|goes against|is against|cannot be (?:fulfilled|answered|processed)|is (?:inappropriate|unethical))",
+    r"\b(?:not|isn't) something (?:that )?i(?:'m| am)? (?:can|could|will|able to|allowed to|comfortable|willing to|want to)\b",
+    r"^\W{0,3}(?:rejected|request denied|permission denied)\b",
+)
+_OTHER_LATIN = (
+    r"\b(?:tut mir (?:sehr )?leid|entschuldigung|bedauer[a-z]*|leider)\b[^.\n]{0,80}\b(?:kann|darf|konnen|durfen|werde|ist es mir)\b[^.\n]{0,80}\b(?:nicht|kein[a-z]*|unmoglich)\b",
+    r"\b(?:ich|wir) (?:kann|darf|konnen|durfen|werde|mochte)\b[^.\n]{0,70}\b(?:nicht|kein[a-z]*|weder)\b[^.\n]{0,70}\b(?:helfen|unterstutz[a-z]*|bereitstell[a-z]*|beantwort[a-z]*|erfull[a-z]*|nachkomm[a-z]*|geben|anbiet[a-z]*|weiterhelf[a-z]*|erstell[a-z]*|schreib[a-z]*|behilflich|zur verfugung)",
+    r"\b(?:desolee?|navree?|regrette|malheureusement|excuse[a-z-]*)\b[^.\n]{0,80}\b(?:ne (?:peux|puis|suis)|pas (?:en mesure|possible|autorise)|impossible)\b",
+    r"\bje ne (?:peux|puis|suis|saurais|vais|dois)(?: [a-z'-]+){0,3}? ?(?:pas|en mesure)?(?: [a-z'-]+){0,4}? (?:aider|repondre|fournir|assister|donner|creer|ecrire|generer|satisfaire|acceder|participer|vous aider|proposer)\b",
+    r"\b(?:lo siento|lamento|disculp[a-z]*|me temo|lamentablemente|perdon)\b[^.\n]{0,80}\bno (?:puedo|podre|podemos|me es posible|es posible|estoy|soy capaz)\b",
+    r"\bno (?:puedo|podemos|estoy autorizad[oa] a|me es posible|soy capaz de)(?: [a-z'-]+){0,2}? ?(?:ayudar|proporcionar|cumplir|responder|ofrecer|crear|escribir|generar|asistir|participar|dar|facilitar|brindar|compartir)[a-z]*",
+    r"\b(?:mi dispiace|spiacente|scus[a-z]*|purtroppo|sono desolat[oa])\b[^.\n]{0,80}\bnon (?:posso|possiamo|sono in grado|mi e possibile|e possibile)\b",
+    r"\bnon (?:posso|possiamo|sono in grado di|mi e possibile)(?: [a-z'-]+){0,2}? ?(?:aiutar|fornir|soddisfar|risponder|creare|scriver|generar|assister|partecipar|dar|offrir|condivider)[a-z]*",
+    r"\b(?:desculp[a-z]*|sinto muito|lamento|infelizmente|perdao)\b[^.\n]{0,80}\bnao (?:posso|podemos|consigo|e possivel|me e possivel|sou capaz|estou)\b",
+    r"\bnao (?:posso|podemos|consigo|sou capaz de|estou autorizad[oa] a)(?: [a-z'-]+){0,2}? ?(?:ajudar|fornecer|cumprir|responder|oferecer|criar|escrever|gerar|atender|participar|dar|compartilhar)[a-z]*",
+    r"\b(?:het spijt me|sorry|helaas|excuses)\b[^.\n]{0,60}\b(?:kan|mag|wil) ik\b[^.\n]{0,80}\b(?:niet|geen)\b|\b(?:het spijt me|sorry|helaas)\b[^.\n]{0,40}\bik (?:kan|mag) [^.\n]{0,60}\b(?:niet|geen)\b",
+    r"\bik (?:kan|mag|zal)\b[^.\n]{0,50}\b(?:niet|geen)\b[^.\n]{0,60}\b(?:helpen|assisteren|geven|beantwoorden|verstrekken|voldoen|maken|schrijven|bieden|delen)\b",
+)
+_OTHER_SCRIPTS = (
+    "(?:抱歉|对不起|對不起|很遗憾|很遺憾|不好意思)[^。\\n]{0,24}(?:无法|無法|不能|不可以|不便)",
+    "我(?:无法|無法|不能|不可以|没办法)(?:[^。\\n]{0,6})(?:提供|帮助|幫助|协助|協助|回答|满足|滿足|参与|支持|生成|创建|撰写|完成)",
+    "(?:申し訳|すみません|恐れ入り|残念ながら|ごめんなさい)[^。\\n]{0,50}(?:できません|できかね|いたしかね|致しかね|お断り|できない)",
+    "(?:お答え|お手伝い|提供|対応|回答|支援|協力|お応え|作成)[^。\\n]{0,10}(?:できません|できかね|いたしかね|致しかね)",
+)
+
+_EAGER = r"\b(?:can't|cannot|can not|couldn't|could not) (?:wait|imagine|help but|thank)\b"
+"""What denies nothing that was asked for."""
+
+_SCORE = 0.9
+_SCORE_MIN = 0.5
+_SOFT_LOG_ODDS = 1.5
+"""What a soft phrase adds; set by sources that the model was not trained on."""
+_MODEL_BYTES_MIN = 60
+"""Shorter answers are judged by phrases only: the model would judge by two or three words."""
+
+
+class RefusalDetector:
+    """Finds a refusal at the beginning of an answer, in English, German, French, Spanish, Italian, Portuguese, Dutch,
+    Polish, Galician, Catalan, Russian, Chinese, Japanese, Korean, Arabic, Hindi and Turkish; without a phrase, in English."""
+
+    def __init__(self, model: NgramModel | None = None) -> None:
+        patterns = [*_ENGLISH, *_OTHER_LATIN, *map(plain, _OTHER_SCRIPTS), *FURTHER]
+        options = re2.Options()
+        options.max_mem = 32 << 20
+        self._patterns = [re2.compile(pattern, options) for pattern in patterns]
+        self._set = re2.Set.SearchSet(options)
+        self._soft = re2.Set.SearchSet(options)
+        for pattern in patterns:
+            self._set.Add(pattern)
+        for pattern in SOFT:
+            self._soft.Add(pattern)
+        self._set.Compile()
+        self._soft.Compile()
+        self._eager = re2.compile(_EAGER)
+        self._model = model or NgramModel.shipped("refusal")
+
+    def find(self, beginning: str) -> Finding | None:
+        """The first refusing phrase in ``beginning`` (give the first 300 characters or so), or all of it if the model
+        takes it for a refusal; None if it is none."""
+        plain_text = plain(beginning)
+        plain_utf8 = plain_text.encode("utf-8")
+        matched = self._set.Match(plain_utf8)
+        if matched and self._eager.search(plain_text) is not None:
+            plain_text = self._eager.sub(lambda eager: "~" * len(eager.group()), plain_text)
+            matched = self._set.Match(plain_text.encode("utf-8"))
+        if not matched:
+            return self._by_model(beginning, plain_utf8)
+        first, end = min(self._patterns[index].search(plain_text).span() for index in matched)
+        start, end = original_span(beginning, first, end)
+        return Finding("REFUSAL", start, end, _SCORE, "refusal.phrases")
+
+    def refuses(self, plain_utf8: bytes) -> bool:
+        """Whether a text in its plain form has a refusing phrase, a soft one included."""
+        return bool(self._set.Match(plain_utf8) or self._soft.Match(plain_utf8))
+
+    def _by_model(self, beginning: str, plain_utf8: bytes) -> Finding | None:
+        if len(plain_utf8) < _MODEL_BYTES_MIN:
+            return None
+        log_odds = self._model.log_odds(plain_utf8)
+        if log_odds < -_SOFT_LOG_ODDS:
+            return None
+        if self._soft.Match(plain_utf8):
+            log_odds += _SOFT_LOG_ODDS
+        score = 1.0 / (1.0 + math.exp(-log_odds))
+        return Finding("REFUSAL", 0, len(beginning), score, "refusal.ngrams") if score >= _SCORE_MIN else None

@@ -1,0 +1,1 @@
+"""Harmful requests and abusive words: lexicons in several languages, and a linear model."""

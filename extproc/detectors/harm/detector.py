@@ -1,0 +1,123 @@
+"""Whether a text asks for harm, or is abuse: words first, then a linear model that says which way they are meant.
+
+Three readers, cheapest first. One automaton looks for the topics of all categories: a text without any is done. Abuse
+is told by its words and their weights. A request is told by an n-gram model, which has seen honest and harmful texts on
+the same topics; in the languages it has not seen, by verb and object next to words that ask for directions. The model
+is linear: what is only implied, it does not see.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import re2
+
+from extproc.detectors.answers.refusal import RefusalDetector
+from extproc.detectors.harm.english import PLAIN_ENGLISH
+from extproc.detectors.harm.languages import PLAIN_REQUESTS
+from extproc.detectors.harm.lexicon import ABUSE, CATEGORIES, TOPIC_WORDS
+from extproc.detectors.text.ngram_model import NgramModel
+from extproc.detectors.text.normalise import plain
+from extproc.domain.finding import Finding
+
+PLAIN_REQUEST_SCORE = 0.8
+_PLAIN_ENGLISH_LOG_ODDS = 2.0
+"""What a request in plain English adds to what the model says; set by sources that it was not trained on."""
+_AUTOMATON_BYTES_MAX = 8 << 20
+_NEVER = r"[^\x00-\x{10FFFF}]"  # a pattern that matches nothing, in the place of one that is off
+_ABUSE_CATEGORY = "hate"
+_ABUSE_READER = "harm.abuse"
+
+
+class HarmDetector:
+    """Judges windows of a text for some categories.
+
+    Args:
+        categories: of ``harm_lexicon.CATEGORIES``.
+        threshold: the least score that is a finding, 0 to 1; .5 lets about one honest text in a hundred be found.
+    """
+
+    def __init__(self, categories: Sequence[str], threshold: float, model: NgramModel | None = None) -> None:
+        self._threshold = threshold
+        self._model = model or NgramModel.shipped("harm")
+        self._categories = [category for category in CATEGORIES if category in categories]
+        self._kinds = [category.upper() for category in self._categories]
+        requests = [request for request in PLAIN_REQUESTS if request.category in categories]
+        topics = [rf"\b(?:{TOPIC_WORDS[category]})\b" for category in self._categories]
+        abuse = [rf"\b(?:{words})\b" for _, words in ABUSE] if _ABUSE_CATEGORY in categories else []
+        self._abuse_weights = [weight for weight, _ in ABUSE]
+        self._abuse = _automaton(abuse)
+        self._wanted = _automaton(request.wanted for request in requests)
+        self._asked = _automaton(request.asked for request in requests)
+        self._request_kinds = [request.category.upper() for request in requests]
+        wanted = sorted({request.wanted for request in requests})
+        self._topics = _automaton([*topics, "|".join(abuse) or _NEVER, "|".join(wanted) or _NEVER])
+        self._abuse_place = len(topics)
+        self._english = _automaton([PLAIN_ENGLISH])
+        self._refusals = RefusalDetector()
+
+    def may_hold(self, text: str) -> bool:
+        """Whether a text has any word that a finding needs: one pass."""
+        return bool(self._topics.Match(plain(text).encode("utf-8")))
+
+    def find(self, text: str, of_model: bool = False) -> Finding | None:
+        """What a window of up to some hundred characters holds, if its score reaches the threshold; the worst of it.
+
+        The finding's span is the whole window: a model's evidence is everywhere.
+
+        Args:
+            of_model: a language model says it; it often names what it refuses to do, and that is no request.
+        """
+        plain_utf8 = plain(text).encode("utf-8")
+        found = self._topics.Match(plain_utf8)
+        if not found:
+            return None
+        kind, score, reader = max(self._readings(plain_utf8, sorted(found)), key=lambda reading: reading[1])
+        if score < self._threshold:
+            return None
+        if of_model and reader != _ABUSE_READER and self._refusals.refuses(plain_utf8):
+            return None
+        return Finding(kind, 0, len(text), score, reader)
+
+    def _readings(self, plain_utf8: bytes, found: list[int]) -> Iterable[tuple[str, float, str]]:
+        """Kind, score and reader of each reading that the words give reason for."""
+        if found[0] < self._abuse_place:
+            yield self._kinds[found[0]], self._request_score(plain_utf8), "harm.ngrams"
+        if self._abuse_place in found:
+            yield _ABUSE_CATEGORY.upper(), self._abuse_score(plain_utf8), _ABUSE_READER
+        if found[-1] > self._abuse_place:
+            yield self._plain_request(plain_utf8)
+
+    def _request_score(self, plain_utf8: bytes) -> float:
+        log_odds = self._model.log_odds(plain_utf8)
+        if log_odds >= -_PLAIN_ENGLISH_LOG_ODDS and self._english.Match(plain_utf8):
+            log_odds += _PLAIN_ENGLISH_LOG_ODDS
+        return _chance(log_odds)
+
+    def _abuse_score(self, plain_utf8: bytes) -> float:
+        doubt: float = math.prod(1.0 - self._abuse_weights[index] for index in self._abuse.Match(plain_utf8) or ())
+        return 1.0 - doubt
+
+    def _plain_request(self, plain_utf8: bytes) -> tuple[str, float, str]:
+        asked = self._asked.Match(plain_utf8)
+        both = set(asked or ()).intersection(self._wanted.Match(plain_utf8) or ())
+        if not both:
+            return "", 0.0, ""
+        return self._request_kinds[min(both)], PLAIN_REQUEST_SCORE, "harm.requests"
+
+
+def _chance(log_odds: float) -> float:
+    return 1.0 / (1.0 + math.exp(-log_odds)) if log_odds > -50.0 else 0.0
+
+
+def _automaton(patterns: Iterable[str]) -> Any:
+    options = re2.Options()
+    options.max_mem = _AUTOMATON_BYTES_MAX
+    options.log_errors = False
+    automaton = re2.Set.SearchSet(options)
+    for pattern in patterns:
+        automaton.Add(pattern)
+    automaton.Compile()
+    return automaton

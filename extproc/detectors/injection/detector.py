@@ -1,0 +1,200 @@
+"""Attempts to override, extract or disarm a model's instructions: one score from patterns and a linear model.
+
+Patterns over a plain form of the text know what is said outright, and say where. A model over n-grams knows what such
+texts have in common. A polite instruction hidden in a document is neither's: keep data and instructions apart, and look
+at the score as a signal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple, Self
+
+from extproc.detectors.injection.patterns import COMPACT_PATTERNS, FAMILIES, SPACED_PATTERNS
+from extproc.detectors.injection.rules import Mentions, PatternSet
+from extproc.detectors.injection.signs import Opened, SignReader
+from extproc.detectors.text.hidden_text import hidden_texts, lacks_vowels, looks_backwards, may_hide
+from extproc.detectors.text.ngram_model import NgramModel, fold
+from extproc.detectors.text.normalise import (
+    compact,
+    is_broken,
+    is_leetspeak,
+    is_spaced,
+    original_span,
+    plain,
+    spelt_right,
+    unleet,
+    unspaced,
+)
+from extproc.domain.finding import Finding
+from extproc.domain.pace import UNHURRIED, Pace
+
+SCORE_MIN = 0.5
+WINDOW_CHARACTERS = 16_384
+WINDOW_OVERLAP_CHARACTERS = 512
+KIND = "PROMPT_INJECTION"
+_SPACED_FAMILY_PATTERNS = 12
+
+_PATTERN_LOG_ODDS = 4.0
+"""What a pattern's whole weight adds to the model's log odds; of 2, 3 and 4 the best with sources left out."""
+_MODEL_BYTES_MIN = 24
+"""Shorter texts are a word or three: a model that knows what attacks are about would take the word for the deed."""
+
+_LOG_ODDS_AT_HALF = 3.0
+"""Log odds that score one half: 1 honest text in 1,000 of sources left out scores more."""
+
+
+_REPEATS_LOG_ODDS = 0.5
+"""Less than is ever reported: most honest text need not be looked at again."""
+
+_JOINED_LOG_ODDS_AT_HALF = 1.0
+"""The same for texts whose blanks are lost: 3 honest ones in 100 score more, but hardly any is written so."""
+
+_JOINED_BYTES_MIN = 12
+
+
+class _Look(NamedTuple):
+    """What one reading of a text looks like."""
+
+    score: float
+    pattern: int = -1  # that matched, if patterns decided
+    start: int = 0  # of the worst window, if the model decided [bytes of the folded form]
+    end: int = 0
+
+
+class InjectionDetector:
+    """Finds prompt injection and jailbreak attempts in some thirty languages and in common disguises."""
+
+    def __init__(self, model: NgramModel | None = None, joined_model: NgramModel | None = None) -> None:
+        """Without a model patterns decide alone; ``joined_model`` reads what has no blanks."""
+        self._model = model
+        self._joined_model = joined_model
+        self._signs = SignReader(FAMILIES, COMPACT_PATTERNS)
+        self._patterns = PatternSet(FAMILIES)
+        self._compact_patterns = PatternSet([COMPACT_PATTERNS])
+        self._spaced_patterns = PatternSet(
+            [
+                SPACED_PATTERNS[first : first + _SPACED_FAMILY_PATTERNS]
+                for first in range(0, len(SPACED_PATTERNS), _SPACED_FAMILY_PATTERNS)
+            ]
+        )
+        self._mentions = Mentions()
+
+    @classmethod
+    def shipped(cls) -> Self:
+        """With the models that the package brings along."""
+        return cls(NgramModel.shipped("injection"), NgramModel.shipped("injection_joined"))
+
+    def find(
+        self, text: str, score_min: float = SCORE_MIN, score_enough: float = SCORE_MIN, pace: Pace = UNHURRIED
+    ) -> list[Finding]:
+        """At most one finding (that scores ``score_min`` or more) for each window of the text, in order.
+
+        The span is what matched or looked worst, where that can be led back to the text; the whole window for what was
+        found only once blanks were joined, words put right or something decoded. Linear in the length; texts longer
+        than ``WINDOW_CHARACTERS`` are read in windows that overlap, so that memory stays bounded and weak signs far
+        apart do not add up.
+
+        Args:
+            score_min: the least score that is reported.
+            score_enough: from this score on no other reading of a window is tried.
+            pace: asked before each window but the first.
+        Raises: TextTooCostly, Abandoned, as the pace does.
+        """
+        found: list[Finding] = []
+        for begin, window in _windows(text):
+            if begin:
+                pace.check()
+            finding = self._find_in_window(window, begin, score_min, score_enough)
+            if finding is not None:
+                found.append(finding)
+        return found
+
+    def _find_in_window(self, window: str, begin: int, score_min: float, score_enough: float) -> Finding | None:
+        plain_text = plain(window)
+        plain_utf8 = plain_text.encode("utf-8")
+        opened = self._signs.read(plain_utf8)
+        look = self._look(plain_utf8, opened)
+        if look.score >= score_min and (spoken := self._mentions.without(plain_text)) != plain_text:
+            plain_text = spoken
+            plain_utf8 = plain_text.encode("utf-8")
+            opened = self._signs.read(plain_utf8)
+            look = self._look(plain_utf8, opened)
+        best, how = look.score, ""
+        if best < score_enough:
+            for disguise, score in self._disguised(window, plain_utf8, opened):
+                if score > best:
+                    best, how = score, disguise
+                    if best >= score_enough:
+                        break
+        if best < score_min:
+            return None
+        first, end = (0, len(window)) if how else self._span(window, plain_text, plain_utf8, look)
+        how = how or ("patterns" if look.pattern >= 0 else "model")
+        return Finding(KIND, begin + first, begin + end, best, f"injection.{how}")
+
+    def _look(self, plain_utf8: bytes, opened: Opened) -> _Look:
+        """What patterns and model make of one reading together."""
+        weight, pattern = self._patterns.score(plain_utf8, opened.families) if opened.families else (0.0, -1)
+        if self._model is None or len(plain_utf8) < _MODEL_BYTES_MIN:
+            return _Look(weight, pattern)
+        log_odds, start, end = self._model.best(plain_utf8, narrow=True, repeats_from=_REPEATS_LOG_ODDS)
+        if weight >= SCORE_MIN:
+            return _Look(1.0 - (1.0 - weight) * (1.0 - _share(log_odds - _LOG_ODDS_AT_HALF)), pattern)
+        return _Look(_share(log_odds + _PATTERN_LOG_ODDS * weight - _LOG_ODDS_AT_HALF), -1, start, end)
+
+    def _span(self, window: str, plain_text: str, plain_utf8: bytes, look: _Look) -> tuple[int, int]:
+        if look.pattern >= 0:
+            return original_span(window, *self._patterns.span(look.pattern, plain_text))
+        if len(plain_text) == len(plain_utf8) == len(fold(plain_utf8)):
+            return original_span(window, look.start, look.end)
+        return 0, len(window)
+
+    def _disguised(self, window: str, plain_utf8: bytes, opened: Opened) -> Iterator[tuple[str, float]]:
+        if opened.joined:
+            yield "joined", self._compact_patterns.score(compact(plain_utf8))[0]
+        if opened.maybe_spaced and is_spaced(plain_utf8):
+            joined = compact(plain_utf8)
+            yield "spaced", self._spaced_patterns.score(joined)[0]
+            yield "spaced", self._joined_score(joined)
+            if (words := unspaced(plain_utf8)) != joined:
+                yield "spaced", self._look(words, self._signs.read(words)).score
+        elif is_broken(plain_utf8):
+            score = self._joined_score(compact(plain_utf8))
+            yield "broken", score if score >= SCORE_MIN else 0.0  # much honest text has short words too
+        if opened.leetspeak:
+            letters = unleet(plain_utf8)
+            read_as_letters = self._signs.read(letters)
+            if is_leetspeak(plain_utf8):
+                yield "leetspeak", self._look(letters, read_as_letters).score
+            else:
+                yield "leetspeak", self._patterns.score(letters, read_as_letters.families)[0]
+            if read_as_letters.joined:
+                yield "leetspeak", self._compact_patterns.score(compact(letters))[0]
+        if opened.misspelt and (words := spelt_right(plain_utf8)) != plain_utf8:
+            yield "misspelt", self._look(words, self._signs.read(words)).score
+        rotated = opened.turned or lacks_vowels(plain_utf8)
+        backwards = opened.turned or looks_backwards(window)
+        if rotated or backwards or may_hide(window):
+            for how, hidden in hidden_texts(window, rotated, backwards):
+                hidden_utf8 = plain(hidden).encode("utf-8")
+                yield how, self._look(hidden_utf8, self._signs.read(hidden_utf8)).score
+
+    def _joined_score(self, joined: bytes) -> float:
+        if self._joined_model is None or len(joined) < _JOINED_BYTES_MIN:
+            return 0.0
+        return _share(self._joined_model.log_odds(joined) - _JOINED_LOG_ODDS_AT_HALF)
+
+
+def _share(log_odds: float) -> float:
+    return round(1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, log_odds)))), 4)
+
+
+def _windows(text: str) -> Iterator[tuple[int, str]]:
+    """Where each window begins, and the window; the whole of a text that is short enough."""
+    begin = 0
+    while begin + WINDOW_CHARACTERS < len(text):
+        yield begin, text[begin : begin + WINDOW_CHARACTERS]
+        begin += WINDOW_CHARACTERS - WINDOW_OVERLAP_CHARACTERS
+    yield begin, text[begin:]

@@ -1,0 +1,98 @@
+"""Weighted patterns asked of a text together, and what of a text is only mentioned and not said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import re2
+
+from extproc.detectors.injection.patterns import DISCUSSION, NEGATED, OTHERS, QUOTED, WeightedPattern
+
+_AUTOMATON_BYTES_MAX = 4 << 20
+_SPAN_AUTOMATON_BYTES_MAX = 1 << 20
+_DISCUSSED_CHARACTERS_MAX = 600
+_COMMAND = (
+    r"\b(?:obey|execute|comply|carry out|(?:you|then|now|and) (?:must|will|do|follow|apply)"
+    r"|do (?:it|so|this|that|as))\b"
+)
+"""Words around a quotation that make it an order."""
+
+
+class PatternSet:
+    """Weighted patterns, one automaton for each family.
+
+    Patterns with gaps multiply each other's states, so that one large automaton is many times slower on text it has not
+    met before than some small ones.
+    """
+
+    def __init__(self, families: Sequence[Sequence[WeightedPattern]]) -> None:
+        weighted = [pattern for family in families for pattern in family]
+        self._weights = [pattern.weight for pattern in weighted]
+        self._patterns = [re2.compile(pattern.pattern, _options(_SPAN_AUTOMATON_BYTES_MAX)) for pattern in weighted]
+        self._automata = []
+        first = 0
+        for family in families:
+            automaton = re2.Set.SearchSet(_options(_AUTOMATON_BYTES_MAX))
+            for pattern in family:
+                automaton.Add(pattern.pattern)
+            automaton.Compile()
+            self._automata.append((first, automaton))
+            first += len(family)
+        self._all_families = tuple(range(len(families)))
+
+    def score(self, plain_utf8: bytes, families: tuple[int, ...] | None = None) -> tuple[float, int]:
+        """Chance that at least one match is meant (weights taken as independent), and the heaviest pattern's index.
+
+        Args:
+            plain_utf8: the text.
+            families: numbers, in rising order, of those that are asked; all if None.
+        """
+        matched: list[int] = []
+        for number in self._all_families if families is None else families:
+            first, automaton = self._automata[number]
+            matched += [first + index for index in automaton.Match(plain_utf8) or ()]
+        if not matched:
+            return 0.0, -1
+        doubt = math.prod(1.0 - self._weights[index] for index in matched)
+        return 1.0 - doubt, max(matched, key=lambda index: (self._weights[index], -index))
+
+    def span(self, index: int, plain_text: str) -> tuple[int, int]:
+        """Where pattern ``index`` first matches [characters of the plain form]."""
+        match: Any = self._patterns[index].search(plain_text)
+        return (match.start(), match.end()) if match else (0, len(plain_text))
+
+
+def _options(memory_bytes_max: int) -> Any:
+    options = re2.Options()
+    options.max_mem = memory_bytes_max
+    options.log_errors = False
+    return options
+
+
+class Mentions:
+    """Tells apart what a text says and what it only mentions."""
+
+    def __init__(self) -> None:
+        self._discussion = re2.compile(DISCUSSION)
+        self._quoted = re2.compile(QUOTED)
+        self._command = re2.compile(_COMMAND)
+        self._unmeant = re2.compile(f"{NEGATED}|{OTHERS}")
+
+    def without(self, plain_text: str) -> str:
+        """The text with what is only mentioned blotted out, each place where it was.
+
+        That is: what is not to be forgotten or ignored, what is told of others, and quotations in a short text that
+        talks about them. The rest is judged again, so that a mention is no cover for saying the same thing in earnest.
+        """
+        spoken: str = self._unmeant.sub(_blot, plain_text)
+        if len(spoken) <= _DISCUSSED_CHARACTERS_MAX:
+            unquoted: str = self._quoted.sub(_blot, spoken)
+            if unquoted != spoken and self._discussion.search(unquoted) and not self._command.search(unquoted):
+                return unquoted
+        return spoken
+
+
+def _blot(match: Any) -> str:
+    return "~" * len(match.group())

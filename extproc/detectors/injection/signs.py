@@ -1,0 +1,106 @@
+"""Which patterns a text could match at all, told in one pass, so that honest text is spared most of the work.
+
+Every pattern names signs that each of its matches holds (``injection_patterns``). Nearly all signs stand in one
+automaton. It stays small and therefore fast, since signs are short words from a word's beginning: no gap, few
+repetitions. The marks of a disguise are signs too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import re2
+
+from extproc.detectors.injection.patterns import WeightedPattern
+from extproc.detectors.text.hidden_text import TURNED
+from extproc.detectors.text.normalise import LEETSPEAK, MISSPELT, SEPARATORS, SPACED_SIGN
+
+_AUTOMATON_BYTES_MAX = 16 << 20
+_ANSWERS_MAX = 1_024
+
+
+class Opened(NamedTuple):
+    """What is worth asking of a text: families by number, and its disguised readings."""
+
+    families: tuple[int, ...] = ()
+    joined: bool = False
+    maybe_spaced: bool = False
+    leetspeak: bool = False
+    misspelt: bool = False
+    turned: bool = False
+
+
+_NOTHING = Opened()
+
+
+class SignReader:
+    """Looks for the signs of all patterns at once.
+
+    A sign that suffices alone shares its place in the automaton with the others of its family. Two kinds have an
+    automaton of their own: signs in letters beyond ASCII, for texts that hold such letters; and words that may be
+    broken anywhere, whose states would multiply those of all others.
+    """
+
+    def __init__(self, families: Sequence[Sequence[WeightedPattern]], compact: Sequence[WeightedPattern]) -> None:
+        self._signs: dict[str, None] = {}
+        self._needs = [self._needs_of(family) for family in families]
+        words = sorted({word for pattern in compact for word in pattern.signs})
+        self._joined_automaton = _automaton(["|".join(SEPARATORS.join(word) for word in words)])
+        self._spaced = self._sign(SPACED_SIGN)
+        self._leetspeak = self._sign(LEETSPEAK)
+        self._misspelt = self._sign(MISSPELT)
+        self._turned = self._sign(TURNED)
+        self._ascii_signs = [sign for sign in self._signs if not _is_beyond_ascii(sign)]
+        self._other_signs = [sign for sign in self._signs if _is_beyond_ascii(sign)]
+        self._ascii_automaton = _automaton(self._ascii_signs)
+        self._other_automaton = _automaton(self._other_signs)
+        self._opened = lru_cache(_ANSWERS_MAX)(self._open)
+
+    def read(self, plain_utf8: bytes) -> Opened:
+        """What the plain form could match, and as what it should be read again; linear in its length."""
+        found = self._ascii_automaton.Match(plain_utf8)
+        others = None if plain_utf8.isascii() else self._other_automaton.Match(plain_utf8)
+        joined = self._joined_automaton.Match(plain_utf8)
+        if not (found or others or joined):
+            return _NOTHING
+        return self._opened(tuple(found or ()), tuple(others or ()), bool(joined))
+
+    def _needs_of(self, family: Sequence[WeightedPattern]) -> set[frozenset[str]]:
+        """Sets of signs; one that was found whole opens the family."""
+        alone = sorted({pattern.signs[0] for pattern in family if len(pattern.signs) == 1})
+        together = {pattern.signs for pattern in family if len(pattern.signs) > 1}
+        needs = {frozenset(map(self._sign, signs)) for signs in together}
+        return needs | {frozenset({self._sign("|".join(alone))})} if alone else needs
+
+    def _sign(self, sign: str) -> str:
+        self._signs[sign] = None
+        return sign
+
+    def _open(self, found: tuple[int, ...], others: tuple[int, ...], joined: bool) -> Opened:
+        signs = {self._ascii_signs[place] for place in found} | {self._other_signs[place] for place in others}
+        return Opened(
+            tuple(number for number, needs in enumerate(self._needs) if any(need <= signs for need in needs)),
+            joined,
+            self._spaced in signs,
+            self._leetspeak in signs,
+            self._misspelt in signs,
+            self._turned in signs,
+        )
+
+
+def _is_beyond_ascii(sign: str) -> bool:
+    """Whether whatever it finds has letters beyond ASCII: those of scripts in which RE2 sees no word's beginning."""
+    return not sign.isascii() and r"\b" not in sign
+
+
+def _automaton(patterns: Iterable[str]) -> Any:
+    options = re2.Options()
+    options.max_mem = _AUTOMATON_BYTES_MAX
+    options.log_errors = False
+    automaton = re2.Set.SearchSet(options)
+    for pattern in patterns:
+        automaton.Add(pattern)
+    automaton.Compile()
+    return automaton

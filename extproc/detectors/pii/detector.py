@@ -1,0 +1,268 @@
+"""Personal data and secrets in a text, by pattern, checksum and cue word.
+
+A streamed text comes in *cells* (see ``docs/design.md``): what is found must depend on the cell and on what stands
+before it, never on what comes after. So no pattern here crosses a blank unless both sides look like one number, none
+holds a bracket, quote, comma or semicolon, and cue words are looked for to the left only, at most 40 characters away.
+
+A cell in which something is written otherwise (``folding``) gets two looks: as it is read, and as it is written, so
+that nothing is lost where a hyphen or an escape is part of another value.
+
+Not found here: private key blocks (they are longer than a cell), names and addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from extproc.detectors.pii import (
+    account_numbers,
+    birth_dates,
+    credentials,
+    emails,
+    national_ids,
+    network_addresses,
+    phone,
+    wallets,
+)
+from extproc.detectors.pii.beginnings import BeginningFinder, Begun
+from extproc.detectors.pii.custom_recogniser import CustomRecogniser
+from extproc.detectors.pii.gates import GateFamily, Gates
+from extproc.detectors.pii.recogniser import CandidateFinder, Recogniser, word_holding
+from extproc.detectors.pii.secret_patterns import SECRET_CHARACTERS_MIN
+from extproc.detectors.text.folding import (
+    BLANKS,
+    MAY_VANISH,
+    OTHER_COLONS,
+    OTHER_NUMBER_MARKS,
+    VANISHED,
+    folded,
+    folded_bytes,
+    is_plain,
+    read_bytes,
+    reading,
+    with_escapes,
+)
+from extproc.detectors.text.latin1 import latin1_bytes
+from extproc.domain.finding import Finding
+
+_MARKS = frozenset("0123456789@:&") | OTHER_NUMBER_MARKS
+"""A short text has one of these if it holds a value, or may be read otherwise: ``&`` is the last of an escape."""
+_COLONS = frozenset(":") | OTHER_COLONS
+_VALUE_CHARS_MIN = 6
+"""No value is shorter, however it is written, but ``::1``, a date of birth, and what a configuration adds."""
+
+# --- the kinds -----------------------------------------------------------------------------------------------------
+
+_BEFORE_NATIONAL_IDS = (
+    *credentials.RECOGNISERS,
+    *emails.RECOGNISERS,
+    account_numbers.IBAN,
+    *wallets.RECOGNISERS,
+    *network_addresses.RECOGNISERS,
+)
+_BEHIND_NATIONAL_IDS = (
+    account_numbers.CREDIT_CARD,
+    account_numbers.US_SSN,
+    *birth_dates.RECOGNISERS,
+    *phone.RECOGNISERS,
+)
+"""In order of precedence: an earlier kind's span is never given to a later one."""
+
+_BEGINNINGS: tuple[tuple[str, BeginningFinder], ...] = (
+    *credentials.BEGINNINGS,
+    *emails.BEGINNINGS,
+    ("IBAN", account_numbers.IBAN_BEGINNING),
+    *wallets.BEGINNINGS,
+    *network_addresses.BEGINNINGS,
+    ("CREDIT_CARD", account_numbers.CARD_BEGINNING),
+    ("US_SSN", account_numbers.SSN_BEGINNING),
+    *birth_dates.BEGINNINGS,
+    *phone.BEGINNINGS,
+)
+
+_SEPARATORS = r" \xA0.()\-/+"
+_NUMBER_CHARS_MIN = 7
+LONG_NUMBERS = "|".join((
+    word_holding(_NUMBER_CHARS_MIN, "[0-9]"),
+    "[0-9]{6}",
+    rf"[0-9][{_SEPARATORS}]{{0,2}}[ \xA0][{_SEPARATORS}]{{0,2}}[0-9]",
+))  # fmt: skip
+"""Pattern (RE2, Latin-1): what every number, password and key above has, that it is in one word or in several."""
+
+_GROUPS = {"NATIONAL_ID": frozenset(national_ids.NATIONAL_ID_KINDS), "SECRET": frozenset({"JWT", "URL_CREDENTIALS"})}
+"""Kinds that are meant too where one is asked for."""
+
+_SHIELDS = {"PHONE": frozenset({"IBAN", "CREDIT_CARD", "US_SSN", "IP_ADDRESS"}), "CREDIT_CARD": frozenset({"IBAN"})}
+"""What must be recognised, though not asked for, so that it is not taken for something else."""
+
+_FOUND_IN_BLOCKS = frozenset({"PRIVATE_KEY"})
+"""Longer than a cell: not found here but by ``private_keys``."""
+
+KINDS = frozenset(
+    {one.kind for one in (*_BEFORE_NATIONAL_IDS, *_BEHIND_NATIONAL_IDS)}
+    | {*_GROUPS, *_GROUPS["NATIONAL_ID"], *_FOUND_IN_BLOCKS}
+)
+"""What may be asked for."""
+
+
+class PiiDetector:
+    """Finds the chosen kinds of personal data.
+
+    Args:
+        entities: of ``KINDS``; NATIONAL_ID stands for all kinds of national ids, which are reported by their own names.
+        custom: recognisers of the configuration, tried before all others.
+    Raises: ValueError for a kind that is not known.
+    """
+
+    def __init__(self, entities: Iterable[str], custom: Iterable[CustomRecogniser] = ()) -> None:
+        asked, custom = frozenset(entities), list(custom)
+        if asked - KINDS:
+            known = ", ".join(sorted(KINDS))
+            raise ValueError(f"unknown entities {', '.join(sorted(asked - KINDS))}; known are {known}")
+        self._wanted = asked.union(*(_GROUPS.get(kind, frozenset()) for kind in asked))
+        needed = self._wanted.union(*(_SHIELDS.get(kind, frozenset()) for kind in self._wanted))
+        self._finders: list[CandidateFinder] = []
+        self._gates = Gates(LONG_NUMBERS, _NUMBER_CHARS_MIN)
+        self._beginnings: list[BeginningFinder] = []
+        of_ids: list[BeginningFinder] = []  # last: a row of digits fits many of them
+        self._has_own = bool(custom)
+        dates = "DATE_OF_BIRTH" in self._wanted  # of which a cell may hold the day alone
+        self._value_chars_min = 0 if dates or custom else _VALUE_CHARS_MIN
+        for one in custom:
+            self._add(one.gate, GateFamily.ALONE, one.candidates)
+            self._wanted |= {one.kind}
+            if one.beginning is not None:
+                self._beginnings.append(one.beginning)
+        self._add_chosen(_BEFORE_NATIONAL_IDS, needed)
+        if self._wanted & _GROUPS["NATIONAL_ID"]:
+            ids = national_ids.NationalIds(self._wanted)
+            self._add(national_ids.GATE, GateFamily.SHAPES, ids.candidates)
+            of_ids.append(ids.beginning)
+        self._add_chosen(_BEHIND_NATIONAL_IDS, needed)
+        self._vanishing = len(self._finders)
+        self._gates.add(MAY_VANISH, GateFamily.WORDS)
+        self._gates.compile()
+        self._endless = self._beginnings + [finder for kind, finder in credentials.ENDLESS if kind in self._wanted]
+        self._beginnings += [finder for kind, finder in _BEGINNINGS if kind in self._wanted] + of_ids
+
+    def _add_chosen(self, recognisers: Iterable[Recogniser], needed: frozenset[str]) -> None:
+        for one in recognisers:
+            if one.kind in needed:
+                self._add(one.gate, one.family, one.candidates)
+
+    def _add(self, gate: str, family: GateFamily, finder: CandidateFinder) -> None:
+        self._gates.add(gate, family)
+        self._finders.append(finder)
+
+    def may_hold(self, text: str) -> bool:
+        """False only if no cell of the text can hold a finding: one pass, for texts of any length."""
+        if len(text) < SECRET_CHARACTERS_MIN and _MARKS.isdisjoint(text):
+            return self._has_own and self._may_hold_own(text)
+        opened = self._opened(text)
+        if opened == [self._vanishing]:
+            opened = self._gates.opened(read_bytes(text))
+        return bool(opened)
+
+    def _opened(self, text: str) -> list[int]:
+        """The gates that are open for a text."""
+        if len(text) < self._value_chars_min and _COLONS.isdisjoint(text):
+            return []
+        return self._gates.opened(folded_bytes(text))
+
+    def _may_hold_own(self, text: str) -> bool:
+        """Whether a short text, in which no other kind is, may hold a type of one's own."""
+        return not is_plain(text) or self._gates.any_alone_open(folded_bytes(text))
+
+    def find(self, text: str, start: int = 0) -> list[Finding]:
+        """Findings that lie wholly in ``text[start:]``, in order, not overlapping.
+
+        Args:
+            text: what has been seen up to here; ``text[:start]`` serves only for cue words.
+            start: where the new text begins [characters], at a cell's first character.
+        Source: the kinds' own sections above; issuers, country lengths and ranges in ``checksums``.
+        """
+        cell = text[start:] if start else text
+        holds_mark = len(cell) >= SECRET_CHARACTERS_MIN or not _MARKS.isdisjoint(cell)
+        if not holds_mark and not (self._has_own and self._may_hold_own(cell)):
+            return []
+        opened = self._opened(cell)
+        if not opened:
+            return []
+        shape = cell if self._vanishing not in opened and cell.isascii() else folded(cell)
+        if shape == cell and VANISHED not in cell:
+            return self._recognise(folded_bytes(text), text, start, opened)
+        return _merged(self._as_written(text, start, opened) + self._as_read(text, start, shape))
+
+    def beginning(self, text: str, start: int = 0) -> Finding | None:
+        """The longest that stands at the end of a text which is cut off there, and may be the beginning of a value.
+
+        Args: text, start: as for ``find``; ``text[start:]`` is the last cell.
+        """
+        return self._longest(self._beginnings, text, start)
+
+    def endless(self, text: str, start: int = 0) -> Finding | None:
+        """As ``beginning``, of a word that is too long to be seen whole: secrets, and types of one's own."""
+        return self._longest(self._endless, text, start)
+
+    def _longest(self, finders: Iterable[BeginningFinder], text: str, start: int) -> Finding | None:
+        cell = text[start:]
+        shape = folded(cell)
+        plain, places = reading(shape)
+        plain = plain.rstrip(BLANKS)
+        subject = folded_bytes(read := text[:start] + plain)
+        longest: Begun | None = None
+        for finder in finders:
+            begun = finder(subject, read, start)
+            if begun is not None and (longest is None or begun[1] < longest[1]):
+                longest = begun
+        if longest is None:
+            return None
+        kind, first = longest
+        first, end = with_escapes(cell, shape, places[first - start], places[len(plain) - 1] + 1)
+        return Finding(kind, start + first, start + end, 0.5, f"pii.{kind.lower()}", begun=True)
+
+    def _as_written(self, text: str, start: int, opened: list[int]) -> list[Finding]:
+        """What is found in a text as it stands. Args: opened: by the folded text, which is the same in ASCII."""
+        subject = latin1_bytes(text)
+        if not text.isascii():
+            opened = self._gates.opened(subject[start:])
+        return self._recognise(subject, text, start, opened)
+
+    def _as_read(self, text: str, start: int, shape: str) -> list[Finding]:
+        """What is found once vanished characters are left out; spans are those of the text as it is written."""
+        context, cell = text[:start], text[start:]
+        plain, places = reading(shape)
+        read = context + plain
+        subject = folded_bytes(read)
+        return [
+            replace(one, start=start + first, end=start + end)
+            for one in self._recognise(subject, read, start, self._opened(plain))
+            for first, end in [with_escapes(cell, shape, places[one.start - start], places[one.end - 1 - start] + 1)]
+        ]
+
+    def _recognise(self, subject: bytes, text: str, start: int, opened: list[int]) -> list[Finding]:
+        """What the finders behind open gates find, earlier ones first; of two in one place the first counts."""
+        taken = bytearray(len(text))
+        findings = []
+        for index in sorted(opened):
+            if index == self._vanishing:
+                continue
+            for kind, first, end, score in self._finders[index](subject, text, start):
+                if taken.find(1, first, end) < 0:
+                    taken[first:end] = b"\1" * (end - first)
+                    if kind in self._wanted:
+                        findings.append(Finding(kind, first, end, score, f"pii.{kind.lower()}"))
+        return sorted(findings, key=lambda finding: finding.start)
+
+
+def _merged(findings: list[Finding]) -> list[Finding]:
+    """In order, those that overlap as one: what the longest of them is called, over all of their span."""
+    merged: list[Finding] = []
+    for one in sorted(findings, key=lambda finding: finding.start):
+        if merged and one.start < merged[-1].end:
+            last = merged.pop()
+            longest = one if one.end - one.start > last.end - last.start else last
+            one = replace(longest, start=last.start, end=max(last.end, one.end))
+        merged.append(one)
+    return merged

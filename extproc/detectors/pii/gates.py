@@ -1,0 +1,100 @@
+"""The cheap look before the dear ones: which finders could find anything in a text, told by a few automata.
+
+Most patterns need a long number, or a word with a digit in it, which most texts do not have. Where what all of those
+need is not there, they are not tried.
+
+An automaton over many patterns remembers how far each of them has come. Patterns of one family keep that small;
+patterns of several multiply it, until a text of random digits makes a new state for nearly each byte. So each family
+has an automaton of its own, and a pattern that nobody has measured (one of the configuration) is tried by itself: RE2
+matches a single pattern that grows too large without states, more slowly but in proportion to the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+import re2
+
+from extproc.detectors.text.latin1 import latin1_options, latin1_pattern
+
+_AUTOMATON_BYTES_MAX = 16 << 20
+
+
+class GateFamily(StrEnum):
+    """Gates that share an automaton."""
+
+    WORDS = "words"  # begin with a sign of their own
+    DATES = "dates"  # may need a single digit
+    NUMBERS = "numbers"  # rows of digits
+    SHAPES = "shapes"  # digits and letters in some order
+    VARIETY = "variety"  # count the characters of a word, and of which classes they are
+    ALONE = "alone"  # each by itself
+
+
+_CONDITIONAL = frozenset({GateFamily.NUMBERS, GateFamily.SHAPES, GateFamily.VARIETY})
+
+
+class Gates:
+    """Gates by the number in which they were added. Patterns are RE2's, over Latin-1.
+
+    Args:
+        condition: what every text matches for which a gate of NUMBERS, SHAPES or VARIETY is open; they are tried only
+            where it does.
+        condition_bytes_min: and how long each such text is.
+    """
+
+    def __init__(self, condition: str = "", condition_bytes_min: int = 0) -> None:
+        self._condition = _automaton([condition])
+        self._condition_bytes_min = condition_bytes_min
+        self._patterns: dict[GateFamily, list[str]] = {}
+        self._places: dict[GateFamily, list[int]] = {}
+        self._alone: list[tuple[int, Any]] = []
+        self._always: list[tuple[Any, list[int]]] = []
+        self._conditional: list[tuple[Any, list[int]]] = []
+        self._count = 0
+
+    def add(self, pattern: str, family: GateFamily) -> None:
+        """Add the next gate."""
+        if family is GateFamily.ALONE:
+            self._alone.append((self._count, latin1_pattern(pattern)))
+        else:
+            self._patterns.setdefault(family, []).append(pattern)
+            self._places.setdefault(family, []).append(self._count)
+        self._count += 1
+
+    def compile(self) -> None:
+        """No gate follows."""
+        for family, patterns in self._patterns.items():
+            automata = self._conditional if family in _CONDITIONAL else self._always
+            automata.append((_automaton(patterns), self._places[family]))
+
+    def any_alone_open(self, subject: bytes) -> bool:
+        """Whether any gate without a family is open for a text of Latin-1 bytes."""
+        return any(pattern.search(subject) is not None for _, pattern in self._alone)
+
+    def opened(self, subject: bytes) -> list[int]:
+        """The gates that are open for a text, in order."""
+        found: list[int] = []
+        for automaton, places in self._always:
+            if matched := automaton.Match(subject):
+                found += [places[place] for place in matched]
+        if len(subject) >= self._condition_bytes_min and self._condition.Match(subject):
+            for automaton, places in self._conditional:
+                if matched := automaton.Match(subject):
+                    found += [places[place] for place in matched]
+        if self._alone:
+            found += [number for number, pattern in self._alone if pattern.search(subject) is not None]
+        found.sort()
+        return found
+
+
+def _automaton(patterns: Iterable[str]) -> Any:
+    options = latin1_options()
+    options.max_mem = _AUTOMATON_BYTES_MAX
+    automaton = re2.Set.SearchSet(options)
+    for pattern in patterns:
+        automaton.Add(pattern.encode("latin-1"))
+    automaton.Compile()
+    return automaton

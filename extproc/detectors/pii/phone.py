@@ -1,0 +1,186 @@
+"""Phone numbers: international by country code, national by their grouping, anything else only after a cue word.
+
+A run of digits alone is no phone number: invoices, epochs and order numbers look the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from extproc.detectors.pii.beginnings import begins_alone, digits_in, shaped_like
+from extproc.detectors.pii.gates import GateFamily
+from extproc.detectors.pii.recogniser import Recogniser, Spans
+from extproc.detectors.text.latin1 import DIGIT_BYTES, WORD_BYTES, cue_before, digits_of, latin1_pattern, stands_alone
+
+_GAP = r"[ \xA0.\-/]?"
+_INTERNATIONAL_SHAPE = rf"(?:\+|\b00{_GAP})\(?[1-9](?:{_GAP}\(?[0-9]\)?){{6,17}}"
+_INTERNATIONAL = latin1_pattern(_INTERNATIONAL_SHAPE)
+_EXTENSION = latin1_pattern(r"[xX][0-9]{1,6}\b")
+_NORTH_AMERICAN_SHAPE = (
+    r"(?:1[ \xA0.\-]?)?(?:\([2-9][0-9]{2}\)[ \xA0\-]?|[2-9][0-9]{2}[.\-])[0-9]{3}[ \xA0.\-][0-9]{4}(?:x[0-9]{1,6})?"
+    r"|[2-9][0-9]{2}[ \xA0][2-9][0-9]{2}[ \xA0][0-9]{4}"
+)
+_NORTH_AMERICAN = latin1_pattern(_NORTH_AMERICAN_SHAPE)
+_TRUNK_ZERO_SHAPE = (
+    r"\b0[1-9](?:(?:[ \xA0.][0-9]{2}){4}|-[0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{2})"
+    r"|\(0[1-9][0-9]{0,4}\)[ \xA0\-]?[0-9]{2,8}(?:[ \xA0\-][0-9]{2,6}){0,3}"
+    r"|\b0[1-9][0-9]{1,2}-[0-9]{2,3}(?:[ \xA0][0-9]{2}){2}"
+    r"|\b0[1-9][0-9]{1,4}[ \xA0\-/][0-9]{3,8}(?:[ \xA0\-][0-9]{2,6}){0,2}"
+    r"|\b0[1-9](?:[ \xA0][0-9]{4}[ \xA0][0-9]{4}|-[0-9]{3,4}-[0-9]{4}|-[0-9]{2,3}(?:[ \xA0][0-9]{2,3}){2})"
+)
+_TRUNK_ZERO = latin1_pattern(_TRUNK_ZERO_SHAPE)
+_AREA_IN_BRACKETS_SHAPE = r"\([1-9][0-9]\)[ \xA0]?9?[0-9]{4}[ \xA0\-][0-9]{4}"
+_AREA_IN_BRACKETS = latin1_pattern(_AREA_IN_BRACKETS_SHAPE)
+_ANY_NUMBER = latin1_pattern(rf"\(?[0-9](?:{_GAP}\(?[0-9]\)?){{6,14}}")
+_CUE = latin1_pattern(
+    r"(?i)\b(?:(?:tele|smart)?phone|tel(?:[eé]f(?:ono?|one)|ef(?:o|oo)n|[eé]phone)?|mobil[ei]?|cell(?:ulare?|ular)?|celular"
+    r"|m[oó]vil|handy|fax|hotline|whats ?app|sms|rufnummer|portable"
+    r"|(?:call|ring|text|reach|dial)(?: (?:me|us|him|her|them))?(?: (?:on|at|under))?|[ck]ontact[oe]?|telefo[on]n?)"
+    r"(?:[ \xA0]?(?:no|nr|num|number|nummer|numero|n[uú]mero))?"
+    r"(?:[ \xA0](?:is|was|at|on|ist|est|es|[eè]))?[ \xA0.:#=]{1,4}$"
+)
+
+_CUES_IN_OTHER_SCRIPTS = (
+    "电话", "電話", "手机", "手機", "联系方式", "携帯", "전화", "휴대폰", "연락처",
+    "телефон", "тел.", "τηλέφωνο", "هاتف", "फोन", "फ़ोन",
+)  # fmt: skip
+_OTHER_SCRIPT_CUE_CHARS = 16
+
+_COUNTRY_CODES_2 = frozenset({
+    "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48", "49", "51",
+    "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65", "66", "81", "82", "84", "86", "90",
+    "91", "92", "93", "94", "95", "98",
+})  # fmt: skip
+"""Country codes of two digits; 1 and 7 have one, all others three. Source: ITU-T E.164."""
+
+_NATIONAL_DIGITS = {
+    "1": (10, 10), "7": (10, 10), "31": (9, 9), "32": (8, 9), "33": (9, 9), "34": (9, 9), "39": (6, 11), "41": (9, 9),
+    "44": (9, 10), "45": (8, 8), "46": (7, 9), "47": (8, 8), "48": (9, 9), "49": (6, 11), "52": (10, 11),
+    "55": (10, 11), "61": (9, 9), "81": (9, 10), "86": (9, 11), "91": (10, 10),
+}  # fmt: skip
+_NATIONAL_DIGITS_ELSEWHERE = (6, 12)
+_DIGITS_MIN = 7
+
+
+def phone_spans(subject: bytes, text: str, begin: int) -> Spans:
+    """Start, end and score of each phone number in ``text`` from ``begin`` on; ``subject`` is its Latin-1 bytes.
+
+    Surer patterns come first; spans may overlap.
+    """
+    yield from _international(subject, begin)
+    yield from _north_american(subject, begin)
+    yield from _trunk_zero(subject, begin)
+    yield from _area_in_brackets(subject, begin)
+    yield from _after_cue(subject, text, begin)
+
+
+def _international(subject: bytes, begin: int) -> Iterator[tuple[int, int, float]]:
+    for match in _INTERNATIONAL.finditer(subject, begin):
+        start = match.start()
+        plus = subject[start] == 0x2B
+        if start and (subject[start - 1] in WORD_BYTES or (not plus and _follows_number(subject, start))):
+            continue
+        end = _international_end(subject, start, match.end())
+        if end and (plus or end - start > len(digits_of(subject, start, end)) or cue_before(_CUE, subject, start)):
+            yield start, end, 0.9 if plus else 0.7
+
+
+def _international_end(subject: bytes, start: int, end: int) -> int:
+    """Where the number ends: groups are given back until the country's length fits; 0 if none does."""
+    while end > start:
+        digits = digits_of(subject, start, end)
+        if subject[start] != 0x2B:
+            digits = digits[2:]
+        if len(digits) < _DIGITS_MIN:
+            return 0
+        code_length = _country_code_length(digits)
+        fewest, most = _NATIONAL_DIGITS.get(digits[:code_length], _NATIONAL_DIGITS_ELSEWHERE)
+        national = len(digits) - code_length - ("(0)" in subject[start:end].decode("latin-1"))
+        if national < fewest:
+            return 0
+        if national <= most and (end == len(subject) or subject[end] not in WORD_BYTES):
+            return end
+        extension = _EXTENSION.match(subject, end) if national <= most else None
+        if extension is not None:
+            return int(extension.end())
+        end = max(subject.rfind(b" ", start, end), subject.rfind(b"\xa0", start, end))
+    return 0
+
+
+def _country_code_length(digits: str) -> int:
+    if digits[0] in "17":
+        return 1
+    return 2 if digits[:2] in _COUNTRY_CODES_2 else 3
+
+
+def _north_american(subject: bytes, begin: int) -> Iterator[tuple[int, int, float]]:
+    for match in _NORTH_AMERICAN.finditer(subject, begin):
+        if stands_alone(subject, match.start(), match.end()):
+            yield match.start(), match.end(), 0.8
+
+
+def _trunk_zero(subject: bytes, begin: int) -> Iterator[tuple[int, int, float]]:
+    for match in _TRUNK_ZERO.finditer(subject, begin):
+        start, end = match.span()
+        alone = stands_alone(subject, start, end) and not _follows_number(subject, start)
+        if alone and 9 <= len(digits_of(subject, start, end)) <= 12:
+            yield start, end, 0.6
+
+
+def _area_in_brackets(subject: bytes, begin: int) -> Iterator[tuple[int, int, float]]:
+    if subject.find(b"(", begin) < 0:
+        return
+    for match in _AREA_IN_BRACKETS.finditer(subject, begin):
+        if stands_alone(subject, match.start(), match.end()):
+            yield match.start(), match.end(), 0.6
+
+
+def _after_cue(subject: bytes, text: str, begin: int) -> Iterator[tuple[int, int, float]]:
+    other_scripts = not text.isascii()
+    for match in _ANY_NUMBER.finditer(subject, begin):
+        start, end = match.span()
+        if not stands_alone(subject, start, end):
+            continue
+        if cue_before(_CUE, subject, start) or (other_scripts and _other_cue_before(text, start)):
+            yield start, end, 0.7
+
+
+def _other_cue_before(text: str, start: int) -> bool:
+    """Whether a word for it in another script stands before, with no digit between."""
+    before = text[max(0, start - _OTHER_SCRIPT_CUE_CHARS) : start].lower()
+    for cue in _CUES_IN_OTHER_SCRIPTS:
+        _, found, between = before.rpartition(cue)
+        if found and not any(map(str.isdigit, between)):
+            return True
+    return False
+
+
+def _follows_number(subject: bytes, start: int) -> bool:
+    """Whether a digit and one blank stand before: then this is the rest of a longer number."""
+    return start >= 2 and subject[start - 1] in b" \xa0" and subject[start - 2] in DIGIT_BYTES
+
+
+# --- what a text that is cut off may end with ----------------------------------------------------------------------
+
+
+def _international_begins(subject: bytes, _text: str, start: int) -> bool:
+    if digits_in(subject, start) < _DIGITS_MIN or (start and subject[start - 1] in WORD_BYTES):
+        return False
+    grouped = not subject[start:].isdigit()  # a plus is no digit either
+    return grouped or cue_before(_CUE, subject, start)
+
+
+def _national_begins(subject: bytes, _text: str, start: int) -> bool:
+    alone = begins_alone(subject, start) and not _follows_number(subject, start)
+    return alone and digits_in(subject, start) >= _DIGITS_MIN
+
+
+BEGINNINGS = (
+    ("PHONE", shaped_like("PHONE", _INTERNATIONAL_SHAPE, _international_begins)),
+    ("PHONE", shaped_like("PHONE", _NORTH_AMERICAN_SHAPE, _national_begins)),
+    ("PHONE", shaped_like("PHONE", _TRUNK_ZERO_SHAPE, _national_begins)),
+    ("PHONE", shaped_like("PHONE", _AREA_IN_BRACKETS_SHAPE, _national_begins)),
+)
+"""Seven digits count: behind a cue, that many are found in any case."""
+
+RECOGNISERS = (Recogniser("PHONE", r"[0-9](?:[ \xA0.()\-/]{0,3}[0-9]){6}", phone_spans, GateFamily.NUMBERS),)

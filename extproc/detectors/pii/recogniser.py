@@ -1,0 +1,75 @@
+"""What a recogniser is: one kind of personal data, how to see quickly that a text has none, and how to find it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from extproc.detectors.pii.gates import GateFamily
+
+Spans = Iterator[tuple[int, int, float]]
+"""Start, end [characters] and score of each candidate that held."""
+
+SpanFinder = Callable[[bytes, str, int], Spans]
+"""From the Latin-1 bytes, the text they are of, and where the new text begins [characters]: what was found in it."""
+
+
+CELL_END = r"\x00-\x20\x85\xA0,;\"'<>\[\]{}|\\`"
+"""What a class of Latin-1 characters must leave out to stay within one word (see ``cells``)."""
+
+
+_WORD = rf"[^{CELL_END}]"
+_WORD_BYTES = [byte for byte in range(256) if re.fullmatch(_WORD, chr(byte))]
+
+
+def word_holding(chars_min: int, *classes: str) -> str:
+    """Pattern (RE2, Latin-1) for a whole word, or the rest of one, of so many characters and one of each class.
+
+    Which of them comes first does not matter, and there is nothing to go back to: an automaton has one state for each
+    number of characters and each set of classes that were met. Written out it is long: two classes are as many as fit.
+    """
+    members: dict[frozenset[str], str] = {}
+    for byte in _WORD_BYTES:
+        met = frozenset(one for one in classes if re.fullmatch(one, chr(byte)))
+        members[met] = members.get(met, "") + rf"\x{byte:02x}"
+
+    return f"(?:^|[{CELL_END}]){_rest_holding(chars_min, frozenset(classes), members)}"
+
+
+def _rest_holding(chars: int, missing: frozenset[str], members: dict[frozenset[str], str]) -> str:
+    """The rest of a word that must have so many more characters, and one of each class that is missing."""
+    if not missing:
+        return f"{_WORD}{{{chars}}}"
+    following: dict[frozenset[str], str] = {}
+    for met, some in members.items():
+        following[missing - met] = following.get(missing - met, "") + some
+    others = f"[{following.pop(missing)}]"
+    left = max(chars - 1, 0)
+    ways = "|".join(f"[{some}]{_rest_holding(left, still, members)}" for still, some in following.items())
+    return f"(?:{others}{_rest_holding(left, missing, members)}|{ways})" if chars else f"{others}*(?:{ways})"
+
+
+Candidate = tuple[str, int, int, float]
+"""Kind, start, end [characters] and score of what held."""
+
+CandidateFinder = Callable[[bytes, str, int], Iterator[Candidate]]
+"""As ``SpanFinder``, for several kinds in one look."""
+
+
+class Recogniser(NamedTuple):
+    """One kind. ``gate`` (RE2, Latin-1) matches every text in which ``spans`` could find something, and few others.
+
+    The gate sees the cell alone, without the cue words that may stand before it.
+    """
+
+    kind: str
+    gate: str
+    spans: SpanFinder
+    family: GateFamily
+
+    def candidates(self, subject: bytes, text: str, begin: int) -> Iterator[Candidate]:
+        """What ``spans`` finds, with its kind."""
+        kind = self.kind
+        for start, end, score in self.spans(subject, text, begin):
+            yield kind, start, end, score

@@ -1,0 +1,166 @@
+"""Addresses of Bitcoin and its kin, Ethereum, Ripple and Monero; all but Ethereum's in one case have a checksum.
+
+Sources: Bitcoin's base58check; BIP 173 (bech32), BIP 350 (bech32m), BIP 141 (lengths); EIP-55; the XRP Ledger's base58;
+Monero's base58; Bitcoin Cash's cashaddr.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import sha256
+from itertools import pairwise
+
+from extproc.detectors.pii.beginnings import shaped_like
+from extproc.detectors.pii.gates import GateFamily
+from extproc.detectors.pii.keccak import keccak256
+from extproc.detectors.pii.recogniser import Recogniser, Spans
+from extproc.detectors.text.latin1 import WORD_BYTES, latin1_pattern
+
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_BASE58_VALUES = {character: value for value, character in enumerate(_BASE58)}
+_BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_BECH32_VALUES = {character: value for value, character in enumerate(_BECH32)}
+_BECH32_GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+_BECH32_SUMS = {"v0": 1, "later": 0x2BC830A3}  # bech32 for witness version 0, bech32m for all later ones
+_PAYLOAD_BYTES = 25  # version, hash of 20 bytes, checksum of 4
+_VERSIONS = frozenset({0x00, 0x05, 0x30, 0x32, 0x1E, 0x16, 0x4C, 0x10, 0x41})
+"""Of Bitcoin, Litecoin, Dogecoin, Dash and Tron: for each what a key's address begins with, and a script's."""
+_RIPPLE = str.maketrans("rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz", _BASE58)
+_MONERO_BYTES = (8, 8, 8, 8, 8, 8, 8, 8, 5)  # each block of 11 characters, and the last of 7
+_MONERO_CHARACTERS = 95
+_CASH_GENERATOR = (0x98F2BC8E61, 0x79B76D99E2, 0xF33E5FB3C4, 0xAE2EABE2A8, 0x1E4F43E470)
+_CASH_PREFIX = [ord(character) & 31 for character in "bitcoincash"]
+_CASH_CHARACTERS = 42
+
+_B58 = "[1-9A-HJ-NP-Za-km-z]"
+_WALLET_SHAPES = (
+    rf"\b(?:[48]{_B58}{{94}}|[13LMDAX7Tr]{_B58}{{24,34}}|(?:bc|ltc)1[ac-hj-np-z02-9]{{11,71}}"
+    rf"|(?:BC|LTC)1[AC-HJ-NP-Z02-9]{{11,71}}|[qp][ac-hj-np-z02-9]{{41}}|0x[0-9A-Fa-f]{{40}})\b"
+)
+_WALLET = latin1_pattern(_WALLET_SHAPES)
+_GATE = (
+    rf"\b(?:[13LMDAX7Tr48]{_B58}{{24}}|(?:bc|ltc)1[ac-hj-np-z02-9]{{11}}|(?:BC|LTC)1[AC-HJ-NP-Z02-9]{{11}}"
+    r"|[qp][ac-hj-np-z02-9]{41}|0x[0-9A-Fa-f]{40})"
+)
+_ETHEREUM_BEFORE = latin1_pattern(r"0x[0-9A-Fa-f]{20}")
+_NEIGHBOUR_CHARS = 90
+
+
+def base58check_valid(address: str) -> bool:
+    """Whether this is a version byte that is in use, 20 bytes, and the checksum of both."""
+    value = _base58_number(address)
+    if value.bit_length() > 8 * _PAYLOAD_BYTES:
+        return False
+    payload = value.to_bytes(_PAYLOAD_BYTES, "big")
+    if len(payload.lstrip(b"\0")) + (len(address) - len(address.lstrip("1"))) != _PAYLOAD_BYTES:
+        return False
+    return payload[0] in _VERSIONS and sha256(sha256(payload[:-4]).digest()).digest()[:4] == payload[-4:]
+
+
+def _base58_number(characters: str) -> int:
+    """What they stand for. Raises: KeyError for any other character."""
+    value = 0
+    for character in characters:
+        value = value * 58 + _BASE58_VALUES[character]
+    return value
+
+
+def monero_valid(address: str) -> bool:
+    """Whether 95 characters are a network byte, two keys, and the checksum of both."""
+    payload = b""
+    for place, size in enumerate(_MONERO_BYTES):
+        value = _base58_number(address[11 * place : 11 * place + 11])
+        if value.bit_length() > 8 * size:
+            return False
+        payload += value.to_bytes(size, "big")
+    return len(address) == _MONERO_CHARACTERS and keccak256(payload[:-4])[:4] == payload[-4:]
+
+
+def cash_valid(address: str) -> bool:
+    """Whether this is an address of Bitcoin Cash, without the name of the net before it, whose checksum holds."""
+    values = [*_CASH_PREFIX, 0, *(_BECH32_VALUES[character] for character in address)]
+    return _polymod(values, _CASH_GENERATOR, 40) == 1 and len(address) == _CASH_CHARACTERS
+
+
+def bech32_valid(address: str) -> bool:
+    """Whether this is a segregated witness address of Bitcoin or Litecoin, in one case, whose checksum holds."""
+    lowered = address.lower()
+    net, _, rest = lowered.partition("1")
+    if address not in (lowered, address.upper()):
+        return False
+    try:
+        values = [_BECH32_VALUES[character] for character in rest]
+    except KeyError:
+        return False
+    if len(values) < 7 or values[0] > 16:
+        return False
+    checked = _BECH32_SUMS["v0" if values[0] == 0 else "later"]
+    spread = [ord(character) >> 5 for character in net] + [0] + [ord(character) & 31 for character in net]
+    return _polymod([*spread, *values], _BECH32_GENERATOR, 30) == checked
+
+
+def _polymod(values: list[int], generator: tuple[int, ...], check_bits: int) -> int:
+    """The checksum of values of five bits each, as both standards work it out."""
+    rest_bits = check_bits - 5
+    check = 1
+    for value in values:
+        top = check >> rest_bits
+        check = (check & (1 << rest_bits) - 1) << 5 ^ value
+        for bit, number in enumerate(generator):
+            if top >> bit & 1:
+                check ^= number
+    return check
+
+
+@lru_cache(maxsize=64)
+def eip55_valid(address: str) -> bool:
+    """Whether ``0x`` and 40 hexadecimal digits are in one case, or in the mixed case that is their checksum."""
+    digits = address[2:]
+    lowered = digits.lower()
+    if digits in (lowered, digits.upper()):
+        return True
+    digest = keccak256(lowered.encode("ascii")).hex()
+    return all(
+        character.isdigit() or character.isupper() == (nibble >= "8")
+        for character, nibble in zip(digits, digest, strict=False)
+    )
+
+
+def _wallets(subject: bytes, text: str, begin: int) -> Spans:
+    for match in _WALLET.finditer(subject, begin):
+        start, end = match.span()
+        if (start and subject[start - 1] in WORD_BYTES) or (end < len(subject) and subject[end] in WORD_BYTES):
+            continue
+        if _valid(subject, text[start:end], start):
+            yield start, end, 0.95
+
+
+def _valid(subject: bytes, address: str, start: int) -> bool:
+    if address.startswith("0x"):
+        # The hash is dear: where addresses stand close together, the first is checked and the others go with it.
+        neighbour = _ETHEREUM_BEFORE.search(subject[max(0, start - _NEIGHBOUR_CHARS) : start])
+        return neighbour is not None or (address[2:].strip("0") != "" and eip55_valid(address))
+    if address[:3].lower() in ("bc1", "ltc"):
+        return bech32_valid(address)
+    if address[0] in "48":
+        return monero_valid(address)
+    if address[0] in "qp":
+        return cash_valid(address)
+    return base58check_valid(address.translate(_RIPPLE) if address[0] == "r" else address)
+
+
+_BEGINNING_CHARS_MIN = 12
+_CASE_CHANGES_MIN = 4
+
+
+def _wallet_begins(subject: bytes, text: str, start: int) -> bool:
+    """Long enough, and no word: a digit behind the first character, or a wild mix of cases."""
+    begun = text[start + 1 :]
+    if len(begun) + 1 < _BEGINNING_CHARS_MIN or (start and subject[start - 1] in WORD_BYTES):
+        return False
+    changes = sum([first.isupper() != second.isupper() for first, second in pairwise(begun)])
+    return (any(map(str.isdigit, begun)) and not begun.isdigit()) or changes >= _CASE_CHANGES_MIN
+
+
+BEGINNINGS = (("CRYPTO", shaped_like("CRYPTO", _WALLET_SHAPES, _wallet_begins)),)
+RECOGNISERS = (Recogniser("CRYPTO", _GATE, _wallets, GateFamily.WORDS),)

@@ -1,0 +1,1 @@
+"""What an operator forbids: links, topics, calls of tools."""

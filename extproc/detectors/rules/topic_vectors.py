@@ -1,0 +1,114 @@
+"""What a text is about, by examples: likeness of meaning, where no list of words would do.
+
+The vectors are those of ``wordllama`` (MIT, 32,000 tokens, 256 numbers each, English), whose wheel holds them and the
+tokenizer. Its own loader asks the network for the latter, so both are read here. Needs the extra ``topics`` and some
+20 MB; a text costs tens to hundreds of microseconds, so it belongs into a worker and not into the path:
+``extproc.detectors.rules.topic_vectors:TopicVectors`` builds one there, and what is pickled is its examples alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+WINDOW_TOKENS = 48
+WINDOW_STEP_TOKENS = 24
+TEXT_CHARS_MAX = 100_000
+"""What comes behind it is not read: judge long texts in parts."""
+
+_EXAMPLES_COMPARED = 3  # one alone may be alike by its phrasing
+_PACKAGE = "wordllama"
+_WEIGHTS = "weights/l2_supercat_256.safetensors"
+_TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
+_TENSOR = "embedding.weight"
+_LENGTH_BYTES = 8
+
+
+class TopicVectorsMissing(Exception):
+    """The extra ``topics`` is not installed."""
+
+
+class TopicVectors:
+    """Likeness of a text to examples of topics.
+
+    Args:
+        topics: for each topic some texts that are about it, as users write them; five to twenty are enough.
+    Raises: TopicVectorsMissing; ValueError for a topic without an example that has a known token.
+    """
+
+    def __init__(self, topics: Mapping[str, Sequence[str]]) -> None:
+        self._topics = {topic: tuple(examples) for topic, examples in topics.items()}
+        self._tokenizer, self._vectors = _load()
+        self._examples = {topic: self._example_vectors(topic) for topic in self._topics}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TopicVectors, (self._topics,)
+
+    def score(self, text: str) -> dict[str, float]:
+        """For each topic the likeness of the most alike part of the text to its examples, 0 to 1."""
+        windows = self._window_vectors(text[:TEXT_CHARS_MAX])
+        if windows is None:
+            return dict.fromkeys(self._topics, 0.0)
+        return {topic: _likeness(windows, examples) for topic, examples in self._examples.items()}
+
+    def _example_vectors(self, topic: str) -> Any:
+        import numpy
+
+        vectors = [self._window_vectors(example) for example in self._topics[topic]]
+        known = [vector for vector in vectors if vector is not None]
+        if not known:
+            raise ValueError(f"the topic {topic} has no example with a known token")
+        return numpy.concatenate(known)
+
+    def _window_vectors(self, text: str) -> Any:
+        """Unit vectors of overlapping windows, as rows; None without a token."""
+        import numpy
+
+        without_surrogates = text.encode("utf-8", "replace").decode("utf-8")
+        tokens = self._tokenizer.encode(without_surrogates, add_special_tokens=False).ids
+        if not tokens:
+            return None
+        sums = numpy.cumsum(self._vectors[tokens], axis=0, dtype=numpy.float32)
+        sums = numpy.concatenate([numpy.zeros_like(sums[:1]), sums])
+        begins = numpy.arange(0, max(len(tokens) - WINDOW_TOKENS + WINDOW_STEP_TOKENS, 1), WINDOW_STEP_TOKENS)
+        ends = numpy.minimum(begins + WINDOW_TOKENS, len(tokens))
+        windows = sums[ends] - sums[begins]
+        return windows / (numpy.linalg.norm(windows, axis=1, keepdims=True) + 1e-9)
+
+
+def _likeness(windows: Any, examples: Any) -> float:
+    """Mean likeness of the most alike examples, of the window where that is highest."""
+    import numpy
+
+    best = numpy.sort(windows @ examples.T, axis=1)[:, -_EXAMPLES_COMPARED:].mean(axis=1)
+    return float(max(best.max(), 0.0))
+
+
+def _load() -> tuple[Any, Any]:
+    """The tokenizer, and the vectors as 32-bit floats, a row for each token."""
+    try:
+        import numpy
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise TopicVectorsMissing("install llm-extproc[topics]") from error
+    tokenizer = Tokenizer.from_str(_data(_TOKENIZER).decode("utf-8"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    raw = _data(_WEIGHTS)
+    header_end = _LENGTH_BYTES + int.from_bytes(raw[:_LENGTH_BYTES], "little")
+    tensor = json.loads(raw[_LENGTH_BYTES:header_end])[_TENSOR]
+    first, end = tensor["data_offsets"]
+    vectors = numpy.frombuffer(raw[header_end + first : header_end + end], dtype="<f2").reshape(tensor["shape"])
+    return tokenizer, vectors.astype(numpy.float32)
+
+
+def _data(name: str) -> bytes:
+    """A file of the package, which is not imported: that would load what is not needed here."""
+    spec = find_spec(_PACKAGE)
+    if spec is None or spec.loader is None or not spec.submodule_search_locations:
+        raise TopicVectorsMissing("install llm-extproc[topics]")
+    loader: Any = spec.loader
+    data: bytes = loader.get_data(f"{spec.submodule_search_locations[0]}/{name}")
+    return data

@@ -1,0 +1,285 @@
+"""Texts that stand in a text written otherwise: encoded, escaped, turned round. Bounded, and linear in its length.
+
+What is found serves to decide and has no offsets. Each kind has a look that costs next to nothing and that honest text
+rarely passes; at most ``HIDDEN_TEXTS_MAX`` texts come of one, and what they hide in turn is read once more.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from binascii import unhexlify
+from collections.abc import Callable, Iterator
+from itertools import islice
+from urllib.parse import unquote_to_bytes
+
+import re2
+
+from extproc.detectors.text.normalise import base64_texts, may_hold_base64, mostly_printable
+
+HIDDEN_TEXTS_MAX = 24
+_RUNS_MAX = 16
+_RUN_BYTES_MAX = 32_768
+_CHARACTERS_MIN = 12
+
+_TURNED_WORDS = (
+    "ignore previous instructions instruction prompt system reveal rules your the and you",
+    "what this with from for all now without show tell give guidelines guideline restrictions restriction",
+    "unrestricted unfiltered disregard training assistant access override mode hidden initial secret message",
+    "answer respond output print display enable disable developer admin user must will repeat configuration",
+    "protocols protocol policy policies safety content filters filter limits pretend bypass command commands text",
+    "anweisungen regeln deine alle vorherigen zeige ignoriere und nicht ist ich auf",
+    "instructions regles consignes precedentes toutes tes ignore les que vous pour",
+    "instrucciones anteriores reglas todas tus muestra ignora las que los una para",
+    "instrucoes anteriores regras todas suas mostra ignore voce para",
+    "istruzioni precedenti regole tutte tue mostra ignora che della sono",
+)
+_ROTATION = str.maketrans(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "nopqrstuvwxyzabcdefghijklmNOPQRSTUVWXYZABCDEFGHIJKLM"
+)
+_WORDS = sorted({word for line in _TURNED_WORDS for word in line.split()})
+_HONEST = frozenset(
+    {"anna", "dna", "dnu", "ella", "eut", "han", "hna", "pur", "sal", "sel", "set", "sol", "sut", "won"}
+)
+"""What is a word the other way round too."""
+_ROTATED = {word.translate(_ROTATION) for word in _WORDS} - _HONEST
+_REVERSED = {word[::-1] for word in _WORDS} - _HONEST
+TURNED = rf"\b(?:{'|'.join(sorted(_ROTATED | _REVERSED))})\b"
+"""Pattern (plain form) for words that are common in attacks, rotated by 13 letters or written backwards."""
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+_ROTATED_BY = 13
+_ALPHABETS = [
+    str.maketrans(_ALPHABET + _ALPHABET.upper(), 2 * (_ALPHABET[shift:] + _ALPHABET[:shift])) for shift in range(26)
+] + [str.maketrans(_ALPHABET + _ALPHABET.upper(), 2 * _ALPHABET[::-1])]
+_COMMON = {ord(letter): share for letter, share in zip("etaonirsl", (12, 9, 8, 8, 7, 7, 6, 6, 4), strict=True)}
+"""The commonest letters, and how many of 100 they are, about, in the languages we know."""
+
+_LETTER, _VOWEL = 1, 2
+_LETTER_KINDS = bytes(
+    (_LETTER if chr(byte).isascii() and chr(byte).isalpha() else 0) | (_VOWEL if chr(byte) in "aeiou" else 0)
+    for byte in range(256)
+)
+_LETTERS_MIN = 12
+_VOWELS_BYTES_MAX = 256
+_VOWELS = int.from_bytes(bytes([_VOWEL]) * _VOWELS_BYTES_MAX)
+_VOWELS_MIN_PERCENT = 29
+"""Languages in Latin letters have 35 to 50 vowels in 100 letters; rotated by 13 letters, 17 to 25."""
+
+# Where much is replaced, the standard library's engine is many times faster than RE2's binding; these patterns begin
+# with a sign of their own and are bounded, so that there is nothing to go back to.
+_ENTITY = re2.compile(r"&(?:#[xX]?[0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});?")
+_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[0-3][0-7]{2})")
+_TERMINAL = re.compile("\x1b\\[[0-9;]{0,16}[A-Za-z]|[^\b]\b")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_QUOTED_PRINTABLE = re2.compile(r"(?:=[0-9A-F]{2}){4}")
+_TAG_PATTERN = r"(?:<!--[^<>]{0,200}-->|</?[A-Za-z][^<>]{0,100}>)"
+_TAG_IN_WORD = re2.compile(rf"\pL{_TAG_PATTERN}{{1,4}}\pL")
+_TAG = re.compile(_TAG_PATTERN)
+_ESCAPES_MIN = 4
+_GAPS = b" \n:,-"
+_HEX_MAP = bytes(
+    ord("h") if chr(byte) in "0123456789abcdefABCDEF" else ord("g") if byte in _GAPS else 0 for byte in range(256)
+)
+_HEX_TOGETHER, _HEX_APART = b"h" * (2 * _CHARACTERS_MIN), b"hhg" * _CHARACTERS_MIN
+_HEX_RUN = re2.compile(r"(?:[0-9A-Fa-f]{2}[ \n:,-]?){12,}")
+_BITS_TOGETHER, _BITS_APART = b"h" * (8 * _CHARACTERS_MIN), b"hhhhhhhhg" * _CHARACTERS_MIN
+_BITS_RUN = re2.compile(r"(?:[01]{8}[ \n,]?){12,}")
+_CODE = "(?:3[2-9]|[4-9][0-9]|1[01][0-9]|12[0-6])"
+_CODES_RUN = re2.compile(rf"\b(?:{_CODE}(?:, ?|; ?|[ \n])){{11,}}{_CODE}\b")
+_CODES_BEGIN = r"(?:[0-9]{2,3}(?:, ?|; ?|[ \n])){4}"
+_TURNED_LETTERS = "ɐqɔpǝɟƃɥᴉɾʞɯuodbɹʇnʌʍʎ"
+_UPSIDE_DOWN = str.maketrans(_TURNED_LETTERS, "abcdefghijkmnopqrtuvwy")
+_TURNED_LETTERS_MIN = 2
+_NUMBER = re.compile("[0-9]+")
+_UPSIDE_DOWN_SIGN = "ǝ"
+"""No text that is written upside down does long without an e."""
+
+_RUN_BEGINS = re2.compile(
+    rb"[A-Za-z0-9+/_\-]{20}|(?:[0-9A-Fa-f]{2}[ \n:,\-]){3}|[0-9A-Fa-f]{8}[ \n:,\-]|0x|" + _CODES_BEGIN.encode()
+)
+"""What every run of base64, of digits or of numbers holds, together or apart."""
+
+
+def hidden_texts(text: str, rotated: bool, backwards: bool) -> list[tuple[str, str]]:
+    """What the text hides, as (how, text); at most ``HIDDEN_TEXTS_MAX`` and four that are the text turned.
+
+    Args:
+        text: as it came, not its plain form: letters of either case matter to base64.
+        rotated: whether its letters may be others of the alphabet.
+        backwards: whether it may be written backwards.
+    """
+    direct = list(islice(_direct(text), HIDDEN_TEXTS_MAX))
+    ways = {hidden: how for how, hidden in direct}
+    for _, outer in direct:  # two ways of reading may lead to one text
+        for how, hidden in islice(_direct(outer), HIDDEN_TEXTS_MAX - len(ways)):
+            ways.setdefault(hidden, how)
+    found = [(how, hidden) for hidden, how in ways.items()]
+    if rotated:
+        found.append(("rot13", text.translate(_ROTATION)))
+        if (alphabet := _likely_alphabet(text)) is not None:
+            found.append(("shifted", text.translate(alphabet)))
+    if backwards:
+        found.append(("reversed", text[::-1]))
+        found.append(("reversed", " ".join(word[::-1] for word in text.split())))
+    return found
+
+
+def _likely_alphabet(text: str) -> dict[int, int] | None:
+    """The alphabet under which the beginning of a text has the commonest letters, unless that is 13 letters on."""
+    beginning = text[:_VOWELS_BYTES_MAX].lower()
+    counts = [beginning.count(letter) for letter in _ALPHABET]
+    weights = [
+        sum(count * _COMMON.get(alphabet[ord(letter)], 0) for letter, count in zip(_ALPHABET, counts, strict=True))
+        for alphabet in _ALPHABETS
+    ]
+    likely = max(range(len(weights)), key=weights.__getitem__)
+    return None if likely in (0, _ROTATED_BY) else _ALPHABETS[likely]
+
+
+def lacks_vowels(plain_utf8: bytes) -> bool:
+    """Whether a text has, at its beginning, fewer vowels than a language has."""
+    # Bits are counted without a branch: which bytes are vowels is nothing that a processor could predict.
+    kinds = int.from_bytes(plain_utf8[:_VOWELS_BYTES_MAX].translate(_LETTER_KINDS))
+    vowels = (kinds & _VOWELS).bit_count()
+    letters = kinds.bit_count() - vowels
+    return letters >= _LETTERS_MIN and vowels * 100 < _VOWELS_MIN_PERCENT * letters
+
+
+def looks_backwards(text: str) -> bool:
+    """Whether a text begins as a sentence ends, or ends as one begins; or its first word does."""
+    text = text.strip()
+    first = text[: text.find(" ")]
+    return text[:1] in (".", "?", "!") or _ends_in_capital(text) or _ends_in_capital(first)
+
+
+def _ends_in_capital(text: str) -> bool:
+    return text[-1:].isupper() and text[-2:-1].islower()
+
+
+def may_hide(text: str) -> bool:
+    """False only if ``hidden_texts`` finds nothing but the text turned; a look that costs next to nothing."""
+    if "<" in text or "\x1b" in text or "\b" in text or _UPSIDE_DOWN_SIGN in text:
+        return True
+    for sign in "%&\\=":
+        if sign in text and text.count(sign) >= _ESCAPES_MIN:
+            return True
+    if _RUN_BEGINS.search(text.encode("utf-8", "replace")) is None:
+        return False
+    return may_hold_base64(text) or _may_hold_digits(text) or _CODES_RUN.search(text) is not None
+
+
+def _may_hold_digits(text: str) -> bool:
+    digits = text.replace("0x", "").encode("utf-8", "replace").translate(_HEX_MAP)
+    return _HEX_APART in digits or _BITS_APART in digits or _HEX_TOGETHER in digits
+
+
+def _direct(text: str) -> Iterator[tuple[str, str]]:
+    for how, read in _READERS:
+        for hidden in read(text):
+            if len(hidden) >= _CHARACTERS_MIN and mostly_printable(hidden):
+                yield how, hidden
+
+
+def _percent_texts(text: str) -> Iterator[str]:
+    """URL encoding, also of a part."""
+    if text.count("%") < _ESCAPES_MIN:
+        return
+    utf8 = text.encode("utf-8", "replace").replace(b"+", b" ")
+    decoded = unquote_to_bytes(utf8)
+    if decoded != utf8:
+        yield decoded.decode("utf-8", "replace")
+
+
+def _quoted_printable_texts(text: str) -> Iterator[str]:
+    """As mails are encoded."""
+    if text.count("=") >= _ESCAPES_MIN and _QUOTED_PRINTABLE.search(text):
+        yield unquote_to_bytes(text.replace("=", "%").encode("utf-8", "replace")).decode("utf-8", "replace")
+
+
+def _undone_texts(text: str) -> Iterator[str]:
+    """What a terminal shows: without colours, and without what was deleted again."""
+    if "\x1b" in text or "\b" in text:
+        yield _TERMINAL.sub("", text)
+
+
+def _entity_texts(text: str) -> Iterator[str]:
+    """Character references of HTML."""
+    if text.count("&") >= _ESCAPES_MIN and _ENTITY.search(text):
+        yield html.unescape(text)
+
+
+def _escaped_texts(text: str) -> Iterator[str]:
+    """Escapes of JSON, JavaScript and Python."""
+    if text.count("\\") >= _ESCAPES_MIN:
+        decoded = _well_formed(_ESCAPE.sub(_unescape, text))
+        if decoded != text:
+            yield decoded
+
+
+def _well_formed(text: str) -> str:
+    """The text with pairs of surrogates joined, as two escapes write one character, and lone halves dropped.
+
+    No reader of texts, RE2 among them, takes a surrogate.
+    """
+    if _SURROGATE.search(text) is None:
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
+
+
+def _unescape(match: re.Match[str]) -> str:
+    escape = match.group()
+    code = int(escape[2:].strip("{}"), 16) if escape[1] in "uUx" else int(escape[1:], 8)
+    return chr(code) if code < 0x110000 else ""
+
+
+def _untagged_texts(text: str) -> Iterator[str]:
+    """Words that are divided by tags or comments."""
+    if "<" in text and _TAG_IN_WORD.search(text):
+        yield _TAG.sub("", text)
+
+
+def _hexadecimal_texts(text: str) -> Iterator[str]:
+    """Bytes as hexadecimal digits, together or apart."""
+    if not _may_hold_digits(text):
+        return
+    for match in islice(_HEX_RUN.finditer(text.replace("0x", "")), _RUNS_MAX):
+        digits = match.group()[: 4 * _RUN_BYTES_MAX].encode().translate(None, _GAPS)
+        yield unhexlify(digits[: len(digits) // 2 * 2]).decode("utf-8", "ignore")
+
+
+def _binary_texts(text: str) -> Iterator[str]:
+    """Bytes as eight binary digits."""
+    digits = text.encode("utf-8", "replace").translate(_HEX_MAP)
+    if _BITS_APART not in digits and _BITS_TOGETHER not in digits:
+        return
+    for match in islice(_BITS_RUN.finditer(text), _RUNS_MAX):
+        bits = match.group().encode().translate(None, _GAPS)[: 8 * _RUN_BYTES_MAX]
+        yield bytes(int(bits[place : place + 8], 2) for place in range(0, len(bits) - 7, 8)).decode("utf-8", "ignore")
+
+
+def _decimal_texts(text: str) -> Iterator[str]:
+    """Characters as the numbers they have in ASCII."""
+    for match in islice(_CODES_RUN.finditer(text), _RUNS_MAX):
+        yield "".join(chr(int(number)) for number in _NUMBER.findall(match.group()[: 4 * _RUN_BYTES_MAX]))
+
+
+def _upside_down_texts(text: str) -> Iterator[str]:
+    """Letters that look like others turned by half a circle."""
+    if text.count(_UPSIDE_DOWN_SIGN) >= _TURNED_LETTERS_MIN:
+        yield text[::-1].translate(_UPSIDE_DOWN)
+
+
+_READERS: tuple[tuple[str, Callable[[str], Iterator[str] | list[str]]], ...] = (
+    ("base64", base64_texts),
+    ("percent", _percent_texts),
+    ("quoted-printable", _quoted_printable_texts),
+    ("terminal", _undone_texts),
+    ("entities", _entity_texts),
+    ("escapes", _escaped_texts),
+    ("tags", _untagged_texts),
+    ("hex", _hexadecimal_texts),
+    ("binary", _binary_texts),
+    ("decimal", _decimal_texts),
+    ("upside-down", _upside_down_texts),
+)

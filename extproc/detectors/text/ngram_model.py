@@ -1,0 +1,341 @@
+"""A linear model over hashed n-grams of bytes and words: one dear look that costs tens of microseconds.
+
+Every position of the text has a hash of each byte n-gram that begins there, every word one of itself and of those it
+forms with its neighbours; a hash leads to a weight, and the score of a window is the sum of the weights in it. All of
+that is a few operations on whole arrays. Weights are small integers and sums are exact, so the score is the same on
+every platform, whatever the order of summation.
+
+Words are read by their first eight bytes, which serves as a stem. Runs of blanks count as one blank, digits as one
+digit, so that layout and numbers do not matter.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from extproc.detectors.text.said_once import sums_of_equal_windows, sums_of_windows
+
+WINDOW_BYTES = 320
+WINDOW_STEP_BYTES = 64
+NARROW_WINDOW_BYTES = 128
+NARROW_WINDOW_STEP_BYTES = 32
+NARROW_WINDOW_DOUBT = 0.5
+"""Log odds that are taken off a narrow window: there are many of them, and each is one more chance to be wrong."""
+SLICE_BYTES_MAX = 16_384
+"""Longer texts are read in slices of this size, which overlap by a window: memory stays bounded."""
+
+REPEATS_LOG_ODDS = -1.0
+"""From these log odds on it is looked whether a window only says one thing again and again, which would add up."""
+
+Indices = npt.NDArray[np.int64]
+_Hashes = npt.NDArray[np.uint64]
+_Sums = npt.NDArray[np.int32]
+
+_WINDOWS_ALONE_MAX = 8
+"""So many are looked at one by one, which is enough for honest text; then all of the slice together."""
+
+_WORD_LENGTH_BYTES = 8
+_PADDING = b" " + b"\0" * _WORD_LENGTH_BYTES
+_BLANK, _DIGIT = 0x20, 0x30
+_FOLD = bytes(
+    _DIGIT if 0x30 <= byte <= 0x39 else _BLANK if byte < 0x21 or byte == 0x7F else byte for byte in range(256)
+)
+_IS_WORD = bytes(int(byte >= 0x80 or byte == 0x27 or chr(byte).isalnum()) for byte in range(256))
+_MASKS: _Hashes = np.array([(1 << 8 * length) - 1 for length in range(_WORD_LENGTH_BYTES + 1)], np.uint64)
+_MASK_OF_LENGTH: _Hashes = _MASKS.take(np.minimum(np.arange(SLICE_BYTES_MAX + 3), _WORD_LENGTH_BYTES))
+_BYTE_MIX: _Hashes = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93], np.uint64)
+"""Odd numbers by which n-grams are multiplied: one for each length."""
+_WORD_MIX: _Hashes = np.array(
+    [
+        [0xA0761D6478BD642F, 0, 0],
+        [0xE7037ED1A0B428DB, 0x1D8E4E27C47D124F, 0],
+        [0x8EBC6AF09C88C6E3, 0, 0x9C6E6877736C46E3],
+        [0x589965CC75374CC3, 0xEB44ACCAB455D165, 0x8CB92BA72F3D8DD7],
+    ],
+    np.uint64,
+)
+"""The same for words: a row for each kind of feature, a column for each of three words in a row."""
+
+_BLOCK_BYTES = 32
+"""All windows begin and end with one, but for the last window, which ends with the slice."""
+_BLOCK_STARTS: Indices = np.array([0, *range(0, SLICE_BYTES_MAX + 4 * _BLOCK_BYTES, _BLOCK_BYTES)], np.int64)
+"""The first of them twice: what ``reduceat`` makes of that is the arbitrary number that sums begin with."""
+
+_add_up: Any = np.add.reduce
+"""What ``sum`` does in the end, without the way there."""
+
+_HEAD = struct.Struct("<8sBBBBff")
+_MAGIC = b"NGRAMS\0\1"
+
+
+class NgramShape(NamedTuple):
+    """Which features a model has.
+
+    Attributes:
+        bits: binary logarithm of the number of weights.
+        byte_lengths: lengths of byte n-grams [bytes], each up to 8, at most three of them.
+    """
+
+    bits: int = 17
+    byte_lengths: tuple[int, ...] = (5,)
+
+
+class Features(NamedTuple):
+    """The places of a text's features in the table of weights.
+
+    Attributes:
+        length_bytes: of the folded text, two blanks included.
+        byte_ngrams: shape (number of lengths, ``length_bytes``); a column belongs to the position where it begins.
+        word_starts: where each word begins, shape (words,).
+        word_ngrams: word, pair, pair with one word between them, three in a row: shape (words, 4).
+    """
+
+    length_bytes: int
+    byte_ngrams: Indices
+    word_starts: Indices
+    word_ngrams: Indices
+
+
+class FeatureReader:
+    """Leads texts to features; trainer and model share it, so that they cannot differ."""
+
+    def __init__(self, shape: NgramShape) -> None:
+        self._kinds = len(shape.byte_lengths)
+        each = (self._kinds, 1) if self._kinds > 1 else ()  # a single number is soonest applied to a whole array
+        self._masks = _MASKS[list(shape.byte_lengths)].reshape(each)
+        self._mix = _BYTE_MIX[: self._kinds].reshape(each)
+        self._shift = np.array(64 - shape.bits, np.uint64)
+
+    def read(self, folded: bytes) -> Features:
+        """The features of one slice of a text that ``fold`` made."""
+        length_bytes = len(folded) + 2
+        padded = b" " + folded + _PADDING
+        heads: _Hashes = np.ndarray((length_bytes,), "<u8", padded, 0, (1,))
+        byte_ngrams = heads & self._masks
+        byte_ngrams *= self._mix
+        byte_ngrams >>= self._shift
+        kinds = np.frombuffer(padded.translate(_IS_WORD), np.bool_, length_bytes)
+        edges = (kinds[1:] ^ kinds[:-1]).nonzero()[0]
+        edges += 1
+        word_starts = edges[0::2]
+        count = len(word_starts)
+        words = np.zeros(count + 2, np.uint64)  # two more, so that the last word too has followers
+        np.bitwise_and(heads[word_starts], _MASK_OF_LENGTH[edges[1::2] - word_starts], out=words[:count])
+        word_ngrams = _WORD_MIX @ np.ndarray((3, count), np.uint64, words, 0, (8, 8))
+        word_ngrams >>= self._shift
+        byte_places = byte_ngrams.view(np.int64).reshape(self._kinds, length_bytes)
+        return Features(length_bytes, byte_places, word_starts, word_ngrams.view(np.int64).T)
+
+
+class Best(NamedTuple):
+    """The window that looks worst: its score as log odds, and where it begins and ends [bytes of the folded text]."""
+
+    log_odds: float
+    start: int
+    end: int
+
+
+class _WindowSums(NamedTuple):
+    """What windows are summed up from.
+
+    Attributes:
+        before: of the scores before each block, from an arbitrary number on.
+        last: of the window that ends with the slice, by its size [bytes]; of the whole slice if that is shorter.
+    """
+
+    before: _Sums
+    last: dict[int, int]
+
+
+def _window_sums(scores: _Sums) -> _WindowSums:
+    """From the score of each position of a slice that is longer than a narrow window."""
+    length_bytes = len(scores)
+    blocks = (length_bytes - 1) // _BLOCK_BYTES
+    starts = _BLOCK_STARTS[: blocks + 4].copy()
+    starts[-2] = max(0, length_bytes - WINDOW_BYTES)
+    starts[-1] = length_bytes - NARROW_WINDOW_BYTES
+    pieces = np.add.reduceat(scores, starts)
+    wide, narrow = pieces[-2:].tolist()
+    before = np.add.accumulate(pieces[: blocks + 1])
+    return _WindowSums(before, {WINDOW_BYTES: wide + narrow, NARROW_WINDOW_BYTES: narrow})
+
+
+class NgramModel:
+    """Weights, and how to score with them."""
+
+    def __init__(self, shape: NgramShape, weights: npt.NDArray[np.int8], scale: float, bias: float) -> None:
+        """``scale`` leads a sum of integer weights to log odds (for one feature a byte), ``bias`` is added."""
+        self.shape = shape
+        self.scale = scale
+        self.bias = bias
+        self._weights = weights
+        self._reader = FeatureReader(shape)
+
+    @classmethod
+    def from_bytes(cls, packed: bytes) -> Self:
+        """Read what ``to_bytes`` wrote. Raises: ValueError if it is anything else."""
+        if len(packed) < _HEAD.size or packed[:8] != _MAGIC:
+            raise ValueError("not a file of n-gram weights")
+        _, bits, *lengths, scale, bias = _HEAD.unpack_from(packed)
+        if len(packed) != _HEAD.size + (1 << bits):
+            raise ValueError("a file of n-gram weights of the wrong length")
+        weights = np.frombuffer(packed, np.int8, offset=_HEAD.size)
+        return cls(NgramShape(bits, tuple(length for length in lengths if length)), weights, scale, bias)
+
+    @classmethod
+    def shipped(cls, name: str) -> Self:
+        """The model that the package brings along as ``weights/NAME.ngrams``."""
+        return cls.from_bytes(resources.files("extproc.detectors").joinpath("weights", f"{name}.ngrams").read_bytes())
+
+    def to_bytes(self) -> bytes:
+        """A head of 20 bytes (magic and version, bits, three lengths or 0, scale, bias; little endian), the weights."""
+        lengths = (*self.shape.byte_lengths, 0, 0, 0)[:3]
+        head = _HEAD.pack(_MAGIC, self.shape.bits, *lengths, self.scale, self.bias)
+        return head + self._weights.tobytes()
+
+    def log_odds(self, plain_utf8: bytes) -> float:
+        """The highest log odds of any window; what ``best`` says without the place."""
+        return self.best(plain_utf8).log_odds
+
+    def best(self, plain_utf8: bytes, narrow: bool = False, repeats_from: float = REPEATS_LOG_ODDS) -> Best:
+        """The window with the highest log odds; a text shorter than a window is one window.
+
+        Args:
+            plain_utf8: the plain form of the text (``normalise.plain``), of any length.
+            narrow: whether windows of ``NARROW_WINDOW_BYTES`` are looked at too, so that a sentence counts that stands
+                among many others.
+            repeats_from: log odds from which on a window is looked at again, each feature counting once.
+        """
+        folded = fold(plain_utf8)
+        if len(folded) <= SLICE_BYTES_MAX:
+            return self._best_in_slice(folded, narrow, repeats_from)
+        found = (
+            Best(best.log_odds, best.start + begin, best.end + begin)
+            for begin, piece in slices(folded)
+            for best in (self._best_in_slice(piece, narrow, repeats_from),)
+        )
+        return max(found, key=lambda best: best.log_odds)
+
+    def _best_in_slice(self, folded: bytes, narrow: bool, repeats_from: float) -> Best:
+        features = self._reader.read(folded)
+        scores = self._sum_kinds(features.byte_ngrams)
+        np.add.at(scores, features.word_starts, self._sum_kinds(features.word_ngrams.T))
+        length_bytes = features.length_bytes
+        whole = None
+        if length_bytes <= WINDOW_BYTES:
+            whole = Best(self._odds(int(scores.sum()), length_bytes), 0, len(folded))
+            if whole.log_odds > repeats_from:
+                whole = whole._replace(log_odds=min(whole.log_odds, self._said_once(features, 0, length_bytes)))
+            if not narrow or length_bytes <= NARROW_WINDOW_BYTES:
+                return whole
+        sums = _window_sums(scores)
+        best = whole or self._best_window(features, sums, (WINDOW_BYTES, WINDOW_STEP_BYTES), repeats_from)
+        if narrow:
+            other = self._best_window(features, sums, (NARROW_WINDOW_BYTES, NARROW_WINDOW_STEP_BYTES), repeats_from)
+            if other.log_odds - NARROW_WINDOW_DOUBT > best.log_odds:
+                best = other._replace(log_odds=other.log_odds - NARROW_WINDOW_DOUBT)
+        return best
+
+    def _sum_kinds(self, places: Indices) -> _Sums:
+        """The weights of each column of features together."""
+        weights = self._weights.take(places)
+        sums: _Sums = weights[0].astype(np.int32) if len(weights) == 1 else _add_up(weights, 0, np.int32)
+        return sums
+
+    def _best_window(
+        self, features: Features, sums: _WindowSums, size_and_step: tuple[int, int], repeats_from: float
+    ) -> Best:
+        """The worst window: of those that look bad each is looked at again, without what it repeats."""
+        window_bytes, step_bytes = size_and_step
+        blocks, step = window_bytes // _BLOCK_BYTES, step_bytes // _BLOCK_BYTES
+        windows: Any = sums.before[blocks::step] - sums.before[:-blocks:step]
+        worst = int(windows.argmax())
+        total, last = int(windows[worst]), sums.last[window_bytes]
+        if last > total:
+            worst, total = len(windows), last
+        log_odds = self._odds(total, window_bytes)
+        if log_odds > repeats_from:
+            windows = np.append(windows, last)
+            starts = window_starts(features.length_bytes, step_bytes, window_bytes)
+            log_odds, worst = self._worst_said_once(features, starts, windows, window_bytes, repeats_from)
+        start = min(worst * step_bytes, features.length_bytes - window_bytes)
+        end = min(start - 1 + window_bytes, features.length_bytes - 2)
+        return Best(log_odds, max(start - 1, 0), end)
+
+    def _worst_said_once(
+        self,
+        features: Features,
+        starts: Indices,
+        windows: _Sums,
+        window_bytes: int,
+        repeats_from: float,
+    ) -> tuple[float, int]:
+        """The log odds of the worst window, each feature counting once, and its number. From bad to less bad."""
+        best, worst = -math.inf, 0
+        totals: list[int] = []
+        for tried, number in enumerate(map(int, np.argsort(windows, kind="stable")[::-1])):
+            log_odds = self._odds(int(windows[number]), window_bytes)
+            if log_odds <= best:
+                break
+            if log_odds > repeats_from:
+                start = int(starts[number])
+                if tried == _WINDOWS_ALONE_MAX:
+                    totals = self._totals_said_once(features, starts, window_bytes)
+                once = (
+                    self._odds(totals[number], window_bytes)
+                    if totals
+                    else self._said_once(features, start, start + window_bytes)
+                )
+                log_odds = min(log_odds, once)
+            if log_odds > best:
+                best, worst = log_odds, number
+        return best, worst
+
+    def _totals_said_once(self, features: Features, starts: Indices, window_bytes: int) -> list[int]:
+        """The sum of each window in which each feature counts once."""
+        words = features.word_starts
+        first, last = words.searchsorted(starts), words.searchsorted(starts + window_bytes)
+        totals = sums_of_equal_windows(features.byte_ngrams, self._weights, starts, window_bytes)
+        totals += sums_of_windows(features.word_ngrams, self._weights, first, last)
+        return list(map(int, totals))
+
+    def _said_once(self, features: Features, start: int, end: int) -> float:
+        """The log odds of a window in which each feature counts once, however often it is there."""
+        first, last = np.searchsorted(features.word_starts, (start, end))
+        once = np.unique(features.byte_ngrams[:, start:end])
+        words_once = np.unique(features.word_ngrams[first:last])
+        total = self._weights.take(once).sum(dtype=np.int32) + self._weights.take(words_once).sum(dtype=np.int32)
+        return self._odds(int(total), end - start)
+
+    def _odds(self, total: int, length_bytes: int) -> float:
+        return total * self.scale / math.sqrt(length_bytes) + self.bias
+
+
+def fold(plain_utf8: bytes) -> bytes:
+    """Control characters as blanks, runs of blanks as one, digits as 0."""
+    folded = plain_utf8.translate(_FOLD)
+    while b"  " in folded:  # each round halves the longest run, and costs less than to split and to join once
+        folded = folded.replace(b"  ", b" ")
+    return folded
+
+
+def slices(folded: bytes) -> Iterator[tuple[int, bytes]]:
+    """Where each slice of a long text begins, and the slice; two that follow each other share a window."""
+    step_bytes = SLICE_BYTES_MAX - WINDOW_BYTES
+    for begin in range(0, max(1, len(folded) - WINDOW_BYTES), step_bytes):
+        yield begin, folded[begin : begin + SLICE_BYTES_MAX]
+
+
+def window_starts(length_bytes: int, step_bytes: int = WINDOW_STEP_BYTES, window_bytes: int = WINDOW_BYTES) -> Indices:
+    """Where the windows of a slice begin: one a step, and one that ends with the slice."""
+    last = length_bytes - window_bytes
+    starts: Any = np.arange(0, last + step_bytes, step_bytes)
+    starts[-1] = last
+    return starts  # type: ignore[no-any-return]

@@ -1,0 +1,1 @@
+"""What operators see of a process: configuration files and their reload, log, health, pages."""

@@ -1,0 +1,171 @@
+"""The configuration, its prompts and certificates, read from disk; a ConfigMap's symlink swap is noticed like any
+other change.
+
+What a file was is noted from the very file that was read, so that a change during the reading is not missed. A file
+that is missing is noted too: a prompt that comes later than the configuration that names it mends that configuration.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from extproc.config.checks import PROMPT_BYTES_MAX, fact_files, prompt_files, prompt_problem, unreadable_problem
+from extproc.config.facts import FACTS_BYTES_MAX, facts_problems
+from extproc.config.guards.custom import CustomGuard
+from extproc.config.load import CONFIG_BYTES_MAX, Loaded, decode, load
+from extproc.config.masking_checks import mask_key_files, mask_key_problem
+from extproc.config.problems import ConfigInvalid, Problem
+from extproc.config.secrecy import may_be_secret
+from extproc.detectors.installed import DetectorUnusable, installed_detector
+from extproc.domain.masks import HASH_KEY_BYTES_MAX, PROCESS_KEY
+from extproc.server.sockets.certificates import PEM_BYTES_MAX, Certificates, certificate_files, tried
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFiles:
+    """What was read: the document with its warnings, the text of each prompt and facts file by its path in the
+    document, the certificates of ``server.tls``, and the keys of masks by their paths, with that of the process.
+    """
+
+    loaded: Loaded
+    prompts: dict[str, str]
+    certificates: Certificates | None = None
+    mask_keys: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+
+def _detector_problems(loaded: Loaded) -> Iterator[Problem]:
+    """Detectors of other packages that are not installed, or not content with their settings."""
+    for number, policy in enumerate(loaded.document.policies):
+        for index, guard in enumerate(policy.guards):
+            if isinstance(guard, CustomGuard):
+                try:
+                    installed_detector(guard.detector, guard.settings)
+                except DetectorUnusable as unusable:
+                    found = (
+                        "the detector cannot be made (why is not shown)"
+                        if may_be_secret(str(unusable))
+                        else str(unusable)
+                    )
+                    path = ("policies", number, "guards", index, "detector")
+                    hint = "Install its package where llm-extproc is installed, or mend the settings."
+                    yield loaded.places.problem(path, found, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    """What differs when a file has changed: where it really is, its inode, time and size. Zeros: it cannot be read."""
+
+    real: str
+    inode: int = 0
+    modified_ns: int = 0
+    size_bytes: int = 0
+
+
+class ConfigReader:
+    """Reads one configuration file and the files it names, and tells when reading again would be worth it.
+
+    Args: with_certificates: False where nothing is served, and the machine need not have them, nor keys of masks.
+    """
+
+    def __init__(self, file: Path, *, with_certificates: bool = True) -> None:
+        self._file = file
+        self._with_certificates = with_certificates
+        self._seen: dict[Path, _Signature] = {}
+        self._process_key = secrets.token_bytes(HASH_KEY_BYTES_MAX)
+
+    def read(self) -> ConfigFiles:
+        """Read everything. Raises: ConfigInvalid, also for files that cannot be read."""
+        self._seen = {}
+        file = self._file
+        content = self._content(file, CONFIG_BYTES_MAX)
+        if isinstance(content, OSError):
+            found = f"the file cannot be read ({(content.strerror or 'input or output error').lower()})"
+            raise ConfigInvalid([Problem(str(file), 1, 1, "", found)])
+        loaded = load(decode(content, str(file)), str(file))
+        prompts: dict[str, str] = {}
+        problems: list[Problem] = []
+        for path, name in prompt_files(loaded.document):
+            prompt = self._content(file.parent / name, PROMPT_BYTES_MAX)
+            problem = prompt_problem(path, prompt, loaded.places)
+            if problem is not None:
+                problems.append(problem)
+            elif isinstance(prompt, bytes):
+                prompts[name] = prompt.decode("utf-8")
+        problems += self._read_facts(loaded, prompts)
+        certificates, about_tls = self._certificates(loaded)
+        mask_keys, about_keys = self._mask_keys(loaded)
+        problems += [*about_keys, *_detector_problems(loaded)]
+        if problems or (about_tls and certificates is None):
+            raise ConfigInvalid([*problems, *about_tls, *loaded.warnings])
+        return ConfigFiles(replace(loaded, warnings=(*loaded.warnings, *about_tls)), prompts, certificates, mask_keys)
+
+    def _read_facts(self, loaded: Loaded, texts: dict[str, str]) -> list[Problem]:
+        """Add the text of each facts file; return what is wrong with them."""
+        problems: list[Problem] = []
+        for path, name in fact_files(loaded.document):
+            content = self._content(self._file.parent / name, FACTS_BYTES_MAX)
+            if isinstance(content, OSError):
+                problems.append(unreadable_problem(path, content, loaded.places))
+                continue
+            wrong = facts_problems(path, content, name, loaded.places)
+            problems += wrong
+            if not wrong:
+                texts[name] = content.decode("utf-8")
+        return problems
+
+    def changed(self) -> bool:
+        """Whether a file is another than the one that was read last."""
+        return any(_signature(file) != seen for file, seen in self._seen.items())
+
+    def _certificates(self, loaded: Loaded) -> tuple[Certificates | None, list[Problem]]:
+        """The certificates and what is to be told about them; where that forbids their use, there are none."""
+        files = certificate_files(loaded.document) if self._with_certificates else {}
+        contents = {key: self._content(self._file.parent / name, PEM_BYTES_MAX) for key, name in files.items()}
+        return tried(contents, loaded.places)
+
+    def _mask_keys(self, loaded: Loaded) -> tuple[dict[str, bytes], list[Problem]]:
+        """The keys of masks, and what is wrong with them. Where nothing is masked in earnest any key will do."""
+        keys, problems = {PROCESS_KEY: self._process_key}, []
+        for path, name in mask_key_files(loaded.document):
+            content = self._content(self._file.parent / name, HASH_KEY_BYTES_MAX) if self._with_certificates else b""
+            if isinstance(content, OSError):
+                problems.append(unreadable_problem(path, content, loaded.places))
+            elif self._with_certificates and (problem := mask_key_problem(path, content, loaded.places)):
+                problems.append(problem)
+            keys[name] = content if isinstance(content, bytes) and content else self._process_key
+        return keys, problems
+
+    def _content(self, file: Path, bytes_max: int) -> bytes | OSError:
+        """The bytes of a file, at most one more than the limit, or why there are none."""
+        real = os.path.realpath(file)
+        self._seen[file] = _Signature(real)
+        try:
+            with file.open("rb") as stream:
+                self._seen[file] = _of_status(real, os.fstat(stream.fileno()))
+                return stream.read(bytes_max + 1)
+        except OSError as error:
+            return error
+
+
+def read_config(file: Path, *, with_certificates: bool = False) -> ConfigFiles:
+    """Read a configuration file and the prompts it names; the certificates only where they are asked for.
+
+    Raises: ConfigInvalid, also for files that cannot be read.
+    """
+    return ConfigReader(file, with_certificates=with_certificates).read()
+
+
+def _signature(file: Path) -> _Signature:
+    real = os.path.realpath(file)
+    try:
+        return _of_status(real, os.stat(real))
+    except OSError:
+        return _Signature(real)
+
+
+def _of_status(real: str, status: os.stat_result) -> _Signature:
+    return _Signature(real, status.st_ino, status.st_mtime_ns, status.st_size)

@@ -1,0 +1,52 @@
+"""A configuration as it was read and checked once, so that other processes need not read its files again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from extproc.config.document import Document
+from extproc.server.sockets.certificates import Certificates
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigInForce:
+    """One configuration, checked, with the texts of its prompts, the certificates to serve with, and keys of masks."""
+
+    document: Document
+    prompts: dict[str, str]
+    certificates: Certificates | None = None
+    mask_keys: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    def to_message(self) -> Message:
+        """As JSON has it."""
+        pem = self.certificates
+        return {
+            "document": self.document.model_dump(mode="json", exclude_unset=True),
+            "prompts": self.prompts,
+            "certificates": None if pem is None else [_text(pem.certificate), _text(pem.key), _text(pem.client_ca)],
+            "mask_keys": {name: _text(key) for name, key in self.mask_keys.items()},
+        }
+
+    @classmethod
+    def of_message(cls, message: Message) -> Self:
+        """What ``to_message`` made it of."""
+        document = Document.model_validate_json(json.dumps(message["document"]))
+        pem = message["certificates"]
+        return cls(
+            document,
+            message["prompts"],
+            None if pem is None else Certificates(pem[0].encode("latin-1"), pem[1].encode("latin-1"), _bytes(pem[2])),
+            {name: key.encode("latin-1") for name, key in message["mask_keys"].items()},
+        )
+
+
+def _text(pem: bytes | None) -> str | None:
+    return None if pem is None else pem.decode("latin-1")
+
+
+def _bytes(pem: str | None) -> bytes | None:
+    return None if pem is None else pem.encode("latin-1")

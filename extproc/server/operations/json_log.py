@@ -1,0 +1,118 @@
+"""The log: one JSON object a line, and nothing in it that a person wrote to a model.
+
+Exceptions are told by type and place, since their messages may quote a text; so are the warnings of libraries. A log
+that cannot be written, because its reader has gone or stands still, does not end an exchange.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from extproc.config.document import Log
+from extproc.server.operations.log_lines import LogLines, Stream
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+_DROPPED_HINT = "Whoever reads standard output stands still, is too slow, or has no room on its disk."
+
+
+def open_log(section: Log, stream: Stream) -> JsonLog:
+    """A log that writes to ``stream``, from the configured level on."""
+    return JsonLog(LogLines(stream), _LEVELS[section.level], {})
+
+
+class JsonLog:
+    """Writes one line for each call: what happened, the fields bound to the log, and those of the call."""
+
+    __slots__ = ("_bound", "_level", "_lines")
+
+    def __init__(self, lines: LogLines, level: int, bound: dict[str, Any]) -> None:
+        self._lines = lines
+        self._level = level
+        self._bound = bound
+
+    def write_beside(self, count: Callable[[str, int], None]) -> None:
+        """From now on write in a thread, several lines at once: nobody waits for a reader.
+
+        Args:
+            count: is told how many lines of a level were dropped, from any thread.
+        """
+        self._lines.start(
+            count, lambda lines: self._line("warning", "log lines dropped", {"lines": lines, "hint": _DROPPED_HINT})
+        )
+
+    def close(self) -> None:
+        """Write what waits, as long as that takes but for a reader that stands still."""
+        self._lines.close()
+
+    def bind(self, **fields: Any) -> JsonLog:
+        """A log whose every line has these fields too."""
+        return JsonLog(self._lines, self._level, {**self._bound, **fields})
+
+    def debug(self, event: str, **fields: Any) -> None:
+        """For those who look for a fault."""
+        if self._level <= logging.DEBUG:
+            self._write("debug", event, fields)
+
+    def info(self, event: str, **fields: Any) -> None:
+        """What happens as it should."""
+        if self._level <= logging.INFO:
+            self._write("info", event, fields)
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """What somebody should look at."""
+        if self._level <= logging.WARNING:
+            self._write("warning", event, fields)
+
+    def error(self, event: str, **fields: Any) -> None:
+        """What has failed."""
+        if self._level <= logging.ERROR:
+            self._write("error", event, fields)
+
+    def _write(self, level: str, event: str, fields: dict[str, Any]) -> None:
+        self._lines.put(level, self._line(level, event, fields))
+
+    def _line(self, level: str, event: str, fields: dict[str, Any]) -> bytes:
+        line = {"event": event, "level": level, "timestamp": datetime.now(UTC), **self._bound, **fields}
+        try:
+            return orjson.dumps(line, default=repr, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
+        except TypeError:  # half of a surrogate pair, say: written all the same, rather than lost
+            return json.dumps(line, default=str).encode() + b"\n"
+
+
+def take_over_libraries(logger: JsonLog) -> None:
+    """Have what libraries log to the standard library's root written as our lines, without their texts."""
+    logging.basicConfig(handlers=[_Libraries(logger)], level=logging.WARNING, force=True)
+
+
+def where(error: BaseException | None) -> str:
+    """Module and line at which an exception was raised; empty if it never was."""
+    trace = error.__traceback__ if error else None
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
+
+
+class _Libraries(logging.Handler):
+    def __init__(self, logger: Any) -> None:
+        super().__init__()
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        write = self._logger.error if record.levelno >= logging.ERROR else self._logger.warning
+        write(
+            "a library complains",
+            library=record.name,
+            at=f"{record.module}:{record.lineno}",
+            error=type(error).__name__ if error else "",
+            where=where(error),
+        )

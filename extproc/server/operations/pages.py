@@ -1,0 +1,100 @@
+"""The pages for people and Prometheus, over HTTP on an address of their own: /metrics, /readyz, /livez.
+
+They are served from threads by the standard library's WSGI server: they are few, small, and must answer while the event
+loop works.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable
+from socketserver import TCPServer, ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+
+from extproc.server.operations.health import Health
+from extproc.server.sockets.address import family_of
+
+_START = Callable[[str, list[tuple[str, str]]], Any]
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, host: str, port: int) -> None:
+        self.address_family = family_of(host)
+        super().__init__((host, port), _Quiet)
+
+    def server_bind(self) -> None:
+        """Bind without the base class's look-up of a name, which can take seconds where no name server answers."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+        self.setup_environ()
+
+    def handle_error(self, *_: object) -> None:
+        """A client that went away is not worth a line."""
+
+
+class _Quiet(WSGIRequestHandler):
+    timeout = 10  # a client that never finishes its request does not keep a thread [s]
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Probes and scrapes are not worth a line each."""
+
+
+class Pages:
+    """Serves the pages until it is closed.
+
+    Args:
+        alive: whether the event loop turns; asked from a thread.
+    Raises: OSError where the address is taken.
+    """
+
+    def __init__(
+        self, host: str, port: int, registry: CollectorRegistry, health: Health, alive: Callable[[], bool]
+    ) -> None:
+        self._metrics = make_wsgi_app(registry)
+        self._health = health
+        self._alive = alive
+        self._server = _Server(host, port)
+        self._server.set_app(self._page)
+        self.port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="pages", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _page(self, environ: dict[str, Any], start: _START) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/metrics":
+            return self._metrics(environ, start)  # type: ignore[no-any-return]
+        if path == "/readyz":
+            return self._readiness(start)
+        if path == "/livez":
+            alive = self._alive()
+            return _json(start, alive, {"alive": alive})
+        return _body(start, "404 Not Found", {"error": "There are /metrics, /readyz and /livez."})
+
+    def _readiness(self, start: _START) -> Iterable[bytes]:
+        detail, listen_error = self._health.detail(), self._health.listen_error()
+        if listen_error:
+            detail |= {"ready": False, "listen_error": listen_error}
+        return _json(start, detail["ready"], detail)
+
+
+def _json(start: _START, good: bool, value: dict[str, Any]) -> list[bytes]:
+    return _body(start, "200 OK" if good else "503 Service Unavailable", value)
+
+
+def _body(start: _START, status: str, value: dict[str, Any]) -> list[bytes]:
+    body = json.dumps(value).encode() + b"\n"
+    start(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]

@@ -1,0 +1,166 @@
+"""Hot reload: a good new configuration takes the old one's place, a bad one changes nothing and is told.
+
+Running exchanges keep the snapshot they began with. What was opened or sized at the start (addresses, the log, label
+limits) stays as it was, and a change of it is told too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Protocol
+
+from extproc.config.document import Document, Limits
+from extproc.config.problems import ConfigInvalid
+from extproc.exchange.snapshot import Snapshot, compile_snapshot
+from extproc.server.operations.config_files import ConfigFiles, ConfigReader
+from extproc.server.operations.config_in_force import ConfigInForce
+from extproc.server.operations.health import Health
+from extproc.server.operations.process import in_own_thread
+from extproc.server.sockets.certificates import Certificates
+from extproc.server.sockets.tls import Tls
+from extproc.sinks.metrics import Metrics
+
+READ_S_MAX = 10.0
+"""How long the files may take to be looked at and read, before that is told."""
+_UNREAD = (
+    f"the configuration, or a file that it names, could not be read in {READ_S_MAX:g} seconds. See whether the file"
+    " system under it answers, and whether each of them is a plain file."
+)
+
+HandOn = Callable[[ConfigInForce], Awaitable[None]]
+
+
+class Holder(Protocol):
+    """Whoever has the configuration in force."""
+
+    snapshot: Snapshot
+
+
+class Reloader:
+    """Watches one configuration file, and the prompts and certificates it names.
+
+    Args: hand_on: puts a new configuration in force elsewhere too, before it is told of here.
+    """
+
+    def __init__(
+        self,
+        reader: ConfigReader,
+        started_with: Document,
+        processor: Holder,
+        health: Health,
+        metrics: Metrics,
+        logger: Any,
+        tls: Tls | None = None,
+        hand_on: HandOn | None = None,
+    ) -> None:
+        self._reader = reader
+        self._started_with = started_with
+        self._interval_s = started_with.server.reload_interval_ms / 1_000
+        self._processor = processor
+        self._health = health
+        self._metrics = metrics
+        self._logger = logger
+        self._tls = tls
+        self._hand_on = hand_on
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await asyncio.sleep(self._interval_s)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look once, and reload if a file has changed. Reading and compiling are done off the event loop."""
+        try:
+            loaded = await self._loaded()
+            if loaded is not None and self._hand_on is not None:
+                await self._hand_on(_to_hand_on(self._started_with, loaded[0]))
+        except ConfigInvalid as invalid:
+            self._refuse("\n".join(str(problem) for problem in invalid.problems))
+        except Exception as error:
+            fault = type(error).__name__
+            self._refuse(f"the configuration cannot be used ({fault}): a fault of llm-extproc, please report it")
+        else:
+            if loaded is not None:
+                self._accept(*loaded)
+
+    async def _loaded(self) -> tuple[ConfigFiles, Snapshot] | None:
+        """What is new; a file system that does not answer is told of, and waited for."""
+        before = self._health.config_error
+        loading = asyncio.ensure_future(in_own_thread(self._load_if_changed))
+        try:
+            _, late = await asyncio.wait((loading,), timeout=READ_S_MAX)
+            if late:
+                self._refuse(_UNREAD)
+            loaded = await loading
+        finally:
+            loading.cancel()
+        if late and loaded is None:
+            self._health.config_error = before
+        return loaded
+
+    def _load_if_changed(self) -> tuple[ConfigFiles, Snapshot] | None:
+        if not self._reader.changed():
+            return None
+        files = self._reader.read()
+        return files, compile_snapshot(files.loaded.document, files.prompts, files.mask_keys)
+
+    def _accept(self, files: ConfigFiles, snapshot: Snapshot) -> None:
+        before, self._processor.snapshot = self._processor.snapshot, snapshot
+        health, logger = self._health, self._logger
+        health.revision, health.config_error = snapshot.revision, ""
+        health.restart_needed = list(restart_needed(self._started_with, files.loaded.document))
+        self._metrics.reloaded("ok")
+        self._metrics.revision(snapshot.revision)
+        for warning in files.loaded.warnings:
+            logger.warning("configuration", problem=str(warning))
+        logger.info("configuration loaded", revision=snapshot.revision, before=before.revision)
+        certificates = renewed_certificates(self._started_with, files)
+        if self._tls is not None and certificates is not None and self._tls.use(certificates):
+            logger.info("certificates replaced, new connections use them")
+        if health.restart_needed:
+            logger.warning("configuration needs a restart to be in force as a whole", keys=health.restart_needed)
+
+    def _refuse(self, problem: str) -> None:
+        self._health.config_error = problem
+        self._metrics.reloaded("invalid")
+        self._logger.error(
+            "configuration refused, the last good one stays in force",
+            problem=problem,
+            revision=self._processor.snapshot.revision,
+        )
+
+
+def _to_hand_on(started_with: Document, files: ConfigFiles) -> ConfigInForce:
+    return ConfigInForce(
+        files.loaded.document, files.prompts, renewed_certificates(started_with, files), files.mask_keys
+    )
+
+
+def restart_needed(started_with: Document, new: Document) -> Iterator[str]:
+    """The keys of a new document whose values come into force only with a new process."""
+    for name in ("server", "log"):
+        old_section, new_section = getattr(started_with, name), getattr(new, name)
+        for key in type(old_section).model_fields:
+            if getattr(old_section, key) != getattr(new_section, key):
+                yield f"{name}.{key}"
+    if started_with.identity.label_values_max != new.identity.label_values_max:
+        yield "identity.label_values_max"
+    if started_with.review != new.review:
+        yield "review"
+    if message_bytes_max(new.limits) > message_bytes_max(started_with.limits):
+        yield "limits"
+
+
+def renewed_certificates(started_with: Document, files: ConfigFiles) -> Certificates | None:
+    """The certificates to serve with from now on, or None: those of other paths wait for a restart.
+
+    Whether clients need a certificate is then never changed under way.
+    """
+    return files.certificates if files.loaded.document.server.tls == started_with.server.tls else None
+
+
+def message_bytes_max(limits: Limits) -> int:
+    """Largest body that one message of Envoy's may bring. [bytes]"""
+    return max(limits.request_body_bytes_max, limits.response_body_bytes_max)

@@ -1,0 +1,1 @@
+"""Addresses, socket files, certificates: what every room of the server may use."""

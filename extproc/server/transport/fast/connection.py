@@ -1,0 +1,432 @@
+"""One connection of the fast transport: what comes in one read is answered by one write.
+
+The order of replies within a stream is the order of its messages. A message long enough to keep the other streams
+waiting is taken in a thread (``long_messages``); until it is done, later messages of its stream wait (as many as its
+window lets in), and nobody else does.
+
+A peer may be hostile. What it sends is bounded in ``h2``; here it is bounded what it makes us keep: calls without a
+message, messages that wait for an earlier one of their stream, output that it does not take. A fault of one connection
+ends that one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from extproc.domain.beside import Ask
+from extproc.server.operations.json_log import where
+from extproc.server.transport.fast.health import CHECK, WATCH, HealthCalls
+from extproc.server.transport.fast.patience import Patience, Peer
+from extproc.server.transport.h2.connection import GRPC_INTERNAL, GRPC_OK, GRPC_UNIMPLEMENTED, H2Connection
+from extproc.server.transport.h2.events import (
+    CallEnded,
+    CallReceived,
+    ConnectionEnded,
+    H2Event,
+    MessageAnnounced,
+    MessageReceived,
+)
+from extproc.server.transport.processor import METHOD, Replies, Session
+
+if TYPE_CHECKING:
+    from extproc.server.transport.fast.server import FastServer
+
+GRPC_DEADLINE_EXCEEDED, GRPC_UNAVAILABLE = 4, 14
+_PROCESS = METHOD.encode()
+_WAITING_MESSAGE_BYTES = 64  # what a message that waits takes beside its own bytes
+_WRITE_BYTES = 1_048_576  # replies to one read are written at once up to here, so that what waits is seen
+_SECOND_NS = 1_000_000_000
+
+
+class ExchangeCall:
+    """One exchange: its session, and the messages that wait while a thread is in it, or it waits for verdicts."""
+
+    __slots__ = ("busy", "ended", "session", "verdicts", "waiting")
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.waiting: deque[bytes] | None = None  # few ever wait
+        self.busy = False
+        self.ended = False
+        self.verdicts: asyncio.Future[Replies] | None = None  # that the exchange waits for
+
+
+class FastConnection(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, server: FastServer) -> None:
+        self._server = server
+        self._h2 = H2Connection(server.limits)
+        self._limits = server.socket_limits
+        self._transport: asyncio.Transport
+        self.exchanges: dict[int, ExchangeCall] = {}
+        self._silent: dict[int, tuple[bytes, int]] = {}  # calls before their first message: path, and since when [ns]
+        self._health = HealthCalls(self._h2, server.health, self._write)
+        self._unsettled: list[tuple[int, Session]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._heard_ns = time.monotonic_ns()
+        self._patience = Patience(self._limits, self._heard_ns)
+        self._waiting_bytes = 0  # of messages behind one that is in a thread or waits for verdicts
+        self._unwritten_bytes = 0  # of replies since the last write
+        self._written_bytes = 0
+        self._is_read = True
+        self._writes_wait = False
+        self._peer_has_left = False  # it sends no more, and may still read
+
+    # --- asyncio.Protocol ------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Envoy connects."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass of asyncio's
+        if not self._server.admit(self):
+            self._transport.abort()
+            return
+        self._look_later()
+        self._write()
+
+    def data_received(self, data: bytes) -> None:
+        """Step everything that came, answer it in one write, then hand the measurements on."""
+        self._heard_ns = now_ns = time.monotonic_ns()
+        for event in self._h2.receive(data, now_ns):
+            try:
+                self._take(event)
+            except Exception as error:
+                self._fail(event, error)
+        self._write()
+        self._settle()
+
+    def pause_writing(self) -> None:
+        """Envoy does not take what it is sent: read nothing more from it."""
+        self._writes_wait = True
+        self._read_or_not()
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self._writes_wait = False
+        self._read_or_not()
+
+    def eof_received(self) -> bool:
+        """The peer sends no more, and may still read: it gets the replies that are under way. Returns: whether to wait.
+
+        With TLS there is no such half: asyncio closes the connection.
+        """
+        if self._transport.get_extra_info("sslcontext") is not None:
+            return False
+        self._peer_has_left = True
+        self._is_read = False
+        self._leave()
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Every call has ended with it."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._server.connections.discard(self)
+        for stream_id in list(self.exchanges):
+            self._end_exchange(stream_id)
+        self._health.close()
+        self._settle()
+
+    def _read_or_not(self) -> None:
+        """What a peer makes us keep is bounded by not reading on."""
+        if self._peer_has_left or self._transport.is_closing():
+            return
+        is_read = not self._writes_wait and self._waiting_bytes <= self._limits.waiting_bytes_max
+        if is_read != self._is_read:
+            self._is_read = is_read
+            (self._transport.resume_reading if is_read else self._transport.pause_reading)()
+
+    # --- a peer's time -----------------------------------------------------------------------------------------------
+
+    def _look_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._limits.look_s, self._look)
+
+    def _look(self) -> None:
+        """Judge the peer, and what waits for it; also after we have closed the connection, until it is lost."""
+        self._look_later()
+        now_ns = time.monotonic_ns()
+        unsent_bytes = self._transport.get_write_buffer_size()
+        taken_bytes = self._written_bytes - unsent_bytes
+        is_read = self._is_read and not self._transport.is_closing()
+        peer = Peer(self._h2.greeted, self._heard_ns, is_read, taken_bytes, unsent_bytes)
+        if reason := self._patience.ends(now_ns, peer):
+            self._abort(reason)
+            return
+        if self._patience.asks(now_ns, peer):
+            self._h2.ping()
+        for event in self._h2.end_stalled(now_ns):
+            self._take(event)
+        if is_read:
+            self._end_silent_calls(now_ns)
+        else:  # their messages may be waiting for us; the time counts anew
+            self._silent = {stream_id: (path, now_ns) for stream_id, (path, _) in self._silent.items()}
+        self._write()
+        self._settle()
+
+    def _end_silent_calls(self, now_ns: int) -> None:
+        """The calls are in the order in which they came."""
+        earliest_ns = now_ns - int(self._limits.first_message_s_max * _SECOND_NS)
+        while self._silent:
+            stream_id, (_, since_ns) = next(iter(self._silent.items()))
+            if since_ns >= earliest_ns:
+                return
+            del self._silent[stream_id]
+            self._h2.finish(stream_id, GRPC_DEADLINE_EXCEEDED, "the first message did not come in time")
+
+    # --- calls -----------------------------------------------------------------------------------------------------
+
+    def _take(self, event: H2Event) -> None:
+        if isinstance(event, MessageReceived):
+            call = self.exchanges.get(event.stream_id)
+            if call is not None:
+                self._take_message(event.stream_id, call, event.message)
+            else:
+                self._take_first_message(event.stream_id, event.message)
+        elif isinstance(event, MessageAnnounced):
+            self._announced(event)
+        elif isinstance(event, CallReceived):
+            self._open(event.stream_id, event.headers)
+        elif isinstance(event, CallEnded):
+            self._ended_by_peer(event)
+        elif isinstance(event, ConnectionEnded):
+            self._server.processor.logger.warning("connection ended", error=event.code.name, reason=event.reason)
+
+    def _open(self, stream_id: int, headers: Mapping[bytes, bytes]) -> None:
+        path = headers[b":path"]
+        if headers.get(b"grpc-encoding", b"identity") != b"identity":
+            self._h2.finish(
+                stream_id, GRPC_UNIMPLEMENTED, "messages must not be compressed: send grpc-encoding identity"
+            )
+        elif path == _PROCESS and self._server.health.draining:
+            self._h2.finish(stream_id, GRPC_UNAVAILABLE, "draining")
+        elif path in (_PROCESS, CHECK, WATCH):
+            self._silent[stream_id] = (path, self._heard_ns)
+        else:
+            self._h2.finish(stream_id, GRPC_UNIMPLEMENTED, "there are only ext_proc and the health service")
+
+    def _take_first_message(self, stream_id: int, message: bytes) -> None:
+        path, _ = self._silent.pop(stream_id, (b"", 0))
+        if path == _PROCESS:
+            call = self.exchanges[stream_id] = ExchangeCall(self._server.processor.open())
+            self._take_message(stream_id, call, message)
+        elif path:
+            self._health.answer(stream_id, path, message)
+
+    def _ended_by_peer(self, event: CallEnded) -> None:
+        stream_id = event.stream_id
+        path, _ = self._silent.pop(stream_id, (b"", 0))
+        if event.reset:
+            self._health.cancel(stream_id)
+            self._end_exchange(stream_id)
+        elif path:
+            status = GRPC_OK if path == _PROCESS else GRPC_INTERNAL
+            self._h2.finish(stream_id, status, "" if path == _PROCESS else "the question is missing")
+        elif (call := self.exchanges.get(stream_id)) is not None:
+            if call.busy:
+                call.ended = True  # its last replies are still to come
+            else:
+                self._end_exchange(stream_id)
+                self._h2.finish(stream_id, GRPC_OK)
+
+    def _end_exchange(self, stream_id: int) -> None:
+        call = self.exchanges.pop(stream_id, None)
+        if call is None:
+            return
+        if call.waiting:
+            self._wait(-sum(len(message) + _WAITING_MESSAGE_BYTES for message in call.waiting))
+            call.waiting = None
+        if call.verdicts is not None:
+            call.verdicts.cancel()
+        if call.busy:  # a thread is in the session, or waits for its turn; it is closed when the thread is out
+            call.session.abandon()
+        else:
+            self._close(call.session)
+
+    def _close(self, session: Session) -> None:
+        try:
+            session.closed()
+        except Exception as error:
+            self._log("stream failed", error)
+
+    def _take_message(self, stream_id: int, call: ExchangeCall, message: bytes) -> None:
+        if call.busy:
+            call.waiting = call.waiting or deque()
+            call.waiting.append(message)
+            self._wait(len(message) + _WAITING_MESSAGE_BYTES)
+        elif call.session.is_long(message):
+            if more_time := call.session.more_time():
+                self._h2.send_message(stream_id, more_time)
+            self._reply_later(stream_id, call, self._in_thread(stream_id, call, message))
+        elif (replies := call.session.receive(message)).asks:
+            self._reply_later(stream_id, call, self._verdicts(call, replies.asks))
+        else:
+            self._reply(stream_id, call, replies)
+
+    def _announced(self, event: MessageAnnounced) -> None:
+        """Refuse a long message before it has come: a flood of them costs no more than their first bytes."""
+        call = self.exchanges.get(event.stream_id)
+        if call is None or call.busy or (replies := call.session.announce(event.size_bytes, self)) is None:
+            return
+        self._reply(event.stream_id, call, replies)
+        self._end_exchange(event.stream_id)
+        self._h2.finish(event.stream_id, GRPC_OK)
+
+    def _reply_later(self, stream_id: int, call: ExchangeCall, work: Coroutine[Any, Any, Replies]) -> None:
+        call.busy = True
+        self._h2.hold(stream_id)  # what waits meanwhile is bounded by the window
+        task = asyncio.get_running_loop().create_task(self._take_late(stream_id, call, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _in_thread(self, stream_id: int, call: ExchangeCall, message: bytes) -> Replies:
+        replies = await call.session.receive_long(message, self)
+        if replies.asks and self.exchanges.get(stream_id) is call:
+            return await self._verdicts(call, replies.asks)
+        return replies
+
+    async def _verdicts(self, call: ExchangeCall, asks: Sequence[Ask]) -> Replies:
+        call.verdicts = asyncio.ensure_future(call.session.answered(asks))
+        try:
+            return await call.verdicts
+        except asyncio.CancelledError:  # the stream has gone: nobody waits any more
+            return Replies([])
+        finally:
+            call.verdicts = None
+
+    async def _take_late(self, stream_id: int, call: ExchangeCall, work: Coroutine[Any, Any, Replies]) -> None:
+        try:
+            replies = await work
+            call.busy = False
+            if self.exchanges.get(stream_id) is call:
+                self._reply(stream_id, call, replies)
+                self._take_waiting(stream_id, call)
+            else:  # the stream has gone in the meantime
+                self._close(call.session)
+        except Exception as error:
+            call.busy = False
+            self._close(call.session)
+            self._fail_stream(stream_id, error)
+        self._write()
+        self._settle()
+        if self._peer_has_left:
+            self._leave()
+
+    def _take_waiting(self, stream_id: int, call: ExchangeCall) -> None:
+        while call.waiting and not call.busy and self.exchanges.get(stream_id) is call:
+            message = call.waiting.popleft()
+            self._wait(-len(message) - _WAITING_MESSAGE_BYTES)
+            self._take_message(stream_id, call, message)
+        if call.busy or self.exchanges.get(stream_id) is not call:
+            return
+        self._h2.release(stream_id)
+        if call.ended:
+            self._end_exchange(stream_id)
+            self._h2.finish(stream_id, GRPC_OK)
+
+    def _wait(self, more_bytes: int) -> None:
+        self._waiting_bytes += more_bytes
+        self._read_or_not()
+
+    def _reply(self, stream_id: int, call: ExchangeCall, replies: Replies) -> None:
+        taken = True
+        for reply in replies.messages:
+            taken = self._h2.send_message(stream_id, reply) and taken
+            self._unwritten_bytes += len(reply)
+        if self._unwritten_bytes > _WRITE_BYTES:
+            self._write()
+        if replies.abort is not None:
+            self._h2.finish(stream_id, GRPC_INTERNAL, replies.abort)
+        if replies.abort is not None or not taken:
+            self._end_exchange(stream_id)
+        else:
+            self._unsettled.append((stream_id, call.session))
+
+    # --- ends ------------------------------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Tell Envoy to open new streams elsewhere; those that run go on."""
+        self._h2.go_away()
+        self._write()
+
+    def ask_to_leave(self) -> None:
+        """Ask Envoy to open new streams elsewhere; those that it opens here until it has heard it are served."""
+        self._h2.ask_to_leave()
+        self._write()
+
+    @property
+    def serves(self) -> bool:
+        """Whether an exchange is running, or announced."""
+        return bool(self.exchanges) or any(path == _PROCESS for path, _ in self._silent.values())
+
+    async def end_calls(self) -> int:
+        """Cancel what still runs, and wait for what is in a thread. It is measured, and never ends with OK.
+
+        Returns: how many exchanges.
+        """
+        running = list(self.exchanges)
+        for stream_id in (*running, *self._silent):
+            self._h2.finish(stream_id, GRPC_UNAVAILABLE, "the processor is going")
+            self._end_exchange(stream_id)
+        self._write()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        return len(running)
+
+    def close(self) -> None:
+        """Close the connection once its output is written."""
+        self._transport.close()
+
+    def _leave(self) -> None:
+        """Close the connection as soon as no reply is under way."""
+        if any(call.busy for call in self.exchanges.values()):
+            return
+        for stream_id in list(self.exchanges):
+            self._end_exchange(stream_id)
+        self._h2.go_away()
+        self._write()
+        self.close()
+
+    def _abort(self, reason: str) -> None:
+        self._server.processor.logger.warning("connection ended", error="", reason=reason)
+        self._transport.abort()
+
+    def _write(self) -> None:
+        output = self._h2.take_output()
+        self._unwritten_bytes = 0
+        if output and not self._transport.is_closing():
+            self._transport.write(output)
+            self._written_bytes += len(output)
+            if self._writes_wait and self._transport.get_write_buffer_size() > self._limits.unsent_bytes_max:
+                self._abort("the peer takes too little of what it is sent")
+        if self._h2.closed:
+            self._transport.close()
+
+    def _settle(self) -> None:
+        if not self._unsettled:
+            return
+        unsettled, self._unsettled = self._unsettled, []
+        for stream_id, session in unsettled:
+            try:
+                session.settle()
+            except Exception as error:
+                self._fail_stream(stream_id, error)
+                self._write()
+
+    def _fail(self, event: H2Event, error: Exception) -> None:
+        """A fault of ours ends its stream, and no other."""
+        if not isinstance(event, ConnectionEnded):
+            self._fail_stream(event.stream_id, error)
+
+    def _fail_stream(self, stream_id: int, error: Exception) -> None:
+        self._log("stream failed", error)
+        self._h2.finish(stream_id, GRPC_INTERNAL, "internal_error")
+        self._end_exchange(stream_id)
+
+    def _log(self, event: str, error: Exception) -> None:
+        """An exception's message may quote a text, so only its type and place are told."""
+        self._server.processor.logger.error(event, error=type(error).__name__, where=where(error))

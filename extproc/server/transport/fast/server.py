@@ -1,0 +1,150 @@
+"""The transport made for Envoy's one RPC: the server that accepts connections, and drains them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+
+from extproc.server.operations.health import Health
+from extproc.server.sockets.address import UNIX, bound
+from extproc.server.sockets.tls import HANDSHAKE_S_MAX, SHUTDOWN_S_MAX, Tls
+from extproc.server.transport.fast.connection import FastConnection
+from extproc.server.transport.h2.limits import H2Limits, SocketLimits
+from extproc.server.transport.processor import MESSAGE_FRAMING_BYTES, Processor
+
+_GOODBYE_S = 0.2  # for the last statuses to leave
+_LEAVE_S = 1.0  # for a peer to have read that it is asked to leave; one without streams is then no more waited for
+_BACKLOG = 1_024
+_POLL_S = 0.01
+
+
+class FastServer:
+    """Serves ext_proc and the health protocol on one address, without encryption where ``tls`` is None.
+
+    Args: listening: a socket that listens on ``address`` already, and that others may hold too.
+    Raises: AddressTaken.
+    """
+
+    def __init__(
+        self,
+        processor: Processor,
+        health: Health,
+        address: str,
+        message_bytes_max: int,
+        tls: Tls | None = None,
+        listening: socket.socket | None = None,
+    ) -> None:
+        self.processor = processor
+        self.health = health
+        self.limits = H2Limits.for_messages(message_bytes_max + MESSAGE_FRAMING_BYTES)
+        self.socket_limits = SocketLimits()
+        self.connections: set[FastConnection] = set()
+        self._is_full = False
+        self._address = address
+        self._owns_address = listening is None
+        self._socket = bound("server.listen", address) if listening is None else listening
+        self.port = 0 if address.startswith(UNIX) else int(self._socket.getsockname()[1])
+        self._tls = tls
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Begin to accept connections."""
+        loop = asyncio.get_running_loop()
+        listen = loop.create_unix_server if self._address.startswith(UNIX) else loop.create_server
+        tls = self._tls
+        self._server = await listen(
+            self._connection,
+            sock=self._socket,
+            backlog=_BACKLOG,
+            ssl=None if tls is None else tls.front(self._refused),
+            ssl_handshake_timeout=None if tls is None else HANDSHAKE_S_MAX,
+            ssl_shutdown_timeout=None if tls is None else SHUTDOWN_S_MAX,
+        )
+
+    async def listen_again(self) -> None:
+        """Bind the address anew, where its socket cannot be reached any more. Raises: AddressTaken."""
+        listening, before = bound("server.listen", self._address), self._server
+        self._socket = listening
+        await self.start()
+        if before is not None:
+            before.close()  # it takes no connection; those that there are go on
+
+    async def stop(self, drain_s: float, at_once: asyncio.Event) -> int:
+        """Let running streams end; cancel the rest after ``drain_s`` [s], or ``at_once``.
+
+        New ones are refused since ``Health.drain``, also on connections that begin now; health questions are answered.
+        Returns: how many were cancelled. They have been measured.
+        """
+        for connection in self.connections:
+            connection.drain()
+        ended = asyncio.ensure_future(self._until_no_calls())
+        hurried = asyncio.ensure_future(at_once.wait())
+        await asyncio.wait((ended, hurried), timeout=drain_s, return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        hurried.cancel()
+        running = 0
+        for connection in list(self.connections):
+            running += await connection.end_calls()
+        await asyncio.sleep(0 if running else _GOODBYE_S)
+        self._close()
+        return running
+
+    async def hand_over(self, drain_s: float, at_once: asyncio.Event) -> int:
+        """As ``stop``, where another process listens on the same socket already, so that no exchange fails.
+
+        No connection is taken any more, and Envoy is asked to leave those there are; until it has, new streams on them
+        are served like any other.
+        """
+        if self._server is not None:
+            self._server.close()
+        left = asyncio.ensure_future(self._until_left())
+        hurried = asyncio.ensure_future(at_once.wait())
+        await asyncio.wait((left, hurried), timeout=drain_s, return_when=asyncio.FIRST_COMPLETED)
+        left.cancel()
+        hurried.cancel()
+        self.health.drain()
+        return await self.stop(0, at_once)
+
+    def admit(self, connection: FastConnection) -> bool:
+        """Count a new connection. Returns: false if there are too many already; said once in the log, not for each."""
+        was_full, self._is_full = self._is_full, len(self.connections) >= self.socket_limits.connections_max
+        if not self._is_full:
+            self.connections.add(connection)
+        elif not was_full:
+            self._refused(f"there are {self.socket_limits.connections_max} connections already")
+        return not self._is_full
+
+    def _connection(self) -> FastConnection:
+        return FastConnection(self)
+
+    def _refused(self, reason: str) -> None:
+        self.processor.logger.warning("connection refused", reason=reason)
+
+    async def _until_no_calls(self) -> None:
+        while any(connection.serves for connection in self.connections):
+            await asyncio.sleep(_POLL_S)
+
+    async def _until_left(self) -> None:
+        """Look again and again: a connection may have been accepted just before, and be in its handshake."""
+        clock = asyncio.get_running_loop().time
+        asked_s: dict[FastConnection, float] = {}
+        await asyncio.sleep(_GOODBYE_S)
+        while self.connections:
+            for connection in list(self.connections):
+                connection.ask_to_leave()
+                if clock() - asked_s.setdefault(connection, clock()) > _LEAVE_S and not connection.serves:
+                    connection.drain()
+                    connection.close()
+            await asyncio.sleep(_POLL_S)
+
+    def _close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        self._socket.close()
+        for connection in list(self.connections):
+            connection.close()
+        if self._owns_address and self._address.startswith(UNIX):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._address.removeprefix(UNIX))

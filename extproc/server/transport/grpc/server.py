@@ -1,0 +1,197 @@
+"""The transport on grpc.aio: the reference, slow and dependable."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+from grpc import aio
+
+from extproc._pb import health_pb2 as health_pb
+from extproc.server.operations.health import Health
+from extproc.server.operations.json_log import where
+from extproc.server.sockets.address import AddressTaken, make_way, open_to_group, reason_of, why_not
+from extproc.server.sockets.tls import HANDSHAKE_S_MAX, Tls
+from extproc.server.transport.processor import MESSAGE_FRAMING_BYTES, METHOD, Processor, Session
+
+_GOODBYE_S = 0.2  # for the last statuses to leave
+_SERVICE, _METHOD = METHOD.removeprefix("/").split("/")
+_Context = aio.ServicerContext[Any, Any]
+
+
+class GrpcAioServer:
+    """Serves ext_proc and the health protocol on one address, without encryption where ``tls`` is None.
+
+    Args: shares_port: whether other workers of the same supervisor listen there too.
+    Raises: AddressTaken.
+    """
+
+    def __init__(
+        self,
+        processor: Processor,
+        health: Health,
+        address: str,
+        message_bytes_max: int,
+        tls: Tls | None = None,
+        shares_port: bool = False,
+    ) -> None:
+        self._processor = processor
+        self._health = health
+        self._streams: set[asyncio.Task[Any]] = set()
+        limit = message_bytes_max + MESSAGE_FRAMING_BYTES
+        options = [
+            ("grpc.max_receive_message_length", limit),
+            ("grpc.max_send_message_length", limit),
+            ("grpc.so_reuseport", int(shares_port)),  # two processes on one port would share its connections in silence
+            ("grpc.server_handshake_timeout_ms", int(HANDSHAKE_S_MAX * 1_000)),
+        ]
+        make_way("server.listen", address)
+        self._server = aio.server(options=options)
+        self._server.add_generic_rpc_handlers((self._ext_proc_handlers(), health_handlers(health)))
+        try:
+            if tls is None:
+                self.port = self._server.add_insecure_port(address)
+            else:
+                self.port = self._server.add_secure_port(address, tls.grpc_credentials())
+            open_to_group(address)
+        except RuntimeError as error:
+            raise AddressTaken("server.listen", address, why_not(address)) from error
+        except OSError as error:
+            raise AddressTaken("server.listen", address, reason_of(error)) from error
+
+    async def start(self) -> None:
+        """Begin to accept streams."""
+        await self._server.start()
+
+    async def stop(self, drain_s: float, at_once: asyncio.Event) -> int:
+        """Let running streams end; cancel the rest after ``drain_s`` [s], or ``at_once``.
+
+        New ones are refused since ``Health.drain``, by us: gRPC's own way leaves a call that comes just then without
+        any answer, and health questions too, so that a probe would take a process that drains for a dead one.
+
+        Returns: how many were cancelled. They have been measured.
+        """
+        ended = asyncio.ensure_future(_all_ended(set(self._streams)))
+        hurried = asyncio.ensure_future(at_once.wait())
+        await asyncio.wait((ended, hurried), timeout=drain_s, return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        hurried.cancel()
+        running = set(self._streams)
+        await self._server.stop(None if running else _GOODBYE_S)
+        await _all_ended(running)
+        return len(running)
+
+    async def hand_over(self, drain_s: float, at_once: asyncio.Event) -> int:
+        """As ``stop``, where another process serves already: no new connection is taken, and Envoy is asked to leave.
+
+        A stream that comes in that instant gets no answer: grpc has no way to serve it.
+        """
+        leaving = asyncio.ensure_future(self._server.stop(drain_s + _GOODBYE_S))
+        idle = asyncio.ensure_future(self._until_idle())
+        hurried = asyncio.ensure_future(at_once.wait())
+        await asyncio.wait((idle, hurried), timeout=drain_s, return_when=asyncio.FIRST_COMPLETED)
+        idle.cancel()
+        hurried.cancel()
+        running = set(self._streams)
+        await self._server.stop(None if running else _GOODBYE_S)
+        await leaving
+        await _all_ended(running)
+        return len(running)
+
+    async def _until_idle(self) -> None:
+        await asyncio.sleep(_GOODBYE_S)  # what came just before may not be known yet
+        while self._streams:
+            await _all_ended(set(self._streams))
+
+    def _ext_proc_handlers(self) -> grpc.GenericRpcHandler:
+        handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(
+            self._process,
+            request_deserializer=None,  # bytes, as the other transport gives them
+            response_serializer=None,
+        )
+        return grpc.method_handlers_generic_handler(_SERVICE, {_METHOD: handler})
+
+    async def _process(self, _: Any, context: _Context) -> None:
+        if self._health.draining:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "draining")
+        task = asyncio.current_task()
+        assert task is not None  # a handler always runs in one
+        self._streams.add(task)
+        try:
+            abort = await _serve(self._processor.open(), context)
+        except Exception as error:
+            # Escaping, it would reach Envoy and the log with its message, which may quote a text.
+            self._processor.logger.error("stream failed", error=type(error).__name__, where=where(error))
+            abort = "internal_error"
+        finally:
+            self._streams.discard(task)
+        if abort is not None:
+            await context.abort(grpc.StatusCode.INTERNAL, abort)
+
+
+async def _all_ended(streams: set[asyncio.Task[Any]]) -> None:
+    if streams:
+        await asyncio.wait(streams)
+
+
+async def _serve(session: Session, context: _Context) -> str | None:
+    """Reply to messages until Envoy's end of the stream, or until a reason to abort it, which is returned."""
+    try:
+        while (message := await context.read()) is not aio.EOF:
+            if session.is_long(message):
+                if more_time := session.more_time():
+                    await context.write(more_time)
+                replies = await session.receive_long(message, context.peer())
+            else:
+                replies = session.receive(message)
+            if replies.asks:
+                replies = await session.answered(replies.asks)
+            for reply in replies.messages:
+                await context.write(reply)
+            session.settle()
+            if replies.abort is not None:
+                return replies.abort
+    finally:
+        session.closed()
+    return None
+
+
+def health_handlers(health: Health) -> grpc.GenericRpcHandler:
+    """``grpc.health.v1.Health``: Check, and Watch, which tells of each change until the process drains."""
+
+    async def check(request: Any, context: _Context) -> Any:
+        status = health.status(request.service)
+        if status is None:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
+        return health_pb.HealthCheckResponse(status=status)
+
+    async def watch(request: Any, context: _Context) -> None:
+        told = None
+        while True:
+            changed, last = health.changed, health.draining
+            status = health.status(request.service)
+            if status is None:
+                status = health_pb.HealthCheckResponse.SERVICE_UNKNOWN
+            if status != told:
+                told = status
+                await context.write(health_pb.HealthCheckResponse(status=status))
+            if last:
+                return
+            await changed.wait()
+
+    return grpc.method_handlers_generic_handler(
+        "grpc.health.v1.Health",
+        {
+            "Check": grpc.unary_unary_rpc_method_handler(
+                check,
+                request_deserializer=health_pb.HealthCheckRequest.FromString,
+                response_serializer=health_pb.HealthCheckResponse.SerializeToString,
+            ),
+            "Watch": grpc.unary_stream_rpc_method_handler(
+                watch,
+                request_deserializer=health_pb.HealthCheckRequest.FromString,
+                response_serializer=health_pb.HealthCheckResponse.SerializeToString,
+            ),
+        },
+    )

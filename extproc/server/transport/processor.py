@@ -1,0 +1,354 @@
+"""What every transport does with a message: event, step, replies, and then the measurements.
+
+A transport owns bytes, streams and back-pressure; it opens one ``Session`` a gRPC stream, gives it each message, sends
+the replies in order, and calls ``settle`` when they are sent. A session never raises: what fails aborts its own stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from google.protobuf.message import DecodeError
+
+from extproc.config.classifiers import Classifier
+from extproc.domain.beside import Ask, Judgement
+from extproc.domain.record import ExchangeRecord, Outcome
+from extproc.exchange.clean_texts import CleanTexts
+from extproc.exchange.events import (
+    Abort,
+    Answered,
+    AskExpired,
+    Event,
+    Overloaded,
+    RequestBody,
+    RequestHeaders,
+    RequestTrailers,
+    ResponseBody,
+    ResponseHeaders,
+    ResponseTrailers,
+    Step,
+    StreamClosed,
+)
+from extproc.exchange.learnt_rates import LearntRates
+from extproc.exchange.machine import Exchange
+from extproc.exchange.snapshot import Snapshot
+from extproc.server.operations.json_log import where
+from extproc.server.transport.long_messages import LONG_MESSAGE_BYTES, LongMessageMeter, LongMessages
+from extproc.server.transport.turns import Turn
+from extproc.wire.decode import UnknownMessage, decode
+from extproc.wire.encode import encode, more_time
+
+MESSAGE_FRAMING_BYTES = 1_048_576  # what a message of Envoy may have around a body
+_PHASES: dict[type[Event], str] = {
+    RequestHeaders: "request_headers",
+    RequestBody: "request_body",
+    RequestTrailers: "request_trailers",
+    ResponseHeaders: "response_headers",
+    ResponseBody: "response_body",
+    ResponseTrailers: "response_trailers",
+}
+"""How the work on a message is measured, by its event."""
+_JUDGE_LATE_S_MAX = 0.1
+"""How late whoever judges may be in saying that time is over. [s]"""
+_MS_NS = 1_000_000
+METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
+
+
+class Sink(Protocol):
+    """Whoever wants to know of ended exchanges."""
+
+    def exchange_ended(self, record: ExchangeRecord) -> None:
+        """Take one exchange. It must not wait."""
+        ...
+
+
+class Judge(Protocol):
+    """Whoever judges texts beside exchanges."""
+
+    def use(self, classifiers: Mapping[str, Classifier]) -> None:
+        """Have these classifiers from now on; called between two exchanges."""
+        ...
+
+    def hand_on(self, judgement: Judgement) -> None:
+        """Take texts to be judged when there is time. It must not wait."""
+        ...
+
+    async def ask(self, ask: Ask) -> Answered | AskExpired:
+        """The verdict that a request waits for, in its time. Cancelled when nobody waits any more."""
+        ...
+
+
+@dataclass(slots=True)
+class Replies:
+    """What to send for one message, in order; ``abort`` then ends the stream with an error status.
+
+    With ``asks`` there is nothing to send yet: ``Session.answered`` waits for the verdicts.
+    """
+
+    messages: list[bytes]
+    abort: str | None = None
+    asks: Sequence[Ask] = ()  # nothing else of the stream may be received until ``Session.answered`` has replied
+
+
+class Processor:
+    """Opens sessions on the snapshot in force and hands ended exchanges to the sinks."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        sinks: list[Sink],
+        on_step: Callable[[str, int], None],
+        logger: Any,
+        judge: Judge | None = None,
+        meter: LongMessageMeter | None = None,
+    ) -> None:
+        self._snapshot = snapshot
+        self.long_messages = LongMessages(meter)
+        self._judge = judge
+        self.inflight = 0
+        self._sinks = sinks
+        self.on_step = on_step
+        self.logger = logger
+        self.clean_texts = CleanTexts(secrets.token_bytes(32), snapshot.limits.clean_texts_max)
+        self.learnt_rates = LearntRates()
+        self._id_prefix = secrets.token_hex(6)
+        self._id_number = itertools.count(1)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The configuration that the next exchange takes."""
+        return self._snapshot
+
+    @snapshot.setter
+    def snapshot(self, snapshot: Snapshot) -> None:
+        if self._judge is not None:
+            self._judge.use(snapshot.classifiers)
+        self._snapshot = snapshot
+
+    def open(self) -> Session:
+        """A session for one gRPC stream."""
+        return Session(self)
+
+    def next_id(self) -> str:
+        """The id of an exchange: unique over processes and restarts."""
+        return f"{self._id_prefix}-{next(self._id_number):x}"
+
+    def ended(self, record: ExchangeRecord) -> None:
+        """Hand a record to every sink; one that fails does not keep it from the others."""
+        for sink in self._sinks:
+            try:
+                sink.exchange_ended(record)
+            except Exception as error:
+                self.logger.error(
+                    "sink failed", sink=type(sink).__name__, error=type(error).__name__, where=where(error)
+                )
+
+    async def verdict(self, ask: Ask) -> Answered | AskExpired:
+        """What came of an ask, which is answered or expires in its time, whatever happens."""
+        if self._judge is None:
+            return AskExpired(ask, "no_classifier")
+        try:
+            async with asyncio.timeout(ask.wait_ms / 1_000 + _JUDGE_LATE_S_MAX):
+                return await self._judge.ask(ask)
+        except TimeoutError:
+            return AskExpired(ask, "deadline")
+        except Exception as error:
+            self.logger.error("classifier failed", error=type(error).__name__, where=where(error))
+            return AskExpired(ask, "failed")
+
+    def hand_on(self, judgements: Sequence[Judgement]) -> None:
+        """Have texts judged beside; whatever fails of that fails no exchange."""
+        if self._judge is None:
+            return
+        for judgement in judgements:
+            try:
+                self._judge.hand_on(judgement)
+            except Exception as error:
+                self.logger.error("classifier failed", error=type(error).__name__, where=where(error))
+
+
+class Session:
+    """One gRPC stream. It is the pace of its exchange: that of the turn in which a long message is judged."""
+
+    __slots__ = ("_ended", "_exchange", "_judgements", "_processor", "_record", "_room", "_turn")
+
+    def __init__(self, processor: Processor) -> None:
+        self._processor = processor
+        self._turn: Turn | None = None
+        self._room: tuple[int, Hashable] | None = None  # that is held for a message
+        self._exchange: Exchange | None = None
+        self._record: ExchangeRecord | None = None
+        self._judgements: list[Judgement] = []
+        self._ended = False
+
+    def is_long(self, message: bytes) -> bool:
+        """Whether judging a message may take long: then ``receive_long`` is to take it."""
+        return len(message) > LONG_MESSAGE_BYTES or (self._exchange is not None and self._exchange.awaits_encoded)
+
+    def more_time(self) -> bytes:
+        """What is to be sent before a long message is judged, if anything: Envoy's patience is that for short ones."""
+        if self._exchange is None or not self._exchange.awaits_request:
+            return b""
+        return more_time(self._processor.snapshot.long_message_timeout_ms)
+
+    def announce(self, size_bytes: int, connection: Hashable) -> Replies | None:
+        """A message of this length begins to come in. Returns: the refusal of a request for which there is no room.
+
+        Args: connection: which one it comes on.
+        """
+        exchange = self._exchange
+        if exchange is None or not exchange.awaits_request or size_bytes <= LONG_MESSAGE_BYTES or self._room:
+            return None
+        if not self._processor.long_messages.take_room(size_bytes, connection):
+            return self._take(Overloaded(), "overloaded")
+        self._room = size_bytes, connection
+        return None
+
+    async def receive_long(self, message: bytes, connection: Hashable) -> Replies:
+        """As ``receive``, in a thread; a request for which there is no room is refused.
+
+        Args: connection: which one it came on.
+        """
+        processor, exchange = self._processor, self._exchange
+        if self._room is None:
+            if exchange is None or not exchange.awaits_request:
+                processor.long_messages.hold(len(message), connection)
+            elif not processor.long_messages.take_room(len(message), connection):
+                return self._take(Overloaded(), "overloaded")
+            self._room = len(message), connection
+        cpu_ns_max = processor.snapshot.limits.judge_cpu_ms_max * _MS_NS
+        turn = self._turn = processor.long_messages.turn(cpu_ns_max, len(message))
+        try:
+            replies = await processor.long_messages.judge(lambda: self.receive(message), turn)
+        finally:
+            self._turn = None
+            self._leave_room()
+        return replies or Replies([])
+
+    def _leave_room(self) -> None:
+        if self._room is not None:
+            self._processor.long_messages.leave_room(*self._room)
+            self._room = None
+
+    def abandon(self) -> None:
+        """Envoy's stream is over: what a thread does for it ends before its next slice. ``closed`` is to follow."""
+        if self._turn is not None:
+            self._turn.abandon()
+
+    def check(self) -> None:
+        """Between slices of a message. Raises: TextTooCostly, Abandoned."""
+        if self._turn is not None:
+            self._turn.check()
+
+    def start_again(self) -> None:
+        """A guard that took too long was left out."""
+        if self._turn is not None:
+            self._turn.start_again()
+
+    def receive(self, message: bytes) -> Replies:
+        """Take one message of Envoy. Where its reply has ``asks``, ``answered`` has to come next, or ``closed``."""
+        clock_ns = time.perf_counter_ns if self._turn is None else time.thread_time_ns  # a turn may have to wait
+        started_ns = clock_ns()
+        try:
+            event = decode(message)
+            replies = _replies(self._step(event))
+            phase = "abandoned" if self._turn is not None and self._turn.gone else _PHASES[type(event)]
+            self._processor.on_step(phase, clock_ns() - started_ns)
+        except (DecodeError, UnknownMessage) as unknown:  # not `error`: compiled, a name has the type that it had first
+            return self._fail("unknown_message", unknown)
+        except Exception as error:
+            return self._fail("internal_error", error)
+        return replies
+
+    async def answered(self, asks: Sequence[Ask]) -> Replies:
+        """Wait for verdicts, all at once, until the exchange goes on or ends."""
+        waits = [asyncio.ensure_future(self._processor.verdict(ask)) for ask in asks]
+        try:
+            for verdict in asyncio.as_completed(waits):
+                replies = self._take(await verdict, "verdict")
+                if replies.messages or replies.abort is not None:
+                    return replies
+            raise RuntimeError("the exchange neither went on nor ended")
+        except Exception as error:
+            return self._fail("internal_error", error)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    def _take(self, event: Event, phase: str) -> Replies:
+        """What comes of an event that is no message."""
+        started_ns = time.perf_counter_ns()
+        replies = _replies(self._step(event))
+        self._processor.on_step(phase, time.perf_counter_ns() - started_ns)
+        return replies
+
+    def closed(self) -> None:
+        """Envoy's stream is over, however it ended."""
+        self._leave_room()
+        if self._exchange is not None:
+            try:
+                self._step(StreamClosed())
+            except Exception as error:
+                self._fail("internal_error", error)
+            self._processor.inflight -= 1
+            self._exchange = None
+        self.settle()
+
+    def settle(self) -> None:
+        """Hand the measurements on, after the replies are sent."""
+        record, self._record = self._record, None
+        if self._judgements:
+            judgements, self._judgements = self._judgements, []
+            self._processor.hand_on(judgements)
+        if record is not None:
+            self._processor.ended(record)
+
+    def _step(self, event: Event) -> Step:
+        now_ns = time.monotonic_ns()
+        if self._exchange is None:
+            processor = self._processor
+            memories = processor.clean_texts, processor.learnt_rates
+            self._exchange = Exchange(processor.snapshot, processor.next_id(), now_ns, *memories, self)
+            self._processor.inflight += 1
+        step = self._exchange.step(event, now_ns)
+        if step.ended is not None and not self._ended:
+            self._ended, self._record = True, step.ended
+        if step.judgements:
+            self._judgements += step.judgements
+        if step.error is not None:
+            self._log_failure(step.error)
+        return step
+
+    def _fail(self, reason: str, error: Exception) -> Replies:
+        """A failure that the exchange does not know of: it has ended with it, and is measured once like any other."""
+        if self._exchange is not None and not self._ended:
+            record = self._exchange.record
+            record.outcome, record.reason, record.ended_ns = Outcome.FAILED, reason, time.monotonic_ns()
+            self._ended, self._record = True, record
+        self._log_failure(error)
+        return Replies([], reason)
+
+    def _log_failure(self, error: BaseException) -> None:
+        record = self._exchange.record if self._exchange else None
+        self._processor.logger.error(
+            "exchange failed",
+            exchange=record.id if record else "",
+            reason=record.reason if record else "",
+            error=type(error).__name__,
+            where=where(error),
+        )
+
+
+def _replies(step: Step) -> Replies:
+    messages: list[bytes] = []
+    for action in step.actions:
+        if isinstance(action, Abort):
+            return Replies(messages, action.reason)
+        messages.append(encode(action))
+    return Replies(messages, None, step.asks)

@@ -1,0 +1,152 @@
+"""What the supervisor and a worker say to each other, over a pair of sockets that nobody else has an end of.
+
+A message is a length (4 bytes) and a JSON object with a ``kind``:
+
+    supervisor -> worker
+        start      what to serve and where (``StartOrder``); the first message
+        config     a configuration to put in force, answered with ``answer``
+        ask        answered with ``answer``: the event loop turns
+        hand_over  another process serves in its place: take no new connection, serve those that are there to their end
+        drain      end as on SIGTERM
+        end        cancel what still runs
+    worker -> supervisor
+        serving    it accepts connections
+        answer     to a numbered ``config`` or ``ask``: the revision in force, exchanges that have not ended
+        stopped    its last word: how many exchanges it cancelled
+
+Configurations are sent as they were read and checked once, certificates with them, so that a worker reads no file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from dataclasses import dataclass
+from typing import Any, Self
+
+from extproc.server.operations.config_in_force import ConfigInForce
+
+MESSAGE_BYTES_MAX = 268_435_456
+UNREAD_BYTES_MAX = 4_194_304
+"""What may wait for a worker that does not read, before the message that waits for it; then it is given up."""
+_LENGTH_BYTES = 4
+_PLAIN = ("worker", "counts_as", "address", "socket_fd", "folder")
+_CONFIGS = ("started_with", "config")
+
+Message = dict[str, Any]
+
+
+class LinkBroken(Exception):
+    """The other end has gone, or said what is no message."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartOrder:
+    """How a worker begins.
+
+    ``socket_fd`` is a listening socket that it has inherited; without one it binds ``address`` itself. ``counts_as`` is
+    the name of its files in ``folder``: no two processes that live at once have the same.
+    """
+
+    worker: int
+    counts_as: int
+    address: str
+    socket_fd: int | None
+    folder: str
+    started_with: ConfigInForce
+    config: ConfigInForce
+
+    def to_message(self) -> Message:
+        """As JSON has it."""
+        plain = {name: getattr(self, name) for name in _PLAIN}
+        configs = {name: getattr(self, name).to_message() for name in _CONFIGS}
+        return {"kind": "start", **plain, **configs}
+
+    @classmethod
+    def of_message(cls, message: Message) -> Self:
+        """What ``to_message`` made it of."""
+        plain: Message = {name: message[name] for name in _PLAIN}
+        configs: Message = {name: ConfigInForce.of_message(message[name]) for name in _CONFIGS}
+        return cls(**plain, **configs)
+
+
+class Link:
+    """One end, once an event loop runs."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, end: socket.socket) -> Self:
+        """The link over an end of the pair, which it owns from now on."""
+        reader, writer = await asyncio.open_unix_connection(sock=end)
+        return cls(reader, writer)
+
+    def send(self, kind: str, **content: Any) -> None:
+        """Send a message without waiting. An end that has gone is noticed by ``receive``, at both ends."""
+        self.send_bytes(message_bytes({"kind": kind, **content}))
+
+    def send_bytes(self, message: bytes) -> None:
+        """Send what ``message_bytes`` made; the same bytes may go to many."""
+        if self._writer.transport.get_write_buffer_size() > UNREAD_BYTES_MAX:
+            self._writer.transport.abort()
+        else:
+            self._writer.write(message)
+
+    async def receive(self) -> Message:
+        """The next message. Raises: LinkBroken."""
+        try:
+            length = _length(await self._reader.readexactly(_LENGTH_BYTES))
+            return _message(await self._reader.readexactly(length))
+        except (EOFError, OSError, ValueError) as error:
+            raise LinkBroken from error
+
+    async def flush(self) -> None:
+        """Wait until what was sent is on its way, or the other end has gone."""
+        try:
+            await self._writer.drain()
+        except OSError:
+            return
+
+    def close(self) -> None:
+        """End it."""
+        self._writer.close()
+
+
+def receive_first(end: socket.socket) -> Message:
+    """The first message, before there is an event loop. Raises: LinkBroken."""
+    with end.dup().makefile("rb", buffering=0) as stream:
+        return _message(_exactly(stream, _length(_exactly(stream, _LENGTH_BYTES))))
+
+
+def message_bytes(message: Message) -> bytes:
+    """A message as it is sent. Raises: ValueError when it is longer than MESSAGE_BYTES_MAX."""
+    content = json.dumps(message, separators=(",", ":")).encode()
+    if len(content) > MESSAGE_BYTES_MAX:
+        raise ValueError(f"a message of {len(content)} bytes is too long for a worker")
+    return len(content).to_bytes(_LENGTH_BYTES) + content
+
+
+def _exactly(stream: Any, count: int) -> bytes:
+    pieces: list[bytes] = []
+    while count:
+        piece = stream.read(count)
+        if not piece:
+            raise LinkBroken
+        pieces.append(piece)
+        count -= len(piece)
+    return b"".join(pieces)
+
+
+def _length(prefix: bytes) -> int:
+    length = int.from_bytes(prefix)
+    if length > MESSAGE_BYTES_MAX:
+        raise LinkBroken
+    return length
+
+
+def _message(content: bytes) -> Message:
+    message: Message = json.loads(content)
+    return message

@@ -1,0 +1,168 @@
+"""One of several workers: it serves as a single process would, and does what its supervisor says.
+
+Signals are for the supervisor: whoever sends them to every process at once would end a worker twice. When the
+supervisor has gone, the worker ends at once: nobody would count, reload or end it any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from extproc.exchange.snapshot import compile_snapshot
+from extproc.server.operations.config_in_force import ConfigInForce
+from extproc.server.operations.health import Health
+from extproc.server.operations.json_log import where
+from extproc.server.operations.loop_watch import LoopWatch
+from extproc.server.sockets.tls import Tls
+from extproc.server.transport.processor import Processor
+from extproc.server.workers.link import Link, LinkBroken, Message
+
+ORPHAN_S_MAX = 5.0
+"""How long a worker may take to end when its supervisor has gone."""
+_FOR_THE_SUPERVISOR = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Transport(Protocol):
+    """What a worker serves with."""
+
+    async def start(self) -> None:
+        """Begin to accept."""
+        ...
+
+    async def stop(self, drain_s: float, at_once: asyncio.Event) -> int:
+        """Let exchanges end, cancel the rest. Returns: how many were cancelled."""
+        ...
+
+    async def hand_over(self, drain_s: float, at_once: asyncio.Event) -> int:
+        """The same for one in whose place another process serves already: new exchanges are served while they come."""
+        ...
+
+
+def leave_signals_aside() -> None:
+    """Called before anything else, since a signal may come at any time."""
+    for number in _FOR_THE_SUPERVISOR:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def end_with_supervisor(end: socket.socket) -> None:
+    """Have the process end with its supervisor even if the event loop stands still, and nobody reads the link.
+
+    Args: end: of the link; what is sent over it is left alone.
+    """
+    threading.Thread(target=_watch, args=(end.dup(),), name="supervisor", daemon=True).start()
+
+
+def _watch(end: socket.socket) -> None:
+    hang_up = select.poll()
+    hang_up.register(end, select.POLLRDHUP)
+    hang_up.poll()
+    time.sleep(ORPHAN_S_MAX)
+    os._exit(1)
+
+
+class WorkerProcess:
+    """Runs until it is told to end.
+
+    Args:
+        tls: what it serves with, if it does.
+        flush: writes down what was counted.
+        drain_s: how long exchanges may go on. [s]
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        processor: Processor,
+        health: Health,
+        tls: Tls | None,
+        flush: Callable[[], None],
+        drain_s: float,
+    ) -> None:
+        self._link = link
+        self._processor = processor
+        self._health = health
+        self._tls = tls
+        self._flush = flush
+        self._drain_s = drain_s
+        self._ends = asyncio.Event()
+        self._at_once = asyncio.Event()
+        self._hands_over = False
+        self._watch: LoopWatch | None = None
+        self.is_orphaned = False  # the supervisor has gone without a word
+
+    async def run(self, transport: Transport) -> None:
+        """Serve, and end as it is told to. Raises: AddressTaken."""
+        await transport.start()
+        self._watch = LoopWatch(asyncio.get_running_loop())
+        self._health.set_ready(True)
+        self._link.send("serving", **self._state())
+        following = asyncio.create_task(self._follow())
+        await self._ends.wait()
+        end = transport.hand_over if self._hands_over else transport.stop
+        cancelled = await end(self._drain_s, self._at_once)
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
+        self._flush()
+        self._link.send("stopped", cancelled=cancelled)
+        await self._link.flush()
+        self._link.close()
+
+    async def _follow(self) -> None:
+        try:
+            while True:
+                await self._obey(await self._link.receive())
+        except LinkBroken:
+            self.is_orphaned = True
+            self._at_once.set()
+            self._drain()
+        except Exception as error:
+            # A worker that is no longer told anything would serve an old configuration for ever.
+            self._processor.logger.error("worker ends: a fault of ours", error=type(error).__name__, where=where(error))
+            self._drain()
+
+    async def _obey(self, message: Message) -> None:
+        kind = message["kind"]
+        if kind == "ask":
+            self._flush()
+            self._link.send("answer", number=message["number"], **self._state())
+        elif kind == "config":
+            await self._use(ConfigInForce.of_message(message))
+            self._link.send("answer", number=message["number"], **self._state())
+        elif kind == "hand_over":
+            self._hands_over = True
+            self._ends.set()
+        elif kind == "drain":
+            self._drain()
+        elif kind == "end":
+            self._at_once.set()
+            self._drain()
+
+    async def _use(self, config: ConfigInForce) -> None:
+        """Between two exchanges, as a process that reads its files itself does it."""
+        self._processor.snapshot = await asyncio.to_thread(
+            compile_snapshot, config.document, config.prompts, config.mask_keys
+        )
+        self._health.revision = self._processor.snapshot.revision
+        if self._tls is not None and config.certificates is not None:
+            self._tls.use(config.certificates)
+
+    def _drain(self) -> None:
+        self._health.drain()
+        self._ends.set()
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "revision": self._processor.snapshot.revision,
+            "inflight": self._processor.inflight,
+            "wait_s": self._watch.waits_s() if self._watch is not None else 0.0,
+        }

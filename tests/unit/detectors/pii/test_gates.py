@@ -1,0 +1,226 @@
+"""Gates spare most texts the search for personal data, and never hide what the search would find.
+
+They see the new text alone, so the words that must stand before a value are put into the context here.
+"""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import random
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from extproc.detectors.pii import birth_dates, credentials, national_ids, network_addresses, wallets
+from extproc.detectors.pii import detector as pii
+from extproc.detectors.pii.detector import PiiDetector
+from extproc.detectors.pii.gates import GateFamily, Gates
+from extproc.detectors.pii.national_ids import GATE, NATIONAL_ID_KINDS, NationalIds
+from extproc.detectors.pii.recogniser import CELL_END, CandidateFinder, word_holding
+from extproc.detectors.pii.secret_patterns import SECRET_PATTERNS
+from extproc.detectors.text import folding
+from extproc.detectors.text.latin1 import latin1_bytes, latin1_pattern
+from tests.unit.detectors.pii.regex_samples import RegexSampler
+
+CORPUS = Path(__file__).resolve().parents[3] / "corpus" / "shared"
+SAMPLES = 1_000
+
+
+def gate_of(pattern: str, family: GateFamily = GateFamily.ALONE) -> Gates:
+    """A gate as the detector has it."""
+    return gates_of([(pattern, family)])
+
+
+def gates_of(patterns: Iterable[tuple[str, GateFamily]]) -> Gates:
+    """All the gates of one kind."""
+    gates = Gates()
+    for pattern, family in patterns:
+        gates.add(pattern, family)
+    gates.compile()
+    return gates
+
+
+FOUND_ALONE = (
+    *credentials.RECOGNISERS,
+    *wallets.RECOGNISERS,
+    *network_addresses.RECOGNISERS,
+    *birth_dates.RECOGNISERS,
+)
+FINDERS: dict[str, tuple[Gates, CandidateFinder]] = {
+    one.kind: (gates_of((each.gate, each.family) for each in FOUND_ALONE if each.kind == one.kind), one.candidates)
+    for one in FOUND_ALONE
+}
+FINDERS["NATIONAL_ID"] = gate_of(GATE, GateFamily.SHAPES), NationalIds(frozenset(NATIONAL_ID_KINDS)).candidates
+
+CUES = ("", "password: ", "api_key = ", "Bearer ", "token ", "born on ", "passport ", "id number ", "nif ", "my nino ")
+CHARACTERS = st.sampled_from([*"0123456789", *"aAzZkbQ", *"-_.:/=+$!%@~#?é\u0434\u20ac", " ", "\u00a0", ",", "\n"])
+VALUES = st.lists(
+    CHARACTERS | st.text("0123456789", min_size=2, max_size=9) | st.text("abcXYZ", min_size=2, max_size=8), max_size=12
+).map("".join)
+
+
+def assert_open_where_found(text: str, begin: int = 0) -> int:
+    """How many kinds find something in ``text[begin:]``; the gate of each is open."""
+    subject = latin1_bytes(text)
+    kinds = 0
+    for kind, (gate, candidates) in FINDERS.items():
+        if next(candidates(subject, text, begin), None) is not None:
+            kinds += 1
+            assert gate.opened(subject[begin:]), kind
+    return kinds
+
+
+# --- no gate hides a finding ---------------------------------------------------------------------------------------
+
+
+@given(st.sampled_from(CUES), VALUES)
+@example("password: ", "Abcdef1$")
+@example("password=", "x=Abcdef1$")
+@example("secret ", "a1b2c3d4e5f6g7h8")
+@example("token ", "1234567890abcdef")
+@example("passport ", "a-1234567")
+def test_a_gate_is_open_where_something_is_found(cue: str, value: str) -> None:
+    """Whatever characters a value is of."""
+    assert_open_where_found(cue + value, len(cue))
+
+
+def test_a_gate_is_open_for_every_vendors_token() -> None:
+    """At the beginning of a word, and behind another part of it."""
+    for pattern in SECRET_PATTERNS:
+        sampler = RegexSampler(pattern.pattern.decode(), random.Random(7))
+        values = [before + sampler.sample() for _ in range(SAMPLES // 4) for before in ("", "a/")]
+        assert sum(assert_open_where_found(value) > 0 for value in values) > len(values) // 4
+
+
+def shapes() -> Iterator[str]:
+    """Every number that a country may write, with ones for digits and capitals for letters."""
+    for number in national_ids._NUMBERS:
+        for shape in number.shapes:
+            yield shape.replace("9", "1")
+
+
+@pytest.mark.parametrize("number", sorted(set(shapes())))
+def test_the_gate_is_open_for_every_shape_of_a_number(number: str) -> None:
+    """In capitals, with any blanks; without blanks small letters will do, but in one kind of passport."""
+    gate = latin1_pattern(GATE)
+    assert gate.search(number.encode())
+    assert gate.search(number.replace(" ", "\xa0").encode("latin-1"))
+    assert gate.search(number.lower().encode()) or " " in number or number == "11AA11111"
+
+
+@pytest.mark.parametrize("folder", ["pii", "injection", "refusal"])
+def test_no_gate_hides_what_the_corpora_hold(folder: str) -> None:
+    """Every word of every text, with what stands before it."""
+    for path in sorted((CORPUS / folder).glob("*.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                assert_open_where_found(json.loads(line)["text"])
+
+
+# --- what is spared ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a 32-page book",
+        "for $5/hour, $12/day or $12.50",
+        "a 30-minute walk, 24-hour shifts",
+        "the 3rd, the 20th",
+        "from 100 200 to 1,200 or 150000 people",
+        "a 10-year-old, 1/2 of 3/4 at 10:30am",
+    ],
+)
+def test_numbers_in_honest_prose_open_no_gate(text: str) -> None:
+    """Else one of them would have every word around it judged."""
+    assert not PiiDetector(FINDERS.keys() - {"DATE_OF_BIRTH"}).may_hold(text)
+
+
+# --- short texts ---------------------------------------------------------------------------------------------------
+
+
+CONDITION = gate_of(pii.LONG_NUMBERS)
+CONDITIONAL = [gate_of(GATE, GateFamily.SHAPES)] + [
+    gate_of(one.gate, one.family)
+    for one in (*pii._BEFORE_NATIONAL_IDS, *pii._BEHIND_NATIONAL_IDS)
+    if one.family in (GateFamily.NUMBERS, GateFamily.VARIETY)
+]
+
+
+def assert_shown_where_open(subject: bytes) -> int:
+    """How many gates are open; the condition under which they are tried holds."""
+    opened = sum(gate.opened(subject) != [] for gate in CONDITIONAL)
+    if opened:
+        assert CONDITION.opened(subject), subject
+        assert len(subject) >= pii._NUMBER_CHARS_MIN
+    return opened
+
+
+@given(st.text("11122aA.-/+() \xa0,x", max_size=24))
+@example("1 2 3 4 5 6 7")
+@example("1.  2.  3.  4.  5.  6.  7")
+@example("AB 12 34 56 C")
+@example("AB 123456 C")
+def test_a_gate_that_is_tried_under_a_condition_is_open_under_no_other(text: str) -> None:
+    """Numbers in one word, and in several."""
+    assert_shown_where_open(text.encode("latin-1"))
+
+
+@pytest.mark.parametrize(
+    "pattern", [GATE, *[one.gate for one in pii._BEHIND_NATIONAL_IDS if one.kind != "DATE_OF_BIRTH"]]
+)
+def test_the_condition_holds_for_all_that_a_gate_may_mean(pattern: str) -> None:
+    """Drawn from the gate itself, with other characters around it."""
+    sampler = RegexSampler(pattern, random.Random(7))
+    subjects = [f"{around}{sampler.sample()}{around}".encode("latin-1") for _ in range(SAMPLES) for around in ("", " ")]
+    assert sum(assert_shown_where_open(subject) > 0 for subject in subjects) > len(subjects) // 2
+
+
+SHORT_SIGNS = "1a@:.-&#;%\\\u200b\uff1a"
+
+
+def test_a_short_text_that_no_gate_is_shown_holds_nothing() -> None:
+    """All texts of up to four of the signs of values and escapes, as they are written and as they are read."""
+    detector = PiiDetector(FINDERS.keys() - {"DATE_OF_BIRTH"})
+    held = 0
+    for chars in range(5):
+        for signs in itertools.product(SHORT_SIGNS, repeat=chars):
+            text = "".join(signs)
+            held += detector.may_hold(text)
+            assert detector.may_hold(text) or not any(found_by_any(detector, one) for one in (text, folding.read(text)))
+    assert held
+
+
+@given(st.text(SHORT_SIGNS + "2bZ/ +3f", max_size=20))
+@example("a@b.cd")
+@example("::1")
+@example("&#58;:1")
+def test_a_text_that_may_hold_nothing_holds_nothing(text: str) -> None:
+    """Of any length around those from which on a gate is shown it."""
+    detector = PiiDetector(FINDERS.keys() - {"DATE_OF_BIRTH"})
+    assert detector.may_hold(text) or not any(found_by_any(detector, one) for one in (text, folding.read(text)))
+
+
+def found_by_any(detector: PiiDetector, text: str) -> bool:
+    """Whether any kind finds something, whatever its gate says."""
+    subject = latin1_bytes(text)
+    return any(next(finder(subject, text, 0), None) is not None for finder in detector._finders)
+
+
+# --- words that hold one of each class -----------------------------------------------------------------------------
+
+CLASSES = ("[0-9]", "[A-Za-z]", "[A-Z$]")
+
+
+@given(st.text("a1A$.-, é\xa0", max_size=40), st.integers(0, 9), st.lists(st.sampled_from(CLASSES), max_size=3))
+def test_a_word_is_long_enough_and_holds_one_of_each_class(text: str, chars_min: int, classes: list[str]) -> None:
+    """As one looks at each word, or rest of one, by itself."""
+    words = re.split(f"[{CELL_END}]", text)
+    wanted = any(len(word) >= chars_min and all(re.search(one, word) for one in classes) for word in words)
+    assert gate_of(word_holding(chars_min, *classes)).opened(text.encode("latin-1")) == [0] * wanted

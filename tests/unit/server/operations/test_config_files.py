@@ -1,0 +1,141 @@
+"""Files are read once, whole, and every way in which they change is noticed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from extproc.config.problems import ConfigInvalid
+from extproc.server.operations.config_files import ConfigReader
+from tests.unit.server.envoy import CONFIG, PROMPT, write_config
+
+
+def replaced(file: Path, text: str) -> None:
+    """What an editor does: write beside, then rename."""
+    beside = file.with_suffix(".new")
+    beside.write_text(text)
+    os.replace(beside, file)
+
+
+def mounted(folder: Path, name: str, config: str = CONFIG, prompt: str = PROMPT) -> None:
+    """A ConfigMap's new content, swapped in by one rename of ``..data``."""
+    content = folder / name
+    content.mkdir()
+    write_config(content, config, prompt)
+    (folder / "..data.new").symlink_to(name)
+    os.replace(folder / "..data.new", folder / "..data")
+
+
+def test_what_was_read_is_not_changed(tmp_path: Path) -> None:
+    """Nothing to do, until something is written."""
+    reader = ConfigReader(write_config(tmp_path))
+    assert reader.read().prompts == {"prompt.txt": PROMPT}
+    assert not reader.changed()
+
+
+@pytest.mark.parametrize("name", ["llm-extproc.yaml", "prompt.txt"])
+@pytest.mark.parametrize("how", ["edited", "replaced", "deleted"])
+def test_every_change_of_either_file_is_noticed(tmp_path: Path, name: str, how: str) -> None:
+    """In place, by a rename as editors do, or gone."""
+    reader = ConfigReader(write_config(tmp_path))
+    reader.read()
+    file = tmp_path / name
+    if how == "edited":
+        file.write_text(file.read_text() + "# more\n")
+    elif how == "replaced":
+        replaced(file, file.read_text())
+    else:
+        file.unlink()
+    assert reader.changed()
+
+
+def test_a_configmaps_swap_is_noticed(tmp_path: Path) -> None:
+    """Kubernetes renames one symbolic link: the files' own names lead elsewhere, and have the same size."""
+    mounted(tmp_path, "..2026_01", prompt="first")
+    for name in ("llm-extproc.yaml", "prompt.txt"):
+        (tmp_path / name).symlink_to(f"..data/{name}")
+    reader = ConfigReader(tmp_path / "llm-extproc.yaml")
+    assert reader.read().prompts == {"prompt.txt": "first"}
+    assert not reader.changed()
+    mounted(tmp_path, "..2026_02", prompt="other")
+    assert reader.changed()
+    assert reader.read().prompts == {"prompt.txt": "other"}
+    assert not reader.changed()
+
+
+def test_a_bad_file_is_told_once(tmp_path: Path) -> None:
+    """It is looked at again when it has changed."""
+    reader = ConfigReader(write_config(tmp_path, config="models: ["))
+    with pytest.raises(ConfigInvalid):
+        reader.read()
+    assert not reader.changed()
+    write_config(tmp_path)
+    assert reader.changed()
+
+
+def test_a_prompt_that_comes_later_than_its_configuration_is_noticed(tmp_path: Path) -> None:
+    """It mends the configuration that names it, which itself does not change any more."""
+    reader = ConfigReader(write_config(tmp_path))
+    reader.read()
+    replaced(tmp_path / "llm-extproc.yaml", CONFIG.replace("prompt.txt", "later.txt"))
+    with pytest.raises(ConfigInvalid, match=r"later\.txt"):
+        reader.read()
+    assert not reader.changed()
+    (tmp_path / "later.txt").write_text("Be late.")
+    assert reader.changed()
+    assert reader.read().prompts == {"later.txt": "Be late."}
+
+
+def test_a_change_during_the_reading_is_not_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts is the file that was opened, not the one that stands there afterwards."""
+    file = write_config(tmp_path)
+    status_of = os.fstat
+
+    def changes_now(descriptor: int) -> os.stat_result:
+        status = status_of(descriptor)
+        monkeypatch.undo()
+        replaced(file, CONFIG + "# newer\n")
+        return status
+
+    reader = ConfigReader(file)
+    monkeypatch.setattr(os, "fstat", changes_now)
+    reader.read()
+    assert reader.changed()
+
+
+FACTS = """facts:
+  - { id: opening, statement: We open at nine., subject: [open], value: "at ([a-z]+)", right: [nine] }
+"""
+WITH_FACTS = """
+policies:
+  - name: default
+    guards:
+      - { guard: facts, file: facts.yaml }
+"""
+
+
+def config_with_facts() -> str:
+    """The configuration with a guard that names a file of facts."""
+    return CONFIG.replace("  - filter: prompt\n", "  - filter: guards\n  - filter: prompt\n") + WITH_FACTS
+
+
+def test_facts_are_read_and_watched_as_prompts_are(tmp_path: Path) -> None:
+    """A file that comes later, or changes, is worth another reading."""
+    reader = ConfigReader(write_config(tmp_path, config_with_facts()))
+    with pytest.raises(ConfigInvalid, match=r"guards\[facts\]\.file: the text `facts\.yaml` is no file"):
+        reader.read()
+    (tmp_path / "facts.yaml").write_text(FACTS)
+    assert reader.changed()
+    assert reader.read().prompts["facts.yaml"] == FACTS
+    assert not reader.changed()
+    replaced(tmp_path / "facts.yaml", FACTS.replace("nine", "ten"))
+    assert reader.changed()
+
+
+def test_a_mistake_in_the_facts_is_told_at_its_own_line(tmp_path: Path) -> None:
+    """In the file of facts, not where the configuration names it."""
+    (tmp_path / "facts.yaml").write_text(FACTS.replace("[nine]", "[ten]"))
+    with pytest.raises(ConfigInvalid, match=r"facts\.yaml:2:\d+: facts\[opening\]\.right: the value of the statement"):
+        ConfigReader(write_config(tmp_path, config_with_facts())).read()

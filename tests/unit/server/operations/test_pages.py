@@ -1,0 +1,157 @@
+"""The pages that people, probes and Prometheus read."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPResponse
+
+import pytest
+
+from extproc._pb.health_pb2 import HealthCheckResponse
+from extproc.server.operations.health import EXT_PROC, READINESS, Health
+from extproc.server.operations.pages import Pages
+from extproc.sinks.metrics import Metrics
+
+SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
+
+
+class Served:
+    """The pages, and a client's requests to them."""
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.health = Health()
+        self.alive = True
+        self.host = host
+        self.pages = Pages(host, 0, Metrics(10).registry, self.health, lambda: self.alive)
+
+    def get(self, path: str, **headers: str) -> tuple[HTTPResponse, bytes]:
+        """One request."""
+        connection = HTTPConnection(self.host, self.pages.port, timeout=10)
+        connection.request("GET", path, headers={key.replace("_", "-"): value for key, value in headers.items()})
+        response = connection.getresponse()
+        body = response.read()
+        connection.close()
+        return response, body
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    """Pages on a free port."""
+    served = Served()
+    yield served
+    served.pages.close()
+
+
+def test_metrics_are_in_the_format_that_prometheus_reads(served: Served) -> None:
+    """With its content type."""
+    response, body = served.get("/metrics")
+    assert (response.status, response.headers["content-type"].startswith("text/plain; version=")) == (200, True)
+    assert b"llm_inflight_exchanges 0.0" in body
+
+
+def test_metrics_are_compressed_for_who_asks(served: Served) -> None:
+    """Prometheus does."""
+    response, body = served.get("/metrics", accept_encoding="gzip")
+    assert response.headers["content-encoding"] == "gzip"
+    assert b"llm_inflight_exchanges 0.0" in gzip.decompress(body)
+
+
+def test_readiness_follows_the_process(served: Served) -> None:
+    """Before it serves and when it drains: 503. What is in force is told each time."""
+    served.health.revision = "abc"
+    response, body = served.get("/readyz")
+    assert (response.status, response.headers["content-type"]) == (503, "application/json")
+    served.health.set_ready(True)
+    response, body = served.get("/readyz")
+    assert response.status == 200
+    assert json.loads(body) == {
+        "ready": True,
+        "draining": False,
+        "wait_ms": 0,
+        "revision": "abc",
+        "config_error": "",
+        "restart_needed": [],
+    }
+    served.health.drain()
+    response, body = served.get("/readyz")
+    assert (response.status, json.loads(body)["draining"]) == (503, True)
+
+
+def test_a_process_that_is_behind_is_not_ready(served: Served) -> None:
+    """It goes on serving whoever has no other; orchestrators and people are told."""
+    served.health.set_ready(True)
+    served.health.watch(lambda: 1.5, 1.0)
+    response, body = served.get("/readyz")
+    assert (response.status, json.loads(body)["ready"], json.loads(body)["wait_ms"]) == (503, False, 1500)
+    assert served.health.status(READINESS) == NOT_SERVING
+    assert served.health.status("") == served.health.status(EXT_PROC) == SERVING
+    served.health.watch(lambda: 0.5, 1.0)
+    assert served.get("/readyz")[0].status == 200
+    assert served.health.status(READINESS) == SERVING
+
+
+def test_a_bad_configuration_is_told_and_does_not_end_readiness(served: Served) -> None:
+    """The last good one is in force: taking the process out of service would make it worse."""
+    served.health.set_ready(True)
+    served.health.config_error = "llm-extproc.yaml:3:1: filters: …"
+    response, body = served.get("/readyz")
+    assert (response.status, json.loads(body)["config_error"]) == (200, "llm-extproc.yaml:3:1: filters: …")
+
+
+@pytest.mark.parametrize(("alive", "status"), [(True, 200), (False, 503)])
+def test_liveness_is_that_the_event_loop_turns(served: Served, alive: bool, status: int) -> None:
+    """A process that hangs must be restarted, though its pages still answer."""
+    served.alive = alive
+    response, body = served.get("/livez")
+    assert (response.status, json.loads(body)) == (status, {"alive": alive})
+
+
+def test_other_paths_tell_which_there_are(served: Served) -> None:
+    """404, and where to look instead."""
+    response, body = served.get("/")
+    assert (response.status, json.loads(body)) == (404, {"error": "There are /metrics, /readyz and /livez."})
+
+
+def test_a_slow_client_does_not_hold_up_another(served: Served) -> None:
+    """Its request never ends; the probe's is answered all the same."""
+    with socket.create_connection(("127.0.0.1", served.pages.port)) as slow:
+        slow.sendall(b"GET /metrics HTTP/1.1\r\n")
+        assert served.get("/livez")[0].status == 200
+
+
+def test_a_client_that_leaves_is_not_worth_a_line(served: Served, capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing on the streams of the process, which are a log of JSON lines."""
+    ended = threading.Event()
+    served.pages._server.shutdown_request = _telling(served.pages._server.shutdown_request, ended)  # type: ignore[method-assign]
+    with socket.create_connection(("127.0.0.1", served.pages.port)) as leaving:
+        leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+        leaving.sendall(b"GET /met")
+    assert ended.wait(10)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_pages_are_served_on_ipv6_too() -> None:
+    """As the address of the configuration says."""
+    served = Served("::1")
+    try:
+        assert served.get("/livez")[0].status == 200
+    finally:
+        served.pages.close()
+
+
+def test_a_port_that_is_taken_is_an_error(served: Served) -> None:
+    """Not shared, and not another one."""
+    with pytest.raises(OSError, match="in use"):
+        Pages("127.0.0.1", served.pages.port, Metrics(10).registry, served.health, lambda: True)
+
+
+def _telling(shutdown_request: object, ended: threading.Event) -> object:
+    def wrapped(request: object) -> None:
+        shutdown_request(request)  # type: ignore[operator]
+        ended.set()
+
+    return wrapped
