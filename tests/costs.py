@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _CORPUS = Path(__file__).parent / "corpus" / "shared" / "injection" / "gsm8k_benign.jsonl.gz"
-_SOURCE = Path(__file__).parents[1] / "extproc" / "detectors" / "urls.py"
+_SOURCE = Path(__file__).parents[1] / "extproc" / "detectors" / "rules" / "urls.py"
 SEPARATORS = " .,-/:_\n\t;+()\u00a0"
 POOLS = {
     "digits": string.digits,

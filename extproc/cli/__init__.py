@@ -1,29 +1,68 @@
-"""The command line, one file a command: ``extproc serve | check | explain | envoy-config | review | demo``."""
+"""The command line, one file a command, each imported when it is called.
+
+Standing in front of a running Envoy, or in a shell's completion, nobody waits for what another command needs.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated, Any
+
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
-from extproc.cli.check import check_command
-from extproc.cli.demo import demo_command
-from extproc.cli.envoy_config import envoy_config_command
-from extproc.cli.explain import explain_command
-from extproc.cli.review import review_app
-from extproc.cli.serve import serve_command
+COMMANDS = {
+    "serve": "Serve Envoy until SIGTERM, then let running exchanges end and exit 0.",
+    "check": "Say what is wrong with a configuration file.",
+    "explain": "Say what would happen to one request: route, version, findings, changes.",
+    "envoy-config": "Print the Envoy configuration that fits a configuration file.",
+    "review": "Look at findings and say which are right.",
+    "demo": "Show guarding, routing and metering at work.",
+}
+"""What ``extproc --help`` says of each; the command itself says more."""
 
-_app = typer.Typer(
-    name="extproc",
-    help="An Envoy external processor for LLM traffic: guards, routes and meters requests and streamed answers.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-_app.command("serve")(serve_command)
-_app.command("check")(check_command)
-_app.command("explain")(explain_command)
-_app.command("envoy-config")(envoy_config_command)
-_app.add_typer(review_app)
-_app.command("demo")(demo_command)
+
+class _Commands(TyperGroup):
+    """Knows the names of commands, and imports the one that is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """In the order in which help shows them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
+        """What help shows of a command."""
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name]) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is called."""
+        name, shown, rest = super().resolve_command(ctx, args)
+        return name, shown and command(str(name)), rest
+
+
+def command(name: str) -> Any:
+    """A command with all that it imports."""
+    module = import_module(f"extproc.cli.{name.replace('-', '_')}")
+    return get_command(module.app)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"extproc {version('llm-extproc')}")
+        raise typer.Exit
+
+
+_app = typer.Typer(name="extproc", cls=_Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@_app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """An Envoy external processor for LLM traffic: guards, routes and meters requests and streamed answers."""
 
 
 def main() -> None:

@@ -18,6 +18,10 @@ EXIT_OK = 0
 EXIT_INVALID = 2
 
 
+app = typer.Typer(add_completion=False)
+
+
+@app.command("check")
 def check_command(
     file: Annotated[Path | None, typer.Argument(help="The configuration file.", show_default=False)] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema for editors instead.")] = False,

@@ -25,6 +25,10 @@ CELL_CHARS_MAX = 90
 PIPE_COLUMNS = 150
 
 
+app = typer.Typer(add_completion=False)
+
+
+@app.command("demo")
 def demo_command(
     serve: Annotated[bool, typer.Option("--serve", help="Stay up after the tour, for a client of your own.")] = False,
     upstream: Annotated[

@@ -23,6 +23,10 @@ EXIT_OK = 0
 EXIT_INVALID = 2
 
 
+app = typer.Typer(add_completion=False)
+
+
+@app.command("envoy-config")
 def envoy_config_command(
     file: Annotated[Path | None, typer.Argument(help="The configuration file.", show_default=False)] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead of printing.")] = None,

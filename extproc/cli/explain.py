@@ -43,6 +43,10 @@ class Explanation:
     body_after: bytes | None
 
 
+app = typer.Typer(add_completion=False)
+
+
+@app.command("explain")
 def explain_command(
     config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", show_default=False)],
     request: Annotated[Path, typer.Argument(help="The request: an HTTP request, or a JSON body.", show_default=False)],

@@ -48,14 +48,15 @@ Number = Annotated[
     typer.Argument(min=1, max=2**63 - 1, help="The number of the finding, as `list` shows it.", show_default=False),
 ]
 
-review_app = typer.Typer(
+app = typer.Typer(
     name="review",
+    add_completion=False,
     help="Look at findings and say which are right. Exit 2: a bad configuration or argument; 5: the store fails.",
     no_args_is_help=True,
 )
 
 
-@review_app.command("list")
+@app.command("list")
 def list_command(
     config: Config,
     guard: Guard = None,
@@ -71,7 +72,7 @@ def list_command(
         print_findings(Console(), store.find(wanted, limit))
 
 
-@review_app.command("show")
+@app.command("show")
 def show_command(config: Config, number: Number) -> None:
     """Show one finding with all that is known of it, and what people said."""
     with _opened(config) as store:
@@ -79,7 +80,7 @@ def show_command(config: Config, number: Number) -> None:
     print_finding(Console(), stored, said)
 
 
-@review_app.command("label")
+@app.command("label")
 def label_command(
     config: Config,
     number: Number,
@@ -96,7 +97,7 @@ def label_command(
     typer.echo(f"finding {number}: {verdict.value}, by {who}")
 
 
-@review_app.command("export")
+@app.command("export")
 def export_command(
     config: Config,
     guard: Guard = None,
@@ -114,7 +115,7 @@ def export_command(
             sys.stdout.buffer.write(orjson.dumps(exported(stored, label), option=orjson.OPT_APPEND_NEWLINE))
 
 
-@review_app.command("stats")
+@app.command("stats")
 def stats_command(config: Config) -> None:
     """Show how often each guard was right, with the 95 % interval that its labels allow."""
     with _opened(config) as store:

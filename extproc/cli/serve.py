@@ -18,6 +18,10 @@ EXIT_ADDRESS = 3
 EXIT_WORKERS = 4
 
 
+app = typer.Typer(add_completion=False)
+
+
+@app.command("serve")
 def serve_command(
     config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", show_default=False)],
     worker: Annotated[int | None, typer.Option(hidden=True, help="Given by a supervisor to its workers.")] = None,
