@@ -12,7 +12,7 @@ import yaml
 
 from extproc.config.checks import check_for_envoy
 from extproc.config.problems import ConfigInvalid
-from extproc.demo.envoy_process import EnvoyMissingError, validation_error
+from extproc.envoy_config.envoy_process import EnvoyMissingError, validation_error
 from extproc.envoy_config.errors import EnvoyConfigError
 from extproc.envoy_config.generate import SECRET_HEADING, bootstrap, to_yaml
 from extproc.envoy_config.lint import lint as lint_problems

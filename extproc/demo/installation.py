@@ -20,9 +20,9 @@ from typing import Any, Final, Self
 from prometheus_client.parser import text_string_to_metric_families
 
 from extproc.config.document import Document
-from extproc.demo.envoy_process import EnvoyProcess
 from extproc.demo.model_server import ModelServer
 from extproc.demo.processor_process import ProcessorProcess
+from extproc.envoy_config.envoy_process import EnvoyProcess
 from extproc.envoy_config.generate import bootstrap
 from extproc.server.operations.config_files import read_config
 

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from extproc.config.document import Document
-from extproc.demo.envoy_process import validation_error
 from extproc.envoy_config.clusters import processor_cluster
+from extproc.envoy_config.envoy_process import validation_error
 from extproc.envoy_config.generate import bootstrap
 from extproc.envoy_config.lint import lint
 from extproc.envoy_config.listener import buffer_limit_bytes

@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 
 import pytest
 
-from extproc.demo.envoy_process import EnvoyMissingError, envoy_binary
 from extproc.demo.installation import Change, Installation, free_ports
 from extproc.demo.model_server import ModelServer
+from extproc.envoy_config.envoy_process import EnvoyMissingError, envoy_binary
 
 __all__ = ["Answer", "Stack", "curl", "free_ports", "require_envoy", "wait_until"]
 

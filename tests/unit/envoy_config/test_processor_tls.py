@@ -14,7 +14,7 @@ from extproc.cli.envoy_config import write
 from extproc.config.checks import check_for_envoy
 from extproc.config.document import Document
 from extproc.config.load import load
-from extproc.demo.envoy_process import validation_error
+from extproc.envoy_config.envoy_process import validation_error
 from extproc.envoy_config.errors import EnvoyConfigError
 from extproc.envoy_config.generate import bootstrap, to_yaml
 from extproc.envoy_config.lint import lint

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from extproc.config.document import Document
-from extproc.demo.envoy_process import validation_error
+from extproc.envoy_config.envoy_process import validation_error
 from extproc.envoy_config.generate import bootstrap, to_yaml
 from extproc.envoy_config.lint import lint
 from extproc.server.operations.config_files import read_config

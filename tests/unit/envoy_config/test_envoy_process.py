@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from extproc.demo.envoy_process import (
+from extproc.envoy_config.envoy_process import (
     EnvoyFailedError,
     EnvoyMissingError,
     EnvoyProcess,
