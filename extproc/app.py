@@ -33,7 +33,6 @@ from extproc.server.operations.socket_files import SocketFiles
 from extproc.server.sockets.address import AddressTaken, reason_of, split
 from extproc.server.sockets.tls import Tls
 from extproc.server.transport.fast.server import FastServer
-from extproc.server.transport.grpc.server import GrpcAioServer
 from extproc.server.transport.processor import Processor, Sink
 from extproc.server.workers.link import Link, LinkBroken, StartOrder, receive_first
 from extproc.server.workers.log import WholeLines
@@ -45,6 +44,7 @@ from extproc.sinks.metrics import Metrics
 from extproc.sinks.review import require_packages
 
 if TYPE_CHECKING:
+    from extproc.server.transport.grpc.server import GrpcAioServer
     from extproc.sinks.review.sink import ReviewSink
 
 _STDOUT = 1  # the log goes to the descriptor itself: the interpreter's stream would be written out at the very end
@@ -114,8 +114,8 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
     _tell_of_start(files, processor.snapshot, health, metrics, logger)
     pages = _open_pages(document, metrics.registry, health, turns(asyncio.get_running_loop()))
     try:
-        transport = FastServer if document.server.transport == "fast" else GrpcAioServer
         tls = None if files.certificates is None else Tls(files.certificates)
+        transport = FastServer if document.server.transport == "fast" else _grpc_aio_server()
         server = transport(processor, health, document.server.listen, message_bytes_max(document.limits), tls)
         await beside.prepared(_MODELS_LOADED_S_MAX)
         await server.start()
@@ -199,7 +199,7 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
         listening = socket.socket(fileno=order.socket_fd)
         server = FastServer(processor, health, order.address, bytes_max, tls, listening)
     else:
-        server = GrpcAioServer(processor, health, order.address, bytes_max, tls, shares_port=True)
+        server = _grpc_aio_server()(processor, health, order.address, bytes_max, tls, shares_port=True)
     worker = WorkerProcess(
         await Link.open(end), processor, health, tls, metrics.flush, document.server.drain_ms_max / 1_000
     )
@@ -251,6 +251,13 @@ def _processor(
     gc.collect()
     gc.freeze()  # what has been loaded stays: the collector need not look at it again and again
     return processor
+
+
+def _grpc_aio_server() -> type[GrpcAioServer]:
+    """Imported only where it serves: grpc takes 12 MB."""
+    from extproc.server.transport.grpc.server import GrpcAioServer
+
+    return GrpcAioServer
 
 
 def _open_review(

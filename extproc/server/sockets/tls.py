@@ -10,8 +10,6 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-import grpc
-
 from extproc.server.sockets.certificates import ALPN, Certificates, server_context
 
 HANDSHAKE_S_MAX = 10.0
@@ -48,18 +46,6 @@ class Tls:
         front = _Front(ssl.PROTOCOL_TLS_SERVER)
         front.tls, front.on_refused = self, on_refused
         return front
-
-    def grpc_credentials(self) -> grpc.ServerCredentials:
-        """The same for grpc, which asks for each connection."""
-        return grpc.dynamic_ssl_server_credentials(
-            self._grpc_configuration(),
-            self._grpc_configuration,
-            require_client_authentication=self.certificates.client_ca is not None,
-        )
-
-    def _grpc_configuration(self) -> Any:
-        now = self.certificates
-        return grpc.ssl_server_certificate_configuration([(now.key, now.certificate)], now.client_ca)
 
 
 class _Front(ssl.SSLContext):

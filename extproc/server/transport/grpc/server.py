@@ -53,7 +53,7 @@ class GrpcAioServer:
             if tls is None:
                 self.port = self._server.add_insecure_port(address)
             else:
-                self.port = self._server.add_secure_port(address, tls.grpc_credentials())
+                self.port = self._server.add_secure_port(address, _credentials(tls))
             open_to_group(address)
         except RuntimeError as error:
             raise AddressTaken("server.listen", address, why_not(address)) from error
@@ -194,4 +194,17 @@ def health_handlers(health: Health) -> grpc.GenericRpcHandler:
                 response_serializer=health_pb.HealthCheckResponse.SerializeToString,
             ),
         },
+    )
+
+
+def _credentials(tls: Tls) -> grpc.ServerCredentials:
+    """What grpc asks for at each connection: the certificates of the last reload."""
+
+    def configuration() -> Any:
+        now = tls.certificates
+        return grpc.ssl_server_certificate_configuration([(now.key, now.certificate)], now.client_ca)
+
+    with_client = tls.certificates.client_ca is not None
+    return grpc.dynamic_ssl_server_credentials(
+        configuration(), configuration, require_client_authentication=with_client
     )
