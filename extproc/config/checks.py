@@ -17,23 +17,13 @@ from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_
 from extproc.config.recognizer_checks import recognizer_problems
 from extproc.config.review import review_problems
 from extproc.config.rule_checks import rule_problems
+from extproc.domain.contract import ENDPOINT_PATHS, INTERNAL_HEADER_PREFIX
 
 PROMPT_BYTES_MAX = 262_144
 SOCKET_PATH_BYTES_MAX = 107
 WORKER_SUFFIX_BYTES_MAX = len(".63.new127")
-INTERNAL_HEADER_PREFIX = "x-llm-"
 ANY_HOST = ("0.0.0.0", "[::]")
 
-GUARDED_PATHS = frozenset(
-    {
-        "/v1/chat/completions",
-        "/v1/completions",
-        "/v1/responses",
-        "/v1/messages",
-        "/v1/messages/count_tokens",
-        "/v1/embeddings",
-    }
-)
 INFERENCE_DOORS = {
     "/invocations": "answers every kind of request, outside the server's API key",
     "/v1/chat/completions/batch": "answers many chats in one request",
@@ -363,7 +353,7 @@ def _allowed_path_problems(document: Document, places: Places) -> Iterator[Probl
         if opens:
             found = f"{shown(path)} {opens}, and would pass unguarded and unmetered"
             yield _warning(places, at, found, "Remove it unless only trusted clients can reach this proxy.")
-        elif method == "POST" and path in GUARDED_PATHS:
+        elif method == "POST" and path in ENDPOINT_PATHS.values():
             found = f"{shown(path)} is guarded, and cannot pass unread as well"
             yield places.problem(at, found, hint="Remove it from the list: it is served without being listed.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -23,6 +23,7 @@ from extproc.config.guards.tools import ToolsGuard
 from extproc.config.guards.topics import TopicsGuard
 from extproc.config.guards.urls import UrlsGuard
 from extproc.config.section import Name, Section
+from extproc.domain.contract import Endpoint
 
 Guard = Annotated[
     BannedGuard
@@ -43,7 +44,6 @@ Guard = Annotated[
     | UrlsGuard,
     Field(discriminator="guard"),
 ]
-Endpoint = Literal["chat", "completions", "responses", "messages", "count_tokens", "embeddings"]
 
 
 class Condition(Section):

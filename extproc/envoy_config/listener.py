@@ -6,13 +6,12 @@ from typing import Any
 
 from extproc.config.document import Document, Limits
 from extproc.config.forwarding import kept_back
+from extproc.domain.contract import INTERNAL_HEADER_PREFIX, METADATA_NAMESPACE
 from extproc.envoy_config.addresses import listening_address
 from extproc.envoy_config.early_replies import skipped_without_request
 from extproc.envoy_config.local_replies import local_reply_config
 from extproc.envoy_config.names import (
     FILTER_NAME,
-    INTERNAL_HEADER_PREFIX,
-    METADATA_NAMESPACE,
     PROCESSOR_CLUSTER,
 )
 from extproc.envoy_config.routes import route_config

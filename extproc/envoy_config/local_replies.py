@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from extproc.envoy_config.names import REPLY_DETAILS_PREFIX
-
-ANTHROPIC_PATH = "/v1/messages"
+from extproc.domain.contract import ENDPOINT_PATHS, REPLY_DETAILS_PREFIX
 
 _TOO_MANY_HEADERS = "header_mutation_result_exceeds_limit"
 """Envoy's details where the processor's headers came on top of those of the client. A 500 or 503 by itself."""
@@ -72,7 +70,7 @@ def _mapper(kind: _Kind, *, anthropic: bool) -> dict[str, Any]:
     condition = f"!response.code_details.startsWith('{REPLY_DETAILS_PREFIX}') && ({kind.condition})"
     body: dict[str, Any]
     if anthropic:
-        condition += f" && request.path.startsWith('{ANTHROPIC_PATH}')"
+        condition += f" && request.path.startsWith('{ENDPOINT_PATHS['messages']}')"
         body = {"type": "error", "error": {"type": kind.anthropic_type, "message": kind.message}}
     else:
         body = {"error": {"message": kind.message, "type": kind.openai_type, "param": None, "code": "%RESPONSE_CODE%"}}

@@ -1,4 +1,4 @@
-"""Names that Envoy's configuration and the processor must agree on."""
+"""Names within Envoy's configuration; those that the processor knows too are in ``domain.contract``."""
 
 from __future__ import annotations
 
@@ -11,15 +11,6 @@ FILTER_NAME = "llm.extproc"
 CANONICAL_FILTER_NAME = "envoy.filters.http.ext_proc"
 
 PROCESSOR_CLUSTER = "llm_extproc"
-METADATA_NAMESPACE = "llm_extproc"
-
-INTERNAL_HEADER_PREFIX = "x-llm-"
-MODEL_HEADER = "x-llm-model"
-VERSION_HEADER = "x-llm-version"
-SERVED_VERSION_HEADER = "x-llm-served-version"
-
-REPLY_DETAILS_PREFIX = "llm_extproc"
-"""Beginning of the ``details`` of every ImmediateResponse of ours: Envoy leaves the body of such replies alone."""
 
 
 def cluster_names(versions: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], str]:

@@ -6,9 +6,9 @@ from typing import Any
 
 from extproc.config.document import Document, Role, VersionFilter
 from extproc.config.section import Mode, OnError
-from extproc.envoy_config.names import MODEL_HEADER, SERVED_VERSION_HEADER, VERSION_HEADER
+from extproc.domain.contract import MODEL_HEADER, MODELS_PATH, SERVED_VERSION_HEADER, VERSION_HEADER
 
-_ANSWERED_HERE = "GET /v1/models"  # by the processor, where it chooses versions
+_ANSWERED_HERE = f"GET {MODELS_PATH}"  # by the processor, where it chooses versions
 
 
 def route_config(document: Document, clusters: dict[tuple[str, str], str]) -> dict[str, Any]:

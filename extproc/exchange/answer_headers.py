@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from extproc.config.document import Limits
 from extproc.config.models import find_version
+from extproc.domain.contract import INTERNAL_HEADER_PREFIX, SERVED_VERSION_HEADER
 from extproc.domain.record import ExchangeRecord
 from extproc.exchange.events import BodyMode, HeaderChanges
 from extproc.exchange.phases import Phase
-from extproc.exchange.request import INTERNAL_PREFIX, SERVED_HEADER, content_length
+from extproc.exchange.request import content_length
 from extproc.exchange.snapshot import Snapshot
 from extproc.payload.dialect import Dialect, UnreadableAnswer
 from extproc.payload.encoding import ENCODINGS, Decoder, decoder
@@ -31,7 +32,7 @@ def media_of(headers: Mapping[str, str]) -> str:
 
 def note_served_version(record: ExchangeRecord, headers: Mapping[str, str], snapshot: Snapshot) -> None:
     """After a fallback of Envoy's, measure the version that really answered."""
-    served = find_version(snapshot.models, headers.get(SERVED_HEADER, ""))
+    served = find_version(snapshot.models, headers.get(SERVED_VERSION_HEADER, ""))
     if served is not None:
         record.version = served[1].facts
 
@@ -86,7 +87,9 @@ def awaited_whole(headers: Mapping[str, str], snapshot: Snapshot) -> tuple[Phase
 
 def header_changes(headers: Mapping[str, str], phase: Phase, snapshot: Snapshot) -> HeaderChanges:
     """What no server may say goes. A stream's length is not known; that of a whole body is set with the body."""
-    remove = [name for name in headers if name.startswith(INTERNAL_PREFIX) and not _is_served(name, headers, snapshot)]
+    remove = [
+        name for name in headers if name.startswith(INTERNAL_HEADER_PREFIX) and not _is_served(name, headers, snapshot)
+    ]
     if phase in (Phase.STREAM, Phase.HELD):
         remove += [name for name in ("content-length", "content-encoding") if name in headers]
     return HeaderChanges((), tuple(remove))
@@ -94,4 +97,4 @@ def header_changes(headers: Mapping[str, str], phase: Phase, snapshot: Snapshot)
 
 def _is_served(name: str, headers: Mapping[str, str], snapshot: Snapshot) -> bool:
     """Whether a header is Envoy's word on the version that answered, which overwrites the server's own."""
-    return name == SERVED_HEADER and find_version(snapshot.models, headers[name]) is not None
+    return name == SERVED_VERSION_HEADER and find_version(snapshot.models, headers[name]) is not None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from extproc.domain.contract import INTERNAL_HEADER_PREFIX, MODEL_HEADER, MODELS_PATH, VERSION_HEADER
 from extproc.domain.errors import ApiError, PayloadRefused, refuse
 from extproc.domain.pace import Abandoned, Stride
 from extproc.domain.record import Coverage, ExchangeRecord
@@ -24,10 +25,6 @@ from extproc.payload.endpoints import ENDPOINTS
 from extproc.payload.model_names import name_body, names_body
 from extproc.payload.view import RequestView, TextField
 
-INTERNAL_PREFIX = "x-llm-"
-VERSION_HEADER = "x-llm-version"
-MODEL_HEADER = "x-llm-model"
-SERVED_HEADER = "x-llm-served-version"
 # They steer vLLM's scheduler and caches; a client has no business with them. Source: vLLM 0.32.
 STEERING_HEADERS = frozenset(
     {"x-vllm-priority", "x-session-id", "x-data-parallel-rank", "endpoint-load-metrics-format"}
@@ -38,7 +35,6 @@ NOBODY = "unknown"
 OTHER = "other"
 PASSED = "passed"
 MODELS = "models"
-_MODELS_PATH = "/v1/models"
 _ANTHROPIC_HEADER = "anthropic-version"
 _WITHOUT_BODY = frozenset({"GET", "HEAD"})
 
@@ -56,16 +52,16 @@ def speaks_anthropic(headers: Mapping[str, str]) -> bool:
 def models_body(headers: Mapping[str, str], snapshot: Snapshot) -> bytes | None:
     """What is answered where the names of models are asked for; None for any other request. Raises: PayloadRefused."""
     path = path_of(headers)
-    if not path.startswith(_MODELS_PATH) or headers.get(":method", "") != "GET" or not snapshot.lists_models:
+    if not path.startswith(MODELS_PATH) or headers.get(":method", "") != "GET" or not snapshot.lists_models:
         return None
-    if path == _MODELS_PATH:
+    if path == MODELS_PATH:
         return names_body(snapshot.models, speaks_anthropic(headers))
-    name = path.removeprefix(f"{_MODELS_PATH}/")
+    name = path.removeprefix(f"{MODELS_PATH}/")
     if name in snapshot.models:
         return name_body(name, speaks_anthropic(headers))
     if name == path:
         return None
-    raise refuse(404, "model_not_found", f"The model does not exist here. GET {_MODELS_PATH} lists those that do.")
+    raise refuse(404, "model_not_found", f"The model does not exist here. GET {MODELS_PATH} lists those that do.")
 
 
 def refuse_unread_body(headers: Mapping[str, str], ends: bool) -> None:
@@ -123,7 +119,7 @@ def _too_large(snapshot: Snapshot) -> PayloadRefused:
 
 def header_changes(headers: Mapping[str, str], dialect: Dialect | None) -> HeaderChanges:
     """What no client may send on: internal and steering headers. Answers are asked for plain."""
-    remove = [name for name in headers if name.startswith(INTERNAL_PREFIX)]
+    remove = [name for name in headers if name.startswith(INTERNAL_HEADER_PREFIX)]
     if not STEERING_HEADERS.isdisjoint(headers):
         remove += [name for name in headers if name in STEERING_HEADERS]
     plain = _ASK_PLAIN if dialect is not None and "accept-encoding" in headers else ()

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker, TextSource
 from extproc.payload.dialect import Frame, UnreadableAnswer, items_of, openai_error
@@ -78,7 +79,7 @@ _SILENT_KEYS = frozenset({"content", "reasoning", "reasoning_content", "refusal"
 class Chat:
     """OpenAI's chat completions."""
 
-    name = "chat"
+    name: Endpoint = "chat"
     generates = True
     templated = True
 

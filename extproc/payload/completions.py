@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker, TextSource
 from extproc.payload.chat import ask_for_usage
@@ -31,7 +32,7 @@ _READ = frozenset({"prompt", "suffix"})
 class Completions:
     """OpenAI's text completions."""
 
-    name = "completions"
+    name: Endpoint = "completions"
     generates = True
     templated = False
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.usage import Usage
 from extproc.payload.dialect import UnreadableAnswer
@@ -26,7 +27,7 @@ _NOTHING = Usage(0, 0)
 class CountTokens:
     """Anthropic's count of tokens."""
 
-    name = "count_tokens"
+    name: Endpoint = "count_tokens"
     generates = True
     templated = True
 

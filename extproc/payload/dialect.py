@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError
 from extproc.domain.text import TextSource
 from extproc.payload.ends import End
@@ -96,7 +97,7 @@ class StreamReader(Protocol):
 class Dialect(Protocol):
     """One API."""
 
-    name: str
+    name: Endpoint
     generates: bool  # whether answers may hold text, and are read before the client has any of it
     templated: bool  # whether a chat template puts words of its own around what is asked
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import TextSource
 from extproc.payload.completions import prompt_fields
@@ -32,7 +33,7 @@ _ANSWER = Shape(
 class Embeddings:
     """OpenAI's embeddings."""
 
-    name = "embeddings"
+    name: Endpoint = "embeddings"
     generates = False
     templated = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from extproc.domain.contract import ENDPOINT_PATHS
 from extproc.payload.chat import Chat
 from extproc.payload.completions import Completions
 from extproc.payload.count_tokens import CountTokens
@@ -11,14 +12,9 @@ from extproc.payload.messages import Messages
 from extproc.payload.responses import Responses
 
 CHAT = Chat()
-ENDPOINTS: dict[str, Dialect] = {
-    "/v1/chat/completions": CHAT,
-    "/v1/completions": Completions(),
-    "/v1/responses": Responses(),
-    "/v1/messages": Messages(),
-    "/v1/messages/count_tokens": CountTokens(),
-    "/v1/embeddings": Embeddings(),
-}
+_DIALECTS: tuple[Dialect, ...] = (CHAT, Completions(), Responses(), Messages(), CountTokens(), Embeddings())
+ENDPOINTS: dict[str, Dialect] = {ENDPOINT_PATHS[dialect.name]: dialect for dialect in _DIALECTS}
+"""Dialects by their paths."""
 
 
 def dialect_of_errors(path: str, anthropic: bool = False) -> Dialect:
@@ -27,6 +23,6 @@ def dialect_of_errors(path: str, anthropic: bool = False) -> Dialect:
     Args:
         anthropic: whether the client says that it speaks Anthropic's API, for paths that both have or none.
     """
-    if path.startswith("/v1/messages") or (anthropic and path not in ENDPOINTS):
-        return ENDPOINTS["/v1/messages"]
+    if path.startswith(ENDPOINT_PATHS["messages"]) or (anthropic and path not in ENDPOINTS):
+        return ENDPOINTS[ENDPOINT_PATHS["messages"]]
     return ENDPOINTS.get(path, CHAT)

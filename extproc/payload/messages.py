@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker, TextSource
 from extproc.domain.usage import Usage
@@ -125,7 +126,7 @@ _ERROR_TYPES = {
 class Messages:
     """Anthropic's messages."""
 
-    name = "messages"
+    name: Endpoint = "messages"
     generates = True
     templated = True
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker
 from extproc.payload.dialect import UnreadableAnswer, openai_error
@@ -64,7 +65,7 @@ _RESULT_KEYS = frozenset({"output", "outputs", "result", "results", "error"})
 class Responses:
     """OpenAI's responses."""
 
-    name = "responses"
+    name: Endpoint = "responses"
     generates = True
     templated = True
 

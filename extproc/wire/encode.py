@@ -22,6 +22,7 @@ from google.protobuf.struct_pb2 import Struct as MetadataStruct
 from google.protobuf.struct_pb2 import Value
 
 from extproc._pb import ext_proc_pb2 as pb
+from extproc.domain.contract import METADATA_NAMESPACE, REPLY_DETAILS_PREFIX
 from extproc.domain.text import Direction
 from extproc.exchange.events import (
     Action,
@@ -35,8 +36,6 @@ from extproc.exchange.events import (
     SendChunk,
 )
 
-METADATA_NAMESPACE = "llm_extproc"
-DETAILS_PREFIX = "llm_extproc_"
 _KEPT_MAX = 4_096
 _MODES = {
     BodyMode.NONE: pb.ProcessingMode.NONE,
@@ -193,7 +192,7 @@ def _answer(action: Answer) -> bytes:
         status=pb.HttpStatus(code=action.status),
         headers=pb.HeaderMutation.FromString(_mutation(changes)),
         body=action.body,
-        details=DETAILS_PREFIX + action.code,
+        details=REPLY_DETAILS_PREFIX + action.code,
     )
     return _sized(_IMMEDIATE, message.SerializeToString())
 

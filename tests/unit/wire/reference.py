@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from extproc._pb import ext_proc_pb2 as pb
+from extproc.domain.contract import METADATA_NAMESPACE, REPLY_DETAILS_PREFIX
 from extproc.domain.text import Direction
 from extproc.exchange.events import (
     NO_CHANGES,
@@ -18,7 +19,6 @@ from extproc.exchange.events import (
     HeaderChanges,
     SendChunk,
 )
-from extproc.wire.encode import DETAILS_PREFIX, METADATA_NAMESPACE
 
 _MODES = {
     BodyMode.NONE: pb.ProcessingMode.NONE,
@@ -94,7 +94,7 @@ def _replace_chunk(message: pb.BodyResponse, action: ContinueChunk) -> None:
 def _answer(message: pb.ImmediateResponse, action: Answer) -> None:
     message.status.code = action.status
     message.body = action.body
-    message.details = DETAILS_PREFIX + action.code
+    message.details = REPLY_DETAILS_PREFIX + action.code
     _change_headers(message.headers, HeaderChanges((("content-type", action.content_type),)))
 
 
