@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +12,7 @@ import typer
 from rich.console import Console
 
 from extproc.config.load import revision_of
-from extproc.config.problems import ConfigInvalid, Severity
+from extproc.config.problems import ConfigInvalid, Problem, Severity
 from extproc.config.schema import json_schema
 from extproc.server.operations.config_files import read_config
 
@@ -25,13 +27,18 @@ app = typer.Typer(add_completion=False)
 def check_command(
     file: Annotated[Path | None, typer.Argument(help="The configuration file.", show_default=False)] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema for editors instead.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
     """Say what is wrong with a configuration file. Exit 0: it can be used; 2: it cannot."""
-    raise typer.Exit(check(file, schema, Console()))
+    raise typer.Exit(check(file, schema, Console(), as_json))
 
 
-def check(file: Path | None, schema: bool, console: Console) -> int:
-    """Prints what is wrong with a file, or the schema. Returns: the exit code."""
+def check(file: Path | None, schema: bool, console: Console, as_json: bool = False) -> int:
+    """Prints what is wrong with a file, or the schema. Returns: the exit code.
+
+    As JSON: ``file``, ``ok``, ``revision`` (null if the file cannot be used), and ``problems``, each with ``severity``
+    (error or warning), ``line``, ``column`` (from 1), ``path`` (of the key), ``found``, ``expected`` and ``hint``.
+    """
     if schema:
         _write(console, json.dumps(json_schema(), indent=2))
         return EXIT_OK
@@ -41,14 +48,20 @@ def check(file: Path | None, schema: bool, console: Console) -> int:
     try:
         files = read_config(file, with_certificates=True)
     except ConfigInvalid as invalid:
+        if as_json:
+            _write(console, _as_json(file, None, invalid.problems))
+            return EXIT_INVALID
         for problem in invalid.problems:
             _write(console, str(problem))
         errors = sum(problem.severity is Severity.ERROR for problem in invalid.problems)
         _write(console, f"{file}: {_count(errors, 'error')}")
         return EXIT_INVALID
+    document = files.loaded.document
+    if as_json:
+        _write(console, _as_json(file, revision_of(document, files.prompts), files.loaded.warnings))
+        return EXIT_OK
     for warning in files.loaded.warnings:
         _write(console, str(warning))
-    document = files.loaded.document
     content = ", ".join(
         [
             _count(len(document.models), "model"),
@@ -58,6 +71,11 @@ def check(file: Path | None, schema: bool, console: Console) -> int:
     )
     _write(console, f"{file}: ok (revision {revision_of(document, files.prompts)}, {content})")
     return EXIT_OK
+
+
+def _as_json(file: Path, revision: str | None, problems: Iterable[Problem]) -> str:
+    told = [{key: value for key, value in asdict(problem).items() if key != "source"} for problem in problems]
+    return json.dumps({"file": str(file), "ok": revision is not None, "revision": revision, "problems": told}, indent=2)
 
 
 def _count(number: int, noun: str, plural: str = "") -> str:

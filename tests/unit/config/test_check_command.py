@@ -74,6 +74,33 @@ def test_warnings_leave_a_file_usable(tmp_path: Path, changed: Changed, console:
     assert ": ok (" in ok
 
 
+def test_the_result_is_json_for_who_asks(tmp_path: Path, changed: Changed, console: Console) -> None:
+    """One object, for a good file and for a bad one, with the same exit codes."""
+    file = written(tmp_path, changed("weight: 1", "wieght: 1"))
+    assert check(file, False, console, as_json=True) == 2
+    told = json.loads(printed(console))
+    assert (told["file"], told["ok"], told["revision"]) == (str(file), False, None)
+    assert told["problems"][1] == {
+        "severity": "error",
+        "line": 5,
+        "column": 9,
+        "path": "models.tiny-chat.versions.v1.wieght",
+        "found": "unknown key",
+        "expected": "",
+        "hint": "Did you mean `weight`?",
+    }
+
+
+def test_warnings_are_json_too(tmp_path: Path, changed: Changed, console: Console) -> None:
+    """Of a file that can be used."""
+    file = written(tmp_path, changed("  - filter: meter\n", ""))
+    assert check(file, False, console, as_json=True) == 0
+    told = json.loads(printed(console))
+    assert told["ok"]
+    assert told["revision"]
+    assert [problem["severity"] for problem in told["problems"]] == ["warning"]
+
+
 def test_prompts_are_read_beside_the_file(tmp_path: Path, changed: Changed, console: Console) -> None:
     """A prompt's path is relative to the configuration file; a prompt that is not there is an error at its line."""
     text = changed("weight: 1", "weight: 1\n        prompt: { file: prompts/p.txt }")
