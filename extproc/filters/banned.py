@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from extproc.config.guards.banned import BannedGuard as BannedSection
 from extproc.detectors.text.phrases import Match, PhraseBook, PhraseScan
-from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.text import Speaker
 from extproc.filters.scanning import ScanningGuard
@@ -13,6 +12,7 @@ from extproc.filters.scanning import ScanningGuard
 class BannedGuard(ScanningGuard[Match]):
     """Looks at every text of its directions and speakers."""
 
+    code = "banned_phrase"
     mask = "<BANNED>"
 
     def __init__(self, section: BannedSection) -> None:
@@ -30,7 +30,3 @@ class BannedGuard(ScanningGuard[Match]):
     def finding_of(self, spot: Match) -> Finding:
         """The phrase that stands there."""
         return Finding("BANNED", spot.start, spot.end, 1.0, "banned.phrases")
-
-    def rejection(self) -> ApiError:
-        """What the client reads."""
-        return ApiError(400, "invalid_request_error", "banned_phrase", self.message)

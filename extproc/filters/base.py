@@ -141,18 +141,23 @@ class Guard(Filter):
     """A filter that judges texts as a policy says."""
 
     finds_data = True  # what it finds must be hidden from reviewers; False: words that they must read to judge it
+    code = ""  # of the error that the client reads where it rejects
 
-    def __init__(self, section: GuardSection, guard: str, on: On, action: str, message: str = "") -> None:
-        shadow = action == Action.SHADOW
+    def __init__(self, section: GuardSection) -> None:
+        self.action = Action(section.action)
+        shadow = self.action is Action.SHADOW
         super().__init__(Mode.SHADOW if shadow else Mode.ENFORCE, section.on_error)
-        self.name = section.name or guard
-        self.directions = _DIRECTIONS[on]
-        self.action = Action(action)
-        self.message = message
+        self.name = section.name or section.guard
+        self.directions = _DIRECTIONS[section.on]
+        self.message = section.rejection_message
         changes = self.action in (Action.MASK, Action.BLOCK) and Direction.RESPONSE in self.directions
         self.changes_answers = changes
         self.cuts_answers = changes and self.action is Action.BLOCK
         self.is_reviewed = not shadow if section.review is None else section.review
+
+    def rejection(self) -> ApiError:
+        """What the client reads when a stage of this guard rejected a request."""
+        return ApiError(400, "invalid_request_error", self.code, self.message)
 
     def sees(self, source: TextSource) -> bool:
         """Texts of its directions; a guard that judges fewer says so here."""

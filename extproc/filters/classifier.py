@@ -31,12 +31,13 @@ _DRAWS = 1 << 64
 class ClassifierGuard(Guard):
     """Chooses texts, and counts an awaited verdict."""
 
+    code = "unsafe_content"
     judges_beside = True
     judges_each_alone = False  # it judges messages, and whoever judges knows those that come again
     finds_data = False
 
     def __init__(self, section: ClassifierSection) -> None:
-        super().__init__(section, section.guard, section.on, section.action, section.message)
+        super().__init__(section)
         self.cuts_answers = self.changes_answers = False
         self._section = section
         self._speakers = frozenset(Speaker(name) for name in section.speakers)
@@ -125,10 +126,6 @@ class ClassifierGuard(Guard):
         covers = whole if all(is_all for _, is_all in texts) else Coverage.SKIPPED_TOO_LONG
         spoken = tuple(SpokenText(Speaker.ASSISTANT, text) for text, _ in texts)
         self._hand_on(exchange, Direction.RESPONSE, spoken, seen, covers, context=context)
-
-    def rejection(self) -> ApiError:
-        """What the client reads."""
-        return ApiError(400, "invalid_request_error", "unsafe_content", self.message)
 
     def is_drawn(self, exchange_id: str) -> bool:
         """Whether an exchange is of the sample: the same for the same id and guard, wherever it is asked."""

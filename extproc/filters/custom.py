@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from extproc.config.guards.custom import CustomGuard as CustomSection
 from extproc.detectors.installed import installed_detector
-from extproc.domain.errors import ApiError
 from extproc.domain.masks import type_mask
 from extproc.domain.record import Action
 from extproc.domain.text import Kind, Stage, TextSource
@@ -21,7 +20,8 @@ class CustomGuard(Guard):
 
     def __init__(self, section: CustomSection) -> None:
         """Raises: DetectorUnusable."""
-        super().__init__(section, section.guard, section.on, section.action, section.message)
+        super().__init__(section)
+        self.code = f"refused_by_{self.name}"
         self._detector = installed_detector(section.detector, section.settings)
         self._numbers = WholeNumbers(self._detector)
 
@@ -42,7 +42,3 @@ class CustomGuard(Guard):
         if self.action is Action.BLOCK:
             return None
         return lambda finding, _: f"{quote}{type_mask(finding.kind)}{quote}"
-
-    def rejection(self) -> ApiError:
-        """What the client reads."""
-        return ApiError(400, "invalid_request_error", f"refused_by_{self.name}", self.message)

@@ -51,10 +51,11 @@ class _Asked:
 class DegenerateGuard(Guard):
     """Looks at the tail, the script and the shape of each text, and at how each choice ends."""
 
+    code = "degenerate_answer"
     finds_data = False
 
     def __init__(self, section: DegenerateSection) -> None:
-        super().__init__(section, section.guard, section.on, section.action, section.message)
+        super().__init__(section)
         self.kinds = frozenset(section.kinds)
         self.loop_chars_min = section.loop_chars_min
         self._expected = expected_of(section.languages) if section.languages else None
@@ -107,10 +108,6 @@ class DegenerateGuard(Guard):
                 text_ends=False,  # more was to come
                 action=action,
             )
-
-    def rejection(self) -> ApiError:
-        """What the client reads."""
-        return ApiError(400, "invalid_request_error", "degenerate_answer", self.message)
 
 
 def _question(request: RequestView) -> str:

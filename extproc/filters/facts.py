@@ -9,7 +9,6 @@ from extproc.config.guards.facts import FactsGuard as FactsSection
 from extproc.config.models import CompiledModel
 from extproc.detectors.answers.facts import FactDetector, KnownFact
 from extproc.detectors.text.sentences import SentenceBuffer
-from extproc.domain.errors import ApiError
 from extproc.domain.record import Action
 from extproc.domain.text import Kind, Stage, TextSource
 from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
@@ -24,10 +23,11 @@ def detector_of(facts: Iterable[Fact]) -> FactDetector:
 class FactsGuard(Guard):
     """Knows the facts of one file."""
 
+    code = "fact_contradicted"
     finds_data = False
 
     def __init__(self, section: FactsSection) -> None:
-        super().__init__(section, section.guard, section.on, section.action, section.message)
+        super().__init__(section)
         self._file = section.file
         self._detector = FactDetector(())
 
@@ -44,10 +44,6 @@ class FactsGuard(Guard):
         blocks = self.action is Action.BLOCK
         stage = _SentenceStage(self._detector, Witness(self, source, exchange), blocks)
         return stage if blocks else ObservingStage(stage)
-
-    def rejection(self) -> ApiError:
-        """What the client reads."""
-        return ApiError(400, "invalid_request_error", "fact_contradicted", self.message)
 
 
 class _SentenceStage:

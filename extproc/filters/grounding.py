@@ -24,7 +24,7 @@ class GroundingGuard(Guard):
     finds_data = False
 
     def __init__(self, section: GroundingSection) -> None:
-        super().__init__(section, section.guard, section.on, section.action)
+        super().__init__(section)
         self._context_chars_min = section.context_chars_min
         self._context_chars_max = section.context_chars_max
         self._unsupported_min = section.unsupported_percent_min / _PERCENT

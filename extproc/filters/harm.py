@@ -11,7 +11,6 @@ from dataclasses import replace
 from extproc.config.guards.harm import HarmGuard as HarmSection
 from extproc.detectors.answers.passages import ends_whole, sentence_end, whole_words
 from extproc.detectors.harm.detector import HarmDetector
-from extproc.domain.errors import ApiError
 from extproc.domain.text import Direction, Speaker, Stage, TextSource
 from extproc.filters.base import NOBODY, Witness
 from extproc.filters.scanning import SpeakersGuard
@@ -25,6 +24,8 @@ _JUDGED_IN_REQUESTS = frozenset({Speaker.USER, Speaker.TOOL, Speaker.DOCUMENT})
 class HarmGuard(SpeakersGuard):
     """Judges each text up to its first finding: one says enough of it."""
 
+    code = "harmful_content"
+
     def __init__(self, section: HarmSection) -> None:
         super().__init__(section, _JUDGED_IN_REQUESTS)
         self._detector = HarmDetector(section.categories, section.threshold)
@@ -36,10 +37,6 @@ class HarmGuard(SpeakersGuard):
     def text_stage(self, source: TextSource, witness: Witness, bare: bool) -> Stage:
         """A stage that judges sentences."""
         return HarmStage(self._detector, witness, source.direction is Direction.RESPONSE)
-
-    def rejection(self) -> ApiError:
-        """What the client reads."""
-        return ApiError(400, "invalid_request_error", "harmful_content", self.message)
 
 
 class HarmStage:

@@ -45,10 +45,11 @@ def _detector(with_model: bool) -> InjectionDetector:
 class InjectionGuard(Guard):
     """Judges each text of a request whole: a request is never streamed to us."""
 
+    code = "prompt_injection"
     finds_data = False
 
     def __init__(self, section: InjectionSection) -> None:
-        super().__init__(section, section.guard, section.on, section.action, section.message)
+        super().__init__(section)
         self._detector = _detector(section.model)
         self._from_users = _Thresholds(section.flag_threshold, section.block_threshold)
         self._from_outside = _Thresholds(section.tool_flag_threshold, section.tool_block_threshold)
@@ -84,10 +85,6 @@ class InjectionGuard(Guard):
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """No stage of ours does: the request was judged as a whole."""
         return False
-
-    def rejection(self) -> ApiError:
-        """What the client reads."""
-        return ApiError(400, "invalid_request_error", "prompt_injection", self.message)
 
     def _judge_joined(self, judged: Sequence[TextField], exchange: ExchangeFacts, stride: Stride) -> bool:
         """Look for an attack that is divided among the parts of a message; one that is sure is enough."""

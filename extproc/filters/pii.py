@@ -41,10 +41,11 @@ def detector_of(section: PiiSection) -> PiiDetector:
 class PiiGuard(Guard):
     """Looks at every text of its directions."""
 
+    code = "personal_data"
     judges_cut_ends = True
 
     def __init__(self, section: PiiSection) -> None:
-        super().__init__(section, section.guard, section.on, section.action, section.message)
+        super().__init__(section)
         self._detector = detector_of(section)
         self._finds_keys = KEY_BLOCK in section.entities
         self._numbers = WholeNumbers(self._detector)
@@ -166,10 +167,6 @@ class PiiGuard(Guard):
         """Whether placeholders in a text are those of earlier answers."""
         said_before = source.direction is Direction.REQUEST and source.speaker is Speaker.ASSISTANT
         return said_before and self._style is MaskType.NUMBERED
-
-    def rejection(self) -> ApiError:
-        """What the client reads."""
-        return ApiError(400, "invalid_request_error", "personal_data", self.message)
 
 
 class _EchoStage:

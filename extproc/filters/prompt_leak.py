@@ -26,8 +26,10 @@ MASK = "<PROMPT>"
 class PromptLeakGuard(Guard):
     """Knows the prompt of each version, and those of clients that came last."""
 
+    code = "prompt_leak"
+
     def __init__(self, section: PromptLeakSection) -> None:
-        super().__init__(section, section.guard, section.on, section.action, section.message)
+        super().__init__(section)
         self._of_version = section.of in ("version", "both")
         self._of_client = section.of in ("client", "both")
         self.words_min = section.words_min
@@ -88,10 +90,6 @@ class PromptLeakGuard(Guard):
 
     def _build(self, version_prompt: str, client_prompt: str) -> PromptIndex:
         return PromptIndex((version_prompt, client_prompt), self.words_min)
-
-    def rejection(self) -> ApiError:
-        """What the client reads."""
-        return ApiError(400, "invalid_request_error", "prompt_leak", self.message)
 
 
 class _RunStage:

@@ -14,7 +14,7 @@ class RefusalGuard(Guard):
     finds_data = False
 
     def __init__(self, section: RefusalSection) -> None:
-        super().__init__(section, section.guard, section.on, section.action)
+        super().__init__(section)
         self._detector = RefusalDetector()
         self.prefix_chars = section.prefix_chars
 

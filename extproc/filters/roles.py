@@ -17,10 +17,11 @@ from extproc.payload.view import RequestView
 class RolesGuard(Guard):
     """Looks at who speaks in a request, not at what is said."""
 
+    code = "role_not_allowed"
     judges_each_alone = False
 
     def __init__(self, section: RolesSection) -> None:
-        super().__init__(section, section.guard, section.on, section.action, section.message)
+        super().__init__(section)
         self._allowed = frozenset(map(Speaker, section.allowed))
         self._prefill = section.prefill
 
@@ -34,10 +35,6 @@ class RolesGuard(Guard):
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """No stage of ours does: the request was judged as a whole."""
         return False
-
-    def rejection(self) -> ApiError:
-        """What the client reads."""
-        return ApiError(400, "invalid_request_error", "role_not_allowed", self.message)
 
     def _not_allowed(self, request: RequestView) -> Iterator[str]:
         for speaker in sorted(speakers_of(request) - self._allowed):

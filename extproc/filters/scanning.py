@@ -28,7 +28,7 @@ class SpeakersGuard(Guard):
     finds_data = False
 
     def __init__(self, section: BannedSection | UrlsSection | HarmSection, speakers: Iterable[Speaker]) -> None:
-        super().__init__(section, section.guard, section.on, section.action, section.message)
+        super().__init__(section)
         self._speakers = frozenset(speakers)
 
     def sees(self, source: TextSource) -> bool:

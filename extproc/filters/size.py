@@ -23,7 +23,7 @@ class SizeGuard(Guard):
     judges_each_alone = False
 
     def __init__(self, section: SizeSection) -> None:
-        super().__init__(section, section.guard, section.on, section.action)
+        super().__init__(section)
         self._section = section
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:

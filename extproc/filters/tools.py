@@ -29,11 +29,12 @@ _BUILT_IN_CALLS = {
 class ToolsGuard(Guard):
     """Judges tools of a request as a whole, and the name of each call in an answer."""
 
+    code = "tool_not_allowed"
     judges_each_alone = False
     finds_data = False
 
     def __init__(self, section: ToolsSection) -> None:
-        super().__init__(section, section.guard, section.on, section.action, section.message)
+        super().__init__(section)
         self._rules = ToolRules(section.allow, section.deny)
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
@@ -69,10 +70,6 @@ class ToolsGuard(Guard):
             return None
         stage = NameStage(self.permits, Witness(self, source, exchange))
         return stage if self.action is Action.BLOCK else ObservingStage(stage)
-
-    def rejection(self) -> ApiError:
-        """What the client reads."""
-        return ApiError(400, "invalid_request_error", "tool_not_allowed", self.message)
 
 
 class NameStage:

@@ -25,11 +25,12 @@ _JUDGED = frozenset({Kind.CONTENT, Kind.REASONING, Kind.REFUSAL})
 class TopicsGuard(Guard):
     """Judges each message of a request whole, and an answer as it comes."""
 
+    code = "topic_not_allowed"
     judges_each_alone = False
     finds_data = False
 
     def __init__(self, section: TopicsSection) -> None:
-        super().__init__(section, section.guard, section.on, section.action, section.message)
+        super().__init__(section)
         self._denied = _book(section.deny)
         self._allowed = _book(section.allow) if section.allow else None
         self._threshold = section.threshold
@@ -90,10 +91,6 @@ class TopicsGuard(Guard):
         scan = TopicScan(self._denied, self._threshold)
         stage = TopicStage(scan, self.action is Action.BLOCK, Witness(self, source, exchange))
         return stage if self.action is Action.BLOCK else ObservingStage(stage)
-
-    def rejection(self) -> ApiError:
-        """What the client reads."""
-        return ApiError(400, "invalid_request_error", "topic_not_allowed", self.message)
 
 
 def _book(topics: Sequence[Topic]) -> TopicBook:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from extproc.config.guards.urls import UrlsGuard as UrlsSection
 from extproc.detectors.rules.hosts import HostRules
 from extproc.detectors.rules.urls import FoundUrl, UrlRules, UrlScan, may_hold_url
-from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.pace import Pace
 from extproc.domain.text import Speaker
@@ -17,6 +16,7 @@ from extproc.payload.view import RequestView
 class UrlsGuard(ScanningGuard[FoundUrl]):
     """Looks at every text of its directions and speakers."""
 
+    code = "url_not_allowed"
     mask = "<URL>"
 
     def __init__(self, section: UrlsSection) -> None:
@@ -40,7 +40,3 @@ class UrlsGuard(ScanningGuard[FoundUrl]):
     def finding_of(self, spot: FoundUrl) -> Finding:
         """What was judged of the URL: the rest may not have come yet."""
         return Finding(spot.kind, spot.start, spot.judged_end, 1.0, "urls")
-
-    def rejection(self) -> ApiError:
-        """What the client reads."""
-        return ApiError(400, "invalid_request_error", "url_not_allowed", self.message)

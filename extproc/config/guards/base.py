@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -23,3 +23,13 @@ class GuardSection(Section):
     review: bool | None = Field(
         default=None, description="whether its findings go to the review queue; default: unless `action` is shadow"
     )
+
+    if TYPE_CHECKING:  # every guard has these, each with its own values and description
+        guard: str
+        on: On
+        action: str
+
+    @property
+    def rejection_message(self) -> str:
+        """What the client reads where the guard rejects; empty for one that cannot."""
+        return getattr(self, "message", "")
