@@ -33,10 +33,13 @@ demo: $(if $(wildcard $(DEV)),$(DEV),$(DEMO)) ## Show the whole thing at work on
 
 # Those through Envoy mostly wait: the others run beside them.
 define ALL_TESTS
-log=$$(mktemp); $(BIN)/pytest -q --ignore tests/e2e >"$$log" 2>&1 & others=$$!; \
-	trap 'kill $$others' INT TERM; \
+logs=$$(mktemp -d); \
+	$(BIN)/pytest -q --ignore tests/e2e --ignore tests/unit >"$$logs/others" 2>&1 & others=$$!; \
+	$(BIN)/pytest -q tests/unit >"$$logs/unit" 2>&1 & unit=$$!; \
+	trap 'kill $$others $$unit' INT TERM; \
 	EXTPROC_DEMO_TRANSPORT=grpc $(BIN)/pytest -q tests/e2e && $(BIN)/pytest -q tests/e2e; failed=$$?; \
-	wait $$others || failed=$$?; cat "$$log"; rm "$$log"; exit $$failed
+	wait $$others || failed=$$?; wait $$unit || failed=$$?; \
+	cat "$$logs/others" "$$logs/unit"; rm -r "$$logs"; exit $$failed
 endef
 
 test: $(DEV) $(PUBLISHED) ## Run the tests, those through a real Envoy on each of the transports
