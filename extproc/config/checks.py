@@ -14,9 +14,7 @@ from extproc.config.forwarding import named_headers, usually_kept_back
 from extproc.config.guards.facts import FactsGuard
 from extproc.config.policy_checks import policy_problems
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
-from extproc.config.recognizer_checks import recognizer_problems
 from extproc.config.review import review_problems
-from extproc.config.rule_checks import rule_problems
 from extproc.domain.contract import ENDPOINT_PATHS, INTERNAL_HEADER_PREFIX
 
 PROMPT_BYTES_MAX = 262_144
@@ -58,8 +56,6 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *policy_problems(document, places),
         *classifier_problems(document, places),
         *review_problems(document, places),
-        *rule_problems(document, places),
-        *recognizer_problems(document, places),
         *_header_problems(document, places),
         *_address_problems(document, places),
         *_tls_problems(document, places),

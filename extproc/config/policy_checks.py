@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from extproc.config.answer_guard_checks import answer_guard_problems
 from extproc.config.document import Document
-from extproc.config.guards.injection import InjectionGuard
-from extproc.config.masking_checks import masking_problems
+from extproc.config.guards.base import Around
 from extproc.config.policies import Condition
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
 
@@ -17,8 +15,7 @@ def policy_problems(document: Document, places: Places) -> Iterator[Problem]:
     yield from _place_problems(document, places)
     yield from _name_problems(document, places)
     yield from _order_problems(document, places)
-    yield from masking_problems(document, places)
-    yield from answer_guard_problems(document, places)
+    yield from _guard_problems(document, places)
     for number, policy in enumerate(document.policies):
         for index, condition in enumerate(policy.when):
             yield from _condition_problems(condition, ("policies", number, "when", index), document, places)
@@ -54,7 +51,6 @@ def _name_problems(document: Document, places: Places) -> Iterator[Problem]:
             yield places.problem(path, found, hint="Give each policy its own.")
         lines.setdefault(policy.name, places.line(path))
         yield from _guard_name_problems(document, number, places)
-        yield from _injection_problems(document, number, places)
 
 
 def _guard_name_problems(document: Document, number: int, places: Places) -> Iterator[Problem]:
@@ -69,22 +65,14 @@ def _guard_name_problems(document: Document, number: int, places: Places) -> Ite
         lines.setdefault(name, places.line(path))
 
 
-def _injection_problems(document: Document, number: int, places: Places) -> Iterator[Problem]:
-    """What is refused is reported too, and shadow changes nothing."""
-    for index, guard in enumerate(document.policies[number].guards):
-        if not isinstance(guard, InjectionGuard):
-            continue
-        path: KeyPath = ("policies", number, "guards", index)
-        for prefix in ("", "tool_"):
-            flag, block = f"{prefix}flag_threshold", f"{prefix}block_threshold"
-            if getattr(guard, flag) > getattr(guard, block):
-                given = flag if flag in guard.model_fields_set else block
-                found = f"{flag} is {getattr(guard, flag):g}, above {block}, which is {getattr(guard, block):g}"
-                hint = f"A score from {flag} on is reported, from {block} on acted upon: the first is the lower one."
-                yield places.problem((*path, given), found, hint=hint)
-        if guard.fence and guard.action == "shadow":
-            hint = "Set `action: flag`, or leave `fence:` out."
-            yield places.problem((*path, "fence"), "in shadow nothing is changed, so nothing is fenced", hint=hint)
+def _guard_problems(document: Document, places: Places) -> Iterator[Problem]:
+    """What each guard says of itself."""
+    versions = [version for model in document.models.values() for version in model.versions.values()]
+    has_prompt = any(version.prompt for version in versions)
+    around = Around(document.classifiers, has_prompt, document.envoy.message_timeout_ms)
+    for number, policy in enumerate(document.policies):
+        for index, guard in enumerate(policy.guards):
+            yield from guard.problems(("policies", number, "guards", index), around, places)
 
 
 def _order_problems(document: Document, places: Places) -> Iterator[Problem]:

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from extproc.config.classifiers import Classifier
+from extproc.config.problems import KeyPath, Places, Problem
 from extproc.config.section import Name, OnError, Section
 
 On = Literal["request", "response", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What of a document the sections of guards are checked against.
+
+    Attributes:
+        classifiers: by name.
+        has_prompt: whether any version has a system prompt.
+        message_timeout_ms: how long Envoy waits for a reply.
+    """
+
+    classifiers: Mapping[str, Classifier]
+    has_prompt: bool
+    message_timeout_ms: int
 
 
 class GuardSection(Section):
@@ -23,6 +42,13 @@ class GuardSection(Section):
     review: bool | None = Field(
         default=None, description="whether its findings go to the review queue; default: unless `action` is shadow"
     )
+
+    def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
+        """What is wrong between its keys, or with what they name elsewhere in the document.
+
+        Args: at: key path of the guard. around: what of the rest of the document guards depend on.
+        """
+        return iter(())
 
     if TYPE_CHECKING:  # every guard has these, each with its own values and description
         guard: str

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
-from extproc.config.guards.base import GuardSection, On
+from extproc.config.guards.base import Around, GuardSection, On
+from extproc.config.problems import KeyPath, Places, Problem, did_you_mean, names, shown
 from extproc.config.section import Name
 
 SpeakerName = Literal["system", "user", "assistant", "tool", "document", "definition"]
@@ -57,3 +59,44 @@ class ClassifierGuard(GuardSection):
     message: str = Field(
         default="The request was refused by a safety check.", description="what the client reads on block"
     )
+
+    def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
+        """A classifier that is not there or judges something else, or a verdict that comes too late."""
+        known = list(around.classifiers)
+        if self.classifier not in known:
+            hint = did_you_mean(self.classifier, known) or (
+                f"Known classifiers: {names(known)}." if known else "Add it to `classifiers:`."
+            )
+            yield places.problem((*at, "classifier"), f"unknown classifier {shown(self.classifier)}", hint=hint)
+        if self.action == "block" and self.await_ms is None:
+            hint = "Add `await_ms`, or write `action: flag`."
+            yield places.problem(
+                (*at, "action"), "a request that does not wait for a verdict cannot be refused", hint=hint
+            )
+        yield from self._pair_problems(at, around, places)
+        if self.await_ms is None:
+            return
+        if self.on != "request":
+            hint = "Write `on: request`, and judge answers by a second guard without `await_ms`."
+            yield places.problem((*at, "on"), "only a request can wait for a verdict", hint=hint)
+        if self.await_ms >= around.message_timeout_ms:
+            hint = f"`envoy.message_timeout_ms` is {around.message_timeout_ms}: choose less, or raise that."
+            yield places.problem((*at, "await_ms"), "Envoy does not wait for so long", hint=hint)
+
+    def _pair_problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
+        """A classifier of pairs needs both, and one of texts would not look at the second."""
+        if self.against is not None and self.on != "response":
+            hint = "Write `on: response`."
+            yield places.problem((*at, "on"), "only answers are held against documents", hint=hint)
+        classifier = around.classifiers.get(self.classifier)
+        if classifier is None or classifier.judges_pairs == (self.against is not None):
+            return
+        if classifier.judges_pairs:
+            hint = "Add `against: documents` and `on: response`."
+            yield places.problem(
+                (*at, "classifier"), f"{shown(self.classifier)} judges answers with documents", hint=hint
+            )
+        else:
+            hint = "Use one with `adapter: grounding`, with `pairs: true`, or with `{context}` in its `prompt`."
+            what = f"{shown(self.classifier)} judges texts by themselves, not against documents"
+            yield places.problem((*at, "classifier"), what, hint=hint)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
-from extproc.config.guards.base import GuardSection
+from extproc.config.guards.base import Around, GuardSection
+from extproc.config.problems import KeyPath, Places, Problem
 
 DegenerateKind = Literal["LOOP", "EMPTY", "LANGUAGE", "BROKEN_JSON", "CUT_SHORT"]
 AnswerLanguage = Literal[
@@ -38,3 +40,9 @@ class DegenerateGuard(GuardSection):
     message: str = Field(
         default="The answer was ended: it had gone wrong.", description="what the client reads on block"
     )
+
+    def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
+        """Languages that are not looked at."""
+        if self.languages and "LANGUAGE" not in self.kinds:
+            hint = "Add it to `kinds`, or remove `languages`."
+            yield places.problem((*at, "languages"), "LANGUAGE is not looked for", hint=hint, at_key=True)

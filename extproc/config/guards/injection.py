@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
-from extproc.config.guards.base import GuardSection
+from extproc.config.guards.base import Around, GuardSection
+from extproc.config.problems import KeyPath, Places, Problem
 
 
 class InjectionGuard(GuardSection):
@@ -38,3 +40,16 @@ class InjectionGuard(GuardSection):
         default=False,
         description="whether free text of tools and documents goes on between marks that call it data (not in shadow)",
     )
+
+    def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
+        """What is refused is reported too, and shadow changes nothing."""
+        for prefix in ("", "tool_"):
+            flag, block = f"{prefix}flag_threshold", f"{prefix}block_threshold"
+            if getattr(self, flag) > getattr(self, block):
+                given = flag if flag in self.model_fields_set else block
+                found = f"{flag} is {getattr(self, flag):g}, above {block}, which is {getattr(self, block):g}"
+                hint = f"A score from {flag} on is reported, from {block} on acted upon: the first is the lower one."
+                yield places.problem((*at, given), found, hint=hint)
+        if self.fence and self.action == "shadow":
+            hint = "Set `action: flag`, or leave `fence:` out."
+            yield places.problem((*at, "fence"), "in shadow nothing is changed, so nothing is fenced", hint=hint)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
+
+from extproc.config.problems import KeyPath, Places, Problem
 
 SpeakerName = Literal["system", "user", "assistant", "tool", "document", "definition"]
 ALL_SPEAKERS: tuple[SpeakerName, ...] = ("system", "user", "assistant", "tool", "document", "definition")
@@ -18,3 +21,11 @@ Phrase = Annotated[
         }
     ),
 ]
+
+
+def both_ways(what: str, allow: Sequence[str], deny: Sequence[str], at: KeyPath, places: Places) -> Iterator[Problem]:
+    """Names that are allowed and denied."""
+    for index, name in enumerate(allow):
+        if name in deny:
+            found = f"the {what} is allowed and denied, so it is denied"
+            yield places.problem((*at, "allow", index), found, hint="Remove it from one of them.")

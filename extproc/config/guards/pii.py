@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, StringConstraints
 
-from extproc.config.guards.base import GuardSection, On
-from extproc.config.guards.masking import Masking
+from extproc.config.guards.base import Around, GuardSection, On
+from extproc.config.guards.masking import Masking, MaskType
+from extproc.config.guards.recognizer_patterns import pattern_mistake
+from extproc.config.problems import KeyPath, Places, Problem, shown
 from extproc.config.section import Section
 
 Entity = Literal[
@@ -146,3 +149,35 @@ class PiiGuard(GuardSection):
     message: str = Field(
         default="The text was refused: it holds personal data.", description="what the client reads on block"
     )
+
+    def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
+        """Masks and limits that do nothing, recognizers that cannot be used."""
+        masking, masks = self.masking, (*at, "masking")
+        if masking.key_file is not None and masking.type is not MaskType.HASH:
+            hint = "Remove it, or write `type: hash`."
+            yield places.problem((*masks, "key_file"), "only masks of type `hash` have a key", hint=hint)
+        if masking.type is MaskType.REVERSIBLE and self.on == "response":
+            found = "nothing to restore: the guard does not look at requests"
+            yield places.problem((*masks, "type"), found, hint="Write `on: both`, or another `type`.")
+        if masking.type is not MaskType.TYPE and self.action == "block":
+            hint = "Remove it, or write `action: mask`."
+            yield places.problem((*masks, "type"), "a guard that blocks writes no masks", hint=hint)
+        if self.hold_ms_max is not None and self.on == "request":
+            hint = "Remove it, or write `on: both`."
+            yield places.problem((*at, "hold_ms_max"), "only text of answers is held back", hint=hint)
+        yield from self._recognizer_problems((*at, "recognizers"), places)
+
+    def _recognizer_problems(self, at: KeyPath, places: Places) -> Iterator[Problem]:
+        lines: dict[str, int] = {}
+        for index, recognizer in enumerate(self.recognizers):
+            name = (*at, index, "name")
+            if recognizer.name in get_args(Entity):
+                found = f"{shown(recognizer.name)} is a type that is built in"
+                yield places.problem(name, found, hint="Give it another name.")
+            elif recognizer.name in lines:
+                found = f"the name is given twice, first on line {lines[recognizer.name]}"
+                yield places.problem(name, found, hint="Write both patterns as one, with `|` between.")
+            lines.setdefault(recognizer.name, places.line(name))
+            mistake = pattern_mistake(recognizer.pattern)
+            if mistake is not None:
+                yield places.problem((*at, index, "pattern"), mistake[0], hint=mistake[1])

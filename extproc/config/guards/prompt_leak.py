@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
-from extproc.config.guards.base import GuardSection
+from extproc.config.guards.base import Around, GuardSection
+from extproc.config.problems import KeyPath, Places, Problem
 
 
 class PromptLeakGuard(GuardSection):
@@ -28,3 +30,9 @@ class PromptLeakGuard(GuardSection):
         default="The answer was ended: it repeats the instructions of the model.",
         description="what the client reads on block",
     )
+
+    def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
+        """Nothing that could leak."""
+        if self.of == "version" and not around.has_prompt:
+            hint = "Give a version a `prompt:`, or write `of: client`."
+            yield places.problem(at, "no version has a prompt that could leak", hint=hint, at_key=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
-from extproc.config.guards.base import GuardSection
+from extproc.config.guards.base import Around, GuardSection
+from extproc.config.problems import KeyPath, Places, Problem
 
 
 class SizeGuard(GuardSection):
@@ -25,3 +27,14 @@ class SizeGuard(GuardSection):
         default=None, ge=1, description="messages of a chat, or items of a response's input; left out: any"
     )
     tools_max: int | None = Field(default=None, ge=0, description="definitions of tools; left out: any")
+
+    def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
+        """A guard that limits nothing, or a limit that no request can meet."""
+        limits = (self.chars_max, self.message_chars_max, self.messages_max, self.tools_max)
+        if limits == (None,) * len(limits):
+            hint = "Give it one of chars_max, message_chars_max, messages_max, tools_max."
+            yield places.problem(at, "the guard has no limit, so it judges nothing", hint=hint, at_key=True)
+        if self.chars_max is not None and (self.message_chars_max or 0) > self.chars_max:
+            found = "a message may be longer than all texts together"
+            hint = "Lower it, or raise chars_max."
+            yield places.problem((*at, "message_chars_max"), found, hint=hint)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from extproc.config.guards.base import GuardSection, On
+from extproc.config.guards.base import Around, GuardSection, On
+from extproc.config.guards.judged import both_ways
+from extproc.config.problems import KeyPath, Places, Problem
 
 ToolName = Annotated[
     str,
@@ -32,3 +35,10 @@ class ToolsGuard(GuardSection):
         default="The request was refused: it names a tool that is not allowed here.",
         description="what the client reads",
     )
+
+    def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
+        """A guard that names no tool, or one twice."""
+        if self.allow is None and not self.deny:
+            hint = "Give it allow, deny or both."
+            yield places.problem(at, "the guard names no tool, so it judges nothing", hint=hint, at_key=True)
+        yield from both_ways("tool", self.allow or (), self.deny, at, places)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from extproc.config.guards.base import GuardSection, On
+from extproc.config.guards.base import Around, GuardSection, On
 from extproc.config.guards.judged import Phrase, SpeakerName
+from extproc.config.problems import KeyPath, Places, Problem
 from extproc.config.section import Name, Section
 
 Weight = Annotated[int, Field(ge=1, le=1_000)]
@@ -47,3 +49,15 @@ class TopicsGuard(GuardSection):
         default="The request was refused: its topic is not one that is spoken of here.",
         description="what the client reads",
     )
+
+    def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
+        """A guard without topics, or one that looks where it has none to look for."""
+        if not self.allow and not self.deny:
+            hint = "Give it allow, deny or both."
+            yield places.problem(at, "the guard has no topic, so it judges nothing", hint=hint, at_key=True)
+        if self.allow and self.on == "response":
+            hint = "Use `on: request` or `on: both`."
+            yield places.problem((*at, "on"), "topics that are allowed are looked for in requests only", hint=hint)
+        elif self.on != "request" and not self.deny:
+            hint = "Give it deny, or use `on: request`."
+            yield places.problem((*at, "on"), "only denied topics are looked for in answers", hint=hint)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from extproc.config.guards.base import GuardSection, On
-from extproc.config.guards.judged import ALL_SPEAKERS, SpeakerName
+from extproc.config.guards.base import Around, GuardSection, On
+from extproc.config.guards.judged import ALL_SPEAKERS, SpeakerName, both_ways
+from extproc.config.problems import KeyPath, Places, Problem
 
 HostName = Annotated[
     str,
@@ -50,3 +52,11 @@ class UrlsGuard(GuardSection):
         default="The text was refused: it holds a URL that is not allowed here.",
         description="what the client reads on block",
     )
+
+    def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
+        """A guard that permits every URL, or names a host twice."""
+        restricts = self.allow is not None or self.deny or self.schemes_deny or self.images == "block"
+        if not restricts and self.ip_addresses == "allow":
+            hint = "Give it one of allow, deny, schemes_deny, `ip_addresses: deny`, `images: block`."
+            yield places.problem(at, "the guard permits every URL, so it judges nothing", hint=hint, at_key=True)
+        yield from both_ways("host", self.allow or (), self.deny, at, places)

@@ -17,7 +17,7 @@ from extproc.config.checks import PROMPT_BYTES_MAX, fact_files, prompt_files, pr
 from extproc.config.facts import FACTS_BYTES_MAX, facts_problems
 from extproc.config.guards.custom import CustomGuard
 from extproc.config.load import CONFIG_BYTES_MAX, Loaded, decode, load
-from extproc.config.masking_checks import mask_key_files, mask_key_problem
+from extproc.config.mask_keys import mask_key_files, mask_key_problem
 from extproc.config.problems import ConfigInvalid, Problem
 from extproc.config.secrecy import may_be_secret
 from extproc.detectors.installed import DetectorUnusable, installed_detector

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extproc.config.guards.pii import PiiGuard
-from extproc.config.recognizer_checks import pattern_mistake
+from extproc.config.guards.recognizer_patterns import pattern_mistake
 from extproc.filters.pii import detector_of
 
 

@@ -1,43 +1,15 @@
-"""What recognizers of one's own can get wrong: patterns that RE2 refuses or that find nothing or everything, and names
-that are taken."""
+"""What is wrong with the pattern of a recognizer: RE2 refuses it, or it finds nothing or everything."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
 import re2
 
-from extproc.config.document import Document
-from extproc.config.guards.pii import Entity, PiiGuard
-from extproc.config.problems import KeyPath, Places, Problem, shown
+from extproc.config.problems import shown
 from extproc.config.secrecy import may_be_secret
 
 PATTERN_MEMORY_BYTES_MAX = 1 << 17
-
-
-def recognizer_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """Everything that is wrong with the recognizers of a valid document."""
-    for number, policy in enumerate(document.policies):
-        for index, guard in enumerate(policy.guards):
-            if isinstance(guard, PiiGuard):
-                yield from _guard_problems(guard, ("policies", number, "guards", index, "recognizers"), places)
-
-
-def _guard_problems(guard: PiiGuard, path: KeyPath, places: Places) -> Iterator[Problem]:
-    lines: dict[str, int] = {}
-    for index, recognizer in enumerate(guard.recognizers):
-        name = (*path, index, "name")
-        if recognizer.name in get_args(Entity):
-            found = f"{shown(recognizer.name)} is a type that is built in"
-            yield places.problem(name, found, hint="Give it another name.")
-        elif recognizer.name in lines:
-            found = f"the name is given twice, first on line {lines[recognizer.name]}"
-            yield places.problem(name, found, hint="Write both patterns as one, with `|` between.")
-        lines.setdefault(recognizer.name, places.line(name))
-        mistake = pattern_mistake(recognizer.pattern)
-        if mistake is not None:
-            yield places.problem((*path, index, "pattern"), mistake[0], hint=mistake[1])
 
 
 def pattern_mistake(pattern: str) -> tuple[str, str] | None:
