@@ -7,6 +7,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,10 +15,11 @@ from extproc.demo.catalogue import shipped
 from extproc.demo.model_server import ModelServer
 from extproc.demo.rules import CHAT
 from extproc.demo.scripted import Gate, Scripted
+from extproc.demo.seen import Request
 from tests.unit.demo.raw_client import TIMEOUT_S, asking, connect, encode, ended, read, read_until
 
 
-def test_what_was_received_can_be_read_back():
+def test_what_was_received_can_be_read_back() -> None:
     """Header names in lower case, values and body as they were, the path without its query."""
     with ModelServer("v1", speed=0) as server, connect(server) as connection:
         connection.sendall(encode({"input": "ä"}, "/v1/embeddings?x=1", ["X-Team: search", "x-team: second"]))
@@ -32,7 +34,7 @@ def test_what_was_received_can_be_read_back():
     assert abs(exchange.at - time.time()) < TIMEOUT_S
 
 
-def test_a_chunked_request_body_is_put_together():
+def test_a_chunked_request_body_is_put_together() -> None:
     """The body in `seen` is without its framing."""
     with ModelServer(speed=0) as server, connect(server) as connection:
         connection.sendall(b"POST /v1/embeddings HTTP/1.1\r\nhost: t\r\ntransfer-encoding: chunked\r\n\r\n")
@@ -42,7 +44,7 @@ def test_a_chunked_request_body_is_put_together():
         assert ended(server)[0].body == b'{"input": "x"}'
 
 
-def test_a_client_that_expects_100_continue_is_told_to_go_on():
+def test_a_client_that_expects_100_continue_is_told_to_go_on() -> None:
     """The body is sent only after the interim answer, then the recording follows."""
     with ModelServer(speed=0) as server, connect(server) as connection:
         request = encode({"input": "x"}, "/v1/embeddings", ["expect: 100-continue"])
@@ -54,7 +56,7 @@ def test_a_client_that_expects_100_continue_is_told_to_go_on():
         assert read(connection, len(expected)) == expected
 
 
-def test_pipelined_requests_are_answered_in_order():
+def test_pipelined_requests_are_answered_in_order() -> None:
     """Bytes of the next requests that came with this one, or during its answer, are not lost."""
     gate = Gate()
     held = Scripted(chunks=[b"first", gate, b"last"])
@@ -71,14 +73,14 @@ def test_pipelined_requests_are_answered_in_order():
         assert read(connection, len(expected)) == expected
 
 
-def test_a_client_that_will_close_is_closed_upon():
+def test_a_client_that_will_close_is_closed_upon() -> None:
     """`connection: close` in the request ends the connection after the answer, whose bytes stay as recorded."""
     with ModelServer(speed=0) as server, connect(server) as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n")
         assert read(connection, 10_000) == shipped()["health"].response
 
 
-def test_noise_gets_vllms_words_and_the_connection_is_closed():
+def test_noise_gets_vllms_words_and_the_connection_is_closed() -> None:
     """What is not HTTP is answered as uvicorn does, and is no exchange."""
     with ModelServer(speed=0) as server, connect(server) as connection:
         connection.sendall(b"HELLO\r\n\r\n")
@@ -86,17 +88,17 @@ def test_noise_gets_vllms_words_and_the_connection_is_closed():
         assert len(server.seen) == 0
 
 
-def test_an_endless_stream_stops_as_soon_as_the_client_closes():
+def test_an_endless_stream_stops_as_soon_as_the_client_closes() -> None:
     """No chunk is made after the client has gone: so a test can tell that its upstream was cancelled."""
     made = itertools.count()
-    numbers = []
+    numbers: list[int] = []
 
-    def events():
+    def events() -> Iterator[bytes]:
         for number in made:
             numbers.append(number)
             yield b"data: {}\n\n"
 
-    def respond(request):
+    def respond(request: Request) -> Scripted | None:
         return Scripted(chunks=events(), delay_s=0.02) if request.path == CHAT else None
 
     with ModelServer(respond=respond, speed=0) as server:
@@ -113,7 +115,7 @@ def test_an_endless_stream_stops_as_soon_as_the_client_closes():
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_a_replay_stops_when_the_client_closes_or_resets(reset):
+def test_a_replay_stops_when_the_client_closes_or_resets(reset: bool) -> None:
     """At the recorded pace most of the stream is still to come: it is never sent."""
     with ModelServer() as server:
         with connect(server) as connection:
@@ -126,7 +128,7 @@ def test_a_replay_stops_when_the_client_closes_or_resets(reset):
     assert 0 < exchange.bytes_sent < len(shipped()["keepalive_stream"].response)
 
 
-def test_a_client_that_closes_before_any_answer_is_seen():
+def test_a_client_that_closes_before_any_answer_is_seen() -> None:
     """The server waits at a gate; the close is noticed all the same."""
     with ModelServer(respond=lambda _: Scripted(chunks=[Gate()])) as server:
         with connect(server) as connection:
@@ -135,7 +137,7 @@ def test_a_client_that_closes_before_any_answer_is_seen():
         assert ended(server)[0].ended == "client_closed"
 
 
-def test_a_client_that_does_not_read_holds_the_server_back():
+def test_a_client_that_does_not_read_holds_the_server_back() -> None:
     """Bytes that nobody takes are not counted as sent, and leaving then is leaving."""
     megabyte = b"x" * (1 << 20)
     with ModelServer(respond=lambda _: Scripted(chunks=itertools.repeat(megabyte, 100))) as server:

@@ -1,6 +1,7 @@
 """The recording that answers a request: cue, then rules in order, then the endpoint's plain one."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -11,12 +12,12 @@ from extproc.demo.seen import Request
 USAGE = {"stream": True, "stream_options": {"include_usage": True}}
 
 
-def post(path, document):
+def post(path: str, document: object) -> Request:
     """A POST of a JSON document."""
     return Request("POST", path, (), json.dumps(document).encode())
 
 
-def asks(text, **more):
+def asks(text: str, **more: Any) -> Request:
     """A chat request in which the user says `text`."""
     return post(CHAT, {"messages": [{"role": "user", "content": text}], **more})
 
@@ -49,13 +50,13 @@ def asks(text, **more):
         (Request("POST", CHAT, (), b"\xff not JSON"), "chat"),
     ],
 )
-def test_without_a_rule_an_endpoint_answers_with_its_plain_recording(request_, recording):
+def test_without_a_rule_an_endpoint_answers_with_its_plain_recording(request_: Request, recording: str) -> None:
     """By path, streamed or not, with usage when asked for; what is not known gets vLLM's 404. All are shipped."""
     assert choose(request_, ()) == recording
     assert recording in shipped().names
 
 
-def test_the_first_rule_that_fits_answers():
+def test_the_first_rule_that_fits_answers() -> None:
     """Path, streaming and phrase must all fit, and the order decides."""
     rules = [
         Rule(COMPLETIONS, None, None, "comp"),
@@ -70,7 +71,7 @@ def test_the_first_rule_that_fits_answers():
     assert choose(post(RESPONSES, {"input": "weather"}), rules) == "responses"
 
 
-def test_a_cue_comes_before_every_rule():
+def test_a_cue_comes_before_every_rule() -> None:
     """A test can ask for any recording by its name, in the last message of the user."""
     everything = [Rule(CHAT, None, None, "hello")]
     assert choose(asks("[replay crash_stream]"), everything) == "crash_stream"
@@ -114,12 +115,12 @@ def test_a_cue_comes_before_every_rule():
         ({}, ""),
     ],
 )
-def test_the_last_words_of_the_user_are_found_in_every_api(document, text):
+def test_the_last_words_of_the_user_are_found_in_every_api(document: dict[str, Any], text: str) -> None:
     """As text, parts, items or prompts; what is no text counts for nothing."""
     assert last_user_text(document) == text
 
 
 @pytest.mark.parametrize("rules", [DEMO_RULES, says("x", "hello"), says(None, "greeting_pii")])
-def test_rules_for_a_dictated_text_name_recordings_that_are_shipped(rules):
+def test_rules_for_a_dictated_text_name_recordings_that_are_shipped(rules: tuple[Rule, ...]) -> None:
     """The names are built from the API and the text, so each has to exist."""
     assert {rule.recording for rule in rules} <= shipped().names

@@ -14,7 +14,7 @@ from extproc.demo.scripted import Gate, Scripted
 from tests.unit.demo.raw_client import TIMEOUT_S, asking, connect, ended, read, read_until
 
 
-def test_a_scripted_body_with_a_content_length_goes_out_as_it_is():
+def test_a_scripted_body_with_a_content_length_goes_out_as_it_is() -> None:
     """A gzip body, say."""
     body = gzip.compress(b'{"choices":[]}')
     headers = (("content-type", "application/json"), ("content-encoding", "gzip"), ("content-length", str(len(body))))
@@ -31,7 +31,7 @@ def test_a_scripted_body_with_a_content_length_goes_out_as_it_is():
         client.close()
 
 
-def test_scripted_chunks_are_framed_one_by_one_with_trailers_after_the_last():
+def test_scripted_chunks_are_framed_one_by_one_with_trailers_after_the_last() -> None:
     """The exact bytes of a chunked answer, and the connection is kept."""
     scripted = Scripted(200, (("a", "b"),), [b"one", b"two!"], trailers=(("x-sum", "7"),))
     expected = (
@@ -44,7 +44,7 @@ def test_scripted_chunks_are_framed_one_by_one_with_trailers_after_the_last():
         assert [(exchange.recording, exchange.events_sent) for exchange in ended(server)] == [(None, 2), (None, 2)]
 
 
-def test_a_scripted_answer_can_break_off():
+def test_a_scripted_answer_can_break_off() -> None:
     """The connection closes without the last chunk: a client can tell that the body is not whole."""
     scripted = Scripted(chunks=[b"half"], end="close_abruptly")
     with (
@@ -58,7 +58,7 @@ def test_a_scripted_answer_can_break_off():
         assert ended(server)[0].ended == "complete"
 
 
-def test_a_gate_holds_the_answer_until_the_test_opens_it():
+def test_a_gate_holds_the_answer_until_the_test_opens_it() -> None:
     """What stands before the gate arrives; nothing after it does until it is opened, on many connections at once."""
     gate = Gate()
     with ModelServer(respond=lambda _: Scripted(chunks=[b"before", gate, b"after"])) as server:
