@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from extproc.domain.finding import Finding
+from extproc.detectors.text.phrases import Match
 from extproc.payload.joined import found_only_joined, joined_parts, message_texts
 from tests.unit.payload.requests import minimal, read
 
@@ -110,7 +110,7 @@ def test_attack_6_a_header_that_is_dropped_divides_nothing(name: str, tail: str)
     """vLLM leaves out a block of the system's that begins like Claude Code's header, and of a chat's its first line."""
     parts = [part("project fal"), part(f"x-anthropic-billing-header: {CHAFF}{tail}"), part("con")]
     first = {"role": "system", "content": parts}
-    request = {"messages": [first, {"role": "user", "content": "Hi"}], "max_tokens": 5}
+    request: dict[str, Any] = {"messages": [first, {"role": "user", "content": "Hi"}], "max_tokens": 5}
     assert "project falcon" in joins(name, request)
     request["messages"][0]["content"][1]["text"] = f"x-anthropic-billing-header: {CHAFF}\nc"
     request["messages"][0]["content"][2]["text"] = "on"
@@ -121,8 +121,8 @@ def test_what_is_divided_is_reported_once() -> None:
     """However many readings of the message show it."""
     view = read("chat", chat(part("fal", note=CHAFF), part("con"), role="tool", tool_call_id="t"))
 
-    def find(text: str) -> list[Finding]:
-        return [Finding("X", at, at + 6, 1.0, "t") for at in range(len(text)) if text.startswith("falcon", at)]
+    def find(text: str) -> list[Match]:
+        return [Match(at, at + 6, 0) for at in range(len(text)) if text.startswith("falcon", at)]
 
     ((joined, found),) = found_only_joined(view.texts, find)
     assert joined.text == "falcon"

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from extproc.config.load import parse_document, revision_of
 from extproc.demo.installation import DEMO_CONFIG
 from extproc.server.operations.config_files import read_config
+from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.sockets.certificates import Certificates
 from extproc.server.workers import link as module
 from extproc.server.workers.link import (
-    ConfigInForce,
     Link,
     LinkBroken,
     StartOrder,

@@ -140,7 +140,7 @@ def test_an_excerpt_holds_nothing_that_a_guard_would_find(
     excerpt = Excerpts("masked", chars_max).of(note_of(text, ATTACK, chars_max=chars_max))
     assert found_in(excerpt) == ATTACK
     seen: list[str] = []
-    through(SpanStage(PII, lambda _: "", lambda finding: seen.append(finding.kind)), [excerpt.text])
+    through(SpanStage(PII, lambda *_: "", lambda finding: seen.append(finding.kind)), [excerpt.text])
     assert seen == []
 
 

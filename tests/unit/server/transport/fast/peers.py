@@ -62,7 +62,7 @@ def code_of(found: list[Frame]) -> ErrorCode | None:
 def held_bytes(connection: FastConnection) -> int:
     """All that a connection keeps of what came in and of what is to go out."""
     core = connection._h2
-    calls = [message for call in connection.exchanges.values() for message in call.waiting]
+    calls = [message for call in connection.exchanges.values() for message in call.waiting or ()]
     return (
         sum(map(len, [*core._out, *core._pieces, *core._header_blocks._pieces, *calls]))
         + core._unfinished_bytes
@@ -215,7 +215,8 @@ class Neighbour:
                 self._received += event.data
                 self._client.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             elif isinstance(event, h2.events.TrailersReceived):
-                self.status = str(dict(event.headers)["grpc-status"])
+                trailers = {str(name): str(value) for name, value in event.headers}
+                self.status = trailers["grpc-status"]
         await loop.sock_sendall(self._peer.socket, self._client.data_to_send())
 
 
@@ -293,4 +294,5 @@ def on_both_loops(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..
     loop_too = inspect.Parameter("loop", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     run.__name__, run.__doc__ = test.__name__, test.__doc__
     run.__signature__ = own.replace(parameters=[loop_too, *own.parameters.values()])  # type: ignore[attr-defined]
-    return pytest.mark.parametrize("loop", LOOPS)(run)
+    marked: Callable[..., None] = pytest.mark.parametrize("loop", LOOPS)(run)
+    return marked
