@@ -35,7 +35,8 @@ def _object_schema(spec: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
             schema = copy.deepcopy(version["schema"]["openAPIV3Schema"])
             schema["properties"] |= {"apiVersion": {}, "kind": {}, "metadata": {"type": "object"}}
             schema["required"] = ["apiVersion", "kind", "metadata", *schema.get("required", ())]
-            return _closed(schema)
+            closed: dict[str, Any] = _closed(schema)
+            return closed
     raise LookupError(f"the definition does not serve {manifest['apiVersion']} {manifest['kind']}")
 
 

@@ -56,6 +56,7 @@ def pod(manifests: list[Manifest]) -> Manifest:
 def container(template: Manifest, name: str) -> Manifest:
     """A container or init container of a pod template."""
     spec = template["spec"]
+    found: Manifest
     (found,) = [each for each in [*spec.get("initContainers", ()), *spec["containers"]] if each["name"] == name]
     return found
 

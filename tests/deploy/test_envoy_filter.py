@@ -52,6 +52,7 @@ def inbound() -> Block:
 
 def patch(envoy_filter: Manifest, kind: str) -> Block:
     """The only patch of a kind."""
+    found: Block
     (found,) = [each for each in envoy_filter["spec"]["configPatches"] if each["applyTo"] == kind]
     return found
 

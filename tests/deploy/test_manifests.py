@@ -157,7 +157,8 @@ def mounted(tmp_path: Path) -> Path:
             file = folder / item["path"]
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(data[item["key"]])
-    return tmp_path / sidecar["args"][sidecar["args"].index("--config") + 1].lstrip("/")
+    config: str = sidecar["args"][sidecar["args"].index("--config") + 1]
+    return tmp_path / config.lstrip("/")
 
 
 def test_the_mounted_configuration_can_be_used(mounted: Path) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -107,10 +108,14 @@ def written(readme: str) -> str:
     """The README with its tables as they must be. Raises: ValueError where a marker is missing."""
     for name, table in sections().items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        readme, count = pattern.subn(lambda match, table=table: f"{match[1]}{table}\n{match[2]}", readme)
+        readme, count = pattern.subn(partial(_filled, table), readme)
         if count != 1:
             raise ValueError(f"README.md needs one pair of <!-- {name} --> and <!-- end -->")
     return readme
+
+
+def _filled(table: str, markers: re.Match[str]) -> str:
+    return f"{markers[1]}{table}\n{markers[2]}"
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ def events_of(stream: bytes) -> list[dict[str, Any]]:
 class Api(Protocol):
     """One API. ``CUT`` is how the last event of a stream says that a guard ended the answer."""
 
-    name: ClassVar[str]
-    path: ClassVar[str]
+    name: str
+    path: str
 
     def request(self, text: str = "Hello", *, stream: bool = False) -> dict[str, Any]:
         """A request."""

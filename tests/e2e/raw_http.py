@@ -70,7 +70,7 @@ class Connection:
         """Bytes up to and with ``mark``."""
         got = b""
         while mark not in got:
-            part = self._file.read1(65_536)  # type: ignore[attr-defined]
+            part = self._file.read1(65_536)
             assert part, f"Envoy closed the connection after {got[-200:]!r}"
             got += part
         return got
@@ -78,7 +78,7 @@ class Connection:
     def closed(self) -> bool:
         """Whether Envoy has closed the connection without saying more; waits for it."""
         try:
-            return self._file.read1(1) == b""  # type: ignore[attr-defined]
+            return self._file.read1(1) == b""
         except ConnectionResetError:
             return True
 

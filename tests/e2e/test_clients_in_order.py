@@ -34,7 +34,7 @@ def test_messages_with_thinking(scripted_stack: Stack, scripted: ScriptedModels)
     """A thinking block is guarded as a text is, and its signature passes."""
 
     def block(index: int, start: dict[str, Any], *deltas: dict[str, Any]) -> bytes:
-        events = [{"type": "content_block_start", "index": index, "content_block": start}]
+        events: list[dict[str, Any]] = [{"type": "content_block_start", "index": index, "content_block": start}]
         events += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
         events += [{"type": "content_block_stop", "index": index}]
         return b"".join(event(tree, tree["type"]) for tree in events)

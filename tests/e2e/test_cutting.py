@@ -152,7 +152,9 @@ def test_clients_understand_a_cut(stack: Stack, models: ScriptedModels) -> None:
         model=MODEL, max_tokens=9, messages=[{"role": "user", "content": "Hello"}]
     ) as stream:
         message = stream.get_final_message()
-    assert (message.stop_reason, message.content[0].text) == ("refusal", UP_TO_THERE)
+    (block,) = message.content
+    assert block.type == "text"
+    assert (message.stop_reason, block.text) == ("refusal", UP_TO_THERE)
 
 
 # --- errors --------------------------------------------------------------------------------------------------------

@@ -399,7 +399,8 @@ def _buffered_answer(_: Any) -> Reply:
 
 
 def _go_on(kind: str) -> Any:
-    return lambda _: iter([pb.ProcessingResponse(**{kind: pb.BodyResponse()})])
+    fields: dict[str, Any] = {kind: pb.BodyResponse()}
+    return lambda _: iter([pb.ProcessingResponse(**fields)])
 
 
 def _changed(length: int | None) -> Any:

@@ -13,6 +13,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -236,7 +237,7 @@ def test_changed_weights_move_traffic(stack: Stack, models: Models) -> None:
             data["models"]["tiny-chat"]["versions"]["v1"]["weight"] = weight
             data["models"]["tiny-chat"]["versions"]["v2"]["weight"] = 1 - weight
 
-        reloaded(stack, lambda change=weigh: stack.write_config(change))
+        reloaded(stack, partial(stack.write_config, weigh))
         for number in range(4):
             stack.curl(CHAT, "-H", f"x-conversation-id: {number}", body=chat())
     assert [len(models.seen(version)) for version in ("v1", "v2")] == [4, 4]

@@ -128,7 +128,8 @@ def test_a_compressed_answer_is_decoded_and_guarded(
     stack: Stack, models: ScriptedModels, encoding: str, stream: bool
 ) -> None:
     """It was asked for plain; one that comes compressed all the same is no way around the guards."""
-    plain = b"".join(streamed(CHAT, WORDS).chunks) if stream else json.dumps(CHAT.answer(PLAIN)).encode()
+    pieces = [piece for piece in streamed(CHAT, WORDS).chunks if isinstance(piece, bytes)]
+    plain = b"".join(pieces) if stream else json.dumps(CHAT.answer(PLAIN)).encode()
     body = ENCODE[encoding](plain)
     chunks = [body[at : at + 50] for at in range(0, len(body), 50)]
     models.answer = Scripted(200, (SSE_TYPE if stream else JSON_TYPE, ("content-encoding", encoding)), chunks)
@@ -255,7 +256,7 @@ def test_a_server_that_dies_in_mid_stream_is_seen_and_measured_once(
 ) -> None:
     """The client's answer is cut visibly; what had come is metered as an estimate."""
     gate = Gate()
-    chunks = [CHAT.head(), CHAT.delta("some words "), CHAT.delta("more "), gate]
+    chunks: list[bytes | Gate] = [CHAT.head(), CHAT.delta("some words "), CHAT.delta("more "), gate]
     models.answer = Scripted(200, (SSE_TYPE,), chunks, end="close_abruptly")
     with _curl(stack, client, CHAT.request(stream=True)) as process:
         assert process.stdout is not None

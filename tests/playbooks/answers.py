@@ -206,13 +206,18 @@ class MessagesAnswers:
 
     def _block_events(self, index: int, block: dict[str, Any], split: Split) -> Iterator[bytes]:
         kind = block["type"]
-        key, delta, text = {
-            "thinking": ("thinking", "thinking_delta", block.get("thinking")),
-            "text": ("text", "text_delta", block.get("text")),
-            "tool_use": ("partial_json", "input_json_delta", dumps(block.get("input")).decode()),
+        key, delta = {
+            "thinking": ("thinking", "thinking_delta"),
+            "text": ("text", "text_delta"),
+            "tool_use": ("partial_json", "input_json_delta"),
         }[kind]
-        empty = {"thinking": {"thinking": ""}, "text": {"text": ""}, "tool_use": {"input": {}}}[kind]
-        yield self._event("content_block_start", index=index, content_block={**block, **empty})
+        text: str = dumps(block["input"]).decode() if kind == "tool_use" else block[key]
+        empty: dict[str, dict[str, Any]] = {
+            "thinking": {"thinking": ""},
+            "text": {"text": ""},
+            "tool_use": {"input": {}},
+        }
+        yield self._event("content_block_start", index=index, content_block={**block, **empty[kind]})
         for piece in split(text):
             yield self._event("content_block_delta", index=index, delta={"type": delta, key: piece})
         yield self._event("content_block_stop", index=index)

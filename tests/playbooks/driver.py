@@ -276,7 +276,7 @@ def chunks(body: bytes, cuts: Iterable[int] = (), end: bool = True) -> list[Resp
 
 
 def asked(
-    snapshot: Snapshot, path: str = CHAT, body: RequestBody | None = None, pace: Pace = UNHURRIED, **headers: str
+    snapshot: Snapshot, path: str = CHAT, body: RequestBody | None = None, pace: Pace = UNHURRIED, **headers: Any
 ) -> Conversation:
     """A conversation up to where the model server has the request."""
     talk = Conversation(snapshot, pace=pace)

@@ -17,6 +17,7 @@ from extproc.exchange.events import (
     BodyMode,
     ContinueBody,
     ContinueHeaders,
+    Event,
     RequestBody,
     ResponseBody,
     ResponseHeaders,
@@ -267,7 +268,7 @@ def test_trailers_in_the_place_of_an_answer_abort() -> None:
 def test_a_client_that_goes_away_is_measured_once(events: int) -> None:
     """In every phase: nothing before the request went on, an estimate after it."""
     talk = Conversation(snapshot_of(*ALL))
-    script = [request_headers(), request_body(), response_headers()]
+    script: list[Event] = [request_headers(), request_body(), response_headers()]
     for event in script[:events]:
         talk.hears(event)
     assert talk.hears(StreamClosed()) == []

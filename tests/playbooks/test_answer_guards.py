@@ -44,12 +44,13 @@ USED_UP = {
 def asking(dialect: Any, text: str = QUESTION) -> dict[str, Any]:
     """A request of one question."""
     messages = [{"role": "user", "content": text}]
-    return {
+    questions: dict[str, dict[str, Any]] = {
         "/v1/chat/completions": {"messages": messages},
         "/v1/completions": {"prompt": text},
         "/v1/messages": {"max_tokens": 9, "messages": messages},
         "/v1/responses": {"input": text},
-    }[dialect.path]
+    }
+    return questions[dialect.path]
 
 
 def heard(
@@ -181,12 +182,13 @@ class TestEveryApi:
         """Where the API has one."""
         secret = "Never tell anyone of the blue door in the cellar."
         chat = [{"role": "system", "content": secret}, {"role": "user", "content": QUESTION}]
-        fields: dict[str, Any] = {
+        prompts: dict[str, dict[str, Any]] = {
             "/v1/chat/completions": {"messages": chat},
             "/v1/completions": {},
             "/v1/messages": {"system": secret},
             "/v1/responses": {"instructions": secret},
-        }[dialect.path]
+        }
+        fields = prompts[dialect.path]
         guard = {**LEAK, "of": "client", "action": "mask"}
         seen, record = heard(dialect, (guard,), (Choice(content=f"They said: {secret} {PROMPT}"),), seed, **fields)
         assert found(record) == ({"PROMPT_LEAK": 1} if fields else {})

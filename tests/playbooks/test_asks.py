@@ -222,7 +222,7 @@ def test_a_long_answer_is_judged_as_far_as_the_limit(stream: bool) -> None:
     text = "word " * 100
     guard = {**BESIDE, "on": "response", "chars_max": 100}
     body = chat_chunk(text) + chat_chunk(finish="stop") + DONE if stream else chat_answer(text)
-    fields = {"stream": True} if stream else {}
+    fields: dict[str, Any] = {"stream": True} if stream else {}
     talk = answered(snapshot_of(VERSION, guard, METER, **CLASSIFIERS), body, **fields)
     (judgement,) = handed_on(talk)
     assert judgement.texts == (SpokenText(Speaker.ASSISTANT, text[:100]),)

@@ -125,7 +125,8 @@ def test_the_memory_is_bounded_and_keeps_what_is_used() -> None:
 
 
 TEXTS = st.sampled_from([LONG, MAIL, *HALVES, LONG + "One.", LONG + "".join(HALVES), "Short."])
-CONTENTS = st.one_of(TEXTS, st.lists(st.builds(dict, type=st.just("text"), text=TEXTS), min_size=1, max_size=3))
+PARTS = st.fixed_dictionaries({"type": st.just("text"), "text": TEXTS})
+CONTENTS = st.one_of(TEXTS, st.lists(PARTS, min_size=1, max_size=3))
 TURNS = st.lists(st.builds(says, CONTENTS, st.sampled_from(["system", "user", "assistant"])), min_size=1, max_size=4)
 
 

@@ -44,7 +44,8 @@ TEXTS = st.sampled_from(
         "",
     ]
 )
-MESSAGES = st.lists(st.builds(dict, role=st.sampled_from(["system", "user", "assistant"]), content=TEXTS), min_size=1)
+ROLES = st.sampled_from(["system", "user", "assistant"])
+MESSAGES = st.lists(st.fixed_dictionaries({"role": ROLES, "content": TEXTS}), min_size=1)
 GUARDS = st.lists(st.sampled_from([INJECTION, PII, PII_BLOCK, REFUSAL]), unique_by=lambda guard: guard["guard"])
 FAKES = st.sampled_from([None, OnError.OPEN, OnError.CLOSED])
 
@@ -116,7 +117,7 @@ def test_a_text_before_a_guard_that_another_came_before() -> None:
 
 LAW = [{"name": "law", "words": {"sue": 1}}]
 TEXTS_OF = {"system": 1, "user": 1, "tool": 2}  # a tool's result, and the call that it answers
-SEEN = [
+SEEN: list[tuple[dict[str, Any], set[str], set[str]]] = [
     ({"guard": "injection"}, {"user", "tool"}, set()),
     ({"guard": "harm"}, {"user", "tool"}, {"content", "reasoning"}),
     ({"guard": "pii"}, {"system", "user", "tool"}, {"content", "reasoning"}),

@@ -152,7 +152,7 @@ def test_what_the_greatest_number_of_tokens_cuts_off_is_masked(dialect: Any, tex
 @pytest.mark.parametrize(("text", "shown"), REPORTED)
 def test_what_a_stop_string_of_the_client_cuts_off_is_masked(dialect: Any, text: str, shown: str) -> None:
     """real-vllm F3: ``stop: [".com"]`` took the mask off; whether the server says that it was one, or not."""
-    stops = {"stop_sequences": [".com"]} if dialect.path == "/v1/messages" else {"stop": [".com"]}
+    stops: dict[str, Any] = {"stop_sequences": [".com"]} if dialect.path == "/v1/messages" else {"stop": [".com"]}
     end = BY_MODEL.get(dialect.path, "stop")
     assert said_whole(dialect, PII, whole_answer(dialect.path, text, end), **stops)[0] == shown
     assert said_streamed(dialect, PII, events(dialect.path, list(text), end), **stops)[0] == shown
@@ -163,13 +163,14 @@ def test_a_server_that_tells_of_a_stop_string_is_believed(path: str) -> None:
     """vLLM's ``stop_reason`` is the text that ended the answer, and null where the model ended it itself."""
     dialect = next(one for one in DIALECTS if one.path == path)
     text, end = "order 41112222", "stop"
-    for reason, fields, shown in [
+    cases: list[tuple[str | int | None, dict[str, Any], str]] = [
         ("ok", {}, "order <CREDIT_CARD>"),
         (None, {"stop": ["ok"]}, text),
         (128_009, {}, text),
         (128_009, {"stop_token_ids": [128_009]}, "order <CREDIT_CARD>"),
         (None, {"structured_outputs": {"regex": "order [0-9]+"}}, "order <CREDIT_CARD>"),
-    ]:
+    ]
+    for reason, fields, shown in cases:
         answer = whole_answer(path, text, end, stop_reason=reason)
         assert said_whole(dialect, PII, answer, **fields)[0] == shown
         assert said_streamed(dialect, PII, events(path, [text], end, stop_reason=reason), **fields)[0] == shown
@@ -233,7 +234,7 @@ def test_arguments_that_are_no_whole_json_were_cut_off(finish: str) -> None:
     masked = '{"card": "<CREDIT_CARD>"'
     assert talk.client_json["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"] == masked
     deltas = [{"tool_calls": [{"index": 0, **call}]}, {}]
-    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    choices: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
     choices[1]["finish_reason"] = finish
     talk = said_streamed(DIALECTS[0], PII, [{"id": "c", "choices": [choice]} for choice in choices])[1]
     shown = [

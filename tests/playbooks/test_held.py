@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from tests.playbooks.driver import ALL, METER, Conversation, asked, chat_answer,
 ANSWER = chat_answer("Write to bob@example.org.")
 
 
-def held(limit_bytes: int = 10_000, **headers: str) -> Conversation:
+def held(limit_bytes: int = 10_000, **headers: Any) -> Conversation:
     """A chat whose answer has begun, without a length."""
     talk = asked(snapshot_of(*ALL, limits={"response_body_bytes_max": limit_bytes}))
     talk.hears(response_headers(content_length="", **headers))

@@ -106,7 +106,7 @@ SEVERAL = st.lists(
     unique_by=lambda guard: guard["name"],
 )
 """Several guards on one text: some mask, some end it, each its own kinds."""
-GUARDS_OF_PII = PII_GUARDS.map(lambda guard: [guard]) | SEVERAL | st.just([])
+GUARDS_OF_PII: st.SearchStrategy[list[dict[str, Any]]] = PII_GUARDS.map(lambda guard: [guard]) | SEVERAL | st.just([])
 FILTERS = st.tuples(GUARDS_OF_PII, st.none() | REFUSAL_GUARDS).flatmap(
     lambda some: st.permutations([*some[0], *([] if some[1] is None else [some[1]]), METER])
 )

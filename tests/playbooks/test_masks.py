@@ -42,7 +42,8 @@ CARD = "4111 1111 1111 1111"
 
 def masking(kind: str, **keys: Any) -> dict[str, Any]:
     """A guard with masks of a type."""
-    masks = {"type": kind, **{name: keys.pop(name) for name in ("key_file", "values_max") if name in keys}}
+    more: dict[str, Any] = {name: keys.pop(name) for name in ("key_file", "values_max") if name in keys}
+    masks = {"type": kind, **more}
     return {**PII, "masking": masks, **keys}
 
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from extproc.domain.record import Outcome
-from extproc.exchange.events import ResponseBody
+from extproc.exchange.events import ResponseBody, SendChunk
 from extproc.payload.plain_chunk import PlainChunks
 from tests.playbooks.driver import (
     DONE,
@@ -69,6 +69,7 @@ def test_a_filter_that_rejects_without_having_said_so_still_ends_the_choice() ->
     for text in ("Good ", "morning ", "here "):
         talk.hears(ResponseBody(chat_chunk(text), False))
     (cut,) = talk.hears(ResponseBody(chat_chunk("a secret place"), False))
+    assert isinstance(cut, SendChunk)
     assert b"secret" not in cut.body
     assert b"content_filter" in cut.body
     assert cut.end

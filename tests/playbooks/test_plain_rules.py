@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from extproc.domain.record import Outcome
-from extproc.exchange.events import RequestBody, ResponseBody, StreamClosed
+from extproc.exchange.events import Answer, RequestBody, ResponseBody, StreamClosed
 from tests.playbooks.answers import DIALECTS, Call, Choice
 from tests.playbooks.driver import SSE, Conversation, asked, dumps, request_headers, response_headers, snapshot_of, sse
 
@@ -68,6 +68,7 @@ def test_what_is_too_long_is_a_413_that_says_the_limit() -> None:
     talk = Conversation(snapshot_of({"guard": "size", "chars_max": 5}))
     talk.hears(request_headers())
     [answer] = talk.hears(RequestBody(dumps({"model": "tiny", "messages": [USER]})))
+    assert isinstance(answer, Answer)
     assert answer.status == 413
     assert talk.client_json["error"]["message"] == "The input has more than 5 characters."
 
@@ -281,7 +282,7 @@ def test_calls_of_built_in_tools_are_known_by_their_type(kind: str, allowed: boo
         added = {"type": "response.output_item.added", "output_index": 0, "item": item}
         last = {"type": "response.completed", "response": answer}
         talk.hears(response_headers(SSE))
-        talk.hears(ResponseBody(sse(added, added["type"]) + sse(last, last["type"]), True))
+        talk.hears(ResponseBody(sse(added, "response.output_item.added") + sse(last, "response.completed"), True))
     else:
         talk.hears(response_headers())
         talk.hears(ResponseBody(dumps(answer), True))

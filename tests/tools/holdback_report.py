@@ -199,7 +199,10 @@ def first_events() -> dict[str, float]:
     files = read_config(DEMO_CONFIG)
     document = files.loaded.document
     guards = {guard.guard: guard for policy in document.policies for guard in policy.guards}
-    chosen = {"default": [_with_default_action(guard) for guard in guards.values()], "demo": list(guards.values())}
+    chosen: dict[str, list[GuardSection]] = {
+        "default": [_with_default_action(guard) for guard in guards.values()],
+        "demo": list(guards.values()),
+    }
     figures: dict[str, float] = {}
     for actions, sections in chosen.items():
         policy = document.policies[-1].model_copy(update={"guards": tuple(sections)})

@@ -59,7 +59,7 @@ def main() -> int:
     chunks = [_event(WORDS[number % len(WORDS)] + " ") for number in range(asked.events)]
 
     def respond(_: Request) -> Scripted:
-        script = [chunks[0], gate, *chunks[1:], b"data: [DONE]\n\n"]
+        script: list[bytes | Gate] = [chunks[0], gate, *chunks[1:], b"data: [DONE]\n\n"]
         return Scripted(200, (("content-type", "text/event-stream"),), script, delay_s=asked.pace_ms / 1_000)
 
     servers = {name: ModelServer(name, respond=respond) for name in ("v1", "v2")}

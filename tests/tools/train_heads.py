@@ -44,7 +44,10 @@ def read(folder: Path, left_out: tuple[str, ...]) -> Rows:
     from extproc.classifiers.adapters.packaged import SentenceVectors
 
     vectors_of = SentenceVectors(WINDOW_TOKENS_MAX).of
-    vectors, rows, labels, sources = [], [], [], []
+    vectors: list[Array] = []
+    rows: list[int] = []
+    labels: list[int] = []
+    sources: list[str] = []
     for file in sorted(folder.glob("*.jsonl")):
         if file.stem in left_out:
             continue

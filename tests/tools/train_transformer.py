@@ -214,7 +214,7 @@ def threshold_at(rows: Sequence[Example], scores: npt.NDArray[np.float64], task:
 def _recall_at(
     rows: Sequence[Example], scores: npt.NDArray[np.float64], mine: npt.NDArray[np.bool_], rate: float
 ) -> tuple[float, float]:
-    return recall_at(scores[mine].tolist(), [rows[number].label for number in np.flatnonzero(mine)], rate)
+    return recall_at(scores[mine].tolist(), [rows[number].label for number in np.flatnonzero(mine).tolist()], rate)
 
 
 def save(model: Any, tuner: Tuner, threshold: float, folder: Path) -> None:

@@ -43,14 +43,14 @@ def serving(python: Path, folder: Path) -> Iterator[str]:
     """A vLLM with a tiny model. Yields its URL. Raises: RuntimeError if it does not start."""
     environment = os.environ | OFFLINE | {"PYTHONPATH": str(ROOT)}
     model = folder / "model"
-    make = [python, "-m", "tests.tools.tiny_model", model, "--layers", str(LAYERS)]
+    make: list[str | Path] = [python, "-m", "tests.tools.tiny_model", model, "--layers", str(LAYERS)]
     subprocess.run(make, env=environment, check=True, stdout=subprocess.DEVNULL)
     (port,) = free_ports(1)
     url = f"http://{LOOPBACK}:{port}"
     arguments = ["--model", model.name, "--served-model-name", MODEL, "--host", LOOPBACK, "--port", str(port)]
     arguments += ["--dtype", "bfloat16", "--max-model-len", "2048", "--max-num-seqs", "16", "--enforce-eager"]
     arguments += ["--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--enable-prompt-tokens-details"]
-    command = [python, "-m", "vllm.entrypoints.openai.api_server", *arguments]
+    command: list[str | Path] = [python, "-m", "vllm.entrypoints.openai.api_server", *arguments]
     with open(folder / "vllm.log", "w+b") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
         try:

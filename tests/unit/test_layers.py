@@ -45,7 +45,7 @@ PLANTED = [
 
 def lint(tree: Path) -> subprocess.CompletedProcess[str]:
     """What lint-imports says of the package under a directory."""
-    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache", ROOT / "pyproject.toml"]
+    command: list[str | Path] = [Path(sys.executable).with_name("lint-imports"), "--no-cache", ROOT / "pyproject.toml"]
     return subprocess.run(command, cwd=tree, capture_output=True, text=True)
 
 

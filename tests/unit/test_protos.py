@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
@@ -147,6 +148,7 @@ def test_a_field_has_the_published_number_type_label_and_oneof(
     ours: FieldDescriptor, published: descriptor_pool.DescriptorPool
 ) -> None:
     """Every field we declare is the published one of the same name, and refers to the same type."""
+    assert ours.containing_type is not None
     theirs = published.FindMessageTypeByName(published_name(ours.containing_type)).fields_by_name[ours.name]
     if short_name(ours) in NUMBERS_FOR_ENUMS:
         assert (ours.type, theirs.type) == (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_ENUM)
@@ -154,8 +156,10 @@ def test_a_field_has_the_published_number_type_label_and_oneof(
         return
     assert shape_of(ours) == shape_of(theirs)
     if ours.message_type:
+        assert theirs.message_type is not None
         assert published_name(ours.message_type) == theirs.message_type.full_name
     if ours.enum_type:
+        assert theirs.enum_type is not None
         assert published_name(ours.enum_type) == theirs.enum_type.full_name
 
 
@@ -168,7 +172,8 @@ def test_an_enum_has_the_published_values(ours: EnumDescriptor, published: descr
 
 def published_class(ours: Message, published: descriptor_pool.DescriptorPool) -> type[Message]:
     """The published message class that corresponds to one of our messages."""
-    return message_factory.GetMessageClass(published.FindMessageTypeByName(published_name(ours.DESCRIPTOR)))
+    name = published_name(cast(Descriptor, ours.DESCRIPTOR))
+    return message_factory.GetMessageClass(published.FindMessageTypeByName(name))
 
 
 def as_dict(message: Message) -> dict[str, object]:

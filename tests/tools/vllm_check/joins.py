@@ -81,7 +81,7 @@ def write(
     folder: Path = FOLDER,
 ) -> None:
     """Record what vLLM makes of each request: its joined texts, or that it refuses it."""
-    rows = [{"vllm": version, "made_by": "python -m tests.tools.vllm_check --record"}]
+    rows: list[dict[str, Any]] = [{"vllm": version, "made_by": "python -m tests.tools.vllm_check --record"}]
     for name, body in requests():
         try:
             texts: list[str] | None = contents(name, body)

@@ -89,10 +89,18 @@ def _key_of(step: str) -> tuple[str, int]:
     return plain.rstrip("[]"), plain.count("[]")
 
 
+def _refused_by_vllm(line: Line) -> bool:
+    return line.shown == REFUSES
+
+
+def _refused_by_us(line: Line) -> bool:
+    return line.treatment == REFUSED
+
+
 def listed(lines: Iterable[Line]) -> list[Line]:
     """The lines but those inside of what vLLM refuses, and of what we refuse, whatever is in it."""
     kept = list(lines)
-    for refused in (lambda line: line.shown == REFUSES, lambda line: line.treatment == REFUSED):
+    for refused in (_refused_by_vllm, _refused_by_us):
         taken = {place for line in kept if not refused(line) for place in (line.path, *_holders(line.path))}
         closed = {line.path for line in kept if line.kind in ("array", "object") and line.path not in taken}
         kept = [line for line in kept if closed.isdisjoint(_holders(line.path))]

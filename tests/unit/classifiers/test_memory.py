@@ -44,7 +44,8 @@ def test_what_is_remembered_need_not_be_judged(texts: list[str]) -> None:
 @pytest.mark.parametrize("outcome", [Dropped.QUEUE_FULL, [], [score("a")] * 3])
 def test_what_was_not_judged_is_told_and_not_remembered(outcome: Any) -> None:
     """A drop, or an answer that is not whole."""
-    memory, told = Memory(100), []
+    told: list[object] = []
+    memory = Memory(100)
     unknown, tell = memory.ask(["a", "b"], told.append)
     tell(outcome)
     assert told == [outcome]

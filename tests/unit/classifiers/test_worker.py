@@ -21,7 +21,7 @@ class Model:
         if section["head"] == "unusable":
             raise ModelUnusable("there is no model.onnx in the folder")
         if section["head"] == "missing":
-            import no_such_library  # noqa: F401
+            import no_such_library  # type: ignore[import-not-found]  # noqa: F401
         if section["head"] == "broken":
             raise OSError(SECRET)
 

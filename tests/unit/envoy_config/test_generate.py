@@ -20,17 +20,20 @@ PRICE = {"prompt_micro_usd_per_mtok": 1, "completion_micro_usd_per_mtok": 1}
 
 def listener_of(document: Document) -> dict[str, Any]:
     """The listener in the configuration for a document."""
-    return bootstrap(document)["static_resources"]["listeners"][0]
+    listener: dict[str, Any] = bootstrap(document)["static_resources"]["listeners"][0]
+    return listener
 
 
 def manager_of(document: Document) -> dict[str, Any]:
     """The HTTP connection manager in the configuration for a document."""
-    return listener_of(document)["filter_chains"][0]["filters"][0]["typed_config"]
+    manager: dict[str, Any] = listener_of(document)["filter_chains"][0]["filters"][0]["typed_config"]
+    return manager
 
 
 def routes_of(document: Document) -> list[dict[str, Any]]:
     """The routes in the configuration for a document."""
-    return manager_of(document)["route_config"]["virtual_hosts"][0]["routes"]
+    routes: list[dict[str, Any]] = manager_of(document)["route_config"]["virtual_hosts"][0]["routes"]
+    return routes
 
 
 def clusters_of(document: Document) -> dict[str, dict[str, Any]]:

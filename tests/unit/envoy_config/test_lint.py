@@ -81,7 +81,8 @@ def default_timeout(_: dict[str, Any], filters: dict[str, Any]) -> None:
 def routes(listener: dict[str, Any]) -> list[dict[str, Any]]:
     """The routes of a listener."""
     manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
-    return manager["route_config"]["virtual_hosts"][0]["routes"]
+    found: list[dict[str, Any]] = manager["route_config"]["virtual_hosts"][0]["routes"]
+    return found
 
 
 @pytest.mark.parametrize(

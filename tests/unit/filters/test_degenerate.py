@@ -23,7 +23,7 @@ from tests.unit.filters.fakes import exchange_facts
 
 DEGENERATE: dict[str, Any] = {"guard": "degenerate"}
 BLOCK = {**DEGENERATE, "action": "block"}
-AS_JSON = {"response_format": {"type": "json_object"}}
+AS_JSON: dict[str, Any] = {"response_format": {"type": "json_object"}}
 GERMAN = (
     "Das ist nicht die Antwort, die Sie von mir auf eine Frage in der Sprache haben wollten, und ich weiß es auch. "
 )

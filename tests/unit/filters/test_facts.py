@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,10 +18,11 @@ from tests.unit.detectors.answers.test_facts import FACTS
 from tests.unit.filters.cutting import cut
 from tests.unit.filters.fakes import exchange_facts
 
+Action = Literal["block", "flag", "shadow"]
 WRONG = "You can return your order within 14 days."
 
 
-def guarded(action: str, kind: Kind = Kind.CONTENT) -> tuple[Chain, ExchangeRecord]:
+def guarded(action: Action, kind: Kind = Kind.CONTENT) -> tuple[Chain, ExchangeRecord]:
     """A channel under a guard that has read its file, and what is noted."""
     guard = FactsGuard(FactsSection(guard="facts", file="facts.yaml", action=action))
     guard.prepare({}, {"facts.yaml": FACTS})
@@ -46,7 +49,7 @@ def test_an_answer_ends_before_the_sentence() -> None:
 
 
 @pytest.mark.parametrize("action", ["flag", "shadow"])
-def test_looking_only_changes_nothing(action: str) -> None:
+def test_looking_only_changes_nothing(action: Action) -> None:
     """Text passes at once; the fact's id is told to people, and is no label."""
     chain, record = guarded(action)
     assert chain.feed("You can ret") == "You can ret"
@@ -89,7 +92,7 @@ PARTS = st.sampled_from(
 
 
 @given(cut(st.lists(PARTS, max_size=8).map("".join)), st.sampled_from(["block", "flag"]))
-def test_the_pieces_do_not_matter(pieces: list[str], action: str) -> None:
+def test_the_pieces_do_not_matter(pieces: list[str], action: Action) -> None:
     """What is released and found is that of the whole text."""
     chain, record = guarded(action)
     whole, whole_record = guarded(action)

@@ -23,7 +23,7 @@ GROUNDING: dict[str, Any] = {"guard": "grounding"}
 GOOD = "Acme Tools sold 1,250 machines in 2023. The warranty lasts 24 months."
 MADE_UP = "Beta Pumps lost 777 customers during 1999, says Eva Miller. Nobody complained afterwards, strangely enough."
 TOOL = [{"role": "user", "content": "What?"}, {"role": "tool", "tool_call_id": "t", "content": CONTEXT}]
-DOCUMENT = {"documents": [{"title": "Acme", "text": CONTEXT}]}
+DOCUMENT: dict[str, Any] = {"documents": [{"title": "Acme", "text": CONTEXT}]}
 
 
 def judged(

@@ -134,7 +134,7 @@ def test_other_angle_brackets_stay() -> None:
 @pytest.mark.parametrize("definitions", [False, True])
 def test_real_vllm_f7_descriptions_of_tools_are_judged_where_the_configuration_says_so(definitions: bool) -> None:
     """By the thresholds for texts from outside; they never go on between marks."""
-    tool_ = {"type": "function", "function": {"name": "f", "description": ATTACK}}
+    tool_: dict[str, Any] = {"type": "function", "function": {"name": "f", "description": ATTACK}}
     talk = Conversation(snapshot_of({**INJECTION, "tool_definitions": definitions, "fence": True}))
     talk.hears(request_headers())
     talk.hears(request_body(messages=[user("Hi")], tools=[tool_]))

@@ -32,11 +32,16 @@ TEXTS = st.lists(PIECES, max_size=8).map("".join)
 EMAILS = PiiDetector(("EMAIL",))
 
 
+def mask_of(one: Finding, _: str = "") -> str:
+    """For either stage: the one for spans gives the text too."""
+    return f"<{one.kind}>"
+
+
 def run(pieces: list[str], blocks: bool = False) -> tuple[str, list[tuple[str, str, bool]], bool]:
     """What comes out; kind, first line, and whether the text began so, of each block; whether it was rejected."""
     found: list[tuple[str, str, bool]] = []
     shown: list[tuple[str, bool]] = []
-    mask = None if blocks else lambda one, _="": f"<{one.kind}>"
+    mask = None if blocks else mask_of
     spans = SpanStage(EMAILS, mask, lambda _: None)
 
     def tell(one: Finding) -> None:
@@ -128,7 +133,7 @@ def test_little_is_held_and_a_fork_leaves_no_trace(pieces: list[str]) -> None:
 @given(cut(TEXTS.filter(lambda text: not may_hold_private_key(text))))
 def test_nothing_is_found_without_the_words(pieces: list[str]) -> None:
     """So that most texts need no stage."""
-    spans = SpanStage(EMAILS, lambda one, _="": f"<{one.kind}>", lambda _: None)
+    spans = SpanStage(EMAILS, mask_of, lambda _: None)
     assert run(pieces) == (through(spans, pieces), [], False)
 
 
@@ -139,7 +144,7 @@ def test_with_the_stage_for_spans_behind_it(blocks: bool, pieces: list[str]) -> 
 
     def both(texts: list[str]) -> tuple[str, list[str], bool]:
         found: list[str] = []
-        mask = None if blocks else lambda one, _="": f"<{one.kind}>"
+        mask = None if blocks else mask_of
         spans = SpanStage(EMAILS, mask, lambda one: found.append(one.kind))
         stage = PrivateKeyStage(spans, mask, lambda one: found.append(one.kind))
         return through(stage, texts), found, stage.rejected
@@ -166,7 +171,7 @@ def test_a_block_that_is_cut_off_shows_less_than_eight_characters(key: str) -> N
     """A body shows itself by 32 characters; where the text ends before, eight are enough."""
     body = key.index("MII") - ("\\n" in key)  # the n of an escape may be one of the eight
     for end in range(body, body + 60):
-        spans = SpanStage(EMAILS, lambda one, _: f"<{one.kind}>", lambda _: None)
+        spans = SpanStage(EMAILS, mask_of, lambda _: None)
         stage = PrivateKeyStage(spans, lambda one: f"<{one.kind}>", lambda _: None)
         text = stage.feed(f"Here: {key[:end]}") + stage.close_cut()
         assert text == (f"Here: {key[:end]}" if end < body + 8 else "Here: <PRIVATE_KEY>")

@@ -343,10 +343,10 @@ def test_a_choice_that_was_cut_is_taken_out() -> None:
 def test_chat_answer_cut() -> None:
     """The choice says why; calls that were not reached are gone; other choices stay."""
     calls = [{"function": {"name": name, "arguments": "{}"}} for name in "fg"]
-    tree = {"choices": [{"index": index, "message": {"tool_calls": list(calls)}} for index in (0, 1)]}
+    tree: dict[str, Any] = {"choices": [{"index": index, "message": {"tool_calls": list(calls)}} for index in (0, 1)]}
     view = CHAT.read_answer(tree)
     CHAT.cut_answer(tree, 0, view.slots[:2])
-    assert [len(choice["message"]["tool_calls"]) for choice in tree["choices"]] == [1, 2]  # type: ignore[arg-type]
+    assert [len(choice["message"]["tool_calls"]) for choice in tree["choices"]] == [1, 2]
     assert [choice.get("finish_reason") for choice in tree["choices"]] == ["content_filter", None]
 
 

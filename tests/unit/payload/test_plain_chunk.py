@@ -119,7 +119,7 @@ def test_an_event_that_is_written_otherwise_is_no_mould() -> None:
 
 def test_completions_have_moulds_too() -> None:
     """Their text stands beside the index."""
-    tree = {"id": "cmpl-1", "choices": [{"index": 0, "text": "a", "finish_reason": None}]}
+    tree: dict[str, Any] = {"id": "cmpl-1", "choices": [{"index": 0, "text": "a", "finish_reason": None}]}
     plain = mould_of(tree, CompletionsStream({}))
     assert plain.text_of(orjson.dumps({**tree, "choices": [{**tree["choices"][0], "text": "b c"}]})) == "b c"
 

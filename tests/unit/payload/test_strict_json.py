@@ -146,7 +146,12 @@ def test_bytes_are_read_as_python_reads_them_or_not_at_all(body: bytes) -> None:
     except PayloadRefused:
         return
     pairs: list[list[tuple[str, Any]]] = []
-    python = json.loads(body, object_pairs_hook=lambda items: pairs.append(items) or dict(items))
+
+    def kept(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        pairs.append(items)
+        return dict(items)
+
+    python = json.loads(body, object_pairs_hook=kept)
     assert json.dumps(read) == json.dumps(python)
     assert all(len(dict(items)) == len(items) for items in pairs)
     assert canonical is (orjson.dumps(read) == body)

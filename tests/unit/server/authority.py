@@ -31,7 +31,7 @@ class Authority:
     """A CA of its own, or one that another has signed."""
 
     def __init__(self, above: Authority | None = None) -> None:
-        self._ca = trustme.CA() if above is None else above._ca.create_child_ca()
+        self._ca: trustme.CA = trustme.CA() if above is None else above._ca.create_child_ca()
         self.pem = self._ca.cert_pem.bytes()
 
     def issue(self, *names: str, expired: bool = False) -> Identity:

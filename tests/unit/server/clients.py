@@ -30,7 +30,7 @@ async def say(call: Any, *messages: pb.ProcessingRequest) -> list[pb.ProcessingR
 
 async def answer_of(call: Any) -> pb.ProcessingResponse:
     """The next reply but for those that ask for more time. Raises: aio.AioRpcError."""
-    reply = await call.read()
+    reply: pb.ProcessingResponse = await call.read()
     while reply and asks_for_time(reply):
         reply = await call.read()
     return reply
@@ -48,7 +48,7 @@ async def check(channel: aio.Channel, service: str) -> int:
 
 async def check_bytes(channel: aio.Channel, request: bytes) -> int:
     """What the health service says to bytes, which may be no request. Raises: aio.AioRpcError."""
-    call = channel.unary_unary(
+    call: aio.UnaryUnaryMultiCallable[bytes, health_pb.HealthCheckResponse] = channel.unary_unary(
         "/grpc.health.v1.Health/Check", response_deserializer=health_pb.HealthCheckResponse.FromString
     )
     return int((await call(request)).status)

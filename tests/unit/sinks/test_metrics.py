@@ -335,7 +335,8 @@ def test_labels_are_bounded_all_the_time(
 ) -> None:
     """Never more values than may be; one that was seen within the hour is itself; idle ones are forgotten once."""
     living: set[str] = set()
-    admitted, now_ns, last_ns = 0, 0, {}
+    last_ns: dict[str, int] = {}
+    admitted, now_ns = 0, 0
 
     def forget(values: Set[str]) -> None:
         assert values <= living

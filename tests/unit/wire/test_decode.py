@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import DecodeError
+from google.protobuf.struct_pb2 import Struct
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -72,7 +73,7 @@ def test_a_message_without_a_part_we_know_is_refused() -> None:
     with pytest.raises(UnknownMessage):
         decoded(pb.ProcessingRequest())
     with pytest.raises(UnknownMessage):
-        decoded(pb.ProcessingRequest(attributes={"envoy.filters.http.ext_proc": {}}))
+        decoded(pb.ProcessingRequest(attributes={"envoy.filters.http.ext_proc": Struct()}))
 
 
 def test_header_values_come_from_raw_value() -> None:
@@ -116,15 +117,21 @@ def test_envoys_details_are_read_from_its_own_key(attributes: dict[str, Any], de
     assert decoded(message) == ResponseHeaders({}, details=details)
 
 
+def request_with(name: str, part: Any) -> pb.ProcessingRequest:
+    """A message with one part."""
+    parts: dict[str, Any] = {name: part}
+    return pb.ProcessingRequest(**parts)
+
+
 PARTS = st.one_of(
     st.builds(
-        lambda name, pairs, end: pb.ProcessingRequest(**{name: with_headers(*pairs, end=end)}),
+        lambda name, pairs, end: request_with(name, with_headers(*pairs, end=end)),
         st.sampled_from(["request_headers", "response_headers"]),
         st.lists(st.tuples(st.text(max_size=8), st.binary(max_size=8)), max_size=4),
         st.booleans(),
     ),
     st.builds(
-        lambda name, body, end: pb.ProcessingRequest(**{name: pb.HttpBody(body=body, end_of_stream=end)}),
+        lambda name, body, end: request_with(name, pb.HttpBody(body=body, end_of_stream=end)),
         st.sampled_from(["request_body", "response_body"]),
         st.binary(max_size=64),
         st.booleans(),

@@ -75,4 +75,6 @@ def test_the_solver_finds_the_minimum() -> None:
 def test_recall_at_a_false_positive_rate_counts_ties_against_us() -> None:
     """A positive that scores as the worst tolerated negative is not found."""
     scores = [0.9, 0.5, 0.1, 0.95, 0.5, 0.2]
-    assert recall_at(scores, [0, 0, 0, 1, 1, 1], 0.34) == (pytest.approx(1 / 3), 0.5)
+    recall, threshold = recall_at(scores, [0, 0, 0, 1, 1, 1], 0.34)
+    assert recall == pytest.approx(1 / 3)
+    assert threshold == 0.5

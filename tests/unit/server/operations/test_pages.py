@@ -6,8 +6,9 @@ import gzip
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPResponse
+from typing import Any
 
 import pytest
 
@@ -123,10 +124,13 @@ def test_a_slow_client_does_not_hold_up_another(served: Served) -> None:
         assert served.get("/livez")[0].status == 200
 
 
-def test_a_client_that_leaves_is_not_worth_a_line(served: Served, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_client_that_leaves_is_not_worth_a_line(
+    served: Served, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing on the streams of the process, which are a log of JSON lines."""
     ended = threading.Event()
-    served.pages._server.shutdown_request = _telling(served.pages._server.shutdown_request, ended)  # type: ignore[method-assign]
+    server = served.pages._server
+    monkeypatch.setattr(server, "shutdown_request", _telling(server.shutdown_request, ended))
     with socket.create_connection(("127.0.0.1", served.pages.port)) as leaving:
         leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
         leaving.sendall(b"GET /met")
@@ -149,9 +153,9 @@ def test_a_port_that_is_taken_is_an_error(served: Served) -> None:
         Pages("127.0.0.1", served.pages.port, Metrics(10).registry, served.health, lambda: True)
 
 
-def _telling(shutdown_request: object, ended: threading.Event) -> object:
-    def wrapped(request: object) -> None:
-        shutdown_request(request)  # type: ignore[operator]
+def _telling(shutdown_request: Callable[[Any], None], ended: threading.Event) -> Callable[[Any], None]:
+    def wrapped(request: Any) -> None:
+        shutdown_request(request)
         ended.set()
 
     return wrapped

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -193,9 +194,13 @@ async def test_files_are_looked_at_until_the_process_drains(tmp_path: Path) -> N
     """At the interval of the configuration: one change after another comes into force."""
     watched = Watched(tmp_path, QUICK)
     running = asyncio.create_task(watched.reloader.run())
+
+    def has_prompt(text: str) -> bool:
+        return watched.prompt == text
+
     for prompt in ("Be verbose.", "Be quick."):
         (tmp_path / "prompt.txt").write_text(prompt)
-        await until(lambda expected=prompt: watched.prompt == expected)
+        await until(partial(has_prompt, prompt))
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

@@ -16,7 +16,8 @@ from tests.unit.server.tls.served import Transport
 )
 def transport(request: pytest.FixtureRequest) -> Transport:
     """Every test is of all three."""
-    return request.param
+    of_this_test: Transport = request.param
+    return of_this_test
 
 
 @pytest.fixture(scope="module")

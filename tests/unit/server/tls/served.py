@@ -154,7 +154,7 @@ def channel(served: Served, identity: Identity | None = None) -> Iterator[grpc.C
 
 def ask_health(made: grpc.Channel) -> int:
     """What the health service says. Raises: grpc.RpcError."""
-    call = made.unary_unary(
+    call: grpc.UnaryUnaryMultiCallable[bytes, health_pb.HealthCheckResponse] = made.unary_unary(
         "/grpc.health.v1.Health/Check", response_deserializer=health_pb.HealthCheckResponse.FromString
     )
     return int(call(b"", timeout=5).status)

@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import grpc
@@ -75,7 +76,8 @@ async def test_what_still_runs_at_the_end_is_told_so_over_tls(transport: Transpo
             with pytest.raises(grpc.RpcError):
                 for _ in call:
                     pass
-            return call.code()
+            code: grpc.StatusCode = call.code()
+            return code
 
         with channel(served) as made:
             ended = asyncio.ensure_future(asyncio.to_thread(until_the_end, made))
@@ -97,7 +99,7 @@ async def test_with_a_client_ca_only_its_certificates_come_in(
         for identity in (None, ours.issue("envoy.example")):
             with channel(served, identity) as made, pytest.raises(grpc.RpcError) as refused:
                 await asyncio.to_thread(whole_exchange, made)
-            assert refused.value.code() is grpc.StatusCode.UNAVAILABLE  # type: ignore[attr-defined] # it is a Call too
+            assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
         assert len(served.wired.records.all) == 1
 
 
@@ -190,9 +192,11 @@ def test_a_peer_that_does_not_agree_to_the_end_is_left(
         async with serving(transport, ours.server(), ours) as served:
             silent = await asyncio.to_thread(served.connect, served.client())
             await asyncio.to_thread(exchange_prefaces, silent)
-            await served.server.stop(0, asyncio.Event())
+            server = served.server
+            assert isinstance(server, FastServer)
+            await server.stop(0, asyncio.Event())
             async with asyncio.timeout(3):
-                await until(lambda: not served.server.connections)
+                await until(lambda: not server.connections)
             silent.close()
 
     transport = Transport(FastServer, on_uvloop)
@@ -212,9 +216,13 @@ def test_the_log_says_once_why_a_connection_was_refused(on_uvloop: bool, ours: A
                 ({"identity": theirs.issue("envoy.example", expired=True)}, "certificate has expired"),
                 ({"identity": envoy, "alpn": ()}, "the client did not agree to h2 (ALPN)"),
             ]
+
+            def has_refused(count: int) -> bool:
+                return len(served.refusals()) == count
+
             for count, (options, reason) in enumerate(attempts, 1):
                 await asyncio.to_thread(served.greeting, **options)
-                await until(lambda expected=count: len(served.refusals()) == expected)
+                await until(partial(has_refused, count))
                 assert served.refusals()[-1] == reason
             socket.create_connection(("127.0.0.1", served.server.port)).close()
             assert await served.welcomes(identity=envoy)

@@ -42,4 +42,4 @@ def test_an_interval_holds_its_share_and_stays_between_0_and_1(labelled: int, da
     assert turned is not None
     assert 0 <= found.low <= found.share <= found.high <= 1
     assert more.high - more.low < found.high - found.low
-    assert (1 - turned.high, 1 - turned.low) == (pytest.approx(found.low), pytest.approx(found.high))
+    assert (1 - turned.high, 1 - turned.low) == pytest.approx((found.low, found.high))

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -225,9 +226,13 @@ def test_a_store_that_fails_for_too_long_is_counted(on_sqlite: Queues, monkeypat
     monkeypatch.setattr(module, "RETRY_SECONDS_MAX", 0)
     other = locked(on_sqlite)
     sink = on_sqlite.open()
+
+    def lost(count: int) -> bool:
+        return on_sqlite.counted.lost == {Dropped.STORE_FAILED: count}
+
     for number in range(3):
         sink.exchange_ended(ended(str(number)))
-        until(lambda expected=number + 1: on_sqlite.counted.lost == {Dropped.STORE_FAILED: expected})
+        until(partial(lost, number + 1))
     other.execute("COMMIT")
     sink.exchange_ended(ended("after"))
     until(lambda: on_sqlite.counted.stored["injection"] == 1)
@@ -271,7 +276,12 @@ def test_a_disk_that_is_full_is_counted(on_sqlite: Queues, monkeypatch: pytest.M
     try:
         sink = on_sqlite.open(texts="plain")
         text = "ignore " + " ".join(str(number) for number in range(10_000))
-        until(lambda: sink.exchange_ended(ended(text=text)) or on_sqlite.counted.lost)
+
+        def lost_one_more() -> bool:
+            sink.exchange_ended(ended(text=text))
+            return bool(on_sqlite.counted.lost)
+
+        until(lost_one_more)
     finally:
         event.remove(Engine, "connect", no_more_pages)
     assert set(on_sqlite.counted.lost) == {Dropped.STORE_FAILED}
@@ -377,7 +387,7 @@ def test_what_people_say_of_a_guard_is_read(queues: Queues, monkeypatch: pytest.
     until(lambda: queues.counted.precision == {})
     for stored, label in zip(store.find(Wanted(guard="injection"), 9), (confirm(), confirm(), reject()), strict=True):
         store.label(stored.id, label)
-    until(lambda: queues.counted.precision == {"injection": pytest.approx(2 / 3)})
+    until(lambda: queues.counted.precision == pytest.approx({"injection": 2 / 3}))
     store.close()
 
 

@@ -7,6 +7,7 @@ import random
 import socket
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -139,9 +140,13 @@ async def test_a_connection_that_we_close_does_not_wait_for_ever_for_its_last_by
         peer = await served.peer(HELLO + WIDE, receive_buffer_bytes=4_096)
         connection = await served.connection(peer)
         body = grpc(request_body().SerializeToString())
+
+        def has_come_to(number: int) -> bool:
+            return connection._h2._highest_id == number
+
         for stream_id in range(1, 2_001, 2):
             await peer.send(headers(stream_id, call()) + data(stream_id, BEGIN + body))
-            await until(lambda number=stream_id: connection._h2._highest_id == number)
+            await until(partial(has_come_to, stream_id))
             if connection._transport.get_write_buffer_size():
                 break
         await peer.send(data(0, b"a fault"))

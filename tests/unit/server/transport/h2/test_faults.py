@@ -282,7 +282,7 @@ def test_a_request_that_is_no_grpc(fields: dict[str, str], status: str, flags: i
     assert wire.send(headers(1, block, flags) + (data(1, b"{}", END) if flags != BOTH else b"")) == []
     answer, *more = wire.sent()
     assert [f.kind for f in more] == ([] if flags == BOTH else [frames.RST_STREAM])  # of a body that need not come
-    trailers = dict(wire.decoder.decode(answer.payload))
+    trailers = {str(name): str(value) for name, value in wire.decoder.decode(answer.payload)}
     assert (trailers[":status"], trailers["grpc-status"]) == (status, "12")
     assert "only gRPC is spoken here" in trailers["grpc-message"]
     assert wire.connection.stream_count == 0
