@@ -47,12 +47,13 @@ def snapshot(example: GuardExample) -> Snapshot:
 def request(dialect: Any, asks: str, stream: bool = False, **more: Any) -> RequestBody:
     """What a user says, in one of the APIs. Args: more: fields of the request."""
     messages = [{"role": "user", "content": asks}]
-    fields: dict[str, Any] = {
+    by_path: dict[str, dict[str, Any]] = {
         "/v1/chat/completions": {"messages": messages},
         "/v1/completions": {"prompt": asks},
         "/v1/messages": {"max_tokens": 9, "messages": messages},
         "/v1/responses": {"input": asks},
-    }[dialect.path]
+    }
+    fields = by_path[dialect.path]
     return RequestBody(json.dumps({"model": "tiny", "stream": stream, **fields, **more}).encode())
 
 

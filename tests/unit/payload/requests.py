@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from extproc.domain.errors import ApiError, PayloadRefused
+from extproc.payload.dialect import Dialect
 from extproc.payload.endpoints import ENDPOINTS
 from extproc.payload.view import RequestPolicy, RequestView
 from tests.stream.recorded import POLICY
@@ -23,7 +24,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "count_tokens": {"messages": [{"role": "user", "content": "Hi"}]},
     "embeddings": {"input": "Hi"},
 }
-BY_NAME = {dialect.name: dialect for dialect in ENDPOINTS.values()}
+BY_NAME: dict[str, Dialect] = {dialect.name: dialect for dialect in ENDPOINTS.values()}
 
 
 def read(name: str, body: bytes | dict[str, Any], policy: RequestPolicy = POLICY) -> RequestView:
