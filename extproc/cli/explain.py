@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -54,6 +54,7 @@ def explain_command(
     header: Annotated[
         list[str] | None, typer.Option("--header", "-H", help="A header, as in curl: 'name: value'.")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
     """Say what would happen to one request: route, version, findings, changes. Exit 2: a file cannot be used."""
     try:
@@ -67,7 +68,11 @@ def explain_command(
         typer.echo(f"{request}: {error}", err=True)
         raise typer.Exit(EXIT_INVALID) from None
     snapshot = compile_snapshot(files.loaded.document, files.prompts, files.mask_keys)
-    _print(Console(), asked, explain(snapshot, asked), snapshot)
+    explanation = explain(snapshot, asked)
+    if as_json:
+        typer.echo(orjson.dumps(as_data(asked, explanation, snapshot), option=orjson.OPT_INDENT_2))
+    else:
+        _print(Console(), asked, explanation, snapshot)
 
 
 def read_request(content: bytes, path: str, headers: list[str]) -> RequestFile:
@@ -105,6 +110,48 @@ def explain(snapshot: Snapshot, request: RequestFile) -> Explanation:
     elif isinstance(last, ContinueHeaders):
         body = request.body
     return Explanation(exchange.record, tuple(steps), body)
+
+
+def as_data(request: RequestFile, explanation: Explanation, snapshot: Snapshot) -> dict[str, Any]:
+    """The explanation as JSON has it.
+
+    ``revision``; ``endpoint`` and ``policy``, null where none fits; ``version``, null or its ``model``, ``version`` and
+    ``fingerprint``; ``team``, ``project``, ``budget_code``; ``findings``, ``verdicts`` and ``coverage``, each with
+    ``guard`` and ``direction``; ``headers`` that are ``set`` (pairs) and ``remove`` (names); ``reroutes``; ``answer``
+    of the processor itself, null or ``status`` and ``body``; ``body`` that the model server gets, null if it gets none;
+    ``body_changed``.
+    """
+    record, version = explanation.record, explanation.record.version
+    changes, answer, body = _changing(explanation), _own_answer(explanation), explanation.body_after
+    return {
+        "revision": snapshot.revision,
+        "endpoint": record.endpoint or None,
+        "version": version and {"model": version.model, "version": version.version, "fingerprint": version.fingerprint},
+        "team": record.team,
+        "project": record.project,
+        "budget_code": record.budget_code,
+        "policy": record.policy or None,
+        "findings": [
+            {"guard": guard, "direction": direction, "kind": kind, "times": times}
+            for (guard, direction, kind), times in record.findings.items()
+        ],
+        "verdicts": [
+            {"guard": guard, "direction": direction, "action": action, "times": times}
+            for (guard, direction, action), times in record.verdicts.items()
+        ],
+        "coverage": [
+            {"guard": guard, "direction": direction, "outcome": outcome.value, "texts": texts}
+            for (guard, direction, outcome), texts in record.coverage.items()
+        ],
+        "headers": {
+            "set": [list(pair) for action in changes for pair in action.changes.set],
+            "remove": [name for action in changes for name in action.changes.remove],
+        },
+        "reroutes": any(map(_reroutes, changes)),
+        "answer": answer and {"status": answer.status, "body": answer.body.decode()},
+        "body": None if body is None else body.decode("utf-8", "replace"),
+        "body_changed": body is not None and body != request.body,
+    }
 
 
 def _print(console: Console, request: RequestFile, explanation: Explanation, snapshot: Snapshot) -> None:
@@ -160,24 +207,34 @@ def _coverage(record: ExchangeRecord) -> str:
     return "; ".join(f"{guard}: {texts} {what}" for (guard, _, what), texts in record.coverage.items())
 
 
+def _changing(explanation: Explanation) -> list[ContinueHeaders | ContinueBody]:
+    """What may change headers, in order."""
+    actions = [action for step in explanation.steps for action in step.actions]
+    return [action for action in actions if isinstance(action, ContinueHeaders | ContinueBody)]
+
+
+def _reroutes(action: ContinueHeaders | ContinueBody) -> bool:
+    return isinstance(action, ContinueBody) and action.clear_route_cache
+
+
 def _header_changes(explanation: Explanation) -> list[str]:
     changes: list[str] = []
-    for step in explanation.steps:
-        for action in step.actions:
-            if isinstance(action, ContinueHeaders | ContinueBody):
-                changes += [f"set {name}: {value}" for name, value in action.changes.set]
-                changes += [f"remove {name}" for name in action.changes.remove]
-                if isinstance(action, ContinueBody) and action.clear_route_cache:
-                    changes.append("choose the route again")
+    for action in _changing(explanation):
+        changes += [f"set {name}: {value}" for name, value in action.changes.set]
+        changes += [f"remove {name}" for name in action.changes.remove]
+        if _reroutes(action):
+            changes.append("choose the route again")
     return changes
 
 
+def _own_answer(explanation: Explanation) -> Answer | None:
+    actions = [action for step in explanation.steps for action in step.actions]
+    return next((action for action in actions if isinstance(action, Answer)), None)
+
+
 def _answer(explanation: Explanation) -> str:
-    for step in explanation.steps:
-        for action in step.actions:
-            if isinstance(action, Answer):
-                return f"{action.status} {action.body.decode()}"
-    return ""
+    answer = _own_answer(explanation)
+    return "" if answer is None else f"{answer.status} {answer.body.decode()}"
 
 
 def _body_change(request: RequestFile, explanation: Explanation) -> str:

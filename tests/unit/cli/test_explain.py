@@ -56,6 +56,18 @@ def test_it_is_what_serving_does() -> None:
     assert json.loads(explanation.body_after)["model"] == "tiny-chat-next"
 
 
+def test_the_result_is_json_for_who_asks(tmp_path: Path) -> None:
+    """The same facts as one object, for a request that goes on and for one that does not."""
+    told = json.loads(explained(tmp_path, json.dumps(CHAT), "--json").output)
+    assert told["endpoint"] == "chat"
+    assert told["version"]["model"] == "tiny-chat"
+    assert {"guard": "pii", "direction": "request", "kind": "EMAIL", "times": 1} in told["findings"]
+    assert ["x-llm-model", "tiny-chat"] in told["headers"]["set"]
+    assert (told["answer"], told["body_changed"]) == (None, True)
+    refused = json.loads(explained(tmp_path, json.dumps({**CHAT, "model": "nobody"}), "--json").output)
+    assert (refused["answer"]["status"], refused["body"], refused["version"]) == (404, None, None)
+
+
 def test_check_and_explain_name_the_revision_that_serves(tmp_path: Path) -> None:
     """One name for one configuration: an operator compares what was checked with what `/readyz` shows."""
     files = read_config(DEMO_CONFIG)
