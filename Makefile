@@ -25,11 +25,15 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help demo test check hunt attack memory bench guard-report adapters train vllm-check compiled protos lock clean
 
+##@ Start here
+
 help: ## List the targets (ARGS=... is passed on, PYTHON=... names the interpreter)
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@sed -n 's/^##@ \(.*\)/\n\1/p; s/^\([a-z-]*\):.*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 demo: $(if $(wildcard $(DEV)),$(DEV),$(DEMO)) ## Show the whole thing at work on a real Envoy
 	@$(BIN)/extproc demo $(ARGS)
+
+##@ Tests
 
 # Those through Envoy mostly wait: the others run beside them.
 define ALL_TESTS
@@ -58,6 +62,8 @@ hunt: $(DEV) ## Look long for counterexamples to the laws: 2,000 examples each
 attack: $(DEV) ## Attack it with generators, fuzzers, dear texts and an outage (ARGS="--minutes 30"), and print what was tried
 	@$(BIN)/python -m tests.attack $(ARGS)
 
+##@ Measure
+
 memory: $(DEV) ## Measure 200 guarded streams of 2,000 events at once through the whole demo
 	$(BIN)/python -m tests.tools.memory_streams $(ARGS)
 
@@ -66,6 +72,8 @@ bench: $(DEV) ## Measure what the processor costs, beside grpc-go and LiteLLM (A
 
 guard-report: $(DEV) ## Count what the guards find and miss, source by source (ARGS=--help); takes some minutes
 	@$(BIN)/python -m tests.tools.guard_report $(ARGS)
+
+##@ With what is installed apart
 
 adapters: $(MODELS) ## Run the tests of what needs PyTorch or spaCy, which are installed apart (some GB)
 	@$(OF_MODELS)/pytest -q $(or $(ARGS),tests/unit/classifiers tests/unit/detectors/pii/test_presidio_entities.py tests/unit/test_transformer_training.py)
@@ -80,6 +88,8 @@ vllm-check: $(VLLM) $(DEV) ## Ask a real vLLM what of a request it shows its mod
 compiled: $(COMPILED) ## Compile what works on each message (needs a C compiler), and try it through a real Envoy
 	@$(AS_COMPILED) $(BIN)/python -c "import extproc.exchange.machine as machine; assert machine.__file__.endswith('.so')"
 	@$(AS_COMPILED) $(BIN)/pytest -q $(or $(ARGS),tests/e2e)
+
+##@ Generated files
 
 protos: $(DEV) ## Generate extproc/_pb from protos/
 	$(BIN)/python -m grpc_tools.protoc -Iextproc/_pb=protos --python_out=. --pyi_out=. protos/*.proto
