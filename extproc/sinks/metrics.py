@@ -1,4 +1,4 @@
-"""All metrics: their names, labels and buckets, in one place. The README's table is tested against this file.
+"""All metrics: their names, labels and buckets, in one place. ``docs/reference/metrics.md`` is made from this file.
 
 What exchanges add is gathered (see ``gathered``) and handed to the library when the registry is read. Label values that
 come from requests are bounded: past ``label_values_max`` different ones, or when too long, a value counts as ``other``.

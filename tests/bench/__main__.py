@@ -152,7 +152,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make bench",
         description="What a processor costs. Pass options in ARGS=...",
-        epilog=f"Loads: {', '.join(names)}. README.md says what the figures mean.",
+        epilog=f"Loads: {', '.join(names)}. docs/benchmarks.md says what the figures mean.",
     )
     parser.add_argument("--full", action="store_true", help="every load with 1, 8 and 64 connections; unpaced streams")
     parser.add_argument("--litellm", action="store_true", help="also LiteLLM's proxy, installed in its own environment")

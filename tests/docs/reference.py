@@ -1,30 +1,23 @@
-"""The README's reference tables, made from the code: ``python -m tests.docs.reference`` writes them into it.
+"""The documentation's reference tables, made from the code: ``python -m tests.docs.reference`` writes them.
 
-``test_readme`` holds the README to them: no key and no metric is undocumented, none is documented that is not there.
+``test_reference`` holds the pages to them: no key, metric, option, error or limit is undocumented, none is documented
+that is not there.
 """
 
 from __future__ import annotations
 
 import re
 from functools import partial
-from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
 from prometheus_client import CollectorRegistry
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
-from extproc.config.document import Document
 from extproc.sinks.metrics import Metrics
+from tests.docs.cli_tables import cli_tables
+from tests.docs.configuration_tables import configuration_tables
+from tests.docs.error_table import error_table
+from tests.docs.pages import PAGES
 from tests.docs.transport_limits import transport_limits_table
-
-README = Path(__file__).parents[2] / "README.md"
-
-
-def configuration_table() -> str:
-    """One row for each key of the configuration, in the document's order."""
-    rows = ["| key | default | meaning |", "|---|---|---|"]
-    return "\n".join(rows + _rows(Document, ""))
 
 
 def metrics_table() -> str:
@@ -43,80 +36,54 @@ def _collectors(registry: CollectorRegistry) -> list[Any]:
     return list(registry._collector_to_names)
 
 
-def _rows(model: type[BaseModel], prefix: str) -> list[str]:
-    rows: list[str] = []
-    for name, field in model.model_fields.items():
-        key = f"{prefix}{name}"
-        sections, plural = _sections(field.annotation)
-        if not sections:
-            rows.append(f"| `{key}` | {_default(field)} | {_meaning(field)} |")
-        elif len(sections) == 1:
-            rows.append(f"| `{key}` | {_default(field)} | {_meaning(field)} |")
-            rows += _rows(sections[0], f"{key}.{'NAME.' if plural else ''}")
-        else:
-            rows.append(f"| `{key}` | {_default(field)} | {_meaning(field)} |")
-            for section in sections:
-                (chooser,) = [name for name in ("filter", "guard", "adapter") if name in section.model_fields]
-                choice = get_args(section.model_fields[chooser].annotation)[0]
-                inner = f"{key}{'.NAME' if plural else ''}[{choice}]."
-                rows += [row for row in _rows(section, inner) if f"].{chooser}`" not in row]
-    return rows
-
-
-def _sections(annotation: Any) -> tuple[list[type[BaseModel]], bool]:
-    """The sections that a type holds, and whether they are named by the user."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation], False
-    found: list[type[BaseModel]] = []
-    plural = get_origin(annotation) is dict
-    for argument in get_args(annotation):
-        if not isinstance(argument, str):
-            found += _sections(argument)[0]
-    return found, plural
-
-
-def _meaning(field: FieldInfo) -> str:
-    """The description; Markdown would take <...> for a tag."""
-    return (field.description or "").replace("<", "&lt;")
-
-
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "required"
-    if field.default_factory is not None or isinstance(field.default, BaseModel):
-        return "-"
-    value = field.default
-    if value is None or value == ():
-        return "-"
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    if isinstance(value, tuple):
-        return "`" + ", ".join(value) + "`"
-    return f"`{value}`"
-
-
-def sections() -> dict[str, str]:
-    """The generated tables by the name of their marker."""
+def tables() -> dict[str, str]:
+    """What is generated, by the name of its marker."""
     return {
-        "configuration": configuration_table(),
+        "configuration": configuration_tables(),
         "metrics": metrics_table(),
+        "commands": cli_tables(),
+        "errors": error_table(),
         "transport limits": transport_limits_table(),
     }
 
 
-def written(readme: str) -> str:
-    """The README with its tables as they must be. Raises: ValueError where a marker is missing."""
-    for name, table in sections().items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        readme, count = pattern.subn(partial(_filled, table), readme)
+def markers(text: str) -> list[str]:
+    """The names of the markers that begin a generated part of a page."""
+    return re.findall(r"^<!-- generated: (.+) -->$", text, re.MULTILINE)
+
+
+def written(text: str) -> str:
+    """A page with its tables as they must be. Raises: ValueError where a marker has no end, or no table."""
+    made = tables()
+    for name in markers(text):
+        pattern = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        if name not in made:
+            raise ValueError(f"nothing is generated for <!-- generated: {name} -->")
+        text, count = pattern.subn(partial(_filled, made[name]), text)
         if count != 1:
-            raise ValueError(f"README.md needs one pair of <!-- {name} --> and <!-- end -->")
-    return readme
+            raise ValueError(f"a page needs one pair of <!-- generated: {name} --> and <!-- end -->")
+    return text
+
+
+def missing() -> set[str]:
+    """What is generated and stands on no page, or on more than one."""
+    stand = [name for page in PAGES for name in markers(page.read_text())]
+    return {name for name in tables() if stand.count(name) != 1}
+
+
+def main() -> None:
+    """Write all pages. Raises: ValueError where a table has no place."""
+    if missing():
+        raise ValueError(f"no page, or more than one, has the marker of: {', '.join(sorted(missing()))}")
+    for page in PAGES:
+        text = page.read_text()
+        if (new := written(text)) != text:
+            page.write_text(new)
 
 
 def _filled(table: str, markers: re.Match[str]) -> str:
-    return f"{markers[1]}{table}\n{markers[2]}"
+    return f"{markers[1]}\n{table}\n\n{markers[2]}"
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text()))
+    main()

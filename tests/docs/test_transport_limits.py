@@ -16,7 +16,7 @@ LIMITS = list(read_limits())
 
 
 def test_the_table_has_every_limit() -> None:
-    """In its order, with what happens there; `tests/docs/test_readme.py` holds the README to the table."""
+    """In its order, with what happens there; `tests/docs/test_reference.py` holds the page to the table."""
     names = [field.name for section in (H2Limits, SocketLimits) for field in fields(section)]
     assert [limit.name for limit in LIMITS] == names
     assert transport_limits_table().count("\n") == len(names) + 1

@@ -1,4 +1,4 @@
-"""The README's table of the transport's limits, made from the docstrings of ``H2Limits`` and its neighbor."""
+"""The table of the transport's limits, made from the docstrings of ``H2Limits`` and its neighbor."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Ways to write personal data, each with the fate it meets: ``tests/corpus/pii_disguises.txt`` is the honest list.
 
-A line is ``id | how | fate | what is sent``; the file says what the fates are. ``how`` is a row of the README's table.
+A line is ``id | how | fate | what is sent``; the file says what the fates are. ``how`` is a row of the table in
+``docs/guards/pii.md``.
 """
 
 from __future__ import annotations
@@ -85,10 +86,10 @@ def test_in_a_streamed_answer(line: Line, chars: int) -> None:
     assert line.is_met_by(text_of(talk.client_events))
 
 
-def test_the_readme_lists_every_way_and_no_other() -> None:
+def test_the_documentation_lists_every_way_and_no_other() -> None:
     """Each row of its table is tried here, on the side where it stands."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = readme.partition("| as it is written | seen |\n|---|---|\n")[2].partition("\n\n")[0].splitlines()
+    page = (ROOT / "docs" / "guards" / "pii.md").read_text(encoding="utf-8")
+    rows = page.partition("| as it is written | seen |\n|---|---|\n")[2].partition("\n\n")[0].splitlines()
     told = {tuple(row.strip("| ").rsplit(" | ", 1)) for row in rows}
     tried = {(line.how, "yes" if "masked" in line.fate else "no") for line in listed()}
     assert {(how.partition(": ")[0], seen) for how, seen in told} == tried

@@ -97,7 +97,7 @@ def _feed(stage: Stage, pieces: list[str], held: Held) -> None:
 
 def prose() -> Iterator[Text]:
     """The documentation of this project and of a few modules, without its code and tables."""
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line[:1].isalpha()]
         yield tokens("\n".join(lines)[:_CHARS_MAX]), Kind.CONTENT
     yield tokens(textwrap.dedent(inspect.getdoc(statistics) or "")), Kind.CONTENT

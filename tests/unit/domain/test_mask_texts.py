@@ -30,7 +30,7 @@ KEY = b"k" * 32
     ],
 )
 def test_what_a_partial_mask_shows(kind: str, value: str, expected: str) -> None:
-    """As the README's table says, and of kinds that are not in it nothing."""
+    """As ``docs/guards/pii.md`` says, and of kinds that are not in it nothing."""
     assert partial_mask(kind, value) == expected
 
 

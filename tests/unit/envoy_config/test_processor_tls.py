@@ -22,7 +22,7 @@ from extproc.envoy_config.processor_tls import secrets
 from tests.e2e.harness import require_envoy
 from tests.unit.server.authority import Authority
 
-README = Path(__file__).parents[3] / "README.md"
+OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
 Make = Callable[..., Document]
 
 TLS = {"certificate_file": "tls.crt", "key_file": "tls.key"}
@@ -137,11 +137,11 @@ def test_the_real_envoy_accepts_it(document: Make, tmp_path: Path) -> None:
     assert validation_error(written) is None
 
 
-def test_the_readmes_example_is_right() -> None:
+def test_the_documented_example_is_right() -> None:
     """What it shows can be loaded, and Envoy's side fits."""
-    section = README.read_text().split("\n## A shared service\n", 1)[1]
+    section = OPERATIONS.read_text().split("\n## A shared service\n", 1)[1]
     (example,) = re.findall(r"```yaml\n(.*?)```", section.split("\n## ", 1)[0], re.DOTALL)
-    loaded = load(example + MODELS, "README.md")
+    loaded = load(example + MODELS, "operations.md")
     assert check_for_envoy(loaded.document, loaded.places) == []
     assert lint(bootstrap(loaded.document)) == []
 

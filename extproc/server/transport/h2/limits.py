@@ -1,6 +1,7 @@
 """Limits against hostile peers: over a stream's limit that stream ends, over a connection's that connection.
 
-The README's table is made from this file: what a limit bounds, its unit in brackets, what happens ``Over it:``.
+The table in ``docs/limits.md`` is made from this file: what a limit bounds, its unit in brackets, what happens
+``Over it:``.
 """
 
 from __future__ import annotations

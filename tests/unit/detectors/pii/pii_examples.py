@@ -1,5 +1,5 @@
 """One value of every kind of personal data that is found, with the words that must stand before it, and every way to
-write it otherwise that the README says is seen.
+write it otherwise that ``docs/guards/pii.md`` says is seen.
 """
 
 from __future__ import annotations
@@ -110,4 +110,4 @@ DISGUISES = (
     Disguise("JSON escape of a typographic sign", _each("[ -]", lambda sign: "\\u2011" if sign == "-" else "\\u202f")),
     Disguise("JSON escape in a string", _each("[@-]", lambda sign: f"\\\\u{ord(sign):04x}")),
 )  # fmt: skip
-"""What the README's table says is seen."""
+"""What the table of ``docs/guards/pii.md`` says is seen."""

@@ -67,8 +67,8 @@ SHOWN_MAX = {
     "CREDIT_CARD": 7, "IBAN": 7, "US_SSN": 5, "PHONE": 6, "MAC_ADDRESS": 7, "JWT": 12, "CRYPTO": 11,
     "NATIONAL_ID": 7, "DATE_OF_BIRTH": 4, "EMPLOYEE": 4, "PATIENT": 6, "SECRET": 23, "URL_CREDENTIALS": 5,
 }  # fmt: skip
-"""How many letters and digits of a value may be seen, as the README says. Of an e-mail all before ``@``; of an IPv4
-address two octets and the third without its dot; of an IPv6 address a network."""
+"""How many letters and digits of a value may be seen, as ``docs/guards/pii.md`` says. Of an e-mail all before ``@``; of
+an IPv4 address two octets and the third without its dot; of an IPv6 address a network."""
 
 WRITTEN_OTHERWISE = [one for one in VALUES[:37] if "&" not in one[2] and "," not in one[1]]  # which end a reading
 

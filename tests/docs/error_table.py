@@ -1,0 +1,68 @@
+"""The table of error codes, read from the code: every place where an error object is made."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import extproc
+
+PACKAGE = Path(extproc.__file__).parent
+MAKERS = {"ApiError": 2, "refuse": 1, "_error": 1}
+"""Who makes an error object, and which argument is its code; the status comes first, the message behind the code."""
+
+
+class Made(NamedTuple):
+    """One error: its HTTP status, its code, and its message where that is always the same."""
+
+    status: int
+    code: str
+    message: str
+
+
+def error_table() -> str:
+    """One row for each code and status, ordered by status."""
+    told: dict[tuple[int, str], list[str]] = {}
+    for error in sorted(read_errors(), key=lambda one: (one.status, one.code)):
+        messages = told.setdefault((error.status, error.code), [])
+        if error.message not in messages:
+            messages.append(error.message)
+    rows = ["| status | code | message |", "|---|---|---|"]
+    rows += [f"| {status} | `{code}` | {'<br>'.join(messages)} |" for (status, code), messages in told.items()]
+    return "\n".join(rows)
+
+
+def read_errors() -> Iterator[Made]:
+    """Every error whose status and code are written where it is made."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(file.read_text())
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and (place := MAKERS.get(_called(call))) and len(call.args) > place + 1:
+                status, code = _shown(call.args[0]), _shown(call.args[place])
+                if status.isdecimal() and code.strip("…"):
+                    yield Made(int(status), code, _message(call.args[place + 1], tree))
+
+
+def _called(call: ast.Call) -> str:
+    return getattr(call.func, "id", getattr(call.func, "attr", ""))
+
+
+def _message(node: ast.expr, tree: ast.Module) -> str:
+    if isinstance(node, ast.Attribute) and node.attr == "message":
+        return "the guard's `message`"
+    if isinstance(node, ast.Name):
+        assigned = [one for one in ast.walk(tree) if isinstance(one, ast.Assign) and one.lineno < node.lineno]
+        named = [one.value for one in assigned if ast.unparse(one.targets[0]) == node.id]
+        return _shown(named[-1]) if named else "…"
+    return _shown(node)
+
+
+def _shown(node: ast.expr) -> str:
+    """A literal as it is; what is put into it is left out as `…`."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+    return "…"
