@@ -13,6 +13,7 @@ INDEX = DOCS / "README.md"
 CONFIGURATION = DOCS / "reference" / "configuration.md"
 METRICS = DOCS / "reference" / "metrics.md"
 LIMITS = DOCS / "limits.md"
+GUARD_PAGES = DOCS / "guards"
 
 BESIDE = [ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "envoy/README.md", "deploy/README.md")]
 """Pages that stand with what they are about."""

@@ -13,6 +13,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from extproc.sinks.metrics import Metrics
+from tests.bench.figures import OTHERS, RATIOS
 from tests.docs.cli_tables import cli_tables
 from tests.docs.configuration_tables import configuration_tables
 from tests.docs.error_table import error_table
@@ -44,7 +45,15 @@ def tables() -> dict[str, str]:
         "commands": cli_tables(),
         "errors": error_table(),
         "transport limits": transport_limits_table(),
+        "benchmark goals": goals_table(),
     }
+
+
+def goals_table() -> str:
+    """One row for each figure of the benchmarks that is to reach something."""
+    rows = ["| figure | at most | what it is |", "|---|---|---|"]
+    aimed = [figure for figure in (*RATIOS, *OTHERS) if figure.target is not None]
+    return "\n".join(rows + [f"| `{one.name}` | {one.target:,g} | {one.meaning} |" for one in aimed])
 
 
 def markers(text: str) -> list[str]:
