@@ -72,7 +72,7 @@ def parts(text: str) -> dict[str, str]:
     return {part.split(":")[0]: part for part in re.split(r"^(?=[a-z_]+:)", text, flags=re.MULTILINE) if part}
 
 
-@pytest.mark.parametrize(("page", "number"), EXAMPLES, ids=lambda value: value if isinstance(value, int) else None)
+@pytest.mark.parametrize(("page", "number"), EXAMPLES, ids=lambda one: name_of(one) if isinstance(one, Path) else None)
 def test_every_example_is_valid(page: Path, number: int) -> None:
     """A whole configuration as it stands; of a part, the keys it has take the place of those of "Two versions"."""
     example = blocks(page, "yaml")[number]
