@@ -43,6 +43,17 @@ def read_errors() -> Iterator[Made]:
                 status, code = _shown(call.args[0]), _shown(call.args[place])
                 if status.isdecimal() and code.strip("…"):
                     yield Made(int(status), code, _message(call.args[place + 1], tree))
+        if file.parent.name == "filters":
+            yield from _codes_of_guards(tree)
+
+
+def _codes_of_guards(tree: ast.Module) -> Iterator[Made]:
+    """What guards are rejected with: ``code`` of the class, or of what is made of it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("code", "self.code"):
+            code = _shown(node.value)
+            if code.strip("…"):
+                yield Made(400, code, "the guard's `message`")
 
 
 def _called(call: ast.Call) -> str:
