@@ -27,6 +27,6 @@ class BannedGuard(GuardSection):
         default=ALL_SPEAKERS, min_length=1, description="whose texts of a request are judged"
     )
     message: str = Field(
-        default="The text was refused: it holds a word or phrase that is not allowed here.",
+        default="Content blocked: it contains a word or phrase that is not allowed here.",
         description="what the client reads on block",
     )

@@ -56,9 +56,7 @@ class ClassifierGuard(GuardSection):
     chars_max: int = Field(
         default=8_000, ge=100, le=1_000_000, description="how much of a text is judged; coverage tells of longer ones"
     )
-    message: str = Field(
-        default="The request was refused by a safety check.", description="what the client reads on block"
-    )
+    message: str = Field(default="Request blocked by a safety check.", description="what the client reads on block")
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
         """A classifier that is not there or judges something else, or a verdict that comes too late."""

@@ -21,6 +21,6 @@ class CustomGuard(GuardSection):
         default="flag", description="replace by <KIND>, refuse, only report, or only count"
     )
     message: str = Field(
-        default="The text was refused: it holds what may not be sent here.",
+        default="Content blocked: it contains something that is not allowed here.",
         description="what the client reads on block",
     )

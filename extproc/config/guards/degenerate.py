@@ -38,7 +38,8 @@ class DegenerateGuard(GuardSection):
         default=(), description="languages that answers may be in, two letters each; empty: that of the request"
     )
     message: str = Field(
-        default="The answer was ended: it had gone wrong.", description="what the client reads on block"
+        default="Response stopped: the output is degenerate (repeated, empty, broken or truncated).",
+        description="what the client reads on block",
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:

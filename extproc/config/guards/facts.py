@@ -21,5 +21,5 @@ class FactsGuard(GuardSection):
     )
     file: FilePath = Field(description="YAML file of facts, relative to the configuration file; read again on change")
     message: str = Field(
-        default="The answer was ended: it contradicts what is known.", description="what the client reads on block"
+        default="Response stopped: it contradicts a known fact.", description="what the client reads on block"
     )

@@ -28,6 +28,6 @@ class HarmGuard(GuardSection):
         default=0.5, ge=0.05, le=0.99, description="the least score that counts: higher finds less, and errs less"
     )
     message: str = Field(
-        default="The text was refused: it looks harmful, or like a request for harm.",
+        default="Content blocked: it looks harmful or asks for something harmful.",
         description="what the client reads on block",
     )

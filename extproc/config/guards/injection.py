@@ -20,7 +20,7 @@ class InjectionGuard(GuardSection):
         default="block", description="refuse the request, only report, or only count"
     )
     message: str = Field(
-        default="The request was refused: it looks like an attempt to override the instructions of the model.",
+        default="Request blocked: it looks like a prompt injection attempt.",
         description="what the client reads",
     )
     block_threshold: float = Field(

@@ -147,7 +147,7 @@ class PiiGuard(GuardSection):
     )
     masking: Masking = Field(default=Masking(), description="what a mask looks like")
     message: str = Field(
-        default="The text was refused: it holds personal data.", description="what the client reads on block"
+        default="Content blocked: it contains personal data.", description="what the client reads on block"
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:

@@ -27,7 +27,7 @@ class PromptLeakGuard(GuardSection):
         default=12, ge=4, le=100, description="how many words in a row are a leak; a prompt with fewer is not judged"
     )
     message: str = Field(
-        default="The answer was ended: it repeats the instructions of the model.",
+        default="Response stopped: it repeats the system prompt.",
         description="what the client reads on block",
     )
 

@@ -28,6 +28,6 @@ class RolesGuard(GuardSection):
         default=False, description="whether the last message may be the assistant's, for the model to go on with"
     )
     message: str = Field(
-        default="The request was refused: it holds a message of a role that is not allowed here.",
+        default="Request blocked: it contains a message with a role that is not allowed here.",
         description="what the client reads",
     )

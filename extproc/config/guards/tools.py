@@ -32,7 +32,7 @@ class ToolsGuard(GuardSection):
     )
     deny: tuple[ToolName, ...] = Field(default=(), description="tools that are not")
     message: str = Field(
-        default="The request was refused: it names a tool that is not allowed here.",
+        default="Request blocked: it uses a tool that is not allowed here.",
         description="what the client reads",
     )
 

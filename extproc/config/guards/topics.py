@@ -46,7 +46,7 @@ class TopicsGuard(GuardSection):
         default=("user",), min_length=1, description="in whose texts of a request denied topics are looked for"
     )
     message: str = Field(
-        default="The request was refused: its topic is not one that is spoken of here.",
+        default="Request blocked: its topic is not allowed here.",
         description="what the client reads",
     )
 

@@ -49,7 +49,7 @@ class UrlsGuard(GuardSection):
         default=ALL_SPEAKERS, min_length=1, description="whose texts of a request are judged"
     )
     message: str = Field(
-        default="The text was refused: it holds a URL that is not allowed here.",
+        default="Content blocked: it contains a URL that is not allowed here.",
         description="what the client reads on block",
     )
 
