@@ -101,8 +101,12 @@ class Honest:
 @contextmanager
 def attack(stack: Stack) -> Iterator[subprocess.Popen[str]]:
     """The attackers at work; what they got is looked at in the end."""
+    root = Path(__file__).parents[2]
+    # A compiled processor is tried with an interpreter that looks for modules in no working directory.
+    searched = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(root))))
     command = [sys.executable, "-m", "tests.e2e.attackers", stack.base_url]
-    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True) as attackers:
+    environment = os.environ | {"PYTHONPATH": searched}
+    with subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True) as attackers:
         yield attackers
         assert attackers.stdout is not None
         statuses = json.loads(attackers.stdout.read())
