@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import re2
 
+from extproc.detectors.text.automata import automaton
 from extproc.domain.fact_values import compiled, values_in
 from extproc.domain.finding import Finding
 from extproc.domain.quantities import same_value
@@ -38,11 +39,7 @@ class FactDetector:
         options = re2.Options()
         options.case_sensitive = False
         options.max_mem = _SET_BYTES_MAX
-        self._subjects = re2.Set.SearchSet(options)
-        for fact in facts:
-            for pattern in fact.subject:
-                self._subjects.Add(pattern)
-        self._subjects.Compile()
+        self._subjects = automaton([pattern for fact in facts for pattern in fact.subject], options)
 
     def find(self, sentence: str, before: str = "") -> list[Finding]:
         """A finding for each fact that the sentence contradicts; ``detail`` is the fact's id.

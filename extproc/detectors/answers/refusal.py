@@ -15,6 +15,7 @@ import math
 import re2
 
 from extproc.detectors.answers.refusal_phrases import FURTHER, SOFT, SORRY
+from extproc.detectors.text.automata import automaton
 from extproc.detectors.text.ngram_model import NgramModel
 from extproc.detectors.text.normalise import original_span, plain
 from extproc.domain.finding import Finding
@@ -83,14 +84,8 @@ class RefusalDetector:
         options = re2.Options()
         options.max_mem = 32 << 20
         self._patterns = [re2.compile(pattern, options) for pattern in patterns]
-        self._set = re2.Set.SearchSet(options)
-        self._soft = re2.Set.SearchSet(options)
-        for pattern in patterns:
-            self._set.Add(pattern)
-        for pattern in SOFT:
-            self._soft.Add(pattern)
-        self._set.Compile()
-        self._soft.Compile()
+        self._set = automaton(patterns, options)
+        self._soft = automaton(SOFT, options)
         self._eager = re2.compile(_EAGER)
         self._model = model or NgramModel.shipped("refusal")
 

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
-
-import re2
 
 from extproc.detectors.answers.refusal import RefusalDetector
 from extproc.detectors.harm.english import PLAIN_ENGLISH
 from extproc.detectors.harm.languages import PLAIN_REQUESTS
 from extproc.detectors.harm.lexicon import ABUSE, CATEGORIES, TOPIC_WORDS
+from extproc.detectors.text.automata import automaton, utf8_options
 from extproc.detectors.text.ngram_model import NgramModel
 from extproc.detectors.text.normalise import plain
 from extproc.domain.finding import Finding
@@ -48,14 +46,15 @@ class HarmDetector:
         topics = [rf"\b(?:{TOPIC_WORDS[category]})\b" for category in self._categories]
         abuse = [rf"\b(?:{words})\b" for _, words in ABUSE] if _ABUSE_CATEGORY in categories else []
         self._abuse_weights = [weight for weight, _ in ABUSE]
-        self._abuse = _automaton(abuse)
-        self._wanted = _automaton(request.wanted for request in requests)
-        self._asked = _automaton(request.asked for request in requests)
+        options = utf8_options(_AUTOMATON_BYTES_MAX)
+        self._abuse = automaton(abuse, options)
+        self._wanted = automaton([request.wanted for request in requests], options)
+        self._asked = automaton([request.asked for request in requests], options)
         self._request_kinds = [request.category.upper() for request in requests]
         wanted = sorted({request.wanted for request in requests})
-        self._topics = _automaton([*topics, "|".join(abuse) or _NEVER, "|".join(wanted) or _NEVER])
+        self._topics = automaton([*topics, "|".join(abuse) or _NEVER, "|".join(wanted) or _NEVER], options)
         self._abuse_place = len(topics)
-        self._english = _automaton([PLAIN_ENGLISH])
+        self._english = automaton([PLAIN_ENGLISH], options)
         self._refusals = RefusalDetector()
 
     def may_hold(self, text: str) -> bool:
@@ -110,14 +109,3 @@ class HarmDetector:
 
 def _chance(log_odds: float) -> float:
     return 1.0 / (1.0 + math.exp(-log_odds)) if log_odds > -50.0 else 0.0
-
-
-def _automaton(patterns: Iterable[str]) -> Any:
-    options = re2.Options()
-    options.max_mem = _AUTOMATON_BYTES_MAX
-    options.log_errors = False
-    automaton = re2.Set.SearchSet(options)
-    for pattern in patterns:
-        automaton.Add(pattern)
-    automaton.Compile()
-    return automaton

@@ -9,6 +9,7 @@ from typing import Any
 import re2
 
 from extproc.detectors.injection.patterns import DISCUSSION, NEGATED, OTHERS, QUOTED, WeightedPattern
+from extproc.detectors.text.automata import automaton, utf8_options
 
 _AUTOMATON_BYTES_MAX = 4 << 20
 _SPAN_AUTOMATON_BYTES_MAX = 1 << 20
@@ -30,15 +31,12 @@ class PatternSet:
     def __init__(self, families: Sequence[Sequence[WeightedPattern]]) -> None:
         weighted = [pattern for family in families for pattern in family]
         self._weights = [pattern.weight for pattern in weighted]
-        self._patterns = [re2.compile(pattern.pattern, _options(_SPAN_AUTOMATON_BYTES_MAX)) for pattern in weighted]
+        self._patterns = [re2.compile(pattern.pattern, utf8_options(_SPAN_AUTOMATON_BYTES_MAX)) for pattern in weighted]
         self._automata = []
         first = 0
         for family in families:
-            automaton = re2.Set.SearchSet(_options(_AUTOMATON_BYTES_MAX))
-            for pattern in family:
-                automaton.Add(pattern.pattern)
-            automaton.Compile()
-            self._automata.append((first, automaton))
+            patterns = [pattern.pattern for pattern in family]
+            self._automata.append((first, automaton(patterns, utf8_options(_AUTOMATON_BYTES_MAX))))
             first += len(family)
         self._all_families = tuple(range(len(families)))
 
@@ -51,8 +49,8 @@ class PatternSet:
         """
         matched: list[int] = []
         for number in self._all_families if families is None else families:
-            first, automaton = self._automata[number]
-            matched += [first + index for index in automaton.Match(plain_utf8) or ()]
+            first, family = self._automata[number]
+            matched += [first + index for index in family.Match(plain_utf8) or ()]
         if not matched:
             return 0.0, -1
         doubt = math.prod(1.0 - self._weights[index] for index in matched)
@@ -62,13 +60,6 @@ class PatternSet:
         """Where pattern ``index`` first matches [characters of the plain form]."""
         match: Any = self._patterns[index].search(plain_text)
         return (match.start(), match.end()) if match else (0, len(plain_text))
-
-
-def _options(memory_bytes_max: int) -> Any:
-    options = re2.Options()
-    options.max_mem = memory_bytes_max
-    options.log_errors = False
-    return options
 
 
 class Mentions:

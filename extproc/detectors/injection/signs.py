@@ -7,13 +7,12 @@ repetitions. The marks of a disguise are signs too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
-
-import re2
+from typing import NamedTuple
 
 from extproc.detectors.injection.patterns import WeightedPattern
+from extproc.detectors.text.automata import automaton, utf8_options
 from extproc.detectors.text.hidden_text import TURNED
 from extproc.detectors.text.normalise import LEETSPEAK, MISSPELT, SEPARATORS, SPACED_SIGN
 
@@ -47,15 +46,16 @@ class SignReader:
         self._signs: dict[str, None] = {}
         self._needs = [self._needs_of(family) for family in families]
         words = sorted({word for pattern in compact for word in pattern.signs})
-        self._joined_automaton = _automaton(["|".join(SEPARATORS.join(word) for word in words)])
+        options = utf8_options(_AUTOMATON_BYTES_MAX)
+        self._joined_automaton = automaton(["|".join(SEPARATORS.join(word) for word in words)], options)
         self._spaced = self._sign(SPACED_SIGN)
         self._leetspeak = self._sign(LEETSPEAK)
         self._misspelt = self._sign(MISSPELT)
         self._turned = self._sign(TURNED)
         self._ascii_signs = [sign for sign in self._signs if not _is_beyond_ascii(sign)]
         self._other_signs = [sign for sign in self._signs if _is_beyond_ascii(sign)]
-        self._ascii_automaton = _automaton(self._ascii_signs)
-        self._other_automaton = _automaton(self._other_signs)
+        self._ascii_automaton = automaton(self._ascii_signs, options)
+        self._other_automaton = automaton(self._other_signs, options)
         self._opened = lru_cache(_ANSWERS_MAX)(self._open)
 
     def read(self, plain_utf8: bytes) -> Opened:
@@ -93,14 +93,3 @@ class SignReader:
 def _is_beyond_ascii(sign: str) -> bool:
     """Whether whatever it finds has letters beyond ASCII: those of scripts in which RE2 sees no word's beginning."""
     return not sign.isascii() and r"\b" not in sign
-
-
-def _automaton(patterns: Iterable[str]) -> Any:
-    options = re2.Options()
-    options.max_mem = _AUTOMATON_BYTES_MAX
-    options.log_errors = False
-    automaton = re2.Set.SearchSet(options)
-    for pattern in patterns:
-        automaton.Add(pattern)
-    automaton.Compile()
-    return automaton

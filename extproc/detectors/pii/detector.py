@@ -183,8 +183,8 @@ class PiiDetector:
         Source: the kinds' own sections above; issuers, country lengths and ranges in ``checksums``.
         """
         cell = text[start:] if start else text
-        holds_mark = len(cell) >= SECRET_CHARACTERS_MIN or not _MARKS.isdisjoint(cell)
-        if not holds_mark and not (self._has_own and self._may_hold_own(cell)):
+        holds_no_mark = len(cell) < SECRET_CHARACTERS_MIN and _MARKS.isdisjoint(cell)  # as in may_hold: no call for it
+        if holds_no_mark and not (self._has_own and self._may_hold_own(cell)):
             return []
         opened = self._opened(cell)
         if not opened:

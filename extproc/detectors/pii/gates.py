@@ -15,8 +15,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
-import re2
-
+from extproc.detectors.text.automata import automaton
 from extproc.detectors.text.latin1 import latin1_options, latin1_pattern
 
 _AUTOMATON_BYTES_MAX = 16 << 20
@@ -77,12 +76,12 @@ class Gates:
     def opened(self, subject: bytes) -> list[int]:
         """The gates that are open for a text, in order."""
         found: list[int] = []
-        for automaton, places in self._always:
-            if matched := automaton.Match(subject):
+        for gates, places in self._always:
+            if matched := gates.Match(subject):
                 found += [places[place] for place in matched]
         if len(subject) >= self._condition_bytes_min and self._condition.Match(subject):
-            for automaton, places in self._conditional:
-                if matched := automaton.Match(subject):
+            for gates, places in self._conditional:
+                if matched := gates.Match(subject):
                     found += [places[place] for place in matched]
         if self._alone:
             found += [number for number, pattern in self._alone if pattern.search(subject) is not None]
@@ -93,8 +92,4 @@ class Gates:
 def _automaton(patterns: Iterable[str]) -> Any:
     options = latin1_options()
     options.max_mem = _AUTOMATON_BYTES_MAX
-    automaton = re2.Set.SearchSet(options)
-    for pattern in patterns:
-        automaton.Add(pattern.encode("latin-1"))
-    automaton.Compile()
-    return automaton
+    return automaton([pattern.encode("latin-1") for pattern in patterns], options)
