@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from extproc.detectors.pii.beginnings import BeginningFinder, Begun, ending_like, first_of, shaped_like
 from extproc.detectors.pii.gates import GateFamily
@@ -29,14 +30,12 @@ from extproc.detectors.text.latin1 import WORD_BYTES, latin1_pattern
 
 
 _LETTER_AND_DIGIT = latin1_pattern(rf"[A-Za-z][^{CELL_END}]*[0-9]|[0-9][^{CELL_END}]*[A-Za-z]|{LETTERS_ONLY_GATE}")
-"""What a word with a secret has: numbers alone are none."""
+"""What a word with a token has: numbers alone are none."""
 
 
 def _secrets(subject: bytes, text: str, begin: int) -> Spans:
-    if _LETTER_AND_DIGIT.search(subject, begin) is None:
-        return
     yield from _assigned(subject, text, begin)
-    if len(subject) < SECRET_CHARACTERS_MIN:
+    if len(subject) - begin < SECRET_CHARACTERS_MIN or _LETTER_AND_DIGIT.search(subject, begin) is None:
         return
     for pattern in SECRET_PATTERNS:
         for match in pattern.finditer(subject, begin):
@@ -127,13 +126,19 @@ _DIGITS = latin1_pattern(r"[0-9]+")
 _LETTER = latin1_pattern(r"[A-Za-z]")
 _KINDS_OF_CHARACTERS = [latin1_pattern(kind) for kind in (r"[0-9]", r"[a-z]", r"[A-Z]", r"[^A-Za-z0-9_.\-:/]")]
 _BEYOND_LOWER_CASE = r"[^a-z0-9_.\-:/]"  # of the last two kinds
+_SECRET_GATE = "|".join((
+    word_holding(_PASSWORD_CHARS_MIN, "[0-9]", _BEYOND_LOWER_CASE),
+    word_holding(_KEY_CHARS_MIN, "[0-9]"),
+))  # fmt: skip
+"""What is shorter or less varied is no secret, as most words with a digit are not: ``32-page``, ``covid-19``."""
+_MAY_BE_SECRET = latin1_pattern(_SECRET_GATE)
 
 
 def _assigned(subject: bytes, text: str, begin: int) -> Spans:
     """Values that stand directly behind a word for a secret."""
     if _ANY_WORD.search(subject[max(0, begin - _CUE_CHARS_MAX) :]) is None:
         return
-    for first, end in _values(subject, begin):
+    for first, end in _values(subject, begin, _MAY_BE_SECRET):
         start = _value_start(subject, first, end)
         end = _value_end(subject, start, end)
         if not _PASSWORD_CHARS_MIN <= end - start <= _VALUE_CHARS_MAX:
@@ -145,9 +150,11 @@ def _assigned(subject: bytes, text: str, begin: int) -> Spans:
                 yield start, end, score
 
 
-def _values(subject: bytes, begin: int) -> Iterator[tuple[int, int]]:
-    """Where each word begins and ends; of an address with parameters each parameter."""
+def _values(subject: bytes, begin: int, wanted: Any) -> Iterator[tuple[int, int]]:
+    """Where each word that has the wanted pattern begins and ends; of an address with parameters each parameter."""
     for match in _VALUE.finditer(subject, begin):
+        if wanted.search(match.group()) is None:
+            continue
         first, end = match.span()
         if b"&" in subject[first:end]:
             for parameter in _PARAMETER.finditer(subject[:end], first):
@@ -218,12 +225,6 @@ def _is_basic(value: bytes) -> bool:
         return False
 
 
-_SECRET_GATE = "|".join((
-    word_holding(_PASSWORD_CHARS_MIN, "[0-9]", _BEYOND_LOWER_CASE),
-    word_holding(_KEY_CHARS_MIN, "[0-9]"),
-))  # fmt: skip
-"""What is shorter or less varied is no secret, as most words with a digit are not: ``32-page``, ``$5/hour``."""
-
 RECOGNISERS = (
     Recogniser(
         "URL_CREDENTIALS",
@@ -284,7 +285,7 @@ def _url_credentials_beginning(subject: bytes, text: str, begin: int) -> Begun |
 
 def _assigned_beginning(subject: bytes, _text: str, begin: int) -> Begun | None:
     """A value that looks made up, directly behind a word for a secret."""
-    for first, end in _values(subject, begin):
+    for first, end in _values(subject, begin, _DIGITS):
         start = _value_start(subject, first, end)
         if end < len(subject) or not _ASSIGNED_CHARS_MIN <= end - start <= _VALUE_CHARS_MAX:
             continue

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from extproc.detectors.pii.custom_recogniser import CustomRecogniser
@@ -143,8 +143,43 @@ PIECES = st.sampled_from(
 
 @settings(max_examples=600, deadline=None)
 @given(st.lists(PIECES, max_size=24).map("".join))
+@example("ann@example.com4111 1111 1111 1111 api_key: 1aadhaar:")
+@example("4111 1111 1111 1111 AKIAIOSFODNN7EXAMPLE Authorization: Basic YWFhOmFh")
 def test_findings_are_the_same_cell_by_cell(text: str) -> None:
     """A stream gives cells, an unstreamed answer the same cells: no pattern may cross one or look past its end."""
+    assert found_by_cells(text) == [(f.kind, f.start, f.end) for f in detector.find(text)]
+
+
+OPENER = (
+    "AKIAIOSFODNN7EXAMPLE Ab3#defg12 4111 1111 1111 1111 DE89370400440532013000 192.0.2.17 AB123456C 12/05/1990 "
+    "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed ann@example.com 00:1b:44:11:3a:b7 ftp://bob:s3cr3tPw@h EMP-1234 "
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc \u00ad"
+)
+"""Every gate is open for it."""
+
+CUES = (
+    *("api_key: ", "X-Auth-Token: ", "Authorization: ", "Authorization: Basic ", "Authorization: Bearer ", "basic "),
+    *("curl -u ", "curl --user elastic:", "password=", "password ", "token\n", "secret value: ", "a@b.example / "),
+    *("heroku key: ", "born on ", "DOB: ", "SSN ", "passport ", "NHS ", "aadhaar: ", "tel. ", "IBAN ", "version "),
+)
+
+ALPHABETS = (
+    *("abcdef0123456789", "abcxyz019", "ABCXYZ019", "abcABC01", "aB1#$%!&=", "0123456789", "0123456789-./_:+"),
+    *("YWFhOm=", "abcdefghij", "ABCDEFGHIJ", "aA1@.:/-_~", "0123456789 "),
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    st.sampled_from(CUES),
+    st.sampled_from(ALPHABETS).flatmap(lambda alphabet: st.text(alphabet, min_size=4, max_size=24)),
+)
+@example("X-Api-Key: ", "sk94hg7f6kb")
+@example("Authorization: Basic ", "YWFhOmFh")
+@example("api_key: ", "000000000123456_")
+def test_what_a_finder_takes_opens_its_gate(cue: str, word: str) -> None:
+    """Behind a text that opens all gates the same is found as by itself."""
+    text = f"{OPENER}\n{cue}{word}"
     assert found_by_cells(text) == [(f.kind, f.start, f.end) for f in detector.find(text)]
 
 
