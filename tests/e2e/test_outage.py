@@ -121,7 +121,9 @@ def told(name: str, asked: Sequence[Asked]) -> str:
         some = sorted(one.seconds for one in asked if one.long == long)
         statuses = dict(Counter(one.status for one in asked if one.long == long))
         p50, p99 = (some[int(len(some) * share)] for share in (0.5, 0.99))
-        lines.append(f"{name}, {'80 KB' if long else 'small'}: {statuses}, p50 {p50:.3f} s, p99 {p99:.3f} s")
+        slowest = " ".join(f"{seconds:.3f}" for seconds in some[-3:])
+        size = "80 KB" if long else "small"
+        lines.append(f"{name}, {size}: {statuses}, p50 {p50:.3f} s, p99 {p99:.3f} s, slowest {slowest} s")
     return "\n".join(lines)
 
 
