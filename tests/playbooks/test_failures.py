@@ -149,7 +149,7 @@ def test_an_error_of_an_error_aborts() -> None:
     """If even the answer of ours cannot be made, Envoy is told by a broken stream, which it answers with 503."""
     talk = asked(snapshot_of(METER), body=request_body(stream=True))
     talk.hears(response_headers(SSE))
-    talk.exchange._reader.failure = None  # type: ignore[union-attr,method-assign]
+    talk.exchange._state.response._reader.failure = None  # type: ignore[union-attr]
     [action] = talk.hears(ResponseBody(b"data: broken\n\n", False))
     assert isinstance(action, Abort)
     assert talk.record.outcome is Outcome.FAILED

@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 
 from extproc.config.classifiers import Classifier
 from extproc.domain.beside import Ask, Judgement
-from extproc.domain.record import ExchangeRecord, Outcome
+from extproc.domain.record import ExchangeRecord
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
     Abort,
@@ -317,20 +317,21 @@ class Session:
             self._exchange = Exchange(processor.snapshot, processor.next_id(), now_ns, *memories, self)
             self._processor.inflight += 1
         step = self._exchange.step(event, now_ns)
+        self._note(step)
+        return step
+
+    def _note(self, step: Step) -> None:
         if step.ended is not None and not self._ended:
             self._ended, self._record = True, step.ended
         if step.judgements:
             self._judgements += step.judgements
         if step.error is not None:
             self._log_failure(step.error)
-        return step
 
     def _fail(self, reason: str, error: Exception) -> Replies:
-        """A failure that the exchange does not know of: it has ended with it, and is measured once like any other."""
+        """A failure that the exchange does not know of: it ends with it, and is measured once like any other."""
         if self._exchange is not None and not self._ended:
-            record = self._exchange.record
-            record.outcome, record.reason, record.ended_ns = Outcome.FAILED, reason, time.monotonic_ns()
-            self._ended, self._record = True, record
+            self._note(self._exchange.fail(reason, time.monotonic_ns()))
         self._log_failure(error)
         return Replies([], reason)
 

@@ -1,52 +1,51 @@
-"""An answer that is read at its end: guarded whole, channel after channel as a stream would bring them, or measured."""
+"""A response that is read at its end: guarded, channel after channel as a stream would bring them, or measured."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from extproc.domain.errors import ApiError
 from extproc.domain.record import Outcome
-from extproc.domain.text import Kind, TextSource
+from extproc.domain.text import Direction, Kind, TextSource
 from extproc.exchange import ending
-from extproc.exchange.policies import CompiledPolicy
-from extproc.exchange.snapshot import Snapshot
-from extproc.exchange.token_counts import TokenCounts
+from extproc.exchange.events import (
+    Abort,
+    Action,
+    ContinueBody,
+    ContinueChunk,
+    ContinueTrailers,
+    Event,
+    HeaderChanges,
+    ResponseBody,
+    ResponseTrailers,
+    SendChunk,
+)
+from extproc.exchange.phases import Phase
+from extproc.exchange.response import ResponseContext, ResponseHandler
 from extproc.filters.base import ExchangeFacts
 from extproc.filters.chain import Channels, finding
 from extproc.payload.dialect import Dialect, UnreadableAnswer
-from extproc.payload.encoding import BadEncoding, Decoder
+from extproc.payload.encoding import BadEncoding
 from extproc.payload.ends import TOLD_ENDS, End
 from extproc.payload.error_body import error_view
 from extproc.payload.strict_json import parse_once
-from extproc.payload.view import AnswerView, CopyRules, RequestView, Slot
+from extproc.payload.view import AnswerView, CopyRules, Slot
 
 
-class WholeAnswer:
-    """One answer, or a server's error in its place, whose body is read when all of it has come.
+class _WholeResponse(ResponseHandler):
+    """One response, or a server's error in its place, whose body is read when all of it has come."""
 
-    Args:
-        request: whose answer it is; None if it was not read.
-        decoder: what decodes the body; None if it comes plain.
-        tokens: what is counted of it.
-    """
-
-    def __init__(
-        self,
-        exchange: ExchangeFacts,
-        request: RequestView | None,
-        snapshot: Snapshot,
-        policy: CompiledPolicy,
-        decoder: Decoder | None,
-        tokens: TokenCounts,
-    ) -> None:
-        self._exchange = exchange
+    def __init__(self, context: ResponseContext) -> None:
+        request = context.request
+        self._facts = context.facts
         self._shown: Mapping[str, Any] = request.shown if request else {}
         self._own_ends = request.own_ends if request else TOLD_ENDS
-        self._limits = snapshot.limits
-        self._policy = policy
-        self._decoder = decoder
-        self._tokens = tokens
-        self._kept = bytearray()  # what has come of a body that comes in parts
+        self._limits = context.snapshot.limits
+        self._policy = context.policy
+        self._decoder = context.decoder
+        self._tokens = context.tokens
+        self._kept = bytearray()  # what has come of a body that comes in chunks
         self._texts: set[TextSource] = set()  # that it has, until they are judged
         self._channels: Channels | None = None
 
@@ -55,28 +54,14 @@ class WholeAnswer:
         """The texts that have come."""
         return self._channels.sources() if self._channels is not None else self._texts
 
-    def hold(self, part: bytes) -> None:
-        """Keep a part that the client gets when all is judged. Raises: UnreadableAnswer, if it is too much."""
-        self._kept += part
-        self._refuse_length(len(self._kept))
-
-    def observe(self, part: bytes) -> None:
-        """Keep a part that the client has got already; of an answer that is too large, no more than shows that."""
-        if len(self._kept) <= self._limits.response_body_bytes_max:
-            self._kept += part
-
-    def guard_held(self) -> bytes:
-        """As ``guard``, for the parts that were held."""
-        return self.guard(bytes(self._kept))
-
-    def guard(self, body: bytes) -> bytes:
+    def _guard(self, body: bytes) -> bytes:
         """Measure and judge a body; returns what the client gets: the same object if a plain body was not changed.
 
         Raises: UnreadableAnswer, BadEncoding, FilterFailed, PayloadRefused.
         """
         body = self._decoded(body)
         self._refuse_length(len(body))
-        exchange, record = self._exchange, self._exchange.record
+        exchange, record = self._facts, self._facts.record
         if record.outcome is Outcome.UPSTREAM_ERROR:
             view = error_view(body)
             changed = _guard_error(view, self._channels_for(view))
@@ -90,16 +75,6 @@ class WholeAnswer:
             changed = _guard_answer(view, channels, exchange, copies, cut_off)
             changed = _show(view, self._shown) or changed
         return view.write() if changed else body
-
-    def measure_observed(self, now_ns: int) -> None:
-        """Measure what was passed on: as the server counted, or estimated where that cannot be read."""
-        exchange, record = self._exchange, self._exchange.record
-        try:
-            view = _read_answer(self._decoded(bytes(self._kept)), exchange.dialect)
-            ending.measure_answer(record, view, self._tokens)
-        except (UnreadableAnswer, BadEncoding):
-            ending.measure_unseen(record, exchange.dialect, self._tokens, now_ns)
-        record.outcome, record.answers = Outcome.COMPLETED, 1
 
     def _decoded(self, body: bytes) -> bytes:
         if self._decoder is None:
@@ -116,9 +91,96 @@ class WholeAnswer:
         """Channels of the filters that may find something in a whole answer."""
         texts = [(slot.source, slot.text) for slot in view.slots]
         self._texts = {source for source, text in texts if text}
-        needed = finding(self._policy.answer_filters, texts, self._exchange, cut_off)
-        self._channels = Channels(needed, self._exchange, self._limits.channels_max)
+        needed = finding(self._policy.answer_filters, texts, self._facts, cut_off)
+        self._channels = Channels(needed, self._facts, self._limits.channels_max)
         return self._channels
+
+
+class BufferedResponse(_WholeResponse):
+    """Envoy sends the body at once, and waits for what it becomes."""
+
+    phase = Phase.BUFFERED
+
+    def take_body(self, event: ResponseBody, now_ns: int) -> list[Action]:
+        """All of it."""
+        after = self._guard(event.body)
+        self.phase = Phase.DONE
+        headers = HeaderChanges((), ("content-encoding",) if self._decoder else ())
+        changed = None if after is event.body and not self._decoder else after
+        metadata = ending.tokens_of(self._facts.record)
+        return [ContinueBody(Direction.RESPONSE, changed, headers, metadata=metadata)]
+
+    def take_trailers(self, now_ns: int) -> list[Action]:
+        """Envoy sends no trailers before the body. Raises: UnreadableAnswer."""
+        raise UnreadableAnswer("trailers came before the answer")
+
+    def fail(self, error: ApiError, event: Event) -> list[Action] | None:
+        """Nothing has been sent, so that the client gets the error; Envoy takes no response of ours for trailers."""
+        if not isinstance(event, ResponseTrailers):
+            return None
+        self.phase = Phase.DONE
+        return [Abort(error.code)]
+
+
+class HeldResponse(_WholeResponse):
+    """The body comes in chunks, which are held here until all can be judged."""
+
+    phase = Phase.HELD
+
+    def take_body(self, event: ResponseBody, now_ns: int) -> list[Action]:
+        """Hold a chunk. Raises: UnreadableAnswer, if it is too much."""
+        self._kept += event.body
+        self._refuse_length(len(self._kept))
+        return [self._release(end=True)] if event.end else []
+
+    def take_trailers(self, now_ns: int) -> list[Action]:
+        """The body was complete."""
+        return [self._release(end=False), ContinueTrailers(Direction.RESPONSE)]
+
+    def fail(self, error: ApiError, event: Event) -> list[Action]:
+        """The headers are out."""
+        self.phase = Phase.DONE
+        return [Abort(error.code)]
+
+    def _release(self, end: bool) -> Action:
+        after = self._guard(bytes(self._kept))
+        self.phase = Phase.DONE
+        return SendChunk(after, end, ending.tokens_of(self._facts.record))
+
+
+class ObservedResponse(_WholeResponse):
+    """The body passes as it comes: nothing in it is a text. It is kept to read what the server has counted."""
+
+    phase = Phase.OBSERVED
+
+    def take_body(self, event: ResponseBody, now_ns: int) -> list[Action]:
+        """Pass a chunk; of a response that is too large, no more is kept than shows that."""
+        if len(self._kept) <= self._limits.response_body_bytes_max:
+            self._kept += event.body
+        if event.end:
+            self._measure(now_ns)
+        return [ContinueChunk()]
+
+    def take_trailers(self, now_ns: int) -> list[Action]:
+        """The body was complete."""
+        self._measure(now_ns)
+        return [ContinueTrailers(Direction.RESPONSE)]
+
+    def fail(self, error: ApiError, event: Event) -> list[Action]:
+        """The client has a part of it."""
+        self.phase = Phase.DONE
+        return [Abort(error.code)]
+
+    def _measure(self, now_ns: int) -> None:
+        """As the server counted, or estimated where that cannot be read."""
+        record, dialect = self._facts.record, self._facts.dialect
+        try:
+            view = _read_answer(self._decoded(bytes(self._kept)), dialect)
+            ending.measure_answer(record, view, self._tokens)
+        except (UnreadableAnswer, BadEncoding):
+            ending.measure_unseen(record, dialect, self._tokens, now_ns)
+        record.outcome, record.answers = Outcome.COMPLETED, 1
+        self.phase = Phase.DONE
 
 
 def _read_answer(body: bytes, dialect: Dialect) -> AnswerView:

@@ -54,7 +54,7 @@ def awaited(media: str, headers: Mapping[str, str], dialect: Dialect, snapshot: 
             raise UnreadableAnswer("text came where vectors were asked for")
         length = content_length(headers)
         if media == _JSON and length is not None and length <= snapshot.limits.response_body_bytes_max:
-            return Phase.ANSWER, BodyMode.BUFFERED
+            return Phase.BUFFERED, BodyMode.BUFFERED
         return Phase.OBSERVED, BodyMode.STREAMED
     if media == _JSON:
         return awaited_whole(headers, snapshot)
@@ -81,7 +81,7 @@ def awaited_whole(headers: Mapping[str, str], snapshot: Snapshot) -> tuple[Phase
     if length is not None and length > snapshot.limits.response_body_bytes_max:
         raise UnreadableAnswer("the answer is too large")
     if length is not None or not snapshot.full_duplex:
-        return Phase.ANSWER, BodyMode.BUFFERED
+        return Phase.BUFFERED, BodyMode.BUFFERED
     return Phase.HELD, BodyMode.FULL_DUPLEX
 
 

@@ -1,0 +1,95 @@
+"""What the events of a request do, by the table in ``machine``. How a body is read and judged is in ``request``."""
+
+from __future__ import annotations
+
+from extproc.domain.errors import PayloadRefused
+from extproc.domain.record import Outcome
+from extproc.domain.text import Direction
+from extproc.exchange import request as requests
+from extproc.exchange.asked import AskedVerdicts
+from extproc.exchange.events import (
+    Answer,
+    Answered,
+    AskExpired,
+    BodyMode,
+    ContinueBody,
+    ContinueHeaders,
+    RequestBody,
+    RequestHeaders,
+    Step,
+)
+from extproc.exchange.failures import BODY_MISSING
+from extproc.exchange.phases import Phase
+from extproc.exchange.state import ExchangeState
+from extproc.exchange.usage_bounds import note_usage_bounds
+from extproc.payload.endpoints import dialect_of_errors
+from extproc.payload.ends import own_ends
+from extproc.payload.request_size import size_of
+
+
+def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> Step:
+    """Settle who asks, and whether the path may be used. Raises: PayloadRefused."""
+    headers = state.facts.headers = event.headers
+    record, snapshot = state.record, state.snapshot
+    state.errors = dialect_of_errors(requests.path_of(headers), requests.speaks_anthropic(headers))
+    record.endpoint = requests.endpoint_name(headers)
+    requests.note_identity(record, headers, snapshot)
+    names = requests.models_body(headers, snapshot)
+    if names is not None:
+        record.endpoint, record.outcome, record.status = requests.MODELS, Outcome.ANSWERED, 200
+        return state.end([Answer(record.status, names, requests.MODELS)], now_ns, Phase.REFUSED)
+    dialect = requests.endpoint_of(headers, snapshot)
+    changes = requests.header_changes(headers, dialect)
+    if dialect is None:
+        requests.refuse_unread_body(headers, event.end)
+        record.endpoint, record.outcome = requests.PASSED, Outcome.PASSED
+        state.phase = Phase.RESPONSE_HEADERS
+        return Step([ContinueHeaders(Direction.REQUEST, changes, BodyMode.NONE, BodyMode.NONE)])
+    state.facts.dialect = dialect
+    state.guarded = dialect.generates
+    if event.end:
+        raise PayloadRefused(BODY_MISSING)
+    requests.refuse_length(headers, snapshot)
+    state.phase = Phase.REQUEST_BODY
+    state.awaits_encoded = "content-encoding" in headers
+    return Step([ContinueHeaders(Direction.REQUEST, changes)])
+
+
+def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
+    """Read the request, and put it through its guards. Raises: PayloadRefused, FilterFailed."""
+    facts, snapshot = state.facts, state.snapshot
+    state.awaits_encoded = False
+    body = requests.plain_body(event.body, facts.headers, snapshot)
+    request = state.request = facts.dialect.read_request(body, snapshot.requests)
+    requests.refuse_choices(request, facts.dialect, snapshot)
+    request.own_ends = own_ends(request.tree)
+    state.record.streamed = request.streamed
+    state.policy = requests.choose_guards(request, facts, snapshot)
+    requests.judge(request, facts, snapshot, state.policy, state.clean_texts)
+    state.tokens.size = size_of(request, facts.dialect)
+    after = request.body_after()
+    note_usage_bounds(state.record, request, max(len(body), len(after)), snapshot.limits.usage_tokens_max)
+    forward = requests.forward(after, event.body, facts)
+    # Only the response is waited for now: the parsed request would be kept for the whole of a stream.
+    request.body, request.tree, request.texts, facts.headers = b"", {}, [], {}
+    if facts.asks:
+        state.phase = Phase.ASKED
+        state.asked = AskedVerdicts(state.policy.told_of_end, facts, forward)
+        return Step([], asks=state.asked.open, judgements=state.take_judgements())
+    return _send_on(state, forward, now_ns)
+
+
+def take_verdict(state: ExchangeState, event: Answered | AskExpired, now_ns: int) -> Step:
+    """A request that waited goes on when the last verdict has come. Raises: PayloadRefused if one says so."""
+    if state.asked is None:
+        raise AssertionError("only an exchange that has asked is in this phase")
+    forward = state.asked.take(event)
+    return Step([]) if forward is None else _send_on(state, forward, now_ns)
+
+
+def _send_on(state: ExchangeState, forward: ContinueBody, now_ns: int) -> Step:
+    state.phase = Phase.RESPONSE_HEADERS
+    state.forwarded = True
+    state.tokens.sent_ns = now_ns
+    state.asked = None
+    return Step([forward], judgements=state.take_judgements())

@@ -1,0 +1,115 @@
+"""What is known of one exchange while it goes on, and how it ends. What an event does to it is in ``machine``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from extproc.domain.beside import Judgement
+from extproc.domain.record import ExchangeRecord, Outcome
+from extproc.domain.review import FindingNotes
+from extproc.exchange import ending
+from extproc.exchange.asked import AskedVerdicts
+from extproc.exchange.clean_texts import CleanTexts
+from extproc.exchange.events import Action, Step
+from extproc.exchange.phases import Phase
+from extproc.exchange.response import ResponseHandler
+from extproc.exchange.snapshot import Snapshot
+from extproc.exchange.token_counts import TokenCounts
+from extproc.filters.base import ExchangeFacts
+from extproc.payload.dialect import Dialect
+from extproc.payload.endpoints import CHAT
+from extproc.payload.view import RequestView
+
+_COMPUTED = frozenset({Outcome.COMPLETED, Outcome.CUT, Outcome.FAILED, Outcome.ABORTED})
+
+
+class ExchangeState:
+    """The state of one exchange.
+
+    Attributes:
+        errors: the dialect in which errors are told.
+        guarded: whether a model makes the answers of this path.
+        policy: the one that was chosen; until then the last one, which fits every request.
+        response: how the response's body is taken, once its headers have come.
+        asked: the verdicts that the request waits for.
+        forwarded: whether the model server has the request.
+        ended: whether the record was handed out.
+        awaits_encoded: whether what comes next may be a long text in a short message.
+    """
+
+    __slots__ = (
+        "asked",
+        "awaits_encoded",
+        "clean_texts",
+        "ended",
+        "errors",
+        "facts",
+        "forwarded",
+        "guarded",
+        "phase",
+        "policy",
+        "record",
+        "request",
+        "response",
+        "snapshot",
+        "tokens",
+    )
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        facts: ExchangeFacts,
+        tokens: TokenCounts,
+        clean_texts: CleanTexts | None,
+    ) -> None:
+        self.snapshot = snapshot
+        self.facts = facts
+        self.record: ExchangeRecord = facts.record
+        self.tokens = tokens
+        self.clean_texts = clean_texts
+        self.phase = Phase.REQUEST_HEADERS
+        self.errors: Dialect = CHAT
+        self.guarded = False
+        self.policy = snapshot.policies[-1]
+        self.request: RequestView | None = None
+        self.response: ResponseHandler | None = None
+        self.asked: AskedVerdicts | None = None
+        self.forwarded = False
+        self.ended = False
+        self.awaits_encoded = False
+        if snapshot.logs_text:
+            self.record.texts = {}
+        if snapshot.reviews:
+            self.record.notes = FindingNotes(snapshot.excerpt_chars_max)
+
+    def take_judgements(self) -> Sequence[Judgement]:
+        """What guards have handed on since the last time."""
+        judgements = self.facts.judgements
+        if not judgements:
+            return ()
+        self.facts.judgements = []
+        return judgements
+
+    def end(self, actions: list[Action], now_ns: int, phase: Phase = Phase.DONE) -> Step:
+        """The exchange ends with these actions, if it has not ended yet; its phase is the given one from now on."""
+        self.phase = phase
+        if self.ended:
+            return Step(actions)
+        self.ended = True
+        if self.forwarded and self.record.usage is None and self.record.outcome in _COMPUTED:
+            self._measure_unfinished(now_ns)
+        ending.settle(self.record, self.tokens, now_ns)
+        if self.facts.placeholders is not None:
+            self.facts.placeholders.forget()
+        sources = self.response.sources if self.response is not None else ()
+        if self.guarded and self.record.policy:
+            ending.cover_answer(self.policy.answer_filters, sources, self.facts)
+        error = None
+        if self.record.policy and self.policy.told_of_end:
+            error = ending.tell_of_end(self.policy.told_of_end, sources if self.guarded else (), self.facts)
+        return Step(actions, self.record, judgements=self.take_judgements(), error=error)
+
+    def _measure_unfinished(self, now_ns: int) -> None:
+        """Whatever went wrong after the request went on, the server has computed something."""
+        if self.response is None or not self.response.measure_unfinished():
+            ending.measure_unseen(self.record, self.facts.dialect, self.tokens, now_ns)

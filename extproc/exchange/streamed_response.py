@@ -1,0 +1,109 @@
+"""A response that is an event stream: guarded event by event, decoded, metered, and told of when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from extproc.domain.errors import ApiError
+from extproc.domain.record import Outcome
+from extproc.domain.text import Direction, TextSource
+from extproc.exchange import ending
+from extproc.exchange.events import Abort, Action, ContinueChunk, ContinueTrailers, Event, ResponseBody, SendChunk
+from extproc.exchange.phases import Phase
+from extproc.exchange.response import ResponseContext, ResponseHandler
+from extproc.exchange.stream import StreamedAnswer, StreamTerms
+from extproc.payload.dialect import UnreadableAnswer
+from extproc.payload.ends import TOLD_ENDS
+
+
+class StreamedResponse(ResponseHandler):
+    """One event stream."""
+
+    def __init__(self, context: ResponseContext) -> None:
+        facts, request, limits = context.facts, context.request, context.snapshot.limits
+        self.phase = Phase.STREAM
+        self._record = facts.record
+        self._tokens = context.tokens
+        self._decoder = context.decoder
+        self._full_duplex = context.snapshot.full_duplex
+        self._reader = facts.dialect.stream(request.shown if request else {})
+        self._reader.usage.rates = context.tokens.rates
+        terms = StreamTerms(
+            own_ends=request.own_ends if request else TOLD_ENDS,
+            choices=request.choices if request else 1,
+            channels_max=limits.channels_max,
+            event_bytes_max=limits.sse_event_bytes_max,
+            copies=context.policy.copies.where(facts.has_prompt),
+            hides_usage=request is not None and not request.usage_asked,
+        )
+        self._stream = StreamedAnswer(self._reader, context.policy.answer_filters, facts, terms)
+
+    @property
+    def sources(self) -> Collection[TextSource]:
+        """The texts that have come."""
+        return self._stream.sources
+
+    def take_body(self, event: ResponseBody, now_ns: int) -> list[Action]:
+        """The next chunk, cut anywhere."""
+        stream = self._stream
+        stream.feed(event.body if self._decoder is None else self._decoder.feed(event.body), now_ns)
+        if event.end:
+            self._close(now_ns)
+        out = stream.take()
+        if stream.ended or event.end:
+            return self._finish(out, event.end)
+        if self._full_duplex:
+            return [SendChunk(out, end=False)] if out else []
+        return [ContinueChunk(out if out != event.body else None)]
+
+    def take_trailers(self, now_ns: int) -> list[Action]:
+        """The stream is over."""
+        trailers = ContinueTrailers(Direction.RESPONSE)
+        self._close(now_ns)
+        out = self._stream.take()
+        if out and not self._full_duplex:
+            raise UnreadableAnswer("text was held back when trailers came, and cannot be sent any more")
+        self._measure()
+        self.phase = Phase.DONE
+        return [SendChunk(out, end=False), trailers] if out else [trailers]
+
+    def fail(self, error: ApiError, event: Event) -> list[Action]:
+        """What the client may have yet, then the error as an event of the stream."""
+        if isinstance(event, ResponseBody):
+            return self._finish(self._stream.failure(error), event.end)
+        self._measure()
+        self.phase = Phase.DONE
+        if not self._full_duplex:  # trailers came: the client can only be told by a broken stream
+            return [Abort(error.code)]
+        return [SendChunk(self._stream.failure(error), end=False), ContinueTrailers(Direction.RESPONSE)]
+
+    def measure_closed(self) -> None:
+        """The client had its last event, and did not wait for the end."""
+        if self._stream.complete:
+            self._measure()
+
+    def measure_unfinished(self) -> bool:
+        """As far as the stream has come."""
+        self._record.answers = self._stream.answers
+        ending.measure_stream(self._record, self._reader.usage, self._tokens)
+        return True
+
+    def _close(self, now_ns: int) -> None:
+        if self._decoder is not None:
+            self._decoder.close()
+        self._stream.close(now_ns)
+
+    def _finish(self, out: bytes, upstream_ended: bool) -> list[Action]:
+        self._measure()
+        metadata = ending.tokens_of(self._record)
+        if self._full_duplex:
+            self.phase = Phase.DONE
+            return [SendChunk(out, end=True, metadata=metadata)]
+        self.phase = Phase.DONE if upstream_ended else Phase.DRAINED
+        return [ContinueChunk(out, metadata)]
+
+    def _measure(self) -> None:
+        record = self._record
+        if record.outcome is Outcome.ABORTED:
+            record.outcome = Outcome.UPSTREAM_ERROR if self._stream.failed else Outcome.COMPLETED
+        self.measure_unfinished()
