@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from extproc.domain.beside import LateFinding
+from extproc.domain.finding import Evidence
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.review import FindingNotes
 
@@ -31,8 +32,8 @@ class LateReviews:
         """Hand one on."""
         origin = finding.origin
         notes = FindingNotes(self._excerpt_chars_max)
-        direction, speaker, action = finding.direction.value, finding.speaker.value, finding.action.value
-        notes.add(finding.guard, direction, speaker, action, False, finding.finding, finding.text, True)
+        evidence = Evidence(finding.finding, finding.text, finding.speaker.value)
+        notes.add(finding.guard, finding.direction.value, finding.action.value, False, evidence)
         self._sink.exchange_ended(
             ExchangeRecord(
                 origin.exchange_id,

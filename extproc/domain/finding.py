@@ -5,7 +5,7 @@ A finding may travel to logs, metrics and reviewers, so it must be safe to show 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 
@@ -48,3 +48,21 @@ class Finding:
     detector: str
     detail: str = ""
     begun: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A finding with the text that it gives places of, for reviewers.
+
+    Attributes:
+        text: that of a user: it must not travel further than the review queue; empty where it is not at hand.
+        speaker: whose words they are; empty where that is not known.
+        begins: nothing stood before the text.
+        ends: nothing that is still to come can go on with its last word.
+    """
+
+    finding: Finding
+    text: str = field(default="", repr=False)
+    speaker: str = ""
+    begins: bool = True
+    ends: bool = True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from extproc.domain.finding import Finding
+from extproc.domain.finding import Evidence
 
 NOTES_MAX = 32
 NOTES_OF_A_KIND_MAX = 4  # of one guard, direction and kind: the fiftieth address of one text teaches nobody
@@ -61,24 +61,9 @@ class FindingNotes:
         self.noted: list[FindingNote] = []
         self.dropped = 0  # findings that the limits left no place for
 
-    def add(
-        self,
-        guard: str,
-        direction: str,
-        speaker: str,
-        action: str,
-        is_data: bool,
-        finding: Finding,
-        text: str,
-        begins: bool,
-        ends: bool = True,
-    ) -> None:
-        """Note one finding, or count that there was no place for it.
-
-        Args:
-            text: what ``finding`` gives places of; empty where the caller does not know it.
-            begins, ends: whether nothing stood before it, and nothing was to come behind it that goes on with a value.
-        """
+    def add(self, guard: str, direction: str, action: str, is_data: bool, evidence: Evidence) -> None:
+        """Note one finding, or count that there was no place for it."""
+        finding, text = evidence.finding, evidence.text
         kind = (guard, direction, finding.kind)
         times = self._kinds[kind] = self._kinds.get(kind, 0) + 1
         if times > NOTES_OF_A_KIND_MAX or len(self.noted) >= NOTES_MAX:
@@ -96,7 +81,7 @@ class FindingNotes:
             FindingNote(
                 guard=guard,
                 direction=direction,
-                speaker=speaker,
+                speaker=evidence.speaker,
                 action=action,
                 kind=finding.kind,
                 score=finding.score,
@@ -105,7 +90,7 @@ class FindingNotes:
                 text=text[first:last],
                 start=start - first,
                 end=end - first,
-                begins=begins and first == 0,
-                ends=ends and last == len(text),
+                begins=evidence.begins and first == 0,
+                ends=evidence.ends and last == len(text),
             )
         )

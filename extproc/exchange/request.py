@@ -18,7 +18,7 @@ from extproc.exchange.events import ContinueBody, HeaderChanges
 from extproc.exchange.policies import CompiledPolicy, choose_policy
 from extproc.exchange.snapshot import Snapshot
 from extproc.filters.base import ExchangeFacts, Filter, Guard
-from extproc.filters.chain import Chain, Channels, note_failure
+from extproc.filters.chain import Channels, note_failure
 from extproc.payload.dialect import Dialect
 from extproc.payload.encoding import ENCODINGS, BadEncoding, decoder
 from extproc.payload.endpoints import ENDPOINTS
@@ -283,7 +283,7 @@ def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapsho
             return None
         chain = channels.new_chain(field.source)
         found_before = exchange.record.finding_count
-        request.replace_text(field, _through(chain, field.text))
+        request.replace_text(field, chain.judge(field.text))
         field.found = field.found or exchange.record.finding_count != found_before
         if chain.rejected_by is not None:
             return owner.rejection()
@@ -298,8 +298,3 @@ def _goes_on(stride: Stride, field: TextField, owner: Filter, exchange: Exchange
         note_failure(owner, exchange, failure)
         return False
     return True
-
-
-def _through(chain: Chain, text: str) -> str:
-    released = chain.feed(text)
-    return released if chain.rejected_by is not None else released + chain.close()

@@ -47,7 +47,7 @@ class Statements:
         if known is not None and known[0] == text and known[2] >= _SAID_AGAIN_MAX:
             return text, None
         chain = self._channels.open_chain(slot.source) if slot.place else self._channels.chain(slot.source)
-        released = _judged(chain, text)
+        released = chain.judge(text)
         if released == text and known is not None and self._goes_on(slot.source, known[1] + text):
             released = ""
         if released == text:
@@ -86,18 +86,12 @@ class Statements:
 
     def _goes_on(self, source: TextSource, joined: str) -> bool:
         """Whether a clean text makes a finding with what stood in its place before; if so it is counted."""
-        if _judged(self.unrecorded_chain(source), joined) == joined:
+        if self.unrecorded_chain(source).judge(joined) == joined:
             return False
-        _judged(self._channels.new_chain(source), joined)
+        self._channels.new_chain(source).judge(joined)
         return True
 
     def unrecorded_chain(self, source: TextSource) -> Chain:
         """For a text that is judged once more, and was counted."""
         unrecorded = replace(self._exchange, record=ExchangeRecord("", "", 0))
         return Channels(self._filters, unrecorded, self._channels_max).new_chain(source)
-
-
-def _judged(chain: Chain, text: str) -> str:
-    """What a chain makes of a whole text."""
-    released = chain.feed(text)
-    return released if chain.rejected_by is not None else released + chain.close()

@@ -298,9 +298,7 @@ class StreamedAnswer:
             if slot.may_be_cut:
                 self._last[source.choice] = source
         chain = self._statements.unrecorded_chain(source) if again else self._channels.chain(source)
-        released = chain.feed(text)
-        if chain.rejected_by is None:
-            released += chain.close(self._is_cut_off(source))
+        released = chain.judge(text, self._is_cut_off(source))
         _put(slot, released, frame)
         if chain.rejected_by is not None:
             self._cut_choice(source, None)

@@ -269,9 +269,7 @@ def _guard_slot(slot: Slot, channels: Channels, cut_off: bool = False) -> tuple[
     if not text:
         return False, False
     chain = channels.open_chain(slot.source) if slot.place else channels.chain(slot.source)
-    released = chain.feed(text)
-    if chain.rejected_by is None:
-        released += chain.close(cut_off)
+    released = chain.judge(text, cut_off)
     if released != text:
         slot.put(released)
     return released != text, chain.rejected_by is not None

@@ -17,7 +17,7 @@ from extproc.config.models import CompiledModel, CompiledVersion
 from extproc.config.section import Mode, OnError
 from extproc.domain.beside import Ask, Found, Judgement
 from extproc.domain.errors import ApiError
-from extproc.domain.finding import Finding
+from extproc.domain.finding import Evidence, Finding
 from extproc.domain.pace import UNHURRIED, Pace
 from extproc.domain.placeholders import Placeholders
 from extproc.domain.record import Action, Coverage, ExchangeRecord
@@ -164,49 +164,25 @@ class Guard(Filter):
         return source.direction in self.directions
 
     def report(
-        self,
-        exchange: ExchangeFacts,
-        direction: Direction,
-        finding: Finding,
-        speaker: str = "",
-        text: str = "",
-        text_begins: bool = True,
-        text_ends: bool = True,
-        action: Action | None = None,
+        self, exchange: ExchangeFacts, direction: Direction, evidence: Evidence, action: Action | None = None
     ) -> None:
         """Count one finding and the verdict it led to, and note it for people where the configuration says so.
 
-        Args:
-            speaker: whose words they are, where that is known.
-            text: what ``finding`` gives places of, where that is at hand.
-            text_begins: whether nothing stood before ``text``.
-            text_ends: whether nothing that is still to come can go on with its last word.
-            action: what it led to, if not to the guard's own action.
+        Args: action: what it led to, if not to the guard's own action.
         """
-        what = (exchange.record, direction, finding, speaker, text, text_begins, text_ends, action or self.action)
+        note = partial(self._note, exchange.record, direction, evidence, action or self.action)
         if exchange.held_reports is None:
-            self._note(*what)
+            note()
         else:
-            exchange.held_reports.append(partial(self._note, *what))
+            exchange.held_reports.append(note)
 
-    def _note(
-        self,
-        record: ExchangeRecord,
-        direction: Direction,
-        finding: Finding,
-        speaker: str,
-        text: str,
-        text_begins: bool,
-        text_ends: bool,
-        action: Action,
-    ) -> None:
-        led_to = action.value
-        record.note_finding(self.name, direction.value, finding.kind, led_to)
+    def _note(self, record: ExchangeRecord, direction: Direction, evidence: Evidence, action: Action) -> None:
+        finding = evidence.finding
+        record.note_finding(self.name, direction.value, finding.kind, action.value)
         if finding.detail:
             record.note_detail(self.name, finding.kind, finding.detail)
         if self.is_reviewed and record.notes is not None:
-            what = (finding, text, text_begins, text_ends)
-            record.notes.add(self.name, direction.value, speaker, led_to, self.finds_data, *what)
+            record.notes.add(self.name, direction.value, action.value, self.finds_data, evidence)
 
 
 class Witness:
@@ -260,8 +236,8 @@ class Witness:
         """Report a finding. Places before the text, if it was found with what has passed, are below 0."""
         source, first = self._source, self._text_start
         placed = replace(finding, start=max(0, finding.start + first), end=max(0, finding.end + first))
-        where = (self._text, self._begins, self._ends)
-        self._guard.report(self._exchange, source.direction, placed, source.speaker.value, *where)
+        evidence = Evidence(placed, self._text, source.speaker.value, self._begins, self._ends)
+        self._guard.report(self._exchange, source.direction, evidence)
 
 
 class _Nobody(Witness):

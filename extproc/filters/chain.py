@@ -81,6 +81,11 @@ class Chain:
         self._cut_off = cut_off
         return self._pass_on("", closing=True)
 
+    def judge(self, text: str, cut_off: bool = False) -> str:
+        """Take a whole channel at once: ``feed`` and ``close``. Raises: FilterFailed, Abandoned."""
+        released = self.feed(text)
+        return released if self.rejected_by is not None else released + self.close(cut_off)
+
     def held_chars(self) -> int:
         """What those stages hold that may not hold it for as long as they like. [characters]"""
         return sum(len(stage.held()) for owner, stage in self._links if owner.hold_ns_max)

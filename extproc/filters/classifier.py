@@ -17,6 +17,7 @@ from typing import NamedTuple
 from extproc.config.guards.classifier import ClassifierGuard as ClassifierSection
 from extproc.domain.beside import Ask, Found, Judgement, Origin, SpokenText
 from extproc.domain.errors import ApiError
+from extproc.domain.finding import Evidence
 from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Guard
@@ -100,7 +101,7 @@ class ClassifierGuard(Guard):
         """Refuse the request at any finding, if the guard blocks."""
         exchange.record.cover(self.name, Direction.REQUEST.value, Coverage.CHECKED, exchange.noted.pop(self.name, 0))
         for spoken, finding in found:
-            self.report(exchange, Direction.REQUEST, finding, spoken.speaker.value, spoken.text)
+            self.report(exchange, Direction.REQUEST, Evidence(finding, spoken.text, spoken.speaker.value))
         return self.rejection() if found and self.action is Action.BLOCK else None
 
     def on_end(self, exchange: ExchangeFacts, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:

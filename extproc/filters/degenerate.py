@@ -10,7 +10,7 @@ from extproc.detectors.answers.loops import REPEATS_MIN, TAIL_CHARS_MAX, loop_ch
 from extproc.detectors.text.json_reader import JsonReader
 from extproc.detectors.text.languages import Expected, expected_by, expected_of, is_unexpected
 from extproc.domain.errors import ApiError
-from extproc.domain.finding import Finding
+from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
@@ -98,16 +98,11 @@ class DegenerateGuard(Guard):
     def _tell(self, kind: str, exchange: ExchangeFacts, ending: str = "") -> None:
         if kind in self.kinds:
             action = Action.FLAG if self.action is Action.BLOCK else self.action
-            self.report(
-                exchange,
-                Direction.RESPONSE,
-                Finding(kind, max(0, len(ending) - STEP_CHARS), len(ending), 1.0, f"degenerate.{kind.lower()}"),
-                Speaker.ASSISTANT.value,
-                ending,
-                text_begins=len(ending) < TAIL_CHARS_MAX,
-                text_ends=False,  # more was to come
-                action=action,
-            )
+            chars = len(ending)
+            finding = Finding(kind, max(0, chars - STEP_CHARS), chars, 1.0, f"degenerate.{kind.lower()}")
+            begins, ends = chars < TAIL_CHARS_MAX, False  # more was to come
+            evidence = Evidence(finding, ending, Speaker.ASSISTANT.value, begins, ends)
+            self.report(exchange, Direction.RESPONSE, evidence, action)
 
 
 def _question(request: RequestView) -> str:

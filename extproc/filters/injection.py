@@ -12,6 +12,7 @@ import re2
 from extproc.config.guards.injection import InjectionGuard as InjectionSection
 from extproc.detectors.injection.detector import InjectionDetector
 from extproc.domain.errors import ApiError
+from extproc.domain.finding import Evidence
 from extproc.domain.pace import Stride
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
@@ -103,7 +104,7 @@ class InjectionGuard(Guard):
             sure = finding.score >= thresholds.block
             certain |= sure
             action = self.action if sure or self.action is Action.SHADOW else Action.FLAG
-            self.report(exchange, Direction.REQUEST, finding, source.speaker.value, text, action=action)
+            self.report(exchange, Direction.REQUEST, Evidence(finding, text, source.speaker.value), action)
         return certain
 
 

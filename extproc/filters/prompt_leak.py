@@ -10,7 +10,7 @@ from extproc.config.guards.prompt_leak import PromptLeakGuard as PromptLeakSecti
 from extproc.config.models import CompiledModel
 from extproc.detectors.answers.prompt_leak import GAP_CHARS_MAX, PromptIndex, RunMatcher, compared, may_go_on, words_of
 from extproc.domain.errors import ApiError
-from extproc.domain.finding import Finding
+from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Guard, tell_nobody
@@ -66,7 +66,7 @@ class PromptLeakGuard(Guard):
             return None
 
         def on_finding(finding: Finding) -> None:
-            self.report(exchange, Direction.RESPONSE, finding)
+            self.report(exchange, Direction.RESPONSE, Evidence(finding))
 
         stage: Stage
         if source.kind is Kind.JSON:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from extproc.config.guards.refusal import RefusalGuard as RefusalSection
 from extproc.detectors.answers.refusal import RefusalDetector
+from extproc.domain.finding import Evidence
 from extproc.domain.text import Direction, Kind, Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Guard
 
@@ -31,7 +32,7 @@ class RefusalGuard(Guard):
         finding = self._detector.find(beginning)
         if finding is not None:
             exchange.record.refusals += 1
-            self.report(exchange, Direction.RESPONSE, finding, source.speaker.value, beginning)
+            self.report(exchange, Direction.RESPONSE, Evidence(finding, beginning, source.speaker.value))
 
 
 class _PrefixStage:

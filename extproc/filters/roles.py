@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from extproc.config.guards.roles import RolesGuard as RolesSection
 from extproc.domain.errors import ApiError
-from extproc.domain.finding import Finding
+from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Speaker, TextSource
 from extproc.filters.base import ExchangeFacts, Guard
@@ -29,7 +29,7 @@ class RolesGuard(Guard):
         """Report each role that may not speak."""
         kinds = list(self._not_allowed(request))
         for kind in kinds:
-            self.report(exchange, Direction.REQUEST, Finding(kind, 0, 0, 1.0, "roles"))
+            self.report(exchange, Direction.REQUEST, Evidence(Finding(kind, 0, 0, 1.0, "roles")))
         return self.rejection() if kinds and self.action is Action.BLOCK else None
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:

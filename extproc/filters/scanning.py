@@ -11,7 +11,7 @@ from extproc.config.guards.harm import HarmGuard as HarmSection
 from extproc.config.guards.urls import UrlsGuard as UrlsSection
 from extproc.detectors.text.scanned import Found, Scan, Scanned
 from extproc.domain.errors import ApiError
-from extproc.domain.finding import Finding
+from extproc.domain.finding import Evidence, Finding
 from extproc.domain.pace import Pace, slices
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
@@ -73,7 +73,7 @@ class ScanningGuard(SpeakersGuard, Generic[Found]):
         found = self.find_beside(request, exchange.pace)
         for speaker, text, spots in found:
             for spot in spots:
-                self.report(exchange, Direction.REQUEST, self.finding_of(spot), speaker, text)
+                self.report(exchange, Direction.REQUEST, Evidence(self.finding_of(spot), text, speaker))
         return self.rejection() if found and self.action in (Action.BLOCK, Action.MASK) else None
 
     def find_beside(self, request: RequestView, pace: Pace) -> list[tuple[str, str, list[Found]]]:

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from extproc.config.guards.size import SizeGuard as SizeSection
 from extproc.domain.errors import ApiError
-from extproc.domain.finding import Finding
+from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, TextSource
 from extproc.filters.base import ExchangeFacts, Guard
@@ -30,7 +30,8 @@ class SizeGuard(Guard):
         """Report every limit that is exceeded; refuse for the first."""
         errors = list(self._exceeded(request))
         for kind, _ in errors:
-            self.report(exchange, Direction.REQUEST, Finding(kind, 0, 0, 1.0, f"size.{kind.lower()}"))
+            finding = Finding(kind, 0, 0, 1.0, f"size.{kind.lower()}")
+            self.report(exchange, Direction.REQUEST, Evidence(finding))
         return errors[0][1] if errors and self.action is Action.BLOCK else None
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from extproc.config.guards.tools import ToolsGuard as ToolsSection
 from extproc.detectors.rules.tool_rules import ToolRules
 from extproc.domain.errors import ApiError
-from extproc.domain.finding import Finding
+from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
@@ -44,7 +44,7 @@ class ToolsGuard(Guard):
         found = [tool for tool in tools_named_in(request) if not self._rules.permit_all(tool.names, tool.type)]
         for tool in found:
             named = ", ".join(tool.names) or tool.type
-            self.report(exchange, Direction.REQUEST, _finding(named), Speaker.DEFINITION.value, named)
+            self.report(exchange, Direction.REQUEST, Evidence(_finding(named), named, Speaker.DEFINITION.value))
         return self.rejection() if found and self.action is Action.BLOCK else None
 
     def sees(self, source: TextSource) -> bool:

@@ -9,7 +9,7 @@ from extproc.config.guards.topics import TopicsGuard as TopicsSection
 from extproc.detectors.rules.topics import Reached, TopicBook, TopicScan
 from extproc.detectors.text.phrases import count_words
 from extproc.domain.errors import ApiError
-from extproc.domain.finding import Finding
+from extproc.domain.finding import Evidence, Finding
 from extproc.domain.pace import Pace, slices
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
@@ -52,7 +52,8 @@ class TopicsGuard(Guard):
         for finding, message in self._found_in(request, exchange.pace):
             if finding.kind not in told:
                 told.add(finding.kind)
-                self.report(exchange, Direction.REQUEST, finding, message.source.speaker.value, message.text)
+                evidence = Evidence(finding, message.text, message.source.speaker.value)
+                self.report(exchange, Direction.REQUEST, evidence)
         return self.rejection() if told and self.action is Action.BLOCK else None
 
     def _found_in(self, request: RequestView, pace: Pace) -> Iterator[tuple[Finding, JoinedText]]:

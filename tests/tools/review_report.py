@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from extproc.domain.finding import Finding
+from extproc.domain.finding import Evidence, Finding
 from extproc.domain.review import FindingNote, FindingNotes
 from extproc.sinks.review.excerpt import Excerpts
 from tests.tools.pii_report import kind_of, rows_of
@@ -54,7 +54,7 @@ def _notes_around(text: str) -> Iterator[FindingNote]:
     for whole, start in ((f"{ATTACK}, {text}", 0), (f"{text}, {ATTACK}", len(text) + 2)):
         notes = FindingNotes(EXCERPT_CHARS_MAX)
         finding = Finding("PROMPT_INJECTION", start, start + len(ATTACK), 1.0, "report")
-        notes.add("injection", "request", "user", "flag", False, finding, whole, True)
+        notes.add("injection", "request", "flag", False, Evidence(finding, whole, "user"))
         yield from notes.noted
 
 

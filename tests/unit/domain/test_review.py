@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.domain.finding import Finding
+from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.review import (
     FOUND_CHARS_MAX,
@@ -22,7 +22,7 @@ EMAIL = Finding("EMAIL", 5, 20, 0.95, "pii.email")
 def noted(text: str, finding: Finding = EMAIL, chars_max: int | None = 10, begins: bool = True) -> FindingNote:
     """The note of one finding."""
     notes = FindingNotes(chars_max)
-    notes.add("pii", "request", "user", "mask", True, finding, text, begins)
+    notes.add("pii", "request", "mask", True, Evidence(finding, text, "user", begins))
     return notes.noted[0]
 
 
@@ -36,7 +36,9 @@ def test_a_note_holds_the_text_around() -> None:
 def test_a_text_that_goes_on_does_not_end() -> None:
     """A value at its end may be half of one."""
     notes = FindingNotes(10)
-    notes.add("banned", "response", "assistant", "flag", False, EMAIL, "Mail ann@example.org or call", True, False)
+    notes.add(
+        "banned", "response", "flag", False, Evidence(EMAIL, "Mail ann@example.org or call", "assistant", True, False)
+    )
     assert (notes.noted[0].begins, notes.noted[0].ends) == (True, False)
 
 
@@ -69,12 +71,12 @@ def test_many_findings_of_a_kind_leave_room_for_others() -> None:
     """What has no place is counted, by a number alone."""
     notes = FindingNotes(10)
     for _ in range(50):
-        notes.add("pii", "request", "user", "mask", True, EMAIL, "", True)
-    notes.add("injection", "request", "user", "block", False, Finding("ATTACK", 0, 1, 1.0, "x"), "", True)
+        notes.add("pii", "request", "mask", True, Evidence(EMAIL, "", "user"))
+    notes.add("injection", "request", "block", False, Evidence(Finding("ATTACK", 0, 1, 1.0, "x"), "", "user"))
     assert [note.guard for note in notes.noted] == ["pii"] * NOTES_OF_A_KIND_MAX + ["injection"]
     assert notes.dropped == 50 - NOTES_OF_A_KIND_MAX
     for number in range(2 * NOTES_MAX):
-        notes.add(f"guard-{number}", "request", "user", "flag", True, EMAIL, "", True)
+        notes.add(f"guard-{number}", "request", "flag", True, Evidence(EMAIL, "", "user"))
     assert len(notes.noted) == NOTES_MAX
 
 
@@ -82,5 +84,5 @@ def test_text_is_in_no_repr() -> None:
     """What prints a record or a note by mistake prints nothing of users."""
     record = ExchangeRecord("id", "revision", 0, notes=FindingNotes(10))
     assert record.notes is not None
-    record.notes.add("pii", "request", "user", "mask", True, EMAIL, "Mail ann@example.org or call", True)
+    record.notes.add("pii", "request", "mask", True, Evidence(EMAIL, "Mail ann@example.org or call", "user"))
     assert "ann@" not in f"{record!r} {record.notes!r} {record.notes.noted!r}"

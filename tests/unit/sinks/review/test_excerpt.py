@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from extproc.config.guards.pii import Entity
 from extproc.detectors.pii.detector import PiiDetector
-from extproc.domain.finding import Finding
+from extproc.domain.finding import Evidence, Finding
 from extproc.domain.review import FindingNote, FindingNotes
 from extproc.filters.spans import SpanStage
 from extproc.sinks.review.excerpt import NOTHING, Excerpt, Excerpts, Texts
@@ -35,7 +35,7 @@ def note_of(
     notes = FindingNotes(chars_max)
     start = text.index(found)
     finding = Finding(kind, start, start + len(found), 1.0, "test")
-    notes.add("guard", "request", "user", "flag", is_data, finding, text, begins)
+    notes.add("guard", "request", "flag", is_data, Evidence(finding, text, "user", begins))
     return notes.noted[0]
 
 
@@ -155,7 +155,11 @@ def test_a_passage_that_reaches_a_cut_shows_no_half_of_a_value(
     first = min(first, len(text)) if begins else 0
     notes = FindingNotes(chars_max)
     notes.add(
-        "g", "response", "assistant", "flag", False, Finding("X", first, len(text), 1.0, "x"), text, begins, False
+        "g",
+        "response",
+        "flag",
+        False,
+        Evidence(Finding("X", first, len(text), 1.0, "x"), text, "assistant", begins, False),
     )
     excerpt = Excerpts("masked", chars_max).of(notes.noted[0])
     assert 0 <= excerpt.start <= excerpt.end <= len(excerpt.text)
@@ -168,7 +172,9 @@ def test_a_passage_that_begins_at_a_cut_shows_no_half_of_a_value() -> None:
     """Nor what may have lost the word that tells what it is."""
     text = "11 1111 1111 " + "and so on, " * 20
     notes = FindingNotes(200)
-    notes.add("g", "response", "assistant", "flag", False, Finding("LOOP", 0, len(text), 1.0, "x"), text, False)
+    notes.add(
+        "g", "response", "flag", False, Evidence(Finding("LOOP", 0, len(text), 1.0, "x"), text, "assistant", False)
+    )
     excerpt = Excerpts("masked", 200).of(notes.noted[0])
     assert "11" not in excerpt.text
     assert found_in(excerpt).endswith("and so on, and so on, ")
@@ -180,7 +186,9 @@ def test_the_marks_are_always_in_the_text(
 ) -> None:
     """Whatever the text, and wherever the finding."""
     notes = FindingNotes(chars_max)
-    notes.add("g", "request", "user", "flag", is_data, Finding("X", start, start + length, 1.0, "x"), text, begins)
+    notes.add(
+        "g", "request", "flag", is_data, Evidence(Finding("X", start, start + length, 1.0, "x"), text, "user", begins)
+    )
     excerpt = Excerpts("masked", chars_max).of(notes.noted[0])
     assert 0 <= excerpt.start <= excerpt.end <= len(excerpt.text)
     if is_data and text[start : start + length]:

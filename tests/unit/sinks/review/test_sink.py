@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from extproc.config.review import Review
-from extproc.domain.finding import Finding
+from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import ExchangeRecord, VersionFacts
 from extproc.domain.review import NOTES_OF_A_KIND_MAX, FindingNotes
 from extproc.domain.usage import Prices
@@ -83,7 +83,7 @@ def ended(name: str = "ab12-1", text: str = TEXT, times: int = 1, team: str = "s
     start = text.find("ignore")
     finding = Finding("PROMPT_INJECTION", start, len(text), 0.9, "injection.patterns")
     for _ in range(times):
-        record.notes.add("injection", "request", "user", "block", False, finding, text, True)
+        record.notes.add("injection", "request", "block", False, Evidence(finding, text, "user"))
     return record
 
 
