@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from extproc.domain.errors import ApiError
 from extproc.domain.record import Outcome
 from extproc.domain.text import Kind, TextSource
+from extproc.exchange.choices import Choices
 from extproc.exchange.statements import Statements
 from extproc.exchange.waiting import Waiting
 from extproc.filters.base import ExchangeFacts, Filter
@@ -59,16 +60,10 @@ class StreamedAnswer:
         self._hold_ns_max = min((item.hold_ns_max for item in filters if item.hold_ns_max), default=0)
         self._waiting = Waiting()
         self._speaking: dict[int, TextSource] = {}  # the channel of each choice that text came on last
-        self._last: dict[int, TextSource] = {}  # the channel of each choice that may have been cut off with it
-        self._ends: dict[int, End] = {}  # of the choices
-        self._ending: Collection[int] = ()  # the choices that end with the event at hand
+        self._choices = Choices(terms.own_ends)
         self._waiting_ends: list[Frame] = []  # events that wait for the next, which tells whether the answer goes on
         self._statements = Statements(self._channels, filters, exchange, terms.channels_max)
         self._paused: set[tuple[int, int]] = set()  # choices and parts whose further texts are judged each as a whole
-        self._cut: set[int] = set()
-        self._finished: set[int] = set()
-        self._over: set[int] = set()  # choices that were cut or have finished
-        self._ended_parts: set[tuple[int, int]] = set()
         self._out: list[bytes] = []  # what the client may have; a failure does not lose it
         self._spoke = False  # an event with something in it has come
         self.failed = False  # the server told of an error
@@ -83,7 +78,7 @@ class StreamedAnswer:
     @property
     def answers(self) -> int:
         """How many choices have come to an end."""
-        return len(self._finished | self._cut)
+        return self._choices.ended
 
     def feed(self, chunk: bytes, now_ns: int) -> None:
         """The next bytes of the server.
@@ -129,7 +124,7 @@ class StreamedAnswer:
             self._take_late(event, now_ns)
             return
         plain = self._reader.plain
-        is_read = self._may_cut or plain.source.choice in self._over
+        is_read = self._may_cut or plain.source.choice in self._choices.over
         text = None if is_read else plain.text_of(event.data)
         if text is None:
             self._take(self._reader.read(event), now_ns)
@@ -150,7 +145,7 @@ class StreamedAnswer:
     def _take_plain(self, event: SseEvent, text: str, plain: PlainChunks, now_ns: int) -> None:
         """What ``_take`` does with an event that brings nothing but one text, of a stream that no filter may cut."""
         source, usage = plain.source, self._reader.usage
-        self._last[source.choice] = source
+        self._choices.last[source.choice] = source
         usage.next_event()
         usage.piece(source.choice, text)
         chain = self._channels.chain(source)
@@ -162,7 +157,7 @@ class StreamedAnswer:
         self._note_text(now_ns)
         if chain.rejected_by is not None:  # by a filter that did not say that it cuts
             frame = self._reader.read(event)
-            _put(frame.slots[0], released, frame)
+            frame.put(frame.slots[0], released)
             self._cut_choice(source, frame)
         elif released == text and plain.passes:
             self._out.append(event.raw)
@@ -171,7 +166,7 @@ class StreamedAnswer:
 
     def _take(self, frame: Frame, now_ns: int) -> None:
         """Take an event. One that ends a part waits, for whether that was cut off is told by what follows."""
-        if frame.ends_part or (self._waiting_ends and _is_silent(frame)):
+        if frame.ends_part or (self._waiting_ends and frame.is_silent):
             if len(self._waiting_ends) >= ENDED_PARTS_MAX:
                 raise UnreadableAnswer("the parts of an answer end again and again")
             self._waiting_ends.append(frame)
@@ -188,15 +183,15 @@ class StreamedAnswer:
         tells = following is not None and not (following.failed or following.last)
         ending = following.finished if following is not None and tells else [0]
         if following is not None:
-            self._ends.update(following.ends)
+            self._choices.ends.update(following.ends)
         for frame in waiting:
             self._reader.return_to(frame)
             if not self.ended:
                 self._take_now(frame, ending, now_ns)
 
     def _take_now(self, frame: Frame, ending: Collection[int], now_ns: int) -> None:
-        self._ends.update(frame.ends)
-        self._ending = ending
+        self._choices.ends.update(frame.ends)
+        self._choices.ending = ending
         self._spoke = self._spoke or frame.tree is not None
         self.complete = self.complete or frame.last
         self.failed = self.failed or frame.failed
@@ -209,17 +204,16 @@ class StreamedAnswer:
             if not self.ended:
                 self._out.append(self._reader.write(frame) if frame.changed else frame.event.raw)
             return
-        if not self._without_cut_choices(frame):
+        if not self._choices.take_cut_from(frame, self._reader):
             return
         brought = self._judge(frame, now_ns)
         if frame.closes or frame.pauses:
             self._close_ended(frame)
-        if self.ended or not self._without_cut_choices(frame):
+        if self.ended or not self._choices.take_cut_from(frame, self._reader):
             return
         for choice in frame.finished:
             self._channels.end_choice(choice, choice in frame.cut_short)
-            self._finished.add(choice)
-            self._over.add(choice)
+            self._choices.finish(choice)
         self._hide(frame)
         held = frame.bare and brought and not any(slot.text for slot in frame.slots)
         if not held and not (frame.usage_only and self._terms.hides_usage):
@@ -229,25 +223,25 @@ class StreamedAnswer:
     def _judge(self, frame: Frame, now_ns: int) -> bool:
         """Put the event's texts through the chains; returns whether it brought any."""
         brought = False
-        slots = frame.slots
+        slots, choices = frame.slots, self._choices
         if len(slots) >= _MANY and self._statements.keep_clean(slots):
             slots = [slot for slot in slots if not slot.place]
         for slot in slots:
             source, text = slot.source, slot.text
-            if text and (source.choice not in self._cut or source.kind is Kind.ASIDE):
+            if text and (source.choice not in choices.cut or source.kind is Kind.ASIDE):
                 brought = brought or source.kind is not Kind.ASIDE
-                if self._over and self._is_over(source):
+                if choices.over and choices.has_ended(source):
                     self._record.dropped_texts += 1
-                    _put(slot, "", frame)
+                    frame.put(slot, "")
                     continue
                 if slot.may_be_cut:
-                    self._last[source.choice] = source
+                    choices.last[source.choice] = source
                 if slot.complete or (self._paused and (source.choice, source.part) in self._paused):
                     self._judge_statement(frame, slot, source, text)
                 else:
                     self._judge_piece(frame, slot, source, text)
         for slot in frame.wholes:
-            if slot.text and slot.source.choice not in self._cut:
+            if slot.text and slot.source.choice not in choices.cut:
                 self._judge_whole(frame, slot)
         if brought:
             self._note_text(now_ns)
@@ -262,7 +256,7 @@ class StreamedAnswer:
         released = chain.feed(text)
         if self._hold_ns_max:
             self._waiting.fed(source, text)
-        _put(slot, released, frame)
+        frame.put(slot, released)
         if self._record.texts is not None:
             self._record.note_text(source, released)
         if chain.rejected_by is not None:
@@ -277,17 +271,11 @@ class StreamedAnswer:
             if self._may_cut and self._ends_before(source, frame):
                 return
         released, chain = self._statements.judge(slot, text)
-        _put(slot, released, frame)
+        frame.put(slot, released)
         if self._record.texts is not None:
             self._record.note_text(source, released)
         if chain is not None and chain.rejected_by is not None and source.kind is not Kind.ASIDE:
             self._cut_choice(source, frame)
-
-    def _is_over(self, source: TextSource) -> bool:
-        """Whether a text's choice or block has come to its end before."""
-        if source.kind is Kind.ASIDE:
-            return False
-        return source.choice in self._finished or (source.choice, source.part) in self._ended_parts
 
     def _judge_whole(self, frame: Frame, slot: Slot) -> None:
         """A text that is repeated from its beginning, or that comes only so."""
@@ -296,10 +284,10 @@ class StreamedAnswer:
         if not again:
             self._reader.usage.piece(source.choice, text)
             if slot.may_be_cut:
-                self._last[source.choice] = source
+                self._choices.last[source.choice] = source
         chain = self._statements.unrecorded_chain(source) if again else self._channels.chain(source)
-        released = chain.judge(text, self._is_cut_off(source))
-        _put(slot, released, frame)
+        released = chain.judge(text, self._choices.is_cut_off(source))
+        frame.put(slot, released)
         if chain.rejected_by is not None:
             self._cut_choice(source, None)
 
@@ -315,7 +303,7 @@ class StreamedAnswer:
         chain = self._channels.chain(last)
         if chain.rejects_if_closed(last.kind is Kind.JSON):
             self._close_channel(last, chain, frame)
-        return source.choice in self._cut
+        return source.choice in self._choices.cut
 
     def _hide(self, frame: Frame) -> None:
         """Take out what repeats text unmasked, and usage that the client did not ask for."""
@@ -342,7 +330,7 @@ class StreamedAnswer:
         if overdue:
             self._take_waiting(None, now_ns)
         for source in overdue:
-            if source.choice in self._cut:
+            if source.choice in self._choices.cut:
                 continue
             chain = self._channels.chain(source)
             text = chain.give_up()
@@ -359,8 +347,7 @@ class StreamedAnswer:
             for source, chain in self._channels.of_choice(choice, part):
                 self._close_channel(source, chain, frame)
             if part is not None:
-                self._ended_parts.add((choice, part))
-                self._over.add(choice)
+                self._choices.end_part(choice, part)
         for choice, part in frame.pauses:
             for source, chain in self._channels.of_choice(choice, part):
                 self._pause(source, chain, frame)
@@ -373,93 +360,43 @@ class StreamedAnswer:
             self._statements.keep((source, 0), rest)
 
     def _close_all(self) -> None:
-        self._ending = self._last.keys()
+        self._choices.ending = self._choices.last.keys()
         for source, chain in self._channels.all():
             self._close_channel(source, chain, None)
 
     def _close_channel(self, source: TextSource, chain: Chain, frame: Frame | None) -> str:
         """Release what a channel holds: into the event at hand if it brought text of the channel, else before it."""
         rejected = chain.rejected_by is not None  # a name: compiled, the attribute would stay None for what follows
-        if rejected or source.choice in self._cut:
+        if rejected or source.choice in self._choices.cut:
             return ""
-        rest = chain.close(self._is_cut_off(source))
+        rest = chain.close(self._choices.is_cut_off(source))
         self._record.note_text(source, rest)
         if rest:
             slots = [slot for slot in frame.slots if slot.source == source] if frame else []
             if frame and slots:
-                _put(slots[-1], slots[-1].text + rest, frame)
+                frame.put(slots[-1], slots[-1].text + rest)
             else:
                 self._out.append(self._reader.carry(source, rest))
         if chain.rejected_by is not None:
             self._cut_choice(source, frame)
         return rest
 
-    def _is_cut_off(self, source: TextSource) -> bool:
-        """Whether a channel that ends now was to go on: the last of a choice that the model did not end.
-
-        A JSON text says itself whether it is whole.
-        """
-        choice = source.choice
-        if source.kind is Kind.JSON:
-            return True
-        return (
-            choice in self._ending
-            and self._last.get(choice) == source
-            and self._ends.get(choice) not in self._terms.own_ends
-        )
-
     def _cut_choice(self, source: TextSource, frame: Frame | None) -> None:
         """End a choice at what was found in one of its channels: texts up to there go out, then its end."""
         choice = source.choice
-        self._cut.add(choice)
-        self._over.add(choice)
-        for slot in _until(source, frame.slots if frame else []):
+        self._choices.cut_at(choice)
+        for slot in frame.said_up_to(source) if frame else ():
             if slot.text:
                 self._out.append(self._reader.carry(slot.source, slot.text))
         for other, chain in self._channels.of_choice(choice):
-            rest = chain.close(self._is_cut_off(other)) if chain.rejected_by is None else ""
+            rest = chain.close(self._choices.is_cut_off(other)) if chain.rejected_by is None else ""
             if rest:
                 self._out.append(self._reader.carry(other, rest))
         self._out.append(self._reader.cut(choice))
         self._record.outcome = Outcome.CUT
         self._end_if_over()
 
-    def _without_cut_choices(self, frame: Frame) -> bool:
-        """Take cut choices out of an event; false if nothing is left of it."""
-        if not self._cut:
-            return True
-        for choice in self._cut:
-            if not self._reader.without_choice(frame, choice):
-                return False
-        frame.changed = True
-        frame.slots = [
-            slot for slot in frame.slots if slot.source.kind is Kind.ASIDE or slot.source.choice not in self._cut
-        ]
-        frame.finished = [choice for choice in frame.finished if choice not in self._cut]
-        frame.closes = [close for close in frame.closes if close[0] not in self._cut]
-        frame.pauses = tuple(pause for pause in frame.pauses if pause[0] not in self._cut)
-        return True
-
     def _end_if_over(self) -> None:
-        if self._cut and not self.ended and self.answers >= self._terms.choices:
+        if self._choices.cut and not self.ended and self.answers >= self._terms.choices:
             self._out.append(self._reader.end())
             self.ended = True
-
-
-def _is_silent(frame: Frame) -> bool:
-    """Whether an event tells nothing of how the answer goes on: a ping."""
-    tells = frame.slots or frame.wholes or frame.closes or frame.pauses or frame.finished or frame.last or frame.failed
-    return frame.tree is not None and not tells
-
-
-def _put(slot: Slot, text: str, frame: Frame) -> None:
-    if text != slot.text:
-        slot.put(text)
-        frame.changed = True
-
-
-def _until(source: TextSource, slots: Sequence[Slot]) -> list[Slot]:
-    """The slots of the source's choice, up to the last one of the source itself; only what is said can be carried."""
-    of_choice = [slot for slot in slots if slot.source.choice == source.choice and slot.source.kind is not Kind.ASIDE]
-    last = max((number for number, slot in enumerate(of_choice) if slot.source == source), default=-1)
-    return of_choice[: last + 1]

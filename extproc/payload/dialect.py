@@ -14,7 +14,7 @@ import orjson
 
 from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError
-from extproc.domain.text import TextSource
+from extproc.domain.text import Kind, TextSource
 from extproc.payload.ends import End
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent, write_event
@@ -53,6 +53,25 @@ class Frame:
     failed: bool = False  # an error frame
     dropped: int = 0  # choices that an error came with, taken out
     last: bool = False
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it tells nothing of how the answer goes on: a ping."""
+        tells = self.slots or self.wholes or self.closes or self.pauses or self.finished or self.last or self.failed
+        return self.tree is not None and not tells
+
+    def put(self, slot: Slot, text: str) -> None:
+        """Put a text in the place of what a slot had."""
+        if text != slot.text:
+            slot.put(text)
+            self.changed = True
+
+    def said_up_to(self, source: TextSource) -> list[Slot]:
+        """The slots of a source's choice, up to the last one of the source itself; only what is said can be carried."""
+        choice = source.choice
+        said = [one for one in self.slots if one.source.choice == choice and one.source.kind is not Kind.ASIDE]
+        last = max((number for number, slot in enumerate(said) if slot.source == source), default=-1)
+        return said[: last + 1]
 
 
 class StreamReader(Protocol):

@@ -1,0 +1,85 @@
+"""The choices of one stream: which go on, which have come to an end, and whose last text was cut off by it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from extproc.domain.text import Kind, TextSource
+from extproc.payload.dialect import Frame, StreamReader
+from extproc.payload.ends import End
+
+
+class Choices:
+    """Those of one stream.
+
+    Attributes:
+        last: the channel of each that text came on last: the one that may have been cut off with it.
+        ends: how each has ended, as the server says.
+        ending: those that end with the event at hand.
+        cut: those that a filter has ended.
+        over: those of which some part has ended, or all.
+
+    Args: own_ends: the ends that are the model's own, and no limit of the client's or the server's.
+    """
+
+    def __init__(self, own_ends: Collection[End]) -> None:
+        self.last: dict[int, TextSource] = {}
+        self.ends: dict[int, End] = {}
+        self.ending: Collection[int] = ()
+        self.cut: set[int] = set()
+        self.over: set[int] = set()
+        self._own_ends = own_ends
+        self._finished: set[int] = set()
+        self._ended_parts: set[tuple[int, int]] = set()
+
+    @property
+    def ended(self) -> int:
+        """How many have come to an end."""
+        return len(self._finished | self.cut)
+
+    def finish(self, choice: int) -> None:
+        """The server has ended a choice."""
+        self._finished.add(choice)
+        self.over.add(choice)
+
+    def cut_at(self, choice: int) -> None:
+        """A filter has ended a choice."""
+        self.cut.add(choice)
+        self.over.add(choice)
+
+    def end_part(self, choice: int, part: int) -> None:
+        """The server has ended one part of a choice."""
+        self._ended_parts.add((choice, part))
+        self.over.add(choice)
+
+    def has_ended(self, source: TextSource) -> bool:
+        """Whether the server has ended a text's choice or part before."""
+        if source.kind is Kind.ASIDE:
+            return False
+        return source.choice in self._finished or (source.choice, source.part) in self._ended_parts
+
+    def is_cut_off(self, source: TextSource) -> bool:
+        """Whether a channel that ends now was to go on: the last of a choice that the model did not end.
+
+        A JSON text says itself whether it is whole.
+        """
+        if source.kind is Kind.JSON:
+            return True
+        choice = source.choice
+        is_last = choice in self.ending and self.last.get(choice) == source
+        return is_last and self.ends.get(choice) not in self._own_ends
+
+    def take_cut_from(self, frame: Frame, reader: StreamReader) -> bool:
+        """Take the choices that a filter has ended out of an event; false if nothing is left of it."""
+        cut = self.cut
+        if not cut:
+            return True
+        for choice in cut:
+            if not reader.without_choice(frame, choice):
+                return False
+        frame.changed = True
+        frame.slots = [slot for slot in frame.slots if slot.source.kind is Kind.ASIDE or slot.source.choice not in cut]
+        frame.finished = [choice for choice in frame.finished if choice not in cut]
+        frame.closes = [close for close in frame.closes if close[0] not in cut]
+        frame.pauses = tuple(pause for pause in frame.pauses if pause[0] not in cut)
+        return True
