@@ -19,6 +19,7 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(CAN_BUILD)' >/dev/null 2>
 
 UV ?= uv
 COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-package llm-extproc-demo \
 	--custom-compile-command "make lock" $(ARGS)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -102,7 +103,7 @@ lock: ## Pin the dependencies anew (needs uv; ARGS=--upgrade takes the newest)
 	$(COMPILE) --no-deps requirements/published-protos.in -o requirements/published-protos.txt
 
 clean: ## Remove what was installed and built
-	rm -rf $(VENV) $(dir $(PUBLISHED)) $(dir $(COMPILED)) $(dir $(MODELS)) $(dir $(VLLM)) build dist *.egg-info .*_cache .hypothesis
+	rm -rf $(VENV) $(dir $(PUBLISHED)) $(dir $(COMPILED)) $(dir $(MODELS)) $(dir $(VLLM)) build dist *.egg-info packages/*/*.egg-info .*_cache .hypothesis
 	find extproc tests -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp for each lock: while it is newer than the lock, nothing is installed and no network is needed.
@@ -111,7 +112,7 @@ $(VENV)/.%-installed: requirements/%.txt pyproject.toml
 		"Install one (on Debian: python3 and python3-venv) or name it: make PYTHON=/path/to/python" >&2; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install -q --require-hashes -r $<
-	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e . -e packages/demo
 	@touch $@
 
 $(COMPILED): setup.py $(shell find extproc -name '*.py') | $(DEV)
@@ -123,7 +124,7 @@ $(COMPILED): setup.py $(shell find extproc -name '*.py') | $(DEV)
 $(MODELS): requirements/dev.txt pyproject.toml
 	@test -x $(OF_MODELS)/pip || $(PYTHON) -m venv --clear $(@D)
 	$(OF_MODELS)/pip install -q --require-hashes -r $<
-	$(OF_MODELS)/pip install -q "-e.[presidio,train,transformers]"
+	$(OF_MODELS)/pip install -q -e packages/demo "-e.[presidio,train,transformers]"
 	@touch $@
 
 # Two of the packages that come along want CUDA, and are not needed.

@@ -1,8 +1,9 @@
 """The recorded answers of a real vLLM server, and how one of them is cut into writes.
 
 A recording is three files: NAME.request.http and NAME.response.http, the bytes of one exchange, and NAME.timing.json,
-the pairs ``[n, t]``: t seconds after the request was sent, n bytes of the response had come. ``recordings/README.md``
-says where they are from. The response is replayed byte for byte, chunked framing included; only cuts and pace vary.
+the pairs ``[n, t]``: t seconds after the request was sent, n bytes of the response had come. They are a package of
+their own, ``packages/demo``, which says where they are from. The response is replayed byte for byte, chunked framing
+included; only cuts and pace vary.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
-
-SHIPPED = Path(__file__).with_name("recordings")
 
 Cut = Literal["recorded", "event"] | int
 """Where a response is cut: as it once arrived, after each SSE event, or after every N bytes (N > 0)."""
@@ -121,5 +120,7 @@ class Catalogue:
 
 @cache
 def shipped() -> Catalogue:
-    """The recordings that come with the demo, read once."""
-    return Catalogue.read(SHIPPED)
+    """The recordings that come with the demo, read once. Raises: ModuleNotFoundError, if they are not installed."""
+    import extproc_demo
+
+    return Catalogue.read(Path(extproc_demo.__file__).with_name("recordings"))

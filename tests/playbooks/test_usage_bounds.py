@@ -34,7 +34,7 @@ from tests.playbooks.driver import (
 
 HUGE = 10**15
 TOKENS_MAX = Limits().usage_tokens_max
-RECORDINGS = Path(__file__).parents[2] / "extproc" / "demo" / "recordings"
+RECORDINGS = Path(__file__).parents[2] / "packages" / "demo" / "extproc_demo" / "recordings"
 HELLO = [{"role": "user", "content": "Hi"}]
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": {"model": "tiny", "messages": HELLO, "max_tokens": 10, "n": 2},

@@ -20,7 +20,7 @@ import h11
 
 MODEL = "tiny-chat"
 HOST_STAND_IN = "vllm.test"
-RECORDINGS = Path(__file__).resolve().parents[2] / "extproc" / "demo" / "recordings"
+RECORDINGS = Path(__file__).resolve().parents[2] / "packages" / "demo" / "extproc_demo" / "recordings"
 ANSWER_TIMEOUT_S = 60.0
 
 HELLO = (

@@ -63,7 +63,7 @@ def verdicts(report: str) -> dict[str, str]:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A directory with a copy of the package in it."""
-    skip_compiled = shutil.ignore_patterns("__pycache__", "recordings")
+    skip_compiled = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "extproc", tmp_path / "extproc", ignore=skip_compiled)
     return tmp_path
 

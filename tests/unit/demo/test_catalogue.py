@@ -5,10 +5,12 @@ import json
 import shutil
 from pathlib import Path
 
+import extproc_demo
 import pytest
 
-from extproc.demo.catalogue import SHIPPED, Catalogue, Cut, Recording, shipped
+from extproc.demo.catalogue import Catalogue, Cut, Recording, shipped
 
+SHIPPED = Path(extproc_demo.__file__).with_name("recordings")
 NAMES = sorted(shipped().names)
 DICTATED = [name for name in NAMES if any(stem in name for stem in ("hello", "refusal", "greeting_pii"))]
 

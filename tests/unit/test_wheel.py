@@ -1,0 +1,45 @@
+"""What is installed in production: the program and its weights, and nothing that only the demo or a test needs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WHEEL_BYTES_MAX = 1_500_000
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy of the sources: building leaves files beside them."""
+    sources, wheels = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("wheels")
+    shutil.copytree(ROOT / "extproc", sources / "extproc", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, sources)
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(wheels), "."]
+    subprocess.run(command, cwd=sources, check=True, capture_output=True)
+    (built,) = wheels.glob("*.whl")
+    return built
+
+
+def test_no_recording_is_in_it(wheel: Path) -> None:
+    """They are a package of their own, and the largest thing there is."""
+    with ZipFile(wheel) as files:
+        assert not [name for name in files.namelist() if name.endswith((".http", ".timing.json"))]
+    assert wheel.stat().st_size < WHEEL_BYTES_MAX
+
+
+def test_it_runs_from_nothing_but_the_wheel(wheel: Path, tmp_path: Path) -> None:
+    """Data files are in it, too: the shipped configuration is valid, and its guards can be loaded."""
+    with ZipFile(wheel) as files:
+        files.extractall(tmp_path)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
+    command = [sys.executable, "-m", "extproc", "check", "extproc/demo/config.yaml"]
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
