@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from extproc.domain.beside import Ask
 from extproc.server.operations.json_log import where
+from extproc.server.transport.fast.calls import PROCESS, ExchangeCall, SilentCalls
 from extproc.server.transport.fast.health import CHECK, WATCH, HealthCalls
 from extproc.server.transport.fast.patience import Patience, Peer
 from extproc.server.transport.h2.connection import GRPC_INTERNAL, GRPC_OK, GRPC_UNIMPLEMENTED, H2Connection
@@ -30,29 +30,14 @@ from extproc.server.transport.h2.events import (
     MessageAnnounced,
     MessageReceived,
 )
-from extproc.server.transport.processor import METHOD, Replies, Session
+from extproc.server.transport.processor import Replies, Session
 
 if TYPE_CHECKING:
     from extproc.server.transport.fast.server import FastServer
 
 GRPC_DEADLINE_EXCEEDED, GRPC_UNAVAILABLE = 4, 14
-_PROCESS = METHOD.encode()
-_WAITING_MESSAGE_BYTES = 64  # what a message that waits takes beside its own bytes
 _WRITE_BYTES = 1_048_576  # replies to one read are written at once up to here, so that what waits is seen
 _SECOND_NS = 1_000_000_000
-
-
-class ExchangeCall:
-    """One exchange: its session, and the messages that wait while a thread is in it, or it waits for verdicts."""
-
-    __slots__ = ("busy", "ended", "session", "verdicts", "waiting")
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.waiting: deque[bytes] | None = None  # few ever wait
-        self.busy = False
-        self.ended = False
-        self.verdicts: asyncio.Future[Replies] | None = None  # that the exchange waits for
 
 
 class FastConnection(asyncio.Protocol):
@@ -64,7 +49,7 @@ class FastConnection(asyncio.Protocol):
         self._limits = server.socket_limits
         self._transport: asyncio.Transport
         self.exchanges: dict[int, ExchangeCall] = {}
-        self._silent: dict[int, tuple[bytes, int]] = {}  # calls before their first message: path, and since when [ns]
+        self._silent = SilentCalls()
         self._health = HealthCalls(self._h2, server.health, self._write)
         self._unsettled: list[tuple[int, Session]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -163,19 +148,14 @@ class FastConnection(asyncio.Protocol):
             self._take(event)
         if is_read:
             self._end_silent_calls(now_ns)
-        else:  # their messages may be waiting for us; the time counts anew
-            self._silent = {stream_id: (path, now_ns) for stream_id, (path, _) in self._silent.items()}
+        else:
+            self._silent.count_anew(now_ns)
         self._write()
         self._settle()
 
     def _end_silent_calls(self, now_ns: int) -> None:
-        """The calls are in the order in which they came."""
         earliest_ns = now_ns - int(self._limits.first_message_s_max * _SECOND_NS)
-        while self._silent:
-            stream_id, (_, since_ns) = next(iter(self._silent.items()))
-            if since_ns >= earliest_ns:
-                return
-            del self._silent[stream_id]
+        for stream_id in self._silent.take_overdue(earliest_ns):
             self._h2.finish(stream_id, GRPC_DEADLINE_EXCEEDED, "the first message did not come in time")
 
     # --- calls -----------------------------------------------------------------------------------------------------
@@ -202,16 +182,16 @@ class FastConnection(asyncio.Protocol):
             self._h2.finish(
                 stream_id, GRPC_UNIMPLEMENTED, "messages must not be compressed: send grpc-encoding identity"
             )
-        elif path == _PROCESS and self._server.health.draining:
+        elif path == PROCESS and self._server.health.draining:
             self._h2.finish(stream_id, GRPC_UNAVAILABLE, "draining")
-        elif path in (_PROCESS, CHECK, WATCH):
-            self._silent[stream_id] = (path, self._heard_ns)
+        elif path in (PROCESS, CHECK, WATCH):
+            self._silent.add(stream_id, path, self._heard_ns)
         else:
             self._h2.finish(stream_id, GRPC_UNIMPLEMENTED, "there are only ext_proc and the health service")
 
     def _take_first_message(self, stream_id: int, message: bytes) -> None:
-        path, _ = self._silent.pop(stream_id, (b"", 0))
-        if path == _PROCESS:
+        path = self._silent.take(stream_id)
+        if path == PROCESS:
             call = self.exchanges[stream_id] = ExchangeCall(self._server.processor.open())
             self._take_message(stream_id, call, message)
         elif path:
@@ -219,13 +199,13 @@ class FastConnection(asyncio.Protocol):
 
     def _ended_by_peer(self, event: CallEnded) -> None:
         stream_id = event.stream_id
-        path, _ = self._silent.pop(stream_id, (b"", 0))
+        path = self._silent.take(stream_id)
         if event.reset:
             self._health.cancel(stream_id)
             self._end_exchange(stream_id)
         elif path:
-            status = GRPC_OK if path == _PROCESS else GRPC_INTERNAL
-            self._h2.finish(stream_id, status, "" if path == _PROCESS else "the question is missing")
+            status = GRPC_OK if path == PROCESS else GRPC_INTERNAL
+            self._h2.finish(stream_id, status, "" if path == PROCESS else "the question is missing")
         elif (call := self.exchanges.get(stream_id)) is not None:
             if call.busy:
                 call.ended = True  # its last replies are still to come
@@ -238,8 +218,7 @@ class FastConnection(asyncio.Protocol):
         if call is None:
             return
         if call.waiting:
-            self._wait(-sum(len(message) + _WAITING_MESSAGE_BYTES for message in call.waiting))
-            call.waiting = None
+            self._wait(-call.drop_waiting())
         if call.verdicts is not None:
             call.verdicts.cancel()
         if call.busy:  # a thread is in the session, or waits for its turn; it is closed when the thread is out
@@ -255,9 +234,7 @@ class FastConnection(asyncio.Protocol):
 
     def _take_message(self, stream_id: int, call: ExchangeCall, message: bytes) -> None:
         if call.busy:
-            call.waiting = call.waiting or deque()
-            call.waiting.append(message)
-            self._wait(len(message) + _WAITING_MESSAGE_BYTES)
+            self._wait(call.put_behind(message))
         elif call.session.is_long(message):
             if more_time := call.session.more_time():
                 self._h2.send_message(stream_id, more_time)
@@ -318,8 +295,8 @@ class FastConnection(asyncio.Protocol):
 
     def _take_waiting(self, stream_id: int, call: ExchangeCall) -> None:
         while call.waiting and not call.busy and self.exchanges.get(stream_id) is call:
-            message = call.waiting.popleft()
-            self._wait(-len(message) - _WAITING_MESSAGE_BYTES)
+            message, message_bytes = call.take_waiting()
+            self._wait(-message_bytes)
             self._take_message(stream_id, call, message)
         if call.busy or self.exchanges.get(stream_id) is not call:
             return
@@ -361,7 +338,7 @@ class FastConnection(asyncio.Protocol):
     @property
     def serves(self) -> bool:
         """Whether an exchange is running, or announced."""
-        return bool(self.exchanges) or any(path == _PROCESS for path, _ in self._silent.values())
+        return bool(self.exchanges) or self._silent.has_exchange
 
     async def end_calls(self) -> int:
         """Cancel what still runs, and wait for what is in a thread. It is measured, and never ends with OK.
