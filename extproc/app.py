@@ -223,8 +223,8 @@ def _shared_folder() -> Iterator[Path]:
             folder = undo.enter_context(tempfile.TemporaryDirectory(prefix="llm-extproc-"))
         except OSError as error:
             raise WorkersFailed(
-                f"server.workers: no folder for temporary files can be made ({reason_of(error)}), and several workers"
-                " need one. Let this user write to /tmp, or set TMPDIR to a folder that it may write to."
+                f"server.workers: no folder for temporary files can be created ({reason_of(error)}), and"
+                " several workers need one. Let this user write to /tmp, or set TMPDIR to a writable folder."
             ) from error
         yield Path(folder)
 

@@ -14,11 +14,11 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 COMMANDS = {
-    "serve": "Serve Envoy until SIGTERM, then let running exchanges end and exit 0.",
-    "check": "Say what is wrong with a configuration file.",
-    "explain": "Say what would happen to one request: route, version, findings, changes.",
-    "envoy-config": "Print the Envoy configuration that fits a configuration file.",
-    "review": "Look at findings and say which are right.",
+    "serve": "Serve Envoy until SIGTERM, then drain and exit 0.",
+    "check": "Validate a configuration file.",
+    "explain": "Show what would happen to one request: route, version, findings, changes.",
+    "envoy-config": "Print the Envoy configuration for a configuration file.",
+    "review": "Inspect findings and label them as right or wrong.",
     "demo": "Show guarding, routing and metering at work.",
 }
 """What ``extproc --help`` says of each; the command itself says more."""

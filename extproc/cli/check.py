@@ -29,7 +29,7 @@ def check_command(
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema for editors instead.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
-    """Say what is wrong with a configuration file. Exit 0: it can be used; 2: it cannot."""
+    """Validate a configuration file. Exit 0: valid; 2: invalid."""
     raise typer.Exit(check(file, schema, Console(), as_json))
 
 

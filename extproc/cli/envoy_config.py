@@ -29,14 +29,14 @@ app = typer.Typer(add_completion=False)
 @app.command("envoy-config")
 def envoy_config_command(
     file: Annotated[Path | None, typer.Argument(help="The configuration file.", show_default=False)] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead of printing.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")] = None,
     sds: Annotated[
         Path | None, typer.Option("--sds", help="Write the files of `envoy.processor.sds_folder` into this folder.")
     ] = None,
-    validate: Annotated[bool, typer.Option("--validate", help="Let the real Envoy validate it.")] = False,
-    lint: Annotated[Path | None, typer.Option("--lint", help="Look for mistakes in this Envoy file instead.")] = None,
+    validate: Annotated[bool, typer.Option("--validate", help="Validate the result with the real Envoy.")] = False,
+    lint: Annotated[Path | None, typer.Option("--lint", help="Lint this Envoy file instead.")] = None,
 ) -> None:
-    """Print the Envoy configuration that fits a configuration file. Exit 2 when something is wrong."""
+    """Print the Envoy configuration for a configuration file. Exit 2 on any problem."""
     if lint is not None:
         problems = lint_file(lint)
     elif file is not None:
@@ -66,7 +66,7 @@ def write(file: Path, output: Path | None, validate: bool, sds: Path | None) -> 
     except EnvoyConfigError as error:
         return [f"{file}: {error}."]
     if sds is not None and not named:
-        return [f"{file}: Envoy takes no secrets from files. Set envoy.processor.sds_folder, or leave out --sds."]
+        return [f"{file}: Envoy reads no secrets from files. Set envoy.processor.sds_folder, or remove --sds."]
     text = to_yaml(configuration)
     problems = [*lint_problems(configuration), *(_envoy_problems(text) if validate else ())]
     if problems:

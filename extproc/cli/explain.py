@@ -49,14 +49,16 @@ app = typer.Typer(add_completion=False)
 @app.command("explain")
 def explain_command(
     config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", show_default=False)],
-    request: Annotated[Path, typer.Argument(help="The request: an HTTP request, or a JSON body.", show_default=False)],
-    path: Annotated[str, typer.Option("--path", help="The path of a body alone.")] = _DEFAULT_PATH,
+    request: Annotated[Path, typer.Argument(help="The request: an HTTP request or a JSON body.", show_default=False)],
+    path: Annotated[
+        str, typer.Option("--path", help="The path of the request, if the file is only a body.")
+    ] = _DEFAULT_PATH,
     header: Annotated[
         list[str] | None, typer.Option("--header", "-H", help="A header, as in curl: 'name: value'.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
-    """Say what would happen to one request: route, version, findings, changes. Exit 2: a file cannot be used."""
+    """Show what would happen to one request: route, version, findings, changes. Exit 2: a file is unusable."""
     try:
         files = read_config(config)
         asked = read_request(request.read_bytes(), path, header or [])
@@ -169,7 +171,7 @@ def _print(console: Console, request: RequestFile, explanation: Explanation, sna
         ("findings", _counted(record) or "none"),
         ("coverage", _coverage(record) or "none"),
         ("headers", "; ".join(_header_changes(explanation)) or "no changes"),
-        ("answer of ours", _answer(explanation) or "none: the request goes on"),
+        ("local reply", _answer(explanation) or "none: the request is forwarded"),
         ("body", _body_change(request, explanation)),
     ]:
         table.add_row(name, value.replace("[", r"\["))
@@ -223,7 +225,7 @@ def _header_changes(explanation: Explanation) -> list[str]:
         changes += [f"set {name}: {value}" for name, value in action.changes.set]
         changes += [f"remove {name}" for name in action.changes.remove]
         if _reroutes(action):
-            changes.append("choose the route again")
+            changes.append("recompute the route")
     return changes
 
 
@@ -239,9 +241,9 @@ def _answer(explanation: Explanation) -> str:
 
 def _body_change(request: RequestFile, explanation: Explanation) -> str:
     if explanation.body_after is None:
-        return "not sent on"
+        return "not forwarded"
     if explanation.body_after == request.body:
-        return "sent on as it came"
+        return "forwarded unchanged"
     try:
         return orjson.dumps(orjson.loads(explanation.body_after), option=orjson.OPT_INDENT_2).decode()
     except orjson.JSONDecodeError:

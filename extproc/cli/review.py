@@ -39,10 +39,12 @@ _AGO = re.compile(r"(\d{1,5})([mhdw])\Z")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", show_default=False)]
-Guard = Annotated[str | None, typer.Option(help="Only those of this guard, by its name.")]
-Team = Annotated[str | None, typer.Option(help="Only those of this team.")]
-ModelVersion = Annotated[str | None, typer.Option("--version", help="Only those of VERSION, or of MODEL/VERSION.")]
-Since = Annotated[str | None, typer.Option(help="Only those since a date (2026-11-25T10:00), or for 30m, 12h, 7d, 2w.")]
+Guard = Annotated[str | None, typer.Option(help="Only findings of this guard, by name.")]
+Team = Annotated[str | None, typer.Option(help="Only findings of this team.")]
+ModelVersion = Annotated[str | None, typer.Option("--version", help="Only findings of VERSION or MODEL/VERSION.")]
+Since = Annotated[
+    str | None, typer.Option(help="Only findings since a date (2026-11-25T10:00), or of the last 30m, 12h, 7d, 2w.")
+]
 Number = Annotated[
     int,
     typer.Argument(min=1, max=2**63 - 1, help="The number of the finding, as `list` shows it.", show_default=False),
@@ -51,7 +53,9 @@ Number = Annotated[
 app = typer.Typer(
     name="review",
     add_completion=False,
-    help="Look at findings and say which are right. Exit 2: a bad configuration or argument; 5: the store fails.",
+    help=(
+        "Inspect findings and label them as right or wrong. Exit 2: bad configuration or argument; 5: the store fails."
+    ),
     no_args_is_help=True,
 )
 
@@ -63,8 +67,8 @@ def list_command(
     team: Team = None,
     version: ModelVersion = None,
     since: Since = None,
-    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Only those nobody has labelled.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
+    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Only findings without a label.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of findings.")] = 50,
 ) -> None:
     """List findings, the newest first."""
     wanted = Wanted(guard, team, version, False if unlabelled else None, _since_ms(since))
@@ -74,7 +78,7 @@ def list_command(
 
 @app.command("show")
 def show_command(config: Config, number: Number) -> None:
-    """Show one finding with all that is known of it, and what people said."""
+    """Show one finding with all its fields and labels."""
     with _opened(config) as store:
         stored, said = store.get(number)
     print_finding(Console(), stored, said)
@@ -84,11 +88,11 @@ def show_command(config: Config, number: Number) -> None:
 def label_command(
     config: Config,
     number: Number,
-    verdict: Annotated[Verdict, typer.Argument(help="Whether the guard was right.", show_default=False)],
-    by: Annotated[str | None, typer.Option(help="Who says so; default: the user that runs this.")] = None,
-    note: Annotated[str, typer.Option(help="Why.")] = "",
+    verdict: Annotated[Verdict, typer.Argument(help="Label: was the guard right?", show_default=False)],
+    by: Annotated[str | None, typer.Option(help="Reviewer; default: the user that runs the command.")] = None,
+    note: Annotated[str, typer.Option(help="Reason.")] = "",
 ) -> None:
-    """Say whether a finding is right. The last word counts; those before it are kept."""
+    """Label a finding as right or wrong. The last label counts; earlier ones are kept."""
     who = by if by is not None else getpass.getuser()
     if not 0 < len(who) <= NAME_CHARS_MAX or len(note) > NOTE_CHARS_MAX:
         _refuse(f"a name has 1 to {NAME_CHARS_MAX} characters, a note at most {NOTE_CHARS_MAX}")
@@ -105,7 +109,7 @@ def export_command(
     version: ModelVersion = None,
     since: Since = None,
     unlabelled: Annotated[
-        bool, typer.Option("--with-unlabelled", help="Also those nobody has labelled; their label is null.")
+        bool, typer.Option("--with-unlabelled", help="Include findings without a label; their label is null.")
     ] = False,
 ) -> None:
     """Write findings as JSON Lines, the oldest first: text, label (1: right, 0: a false alarm), spans and the rest."""
@@ -117,7 +121,7 @@ def export_command(
 
 @app.command("stats")
 def stats_command(config: Config) -> None:
-    """Show how often each guard was right, with the 95 % interval that its labels allow."""
+    """Show each guard's precision, with its 95 % confidence interval."""
     with _opened(config) as store:
         print_stats(Console(), store.counts())
 
@@ -225,7 +229,7 @@ def _since_ms(written: str | None) -> int | None:
         return None
     found = since_ms_of(written, datetime.now(UTC))
     if found is None:
-        _refuse(f"{written[:40]!r} is no time; write 7d, 12h or 2026-11-25T10:00")
+        _refuse(f"{written[:40]!r} is not a time; write 7d, 12h or 2026-11-25T10:00")
     return found
 
 
@@ -244,7 +248,7 @@ def _opened(config: Path) -> Iterator[Store]:
         finally:
             store.close()
     except NoSuchFinding:
-        _refuse("there is no such finding; `extproc review list` shows their numbers")
+        _refuse("no such finding; `extproc review list` shows the numbers")
     except StoreFailed as failure:
         typer.echo(f"review store: {failure}", err=True)
         raise typer.Exit(EXIT_FAILED) from None
@@ -258,7 +262,7 @@ def _url_of(config: Path) -> str:
             typer.echo(str(problem), err=True)
         raise typer.Exit(EXIT_INVALID) from None
     if document.review is None:
-        _refuse(f"{config} has no `review:` section, so nothing is kept")
+        _refuse(f"{config} has no `review:` section, so no findings are kept")
     try:
         require_packages(document.review.url)
     except ReviewUnavailable as unavailable:

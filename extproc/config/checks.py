@@ -103,9 +103,9 @@ def unreadable_problem(path: KeyPath, error: OSError, places: Places) -> Problem
     """Why a file that the configuration names at ``path`` cannot be used: it could not be read."""
     if isinstance(error, FileNotFoundError):
         hint = "The path is relative to the folder of the configuration file."
-        return places.problem(path, f"{places.found(path)} is no file", hint=hint)
+        return places.problem(path, f"{places.found(path)} is not a file", hint=hint)
     reason = (error.strerror or "input or output error").lower()
-    hint = "Make it a file that this user may read."
+    hint = "Make it readable for this user."
     return places.problem(path, f"{places.found(path)} cannot be read ({reason})", hint=hint)
 
 
@@ -123,7 +123,7 @@ def prompt_problem(path: KeyPath, content: bytes | OSError, places: Places) -> P
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        return places.problem(path, f"the prompt is not UTF-8 from byte {error.start} on", hint="Save it as UTF-8.")
+        return places.problem(path, f"the prompt is not valid UTF-8 at byte {error.start}", hint="Save it as UTF-8.")
     if not text.strip():
         hint = "Write it, or remove `prompt` for a version without one."
         return places.problem(path, "the prompt is empty", hint=hint)
@@ -149,7 +149,7 @@ def _role_problems(document: Document, places: Places) -> Iterator[Problem]:
     known = [name for _, name, _ in _versions(document)]
     if document.guard_version is None:
         hint = f"Role `guard` needs `guard_version`, one of {names(known)}."
-        yield places.problem(at, "missing: the version that this model server has", hint=hint)
+        yield places.problem(at, "missing: the version that this model server serves", hint=hint)
     elif document.guard_version not in known:
         hint = did_you_mean(document.guard_version, known) or f"Known versions: {names(known)}."
         found = f"unknown version {shown(document.guard_version)}"
@@ -189,7 +189,7 @@ def _filter_problems(document: Document, places: Places) -> Iterator[Problem]:
     for index, one in enumerate(document.filters):
         if one.filter in first:
             line = places.line(("filters", first[one.filter]))
-            found = f"the filter is given twice, first on line {line}"
+            found = f"duplicate filter, first on line {line}"
             yield places.problem(("filters", index), found, hint="Keep one of the two.", at_key=True)
         first.setdefault(one.filter, index)
     yield from _prompt_order_problems(document, places, first)
@@ -197,7 +197,7 @@ def _filter_problems(document: Document, places: Places) -> Iterator[Problem]:
         found, hint = "no filter chooses a version", "Add `- filter: version`, or weights and routing have no effect."
         yield _warning(places, ("filters",), found, hint)
     if "meter" not in first:
-        yield _warning(places, ("filters",), "tokens and money are not counted", "Add `- filter: meter`.")
+        yield _warning(places, ("filters",), "tokens and cost are not counted", "Add `- filter: meter`.")
 
 
 def _prompt_order_problems(document: Document, places: Places, first: dict[str, int]) -> Iterator[Problem]:
@@ -205,7 +205,7 @@ def _prompt_order_problems(document: Document, places: Places, first: dict[str, 
         for path, _ in prompt_files(document):
             yield _warning(places, path[:-1], "the prompt is never inserted", "Add `- filter: prompt`.")
     elif document.role is Role.ROUTE and first.get("version", len(document.filters)) > first["prompt"]:
-        found, hint = "no version is chosen yet, and the prompt is the version's", "Put `- filter: version` before it."
+        found, hint = "the prompt depends on the version, which is not chosen yet", "Put `- filter: version` before it."
         yield places.problem(("filters", first["prompt"]), found, hint=hint, at_key=True)
 
 
@@ -224,8 +224,8 @@ def _header_problems(document: Document, places: Places) -> Iterator[Problem]:
         yield from _internal_header_problems(path, header, places)
         if usually_kept_back(header):
             hint = (
-                "Envoy keeps this header from the processor unless this file names it: print Envoy's configuration "
-                "anew (`extproc envoy-config`) and roll it out before this one, or the header is read as absent."
+                "Envoy keeps this header from the processor unless this file names it: regenerate the Envoy "
+                "configuration (`extproc envoy-config`) and roll it out first, or the header is read as absent."
             )
             yield _warning(places, path, f"the header {shown(header)} needs a new Envoy configuration", hint)
 
@@ -267,7 +267,7 @@ def _worker_address_problems(document: Document, places: Places) -> Iterator[Pro
     listen = document.server.listen
     length_max = SOCKET_PATH_BYTES_MAX - WORKER_SUFFIX_BYTES_MAX
     if listen.startswith("unix:") and length_max < len(listen.removeprefix("unix:").encode()) <= SOCKET_PATH_BYTES_MAX:
-        hint = f"Each worker's has up to {WORKER_SUFFIX_BYTES_MAX} bytes more: choose a path of at most {length_max}."
+        hint = f"Each worker appends up to {WORKER_SUFFIX_BYTES_MAX} bytes: choose a path of at most {length_max}."
         found = "the path of the socket is too long for several workers"
         yield places.problem(("server", "listen"), found, hint=hint)
 
@@ -300,7 +300,7 @@ def _endpoint_problems(document: Document, places: Places) -> Iterator[Problem]:
         for index, endpoint in enumerate(version.endpoints):
             earlier = first.setdefault((endpoint, model), name)
             if earlier != name:
-                hint = "That is right only if the two differ in their prompt; else name the other server."
+                hint = "That is correct only if the prompts differ; otherwise name the other server."
                 found = f"the same server and model as version {shown(earlier)}"
                 yield _warning(places, (*path, "endpoints", index), found, hint)
 
@@ -310,7 +310,7 @@ def _endpoint_problems(document: Document, places: Places) -> Iterator[Problem]:
 
 def _tls_problems(document: Document, places: Places) -> Iterator[Problem]:
     if document.server.tls is not None and document.server.listen.startswith("unix:"):
-        hint = "No other machine can reach that one: remove `tls`, or make `listen` a HOST:PORT."
+        hint = "Other machines cannot reach it: remove `tls`, or make `listen` a HOST:PORT."
         yield places.problem(("server", "tls"), "TLS on a Unix socket", hint=hint, at_key=True)
 
 
@@ -320,18 +320,20 @@ def _envoy_tls_problems(document: Document, places: Places) -> Iterator[Problem]
     if tls is None:
         for key in ("ca_file", "server_name", "certificate_file", "key_file", "sds_folder"):
             if getattr(given, key) is not None:
-                yield places.problem((*at, key), "the processor speaks no TLS", hint="Remove it, or add `server.tls`.")
+                yield places.problem(
+                    (*at, key), "the processor does not use TLS", hint="Remove it, or add `server.tls`."
+                )
         return
     if given.ca_file is None:
-        hint = "Write the path that the CA of its certificate has where Envoy runs."
-        yield places.problem((*at, "ca_file"), "missing: the processor speaks TLS (`server.tls`)", hint=hint)
+        hint = "Write the path of the CA of its certificate on Envoy's machine."
+        yield places.problem((*at, "ca_file"), "missing: the processor uses TLS (`server.tls`)", hint=hint)
     wanted = tls.client_ca_file is not None or given.certificate_file is not None or given.key_file is not None
     for key in ("certificate_file", "key_file"):
         if wanted and getattr(given, key) is None:
-            found = "missing: Envoy shows a certificate with its key, or neither"
+            found = "missing: Envoy needs both a certificate and its key, or neither"
             if tls.client_ca_file is not None:
-                found = "missing: the processor asks Envoy for a certificate (`server.tls.client_ca_file`)"
-            hint = "Write the path that it has where Envoy runs."
+                found = "missing: the processor requires a certificate from Envoy (`server.tls.client_ca_file`)"
+            hint = "Write its path on Envoy's machine."
             yield places.problem((*at, key), found, hint=hint)
 
 
@@ -347,10 +349,10 @@ def _allowed_path_problems(document: Document, places: Places) -> Iterator[Probl
             (what for ending, what in DOOR_ENDINGS.items() if path.endswith(ending)), ""
         )
         if opens:
-            found = f"{shown(path)} {opens}, and would pass unguarded and unmetered"
+            found = f"{shown(path)} {opens}, and would be forwarded unguarded and unmetered"
             yield _warning(places, at, found, "Remove it unless only trusted clients can reach this proxy.")
         elif method == "POST" and path in ENDPOINT_PATHS.values():
-            found = f"{shown(path)} is guarded, and cannot pass unread as well"
+            found = f"{shown(path)} is guarded, and cannot be forwarded unread as well"
             yield places.problem(at, found, hint="Remove it from the list: it is served without being listed.")
 
 

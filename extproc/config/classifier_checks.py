@@ -30,8 +30,8 @@ def _detector_problems(name: str, classifier: Classifier, places: Places) -> Ite
     if not isinstance(classifier, HeardSection) or classifier.with_detector is None:
         return
     if classifier.judges_pairs or len(classifier.counts) > 1 or classifier.counts == ("abuse",):
-        hint = "Leave `with_detector` out, or name only the label of `labels` that means an injection."
-        what = "the detector knows injections, and the classifier looks for something else or for more"
+        hint = "Remove `with_detector`, or keep only the injection label in `labels`."
+        what = "the detector finds only injections, and the classifier has other labels"
         yield places.problem(("classifiers", name, "with_detector"), what, hint=hint)
 
 
@@ -40,7 +40,7 @@ def _key_problems(name: str, classifier: Classifier, places: Places) -> Iterator
     if not isinstance(classifier, RemoteSection) or classifier.api_key_env is None:
         return
     if is_key_itself(classifier.api_key_env):
-        hint = "Take the key out of this file, set a variable to it, and write the variable's name here."
+        hint = "Move the key to an environment variable, and write the variable's name here."
         found = "a text that looks like the key itself (not shown)"
         at = ("classifiers", name, "api_key_env")
         yield places.problem(at, found, expected="the name of an environment variable", hint=hint)

@@ -41,15 +41,13 @@ Value = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 class Fact(Section):
     """One thing that is known."""
 
-    id: Name = Field(description="what it is called in logs and in the review queue")
-    statement: str = Field(min_length=1, max_length=1_000, description="the fact as a sentence that is right")
+    id: Name = Field(description="a name for logs and the review queue")
+    statement: str = Field(min_length=1, max_length=1_000, description="the fact, as a correct sentence")
     subject: tuple[Pattern, ...] = Field(
-        min_length=1, max_length=10, description="a list of RE2 patterns, all of which a sentence about it has"
+        min_length=1, max_length=10, description="a list of RE2 patterns that all match a sentence about the fact"
     )
-    value: Pattern = Field(description="an RE2 pattern that finds the value: its group, or all of it without one")
-    right: tuple[Value, ...] = Field(
-        min_length=1, max_length=100, description="a list of values that are right, in quotes"
-    )
+    value: Pattern = Field(description="an RE2 pattern of the value: its group, or the whole match if it has none")
+    right: tuple[Value, ...] = Field(min_length=1, max_length=100, description="a list of correct values, in quotes")
 
 
 class FactsFile(Section):
@@ -94,7 +92,9 @@ def facts_problems(path: KeyPath, content: bytes, name: str, places: Places) -> 
     try:
         parse_facts(content.decode("utf-8"), name)
     except UnicodeDecodeError as error:
-        return [places.problem(path, f"the facts are not UTF-8 from byte {error.start} on", hint="Save them as UTF-8.")]
+        return [
+            places.problem(path, f"the facts are not valid UTF-8 at byte {error.start}", hint="Save them as UTF-8.")
+        ]
     except ConfigInvalid as invalid:
         return invalid.problems
     return []
@@ -121,7 +121,7 @@ def _fact_problems(facts: tuple[Fact, ...], places: Places) -> Iterator[Problem]
     for number, fact in enumerate(facts):
         at: KeyPath = ("facts", number)
         if fact.id in lines:
-            found = f"the id {shown(fact.id)} is given twice, first on line {lines[fact.id]}"
+            found = f"the id {shown(fact.id)} is a duplicate, first on line {lines[fact.id]}"
             yield places.problem((*at, "id"), found, hint="Give each fact its own.")
         lines.setdefault(fact.id, places.line((*at, "id")))
         patterns = {(*at, "subject", index): pattern for index, pattern in enumerate(fact.subject)}
@@ -134,8 +134,8 @@ def _pattern_problems(path: KeyPath, pattern: str, places: Places) -> Iterator[P
     try:
         groups = compiled(pattern).groups
     except re2.error:
-        hint = "RE2 knows no look-around and no references back; put the pattern in single quotes."
-        yield places.problem(path, f"{places.found(path)} is no RE2 pattern", hint=hint)
+        hint = "RE2 has no look-around and no backreferences; put the pattern in single quotes."
+        yield places.problem(path, f"{places.found(path)} is not a valid RE2 pattern", hint=hint)
         return
     if path[-1] == "value" and groups > 1:
         hint = "Write the others as `(?:…)`."
@@ -147,11 +147,11 @@ def _statement_problems(fact: Fact, at: KeyPath, places: Places) -> Iterator[Pro
     for index, pattern in enumerate(fact.subject):
         if not compiled(pattern).search(fact.statement):
             path = (*at, "subject", index)
-            yield places.problem(path, f"{places.found(path)} is not found in the statement", hint="Mend either.")
+            yield places.problem(path, f"{places.found(path)} is not found in the statement", hint="Fix either.")
     values = values_in(fact.statement, compiled(fact.value))
     path = (*at, "value")
     if not values:
-        yield places.problem(path, f"{places.found(path)} finds no value in the statement", hint="Mend either.")
+        yield places.problem(path, f"{places.found(path)} finds no value in the statement", hint="Fix either.")
     elif not any(same_value(value, right) for value in values for right in fact.right):
-        found = f"the value of the statement, {shown(values[0])}, is not one that is right"
-        yield places.problem((*at, "right"), found, hint="Add it, or mend the statement.", at_key=True)
+        found = f"the value of the statement, {shown(values[0])}, is not in `right`"
+        yield places.problem((*at, "right"), found, hint="Add it, or fix the statement.", at_key=True)

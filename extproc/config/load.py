@@ -75,7 +75,7 @@ _MISTAKES = (
     _Mistake("character '\\t'", "a tab", "YAML indents with spaces only: replace the tab by spaces."),
     _Mistake(
         "mapping values are not allowed",
-        "a `:` where no key can be",
+        "an unexpected `:`",
         "Align the line with the keys beside it, look for a missing `:` above it, and put a text with `: ` in quotes.",
     ),
     _Mistake(
@@ -83,19 +83,19 @@ _MISTAKES = (
     ),
     _Mistake(
         "expected <block end>",
-        "a line that belongs to no block above it",
-        "Indent it like the other keys or entries of its block; put a text that begins with a quote wholly in quotes.",
+        "wrong indentation",
+        "Indent the line like the other keys or entries of its block; if a text begins with a quote, quote all of it.",
     ),
     _Mistake("expected ',' or", "a `[` or `{` that is not closed", "Close it, with `,` between the entries.", True),
     _Mistake("unexpected end of stream", "a quote that is not closed", "Write the closing quote.", True),
-    _Mistake("found undefined alias", "an alias (`*name`) to nothing", "Define it above with `&name`."),
+    _Mistake("found undefined alias", "an undefined alias (`*name`)", "Define it above with `&name`."),
     _Mistake(
         "unknown escape character", "an unknown `\\` escape", "Use single quotes, or write `\\\\` for a backslash."
     ),
     _Mistake("cannot start any token", "a character that cannot begin a text", "Put the text in quotes."),
     _Mistake("found another document", "a second document (`---`)", "One file holds one configuration: remove it."),
-    _Mistake("too many values", f"more than {NODES_MAX} keys and values", "A configuration never needs as many."),
-    _Mistake("too many levels", f"more than {DEPTH_MAX} levels of nesting", "A configuration never needs as many."),
+    _Mistake("too many values", f"more than {NODES_MAX} keys and values", "Simplify the file."),
+    _Mistake("too many levels", f"more than {DEPTH_MAX} levels of nesting", "Simplify the file."),
 )
 
 
@@ -132,7 +132,7 @@ def load(text: str, source: str) -> Loaded:
     if document is not None:
         problems += check_document(document, tree.places)
     if len(problems) > PROBLEMS_MAX:
-        more = tree.places.problem((), f"more than {PROBLEMS_MAX} problems", hint="Mend these first.")
+        more = tree.places.problem((), f"more than {PROBLEMS_MAX} problems", hint="Fix these first.")
         raise ConfigInvalid([more, *by_line(problems)[:PROBLEMS_MAX]])
     if document is None or any(problem.severity is Severity.ERROR for problem in problems):
         raise ConfigInvalid(problems)
@@ -295,7 +295,7 @@ class _Tree:
                 continue
             here = (*path, key)
             if key in block:
-                found = f"the key is given twice, first on line {self.places.line(here)}"
+                found = f"duplicate key, first on line {self.places.line(here)}"
                 self._refuse(key_node, here, found, "Keep one of the two.")
                 continue
             block[key] = self.data(value_node, here, key_node)
@@ -329,7 +329,7 @@ class _Tree:
         if node.tag in known or (node.tag in _SCALARS and _kind(node) is not Kind.TEXT):
             return
         tag = "!!" + node.tag.removeprefix(_TAG) if node.tag.startswith(_TAG) else node.tag
-        hint = "Tags ask the reader to build objects of a program; none is ever built here. Remove it."
+        hint = "YAML tags are not supported. Remove it."
         self._refuse(node, path, f"the tag {shown(tag)}", hint)
 
     def _refuse(self, node: Node, path: KeyPath, found: str, hint: str) -> None:

@@ -25,4 +25,4 @@ def mask_key_problem(path: KeyPath, content: bytes, places: Places) -> Problem |
         return None
     expected = f"{HASH_KEY_BYTES_MIN} to {HASH_KEY_BYTES_MAX} bytes"
     hint = "Make one with `openssl rand -out FILE 32`."
-    return places.problem(path, "a key of another length", expected=expected, hint=hint)
+    return places.problem(path, "a key of the wrong length", expected=expected, hint=hint)

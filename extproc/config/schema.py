@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Shape = dict[str, Any]
 
 DIGITS_MAX = 15
-PRICE_HINT = """A model without a price is an error, never a zero. Add, for example:
+PRICE_HINT = """A missing price is an error and does not mean zero. Add, for example:
     price:
       prompt_micro_usd_per_mtok: 150000      # 0.15 USD for a million prompt tokens
       completion_micro_usd_per_mtok: 600000  # 0.60 USD for a million answer tokens"""

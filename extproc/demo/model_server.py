@@ -202,9 +202,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m extproc.demo.model_server", description="Replays recorded vLLM.")
     parser.add_argument("--port", type=int, default=0, help="loopback port; 0 takes a free one")
-    parser.add_argument("--name", default="model", help="told in /__seen")
-    parser.add_argument("--speed", type=float, default=1.0, help="multiple of the recorded pace; 0: no waits")
-    parser.add_argument("--seen", action="store_true", help="answer GET /__seen with what was received")
+    parser.add_argument("--name", default="model", help="name in /__seen")
+    parser.add_argument("--speed", type=float, default=1.0, help="speed relative to the recording; 0: without delays")
+    parser.add_argument("--seen", action="store_true", help="answer GET /__seen with the received requests")
     parser.add_argument(
         "--rule", type=_rule, action="append", metavar="PATH:stream|whole|any:PHRASE:RECORDING", help="may be repeated"
     )

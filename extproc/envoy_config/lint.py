@@ -121,7 +121,7 @@ def _processor_tls(resources: dict[str, Any]) -> Iterator[str]:
             yield f"{path}.alpn_protocols: gRPC is HTTP/2, and the processor closes a connection without it. Set [h2]."
         if not any("validation_context" in key for key in common):
             yield (
-                f"{path}.validation_context: without it Envoy sends requests to whoever answers at the address."
+                f"{path}.validation_context: without it Envoy sends requests to any server at the address."
                 " Set trusted_ca and match_typed_subject_alt_names."
             )
 

@@ -79,7 +79,7 @@ def _expected_name(server: Server, found_at: EnvoyProcessor) -> str:
 def _check(tls: ServerTls, found_at: EnvoyProcessor) -> None:
     if found_at.ca_file is None:
         at = "envoy.processor.ca_file"
-        raise EnvoyConfigError(f"{at}: the processor speaks TLS, so Envoy needs the CA of its certificate")
+        raise EnvoyConfigError(f"{at}: the processor uses TLS, so Envoy needs the CA of its certificate")
     pair = (found_at.certificate_file is not None, found_at.key_file is not None)
     if pair[0] != pair[1] or (tls.client_ca_file is not None and not pair[0]):
         raise EnvoyConfigError(

@@ -123,124 +123,130 @@ class Metrics:
             return gathered
 
         self._requests = counter(
-            f"{REQUESTS}_total", "Exchanges that have ended.", ("endpoint", *_TEAM_LABELS, "outcome", "streamed")
+            f"{REQUESTS}_total", "Completed exchanges.", ("endpoint", *_TEAM_LABELS, "outcome", "streamed")
         )
-        self._prompt_tokens = counter("llm_prompt_tokens_total", "Prompt tokens, cached ones included.", _TEAM_LABELS)
-        self._completion_tokens = counter("llm_completion_tokens_total", "Tokens of answers.", _TEAM_LABELS)
+        self._prompt_tokens = counter("llm_prompt_tokens_total", "Prompt tokens, including cached ones.", _TEAM_LABELS)
+        self._completion_tokens = counter("llm_completion_tokens_total", "Response tokens.", _TEAM_LABELS)
         self._cached_tokens = counter(
             "llm_cached_tokens_total", "Prompt tokens taken from the prefix cache.", _TEAM_LABELS
         )
         self._estimated = counter(
-            "llm_usage_estimated_total", "Exchanges whose tokens were counted here, not by the server.", _VERSION_LABELS
+            "llm_usage_estimated_total",
+            "Exchanges whose tokens were estimated here, as the server did not count them.",
+            _VERSION_LABELS,
         )
         self._capped = counter(
             "llm_usage_capped_total",
-            "Exchanges whose server counted more tokens than their request can lead to.",
+            "Exchanges whose server-side token count exceeded what the request allows.",
             _VERSION_LABELS,
         )
         self._cost = counter(
             "llm_cost_micro_usd_total", "Cost of tokens in micro-USD.", ("team", "project", "model", "version")
         )
         self._response_tokens = histogram(
-            "llm_response_tokens", "Tokens of one answer.", _VERSION_LABELS, RESPONSE_TOKEN_BUCKETS
+            "llm_response_tokens", "Tokens per response.", _VERSION_LABELS, RESPONSE_TOKEN_BUCKETS
         )
         self._first_token = histogram(
             "llm_time_to_first_token_seconds",
-            "From the request to the first text of a stream.",
+            "Time from the request to the first text of a stream.",
             _VERSION_LABELS,
             SECONDS_BUCKETS,
         )
         self._per_token = histogram(
             "llm_time_per_output_token_seconds",
-            "Between the first and the last text of a stream, for each token after the first.",
+            "Time from first to last text of a stream, per token after the first.",
             _VERSION_LABELS,
             TOKEN_SECONDS_BUCKETS,
         )
         self._duration = histogram(
             "llm_request_duration_seconds",
-            "From the request to the end of the answer.",
+            "Time from the request to the end of the response.",
             _VERSION_LABELS,
             SECONDS_BUCKETS,
         )
-        self._refusals = counter("llm_refusal_total", "Answers in which the model refuses.", _VERSION_LABELS)
-        self._answers = counter("llm_answers_total", "Answers (choices) that came to an end.", _VERSION_LABELS)
+        self._refusals = counter("llm_refusal_total", "Responses in which the model refuses.", _VERSION_LABELS)
+        self._answers = counter("llm_answers_total", "Completed responses (choices).", _VERSION_LABELS)
         self._verdicts = counter(
-            "llm_guard_verdicts_total", "Findings, and what they led to.", ("policy", "guard", "direction", "action")
+            "llm_guard_verdicts_total", "Findings by the action taken.", ("policy", "guard", "direction", "action")
         )
-        self._findings = counter("llm_guard_findings_total", "Findings by their kind.", ("guard", "direction", "kind"))
+        self._findings = counter("llm_guard_findings_total", "Findings by kind.", ("guard", "direction", "kind"))
         self._hold_limit = counter(
             "llm_guard_hold_limit_total",
-            "Words of answers that were too long, or held for too long, to be judged as a whole.",
+            "Response words that exceeded a hold limit, and were not checked as a whole.",
             ("guard",),
         )
         self._coverage = counter(
             "llm_guard_coverage_total",
-            "Texts by what became of them before a guard.",
+            "Texts by outcome at a guard.",
             ("policy", "guard", "direction", "outcome"),
         )
         self._texts = counter(
             "llm_policy_texts_total",
-            "Texts that came: as many as the coverage of each guard that looks there.",
+            "Texts received; equals the coverage total of each guard for that direction.",
             ("policy", "direction"),
         )
-        self._step = histogram("llm_extproc_step_seconds", "Work on one message.", ("phase",), STEP_SECONDS_BUCKETS)
+        self._step = histogram(
+            "llm_extproc_step_seconds", "Processing time of one message.", ("phase",), STEP_SECONDS_BUCKETS
+        )
         self._long = Gauge(
             "llm_extproc_long_messages",
-            "Long messages that are judged, wait for that, or are coming in.",
+            "Long messages being received, queued or checked.",
             registry=registry,
             multiprocess_mode="livesum",
         )
         self._long_wait = histogram(
             "llm_extproc_long_message_wait_seconds",
-            "From a long message to the beginning of its judging.",
+            "Queueing time of a long message.",
             (),
             SECONDS_BUCKETS,
         )
         self._long_refused = counter(
-            "llm_extproc_long_messages_refused_total", "Requests for which too many long messages waited.", ()
+            "llm_extproc_long_messages_refused_total",
+            "Requests rejected because the queue of long messages was full.",
+            (),
         )
         self._dropped_texts = counter(
             "llm_extproc_dropped_texts_total",
-            "Texts and events that came behind the end of their choice, block or stream.",
+            "Texts and events that arrived after the end of their choice, block or stream.",
             ("endpoint",),
         )
         self._failures = counter(
-            "llm_extproc_failures_total", "Exchanges that ended by a failure of ours.", ("reason",)
+            "llm_extproc_failures_total", "Exchanges that ended with an internal failure.", ("reason",)
         )
-        self.inflight = Gauge("llm_inflight_exchanges", "Exchanges that have not ended.", registry=registry)
+        self.inflight = Gauge("llm_inflight_exchanges", "Exchanges in flight.", registry=registry)
         self._reloads = counter("llm_config_reloads_total", "Attempts to load the configuration.", ("result",))
         self._revision = Gauge(
             "llm_config_revision", "1 for the configuration in force.", ("revision",), registry=registry
         )
         self._worker_restarts = counter(
-            "llm_worker_restarts_total", "Workers that died and were started again.", ("reason",)
+            "llm_worker_restarts_total", "Workers that died and were restarted.", ("reason",)
         )
         self._log_lines_dropped = counter(
-            "llm_log_lines_dropped_total", "Log lines that could not be written in time, or not at all.", ("level",)
+            "llm_log_lines_dropped_total", "Log lines dropped because output was too slow or failed.", ("level",)
         )
         self._classifier_seconds = histogram(
-            "llm_classifier_seconds", "Judging the texts of one exchange.", ("classifier",), SECONDS_BUCKETS
+            "llm_classifier_seconds", "Time to classify the texts of one exchange.", ("classifier",), SECONDS_BUCKETS
         )
         self._classifier_dropped = counter(
-            "llm_classifier_dropped_total", "Exchanges whose texts were not judged.", ("classifier", "reason")
+            "llm_classifier_dropped_total", "Exchanges whose texts were not classified.", ("classifier", "reason")
         )
         self._classifier_restarts = counter(
             "llm_classifier_restarts_total", "Classifier processes that were replaced.", ("classifier", "reason")
         )
         self._classifier_queue = Gauge(
             "llm_classifier_queue",
-            "Exchanges whose texts wait to be judged.",
+            "Exchanges in the classifier queue.",
             ("classifier",),
             registry=registry,
             multiprocess_mode="livesum",
         )
-        self._review_entries = counter("llm_review_entries_total", "Findings put in the review queue.", ("guard",))
+        self._review_entries = counter("llm_review_entries_total", "Findings added to the review queue.", ("guard",))
         self._review_dropped = counter(
-            "llm_review_dropped_total", "Findings that the review queue did not take.", ("reason",)
+            "llm_review_dropped_total", "Findings that the review queue dropped.", ("reason",)
         )
         self._precision = Gauge(
             "llm_guard_precision",
-            "Share of a guard's labelled findings that people confirmed.",
+            "Share of a guard's labeled findings that reviewers confirmed.",
             ("guard",),
             registry=registry,
         )

@@ -37,10 +37,10 @@ class GuardSection(Section):
     mask, flag and shadow), ``threshold`` (the least score that counts) and ``message`` (what the client reads).
     """
 
-    name: Name | None = Field(default=None, description="what it is called in metrics and logs; default: as `guard`")
-    on_error: OnError = Field(default=OnError.CLOSED, description="what a failure of this guard does")
+    name: Name | None = Field(default=None, description="name in metrics and logs; default: as `guard`")
+    on_error: OnError = Field(default=OnError.CLOSED, description="effect of a failure of this guard")
     review: bool | None = Field(
-        default=None, description="whether its findings go to the review queue; default: unless `action` is shadow"
+        default=None, description="send findings to the review queue; default: yes, unless `action` is shadow"
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:

@@ -17,9 +17,9 @@ class FactsGuard(GuardSection):
     on: Literal["response"] = Field(default="response", description="direction")
     action: Literal["block", "flag", "shadow"] = Field(
         default="flag",
-        description="end the answer before the sentence, only report, or only count; block holds back a sentence",
+        description="stop the response before the sentence, only report, or only count; block holds back one sentence",
     )
-    file: FilePath = Field(description="YAML file of facts, relative to the configuration file; read again on change")
+    file: FilePath = Field(description="YAML file of facts, relative to the configuration file; reloaded on change")
     message: str = Field(
-        default="Response stopped: it contradicts a known fact.", description="what the client reads on block"
+        default="Response stopped: it contradicts a known fact.", description="message for the client on block"
     )

@@ -18,17 +18,20 @@ def pattern_mistake(pattern: str) -> tuple[str, str] | None:
         encoded = pattern.encode("latin-1")
     except UnicodeEncodeError as error:
         character = shown(pattern[error.start])
-        return f"the character {character} in a pattern", "Patterns see Latin-1 only; put other words in `context`."
+        return f"the character {character} in a pattern", "Patterns match Latin-1 only; put other words in `context`."
     try:
         compiled = re2.compile(encoded, _options())
     except re2.error as error:
         reason = error.args[0].decode("latin-1") if error.args else "it is too large"
-        what = "RE2 cannot read the pattern"
+        what = "invalid RE2 pattern"
         return what if may_be_secret(reason) else f"{what}: {reason}", "See https://github.com/google/re2/wiki/Syntax."
     if compiled.search(b"") is not None or any(match.end() == match.start() for match in compiled.finditer(b"a 1-")):
-        return "the pattern fits the empty text", "Let it ask for at least one character."
+        return "the pattern matches the empty string", "Require at least one character."
     if _has_anchor(pattern):
-        return "an anchor (`^`, `$`, `\\A`, `\\z`) in a pattern", "Texts come in pieces: use `\\b` for a word's end."
+        return (
+            "an anchor (`^`, `$`, `\\A`, `\\z`) in a pattern",
+            "Text arrives in pieces: use `\\b` for a word boundary.",
+        )
     return None
 
 

@@ -15,4 +15,4 @@ class RefusalGuard(GuardSection):
     guard: Literal["refusal"]
     on: Literal["response"] = Field(default="response", description="direction")
     action: Literal["flag", "shadow"] = Field(default="flag", description="report, or only count")
-    prefix_chars: int = Field(default=300, ge=20, le=4_000, description="how much of the beginning is judged")
+    prefix_chars: int = Field(default=300, ge=20, le=4_000, description="how much of the beginning is checked")

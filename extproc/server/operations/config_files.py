@@ -46,12 +46,12 @@ def _detector_problems(loaded: Loaded) -> Iterator[Problem]:
                     installed_detector(guard.detector, guard.settings)
                 except DetectorUnusable as unusable:
                     found = (
-                        "the detector cannot be made (why is not shown)"
+                        "the detector cannot be constructed (reason not shown)"
                         if may_be_secret(str(unusable))
                         else str(unusable)
                     )
                     path = ("policies", number, "guards", index, "detector")
-                    hint = "Install its package where llm-extproc is installed, or mend the settings."
+                    hint = "Install its package where llm-extproc is installed, or fix the settings."
                     yield loaded.places.problem(path, found, hint=hint)
 
 

@@ -19,7 +19,7 @@ from extproc.server.operations.log_lines import LogLines, Stream
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
-_DROPPED_HINT = "Whoever reads standard output stands still, is too slow, or has no room on its disk."
+_DROPPED_HINT = "The reader of standard output hangs, is too slow, or has no disk space."
 
 
 def open_log(section: Log, stream: Stream) -> JsonLog:
@@ -110,7 +110,7 @@ class _Libraries(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         write = self._logger.error if record.levelno >= logging.ERROR else self._logger.warning
         write(
-            "a library complains",
+            "third-party log record",
             library=record.name,
             at=f"{record.module}:{record.lineno}",
             error=type(error).__name__ if error else "",

@@ -81,7 +81,7 @@ class Pages:
         if path == "/livez":
             alive = self._alive()
             return _json(start, alive, {"alive": alive})
-        return _body(start, "404 Not Found", {"error": "There are /metrics, /readyz and /livez."})
+        return _body(start, "404 Not Found", {"error": "Available: /metrics, /readyz, /livez."})
 
     def _readiness(self, start: _START) -> Iterable[bytes]:
         detail, listen_error = self._health.detail(), self._health.listen_error()

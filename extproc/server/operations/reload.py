@@ -24,8 +24,8 @@ from extproc.sinks.metrics import Metrics
 READ_S_MAX = 10.0
 """How long the files may take to be looked at and read, before that is told."""
 _UNREAD = (
-    f"the configuration, or a file that it names, could not be read in {READ_S_MAX:g} seconds. See whether the file"
-    " system under it answers, and whether each of them is a plain file."
+    f"the configuration, or a file that it names, could not be read in {READ_S_MAX:g} seconds. Check that the file"
+    " system responds, and that each of them is a plain file."
 )
 
 HandOn = Callable[[ConfigInForce], Awaitable[None]]
@@ -80,7 +80,7 @@ class Reloader:
             self._refuse("\n".join(str(problem) for problem in invalid.problems))
         except Exception as error:
             fault = type(error).__name__
-            self._refuse(f"the configuration cannot be used ({fault}): a fault of llm-extproc, please report it")
+            self._refuse(f"the configuration cannot be used ({fault}): a bug in llm-extproc, please report it")
         else:
             if loaded is not None:
                 self._accept(*loaded)
@@ -120,13 +120,13 @@ class Reloader:
         if self._tls is not None and certificates is not None and self._tls.use(certificates):
             logger.info("certificates replaced, new connections use them")
         if health.restart_needed:
-            logger.warning("configuration needs a restart to be in force as a whole", keys=health.restart_needed)
+            logger.warning("configuration change needs a restart to take full effect", keys=health.restart_needed)
 
     def _refuse(self, problem: str) -> None:
         self._health.config_error = problem
         self._metrics.reloaded("invalid")
         self._logger.error(
-            "configuration refused, the last good one stays in force",
+            "configuration rejected, the last good one stays in force",
             problem=problem,
             revision=self._processor.snapshot.revision,
         )

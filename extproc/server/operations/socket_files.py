@@ -49,8 +49,8 @@ class SocketFiles:
         if not gone:
             return ""
         return (
-            f"server.listen: the socket file of {', '.join(gone)} was removed or replaced, and no new connection comes."
-            " It is made again within seconds where that is possible; else restart the process. Keep cleaners of"
+            f"server.listen: the socket file of {', '.join(gone)} was removed or replaced, so no connection arrives."
+            " It is recreated within seconds where possible; otherwise restart the process. Keep cleaners of"
             " temporary files away from its folder."
         )
 
@@ -71,11 +71,11 @@ class SocketFiles:
             except AddressTaken as taken:
                 if told != str(taken):
                     told = str(taken)
-                    logger.error("socket file gone, and not made again", listen=address, problem=told)
+                    logger.error("socket file gone and not recreated", listen=address, problem=told)
             else:
                 self.note(address)
                 told = ""
-                logger.warning("socket file was gone, and is made again", listen=address)
+                logger.warning("socket file was gone and has been recreated", listen=address)
 
 
 def _identity(address: str) -> tuple[int, int] | None:

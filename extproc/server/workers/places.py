@@ -17,9 +17,9 @@ PAUSE_S = 0.5
 PAUSE_S_MAX = 30.0
 """Before the third start of a worker that dies again and again, and the longest pause; each is twice the one before."""
 
-_SIGKILL_HINT = "If the system did it for want of memory (see its log), raise the memory limit or lower server.workers."
-_CRASH_HINT = "A fault of ours or of a library: please report it, with what stands on the error stream."
-_EXIT_HINT = "Its last lines here, or on the error stream, tell why."
+_SIGKILL_HINT = "If the system ran out of memory (see its log), raise the memory limit or lower server.workers."
+_CRASH_HINT = "A bug in llm-extproc or in a library: please report it with the output on stderr."
+_EXIT_HINT = "See its last log lines, or stderr, for the reason."
 
 
 class End(NamedTuple):

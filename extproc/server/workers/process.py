@@ -127,7 +127,9 @@ class WorkerProcess:
             self._drain()
         except Exception as error:
             # A worker that is no longer told anything would serve an old configuration for ever.
-            self._processor.logger.error("worker ends: a fault of ours", error=type(error).__name__, where=where(error))
+            self._processor.logger.error(
+                "worker stops after an internal error", error=type(error).__name__, where=where(error)
+            )
             self._drain()
 
     async def _obey(self, message: Message) -> None:

@@ -186,7 +186,7 @@ class Workers:
         self._tell()
         self._metrics.worker_restarted(end.reason)
         self._logger.error(
-            "worker died, another one is started",
+            "worker died, restarting",
             worker=place.number,
             reason=end.reason,
             pause_s=place.pause_s,
@@ -244,7 +244,7 @@ class Workers:
         return worker.serving.is_set()
 
     async def _replace_each(self) -> None:
-        self._logger.info("replacing the workers, one after another")
+        self._logger.info("replacing the workers one by one")
         for place in self._places:
             if place.worker is not None and not await self._replace(place):
                 return
@@ -259,7 +259,7 @@ class Workers:
                 await self._retire(old)
             return True
         self._logger.error(
-            "worker not replaced, the old ones go on", worker=place.number, reason=end.reason, hint=end.hint
+            "worker not replaced, the old workers keep running", worker=place.number, reason=end.reason, hint=end.hint
         )
         return False
 

@@ -114,7 +114,7 @@ class ReviewSink:
             self._waiting.put_nowait(None)
         self._thread.join(CLOSE_SECONDS_MAX)
         if self._thread.is_alive():
-            self._logger.warning("review queue left", exchanges=self._waiting.qsize())
+            self._logger.warning("review queue not drained", exchanges=self._waiting.qsize())
 
     # --- in the thread ---------------------------------------------------------------------------------------------
 
@@ -213,7 +213,7 @@ class ReviewSink:
         waited, now_ms = self._age_clock.waits, self._age_clock.now_ms()
         if self._age_clock.waits and not waited:
             hint = "Set it right within a day; then findings are deleted by their age again."
-            self._logger.warning("the clock has jumped ahead, no finding is deleted by its age", hint=hint)
+            self._logger.warning("the clock jumped ahead, retention by age is paused", hint=hint)
         return now_ms
 
     def _opened(self) -> Store:
@@ -226,12 +226,12 @@ class ReviewSink:
     def _note_failure(self, failure: StoreFailed) -> None:
         if not self._failing:
             self._failing = True
-            self._logger.warning("review store fails", reason=str(failure), may_pass=failure.may_pass)
+            self._logger.warning("review store failing", reason=str(failure), may_pass=failure.may_pass)
 
     def _note_success(self) -> None:
         if self._failing:
             self._failing = False
-            self._logger.warning("review store works again")
+            self._logger.warning("review store recovered")
 
 
 def _entries_of(seen_at_ms: int, record: ExchangeRecord, excerpts: Excerpts) -> list[Entry]:
