@@ -1,4 +1,4 @@
-"""``extproc check``: says whether a configuration file can be used, and what is wrong with it, line by line."""
+"""``extproc check``: validate a configuration file and list its problems with their lines."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def check_command(
 
 
 def check(file: Path | None, schema: bool, console: Console, as_json: bool = False) -> int:
-    """Prints what is wrong with a file, or the schema. Returns: the exit code.
+    """Print the problems of a file, or the schema. Returns: the exit code.
 
-    As JSON: ``file``, ``ok``, ``revision`` (null if the file cannot be used), and ``problems``, each with ``severity``
+    JSON output: ``file``, ``ok``, ``revision`` (null for an invalid file), and ``problems``, each with ``severity``
     (error or warning), ``line``, ``column`` (from 1), ``path`` (of the key), ``found``, ``expected`` and ``hint``.
     """
     if schema:

@@ -1,4 +1,4 @@
-"""``extproc demo``: the whole thing at work on a real Envoy, on loopback and without root."""
+"""``extproc demo``: the whole system on a real Envoy, on loopback and without root."""
 
 from __future__ import annotations
 
@@ -90,13 +90,13 @@ def _print_table(console: Console, stops: list[Any]) -> int:
 
 
 def _plain(text: str) -> str:
-    """A cell: long texts end in dots; square brackets are rich's markup."""
+    """A table cell: long texts are truncated; square brackets are escaped, as they are rich's markup."""
     shown = text if len(text) <= CELL_CHARS_MAX else text[: CELL_CHARS_MAX - 1] + "…"
     return shown.replace("[", r"\[")
 
 
 def _own_server(console: Console, directory: Path, upstream: str) -> int:
-    """The same thing in front of the user's own server: both versions are it."""
+    """The demo in front of the user's own server, which serves both versions."""
     from extproc.demo.installation import Installation
 
     url = urlsplit(upstream)

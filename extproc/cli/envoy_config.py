@@ -1,4 +1,4 @@
-"""``extproc envoy-config``: prints the Envoy configuration that fits a configuration file, or lints one of Envoy's."""
+"""``extproc envoy-config``: print the Envoy configuration for a configuration file, or lint an Envoy configuration."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def envoy_config_command(
 
 
 def write(file: Path, output: Path | None, validate: bool, sds: Path | None) -> list[str]:
-    """Writes Envoy's configuration for a configuration file, and into ``sds`` the secrets that it names.
+    """Write Envoy's configuration for a configuration file, and the secrets it needs into ``sds``.
 
-    Returns: what is wrong; then nothing is written.
+    Returns: the problems; if there are any, nothing is written.
     """
     try:
         loaded = read_config(file).loaded
@@ -83,7 +83,7 @@ def write(file: Path, output: Path | None, validate: bool, sds: Path | None) -> 
 
 
 def lint_file(file: Path) -> list[str]:
-    """What is wrong with a bootstrap configuration of Envoy, as sentences that begin with the file's name."""
+    """The problems of an Envoy bootstrap configuration, as sentences that begin with the file name."""
     try:
         configuration: Any = yaml.safe_load(file.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

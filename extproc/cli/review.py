@@ -1,6 +1,6 @@
-"""``extproc review list | show | label | export | stats``: where people say which findings are right.
+"""``extproc review list | show | label | export | stats``: label findings.
 
-The store's library is loaded only when one of these commands runs, and need not be installed for the others.
+The database library is imported only by these commands; the others do not need it.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def stats_command(config: Config) -> None:
 
 
 def exported(stored: Stored, label: Label | None) -> dict[str, Any]:
-    """One line of an export, as training and the project's corpora have it."""
+    """One line of an export, in the format of the training code and the project's corpora."""
     entry = stored.entry
     known = asdict(entry)
     text, start, end = known.pop("excerpt"), known.pop("found_start"), known.pop("found_end")
@@ -147,7 +147,7 @@ def exported(stored: Stored, label: Label | None) -> dict[str, Any]:
 
 
 def print_findings(console: Console, found: Sequence[Stored]) -> None:
-    """A line a finding, with the beginning of its excerpt."""
+    """One line per finding, with the beginning of its excerpt."""
     table = Table("number", "seen", "guard", "kind", "action", "team", "version", "label", box=None, pad_edge=False)
     table.add_column("excerpt", overflow="ellipsis", no_wrap=True)
     for stored in found:
@@ -160,7 +160,7 @@ def print_findings(console: Console, found: Sequence[Stored]) -> None:
 
 
 def print_finding(console: Console, stored: Stored, said: Sequence[Label]) -> None:
-    """All fields, the excerpt, and what people said, the first first."""
+    """All fields, the excerpt, and the labels, oldest first."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -177,7 +177,7 @@ def print_finding(console: Console, stored: Stored, said: Sequence[Label]) -> No
 
 
 def print_stats(console: Console, counted: Sequence[GuardCounts]) -> None:
-    """A line a guard."""
+    """One line per guard."""
     table = Table("guard", "labelled", "right", "precision", "95 % interval", "waiting", box=None, pad_edge=False)
     for one in counted:
         found = precision_of(one.confirmed, one.labelled)
@@ -188,7 +188,7 @@ def print_stats(console: Console, counted: Sequence[GuardCounts]) -> None:
 
 
 def _marked(stored: Stored) -> Text:
-    """The excerpt on one line, what was found underlined."""
+    """The excerpt on one line, with the finding underlined."""
     entry = stored.entry
     text = _plain(entry.excerpt)
     text.stylize("bold underline", entry.found_start, entry.found_end)
@@ -196,7 +196,7 @@ def _marked(stored: Stored) -> Text:
 
 
 def _plain(value: str) -> Text:
-    """A text of users on a terminal: no markup, and no character that could move the cursor or change a colour."""
+    """User text for a terminal: no markup, and no character that could move the cursor or change colors."""
     return Text("".join(character if character.isprintable() else "\u00b7" for character in value))
 
 
@@ -208,9 +208,9 @@ def _moment(at_ms: int) -> str:
 
 
 def since_ms_of(written: str, now: datetime) -> int | None:
-    """The moment that is meant by a date and time, or by how long ago it was; None: it cannot be read.
+    """Parse a date and time, or an age such as 12h; None if it is neither.
 
-    Args: now: with its time zone; a date without one is taken as UTC.
+    Args: now: with time zone; a date without one means UTC.
     """
     if ago := _AGO.match(written):
         moment = now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
@@ -235,12 +235,12 @@ def _since_ms(written: str | None) -> int | None:
 
 @contextlib.contextmanager
 def _opened(config: Path) -> Iterator[Store]:
-    """The store that a configuration names; what goes wrong with it ends the command with one sentence."""
+    """The configured store; any failure ends the command with one sentence."""
     url = _url_of(config)
     from extproc.sinks.review.store import NoSuchFinding, Store, StoreFailed
 
     try:
-        store = Store(url, config.parent, creates=False)  # what we made here, the server might not be let into
+        store = Store(url, config.parent, creates=False)  # a store created here might not be accessible to the server
         for warning in store.warnings:
             typer.echo(warning, err=True)
         try:

@@ -1,6 +1,6 @@
-"""What a typed document can still get wrong: keys that contradict each other, or that quietly open a door.
+"""Checks across keys of a valid document: contradictions, and settings that silently weaken protection.
 
-Each check is one function from the document to problems; an error refuses the file, a warning is only told.
+Each check is a function from the document to problems. Errors reject the file; warnings are only reported.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ DOOR_ENDINGS = {
 
 
 def check_document(document: Document, places: Places) -> list[Problem]:
-    """Everything that is wrong between the keys of a valid document."""
+    """All problems across keys of a valid document."""
     return [
         *_role_problems(document, places),
         *_weight_problems(document, places),
@@ -65,8 +65,8 @@ def check_document(document: Document, places: Places) -> list[Problem]:
 
 
 def check_for_envoy(document: Document, places: Places) -> list[Problem]:
-    """What ``envoy-config`` needs beyond a valid document: a model server for each version it routes to, and how
-    Envoy and the processor know each other.
+    """Extra requirements of ``envoy-config``: a model server for each routed version, and matching TLS settings for
+    Envoy and the processor.
     """
     no_servers = [
         places.problem(
@@ -81,7 +81,7 @@ def check_for_envoy(document: Document, places: Places) -> list[Problem]:
 
 
 def prompt_files(document: Document) -> list[tuple[KeyPath, str]]:
-    """The key path and file of every system prompt, in the order of the document."""
+    """Key path and file of each system prompt, in document order."""
     return [
         ((*path, "prompt", "file"), version.prompt.file)
         for path, _, version in _versions(document)
@@ -90,7 +90,7 @@ def prompt_files(document: Document) -> list[tuple[KeyPath, str]]:
 
 
 def fact_files(document: Document) -> list[tuple[KeyPath, str]]:
-    """The key path and file of the facts of every guard that has some, in the order of the document."""
+    """Key path and file of each facts file, in document order."""
     return [
         (("policies", number, "guards", index, "file"), guard.file)
         for number, policy in enumerate(document.policies)
@@ -100,7 +100,7 @@ def fact_files(document: Document) -> list[tuple[KeyPath, str]]:
 
 
 def unreadable_problem(path: KeyPath, error: OSError, places: Places) -> Problem:
-    """Why a file that the configuration names at ``path`` cannot be used: it could not be read."""
+    """The problem of a file named at ``path`` that could not be read."""
     if isinstance(error, FileNotFoundError):
         hint = "The path is relative to the folder of the configuration file."
         return places.problem(path, f"{places.found(path)} is not a file", hint=hint)
@@ -110,11 +110,11 @@ def unreadable_problem(path: KeyPath, error: OSError, places: Places) -> Problem
 
 
 def prompt_problem(path: KeyPath, content: bytes | OSError, places: Places) -> Problem | None:
-    """What is wrong with a prompt file, at its ``file:`` line; None when it can be used.
+    """The problem of a prompt file, reported at its ``file:`` line; None if it is valid.
 
     Args:
         path: key path from ``prompt_files``.
-        content: its bytes (PROMPT_BYTES_MAX + 1 of them are enough), or why they could not be read.
+        content: its bytes (PROMPT_BYTES_MAX + 1 are enough), or the read error.
     """
     if isinstance(content, OSError):
         return unreadable_problem(path, content, places)
@@ -131,7 +131,7 @@ def prompt_problem(path: KeyPath, content: bytes | OSError, places: Places) -> P
 
 
 def _versions(document: Document) -> Iterator[tuple[KeyPath, str, Version]]:
-    """Key path, MODEL/VERSION and version."""
+    """Key path, MODEL/VERSION and version of each version."""
     for model_name, model in document.models.items():
         for version_name, version in model.versions.items():
             yield ("models", model_name, "versions", version_name), f"{model_name}/{version_name}", version
@@ -163,7 +163,7 @@ def _role_problems(document: Document, places: Places) -> Iterator[Problem]:
 
 
 def _choices(document: Document) -> Iterator[KeyPath]:
-    """Keys that only mean something where versions are chosen."""
+    """Keys that only have an effect where versions are chosen."""
     for name, model in document.models.items():
         if model.pin_header is not None:
             yield ("models", name, "pin_header")
@@ -263,7 +263,7 @@ def _address_problems(document: Document, places: Places) -> Iterator[Problem]:
 
 
 def _worker_address_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """A path that has no room for the number of a worker; one that is too long for any socket is told elsewhere."""
+    """A path too long for the worker number; a path too long for any socket is reported elsewhere."""
     listen = document.server.listen
     length_max = SOCKET_PATH_BYTES_MAX - WORKER_SUFFIX_BYTES_MAX
     if listen.startswith("unix:") and length_max < len(listen.removeprefix("unix:").encode()) <= SOCKET_PATH_BYTES_MAX:
@@ -284,7 +284,7 @@ def _port_problems(path: KeyPath, address: str, places: Places) -> Iterator[Prob
 
 
 def _collide(one: str, other: str) -> bool:
-    """Whether two sockets cannot listen at once on one machine."""
+    """Whether two sockets cannot listen on one machine at the same time."""
     if one.startswith("unix:") or other.startswith("unix:"):
         return one == other
     (host, _, port), (other_host, _, other_port) = one.rpartition(":"), other.rpartition(":")
@@ -293,7 +293,7 @@ def _collide(one: str, other: str) -> bool:
 
 
 def _endpoint_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """Two versions on one server that asks it for one model: as a rule a line copied and not changed."""
+    """Two versions with the same server and model: usually a line that was copied and not changed."""
     first: dict[tuple[str, str], str] = {}
     for path, name, version in _versions(document):
         model = version.served_model or str(path[1])
@@ -315,7 +315,7 @@ def _tls_problems(document: Document, places: Places) -> Iterator[Problem]:
 
 
 def _envoy_tls_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """Envoy and the processor must agree about TLS, or every request ends with 503."""
+    """TLS settings of Envoy and the processor must match, otherwise every request ends with 503."""
     at, tls, given = ("envoy", "processor"), document.server.tls, document.envoy.processor
     if tls is None:
         for key in ("ca_file", "server_name", "certificate_file", "key_file", "sds_folder"):
@@ -357,7 +357,7 @@ def _allowed_path_problems(document: Document, places: Places) -> Iterator[Probl
 
 
 def _canonical(path: str) -> str:
-    """A path as a lenient server may read it: decoded, without query, repeated or trailing slashes."""
+    """The path as a lenient server may read it: decoded, without query, repeated or trailing slashes."""
     parts = unquote(path.partition("?")[0]).lower().split("/")
     return "/" + "/".join(part for part in parts if part)
 

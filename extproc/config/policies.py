@@ -1,4 +1,4 @@
-"""Policies: named lists of guards, and for which exchanges each is."""
+"""Policies: named lists of guards, and the conditions that select them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Guard = Annotated[
 
 
 class Condition(Section):
-    """Which exchanges a policy is for: those that fit every key that is given."""
+    """A condition of a policy: an exchange must match every key that is set."""
 
     endpoints: tuple[Endpoint, ...] = Field(default=(), description="APIs; empty: any")
     teams: tuple[Name, ...] = Field(default=(), description="teams; empty: any")
@@ -56,7 +56,7 @@ class Condition(Section):
 
 
 class Policy(Section):
-    """A list of guards. The first policy that fits an exchange is its; the last one fits all."""
+    """A list of guards. The first policy that matches an exchange applies; the last one matches all."""
 
     name: Name = Field(description="name in metrics, logs and the review queue")
     when: tuple[Condition, ...] = Field(

@@ -1,4 +1,4 @@
-"""What policies can still get wrong: guards that no exchange meets, or exchanges that meet no guard."""
+"""Checks of policies: guards that never run, or exchanges that match no policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_
 
 
 def policy_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """Everything that is wrong between policies and the rest of a valid document."""
+    """All problems of policies in an otherwise valid document."""
     yield from _place_problems(document, places)
     yield from _name_problems(document, places)
     yield from _order_problems(document, places)
@@ -22,7 +22,7 @@ def policy_problems(document: Document, places: Places) -> Iterator[Problem]:
 
 
 def _place_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """Policies and the place where their guards run belong together."""
+    """Policies and the `guards` filter need each other."""
     filters = [one.filter for one in document.filters]
     if document.policies and "guards" not in filters:
         hint = "Add `- filter: guards`, after `- filter: version` and before `- filter: prompt`."
@@ -66,7 +66,7 @@ def _guard_name_problems(document: Document, number: int, places: Places) -> Ite
 
 
 def _guard_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """What each guard says of itself."""
+    """The problems that guards report themselves."""
     versions = [version for model in document.models.values() for version in model.versions.values()]
     has_prompt = any(version.prompt for version in versions)
     around = Around(document.classifiers, has_prompt, document.envoy.message_timeout_ms)
@@ -76,7 +76,7 @@ def _guard_problems(document: Document, places: Places) -> Iterator[Problem]:
 
 
 def _order_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """The last policy fits all, and only the last."""
+    """Exactly the last policy must match all exchanges."""
     last = len(document.policies) - 1
     for number, policy in enumerate(document.policies[:-1]):
         if not policy.when:

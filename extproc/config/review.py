@@ -1,4 +1,4 @@
-"""The section of the review queue, and what can be wrong between it and the guards."""
+"""The section of the review queue, and its checks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ StoreUrl = Annotated[
 
 
 class Review(Section):
-    """Findings kept for people, who say which of them are right. Needs `pip install 'llm-extproc[review]'`."""
+    """Findings kept for human review. Needs `pip install 'llm-extproc[review]'`."""
 
     url: StoreUrl = Field(
         description="sqlite:///PATH, relative to the configuration file (sqlite:////... from the root), or "
@@ -48,7 +48,7 @@ class Review(Section):
 
 
 def review_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """Guards that want people to see what they find where there is nowhere to keep it."""
+    """Guards that send findings to a review queue that is not configured."""
     if document.review is not None:
         return
     for number, policy in enumerate(document.policies):

@@ -1,4 +1,4 @@
-"""The section of the guard against banned words and phrases."""
+"""The section of the guard for banned words and phrases."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from extproc.config.guards.judged import ALL_SPEAKERS, Phrase, SpeakerName
 
 
 class BannedGuard(GuardSection):
-    """Looks for words and phrases of a list in requests and answers."""
+    """Detects listed words and phrases in requests and responses."""
 
     guard: Literal["banned"]
     on: On = Field(default="both", description="direction")

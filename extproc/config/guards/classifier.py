@@ -1,4 +1,4 @@
-"""The section of the guard that has texts judged by a classifier, beside the exchange or before it goes on."""
+"""The section of the guard that uses a classifier, out of band or while the request waits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SpeakerName = Literal["system", "user", "assistant", "tool", "document", "defini
 
 
 class ClassifierGuard(GuardSection):
-    """Has texts judged by one of `classifiers`: beside the exchange, or with `await_ms` before it goes on."""
+    """Runs one of `classifiers` on texts: out of band, or with `await_ms` before the request is forwarded."""
 
     guard: Literal["classifier"]
     classifier: Name = Field(description="which of `classifiers` to use")
@@ -64,7 +64,7 @@ class ClassifierGuard(GuardSection):
     message: str = Field(default="Request blocked by a safety check.", description="message for the client on block")
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """A classifier that is not there or judges something else, or a verdict that comes too late."""
+        """An unknown or unsuitable classifier, or a result that would come too late."""
         known = list(around.classifiers)
         if self.classifier not in known:
             hint = did_you_mean(self.classifier, known) or (
@@ -89,7 +89,7 @@ class ClassifierGuard(GuardSection):
             yield places.problem((*at, "await_ms"), "longer than Envoy's timeout", hint=hint)
 
     def _pair_problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """A classifier of pairs needs both, and one of texts would not look at the second."""
+        """A classifier of pairs needs a context, and one of single texts would ignore it."""
         if self.against is not None and self.on != "response":
             hint = "Write `on: response`."
             yield places.problem((*at, "on"), "only responses can be checked against documents", hint=hint)

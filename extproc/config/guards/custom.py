@@ -1,4 +1,4 @@
-"""The section of a guard whose detector another package brings."""
+"""The section of a guard whose detector comes from another package."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from extproc.config.section import Name
 
 
 class CustomGuard(GuardSection):
-    """Runs a detector of an installed package."""
+    """Runs a detector from an installed package."""
 
     guard: Literal["custom"]
     detector: Name = Field(description="entry point in the group `llm_extproc.detectors`")

@@ -1,4 +1,4 @@
-"""The section of the guard against answers that went wrong in themselves."""
+"""The section of the guard for degenerate responses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AnswerLanguage = Literal[
 
 
 class DegenerateGuard(GuardSection):
-    """Looks for answers that repeat themselves, are empty, broken, cut short, or in another language than asked."""
+    """Detects responses that repeat themselves, are empty, broken, truncated, or in an unexpected language."""
 
     guard: Literal["degenerate"]
     on: Literal["response"] = Field(default="response", description="direction")
@@ -45,7 +45,7 @@ class DegenerateGuard(GuardSection):
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """Languages that are not looked at."""
+        """`languages` without `LANGUAGE` in `kinds`."""
         if self.languages and "LANGUAGE" not in self.kinds:
             hint = "Add it to `kinds`, or remove `languages`."
             yield places.problem((*at, "languages"), "`LANGUAGE` is not one of `kinds`", hint=hint, at_key=True)

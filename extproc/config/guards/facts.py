@@ -1,4 +1,4 @@
-"""The section of the guard that holds answers against known facts."""
+"""The section of the guard that checks responses against known facts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from extproc.config.section import FilePath
 
 
 class FactsGuard(GuardSection):
-    """Looks for sentences that give another value than a file of facts."""
+    """Detects sentences that contradict a file of facts."""
 
     guard: Literal["facts"]
     on: Literal["response"] = Field(default="response", description="direction")

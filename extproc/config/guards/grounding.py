@@ -1,4 +1,4 @@
-"""The section of the guard that holds answers against what the request brought along."""
+"""The section of the guard that checks responses against the context in their request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from extproc.config.guards.base import GuardSection
 
 
 class GroundingGuard(GuardSection):
-    """Looks for numbers, names, addresses, citations and words in answers that the request's documents do not have."""
+    """Detects numbers, names, addresses, citations and words in responses that the request's documents lack."""
 
     guard: Literal["grounding"]
     on: Literal["response"] = Field(default="response", description="direction")

@@ -12,7 +12,7 @@ HarmCategory = Literal["violence", "self_harm", "sexual", "hate", "weapons", "dr
 
 
 class HarmGuard(GuardSection):
-    """Looks for requests for harm, and abuse, in what users, tools, documents and the model say."""
+    """Detects requests for harm, and abuse, in text from users, tools, documents and the model."""
 
     guard: Literal["harm"]
     on: On = Field(default="both", description="direction")

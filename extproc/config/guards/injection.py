@@ -12,7 +12,7 @@ from extproc.config.problems import KeyPath, Places, Problem
 
 
 class InjectionGuard(GuardSection):
-    """Looks for prompt injection and jailbreaks in what users, tools and documents say; in definitions if asked."""
+    """Detects prompt injection and jailbreaks in text from users, tools and documents; optionally in tool schemas."""
 
     guard: Literal["injection"]
     on: Literal["request"] = Field(default="request", description="direction")
@@ -44,7 +44,7 @@ class InjectionGuard(GuardSection):
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """What is refused is reported too, and shadow changes nothing."""
+        """A flag threshold above its block threshold, or a fence in shadow mode."""
         for prefix in ("", "tool_"):
             flag, block = f"{prefix}flag_threshold", f"{prefix}block_threshold"
             if getattr(self, flag) > getattr(self, block):

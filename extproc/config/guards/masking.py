@@ -1,4 +1,4 @@
-"""How a guard that masks writes its masks."""
+"""The section for the format of masks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from extproc.config.section import FilePath, Section
 
 
 class MaskType(StrEnum):
-    """What stands in the place of a value."""
+    """How a mask represents a value."""
 
     TYPE = "type"
     NUMBERED = "numbered"
@@ -20,7 +20,7 @@ class MaskType(StrEnum):
 
 
 class Masking(Section):
-    """What a mask looks like."""
+    """Format of masks."""
 
     type: MaskType = Field(
         default=MaskType.TYPE,

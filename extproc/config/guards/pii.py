@@ -83,7 +83,7 @@ ContextWord = Annotated[
 
 
 class Recognizer(Section):
-    """A type of data of one's own: what it looks like, and how it is told from what only looks like it."""
+    """A custom type of data: its pattern, and what separates it from look-alikes."""
 
     name: Kind = Field(description="name in masks, metrics and logs; capitals")
     pattern: str = Field(
@@ -105,7 +105,7 @@ class Recognizer(Section):
 
 
 class PiiGuard(GuardSection):
-    """Looks for personal data and secrets in requests and answers."""
+    """Detects personal data and secrets in requests and responses."""
 
     guard: Literal["pii"]
     on: On = Field(default="both", description="direction")
@@ -155,7 +155,7 @@ class PiiGuard(GuardSection):
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """Masks and limits that do nothing, recognizers that cannot be used."""
+        """Masks and limits without effect, and invalid recognizers."""
         masking, masks = self.masking, (*at, "masking")
         if masking.key_file is not None and masking.type is not MaskType.HASH:
             hint = "Remove it, or write `type: hash`."

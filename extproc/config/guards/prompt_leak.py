@@ -1,4 +1,4 @@
-"""The section of the guard against answers that repeat the system prompt."""
+"""The section of the guard for responses that repeat the system prompt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from extproc.config.problems import KeyPath, Places, Problem
 
 
 class PromptLeakGuard(GuardSection):
-    """Looks for runs of words of the system prompt in answers."""
+    """Detects runs of words from the system prompt in responses."""
 
     guard: Literal["prompt_leak"]
     on: Literal["response"] = Field(default="response", description="direction")
@@ -35,7 +35,7 @@ class PromptLeakGuard(GuardSection):
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """Nothing that could leak."""
+        """No prompt that could leak."""
         if self.of == "version" and not around.has_prompt:
             hint = "Give a version a `prompt:`, or write `of: client`."
             yield places.problem(at, "no version has a prompt that could leak", hint=hint, at_key=True)

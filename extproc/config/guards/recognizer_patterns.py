@@ -1,4 +1,4 @@
-"""What is wrong with the pattern of a recognizer: RE2 refuses it, or it finds nothing or everything."""
+"""Checks of recognizer patterns: not valid RE2, or matching nothing or everything."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PATTERN_MEMORY_BYTES_MAX = 1 << 17
 
 
 def pattern_mistake(pattern: str) -> tuple[str, str] | None:
-    """What is wrong with a pattern and how to mend it; None for one that can be used."""
+    """The problem of a pattern and how to fix it; None if it is valid."""
     try:
         encoded = pattern.encode("latin-1")
     except UnicodeEncodeError as error:
@@ -44,7 +44,7 @@ def _options() -> Any:
 
 
 def _has_anchor(pattern: str) -> bool:
-    """Whether an anchor stands outside of character classes, escapes and quoted text."""
+    """Whether an anchor occurs outside of character classes, escapes and quoted text."""
     place, in_class = 0, False
     while place < len(pattern):
         character = pattern[place]

@@ -10,7 +10,7 @@ from extproc.config.guards.base import GuardSection
 
 
 class RefusalGuard(GuardSection):
-    """Counts answers in which the model refuses."""
+    """Counts responses in which the model refuses."""
 
     guard: Literal["refusal"]
     on: Literal["response"] = Field(default="response", description="direction")

@@ -1,4 +1,4 @@
-"""The section of the guard that says whose words a request may hold."""
+"""The section of the guard for the roles that a request may contain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from extproc.config.guards.judged import SpeakerName
 
 
 class RolesGuard(GuardSection):
-    """Refuses messages of roles that clients may not speak in."""
+    """Rejects messages of roles that clients may not use."""
 
     guard: Literal["roles"]
     on: Literal["request"] = Field(default="request", description="direction")

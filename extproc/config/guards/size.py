@@ -1,4 +1,4 @@
-"""The section of the guard against requests that are too large to be meant."""
+"""The section of the guard for oversized requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from extproc.config.problems import KeyPath, Places, Problem
 
 
 class SizeGuard(GuardSection):
-    """Limits how much a request may hold."""
+    """Limits the size of a request."""
 
     guard: Literal["size"]
     on: Literal["request"] = Field(default="request", description="direction")
@@ -33,7 +33,7 @@ class SizeGuard(GuardSection):
     tools_max: int | None = Field(default=None, ge=0, description="maximum tool definitions; default: no limit")
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """A guard that limits nothing, or a limit that no request can meet."""
+        """A guard without a limit, or a limit that contradicts another."""
         limits = (self.chars_max, self.message_chars_max, self.messages_max, self.tools_max)
         if limits == (None,) * len(limits):
             hint = "Give it one of chars_max, message_chars_max, messages_max, tools_max."

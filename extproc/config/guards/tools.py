@@ -1,4 +1,4 @@
-"""The section of the guard that says which tools may be offered to the model, and called by it."""
+"""The section of the guard for tools: which may be offered to the model and called by it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ToolName = Annotated[
 
 
 class ToolsGuard(GuardSection):
-    """Allows and denies tools by name; what is denied is denied whether or not it is allowed too."""
+    """Allows and denies tools by name; deny takes precedence."""
 
     guard: Literal["tools"]
     on: On = Field(default="both", description="direction: tool definitions and choice in requests, calls in responses")
@@ -37,7 +37,7 @@ class ToolsGuard(GuardSection):
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """A guard that names no tool, or one twice."""
+        """A guard without tools, or a tool both allowed and denied."""
         if self.allow is None and not self.deny:
             hint = "Give it allow, deny or both."
             yield places.problem(at, "the guard names no tool, so it checks nothing", hint=hint, at_key=True)

@@ -16,7 +16,7 @@ Weight = Annotated[int, Field(ge=1, le=1_000)]
 
 
 class Topic(Section):
-    """Words that tell a topic."""
+    """A topic, defined by weighted words."""
 
     name: Name = Field(description="name in metrics")
     words: dict[Phrase, Weight] = Field(
@@ -27,7 +27,7 @@ class Topic(Section):
 
 
 class TopicsGuard(GuardSection):
-    """Keeps conversations to some topics, and away from others."""
+    """Restricts conversations to some topics, and keeps others out."""
 
     guard: Literal["topics"]
     on: On = Field(default="request", description="direction; allowed topics apply to requests only")
@@ -51,7 +51,7 @@ class TopicsGuard(GuardSection):
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """A guard without topics, or one that looks where it has none to look for."""
+        """A guard without topics, or with topics that never apply."""
         if not self.allow and not self.deny:
             hint = "Give it allow, deny or both."
             yield places.problem(at, "the guard has no topic, so it checks nothing", hint=hint, at_key=True)

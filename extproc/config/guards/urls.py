@@ -1,4 +1,4 @@
-"""The section of the guard for URLs in requests and answers."""
+"""The section of the guard for URLs in requests and responses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Scheme = Literal["javascript", "vbscript", "data", "file", "blob", "http", "ftp"
 
 
 class UrlsGuard(GuardSection):
-    """Judges URLs by scheme and host, and by whether they load an image."""
+    """Checks URLs by scheme and host, and whether they load an image."""
 
     guard: Literal["urls"]
     on: On = Field(default="both", description="direction")
@@ -54,7 +54,7 @@ class UrlsGuard(GuardSection):
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """A guard that permits every URL, or names a host twice."""
+        """A guard that permits every URL, or a host both allowed and denied."""
         restricts = self.allow is not None or self.deny or self.schemes_deny or self.images == "block"
         if not restricts and self.ip_addresses == "allow":
             hint = "Give it one of allow, deny, schemes_deny, `ip_addresses: deny`, `images: block`."
