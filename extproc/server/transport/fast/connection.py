@@ -1,12 +1,12 @@
-"""One connection of the fast transport: what comes in one read is answered by one write.
+"""One connection of the fast transport: each read is answered with one write.
 
-The order of replies within a stream is the order of its messages. A message long enough to keep the other streams
-waiting is taken in a thread (``long_messages``); until it is done, later messages of its stream wait (as many as its
-window lets in), and nobody else does.
+Replies keep the order of their messages within a stream. A message that is long enough to block other streams is
+processed in a thread (``long_messages``); until it is done, later messages of its stream wait (bounded by its window),
+but no other stream does.
 
-A peer may be hostile. What it sends is bounded in ``h2``; here it is bounded what it makes us keep: calls without a
-message, messages that wait for an earlier one of their stream, output that it does not take. A fault of one connection
-ends that one.
+A peer may be hostile. ``h2`` bounds what it may send; this module bounds what it makes us keep: calls without a
+message, messages queued behind an earlier one of their stream, output that it does not read. An internal error on one
+connection ends only that connection.
 """
 
 from __future__ import annotations
@@ -37,22 +37,24 @@ if TYPE_CHECKING:
 
 GRPC_DEADLINE_EXCEEDED, GRPC_UNAVAILABLE = 4, 14
 _PROCESS = METHOD.encode()
-_WAITING_MESSAGE_BYTES = 64  # what a message that waits takes beside its own bytes
-_WRITE_BYTES = 1_048_576  # replies to one read are written at once up to here, so that what waits is seen
+_WAITING_MESSAGE_BYTES = 64  # overhead of a queued message
+_WRITE_BYTES = 1_048_576  # flush replies to one read at this size, so that backpressure is noticed
 _SECOND_NS = 1_000_000_000
 
 
 class ExchangeCall:
-    """One exchange: its session, and the messages that wait while a thread is in it, or it waits for verdicts."""
+    """One exchange: its session, and the messages queued while a thread works on it or while it waits for
+    classifiers.
+    """
 
     __slots__ = ("busy", "ended", "session", "verdicts", "waiting")
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.waiting: deque[bytes] | None = None  # few ever wait
+        self.waiting: deque[bytes] | None = None  # rarely used
         self.busy = False
         self.ended = False
-        self.verdicts: asyncio.Future[Replies] | None = None  # that the exchange waits for
+        self.verdicts: asyncio.Future[Replies] | None = None  # tasks that the exchange waits for
 
 
 class FastConnection(asyncio.Protocol):
@@ -64,25 +66,25 @@ class FastConnection(asyncio.Protocol):
         self._limits = server.socket_limits
         self._transport: asyncio.Transport
         self.exchanges: dict[int, ExchangeCall] = {}
-        self._silent: dict[int, tuple[bytes, int]] = {}  # calls before their first message: path, and since when [ns]
+        self._silent: dict[int, tuple[bytes, int]] = {}  # calls before their first message: path, and start time [ns]
         self._health = HealthCalls(self._h2, server.health, self._write)
         self._unsettled: list[tuple[int, Session]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._heard_ns = time.monotonic_ns()
         self._patience = Patience(self._limits, self._heard_ns)
-        self._waiting_bytes = 0  # of messages behind one that is in a thread or waits for verdicts
+        self._waiting_bytes = 0  # of messages queued behind one in a thread or waiting for classifiers
         self._unwritten_bytes = 0  # of replies since the last write
         self._written_bytes = 0
         self._is_read = True
         self._writes_wait = False
-        self._peer_has_left = False  # it sends no more, and may still read
+        self._peer_has_left = False  # half-closed by the peer
 
     # --- asyncio.Protocol ------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Envoy connects."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass of asyncio's
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports do not subclass asyncio's
         if not self._server.admit(self):
             self._transport.abort()
             return
@@ -90,7 +92,7 @@ class FastConnection(asyncio.Protocol):
         self._write()
 
     def data_received(self, data: bytes) -> None:
-        """Step everything that came, answer it in one write, then hand the measurements on."""
+        """Step all received messages, answer them in one write, then publish the measurements."""
         self._heard_ns = now_ns = time.monotonic_ns()
         for event in self._h2.receive(data, now_ns):
             try:
@@ -101,19 +103,19 @@ class FastConnection(asyncio.Protocol):
         self._settle()
 
     def pause_writing(self) -> None:
-        """Envoy does not take what it is sent: read nothing more from it."""
+        """Backpressure: pause reading while the write buffer is full."""
         self._writes_wait = True
         self._read_or_not()
 
     def resume_writing(self) -> None:
-        """It does again."""
+        """Resume reading."""
         self._writes_wait = False
         self._read_or_not()
 
     def eof_received(self) -> bool:
-        """The peer sends no more, and may still read: it gets the replies that are under way. Returns: whether to wait.
+        """Half-close: flush in-flight replies, then close. Returns: whether to stay open.
 
-        With TLS there is no such half: asyncio closes the connection.
+        TLS has no half-close here: asyncio closes the connection.
         """
         if self._transport.get_extra_info("sslcontext") is not None:
             return False
@@ -123,7 +125,7 @@ class FastConnection(asyncio.Protocol):
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Every call has ended with it."""
+        """End every call."""
         if self._timer is not None:
             self._timer.cancel()
         self._server.connections.discard(self)
@@ -133,7 +135,7 @@ class FastConnection(asyncio.Protocol):
         self._settle()
 
     def _read_or_not(self) -> None:
-        """What a peer makes us keep is bounded by not reading on."""
+        """Bound what a peer makes us keep, by pausing reads."""
         if self._peer_has_left or self._transport.is_closing():
             return
         is_read = not self._writes_wait and self._waiting_bytes <= self._limits.waiting_bytes_max
@@ -147,7 +149,7 @@ class FastConnection(asyncio.Protocol):
         self._timer = asyncio.get_running_loop().call_later(self._limits.look_s, self._look)
 
     def _look(self) -> None:
-        """Judge the peer, and what waits for it; also after we have closed the connection, until it is lost."""
+        """Check the peer's timeouts; continues after we have closed the connection, until it is lost."""
         self._look_later()
         now_ns = time.monotonic_ns()
         unsent_bytes = self._transport.get_write_buffer_size()
@@ -163,13 +165,13 @@ class FastConnection(asyncio.Protocol):
             self._take(event)
         if is_read:
             self._end_silent_calls(now_ns)
-        else:  # their messages may be waiting for us; the time counts anew
+        else:  # their messages may still be queued here; restart the timer
             self._silent = {stream_id: (path, now_ns) for stream_id, (path, _) in self._silent.items()}
         self._write()
         self._settle()
 
     def _end_silent_calls(self, now_ns: int) -> None:
-        """The calls are in the order in which they came."""
+        """Calls are in order of arrival."""
         earliest_ns = now_ns - int(self._limits.first_message_s_max * _SECOND_NS)
         while self._silent:
             stream_id, (_, since_ns) = next(iter(self._silent.items()))
@@ -228,7 +230,7 @@ class FastConnection(asyncio.Protocol):
             self._h2.finish(stream_id, status, "" if path == _PROCESS else "the question is missing")
         elif (call := self.exchanges.get(stream_id)) is not None:
             if call.busy:
-                call.ended = True  # its last replies are still to come
+                call.ended = True  # its last replies are still pending
             else:
                 self._end_exchange(stream_id)
                 self._h2.finish(stream_id, GRPC_OK)
@@ -242,7 +244,7 @@ class FastConnection(asyncio.Protocol):
             call.waiting = None
         if call.verdicts is not None:
             call.verdicts.cancel()
-        if call.busy:  # a thread is in the session, or waits for its turn; it is closed when the thread is out
+        if call.busy:  # a thread uses the session or waits for its turn; the thread closes it
             call.session.abandon()
         else:
             self._close(call.session)
@@ -268,7 +270,7 @@ class FastConnection(asyncio.Protocol):
             self._reply(stream_id, call, replies)
 
     def _announced(self, event: MessageAnnounced) -> None:
-        """Refuse a long message before it has come: a flood of them costs no more than their first bytes."""
+        """Reject a long message before it has arrived: a flood of them costs only their first bytes."""
         call = self.exchanges.get(event.stream_id)
         if call is None or call.busy or (replies := call.session.announce(event.size_bytes, self)) is None:
             return
@@ -278,7 +280,7 @@ class FastConnection(asyncio.Protocol):
 
     def _reply_later(self, stream_id: int, call: ExchangeCall, work: Coroutine[Any, Any, Replies]) -> None:
         call.busy = True
-        self._h2.hold(stream_id)  # what waits meanwhile is bounded by the window
+        self._h2.hold(stream_id)  # what queues up meanwhile is bounded by the window
         task = asyncio.get_running_loop().create_task(self._take_late(stream_id, call, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -293,7 +295,7 @@ class FastConnection(asyncio.Protocol):
         call.verdicts = asyncio.ensure_future(call.session.answered(asks))
         try:
             return await call.verdicts
-        except asyncio.CancelledError:  # the stream has gone: nobody waits any more
+        except asyncio.CancelledError:  # the stream is gone
             return Replies([])
         finally:
             call.verdicts = None
@@ -305,7 +307,7 @@ class FastConnection(asyncio.Protocol):
             if self.exchanges.get(stream_id) is call:
                 self._reply(stream_id, call, replies)
                 self._take_waiting(stream_id, call)
-            else:  # the stream has gone in the meantime
+            else:  # the stream is gone in the meantime
                 self._close(call.session)
         except Exception as error:
             call.busy = False
@@ -349,22 +351,22 @@ class FastConnection(asyncio.Protocol):
     # --- ends ------------------------------------------------------------------------------------------------------
 
     def drain(self) -> None:
-        """Tell Envoy to open new streams elsewhere; those that run go on."""
+        """Ask Envoy to open new streams elsewhere; running streams continue."""
         self._h2.go_away()
         self._write()
 
     def ask_to_leave(self) -> None:
-        """Ask Envoy to open new streams elsewhere; those that it opens here until it has heard it are served."""
+        """Ask Envoy to open new streams elsewhere; streams that it opens before it reads that are still served."""
         self._h2.ask_to_leave()
         self._write()
 
     @property
     def serves(self) -> bool:
-        """Whether an exchange is running, or announced."""
+        """Whether an exchange runs or is announced."""
         return bool(self.exchanges) or any(path == _PROCESS for path, _ in self._silent.values())
 
     async def end_calls(self) -> int:
-        """Cancel what still runs, and wait for what is in a thread. It is measured, and never ends with OK.
+        """Cancel running exchanges, and wait for threads. They are measured, and never end with OK.
 
         Returns: how many exchanges.
         """
@@ -382,7 +384,7 @@ class FastConnection(asyncio.Protocol):
         self._transport.close()
 
     def _leave(self) -> None:
-        """Close the connection as soon as no reply is under way."""
+        """Close the connection once no reply is pending."""
         if any(call.busy for call in self.exchanges.values()):
             return
         for stream_id in list(self.exchanges):
@@ -418,7 +420,7 @@ class FastConnection(asyncio.Protocol):
                 self._write()
 
     def _fail(self, event: H2Event, error: Exception) -> None:
-        """A fault of ours ends its stream, and no other."""
+        """An internal error ends only its own stream."""
         if not isinstance(event, ConnectionEnded):
             self._fail_stream(event.stream_id, error)
 
@@ -428,5 +430,5 @@ class FastConnection(asyncio.Protocol):
         self._end_exchange(stream_id)
 
     def _log(self, event: str, error: Exception) -> None:
-        """An exception's message may quote a text, so only its type and place are told."""
+        """Exception messages may quote text, so only type and location are logged."""
         self._server.processor.logger.error(event, error=type(error).__name__, where=where(error))
