@@ -1,4 +1,4 @@
-"""The composition root: the only file that builds everything and knows every part."""
+"""The composition root: the only file that knows and builds every part."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ if TYPE_CHECKING:
     from extproc.server.transport.grpc.server import GrpcAioServer
     from extproc.sinks.review.sink import ReviewSink
 
-_STDOUT = 1  # the log goes to the descriptor itself: the interpreter's stream would be written out at the very end
-_MODELS_LOADED_S_MAX = 20.0  # the first exchanges should find models loaded, not wait for one that hangs
-_NO_ANSWER_S = 60.0  # how long small messages wait where no worker answers, as far as anybody knows
-_LATE_VERDICTS_S_MAX = 5.0  # what is still to be judged beside when the last exchange has ended
+_STDOUT = 1  # written to the descriptor directly: the interpreter's stream is flushed only at exit
+_MODELS_LOADED_S_MAX = 20.0  # load classifiers before the first exchanges, but do not wait for one that hangs
+_NO_ANSWER_S = 60.0  # assumed queueing time of small messages when no worker reports one
+_LATE_VERDICTS_S_MAX = 5.0  # time for out-of-band work that is left after the last exchange
 
 
 def serve(file: Path) -> None:
-    """Run until SIGTERM or SIGINT, then drain; a second signal ends the draining.
+    """Run until SIGTERM or SIGINT, then drain; a second signal ends the drain.
 
     Raises: ConfigInvalid, AddressTaken, WorkersFailed, ReviewUnavailable.
     """
@@ -76,9 +76,9 @@ def serve(file: Path) -> None:
 
 
 def work(link_fd: int, file: Path) -> None:
-    """Be a worker of the supervisor that has the other end of ``link_fd``, until it says that it is enough.
+    """Run as a worker of the supervisor at the other end of ``link_fd``, until told to stop.
 
-    Args: file: the configuration file; what it says comes over the link.
+    Args: file: the configuration file; its content arrives over the link.
     Raises: AddressTaken, ReviewUnavailable.
     """
     leave_signals_aside()
@@ -148,7 +148,7 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
     document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)
     logger.write_beside(metrics.log_lines_dropped)
-    review = _open_review(document, file, metrics, logger)  # for the store's bounds, and what people say of guards
+    review = _open_review(document, file, metrics, logger)  # for retention in the store, and for guard precision
     config = ConfigInForce(document, files.prompts, files.certificates, files.mask_keys)
     command = (sys.executable, "-m", "extproc", "serve", "--config", str(file), "--worker")
     snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
@@ -212,19 +212,19 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
         _close(review)
         metrics.flush()
     if worker.is_orphaned:
-        shutil.rmtree(order.folder, ignore_errors=True)  # nobody else is left to do it
+        shutil.rmtree(order.folder, ignore_errors=True)  # no one else does it
 
 
 @contextlib.contextmanager
 def _shared_folder() -> Iterator[Path]:
-    """Where workers count. Raises: WorkersFailed."""
+    """Shared folder for the workers' metric files. Raises: WorkersFailed."""
     with contextlib.ExitStack() as undo:
         try:
             folder = undo.enter_context(tempfile.TemporaryDirectory(prefix="llm-extproc-"))
         except OSError as error:
             raise WorkersFailed(
-                f"server.workers: no folder for temporary files can be made ({reason_of(error)}), and several workers"
-                " need one. Let this user write to /tmp, or set TMPDIR to a folder that it may write to."
+                f"server.workers: no folder for temporary files can be created ({reason_of(error)}), and"
+                " several workers need one. Let this user write to /tmp, or set TMPDIR to a writable folder."
             ) from error
         yield Path(folder)
 
@@ -249,12 +249,12 @@ def _processor(
     processor = Processor(snapshot, [*sinks, *log], metrics.step, logger, beside, metrics)
     beside.use(snapshot.classifiers)
     gc.collect()
-    gc.freeze()  # what has been loaded stays: the collector need not look at it again and again
+    gc.freeze()  # keep loaded modules out of every garbage collection
     return processor
 
 
 def _grpc_aio_server() -> type[GrpcAioServer]:
-    """Imported only where it serves: grpc takes 12 MB."""
+    """Imported only if used: grpc takes 12 MB."""
     from extproc.server.transport.grpc.server import GrpcAioServer
 
     return GrpcAioServer
@@ -263,11 +263,11 @@ def _grpc_aio_server() -> type[GrpcAioServer]:
 def _open_review(
     document: Document, file: Path, metrics: Metrics, logger: JsonLog, *, keeps_house: bool = True
 ) -> Sequence[ReviewSink]:
-    """The review queue, where the configuration has one. Raises: ReviewUnavailable."""
+    """The review queue, if configured. Raises: ReviewUnavailable."""
     if document.review is None:
         return ()
     require_packages(document.review.url)
-    from extproc.sinks.review.sink import ReviewSink  # what it stands on is large, and need not be installed
+    from extproc.sinks.review.sink import ReviewSink  # SQLAlchemy is large and optional
 
     return (ReviewSink(document.review, file.parent, metrics, logger, keeps_house),)
 

@@ -1,1 +1,1 @@
-"""Classifiers: models that judge texts beside exchanges, in processes or servers of their own."""
+"""Classifiers: models that run out of band, in processes or on remote servers."""

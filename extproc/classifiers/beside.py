@@ -1,5 +1,5 @@
-"""All classifiers of a configuration: what exchanges hand on or ask goes to the right pool, and what comes of it to the
-metrics and to whoever wants late findings.
+"""All classifiers of a configuration: routes jobs and asks of exchanges to their pools, and results to metrics and late
+findings.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from extproc.domain.text import Direction
 from extproc.exchange.events import Answered, AskExpired
 
 _RETIRED_S_MAX = 30.0
-"""How long a classifier that is no longer configured may still judge what waits for it."""
+"""How long a classifier removed from the configuration may finish its queue."""
 _COVERAGE = {Dropped.SAMPLED_OUT: Coverage.SKIPPED_SAMPLED_OUT, Dropped.FAILED: Coverage.FAILED_OPEN}
 
 
 class BesideMetrics(PoolMetrics, Protocol):
-    """Where what comes of texts is counted."""
+    """Metrics of results."""
 
     def classifier_dropped(self, classifier: str, reason: str) -> None:
-        """Texts were not judged."""
+        """Texts were not classified."""
         ...
 
     def classifier_restarted(self, classifier: str, reason: str) -> None:
@@ -40,13 +40,13 @@ class BesideMetrics(PoolMetrics, Protocol):
         ...
 
     def judged_beside(self, judgement: Judgement, kinds: Mapping[str, int], coverage: Coverage) -> None:
-        """A judgement came to its end, with findings by kind."""
+        """A job has finished, with findings by kind."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Judge:
-    """One classifier at work."""
+    """One running classifier."""
 
     pool: Pool
     verdicts: Verdicts
@@ -55,7 +55,7 @@ class _Judge:
     def take(
         self, texts: Sequence[SpokenText], deadline_s: float, done: Callable[[Outcome], None], is_awaited: bool
     ) -> Task:
-        """Have those texts judged that were not judged before; without any, the outcome is told at once."""
+        """Classify the texts that are not cached; without any, report the result immediately."""
         unknown, tell = self.memory.ask([spoken.text for spoken in texts], done)
         task = Task(unknown, deadline_s, tell)
         if unknown:
@@ -66,7 +66,7 @@ class _Judge:
 
 
 class Beside:
-    """The pools by the names of their classifiers. Everything is called on one event loop."""
+    """The pools by classifier name. Everything is called on one event loop."""
 
     def __init__(self, metrics: BesideMetrics, sinks: Sequence[FindingsSink], logger: Any) -> None:
         self._metrics = metrics
@@ -77,7 +77,7 @@ class Beside:
         self._retiring: set[asyncio.Task[None]] = set()
 
     def use(self, classifiers: Mapping[str, Classifier]) -> None:
-        """Have these from now on. What did not change goes on; what is gone still judges what waits for it."""
+        """Apply a configuration. Unchanged classifiers continue; removed ones finish their queue."""
         for name, before in list(self._classifiers.items()):
             if classifiers.get(name) != before:
                 del self._classifiers[name]
@@ -92,7 +92,7 @@ class Beside:
                 self._judges[name] = judge
 
     async def prepared(self, within_s: float) -> None:
-        """Wait until every classifier is ready, or has found that it cannot be, at most for so long [s]."""
+        """Wait until every classifier is ready or has failed to load, at most this long [s]."""
         preparing = [asyncio.ensure_future(judge.pool.prepared()) for judge in self._judges.values()]
         if preparing:
             _, late = await asyncio.wait(preparing, timeout=within_s)
@@ -100,7 +100,7 @@ class Beside:
                 one.cancel()
 
     def hand_on(self, judgement: Judgement) -> None:
-        """Queue texts to be judged when there is time, or drop them; counted either way."""
+        """Queue texts for classification, or drop them; both are counted."""
         if judgement.sampled_out:
             self._drop(judgement, Dropped.SAMPLED_OUT)
             return
@@ -110,21 +110,21 @@ class Beside:
             return
         deadline_s = _now_s() + self._classifiers[judgement.classifier].deadline_ms / 1_000
         told = partial(self._judged, judgement, judge.verdicts)
-        if judgement.direction is Direction.RESPONSE:  # no answer comes twice
+        if judgement.direction is Direction.RESPONSE:  # no result is reported twice
             task = Task([spoken.text for spoken in judgement.texts], deadline_s, told, judgement.context)
             judge.pool.take(task, is_awaited=False)
         else:
             judge.take(judgement.texts, deadline_s, told, is_awaited=False)
 
     async def ask(self, ask: Ask) -> Answered | AskExpired:
-        """The verdict that a request waits for, or why there is none."""
+        """The result that a request waits for, or why there is none."""
         judge = self._judges.get(ask.classifier)
         if judge is None:
             return self._expired(ask, Dropped.FAILED)
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
         def settle(scores: Outcome) -> None:
-            if not outcome.done():  # cancelled, and the task not yet given up
+            if not outcome.done():  # cancelled, before the task is given up
                 outcome.set_result(scores)
 
         task = judge.take(ask.texts, _now_s() + ask.wait_ms / 1_000, settle, is_awaited=True)
@@ -143,7 +143,7 @@ class Beside:
             return self._expired(ask, Dropped.FAILED)
 
     async def close(self, drain_s: float) -> None:
-        """Judge what waits, for so long [s], and end every process."""
+        """Finish the queue, for at most this long [s], and stop every process."""
         judges, self._judges = self._judges, {}
         self._classifiers.clear()
         closing = [asyncio.ensure_future(judge.pool.close(drain_s)) for judge in judges.values()]
@@ -208,7 +208,7 @@ class Beside:
 
 
 def _remote_runner(classifier: ModerationsClassifier | ChatClassifier) -> Runner:
-    """The HTTP library is imported only where it is asked for."""
+    """The HTTP library is imported only if needed."""
     try:
         from extproc.classifiers.http import ChatRunner, ModerationsRunner
     except ImportError:

@@ -1,4 +1,4 @@
-"""Runners that ask a server: OpenAI's moderation API, or a guard model behind a chat API."""
+"""Runners for remote servers: OpenAI's moderation API, or a guard model behind a chat API."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REPLY_FAULTS = (LookupError, TypeError, ValueError, AttributeError)
 
 
 class RemoteRunner:
-    """One request at a time over a connection that is kept. Raises from ``judge``: ClassifierFailed."""
+    """One request at a time over a persistent connection. ``judge`` raises ClassifierFailed."""
 
     grace_s = 0.0
 
@@ -36,7 +36,7 @@ class RemoteRunner:
         self._headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
 
     async def prepare(self) -> None:
-        """Read the machine's certificates, in a thread: that takes long."""
+        """Load the machine's CA certificates, in a thread: that is slow."""
         await self._connection()
 
     async def judge(self, texts: Sequence[str], context: str = "") -> list[Scores]:
@@ -44,7 +44,7 @@ class RemoteRunner:
         raise NotImplementedError
 
     async def reset(self) -> None:
-        """A request that is cancelled takes its connection along."""
+        """Drop the connection with its cancelled request."""
 
     async def close(self) -> None:
         """Close the connection."""
@@ -59,7 +59,7 @@ class RemoteRunner:
                 timeout=self._timeout_s,
                 follow_redirects=False,
                 limits=httpx2.Limits(max_connections=1),
-                verify=self._url.startswith("https:"),  # without TLS there is nothing to verify, and nothing to read
+                verify=self._url.startswith("https:"),  # nothing to verify without TLS, so skip the CA certificates
             )
         return self._client
 
@@ -78,7 +78,7 @@ class RemoteRunner:
                         raise ClassifierFailed("reply too large")
             return orjson.loads(reply)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise ClassifierFailed(type(error).__name__) from None  # the cause may show what was sent
+            raise ClassifierFailed(type(error).__name__) from None  # the cause may quote the request
         except orjson.JSONDecodeError:
             raise ClassifierFailed("reply is not JSON") from None
 
@@ -92,7 +92,7 @@ class ModerationsRunner(RemoteRunner):
         self._labels = section.labels
 
     async def judge(self, texts: Sequence[str], context: str = "") -> list[Scores]:
-        """The scores of each text; a server that only says yes or no gives 1 or 0."""
+        """The scores of each text; a server with boolean results gives 1 or 0."""
         reply = await self._post({**self._model, "input": list(texts)})
         try:
             return [self._scores(result) for result in reply["results"]]
@@ -105,7 +105,7 @@ class ModerationsRunner(RemoteRunner):
 
 
 class ChatRunner(RemoteRunner):
-    """One request a text: the guard model's reply begins with one of two words."""
+    """One request per text: the guard model's reply begins with one of two words."""
 
     def __init__(self, section: ChatClassifier, deadline_s: float) -> None:
         super().__init__(section, deadline_s)
@@ -118,7 +118,9 @@ class ChatRunner(RemoteRunner):
     async def _judge(self, text: str, context: str) -> Scores:
         section = self._section
         places = {"{text}": text, "{context}": context}
-        prompt = _PLACES.sub(lambda place: places[place[0]], section.prompt)  # at once: a text may hold "{context}"
+        prompt = _PLACES.sub(
+            lambda place: places[place[0]], section.prompt
+        )  # in one pass: a text may contain "{context}"
         question: dict[str, Any] = {
             "messages": [{"role": "user", "content": prompt}],
             "max_tokens": section.reply_tokens_max,
@@ -137,7 +139,9 @@ class ChatRunner(RemoteRunner):
 
 
 def _first_token(logprobs: Mapping[str, Any] | None) -> Mapping[str, float]:
-    """The probable first words of the reply, and the logarithm of their probabilities; empty if it is not told."""
+    """The most likely first tokens of the reply with their log probabilities; empty if the server does not
+    return them.
+    """
     content = (logprobs or {}).get("content") or ()
     for token in content:
         if token["token"].strip():
@@ -146,11 +150,11 @@ def _first_token(logprobs: Mapping[str, Any] | None) -> Mapping[str, float]:
 
 
 def scores_of_reply(section: ChatClassifier, reply: str, first: Mapping[str, float]) -> Scores:
-    """What a guard model's reply means.
+    """Parse a guard model's reply.
 
-    The score is the probability of the objecting word against the other one where the server tells it, else 1 or 0.
-    It is given to the categories that the reply names, or to the objection itself where it names none that counts.
-    Raises: ValueError for a reply that begins with neither word.
+    The score is the probability of the unsafe word relative to the safe one if the server returns it, otherwise 1
+    or 0. It goes to the categories in the reply, or to the unsafe label if the reply names none that count. Raises:
+    ValueError for a reply that begins with neither word.
     """
     words = reply.strip().lower()
     unsafe, safe = section.unsafe.lower(), section.safe.lower()

@@ -1,4 +1,4 @@
-"""Late findings for the review queue, which takes findings with the record of their exchange."""
+"""Late findings for the review queue, which accepts findings as part of an exchange's record."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from extproc.domain.review import FindingNotes
 
 
 class RecordSink(Protocol):
-    """Whoever takes records with notes: the review queue."""
+    """The review queue, which accepts records with notes."""
 
     def exchange_ended(self, record: ExchangeRecord) -> None:
-        """Take one. It must not wait."""
+        """Take one. Must not block."""
         ...
 
 
 class LateReviews:
-    """Gives each late finding a record that says where it comes from and holds nothing else.
+    """Wraps each late finding in a record with its origin and nothing else.
 
-    Args: excerpt_chars_max: text around a finding that may be kept, on either side; None: no text.
+    Args: excerpt_chars_max: context on either side of a finding; None: no text.
     """
 
     def __init__(self, sink: RecordSink, excerpt_chars_max: int | None) -> None:
@@ -29,7 +29,7 @@ class LateReviews:
         self._excerpt_chars_max = excerpt_chars_max
 
     def found_late(self, finding: LateFinding) -> None:
-        """Hand one on."""
+        """Pass one on."""
         origin = finding.origin
         notes = FindingNotes(self._excerpt_chars_max)
         evidence = Evidence(finding.finding, finding.text, finding.speaker.value)

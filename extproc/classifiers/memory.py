@@ -1,6 +1,6 @@
-"""Scores of texts that were judged before: a conversation sends all its messages again with each turn.
+"""Cache of scores: a conversation repeats all its messages in each turn.
 
-Texts are known by a keyed digest whose key never leaves the process, so nothing that is kept tells what was said.
+Keys are keyed digests of texts; the digest key never leaves the process, so the cache reveals nothing of the texts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Outcome = Sequence[Scores] | Dropped
 
 
 class Memory:
-    """The scores of the last ``texts_max`` different texts of one classifier; 0 remembers nothing."""
+    """LRU cache of the scores of ``texts_max`` texts of one classifier; 0 disables it."""
 
     def __init__(self, texts_max: int) -> None:
         self._texts_max = texts_max
@@ -26,7 +26,7 @@ class Memory:
         self._scores: OrderedDict[bytes, Scores] = OrderedDict()
 
     def ask(self, texts: Sequence[str], done: Callable[[Outcome], None]) -> tuple[list[str], Callable[[Outcome], None]]:
-        """What of some texts has to be judged, and whom to tell: ``done`` then gets the scores of all of them."""
+        """Split texts into cached ones and those to classify; ``done`` then gets the scores of all of them."""
         digests = [self._digest(text) for text in texts]
         known = {digest: self._recall(digest) for digest in digests}
         unknown = {digest: text for digest, text in zip(digests, texts, strict=True) if known[digest] is None}

@@ -1,8 +1,7 @@
-"""One classifier: a bounded queue, and the runners that take from it.
+"""One classifier: a bounded queue and its runners.
 
-Whoever brings a task never waits: it is taken, or dropped and counted. Tasks that a request waits for go before the
-others. A task that is too old is dropped; one that a runner does not finish in time is dropped too, and the runner is
-given up if it does not come back.
+Callers never wait: a task is queued, or dropped and counted. Tasks that a request waits for have priority. A task that
+is too old is dropped; so is one that misses its deadline, and its runner is reset if it does not return.
 """
 
 from __future__ import annotations
@@ -18,29 +17,29 @@ from extproc.classifiers.scores import Scores
 
 
 class Dropped(StrEnum):
-    """Why texts were not judged."""
+    """Why texts were not classified."""
 
     QUEUE_FULL = "queue_full"
     DEADLINE = "deadline"
     FAILED = "failed"
     SAMPLED_OUT = "sampled_out"
-    STOPPED = "stopped"  # the processor ended before
+    STOPPED = "stopped"  # the process ended before
 
 
 class PoolMetrics(Protocol):
-    """Where a pool counts."""
+    """Metrics of a pool."""
 
     def classifier_took(self, classifier: str, seconds: float) -> None:
-        """One task was judged."""
+        """Processing time of one task."""
         ...
 
     def classifier_waiting(self, classifier: str, tasks: int) -> None:
-        """So many wait now."""
+        """Queue length."""
         ...
 
 
 class Task:
-    """Texts to be judged, against a context or by themselves. ``done`` is called once, unless the task is given up."""
+    """Texts to classify, with or without a context. ``done`` is called once, unless the task is given up."""
 
     __slots__ = ("_done", "chars", "context", "deadline_s", "is_open", "texts")
 
@@ -54,18 +53,18 @@ class Task:
         self.texts = texts
         self.context = context
         self.chars = sum(map(len, texts)) + len(context)
-        self.deadline_s = deadline_s  # on the event loop's clock
+        self.deadline_s = deadline_s  # event loop time
         self.is_open = True
         self._done = done
 
     def finish(self, outcome: Sequence[Scores] | Dropped) -> None:
-        """Tell whoever brought it."""
+        """Report the result to the caller."""
         if self.is_open:
             self.is_open = False
             self._done(outcome)
 
     def give_up(self) -> None:
-        """Nobody waits for it any more."""
+        """The caller no longer waits."""
         self.is_open = False
 
 
@@ -100,23 +99,23 @@ class Pool:
         self._is_failing = False
 
     def start(self) -> None:
-        """Have the runners get ready and take tasks."""
-        self._metrics.classifier_waiting(self.name, 0)  # what stands there may be of a process before this one
+        """Prepare the runners and start processing."""
+        self._metrics.classifier_waiting(self.name, 0)  # a previous process may have left a value
         for runner, prepared in zip(self._runners, self._prepared, strict=True):
             self._slots.append(asyncio.get_running_loop().create_task(self._serve(runner, prepared)))
 
     async def prepared(self) -> None:
-        """Every runner is ready, or has found that it cannot be."""
+        """Wait until every runner is ready or has failed."""
         for prepared in self._prepared:
             await prepared.wait()
 
     @property
     def waiting(self) -> int:
-        """How many tasks wait for a runner."""
+        """Number of queued tasks."""
         return len(self._awaited) + len(self._others)
 
     def take(self, task: Task, is_awaited: bool) -> None:
-        """Queue a task, or drop it at once."""
+        """Queue a task, or drop it immediately."""
         if self._is_closed:
             task.finish(Dropped.STOPPED)
         elif self.waiting >= self._queue_max or self._chars + task.chars > self._queue_chars_max:
@@ -129,7 +128,7 @@ class Pool:
             self._metrics.classifier_waiting(self.name, self.waiting)
 
     async def close(self, drain_s: float) -> None:
-        """Judge what waits, for so long [s], and drop the rest."""
+        """Finish the queue, for at most this long [s], and drop the rest."""
         self._is_closed = True
         try:
             async with asyncio.timeout(drain_s):
@@ -163,7 +162,7 @@ class Pool:
             self._metrics.classifier_waiting(self.name, self.waiting)
             try:
                 await self._run(runner, task)
-            except Exception as error:  # whoever brought the task; the runner's failures are told of below
+            except Exception as error:  # an error of the task's owner; failures of the runner are handled below
                 self._log(error)
             finally:
                 task.finish(Dropped.STOPPED)
@@ -195,13 +194,13 @@ class Pool:
             self._is_failing = False
             task.finish(judging.result())
             return
-        if not self._is_failing:  # a line for each task would drown the log; the others are counted
+        if not self._is_failing:  # one line per task would flood the log; the others are only counted
             self._log(error)
         self._is_failing = True
         task.finish(Dropped.FAILED)
 
     def _log(self, error: BaseException) -> None:
-        """An exception's message may quote a text, unless it is ours."""
+        """Exception messages may quote text, unless they are ours."""
         reason = str(error) if isinstance(error, ClassifierFailed) else ""
         self._logger.error("classifier failed", classifier=self.name, error=type(error).__name__, reason=reason)
 

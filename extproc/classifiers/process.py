@@ -1,8 +1,8 @@
-"""A runner that is a process of its own with the model in it.
+"""A runner with its model in a separate process.
 
-The process is started anew by the interpreter (nothing of ours is copied into it), loads the model once, and answers
-one line of JSON with another. It ends when its input does, so it cannot outlive us. One that dies is replaced at once;
-one that has judged enough is replaced while it still judges, so that none grows for ever.
+The interpreter starts the process afresh (no fork); it loads the model once, and replies to each JSON line with
+another. It ends when its input closes, so it cannot outlive us. A process that dies is replaced immediately; one that
+reaches its task limit is replaced while it still works, which bounds memory leaks.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _END_S_MAX = 5.0
 
 
 class WorkerProcess:
-    """One process. Raises ClassifierFailed from ``load`` and ``judge`` when it has died, or says that it failed."""
+    """One process. ``load`` and ``judge`` raise ClassifierFailed if it has died, or reports an error."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
         self.judged = 0
-        self.is_alive = True  # as far as is known
+        self.is_alive = True  # as far as known
 
     @classmethod
     async def start(cls, command: Sequence[str]) -> WorkerProcess:
-        """Start one; its model is not loaded yet."""
+        """Start the process; its model is not loaded yet."""
         return cls(
             await asyncio.create_subprocess_exec(
                 *command,
@@ -42,12 +42,12 @@ class WorkerProcess:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,  # libraries may quote texts there
                 limit=REPLY_BYTES_MAX,
-                start_new_session=True,  # a signal that a terminal sends to all is not for it
+                start_new_session=True,  # signals of a terminal are not for it
             )
         )
 
     async def load(self, model: Model) -> None:
-        """Have it load its model."""
+        """Make it load its model."""
         await self._ask(model.model_dump_json().encode())
 
     async def judge(self, texts: Sequence[str], context: str) -> list[Scores]:
@@ -76,7 +76,7 @@ class WorkerProcess:
         return reply
 
     async def end(self) -> None:
-        """Let it finish what it does, and end."""
+        """Let it finish its task, and end."""
         if self.process.stdin is not None:
             self.process.stdin.close()
         try:
@@ -87,15 +87,15 @@ class WorkerProcess:
             await self.process.wait()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill it."""
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
 
 
 class ProcessRunner:
-    """Judges by one process at a time.
+    """Runs one process at a time.
 
-    Args: restarted: told why a process was replaced: ``died``, ``stuck`` or ``renewed``.
+    Args: restarted: called with the reason of a replacement: ``died``, ``stuck`` or ``renewed``.
     """
 
     grace_s = 10.0
@@ -117,7 +117,7 @@ class ProcessRunner:
         self._loading: asyncio.Task[None] | None = None
         self._ends: set[asyncio.Task[None]] = set()
         self._failures = 0
-        self._retry_s = 0.0  # on the event loop's clock: not before it is a failed start tried again
+        self._retry_s = 0.0  # event loop time before which a failed start is not retried
         self._is_closed = False
 
     async def prepare(self) -> None:
@@ -138,7 +138,7 @@ class ProcessRunner:
         return scores
 
     async def reset(self) -> None:
-        """Kill the process that does not come back, and have another in its place."""
+        """Kill a process that does not return, and replace it."""
         if self._worker is not None:
             self._worker.kill()
             self._replace(self._worker, "stuck")
@@ -165,7 +165,7 @@ class ProcessRunner:
         return self._worker
 
     def _load(self) -> asyncio.Task[None]:
-        """Have another process take over as soon as it is ready; only one is ever on its way."""
+        """Replace the process once another is ready; at most one replacement is in progress."""
         if self._loading is None:
             self._loading = asyncio.get_running_loop().create_task(self._take_over())
         return self._loading
@@ -194,12 +194,12 @@ class ProcessRunner:
             self._loading = None
 
     async def _watch(self, worker: WorkerProcess) -> None:
-        """Notice that a process has died, and have another in its place."""
+        """Replace a process that has died."""
         await worker.process.wait()
         self._replace(worker, "died")
 
     def _replace(self, worker: WorkerProcess, reason: str) -> None:
-        """One that never judged anything is not replaced before it is needed: the next may die as it did."""
+        """A process that never finished a task is replaced only on demand: the next one may die the same way."""
         if self._worker is not worker or self._is_closed:
             return
         self._worker = None

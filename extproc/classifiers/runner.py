@@ -1,4 +1,4 @@
-"""What a pool has its texts judged by: a process with a model in it, or a connection to a server."""
+"""Runners of a pool: a process with a model, or a connection to a server."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from extproc.classifiers.scores import Scores
 
 
 class ClassifierFailed(Exception):
-    """The texts were not judged; the message is why, in a word, and never quotes a text."""
+    """Texts were not classified; the message is the reason in one word, and never quotes a text."""
 
 
 class UnusableRunner:
-    """Stands in the place of one that cannot be made, so that texts fail and are counted rather than a reload."""
+    """Placeholder for a runner that cannot be created, so that its texts fail and are counted, instead of the reload
+    failing.
+    """
 
     grace_s = 0.0
 
@@ -21,10 +23,10 @@ class UnusableRunner:
         self._reason = reason
 
     async def prepare(self) -> None:
-        """It never is."""
+        """Never ready."""
 
     async def judge(self, texts: Sequence[str], context: str = "") -> list[Scores]:
-        """Say why not."""
+        """Raise the reason."""
         raise ClassifierFailed(self._reason)
 
     async def reset(self) -> None:
@@ -35,23 +37,23 @@ class UnusableRunner:
 
 
 class Runner(Protocol):
-    """Judges one task at a time."""
+    """Runs one task at a time."""
 
     grace_s: float
-    """How long one that missed its deadline may go on before it is given up. [s]"""
+    """How long a task may exceed its deadline before the runner is reset. [s]"""
 
     async def prepare(self) -> None:
-        """Get ready, as far as it can be done ahead. Never raises but when cancelled."""
+        """Do as much as possible in advance. Never raises except when cancelled."""
         ...
 
     async def judge(self, texts: Sequence[str], context: str = "") -> list[Scores]:
-        """The scores of each text, against a context if there is one. May be cancelled. Raises: ClassifierFailed."""
+        """The scores of each text, with or without a context. May be cancelled. Raises: ClassifierFailed."""
         ...
 
     async def reset(self) -> None:
-        """What was cancelled must not disturb what comes next."""
+        """Make sure that a cancelled task does not disturb the next one."""
         ...
 
     async def close(self) -> None:
-        """End for good."""
+        """Shut down."""
         ...

@@ -1,4 +1,4 @@
-"""From a model's scores to findings: which labels count, from which score on, and what they are called."""
+"""From a model's scores to findings: which labels count, their threshold, and their names."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Scores = Mapping[str, float]
 
 
 class ScoresMissing(Exception):
-    """An answer without a score that was asked for: nothing follows from it, least of all that a text is harmless."""
+    """A result lacks a score that was requested: it says nothing, in particular not that a text is harmless."""
 
 
 class Verdicts:
-    """What counts as a finding of one classifier."""
+    """Which labels of a classifier are findings."""
 
     def __init__(self, name: str, classifier: Classifier) -> None:
         self._kinds = {label: kind_of(label) for label in classifier.counts}
@@ -25,7 +25,7 @@ class Verdicts:
         self._detector = f"classifier.{name}"
 
     def findings(self, texts: Sequence[SpokenText], scores: Sequence[Scores]) -> list[Found]:
-        """What was found in each text. Raises: ScoresMissing."""
+        """The findings in each text. Raises: ScoresMissing."""
         if len(scores) != len(texts):
             raise ScoresMissing
         return [
@@ -38,7 +38,7 @@ class Verdicts:
         found = []
         for label, kind in self._kinds.items():
             score = scores.get(label)
-            if score is None or not 0 <= score <= 1:  # not a number is neither
+            if score is None or not 0 <= score <= 1:  # also false for NaN
                 raise ScoresMissing
             if score >= self._threshold:
                 found.append(Finding(kind, 0, chars, score, self._detector))
@@ -46,5 +46,5 @@ class Verdicts:
 
 
 def kind_of(label: str) -> str:
-    """A label as the kind of a finding: ``self-harm/intent`` is ``SELF_HARM_INTENT``."""
+    """The finding kind of a label: ``self-harm/intent`` becomes ``SELF_HARM_INTENT``."""
     return "".join(char if char.isalnum() else "_" for char in label).upper()

@@ -1,8 +1,7 @@
-"""The process that a model runs in: ``python -m extproc.classifiers.worker``.
+"""The process of a model: ``python -m extproc.classifiers.worker``.
 
-It reads lines of JSON: first the section of the classifier, then texts with the context that they are judged against
-("": none), and answers each with one line. What fails is answered by the type of the error: its message might quote a
-text. It ends when its input does.
+It reads JSON lines: first the classifier's section, then texts with their context ("": none), and replies to each with
+one line. Errors are reported by type only: their message might quote a text. It ends when its input closes.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from extproc.classifiers.adapters import LOADERS
 from extproc.classifiers.adapters.base import ModelUnusable, PairModel, TextModel
 
 _ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",  # a worker is one thread: more workers are asked for by `workers`
+    "OMP_NUM_THREADS": "1",  # one thread per worker: `workers` sets the parallelism
     "TOKENIZERS_PARALLELISM": "false",
-    "HF_HUB_OFFLINE": "1",  # nothing is ever downloaded
+    "HF_HUB_OFFLINE": "1",  # never download anything
     "TRANSFORMERS_OFFLINE": "1",
 }
 
@@ -27,7 +26,7 @@ _NICENESS = 5
 
 
 def serve(questions: BinaryIO, answers: BinaryIO) -> None:
-    """Load the model that the first line tells of, and judge the texts of the others."""
+    """Load the model of the first line, and classify the texts of the others."""
     model: TextModel | PairModel | None = None
     for line in questions:
         try:
@@ -54,7 +53,7 @@ def _scores(model: TextModel | PairModel, texts: list[str], context: str) -> lis
 
 
 def main() -> None:
-    """Serve on the standard streams; what libraries print goes elsewhere. It is nice: exchanges come first."""
+    """Serve on the standard streams; output of libraries is redirected. Runs at low priority, below exchanges."""
     os.environ.update(_ENVIRONMENT)
     os.nice(_NICENESS)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")

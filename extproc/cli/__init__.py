@@ -1,6 +1,6 @@
-"""The command line, one file a command, each imported when it is called.
+"""The command line: one file per command, imported only when that command runs.
 
-Standing in front of a running Envoy, or in a shell's completion, nobody waits for what another command needs.
+This keeps startup, ``--help`` and shell completion fast.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 COMMANDS = {
-    "serve": "Serve Envoy until SIGTERM, then let running exchanges end and exit 0.",
-    "check": "Say what is wrong with a configuration file.",
-    "explain": "Say what would happen to one request: route, version, findings, changes.",
-    "envoy-config": "Print the Envoy configuration that fits a configuration file.",
-    "review": "Look at findings and say which are right.",
+    "serve": "Serve Envoy until SIGTERM, then drain and exit 0.",
+    "check": "Validate a configuration file.",
+    "explain": "Show what would happen to one request: route, version, findings, changes.",
+    "envoy-config": "Print the Envoy configuration for a configuration file.",
+    "review": "Inspect findings and label them as right or wrong.",
     "demo": "Show guarding, routing and metering at work.",
 }
-"""What ``extproc --help`` says of each; the command itself says more."""
+"""Short help for ``extproc --help``; each command has longer help of its own."""
 
 
 class _Commands(TyperGroup):
-    """Knows the names of commands, and imports the one that is called."""
+    """Lists all commands, but imports only the one that runs."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """In the order in which help shows them."""
+        """The commands in help order."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
-        """What help shows of a command."""
+        """A stub with the short help of a command."""
         return TyperCommand(cmd_name, help=COMMANDS[cmd_name]) if cmd_name in COMMANDS else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that is called."""
+        """Resolve the real command and import it."""
         name, shown, rest = super().resolve_command(ctx, args)
         return name, shown and command(str(name)), rest
 
 
 def command(name: str) -> Any:
-    """A command with all that it imports."""
+    """Import a command and everything it needs."""
     module = import_module(f"extproc.cli.{name.replace('-', '_')}")
     return get_command(module.app)
 
@@ -62,7 +62,7 @@ def _options(
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """An Envoy external processor for LLM traffic: guards, routes and meters requests and streamed answers."""
+    """An Envoy external processor for LLM traffic: guards, routes and meters requests and streamed responses."""
 
 
 def main() -> None:

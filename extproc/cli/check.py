@@ -1,4 +1,4 @@
-"""``extproc check``: says whether a configuration file can be used, and what is wrong with it, line by line."""
+"""``extproc check``: validate a configuration file and list its problems with their lines."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def check_command(
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema for editors instead.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
-    """Say what is wrong with a configuration file. Exit 0: it can be used; 2: it cannot."""
+    """Validate a configuration file. Exit 0: valid; 2: invalid."""
     raise typer.Exit(check(file, schema, Console(), as_json))
 
 
 def check(file: Path | None, schema: bool, console: Console, as_json: bool = False) -> int:
-    """Prints what is wrong with a file, or the schema. Returns: the exit code.
+    """Print the problems of a file, or the schema. Returns: the exit code.
 
-    As JSON: ``file``, ``ok``, ``revision`` (null if the file cannot be used), and ``problems``, each with ``severity``
+    JSON output: ``file``, ``ok``, ``revision`` (null for an invalid file), and ``problems``, each with ``severity``
     (error or warning), ``line``, ``column`` (from 1), ``path`` (of the key), ``found``, ``expected`` and ``hint``.
     """
     if schema:

@@ -1,4 +1,4 @@
-"""``extproc demo``: the whole thing at work on a real Envoy, on loopback and without root."""
+"""``extproc demo``: the whole system on a real Envoy, on loopback and without root."""
 
 from __future__ import annotations
 
@@ -30,14 +30,16 @@ app = typer.Typer(add_completion=False)
 
 @app.command("demo")
 def demo_command(
-    serve: Annotated[bool, typer.Option("--serve", help="Stay up after the tour, for a client of your own.")] = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Keep running after the tour, for a client of your own.")
+    ] = False,
     upstream: Annotated[
         str | None,
-        typer.Option("--upstream", help="http://HOST:PORT of your own server, in the place of recorded ones."),
+        typer.Option("--upstream", help="http://HOST:PORT of your own model server, instead of the recorded ones."),
     ] = None,
     logs: Annotated[Path | None, typer.Option("--logs", help="Keep configurations and logs in this directory.")] = None,
 ) -> None:
-    """Show guarding, routing and metering at work. Exit 0: all rows right; 1: a row is wrong; 2: it could not start."""
+    """Show guarding, routing and metering at work. Exit 0: every row is as expected; 1: a row differs; 2: no start."""
     console = Console() if sys.stdout.isatty() else Console(width=PIPE_COLUMNS)
     try:
         with tempfile.TemporaryDirectory(prefix="llm-extproc-demo-") as scratch:
@@ -72,7 +74,7 @@ def _tour(console: Console, directory: Path, serve: bool) -> int:
 
 
 def _print_table(console: Console, stops: list[Any]) -> int:
-    table = Table(title="What was sent, and what everybody saw", show_lines=True)
+    table = Table(title="What was sent, and what each side saw", show_lines=True)
     for column in ("", "stop", "what was sent", "what the client saw", "what the model saw", "what was measured"):
         table.add_column(column, overflow="fold")
     for stop in stops:
@@ -88,13 +90,13 @@ def _print_table(console: Console, stops: list[Any]) -> int:
 
 
 def _plain(text: str) -> str:
-    """A cell: long texts end in dots; square brackets are rich's markup."""
+    """A table cell: long texts are truncated; square brackets are escaped, as they are rich's markup."""
     shown = text if len(text) <= CELL_CHARS_MAX else text[: CELL_CHARS_MAX - 1] + "…"
     return shown.replace("[", r"\[")
 
 
 def _own_server(console: Console, directory: Path, upstream: str) -> int:
-    """The same thing in front of the user's own server: both versions are it."""
+    """The demo in front of the user's own server, which serves both versions."""
     from extproc.demo.installation import Installation
 
     url = urlsplit(upstream)
@@ -130,7 +132,7 @@ def _stay(console: Console, installation: Any) -> None:
     console.print(f"Base URL   {installation.base_url}/v1   (model {', '.join(model)})")
     console.print(f"Metrics    {installation.metrics_url}")
     console.print(f"Logs       {installation.directory}")
-    console.print("Ctrl-C ends it.")
+    console.print("Press Ctrl-C to stop.")
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

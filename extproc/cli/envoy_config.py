@@ -1,4 +1,4 @@
-"""``extproc envoy-config``: prints the Envoy configuration that fits a configuration file, or lints one of Envoy's."""
+"""``extproc envoy-config``: print the Envoy configuration for a configuration file, or lint an Envoy configuration."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ app = typer.Typer(add_completion=False)
 @app.command("envoy-config")
 def envoy_config_command(
     file: Annotated[Path | None, typer.Argument(help="The configuration file.", show_default=False)] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead of printing.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")] = None,
     sds: Annotated[
         Path | None, typer.Option("--sds", help="Write the files of `envoy.processor.sds_folder` into this folder.")
     ] = None,
-    validate: Annotated[bool, typer.Option("--validate", help="Let the real Envoy validate it.")] = False,
-    lint: Annotated[Path | None, typer.Option("--lint", help="Look for mistakes in this Envoy file instead.")] = None,
+    validate: Annotated[bool, typer.Option("--validate", help="Validate the result with the real Envoy.")] = False,
+    lint: Annotated[Path | None, typer.Option("--lint", help="Lint this Envoy file instead.")] = None,
 ) -> None:
-    """Print the Envoy configuration that fits a configuration file. Exit 2 when something is wrong."""
+    """Print the Envoy configuration for a configuration file. Exit 2 on any problem."""
     if lint is not None:
         problems = lint_file(lint)
     elif file is not None:
@@ -49,9 +49,9 @@ def envoy_config_command(
 
 
 def write(file: Path, output: Path | None, validate: bool, sds: Path | None) -> list[str]:
-    """Writes Envoy's configuration for a configuration file, and into ``sds`` the secrets that it names.
+    """Write Envoy's configuration for a configuration file, and the secrets it needs into ``sds``.
 
-    Returns: what is wrong; then nothing is written.
+    Returns: the problems; if there are any, nothing is written.
     """
     try:
         loaded = read_config(file).loaded
@@ -66,7 +66,7 @@ def write(file: Path, output: Path | None, validate: bool, sds: Path | None) -> 
     except EnvoyConfigError as error:
         return [f"{file}: {error}."]
     if sds is not None and not named:
-        return [f"{file}: Envoy takes no secrets from files. Set envoy.processor.sds_folder, or leave out --sds."]
+        return [f"{file}: Envoy reads no secrets from files. Set envoy.processor.sds_folder, or remove --sds."]
     text = to_yaml(configuration)
     problems = [*lint_problems(configuration), *(_envoy_problems(text) if validate else ())]
     if problems:
@@ -83,7 +83,7 @@ def write(file: Path, output: Path | None, validate: bool, sds: Path | None) -> 
 
 
 def lint_file(file: Path) -> list[str]:
-    """What is wrong with a bootstrap configuration of Envoy, as sentences that begin with the file's name."""
+    """The problems of an Envoy bootstrap configuration, as sentences that begin with the file name."""
     try:
         configuration: Any = yaml.safe_load(file.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -1,7 +1,7 @@
-"""``extproc explain``: what would happen to one request, without a server.
+"""``extproc explain``: show what would happen to one request, without a server.
 
-The request is a file as it goes over the wire (request line, headers, body), or a body alone. It is put through the
-very machine that serves; what is printed is what that machine did.
+The request is a file in wire format (request line, headers, body), or a body alone. It runs through the same machine
+that serves traffic, and the output shows what that machine did.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class RequestFile:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What the machine did with a request; ``body_after`` is what the model server would get, None if nothing."""
+    """What the machine did with a request; ``body_after`` is what the model server would receive, or None."""
 
     record: ExchangeRecord
     steps: tuple[Step, ...]
@@ -49,14 +49,16 @@ app = typer.Typer(add_completion=False)
 @app.command("explain")
 def explain_command(
     config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", show_default=False)],
-    request: Annotated[Path, typer.Argument(help="The request: an HTTP request, or a JSON body.", show_default=False)],
-    path: Annotated[str, typer.Option("--path", help="The path of a body alone.")] = _DEFAULT_PATH,
+    request: Annotated[Path, typer.Argument(help="The request: an HTTP request or a JSON body.", show_default=False)],
+    path: Annotated[
+        str, typer.Option("--path", help="The path of the request, if the file is only a body.")
+    ] = _DEFAULT_PATH,
     header: Annotated[
         list[str] | None, typer.Option("--header", "-H", help="A header, as in curl: 'name: value'.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
-    """Say what would happen to one request: route, version, findings, changes. Exit 2: a file cannot be used."""
+    """Show what would happen to one request: route, version, findings, changes. Exit 2: a file is unusable."""
     try:
         files = read_config(config)
         asked = read_request(request.read_bytes(), path, header or [])
@@ -76,9 +78,9 @@ def explain_command(
 
 
 def read_request(content: bytes, path: str, headers: list[str]) -> RequestFile:
-    """A request from a file's bytes: HTTP if it begins with a request line, else a body for ``path``.
+    """Parse a request: HTTP if the file begins with a request line, otherwise a body for ``path``.
 
-    Raises: ValueError for a header that has no colon.
+    Raises: ValueError for a header without a colon.
     """
     words = content.partition(b"\n")[0].decode("latin-1").split()
     read = {":method": "POST", ":path": path, "content-type": "application/json"}
@@ -98,7 +100,7 @@ def read_request(content: bytes, path: str, headers: list[str]) -> RequestFile:
 
 
 def explain(snapshot: Snapshot, request: RequestFile) -> Explanation:
-    """Put a request through the machine, up to where it would go to the model server."""
+    """Run a request through the machine, up to the point where it would be forwarded."""
     exchange = Exchange(snapshot, "explained", 0)
     steps = [exchange.step(RequestHeaders(request.headers, end=not request.body), 0)]
     if steps[0].ended is None and request.body:
@@ -113,12 +115,12 @@ def explain(snapshot: Snapshot, request: RequestFile) -> Explanation:
 
 
 def as_data(request: RequestFile, explanation: Explanation, snapshot: Snapshot) -> dict[str, Any]:
-    """The explanation as JSON has it.
+    """The explanation as JSON.
 
-    ``revision``; ``endpoint`` and ``policy``, null where none fits; ``version``, null or its ``model``, ``version`` and
+    ``revision``; ``endpoint`` and ``policy``, or null; ``version``, or null, with ``model``, ``version`` and
     ``fingerprint``; ``team``, ``project``, ``budget_code``; ``findings``, ``verdicts`` and ``coverage``, each with
-    ``guard`` and ``direction``; ``headers`` that are ``set`` (pairs) and ``remove`` (names); ``reroutes``; ``answer``
-    of the processor itself, null or ``status`` and ``body``; ``body`` that the model server gets, null if it gets none;
+    ``guard`` and ``direction``; ``headers`` to ``set`` (pairs) and to ``remove`` (names); ``reroutes``; ``answer``,
+    the processor's local reply, or null, with ``status`` and ``body``; ``body`` for the model server, or null;
     ``body_changed``.
     """
     record, version = explanation.record, explanation.record.version
@@ -169,7 +171,7 @@ def _print(console: Console, request: RequestFile, explanation: Explanation, sna
         ("findings", _counted(record) or "none"),
         ("coverage", _coverage(record) or "none"),
         ("headers", "; ".join(_header_changes(explanation)) or "no changes"),
-        ("answer of ours", _answer(explanation) or "none: the request goes on"),
+        ("local reply", _answer(explanation) or "none: the request is forwarded"),
         ("body", _body_change(request, explanation)),
     ]:
         table.add_row(name, value.replace("[", r"\["))
@@ -189,7 +191,7 @@ def _filters(snapshot: Snapshot) -> str:
 
 
 def _policy(record: ExchangeRecord, snapshot: Snapshot) -> str:
-    """The policy that was chosen, and its guards."""
+    """The chosen policy and its guards."""
     chosen = next((policy for policy in snapshot.policies if policy.name == record.policy), None)
     if chosen is None:
         return "none was chosen"
@@ -208,7 +210,7 @@ def _coverage(record: ExchangeRecord) -> str:
 
 
 def _changing(explanation: Explanation) -> list[ContinueHeaders | ContinueBody]:
-    """What may change headers, in order."""
+    """The actions that may change headers, in order."""
     actions = [action for step in explanation.steps for action in step.actions]
     return [action for action in actions if isinstance(action, ContinueHeaders | ContinueBody)]
 
@@ -223,7 +225,7 @@ def _header_changes(explanation: Explanation) -> list[str]:
         changes += [f"set {name}: {value}" for name, value in action.changes.set]
         changes += [f"remove {name}" for name in action.changes.remove]
         if _reroutes(action):
-            changes.append("choose the route again")
+            changes.append("recompute the route")
     return changes
 
 
@@ -239,9 +241,9 @@ def _answer(explanation: Explanation) -> str:
 
 def _body_change(request: RequestFile, explanation: Explanation) -> str:
     if explanation.body_after is None:
-        return "not sent on"
+        return "not forwarded"
     if explanation.body_after == request.body:
-        return "sent on as it came"
+        return "forwarded unchanged"
     try:
         return orjson.dumps(orjson.loads(explanation.body_after), option=orjson.OPT_INDENT_2).decode()
     except orjson.JSONDecodeError:

@@ -1,6 +1,6 @@
-"""``extproc review list | show | label | export | stats``: where people say which findings are right.
+"""``extproc review list | show | label | export | stats``: label findings.
 
-The store's library is loaded only when one of these commands runs, and need not be installed for the others.
+The database library is imported only by these commands; the others do not need it.
 """
 
 from __future__ import annotations
@@ -39,10 +39,12 @@ _AGO = re.compile(r"(\d{1,5})([mhdw])\Z")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", show_default=False)]
-Guard = Annotated[str | None, typer.Option(help="Only those of this guard, by its name.")]
-Team = Annotated[str | None, typer.Option(help="Only those of this team.")]
-ModelVersion = Annotated[str | None, typer.Option("--version", help="Only those of VERSION, or of MODEL/VERSION.")]
-Since = Annotated[str | None, typer.Option(help="Only those since a date (2026-11-25T10:00), or for 30m, 12h, 7d, 2w.")]
+Guard = Annotated[str | None, typer.Option(help="Only findings of this guard, by name.")]
+Team = Annotated[str | None, typer.Option(help="Only findings of this team.")]
+ModelVersion = Annotated[str | None, typer.Option("--version", help="Only findings of VERSION or MODEL/VERSION.")]
+Since = Annotated[
+    str | None, typer.Option(help="Only findings since a date (2026-11-25T10:00), or of the last 30m, 12h, 7d, 2w.")
+]
 Number = Annotated[
     int,
     typer.Argument(min=1, max=2**63 - 1, help="The number of the finding, as `list` shows it.", show_default=False),
@@ -51,7 +53,9 @@ Number = Annotated[
 app = typer.Typer(
     name="review",
     add_completion=False,
-    help="Look at findings and say which are right. Exit 2: a bad configuration or argument; 5: the store fails.",
+    help=(
+        "Inspect findings and label them as right or wrong. Exit 2: bad configuration or argument; 5: the store fails."
+    ),
     no_args_is_help=True,
 )
 
@@ -63,8 +67,8 @@ def list_command(
     team: Team = None,
     version: ModelVersion = None,
     since: Since = None,
-    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Only those nobody has labelled.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
+    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Only findings without a label.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of findings.")] = 50,
 ) -> None:
     """List findings, the newest first."""
     wanted = Wanted(guard, team, version, False if unlabelled else None, _since_ms(since))
@@ -74,7 +78,7 @@ def list_command(
 
 @app.command("show")
 def show_command(config: Config, number: Number) -> None:
-    """Show one finding with all that is known of it, and what people said."""
+    """Show one finding with all its fields and labels."""
     with _opened(config) as store:
         stored, said = store.get(number)
     print_finding(Console(), stored, said)
@@ -84,11 +88,11 @@ def show_command(config: Config, number: Number) -> None:
 def label_command(
     config: Config,
     number: Number,
-    verdict: Annotated[Verdict, typer.Argument(help="Whether the guard was right.", show_default=False)],
-    by: Annotated[str | None, typer.Option(help="Who says so; default: the user that runs this.")] = None,
-    note: Annotated[str, typer.Option(help="Why.")] = "",
+    verdict: Annotated[Verdict, typer.Argument(help="Label: was the guard right?", show_default=False)],
+    by: Annotated[str | None, typer.Option(help="Reviewer; default: the user that runs the command.")] = None,
+    note: Annotated[str, typer.Option(help="Reason.")] = "",
 ) -> None:
-    """Say whether a finding is right. The last word counts; those before it are kept."""
+    """Label a finding as right or wrong. The last label counts; earlier ones are kept."""
     who = by if by is not None else getpass.getuser()
     if not 0 < len(who) <= NAME_CHARS_MAX or len(note) > NOTE_CHARS_MAX:
         _refuse(f"a name has 1 to {NAME_CHARS_MAX} characters, a note at most {NOTE_CHARS_MAX}")
@@ -105,7 +109,7 @@ def export_command(
     version: ModelVersion = None,
     since: Since = None,
     unlabelled: Annotated[
-        bool, typer.Option("--with-unlabelled", help="Also those nobody has labelled; their label is null.")
+        bool, typer.Option("--with-unlabelled", help="Include findings without a label; their label is null.")
     ] = False,
 ) -> None:
     """Write findings as JSON Lines, the oldest first: text, label (1: right, 0: a false alarm), spans and the rest."""
@@ -117,7 +121,7 @@ def export_command(
 
 @app.command("stats")
 def stats_command(config: Config) -> None:
-    """Show how often each guard was right, with the 95 % interval that its labels allow."""
+    """Show each guard's precision, with its 95 % confidence interval."""
     with _opened(config) as store:
         print_stats(Console(), store.counts())
 
@@ -126,7 +130,7 @@ def stats_command(config: Config) -> None:
 
 
 def exported(stored: Stored, label: Label | None) -> dict[str, Any]:
-    """One line of an export, as training and the project's corpora have it."""
+    """One line of an export, in the format of the training code and the project's corpora."""
     entry = stored.entry
     known = asdict(entry)
     text, start, end = known.pop("excerpt"), known.pop("found_start"), known.pop("found_end")
@@ -143,7 +147,7 @@ def exported(stored: Stored, label: Label | None) -> dict[str, Any]:
 
 
 def print_findings(console: Console, found: Sequence[Stored]) -> None:
-    """A line a finding, with the beginning of its excerpt."""
+    """One line per finding, with the beginning of its excerpt."""
     table = Table("number", "seen", "guard", "kind", "action", "team", "version", "label", box=None, pad_edge=False)
     table.add_column("excerpt", overflow="ellipsis", no_wrap=True)
     for stored in found:
@@ -156,7 +160,7 @@ def print_findings(console: Console, found: Sequence[Stored]) -> None:
 
 
 def print_finding(console: Console, stored: Stored, said: Sequence[Label]) -> None:
-    """All fields, the excerpt, and what people said, the first first."""
+    """All fields, the excerpt, and the labels, oldest first."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -173,7 +177,7 @@ def print_finding(console: Console, stored: Stored, said: Sequence[Label]) -> No
 
 
 def print_stats(console: Console, counted: Sequence[GuardCounts]) -> None:
-    """A line a guard."""
+    """One line per guard."""
     table = Table("guard", "labelled", "right", "precision", "95 % interval", "waiting", box=None, pad_edge=False)
     for one in counted:
         found = precision_of(one.confirmed, one.labelled)
@@ -184,7 +188,7 @@ def print_stats(console: Console, counted: Sequence[GuardCounts]) -> None:
 
 
 def _marked(stored: Stored) -> Text:
-    """The excerpt on one line, what was found underlined."""
+    """The excerpt on one line, with the finding underlined."""
     entry = stored.entry
     text = _plain(entry.excerpt)
     text.stylize("bold underline", entry.found_start, entry.found_end)
@@ -192,7 +196,7 @@ def _marked(stored: Stored) -> Text:
 
 
 def _plain(value: str) -> Text:
-    """A text of users on a terminal: no markup, and no character that could move the cursor or change a colour."""
+    """User text for a terminal: no markup, and no character that could move the cursor or change colors."""
     return Text("".join(character if character.isprintable() else "\u00b7" for character in value))
 
 
@@ -204,9 +208,9 @@ def _moment(at_ms: int) -> str:
 
 
 def since_ms_of(written: str, now: datetime) -> int | None:
-    """The moment that is meant by a date and time, or by how long ago it was; None: it cannot be read.
+    """Parse a date and time, or an age such as 12h; None if it is neither.
 
-    Args: now: with its time zone; a date without one is taken as UTC.
+    Args: now: with time zone; a date without one means UTC.
     """
     if ago := _AGO.match(written):
         moment = now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
@@ -225,18 +229,18 @@ def _since_ms(written: str | None) -> int | None:
         return None
     found = since_ms_of(written, datetime.now(UTC))
     if found is None:
-        _refuse(f"{written[:40]!r} is no time; write 7d, 12h or 2026-11-25T10:00")
+        _refuse(f"{written[:40]!r} is not a time; write 7d, 12h or 2026-11-25T10:00")
     return found
 
 
 @contextlib.contextmanager
 def _opened(config: Path) -> Iterator[Store]:
-    """The store that a configuration names; what goes wrong with it ends the command with one sentence."""
+    """The configured store; any failure ends the command with one sentence."""
     url = _url_of(config)
     from extproc.sinks.review.store import NoSuchFinding, Store, StoreFailed
 
     try:
-        store = Store(url, config.parent, creates=False)  # what we made here, the server might not be let into
+        store = Store(url, config.parent, creates=False)  # a store created here might not be accessible to the server
         for warning in store.warnings:
             typer.echo(warning, err=True)
         try:
@@ -244,7 +248,7 @@ def _opened(config: Path) -> Iterator[Store]:
         finally:
             store.close()
     except NoSuchFinding:
-        _refuse("there is no such finding; `extproc review list` shows their numbers")
+        _refuse("no such finding; `extproc review list` shows the numbers")
     except StoreFailed as failure:
         typer.echo(f"review store: {failure}", err=True)
         raise typer.Exit(EXIT_FAILED) from None
@@ -258,7 +262,7 @@ def _url_of(config: Path) -> str:
             typer.echo(str(problem), err=True)
         raise typer.Exit(EXIT_INVALID) from None
     if document.review is None:
-        _refuse(f"{config} has no `review:` section, so nothing is kept")
+        _refuse(f"{config} has no `review:` section, so no findings are kept")
     try:
         require_packages(document.review.url)
     except ReviewUnavailable as unavailable:

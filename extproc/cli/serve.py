@@ -24,11 +24,11 @@ app = typer.Typer(add_completion=False)
 @app.command("serve")
 def serve_command(
     config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", show_default=False)],
-    worker: Annotated[int | None, typer.Option(hidden=True, help="Given by a supervisor to its workers.")] = None,
+    worker: Annotated[int | None, typer.Option(hidden=True, help="Set by the supervisor for its workers.")] = None,
 ) -> None:
-    """Serve Envoy until SIGTERM, then let running exchanges end and exit 0.
+    """Serve Envoy until SIGTERM, then drain and exit 0.
 
-    Exit 2: bad configuration, or a package is missing. Exit 3: an address is taken. Exit 4: no worker can be started.
+    Exit 2: bad configuration or missing package. Exit 3: address in use. Exit 4: no worker can start.
     """
     try:
         serve(config) if worker is None else work(worker, config)

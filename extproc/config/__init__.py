@@ -1,5 +1,5 @@
-"""The configuration file: sections, what can be wrong with them, and where that is in the file.
+"""The configuration file: its sections, their checks, and the position of each problem.
 
-``document`` is the whole; ``guards`` has a section for each guard, which checks itself; ``load`` reads YAML and keeps
-places; ``problems`` are messages. Imports ``domain`` alone, and reads no file.
+``document`` is the root; ``guards`` has one section per guard, with its own checks; ``load`` reads YAML and records
+positions; ``problems`` formats messages. Imports only ``domain``, and reads no file.
 """

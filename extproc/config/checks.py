@@ -1,6 +1,6 @@
-"""What a typed document can still get wrong: keys that contradict each other, or that quietly open a door.
+"""Checks across keys of a valid document: contradictions, and settings that silently weaken protection.
 
-Each check is one function from the document to problems; an error refuses the file, a warning is only told.
+Each check is a function from the document to problems. Errors reject the file; warnings are only reported.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ DOOR_ENDINGS = {
 
 
 def check_document(document: Document, places: Places) -> list[Problem]:
-    """Everything that is wrong between the keys of a valid document."""
+    """All problems across keys of a valid document."""
     return [
         *_role_problems(document, places),
         *_weight_problems(document, places),
@@ -65,8 +65,8 @@ def check_document(document: Document, places: Places) -> list[Problem]:
 
 
 def check_for_envoy(document: Document, places: Places) -> list[Problem]:
-    """What ``envoy-config`` needs beyond a valid document: a model server for each version it routes to, and how
-    Envoy and the processor know each other.
+    """Extra requirements of ``envoy-config``: a model server for each routed version, and matching TLS settings for
+    Envoy and the processor.
     """
     no_servers = [
         places.problem(
@@ -81,7 +81,7 @@ def check_for_envoy(document: Document, places: Places) -> list[Problem]:
 
 
 def prompt_files(document: Document) -> list[tuple[KeyPath, str]]:
-    """The key path and file of every system prompt, in the order of the document."""
+    """Key path and file of each system prompt, in document order."""
     return [
         ((*path, "prompt", "file"), version.prompt.file)
         for path, _, version in _versions(document)
@@ -90,7 +90,7 @@ def prompt_files(document: Document) -> list[tuple[KeyPath, str]]:
 
 
 def fact_files(document: Document) -> list[tuple[KeyPath, str]]:
-    """The key path and file of the facts of every guard that has some, in the order of the document."""
+    """Key path and file of each facts file, in document order."""
     return [
         (("policies", number, "guards", index, "file"), guard.file)
         for number, policy in enumerate(document.policies)
@@ -100,21 +100,21 @@ def fact_files(document: Document) -> list[tuple[KeyPath, str]]:
 
 
 def unreadable_problem(path: KeyPath, error: OSError, places: Places) -> Problem:
-    """Why a file that the configuration names at ``path`` cannot be used: it could not be read."""
+    """The problem of a file named at ``path`` that could not be read."""
     if isinstance(error, FileNotFoundError):
         hint = "The path is relative to the folder of the configuration file."
-        return places.problem(path, f"{places.found(path)} is no file", hint=hint)
+        return places.problem(path, f"{places.found(path)} is not a file", hint=hint)
     reason = (error.strerror or "input or output error").lower()
-    hint = "Make it a file that this user may read."
+    hint = "Make it readable for this user."
     return places.problem(path, f"{places.found(path)} cannot be read ({reason})", hint=hint)
 
 
 def prompt_problem(path: KeyPath, content: bytes | OSError, places: Places) -> Problem | None:
-    """What is wrong with a prompt file, at its ``file:`` line; None when it can be used.
+    """The problem of a prompt file, reported at its ``file:`` line; None if it is valid.
 
     Args:
         path: key path from ``prompt_files``.
-        content: its bytes (PROMPT_BYTES_MAX + 1 of them are enough), or why they could not be read.
+        content: its bytes (PROMPT_BYTES_MAX + 1 are enough), or the read error.
     """
     if isinstance(content, OSError):
         return unreadable_problem(path, content, places)
@@ -123,7 +123,7 @@ def prompt_problem(path: KeyPath, content: bytes | OSError, places: Places) -> P
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        return places.problem(path, f"the prompt is not UTF-8 from byte {error.start} on", hint="Save it as UTF-8.")
+        return places.problem(path, f"the prompt is not valid UTF-8 at byte {error.start}", hint="Save it as UTF-8.")
     if not text.strip():
         hint = "Write it, or remove `prompt` for a version without one."
         return places.problem(path, "the prompt is empty", hint=hint)
@@ -131,7 +131,7 @@ def prompt_problem(path: KeyPath, content: bytes | OSError, places: Places) -> P
 
 
 def _versions(document: Document) -> Iterator[tuple[KeyPath, str, Version]]:
-    """Key path, MODEL/VERSION and version."""
+    """Key path, MODEL/VERSION and version of each version."""
     for model_name, model in document.models.items():
         for version_name, version in model.versions.items():
             yield ("models", model_name, "versions", version_name), f"{model_name}/{version_name}", version
@@ -149,7 +149,7 @@ def _role_problems(document: Document, places: Places) -> Iterator[Problem]:
     known = [name for _, name, _ in _versions(document)]
     if document.guard_version is None:
         hint = f"Role `guard` needs `guard_version`, one of {names(known)}."
-        yield places.problem(at, "missing: the version that this model server has", hint=hint)
+        yield places.problem(at, "missing: the version that this model server serves", hint=hint)
     elif document.guard_version not in known:
         hint = did_you_mean(document.guard_version, known) or f"Known versions: {names(known)}."
         found = f"unknown version {shown(document.guard_version)}"
@@ -163,7 +163,7 @@ def _role_problems(document: Document, places: Places) -> Iterator[Problem]:
 
 
 def _choices(document: Document) -> Iterator[KeyPath]:
-    """Keys that only mean something where versions are chosen."""
+    """Keys that only have an effect where versions are chosen."""
     for name, model in document.models.items():
         if model.pin_header is not None:
             yield ("models", name, "pin_header")
@@ -189,7 +189,7 @@ def _filter_problems(document: Document, places: Places) -> Iterator[Problem]:
     for index, one in enumerate(document.filters):
         if one.filter in first:
             line = places.line(("filters", first[one.filter]))
-            found = f"the filter is given twice, first on line {line}"
+            found = f"duplicate filter, first on line {line}"
             yield places.problem(("filters", index), found, hint="Keep one of the two.", at_key=True)
         first.setdefault(one.filter, index)
     yield from _prompt_order_problems(document, places, first)
@@ -197,7 +197,7 @@ def _filter_problems(document: Document, places: Places) -> Iterator[Problem]:
         found, hint = "no filter chooses a version", "Add `- filter: version`, or weights and routing have no effect."
         yield _warning(places, ("filters",), found, hint)
     if "meter" not in first:
-        yield _warning(places, ("filters",), "tokens and money are not counted", "Add `- filter: meter`.")
+        yield _warning(places, ("filters",), "tokens and cost are not counted", "Add `- filter: meter`.")
 
 
 def _prompt_order_problems(document: Document, places: Places, first: dict[str, int]) -> Iterator[Problem]:
@@ -205,7 +205,7 @@ def _prompt_order_problems(document: Document, places: Places, first: dict[str, 
         for path, _ in prompt_files(document):
             yield _warning(places, path[:-1], "the prompt is never inserted", "Add `- filter: prompt`.")
     elif document.role is Role.ROUTE and first.get("version", len(document.filters)) > first["prompt"]:
-        found, hint = "no version is chosen yet, and the prompt is the version's", "Put `- filter: version` before it."
+        found, hint = "the prompt depends on the version, which is not chosen yet", "Put `- filter: version` before it."
         yield places.problem(("filters", first["prompt"]), found, hint=hint, at_key=True)
 
 
@@ -224,8 +224,8 @@ def _header_problems(document: Document, places: Places) -> Iterator[Problem]:
         yield from _internal_header_problems(path, header, places)
         if usually_kept_back(header):
             hint = (
-                "Envoy keeps this header from the processor unless this file names it: print Envoy's configuration "
-                "anew (`extproc envoy-config`) and roll it out before this one, or the header is read as absent."
+                "Envoy keeps this header from the processor unless this file names it: regenerate the Envoy "
+                "configuration (`extproc envoy-config`) and roll it out first, or the header is read as absent."
             )
             yield _warning(places, path, f"the header {shown(header)} needs a new Envoy configuration", hint)
 
@@ -263,11 +263,11 @@ def _address_problems(document: Document, places: Places) -> Iterator[Problem]:
 
 
 def _worker_address_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """A path that has no room for the number of a worker; one that is too long for any socket is told elsewhere."""
+    """A path too long for the worker number; a path too long for any socket is reported elsewhere."""
     listen = document.server.listen
     length_max = SOCKET_PATH_BYTES_MAX - WORKER_SUFFIX_BYTES_MAX
     if listen.startswith("unix:") and length_max < len(listen.removeprefix("unix:").encode()) <= SOCKET_PATH_BYTES_MAX:
-        hint = f"Each worker's has up to {WORKER_SUFFIX_BYTES_MAX} bytes more: choose a path of at most {length_max}."
+        hint = f"Each worker appends up to {WORKER_SUFFIX_BYTES_MAX} bytes: choose a path of at most {length_max}."
         found = "the path of the socket is too long for several workers"
         yield places.problem(("server", "listen"), found, hint=hint)
 
@@ -284,7 +284,7 @@ def _port_problems(path: KeyPath, address: str, places: Places) -> Iterator[Prob
 
 
 def _collide(one: str, other: str) -> bool:
-    """Whether two sockets cannot listen at once on one machine."""
+    """Whether two sockets cannot listen on one machine at the same time."""
     if one.startswith("unix:") or other.startswith("unix:"):
         return one == other
     (host, _, port), (other_host, _, other_port) = one.rpartition(":"), other.rpartition(":")
@@ -293,14 +293,14 @@ def _collide(one: str, other: str) -> bool:
 
 
 def _endpoint_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """Two versions on one server that asks it for one model: as a rule a line copied and not changed."""
+    """Two versions with the same server and model: usually a line that was copied and not changed."""
     first: dict[tuple[str, str], str] = {}
     for path, name, version in _versions(document):
         model = version.served_model or str(path[1])
         for index, endpoint in enumerate(version.endpoints):
             earlier = first.setdefault((endpoint, model), name)
             if earlier != name:
-                hint = "That is right only if the two differ in their prompt; else name the other server."
+                hint = "That is correct only if the prompts differ; otherwise name the other server."
                 found = f"the same server and model as version {shown(earlier)}"
                 yield _warning(places, (*path, "endpoints", index), found, hint)
 
@@ -310,28 +310,30 @@ def _endpoint_problems(document: Document, places: Places) -> Iterator[Problem]:
 
 def _tls_problems(document: Document, places: Places) -> Iterator[Problem]:
     if document.server.tls is not None and document.server.listen.startswith("unix:"):
-        hint = "No other machine can reach that one: remove `tls`, or make `listen` a HOST:PORT."
+        hint = "Other machines cannot reach it: remove `tls`, or make `listen` a HOST:PORT."
         yield places.problem(("server", "tls"), "TLS on a Unix socket", hint=hint, at_key=True)
 
 
 def _envoy_tls_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """Envoy and the processor must agree about TLS, or every request ends with 503."""
+    """TLS settings of Envoy and the processor must match, otherwise every request ends with 503."""
     at, tls, given = ("envoy", "processor"), document.server.tls, document.envoy.processor
     if tls is None:
         for key in ("ca_file", "server_name", "certificate_file", "key_file", "sds_folder"):
             if getattr(given, key) is not None:
-                yield places.problem((*at, key), "the processor speaks no TLS", hint="Remove it, or add `server.tls`.")
+                yield places.problem(
+                    (*at, key), "the processor does not use TLS", hint="Remove it, or add `server.tls`."
+                )
         return
     if given.ca_file is None:
-        hint = "Write the path that the CA of its certificate has where Envoy runs."
-        yield places.problem((*at, "ca_file"), "missing: the processor speaks TLS (`server.tls`)", hint=hint)
+        hint = "Write the path of the CA of its certificate on Envoy's machine."
+        yield places.problem((*at, "ca_file"), "missing: the processor uses TLS (`server.tls`)", hint=hint)
     wanted = tls.client_ca_file is not None or given.certificate_file is not None or given.key_file is not None
     for key in ("certificate_file", "key_file"):
         if wanted and getattr(given, key) is None:
-            found = "missing: Envoy shows a certificate with its key, or neither"
+            found = "missing: Envoy needs both a certificate and its key, or neither"
             if tls.client_ca_file is not None:
-                found = "missing: the processor asks Envoy for a certificate (`server.tls.client_ca_file`)"
-            hint = "Write the path that it has where Envoy runs."
+                found = "missing: the processor requires a certificate from Envoy (`server.tls.client_ca_file`)"
+            hint = "Write its path on Envoy's machine."
             yield places.problem((*at, key), found, hint=hint)
 
 
@@ -347,15 +349,15 @@ def _allowed_path_problems(document: Document, places: Places) -> Iterator[Probl
             (what for ending, what in DOOR_ENDINGS.items() if path.endswith(ending)), ""
         )
         if opens:
-            found = f"{shown(path)} {opens}, and would pass unguarded and unmetered"
+            found = f"{shown(path)} {opens}, and would be forwarded unguarded and unmetered"
             yield _warning(places, at, found, "Remove it unless only trusted clients can reach this proxy.")
         elif method == "POST" and path in ENDPOINT_PATHS.values():
-            found = f"{shown(path)} is guarded, and cannot pass unread as well"
+            found = f"{shown(path)} is guarded, and cannot be forwarded unread as well"
             yield places.problem(at, found, hint="Remove it from the list: it is served without being listed.")
 
 
 def _canonical(path: str) -> str:
-    """A path as a lenient server may read it: decoded, without query, repeated or trailing slashes."""
+    """The path as a lenient server may read it: decoded, without query, repeated or trailing slashes."""
     parts = unquote(path.partition("?")[0]).lower().split("/")
     return "/" + "/".join(part for part in parts if part)
 

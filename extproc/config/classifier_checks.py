@@ -1,4 +1,4 @@
-"""What classifiers can get wrong: a key in the place of its name, a second detector, a classifier that nobody uses."""
+"""Checks of classifiers: an API key instead of its variable name, an unsuitable detector, an unused classifier."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from extproc.config.secrecy import is_key_itself
 
 
 def classifier_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """Everything that is wrong with classifiers, whoever uses them."""
+    """All problems of classifiers that do not depend on a guard."""
     guards = [guard for policy in document.policies for guard in policy.guards]
     used = {guard.classifier for guard in guards if isinstance(guard, ClassifierGuard)}
     for name, classifier in document.classifiers.items():
@@ -26,21 +26,21 @@ def classifier_problems(document: Document, places: Places) -> Iterator[Problem]
 
 
 def _detector_problems(name: str, classifier: Classifier, places: Places) -> Iterator[Problem]:
-    """A detector knows one thing, so the model that it is heard with must look for that alone."""
+    """A detector finds one kind only, so a model in an ensemble with it must have that single label."""
     if not isinstance(classifier, HeardSection) or classifier.with_detector is None:
         return
     if classifier.judges_pairs or len(classifier.counts) > 1 or classifier.counts == ("abuse",):
-        hint = "Leave `with_detector` out, or name only the label of `labels` that means an injection."
-        what = "the detector knows injections, and the classifier looks for something else or for more"
+        hint = "Remove `with_detector`, or keep only the injection label in `labels`."
+        what = "the detector finds only injections, and the classifier has other labels"
         yield places.problem(("classifiers", name, "with_detector"), what, hint=hint)
 
 
 def _key_problems(name: str, classifier: Classifier, places: Places) -> Iterator[Problem]:
-    """A key stands in the environment. Written in its place it would be looked for, not found, and told to nobody."""
+    """The key belongs in the environment. Written here, it would silently be used as a variable name."""
     if not isinstance(classifier, RemoteSection) or classifier.api_key_env is None:
         return
     if is_key_itself(classifier.api_key_env):
-        hint = "Take the key out of this file, set a variable to it, and write the variable's name here."
+        hint = "Move the key to an environment variable, and write the variable's name here."
         found = "a text that looks like the key itself (not shown)"
         at = ("classifiers", name, "api_key_env")
         yield places.problem(at, found, expected="the name of an environment variable", hint=hint)

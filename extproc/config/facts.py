@@ -1,4 +1,4 @@
-"""Facts that answers are held against: the file that an operator writes, and everything that can be wrong in it.
+"""Known facts for checking responses: the file format, and all checks of such a file.
 
     facts:
       - id: return-window
@@ -7,9 +7,8 @@
         value: '([0-9]+) days?'
         right: ["30"]
 
-A sentence in which every pattern of ``subject`` is found is about the fact. What ``value`` finds in it must then be
-one of ``right``. The statement is such a sentence, so that patterns which do not fit it are refused, and never wait in
-vain.
+A sentence is about the fact if every ``subject`` pattern matches it. Each match of ``value`` must then be one of
+``right``. The statement must itself pass, so patterns that could never match are rejected.
 """
 
 from __future__ import annotations
@@ -39,17 +38,15 @@ Value = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 class Fact(Section):
-    """One thing that is known."""
+    """One known fact."""
 
-    id: Name = Field(description="what it is called in logs and in the review queue")
-    statement: str = Field(min_length=1, max_length=1_000, description="the fact as a sentence that is right")
+    id: Name = Field(description="a name for logs and the review queue")
+    statement: str = Field(min_length=1, max_length=1_000, description="the fact, as a correct sentence")
     subject: tuple[Pattern, ...] = Field(
-        min_length=1, max_length=10, description="a list of RE2 patterns, all of which a sentence about it has"
+        min_length=1, max_length=10, description="a list of RE2 patterns that all match a sentence about the fact"
     )
-    value: Pattern = Field(description="an RE2 pattern that finds the value: its group, or all of it without one")
-    right: tuple[Value, ...] = Field(
-        min_length=1, max_length=100, description="a list of values that are right, in quotes"
-    )
+    value: Pattern = Field(description="an RE2 pattern of the value: its group, or the whole match if it has none")
+    right: tuple[Value, ...] = Field(min_length=1, max_length=100, description="a list of correct values, in quotes")
 
 
 class FactsFile(Section):
@@ -59,7 +56,7 @@ class FactsFile(Section):
 
 
 def parse_facts(text: str, source: str) -> tuple[Fact, ...]:
-    """The facts that a YAML text holds.
+    """Parse the facts of a YAML text.
 
     Args:
         source: the file's name, for messages.
@@ -83,7 +80,7 @@ def parse_facts(text: str, source: str) -> tuple[Fact, ...]:
 
 
 def facts_problems(path: KeyPath, content: bytes, name: str, places: Places) -> list[Problem]:
-    """What is wrong with a facts file: at the key that names it, or inside it at its own lines.
+    """The problems of a facts file: at the key that names it, or at lines of the file.
 
     Args:
         path: key path of ``file`` in the configuration, whose keys are in ``places``.
@@ -94,14 +91,16 @@ def facts_problems(path: KeyPath, content: bytes, name: str, places: Places) -> 
     try:
         parse_facts(content.decode("utf-8"), name)
     except UnicodeDecodeError as error:
-        return [places.problem(path, f"the facts are not UTF-8 from byte {error.start} on", hint="Save them as UTF-8.")]
+        return [
+            places.problem(path, f"the facts are not valid UTF-8 at byte {error.start}", hint="Save them as UTF-8.")
+        ]
     except ConfigInvalid as invalid:
         return invalid.problems
     return []
 
 
 def _shape_problem(error: ErrorDetails, places: Places) -> Problem | None:
-    """What is wrong with one value; None for a list that is too short only because its entries are wrong."""
+    """The problem of one value; None for a list that is too short only because its entries are invalid."""
     path: KeyPath = tuple(error["loc"])
     place = places.get(path)
     if error["type"] == "too_short" and place is not None and not place.empty:
@@ -121,7 +120,7 @@ def _fact_problems(facts: tuple[Fact, ...], places: Places) -> Iterator[Problem]
     for number, fact in enumerate(facts):
         at: KeyPath = ("facts", number)
         if fact.id in lines:
-            found = f"the id {shown(fact.id)} is given twice, first on line {lines[fact.id]}"
+            found = f"the id {shown(fact.id)} is a duplicate, first on line {lines[fact.id]}"
             yield places.problem((*at, "id"), found, hint="Give each fact its own.")
         lines.setdefault(fact.id, places.line((*at, "id")))
         patterns = {(*at, "subject", index): pattern for index, pattern in enumerate(fact.subject)}
@@ -134,8 +133,8 @@ def _pattern_problems(path: KeyPath, pattern: str, places: Places) -> Iterator[P
     try:
         groups = compiled(pattern).groups
     except re2.error:
-        hint = "RE2 knows no look-around and no references back; put the pattern in single quotes."
-        yield places.problem(path, f"{places.found(path)} is no RE2 pattern", hint=hint)
+        hint = "RE2 has no look-around and no backreferences; put the pattern in single quotes."
+        yield places.problem(path, f"{places.found(path)} is not a valid RE2 pattern", hint=hint)
         return
     if path[-1] == "value" and groups > 1:
         hint = "Write the others as `(?:…)`."
@@ -143,15 +142,15 @@ def _pattern_problems(path: KeyPath, pattern: str, places: Places) -> Iterator[P
 
 
 def _statement_problems(fact: Fact, at: KeyPath, places: Places) -> Iterator[Problem]:
-    """The statement must be a sentence that the fact's own patterns take for right."""
+    """The statement must be correct by the fact's own patterns."""
     for index, pattern in enumerate(fact.subject):
         if not compiled(pattern).search(fact.statement):
             path = (*at, "subject", index)
-            yield places.problem(path, f"{places.found(path)} is not found in the statement", hint="Mend either.")
+            yield places.problem(path, f"{places.found(path)} is not found in the statement", hint="Fix either.")
     values = values_in(fact.statement, compiled(fact.value))
     path = (*at, "value")
     if not values:
-        yield places.problem(path, f"{places.found(path)} finds no value in the statement", hint="Mend either.")
+        yield places.problem(path, f"{places.found(path)} finds no value in the statement", hint="Fix either.")
     elif not any(same_value(value, right) for value in values for right in fact.right):
-        found = f"the value of the statement, {shown(values[0])}, is not one that is right"
-        yield places.problem((*at, "right"), found, hint="Add it, or mend the statement.", at_key=True)
+        found = f"the value of the statement, {shown(values[0])}, is not in `right`"
+        yield places.problem((*at, "right"), found, hint="Add it, or fix the statement.", at_key=True)

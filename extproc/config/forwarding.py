@@ -1,5 +1,5 @@
-"""Which headers stay in Envoy: those that the processor has no use for. Credentials are none of its business, and each
-header that is not sent is one that need not be read.
+"""Headers that Envoy does not forward to the processor, as it has no use for them. This keeps credentials away from it,
+and saves parsing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ KEPT_BACK_PREFIXES = ("sec-", "x-envoy-", "x-stainless-")
 
 
 def named_headers(document: Document) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """The headers that a configuration reads from requests, each after its place in the file."""
+    """Path and name of each request header that the configuration uses."""
     identity = document.identity
     for key in ("team_header", "project_header", "budget_code_header"):
         yield ("identity", key), getattr(identity, key)
@@ -49,12 +49,12 @@ def named_headers(document: Document) -> Iterator[tuple[tuple[str | int, ...], s
 
 
 def usually_kept_back(header: str) -> bool:
-    """Whether Envoy keeps a header from the processor unless the configuration names it."""
+    """Whether Envoy withholds a header from the processor unless the configuration names it."""
     return header in KEPT_BACK or header.startswith(KEPT_BACK_PREFIXES)
 
 
 def kept_back(document: Document) -> tuple[list[str], list[str]]:
-    """The headers that Envoy keeps from the processor, and the beginnings of others."""
+    """Headers that Envoy withholds from the processor, and prefixes of such headers."""
     named = [header for _, header in named_headers(document)]
     return (
         [header for header in KEPT_BACK if header not in named],

@@ -1,8 +1,8 @@
-"""YAML text to the typed document, or everything that is wrong with it, each at its line.
+"""YAML text to the typed document, or to all its problems with their lines.
 
 YAML is read by the rules of YAML 1.2: ``on``, ``yes`` and ``no`` are text, as are ``010``, ``12:30:45`` and dates, so
-that what is written is what is meant. Keys given twice, tags, merge keys and other texts that two readers could read
-differently are refused. Sizes are limited, since the file may be another team's.
+that values mean what they say. Duplicate keys, tags, merge keys and anything else that two parsers could read
+differently are rejected. Sizes are limited, since the file may come from another team.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _SCALARS: dict[str, tuple[Kind, re.Pattern[str], list[str]]] = {
 
 
 class _Mistake(NamedTuple):
-    """A syntax error in PyYAML's words, in ours, and whether it is shown where the construct began."""
+    """A syntax error in PyYAML's words and in ours; ``at_beginning``: report it where the construct began."""
 
     fragment: str
     found: str
@@ -75,7 +75,7 @@ _MISTAKES = (
     _Mistake("character '\\t'", "a tab", "YAML indents with spaces only: replace the tab by spaces."),
     _Mistake(
         "mapping values are not allowed",
-        "a `:` where no key can be",
+        "an unexpected `:`",
         "Align the line with the keys beside it, look for a missing `:` above it, and put a text with `: ` in quotes.",
     ),
     _Mistake(
@@ -83,25 +83,25 @@ _MISTAKES = (
     ),
     _Mistake(
         "expected <block end>",
-        "a line that belongs to no block above it",
-        "Indent it like the other keys or entries of its block; put a text that begins with a quote wholly in quotes.",
+        "wrong indentation",
+        "Indent the line like the other keys or entries of its block; if a text begins with a quote, quote all of it.",
     ),
     _Mistake("expected ',' or", "a `[` or `{` that is not closed", "Close it, with `,` between the entries.", True),
     _Mistake("unexpected end of stream", "a quote that is not closed", "Write the closing quote.", True),
-    _Mistake("found undefined alias", "an alias (`*name`) to nothing", "Define it above with `&name`."),
+    _Mistake("found undefined alias", "an undefined alias (`*name`)", "Define it above with `&name`."),
     _Mistake(
         "unknown escape character", "an unknown `\\` escape", "Use single quotes, or write `\\\\` for a backslash."
     ),
     _Mistake("cannot start any token", "a character that cannot begin a text", "Put the text in quotes."),
     _Mistake("found another document", "a second document (`---`)", "One file holds one configuration: remove it."),
-    _Mistake("too many values", f"more than {NODES_MAX} keys and values", "A configuration never needs as many."),
-    _Mistake("too many levels", f"more than {DEPTH_MAX} levels of nesting", "A configuration never needs as many."),
+    _Mistake("too many values", f"more than {NODES_MAX} keys and values", "Simplify the file."),
+    _Mistake("too many levels", f"more than {DEPTH_MAX} levels of nesting", "Simplify the file."),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A valid document, where its keys stand (for later checks), and what is advised against."""
+    """A valid document, the positions of its keys (for later checks), and its warnings."""
 
     document: Document
     places: Places
@@ -109,7 +109,7 @@ class Loaded:
 
 
 def parse_document(text: str, source: str) -> Document:
-    """The document that a YAML text holds.
+    """Parse a YAML text into a document.
 
     Args:
         text: the file's text, at most CONFIG_BYTES_MAX bytes of UTF-8.
@@ -120,7 +120,7 @@ def parse_document(text: str, source: str) -> Document:
 
 
 def load(text: str, source: str) -> Loaded:
-    """As ``parse_document``, with the places of keys and the warnings."""
+    """Like ``parse_document``, with key positions and warnings."""
     tree = _Tree(source)
     data = tree.data(_composed(text, source), ())
     if not isinstance(data, dict):
@@ -132,7 +132,7 @@ def load(text: str, source: str) -> Loaded:
     if document is not None:
         problems += check_document(document, tree.places)
     if len(problems) > PROBLEMS_MAX:
-        more = tree.places.problem((), f"more than {PROBLEMS_MAX} problems", hint="Mend these first.")
+        more = tree.places.problem((), f"more than {PROBLEMS_MAX} problems", hint="Fix these first.")
         raise ConfigInvalid([more, *by_line(problems)[:PROBLEMS_MAX]])
     if document is None or any(problem.severity is Severity.ERROR for problem in problems):
         raise ConfigInvalid(problems)
@@ -140,9 +140,9 @@ def load(text: str, source: str) -> Loaded:
 
 
 def read_yaml(text: str, source: str) -> tuple[object, Places, list[Problem]]:
-    """Plain data of any YAML text, where its keys stand, and what no file may hold.
+    """Plain data of any YAML text, the positions of its keys, and its problems.
 
-    Raises: ConfigInvalid, where it cannot be read at all.
+    Raises: ConfigInvalid if the text cannot be parsed at all.
     """
     tree = _Tree(source)
     data = tree.data(_composed(text, source), ())
@@ -150,10 +150,10 @@ def read_yaml(text: str, source: str) -> tuple[object, Places, list[Problem]]:
 
 
 def decode(content: bytes, source: str) -> str:
-    """The text of a file's bytes.
+    """Decode a file.
 
     Args: content: the file's bytes; CONFIG_BYTES_MAX + 1 of them are enough.
-    Raises: ConfigInvalid, when they are too many or not UTF-8.
+    Raises: ConfigInvalid if it is too large or not UTF-8.
     """
     _check_size(content, source)
     try:
@@ -166,16 +166,16 @@ def decode(content: bytes, source: str) -> str:
 
 
 def revision_of(document: Document, prompts: Mapping[str, str]) -> str:
-    """Name of what a document and its prompts say: 12 hexadecimal digits, the same for the same meaning.
+    """Hash of a document and its prompts: 12 hexadecimal digits, equal for equal meaning.
 
-    Args: prompts: text of each prompt file, by the path in the document.
+    Args: prompts: text of each prompt file, by its path in the document.
     """
     meaning = json.dumps([document.model_dump(mode="json"), sorted(prompts.items())])
     return hashlib.sha256(meaning.encode()).hexdigest()[:12]
 
 
 def _validated(data: dict[str, object], places: Places) -> tuple[Document | None, list[Problem]]:
-    """The document, or its problems. JSON is the way in, since strict pydantic takes lists and names only from JSON."""
+    """The document, or its problems. Goes through JSON: strict pydantic accepts lists and enums only from it."""
     try:
         return Document.model_validate_json(json.dumps(data)), []
     except ValidationError as invalid:
@@ -185,7 +185,7 @@ def _validated(data: dict[str, object], places: Places) -> tuple[Document | None
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's parser with the scalars of YAML 1.2 and limits; only ever composes nodes."""
+    """PyYAML's parser with YAML 1.2 scalars and limits; only used to compose nodes."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's own way of replacing them
     depth = 0
@@ -214,7 +214,7 @@ def _check_size(content: bytes, source: str) -> None:
 
 
 def _composed(text: str, source: str) -> Node:
-    """The tree of YAML nodes of a text."""
+    """Compose the YAML node tree of a text."""
     _check_size(text.encode("utf-8", "surrogatepass"), source)
     try:
         loader = _Loader(text)
@@ -225,7 +225,7 @@ def _composed(text: str, source: str) -> Node:
     except MarkedYAMLError as error:
         raise ConfigInvalid([_syntax_problem(error, source)]) from None
     except (ValueError, OverflowError):
-        mark = loader.get_mark()  # PyYAML lets `\U` escapes and version numbers out of range through to `chr` and `int`
+        mark = loader.get_mark()  # PyYAML passes `\U` escapes and version numbers out of range on to `chr` and `int`
         found, hint = "a number that is out of range", "Write the character itself instead of an escape."
         raise ConfigInvalid([Problem(source, mark.line + 1, mark.column + 1, "", found, hint=hint)]) from None
     if node is None:
@@ -247,7 +247,7 @@ def _unprintable(error: ReaderError, text: str, source: str) -> Problem:
 
 
 def _syntax_problem(error: MarkedYAMLError, source: str) -> Problem:
-    """A syntax error in words of our own: what to do, not what the parser was doing."""
+    """A syntax error in our words: how to fix it, instead of the parser's state."""
     said = error.problem or ""
     mistake = next((one for one in _MISTAKES if one.fragment in said), None)
     mark = error.problem_mark or error.context_mark
@@ -261,7 +261,7 @@ def _syntax_problem(error: MarkedYAMLError, source: str) -> Problem:
 
 
 class _Tree:
-    """Turns composed YAML into plain data, notes where each key stands and what no document may hold."""
+    """Converts composed YAML to plain data, and records key positions and forbidden constructs."""
 
     def __init__(self, source: str) -> None:
         self.places = Places(source)
@@ -269,9 +269,9 @@ class _Tree:
         self._nodes = 0
 
     def data(self, node: Node, path: KeyPath, key: Node | None = None) -> object:
-        """Plain data of a node; aliases count each time they are used.
+        """Plain data of a node; each use of an alias counts.
 
-        Raises: ConfigInvalid, when the data grows over its limits.
+        Raises: ConfigInvalid if the data exceeds its limits.
         """
         kind = _kind(node)
         text = node.value if isinstance(node, yaml.ScalarNode) else ""
@@ -295,14 +295,14 @@ class _Tree:
                 continue
             here = (*path, key)
             if key in block:
-                found = f"the key is given twice, first on line {self.places.line(here)}"
+                found = f"duplicate key, first on line {self.places.line(here)}"
                 self._refuse(key_node, here, found, "Keep one of the two.")
                 continue
             block[key] = self.data(value_node, here, key_node)
         return block
 
     def _key(self, node: Node, path: KeyPath) -> str | None:
-        """The name of a key; None when it cannot be one."""
+        """The name of a key; None if it is not a valid key."""
         if not isinstance(node, yaml.ScalarNode):
             hint = "A template such as `{{ name }}` must be filled in first; a text with brackets needs quotes."
             self.problems.append(self.places.problem(path, "a key that is itself a block or a list", hint=hint))
@@ -329,7 +329,7 @@ class _Tree:
         if node.tag in known or (node.tag in _SCALARS and _kind(node) is not Kind.TEXT):
             return
         tag = "!!" + node.tag.removeprefix(_TAG) if node.tag.startswith(_TAG) else node.tag
-        hint = "Tags ask the reader to build objects of a program; none is ever built here. Remove it."
+        hint = "YAML tags are not supported. Remove it."
         self._refuse(node, path, f"the tag {shown(tag)}", hint)
 
     def _refuse(self, node: Node, path: KeyPath, found: str, hint: str) -> None:

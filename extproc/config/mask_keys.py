@@ -1,4 +1,4 @@
-"""The files that keys for masks are read from, and what can be wrong with one."""
+"""Key files for masks, and their checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from extproc.domain.masks import HASH_KEY_BYTES_MAX, HASH_KEY_BYTES_MIN
 
 
 def mask_key_files(document: Document) -> list[tuple[KeyPath, str]]:
-    """The key path and file of every key for masks, in the order of the document."""
+    """Key path and file of each mask key, in document order."""
     return [
         (("policies", number, "guards", index, "masking", "key_file"), guard.masking.key_file)
         for number, policy in enumerate(document.policies)
@@ -20,9 +20,9 @@ def mask_key_files(document: Document) -> list[tuple[KeyPath, str]]:
 
 
 def mask_key_problem(path: KeyPath, content: bytes, places: Places) -> Problem | None:
-    """What is wrong with the bytes of a key file; HASH_KEY_BYTES_MAX + 1 of them are enough."""
+    """The problem of a key file's bytes; HASH_KEY_BYTES_MAX + 1 of them are enough."""
     if HASH_KEY_BYTES_MIN <= len(content) <= HASH_KEY_BYTES_MAX:
         return None
     expected = f"{HASH_KEY_BYTES_MIN} to {HASH_KEY_BYTES_MAX} bytes"
     hint = "Make one with `openssl rand -out FILE 32`."
-    return places.problem(path, "a key of another length", expected=expected, hint=hint)
+    return places.problem(path, "a key of the wrong length", expected=expected, hint=hint)

@@ -1,4 +1,4 @@
-"""Models and versions, compiled: what the version filter chooses from."""
+"""Compiled models and versions, from which the version filter chooses."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class CompiledVersion:
     served_model: str
     prompt: str | None
     prompt_replaces: bool
-    salt: bytes  # what makes this version's draw differ from the others'
+    salt: bytes  # salt of this version's draw
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledModel:
-    """A model name that clients ask for."""
+    """A model name that clients request."""
 
     name: str
     versions: tuple[CompiledVersion, ...]
@@ -37,17 +37,17 @@ class CompiledModel:
 
 
 def compile_models(document: Document, prompts: Mapping[str, str]) -> dict[str, CompiledModel]:
-    """All models of a checked document.
+    """Compile all models of a valid document.
 
     Args:
-        prompts: text of each prompt file, by the path that stands in the document.
-    Raises: KeyError for a prompt file that was not read: a bug of the caller.
+        prompts: text of each prompt file, by its path in the document.
+    Raises: KeyError for a prompt file that was not read: a caller bug.
     """
     return {name: _compile_model(name, model, prompts) for name, model in document.models.items()}
 
 
 def find_version(models: Mapping[str, CompiledModel], name: str) -> tuple[CompiledModel, CompiledVersion] | None:
-    """The version that is called MODEL/VERSION; either name may itself hold a slash."""
+    """The version named MODEL/VERSION; either part may contain a slash."""
     parts = name.split("/")
     for count in range(1, len(parts)):
         model = models.get("/".join(parts[:count]))

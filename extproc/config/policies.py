@@ -1,4 +1,4 @@
-"""Policies: named lists of guards, and for which exchanges each is."""
+"""Policies: named lists of guards, and the conditions that select them."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ Guard = Annotated[
 
 
 class Condition(Section):
-    """Which exchanges a policy is for: those that fit every key that is given."""
+    """A condition of a policy: an exchange must match every key that is set."""
 
     endpoints: tuple[Endpoint, ...] = Field(default=(), description="APIs; empty: any")
     teams: tuple[Name, ...] = Field(default=(), description="teams; empty: any")
-    models: tuple[Name, ...] = Field(default=(), description="models as clients ask for them; empty: any")
+    models: tuple[Name, ...] = Field(default=(), description="models, as clients request them; empty: any")
     versions: tuple[Name, ...] = Field(default=(), description="model versions, MODEL/VERSION; empty: any")
 
 
 class Policy(Section):
-    """A list of guards. The first policy that fits an exchange is its; the last one fits all."""
+    """A list of guards. The first policy that matches an exchange applies; the last one matches all."""
 
-    name: Name = Field(description="what it is called in metrics, logs and the review queue")
+    name: Name = Field(description="name in metrics, logs and the review queue")
     when: tuple[Condition, ...] = Field(
-        default=(), description="for which exchanges: those that fit any of these; left out in the last policy, for all"
+        default=(), description="conditions; an exchange must match one. The last policy has none and matches all"
     )
-    guards: tuple[Guard, ...] = Field(description="in the order in which they judge; empty: nothing is judged")
+    guards: tuple[Guard, ...] = Field(description="guards, in execution order; empty: nothing is checked")

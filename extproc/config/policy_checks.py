@@ -1,4 +1,4 @@
-"""What policies can still get wrong: guards that no exchange meets, or exchanges that meet no guard."""
+"""Checks of policies: guards that never run, or exchanges that match no policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_
 
 
 def policy_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """Everything that is wrong between policies and the rest of a valid document."""
+    """All problems of policies in an otherwise valid document."""
     yield from _place_problems(document, places)
     yield from _name_problems(document, places)
     yield from _order_problems(document, places)
@@ -22,11 +22,11 @@ def policy_problems(document: Document, places: Places) -> Iterator[Problem]:
 
 
 def _place_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """Policies and the place where their guards run belong together."""
+    """Policies and the `guards` filter need each other."""
     filters = [one.filter for one in document.filters]
     if document.policies and "guards" not in filters:
-        hint = "Add `- filter: guards`, behind `- filter: version` and before `- filter: prompt`."
-        yield places.problem(("filters",), "no place for the guards of the policies", hint=hint, at_key=True)
+        hint = "Add `- filter: guards`, after `- filter: version` and before `- filter: prompt`."
+        yield places.problem(("filters",), "no filter runs the guards of the policies", hint=hint, at_key=True)
     if "guards" not in filters:
         return
     at: KeyPath = ("filters", filters.index("guards"))
@@ -36,10 +36,10 @@ def _place_problems(document: Document, places: Places) -> Iterator[Problem]:
     chosen_late = "version" in filters and filters.index("version") > filters.index("guards")
     if chosen_late and any(condition.versions for policy in document.policies for condition in policy.when):
         hint = "Put `- filter: version` before it."
-        yield places.problem(at, "a policy is chosen by version, and none is chosen yet", hint=hint, at_key=True)
+        yield places.problem(at, "a policy depends on the version, which is not chosen yet", hint=hint, at_key=True)
     if "prompt" in filters and filters.index("prompt") < filters.index("guards"):
-        found = "the guards would judge and change the system prompt that was inserted"
-        yield places.problem(at, found, hint="Put `- filter: prompt` behind it.", at_key=True)
+        found = "the guards would check and change the inserted system prompt"
+        yield places.problem(at, found, hint="Put `- filter: prompt` after it.", at_key=True)
 
 
 def _name_problems(document: Document, places: Places) -> Iterator[Problem]:
@@ -47,7 +47,7 @@ def _name_problems(document: Document, places: Places) -> Iterator[Problem]:
     for number, policy in enumerate(document.policies):
         path: KeyPath = ("policies", number, "name")
         if policy.name in lines:
-            found = f"the name is given twice, first on line {lines[policy.name]}"
+            found = f"duplicate name, first on line {lines[policy.name]}"
             yield places.problem(path, found, hint="Give each policy its own.")
         lines.setdefault(policy.name, places.line(path))
         yield from _guard_name_problems(document, number, places)
@@ -66,7 +66,7 @@ def _guard_name_problems(document: Document, number: int, places: Places) -> Ite
 
 
 def _guard_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """What each guard says of itself."""
+    """The problems that guards report themselves."""
     versions = [version for model in document.models.values() for version in model.versions.values()]
     has_prompt = any(version.prompt for version in versions)
     around = Around(document.classifiers, has_prompt, document.envoy.message_timeout_ms)
@@ -76,16 +76,16 @@ def _guard_problems(document: Document, places: Places) -> Iterator[Problem]:
 
 
 def _order_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """The last policy fits all, and only the last."""
+    """Exactly the last policy must match all exchanges."""
     last = len(document.policies) - 1
     for number, policy in enumerate(document.policies[:-1]):
         if not policy.when:
             hint = "Give it a `when:`, or put it last."
-            found = "it fits all exchanges, so the policies behind it are never chosen"
+            found = "it matches all exchanges, so the policies after it are never chosen"
             yield places.problem(("policies", number), found, hint=hint, at_key=True)
     if all(policy.when for policy in document.policies) and document.policies:
-        hint = "Remove its `when:`, or add a policy without one behind it: `guards: []` judges nothing."
-        yield places.problem(("policies", last, "when"), "exchanges that fit no policy", hint=hint, at_key=True)
+        hint = "Remove its `when:`, or add a policy without one after it; `guards: []` checks nothing."
+        yield places.problem(("policies", last, "when"), "exchanges that match no policy", hint=hint, at_key=True)
 
 
 def _condition_problems(condition: Condition, path: KeyPath, document: Document, places: Places) -> Iterator[Problem]:
@@ -103,7 +103,7 @@ def _condition_problems(condition: Condition, path: KeyPath, document: Document,
     if condition == Condition():
         yield places.problem(
             path,
-            "a condition without a key fits all exchanges",
+            "a condition without a key matches all exchanges",
             hint="Give it one of endpoints, teams, models, versions, or remove it.",
             severity=Severity.WARNING,
         )

@@ -1,6 +1,6 @@
-"""What can be wrong with a configuration file: where it is, what was found, what was expected, how to mend it.
+"""Problems of a configuration file: position, what was found, what was expected, and a hint.
 
-``Places`` knows where each key of the file stands, so that every check, whichever layer it is in, can point at a line.
+``Places`` maps each key to its position, so that checks in every layer can point at a line.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ _NAMED_BY = {
     "policies": ("name",),
     "recognizers": ("name",),
 }
-"""Which key of an item is its name, for the items of these lists."""
+"""The name key of an item, for the items of these lists."""
 
 
 class Severity(StrEnum):
-    """An error refuses the file; a warning is only told."""
+    """Errors reject the file; warnings are only reported."""
 
     ERROR = "error"
     WARNING = "warning"
 
 
 class Kind(StrEnum):
-    """What a value is in the file, in the words of a message."""
+    """The type of a value in the file, in the words of a message."""
 
     TEXT = "text"
     NUMBER = "a number"
@@ -50,13 +50,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a configuration file.
+    """One problem of a configuration file.
 
     Args:
-        source: name of the file as the person gave it.
+        source: file name as given by the user.
         line, column: from 1.
-        path: key path such as ``models.tiny-chat.versions.v1.weight``; empty for the file as a whole.
-        found, expected, hint: parts of the message; a value under a key that looks secret is never in them.
+        path: key path such as ``models.tiny-chat.versions.v1.weight``; empty for the whole file.
+        found, expected, hint: parts of the message; they never contain a value under a key that looks secret.
     """
 
     source: str
@@ -78,7 +78,7 @@ class Problem:
 
 
 class ConfigInvalid(Exception):
-    """A configuration file that cannot be used, with everything that is wrong with it, by line."""
+    """The configuration file is invalid; holds all its problems, by line."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = by_line(problems)
@@ -86,12 +86,12 @@ class ConfigInvalid(Exception):
 
 
 def by_line(problems: Iterable[Problem]) -> list[Problem]:
-    """The problems in the order of the file."""
+    """The problems in file order."""
     return sorted(problems, key=lambda problem: (problem.line, problem.column, problem.path))
 
 
 class Place(NamedTuple):
-    """Where a key and its value stand (lines and columns from 1), and what the value is as written.
+    """Position of a key and its value (lines and columns from 1), and the value as written.
 
     Args:
         text: of a scalar. empty: a list or block without entries.
@@ -105,22 +105,22 @@ class Place(NamedTuple):
 
 
 class Places:
-    """Where each key of one file stands."""
+    """The positions of all keys of one file."""
 
     def __init__(self, source: str) -> None:
         self.source = source
         self._places: dict[KeyPath, Place] = {}
 
     def add(self, path: KeyPath, place: Place) -> None:
-        """Notes where a key stands."""
+        """Record the position of a key."""
         self._places[path] = place
 
     def get(self, path: KeyPath) -> Place | None:
-        """Where the key stands, or None when the file does not hold it."""
+        """The position of the key, or None if the file does not contain it."""
         return self._places.get(path)
 
     def line(self, path: KeyPath) -> int:
-        """Line of the key, or of the nearest block around it that the file holds."""
+        """Line of the key, or of the closest enclosing block in the file."""
         return self._position(path, at_key=True)[0]
 
     def problem(
@@ -133,7 +133,7 @@ class Places:
         severity: Severity = Severity.ERROR,
         at_key: bool = False,
     ) -> Problem:
-        """A problem at a key of the file, or at the nearest block around it when the key is missing."""
+        """A problem at a key, or at the closest enclosing block if the key is missing."""
         position = self._position(path, at_key=at_key)
         return self.problem_at(position, path, found, expected=expected, hint=hint, severity=severity)
 
@@ -152,7 +152,7 @@ class Places:
         return Problem(self.source, line, column, self.dotted(path), found, expected, hint, severity)
 
     def found(self, path: KeyPath) -> str:
-        """The value in words; only its type when the key looks secret."""
+        """The value in words; only its type if the key looks secret."""
         place = self._places.get(path)
         if place is None:
             return "nothing"
@@ -167,7 +167,7 @@ class Places:
         return f"the {place.kind.removeprefix('a ')} {shown(place.text)}"
 
     def dotted(self, path: KeyPath) -> str:
-        """The key path as a person writes it; filters, policies and guards go by their name, not by their position."""
+        """The key path in dotted form; filters, policies and guards appear by name instead of index."""
         written = ""
         for depth, part in enumerate(path):
             if isinstance(part, int):
@@ -193,7 +193,7 @@ class Places:
 
 
 def shown(text: str) -> str:
-    """A name or value in backquotes, unless it may be a secret: cut when long, control characters as escapes."""
+    """A name or value in backquotes, unless it may be a secret: truncated when long, control characters escaped."""
     if may_be_secret(text):
         return "(not shown)"
     visible = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text[:SHOWN_CHARS_MAX])
@@ -201,14 +201,14 @@ def shown(text: str) -> str:
 
 
 def names(known: Iterable[str]) -> str:
-    """Several names in backquotes, separated by commas, the rest left out."""
+    """Names in backquotes, separated by commas, truncated after some."""
     every = list(known)
     more = ", …" if len(every) > NAMES_SHOWN_MAX else ""
     return ", ".join(map(shown, every[:NAMES_SHOWN_MAX])) + more
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``Did you mean `weight`?``, or nothing when no known name is near."""
+    """``Did you mean `weight`?``, or nothing if no known name is similar."""
     by_lower = {name.lower(): name for name in known}
     if len(word) > WORD_CHARS_MAX:
         return ""
@@ -217,7 +217,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def must_hide(path: KeyPath, text: str) -> bool:
-    """Whether a value must not be shown: a key of its path looks secret, or it does itself."""
+    """Whether a value must not be shown: it or a key in its path looks secret."""
     keys = [part.lower() for part in path if isinstance(part, str)]
     secret = any(key.endswith(SECRET_ENDINGS) or any(part in key for part in SECRET_PARTS) for key in keys)
     return secret or may_be_secret(text)

@@ -1,4 +1,4 @@
-"""The section of the review queue, and what can be wrong between it and the guards."""
+"""The section of the review queue, and its checks."""
 
 from __future__ import annotations
 
@@ -23,30 +23,32 @@ StoreUrl = Annotated[
 
 
 class Review(Section):
-    """Findings kept for people, who say which of them are right. Needs `pip install 'llm-extproc[review]'`."""
+    """Findings kept for human review. Needs `pip install 'llm-extproc[review]'`."""
 
     url: StoreUrl = Field(
         description="sqlite:///PATH, relative to the configuration file (sqlite:////... from the root), or "
         "postgresql://USER@HOST/NAME?passfile=PATH"
     )
     texts: Literal["masked", "none", "plain"] = Field(
-        default="masked", description="text around a finding: personal data masked, no text at all, or as it was"
+        default="masked", description="context of a finding: personal data masked, no text, or the original text"
     )
-    excerpt_chars_max: int = Field(default=200, ge=0, le=2_000, description="text on either side of what was found")
+    excerpt_chars_max: int = Field(default=200, ge=0, le=2_000, description="context on either side of the finding")
     rows_max: int = Field(
         default=100_000,
         ge=100,
         le=10_000_000,
-        description="findings kept; past it the oldest go, unlabelled ones first",
+        description="maximum findings kept; beyond it the oldest are deleted, those without a label first",
     )
-    days_max: int = Field(default=30, ge=1, le=3_650, description="how long a finding is kept, labelled or not")
+    days_max: int = Field(
+        default=30, ge=1, le=3_650, description="retention of a finding in days, with or without a label"
+    )
     waiting_max: int = Field(
-        default=1_000, ge=1, le=100_000, description="exchanges that may wait to be written; further ones are dropped"
+        default=1_000, ge=1, le=100_000, description="maximum exchanges in the write queue; further ones are dropped"
     )
 
 
 def review_problems(document: Document, places: Places) -> Iterator[Problem]:
-    """Guards that want people to see what they find where there is nowhere to keep it."""
+    """Guards that send findings to a review queue that is not configured."""
     if document.review is not None:
         return
     for number, policy in enumerate(document.policies):

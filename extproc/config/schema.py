@@ -1,4 +1,4 @@
-"""The shape of the document: as JSON Schema for editors, and as sentences about a value that does not fit it."""
+"""The document's schema: as JSON Schema for editors, and as messages for values that do not match."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Shape = dict[str, Any]
 
 DIGITS_MAX = 15
-PRICE_HINT = """A model without a price is an error, never a zero. Add, for example:
+PRICE_HINT = """A missing price is an error and does not mean zero. Add, for example:
     price:
       prompt_micro_usd_per_mtok: 150000      # 0.15 USD for a million prompt tokens
       completion_micro_usd_per_mtok: 600000  # 0.60 USD for a million answer tokens"""
@@ -48,9 +48,9 @@ def json_schema() -> Shape:
 
 
 def validation_problem(error: ErrorDetails, places: Places) -> Problem | None:
-    """One validation error as a problem at its line; None for an error that only follows from another one.
+    """One validation error as a problem; None for an error that only follows from another one.
 
-    Args: error: of pydantic; its texts are not used, only its kind and place.
+    Args: error: of pydantic; only its type and location are used, not its texts.
     """
     path, shape = _follow(error["loc"])
     place = places.get(path)
@@ -83,7 +83,7 @@ def _unknown_key(path: KeyPath, parent: Shape, places: Places) -> Problem:
 
 
 def _choice(shape: Shape) -> tuple[str, list[str]]:
-    """The key whose value says which of several blocks one is (``filter``, ``guard``), and its values."""
+    """The discriminator key of a union (``filter``, ``guard``), and its values."""
     discriminator = shape["discriminator"]
     return discriminator["propertyName"], list(discriminator["mapping"])
 
@@ -102,7 +102,7 @@ def _unknown_choice(path: KeyPath, shape: Shape, places: Places) -> Problem:
 
 
 def _mend(path: KeyPath, shape: Shape, place: Place) -> str:
-    """How to turn what was written into what is expected, when that can be guessed."""
+    """How to fix a value, if that can be guessed."""
     text = "" if must_hide(path, place.text) else place.text
     if path and path[-1] == "price":
         return PRICE_HINT
@@ -138,7 +138,7 @@ def _retyped(expected: str, kind: Kind, text: str) -> str:
 
 
 def _expected(shape: Shape) -> str:
-    """A shape in words: ``a whole number from 0 to 100``."""
+    """A schema in words: ``a whole number from 0 to 100``."""
     if "enum" in shape:
         return f"one of {names(shape['enum'])}"
     if "const" in shape:
@@ -175,9 +175,9 @@ def _root() -> Shape:
 
 
 def _follow(loc: tuple[int | str, ...]) -> tuple[KeyPath, Shape]:
-    """The key path of a validation error's location, and the shape that the document has there.
+    """The key path of a validation error's location, and the schema at that path.
 
-    A location also holds the name of the chosen filter and a mark for keys; a key path does not.
+    A location also contains discriminator values and a marker for keys; a key path does not.
     """
     path: KeyPath = ()
     shape = _resolved(_root())
@@ -202,7 +202,7 @@ def _inner(shape: Shape, part: int | str) -> Shape:
 
 
 def _resolved(shape: Shape) -> Shape:
-    """The shape with its reference followed and `or nothing` left out; what stands beside a reference wins."""
+    """The schema with references followed and `null` alternatives removed; siblings of a reference take precedence."""
     if "$ref" in shape:
         beside = {key: value for key, value in shape.items() if key != "$ref"}
         return _resolved({**_root()["$defs"][shape["$ref"].removeprefix("#/$defs/")], **beside})

@@ -1,7 +1,6 @@
-"""Which texts of a configuration may be a secret that somebody pasted by mistake: messages do not quote them.
+"""Detects texts in a configuration that may be secrets pasted by mistake, so that messages do not quote them.
 
-Messages go to terminals, logs and ``/readyz``. Whoever wrote the text finds it by its line; so a harmless text that is
-taken for a secret costs little.
+Messages go to terminals, logs and ``/readyz``. The author finds the text by its line, so a false positive costs little.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import re
 from itertools import pairwise
 
 MIXED_CHARS_MIN = 12
-"""Letters and digits in one run: names of models and versions have shorter ones, between signs."""
+"""Minimum length of a mixed run of letters and digits: names of models and versions have shorter runs."""
 PASSWORD_CHARS_MIN = 8
 _BEGINNINGS = (
     "AIza",
@@ -43,7 +42,7 @@ _PASSWORD_SIGNS = frozenset("!@#$%^&*?")
 
 
 def may_be_secret(text: str) -> bool:
-    """Whether a text may be a key, a token, a password, or a URL with one."""
+    """Whether a text may contain a key, a token, a password, or a URL with one."""
     lower = text.lower()
     if ("://" in text and "@" in text) or any(sign in lower for sign in _SIGNS):
         return True
@@ -51,7 +50,7 @@ def may_be_secret(text: str) -> bool:
 
 
 def is_key_itself(name: str) -> bool:
-    """Whether what should be the name of a variable is rather what the variable should hold."""
+    """Whether a variable name looks like the secret value instead."""
     longest = max(_PARTS.split(name), key=len)
     return _begins_as_one(name) or (len(longest) >= MIXED_CHARS_MIN and _is_mixed(longest))
 
@@ -69,7 +68,7 @@ def _is_secret(word: str) -> bool:
 
 
 def _begins_as_one(word: str) -> bool:
-    """As the keys of some vendors do; what follows is not a word."""
+    """Starts with a vendor's key prefix, and what follows is not a word."""
     return len(word) >= _BEGINNING_CHARS_MIN and word.startswith(_BEGINNINGS) and (_is_mixed(word) or _humps(word) > 0)
 
 
@@ -78,5 +77,5 @@ def _is_mixed(word: str) -> bool:
 
 
 def _humps(word: str) -> int:
-    """How often a capital stands behind a small letter."""
+    """Number of capitals after a lower-case letter."""
     return sum(before.islower() and after.isupper() for before, after in pairwise(word))

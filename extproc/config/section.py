@@ -1,4 +1,4 @@
-"""What every block of the configuration is made of: the base class, the kinds of text, and words used in several."""
+"""Base class, string types and shared vocabulary of all configuration sections."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-# `patternErrorMessage` is what a person reads instead of the pattern, in an editor and from `extproc check`.
+# `patternErrorMessage` replaces the pattern in messages of editors and `extproc check`.
 Name = Annotated[
     str,
     StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,62}$"),
@@ -56,20 +56,20 @@ ServerName = Annotated[
 
 
 class Section(BaseModel):
-    """A block of the file: unknown keys are refused, values are never coerced, nothing changes once read."""
+    """A configuration block: unknown keys are rejected, values are never coerced, instances are immutable."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Mode(StrEnum):
-    """Shadow decides and counts, and changes nothing."""
+    """Shadow decides and counts, but changes nothing."""
 
     ENFORCE = "enforce"
     SHADOW = "shadow"
 
 
 class OnError(StrEnum):
-    """What a filter's own failure does: end the exchange, or go on without the filter."""
+    """Effect of a filter's own failure: end the exchange, or continue without the filter."""
 
     CLOSED = "closed"
     OPEN = "open"

@@ -1,4 +1,4 @@
-"""What ``extproc demo`` shows: a real Envoy, model servers that replay recorded bytes, and a tour through both.
+"""The demo: a real Envoy, model servers that replay recordings, and a tour through both.
 
-Only the command line imports it, when it is called.
+Only the command line imports it, on demand.
 """

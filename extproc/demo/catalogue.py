@@ -1,9 +1,9 @@
-"""The recorded answers of a real vLLM server, and how one of them is cut into writes.
+"""Recorded responses of a real vLLM server, and how they are split into writes.
 
-A recording is three files: NAME.request.http and NAME.response.http, the bytes of one exchange, and NAME.timing.json,
-the pairs ``[n, t]``: t seconds after the request was sent, n bytes of the response had come. They are a package of
-their own, ``packages/demo``, which says where they are from. The response is replayed byte for byte, chunked framing
-included; only cuts and pace vary.
+A recording consists of three files: NAME.request.http and NAME.response.http, the bytes of one exchange, and
+NAME.timing.json, pairs ``[n, t]``: n bytes of the response had arrived t seconds after the request. They are a package
+of their own, ``packages/demo``, which documents their origin. The response is replayed byte for byte, including chunked
+framing; only cuts and pace vary.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Literal
 
 Cut = Literal["recorded", "event"] | int
-"""Where a response is cut: as it once arrived, after each SSE event, or after every N bytes (N > 0)."""
+"""Where a response is cut: as recorded, after each SSE event, or after every N bytes (N > 0)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Bytes to be written at once, `due_s` seconds after the answer began; `events` have then been sent in all."""
+    """Bytes to write at once, `due_s` seconds after the start of the response; `events` is the total number of events
+    sent then.
+    """
 
     data: bytes
     due_s: float
@@ -33,8 +35,9 @@ class Write:
 class Recording:
     """One recorded exchange.
 
-    `timing` holds (response bytes, seconds) pairs; `chunk_ends` the offset after each non-empty HTTP chunk, which is
-    one SSE event (none in an unstreamed answer); `closes` says that the server closed the connection at the end.
+    `timing` holds (response bytes, seconds) pairs; `chunk_ends` the offset after each non-empty HTTP chunk, which
+    is one SSE event (none in an unstreamed response); `closes` means that the server closed the connection at the
+    end.
     """
 
     name: str
@@ -47,7 +50,7 @@ class Recording:
 
     @classmethod
     def read(cls, folder: Path, name: str) -> Recording:
-        """Read one recording. Raises `ValueError` when the files disagree, `OSError` when one is missing."""
+        """Read one recording. Raises `ValueError` if the files disagree, `OSError` if one is missing."""
         request = (folder / f"{name}.request.http").read_bytes()
         response = (folder / f"{name}.response.http").read_bytes()
         timing = tuple((int(n), float(t)) for n, t in json.loads((folder / f"{name}.timing.json").read_text()))
@@ -60,7 +63,7 @@ class Recording:
         return cls(name, request, response, timing, head_bytes, chunk_ends, closes)
 
     def writes(self, cut: Cut, speed: float) -> Iterator[Write]:
-        """The response in pieces, due at the recorded times divided by `speed` (0: all due at once)."""
+        """The response in pieces, due at the recorded times divided by `speed` (0: all at once)."""
         begin = 0
         arrivals = [n for n, _ in self.timing]
         for end in self._cuts(cut):
@@ -111,7 +114,7 @@ class Catalogue:
         return frozenset(self._recordings)
 
     def __getitem__(self, name: str) -> Recording:
-        """The recording called `name`. Raises `KeyError` naming what there is."""
+        """The recording named `name`. Raises `KeyError` with the known names."""
         try:
             return self._recordings[name]
         except KeyError:
@@ -120,7 +123,7 @@ class Catalogue:
 
 @cache
 def shipped() -> Catalogue:
-    """The recordings that come with the demo, read once. Raises: ModuleNotFoundError, if they are not installed."""
+    """The recordings of the demo, read once. Raises: ModuleNotFoundError if they are not installed."""
     import extproc_demo
 
     return Catalogue.read(Path(extproc_demo.__file__).with_name("recordings"))

@@ -1,7 +1,7 @@
-"""The guards of the demo's policy ``showcase``: one of each kind, on an answer that comes whole and on a stream.
+"""The guards of the demo's policy ``showcase``: one of each kind, on an unstreamed and a streamed response.
 
-Each has a request that it must act on, and says what client and model server must see then. What the client sees of a
-stream must be what it sees of the whole answer.
+Each has a request that it must act on, and the expected views of client and model server. The client must see the same
+text in both cases.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class Showcase:
 
     Attributes:
         guard: its name in the configuration.
-        sent: what the user says.
-        action: what is counted.
-        refused: the code of the error that the client gets; empty: the request goes on.
-        model_sees: what the model server reads of ``sent``, if the guard changes it.
-        client_sees: the whole text of the answer; None: that of the model server, unchanged.
-        before: messages that stand before the user's.
-        after: messages that stand after it.
+        sent: the user message.
+        action: the counted action.
+        refused: the error code for the client; empty: the request is forwarded.
+        model_sees: what the model server receives of ``sent``, if the guard changes it.
+        client_sees: the whole text of the response; None: unchanged.
+        before: messages before the user message.
+        after: messages after it.
         more: other fields of the request.
     """
 
@@ -43,11 +43,11 @@ class Showcase:
     more: dict[str, Any] = field(default_factory=dict)
 
     def said(self, stream: bool) -> str:
-        """What the user says; ``{stream}`` in it names the recording of a stream."""
+        """The user message; ``{stream}`` in it names the recording of a stream."""
         return self.sent.replace("{stream}", "_stream" if stream else "")
 
     def request(self, stream: bool) -> dict[str, Any]:
-        """The fields of the request but its model."""
+        """The fields of the request except its model."""
         spoken = {"role": "user", "content": self.said(stream)}
         return {"messages": [*self.before, spoken, *self.after], **self.more}
 

@@ -1,7 +1,6 @@
-"""Everything of one installation, on free loopback ports and without root: model servers, processor, and a real Envoy.
+"""A complete installation on free loopback ports and without root: model servers, processor, and a real Envoy.
 
-It begins with the demo's configuration, whose Envoy configuration is the one that ``envoy/demo.yaml`` ships; only
-addresses differ.
+It starts from the demo's configuration, whose Envoy configuration ships as ``envoy/demo.yaml``; only addresses differ.
 """
 
 from __future__ import annotations
@@ -28,17 +27,17 @@ from extproc.server.operations.config_files import read_config
 
 DEMO_CONFIG: Final = Path(__file__).parent / "config.yaml"
 LOOPBACK: Final = "127.0.0.1"
-TRANSPORT_VARIABLE: Final = "EXTPROC_DEMO_TRANSPORT"  # grpc or fast; how the suite runs on both
+TRANSPORT_VARIABLE: Final = "EXTPROC_DEMO_TRANSPORT"  # grpc or fast; the test suite runs on both
 
 Change = Callable[[dict[str, Any]], None]
 
 
 _PORTS: Final = range(20_000, 32_000)
-"""Below those that Linux gives to clients: else a connection could take one before its server listens."""
+"""Below Linux's ephemeral ports: otherwise a client connection could take one before its server listens."""
 
 
 def free_ports(count: int) -> list[int]:
-    """Different free loopback ports; all are held at once, so that none is given twice. Raises: OSError."""
+    """Distinct free loopback ports; all are held at once, so that none is returned twice. Raises: OSError."""
     with contextlib.ExitStack() as held:
         return [_free_port(held.enter_context(socket.socket())) for _ in range(count)]
 
@@ -52,11 +51,11 @@ def _free_port(unbound: socket.socket) -> int:
 
 
 class Installation:
-    """A context manager that starts the parts in order and ends them.
+    """A context manager that starts the parts in order and stops them.
 
     Args:
-        directory: for configurations and logs; it must exist.
-        models: model servers by the version that they serve, not started yet; empty where ``change`` names others.
+        directory: for configurations and logs; must exist.
+        models: model servers by version, not started yet; empty if ``change`` names others.
         change: edits the configuration (plain data) before it is written.
         change_envoy: edits Envoy's bootstrap configuration.
         with_processor: False leaves the socket to the caller.
@@ -76,7 +75,7 @@ class Installation:
         self._change = change
         self._change_envoy = change_envoy
         self._with_processor = with_processor
-        # Apart, since the path of a socket may have 107 bytes, and directories of temporary files can be long.
+        # separate, since a socket path is limited to 107 bytes, and temporary directories may have long paths
         self._sockets = Path(tempfile.mkdtemp(prefix="llm-"))
         self.socket = self._sockets / "extproc.sock"
         self._listen, self._admin, self._metrics = free_ports(3)
@@ -86,7 +85,7 @@ class Installation:
 
     @property
     def base_url(self) -> str:
-        """Where clients connect, without a path."""
+        """Base URL for clients, without a path."""
         return f"http://{LOOPBACK}:{self._listen}"
 
     @property
@@ -113,9 +112,9 @@ class Installation:
         self._undo.close()
 
     def write_config(self, change: Change | None) -> Document:
-        """Write the configuration, in one step as an editor or a ConfigMap does; for a running processor: a reload.
+        """Write the configuration atomically, like an editor or a ConfigMap does; a running processor reloads it.
 
-        Returns: the document as it is read back.
+        Returns: the document, read back.
         """
         data = read_config(DEMO_CONFIG).loaded.document.model_dump(mode="json", exclude_unset=True)
         data["server"] = {"listen": f"unix:{self.socket}", "metrics": f"{LOOPBACK}:{self._metrics}"}
@@ -133,12 +132,12 @@ class Installation:
         if change is not None:
             change(data)
         written = self.config.with_suffix(".new")
-        written.write_text(json.dumps(data, indent=1))  # JSON is YAML in which nothing is read as something else
+        written.write_text(json.dumps(data, indent=1))  # JSON is YAML without ambiguous scalars
         os.replace(written, self.config)
         return read_config(self.config).loaded.document
 
     def metric(self, name: str, **labels: str) -> float:
-        """Sum of the samples of that name whose labels include ``labels``; 0 without any."""
+        """Sum of the samples with that name whose labels include ``labels``; 0 if there are none."""
         families = text_string_to_metric_families(self.processor.page("/metrics"))
         return sum(
             sample.value

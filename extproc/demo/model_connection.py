@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection of the model server.
 
-Requests are parsed with h11; answers are written as the bytes they are, since replayed bytes must stay exact. So h11
-sees one direction only, and each request gets a parser of its own that begins with what the one before left unread.
+Requests are parsed with h11; responses are written as raw bytes, since replayed bytes must stay exact. So h11 sees one
+direction only, and each request gets its own parser, which starts with the unread bytes of the previous one.
 """
 
 from __future__ import annotations
@@ -22,41 +22,41 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Answer(Protocol):
-    """What is written in reply to a request."""
+    """The reply to a request."""
 
     @property
     def closes(self) -> bool:
         """Whether the connection is closed afterwards."""
 
     def writes(self) -> AsyncGenerator[Write, None]:
-        """The bytes, in order, with the time each is due."""
+        """The bytes, in order, each with its due time."""
 
 
 class Answering(Protocol):
-    """Chooses the answers of a server and knows what it saw."""
+    """Chooses the replies of a server and records what it saw."""
 
     seen: SeenLog
 
     def answer(self, request: Request) -> tuple[Answer, Seen]:
-        """The answer to `request`, and the exchange's entry in the log."""
+        """The reply to `request`, and the exchange's entry in the log."""
 
     def answer_to_noise(self) -> Answer:
-        """The answer to what is not HTTP."""
+        """The reply to input that is not HTTP."""
 
 
 class ModelConnection:
-    """Reads requests one after another and answers each, until either side closes."""
+    """Reads requests one by one and replies to each, until either side closes."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answering: Answering) -> None:
         self._reader = reader
         self._writer = writer
         self._answering = answering
         self._unread = b""
-        # With no buffer of ours, a write is done when the kernel has taken it: a slow reader is felt and counted right.
+        # unbuffered, so a write returns when the kernel has accepted it: a slow reader is noticed and counted correctly
         writer.transport.set_write_buffer_limits(0)
 
     async def run(self) -> None:
-        """Serve the connection to its end."""
+        """Serve the connection until it ends."""
         try:
             goes_on = True
             while goes_on and (received := await self._next_request()) is not None:
@@ -74,7 +74,7 @@ class ModelConnection:
             self._writer.close()
 
     async def _next_request(self) -> tuple[Request, bool] | None:
-        """The next request, whole, and whether the client keeps the connection; None when it has closed it."""
+        """The next complete request, and whether the client keeps the connection; None after it has closed it."""
         parser = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES_MAX)
         if self._unread:
             parser.receive_data(self._unread)
@@ -97,7 +97,7 @@ class ModelConnection:
                 return None
 
     async def _reply(self, request: Request) -> bool:
-        """Answer one request. Returns whether the connection can carry another."""
+        """Reply to one request. Returns whether the connection can be reused."""
         answer, seen = self._answering.answer(request)
         ended: Ended = "server_stopped"
         try:
@@ -111,7 +111,7 @@ class ModelConnection:
         return ended == "complete" and not answer.closes
 
     async def _write_until_hangup(self, answer: Answer, seen: Seen) -> Ended:
-        """Write the answer while listening; stop at once when the client closes its side."""
+        """Write the reply while listening; stop immediately when the client closes its side."""
         writing = asyncio.create_task(self._write(answer, seen))
         try:
             while not writing.done():
@@ -137,7 +137,7 @@ class ModelConnection:
         began_s = clock.time()
         async with aclosing(answer.writes()) as writes:
             async for piece in writes:
-                # Even a wait of nothing gives the listener its turn.
+                # even a zero wait lets the listener run
                 await asyncio.sleep(max(0.0, began_s + piece.due_s - clock.time()))
                 self._writer.write(piece.data)
                 await self._writer.drain()

@@ -1,7 +1,7 @@
-"""A model server that replays what a real vLLM sent, byte for byte and at its pace.
+"""A model server that replays a real vLLM, byte for byte and at its pace.
 
 `make demo` puts two of them behind Envoy, and end-to-end tests use them to see what a model server would have received,
-and that it is left alone when a client goes. It runs in a thread of its own inside a test, or as a process:
+and that it is left alone when a client disconnects. It runs in a thread within a test, or as a process:
 
     python -m extproc.demo.model_server --port 8001 --name v1
 """
@@ -31,12 +31,12 @@ _NOISE: Final = "err_http"
 _BACKLOG: Final = 1024
 
 Respond = Callable[[Request], Scripted | str | None]
-"""Decides an answer itself: a script, the name of a recording, or None to leave it to the rules. It must not block."""
+"""Chooses a reply: a script, the name of a recording, or None to apply the rules. Must not block."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A recording as an answer: how it is cut, and at what multiple of its recorded pace."""
+    """A recording as a reply: its cuts, and its speed relative to the recording."""
 
     recording: Recording
     cut: Cut
@@ -58,12 +58,12 @@ class Replay:
 
 
 class ModelServer:
-    """Serves recordings on a loopback port, from a thread with an event loop of its own.
+    """Serves recordings on a loopback port, from a thread with its own event loop.
 
-    `name` tells servers apart in `seen`. A request is answered by `respond`, else by the `[replay NAME]` in it, else by
-    the first of `rules` that fits, else by the plain recording of its endpoint. `speed` multiplies the recorded pace;
-    0 is as fast as possible. `cut` says where responses are cut into writes. `port` 0 takes a free one. With
-    `expose_seen` GET /__seen answers what was seen, as JSON. Raises `ValueError` for a rule without its recording.
+    `name` distinguishes servers in `seen`. A request is answered by `respond`, else by the `[replay NAME]` in it,
+    else by the first matching rule of `rules`, else by the plain recording of its endpoint. `speed` is relative to
+    the recorded pace; 0 is as fast as possible. `cut` splits responses into writes. `port` 0 takes a free one. With
+    `expose_seen`, GET /__seen returns what was seen, as JSON. Raises `ValueError` for a rule without its recording.
     """
 
     def __init__(
@@ -95,11 +95,11 @@ class ModelServer:
 
     @property
     def base_url(self) -> str:
-        """The URL to which paths are added."""
+        """The URL to which paths are appended."""
         return f"http://{LOOPBACK}:{self.port}"
 
     def start(self) -> int:
-        """Listen, and return the port. Raises `OSError` when the port is taken."""
+        """Listen, and return the port. Raises `OSError` if the port is in use."""
         listening: Future[int] = Future()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(listening)), name=f"model-{self.name}", daemon=True
@@ -109,7 +109,7 @@ class ModelServer:
         return self.port
 
     def stop(self) -> None:
-        """Close every connection at once and end the thread; twice does no harm."""
+        """Close every connection immediately and end the thread; idempotent."""
         if self._thread is not None:
             self._stop()
             self._thread.join()
@@ -123,7 +123,7 @@ class ModelServer:
         self.stop()
 
     def answer(self, request: Request) -> tuple[Answer, Seen]:
-        """The answer to `request` and its entry in `seen`; questions about `seen` leave none."""
+        """The reply to `request` and its entry in `seen`; requests for `seen` itself are not recorded."""
         seen = Seen(self.name, request)
         if self._expose_seen and request.path == SEEN_PATH:
             return _json(200, [exchange.as_document() for exchange in self.seen]), seen
@@ -134,7 +134,7 @@ class ModelServer:
         return answer, seen
 
     def answer_to_noise(self) -> Answer:
-        """What vLLM says to bytes that are not HTTP."""
+        """vLLM's reply to bytes that are not HTTP."""
         return self._replay(_NOISE)
 
     def _answer(self, request: Request) -> Answer:
@@ -166,14 +166,14 @@ class ModelServer:
         await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # A task of our own: what asyncio makes of a cancelled handler of its own is an error message.
+        # our own task: asyncio logs an error when its own handler is cancelled
         connection = asyncio.create_task(ModelConnection(reader, writer, self).run())
         self._connections.add(connection)
         connection.add_done_callback(self._connections.discard)
 
 
 def _check(rules: Sequence[Rule], catalogue: Catalogue, speed: float, cut: Cut) -> None:
-    """Refuse at once what would fail at the first request."""
+    """Fail early on what would fail at the first request."""
     if speed < 0:
         raise ValueError(f"speed is {speed}: it must be 0 (as fast as possible) or a multiple of the recorded pace")
     if isinstance(cut, int) and cut < 1:
@@ -189,7 +189,9 @@ def _json(status: int, document: object) -> Scripted:
 
 
 def _rule(text: str) -> Rule:
-    """A rule from the command line: PATH:stream|whole|any:PHRASE:RECORDING; the phrase may hold colons or be empty."""
+    """Parse a rule of the command line: PATH:stream|whole|any:PHRASE:RECORDING; the phrase may contain colons or be
+    empty.
+    """
     try:
         path, streamed, rest = text.split(":", 2)
         phrase, recording = rest.rsplit(":", 1)
@@ -202,9 +204,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m extproc.demo.model_server", description="Replays recorded vLLM.")
     parser.add_argument("--port", type=int, default=0, help="loopback port; 0 takes a free one")
-    parser.add_argument("--name", default="model", help="told in /__seen")
-    parser.add_argument("--speed", type=float, default=1.0, help="multiple of the recorded pace; 0: no waits")
-    parser.add_argument("--seen", action="store_true", help="answer GET /__seen with what was received")
+    parser.add_argument("--name", default="model", help="name in /__seen")
+    parser.add_argument("--speed", type=float, default=1.0, help="speed relative to the recording; 0: without delays")
+    parser.add_argument("--seen", action="store_true", help="answer GET /__seen with the received requests")
     parser.add_argument(
         "--rule", type=_rule, action="append", metavar="PATH:stream|whole|any:PHRASE:RECORDING", help="may be repeated"
     )
@@ -212,7 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     server = ModelServer(
         asked.name, rules=asked.rule or DEMO_RULES, speed=asked.speed, port=asked.port, expose_seen=asked.seen
     )
-    # Blocked before the server's thread begins, so that they are only ever taken here.
+    # blocked before the server's thread starts, so that only this thread receives them
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     with server:
         print(f"model server {server.name} listens on {server.base_url}", flush=True)

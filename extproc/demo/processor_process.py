@@ -1,4 +1,4 @@
-"""Our processor as a child process: ``extproc serve`` on a configuration file, waited for until it is ready."""
+"""Our processor as a child process: ``extproc serve`` on a configuration file, started until ready."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _LOG_TAIL_CHARS: Final = 4_000
 
 
 class ProcessorFailedError(RuntimeError):
-    """The processor ended, or did not become ready; the message holds the end of its log."""
+    """The processor exited, or did not become ready; the message contains the end of its log."""
 
 
 class ProcessorProcess:
-    """One ``extproc serve``; a context manager that returns when it is ready, and ends it.
+    """One ``extproc serve``; a context manager that starts it, waits until it is ready, and stops it.
 
     Args:
         config: the configuration file.
-        metrics_address: HOST:PORT of its pages, as the configuration says.
-        log: file that its output is added to.
+        metrics_address: HOST:PORT of its pages, as configured.
+        log: file to which its output is appended.
     """
 
     def __init__(self, config: Path, metrics_address: str, log: Path) -> None:
@@ -35,7 +35,7 @@ class ProcessorProcess:
 
     @property
     def pid(self) -> int:
-        """Process id. Raises: ProcessorFailedError when it does not run."""
+        """Process id. Raises: ProcessorFailedError if it is not running."""
         return self._running().pid
 
     def start(self, ready_s_max: float = 20.0) -> None:
@@ -57,11 +57,11 @@ class ProcessorProcess:
         self._running().send_signal(number)
 
     def wait(self, timeout_s: float = 15.0) -> int:
-        """Wait for its end. Returns: the exit code. Raises: subprocess.TimeoutExpired."""
+        """Wait until it exits. Returns: the exit code. Raises: subprocess.TimeoutExpired."""
         return self._running().wait(timeout_s)
 
     def stop(self, timeout_s: float = 15.0) -> int | None:
-        """Ask it to end (SIGTERM) and wait; kill it when it does not. Returns: the exit code; None: it did not run."""
+        """Send SIGTERM and wait; kill it after a timeout. Returns: the exit code; None: it was not running."""
         process = self._process
         if process is None:
             return None
@@ -75,7 +75,7 @@ class ProcessorProcess:
             self._process = None
 
     def kill(self) -> None:
-        """End it at once, without a chance to finish anything."""
+        """Kill it, without a chance to finish anything."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -87,7 +87,7 @@ class ProcessorProcess:
             return str(answer.read().decode())
 
     def log_tail(self) -> str:
-        """The end of its log; empty when there is none."""
+        """The end of its log; empty if there is none."""
         return self.log.read_text(errors="replace")[-_LOG_TAIL_CHARS:] if self.log.exists() else ""
 
     def __enter__(self) -> Self:

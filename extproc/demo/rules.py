@@ -1,7 +1,7 @@
-"""Which recording answers a request.
+"""Rules that choose the recording for a request.
 
-In order: the words ``[replay NAME]`` in the last message of the user, then the first rule that fits, then the plain
-recording of the endpoint. Nothing fits an endpoint that is not known: the caller answers it with vLLM's own 404.
+In order: ``[replay NAME]`` in the user's last message, then the first matching rule, then the plain recording of the
+endpoint. Unknown endpoints have none: the caller replies with vLLM's own 404.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _UNSTREAMED: Final = {
 class Rule:
     """Answers `path`, streamed or not (None: either), with `recording`.
 
-    `phrase` has to stand in the last message of the user, in any case of its letters; None fits every message.
+    `phrase` must occur in the user's last message, case-insensitively; None matches every message.
     """
 
     path: str
@@ -41,7 +41,7 @@ class Rule:
     recording: str
 
     def fits(self, request: Request, streamed: bool, text: str) -> bool:
-        """Whether this rule answers a request whose last message of the user is `text`."""
+        """Whether this rule matches a request whose last user message is `text`."""
         return (
             request.path == self.path
             and self.stream in (None, streamed)
@@ -50,7 +50,7 @@ class Rule:
 
 
 def says(phrase: str | None, stem: str, paths: Sequence[str] = (CHAT, RESPONSES, MESSAGES)) -> tuple[Rule, ...]:
-    """The rules by which `phrase` is answered with the dictated text `stem`, in each API, streamed and not."""
+    """Rules that answer `phrase` with the dictated text `stem`, in each API, streamed and not."""
     rules = []
     for path in paths:
         name = stem if path == CHAT else f"{_STEMS[path]}_{stem}"
@@ -66,7 +66,7 @@ DEMO_RULES: Final = (
 
 
 def choose(request: Request, rules: Sequence[Rule]) -> str:
-    """The name of the recording that answers `request`; `NOT_FOUND` when its endpoint is not known."""
+    """The name of the recording for `request`; `NOT_FOUND` for an unknown endpoint."""
     document = request.document
     text = last_user_text(document)
     if cue := _cue(text):
@@ -95,7 +95,7 @@ def _cue(text: str) -> str | None:
 
 
 def last_user_text(document: dict[str, Any]) -> str:
-    """The text of the last message of the user, in any of the APIs; empty when there is none."""
+    """The text of the user's last message, in any of the APIs; empty if there is none."""
     for key in ("messages", "input", "prompt"):
         asked = document.get(key)
         if isinstance(asked, str):
@@ -107,7 +107,7 @@ def last_user_text(document: dict[str, Any]) -> str:
 
 
 def _text(content: Any) -> str:
-    """The text of a message's content: a string, or a list of strings and of parts with a text."""
+    """The text of a message's content: a string, or a list of strings and text parts."""
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []

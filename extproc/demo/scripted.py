@@ -1,4 +1,4 @@
-"""Answers that no recording has: errors, other encodings, trailers, endless streams, connections cut short."""
+"""Replies without a recording: errors, other encodings, trailers, endless streams, aborted connections."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from extproc.demo.catalogue import Write
 
 
 class Gate:
-    """A place in a scripted body where the server waits until the test opens it, from any thread."""
+    """A point in a scripted body where the server waits until the test opens the gate, from any thread."""
 
     def __init__(self) -> None:
         self._opened: Future[None] = Future()
 
     def open(self) -> None:
-        """Let the server go on; opening twice does no harm."""
+        """Let the server continue; idempotent."""
         if not self._opened.done():
             self._opened.set_result(None)
 
@@ -30,12 +30,12 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Scripted:
-    """An answer as a test wants it.
+    """A reply as a test defines it.
 
-    Each item of `chunks` is written at once, `delay_s` after the one before; a `Gate` among them waits to be opened.
-    The iterable may be endless, and must not block. With a `content-length` header the chunks go out as they are;
-    without, each becomes one HTTP chunk, and `trailers` follow the last. `close_abruptly` leaves out the end of the
-    chunked body and closes the connection.
+    Each item of `chunks` is written at once, `delay_s` after the previous one; a `Gate` among them waits to be
+    opened. The iterable may be endless, and must not block. With a `content-length` header, the chunks are sent as
+    they are; without one, each becomes an HTTP chunk, and `trailers` follow the last. `close_abruptly` omits the
+    end of the chunked body and closes the connection.
     """
 
     status: int = 200
@@ -47,11 +47,11 @@ class Scripted:
 
     @property
     def closes(self) -> bool:
-        """Whether the connection is closed after this answer."""
+        """Whether the connection is closed after this reply."""
         return self.end == "close_abruptly"
 
     async def writes(self) -> AsyncGenerator[Write, None]:
-        """The answer's bytes, head first; `Write.events` counts the chunks."""
+        """The reply's bytes, head first; `Write.events` counts the chunks."""
         chunked = not any(name.lower() == "content-length" for name, _ in self.headers)
         framing = (("transfer-encoding", "chunked"),) if chunked else ()
         reason = http.HTTPStatus(self.status).phrase if self.status in set(http.HTTPStatus) else ""

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Ended = Literal["running", "complete", "client_closed", "server_stopped"]
-"""`complete`: all that was to be sent was sent. `client_closed`: the client left first, and no more was written."""
+"""`complete`: everything was sent. `client_closed`: the client left first, and writing stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as it arrived: header names in lower case, the body without its transfer framing."""
+    """A request as received: header names in lower case, the body without transfer framing."""
 
     method: str
     target: str
@@ -30,7 +30,7 @@ class Request:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The body as a JSON object; empty when it is none."""
+        """The body as a JSON object; empty if it is not one."""
         try:
             document = json.loads(self.body)
         except ValueError:
@@ -44,9 +44,9 @@ class Request:
 
 @dataclass(slots=True)
 class Seen:
-    """One exchange, from when its request had arrived whole; `at` is in seconds since the epoch.
+    """One exchange, from the time its request was complete; `at` is in seconds since the epoch.
 
-    `recording` is the name replayed, or None for a scripted answer. Its server alone changes it, until it has ended.
+    `recording` is the replayed name, or None for a scripted reply. Only its server changes it, until it has ended.
     """
 
     server: str
@@ -73,7 +73,7 @@ class Seen:
         return self.request.body
 
     def as_document(self) -> dict[str, Any]:
-        """For JSON; a body that is not UTF-8 comes with replacement characters."""
+        """For JSON; a body that is not UTF-8 gets replacement characters."""
         return {
             "server": self.server,
             "method": self.request.method,
@@ -89,27 +89,27 @@ class Seen:
 
 
 class SeenLog:
-    """The latest exchanges of a server, oldest first, safe to read and to wait on from any thread."""
+    """The latest exchanges of a server, oldest first, for reading and waiting from any thread."""
 
     def __init__(self, exchanges_max: int) -> None:
         self._exchanges: deque[Seen] = deque(maxlen=exchanges_max)
         self._changed = threading.Condition()
 
     def add(self, seen: Seen) -> None:
-        """Remember an exchange; the oldest is forgotten when there are too many."""
+        """Record an exchange; the oldest is dropped above the limit."""
         with self._changed:
             self._exchanges.append(seen)
             self._changed.notify_all()
 
     def progressed(self, seen: Seen, *, bytes_sent: int, events_sent: int) -> None:
-        """Note that more was sent: `bytes_sent` more bytes, `events_sent` events in all."""
+        """Record progress: `bytes_sent` more bytes, `events_sent` events in total."""
         with self._changed:
             seen.bytes_sent += bytes_sent
             seen.events_sent = events_sent
             self._changed.notify_all()
 
     def ended(self, seen: Seen, how: Ended) -> None:
-        """Note how an exchange ended."""
+        """Record how an exchange ended."""
         with self._changed:
             seen.ended = how
             self._changed.notify_all()
@@ -120,7 +120,7 @@ class SeenLog:
             self._exchanges.clear()
 
     def wait_for(self, holds: Callable[[list[Seen]], bool], timeout_s: float = 10.0) -> list[Seen]:
-        """Wait until `holds(exchanges)`, then return them. Raises `TimeoutError` that tells how they stood."""
+        """Wait until `holds(exchanges)`, then return them. Raises `TimeoutError` with their last state."""
         with self._changed:
             if self._changed.wait_for(lambda: holds(list(self._exchanges)), timeout_s):
                 return list(self._exchanges)

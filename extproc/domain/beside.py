@@ -1,7 +1,7 @@
-"""What is judged beside an exchange, by classifiers that take too long for its way: what is asked, and what came of it.
+"""Out-of-band classification: jobs for classifiers that are too slow for the path, and their results.
 
-Either the exchange waits for the verdict (an ``Ask``), or it goes on and the verdict comes when it may have ended long
-ago (a ``Judgement``). Both hold texts of users, so neither may reach a log or a label.
+Either the exchange waits for the result (an ``Ask``), or it continues, and may have ended when the result arrives (a
+``Judgement``). Both contain user texts, so neither may reach a log or a label.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from extproc.domain.text import Direction, Speaker
 
 
 class Origin(NamedTuple):
-    """Where texts come from, as it is told with a finding."""
+    """The origin of texts, reported with a finding."""
 
     exchange_id: str
     endpoint: str
@@ -27,19 +27,19 @@ class Origin(NamedTuple):
 
 
 class SpokenText(NamedTuple):
-    """A text and who spoke it."""
+    """A text and its role."""
 
     speaker: Speaker
     text: str
 
 
 Found = tuple[SpokenText, Finding]
-"""What was found, and in which text."""
+"""A finding, and its text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A verdict that an exchange waits for, at most ``wait_ms`` [ms]."""
+    """A result that an exchange waits for, at most ``wait_ms`` [ms]."""
 
     guard: str
     classifier: str
@@ -49,14 +49,14 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Texts of one exchange and direction that a guard wants judged, whenever there is time.
+    """Texts of one exchange and direction to classify out of band.
 
     Attributes:
-        fields: how many texts of the exchange these are made of, which are accounted for when all is known.
-        covers: what became of them, if they are judged.
-        context: what the texts are to rest on, where the classifier is asked that.
-        is_reviewed: whether people are told of what is found.
-        sampled_out: they are not to be judged at all; said so that it is counted.
+        fields: number of texts of the exchange in this job, counted as covered on completion.
+        covers: their coverage if they are classified.
+        context: what should support the texts, for classifiers of pairs.
+        is_reviewed: whether findings go to the review queue.
+        sampled_out: not to be classified; sent only to be counted.
     """
 
     origin: Origin
@@ -74,7 +74,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class LateFinding:
-    """What a classifier found, told when the exchange may have ended. ``text`` is what it judged, as it went on."""
+    """A classifier's finding, possibly after the end of the exchange. ``text`` is the classified text, as forwarded."""
 
     origin: Origin
     guard: str
@@ -86,8 +86,8 @@ class LateFinding:
 
 
 class FindingsSink(Protocol):
-    """Whoever wants to know of late findings: a queue for people to review."""
+    """Receives late findings, like the review queue."""
 
     def found_late(self, finding: LateFinding) -> None:
-        """Take one. It must not wait."""
+        """Take one. Must not block."""
         ...

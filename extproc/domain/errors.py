@@ -1,6 +1,6 @@
-"""Errors that end an exchange, as the client reads them.
+"""Errors that end an exchange, as the client sees them.
 
-An ``ApiError`` is what we answer instead of the model server. Its text is ours: it never quotes the request.
+An ``ApiError`` is our reply in place of the model server's. Its text is fixed: it never quotes the request.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
-    """An answer of ours, before a dialect gives it its JSON shape.
+    """An error reply, before a dialect gives it its JSON shape.
 
-    ``status`` is the HTTP status; ``type`` and ``code`` are the fields of OpenAI's error object; ``param`` is the place
-    in the body, where there is one. ``retry_after_s``: when the client may try again, if that is known. [s]
+    ``status`` is the HTTP status; ``type`` and ``code`` are the fields of OpenAI's error object; ``param`` is the
+    location in the body, if there is one. ``retry_after_s``: when the client may retry, if known. [s]
     """
 
     status: int
@@ -25,7 +25,7 @@ class ApiError:
 
 
 class PayloadRefused(Exception):
-    """A body or a path that is not passed on, because the model server could read it otherwise than we do."""
+    """A body or path that is not forwarded, because the model server might parse it differently than we do."""
 
     def __init__(self, error: ApiError) -> None:
         super().__init__(error.message)
@@ -33,5 +33,5 @@ class PayloadRefused(Exception):
 
 
 def refuse(status: int, code: str, message: str, param: str | None = None) -> PayloadRefused:
-    """A ``PayloadRefused`` for a request that the client can mend (status 4xx)."""
+    """A ``PayloadRefused`` for a request that the client can fix (status 4xx)."""
     return PayloadRefused(ApiError(status, "invalid_request_error", code, message, param))

@@ -1,4 +1,4 @@
-"""The values that a fact's pattern finds in a sentence: what is checked at start, and looked for in answers."""
+"""Values that a fact's pattern finds in a sentence, used both to validate the fact and to check responses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re2
 
 
 def compiled(pattern: str) -> Any:
-    """A pattern of a fact, without regard to case. Raises: re2.error."""
+    """A fact's pattern, case-insensitive. Raises: re2.error."""
     options = re2.Options()
     options.case_sensitive = False
     options.log_errors = False
@@ -16,5 +16,5 @@ def compiled(pattern: str) -> Any:
 
 
 def values_in(sentence: str, pattern: Any) -> list[str]:
-    """What a compiled value pattern finds in a sentence."""
+    """The matches of a compiled value pattern in a sentence."""
     return [match.group(min(pattern.groups, 1)) or "" for match in pattern.finditer(sentence)]

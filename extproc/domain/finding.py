@@ -1,6 +1,6 @@
-"""What a detector reports: where something stands and how sure it is, never the text itself.
+"""Findings of detectors: position and confidence, never the text itself.
 
-A finding may travel to logs, metrics and reviewers, so it must be safe to show to people who may not read the text.
+A finding may reach logs, metrics and reviewers, so it must be safe for people who may not read the text.
 """
 
 from __future__ import annotations
@@ -10,35 +10,35 @@ from typing import Protocol, Self
 
 
 class Spot(Protocol):
-    """What stands at a place of a text: a finding, or what is to become one. [characters]"""
+    """A span of a text: a finding, or a candidate. [characters]"""
 
     @property
     def start(self) -> int:
-        """Its first character."""
+        """First character."""
         ...
 
     @property
     def end(self) -> int:
-        """One past the last."""
+        """One past the last character."""
         ...
 
     def moved(self, chars: int) -> Self:
-        """The same in a text that has so many characters before this one."""
+        """The same span in a text that has this many characters more at its start."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing found in one text.
+    """One finding in one text.
 
     Attributes:
-        kind: what it is, upper case: ``EMAIL``, ``PROMPT_INJECTION``, ``REFUSAL``.
-        start: first character [characters] in the text that was given.
+        kind: type in upper case: ``EMAIL``, ``PROMPT_INJECTION``, ``REFUSAL``.
+        start: first character [characters] in the given text.
         end: one past the last character [characters].
-        score: how sure the detector is, 0 to 1.
-        detector: who found it, dotted: ``pii.email``, ``injection.patterns``.
-        detail: what the operator calls it (a fact's id), or a score in digits; for people, never a label.
-        begun: it may be the beginning of such a thing: the text was cut off behind it.
+        score: confidence of the detector, 0 to 1.
+        detector: dotted name: ``pii.email``, ``injection.patterns``.
+        detail: the operator's name for it (a fact's id), or a score in digits; for people, never a label.
+        begun: it may only be a prefix of such a value: the text was truncated after it.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""What a value looks like once it is masked, where that does not depend on the rest of the exchange."""
+"""Masks that do not depend on the rest of the exchange."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from collections.abc import Callable
 from hashlib import blake2b
 
 HASH_KEY_BYTES_MIN, HASH_KEY_BYTES_MAX = 16, 64
-PROCESS_KEY = ""  # in the place of a key file's path: the key of a process that was given none
+PROCESS_KEY = ""  # in place of a key file's path: the random key of a process without one
 _HASH_BYTES = 4
 _HIDDEN = "****"
 _SHORT_NUMBER_DIGITS_MAX = 8
 
 
 def type_mask(kind: str) -> str:
-    """``<EMAIL>``: nothing of the value."""
+    """``<EMAIL>``: reveals nothing of the value."""
     return f"<{kind}>"
 
 
 def numbered_mask(kind: str, number: int) -> str:
-    """``<EMAIL_1>``: which one of its kind it is in a conversation."""
+    """``<EMAIL_1>``: its number among values of its kind in a conversation."""
     return f"<{kind}_{number}>"
 
 
 def hash_mask(kind: str, value: str, key: bytes) -> str:
-    """``<EMAIL_3f9a2c1b>``: the same for one value and one key, and nothing to be learnt from without the key.
+    """``<EMAIL_3f9a2c1b>``: stable for one value and key; without the key it reveals nothing.
 
     Args: key: HASH_KEY_BYTES_MIN to HASH_KEY_BYTES_MAX bytes.
     """
@@ -32,13 +32,13 @@ def hash_mask(kind: str, value: str, key: bytes) -> str:
 
 
 def partial_mask(kind: str, value: str) -> str:
-    """A little of the value, as ``PARTIAL_KINDS`` says for its kind; ``<KIND>`` for any other."""
+    """Part of the value, depending on its kind (``PARTIAL_KINDS``); ``<KIND>`` for other kinds."""
     shorten = PARTIAL_KINDS.get(kind)
     return type_mask(kind) if shorten is None else shorten(value)
 
 
 def canonical(kind: str, value: str) -> str:
-    """What all ways of writing one value have in common: separators and capitals do not count."""
+    """Normal form shared by all spellings of a value: without separators and case."""
     if kind == "EMAIL":
         return value.casefold()
     if kind in _WRITTEN_IN_GROUPS:
@@ -47,19 +47,19 @@ def canonical(kind: str, value: str) -> str:
 
 
 def _email(value: str) -> str:
-    """First letter and domain; of a local part of one letter, nothing."""
+    """First letter and domain; only the domain if the local part is one letter."""
     local, _, domain = value.rpartition("@")
     return f"{local[0] if len(local) > 1 else ''}***@{domain}"
 
 
 def _last_four(value: str) -> str:
-    """The last four digits; of a number with no more than eight, the last two."""
+    """The last four digits; only two for a number of up to eight digits."""
     digits = "".join(filter(str.isalnum, value))
     return _HIDDEN + digits[-4 if len(digits) > _SHORT_NUMBER_DIGITS_MAX else -2 :]
 
 
 def _iban(value: str) -> str:
-    """The country and the last four."""
+    """Country and last four characters."""
     return value[:2].upper() + _last_four(value)
 
 

@@ -1,7 +1,7 @@
-"""Work on a text that may be long, in slices: between two of them it is asked whether it may go on.
+"""Long-running work in slices: between slices, the pace decides whether to continue.
 
-What a text costs shows only while it is judged. Who runs an exchange gives it a pace that knows the processor's time
-and who else waits; here there is neither clock nor thread.
+The cost of a text is only known while it is checked. The owner of an exchange provides a pace that knows the CPU limit
+and competing work; this module has neither clock nor thread.
 """
 
 from __future__ import annotations
@@ -10,29 +10,29 @@ from collections.abc import Iterator
 from typing import Protocol
 
 SLICE_CHARS = 16_384
-"""How much is judged before it is asked again. [characters]"""
+"""Size of a slice. [characters]"""
 
 _CHARS_OF_ANY_TEXT = 64
-"""What a text costs beside its characters, in characters: a request may hold a hundred thousand short ones."""
+"""Fixed cost of a text, in characters: a request may contain a hundred thousand short texts."""
 
 
 class TextTooCostly(Exception):
-    """Judging a message has taken all the processor's time that it may."""
+    """Checking a message has exceeded its CPU limit."""
 
 
 class Abandoned(Exception):
-    """Nobody waits for the outcome any more."""
+    """The client is gone."""
 
 
 class Pace(Protocol):
-    """Says whether work may go on."""
+    """Decides whether work may continue."""
 
     def check(self) -> None:
-        """Go on, perhaps after others have had their turn. Raises: TextTooCostly, Abandoned."""
+        """Continue, possibly after yielding to others. Raises: TextTooCostly, Abandoned."""
         ...
 
     def start_again(self) -> None:
-        """What has used up the time is left out: what remains gets as much again."""
+        """The guard that used up the time is skipped: restart the limit for the rest."""
         ...
 
 
@@ -40,17 +40,17 @@ class _Unhurried:
     """For messages that cannot cost much, and where there is no clock."""
 
     def check(self) -> None:
-        """Go on."""
+        """Continue."""
 
     def start_again(self) -> None:
-        """Nothing was used up."""
+        """Nothing to reset."""
 
 
 UNHURRIED: Pace = _Unhurried()
 
 
 class Stride:
-    """Counts what is judged, and asks the pace once in a slice."""
+    """Counts checked text, and calls the pace once per slice."""
 
     __slots__ = ("_chars", "_pace")
 
@@ -59,7 +59,7 @@ class Stride:
         self._chars = 0
 
     def take(self, text: str) -> None:
-        """Before a text is judged. Raises: TextTooCostly, Abandoned."""
+        """Call before a text is checked. Raises: TextTooCostly, Abandoned."""
         self._chars += len(text) + _CHARS_OF_ANY_TEXT
         if self._chars > SLICE_CHARS:
             self._chars = 0
@@ -67,6 +67,6 @@ class Stride:
 
 
 def slices(text: str) -> Iterator[str]:
-    """A text in pieces that are judged one after the other; most texts are one."""
+    """A text in consecutive pieces; most texts are one piece."""
     for begin in range(0, max(len(text), 1), SLICE_CHARS):
         yield text[begin : begin + SLICE_CHARS]

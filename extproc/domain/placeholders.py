@@ -1,11 +1,11 @@
-"""Numbers for the values of one exchange, and the values that go back in their places.
+"""Numbered placeholders for the values of one exchange, and their restoration.
 
-A number says which values are the same, so it must be the same in every text of a conversation, whose requests repeat
-what was said before: numbers are given by order of first appearance, texts of the request first. The client may have
-written such a placeholder itself: what stands in the request is given to nobody else.
+Equal numbers mean equal values, so numbering must be stable over the texts of a conversation, whose requests repeat
+previous turns: numbers follow the order of first appearance, starting with the request. The client may have written
+such a placeholder itself: numbers found in the request are not assigned.
 
-Each choice of an answer goes on from where the request ended, by itself: choices come at the same time, and which of
-them comes first must not matter.
+Each choice of a response continues from the request on its own: choices arrive concurrently, and their order must not
+matter.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _KIND_CHARS_MAX = 63
 
 
 class Placeholders:
-    """The placeholders of one exchange. The values are kept here only, and no longer than the exchange.
+    """The placeholders of one exchange. The values are only kept here, and no longer than the exchange.
 
     Args:
-        values_max: how many different values get a number; any further one is ``<KIND>``, and is not restored.
-        before: of a choice: the placeholders of its request.
+        values_max: maximum distinct values with a number; others become ``<KIND>``, and are not restored.
+        before: for a choice: the placeholders of its request.
     """
 
     __slots__ = ("_before", "_choices", "_echoed", "_last", "_numbers", "_sorted", "_taken", "_values", "_values_max")
@@ -44,35 +44,35 @@ class Placeholders:
         self._choices: dict[int, Placeholders] = {}
 
     def of_choice(self, choice: int) -> Placeholders:
-        """Those of one choice of the answer: those of the request, and its own."""
+        """Placeholders of one choice of the response: those of the request, plus its own."""
         if choice not in self._choices:
             made = self._choices[choice] = Placeholders(0, self)
             made._last = {kind: max(self._last.get(kind, 0), number) for kind, number in self._echoed.items()}
         return self._choices[choice]
 
     def take(self, text: str) -> None:
-        """Whatever looks like a placeholder in this text is the client's own."""
+        """Anything like a placeholder in this text was written by the client."""
         for kind, number in _placeholders_in(text):
             if len(self._taken) < TAKEN_MAX:
                 self._taken.add((kind, number))
-            else:  # ours come after all of them
+            else:  # ours have higher numbers
                 self._last[kind] = max(self._last.get(kind, 0), number)
 
     def expect_echo(self, text: str) -> None:
-        """Placeholders in this text are those of earlier answers: what is new in this answer is numbered after them."""
+        """Placeholders in this text come from earlier responses: new numbers of this response follow them."""
         _raise_to(self._echoed, text)
 
     def echo(self, text: str) -> None:
-        """This text comes now, and placeholders in it are ours: of values that came before it, or of its own."""
+        """This text is being processed, and its placeholders are ours: of earlier values, or of its own."""
         _raise_to(self._last, text)
 
     def mask(self, kind: str, key: str) -> str:
-        """The placeholder of a value, by what all ways of writing it share; ``<KIND>`` if there are too many."""
+        """The placeholder of a value, by its normal form; ``<KIND>`` above the limit."""
         number = self._number(kind, key)
         return type_mask(kind) if number is None else numbered_mask(kind, number)
 
     def mask_reversibly(self, kind: str, value: str) -> str:
-        """The placeholder of a value that is to be restored from it."""
+        """The placeholder of a value that is to be restored."""
         number = self._number(kind, value)
         if number is None:
             return type_mask(kind)
@@ -99,18 +99,18 @@ class Placeholders:
         return bool(self._values)
 
     def value(self, placeholder: str) -> str | None:
-        """The value that a placeholder stands for, as it was written; None for what is no placeholder of ours."""
+        """The original value of a placeholder; None if it is not ours."""
         return self._values.get(placeholder)
 
     def begins_one(self, text: str) -> bool:
-        """Whether a placeholder of a value that can be restored begins with all of this text."""
+        """Whether all of this text is a prefix of a restorable placeholder."""
         if len(self._sorted) != len(self._values):
             self._sorted = sorted(self._values)
         place = bisect_left(self._sorted, text)
         return place < len(self._sorted) and self._sorted[place].startswith(text)
 
     def forget(self) -> None:
-        """The exchange is over."""
+        """Forget everything at the end of the exchange."""
         self._numbers, self._values, self._sorted, self._choices = {}, {}, [], {}
 
 

@@ -1,18 +1,18 @@
-"""Numbers as people write them, so that 1,299.00 and 1299 are the same value."""
+"""Parses numbers as people write them, so that 1,299.00 and 1299 are equal."""
 
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
 NUMBER_CHARS_MAX = 40
-_THOUSANDS = 3  # digits behind a separator of thousands
+_THOUSANDS = 3  # digits after a thousands separator
 
 
 def number_of(text: str) -> Decimal | None:
-    """The number that a text is, None if it is none.
+    """The numeric value of a text, None if it has none.
 
-    Where both separators stand the last one is the decimal point; one alone, with three digits behind it each time, is
-    taken to separate thousands if it is a comma or comes twice.
+    If both separators occur, the last one is the decimal point; a single kind, always followed by three digits,
+    separates thousands if it is a comma or occurs twice.
     """
     plain = text.strip().replace("\u00a0", "").replace("\u202f", "").replace("'", "").replace(" ", "")
     if not plain or len(plain) > NUMBER_CHARS_MAX:
@@ -33,7 +33,7 @@ def number_of(text: str) -> Decimal | None:
 
 
 def same_value(one: str, other: str) -> bool:
-    """Whether two texts give the same value: the same number, or the same words whatever their case and spaces."""
+    """Whether two texts have the same value: the same number, or the same words regardless of case and spaces."""
     number, other_number = number_of(one), number_of(other)
     if number is not None and other_number is not None:
         return number == other_number

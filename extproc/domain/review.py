@@ -1,7 +1,7 @@
-"""What of one exchange people are to look at: its findings one by one, each with some of the text around it.
+"""Notes of one exchange for reviewers: its findings, each with some surrounding text.
 
-It is noted only where the configuration has a review queue. The text is that of users: nothing but the review queue may
-read it, which masks it before it keeps it. So it is left out of every ``repr``, and no log line has a place for it.
+Notes exist only if the configuration has a review queue. They contain user text: only the review queue may read it, and
+masks it before storing. So it is excluded from every ``repr``, and log lines have no field for it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from extproc.domain.finding import Evidence
 
 NOTES_MAX = 32
-NOTES_OF_A_KIND_MAX = 4  # of one guard, direction and kind: the fiftieth address of one text teaches nobody
+NOTES_OF_A_KIND_MAX = 4  # per guard, direction and kind: the fiftieth address of one text adds nothing
 FOUND_CHARS_MAX = 2_000
-MARGIN_CHARS = 100  # kept beyond what is shown, so that a value at the edge is known whole when it is masked
+MARGIN_CHARS = 100  # kept beyond the shown context, so that a value at its edge is complete when it is masked
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,11 @@ class FindingNote:
 
     Attributes:
         kind, score, detector: as in ``Finding``.
-        is_data: what was found is data that a mask hides; else it is words that people must read to judge it.
-        text: what stood around it, unmasked; empty where that is not kept or not known.
-        start, end: where in ``text`` it was found [characters].
-        begins: ``text`` begins where the text that was judged began: no value is cut off there.
-        ends: likewise.
+        is_data: the finding is data that a mask hides; otherwise it is words that reviewers must read.
+        text: surrounding text, unmasked; empty if it is not kept or not known.
+        start, end: position of the finding in ``text`` [characters].
+        begins: ``text`` begins where the checked text began: no value is truncated there.
+        ends: likewise for the end.
     """
 
     guard: str
@@ -47,9 +47,9 @@ class FindingNote:
 class FindingNotes:
     """The notes of one exchange, bounded.
 
-    ``context_chars_max`` is how much text they keep on either side of what was found [characters]; 0: no text.
+    ``context_chars_max`` is the kept text on either side of a finding [characters]; 0: none.
 
-    Args: excerpt_chars_max: text that may be shown on either side of what was found [characters]; None keeps no text.
+    Args: excerpt_chars_max: text shown on either side of a finding [characters]; None keeps no text.
     """
 
     __slots__ = ("_keeps_text", "_kinds", "context_chars_max", "dropped", "noted")
@@ -59,10 +59,10 @@ class FindingNotes:
         self.context_chars_max = 0 if excerpt_chars_max is None else excerpt_chars_max + MARGIN_CHARS
         self._kinds: dict[tuple[str, str, str], int] = {}
         self.noted: list[FindingNote] = []
-        self.dropped = 0  # findings that the limits left no place for
+        self.dropped = 0  # findings over the limits
 
     def add(self, guard: str, direction: str, action: str, is_data: bool, evidence: Evidence) -> None:
-        """Note one finding, or count that there was no place for it."""
+        """Note one finding, or count it if the limits are reached."""
         finding, text = evidence.finding, evidence.text
         kind = (guard, direction, finding.kind)
         times = self._kinds[kind] = self._kinds.get(kind, 0) + 1
@@ -75,7 +75,7 @@ class FindingNotes:
             start = min(finding.start, len(text))
             end = max(start, min(finding.end, len(text), start + FOUND_CHARS_MAX))
             first, last = max(0, start - around), min(len(text), end + around)
-            if end < finding.end:  # what follows is what was found, too
+            if end < finding.end:  # the kept text includes the finding itself
                 last = end
         self.noted.append(
             FindingNote(

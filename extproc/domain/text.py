@@ -1,4 +1,4 @@
-"""Texts, and where they come from: the one shape in which every filter sees every dialect."""
+"""Texts and their sources: the shape in which every filter sees every dialect."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import NamedTuple, Protocol, cast
 
 
 class Direction(StrEnum):
-    """Which half of the exchange a text belongs to."""
+    """The half of the exchange that a text belongs to."""
 
     REQUEST = "request"
     RESPONSE = "response"
 
 
 class Speaker(StrEnum):
-    """Whose words a text is."""
+    """The role of a text's author."""
 
     SYSTEM = "system"
     USER = "user"
@@ -25,21 +25,21 @@ class Speaker(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a text is for."""
+    """The purpose of a text."""
 
     CONTENT = "content"
     REASONING = "reasoning"
     REFUSAL = "refusal"
     NAME = "name"
     JSON = "json"  # text that is itself JSON: tool arguments, structured values
-    ASIDE = "aside"  # beside the choices: errors, and fields of an answer that no dialect names
+    ASIDE = "aside"  # outside the choices: errors, and unknown fields of a response
 
 
 class TextSource(NamedTuple):
-    """One channel: a text that is continuous, whole or in pieces.
+    """One channel: a continuous text, whole or in pieces.
 
-    ``choice`` is the answer's choice (or output) index and ``part`` the index of a tool call, block or content part in
-    it.
+    ``choice`` is the index of the response's choice (or output), and ``part`` the index of a tool call, block or
+    content part in it.
     """
 
     direction: Direction
@@ -50,15 +50,15 @@ class TextSource(NamedTuple):
 
 
 class Stage(Protocol):
-    """One filter at work on one channel. Cut-invariant: the total released depends on the total fed, not on the cuts.
+    """One filter on one channel. Cut-invariant: the total released depends on the total fed, not on the cuts.
 
-    After ``rejected`` has become true the stage is not fed again; what it released before stands.
+    Once ``rejected`` is true, the stage is not fed again; what it released before remains valid.
     """
 
     rejected: bool
 
     def feed(self, text: str) -> str:
-        """Take the next piece, return what may be released now."""
+        """Process the next piece, and return what may be released now."""
         ...
 
     def close(self) -> str:
@@ -66,27 +66,27 @@ class Stage(Protocol):
         ...
 
     def held(self) -> str:
-        """What was fed and is not yet released; a filter that fails open gives it back unjudged."""
+        """Text fed and not yet released; a filter that fails open returns it unchecked."""
         ...
 
     def fork(self) -> Stage:
-        """A stage in the same state that reports nothing: it is asked what would come of the text."""
+        """A stage in the same state without side effects, to find out what would become of a text."""
         ...
 
 
 class YieldingStage(Stage, Protocol):
-    """A stage that can be told to wait no longer, for instance because the model has stalled."""
+    """A stage that can be told to stop waiting, for example because the model has stalled."""
 
     def give_up(self) -> str:
-        """Release what is held, or what stands in its place. This alone may depend on cuts: it depends on time."""
+        """Release the held text, or its replacement. Only this may depend on cuts, as it depends on time."""
         ...
 
 
 class CutStage(Stage, Protocol):
-    """A stage to which it matters that a text was cut off: what stands at its end may be the beginning of something."""
+    """A stage that distinguishes truncated texts: their end may be the beginning of a value."""
 
     def close_cut(self) -> str:
-        """As ``close``, of a text that ended where it was not to end."""
+        """Like ``close``, for a truncated text."""
         ...
 
 
@@ -98,5 +98,5 @@ def close_stage(stage: Stage, cut_off: bool) -> str:
 
 
 def yielding(stage: Stage) -> YieldingStage | None:
-    """The stage, if it can be told to wait no longer."""
+    """The stage, if it can be told to stop waiting."""
     return cast("YieldingStage", stage) if hasattr(stage, "give_up") else None

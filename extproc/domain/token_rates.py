@@ -1,6 +1,7 @@
-"""How many tokens a text has where no server has counted them: what a model's texts have had so far.
+"""Estimates of token counts where no server has counted: rates learned from a model's previous texts.
 
-Rates are learnt from exchanges that a server counted (``exchange/learnt_rates.py``); these are what is assumed before.
+Rates are learned from exchanges with a server's count (``exchange/learnt_rates.py``); these are the initial
+assumptions.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ NS_PER_S = 1_000_000_000
 
 @dataclass(slots=True)
 class RequestSize:
-    """What of a request the model reads, and how much it may answer.
+    """The size of a request for the model, and its limit on the response.
 
-    ``turns``: pieces that a chat template puts words of its own around, the beginning of the answer among them; 0 where
-    there is no template. ``tool_utf8_bytes``: of the definitions of tools, as JSON. ``readable``: nothing in it is
-    tokens or media, whose size is not known. ``answer_tokens_max`` is of each choice, 0 where the request does not say.
+    ``turns``: pieces that a chat template wraps, including the beginning of the response; 0 without a template.
+    ``tool_utf8_bytes``: of tool definitions, as JSON. ``readable``: no part is token ids or media, whose size is
+    unknown. ``answer_tokens_max`` is per choice, 0 if the request sets none.
     """
 
     utf8_bytes: int = 0
@@ -31,9 +32,9 @@ class RequestSize:
 class TokenRates:
     """Rates of one model version.
 
-    English has about 4.4 bytes a token in today's vocabularies and JSON fewer; a template puts about four tokens around
-    a turn, and many before tools (``with_tools``). Of a stream, ``per_piece`` counts where pieces have told more
-    exactly than bytes: most servers send each token as one.
+    English has about 4.4 bytes per token in current vocabularies, JSON fewer; a template adds about four tokens per
+    turn, and many before tools (``with_tools``). In streams, ``per_piece`` counts pieces where that has been more
+    accurate than bytes: most servers send one token per piece.
     """
 
     per_prompt_byte: float = 1 / 4.4
@@ -55,18 +56,18 @@ class TokenRates:
         return max(1, round(tokens))
 
     def streamed_tokens(self, pieces: int, utf8_bytes: int) -> int:
-        """Tokens of a part of a stream. Until something is learnt, at least one a piece. [tokens]"""
+        """Tokens of a part of a stream. Until rates are learned, at least one per piece. [tokens]"""
         if self.by_pieces:
             return max(1, round(pieces * self.per_piece)) if pieces else 0
         by_bytes = round(utf8_bytes * self.per_byte)
         return max(by_bytes, 1 if self.learnt else pieces) if pieces else 0
 
     def whole_tokens(self, utf8_bytes: int) -> int:
-        """Tokens of texts that came whole. [tokens]"""
+        """Tokens of unstreamed texts. [tokens]"""
         return max(1, round(utf8_bytes * self.per_byte)) if utf8_bytes else 0
 
     def unseen_tokens(self, size: RequestSize, elapsed_ns: int) -> int:
-        """Tokens that were made of an answer nothing was seen of, for all its choices together. [tokens]"""
+        """Tokens of a response of which nothing was seen, over all its choices. [tokens]"""
         tokens = max(0.0, elapsed_ns / NS_PER_S - self.wait_s) * self.per_second
         if size.answer_tokens_max:
             tokens = min(tokens, size.answer_tokens_max)
@@ -74,6 +75,6 @@ class TokenRates:
 
 
 UNKNOWN_SIZE = RequestSize()
-"""Of a request that was not read."""
+"""Of a request that was not parsed."""
 START = TokenRates()
-"""Before anything is known of a model."""
+"""Before anything is known about a model."""

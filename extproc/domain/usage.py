@@ -1,4 +1,4 @@
-"""Tokens and money, as integers.
+"""Tokens and cost, as integers.
 
 Source: OpenAI's usage object; vLLM's streams (usage may come in every chunk, as a running total of that chunk's
 choice).
@@ -24,7 +24,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What a version's tokens cost. [micro-USD per 1e6 tokens]"""
+    """Prices of a version's tokens. [micro-USD per 1e6 tokens]"""
 
     prompt: int
     cached: int
@@ -35,7 +35,7 @@ def cost_of(usage: Usage, prices: Prices) -> int:
     """Cost of one exchange at its version's prices.
 
     Args:
-        usage: counts [tokens], from the last usage seen; cached tokens are taken out of the prompt's.
+        usage: counts [tokens], from the last usage seen; cached tokens are subtracted from the prompt's.
         prices: [micro-USD per 1e6 tokens].
     Returns: [micro-USD], rounded half up, once.
     """
@@ -45,5 +45,5 @@ def cost_of(usage: Usage, prices: Prices) -> int:
 
 
 def utf8_bytes_of(text: str) -> int:
-    """How long a text is in UTF-8. [bytes]"""
+    """Length of a text in UTF-8. [bytes]"""
     return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))

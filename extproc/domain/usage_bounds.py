@@ -1,4 +1,4 @@
-"""How many tokens one exchange can have: what a server counts beyond that is not believed, and not billed."""
+"""Upper bounds for the tokens of one exchange: larger counts of a server are not trusted, and not billed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from extproc.domain.usage import Usage
 
 
 class UsageBounds(NamedTuple):
-    """More than any server that counts honestly says. [tokens]"""
+    """More than any honest count. [tokens]"""
 
     prompt: int
     completion: int
 
     def within(self, usage: Usage) -> Usage:
-        """The usage itself where it fits; else what of it does, as an estimate."""
+        """The usage itself if it is within bounds; otherwise capped, and marked as an estimate."""
         if usage.prompt <= self.prompt and usage.completion <= self.completion and usage.cached <= usage.prompt:
             return usage
         prompt, completion = min(usage.prompt, self.prompt), min(usage.completion, self.completion)

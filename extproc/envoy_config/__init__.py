@@ -1,1 +1,1 @@
-"""Envoy's side of the contract: configurations that fit a document, a linter for others, Envoy as a process."""
+"""Envoy's side of the contract: generated configurations, a linter for others, Envoy as a process."""

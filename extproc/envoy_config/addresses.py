@@ -1,4 +1,4 @@
-"""Addresses as people write them (HOST:PORT, unix:/PATH) in the shape that Envoy wants."""
+"""Converts addresses (HOST:PORT, unix:/PATH) to Envoy's format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ANY_TO_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "localhost": "127.0.0.1
 def split_host_port(address: str) -> tuple[str, int]:
     """``"[::1]:80"`` -> ``("::1", 80)``.
 
-    Raises: ValueError when the port is not between 1 and 65535, which the document's pattern lets through.
+    Raises: ValueError for a port outside of 1 to 65535, which the document's pattern allows.
     """
     host, _, port = address.rpartition(":")
     number = int(port)
@@ -29,9 +29,9 @@ def socket_address(address: str) -> dict[str, Any]:
 
 
 def listening_address(address: str, key: str) -> dict[str, Any]:
-    """Envoy ``Address`` to listen on; ``key`` is where it was written, for the message.
+    """Envoy ``Address`` to listen on; ``key`` is its configuration key, for the message.
 
-    Raises: EnvoyConfigError when the host is a name, since Envoy listens on addresses only; ``localhost`` is known.
+    Raises: EnvoyConfigError for a host name, since Envoy listens on addresses only; ``localhost`` is allowed.
     """
     host, port = split_host_port(address)
     host = "127.0.0.1" if host == "localhost" else host
@@ -41,7 +41,7 @@ def listening_address(address: str, key: str) -> dict[str, Any]:
 
 
 def reachable_address(listen: str) -> dict[str, Any]:
-    """Envoy ``Address`` at which a server that listens on ``listen`` is reached from the same machine or pod."""
+    """Envoy ``Address`` to reach a server on the same machine or pod that listens on ``listen``."""
     if listen.startswith("unix:"):
         return {"pipe": {"path": listen.removeprefix("unix:")}}
     host, port = split_host_port(listen)
@@ -58,7 +58,7 @@ def _needs_no_dns(address: dict[str, Any]) -> bool:
 
 
 def is_ip(host: str) -> bool:
-    """Whether a host is an address rather than a name."""
+    """Whether a host is an IP address, not a name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

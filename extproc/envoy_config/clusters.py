@@ -1,4 +1,4 @@
-"""Upstream clusters: one for each model version, and the one of the processor."""
+"""Upstream clusters: one per model version, and one for the processor."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from extproc.envoy_config.names import PROCESSOR_CLUSTER
 from extproc.envoy_config.processor_tls import transport_socket
 
 CONCURRENCY_MAX = 4_096
-"""Streams of language models are long: Envoy's default of 1,024 is reached by a busy gateway."""
+"""LLM streams are long: a busy gateway exceeds Envoy's default of 1,024."""
 
 _BESIDE_CONNECT_TIMEOUT = "0.25s"
-_ELSEWHERE_CONNECT_TIMEOUT = "1s"  # over a network, and with TLS the handshake is part of it
+_ELSEWHERE_CONNECT_TIMEOUT = "1s"  # over a network; with TLS it includes the handshake
 
 
 def version_cluster(name: str, model: str, version_name: str, version: Version) -> dict[str, Any]:
@@ -26,8 +26,8 @@ def version_cluster(name: str, model: str, version_name: str, version: Version) 
         "connect_timeout": "1s",
         "lb_policy": "LEAST_REQUEST",
         "circuit_breakers": _circuit_breakers(),
-        # Only failures to reach or of a gateway count: a 500 may be the fault of the request, and one client must not
-        # be able to take a server away from the others.
+        # Only connection and gateway failures count: a request may cause a 500, and one client must not
+        # be able to eject a server for all others.
         "outlier_detection": {
             "consecutive_gateway_failure": 5,
             "enforcing_consecutive_gateway_failure": 100,
@@ -47,11 +47,11 @@ def version_cluster(name: str, model: str, version_name: str, version: Version) 
 
 
 def processor_cluster(server: Server, found_at: EnvoyProcessor) -> dict[str, Any]:
-    """Cluster of the processor, with an endpoint for each address.
+    """Cluster of the processor, with one endpoint per address.
 
-    No health check: a connection that fails is an answer at once, and so is its return.
+    No health check: a failed connection is detected immediately, and so is recovery.
 
-    Raises: EnvoyConfigError when the processor speaks TLS and its CA is not known.
+    Raises: EnvoyConfigError if the processor uses TLS and its CA is unknown.
     """
     shared = found_at.address
     addresses = [socket_address(shared)] if shared else [reachable_address(listen) for listen in server.addresses]

@@ -1,8 +1,8 @@
-"""What Envoy answers before a request has headers: it must go out at once, or it never does.
+"""Envoy's replies before a request has headers must skip the processor, or they are never sent.
 
-Envoy refuses malformed HTTP (too many headers, two lengths, a name with ``_``) in its codec, and closes the connection
-right behind its answer. The answer passes the HTTP filters on its way; one that waits for the processor's word holds it
-until the connection is closed, and the client reads nothing. So the filter is left out of exactly these replies.
+Envoy's codec rejects malformed HTTP (too many headers, two lengths, a name with ``_``), and closes the connection right
+after its reply. The reply passes the HTTP filters; a filter that waits for the processor holds it until the connection
+is closed, and the client reads nothing. So the filter is skipped for exactly these replies.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _XDS = "type.googleapis.com/xds.type.matcher.v3"
 
 
 def skipped_without_request(name: str, config: dict[str, Any]) -> dict[str, Any]:
-    """An HTTP filter that sees every exchange whose request has headers, and nothing else.
+    """An HTTP filter that sees every exchange whose request has headers, and no other.
 
-    The condition is decided when the first headers pass, and not again. Of any request those are its own, which always
-    have a method; only a reply to a request without headers passes by first. No client and no upstream can bring it
-    about. Where Envoy cannot tell, the filter is not left out.
+    The condition is evaluated once, on the first headers that pass. For any request these are its own, which always
+    have a method; only a reply to a request without headers comes first. Neither a client nor an upstream can cause
+    that. If Envoy cannot decide, the filter is not skipped.
 
     Source: Envoy's matching API; measured on 1.40, where ``cel_expr_string`` is not known yet.
     """

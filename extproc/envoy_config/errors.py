@@ -1,5 +1,5 @@
-"""What makes a configuration unusable for Envoy though our processor could run with it."""
+"""Errors of a configuration that is valid for our processor, but unusable for Envoy."""
 
 
 class EnvoyConfigError(ValueError):
-    """The message says which key of the configuration it is, and what to write there."""
+    """The message names the configuration key, and the fix."""

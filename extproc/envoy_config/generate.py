@@ -1,4 +1,4 @@
-"""The Envoy configuration that fits one configuration of ours: ports, buffer limit, filter, routes and clusters."""
+"""Generates Envoy's configuration from ours: ports, buffer limit, filter, routes and clusters."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ SECRET_HEADING = """\
 CONNECTIONS_MAX = 10_000
 _LINE_CHARS_MAX = 120
 _LEAF_CHARS_MAX = 80
-_NODE = {"id": "llm-envoy", "cluster": "llm"}  # without a name Envoy takes no secrets, not even from files
+_NODE = {"id": "llm-envoy", "cluster": "llm"}  # without a node, Envoy accepts no secrets, not even from files
 
 
 def bootstrap(document: Document) -> dict[str, Any]:
     """Envoy's bootstrap configuration as plain data, keys in reading order.
 
-    Raises: EnvoyConfigError when a version has no endpoints, role guard has no known ``guard_version``, or Envoy would
-        have to listen on a name.
+    Raises: EnvoyConfigError if a version has no endpoints, role guard has no known ``guard_version``, or Envoy
+        would have to listen on a name.
     """
     versions = _versions(document)
     names = cluster_names(tuple(versions))
@@ -61,7 +61,7 @@ def bootstrap(document: Document) -> dict[str, Any]:
 
 
 def _connection_limit() -> dict[str, Any]:
-    """Each connection may hold a body, so their number has a limit too."""
+    """Each connection may buffer a body, so their number is limited too."""
     monitor = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
     config = {"@type": f"type.googleapis.com/{monitor}", "max_active_downstream_connections": CONNECTIONS_MAX}
     return {
@@ -72,7 +72,7 @@ def _connection_limit() -> dict[str, Any]:
 
 
 def to_yaml(configuration: dict[str, Any], heading: str = _HEADING) -> str:
-    """The same configuration gives the same text, with a heading that explains it."""
+    """Deterministic YAML, with a heading that explains it."""
     return (
         heading
         + "\n"
@@ -81,7 +81,7 @@ def to_yaml(configuration: dict[str, Any], heading: str = _HEADING) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Short leaves on one line; shared parts in full, since an anchor costs every reader a search."""
+    """Short leaves on one line; shared parts in full, since anchors are hard to read."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -95,7 +95,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _quoted_where_readers_differ(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    """PyYAML takes ``n`` and ``1e3`` for text, Envoy's reader for false and a number: such texts get quotes."""
+    """PyYAML reads ``n`` and ``1e3`` as text, Envoy as false and a number: such texts are quoted."""
     plain = text[:1].isalpha() and len(text) > 1
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
 

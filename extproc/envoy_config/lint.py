@@ -1,6 +1,6 @@
-"""What ``envoy --mode validate`` does not notice, and what would let traffic past the guards.
+"""Problems that ``envoy --mode validate`` misses, and settings that would let traffic bypass the guards.
 
-Envoy accepts a processor that names no cluster and a per-route setting that names no filter; both show only when a
+Envoy accepts a processor with an unknown cluster and per-route settings of an unknown filter; both show only when a
 request fails, or is not inspected. Works on any bootstrap configuration with static resources, not only on ours.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 from extproc.envoy_config.names import CANONICAL_FILTER_NAME, FILTER_NAME
 
 DEFAULT_BUFFER_BYTES = 1_048_576
-"""Envoy's limit where the listener sets none."""
+"""Envoy's default if the listener sets no limit."""
 
 _EXT_PROC = "extensions.filters.http.ext_proc.v3.ExternalProcessor"
 _UPSTREAM_TLS = "extensions.transport_sockets.tls.v3.UpstreamTlsContext"
@@ -22,11 +22,11 @@ Found = tuple[str, dict[str, Any]]
 
 
 def lint(configuration: Mapping[str, Any], *, body_bytes_max: int = 0) -> list[str]:
-    """Problems of a bootstrap configuration, as sentences: where, what, how to mend it. Empty when there are none.
+    """Problems of a bootstrap configuration, as sentences: where, what, how to fix it. Empty if there are none.
 
     Args:
         configuration: parsed YAML of a bootstrap configuration.
-        body_bytes_max: largest body that is to be held for the processor [bytes]; 0 when not known.
+        body_bytes_max: largest body to buffer for the processor [bytes]; 0 if unknown.
     """
     resources = configuration.get("static_resources") or {}
     clusters = {cluster.get("name", "") for cluster in resources.get("clusters") or ()}
@@ -53,7 +53,7 @@ def _unknown_clusters(resources: dict[str, Any], clusters: set[str]) -> Iterator
 
 
 def _cluster_references(block: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Key and name of each cluster that this block refers to."""
+    """Key and name of each cluster that this block references."""
     yield from _grpc_clusters(block)
     route = block.get("route")
     if isinstance(route, dict):
@@ -108,7 +108,7 @@ def _processor(path: str, http_filter: dict[str, Any]) -> Iterator[str]:
 
 
 def _processor_tls(resources: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with TLS on the way to the processor; that there is any is not asked for."""
+    """Problems of TLS to the processor; TLS itself is not required."""
     filters = list(_ext_proc_filters("", resources))
     processors = {name for _, block in filters for _, found in _blocks("", block) for _, name in _grpc_clusters(found)}
     for index, cluster in enumerate(resources.get("clusters") or ()):
@@ -121,13 +121,13 @@ def _processor_tls(resources: dict[str, Any]) -> Iterator[str]:
             yield f"{path}.alpn_protocols: gRPC is HTTP/2, and the processor closes a connection without it. Set [h2]."
         if not any("validation_context" in key for key in common):
             yield (
-                f"{path}.validation_context: without it Envoy sends requests to whoever answers at the address."
+                f"{path}.validation_context: without it Envoy sends requests to any server at the address."
                 " Set trusted_ca and match_typed_subject_alt_names."
             )
 
 
 def _anywhere(where: str, listener: dict[str, Any]) -> Iterator[str]:
-    """What is wrong wherever it stands: in the filter, in the modes it may be told, in the overrides of a route."""
+    """Problems that may occur anywhere: in the filter, its allowed modes, or route overrides."""
     for path, block in _blocks(where, listener):
         if block.get("failure_mode_allow"):
             yield (

@@ -18,15 +18,16 @@ from extproc.envoy_config.routes import route_config
 
 _TYPE = "type.googleapis.com/envoy"
 _BUFFER_STEP_BYTES = 65_536
-_HTTP2_STREAM_WINDOW_BYTES = 65_535  # the least that HTTP/2 allows
+_HTTP2_STREAM_WINDOW_BYTES = 65_535  # minimum required by HTTP/2
 _HTTP2_CONNECTION_WINDOW_BYTES = 1_048_576
 REQUEST_HEADERS_MAX = 128
-"""Those that Envoy and the processor add included, about eight. Envoy's own limit of 100 is too near to what clients
-behind several proxies send."""
+"""Includes about eight headers that Envoy and the processor add. Envoy's default of 100 is too low for clients behind
+several proxies.
+"""
 
 
 def listener(document: Document, clusters: dict[tuple[str, str], str]) -> dict[str, Any]:
-    """The one listener for clients, HTTP/1.1 and HTTP/2 without TLS."""
+    """The single listener for clients, HTTP/1.1 and HTTP/2 without TLS."""
     return {
         "name": "llm",
         "address": listening_address(document.envoy.listen, "envoy.listen"),
@@ -45,9 +46,9 @@ def listener(document: Document, clusters: dict[tuple[str, str], str]) -> dict[s
 
 
 def buffer_limit_bytes(limits: Limits) -> int:
-    """Envoy's limit for bodies that it holds for the processor, both ways [bytes].
+    """Envoy's buffer limit for bodies held for the processor, in both directions [bytes].
 
-    Above the processor's own limits, to the next 64 KiB, so that it is the processor that refuses, in the API's words.
+    Above the processor's own limits, rounded up to 64 KiB, so that the processor rejects, with an API error.
     """
     largest = max(limits.request_body_bytes_max, limits.response_body_bytes_max)
     return (largest // _BUFFER_STEP_BYTES + 1) * _BUFFER_STEP_BYTES
@@ -60,7 +61,7 @@ def _connection_manager(document: Document, clusters: dict[tuple[str, str], str]
         "codec_type": "AUTO",
         "use_remote_address": True,
         "generate_request_id": True,
-        # One spelling of a path: what the processor judged is what the model server reads.
+        # normalize paths: the path that the processor checked is the one that the model server reads
         "normalize_path": True,
         "merge_slashes": True,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
@@ -68,9 +69,9 @@ def _connection_manager(document: Document, clusters: dict[tuple[str, str], str]
             "headers_with_underscores_action": "REJECT_REQUEST",
             "max_headers_count": REQUEST_HEADERS_MAX,
         },
-        # Proxies speak it (nginx by default). Envoy sends on HTTP/1.1 of its own framing, and closes after one answer.
+        # some proxies use it (nginx by default); Envoy re-frames it as HTTP/1.1, and closes after one response
         "http_protocol_options": {"accept_http_10": True},
-        # Envoy's own windows (16 MiB a stream) bring more than its buffer limit in one piece, past the limit's 413.
+        # Envoy's own windows (16 MiB per stream) deliver more than its buffer limit at once, past the limit's 413
         "http2_protocol_options": {
             "initial_stream_window_size": _HTTP2_STREAM_WINDOW_BYTES,
             "initial_connection_window_size": _HTTP2_CONNECTION_WINDOW_BYTES,
@@ -92,9 +93,9 @@ def _connection_manager(document: Document, clusters: dict[tuple[str, str], str]
 
 
 def _strip_internal_headers() -> dict[str, Any]:
-    """Clients must not choose a version (``x-llm-``), nor retries that are paid twice (``x-envoy-``).
+    """Clients must not choose a version (``x-llm-``), nor retries that are billed twice (``x-envoy-``).
 
-    Removed before the first look at the route table.
+    Removed before the first route lookup.
     """
     return {
         "name": "strip_internal_headers",
@@ -127,9 +128,9 @@ def _ext_proc(document: Document) -> dict[str, Any]:
             "response_trailer_mode": "SEND",
         },
         "forward_rules": _forward_rules(document),
-        # How the processor tells an answer of a model server from an error that Envoy made.
+        # lets the processor distinguish a model server's response from an Envoy error
         "response_attributes": ["response.code_details"],
-        # A forbidden mutation is a bug of ours, and must not be dropped in silence.
+        # a rejected mutation is a bug of ours, and must not be dropped silently
         "mutation_rules": {"disallow_is_error": True},
         "metadata_options": {"receiving_namespaces": {"untyped": [METADATA_NAMESPACE]}},
     }
@@ -142,7 +143,7 @@ def _forward_rules(document: Document) -> dict[str, Any]:
 
 
 def _access_log() -> dict[str, Any]:
-    """One JSON line an exchange, without bodies, query strings or credentials."""
+    """One JSON line per exchange, without bodies, query strings or credentials."""
     return {
         "name": "envoy.access_loggers.stdout",
         "typed_config": {
@@ -171,6 +172,6 @@ def _access_log() -> dict[str, Any]:
 
 
 def seconds(milliseconds: int) -> str:
-    """Duration as Envoy writes it: 250 -> ``0.25s``."""
+    """Duration in Envoy's format: 250 -> ``0.25s``."""
     whole, rest = divmod(milliseconds, 1_000)
     return f"{whole}.{rest:03d}".rstrip("0").rstrip(".") + "s"

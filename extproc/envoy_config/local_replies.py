@@ -1,7 +1,7 @@
-"""Envoy's own errors in the shape that the client's library can parse.
+"""Envoy's own errors in a shape that client libraries can parse.
 
-Envoy answers by itself when a body is too large, no version is reachable or the processor is down. A client of the
-OpenAI or the Anthropic API expects that API's error object, so each kind of error is mapped to both.
+Envoy replies itself when a body is too large, no version is reachable or the processor is down. Clients of the OpenAI
+or the Anthropic API expect that API's error object, so each kind of error is mapped to both.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from extproc.domain.contract import ENDPOINT_PATHS, REPLY_DETAILS_PREFIX
 
 _TOO_MANY_HEADERS = "header_mutation_result_exceeds_limit"
-"""Envoy's details where the processor's headers came on top of those of the client. A 500 or 503 by itself."""
+"""Envoy's details when the processor's headers exceed the limit together with the client's. By itself a 500 or 503."""
 
 _CEL_NAME = "envoy.access_loggers.extension_filters.cel"
 _CEL = "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
@@ -20,7 +20,7 @@ _CEL = "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.Expre
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """Which replies of Envoy, as a condition in CEL, and what both APIs call them; ``status`` in place of Envoy's."""
+    """A class of Envoy replies: its condition in CEL, and its error in both APIs; ``status`` overrides Envoy's."""
 
     condition: str
     message: str
@@ -30,11 +30,11 @@ class _Kind:
 
 
 def local_reply_config(request_body_bytes_max: int, request_headers_max: int) -> dict[str, Any]:
-    """``LocalReplyConfig``: errors that are not the processor's own get the API's JSON shape and keep their status.
+    """``LocalReplyConfig``: errors that do not come from the processor get the API's JSON shape and keep their status.
 
     Args:
-        request_body_bytes_max: [bytes] named in the message of a 413.
-        request_headers_max: named in the message of a 431.
+        request_body_bytes_max: [bytes] quoted in the message of a 413.
+        request_headers_max: quoted in the message of a 431.
     Source: the error objects of the OpenAI and Anthropic APIs.
     """
     kinds = _kinds(request_body_bytes_max, request_headers_max)
@@ -42,7 +42,7 @@ def local_reply_config(request_body_bytes_max: int, request_headers_max: int) ->
 
 
 def _kinds(request_body_bytes_max: int, request_headers_max: int) -> tuple[_Kind, ...]:
-    """First match wins. Envoy's own words are left out: they name addresses of servers."""
+    """First match wins. Envoy's own messages are dropped: they contain server addresses."""
     too_large = f"The request body is larger than {request_body_bytes_max} bytes."
     unavailable = "The model service is not available. Please retry shortly."
     late = "The model service did not answer in time. Please retry shortly."
@@ -66,7 +66,7 @@ def _kinds(request_body_bytes_max: int, request_headers_max: int) -> tuple[_Kind
 
 
 def _mapper(kind: _Kind, *, anthropic: bool) -> dict[str, Any]:
-    # An ImmediateResponse of the processor is a local reply too; its body is already right.
+    # an ImmediateResponse of the processor is a local reply too, and already has the right body
     condition = f"!response.code_details.startsWith('{REPLY_DETAILS_PREFIX}') && ({kind.condition})"
     body: dict[str, Any]
     if anthropic:

@@ -1,4 +1,4 @@
-"""Names within Envoy's configuration; those that the processor knows too are in ``domain.contract``."""
+"""Names within Envoy's configuration; those shared with the processor are in ``domain.contract``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import zlib
 
 FILTER_NAME = "llm.extproc"
-"""Ours, not the canonical one: Istio keys its InferencePool overrides by the canonical name and would redirect us."""
+"""Not the canonical name: Istio keys its InferencePool overrides by that, and would redirect us."""
 
 CANONICAL_FILTER_NAME = "envoy.filters.http.ext_proc"
 
@@ -16,8 +16,8 @@ PROCESSOR_CLUSTER = "llm_extproc"
 def cluster_names(versions: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], str]:
     """Cluster name of each (model, version), unique and safe in metric names.
 
-    A dot would cut the name in Envoy's statistics, so everything but letters, digits, ``-`` and ``_`` becomes ``_``;
-    a name that had to be changed gets a checksum, so that ``v1.0`` and ``v1_0`` stay two clusters.
+    A dot would split the name in Envoy's statistics, so everything but letters, digits, ``-`` and ``_`` becomes
+    ``_``; a changed name gets a checksum, so that ``v1.0`` and ``v1_0`` stay distinct.
     """
     return {key: _safe(*key) for key in versions}
 

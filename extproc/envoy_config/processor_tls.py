@@ -1,7 +1,7 @@
-"""How Envoy speaks TLS with the processor: which CA and name it expects, and what it shows itself.
+"""TLS between Envoy and the processor: the expected CA and name, and Envoy's own certificate.
 
-Envoy reads the files that its bootstrap configuration names when it starts, and never again. Those that a *secret*
-names (what it takes by SDS, from a service or from a file in its place) it reads again when their folder changes.
+Envoy reads files named in its bootstrap configuration only at startup. Files of a *secret* (SDS, from a service or a
+file) are reloaded when their folder changes.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
 def transport_socket(server: Server, found_at: EnvoyProcessor) -> dict[str, Any] | None:
     """``TransportSocket`` of the processor's cluster, or None without TLS.
 
-    Raises: EnvoyConfigError when a file is missing that ``server.tls`` makes necessary.
+    Raises: EnvoyConfigError if a file that ``server.tls`` requires is missing.
     """
     if server.tls is None:
         return None
     _check(server.tls, found_at)
     name = _expected_name(server, found_at)
     common: dict[str, Any] = {
-        # Envoy offers no h2 of itself, and the processor closes a connection without it.
+        # Envoy does not offer h2 by default, and the processor closes connections without it
         "alpn_protocols": ["h2"],
         "tls_params": {"tls_minimum_protocol_version": "TLSv1_2", "tls_maximum_protocol_version": "TLSv1_3"},
     }
@@ -45,7 +45,7 @@ def transport_socket(server: Server, found_at: EnvoyProcessor) -> dict[str, Any]
         common["validation_context_sds_secret_config"] = _from_file(folder, CA_SECRET)
     context = {
         "@type": f"{_TLS}.UpstreamTlsContext",
-        # A name is asked for by SNI; an address cannot be.
+        # SNI may contain a name, but not an address
         **({} if is_ip(name) else {"sni": name}),
         "common_tls_context": common,
     }
@@ -53,7 +53,7 @@ def transport_socket(server: Server, found_at: EnvoyProcessor) -> dict[str, Any]
 
 
 def secrets(server: Server, found_at: EnvoyProcessor) -> dict[str, dict[str, Any]]:
-    """What the files of ``envoy.processor.sds_folder`` must hold, by their names; none without such a folder.
+    """Content of the files in ``envoy.processor.sds_folder``, by name; empty without such a folder.
 
     Raises: EnvoyConfigError, as above.
     """
@@ -71,7 +71,7 @@ def secrets(server: Server, found_at: EnvoyProcessor) -> dict[str, dict[str, Any
 
 
 def _expected_name(server: Server, found_at: EnvoyProcessor) -> str:
-    """The name, or the IP address, that the processor's certificate must have."""
+    """The name or IP address that the processor's certificate must contain."""
     address = reachable_address(server.listen) if found_at.address is None else socket_address(found_at.address)
     return found_at.server_name or str(address["socket_address"]["address"])
 
@@ -79,7 +79,7 @@ def _expected_name(server: Server, found_at: EnvoyProcessor) -> str:
 def _check(tls: ServerTls, found_at: EnvoyProcessor) -> None:
     if found_at.ca_file is None:
         at = "envoy.processor.ca_file"
-        raise EnvoyConfigError(f"{at}: the processor speaks TLS, so Envoy needs the CA of its certificate")
+        raise EnvoyConfigError(f"{at}: the processor uses TLS, so Envoy needs the CA of its certificate")
     pair = (found_at.certificate_file is not None, found_at.key_file is not None)
     if pair[0] != pair[1] or (tls.client_ca_file is not None and not pair[0]):
         raise EnvoyConfigError(
@@ -88,7 +88,7 @@ def _check(tls: ServerTls, found_at: EnvoyProcessor) -> None:
 
 
 def _validation(found_at: EnvoyProcessor, name: str) -> dict[str, Any]:
-    """Without it Envoy would send requests to whoever answers at the address."""
+    """Without it, Envoy would send requests to any server at the address."""
     kind = "IP_ADDRESS" if is_ip(name) else "DNS"
     return {
         "trusted_ca": {"filename": found_at.ca_file},
@@ -104,7 +104,7 @@ def _identity(found_at: EnvoyProcessor) -> dict[str, Any]:
 
 
 def _watched(content: dict[str, Any], file: str | None) -> dict[str, Any]:
-    """Read again when a file is renamed in the folder, which is how the kubelet renews a Secret."""
+    """Reload when a file is renamed in the folder, which is how the kubelet renews a Secret."""
     return {**content, "watched_directory": {"path": posixpath.dirname(file or "") or "."}}
 
 

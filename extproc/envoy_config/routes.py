@@ -1,4 +1,4 @@
-"""Route table: the version that the processor chose, and what happens to an exchange without one."""
+"""Route table: routes by the version that the processor chose, and for exchanges without one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from extproc.config.document import Document, Role, VersionFilter
 from extproc.config.section import Mode, OnError
 from extproc.domain.contract import MODEL_HEADER, MODELS_PATH, SERVED_VERSION_HEADER, VERSION_HEADER
 
-_ANSWERED_HERE = f"GET {MODELS_PATH}"  # by the processor, where it chooses versions
+_ANSWERED_HERE = f"GET {MODELS_PATH}"  # set by the processor where it chooses versions
 
 
 def route_config(document: Document, clusters: dict[tuple[str, str], str]) -> dict[str, Any]:
@@ -23,14 +23,14 @@ def route_config(document: Document, clusters: dict[tuple[str, str], str]) -> di
             {
                 "name": "llm",
                 "domains": ["*"],
-                # From the endpoint that answered, so it stays true whatever was asked for.
+                # from the endpoint that replied, so it is true regardless of the request
                 "response_headers_to_add": [
                     {
                         "header": {"key": SERVED_VERSION_HEADER, "value": "%UPSTREAM_METADATA(envoy.lb:version)%"},
                         "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
                     }
                 ],
-                # Only what cannot have reached the model: a generation is never paid for twice.
+                # only failures that cannot have reached the model: a generation must not be billed twice
                 "retry_policy": {
                     "retry_on": "connect-failure,refused-stream,reset-before-request",
                     "num_retries": 2,
@@ -58,7 +58,9 @@ def _version_match(model: str, version: str) -> list[dict[str, Any]]:
 
 
 def _unknown_version() -> dict[str, Any]:
-    """The processor has reloaded its configuration and this Envoy has not: say so, rather than pick another version."""
+    """The processor has reloaded its configuration and this Envoy has not: report it instead of choosing another
+    version.
+    """
     return {
         "name": "unknown-version",
         "match": {"prefix": "/", "headers": [{"name": VERSION_HEADER, "present_match": True}]},
@@ -67,7 +69,7 @@ def _unknown_version() -> dict[str, Any]:
 
 
 def _without_version(document: Document, clusters: dict[tuple[str, str], str]) -> list[dict[str, Any]]:
-    """Exchanges for which no version was chosen go to the default version, if they may go without one."""
+    """Exchanges without a chosen version go to the default version, if that is allowed."""
     cluster = clusters[default_version(document)]
     if not _version_is_always_chosen(document):
         return [_forward("default", {"prefix": "/"}, cluster)]
@@ -82,14 +84,14 @@ def _without_version(document: Document, clusters: dict[tuple[str, str], str]) -
 
 
 def default_version(document: Document) -> tuple[str, str]:
-    """(model, version) for exchanges that pass unread: the first version that takes traffic."""
+    """(model, version) for forwarded paths: the first version with traffic."""
     every = [(model, name, v) for model, entry in document.models.items() for name, v in entry.versions.items()]
     model, name, _ = next((entry for entry in every if entry[2].weight > 0), every[0])
     return model, name
 
 
 def _version_is_always_chosen(document: Document) -> bool:
-    """Whether an exchange without a version is one that nothing has read; such go to the allowed paths only."""
+    """Whether an exchange has no version only if nothing inspected it; those may only use the allowed paths."""
     return any(
         isinstance(entry, VersionFilter) and entry.mode is Mode.ENFORCE and entry.on_error is OnError.CLOSED
         for entry in document.filters
@@ -97,7 +99,7 @@ def _version_is_always_chosen(document: Document) -> bool:
 
 
 def _forward(name: str, match: dict[str, Any], cluster: str) -> dict[str, Any]:
-    """Route without a total timeout: a stream may be long, its silences are limited by ``stream_idle_timeout``."""
+    """Route without a total timeout: a stream may be long; ``stream_idle_timeout`` limits its silences."""
     return {"name": name, "match": match, "route": {"cluster": cluster, "timeout": "0s"}}
 
 

@@ -1,5 +1,5 @@
-"""Everything with sockets, threads and signals.
+"""Sockets, threads and signals.
 
-``transport`` speaks to Envoy, ``workers`` are several processes behind one address, ``operations`` is what operators
-see: files, log, health, pages.
+``transport`` talks to Envoy, ``workers`` runs several processes behind one address, ``operations`` is the operator's
+side: files, log, health, pages.
 """

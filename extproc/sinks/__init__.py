@@ -1,1 +1,1 @@
-"""Where ended exchanges go: metrics, the log, the review queue. One module each; none imports another."""
+"""Sinks of completed exchanges: metrics, the log, the review queue. One module each; none imports another."""

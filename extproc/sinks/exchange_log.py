@@ -1,4 +1,4 @@
-"""One log line for each exchange: what happened; what was said only where the configuration asks for it."""
+"""One log line per exchange; texts only if configured."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _MS_NS = 1_000_000
 
 
 class ExchangeLog:
-    """Writes the lines. ``logger`` writes a line of JSON for each call."""
+    """Writes the lines. ``logger`` writes one JSON line per call."""
 
     def __init__(self, logger: Any) -> None:
         self._logger = logger
 
     def exchange_ended(self, record: ExchangeRecord) -> None:
-        """One line."""
+        """Log one exchange."""
         version, usage = record.version, record.usage
         self._logger.info(
             "exchange",

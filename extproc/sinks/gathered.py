@@ -1,8 +1,8 @@
-"""Counters and histograms that add up in plain numbers first, and reach the metrics library when the page is read.
+"""Counters and histograms that accumulate in plain numbers, and reach the metrics library when the page is read.
 
-The library takes a lock for each number that it adds to, which costs several times what adding does, and an exchange
-adds to some twenty. What is gathered between two readings is bounded by the series there are, as in the library itself.
-Nothing here locks: the owner of the series does, around ``add`` and ``take``.
+The library takes a lock per update, which costs several times the update itself, and an exchange makes some twenty.
+Data between two readings is bounded by the number of series, as in the library. Nothing here locks: the owner of the
+series does, around ``add`` and ``take``.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ HandOver = Callable[[], None]
 
 
 class ForgettingCounter(Counter):
-    """A counter whose children can be forgotten, many at once."""
+    """A counter whose children can be removed in bulk."""
 
     def forget(self, label: str, values: Set[str]) -> None:
-        """Drop the children with any of these values of a label."""
+        """Remove the children with any of these values of a label."""
         at = self._labelnames.index(label)
         with self._lock:
             for labels in [labels for labels in self._metrics if labels[at] in values]:
@@ -32,7 +32,7 @@ class BulkHistogram(Histogram):
     """A histogram that takes many observations at once."""
 
     def add(self, counts: list[int], total: float) -> None:
-        """Add ``counts`` of observations by bucket, the last one without a bound, and the ``total`` of their values."""
+        """Add ``counts`` of observations per bucket, the last one unbounded, and the ``total`` of their values."""
         self._sum.inc(total)
         for bucket, count in zip(self._buckets, counts, strict=True):
             if count:
@@ -49,30 +49,30 @@ class GatheredCounter:
         self._pending: dict[Labels, float] = {}
 
     def add(self, labels: Labels, amount: float = 1) -> None:
-        """Count; an amount of 0 makes the child appear."""
+        """Count; an amount of 0 creates the child."""
         pending = self._pending
         pending[labels] = pending.get(labels, 0) + amount
 
     def take(self) -> HandOver:
-        """What has been gathered is for the caller to hand to the library, once."""
+        """Take the accumulated counts, to hand them to the library once."""
         pending, self._pending = self._pending, {}
 
         def hand_over() -> None:
             for labels, amount in pending.items():
-                with contextlib.suppress(OSError):  # counts in files, and a disk that is full: no new children
+                with contextlib.suppress(OSError):  # metric files on a full disk: no new children
                     (self._counter.labels(*labels) if labels else self._counter).inc(amount)
 
         return hand_over
 
     def forget(self, label: str, values: Set[str]) -> None:
-        """Drop the children with any of these values of a label, and what was gathered for them."""
+        """Remove the children with any of these values of a label, and their accumulated counts."""
         at = self._counter._labelnames.index(label)
         self._pending = {labels: amount for labels, amount in self._pending.items() if labels[at] not in values}
         self._counter.forget(label, values)
 
 
 class _Observations:
-    """What has been observed of one child."""
+    """Accumulated observations of one child."""
 
     __slots__ = ("counts", "total")
 
@@ -82,7 +82,7 @@ class _Observations:
 
 
 class GatheredHistogram:
-    """A histogram's children, by their label values. ``bounds`` are the upper ends of its buckets."""
+    """A histogram's children, by label values. ``bounds`` are the upper bounds of its buckets."""
 
     __slots__ = ("_bounds", "_histogram", "_pending")
 
@@ -100,7 +100,7 @@ class GatheredHistogram:
         seen.total += value
 
     def take(self) -> HandOver:
-        """As ``GatheredCounter.take``."""
+        """Like ``GatheredCounter.take``."""
         pending, self._pending = self._pending, {}
 
         def hand_over() -> None:

@@ -1,10 +1,11 @@
-"""All metrics: their names, labels and buckets, in one place. ``docs/reference/metrics.md`` is made from this file.
+"""All metrics with names, labels and buckets. ``docs/reference/metrics.md`` is generated from this file.
 
-What exchanges add is gathered (see ``gathered``) and handed to the library when the registry is read. Label values that
-come from requests are bounded: past ``label_values_max`` different ones, or when too long, a value counts as ``other``.
-One that was not seen for an hour makes room. Its series end, as those of a process that ends do: should it come again,
-they begin at 0, which Prometheus takes for what it is. In files that several workers share nothing can be taken back:
-there its series stay (see ``worker_metrics`` for what the page shows), and the values of a worker's life are bounded.
+Updates from exchanges are accumulated (see ``gathered``) and handed to the library when the registry is read. Label
+values from requests are bounded: beyond ``label_values_max`` distinct values, or if too long, a value counts as
+``other``. A value that was idle for an hour makes room. Its series end like those of a process that exits: if it
+returns, they restart at 0, which Prometheus handles as a counter reset. Files that several workers share cannot shrink:
+there its series stay (see ``worker_metrics`` for what the page shows), and the distinct values over a worker's lifetime
+are bounded.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ NO_VERSION = "none"
 LABEL_CHARS_MAX = 100
 LABEL_IDLE_NS = 3_600_000_000_000
 BOUNDED = ("team", "project")
-"""The labels whose values come from requests."""
+"""Labels whose values come from requests."""
 REQUESTS = "llm_requests"
-"""The family in which every value of these labels is counted."""
+"""The family that counts every value of these labels."""
 ADMITTED_FACTOR_MAX = 100
-"""Where series stay for ever: how many times ``label_values_max`` values there may be in the life of a process."""
+"""Where series are permanent: distinct values over the lifetime of a process, as a multiple of ``label_values_max``."""
 RESPONSE_TOKEN_BUCKETS = (10, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 SECONDS_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 TOKEN_SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
@@ -40,13 +41,13 @@ _TEAM_LABELS = ("team", "project", "model", "version")
 
 
 class BoundedLabels:
-    """Up to ``values_max`` different values of a label as they are; every further one is ``other``.
+    """Passes up to ``values_max`` distinct values of a label; further ones become ``other``.
 
-    A value that was not seen for ``LABEL_IDLE_NS`` makes room for a new one.
+    A value that was idle for ``LABEL_IDLE_NS`` makes room for a new one.
 
     Args:
-        forget: is told which values made room.
-        admitted_max: so many values are ever taken, for who cannot forget; None: any number.
+        forget: called with the values that made room.
+        admitted_max: total number of values over the lifetime, if series are permanent; None: no limit.
     """
 
     def __init__(
@@ -56,10 +57,10 @@ class BoundedLabels:
         self._forget = forget
         self._left = admitted_max
         self._seen_ns: dict[str, int] = {}
-        self._full_until_ns = 0  # before then it is in vain to look for one that makes room
+        self._full_until_ns = 0  # no value can be idle before then
 
     def bound(self, value: str, now_ns: int) -> str:
-        """The value to use as a label."""
+        """The label value to use."""
         if value not in self._seen_ns:
             if len(value) > LABEL_CHARS_MAX or self._left == 0 or not self._has_room(now_ns):
                 return OTHER
@@ -81,7 +82,7 @@ class BoundedLabels:
 
 
 class _FlushedRegistry(CollectorRegistry):
-    """A registry that has what was gathered handed over before it is read."""
+    """A registry that flushes accumulated updates before it is read."""
 
     def __init__(self, flush: Callable[[], None]) -> None:
         super().__init__()
@@ -93,16 +94,16 @@ class _FlushedRegistry(CollectorRegistry):
 
 
 class Metrics:
-    """The metrics of one process, on a registry of its own.
+    """The metrics of one process, on its own registry.
 
-    Args: forgets: False for a process that counts in files, from which nothing can be taken back.
+    Args: forgets: False for a process that counts in files, which cannot shrink.
     """
 
     def __init__(self, label_values_max: int, *, forgets: bool = True) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each one, that nobody reads
         self.registry: CollectorRegistry = _FlushedRegistry(self.flush)
         registry = self.registry
-        # Large messages are worked on in threads; a destructor that runs in between may log, and count a lost line.
+        # large messages run in threads; reentrant, as a destructor may log and count a dropped line while it is held
         self._lock = threading.RLock()
         self._gathered: list[GatheredCounter | GatheredHistogram] = []
         admitted_max = None if forgets else ADMITTED_FACTOR_MAX * label_values_max
@@ -123,124 +124,130 @@ class Metrics:
             return gathered
 
         self._requests = counter(
-            f"{REQUESTS}_total", "Exchanges that have ended.", ("endpoint", *_TEAM_LABELS, "outcome", "streamed")
+            f"{REQUESTS}_total", "Completed exchanges.", ("endpoint", *_TEAM_LABELS, "outcome", "streamed")
         )
-        self._prompt_tokens = counter("llm_prompt_tokens_total", "Prompt tokens, cached ones included.", _TEAM_LABELS)
-        self._completion_tokens = counter("llm_completion_tokens_total", "Tokens of answers.", _TEAM_LABELS)
+        self._prompt_tokens = counter("llm_prompt_tokens_total", "Prompt tokens, including cached ones.", _TEAM_LABELS)
+        self._completion_tokens = counter("llm_completion_tokens_total", "Response tokens.", _TEAM_LABELS)
         self._cached_tokens = counter(
             "llm_cached_tokens_total", "Prompt tokens taken from the prefix cache.", _TEAM_LABELS
         )
         self._estimated = counter(
-            "llm_usage_estimated_total", "Exchanges whose tokens were counted here, not by the server.", _VERSION_LABELS
+            "llm_usage_estimated_total",
+            "Exchanges whose tokens were estimated here, as the server did not count them.",
+            _VERSION_LABELS,
         )
         self._capped = counter(
             "llm_usage_capped_total",
-            "Exchanges whose server counted more tokens than their request can lead to.",
+            "Exchanges whose server-side token count exceeded what the request allows.",
             _VERSION_LABELS,
         )
         self._cost = counter(
             "llm_cost_micro_usd_total", "Cost of tokens in micro-USD.", ("team", "project", "model", "version")
         )
         self._response_tokens = histogram(
-            "llm_response_tokens", "Tokens of one answer.", _VERSION_LABELS, RESPONSE_TOKEN_BUCKETS
+            "llm_response_tokens", "Tokens per response.", _VERSION_LABELS, RESPONSE_TOKEN_BUCKETS
         )
         self._first_token = histogram(
             "llm_time_to_first_token_seconds",
-            "From the request to the first text of a stream.",
+            "Time from the request to the first text of a stream.",
             _VERSION_LABELS,
             SECONDS_BUCKETS,
         )
         self._per_token = histogram(
             "llm_time_per_output_token_seconds",
-            "Between the first and the last text of a stream, for each token after the first.",
+            "Time from first to last text of a stream, per token after the first.",
             _VERSION_LABELS,
             TOKEN_SECONDS_BUCKETS,
         )
         self._duration = histogram(
             "llm_request_duration_seconds",
-            "From the request to the end of the answer.",
+            "Time from the request to the end of the response.",
             _VERSION_LABELS,
             SECONDS_BUCKETS,
         )
-        self._refusals = counter("llm_refusal_total", "Answers in which the model refuses.", _VERSION_LABELS)
-        self._answers = counter("llm_answers_total", "Answers (choices) that came to an end.", _VERSION_LABELS)
+        self._refusals = counter("llm_refusal_total", "Responses in which the model refuses.", _VERSION_LABELS)
+        self._answers = counter("llm_answers_total", "Completed responses (choices).", _VERSION_LABELS)
         self._verdicts = counter(
-            "llm_guard_verdicts_total", "Findings, and what they led to.", ("policy", "guard", "direction", "action")
+            "llm_guard_verdicts_total", "Findings by the action taken.", ("policy", "guard", "direction", "action")
         )
-        self._findings = counter("llm_guard_findings_total", "Findings by their kind.", ("guard", "direction", "kind"))
+        self._findings = counter("llm_guard_findings_total", "Findings by kind.", ("guard", "direction", "kind"))
         self._hold_limit = counter(
             "llm_guard_hold_limit_total",
-            "Words of answers that were too long, or held for too long, to be judged as a whole.",
+            "Response words that exceeded a hold limit, and were not checked as a whole.",
             ("guard",),
         )
         self._coverage = counter(
             "llm_guard_coverage_total",
-            "Texts by what became of them before a guard.",
+            "Texts by outcome at a guard.",
             ("policy", "guard", "direction", "outcome"),
         )
         self._texts = counter(
             "llm_policy_texts_total",
-            "Texts that came: as many as the coverage of each guard that looks there.",
+            "Texts received; equals the coverage total of each guard for that direction.",
             ("policy", "direction"),
         )
-        self._step = histogram("llm_extproc_step_seconds", "Work on one message.", ("phase",), STEP_SECONDS_BUCKETS)
+        self._step = histogram(
+            "llm_extproc_step_seconds", "Processing time of one message.", ("phase",), STEP_SECONDS_BUCKETS
+        )
         self._long = Gauge(
             "llm_extproc_long_messages",
-            "Long messages that are judged, wait for that, or are coming in.",
+            "Long messages being received, queued or checked.",
             registry=registry,
             multiprocess_mode="livesum",
         )
         self._long_wait = histogram(
             "llm_extproc_long_message_wait_seconds",
-            "From a long message to the beginning of its judging.",
+            "Queueing time of a long message.",
             (),
             SECONDS_BUCKETS,
         )
         self._long_refused = counter(
-            "llm_extproc_long_messages_refused_total", "Requests for which too many long messages waited.", ()
+            "llm_extproc_long_messages_refused_total",
+            "Requests rejected because the queue of long messages was full.",
+            (),
         )
         self._dropped_texts = counter(
             "llm_extproc_dropped_texts_total",
-            "Texts and events that came behind the end of their choice, block or stream.",
+            "Texts and events that arrived after the end of their choice, block or stream.",
             ("endpoint",),
         )
         self._failures = counter(
-            "llm_extproc_failures_total", "Exchanges that ended by a failure of ours.", ("reason",)
+            "llm_extproc_failures_total", "Exchanges that ended with an internal failure.", ("reason",)
         )
-        self.inflight = Gauge("llm_inflight_exchanges", "Exchanges that have not ended.", registry=registry)
+        self.inflight = Gauge("llm_inflight_exchanges", "Exchanges in flight.", registry=registry)
         self._reloads = counter("llm_config_reloads_total", "Attempts to load the configuration.", ("result",))
         self._revision = Gauge(
             "llm_config_revision", "1 for the configuration in force.", ("revision",), registry=registry
         )
         self._worker_restarts = counter(
-            "llm_worker_restarts_total", "Workers that died and were started again.", ("reason",)
+            "llm_worker_restarts_total", "Workers that died and were restarted.", ("reason",)
         )
         self._log_lines_dropped = counter(
-            "llm_log_lines_dropped_total", "Log lines that could not be written in time, or not at all.", ("level",)
+            "llm_log_lines_dropped_total", "Log lines dropped because output was too slow or failed.", ("level",)
         )
         self._classifier_seconds = histogram(
-            "llm_classifier_seconds", "Judging the texts of one exchange.", ("classifier",), SECONDS_BUCKETS
+            "llm_classifier_seconds", "Time to classify the texts of one exchange.", ("classifier",), SECONDS_BUCKETS
         )
         self._classifier_dropped = counter(
-            "llm_classifier_dropped_total", "Exchanges whose texts were not judged.", ("classifier", "reason")
+            "llm_classifier_dropped_total", "Exchanges whose texts were not classified.", ("classifier", "reason")
         )
         self._classifier_restarts = counter(
             "llm_classifier_restarts_total", "Classifier processes that were replaced.", ("classifier", "reason")
         )
         self._classifier_queue = Gauge(
             "llm_classifier_queue",
-            "Exchanges whose texts wait to be judged.",
+            "Exchanges in the classifier queue.",
             ("classifier",),
             registry=registry,
             multiprocess_mode="livesum",
         )
-        self._review_entries = counter("llm_review_entries_total", "Findings put in the review queue.", ("guard",))
+        self._review_entries = counter("llm_review_entries_total", "Findings added to the review queue.", ("guard",))
         self._review_dropped = counter(
-            "llm_review_dropped_total", "Findings that the review queue did not take.", ("reason",)
+            "llm_review_dropped_total", "Findings that the review queue dropped.", ("reason",)
         )
         self._precision = Gauge(
             "llm_guard_precision",
-            "Share of a guard's labelled findings that people confirmed.",
+            "Share of a guard's labeled findings that reviewers confirmed.",
             ("guard",),
             registry=registry,
         )
@@ -311,26 +318,26 @@ class Metrics:
                 self._per_token.add(by_version, between / (usage.completion - 1))
 
     def step(self, phase: str, duration_ns: int) -> None:
-        """Count the work on one message. May be called from any thread, as ``exchange_ended`` may."""
+        """Record the processing time of one message. Thread-safe, like ``exchange_ended``."""
         with self._lock:
             self._step.add((phase,), duration_ns * _NS)
 
     def long_messages(self, count: int) -> None:
-        """Show how many there are."""
+        """Set the number of long messages."""
         self._long.set(count)
 
     def long_message_waited(self, wait_s: float) -> None:
-        """Count the wait of one."""
+        """Record the queueing time of one."""
         with self._lock:
             self._long_wait.add((), wait_s)
 
     def long_message_refused(self) -> None:
-        """Count one for which there was no room."""
+        """Count a rejection."""
         with self._lock:
             self._long_refused.add(())
 
     def flush(self) -> None:
-        """Hand what was gathered to the library. Reading the registry does it too."""
+        """Hand accumulated updates to the library. Reading the registry does so too."""
         with self._lock:
             taken = [series.take() for series in self._gathered]
         for hand_over in taken:
@@ -342,31 +349,31 @@ class Metrics:
             self._reloads.add((result,))
 
     def worker_restarted(self, reason: str) -> None:
-        """Count the end of a worker that nobody asked for, by how it ended."""
+        """Count an unexpected exit of a worker, by how it ended."""
         with self._lock:
             self._worker_restarts.add((reason,))
 
     def classifier_took(self, classifier: str, seconds: float) -> None:
-        """Count the judging of one exchange's texts."""
+        """Record the classification time of one exchange's texts."""
         with self._lock:
             self._classifier_seconds.add((classifier,), seconds)
 
     def classifier_waiting(self, classifier: str, tasks: int) -> None:
-        """Show how many wait."""
+        """Set the queue length."""
         self._classifier_queue.labels(classifier).set(tasks)
 
     def classifier_dropped(self, classifier: str, reason: str) -> None:
-        """Count an exchange whose texts were not judged."""
+        """Count an exchange whose texts were not classified."""
         with self._lock:
             self._classifier_dropped.add((classifier, reason))
 
     def classifier_restarted(self, classifier: str, reason: str) -> None:
-        """Count a process that was replaced."""
+        """Count a replaced process."""
         with self._lock:
             self._classifier_restarts.add((classifier, reason))
 
     def judged_beside(self, judgement: Judgement, kinds: Mapping[str, int], coverage: Coverage) -> None:
-        """Count what came of texts that were judged beside their exchange, once for each direction of it."""
+        """Count the results of out-of-band classification, once for each direction of an exchange."""
         guard, direction = judgement.guard, judgement.direction.value
         with self._lock:
             self._coverage.add((judgement.origin.policy, guard, direction, coverage.value), judgement.fields)
@@ -375,28 +382,28 @@ class Metrics:
                 self._verdicts.add((judgement.origin.policy, guard, direction, judgement.action.value), times)
 
     def log_lines_dropped(self, level: str, lines: int) -> None:
-        """Count log lines that nobody will read."""
+        """Count dropped log lines."""
         with self._lock:
             self._log_lines_dropped.add((level,), lines)
 
     def revision(self, revision: str) -> None:
-        """Show the configuration in force."""
+        """Set the configuration in force."""
         self._revision.clear()
         self._revision.labels(revision).set(1)
 
     def review_stored(self, findings: Mapping[str, int]) -> None:
-        """Count findings that the review queue has stored, by their guard."""
+        """Count stored findings, by guard."""
         with self._lock:
             for guard, number in findings.items():
                 self._review_entries.add((guard,), number)
 
     def review_dropped(self, reason: str, findings: int) -> None:
-        """Count findings that nobody will review; 0 makes the reason appear."""
+        """Count dropped findings; 0 creates the series."""
         with self._lock:
             self._review_dropped.add((reason,), findings)
 
     def guard_precision(self, shares: Mapping[str, float]) -> None:
-        """Show how often each guard was right, by its name; those that are not given are shown no more."""
+        """Set the precision of each guard, by name; guards that are not given are removed."""
         for guard in self._guards_shown.difference(shares):
             self._precision.remove(guard)
         for guard, share in shares.items():

@@ -1,1 +1,1 @@
-"""Envoy's messages: bytes to events and actions to bytes. The only package beside ``server`` that knows protobuf."""
+"""Envoy's messages: bytes to events, and actions to bytes. The only package besides ``server`` that knows protobuf."""

@@ -1,7 +1,7 @@
-"""Envoy's messages as events. The only place, with ``encode``, that knows both.
+"""Decodes Envoy's messages into events.
 
-A chunk of an answer, which most messages are, is read by hand where it is written in the usual way: that takes less
-than half the time. Every other message is read by the protobuf library, which must agree (tests/unit/wire).
+Response chunks, which most messages are, are parsed by hand if they are encoded in the usual way: that takes less than
+half the time. Every other message is parsed by the protobuf library; both must agree (tests/unit/wire).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from extproc.exchange.events import (
     ResponseTrailers,
 )
 
-# Envoy uses this key whatever the filter is named.
+# Envoy uses this key regardless of the filter's name.
 _ATTRIBUTES = "envoy.filters.http.ext_proc"
 _DETAILS = "response.code_details"
 # Tags of length-delimited fields. Source: protobuf.dev, "Encoding".
@@ -26,13 +26,13 @@ _BODY = pb.HttpBody.BODY_FIELD_NUMBER << 3 | 2
 
 
 class UnknownMessage(Exception):
-    """Envoy sent a message that holds none of the parts we know."""
+    """Envoy sent a message without any known part."""
 
 
 def decode(content: bytes) -> Event:
-    """The event of one message's bytes.
+    """Decode one message.
 
-    Raises: DecodeError (protobuf's) for bytes that are no message; UnknownMessage.
+    Raises: DecodeError (protobuf's) for invalid bytes; UnknownMessage.
     """
     chunk = plain_chunk(content)
     if chunk is not None:
@@ -56,7 +56,7 @@ def decode(content: bytes) -> Event:
 
 
 def plain_chunk(content: bytes) -> bytes | None:
-    """The bytes of a message that is a chunk of an answer below 16 KiB, not the last one, and nothing else; or None."""
+    """The body of a message that is only a response chunk below 16 KiB and not the last one; otherwise None."""
     size = len(content)
     if not 5 <= size < 1 << 14 or content[0] != _RESPONSE_BODY:
         return None
@@ -68,13 +68,13 @@ def plain_chunk(content: bytes) -> bytes | None:
 
 
 def _length(content: bytes, at: int) -> tuple[int, int]:
-    """Where the field of the length at ``at`` begins, and that length [bytes]: a varint of one byte or two."""
+    """The start of a field whose length is at ``at``, and that length [bytes]: a varint of one or two bytes."""
     low = content[at]
     return (at + 1, low) if low < 0x80 else (at + 2, low & 0x7F | content[at + 1] << 7)
 
 
 def _headers(message: pb.HttpHeaders) -> dict[str, str]:
-    """Header values come in ``raw_value``; several of one name are joined, as HTTP says."""
+    """Header values are in ``raw_value``; several with one name are joined, as HTTP specifies."""
     headers: dict[str, str] = {}
     for header in message.headers.headers:
         value = header.raw_value.decode("utf-8", "replace") if header.raw_value else header.value

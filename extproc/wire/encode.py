@@ -1,8 +1,8 @@
-"""Actions as the bytes of Envoy's messages. Owns content-length: a whole body that is replaced says how long it is.
+"""Encodes actions as Envoy's messages. Owns content-length: a replaced body gets its own.
 
-Written by hand, since building a message object by object costs more than what is decided about it; what stays the same
-(tags, headers, metadata, the frame around a chunk of a given length) is kept. ``tests/unit/wire/reference.py`` builds
-the same messages with the protobuf library, and both must agree.
+Written by hand, since building messages as objects costs more than the decisions in them; constant parts (tags,
+headers, metadata, the frame of a chunk of a given length) are cached. ``tests/unit/wire/reference.py`` builds the same
+messages with the protobuf library, and both must agree.
 
 Source: Envoy's external_processor.proto; measured on Envoy 1.40: a replaced BUFFERED body without its length is a 5xx,
 every field of a mode override counts (0 is NONE, not "unchanged"), header values go in ``raw_value``, and a full-duplex
@@ -57,7 +57,7 @@ _WIRE_TYPES = {
 
 
 def _varint(number: int) -> bytes:
-    """A number that is not negative."""
+    """Encode a non-negative number."""
     encoded = bytearray()
     while number > 0x7F:
         encoded.append(number & 0x7F | 0x80)
@@ -72,7 +72,7 @@ def _tag(message: type[Message], field: str) -> bytes:
 
 
 def _sized(tag: bytes, content: bytes) -> bytes:
-    """A field of known size: a message, bytes, or a text in UTF-8."""
+    """A length-delimited field: a message, bytes, or text in UTF-8."""
     size = len(content)
     return tag + (_ONE_BYTE[size] if size < 0x80 else _varint(size)) + content
 
@@ -106,7 +106,7 @@ _TEXT, _NUMBER, _STRUCT = (_tag(Value, name) for name in ("string_value", "numbe
 
 
 def encode(action: Action) -> bytes:
-    """The message of one action; ``Abort`` has none, the transport ends the stream. Raises: TypeError for it."""
+    """The message of one action; ``Abort`` has none: the transport ends the stream. Raises: TypeError for it."""
     writer = _WRITERS.get(type(action))
     if writer is None:
         raise TypeError(f"{type(action).__name__} has no message")
@@ -115,7 +115,7 @@ def encode(action: Action) -> bytes:
 
 @lru_cache
 def more_time(wait_ms: int) -> bytes:
-    """Has Envoy wait so long, from now on, for the reply to the message at hand."""
+    """Extend Envoy's timeout for the reply to the current message."""
     wait = Duration(seconds=wait_ms // 1_000, nanos=wait_ms % 1_000 * 1_000_000)
     return _sized(_KINDS["override_message_timeout"], wait.SerializeToString())
 
@@ -130,7 +130,7 @@ def _send_chunk(action: SendChunk) -> bytes:
 
 @lru_cache(_KEPT_MAX)
 def _chunk_head(size: int, end: bool) -> bytes:
-    """What stands before a chunk of ``size`` [bytes]."""
+    """The bytes before a chunk of ``size`` [bytes]."""
     head = _PIECE + _varint(size) if size else b""
     after = len(_END) if end else 0
     for tag in (_STREAMED, _BODY_MUTATION, _BODY_COMMON, _BODIES[Direction.RESPONSE]):
@@ -164,7 +164,7 @@ def _body(direction: Direction, common: bytes) -> bytes:
 
 @lru_cache(_KEPT_MAX)
 def _continue_headers(action: ContinueHeaders) -> bytes:
-    """Kept whole: most exchanges change nothing, or the same, in headers."""
+    """Cached: most exchanges change nothing in headers, or the same."""
     written = _sized(_HEADERS[action.direction], _sized(_HEADERS_COMMON, _header_mutation(action.changes)))
     if action.request_body is None and action.response_body is None:
         return written
@@ -242,7 +242,7 @@ def _entry(name: str, value: str | int) -> bytes:
     return _sized(_ENTRY, _sized(_ENTRY_KEY, name.encode()) + _sized(_ENTRY_VALUE, written))
 
 
-_DIFFERENT = frozenset({"exchange", "tokens_in", "tokens_out"})  # in each exchange: not worth keeping
+_DIFFERENT = frozenset({"exchange", "tokens_in", "tokens_out"})  # differs in each exchange: not worth caching
 _kept_entry = lru_cache(_KEPT_MAX)(_entry)
 
 _NAMESPACE = _sized(_ENTRY_KEY, METADATA_NAMESPACE.encode())

@@ -176,7 +176,7 @@ def test_the_written_configuration_can_be_used() -> None:
 def test_a_configuration_without_its_prompt_is_found(mounted: Path) -> None:
     """The test above can fail: without the second ConfigMap the configuration is refused."""
     (mounted.parent / "prompts" / "stable.txt").unlink()
-    with pytest.raises(ConfigInvalid, match="is no file"):
+    with pytest.raises(ConfigInvalid, match="is not a file"):
         read_config(mounted)
 
 

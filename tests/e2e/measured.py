@@ -21,7 +21,7 @@ class Measured:
 
     @property
     def inflight(self) -> float:
-        """Exchanges that have not ended."""
+        """Exchanges in flight."""
         return self._stack.metric("llm_inflight_exchanges")
 
     def outcomes(self, count: int = 1) -> Counter[str]:

@@ -124,8 +124,8 @@ def test_workers_without_a_folder_for_their_counts_are_refused(
         serve_command(process.file)
     assert ended.value.exit_code == EXIT_WORKERS
     assert capsys.readouterr().err == (
-        "server.workers: no folder for temporary files can be made (no such file or directory), and several workers "
-        "need one. Let this user write to /tmp, or set TMPDIR to a folder that it may write to.\n"
+        "server.workers: no folder for temporary files can be created (no such file or directory), and several workers "
+        "need one. Let this user write to /tmp, or set TMPDIR to a writable folder.\n"
     )
 
 
@@ -184,7 +184,7 @@ async def test_bytes_that_are_no_message_end_their_stream_and_are_not_quoted(
         (reply,) = await say(exchange(channel), request_headers())
         assert reply.HasField("request_headers")
     assert await asyncio.to_thread(process.processor.stop) == 0
-    (ours,), grpcs = process.lines("exchange failed"), process.lines("a library complains")
+    (ours,), grpcs = process.lines("exchange failed"), process.lines("third-party log record")
     assert [(line["level"], line["error"]) for line in (ours, *grpcs)] == [("error", "DecodeError")] * (1 + len(grpcs))
     assert [line["library"].partition(".")[0] for line in grpcs] == ["grpc"] * library_lines
     assert PRIVATE not in process.log.read_text()

@@ -131,7 +131,7 @@ async def test_a_store_that_cannot_be_used_hinders_no_exchange(folder: Path) -> 
     async with process.channel() as channel:
         await masked(channel)
     assert await asyncio.to_thread(process.processor.stop) == 0
-    (line,) = process.lines("review store fails")
+    (line,) = process.lines("review store failing")
     assert (line["level"], line["reason"]) == ("warning", f"{folder}/missing/review.db: no such file or directory")
 
 

@@ -1,4 +1,4 @@
-"""Models that run in a worker, by the name of their adapter. Each library is imported when a model is loaded."""
+"""Models that run in a worker, by adapter name. Each library is imported when its model is loaded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _packaged(section: Mapping[str, Any]) -> TextModel:
 
 
 def _heard(model: TextModel, section: Mapping[str, Any]) -> TextModel:
-    """The model, alone or together with a detector."""
+    """The model, alone or in an ensemble with a detector."""
     if section["with_detector"] is None:
         return model
     from extproc.classifiers.adapters.with_detector import WithInjectionDetector

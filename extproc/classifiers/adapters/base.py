@@ -1,4 +1,4 @@
-"""What the models of all adapters have in common: scores of a text, which is judged in windows."""
+"""Common parts of all adapters: scores of a text, computed over windows."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ if TYPE_CHECKING:
     import numpy as np
 
 OVERLAP = 8
-"""Windows overlap by one part in so many: what stands across an end stands whole in the next."""
+"""Overlap of windows, as a fraction: text across a boundary is complete in the next window."""
 
 
 class ModelUnusable(Exception):
-    """A model cannot be used; the message says why, and quotes no text."""
+    """The model is unusable; the message says why, and quotes no text."""
 
 
 class TextModel(Protocol):
     """A loaded model."""
 
     def scores(self, text: str) -> dict[str, float]:
-        """The score of each label that counts, 0 to 1: the worst of all windows of the text."""
+        """The score of each label that counts, 0 to 1: the maximum over all windows of the text."""
         ...
 
 
 @runtime_checkable
 class PairModel(Protocol):
-    """A loaded model that judges whether texts rest on another, sentence by sentence."""
+    """A loaded model that scores whether a context supports texts, sentence by sentence."""
 
     def scores_against(self, context: str, texts: Sequence[str]) -> list[dict[str, float]]:
-        """For each text the score of each label that counts, 0 to 1: the worst of its sentences."""
+        """For each text, the score of each label that counts, 0 to 1: the maximum over its sentences."""
         ...
 
 
 def known_labels(id2label: Mapping[Any, str], wanted: Sequence[str]) -> list[tuple[str, int]]:
-    """Each label that counts, and its place in the model's output. Raises: ModelUnusable."""
+    """Each label that counts, with its index in the model's output. Raises: ModelUnusable."""
     places = {label: int(place) for place, label in id2label.items()}
     if any(label not in places for label in wanted):
         raise ModelUnusable("the model has not all of `labels`")
@@ -46,13 +46,13 @@ def known_labels(id2label: Mapping[Any, str], wanted: Sequence[str]) -> list[tup
 def probabilities(
     logits: np.ndarray[Any, Any], labels: Sequence[tuple[str, int]], multi_label: bool
 ) -> dict[str, float]:
-    """What the output [labels] of one window says of each label that counts."""
+    """Probability of each label that counts, from the output [labels] of one window."""
     of_all = sigmoid(logits) if multi_label else softmax(logits)
     return {label: float(of_all[place]) for label, place in labels}
 
 
 def worst(labels: Iterable[str], scores: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """The greatest score of each label over the parts of a text, 0 without any."""
+    """The maximum score of each label over the parts of a text, 0 without any."""
     found = dict.fromkeys(labels, 0.0)
     for part in scores:
         for label, score in part.items():
@@ -61,7 +61,7 @@ def worst(labels: Iterable[str], scores: Iterable[Mapping[str, float]]) -> dict[
 
 
 def best_support(labels: Iterable[str], scores: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """The least score of each label over the parts of a context: one that supports a sentence is enough."""
+    """The minimum score of each label over the parts of a context: one supporting part is enough."""
     found = dict.fromkeys(labels, 1.0)
     for part in scores:
         for label, score in part.items():
@@ -70,7 +70,7 @@ def best_support(labels: Iterable[str], scores: Iterable[Mapping[str, float]]) -
 
 
 def fitting(sentence: str, tokens_max: int, count_tokens: Callable[[str], int]) -> Iterator[str]:
-    """A sentence, or its halves and their halves until each has few enough tokens."""
+    """A sentence, or its recursive halves until each fits the token limit."""
     if len(sentence) < 2 or count_tokens(sentence) <= tokens_max:
         yield sentence
         return
@@ -80,14 +80,14 @@ def fitting(sentence: str, tokens_max: int, count_tokens: Callable[[str], int]) 
 
 
 def sigmoid(logits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Each for itself."""
+    """Independent labels."""
     import numpy as np
 
     return np.asarray(1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -60, 60))))
 
 
 def softmax(logits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """All together 1."""
+    """Probabilities that sum to 1."""
     import numpy as np
 
     powers = np.exp(logits.astype(np.float64) - float(logits.max()))
@@ -95,38 +95,38 @@ def softmax(logits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 class FolderModel:
-    """What local text classifiers have in common, whatever runs them."""
+    """Common parts of local text classifiers, for any runtime."""
 
-    truncation: str  # which of two texts is divided among windows, as tokenizers call it
+    truncation: str  # which text of a pair is split into windows, in the tokenizer's terms
     names: tuple[str, ...]  # of the labels that count
     window_tokens_max: int
 
     def windows(self, text: str, second: str | None = None) -> Iterator[dict[str, float]]:
-        """The scores of each window of a text, or of two."""
+        """The scores of each window of a text or a pair."""
         raise NotImplementedError
 
     def count_tokens(self, text: str) -> int:
-        """How many a text has, special ones included, as far as they fit into a window."""
+        """Token count, including special tokens, up to one window."""
         raise NotImplementedError
 
 
 class OfTexts(FolderModel):
-    """Judges texts by themselves."""
+    """Scores single texts."""
 
     truncation = "longest_first"
 
     def scores(self, text: str) -> dict[str, float]:
-        """The worst of all windows."""
+        """The maximum over all windows."""
         return worst(self.names, self.windows(text))
 
 
 class OfPairs(FolderModel):
-    """Judges sentences against a context, which is divided among windows."""
+    """Scores sentences against a context, which is split into windows."""
 
     truncation = "only_first"
 
     def scores_against(self, context: str, texts: Sequence[str]) -> list[dict[str, float]]:
-        """The worst sentence of each text, by the part of the context that supports it best."""
+        """The worst sentence of each text, with the part of the context that supports it best."""
         return [worst(self.names, self._sentences(context, text)) for text in texts]
 
     def _sentences(self, context: str, text: str) -> Iterator[dict[str, float]]:

@@ -1,7 +1,7 @@
-"""How well the sentences of an answer rest on the texts that it was given, by likeness of their words.
+"""Grounding of a response in its context, by word similarity.
 
-Nothing is trained: each word is compared, by its vector in its own sentence, with every word of the context, and counts
-as far as the nearest one is from it. The vectors are those of the packaged MiniLM, which reads English.
+Nothing is trained: the contextual vector of each word is compared with every word of the context, and counts by its
+distance to the nearest one. The vectors come from the packaged MiniLM, which reads English.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class GroundingModel:
         self._encoder = minilm(window_tokens_max)
 
     def scores_against(self, context: str, texts: Sequence[str]) -> list[dict[str, float]]:
-        """For each text the strangeness of its strangest sentence."""
+        """For each text, the distance of its worst sentence."""
         known = np.concatenate([_directions(vectors) for _, vectors in self._encoder.windows(context)])
         return [
             worst((UNSUPPORTED,), (self._judge(sentence, known) for sentence in sentences_of(text))) for text in texts
@@ -43,18 +43,18 @@ class GroundingModel:
             for window, vectors in self._encoder.windows(sentence)
             for distance in _word_distances(sentence, window, 1.0 - (_directions(vectors) @ known.T).max(axis=1))
         ]
-        # By the root: neither does one new word damn a short answer, nor do some in a long sentence vanish in a mean.
+        # divide by the square root: one new word does not condemn a short sentence, nor do several vanish in a long one
         strangeness = sum(distances) / math.sqrt(max(len(distances), 1))
         return {UNSUPPORTED: strangeness / (1.0 + strangeness)}
 
 
 def _directions(vectors: Vectors) -> Vectors:
-    """Vectors [tokens, 384] of length 1."""
+    """Unit vectors [tokens, 384]."""
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
 def _word_distances(sentence: str, window: Encoding, of_tokens: Vectors) -> Iterator[float]:
-    """How far each word is from the nearest of the context, 0 to 2; frequent words and marks say nothing."""
+    """Distance of each word to the nearest word of the context, 0 to 2; frequent words and punctuation do not count."""
     placed = [place for place, word in enumerate(window.word_ids) if word is not None]
     for _, places in groupby(placed, key=lambda place: window.word_ids[place]):
         tokens = list(places)

@@ -1,6 +1,6 @@
 """A local ONNX model on ONNX Runtime, with its tokenizer: no other library, no network.
 
-Windows are run one by one and without padding: on a CPU a padded batch takes longer than its parts.
+Windows run one by one, without padding: on a CPU a padded batch is slower than its parts.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _KNOWN_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 class OnnxEncoder:
-    """A transformer: text in, the first output of each window out.
+    """A transformer: returns the first output of each window of a text.
 
     Args:
-        window_tokens_max: of one window, special tokens included.
-        truncation: which of two texts is divided among windows, as the tokenizer calls it.
+        window_tokens_max: of one window, including special tokens.
+        truncation: which text of a pair is split into windows, in the tokenizer's terms.
     """
 
     def __init__(self, model: Path, tokenizer: Path, window_tokens_max: int, truncation: str = "longest_first") -> None:
@@ -47,12 +47,12 @@ class OnnxEncoder:
         self._tokenizer.enable_truncation(window_tokens_max, stride=window_tokens_max // OVERLAP, strategy=truncation)
 
     def windows(self, text: str, second: str | None = None) -> Iterator[tuple[Encoding, np.ndarray[Any, Any]]]:
-        """The tokens of each window of a text, or of two, and its output, without the batch dimension."""
+        """The tokens of each window of a text or a pair, and its output, without the batch dimension."""
         whole = self._tokenizer.encode(text, second)
         return ((window, self._run(window)) for window in (whole, *whole.overflowing))
 
     def count_tokens(self, text: str) -> int:
-        """How many a text has, special ones included, up to those of a window and one."""
+        """Token count, including special tokens, up to one more than a window."""
         whole = self._tokenizer.encode(text)
         return len(whole) + bool(whole.overflowing)
 
@@ -87,13 +87,13 @@ class _OnnxFolder(FolderModel):
             yield probabilities(logits, self._labels, self._multi_label)
 
     def count_tokens(self, text: str) -> int:
-        """Special ones included."""
+        """Including special tokens."""
         return self._encoder.count_tokens(text)
 
 
 class OnnxModel(OfTexts, _OnnxFolder):
-    """Judges texts by themselves."""
+    """Scores single texts."""
 
 
 class OnnxPairModel(OfPairs, _OnnxFolder):
-    """Judges sentences against a context."""
+    """Scores sentences against a context."""

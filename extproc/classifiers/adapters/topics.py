@@ -1,4 +1,4 @@
-"""Topics given by examples, by likeness of static word vectors."""
+"""Topics defined by examples, by similarity of static word vectors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from extproc.detectors.rules.topic_vectors import TopicVectors, TopicVectorsMiss
 
 
 class TopicsModel:
-    """How much each topic is what the text is about. Raises: ModelUnusable."""
+    """Scores how much a text is about each topic. Raises: ModelUnusable."""
 
     def __init__(self, topics: Mapping[str, Sequence[str]]) -> None:
         try:

@@ -52,13 +52,13 @@ class _TransformersFolder(FolderModel):
                 yield probabilities(logits, self._labels, self._multi_label)
 
     def count_tokens(self, text: str) -> int:
-        """Special ones included."""
+        """Including special tokens."""
         return len(self._tokenizer(text)["input_ids"])
 
 
 class TransformersModel(OfTexts, _TransformersFolder):
-    """Judges texts by themselves."""
+    """Scores single texts."""
 
 
 class TransformersPairModel(OfPairs, _TransformersFolder):
-    """Judges sentences against a context."""
+    """Scores sentences against a context."""

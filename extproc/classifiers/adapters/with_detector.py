@@ -1,9 +1,9 @@
-"""A model that is heard together with the injection detector of the path.
+"""An ensemble of a model and the in-path injection detector.
 
-One reads meaning, the other letters and patterns in several languages, so they err on different texts: their odds are
-multiplied. The detector counts twice, since it errs less on sources that neither knows: with it three small models
-found 0.70 of the injections there at one false alarm in a hundred, where they find 0.48 alone, and it 0.68. A score of
-the detector at the guard's flagging threshold changes nothing.
+The model reads meaning, the detector reads letters and patterns in several languages, so their errors are weakly
+correlated: their odds are multiplied. The detector counts twice, since it generalizes better to unseen sources: in
+ensembles, three small models had a recall of 0.70 there at a false positive rate of 1 %, compared with 0.48 alone, and
+0.68 for the detector alone. A detector score at the guard's flag threshold is neutral.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _WEIGHT = 2.0
 
 
 class WithInjectionDetector:
-    """Scores of another model, weighed."""
+    """Scores of another model, combined with the detector's."""
 
     def __init__(self, model: TextModel, detector: InjectionDetector | None = None) -> None:
         self._model = model
         self._detector = detector or InjectionDetector.shipped()
 
     def scores(self, text: str) -> dict[str, float]:
-        """By label, as the other model has them."""
+        """By label, like the other model."""
         found = self._detector.find(text, 0.0, 1.0)
         evidence = evidence_of(max((finding.score for finding in found), default=0.0))
         return {
@@ -37,7 +37,7 @@ class WithInjectionDetector:
 
 
 def evidence_of(detector_score: float) -> float:
-    """What a score of the detector adds to the log odds of the model."""
+    """What a detector score adds to the model's log odds."""
     return _WEIGHT * (_log_odds(detector_score) - _log_odds(_NEUTRAL))
 
 

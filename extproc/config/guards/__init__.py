@@ -1,1 +1,1 @@
-"""What a policy may hold: a section for each guard, one file a topic."""
+"""The sections of guards, one file each."""

@@ -1,4 +1,4 @@
-"""The section of the guard against banned words and phrases."""
+"""The section of the guard for banned words and phrases."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from extproc.config.guards.judged import ALL_SPEAKERS, Phrase, SpeakerName
 
 
 class BannedGuard(GuardSection):
-    """Looks for words and phrases of a list in requests and answers."""
+    """Detects listed words and phrases in requests and responses."""
 
     guard: Literal["banned"]
     on: On = Field(default="both", description="direction")
     action: Literal["block", "mask", "flag", "shadow"] = Field(
-        default="block", description="refuse, replace by <BANNED>, only report, or only count"
+        default="block", description="reject, replace with <BANNED>, only report, or only count"
     )
     phrases: tuple[Phrase, ...] = Field(
         min_length=1,
         max_length=50_000,
-        description="whole words, in any case and disguise; `*` at the end of a word stands for any ending",
+        description="whole words, in any case or disguise; a trailing `*` on a word matches any ending",
     )
     speakers: tuple[SpeakerName, ...] = Field(
-        default=ALL_SPEAKERS, min_length=1, description="whose texts of a request are judged"
+        default=ALL_SPEAKERS, min_length=1, description="request roles that are checked"
     )
     message: str = Field(
         default="Content blocked: it contains a word or phrase that is not allowed here.",
-        description="what the client reads on block",
+        description="message for the client on block",
     )

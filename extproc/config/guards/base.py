@@ -1,4 +1,4 @@
-"""What every guard's section has. A guard narrows ``on`` and ``action`` to what it can do."""
+"""Keys of every guard section. A guard narrows ``on`` and ``action`` to what it supports."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ On = Literal["request", "response", "both"]
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What of a document the sections of guards are checked against.
+    """The parts of a document that guard sections are checked against.
 
     Attributes:
         classifiers: by name.
         has_prompt: whether any version has a system prompt.
-        message_timeout_ms: how long Envoy waits for a reply.
+        message_timeout_ms: Envoy's timeout for a reply.
     """
 
     classifiers: Mapping[str, Classifier]
@@ -33,29 +33,29 @@ class Around:
 class GuardSection(Section):
     """One guard of a policy.
 
-    A subclass adds ``guard: Literal["..."]``, and where they make sense ``on`` (where it looks), ``action`` (of block,
-    mask, flag and shadow), ``threshold`` (the least score that counts) and ``message`` (what the client reads).
+    A subclass adds ``guard: Literal["..."]``, and where applicable ``on`` (direction), ``action`` (of block, mask,
+    flag and shadow), ``threshold`` (lowest score that counts) and ``message`` (for the client).
     """
 
-    name: Name | None = Field(default=None, description="what it is called in metrics and logs; default: as `guard`")
-    on_error: OnError = Field(default=OnError.CLOSED, description="what a failure of this guard does")
+    name: Name | None = Field(default=None, description="name in metrics and logs; default: as `guard`")
+    on_error: OnError = Field(default=OnError.CLOSED, description="effect of a failure of this guard")
     review: bool | None = Field(
-        default=None, description="whether its findings go to the review queue; default: unless `action` is shadow"
+        default=None, description="send findings to the review queue; default: yes, unless `action` is shadow"
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """What is wrong between its keys, or with what they name elsewhere in the document.
+        """The problems across its keys, and with names that refer to other parts of the document.
 
-        Args: at: key path of the guard. around: what of the rest of the document guards depend on.
+        Args: at: key path of the guard. around: the parts of the document that guards depend on.
         """
         return iter(())
 
-    if TYPE_CHECKING:  # every guard has these, each with its own values and description
+    if TYPE_CHECKING:  # every guard defines these, each with its own values and description
         guard: str
         on: On
         action: str
 
     @property
     def rejection_message(self) -> str:
-        """What the client reads where the guard rejects; empty for one that cannot."""
+        """Message for the client on a rejection; empty for guards that cannot reject."""
         return getattr(self, "message", "")

@@ -1,4 +1,4 @@
-"""The section of the guard that has texts judged by a classifier, beside the exchange or before it goes on."""
+"""The section of the guard that uses a classifier, out of band or while the request waits."""
 
 from __future__ import annotations
 
@@ -15,51 +15,56 @@ SpeakerName = Literal["system", "user", "assistant", "tool", "document", "defini
 
 
 class ClassifierGuard(GuardSection):
-    """Has texts judged by one of `classifiers`: beside the exchange, or with `await_ms` before it goes on."""
+    """Runs one of `classifiers` on texts: out of band, or with `await_ms` before the request is forwarded."""
 
     guard: Literal["classifier"]
-    classifier: Name = Field(description="which of `classifiers` judges")
-    on: On = Field(default="both", description="direction; with `await_ms` only the request")
+    classifier: Name = Field(description="which of `classifiers` to use")
+    on: On = Field(default="both", description="direction; only the request with `await_ms`")
     action: Literal["block", "flag", "shadow"] = Field(
-        default="flag", description="report, only count, or refuse the request, for which `await_ms` is needed"
+        default="flag", description="report, only count, or reject the request, which needs `await_ms`"
     )
     await_ms: int | None = Field(
-        default=None, ge=1, le=60_000, description="how long a request waits for the verdict; then `on_error` decides"
+        default=None,
+        ge=1,
+        le=60_000,
+        description="timeout of a request that waits for the result; then `on_error` decides",
     )
-    sample: float = Field(default=1.0, ge=0, le=1, description="share of exchanges that is judged")
+    sample: float = Field(default=1.0, ge=0, le=1, description="share of exchanges that is classified")
     speakers: tuple[SpeakerName, ...] = Field(
-        default=("user", "tool", "document"), min_length=1, description="whose texts of a request are judged"
+        default=("user", "tool", "document"), min_length=1, description="request roles that are classified"
     )
     against: Literal["documents"] | None = Field(
         default=None,
-        description="hold answers against the documents and results of tools in their request, by a classifier that "
-        "judges pairs",
+        description="check responses against the documents and tool results of the request; needs a pair classifier",
     )
     context_chars_min: int = Field(
         default=1_000,
         ge=1,
         le=1_000_000,
-        description="with `against`: without documents, how long a user's text must be to be held against",
+        description="with `against`: minimum length of a user's text to serve as context without documents",
     )
     context_chars_max: int = Field(
         default=32_000,
         ge=1_000,
         le=1_000_000,
-        description="with `against`: answers to more text than this are not judged, and counted as `skipped_too_long`",
+        description="with `against`: skip responses with more context than this; counted as `skipped_too_long`",
     )
     texts_max: int = Field(
         default=16,
         ge=1,
         le=1_000,
-        description="texts of a request that are judged, the last ones; coverage tells of more",
+        description="only the last texts of a request are classified; coverage counts the others",
     )
     chars_max: int = Field(
-        default=8_000, ge=100, le=1_000_000, description="how much of a text is judged; coverage tells of longer ones"
+        default=8_000,
+        ge=100,
+        le=1_000_000,
+        description="maximum length of a classified text; coverage counts longer ones",
     )
-    message: str = Field(default="Request blocked by a safety check.", description="what the client reads on block")
+    message: str = Field(default="Request blocked by a safety check.", description="message for the client on block")
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """A classifier that is not there or judges something else, or a verdict that comes too late."""
+        """An unknown or unsuitable classifier, or a result that would come too late."""
         known = list(around.classifiers)
         if self.classifier not in known:
             hint = did_you_mean(self.classifier, known) or (
@@ -69,32 +74,34 @@ class ClassifierGuard(GuardSection):
         if self.action == "block" and self.await_ms is None:
             hint = "Add `await_ms`, or write `action: flag`."
             yield places.problem(
-                (*at, "action"), "a request that does not wait for a verdict cannot be refused", hint=hint
+                (*at, "action"), "a request that does not wait for the result cannot be rejected", hint=hint
             )
         yield from self._pair_problems(at, around, places)
         if self.await_ms is None:
             return
         if self.on != "request":
-            hint = "Write `on: request`, and judge answers by a second guard without `await_ms`."
-            yield places.problem((*at, "on"), "only a request can wait for a verdict", hint=hint)
+            hint = "Write `on: request`, and check responses with a second guard without `await_ms`."
+            yield places.problem((*at, "on"), "only a request can wait for the result", hint=hint)
         if self.await_ms >= around.message_timeout_ms:
-            hint = f"`envoy.message_timeout_ms` is {around.message_timeout_ms}: choose less, or raise that."
-            yield places.problem((*at, "await_ms"), "Envoy does not wait for so long", hint=hint)
+            hint = (
+                f"`envoy.message_timeout_ms` is {around.message_timeout_ms}: choose a lower value, or raise that one."
+            )
+            yield places.problem((*at, "await_ms"), "longer than Envoy's timeout", hint=hint)
 
     def _pair_problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """A classifier of pairs needs both, and one of texts would not look at the second."""
+        """A classifier of pairs needs a context, and one of single texts would ignore it."""
         if self.against is not None and self.on != "response":
             hint = "Write `on: response`."
-            yield places.problem((*at, "on"), "only answers are held against documents", hint=hint)
+            yield places.problem((*at, "on"), "only responses can be checked against documents", hint=hint)
         classifier = around.classifiers.get(self.classifier)
         if classifier is None or classifier.judges_pairs == (self.against is not None):
             return
         if classifier.judges_pairs:
             hint = "Add `against: documents` and `on: response`."
             yield places.problem(
-                (*at, "classifier"), f"{shown(self.classifier)} judges answers with documents", hint=hint
+                (*at, "classifier"), f"{shown(self.classifier)} classifies responses together with documents", hint=hint
             )
         else:
             hint = "Use one with `adapter: grounding`, with `pairs: true`, or with `{context}` in its `prompt`."
-            what = f"{shown(self.classifier)} judges texts by themselves, not against documents"
+            what = f"{shown(self.classifier)} classifies single texts, not texts with documents"
             yield places.problem((*at, "classifier"), what, hint=hint)

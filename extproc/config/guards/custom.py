@@ -1,4 +1,4 @@
-"""The section of a guard whose detector another package brings."""
+"""The section of a guard whose detector comes from another package."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from extproc.config.section import Name
 
 
 class CustomGuard(GuardSection):
-    """Runs a detector of an installed package."""
+    """Runs a detector from an installed package."""
 
     guard: Literal["custom"]
-    detector: Name = Field(description="its name: an entry point in the group `llm_extproc.detectors`")
-    settings: dict[str, Any] = Field(default={}, description="what its class is made with")
+    detector: Name = Field(description="entry point in the group `llm_extproc.detectors`")
+    settings: dict[str, Any] = Field(default={}, description="constructor arguments of its class")
     on: On = Field(default="both", description="direction")
     action: Literal["mask", "block", "flag", "shadow"] = Field(
-        default="flag", description="replace by <KIND>, refuse, only report, or only count"
+        default="flag", description="replace with <KIND>, reject, only report, or only count"
     )
     message: str = Field(
         default="Content blocked: it contains something that is not allowed here.",
-        description="what the client reads on block",
+        description="message for the client on block",
     )

@@ -1,4 +1,4 @@
-"""The section of the guard against answers that went wrong in themselves."""
+"""The section of the guard for degenerate responses."""
 
 from __future__ import annotations
 
@@ -18,32 +18,34 @@ AnswerLanguage = Literal[
 
 
 class DegenerateGuard(GuardSection):
-    """Looks for answers that repeat themselves, are empty, broken, cut short, or in another language than asked."""
+    """Detects responses that repeat themselves, are empty, broken, truncated, or in an unexpected language."""
 
     guard: Literal["degenerate"]
     on: Literal["response"] = Field(default="response", description="direction")
     action: Literal["block", "flag", "shadow"] = Field(
         default="flag",
-        description="end the answer, only report, or only count; EMPTY and CUT_SHORT are only reported by block too",
+        description=(
+            "stop the response, only report, or only count; EMPTY and CUT_SHORT are only reported, even with block"
+        ),
     )
     kinds: tuple[DegenerateKind, ...] = Field(
         default=("LOOP", "EMPTY", "LANGUAGE", "BROKEN_JSON", "CUT_SHORT"),
         min_length=1,
-        description="what is looked for",
+        description="defects to detect",
     )
     loop_chars_min: int = Field(
-        default=200, ge=64, le=500, description="how many characters of one run, again and again, are a loop"
+        default=200, ge=64, le=500, description="minimum characters of a repeated run that count as a loop"
     )
     languages: tuple[AnswerLanguage, ...] = Field(
-        default=(), description="languages that answers may be in, two letters each; empty: that of the request"
+        default=(), description="allowed languages of responses, two letters each; empty: the language of the request"
     )
     message: str = Field(
         default="Response stopped: the output is degenerate (repeated, empty, broken or truncated).",
-        description="what the client reads on block",
+        description="message for the client on block",
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """Languages that are not looked at."""
+        """`languages` without `LANGUAGE` in `kinds`."""
         if self.languages and "LANGUAGE" not in self.kinds:
             hint = "Add it to `kinds`, or remove `languages`."
-            yield places.problem((*at, "languages"), "LANGUAGE is not looked for", hint=hint, at_key=True)
+            yield places.problem((*at, "languages"), "`LANGUAGE` is not one of `kinds`", hint=hint, at_key=True)

@@ -1,4 +1,4 @@
-"""The section of the guard that holds answers against known facts."""
+"""The section of the guard that checks responses against known facts."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from extproc.config.section import FilePath
 
 
 class FactsGuard(GuardSection):
-    """Looks for sentences that give another value than a file of facts."""
+    """Detects sentences that contradict a file of facts."""
 
     guard: Literal["facts"]
     on: Literal["response"] = Field(default="response", description="direction")
     action: Literal["block", "flag", "shadow"] = Field(
         default="flag",
-        description="end the answer before the sentence, only report, or only count; block holds back a sentence",
+        description="stop the response before the sentence, only report, or only count; block holds back one sentence",
     )
-    file: FilePath = Field(description="YAML file of facts, relative to the configuration file; read again on change")
+    file: FilePath = Field(description="YAML file of facts, relative to the configuration file; reloaded on change")
     message: str = Field(
-        default="Response stopped: it contradicts a known fact.", description="what the client reads on block"
+        default="Response stopped: it contradicts a known fact.", description="message for the client on block"
     )

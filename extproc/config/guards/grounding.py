@@ -1,4 +1,4 @@
-"""The section of the guard that holds answers against what the request brought along."""
+"""The section of the guard that checks responses against the context in their request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from extproc.config.guards.base import GuardSection
 
 
 class GroundingGuard(GuardSection):
-    """Looks for numbers, names, addresses, citations and words in answers that the request's documents do not have."""
+    """Detects numbers, names, addresses, citations and words in responses that the request's documents lack."""
 
     guard: Literal["grounding"]
     on: Literal["response"] = Field(default="response", description="direction")
@@ -19,21 +19,27 @@ class GroundingGuard(GuardSection):
         default=1_000,
         ge=1,
         le=1_000_000,
-        description="without documents and results of tools: how long a user's text must be to be held against",
+        description="minimum length of a user's text to serve as context without documents and tool results",
     )
     context_chars_max: int = Field(
         default=100_000,
         ge=1_000,
         le=1_000_000,
-        description="answers to requests with more text than this are not judged, and counted as `skipped_too_long`",
+        description="skip responses with more context than this; counted as `skipped_too_long`",
     )
     unsupported_percent_min: int = Field(
-        default=50, ge=1, le=100, description="share of items that occur nowhere in the request, to be UNSUPPORTED"
+        default=50,
+        ge=1,
+        le=100,
+        description="share of items missing from the request that makes a response UNSUPPORTED",
     )
-    items_min: int = Field(default=3, ge=1, le=100, description="how many items an answer must have for that")
+    items_min: int = Field(default=3, ge=1, le=100, description="minimum items in a response for UNSUPPORTED")
     novel_words_percent_min: int = Field(
         default=50,
         ge=1,
         le=100,
-        description="share of new words, frequent ones left out and short answers given less, to be NOVEL_WORDS",
+        description=(
+            "share of new words that makes a response NOVEL_WORDS; frequent words do not count, short responses "
+            "are weighted down"
+        ),
     )

@@ -12,22 +12,25 @@ HarmCategory = Literal["violence", "self_harm", "sexual", "hate", "weapons", "dr
 
 
 class HarmGuard(GuardSection):
-    """Looks for requests for harm, and abuse, in what users, tools, documents and the model say."""
+    """Detects requests for harm, and abuse, in text from users, tools, documents and the model."""
 
     guard: Literal["harm"]
     on: On = Field(default="both", description="direction")
     action: Literal["block", "flag", "shadow"] = Field(
-        default="flag", description="refuse the request or cut the answer, only report, or only count"
+        default="flag", description="reject the request or stop the response, only report, or only count"
     )
     categories: tuple[HarmCategory, ...] = Field(
         default=("violence", "self_harm", "sexual", "hate", "weapons", "drugs", "cyber", "crime"),
         min_length=1,
-        description="what is looked for; hate: abuse and harassment too, crime: fraud, theft and deceit",
+        description="what to detect; hate includes abuse and harassment; crime includes fraud, theft and deceit",
     )
     threshold: float = Field(
-        default=0.5, ge=0.05, le=0.99, description="the least score that counts: higher finds less, and errs less"
+        default=0.5,
+        ge=0.05,
+        le=0.99,
+        description="lowest score that counts: a higher threshold finds less, with fewer false alarms",
     )
     message: str = Field(
         default="Content blocked: it looks harmful or asks for something harmful.",
-        description="what the client reads on block",
+        description="message for the client on block",
     )

@@ -12,37 +12,39 @@ from extproc.config.problems import KeyPath, Places, Problem
 
 
 class InjectionGuard(GuardSection):
-    """Looks for prompt injection and jailbreaks in what users, tools and documents say; in definitions if asked."""
+    """Detects prompt injection and jailbreaks in text from users, tools and documents; optionally in tool schemas."""
 
     guard: Literal["injection"]
     on: Literal["request"] = Field(default="request", description="direction")
     action: Literal["block", "flag", "shadow"] = Field(
-        default="block", description="refuse the request, only report, or only count"
+        default="block", description="reject the request, only report, or only count"
     )
     message: str = Field(
         default="Request blocked: it looks like a prompt injection attempt.",
-        description="what the client reads",
+        description="message for the client",
     )
     block_threshold: float = Field(
-        default=0.5, gt=0, le=1, description="what users say leads to the action from this score on"
+        default=0.5, gt=0, le=1, description="lowest score of user text that triggers the action"
     )
-    flag_threshold: float = Field(default=0.25, gt=0, le=1, description="and is reported from this score on")
+    flag_threshold: float = Field(default=0.25, gt=0, le=1, description="lowest score of user text that is reported")
     tool_block_threshold: float = Field(
-        default=0.35, gt=0, le=1, description="what tools and documents say leads to the action from this score on"
+        default=0.35, gt=0, le=1, description="lowest score of text from tools and documents that triggers the action"
     )
-    tool_flag_threshold: float = Field(default=0.15, gt=0, le=1, description="and is reported from this score on")
+    tool_flag_threshold: float = Field(
+        default=0.15, gt=0, le=1, description="lowest score of text from tools and documents that is reported"
+    )
     tool_definitions: bool = Field(
         default=False,
-        description="whether definitions of tools and schemas are judged too, with the thresholds for tools",
+        description="check tool definitions and schemas too, with the tool thresholds",
     )
-    model: bool = Field(default=True, description="whether the shipped model judges too, or patterns alone")
+    model: bool = Field(default=True, description="use the packaged model as well as the patterns")
     fence: bool = Field(
         default=False,
-        description="whether free text of tools and documents goes on between marks that call it data (not in shadow)",
+        description="fence free text of tools and documents with markers that label it as data (not in shadow)",
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """What is refused is reported too, and shadow changes nothing."""
+        """A flag threshold above its block threshold, or a fence in shadow mode."""
         for prefix in ("", "tool_"):
             flag, block = f"{prefix}flag_threshold", f"{prefix}block_threshold"
             if getattr(self, flag) > getattr(self, block):
@@ -52,4 +54,4 @@ class InjectionGuard(GuardSection):
                 yield places.problem((*at, given), found, hint=hint)
         if self.fence and self.action == "shadow":
             hint = "Set `action: flag`, or leave `fence:` out."
-            yield places.problem((*at, "fence"), "in shadow nothing is changed, so nothing is fenced", hint=hint)
+            yield places.problem((*at, "fence"), "shadow changes nothing, so nothing is fenced", hint=hint)

@@ -1,4 +1,4 @@
-"""Keys that several guards share: whose words are judged, and how a phrase is written."""
+"""Types that several guard sections share: request roles and phrases."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Phrase = Annotated[
 
 
 def both_ways(what: str, allow: Sequence[str], deny: Sequence[str], at: KeyPath, places: Places) -> Iterator[Problem]:
-    """Names that are allowed and denied."""
+    """Names that are both allowed and denied."""
     for index, name in enumerate(allow):
         if name in deny:
             found = f"the {what} is allowed and denied, so it is denied"

@@ -1,4 +1,4 @@
-"""How a guard that masks writes its masks."""
+"""The section for the format of masks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from extproc.config.section import FilePath, Section
 
 
 class MaskType(StrEnum):
-    """What stands in the place of a value."""
+    """How a mask represents a value."""
 
     TYPE = "type"
     NUMBERED = "numbered"
@@ -20,20 +20,24 @@ class MaskType(StrEnum):
 
 
 class Masking(Section):
-    """What a mask looks like."""
+    """Format of masks."""
 
     type: MaskType = Field(
         default=MaskType.TYPE,
-        description="`<EMAIL>`; `<EMAIL_1>`, the same value the same number; a little of the value; `<EMAIL_3f9a2c1b>`,"
-        " the same for one key; or `<EMAIL_1>` for the model, and the value again for the client",
+        description=(
+            "`<EMAIL>`; `<EMAIL_1>`, one number per distinct value; part of the value; `<EMAIL_3f9a2c1b>`, stable "
+            "for one key; or `<EMAIL_1>` for the model with the value restored for the client"
+        ),
     )
     key_file: FilePath | None = Field(
         default=None,
-        description="key of `hash`, 16 to 64 bytes, relative to this file; default: a random one for each process",
+        description="key of `hash`, 16 to 64 bytes, relative to this file; default: random for each process",
     )
     values_max: int = Field(
         default=1_000,
         ge=1,
         le=100_000,
-        description="different values of one exchange that get a number; any further one is `<TYPE>`, not restored",
+        description=(
+            "maximum distinct values of one exchange that get a number; others become `<TYPE>` and are not restored"
+        ),
     )

@@ -83,30 +83,34 @@ ContextWord = Annotated[
 
 
 class Recognizer(Section):
-    """A type of data of one's own: what it looks like, and how it is told from what only looks like it."""
+    """A custom type of data: its pattern, and what separates it from look-alikes."""
 
-    name: Kind = Field(description="what it is called in masks, metrics and logs; capitals")
+    name: Kind = Field(description="name in masks, metrics and logs; capitals")
     pattern: str = Field(
         min_length=1,
         max_length=1_000,
-        description="RE2 syntax, without `^` and `$`; sees one word, or numbers with single blanks between, at a time",
+        description=(
+            "RE2 syntax, without `^` and `$`; matched against one word at a time, or numbers joined by single blanks"
+        ),
     )
     context: tuple[ContextWord, ...] = Field(
-        default=(), max_length=50, description="words of which one must stand in the 40 characters before; empty: none"
+        default=(),
+        max_length=50,
+        description="context words; one must occur in the 40 characters before. Empty: no context needed",
     )
     checksum: Literal["none", "luhn", "mod97", "verhoeff", "mod11_10"] = Field(
-        default="none", description="what its digits (`mod97`: letters too) must fulfil"
+        default="none", description="checksum over the digits (`mod97`: letters too)"
     )
-    score: float = Field(default=0.8, ge=0, le=1, description="how sure a finding is")
+    score: float = Field(default=0.8, ge=0, le=1, description="confidence of a finding")
 
 
 class PiiGuard(GuardSection):
-    """Looks for personal data and secrets in requests and answers."""
+    """Detects personal data and secrets in requests and responses."""
 
     guard: Literal["pii"]
     on: On = Field(default="both", description="direction")
     action: Literal["mask", "block", "flag", "shadow"] = Field(
-        default="mask", description="replace by <TYPE>, refuse, only report, or only count"
+        default="mask", description="replace with <TYPE>, reject, only report, or only count"
     )
     entities: tuple[Entity, ...] = Field(
         default=(
@@ -125,46 +129,46 @@ class PiiGuard(GuardSection):
             "NATIONAL_ID",
         ),
         min_length=1,
-        description="types looked for; `NATIONAL_ID` stands for those of every country",
+        description="types to detect; `NATIONAL_ID` means those of all countries",
     )
     recognizers: tuple[Recognizer, ...] = Field(
-        default=(), max_length=50, description="types of one's own, looked for before all others"
+        default=(), max_length=50, description="custom types, which take precedence over built-in ones"
     )
     hold_chars_max: int = Field(
-        default=2_048, ge=160, le=2_048, description="the most of an answer's text that is held back [characters]"
+        default=2_048, ge=160, le=2_048, description="maximum held-back text of a response [characters]"
     )
     hold_ms_max: int | None = Field(
         default=None,
         ge=1,
         le=600_000,
-        description="the longest that a streamed text is held back [ms], looked at when an event comes; default: as"
-        " long as it takes",
+        description="maximum hold time in a stream [ms], checked on each event; default: no limit",
     )
     at_limit: Literal["release", "mask"] = Field(
         default="release",
-        description="what becomes of a word that is longer, or is held for longer: judged as far as it has come, and"
-        " released, or masked as a whole",
+        description=(
+            "what happens to a word beyond these limits: check and release what has arrived, or mask the whole word"
+        ),
     )
-    masking: Masking = Field(default=Masking(), description="what a mask looks like")
+    masking: Masking = Field(default=Masking(), description="format of masks")
     message: str = Field(
-        default="Content blocked: it contains personal data.", description="what the client reads on block"
+        default="Content blocked: it contains personal data.", description="message for the client on block"
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """Masks and limits that do nothing, recognizers that cannot be used."""
+        """Masks and limits without effect, and invalid recognizers."""
         masking, masks = self.masking, (*at, "masking")
         if masking.key_file is not None and masking.type is not MaskType.HASH:
             hint = "Remove it, or write `type: hash`."
             yield places.problem((*masks, "key_file"), "only masks of type `hash` have a key", hint=hint)
         if masking.type is MaskType.REVERSIBLE and self.on == "response":
-            found = "nothing to restore: the guard does not look at requests"
+            found = "nothing to restore: the guard does not check requests"
             yield places.problem((*masks, "type"), found, hint="Write `on: both`, or another `type`.")
         if masking.type is not MaskType.TYPE and self.action == "block":
             hint = "Remove it, or write `action: mask`."
             yield places.problem((*masks, "type"), "a guard that blocks writes no masks", hint=hint)
         if self.hold_ms_max is not None and self.on == "request":
             hint = "Remove it, or write `on: both`."
-            yield places.problem((*at, "hold_ms_max"), "only text of answers is held back", hint=hint)
+            yield places.problem((*at, "hold_ms_max"), "only response text is held back", hint=hint)
         yield from self._recognizer_problems((*at, "recognizers"), places)
 
     def _recognizer_problems(self, at: KeyPath, places: Places) -> Iterator[Problem]:
@@ -172,10 +176,10 @@ class PiiGuard(GuardSection):
         for index, recognizer in enumerate(self.recognizers):
             name = (*at, index, "name")
             if recognizer.name in get_args(Entity):
-                found = f"{shown(recognizer.name)} is a type that is built in"
+                found = f"{shown(recognizer.name)} is a built-in type"
                 yield places.problem(name, found, hint="Give it another name.")
             elif recognizer.name in lines:
-                found = f"the name is given twice, first on line {lines[recognizer.name]}"
+                found = f"duplicate name, first on line {lines[recognizer.name]}"
                 yield places.problem(name, found, hint="Write both patterns as one, with `|` between.")
             lines.setdefault(recognizer.name, places.line(name))
             mistake = pattern_mistake(recognizer.pattern)

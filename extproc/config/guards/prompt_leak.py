@@ -1,4 +1,4 @@
-"""The section of the guard against answers that repeat the system prompt."""
+"""The section of the guard for responses that repeat the system prompt."""
 
 from __future__ import annotations
 
@@ -12,27 +12,30 @@ from extproc.config.problems import KeyPath, Places, Problem
 
 
 class PromptLeakGuard(GuardSection):
-    """Looks for runs of words of the system prompt in answers."""
+    """Detects runs of words from the system prompt in responses."""
 
     guard: Literal["prompt_leak"]
     on: Literal["response"] = Field(default="response", description="direction")
     action: Literal["mask", "block", "flag", "shadow"] = Field(
-        default="block", description="replace the run by <PROMPT>, end the answer, only report, or only count"
+        default="block", description="replace the run with <PROMPT>, stop the response, only report, or only count"
     )
     of: Literal["version", "client", "both"] = Field(
         default="version",
-        description="whose system prompt: the version's own, the client's (its first 16,384 characters), or both",
+        description="protected system prompt: the version's, the client's (first 16,384 characters), or both",
     )
     words_min: int = Field(
-        default=12, ge=4, le=100, description="how many words in a row are a leak; a prompt with fewer is not judged"
+        default=12,
+        ge=4,
+        le=100,
+        description="minimum consecutive words that count as a leak; shorter prompts are not checked",
     )
     message: str = Field(
         default="Response stopped: it repeats the system prompt.",
-        description="what the client reads on block",
+        description="message for the client on block",
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """Nothing that could leak."""
+        """No prompt that could leak."""
         if self.of == "version" and not around.has_prompt:
             hint = "Give a version a `prompt:`, or write `of: client`."
             yield places.problem(at, "no version has a prompt that could leak", hint=hint, at_key=True)

@@ -1,4 +1,4 @@
-"""What is wrong with the pattern of a recognizer: RE2 refuses it, or it finds nothing or everything."""
+"""Checks of recognizer patterns: not valid RE2, or matching nothing or everything."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ PATTERN_MEMORY_BYTES_MAX = 1 << 17
 
 
 def pattern_mistake(pattern: str) -> tuple[str, str] | None:
-    """What is wrong with a pattern and how to mend it; None for one that can be used."""
+    """The problem of a pattern and how to fix it; None if it is valid."""
     try:
         encoded = pattern.encode("latin-1")
     except UnicodeEncodeError as error:
         character = shown(pattern[error.start])
-        return f"the character {character} in a pattern", "Patterns see Latin-1 only; put other words in `context`."
+        return f"the character {character} in a pattern", "Patterns match Latin-1 only; put other words in `context`."
     try:
         compiled = re2.compile(encoded, _options())
     except re2.error as error:
         reason = error.args[0].decode("latin-1") if error.args else "it is too large"
-        what = "RE2 cannot read the pattern"
+        what = "invalid RE2 pattern"
         return what if may_be_secret(reason) else f"{what}: {reason}", "See https://github.com/google/re2/wiki/Syntax."
     if compiled.search(b"") is not None or any(match.end() == match.start() for match in compiled.finditer(b"a 1-")):
-        return "the pattern fits the empty text", "Let it ask for at least one character."
+        return "the pattern matches the empty string", "Require at least one character."
     if _has_anchor(pattern):
-        return "an anchor (`^`, `$`, `\\A`, `\\z`) in a pattern", "Texts come in pieces: use `\\b` for a word's end."
+        return (
+            "an anchor (`^`, `$`, `\\A`, `\\z`) in a pattern",
+            "Text arrives in pieces: use `\\b` for a word boundary.",
+        )
     return None
 
 
@@ -41,7 +44,7 @@ def _options() -> Any:
 
 
 def _has_anchor(pattern: str) -> bool:
-    """Whether an anchor stands outside of character classes, escapes and quoted text."""
+    """Whether an anchor occurs outside of character classes, escapes and quoted text."""
     place, in_class = 0, False
     while place < len(pattern):
         character = pattern[place]

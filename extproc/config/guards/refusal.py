@@ -10,9 +10,9 @@ from extproc.config.guards.base import GuardSection
 
 
 class RefusalGuard(GuardSection):
-    """Counts answers in which the model refuses."""
+    """Counts responses in which the model refuses."""
 
     guard: Literal["refusal"]
     on: Literal["response"] = Field(default="response", description="direction")
     action: Literal["flag", "shadow"] = Field(default="flag", description="report, or only count")
-    prefix_chars: int = Field(default=300, ge=20, le=4_000, description="how much of the beginning is judged")
+    prefix_chars: int = Field(default=300, ge=20, le=4_000, description="how much of the beginning is checked")

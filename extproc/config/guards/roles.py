@@ -1,4 +1,4 @@
-"""The section of the guard that says whose words a request may hold."""
+"""The section of the guard for the roles that a request may contain."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from extproc.config.guards.judged import SpeakerName
 
 
 class RolesGuard(GuardSection):
-    """Refuses messages of roles that clients may not speak in."""
+    """Rejects messages of roles that clients may not use."""
 
     guard: Literal["roles"]
     on: Literal["request"] = Field(default="request", description="direction")
     action: Literal["block", "flag", "shadow"] = Field(
-        default="block", description="refuse the request, only report, or only count"
+        default="block", description="reject the request, only report, or only count"
     )
     allowed: tuple[SpeakerName, ...] = Field(
         default=("user", "assistant", "tool", "document", "definition"),
         min_length=1,
-        description="roles that may speak: system is also developer and instructions, tool also function; "
-        "definition is what shapes the answer: tools, schemas, stop words",
+        description=(
+            "allowed roles: system includes developer and instructions; tool includes function; definition is "
+            "whatever shapes the response: tools, schemas, stop words"
+        ),
     )
-    prefill: bool = Field(
-        default=False, description="whether the last message may be the assistant's, for the model to go on with"
-    )
+    prefill: bool = Field(default=False, description="allow an assistant message at the end, which the model continues")
     message: str = Field(
         default="Request blocked: it contains a message with a role that is not allowed here.",
-        description="what the client reads",
+        description="message for the client",
     )

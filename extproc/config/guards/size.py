@@ -1,4 +1,4 @@
-"""The section of the guard against requests that are too large to be meant."""
+"""The section of the guard for oversized requests."""
 
 from __future__ import annotations
 
@@ -12,28 +12,32 @@ from extproc.config.problems import KeyPath, Places, Problem
 
 
 class SizeGuard(GuardSection):
-    """Limits how much a request may hold."""
+    """Limits the size of a request."""
 
     guard: Literal["size"]
     on: Literal["request"] = Field(default="request", description="direction")
     action: Literal["block", "flag", "shadow"] = Field(
-        default="block", description="refuse the request, only report, or only count"
+        default="block", description="reject the request, only report, or only count"
     )
     chars_max: int | None = Field(
-        default=None, ge=1, description="characters of all texts together, definitions of tools too; left out: any"
+        default=None, ge=1, description="maximum characters of all texts, including tool definitions; default: no limit"
     )
-    message_chars_max: int | None = Field(default=None, ge=1, description="characters of one message; left out: any")
+    message_chars_max: int | None = Field(
+        default=None, ge=1, description="maximum characters of one message; default: no limit"
+    )
     messages_max: int | None = Field(
-        default=None, ge=1, description="messages of a chat, or items of a response's input; left out: any"
+        default=None,
+        ge=1,
+        description="maximum messages of a chat, or input items of the responses API; default: no limit",
     )
-    tools_max: int | None = Field(default=None, ge=0, description="definitions of tools; left out: any")
+    tools_max: int | None = Field(default=None, ge=0, description="maximum tool definitions; default: no limit")
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """A guard that limits nothing, or a limit that no request can meet."""
+        """A guard without a limit, or a limit that contradicts another."""
         limits = (self.chars_max, self.message_chars_max, self.messages_max, self.tools_max)
         if limits == (None,) * len(limits):
             hint = "Give it one of chars_max, message_chars_max, messages_max, tools_max."
-            yield places.problem(at, "the guard has no limit, so it judges nothing", hint=hint, at_key=True)
+            yield places.problem(at, "the guard has no limit, so it checks nothing", hint=hint, at_key=True)
         if self.chars_max is not None and (self.message_chars_max or 0) > self.chars_max:
             found = "a message may be longer than all texts together"
             hint = "Lower it, or raise chars_max."

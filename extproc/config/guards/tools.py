@@ -1,4 +1,4 @@
-"""The section of the guard that says which tools may be offered to the model, and called by it."""
+"""The section of the guard for tools: which may be offered to the model and called by it."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ ToolName = Annotated[
 
 
 class ToolsGuard(GuardSection):
-    """Allows and denies tools by name; what is denied is denied whether or not it is allowed too."""
+    """Allows and denies tools by name; deny takes precedence."""
 
     guard: Literal["tools"]
-    on: On = Field(default="both", description="direction: definitions and choice of tools, or calls in answers")
+    on: On = Field(default="both", description="direction: tool definitions and choice in requests, calls in responses")
     action: Literal["block", "flag", "shadow"] = Field(
-        default="block", description="refuse the request or end the answer, only report, or only count"
+        default="block", description="reject the request or stop the response, only report, or only count"
     )
     allow: tuple[ToolName, ...] | None = Field(
         default=None,
-        description="tools that are allowed, built-in ones by their type, MCP servers as mcp:LABEL; left out: any",
+        description="allowed tools; built-in tools by type, MCP servers as mcp:LABEL. Default: all",
     )
-    deny: tuple[ToolName, ...] = Field(default=(), description="tools that are not")
+    deny: tuple[ToolName, ...] = Field(default=(), description="denied tools")
     message: str = Field(
         default="Request blocked: it uses a tool that is not allowed here.",
-        description="what the client reads",
+        description="message for the client",
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """A guard that names no tool, or one twice."""
+        """A guard without tools, or a tool both allowed and denied."""
         if self.allow is None and not self.deny:
             hint = "Give it allow, deny or both."
-            yield places.problem(at, "the guard names no tool, so it judges nothing", hint=hint, at_key=True)
+            yield places.problem(at, "the guard names no tool, so it checks nothing", hint=hint, at_key=True)
         yield from both_ways("tool", self.allow or (), self.deny, at, places)

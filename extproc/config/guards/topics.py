@@ -16,45 +16,45 @@ Weight = Annotated[int, Field(ge=1, le=1_000)]
 
 
 class Topic(Section):
-    """Words that tell a topic."""
+    """A topic, defined by weighted words."""
 
-    name: Name = Field(description="what it is called in metrics")
+    name: Name = Field(description="name in metrics")
     words: dict[Phrase, Weight] = Field(
         min_length=1,
         max_length=5_000,
-        description="words and phrases with their weights; `*` at the end of a word stands for any ending",
+        description="words and phrases with their weights; a trailing `*` on a word matches any ending",
     )
 
 
 class TopicsGuard(GuardSection):
-    """Keeps conversations to some topics, and away from others."""
+    """Restricts conversations to some topics, and keeps others out."""
 
     guard: Literal["topics"]
-    on: On = Field(default="request", description="direction; topics that are allowed are looked for in requests only")
+    on: On = Field(default="request", description="direction; allowed topics apply to requests only")
     action: Literal["block", "flag", "shadow"] = Field(
-        default="block", description="refuse the request or end the answer, only report, or only count"
+        default="block", description="reject the request or stop the response, only report, or only count"
     )
-    deny: tuple[Topic, ...] = Field(default=(), description="topics that are not to be spoken of")
+    deny: tuple[Topic, ...] = Field(default=(), description="denied topics")
     allow: tuple[Topic, ...] = Field(
-        default=(), description="topics of which the last message of the user must touch one; empty: any"
+        default=(), description="the user's last message must touch one of these topics; empty: any topic"
     )
     threshold: float = Field(
-        default=0.2, gt=0, le=1, description="the least share of a denied topic's weight that must be found"
+        default=0.2, gt=0, le=1, description="lowest weight of a denied topic that counts as a match, as a share"
     )
-    words_min: int = Field(default=8, ge=1, description="a message of fewer words is never off topic")
+    words_min: int = Field(default=8, ge=1, description="shorter messages are never off topic, in words")
     speakers: tuple[SpeakerName, ...] = Field(
-        default=("user",), min_length=1, description="in whose texts of a request denied topics are looked for"
+        default=("user",), min_length=1, description="request roles in which denied topics are detected"
     )
     message: str = Field(
         default="Request blocked: its topic is not allowed here.",
-        description="what the client reads",
+        description="message for the client",
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """A guard without topics, or one that looks where it has none to look for."""
+        """A guard without topics, or with topics that never apply."""
         if not self.allow and not self.deny:
             hint = "Give it allow, deny or both."
-            yield places.problem(at, "the guard has no topic, so it judges nothing", hint=hint, at_key=True)
+            yield places.problem(at, "the guard has no topic, so it checks nothing", hint=hint, at_key=True)
         if self.allow and self.on == "response":
             hint = "Use `on: request` or `on: both`."
             yield places.problem((*at, "on"), "topics that are allowed are looked for in requests only", hint=hint)

@@ -1,4 +1,4 @@
-"""The section of the guard for URLs in requests and answers."""
+"""The section of the guard for URLs in requests and responses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HostName = Annotated[
     StringConstraints(pattern=r"^([^\s/@:*?#\[\]]{1,253}|\[[0-9a-fA-F:.]+\])$"),
     Field(
         json_schema_extra={
-            "patternErrorMessage": "a host, such as `example.org`, or an IP address; hosts under it are meant too"
+            "patternErrorMessage": "a host, such as `example.org`, or an IP address; subdomains are included"
         }
     ),
 ]
@@ -24,39 +24,39 @@ Scheme = Literal["javascript", "vbscript", "data", "file", "blob", "http", "ftp"
 
 
 class UrlsGuard(GuardSection):
-    """Judges URLs by scheme and host, and by whether they load an image."""
+    """Checks URLs by scheme and host, and whether they load an image."""
 
     guard: Literal["urls"]
     on: On = Field(default="both", description="direction")
     action: Literal["block", "mask", "flag", "shadow"] = Field(
-        default="mask", description="refuse, replace by <URL>, only report, or only count"
+        default="mask", description="reject, replace with <URL>, only report, or only count"
     )
     allow: tuple[HostName, ...] | None = Field(
-        default=None, description="hosts that are allowed, with all hosts under them; left out: any"
+        default=None, description="allowed hosts, including their subdomains; default: all"
     )
-    deny: tuple[HostName, ...] = Field(default=(), description="hosts that are not, whether or not they are allowed")
+    deny: tuple[HostName, ...] = Field(default=(), description="denied hosts, even if allowed")
     ip_addresses: Literal["allow", "deny"] = Field(
-        default="deny", description="whether a host may be an IP address that `allow` does not name"
+        default="deny", description="allow or deny IP addresses that `allow` does not list"
     )
     schemes_deny: tuple[Scheme, ...] = Field(
-        default=("javascript", "vbscript", "data", "file", "blob"), description="schemes that are not allowed"
+        default=("javascript", "vbscript", "data", "file", "blob"), description="denied schemes"
     )
     images: Literal["as_links", "block"] = Field(
         default="as_links",
-        description="whether Markdown and HTML images are judged as links are, or none may be loaded from anywhere",
+        description="treat Markdown and HTML images like links, or block them all",
     )
     speakers: tuple[SpeakerName, ...] = Field(
-        default=ALL_SPEAKERS, min_length=1, description="whose texts of a request are judged"
+        default=ALL_SPEAKERS, min_length=1, description="request roles that are checked"
     )
     message: str = Field(
         default="Content blocked: it contains a URL that is not allowed here.",
-        description="what the client reads on block",
+        description="message for the client on block",
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """A guard that permits every URL, or names a host twice."""
+        """A guard that permits every URL, or a host both allowed and denied."""
         restricts = self.allow is not None or self.deny or self.schemes_deny or self.images == "block"
         if not restricts and self.ip_addresses == "allow":
             hint = "Give it one of allow, deny, schemes_deny, `ip_addresses: deny`, `images: block`."
-            yield places.problem(at, "the guard permits every URL, so it judges nothing", hint=hint, at_key=True)
+            yield places.problem(at, "the guard permits every URL, so it checks nothing", hint=hint, at_key=True)
         yield from both_ways("host", self.allow or (), self.deny, at, places)

@@ -1,1 +1,1 @@
-"""What operators see of a process: configuration files and their reload, log, health, pages."""
+"""The operator's side of a process: configuration files and reload, log, health, pages."""

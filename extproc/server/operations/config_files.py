@@ -1,8 +1,8 @@
-"""The configuration, its prompts and certificates, read from disk; a ConfigMap's symlink swap is noticed like any
-other change.
+"""Reads the configuration, its prompts and certificates from disk, and detects changes, including a ConfigMap's symlink
+swap.
 
-What a file was is noted from the very file that was read, so that a change during the reading is not missed. A file
-that is missing is noted too: a prompt that comes later than the configuration that names it mends that configuration.
+File signatures are taken from the open file, so a change during the read is not missed. Missing files have a signature
+too: a prompt that arrives after the configuration that names it triggers a reload.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from extproc.server.sockets.certificates import PEM_BYTES_MAX, Certificates, cer
 
 @dataclass(frozen=True, slots=True)
 class ConfigFiles:
-    """What was read: the document with its warnings, the text of each prompt and facts file by its path in the
-    document, the certificates of ``server.tls``, and the keys of masks by their paths, with that of the process.
+    """The files as read: the document with its warnings, the text of each prompt and facts file by its path in the
+    document, the certificates of ``server.tls``, and the mask keys by path, including that of the process.
     """
 
     loaded: Loaded
@@ -38,7 +38,7 @@ class ConfigFiles:
 
 
 def _detector_problems(loaded: Loaded) -> Iterator[Problem]:
-    """Detectors of other packages that are not installed, or not content with their settings."""
+    """Detectors of other packages that are not installed, or that reject their settings."""
     for number, policy in enumerate(loaded.document.policies):
         for index, guard in enumerate(policy.guards):
             if isinstance(guard, CustomGuard):
@@ -46,18 +46,18 @@ def _detector_problems(loaded: Loaded) -> Iterator[Problem]:
                     installed_detector(guard.detector, guard.settings)
                 except DetectorUnusable as unusable:
                     found = (
-                        "the detector cannot be made (why is not shown)"
+                        "the detector cannot be constructed (reason not shown)"
                         if may_be_secret(str(unusable))
                         else str(unusable)
                     )
                     path = ("policies", number, "guards", index, "detector")
-                    hint = "Install its package where llm-extproc is installed, or mend the settings."
+                    hint = "Install its package where llm-extproc is installed, or fix the settings."
                     yield loaded.places.problem(path, found, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
 class _Signature:
-    """What differs when a file has changed: where it really is, its inode, time and size. Zeros: it cannot be read."""
+    """Identity of a file's content: real path, inode, mtime and size. Zeros if it cannot be read."""
 
     real: str
     inode: int = 0
@@ -66,9 +66,9 @@ class _Signature:
 
 
 class ConfigReader:
-    """Reads one configuration file and the files it names, and tells when reading again would be worth it.
+    """Reads one configuration file and the files it names, and detects changes.
 
-    Args: with_certificates: False where nothing is served, and the machine need not have them, nor keys of masks.
+    Args: with_certificates: False if nothing is served: this machine may have no certificates and mask keys.
     """
 
     def __init__(self, file: Path, *, with_certificates: bool = True) -> None:
@@ -78,7 +78,7 @@ class ConfigReader:
         self._process_key = secrets.token_bytes(HASH_KEY_BYTES_MAX)
 
     def read(self) -> ConfigFiles:
-        """Read everything. Raises: ConfigInvalid, also for files that cannot be read."""
+        """Read everything. Raises: ConfigInvalid, also for unreadable files."""
         self._seen = {}
         file = self._file
         content = self._content(file, CONFIG_BYTES_MAX)
@@ -104,7 +104,7 @@ class ConfigReader:
         return ConfigFiles(replace(loaded, warnings=(*loaded.warnings, *about_tls)), prompts, certificates, mask_keys)
 
     def _read_facts(self, loaded: Loaded, texts: dict[str, str]) -> list[Problem]:
-        """Add the text of each facts file; return what is wrong with them."""
+        """Add the text of each facts file; returns their problems."""
         problems: list[Problem] = []
         for path, name in fact_files(loaded.document):
             content = self._content(self._file.parent / name, FACTS_BYTES_MAX)
@@ -118,17 +118,17 @@ class ConfigReader:
         return problems
 
     def changed(self) -> bool:
-        """Whether a file is another than the one that was read last."""
+        """Whether a file has changed since the last read."""
         return any(_signature(file) != seen for file, seen in self._seen.items())
 
     def _certificates(self, loaded: Loaded) -> tuple[Certificates | None, list[Problem]]:
-        """The certificates and what is to be told about them; where that forbids their use, there are none."""
+        """The certificates and their problems; None if they are unusable."""
         files = certificate_files(loaded.document) if self._with_certificates else {}
         contents = {key: self._content(self._file.parent / name, PEM_BYTES_MAX) for key, name in files.items()}
         return tried(contents, loaded.places)
 
     def _mask_keys(self, loaded: Loaded) -> tuple[dict[str, bytes], list[Problem]]:
-        """The keys of masks, and what is wrong with them. Where nothing is masked in earnest any key will do."""
+        """The mask keys and their problems. If nothing is really masked, any key will do."""
         keys, problems = {PROCESS_KEY: self._process_key}, []
         for path, name in mask_key_files(loaded.document):
             content = self._content(self._file.parent / name, HASH_KEY_BYTES_MAX) if self._with_certificates else b""
@@ -140,7 +140,7 @@ class ConfigReader:
         return keys, problems
 
     def _content(self, file: Path, bytes_max: int) -> bytes | OSError:
-        """The bytes of a file, at most one more than the limit, or why there are none."""
+        """The bytes of a file, at most one above the limit, or the read error."""
         real = os.path.realpath(file)
         self._seen[file] = _Signature(real)
         try:
@@ -152,9 +152,9 @@ class ConfigReader:
 
 
 def read_config(file: Path, *, with_certificates: bool = False) -> ConfigFiles:
-    """Read a configuration file and the prompts it names; the certificates only where they are asked for.
+    """Read a configuration file and its prompts; certificates only on demand.
 
-    Raises: ConfigInvalid, also for files that cannot be read.
+    Raises: ConfigInvalid, also for unreadable files.
     """
     return ConfigReader(file, with_certificates=with_certificates).read()
 

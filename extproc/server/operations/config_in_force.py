@@ -1,4 +1,4 @@
-"""A configuration as it was read and checked once, so that other processes need not read its files again."""
+"""A checked configuration in serialized form, so that other processes need not read its files again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Message = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ConfigInForce:
-    """One configuration, checked, with the texts of its prompts, the certificates to serve with, and keys of masks."""
+    """One checked configuration, with prompt texts, certificates and mask keys."""
 
     document: Document
     prompts: dict[str, str]
@@ -22,7 +22,7 @@ class ConfigInForce:
     mask_keys: dict[str, bytes] = field(default_factory=dict, repr=False)
 
     def to_message(self) -> Message:
-        """As JSON has it."""
+        """As JSON."""
         pem = self.certificates
         return {
             "document": self.document.model_dump(mode="json", exclude_unset=True),
@@ -33,7 +33,7 @@ class ConfigInForce:
 
     @classmethod
     def of_message(cls, message: Message) -> Self:
-        """What ``to_message`` made it of."""
+        """The inverse of ``to_message``."""
         document = Document.model_validate_json(json.dumps(message["document"]))
         pem = message["certificates"]
         return cls(

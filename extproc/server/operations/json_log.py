@@ -1,7 +1,7 @@
-"""The log: one JSON object a line, and nothing in it that a person wrote to a model.
+"""The log: one JSON object per line, without any text that a user sent to a model.
 
-Exceptions are told by type and place, since their messages may quote a text; so are the warnings of libraries. A log
-that cannot be written, because its reader has gone or stands still, does not end an exchange.
+Exceptions are logged by type and location, as their messages may quote text; so are log records of libraries. A log
+that cannot be written, because its reader is gone or hangs, does not end an exchange.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from extproc.server.operations.log_lines import LogLines, Stream
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
-_DROPPED_HINT = "Whoever reads standard output stands still, is too slow, or has no room on its disk."
+_DROPPED_HINT = "The reader of standard output hangs, is too slow, or has no disk space."
 
 
 def open_log(section: Log, stream: Stream) -> JsonLog:
-    """A log that writes to ``stream``, from the configured level on."""
+    """A log on ``stream``, from the configured level up."""
     return JsonLog(LogLines(stream), _LEVELS[section.level], {})
 
 
 class JsonLog:
-    """Writes one line for each call: what happened, the fields bound to the log, and those of the call."""
+    """Writes one line per call: the event, the bound fields, and the call's fields."""
 
     __slots__ = ("_bound", "_level", "_lines")
 
@@ -38,40 +38,40 @@ class JsonLog:
         self._bound = bound
 
     def write_beside(self, count: Callable[[str, int], None]) -> None:
-        """From now on write in a thread, several lines at once: nobody waits for a reader.
+        """From now on write in batches from a thread, so that no caller waits for a slow reader.
 
         Args:
-            count: is told how many lines of a level were dropped, from any thread.
+            count: callback with the number of dropped lines of a level, from any thread.
         """
         self._lines.start(
             count, lambda lines: self._line("warning", "log lines dropped", {"lines": lines, "hint": _DROPPED_HINT})
         )
 
     def close(self) -> None:
-        """Write what waits, as long as that takes but for a reader that stands still."""
+        """Flush pending lines, with a timeout for a reader that hangs."""
         self._lines.close()
 
     def bind(self, **fields: Any) -> JsonLog:
-        """A log whose every line has these fields too."""
+        """A log with these fields on every line."""
         return JsonLog(self._lines, self._level, {**self._bound, **fields})
 
     def debug(self, event: str, **fields: Any) -> None:
-        """For those who look for a fault."""
+        """Details for debugging."""
         if self._level <= logging.DEBUG:
             self._write("debug", event, fields)
 
     def info(self, event: str, **fields: Any) -> None:
-        """What happens as it should."""
+        """Normal operation."""
         if self._level <= logging.INFO:
             self._write("info", event, fields)
 
     def warning(self, event: str, **fields: Any) -> None:
-        """What somebody should look at."""
+        """Something that an operator should check."""
         if self._level <= logging.WARNING:
             self._write("warning", event, fields)
 
     def error(self, event: str, **fields: Any) -> None:
-        """What has failed."""
+        """A failure."""
         if self._level <= logging.ERROR:
             self._write("error", event, fields)
 
@@ -82,17 +82,17 @@ class JsonLog:
         line = {"event": event, "level": level, "timestamp": datetime.now(UTC), **self._bound, **fields}
         try:
             return orjson.dumps(line, default=repr, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
-        except TypeError:  # half of a surrogate pair, say: written all the same, rather than lost
+        except TypeError:  # for example half of a surrogate pair: escape it instead of losing the line
             return json.dumps(line, default=str).encode() + b"\n"
 
 
 def take_over_libraries(logger: JsonLog) -> None:
-    """Have what libraries log to the standard library's root written as our lines, without their texts."""
+    """Redirect records of the standard library's root logger to our log, without their texts."""
     logging.basicConfig(handlers=[_Libraries(logger)], level=logging.WARNING, force=True)
 
 
 def where(error: BaseException | None) -> str:
-    """Module and line at which an exception was raised; empty if it never was."""
+    """Module and line where an exception was raised; empty if it never was."""
     trace = error.__traceback__ if error else None
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -110,7 +110,7 @@ class _Libraries(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         write = self._logger.error if record.levelno >= logging.ERROR else self._logger.warning
         write(
-            "a library complains",
+            "third-party log record",
             library=record.name,
             at=f"{record.module}:{record.lineno}",
             error=type(error).__name__ if error else "",

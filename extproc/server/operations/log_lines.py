@@ -1,9 +1,9 @@
-"""The way of log lines out of the process: a bounded queue and one thread that writes, so that nobody else waits.
+"""Non-blocking output of log lines: a bounded queue and one writer thread.
 
-A pipe that nobody reads blocks whoever writes to it, and so may a disk. Here that is a thread which does nothing else.
-What finds no place in the queue is dropped and counted; warnings and errors have room that is kept for them. When
-lines can be written again, one of them says how many are missing. The first line after a silence wakes the thread; it
-then waits for more, so that many lines cost one system call.
+A pipe without a reader blocks its writer, and so may a disk; here only this thread blocks. Lines that do not fit in the
+queue are dropped and counted; warnings and errors have reserved room. When output works again, one line reports how
+many were dropped. The first line after a pause wakes the thread, which then waits for more, so that many lines cost one
+system call.
 """
 
 from __future__ import annotations
@@ -17,60 +17,60 @@ from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
 LINES_HELD_S_MAX = 0.05
-"""How long a line that may wait is kept, to be written with others."""
+"""How long a line of low priority is held, to be written in a batch."""
 LINES_MAX = 10_000
 LINES_BYTES_MAX = 16_777_216
 URGENT_LINES_MAX = 1_000
 URGENT_BYTES_MAX = 1_048_576
-"""Room beyond that of all lines, for warnings and errors alone."""
+"""Extra room reserved for warnings and errors."""
 CLOSE_S_MAX = 2.0
-"""How long the end of the process waits for a reader."""
+"""How long process exit waits for a slow reader."""
 URGENT = frozenset({"warning", "error"})
 
 Line = tuple[str, bytes]
-"""Its level, and what is written."""
+"""A level and its line."""
 Item = TypeVar("Item")
 
 
 class Stream(Protocol):
-    """Where lines go. Raises: OSError, or ValueError when it is closed."""
+    """An output for lines. Raises: OSError, or ValueError when it is closed."""
 
     def write(self, text: str, /) -> object:
         """Write whole lines."""
         ...
 
     def flush(self) -> None:
-        """Keep nothing back."""
+        """Flush all output."""
         ...
 
 
 class LogLines:
-    """The lines of one process. Until ``start`` whoever brings a line writes it."""
+    """The lines of one process. Until ``start``, callers write lines themselves."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._waiting: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
         self._hurry: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._lock = threading.RLock()  # of the counts; a destructor that runs in between may log too
-        self._lines = self._bytes = 0  # waiting, or being written
-        self._dropped: Counter[str] = Counter()  # by level, since it was told last
+        self._lock = threading.RLock()  # guards the counters; reentrant, as a destructor may log while it is held
+        self._lines = self._bytes = 0  # queued or being written
+        self._dropped: Counter[str] = Counter()  # dropped lines by level, since last reported
         self._count: Callable[[str, int], None] | None = None
         self._tell: Callable[[Mapping[str, int]], bytes] | None = None
         self._thread: threading.Thread | None = None
 
     def start(self, count: Callable[[str, int], None], tell: Callable[[Mapping[str, int]], bytes]) -> None:
-        """From now on write in a thread.
+        """From now on write from a thread.
 
         Args:
-            count: is told of lines that were dropped, by their level, from any thread.
-            tell: the line that says how many were dropped, by level.
+            count: callback for dropped lines, by level, from any thread.
+            tell: writes the line that reports dropped lines, by level.
         """
         self._count, self._tell = count, tell
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
 
     def put(self, level: str, line: bytes) -> None:
-        """Have a line written. Never waits once there is a thread."""
+        """Queue a line. Never blocks once the thread runs."""
         if self._thread is None:
             self._write([(level, line)])
         elif not self._queued(level, line):
@@ -79,14 +79,14 @@ class LogLines:
             self._hurry.put(None)
 
     def close(self) -> None:
-        """Write what waits, at most ``CLOSE_S_MAX`` long; what comes later is written by whoever brings it."""
+        """Flush for at most ``CLOSE_S_MAX``; later lines are written by their callers."""
         thread = self._thread
         if thread is None:
             return
         self._waiting.put(None)
         self._hurry.put(None)
         thread.join(CLOSE_S_MAX)
-        if not thread.is_alive():  # else whoever brought a line now would wait as the thread does
+        if not thread.is_alive():  # otherwise a caller would now block like the thread
             self._thread = None
             self._write([line for line in _taken(self._waiting) if line is not None])
 
@@ -119,13 +119,13 @@ class LogLines:
                 self._write_dropped()
 
     def _write(self, lines: list[Line]) -> bool:
-        """Write lines at once. Returns: whether that worked; else they are dropped."""
+        """Write lines immediately. Returns: whether that worked; if not, they are dropped."""
         if not lines:
             return False
         try:
             self._stream.write(b"".join([line for _, line in lines]).decode())
             self._stream.flush()
-        except (OSError, ValueError):  # a reader that has gone, a disk that is full, a stream that is closed
+        except (OSError, ValueError):  # the reader is gone, the disk is full, or the stream is closed
             self._lose(Counter([level for level, _ in lines]))
             return False
         finally:
@@ -145,7 +145,7 @@ class LogLines:
             self._stream.flush()
         except (OSError, ValueError):
             with self._lock:
-                self._dropped += dropped  # told when there is room again
+                self._dropped += dropped  # reported once there is room again
 
     def _lose(self, dropped: Counter[str]) -> None:
         with self._lock:
@@ -159,39 +159,39 @@ class LogLines:
 
 
 class Output:
-    """A stream over a file descriptor, without a buffer that the interpreter would have to write out at its end."""
+    """An unbuffered stream on a file descriptor, so that the interpreter has nothing to flush at exit."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._is_torn = False  # the last line could be written in part only
+        self._is_torn = False  # the last line was only partly written
 
     def write(self, text: str) -> None:
-        """Write whole lines, also to what is not ready at once. Raises: OSError."""
+        """Write whole lines, also to a non-blocking descriptor that is not ready. Raises: OSError."""
         rest = memoryview(("\n" * self._is_torn + text).encode("utf-8", "backslashreplace"))
         try:
             while rest:
                 rest = rest[self._written(rest) :]
                 self._is_torn = True
         except BrokenPipeError:
-            self._is_torn = False  # whoever read that has gone
+            self._is_torn = False  # the reader is gone
             raise
         self._is_torn = False
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Nothing is buffered."""
 
     def _written(self, content: memoryview) -> int:
         while True:
             try:
                 return os.write(self._fd, content)
-            except BlockingIOError:  # another process has made it so
+            except BlockingIOError:  # another process has made it non-blocking
                 ready = select.poll()
                 ready.register(self._fd, select.POLLOUT)
                 ready.poll()
 
 
 def _wait_for_one(hurry: queue.SimpleQueue[None]) -> None:
-    """Until somebody is in a hurry, but no longer than lines are held."""
+    """Wait for an urgent line, but at most for the batching delay."""
     try:
         hurry.get(timeout=LINES_HELD_S_MAX)
     except queue.Empty:
@@ -199,7 +199,7 @@ def _wait_for_one(hurry: queue.SimpleQueue[None]) -> None:
 
 
 def _taken(waiting: queue.SimpleQueue[Item]) -> list[Item]:
-    """All that waits."""
+    """Take all queued lines."""
     taken: list[Item] = []
     try:
         while True:

@@ -1,4 +1,4 @@
-"""How long whatever comes to the event loop waits until it is looked at: what a small message waits at least."""
+"""Measures the event loop's lag: the minimum wait of a small message."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ _REMEMBERED_S = 5.0
 
 
 class LoopWatch:
-    """Beats on a loop, and sees how late each beat is. Begins when it is made; ends with the loop."""
+    """A heartbeat on a loop that measures its own delay. Runs from construction until the loop ends."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         now_s = time.monotonic()
         self._due_s = now_s
         self._since_s = now_s
-        self._worst_s = self._worst_before_s = 0.0  # of this period, and of the one before
+        self._worst_s = self._worst_before_s = 0.0  # of this period, and of the previous one
         self._beat()
 
     def waits_s(self) -> float:
-        """The longest wait of the last seconds, the present one included. From any thread. [s]"""
+        """The longest lag of the last seconds, including the current one. From any thread. [s]"""
         return max(time.monotonic() - self._due_s, self._worst_s, self._worst_before_s, 0.0)
 
     def _beat(self) -> None:

@@ -1,7 +1,7 @@
-"""The pages for people and Prometheus, over HTTP on an address of their own: /metrics, /readyz, /livez.
+"""The ops HTTP server, for operators and Prometheus: /metrics, /readyz, /livez.
 
-They are served from threads by the standard library's WSGI server: they are few, small, and must answer while the event
-loop works.
+The standard library's WSGI server runs it in threads: the pages are few and small, and must respond while the event
+loop is busy.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ class _Server(ThreadingMixIn, WSGIServer):
         super().__init__((host, port), _Quiet)
 
     def server_bind(self) -> None:
-        """Bind without the base class's look-up of a name, which can take seconds where no name server answers."""
+        """Bind without the base class's DNS lookup, which can take seconds without a name server."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
         self.setup_environ()
 
     def handle_error(self, *_: object) -> None:
-        """A client that went away is not worth a line."""
+        """Ignore clients that disconnect."""
 
 
 class _Quiet(WSGIRequestHandler):
-    timeout = 10  # a client that never finishes its request does not keep a thread [s]
+    timeout = 10  # timeout for a client that never finishes its request [s]
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Probes and scrapes are not worth a line each."""
+        """Do not log probes and scrapes."""
 
 
 class Pages:
-    """Serves the pages until it is closed.
+    """Serves the pages until closed.
 
     Args:
-        alive: whether the event loop turns; asked from a thread.
-    Raises: OSError where the address is taken.
+        alive: whether the event loop runs; called from a thread.
+    Raises: OSError if the address is in use.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Pages:
         if path == "/livez":
             alive = self._alive()
             return _json(start, alive, {"alive": alive})
-        return _body(start, "404 Not Found", {"error": "There are /metrics, /readyz and /livez."})
+        return _body(start, "404 Not Found", {"error": "Available: /metrics, /readyz, /livez."})
 
     def _readiness(self, start: _START) -> Iterable[bytes]:
         detail, listen_error = self._health.detail(), self._health.listen_error()

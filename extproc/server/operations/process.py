@@ -1,4 +1,4 @@
-"""What every process of ours has: an event loop, signals that end it, and whether the loop turns."""
+"""Common parts of every process: event loop, termination signals, and a liveness check of the loop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Answer = TypeVar("Answer")
 
 
 def loop_factory(transport: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's where it is installed and the transport is ours; else the standard one."""
+    """uvloop's factory if installed and the fast transport is used; otherwise the standard one."""
     if transport == "fast" and importlib.util.find_spec("uvloop") is not None:
         factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
         return factory
@@ -28,7 +28,7 @@ def loop_factory(transport: str) -> Callable[[], asyncio.AbstractEventLoop] | No
 
 @dataclass(slots=True)
 class Signals:
-    """SIGTERM and SIGINT: the first asks for an end, the second for an end at once."""
+    """SIGTERM and SIGINT: the first starts a drain, the second ends it."""
 
     first: asyncio.Event = field(default_factory=asyncio.Event)
     second: asyncio.Event = field(default_factory=asyncio.Event)
@@ -42,15 +42,15 @@ class Signals:
 
 
 async def in_own_thread(work: Callable[[], Answer]) -> Answer:
-    """Do what may hang, such as reading a file, in a thread that neither the loop nor the end of the process waits for.
+    """Run a blocking call, such as a file read, in a thread that neither the loop nor process exit waits for.
 
-    The loop's own threads would be waited for, and are needed for large messages.
+    The loop's own executor would be joined at exit, and its threads are needed for large messages.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Answer] = loop.create_future()
 
     def settle(tell: Callable[[Any], None], outcome: Any) -> None:
-        if not done.done():  # nobody waits any more
+        if not done.done():  # the caller has given up
             tell(outcome)
 
     def run() -> None:
@@ -68,7 +68,7 @@ async def in_own_thread(work: Callable[[], Answer]) -> Answer:
 def answers(
     loop: asyncio.AbstractEventLoop, ask: Callable[[], Coroutine[Any, Any, Answer]], late: Answer
 ) -> Callable[[], Answer]:
-    """Asks from a thread what a coroutine of a loop says; ``late`` is the answer when the loop does not turn."""
+    """Calls a coroutine of a loop from a thread; returns ``late`` if the loop does not respond in time."""
 
     def answer() -> Answer:
         asked = asyncio.run_coroutine_threadsafe(ask(), loop)
@@ -82,7 +82,7 @@ def answers(
 
 
 def turns(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:
-    """Asks from a thread whether an event loop still turns."""
+    """A check, callable from a thread, of whether an event loop still runs."""
 
     def turned_in_time() -> bool:
         turned = threading.Event()

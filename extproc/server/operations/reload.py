@@ -1,7 +1,7 @@
-"""Hot reload: a good new configuration takes the old one's place, a bad one changes nothing and is told.
+"""Hot reload: a valid new configuration replaces the old one; an invalid one changes nothing and is reported.
 
-Running exchanges keep the snapshot they began with. What was opened or sized at the start (addresses, the log, label
-limits) stays as it was, and a change of it is told too.
+Running exchanges keep the snapshot they started with. Whatever is opened or sized at startup (addresses, the log, label
+limits) stays as it is, and changes of it are reported too.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from extproc.server.sockets.tls import Tls
 from extproc.sinks.metrics import Metrics
 
 READ_S_MAX = 10.0
-"""How long the files may take to be looked at and read, before that is told."""
+"""How long checking and reading the files may take before it is reported."""
 _UNREAD = (
-    f"the configuration, or a file that it names, could not be read in {READ_S_MAX:g} seconds. See whether the file"
-    " system under it answers, and whether each of them is a plain file."
+    f"the configuration, or a file that it names, could not be read in {READ_S_MAX:g} seconds. Check that the file"
+    " system responds, and that each of them is a plain file."
 )
 
 HandOn = Callable[[ConfigInForce], Awaitable[None]]
 
 
 class Holder(Protocol):
-    """Whoever has the configuration in force."""
+    """The owner of the configuration in force."""
 
     snapshot: Snapshot
 
@@ -40,7 +40,7 @@ class Holder(Protocol):
 class Reloader:
     """Watches one configuration file, and the prompts and certificates it names.
 
-    Args: hand_on: puts a new configuration in force elsewhere too, before it is told of here.
+    Args: hand_on: applies a new configuration elsewhere too, before it is logged here.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class Reloader:
         self._hand_on = hand_on
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Poll until cancelled."""
         while True:
             await asyncio.sleep(self._interval_s)
             await self.look()
 
     async def look(self) -> None:
-        """Look once, and reload if a file has changed. Reading and compiling are done off the event loop."""
+        """Poll once, and reload if a file has changed. Reads and compiles off the event loop."""
         try:
             loaded = await self._loaded()
             if loaded is not None and self._hand_on is not None:
@@ -80,13 +80,13 @@ class Reloader:
             self._refuse("\n".join(str(problem) for problem in invalid.problems))
         except Exception as error:
             fault = type(error).__name__
-            self._refuse(f"the configuration cannot be used ({fault}): a fault of llm-extproc, please report it")
+            self._refuse(f"the configuration cannot be used ({fault}): a bug in llm-extproc, please report it")
         else:
             if loaded is not None:
                 self._accept(*loaded)
 
     async def _loaded(self) -> tuple[ConfigFiles, Snapshot] | None:
-        """What is new; a file system that does not answer is told of, and waited for."""
+        """Load what has changed; reports a file system that does not respond, and waits for it."""
         before = self._health.config_error
         loading = asyncio.ensure_future(in_own_thread(self._load_if_changed))
         try:
@@ -120,13 +120,13 @@ class Reloader:
         if self._tls is not None and certificates is not None and self._tls.use(certificates):
             logger.info("certificates replaced, new connections use them")
         if health.restart_needed:
-            logger.warning("configuration needs a restart to be in force as a whole", keys=health.restart_needed)
+            logger.warning("configuration change needs a restart to take full effect", keys=health.restart_needed)
 
     def _refuse(self, problem: str) -> None:
         self._health.config_error = problem
         self._metrics.reloaded("invalid")
         self._logger.error(
-            "configuration refused, the last good one stays in force",
+            "configuration rejected, the last good one stays in force",
             problem=problem,
             revision=self._processor.snapshot.revision,
         )
@@ -139,7 +139,7 @@ def _to_hand_on(started_with: Document, files: ConfigFiles) -> ConfigInForce:
 
 
 def restart_needed(started_with: Document, new: Document) -> Iterator[str]:
-    """The keys of a new document whose values come into force only with a new process."""
+    """The keys of a new document that only take effect after a restart."""
     for name in ("server", "log"):
         old_section, new_section = getattr(started_with, name), getattr(new, name)
         for key in type(old_section).model_fields:
@@ -154,13 +154,13 @@ def restart_needed(started_with: Document, new: Document) -> Iterator[str]:
 
 
 def renewed_certificates(started_with: Document, files: ConfigFiles) -> Certificates | None:
-    """The certificates to serve with from now on, or None: those of other paths wait for a restart.
+    """The new certificates to serve with, or None: other paths need a restart.
 
-    Whether clients need a certificate is then never changed under way.
+    So whether client certificates are required never changes at run time.
     """
     return files.certificates if files.loaded.document.server.tls == started_with.server.tls else None
 
 
 def message_bytes_max(limits: Limits) -> int:
-    """Largest body that one message of Envoy's may bring. [bytes]"""
+    """Largest body in one message from Envoy. [bytes]"""
     return max(limits.request_body_bytes_max, limits.response_body_bytes_max)

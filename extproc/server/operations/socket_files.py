@@ -1,7 +1,7 @@
-"""Whether the Unix sockets that a process listens on are still where Envoy looks for them.
+"""Monitors whether the Unix sockets of the process are still reachable under their paths.
 
-A socket whose file was removed goes on with the connections that it has, and gets no new one: cleaners of temporary
-folders do that. Nothing tells the process, so it looks.
+A socket whose file was removed keeps its connections but gets no new ones; cleaners of temporary folders cause that.
+There is no notification for it, so it is polled.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from extproc.server.sockets.address import UNIX, AddressTaken
 
 LOOK_S = 1.0
 RETRY_S = 10.0
-"""How often, and when it could not be mended."""
+"""Polling interval, and retry interval after a failed repair."""
 
 
 class SocketFiles:
-    """The files of some sockets, by their addresses; addresses of another kind have none.
+    """The files of some sockets, by address; other kinds of addresses have none.
 
-    Args: bound: addresses that are bound already.
+    Args: bound: addresses that are already bound.
     """
 
     def __init__(self, *bound: str) -> None:
@@ -31,33 +31,33 @@ class SocketFiles:
             self.note(address)
 
     def note(self, address: str) -> None:
-        """A socket has been bound to an address."""
+        """Record that a socket was bound to an address."""
         if address.startswith(UNIX):
             self._known[address] = _identity(address)
 
     def forget(self, address: str) -> None:
-        """Nobody listens there for the time being, and that is known."""
+        """Ignore an address that deliberately has no listener for now."""
         self._known.pop(address, None)
 
     def gone(self) -> list[str]:
-        """The addresses where there is another file, or none."""
+        """Addresses whose file is missing or was replaced."""
         return [address for address, known in list(self._known.items()) if known is None or _identity(address) != known]
 
     def problem(self) -> str:
-        """What is wrong, for the readiness page; empty if nothing is."""
+        """The problem, for the readiness page; empty if there is none."""
         gone = self.gone()
         if not gone:
             return ""
         return (
-            f"server.listen: the socket file of {', '.join(gone)} was removed or replaced, and no new connection comes."
-            " It is made again within seconds where that is possible; else restart the process. Keep cleaners of"
+            f"server.listen: the socket file of {', '.join(gone)} was removed or replaced, so no connection arrives."
+            " It is recreated within seconds where possible; otherwise restart the process. Keep cleaners of"
             " temporary files away from its folder."
         )
 
     async def keep(self, address: str, again: Callable[[], Awaitable[None]], logger: Any) -> None:
-        """See to it that an address can be reached, until cancelled.
+        """Keep an address reachable, until cancelled.
 
-        Args: again: listens there anew; what it raises as AddressTaken is told, and it is tried again.
+        Args: again: binds it again; an AddressTaken is logged, and retried.
         """
         if not address.startswith(UNIX):
             return
@@ -71,11 +71,11 @@ class SocketFiles:
             except AddressTaken as taken:
                 if told != str(taken):
                     told = str(taken)
-                    logger.error("socket file gone, and not made again", listen=address, problem=told)
+                    logger.error("socket file gone and not recreated", listen=address, problem=told)
             else:
                 self.note(address)
                 told = ""
-                logger.warning("socket file was gone, and is made again", listen=address)
+                logger.warning("socket file was gone and has been recreated", listen=address)
 
 
 def _identity(address: str) -> tuple[int, int] | None:

@@ -1,1 +1,1 @@
-"""Addresses, socket files, certificates: what every room of the server may use."""
+"""Addresses, socket files and certificates, shared by all parts of the server."""

@@ -1,4 +1,4 @@
-"""Where the processor listens: what is in the way of a Unix socket, who may connect to it, and why a bind failed."""
+"""Listening addresses: stale Unix sockets, their permissions, and the reason of a failed bind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SOCKET_MODE = 0o660
 
 
 class AddressTaken(Exception):
-    """An address of the configuration cannot be listened on. The message names it, and what to do."""
+    """The process cannot listen on a configured address. The message names it, and the fix."""
 
     def __init__(self, key: str, address: str, reason: str) -> None:
         super().__init__(
@@ -22,9 +22,9 @@ class AddressTaken(Exception):
 
 
 def make_way(key: str, listen: str) -> None:
-    """Make the folder of a Unix socket, and remove a socket that a killed process left there.
+    """Create the folder of a Unix socket, and remove a stale socket of a killed process.
 
-    Raises: AddressTaken, also where another process listens, whose socket gRPC would silently take away.
+    Raises: AddressTaken, also if another process listens there, whose socket gRPC would silently replace.
     """
     if not listen.startswith(UNIX):
         return
@@ -42,7 +42,7 @@ def make_way(key: str, listen: str) -> None:
 
 
 def bound(key: str, listen: str) -> socket.socket:
-    """A socket that is bound, and not shared with another process. Raises: AddressTaken."""
+    """A bound socket, not shared with another process. Raises: AddressTaken."""
     make_way(key, listen)
     is_unix = listen.startswith(UNIX)
     host, port = ("", 0) if is_unix else split(listen)
@@ -54,7 +54,7 @@ def bound(key: str, listen: str) -> socket.socket:
         else:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             made.bind((host, port))
-            # Without this a second process could bind the same port until the first listens.
+            # otherwise a second process could bind the same port until the first one listens
             made.listen()
     except OSError as error:
         made.close()
@@ -63,13 +63,13 @@ def bound(key: str, listen: str) -> socket.socket:
 
 
 def open_to_group(listen: str) -> None:
-    """Let Envoy's group connect to a Unix socket, whatever the umask. Raises: OSError."""
+    """Let Envoy's group connect to a Unix socket, regardless of the umask. Raises: OSError."""
     if listen.startswith(UNIX):
         os.chmod(listen.removeprefix(UNIX), SOCKET_MODE)
 
 
 def why_not(listen: str) -> str:
-    """Why an address could not be bound, which gRPC does not tell: bind it ourselves and see."""
+    """Why a bind failed, which gRPC does not report: bind it ourselves to find out."""
     try:
         if listen.startswith(UNIX):
             with socket.socket(socket.AF_UNIX) as trial:
@@ -89,17 +89,17 @@ def split(address: str) -> tuple[str, int]:
 
 
 def family_of(host: str) -> socket.AddressFamily:
-    """The family of a host as the configuration writes it: only IPv6 addresses have colons."""
+    """Address family of a configured host: only IPv6 addresses contain colons."""
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def reason_of(error: OSError) -> str:
-    """What the operating system says, in lower case."""
+    """The operating system's error text, in lower case."""
     return os.strerror(error.errno).lower() if error.errno else "it cannot be bound"
 
 
 def _answers(path: Path) -> bool:
-    """Whether a process listens on a socket; a full queue is one that listens. Raises: OSError."""
+    """Whether a process listens on a socket; a full backlog counts as listening. Raises: OSError."""
     with socket.socket(socket.AF_UNIX) as trial:
         trial.setblocking(False)
         try:

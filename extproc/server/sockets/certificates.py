@@ -1,7 +1,7 @@
-"""The certificate, the key and the client CA of ``server.tls``: read as bytes, tried out, and only then used.
+"""Certificate, key and client CA of ``server.tls``: read as bytes and tested before use.
 
-OpenSSL itself is asked what it thinks of them, in a handshake in memory, so that what is accepted here is what works
-between machines. It reads files only; they are given to it from memory, and no key is ever written to a disk.
+They are tested by an in-memory handshake with OpenSSL itself, so that whatever is accepted here works between machines.
+OpenSSL reads files only; it gets them from memory, and no key is ever written to disk.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ PEM_BYTES_MAX = 1_048_576
 ALPN = "h2"
 _AT: KeyPath = ("server", "tls")
 _KEY_OF_ANOTHER = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH")
-_FLIGHTS_MAX = 4  # more than a handshake of TLS 1.3 has
+_FLIGHTS_MAX = 4  # more flights than a TLS 1.3 handshake has
 
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """What a server shows, and the CA by whose certificates it knows its clients (None: any client may come). PEM."""
+    """Server certificate and key, and the CA for client certificates (None: any client may connect). PEM."""
 
     certificate: bytes
     key: bytes = field(repr=False)
@@ -33,18 +33,18 @@ class Certificates:
 
 
 def certificate_files(document: Document) -> dict[str, str]:
-    """The files of ``server.tls`` by their keys; empty without TLS."""
+    """The files of ``server.tls`` by key; empty without TLS."""
     tls = document.server.tls
     return {} if tls is None else {key: name for key, name in tls.model_dump().items() if name is not None}
 
 
 def tried(contents: Mapping[str, bytes | OSError], places: Places) -> tuple[Certificates | None, list[Problem]]:
-    """The certificates of what the files hold; None when they cannot be used.
+    """The certificates in these files; None if they are unusable.
 
     Args:
-        contents: by the keys of ``certificate_files``: bytes (PEM_BYTES_MAX + 1 of them are enough), or why there are
-            none. Empty without TLS.
-    Returns: also what is wrong, at the lines of the file; warnings alone do not forbid the use.
+        contents: by the keys of ``certificate_files``: bytes (PEM_BYTES_MAX + 1 of them are enough), or the read
+        error. Empty without TLS.
+    Returns: also the problems, with lines of the file; warnings alone do not prevent use.
     """
     if not contents:
         return None, []
@@ -58,7 +58,7 @@ def tried(contents: Mapping[str, bytes | OSError], places: Places) -> tuple[Cert
 
 
 def server_context(certificates: Certificates) -> ssl.SSLContext:
-    """A context for TLS 1.2 and 1.3 that offers HTTP/2, and asks for a client's certificate where there is a CA for it.
+    """A context for TLS 1.2 and 1.3 that offers HTTP/2, and requires a client certificate if there is a CA for it.
 
     Raises: ssl.SSLError for certificates that ``tried`` would not have returned.
     """
@@ -69,7 +69,7 @@ def server_context(certificates: Certificates) -> ssl.SSLContext:
     _load_pair(context, certificates)
     if certificates.client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an intermediate CA may be the one to trust
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the trust anchor may be an intermediate CA
         context.load_verify_locations(cadata=_ascii(certificates.client_ca))
     return context
 
@@ -129,7 +129,9 @@ def _advised_against(certificates: Certificates, places: Places) -> Iterator[Pro
 
 
 def _clients_refusal(certificates: Certificates) -> str | None:
-    """What a client that trusts this very certificate has against it, whatever name it is asked for; or None."""
+    """Why a client that trusts exactly this certificate would reject it, regardless of the host name; None if it would
+    not.
+    """
     server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _load_pair(server_side, certificates)
     client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -170,7 +172,7 @@ def _load_pair(context: ssl.SSLContext, certificates: Certificates) -> None:
 
 @contextlib.contextmanager
 def _in_memory(content: bytes) -> Iterator[str]:
-    """The path of a file without a disk."""
+    """A file path for in-memory content."""
     with os.fdopen(os.memfd_create("pem", os.MFD_CLOEXEC), "wb") as file:
         file.write(content)
         file.flush()
@@ -178,10 +180,10 @@ def _in_memory(content: bytes) -> Iterator[str]:
 
 
 def _no_password() -> bytes:
-    """Without it OpenSSL would ask on the terminal."""
+    """Without it, OpenSSL would prompt on the terminal."""
     return b""
 
 
 def _ascii(pem: bytes) -> str:
-    """PEM is ASCII; what stands between the blocks need not be."""
+    """PEM is ASCII; text between the blocks need not be."""
     return pem.decode("ascii", "replace").encode("ascii", "replace").decode("ascii")

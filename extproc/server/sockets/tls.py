@@ -1,7 +1,7 @@
-"""TLS on the processor's own address, for both transports; new connections use the certificates of the last reload.
+"""TLS on the processor's address, for both transports; new connections use the certificates of the last reload.
 
-asyncio and uvloop take one context for the whole life of a server, and a context forgets no CA that it was once given.
-So theirs is a front: it hands each connection to the context in force, which is made anew for new certificates.
+asyncio and uvloop use one context for the lifetime of a server, and a context cannot forget a CA. So theirs is a front
+that passes each connection to the current context, which is rebuilt for new certificates.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from typing import Any
 from extproc.server.sockets.certificates import ALPN, Certificates, server_context
 
 HANDSHAKE_S_MAX = 10.0
-"""How long a peer may take until the connection is made."""
+"""Timeout of a connection's handshake."""
 
 SHUTDOWN_S_MAX = 5.0
-"""How long a peer may take to agree to the end of a connection."""
+"""Timeout of a TLS shutdown."""
 
 OnRefused = Callable[[str], None]
 
 
 class Tls:
-    """What new connections are served with. Raises: ssl.SSLError for certificates that have not been tried."""
+    """TLS for new connections. Raises: ssl.SSLError for untested certificates."""
 
     def __init__(self, certificates: Certificates) -> None:
         self.certificates = certificates
         self.context = _context(certificates)
 
     def use(self, certificates: Certificates) -> bool:
-        """Take others for connections that come from now on. Returns: whether they are others.
+        """Replace the certificates for new connections. Returns: whether they differ.
 
-        Raises: ssl.SSLError, and nothing has changed.
+        Raises: ssl.SSLError, without any change.
         """
         if certificates == self.certificates:
             return False
@@ -39,9 +39,9 @@ class Tls:
         return True
 
     def front(self, on_refused: OnRefused) -> ssl.SSLContext:
-        """The context to give to an event loop's server.
+        """The context for an event loop's server.
 
-        Args: on_refused: is told why a handshake came to nothing, mostly in OpenSSL's words.
+        Args: on_refused: called with the reason of a failed handshake, mostly in OpenSSL's words.
         """
         front = _Front(ssl.PROTOCOL_TLS_SERVER)
         front.tls, front.on_refused = self, on_refused
@@ -49,7 +49,7 @@ class Tls:
 
 
 class _Front(ssl.SSLContext):
-    """Has no certificates of its own."""
+    """A context without certificates of its own."""
 
     tls: Tls
     on_refused: OnRefused
@@ -62,12 +62,12 @@ class _Front(ssl.SSLContext):
 
 
 class _Handshake(ssl.SSLObject):
-    """One connection. It is only made when the client speaks HTTP/2, so that nothing else is ever read from it."""
+    """One connection. The handshake succeeds only if the client offers HTTP/2, so no other protocol is ever read."""
 
     on_refused: OnRefused
 
     def do_handshake(self) -> None:
-        """Raises: ssl.SSLError, also while more must be read for it."""
+        """Raises: ssl.SSLError, also when more input is needed."""
         try:
             super().do_handshake()
         except ssl.SSLWantReadError:

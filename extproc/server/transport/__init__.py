@@ -1,4 +1,4 @@
-"""From gRPC messages to sessions and back: two transports (``fast``, ``grpc``) over one session for each stream.
+"""Sessions over gRPC messages: two transports (``fast``, ``grpc``), with one session per stream.
 
 Imports ``wire`` and ``exchange``; of ``operations`` only health and the log.
 """

@@ -1,8 +1,8 @@
-"""Messages that may take long to judge: in threads, in turns, and no more of them at once than there is room for.
+"""Long messages: processed in threads, by priority, with bounded admission.
 
-What has no room is refused at once, so that its client may come back, instead of being judged for nobody after Envoy
-has given it up. Long and very long ones have room of their own: a flood of the largest bodies keeps no ordinary long
-chat out. Answers are never refused: no more of them come than requests were let through.
+Messages over capacity are rejected immediately, so that clients can retry, instead of being checked after Envoy has
+timed out. Long and very long messages have separate capacity: a flood of the largest bodies does not block ordinary
+long chats. Responses are never rejected: there are no more of them than admitted requests.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from extproc.server.transport.loop_share import LoopShare
 from extproc.server.transport.turns import Turn, Turns
 
 LONG_MESSAGE_BYTES = 16_384
-"""From here on a message is judged in a thread: on the event loop it would keep small ones waiting."""
+"""Messages from this size are checked in a thread: on the event loop they would delay small ones."""
 _VERY_LONG_MESSAGE_BYTES = 262_144
 _THREADS_MAX = 512
 _SECONDS = 1e-9  # of a nanosecond
@@ -29,13 +29,13 @@ Outcome = TypeVar("Outcome")
 
 @dataclass(frozen=True, slots=True)
 class LongMessageLimits:
-    """How much is judged in threads of one process, or waits for that, at once.
+    """Capacity for long messages of one process, queued or running.
 
     Attributes:
         long_bytes_max: of messages up to 256 KiB. [bytes]
-        very_long_bytes_max: of longer ones; a single one is taken whatever its length. [bytes]
+        very_long_bytes_max: of longer ones; a single one is accepted regardless of its length. [bytes]
         messages_max: of either kind.
-        connection_share: of all this, what one connection may have.
+        connection_share: the share of all this that one connection may use.
     """
 
     long_bytes_max: int = 16_777_216
@@ -45,18 +45,18 @@ class LongMessageLimits:
 
 
 class LongMessageMeter(Protocol):
-    """Whoever counts long messages."""
+    """Metrics of long messages."""
 
     def long_messages(self, count: int) -> None:
-        """So many are judged now, wait for that, or are still coming in."""
+        """Current number of long messages, running, queued or arriving."""
         ...
 
     def long_message_waited(self, wait_s: float) -> None:
-        """One began to be judged, or was given up, after so long. [s]"""
+        """One started, or was abandoned, after this wait. [s]"""
         ...
 
     def long_message_refused(self) -> None:
-        """There was no room for one."""
+        """One was rejected for lack of capacity."""
         ...
 
 
@@ -70,14 +70,14 @@ class _Uncounted:
 
 @dataclass(slots=True)
 class _Held:
-    """What is held for one connection, or for all."""
+    """Capacity in use, by one connection or in total."""
 
     size_bytes: int = 0
     messages: int = 0
 
 
 class LongMessages:
-    """Those of one process. Everything but the work itself is called on the event loop."""
+    """The long messages of one process. Everything but the work itself is called on the event loop."""
 
     def __init__(self, meter: LongMessageMeter | None = None, limits: LongMessageLimits | None = None) -> None:
         self.limits = limits or LongMessageLimits()
@@ -89,7 +89,7 @@ class LongMessages:
         self._count = 0
 
     def take_room(self, size_bytes: int, connection: Hashable) -> bool:
-        """Hold room for one more message, if there is any; if not, it is counted as refused."""
+        """Reserve capacity for one more message; if there is none, count a rejection."""
         if not self._has_room(size_bytes, connection):
             self._meter.long_message_refused()
             return False
@@ -108,19 +108,19 @@ class LongMessages:
         return True
 
     def hold(self, size_bytes: int, connection: Hashable) -> None:
-        """Hold room for a message that may not be refused."""
+        """Reserve capacity for a message that may not be rejected."""
         self._count_held(size_bytes, connection, 1)
 
     def leave_room(self, size_bytes: int, connection: Hashable) -> None:
-        """A message is done with: others may have the room that was held for it."""
+        """Release the capacity of a message."""
         self._count_held(size_bytes, connection, -1)
 
     def turn(self, cpu_ns_max: int, size_bytes: int) -> Turn:
-        """For one message."""
+        """A turn for one message."""
         return Turn(self._turns, cpu_ns_max, size_bytes)
 
     async def judge(self, work: Callable[[], Outcome], turn: Turn) -> Outcome | None:
-        """Do the work of one message, for which room is held. Returns: what came of it, None if it was abandoned."""
+        """Process one message with reserved capacity. Returns: its result, or None if it was abandoned."""
         came_ns, loop = time.monotonic_ns(), asyncio.get_running_loop()
         self._loop_share = self._loop_share or LoopShare(loop)
         running = loop.run_in_executor(self._threads, self._in_turn, work, turn)
@@ -128,7 +128,7 @@ class LongMessages:
             begun_ns, outcome = await asyncio.shield(running)
         except asyncio.CancelledError:
             turn.abandon()
-            await asyncio.wait({running})  # a session may not be closed while a thread is in it
+            await asyncio.wait({running})  # a session must not be closed while a thread uses it
             raise
         self._meter.long_message_waited((begun_ns - came_ns) * _SECONDS)
         return outcome
@@ -138,7 +138,7 @@ class LongMessages:
             self._loop_share.give(slice_ns)
 
     def _in_turn(self, work: Callable[[], Outcome], turn: Turn) -> tuple[int, Outcome | None]:
-        """In a thread. Returns: when the work began, or was given up [ns], and what came of it."""
+        """Runs in a thread. Returns: when the work started or was abandoned [ns], and its result."""
         begun_ns = 0
         try:
             with self._turns.taken(turn):

@@ -1,7 +1,8 @@
-"""What every transport does with a message: event, step, replies, and then the measurements.
+"""Transport-independent processing of a message: event, step, replies, then measurements.
 
-A transport owns bytes, streams and back-pressure; it opens one ``Session`` a gRPC stream, gives it each message, sends
-the replies in order, and calls ``settle`` when they are sent. A session never raises: what fails aborts its own stream.
+A transport owns bytes, streams and backpressure; it opens one ``Session`` per gRPC stream, passes it each message,
+sends the replies in order, and calls ``settle`` afterwards. A session never raises: a failure aborts only its own
+stream.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from extproc.server.transport.turns import Turn
 from extproc.wire.decode import UnknownMessage, decode
 from extproc.wire.encode import encode, more_time
 
-MESSAGE_FRAMING_BYTES = 1_048_576  # what a message of Envoy may have around a body
+MESSAGE_FRAMING_BYTES = 1_048_576  # overhead of an Envoy message around a body
 _PHASES: dict[type[Event], str] = {
     RequestHeaders: "request_headers",
     RequestBody: "request_body",
@@ -53,51 +54,51 @@ _PHASES: dict[type[Event], str] = {
     ResponseBody: "response_body",
     ResponseTrailers: "response_trailers",
 }
-"""How the work on a message is measured, by its event."""
+"""Metric labels of messages, by event."""
 _JUDGE_LATE_S_MAX = 0.1
-"""How late whoever judges may be in saying that time is over. [s]"""
+"""Tolerance after a classifier's deadline. [s]"""
 _MS_NS = 1_000_000
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 
 
 class Sink(Protocol):
-    """Whoever wants to know of ended exchanges."""
+    """Receives completed exchanges."""
 
     def exchange_ended(self, record: ExchangeRecord) -> None:
-        """Take one exchange. It must not wait."""
+        """Take one exchange. Must not block."""
         ...
 
 
 class Judge(Protocol):
-    """Whoever judges texts beside exchanges."""
+    """Runs classifiers out of band."""
 
     def use(self, classifiers: Mapping[str, Classifier]) -> None:
-        """Have these classifiers from now on; called between two exchanges."""
+        """Replace the classifiers; called between two exchanges."""
         ...
 
     def hand_on(self, judgement: Judgement) -> None:
-        """Take texts to be judged when there is time. It must not wait."""
+        """Queue texts for classification. Must not block."""
         ...
 
     async def ask(self, ask: Ask) -> Answered | AskExpired:
-        """The verdict that a request waits for, in its time. Cancelled when nobody waits any more."""
+        """The result that a request waits for, before its deadline. Cancelled when the client is gone."""
         ...
 
 
 @dataclass(slots=True)
 class Replies:
-    """What to send for one message, in order; ``abort`` then ends the stream with an error status.
+    """The messages to send in reply, in order; ``abort`` then ends the stream with an error status.
 
-    With ``asks`` there is nothing to send yet: ``Session.answered`` waits for the verdicts.
+    With ``asks`` there is nothing to send yet: ``Session.answered`` waits for the results.
     """
 
     messages: list[bytes]
     abort: str | None = None
-    asks: Sequence[Ask] = ()  # nothing else of the stream may be received until ``Session.answered`` has replied
+    asks: Sequence[Ask] = ()  # process no further message of the stream until ``Session.answered`` has replied
 
 
 class Processor:
-    """Opens sessions on the snapshot in force and hands ended exchanges to the sinks."""
+    """Opens sessions on the current snapshot, and passes completed exchanges to the sinks."""
 
     def __init__(
         self,
@@ -122,7 +123,7 @@ class Processor:
 
     @property
     def snapshot(self) -> Snapshot:
-        """The configuration that the next exchange takes."""
+        """The configuration for the next exchange."""
         return self._snapshot
 
     @snapshot.setter
@@ -136,11 +137,11 @@ class Processor:
         return Session(self)
 
     def next_id(self) -> str:
-        """The id of an exchange: unique over processes and restarts."""
+        """The id of an exchange: unique across processes and restarts."""
         return f"{self._id_prefix}-{next(self._id_number):x}"
 
     def ended(self, record: ExchangeRecord) -> None:
-        """Hand a record to every sink; one that fails does not keep it from the others."""
+        """Pass a record to every sink; a failing sink does not affect the others."""
         for sink in self._sinks:
             try:
                 sink.exchange_ended(record)
@@ -150,7 +151,7 @@ class Processor:
                 )
 
     async def verdict(self, ask: Ask) -> Answered | AskExpired:
-        """What came of an ask, which is answered or expires in its time, whatever happens."""
+        """The result of an ask, or its expiry; always returns in time."""
         if self._judge is None:
             return AskExpired(ask, "no_classifier")
         try:
@@ -163,7 +164,7 @@ class Processor:
             return AskExpired(ask, "failed")
 
     def hand_on(self, judgements: Sequence[Judgement]) -> None:
-        """Have texts judged beside; whatever fails of that fails no exchange."""
+        """Queue texts for classification; failures never affect the exchange."""
         if self._judge is None:
             return
         for judgement in judgements:
@@ -174,33 +175,35 @@ class Processor:
 
 
 class Session:
-    """One gRPC stream. It is the pace of its exchange: that of the turn in which a long message is judged."""
+    """One gRPC stream. It is also the pace of its exchange: that of the turn in which a long message is checked."""
 
     __slots__ = ("_ended", "_exchange", "_judgements", "_processor", "_record", "_room", "_turn")
 
     def __init__(self, processor: Processor) -> None:
         self._processor = processor
         self._turn: Turn | None = None
-        self._room: tuple[int, Hashable] | None = None  # that is held for a message
+        self._room: tuple[int, Hashable] | None = None  # capacity reserved for a message
         self._exchange: Exchange | None = None
         self._record: ExchangeRecord | None = None
         self._judgements: list[Judgement] = []
         self._ended = False
 
     def is_long(self, message: bytes) -> bool:
-        """Whether judging a message may take long: then ``receive_long`` is to take it."""
+        """Whether a message may take long: then use ``receive_long``."""
         return len(message) > LONG_MESSAGE_BYTES or (self._exchange is not None and self._exchange.awaits_encoded)
 
     def more_time(self) -> bytes:
-        """What is to be sent before a long message is judged, if anything: Envoy's patience is that for short ones."""
+        """Reply that extends Envoy's timeout before a long message is checked, if needed: the normal one is for short
+        messages.
+        """
         if self._exchange is None or not self._exchange.awaits_request:
             return b""
         return more_time(self._processor.snapshot.long_message_timeout_ms)
 
     def announce(self, size_bytes: int, connection: Hashable) -> Replies | None:
-        """A message of this length begins to come in. Returns: the refusal of a request for which there is no room.
+        """A message of this length begins to arrive. Returns: the rejection of a request over capacity.
 
-        Args: connection: which one it comes on.
+        Args: connection: the connection it arrives on.
         """
         exchange = self._exchange
         if exchange is None or not exchange.awaits_request or size_bytes <= LONG_MESSAGE_BYTES or self._room:
@@ -211,9 +214,9 @@ class Session:
         return None
 
     async def receive_long(self, message: bytes, connection: Hashable) -> Replies:
-        """As ``receive``, in a thread; a request for which there is no room is refused.
+        """Like ``receive``, in a thread; a request over capacity is rejected.
 
-        Args: connection: which one it came on.
+        Args: connection: the connection it arrived on.
         """
         processor, exchange = self._processor, self._exchange
         if self._room is None:
@@ -237,22 +240,22 @@ class Session:
             self._room = None
 
     def abandon(self) -> None:
-        """Envoy's stream is over: what a thread does for it ends before its next slice. ``closed`` is to follow."""
+        """Envoy's stream is over: a thread stops before its next slice. Call ``closed`` afterwards."""
         if self._turn is not None:
             self._turn.abandon()
 
     def check(self) -> None:
-        """Between slices of a message. Raises: TextTooCostly, Abandoned."""
+        """Called between slices of a message. Raises: TextTooCostly, Abandoned."""
         if self._turn is not None:
             self._turn.check()
 
     def start_again(self) -> None:
-        """A guard that took too long was left out."""
+        """Reset the time limit, after a guard that took too long was skipped."""
         if self._turn is not None:
             self._turn.start_again()
 
     def receive(self, message: bytes) -> Replies:
-        """Take one message of Envoy. Where its reply has ``asks``, ``answered`` has to come next, or ``closed``."""
+        """Process one message. If the reply has ``asks``, ``answered`` must follow, or ``closed``."""
         clock_ns = time.perf_counter_ns if self._turn is None else time.thread_time_ns  # a turn may have to wait
         started_ns = clock_ns()
         try:
@@ -260,14 +263,14 @@ class Session:
             replies = _replies(self._step(event))
             phase = "abandoned" if self._turn is not None and self._turn.gone else _PHASES[type(event)]
             self._processor.on_step(phase, clock_ns() - started_ns)
-        except (DecodeError, UnknownMessage) as unknown:  # not `error`: compiled, a name has the type that it had first
+        except (DecodeError, UnknownMessage) as unknown:  # not `error`: mypyc types a name by its first use
             return self._fail("unknown_message", unknown)
         except Exception as error:
             return self._fail("internal_error", error)
         return replies
 
     async def answered(self, asks: Sequence[Ask]) -> Replies:
-        """Wait for verdicts, all at once, until the exchange goes on or ends."""
+        """Wait for classifier results, all concurrently, until the exchange continues or ends."""
         waits = [asyncio.ensure_future(self._processor.verdict(ask)) for ask in asks]
         try:
             for verdict in asyncio.as_completed(waits):
@@ -282,14 +285,14 @@ class Session:
                 wait.cancel()
 
     def _take(self, event: Event, phase: str) -> Replies:
-        """What comes of an event that is no message."""
+        """Step an event that is not a message."""
         started_ns = time.perf_counter_ns()
         replies = _replies(self._step(event))
         self._processor.on_step(phase, time.perf_counter_ns() - started_ns)
         return replies
 
     def closed(self) -> None:
-        """Envoy's stream is over, however it ended."""
+        """Envoy's stream is over, for whatever reason."""
         self._leave_room()
         if self._exchange is not None:
             try:
@@ -301,7 +304,7 @@ class Session:
         self.settle()
 
     def settle(self) -> None:
-        """Hand the measurements on, after the replies are sent."""
+        """Publish measurements, after the replies are sent."""
         record, self._record = self._record, None
         if self._judgements:
             judgements, self._judgements = self._judgements, []
@@ -329,7 +332,7 @@ class Session:
             self._log_failure(step.error)
 
     def _fail(self, reason: str, error: Exception) -> Replies:
-        """A failure that the exchange does not know of: it ends with it, and is measured once like any other."""
+        """A failure outside the exchange: it ends the exchange, which is measured once like any other."""
         if self._exchange is not None and not self._ended:
             self._note(self._exchange.fail(reason, time.monotonic_ns()))
         self._log_failure(error)

@@ -1,9 +1,9 @@
-"""Long work in turns: one piece of it works at a time, the one that has the least claim on the processor so far.
+"""Scheduling of long work: one piece runs at a time, the one with the lowest claim on the CPU.
 
-What a message costs is not known before, but for what any text of its length does. A message that costs little is done
-before one that is longer or has cost more already, however many of the latter wait or come; so a flood of dear messages
-delays ordinary ones by no more than a slice each. One at a time, since threads of one Python process share one lock: a
-second one would only take time from the event loop. After each slice the loop gets its share (``loop_share``).
+The cost of a message is unknown in advance, except for what any text of its length costs. A cheap message runs before
+longer ones and before those that have used more CPU, however many wait; so a flood of expensive messages delays
+ordinary ones by at most a slice each. Only one runs at a time, since threads share the GIL: a second one would only
+take time from the event loop. After each slice the loop gets its share (``loop_share``).
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from contextlib import contextmanager
 
 from extproc.domain.pace import Abandoned, TextTooCostly
 
-_HONEST_NS_PER_BYTE = 200  # what prose costs all guards
-_SLICE_NS_MIN = 500_000  # shorter ones are nothing to rest from
+_HONEST_NS_PER_BYTE = 200  # cost of prose over all guards
+_SLICE_NS_MIN = 500_000  # shorter slices need no yield
 
 
 class Turn:
-    """One piece of work, done by one thread; the pace that it is judged at.
+    """One piece of work in one thread, and the pace at which it is checked.
 
     Args:
-        cpu_ns_max: how much of the processor it may take. [ns]
+        cpu_ns_max: CPU limit. [ns]
         size_bytes: of the message. [bytes]
     """
 
@@ -35,16 +35,16 @@ class Turn:
         self._given = threading.Event()
         self._started_ns = 0
         self.expected_ns = size_bytes * _HONEST_NS_PER_BYTE
-        self.spent_ns = 0  # of the processor
-        self.gone = False  # nobody waits for it
+        self.spent_ns = 0  # CPU time used
+        self.gone = False  # abandoned
 
     @property
     def claim_ns(self) -> int:
-        """What it takes and has taken of the processor: who has less goes first."""
+        """Expected plus used CPU time: the lowest runs first."""
         return self.expected_ns + self.spent_ns
 
     def check(self) -> None:
-        """Let whoever has less go first. Raises: TextTooCostly, Abandoned."""
+        """Yield to work with a lower claim. Raises: TextTooCostly, Abandoned."""
         if self.gone:
             raise Abandoned
         self.spent_ns = time.thread_time_ns() - self._started_ns
@@ -53,34 +53,34 @@ class Turn:
         self._turns.give_way(self)
 
     def start_again(self) -> None:
-        """May take as much again."""
+        """Reset the CPU limit."""
         self._cpu_ns_max = self.spent_ns + self._cpu_ns_max
 
     def abandon(self) -> None:
-        """Nobody waits any more: it ends before its next slice, at once if it does not work."""
+        """Abandon the work: it stops before its next slice, or immediately if it does not run."""
         self.gone = True
         self._turns.wake(self)
 
     def begin(self) -> None:
-        """The thread that works begins here."""
+        """Called by the working thread at its start."""
         self._started_ns = time.thread_time_ns()
 
     def await_turn(self) -> None:
-        """Wait until it is given its turn. Raises: Abandoned."""
+        """Wait for the turn. Raises: Abandoned."""
         self._given.wait()
         self._given.clear()
         if self.gone:
             raise Abandoned
 
     def give(self) -> None:
-        """It is its turn, or it is abandoned."""
+        """Wake the thread: it is its turn, or it is abandoned."""
         self._given.set()
 
 
 class Turns:
-    """Who works, and who waits.
+    """The running work and the queue.
 
-    Args: rest: called by who works, after each slice, with how long that took [ns]; lets the event loop work.
+    Args: rest: called after each slice with its duration [ns]; yields to the event loop.
     """
 
     def __init__(self, rest: Callable[[int], None] = lambda _: None) -> None:
@@ -92,7 +92,7 @@ class Turns:
 
     @contextmanager
     def taken(self, turn: Turn) -> Iterator[None]:
-        """Works within; waits for its turn before. Raises: Abandoned."""
+        """Run within; waits for the turn first. Raises: Abandoned."""
         turn.begin()
         with self._lock:
             waits = self._working is not None
@@ -111,7 +111,7 @@ class Turns:
             self._leave(turn)
 
     def give_way(self, turn: Turn) -> None:
-        """Called by who works: lets the loop work, then whoever has less of a claim. Raises: Abandoned."""
+        """Called by the running work: yields to the loop, then to work with a lower claim. Raises: Abandoned."""
         self._rest_from_slice()
         if not self._waiting:
             return
@@ -131,7 +131,7 @@ class Turns:
             self._slice_began_ns = time.monotonic_ns()
 
     def wake(self, turn: Turn) -> None:
-        """Have one that waits end: it has been abandoned."""
+        """Wake one that waits, as it was abandoned."""
         with self._lock:
             if turn in self._waiting:
                 self._waiting.remove(turn)
@@ -145,7 +145,7 @@ class Turns:
                     self._hand_to(next_turn)
 
     def _least(self) -> Turn | None:
-        """Of those that wait, the one with the least claim; of several the first."""
+        """The one with the lowest claim; the first of several."""
         return min(self._waiting, key=lambda turn: turn.claim_ns, default=None)
 
     def _hand_to(self, turn: Turn) -> None:

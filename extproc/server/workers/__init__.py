@@ -1,1 +1,1 @@
-"""Several processes behind one address, with one configuration and one page of metrics."""
+"""Several processes behind one address, with one configuration and one metrics page."""

@@ -1,20 +1,20 @@
-"""What the supervisor and a worker say to each other, over a pair of sockets that nobody else has an end of.
+"""The protocol between the supervisor and a worker, over a private socket pair.
 
 A message is a length (4 bytes) and a JSON object with a ``kind``:
 
     supervisor -> worker
         start      what to serve and where (``StartOrder``); the first message
-        config     a configuration to put in force, answered with ``answer``
-        ask        answered with ``answer``: the event loop turns
-        hand_over  another process serves in its place: take no new connection, serve those that are there to their end
+        config     a configuration to apply, answered with ``answer``
+        ask        a liveness check of the event loop, answered with ``answer``
+        hand_over  another process serves in its place: accept no new connection, serve existing ones to their end
         drain      end as on SIGTERM
-        end        cancel what still runs
+        end        cancel running exchanges
     worker -> supervisor
         serving    it accepts connections
-        answer     to a numbered ``config`` or ``ask``: the revision in force, exchanges that have not ended
-        stopped    its last word: how many exchanges it cancelled
+        answer     to a numbered ``config`` or ``ask``: the revision in force, the number of running exchanges
+        stopped    the last message: how many exchanges it cancelled
 
-Configurations are sent as they were read and checked once, certificates with them, so that a worker reads no file.
+Configurations are sent in checked form, with certificates, so that a worker reads no file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from extproc.server.operations.config_in_force import ConfigInForce
 
 MESSAGE_BYTES_MAX = 268_435_456
 UNREAD_BYTES_MAX = 4_194_304
-"""What may wait for a worker that does not read, before the message that waits for it; then it is given up."""
+"""Buffer limit for a worker that does not read; beyond it, the worker is given up."""
 _LENGTH_BYTES = 4
 _PLAIN = ("worker", "counts_as", "address", "socket_fd", "folder")
 _CONFIGS = ("started_with", "config")
@@ -38,15 +38,15 @@ Message = dict[str, Any]
 
 
 class LinkBroken(Exception):
-    """The other end has gone, or said what is no message."""
+    """The other end is gone, or sent an invalid message."""
 
 
 @dataclass(frozen=True, slots=True)
 class StartOrder:
-    """How a worker begins.
+    """The start parameters of a worker.
 
-    ``socket_fd`` is a listening socket that it has inherited; without one it binds ``address`` itself. ``counts_as`` is
-    the name of its files in ``folder``: no two processes that live at once have the same.
+    ``socket_fd`` is an inherited listening socket; without one, the worker binds ``address`` itself. ``counts_as``
+    names its files in ``folder``: unique among live processes.
     """
 
     worker: int
@@ -58,21 +58,21 @@ class StartOrder:
     config: ConfigInForce
 
     def to_message(self) -> Message:
-        """As JSON has it."""
+        """As JSON."""
         plain = {name: getattr(self, name) for name in _PLAIN}
         configs = {name: getattr(self, name).to_message() for name in _CONFIGS}
         return {"kind": "start", **plain, **configs}
 
     @classmethod
     def of_message(cls, message: Message) -> Self:
-        """What ``to_message`` made it of."""
+        """The inverse of ``to_message``."""
         plain: Message = {name: message[name] for name in _PLAIN}
         configs: Message = {name: ConfigInForce.of_message(message[name]) for name in _CONFIGS}
         return cls(**plain, **configs)
 
 
 class Link:
-    """One end, once an event loop runs."""
+    """One end, on a running event loop."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -80,16 +80,16 @@ class Link:
 
     @classmethod
     async def open(cls, end: socket.socket) -> Self:
-        """The link over an end of the pair, which it owns from now on."""
+        """Open the link over an end of the pair, and take ownership of it."""
         reader, writer = await asyncio.open_unix_connection(sock=end)
         return cls(reader, writer)
 
     def send(self, kind: str, **content: Any) -> None:
-        """Send a message without waiting. An end that has gone is noticed by ``receive``, at both ends."""
+        """Send a message without waiting. ``receive`` detects a closed link, at both ends."""
         self.send_bytes(message_bytes({"kind": kind, **content}))
 
     def send_bytes(self, message: bytes) -> None:
-        """Send what ``message_bytes`` made; the same bytes may go to many."""
+        """Send the result of ``message_bytes``; it may be sent to many links."""
         if self._writer.transport.get_write_buffer_size() > UNREAD_BYTES_MAX:
             self._writer.transport.abort()
         else:
@@ -104,25 +104,25 @@ class Link:
             raise LinkBroken from error
 
     async def flush(self) -> None:
-        """Wait until what was sent is on its way, or the other end has gone."""
+        """Wait until everything is sent, or the other end is gone."""
         try:
             await self._writer.drain()
         except OSError:
             return
 
     def close(self) -> None:
-        """End it."""
+        """Close the link."""
         self._writer.close()
 
 
 def receive_first(end: socket.socket) -> Message:
-    """The first message, before there is an event loop. Raises: LinkBroken."""
+    """The first message, before an event loop runs. Raises: LinkBroken."""
     with end.dup().makefile("rb", buffering=0) as stream:
         return _message(_exactly(stream, _length(_exactly(stream, _LENGTH_BYTES))))
 
 
 def message_bytes(message: Message) -> bytes:
-    """A message as it is sent. Raises: ValueError when it is longer than MESSAGE_BYTES_MAX."""
+    """Serialize a message. Raises: ValueError if it is longer than MESSAGE_BYTES_MAX."""
     content = json.dumps(message, separators=(",", ":")).encode()
     if len(content) > MESSAGE_BYTES_MAX:
         raise ValueError(f"a message of {len(content)} bytes is too long for a worker")

@@ -1,7 +1,7 @@
 """The log of several processes on one standard output: whole lines only.
 
-The system keeps a short write to a pipe whole, and may put others between the pieces of a long one. So whoever writes a
-long line has the output to itself meanwhile; those who write short ones only wait for that.
+The system writes short data to a pipe atomically, but may interleave long data. So the writer of a long line takes an
+exclusive lock, and writers of short lines a shared one.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _LOCK_FILE = "log.lock"
 
 
 class WholeLines(Output):
-    """A stream for ``open_log``: what is written to it is whole lines, each given to the system as one piece.
+    """A stream for ``open_log``: receives whole lines, and writes each atomically.
 
-    Args: folder: the processes that share the output share this folder.
+    Args: folder: shared by all processes with the same output.
     """
 
     def __init__(self, fd: int, folder: Path) -> None:
@@ -27,7 +27,7 @@ class WholeLines(Output):
         self._lock = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def write(self, text: str) -> None:
-        """Write whole lines. Raises: OSError, as when their reader has gone."""
+        """Write whole lines. Raises: OSError, for example if the reader is gone."""
         is_short = len(text.encode("utf-8", "backslashreplace")) < select.PIPE_BUF
         fcntl.flock(self._lock, fcntl.LOCK_SH if is_short else fcntl.LOCK_EX)
         try:

@@ -1,13 +1,11 @@
-"""One metrics page for several workers, by the library's own means: what a worker counts stands in files that it maps.
+"""One metrics page for several workers, with the library's own multiprocess mode: workers count in memory-mapped files.
 
-What a process that has died counted stays in its file, and the one that comes in its place goes on with that file. So
-files do not pile up, and nothing is counted twice. The page is the supervisor's own metrics with what the files hold
-added to counters and histograms, and to gauges that say so (``livesum``: what waits for classifiers). Other gauges
-(exchanges that run, the revision) are the supervisor's alone.
+The counts of a dead process stay in its file, and its successor continues that file. So files do not pile up, and
+nothing is counted twice. The page is the supervisor's own metrics plus the files' counters and histograms, and gauges
+of type ``livesum`` (classifier queues). Other gauges (running exchanges, the revision) are the supervisor's alone.
 
-Nothing is ever taken out of a file, so that no sum falls. Of labels that come from requests the page leaves out values
-for which nothing was counted for an hour, where there are more of them than a process may have. One that comes again
-goes on with what it had.
+Nothing is ever removed from a file, so no sum decreases. Of labels from requests, the page omits values that were idle
+for an hour, if there are more than a process may have. A value that returns continues its old count.
 """
 
 from __future__ import annotations
@@ -31,13 +29,13 @@ from extproc.sinks.metrics import BOUNDED, LABEL_IDLE_NS, REQUESTS
 _ADDED_GAUGE = "gauge_livesum"
 _FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 FILE_BYTES_MIN = 65_536
-_VALUE_BYTES_MAX = 64  # beside the key: its length, what fills it up to eight, two numbers
+_VALUE_BYTES_MAX = 64  # overhead of a key: its length, padding to eight, two numbers
 
 
 class AllocatedDict(MmapedDict):
-    """The library's file of counts, with a place on the disk for each page before it is written.
+    """The library's metric file, with disk blocks allocated before each write.
 
-    Of one that has none, writing on a full disk is no error but the end of the process (SIGBUS).
+    Without blocks, a write on a full disk is not an error but kills the process (SIGBUS).
     """
 
     def __init__(self, filename: str, read_mode: bool = False) -> None:
@@ -47,7 +45,7 @@ class AllocatedDict(MmapedDict):
         super().__init__(filename, read_mode)  # type: ignore[no-untyped-call]
 
     def _init_value(self, key: str) -> None:
-        """Add a value. Raises: OSError where there is no room for it."""
+        """Add a value. Raises: OSError if the disk is full."""
         size = self._capacity
         while self._used + len(key.encode()) + _VALUE_BYTES_MAX > size:
             size *= 2
@@ -57,9 +55,9 @@ class AllocatedDict(MmapedDict):
 
 
 def count_in_files(folder: Path, counts_as: int) -> None:
-    """Have what this process counts from now on stand in files; called before any metric is made.
+    """Count in files from now on; called before any metric is created.
 
-    Args: counts_as: the name of its files; what they hold already is gone on with.
+    Args: counts_as: the name of the files; existing counts are continued.
     """
     os.environ[_FOLDER_VARIABLE] = str(folder)
     values.MmapedDict = AllocatedDict  # type: ignore[attr-defined]
@@ -67,9 +65,10 @@ def count_in_files(folder: Path, counts_as: int) -> None:
 
 
 class FlushSink:
-    """Has what exchanges added written to the files within the same turn of the event loop, as a process may be killed.
+    """Flushes the counts of exchanges to the files within the same iteration of the event loop, as a process may be
+    killed.
 
-    Args: flush: hands to the library what was gathered.
+        Args: flush: hands the accumulated counts to the library.
     """
 
     def __init__(self, flush: Callable[[], None]) -> None:
@@ -78,7 +77,7 @@ class FlushSink:
         self._is_due = False
 
     def exchange_ended(self, record: ExchangeRecord) -> None:
-        """Many exchanges of one turn cost one writing."""
+        """Many exchanges of one iteration cost one flush."""
         if not self._is_due:
             self._is_due = True
             self._loop.call_soon_threadsafe(self._write)
@@ -89,16 +88,16 @@ class FlushSink:
 
 
 class IdleValues:
-    """Which values of one label nothing has been counted for in a while, from one reading of the page to the next."""
+    """Tracks values of one label that are idle, from one reading of the page to the next."""
 
     def __init__(self, label: str, values_max: int, now_ns: Callable[[], int]) -> None:
         self.label = label
         self._values_max = values_max
         self._now_ns = now_ns
-        self._counted: dict[str, tuple[float, int]] = {}  # and when that was seen first
+        self._counted: dict[str, tuple[float, int]] = {}  # and when that was first seen
 
     def among(self, requests: Iterable[Sample]) -> Set[str]:
-        """Those of all workers' requests; none where there are few values."""
+        """The idle values of all workers' requests; none if there are few values."""
         totals: dict[str, float] = {}
         for sample in requests:
             value = sample.labels[self.label]
@@ -107,18 +106,18 @@ class IdleValues:
         for value, total in totals.items():
             if self._counted.get(value, (None, 0))[0] != total:
                 self._counted[value] = (total, now_ns)
-        if len(totals) <= self._values_max + 1:  # and `other`
+        if len(totals) <= self._values_max + 1:  # plus `other`
             return frozenset()
         return {value for value, (_, since_ns) in list(self._counted.items()) if since_ns + LABEL_IDLE_NS <= now_ns}
 
 
 class WorkersPage(Collector):
-    """What all processes counted, in the shape of one process's metrics.
+    """All processes' counts, in the shape of one process's metrics.
 
     Args:
-        own: the supervisor's metrics, which name every family.
-        folder: where the workers' files are.
-        idle: which values of labels are left out.
+        own: the supervisor's metrics, which define every family.
+        folder: of the workers' files.
+        idle: label values to omit.
     """
 
     def __init__(self, own: CollectorRegistry, folder: Path, idle: Sequence[IdleValues] = ()) -> None:
@@ -127,12 +126,12 @@ class WorkersPage(Collector):
         self._idle = idle
 
     def describe(self) -> Iterable[Metric]:
-        """No names to compare with others: it stands alone in its registry."""
+        """No names to check for conflicts: it is alone in its registry."""
         return []
 
     def collect(self) -> Iterable[Metric]:
-        """Every family, added up."""
-        own = list(self._own.collect())  # first: it asks the workers, who then write down what they have gathered
+        """Every family, summed up."""
+        own = list(self._own.collect())  # first: it asks the workers, which then flush their counts
         counted = {family.name: family for family in self._counted()}
         hidden = {values.label: values.among(counted[REQUESTS].samples) for values in self._idle if REQUESTS in counted}
         for family in own:
@@ -146,7 +145,7 @@ class WorkersPage(Collector):
             str(file)
             for kind in ("counter", "histogram", _ADDED_GAUGE)
             for file in self._folder.glob(f"{kind}_*.db")
-            if file.stat().st_size  # empty: a worker is just making it
+            if file.stat().st_size  # empty: a worker is creating it
         ]
         return list(MultiProcessCollector.merge(files))  # type: ignore[no-untyped-call]
 
@@ -154,21 +153,21 @@ class WorkersPage(Collector):
 def page_of(
     own: CollectorRegistry, folder: Path, values_max: int, now_ns: Callable[[], int] = time.monotonic_ns
 ) -> CollectorRegistry:
-    """The registry for the page. Args: values_max: different values of a label that a process may have."""
+    """The registry for the page. Args: values_max: distinct values of a label per process."""
     registry = CollectorRegistry()
     registry.register(WorkersPage(own, folder, [IdleValues(label, values_max, now_ns) for label in BOUNDED]))
     return registry
 
 
 def _shown(samples: list[Sample], hidden: Mapping[str, Set[str]]) -> list[Sample]:
-    """The samples none of whose labels has a value that is left out."""
+    """The samples without any omitted label value."""
     if not any(hidden.values()):
         return samples
     return [one for one in samples if not any(one.labels.get(label) in values for label, values in hidden.items())]
 
 
 def _added(own: list[Sample], counted: list[Sample]) -> list[Sample]:
-    """Samples of the same name and labels are one."""
+    """Sum up samples with the same name and labels."""
     samples: dict[tuple[str, frozenset[tuple[str, str]]], Sample] = {}
     for sample in (*own, *counted):
         key = (sample.name, frozenset(sample.labels.items()))

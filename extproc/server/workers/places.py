@@ -1,4 +1,4 @@
-"""Who is in a worker's place, how the last one ended, and when the next may come."""
+"""Worker slots: current process, last exit, restart backoff."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from typing import Any, NamedTuple
 from extproc.server.workers.link import Link
 
 STEADY_S = 10.0
-"""A worker that has served this long dies for the first time, whatever was before."""
+"""Uptime after which a worker's exit no longer counts as a repeated failure."""
 PAUSE_S = 0.5
 PAUSE_S_MAX = 30.0
-"""Before the third start of a worker that dies again and again, and the longest pause; each is twice the one before."""
+"""Backoff before the third start of a worker that fails repeatedly, and its maximum; it doubles each time."""
 
-_SIGKILL_HINT = "If the system did it for want of memory (see its log), raise the memory limit or lower server.workers."
-_CRASH_HINT = "A fault of ours or of a library: please report it, with what stands on the error stream."
-_EXIT_HINT = "Its last lines here, or on the error stream, tell why."
+_SIGKILL_HINT = "If the system ran out of memory (see its log), raise the memory limit or lower server.workers."
+_CRASH_HINT = "A bug in llm-extproc or in a library: please report it with the output on stderr."
+_EXIT_HINT = "See its last log lines, or stderr, for the reason."
 
 
 class End(NamedTuple):
-    """How a worker came to its end: a few words that may be a label, and what to do about it."""
+    """How a worker ended: a few words that may be a label, and a hint."""
 
     reason: str
     hint: str
 
 
 def not_started(error: Exception) -> End:
-    """There was no process, or no address for it."""
+    """The process, or its address, could not be created."""
     return End("not started", str(error))
 
 
 def end_of(exit_code: int) -> End:
-    """What an exit code as of ``subprocess`` means."""
+    """The meaning of an exit code of ``subprocess``."""
     if exit_code >= 0:
         return End(f"exit code {exit_code}", _EXIT_HINT)
     names = {each.value: each.name for each in signal.Signals}
@@ -45,7 +45,7 @@ def end_of(exit_code: int) -> End:
 
 @dataclass(eq=False, slots=True)
 class Worker:
-    """One process. ``counts_as`` names the files in which it counts."""
+    """One process. ``counts_as`` names its metric files."""
 
     place: int
     counts_as: int
@@ -56,17 +56,17 @@ class Worker:
     served_since: float = 0.0
     revision: str = ""
     inflight: int = 0
-    wait_s: float = 0.0  # of small messages
+    wait_s: float = 0.0  # queueing time of small messages
     cancelled: int = 0
-    awaited: dict[int, asyncio.Future[None]] = field(default_factory=dict)  # answers, by the numbers of questions
+    awaited: dict[int, asyncio.Future[None]] = field(default_factory=dict)  # pending answers, by question number
 
     def serves_now(self) -> None:
-        """It has said so."""
+        """It has reported that it serves."""
         self.served_since = time.monotonic()
         self.serving.set()
 
     def kill(self) -> None:
-        """End the process, unless it has ended."""
+        """Kill the process, unless it has ended."""
         with contextlib.suppress(ProcessLookupError):
             if self.process.returncode is None:
                 self.process.kill()
@@ -74,13 +74,13 @@ class Worker:
 
 @dataclass(eq=False, slots=True)
 class Place:
-    """What is known of a place, whoever is in it."""
+    """The state of a slot, independent of its process."""
 
     number: int
     worker: Worker | None = None
-    change: asyncio.Lock = field(default_factory=asyncio.Lock)  # held by whoever brings another worker into it
-    failed_starts: int = 0  # in a row
-    quick_ends: int = 0  # in a row
+    change: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while its worker is replaced
+    failed_starts: int = 0  # consecutive
+    quick_ends: int = 0  # consecutive
 
     def leave(self) -> None:
         """The worker has died, or could not be started."""
@@ -92,16 +92,16 @@ class Place:
 
     @property
     def pause_s(self) -> float:
-        """How long to wait before the next start: not at all at first."""
+        """Backoff before the next start: none at first."""
         return 0.0 if self.quick_ends < 2 else min(PAUSE_S_MAX, PAUSE_S * 2 ** (self.quick_ends - 2))
 
     @property
     def serves(self) -> bool:
-        """Whether somebody in it serves."""
+        """Whether its worker serves."""
         return self.worker is not None and self.worker.serving.is_set()
 
     def detail(self) -> dict[str, Any]:
-        """What the readiness page shows."""
+        """Its entry on the readiness page."""
         worker = self.worker
         return {
             "worker": self.number,

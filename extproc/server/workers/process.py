@@ -1,7 +1,7 @@
-"""One of several workers: it serves as a single process would, and does what its supervisor says.
+"""One of several workers: it serves like a single process, and obeys its supervisor.
 
-Signals are for the supervisor: whoever sends them to every process at once would end a worker twice. When the
-supervisor has gone, the worker ends at once: nobody would count, reload or end it any more.
+Signals are for the supervisor: a signal to the whole process group would otherwise end a worker twice. If the
+supervisor is gone, the worker ends immediately: no one would count, reload or end it.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from extproc.server.transport.processor import Processor
 from extproc.server.workers.link import Link, LinkBroken, Message
 
 ORPHAN_S_MAX = 5.0
-"""How long a worker may take to end when its supervisor has gone."""
+"""How long a worker may take to end when its supervisor is gone."""
 _FOR_THE_SUPERVISOR = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Transport(Protocol):
-    """What a worker serves with."""
+    """The server of a worker."""
 
     async def start(self) -> None:
-        """Begin to accept."""
+        """Start accepting."""
         ...
 
     async def stop(self, drain_s: float, at_once: asyncio.Event) -> int:
@@ -43,20 +43,22 @@ class Transport(Protocol):
         ...
 
     async def hand_over(self, drain_s: float, at_once: asyncio.Event) -> int:
-        """The same for one in whose place another process serves already: new exchanges are served while they come."""
+        """Like ``stop``, but another process already serves in its place: new exchanges on existing connections are
+        served.
+        """
         ...
 
 
 def leave_signals_aside() -> None:
-    """Called before anything else, since a signal may come at any time."""
+    """Ignore termination signals; called first, since a signal may arrive at any time."""
     for number in _FOR_THE_SUPERVISOR:
         signal.signal(number, signal.SIG_IGN)
 
 
 def end_with_supervisor(end: socket.socket) -> None:
-    """Have the process end with its supervisor even if the event loop stands still, and nobody reads the link.
+    """End the process with its supervisor even if the event loop hangs, and no one reads the link.
 
-    Args: end: of the link; what is sent over it is left alone.
+    Args: end: of the link; its messages are left alone.
     """
     threading.Thread(target=_watch, args=(end.dup(),), name="supervisor", daemon=True).start()
 
@@ -70,12 +72,12 @@ def _watch(end: socket.socket) -> None:
 
 
 class WorkerProcess:
-    """Runs until it is told to end.
+    """Runs until told to end.
 
     Args:
-        tls: what it serves with, if it does.
-        flush: writes down what was counted.
-        drain_s: how long exchanges may go on. [s]
+        tls: of the server, if any.
+        flush: writes accumulated counts to files.
+        drain_s: drain timeout for exchanges. [s]
     """
 
     def __init__(
@@ -97,10 +99,10 @@ class WorkerProcess:
         self._at_once = asyncio.Event()
         self._hands_over = False
         self._watch: LoopWatch | None = None
-        self.is_orphaned = False  # the supervisor has gone without a word
+        self.is_orphaned = False  # the supervisor is gone without a message
 
     async def run(self, transport: Transport) -> None:
-        """Serve, and end as it is told to. Raises: AddressTaken."""
+        """Serve, and end as told. Raises: AddressTaken."""
         await transport.start()
         self._watch = LoopWatch(asyncio.get_running_loop())
         self._health.set_ready(True)
@@ -126,8 +128,10 @@ class WorkerProcess:
             self._at_once.set()
             self._drain()
         except Exception as error:
-            # A worker that is no longer told anything would serve an old configuration for ever.
-            self._processor.logger.error("worker ends: a fault of ours", error=type(error).__name__, where=where(error))
+            # a worker cut off from its supervisor would serve an old configuration for ever
+            self._processor.logger.error(
+                "worker stops after an internal error", error=type(error).__name__, where=where(error)
+            )
             self._drain()
 
     async def _obey(self, message: Message) -> None:
@@ -148,7 +152,7 @@ class WorkerProcess:
             self._drain()
 
     async def _use(self, config: ConfigInForce) -> None:
-        """Between two exchanges, as a process that reads its files itself does it."""
+        """Between two exchanges, as a process that reads its own files does it."""
         self._processor.snapshot = await asyncio.to_thread(
             compile_snapshot, config.document, config.prompts, config.mask_keys
         )

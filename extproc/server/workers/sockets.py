@@ -1,10 +1,10 @@
-"""Where workers listen: a TCP address that they share, or a Unix socket for each.
+"""Listening sockets of workers: a shared TCP address, or one Unix socket each.
 
-The supervisor makes the sockets that listen and keeps them open, so that a connection waits while a worker is replaced
-instead of being lost with the old one. The grpc library takes no such socket: its workers bind by themselves.
+The supervisor creates the listening sockets and keeps them open, so that a connection waits while a worker is replaced
+instead of being lost with the old one. The grpc library cannot use such a socket: its workers bind themselves.
 
-A TCP port is shared by SO_REUSEPORT. The system lets only processes of one user share, and we ask first, without that
-option, whether the port is free; a port that we hold is taken for whoever asks in the same way.
+A TCP port is shared by SO_REUSEPORT, which the system allows only for processes of one user. We first check without
+that option whether the port is free; while we hold it, any such check finds it taken.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _BACKLOG = 1_024
 
 
 class WorkerSockets:
-    """The sockets of all workers, by their numbers.
+    """The sockets of all workers, by number.
 
-    Args: server: at least two workers.
+    Args: server: with at least two workers.
     """
 
     def __init__(self, server: Server) -> None:
@@ -36,7 +36,7 @@ class WorkerSockets:
         self._claim: socket.socket | None = None
 
     def claim(self) -> None:
-        """See that nobody else listens, and hold a TCP address from now on. Raises: AddressTaken."""
+        """Check that no other process listens, and hold a TCP address from now on. Raises: AddressTaken."""
         if self._is_unix:
             for address in self._addresses:
                 make_way(KEY, address)
@@ -45,7 +45,7 @@ class WorkerSockets:
             self._claim = _shared(self._addresses[0])
 
     def open(self, worker: int) -> socket.socket | None:
-        """The socket that a worker is to accept on; None when it has to bind ``address``. Raises: AddressTaken."""
+        """The listening socket for a worker; None if it must bind ``address`` itself. Raises: AddressTaken."""
         if not self._makes:
             return None
         if worker not in self._open:
@@ -55,39 +55,39 @@ class WorkerSockets:
         return self._open[worker]
 
     def address_of(self, worker: int) -> str:
-        """Where a worker is reached."""
+        """The public address of a worker."""
         return self._addresses[worker]
 
     def address(self, worker: int, counts_as: int) -> str:
-        """What a worker binds that has no socket of ours: a Unix socket under a name that no other process uses."""
+        """The address that a worker binds itself: for a Unix socket, a unique temporary name."""
         address = self._addresses[worker]
         return _aside(address, counts_as) if self._is_unix and not self._makes else address
 
     def put_in_place(self, worker: int, counts_as: int) -> None:
-        """Have the Unix socket that a worker has bound take the place of its predecessor's. Raises: AddressTaken."""
+        """Move a worker's Unix socket to its public name, replacing its predecessor's. Raises: AddressTaken."""
         if self._is_unix and not self._makes:
             self._rename(self._addresses[worker], counts_as)
 
     def make_way(self, worker: int) -> None:
-        """Have the next ``open`` make another Unix socket. Raises: AddressTaken where somebody else listens."""
+        """Make the next ``open`` create a new Unix socket. Raises: AddressTaken if another process listens."""
         make_way(KEY, self._addresses[worker])
         self.close(worker)
 
     def close(self, worker: int) -> None:
-        """Let connections to a worker that is not there fail at once, or go to the others, rather than wait for it."""
+        """Let connections to a missing worker fail immediately, or reach the others, instead of waiting."""
         if worker in self._open:
             self._open.pop(worker).close()
             self.files.forget(self._addresses[worker])
 
     def close_all(self) -> None:
-        """Leave the sockets to the workers that still run."""
+        """Close our copies; the sockets stay with running workers."""
         for worker in list(self._open):
             self.close(worker)
         if self._claim is not None:
             self._claim.close()
 
     def remove(self) -> None:
-        """Remove the Unix sockets, when no worker runs any more."""
+        """Remove the Unix sockets after the last worker has ended."""
         if self._is_unix:
             for address in self._addresses:
                 with contextlib.suppress(OSError):
@@ -107,12 +107,14 @@ class WorkerSockets:
 
 
 def _aside(address: str, number: int) -> str:
-    """A name to bind before the socket takes its place in one step; a server that cleans up finds nothing there."""
+    """A temporary name, renamed atomically after the bind; a server that unlinks its old name on exit finds nothing
+    there.
+    """
     return f"{address}.new{number}"
 
 
 def _shared(address: str) -> socket.socket:
-    """A TCP socket that is bound, and shares its address with others of its kind. Raises: AddressTaken."""
+    """A bound TCP socket that shares its address with others of its kind. Raises: AddressTaken."""
     host, port = split(address)
     made = socket.socket(family_of(host))
     try:

@@ -1,8 +1,8 @@
-"""The supervisor of several workers: it starts them, hands them one configuration, and replaces those that die.
+"""The supervisor: starts workers, distributes one configuration, and replaces workers that die.
 
-Each worker has a *place* with a number and an address. Another process takes the place when one dies or is replaced: a
-place lasts, a process does not. What a process counts is named apart from its place, since two may live in one place
-while one hands over to the other.
+Each worker fills a numbered slot with an address. When a worker dies or is replaced, another process takes the slot:
+slots last, processes do not. Metric files are named independently of slots, since two processes may share a slot during
+a handover.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from extproc.server.workers.sockets import KEY, WorkerSockets
 from extproc.sinks.metrics import Metrics
 
 START_S_MAX = 60.0
-"""How long a worker may take until it serves."""
+"""Start timeout of a worker."""
 FAILED_STARTS_MAX = 3
-"""When every worker has died so often in a row before it served, the reason is not in the workers."""
+"""If every worker has failed this often in a row before it served, the workers are not the cause."""
 ANSWER_S_MAX = 4.0
-"""How long a worker may take to use a configuration, or to say how many exchanges it has."""
+"""Timeout of a worker's answer to a configuration or a question."""
 END_S_MAX = 5.0
-"""How long a worker may take to end, beyond what it may drain."""
+"""How long a worker may take to end, beyond its drain timeout."""
 
 
 class WorkersFailed(Exception):
-    """No worker can be started. The message tells how they ended, and what to do."""
+    """No worker can be started. The message says how they ended, and what to do."""
 
 
 class Workers:
     """All workers of one address.
 
     Args:
-        command: what starts a worker, the number of a file descriptor (its end of the link) to be added.
-        config: what they begin with; also what was opened or sized at the start.
-        folder: for what the processes share; it must exist.
-        snapshot: ``config``, compiled; for those who ask what is in force.
+        command: starts a worker; a file descriptor number (its end of the link) is appended.
+        config: the initial configuration; also defines whatever is opened or sized at startup.
+        folder: shared by the processes; must exist.
+        snapshot: ``config``, compiled; for readers of the configuration in force.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Workers:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def start(self) -> None:
-        """Begin. ``all_serve`` is set when they do for the first time, ``failed`` has an exception when none can.
+        """Start. ``all_serve`` is set when all serve for the first time, ``failed`` gets an exception when none can.
 
         Raises: AddressTaken.
         """
@@ -94,10 +94,10 @@ class Workers:
             self._keeping.append(self._run(self.socket_files.keep(address, again, self._logger)))
 
     async def hand_on(self, config: ConfigInForce) -> None:
-        """Put a configuration in force in every worker, and wait until it is; one that starts later begins with it.
+        """Apply a configuration in every worker, and wait for it; workers that start later begin with it.
 
-        Args: config: without certificates, those in force stay.
-        Raises: ValueError for one that is too large to be sent.
+        Args: config: without certificates, the current ones stay.
+        Raises: ValueError if it is too large to send.
         """
         number = next(self._numbers)
         message = message_bytes({"kind": "config", "number": number, **config.to_message()})
@@ -106,28 +106,31 @@ class Workers:
         self._tell()
 
     async def inflight(self) -> int:
-        """Exchanges that have not ended, in all workers. They have then written down what they counted."""
+        """Number of running exchanges, in all workers. They have then flushed their counts."""
         await self._ask()
         return sum(worker.inflight for worker in self._living)
 
     async def waits_s(self) -> float:
-        """How long small messages have to wait, at the worker that is the furthest behind. [s]"""
+        """Queueing time of small messages, of the slowest worker. [s]"""
         in_time = await self._ask()
         return max([worker.wait_s for worker in self._living], default=0.0) if in_time else ANSWER_S_MAX
 
     async def turn(self) -> bool:
-        """Whether the event loop of every worker that serves turns."""
+        """Whether the event loop of every serving worker responds."""
         return await self._ask()
 
     def replace_all(self) -> None:
-        """Replace one worker after another; each serves until its successor does. Asked again meanwhile: nothing."""
+        """Replace workers one by one; each serves until its successor does. A call during a replacement
+        does nothing.
+        """
         if self._replacing is None or self._replacing.done():
             self._replacing = self._run(self._replace_each())
 
     async def stop(self, drain_s: float, at_once: asyncio.Event) -> int:
-        """Let running exchanges end in all workers; cancel the rest after ``drain_s`` [s], or ``at_once``.
+        """Let running exchanges end in all workers; cancel the rest after ``drain_s`` [s], or immediately with
+        ``at_once``.
 
-        Returns: how many were cancelled.
+                Returns: how many were cancelled.
         """
         self._ending = True
         for task in (*self._keeping, *([self._replacing] if self._replacing else [])):
@@ -150,7 +153,7 @@ class Workers:
     # --- one place -------------------------------------------------------------------------------------------------
 
     async def _keep(self, place: Place) -> None:
-        """See to it that somebody serves in a place."""
+        """Keep a worker running in this slot."""
         while True:
             end = await self._fill(place) or await self._end(place)
             place.leave()
@@ -160,7 +163,7 @@ class Workers:
                 await asyncio.sleep(place.pause_s)
 
     async def _fill(self, place: Place) -> End | None:
-        """Start a worker in a place, unless a successor has come into it. Returns: why there is none, or None."""
+        """Start a worker in a slot, unless a successor has already taken it. Returns: why it failed, or None."""
         async with place.change:
             if place.worker is not None:
                 return None
@@ -172,7 +175,7 @@ class Workers:
             return None
 
     async def _end(self, place: Place) -> End:
-        """Wait until the worker of a place has ended; one that was replaced before is no loss."""
+        """Wait until the worker of a slot has ended; the end of a replaced worker is expected."""
         ended = None
         while place.worker is not ended and place.worker is not None:
             ended = place.worker
@@ -182,11 +185,11 @@ class Workers:
         return end_of(ended.ended.result())
 
     def _tell_of(self, place: Place, end: End) -> None:
-        """Tell of an end that nobody asked for."""
+        """Report an unexpected exit."""
         self._tell()
         self._metrics.worker_restarted(end.reason)
         self._logger.error(
-            "worker died, another one is started",
+            "worker died, restarting",
             worker=place.number,
             reason=end.reason,
             pause_s=place.pause_s,
@@ -210,7 +213,7 @@ class Workers:
                     str(theirs.fileno()),
                     stdin=asyncio.subprocess.DEVNULL,
                     pass_fds=inherited,
-                    process_group=0,  # what a terminal sends is for the supervisor
+                    process_group=0,  # signals of a terminal are for the supervisor
                 )
             link = await Link.open(ours)
         except BaseException:
@@ -233,7 +236,7 @@ class Workers:
         return worker
 
     async def _serves(self, worker: Worker) -> bool:
-        """Wait until a worker serves; one that takes too long is ended. Returns: whether it does."""
+        """Wait until a worker serves; kill it on timeout. Returns: whether it serves."""
         serving = asyncio.ensure_future(worker.serving.wait())
         try:
             await asyncio.wait((serving, worker.ended), timeout=START_S_MAX, return_when=asyncio.FIRST_COMPLETED)
@@ -244,7 +247,7 @@ class Workers:
         return worker.serving.is_set()
 
     async def _replace_each(self) -> None:
-        self._logger.info("replacing the workers, one after another")
+        self._logger.info("replacing the workers one by one")
         for place in self._places:
             if place.worker is not None and not await self._replace(place):
                 return
@@ -259,12 +262,12 @@ class Workers:
                 await self._retire(old)
             return True
         self._logger.error(
-            "worker not replaced, the old ones go on", worker=place.number, reason=end.reason, hint=end.hint
+            "worker not replaced, the old workers keep running", worker=place.number, reason=end.reason, hint=end.hint
         )
         return False
 
     async def _succeed(self, place: Place) -> End | None:
-        """Have another worker take a place as soon as it serves. Returns: why it does not, or None."""
+        """Let another worker take a slot as soon as it serves. Returns: why it failed, or None."""
         try:
             successor = await self._launch(place)
         except (AddressTaken, OSError) as error:
@@ -277,7 +280,7 @@ class Workers:
         return None
 
     async def _listen_again(self, place: Place) -> None:
-        """Have another worker take a place whose socket cannot be reached any more. Raises: AddressTaken."""
+        """Let another worker take a slot whose socket is no longer reachable. Raises: AddressTaken."""
         self._sockets.make_way(place.number)
         async with place.change:
             old = place.worker
@@ -297,7 +300,7 @@ class Workers:
     # --- what is said ----------------------------------------------------------------------------------------------
 
     async def _follow(self, worker: Worker) -> None:
-        """Take what a worker says, until its end."""
+        """Process a worker's messages until it ends."""
         try:
             while True:
                 self._take(worker, await worker.link.receive())
@@ -317,7 +320,7 @@ class Workers:
         self._bury(worker)
 
     def _bury(self, worker: Worker) -> None:
-        """A process has ended: what it counted is gone on with by the next."""
+        """A process has ended: the next one continues its metric files."""
         if worker in self._living:
             self._living.discard(worker)
             self._counted_as.discard(worker.counts_as)
@@ -343,7 +346,7 @@ class Workers:
         return await self._answered(number, message_bytes({"kind": "ask", "number": number}))
 
     async def _answered(self, number: int, message: bytes) -> bool:
-        """Send a numbered message to all. Returns: whether all that serve and have not ended have answered in time."""
+        """Send a numbered message to all. Returns: whether all serving workers have answered in time."""
         answers: list[asyncio.Future[None]] = []
         for worker in self._living:
             worker.link.send_bytes(message)
@@ -362,7 +365,7 @@ class Workers:
             worker.link.send(kind)
 
     def _tell(self) -> None:
-        """Bring readiness up to date."""
+        """Update readiness."""
         self._health.workers = [place.detail() for place in self._places]
         ready = not self._ending and all(place.serves for place in self._places)
         if ready != self._health.ready and not self._health.draining:
@@ -377,7 +380,7 @@ class Workers:
         return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        """A fault of ours must not leave a place empty in silence."""
+        """An internal error must not silently leave a slot empty."""
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None and not self.failed.done():
@@ -385,7 +388,7 @@ class Workers:
 
 
 def _lowest_free(taken: set[int]) -> int:
-    """So that there are never more files than processes that live at once."""
+    """Reuse the lowest number, so that there are never more files than live processes."""
     return next(number for number in itertools.count() if number not in taken)
 
 

@@ -1,7 +1,7 @@
-"""What time it is for whoever deletes by age: the time of day, unless that has jumped ahead.
+"""Time for retention: wall-clock time, unless it has jumped ahead.
 
-A clock that is set wrongly would make everything old at once. After a jump nothing is deleted by age for a day, in
-which somebody can mend it. A machine that slept jumps too, and only deletes a day later.
+A wrong clock would make everything old at once. After a jump, retention by age pauses for a day, in which an operator
+can fix the clock. A machine resumed from sleep jumps too, and only prunes a day later.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable
 
 JUMP_MS = 86_400_000
-"""How far ahead a clock may go, beyond the time that has passed, and how long is waited when it went further."""
+"""How far the clock may run ahead of elapsed time, and how long retention pauses after a larger jump."""
 
 
 class AgeClock:
-    """Asked now and then.
+    """Polled periodically.
 
     Args:
-        wall_ms, steady_ms: the time of day, and a clock that never jumps.
+        wall_ms, steady_ms: wall-clock and monotonic time.
     """
 
     def __init__(
@@ -32,11 +32,11 @@ class AgeClock:
 
     @property
     def waits(self) -> bool:
-        """Whether it has jumped not long ago."""
+        """Whether retention is paused after a jump."""
         return self._waits_until_ms is not None
 
     def now_ms(self) -> int:
-        """The time of day; 0, before which nothing was, while it is not believed."""
+        """Wall-clock time; 0, which makes nothing old, while it is not trusted."""
         wall_ms, steady_ms = self._wall_ms(), self._steady_ms()
         ahead_ms = (wall_ms - self._before[0]) - (steady_ms - self._before[1])
         self._before = wall_ms, steady_ms

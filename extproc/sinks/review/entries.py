@@ -1,4 +1,4 @@
-"""What the review queue keeps, as plain values: a finding, what people said of it, and how often a guard was right."""
+"""Plain values of the review queue: a finding, its labels, and the counts per guard."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What a person says of a finding."""
+    """A reviewer's label."""
 
-    CONFIRM = "confirm"  # it is what the guard says it is
+    CONFIRM = "confirm"  # a correct finding
     REJECT = "reject"  # a false alarm
 
 
@@ -19,9 +19,9 @@ class Entry:
 
     Attributes:
         seen_at_ms: when its exchange ended [ms since 1970, UTC].
-        version, fingerprint, prompt_version: what the model was; empty where none was chosen.
-        excerpt: the text around it, as the configuration lets it be kept; ``found_start`` and ``found_end`` are where
-            what was found, or its mask, stands in it [characters].
+        version, fingerprint, prompt_version: of the model; empty if none was chosen.
+        excerpt: the text around it, as far as the configuration allows; ``found_start`` and ``found_end`` locate
+        the finding, or its mask, in it [characters].
     """
 
     seen_at_ms: int
@@ -49,7 +49,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A finding in the store; ``verdict`` is what was said of it last, None: nobody has looked at it yet."""
+    """A finding in the store; ``verdict`` is its last label, None: not labeled yet."""
 
     id: int
     entry: Entry
@@ -58,7 +58,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What one person said of a finding, and when [ms since 1970, UTC]."""
+    """One reviewer's label of a finding, and its time [ms since 1970, UTC]."""
 
     verdict: Verdict
     by: str
@@ -68,12 +68,12 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which findings are asked for: those that fit all that is given.
+    """A query for findings: they must match every given criterion.
 
     Attributes:
         version: VERSION or MODEL/VERSION.
         labelled: True: with a label, False: without one, None: either.
-        since_ms: seen then or later.
+        since_ms: seen at that time or later.
     """
 
     guard: str | None = None
@@ -85,7 +85,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class GuardCounts:
-    """How many of one guard's findings were found right, found wrong, and wait for somebody to look."""
+    """Counts of one guard's findings: right, wrong, and not labeled yet."""
 
     guard: str
     confirmed: int
@@ -94,5 +94,5 @@ class GuardCounts:
 
     @property
     def labelled(self) -> int:
-        """How many have a label."""
+        """Number of labeled findings."""
         return self.confirmed + self.rejected

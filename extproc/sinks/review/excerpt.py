@@ -1,7 +1,7 @@
-"""The text around a finding as it may be kept: personal data masked, and nothing in it that a cut may have hidden.
+"""The excerpt around a finding: personal data masked, and nothing that a truncated edge may have disguised.
 
-A note holds more text than is shown (see ``domain.review``). What stands at an edge where the text was cut off may be
-half a value that no detector knows any more, or may have lost the cue word that tells what it is; it is left out.
+A note holds more text than is shown (see ``domain.review``). At a truncated edge there may be half a value that no
+detector recognizes, or a value without its cue word; such text is dropped.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from extproc.detectors.text.folding import folded
 from extproc.domain.review import FindingNote
 
 Texts = Literal["masked", "none", "plain"]
-CUE_CHARS_MAX = 48  # how far before a value its cue word may stand, as the detectors look
+CUE_CHARS_MAX = 48  # how far before a value detectors look for its cue word
 _LOOKS_MAX = 4
-_GLUE = "<"  # divides cells, as the masks do
-_KNOWN_CHARS_MIN = 4  # a shorter value would be found in words that have nothing to do with it
-CELL_CHARS_SHOWN_MAX = 256  # a longer last "word" tells a reader nothing, and may be half a secret
+_GLUE = "<"  # separates cells, like masks do
+_KNOWN_CHARS_MIN = 4  # a shorter value would match unrelated words
+CELL_CHARS_SHOWN_MAX = 256  # a longer last "word" is useless to a reader, and may be half a secret
 
 
 class Excerpt(NamedTuple):
-    """A text, and where in it the finding, or its mask, stands [characters]."""
+    """A text, and the position of the finding, or its mask, in it [characters]."""
 
     text: str
     start: int
@@ -42,11 +42,11 @@ NOTHING = Excerpt("", 0, 0)
 
 
 class Excerpts:
-    """Makes the excerpts of notes.
+    """Builds excerpts from notes.
 
     Args:
-        texts: what may be kept.
-        chars_max: text on either side of what was found [characters].
+        texts: which texts may be kept.
+        chars_max: context on either side of a finding [characters].
     """
 
     def __init__(self, texts: Texts, chars_max: int) -> None:
@@ -55,15 +55,15 @@ class Excerpts:
         self._detector = PiiDetector(get_args(Entity))
 
     def of_all(self, notes: Sequence[FindingNote]) -> list[Excerpt]:
-        """The excerpts of one exchange's notes: data that one guard found is masked around what another found."""
+        """The excerpts of one exchange's notes: data found by one guard is masked in the context of other findings."""
         found = {note.text[note.start : note.end]: note.kind for note in notes if note.is_data}
         known = {value: kind for value, kind in found.items() if len(value) >= _KNOWN_CHARS_MIN}
         return [self.of(note, known) for note in notes]
 
     def of(self, note: FindingNote, known: Mapping[str, str] = MappingProxyType({})) -> Excerpt:
-        """The excerpt of one note, empty where no text may be kept or none is known.
+        """The excerpt of one note; empty if no text may be kept or none is known.
 
-        Args: known: values to mask wherever they stand, each with its kind.
+        Args: known: values to mask wherever they occur, each with its kind.
         """
         if self._texts == "none" or not note.text:
             return NOTHING
@@ -84,9 +84,9 @@ class Excerpts:
         return _masked(text, first, last, hidden, start, end)
 
     def _with_personal_data(self, text: str, hidden: list[_Span]) -> list[_Span]:
-        """What is hidden already, and what the guard for personal data would find, with every kind of it asked for.
+        """Already hidden spans, plus all kinds of personal data that the pii guard would find.
 
-        What stood beside a value and hid it from the detector may be a mask now, so what is left is looked at again.
+        A neighbor that hid a value from the detector may be a mask now, so the rest is scanned again.
         """
         news = hidden
         for _ in range(_LOOKS_MAX):
@@ -99,7 +99,7 @@ class Excerpts:
         return hidden
 
     def _personal_data(self, text: str) -> Iterator[_Span]:
-        """What the guard for personal data would find: it judges cell by cell."""
+        """What the pii guard would find: it scans cell by cell."""
         if not self._detector.may_hold(text):
             return
         for first, last in cells(folded(text)):
@@ -117,14 +117,14 @@ def _places(text: str, known: Mapping[str, str]) -> Iterator[_Span]:
 
 
 def _safe_first(note: FindingNote, judged: Sequence[tuple[int, int]]) -> int:
-    """Where whole values begin that have all their cue words."""
+    """The first position from which all values are complete, with their cue words."""
     if note.begins:
         return 0
     return next((last for _, last in judged if last >= CUE_CHARS_MAX), len(note.text))
 
 
 def _safe_last(note: FindingNote, judged: Sequence[tuple[int, int]]) -> int:
-    """Where whole values end."""
+    """The last position up to which values are complete."""
     if not note.ends:
         return len(CellBuffer().push(note.text))
     if judged and judged[-1][1] == len(note.text) and judged[-1][1] - judged[-1][0] > CELL_CHARS_SHOWN_MAX:
@@ -133,9 +133,9 @@ def _safe_last(note: FindingNote, judged: Sequence[tuple[int, int]]) -> int:
 
 
 def _safe_found(note: FindingNote, safe_first: int, safe_last: int) -> tuple[int, int]:
-    """What was found, without half a value: a passage that is judged as a whole may begin and end where a text was cut.
+    """The finding without half a value: a passage checked as a whole may begin and end where a text was truncated.
 
-    Data is a mask, and other words are known to be whole, for they end before the text does.
+    Data is masked; other words are known to be complete, as they end before the text does.
     """
     if note.is_data:
         return note.start, note.end
@@ -145,7 +145,7 @@ def _safe_found(note: FindingNote, safe_first: int, safe_last: int) -> tuple[int
 
 
 def _whole_cells(first: int, last: int, judged: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """The bounds moved inwards where they would divide a cell: its half could pass for something else."""
+    """The bounds moved inwards so that no cell is divided: half a cell could pass for something else."""
     for begin, end in judged:
         if begin < first < end:
             first = end
@@ -155,7 +155,7 @@ def _whole_cells(first: int, last: int, judged: Sequence[tuple[int, int]]) -> tu
 
 
 def _merged(spans: Iterable[_Span]) -> list[_Span]:
-    """In order, those that overlap as one, which has the kind of the longest."""
+    """In order, with overlapping spans merged; a merged span has the kind of its longest part."""
     merged: list[_Span] = []
     for span in sorted(spans):
         if merged and span.first < merged[-1].last:
@@ -167,7 +167,7 @@ def _merged(spans: Iterable[_Span]) -> list[_Span]:
 
 
 def _masked(text: str, first: int, last: int, hidden: Sequence[_Span], start: int, end: int) -> Excerpt:
-    """``text[first:last]`` with masks for what is hidden, and where ``text[start:end]`` stands in it."""
+    """``text[first:last]`` with masks for hidden spans, and the new position of ``text[start:end]``."""
     pieces: list[str] = []
     done, length = first, 0
     found_start, found_end = start - first, end - first
@@ -186,12 +186,12 @@ def _masked(text: str, first: int, last: int, hidden: Sequence[_Span], start: in
 
 
 def _moved(place: int, original: int, span: _Span, inside: int, grown: int) -> int:
-    """Where a place of the text has got to once a mask stands for a span: one in the span has moved to its edge."""
+    """The new offset of a position after spans became masks; a position inside a span moves to its edge."""
     if original <= span.first:
         return place
     return inside if original < span.last else place + grown
 
 
 def storable(text: str) -> str:
-    """What every database takes: no NUL, which PostgreSQL refuses, and no half of a surrogate pair."""
+    """Text that every database accepts: no NUL, which PostgreSQL rejects, and no lone surrogates."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

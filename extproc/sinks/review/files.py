@@ -1,7 +1,7 @@
-"""Who may read the files of a SQLite store: what is in them may be words of users, so never everybody.
+"""File permissions of a SQLite store: it may contain user text, so it must not be world-accessible.
 
-A file that we make is for its user alone. One that was there before may be open to its group, which somebody will have
-meant; what it allows to all others is taken away.
+A file that we create is private to its user. An existing file may be open to its group, presumably on purpose;
+permissions of all others are removed.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from pathlib import Path
 
 _OTHERS = stat.S_IRWXO
 _BESIDE = ("-wal", "-shm", "-journal")
-"""What SQLite writes beside its file, with that file's rights if it makes them itself."""
+"""Files that SQLite creates next to the database, with the same permissions."""
 
 
 class OpenToOthers(Exception):
-    """A file is open to everybody, and not ours to close. The message names it, and what to do."""
+    """A file is world-accessible, and we may not change that. The message names it, and the fix."""
 
 
 def closed_to_others(file: Path, creates: bool) -> Iterator[str]:
-    """See that only the user and the group of a store can read or write it.
+    """Make sure that only the user and group of a store can access it.
 
-    Args: creates: whether a file that is not there is made.
-    Returns: what was mended, or is to be mended.
+    Args: creates: whether to create a missing file.
+    Returns: what was fixed, or has to be fixed.
     Raises: OSError, OpenToOthers.
     """
     opened = os.open(file, os.O_RDWR | (os.O_CREAT if creates else 0), 0o600)

@@ -1,15 +1,15 @@
-"""How often a guard is right, and how sure one can be of that with as few labels as there are."""
+"""Precision of a guard, with a confidence interval suited to few labels."""
 
 from __future__ import annotations
 
 from math import sqrt
 from typing import NamedTuple
 
-_Z_95 = 1.959964  # the standard normal distribution's quantile at 0.975
+_Z_95 = 1.959964  # 0.975 quantile of the standard normal distribution
 
 
 class Precision(NamedTuple):
-    """A share from 0 to 1, and the ends of its 95 % interval."""
+    """A share from 0 to 1, and the bounds of its 95 % interval."""
 
     share: float
     low: float
@@ -17,11 +17,11 @@ class Precision(NamedTuple):
 
 
 def precision_of(confirmed: int, labelled: int) -> Precision | None:
-    """The share of labelled findings that were right, with its Wilson score interval; None without labels.
+    """The share of labeled findings that were right, with its Wilson score interval; None without labels.
 
-    It speaks of the findings that people chose to label: to speak of all, they must be a fair sample of them.
+    It describes the labeled findings; to describe all, they must be a random sample.
     Source: E. B. Wilson, J. Am. Stat. Assoc. 22 (1927) 209; good with few labels and near 0 and 1, where the usual
-    interval is not: L. D. Brown, T. T. Cai, A. DasGupta, Stat. Sci. 16 (2001) 101.
+        interval is not: L. D. Brown, T. T. Cai, A. DasGupta, Stat. Sci. 16 (2001) 101.
     """
     if labelled == 0:
         return None

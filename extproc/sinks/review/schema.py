@@ -1,7 +1,8 @@
-"""The tables of the review queue, their version, and how an older store becomes a newer one.
+"""Tables of the review queue, their version, and migrations.
 
-A new store is made as the tables stand here. For a change of them, raise ``SCHEMA_VERSION`` and add to ``MIGRATIONS``
-the statements that bring a store of the version before to it, in SQL that SQLite and PostgreSQL both understand.
+A new store is created with the tables as defined here. To change them, raise ``SCHEMA_VERSION`` and add to
+``MIGRATIONS`` the statements that upgrade a store of the previous version, in SQL that both SQLite and PostgreSQL
+understand.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ from extproc.sinks.review.entries import Entry
 SCHEMA_VERSION = 1
 MIGRATIONS: Mapping[int, Sequence[str]] = {}
 """By the version that they lead to."""
-_MIGRATION_LOCK = 0x6C6C6D72  # any number of ours: no two processes of PostgreSQL's make or change the tables at once
+_MIGRATION_LOCK = 0x6C6C6D72  # arbitrary advisory lock number: no two PostgreSQL sessions migrate at once
 
 METADATA = MetaData()
-_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts on only in a column of this very type
+_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite autoincrements only a column of exactly this type
 _TYPES = {"int": BigInteger, "float": Float, "str": Text}
 
 FINDINGS = Table(
@@ -42,7 +43,7 @@ FINDINGS = Table(
     Column("id", _ID, primary_key=True, autoincrement=True),
     *(Column(one.name, _TYPES[str(one.type)], nullable=False) for one in fields(Entry)),
     Column("verdict", Text, nullable=True),  # of its last label
-    sqlite_autoincrement=True,  # ids are never given again: somebody may still be looking at one
+    sqlite_autoincrement=True,  # never reuse ids: a reviewer may still look at one
 )
 Index("review_findings_seen_at_ms", FINDINGS.c.seen_at_ms)
 Index("review_findings_guard_verdict", FINDINGS.c.guard, FINDINGS.c.verdict)
@@ -63,14 +64,14 @@ _SCHEMA = Table("review_schema", METADATA, Column("version", Integer, nullable=F
 
 
 class StoreTooNew(Exception):
-    """The store was made by a newer release, which knows what is in it."""
+    """A newer release created the store."""
 
     def __init__(self, version: int) -> None:
         super().__init__(f"its schema has version {version}, and this release knows {SCHEMA_VERSION} at most")
 
 
 def bring_up_to_date(connection: Connection) -> None:
-    """Make the tables, or change those of an older release, in the connection's transaction. Raises: StoreTooNew."""
+    """Create the tables, or migrate those of an older release, in the connection's transaction. Raises: StoreTooNew."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
     if not inspect(connection).has_table(_SCHEMA.name):

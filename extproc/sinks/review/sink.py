@@ -1,9 +1,8 @@
-"""Takes the findings of ended exchanges, and stores them in a thread of its own: no exchange ever waits for the store.
+"""Stores findings of completed exchanges from its own thread: no exchange ever waits for the store.
 
-What may wait is bounded; what finds no place is dropped and counted by its reason. While the store does not answer, the
-findings that are being written wait for it, up to ``RETRY_SECONDS_MAX``; a store that is not there at the start is
-tried again like any other. The thread also deletes what the store must not keep any longer, and reads how often people
-found each guard to be right.
+The queue is bounded; findings over capacity are dropped and counted by reason. While the store fails, the current
+findings are retried for up to ``RETRY_SECONDS_MAX``; a store that is down at startup is retried as well. The thread
+also enforces retention, and reads the precision of each guard.
 """
 
 from __future__ import annotations
@@ -26,36 +25,36 @@ from extproc.sinks.review.excerpt import Excerpts, storable
 from extproc.sinks.review.precision import precision_of
 from extproc.sinks.review.store import Store, StoreFailed
 
-BATCH_MAX = 100  # exchanges that are written in one transaction
+BATCH_MAX = 100  # exchanges written in one transaction
 HOUSEKEEPING_SECONDS = 60.0
 RETRY_SECONDS_MAX = 30.0
 CLOSE_SECONDS_MAX = 5.0
-_BACK_OFF_SECONDS = (0.1, 0.5, 1.0, 2.0)  # the last one again and again
+_BACK_OFF_SECONDS = (0.1, 0.5, 1.0, 2.0)  # the last delay is repeated
 
 
 class Dropped(StrEnum):
     """Why a finding is not in the queue."""
 
-    EXCHANGE_FULL = "exchange_full"  # one exchange had more of them than are noted
-    QUEUE_FULL = "queue_full"  # more exchanges waited to be written than may
+    EXCHANGE_FULL = "exchange_full"  # one exchange had more findings than are noted
+    QUEUE_FULL = "queue_full"  # the write queue was full
     STORE_FAILED = "store_failed"
-    EXCERPT_FAILED = "excerpt_failed"  # it could not be masked
+    EXCERPT_FAILED = "excerpt_failed"  # masking failed
     STOPPED = "stopped"  # the process ended first
 
 
 class Counts(Protocol):
-    """Where the sink counts; see ``Metrics``."""
+    """Metrics of the sink; see ``Metrics``."""
 
     def review_stored(self, findings: Mapping[str, int]) -> None:
-        """Findings that are in the store, by their guard."""
+        """Stored findings, by guard."""
         ...
 
     def review_dropped(self, reason: str, findings: int) -> None:
-        """Findings that are not."""
+        """Dropped findings."""
         ...
 
     def guard_precision(self, shares: Mapping[str, float]) -> None:
-        """How often each guard was right."""
+        """Precision of each guard."""
         ...
 
 
@@ -68,9 +67,9 @@ class ReviewSink:
     """The review queue of one process.
 
     Args:
-        folder: what a relative path of the store is relative to.
-        logger: is told when the store begins and ceases to fail, never a text.
-        keeps_house: deletes what is too old or too many, and reads the precision: one process does it for all.
+        folder: base of a relative store path.
+        logger: logs store outages once, on transition; never a text.
+        keeps_house: enforces retention and reads the precision: one process does so for all.
     """
 
     def __init__(self, terms: Review, folder: Path, counts: Counts, logger: Any, keeps_house: bool = True) -> None:
@@ -93,7 +92,7 @@ class ReviewSink:
         self._thread.start()
 
     def exchange_ended(self, record: ExchangeRecord) -> None:
-        """Take what is to be reviewed of one exchange. Never waits."""
+        """Queue the findings of one exchange. Never blocks."""
         notes = record.notes
         if notes is None or not notes.noted:
             return
@@ -108,13 +107,13 @@ class ReviewSink:
             self._counts.review_dropped(Dropped.QUEUE_FULL.value, len(notes.noted))
 
     def close(self) -> None:
-        """Store what waits, once more without patience, and end; waits at most ``CLOSE_SECONDS_MAX``."""
+        """Store queued findings, with one attempt only, and end; waits at most ``CLOSE_SECONDS_MAX``."""
         self._stopping.set()
         with contextlib.suppress(queue.Full):  # then the thread is awake
             self._waiting.put_nowait(None)
         self._thread.join(CLOSE_SECONDS_MAX)
         if self._thread.is_alive():
-            self._logger.warning("review queue left", exchanges=self._waiting.qsize())
+            self._logger.warning("review queue not drained", exchanges=self._waiting.qsize())
 
     # --- in the thread ---------------------------------------------------------------------------------------------
 
@@ -122,7 +121,7 @@ class ReviewSink:
         while True:
             try:
                 self._turn()
-            except Exception as error:  # a fault of ours must not end the queue
+            except Exception as error:  # an internal error must not end the queue
                 self._logger.error("review queue failed", error=type(error).__name__)
                 self._stopping.wait(1)
             if self._stopping.is_set() and self._waiting.empty():
@@ -139,12 +138,12 @@ class ReviewSink:
             self._keep_house()
 
     def _house_is_due(self) -> bool:
-        """By time, or when so much is new that there may be a tenth too much."""
+        """By time, or when new findings may exceed the limit by a tenth."""
         many = self._stored_since_house_kept > self._terms.rows_max // 10
         return many or time.monotonic() - self._house_kept_s >= HOUSEKEEPING_SECONDS
 
     def _next_batch(self) -> list[_Waiting]:
-        """What waits, up to ``BATCH_MAX``; nothing when it is time to keep house, or to end."""
+        """Queued findings, up to ``BATCH_MAX``; empty when it is time for retention, or to end."""
         batch: list[_Waiting] = []
         due_in = self._house_kept_s + HOUSEKEEPING_SECONDS - time.monotonic() if self._keeps_house else None
         try:
@@ -173,7 +172,7 @@ class ReviewSink:
         return entries
 
     def _write(self, entries: list[Entry]) -> None:
-        """Store findings, or drop them once that has failed for too long."""
+        """Store findings, or drop them after failing for too long."""
         if not entries:
             return
         give_up_s = time.monotonic() + RETRY_SECONDS_MAX
@@ -213,7 +212,7 @@ class ReviewSink:
         waited, now_ms = self._age_clock.waits, self._age_clock.now_ms()
         if self._age_clock.waits and not waited:
             hint = "Set it right within a day; then findings are deleted by their age again."
-            self._logger.warning("the clock has jumped ahead, no finding is deleted by its age", hint=hint)
+            self._logger.warning("the clock jumped ahead, retention by age is paused", hint=hint)
         return now_ms
 
     def _opened(self) -> Store:
@@ -226,12 +225,12 @@ class ReviewSink:
     def _note_failure(self, failure: StoreFailed) -> None:
         if not self._failing:
             self._failing = True
-            self._logger.warning("review store fails", reason=str(failure), may_pass=failure.may_pass)
+            self._logger.warning("review store failing", reason=str(failure), may_pass=failure.may_pass)
 
     def _note_success(self) -> None:
         if self._failing:
             self._failing = False
-            self._logger.warning("review store works again")
+            self._logger.warning("review store recovered")
 
 
 def _entries_of(seen_at_ms: int, record: ExchangeRecord, excerpts: Excerpts) -> list[Entry]:

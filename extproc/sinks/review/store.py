@@ -1,7 +1,7 @@
-"""The store of the review queue: SQLite in a file, or PostgreSQL; several processes may use it at once.
+"""The store of the review queue: SQLite in a file, or PostgreSQL; several processes may share it.
 
-Every method is one short transaction, and waits at most some seconds for others. What fails is told without the texts
-that were to be written.
+Every method is one short transaction, and waits at most some seconds for others. Errors are reported without the texts
+involved.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from extproc.sinks.review.schema import FINDINGS, LABELS, StoreTooNew, bring_up_
 SQLITE_PREFIX = "sqlite:///"
 WAIT_SECONDS_MAX = 5
 _RETRY_SECONDS = 0.02
-GUARDS_MAX = 1_000  # names in the store are those of configurations, so there are few
+GUARDS_MAX = 1_000  # names in the store come from configurations, so there are few
 _DAY_MS = 86_400_000
 _REASON_CHARS_MAX = 200
 _READS = {"reads_only": True}
@@ -49,7 +49,7 @@ _VERDICTS = tuple(verdict.value for verdict in Verdict)
 
 
 class StoreFailed(Exception):
-    """The store could not do what it was asked; ``may_pass``: later it may. The message holds no text of users."""
+    """A store operation failed; ``may_pass``: a retry may succeed. The message holds no user text."""
 
     def __init__(self, reason: str, may_pass: bool) -> None:
         super().__init__(reason)
@@ -57,16 +57,16 @@ class StoreFailed(Exception):
 
 
 class NoSuchFinding(Exception):
-    """There is no finding of that number, or none any more."""
+    """There is no finding with that number, or no longer."""
 
 
 class Store:
-    """One connection pool, with the tables made or brought up to date. ``warnings`` are for whoever opens it.
+    """One connection pool, with the tables created or migrated. ``warnings`` are for the caller.
 
     Args:
         url: sqlite:///PATH or postgresql://..., as in the configuration.
-        folder: what a relative PATH is relative to.
-        creates: whether a file that is not there is made.
+        folder: base of a relative PATH.
+        creates: whether to create a missing file.
     Raises: StoreFailed, here and in every method.
     """
 
@@ -91,18 +91,20 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._engine.dispose()
 
     # --- findings --------------------------------------------------------------------------------------------------
 
     def add(self, entries: Sequence[Entry]) -> None:
-        """Keep findings, all or none."""
+        """Add findings, all or none."""
         with self._writing() as connection:
             connection.execute(insert(FINDINGS), [asdict(entry) for entry in entries])
 
     def prune(self, now_ms: int, rows_max: int, days_max: int) -> int:
-        """Delete what is too old, then what is too many: the oldest, unlabelled ones first. Returns how many went."""
+        """Delete findings beyond their age, then beyond the limit: oldest first, those without a label first. Returns
+        how many.
+        """
         with self._writing() as connection:
             old = connection.execute(delete(FINDINGS).where(FINDINGS.c.seen_at_ms < now_ms - days_max * _DAY_MS))
             excess = connection.execute(select(func.count()).select_from(FINDINGS)).scalar_one() - rows_max
@@ -114,13 +116,15 @@ class Store:
             return old.rowcount + many.rowcount
 
     def find(self, wanted: Wanted, limit: int) -> list[Stored]:
-        """The newest of the findings that are wanted, newest first."""
+        """The newest findings that match a query, newest first."""
         query = _chosen(select(FINDINGS), wanted).order_by(FINDINGS.c.id.desc()).limit(limit)
         with self._reading() as connection:
             return [_stored(row) for row in connection.execute(query)]
 
     def find_all(self, wanted: Wanted, rows_at_once: int = 500) -> Iterator[tuple[Stored, Label | None]]:
-        """All findings that are wanted with their last labels, oldest first; read in parts, as they then are."""
+        """All findings that match a query, with their last labels, oldest first; read in batches, each as
+        of its time.
+        """
         last_id = 0
         while True:
             query = _chosen(select(FINDINGS), wanted).where(FINDINGS.c.id > last_id)
@@ -135,7 +139,7 @@ class Store:
             last_id = part[-1].id
 
     def get(self, finding_id: int) -> tuple[Stored, list[Label]]:
-        """One finding and all that was said of it, oldest first. Raises: NoSuchFinding."""
+        """One finding and all its labels, oldest first. Raises: NoSuchFinding."""
         with self._reading() as connection:
             row = connection.execute(select(FINDINGS).where(FINDINGS.c.id == finding_id)).one_or_none()
             if row is None:
@@ -145,9 +149,9 @@ class Store:
     # --- labels ----------------------------------------------------------------------------------------------------
 
     def label(self, finding_id: int, label: Label) -> None:
-        """Note what somebody says of a finding; the last word counts, those before are kept. Raises: NoSuchFinding."""
+        """Add a label; the last one counts, earlier ones are kept. Raises: NoSuchFinding."""
         with self._writing() as connection:
-            # First, since it lets only one process at a time say something of this finding.
+            # first, as it locks the finding against concurrent labels
             verdict = update(FINDINGS).where(FINDINGS.c.id == finding_id).values(verdict=label.verdict.value)
             if connection.execute(verdict).rowcount == 0:
                 raise NoSuchFinding
@@ -161,7 +165,7 @@ class Store:
             connection.execute(insert(LABELS), [said])
 
     def counts(self) -> list[GuardCounts]:
-        """How often each guard was found right and wrong, by name."""
+        """Counts of right and wrong findings by guard."""
         columns = FINDINGS.c.guard, FINDINGS.c.verdict
         query = select(*columns, func.count()).group_by(*columns).limit(GUARDS_MAX * (len(_VERDICTS) + 1))
         with self._reading() as connection:
@@ -197,23 +201,23 @@ def _sqlite(file: Path) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
+        connection.isolation_level = None  # we control transactions, not the driver
         _execute_when_free(connection, "PRAGMA journal_mode = WAL")  # readers do not wait for the writer
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
+        connection.execute("PRAGMA secure_delete = ON")  # overwrite deleted data
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         reads_only = connection.get_execution_options().get("reads_only", False)
-        # A transaction that reads first and writes later may not get the lock that it needs then.
+        # a transaction that upgrades from read to write may fail to get the lock
         _execute_when_free(connection.connection.dbapi_connection, "BEGIN" if reads_only else "BEGIN IMMEDIATE")
 
     return engine
 
 
 def _execute_when_free(connection: Any, statement: str) -> None:
-    """Also while another process opens the file first, or closes it last: for that SQLite does not wait."""
+    """Retry while another process opens the file first, or closes it last: SQLite does not wait for that."""
     until_s = time.monotonic() + WAIT_SECONDS_MAX
     while True:
         try:
@@ -227,7 +231,7 @@ def _execute_when_free(connection: Any, statement: str) -> None:
 
 def _postgresql(url: str) -> Engine:
     wait_ms = WAIT_SECONDS_MAX * 1_000
-    if "@" in (make_url(url).host or ""):  # part of a password, and messages name the host
+    if "@" in (make_url(url).host or ""):  # may be part of a password, and messages name the host
         raise ArgumentError
     options = f"-c statement_timeout={wait_ms} -c lock_timeout={wait_ms}"
     return create_engine(
@@ -242,7 +246,7 @@ def _postgresql(url: str) -> Engine:
 
 @contextlib.contextmanager
 def _failing() -> Iterator[None]:
-    """Whatever fails as StoreFailed. Only what a connection says of itself is told: other messages may quote a row."""
+    """Convert any failure to StoreFailed. Only connection errors are quoted: other messages may quote a row."""
     try:
         yield
     except OpenToOthers as error:
@@ -251,7 +255,7 @@ def _failing() -> Iterator[None]:
         raise StoreFailed(f"{error.filename}: {(error.strerror or 'input or output error').lower()}", True) from None
     except (OperationalError, InterfaceError) as error:
         raise StoreFailed(_first_line(error.orig), may_pass=True) from None
-    except sqlite3.OperationalError as error:  # met before the library looks: while a connection is prepared
+    except sqlite3.OperationalError as error:  # occurs before the library handles it: while a connection is prepared
         raise StoreFailed(_first_line(error), may_pass=True) from None
     except ArgumentError:
         reason = "the URL cannot be read; in a user and a password write `@` as `%40`, `/` as `%2F`, `:` as `%3A`"
@@ -291,7 +295,7 @@ def _stored(row: Row[Any]) -> Stored:
 
 
 def _labels(connection: Connection, ids: Sequence[int]) -> dict[int, list[Label]]:
-    """What was said of some findings, oldest first."""
+    """Labels of some findings, oldest first."""
     said: dict[int, list[Label]] = {}
     for row in connection.execute(select(LABELS).where(LABELS.c.finding_id.in_(ids)).order_by(LABELS.c.id)):
         label = Label(Verdict(row.verdict), row.labelled_by, row.labelled_at_ms, row.note)

@@ -35,7 +35,7 @@ def test_a_body_alone_is_a_chat(tmp_path: Path) -> None:
         "pii EMAIL × 1; pii: mask × 1",
         "injection: 1 checked",
         "remove x-llm-version; set x-llm-model: tiny-chat",
-        "none: the request goes on",
+        "none: the request is forwarded",
         '"content": "I am <EMAIL>"',
         "You are a",
     ):
@@ -88,11 +88,11 @@ def test_a_whole_http_request_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("GET /health HTTP/1.1\r\n\r\n", ("passed", "none: the request goes on", "sent on as it came")),
-        ("GET /v1/models HTTP/1.1\r\n\r\n", ("200", "tiny-chat", "not sent on")),
-        ("POST /invocations HTTP/1.1\r\n\r\n{}", ("403", "path_not_allowed", "not sent on")),
-        ("{", ("400", "invalid_json", "not sent on")),
-        (json.dumps({**CHAT, "model": "other"}), ("404", "model_not_found", "not sent on")),
+        ("GET /health HTTP/1.1\r\n\r\n", ("passed", "none: the request is forwarded", "forwarded unchanged")),
+        ("GET /v1/models HTTP/1.1\r\n\r\n", ("200", "tiny-chat", "not forwarded")),
+        ("POST /invocations HTTP/1.1\r\n\r\n{}", ("403", "path_not_allowed", "not forwarded")),
+        ("{", ("400", "invalid_json", "not forwarded")),
+        (json.dumps({**CHAT, "model": "other"}), ("404", "model_not_found", "not forwarded")),
     ],
     ids=["passed", "names of models", "refused path", "bad body", "unknown model"],
 )

@@ -179,7 +179,7 @@ def test_a_finding_that_is_not_there(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("list", "--since", "yesterday"), "'yesterday' is no time"),
+        (("list", "--since", "yesterday"), "'yesterday' is not a time"),
         (("label", "1", "confirm", "--by", ""), "a name has 1 to 100 characters"),
         (("label", "1", "confirm", "--note", "x" * 2_001), "a note at most 2000"),
         (("label", "1", "maybe"), "maybe"),

@@ -30,7 +30,7 @@ def test_the_small_configuration_has_no_warning(minimal: str) -> None:
 def test_a_missing_meter_is_advised(changed: Changed) -> None:
     """Nothing is counted without `meter`: allowed, but told."""
     assert warnings_of(changed("  - filter: meter\n", "")) == [
-        "8:1: warning: filters: tokens and money are not counted. Add `- filter: meter`."
+        "8:1: warning: filters: tokens and cost are not counted. Add `- filter: meter`."
     ]
 
 
@@ -59,7 +59,7 @@ def test_a_server_copied_to_another_version_is_told(changed: Changed) -> None:
 """
     assert warnings_of(changed("filters:\n", second + "filters:\n")) == [
         "10:21: warning: models.tiny-chat.versions.v2.endpoints[0]: the same server and model as version"
-        " `tiny-chat/v1`. That is right only if the two differ in their prompt; else name the other server."
+        " `tiny-chat/v1`. That is correct only if the prompts differ; otherwise name the other server."
     ]
 
 
@@ -101,7 +101,7 @@ def test_a_side_door_of_the_model_server_is_told(path: str, minimal: str) -> Non
     """Inference that no filter sees may be allowed, but never by accident, however its path is spelt."""
     (warning,) = warnings_of(f'requests: {{ allow_paths: ["POST {path}"] }}\n{minimal}')
     assert warning.startswith("1:27: warning: requests.allow_paths[0]: `/")
-    assert "would pass unguarded and unmetered" in warning
+    assert "would be forwarded unguarded and unmetered" in warning
 
 
 @pytest.mark.parametrize("path", ["/health", "/v1/models", "/metrics", "/version", "/v1/messages/count_tokens"])
@@ -168,15 +168,15 @@ PATH = ("models", "tiny-chat", "versions", "v1", "prompt", "file")
     [
         (
             FileNotFoundError(errno.ENOENT, "No such file"),
-            "the text `p.txt` is no file. The path is relative to the folder of the configuration file.",
+            "the text `p.txt` is not a file. The path is relative to the folder of the configuration file.",
         ),
         (
             PermissionError(errno.EACCES, "Permission denied"),
-            "the text `p.txt` cannot be read (permission denied). Make it a file that this user may read.",
+            "the text `p.txt` cannot be read (permission denied). Make it readable for this user.",
         ),
         (b"", "the prompt is empty. Write it, or remove `prompt` for a version without one."),
         (b" \n\t\n", "the prompt is empty. Write it, or remove `prompt` for a version without one."),
-        (b"Be caf\xe9", "the prompt is not UTF-8 from byte 6 on. Save it as UTF-8."),
+        (b"Be caf\xe9", "the prompt is not valid UTF-8 at byte 6. Save it as UTF-8."),
         (b"x" * (PROMPT_BYTES_MAX + 1), "the prompt is longer than 262144 bytes. Shorten it."),
     ],
 )
@@ -206,6 +206,6 @@ def test_a_condition_that_says_nothing_is_told(changed: Changed) -> None:
     """An empty condition fits all exchanges: it may be meant, but as a rule a key was forgotten."""
     first = "policies:\n  - name: first\n    when: [{}]\n    guards: []\n"
     assert warnings_of(changed("policies:\n", first)) == [
-        "14:12: warning: policies[first].when[0]: a condition without a key fits all exchanges."
+        "14:12: warning: policies[first].when[0]: a condition without a key matches all exchanges."
         " Give it one of endpoints, teams, models, versions, or remove it."
     ]

@@ -38,7 +38,7 @@ def test_a_fact_is_read() -> None:
         (
             FACTS.replace("right:", "rigth:"),
             [
-                "2:5: facts[return-window].right: missing, expected a list of values that are right, in quotes.",
+                "2:5: facts[return-window].right: missing, expected a list of correct values, in quotes.",
                 "6:5: facts[return-window].rigth: unknown key. Did you mean `right`?",
             ],
         ),
@@ -46,14 +46,14 @@ def test_a_fact_is_read() -> None:
             FACTS.replace('["30"]', "[30]"),
             [
                 "6:13: facts[return-window].right[0]: found the number `30`,"
-                " expected a list of values that are right, in quotes."
+                " expected a list of correct values, in quotes."
             ],
         ),
         (
             FACTS.replace("(item|order|product)", "(?=item)"),
             [
-                "4:40: facts[return-window].subject[1]: the text `\\b(?=item)s?\\b` is no RE2 pattern."
-                " RE2 knows no look-around and no references back; put the pattern in single quotes."
+                "4:40: facts[return-window].subject[1]: the text `\\b(?=item)s?\\b` is not a valid RE2 pattern."
+                " RE2 has no look-around and no backreferences; put the pattern in single quotes."
             ],
         ),
         (
@@ -66,34 +66,34 @@ def test_a_fact_is_read() -> None:
         (
             FACTS.replace("30 days", "14 days"),
             [
-                "6:5: facts[return-window].right: the value of the statement, `14`, is not one that is right."
-                " Add it, or mend the statement."
+                "6:5: facts[return-window].right: the value of the statement, `14`, is not in `right`."
+                " Add it, or fix the statement."
             ],
         ),
         (
             FACTS.replace("30 days", "a month"),
             [
                 "5:12: facts[return-window].value: the text `([0-9]+) days?` finds no value in the statement."
-                " Mend either."
+                " Fix either."
             ],
         ),
         (
             FACTS.replace("an item", "a thing"),
             [
                 "4:40: facts[return-window].subject[1]: the text `\\b(item|order|product)s?\\b`"
-                " is not found in the statement. Mend either."
+                " is not found in the statement. Fix either."
             ],
         ),
         (
             FACTS + FACTS.removeprefix("facts:\n"),
             [
-                "7:9: facts[return-window].id: the id `return-window` is given twice, first on line 2."
+                "7:9: facts[return-window].id: the id `return-window` is a duplicate, first on line 2."
                 " Give each fact its own."
             ],
         ),
         (
             FACTS.replace("right:", "id: b\n    right:"),
-            ["6:5: facts[return-window].id: the key is given twice, first on line 2. Keep one of the two."],
+            ["6:5: facts[return-window].id: duplicate key, first on line 2. Keep one of the two."],
         ),
         (FACTS + "more: 1\n", ["7:1: more: unknown key. Known here: `facts`."]),
     ],
@@ -116,4 +116,4 @@ def test_a_file_has_a_limit() -> None:
 def test_a_file_is_utf_8() -> None:
     """As every other."""
     (problem,) = facts_problems(("policies",), b"\xff", "f.yaml", Places("c.yaml"))
-    assert str(problem) == "c.yaml:1:1: policies: the facts are not UTF-8 from byte 0 on. Save them as UTF-8."
+    assert str(problem) == "c.yaml:1:1: policies: the facts are not valid UTF-8 at byte 0. Save them as UTF-8."

@@ -110,7 +110,7 @@ def test_a_long_list_of_problems_is_cut_and_says_so(minimal: str) -> None:
     unknown = "".join(f"unknown{number}: 1\n" for number in range(PROBLEMS_MAX + 7))
     told = problems_of(minimal + unknown)
     assert len(told) == PROBLEMS_MAX + 1
-    assert told[0] == "1:1: more than 100 problems. Mend these first."
+    assert told[0] == "1:1: more than 100 problems. Fix these first."
 
 
 def test_bytes_that_are_not_utf_8_are_refused_at_their_place() -> None:

@@ -25,30 +25,30 @@ PAIR = "    certificate_file: /crt\n    key_file: /key\n"
         (
             TLS,
             [
-                "envoy.processor.ca_file: missing: the processor speaks TLS (`server.tls`)."
-                " Write the path that the CA of its certificate has where Envoy runs."
+                "envoy.processor.ca_file: missing: the processor uses TLS (`server.tls`)."
+                " Write the path of the CA of its certificate on Envoy's machine."
             ],
         ),
         (
             MTLS + CA,
             [
-                f"envoy.processor.{key}: missing: the processor asks Envoy for a certificate"
-                " (`server.tls.client_ca_file`). Write the path that it has where Envoy runs."
+                f"envoy.processor.{key}: missing: the processor requires a certificate from Envoy"
+                " (`server.tls.client_ca_file`). Write its path on Envoy's machine."
                 for key in ("certificate_file", "key_file")
             ],
         ),
         (
             TLS + CA + "    key_file: /key\n",
             [
-                "envoy.processor.certificate_file: missing: Envoy shows a certificate with its key, or neither."
-                " Write the path that it has where Envoy runs."
+                "envoy.processor.certificate_file: missing: Envoy needs both a certificate and its key, or neither."
+                " Write its path on Envoy's machine."
             ],
         ),
         (
             "envoy: { processor: { sds_folder: /sds } }\n",
-            ["envoy.processor.sds_folder: the processor speaks no TLS. Remove it, or add `server.tls`."],
+            ["envoy.processor.sds_folder: the processor does not use TLS. Remove it, or add `server.tls`."],
         ),
-        (CA, ["envoy.processor.ca_file: the processor speaks no TLS. Remove it, or add `server.tls`."]),
+        (CA, ["envoy.processor.ca_file: the processor does not use TLS. Remove it, or add `server.tls`."]),
     ],
     ids=[
         "no TLS",

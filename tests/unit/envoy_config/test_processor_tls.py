@@ -111,7 +111,7 @@ def test_envoy_shows_its_certificate_where_one_is_asked_for(document: Make) -> N
 @pytest.mark.parametrize(
     ("tls", "processor", "said"),
     [
-        (TLS, {}, r"envoy\.processor\.ca_file: the processor speaks TLS"),
+        (TLS, {}, r"envoy\.processor\.ca_file: the processor uses TLS"),
         (MTLS, SHARED, "certificate_file and key_file go together"),
         (TLS, SHARED | {"key_file": "/k"}, "certificate_file and key_file go together"),
     ],
@@ -205,7 +205,7 @@ def test_the_command_writes_the_secrets_and_needs_no_certificates(tmp_path: Path
 def test_secrets_that_nobody_would_read_are_not_written(tmp_path: Path) -> None:
     """The message says which key is missing."""
     (problem,) = write(written(tmp_path), tmp_path / "envoy.yaml", False, tmp_path / "sds")
-    assert "Set envoy.processor.sds_folder, or leave out --sds." in problem
+    assert "Set envoy.processor.sds_folder, or remove --sds." in problem
     assert not (tmp_path / "sds").exists()
     assert not (tmp_path / "envoy.yaml").exists()
 
@@ -219,7 +219,7 @@ def test_lint_has_nothing_to_say_of_it(document: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "said"), [("alpn_protocols", "gRPC is HTTP/2"), ("validation_context", "whoever answers at the address")]
+    ("key", "said"), [("alpn_protocols", "gRPC is HTTP/2"), ("validation_context", "any server at the address")]
 )
 def test_lint_finds_what_is_missing(document: Make, key: str, said: str) -> None:
     """Envoy takes both: the first shows when the first request fails, the second never."""

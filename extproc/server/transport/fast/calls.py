@@ -1,4 +1,4 @@
-"""The calls of one connection: those whose first message has not come yet, and exchanges."""
+"""The calls of one connection: those before their first message, and exchanges."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from collections.abc import Iterator
 from extproc.server.transport.processor import METHOD, Replies, Session
 
 PROCESS = METHOD.encode()
-_WAITING_MESSAGE_BYTES = 64  # what a message that waits takes beside its own bytes
+_WAITING_MESSAGE_BYTES = 64  # overhead of a queued message
 
 
 class ExchangeCall:
-    """One exchange: its session, and the messages that wait while a thread is in it, or it waits for verdicts."""
+    """One exchange: its session, and the messages queued while a thread works on it or it waits for classifiers."""
 
     __slots__ = ("busy", "ended", "session", "verdicts", "waiting")
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.waiting: deque[bytes] | None = None  # few ever wait
+        self.waiting: deque[bytes] | None = None  # rarely used
         self.busy = False
         self.ended = False
-        self.verdicts: asyncio.Future[Replies] | None = None  # that the exchange waits for
+        self.verdicts: asyncio.Future[Replies] | None = None  # tasks that the exchange waits for
 
     def put_behind(self, message: bytes) -> int:
-        """Have a message wait. Returns: what it takes. [bytes]"""
+        """Queue a message. Returns: its size with overhead. [bytes]"""
         self.waiting = self.waiting or deque()
         self.waiting.append(message)
         return len(message) + _WAITING_MESSAGE_BYTES
 
     def take_waiting(self) -> tuple[bytes, int]:
-        """The message that has waited longest, and what it took. [bytes]"""
+        """Dequeue the oldest message. Returns: it and its size with overhead. [bytes]"""
         assert self.waiting
         message = self.waiting.popleft()
         return message, len(message) + _WAITING_MESSAGE_BYTES
 
     def drop_waiting(self) -> int:
-        """Nobody waits for a reply any more. Returns: what the messages took. [bytes]"""
+        """Drop all queued messages. Returns: their size with overhead. [bytes]"""
         waiting, self.waiting = self.waiting or (), None
         return sum([len(message) + _WAITING_MESSAGE_BYTES for message in waiting])
 
 
 class SilentCalls:
-    """Calls before their first message, by stream: the path of each, and since when it is silent."""
+    """Calls before their first message, by stream: path and start time."""
 
     def __init__(self) -> None:
         self._calls: dict[int, tuple[bytes, int]] = {}
@@ -62,11 +62,11 @@ class SilentCalls:
         self._calls[stream_id] = (path, now_ns)
 
     def take(self, stream_id: int) -> bytes:
-        """Forget a call. Returns: its path; empty if it is not one of these."""
+        """Remove a call. Returns: its path; empty if it is unknown."""
         return self._calls.pop(stream_id, (b"", 0))[0]
 
     def take_overdue(self, earliest_ns: int) -> list[int]:
-        """Forget those that are silent since before that time. Returns: their streams."""
+        """Remove the calls that started before that time. Returns: their streams."""
         overdue: list[int] = []
         for stream_id, (_, since_ns) in self._calls.items():
             if since_ns >= earliest_ns:
@@ -77,5 +77,5 @@ class SilentCalls:
         return overdue
 
     def count_anew(self, now_ns: int) -> None:
-        """Their messages may be waiting for us."""
+        """Restart all timers: the messages may still be queued here."""
         self._calls = {stream_id: (path, now_ns) for stream_id, (path, _) in self._calls.items()}

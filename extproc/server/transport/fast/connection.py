@@ -1,12 +1,12 @@
-"""One connection of the fast transport: what comes in one read is answered by one write.
+"""One connection of the fast transport: each read is answered with one write.
 
-The order of replies within a stream is the order of its messages. A message long enough to keep the other streams
-waiting is taken in a thread (``long_messages``); until it is done, later messages of its stream wait (as many as its
-window lets in), and nobody else does.
+Replies keep the order of their messages within a stream. A message that is long enough to block other streams is
+processed in a thread (``long_messages``); until it is done, later messages of its stream wait (bounded by its window),
+but no other stream does.
 
-A peer may be hostile. What it sends is bounded in ``h2``; here it is bounded what it makes us keep: calls without a
-message, messages that wait for an earlier one of their stream, output that it does not take. A fault of one connection
-ends that one.
+A peer may be hostile. ``h2`` bounds what it may send; this module bounds what it makes us keep: calls without a
+message, messages queued behind an earlier one of their stream, output that it does not read. An internal error on one
+connection ends only that connection.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from extproc.server.transport.fast.server import FastServer
 
 GRPC_DEADLINE_EXCEEDED, GRPC_UNAVAILABLE = 4, 14
-_WRITE_BYTES = 1_048_576  # replies to one read are written at once up to here, so that what waits is seen
+_WRITE_BYTES = 1_048_576  # flush replies to one read at this size, so that backpressure is noticed
 _SECOND_NS = 1_000_000_000
 
 
@@ -56,18 +56,18 @@ class FastConnection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._heard_ns = time.monotonic_ns()
         self._patience = Patience(self._limits, self._heard_ns)
-        self._waiting_bytes = 0  # of messages behind one that is in a thread or waits for verdicts
+        self._waiting_bytes = 0  # of messages queued behind one in a thread or waiting for classifiers
         self._unwritten_bytes = 0  # of replies since the last write
         self._written_bytes = 0
         self._is_read = True
         self._writes_wait = False
-        self._peer_has_left = False  # it sends no more, and may still read
+        self._peer_has_left = False  # half-closed by the peer
 
     # --- asyncio.Protocol ------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Envoy connects."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass of asyncio's
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports do not subclass asyncio's
         if not self._server.admit(self):
             self._transport.abort()
             return
@@ -75,7 +75,7 @@ class FastConnection(asyncio.Protocol):
         self._write()
 
     def data_received(self, data: bytes) -> None:
-        """Step everything that came, answer it in one write, then hand the measurements on."""
+        """Step all received messages, answer them in one write, then publish the measurements."""
         self._heard_ns = now_ns = time.monotonic_ns()
         for event in self._h2.receive(data, now_ns):
             try:
@@ -86,19 +86,19 @@ class FastConnection(asyncio.Protocol):
         self._settle()
 
     def pause_writing(self) -> None:
-        """Envoy does not take what it is sent: read nothing more from it."""
+        """Backpressure: pause reading while the write buffer is full."""
         self._writes_wait = True
         self._read_or_not()
 
     def resume_writing(self) -> None:
-        """It does again."""
+        """Resume reading."""
         self._writes_wait = False
         self._read_or_not()
 
     def eof_received(self) -> bool:
-        """The peer sends no more, and may still read: it gets the replies that are under way. Returns: whether to wait.
+        """Half-close: flush in-flight replies, then close. Returns: whether to stay open.
 
-        With TLS there is no such half: asyncio closes the connection.
+        TLS has no half-close here: asyncio closes the connection.
         """
         if self._transport.get_extra_info("sslcontext") is not None:
             return False
@@ -108,7 +108,7 @@ class FastConnection(asyncio.Protocol):
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Every call has ended with it."""
+        """End every call."""
         if self._timer is not None:
             self._timer.cancel()
         self._server.connections.discard(self)
@@ -118,7 +118,7 @@ class FastConnection(asyncio.Protocol):
         self._settle()
 
     def _read_or_not(self) -> None:
-        """What a peer makes us keep is bounded by not reading on."""
+        """Bound what a peer makes us keep, by pausing reads."""
         if self._peer_has_left or self._transport.is_closing():
             return
         is_read = not self._writes_wait and self._waiting_bytes <= self._limits.waiting_bytes_max
@@ -132,7 +132,7 @@ class FastConnection(asyncio.Protocol):
         self._timer = asyncio.get_running_loop().call_later(self._limits.look_s, self._look)
 
     def _look(self) -> None:
-        """Judge the peer, and what waits for it; also after we have closed the connection, until it is lost."""
+        """Check the peer's timeouts; continues after we have closed the connection, until it is lost."""
         self._look_later()
         now_ns = time.monotonic_ns()
         unsent_bytes = self._transport.get_write_buffer_size()
@@ -208,7 +208,7 @@ class FastConnection(asyncio.Protocol):
             self._h2.finish(stream_id, status, "" if path == PROCESS else "the question is missing")
         elif (call := self.exchanges.get(stream_id)) is not None:
             if call.busy:
-                call.ended = True  # its last replies are still to come
+                call.ended = True  # its last replies are still pending
             else:
                 self._end_exchange(stream_id)
                 self._h2.finish(stream_id, GRPC_OK)
@@ -221,7 +221,7 @@ class FastConnection(asyncio.Protocol):
             self._wait(-call.drop_waiting())
         if call.verdicts is not None:
             call.verdicts.cancel()
-        if call.busy:  # a thread is in the session, or waits for its turn; it is closed when the thread is out
+        if call.busy:  # a thread uses the session or waits for its turn; the thread closes it
             call.session.abandon()
         else:
             self._close(call.session)
@@ -245,7 +245,7 @@ class FastConnection(asyncio.Protocol):
             self._reply(stream_id, call, replies)
 
     def _announced(self, event: MessageAnnounced) -> None:
-        """Refuse a long message before it has come: a flood of them costs no more than their first bytes."""
+        """Reject a long message before it has arrived: a flood of them costs only their first bytes."""
         call = self.exchanges.get(event.stream_id)
         if call is None or call.busy or (replies := call.session.announce(event.size_bytes, self)) is None:
             return
@@ -255,7 +255,7 @@ class FastConnection(asyncio.Protocol):
 
     def _reply_later(self, stream_id: int, call: ExchangeCall, work: Coroutine[Any, Any, Replies]) -> None:
         call.busy = True
-        self._h2.hold(stream_id)  # what waits meanwhile is bounded by the window
+        self._h2.hold(stream_id)  # what queues up meanwhile is bounded by the window
         task = asyncio.get_running_loop().create_task(self._take_late(stream_id, call, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -270,7 +270,7 @@ class FastConnection(asyncio.Protocol):
         call.verdicts = asyncio.ensure_future(call.session.answered(asks))
         try:
             return await call.verdicts
-        except asyncio.CancelledError:  # the stream has gone: nobody waits any more
+        except asyncio.CancelledError:  # the stream is gone
             return Replies([])
         finally:
             call.verdicts = None
@@ -282,7 +282,7 @@ class FastConnection(asyncio.Protocol):
             if self.exchanges.get(stream_id) is call:
                 self._reply(stream_id, call, replies)
                 self._take_waiting(stream_id, call)
-            else:  # the stream has gone in the meantime
+            else:  # the stream is gone in the meantime
                 self._close(call.session)
         except Exception as error:
             call.busy = False
@@ -326,22 +326,22 @@ class FastConnection(asyncio.Protocol):
     # --- ends ------------------------------------------------------------------------------------------------------
 
     def drain(self) -> None:
-        """Tell Envoy to open new streams elsewhere; those that run go on."""
+        """Ask Envoy to open new streams elsewhere; running streams continue."""
         self._h2.go_away()
         self._write()
 
     def ask_to_leave(self) -> None:
-        """Ask Envoy to open new streams elsewhere; those that it opens here until it has heard it are served."""
+        """Ask Envoy to open new streams elsewhere; streams that it opens before it reads that are still served."""
         self._h2.ask_to_leave()
         self._write()
 
     @property
     def serves(self) -> bool:
-        """Whether an exchange is running, or announced."""
+        """Whether an exchange runs or is announced."""
         return bool(self.exchanges) or self._silent.has_exchange
 
     async def end_calls(self) -> int:
-        """Cancel what still runs, and wait for what is in a thread. It is measured, and never ends with OK.
+        """Cancel running exchanges, and wait for threads. They are measured, and never end with OK.
 
         Returns: how many exchanges.
         """
@@ -359,7 +359,7 @@ class FastConnection(asyncio.Protocol):
         self._transport.close()
 
     def _leave(self) -> None:
-        """Close the connection as soon as no reply is under way."""
+        """Close the connection once no reply is pending."""
         if any(call.busy for call in self.exchanges.values()):
             return
         for stream_id in list(self.exchanges):
@@ -395,7 +395,7 @@ class FastConnection(asyncio.Protocol):
                 self._write()
 
     def _fail(self, event: H2Event, error: Exception) -> None:
-        """A fault of ours ends its stream, and no other."""
+        """An internal error ends only its own stream."""
         if not isinstance(event, ConnectionEnded):
             self._fail_stream(event.stream_id, error)
 
@@ -405,5 +405,5 @@ class FastConnection(asyncio.Protocol):
         self._end_exchange(stream_id)
 
     def _log(self, event: str, error: Exception) -> None:
-        """An exception's message may quote a text, so only its type and place are told."""
+        """Exception messages may quote text, so only type and location are logged."""
         self._server.processor.logger.error(event, error=type(error).__name__, where=where(error))

@@ -1,4 +1,4 @@
-"""Health questions on one connection of the fast transport: Check is answered at once, Watch at each change."""
+"""Health checks on a connection of the fast transport: Check replies immediately, Watch on each change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WATCH = b"/grpc.health.v1.Health/Watch"
 
 
 class HealthCalls:
-    """Answers questions into ``h2``; a watch also has what it says written, since nothing comes in at that time."""
+    """Replies through ``h2``; a watch also triggers a write, as no input arrives at that moment."""
 
     def __init__(self, h2: H2Connection, health: Health, write: Callable[[], None]) -> None:
         self._h2 = h2
@@ -26,7 +26,7 @@ class HealthCalls:
         self._watchers: dict[int, asyncio.Task[None]] = {}
 
     def answer(self, stream_id: int, path: bytes, message: bytes) -> None:
-        """Answer a question, or begin to."""
+        """Reply to a check, or start a watch."""
         try:
             service = pb.HealthCheckRequest.FromString(message).service
         except DecodeError:
@@ -43,18 +43,18 @@ class HealthCalls:
         self._h2.finish(stream_id, GRPC_OK)
 
     def cancel(self, stream_id: int) -> None:
-        """Nobody listens to a call any more."""
+        """The client cancelled a call."""
         watcher = self._watchers.pop(stream_id, None)
         if watcher is not None:
             watcher.cancel()
 
     def close(self) -> None:
-        """Nobody listens to any."""
+        """Cancel all watches."""
         for stream_id in list(self._watchers):
             self.cancel(stream_id)
 
     async def _watch(self, stream_id: int, service: str) -> None:
-        """Tell of each change until the process drains, or the peer takes too little."""
+        """Report each change until the process drains, or the peer reads too slowly."""
         health = self._health
         told, listens = None, True
         while listens:

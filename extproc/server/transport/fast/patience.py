@@ -1,8 +1,8 @@
-"""How long a peer may keep a connection waiting: judged once in a while by one timer, never on the way of a message.
+"""Timeouts of a connection's peer: checked periodically by one timer, never per message.
 
-A connection that is silent is not at fault: Envoy keeps idle ones, and a model may think for minutes. At fault is a
-peer that never was one, one that takes nothing of what waits for it, and one that gives no sign of life when asked for
-one: a machine that has lost its power does not say goodbye.
+Silence alone is no fault: Envoy keeps idle connections, and a model may think for minutes. Faults are a peer that never
+completes the handshake, one that does not read its output, and one that does not respond to a keepalive: a machine that
+lost power does not close its connections.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ from typing import NamedTuple
 from extproc.server.transport.h2.limits import SocketLimits
 
 _SECOND_NS = 1_000_000_000
-_FAR_APART = 10  # times as long as it should be
+_FAR_APART = 10  # factor over the expected interval
 
 
 class Peer(NamedTuple):
-    """What is seen of a peer at one look."""
+    """The state of a peer at one check."""
 
-    greeted: bool  # it has sent its preface and SETTINGS
-    heard_ns: int  # when its last bytes came
-    is_read: bool  # false while we do not read what it sends, or it has said that it sends no more
-    taken_bytes: int  # of all that was written to it
-    unsent_bytes: int  # of that, what it has not taken
+    greeted: bool  # preface and SETTINGS received
+    heard_ns: int  # time of the last received bytes
+    is_read: bool  # false while reading is paused, or after a half-close by the peer
+    taken_bytes: int  # total bytes written
+    unsent_bytes: int  # of these, bytes not read by the peer
 
 
 class Patience:
-    """Looks at one peer again and again. Times are of a clock that does not go back. [ns]
+    """Checks one peer periodically. Times are monotonic. [ns]
 
-    A wait counts from a look that sees it; where looks are far apart it is we who stood still, and it counts anew.
+    A wait starts at the first check that sees it; if checks are far apart, our own process was stalled, and it
+    starts again.
     """
 
     __slots__ = ("_asked_ns", "_limits", "_looked_ns", "_made_ns", "_taken_bytes", "_waits_ns")
@@ -37,11 +38,11 @@ class Patience:
         self._limits = limits
         self._made_ns = self._looked_ns = now_ns
         self._taken_bytes = 0
-        self._waits_ns = 0  # since when it takes nothing of what waits; 0 when nothing does
-        self._asked_ns = 0  # when a sign of life was asked for; 0 when none is awaited
+        self._waits_ns = 0  # since when the peer has read no pending output; 0 if there is none
+        self._asked_ns = 0  # when the keepalive was sent; 0 if none is pending
 
     def ends(self, now_ns: int, peer: Peer) -> str:
-        """Why the connection has to end, or nothing."""
+        """Why the connection must end, or an empty string."""
         if not peer.greeted and now_ns - self._made_ns > self._limits.preface_s_max * _SECOND_NS:
             return "the preface and SETTINGS did not come in time"
         if now_ns - self._looked_ns > _FAR_APART * self._limits.look_s * _SECOND_NS:
@@ -60,7 +61,7 @@ class Patience:
         return ""
 
     def asks(self, now_ns: int, peer: Peer) -> bool:
-        """Whether a sign of life is to be asked for now."""
+        """Whether to send a keepalive now."""
         if self._asked_ns or not peer.is_read or now_ns - peer.heard_ns <= self._limits.silence_s_max * _SECOND_NS:
             return False
         self._asked_ns = now_ns

@@ -1,4 +1,4 @@
-"""The transport made for Envoy's one RPC: the server that accepts connections, and drains them."""
+"""The transport specialized for Envoy's one RPC: accepts connections, and drains them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from extproc.server.transport.fast.connection import FastConnection
 from extproc.server.transport.h2.limits import H2Limits, SocketLimits
 from extproc.server.transport.processor import MESSAGE_FRAMING_BYTES, Processor
 
-_GOODBYE_S = 0.2  # for the last statuses to leave
-_LEAVE_S = 1.0  # for a peer to have read that it is asked to leave; one without streams is then no more waited for
+_GOODBYE_S = 0.2  # time to send the last statuses
+_LEAVE_S = 1.0  # time for a peer to read the GOAWAY; afterwards idle connections are not waited for
 _BACKLOG = 1_024
 _POLL_S = 0.01
 
 
 class FastServer:
-    """Serves ext_proc and the health protocol on one address, without encryption where ``tls`` is None.
+    """Serves ext_proc and the health protocol on one address, unencrypted if ``tls`` is None.
 
-    Args: listening: a socket that listens on ``address`` already, and that others may hold too.
+    Args: listening: a socket that already listens on ``address``, and that other processes may share.
     Raises: AddressTaken.
     """
 
@@ -50,7 +50,7 @@ class FastServer:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Begin to accept connections."""
+        """Start accepting connections."""
         loop = asyncio.get_running_loop()
         listen = loop.create_unix_server if self._address.startswith(UNIX) else loop.create_server
         tls = self._tls
@@ -64,17 +64,17 @@ class FastServer:
         )
 
     async def listen_again(self) -> None:
-        """Bind the address anew, where its socket cannot be reached any more. Raises: AddressTaken."""
+        """Bind the address again, if its socket is no longer reachable. Raises: AddressTaken."""
         listening, before = bound("server.listen", self._address), self._server
         self._socket = listening
         await self.start()
         if before is not None:
-            before.close()  # it takes no connection; those that there are go on
+            before.close()  # it accepts no connections; existing ones continue
 
     async def stop(self, drain_s: float, at_once: asyncio.Event) -> int:
-        """Let running streams end; cancel the rest after ``drain_s`` [s], or ``at_once``.
+        """Let running streams end; cancel the rest after ``drain_s`` [s], or immediately with ``at_once``.
 
-        New ones are refused since ``Health.drain``, also on connections that begin now; health questions are answered.
+        New streams are rejected since ``Health.drain``, also on new connections; health checks are answered.
         Returns: how many were cancelled. They have been measured.
         """
         for connection in self.connections:
@@ -92,10 +92,10 @@ class FastServer:
         return running
 
     async def hand_over(self, drain_s: float, at_once: asyncio.Event) -> int:
-        """As ``stop``, where another process listens on the same socket already, so that no exchange fails.
+        """Like ``stop``, but another process already listens on the same socket, so no exchange fails.
 
-        No connection is taken any more, and Envoy is asked to leave those there are; until it has, new streams on them
-        are served like any other.
+        No connection is accepted any more, and Envoy is asked to leave the existing ones; new streams on them
+        are served until it does.
         """
         if self._server is not None:
             self._server.close()
@@ -108,7 +108,7 @@ class FastServer:
         return await self.stop(0, at_once)
 
     def admit(self, connection: FastConnection) -> bool:
-        """Count a new connection. Returns: false if there are too many already; said once in the log, not for each."""
+        """Count a new connection. Returns: False above the limit; logged once, not per connection."""
         was_full, self._is_full = self._is_full, len(self.connections) >= self.socket_limits.connections_max
         if not self._is_full:
             self.connections.add(connection)
@@ -127,7 +127,7 @@ class FastServer:
             await asyncio.sleep(_POLL_S)
 
     async def _until_left(self) -> None:
-        """Look again and again: a connection may have been accepted just before, and be in its handshake."""
+        """Poll until all connections are closed: one may just have been accepted, and still be in its handshake."""
         clock = asyncio.get_running_loop().time
         asked_s: dict[FastConnection, float] = {}
         await asyncio.sleep(_GOODBYE_S)

@@ -1,7 +1,7 @@
-"""The transport on grpc.aio, for what ours does not do, and to compare with."""
+"""The transport on grpc.aio, for features that ours lacks, and as a reference."""
 
 import os
 
-# gRPC's core writes lines of its own to the standard error stream, which is a log of JSON lines. It reads this when it
-# is imported first, so it stands before every module that does.
+# gRPC's core logs to stderr, which is a log of JSON lines. It reads this setting on first import,
+# so it precedes every module that imports grpc.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -15,13 +15,13 @@ from extproc.server.sockets.address import AddressTaken, make_way, open_to_group
 from extproc.server.sockets.tls import HANDSHAKE_S_MAX, Tls
 from extproc.server.transport.processor import MESSAGE_FRAMING_BYTES, METHOD, Processor, Session
 
-_GOODBYE_S = 0.2  # for the last statuses to leave
+_GOODBYE_S = 0.2  # time to send the last statuses
 _SERVICE, _METHOD = METHOD.removeprefix("/").split("/")
 _Context = aio.ServicerContext[Any, Any]
 
 
 class GrpcAioServer:
-    """Serves ext_proc and the health protocol on one address, without encryption where ``tls`` is None.
+    """Serves ext_proc and the health protocol on one address, unencrypted if ``tls`` is None.
 
     Args: shares_port: whether other workers of the same supervisor listen there too.
     Raises: AddressTaken.
@@ -43,7 +43,7 @@ class GrpcAioServer:
         options = [
             ("grpc.max_receive_message_length", limit),
             ("grpc.max_send_message_length", limit),
-            ("grpc.so_reuseport", int(shares_port)),  # two processes on one port would share its connections in silence
+            ("grpc.so_reuseport", int(shares_port)),  # two processes on one port would silently share its connections
             ("grpc.server_handshake_timeout_ms", int(HANDSHAKE_S_MAX * 1_000)),
         ]
         make_way("server.listen", address)
@@ -61,14 +61,14 @@ class GrpcAioServer:
             raise AddressTaken("server.listen", address, reason_of(error)) from error
 
     async def start(self) -> None:
-        """Begin to accept streams."""
+        """Start accepting streams."""
         await self._server.start()
 
     async def stop(self, drain_s: float, at_once: asyncio.Event) -> int:
-        """Let running streams end; cancel the rest after ``drain_s`` [s], or ``at_once``.
+        """Let running streams end; cancel the rest after ``drain_s`` [s], or immediately with ``at_once``.
 
-        New ones are refused since ``Health.drain``, by us: gRPC's own way leaves a call that comes just then without
-        any answer, and health questions too, so that a probe would take a process that drains for a dead one.
+        We reject new streams since ``Health.drain`` ourselves: gRPC's own drain leaves a call that arrives at
+        that moment unanswered, and health checks too, so that a probe would consider a draining process dead.
 
         Returns: how many were cancelled. They have been measured.
         """
@@ -83,9 +83,10 @@ class GrpcAioServer:
         return len(running)
 
     async def hand_over(self, drain_s: float, at_once: asyncio.Event) -> int:
-        """As ``stop``, where another process serves already: no new connection is taken, and Envoy is asked to leave.
+        """Like ``stop``, but another process already serves: no new connection is accepted, and Envoy is asked to
+        leave.
 
-        A stream that comes in that instant gets no answer: grpc has no way to serve it.
+                A stream that arrives at that moment gets no answer: grpc cannot serve it.
         """
         leaving = asyncio.ensure_future(self._server.stop(drain_s + _GOODBYE_S))
         idle = asyncio.ensure_future(self._until_idle())
@@ -100,14 +101,14 @@ class GrpcAioServer:
         return len(running)
 
     async def _until_idle(self) -> None:
-        await asyncio.sleep(_GOODBYE_S)  # what came just before may not be known yet
+        await asyncio.sleep(_GOODBYE_S)  # a call that just arrived may not be registered yet
         while self._streams:
             await _all_ended(set(self._streams))
 
     def _ext_proc_handlers(self) -> grpc.GenericRpcHandler:
         handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(
             self._process,
-            request_deserializer=None,  # bytes, as the other transport gives them
+            request_deserializer=None,  # bytes, like the other transport
             response_serializer=None,
         )
         return grpc.method_handlers_generic_handler(_SERVICE, {_METHOD: handler})
@@ -121,7 +122,7 @@ class GrpcAioServer:
         try:
             abort = await _serve(self._processor.open(), context)
         except Exception as error:
-            # Escaping, it would reach Envoy and the log with its message, which may quote a text.
+            # if it escaped, its message would reach Envoy and the log, and it may quote text
             self._processor.logger.error("stream failed", error=type(error).__name__, where=where(error))
             abort = "internal_error"
         finally:
@@ -136,7 +137,7 @@ async def _all_ended(streams: set[asyncio.Task[Any]]) -> None:
 
 
 async def _serve(session: Session, context: _Context) -> str | None:
-    """Reply to messages until Envoy's end of the stream, or until a reason to abort it, which is returned."""
+    """Reply to messages until Envoy ends the stream, or until an abort reason, which is returned."""
     try:
         while (message := await context.read()) is not aio.EOF:
             if session.is_long(message):
@@ -158,7 +159,7 @@ async def _serve(session: Session, context: _Context) -> str | None:
 
 
 def health_handlers(health: Health) -> grpc.GenericRpcHandler:
-    """``grpc.health.v1.Health``: Check, and Watch, which tells of each change until the process drains."""
+    """``grpc.health.v1.Health``: Check, and Watch, which reports each change until the process drains."""
 
     async def check(request: Any, context: _Context) -> Any:
         status = health.status(request.service)
@@ -198,7 +199,7 @@ def health_handlers(health: Health) -> grpc.GenericRpcHandler:
 
 
 def _credentials(tls: Tls) -> grpc.ServerCredentials:
-    """What grpc asks for at each connection: the certificates of the last reload."""
+    """Certificates of the last reload, requested by grpc for each connection."""
 
     def configuration() -> Any:
         now = tls.certificates

@@ -1,4 +1,4 @@
-"""The receiving half, on top of the sending half; the theory of operation opens the package."""
+"""The receiving half, on top of the sending half; the package docstring has the theory of operation."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _FRAME_HEADER = Struct("!HBBBL")
 
 
 class H2Connection(SendingHalf):
-    """One connection, seen from the server."""
+    """The server side of one connection."""
 
     def __init__(self, limits: H2Limits) -> None:
         super().__init__(limits)
         self._preface_missing = frames.PREFACE
         self._settings_seen = False
-        self._pieces: list[bytes] = []  # of a frame that has come in part
-        self._missing_bytes = 0  # before there is anything to read
+        self._pieces: list[bytes] = []  # of a frame that has partly arrived
+        self._missing_bytes = 0  # no input yet
         self._header_blocks = HeaderBlocks(limits)
         self._header_reader = HeaderReader(limits.header_list_bytes_max)
         self._receive_window = limits.connection_window_bytes
@@ -44,16 +44,16 @@ class H2Connection(SendingHalf):
 
     @property
     def greeted(self) -> bool:
-        """Whether the preface and the peer's first SETTINGS have come."""
+        """Whether the preface and the peer's first SETTINGS have arrived."""
         return self._settings_seen
 
     # --- frames ----------------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes, now_ns: int) -> list[H2Event]:
-        """Read bytes of the peer. Never raises; after ``ConnectionEnded`` nothing is read any more.
+        """Process bytes from the peer. Never raises; after ``ConnectionEnded`` input is ignored.
 
         Args:
-            now_ns: a clock that does not go back, for the limits per second. [ns]
+            now_ns: monotonic time, for the per-second limits. [ns]
         """
         events: list[H2Event] = []
         if self.closed:
@@ -162,7 +162,9 @@ class H2Connection(SendingHalf):
             raise StreamFault(stream.stream_id, ErrorCode.PROTOCOL_ERROR)
 
     def _read_late(self, stream_id: int, ends: bool) -> None:
-        """DATA or trailers on a stream that is not kept: under way when we reset it, once up to its end; or a fault."""
+        """DATA or trailers on a forgotten stream: in flight when we reset it, once up to its end; otherwise
+        an error.
+        """
         if self._is_idle(stream_id):
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a frame came on a stream that was never opened")
         if stream_id not in self._reset_by_us:
@@ -194,7 +196,7 @@ class H2Connection(SendingHalf):
             self._keep(stream, data[position:end], events)
 
     def _go_on_with_message(self, stream: Stream, data: bytes, position: int, end: int, events: list[H2Event]) -> int:
-        """Returns: where the next message begins."""
+        """Returns: the offset of the next message."""
         come = min(end - position, stream.missing_bytes)
         stream.missing_bytes -= come
         if stream.missing_bytes:
@@ -235,7 +237,7 @@ class H2Connection(SendingHalf):
             events.append(CallEnded(stream.stream_id, reset=False))
 
     def _give_back_to_connection(self) -> None:
-        """Half a window at a time."""
+        """Update the window in steps of half its size."""
         self._out.append(frames.window_update(0, self._unreturned_bytes))
         self._receive_window += self._unreturned_bytes
         self._unreturned_bytes = 0
@@ -281,7 +283,7 @@ class H2Connection(SendingHalf):
             self._remote_end(stream, events)
 
     def _refuse_request(self, stream: Stream, method: bytes, ends: bool) -> None:
-        """Tell who speaks HTTP/2 and no gRPC, in the status that it understands; it is no call."""
+        """Reject a request that is HTTP/2 but not gRPC, with an HTTP status; it does not count as a call."""
         stream.remote_closed = ends
         what, http_status = ("POST", 405) if method != b"POST" else ("content-type application/grpc", 415)
         self.finish(stream.stream_id, GRPC_UNIMPLEMENTED, f"only gRPC is spoken here: send {what}", http_status)
@@ -310,7 +312,7 @@ class H2Connection(SendingHalf):
         if not stream_id:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "PRIORITY came on no stream")
         if len(payload) != frames.PRIORITY_BYTES:
-            if self._is_idle(stream_id):  # what is idle cannot be reset
+            if self._is_idle(stream_id):  # idle streams cannot be reset
                 raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "PRIORITY has a wrong length")
             raise StreamFault(stream_id, ErrorCode.FRAME_SIZE_ERROR)
 

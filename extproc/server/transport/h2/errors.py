@@ -1,4 +1,4 @@
-"""What a peer did wrong: on a stream, which is reset for it, or on the connection, which ends for it."""
+"""Protocol errors of a peer: on a stream, which is reset, or on the connection, which ends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from extproc.server.transport.h2.frames import ErrorCode
 
 
 class ConnectionFault(Exception):
-    """The connection cannot go on. ``reason`` is ours, for the log."""
+    """Ends the connection. ``reason`` is our own text, for the log."""
 
     def __init__(self, code: ErrorCode, reason: str) -> None:
         super().__init__(reason)
@@ -15,7 +15,7 @@ class ConnectionFault(Exception):
 
 
 class StreamFault(Exception):
-    """The stream cannot go on; the connection can."""
+    """Ends the stream; the connection continues."""
 
     def __init__(self, stream_id: int, code: ErrorCode) -> None:
         super().__init__(code.name)

@@ -1,4 +1,4 @@
-"""What a connection tells its shell."""
+"""Events that a connection reports to its owner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from extproc.server.transport.h2.frames import ErrorCode
 
 @dataclass(slots=True)
 class CallReceived:
-    """A stream began: its headers, names in lower case."""
+    """A stream began; header names are in lower case."""
 
     stream_id: int
     headers: Mapping[bytes, bytes]
@@ -26,7 +26,7 @@ class MessageReceived:
 
 @dataclass(slots=True)
 class MessageAnnounced:
-    """A gRPC message has begun, of this length without its prefix; the rest of it comes with later reads. [bytes]"""
+    """A gRPC message of this length (without prefix) has begun, and continues in later reads. [bytes]"""
 
     stream_id: int
     size_bytes: int
@@ -34,7 +34,7 @@ class MessageAnnounced:
 
 @dataclass(slots=True)
 class CallEnded:
-    """The peer sends no more on a stream; with ``reset`` it wants no more either, and the call is over.
+    """The peer half-closed a stream; with ``reset`` it aborted it, and the call is over.
 
     A call gets at most one without ``reset``, then at most one with it, and nothing after that.
     """
@@ -45,14 +45,16 @@ class CallEnded:
 
 @dataclass(slots=True)
 class OutputDrained:
-    """What waited on a stream for the peer's window has gone out."""
+    """Output of a stream that waited for the peer's window was sent."""
 
     stream_id: int
 
 
 @dataclass(slots=True)
 class ConnectionEnded:
-    """Nothing more is read: close the connection once the output is written. ``reason`` is ours, for the log."""
+    """Input is ignored from now on: close the connection once the output is written. ``reason`` is our own text, for
+    the log.
+    """
 
     code: ErrorCode
     reason: str

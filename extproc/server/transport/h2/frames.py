@@ -1,4 +1,4 @@
-"""Frames of HTTP/2 as bytes: numbers, flags, and how each that we send is written. Source: RFC 9113, 4 and 6."""
+"""HTTP/2 frames as bytes: numbers, flags, and serializers of the frames that we send. Source: RFC 9113, 4 and 6."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX
 
 
 class ErrorCode(IntEnum):
-    """Why a stream or a connection ends. Source: RFC 9113, 7."""
+    """Error codes of streams and connections. Source: RFC 9113, 7."""
 
     NO_ERROR = 0
     PROTOCOL_ERROR = 1
@@ -49,18 +49,18 @@ _TWO_UINT32 = Struct("!LL")
 
 
 def frame(kind: int, flags: int, stream_id: int, payload: bytes | memoryview = b"") -> bytes:
-    """One frame."""
+    """Serialize one frame."""
     length = len(payload)
     return _HEADER.pack(length >> 8, length & 0xFF, kind, flags, stream_id) + payload
 
 
 def settings(values: dict[int, int]) -> bytes:
-    """SETTINGS of ours."""
+    """Our SETTINGS."""
     return frame(SETTINGS, 0, 0, b"".join(_SETTING.pack(name, value) for name, value in values.items()))
 
 
 def read_settings(payload: bytes) -> list[tuple[int, int]]:
-    """The settings in a payload whose length is a multiple of 6."""
+    """Parse settings from a payload whose length is a multiple of 6."""
     return list(_SETTING.iter_unpack(payload))
 
 
@@ -86,5 +86,5 @@ def read_uint32(payload: bytes, offset: int = 0) -> int:
 
 
 def read_uint31(payload: bytes, offset: int = 0) -> int:
-    """Four bytes as a number without its reserved first bit."""
+    """Four bytes as a number without the reserved first bit."""
     return read_uint32(payload, offset) & WINDOW_BYTES_MAX

@@ -1,4 +1,4 @@
-"""The block that HEADERS begins and CONTINUATION frames go on with: put together, and kept small (CVE-2024-27316)."""
+"""Assembles header blocks from HEADERS and CONTINUATION frames, with limits (CVE-2024-27316)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from extproc.server.transport.h2.limits import H2Limits
 
 
 class HeaderBlock(NamedTuple):
-    """A whole block."""
+    """A complete block."""
 
     stream_id: int
     ends_stream: bool
@@ -19,7 +19,7 @@ class HeaderBlock(NamedTuple):
 
 
 class HeaderBlocks:
-    """At most one block is open at a time; while one is, nothing but its CONTINUATION may come."""
+    """At most one block is open at a time; while one is, only its CONTINUATION frames are allowed."""
 
     __slots__ = ("_block_bytes", "_ends_stream", "_limits", "_pieces", "_stream_id", "is_open")
 
@@ -32,7 +32,7 @@ class HeaderBlocks:
         self._block_bytes = 0
 
     def begin(self, flags: int, stream_id: int, payload: bytes) -> HeaderBlock | None:
-        """HEADERS came. Returns: the block if it is whole. Raises: ConnectionFault."""
+        """HEADERS received. Returns: the block if it is complete. Raises: ConnectionFault."""
         if not stream_id % 2:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a client's streams have odd numbers")
         if flags & frames.PADDED:
@@ -46,7 +46,7 @@ class HeaderBlocks:
         return self._add(flags, payload)
 
     def go_on(self, flags: int, stream_id: int, payload: bytes) -> HeaderBlock | None:
-        """CONTINUATION came. Returns: the block if it is whole now. Raises: ConnectionFault."""
+        """CONTINUATION received. Returns: the block if it is complete now. Raises: ConnectionFault."""
         if not self.is_open or stream_id != self._stream_id:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "CONTINUATION continues nothing")
         if len(self._pieces) > self._limits.continuation_frames_max:
@@ -67,7 +67,7 @@ class HeaderBlocks:
 
 
 def unpadded(payload: bytes) -> bytes:
-    """What padding surrounds. Raises: ConnectionFault."""
+    """Payload without padding. Raises: ConnectionFault."""
     if not payload or payload[0] >= len(payload):
         raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "padding is longer than its frame")
     return payload[1 : len(payload) - payload[0]]

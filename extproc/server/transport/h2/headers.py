@@ -1,8 +1,8 @@
-"""Header blocks: read by the HPACK library, checked once, remembered; the few that we send are constants.
+"""Header blocks: decoded by the HPACK library, validated once, cached; the few that we send are constants.
 
-What a block means depends on its bytes and on the decoder's table. A block that only points into the table, or brings
-literals that are not to be indexed, leaves the table as it is; so its meaning is remembered until a block comes that
-changes the table. Whether one does is read from its bytes here, not asked of the library.
+The meaning of a block depends on its bytes and on the decoder's table. A block that only references the table, or has
+literals without indexing, leaves the table unchanged; so its meaning is cached until a block changes the table. Whether
+a block does is decided here from its bytes, without the library.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ _PSEUDO = frozenset({*_NEEDED, b":authority"})
 _OF_A_CONNECTION = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
 _NAME_BYTES = bytes(byte for byte in range(0x21, 0x7F) if byte != ord(":") and not 0x41 <= byte <= 0x5A)
 _GRPC_MESSAGE_SAFE = " !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
-_GRPC_MESSAGE_CHARACTERS_MAX = 1024  # percent-encoded it fits in one frame of any peer
+_GRPC_MESSAGE_CHARACTERS_MAX = 1024  # fits in one frame of any peer, even percent-encoded
 _CONTENT_LENGTH_DIGITS_MAX = 18
-TABLE_EMPTIED = b"\x20"  # the encoder's table has no room any more
+TABLE_EMPTIED = b"\x20"  # the encoder's table has no room left
 
 
 class Undecodable(Exception):
-    """The block cannot be decoded: the connection's compression is out of step."""
+    """The block cannot be decoded: the compression state is out of sync."""
 
 
 class TooLarge(Exception):
-    """The headers are larger than may be."""
+    """The headers exceed the size limit."""
 
 
 class Malformed(Exception):
-    """The headers break a rule of HTTP/2: the stream cannot be used."""
+    """The headers violate a rule of HTTP/2: the stream is unusable."""
 
 
 class HeaderReader:
-    """Decodes the blocks of one connection, in their order."""
+    """Decodes the blocks of one connection, in order."""
 
     __slots__ = ("_decoder", "_remembered")
 
@@ -46,7 +46,7 @@ class HeaderReader:
         self._remembered: dict[bytes, Mapping[bytes, bytes]] = {}
 
     def read_request(self, block: bytes) -> Mapping[bytes, bytes]:
-        """The headers of a request. Raises: Undecodable, TooLarge, Malformed (then the block was decoded)."""
+        """Decode request headers. Raises: Undecodable, TooLarge, Malformed (only after the block was decoded)."""
         known = self._remembered.get(block)
         if known is not None:
             return known
@@ -59,7 +59,7 @@ class HeaderReader:
         return request
 
     def read_trailers(self, block: bytes) -> None:
-        """Keep in step; what trailers say is not used. Raises: Undecodable, TooLarge, Malformed."""
+        """Decode to stay in sync; trailers are otherwise ignored. Raises: Undecodable, TooLarge, Malformed."""
         for name, value in self._decode(block):
             _check_field(name, value)
 
@@ -75,15 +75,15 @@ class HeaderReader:
 
 
 def changes_table(block: bytes) -> bool:
-    """Whether a block inserts into the decoder's table, or resizes it; true if it is cut off. Source: RFC 7541, 6."""
+    """Whether a block inserts into the decoder's table or resizes it; True if it is truncated. Source: RFC 7541, 6."""
     position, end = 0, len(block)
     while position < end:
         first = block[position]
         if first & 0x80:  # indexed
             _, position = _integer(block, position, 0x7F)
-        elif first & 0x60:  # literal to be indexed, or a new size
+        elif first & 0x60:  # literal with indexing, or a size update
             return True
-        else:  # literal not to be indexed
+        else:  # literal without indexing
             index, position = _integer(block, position, 0x0F)
             for _ in range(1 if index else 2):
                 if position >= end:
@@ -94,7 +94,7 @@ def changes_table(block: bytes) -> bool:
 
 
 def _integer(block: bytes, position: int, mask: int) -> tuple[int, int]:
-    """A number with a prefix, and where it ends; past the block if it is cut off or too long. Source: RFC 7541, 5.1."""
+    """An integer with a prefix, and its end; past the block if it is truncated or too long. Source: RFC 7541, 5.1."""
     number = block[position] & mask
     position += 1
     if number < mask:
@@ -111,7 +111,7 @@ def _integer(block: bytes, position: int, mask: int) -> tuple[int, int]:
 
 
 def content_bytes(headers: Mapping[bytes, bytes]) -> int:
-    """How long the request says that it is; -1 if it does not say. Raises: Malformed. Source: RFC 9113, 8.1.1."""
+    """The announced content length; -1 if there is none. Raises: Malformed. Source: RFC 9113, 8.1.1."""
     told = headers.get(b"content-length")
     if told is None:
         return -1
@@ -152,7 +152,7 @@ def _checked_request(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[bytes, b
 
 
 def _encoded(*headers: tuple[str, str]) -> bytes:
-    """A block that adds nothing to the peer's table, so that it can be sent at any time."""
+    """A block that adds nothing to the peer's table, so it can be sent at any time."""
     encoder = Encoder()
     return bytes(encoder.encode([(name, value, True) for name, value in headers], huffman=False))
 
@@ -166,11 +166,11 @@ _OK_TRAILERS = _encoded(("grpc-status", "0"))
 
 
 def trailers(status: int, message: str, headers_sent: bool, http_status: int = 200) -> bytes:
-    """The block that ends a call; without headers before it, it is the whole response (Trailers-Only).
+    """The block that ends a call; without previous headers it is the whole response (Trailers-Only).
 
     Args:
-        message: for people; percent-encoded as gRPC says.
-        http_status: other than 200 for who does not speak gRPC.
+        message: for humans; percent-encoded as gRPC requires.
+        http_status: other than 200 for clients that do not speak gRPC.
     """
     if status == 0 and headers_sent:
         return _OK_TRAILERS

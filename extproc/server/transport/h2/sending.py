@@ -1,8 +1,8 @@
-"""The sending half of a connection: messages and statuses out, as far as the peer's windows allow.
+"""The sending half of a connection: messages and statuses, as far as the peer's windows allow.
 
-A stream whose output waits is in ``_waiting`` while it is the connection's window that it waits for, and nowhere while
-it is its own: so no WINDOW_UPDATE costs more than what it sets free. While a stream waits for the connection's window,
-that window is empty.
+A stream is in ``_waiting`` only while it waits for the connection's window, and not while it waits for its own: so each
+WINDOW_UPDATE costs no more than the output it unblocks. While a stream waits for the connection's window, that window
+is empty.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from extproc.server.transport.h2.headers import RESPONSE_HEADERS, TABLE_EMPTIED,
 from extproc.server.transport.h2.limits import H2Limits
 from extproc.server.transport.h2.streams import NOTHING, Stream
 
-PREFIX = Struct("!BL")  # of a gRPC message: compressed, length
+PREFIX = Struct("!BL")  # of a gRPC message: compressed flag, length
 _DATA_AND_PREFIX = Struct("!HBBBLBL")
 _PING = frames.frame(frames.PING, 0, 0, b"alive?\0\0")
 _REMEMBERED_RESETS_MAX = 1024
-_WAITING_MESSAGE_BYTES = 256  # what a message that waits takes beside its own bytes
+_WAITING_MESSAGE_BYTES = 256  # overhead of a queued message
 _SECOND_NS = 1_000_000_000
 
 
 class SendingHalf:
-    """What a connection knows of its streams, and all that it writes."""
+    """All streams of a connection, and its output."""
 
     def __init__(self, limits: H2Limits) -> None:
         self._limits = limits
         self._streams: dict[int, Stream] = {}
-        self._unfinished_bytes = 0  # of messages that are coming in, over all streams
-        self._output_bytes = 0  # of messages that wait to go out, over all streams, with what they take beside
+        self._unfinished_bytes = 0  # of incoming messages, over all streams
+        self._output_bytes = 0  # of queued outgoing messages, over all streams, with overhead
         self._highest_id = 0
-        self._reset_by_us: OrderedDict[int, None] = OrderedDict()  # frames for them may be under way
+        self._reset_by_us: OrderedDict[int, None] = OrderedDict()  # reset by us: frames for them may be in flight
         self._send_window = frames.DEFAULT_WINDOW_BYTES
         self._peer_window = frames.DEFAULT_WINDOW_BYTES
         self._peer_frame_bytes = frames.DEFAULT_FRAME_BYTES
         self._table_told_empty = False
-        self._block_start = b""  # what the next header block must begin with
+        self._block_start = b""  # required prefix of the next header block
         self._waiting: OrderedDict[int, Stream] = OrderedDict()
         self._asked_to_leave = False
-        self._drained_at: int | None = None  # the last stream that GOAWAY has promised to take
+        self._drained_at: int | None = None  # the last stream that GOAWAY promised to process
         self.closed = False
         self._out: list[bytes] = [self._greeting()]
 
@@ -66,7 +66,7 @@ class SendingHalf:
         return len(self._streams)
 
     def take_output(self) -> bytes:
-        """What is to be written now; it is handed out once."""
+        """Take the pending output."""
         if not self._out:
             return b""
         output = b"".join(self._out)
@@ -74,7 +74,7 @@ class SendingHalf:
         return output
 
     def output_bytes(self, stream_id: int) -> int:
-        """What waits on a stream for the peer's window. [bytes]"""
+        """Output of a stream that waits for the peer's window. [bytes]"""
         stream = self._streams.get(stream_id)
         return stream.output_bytes if stream is not None else 0
 
@@ -83,8 +83,8 @@ class SendingHalf:
     def send_message(self, stream_id: int, message: bytes) -> bool:
         """Send one gRPC message, now or when the windows allow it.
 
-        Returns: whether the stream still takes messages; false if it is gone, finished, or its peer takes too little.
-            After false nothing more is told of the stream.
+        Returns: whether the stream still accepts messages; False if it is gone, finished, or its peer reads too
+        slowly. After False, no more events of the stream follow.
         """
         stream = self._streams.get(stream_id)
         if stream is None or stream.trailers is not None:
@@ -123,23 +123,23 @@ class SendingHalf:
         return True
 
     def hold(self, stream_id: int) -> None:
-        """Give nothing of a stream's window back: at most ``stream_window_bytes`` more come until ``release()``."""
+        """Stop updating a stream's window: at most ``stream_window_bytes`` more arrive until ``release()``."""
         stream = self._streams.get(stream_id)
         if stream is not None:
             stream.held = True
 
     def release(self, stream_id: int) -> None:
-        """Take more of a stream again."""
+        """Update a stream's window again."""
         stream = self._streams.get(stream_id)
         if stream is not None:
             stream.held = False
             self._give_back_to_stream(stream)
 
     def finish(self, stream_id: int, status: int, message: str = "", http_status: int = 200) -> None:
-        """End a call with a gRPC status, after what still waits to go out; nothing more is told of the stream.
+        """End a call with a gRPC status, after its pending output; no more events of the stream follow.
 
         Args:
-            message: for people, at most 1,024 characters of it are sent.
+            message: for humans; at most 1,024 characters are sent.
             http_status: of a response that has not begun.
         """
         stream = self._streams.get(stream_id)
@@ -151,14 +151,14 @@ class SendingHalf:
             self._write_trailers(stream)
 
     def ping(self) -> None:
-        """Ask the peer for a sign of life: any bytes that come later are one."""
+        """Send a keepalive: any later input counts as a reply."""
         if not self.closed:
             self._out.append(_PING)
 
     def end_stalled(self, now_ns: int) -> list[H2Event]:
-        """End the streams that wait for a peer which has taken nothing of them for too long. [ns]
+        """End streams whose peer has read nothing for too long. [ns]
 
-        To be called once in a while: the time counts from the first call that sees a stream wait.
+        Call it periodically: the time counts from the first call that sees a stream wait.
         """
         events: list[H2Event] = []
         if not self._output_bytes:
@@ -174,13 +174,15 @@ class SendingHalf:
         return events
 
     def ask_to_leave(self) -> None:
-        """Announce GOAWAY, once: the peer is to open new streams elsewhere, and may do so here until it has read it."""
+        """Announce GOAWAY once: the peer should open new streams elsewhere, and may open some here until it has read
+        that.
+        """
         if not self._asked_to_leave and self._drained_at is None and not self.closed:
             self._asked_to_leave = True
             self._out.append(frames.go_away(frames.WINDOW_BYTES_MAX, ErrorCode.NO_ERROR))
 
     def go_away(self) -> None:
-        """Refuse new streams from now on; those that are open go on."""
+        """Reject new streams from now on; open ones continue."""
         if self._drained_at is None and not self.closed:
             self._drained_at = self._highest_id
             self._out.append(frames.go_away(self._highest_id, ErrorCode.NO_ERROR))
@@ -200,7 +202,9 @@ class SendingHalf:
             self._reset(stream.stream_id, ErrorCode.NO_ERROR)
 
     def _flush(self, stream: Stream) -> bool:
-        """Write what the windows allow of what waits on a stream. Returns: whether that was all, and it goes on."""
+        """Send pending output of a stream as the windows allow. Returns: whether all was sent, and the stream is still
+        open.
+        """
         while stream.output:
             room = min(self._send_window, stream.send_window, self._peer_frame_bytes)
             if room <= 0:
@@ -233,14 +237,14 @@ class SendingHalf:
             self._waiting.pop(stream.stream_id, None)
 
     def _flush_waiting(self, events: list[H2Event]) -> None:
-        """The connection's window has grown: streams take turns, and each may take all of it."""
+        """The connection's window has grown: streams take turns, and each may use all of it."""
         while self._waiting and self._send_window > 0:
             stream_id, stream = self._waiting.popitem(last=False)
             if self._flush(stream):
                 events.append(OutputDrained(stream_id))
 
     def _give_back_to_stream(self, stream: Stream) -> None:
-        """Half a window at a time; nothing while the peer does not take what it is sent, or we what it sends."""
+        """Update the window in steps of half its size; not while the peer does not read, or we are paused."""
         if stream.unreturned_bytes * 2 < self._limits.stream_window_bytes or stream.remote_closed:
             return
         if stream.held or stream.output_bytes >= self._limits.stream_output_bytes_pause or stream.trailers is not None:
@@ -252,9 +256,9 @@ class SendingHalf:
     # --- what the peer lets us send ----------------------------------------------------------------------------------
 
     def _apply_settings(self, payload: bytes, events: list[H2Event]) -> None:
-        """Apply and acknowledge; the acknowledgement goes before the output that a larger window sets free.
+        """Apply and acknowledge; the acknowledgement precedes output that a larger window unblocks.
 
-        The initial window changes once, however often it is named: each change looks at every stream.
+        The initial window changes once, however often it occurs: each change visits every stream.
         """
         window = self._peer_window
         for name, value in frames.read_settings(payload):
@@ -276,7 +280,7 @@ class SendingHalf:
             raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "a window overflows")
 
     def _peer_window_changed(self, change: int, events: list[H2Event]) -> bool:
-        """SETTINGS moved the window of every stream. Returns: false if one overflows."""
+        """SETTINGS changed the window of every stream. Returns: False if one overflows."""
         for stream in list(self._streams.values()):
             stream.send_window += change
             if stream.send_window > frames.WINDOW_BYTES_MAX:
@@ -286,7 +290,7 @@ class SendingHalf:
         return True
 
     def _peer_table_changed(self, size_bytes: int) -> None:
-        """Our blocks never use the peer's table; that it may shrink must still be said, once (RFC 7541, 4.2)."""
+        """Our blocks never use the peer's table; a smaller size must still be acknowledged once (RFC 7541, 4.2)."""
         if size_bytes < frames.DEFAULT_TABLE_BYTES and not self._table_told_empty:
             self._table_told_empty = True
             self._block_start = TABLE_EMPTIED
@@ -325,7 +329,7 @@ class SendingHalf:
         return stream_id > self._highest_id or not stream_id % 2
 
     def _reset(self, stream_id: int, code: ErrorCode) -> bool:
-        """End a stream. Returns: whether a call is still open on it."""
+        """End a stream. Returns: whether a call was still open on it."""
         self._out.append(frames.reset(stream_id, code))
         self._reset_by_us[stream_id] = None
         if len(self._reset_by_us) > _REMEMBERED_RESETS_MAX:
@@ -333,7 +337,7 @@ class SendingHalf:
         return self._forget(stream_id)
 
     def _forget(self, stream_id: int) -> bool:
-        """Keep nothing of a stream. Returns: whether a call was still open on it."""
+        """Forget a stream. Returns: whether a call was still open on it."""
         stream = self._streams.pop(stream_id, None)
         if stream is None:
             return False

@@ -66,9 +66,9 @@ def test_a_pattern_sees_one_cell_at_a_time() -> None:
     [
         ("(a", "missing )"),
         ("(?=a)b", "invalid perl operator"),
-        ("a*", "fits the empty text"),
-        (r"\b", "fits the empty text"),
-        ("|a", "fits the empty text"),
+        ("a*", "matches the empty string"),
+        (r"\b", "matches the empty string"),
+        ("|a", "matches the empty string"),
         ("^a", "an anchor"),
         ("a$", "an anchor"),
         (r"a\z", "an anchor"),

@@ -124,7 +124,7 @@ def config_with_facts() -> str:
 def test_facts_are_read_and_watched_as_prompts_are(tmp_path: Path) -> None:
     """A file that comes later, or changes, is worth another reading."""
     reader = ConfigReader(write_config(tmp_path, config_with_facts()))
-    with pytest.raises(ConfigInvalid, match=r"guards\[facts\]\.file: the text `facts\.yaml` is no file"):
+    with pytest.raises(ConfigInvalid, match=r"guards\[facts\]\.file: the text `facts\.yaml` is not a file"):
         reader.read()
     (tmp_path / "facts.yaml").write_text(FACTS)
     assert reader.changed()

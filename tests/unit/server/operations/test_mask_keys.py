@@ -54,9 +54,9 @@ def test_a_process_keeps_its_own_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "expected"),
     [
-        (b"x" * 15, "a key of another length, expected 16 to 64 bytes"),
-        (b"x" * 65, "a key of another length, expected 16 to 64 bytes"),
-        (None, "`mask.key` is no file"),
+        (b"x" * 15, "a key of the wrong length, expected 16 to 64 bytes"),
+        (b"x" * 65, "a key of the wrong length, expected 16 to 64 bytes"),
+        (None, "`mask.key` is not a file"),
     ],
 )
 def test_a_key_that_cannot_be_used_is_told(tmp_path: Path, key: bytes | None, expected: str) -> None:

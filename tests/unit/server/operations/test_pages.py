@@ -114,7 +114,7 @@ def test_liveness_is_that_the_event_loop_turns(served: Served, alive: bool, stat
 def test_other_paths_tell_which_there_are(served: Served) -> None:
     """404, and where to look instead."""
     response, body = served.get("/")
-    assert (response.status, json.loads(body)) == (404, {"error": "There are /metrics, /readyz and /livez."})
+    assert (response.status, json.loads(body)) == (404, {"error": "Available: /metrics, /readyz, /livez."})
 
 
 def test_a_slow_client_does_not_hold_up_another(served: Served) -> None:

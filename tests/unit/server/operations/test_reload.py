@@ -130,7 +130,7 @@ async def test_a_file_system_that_hangs_is_told_and_waited_for(
     await looking
     assert watched.health.config_error == ("" if changes else "an older one")
     assert watched.prompt == ("Be verbose." if changes else "Be brief.")
-    assert watched.events[:1] == ["configuration refused, the last good one stays in force"]
+    assert watched.events[:1] == ["configuration rejected, the last good one stays in force"]
 
 
 @pytest.mark.parametrize("how", ["mended", "put back"])
@@ -186,7 +186,7 @@ async def test_warnings_of_a_new_configuration_are_told(watched: Watched) -> Non
     await watched.reloader.look()
     assert watched.events == ["configuration", "configuration loaded"]
     assert (watched.wired.log[0]["level"], watched.health.config_error) == ("warning", "")
-    assert "tokens and money are not counted" in watched.wired.log[0]["problem"]
+    assert "tokens and cost are not counted" in watched.wired.log[0]["problem"]
 
 
 @in_loop

@@ -59,7 +59,7 @@ async def test_a_removed_socket_is_made_again_and_running_exchanges_go_on(proces
         assert await chat(process, suffix) == 4
         assert len(await say(running, *rest)) == 3
     await until(lambda: process.readiness()[0] == 200)
-    await until(lambda: process.lines("socket file was gone, and is made again"))
+    await until(lambda: process.lines("socket file was gone and has been recreated"))
 
 
 @pytest.mark.parametrize("process", [ONE_BY_GRPC], indirect=True)
@@ -84,8 +84,8 @@ async def test_a_socket_of_somebody_else_is_not_taken_away(process: Process) -> 
     file.unlink()
     other = bound("server.listen", f"unix:{file}")
     other.listen()
-    await until(lambda: process.lines("socket file gone, and not made again"))
-    (line,) = process.lines("socket file gone, and not made again")
+    await until(lambda: process.lines("socket file gone and not recreated"))
+    (line,) = process.lines("socket file gone and not recreated")
     assert "another process listens there" in line["problem"]
     status, detail = await asyncio.to_thread(process.readiness)
     assert (status, detail["ready"]) == (503, False)

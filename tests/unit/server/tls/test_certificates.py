@@ -78,13 +78,13 @@ def test_good_files_are_read_relative_to_the_configuration(folder: Path) -> None
     [
         (
             lambda folder: (folder / "tls.crt").unlink(),
-            "4:23: server.tls.certificate_file: the text `tls.crt` is no file. "
+            "4:23: server.tls.certificate_file: the text `tls.crt` is not a file. "
             "The path is relative to the folder of the configuration file.",
         ),
         (
             lambda folder: ((folder / "ca.crt").unlink(), (folder / "ca.crt").mkdir()),
             "6:21: server.tls.client_ca_file: the text `ca.crt` cannot be read (is a directory). "
-            "Make it a file that this user may read.",
+            "Make it readable for this user.",
         ),
         (
             lambda folder: (folder / "tls.crt").write_bytes(b"x" * (PEM_BYTES_MAX + 1)),

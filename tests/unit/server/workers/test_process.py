@@ -145,7 +145,7 @@ async def test_what_it_cannot_use_ends_it_rather_than_leave_it_behind() -> None:
         await worker.ends()
         await until(lambda: worker.wired.log)
         (line,) = worker.wired.log
-        assert (line["event"], line["error"]) == ("worker ends: a fault of ours", "ValidationError")
+        assert (line["event"], line["error"]) == ("worker stops after an internal error", "ValidationError")
 
 
 STANDING_STILL = """

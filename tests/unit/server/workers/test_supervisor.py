@@ -176,7 +176,7 @@ async def test_a_killed_worker_takes_only_its_streams_along(folder: Path, transp
     assert process.metric("llm_requests_total", outcome="completed") == 3
     assert process.metric("llm_response_tokens_count") == 3
     assert process.metric("llm_worker_restarts_total", reason="SIGKILL") == 1
-    (line,) = process.lines("worker died, another one is started")
+    (line,) = process.lines("worker died, restarting")
     assert (line["worker"], line["reason"], "memory" in line["hint"]) == (0, "SIGKILL", True)
     assert await stopped(process) == 0
 
@@ -223,7 +223,7 @@ async def test_a_new_configuration_is_in_force_everywhere_and_told_once(folder: 
     assert process.metric("llm_config_reloads_total", result="invalid") == 1
     assert await stopped(process) == 0
     assert len(process.lines("configuration loaded")) == 1
-    assert len(process.lines("configuration refused, the last good one stays in force")) == 1
+    assert len(process.lines("configuration rejected, the last good one stays in force")) == 1
 
 
 def all_shown(address: str) -> set[bytes]:
@@ -415,7 +415,9 @@ async def test_workers_that_all_die_at_the_start_are_not_started_for_ever(
     """After a named number of starts each, with growing pauses, the supervisor gives up and says how they ended."""
     monkeypatch.setattr(worker_places, "PAUSE_S", 0.01)
     supervised = Supervised(folder, sys.executable, "-c", "raise SystemExit(7)")
-    with pytest.raises(WorkersFailed, match=r"No worker can be started\. The last one: exit code 7\. Its last lines"):
+    with pytest.raises(
+        WorkersFailed, match=r"No worker can be started\. The last one: exit code 7\. See its last log lines"
+    ):
         await supervised.workers.failed
     await supervised.stop()
     deaths = (folder / "log").read_text().count("worker died")
