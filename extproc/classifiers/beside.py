@@ -21,7 +21,7 @@ from extproc.domain.beside import Ask, FindingsSink, Judgement, LateFinding, Spo
 from extproc.domain.finding import Finding
 from extproc.domain.record import Coverage
 from extproc.domain.text import Direction
-from extproc.exchange.events import Answered, AskExpired
+from extproc.exchange.events import VerdictMissing, VerdictReceived
 
 _RETIRED_S_MAX = 30.0
 """How long a classifier removed from the configuration may finish its queue."""
@@ -116,7 +116,7 @@ class Beside:
         else:
             judge.take(judgement.texts, deadline_s, told, is_awaited=False)
 
-    async def ask(self, ask: Ask) -> Answered | AskExpired:
+    async def ask(self, ask: Ask) -> VerdictReceived | VerdictMissing:
         """The result that a request waits for, or why there is none."""
         judge = self._judges.get(ask.classifier)
         if judge is None:
@@ -138,7 +138,7 @@ class Beside:
         if isinstance(scores, Dropped):
             return self._expired(ask, scores)
         try:
-            return Answered(ask, judge.verdicts.findings(ask.texts, scores))
+            return VerdictReceived(ask, judge.verdicts.findings(ask.texts, scores))
         except ScoresMissing:
             return self._expired(ask, Dropped.FAILED)
 
@@ -185,9 +185,9 @@ class Beside:
         self._metrics.classifier_dropped(judgement.classifier, reason.value)
         self._metrics.judged_beside(judgement, {}, _COVERAGE.get(reason, Coverage.SKIPPED_DROPPED))
 
-    def _expired(self, ask: Ask, reason: Dropped) -> AskExpired:
+    def _expired(self, ask: Ask, reason: Dropped) -> VerdictMissing:
         self._metrics.classifier_dropped(ask.classifier, reason.value)
-        return AskExpired(ask, reason.value)
+        return VerdictMissing(ask, reason.value)
 
     # --- pools -----------------------------------------------------------------------------------------------------
 

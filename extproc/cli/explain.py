@@ -17,7 +17,7 @@ from rich.table import Table
 
 from extproc.config.problems import ConfigInvalid
 from extproc.domain.record import ExchangeRecord
-from extproc.exchange.events import Answer, ContinueBody, ContinueHeaders, RequestBody, RequestHeaders, Step
+from extproc.exchange.events import ContinueBody, ContinueHeaders, ImmediateResponse, RequestBody, RequestHeaders, Step
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
 from extproc.server.operations.config_files import read_config
@@ -105,7 +105,7 @@ def explain(snapshot: Snapshot, request: RequestFile) -> Explanation:
     steps = [exchange.step(RequestHeaders(request.headers, end=not request.body), 0)]
     if steps[0].ended is None and request.body:
         steps.append(exchange.step(RequestBody(request.body), 0))
-    last = steps[-1].actions[-1] if steps[-1].actions else None
+    last = steps[-1].commands[-1] if steps[-1].commands else None
     body = None
     if isinstance(last, ContinueBody):
         body = request.body if last.body is None else last.body
@@ -211,7 +211,7 @@ def _coverage(record: ExchangeRecord) -> str:
 
 def _changing(explanation: Explanation) -> list[ContinueHeaders | ContinueBody]:
     """The actions that may change headers, in order."""
-    actions = [action for step in explanation.steps for action in step.actions]
+    actions = [action for step in explanation.steps for action in step.commands]
     return [action for action in actions if isinstance(action, ContinueHeaders | ContinueBody)]
 
 
@@ -229,9 +229,9 @@ def _header_changes(explanation: Explanation) -> list[str]:
     return changes
 
 
-def _own_answer(explanation: Explanation) -> Answer | None:
-    actions = [action for step in explanation.steps for action in step.actions]
-    return next((action for action in actions if isinstance(action, Answer)), None)
+def _own_answer(explanation: Explanation) -> ImmediateResponse | None:
+    actions = [action for step in explanation.steps for action in step.commands]
+    return next((action for action in actions if isinstance(action, ImmediateResponse)), None)
 
 
 def _answer(explanation: Explanation) -> str:

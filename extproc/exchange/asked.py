@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from extproc.domain.errors import PayloadRefused
-from extproc.exchange.events import Answered, AskExpired, ContinueBody
+from extproc.exchange.events import ContinueBody, VerdictMissing, VerdictReceived
 from extproc.filters.base import ExchangeFacts, Guard
 from extproc.filters.chain import note_failure
 
@@ -24,14 +24,14 @@ class AskedVerdicts:
         self.open = exchange.asks
         exchange.asks = []
 
-    def take(self, event: Answered | AskExpired) -> ContinueBody | None:
+    def take(self, event: VerdictReceived | VerdictMissing) -> ContinueBody | None:
         """Take one verdict; returns how the request goes on, None while others are open.
 
         Raises: PayloadRefused if a guard refuses; FilterFailed if there is no verdict and its guard fails closed.
         """
         guard = self._guards[event.ask.guard]
         self.open = [ask for ask in self.open if ask is not event.ask]
-        if isinstance(event, AskExpired):
+        if isinstance(event, VerdictMissing):
             note_failure(guard, self._exchange, NoVerdict(event.reason))
         elif (error := guard.on_verdict(event.found, self._exchange)) is not None:
             raise PayloadRefused(error)

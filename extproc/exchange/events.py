@@ -1,6 +1,6 @@
-"""What goes into an exchange (events) and what comes out (actions): no protobuf, no sockets.
+"""What goes into an exchange (events) and what comes out (commands for Envoy): no protobuf, no sockets.
 
-``wire`` makes events of Envoy's messages and messages of actions. Header names are lower case; a header that came
+``wire`` makes events of Envoy's messages and messages of commands. Header names are lower case; a header that came
 several times is joined with ``,``. Nobody changes an event or an action once it is made; they are not frozen, since
 that makes each three times as dear to make.
 """
@@ -75,7 +75,7 @@ class StreamClosed:
 
 
 @dataclass(slots=True)
-class Answered:
+class VerdictReceived:
     """The verdict that was asked for has come."""
 
     ask: Ask
@@ -83,7 +83,7 @@ class Answered:
 
 
 @dataclass(slots=True)
-class AskExpired:
+class VerdictMissing:
     """It has not come in time, or never will; ``reason`` is why, in a word."""
 
     ask: Ask
@@ -99,11 +99,11 @@ Event = (
     | ResponseTrailers
     | Overloaded
     | StreamClosed
-    | Answered
-    | AskExpired
+    | VerdictReceived
+    | VerdictMissing
 )
 
-# --- actions -------------------------------------------------------------------------------------------------------
+# --- commands ------------------------------------------------------------------------------------------------------
 
 
 class BodyMode(StrEnum):
@@ -172,8 +172,8 @@ class ContinueTrailers:
 
 
 @dataclass(slots=True)
-class Answer:
-    """Answer the client ourselves."""
+class ImmediateResponse:
+    """ImmediateResponse the client ourselves."""
 
     status: int
     body: bytes
@@ -189,18 +189,18 @@ class Abort:
     reason: str
 
 
-Action = ContinueHeaders | ContinueBody | ContinueChunk | SendChunk | ContinueTrailers | Answer | Abort
+Command = ContinueHeaders | ContinueBody | ContinueChunk | SendChunk | ContinueTrailers | ImmediateResponse | Abort
 
 
 @dataclass(slots=True)
 class Step:
-    """What one event leads to. ``ended`` is set exactly once in the life of an exchange.
+    """The result of one event. ``ended`` is set exactly once in the life of an exchange.
 
-    While an ask is open nothing but ``Answered``, ``AskExpired`` and ``StreamClosed`` may be the next event. Open asks
-    are given up as soon as a step has actions.
+    While an ask is open, only ``VerdictReceived``, ``VerdictMissing`` and ``StreamClosed`` may follow. A step with
+    commands cancels open asks.
     """
 
-    actions: list[Action]
+    commands: list[Command]
     ended: ExchangeRecord | None = None
     asks: Sequence[Ask] = ()  # each is to be answered, or to expire, once
     judgements: Sequence[Judgement] = ()  # to be judged when there is time

@@ -21,14 +21,12 @@ from extproc.exchange import response_steps as responses
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
     Abort,
-    Action,
-    Answer,
-    Answered,
-    AskExpired,
+    Command,
     ContinueBody,
     ContinueChunk,
     ContinueTrailers,
     Event,
+    ImmediateResponse,
     Overloaded,
     RequestBody,
     RequestHeaders,
@@ -38,6 +36,8 @@ from extproc.exchange.events import (
     ResponseTrailers,
     Step,
     StreamClosed,
+    VerdictMissing,
+    VerdictReceived,
 )
 from extproc.exchange.failures import (
     ANSWER_TOO_COSTLY,
@@ -73,9 +73,9 @@ def _row(act: _Act, *to: Phase) -> Row:
     return Row(act, frozenset(to))
 
 
-def _telling(*actions: Action) -> Row:
+def _telling(*commands: Command) -> Row:
     """Nobody reads what comes: Envoy is told to go on, or waits for nothing."""
-    return _row(lambda *_: Step([*actions]))
+    return _row(lambda *_: Step([*commands]))
 
 
 def _refusing(error: ApiError) -> Row:
@@ -103,8 +103,8 @@ TABLE: Mapping[Phase, Mapping[type[Event], Row]] = {
         ResponseHeaders: _LOCAL_REPLY,
     },
     Phase.ASKED: {
-        Answered: _VERDICT,
-        AskExpired: _VERDICT,
+        VerdictReceived: _VERDICT,
+        VerdictMissing: _VERDICT,
     },
     Phase.RESPONSE_HEADERS: {
         RequestTrailers: _PASSED_REQUEST_TRAILERS,
@@ -212,7 +212,7 @@ class Exchange:
             return _fail(state, INTERNAL, error, event, now_ns)
 
     def fail(self, reason: str, now_ns: int) -> Step:
-        """End an exchange for what failed outside of it. Returns: a step without actions."""
+        """End an exchange for what failed outside of it. Returns: a step without commands."""
         record = self._state.record
         if not self._state.ended:
             record.outcome, record.reason = Outcome.FAILED, reason
@@ -235,17 +235,17 @@ def _step(state: ExchangeState, event: Event, now_ns: int) -> Step:
 
 
 def _refuse(state: ExchangeState, error: ApiError, outcome: Outcome, event: Event, now_ns: int) -> Step:
-    """Answer in the place of the server, or in mid-stream with what is left to say."""
+    """ImmediateResponse in the place of the server, or in mid-stream with what is left to say."""
     record, response = state.record, state.response
     if state.ended:
         return Step([Abort(error.code)])
     record.outcome, record.reason = outcome, error.code
-    actions = None if response is None else response.fail(error, event)
-    if response is not None and actions is not None:
-        return state.end(actions, now_ns, response.phase)
+    commands = None if response is None else response.fail(error, event)
+    if response is not None and commands is not None:
+        return state.end(commands, now_ns, response.phase)
     record.status = error.status
     body = state.errors.error_body(error)
-    reply = Answer(error.status, body, error.code, retry_after_s=error.retry_after_s)
+    reply = ImmediateResponse(error.status, body, error.code, retry_after_s=error.retry_after_s)
     return state.end([reply], now_ns, Phase.REFUSED)
 
 

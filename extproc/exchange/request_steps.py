@@ -8,15 +8,15 @@ from extproc.domain.text import Direction
 from extproc.exchange import request as requests
 from extproc.exchange.asked import AskedVerdicts
 from extproc.exchange.events import (
-    Answer,
-    Answered,
-    AskExpired,
     BodyMode,
     ContinueBody,
     ContinueHeaders,
+    ImmediateResponse,
     RequestBody,
     RequestHeaders,
     Step,
+    VerdictMissing,
+    VerdictReceived,
 )
 from extproc.exchange.failures import BODY_MISSING
 from extproc.exchange.phases import Phase
@@ -37,7 +37,7 @@ def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> St
     names = requests.models_body(headers, snapshot)
     if names is not None:
         record.endpoint, record.outcome, record.status = requests.MODELS, Outcome.ANSWERED, 200
-        return state.end([Answer(record.status, names, requests.MODELS)], now_ns, Phase.REFUSED)
+        return state.end([ImmediateResponse(record.status, names, requests.MODELS)], now_ns, Phase.REFUSED)
     dialect = requests.endpoint_of(headers, snapshot)
     changes = requests.header_changes(headers, dialect)
     if dialect is None:
@@ -79,7 +79,7 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     return _send_on(state, forward, now_ns)
 
 
-def take_verdict(state: ExchangeState, event: Answered | AskExpired, now_ns: int) -> Step:
+def take_verdict(state: ExchangeState, event: VerdictReceived | VerdictMissing, now_ns: int) -> Step:
     """A request that waited goes on when the last verdict has come. Raises: PayloadRefused if one says so."""
     if state.asked is None:
         raise AssertionError("only an exchange that has asked is in this phase")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from extproc.domain.errors import ApiError
 from extproc.domain.text import TextSource
-from extproc.exchange.events import Action, Event, ResponseBody
+from extproc.exchange.events import Command, Event, ResponseBody
 from extproc.exchange.phases import Phase
 from extproc.exchange.policies import CompiledPolicy
 from extproc.exchange.snapshot import Snapshot
@@ -54,17 +54,17 @@ class ResponseHandler:
         """The texts that have come."""
         raise NotImplementedError
 
-    def take_body(self, event: ResponseBody, now_ns: int) -> list[Action]:
+    def take_body(self, event: ResponseBody, now_ns: int) -> list[Command]:
         """The next chunk, or the whole body. Raises: UnreadableAnswer, EventTooLarge, BadEncoding, FilterFailed,
         PayloadRefused: ``fail`` is to follow.
         """
         raise NotImplementedError
 
-    def take_trailers(self, now_ns: int) -> list[Action]:
+    def take_trailers(self, now_ns: int) -> list[Command]:
         """Trailers: no body comes any more. Raises: as ``take_body``."""
         raise NotImplementedError
 
-    def fail(self, error: ApiError, event: Event) -> list[Action] | None:
+    def fail(self, error: ApiError, event: Event) -> list[Command] | None:
         """Tell the client of an error that the event has led to; None where all of the response can be replaced."""
         raise NotImplementedError
 

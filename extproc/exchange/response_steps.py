@@ -70,22 +70,22 @@ def pass_local_reply(state: ExchangeState, event: ResponseHeaders, now_ns: int) 
 def pass_unread(state: ExchangeState, event: ResponseHeaders, now_ns: int) -> Step:
     """No model has made what comes, or it is our own response on its way out."""
     changes = response_headers.header_changes(event.headers, Phase.UNREAD, state.snapshot)
-    actions = [ContinueHeaders(Direction.RESPONSE, changes, response_body=BodyMode.NONE)]
-    return state.end([*actions], now_ns, Phase.UNREAD)
+    commands = [ContinueHeaders(Direction.RESPONSE, changes, response_body=BodyMode.NONE)]
+    return state.end([*commands], now_ns, Phase.UNREAD)
 
 
 def take_body(state: ExchangeState, event: ResponseBody, now_ns: int) -> Step:
     """Give a chunk to the handler. Raises: as ``ResponseHandler.take_body``."""
     response = _response_of(state)
-    actions = response.take_body(event, now_ns)
-    return Step(actions) if response.phase is state.phase else state.end(actions, now_ns, response.phase)
+    commands = response.take_body(event, now_ns)
+    return Step(commands) if response.phase is state.phase else state.end(commands, now_ns, response.phase)
 
 
 def take_trailers(state: ExchangeState, _: ResponseTrailers, now_ns: int) -> Step:
     """Give trailers to the handler. Raises: as ``ResponseHandler.take_trailers``."""
     response = _response_of(state)
-    actions = response.take_trailers(now_ns)
-    return state.end(actions, now_ns, response.phase)
+    commands = response.take_trailers(now_ns)
+    return state.end(commands, now_ns, response.phase)
 
 
 def _response_of(state: ExchangeState) -> ResponseHandler:

@@ -10,7 +10,7 @@ from extproc.domain.review import FindingNotes
 from extproc.exchange import ending
 from extproc.exchange.asked import AskedVerdicts
 from extproc.exchange.clean_texts import CleanTexts
-from extproc.exchange.events import Action, Step
+from extproc.exchange.events import Command, Step
 from extproc.exchange.phases import Phase
 from extproc.exchange.response import ResponseHandler
 from extproc.exchange.snapshot import Snapshot
@@ -90,11 +90,11 @@ class ExchangeState:
         self.facts.judgements = []
         return judgements
 
-    def end(self, actions: list[Action], now_ns: int, phase: Phase = Phase.DONE) -> Step:
-        """The exchange ends with these actions, if it has not ended yet; its phase is the given one from now on."""
+    def end(self, commands: list[Command], now_ns: int, phase: Phase = Phase.DONE) -> Step:
+        """The exchange ends with these commands, if it has not ended yet; its phase is the given one from now on."""
         self.phase = phase
         if self.ended:
-            return Step(actions)
+            return Step(commands)
         self.ended = True
         if self.forwarded and self.record.usage is None and self.record.outcome in _COMPUTED:
             self._measure_unfinished(now_ns)
@@ -107,7 +107,7 @@ class ExchangeState:
         error = None
         if self.record.policy and self.policy.told_of_end:
             error = ending.tell_of_end(self.policy.told_of_end, sources if self.guarded else (), self.facts)
-        return Step(actions, self.record, judgements=self.take_judgements(), error=error)
+        return Step(commands, self.record, judgements=self.take_judgements(), error=error)
 
     def _measure_unfinished(self, now_ns: int) -> None:
         """Whatever went wrong after the request went on, the server has computed something."""

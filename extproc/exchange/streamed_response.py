@@ -8,7 +8,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.record import Outcome
 from extproc.domain.text import Direction, TextSource
 from extproc.exchange import ending
-from extproc.exchange.events import Abort, Action, ContinueChunk, ContinueTrailers, Event, ResponseBody, SendChunk
+from extproc.exchange.events import Abort, Command, ContinueChunk, ContinueTrailers, Event, ResponseBody, SendChunk
 from extproc.exchange.phases import Phase
 from extproc.exchange.response import ResponseContext, ResponseHandler
 from extproc.exchange.stream import StreamedAnswer, StreamTerms
@@ -43,7 +43,7 @@ class StreamedResponse(ResponseHandler):
         """The texts that have come."""
         return self._stream.sources
 
-    def take_body(self, event: ResponseBody, now_ns: int) -> list[Action]:
+    def take_body(self, event: ResponseBody, now_ns: int) -> list[Command]:
         """The next chunk, cut anywhere."""
         stream = self._stream
         stream.feed(event.body if self._decoder is None else self._decoder.feed(event.body), now_ns)
@@ -56,7 +56,7 @@ class StreamedResponse(ResponseHandler):
             return [SendChunk(out, end=False)] if out else []
         return [ContinueChunk(out if out != event.body else None)]
 
-    def take_trailers(self, now_ns: int) -> list[Action]:
+    def take_trailers(self, now_ns: int) -> list[Command]:
         """The stream is over."""
         trailers = ContinueTrailers(Direction.RESPONSE)
         self._close(now_ns)
@@ -67,7 +67,7 @@ class StreamedResponse(ResponseHandler):
         self.phase = Phase.DONE
         return [SendChunk(out, end=False), trailers] if out else [trailers]
 
-    def fail(self, error: ApiError, event: Event) -> list[Action]:
+    def fail(self, error: ApiError, event: Event) -> list[Command]:
         """What the client may have yet, then the error as an event of the stream."""
         if isinstance(event, ResponseBody):
             return self._finish(self._stream.failure(error), event.end)
@@ -93,7 +93,7 @@ class StreamedResponse(ResponseHandler):
             self._decoder.close()
         self._stream.close(now_ns)
 
-    def _finish(self, out: bytes, upstream_ended: bool) -> list[Action]:
+    def _finish(self, out: bytes, upstream_ended: bool) -> list[Command]:
         self._measure()
         metadata = ending.tokens_of(self._record)
         if self._full_duplex:

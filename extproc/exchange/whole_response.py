@@ -11,7 +11,7 @@ from extproc.domain.text import Direction, Kind, TextSource
 from extproc.exchange import ending
 from extproc.exchange.events import (
     Abort,
-    Action,
+    Command,
     ContinueBody,
     ContinueChunk,
     ContinueTrailers,
@@ -101,7 +101,7 @@ class BufferedResponse(_WholeResponse):
 
     phase = Phase.BUFFERED
 
-    def take_body(self, event: ResponseBody, now_ns: int) -> list[Action]:
+    def take_body(self, event: ResponseBody, now_ns: int) -> list[Command]:
         """All of it."""
         after = self._guard(event.body)
         self.phase = Phase.DONE
@@ -110,11 +110,11 @@ class BufferedResponse(_WholeResponse):
         metadata = ending.tokens_of(self._facts.record)
         return [ContinueBody(Direction.RESPONSE, changed, headers, metadata=metadata)]
 
-    def take_trailers(self, now_ns: int) -> list[Action]:
+    def take_trailers(self, now_ns: int) -> list[Command]:
         """Envoy sends no trailers before the body. Raises: UnreadableAnswer."""
         raise UnreadableAnswer("trailers came before the answer")
 
-    def fail(self, error: ApiError, event: Event) -> list[Action] | None:
+    def fail(self, error: ApiError, event: Event) -> list[Command] | None:
         """Nothing has been sent, so that the client gets the error; Envoy takes no response of ours for trailers."""
         if not isinstance(event, ResponseTrailers):
             return None
@@ -127,22 +127,22 @@ class HeldResponse(_WholeResponse):
 
     phase = Phase.HELD
 
-    def take_body(self, event: ResponseBody, now_ns: int) -> list[Action]:
+    def take_body(self, event: ResponseBody, now_ns: int) -> list[Command]:
         """Hold a chunk. Raises: UnreadableAnswer, if it is too much."""
         self._kept += event.body
         self._refuse_length(len(self._kept))
         return [self._release(end=True)] if event.end else []
 
-    def take_trailers(self, now_ns: int) -> list[Action]:
+    def take_trailers(self, now_ns: int) -> list[Command]:
         """The body was complete."""
         return [self._release(end=False), ContinueTrailers(Direction.RESPONSE)]
 
-    def fail(self, error: ApiError, event: Event) -> list[Action]:
+    def fail(self, error: ApiError, event: Event) -> list[Command]:
         """The headers are out."""
         self.phase = Phase.DONE
         return [Abort(error.code)]
 
-    def _release(self, end: bool) -> Action:
+    def _release(self, end: bool) -> Command:
         after = self._guard(bytes(self._kept))
         self.phase = Phase.DONE
         return SendChunk(after, end, ending.tokens_of(self._facts.record))
@@ -153,7 +153,7 @@ class ObservedResponse(_WholeResponse):
 
     phase = Phase.OBSERVED
 
-    def take_body(self, event: ResponseBody, now_ns: int) -> list[Action]:
+    def take_body(self, event: ResponseBody, now_ns: int) -> list[Command]:
         """Pass a chunk; of a response that is too large, no more is kept than shows that."""
         if len(self._kept) <= self._limits.response_body_bytes_max:
             self._kept += event.body
@@ -161,12 +161,12 @@ class ObservedResponse(_WholeResponse):
             self._measure(now_ns)
         return [ContinueChunk()]
 
-    def take_trailers(self, now_ns: int) -> list[Action]:
+    def take_trailers(self, now_ns: int) -> list[Command]:
         """The body was complete."""
         self._measure(now_ns)
         return [ContinueTrailers(Direction.RESPONSE)]
 
-    def fail(self, error: ApiError, event: Event) -> list[Action]:
+    def fail(self, error: ApiError, event: Event) -> list[Command]:
         """The client has a part of it."""
         self.phase = Phase.DONE
         return [Abort(error.code)]

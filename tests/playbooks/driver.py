@@ -21,14 +21,12 @@ from extproc.domain.record import ExchangeRecord
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
     Abort,
-    Action,
-    Answer,
-    Answered,
-    AskExpired,
+    Command,
     ContinueBody,
     ContinueChunk,
     ContinueHeaders,
     Event,
+    ImmediateResponse,
     RequestBody,
     RequestHeaders,
     ResponseBody,
@@ -36,6 +34,8 @@ from extproc.exchange.events import (
     SendChunk,
     Step,
     StreamClosed,
+    VerdictMissing,
+    VerdictReceived,
 )
 from extproc.exchange.learnt_rates import LearntRates
 from extproc.exchange.machine import Exchange
@@ -137,16 +137,16 @@ class Conversation:
         self.exchange = Exchange(self.snapshot, "exchange-1", 0, self.clean_texts, self.learnt_rates, self.pace)
         self.now_ns = 0
 
-    def hears(self, event: Event) -> list[Action]:
+    def hears(self, event: Event) -> list[Command]:
         """What the exchange answers to one event."""
         self.now_ns += MILLISECOND_NS
         if isinstance(event, RequestBody):
             self.sent = event.body
         step = self.exchange.step(event, self.now_ns)
         self.steps.append(step)
-        for action in step.actions:
+        for action in step.commands:
             self._pass_on(event, action)
-        return step.actions
+        return step.commands
 
     def hears_all(self, events: Iterable[Event]) -> Conversation:
         """Several events one after the other, until the response is over."""
@@ -155,16 +155,16 @@ class Conversation:
                 self.hears(event)
         return self
 
-    def _pass_on(self, event: Event, action: Action) -> None:
+    def _pass_on(self, event: Event, action: Command) -> None:
         """Do what Envoy does with an action."""
-        if isinstance(action, Answer):
+        if isinstance(action, ImmediateResponse):
             self.client, self.closed = action.body, True
         elif isinstance(action, Abort):
             self.closed = True
         elif isinstance(action, SendChunk):
             self.client += action.body
             self.closed = action.end
-        elif isinstance(event, RequestBody | Answered | AskExpired) and isinstance(action, ContinueBody):
+        elif isinstance(event, RequestBody | VerdictReceived | VerdictMissing) and isinstance(action, ContinueBody):
             self.server = self.sent if action.body is None else action.body
         elif isinstance(event, ResponseBody) and isinstance(action, ContinueBody | ContinueChunk):
             self.client += event.body if action.body is None else action.body

@@ -14,13 +14,13 @@ from extproc.domain.record import Action, Coverage, Outcome
 from extproc.domain.text import Direction, Speaker
 from extproc.exchange.events import (
     Abort,
-    Answer,
-    Answered,
-    AskExpired,
     ContinueBody,
+    ImmediateResponse,
     RequestTrailers,
     ResponseHeaders,
     StreamClosed,
+    VerdictMissing,
+    VerdictReceived,
 )
 from tests.playbooks.driver import (
     DONE,
@@ -69,7 +69,7 @@ def test_a_request_waits_for_its_verdict_and_goes_on() -> None:
     talk, (ask,) = waiting(AWAITED)
     assert (ask.guard, ask.classifier, ask.wait_ms) == ("classifier", "harm", 500)
     assert ask.texts == (SpokenText(Speaker.USER, "Hello"),)
-    (action,) = talk.hears(Answered(ask, ()))
+    (action,) = talk.hears(VerdictReceived(ask, ()))
     assert isinstance(action, ContinueBody)
     talk.hears(response_headers())
     talk.hears_all(chunks(chat_answer("Hi")))
@@ -80,8 +80,8 @@ def test_a_request_waits_for_its_verdict_and_goes_on() -> None:
 def test_a_request_is_refused_by_its_verdict() -> None:
     """The model server never gets it."""
     talk, (ask,) = waiting(AWAITED)
-    (action,) = talk.hears(Answered(ask, [(SPOKEN, HARM)]))
-    assert isinstance(action, Answer)
+    (action,) = talk.hears(VerdictReceived(ask, [(SPOKEN, HARM)]))
+    assert isinstance(action, ImmediateResponse)
     assert (action.status, action.code, talk.server) == (400, "unsafe_content", None)
     assert (talk.record.outcome, talk.record.usage) == (Outcome.REJECTED, None)
     assert talk.record.verdicts == {("classifier", "request", "block"): 1}
@@ -92,13 +92,13 @@ def test_a_request_is_refused_by_its_verdict() -> None:
 def test_a_verdict_that_does_not_come_is_a_failure_of_the_guard(on_error: str, goes_on: bool) -> None:
     """on_error decides, and coverage tells."""
     talk, (ask,) = waiting({**AWAITED, "on_error": on_error})
-    (action,) = talk.hears(AskExpired(ask, "deadline"))
+    (action,) = talk.hears(VerdictMissing(ask, "deadline"))
     assert isinstance(action, ContinueBody) is goes_on
     talk.hears(StreamClosed())
     covered = Coverage.FAILED_OPEN if goes_on else Coverage.FAILED_CLOSED
     assert talk.record.coverage == {("classifier", "request", covered): 1}
     if not goes_on:
-        assert isinstance(action, Answer)
+        assert isinstance(action, ImmediateResponse)
         assert (action.status, talk.record.outcome, talk.record.reason) == (500, Outcome.FAILED, "guard_failed")
         assert [str(error) for error in talk.errors] == ["deadline"]
 
@@ -106,7 +106,7 @@ def test_a_verdict_that_does_not_come_is_a_failure_of_the_guard(on_error: str, g
 def test_a_verdict_may_only_be_counted() -> None:
     """action: flag that waits reports and lets the request go on."""
     talk, (ask,) = waiting({**AWAITED, "action": "flag"})
-    (action,) = talk.hears(Answered(ask, [(SPOKEN, HARM)]))
+    (action,) = talk.hears(VerdictReceived(ask, [(SPOKEN, HARM)]))
     assert isinstance(action, ContinueBody)
     talk.hears(StreamClosed())
     assert talk.record.verdicts == {("classifier", "request", "flag"): 1}
@@ -121,13 +121,13 @@ def test_several_verdicts_are_waited_for_together(order: list[int], verdicts: li
     for number in order:
         ask, verdict = asks[number], verdicts[number]
         actions = talk.hears(
-            AskExpired(ask, "deadline")
+            VerdictMissing(ask, "deadline")
             if verdict == "late"
-            else Answered(ask, [(SPOKEN, HARM)] if verdict == "bad" else [])
+            else VerdictReceived(ask, [(SPOKEN, HARM)] if verdict == "bad" else [])
         )
         if actions:
             break
-    assert isinstance(actions[0], Answer if "bad" in verdicts else ContinueBody)
+    assert isinstance(actions[0], ImmediateResponse if "bad" in verdicts else ContinueBody)
     assert (talk.server is None) is ("bad" in verdicts)
 
 
@@ -136,7 +136,7 @@ def test_a_guard_that_refuses_at_once_leaves_nothing_to_ask() -> None:
     talk = Conversation(snapshot_of(VERSION, AWAITED, PII_BLOCK, METER, **CLASSIFIERS))
     talk.hears(request_headers())
     (action,) = talk.hears(request_body(messages=[{"role": "user", "content": "Write to me@example.com"}]))
-    assert isinstance(action, Answer)
+    assert isinstance(action, ImmediateResponse)
     assert talk.steps[-1].asks == ()
 
 
@@ -151,7 +151,7 @@ def test_a_guard_judges_the_text_as_those_before_it_left_it() -> None:
 def test_the_request_is_sent_on_as_masked_after_the_wait() -> None:
     """What was worked out before the wait is not lost."""
     talk, (ask,) = waiting(PII, AWAITED, text="Write to me@example.com")
-    talk.hears(Answered(ask, ()))
+    talk.hears(VerdictReceived(ask, ()))
     assert talk.server_json["messages"][0]["content"] == "Write to <EMAIL>"
 
 
@@ -176,7 +176,7 @@ def test_a_verdict_that_nobody_asked_for_aborts() -> None:
     talk, (ask,) = waiting(AWAITED)
     other = Conversation(snapshot_of(VERSION, METER))
     other.hears(request_headers())
-    (action,) = other.hears(Answered(ask, ()))
+    (action,) = other.hears(VerdictReceived(ask, ()))
     assert isinstance(action, Abort)
     talk.hears(StreamClosed())
 
@@ -316,7 +316,11 @@ def test_every_text_is_accounted_for_once(
     for ask in list(talk.steps[-1].asks):
         if verdict != "left":
             late = verdict == "late"
-            talk.hears(AskExpired(ask, "late") if late else Answered(ask, [(SPOKEN, HARM)] if verdict == "bad" else []))
+            talk.hears(
+                VerdictMissing(ask, "late")
+                if late
+                else VerdictReceived(ask, [(SPOKEN, HARM)] if verdict == "bad" else [])
+            )
     talk.hears(StreamClosed())
     noted = sum(texts for (_, direction, _), texts in talk.record.coverage.items() if direction == "request")
     assert noted + sum(one.fields for one in handed_on(talk)) == talk.record.text_counts["request"] == len(roles)

@@ -9,8 +9,6 @@ import pytest
 
 from extproc.exchange.events import (
     Abort,
-    Answered,
-    AskExpired,
     Event,
     Overloaded,
     RequestBody,
@@ -20,6 +18,8 @@ from extproc.exchange.events import (
     ResponseHeaders,
     ResponseTrailers,
     StreamClosed,
+    VerdictMissing,
+    VerdictReceived,
 )
 from extproc.exchange.machine import TABLE, Exchange
 from extproc.exchange.phases import Phase
@@ -104,7 +104,7 @@ def steps_of_asking(*, answered: bool) -> set[tuple[Phase, type, Phase]]:
     asks = exchange.step(request_body(), 2).asks
     seen.add((Phase.REQUEST_BODY, RequestBody, exchange.phase))
     for ask in asks:
-        event: Event = Answered(ask, ()) if answered else AskExpired(ask, "late")
+        event: Event = VerdictReceived(ask, ()) if answered else VerdictMissing(ask, "late")
         before = exchange.phase
         exchange.step(event, 3)
         seen.add((before, type(event), exchange.phase))
@@ -138,6 +138,6 @@ def test_an_event_without_a_row_aborts_the_stream() -> None:
         exchange = Exchange(FULL_DUPLEX, "exchange-1", 0)
         for now_ns, before in enumerate(ASKED, 1):
             exchange.step(before, now_ns)
-        (action,) = exchange.step(event, 3).actions
+        (action,) = exchange.step(event, 3).commands
         assert (action, exchange.phase) == (Abort(f"{type(event).__name__} in phase response_headers"), Phase.DONE)
         assert exchange.step(StreamClosed(), 4).ended is None

@@ -11,11 +11,11 @@ from extproc.config.section import OnError
 from extproc.domain.record import Outcome
 from extproc.exchange.events import (
     Abort,
-    Answer,
     BodyMode,
     ContinueBody,
     ContinueHeaders,
     Event,
+    ImmediateResponse,
     RequestBody,
     RequestHeaders,
     RequestTrailers,
@@ -170,11 +170,11 @@ def test_what_is_answered_fits_what_was_asked(snapshot: Snapshot, events: list[E
     """One reply a message, of its kind; in full duplex none or more; nothing after an answer or an abort of ours."""
     over = False
     for event, step in zip(events, play(snapshot, events), strict=False):
-        kinds = Counter(type(action) for action in step.actions)
+        kinds = Counter(type(action) for action in step.commands)
         if over:
-            assert not kinds[SendChunk] + kinds[Answer]
+            assert not kinds[SendChunk] + kinds[ImmediateResponse]
             continue
-        if kinds[Answer] or kinds[Abort]:
+        if kinds[ImmediateResponse] or kinds[Abort]:
             assert sum(kinds.values()) == 1
             over = True
         elif isinstance(event, RequestHeaders | ResponseHeaders):
@@ -183,7 +183,7 @@ def test_what_is_answered_fits_what_was_asked(snapshot: Snapshot, events: list[E
             assert kinds == {ContinueBody: 1}
         elif isinstance(event, ResponseBody):
             assert sum(kinds.values()) <= 1
-            over = any(isinstance(action, SendChunk) and action.end for action in step.actions)
+            over = any(isinstance(action, SendChunk) and action.end for action in step.commands)
 
 
 @given(EVENTS)
@@ -196,9 +196,9 @@ def test_no_answer_passes_unread(events: list[Event]) -> None:
         and action.response_body is BodyMode.NONE
         and isinstance(event, ResponseHeaders)
         for event, step in zip(events, steps, strict=False)
-        for action in step.actions
+        for action in step.commands
     )
     if unread:
         empty = any(isinstance(event, ResponseHeaders) and event.end for event in events)
-        ours = any(isinstance(action, Answer) for step in steps for action in step.actions)
+        ours = any(isinstance(action, ImmediateResponse) for step in steps for action in step.commands)
         assert record.outcome in (Outcome.PASSED, Outcome.LOCAL_REPLY) or ours or empty

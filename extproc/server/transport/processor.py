@@ -23,8 +23,6 @@ from extproc.domain.record import ExchangeRecord
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
     Abort,
-    Answered,
-    AskExpired,
     Event,
     Overloaded,
     RequestBody,
@@ -35,6 +33,8 @@ from extproc.exchange.events import (
     ResponseTrailers,
     Step,
     StreamClosed,
+    VerdictMissing,
+    VerdictReceived,
 )
 from extproc.exchange.learnt_rates import LearntRates
 from extproc.exchange.machine import Exchange
@@ -80,7 +80,7 @@ class Judge(Protocol):
         """Queue texts for classification. Must not block."""
         ...
 
-    async def ask(self, ask: Ask) -> Answered | AskExpired:
+    async def ask(self, ask: Ask) -> VerdictReceived | VerdictMissing:
         """The result that a request waits for, before its deadline. Cancelled when the client is gone."""
         ...
 
@@ -150,18 +150,18 @@ class Processor:
                     "sink failed", sink=type(sink).__name__, error=type(error).__name__, where=where(error)
                 )
 
-    async def verdict(self, ask: Ask) -> Answered | AskExpired:
+    async def verdict(self, ask: Ask) -> VerdictReceived | VerdictMissing:
         """The result of an ask, or its expiry; always returns in time."""
         if self._judge is None:
-            return AskExpired(ask, "no_classifier")
+            return VerdictMissing(ask, "no_classifier")
         try:
             async with asyncio.timeout(ask.wait_ms / 1_000 + _JUDGE_LATE_S_MAX):
                 return await self._judge.ask(ask)
         except TimeoutError:
-            return AskExpired(ask, "deadline")
+            return VerdictMissing(ask, "deadline")
         except Exception as error:
             self.logger.error("classifier failed", error=type(error).__name__, where=where(error))
-            return AskExpired(ask, "failed")
+            return VerdictMissing(ask, "failed")
 
     def hand_on(self, judgements: Sequence[Judgement]) -> None:
         """Queue texts for classification; failures never affect the exchange."""
@@ -351,8 +351,8 @@ class Session:
 
 def _replies(step: Step) -> Replies:
     messages: list[bytes] = []
-    for action in step.actions:
-        if isinstance(action, Abort):
-            return Replies(messages, action.reason)
-        messages.append(encode(action))
+    for command in step.commands:
+        if isinstance(command, Abort):
+            return Replies(messages, command.reason)
+        messages.append(encode(command))
     return Replies(messages, None, step.asks)

@@ -15,7 +15,7 @@ from extproc.config.classifiers import Classifier, ModerationsClassifier, Packag
 from extproc.domain.beside import Ask, FindingsSink, Judgement, LateFinding, Origin, SpokenText
 from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Speaker
-from extproc.exchange.events import Answered, AskExpired
+from extproc.exchange.events import VerdictMissing, VerdictReceived
 from tests.unit.classifiers.runners import SECRET, FakeLog, FakeMetrics, FakeRunner, FakeSink, in_new_loop, until
 
 ORIGIN = Origin("exchange-1", "chat", "red", "apollo", "default", None)
@@ -124,7 +124,7 @@ async def test_an_ask_is_answered(monkeypatch: pytest.MonkeyPatch, text: str) ->
     bench = Bench(monkeypatch)
     asked = ask(text)
     verdict = await bench.beside.ask(asked)
-    assert isinstance(verdict, Answered)
+    assert isinstance(verdict, VerdictReceived)
     assert verdict.ask is asked
     assert [finding.kind for _, finding in verdict.found] == (["ABUSE"] if text == "bad" else [])
     assert bench.metrics.judged == []
@@ -145,7 +145,7 @@ async def test_an_ask_that_is_not_answered_expires_by_its_reason(
     name = "gone" if text == "unknown" else "abuse"
     asked = ask(text, 50 if text == "hang" else 20_000, name)
     verdict = await bench.beside.ask(asked)
-    assert isinstance(verdict, AskExpired)
+    assert isinstance(verdict, VerdictMissing)
     assert (verdict.ask is asked, verdict.reason) == (True, reason)
     assert bench.metrics.dropped == {(name, reason): 1}
     await bench.beside.close(0)
@@ -177,7 +177,7 @@ async def test_a_message_that_was_judged_is_not_judged_again(monkeypatch: pytest
     for turn in turns:
         asked = Ask("guard", "abuse", tuple(SpokenText(Speaker.USER, text) for text in turn), 20_000)
         verdict = await bench.beside.ask(asked)
-        assert isinstance(verdict, Answered)
+        assert isinstance(verdict, VerdictReceived)
         found.append(len(verdict.found))
     assert found == [1, 1, 2, 1]
     assert bench.runners[0].judged == ["bad", "good", "more"]
@@ -198,10 +198,10 @@ async def test_a_library_that_is_missing_fails_texts_and_no_reload(monkeypatch: 
     remote = ModerationsClassifier.model_validate_json('{"adapter":"moderations","url":"http://x","labels":["a"]}')
     bench.beside.use({"remote": remote, "abuse": classifier()})
     verdict = await bench.beside.ask(ask("text", name="remote"))
-    assert isinstance(verdict, AskExpired)
+    assert isinstance(verdict, VerdictMissing)
     assert verdict.reason == "failed"
     assert "llm-extproc[http]" in bench.log.lines[0]
-    assert isinstance(await bench.beside.ask(ask("good")), Answered)
+    assert isinstance(await bench.beside.ask(ask("good")), VerdictReceived)
     await bench.beside.close(0)
 
 

@@ -13,7 +13,7 @@ from extproc.config.classifiers import Classifier
 from extproc.domain.beside import Ask, Judgement
 from extproc.domain.finding import Finding
 from extproc.domain.record import Coverage, Outcome
-from extproc.exchange.events import Answered, AskExpired
+from extproc.exchange.events import VerdictMissing, VerdictReceived
 from extproc.exchange.snapshot import Snapshot
 from extproc.server.transport.processor import Processor
 from tests.unit.server.clients import say
@@ -71,7 +71,7 @@ class FakeJudge:
         if any("fault beside" in text.text for text in judgement.texts):
             raise ValueError(SECRET)
 
-    async def ask(self, ask: Ask) -> Answered | AskExpired:
+    async def ask(self, ask: Ask) -> VerdictReceived | VerdictMissing:
         """Wait until let go."""
         self.asked.append(ask)
         try:
@@ -83,9 +83,9 @@ class FakeJudge:
         if "fault" in text:
             raise ValueError(SECRET)
         return (
-            AskExpired(ask, "queue_full")
+            VerdictMissing(ask, "queue_full")
             if "full" in text
-            else Answered(ask, [(ask.texts[0], HARM)] if "bad" in text else [])
+            else VerdictReceived(ask, [(ask.texts[0], HARM)] if "bad" in text else [])
         )
 
 
