@@ -21,8 +21,8 @@ class AskedVerdicts:
         self._guards = {guard.name: guard for guard in guards}
         self._exchange = exchange
         self._forward = forward
-        self.open = exchange.asks
-        exchange.asks = []
+        self.open = exchange.outbox.asks
+        exchange.outbox.asks = []
 
     def take(self, event: VerdictReceived | VerdictMissing) -> ContinueBody | None:
         """Take one verdict; returns how the request goes on, None while others are open.

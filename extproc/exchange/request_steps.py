@@ -72,7 +72,7 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     forward = requests.forward(after, event.body, facts)
     # Only the response is waited for now: the parsed request would be kept for the whole of a stream.
     request.body, request.tree, request.texts, facts.headers = b"", {}, [], {}
-    if facts.asks:
+    if facts.outbox.asks:
         state.phase = Phase.ASKED
         state.asked = AskedVerdicts(state.policy.told_of_end, facts, forward)
         return Step([], asks=state.asked.open, judgements=state.take_judgements())

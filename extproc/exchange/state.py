@@ -84,10 +84,10 @@ class ExchangeState:
 
     def take_judgements(self) -> Sequence[Judgement]:
         """What guards have handed on since the last time."""
-        judgements = self.facts.judgements
+        judgements = self.facts.outbox.judgements
         if not judgements:
             return ()
-        self.facts.judgements = []
+        self.facts.outbox.judgements = []
         return judgements
 
     def end(self, commands: list[Command], now_ns: int, phase: Phase = Phase.DONE) -> Step:

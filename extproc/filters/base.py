@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 from extproc.config.guards.base import GuardSection, On
 from extproc.config.models import CompiledModel, CompiledVersion
@@ -25,6 +25,38 @@ from extproc.domain.text import Direction, Stage, TextSource
 from extproc.payload.dialect import Dialect
 from extproc.payload.view import RequestView
 
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class Outbox:
+    """What guards want from classifiers, until the machine hands it on.
+
+    Attributes:
+        asks: verdicts to wait for before the request goes on.
+        judgements: texts to be judged without waiting.
+    """
+
+    asks: list[Ask] = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
+
+
+class GuardState(Generic[_T]):
+    """The key under which a guard keeps a value for each exchange."""
+
+    def of(self, exchange: ExchangeFacts) -> _T | None:
+        """The value of an exchange, if it has one."""
+        return cast("_T | None", exchange.states.get(self))
+
+    def put(self, exchange: ExchangeFacts, value: _T) -> _T:
+        """Keep a value for an exchange. Returns: the value."""
+        exchange.states[self] = value
+        return value
+
+    def pop(self, exchange: ExchangeFacts) -> _T | None:
+        """Remove the value of an exchange. Returns: the value, if it had one."""
+        return cast("_T | None", exchange.states.pop(self, None))
+
 
 @dataclass(slots=True)
 class ExchangeFacts:
@@ -36,13 +68,11 @@ class ExchangeFacts:
     record: ExchangeRecord
     choice: CompiledVersion | None = None
     failed_open: set[str] = field(default_factory=set)  # filters that are left out of the rest
-    asks: list[Ask] = field(default_factory=list)  # verdicts to wait for before the request goes on
-    judgements: list[Judgement] = field(default_factory=list)  # not handed on yet
-    gathered: dict[tuple[str, TextSource], Any] = field(default_factory=dict)  # by filters that judge beside
+    outbox: Outbox = field(default_factory=Outbox)
     skips: dict[str, Coverage] = field(default_factory=dict)  # by a guard's name, why it does not judge the answer
     failed_closed: str = ""  # the filter that ended the exchange by its failure
     held_reports: list[Callable[[], None]] | None = None  # while it is open whether what is found is let through
-    noted: dict[str, Any] = field(default_factory=dict)  # what a filter keeps of an exchange, by the filter's name
+    states: dict[GuardState[Any], Any] = field(default_factory=dict)  # read and written through the keys alone
     placeholders: Placeholders | None = None  # of values that were masked by numbers; never outlive the exchange
     pace: Pace = UNHURRIED  # asked between slices of the message at hand
 

@@ -20,7 +20,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence
 from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.base import ExchangeFacts, Guard, GuardState
 from extproc.payload.documents import brought_texts, pasted_texts
 from extproc.payload.joined import in_reading_order, message_of
 from extproc.payload.view import RequestView, TextField
@@ -45,7 +45,9 @@ class ClassifierGuard(Guard):
         self._on_request = Direction.REQUEST in self.directions
         self.on_response = Direction.RESPONSE in self.directions
         self._kinds = _JUDGED_KINDS if section.against is None else frozenset({Kind.CONTENT})
-        self._context_key = f"{self.name} context"  # blanks are in no name
+        self._context = GuardState[str]()
+        self._asked = GuardState[int]()  # texts of the request whose verdict is awaited
+        self._gathered = GuardState[dict[TextSource, GatheringStage]]()
         self._drawn_below = round(section.sample * _DRAWS)
 
     def sees(self, source: TextSource) -> bool:
@@ -79,8 +81,8 @@ class ClassifierGuard(Guard):
         if section.await_ms is None:
             self._hand_on(exchange, Direction.REQUEST, texts, whole)
         else:
-            exchange.noted[self.name] = whole
-            exchange.asks.append(Ask(self.name, section.classifier, texts, section.await_ms))
+            self._asked.put(exchange, whole)
+            exchange.outbox.asks.append(Ask(self.name, section.classifier, texts, section.await_ms))
         return None
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
@@ -91,15 +93,16 @@ class ClassifierGuard(Guard):
         """A stage that gathers what the client gets, once for a channel: a text that comes again whole is known."""
         if source.direction is not Direction.RESPONSE or source.kind not in self._kinds:
             return None
-        is_known = (self.name, source) in exchange.gathered
-        if is_known or self.name in exchange.skips or not self.is_drawn(exchange.record.id):
+        gathered = self._gathered.of(exchange) or {}
+        if source in gathered or self.name in exchange.skips or not self.is_drawn(exchange.record.id):
             return None
-        stage = exchange.gathered[self.name, source] = GatheringStage(self._section.chars_max)
+        stage = gathered[source] = GatheringStage(self._section.chars_max)
+        self._gathered.put(exchange, gathered)
         return stage
 
     def on_verdict(self, found: Sequence[Found], exchange: ExchangeFacts) -> ApiError | None:
         """Refuse the request at any finding, if the guard blocks."""
-        exchange.record.cover(self.name, Direction.REQUEST.value, Coverage.CHECKED, exchange.noted.pop(self.name, 0))
+        exchange.record.cover(self.name, Direction.REQUEST.value, Coverage.CHECKED, self._asked.pop(exchange) or 0)
         for spoken, finding in found:
             self.report(exchange, Direction.REQUEST, Evidence(finding, spoken.text, spoken.speaker.value))
         return self.rejection() if found and self.action is Action.BLOCK else None
@@ -107,19 +110,19 @@ class ClassifierGuard(Guard):
     def on_end(self, exchange: ExchangeFacts, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
         """Hand on what was gathered of the answer, a text for each choice; an ask that is still open was in vain."""
         record = exchange.record
-        context = exchange.noted.pop(self._context_key, "")
-        asked = exchange.noted.pop(self.name, 0)
+        context = self._context.pop(exchange) or ""
+        asked = self._asked.pop(exchange) or 0
         record.cover(self.name, Direction.REQUEST.value, not_checked or Coverage.SKIPPED_ENDED, asked)
         if not seen:
             return
         if not self.is_drawn(record.id):
             self._hand_on(exchange, Direction.RESPONSE, (), seen, sampled_out=True)
             return
-        mine = {source: stage for (name, source), stage in exchange.gathered.items() if name == self.name}
+        gathered = self._gathered.of(exchange) or {}
         choices: dict[int, list[GatheringStage]] = {}
-        for source in sorted(mine):  # not in the order in which a stream brought them
-            if mine[source].text:
-                choices.setdefault(source.choice, []).append(mine[source])
+        for source in sorted(gathered):  # not in the order in which a stream brought them
+            if gathered[source].text:
+                choices.setdefault(source.choice, []).append(gathered[source])
         if not choices or not_checked is not None:
             record.cover(self.name, Direction.RESPONSE.value, not_checked or whole, seen)
             return
@@ -144,7 +147,7 @@ class ClassifierGuard(Guard):
         elif sum(map(len, texts)) > section.context_chars_max:
             exchange.skips[self.name] = Coverage.SKIPPED_TOO_LONG
         elif self.is_drawn(exchange.record.id):
-            exchange.noted[self._context_key] = "\n".join(texts)
+            self._context.put(exchange, "\n".join(texts))
 
     def _messages(self, request: RequestView) -> list[_Message]:
         """The parts of a message as one text: the model reads them so, and what is divided among them shows."""
@@ -174,7 +177,7 @@ class ClassifierGuard(Guard):
         record = exchange.record
         who = (record.team, record.project, record.policy, record.version)
         origin = Origin(record.id, record.endpoint, *who, record.revision)
-        exchange.judgements.append(
+        exchange.outbox.judgements.append(
             Judgement(
                 origin,
                 self.name,

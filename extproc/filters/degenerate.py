@@ -13,7 +13,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
+from extproc.filters.base import NOBODY, ExchangeFacts, Guard, GuardState, Witness
 from extproc.filters.observe import ObservingStage
 from extproc.payload.view import UNNAMED_PART_FIRST, RequestView
 
@@ -57,6 +57,7 @@ class DegenerateGuard(Guard):
     def __init__(self, section: DegenerateSection) -> None:
         super().__init__(section)
         self.kinds = frozenset(section.kinds)
+        self._asked = GuardState[_Asked]()
         self.loop_chars_min = section.loop_chars_min
         self._expected = expected_of(section.languages) if section.languages else None
         self._by_request = self._expected is None and "LANGUAGE" in self.kinds
@@ -64,7 +65,7 @@ class DegenerateGuard(Guard):
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Note what is asked for: JSON, and in which language."""
         expected = expected_by(_question(request)) if self._by_request else self._expected
-        exchange.noted[self.name] = _Asked(_asks_for_json(request.tree), expected)
+        self._asked.put(exchange, _Asked(_asks_for_json(request.tree), expected))
         return None
 
     def sees(self, source: TextSource) -> bool:
@@ -73,7 +74,7 @@ class DegenerateGuard(Guard):
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
         """A stage on every text that the model says."""
-        asked = exchange.noted.setdefault(self.name, _Asked())
+        asked = self._asked.of(exchange) or self._asked.put(exchange, _Asked())
         spoken = asked.choices.setdefault(source.choice, _Spoken())
         content = source.kind is Kind.CONTENT
         judges = _Judges(
@@ -88,7 +89,7 @@ class DegenerateGuard(Guard):
 
     def on_choice_end(self, choice: int, cut_short: bool, exchange: ExchangeFacts) -> None:
         """Judge what only the end shows. Nothing is left to hold back, so it is reported at most."""
-        asked = exchange.noted.get(self.name) or _Asked()
+        asked = self._asked.of(exchange) or _Asked()
         spoken = asked.choices.get(choice) or _Spoken()
         if not spoken.something:
             self._tell("EMPTY", exchange)

@@ -11,7 +11,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Coverage
 from extproc.domain.text import Kind, Stage, TextSource
-from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
+from extproc.filters.base import NOBODY, ExchangeFacts, Guard, GuardState, Witness
 from extproc.payload.documents import brought_texts, pasted_texts
 from extproc.payload.view import RequestView
 
@@ -25,6 +25,7 @@ class GroundingGuard(Guard):
 
     def __init__(self, section: GroundingSection) -> None:
         super().__init__(section)
+        self._context = GuardState[Context]()
         self._context_chars_min = section.context_chars_min
         self._context_chars_max = section.context_chars_max
         self._unsupported_min = section.unsupported_percent_min / _PERCENT
@@ -43,7 +44,7 @@ class GroundingGuard(Guard):
         if sum(map(len, texts)) > self._context_chars_max:
             exchange.skips[self.name] = Coverage.SKIPPED_TOO_LONG
         else:
-            exchange.noted[self.name] = context_of(texts, len(brought))
+            self._context.put(exchange, context_of(texts, len(brought)))
         return None
 
     def sees(self, source: TextSource) -> bool:
@@ -52,7 +53,7 @@ class GroundingGuard(Guard):
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
         """A stage on what the model tells the user, where there is a context."""
-        context = exchange.noted.get(self.name)
+        context = self._context.of(exchange)
         if context is None:
             return None
         return _TallyStage(self, context, Witness(self, source, exchange), Witness(self, source, exchange))

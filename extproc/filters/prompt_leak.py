@@ -13,7 +13,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard, tell_nobody
+from extproc.filters.base import ExchangeFacts, Guard, GuardState, tell_nobody
 from extproc.filters.json_text import JsonTextStage
 from extproc.filters.observe import ObservingStage
 from extproc.payload.view import RequestView
@@ -33,6 +33,7 @@ class PromptLeakGuard(Guard):
         self._of_version = section.of in ("version", "both")
         self._of_client = section.of in ("client", "both")
         self.words_min = section.words_min
+        self._client_prompt = GuardState[str]()
         self._versions: dict[tuple[str, str], PromptIndex] = {}
         # Clients send the same system prompt again and again: it is indexed once, and kept while it is in use.
         self._index_of = lru_cache(CLIENT_INDEXES_MAX)(self._build)
@@ -51,7 +52,7 @@ class PromptLeakGuard(Guard):
         """Keep what the client's system messages say, the first ``CLIENT_CHARS_MAX`` characters."""
         if self._of_client:
             texts = [field.text for field in request.texts if field.source.speaker is Speaker.SYSTEM]
-            exchange.noted[self.name] = "\n".join(texts)[:CLIENT_CHARS_MAX]
+            self._client_prompt.put(exchange, "\n".join(texts)[:CLIENT_CHARS_MAX])
         return None
 
     def sees(self, source: TextSource) -> bool:
@@ -82,7 +83,7 @@ class PromptLeakGuard(Guard):
     def _index_for(self, exchange: ExchangeFacts) -> PromptIndex | None:
         choice = exchange.choice
         version = (choice.facts.model, choice.facts.version) if choice is not None else ("", "")
-        client = exchange.noted.get(self.name, "")
+        client = self._client_prompt.of(exchange)
         if not client:
             return self._versions.get(version)
         own = choice.prompt if choice is not None and self._of_version else None

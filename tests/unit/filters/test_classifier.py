@@ -110,7 +110,7 @@ def test_choices_are_texts_in_order_whatever_came_first() -> None:
         assert stage is not None
         stage.feed(text)
     judge.on_end(exchange, 3, Coverage.CHECKED, None)
-    (judgement,) = exchange.judgements
+    (judgement,) = exchange.outbox.judgements
     assert [spoken.text for spoken in judgement.texts] == ["a\nb", "c"]
     assert judgement.covers is Coverage.CHECKED
 
@@ -119,7 +119,7 @@ def test_a_guard_of_requests_hands_on_no_answer() -> None:
     """Nor says anything of it."""
     exchange = exchange_facts()
     guard(on="request").on_end(exchange, 0, Coverage.CHECKED, None)
-    assert (exchange.judgements, exchange.record.coverage) == ([], {})
+    assert (exchange.outbox.judgements, exchange.record.coverage) == ([], {})
 
 
 # --- failures ------------------------------------------------------------------------------------------------------
