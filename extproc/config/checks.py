@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from extproc.config.classifier_checks import classifier_problems
 from extproc.config.document import Document, Role, Version
 from extproc.config.forwarding import named_headers, usually_kept_back
-from extproc.config.guards.facts import FactsGuard
+from extproc.config.guards.facts import FactsSection
 from extproc.config.policy_checks import policy_problems
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
 from extproc.config.review import review_problems
@@ -95,7 +95,7 @@ def fact_files(document: Document) -> list[tuple[KeyPath, str]]:
         (("policies", number, "guards", index, "file"), guard.file)
         for number, policy in enumerate(document.policies)
         for index, guard in enumerate(policy.guards)
-        if isinstance(guard, FactsGuard)
+        if isinstance(guard, FactsSection)
     ]
 
 

@@ -35,7 +35,7 @@ EnvName = Annotated[
 ]
 
 
-class ClassifierSection(Section):
+class AnyClassifierSection(Section):
     """Keys of every classifier."""
 
     threshold: float = Field(default=0.5, ge=0, le=1, description="lowest score that counts as a finding")
@@ -74,7 +74,7 @@ class ClassifierSection(Section):
         return False
 
 
-class ModelSection(ClassifierSection):
+class ModelSection(AnyClassifierSection):
     """A model in local processes."""
 
     tasks_per_worker_max: int = Field(
@@ -209,7 +209,7 @@ class TopicsClassifier(ModelSection):
         return tuple(self.topics)
 
 
-class RemoteSection(ClassifierSection):
+class RemoteSection(AnyClassifierSection):
     """A remote server: `pip install llm-extproc[http]`."""
 
     url: Url = Field(description="endpoint of the server")

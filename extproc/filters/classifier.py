@@ -14,7 +14,7 @@ from io import StringIO
 from itertools import groupby
 from typing import NamedTuple
 
-from extproc.config.guards.classifier import ClassifierGuard as ClassifierSection
+from extproc.config.guards.classifier import ClassifierSection
 from extproc.domain.beside import Ask, Found, Judgement, Origin, SpokenText
 from extproc.domain.errors import ApiError
 from extproc.domain.record import Action, Coverage

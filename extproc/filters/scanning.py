@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Generic
 
-from extproc.config.guards.banned import BannedGuard as BannedSection
-from extproc.config.guards.harm import HarmGuard as HarmSection
-from extproc.config.guards.urls import UrlsGuard as UrlsSection
+from extproc.config.guards.banned import BannedSection
+from extproc.config.guards.harm import HarmSection
+from extproc.config.guards.urls import UrlsSection
 from extproc.detectors.text.scanned import Found, Scan, Scanned
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding

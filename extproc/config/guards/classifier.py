@@ -14,7 +14,7 @@ from extproc.config.section import Name
 SpeakerName = Literal["system", "user", "assistant", "tool", "document", "definition"]
 
 
-class ClassifierGuard(GuardSection):
+class ClassifierSection(GuardSection):
     """Runs one of `classifiers` on texts: out of band, or with `await_ms` before the request is forwarded."""
 
     guard: Literal["classifier"]

@@ -104,7 +104,7 @@ class Recognizer(Section):
     score: float = Field(default=0.8, ge=0, le=1, description="confidence of a finding")
 
 
-class PiiGuard(GuardSection):
+class PiiSection(GuardSection):
     """Detects personal data and secrets in requests and responses."""
 
     guard: Literal["pii"]

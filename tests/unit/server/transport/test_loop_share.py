@@ -70,7 +70,7 @@ async def test_a_loop_that_always_has_something_to_do_gets_its_time() -> None:
 @on_both_loops
 async def test_a_loop_that_has_nothing_to_do_gets_no_time() -> None:
     """The thread asks once."""
-    asked = []
+    asked: list[int] = []
 
     def now_ns() -> int:
         asked.append(len(asked))
