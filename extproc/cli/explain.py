@@ -17,7 +17,7 @@ from rich.table import Table
 
 from extproc.config.problems import ConfigInvalid
 from extproc.domain.record import ExchangeRecord
-from extproc.exchange.events import Answer, ContinueBody, ContinueHeaders, RequestBody, RequestHeaders, Step
+from extproc.exchange.events import ContinueBody, ContinueHeaders, ImmediateResponse, RequestBody, RequestHeaders, Step
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
 from extproc.server.operations.config_files import read_config
@@ -229,9 +229,9 @@ def _header_changes(explanation: Explanation) -> list[str]:
     return changes
 
 
-def _own_answer(explanation: Explanation) -> Answer | None:
+def _own_answer(explanation: Explanation) -> ImmediateResponse | None:
     actions = [action for step in explanation.steps for action in step.actions]
-    return next((action for action in actions if isinstance(action, Answer)), None)
+    return next((action for action in actions if isinstance(action, ImmediateResponse)), None)
 
 
 def _answer(explanation: Explanation) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from extproc.config.classifiers import Classifier, HeardSection, RemoteSection
+from extproc.config.classifiers import Classifier, EnsembleSection, RemoteSection
 from extproc.config.document import Document
 from extproc.config.guards.classifier import ClassifierSection
 from extproc.config.problems import Places, Problem, Severity, shown
@@ -27,7 +27,7 @@ def classifier_problems(document: Document, places: Places) -> Iterator[Problem]
 
 def _detector_problems(name: str, classifier: Classifier, places: Places) -> Iterator[Problem]:
     """A detector finds one kind only, so a model in an ensemble with it must have that single label."""
-    if not isinstance(classifier, HeardSection) or classifier.with_detector is None:
+    if not isinstance(classifier, EnsembleSection) or classifier.with_detector is None:
         return
     if classifier.judges_pairs or len(classifier.counts) > 1 or classifier.counts == ("abuse",):
         hint = "Remove `with_detector`, or keep only the injection label in `labels`."

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from extproc.domain.beside import Ask, Found, Judgement
+from extproc.domain.beside import Ask, ClassificationJob, FoundInText
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction
 
@@ -79,7 +79,7 @@ class Answered:
     """The verdict that was asked for has come."""
 
     ask: Ask
-    found: Sequence[Found] = field(repr=False)
+    found: Sequence[FoundInText] = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -172,7 +172,7 @@ class ContinueTrailers:
 
 
 @dataclass(slots=True)
-class Answer:
+class ImmediateResponse:
     """Answer the client ourselves."""
 
     status: int
@@ -189,7 +189,7 @@ class Abort:
     reason: str
 
 
-Action = ContinueHeaders | ContinueBody | ContinueChunk | SendChunk | ContinueTrailers | Answer | Abort
+Command = ContinueHeaders | ContinueBody | ContinueChunk | SendChunk | ContinueTrailers | ImmediateResponse | Abort
 
 
 @dataclass(slots=True)
@@ -200,8 +200,8 @@ class Step:
     are given up as soon as a step has actions.
     """
 
-    actions: list[Action]
+    actions: list[Command]
     ended: ExchangeRecord | None = None
     asks: Sequence[Ask] = ()  # each is to be answered, or to expire, once
-    judgements: Sequence[Judgement] = ()  # to be judged when there is time
+    judgements: Sequence[ClassificationJob] = ()  # to be judged when there is time
     error: BaseException | None = None  # what of ours failed, for the log

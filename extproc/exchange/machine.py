@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from extproc.domain.beside import Judgement
+from extproc.domain.beside import ClassificationJob
 from extproc.domain.errors import ApiError, PayloadRefused
 from extproc.domain.pace import UNHURRIED, Abandoned, Pace, TextTooCostly
 from extproc.domain.record import ExchangeRecord, Outcome
@@ -25,17 +25,17 @@ from extproc.exchange.asked import AskedVerdicts
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
     Abort,
-    Action,
-    Answer,
     Answered,
     AskExpired,
     BodyMode,
+    Command,
     ContinueBody,
     ContinueChunk,
     ContinueHeaders,
     ContinueTrailers,
     Event,
     HeaderChanges,
+    ImmediateResponse,
     Overloaded,
     RequestBody,
     RequestHeaders,
@@ -195,7 +195,7 @@ class Exchange:
     def _answer_models(self, names: bytes, now_ns: int) -> Step:
         record = self.record
         record.endpoint, record.outcome, record.status = requests.MODELS, Outcome.ANSWERED, 200
-        step = self._end([Answer(record.status, names, requests.MODELS)], now_ns)
+        step = self._end([ImmediateResponse(record.status, names, requests.MODELS)], now_ns)
         self._phase = Phase.REFUSED
         return step
 
@@ -236,7 +236,7 @@ class Exchange:
         self._asked = None
         return Step([forward], judgements=self._to_judge())
 
-    def _to_judge(self) -> Sequence[Judgement]:
+    def _to_judge(self) -> Sequence[ClassificationJob]:
         """What guards have handed on since the last time."""
         judgements = self._facts.judgements
         if not judgements:
@@ -336,7 +336,7 @@ class Exchange:
         whole.observe(event.body)
         return self._end_observed(whole, [ContinueChunk()], now_ns) if event.end else Step([ContinueChunk()])
 
-    def _end_observed(self, whole: WholeAnswer, actions: list[Action], now_ns: int) -> Step:
+    def _end_observed(self, whole: WholeAnswer, actions: list[Command], now_ns: int) -> Step:
         whole.measure_observed(now_ns)
         return self._end(actions, now_ns)
 
@@ -405,7 +405,7 @@ class Exchange:
             return self._end([Abort(error.code)], now_ns)
         record.status = error.status
         body = self._errors.error_body(error)
-        step = self._end([Answer(error.status, body, error.code, retry_after_s=error.retry_after_s)], now_ns)
+        step = self._end([ImmediateResponse(error.status, body, error.code, retry_after_s=error.retry_after_s)], now_ns)
         self._phase = Phase.REFUSED
         return step
 
@@ -459,7 +459,7 @@ class Exchange:
             return self._stream.sources
         return self._whole.sources if self._whole is not None else ()
 
-    def _end(self, actions: list[Action], now_ns: int) -> Step:
+    def _end(self, actions: list[Command], now_ns: int) -> Step:
         self._phase = Phase.DONE
         if self._ended:
             return Step(actions)

@@ -15,7 +15,7 @@ from typing import Any
 from extproc.config.guards.base import GuardSection, On
 from extproc.config.models import CompiledModel, CompiledVersion
 from extproc.config.section import Mode, OnError
-from extproc.domain.beside import Ask, Found, Judgement
+from extproc.domain.beside import Ask, ClassificationJob, FoundInText
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.pace import UNHURRIED, Pace
@@ -37,7 +37,7 @@ class ExchangeFacts:
     choice: CompiledVersion | None = None
     failed_open: set[str] = field(default_factory=set)  # filters that are left out of the rest
     asks: list[Ask] = field(default_factory=list)  # verdicts to wait for before the request goes on
-    judgements: list[Judgement] = field(default_factory=list)  # not handed on yet
+    judgements: list[ClassificationJob] = field(default_factory=list)  # not handed on yet
     gathered: dict[tuple[str, TextSource], Any] = field(default_factory=dict)  # by filters that judge beside
     skips: dict[str, Coverage] = field(default_factory=dict)  # by a guard's name, why it does not judge the answer
     failed_closed: str = ""  # the filter that ended the exchange by its failure
@@ -113,7 +113,7 @@ class Filter:
         """The stage for one channel that the filter ``sees``, or None where it has nothing to look for."""
         return None
 
-    def on_verdict(self, found: Sequence[Found], exchange: ExchangeFacts) -> ApiError | None:
+    def on_verdict(self, found: Sequence[FoundInText], exchange: ExchangeFacts) -> ApiError | None:
         """Take the verdict that this filter has asked for; an error refuses the request."""
         return None
 

@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from extproc.config.guards.classifier import ClassifierSection
-from extproc.domain.beside import Ask, Found, Judgement, Origin, SpokenText
+from extproc.domain.beside import Ask, ClassificationJob, FoundInText, Origin, SpokenText
 from extproc.domain.errors import ApiError
 from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
@@ -96,7 +96,7 @@ class ClassifierGuard(Guard):
         stage = exchange.gathered[self.name, source] = GatheringStage(self._section.chars_max)
         return stage
 
-    def on_verdict(self, found: Sequence[Found], exchange: ExchangeFacts) -> ApiError | None:
+    def on_verdict(self, found: Sequence[FoundInText], exchange: ExchangeFacts) -> ApiError | None:
         """Refuse the request at any finding, if the guard blocks."""
         exchange.record.cover(self.name, Direction.REQUEST.value, Coverage.CHECKED, exchange.noted.pop(self.name, 0))
         for spoken, finding in found:
@@ -174,7 +174,7 @@ class ClassifierGuard(Guard):
         who = (record.team, record.project, record.policy, record.version)
         origin = Origin(record.id, record.endpoint, *who, record.revision)
         exchange.judgements.append(
-            Judgement(
+            ClassificationJob(
                 origin,
                 self.name,
                 self._section.classifier,

@@ -25,14 +25,14 @@ from extproc._pb import ext_proc_pb2 as pb
 from extproc.domain.contract import METADATA_NAMESPACE, REPLY_DETAILS_PREFIX
 from extproc.domain.text import Direction
 from extproc.exchange.events import (
-    Action,
-    Answer,
     BodyMode,
+    Command,
     ContinueBody,
     ContinueChunk,
     ContinueHeaders,
     ContinueTrailers,
     HeaderChanges,
+    ImmediateResponse,
     SendChunk,
 )
 
@@ -105,7 +105,7 @@ _TEXT, _NUMBER, _STRUCT = (_tag(Value, name) for name in ("string_value", "numbe
 # --- actions ---------------------------------------------------------------------------------------------------------
 
 
-def encode(action: Action) -> bytes:
+def encode(action: Command) -> bytes:
     """The message of one action; ``Abort`` has none: the transport ends the stream. Raises: TypeError for it."""
     writer = _WRITERS.get(type(action))
     if writer is None:
@@ -183,7 +183,7 @@ def _continue_trailers(action: ContinueTrailers) -> bytes:
     return _sized(_TRAILERS[action.direction], b"")
 
 
-def _answer(action: Answer) -> bytes:
+def _answer(action: ImmediateResponse) -> bytes:
     headers = [("content-type", action.content_type)]
     if action.retry_after_s:
         headers.append(("retry-after", str(action.retry_after_s)))
@@ -203,7 +203,7 @@ _WRITERS: dict[type, Callable[..., bytes]] = {
     ContinueHeaders: _continue_headers,
     ContinueBody: _continue_body,
     ContinueTrailers: _continue_trailers,
-    Answer: _answer,
+    ImmediateResponse: _answer,
 }
 
 # --- headers and metadata --------------------------------------------------------------------------------------------

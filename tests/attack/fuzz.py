@@ -20,7 +20,7 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(include=["extproc.payload", "extproc.exchange"]):
-    from extproc.exchange.events import Answer, RequestBody, ResponseBody
+    from extproc.exchange.events import ImmediateResponse, RequestBody, ResponseBody
     from tests.playbooks.driver import METER, PII, SSE, Conversation, request_headers, response_headers, snapshot_of
 
 from extproc.demo.catalogue import shipped
@@ -76,7 +76,7 @@ def try_request(octets: bytes) -> None:
     talk.hears(request_headers(path_of(octets[0])))
     [action] = talk.hears(RequestBody(octets[1:]))
     assert_not_ours(talk)
-    if isinstance(action, Answer):
+    if isinstance(action, ImmediateResponse):
         assert 400 <= action.status < 500
         return
     document = json.loads(talk.server or b"")

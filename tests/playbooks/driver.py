@@ -21,14 +21,14 @@ from extproc.domain.record import ExchangeRecord
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
     Abort,
-    Action,
-    Answer,
     Answered,
     AskExpired,
+    Command,
     ContinueBody,
     ContinueChunk,
     ContinueHeaders,
     Event,
+    ImmediateResponse,
     RequestBody,
     RequestHeaders,
     ResponseBody,
@@ -137,7 +137,7 @@ class Conversation:
         self.exchange = Exchange(self.snapshot, "exchange-1", 0, self.clean_texts, self.learnt_rates, self.pace)
         self.now_ns = 0
 
-    def hears(self, event: Event) -> list[Action]:
+    def hears(self, event: Event) -> list[Command]:
         """What the exchange answers to one event."""
         self.now_ns += MILLISECOND_NS
         if isinstance(event, RequestBody):
@@ -155,9 +155,9 @@ class Conversation:
                 self.hears(event)
         return self
 
-    def _pass_on(self, event: Event, action: Action) -> None:
+    def _pass_on(self, event: Event, action: Command) -> None:
         """Do what Envoy does with an action."""
-        if isinstance(action, Answer):
+        if isinstance(action, ImmediateResponse):
             self.client, self.closed = action.body, True
         elif isinstance(action, Abort):
             self.closed = True

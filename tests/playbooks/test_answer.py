@@ -13,11 +13,11 @@ from extproc.domain.record import Coverage, Outcome
 from extproc.domain.text import Direction
 from extproc.exchange.events import (
     Abort,
-    Answer,
     BodyMode,
     ContinueBody,
     ContinueHeaders,
     Event,
+    ImmediateResponse,
     RequestBody,
     ResponseBody,
     ResponseHeaders,
@@ -46,7 +46,7 @@ from tests.playbooks.driver import (
 
 def withheld(action: Any) -> bool:
     """Whether an action tells the client that the answer could not be checked."""
-    return isinstance(action, Answer) and (action.status, action.code) == (502, "unreadable_answer")
+    return isinstance(action, ImmediateResponse) and (action.status, action.code) == (502, "unreadable_answer")
 
 
 def test_personal_data_is_masked_on_the_way_out() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from extproc.domain.record import Outcome
-from extproc.exchange.events import Answer, ResponseBody
+from extproc.exchange.events import ImmediateResponse, ResponseBody
 from tests.playbooks.driver import (
     CHAT,
     DONE,
@@ -215,7 +215,7 @@ def test_an_error_body_that_cannot_be_read_is_replaced(body: bytes) -> None:
     talk = asked(SNAPSHOT)
     talk.hears(response_headers(status=400))
     [action] = talk.hears(ResponseBody(body, True))
-    assert isinstance(action, Answer)
+    assert isinstance(action, ImmediateResponse)
     assert (action.status, action.code) == (502, "unreadable_answer")
 
 

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.domain.beside import Ask, Judgement, SpokenText
+from extproc.domain.beside import Ask, ClassificationJob, SpokenText
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action, Coverage, Outcome
 from extproc.domain.text import Direction, Speaker
 from extproc.exchange.events import (
     Abort,
-    Answer,
     Answered,
     AskExpired,
     ContinueBody,
+    ImmediateResponse,
     RequestTrailers,
     ResponseHeaders,
     StreamClosed,
@@ -56,7 +56,7 @@ def waiting(*guards: dict[str, Any], text: str = "Hello") -> tuple[Conversation,
     return talk, list(talk.steps[-1].asks)
 
 
-def handed_on(talk: Conversation) -> list[Judgement]:
+def handed_on(talk: Conversation) -> list[ClassificationJob]:
     """All that was handed on to be judged."""
     return [judgement for step in talk.steps for judgement in step.judgements]
 
@@ -81,7 +81,7 @@ def test_a_request_is_refused_by_its_verdict() -> None:
     """The model server never gets it."""
     talk, (ask,) = waiting(AWAITED)
     (action,) = talk.hears(Answered(ask, [(SPOKEN, HARM)]))
-    assert isinstance(action, Answer)
+    assert isinstance(action, ImmediateResponse)
     assert (action.status, action.code, talk.server) == (400, "unsafe_content", None)
     assert (talk.record.outcome, talk.record.usage) == (Outcome.REJECTED, None)
     assert talk.record.verdicts == {("classifier", "request", "block"): 1}
@@ -98,7 +98,7 @@ def test_a_verdict_that_does_not_come_is_a_failure_of_the_guard(on_error: str, g
     covered = Coverage.FAILED_OPEN if goes_on else Coverage.FAILED_CLOSED
     assert talk.record.coverage == {("classifier", "request", covered): 1}
     if not goes_on:
-        assert isinstance(action, Answer)
+        assert isinstance(action, ImmediateResponse)
         assert (action.status, talk.record.outcome, talk.record.reason) == (500, Outcome.FAILED, "guard_failed")
         assert [str(error) for error in talk.errors] == ["deadline"]
 
@@ -127,7 +127,7 @@ def test_several_verdicts_are_waited_for_together(order: list[int], verdicts: li
         )
         if actions:
             break
-    assert isinstance(actions[0], Answer if "bad" in verdicts else ContinueBody)
+    assert isinstance(actions[0], ImmediateResponse if "bad" in verdicts else ContinueBody)
     assert (talk.server is None) is ("bad" in verdicts)
 
 
@@ -136,7 +136,7 @@ def test_a_guard_that_refuses_at_once_leaves_nothing_to_ask() -> None:
     talk = Conversation(snapshot_of(VERSION, AWAITED, PII_BLOCK, METER, **CLASSIFIERS))
     talk.hears(request_headers())
     (action,) = talk.hears(request_body(messages=[{"role": "user", "content": "Write to me@example.com"}]))
-    assert isinstance(action, Answer)
+    assert isinstance(action, ImmediateResponse)
     assert talk.steps[-1].asks == ()
 
 

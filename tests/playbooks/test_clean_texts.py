@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from extproc.config.section import OnError
 from extproc.domain.record import Coverage
 from extproc.exchange.clean_texts import CHARS_MIN, CleanTexts
-from extproc.exchange.events import Action, Answer
+from extproc.exchange.events import Command, ImmediateResponse
 from extproc.exchange.snapshot import Snapshot
 from tests.playbooks.driver import (
     INJECTION,
@@ -46,9 +46,11 @@ def asked(messages: list[dict[str, Any]], clean: CleanTexts | None, snapshot: Sn
     return talk
 
 
-def fate(talk: Conversation) -> tuple[bytes | None, list[Action], dict[Any, int]]:
+def fate(talk: Conversation) -> tuple[bytes | None, list[Command], dict[Any, int]]:
     """What became of a request: what the server got, what the client, and what was found."""
-    answers: list[Action] = [action for step in talk.steps for action in step.actions if isinstance(action, Answer)]
+    answers: list[Command] = [
+        action for step in talk.steps for action in step.actions if isinstance(action, ImmediateResponse)
+    ]
     return talk.server, answers, talk.exchange.record.findings
 
 

@@ -13,7 +13,7 @@ import pytest
 from extproc.domain import pace as pace_module
 from extproc.domain.pace import Abandoned, TextTooCostly
 from extproc.domain.record import Coverage, Outcome
-from extproc.exchange.events import Answer, ResponseBody, StreamClosed
+from extproc.exchange.events import ImmediateResponse, ResponseBody, StreamClosed
 from extproc.filters import chain as chain_module
 from tests.playbooks.driver import (
     DONE,
@@ -63,10 +63,10 @@ def costly(pace: Spent, *guards: dict[str, Any]) -> Conversation:
     return talk
 
 
-def refusal_of(talk: Conversation, text: str = LONG) -> Answer:
+def refusal_of(talk: Conversation, text: str = LONG) -> ImmediateResponse:
     """What the client gets."""
     [action] = talk.hears(request_body(messages=[{"role": "user", "content": text}]))
-    assert isinstance(action, Answer)
+    assert isinstance(action, ImmediateResponse)
     return action
 
 
@@ -102,7 +102,7 @@ def test_many_short_texts_are_asked_about_too() -> None:
     """A hundred thousand numbers are no text of any length, and dear all the same."""
     talk = costly(Spent(20), PII)
     [action] = talk.hears(request_body(documents=[str(10_000_000 + number) for number in range(10_000)]))
-    assert isinstance(action, Answer)
+    assert isinstance(action, ImmediateResponse)
     assert action.code == "text_too_costly"
 
 
@@ -113,7 +113,7 @@ def test_an_answer_that_takes_too_long_is_withheld() -> None:
     pace.checks = 2
     talk.hears(response_headers())
     [action] = talk.hears(ResponseBody(chat_answer(LONG), True))
-    assert isinstance(action, Answer)
+    assert isinstance(action, ImmediateResponse)
     assert (action.status, action.code) == (502, "text_too_costly")
     assert talk.record.usage is not None
     assert talk.record.coverage["pii", "response", Coverage.FAILED_CLOSED] == 1

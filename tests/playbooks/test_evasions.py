@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from extproc.exchange.events import Answer, RequestBody
+from extproc.exchange.events import ImmediateResponse, RequestBody
 from tests.playbooks.driver import CHAT, INJECTION, VERSION, Conversation, request_headers, snapshot_of
 
 FILE = Path(__file__).resolve().parents[1] / "corpus" / "evasions.txt"
@@ -58,7 +58,7 @@ def fate_of(evasion: Evasion) -> str:
     talk.hears(request_headers(path))
     action = talk.hears(RequestBody(body))[0]
     assert talk.errors == []
-    if isinstance(action, Answer):
+    if isinstance(action, ImmediateResponse):
         code = talk.record.reason
         return "blocked" if code == "prompt_injection" else f"refused {code}"
     return "flagged" if talk.exchange.record.findings else "passes"

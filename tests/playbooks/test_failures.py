@@ -10,7 +10,14 @@ import pytest
 from extproc.config.section import Mode, OnError
 from extproc.domain.record import Coverage, Outcome
 from extproc.domain.text import Direction
-from extproc.exchange.events import Abort, Answer, ContinueTrailers, ResponseBody, ResponseTrailers, StreamClosed
+from extproc.exchange.events import (
+    Abort,
+    ContinueTrailers,
+    ImmediateResponse,
+    ResponseBody,
+    ResponseTrailers,
+    StreamClosed,
+)
 from extproc.exchange.snapshot import Snapshot
 from tests.playbooks.driver import (
     DONE,
@@ -43,7 +50,7 @@ def test_closed_on_the_request() -> None:
         talk = Conversation(failing(**faults))
         talk.hears(request_headers())
         [action] = talk.hears(request_body())
-        assert isinstance(action, Answer)
+        assert isinstance(action, ImmediateResponse)
         assert (action.status, action.code) == (500, "guard_failed")
         assert talk.server is None
         assert isinstance(talk.errors[0], Broken)
@@ -69,7 +76,7 @@ def test_closed_on_an_unstreamed_answer() -> None:
     talk = asked(failing(raises_at="secret"))
     talk.hears(response_headers())
     [action] = talk.hears(ResponseBody(chat_answer("a secret"), True))
-    assert isinstance(action, Answer)
+    assert isinstance(action, ImmediateResponse)
     assert action.code == "guard_failed"
     assert b"secret" not in action.body
     assert talk.record.usage is not None
@@ -140,7 +147,7 @@ def test_a_bug_of_ours_on_the_request_is_answered() -> None:
     broken = replace(snapshot, identity=None)  # type: ignore[arg-type]
     talk = Conversation(broken)
     [action] = talk.hears(request_headers())
-    assert isinstance(action, Answer)
+    assert isinstance(action, ImmediateResponse)
     assert (action.status, action.code) == (500, "internal_error")
     assert isinstance(talk.errors[0], AttributeError)
 

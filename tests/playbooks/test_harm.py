@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.domain.record import Outcome
-from extproc.exchange.events import Answer
+from extproc.exchange.events import ImmediateResponse
 from tests.playbooks.driver import (
     DONE,
     METER,
@@ -52,7 +52,7 @@ def streamed(text: str, pieces: int) -> bytes:
 def test_a_request_for_harm_is_refused() -> None:
     """With a code that a client can tell."""
     talk, action = asking(BLOCK, ("user", ASKING))
-    assert isinstance(action, Answer)
+    assert isinstance(action, ImmediateResponse)
     assert action.status == 400
     assert json.loads(action.body)["error"]["code"] == "harmful_content"
     assert talk.exchange.record.findings == {("harm", "request", "WEAPONS"): 1}
@@ -69,14 +69,14 @@ def test_a_request_for_harm_is_refused() -> None:
 def test_an_honest_request_passes(messages: list[tuple[str, str]]) -> None:
     """So does what the application says, and what the model said before."""
     talk, action = asking(BLOCK, *messages)
-    assert not isinstance(action, Answer)
+    assert not isinstance(action, ImmediateResponse)
     assert not talk.exchange.record.findings
 
 
 def test_a_flagged_request_goes_on() -> None:
     """And is counted."""
     talk, action = asking(FLAG, ("user", ASKING))
-    assert not isinstance(action, Answer)
+    assert not isinstance(action, ImmediateResponse)
     assert talk.exchange.record.verdicts == {("harm", "request", "flag"): 1}
 
 

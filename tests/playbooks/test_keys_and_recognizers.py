@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from extproc.exchange.events import Answer
+from extproc.exchange.events import ImmediateResponse
 from tests.playbooks.driver import (
     DONE,
     METER,
@@ -56,5 +56,5 @@ def test_blocking_refuses_the_request() -> None:
     talk = Conversation(snapshot_of(PII_BLOCK))
     talk.hears(request_headers())
     (action,) = talk.hears(request_body(messages=[{"role": "user", "content": KEY}]))
-    assert isinstance(action, Answer)
+    assert isinstance(action, ImmediateResponse)
     assert talk.server is None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from extproc.domain.record import Outcome
-from extproc.exchange.events import Answer, RequestBody, ResponseBody, StreamClosed
+from extproc.exchange.events import ImmediateResponse, RequestBody, ResponseBody, StreamClosed
 from tests.playbooks.answers import DIALECTS, Call, Choice
 from tests.playbooks.driver import SSE, Conversation, asked, dumps, request_headers, response_headers, snapshot_of, sse
 
@@ -68,7 +68,7 @@ def test_what_is_too_long_is_a_413_that_says_the_limit() -> None:
     talk = Conversation(snapshot_of({"guard": "size", "chars_max": 5}))
     talk.hears(request_headers())
     [answer] = talk.hears(RequestBody(dumps({"model": "tiny", "messages": [USER]})))
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, ImmediateResponse)
     assert answer.status == 413
     assert talk.client_json["error"]["message"] == "The input has more than 5 characters."
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from extproc.domain.record import Outcome
-from extproc.exchange.events import Answer, RequestBody
+from extproc.exchange.events import ImmediateResponse, RequestBody
 from extproc.exchange.snapshot import Snapshot
 from tests.playbooks.driver import (
     GUARDS,
@@ -47,7 +47,7 @@ def chosen(snapshot: Snapshot, path: str = "/v1/chat/completions", **headers: An
     talk.hears(request_headers(path, **headers))
     embedded = RequestBody(dumps({"model": "tiny", "input": "I am ann@example.org"}))
     (action,) = talk.hears(embedded if path == "/v1/embeddings" else request_body(messages=MAIL))
-    refused = isinstance(action, Answer)
+    refused = isinstance(action, ImmediateResponse)
     assert refused == (talk.exchange.record.policy == "strict")
     assert (talk.server is not None and b"<EMAIL>" in talk.server) != refused
     return talk.exchange.record.policy
@@ -130,7 +130,7 @@ def test_two_guards_of_one_kind_have_two_names() -> None:
     talk = Conversation(snapshot)
     talk.hears(request_headers())
     (action,) = talk.hears(request_body(messages=[{"role": "user", "content": "4111 1111 1111 1111"}]))
-    assert isinstance(action, Answer)
+    assert isinstance(action, ImmediateResponse)
     assert talk.exchange.record.verdicts == {("cards", "request", "block"): 1}
 
 

@@ -11,11 +11,11 @@ from extproc.config.section import OnError
 from extproc.domain.record import Outcome
 from extproc.exchange.events import (
     Abort,
-    Answer,
     BodyMode,
     ContinueBody,
     ContinueHeaders,
     Event,
+    ImmediateResponse,
     RequestBody,
     RequestHeaders,
     RequestTrailers,
@@ -172,9 +172,9 @@ def test_what_is_answered_fits_what_was_asked(snapshot: Snapshot, events: list[E
     for event, step in zip(events, play(snapshot, events), strict=False):
         kinds = Counter(type(action) for action in step.actions)
         if over:
-            assert not kinds[SendChunk] + kinds[Answer]
+            assert not kinds[SendChunk] + kinds[ImmediateResponse]
             continue
-        if kinds[Answer] or kinds[Abort]:
+        if kinds[ImmediateResponse] or kinds[Abort]:
             assert sum(kinds.values()) == 1
             over = True
         elif isinstance(event, RequestHeaders | ResponseHeaders):
@@ -200,5 +200,5 @@ def test_no_answer_passes_unread(events: list[Event]) -> None:
     )
     if unread:
         empty = any(isinstance(event, ResponseHeaders) and event.end for event in events)
-        ours = any(isinstance(action, Answer) for step in steps for action in step.actions)
+        ours = any(isinstance(action, ImmediateResponse) for step in steps for action in step.actions)
         assert record.outcome in (Outcome.PASSED, Outcome.LOCAL_REPLY) or ours or empty

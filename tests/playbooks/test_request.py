@@ -13,13 +13,13 @@ from extproc.domain.record import Coverage, Outcome
 from extproc.domain.text import Direction
 from extproc.exchange.events import (
     Abort,
-    Answer,
     BodyMode,
     ContinueBody,
     ContinueChunk,
     ContinueHeaders,
     ContinueTrailers,
     HeaderChanges,
+    ImmediateResponse,
     RequestBody,
     RequestTrailers,
     ResponseBody,
@@ -47,7 +47,7 @@ from tests.playbooks.driver import (
 
 def error_of(action: Any) -> tuple[int, str]:
     """Status and code of an answer of ours."""
-    assert isinstance(action, Answer)
+    assert isinstance(action, ImmediateResponse)
     assert action.content_type == "application/json"
     error = json.loads(action.body)["error"]
     assert error["message"]
@@ -218,7 +218,7 @@ def test_an_error_has_the_shape_of_its_api() -> None:
     talk = Conversation(snapshot_of(*ALL))
     talk.hears(request_headers("/v1/messages"))
     [answer] = talk.hears(RequestBody(b"{"))
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, ImmediateResponse)
     assert json.loads(answer.body)["type"] == "error"
 
 
@@ -435,6 +435,6 @@ def test_real_vllm_f7_more_answers_than_are_read_are_refused_before_they_are_com
     talk = Conversation(snapshot_of(METER))
     talk.hears(request_headers(path))
     (action,) = talk.hears(RequestBody(dumps({"model": "tiny", **body})))
-    assert isinstance(action, Answer) is refused
+    assert isinstance(action, ImmediateResponse) is refused
     if refused:
         assert error_of(action) == (400, "too_many_choices")

@@ -10,7 +10,14 @@ import pytest
 from extproc.domain.record import Outcome
 from extproc.domain.text import Direction
 from extproc.domain.usage import Usage
-from extproc.exchange.events import Answer, BodyMode, ContinueHeaders, RequestBody, ResponseBody, StreamClosed
+from extproc.exchange.events import (
+    BodyMode,
+    ContinueHeaders,
+    ImmediateResponse,
+    RequestBody,
+    ResponseBody,
+    StreamClosed,
+)
 from extproc.exchange.snapshot import Snapshot
 from tests.playbooks.driver import (
     ALL,
@@ -56,7 +63,7 @@ def test_the_names_of_models_are_answered_here(allow_paths: list[str], query: st
     snapshot = snapshot_of(*ALL, models=MODELS, requests={"allow_paths": allow_paths})
     talk = Conversation(snapshot)
     [answer] = talk.hears(request_headers(f"/v1/models{query}", "GET", end=True, x_team="search"))
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, ImmediateResponse)
     assert (answer.status, answer.content_type) == (200, "application/json")
     models = json.loads(answer.body)["data"]
     assert [model["id"] for model in models] == list(MODELS)
@@ -76,7 +83,7 @@ def test_names_of_models_for_a_client_of_anthropics_api() -> None:
     talk = Conversation(snapshot_of(*ALL, models=MODELS))
     headers = request_headers("/v1/models", "GET", end=True, anthropic_version="2023-06-01")
     [answer] = talk.hears(headers)
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, ImmediateResponse)
     page = json.loads(answer.body)
     assert (page["first_id"], page["last_id"], page["has_more"]) == ("tiny", "org/large", False)
     assert [(model["type"], model["display_name"]) for model in page["data"]] == [
@@ -101,7 +108,7 @@ def test_one_model_by_its_name(name: str, status: int) -> None:
     """In its one spelling."""
     talk = Conversation(snapshot_of(*ALL, models=MODELS))
     [answer] = talk.hears(request_headers(f"/v1/models/{name}", "GET", end=True))
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, ImmediateResponse)
     assert answer.status == status
     if status == 200:
         assert json.loads(answer.body)["id"] == name

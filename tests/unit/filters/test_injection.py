@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from extproc.domain.record import ExchangeRecord
-from extproc.exchange.events import Answer
+from extproc.exchange.events import ImmediateResponse
 from extproc.filters.injection import FENCE_BEGIN, FENCE_END, fenced
 from tests.playbooks.driver import INJECTION, Conversation, request_body, request_headers, snapshot_of
 
@@ -42,7 +42,7 @@ def record_of(talk: Conversation) -> ExchangeRecord:
 
 def refused(talk: Conversation) -> bool:
     """Whether the request was."""
-    return isinstance(talk.steps[-1].actions[0], Answer)
+    return isinstance(talk.steps[-1].actions[0], ImmediateResponse)
 
 
 def test_a_certain_finding_refuses_and_a_doubtful_one_is_reported() -> None:

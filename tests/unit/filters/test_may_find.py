@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from extproc.config.section import OnError
 from extproc.domain.record import Coverage, Outcome
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.exchange.events import Answer, ContinueBody, ResponseBody, StreamClosed
+from extproc.exchange.events import ContinueBody, ImmediateResponse, ResponseBody, StreamClosed
 from extproc.filters.base import ExchangeFacts, Filter
 from extproc.filters.chain import Channels, FilterFailed, finding
 from tests.playbooks.driver import (
@@ -202,7 +202,7 @@ def test_in_an_unstreamed_answer_only_those_that_may_find_get_a_stage(finds: boo
 def test_an_unstreamed_answer_is_withheld_when_one_that_fails_closed_raises() -> None:
     """The client gets an error and nothing of the answer."""
     talk, [action] = answered_by(Looking("fails", finds=None))
-    assert isinstance(action, Answer)
+    assert isinstance(action, ImmediateResponse)
     assert (action.status, action.code) == (500, "guard_failed")
     assert b"secret" not in talk.client
     assert talk.record.coverage["fails", "response", Coverage.FAILED_CLOSED] == 1

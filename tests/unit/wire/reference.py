@@ -9,14 +9,14 @@ from extproc.domain.contract import METADATA_NAMESPACE, REPLY_DETAILS_PREFIX
 from extproc.domain.text import Direction
 from extproc.exchange.events import (
     NO_CHANGES,
-    Action,
-    Answer,
     BodyMode,
+    Command,
     ContinueBody,
     ContinueChunk,
     ContinueHeaders,
     ContinueTrailers,
     HeaderChanges,
+    ImmediateResponse,
     SendChunk,
 )
 
@@ -29,7 +29,7 @@ _MODES = {
 _OVERWRITE = pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 
 
-def built(action: Action) -> pb.ProcessingResponse:
+def built(action: Command) -> pb.ProcessingResponse:
     """The message of one action. Raises: TypeError for one that has none."""
     message = pb.ProcessingResponse()
     if isinstance(action, SendChunk):
@@ -46,7 +46,7 @@ def built(action: Action) -> pb.ProcessingResponse:
     elif isinstance(action, ContinueTrailers):
         trailers = message.request_trailers if action.direction is Direction.REQUEST else message.response_trailers
         trailers.SetInParent()
-    elif isinstance(action, Answer):
+    elif isinstance(action, ImmediateResponse):
         _answer(message.immediate_response, action)
     else:
         raise TypeError(f"{type(action).__name__} has no message")
@@ -91,7 +91,7 @@ def _replace_chunk(message: pb.BodyResponse, action: ContinueChunk) -> None:
         message.response.body_mutation.clear_body = True
 
 
-def _answer(message: pb.ImmediateResponse, action: Answer) -> None:
+def _answer(message: pb.ImmediateResponse, action: ImmediateResponse) -> None:
     message.status.code = action.status
     message.body = action.body
     message.details = REPLY_DETAILS_PREFIX + action.code

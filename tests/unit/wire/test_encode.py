@@ -12,14 +12,14 @@ from extproc._pb import ext_proc_pb2 as pb
 from extproc.domain.text import Direction
 from extproc.exchange.events import (
     Abort,
-    Action,
-    Answer,
     BodyMode,
+    Command,
     ContinueBody,
     ContinueChunk,
     ContinueHeaders,
     ContinueTrailers,
     HeaderChanges,
+    ImmediateResponse,
     SendChunk,
 )
 from extproc.wire.encode import encode
@@ -29,7 +29,7 @@ REQUEST, RESPONSE = Direction.REQUEST, Direction.RESPONSE
 SEND, SKIP = pb.ProcessingMode.SEND, pb.ProcessingMode.SKIP
 
 
-def encoded(action: Action) -> pb.ProcessingResponse:
+def encoded(action: Command) -> pb.ProcessingResponse:
     """What Envoy reads."""
     return pb.ProcessingResponse.FromString(encode(action))
 
@@ -52,10 +52,10 @@ def set_headers(mutation: pb.HeaderMutation) -> dict[str, bytes]:
         (SendChunk(b"", end=False), "response_body"),
         (ContinueTrailers(REQUEST), "request_trailers"),
         (ContinueTrailers(RESPONSE), "response_trailers"),
-        (Answer(403, b"{}", "blocked"), "immediate_response"),
+        (ImmediateResponse(403, b"{}", "blocked"), "immediate_response"),
     ],
 )
-def test_every_action_is_a_message_of_its_kind(action: Action, kind: str) -> None:
+def test_every_action_is_a_message_of_its_kind(action: Command, kind: str) -> None:
     """Also where nothing is changed: an empty reply would end the exchange with an error of Envoy's."""
     message = encoded(action)
     assert message.WhichOneof("response") == kind
@@ -154,7 +154,7 @@ def test_a_sent_chunk_says_whether_it_is_the_last(end: bool) -> None:
 
 def test_an_answer_of_ours_is_recognised_by_its_details() -> None:
     """Envoy wraps other local answers in an error object; ours it must leave as it is."""
-    answer = encoded(Answer(403, b'{"error": {}}', "blocked")).immediate_response
+    answer = encoded(ImmediateResponse(403, b'{"error": {}}', "blocked")).immediate_response
     assert (answer.status.code, answer.body, answer.details) == (403, b'{"error": {}}', "llm_extproc_blocked")
     assert set_headers(answer.headers) == {"content-type": b"application/json"}
 
@@ -167,7 +167,7 @@ def test_an_answer_of_ours_is_recognised_by_its_details() -> None:
         SendChunk(b"", end=True, metadata={"team": "search", "tokens": 3}),
     ],
 )
-def test_metadata_is_in_our_namespace(action: Action) -> None:
+def test_metadata_is_in_our_namespace(action: Command) -> None:
     """Envoy drops what is elsewhere; numbers stay numbers."""
     fields = encoded(action).dynamic_metadata.fields
     assert list(fields) == ["llm_extproc"]
@@ -194,18 +194,18 @@ ACTIONS: st.SearchStrategy[Any] = st.one_of(
     st.builds(ContinueChunk, BODIES, METADATA),
     st.builds(SendChunk, st.binary(max_size=32), st.booleans(), METADATA),
     st.builds(ContinueTrailers, DIRECTIONS),
-    st.builds(Answer, st.integers(200, 599), st.binary(max_size=32), NAMES, NAMES),
+    st.builds(ImmediateResponse, st.integers(200, 599), st.binary(max_size=32), NAMES, NAMES),
 )
 
 
 @given(ACTIONS)
-def test_what_is_written_by_hand_is_what_the_library_builds(action: Action) -> None:
+def test_what_is_written_by_hand_is_what_the_library_builds(action: Command) -> None:
     """Each field, for each action, whatever is kept from the ones before."""
     assert encoded(action) == built(action)
 
 
 @given(ACTIONS)
-def test_no_field_is_written_twice_or_unknown(action: Action) -> None:
+def test_no_field_is_written_twice_or_unknown(action: Command) -> None:
     """The library writes what it read with as many bytes: nothing was merged away, and nothing left aside."""
     message = encoded(action)
     again = message.SerializeToString()
