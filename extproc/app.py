@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 
-from extproc.classifiers.beside import Beside
+from extproc.classifiers.beside import ClassifierRouter
 from extproc.classifiers.late_reviews import LateReviews
 from extproc.config.document import Document
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
@@ -24,9 +24,9 @@ from extproc.server.operations.config_files import ConfigFiles, ConfigReader
 from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.health import Health
 from extproc.server.operations.json_log import JsonLog, open_log, take_over_libraries
-from extproc.server.operations.log_lines import Output, Stream
+from extproc.server.operations.log_lines import LineStream, Output
 from extproc.server.operations.loop_watch import LoopWatch
-from extproc.server.operations.pages import Pages
+from extproc.server.operations.pages import OpsServer
 from extproc.server.operations.process import Signals, answers, loop_factory, turns
 from extproc.server.operations.reload import Reloader, message_bytes_max
 from extproc.server.operations.socket_files import SocketFiles
@@ -108,7 +108,7 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
     logger.write_beside(metrics.log_lines_dropped)
     snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
     review = _open_review(document, file, metrics, logger)
-    beside = Beside(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
+    beside = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
     processor = _processor(document, snapshot, metrics, [metrics, *review], logger, beside)
     metrics.inflight.set_function(lambda: processor.inflight)
     _tell_of_start(files, processor.snapshot, health, metrics, logger)
@@ -189,7 +189,7 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
     logger.write_beside(metrics.log_lines_dropped)
     snapshot = compile_snapshot(order.config.document, order.config.prompts, order.config.mask_keys)
     review = _open_review(document, file, metrics, logger, keeps_house=False)
-    beside = Beside(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
+    beside = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
     processor = _processor(document, snapshot, metrics, [metrics, FlushSink(metrics.flush), *review], logger, beside)
     health.revision = snapshot.revision
     tls = None if order.config.certificates is None else Tls(order.config.certificates)
@@ -232,7 +232,7 @@ def _shared_folder() -> Iterator[Path]:
 # --- parts of both -------------------------------------------------------------------------------------------------
 
 
-def _logger(document: Document, stream: Stream, **fields: Any) -> JsonLog:
+def _logger(document: Document, stream: LineStream, **fields: Any) -> JsonLog:
     logger = open_log(document.log, stream).bind(**fields)
     take_over_libraries(logger)
     return logger
@@ -243,7 +243,12 @@ def _wait_s_max(document: Document) -> float:
 
 
 def _processor(
-    document: Document, snapshot: Snapshot, metrics: Metrics, sinks: list[Sink], logger: JsonLog, beside: Beside
+    document: Document,
+    snapshot: Snapshot,
+    metrics: Metrics,
+    sinks: list[Sink],
+    logger: JsonLog,
+    beside: ClassifierRouter,
 ) -> Processor:
     log: list[Sink] = [ExchangeLog(logger)] if document.log.exchanges else []
     processor = Processor(snapshot, [*sinks, *log], metrics.step, logger, beside, metrics)
@@ -285,10 +290,12 @@ def _tell_of_start(files: ConfigFiles, snapshot: Snapshot, health: Health, metri
     health.revision = snapshot.revision
 
 
-def _open_pages(document: Document, registry: CollectorRegistry, health: Health, alive: Callable[[], bool]) -> Pages:
+def _open_pages(
+    document: Document, registry: CollectorRegistry, health: Health, alive: Callable[[], bool]
+) -> OpsServer:
     host, port = split(document.server.metrics)
     try:
-        return Pages(host, port, registry, health, alive)
+        return OpsServer(host, port, registry, health, alive)
     except OSError as error:
         raise AddressTaken("server.metrics", document.server.metrics, reason_of(error)) from error
 

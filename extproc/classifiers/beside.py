@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from extproc.classifiers.memory import Memory, Outcome
-from extproc.classifiers.pool import Dropped, Pool, PoolMetrics, Task
+from extproc.classifiers.memory import Memory, ScoresOrDrop
+from extproc.classifiers.pool import ClassifierDropReason, Pool, PoolMetrics, Task
 from extproc.classifiers.process import ProcessRunner
 from extproc.classifiers.runner import Runner, UnusableRunner
-from extproc.classifiers.scores import ScoresMissing, Verdicts
+from extproc.classifiers.scores import FindingLabels, ScoresMissing
 from extproc.config.classifiers import ChatClassifier, Classifier, ModerationsClassifier
-from extproc.domain.beside import Ask, FindingsSink, Judgement, LateFinding, SpokenText
+from extproc.domain.beside import Ask, ClassificationJob, FindingsSink, LateFinding, SpokenText
 from extproc.domain.finding import Finding
 from extproc.domain.record import Coverage
 from extproc.domain.text import Direction
@@ -25,10 +25,13 @@ from extproc.exchange.events import VerdictMissing, VerdictReceived
 
 _RETIRED_S_MAX = 30.0
 """How long a classifier removed from the configuration may finish its queue."""
-_COVERAGE = {Dropped.SAMPLED_OUT: Coverage.SKIPPED_SAMPLED_OUT, Dropped.FAILED: Coverage.FAILED_OPEN}
+_COVERAGE = {
+    ClassifierDropReason.SAMPLED_OUT: Coverage.SKIPPED_SAMPLED_OUT,
+    ClassifierDropReason.FAILED: Coverage.FAILED_OPEN,
+}
 
 
-class BesideMetrics(PoolMetrics, Protocol):
+class ClassifierMetrics(PoolMetrics, Protocol):
     """Metrics of results."""
 
     def classifier_dropped(self, classifier: str, reason: str) -> None:
@@ -39,7 +42,7 @@ class BesideMetrics(PoolMetrics, Protocol):
         """A process was replaced."""
         ...
 
-    def judged_beside(self, judgement: Judgement, kinds: Mapping[str, int], coverage: Coverage) -> None:
+    def judged_beside(self, judgement: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
         """A job has finished, with findings by kind."""
         ...
 
@@ -49,11 +52,11 @@ class _Judge:
     """One running classifier."""
 
     pool: Pool
-    verdicts: Verdicts
+    verdicts: FindingLabels
     memory: Memory
 
     def take(
-        self, texts: Sequence[SpokenText], deadline_s: float, done: Callable[[Outcome], None], is_awaited: bool
+        self, texts: Sequence[SpokenText], deadline_s: float, done: Callable[[ScoresOrDrop], None], is_awaited: bool
     ) -> Task:
         """Classify the texts that are not cached; without any, report the result immediately."""
         unknown, tell = self.memory.ask([spoken.text for spoken in texts], done)
@@ -65,10 +68,10 @@ class _Judge:
         return task
 
 
-class Beside:
+class ClassifierRouter:
     """The pools by classifier name. Everything is called on one event loop."""
 
-    def __init__(self, metrics: BesideMetrics, sinks: Sequence[FindingsSink], logger: Any) -> None:
+    def __init__(self, metrics: ClassifierMetrics, sinks: Sequence[FindingsSink], logger: Any) -> None:
         self._metrics = metrics
         self._sinks = sinks
         self._logger = logger
@@ -86,7 +89,7 @@ class Beside:
             if name not in self._classifiers:
                 self._classifiers[name] = classifier
                 judge = _Judge(
-                    self._pool_of(name, classifier), Verdicts(name, classifier), Memory(classifier.remembered_max)
+                    self._pool_of(name, classifier), FindingLabels(name, classifier), Memory(classifier.remembered_max)
                 )
                 judge.pool.start()
                 self._judges[name] = judge
@@ -99,14 +102,14 @@ class Beside:
             for one in late:
                 one.cancel()
 
-    def hand_on(self, judgement: Judgement) -> None:
+    def hand_on(self, judgement: ClassificationJob) -> None:
         """Queue texts for classification, or drop them; both are counted."""
         if judgement.sampled_out:
-            self._drop(judgement, Dropped.SAMPLED_OUT)
+            self._drop(judgement, ClassifierDropReason.SAMPLED_OUT)
             return
         judge = self._judges.get(judgement.classifier)
         if judge is None:  # the configuration has changed in the meantime
-            self._drop(judgement, Dropped.FAILED)
+            self._drop(judgement, ClassifierDropReason.FAILED)
             return
         deadline_s = _now_s() + self._classifiers[judgement.classifier].deadline_ms / 1_000
         told = partial(self._judged, judgement, judge.verdicts)
@@ -120,10 +123,10 @@ class Beside:
         """The result that a request waits for, or why there is none."""
         judge = self._judges.get(ask.classifier)
         if judge is None:
-            return self._expired(ask, Dropped.FAILED)
-        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+            return self._expired(ask, ClassifierDropReason.FAILED)
+        outcome: asyncio.Future[ScoresOrDrop] = asyncio.get_running_loop().create_future()
 
-        def settle(scores: Outcome) -> None:
+        def settle(scores: ScoresOrDrop) -> None:
             if not outcome.done():  # cancelled, before the task is given up
                 outcome.set_result(scores)
 
@@ -132,15 +135,15 @@ class Beside:
             async with asyncio.timeout(ask.wait_ms / 1_000):
                 scores = await outcome
         except TimeoutError:
-            return self._expired(ask, Dropped.DEADLINE)
+            return self._expired(ask, ClassifierDropReason.DEADLINE)
         finally:
             task.give_up()
-        if isinstance(scores, Dropped):
+        if isinstance(scores, ClassifierDropReason):
             return self._expired(ask, scores)
         try:
             return VerdictReceived(ask, judge.verdicts.findings(ask.texts, scores))
         except ScoresMissing:
-            return self._expired(ask, Dropped.FAILED)
+            return self._expired(ask, ClassifierDropReason.FAILED)
 
     async def close(self, drain_s: float) -> None:
         """Finish the queue, for at most this long [s], and stop every process."""
@@ -152,20 +155,20 @@ class Beside:
 
     # --- what comes of texts ---------------------------------------------------------------------------------------
 
-    def _judged(self, judgement: Judgement, verdicts: Verdicts, outcome: Outcome) -> None:
-        if isinstance(outcome, Dropped):
+    def _judged(self, judgement: ClassificationJob, verdicts: FindingLabels, outcome: ScoresOrDrop) -> None:
+        if isinstance(outcome, ClassifierDropReason):
             self._drop(judgement, outcome)
             return
         try:
             found = verdicts.findings(judgement.texts, outcome)
         except ScoresMissing:
-            self._drop(judgement, Dropped.FAILED)
+            self._drop(judgement, ClassifierDropReason.FAILED)
             return
         self._metrics.judged_beside(judgement, Counter(finding.kind for _, finding in found), judgement.covers)
         for spoken, finding in found if judgement.is_reviewed else ():
             self._tell(judgement, spoken, finding)
 
-    def _tell(self, judgement: Judgement, spoken: SpokenText, finding: Finding) -> None:
+    def _tell(self, judgement: ClassificationJob, spoken: SpokenText, finding: Finding) -> None:
         late = LateFinding(
             judgement.origin,
             judgement.guard,
@@ -181,11 +184,11 @@ class Beside:
             except Exception as error:
                 self._logger.error("sink failed", sink=type(sink).__name__, error=type(error).__name__)
 
-    def _drop(self, judgement: Judgement, reason: Dropped) -> None:
+    def _drop(self, judgement: ClassificationJob, reason: ClassifierDropReason) -> None:
         self._metrics.classifier_dropped(judgement.classifier, reason.value)
         self._metrics.judged_beside(judgement, {}, _COVERAGE.get(reason, Coverage.SKIPPED_DROPPED))
 
-    def _expired(self, ask: Ask, reason: Dropped) -> VerdictMissing:
+    def _expired(self, ask: Ask, reason: ClassifierDropReason) -> VerdictMissing:
         self._metrics.classifier_dropped(ask.classifier, reason.value)
         return VerdictMissing(ask, reason.value)
 

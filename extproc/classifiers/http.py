@@ -14,7 +14,7 @@ import orjson
 
 from extproc.classifiers.runner import ClassifierFailed
 from extproc.classifiers.scores import Scores
-from extproc.config.classifiers import ChatClassifier, ModerationsClassifier, Remote
+from extproc.config.classifiers import ChatClassifier, ModerationsClassifier, RemoteClassifier
 
 REPLY_BYTES_MAX = 4_194_304
 _TOP_LOGPROBS = 10
@@ -27,7 +27,7 @@ class RemoteRunner:
 
     grace_s = 0.0
 
-    def __init__(self, section: Remote, deadline_s: float) -> None:
+    def __init__(self, section: RemoteClassifier, deadline_s: float) -> None:
         self._url = section.url
         self._timeout_s = deadline_s
         self._client: httpx2.AsyncClient | None = None

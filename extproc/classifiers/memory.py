@@ -10,11 +10,11 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from extproc.classifiers.pool import Dropped
+from extproc.classifiers.pool import ClassifierDropReason
 from extproc.classifiers.scores import Scores
 
 _DIGEST_BYTES = 16
-Outcome = Sequence[Scores] | Dropped
+ScoresOrDrop = Sequence[Scores] | ClassifierDropReason
 
 
 class Memory:
@@ -25,14 +25,16 @@ class Memory:
         self._key = secrets.token_bytes(_DIGEST_BYTES)
         self._scores: OrderedDict[bytes, Scores] = OrderedDict()
 
-    def ask(self, texts: Sequence[str], done: Callable[[Outcome], None]) -> tuple[list[str], Callable[[Outcome], None]]:
+    def ask(
+        self, texts: Sequence[str], done: Callable[[ScoresOrDrop], None]
+    ) -> tuple[list[str], Callable[[ScoresOrDrop], None]]:
         """Split texts into cached ones and those to classify; ``done`` then gets the scores of all of them."""
         digests = [self._digest(text) for text in texts]
         known = {digest: self._recall(digest) for digest in digests}
         unknown = {digest: text for digest, text in zip(digests, texts, strict=True) if known[digest] is None}
 
-        def tell(outcome: Outcome) -> None:
-            if isinstance(outcome, Dropped) or len(outcome) != len(unknown):
+        def tell(outcome: ScoresOrDrop) -> None:
+            if isinstance(outcome, ClassifierDropReason) or len(outcome) != len(unknown):
                 done(outcome)
                 return
             judged = dict(zip(unknown, outcome, strict=True))

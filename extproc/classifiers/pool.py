@@ -16,7 +16,7 @@ from extproc.classifiers.runner import ClassifierFailed, Runner
 from extproc.classifiers.scores import Scores
 
 
-class Dropped(StrEnum):
+class ClassifierDropReason(StrEnum):
     """Why texts were not classified."""
 
     QUEUE_FULL = "queue_full"
@@ -47,7 +47,7 @@ class Task:
         self,
         texts: Sequence[str],
         deadline_s: float,
-        done: Callable[[Sequence[Scores] | Dropped], None],
+        done: Callable[[Sequence[Scores] | ClassifierDropReason], None],
         context: str = "",
     ) -> None:
         self.texts = texts
@@ -57,7 +57,7 @@ class Task:
         self.is_open = True
         self._done = done
 
-    def finish(self, outcome: Sequence[Scores] | Dropped) -> None:
+    def finish(self, outcome: Sequence[Scores] | ClassifierDropReason) -> None:
         """Report the result to the caller."""
         if self.is_open:
             self.is_open = False
@@ -117,9 +117,9 @@ class Pool:
     def take(self, task: Task, is_awaited: bool) -> None:
         """Queue a task, or drop it immediately."""
         if self._is_closed:
-            task.finish(Dropped.STOPPED)
+            task.finish(ClassifierDropReason.STOPPED)
         elif self.waiting >= self._queue_max or self._chars + task.chars > self._queue_chars_max:
-            task.finish(Dropped.QUEUE_FULL)
+            task.finish(ClassifierDropReason.QUEUE_FULL)
         else:
             (self._awaited if is_awaited else self._others).append(task)
             self._chars += task.chars
@@ -140,7 +140,7 @@ class Pool:
         if self._slots:
             await asyncio.wait(self._slots)
         while self.waiting:
-            self._pop().finish(Dropped.STOPPED)
+            self._pop().finish(ClassifierDropReason.STOPPED)
         for runner in self._runners:
             await runner.close()
         self._metrics.classifier_waiting(self.name, 0)
@@ -165,7 +165,7 @@ class Pool:
             except Exception as error:  # an error of the task's owner; failures of the runner are handled below
                 self._log(error)
             finally:
-                task.finish(Dropped.STOPPED)
+                task.finish(ClassifierDropReason.STOPPED)
                 self._running -= 1
                 if not self._running and not self.waiting:
                     self._idle.set()
@@ -174,13 +174,13 @@ class Pool:
         clock = asyncio.get_running_loop().time
         started_s = clock()
         if not task.is_open or task.deadline_s <= started_s:
-            task.finish(Dropped.DEADLINE)
+            task.finish(ClassifierDropReason.DEADLINE)
             return
         judging = asyncio.ensure_future(runner.judge(task.texts, task.context))
         try:
             await asyncio.wait({judging}, timeout=task.deadline_s - started_s)
             if not judging.done():
-                task.finish(Dropped.DEADLINE)
+                task.finish(ClassifierDropReason.DEADLINE)
                 await asyncio.wait({judging}, timeout=runner.grace_s)
             if not judging.done():
                 await _cancelled(judging)
@@ -197,7 +197,7 @@ class Pool:
         if not self._is_failing:  # one line per task would flood the log; the others are only counted
             self._log(error)
         self._is_failing = True
-        task.finish(Dropped.FAILED)
+        task.finish(ClassifierDropReason.FAILED)
 
     def _log(self, error: BaseException) -> None:
         """Exception messages may quote text, unless they are ours."""

@@ -17,14 +17,14 @@ import orjson
 
 from extproc.classifiers.runner import ClassifierFailed
 from extproc.classifiers.scores import Scores
-from extproc.config.classifiers import Model
+from extproc.config.classifiers import LocalClassifier
 
 REPLY_BYTES_MAX = 16_777_216
 _RETRY_S_MAX = 60.0
 _END_S_MAX = 5.0
 
 
-class WorkerProcess:
+class ModelProcess:
     """One process. ``load`` and ``judge`` raise ClassifierFailed if it has died, or reports an error."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -33,7 +33,7 @@ class WorkerProcess:
         self.is_alive = True  # as far as known
 
     @classmethod
-    async def start(cls, command: Sequence[str]) -> WorkerProcess:
+    async def start(cls, command: Sequence[str]) -> ModelProcess:
         """Start the process; its model is not loaded yet."""
         return cls(
             await asyncio.create_subprocess_exec(
@@ -46,7 +46,7 @@ class WorkerProcess:
             )
         )
 
-    async def load(self, model: Model) -> None:
+    async def load(self, model: LocalClassifier) -> None:
         """Make it load its model."""
         await self._ask(model.model_dump_json().encode())
 
@@ -103,7 +103,7 @@ class ProcessRunner:
     def __init__(
         self,
         name: str,
-        model: Model,
+        model: LocalClassifier,
         restarted: Callable[[str], None],
         logger: Any,
         command: Sequence[str] = (sys.executable, "-m", "extproc.classifiers.worker"),
@@ -113,7 +113,7 @@ class ProcessRunner:
         self._restarted = restarted
         self._logger = logger
         self._command = command
-        self._worker: WorkerProcess | None = None
+        self._worker: ModelProcess | None = None
         self._loading: asyncio.Task[None] | None = None
         self._ends: set[asyncio.Task[None]] = set()
         self._failures = 0
@@ -155,7 +155,7 @@ class ProcessRunner:
         if self._ends:
             await asyncio.wait(self._ends)
 
-    async def _ready(self) -> WorkerProcess:
+    async def _ready(self) -> ModelProcess:
         if self._worker is None:
             if self._loading is None and asyncio.get_running_loop().time() < self._retry_s:
                 raise ClassifierFailed("not loaded")
@@ -173,7 +173,7 @@ class ProcessRunner:
     async def _take_over(self) -> None:
         worker = None
         try:
-            worker = await WorkerProcess.start(self._command)
+            worker = await ModelProcess.start(self._command)
             async with asyncio.timeout(self._model.load_ms_max / 1_000):
                 await worker.load(self._model)
         except (ClassifierFailed, TimeoutError, OSError) as error:
@@ -193,12 +193,12 @@ class ProcessRunner:
         finally:
             self._loading = None
 
-    async def _watch(self, worker: WorkerProcess) -> None:
+    async def _watch(self, worker: ModelProcess) -> None:
         """Replace a process that has died."""
         await worker.process.wait()
         self._replace(worker, "died")
 
-    def _replace(self, worker: WorkerProcess, reason: str) -> None:
+    def _replace(self, worker: ModelProcess, reason: str) -> None:
         """A process that never finished a task is replaced only on demand: the next one may die the same way."""
         if self._worker is not worker or self._is_closed:
             return
@@ -221,7 +221,7 @@ class ProcessRunner:
         task.add_done_callback(self._ends.discard)
 
 
-async def _killed(worker: WorkerProcess | None) -> None:
+async def _killed(worker: ModelProcess | None) -> None:
     if worker is not None:
         worker.kill()
         await worker.process.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from extproc.config.classifiers import Classifier
-from extproc.domain.beside import Found, SpokenText
+from extproc.domain.beside import FoundInText, SpokenText
 from extproc.domain.finding import Finding
 
 Scores = Mapping[str, float]
@@ -16,7 +16,7 @@ class ScoresMissing(Exception):
     """A result lacks a score that was requested: it says nothing, in particular not that a text is harmless."""
 
 
-class Verdicts:
+class FindingLabels:
     """Which labels of a classifier are findings."""
 
     def __init__(self, name: str, classifier: Classifier) -> None:
@@ -24,7 +24,7 @@ class Verdicts:
         self._threshold = classifier.threshold
         self._detector = f"classifier.{name}"
 
-    def findings(self, texts: Sequence[SpokenText], scores: Sequence[Scores]) -> list[Found]:
+    def findings(self, texts: Sequence[SpokenText], scores: Sequence[Scores]) -> list[FoundInText]:
         """The findings in each text. Raises: ScoresMissing."""
         if len(scores) != len(texts):
             raise ScoresMissing

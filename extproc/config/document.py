@@ -227,25 +227,25 @@ class FilterSection(Section):
     on_error: OnError = Field(default=OnError.CLOSED, description="effect of a failure of this filter")
 
 
-class VersionFilter(FilterSection):
+class VersionSection(FilterSection):
     """Chooses the model version and sets routing headers."""
 
     filter: Literal["version"]
 
 
-class PromptFilter(FilterSection):
+class PromptSection(FilterSection):
     """Inserts the version's system prompt."""
 
     filter: Literal["prompt"]
 
 
-class GuardsFilter(Section):
+class GuardsSection(Section):
     """Runs the guards of the exchange's policy."""
 
     filter: Literal["guards"]
 
 
-class MeterFilter(FilterSection):
+class MeterSection(FilterSection):
     """Counts tokens and cost; requests usage from the server when the client did not."""
 
     filter: Literal["meter"]
@@ -255,8 +255,8 @@ class MeterFilter(FilterSection):
     )
 
 
-Filter = Annotated[
-    VersionFilter | GuardsFilter | PromptFilter | MeterFilter,
+AnyFilterSection = Annotated[
+    VersionSection | GuardsSection | PromptSection | MeterSection,
     Field(discriminator="filter"),
 ]
 
@@ -344,7 +344,7 @@ class Document(Section):
     limits: Limits = Field(default_factory=Limits, description="maximum sizes")
     identity: Identity = Field(default_factory=Identity, description="headers that identify who pays")
     models: dict[Name, Model] = Field(min_length=1, description="models, by the name that clients send")
-    filters: tuple[Filter, ...] = Field(min_length=1, description="filters, in execution order")
+    filters: tuple[AnyFilterSection, ...] = Field(min_length=1, description="filters, in execution order")
     policies: tuple[Policy, ...] = Field(
         default=(), description="lists of guards; the first that matches an exchange applies"
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from extproc.config.document import Document
 
-KEPT_BACK = (
+EXCLUDED_HEADERS = (
     ":authority",
     ":scheme",
     "accept",
@@ -33,7 +33,7 @@ KEPT_BACK = (
     "x-forwarded-proto",
     "x-request-id",
 )
-KEPT_BACK_PREFIXES = ("sec-", "x-envoy-", "x-stainless-")
+EXCLUDED_HEADER_PREFIXES = ("sec-", "x-envoy-", "x-stainless-")
 
 
 def named_headers(document: Document) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -48,15 +48,15 @@ def named_headers(document: Document) -> Iterator[tuple[tuple[str | int, ...], s
             yield ("models", name, "pin_header"), model.pin_header
 
 
-def usually_kept_back(header: str) -> bool:
+def is_usually_excluded(header: str) -> bool:
     """Whether Envoy withholds a header from the processor unless the configuration names it."""
-    return header in KEPT_BACK or header.startswith(KEPT_BACK_PREFIXES)
+    return header in EXCLUDED_HEADERS or header.startswith(EXCLUDED_HEADER_PREFIXES)
 
 
-def kept_back(document: Document) -> tuple[list[str], list[str]]:
+def excluded_headers(document: Document) -> tuple[list[str], list[str]]:
     """Headers that Envoy withholds from the processor, and prefixes of such headers."""
     named = [header for _, header in named_headers(document)]
     return (
-        [header for header in KEPT_BACK if header not in named],
-        [prefix for prefix in KEPT_BACK_PREFIXES if not any(header.startswith(prefix) for header in named)],
+        [header for header in EXCLUDED_HEADERS if header not in named],
+        [prefix for prefix in EXCLUDED_HEADER_PREFIXES if not any(header.startswith(prefix) for header in named)],
     )

@@ -25,11 +25,11 @@ from extproc.config.document import Document
 from extproc.config.problems import (
     ConfigInvalid,
     KeyPath,
-    Kind,
-    Place,
+    KeyPosition,
     Places,
     Problem,
     Severity,
+    ValueKind,
     by_line,
     shown,
 )
@@ -46,16 +46,16 @@ PROBLEMS_MAX = 100
 
 _LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as YAML 1.1 and so PyYAML counts lines
 _TAG = "tag:yaml.org,2002:"
-_SCALARS: dict[str, tuple[Kind, re.Pattern[str], list[str]]] = {
-    _TAG + "null": (Kind.NOTHING, re.compile(r"(~|null|Null|NULL|)\Z"), ["~", "n", "N", ""]),
-    _TAG + "bool": (Kind.BOOLEAN, re.compile(r"([tT]rue|TRUE|[fF]alse|FALSE)\Z"), list("tTfF")),
+_SCALARS: dict[str, tuple[ValueKind, re.Pattern[str], list[str]]] = {
+    _TAG + "null": (ValueKind.NOTHING, re.compile(r"(~|null|Null|NULL|)\Z"), ["~", "n", "N", ""]),
+    _TAG + "bool": (ValueKind.BOOLEAN, re.compile(r"([tT]rue|TRUE|[fF]alse|FALSE)\Z"), list("tTfF")),
     _TAG + "int": (
-        Kind.NUMBER,
+        ValueKind.NUMBER,
         re.compile(r"([-+]?(0|[1-9][0-9]{0,30})|0o[0-7]{1,30}|0x[0-9a-fA-F]{1,30})\Z"),
         list("-+0123456789"),
     ),
     _TAG + "float": (
-        Kind.NUMBER,
+        ValueKind.NUMBER,
         re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?\Z"),
         list("-+.0123456789"),
     ),
@@ -275,7 +275,7 @@ class _Tree:
         """
         kind = _kind(node)
         text = node.value if isinstance(node, yaml.ScalarNode) else ""
-        self.places.add(path, Place(_start(key or node), _start(node), kind, text, empty=node.value == []))
+        self.places.add(path, KeyPosition(_start(key or node), _start(node), kind, text, empty=node.value == []))
         self._nodes += 1
         if self._nodes > NODES_MAX or len(path) > DEPTH_MAX:
             found = f"more than {NODES_MAX} values or {DEPTH_MAX} levels, aliases counted where they are used"
@@ -312,7 +312,7 @@ class _Tree:
             return None
         name = self._text(node, path)
         kind = _kind(node)
-        if kind is not Kind.TEXT:
+        if kind is not ValueKind.TEXT:
             hint = f'Write it in quotes: "{name}".' if name else "Write a name before the `:`."
             self._refuse(node, (*path, name), f"the name is read as {kind}", hint)
         return name
@@ -326,7 +326,7 @@ class _Tree:
 
     def _check_tag(self, node: Node, path: KeyPath) -> None:
         known = {_TAG + "str", _TAG + "seq", _TAG + "map"}
-        if node.tag in known or (node.tag in _SCALARS and _kind(node) is not Kind.TEXT):
+        if node.tag in known or (node.tag in _SCALARS and _kind(node) is not ValueKind.TEXT):
             return
         tag = "!!" + node.tag.removeprefix(_TAG) if node.tag.startswith(_TAG) else node.tag
         hint = "YAML tags are not supported. Remove it."
@@ -340,24 +340,24 @@ def _start(node: Node) -> tuple[int, int]:
     return (node.start_mark.line + 1, node.start_mark.column + 1)
 
 
-def _kind(node: Node) -> Kind:
+def _kind(node: Node) -> ValueKind:
     if isinstance(node, yaml.MappingNode):
-        return Kind.BLOCK
+        return ValueKind.BLOCK
     if isinstance(node, yaml.SequenceNode):
-        return Kind.LIST
-    kind, pattern, _ = _SCALARS.get(node.tag, (Kind.TEXT, None, None))
-    return kind if pattern is None or pattern.match(node.value) else Kind.TEXT
+        return ValueKind.LIST
+    kind, pattern, _ = _SCALARS.get(node.tag, (ValueKind.TEXT, None, None))
+    return kind if pattern is None or pattern.match(node.value) else ValueKind.TEXT
 
 
-def _scalar(kind: Kind, text: str) -> object:
+def _scalar(kind: ValueKind, text: str) -> object:
     match kind:
-        case Kind.NOTHING:
+        case ValueKind.NOTHING:
             return None
-        case Kind.BOOLEAN:
+        case ValueKind.BOOLEAN:
             return text.lower() == "true"
-        case Kind.NUMBER if any(char in text.lower() for char in ".e") and not text.startswith("0x"):
+        case ValueKind.NUMBER if any(char in text.lower() for char in ".e") and not text.startswith("0x"):
             return float(text)
-        case Kind.NUMBER:
+        case ValueKind.NUMBER:
             return int(text, 0)
         case _:
             return text

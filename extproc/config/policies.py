@@ -6,42 +6,42 @@ from typing import Annotated
 
 from pydantic import Field
 
-from extproc.config.guards.banned import BannedGuard
-from extproc.config.guards.classifier import ClassifierGuard
-from extproc.config.guards.custom import CustomGuard
-from extproc.config.guards.degenerate import DegenerateGuard
-from extproc.config.guards.facts import FactsGuard
-from extproc.config.guards.grounding import GroundingGuard
-from extproc.config.guards.harm import HarmGuard
-from extproc.config.guards.injection import InjectionGuard
-from extproc.config.guards.pii import PiiGuard
-from extproc.config.guards.prompt_leak import PromptLeakGuard
-from extproc.config.guards.refusal import RefusalGuard
-from extproc.config.guards.roles import RolesGuard
-from extproc.config.guards.size import SizeGuard
-from extproc.config.guards.tools import ToolsGuard
-from extproc.config.guards.topics import TopicsGuard
-from extproc.config.guards.urls import UrlsGuard
+from extproc.config.guards.banned import BannedSection
+from extproc.config.guards.classifier import ClassifierSection
+from extproc.config.guards.custom import CustomSection
+from extproc.config.guards.degenerate import DegenerateSection
+from extproc.config.guards.facts import FactsSection
+from extproc.config.guards.grounding import GroundingSection
+from extproc.config.guards.harm import HarmSection
+from extproc.config.guards.injection import InjectionSection
+from extproc.config.guards.pii import PiiSection
+from extproc.config.guards.prompt_leak import PromptLeakSection
+from extproc.config.guards.refusal import RefusalSection
+from extproc.config.guards.roles import RolesSection
+from extproc.config.guards.size import SizeSection
+from extproc.config.guards.tools import ToolsSection
+from extproc.config.guards.topics import TopicsSection
+from extproc.config.guards.urls import UrlsSection
 from extproc.config.section import Name, Section
 from extproc.domain.contract import Endpoint
 
-Guard = Annotated[
-    BannedGuard
-    | ClassifierGuard
-    | CustomGuard
-    | DegenerateGuard
-    | FactsGuard
-    | GroundingGuard
-    | HarmGuard
-    | InjectionGuard
-    | PiiGuard
-    | PromptLeakGuard
-    | RefusalGuard
-    | RolesGuard
-    | SizeGuard
-    | ToolsGuard
-    | TopicsGuard
-    | UrlsGuard,
+AnyGuardSection = Annotated[
+    BannedSection
+    | ClassifierSection
+    | CustomSection
+    | DegenerateSection
+    | FactsSection
+    | GroundingSection
+    | HarmSection
+    | InjectionSection
+    | PiiSection
+    | PromptLeakSection
+    | RefusalSection
+    | RolesSection
+    | SizeSection
+    | ToolsSection
+    | TopicsSection
+    | UrlsSection,
     Field(discriminator="guard"),
 ]
 
@@ -62,4 +62,4 @@ class Policy(Section):
     when: tuple[Condition, ...] = Field(
         default=(), description="conditions; an exchange must match one. The last policy has none and matches all"
     )
-    guards: tuple[Guard, ...] = Field(description="guards, in execution order; empty: nothing is checked")
+    guards: tuple[AnyGuardSection, ...] = Field(description="guards, in execution order; empty: nothing is checked")

@@ -37,7 +37,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-class Kind(StrEnum):
+class ValueKind(StrEnum):
     """The type of a value in the file, in the words of a message."""
 
     TEXT = "text"
@@ -90,7 +90,7 @@ def by_line(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(problems, key=lambda problem: (problem.line, problem.column, problem.path))
 
 
-class Place(NamedTuple):
+class KeyPosition(NamedTuple):
     """Position of a key and its value (lines and columns from 1), and the value as written.
 
     Args:
@@ -99,7 +99,7 @@ class Place(NamedTuple):
 
     key: tuple[int, int]
     value: tuple[int, int]
-    kind: Kind
+    kind: ValueKind
     text: str = ""
     empty: bool = False
 
@@ -109,13 +109,13 @@ class Places:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self._places: dict[KeyPath, Place] = {}
+        self._places: dict[KeyPath, KeyPosition] = {}
 
-    def add(self, path: KeyPath, place: Place) -> None:
+    def add(self, path: KeyPath, place: KeyPosition) -> None:
         """Record the position of a key."""
         self._places[path] = place
 
-    def get(self, path: KeyPath) -> Place | None:
+    def get(self, path: KeyPath) -> KeyPosition | None:
         """The position of the key, or None if the file does not contain it."""
         return self._places.get(path)
 
@@ -157,12 +157,12 @@ class Places:
         if place is None:
             return "nothing"
         if place.empty:
-            return "an empty list" if place.kind is Kind.LIST else "an empty block"
-        if place.kind in (Kind.NOTHING, Kind.LIST, Kind.BLOCK):
+            return "an empty list" if place.kind is ValueKind.LIST else "an empty block"
+        if place.kind in (ValueKind.NOTHING, ValueKind.LIST, ValueKind.BLOCK):
             return place.kind.value
         if must_hide(path, place.text):
             return f"{place.kind} (not shown)"
-        if place.kind is Kind.BOOLEAN:
+        if place.kind is ValueKind.BOOLEAN:
             return shown(place.text)
         return f"the {place.kind.removeprefix('a ')} {shown(place.text)}"
 

@@ -10,10 +10,10 @@ from extproc.config.document import Document
 from extproc.config.problems import (
     SHOWN_CHARS_MAX,
     KeyPath,
-    Kind,
-    Place,
+    KeyPosition,
     Places,
     Problem,
+    ValueKind,
     did_you_mean,
     must_hide,
     names,
@@ -23,7 +23,7 @@ from extproc.config.problems import (
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-Shape = dict[str, Any]
+SchemaNode = dict[str, Any]
 
 DIGITS_MAX = 15
 PRICE_HINT = """A missing price is an error and does not mean zero. Add, for example:
@@ -32,7 +32,7 @@ PRICE_HINT = """A missing price is an error and does not mean zero. Add, for exa
       completion_micro_usd_per_mtok: 600000  # 0.60 USD for a million answer tokens"""
 
 
-def json_schema() -> Shape:
+def json_schema() -> SchemaNode:
     """JSON Schema (2020-12) of the configuration file, for editors: ``extproc check --schema``."""
     schema = Document.model_json_schema()
     for shape in (schema, *schema["$defs"].values()):
@@ -76,23 +76,23 @@ def validation_problem(error: ErrorDetails, places: Places) -> Problem | None:
     return places.problem(path, f"found {places.found(path)}", expected=_expected(shape), hint=hint)
 
 
-def _unknown_key(path: KeyPath, parent: Shape, places: Places) -> Problem:
+def _unknown_key(path: KeyPath, parent: SchemaNode, places: Places) -> Problem:
     known = list(parent["properties"])
     hint = did_you_mean(str(path[-1]), known) or f"Known here: {names(known)}."
     return places.problem(path, "unknown key", hint=hint, at_key=True)
 
 
-def _choice(shape: Shape) -> tuple[str, list[str]]:
+def _choice(shape: SchemaNode) -> tuple[str, list[str]]:
     """The discriminator key of a union (``filter``, ``guard``), and its values."""
     discriminator = shape["discriminator"]
     return discriminator["propertyName"], list(discriminator["mapping"])
 
 
-def _unknown_choice(path: KeyPath, shape: Shape, places: Places) -> Problem:
+def _unknown_choice(path: KeyPath, shape: SchemaNode, places: Places) -> Problem:
     key, known = _choice(shape)
     at = (*path, key)
     place = places.get(at)
-    written = place.text if place and place.kind is Kind.TEXT else ""
+    written = place.text if place and place.kind is ValueKind.TEXT else ""
     hint = did_you_mean(written, known) or f"Known {key}s: {names(known)}."
     if key == "filter" and written in _choice(_follow(("policies", 0, "guards", 0))[1])[1]:
         hint = f"It is a guard: write `- guard: {written}` in a policy's `guards:`, and `- filter: guards` here."
@@ -101,14 +101,14 @@ def _unknown_choice(path: KeyPath, shape: Shape, places: Places) -> Problem:
     return places.problem(at, f"found {places.found(at)}", expected=f"the name of a {key}", hint=hint)
 
 
-def _mend(path: KeyPath, shape: Shape, place: Place) -> str:
+def _mend(path: KeyPath, shape: SchemaNode, place: KeyPosition) -> str:
     """How to fix a value, if that can be guessed."""
     text = "" if must_hide(path, place.text) else place.text
     if path and path[-1] == "price":
         return PRICE_HINT
-    if path and str(path[-1]).endswith("_micro_usd_per_mtok") and place.kind is Kind.NUMBER:
+    if path and str(path[-1]).endswith("_micro_usd_per_mtok") and place.kind is ValueKind.NUMBER:
         return "Prices are in micro-USD: 1 USD is 1000000."
-    if place.kind is Kind.NOTHING:
+    if place.kind is ValueKind.NOTHING:
         return "Give the key a value, or leave it out."
     if "oneOf" in shape:
         key, known = _choice(shape)
@@ -118,17 +118,17 @@ def _mend(path: KeyPath, shape: Shape, place: Place) -> str:
     return _retyped(str(shape.get("type")), place.kind, text)
 
 
-def _retyped(expected: str, kind: Kind, text: str) -> str:
+def _retyped(expected: str, kind: ValueKind, text: str) -> str:
     """How to write the same value as another type."""
-    if expected == "array" and kind is Kind.BLOCK:
+    if expected == "array" and kind is ValueKind.BLOCK:
         return "Begin each entry with `- `."
     digits = text.replace("_", "").replace(",", "")
     is_number = digits.isascii() and digits.isdecimal() and len(digits) < DIGITS_MAX
-    if expected == "string" and kind in (Kind.NUMBER, Kind.BOOLEAN):
+    if expected == "string" and kind in (ValueKind.NUMBER, ValueKind.BOOLEAN):
         return f'Write it in quotes: "{text}".' if text else "Write it in quotes."
-    if expected == "array" and kind in (Kind.NUMBER, Kind.TEXT) and 0 < len(text) <= SHOWN_CHARS_MAX:
+    if expected == "array" and kind in (ValueKind.NUMBER, ValueKind.TEXT) and 0 < len(text) <= SHOWN_CHARS_MAX:
         return f"Write it as a list: {shown(f'[{text}]')}."
-    if expected == "integer" and kind is Kind.TEXT and is_number:
+    if expected == "integer" and kind is ValueKind.TEXT and is_number:
         return f"Write plain digits, without quotes, separators or leading zeros: {int(digits)}."
     if expected == "boolean" and text.lower() in ("yes", "on", "y", "true", "1"):
         return "Write `true`."
@@ -137,7 +137,7 @@ def _retyped(expected: str, kind: Kind, text: str) -> str:
     return ""
 
 
-def _expected(shape: Shape) -> str:
+def _expected(shape: SchemaNode) -> str:
     """A schema in words: ``a whole number from 0 to 100``."""
     if "enum" in shape:
         return f"one of {names(shape['enum'])}"
@@ -163,18 +163,18 @@ def _expected(shape: Shape) -> str:
             return f"a block of keys ({names(keys)})" if keys else "a block of keys"
 
 
-def _range(shape: Shape) -> str:
+def _range(shape: SchemaNode) -> str:
     if "maximum" in shape:
         return f" from {shape['minimum']} to {shape['maximum']}"
     return f" of at least {shape['minimum']}" if "minimum" in shape else ""
 
 
 @cache
-def _root() -> Shape:
+def _root() -> SchemaNode:
     return json_schema()
 
 
-def _follow(loc: tuple[int | str, ...]) -> tuple[KeyPath, Shape]:
+def _follow(loc: tuple[int | str, ...]) -> tuple[KeyPath, SchemaNode]:
     """The key path of a validation error's location, and the schema at that path.
 
     A location also contains discriminator values and a marker for keys; a key path does not.
@@ -192,7 +192,7 @@ def _follow(loc: tuple[int | str, ...]) -> tuple[KeyPath, Shape]:
     return path, shape
 
 
-def _inner(shape: Shape, part: int | str) -> Shape:
+def _inner(shape: SchemaNode, part: int | str) -> SchemaNode:
     if isinstance(part, int):
         return dict(shape["items"])
     if part in shape.get("properties", {}):
@@ -201,7 +201,7 @@ def _inner(shape: Shape, part: int | str) -> Shape:
     return dict(next(iter(named.values())))
 
 
-def _resolved(shape: Shape) -> Shape:
+def _resolved(shape: SchemaNode) -> SchemaNode:
     """The schema with references followed and `null` alternatives removed; siblings of a reference take precedence."""
     if "$ref" in shape:
         beside = {key: value for key, value in shape.items() if key != "$ref"}

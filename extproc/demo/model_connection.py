@@ -21,7 +21,7 @@ HEAD_BYTES_MAX: Final = 1 << 20
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Answer(Protocol):
+class Reply(Protocol):
     """The reply to a request."""
 
     @property
@@ -37,10 +37,10 @@ class Answering(Protocol):
 
     seen: SeenLog
 
-    def answer(self, request: Request) -> tuple[Answer, Seen]:
+    def answer(self, request: Request) -> tuple[Reply, Seen]:
         """The reply to `request`, and the exchange's entry in the log."""
 
-    def answer_to_noise(self) -> Answer:
+    def answer_to_noise(self) -> Reply:
         """The reply to input that is not HTTP."""
 
 
@@ -110,7 +110,7 @@ class ModelConnection:
             self._writer.transport.abort()
         return ended == "complete" and not answer.closes
 
-    async def _write_until_hangup(self, answer: Answer, seen: Seen) -> Ended:
+    async def _write_until_hangup(self, answer: Reply, seen: Seen) -> Ended:
         """Write the reply while listening; stop immediately when the client closes its side."""
         writing = asyncio.create_task(self._write(answer, seen))
         try:
@@ -132,7 +132,7 @@ class ModelConnection:
             writing.cancel()
             await asyncio.wait({writing})
 
-    async def _write(self, answer: Answer, seen: Seen | None) -> None:
+    async def _write(self, answer: Reply, seen: Seen | None) -> None:
         clock = asyncio.get_running_loop()
         began_s = clock.time()
         async with aclosing(answer.writes()) as writes:

@@ -20,8 +20,8 @@ from functools import partial
 from typing import Final, Self
 
 from extproc.demo.catalogue import Catalogue, Cut, Recording, Write, shipped
-from extproc.demo.model_connection import Answer, ModelConnection
-from extproc.demo.rules import DEMO_RULES, NOT_FOUND, Rule, choose
+from extproc.demo.model_connection import ModelConnection, Reply
+from extproc.demo.rules import DEMO_RULES, NOT_FOUND, ReplayRule, choose
 from extproc.demo.scripted import Scripted
 from extproc.demo.seen import Request, Seen, SeenLog
 
@@ -70,7 +70,7 @@ class ModelServer:
         self,
         name: str = "model",
         *,
-        rules: Sequence[Rule] = (),
+        rules: Sequence[ReplayRule] = (),
         respond: Respond | None = None,
         catalogue: Catalogue | None = None,
         speed: float = 1.0,
@@ -122,7 +122,7 @@ class ModelServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def answer(self, request: Request) -> tuple[Answer, Seen]:
+    def answer(self, request: Request) -> tuple[Reply, Seen]:
         """The reply to `request` and its entry in `seen`; requests for `seen` itself are not recorded."""
         seen = Seen(self.name, request)
         if self._expose_seen and request.path == SEEN_PATH:
@@ -133,11 +133,11 @@ class ModelServer:
         self.seen.add(seen)
         return answer, seen
 
-    def answer_to_noise(self) -> Answer:
+    def answer_to_noise(self) -> Reply:
         """vLLM's reply to bytes that are not HTTP."""
         return self._replay(_NOISE)
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request) -> Reply:
         try:
             decided = self._respond(request) if self._respond else None
         except Exception as error:
@@ -172,7 +172,7 @@ class ModelServer:
         connection.add_done_callback(self._connections.discard)
 
 
-def _check(rules: Sequence[Rule], catalogue: Catalogue, speed: float, cut: Cut) -> None:
+def _check(rules: Sequence[ReplayRule], catalogue: Catalogue, speed: float, cut: Cut) -> None:
     """Fail early on what would fail at the first request."""
     if speed < 0:
         raise ValueError(f"speed is {speed}: it must be 0 (as fast as possible) or a multiple of the recorded pace")
@@ -188,14 +188,14 @@ def _json(status: int, document: object) -> Scripted:
     return Scripted(status, (("content-type", "application/json"), ("content-length", str(len(body)))), [body])
 
 
-def _rule(text: str) -> Rule:
+def _rule(text: str) -> ReplayRule:
     """Parse a rule of the command line: PATH:stream|whole|any:PHRASE:RECORDING; the phrase may contain colons or be
     empty.
     """
     try:
         path, streamed, rest = text.split(":", 2)
         phrase, recording = rest.rsplit(":", 1)
-        return Rule(path, {"stream": True, "whole": False, "any": None}[streamed], phrase or None, recording)
+        return ReplayRule(path, {"stream": True, "whole": False, "any": None}[streamed], phrase or None, recording)
     except (ValueError, KeyError):
         raise argparse.ArgumentTypeError(f"{text!r} is not PATH:stream|whole|any:PHRASE:RECORDING") from None
 

@@ -29,7 +29,7 @@ _UNSTREAMED: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ReplayRule:
     """Answers `path`, streamed or not (None: either), with `recording`.
 
     `phrase` must occur in the user's last message, case-insensitively; None matches every message.
@@ -49,12 +49,12 @@ class Rule:
         )
 
 
-def says(phrase: str | None, stem: str, paths: Sequence[str] = (CHAT, RESPONSES, MESSAGES)) -> tuple[Rule, ...]:
+def says(phrase: str | None, stem: str, paths: Sequence[str] = (CHAT, RESPONSES, MESSAGES)) -> tuple[ReplayRule, ...]:
     """Rules that answer `phrase` with the dictated text `stem`, in each API, streamed and not."""
     rules = []
     for path in paths:
         name = stem if path == CHAT else f"{_STEMS[path]}_{stem}"
-        rules += [Rule(path, False, phrase, name), Rule(path, True, phrase, f"{name}_stream")]
+        rules += [ReplayRule(path, False, phrase, name), ReplayRule(path, True, phrase, f"{name}_stream")]
     return tuple(rules)
 
 
@@ -65,7 +65,7 @@ DEMO_RULES: Final = (
 )
 
 
-def choose(request: Request, rules: Sequence[Rule]) -> str:
+def choose(request: Request, rules: Sequence[ReplayRule]) -> str:
     """The name of the recording for `request`; `NOT_FOUND` for an unknown endpoint."""
     document = request.document
     text = last_user_text(document)

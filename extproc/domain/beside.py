@@ -1,7 +1,7 @@
 """Out-of-band classification: jobs for classifiers that are too slow for the path, and their results.
 
 Either the exchange waits for the result (an ``Ask``), or it continues, and may have ended when the result arrives (a
-``Judgement``). Both contain user texts, so neither may reach a log or a label.
+``ClassificationJob``). Both contain user texts, so neither may reach a log or a label.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class SpokenText(NamedTuple):
     text: str
 
 
-Found = tuple[SpokenText, Finding]
+FoundInText = tuple[SpokenText, Finding]
 """A finding, and its text."""
 
 
@@ -48,7 +48,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class ClassificationJob:
     """Texts of one exchange and direction to classify out of band.
 
     Attributes:

@@ -18,7 +18,7 @@ _EXT_PROC = "extensions.filters.http.ext_proc.v3.ExternalProcessor"
 _UPSTREAM_TLS = "extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 _DIRECTIONS = ("request", "response")
 
-Found = tuple[str, dict[str, Any]]
+ConfigBlock = tuple[str, dict[str, Any]]
 
 
 def lint(configuration: Mapping[str, Any], *, body_bytes_max: int = 0) -> list[str]:
@@ -158,14 +158,14 @@ def _buffer(where: str, listener: dict[str, Any], config: dict[str, Any], body_b
 # --- walking -------------------------------------------------------------------------------------------------------
 
 
-def _ext_proc_filters(where: str, listener: dict[str, Any]) -> Iterator[Found]:
+def _ext_proc_filters(where: str, listener: dict[str, Any]) -> Iterator[ConfigBlock]:
     for path, block in _blocks(where, listener):
         kind = (block.get("typed_config") or {}).get("@type", "")
         if kind.endswith(_EXT_PROC):
             yield path, block
 
 
-def _blocks(path: str, node: Any) -> Iterator[Found]:
+def _blocks(path: str, node: Any) -> Iterator[ConfigBlock]:
     """Every mapping in the tree, with its path, outermost first."""
     if isinstance(node, dict):
         yield path, node

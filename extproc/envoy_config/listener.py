@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from extproc.config.document import Document, Limits
-from extproc.config.forwarding import kept_back
+from extproc.config.forwarding import excluded_headers
 from extproc.domain.contract import INTERNAL_HEADER_PREFIX, METADATA_NAMESPACE
 from extproc.envoy_config.addresses import listening_address
 from extproc.envoy_config.early_replies import skipped_without_request
@@ -137,7 +137,7 @@ def _ext_proc(document: Document) -> dict[str, Any]:
 
 
 def _forward_rules(document: Document) -> dict[str, Any]:
-    exact, prefixes = kept_back(document)
+    exact, prefixes = excluded_headers(document)
     patterns = [*({"exact": header} for header in exact), *({"prefix": prefix} for prefix in prefixes)]
     return {"disallowed_headers": {"patterns": patterns}}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from extproc.config.document import Document, Role, VersionFilter
+from extproc.config.document import Document, Role, VersionSection
 from extproc.config.section import Mode, OnError
 from extproc.domain.contract import MODEL_HEADER, MODELS_PATH, SERVED_VERSION_HEADER, VERSION_HEADER
 
@@ -93,7 +93,7 @@ def default_version(document: Document) -> tuple[str, str]:
 def _version_is_always_chosen(document: Document) -> bool:
     """Whether an exchange has no version only if nothing inspected it; those may only use the allowed paths."""
     return any(
-        isinstance(entry, VersionFilter) and entry.mode is Mode.ENFORCE and entry.on_error is OnError.CLOSED
+        isinstance(entry, VersionSection) and entry.mode is Mode.ENFORCE and entry.on_error is OnError.CLOSED
         for entry in document.filters
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from extproc.domain.beside import Ask, Found, Judgement
+from extproc.domain.beside import Ask, ClassificationJob, FoundInText
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction
 
@@ -79,7 +79,7 @@ class VerdictReceived:
     """The verdict that was asked for has come."""
 
     ask: Ask
-    found: Sequence[Found] = field(repr=False)
+    found: Sequence[FoundInText] = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -173,7 +173,7 @@ class ContinueTrailers:
 
 @dataclass(slots=True)
 class ImmediateResponse:
-    """ImmediateResponse the client ourselves."""
+    """Respond to the client ourselves."""
 
     status: int
     body: bytes
@@ -203,5 +203,5 @@ class Step:
     commands: list[Command]
     ended: ExchangeRecord | None = None
     asks: Sequence[Ask] = ()  # each is to be answered, or to expire, once
-    judgements: Sequence[Judgement] = ()  # to be judged when there is time
+    judgements: Sequence[ClassificationJob] = ()  # to be judged when there is time
     error: BaseException | None = None  # what of ours failed, for the log

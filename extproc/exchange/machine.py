@@ -235,7 +235,7 @@ def _step(state: ExchangeState, event: Event, now_ns: int) -> Step:
 
 
 def _refuse(state: ExchangeState, error: ApiError, outcome: Outcome, event: Event, now_ns: int) -> Step:
-    """ImmediateResponse in the place of the server, or in mid-stream with what is left to say."""
+    """Respond in the place of the server, or end the stream with an error event."""
     record, response = state.record, state.response
     if state.ended:
         return Step([Abort(error.code)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from extproc.domain.beside import Judgement
+from extproc.domain.beside import ClassificationJob
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.review import FindingNotes
 from extproc.exchange import ending
@@ -82,7 +82,7 @@ class ExchangeState:
         if snapshot.reviews:
             self.record.notes = FindingNotes(snapshot.excerpt_chars_max)
 
-    def take_judgements(self) -> Sequence[Judgement]:
+    def take_judgements(self) -> Sequence[ClassificationJob]:
         """What guards have handed on since the last time."""
         judgements = self.facts.outbox.judgements
         if not judgements:

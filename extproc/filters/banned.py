@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from extproc.config.guards.banned import BannedGuard as BannedSection
+from extproc.config.guards.banned import BannedSection
 from extproc.detectors.text.phrases import Match, PhraseBook, PhraseScan
 from extproc.domain.finding import Finding
 from extproc.domain.text import Speaker

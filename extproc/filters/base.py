@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar, cast
 from extproc.config.guards.base import GuardSection, On
 from extproc.config.models import CompiledModel, CompiledVersion
 from extproc.config.section import Mode, OnError
-from extproc.domain.beside import Ask, Found, Judgement
+from extproc.domain.beside import Ask, ClassificationJob, FoundInText
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.pace import UNHURRIED, Pace
@@ -38,7 +38,7 @@ class Outbox:
     """
 
     asks: list[Ask] = field(default_factory=list)
-    judgements: list[Judgement] = field(default_factory=list)
+    judgements: list[ClassificationJob] = field(default_factory=list)
 
 
 class GuardState(Generic[_T]):
@@ -143,7 +143,7 @@ class Filter:
         """The stage for one channel that the filter ``sees``, or None where it has nothing to look for."""
         return None
 
-    def on_verdict(self, found: Sequence[Found], exchange: ExchangeFacts) -> ApiError | None:
+    def on_verdict(self, found: Sequence[FoundInText], exchange: ExchangeFacts) -> ApiError | None:
         """Take the verdict that this filter has asked for; an error refuses the request."""
         return None
 

@@ -14,8 +14,8 @@ from io import StringIO
 from itertools import groupby
 from typing import NamedTuple
 
-from extproc.config.guards.classifier import ClassifierGuard as ClassifierSection
-from extproc.domain.beside import Ask, Found, Judgement, Origin, SpokenText
+from extproc.config.guards.classifier import ClassifierSection
+from extproc.domain.beside import Ask, ClassificationJob, FoundInText, Origin, SpokenText
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence
 from extproc.domain.record import Action, Coverage
@@ -100,7 +100,7 @@ class ClassifierGuard(Guard):
         self._gathered.put(exchange, gathered)
         return stage
 
-    def on_verdict(self, found: Sequence[Found], exchange: ExchangeFacts) -> ApiError | None:
+    def on_verdict(self, found: Sequence[FoundInText], exchange: ExchangeFacts) -> ApiError | None:
         """Refuse the request at any finding, if the guard blocks."""
         exchange.record.cover(self.name, Direction.REQUEST.value, Coverage.CHECKED, self._asked.pop(exchange) or 0)
         for spoken, finding in found:
@@ -178,7 +178,7 @@ class ClassifierGuard(Guard):
         who = (record.team, record.project, record.policy, record.version)
         origin = Origin(record.id, record.endpoint, *who, record.revision)
         exchange.outbox.judgements.append(
-            Judgement(
+            ClassificationJob(
                 origin,
                 self.name,
                 self._section.classifier,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from extproc.config.guards.custom import CustomGuard as CustomSection
+from extproc.config.guards.custom import CustomSection
 from extproc.detectors.installed import installed_detector
 from extproc.domain.masks import type_mask
 from extproc.domain.record import Action

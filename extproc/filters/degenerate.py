@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from extproc.config.guards.degenerate import DegenerateGuard as DegenerateSection
+from extproc.config.guards.degenerate import DegenerateSection
 from extproc.detectors.answers.loops import REPEATS_MIN, TAIL_CHARS_MAX, loop_chars
 from extproc.detectors.text.json_reader import JsonReader
 from extproc.detectors.text.languages import Expected, expected_by, expected_of, is_unexpected

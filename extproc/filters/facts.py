@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from extproc.config.facts import Fact, parse_facts
-from extproc.config.guards.facts import FactsGuard as FactsSection
+from extproc.config.guards.facts import FactsSection
 from extproc.config.models import CompiledModel
 from extproc.detectors.answers.facts import FactDetector, KnownFact
 from extproc.detectors.text.sentences import SentenceBuffer

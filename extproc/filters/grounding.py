@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from extproc.config.guards.grounding import GroundingGuard as GroundingSection
+from extproc.config.guards.grounding import GroundingSection
 from extproc.detectors.answers.grounding import Context, Tally, context_of
 from extproc.detectors.text.sentences import SentenceBuffer
 from extproc.domain.errors import ApiError

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from extproc.config.guards.harm import HarmGuard as HarmSection
+from extproc.config.guards.harm import HarmSection
 from extproc.detectors.answers.passages import ends_whole, sentence_end, whole_words
 from extproc.detectors.harm.detector import HarmDetector
 from extproc.domain.text import Direction, Speaker, Stage, TextSource

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import orjson
 import re2
 
-from extproc.config.guards.injection import InjectionGuard as InjectionSection
+from extproc.config.guards.injection import InjectionSection
 from extproc.detectors.injection.detector import InjectionDetector
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from extproc.config.guards.masking import MaskType
-from extproc.config.guards.pii import PiiGuard as PiiSection
+from extproc.config.guards.pii import PiiSection
 from extproc.detectors.pii.custom_recogniser import CustomRecogniser
 from extproc.detectors.pii.detector import PiiDetector
 from extproc.detectors.text.cells import has_long_word, word_chars_max

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from extproc.config.guards.prompt_leak import PromptLeakGuard as PromptLeakSection
+from extproc.config.guards.prompt_leak import PromptLeakSection
 from extproc.config.models import CompiledModel
 from extproc.detectors.answers.prompt_leak import GAP_CHARS_MAX, PromptIndex, RunMatcher, compared, may_go_on, words_of
 from extproc.domain.errors import ApiError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from extproc.config.guards.refusal import RefusalGuard as RefusalSection
+from extproc.config.guards.refusal import RefusalSection
 from extproc.detectors.answers.refusal import RefusalDetector
 from extproc.domain.finding import Evidence
 from extproc.domain.text import Direction, Kind, Stage, TextSource

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from extproc.config.guards.roles import RolesGuard as RolesSection
+from extproc.config.guards.roles import RolesSection
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Generic
 
-from extproc.config.guards.banned import BannedGuard as BannedSection
-from extproc.config.guards.harm import HarmGuard as HarmSection
-from extproc.config.guards.urls import UrlsGuard as UrlsSection
-from extproc.detectors.text.scanned import Found, Scan, Scanned
+from extproc.config.guards.banned import BannedSection
+from extproc.config.guards.harm import HarmSection
+from extproc.config.guards.urls import UrlsSection
+from extproc.detectors.text.scanned import FoundT, Scan, Scanned
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.pace import Pace, slices
@@ -61,7 +61,7 @@ class SpeakersGuard(Guard):
         raise NotImplementedError
 
 
-class ScanningGuard(SpeakersGuard, Generic[Found]):
+class ScanningGuard(SpeakersGuard, Generic[FoundT]):
     """Masks or refuses what a scan finds."""
 
     mask: str
@@ -76,7 +76,7 @@ class ScanningGuard(SpeakersGuard, Generic[Found]):
                 self.report(exchange, Direction.REQUEST, Evidence(self.finding_of(spot), text, speaker))
         return self.rejection() if found and self.action in (Action.BLOCK, Action.MASK) else None
 
-    def find_beside(self, request: RequestView, pace: Pace) -> list[tuple[str, str, list[Found]]]:
+    def find_beside(self, request: RequestView, pace: Pace) -> list[tuple[str, str, list[FoundT]]]:
         """What is divided among the parts of a message, with whose it is and the parts as one text."""
         judged = [field for field in request.texts if self.sees(field.source)]
         found_in = found_only_joined(judged, partial(self.find, pace=pace))
@@ -87,11 +87,11 @@ class ScanningGuard(SpeakersGuard, Generic[Found]):
         mask = None if self.action is Action.BLOCK else f'"{self.mask}"' if bare else self.mask
         return ScanStage(self.scan(), mask, self.finding_of, witness)
 
-    def scan(self) -> Scan[Found]:
+    def scan(self) -> Scan[FoundT]:
         """A scan of a text from its beginning."""
         raise NotImplementedError
 
-    def find(self, text: str, pace: Pace) -> list[Found]:
+    def find(self, text: str, pace: Pace) -> list[FoundT]:
         """What a whole text holds. Raises: as the pace does."""
         pace.check()
         if not self.may_hold(text):
@@ -105,12 +105,12 @@ class ScanningGuard(SpeakersGuard, Generic[Found]):
             found += [spot.moved(begin) for spot in scan.push(piece, closing=before == len(text)).found]
         return found
 
-    def finding_of(self, spot: Found) -> Finding:
+    def finding_of(self, spot: FoundT) -> Finding:
         """What is reported."""
         raise NotImplementedError
 
 
-class ScanStage(Generic[Found]):
+class ScanStage(Generic[FoundT]):
     """Holds back what may be the beginning of what is looked for; masks or rejects what is found.
 
     ``mask`` stands in the place of it, or is None where it rejects.
@@ -119,7 +119,7 @@ class ScanStage(Generic[Found]):
     __slots__ = ("_finding_of", "_mask", "_scan", "_witness", "rejected")
 
     def __init__(
-        self, scan: Scan[Found], mask: str | None, finding_of: Callable[[Found], Finding], witness: Witness
+        self, scan: Scan[FoundT], mask: str | None, finding_of: Callable[[FoundT], Finding], witness: Witness
     ) -> None:
         self._scan = scan
         self._mask = mask
@@ -141,7 +141,7 @@ class ScanStage(Generic[Found]):
         """What is not decided."""
         return self._scan.undecided
 
-    def fork(self) -> ScanStage[Found]:
+    def fork(self) -> ScanStage[FoundT]:
         """A stage in the same state that tells nobody what it finds."""
         copy = ScanStage(self._scan.copy(), self._mask, self._finding_of, NOBODY)
         copy.rejected = self.rejected
@@ -155,7 +155,7 @@ class ScanStage(Generic[Found]):
         self._witness.pass_by(settled)
         return settled[scanned.ongoing :]  # a mask was written for what comes before, when it was found
 
-    def _replace(self, scanned: Scanned[Found], closing: bool) -> str:
+    def _replace(self, scanned: Scanned[FoundT], closing: bool) -> str:
         witness = self._witness
         witness.see(scanned.text, ends=closing)
         pieces: list[str] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from extproc.config.guards.tools import ToolsGuard as ToolsSection
+from extproc.config.guards.tools import ToolsSection
 from extproc.detectors.rules.tool_rules import ToolRules
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from extproc.config.guards.topics import Topic
-from extproc.config.guards.topics import TopicsGuard as TopicsSection
+from extproc.config.guards.topics import Topic, TopicsSection
 from extproc.detectors.rules.topics import Reached, TopicBook, TopicScan
 from extproc.detectors.text.phrases import count_words
 from extproc.domain.errors import ApiError

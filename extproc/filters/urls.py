@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from extproc.config.guards.urls import UrlsGuard as UrlsSection
+from extproc.config.guards.urls import UrlsSection
 from extproc.detectors.rules.hosts import HostRules
 from extproc.detectors.rules.urls import FoundUrl, UrlRules, UrlScan, may_hold_url
 from extproc.domain.finding import Finding

@@ -25,7 +25,7 @@ _WHOLE_TEXTS = frozenset({"content", "system", "instructions"})
 _BILLING_HEADER = "x-anthropic-billing-header"  # vLLM drops a block of the system's, or its line, that begins so
 
 
-Found = TypeVar("Found", bound=Spot)
+SpotT = TypeVar("SpotT", bound=Spot)
 
 
 class JoinedText(NamedTuple):
@@ -66,11 +66,11 @@ def message_texts(fields: Sequence[TextField]) -> list[JoinedText]:
 
 
 def found_only_joined(
-    fields: Sequence[TextField], find: Callable[[str], list[Found]]
-) -> Iterator[tuple[JoinedText, list[Found]]]:
+    fields: Sequence[TextField], find: Callable[[str], list[SpotT]]
+) -> Iterator[tuple[JoinedText, list[SpotT]]]:
     """What is in a message as a whole and in none of its parts, for each message that has any."""
     for readings in _readings_by_message(fields):
-        best: tuple[JoinedText, list[Found]] | None = None
+        best: tuple[JoinedText, list[SpotT]] | None = None
         in_part: dict[str, list[int]] = {}
         for parts in readings:
             for part in parts:
@@ -156,6 +156,6 @@ def _places_in(text: str, parts: Sequence[TextField], in_parts: Sequence[Sequenc
     return places
 
 
-def _not_at(found: list[Found], places: set[int], count: int) -> list[Found]:
+def _not_at(found: list[SpotT], places: set[int], count: int) -> list[SpotT]:
     """So many of what was found, those first that stand at none of some places."""
     return sorted(found, key=lambda one: one.start in places)[:count]

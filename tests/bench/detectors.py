@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from extproc.config.guards.classifier import ClassifierGuard as ClassifierSection
+from extproc.config.guards.classifier import ClassifierSection
 from extproc.demo.installation import DEMO_CONFIG
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction, Kind, Speaker, TextSource

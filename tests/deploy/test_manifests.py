@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from extproc.config.problems import ConfigInvalid
 from extproc.server.operations.config_files import read_config
 from extproc.server.operations.health import Health
-from extproc.server.operations.pages import Pages
+from extproc.server.operations.pages import OpsServer
 from tests.deploy.manifests import (
     BASE,
     ISTIO_SIDECAR,
@@ -245,7 +245,7 @@ class Program:
     def __init__(self) -> None:
         self.health = Health()
         self.alive = True
-        self.pages = Pages("127.0.0.1", 0, CollectorRegistry(), self.health, lambda: self.alive)
+        self.pages = OpsServer("127.0.0.1", 0, CollectorRegistry(), self.health, lambda: self.alive)
 
     def status(self, path: str) -> int:
         """Status of a page."""

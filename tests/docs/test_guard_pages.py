@@ -9,12 +9,12 @@ import pytest
 
 from extproc.config.classifiers import Classifier
 from extproc.config.facts import parse_facts
-from extproc.config.policies import Guard
+from extproc.config.policies import AnyGuardSection
 from extproc.filters.registry import GUARDS
 from tests.docs.error_table import read_errors
 from tests.docs.pages import DOCS, GUARD_PAGES, blocks, first_table, links, section
 
-SECTIONS = {get_args(one.model_fields["guard"].annotation)[0]: one for one in get_args(get_args(Guard)[0])}
+SECTIONS = {get_args(one.model_fields["guard"].annotation)[0]: one for one in get_args(get_args(AnyGuardSection)[0])}
 
 
 def actions_of(guard: str) -> set[str]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.domain.beside import Ask, Judgement, SpokenText
+from extproc.domain.beside import Ask, ClassificationJob, SpokenText
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action, Coverage, Outcome
 from extproc.domain.text import Direction, Speaker
@@ -56,7 +56,7 @@ def waiting(*guards: dict[str, Any], text: str = "Hello") -> tuple[Conversation,
     return talk, list(talk.steps[-1].asks)
 
 
-def handed_on(talk: Conversation) -> list[Judgement]:
+def handed_on(talk: Conversation) -> list[ClassificationJob]:
     """All that was handed on to be judged."""
     return [judgement for step in talk.steps for judgement in step.judgements]
 

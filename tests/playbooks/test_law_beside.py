@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, note
 
-from extproc.domain.beside import Judgement
+from extproc.domain.beside import ClassificationJob
 from extproc.exchange.events import RequestBody, ResponseBody
 from tests.playbooks.answers import DIALECTS
 from tests.playbooks.driver import JSON, METER, PII, SSE, VERSION, Conversation, asked, response_headers, snapshot_of
@@ -28,7 +28,7 @@ def begun(dialect: Any, case: Case, stream: bool) -> Conversation:
     return asked(snapshot, dialect.path, RequestBody(json.dumps(body).encode()))
 
 
-def whole(dialect: Any, case: Case) -> list[Judgement]:
+def whole(dialect: Any, case: Case) -> list[ClassificationJob]:
     """What is handed on of the unstreamed answer."""
     talk = begun(dialect, case, stream=False)
     talk.hears(response_headers(JSON))
@@ -37,7 +37,7 @@ def whole(dialect: Any, case: Case) -> list[Judgement]:
     return handed_on(talk)
 
 
-def streamed(dialect: Any, case: Case) -> list[Judgement]:
+def streamed(dialect: Any, case: Case) -> list[ClassificationJob]:
     """What is handed on of the stream."""
     random = Random(case.seed)
     events = dialect.events(case.choices, splitter(random))

@@ -21,10 +21,10 @@ import orjson
 
 from extproc.classifiers.adapters import LOADERS
 from extproc.classifiers.adapters.base import PairModel
-from extproc.classifiers.beside import Beside
+from extproc.classifiers.beside import ClassifierRouter
 from extproc.classifiers.pool import Pool, Task
 from extproc.config.classifiers import PackagedClassifier
-from extproc.domain.beside import Judgement, Origin, SpokenText
+from extproc.domain.beside import ClassificationJob, Origin, SpokenText
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Speaker
 from extproc.filters.classifier import GatheringStage
@@ -57,7 +57,7 @@ def _costs() -> dict[str, float]:
     stage = GatheringStage(1 << 30)
     spoken = (SpokenText(Speaker.ASSISTANT, LONG),)
     origin = Origin("id", "chat", "team", "project", "default", None)
-    judgement = Judgement(origin, "guard", "packaged", Direction.RESPONSE, Action.FLAG, spoken)
+    judgement = ClassificationJob(origin, "guard", "packaged", Direction.RESPONSE, Action.FLAG, spoken)
     with_room, without = asyncio.run(_handing_on(judgement))
     return {
         "classifier.cost.gather_piece_us": _median_us(lambda: stage.feed(" word")),
@@ -66,11 +66,13 @@ def _costs() -> dict[str, float]:
     }
 
 
-async def _handing_on(judgement: Judgement) -> tuple[float, float]:
+async def _handing_on(judgement: ClassificationJob) -> tuple[float, float]:
     metrics = Metrics(1)
     taken = Pool("packaged", (), 1 << 30, 1 << 40, metrics, None)
     room_us = _median_us(lambda: taken.take(Task([LONG], 0.0, lambda _: None), is_awaited=False))
-    beside = Beside(metrics, (), None)  # knows no classifier: everything is dropped, and counted, as with a full queue
+    beside = ClassifierRouter(
+        metrics, (), None
+    )  # knows no classifier: everything is dropped, and counted, as with a full queue
     return room_us, _median_us(lambda: beside.hand_on(judgement))
 
 

@@ -24,12 +24,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from extproc.classifiers.adapters import LOADERS
 from extproc.classifiers.adapters.base import ModelUnusable, PairModel
 from extproc.config.classifiers import GroundingClassifier
-from extproc.config.guards.grounding import GroundingGuard
+from extproc.config.guards.grounding import GroundingSection
 from extproc.detectors.answers.grounding import Tally, context_of
 
 FOLDER = Path(__file__).resolve().parents[1] / "corpus" / "shared" / "halluc"
 FALSE_POSITIVES_MAX = 0.05
-DEFAULTS = GroundingGuard(guard="grounding")
+DEFAULTS = GroundingSection(guard="grounding")
 DEFAULT_THRESHOLDS = {
     "unsupported_items": DEFAULTS.unsupported_percent_min / 100,
     "novel_words": DEFAULTS.novel_words_percent_min / 100,

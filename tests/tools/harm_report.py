@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from extproc.config.guards.harm import HarmGuard as HarmSection
+from extproc.config.guards.harm import HarmSection
 from extproc.detectors.harm.detector import HarmDetector
 from extproc.detectors.harm.lexicon import CATEGORIES
 from extproc.detectors.text.ngram_model import NgramModel

@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from extproc.config.document import Document
 from extproc.config.guards.base import GuardSection
-from extproc.config.guards.pii import PiiGuard as PiiSection
+from extproc.config.guards.pii import PiiSection
 from extproc.demo.installation import DEMO_CONFIG
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Kind, Stage, TextSource

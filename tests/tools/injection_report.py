@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from extproc.config.guards.injection import InjectionGuard as InjectionSection
+from extproc.config.guards.injection import InjectionSection
 from extproc.detectors.injection.detector import InjectionDetector
 from tests.tools.disguises import DISGUISES
 from tests.tools.grounding_report import FOLDER as DOCUMENTS

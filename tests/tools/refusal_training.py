@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from extproc.config.guards.refusal import RefusalGuard
+from extproc.config.guards.refusal import RefusalSection
 from extproc.detectors.text.ngram_model import NgramModel, NgramShape
 from tests.tools.ngram_training import Example, Recipe, read_examples, train
 from tests.tools.refusal_lines import lines
@@ -20,7 +20,7 @@ SHARED = ROOT / "tests" / "corpus" / "shared" / "refusal"
 WEIGHTS = ROOT / "extproc" / "detectors" / "weights" / "refusal.ngrams"
 
 OWN = "own"
-PREFIX_CHARS = int(RefusalGuard.model_fields["prefix_chars"].default)
+PREFIX_CHARS = int(RefusalSection.model_fields["prefix_chars"].default)
 RECIPE = Recipe(shape=NgramShape(bits=15, byte_lengths=(5,)), penalty=1e-4)
 
 

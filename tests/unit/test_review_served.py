@@ -13,7 +13,7 @@ import typer
 from grpc import aio
 
 from extproc.cli.serve import serve_command
-from extproc.sinks.review.entries import Stored, Wanted
+from extproc.sinks.review.entries import FindingQuery, Stored
 from extproc.sinks.review.store import Store
 from tests.unit.server.clients import exchange, say
 from tests.unit.server.envoy import request_body, request_headers, response_body, response_headers
@@ -61,7 +61,7 @@ async def masked(channel: aio.Channel) -> None:
 def stored(folder: Path) -> list[Stored]:
     """What is in the queue, the oldest first."""
     store = Store("sqlite:///review.db", folder, creates=False)
-    found = [one for one, _ in store.find_all(Wanted())]
+    found = [one for one, _ in store.find_all(FindingQuery())]
     store.close()
     return found
 

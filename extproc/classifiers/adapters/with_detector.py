@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 
 from extproc.classifiers.adapters.base import TextModel
-from extproc.config.guards.injection import InjectionGuard
+from extproc.config.guards.injection import InjectionSection
 from extproc.detectors.injection.detector import InjectionDetector
 
-_NEUTRAL = float(InjectionGuard.model_fields["flag_threshold"].default)
+_NEUTRAL = float(InjectionSection.model_fields["flag_threshold"].default)
 _CERTAIN = 0.99
 _WEIGHT = 2.0
 

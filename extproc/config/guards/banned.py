@@ -10,7 +10,7 @@ from extproc.config.guards.base import GuardSection, On
 from extproc.config.guards.judged import ALL_SPEAKERS, Phrase, SpeakerName
 
 
-class BannedGuard(GuardSection):
+class BannedSection(GuardSection):
     """Detects listed words and phrases in requests and responses."""
 
     guard: Literal["banned"]

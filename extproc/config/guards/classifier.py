@@ -8,13 +8,12 @@ from typing import Literal
 from pydantic import Field
 
 from extproc.config.guards.base import Around, GuardSection, On
+from extproc.config.guards.judged import SpeakerName
 from extproc.config.problems import KeyPath, Places, Problem, did_you_mean, names, shown
 from extproc.config.section import Name
 
-SpeakerName = Literal["system", "user", "assistant", "tool", "document", "definition"]
 
-
-class ClassifierGuard(GuardSection):
+class ClassifierSection(GuardSection):
     """Runs one of `classifiers` on texts: out of band, or with `await_ms` before the request is forwarded."""
 
     guard: Literal["classifier"]

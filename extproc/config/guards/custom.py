@@ -10,7 +10,7 @@ from extproc.config.guards.base import GuardSection, On
 from extproc.config.section import Name
 
 
-class CustomGuard(GuardSection):
+class CustomSection(GuardSection):
     """Runs a detector from an installed package."""
 
     guard: Literal["custom"]

@@ -17,7 +17,7 @@ AnswerLanguage = Literal[
 ]  # fmt: skip
 
 
-class DegenerateGuard(GuardSection):
+class DegenerateSection(GuardSection):
     """Detects responses that repeat themselves, are empty, broken, truncated, or in an unexpected language."""
 
     guard: Literal["degenerate"]

@@ -10,7 +10,7 @@ from extproc.config.guards.base import GuardSection
 from extproc.config.section import FilePath
 
 
-class FactsGuard(GuardSection):
+class FactsSection(GuardSection):
     """Detects sentences that contradict a file of facts."""
 
     guard: Literal["facts"]

@@ -9,7 +9,7 @@ from pydantic import Field
 from extproc.config.guards.base import GuardSection
 
 
-class GroundingGuard(GuardSection):
+class GroundingSection(GuardSection):
     """Detects numbers, names, addresses, citations and words in responses that the request's documents lack."""
 
     guard: Literal["grounding"]

@@ -11,7 +11,7 @@ from extproc.config.guards.base import GuardSection, On
 HarmCategory = Literal["violence", "self_harm", "sexual", "hate", "weapons", "drugs", "cyber", "crime"]
 
 
-class HarmGuard(GuardSection):
+class HarmSection(GuardSection):
     """Detects requests for harm, and abuse, in text from users, tools, documents and the model."""
 
     guard: Literal["harm"]

@@ -11,7 +11,7 @@ from extproc.config.guards.base import Around, GuardSection
 from extproc.config.problems import KeyPath, Places, Problem
 
 
-class InjectionGuard(GuardSection):
+class InjectionSection(GuardSection):
     """Detects prompt injection and jailbreaks in text from users, tools and documents; optionally in tool schemas."""
 
     guard: Literal["injection"]

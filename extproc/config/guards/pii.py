@@ -70,7 +70,7 @@ Entity = Literal[
     "US_ITIN",
     "ZA_ID",
 ]
-Kind = Annotated[
+KindName = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,39}$"),
     Field(json_schema_extra={"patternErrorMessage": "1 to 40 capitals, digits or `_`, the first a capital"}),
@@ -85,7 +85,7 @@ ContextWord = Annotated[
 class Recognizer(Section):
     """A custom type of data: its pattern, and what separates it from look-alikes."""
 
-    name: Kind = Field(description="name in masks, metrics and logs; capitals")
+    name: KindName = Field(description="name in masks, metrics and logs; capitals")
     pattern: str = Field(
         min_length=1,
         max_length=1_000,
@@ -104,7 +104,7 @@ class Recognizer(Section):
     score: float = Field(default=0.8, ge=0, le=1, description="confidence of a finding")
 
 
-class PiiGuard(GuardSection):
+class PiiSection(GuardSection):
     """Detects personal data and secrets in requests and responses."""
 
     guard: Literal["pii"]

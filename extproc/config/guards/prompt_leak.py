@@ -11,7 +11,7 @@ from extproc.config.guards.base import Around, GuardSection
 from extproc.config.problems import KeyPath, Places, Problem
 
 
-class PromptLeakGuard(GuardSection):
+class PromptLeakSection(GuardSection):
     """Detects runs of words from the system prompt in responses."""
 
     guard: Literal["prompt_leak"]

@@ -9,7 +9,7 @@ from pydantic import Field
 from extproc.config.guards.base import GuardSection
 
 
-class RefusalGuard(GuardSection):
+class RefusalSection(GuardSection):
     """Counts responses in which the model refuses."""
 
     guard: Literal["refusal"]

@@ -10,7 +10,7 @@ from extproc.config.guards.base import GuardSection
 from extproc.config.guards.judged import SpeakerName
 
 
-class RolesGuard(GuardSection):
+class RolesSection(GuardSection):
     """Rejects messages of roles that clients may not use."""
 
     guard: Literal["roles"]

@@ -11,7 +11,7 @@ from extproc.config.guards.base import Around, GuardSection
 from extproc.config.problems import KeyPath, Places, Problem
 
 
-class SizeGuard(GuardSection):
+class SizeSection(GuardSection):
     """Limits the size of a request."""
 
     guard: Literal["size"]

@@ -18,7 +18,7 @@ ToolName = Annotated[
 ]
 
 
-class ToolsGuard(GuardSection):
+class ToolsSection(GuardSection):
     """Allows and denies tools by name; deny takes precedence."""
 
     guard: Literal["tools"]

@@ -26,7 +26,7 @@ class Topic(Section):
     )
 
 
-class TopicsGuard(GuardSection):
+class TopicsSection(GuardSection):
     """Restricts conversations to some topics, and keeps others out."""
 
     guard: Literal["topics"]

@@ -23,7 +23,7 @@ HostName = Annotated[
 Scheme = Literal["javascript", "vbscript", "data", "file", "blob", "http", "ftp", "ftps", "ws", "wss"]
 
 
-class UrlsGuard(GuardSection):
+class UrlsSection(GuardSection):
     """Checks URLs by scheme and host, and whether they load an image."""
 
     guard: Literal["urls"]

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Indices = npt.NDArray[np.int64]
+PlaceIndices = npt.NDArray[np.int64]
 Sums = npt.NDArray[np.int32]
 _add_up: Any = np.add.reduce
 
 
-def sums_of_equal_windows(features: Indices, weights: npt.NDArray[np.int8], starts: Indices, length: int) -> Sums:
+def sums_of_equal_windows(
+    features: PlaceIndices, weights: npt.NDArray[np.int8], starts: PlaceIndices, length: int
+) -> Sums:
     """Of each window of ``length`` places that begins at one of ``starts``.
 
     Args:
@@ -34,7 +36,9 @@ def sums_of_equal_windows(features: Indices, weights: npt.NDArray[np.int8], star
     return sums
 
 
-def sums_of_windows(features: Indices, weights: npt.NDArray[np.int8], first: Indices, last: Indices) -> Sums:
+def sums_of_windows(
+    features: PlaceIndices, weights: npt.NDArray[np.int8], first: PlaceIndices, last: PlaceIndices
+) -> Sums:
     """Of each window from place ``first`` up to place ``last``, which may differ in length.
 
     Args:
@@ -54,7 +58,7 @@ def sums_of_windows(features: Indices, weights: npt.NDArray[np.int8], first: Ind
     return sums
 
 
-def _before(row: Indices) -> Indices:
+def _before(row: PlaceIndices) -> PlaceIndices:
     """For each place, the last one before it with the same feature; -1 where there is none. Both fit 64 bits."""
     place_bits = len(row).bit_length()
     keys: Any = (row << place_bits) | np.arange(len(row))

@@ -6,10 +6,10 @@ from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 from extproc.domain.finding import Spot
 
-Found = TypeVar("Found", bound=Spot)
+FoundT = TypeVar("FoundT", bound=Spot)
 
 
-class Scanned(NamedTuple, Generic[Found]):
+class Scanned(NamedTuple, Generic[FoundT]):
     """What came of a piece.
 
     Attributes:
@@ -20,17 +20,17 @@ class Scanned(NamedTuple, Generic[Found]):
     """
 
     text: str
-    found: list[Found]
+    found: list[FoundT]
     settled: int
     ongoing: int = 0
 
 
-class Scan(Protocol[Found]):
+class Scan(Protocol[FoundT]):
     """Looks through a text. ``undecided`` is what may be the beginning of what is looked for."""
 
     undecided: str
 
-    def push(self, text: str, *, closing: bool = False) -> Scanned[Found]:
+    def push(self, text: str, *, closing: bool = False) -> Scanned[FoundT]:
         """Take the next piece; with ``closing`` the text is complete with it, and another one may follow."""
         ...
 

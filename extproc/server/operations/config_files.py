@@ -15,7 +15,7 @@ from pathlib import Path
 
 from extproc.config.checks import PROMPT_BYTES_MAX, fact_files, prompt_files, prompt_problem, unreadable_problem
 from extproc.config.facts import FACTS_BYTES_MAX, facts_problems
-from extproc.config.guards.custom import CustomGuard
+from extproc.config.guards.custom import CustomSection
 from extproc.config.load import CONFIG_BYTES_MAX, Loaded, decode, load
 from extproc.config.mask_keys import mask_key_files, mask_key_problem
 from extproc.config.problems import ConfigInvalid, Problem
@@ -41,7 +41,7 @@ def _detector_problems(loaded: Loaded) -> Iterator[Problem]:
     """Detectors of other packages that are not installed, or that reject their settings."""
     for number, policy in enumerate(loaded.document.policies):
         for index, guard in enumerate(policy.guards):
-            if isinstance(guard, CustomGuard):
+            if isinstance(guard, CustomSection):
                 try:
                     installed_detector(guard.detector, guard.settings)
                 except DetectorUnusable as unusable:

@@ -9,7 +9,7 @@ from typing import Any, Self
 from extproc.config.document import Document
 from extproc.server.sockets.certificates import Certificates
 
-Message = dict[str, Any]
+ConfigMessage = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class ConfigInForce:
     certificates: Certificates | None = None
     mask_keys: dict[str, bytes] = field(default_factory=dict, repr=False)
 
-    def to_message(self) -> Message:
+    def to_message(self) -> ConfigMessage:
         """As JSON."""
         pem = self.certificates
         return {
@@ -32,7 +32,7 @@ class ConfigInForce:
         }
 
     @classmethod
-    def of_message(cls, message: Message) -> Self:
+    def of_message(cls, message: ConfigMessage) -> Self:
         """The inverse of ``to_message``."""
         document = Document.model_validate_json(json.dumps(message["document"]))
         pem = message["certificates"]

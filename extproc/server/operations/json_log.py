@@ -15,14 +15,14 @@ from typing import Any
 import orjson
 
 from extproc.config.document import Log
-from extproc.server.operations.log_lines import LogLines, Stream
+from extproc.server.operations.log_lines import LineStream, LogLines
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 _DROPPED_HINT = "The reader of standard output hangs, is too slow, or has no disk space."
 
 
-def open_log(section: Log, stream: Stream) -> JsonLog:
+def open_log(section: Log, stream: LineStream) -> JsonLog:
     """A log on ``stream``, from the configured level up."""
     return JsonLog(LogLines(stream), _LEVELS[section.level], {})
 

@@ -32,7 +32,7 @@ Line = tuple[str, bytes]
 Item = TypeVar("Item")
 
 
-class Stream(Protocol):
+class LineStream(Protocol):
     """An output for lines. Raises: OSError, or ValueError when it is closed."""
 
     def write(self, text: str, /) -> object:
@@ -47,7 +47,7 @@ class Stream(Protocol):
 class LogLines:
     """The lines of one process. Until ``start``, callers write lines themselves."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: LineStream) -> None:
         self._stream = stream
         self._waiting: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
         self._hurry: queue.SimpleQueue[None] = queue.SimpleQueue()

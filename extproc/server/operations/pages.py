@@ -46,7 +46,7 @@ class _Quiet(WSGIRequestHandler):
         """Do not log probes and scrapes."""
 
 
-class Pages:
+class OpsServer:
     """Serves the pages until closed.
 
     Args:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 LOOP_TURN_S_MAX = 5.0
 
-Answer = TypeVar("Answer")
+ResultT = TypeVar("ResultT")
 
 
 def loop_factory(transport: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -41,13 +41,13 @@ class Signals:
         (self.second if self.first.is_set() else self.first).set()
 
 
-async def in_own_thread(work: Callable[[], Answer]) -> Answer:
+async def in_own_thread(work: Callable[[], ResultT]) -> ResultT:
     """Run a blocking call, such as a file read, in a thread that neither the loop nor process exit waits for.
 
     The loop's own executor would be joined at exit, and its threads are needed for large messages.
     """
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[Answer] = loop.create_future()
+    done: asyncio.Future[ResultT] = loop.create_future()
 
     def settle(tell: Callable[[Any], None], outcome: Any) -> None:
         if not done.done():  # the caller has given up
@@ -66,11 +66,11 @@ async def in_own_thread(work: Callable[[], Answer]) -> Answer:
 
 
 def answers(
-    loop: asyncio.AbstractEventLoop, ask: Callable[[], Coroutine[Any, Any, Answer]], late: Answer
-) -> Callable[[], Answer]:
+    loop: asyncio.AbstractEventLoop, ask: Callable[[], Coroutine[Any, Any, ResultT]], late: ResultT
+) -> Callable[[], ResultT]:
     """Calls a coroutine of a loop from a thread; returns ``late`` if the loop does not respond in time."""
 
-    def answer() -> Answer:
+    def answer() -> ResultT:
         asked = asyncio.run_coroutine_threadsafe(ask(), loop)
         try:
             return asked.result(LOOP_TURN_S_MAX)

@@ -24,7 +24,7 @@ _VERY_LONG_MESSAGE_BYTES = 262_144
 _THREADS_MAX = 512
 _SECONDS = 1e-9  # of a nanosecond
 
-Outcome = TypeVar("Outcome")
+WorkT = TypeVar("WorkT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class LongMessages:
         """A turn for one message."""
         return Turn(self._turns, cpu_ns_max, size_bytes)
 
-    async def judge(self, work: Callable[[], Outcome], turn: Turn) -> Outcome | None:
+    async def judge(self, work: Callable[[], WorkT], turn: Turn) -> WorkT | None:
         """Process one message with reserved capacity. Returns: its result, or None if it was abandoned."""
         came_ns, loop = time.monotonic_ns(), asyncio.get_running_loop()
         self._loop_share = self._loop_share or LoopShare(loop)
@@ -137,7 +137,7 @@ class LongMessages:
         if self._loop_share is not None:
             self._loop_share.give(slice_ns)
 
-    def _in_turn(self, work: Callable[[], Outcome], turn: Turn) -> tuple[int, Outcome | None]:
+    def _in_turn(self, work: Callable[[], WorkT], turn: Turn) -> tuple[int, WorkT | None]:
         """Runs in a thread. Returns: when the work started or was abandoned [ns], and its result."""
         begun_ns = 0
         try:

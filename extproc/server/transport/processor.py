@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from google.protobuf.message import DecodeError
 
 from extproc.config.classifiers import Classifier
-from extproc.domain.beside import Ask, Judgement
+from extproc.domain.beside import Ask, ClassificationJob
 from extproc.domain.record import ExchangeRecord
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
@@ -69,14 +69,14 @@ class Sink(Protocol):
         ...
 
 
-class Judge(Protocol):
+class ClassifierService(Protocol):
     """Runs classifiers out of band."""
 
     def use(self, classifiers: Mapping[str, Classifier]) -> None:
         """Replace the classifiers; called between two exchanges."""
         ...
 
-    def hand_on(self, judgement: Judgement) -> None:
+    def hand_on(self, judgement: ClassificationJob) -> None:
         """Queue texts for classification. Must not block."""
         ...
 
@@ -106,7 +106,7 @@ class Processor:
         sinks: list[Sink],
         on_step: Callable[[str, int], None],
         logger: Any,
-        judge: Judge | None = None,
+        judge: ClassifierService | None = None,
         meter: LongMessageMeter | None = None,
     ) -> None:
         self._snapshot = snapshot
@@ -163,7 +163,7 @@ class Processor:
             self.logger.error("classifier failed", error=type(error).__name__, where=where(error))
             return VerdictMissing(ask, "failed")
 
-    def hand_on(self, judgements: Sequence[Judgement]) -> None:
+    def hand_on(self, judgements: Sequence[ClassificationJob]) -> None:
         """Queue texts for classification; failures never affect the exchange."""
         if self._judge is None:
             return
@@ -185,7 +185,7 @@ class Session:
         self._room: tuple[int, Hashable] | None = None  # capacity reserved for a message
         self._exchange: Exchange | None = None
         self._record: ExchangeRecord | None = None
-        self._judgements: list[Judgement] = []
+        self._judgements: list[ClassificationJob] = []
         self._ended = False
 
     def is_long(self, message: bytes) -> bool:

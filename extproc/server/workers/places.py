@@ -22,25 +22,25 @@ _CRASH_HINT = "A bug in llm-extproc or in a library: please report it with the o
 _EXIT_HINT = "See its last log lines, or stderr, for the reason."
 
 
-class End(NamedTuple):
+class WorkerExit(NamedTuple):
     """How a worker ended: a few words that may be a label, and a hint."""
 
     reason: str
     hint: str
 
 
-def not_started(error: Exception) -> End:
+def not_started(error: Exception) -> WorkerExit:
     """The process, or its address, could not be created."""
-    return End("not started", str(error))
+    return WorkerExit("not started", str(error))
 
 
-def end_of(exit_code: int) -> End:
+def end_of(exit_code: int) -> WorkerExit:
     """The meaning of an exit code of ``subprocess``."""
     if exit_code >= 0:
-        return End(f"exit code {exit_code}", _EXIT_HINT)
+        return WorkerExit(f"exit code {exit_code}", _EXIT_HINT)
     names = {each.value: each.name for each in signal.Signals}
     hint = _SIGKILL_HINT if -exit_code == signal.SIGKILL else _CRASH_HINT
-    return End(names.get(-exit_code, f"signal {-exit_code}"), hint)
+    return WorkerExit(names.get(-exit_code, f"signal {-exit_code}"), hint)
 
 
 @dataclass(eq=False, slots=True)
@@ -73,7 +73,7 @@ class Worker:
 
 
 @dataclass(eq=False, slots=True)
-class Place:
+class WorkerSlot:
     """The state of a slot, independent of its process."""
 
     number: int

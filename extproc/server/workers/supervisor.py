@@ -21,7 +21,7 @@ from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.health import Health
 from extproc.server.sockets.address import AddressTaken
 from extproc.server.workers.link import Link, LinkBroken, Message, StartOrder, message_bytes
-from extproc.server.workers.places import End, Place, Worker, end_of, not_started
+from extproc.server.workers.places import Worker, WorkerExit, WorkerSlot, end_of, not_started
 from extproc.server.workers.sockets import KEY, WorkerSockets
 from extproc.sinks.metrics import Metrics
 
@@ -68,7 +68,7 @@ class Workers:
         self._logger = logger
         self._sockets = WorkerSockets(config.document.server)
         self.socket_files = self._sockets.files
-        self._places = [Place(number) for number in range(config.document.server.workers)]
+        self._places = [WorkerSlot(number) for number in range(config.document.server.workers)]
         self._living: set[Worker] = set()
         self._counted_as: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -152,7 +152,7 @@ class Workers:
 
     # --- one place -------------------------------------------------------------------------------------------------
 
-    async def _keep(self, place: Place) -> None:
+    async def _keep(self, place: WorkerSlot) -> None:
         """Keep a worker running in this slot."""
         while True:
             end = await self._fill(place) or await self._end(place)
@@ -162,7 +162,7 @@ class Workers:
                 self._sockets.close(place.number)
                 await asyncio.sleep(place.pause_s)
 
-    async def _fill(self, place: Place) -> End | None:
+    async def _fill(self, place: WorkerSlot) -> WorkerExit | None:
         """Start a worker in a slot, unless a successor has already taken it. Returns: why it failed, or None."""
         async with place.change:
             if place.worker is not None:
@@ -174,7 +174,7 @@ class Workers:
             await self._serves(place.worker)
             return None
 
-    async def _end(self, place: Place) -> End:
+    async def _end(self, place: WorkerSlot) -> WorkerExit:
         """Wait until the worker of a slot has ended; the end of a replaced worker is expected."""
         ended = None
         while place.worker is not ended and place.worker is not None:
@@ -184,7 +184,7 @@ class Workers:
         assert ended is not None
         return end_of(ended.ended.result())
 
-    def _tell_of(self, place: Place, end: End) -> None:
+    def _tell_of(self, place: WorkerSlot, end: WorkerExit) -> None:
         """Report an unexpected exit."""
         self._tell()
         self._metrics.worker_restarted(end.reason)
@@ -199,7 +199,7 @@ class Workers:
             text = f"No worker can be started. The last one: {end.reason}. {end.hint}"
             self.failed.set_exception(WorkersFailed(text))
 
-    async def _launch(self, place: Place) -> Worker:
+    async def _launch(self, place: WorkerSlot) -> Worker:
         """Start a process. Raises: AddressTaken, OSError."""
         listening = self._sockets.open(place.number)
         counts_as = _lowest_free(self._counted_as)
@@ -253,7 +253,7 @@ class Workers:
                 return
         self._logger.info("workers replaced")
 
-    async def _replace(self, place: Place) -> bool:
+    async def _replace(self, place: WorkerSlot) -> bool:
         async with place.change:
             old = place.worker
             end = await self._succeed(place)
@@ -266,7 +266,7 @@ class Workers:
         )
         return False
 
-    async def _succeed(self, place: Place) -> End | None:
+    async def _succeed(self, place: WorkerSlot) -> WorkerExit | None:
         """Let another worker take a slot as soon as it serves. Returns: why it failed, or None."""
         try:
             successor = await self._launch(place)
@@ -279,7 +279,7 @@ class Workers:
         self._tell()
         return None
 
-    async def _listen_again(self, place: Place) -> None:
+    async def _listen_again(self, place: WorkerSlot) -> None:
         """Let another worker take a slot whose socket is no longer reachable. Raises: AddressTaken."""
         self._sockets.make_way(place.number)
         async with place.change:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class ReviewLabel(StrEnum):
     """A reviewer's label."""
 
     CONFIRM = "confirm"  # a correct finding
@@ -53,21 +53,21 @@ class Stored:
 
     id: int
     entry: Entry
-    verdict: Verdict | None
+    verdict: ReviewLabel | None
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
     """One reviewer's label of a finding, and its time [ms since 1970, UTC]."""
 
-    verdict: Verdict
+    verdict: ReviewLabel
     by: str
     at_ms: int
     note: str
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FindingQuery:
     """A query for findings: they must match every given criterion.
 
     Attributes:

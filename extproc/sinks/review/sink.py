@@ -32,7 +32,7 @@ CLOSE_SECONDS_MAX = 5.0
 _BACK_OFF_SECONDS = (0.1, 0.5, 1.0, 2.0)  # the last delay is repeated
 
 
-class Dropped(StrEnum):
+class ReviewDropReason(StrEnum):
     """Why a finding is not in the queue."""
 
     EXCHANGE_FULL = "exchange_full"  # one exchange had more findings than are noted
@@ -86,7 +86,7 @@ class ReviewSink:
         self._failing = False
         self._house_kept_s = float("-inf")
         self._stored_since_house_kept = 0
-        for reason in Dropped:
+        for reason in ReviewDropReason:
             counts.review_dropped(reason.value, 0)
         self._thread = threading.Thread(target=self._run, name="review", daemon=True)
         self._thread.start()
@@ -97,14 +97,14 @@ class ReviewSink:
         if notes is None or not notes.noted:
             return
         if notes.dropped:
-            self._counts.review_dropped(Dropped.EXCHANGE_FULL.value, notes.dropped)
+            self._counts.review_dropped(ReviewDropReason.EXCHANGE_FULL.value, notes.dropped)
         if self._stopping.is_set():
-            self._counts.review_dropped(Dropped.STOPPED.value, len(notes.noted))
+            self._counts.review_dropped(ReviewDropReason.STOPPED.value, len(notes.noted))
             return
         try:
             self._waiting.put_nowait(_Waiting(time.time_ns() // 1_000_000, record))
         except queue.Full:
-            self._counts.review_dropped(Dropped.QUEUE_FULL.value, len(notes.noted))
+            self._counts.review_dropped(ReviewDropReason.QUEUE_FULL.value, len(notes.noted))
 
     def close(self) -> None:
         """Store queued findings, with one attempt only, and end; waits at most ``CLOSE_SECONDS_MAX``."""
@@ -167,7 +167,7 @@ class ReviewSink:
                 entries += _entries_of(seen_at_ms, record, self._excerpts)
             except Exception as error:
                 noted = len(record.notes.noted) if record.notes is not None else 0
-                self._counts.review_dropped(Dropped.EXCERPT_FAILED.value, noted)
+                self._counts.review_dropped(ReviewDropReason.EXCERPT_FAILED.value, noted)
                 self._logger.error("excerpt failed", exchange=record.id, error=type(error).__name__)
         return entries
 
@@ -184,7 +184,7 @@ class ReviewSink:
                 self._note_failure(failure)
                 out_of_time = self._stopping.is_set() or time.monotonic() >= give_up_s
                 if out_of_time or not failure.may_pass:
-                    reason = Dropped.STOPPED if self._stopping.is_set() else Dropped.STORE_FAILED
+                    reason = ReviewDropReason.STOPPED if self._stopping.is_set() else ReviewDropReason.STORE_FAILED
                     self._counts.review_dropped(reason.value, len(entries))
                     return
                 self._stopping.wait(_BACK_OFF_SECONDS[min(attempt, len(_BACK_OFF_SECONDS) - 1)])

@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
-from extproc.sinks.review.entries import Entry, GuardCounts, Label, Stored, Verdict, Wanted
+from extproc.sinks.review.entries import Entry, FindingQuery, GuardCounts, Label, ReviewLabel, Stored
 from extproc.sinks.review.files import OpenToOthers, closed_to_others
 from extproc.sinks.review.schema import FINDINGS, LABELS, StoreTooNew, bring_up_to_date
 
@@ -45,7 +45,7 @@ _DAY_MS = 86_400_000
 _REASON_CHARS_MAX = 200
 _READS = {"reads_only": True}
 _ENTRY_COLUMNS = tuple(field.name for field in fields(Entry))
-_VERDICTS = tuple(verdict.value for verdict in Verdict)
+_VERDICTS = tuple(verdict.value for verdict in ReviewLabel)
 
 
 class StoreFailed(Exception):
@@ -115,13 +115,13 @@ class Store:
             many = connection.execute(delete(FINDINGS).where(FINDINGS.c.id.in_(chosen)))
             return old.rowcount + many.rowcount
 
-    def find(self, wanted: Wanted, limit: int) -> list[Stored]:
+    def find(self, wanted: FindingQuery, limit: int) -> list[Stored]:
         """The newest findings that match a query, newest first."""
         query = _chosen(select(FINDINGS), wanted).order_by(FINDINGS.c.id.desc()).limit(limit)
         with self._reading() as connection:
             return [_stored(row) for row in connection.execute(query)]
 
-    def find_all(self, wanted: Wanted, rows_at_once: int = 500) -> Iterator[tuple[Stored, Label | None]]:
+    def find_all(self, wanted: FindingQuery, rows_at_once: int = 500) -> Iterator[tuple[Stored, Label | None]]:
         """All findings that match a query, with their last labels, oldest first; read in batches, each as
         of its time.
         """
@@ -271,7 +271,7 @@ def _first_line(error: BaseException | None) -> str:
     return lines[0][:_REASON_CHARS_MAX] if lines else type(error).__name__
 
 
-def _chosen(query: Select[Any], wanted: Wanted) -> Select[Any]:
+def _chosen(query: Select[Any], wanted: FindingQuery) -> Select[Any]:
     columns = FINDINGS.c
     conditions = []
     if wanted.guard is not None:
@@ -291,13 +291,13 @@ def _chosen(query: Select[Any], wanted: Wanted) -> Select[Any]:
 def _stored(row: Row[Any]) -> Stored:
     values = row._mapping
     entry = Entry(**{name: values[name] for name in _ENTRY_COLUMNS})
-    return Stored(values["id"], entry, Verdict(values["verdict"]) if values["verdict"] else None)
+    return Stored(values["id"], entry, ReviewLabel(values["verdict"]) if values["verdict"] else None)
 
 
 def _labels(connection: Connection, ids: Sequence[int]) -> dict[int, list[Label]]:
     """Labels of some findings, oldest first."""
     said: dict[int, list[Label]] = {}
     for row in connection.execute(select(LABELS).where(LABELS.c.finding_id.in_(ids)).order_by(LABELS.c.id)):
-        label = Label(Verdict(row.verdict), row.labelled_by, row.labelled_at_ms, row.note)
+        label = Label(ReviewLabel(row.verdict), row.labelled_by, row.labelled_at_ms, row.note)
         said.setdefault(row.finding_id, []).append(label)
     return said

@@ -10,7 +10,7 @@ from typing import Any
 
 from extproc.classifiers.runner import ClassifierFailed
 from extproc.classifiers.scores import Scores
-from extproc.domain.beside import Judgement, LateFinding
+from extproc.domain.beside import ClassificationJob, LateFinding
 from extproc.domain.record import Coverage
 
 SECRET = "the user's own words"
@@ -80,7 +80,7 @@ class FakeMetrics:
         self.waiting: list[int] = []
         self.dropped: Counter[tuple[str, str]] = Counter()
         self.restarted: list[str] = []
-        self.judged: list[tuple[Judgement, dict[str, int], Coverage]] = []
+        self.judged: list[tuple[ClassificationJob, dict[str, int], Coverage]] = []
 
     def classifier_took(self, classifier: str, seconds: float) -> None:
         """Count."""
@@ -99,7 +99,7 @@ class FakeMetrics:
         """Keep."""
         self.restarted.append(reason)
 
-    def judged_beside(self, judgement: Judgement, kinds: Mapping[str, int], coverage: Coverage) -> None:
+    def judged_beside(self, judgement: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
         """Keep."""
         self.judged.append((judgement, dict(kinds), coverage))
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from extproc.classifiers import beside as module
-from extproc.classifiers.beside import Beside
+from extproc.classifiers.beside import ClassifierRouter
 from extproc.config.classifiers import Classifier, ModerationsClassifier, PackagedClassifier
-from extproc.domain.beside import Ask, FindingsSink, Judgement, LateFinding, Origin, SpokenText
+from extproc.domain.beside import Ask, ClassificationJob, FindingsSink, LateFinding, Origin, SpokenText
 from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Speaker
 from extproc.exchange.events import VerdictMissing, VerdictReceived
@@ -34,10 +34,12 @@ def classifier(**section: Any) -> Classifier:
     return PackagedClassifier.model_validate({"adapter": "packaged", "head": "abuse", **section})
 
 
-def judgement(*texts: str, sampled_out: bool = False, name: str = "abuse", **fields: Any) -> Judgement:
+def judgement(*texts: str, sampled_out: bool = False, name: str = "abuse", **fields: Any) -> ClassificationJob:
     """Texts of an answer."""
     spoken = tuple(SpokenText(Speaker.ASSISTANT, text) for text in texts)
-    return Judgement(ORIGIN, "guard", name, Direction.RESPONSE, Action.FLAG, spoken, sampled_out=sampled_out, **fields)
+    return ClassificationJob(
+        ORIGIN, "guard", name, Direction.RESPONSE, Action.FLAG, spoken, sampled_out=sampled_out, **fields
+    )
 
 
 def ask(text: str, wait_ms: int = 20_000, name: str = "abuse") -> Ask:
@@ -57,7 +59,7 @@ class Bench:
             return self.runners[-1]
 
         monkeypatch.setattr(module, "ProcessRunner", runner)
-        self.beside = Beside(self.metrics, (*sinks, self.sink), self.log)
+        self.beside = ClassifierRouter(self.metrics, (*sinks, self.sink), self.log)
         self.beside.use({"abuse": classifier(**section)})
 
 

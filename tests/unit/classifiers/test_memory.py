@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.classifiers.memory import Memory
-from extproc.classifiers.pool import Dropped
+from extproc.classifiers.pool import ClassifierDropReason
 
 TEXTS = st.lists(st.text("ab\ud800", max_size=3), max_size=6)
 
@@ -41,7 +41,7 @@ def test_what_is_remembered_need_not_be_judged(texts: list[str]) -> None:
     assert memory.ask(texts, lambda _: None)[0] == []
 
 
-@pytest.mark.parametrize("outcome", [Dropped.QUEUE_FULL, [], [score("a")] * 3])
+@pytest.mark.parametrize("outcome", [ClassifierDropReason.QUEUE_FULL, [], [score("a")] * 3])
 def test_what_was_not_judged_is_told_and_not_remembered(outcome: Any) -> None:
     """A drop, or an answer that is not whole."""
     told: list[object] = []

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extproc.classifiers.pool import Dropped, Pool, Task
+from extproc.classifiers.pool import ClassifierDropReason, Pool, Task
 from tests.unit.classifiers.runners import SECRET, FakeLog, FakeMetrics, FakeRunner, in_new_loop, until
 
 SOON_S, LATE_S = 0.05, 20.0
@@ -61,11 +61,11 @@ async def test_a_full_queue_drops_at_once() -> None:
     await until(lambda: bench.pool.waiting == 0)
     for text in ("one", "two", "three"):
         bench.take(text)
-    assert bench.outcome("three") is Dropped.QUEUE_FULL
+    assert bench.outcome("three") is ClassifierDropReason.QUEUE_FULL
     bench.runners[0].let_go.set()
     await until(lambda: bench.outcome("two"))
     bench.take("longer than ten")
-    assert bench.outcome("longer than ten") is Dropped.QUEUE_FULL
+    assert bench.outcome("longer than ten") is ClassifierDropReason.QUEUE_FULL
     assert bench.runners[0].judged == ["wait", "one", "two"]
     await bench.pool.close(0)
 
@@ -93,7 +93,7 @@ async def test_a_task_that_waited_too_long_is_not_judged() -> None:
     bench.take("late", within_s=0)
     bench.runners[0].let_go.set()
     await until(lambda: bench.outcome("late"))
-    assert bench.outcome("late") is Dropped.DEADLINE
+    assert bench.outcome("late") is ClassifierDropReason.DEADLINE
     assert bench.runners[0].judged == ["wait"]
     await bench.pool.close(0)
 
@@ -119,7 +119,7 @@ async def test_a_runner_that_hangs_is_given_up_and_works_again() -> None:
     bench.take("hang", within_s=SOON_S)
     bench.take("next")
     await until(lambda: bench.outcome("next"))
-    assert bench.outcome("hang") is Dropped.DEADLINE
+    assert bench.outcome("hang") is ClassifierDropReason.DEADLINE
     assert bench.runners[0].resets == 1
     await bench.pool.close(0)
 
@@ -134,7 +134,7 @@ async def test_a_runner_that_is_a_little_late_is_not_reset() -> None:
     bench.runners[0].let_go.set()
     bench.take("next")
     await until(lambda: bench.outcome("next"))
-    assert (bench.outcome("wait"), bench.runners[0].resets) == (Dropped.DEADLINE, 0)
+    assert (bench.outcome("wait"), bench.runners[0].resets) == (ClassifierDropReason.DEADLINE, 0)
     await bench.pool.close(0)
 
 
@@ -146,7 +146,7 @@ async def test_a_failure_is_one_task_s(text: str) -> None:
     bench.take(text)
     bench.take("next")
     await until(lambda: bench.outcome("next"))
-    assert bench.outcome(text) is Dropped.FAILED
+    assert bench.outcome(text) is ClassifierDropReason.FAILED
     assert len(bench.log.lines) == 1
     assert SECRET not in bench.log.lines[0]
     await bench.pool.close(0)
@@ -159,7 +159,7 @@ async def test_failures_in_a_row_are_one_line_of_the_log() -> None:
     for text in ("fail 1", "fail 2", "good", "fail 3"):
         bench.take(text)
     await until(lambda: bench.outcome("fail 3"))
-    assert [bench.outcome(f"fail {number}") for number in (1, 2, 3)] == [Dropped.FAILED] * 3
+    assert [bench.outcome(f"fail {number}") for number in (1, 2, 3)] == [ClassifierDropReason.FAILED] * 3
     assert len(bench.log.lines) == 2
     await bench.pool.close(0)
 
@@ -188,12 +188,12 @@ async def test_closing_judges_what_waits_as_long_as_there_is_time() -> None:
     await bench.pool.close(LATE_S)
     assert bench.outcome("first") == [{"abuse": 0.0}]
     bench.take("after")
-    assert bench.outcome("after") is Dropped.STOPPED
+    assert bench.outcome("after") is ClassifierDropReason.STOPPED
     hurried = Bench()
     hurried.take("wait")
     hurried.take("behind")
     await hurried.pool.close(SOON_S)
-    assert [hurried.outcome(text) for text in ("wait", "behind")] == [Dropped.STOPPED] * 2
+    assert [hurried.outcome(text) for text in ("wait", "behind")] == [ClassifierDropReason.STOPPED] * 2
     assert hurried.runners[0].is_closed
 
 
@@ -222,7 +222,9 @@ def test_each_task_is_told_of_once_and_the_queue_keeps_its_limit(
         outcomes = {text: bench.outcome(text) for text in bench.outcomes}
         assert None not in outcomes.values()
         judged = Counter(text for runner in bench.runners for text in runner.judged)
-        assert judged == Counter(text for text, outcome in outcomes.items() if not isinstance(outcome, Dropped))
+        assert judged == Counter(
+            text for text, outcome in outcomes.items() if not isinstance(outcome, ClassifierDropReason)
+        )
 
     asyncio.run(play())
 
@@ -244,7 +246,10 @@ async def test_an_exchange_is_never_slowed_by_a_full_queue() -> None:
     for number in range(10_000):
         bench.take(f"text {number}")
     assert turns == 0
-    assert sum(bench.outcome(f"text {number}") is Dropped.QUEUE_FULL for number in range(10_000)) >= 10_000 - 10
+    assert (
+        sum(bench.outcome(f"text {number}") is ClassifierDropReason.QUEUE_FULL for number in range(10_000))
+        >= 10_000 - 10
+    )
     counting.cancel()
     bench.runners[0].let_go.set()
     await bench.pool.close(LATE_S)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.classifiers.scores import ScoresMissing, Verdicts, kind_of
+from extproc.classifiers.scores import FindingLabels, ScoresMissing, kind_of
 from extproc.config.classifiers import ModerationsClassifier
 from extproc.domain.beside import SpokenText
 from extproc.domain.text import Speaker
@@ -18,10 +18,12 @@ from extproc.domain.text import Speaker
 TEXTS = (SpokenText(Speaker.USER, "Good"), SpokenText(Speaker.TOOL, "morning"))
 
 
-def verdicts(threshold: float = 0.5) -> Verdicts:
+def verdicts(threshold: float = 0.5) -> FindingLabels:
     """Two labels of a moderation server."""
     fields = {"adapter": "moderations", "url": "http://x", "labels": ["hate", "self-harm/intent"]}
-    return Verdicts("guard", ModerationsClassifier.model_validate_json(json.dumps({**fields, "threshold": threshold})))
+    return FindingLabels(
+        "guard", ModerationsClassifier.model_validate_json(json.dumps({**fields, "threshold": threshold}))
+    )
 
 
 def scores(hate: Any, harm: Any = 0.0) -> dict[str, Any]:

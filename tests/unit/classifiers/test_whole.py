@@ -13,7 +13,7 @@ import pytest
 
 from extproc._pb import ext_proc_pb2 as pb
 from extproc.classifiers import beside as module
-from extproc.classifiers.beside import Beside
+from extproc.classifiers.beside import ClassifierRouter
 from extproc.classifiers.process import ProcessRunner
 from extproc.domain.record import Outcome
 from extproc.server.transport.processor import Session
@@ -35,7 +35,7 @@ class Whole:
         self.metrics, self.sink = Metrics(100), FakeSink()
         taken = snapshot(config=config)
         self.wired = Wired(taken, self.metrics)
-        self.beside = Beside(self.metrics, (self.sink,), self.wired.processor.logger)
+        self.beside = ClassifierRouter(self.metrics, (self.sink,), self.wired.processor.logger)
         self.wired.processor._judge = self.beside
         self.wired.processor.snapshot = taken
 

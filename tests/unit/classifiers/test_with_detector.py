@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from extproc.classifiers.adapters.with_detector import WithInjectionDetector
-from extproc.config.guards.injection import InjectionGuard
+from extproc.config.guards.injection import InjectionSection
 from extproc.domain.finding import Finding
 
-FLAGGED = float(InjectionGuard.model_fields["flag_threshold"].default)
+FLAGGED = float(InjectionSection.model_fields["flag_threshold"].default)
 
 
 class FakeModel:

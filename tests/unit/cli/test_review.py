@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from extproc.cli import _app as app
 from extproc.cli.review import since_ms_of
-from extproc.sinks.review.entries import Wanted
+from extproc.sinks.review.entries import FindingQuery
 from extproc.sinks.review.store import Store
 from tests.unit.config.conftest import MINIMAL
 from tests.unit.sinks.review.samples import NOW_MS, confirm, entry, reject
@@ -191,7 +191,7 @@ def test_an_argument_that_cannot_be_used(run: Run, store: Store, arguments: tupl
     result = run(*arguments)
     assert result.exit_code == 2
     assert told in result.output
-    assert store.find(Wanted(labelled=True), 10) == []
+    assert store.find(FindingQuery(labelled=True), 10) == []
 
 
 def test_a_configuration_without_a_queue(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from openai.types.chat import ChatCompletionMessageParam
 
 from extproc.demo.catalogue import Cut, shipped
 from extproc.demo.model_server import ModelServer
-from extproc.demo.rules import CHAT, DEMO_RULES, Rule
+from extproc.demo.rules import CHAT, DEMO_RULES, ReplayRule
 from extproc.demo.scripted import Gate, Scripted
 from tests.unit.demo.raw_client import TIMEOUT_S, asking, connect, encode, ended, read, read_until
 
@@ -139,7 +139,7 @@ def test_the_recorded_pace_is_kept() -> None:
 
 def test_respond_may_name_a_recording_or_leave_it_to_the_rules() -> None:
     """A name is replayed; None goes on with cue, rules and plain recordings."""
-    rules = [Rule(CHAT, None, None, "hello")]
+    rules = [ReplayRule(CHAT, None, None, "hello")]
     chosen = {"a": "reason", "b": None}
     with (
         ModelServer(respond=lambda request: chosen[request.document["user"]], rules=rules, speed=0) as server,
@@ -212,7 +212,7 @@ def test_stopping_ends_what_runs_and_frees_the_port() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"rules": [Rule(CHAT, None, None, "nope")]}, "no recording is called 'nope'.*chat_stream"),
+        ({"rules": [ReplayRule(CHAT, None, None, "nope")]}, "no recording is called 'nope'.*chat_stream"),
         ({"speed": -1.0}, "speed is -1"),
         ({"cut": 0}, "cut is 0"),
     ],

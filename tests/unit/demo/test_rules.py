@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 
 from extproc.demo.catalogue import shipped
-from extproc.demo.rules import CHAT, COMPLETIONS, DEMO_RULES, MESSAGES, RESPONSES, Rule, choose, last_user_text, says
+from extproc.demo.rules import (
+    CHAT,
+    COMPLETIONS,
+    DEMO_RULES,
+    MESSAGES,
+    RESPONSES,
+    ReplayRule,
+    choose,
+    last_user_text,
+    says,
+)
 from extproc.demo.seen import Request
 
 USAGE = {"stream": True, "stream_options": {"include_usage": True}}
@@ -59,11 +69,11 @@ def test_without_a_rule_an_endpoint_answers_with_its_plain_recording(request_: R
 def test_the_first_rule_that_fits_answers() -> None:
     """Path, streaming and phrase must all fit, and the order decides."""
     rules = [
-        Rule(COMPLETIONS, None, None, "comp"),
-        Rule(CHAT, True, "weather", "reason_stream"),
-        Rule(CHAT, False, "weather", "reason"),
-        Rule(CHAT, None, "WEATHER in Paris", "chat_pii"),
-        Rule(CHAT, None, None, "hello"),
+        ReplayRule(COMPLETIONS, None, None, "comp"),
+        ReplayRule(CHAT, True, "weather", "reason_stream"),
+        ReplayRule(CHAT, False, "weather", "reason"),
+        ReplayRule(CHAT, None, "WEATHER in Paris", "chat_pii"),
+        ReplayRule(CHAT, None, None, "hello"),
     ]
     assert choose(asks("The Weather in Paris?"), rules) == "reason"
     assert choose(asks("The weather?", stream=True), rules) == "reason_stream"
@@ -73,7 +83,7 @@ def test_the_first_rule_that_fits_answers() -> None:
 
 def test_a_cue_comes_before_every_rule() -> None:
     """A test can ask for any recording by its name, in the last message of the user."""
-    everything = [Rule(CHAT, None, None, "hello")]
+    everything = [ReplayRule(CHAT, None, None, "hello")]
     assert choose(asks("[replay crash_stream]"), everything) == "crash_stream"
     assert choose(asks("Please [replay  chat_pii ] now"), everything) == "chat_pii"
     assert choose(asks("[replay without an end"), everything) == "hello"
@@ -121,6 +131,6 @@ def test_the_last_words_of_the_user_are_found_in_every_api(document: dict[str, A
 
 
 @pytest.mark.parametrize("rules", [DEMO_RULES, says("x", "hello"), says(None, "greeting_pii")])
-def test_rules_for_a_dictated_text_name_recordings_that_are_shipped(rules: tuple[Rule, ...]) -> None:
+def test_rules_for_a_dictated_text_name_recordings_that_are_shipped(rules: tuple[ReplayRule, ...]) -> None:
     """The names are built from the API and the text, so each has to exist."""
     assert {rule.recording for rule in rules} <= shipped().names

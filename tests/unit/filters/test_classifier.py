@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.config.guards.classifier import ClassifierGuard as Section
+from extproc.config.guards.classifier import ClassifierSection
 from extproc.domain.record import Coverage, Outcome
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
 from extproc.exchange.events import StreamClosed
@@ -34,7 +34,7 @@ CONTENT = TextSource(Direction.RESPONSE, Speaker.ASSISTANT, Kind.CONTENT)
 
 def guard(**section: Any) -> ClassifierGuard:
     """With a section's keys."""
-    return ClassifierGuard(Section.model_validate({"guard": "classifier", "classifier": "harm", **section}))
+    return ClassifierGuard(ClassifierSection.model_validate({"guard": "classifier", "classifier": "harm", **section}))
 
 
 # --- the sample ----------------------------------------------------------------------------------------------------
@@ -135,7 +135,9 @@ class BrokenAtTheEnd(ClassifierGuard):
 
 def test_a_guard_that_fails_when_all_is_over_changes_nothing_any_more() -> None:
     """The exchange is measured once as it ended; coverage and the log tell of the failure, other guards are told."""
-    broken = BrokenAtTheEnd(Section.model_validate({"guard": "classifier", "name": "broken", "classifier": "harm"}))
+    broken = BrokenAtTheEnd(
+        ClassifierSection.model_validate({"guard": "classifier", "name": "broken", "classifier": "harm"})
+    )
     snapshot = with_guards(snapshot_of(VERSION, {**BESIDE, "on": "response"}, METER, **CLASSIFIERS), broken)
     talk = asked(snapshot)
     talk.hears(response_headers())

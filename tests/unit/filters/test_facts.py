@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.config.guards.facts import FactsGuard as FactsSection
+from extproc.config.guards.facts import FactsSection
 from extproc.domain.record import DETAILS_MAX, ExchangeRecord
 from extproc.domain.text import Kind
 from extproc.filters.chain import Chain, Channels

@@ -7,11 +7,11 @@ from typing import Any, get_args
 import pytest
 
 from extproc.config.guards.base import GuardSection
-from extproc.config.policies import Guard as AnySection
+from extproc.config.policies import AnyGuardSection
 from extproc.filters.registry import GUARDS
 
 SECTIONS: dict[str, type[GuardSection]] = {
-    get_args(section.model_fields["guard"].annotation)[0]: section for section in get_args(get_args(AnySection)[0])
+    get_args(section.model_fields["guard"].annotation)[0]: section for section in get_args(get_args(AnyGuardSection)[0])
 }
 CODES_OF_THEIR_OWN = {"size", "custom"}  # one for each limit; one for each name
 

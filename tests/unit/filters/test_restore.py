@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.config.guards.refusal import RefusalGuard as RefusalSection
+from extproc.config.guards.refusal import RefusalSection
 from extproc.domain.placeholders import Placeholders
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
 from extproc.filters.json_text import JsonTextStage

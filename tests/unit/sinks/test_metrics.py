@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from extproc.domain.beside import Judgement, Origin
+from extproc.domain.beside import ClassificationJob, Origin
 from extproc.domain.record import Action, Coverage, ExchangeRecord, Outcome, VersionFacts
 from extproc.domain.text import Direction
 from extproc.domain.usage import Prices, Usage
@@ -154,7 +154,7 @@ def test_a_late_verdict_counts_like_any_other() -> None:
     """In the same series, under the policy of its exchange, though that has ended."""
     metrics = Metrics(label_values_max=10)
     origin = Origin("id", "chat", "search", "index", "default", VERSION)
-    late = Judgement(origin, "harm", "guard", Direction.RESPONSE, Action.FLAG, (), fields=3)
+    late = ClassificationJob(origin, "harm", "guard", Direction.RESPONSE, Action.FLAG, (), fields=3)
     metrics.judged_beside(late, {"ABUSE": 2}, Coverage.CHECKED)
     metrics.judged_beside(late, {}, Coverage.SKIPPED_DROPPED)
     by_guard = {"guard": "harm", "direction": "response"}

@@ -20,7 +20,7 @@ from extproc.domain.beside import Ask
 from extproc.server.operations.json_log import where
 from extproc.server.transport.fast.calls import PROCESS, ExchangeCall, SilentCalls
 from extproc.server.transport.fast.health import CHECK, WATCH, HealthCalls
-from extproc.server.transport.fast.patience import Patience, Peer
+from extproc.server.transport.fast.patience import Peer, PeerTimeouts
 from extproc.server.transport.h2.connection import GRPC_INTERNAL, GRPC_OK, GRPC_UNIMPLEMENTED, H2Connection
 from extproc.server.transport.h2.events import (
     CallEnded,
@@ -55,7 +55,7 @@ class FastConnection(asyncio.Protocol):
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._heard_ns = time.monotonic_ns()
-        self._patience = Patience(self._limits, self._heard_ns)
+        self._patience = PeerTimeouts(self._limits, self._heard_ns)
         self._waiting_bytes = 0  # of messages queued behind one in a thread or waiting for classifiers
         self._unwritten_bytes = 0  # of replies since the last write
         self._written_bytes = 0

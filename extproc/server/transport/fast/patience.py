@@ -25,7 +25,7 @@ class Peer(NamedTuple):
     unsent_bytes: int  # of these, bytes not read by the peer
 
 
-class Patience:
+class PeerTimeouts:
     """Checks one peer periodically. Times are monotonic. [ns]
 
     A wait starts at the first check that sees it; if checks are far apart, our own process was stalled, and it

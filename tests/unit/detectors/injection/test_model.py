@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extproc.config.guards.injection import InjectionGuard
+from extproc.config.guards.injection import InjectionSection
 from extproc.detectors.injection.detector import WINDOW_CHARACTERS, InjectionDetector
 from extproc.detectors.text.ngram_model import NgramModel
 from tests.tools.disguises import DISGUISES
@@ -21,7 +21,7 @@ from tests.tools.ngram_training import read_examples, train
 from tests.tools.own_attacks import GRAMMARS, read_grammar, rows
 from tests.tools.train_injection import CORPUS, RECIPES
 
-BLOCK = float(InjectionGuard.model_fields["block_threshold"].default)
+BLOCK = float(InjectionSection.model_fields["block_threshold"].default)
 DIGESTS = {
     "injection": "9466bd2e98390a7041028d1270ea59e6fc6c907595e9133f59f3c3cf7be7e871",
     "injection_joined": "667667d1a5140c21e8a47d1a4e45acf7d62d15c70049d20d1d72206cb733fc59",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.config.guards.pii import PiiGuard
+from extproc.config.guards.pii import PiiSection
 from extproc.config.guards.recognizer_patterns import pattern_mistake
 from extproc.filters.pii import detector_of
 
@@ -12,7 +12,9 @@ from extproc.filters.pii import detector_of
 def found(text: str, **recognizer: object) -> list[tuple[str, str, float]]:
     """Kind, words and score of each finding of one recogniser beside the one for e-mail."""
     fields = {"name": "EMPLOYEE", "context": (), **recognizer}
-    section = PiiGuard.model_validate({"guard": "pii", "entities": ("EMAIL",), "recognizers": (fields,)}, strict=False)
+    section = PiiSection.model_validate(
+        {"guard": "pii", "entities": ("EMAIL",), "recognizers": (fields,)}, strict=False
+    )
     return [(one.kind, text[one.start : one.end], one.score) for one in detector_of(section).find(text)]
 
 

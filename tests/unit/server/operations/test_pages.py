@@ -14,7 +14,7 @@ import pytest
 
 from extproc._pb.health_pb2 import HealthCheckResponse
 from extproc.server.operations.health import EXT_PROC, READINESS, Health
-from extproc.server.operations.pages import Pages
+from extproc.server.operations.pages import OpsServer
 from extproc.sinks.metrics import Metrics
 
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
@@ -27,7 +27,7 @@ class Served:
         self.health = Health()
         self.alive = True
         self.host = host
-        self.pages = Pages(host, 0, Metrics(10).registry, self.health, lambda: self.alive)
+        self.pages = OpsServer(host, 0, Metrics(10).registry, self.health, lambda: self.alive)
 
     def get(self, path: str, **headers: str) -> tuple[HTTPResponse, bytes]:
         """One request."""
@@ -150,7 +150,7 @@ def test_pages_are_served_on_ipv6_too() -> None:
 def test_a_port_that_is_taken_is_an_error(served: Served) -> None:
     """Not shared, and not another one."""
     with pytest.raises(OSError, match="in use"):
-        Pages("127.0.0.1", served.pages.port, Metrics(10).registry, served.health, lambda: True)
+        OpsServer("127.0.0.1", served.pages.port, Metrics(10).registry, served.health, lambda: True)
 
 
 def _telling(shutdown_request: Callable[[Any], None], ended: threading.Event) -> Callable[[Any], None]:

@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from extproc.config.classifiers import Classifier
-from extproc.domain.beside import Ask, Judgement
+from extproc.domain.beside import Ask, ClassificationJob
 from extproc.domain.finding import Finding
 from extproc.domain.record import Coverage, Outcome
 from extproc.exchange.events import VerdictMissing, VerdictReceived
@@ -58,14 +58,14 @@ class FakeJudge:
         self.asked: list[Ask] = []
         self.let_go = asyncio.Event()
         self.given_up = 0
-        self.judgements: list[Judgement] = []
+        self.judgements: list[ClassificationJob] = []
         self.used: list[list[str]] = []
 
     def use(self, classifiers: Mapping[str, Classifier]) -> None:
         """Note the names."""
         self.used.append(list(classifiers))
 
-    def hand_on(self, judgement: Judgement) -> None:
+    def hand_on(self, judgement: ClassificationJob) -> None:
         """Keep it; one of its texts is a fault."""
         self.judgements.append(judgement)
         if any("fault beside" in text.text for text in judgement.texts):

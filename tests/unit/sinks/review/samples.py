@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from extproc.sinks.review.entries import Entry, Label, Verdict
+from extproc.sinks.review.entries import Entry, Label, ReviewLabel
 
 DAY_MS = 86_400_000
 NOW_MS = 1_800_000_000_000
@@ -41,9 +41,9 @@ def entry(**changed: Any) -> Entry:
 
 def confirm(by: str = "ann", at_ms: int = NOW_MS, note: str = "") -> Label:
     """Somebody says that a finding is right."""
-    return Label(Verdict.CONFIRM, by, at_ms, note)
+    return Label(ReviewLabel.CONFIRM, by, at_ms, note)
 
 
 def reject(by: str = "ann", at_ms: int = NOW_MS, note: str = "") -> Label:
     """Somebody says that a finding is a false alarm."""
-    return Label(Verdict.REJECT, by, at_ms, note)
+    return Label(ReviewLabel.REJECT, by, at_ms, note)

@@ -14,13 +14,13 @@ import pytest
 from sqlalchemy import func, select
 
 from extproc.sinks.review import schema
-from extproc.sinks.review.entries import GuardCounts, Verdict, Wanted
+from extproc.sinks.review.entries import FindingQuery, GuardCounts, ReviewLabel
 from extproc.sinks.review.store import NoSuchFinding, Store, StoreFailed
 from tests.unit.sinks.review.postgres import Server
 from tests.unit.sinks.review.samples import DAY_MS, NOW_MS, confirm, entry, reject
 
 ROOT = Path(__file__).parents[4]
-ANY = Wanted()
+ANY = FindingQuery()
 
 
 # --- findings ------------------------------------------------------------------------------------------------------
@@ -37,19 +37,19 @@ def test_what_is_added_is_found_newest_first(store: Store) -> None:
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        (Wanted(), "abc"),
-        (Wanted(guard="pii"), "b"),
-        (Wanted(team="support"), "c"),
-        (Wanted(version="v2"), "bc"),
-        (Wanted(version="tiny/v2"), "b"),
-        (Wanted(version="other/v1"), ""),
-        (Wanted(since_ms=NOW_MS), "bc"),
-        (Wanted(labelled=True), "a"),
-        (Wanted(labelled=False), "bc"),
-        (Wanted(guard="injection", labelled=False, version="v2"), "c"),
+        (FindingQuery(), "abc"),
+        (FindingQuery(guard="pii"), "b"),
+        (FindingQuery(team="support"), "c"),
+        (FindingQuery(version="v2"), "bc"),
+        (FindingQuery(version="tiny/v2"), "b"),
+        (FindingQuery(version="other/v1"), ""),
+        (FindingQuery(since_ms=NOW_MS), "bc"),
+        (FindingQuery(labelled=True), "a"),
+        (FindingQuery(labelled=False), "bc"),
+        (FindingQuery(guard="injection", labelled=False, version="v2"), "c"),
     ],
 )
-def test_findings_are_chosen_by_all_that_is_given(store: Store, wanted: Wanted, expected: str) -> None:
+def test_findings_are_chosen_by_all_that_is_given(store: Store, wanted: FindingQuery, expected: str) -> None:
     """In a list as in an export."""
     store.add(
         [
@@ -79,7 +79,7 @@ def test_a_restart_keeps_what_was_stored(url: str) -> None:
     before.close()
     after = Store(url, Path("/"))
     (stored,) = after.find(ANY, 10)
-    assert (stored.entry, stored.verdict) == (entry(), Verdict.REJECT)
+    assert (stored.entry, stored.verdict) == (entry(), ReviewLabel.REJECT)
     assert after.get(stored.id)[1] == [reject(note="a quote")]
     after.close()
 
@@ -113,7 +113,7 @@ def test_a_finding_that_is_not_there_cannot_be_labelled(store: Store) -> None:
 def test_counts_are_by_guard(store: Store) -> None:
     """Confirmed, rejected, and not looked at yet."""
     store.add([entry(guard=guard) for guard in ("pii", "pii", "pii", "injection")])
-    first, second, *_ = store.find(Wanted(guard="pii"), 10)
+    first, second, *_ = store.find(FindingQuery(guard="pii"), 10)
     store.label(first.id, confirm())
     store.label(second.id, reject())
     assert store.counts() == [GuardCounts("injection", 0, 0, 1), GuardCounts("pii", 1, 1, 1)]
@@ -235,13 +235,13 @@ def test_two_people_label_at_once(url: str, store: Store) -> None:
     store.add([entry()])
     number = store.find(ANY, 1)[0].id
 
-    def label(verdict: Verdict) -> None:
+    def label(verdict: ReviewLabel) -> None:
         own = Store(url, Path("/"))
         for _ in range(20):
-            own.label(number, confirm() if verdict is Verdict.CONFIRM else reject())
+            own.label(number, confirm() if verdict is ReviewLabel.CONFIRM else reject())
         own.close()
 
-    people = [threading.Thread(target=label, args=(verdict,)) for verdict in Verdict]
+    people = [threading.Thread(target=label, args=(verdict,)) for verdict in ReviewLabel]
     for person in people:
         person.start()
     for person in people:

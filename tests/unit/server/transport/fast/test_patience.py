@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from extproc.server.transport.fast.patience import Patience, Peer
+from extproc.server.transport.fast.patience import Peer, PeerTimeouts
 from extproc.server.transport.h2.limits import SocketLimits
 
 LIMITS = SocketLimits(silence_s_max=60, answer_s_max=30, unsent_s_max=60, preface_s_max=10, look_s=1)
@@ -18,7 +18,7 @@ class Looks:
         self.is_read = True
         self.taken_bytes = self.unsent_bytes = 0
         self.asked_at_s: list[int] = []
-        self._patience = Patience(LIMITS, START_S * 10**9)
+        self._patience = PeerTimeouts(LIMITS, START_S * 10**9)
 
     def go_on(self, seconds: int) -> str:
         """Look until it has to end, for so long at most. Returns: why it ends, or nothing."""
