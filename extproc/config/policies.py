@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from extproc.config.guards.banned import BannedSection
-from extproc.config.guards.classifier import ClassifierSection
-from extproc.config.guards.custom import CustomSection
-from extproc.config.guards.degenerate import DegenerateSection
-from extproc.config.guards.facts import FactsSection
-from extproc.config.guards.grounding import GroundingSection
-from extproc.config.guards.harm import HarmSection
-from extproc.config.guards.injection import InjectionSection
-from extproc.config.guards.pii import PiiSection
-from extproc.config.guards.prompt_leak import PromptLeakSection
-from extproc.config.guards.refusal import RefusalSection
-from extproc.config.guards.roles import RolesSection
-from extproc.config.guards.size import SizeSection
-from extproc.config.guards.tools import ToolsSection
-from extproc.config.guards.topics import TopicsSection
-from extproc.config.guards.urls import UrlsSection
+from extproc.config.guards import GUARD_SECTIONS
+from extproc.config.guards.base import GuardSection
 from extproc.config.section import Name, Section
 from extproc.domain.contract import Endpoint
 
-AnyGuardSection = Annotated[
-    BannedSection
-    | ClassifierSection
-    | CustomSection
-    | DegenerateSection
-    | FactsSection
-    | GroundingSection
-    | HarmSection
-    | InjectionSection
-    | PiiSection
-    | PromptLeakSection
-    | RefusalSection
-    | RolesSection
-    | SizeSection
-    | ToolsSection
-    | TopicsSection
-    | UrlsSection,
-    Field(discriminator="guard"),
-]
+if TYPE_CHECKING:
+    AnyGuardSection = GuardSection
+else:
+    AnyGuardSection = Annotated[reduce(or_, GUARD_SECTIONS), Field(discriminator="guard")]
 
 
 class Condition(Section):

@@ -13,7 +13,7 @@ from extproc.config.document import Document
 from extproc.config.policies import Condition, Policy
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction
-from extproc.filters.base import Filter, Guard
+from extproc.filters.base import Filter, Guard, Resources
 from extproc.filters.chain import looking_last
 from extproc.filters.registry import build_guards, build_restorers
 from extproc.payload.view import CopyRules
@@ -58,13 +58,13 @@ class CompiledPolicy:
         return not self.conditions or any(condition.fits(record, model) for condition in self.conditions)
 
 
-def compile_policies(document: Document, others: Sequence[Filter]) -> tuple[CompiledPolicy, ...]:
+def compile_policies(document: Document, others: Sequence[Filter], resources: Resources) -> tuple[CompiledPolicy, ...]:
     """The policies of a checked document, in its order; the last one fits all.
 
     Args:
         others: filters that are no guards, whose changes copies must not undo either.
     """
-    listed = [(policy, build_guards(policy)) for policy in document.policies]
+    listed = [(policy, build_guards(policy, resources)) for policy in document.policies]
     return tuple(_compiled(policy, guards, others) for policy, guards in listed) or (_without_guards(others),)
 
 

@@ -11,7 +11,7 @@ from extproc.config.document import Document, Identity, Limits, Role, Unreadable
 from extproc.config.load import revision_of
 from extproc.config.models import CompiledModel, compile_models
 from extproc.exchange.policies import CompiledPolicy, compile_policies
-from extproc.filters.base import Filter
+from extproc.filters.base import Filter, Resources
 from extproc.filters.registry import build_filters
 from extproc.payload.view import RequestPolicy
 
@@ -52,10 +52,8 @@ def compile_snapshot(
     first_filters, last_filters = build_filters(document)
     unread, review = document.requests, document.review
     models = compile_models(document, prompts)
-    policies = compile_policies(document, (*first_filters, *last_filters))
-    for guard in (guard for policy in policies for guard in policy.guards):
-        guard.prepare(models, prompts)
-        guard.take_keys(mask_keys)
+    resources = Resources(models, prompts, mask_keys)
+    policies = compile_policies(document, (*first_filters, *last_filters), resources)
     return Snapshot(
         revision=revision_of(document, prompts),
         limits=document.limits,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar, cast
 
 from extproc.config.guards.base import GuardSection, On
 from extproc.config.models import CompiledModel, CompiledVersion
@@ -82,6 +82,21 @@ class ExchangeFacts:
         return self.choice is not None and bool(self.choice.prompt)
 
 
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What guards are built from beside their sections.
+
+    Attributes:
+        models: with the prompts of their versions.
+        files: text of each file that the configuration names, by its path there.
+        keys: bytes of each key file, by its path; by ``PROCESS_KEY`` the key of this process.
+    """
+
+    models: Mapping[str, CompiledModel]
+    files: Mapping[str, str]
+    keys: Mapping[str, bytes]
+
+
 _DIRECTIONS: Mapping[On, frozenset[Direction]] = {
     "request": frozenset({Direction.REQUEST}),
     "response": frozenset({Direction.RESPONSE}),
@@ -110,19 +125,6 @@ class Filter:
         self.on_error = on_error
         self.enforced = mode is Mode.ENFORCE
         self.fails_open = on_error is OnError.OPEN or not self.enforced  # what only counts never ends an exchange
-
-    def prepare(self, models: Mapping[str, CompiledModel], files: Mapping[str, str]) -> None:
-        """Compile what prompts and other files say: once, when the configuration is loaded.
-
-        Args:
-            files: text of each file that the configuration names, by the path in it.
-        """
-
-    def take_keys(self, keys: Mapping[str, bytes]) -> None:
-        """Take the keys that the configuration names, once, when it is loaded.
-
-        Args: keys: the bytes of each key file, by its path in the document; by ``PROCESS_KEY`` that of the process.
-        """
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Look at the request and change it; an error refuses it."""
@@ -172,6 +174,11 @@ class Guard(Filter):
 
     finds_data = True  # what it finds must be hidden from reviewers; False: words that they must read to judge it
     code = ""  # of the error that the client reads where it rejects
+
+    @classmethod
+    def build(cls, section: Any, _: Resources) -> Self:
+        """A guard of a section of its own. Overridden by guards whose constructor needs some of the resources."""
+        return cls(section)
 
     def __init__(self, section: GuardSection) -> None:
         self.action = Action(section.action)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from typing import Self
 
 from extproc.config.facts import Fact, parse_facts
 from extproc.config.guards.facts import FactsSection
-from extproc.config.models import CompiledModel
 from extproc.detectors.answers.facts import FactDetector, KnownFact
 from extproc.detectors.text.sentences import SentenceBuffer
 from extproc.domain.record import Action
 from extproc.domain.text import Kind, Stage, TextSource
-from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
+from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Resources, Witness
 from extproc.filters.observe import ObservingStage
 
 
@@ -26,14 +26,14 @@ class FactsGuard(Guard):
     code = "fact_contradicted"
     finds_data = False
 
-    def __init__(self, section: FactsSection) -> None:
-        super().__init__(section)
-        self._file = section.file
-        self._detector = FactDetector(())
+    @classmethod
+    def build(cls, section: FactsSection, resources: Resources) -> Self:
+        """With the text of its file."""
+        return cls(section, resources.files[section.file])
 
-    def prepare(self, models: Mapping[str, CompiledModel], files: Mapping[str, str]) -> None:
-        """Compile the facts. Raises: KeyError for a file that was not read: a bug of the caller."""
-        self._detector = detector_of(parse_facts(files[self._file], self._file))
+    def __init__(self, section: FactsSection, facts: str) -> None:
+        super().__init__(section)
+        self._detector = detector_of(parse_facts(facts, section.file))
 
     def sees(self, source: TextSource) -> bool:
         """What the model tells the user."""

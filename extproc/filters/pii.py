@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Self
 
 from extproc.config.guards.masking import MaskType
 from extproc.config.guards.pii import PiiSection
@@ -17,7 +18,7 @@ from extproc.domain.masks import PROCESS_KEY, canonical, hash_mask, partial_mask
 from extproc.domain.placeholders import Placeholders
 from extproc.domain.record import HOLD_LIMIT, Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard, Witness
+from extproc.filters.base import ExchangeFacts, Guard, Resources, Witness
 from extproc.filters.in_turn import InTurn, PassingStage
 from extproc.filters.json_text import JsonTextStage, WholeNumbers, may_hide
 from extproc.filters.observe import ObservingStage
@@ -44,14 +45,21 @@ class PiiGuard(Guard):
     code = "personal_data"
     judges_cut_ends = True
 
-    def __init__(self, section: PiiSection) -> None:
+    @classmethod
+    def build(cls, section: PiiSection, resources: Resources) -> Self:
+        """With the key of its hashes, where its masks are hashes."""
+        masking = section.masking
+        hashes = masking.type is MaskType.HASH
+        return cls(section, resources.keys[masking.key_file or PROCESS_KEY] if hashes else b"")
+
+    def __init__(self, section: PiiSection, key: bytes = b"") -> None:
         super().__init__(section)
         self._detector = detector_of(section)
         self._finds_keys = KEY_BLOCK in section.entities
         self._numbers = WholeNumbers(self._detector)
         self._masking = section.masking
         self._style = section.masking.type
-        self._key = b""
+        self._key = key
         self._word_chars_max = word_chars_max(section.hold_chars_max)
         self._masks_at_limit = section.at_limit == "mask"
         masks = self.action is Action.MASK
@@ -60,11 +68,6 @@ class PiiGuard(Guard):
             self.hold_ns_max = (section.hold_ms_max or 0) * _MS_NS
         self.numbers_values = masks and self._style in (MaskType.NUMBERED, MaskType.REVERSIBLE)
         self.restores = masks and self._style is MaskType.REVERSIBLE and Direction.REQUEST in self.directions
-
-    def take_keys(self, keys: Mapping[str, bytes]) -> None:
-        """The key of hashes."""
-        if self._style is MaskType.HASH:
-            self._key = keys[self._masking.key_file or PROCESS_KEY]
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Note which placeholders stand in the request already: none of ours may be one of them.

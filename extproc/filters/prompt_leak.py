@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import Self
 
 from extproc.config.guards.prompt_leak import PromptLeakSection
 from extproc.config.models import CompiledModel
@@ -13,7 +14,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard, GuardState, tell_nobody
+from extproc.filters.base import ExchangeFacts, Guard, GuardState, Resources, tell_nobody
 from extproc.filters.json_text import JsonTextStage
 from extproc.filters.observe import ObservingStage
 from extproc.payload.view import RequestView
@@ -28,25 +29,25 @@ class PromptLeakGuard(Guard):
 
     code = "prompt_leak"
 
-    def __init__(self, section: PromptLeakSection) -> None:
+    @classmethod
+    def build(cls, section: PromptLeakSection, resources: Resources) -> Self:
+        """With the prompts of all versions."""
+        return cls(section, resources.models)
+
+    def __init__(self, section: PromptLeakSection, models: Mapping[str, CompiledModel]) -> None:
         super().__init__(section)
         self._of_version = section.of in ("version", "both")
         self._of_client = section.of in ("client", "both")
         self.words_min = section.words_min
         self._client_prompt = GuardState[str]()
-        self._versions: dict[tuple[str, str], PromptIndex] = {}
+        self._versions = {
+            (version.facts.model, version.facts.version): PromptIndex([version.prompt], self.words_min)
+            for model in models.values()
+            for version in model.versions
+            if version.prompt and self._of_version
+        }
         # Clients send the same system prompt again and again: it is indexed once, and kept while it is in use.
         self._index_of = lru_cache(CLIENT_INDEXES_MAX)(self._build)
-
-    def prepare(self, models: Mapping[str, CompiledModel], files: Mapping[str, str]) -> None:
-        """Index the prompt of each version."""
-        if self._of_version:
-            self._versions = {
-                (version.facts.model, version.facts.version): PromptIndex([version.prompt], self.words_min)
-                for model in models.values()
-                for version in model.versions
-                if version.prompt
-            }
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Keep what the client's system messages say, the first ``CLIENT_CHARS_MAX`` characters."""

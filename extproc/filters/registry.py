@@ -1,33 +1,22 @@
-"""All filters and guards, by the name they have in the configuration. A new one is one file and one line here."""
+"""All filters and guards, by the name they have in the configuration.
+
+A guard is found by its section (``extproc.config.guards``); a filter has a line here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, cast
 
 from extproc.config.document import Document, Role
+from extproc.config.guards import SECTIONS_BY_GUARD
 from extproc.config.policies import Policy
 from extproc.config.section import Mode, OnError
-from extproc.filters.banned import BannedGuard
-from extproc.filters.base import Filter, Guard
-from extproc.filters.classifier import ClassifierGuard
-from extproc.filters.custom import CustomGuard
-from extproc.filters.degenerate import DegenerateGuard
-from extproc.filters.facts import FactsGuard
-from extproc.filters.grounding import GroundingGuard
-from extproc.filters.harm import HarmGuard
-from extproc.filters.injection import InjectionGuard
+from extproc.filters.base import Filter, Guard, Resources
 from extproc.filters.meter import MeterFilter
-from extproc.filters.pii import PiiGuard
 from extproc.filters.prompt import PromptFilter
-from extproc.filters.prompt_leak import PromptLeakGuard
-from extproc.filters.refusal import RefusalGuard
 from extproc.filters.restore import RestoreFilter
-from extproc.filters.roles import RolesGuard
-from extproc.filters.size import SizeGuard
-from extproc.filters.tools import ToolsGuard
-from extproc.filters.topics import TopicsGuard
-from extproc.filters.urls import UrlsGuard
 from extproc.filters.version import VersionFilter
 
 FILTERS: dict[str, Callable[[Any], Filter]] = {
@@ -35,24 +24,25 @@ FILTERS: dict[str, Callable[[Any], Filter]] = {
     "prompt": lambda section: PromptFilter(Mode(section.mode), OnError(section.on_error)),
     "meter": lambda section: MeterFilter(Mode(section.mode), OnError(section.on_error), section.continuous_usage),
 }
-GUARDS: dict[str, Callable[[Any], Guard]] = {
-    "injection": InjectionGuard,
-    "harm": HarmGuard,
-    "pii": PiiGuard,
-    "banned": BannedGuard,
-    "urls": UrlsGuard,
-    "topics": TopicsGuard,
-    "size": SizeGuard,
-    "roles": RolesGuard,
-    "tools": ToolsGuard,
-    "prompt_leak": PromptLeakGuard,
-    "facts": FactsGuard,
-    "grounding": GroundingGuard,
-    "degenerate": DegenerateGuard,
-    "refusal": RefusalGuard,
-    "classifier": ClassifierGuard,
-    "custom": CustomGuard,
-}
+
+
+class _Guards(Mapping[str, type[Guard]]):
+    """The class of each guard. It is imported when it is first used: most configurations use few."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(SECTIONS_BY_GUARD)
+
+    def __len__(self) -> int:
+        return len(SECTIONS_BY_GUARD)
+
+    def __getitem__(self, name: str) -> type[Guard]:
+        """``NameGuard`` of ``filters/name.py``. Raises: KeyError."""
+        section = SECTIONS_BY_GUARD[name]
+        module = importlib.import_module(f"extproc.filters.{name}")
+        return cast("type[Guard]", getattr(module, section.__name__.replace("Section", "Guard")))
+
+
+GUARDS: Mapping[str, type[Guard]] = _Guards()
 
 
 def build_filters(document: Document) -> tuple[tuple[Filter, ...], tuple[Filter, ...]]:
@@ -69,9 +59,9 @@ def build_filters(document: Document) -> tuple[tuple[Filter, ...], tuple[Filter,
     return (*fixed, *_built(before)), _built(behind)
 
 
-def build_guards(policy: Policy) -> tuple[Guard, ...]:
+def build_guards(policy: Policy, resources: Resources) -> tuple[Guard, ...]:
     """The guards of a policy, in its order."""
-    return tuple(GUARDS[section.guard](section) for section in policy.guards)
+    return tuple(GUARDS[section.guard].build(section, resources) for section in policy.guards)
 
 
 def build_restorers(guards: Iterable[Guard]) -> tuple[Filter, ...]:

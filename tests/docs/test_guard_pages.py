@@ -9,17 +9,15 @@ import pytest
 
 from extproc.config.classifiers import Classifier
 from extproc.config.facts import parse_facts
-from extproc.config.policies import AnyGuardSection
+from extproc.config.guards import SECTIONS_BY_GUARD
 from extproc.filters.registry import GUARDS
 from tests.docs.error_table import read_errors
 from tests.docs.pages import DOCS, GUARD_PAGES, blocks, first_table, links, section
 
-SECTIONS = {get_args(one.model_fields["guard"].annotation)[0]: one for one in get_args(get_args(AnyGuardSection)[0])}
-
 
 def actions_of(guard: str) -> set[str]:
     """What a guard can do."""
-    return set(get_args(SECTIONS[guard].model_fields["action"].annotation))
+    return set(get_args(SECTIONS_BY_GUARD[guard].model_fields["action"].annotation))
 
 
 def test_every_guard_has_a_page_and_no_page_is_of_another() -> None:
@@ -59,7 +57,7 @@ def test_every_code_that_a_page_names_is_an_error() -> None:
 def test_a_guard_that_refuses_names_its_error(guard: str) -> None:
     """Or that an answer is cut."""
     text = (GUARD_PAGES / f"{guard}.md").read_text()
-    request = get_args(SECTIONS[guard].model_fields["on"].annotation) != ("response",)
+    request = get_args(SECTIONS_BY_GUARD[guard].model_fields["on"].annotation) != ("response",)
     assert re.search(r"\b4\d\d\s`\w+`", text) if request else "`block`" in text or "action: block" in text
 
 

@@ -24,8 +24,7 @@ WRONG = "You can return your order within 14 days."
 
 def guarded(action: Action, kind: Kind = Kind.CONTENT) -> tuple[Chain, ExchangeRecord]:
     """A channel under a guard that has read its file, and what is noted."""
-    guard = FactsGuard(FactsSection(guard="facts", file="facts.yaml", action=action))
-    guard.prepare({}, {"facts.yaml": FACTS})
+    guard = FactsGuard(FactsSection(guard="facts", file="facts.yaml", action=action), FACTS)
     exchange = exchange_facts()
     return Channels((guard,), exchange, 10).chain(answer_source(kind, 0)), exchange.record
 

@@ -6,24 +6,29 @@ from typing import Any, get_args
 
 import pytest
 
-from extproc.config.guards.base import GuardSection
-from extproc.config.policies import AnyGuardSection
+from extproc.config.guards import SECTIONS_BY_GUARD
+from extproc.filters.base import Guard
 from extproc.filters.registry import GUARDS
 
-SECTIONS: dict[str, type[GuardSection]] = {
-    get_args(section.model_fields["guard"].annotation)[0]: section for section in get_args(get_args(AnyGuardSection)[0])
-}
 CODES_OF_THEIR_OWN = {"size", "custom"}  # one for each limit; one for each name
 
 
 def actions_of(name: str) -> set[str]:
     """What a guard may be told to do."""
-    return set(get_args(SECTIONS[name].model_fields["action"].annotation))
+    return set(get_args(SECTIONS_BY_GUARD[name].model_fields["action"].annotation))
 
 
-def test_every_section_has_a_guard() -> None:
-    """And every guard a section."""
-    assert GUARDS.keys() == SECTIONS.keys()
+@pytest.mark.parametrize("name", SECTIONS_BY_GUARD)
+def test_every_section_has_a_guard(name: str) -> None:
+    """In a file of its name."""
+    assert issubclass(GUARDS[name], Guard)
+    assert GUARDS[name].__module__ == f"extproc.filters.{name}"
+
+
+def test_a_name_without_a_section_has_none() -> None:
+    """Whatever modules there are."""
+    with pytest.raises(KeyError):
+        GUARDS["base"]
 
 
 @pytest.mark.parametrize("name", GUARDS)
