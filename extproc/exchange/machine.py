@@ -56,7 +56,7 @@ from extproc.exchange.failures import (
     REQUEST_TOO_COSTLY,
     UNREADABLE,
 )
-from extproc.exchange.learnt_rates import LearntRates
+from extproc.exchange.learned_rates import LearnedRates
 from extproc.exchange.phases import EXPECTED, Phase
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.stream import StreamedAnswer, StreamTerms
@@ -85,7 +85,7 @@ class Exchange:
         exchange_id: str,
         now_ns: int,
         clean_texts: CleanTexts | None = None,
-        learnt_rates: LearntRates | None = None,
+        learned_rates: LearnedRates | None = None,
         pace: Pace = UNHURRIED,
     ) -> None:
         self._snapshot = snapshot
@@ -97,7 +97,7 @@ class Exchange:
         self._guarded = False  # a path whose answers a model makes
         self._policy = snapshot.policies[-1]  # until one is chosen: it fits all
         self._request: RequestView | None = None
-        self._tokens = TokenCounts(self._facts.record, learnt_rates)
+        self._tokens = TokenCounts(self._facts.record, learned_rates)
         self._stream: StreamedAnswer | None = None
         self._whole: WholeAnswer | None = None
         self._reader: StreamReader | None = None
@@ -219,7 +219,7 @@ class Exchange:
         if self._facts.asks:
             self._phase = Phase.ASKED
             self._asked = AskedVerdicts(self._policy.told_of_end, self._facts, forward)
-            return Step([], asks=self._asked.open, judgements=self._to_judge())
+            return Step([], asks=self._asked.open, judgments=self._to_judge())
         return self._send_on(forward, now_ns)
 
     def _verdict(self, event: Answered | AskExpired, now_ns: int) -> Step:
@@ -234,15 +234,15 @@ class Exchange:
         self._forwarded = True
         self._tokens.sent_ns = now_ns
         self._asked = None
-        return Step([forward], judgements=self._to_judge())
+        return Step([forward], judgments=self._to_judge())
 
     def _to_judge(self) -> Sequence[ClassificationJob]:
         """What guards have handed on since the last time."""
-        judgements = self._facts.judgements
-        if not judgements:
+        judgments = self._facts.judgments
+        if not judgments:
             return ()
-        self._facts.judgements = []
-        return judgements
+        self._facts.judgments = []
+        return judgments
 
     # --- the answer's headers: what it is, and how it is to come ---------------------------------------------------
 
@@ -475,4 +475,4 @@ class Exchange:
         if self.record.policy and self._policy.told_of_end:
             sources = self._answer_sources() if self._guarded else ()
             error = ending.tell_of_end(self._policy.told_of_end, sources, self._facts)
-        return Step(actions, self.record, judgements=self._to_judge(), error=error)
+        return Step(actions, self.record, judgments=self._to_judge(), error=error)

@@ -37,7 +37,7 @@ class ExchangeFacts:
     choice: CompiledVersion | None = None
     failed_open: set[str] = field(default_factory=set)  # filters that are left out of the rest
     asks: list[Ask] = field(default_factory=list)  # verdicts to wait for before the request goes on
-    judgements: list[ClassificationJob] = field(default_factory=list)  # not handed on yet
+    judgments: list[ClassificationJob] = field(default_factory=list)  # not handed on yet
     gathered: dict[tuple[str, TextSource], Any] = field(default_factory=dict)  # by filters that judge beside
     skips: dict[str, Coverage] = field(default_factory=dict)  # by a guard's name, why it does not judge the answer
     failed_closed: str = ""  # the filter that ended the exchange by its failure

@@ -173,7 +173,7 @@ class ClassifierGuard(Guard):
         record = exchange.record
         who = (record.team, record.project, record.policy, record.version)
         origin = Origin(record.id, record.endpoint, *who, record.revision)
-        exchange.judgements.append(
+        exchange.judgments.append(
             ClassificationJob(
                 origin,
                 self.name,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from extproc.demo.catalogue import SHIPPED, Catalogue, Cut, Recording, shipped
+from extproc.demo.catalog import SHIPPED, Catalog, Cut, Recording, shipped
 
 NAMES = sorted(shipped().names)
 DICTATED = [name for name in NAMES if any(stem in name for stem in ("hello", "refusal", "greeting_pii"))]
@@ -117,7 +117,7 @@ def test_files_that_disagree_are_refused(tmp_path: Path) -> None:
         shutil.copy(file, tmp_path)
     (tmp_path / "chat.timing.json").write_text("[[10, 0.1]]")
     with pytest.raises(ValueError, match=r"recording chat .* timing must rise to"):
-        Catalogue.read(tmp_path)
+        Catalog.read(tmp_path)
 
 
 def test_an_unknown_name_is_told_what_there_is() -> None:

@@ -98,14 +98,14 @@ def _framing(response: bytes, head_bytes: int) -> tuple[tuple[int, ...], bool]:
     return tuple(ends), True
 
 
-class Catalogue:
+class Catalog:
     """The recordings of one folder, by name."""
 
     def __init__(self, recordings: Mapping[str, Recording]) -> None:
         self._recordings = dict(recordings)
 
     @classmethod
-    def read(cls, folder: Path) -> Catalogue:
+    def read(cls, folder: Path) -> Catalog:
         """Read every recording of `folder`. Raises `ValueError` for one whose files disagree."""
         names = sorted(file.name.removesuffix(".timing.json") for file in folder.glob("*.timing.json"))
         return cls({name: Recording.read(folder, name) for name in names})
@@ -124,6 +124,6 @@ class Catalogue:
 
 
 @cache
-def shipped() -> Catalogue:
+def shipped() -> Catalog:
     """The recordings of the demo, read once."""
-    return Catalogue.read(SHIPPED)
+    return Catalog.read(SHIPPED)
