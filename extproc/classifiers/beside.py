@@ -42,7 +42,7 @@ class ClassifierMetrics(PoolMetrics, Protocol):
         """A process was replaced."""
         ...
 
-    def judged_beside(self, judgement: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
+    def judged_beside(self, judgment: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
         """A job has finished, with findings by kind."""
         ...
 
@@ -102,22 +102,22 @@ class ClassifierRouter:
             for one in late:
                 one.cancel()
 
-    def hand_on(self, judgement: ClassificationJob) -> None:
+    def hand_on(self, judgment: ClassificationJob) -> None:
         """Queue texts for classification, or drop them; both are counted."""
-        if judgement.sampled_out:
-            self._drop(judgement, ClassifierDropReason.SAMPLED_OUT)
+        if judgment.sampled_out:
+            self._drop(judgment, ClassifierDropReason.SAMPLED_OUT)
             return
-        judge = self._judges.get(judgement.classifier)
+        judge = self._judges.get(judgment.classifier)
         if judge is None:  # the configuration has changed in the meantime
-            self._drop(judgement, ClassifierDropReason.FAILED)
+            self._drop(judgment, ClassifierDropReason.FAILED)
             return
-        deadline_s = _now_s() + self._classifiers[judgement.classifier].deadline_ms / 1_000
-        told = partial(self._judged, judgement, judge.verdicts)
-        if judgement.direction is Direction.RESPONSE:  # no result is reported twice
-            task = Task([spoken.text for spoken in judgement.texts], deadline_s, told, judgement.context)
+        deadline_s = _now_s() + self._classifiers[judgment.classifier].deadline_ms / 1_000
+        told = partial(self._judged, judgment, judge.verdicts)
+        if judgment.direction is Direction.RESPONSE:  # no result is reported twice
+            task = Task([spoken.text for spoken in judgment.texts], deadline_s, told, judgment.context)
             judge.pool.take(task, is_awaited=False)
         else:
-            judge.take(judgement.texts, deadline_s, told, is_awaited=False)
+            judge.take(judgment.texts, deadline_s, told, is_awaited=False)
 
     async def ask(self, ask: Ask) -> VerdictReceived | VerdictMissing:
         """The result that a request waits for, or why there is none."""
@@ -155,25 +155,25 @@ class ClassifierRouter:
 
     # --- what comes of texts ---------------------------------------------------------------------------------------
 
-    def _judged(self, judgement: ClassificationJob, verdicts: FindingLabels, outcome: ScoresOrDrop) -> None:
+    def _judged(self, judgment: ClassificationJob, verdicts: FindingLabels, outcome: ScoresOrDrop) -> None:
         if isinstance(outcome, ClassifierDropReason):
-            self._drop(judgement, outcome)
+            self._drop(judgment, outcome)
             return
         try:
-            found = verdicts.findings(judgement.texts, outcome)
+            found = verdicts.findings(judgment.texts, outcome)
         except ScoresMissing:
-            self._drop(judgement, ClassifierDropReason.FAILED)
+            self._drop(judgment, ClassifierDropReason.FAILED)
             return
-        self._metrics.judged_beside(judgement, Counter(finding.kind for _, finding in found), judgement.covers)
-        for spoken, finding in found if judgement.is_reviewed else ():
-            self._tell(judgement, spoken, finding)
+        self._metrics.judged_beside(judgment, Counter(finding.kind for _, finding in found), judgment.covers)
+        for spoken, finding in found if judgment.is_reviewed else ():
+            self._tell(judgment, spoken, finding)
 
-    def _tell(self, judgement: ClassificationJob, spoken: SpokenText, finding: Finding) -> None:
+    def _tell(self, judgment: ClassificationJob, spoken: SpokenText, finding: Finding) -> None:
         late = LateFinding(
-            judgement.origin,
-            judgement.guard,
-            judgement.direction,
-            judgement.action,
+            judgment.origin,
+            judgment.guard,
+            judgment.direction,
+            judgment.action,
             spoken.speaker,
             finding,
             spoken.text,
@@ -184,9 +184,9 @@ class ClassifierRouter:
             except Exception as error:
                 self._logger.error("sink failed", sink=type(sink).__name__, error=type(error).__name__)
 
-    def _drop(self, judgement: ClassificationJob, reason: ClassifierDropReason) -> None:
-        self._metrics.classifier_dropped(judgement.classifier, reason.value)
-        self._metrics.judged_beside(judgement, {}, _COVERAGE.get(reason, Coverage.SKIPPED_DROPPED))
+    def _drop(self, judgment: ClassificationJob, reason: ClassifierDropReason) -> None:
+        self._metrics.classifier_dropped(judgment.classifier, reason.value)
+        self._metrics.judged_beside(judgment, {}, _COVERAGE.get(reason, Coverage.SKIPPED_DROPPED))
 
     def _expired(self, ask: Ask, reason: ClassifierDropReason) -> VerdictMissing:
         self._metrics.classifier_dropped(ask.classifier, reason.value)

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import h11
 
-from extproc.demo.catalogue import Write
+from extproc.demo.catalog import Write
 from extproc.demo.seen import Ended, Request, Seen, SeenLog
 
 READ_BYTES: Final = 65536

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Self
 
-from extproc.demo.catalogue import Catalogue, Cut, Recording, Write, shipped
+from extproc.demo.catalog import Catalog, Cut, Recording, Write, shipped
 from extproc.demo.model_connection import ModelConnection, Reply
 from extproc.demo.rules import DEMO_RULES, NOT_FOUND, ReplayRule, choose
 from extproc.demo.scripted import Scripted
@@ -72,7 +72,7 @@ class ModelServer:
         *,
         rules: Sequence[ReplayRule] = (),
         respond: Respond | None = None,
-        catalogue: Catalogue | None = None,
+        catalog: Catalog | None = None,
         speed: float = 1.0,
         cut: Cut = "recorded",
         port: int = 0,
@@ -82,7 +82,7 @@ class ModelServer:
         self.name = name
         self.seen = SeenLog(seen_max)
         self.port = port
-        self._catalogue = shipped() if catalogue is None else catalogue
+        self._catalog = shipped() if catalog is None else catalog
         self._rules = tuple(rules)
         self._respond = respond
         self._speed = speed
@@ -91,7 +91,7 @@ class ModelServer:
         self._connections: set[asyncio.Task[None]] = set()
         self._thread: threading.Thread | None = None
         self._stop: Callable[[], object] = lambda: None
-        _check(self._rules, self._catalogue, speed, cut)
+        _check(self._rules, self._catalog, speed, cut)
 
     @property
     def base_url(self) -> str:
@@ -145,10 +145,10 @@ class ModelServer:
         if isinstance(decided, Scripted):
             return decided
         name = choose(request, self._rules) if decided is None else decided
-        return self._replay(name if name in self._catalogue.names else NOT_FOUND, request.method == "HEAD")
+        return self._replay(name if name in self._catalog.names else NOT_FOUND, request.method == "HEAD")
 
     def _replay(self, name: str, head_only: bool = False) -> Replay:
-        return Replay(self._catalogue[name], self._cut, self._speed, head_only)
+        return Replay(self._catalog[name], self._cut, self._speed, head_only)
 
     async def _serve(self, listening: Future[int]) -> None:
         stopped = asyncio.Event()
@@ -172,15 +172,15 @@ class ModelServer:
         connection.add_done_callback(self._connections.discard)
 
 
-def _check(rules: Sequence[ReplayRule], catalogue: Catalogue, speed: float, cut: Cut) -> None:
+def _check(rules: Sequence[ReplayRule], catalog: Catalog, speed: float, cut: Cut) -> None:
     """Fail early on what would fail at the first request."""
     if speed < 0:
         raise ValueError(f"speed is {speed}: it must be 0 (as fast as possible) or a multiple of the recorded pace")
     if isinstance(cut, int) and cut < 1:
         raise ValueError(f"cut is {cut}: it must be 'recorded', 'event' or a number of bytes, 1 or more")
     for name in (NOT_FOUND, _NOISE, *(rule.recording for rule in rules)):
-        if name not in catalogue.names:
-            raise ValueError(f"no recording is called {name!r}; there are: {', '.join(sorted(catalogue.names))}")
+        if name not in catalog.names:
+            raise ValueError(f"no recording is called {name!r}; there are: {', '.join(sorted(catalog.names))}")
 
 
 def _json(status: int, document: object) -> Scripted:

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Literal
 
-from extproc.demo.catalogue import Write
+from extproc.demo.catalog import Write
 
 
 class Gate:

@@ -1,6 +1,6 @@
 """Estimates of token counts where no server has counted: rates learned from a model's previous texts.
 
-Rates are learned from exchanges with a server's count (``exchange/learnt_rates.py``); these are the initial
+Rates are learned from exchanges with a server's count (``exchange/learned_rates.py``); these are the initial
 assumptions.
 """
 
@@ -46,7 +46,7 @@ class TokenRates:
     per_second: float = 20.0  # of one choice, from its first token on
     wait_s: float = 0.5  # for the first token
     by_pieces: bool = False
-    learnt: bool = False
+    learned: bool = False
 
     def prompt_tokens(self, size: RequestSize) -> int:
         """Tokens of a request, at least one. [tokens]"""
@@ -60,7 +60,7 @@ class TokenRates:
         if self.by_pieces:
             return max(1, round(pieces * self.per_piece)) if pieces else 0
         by_bytes = round(utf8_bytes * self.per_byte)
-        return max(by_bytes, 1 if self.learnt else pieces) if pieces else 0
+        return max(by_bytes, 1 if self.learned else pieces) if pieces else 0
 
     def whole_tokens(self, utf8_bytes: int) -> int:
         """Tokens of unstreamed texts. [tokens]"""

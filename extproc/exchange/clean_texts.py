@@ -32,7 +32,7 @@ class CleanTexts:
         self._recent: set[bytes] = set()
         self._older: set[bytes] = set()
 
-    def recognise(self, judged_by: str, fields: Iterable[TextField]) -> list[tuple[TextField, bytes]]:
+    def recognize(self, judged_by: str, fields: Iterable[TextField]) -> list[tuple[TextField, bytes]]:
         """Mark the fields that are known to be clean; returns the others, each with its hash for ``remember``.
 
         Args:

@@ -203,5 +203,5 @@ class Step:
     commands: list[Command]
     ended: ExchangeRecord | None = None
     asks: Sequence[Ask] = ()  # each is to be answered, or to expire, once
-    judgements: Sequence[ClassificationJob] = ()  # to be judged when there is time
+    judgments: Sequence[ClassificationJob] = ()  # to be judged when there is time
     error: BaseException | None = None  # what of ours failed, for the log

@@ -47,7 +47,7 @@ from extproc.exchange.failures import (
     REQUEST_TOO_COSTLY,
     UNREADABLE,
 )
-from extproc.exchange.learnt_rates import LearntRates
+from extproc.exchange.learned_rates import LearnedRates
 from extproc.exchange.phases import Phase
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.state import ExchangeState
@@ -162,12 +162,12 @@ class Exchange:
         exchange_id: str,
         now_ns: int,
         clean_texts: CleanTexts | None = None,
-        learnt_rates: LearntRates | None = None,
+        learned_rates: LearnedRates | None = None,
         pace: Pace = UNHURRIED,
     ) -> None:
         record = ExchangeRecord(exchange_id, snapshot.revision, now_ns)
         facts = ExchangeFacts(CHAT, {}, snapshot.models, record, pace=pace)
-        self._state = ExchangeState(snapshot, facts, TokenCounts(record, learnt_rates), clean_texts)
+        self._state = ExchangeState(snapshot, facts, TokenCounts(record, learned_rates), clean_texts)
 
     @property
     def record(self) -> ExchangeRecord:

@@ -214,7 +214,7 @@ def judge(
         if clean_texts is None or not policy.request_guards:
             _run_guards(policy, request, exchange, snapshot)
         else:
-            new = clean_texts.recognise(f"{snapshot.revision} {policy.name}", request.texts)
+            new = clean_texts.recognize(f"{snapshot.revision} {policy.name}", request.texts)
             _run_guards(policy, request, exchange, snapshot)
             if not exchange.failed_open:
                 clean_texts.remember(new)

@@ -75,7 +75,7 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     if facts.outbox.asks:
         state.phase = Phase.ASKED
         state.asked = AskedVerdicts(state.policy.told_of_end, facts, forward)
-        return Step([], asks=state.asked.open, judgements=state.take_judgements())
+        return Step([], asks=state.asked.open, judgments=state.take_judgments())
     return _send_on(state, forward, now_ns)
 
 
@@ -92,4 +92,4 @@ def _send_on(state: ExchangeState, forward: ContinueBody, now_ns: int) -> Step:
     state.forwarded = True
     state.tokens.sent_ns = now_ns
     state.asked = None
-    return Step([forward], judgements=state.take_judgements())
+    return Step([forward], judgments=state.take_judgments())

@@ -82,13 +82,13 @@ class ExchangeState:
         if snapshot.reviews:
             self.record.notes = FindingNotes(snapshot.excerpt_chars_max)
 
-    def take_judgements(self) -> Sequence[ClassificationJob]:
+    def take_judgments(self) -> Sequence[ClassificationJob]:
         """What guards have handed on since the last time."""
-        judgements = self.facts.outbox.judgements
-        if not judgements:
+        judgments = self.facts.outbox.judgments
+        if not judgments:
             return ()
-        self.facts.outbox.judgements = []
-        return judgements
+        self.facts.outbox.judgments = []
+        return judgments
 
     def end(self, commands: list[Command], now_ns: int, phase: Phase = Phase.DONE) -> Step:
         """The exchange ends with these commands, if it has not ended yet; its phase is the given one from now on."""
@@ -107,7 +107,7 @@ class ExchangeState:
         error = None
         if self.record.policy and self.policy.told_of_end:
             error = ending.tell_of_end(self.policy.told_of_end, sources if self.guarded else (), self.facts)
-        return Step(commands, self.record, judgements=self.take_judgements(), error=error)
+        return Step(commands, self.record, judgments=self.take_judgments(), error=error)
 
     def _measure_unfinished(self, now_ns: int) -> None:
         """Whatever went wrong after the request went on, the server has computed something."""

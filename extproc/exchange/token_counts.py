@@ -1,6 +1,6 @@
 """The tokens of one exchange: as its server counted them, else as many as texts of that size had lately.
 
-What the server counted is also what is learnt from, so that the next exchange is estimated better.
+What the server counted is also what is learned from, so that the next exchange is estimated better.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.token_rates import START, UNKNOWN_SIZE, TokenRates
 from extproc.domain.usage import Usage, utf8_bytes_of
-from extproc.exchange.learnt_rates import CountedExchange, LearntRates
+from extproc.exchange.learned_rates import CountedExchange, LearnedRates
 from extproc.payload.dialect import Dialect
 from extproc.payload.usage import UsageReader
 from extproc.payload.view import AnswerView
@@ -20,20 +20,20 @@ class TokenCounts:
     ``size``: of its request, once that is known; ``sent_ns``: when it went on.
     """
 
-    def __init__(self, record: ExchangeRecord, learnt: LearntRates | None) -> None:
+    def __init__(self, record: ExchangeRecord, learned: LearnedRates | None) -> None:
         self.size = UNKNOWN_SIZE
         self.sent_ns = 0
         self._record = record
-        self._learnt = learnt
+        self._learned = learned
         self._pieces = 0
         self._utf8_bytes = 0
 
     def rates(self) -> TokenRates:
         """What is known of the version that serves it."""
         version = self._record.version
-        if self._learnt is None or version is None:
+        if self._learned is None or version is None:
             return START
-        return self._learnt.of(version.model, version.version, self._record.endpoint)
+        return self._learned.of(version.model, version.version, self._record.endpoint)
 
     def of_stream(self, reader: UsageReader) -> Usage:
         """The tokens of a stream, or of what has come of it."""
@@ -60,9 +60,9 @@ class TokenCounts:
         """The exchange has ended: take what its server has counted of it."""
         record = self._record
         usage, version = record.usage, record.version
-        if self._learnt is None or version is None or usage is None or usage.estimated:
+        if self._learned is None or version is None or usage is None or usage.estimated:
             return
         if record.outcome is Outcome.COMPLETED:
             waited_ns, elapsed_ns = record.first_text_ns - self.sent_ns, now_ns - self.sent_ns
             counted = CountedExchange(self.size, usage, self._pieces, self._utf8_bytes, waited_ns, elapsed_ns)
-            self._learnt.learn(version.model, version.version, record.endpoint, counted)
+            self._learned.learn(version.model, version.version, record.endpoint, counted)

@@ -34,11 +34,11 @@ class Outbox:
 
     Attributes:
         asks: verdicts to wait for before the request goes on.
-        judgements: texts to be judged without waiting.
+        judgments: texts to be judged without waiting.
     """
 
     asks: list[Ask] = field(default_factory=list)
-    judgements: list[ClassificationJob] = field(default_factory=list)
+    judgments: list[ClassificationJob] = field(default_factory=list)
 
 
 class GuardState(Generic[_T]):

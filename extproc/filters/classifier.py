@@ -177,7 +177,7 @@ class ClassifierGuard(Guard):
         record = exchange.record
         who = (record.team, record.project, record.policy, record.version)
         origin = Origin(record.id, record.endpoint, *who, record.revision)
-        exchange.outbox.judgements.append(
+        exchange.outbox.judgments.append(
             ClassificationJob(
                 origin,
                 self.name,

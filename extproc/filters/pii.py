@@ -9,7 +9,7 @@ from typing import Self
 
 from extproc.config.guards.masking import MaskType
 from extproc.config.guards.pii import PiiSection
-from extproc.detectors.pii.custom_recogniser import CustomRecogniser
+from extproc.detectors.pii.custom_recognizer import CustomRecognizer
 from extproc.detectors.pii.detector import PiiDetector
 from extproc.detectors.text.cells import has_long_word, word_chars_max
 from extproc.detectors.text.folding import read
@@ -34,7 +34,7 @@ _ASCII_ESCAPE = re.compile(r"\\u00([2-7][0-9a-fA-F])")
 def detector_of(section: PiiSection) -> PiiDetector:
     """The detector that a section of the configuration describes."""
     custom = [
-        CustomRecogniser(one.name, one.pattern, one.context, one.checksum, one.score) for one in section.recognizers
+        CustomRecognizer(one.name, one.pattern, one.context, one.checksum, one.score) for one in section.recognizers
     ]
     return PiiDetector(section.entities, custom)
 

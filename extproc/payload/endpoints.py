@@ -1,4 +1,4 @@
-"""Which path speaks which dialect. A path is recognised in exactly one spelling; any other is another path."""
+"""Which path speaks which dialect. A path is recognized in exactly one spelling; any other is another path."""
 
 from __future__ import annotations
 

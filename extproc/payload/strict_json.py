@@ -4,7 +4,7 @@ vLLM reads bodies with Python's ``json``: it takes UTF-16, a byte order mark, Na
 guard that reads them otherwise inspects another request than the one that is answered. So whatever two parsers could
 read differently is refused, with the reason; what is accepted has one meaning.
 
-A body that is written as ``orjson`` writes it (which is what the usual clients send) is recognised by writing it again
+A body that is written as ``orjson`` writes it (which is what the usual clients send) is recognized by writing it again
 and comparing: then it has no key twice, and changes can be made in the tree. In any other body a key that stands twice
 is found by counting: the parser has dropped the first of the two, so the value written again has fewer quotes.
 

@@ -372,14 +372,14 @@ class Metrics:
         with self._lock:
             self._classifier_restarts.add((classifier, reason))
 
-    def judged_beside(self, judgement: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
+    def judged_beside(self, judgment: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
         """Count the results of out-of-band classification, once for each direction of an exchange."""
-        guard, direction = judgement.guard, judgement.direction.value
+        guard, direction = judgment.guard, judgment.direction.value
         with self._lock:
-            self._coverage.add((judgement.origin.policy, guard, direction, coverage.value), judgement.fields)
+            self._coverage.add((judgment.origin.policy, guard, direction, coverage.value), judgment.fields)
             for kind, times in kinds.items():
                 self._findings.add((guard, direction, kind), times)
-                self._verdicts.add((judgement.origin.policy, guard, direction, judgement.action.value), times)
+                self._verdicts.add((judgment.origin.policy, guard, direction, judgment.action.value), times)
 
     def log_lines_dropped(self, level: str, lines: int) -> None:
         """Count dropped log lines."""

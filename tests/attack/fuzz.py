@@ -23,7 +23,7 @@ with atheris.instrument_imports(include=["extproc.payload", "extproc.exchange"])
     from extproc.exchange.events import ImmediateResponse, RequestBody, ResponseBody
     from tests.playbooks.driver import METER, PII, SSE, Conversation, request_headers, response_headers, snapshot_of
 
-from extproc.demo.catalogue import shipped
+from extproc.demo.catalog import shipped
 from extproc.detectors.pii.detector import PiiDetector
 from extproc.payload.dialect import UnreadableAnswer
 from extproc.payload.encoding import BadEncoding

@@ -95,7 +95,7 @@ MISTAKES: dict[str, Callable[[Manifest], object]] = {
 
 @pytest.mark.parametrize("named", MISTAKES)
 def test_a_mistake_in_the_object_is_found(named: str, envoy_filter: Manifest) -> None:
-    """A misspelt field, an operation or context that there is not, a number as text: each is named."""
+    """A misspelled field, an operation or context that there is not, a number as text: each is named."""
     MISTAKES[named](envoy_filter["spec"])
     (problem,) = schema_problems(DEFINITION, envoy_filter)
     assert named in problem
@@ -175,7 +175,7 @@ def test_the_real_envoy_accepts_the_patched_proxy(envoy_filter: Manifest, inboun
     assert validation_error(_written(patched(envoy_filter, inbound, CONTEXT), tmp_path)) is None
 
 
-def test_a_misspelt_field_is_found_by_the_real_envoy(envoy_filter: Manifest, inbound: Block, tmp_path: Path) -> None:
+def test_a_misspelled_field_is_found_by_the_real_envoy(envoy_filter: Manifest, inbound: Block, tmp_path: Path) -> None:
     """The definition cannot know what is inside `value`; Envoy does."""
     require_envoy()
     config = value(envoy_filter, "HTTP_FILTER")["typed_config"]

@@ -84,7 +84,7 @@ def test_everything_is_in_one_namespace(folder: Path) -> None:
     assert {each["metadata"].get("namespace") for each in manifests if each["kind"] != "Namespace"} == {namespace}
 
 
-def test_a_misspelt_field_is_found(deployment: Manifest) -> None:
+def test_a_misspelled_field_is_found(deployment: Manifest) -> None:
     """The validation is strict: what the API server would drop is an error here."""
     kubernetes = require_module("kubernetes_validate", "kubernetes-validate")
     sidecar = deployment["spec"]["template"]["spec"]["initContainers"][0]

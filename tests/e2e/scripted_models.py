@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
-from extproc.demo.catalogue import Write
+from extproc.demo.catalog import Write
 from extproc.demo.model_server import ModelServer
 from extproc.demo.scripted import Gate, Scripted
 from extproc.demo.seen import Request, Seen

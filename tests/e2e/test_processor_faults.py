@@ -1,6 +1,6 @@
 """Our own processor behind a real Envoy when something goes wrong: killed, ended, given another configuration.
 
-The model servers' answers hold an address that the processor masks, so an answer that was not guarded is recognised.
+The model servers' answers hold an address that the processor masks, so an answer that was not guarded is recognized.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ from extproc.exchange.events import (
     VerdictMissing,
     VerdictReceived,
 )
-from extproc.exchange.learnt_rates import LearntRates
+from extproc.exchange.learned_rates import LearnedRates
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
 
@@ -125,7 +125,7 @@ class Conversation:
 
     snapshot: Snapshot
     clean_texts: CleanTexts | None = None
-    learnt_rates: LearntRates | None = None
+    learned_rates: LearnedRates | None = None
     client: bytes = b""
     sent: bytes = b""  # the request's body as it came
     server: bytes | None = None  # the request's body, once it went on
@@ -134,7 +134,7 @@ class Conversation:
     steps: list[Step] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.exchange = Exchange(self.snapshot, "exchange-1", 0, self.clean_texts, self.learnt_rates, self.pace)
+        self.exchange = Exchange(self.snapshot, "exchange-1", 0, self.clean_texts, self.learned_rates, self.pace)
         self.now_ns = 0
 
     def hears(self, event: Event) -> list[Command]:

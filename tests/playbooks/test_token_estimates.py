@@ -10,7 +10,7 @@ import pytest
 
 from extproc.domain.record import Outcome
 from extproc.exchange.events import RequestBody, ResponseBody, StreamClosed
-from extproc.exchange.learnt_rates import LearntRates
+from extproc.exchange.learned_rates import LearnedRates
 from extproc.exchange.snapshot import Snapshot
 from tests.playbooks.driver import (
     JSON,
@@ -50,12 +50,12 @@ def recorded_snapshot() -> Snapshot:
     return snapshot_of(VERSION, METER, models=models)
 
 
-def learnt(snapshot: Snapshot) -> LearntRates:
+def learned(snapshot: Snapshot) -> LearnedRates:
     """What the shipped recordings teach, each an exchange that ended."""
-    rates = LearntRates()
+    rates = LearnedRates()
     for item in [*recordings(streamed=True), *recordings(streamed=False)]:
         if item.dialect.name in PATHS:
-            talk = Conversation(snapshot, learnt_rates=rates)
+            talk = Conversation(snapshot, learned_rates=rates)
             talk.hears(request_headers(PATHS[item.dialect.name]))
             talk.hears(RequestBody(item.request))
             talk.hears(response_headers(SSE if item.streamed else JSON))
@@ -63,11 +63,11 @@ def learnt(snapshot: Snapshot) -> LearntRates:
     return rates
 
 
-def left(snapshot: Snapshot, name: str, rates: LearntRates | None) -> Conversation:
+def left(snapshot: Snapshot, name: str, rates: LearnedRates | None) -> Conversation:
     """A recorded answer up to where its client left."""
     head, _, request = (ABORTS / f"{name}.request.http").read_bytes().partition(b"\r\n\r\n")
     answer = (ABORTS / f"{name}.response.http").read_bytes().partition(b"\r\n\r\n")[2]
-    talk = Conversation(snapshot, learnt_rates=rates)
+    talk = Conversation(snapshot, learned_rates=rates)
     talk.hears(request_headers(head.split(b" ")[1].decode()))
     talk.hears(RequestBody(request))
     talk.hears(response_headers(SSE))
@@ -83,7 +83,7 @@ def left(snapshot: Snapshot, name: str, rates: LearntRates | None) -> Conversati
 def test_aborts_are_within_a_tenth_of_what_the_server_counted() -> None:
     """real-vllm F4: completions were 75 % too many, prompts 5 for 75; in sum, as a real vLLM's counters have it."""
     snapshot = recorded_snapshot()
-    rates = learnt(snapshot)
+    rates = learned(snapshot)
     used = [left(snapshot, name, rates).record.usage for name in ENGINE]
     assert all(usage is not None and usage.estimated for usage in used)
     prompt, completion = (sum(counts[key] for counts in ENGINE.values()) for key in ("prompt", "completion"))
@@ -94,7 +94,7 @@ def test_aborts_are_within_a_tenth_of_what_the_server_counted() -> None:
 def test_learning_changes_no_answer_and_no_count_of_a_server() -> None:
     """Only what is estimated differs; the client's and the server's bytes are the same."""
     snapshot = recorded_snapshot()
-    rates = learnt(snapshot)
+    rates = learned(snapshot)
     for name in ENGINE:
         one, other = left(snapshot, name, rates), left(snapshot, name, None)
         assert (one.client, one.server) == (other.client, other.server)
@@ -103,9 +103,9 @@ def test_learning_changes_no_answer_and_no_count_of_a_server() -> None:
 # --- what of a request counts --------------------------------------------------------------------------------------
 
 
-def prompt_tokens(snapshot: Snapshot, rates: LearntRates | None = None, **fields: Any) -> int:
+def prompt_tokens(snapshot: Snapshot, rates: LearnedRates | None = None, **fields: Any) -> int:
     """The prompt's tokens of a stream that was left at once."""
-    talk = Conversation(snapshot, learnt_rates=rates)
+    talk = Conversation(snapshot, learned_rates=rates)
     talk.hears_all([request_headers(), request_body(stream=True, **fields), response_headers(SSE)])
     talk.hears(StreamClosed())
     assert talk.record.usage is not None
@@ -161,10 +161,10 @@ def test_the_prompt_of_a_version_counts() -> None:
 # --- answers of which nothing was seen -----------------------------------------------------------------------------
 
 
-def whole(rates: LearntRates, took_s: float, **fields: Any) -> Conversation:
+def whole(rates: LearnedRates, took_s: float, **fields: Any) -> Conversation:
     """An unstreamed answer of 100 tokens that took so long."""
     snapshot = snapshot_of(VERSION, METER)
-    talk = Conversation(snapshot, learnt_rates=rates)
+    talk = Conversation(snapshot, learned_rates=rates)
     talk.hears_all([request_headers(), request_body(**fields)])
     talk.now_ns += int(took_s * SECOND_NS)
     usage = {"prompt_tokens": 10, "completion_tokens": 100, "total_tokens": 110}
@@ -172,9 +172,9 @@ def whole(rates: LearntRates, took_s: float, **fields: Any) -> Conversation:
     return talk
 
 
-def unseen(rates: LearntRates | None, after_s: float, **fields: Any) -> int:
+def unseen(rates: LearnedRates | None, after_s: float, **fields: Any) -> int:
     """The tokens of an unstreamed answer whose client left after a time."""
-    talk = Conversation(snapshot_of(VERSION, METER), learnt_rates=rates)
+    talk = Conversation(snapshot_of(VERSION, METER), learned_rates=rates)
     talk.hears_all([request_headers(), request_body(**fields)])
     talk.now_ns += int(after_s * SECOND_NS)
     talk.hears(StreamClosed())
@@ -185,7 +185,7 @@ def unseen(rates: LearntRates | None, after_s: float, **fields: Any) -> int:
 
 def test_an_unstreamed_answer_that_was_left_is_estimated_from_its_time() -> None:
     """real-vllm F4: it was nothing, of 61. As many as the version made lately in that time, for each of n."""
-    rates = LearntRates()
+    rates = LearnedRates()
     for _ in range(60):
         whole(rates, 2.5)  # of which half a second passes before the first token
     assert unseen(rates, 1.5) == pytest.approx(50, rel=OFF_MAX)
@@ -198,9 +198,9 @@ def test_an_unstreamed_answer_that_was_left_is_estimated_from_its_time() -> None
 # --- one token a piece, or not -------------------------------------------------------------------------------------
 
 
-def streamed(rates: LearntRates, pieces: list[str], tokens: int | None) -> Conversation:
+def streamed(rates: LearnedRates, pieces: list[str], tokens: int | None) -> Conversation:
     """A stream; ``tokens`` None: its client leaves before they are counted."""
-    talk = Conversation(snapshot_of(VERSION, METER), learnt_rates=rates)
+    talk = Conversation(snapshot_of(VERSION, METER), learned_rates=rates)
     talk.hears_all([request_headers(), request_body(stream=True), response_headers(SSE)])
     for piece in pieces:
         talk.hears(ResponseBody(chat_chunk(piece), False))
@@ -224,7 +224,7 @@ def test_tokens_are_those_of_the_model_whatever_its_vocabulary(
     pieces: list[str], tokens: int, left_pieces: list[str], expected: int
 ) -> None:
     """real-vllm F4: it was the larger of pieces and bytes / 4."""
-    rates = LearntRates()
+    rates = LearnedRates()
     for _ in range(20):
         streamed(rates, pieces, tokens)
     usage = streamed(rates, left_pieces, None).record.usage
@@ -234,7 +234,7 @@ def test_tokens_are_those_of_the_model_whatever_its_vocabulary(
 
 def test_pieces_of_any_size_are_counted_by_their_bytes() -> None:
     """Where a server sends now one word, now many, pieces tell less than bytes."""
-    rates = LearntRates()
+    rates = LearnedRates()
     for number in range(40):
         size = 1 + 9 * (number % 2)
         streamed(rates, ["word " * size] * 10, 10 * size)

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from extproc.demo.catalogue import shipped
+from extproc.demo.catalog import shipped
 from extproc.domain.text import TextSource
 from extproc.domain.token_rates import RequestSize
 from extproc.domain.usage import Usage

@@ -33,7 +33,7 @@ from extproc.detectors.text.ngram_model import (
     slices,
     window_starts,
 )
-from extproc.detectors.text.normalise import plain
+from extproc.detectors.text.normalize import plain
 
 Floats = npt.NDArray[np.float64]
 Scorer = Callable[[str], float]

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from extproc.detectors.text.ngram_model import NgramShape
-from extproc.detectors.text.normalise import compact
+from extproc.detectors.text.normalize import compact
 from tests.tools.ngram_training import Recipe, plain_reading, read_examples, train
 
 ROOT = Path(__file__).resolve().parents[2]

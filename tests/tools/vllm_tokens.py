@@ -1,7 +1,7 @@
 """Our tokens beside a real vLLM's own counters: answers that end, that a client leaves, and that a guard cuts.
 
 Starts our processor and Envoy in front of a running vLLM that serves nobody else meanwhile. First answers that end,
-from which the model's rates are learnt, and which must be counted exactly; then the others, each kind by itself. Exits
+from which the model's rates are learned, and which must be counted exactly; then the others, each kind by itself. Exits
 1 when the sums of the estimates are further from vLLM's than is allowed. vLLM counts a prompt once for each of n
 answers, its usage and we once: its counter is divided.
 

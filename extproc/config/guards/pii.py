@@ -82,7 +82,7 @@ ContextWord = Annotated[
 ]
 
 
-class Recognizer(Section):
+class RecognizerSection(Section):
     """A custom type of data: its pattern, and what separates it from look-alikes."""
 
     name: KindName = Field(description="name in masks, metrics and logs; capitals")
@@ -131,7 +131,7 @@ class PiiSection(GuardSection):
         min_length=1,
         description="types to detect; `NATIONAL_ID` means those of all countries",
     )
-    recognizers: tuple[Recognizer, ...] = Field(
+    recognizers: tuple[RecognizerSection, ...] = Field(
         default=(), max_length=50, description="custom types, which take precedence over built-in ones"
     )
     hold_chars_max: int = Field(

@@ -17,7 +17,7 @@ import re2
 from extproc.detectors.answers.refusal_phrases import FURTHER, SOFT, SORRY
 from extproc.detectors.text.automata import automaton
 from extproc.detectors.text.ngram_model import NgramModel
-from extproc.detectors.text.normalise import original_span, plain
+from extproc.detectors.text.normalize import original_span, plain
 from extproc.domain.finding import Finding
 
 _DENY = (

@@ -8,7 +8,7 @@ ethics: many who do so refuse, and some go on to help, so the linear model must 
 
 from __future__ import annotations
 
-from extproc.detectors.text.normalise import plain
+from extproc.detectors.text.normalize import plain
 
 SORRY = r"(?:sorry|afraid|apologi[sz]e|apologies|regret|unfortunately)"
 _ENGLISH = (

@@ -17,7 +17,7 @@ from extproc.detectors.harm.languages import PLAIN_REQUESTS
 from extproc.detectors.harm.lexicon import ABUSE, CATEGORIES, TOPIC_WORDS
 from extproc.detectors.text.automata import automaton, utf8_options
 from extproc.detectors.text.ngram_model import NgramModel
-from extproc.detectors.text.normalise import plain
+from extproc.detectors.text.normalize import plain
 from extproc.domain.finding import Finding
 
 PLAIN_REQUEST_SCORE = 0.8

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from extproc.detectors.text.normalise import plain
+from extproc.detectors.text.normalize import plain
 
 _ASKED = {
     "de": (r"wie (?:kann|konnte|konnen|soll|baue?|mache?|stelle?|bekomme?|hacke?|stehle?)|anleitung|schritt fur schritt|erklar[a-z]* mir|zeig[a-z]* mir|hilf mir|sag mir", {

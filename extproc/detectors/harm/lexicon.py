@@ -1,6 +1,6 @@
 """The words by which harmful requests and abuse are known. A text without one is never judged: that is the cheap look.
 
-All patterns read the plain form (``normalise.plain``): lower case, no accents, plain quotes. *Topics* only say what a
+All patterns read the plain form (``normalize.plain``): lower case, no accents, plain quotes. *Topics* only say what a
 text may be about, news, medicine and fiction too; which way it is meant, a linear model tells (``detectors.harm``).
 *Abuse* is told by its words alone: each has a weight, and light ones count only together. Names only, no descriptions.
 """

@@ -16,14 +16,14 @@ from extproc.detectors.injection.rules import Mentions, PatternSet
 from extproc.detectors.injection.signs import Opened, SignReader
 from extproc.detectors.text.hidden_text import hidden_texts, lacks_vowels, looks_backwards, may_hide
 from extproc.detectors.text.ngram_model import NgramModel, fold
-from extproc.detectors.text.normalise import (
+from extproc.detectors.text.normalize import (
     compact,
     is_broken,
     is_leetspeak,
     is_spaced,
     original_span,
     plain,
-    spelt_right,
+    spelled_right,
     unleet,
     unspaced,
 )
@@ -172,8 +172,8 @@ class InjectionDetector:
                 yield "leetspeak", self._patterns.score(letters, read_as_letters.families)[0]
             if read_as_letters.joined:
                 yield "leetspeak", self._compact_patterns.score(compact(letters))[0]
-        if opened.misspelt and (words := spelt_right(plain_utf8)) != plain_utf8:
-            yield "misspelt", self._look(words, self._signs.read(words)).score
+        if opened.misspelled and (words := spelled_right(plain_utf8)) != plain_utf8:
+            yield "misspelled", self._look(words, self._signs.read(words)).score
         rotated = opened.turned or lacks_vowels(plain_utf8)
         backwards = opened.turned or looks_backwards(window)
         if rotated or backwards or may_hide(window):

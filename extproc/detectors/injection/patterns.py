@@ -1,6 +1,6 @@
 """How people ask a model to drop its instructions, give them away, or play one without rules: patterns and weights.
 
-Each pattern reads the plain form (``normalise.plain``): lower case, no accents, plain quotes. A weight of .5 or more
+Each pattern reads the plain form (``normalize.plain``): lower case, no accents, plain quotes. A weight of .5 or more
 decides alone; lighter ones only together. Written for what is general in the languages' grammar: *a verb of disregarding,
 the instructions, whose or which they are*; sentences of any data set are not copied.
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from extproc.detectors.injection.languages import FURTHER_LANGUAGES, FURTHER_NEGATED
-from extproc.detectors.text.normalise import plain
+from extproc.detectors.text.normalize import plain
 
 _Family = tuple[tuple[float, tuple[str, ...], str], ...]
 

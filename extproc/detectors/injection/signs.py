@@ -14,7 +14,7 @@ from typing import NamedTuple
 from extproc.detectors.injection.patterns import WeightedPattern
 from extproc.detectors.text.automata import automaton, utf8_options
 from extproc.detectors.text.hidden_text import TURNED
-from extproc.detectors.text.normalise import LEETSPEAK, MISSPELT, SEPARATORS, SPACED_SIGN
+from extproc.detectors.text.normalize import LEETSPEAK, MISSPELLED, SEPARATORS, SPACED_SIGN
 
 _AUTOMATON_BYTES_MAX = 16 << 20
 _ANSWERS_MAX = 1_024
@@ -27,7 +27,7 @@ class Opened(NamedTuple):
     joined: bool = False
     maybe_spaced: bool = False
     leetspeak: bool = False
-    misspelt: bool = False
+    misspelled: bool = False
     turned: bool = False
 
 
@@ -50,7 +50,7 @@ class SignReader:
         self._joined_automaton = automaton(["|".join(SEPARATORS.join(word) for word in words)], options)
         self._spaced = self._sign(SPACED_SIGN)
         self._leetspeak = self._sign(LEETSPEAK)
-        self._misspelt = self._sign(MISSPELT)
+        self._misspelled = self._sign(MISSPELLED)
         self._turned = self._sign(TURNED)
         self._ascii_signs = [sign for sign in self._signs if not _is_beyond_ascii(sign)]
         self._other_signs = [sign for sign in self._signs if _is_beyond_ascii(sign)]
@@ -85,7 +85,7 @@ class SignReader:
             joined,
             self._spaced in signs,
             self._leetspeak in signs,
-            self._misspelt in signs,
+            self._misspelled in signs,
             self._turned in signs,
         )
 

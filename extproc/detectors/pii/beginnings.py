@@ -1,6 +1,6 @@
 """What stands at the end of a text that was cut off, and may be the beginning of a value.
 
-A value that is cut cannot be recognised: its checksum and its length are missing. So at such an end what has the shape
+A value that is cut cannot be recognized: its checksum and its length are missing. So at such an end what has the shape
 of a beginning counts, from the length on that each kind states; less than that is shown, and tells no value.
 """
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from extproc.detectors.pii.beginnings import begins_alone, ending_like
 from extproc.detectors.pii.gates import GateFamily
-from extproc.detectors.pii.recogniser import Recogniser, Spans
+from extproc.detectors.pii.recognizer import Recognizer, Spans
 from extproc.detectors.text.latin1 import cue_before, latin1_pattern, stands_alone
 
 _MONTH = (
@@ -74,7 +74,7 @@ _GATE = (
     r"|\b[0-9]{1,2}(?:st|nd|rd|th)?\b"
 )
 
-RECOGNISERS = (Recogniser("DATE_OF_BIRTH", _GATE, _birth_dates, GateFamily.DATES),)
+RECOGNIZERS = (Recognizer("DATE_OF_BIRTH", _GATE, _birth_dates, GateFamily.DATES),)
 
 
 # --- what a text that is cut off may end with ----------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any
 from extproc.detectors.pii.beginnings import BeginningFinder, Begun, ending_like, first_of, shaped_like
 from extproc.detectors.pii.gates import GateFamily
 from extproc.detectors.pii.pattern_beginnings import Beginnings
-from extproc.detectors.pii.recogniser import CELL_END, Recogniser, Spans, word_holding
+from extproc.detectors.pii.recognizer import CELL_END, Recognizer, Spans, word_holding
 from extproc.detectors.pii.secret_patterns import (
     LETTERS_ONLY_GATE,
     NAMED_BEGINNINGS,
@@ -225,16 +225,16 @@ def _is_basic(value: bytes) -> bool:
         return False
 
 
-RECOGNISERS = (
-    Recogniser(
+RECOGNIZERS = (
+    Recognizer(
         "URL_CREDENTIALS",
         rf"[A-Za-z0-9]://[^/?#@:{CELL_END}]*:[^/?#{CELL_END}]+@",
         _url_credentials,
         GateFamily.WORDS,
     ),
-    Recogniser("JWT", r"eyJ[A-Za-z0-9_-]{10}", _web_tokens, GateFamily.WORDS),
-    Recogniser("SECRET", _SECRET_GATE, _secrets, GateFamily.VARIETY),
-    Recogniser("SECRET", LETTERS_ONLY_GATE, _secrets, GateFamily.WORDS),
+    Recognizer("JWT", r"eyJ[A-Za-z0-9_-]{10}", _web_tokens, GateFamily.WORDS),
+    Recognizer("SECRET", _SECRET_GATE, _secrets, GateFamily.VARIETY),
+    Recognizer("SECRET", LETTERS_ONLY_GATE, _secrets, GateFamily.WORDS),
 )
 
 

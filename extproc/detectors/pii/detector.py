@@ -26,9 +26,9 @@ from extproc.detectors.pii import (
     wallets,
 )
 from extproc.detectors.pii.beginnings import BeginningFinder, Begun
-from extproc.detectors.pii.custom_recogniser import CustomRecogniser
+from extproc.detectors.pii.custom_recognizer import CustomRecognizer
 from extproc.detectors.pii.gates import GateFamily, Gates
-from extproc.detectors.pii.recogniser import CandidateFinder, Recogniser, word_holding
+from extproc.detectors.pii.recognizer import CandidateFinder, Recognizer, word_holding
 from extproc.detectors.pii.secret_patterns import SECRET_CHARACTERS_MIN
 from extproc.detectors.text.folding import (
     BLANKS,
@@ -55,17 +55,17 @@ _VALUE_CHARS_MIN = 6
 # --- the kinds -----------------------------------------------------------------------------------------------------
 
 _BEFORE_NATIONAL_IDS = (
-    *credentials.RECOGNISERS,
-    *emails.RECOGNISERS,
+    *credentials.RECOGNIZERS,
+    *emails.RECOGNIZERS,
     account_numbers.IBAN,
-    *wallets.RECOGNISERS,
-    *network_addresses.RECOGNISERS,
+    *wallets.RECOGNIZERS,
+    *network_addresses.RECOGNIZERS,
 )
 _BEHIND_NATIONAL_IDS = (
     account_numbers.CREDIT_CARD,
     account_numbers.US_SSN,
-    *birth_dates.RECOGNISERS,
-    *phone.RECOGNISERS,
+    *birth_dates.RECOGNIZERS,
+    *phone.RECOGNIZERS,
 )
 """In order of precedence: an earlier kind's span is never given to a later one."""
 
@@ -94,7 +94,7 @@ _GROUPS = {"NATIONAL_ID": frozenset(national_ids.NATIONAL_ID_KINDS), "SECRET": f
 """Kinds that are meant too where one is asked for."""
 
 _SHIELDS = {"PHONE": frozenset({"IBAN", "CREDIT_CARD", "US_SSN", "IP_ADDRESS"}), "CREDIT_CARD": frozenset({"IBAN"})}
-"""What must be recognised, though not asked for, so that it is not taken for something else."""
+"""What must be recognized, though not asked for, so that it is not taken for something else."""
 
 _FOUND_IN_BLOCKS = frozenset({"PRIVATE_KEY"})
 """Longer than a cell: not found here but by ``private_keys``."""
@@ -111,11 +111,11 @@ class PiiDetector:
 
     Args:
         entities: of ``KINDS``; NATIONAL_ID stands for all kinds of national ids, which are reported by their own names.
-        custom: recognisers of the configuration, tried before all others.
+        custom: recognizers of the configuration, tried before all others.
     Raises: ValueError for a kind that is not known.
     """
 
-    def __init__(self, entities: Iterable[str], custom: Iterable[CustomRecogniser] = ()) -> None:
+    def __init__(self, entities: Iterable[str], custom: Iterable[CustomRecognizer] = ()) -> None:
         asked, custom = frozenset(entities), list(custom)
         if asked - KINDS:
             known = ", ".join(sorted(KINDS))
@@ -146,8 +146,8 @@ class PiiDetector:
         self._endless = self._beginnings + [finder for kind, finder in credentials.ENDLESS if kind in self._wanted]
         self._beginnings += [finder for kind, finder in _BEGINNINGS if kind in self._wanted] + of_ids
 
-    def _add_chosen(self, recognisers: Iterable[Recogniser], needed: frozenset[str]) -> None:
-        for one in recognisers:
+    def _add_chosen(self, recognizers: Iterable[Recognizer], needed: frozenset[str]) -> None:
+        for one in recognizers:
             if one.kind in needed:
                 self._add(one.gate, one.family, one.candidates)
 
@@ -191,7 +191,7 @@ class PiiDetector:
             return []
         shape = cell if self._vanishing not in opened and cell.isascii() else folded(cell)
         if shape == cell and VANISHED not in cell:
-            return self._recognise(folded_bytes(text), text, start, opened)
+            return self._recognize(folded_bytes(text), text, start, opened)
         return _merged(self._as_written(text, start, opened) + self._as_read(text, start, shape))
 
     def beginning(self, text: str, start: int = 0) -> Finding | None:
@@ -227,7 +227,7 @@ class PiiDetector:
         subject = latin1_bytes(text)
         if not text.isascii():
             opened = self._gates.opened(subject[start:])
-        return self._recognise(subject, text, start, opened)
+        return self._recognize(subject, text, start, opened)
 
     def _as_read(self, text: str, start: int, shape: str) -> list[Finding]:
         """What is found once vanished characters are left out; spans are those of the text as it is written."""
@@ -237,11 +237,11 @@ class PiiDetector:
         subject = folded_bytes(read)
         return [
             replace(one, start=start + first, end=start + end)
-            for one in self._recognise(subject, read, start, self._opened(plain))
+            for one in self._recognize(subject, read, start, self._opened(plain))
             for first, end in [with_escapes(cell, shape, places[one.start - start], places[one.end - 1 - start] + 1)]
         ]
 
-    def _recognise(self, subject: bytes, text: str, start: int, opened: list[int]) -> list[Finding]:
+    def _recognize(self, subject: bytes, text: str, start: int, opened: list[int]) -> list[Finding]:
         """What the finders behind open gates find, earlier ones first; of two in one place the first counts."""
         taken = bytearray(len(text))
         findings = []

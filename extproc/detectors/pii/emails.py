@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from extproc.detectors.pii.beginnings import Begun
 from extproc.detectors.pii.gates import GateFamily
-from extproc.detectors.pii.recogniser import CELL_END, Recogniser, Spans
+from extproc.detectors.pii.recognizer import CELL_END, Recognizer, Spans
 from extproc.detectors.text.latin1 import WORD_BYTES, latin1_pattern
 
 _LETTER = r"A-Za-z0-9\xC0-\xFF?"
@@ -60,7 +60,7 @@ def _email_beginning(subject: bytes, text: str, begin: int) -> Begun | None:
     return None if match is None or text.startswith("git@", match.start()) else ("EMAIL", match.start())
 
 
-RECOGNISERS = (
-    Recogniser("EMAIL", rf"[{_LETTER}._%+\-]@[{_LETTER}][{_LETTER}.\-]*\.[A-Za-z]{{2}}", _emails, GateFamily.WORDS),
+RECOGNIZERS = (
+    Recognizer("EMAIL", rf"[{_LETTER}._%+\-]@[{_LETTER}][{_LETTER}.\-]*\.[A-Za-z]{{2}}", _emails, GateFamily.WORDS),
 )
 BEGINNINGS = (("EMAIL", _email_beginning),)

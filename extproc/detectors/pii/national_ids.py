@@ -13,7 +13,7 @@ import re2
 
 from extproc.detectors.pii import id_numbers as check
 from extproc.detectors.pii.beginnings import Begun, begins_alone
-from extproc.detectors.pii.recogniser import CELL_END, Candidate
+from extproc.detectors.pii.recognizer import CELL_END, Candidate
 from extproc.detectors.text.latin1 import DIGIT_BYTES, latin1_pattern, stands_alone
 
 _CUE_CHARS_MAX = 40
@@ -356,4 +356,4 @@ GATE = (
     r"|[A-Za-z]{5}[0-9]{4}[A-Za-z]|[A-Za-z]{6}[0-9]{2}[A-Za-z][0-9]{2}[A-Za-z]"
     r"|\b[A-Za-z]{1,3}[0-9][0-9A-Za-z]{5}|\b[0-9]{2}[A-Z]{2}[0-9]{5}"
 )
-"""What every number above has: eight digits, or fewer in the neighbourhood of letters."""
+"""What every number above has: eight digits, or fewer in the neighborhood of letters."""

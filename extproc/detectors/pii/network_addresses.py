@@ -6,7 +6,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from extproc.detectors.pii.beginnings import begins_alone, ending_like, shaped_like, word_chars_in
 from extproc.detectors.pii.gates import GateFamily
-from extproc.detectors.pii.recogniser import Recogniser, Spans
+from extproc.detectors.pii.recognizer import Recognizer, Spans
 from extproc.detectors.text.latin1 import WORD_BYTES, cue_before, latin1_pattern, stands_alone
 
 _IPV4 = latin1_pattern(r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b")
@@ -116,14 +116,14 @@ def _hex_goes_on(subject: bytes, start: int, end: int) -> bool:
 
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 
-RECOGNISERS = (
-    Recogniser(
+RECOGNIZERS = (
+    Recognizer(
         "IP_ADDRESS",
         r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]|(?:^|[^0-9A-Za-z:]):(?::$|:[^:0-9A-Za-z])",
         _ip_addresses,
         GateFamily.WORDS,
     ),
-    Recogniser(
+    Recognizer(
         "MAC_ADDRESS",
         r"(?i)[0-9A-F]{2}[:\-][0-9A-F]{2}[:\-][0-9A-F]{2}[:\-][0-9A-F]{2}[:\-]|[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4}",
         _mac_addresses,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from extproc.detectors.pii.beginnings import begins_alone, digits_in, shaped_like
 from extproc.detectors.pii.gates import GateFamily
-from extproc.detectors.pii.recogniser import Recogniser, Spans
+from extproc.detectors.pii.recognizer import Recognizer, Spans
 from extproc.detectors.text.latin1 import DIGIT_BYTES, WORD_BYTES, cue_before, digits_of, latin1_pattern, stands_alone
 
 _GAP = r"[ \xA0.\-/]?"
@@ -183,4 +183,4 @@ BEGINNINGS = (
 )
 """Seven digits count: behind a cue, that many are found in any case."""
 
-RECOGNISERS = (Recogniser("PHONE", r"[0-9](?:[ \xA0.()\-/]{0,3}[0-9]){6}", phone_spans, GateFamily.NUMBERS),)
+RECOGNIZERS = (Recognizer("PHONE", r"[0-9](?:[ \xA0.()\-/]{0,3}[0-9]){6}", phone_spans, GateFamily.NUMBERS),)

@@ -1,8 +1,8 @@
-"""Names, places and organisations by Microsoft Presidio and spaCy: the extra ``presidio``, and off the hot path.
+"""Names, places and organizations by Microsoft Presidio and spaCy: the extra ``presidio``, and off the hot path.
 
 A call takes tens of milliseconds for a kilobyte, and what is found depends on what stands behind it, so this is no
-recogniser of cells: it is for whole texts, in a process of its own, where a configuration asks for it. Nothing is ever
-downloaded: the model must be installed, and Presidio's recogniser of e-mail addresses, which fetches a list of domains,
+recognizer of cells: it is for whole texts, in a process of its own, where a configuration asks for it. Nothing is ever
+downloaded: the model must be installed, and Presidio's recognizer of e-mail addresses, which fetches a list of domains,
 is left out (``pii`` finds those).
 """
 
@@ -17,7 +17,7 @@ NAMED_ENTITIES = ("PERSON", "LOCATION", "ORGANIZATION")
 PIECE_CHARS_MAX = 10_000
 """Longer texts are judged in pieces, cut at a blank where there is one."""
 
-_FETCHING_RECOGNISER = "EmailRecognizer"
+_FETCHING_RECOGNIZER = "EmailRecognizer"
 _SURROGATES = dict.fromkeys(range(55296, 57344), "?")
 
 
@@ -100,7 +100,7 @@ def _analyzer(model: str, language: str) -> Any:
         raise PresidioUnavailable(f"no spaCy model {model!r} for {language!r} is installed") from error
     registry = RecognizerRegistry(supported_languages=[language])
     registry.load_predefined_recognizers(languages=[language], nlp_engine=engine)
-    registry.remove_recognizer(_FETCHING_RECOGNISER)
+    registry.remove_recognizer(_FETCHING_RECOGNIZER)
     return AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=[language])
 
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 from extproc.detectors.pii.beginnings import shaped_like
 from extproc.detectors.pii.gates import GateFamily
 from extproc.detectors.pii.keccak import keccak256
-from extproc.detectors.pii.recogniser import Recogniser, Spans
+from extproc.detectors.pii.recognizer import Recognizer, Spans
 from extproc.detectors.text.latin1 import WORD_BYTES, latin1_pattern
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -138,8 +138,8 @@ def _wallets(subject: bytes, text: str, begin: int) -> Spans:
 def _valid(subject: bytes, address: str, start: int) -> bool:
     if address.startswith("0x"):
         # The hash is dear: where addresses stand close together, the first is checked and the others go with it.
-        neighbour = _ETHEREUM_BEFORE.search(subject[max(0, start - _NEIGHBOUR_CHARS) : start])
-        return neighbour is not None or (address[2:].strip("0") != "" and eip55_valid(address))
+        neighbor = _ETHEREUM_BEFORE.search(subject[max(0, start - _NEIGHBOUR_CHARS) : start])
+        return neighbor is not None or (address[2:].strip("0") != "" and eip55_valid(address))
     if address[:3].lower() in ("bc1", "ltc"):
         return bech32_valid(address)
     if address[0] in "48":
@@ -163,4 +163,4 @@ def _wallet_begins(subject: bytes, text: str, start: int) -> bool:
 
 
 BEGINNINGS = (("CRYPTO", shaped_like("CRYPTO", _WALLET_SHAPES, _wallet_begins)),)
-RECOGNISERS = (Recogniser("CRYPTO", _GATE, _wallets, GateFamily.WORDS),)
+RECOGNIZERS = (Recognizer("CRYPTO", _GATE, _wallets, GateFamily.WORDS),)

@@ -1,7 +1,7 @@
 """Cells: how a text that comes in pieces is judged as if it had come whole.
 
 A text is a sequence of words and of glue (white space, quotes, commas, brackets, and every character of scripts that
-need no spaces). Two neighbouring words are *joined* where one blank stands between them and they may belong to one
+need no spaces). Two neighboring words are *joined* where one blank stands between them and they may belong to one
 number: ``4111 1111 1111 1111``, ``+49 30 901820``, ``GB29 NWBK 6016``; the number of a list's item and what follows it
 (``1. Go``) are not, unless that may be a month. A cell is a maximal chain of joined words.
 Whether two words are joined depends only on the end of the left one and the first character of the right one, so

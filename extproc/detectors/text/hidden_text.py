@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 import re2
 
-from extproc.detectors.text.normalise import base64_texts, may_hold_base64, mostly_printable
+from extproc.detectors.text.normalize import base64_texts, may_hold_base64, mostly_printable
 
 HIDDEN_TEXTS_MAX = 24
 _RUNS_MAX = 16
@@ -198,7 +198,7 @@ def _quoted_printable_texts(text: str) -> Iterator[str]:
 
 
 def _undone_texts(text: str) -> Iterator[str]:
-    """What a terminal shows: without colours, and without what was deleted again."""
+    """What a terminal shows: without colors, and without what was deleted again."""
     if "\x1b" in text or "\b" in text:
         yield _TERMINAL.sub("", text)
 

@@ -1,7 +1,7 @@
 """A linear model over hashed n-grams of bytes and words: one dear look that costs tens of microseconds.
 
 Every position of the text has a hash of each byte n-gram that begins there, every word one of itself and of those it
-forms with its neighbours; a hash leads to a weight, and the score of a window is the sum of the weights in it. All of
+forms with its neighbors; a hash leads to a weight, and the score of a window is the sum of the weights in it. All of
 that is a few operations on whole arrays. Weights are small integers and sums are exact, so the score is the same on
 every platform, whatever the order of summation.
 
@@ -208,7 +208,7 @@ class NgramModel:
         """The window with the highest log odds; a text shorter than a window is one window.
 
         Args:
-            plain_utf8: the plain form of the text (``normalise.plain``), of any length.
+            plain_utf8: the plain form of the text (``normalize.plain``), of any length.
             narrow: whether windows of ``NARROW_WINDOW_BYTES`` are looked at too, so that a sentence counts that stands
                 among many others.
             repeats_from: log odds from which on a window is looked at again, each feature counting once.

@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from extproc.detectors.text.normalise import plain, plain_with_places
+from extproc.detectors.text.normalize import plain, plain_with_places
 from extproc.detectors.text.scanned import Scanned
 
 GAP_CHARS_MAX = 8

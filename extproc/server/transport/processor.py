@@ -36,7 +36,7 @@ from extproc.exchange.events import (
     VerdictMissing,
     VerdictReceived,
 )
-from extproc.exchange.learnt_rates import LearntRates
+from extproc.exchange.learned_rates import LearnedRates
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot
 from extproc.server.operations.json_log import where
@@ -76,7 +76,7 @@ class ClassifierService(Protocol):
         """Replace the classifiers; called between two exchanges."""
         ...
 
-    def hand_on(self, judgement: ClassificationJob) -> None:
+    def hand_on(self, judgment: ClassificationJob) -> None:
         """Queue texts for classification. Must not block."""
         ...
 
@@ -117,7 +117,7 @@ class Processor:
         self.on_step = on_step
         self.logger = logger
         self.clean_texts = CleanTexts(secrets.token_bytes(32), snapshot.limits.clean_texts_max)
-        self.learnt_rates = LearntRates()
+        self.learned_rates = LearnedRates()
         self._id_prefix = secrets.token_hex(6)
         self._id_number = itertools.count(1)
 
@@ -163,13 +163,13 @@ class Processor:
             self.logger.error("classifier failed", error=type(error).__name__, where=where(error))
             return VerdictMissing(ask, "failed")
 
-    def hand_on(self, judgements: Sequence[ClassificationJob]) -> None:
+    def hand_on(self, judgments: Sequence[ClassificationJob]) -> None:
         """Queue texts for classification; failures never affect the exchange."""
         if self._judge is None:
             return
-        for judgement in judgements:
+        for judgment in judgments:
             try:
-                self._judge.hand_on(judgement)
+                self._judge.hand_on(judgment)
             except Exception as error:
                 self.logger.error("classifier failed", error=type(error).__name__, where=where(error))
 
@@ -177,7 +177,7 @@ class Processor:
 class Session:
     """One gRPC stream. It is also the pace of its exchange: that of the turn in which a long message is checked."""
 
-    __slots__ = ("_ended", "_exchange", "_judgements", "_processor", "_record", "_room", "_turn")
+    __slots__ = ("_ended", "_exchange", "_judgments", "_processor", "_record", "_room", "_turn")
 
     def __init__(self, processor: Processor) -> None:
         self._processor = processor
@@ -185,7 +185,7 @@ class Session:
         self._room: tuple[int, Hashable] | None = None  # capacity reserved for a message
         self._exchange: Exchange | None = None
         self._record: ExchangeRecord | None = None
-        self._judgements: list[ClassificationJob] = []
+        self._judgments: list[ClassificationJob] = []
         self._ended = False
 
     def is_long(self, message: bytes) -> bool:
@@ -306,9 +306,9 @@ class Session:
     def settle(self) -> None:
         """Publish measurements, after the replies are sent."""
         record, self._record = self._record, None
-        if self._judgements:
-            judgements, self._judgements = self._judgements, []
-            self._processor.hand_on(judgements)
+        if self._judgments:
+            judgments, self._judgments = self._judgments, []
+            self._processor.hand_on(judgments)
         if record is not None:
             self._processor.ended(record)
 
@@ -316,7 +316,7 @@ class Session:
         now_ns = time.monotonic_ns()
         if self._exchange is None:
             processor = self._processor
-            memories = processor.clean_texts, processor.learnt_rates
+            memories = processor.clean_texts, processor.learned_rates
             self._exchange = Exchange(processor.snapshot, processor.next_id(), now_ns, *memories, self)
             self._processor.inflight += 1
         step = self._exchange.step(event, now_ns)
@@ -326,8 +326,8 @@ class Session:
     def _note(self, step: Step) -> None:
         if step.ended is not None and not self._ended:
             self._ended, self._record = True, step.ended
-        if step.judgements:
-            self._judgements += step.judgements
+        if step.judgments:
+            self._judgments += step.judgments
         if step.error is not None:
             self._log_failure(step.error)
 

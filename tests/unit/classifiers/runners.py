@@ -99,9 +99,9 @@ class FakeMetrics:
         """Keep."""
         self.restarted.append(reason)
 
-    def judged_beside(self, judgement: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
+    def judged_beside(self, judgment: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
         """Keep."""
-        self.judged.append((judgement, dict(kinds), coverage))
+        self.judged.append((judgment, dict(kinds), coverage))
 
 
 class FakeLog:

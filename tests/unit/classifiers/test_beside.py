@@ -34,7 +34,7 @@ def classifier(**section: Any) -> Classifier:
     return PackagedClassifier.model_validate({"adapter": "packaged", "head": "abuse", **section})
 
 
-def judgement(*texts: str, sampled_out: bool = False, name: str = "abuse", **fields: Any) -> ClassificationJob:
+def judgment(*texts: str, sampled_out: bool = False, name: str = "abuse", **fields: Any) -> ClassificationJob:
     """Texts of an answer."""
     spoken = tuple(SpokenText(Speaker.ASSISTANT, text) for text in texts)
     return ClassificationJob(
@@ -67,7 +67,7 @@ class Bench:
 async def test_late_findings_are_counted_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """With whom they are of; one sink that fails does not keep them from the others, and no text shows."""
     bench = Bench(monkeypatch, BrokenSink())
-    bench.beside.hand_on(judgement("bad", "good", covers=Coverage.SKIPPED_INCOMPLETE))
+    bench.beside.hand_on(judgment("bad", "good", covers=Coverage.SKIPPED_INCOMPLETE))
     await until(lambda: bench.metrics.judged)
     ((_, kinds, coverage),) = bench.metrics.judged
     assert (kinds, coverage) == ({"ABUSE": 1}, Coverage.SKIPPED_INCOMPLETE)
@@ -97,9 +97,9 @@ async def test_what_is_not_judged_is_counted_by_its_reason(
     """Pitfall 18: nothing is left out in silence."""
     bench = Bench(monkeypatch, deadline_ms=50 if text == "hang" else 20_000, queue_max=1)
     if text == "full":
-        bench.beside.hand_on(judgement("wait"))
+        bench.beside.hand_on(judgment("wait"))
     name = "gone" if text == "unknown" else "abuse"
-    bench.beside.hand_on(judgement(text, sampled_out=text == "sampled out", name=name))
+    bench.beside.hand_on(judgment(text, sampled_out=text == "sampled out", name=name))
     await until(lambda: bench.metrics.dropped)
     assert bench.metrics.dropped == {(name, reason): 1}
     assert [(kinds, covered) for _, kinds, covered in bench.metrics.judged] == [({}, coverage)]
@@ -110,12 +110,12 @@ async def test_what_is_not_judged_is_counted_by_its_reason(
 async def test_an_answer_is_judged_against_its_documents(monkeypatch: pytest.MonkeyPatch) -> None:
     """They wait with it: together they are not more than may wait."""
     bench = Bench(monkeypatch, queue_chars_max=1_000)
-    bench.beside.hand_on(judgement("good", context="what is known"))
-    bench.beside.hand_on(judgement("good", context="known " * 200))
+    bench.beside.hand_on(judgment("good", context="what is known"))
+    bench.beside.hand_on(judgment("good", context="known " * 200))
     await until(lambda: len(bench.metrics.judged) == 2)
     assert bench.runners[0].contexts == ["what is known"]
     assert bench.metrics.dropped == {("abuse", "queue_full"): 1}
-    assert "known" not in repr(judgement("good", context="what is known"))
+    assert "known" not in repr(judgment("good", context="what is known"))
     await bench.beside.close(0)
 
 
@@ -143,7 +143,7 @@ async def test_an_ask_that_is_not_answered_expires_by_its_reason(
     """At once where it can be known at once, and counted."""
     bench = Bench(monkeypatch, queue_max=1)
     if text == "full":
-        bench.beside.hand_on(judgement("wait"))
+        bench.beside.hand_on(judgment("wait"))
     name = "gone" if text == "unknown" else "abuse"
     asked = ask(text, 50 if text == "hang" else 20_000, name)
     verdict = await bench.beside.ask(asked)
@@ -157,14 +157,14 @@ async def test_an_ask_that_is_not_answered_expires_by_its_reason(
 async def test_an_ask_that_is_given_up_is_never_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     """The client has gone; neither is it counted as dropped."""
     bench = Bench(monkeypatch)
-    bench.beside.hand_on(judgement("wait"))
+    bench.beside.hand_on(judgment("wait"))
     await asyncio.sleep(0.01)
     asking = asyncio.ensure_future(bench.beside.ask(ask("gone")))
     await asyncio.sleep(0.01)
     asking.cancel()
     await asyncio.wait({asking})
     bench.runners[0].let_go.set()
-    bench.beside.hand_on(judgement("next"))
+    bench.beside.hand_on(judgment("next"))
     await until(lambda: len(bench.metrics.judged) == 2)
     assert (bench.runners[0].judged, bench.metrics.dropped) == (["wait", "next"], {})
     await bench.beside.close(0)
@@ -183,10 +183,10 @@ async def test_a_message_that_was_judged_is_not_judged_again(monkeypatch: pytest
         found.append(len(verdict.found))
     assert found == [1, 1, 2, 1]
     assert bench.runners[0].judged == ["bad", "good", "more"]
-    request = replace(judgement("more", "bad"), direction=Direction.REQUEST)
+    request = replace(judgment("more", "bad"), direction=Direction.REQUEST)
     bench.beside.hand_on(request)
     assert [kinds for _, kinds, _ in bench.metrics.judged] == [{"ABUSE": 1}]
-    bench.beside.hand_on(judgement("bad"))
+    bench.beside.hand_on(judgment("bad"))
     await until(lambda: len(bench.metrics.judged) == 2)
     assert bench.runners[0].judged == ["bad", "good", "more", "bad"]
     await bench.beside.close(0)
@@ -228,10 +228,10 @@ async def test_a_new_configuration_keeps_what_did_not_change(monkeypatch: pytest
     bench = Bench(monkeypatch, workers=2)
     bench.beside.use({"abuse": classifier(workers=2), "other": classifier()})
     assert len(bench.runners) == 3
-    bench.beside.hand_on(judgement("wait"))
+    bench.beside.hand_on(judgment("wait"))
     await asyncio.sleep(0.01)
     bench.beside.use({"other": classifier()})
-    bench.beside.hand_on(judgement("for the new one"))
+    bench.beside.hand_on(judgment("for the new one"))
     assert bench.metrics.dropped == {("abuse", "failed"): 1}
     for runner in bench.runners:
         runner.let_go.set()

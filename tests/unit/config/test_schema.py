@@ -39,8 +39,8 @@ def test_the_demo_fits(demo: dict[str, Any]) -> None:
     assert mistakes(demo) == []
 
 
-def test_a_misspelt_key_does_not_fit(demo: dict[str, Any]) -> None:
-    """An editor underlines the block that holds the misspelt key."""
+def test_a_misspelled_key_does_not_fit(demo: dict[str, Any]) -> None:
+    """An editor underlines the block that holds the misspelled key."""
     version = demo["models"]["tiny-chat"]["versions"]["v1"]
     version["wieght"] = version.pop("weight")
     assert set(mistakes(demo)) == {"models.tiny-chat.versions.v1"}

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from extproc.demo.catalogue import shipped
+from extproc.demo.catalog import shipped
 from extproc.demo.model_server import ModelServer
 from extproc.demo.rules import CHAT
 from extproc.demo.scripted import Gate, Scripted

@@ -18,7 +18,7 @@ import pytest
 from anthropic.types import MessageParam, TextBlock
 from openai.types.chat import ChatCompletionMessageParam
 
-from extproc.demo.catalogue import Cut, shipped
+from extproc.demo.catalog import Cut, shipped
 from extproc.demo.model_server import ModelServer
 from extproc.demo.rules import CHAT, DEMO_RULES, ReplayRule
 from extproc.demo.scripted import Gate, Scripted

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from extproc.demo.catalogue import shipped
+from extproc.demo.catalog import shipped
 from extproc.demo.rules import (
     CHAT,
     COMPLETIONS,

@@ -26,7 +26,7 @@ HOSTILE = {
     "schemes": "a://b:c@",
     "images": "![a](",
     "overrides": "ignore all the previous ",
-    "misspelt": "sysetm pormpt ",
+    "misspelled": "sysetm pormpt ",
     "other scripts": "忽略之前的所有",
     "marks": "e\u0301\u200b",
     "escapes": "\\u0069&lt;%41",

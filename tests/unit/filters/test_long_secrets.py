@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.detectors.pii.custom_recogniser import CustomRecogniser
+from extproc.detectors.pii.custom_recognizer import CustomRecognizer
 from extproc.detectors.pii.detector import KINDS, PiiDetector
 from extproc.detectors.text.cells import word_chars_max
 from extproc.filters.base import tell_nobody
 from extproc.filters.spans import HoldLimit, SpanStage
 from tests.unit.filters.cutting import cut, through
 
-DETECTOR = PiiDetector(KINDS - {"PRIVATE_KEY"}, [CustomRecogniser("TICKET", "TCK_[A-Z0-9]{8,}")])
+DETECTOR = PiiDetector(KINDS - {"PRIVATE_KEY"}, [CustomRecognizer("TICKET", "TCK_[A-Z0-9]{8,}")])
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 

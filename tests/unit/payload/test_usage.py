@@ -91,7 +91,7 @@ def test_the_final_usage_wins() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.text(max_size=9), st.booleans()), max_size=20))
 def test_what_has_come_is_counted_whole_whatever_the_server_counts(pieces: list[tuple[int, str, bool]]) -> None:
-    """Pieces and bytes are of the whole stream, so that rates can be learnt from it."""
+    """Pieces and bytes are of the whole stream, so that rates can be learned from it."""
     reader = UsageReader()
     for choice, text, counted in pieces:
         reader.next_event()
@@ -104,7 +104,7 @@ def test_what_has_come_is_counted_whole_whatever_the_server_counts(pieces: list[
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.text(max_size=30)), max_size=20), st.integers(0, 10_000))
 def test_an_estimate_is_never_zero_when_there_was_text(pieces: list[tuple[int, str]], utf8_bytes: int) -> None:
-    """Before anything is learnt: at least one token a piece, at least one for the prompt; no less for more text."""
+    """Before anything is learned: at least one token a piece, at least one for the prompt; no less for more text."""
     reader = UsageReader()
     for choice, text in pieces:
         reader.next_event()

@@ -152,7 +152,7 @@ def test_a_sent_chunk_says_whether_it_is_the_last(end: bool) -> None:
     assert (mutation.streamed_response.body, mutation.streamed_response.end_of_stream) == (b"data: {}\n\n", end)
 
 
-def test_an_answer_of_ours_is_recognised_by_its_details() -> None:
+def test_an_answer_of_ours_is_recognized_by_its_details() -> None:
     """Envoy wraps other local answers in an error object; ours it must leave as it is."""
     answer = encoded(ImmediateResponse(403, b'{"error": {}}', "blocked")).immediate_response
     assert (answer.status.code, answer.body, answer.details) == (403, b'{"error": {}}', "llm_extproc_blocked")

@@ -12,13 +12,13 @@ from extproc.detectors.injection.detector import SCORE_MIN, WINDOW_CHARACTERS, W
 from extproc.detectors.injection.patterns import COMPACT_PATTERNS, FAMILIES, SPACED_PATTERNS, WeightedPattern
 from extproc.detectors.injection.rules import Mentions
 from extproc.detectors.text.hidden_text import TURNED, hidden_texts, lacks_vowels, looks_backwards
-from extproc.detectors.text.normalise import (
+from extproc.detectors.text.normalize import (
     LEETSPEAK,
     compact,
     is_spaced,
     original_span,
     plain,
-    spelt_right,
+    spelled_right,
     unleet,
     unspaced,
 )
@@ -97,7 +97,7 @@ class ReferenceDetector:
         if self._leetspeak.search(plain_utf8):
             yield "leetspeak", self._patterns.score(unleet(plain_utf8))[0]
             yield "leetspeak", self._compact.score(compact(unleet(plain_utf8)))[0]
-        yield "misspelt", self._patterns.score(spelt_right(plain_utf8))[0]
+        yield "misspelled", self._patterns.score(spelled_right(plain_utf8))[0]
         turned = re2.search(TURNED, plain_utf8.decode()) is not None
         rotated, backwards = turned or lacks_vowels(plain_utf8), turned or looks_backwards(window)
         for how, hidden in hidden_texts(window, rotated, backwards):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from extproc.detectors.injection.detector import InjectionDetector
 from extproc.detectors.injection.patterns import COMPACT_PATTERNS, FAMILIES, SPACED_PATTERNS, WeightedPattern
 from extproc.detectors.injection.signs import Opened, SignReader
-from extproc.detectors.text.normalise import SPACED_SIGN, compact, is_spaced
+from extproc.detectors.text.normalize import SPACED_SIGN, compact, is_spaced
 from tests.growth import grows_in_proportion
 from tests.unit.detectors.injection.injection_reference import ReferenceDetector
 from tests.unit.detectors.pii.regex_samples import RegexSampler

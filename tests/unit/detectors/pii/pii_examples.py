@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from extproc.detectors.pii.custom_recogniser import CustomRecogniser
+from extproc.detectors.pii.custom_recognizer import CustomRecognizer
 from tests.unit.detectors.pii.test_national_ids import HOLDS
 
-CUSTOM = CustomRecogniser("EMPLOYEE", r"\bEMP[- ][0-9]{6}\b", context=("staff",))
+CUSTOM = CustomRecognizer("EMPLOYEE", r"\bEMP[- ][0-9]{6}\b", context=("staff",))
 
 
 class Example(NamedTuple):

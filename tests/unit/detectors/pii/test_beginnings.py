@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.detectors.pii.beginnings import ending_like
-from extproc.detectors.pii.custom_recogniser import CustomRecogniser
+from extproc.detectors.pii.custom_recognizer import CustomRecognizer
 from extproc.detectors.pii.detector import KINDS, PiiDetector
 from extproc.detectors.text.folding import read
 from extproc.filters.spans import SpanStage
@@ -18,8 +18,8 @@ from tests.unit.detectors.pii.test_wallets import ADDRESSES
 from tests.unit.filters.cutting import cut
 
 CUSTOM = (
-    CustomRecogniser("EMPLOYEE", "EMP-[0-9]{6}"),
-    CustomRecogniser("PATIENT", r"\b[A-Z]{3}[0-9]{2}(?:-[0-9]{4}){2}\b", ("patient",)),
+    CustomRecognizer("EMPLOYEE", "EMP-[0-9]{6}"),
+    CustomRecognizer("PATIENT", r"\b[A-Z]{3}[0-9]{2}(?:-[0-9]{4}){2}\b", ("patient",)),
 )
 DETECTOR = PiiDetector(KINDS - {"PRIVATE_KEY"}, CUSTOM)
 

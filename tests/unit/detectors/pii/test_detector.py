@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from extproc.detectors.pii.custom_recogniser import CustomRecogniser
+from extproc.detectors.pii.custom_recognizer import CustomRecognizer
 from extproc.detectors.pii.detector import KINDS, PiiDetector
 from extproc.detectors.pii.wallets import eip55_valid
 from tests.growth import grows_in_proportion
@@ -19,7 +19,7 @@ CORPUS = Path(__file__).resolve().parents[3] / "corpus" / "pii"
 BREAKERS = "\\s,;\"'<>\\[\\]{}|\\\\`\u0590-\U0010ffff"
 CONTEXT_CHARACTERS = 96
 
-CUSTOM = CustomRecogniser("EMPLOYEE", r"\bEMP[- ][0-9]{4}\b|\b9{3} [A-Z]", context=("staff", "工号"))
+CUSTOM = CustomRecognizer("EMPLOYEE", r"\bEMP[- ][0-9]{4}\b|\b9{3} [A-Z]", context=("staff", "工号"))
 
 detector = PiiDetector(KINDS, [CUSTOM])
 

@@ -22,7 +22,7 @@ from extproc.detectors.pii import detector as pii
 from extproc.detectors.pii.detector import PiiDetector
 from extproc.detectors.pii.gates import GateFamily, Gates
 from extproc.detectors.pii.national_ids import GATE, NATIONAL_ID_KINDS, NationalIds
-from extproc.detectors.pii.recogniser import CELL_END, CandidateFinder, word_holding
+from extproc.detectors.pii.recognizer import CELL_END, CandidateFinder, word_holding
 from extproc.detectors.pii.secret_patterns import SECRET_PATTERNS
 from extproc.detectors.text import folding
 from extproc.detectors.text.latin1 import latin1_bytes, latin1_pattern
@@ -47,10 +47,10 @@ def gates_of(patterns: Iterable[tuple[str, GateFamily]]) -> Gates:
 
 
 FOUND_ALONE = (
-    *credentials.RECOGNISERS,
-    *wallets.RECOGNISERS,
-    *network_addresses.RECOGNISERS,
-    *birth_dates.RECOGNISERS,
+    *credentials.RECOGNIZERS,
+    *wallets.RECOGNIZERS,
+    *network_addresses.RECOGNIZERS,
+    *birth_dates.RECOGNIZERS,
 )
 FINDERS: dict[str, tuple[Gates, CandidateFinder]] = {
     one.kind: (gates_of((each.gate, each.family) for each in FOUND_ALONE if each.kind == one.kind), one.candidates)

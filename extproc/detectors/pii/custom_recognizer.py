@@ -1,4 +1,4 @@
-"""Recognisers that a configuration adds: a pattern, words that must stand before it, and a checksum.
+"""Recognizers that a configuration adds: a pattern, words that must stand before it, and a checksum.
 
 The pattern is tried on each cell by itself (see ``cells``), so that it cannot match across words that a stream gives
 apart.
@@ -14,7 +14,7 @@ import re2
 from extproc.detectors.pii.beginnings import custom_beginnings
 from extproc.detectors.pii.checksums import luhn_valid
 from extproc.detectors.pii.id_numbers import mod11_10_valid, mod97_valid, verhoeff_valid
-from extproc.detectors.pii.recogniser import Candidate
+from extproc.detectors.pii.recognizer import Candidate
 from extproc.detectors.text.cells import cells
 from extproc.detectors.text.latin1 import latin1_pattern
 
@@ -30,8 +30,8 @@ _CHECKED_CHARS_MAX = 64
 _BEGINNING_CHARS_MIN = 3
 
 
-class CustomRecogniser:
-    """One recogniser.
+class CustomRecognizer:
+    """One recognizer.
 
     Args:
         kind: what its findings are called.

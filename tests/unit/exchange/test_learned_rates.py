@@ -1,4 +1,4 @@
-"""Rates are learnt from what servers count: they follow it, forget what was, and stay within bounds."""
+"""Rates are learned from what servers count: they follow it, forget what was, and stay within bounds."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from extproc.domain.token_rates import START, RequestSize
 from extproc.domain.usage import Usage
-from extproc.exchange import learnt_rates
-from extproc.exchange.learnt_rates import CountedExchange, LearntRates
+from extproc.exchange import learned_rates
+from extproc.exchange.learned_rates import CountedExchange, LearnedRates
 
 VERSION = ("m", "v", "chat")
 HUGE = 10**15
@@ -38,11 +38,11 @@ def counted(
 
 @given(st.lists(COUNTED, max_size=30), SIZES, COUNTS, COUNTS)
 @example([counted(RequestSize(0, 24_602_285, 188_796_515_327), 1)], RequestSize(), 0, 0)
-def test_estimates_are_counts_whatever_was_learnt(
+def test_estimates_are_counts_whatever_was_learned(
     exchanges: list[CountedExchange], size: RequestSize, pieces: int, utf8_bytes: int
 ) -> None:
     """A server may say anything: no overflow, no division by zero, nothing below 0."""
-    rates = LearntRates()
+    rates = LearnedRates()
     for exchange in exchanges:
         rates.learn(*VERSION, exchange)
     known = rates.of(*VERSION)
@@ -68,7 +68,7 @@ def test_a_template_and_a_vocabulary_are_found(
         tools = of.tool_utf8_bytes * per_tool_byte + with_tools if of.tool_utf8_bytes else 0
         return round(of.utf8_bytes * per_byte + of.turns * per_turn + tools)
 
-    rates = LearntRates()
+    rates = LearnedRates()
     for _ in range(60):
         asked = size()
         rates.learn(*VERSION, counted(asked, tokens(asked)))
@@ -79,7 +79,7 @@ def test_a_template_and_a_vocabulary_are_found(
 
 def test_what_was_is_forgotten() -> None:
     """A version whose tokens change (another vocabulary behind the same name) is known anew after some hundred."""
-    rates = LearntRates()
+    rates = LearnedRates()
     for tokens in [50] * 300 + [200] * 300:
         rates.learn(*VERSION, counted(RequestSize(400), tokens, tokens, tokens, 400))
     known = rates.of(*VERSION)
@@ -89,7 +89,7 @@ def test_what_was_is_forgotten() -> None:
 
 def test_it_goes_on_for_ever() -> None:
     """Weights that grow are made small again before they overflow, and nothing is lost by it."""
-    rates = LearntRates()
+    rates = LearnedRates()
     for _ in range(40_000):
         rates.learn(*VERSION, counted(RequestSize(400, 2), 100))
     assert rates.of(*VERSION).prompt_tokens(RequestSize(400, 2)) == 100
@@ -97,7 +97,7 @@ def test_it_goes_on_for_ever() -> None:
 
 def test_requests_of_unknown_size_teach_nothing() -> None:
     """Token ids and media, and an answer without text."""
-    rates = LearntRates()
+    rates = LearnedRates()
     rates.learn(*VERSION, counted(RequestSize(4, readable=False), 9_000, 9_000))
     known = rates.of(*VERSION)
     assert known.prompt_tokens(RequestSize(44, 2)) == START.prompt_tokens(RequestSize(44, 2))
@@ -106,7 +106,7 @@ def test_requests_of_unknown_size_teach_nothing() -> None:
 
 def test_an_endpoint_that_is_not_known_takes_the_rates_of_another() -> None:
     """The vocabulary is the same; another version's may not be."""
-    rates = LearntRates()
+    rates = LearnedRates()
     for _ in range(50):
         rates.learn("m", "v", "chat", counted(RequestSize(400), 50, 50, 50, 400))
     assert rates.of("m", "v", "responses").whole_tokens(400) == rates.of("m", "v", "chat").whole_tokens(400)
@@ -114,9 +114,9 @@ def test_an_endpoint_that_is_not_known_takes_the_rates_of_another() -> None:
 
 
 def test_there_are_no_more_rates_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Versions come and go with reloads: when there are too many, all is learnt again."""
-    monkeypatch.setattr(learnt_rates, "RATES_MAX", 8)
-    rates = LearntRates()
+    """Versions come and go with reloads: when there are too many, all is learned again."""
+    monkeypatch.setattr(learned_rates, "RATES_MAX", 8)
+    rates = LearnedRates()
     for number in range(100):
         rates.learn("m", str(number), "chat", counted(RequestSize(400), 100))
         assert len(rates) <= 8

@@ -6,7 +6,7 @@ folded, marks are stripped, look-alikes of Latin letters become Latin. Accents g
 them, and a pattern in another script must go through the same mapping (``plain``).
 
 Then *variants*, which serve to decide and have no offsets: without blanks and punctuation (spaced letters, broken
-words), leetspeak read as letters, misspelt words put right, and what base64 runs hold.
+words), leetspeak read as letters, misspelled words put right, and what base64 runs hold.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def unleet(plain_utf8: bytes) -> bytes:
     return plain_utf8.translate(_LEET)
 
 
-_MISSPELT = (
+_MISSPELLED = (
     "ignore", "previous", "instruction", "instructions", "disregard", "override", "bypass", "reveal",
     "system", "prompt", "guidelines", "restrictions", "restriction", "unrestricted", "developer", "everything",
 )  # fmt: skip
@@ -228,24 +228,24 @@ def _misspellings(word: str) -> str:
     return "|".join((lacking, *others))
 
 
-MISSPELT = rf"\b(?:{'|'.join(_misspellings(word) for word in _MISSPELT)})\b"
-"""Pattern (plain form) for what may be such a word misspelt; never the word as it is written."""
+MISSPELLED = rf"\b(?:{'|'.join(_misspellings(word) for word in _MISSPELLED)})\b"
+"""Pattern (plain form) for what may be such a word misspelled; never the word as it is written."""
 
-_MAYBE_MISSPELT = re2.compile(MISSPELT.encode())
-_MISSPELT_UTF8 = [word.encode() for word in _MISSPELT]
+_MAYBE_MISSPELLED = re2.compile(MISSPELLED.encode())
+_MISSPELLED_UTF8 = [word.encode() for word in _MISSPELLED]
 _CACHED_WORDS_MAX = 1_024
 
 
-def spelt_right(plain_utf8: bytes) -> bytes:
+def spelled_right(plain_utf8: bytes) -> bytes:
     """The plain form with those words put right whose inner letters are out of order, or that lack one."""
-    corrected: bytes = _MAYBE_MISSPELT.sub(lambda match: _spelt_right(match.group()), plain_utf8)
+    corrected: bytes = _MAYBE_MISSPELLED.sub(lambda match: _spelled_right(match.group()), plain_utf8)
     return corrected
 
 
 @lru_cache(_CACHED_WORDS_MAX)
-def _spelt_right(written: bytes) -> bytes:
+def _spelled_right(written: bytes) -> bytes:
     letters, ends = Counter(written), (written[0], written[-1])
-    candidates = (word for word in _MISSPELT_UTF8 if (word[0], word[-1]) == ends and len(word) - len(written) <= 1)
+    candidates = (word for word in _MISSPELLED_UTF8 if (word[0], word[-1]) == ends and len(word) - len(written) <= 1)
     return next((word for word in candidates if not letters - Counter(word)), written)
 
 

@@ -14,8 +14,8 @@ from extproc.domain.token_rates import NS_PER_S, START, RequestSize, TokenRates
 from extproc.domain.usage import Usage
 
 RATES_MAX = 4_096
-"""Endpoints of versions with rates; where there are more, all is learnt again."""
-_KEPT = 0.98  # of what was learnt, when the next exchange comes: the last fifty count most
+"""Endpoints of versions with rates; where there are more, all is learned again."""
+_KEPT = 0.98  # of what was learned, when the next exchange comes: the last fifty count most
 _START_TOKENS = 2.0  # how many tokens the rates at the start stand for
 _PER_BYTE_MIN, _PER_BYTE_MAX = 1 / 64, 2.0
 _AROUND_MIN, _AROUND_MAX = 0.01, 4_096.0  # around a turn, and before tools
@@ -40,12 +40,12 @@ class CountedExchange:
     elapsed_ns: int
 
 
-class LearntRates:
+class LearnedRates:
     """The rates of all versions, for each endpoint: chats and completions differ in their templates."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str, str], _Rates] = {}
-        self._last: dict[tuple[str, str], _Rates] = {}  # of each version, those that have learnt last
+        self._last: dict[tuple[str, str], _Rates] = {}  # of each version, those that have learned last
 
     def of(self, model: str, version: str, endpoint: str) -> TokenRates:
         """The rates of a version at an endpoint; where they are not known those of another, or the start's."""
@@ -132,7 +132,7 @@ class _Rates:
                 per_second=_within(speed, _PER_SECOND_MIN, _PER_SECOND_MAX),
                 wait_s=self._waits.mean,
                 by_pieces=self._pieces_off <= self._bytes_off,
-                learnt=True,
+                learned=True,
             )
         return self._rates
 
@@ -204,7 +204,7 @@ class _Fit:
     def rates(self) -> list[float]:
         """Gauss-Jordan elimination; what is assumed at the start keeps the diagonal above 0.
 
-        Of sizes that are further apart than floats can tell nothing is learnt.
+        Of sizes that are further apart than floats can tell nothing is learned.
         """
         rows: list[list[float]] = []
         for number, start in enumerate(self._start):

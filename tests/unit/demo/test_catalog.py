@@ -8,7 +8,7 @@ from pathlib import Path
 import extproc_demo
 import pytest
 
-from extproc.demo.catalogue import Catalogue, Cut, Recording, shipped
+from extproc.demo.catalog import Catalog, Cut, Recording, shipped
 
 SHIPPED = Path(extproc_demo.__file__).with_name("recordings")
 NAMES = sorted(shipped().names)
@@ -119,7 +119,7 @@ def test_files_that_disagree_are_refused(tmp_path: Path) -> None:
         shutil.copy(file, tmp_path)
     (tmp_path / "chat.timing.json").write_text("[[10, 0.1]]")
     with pytest.raises(ValueError, match=r"recording chat .* timing must rise to"):
-        Catalogue.read(tmp_path)
+        Catalog.read(tmp_path)
 
 
 def test_an_unknown_name_is_told_what_there_is() -> None:

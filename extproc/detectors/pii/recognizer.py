@@ -1,4 +1,4 @@
-"""What a recogniser is: one kind of personal data, how to see quickly that a text has none, and how to find it."""
+"""What a recognizer is: one kind of personal data, how to see quickly that a text has none, and how to find it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ CandidateFinder = Callable[[bytes, str, int], Iterator[Candidate]]
 """As ``SpanFinder``, for several kinds in one look."""
 
 
-class Recogniser(NamedTuple):
+class Recognizer(NamedTuple):
     """One kind. ``gate`` (RE2, Latin-1) matches every text in which ``spans`` could find something, and few others.
 
     The gate sees the cell alone, without the cue words that may stand before it.

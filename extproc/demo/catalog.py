@@ -96,14 +96,14 @@ def _framing(response: bytes, head_bytes: int) -> tuple[tuple[int, ...], bool]:
     return tuple(ends), True
 
 
-class Catalogue:
+class Catalog:
     """The recordings of one folder, by name."""
 
     def __init__(self, recordings: Mapping[str, Recording]) -> None:
         self._recordings = dict(recordings)
 
     @classmethod
-    def read(cls, folder: Path) -> Catalogue:
+    def read(cls, folder: Path) -> Catalog:
         """Read every recording of `folder`. Raises `ValueError` for one whose files disagree."""
         names = sorted(file.name.removesuffix(".timing.json") for file in folder.glob("*.timing.json"))
         return cls({name: Recording.read(folder, name) for name in names})
@@ -122,8 +122,8 @@ class Catalogue:
 
 
 @cache
-def shipped() -> Catalogue:
+def shipped() -> Catalog:
     """The recordings of the demo, read once. Raises: ModuleNotFoundError if they are not installed."""
     import extproc_demo
 
-    return Catalogue.read(Path(extproc_demo.__file__).with_name("recordings"))
+    return Catalog.read(Path(extproc_demo.__file__).with_name("recordings"))

@@ -1,4 +1,4 @@
-"""Recognisers of one's own: a pattern, words before it, a checksum."""
+"""Recognizers of one's own: a pattern, words before it, a checksum."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from extproc.filters.pii import detector_of
 
 
 def found(text: str, **recognizer: object) -> list[tuple[str, str, float]]:
-    """Kind, words and score of each finding of one recogniser beside the one for e-mail."""
+    """Kind, words and score of each finding of one recognizer beside the one for e-mail."""
     fields = {"name": "EMPLOYEE", "context": (), **recognizer}
     section = PiiSection.model_validate(
         {"guard": "pii", "entities": ("EMAIL",), "recognizers": (fields,)}, strict=False
