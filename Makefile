@@ -8,6 +8,8 @@ PUBLISHED := .published-protos/.installed
 COMPILED := .compiled/.installed
 MODELS := .models-venv/.installed
 OF_MODELS := $(dir $(MODELS))bin
+DOCS := .docs-venv/.installed
+OF_DOCS := $(dir $(DOCS))bin
 VLLM := .vllm-venv/.installed
 # Before the sources of this folder, which the path of a program would else begin with.
 AS_COMPILED = PYTHONPATH=$(CURDIR)/$(dir $(COMPILED)) PYTHONSAFEPATH=1
@@ -24,7 +26,7 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check hunt attack memory bench guard-report adapters train vllm-check compiled protos lock clean
+.PHONY: help demo test check hunt attack memory bench guard-report adapters train vllm-check compiled docs docs-serve protos lock clean
 
 ##@ Start here
 
@@ -50,11 +52,12 @@ endef
 test: $(DEV) $(PUBLISHED) ## Run the tests, those through a real Envoy on each of the transports
 	@$(if $(ARGS),$(BIN)/pytest -q $(ARGS),$(ALL_TESTS))
 
-check: $(DEV) ## Lint, check the types and the layers, then run the tests
+check: $(DEV) ## Lint, check the types, the layers and the site, then run the tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory docs
 	@$(MAKE) --no-print-directory test
 
 hunt: $(DEV) ## Look long for counterexamples to the laws: 2,000 examples each
@@ -90,6 +93,17 @@ compiled: $(COMPILED) ## Compile what works on each message (needs a C compiler)
 	@$(AS_COMPILED) $(BIN)/python -c "import extproc.exchange.machine as machine; assert machine.__file__.endswith('.so')"
 	@$(AS_COMPILED) $(BIN)/pytest -q $(or $(ARGS),tests/e2e)
 
+##@ Documentation
+
+docs: $(DOCS) ## Build the site of the documentation in .site/html; a broken link fails
+	@rm -rf .site
+	@PYTHONPATH=. $(OF_DOCS)/python -m tests.docs.site
+	@$(OF_DOCS)/zensical build --strict --clean
+	@PYTHONPATH=. $(OF_DOCS)/python -m tests.docs.site --look
+
+docs-serve: docs ## Build the site and serve it on http://127.0.0.1:8080 (its search needs a server)
+	@$(OF_DOCS)/python -m http.server --bind 127.0.0.1 --directory .site/html 8080
+
 ##@ Generated files
 
 protos: $(DEV) ## Generate extproc/_pb from protos/
@@ -100,10 +114,11 @@ lock: ## Pin the dependencies anew (needs uv; ARGS=--upgrade takes the newest)
 	$(COMPILE) pyproject.toml --group build --extra dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --group build --extra demo --extra uvloop -c requirements/dev.txt -o requirements/demo.txt
 	$(COMPILE) pyproject.toml --group build --extra http --extra review --extra uvloop -c requirements/dev.txt -o requirements/run.txt
+	$(COMPILE) requirements/docs.in -o requirements/docs.txt
 	$(COMPILE) --no-deps requirements/published-protos.in -o requirements/published-protos.txt
 
 clean: ## Remove what was installed and built
-	rm -rf $(VENV) $(dir $(PUBLISHED)) $(dir $(COMPILED)) $(dir $(MODELS)) $(dir $(VLLM)) build dist *.egg-info packages/*/*.egg-info .*_cache .hypothesis
+	rm -rf $(VENV) $(dir $(PUBLISHED)) $(dir $(COMPILED)) $(dir $(MODELS)) $(dir $(VLLM)) $(dir $(DOCS)) .site build dist *.egg-info packages/*/*.egg-info .*_cache .hypothesis
 	find extproc tests -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp for each lock: while it is newer than the lock, nothing is installed and no network is needed.
@@ -125,6 +140,11 @@ $(MODELS): requirements/dev.txt pyproject.toml
 	@test -x $(OF_MODELS)/pip || $(PYTHON) -m venv --clear $(@D)
 	$(OF_MODELS)/pip install -q --require-hashes -r $<
 	$(OF_MODELS)/pip install -q -e packages/demo "-e.[presidio,train,transformers]"
+	@touch $@
+
+$(DOCS): requirements/docs.txt
+	@test -x $(OF_DOCS)/pip || $(PYTHON) -m venv --clear $(@D)
+	$(OF_DOCS)/pip install -q --require-hashes -r $<
 	@touch $@
 
 # Two of the packages that come along want CUDA, and are not needed.

@@ -15,13 +15,11 @@ from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from extproc.config.problems import ConfigInvalid
 
 EXIT_WRONG = 1
 EXIT_CANNOT = 2
-CELL_CHARS_MAX = 90
 PIPE_COLUMNS = 150
 
 
@@ -67,32 +65,21 @@ def _tour(console: Console, directory: Path, serve: bool) -> int:
             for stop in Tour(installation).stops():
                 stops.append(stop)
                 status.update(f"On tour: {stop.title} done")
-        wrong = _print_table(console, stops)
+        wrong = _print(console, stops)
         if serve:
             _stay(console, installation)
     return EXIT_WRONG if wrong else 0
 
 
-def _print_table(console: Console, stops: list[Any]) -> int:
-    table = Table(title="What was sent, and what each side saw", show_lines=True)
-    for column in ("", "stop", "what was sent", "what the client saw", "what the model saw", "what was measured"):
-        table.add_column(column, overflow="fold")
-    for stop in stops:
-        mark = "[red]wrong[/red]" if stop.wrong else "[green]ok[/green]"
-        cells = (stop.title, stop.sent, stop.client_saw, stop.model_saw, stop.measured)
-        table.add_row(mark, *(_plain(cell) for cell in cells))
-    console.print(table)
+def _print(console: Console, stops: list[Any]) -> int:
+    from extproc.demo.shown import print_stops
+
+    print_stops(console, stops)
     wrong = [(stop.title, line) for stop in stops for line in stop.wrong]
     for title, line in wrong:
         console.print(f"{title}: {line}", markup=False, style="red")
     console.print(f"{len(stops) - len({title for title, _ in wrong})} of {len(stops)} stops are right.")
     return len(wrong)
-
-
-def _plain(text: str) -> str:
-    """A table cell: long texts are truncated; square brackets are escaped, as they are rich's markup."""
-    shown = text if len(text) <= CELL_CHARS_MAX else text[: CELL_CHARS_MAX - 1] + "…"
-    return shown.replace("[", r"\[")
 
 
 def _own_server(console: Console, directory: Path, upstream: str) -> int:
