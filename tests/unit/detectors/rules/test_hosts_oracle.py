@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 from ada_url import URL
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from extproc.detectors.rules.hosts import host_of
@@ -121,8 +121,9 @@ def test_addresses_are_read_as_a_browser_reads_them(front: list[str], last: str)
         assert host_of(written) == browsers
 
 
-@given(st.ip_addresses(v=6).filter(lambda address: address.ipv4_mapped is None), st.booleans())
+@given(st.integers(0, (1 << 128) - 1).map(ipaddress.IPv6Address), st.booleans())
 def test_addresses_in_brackets_are_read_as_a_browser_reads_them(address: ipaddress.IPv6Address, long: bool) -> None:
     """Written out or short; mapped addresses are among the differences."""
+    assume(address.ipv4_mapped is None)
     written = f"[{address.exploded if long else address.compressed}]"
     assert host_of(written.upper()) == browsers_host(written)
