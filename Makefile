@@ -23,7 +23,7 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check hunt attack memory bench guard-report adapters train vllm-check compiled protos lock clean
+.PHONY: help demo test check hunt attack memory bench guard-report adapters train vllm-check compiled protos tables lock clean
 
 ##@ Start here
 
@@ -93,6 +93,9 @@ compiled: $(COMPILED) ## Compile what works on each message (needs a C compiler)
 
 protos: $(DEV) ## Generate extproc/_pb from protos/
 	$(BIN)/python -m grpc_tools.protoc -Iextproc/_pb=protos --python_out=. --pyi_out=. protos/*.proto
+
+tables: $(DEV) ## Write the detectors' tables from the committed lists of others (ARGS=--help takes up newer ones)
+	@$(BIN)/python -m tests.tools.tables $(ARGS)
 
 lock: ## Pin the dependencies anew (needs uv; ARGS=--upgrade takes the newest)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv, or UV=/path/to/uv" >&2; exit 1; }

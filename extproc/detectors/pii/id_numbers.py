@@ -72,7 +72,7 @@ def uk_nhs_valid(digits: str) -> bool:
 
 
 def de_tax_id_valid(digits: str) -> bool:
-    """Eleven digits, the first no zero; of the first ten exactly one occurs more than once, at most three times (BZSt)."""
+    """Eleven digits, the first no zero; of the first ten exactly one occurs more than once, twice or thrice (BZSt)."""
     different = set(digits[:10])
     most = max(map(digits[:10].count, different))
     return digits[0] != "0" and (most, len(different)) in ((2, 9), (3, 8)) and mod11_10_valid(digits)
