@@ -26,7 +26,7 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check hunt attack memory bench guard-report adapters train vllm-check compiled docs docs-serve protos lock clean
+.PHONY: help demo test check hunt attack memory bench guard-report adapters train vllm-check compiled docs docs-serve protos tables lock clean
 
 ##@ Start here
 
@@ -108,6 +108,9 @@ docs-serve: docs ## Build the site and serve it on http://127.0.0.1:8080 (its se
 
 protos: $(DEV) ## Generate extproc/_pb from protos/
 	$(BIN)/python -m grpc_tools.protoc -Iextproc/_pb=protos --python_out=. --pyi_out=. protos/*.proto
+
+tables: $(DEV) ## Write the detectors' tables from the committed lists of others (ARGS=--help takes up newer ones)
+	@$(BIN)/python -m tests.tools.tables $(ARGS)
 
 lock: ## Pin the dependencies anew (needs uv; ARGS=--upgrade takes the newest)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv, or UV=/path/to/uv" >&2; exit 1; }

@@ -30,7 +30,7 @@ def print_stops(console: Console, stops: Sequence[Stop]) -> None:
 
 
 def _table(stops: Sequence[Stop]) -> Table:
-    table = Table(title="What was sent, and what everybody saw", show_lines=True)
+    table = Table(title="What was sent, and what each side saw", show_lines=True)
     for column in _HEADS:
         table.add_column(column, overflow="fold")
     for stop in stops:

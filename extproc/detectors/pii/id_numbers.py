@@ -72,9 +72,10 @@ def uk_nhs_valid(digits: str) -> bool:
 
 
 def de_tax_id_valid(digits: str) -> bool:
-    """Eleven digits: of the first ten one occurs twice or three times and none is first a zero (BZSt)."""
-    counts = [digits[:10].count(digit) for digit in set(digits[:10])]
-    return digits[0] != "0" and max(counts) in (2, 3) and len(counts) in (8, 9) and mod11_10_valid(digits)
+    """Eleven digits, the first no zero; of the first ten exactly one occurs more than once, twice or thrice (BZSt)."""
+    different = set(digits[:10])
+    most = max(map(digits[:10].count, different))
+    return digits[0] != "0" and (most, len(different)) in ((2, 9), (3, 8)) and mod11_10_valid(digits)
 
 
 def de_id_card_plausible(number: str) -> bool:
@@ -122,7 +123,9 @@ _FISCAL_ODD = {
 
 
 def it_fiscal_code_valid(code: str) -> bool:
-    """Sixteen characters, the ninth a month, the last a letter by mod 26 (DM 23/12/1976)."""
+    """Sixteen characters: name, year, month, day (a woman's and 40), place, a letter by mod 26 (DM 23/12/1976)."""
+    if not code[9:11].isdigit() or not 1 <= int(code[9:11]) % 40 <= 31:
+        return False
     even = sum(int(c) if c.isdigit() else ord(c) - 65 for c in code[1:15:2])
     odd = sum(_FISCAL_ODD[c] for c in code[0:15:2])
     return code[8] in "ABCDEHLMPRST" and chr(65 + (even + odd) % 26) == code[15]
@@ -134,9 +137,12 @@ def nl_bsn_valid(digits: str) -> bool:
 
 
 def be_national_number_valid(digits: str) -> bool:
-    """Eleven digits: birth, counter, and a check by mod 97, with a 2 before them from the year 2000 on."""
+    """Eleven digits: birth, counter, and a check by mod 97, with a 2 before them from the year 2000 on.
+
+    BIS numbers, for people who do not live in Belgium, add 20 or 40 to the month.
+    """
     check = int(digits[9:])
-    born = date_plausible(digits[4:6], digits[2:4])
+    born = any(date_plausible(digits[4:6], digits[2:4], month_offset=offset) for offset in (0, 20, 40))
     return born and check in (97 - int(digits[:9]) % 97, 97 - int("2" + digits[:9]) % 97)
 
 
@@ -174,8 +180,8 @@ def dk_cpr_plausible(digits: str) -> bool:
 
 
 def no_national_number_valid(digits: str) -> bool:
-    """Eleven digits: birth (D numbers add 40 to the day), and two check digits."""
-    born = date_plausible(digits[:2], digits[2:4]) or date_plausible(digits[:2], digits[2:4], day_offset=40)
+    """Eleven digits: birth (D numbers add 40 to the day, those of hospitals to the month), and two check digits."""
+    born = any(date_plausible(digits[:2], digits[2:4], *offsets) for offsets in ((0, 0), (40, 0), (0, 40)))
     return born and weighted(digits, "3761894521") % 11 == 0 and weighted(digits, "54327654321") % 11 == 0
 
 
@@ -192,7 +198,7 @@ def at_svnr_valid(digits: str) -> bool:
 
 def pt_nif_valid(digits: str) -> bool:
     """Nine digits by mod 11."""
-    return digits[0] in "1235689" and (11 - weighted(digits, "98765432") % 11) % 11 % 10 == int(digits[8])
+    return digits[0] != "0" and (11 - weighted(digits, "98765432") % 11) % 11 % 10 == int(digits[8])
 
 
 def tr_tckn_valid(digits: str) -> bool:
@@ -209,9 +215,10 @@ def cz_birth_number_valid(digits: str) -> bool:
 
 
 def ie_pps_valid(number: str) -> bool:
-    """Seven digits and a letter by mod 23, in which a second letter counts (Revenue Commissioners)."""
-    total = weighted(number[:7], "8765432") + (9 * (ord(number[8]) - 64) if number[8:] and number[8] != "W" else 0)
-    return "WABCDEFGHIJKLMNOPQRSTUV"[total % 23] == number[7]
+    """Seven digits and a letter by mod 23; of second letters A, B and H count, the old W, T and X do not (Revenue)."""
+    second = number[8:]
+    total = weighted(number[:7], "8765432") + (9 * (ord(second) - 64) if second and second in "ABH" else 0)
+    return second in ("", *"ABHWTX") and "WABCDEFGHIJKLMNOPQRSTUV"[total % 23] == number[7]
 
 
 def ro_cnp_valid(digits: str) -> bool:

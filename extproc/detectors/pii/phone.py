@@ -31,7 +31,7 @@ _TRUNK_ZERO_SHAPE = (
 _TRUNK_ZERO = latin1_pattern(_TRUNK_ZERO_SHAPE)
 _AREA_IN_BRACKETS_SHAPE = r"\([1-9][0-9]\)[ \xA0]?9?[0-9]{4}[ \xA0\-][0-9]{4}"
 _AREA_IN_BRACKETS = latin1_pattern(_AREA_IN_BRACKETS_SHAPE)
-_ANY_NUMBER = latin1_pattern(rf"\(?[0-9](?:{_GAP}\(?[0-9]\)?){{6,14}}")
+_ANY_NUMBER = latin1_pattern(rf"\(?[0-9]\)?(?:{_GAP}\(?[0-9]\)?){{6,14}}")
 _CUE = latin1_pattern(
     r"(?i)\b(?:(?:tele|smart)?phone|tel(?:[eé]f(?:ono?|one)|ef(?:o|oo)n|[eé]phone)?|mobil[ei]?|cell(?:ulare?|ular)?|celular"
     r"|m[oó]vil|handy|fax|hotline|whats ?app|sms|rufnummer|portable"
@@ -54,10 +54,15 @@ _COUNTRY_CODES_2 = frozenset({
 """Country codes of two digits; 1 and 7 have one, all others three. Source: ITU-T E.164."""
 
 _NATIONAL_DIGITS = {
-    "1": (10, 10), "7": (10, 10), "31": (9, 9), "32": (8, 9), "33": (9, 9), "34": (9, 9), "39": (6, 11), "41": (9, 9),
-    "44": (9, 10), "45": (8, 8), "46": (7, 9), "47": (8, 8), "48": (9, 9), "49": (6, 11), "52": (10, 11),
-    "55": (10, 11), "61": (9, 9), "81": (9, 10), "86": (9, 11), "91": (10, 10),
+    "1": (10, 10), "7": (10, 10), "27": (5, 10), "31": (9, 9), "32": (8, 9), "33": (9, 9), "34": (9, 9), "39": (6, 12),
+    "41": (9, 9), "43": (5, 13), "44": (9, 10), "45": (8, 8), "46": (7, 9), "47": (8, 8), "48": (7, 9), "49": (5, 11),
+    "52": (10, 11), "55": (10, 11), "61": (9, 9), "81": (9, 10), "82": (5, 11), "86": (7, 11), "91": (10, 10),
+    "247": (5, 5), "290": (4, 5), "352": (4, 11), "358": (5, 10), "500": (5, 5), "672": (5, 6), "676": (5, 7),
+    "677": (5, 7), "678": (5, 7), "682": (5, 5), "683": (4, 7), "685": (5, 10), "686": (5, 8), "688": (5, 7),
+    "690": (4, 7),
 }  # fmt: skip
+"""Fewest and most digits behind the country code, where they are few, or fewer or more than elsewhere."""
+
 _NATIONAL_DIGITS_ELSEWHERE = (6, 12)
 _DIGITS_MIN = 7
 

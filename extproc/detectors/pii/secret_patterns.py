@@ -1,14 +1,17 @@
 """The shapes of keys and tokens of well-known vendors: mostly a fixed prefix, then enough random characters.
 
-Sources: the vendors' own documentation of their token formats. Each is one word, so a cell always holds it whole.
+Sources: the vendors' own documentation of their token formats, and the rules of gitleaks (``gitleaks_shapes``). Each is
+one word, so a cell always holds it whole.
 """
 
 from __future__ import annotations
 
+from extproc.detectors.pii.gitleaks_shapes import GITLEAKS_SHAPES
 from extproc.detectors.pii.pattern_beginnings import Beginnings
 from extproc.detectors.text.latin1 import latin1_pattern
 
 _VENDORS = (
+    *GITLEAKS_SHAPES,
     r"sk-(?:ant|proj|svcacct|admin|or-v1|lf)-[A-Za-z0-9_-]{20,}",  # Anthropic, OpenAI, OpenRouter, Langfuse
     r"sk-[A-Za-z0-9]{32,}",  # OpenAI, DeepSeek
     r"(?:sk|rk|pk)_(?:live|test|prod)_[A-Za-z0-9]{16,}",  # Stripe, Clerk
@@ -20,7 +23,7 @@ _VENDORS = (
     r"xox[abeoprs]-[0-9][A-Za-z0-9-]{9,}",  # Slack
     r"xoxe\.xox[bp]-[A-Za-z0-9-]{20,}",
     r"xapp-[0-9]-[A-Za-z0-9-]{20,}",
-    r"hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9+/]{40,}",
+    r"hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{40,}",
     r"AIza[A-Za-z0-9_-]{35}",  # Google
     r"ya29\.[A-Za-z0-9_-]{20,}",
     r"1//0[A-Za-z0-9_-]{40,}",
@@ -45,7 +48,7 @@ _VENDORS = (
     r"SK[a-f0-9]{32}",  # Twilio
     r"dapi[a-f0-9]{32}(?:-[0-9])?",  # Databricks
     r"sq0(?:atp|csp|idp)-[A-Za-z0-9_-]{22,43}",  # Square
-    r"EAAA[A-Za-z0-9_-]{60}",
+    r"EAAA[A-Za-z0-9_-]{22,}",
     r"HRKU-[A-Za-z0-9_-]{36,60}",  # Heroku
     r"discord(?:app)?\.com/api/webhooks/[0-9]{17,20}/[A-Za-z0-9_-]{60,}",
     r"lin_api_[A-Za-z0-9]{40}",  # Linear
@@ -84,6 +87,7 @@ _VENDORS = (
     r"re_[A-Za-z0-9]{6,10}_[A-Za-z0-9]{20,}",  # Resend
     r"mlsn\.[a-f0-9]{64}",  # MailerSend
     r"ABSK[A-Za-z0-9+/]{100,}={0,2}",  # AWS Bedrock
+    r"bedrock-api-key-[A-Za-z0-9+/]{24,}={0,2}",
     r"LTAI[A-Za-z0-9]{17,21}",  # Alibaba Cloud
     r"AKID[A-Za-z0-9]{32}",  # Tencent Cloud
     r"v1\.0-[a-f0-9]{24}-[a-f0-9]{146}",  # Cloudflare

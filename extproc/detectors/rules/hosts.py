@@ -2,7 +2,7 @@
 
 A host can be written in many ways: in capitals, with percent escapes, full-width letters, invisible characters or
 ideographic dots, as a number. ``host_of`` leads them all to one form. Source: WHATWG URL (host parsing, IPv4 parser),
-UTS 46 without its transitional mapping.
+UTS 46 without its transitional mapping. The tests hold every character to a parser of the standard.
 """
 
 from __future__ import annotations
@@ -13,8 +13,17 @@ from collections.abc import Iterable
 from urllib.parse import unquote
 
 _DOTS = {ord(dot): "." for dot in "。．｡"}
-_IGNORED = frozenset({"Cf", "Cc", "Cs"})
-_VARIATION_SELECTORS = range(0xFE00, 0xFE10)
+_MAPPED_FIRST = _DOTS | {0x0345: "ι"} | dict.fromkeys(map(ord, "ϲ𝛓𝜍𝝇𝞁𝞻"), "σ")
+"""What normalization would reorder or take for a final sigma before it is folded."""
+_IGNORED_CATEGORIES = frozenset({"Cf", "Cc", "Cs"})
+_IGNORED_OTHERS = frozenset({
+    0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x3164, 0xFFA0,
+    *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0),
+})  # fmt: skip
+"""Fillers, joiners and variation selectors, which are invisible and no format characters."""
+_FOLDED = {ord("ẞ"): "ß"} | {ord(character): character for character in "ßς"}
+"""What UTS 46 folds otherwise than case folding does."""
+
 _IPV4_PARTS_MAX = 4
 _IPV4_BITS = 32
 
@@ -24,15 +33,19 @@ def host_of(written: str) -> str:
     if written.startswith("["):
         return _ipv6(written[1:].partition("]")[0])
     host = unquote(written) if "%" in written else written
-    if not host.isascii():
-        host = unicodedata.normalize("NFKC", host.translate(_DOTS)).translate(_DOTS)
-        host = "".join(character for character in host if not _is_ignored(character))
-    labels = unicodedata.normalize("NFC", host.lower()).rstrip(".").split(".")
+    labels = (host.lower() if host.isascii() else _mapped(host)).rstrip(".").split(".")
     return _ipv4(labels) or ".".join(map(_ascii_label, labels))
 
 
+def _mapped(host: str) -> str:
+    """The host by the mapping table of UTS 46: compatibility forms plain, case folded, invisible characters gone."""
+    composed = unicodedata.normalize("NFKC", host.translate(_MAPPED_FIRST)).translate(_DOTS)
+    folded = "".join(_FOLDED.get(ord(one)) or one.casefold() for one in composed if not _is_ignored(one))
+    return unicodedata.normalize("NFKC", folded)
+
+
 def _is_ignored(character: str) -> bool:
-    return unicodedata.category(character) in _IGNORED or ord(character) in _VARIATION_SELECTORS
+    return unicodedata.category(character) in _IGNORED_CATEGORIES or ord(character) in _IGNORED_OTHERS
 
 
 def _ascii_label(label: str) -> str:

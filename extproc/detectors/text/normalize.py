@@ -22,6 +22,8 @@ from itertools import islice
 
 import re2
 
+from extproc.detectors.text.look_alike_letters import LOOK_ALIKE_LETTERS
+
 _LOOK_ALIKES = {
     look_alike: drawn_as
     for drawn_as, look_alikes in {
@@ -36,7 +38,16 @@ _LOOK_ALIKES |= dict(zip("ᴀʙᴄᴅᴇꜰɢʜᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠ
 _LOOK_ALIKES |= dict(zip("ꭺꮟꮯꭰꭼꮐꮋꮖꭻꮶꮮꮇꮲꭱꮪꭲꮩꮃꭹꮓ".upper(), "abcdeghijklmprstvwyz", strict=True))  # Cherokee
 _LOOK_ALIKES |= dict(zip("⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵", "abcdefghijklmnopqrstuvwxyz", strict=True))  # Braille
 _LOOK_ALIKES |= {chr(0x1F1E6 + place): chr(ord("a") + place) for place in range(26)}  # of flags
-"""Letters that are drawn like a Latin one, and quotation marks and dashes that mean the same. Own selection."""
+_LOOK_ALIKES |= {
+    look_alike: drawn_as
+    for drawn_as, look_alikes in LOOK_ALIKE_LETTERS.items()
+    for look_alike in look_alikes
+    if look_alike not in _LOOK_ALIKES
+}
+"""Letters that are drawn like a Latin one, and quotation marks and dashes that mean the same.
+
+Of Greek, Cyrillic, Armenian and the like an own selection, of all other scripts Unicode's.
+"""
 
 _INVISIBLE = frozenset("\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
 _MARKS = frozenset({"Mn", "Me", "Mc"})

@@ -122,6 +122,34 @@ def test_what_only_looks_like_one(text: str) -> None:
     assert found(text) == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "number"),
+    [
+        ("BE_NATIONAL_NUMBER", "BIS 85.27.30-033.71", "85.27.30-033.71"),
+        ("BE_NATIONAL_NUMBER", "BIS 85.47.30-033.17", "85.47.30-033.17"),
+        ("NO_FODSELSNUMMER", "hjelpenummer 15508695060", "15508695060"),
+        ("PT_NIF", "NIF 450000001", "450000001"),
+        ("PT_NIF", "NIF 760380015", "760380015"),
+        ("IE_PPS", "PPSN 6433435FT", "6433435FT"),
+    ],
+)
+def test_numbers_of_people_who_live_abroad_or_are_in_a_hospital(kind: str, text: str, number: str) -> None:
+    """Their numbers have marks of their own, or the letters of the years before 2013."""
+    assert found(text) == [(kind, number)]
+
+
+def test_two_digits_twice_are_no_tax_id() -> None:
+    """In Germany exactly one digit occurs more than once."""
+    assert id_numbers.mod11_10_valid("29047315208")
+    assert found("Steuer-ID 29047315208") == []
+
+
+def test_a_woman_was_born_on_a_day_and_forty() -> None:
+    """In Italy, and nobody on day 32 to 40."""
+    assert id_numbers.it_fiscal_code_valid("CNTCHR83T41D969D")
+    assert not id_numbers.it_fiscal_code_valid("YMLNZJ09L40W716D")
+
+
 def test_kinds_can_be_chosen_one_by_one() -> None:
     """A number that fits two countries is given to the one that was asked for."""
     assert [one.kind for one in PiiDetector(["PT_NIF"]).find("nif 123456789")] == ["PT_NIF"]

@@ -1,0 +1,1 @@
+"""Tables of the detectors that are written from other people's lists."""
