@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
-from extproc.detectors.text.normalize import plain
 
 from extproc.detectors.pii.detector import KINDS, PiiDetector
 from extproc.detectors.pii.secret_patterns import SECRET_CHARACTERS_MIN, secret_plausible
+from extproc.detectors.text.normalize import plain
 from tests.tools.tables import gitleaks, look_alikes
 from tests.tools.tables.__main__ import MODULES
 from tests.unit.detectors.pii.regex_samples import RegexSampler
