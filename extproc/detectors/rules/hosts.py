@@ -26,6 +26,8 @@ _FOLDED = {ord("ẞ"): "ß"} | {ord(character): character for character in "ßς
 
 _IPV4_PARTS_MAX = 4
 _IPV4_BITS = 32
+_IPV4_DIGITS_MAX = 40
+_DIGITS = "0123456789abcdef"
 
 
 def host_of(written: str) -> str:
@@ -80,12 +82,9 @@ def _ipv4(labels: list[str]) -> str | None:
 def _number(label: str) -> int | None:
     base = 16 if label.startswith("0x") else 8 if label.startswith("0") and len(label) > 1 else 10
     digits = label[2:] if base == 16 else label
-    if len(digits) > 40 or not digits.isascii() or not digits.isalnum():
-        return 0 if label == "0x" else None
-    try:
-        return int(digits, base)
-    except ValueError:
+    if not label or len(digits) > _IPV4_DIGITS_MAX or digits.strip(_DIGITS[:base]):
         return None
+    return int(digits or "0", base)
 
 
 def is_ip_address(host: str) -> bool:
