@@ -120,6 +120,6 @@ def test_anchors_are_those_of_github(tmp_path: Path) -> None:
 
 
 def test_the_index_has_every_page() -> None:
-    """No page of the documentation is only found by those who know it is there; decision records have their own index."""
+    """Every page is found from there; decision records have an index of their own."""
     listed = {target for target, _ in links(INDEX) if target.suffix == ".md"}
     assert listed == set(DOCS.rglob("*.md")) - {INDEX} - set(RECORDS)
