@@ -14,6 +14,8 @@ CONFIGURATION = DOCS / "reference" / "configuration.md"
 METRICS = DOCS / "reference" / "metrics.md"
 LIMITS = DOCS / "limits.md"
 GUARD_PAGES = DOCS / "guards"
+DECISIONS = DOCS / "decisions"
+RECORDS = sorted(DECISIONS.glob("[0-9]*.md"))
 
 BESIDE = [ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "envoy/README.md", "deploy/README.md")]
 """Pages that stand with what they are about."""
