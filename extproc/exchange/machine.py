@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from extproc.domain.beside import ClassificationJob
+from extproc.domain.classification import ClassificationJob
 from extproc.domain.errors import ApiError, PayloadRefused
 from extproc.domain.pace import UNHURRIED, Abandoned, Pace, TextTooCostly
 from extproc.domain.record import ExchangeRecord, Outcome
@@ -218,7 +218,7 @@ class Exchange:
         request.body, request.tree, request.texts, self._facts.headers = b"", {}, [], {}
         if self._facts.asks:
             self._phase = Phase.ASKED
-            self._asked = AskedVerdicts(self._policy.told_of_end, self._facts, forward)
+            self._asked = AskedVerdicts(self._policy.on_end_guards, self._facts, forward)
             return Step([], asks=self._asked.open, judgments=self._to_judge())
         return self._send_on(forward, now_ns)
 
@@ -472,7 +472,7 @@ class Exchange:
         if self._guarded and self.record.policy:
             ending.cover_answer(self._policy.answer_filters, self._answer_sources(), self._facts)
         error = None
-        if self.record.policy and self._policy.told_of_end:
+        if self.record.policy and self._policy.on_end_guards:
             sources = self._answer_sources() if self._guarded else ()
-            error = ending.tell_of_end(self._policy.told_of_end, sources, self._facts)
+            error = ending.tell_of_end(self._policy.on_end_guards, sources, self._facts)
         return Step(actions, self.record, judgments=self._to_judge(), error=error)
