@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 
-from extproc.classifiers.beside import ClassifierRouter
 from extproc.classifiers.late_reviews import LateReviews
+from extproc.classifiers.router import ClassifierRouter
 from extproc.config.document import Document
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
 from extproc.server.operations.config_files import ConfigFiles, ConfigReader
@@ -105,19 +105,19 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
     signals = Signals()
     document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)
-    logger.write_beside(metrics.log_lines_dropped)
+    logger.write_in_thread(metrics.log_lines_dropped)
     snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
     review = _open_review(document, file, metrics, logger)
-    beside = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
-    processor = _processor(document, snapshot, metrics, [metrics, *review], logger, beside)
+    classifiers = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
+    processor = _processor(document, snapshot, metrics, [metrics, *review], logger, classifiers)
     metrics.inflight.set_function(lambda: processor.inflight)
-    _tell_of_start(files, processor.snapshot, health, metrics, logger)
+    _report_start(files, processor.snapshot, health, metrics, logger)
     pages = _open_pages(document, metrics.registry, health, turns(asyncio.get_running_loop()))
     try:
         tls = None if files.certificates is None else Tls(files.certificates)
         transport = FastServer if document.server.transport == "fast" else _grpc_aio_server()
         server = transport(processor, health, document.server.listen, message_bytes_max(document.limits), tls)
-        await beside.prepared(_MODELS_LOADED_S_MAX)
+        await classifiers.prepared(_MODELS_LOADED_S_MAX)
         await server.start()
         health.watch(LoopWatch(asyncio.get_running_loop()).waits_s, _wait_s_max(document))
         sockets = SocketFiles(document.server.listen)
@@ -133,7 +133,7 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
         await _cancelled(*watchers)
         logger.info("draining", exchanges=processor.inflight)
         cancelled = await server.stop(document.server.drain_ms_max / 1_000, signals.second)
-        await beside.close(_LATE_VERDICTS_S_MAX)
+        await classifiers.close(_LATE_VERDICTS_S_MAX)
         logger.info("stopped", exchanges_cancelled=cancelled)
     finally:
         _close(review)
@@ -147,7 +147,7 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
     signals, loop = Signals(), asyncio.get_running_loop()
     document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)
-    logger.write_beside(metrics.log_lines_dropped)
+    logger.write_in_thread(metrics.log_lines_dropped)
     review = _open_review(document, file, metrics, logger)  # for retention in the store, and for guard precision
     config = ConfigInForce(document, files.prompts, files.certificates, files.mask_keys)
     command = (sys.executable, "-m", "extproc", "serve", "--config", str(file), "--worker")
@@ -155,7 +155,7 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
     workers = Workers(command, config, folder, snapshot, health, metrics, logger)
     metrics.inflight.set_function(answers(loop, workers.inflight, 0))
     health.listen_error = workers.socket_files.problem
-    _tell_of_start(files, workers.snapshot, health, metrics, logger)
+    _report_start(files, workers.snapshot, health, metrics, logger)
     registry = page_of(metrics.registry, folder, document.identity.label_values_max)
     pages = _open_pages(document, registry, health, answers(loop, workers.turn, False))
     try:
@@ -163,7 +163,7 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
         workers.start()
         loop.add_signal_handler(signal.SIGHUP, workers.replace_all)
         tls = None if files.certificates is None else Tls(files.certificates)
-        reloads = Reloader(reader, document, workers, health, metrics, logger, tls, workers.hand_on)
+        reloads = Reloader(reader, document, workers, health, metrics, logger, tls, workers.distribute)
         reloader = asyncio.create_task(reloads.run())
         serving, ending = asyncio.ensure_future(workers.all_serve.wait()), asyncio.ensure_future(signals.first.wait())
         await asyncio.wait((serving, ending, workers.failed), return_when=asyncio.FIRST_COMPLETED)
@@ -186,11 +186,13 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
 async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonLog) -> None:
     document, health = order.started_with.document, Health()
     metrics = Metrics(document.identity.label_values_max, forgets=False)
-    logger.write_beside(metrics.log_lines_dropped)
+    logger.write_in_thread(metrics.log_lines_dropped)
     snapshot = compile_snapshot(order.config.document, order.config.prompts, order.config.mask_keys)
-    review = _open_review(document, file, metrics, logger, keeps_house=False)
-    beside = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
-    processor = _processor(document, snapshot, metrics, [metrics, FlushSink(metrics.flush), *review], logger, beside)
+    review = _open_review(document, file, metrics, logger, runs_retention=False)
+    classifiers = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
+    processor = _processor(
+        document, snapshot, metrics, [metrics, FlushSink(metrics.flush), *review], logger, classifiers
+    )
     health.revision = snapshot.revision
     tls = None if order.config.certificates is None else Tls(order.config.certificates)
     bytes_max = message_bytes_max(document.limits)
@@ -204,9 +206,9 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
         await Link.open(end), processor, health, tls, metrics.flush, document.server.drain_ms_max / 1_000
     )
     try:
-        await beside.prepared(_MODELS_LOADED_S_MAX)
+        await classifiers.prepared(_MODELS_LOADED_S_MAX)
         await worker.run(server)
-        await beside.close(_LATE_VERDICTS_S_MAX)
+        await classifiers.close(_LATE_VERDICTS_S_MAX)
         metrics.flush()
     finally:
         _close(review)
@@ -248,11 +250,11 @@ def _processor(
     metrics: Metrics,
     sinks: list[Sink],
     logger: JsonLog,
-    beside: ClassifierRouter,
+    classifiers: ClassifierRouter,
 ) -> Processor:
     log: list[Sink] = [ExchangeLog(logger)] if document.log.exchanges else []
-    processor = Processor(snapshot, [*sinks, *log], metrics.step, logger, beside, metrics)
-    beside.use(snapshot.classifiers)
+    processor = Processor(snapshot, [*sinks, *log], metrics.step, logger, classifiers, metrics)
+    classifiers.configure(snapshot.classifiers)
     gc.collect()
     gc.freeze()  # keep loaded modules out of every garbage collection
     return processor
@@ -266,7 +268,7 @@ def _grpc_aio_server() -> type[GrpcAioServer]:
 
 
 def _open_review(
-    document: Document, file: Path, metrics: Metrics, logger: JsonLog, *, keeps_house: bool = True
+    document: Document, file: Path, metrics: Metrics, logger: JsonLog, *, runs_retention: bool = True
 ) -> Sequence[ReviewSink]:
     """The review queue, if configured. Raises: ReviewUnavailable."""
     if document.review is None:
@@ -274,7 +276,7 @@ def _open_review(
     require_packages(document.review.url)
     from extproc.sinks.review.sink import ReviewSink  # SQLAlchemy is large and optional
 
-    return (ReviewSink(document.review, file.parent, metrics, logger, keeps_house),)
+    return (ReviewSink(document.review, file.parent, metrics, logger, runs_retention),)
 
 
 def _close(review: Sequence[ReviewSink]) -> None:
@@ -282,7 +284,7 @@ def _close(review: Sequence[ReviewSink]) -> None:
         sink.close()
 
 
-def _tell_of_start(files: ConfigFiles, snapshot: Snapshot, health: Health, metrics: Metrics, logger: JsonLog) -> None:
+def _report_start(files: ConfigFiles, snapshot: Snapshot, health: Health, metrics: Metrics, logger: JsonLog) -> None:
     for warning in files.loaded.warnings:
         logger.warning("configuration", problem=str(warning))
     metrics.reloaded("ok")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from extproc.domain.beside import LateFinding
+from extproc.domain.classification import LateFinding
 from extproc.domain.finding import Evidence
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.review import FindingNotes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from extproc.config.classifiers import Classifier
-from extproc.domain.beside import FoundInText, SpokenText
+from extproc.domain.classification import FoundInText, SpokenText
 from extproc.domain.finding import Finding
 
 Scores = Mapping[str, float]

@@ -76,7 +76,7 @@ _MISTAKES = (
     _Mistake(
         "mapping values are not allowed",
         "an unexpected `:`",
-        "Align the line with the keys beside it, look for a missing `:` above it, and put a text with `: ` in quotes.",
+        "Align the line with its sibling keys, look for a missing `:` above it, and put a text with `: ` in quotes.",
     ),
     _Mistake(
         "could not find expected ':'", "a key without `:`", "Write `key: value`, or `- ` before a list entry.", True

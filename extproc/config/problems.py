@@ -187,8 +187,8 @@ class Places:
         for length in range(len(path), -1, -1):
             place = self._places.get(path[:length])
             if place is not None:
-                beside = place.value[0] == place.key[0] and length == len(path) and not at_key
-                return place.value if beside else place.key
+                is_apart = place.value[0] == place.key[0] and length == len(path) and not at_key
+                return place.value if is_apart else place.key
         return (1, 1)
 
 

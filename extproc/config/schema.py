@@ -72,7 +72,7 @@ def validation_problem(error: ErrorDetails, places: Places) -> Problem | None:
     if error["loc"][-1:] == ("[key]",):
         pattern = shape["propertyNames"]["patternErrorMessage"]
         return places.problem(path, f"the name {shown(str(path[-1]))}", expected=pattern, at_key=True)
-    hint = _mend(path, shape, place) if place else ""
+    hint = _fix_hint(path, shape, place) if place else ""
     return places.problem(path, f"found {places.found(path)}", expected=_expected(shape), hint=hint)
 
 
@@ -101,7 +101,7 @@ def _unknown_choice(path: KeyPath, shape: SchemaNode, places: Places) -> Problem
     return places.problem(at, f"found {places.found(at)}", expected=f"the name of a {key}", hint=hint)
 
 
-def _mend(path: KeyPath, shape: SchemaNode, place: KeyPosition) -> str:
+def _fix_hint(path: KeyPath, shape: SchemaNode, place: KeyPosition) -> str:
     """How to fix a value, if that can be guessed."""
     text = "" if must_hide(path, place.text) else place.text
     if path and path[-1] == "price":
@@ -204,9 +204,9 @@ def _inner(shape: SchemaNode, part: int | str) -> SchemaNode:
 def _resolved(shape: SchemaNode) -> SchemaNode:
     """The schema with references followed and `null` alternatives removed; siblings of a reference take precedence."""
     if "$ref" in shape:
-        beside = {key: value for key, value in shape.items() if key != "$ref"}
-        return _resolved({**_root()["$defs"][shape["$ref"].removeprefix("#/$defs/")], **beside})
+        siblings = {key: value for key, value in shape.items() if key != "$ref"}
+        return _resolved({**_root()["$defs"][shape["$ref"].removeprefix("#/$defs/")], **siblings})
     if "anyOf" in shape:
-        beside = {key: value for key, value in shape.items() if key != "anyOf"}
-        return _resolved({**next(one for one in shape["anyOf"] if one.get("type") != "null"), **beside})
+        siblings = {key: value for key, value in shape.items() if key != "anyOf"}
+        return _resolved({**next(one for one in shape["anyOf"] if one.get("type") != "null"), **siblings})
     return shape

@@ -1,6 +1,6 @@
-"""What judges a text, and how: pure functions of a text, without configuration, clock or chance.
+"""Detectors: pure functions of a text, without configuration, clock or randomness.
 
-``text`` has tools over texts; the others are families of detectors: ``pii``, ``injection``, ``harm``, ``answers`` (of
-what a model says), ``rules`` (of what an operator forbids). ``weights`` are those of the linear models. Imports
-``domain`` alone.
+``text`` has text tools; the other packages are families of detectors: ``pii``, ``injection``, ``harm``, ``answers``
+(for model responses), ``rules`` (for operators' prohibitions). ``weights`` belong to the linear models. Imports only
+``domain``.
 """

@@ -1,8 +1,8 @@
-"""Detectors that other packages bring, found by entry point.
+"""Detectors of other packages, found by entry point.
 
-A package names a class in the group ``llm_extproc.detectors``; a guard ``custom`` in the configuration names the entry
-point and gives the class its settings. What such a detector reports is checked here, so that a mistake of its author is
-a failure of its guard and never a text that was let pass, or a metric with endless labels.
+A package registers a class in the group ``llm_extproc.detectors``; a guard ``custom`` in the configuration names the
+entry point and its settings. The findings of such a detector are validated here, so that an author's bug is a failure
+of its guard, not an unchecked text or a metric with unbounded labels.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ _KIND = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 
 
 class TextDetector(Protocol):
-    """What a package brings. Both methods must be linear in the text, and fast: they run in the path.
+    """The interface of such a class. Both methods must be linear in the text, and fast: they run in the path.
 
-    An answer is judged while it comes. Text is divided at blanks into cells, and a finding never leaves its cell; so
-    what is found may depend on the cell and on what stands before it, never on what comes after.
+    Responses are checked while they stream. Text is split at blanks into cells, and a finding never crosses its
+    cell; so a finding may depend on the cell and on the text before it, never on the text after it.
     """
 
     def may_hold(self, text: str) -> bool:
-        """False only if no part of the text can hold a finding: the cheap test that most texts fail."""
+        """Prefilter that most texts fail. False only if no part of the text can contain a finding."""
         ...
 
     def find(self, text: str, start: int = 0) -> list[Finding]:
-        """Findings that lie in ``text[start:]``, in order and apart; what stands before is context."""
+        """Findings within ``text[start:]``, in order and disjoint; the text before is context."""
         ...
 
 
 class DetectorUnusable(Exception):
-    """There is no such detector, or it could not be made; the message says what to do."""
+    """There is no such detector, or its construction failed; the message says what to do."""
 
 
 class BadFindings(Exception):
-    """A detector reported what is no finding of the text; a bug of its package."""
+    """A detector reported an invalid finding: a bug in its package."""
 
 
 def installed_names() -> list[str]:
-    """The detectors that installed packages offer."""
+    """The detectors of installed packages."""
     return sorted({entry_point.name for entry_point in entry_points(group=GROUP)})
 
 
 def installed_detector(name: str, settings: Mapping[str, Any]) -> TextDetector:
-    """Load a detector and make it with its settings. Raises: DetectorUnusable."""
+    """Load and construct a detector. Raises: DetectorUnusable."""
     found = list(entry_points(group=GROUP, name=name))
     if not found:
         known = ", ".join(f"`{one}`" for one in installed_names()) or "none"
@@ -61,13 +61,13 @@ def installed_detector(name: str, settings: Mapping[str, Any]) -> TextDetector:
 
 
 class CheckedDetector:
-    """A detector whose findings are looked at before they are believed."""
+    """A detector whose findings are validated."""
 
     def __init__(self, detector: TextDetector) -> None:
         self._detector = detector
 
     def may_hold(self, text: str) -> bool:
-        """As the detector says."""
+        """Like the detector."""
         return bool(self._detector.may_hold(text))
 
     def find(self, text: str, start: int = 0) -> list[Finding]:

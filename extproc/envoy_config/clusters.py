@@ -12,8 +12,8 @@ from extproc.envoy_config.processor_tls import transport_socket
 CONCURRENCY_MAX = 4_096
 """LLM streams are long: a busy gateway exceeds Envoy's default of 1,024."""
 
-_BESIDE_CONNECT_TIMEOUT = "0.25s"
-_ELSEWHERE_CONNECT_TIMEOUT = "1s"  # over a network; with TLS it includes the handshake
+_LOCAL_CONNECT_TIMEOUT = "0.25s"
+_REMOTE_CONNECT_TIMEOUT = "1s"  # over a network; with TLS it includes the handshake
 
 
 def version_cluster(name: str, model: str, version_name: str, version: Version) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def processor_cluster(server: Server, found_at: EnvoyProcessor) -> dict[str, Any
     return {
         "name": PROCESSOR_CLUSTER,
         "type": discovery_type(addresses),
-        "connect_timeout": _ELSEWHERE_CONNECT_TIMEOUT if shared or security else _BESIDE_CONNECT_TIMEOUT,
+        "connect_timeout": _REMOTE_CONNECT_TIMEOUT if shared or security else _LOCAL_CONNECT_TIMEOUT,
         "typed_extension_protocol_options": {
             options: {
                 "@type": f"type.googleapis.com/{options}",

@@ -130,7 +130,7 @@ def _ext_proc(document: Document) -> dict[str, Any]:
         "forward_rules": _forward_rules(document),
         # lets the processor distinguish a model server's response from an Envoy error
         "response_attributes": ["response.code_details"],
-        # a rejected mutation is a bug of ours, and must not be dropped silently
+        # a rejected mutation is an internal bug, and must not be dropped silently
         "mutation_rules": {"disallow_is_error": True},
         "metadata_options": {"receiving_namespaces": {"untyped": [METADATA_NAMESPACE]}},
     }

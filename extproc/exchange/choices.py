@@ -9,7 +9,7 @@ from extproc.payload.dialect import Frame, StreamReader
 from extproc.payload.ends import End
 
 
-class Choices:
+class StreamChoices:
     """Those of one stream.
 
     Attributes:

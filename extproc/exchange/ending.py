@@ -57,7 +57,7 @@ def cover_answer(guards: Sequence[Filter], sources: Collection[TextSource], exch
     whole = Coverage.CHECKED if record.outcome in _JUDGED_TO_THE_END else Coverage.SKIPPED_INCOMPLETE
     for guard in guards:
         seen = sum([guard.sees(source) for source in sources])
-        if not guard.judges_beside:
+        if not guard.judges_out_of_band:
             record.cover(guard.name, direction, why_not_checked(guard, exchange) or whole, seen)
         record.cover(guard.name, direction, Coverage.SKIPPED_SOURCE, len(sources) - seen)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from extproc.domain.beside import Ask, ClassificationJob, FoundInText
+from extproc.domain.classification import Ask, ClassificationJob, FoundInText
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction
 

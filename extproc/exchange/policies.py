@@ -50,7 +50,7 @@ class CompiledPolicy:
     guards: tuple[Guard, ...]
     request_guards: tuple[Guard, ...]  # those that look at requests, in order
     answer_filters: tuple[Filter, ...]  # those that look at answers, as a chain wants them
-    told_of_end: tuple[Guard, ...]  # those that judge beside the exchange
+    on_end_guards: tuple[Guard, ...]  # those that judge beside the exchange
     copies: CopyRules  # answers or prompts may be changed, so what repeats their text must go
 
     def fits(self, record: ExchangeRecord, model: str) -> bool:
@@ -87,7 +87,7 @@ def _compiled(policy: Policy, guards: tuple[Guard, ...], others: Sequence[Filter
             *looking_last(guard for guard in guards if Direction.RESPONSE in guard.directions),
             *restorers,
         ),
-        told_of_end=tuple(guard for guard in guards if guard.judges_beside),
+        on_end_guards=tuple(guard for guard in guards if guard.judges_out_of_band),
         copies=copy_rules((*guards, *restorers, *others)),
     )
 

@@ -256,7 +256,7 @@ def _cover(guard: Guard, request: RequestView, exchange: ExchangeFacts, ended: b
     known = sum([field.known_clean for field in fields]) if guard.judges_each_alone and not ended else 0
     failed = why_not_checked(guard, exchange)
     outcome = Coverage.SKIPPED_ENDED if ended else failed or Coverage.CHECKED
-    if ended or failed or not guard.judges_beside:  # else it accounts for them when their verdict is known
+    if ended or failed or not guard.judges_out_of_band:  # else it accounts for them when their verdict is known
         record.cover(guard.name, direction, outcome, len(fields) - known)
     record.cover(guard.name, direction, Coverage.SKIPPED_KNOWN, known)
     record.cover(guard.name, direction, Coverage.SKIPPED_SOURCE, len(request.texts) - len(fields))

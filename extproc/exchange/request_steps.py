@@ -74,7 +74,7 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     request.body, request.tree, request.texts, facts.headers = b"", {}, [], {}
     if facts.outbox.asks:
         state.phase = Phase.ASKED
-        state.asked = AskedVerdicts(state.policy.told_of_end, facts, forward)
+        state.asked = AskedVerdicts(state.policy.on_end_guards, facts, forward)
         return Step([], asks=state.asked.open, judgments=state.take_judgments())
     return _send_on(state, forward, now_ns)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from extproc.domain.beside import ClassificationJob
+from extproc.domain.classification import ClassificationJob
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.review import FindingNotes
 from extproc.exchange import ending
@@ -105,8 +105,8 @@ class ExchangeState:
         if self.guarded and self.record.policy:
             ending.cover_answer(self.policy.answer_filters, sources, self.facts)
         error = None
-        if self.record.policy and self.policy.told_of_end:
-            error = ending.tell_of_end(self.policy.told_of_end, sources if self.guarded else (), self.facts)
+        if self.record.policy and self.policy.on_end_guards:
+            error = ending.tell_of_end(self.policy.on_end_guards, sources if self.guarded else (), self.facts)
         return Step(commands, self.record, judgments=self.take_judgments(), error=error)
 
     def _measure_unfinished(self, now_ns: int) -> None:

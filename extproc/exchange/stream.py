@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from extproc.domain.errors import ApiError
 from extproc.domain.record import Outcome
 from extproc.domain.text import Kind, TextSource
-from extproc.exchange.choices import Choices
+from extproc.exchange.choices import StreamChoices
 from extproc.exchange.statements import Statements
 from extproc.exchange.waiting import Waiting
 from extproc.filters.base import ExchangeFacts, Filter
@@ -60,7 +60,7 @@ class StreamedAnswer:
         self._hold_ns_max = min((item.hold_ns_max for item in filters if item.hold_ns_max), default=0)
         self._waiting = Waiting()
         self._speaking: dict[int, TextSource] = {}  # the channel of each choice that text came on last
-        self._choices = Choices(terms.own_ends)
+        self._choices = StreamChoices(terms.own_ends)
         self._waiting_ends: list[Frame] = []  # events that wait for the next, which tells whether the answer goes on
         self._statements = Statements(self._channels, filters, exchange, terms.channels_max)
         self._paused: set[tuple[int, int]] = set()  # choices and parts whose further texts are judged each as a whole

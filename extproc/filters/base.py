@@ -15,7 +15,7 @@ from typing import Any, Generic, Self, TypeVar, cast
 from extproc.config.guards.base import GuardSection, On
 from extproc.config.models import CompiledModel, CompiledVersion
 from extproc.config.section import Mode, OnError
-from extproc.domain.beside import Ask, ClassificationJob, FoundInText
+from extproc.domain.classification import Ask, ClassificationJob, FoundInText
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.pace import UNHURRIED, Pace
@@ -111,7 +111,7 @@ class Filter:
     directions: frozenset[Direction] = frozenset()  # where it looks at text
     changes_answers: bool = False  # whether copies of the text must be dropped from answers
     cuts_answers: bool = False
-    judges_beside: bool = False  # whether it says itself what it has seen, and is told of the exchange's end
+    judges_out_of_band: bool = False  # whether it says itself what it has seen, and is told of the exchange's end
     judges_each_alone: bool = True  # what it makes of a text depends on nothing else: a known one is not judged again
     changes_prompt: bool = False  # whether copies of the prompt must be dropped: they would show our own words
     inserts_prompt: bool = False  # the same where the chosen version has a prompt
@@ -150,7 +150,7 @@ class Filter:
         return None
 
     def on_end(self, exchange: ExchangeFacts, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
-        """The exchange has ended; called where ``judges_beside``, whatever the filter has met of it.
+        """The exchange has ended; called where ``judges_out_of_band``, whatever the filter has met of it.
 
         Args:
             seen: the answer's texts that the filter ``sees``, which it accounts for.

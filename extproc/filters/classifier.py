@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from extproc.config.guards.classifier import ClassifierSection
-from extproc.domain.beside import Ask, ClassificationJob, FoundInText, Origin, SpokenText
+from extproc.domain.classification import Ask, ClassificationJob, FoundInText, Origin, SpokenText
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence
 from extproc.domain.record import Action, Coverage
@@ -33,7 +33,7 @@ class ClassifierGuard(Guard):
     """Chooses texts, and counts an awaited verdict."""
 
     code = "unsafe_content"
-    judges_beside = True
+    judges_out_of_band = True
     judges_each_alone = False  # it judges messages, and whoever judges knows those that come again
     finds_data = False
 
@@ -71,7 +71,7 @@ class ClassifierGuard(Guard):
             return None
         if not self.is_drawn(record.id):
             fields = sum([message.fields for message in messages])
-            self._hand_on(exchange, Direction.REQUEST, (), fields, sampled_out=True)
+            self._submit(exchange, Direction.REQUEST, (), fields, sampled_out=True)
             return None
         last = messages[-section.texts_max :]
         whole = sum([message.fields for message in last if len(message.spoken.text) <= section.chars_max])
@@ -79,7 +79,7 @@ class ClassifierGuard(Guard):
         record.cover(self.name, Direction.REQUEST.value, Coverage.SKIPPED_TOO_LONG, cut)
         texts = tuple(SpokenText(speaker, text[: section.chars_max]) for (speaker, text), _ in last)
         if section.await_ms is None:
-            self._hand_on(exchange, Direction.REQUEST, texts, whole)
+            self._submit(exchange, Direction.REQUEST, texts, whole)
         else:
             self._asked.put(exchange, whole)
             exchange.outbox.asks.append(Ask(self.name, section.classifier, texts, section.await_ms))
@@ -116,7 +116,7 @@ class ClassifierGuard(Guard):
         if not seen:
             return
         if not self.is_drawn(record.id):
-            self._hand_on(exchange, Direction.RESPONSE, (), seen, sampled_out=True)
+            self._submit(exchange, Direction.RESPONSE, (), seen, sampled_out=True)
             return
         gathered = self._gathered.of(exchange) or {}
         choices: dict[int, list[GatheringStage]] = {}
@@ -129,7 +129,7 @@ class ClassifierGuard(Guard):
         texts = [self._text_of(stages) for stages in choices.values()]
         covers = whole if all(is_all for _, is_all in texts) else Coverage.SKIPPED_TOO_LONG
         spoken = tuple(SpokenText(Speaker.ASSISTANT, text) for text, _ in texts)
-        self._hand_on(exchange, Direction.RESPONSE, spoken, seen, covers, context=context)
+        self._submit(exchange, Direction.RESPONSE, spoken, seen, covers, context=context)
 
     def is_drawn(self, exchange_id: str) -> bool:
         """Whether an exchange is of the sample: the same for the same id and guard, wherever it is asked."""
@@ -164,7 +164,7 @@ class ClassifierGuard(Guard):
         chars_max = self._section.chars_max
         return text[:chars_max], len(text) <= chars_max and not any(stage.is_cut for stage in stages)
 
-    def _hand_on(
+    def _submit(
         self,
         exchange: ExchangeFacts,
         direction: Direction,

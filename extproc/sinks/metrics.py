@@ -17,7 +17,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Gauge, disable_created_metrics
 from prometheus_client.metrics_core import Metric
 
-from extproc.domain.beside import ClassificationJob
+from extproc.domain.classification import ClassificationJob
 from extproc.domain.record import HOLD_LIMIT, Coverage, ExchangeRecord, Outcome
 from extproc.sinks.gathered import BulkHistogram, ForgettingCounter, GatheredCounter, GatheredHistogram
 
@@ -372,7 +372,7 @@ class Metrics:
         with self._lock:
             self._classifier_restarts.add((classifier, reason))
 
-    def judged_beside(self, judgment: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
+    def classification_ended(self, judgment: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
         """Count the results of out-of-band classification, once for each direction of an exchange."""
         guard, direction = judgment.guard, judgment.direction.value
         with self._lock:

@@ -49,7 +49,11 @@ RATIOS = (
     Figure("detector_us_all_chat_4k", "the same on 4 KB", 200.0),
     Figure("detector_us_all_document_100k", "the same on a document of 100 KB", 8_000.0),
     Figure("detector_us_all_event", "the same on an event of a stream", 12.0),
-    Figure("text_cost_times_max", "the dearest text before all guards / prose of its length (see `text_costs`)", 10.0),
+    Figure(
+        "text_cost_times_max",
+        "the most expensive text before all guards / prose of its length (see `text_costs`)",
+        10.0,
+    ),
     Figure("idle_stream_mb", "idle guarded streams (see idle_streams): MB resident more than at rest"),
 )
 """Compared with the baseline: more is worse."""

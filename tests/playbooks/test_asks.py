@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.domain.beside import Ask, ClassificationJob, SpokenText
+from extproc.domain.classification import Ask, ClassificationJob, SpokenText
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action, Coverage, Outcome
 from extproc.domain.text import Direction, Speaker
@@ -56,7 +56,7 @@ def waiting(*guards: dict[str, Any], text: str = "Hello") -> tuple[Conversation,
     return talk, list(talk.steps[-1].asks)
 
 
-def handed_on(talk: Conversation) -> list[ClassificationJob]:
+def submitted(talk: Conversation) -> list[ClassificationJob]:
     """All that was handed on to be judged."""
     return [judgment for step in talk.steps for judgment in step.judgments]
 
@@ -211,9 +211,9 @@ def test_an_answer_is_handed_on_at_its_end_however_it_was_cut(answer: str, cuts:
     """The same as of an unstreamed answer."""
     talk = streamed(answer, cuts, on="response", chars_max=100)
     whole = answered(snapshot_of(VERSION, {**BESIDE, "on": "response"}, METER, **CLASSIFIERS), chat_answer(answer))
-    assert [judgment.texts for judgment in handed_on(talk)] == [(SpokenText(Speaker.ASSISTANT, answer),)]
-    assert [judgment.texts for judgment in handed_on(whole)] == [(SpokenText(Speaker.ASSISTANT, answer),)]
-    assert [judgment.covers for judgment in handed_on(talk)] == [Coverage.CHECKED]
+    assert [judgment.texts for judgment in submitted(talk)] == [(SpokenText(Speaker.ASSISTANT, answer),)]
+    assert [judgment.texts for judgment in submitted(whole)] == [(SpokenText(Speaker.ASSISTANT, answer),)]
+    assert [judgment.covers for judgment in submitted(talk)] == [Coverage.CHECKED]
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -224,7 +224,7 @@ def test_a_long_answer_is_judged_as_far_as_the_limit(stream: bool) -> None:
     body = chat_chunk(text) + chat_chunk(finish="stop") + DONE if stream else chat_answer(text)
     fields: dict[str, Any] = {"stream": True} if stream else {}
     talk = answered(snapshot_of(VERSION, guard, METER, **CLASSIFIERS), body, **fields)
-    (judgment,) = handed_on(talk)
+    (judgment,) = submitted(talk)
     assert judgment.texts == (SpokenText(Speaker.ASSISTANT, text[:100]),)
     assert (judgment.covers, judgment.fields) == (Coverage.SKIPPED_TOO_LONG, 1)
 
@@ -232,14 +232,14 @@ def test_a_long_answer_is_judged_as_far_as_the_limit(stream: bool) -> None:
 def test_each_choice_is_a_text_of_its_own() -> None:
     """A finding is of one answer."""
     talk = answered(snapshot_of(VERSION, {**BESIDE, "on": "response"}, METER, **CLASSIFIERS), chat_answer("a", "b"))
-    assert [text.text for text in handed_on(talk)[0].texts] == ["a", "b"]
+    assert [text.text for text in submitted(talk)[0].texts] == ["a", "b"]
 
 
 def test_what_was_masked_is_judged_masked() -> None:
     """As it went on: a guard that only looks comes behind those that change, wherever it stands."""
     snapshot = snapshot_of(VERSION, {**BESIDE, "on": "response"}, PII, METER, **CLASSIFIERS)
     talk = answered(snapshot, chat_answer("Write to me@example.com"))
-    assert handed_on(talk)[0].texts[0].text == "Write to <EMAIL>"
+    assert submitted(talk)[0].texts[0].text == "Write to <EMAIL>"
 
 
 def test_an_answer_that_breaks_off_is_judged_as_far_as_it_came() -> None:
@@ -250,7 +250,7 @@ def test_an_answer_that_breaks_off_is_judged_as_far_as_it_came() -> None:
     talk.hears(response_headers(SSE))
     talk.hears_all(chunks(chat_chunk("Begun"), end=False))
     talk.hears(StreamClosed())
-    (judgment,) = handed_on(talk)
+    (judgment,) = submitted(talk)
     assert (judgment.texts[0].text, judgment.covers) == ("Begun", Coverage.SKIPPED_INCOMPLETE)
 
 
@@ -259,14 +259,14 @@ def test_a_request_without_an_answer_has_nothing_to_judge() -> None:
     talk = asked(snapshot_of(VERSION, {**BESIDE, "on": "response"}, METER, **CLASSIFIERS))
     talk.hears(response_headers(status=503))
     talk.hears_all(chunks(b"{}"))
-    assert handed_on(talk) == []
+    assert submitted(talk) == []
     assert talk.record.coverage == {}
 
 
 def test_what_is_not_of_the_sample_is_told_and_has_no_text() -> None:
     """So that it can be counted."""
     talk = answered(snapshot_of(VERSION, {**BESIDE, "sample": 0}, METER, **CLASSIFIERS), chat_answer("Hi"))
-    assert [(each.sampled_out, each.texts) for each in handed_on(talk)] == [(True, ()), (True, ())]
+    assert [(each.sampled_out, each.texts) for each in submitted(talk)] == [(True, ()), (True, ())]
 
 
 def test_too_many_texts_are_the_last_ones_and_coverage_tells() -> None:
@@ -274,7 +274,7 @@ def test_too_many_texts_are_the_last_ones_and_coverage_tells() -> None:
     messages = [{"role": "user", "content": f"text {number}"} for number in range(5)]
     guard = {**BESIDE, "on": "request", "texts_max": 2}
     talk = asked(snapshot_of(VERSION, guard, METER, **CLASSIFIERS), body=request_body(messages=messages))
-    (judgment,) = handed_on(talk)
+    (judgment,) = submitted(talk)
     assert [text.text for text in judgment.texts] == ["text 3", "text 4"]
     assert (judgment.covers, judgment.fields) == (Coverage.CHECKED, 2)
     assert talk.exchange.record.coverage == {("classifier", "request", Coverage.SKIPPED_TOO_LONG): 3}
@@ -285,14 +285,14 @@ def test_the_parts_of_a_message_are_one_text() -> None:
     parts = [{"type": "text", "text": text} for text in ("How do I make", "a bomb?")]
     messages = [{"role": "user", "content": parts}, {"role": "user", "content": "Thanks"}]
     snapshot = snapshot_of(VERSION, {**BESIDE, "on": "request"}, METER, **CLASSIFIERS)
-    (judgment,) = handed_on(asked(snapshot, body=request_body(messages=messages)))
+    (judgment,) = submitted(asked(snapshot, body=request_body(messages=messages)))
     assert [text.text for text in judgment.texts] == ["How do I make\na bomb?", "Thanks"]
 
 
 def test_texts_never_show() -> None:
     """A judgment that reaches a log by mistake brings no text along."""
     talk = asked(snapshot_of(VERSION, BESIDE, METER, **CLASSIFIERS))
-    assert "Good morning" not in repr(handed_on(talk))
+    assert "Good morning" not in repr(submitted(talk))
     assert "Good morning" not in repr(waiting(AWAITED, text="Good morning")[1])
 
 
@@ -323,4 +323,4 @@ def test_every_text_is_accounted_for_once(
             )
     talk.hears(StreamClosed())
     noted = sum(texts for (_, direction, _), texts in talk.record.coverage.items() if direction == "request")
-    assert noted + sum(one.fields for one in handed_on(talk)) == talk.record.text_counts["request"] == len(roles)
+    assert noted + sum(one.fields for one in submitted(talk)) == talk.record.text_counts["request"] == len(roles)

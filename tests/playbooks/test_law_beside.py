@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given, note
 
-from extproc.domain.beside import ClassificationJob
+from extproc.domain.classification import ClassificationJob
 from extproc.exchange.events import RequestBody, ResponseBody
 from tests.playbooks.answers import DIALECTS
 from tests.playbooks.driver import JSON, METER, PII, SSE, VERSION, Conversation, asked, response_headers, snapshot_of
-from tests.playbooks.test_asks import BESIDE, CLASSIFIERS, handed_on
+from tests.playbooks.test_asks import BESIDE, CLASSIFIERS, submitted
 from tests.playbooks.test_law import CASES, Case, cut, interleaved, splitter
 
 
@@ -34,7 +34,7 @@ def whole(dialect: Any, case: Case) -> list[ClassificationJob]:
     talk.hears(response_headers(JSON))
     talk.hears(ResponseBody(dialect.whole(case.choices), True))
     assert not talk.errors
-    return handed_on(talk)
+    return submitted(talk)
 
 
 def streamed(dialect: Any, case: Case) -> list[ClassificationJob]:
@@ -47,7 +47,7 @@ def streamed(dialect: Any, case: Case) -> list[ClassificationJob]:
     talk.hears(response_headers(SSE))
     talk.hears_all(cut(stream, random))
     assert not talk.errors
-    return handed_on(talk)
+    return submitted(talk)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.path)

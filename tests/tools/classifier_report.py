@@ -21,10 +21,10 @@ import orjson
 
 from extproc.classifiers.adapters import LOADERS
 from extproc.classifiers.adapters.base import PairModel
-from extproc.classifiers.beside import ClassifierRouter
 from extproc.classifiers.pool import Pool, Task
+from extproc.classifiers.router import ClassifierRouter
 from extproc.config.classifiers import PackagedClassifier
-from extproc.domain.beside import ClassificationJob, Origin, SpokenText
+from extproc.domain.classification import ClassificationJob, Origin, SpokenText
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Speaker
 from extproc.filters.classifier import GatheringStage
@@ -73,7 +73,7 @@ async def _handing_on(judgment: ClassificationJob) -> tuple[float, float]:
     beside = ClassifierRouter(
         metrics, (), None
     )  # knows no classifier: everything is dropped, and counted, as with a full queue
-    return room_us, _median_us(lambda: beside.hand_on(judgment))
+    return room_us, _median_us(lambda: beside.submit(judgment))
 
 
 def _model() -> dict[str, float]:

@@ -1,1 +1,1 @@
-"""What is looked for in answers: refusals, loops, unsupported claims, wrong facts, leaks of the prompt."""
+"""Detectors for responses: refusals, loops, unsupported claims, wrong facts, prompt leaks."""

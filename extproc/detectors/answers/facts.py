@@ -1,4 +1,4 @@
-"""Sentences that contradict a known fact: they are about its subject, and give another value."""
+"""Detects sentences that contradict a known fact: they are about its subject, but have another value."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SET_BYTES_MAX = 64 << 20
 
 
 class KnownFact(NamedTuple):
-    """One thing that is known: patterns that a sentence about it has, one for its value, and values that are right."""
+    """A known fact: patterns of its subject, a pattern of its value, and the correct values."""
 
     id: str
     subject: Sequence[str]
@@ -31,7 +31,7 @@ class KnownFact(NamedTuple):
 
 
 class FactDetector:
-    """Judges one sentence at a time. All subjects of all facts are looked for at once."""
+    """Checks one sentence at a time. The subjects of all facts are matched in one pass."""
 
     def __init__(self, facts: Sequence[KnownFact]) -> None:
         self._facts = [(fact, compiled(fact.value), len(fact.subject)) for fact in facts]
@@ -42,11 +42,12 @@ class FactDetector:
         self._subjects = automaton([pattern for fact in facts for pattern in fact.subject], options)
 
     def find(self, sentence: str, before: str = "") -> list[Finding]:
-        """A finding for each fact that the sentence contradicts; ``detail`` is the fact's id.
+        """One finding per contradicted fact; ``detail`` is the fact's id.
 
-        One value that is right is enough, so that "30 days, not 14" contradicts nothing.
+        One correct value is enough, so that "30 days, not 14" is no contradiction.
         Args:
-            before: the sentence before it, which a sentence that begins with "it" or "they" is about too.
+            before: the previous sentence, which supplies the subject if the sentence begins with "it" or
+            "they".
         """
         plain = sentence.translate(_UNMARKED)
         about = f"{before.translate(_UNMARKED)} {plain}" if before and _REFERS_BACK.match(plain) else plain

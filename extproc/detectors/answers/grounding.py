@@ -1,9 +1,9 @@
-"""What an answer says that the texts it should rest on do not.
+"""Detects content of a response that its context lacks.
 
-Two cheap signals, and no more than signals: *items* (numbers, dates by their numbers, names, web addresses, citations)
-that occur nowhere in the context, and the share of *words* that are new. Words are compared by their beginning, so that
-another ending is not new; nothing is understood, so a right answer in words of its own looks new, and a wrong one in
-words of the context does not.
+Two cheap signals, and no more than signals: *items* (numbers, numeric dates, names, web addresses, citations) that do
+not occur in the context, and the share of new *words*. Words are compared by their prefix, so that inflection is not
+new; there is no understanding, so a correct paraphrase looks new, and a wrong statement in the context's words does
+not.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from extproc.domain.quantities import number_of
 
 STEM_CHARS = 6
 COUNTED_CHARS_MIN = 3
-_SMOOTHING = 3  # so that one new word of two is not yet half of an answer
+_SMOOTHING = 3  # so that one new word out of two is not half of a response
 
-# Scripts that are written without spaces: each of their characters is a word.
+# Scripts without spaces: each character is a word.
 _WORDLESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _SPACED = "0-9A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0dff\u0f00-\u0fff\u10a0-\u177f\u1800-\u1fff"
-# Repeats give nothing back, or nothing that could be taken otherwise: linear however hostile the text.
+# no backtracking, or none with an alternative: linear for any input
 _WORD = re.compile(f"[{_SPACED}]+|[{_WORDLESS}]")
 _ASCII_WORD = re.compile("[0-9A-Za-z]+")
 _NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)*")
@@ -41,7 +41,7 @@ FREQUENT = FREQUENT_WORDS.union(_FREQUENT_TOO.split())
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an answer should rest on: beginnings of words, numbers, addresses; ``documents`` is how many there are."""
+    """The context of a response: word prefixes, numbers, addresses; ``documents`` is their count."""
 
     stems: frozenset[str]
     numbers: frozenset[str]
@@ -50,10 +50,10 @@ class Context:
 
 
 def context_of(texts: Iterable[str], documents: int) -> Context:
-    """The context that some texts are.
+    """Build a context from texts.
 
     Args:
-        documents: how many of them can be cited by a number.
+        documents: how many of them can be cited by number.
     """
     stems: set[str] = set()
     numbers: set[str] = set()
@@ -69,7 +69,7 @@ def context_of(texts: Iterable[str], documents: int) -> Context:
 
 @dataclass(slots=True)
 class Tally:
-    """How much of an answer the context does not have. Grows by sentences; of each only the counts are kept."""
+    """How much of a response the context lacks. Grows by sentences, and keeps only counts."""
 
     items: int = 0
     unsupported: int = 0
@@ -88,17 +88,17 @@ class Tally:
 
     @property
     def unsupported_share(self) -> float:
-        """The share of items that occur nowhere in the context."""
+        """Share of items that do not occur in the context."""
         return self.unsupported / self.items if self.items else 0.0
 
     @property
     def novel_share(self) -> float:
-        """The share of counted words that are new, lower for an answer of few words."""
+        """Share of counted words that are new, reduced for short responses."""
         return self.novel / (self.words + _SMOOTHING)
 
 
 def _items(sentence: str, context: Context) -> list[bool]:
-    """Whether each item of a sentence is supported. What was taken for one item is not looked at for another."""
+    """Whether each item of a sentence is supported. Text matched as one item is not matched again."""
     found: list[bool] = []
     rest = _LIST_NUMBER.sub(" ", sentence)
     if "://" in rest:
@@ -130,7 +130,7 @@ def _stem(word: str) -> str:
 
 
 def _number_keys(number: str) -> tuple[str, ...]:
-    """A number by its value, and by its digits: what separates them may mean either."""
+    """A number by its value, and by its digits, since its separators are ambiguous."""
     if number.isdecimal():
         return (number.lstrip("0") or "0",)
     value = number_of(number)

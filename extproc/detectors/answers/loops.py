@@ -1,8 +1,8 @@
-"""Texts that have got stuck: the same run of characters again and again.
+"""Detects degenerate loops: the same run of characters repeated over and over.
 
-Judged at the end of a text's tail, which is all that is ever looked at. A run counts by how much of the tail it fills,
-not by how often it comes: a word four times is a song, four hundred characters of it are none. Only exact repetition
-is seen; a loop that counts upwards is not.
+Only the tail of a text is checked. A run counts by how much of the tail it fills, not by the number of repetitions: a
+word four times may be a song, four hundred characters of it are not. Only exact repetition is detected; a loop with a
+counter is not.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from __future__ import annotations
 TAIL_CHARS_MAX = 2_048
 REPEATS_MIN = 4
 _PROBE_CHARS = 32
-_PERIODS_MAX = 3  # a run may hold the probe several times; that many of its places are tried
-_WITHOUT_LETTERS = 4  # rules, dots and columns of numbers repeat by right: they must go on so many times longer
+_PERIODS_MAX = 3  # a run may contain the probe several times; this many positions are tried
+_WITHOUT_LETTERS = 4  # rules, dots and number columns repeat legitimately: they must continue this many times longer
 
 
 def loop_chars(tail: str, chars_min: int) -> int:
-    """How long the run is that a text's end repeats, or 0 if it repeats none. [characters]
+    """Length of the run that the end of a text repeats, or 0. [characters]
 
     Args:
-        tail: the last ``TAIL_CHARS_MAX`` characters, or the whole of a shorter text.
-        chars_min: how much of the tail repetitions must fill, and at least ``REPEATS_MIN`` of them.
+        tail: the last ``TAIL_CHARS_MAX`` characters, or all of a shorter text.
+        chars_min: minimum characters filled by repetitions, of which there must be at least ``REPEATS_MIN``.
     """
     if len(tail) < chars_min:
         return 0

@@ -1,9 +1,9 @@
-"""Runs of words that an answer shares with a prompt: what a leaked system prompt looks like.
+"""Detects leaked system prompts: runs of words that a response shares with a prompt.
 
 Words are compared without case, punctuation and white space, so that another layout does not hide a copy. An index
-holds the prompt's pairs, triples and runs of ``words_min`` words; a matcher goes through an answer word by word and
-knows of its last words how many stand so in the prompt. Nothing is ever searched for in what came before: the cost of
-a word is a few look-ups, however long the prompt and the answer are.
+holds the prompt's pairs, triples and runs of ``words_min`` words; a matcher goes through a response word by word and
+tracks how many of its last words occur in the prompt in this order. It never searches backwards: the cost per word is a
+few lookups, regardless of the length of prompt and response.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from itertools import pairwise
 
 WORD_CHARS_MAX = 64
 GAP_CHARS_MAX = 64
-"""How much that is no word may stand between two words of a run. [characters]"""
+"""Maximum non-word text between two words of a run. [characters]"""
 
-# Scripts that are written without spaces: each of their characters is a word.
+# Scripts without spaces: each character is a word.
 _WORDLESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff"
-# Characters that are not seen, and so may stand inside a word without changing it.
+# Invisible characters, which may occur inside a word without changing it.
 _UNSEEN = "\u00ad\u200b-\u200f\u2060-\u2064\ufeff"
-# One class repeated and nothing around it: linear however hostile the text. Both find the same words in ASCII.
+# A single repeated class with nothing around it: linear for any input. Both find the same words in ASCII.
 _WORD = re.compile(f"[{_WORDLESS}]|(?:(?![{_WORDLESS}_])[\\w{_UNSEEN}]){{1,{WORD_CHARS_MAX}}}")
 _ASCII_WORD = re.compile(f"[0-9A-Za-z]{{1,{WORD_CHARS_MAX}}}")
 _IS_WORDLESS = re.compile(f"[{_WORDLESS}]")
@@ -29,26 +29,26 @@ _PAIR_BITS = 32
 
 
 def words_of(text: str, start: int = 0) -> Iterator[re.Match[str]]:
-    """Where the words of a text stand, from ``start`` on; one longer than ``WORD_CHARS_MAX`` counts as several."""
+    """Positions of the words of a text, from ``start``; a word above ``WORD_CHARS_MAX`` counts as several."""
     return (_ASCII_WORD if text.isascii() else _WORD).finditer(text, start)
 
 
 def compared(word: str) -> str:
-    """A word as it is compared; empty where nothing of it can be seen."""
+    """A word in comparable form; empty if nothing of it is visible."""
     return word.lower() if word.isascii() else _NOT_SEEN.sub("", word).casefold()
 
 
 def may_go_on(text: str, start: int, end: int) -> bool:
-    """Whether a word at the end of a text may be longer, should more of the text come."""
+    """Whether a word at the end of a text may continue in following text."""
     return end == len(text) and end - start < WORD_CHARS_MAX and _IS_WORDLESS.match(text, start) is None
 
 
 class PromptIndex:
-    """What is looked up of some prompts. Immutable once built; a prompt of n words needs memory for 3n numbers.
+    """An index of some prompts. Immutable once built; a prompt of n words needs memory for 3n numbers.
 
     Args:
-        prompts: their texts; those with fewer than ``words_min`` words are left out.
-        words_min: how many words in a row are a leak.
+        prompts: their texts; those with fewer than ``words_min`` words are ignored.
+        words_min: number of consecutive words that is a leak.
     """
 
     __slots__ = ("numbers", "pairs", "runs", "triples", "words_min")
@@ -78,10 +78,11 @@ class PromptIndex:
 
 
 class RunMatcher:
-    """Goes through one text word by word. ``run`` is how many of the last words may stand so in the prompt. [words]
+    """Goes through one text word by word. ``run`` is how many of the last words may occur in the prompt in this order.
+    [words]
 
-    A run is counted by its triples: it is never shorter than what really stands in the prompt, and what is longer by
-    chance is refused when it is looked up as a whole.
+        A run is counted by its triples: it is never shorter than the real match, and one that is longer by chance is
+        rejected when it is looked up as a whole.
     """
 
     __slots__ = ("_index", "_last", "_pair", "_recent", "run")
@@ -94,7 +95,7 @@ class RunMatcher:
         self.run = 0
 
     def word(self, text: str) -> bool:
-        """Take the next word; whether it ends a run of ``words_min`` words that the prompt has."""
+        """Process the next word; returns whether it completes a run of ``words_min`` words of the prompt."""
         index = self._index
         number = index.numbers.get(text, 0)
         if not number:
@@ -113,7 +114,7 @@ class RunMatcher:
         return self.run >= index.words_min and hash(tuple(recent)) in index.runs
 
     def gap(self) -> None:
-        """What stands between two words is too much for one run."""
+        """The gap between two words is too large for one run."""
         self.run, self._last, self._pair = 0, 0, -1
         self._recent.clear()
 

@@ -1,9 +1,9 @@
-"""Whether an answer begins by refusing: by the phrases models use for it, or in the eyes of a linear model.
+"""Detects responses that begin with a refusal: by typical phrases, or by a linear model.
 
-Only the beginning is judged: a model that refuses says so at once, and later text speaks of other refusals. Phrases need
-*I* (or the language's way to say so), a denial, and what a model is asked to do: so "I'm sorry to hear you cannot log in"
-and "As an AI I cannot predict it, but" are no refusals. Who refuses without such a phrase is told by an n-gram model, which is asked
-only where no phrase was found; reminders of law and ethics (``refusal_phrases.SOFT``) count on top of it.
+Only the beginning is checked: a model that refuses does so at once, and later text may discuss other refusals. Phrases
+need *I* (or its equivalent), a denial, and something that a model is asked to do: so "I'm sorry to hear you cannot log
+in" and "As an AI I cannot predict it, but" are not refusals. Refusals without such a phrase are detected by an n-gram
+model, which runs only if no phrase matched; reminders of law and ethics (``refusal_phrases.SOFT``) add to its score.
 """
 
 # ruff: noqa: E501 - a pattern is easier to read in one line
@@ -65,19 +65,21 @@ _OTHER_SCRIPTS = (
 )
 
 _EAGER = r"\b(?:can't|cannot|can not|couldn't|could not) (?:wait|imagine|help but|thank)\b"
-"""What denies nothing that was asked for."""
+"""Denials of something that was not requested."""
 
 _SCORE = 0.9
 _SCORE_MIN = 0.5
 _SOFT_LOG_ODDS = 1.5
-"""What a soft phrase adds; set by sources that the model was not trained on."""
+"""Score that a soft phrase adds; calibrated on sources that the model was not trained on."""
 _MODEL_BYTES_MIN = 60
-"""Shorter answers are judged by phrases only: the model would judge by two or three words."""
+"""Shorter responses are checked by phrases only: two or three words are too little for the model."""
 
 
 class RefusalDetector:
-    """Finds a refusal at the beginning of an answer, in English, German, French, Spanish, Italian, Portuguese, Dutch,
-    Polish, Galician, Catalan, Russian, Chinese, Japanese, Korean, Arabic, Hindi and Turkish; without a phrase, in English."""
+    """Detects a refusal at the beginning of a response, in English, German, French, Spanish, Italian, Portuguese,
+    Dutch, Polish, Galician, Catalan, Russian, Chinese, Japanese, Korean, Arabic, Hindi and Turkish; without a phrase,
+    in English.
+    """
 
     def __init__(self, model: NgramModel | None = None) -> None:
         patterns = [*_ENGLISH, *_OTHER_LATIN, *map(plain, _OTHER_SCRIPTS), *FURTHER]
@@ -90,8 +92,9 @@ class RefusalDetector:
         self._model = model or NgramModel.shipped("refusal")
 
     def find(self, beginning: str) -> Finding | None:
-        """The first refusing phrase in ``beginning`` (give the first 300 characters or so), or all of it if the model
-        takes it for a refusal; None if it is none."""
+        """The first refusal phrase in ``beginning`` (pass about the first 300 characters), or all of it if the model
+        classifies it as a refusal; otherwise None.
+        """
         plain_text = plain(beginning)
         plain_utf8 = plain_text.encode("utf-8")
         matched = self._set.Match(plain_utf8)
@@ -105,7 +108,7 @@ class RefusalDetector:
         return Finding("REFUSAL", start, end, _SCORE, "refusal.phrases")
 
     def refuses(self, plain_utf8: bytes) -> bool:
-        """Whether a text in its plain form has a refusing phrase, a soft one included."""
+        """Whether a text in plain form contains a refusal phrase, including soft ones."""
         return bool(self._set.Match(plain_utf8) or self._soft.Match(plain_utf8))
 
     def _by_model(self, beginning: str, plain_utf8: bytes) -> Finding | None:

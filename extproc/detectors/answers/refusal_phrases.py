@@ -1,7 +1,7 @@
-"""Phrases by which models refuse, beside those in ``detectors.refusal``: more languages, and softer ones.
+"""Refusal phrases beyond those in ``detectors.refusal``: more languages, and softer ones.
 
-All read the plain form. *Further* ones decide alone, as those of ``detectors.refusal`` do. *Soft* ones remind of law and
-ethics: many who do so refuse, and some go on to help, so the linear model must agree.
+All match the plain form. *Further* phrases decide alone, like those of ``detectors.refusal``. *Soft* phrases remind of
+law and ethics: many such responses refuse, but some go on to help, so the linear model must agree.
 """
 
 # ruff: noqa: E501 - a pattern is easier to read in one line

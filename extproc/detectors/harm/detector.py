@@ -1,9 +1,9 @@
-"""Whether a text asks for harm, or is abuse: words first, then a linear model that says which way they are meant.
+"""Detects requests for harm, and abuse: words first, then a linear model that decides about intent.
 
-Three readers, cheapest first. One automaton looks for the topics of all categories: a text without any is done. Abuse
-is told by its words and their weights. A request is told by an n-gram model, which has seen honest and harmful texts on
-the same topics; in the languages it has not seen, by verb and object next to words that ask for directions. The model
-is linear: what is only implied, it does not see.
+Three readers, cheapest first. One automaton searches for the topics of all categories: a text without any is done.
+Abuse is scored by weighted words. A request is scored by an n-gram model trained on benign and harmful texts about the
+same topics; in languages it was not trained on, by verb and object near words that ask for instructions. The model is
+linear: it does not see what is only implied.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from extproc.domain.finding import Finding
 
 PLAIN_REQUEST_SCORE = 0.8
 _PLAIN_ENGLISH_LOG_ODDS = 2.0
-"""What a request in plain English adds to what the model says; set by sources that it was not trained on."""
+"""What a request in plain English adds to the model's score; calibrated on sources that it was not trained on."""
 _AUTOMATON_BYTES_MAX = 8 << 20
-_NEVER = r"[^\x00-\x{10FFFF}]"  # a pattern that matches nothing, in the place of one that is off
+_NEVER = r"[^\x00-\x{10FFFF}]"  # never matches; replaces a disabled pattern
 _ABUSE_CATEGORY = "hate"
 _ABUSE_READER = "harm.abuse"
 
 
 class HarmDetector:
-    """Judges windows of a text for some categories.
+    """Checks windows of a text for some categories.
 
     Args:
         categories: of ``harm_lexicon.CATEGORIES``.
-        threshold: the least score that is a finding, 0 to 1; .5 lets about one honest text in a hundred be found.
+        threshold: lowest score of a finding, 0 to 1; at .5 about one benign text in a hundred is a false positive.
     """
 
     def __init__(self, categories: Sequence[str], threshold: float, model: NgramModel | None = None) -> None:
@@ -58,16 +58,16 @@ class HarmDetector:
         self._refusals = RefusalDetector()
 
     def may_hold(self, text: str) -> bool:
-        """Whether a text has any word that a finding needs: one pass."""
+        """Prefilter: whether a text contains any word that a finding needs. One pass."""
         return bool(self._topics.Match(plain(text).encode("utf-8")))
 
     def find(self, text: str, of_model: bool = False) -> Finding | None:
-        """What a window of up to some hundred characters holds, if its score reaches the threshold; the worst of it.
+        """The worst finding in a window of up to some hundred characters, if its score reaches the threshold.
 
-        The finding's span is the whole window: a model's evidence is everywhere.
+        The finding's span is the whole window, since a model's evidence is spread over it.
 
         Args:
-            of_model: a language model says it; it often names what it refuses to do, and that is no request.
+            of_model: text of a language model; it often names what it refuses to do, and that is no request.
         """
         plain_utf8 = plain(text).encode("utf-8")
         found = self._topics.Match(plain_utf8)
@@ -81,7 +81,7 @@ class HarmDetector:
         return Finding(kind, 0, len(text), score, reader)
 
     def _readings(self, plain_utf8: bytes, found: list[int]) -> Iterable[tuple[str, float, str]]:
-        """Kind, score and reader of each reading that the words give reason for."""
+        """Kind, score and reader of each reading that the words suggest."""
         if found[0] < self._abuse_place:
             yield self._kinds[found[0]], self._request_score(plain_utf8), "harm.ngrams"
         if self._abuse_place in found:

@@ -1,7 +1,8 @@
-"""Requests for harm in plain English: what asks for directions, and close behind it a verb with its harmful object.
+"""Requests for harm in plain English: words that ask for instructions, followed closely by a verb with a harmful
+object.
 
-A match alone is no finding: "How can I tell if someone hacked my account" is close to one. It adds to what the linear
-model says of the text. Names only, no descriptions.
+A match alone is not a finding: "How can I tell if someone hacked my account" is similar. It adds to the linear model's
+score. Names only, no descriptions.
 """
 
 # ruff: noqa: E501 - a pattern is easier to read in one line
@@ -46,11 +47,11 @@ _WANTED = (
     rf"(?:spread|write|create|fabricate|publish){_words(3)}(?:fake news|disinformation|misinformation|propaganda|false (?:rumou?rs|information|news|claims)|conspiracy theor[a-z]+|hoax(?:es)?)",
 )
 
-# Here the verb of the request is that of the deed.
+# Here the verb of the request is that of the act.
 _WRITTEN = (
     rf"\b(?:write|create|code|develop|generate|program|build){_words(4)}(?:malware|ransomware|keyloggers?|spyware|rootkits?|phishing e-?mails?|malicious (?:code|software|script|program)s?)",
     rf"\b(?:write|create|generate|draw|compose|describe){_words(3)}(?:sexual|erotic|nude|explicit|porn[a-z]*|racist|sexist|antisemitic|homophobic|hateful){_words(4)}(?:child|children|minors?|underage|(?:[1-9]|1[0-7])-year-old|jokes?|speech(?:es)?|slogans?|jews|muslims|immigrants|women|blacks?)",
 )
 
 PLAIN_ENGLISH = "|".join((rf"{_ASKED}{_GAP}(?:{'|'.join(_WANTED)})", *_WRITTEN))
-"""One pattern, not one for each deed: the gap would stand in each, and their states would multiply."""
+"""One pattern, not one per act: the gap would occur in each, and their states would multiply."""

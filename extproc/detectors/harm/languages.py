@@ -1,7 +1,7 @@
-"""Requests for harm in the languages that the harm model was not trained on: the clearest terms only.
+"""Requests for harm in languages that the harm model was not trained on: the clearest terms only.
 
-For each language what asks for directions, and for each category the verb with its object. Only where both are found a
-text is taken for a request: a report of a deed asks for nothing. Names only, no descriptions.
+For each language: words that ask for instructions, and for each category a verb with its object. A text is a request
+only if both match: a report of an act asks for nothing. Names only, no descriptions.
 """
 
 # ruff: noqa: E501 - a pattern is easier to read in one line
@@ -129,7 +129,7 @@ _ASKED = {
 
 
 class PlainRequest(NamedTuple):
-    """A request in another language than English: both patterns must be found."""
+    """A request in another language than English: both patterns must match."""
 
     category: str
     asked: str

@@ -1,8 +1,8 @@
-"""The words by which harmful requests and abuse are known. A text without one is never judged: that is the cheap look.
+"""Words of harmful requests and abuse. They are a prefilter: a text without any is not checked further.
 
-All patterns read the plain form (``normalize.plain``): lower case, no accents, plain quotes. *Topics* only say what a
-text may be about, news, medicine and fiction too; which way it is meant, a linear model tells (``detectors.harm``).
-*Abuse* is told by its words alone: each has a weight, and light ones count only together. Names only, no descriptions.
+All patterns match the plain form (``normalize.plain``): lower case, no accents, plain quotes. *Topics* only say what a
+text may be about, including news, medicine and fiction; a linear model decides about intent (``detectors.harm``).
+*Abuse* is decided by words alone: each has a weight, and light ones count only together. Names only, no descriptions.
 """
 
 # ruff: noqa: E501 - a pattern is easier to read in one line
@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 CATEGORIES = ("self_harm", "sexual", "weapons", "drugs", "cyber", "hate", "violence", "crime")
-"""The most special first: a text on two topics is reported as the first of them."""
+"""Most specific first: a text on two topics is reported under the first of them."""
 
 
 class _Topic(NamedTuple):
@@ -152,7 +152,7 @@ _TOPICS = (
 TOPIC_WORDS: dict[str, str] = {
     category: "|".join(topic.words for topic in _TOPICS if topic.category == category) for category in CATEGORIES
 }
-"""Alternatives of one pattern for each category, to stand between word boundaries."""
+"""Alternatives of one pattern per category, to be placed between word boundaries."""
 
 ABUSE: tuple[tuple[float, str], ...] = (
     (
@@ -163,7 +163,7 @@ ABUSE: tuple[tuple[float, str], ...] = (
         0.87,
         r"bitch(?:es|y|ass|in|ing)?|biatch|b[*]+ch(?:es)?|cunts?|whores?|sluts?|slutty|skanks?|motherfuck[a-z]*|cocksuckers?|dickheads?|dipshits?|shitheads?|fucktard[a-z]*|fuck(?:head|wad|face|boy)s?|dumbass(?:es)?|jackass(?:es)?|douchebags?|assholes?|a[*]+holes?|azzholes?|scumbags?|pussy|pussies|fag|(?:go|please) kill yourself|kys",
     ),
-    # Words that have an honest meaning too, or are quoted and discussed as often as they are meant.
+    # Words that also have a benign meaning, or are quoted and discussed as often as they are meant.
     (0.7, r"hoes|kikes?|beaners?|coons|tranny|trannies|muzzies?|darkies|twats?|white trash"),
     (
         0.9,
@@ -202,4 +202,4 @@ ABUSE: tuple[tuple[float, str], ...] = (
         r"hate (?:you|u|him|her|them|all|these|those|women|men|people)|you people|these people|those people|people like (?:you|him|her|them)|your (?:mother|mom|kind)|go back to (?:your|africa|mexico|where)",
     ),
 )
-"""Weight and words: chances that one of them is meant as abuse, taken as independent."""
+"""Weight and words: probabilities that one of them is meant as abuse, assumed independent."""

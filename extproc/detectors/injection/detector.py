@@ -1,8 +1,8 @@
-"""Attempts to override, extract or disarm a model's instructions: one score from patterns and a linear model.
+"""Detects attempts to override, extract or disable a model's instructions: one score from patterns and a linear model.
 
-Patterns over a plain form of the text know what is said outright, and say where. A model over n-grams knows what such
-texts have in common. A polite instruction hidden in a document is neither's: keep data and instructions apart, and look
-at the score as a signal.
+Patterns over the plain form find explicit attempts, with their position. An n-gram model knows what such texts have in
+common. Neither detects a polite instruction hidden in a document: keep data and instructions apart, and treat the score
+as a signal.
 """
 
 from __future__ import annotations
@@ -37,37 +37,37 @@ KIND = "PROMPT_INJECTION"
 _SPACED_FAMILY_PATTERNS = 12
 
 _PATTERN_LOG_ODDS = 4.0
-"""What a pattern's whole weight adds to the model's log odds; of 2, 3 and 4 the best with sources left out."""
+"""What a pattern's full weight adds to the model's log odds; the best of 2, 3 and 4 on held-out sources."""
 _MODEL_BYTES_MIN = 24
-"""Shorter texts are a word or three: a model that knows what attacks are about would take the word for the deed."""
+"""Shorter texts are only a word or three: the model would confuse the topic with the act."""
 
 _LOG_ODDS_AT_HALF = 3.0
-"""Log odds that score one half: 1 honest text in 1,000 of sources left out scores more."""
+"""Log odds that map to score one half: 1 benign text in 1,000 of held-out sources scores higher."""
 
 
 _REPEATS_LOG_ODDS = 0.5
-"""Less than is ever reported: most honest text need not be looked at again."""
+"""Below the lowest reported score: most benign text needs no second reading."""
 
 _JOINED_LOG_ODDS_AT_HALF = 1.0
-"""The same for texts whose blanks are lost: 3 honest ones in 100 score more, but hardly any is written so."""
+"""The same for texts without blanks: 3 benign ones in 100 score higher, but hardly any text is written so."""
 
 _JOINED_BYTES_MIN = 12
 
 
 class _Look(NamedTuple):
-    """What one reading of a text looks like."""
+    """The score of one reading of a text."""
 
     score: float
-    pattern: int = -1  # that matched, if patterns decided
-    start: int = 0  # of the worst window, if the model decided [bytes of the folded form]
+    pattern: int = -1  # the matching pattern, if patterns decided
+    start: int = 0  # the worst window, if the model decided [bytes of the folded form]
     end: int = 0
 
 
 class InjectionDetector:
-    """Finds prompt injection and jailbreak attempts in some thirty languages and in common disguises."""
+    """Detects prompt injection and jailbreak attempts in some thirty languages and in common disguises."""
 
     def __init__(self, model: NgramModel | None = None, joined_model: NgramModel | None = None) -> None:
-        """Without a model patterns decide alone; ``joined_model`` reads what has no blanks."""
+        """Without a model, patterns decide alone; ``joined_model`` reads text without blanks."""
         self._model = model
         self._joined_model = joined_model
         self._signs = SignReader(FAMILIES, COMPACT_PATTERNS)
@@ -83,23 +83,23 @@ class InjectionDetector:
 
     @classmethod
     def shipped(cls) -> Self:
-        """With the models that the package brings along."""
+        """With the packaged models."""
         return cls(NgramModel.shipped("injection"), NgramModel.shipped("injection_joined"))
 
     def find(
         self, text: str, score_min: float = SCORE_MIN, score_enough: float = SCORE_MIN, pace: Pace = UNHURRIED
     ) -> list[Finding]:
-        """At most one finding (that scores ``score_min`` or more) for each window of the text, in order.
+        """At most one finding (of at least ``score_min``) per window of the text, in order.
 
-        The span is what matched or looked worst, where that can be led back to the text; the whole window for what was
-        found only once blanks were joined, words put right or something decoded. Linear in the length; texts longer
-        than ``WINDOW_CHARACTERS`` are read in windows that overlap, so that memory stays bounded and weak signs far
-        apart do not add up.
+        The span is the match or the worst part, if it maps back to the text; it is the whole window for
+        anything found only after joining blanks, correcting words or decoding. Linear in the length; texts
+        above ``WINDOW_CHARACTERS`` are read in overlapping windows, so that memory stays bounded and distant
+        weak signals do not add up.
 
         Args:
-            score_min: the least score that is reported.
-            score_enough: from this score on no other reading of a window is tried.
-            pace: asked before each window but the first.
+            score_min: lowest score that is reported.
+            score_enough: no further readings of a window are tried from this score on.
+            pace: called before each window but the first.
         Raises: TextTooCostly, Abandoned, as the pace does.
         """
         found: list[Finding] = []
@@ -135,7 +135,7 @@ class InjectionDetector:
         return Finding(KIND, begin + first, begin + end, best, f"injection.{how}")
 
     def _look(self, plain_utf8: bytes, opened: Opened) -> _Look:
-        """What patterns and model make of one reading together."""
+        """Combined score of patterns and model for one reading."""
         weight, pattern = self._patterns.score(plain_utf8, opened.families) if opened.families else (0.0, -1)
         if self._model is None or len(plain_utf8) < _MODEL_BYTES_MIN:
             return _Look(weight, pattern)
@@ -162,7 +162,7 @@ class InjectionDetector:
                 yield "spaced", self._look(words, self._signs.read(words)).score
         elif is_broken(plain_utf8):
             score = self._joined_score(compact(plain_utf8))
-            yield "broken", score if score >= SCORE_MIN else 0.0  # much honest text has short words too
+            yield "broken", score if score >= SCORE_MIN else 0.0  # much benign text has short words too
         if opened.leetspeak:
             letters = unleet(plain_utf8)
             read_as_letters = self._signs.read(letters)
@@ -192,7 +192,7 @@ def _share(log_odds: float) -> float:
 
 
 def _windows(text: str) -> Iterator[tuple[int, str]]:
-    """Where each window begins, and the window; the whole of a text that is short enough."""
+    """Offset and text of each window; the whole text if it is short enough."""
     begin = 0
     while begin + WINDOW_CHARACTERS < len(text):
         yield begin, text[begin : begin + WINDOW_CHARACTERS]

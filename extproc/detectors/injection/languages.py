@@ -1,8 +1,8 @@
-"""The same three demands in further languages: drop what you were told, give away your prompt, be without limits.
+"""The same three demands in further languages: ignore your instructions, reveal your prompt, drop your limits.
 
-A grammar small enough to write down for each: verbs of disregarding, which instructions are meant, words for them; verbs
-of showing, names of the prompt. Word order differs (Turkish, Hindi, Korean and Japanese put the verb last), so each order
-is read. Written with accents; ``plain`` takes them off the pattern as it takes them off the text.
+A small grammar for each: verbs of disregarding, words for which instructions, words for instructions; verbs of showing,
+names of the prompt. Word order differs (Turkish, Hindi, Korean and Japanese put the verb last), so each order is
+matched. Written with accents; ``plain`` strips them from the pattern as it does from the text.
 """
 
 # ruff: noqa: E501 - a pattern is easier to read in one line, and other scripts have letters that look like ours
@@ -20,16 +20,16 @@ _Demand = tuple[float, tuple[str, ...], str]
 
 
 class _Language(NamedTuple):
-    """Alternatives for each place; an empty one has no pattern.
+    """Alternatives for each slot; an empty slot has no pattern.
 
     Attributes:
         drops: verbs of disregarding.
-        which: previous, all, your: words that tell which instructions.
+        which: previous, all, your: words that specify which instructions.
         things: words for instructions.
-        yours: words for instructions that say by themselves that they are the model's.
-        leaks: verbs and questions that ask to be shown.
+        yours: words for instructions that by themselves refer to the model's.
+        leaks: verbs and questions that ask to be shown something.
         secrets: names of the system prompt.
-        free: what says that there are no limits (any more).
+        free: statements that there are no limits (any more).
     """
 
     drops: str
@@ -275,7 +275,7 @@ _LANGUAGES = (
 
 _LATIN = tuple(language for language in _LANGUAGES if language.drops.startswith(r"\b"))
 _IN_LATIN = _Language(*("|".join(filter(None, words)) for words in zip(*_LATIN, strict=True)))
-"""All words of the languages in Latin letters: as one sign an automaton reads them sooner than as one for each."""
+"""All words of the languages in Latin script: an automaton reads them faster as one sign than as one sign each."""
 
 _WHICH_CHARACTERS_MAX = 24
 _THING_CHARACTERS_MAX = 16
@@ -283,17 +283,17 @@ _LEAK_CHARACTERS_MAX = 40
 
 
 def _within(*parts: str, characters_max: int) -> str:
-    """One behind the other, with little between and within a sentence."""
+    """One after the other, with a small gap within a sentence."""
     return f"{_GAP}{{0,{characters_max}}}?".join(f"(?:{part})" for part in parts)
 
 
 def _either_order(*parts: str, characters_max: int) -> str:
-    """Two parts, whichever comes first."""
+    """Two parts in either order."""
     return "|".join(_within(*order, characters_max=characters_max) for order in (parts, parts[::-1]))
 
 
 def _demands(language: _Language, signs: _Language) -> Iterator[_Demand]:
-    """Of one language; signs are words of ``signs``: of this language, and perhaps of others."""
+    """Patterns of one language; signs are words of ``signs``: of this language, and perhaps of others."""
     near, far = _THING_CHARACTERS_MAX, _WHICH_CHARACTERS_MAX
     which_thing = _within(language.which, language.things, characters_max=near)
     thing_which = _within(language.things, language.which, characters_max=near)
@@ -315,9 +315,9 @@ FURTHER_NEGATED = (
     r"|\b(?:nie|ne|nu|đừng|không|jangan) (?:zapom|ignor|pomi|lekcewa|zabud|uita|neglij|zaborav|zanemar|pozabi|prezri|felejts|hagyd|quên|bỏ qua|lupakan|abaikan)"
     r"|\b(?:glöm|glem|ignorera?|bortse) (?:inte|ikke|aldrig|aldri)\b|\bälä (?:ohita|unohda)"
 )
-"""The same verbs denied: what follows is to be kept in mind."""
+"""The same verbs negated: what follows is to be remembered."""
 
 FURTHER_LANGUAGES: tuple[tuple[_Demand, ...], ...] = tuple(
     tuple(_demands(language, _IN_LATIN if language in _LATIN else language)) for language in _LANGUAGES
 )
-"""What is asked in each language, as written and not yet in the plain form."""
+"""The demands in each language, as written, not yet in plain form."""

@@ -1,12 +1,12 @@
-"""How people ask a model to drop its instructions, give them away, or play one without rules: patterns and weights.
+"""Patterns with weights for asking a model to ignore its instructions, reveal them, or play one without rules.
 
-Each pattern reads the plain form (``normalize.plain``): lower case, no accents, plain quotes. A weight of .5 or more
-decides alone; lighter ones only together. Written for what is general in the languages' grammar: *a verb of disregarding,
-the instructions, whose or which they are*; sentences of any data set are not copied.
+Each pattern matches the plain form (``normalize.plain``): lower case, no accents, plain quotes. A weight of .5 or more
+decides alone; lighter ones only together. They express general grammar: *a verb of disregarding, the instructions,
+whose or which they are*; no sentence of any data set is copied.
 
-Between weight and pattern stand its *signs*: short patterns, each of which finds something in whatever the pattern
-matches. ``injection_signs`` looks for them first. They are made of the words that the patterns are made of; a word that
-is added to a pattern may have to be added to its sign (``test_injection_signs`` tells).
+Each pattern lists its *signs*: short patterns, each of which matches within every match of the pattern.
+``injection_signs`` searches for them first. They consist of the words of the patterns; a word added to a pattern may
+have to be added to its sign (``test_injection_signs`` checks that).
 """
 
 # ruff: noqa: E501 - a pattern is easier to read in one line
@@ -95,7 +95,7 @@ _ALL_SAID_EN = r"(?:everything|every ?thing|everthing|anything|all|whatever)\s+(
 
 
 def _without_endings(words: str) -> str:
-    """Words cut to their stems: a sign need not read on, and is faster."""
+    """Words cut to their stems: a sign need not match the ending, and is faster."""
     return words.replace("[a-z]*", "")
 
 
@@ -193,7 +193,7 @@ _UNBOUND: _Family = (
 _MODELS = "(?:ai|llm|chatgpt|gpt|language model|assistant|copilot)"
 _ADDRESSEE = rf"\b{_MODELS}s?(?:[ -]\s*[a-z]+){{0,3}}\s*[:,-]"
 _ADDRESSED = rf"(?:\[|<!--|\{{|\(|/\*|%%)\s*(?:hidden [a-z]+ ?:? ?|note to |white-on-white: ?|important |attention |dear )?(?:the )?{_MODELS}(?:[ -](?:assistant|agent|model|bot|recruiter|code reviewer|reviewer|system|reader))?(?:[ -](?:override|note|instruction|notice|directive|command))?s?"
-"""Somebody turns to a model out of a bracket or a comment, where no person is spoken to."""
+"""Addresses a model from within a bracket or a comment, where no person is addressed."""
 
 _FORGED: _Family = (
     (0.6, (r"<\|(?:im_start|start_header_id|system)\|>|<</?sys>>|\[/?system\]|\[inst\]",), r"<\|(?:im_start|start_header_id|system)\|>\s*system\b|<</?sys>>[^\n]*[a-z]{3}|\[/?system\]\s*\(?[a-z#]|\[inst\][^\n\]]{0,200}\[/inst\]"),
@@ -261,12 +261,12 @@ _COMPACT: _Family = (
 
 
 def _any_blank(pattern: str) -> str:
-    """A blank in a pattern stands for any white space, line ends too."""
+    """A blank in a pattern matches any white space, including line ends."""
     return pattern.replace(" ", r"\s+")
 
 
 def _without_blanks(pattern: str) -> str:
-    """The pattern for a text whose blanks are gone: a skipped word becomes up to eight letters."""
+    """The pattern for a text without blanks: a skipped word becomes up to eight letters."""
     for word in (_WORD, _STEP, r"(?:[a-z'-]+\s+)", r"(?:[a-z'-]+[\s,]+)", r"(?:[a-z'\"-]+[\s,]+)", r"(?:[a-z]+\s+)"):
         for most in range(1, 15):
             pattern = pattern.replace(f"{word}{{0,{most}}}", f"[a-z]{{0,{8 * most}}}")
@@ -276,7 +276,7 @@ def _without_blanks(pattern: str) -> str:
 
 
 class WeightedPattern(NamedTuple):
-    """A pattern (RE2), its weight, and what a text must hold for it to match."""
+    """A pattern (RE2), its weight, and the signs that a text must contain for it to match."""
 
     weight: float
     signs: tuple[str, ...]
@@ -309,10 +309,10 @@ FAMILIES: tuple[tuple[WeightedPattern, ...], ...] = (
         for language in FURTHER_LANGUAGES
     ),
 )
-"""Patterns for the plain form of a text, by what they have in common: those of one family are asked together."""
+"""Patterns for the plain form of a text, grouped in families that are searched together."""
 
 COMPACT_PATTERNS: tuple[WeightedPattern, ...] = tuple(WeightedPattern(*weighted) for weighted in _COMPACT)
-"""Patterns for the plain form of any text without blanks and punctuation; a sign is one of several words, as joined."""
+"""Patterns for the plain form of any text without blanks and punctuation; a sign is one of several words, joined."""
 
 SPACED_PATTERNS: tuple[WeightedPattern, ...] = tuple(
     WeightedPattern(weight, (), _without_blanks(text))
@@ -320,23 +320,25 @@ SPACED_PATTERNS: tuple[WeightedPattern, ...] = tuple(
     for weight, _, text in family
     if "[^" not in text
 )
-"""The same for a text that is known to be written letter by letter: without word boundaries too loose for any other."""
+"""The same for a text known to be written letter by letter: without word boundaries, which is too loose for
+any other.
+"""
 
 DISCUSSION = (
     r"\b(?:what does|what do|mean|explain|meaning|defend|detect|filter|block|classif[a-z]*|translate|rewrite|rephrase|phrase|example|injection|jailbreak|regex|unit test"
     r"|test|attack|is|does|why|paraphrase|bedeut[a-z]*|erklare?|ubersetze?|signifie|expliqu[a-z]*|tradui[a-z]*|significa|traduc[a-z]*|explica)\b"
 )
-"""Words around a quotation that show it is talked about and not said."""
+"""Words around a quotation which show that it is discussed, not said."""
 
 QUOTED = r"""\"[^\"]*\"|\B'[^'\n]{8,200}'"""
-"""What stands in quotation marks."""
+"""Text in quotation marks."""
 
 NEGATED = (
     r"\b(?:don't|do not|never|not|must not|cannot|can't|n'|no|nao|non|nunca|mai|niemals|ne)\s*(?:to\s+)?(?:forget|ignor[a-z]*|disregard|overlook|neglect|skip|bypass"
     r"|oublie[rz]?|olvid[a-z]*|esquec[a-z]*|dimentic[a-z]*)\b|\bvergiss (?:nicht|nie)\b|\bvergessen sie (?:nicht|nie)\b|"
     + plain(FURTHER_NEGATED)
 )
-"""A verb of disregarding that is denied: what follows is to be kept in mind."""
+"""A negated verb of disregarding: what follows is to be remembered."""
 
 _DROP_VERBS = "ignore|disregard|forget|override|bypass|circumvent|evade|overlook|cancel"
 OTHERS = (
@@ -346,4 +348,4 @@ OTHERS = (
     rf"|\b(?:intended|designed|meant|crafted|attempts?|attempting|tries|trying)\s+to\s+(?:[a-z]+\s+)?(?:{_DROP_VERBS})\b"
     rf"|\b(?:instruction|request|command|prompt)s?\s+to\s+(?:[a-z]+\s+)?(?:{_DROP_VERBS})\b"
 )
-"""What somebody takes back of his own words, or what is told of others: no demand on the model."""
+"""Corrections of one's own words, and reports about others: no demand on the model."""

@@ -1,4 +1,4 @@
-"""Weighted patterns asked of a text together, and what of a text is only mentioned and not said."""
+"""Matches weighted patterns together, and separates mentions from statements."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _COMMAND = (
 
 
 class PatternSet:
-    """Weighted patterns, one automaton for each family.
+    """Weighted patterns, one automaton per family.
 
-    Patterns with gaps multiply each other's states, so that one large automaton is many times slower on text it has not
-    met before than some small ones.
+    Patterns with gaps multiply each other's states, so that one large automaton is many times slower on new text
+    than several small ones.
     """
 
     def __init__(self, families: Sequence[Sequence[WeightedPattern]]) -> None:
@@ -41,11 +41,11 @@ class PatternSet:
         self._all_families = tuple(range(len(families)))
 
     def score(self, plain_utf8: bytes, families: tuple[int, ...] | None = None) -> tuple[float, int]:
-        """Chance that at least one match is meant (weights taken as independent), and the heaviest pattern's index.
+        """Probability that at least one match is meant (weights assumed independent), and the heaviest pattern's index.
 
         Args:
             plain_utf8: the text.
-            families: numbers, in rising order, of those that are asked; all if None.
+            families: numbers, in ascending order, of those to match; all if None.
         """
         matched: list[int] = []
         for number in self._all_families if families is None else families:
@@ -57,13 +57,13 @@ class PatternSet:
         return 1.0 - doubt, max(matched, key=lambda index: (self._weights[index], -index))
 
     def span(self, index: int, plain_text: str) -> tuple[int, int]:
-        """Where pattern ``index`` first matches [characters of the plain form]."""
+        """Position of the first match of pattern ``index`` [characters of the plain form]."""
         match: Any = self._patterns[index].search(plain_text)
         return (match.start(), match.end()) if match else (0, len(plain_text))
 
 
 class Mentions:
-    """Tells apart what a text says and what it only mentions."""
+    """Separates what a text says from what it only mentions."""
 
     def __init__(self) -> None:
         self._discussion = re2.compile(DISCUSSION)
@@ -72,10 +72,11 @@ class Mentions:
         self._unmeant = re2.compile(f"{NEGATED}|{OTHERS}")
 
     def without(self, plain_text: str) -> str:
-        """The text with what is only mentioned blotted out, each place where it was.
+        """The text with mentions blanked out in place.
 
-        That is: what is not to be forgotten or ignored, what is told of others, and quotations in a short text that
-        talks about them. The rest is judged again, so that a mention is no cover for saying the same thing in earnest.
+        Mentions are: things not to be forgotten or ignored, reports about others, and quotations in a short
+        text that discusses them. The rest is checked again, so that a mention does not cover the same statement
+        made in earnest.
         """
         spoken: str = self._unmeant.sub(_blot, plain_text)
         if len(spoken) <= _DISCUSSED_CHARACTERS_MAX:

@@ -1,8 +1,8 @@
-"""Which patterns a text could match at all, told in one pass, so that honest text is spared most of the work.
+"""Prefilter: which patterns could match a text, in one pass, so that benign text is spared most of the work.
 
-Every pattern names signs that each of its matches holds (``injection_patterns``). Nearly all signs stand in one
-automaton. It stays small and therefore fast, since signs are short words from a word's beginning: no gap, few
-repetitions. The marks of a disguise are signs too.
+Every pattern lists signs that each of its matches contains (``injection_patterns``). Nearly all signs are in one
+automaton. It stays small and fast, since signs are short words anchored at a word's beginning: no gaps, few
+repetitions. Marks of disguises are signs too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ANSWERS_MAX = 1_024
 
 
 class Opened(NamedTuple):
-    """What is worth asking of a text: families by number, and its disguised readings."""
+    """What to match in a text: family numbers, and its disguised readings."""
 
     families: tuple[int, ...] = ()
     joined: bool = False
@@ -35,10 +35,10 @@ _NOTHING = Opened()
 
 
 class SignReader:
-    """Looks for the signs of all patterns at once.
+    """Searches for the signs of all patterns at once.
 
-    A sign that suffices alone shares its place in the automaton with the others of its family. Two kinds have an
-    automaton of their own: signs in letters beyond ASCII, for texts that hold such letters; and words that may be
+    A sign that suffices alone shares its slot in the automaton with the others of its family. Two kinds have their
+    own automaton: signs with letters beyond ASCII, for texts that contain such letters; and words that may be
     broken anywhere, whose states would multiply those of all others.
     """
 
@@ -59,7 +59,7 @@ class SignReader:
         self._opened = lru_cache(_ANSWERS_MAX)(self._open)
 
     def read(self, plain_utf8: bytes) -> Opened:
-        """What the plain form could match, and as what it should be read again; linear in its length."""
+        """What the plain form could match, and how it should be read again; linear in its length."""
         found = self._ascii_automaton.Match(plain_utf8)
         others = None if plain_utf8.isascii() else self._other_automaton.Match(plain_utf8)
         joined = self._joined_automaton.Match(plain_utf8)
@@ -68,7 +68,7 @@ class SignReader:
         return self._opened(tuple(found or ()), tuple(others or ()), bool(joined))
 
     def _needs_of(self, family: Sequence[WeightedPattern]) -> set[frozenset[str]]:
-        """Sets of signs; one that was found whole opens the family."""
+        """Sets of signs; a set found completely opens the family."""
         alone = sorted({pattern.signs[0] for pattern in family if len(pattern.signs) == 1})
         together = {pattern.signs for pattern in family if len(pattern.signs) > 1}
         needs = {frozenset(map(self._sign, signs)) for signs in together}
@@ -91,5 +91,5 @@ class SignReader:
 
 
 def _is_beyond_ascii(sign: str) -> bool:
-    """Whether whatever it finds has letters beyond ASCII: those of scripts in which RE2 sees no word's beginning."""
+    """Whether every match has letters beyond ASCII, of scripts in which RE2 sees no word boundary."""
     return not sign.isascii() and r"\b" not in sign

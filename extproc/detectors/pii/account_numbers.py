@@ -1,4 +1,4 @@
-"""Numbers of accounts: IBANs, payment cards, US social security numbers. Each has a checksum or ranges that are issued.
+"""Account numbers: IBANs, payment cards, US social security numbers. Each has a checksum or issued ranges.
 
 Sources: ``checksums``.
 """
@@ -38,7 +38,7 @@ def _ibans(subject: bytes, text: str, begin: int) -> Spans:
 
 
 def _iban_end(subject: bytes, text: str, start: int, end: int) -> int:
-    """Where the IBAN that begins at ``start`` ends by its country's length, 0 if it is none."""
+    """End of the IBAN at ``start`` by its country's length, 0 if it is not one."""
     length = IBAN_LENGTHS.get(text[start : start + 2].upper(), 0)
     compact = ""
     for place in range(start, end):

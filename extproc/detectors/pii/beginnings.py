@@ -1,7 +1,7 @@
-"""What stands at the end of a text that was cut off, and may be the beginning of a value.
+"""Detects beginnings of values at the end of a truncated text.
 
-A value that is cut cannot be recognized: its checksum and its length are missing. So at such an end what has the shape
-of a beginning counts, from the length on that each kind states; less than that is shown, and tells no value.
+A truncated value cannot be validated: its checksum and length are missing. So at such an end, a match of the value's
+shape counts from a minimum length that each kind defines; anything shorter is released, and reveals no value.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from extproc.detectors.pii.pattern_beginnings import Beginnings, PatternNotRead
 from extproc.detectors.text.latin1 import DIGIT_BYTES, WORD_BYTES, latin1_pattern
 
 Begun = tuple[str, int]
-"""The kind of value, and where it begins [characters]; it goes on to the end of the text."""
+"""Kind of value, and its start [characters]; it extends to the end of the text."""
 
 BeginningFinder = Callable[[bytes, str, int], Begun | None]
-"""From the Latin-1 bytes, the text they are of, and where the last cell begins: what may have begun there."""
+"""From the Latin-1 bytes, their text, and the start of the last cell: a possible beginning in it."""
 
 BeginningCounts = Callable[[bytes, str, int], bool]
-"""From the same, with where it begins: whether that is long enough, and may stand there."""
+"""From the same, plus its start: whether it is long enough and in a valid position."""
 
 _LETTERS_AND_DIGITS = WORD_BYTES - {0x5F}
 _STARTS_MAX = 32
-"""So many places are tried. A text that has more is made for it, and is taken for a beginning from there on."""
+"""Limit of tried positions. A text with more is adversarial, and counts as a beginning from there on."""
 
 
 def beginnings_at_end(pattern: str) -> str:
-    """Pattern (RE2) for all beginnings of what ``pattern`` matches, at the end of a text. Raises: PatternNotRead."""
+    """Pattern (RE2) for all prefixes of matches of ``pattern``, at the end of a text. Raises: PatternNotRead."""
     return f"{Beginnings(pattern).pattern}$"
 
 
 def shaped_like(kind: str, pattern: str, counts: BeginningCounts) -> BeginningFinder:
-    """A finder of what may become a match of ``pattern`` (RE2, Latin-1)."""
+    """A finder of prefixes of matches of ``pattern`` (RE2, Latin-1)."""
     return ending_like(kind, beginnings_at_end(pattern), counts)
 
 
 def ending_like(kind: str, pattern: str, counts: BeginningCounts) -> BeginningFinder:
-    """A finder of what matches ``pattern``, which ends in ``$``: the longest that counts."""
+    """A finder of matches of ``pattern``, which ends in ``$``: the longest that counts."""
     compiled = latin1_pattern(pattern)
 
     def find(subject: bytes, text: str, begin: int) -> Begun | None:
@@ -57,7 +57,7 @@ def ending_like(kind: str, pattern: str, counts: BeginningCounts) -> BeginningFi
 
 
 def _word_after(subject: bytes, start: int) -> int:
-    """The next place behind ``start`` that is not within a word: elsewhere no value begins."""
+    """The next position after ``start`` that is not within a word: values begin nowhere else."""
     position = start + 1
     while position < len(subject) and subject[position - 1] in _LETTERS_AND_DIGITS:
         position += 1
@@ -65,9 +65,10 @@ def _word_after(subject: bytes, start: int) -> int:
 
 
 def first_of(finders: Sequence[BeginningFinder], gate: str) -> BeginningFinder:
-    """A finder of the longest that any finds, where ``gate`` (RE2, Latin-1) matches, with a character before it.
+    """A finder of the longest result of any finder, if ``gate`` (RE2, Latin-1) matches, including one character before
+    it.
 
-    Patterns that count characters are dear together: each of their counts is another state.
+        Patterns with counted repetitions are expensive together: each count is another state.
     """
     opens = latin1_pattern(gate)
 
@@ -86,7 +87,7 @@ def first_of(finders: Sequence[BeginningFinder], gate: str) -> BeginningFinder:
 def custom_beginnings(
     kind: str, pattern: str, cued: Callable[[str, int], bool], custom_chars_min: int
 ) -> BeginningFinder | None:
-    """For a pattern of the configuration: half of the shortest match counts; None where beginnings cannot be told."""
+    """For a configured pattern: half of the shortest match counts; None if prefixes cannot be derived."""
     try:
         known = Beginnings(pattern)
         chars_min = max(custom_chars_min, (known.chars_min + 1) // 2)
@@ -100,7 +101,7 @@ def custom_beginnings(
 
 
 def begins_alone(subject: bytes, start: int) -> bool:
-    """Whether no word goes on into ``subject[start:]``, and no number across ``.``, ``-`` or ``/``."""
+    """Whether no word continues into ``subject[start:]``, and no number across ``.``, ``-`` or ``/``."""
     if start and subject[start - 1] in WORD_BYTES:
         return False
     before = subject[max(0, start - 2) : start]
@@ -108,10 +109,10 @@ def begins_alone(subject: bytes, start: int) -> bool:
 
 
 def digits_in(subject: bytes, start: int) -> int:
-    """How many ASCII digits stand from ``start`` on."""
+    """Number of ASCII digits from ``start``."""
     return sum([byte in DIGIT_BYTES for byte in subject[start:]])
 
 
 def word_chars_in(subject: bytes, start: int) -> int:
-    """How many letters and digits stand from ``start`` on, without what separates groups."""
+    """Number of letters and digits from ``start``, without group separators."""
     return sum([byte in WORD_BYTES for byte in subject[start:]])

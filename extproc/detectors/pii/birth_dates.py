@@ -1,6 +1,7 @@
-"""Dates of birth: a date that a word for birth stands before. Any other date is nobody's.
+"""Dates of birth: a date after a word for birth. Other dates are not personal data.
 
-A written date (``June 30, 1923``) is several cells, so its parts are found one by one, each from what stands before it.
+A written date (``June 30, 1923``) consists of several cells, so its parts are found one by one, each from the text
+before it.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def _birth_dates(subject: bytes, text: str, begin: int) -> Spans:
 
 
 def _cue_for(subject: bytes, start: int, end: int) -> Any:
-    """What must stand before a part: before a day and month a word for birth, before the rest what comes first."""
+    """What must precede a part: a word for birth before day and month, the first part before the rest."""
     if end - start > 4:
         return _BIRTH_BEFORE
     year = end - start == 4 and subject[start:end].isdigit()
@@ -99,4 +100,4 @@ BEGINNINGS = (
     ),
     ("DATE_OF_BIRTH", ending_like("DATE_OF_BIRTH", r"(?:1[89]|20)[0-9]$", _year_begins)),
 )
-"""Day and month count, or month and year; behind both, three digits of a year."""
+"""Day and month count, or month and year; in both cases with three digits of a year."""

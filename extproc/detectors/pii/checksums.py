@@ -1,6 +1,6 @@
-"""Arithmetic that tells a real number from one that only looks like it: Luhn, IBAN, US social security numbers.
+"""Checksums that separate real numbers from look-alikes: Luhn, IBAN, US social security numbers.
 
-Every function takes the bare characters (no separators) and answers yes or no; none raises.
+Every function takes bare characters (no separators) and returns a boolean; none raises.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ IBAN_LENGTHS = {
     "SO": 23, "ST": 25, "SV": 28, "TL": 23, "TN": 24, "TR": 26, "UA": 29, "VA": 22, "VG": 24, "XK": 20, "YE": 30,
     "HN": 28,
 }  # fmt: skip
-"""Whole length [characters] by country code. Source: SWIFT IBAN registry."""
+"""Total length [characters] by country code. Source: SWIFT IBAN registry."""
 
 
 def luhn_valid(digits: str) -> bool:
-    """Whether the last digit fits the others by Luhn's rule (ISO/IEC 7812-1, annex B). ``digits`` is ASCII digits."""
+    """Luhn check (ISO/IEC 7812-1, annex B). ``digits`` is ASCII digits."""
     total = 0
     for place, digit in enumerate(reversed(digits)):
         value = ord(digit) - 48
@@ -31,7 +31,7 @@ def luhn_valid(digits: str) -> bool:
 
 
 def card_number_valid(digits: str) -> bool:
-    """Whether this may be a payment card: length and first digits of an issuer, Luhn, not one digit repeated.
+    """Whether this may be a payment card: an issuer's length and prefix, Luhn, not one repeated digit.
 
     Source: ISO/IEC 7812; the ranges are those of Visa, Mastercard, Maestro, Amex, Diners, Discover, JCB, UnionPay.
     """
@@ -41,7 +41,7 @@ def card_number_valid(digits: str) -> bool:
 _MAESTRO_PREFIXES = frozenset({
     "5018", "5020", "5038", "5893", "6304", "6390", "6759", "6761", "6762", "6763",
 })  # fmt: skip
-"""Of cards with only twelve digits; other numbers of that length are too many for a checksum alone."""
+"""Prefixes of 12-digit cards; a checksum alone would accept too many other numbers of that length."""
 
 
 def _issuer_known(digits: str) -> bool:
@@ -49,7 +49,7 @@ def _issuer_known(digits: str) -> bool:
     if length == 12:
         return digits[:4] in _MAESTRO_PREFIXES
     if digits[:4] in ("1800", "2131"):
-        return length == 15  # JCB, as it was first
+        return length == 15  # the original JCB range
     if digits[:1] == "4":
         return length in (13, 16, 19)
     if digits[:2] in ("34", "37"):
@@ -64,12 +64,12 @@ def _issuer_known(digits: str) -> bool:
 
 
 def card_may_begin(digits: str) -> bool:
-    """Whether a card of some length may begin with these digits, four or more."""
+    """Whether a card of any length may begin with these digits, four or more."""
     return any(_issuer_known(digits + "0" * (length - len(digits))) for length in range(max(12, len(digits)), 20))
 
 
 def iban_valid(iban: str) -> bool:
-    """Whether an upper-case IBAN has its country's length and a remainder of 1 by mod 97 (ISO 13616)."""
+    """Whether an upper-case IBAN has its country's length and remainder 1 mod 97 (ISO 13616)."""
     if IBAN_LENGTHS.get(iban[:2]) != len(iban) or not iban.isascii() or not iban.isalnum():
         return False
     rearranged = iban[4:] + iban[:4]

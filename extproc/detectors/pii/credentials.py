@@ -1,8 +1,7 @@
-"""What lets somebody in: keys and tokens by their shape, web tokens, passwords in addresses, and whatever is said to be
-a password or key.
+"""Credentials: keys and tokens by shape, web tokens, passwords in URLs, and values labeled as a password or key.
 
-A value after ``password=`` is taken for one if it looks made up: code that handles passwords has names, calls and
-placeholders there.
+A value after ``password=`` counts if it looks random: code that handles passwords has names, calls and placeholders
+there.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from extproc.detectors.text.latin1 import WORD_BYTES, latin1_pattern
 
 
 _LETTER_AND_DIGIT = latin1_pattern(rf"[A-Za-z][^{CELL_END}]*[0-9]|[0-9][^{CELL_END}]*[A-Za-z]|{LETTERS_ONLY_GATE}")
-"""What a word with a token has: numbers alone are none."""
+"""A word with a token contains one of these: numbers alone are no token."""
 
 
 def _secrets(subject: bytes, text: str, begin: int) -> Spans:
@@ -67,7 +66,7 @@ _PLACEHOLDERS = frozenset({
     "yourpassword", "your-password", "mypassword", "example", "placeholder", "redacted", "none", "null", "true",
     "false",
 })  # fmt: skip
-"""What stands where a password would, in examples."""
+"""Placeholder passwords in examples."""
 
 
 def _url_credentials(subject: bytes, text: str, begin: int) -> Spans:
@@ -95,7 +94,7 @@ _ASSIGNS = (
 _KEY_CUE = latin1_pattern(rf"(?i){_NAME_BEGINS}(?:{_KEY_WORDS}){_ASSIGNS}$|\b(?:bearer|basic)[ \xA0]$")
 _PASSWORD_CUE = latin1_pattern(
     rf"(?i){_NAME_BEGINS}(?:{_PASSWORD_WORDS})(?:{_ASSIGNS}|[ \xA0][\"'`]?)$"
-    r"|@[A-Za-z0-9.\-]{3,60} / $"  # as lists of leaked accounts are written
+    r"|@[A-Za-z0-9.\-]{3,60} / $"  # format of leaked account lists
 )
 _HEADER = (
     r"(?:authorization|(?:^|[^a-z])(?:x|api|auth|access|private|secret)[a-z_\-]{0,20}[_\-](?:key|token))"
@@ -130,12 +129,12 @@ _SECRET_GATE = "|".join((
     word_holding(_PASSWORD_CHARS_MIN, "[0-9]", _BEYOND_LOWER_CASE),
     word_holding(_KEY_CHARS_MIN, "[0-9]"),
 ))  # fmt: skip
-"""What is shorter or less varied is no secret, as most words with a digit are not: ``32-page``, ``covid-19``."""
+"""Shorter or less varied values are not secrets, like most words with a digit: ``32-page``, ``covid-19``."""
 _MAY_BE_SECRET = latin1_pattern(_SECRET_GATE)
 
 
 def _assigned(subject: bytes, text: str, begin: int) -> Spans:
-    """Values that stand directly behind a word for a secret."""
+    """Values directly after a word for a secret."""
     if _ANY_WORD.search(subject[max(0, begin - _CUE_CHARS_MAX) :]) is None:
         return
     for first, end in _values(subject, begin, _MAY_BE_SECRET):
@@ -151,7 +150,7 @@ def _assigned(subject: bytes, text: str, begin: int) -> Spans:
 
 
 def _values(subject: bytes, begin: int, wanted: Any) -> Iterator[tuple[int, int]]:
-    """Where each word that has the wanted pattern begins and ends; of an address with parameters each parameter."""
+    """Start and end of each word that matches the pattern; in a URL with parameters, of each parameter."""
     for match in _VALUE.finditer(subject, begin):
         if wanted.search(match.group()) is None:
             continue
@@ -164,7 +163,7 @@ def _values(subject: bytes, begin: int, wanted: Any) -> Iterator[tuple[int, int]
 
 
 def _assigned_score(value: bytes, before: bytes, after: bytes) -> float:
-    """How sure it is that this is a secret, by what stands around it; 0 for none."""
+    """Confidence that this is a secret, from its surroundings; 0 for none."""
     if _key_plausible(value) and _KEY_CUE.search(before) is not None:
         return 0.8
     if _password_plausible(value) and _PASSWORD_CUE.search(before) is not None:
@@ -180,7 +179,7 @@ def _assigned_score(value: bytes, before: bytes, after: bytes) -> float:
 
 
 def _value_start(subject: bytes, first: int, end: int) -> int:
-    """Where the value begins in a word that may be ``name=value`` or ``name:value``."""
+    """Start of the value in a word that may be ``name=value`` or ``name:value``."""
     limit = min(end, first + 64)
     places = [place for place in (subject.find(b"=", first, limit), subject.find(b":", first, limit)) if place >= 0]
     place = min(places, default=-1)
@@ -188,14 +187,14 @@ def _value_start(subject: bytes, first: int, end: int) -> int:
 
 
 def _value_end(subject: bytes, start: int, end: int) -> int:
-    """Without the punctuation that ends a sentence."""
+    """Without sentence punctuation at the end."""
     while end > start and subject[end - 1] in b".:?)*":
         end -= 1
     return end
 
 
 def _key_plausible(value: bytes) -> bool:
-    """Long, of the characters keys are of, and varied; one number in it may be part of a name, two are not."""
+    """Long, of typical key characters, and varied; a single number in it may be part of a name, two are not."""
     if len(value) < _KEY_CHARS_MIN or len(set(value)) < _DISTINCT_MIN or _KEY_SHAPE.search(value) is None:
         return False
     numbers = _DIGITS.findall(value)
@@ -203,13 +202,13 @@ def _key_plausible(value: bytes) -> bool:
 
 
 def _password_plausible(value: bytes) -> bool:
-    """A digit and two more kinds of characters of lower case, upper case and marks, as password rules want them."""
+    """A digit and two of lower case, upper case and symbols, as password policies require."""
     kinds = [kind.search(value) is not None for kind in _KINDS_OF_CHARACTERS]
     return kinds[0] and sum(kinds) >= 3 and len(set(value)) >= _PASSWORD_DISTINCT_MIN
 
 
 def _made_up(value: bytes) -> bool:
-    """Enough where nothing but a secret can stand: letters, a digit, and some change."""
+    """Enough where only a secret can occur: letters, a digit, and some variation."""
     return (
         len(set(value)) >= _PASSWORD_DISTINCT_MIN
         and _DIGITS.search(value) is not None
@@ -218,7 +217,7 @@ def _made_up(value: bytes) -> bool:
 
 
 def _is_basic(value: bytes) -> bool:
-    """Whether it is what HTTP's Basic scheme sends: Base64 of a user, a colon and a password."""
+    """Whether it is HTTP Basic credentials: Base64 of user, colon and password."""
     try:
         return b":" in base64.b64decode(value, validate=True)
     except ValueError:
@@ -264,7 +263,7 @@ def _web_token_begins(subject: bytes, text: str, start: int) -> bool:
 
 
 def _user_begins(_subject: bytes, text: str, start: int) -> bool:
-    """Behind a host stands its port, behind a user the password."""
+    """After a host comes its port, after a user the password."""
     password = text[start:].rstrip("@").partition("://")[2].partition(":")[2]
     variable = password[:1] in ("", "$", "%", "*", "<", "{", "(") or password.strip("*xX.-_") == ""
     is_port = _PORT.search(password.encode("latin-1", "replace")) is not None
@@ -284,7 +283,7 @@ def _url_credentials_beginning(subject: bytes, text: str, begin: int) -> Begun |
 
 
 def _assigned_beginning(subject: bytes, _text: str, begin: int) -> Begun | None:
-    """A value that looks made up, directly behind a word for a secret."""
+    """A random-looking value directly after a word for a secret."""
     for first, end in _values(subject, begin, _DIGITS):
         start = _value_start(subject, first, end)
         if end < len(subject) or not _ASSIGNED_CHARS_MIN <= end - start <= _VALUE_CHARS_MAX:
@@ -309,7 +308,7 @@ ENDLESS = (
     ("SECRET", _assigned_beginning),
     ("SECRET", _vendors_beginning([one for one in NAMED_BEGINNINGS if one.is_endless])),
 )
-"""Of those below what may be longer than any word that is judged whole."""
+"""Of these, the ones that may exceed the longest word that is checked as a whole."""
 BEGINNINGS = (
     ("URL_CREDENTIALS", _url_credentials_beginning),
     ("JWT", _JWT_BEGINNING),

@@ -1,7 +1,7 @@
-"""Recognizers that a configuration adds: a pattern, words that must stand before it, and a checksum.
+"""Configured recognizers: a pattern, context words before it, and a checksum.
 
-The pattern is tried on each cell by itself (see ``cells``), so that it cannot match across words that a stream gives
-apart.
+The pattern is applied to each cell separately (see ``cells``), so that it cannot match across words that a stream
+delivers separately.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class CustomRecognizer:
     """One recognizer.
 
     Args:
-        kind: what its findings are called.
-        pattern: RE2 syntax, Latin-1 characters, no anchors; must not match the empty text.
-        context: words of which one must stand in the 40 characters before; empty: none need.
-        checksum: over the digits of what matched; ``mod97`` over its letters too.
+        kind: name of its findings.
+        pattern: RE2 syntax, Latin-1 characters, no anchors; must not match the empty string.
+        context: one of these words must occur in the 40 characters before; empty: no context needed.
+        checksum: over the digits of the match; ``mod97`` over its letters too.
         score: of each finding.
     """
 
@@ -80,6 +80,6 @@ class CustomRecognizer:
 
 
 def _cue_pattern(words: Sequence[str]) -> Any:
-    """Any of the words, as whole words, in any case; bytes of UTF-8."""
+    """Any of the words, as whole words, case-insensitive; bytes of UTF-8."""
     alternatives = "|".join(re2.escape(word) for word in words)
     return re2.compile(rf"(?i)(?:^|[^\pL\pN])(?:{alternatives})(?:$|[^\pL\pN])".encode())

@@ -1,13 +1,13 @@
-"""Personal data and secrets in a text, by pattern, checksum and cue word.
+"""Detects personal data and secrets by pattern, checksum and context words.
 
-A streamed text comes in *cells* (see ``docs/design.md``): what is found must depend on the cell and on what stands
-before it, never on what comes after. So no pattern here crosses a blank unless both sides look like one number, none
-holds a bracket, quote, comma or semicolon, and cue words are looked for to the left only, at most 40 characters away.
+Streamed text arrives in *cells* (see ``docs/design.md``): a finding must depend only on the cell and on the text before
+it, never on the text after it. So no pattern here crosses a blank unless both sides look like one number, none contains
+a bracket, quote, comma or semicolon, and context words are searched to the left only, within 40 characters.
 
-A cell in which something is written otherwise (``folding``) gets two looks: as it is read, and as it is written, so
-that nothing is lost where a hyphen or an escape is part of another value.
+A cell with disguised characters (``folding``) is scanned twice: as it reads, and as it is written, so that nothing is
+lost if a hyphen or an escape is part of another value.
 
-Not found here: private key blocks (they are longer than a cell), names and addresses.
+Not detected here: private key blocks (longer than a cell), names and addresses.
 """
 
 from __future__ import annotations
@@ -47,10 +47,12 @@ from extproc.detectors.text.latin1 import latin1_bytes
 from extproc.domain.finding import Finding
 
 _MARKS = frozenset("0123456789@:&") | OTHER_NUMBER_MARKS
-"""A short text has one of these if it holds a value, or may be read otherwise: ``&`` is the last of an escape."""
+"""A short text contains one of these if it has a value, or can be read differently: ``&`` is the least frequent mark of
+an escape.
+"""
 _COLONS = frozenset(":") | OTHER_COLONS
 _VALUE_CHARS_MIN = 6
-"""No value is shorter, however it is written, but ``::1``, a date of birth, and what a configuration adds."""
+"""No value is shorter in any spelling, except ``::1``, a date of birth, and configured types."""
 
 # --- the kinds -----------------------------------------------------------------------------------------------------
 
@@ -67,7 +69,7 @@ _BEHIND_NATIONAL_IDS = (
     *birth_dates.RECOGNIZERS,
     *phone.RECOGNIZERS,
 )
-"""In order of precedence: an earlier kind's span is never given to a later one."""
+"""In order of precedence: a span of an earlier kind is never given to a later one."""
 
 _BEGINNINGS: tuple[tuple[str, BeginningFinder], ...] = (
     *credentials.BEGINNINGS,
@@ -88,31 +90,31 @@ LONG_NUMBERS = "|".join((
     "[0-9]{6}",
     rf"[0-9][{_SEPARATORS}]{{0,2}}[ \xA0][{_SEPARATORS}]{{0,2}}[0-9]",
 ))  # fmt: skip
-"""Pattern (RE2, Latin-1): what every number, password and key above has, that it is in one word or in several."""
+"""Pattern (RE2, Latin-1) common to all numbers, passwords and keys above, in one word or in several."""
 
 _GROUPS = {"NATIONAL_ID": frozenset(national_ids.NATIONAL_ID_KINDS), "SECRET": frozenset({"JWT", "URL_CREDENTIALS"})}
-"""Kinds that are meant too where one is asked for."""
+"""Kinds implied by another kind."""
 
 _SHIELDS = {"PHONE": frozenset({"IBAN", "CREDIT_CARD", "US_SSN", "IP_ADDRESS"}), "CREDIT_CARD": frozenset({"IBAN"})}
-"""What must be recognized, though not asked for, so that it is not taken for something else."""
+"""Kinds that must be recognized even if not requested, so that they are not mistaken for others."""
 
 _FOUND_IN_BLOCKS = frozenset({"PRIVATE_KEY"})
-"""Longer than a cell: not found here but by ``private_keys``."""
+"""Longer than a cell: found by ``private_keys``, not here."""
 
 KINDS = frozenset(
     {one.kind for one in (*_BEFORE_NATIONAL_IDS, *_BEHIND_NATIONAL_IDS)}
     | {*_GROUPS, *_GROUPS["NATIONAL_ID"], *_FOUND_IN_BLOCKS}
 )
-"""What may be asked for."""
+"""Kinds that may be requested."""
 
 
 class PiiDetector:
-    """Finds the chosen kinds of personal data.
+    """Detects the requested kinds of personal data.
 
     Args:
-        entities: of ``KINDS``; NATIONAL_ID stands for all kinds of national ids, which are reported by their own names.
-        custom: recognizers of the configuration, tried before all others.
-    Raises: ValueError for a kind that is not known.
+        entities: of ``KINDS``; NATIONAL_ID means all kinds of national ids, which are reported by their own names.
+        custom: configured recognizers, which take precedence.
+    Raises: ValueError for an unknown kind.
     """
 
     def __init__(self, entities: Iterable[str], custom: Iterable[CustomRecognizer] = ()) -> None:
@@ -125,9 +127,9 @@ class PiiDetector:
         self._finders: list[CandidateFinder] = []
         self._gates = Gates(LONG_NUMBERS, _NUMBER_CHARS_MIN)
         self._beginnings: list[BeginningFinder] = []
-        of_ids: list[BeginningFinder] = []  # last: a row of digits fits many of them
+        of_ids: list[BeginningFinder] = []  # last: a row of digits matches many of them
         self._has_own = bool(custom)
-        dates = "DATE_OF_BIRTH" in self._wanted  # of which a cell may hold the day alone
+        dates = "DATE_OF_BIRTH" in self._wanted  # a cell may contain only the day
         self._value_chars_min = 0 if dates or custom else _VALUE_CHARS_MIN
         for one in custom:
             self._add(one.gate, GateFamily.ALONE, one.candidates)
@@ -156,7 +158,7 @@ class PiiDetector:
         self._finders.append(finder)
 
     def may_hold(self, text: str) -> bool:
-        """False only if no cell of the text can hold a finding: one pass, for texts of any length."""
+        """Prefilter: False only if no cell of the text can contain a finding. One pass, for texts of any length."""
         if len(text) < SECRET_CHARACTERS_MIN and _MARKS.isdisjoint(text):
             return self._has_own and self._may_hold_own(text)
         opened = self._opened(text)
@@ -171,19 +173,19 @@ class PiiDetector:
         return self._gates.opened(folded_bytes(text))
 
     def _may_hold_own(self, text: str) -> bool:
-        """Whether a short text, in which no other kind is, may hold a type of one's own."""
+        """Whether a short text without other kinds may contain a custom type."""
         return not is_plain(text) or self._gates.any_alone_open(folded_bytes(text))
 
     def find(self, text: str, start: int = 0) -> list[Finding]:
-        """Findings that lie wholly in ``text[start:]``, in order, not overlapping.
+        """Findings within ``text[start:]``, in order, not overlapping.
 
         Args:
-            text: what has been seen up to here; ``text[:start]`` serves only for cue words.
-            start: where the new text begins [characters], at a cell's first character.
+            text: everything seen so far; ``text[:start]`` serves only for context words.
+            start: start of the new text [characters], at a cell boundary.
         Source: the kinds' own sections above; issuers, country lengths and ranges in ``checksums``.
         """
         cell = text[start:] if start else text
-        holds_no_mark = len(cell) < SECRET_CHARACTERS_MIN and _MARKS.isdisjoint(cell)  # as in may_hold: no call for it
+        holds_no_mark = len(cell) < SECRET_CHARACTERS_MIN and _MARKS.isdisjoint(cell)  # same as in may_hold, inlined
         if holds_no_mark and not (self._has_own and self._may_hold_own(cell)):
             return []
         opened = self._opened(cell)
@@ -195,14 +197,14 @@ class PiiDetector:
         return _merged(self._as_written(text, start, opened) + self._as_read(text, start, shape))
 
     def beginning(self, text: str, start: int = 0) -> Finding | None:
-        """The longest that stands at the end of a text which is cut off there, and may be the beginning of a value.
+        """The longest possible beginning of a value at the end of a truncated text.
 
         Args: text, start: as for ``find``; ``text[start:]`` is the last cell.
         """
         return self._longest(self._beginnings, text, start)
 
     def endless(self, text: str, start: int = 0) -> Finding | None:
-        """As ``beginning``, of a word that is too long to be seen whole: secrets, and types of one's own."""
+        """Like ``beginning``, for a word too long to be seen as a whole: secrets, and custom types."""
         return self._longest(self._endless, text, start)
 
     def _longest(self, finders: Iterable[BeginningFinder], text: str, start: int) -> Finding | None:
@@ -223,14 +225,14 @@ class PiiDetector:
         return Finding(kind, start + first, start + end, 0.5, f"pii.{kind.lower()}", begun=True)
 
     def _as_written(self, text: str, start: int, opened: list[int]) -> list[Finding]:
-        """What is found in a text as it stands. Args: opened: by the folded text, which is the same in ASCII."""
+        """Findings in a text as it is written. Args: opened: by the folded text, which is identical in ASCII."""
         subject = latin1_bytes(text)
         if not text.isascii():
             opened = self._gates.opened(subject[start:])
         return self._recognize(subject, text, start, opened)
 
     def _as_read(self, text: str, start: int, shape: str) -> list[Finding]:
-        """What is found once vanished characters are left out; spans are those of the text as it is written."""
+        """Findings after removal of invisible characters; spans refer to the original text."""
         context, cell = text[:start], text[start:]
         plain, places = reading(shape)
         read = context + plain
@@ -242,7 +244,7 @@ class PiiDetector:
         ]
 
     def _recognize(self, subject: bytes, text: str, start: int, opened: list[int]) -> list[Finding]:
-        """What the finders behind open gates find, earlier ones first; of two in one place the first counts."""
+        """Findings of the finders with open gates, earlier ones first; in overlaps the first one counts."""
         taken = bytearray(len(text))
         findings = []
         for index in sorted(opened):
@@ -257,7 +259,7 @@ class PiiDetector:
 
 
 def _merged(findings: list[Finding]) -> list[Finding]:
-    """In order, those that overlap as one: what the longest of them is called, over all of their span."""
+    """In order, with overlaps merged: named after the longest, over the whole span."""
     merged: list[Finding] = []
     for one in sorted(findings, key=lambda finding: finding.start):
         if merged and one.start < merged[-1].end:

@@ -1,4 +1,4 @@
-"""E-mail addresses; not what stands before the host in an address of the web, nor a file's name (``icon@2x.png``)."""
+"""E-mail addresses; not the user part of a URL, nor a file name (``icon@2x.png``)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _EMAIL = latin1_pattern(rf"[{_LETTER}._%+\-]+@(?:[{_LETTER}](?:[{_LETTER}\-]*[{_
 _COLON = 0x3A
 _USER_CHARS_MAX = 160
 _USER_BEFORE = latin1_pattern(rf"://[^/?#@:{CELL_END}]*:$")
-"""Behind it stands the password of an address, and the host."""
+"""Followed by the password of a URL, and the host."""
 _FILE_ENDINGS = frozenset({
     "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "tgz", "js", "ts", "tsx", "jsx", "css", "json", "html", "htm",
     "xml", "txt", "pdf", "exe", "dll", "yaml", "yml", "log",
 })  # fmt: skip
-"""What looks like a domain's last part and is a file: ``icon@2x.png``."""
+"""Looks like a top-level domain but is a file extension: ``icon@2x.png``."""
 
 
 def _emails(subject: bytes, text: str, begin: int) -> Spans:
@@ -43,7 +43,7 @@ def _domain_plausible(domain: str) -> bool:
 
 
 def _local_part_start(text: str, start: int, at: int) -> int:
-    """Where the address begins: a ``?`` in the bytes may be a letter beyond Latin-1, one in the text never is."""
+    """Start of the address: a ``?`` in the bytes may be a letter beyond Latin-1; one in the text never is."""
     first = max(start, text.rfind("?", start, at) + 1)
     while first < at and text[first] in ".-%+_":
         first += 1

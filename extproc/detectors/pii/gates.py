@@ -1,12 +1,12 @@
-"""The cheap look before the dear ones: which finders could find anything in a text, told by a few automata.
+"""Prefilters: a few automata tell which finders could find anything in a text, before the expensive ones run.
 
-Most patterns need a long number, or a word with a digit in it, which most texts do not have. Where what all of those
-need is not there, they are not tried.
+Most patterns need a long number, or a word with a digit in it, which most texts lack. If the common condition of all of
+them does not match, none is tried.
 
-An automaton over many patterns remembers how far each of them has come. Patterns of one family keep that small;
-patterns of several multiply it, until a text of random digits makes a new state for nearly each byte. So each family
-has an automaton of its own, and a pattern that nobody has measured (one of the configuration) is tried by itself: RE2
-matches a single pattern that grows too large without states, more slowly but in proportion to the text.
+An automaton over many patterns tracks the progress of each of them. Patterns of one family keep the number of states
+small; patterns of several families multiply it, until a text of random digits creates a new state for nearly each byte.
+So each family has its own automaton, and a pattern of unknown cost (from the configuration) is tried alone: RE2 matches
+a single pattern that grows too large without states, slower but in linear time.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ _AUTOMATON_BYTES_MAX = 16 << 20
 class GateFamily(StrEnum):
     """Gates that share an automaton."""
 
-    WORDS = "words"  # begin with a sign of their own
+    WORDS = "words"  # begin with a distinctive mark
     DATES = "dates"  # may need a single digit
     NUMBERS = "numbers"  # rows of digits
     SHAPES = "shapes"  # digits and letters in some order
-    VARIETY = "variety"  # count the characters of a word, and of which classes they are
-    ALONE = "alone"  # each by itself
+    VARIETY = "variety"  # count the characters of a word, by class
+    ALONE = "alone"  # each alone
 
 
 _CONDITIONAL = frozenset({GateFamily.NUMBERS, GateFamily.SHAPES, GateFamily.VARIETY})
 
 
 class Gates:
-    """Gates by the number in which they were added. Patterns are RE2's, over Latin-1.
+    """Gates, numbered in the order they were added. Patterns are RE2's, over Latin-1.
 
     Args:
-        condition: what every text matches for which a gate of NUMBERS, SHAPES or VARIETY is open; they are tried only
-            where it does.
-        condition_bytes_min: and how long each such text is.
+        condition: matches every text for which a gate of NUMBERS, SHAPES or VARIETY is open; they are only tried if
+        it matches.
+        condition_bytes_min: minimum length of each such text.
     """
 
     def __init__(self, condition: str = "", condition_bytes_min: int = 0) -> None:
@@ -64,7 +64,7 @@ class Gates:
         self._count += 1
 
     def compile(self) -> None:
-        """No gate follows."""
+        """No further gates are added."""
         for family, patterns in self._patterns.items():
             automata = self._conditional if family in _CONDITIONAL else self._always
             automata.append((_automaton(patterns), self._places[family]))

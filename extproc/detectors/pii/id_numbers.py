@@ -1,7 +1,7 @@
-"""Arithmetic of the numbers that countries give to people: check digits, and dates of birth inside numbers.
+"""Checksums of national id numbers: check digits, and dates of birth inside numbers.
 
-Every function takes the bare characters, upper case and without separators, of the length its country uses, and
-answers yes or no; none raises. Sources are named where a rule is not a plain weighted sum.
+Every function takes bare characters, upper case and without separators, of its country's length, and returns a boolean;
+none raises. Sources are cited where a rule is not a plain weighted sum.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _VERHOEFF_PLACES = (
 
 
 def verhoeff_valid(digits: str) -> bool:
-    """Whether the last digit fits the others by Verhoeff's rule."""
+    """Verhoeff check."""
     check = 0
     for place, digit in enumerate(reversed(digits)):
         check = int(_VERHOEFF_PRODUCTS[check][int(_VERHOEFF_PLACES[place % 8][int(digit)])])
@@ -26,7 +26,7 @@ def verhoeff_valid(digits: str) -> bool:
 
 
 def mod11_10_valid(digits: str) -> bool:
-    """Whether the last digit fits the others by ISO/IEC 7064 mod 11,10."""
+    """ISO/IEC 7064 mod 11,10 check."""
     product = 10
     for digit in digits[:-1]:
         product = ((product + int(digit)) % 10 or 10) * 2 % 11
@@ -34,17 +34,19 @@ def mod11_10_valid(digits: str) -> bool:
 
 
 def mod97_valid(characters: str) -> bool:
-    """Whether letters (A = 10 ... Z = 35) and digits, read as one number, leave 1 by 97 (ISO/IEC 7064 mod 97-10)."""
+    """Whether letters (A = 10 ... Z = 35) and digits, read as one number, have remainder 1 mod 97 (ISO/IEC 7064 mod
+    97-10).
+    """
     return int("".join(str(int(character, 36)) for character in characters)) % 97 == 1
 
 
 def weighted(digits: str, weights: str | tuple[int, ...]) -> int:
-    """The sum of digits times weights, place by place, as long as there are weights."""
+    """The weighted sum of digits, as far as there are weights."""
     return sum(int(digit) * weight for digit, weight in zip(digits, map(int, weights), strict=False))
 
 
 def date_plausible(day: str, month: str, day_offset: int = 0, month_offset: int = 0) -> bool:
-    """Whether two digits each can be a day and a month, less what some countries add to them."""
+    """Whether two digits each can be a day and a month, minus the offsets that some countries add."""
     return 1 <= int(day) - day_offset <= 31 and 1 <= int(month) - month_offset <= 12
 
 
@@ -54,7 +56,7 @@ _NINO_NEVER = frozenset({"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"})
 
 
 def uk_nino_plausible(number: str) -> bool:
-    """Two letters that are used, six digits, A to D (HMRC, NIM39110)."""
+    """Two valid letters, six digits, A to D (HMRC, NIM39110)."""
     prefix = number[:2]
     return (
         prefix[0] not in "DFIQUV"
@@ -79,14 +81,14 @@ def de_tax_id_valid(digits: str) -> bool:
 
 
 def de_id_card_plausible(number: str) -> bool:
-    """Nine characters of those in use, and the check digit if it is there (ICAO 9303)."""
+    """Nine valid characters, and the check digit if present (ICAO 9303)."""
     if any(character in "ABDEIOQSU" for character in number) or not any(map(str.isdigit, number)):
         return False
     return number[0] in "LMNPRTVWXYZCFGHJK" and (len(number) == 9 or icao_check_valid(number))
 
 
 def icao_check_valid(number: str) -> bool:
-    """Whether the last digit fits the others by weights 7, 3, 1 (ICAO 9303)."""
+    """Check by weights 7, 3, 1 (ICAO 9303)."""
     total = sum(int(character, 36) * (7, 3, 1)[place % 3] for place, character in enumerate(number[:-1]))
     return number[-1].isdigit() and total % 10 == int(number[-1])
 

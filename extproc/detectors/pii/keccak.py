@@ -1,6 +1,6 @@
-"""Keccak-256 as Ethereum uses it: SHA-3 before its padding was changed, so ``hashlib`` does not have it.
+"""Keccak-256 as used by Ethereum: SHA-3 with its original padding, so ``hashlib`` does not have it.
 
-For one block only (135 bytes at most): an address is 40.
+For one block only (at most 135 bytes): an address has 40.
 """
 
 from __future__ import annotations

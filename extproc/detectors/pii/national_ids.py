@@ -1,7 +1,7 @@
-"""Numbers that countries give to people, and passports.
+"""National id numbers, and passports.
 
-One look finds what is shaped like any of them; the shape says which they could be, the check digits whether they are.
-Where one number in ten would pass, a word for it must stand before it.
+One pass matches the shapes of all kinds; the shape tells which kinds are possible, the check digits which are valid.
+Where one number in ten would pass by chance, a context word is required before it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CUE_CHARS_MAX = 40
 
 
 class _Number(NamedTuple):
-    """A kind of number. Shapes: 9 a digit, A a letter. ``cue``: words of which one must stand before it."""
+    """A kind of number. Shapes: 9 a digit, A a letter. ``cue``: one of these words must precede it."""
 
     kind: str
     shapes: tuple[str, ...]
@@ -185,7 +185,7 @@ _NUMBERS = (
     _Number("PASSPORT", ("9999 999999", "99 99 999999"), _any, "паспорт[а-я]*"),
 )
 # fmt: on
-"""In order of precedence where several fit."""
+"""In order of precedence if several match."""
 
 NATIONAL_ID_KINDS = tuple(dict.fromkeys(number.kind for number in _NUMBERS))
 """Every kind found here."""
@@ -216,7 +216,7 @@ _NEAR = r"(?:[^a-z0-9][^0-9]{0,24})?$"
 
 
 class _Shapes:
-    """The shapes of some numbers: one pattern for all, and for each the numbers that have it with their cues."""
+    """The shapes of some kinds: one pattern for all, and for each shape its kinds with their context words."""
 
     def __init__(self, numbers: list[_Number]) -> None:
         self._by_shape: dict[bytes, list[tuple[str, Callable[[str], bool], Any]]] = {}
@@ -230,7 +230,7 @@ class _Shapes:
         )
 
     def candidates(self, subject: bytes, text: str, begin: int) -> Iterator[Candidate]:
-        """What has one of the shapes, holds, and stands behind its cue if it needs one."""
+        """Matches of a shape that are valid, and have their context word if they need one."""
         position = begin
         while match := self._pattern.search(subject, position):
             start, end = match.span()
@@ -255,7 +255,7 @@ class _Shapes:
 
 
 class NationalIds:
-    """Finds the chosen kinds, in two looks: with a cue word if there is any, and without."""
+    """Finds the requested kinds, in two passes: with a context word if there is any, and without."""
 
     def __init__(self, kinds: frozenset[str]) -> None:
         chosen = [number for number in _NUMBERS if number.kind in kinds]
@@ -267,7 +267,7 @@ class NationalIds:
         self._begun = _BegunShapes(chosen)
 
     def candidates(self, subject: bytes, text: str, begin: int) -> Iterator[Candidate]:
-        """Kind, start, end and score of each number in ``text[begin:]``; numbers with a cue come first."""
+        """Kind, start, end and score of each number in ``text[begin:]``; numbers with a context word come first."""
         if self._cued is not None and self._any_cue is not None:
             seen = text[max(0, begin - _CUE_CHARS_MAX) :].encode("utf-8", "replace")
             if self._any_cue.search(seen) is not None:
@@ -276,12 +276,12 @@ class NationalIds:
             yield from self._plain.candidates(subject, text, begin)
 
     def beginning(self, subject: bytes, text: str, begin: int) -> Begun | None:
-        """The kind and the start of what may be the beginning of a number, at the end of ``text``."""
+        """Kind and start of a possible beginning of a number, at the end of ``text``."""
         return self._begun.find(subject, text, begin)
 
 
 class _BegunShapes:
-    """What a text that is cut off may end with: the beginning of a number's shape, so long that little is missing."""
+    """Ends of truncated texts: prefixes of a number's shape that are nearly complete."""
 
     def __init__(self, numbers: list[_Number]) -> None:
         self._shapes = [
@@ -291,7 +291,7 @@ class _BegunShapes:
         ]
 
     def find(self, subject: bytes, text: str, begin: int) -> Begun | None:
-        """The kind and the start of the longest."""
+        """Kind and start of the longest."""
         groups = _GROUPS_AT_END.search(subject, max(begin, len(subject) - _BEGUN_CHARS_MAX))
         if groups is None:
             return None
@@ -323,14 +323,14 @@ def _chars_in(shape: str) -> int:
 
 
 def _begun_chars_min(bare: str, chars: int, cued: bool) -> int:
-    """How much of a number of so many characters counts: eight at most, and more where no cue stands before."""
+    """Minimum characters of a number of this length that count: at most eight, more without a context word."""
     if cued:
         return min(_BEGUN_CHARS_MIN, -(-2 * chars // 3))
     return _BEGUN_CHARS_MIN if "A" not in bare else min(_BEGUN_CHARS_MIN, chars - 2)
 
 
 def _bare(subject: bytes, start: int, end: int) -> str:
-    """The number without separators; empty if it is a part of something longer, or of two cells."""
+    """The number without separators; empty if it is part of something longer, or of two cells."""
     if not stands_alone(subject, start, end):
         return ""
     written = subject[start:end]
@@ -356,4 +356,4 @@ GATE = (
     r"|[A-Za-z]{5}[0-9]{4}[A-Za-z]|[A-Za-z]{6}[0-9]{2}[A-Za-z][0-9]{2}[A-Za-z]"
     r"|\b[A-Za-z]{1,3}[0-9][0-9A-Za-z]{5}|\b[0-9]{2}[A-Z]{2}[0-9]{5}"
 )
-"""What every number above has: eight digits, or fewer in the neighborhood of letters."""
+"""Common to every number above: eight digits, or fewer next to letters."""

@@ -1,4 +1,4 @@
-"""IP and MAC addresses, apart from versions, chapters, slices and clock times, which have the same shape."""
+"""IP and MAC addresses, as opposed to versions, chapters, slices and clock times of the same shape."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _followed_by_prefix_length(subject: bytes, start: int, end: int) -> bool:
 
 
 def _ipv4_score(subject: bytes, text: str, start: int, end: int) -> float:
-    """How sure: a chapter or version has the same shape, with small numbers; 0 if this is not an address."""
+    """Confidence: chapters and versions have the same shape, with small numbers; 0 if this is not an address."""
     try:
         address = IPv4Address(text[start:end])
     except AddressValueError:
@@ -72,7 +72,7 @@ def _ipv6(subject: bytes, text: str, begin: int) -> Spans:
 
 
 def _ipv6_plausible(candidate: str) -> bool:
-    """Whether this is one host's address: ``1::2`` is a slice, ``a::b`` a name in code, ``2001:db8::`` a network."""
+    """Whether this is a host address: ``1::2`` is a slice, ``a::b`` a name in code, ``2001:db8::`` a network."""
     try:
         IPv6Address(candidate)
     except AddressValueError:
@@ -87,7 +87,7 @@ def _ipv6_plausible(candidate: str) -> bool:
 _MAC_SHAPES = r"(?i)[0-9A-F]{2}(?:(?::[0-9A-F]{2}){5}|(?:-[0-9A-F]{2}){5})|[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4}"
 _MAC = latin1_pattern(_MAC_SHAPES)
 _NO_ONES_MAC = frozenset({"000000000000", "ffffffffffff"})
-"""Nobody's: no address, and everybody's."""
+"""Unspecified and broadcast addresses."""
 
 
 def _mac_addresses(subject: bytes, text: str, begin: int) -> Spans:
@@ -104,7 +104,7 @@ _NO_SEPARATORS = {ord(separator): None for separator in ":-."}
 
 
 def _hex_goes_on(subject: bytes, start: int, end: int) -> bool:
-    """Whether this is a part of a longer word or fingerprint: a separator and another digit follow or precede."""
+    """Whether this is part of a longer word or fingerprint: a separator and another digit follow or precede."""
     before, after = subject[max(0, start - 2) : start], subject[end : end + 2]
     if (before and before[-1] in WORD_BYTES) or (after and after[0] in WORD_BYTES):
         return True
@@ -138,7 +138,7 @@ _MAC_DIGITS_MIN = 8
 
 
 def _ipv4_begins(subject: bytes, text: str, start: int) -> bool:
-    """Three octets and a dot: of a version or chapter the numbers are small."""
+    """Three octets and a dot: versions and chapters have small numbers."""
     octets = [int(octet) for octet in text[start:].rstrip(".").split(".")]
     small = max(octets) <= _SECTION_NUMBER_MAX and 0 not in octets
     plausible = max(octets) <= 255 and (not small or cue_before(_ADDRESS_CUE, subject, start))
@@ -146,7 +146,7 @@ def _ipv4_begins(subject: bytes, text: str, start: int) -> bool:
 
 
 def _ipv6_begins(subject: bytes, text: str, start: int) -> bool:
-    """Four groups, which are more than a network's; of clock times and ratios none is long."""
+    """Four groups, more than a network's; clock times and ratios have no long ones."""
     groups = text[start:].split(":")
     in_word = start and (subject[start - 1] in WORD_BYTES or subject[start - 1] == 0x3A)
     return not in_word and any(len(group) >= 3 for group in groups) and any(map(str.isdigit, text[start:]))

@@ -1,8 +1,8 @@
-"""The beginnings of what a pattern matches, as a pattern of their own: what a text may end with that was cut off.
+"""Derives a pattern for the prefixes of another pattern's matches: possible ends of a truncated text.
 
-RE2 tells whether a text matches, never whether it might yet. So a pattern is read into its parts (rows, ways, repeats;
-one character each at the leaves, kept as they are written) and written again so that it may stop after any of them.
-Linear in the pattern for each level of its groups, and RE2 again in the text.
+RE2 tells whether a text matches, but not whether it still could. So a pattern is parsed into its parts (sequences,
+alternatives, repetitions; single characters at the leaves, kept verbatim) and rewritten so that it may stop after any
+of them. Linear in the pattern for each level of its groups, and RE2 again in the text.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _ENDLESS = -1
 
 
 class PatternNotRead(Exception):
-    """The pattern has a part whose beginnings cannot be told."""
+    """The pattern has a part whose prefixes cannot be derived."""
 
 
 class _Part:
-    """A part of a pattern: itself, its beginnings (the empty one among them), and the least characters it matches."""
+    """A part of a pattern: itself, its prefixes (including the empty one), and its minimum match length."""
 
     def __init__(
         self, written: str, begun: str, chars_min: int, fixed: str = "", fixed_chars: int = 0, is_fixed: bool = False
@@ -32,19 +32,19 @@ class _Part:
         self.written = written
         self.begun = begun
         self.chars_min = chars_min
-        self.fixed = fixed  # what each match begins with: of characters that are no class, at least so many
+        self.fixed = fixed  # literal prefix of each match, with its minimum length
         self.fixed_chars = fixed_chars
         self.is_fixed = is_fixed  # and has nothing else
 
 
 class Beginnings:
-    """What is known of the beginnings of a pattern's matches.
+    """The prefixes of a pattern's matches.
 
     Attributes:
-        pattern: matches every beginning, the empty one too, and every whole match. [RE2]
-        chars_min: of the shortest match. [characters]
-        fixed: matches what every match begins with, as far as that stands in the pattern as it is. [RE2]
-        fixed_chars: how much that is at least. [characters]
+        pattern: matches every prefix, including the empty one, and every whole match. [RE2]
+        chars_min: length of the shortest match. [characters]
+        fixed: matches the common beginning of all matches, as far as it is literal in the pattern. [RE2]
+        fixed_chars: its minimum length. [characters]
         is_endless: there is no longest match.
     """
 
@@ -62,7 +62,7 @@ class Beginnings:
 
 
 class _Reader:
-    """Reads a pattern from left to right."""
+    """Parses a pattern from left to right."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
@@ -70,7 +70,7 @@ class _Reader:
         self.is_endless = False
 
     def ways(self) -> _Part:
-        """What stands between two brackets: rows with ``|`` between, behind flags for all of them."""
+        """The content between two brackets: sequences separated by ``|``, with leading flags for all of them."""
         flags = self._flags()
         found = [self._row()]
         while self._next() == "|":
@@ -166,7 +166,7 @@ def _character(written: str) -> _Part:
 
 
 def _row_of(parts: Sequence[_Part]) -> _Part:
-    """A beginning of a row is one of its first part, or all of that and a beginning of the rest."""
+    """A prefix of a sequence is a prefix of its first part, or all of that and a prefix of the rest."""
     begun = ""
     for part in reversed(parts):
         if part.begun == f"{part.written}?":

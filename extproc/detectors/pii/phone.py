@@ -1,6 +1,6 @@
-"""Phone numbers: international by country code, national by their grouping, anything else only after a cue word.
+"""Phone numbers: international by country code, national by grouping, anything else only after a context word.
 
-A run of digits alone is no phone number: invoices, epochs and order numbers look the same.
+A plain run of digits is not a phone number: invoices, epochs and order numbers look the same.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _COUNTRY_CODES_2 = frozenset({
     "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65", "66", "81", "82", "84", "86", "90",
     "91", "92", "93", "94", "95", "98",
 })  # fmt: skip
-"""Country codes of two digits; 1 and 7 have one, all others three. Source: ITU-T E.164."""
+"""Two-digit country codes; 1 and 7 are single digits, all others have three. Source: ITU-T E.164."""
 
 _NATIONAL_DIGITS = {
     "1": (10, 10), "7": (10, 10), "27": (5, 10), "31": (9, 9), "32": (8, 9), "33": (9, 9), "34": (9, 9), "39": (6, 12),
@@ -68,9 +68,9 @@ _DIGITS_MIN = 7
 
 
 def phone_spans(subject: bytes, text: str, begin: int) -> Spans:
-    """Start, end and score of each phone number in ``text`` from ``begin`` on; ``subject`` is its Latin-1 bytes.
+    """Start, end and score of each phone number in ``text`` from ``begin``; ``subject`` is its Latin-1 bytes.
 
-    Surer patterns come first; spans may overlap.
+    Most confident patterns first; spans may overlap.
     """
     yield from _international(subject, begin)
     yield from _north_american(subject, begin)
@@ -91,7 +91,7 @@ def _international(subject: bytes, begin: int) -> Iterator[tuple[int, int, float
 
 
 def _international_end(subject: bytes, start: int, end: int) -> int:
-    """Where the number ends: groups are given back until the country's length fits; 0 if none does."""
+    """End of the number: groups are dropped until the country's length matches; 0 if none does."""
     while end > start:
         digits = digits_of(subject, start, end)
         if subject[start] != 0x2B:
@@ -151,7 +151,7 @@ def _after_cue(subject: bytes, text: str, begin: int) -> Iterator[tuple[int, int
 
 
 def _other_cue_before(text: str, start: int) -> bool:
-    """Whether a word for it in another script stands before, with no digit between."""
+    """Whether a context word in another script precedes, with no digit between."""
     before = text[max(0, start - _OTHER_SCRIPT_CUE_CHARS) : start].lower()
     for cue in _CUES_IN_OTHER_SCRIPTS:
         _, found, between = before.rpartition(cue)
@@ -161,7 +161,7 @@ def _other_cue_before(text: str, start: int) -> bool:
 
 
 def _follows_number(subject: bytes, start: int) -> bool:
-    """Whether a digit and one blank stand before: then this is the rest of a longer number."""
+    """Whether a digit and one blank precede: then this is the rest of a longer number."""
     return start >= 2 and subject[start - 1] in b" \xa0" and subject[start - 2] in DIGIT_BYTES
 
 
@@ -171,7 +171,7 @@ def _follows_number(subject: bytes, start: int) -> bool:
 def _international_begins(subject: bytes, _text: str, start: int) -> bool:
     if digits_in(subject, start) < _DIGITS_MIN or (start and subject[start - 1] in WORD_BYTES):
         return False
-    grouped = not subject[start:].isdigit()  # a plus is no digit either
+    grouped = not subject[start:].isdigit()  # a plus must not precede either
     return grouped or cue_before(_CUE, subject, start)
 
 
@@ -186,6 +186,6 @@ BEGINNINGS = (
     ("PHONE", shaped_like("PHONE", _TRUNK_ZERO_SHAPE, _national_begins)),
     ("PHONE", shaped_like("PHONE", _AREA_IN_BRACKETS_SHAPE, _national_begins)),
 )
-"""Seven digits count: behind a cue, that many are found in any case."""
+"""Seven digits count: after a context word, that many are found anyway."""
 
 RECOGNIZERS = (Recognizer("PHONE", r"[0-9](?:[ \xA0.()\-/]{0,3}[0-9]){6}", phone_spans, GateFamily.NUMBERS),)

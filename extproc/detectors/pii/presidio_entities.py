@@ -1,9 +1,9 @@
-"""Names, places and organizations by Microsoft Presidio and spaCy: the extra ``presidio``, and off the hot path.
+"""Names, places and organizations, found by Microsoft Presidio and spaCy: the extra ``presidio``, out of band.
 
-A call takes tens of milliseconds for a kilobyte, and what is found depends on what stands behind it, so this is no
-recognizer of cells: it is for whole texts, in a process of its own, where a configuration asks for it. Nothing is ever
-downloaded: the model must be installed, and Presidio's recognizer of e-mail addresses, which fetches a list of domains,
-is left out (``pii`` finds those).
+A call takes tens of milliseconds per kilobyte, and findings depend on following text, so this is not a recognizer of
+cells: it checks whole texts, in a separate process, if configured. Nothing is ever downloaded: the model must be
+installed, and Presidio's recognizer of e-mail addresses, which fetches a list of domains, is removed (``pii`` finds
+those).
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from extproc.domain.finding import Finding
 
 NAMED_ENTITIES = ("PERSON", "LOCATION", "ORGANIZATION")
 PIECE_CHARS_MAX = 10_000
-"""Longer texts are judged in pieces, cut at a blank where there is one."""
+"""Longer texts are split, at a blank if possible."""
 
 _FETCHING_RECOGNIZER = "EmailRecognizer"
 _SURROGATES = dict.fromkeys(range(55296, 57344), "?")
 
 
 class PresidioUnavailable(Exception):
-    """The extra ``presidio`` or the spaCy model is not installed, or a type is asked for that it does not know."""
+    """The extra ``presidio`` or the spaCy model is not installed, or a requested type is unknown."""
 
 
 class PresidioEntities:
-    """Finds the chosen types in a whole text. Loading takes seconds, and hundreds of megabytes with a large model.
+    """Finds the requested types in a whole text. Loading takes seconds, and hundreds of megabytes with a large model.
 
     Args:
-        model: an installed spaCy package or the path of a model; empty: none, so only types that have patterns.
+        model: an installed spaCy package or the path of a model; empty: none, so only pattern-based types.
         entities: Presidio's names of types.
-        language: two letters; the model's.
-        score_min: the least score of a finding, 0 to 1.
+        language: of the model, two letters.
+        score_min: lowest score of a finding, 0 to 1.
     Raises: PresidioUnavailable.
     """
 
@@ -56,7 +56,9 @@ class PresidioEntities:
             raise PresidioUnavailable(f"unknown entities{without}: {', '.join(unknown)}")
 
     def find(self, text: str) -> list[Finding]:
-        """Findings in the text, in order, not overlapping: of two that overlap the surer, then the longer, counts."""
+        """Findings in the text, in order, not overlapping: in overlaps the more confident, then the longer
+        one counts.
+        """
         found: list[Finding] = []
         for start, piece in _pieces(text.translate(_SURROGATES)):
             results = self._analyzer.analyze(
@@ -74,7 +76,7 @@ class PresidioEntities:
 
 
 def _pieces(text: str) -> Iterator[tuple[int, str]]:
-    """The text in pieces of at most PIECE_CHARS_MAX characters, with where each begins."""
+    """The text in pieces of at most PIECE_CHARS_MAX characters, with their offsets."""
     start = 0
     while start < len(text):
         end = start + PIECE_CHARS_MAX
@@ -94,7 +96,7 @@ def _analyzer(model: str, language: str) -> Any:
         raise PresidioUnavailable("install the extra: pip install 'llm-extproc[presidio]'") from error
     engine = SpacyNlpEngine(models=[{"lang_code": language, "model_name": model or "blank"}])
     try:
-        # Presidio's own loading would download a model that is missing.
+        # Presidio's own loader would download a missing model.
         engine.nlp = {language: spacy.load(model) if model else spacy.blank(language)}
     except (ImportError, OSError, ValueError) as error:
         raise PresidioUnavailable(f"no spaCy model {model!r} for {language!r} is installed") from error

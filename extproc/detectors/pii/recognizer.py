@@ -1,4 +1,4 @@
-"""What a recognizer is: one kind of personal data, how to see quickly that a text has none, and how to find it."""
+"""Recognizers: one kind of personal data each, with a prefilter and a finder."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import NamedTuple
 from extproc.detectors.pii.gates import GateFamily
 
 Spans = Iterator[tuple[int, int, float]]
-"""Start, end [characters] and score of each candidate that held."""
+"""Start, end [characters] and score of each valid candidate."""
 
 SpanFinder = Callable[[bytes, str, int], Spans]
-"""From the Latin-1 bytes, the text they are of, and where the new text begins [characters]: what was found in it."""
+"""From the Latin-1 bytes, their text, and the start of the new text [characters]: the findings in it."""
 
 
 CELL_END = r"\x00-\x20\x85\xA0,;\"'<>\[\]{}|\\`"
-"""What a class of Latin-1 characters must leave out to stay within one word (see ``cells``)."""
+"""Excluded from Latin-1 character classes that must stay within one word (see ``cells``)."""
 
 
 _WORD = rf"[^{CELL_END}]"
@@ -24,10 +24,10 @@ _WORD_BYTES = [byte for byte in range(256) if re.fullmatch(_WORD, chr(byte))]
 
 
 def word_holding(chars_min: int, *classes: str) -> str:
-    """Pattern (RE2, Latin-1) for a whole word, or the rest of one, of so many characters and one of each class.
+    """Pattern (RE2, Latin-1) for a whole word, or the rest of one, with this many characters and one of each class.
 
-    Which of them comes first does not matter, and there is nothing to go back to: an automaton has one state for each
-    number of characters and each set of classes that were met. Written out it is long: two classes are as many as fit.
+    Their order does not matter, and there is no backtracking: an automaton has one state for each number of
+    characters and each set of classes seen. Written out it is long: two classes are the practical maximum.
     """
     members: dict[frozenset[str], str] = {}
     for byte in _WORD_BYTES:
@@ -38,7 +38,7 @@ def word_holding(chars_min: int, *classes: str) -> str:
 
 
 def _rest_holding(chars: int, missing: frozenset[str], members: dict[frozenset[str], str]) -> str:
-    """The rest of a word that must have so many more characters, and one of each class that is missing."""
+    """The rest of a word that needs this many more characters, and one of each missing class."""
     if not missing:
         return f"{_WORD}{{{chars}}}"
     following: dict[frozenset[str], str] = {}
@@ -51,16 +51,16 @@ def _rest_holding(chars: int, missing: frozenset[str], members: dict[frozenset[s
 
 
 Candidate = tuple[str, int, int, float]
-"""Kind, start, end [characters] and score of what held."""
+"""Kind, start, end [characters] and score of each valid candidate."""
 
 CandidateFinder = Callable[[bytes, str, int], Iterator[Candidate]]
-"""As ``SpanFinder``, for several kinds in one look."""
+"""Like ``SpanFinder``, for several kinds in one pass."""
 
 
 class Recognizer(NamedTuple):
     """One kind. ``gate`` (RE2, Latin-1) matches every text in which ``spans`` could find something, and few others.
 
-    The gate sees the cell alone, without the cue words that may stand before it.
+    The gate sees the cell alone, without context words before it.
     """
 
     kind: str
@@ -69,7 +69,7 @@ class Recognizer(NamedTuple):
     family: GateFamily
 
     def candidates(self, subject: bytes, text: str, begin: int) -> Iterator[Candidate]:
-        """What ``spans`` finds, with its kind."""
+        """The findings of ``spans``, with their kind."""
         kind = self.kind
         for start, end, score in self.spans(subject, text, begin):
             yield kind, start, end, score

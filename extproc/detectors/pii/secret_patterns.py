@@ -1,7 +1,7 @@
-"""The shapes of keys and tokens of well-known vendors: mostly a fixed prefix, then enough random characters.
+"""Shapes of vendors' keys and tokens: mostly a fixed prefix, then enough random characters.
 
 Sources: the vendors' own documentation of their token formats, and the rules of gitleaks (``gitleaks_shapes``). Each is
-one word, so a cell always holds it whole.
+one word, so a cell always contains it completely.
 """
 
 from __future__ import annotations
@@ -119,7 +119,9 @@ _VENDORS_WITHOUT_PREFIX = (
     r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,}",  # Terraform
     r"[0-9]{8,10}:AA[A-Za-z0-9_-]{32,33}",  # Telegram
 )
-"""What counts characters from every place on: each by itself, since together, or with others, their states multiply."""
+"""Patterns that count characters from every position: matched separately, since together, or with others, their states
+multiply.
+"""
 
 SECRET_PATTERNS = tuple(map(latin1_pattern, ("|".join(_VENDORS), *_VENDORS_WITHOUT_PREFIX)))
 """The vendors' tokens."""
@@ -127,17 +129,17 @@ SECRET_PATTERNS = tuple(map(latin1_pattern, ("|".join(_VENDORS), *_VENDORS_WITHO
 _BEGINNINGS = [Beginnings(vendor) for vendor in (*_VENDORS, *_VENDORS_WITHOUT_PREFIX)]
 _FIXED_CHARS_MIN = 2
 NAMED_BEGINNINGS = [one for one in _BEGINNINGS if one.fixed_chars >= _FIXED_CHARS_MIN]
-"""What the vendors' tokens that say whose they are begin with."""
+"""Prefixes of vendor tokens that identify them."""
 
 UNNAMED_BEGINNINGS = "|".join([one.pattern for one in _BEGINNINGS if one.fixed_chars < _FIXED_CHARS_MIN])
-"""What those may begin with that may be any word until their mark comes."""
+"""Beginnings of tokens that could be any word until their mark appears."""
 
 
 LETTERS_ONLY_GATE = r"A(?:KIA|SIA|ROA|IDA|BIA|CCA)[A-Z]{6}|(?:hf|api_org)_[A-Za-z]{6}"
-"""The tokens above that need not have a digit begin like this."""
+"""Tokens above without a mandatory digit begin like this."""
 
 SECRET_CHARACTERS_MIN = 16
-"""No token above is shorter."""
+"""Minimum length of the tokens above."""
 
 
 _LETTERS_ONLY_MAY_BE = ("AKIA", "ASIA", "AROA", "AIDA", "ABIA", "ACCA", "hf_", "api_org_")
@@ -150,6 +152,6 @@ def secret_plausible(token: str) -> bool:
 
 
 def secret_may_begin(token: str, chars_min: int) -> bool:
-    """Whether what a token may begin with is long enough, and no word."""
+    """Whether a possible beginning of a token is long enough, and not a word."""
     varied = len(token) >= chars_min and len(set(token)) >= 8
     return varied and (token.startswith(_LETTERS_ONLY_MAY_BE) or any(character.isdigit() for character in token))

@@ -1,4 +1,5 @@
-"""Addresses of Bitcoin and its kin, Ethereum, Ripple and Monero; all but Ethereum's in one case have a checksum.
+"""Addresses of Bitcoin and relatives, Ethereum, Ripple and Monero; all have a checksum, except Ethereum's in a single
+case.
 
 Sources: Bitcoin's base58check; BIP 173 (bech32), BIP 350 (bech32m), BIP 141 (lengths); EIP-55; the XRP Ledger's base58;
 Monero's base58; Bitcoin Cash's cashaddr.
@@ -21,12 +22,12 @@ _BASE58_VALUES = {character: value for value, character in enumerate(_BASE58)}
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _BECH32_VALUES = {character: value for value, character in enumerate(_BECH32)}
 _BECH32_GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
-_BECH32_SUMS = {"v0": 1, "later": 0x2BC830A3}  # bech32 for witness version 0, bech32m for all later ones
+_BECH32_SUMS = {"v0": 1, "later": 0x2BC830A3}  # bech32 for witness version 0, bech32m for later ones
 _PAYLOAD_BYTES = 25  # version, hash of 20 bytes, checksum of 4
 _VERSIONS = frozenset({0x00, 0x05, 0x30, 0x32, 0x1E, 0x16, 0x4C, 0x10, 0x41})
-"""Of Bitcoin, Litecoin, Dogecoin, Dash and Tron: for each what a key's address begins with, and a script's."""
+"""Of Bitcoin, Litecoin, Dogecoin, Dash and Tron: prefixes of key addresses and script addresses."""
 _RIPPLE = str.maketrans("rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz", _BASE58)
-_MONERO_BYTES = (8, 8, 8, 8, 8, 8, 8, 8, 5)  # each block of 11 characters, and the last of 7
+_MONERO_BYTES = (8, 8, 8, 8, 8, 8, 8, 8, 5)  # per block of 11 characters, and the last one of 7
 _MONERO_CHARACTERS = 95
 _CASH_GENERATOR = (0x98F2BC8E61, 0x79B76D99E2, 0xF33E5FB3C4, 0xAE2EABE2A8, 0x1E4F43E470)
 _CASH_PREFIX = [ord(character) & 31 for character in "bitcoincash"]
@@ -43,11 +44,11 @@ _GATE = (
     r"|[qp][ac-hj-np-z02-9]{41}|0x[0-9A-Fa-f]{40})"
 )
 _ETHEREUM_BEFORE = latin1_pattern(r"0x[0-9A-Fa-f]{20}")
-_NEIGHBOUR_CHARS = 90
+_NEIGHBOR_CHARS = 90
 
 
 def base58check_valid(address: str) -> bool:
-    """Whether this is a version byte that is in use, 20 bytes, and the checksum of both."""
+    """Whether this is a version byte in use, 20 bytes, and a valid checksum."""
     value = _base58_number(address)
     if value.bit_length() > 8 * _PAYLOAD_BYTES:
         return False
@@ -58,7 +59,7 @@ def base58check_valid(address: str) -> bool:
 
 
 def _base58_number(characters: str) -> int:
-    """What they stand for. Raises: KeyError for any other character."""
+    """The number they encode. Raises: KeyError for any other character."""
     value = 0
     for character in characters:
         value = value * 58 + _BASE58_VALUES[character]
@@ -66,7 +67,7 @@ def _base58_number(characters: str) -> int:
 
 
 def monero_valid(address: str) -> bool:
-    """Whether 95 characters are a network byte, two keys, and the checksum of both."""
+    """Whether 95 characters are a network byte, two keys, and a valid checksum."""
     payload = b""
     for place, size in enumerate(_MONERO_BYTES):
         value = _base58_number(address[11 * place : 11 * place + 11])
@@ -77,13 +78,13 @@ def monero_valid(address: str) -> bool:
 
 
 def cash_valid(address: str) -> bool:
-    """Whether this is an address of Bitcoin Cash, without the name of the net before it, whose checksum holds."""
+    """Whether this is an address of Bitcoin Cash, without network prefix, with a valid checksum."""
     values = [*_CASH_PREFIX, 0, *(_BECH32_VALUES[character] for character in address)]
     return _polymod(values, _CASH_GENERATOR, 40) == 1 and len(address) == _CASH_CHARACTERS
 
 
 def bech32_valid(address: str) -> bool:
-    """Whether this is a segregated witness address of Bitcoin or Litecoin, in one case, whose checksum holds."""
+    """Whether this is a segregated witness address of Bitcoin or Litecoin, in a single case, with a valid checksum."""
     lowered = address.lower()
     net, _, rest = lowered.partition("1")
     if address not in (lowered, address.upper()):
@@ -100,7 +101,7 @@ def bech32_valid(address: str) -> bool:
 
 
 def _polymod(values: list[int], generator: tuple[int, ...], check_bits: int) -> int:
-    """The checksum of values of five bits each, as both standards work it out."""
+    """The checksum of 5-bit values, as both standards compute it."""
     rest_bits = check_bits - 5
     check = 1
     for value in values:
@@ -114,7 +115,7 @@ def _polymod(values: list[int], generator: tuple[int, ...], check_bits: int) -> 
 
 @lru_cache(maxsize=64)
 def eip55_valid(address: str) -> bool:
-    """Whether ``0x`` and 40 hexadecimal digits are in one case, or in the mixed case that is their checksum."""
+    """Whether ``0x`` and 40 hexadecimal digits are in a single case, or in the mixed case that is their checksum."""
     digits = address[2:]
     lowered = digits.lower()
     if digits in (lowered, digits.upper()):
@@ -137,8 +138,8 @@ def _wallets(subject: bytes, text: str, begin: int) -> Spans:
 
 def _valid(subject: bytes, address: str, start: int) -> bool:
     if address.startswith("0x"):
-        # The hash is dear: where addresses stand close together, the first is checked and the others go with it.
-        neighbor = _ETHEREUM_BEFORE.search(subject[max(0, start - _NEIGHBOUR_CHARS) : start])
+        # the hash is expensive: of addresses close together, only the first is verified
+        neighbor = _ETHEREUM_BEFORE.search(subject[max(0, start - _NEIGHBOR_CHARS) : start])
         return neighbor is not None or (address[2:].strip("0") != "" and eip55_valid(address))
     if address[:3].lower() in ("bc1", "ltc"):
         return bech32_valid(address)
@@ -154,7 +155,7 @@ _CASE_CHANGES_MIN = 4
 
 
 def _wallet_begins(subject: bytes, text: str, start: int) -> bool:
-    """Long enough, and no word: a digit behind the first character, or a wild mix of cases."""
+    """Long enough, and not a word: a digit after the first character, or irregular case."""
     begun = text[start + 1 :]
     if len(begun) + 1 < _BEGINNING_CHARS_MIN or (start and subject[start - 1] in WORD_BYTES):
         return False

@@ -1,1 +1,1 @@
-"""What an operator forbids: links, topics, calls of tools."""
+"""Rules of an operator: links, topics, tool calls."""

@@ -1,8 +1,8 @@
-"""Hosts of URLs as browsers understand them, and whether a list allows them.
+"""URL hosts as browsers parse them, and lists of allowed hosts.
 
-A host can be written in many ways: in capitals, with percent escapes, full-width letters, invisible characters or
-ideographic dots, as a number. ``host_of`` leads them all to one form. Source: WHATWG URL (host parsing, IPv4 parser),
-UTS 46 without its transitional mapping. The tests hold every character to a parser of the standard.
+A host has many spellings: capitals, percent escapes, full-width letters, invisible characters or ideographic dots, or a
+number. ``host_of`` normalizes them all. Source: WHATWG URL (host parsing, IPv4 parser), UTS 46 without its transitional
+mapping. The tests compare every character with a parser of the standard.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _DIGITS = "0123456789abcdef"
 
 
 def host_of(written: str) -> str:
-    """The host as ASCII in lower case, without a dot at its end; an IP address in its usual form, IPv6 in brackets."""
+    """The host as ASCII in lower case, without a trailing dot; an IP address in canonical form, IPv6 in brackets."""
     if written.startswith("["):
         return _ipv6(written[1:].partition("]")[0])
     host = unquote(written) if "%" in written else written
@@ -63,7 +63,7 @@ def _ipv6(written: str) -> str:
 
 
 def _ipv4(labels: list[str]) -> str | None:
-    """Four numbers, or fewer of which the last fills up; each decimal, octal or hexadecimal."""
+    """Four numbers, or fewer with the last one filling up; each decimal, octal or hexadecimal."""
     if not labels[-1][:1].isdigit() or len(labels) > _IPV4_PARTS_MAX:
         return None
     numbers = [_number(label) for label in labels]
@@ -88,7 +88,7 @@ def _number(label: str) -> int | None:
 
 
 def is_ip_address(host: str) -> bool:
-    """Whether a host, as ``host_of`` writes it, is an IP address."""
+    """Whether a host, as normalized by ``host_of``, is an IP address."""
     if host.startswith("["):
         return True
     parts = host.split(".")
@@ -96,14 +96,14 @@ def is_ip_address(host: str) -> bool:
 
 
 class HostList:
-    """Hosts and all hosts under them: ``example.org`` is also ``www.example.org``, and not ``badexample.org``."""
+    """Hosts including subdomains: ``example.org`` matches ``www.example.org``, but not ``badexample.org``."""
 
     def __init__(self, hosts: Iterable[str]) -> None:
         self._hosts = frozenset(map(host_of, hosts))
         self._names = frozenset(host for host in self._hosts if not is_ip_address(host))
 
     def has(self, host: str) -> bool:
-        """Whether a host, as ``host_of`` writes it, is one of them or under one."""
+        """Whether a host, as normalized by ``host_of``, is one of them or a subdomain."""
         if host in self._hosts:
             return True
         dot = host.find(".")
@@ -115,7 +115,7 @@ class HostList:
 
 
 class HostRules:
-    """Which hosts may stand in URLs. ``allow`` is None where all may that are not denied."""
+    """Hosts that may occur in URLs. ``allow`` is None if all are allowed that are not denied."""
 
     def __init__(self, allow: Iterable[str] | None, deny: Iterable[str], ip_addresses: bool) -> None:
         self._allowed = None if allow is None else HostList(allow)
@@ -124,7 +124,7 @@ class HostRules:
         self._ip_addresses = ip_addresses
 
     def permit(self, written: str) -> bool:
-        """Whether a host may stand, however it is written."""
+        """Whether a host is permitted, in any spelling."""
         host = host_of(written)
         if self._denied.has(host):
             return False

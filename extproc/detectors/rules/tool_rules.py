@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 
 class ToolRules:
-    """Names and beginnings of names (``files_*``) that are allowed and denied.
+    """Allowed and denied tool names and prefixes (``files_*``).
 
-    ``allow`` is None where all are allowed that are not denied.
+    ``allow`` is None if all are allowed that are not denied.
     """
 
     def __init__(self, allow: Sequence[str] | None, deny: Sequence[str]) -> None:
@@ -20,7 +20,7 @@ class ToolRules:
         return not self._denied.has(name) and (self._allowed is None or self._allowed.has(name))
 
     def permit_all(self, names: Sequence[str], kind: str) -> bool:
-        """The same for a tool with several names, or with none, and a type that may be denied too."""
+        """The same for a tool with several names, or none, and a type that may be denied too."""
         if not names:
             return self._allowed is None
         return not self._denied.has(kind) and all(map(self.permit, names))

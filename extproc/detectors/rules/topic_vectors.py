@@ -1,9 +1,9 @@
-"""What a text is about, by examples: likeness of meaning, where no list of words would do.
+"""Topics of a text by similarity to examples, where no word list would do.
 
-The vectors are those of ``wordllama`` (MIT, 32,000 tokens, 256 numbers each, English), whose wheel holds them and the
-tokenizer. Its own loader asks the network for the latter, so both are read here. Needs the extra ``topics`` and some
-20 MB; a text costs tens to hundreds of microseconds, so it belongs into a worker and not into the path:
-``extproc.detectors.rules.topic_vectors:TopicVectors`` builds one there, and what is pickled is its examples alone.
+The vectors are those of ``wordllama`` (MIT, 32,000 tokens, 256 dimensions, English), whose wheel contains them and the
+tokenizer. Its own loader downloads the latter, so both are read here. Needs the extra ``topics`` and some 20 MB; a text
+costs tens to hundreds of microseconds, so it belongs in a worker, not in the path:
+``extproc.detectors.rules.topic_vectors:TopicVectors`` builds one there, and only its examples are pickled.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 WINDOW_TOKENS = 48
 WINDOW_STEP_TOKENS = 24
 TEXT_CHARS_MAX = 100_000
-"""What comes behind it is not read: judge long texts in parts."""
+"""Text beyond this is not read: split long texts."""
 
-_EXAMPLES_COMPARED = 3  # one alone may be alike by its phrasing
+_EXAMPLES_COMPARED = 3  # a single one may be similar in phrasing only
 _PACKAGE = "wordllama"
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
@@ -31,10 +31,10 @@ class TopicVectorsMissing(Exception):
 
 
 class TopicVectors:
-    """Likeness of a text to examples of topics.
+    """Similarity of a text to examples of topics.
 
     Args:
-        topics: for each topic some texts that are about it, as users write them; five to twenty are enough.
+        topics: for each topic some texts about it, as users write them; five to twenty are enough.
     Raises: TopicVectorsMissing; ValueError for a topic without an example that has a known token.
     """
 
@@ -47,7 +47,7 @@ class TopicVectors:
         return TopicVectors, (self._topics,)
 
     def score(self, text: str) -> dict[str, float]:
-        """For each topic the likeness of the most alike part of the text to its examples, 0 to 1."""
+        """For each topic, the similarity of the best part of the text to its examples, 0 to 1."""
         windows = self._window_vectors(text[:TEXT_CHARS_MAX])
         if windows is None:
             return dict.fromkeys(self._topics, 0.0)
@@ -79,7 +79,7 @@ class TopicVectors:
 
 
 def _likeness(windows: Any, examples: Any) -> float:
-    """Mean likeness of the most alike examples, of the window where that is highest."""
+    """Mean similarity of the best examples, for the window with the maximum."""
     import numpy
 
     best = numpy.sort(windows @ examples.T, axis=1)[:, -_EXAMPLES_COMPARED:].mean(axis=1)
@@ -87,7 +87,7 @@ def _likeness(windows: Any, examples: Any) -> float:
 
 
 def _load() -> tuple[Any, Any]:
-    """The tokenizer, and the vectors as 32-bit floats, a row for each token."""
+    """The tokenizer, and the vectors as 32-bit floats, one row per token."""
     try:
         import numpy
         from tokenizers import Tokenizer
@@ -105,7 +105,7 @@ def _load() -> tuple[Any, Any]:
 
 
 def _data(name: str) -> bytes:
-    """A file of the package, which is not imported: that would load what is not needed here."""
+    """A file of the package, which is not imported: that would load unneeded parts."""
     spec = find_spec(_PACKAGE)
     if spec is None or spec.loader is None or not spec.submodule_search_locations:
         raise TopicVectorsMissing("install llm-extproc[topics]")

@@ -1,4 +1,4 @@
-"""What a text is about, by words that tell it: the share of a topic's weight that is found in the text."""
+"""Topics of a text by weighted words: the share of a topic's weight found in the text."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from extproc.detectors.text.phrases import PhraseBook, PhraseScan, tokens_of
 
 
 class TopicBook:
-    """Topics, compiled.
+    """Compiled topics.
 
     Args:
-        topics: for each name its words and phrases with their weights, whole numbers so that their order is no matter.
+        topics: for each name its words and phrases with integer weights, so that order does not matter.
     """
 
     def __init__(self, topics: Sequence[tuple[str, Mapping[str, int]]]) -> None:
@@ -32,16 +32,16 @@ class TopicBook:
         self.totals = [sum(weights.get(number, 0) for weights in self._telling) for number in range(len(topics))]
 
     def telling(self, phrase: int) -> Mapping[int, int]:
-        """The topics that a phrase tells, with its weight in each."""
+        """The topics of a phrase, with its weight in each."""
         return self._telling[phrase]
 
     def score(self, text: str) -> dict[str, float]:
-        """Of each topic of which anything is found, the share of its weight that is: more than 0, up to 1."""
+        """For each topic with a match, the share of its weight that was found: above 0, up to 1."""
         weights = self.weights_of({match.phrase for match in self.phrases.find(text)})
         return {self.names[topic]: weight / self.totals[topic] for topic, weight in weights.items()}
 
     def weights_of(self, phrases: Iterable[int]) -> dict[int, int]:
-        """By topic the weight of some phrases."""
+        """Total weight of some phrases by topic."""
         weights: dict[int, int] = {}
         for phrase in phrases:
             for topic, weight in self.telling(phrase).items():
@@ -50,9 +50,9 @@ class TopicBook:
 
 
 class Reached(NamedTuple):
-    """A topic whose score has reached the threshold, and where the word or phrase stands with which it has.
+    """A topic whose score has reached the threshold, and the position of the deciding word or phrase.
 
-    Places in the piece [characters]; what stood before the piece has places below 0.
+    Positions in the piece [characters]; negative for text before it.
     """
 
     topic: str
@@ -61,7 +61,7 @@ class Reached(NamedTuple):
 
 
 class TopicScan:
-    """Follows what a text that comes in pieces is about; nothing of it need be held back for that."""
+    """Tracks the topics of a streamed text, without holding back any of it."""
 
     __slots__ = ("_book", "_found", "_reached", "_scan", "_threshold", "_weights")
 
@@ -81,7 +81,7 @@ class TopicScan:
         return other
 
     def push(self, text: str, *, closing: bool = False) -> list[Reached]:
-        """Take the next piece; returns topics that are reached now for the first time, in the order of their places.
+        """Process the next piece; returns topics that reach the threshold now, by position.
 
         With ``closing`` the text is complete.
         """
@@ -96,7 +96,7 @@ class TopicScan:
         return reached
 
     def _add(self, phrase: int) -> list[str]:
-        """The topics that are reached with one more phrase."""
+        """The topics that reach the threshold with one more phrase."""
         names: list[str] = []
         for topic, weight in self._book.telling(phrase).items():
             self._weights[topic] += weight

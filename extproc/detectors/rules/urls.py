@@ -1,10 +1,10 @@
-"""URLs in a text that comes in pieces, judged by scheme, by host, and by whether they load an image.
+"""URLs in streamed text, checked by scheme, by host, and by whether they load an image.
 
-An image is loaded as soon as an answer is shown, so its address can carry away what the model was told: it may be
-denied whatever its host. A URL is decided where its host ends; only what may be the beginning of one is undecided.
+An image is loaded as soon as a response is displayed, so its address can exfiltrate what the model was told: it may be
+denied regardless of its host. A URL is decided where its host ends; only a possible beginning of one is undecided.
 
-Hosts are read as browsers and Markdown renderers do: what stands before ``@`` is no host, a backslash is a slash,
-slashes may be more than two or none. Where readers disagree on the end of a host (``https://good.example,x@bad.example``)
+Hosts are parsed like browsers and Markdown renderers do: text before ``@`` is not the host, a backslash is a slash, and
+the number of slashes may vary. Where parsers disagree on the end of a host (``https://good.example,x@bad.example``),
 every reading must be permitted.
 """
 
@@ -20,7 +20,7 @@ from extproc.detectors.text.latin1 import latin1_bytes, latin1_options
 from extproc.detectors.text.scanned import Scanned
 
 AUTHORITY_CHARS_MAX = 512
-"""A longer host, with what stands before it, is not read and not permitted."""
+"""A longer host, including text before it, is not parsed and not permitted."""
 
 _WITH_HOST = ("https", "http", "ftps", "ftp", "wss", "ws")
 _WITHOUT_HOST = ("javascript", "vbscript", "data", "file", "blob")
@@ -36,7 +36,7 @@ _AUTHORITY_END = re.compile(r"[\s<>/\\?#]")
 _CJK_MARKS = "，、；：！？（）《》「」『』【】“”‘’"
 _HOST_END = re.compile(rf"""[\s<>/\\?#"'`()\[\]{{}}|,;!^*{_CJK_MARKS}]""")
 _URL_END = re.compile(r"""[\s<>"'`()\[\]{}|]""")
-_HIDES_HOST = re.compile(r"[@.%。．｡]")  # behind a doubtful end of a host: there may be another one
+_HIDES_HOST = re.compile(r"[@.%。．｡]")  # after a doubtful end of a host: there may be another one
 _QUOTES = "\"'`"
 _TRAILING = "\"'`()[]{}|,;:!?^*_~." + _CJK_MARKS
 _LINK_BEFORE = frozenset("(\"'=<")
@@ -56,12 +56,12 @@ _ANCHOR = _anchor_pattern()
 
 
 def may_hold_url(text: str) -> bool:
-    """False only if no URL can be in the text."""
+    """Prefilter: False only if the text cannot contain a URL."""
     return _ANCHOR.search(latin1_bytes(text)) is not None
 
 
 class UrlRules(NamedTuple):
-    """What may stand. ``images``: a URL that loads an image may; ``schemes_denied`` are in lower case."""
+    """What is permitted. ``images``: URLs that load an image; ``schemes_denied`` are in lower case."""
 
     hosts: HostRules
     schemes_denied: frozenset[str]
@@ -69,9 +69,9 @@ class UrlRules(NamedTuple):
 
 
 class FoundUrl(NamedTuple):
-    """A URL that is not permitted, up to where it ends, or the text does so far. [characters]
+    """A URL that is not permitted, up to its end or the end of the text so far. [characters]
 
-    What is wrong with it shows before ``judged_end``, which does not depend on how the text was cut.
+    The violation is before ``judged_end``, which does not depend on how the text was cut.
     """
 
     start: int
@@ -80,15 +80,15 @@ class FoundUrl(NamedTuple):
     kind: str
 
     def moved(self, chars: int) -> FoundUrl:
-        """The same in a text that has so many characters before this one."""
+        """The same span in a text that has this many characters more at its start."""
         return FoundUrl(self.start + chars, self.end + chars, self.judged_end + chars, self.kind)
 
 
 class _Decision(NamedTuple):
-    """What an anchor is the beginning of; None as a kind: what was found is permitted.
+    """The result for an anchor; kind None: permitted.
 
-    ``settled`` is up to where there is nothing to look for again, ``judged_end`` where all that was judged ends, if
-    that is later.
+    ``settled`` is the position before which nothing needs another look, ``judged_end`` the end of all checked text,
+    if that is later.
     """
 
     kind: str | None
@@ -97,14 +97,14 @@ class _Decision(NamedTuple):
 
 
 class UrlScan:
-    """Looks for URLs that are not permitted. ``undecided`` is what may be the beginning of one."""
+    """Searches for URLs that are not permitted. ``undecided`` is the possible beginning of one."""
 
     __slots__ = ("_context", "_in_url", "_rules", "undecided")
 
     def __init__(self, rules: UrlRules) -> None:
         self._rules = rules
         self._context = _Context()
-        self._in_url = False  # the text goes on within a URL that was found
+        self._in_url = False  # the text continues within a URL that was found
         self.undecided = ""
 
     def copy(self) -> UrlScan:
@@ -114,7 +114,7 @@ class UrlScan:
         return other
 
     def push(self, text: str, *, closing: bool = False) -> Scanned[FoundUrl]:
-        """Take the next piece; with ``closing`` the text is complete with it, and another one may follow."""
+        """Process the next piece; with ``closing`` the text is complete, and another one may follow."""
         whole = self.undecided + text
         ongoing = place = self._end_of_url(whole, 0) if self._in_url else 0
         self._context.pass_by(whole[:ongoing])
@@ -148,7 +148,7 @@ class UrlScan:
         return end.start() if end else len(whole)
 
     def _decide(self, whole: str, first: int, end: int, closing: bool) -> _Decision | None:
-        """What an anchor is the beginning of; None where that is still to come."""
+        """The result for an anchor; None if more text is needed."""
         anchor = whole[first:end].lower()
         before = whole[first - 1] if first else self._context.last
         scheme = anchor[:-1] if anchor.endswith(":") else ""
@@ -190,14 +190,14 @@ class UrlScan:
             return _Decision(None, max(start, end))
         near = _near_host(authority)
         hosts = _readings(authority, near)
-        meant = scheme and start > end  # else what stands there need not be a host
+        meant = scheme and start > end  # otherwise it need not be a host
         if not meant and (in_word or not any("." in host or host.startswith("[") for host in hosts)):
             return _Decision(None, max(start, end))
         judged_end = start + len(authority.rstrip(_TRAILING)) if len(hosts) > 1 else 0
         return _Decision(self._kind_of(scheme, authority, hosts), start + max(len(near), 1), judged_end)
 
     def _kind_of(self, scheme: str, authority: str, hosts: list[str]) -> str | None:
-        """What is wrong with a URL, None if nothing is."""
+        """The violation of a URL, None if there is none."""
         if scheme in self._rules.schemes_denied:
             return "URL_SCHEME"
         if not self._rules.images and self._context.takes_image():
@@ -208,7 +208,7 @@ class UrlScan:
 
 
 def _near_host(authority: str) -> str:
-    """What everybody takes for the host, or for what stands before ``@``: up to the first doubtful character."""
+    """What all parsers take as the host, or as text before ``@``: up to the first doubtful character."""
     end = _HOST_END.search(authority)
     if end is None:
         return authority
@@ -219,7 +219,7 @@ def _near_host(authority: str) -> str:
 
 
 def _readings(authority: str, near: str) -> list[str]:
-    """Each host that a reader may find in an authority."""
+    """Each host that a parser may find in an authority."""
     rest = authority[len(near) :]
     hosts = [_without_user(near)]
     if "@" in rest or (rest and rest[0] not in _QUOTES and _HIDES_HOST.search(rest.rstrip(_TRAILING))):
@@ -236,7 +236,7 @@ def _without_user(authority: str) -> str:
 
 
 def _begun_chars(whole: str) -> int:
-    """How much of the text's end may be the beginning of an anchor. [characters]"""
+    """Length of the text's end that may be the beginning of an anchor. [characters]"""
     if whole[-1:] not in _BEGINNING_ENDS:
         return 0
     tail = latin1_bytes(whole[-_ANCHOR_CHARS_MAX:]).lower()
@@ -244,17 +244,17 @@ def _begun_chars(whole: str) -> int:
 
 
 class _Context:
-    """What stands before a place, as far as it says that a URL there loads an image."""
+    """Context before a position that tells whether a URL there loads an image."""
 
     __slots__ = ("_after_line_end", "_depth", "_doubtful", "_image_begun", "_marks", "last")
 
     def __init__(self) -> None:
         self.last = ""  # character
-        self._marks = ""  # the last characters that are not blank
-        self._image_begun = False  # ``![`` has come, and neither its address nor a blank line after it
-        self._depth = 0  # of brackets since then
-        self._doubtful = False  # something since then may make a bracket none
-        self._after_line_end = False  # nothing but blanks has come since
+        self._marks = ""  # the last non-blank characters
+        self._image_begun = False  # after ``![``, before its address or a blank line
+        self._depth = 0  # bracket depth since then
+        self._doubtful = False  # something since then may neutralize a bracket
+        self._after_line_end = False  # only blanks since then
 
     def copy(self) -> _Context:
         other = _Context()
@@ -285,7 +285,7 @@ class _Context:
             self._doubtful = True
 
     def _last_blank_line(self, text: str) -> int:
-        """Where the last blank line ends in the text, -1 if there is none."""
+        """Position of the last blank line in the text, -1 if there is none."""
         found, begin = -1, 0
         while (line_end := text.find("\n", begin)) >= 0:
             if self._after_line_end and not text[begin:line_end].strip(_LINE_BLANKS):
@@ -296,7 +296,7 @@ class _Context:
         return found
 
     def takes_image(self) -> bool:
-        """Whether a URL that begins here is that of an image, which has its address then."""
+        """Whether a URL that begins here is that of an image."""
         if self._image_begun and self._marks.endswith(("](", "](<")):
             if self._depth <= 0 and not self._doubtful:
                 self._image_begun = False

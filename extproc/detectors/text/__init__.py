@@ -1,1 +1,1 @@
-"""Tools over texts: reading, folding, cutting, matching. They find nothing by themselves, and import no family."""
+"""Text tools: reading, folding, splitting, matching. They detect nothing themselves, and import no family."""

@@ -1,9 +1,9 @@
-"""Whether a place of a text lies in an address that a reader's browser may call: a URL, the target of a link or an
-image, an attribute of HTML that holds one.
+"""Tracks whether a position is inside an address that a reader's browser may request: a URL, the target of a link or an
+image, an HTML attribute with one.
 
-What stands there leaves with the call, for an image without a click. So the text before a place is followed as it
-comes: a few marks open an address, and what ends it depends on what opened it. Of the text no more is kept than a mark
-may have begun with. In doubt a place is in an address.
+Text there leaves with the request, for an image without a click. So the text before a position is tracked as it
+arrives: a few marks open an address, and its end depends on the mark. Only a possible beginning of a mark is kept. In
+doubt, a position counts as inside an address.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BEHIND_QUOTE = re.compile(rf"[\"'`]{_SCHEME}\Z")
 _IN_DEFINITION = re.compile(rf"\]:[ \t]{{0,8}}<?{_SCHEME}\Z")
 _NOT_BLANK = re.compile(r"\S")
 _BRACKET = re.compile(r"[()\n]")
-_WORD_END = re.compile(r"[\s>]|\"[,:}\]]")  # the latter between values of JSON that is written without blanks
+_WORD_END = re.compile(r"[\s>]|\"[,:}\]]")  # the latter between values of compact JSON
 _LINE_END = re.compile(r"\n")
 _ANGLE_END = re.compile(r"[>\n]")
 _QUOTES = "\"'`"
@@ -28,32 +28,32 @@ _QUOTES = "\"'`"
 
 class _Place(Enum):
     OUTSIDE = auto()
-    ATTRIBUTE = auto()  # behind its ``=``: the first character says what ends its value
-    LINK = auto()  # behind ``](``, likewise
-    BRACKETS = auto()  # a link's target, up to the bracket that closes it
-    UNTIL = auto()  # up to what ``_end`` finds
+    ATTRIBUTE = auto()  # after its ``=``: the first character determines the end of the value
+    LINK = auto()  # after ``](``, likewise
+    BRACKETS = auto()  # a link's target, up to its closing bracket
+    UNTIL = auto()  # up to the match of ``_end``
 
 
 class AddressContext:
-    """Follows one text. Cut-invariant: what it says depends on what was pushed, and not on its pieces."""
+    """Tracks one text. Cut-invariant: the result depends on the text, not on its pieces."""
 
     __slots__ = ("_depth", "_end", "_kept", "_place")
 
     def __init__(self) -> None:
         self._place = _Place.OUTSIDE
         self._end = _LINE_END
-        self._depth = 0  # of brackets
-        self._kept = ""  # outside, the end of what has come; in a word, what its end may have begun with
+        self._depth = 0  # bracket depth
+        self._kept = ""  # outside: the end of the text so far; in a word: a possible beginning of a mark
 
     @property
     def is_open(self) -> bool:
-        """Whether what comes next is in an address."""
+        """Whether the following text is in an address."""
         return self._place is not _Place.OUTSIDE
 
     def push(self, text: str) -> None:
         """Take what comes next."""
         whole = self._kept + text
-        first = at = 0  # outside, nothing before ``first`` counts any more
+        first = at = 0  # outside: nothing before ``first`` matters any more
         while at >= 0:
             first = at
             at = self._go_on(whole, at)
@@ -67,7 +67,7 @@ class AddressContext:
         return other
 
     def _go_on(self, whole: str, at: int) -> int:
-        """Go up to where the next place begins; -1 if that is still to come."""
+        """Advance to the next state change; -1 if more text is needed."""
         match self._place:
             case _Place.OUTSIDE:
                 return self._open(whole, at)
@@ -126,7 +126,7 @@ class AddressContext:
 
 
 def _end_of_url(before: str) -> re.Pattern[str]:
-    """What ends a URL, by what stands before it: in quotes, and where a link is defined, it may hold blanks."""
+    """What ends a URL, depending on the text before it: in quotes, and in link definitions, it may contain blanks."""
     if _IN_DEFINITION.search(before) is not None:
         return _LINE_END
     quoted = _BEHIND_QUOTE.search(before)

@@ -1,4 +1,4 @@
-"""Many patterns looked for at once: RE2's sets, compiled when a detector is made."""
+"""Matches many patterns at once: RE2 sets, compiled when a detector is constructed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re2
 
 
 def automaton(patterns: Iterable[str | bytes], options: Any) -> Any:
-    """A compiled set that says which of the patterns are anywhere in a text. Raises: re2.error."""
+    """A compiled set that tells which of the patterns match anywhere in a text. Raises: re2.error."""
     compiled = re2.Set.SearchSet(options)
     for pattern in patterns:
         compiled.Add(pattern)
@@ -18,7 +18,7 @@ def automaton(patterns: Iterable[str | bytes], options: Any) -> Any:
 
 
 def utf8_options(bytes_max: int) -> Any:
-    """RE2's options for texts in UTF-8. Args: bytes_max: what an automaton may take. [bytes]"""
+    """RE2 options for UTF-8 texts. Args: bytes_max: memory limit of an automaton. [bytes]"""
     options = re2.Options()
     options.max_mem = bytes_max
     options.log_errors = False

@@ -1,22 +1,21 @@
-"""Cells: how a text that comes in pieces is judged as if it had come whole.
+"""Cells: split streamed text so that it is checked like unstreamed text.
 
-A text is a sequence of words and of glue (white space, quotes, commas, brackets, and every character of scripts that
-need no spaces). Two neighboring words are *joined* where one blank stands between them and they may belong to one
-number: ``4111 1111 1111 1111``, ``+49 30 901820``, ``GB29 NWBK 6016``; the number of a list's item and what follows it
-(``1. Go``) are not, unless that may be a month. A cell is a maximal chain of joined words.
-Whether two words are joined depends only on the end of the left one and the first character of the right one, so
-cells are a property of the text: however it is cut into pieces, the cells are the same. No finding spans two cells,
-so a cell can be judged, and released, as soon as it is closed; in plain prose the text held back is at most its last
-word.
+A text is a sequence of words and of glue (white space, quotes, commas, brackets, and every character of scripts without
+spaces). Two adjacent words are *joined* if one blank separates them and they may belong to one number: ``4111 1111 1111
+1111``, ``+49 30 901820``, ``GB29 NWBK 6016``; a list item's number and the following word (``1. Go``) are not, unless
+that may be a month. A cell is a maximal chain of joined words. Whether two words are joined depends only on the end of
+the left one and the first character of the right one, so cells are a property of the text: however it is cut into
+pieces, the cells are the same. No finding spans two cells, so a cell can be checked, and released, as soon as it is
+closed; in prose, the held text is at most its last word.
 
-Numbers may be written with other hyphens, blanks and digits, and with escapes. So cells are looked for in a text as it
-was *folded* (see ``folding``), which has the same places. What has vanished there is of a word, and may join two.
+Numbers may be written with other hyphens, blanks and digits, and with escapes. So cells are found in the *folded* text
+(see ``folding``), which has the same positions. Vanished characters belong to a word, and may join two.
 
-Long cells are judged in parts, at positions that again depend on the text alone (``next_part``):
+Long cells are checked in parts, at positions that again depend on the text alone (``next_part``):
 
-- A chain of many words (a row of numbers): what is found across blanks is no longer than ``JOINED_CHARS_MAX``, so what
-  begins that much and a little more before its end can be judged.
-- A single word that is too long to be held (base64, a data URL): of each window the first half is judged.
+- A chain of many words (a row of numbers): findings across blanks are at most ``JOINED_CHARS_MAX`` long, so findings
+  that begin that far and a little more before its end can be decided.
+- A single word that is too long to hold (base64, a data URL): the first half of each window is decided.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ from extproc.detectors.text.folding import (
 )
 from extproc.detectors.text.latin1 import CELL_ENDING_FIRST
 
-CELL_CHARS_MAX = 2_048  # more than this is never held
+CELL_CHARS_MAX = 2_048  # maximum held text
 CONTEXT_CHARS_MAX = 96
 JOINED_CHARS_MAX = 64  # of a finding with blanks in it
-ROOM_CHARS = JOINED_CHARS_MAX + 8  # what must follow the beginning of a finding, for all that decides about it
-_BLANK_CHARS = 8  # and what may yet turn out not to be of the cell
+ROOM_CHARS = JOINED_CHARS_MAX + 8  # text after the beginning of a finding that decides about it
+_BLANK_CHARS = 8  # and text that may turn out not to belong to the cell
 WORD_CHARS_MAX = CELL_CHARS_MAX - ROOM_CHARS - _BLANK_CHARS
 
 SECTION_CHARS_MIN = 256
@@ -54,10 +53,10 @@ _PLAIN_GLUE = frozenset("\n\t,\"'<>[]{}|`")
 _LETTERS = re.compile(f"[A-Za-z\u00c0-{chr(ord(CELL_ENDING_FIRST) - 1)}]+")
 _NO_PLAIN_GLUE = "".join(chr(code) for code in range(ord(CELL_ENDING_FIRST)) if chr(code) not in _PLAIN_GLUE)
 _LETTERS_BEHIND_GLUE = re.compile(f"[^{re.escape(_NO_PLAIN_GLUE)}{FOLDED_CLASS}]([A-Za-z]+)\\Z")
-_MAY_END_OPEN = frozenset(CELL_BLANKS + ";")  # what an open cell may end with that is no part of a word
+_MAY_END_OPEN = frozenset(CELL_BLANKS + ";")  # possible end of an open cell that is not part of a word
 _OTHER_BLANKS = frozenset(OTHER_BLANKS)
 _GLUE = "\\s,;\"'<>\\[\\]{}|\\\\`\u0590-\U0010ffff"
-_JOIN_CHARS_MAX = 24  # how much of a word's end says whether it is joined; less than what is kept of a window
+_JOIN_CHARS_MAX = 24  # length of a word's end that decides whether it is joined; less than what is kept of a window
 _TAIL_CHARS = 256
 _KEPT_CHARS_MAX = _JOIN_CHARS_MAX + ESCAPE_CHARS_MAX
 _JOINABLE_LEFT = re.compile(
@@ -67,17 +66,17 @@ _JOINABLE_LEFT = re.compile(
 )
 _JOINABLE_RIGHT = frozenset("0123456789(+-ABCDEFGHIJKLMNOPQRSTUVWXYZ" + VANISHED)
 _NO_MONTH_BEGINS = frozenset("BCEGHIKLPQRTUVWXYZ")
-# Character classes only, no alternatives inside repeats: linear however hostile the text.
+# Character classes only, no alternatives inside repeats: linear for any input.
 _WORD = re.compile(f"[^{_GLUE}]+")
-_LIST_MARKER = re.compile(f"(?:^|[{_GLUE}])[0-9]{{1,2}}[.)]\\Z")  # "1." or "12)", all of a word
-# Words of a table of numbers or codes, each with the blank by which it is joined to the next.
+_LIST_MARKER = re.compile(f"(?:^|[{_GLUE}])[0-9]{{1,2}}[.)]\\Z")  # "1." or "12)", as a whole word
+# Words of a table of numbers or codes, each with the blank that joins it to the next.
 _ROW = re.compile(r"(?:[A-Z0-9]{1,4}[ \u00a0](?=[A-Z0-9])|[0-9][0-9.:/\-]{0,22}[ \u00a0](?=[0-9]))++")
 _IS_GLUE = re.compile(f"[{_GLUE}]")
-_UP_TO_LAST_GLUE = re.compile(f".*[{_GLUE}]", re.DOTALL)  # steps back over one word at most
+_UP_TO_LAST_GLUE = re.compile(f".*[{_GLUE}]", re.DOTALL)  # at most one word
 
 
 def _joined(text: str, end: int) -> bool:
-    """Whether the word that ends at ``end`` is joined to the one after it."""
+    """Whether the word that ends at ``end`` is joined to the next one."""
     return (
         end + 1 < len(text)
         and text[end] in BLANKS
@@ -88,7 +87,7 @@ def _joined(text: str, end: int) -> bool:
 
 
 def _may_join(text: str, end: int) -> bool:
-    """Whether the word that ends at ``end`` may be joined to one after it."""
+    """Whether the word that ends at ``end`` may be joined to a next one."""
     floor = end - _JOIN_CHARS_MAX if end > _JOIN_CHARS_MAX else 0
     glue = _UP_TO_LAST_GLUE.match(text, floor, end)
     start = glue.end() if glue else floor
@@ -96,7 +95,7 @@ def _may_join(text: str, end: int) -> bool:
 
 
 def cells(text: str) -> Iterator[tuple[int, int]]:
-    """The cells of a complete text, folded, as (start, end), in order; between them is glue. [characters]"""
+    """The cells of a complete folded text as (start, end), in order; between them is glue. [characters]"""
     start = -1
     for match in _WORD.finditer(text):
         if start < 0:
@@ -107,15 +106,15 @@ def cells(text: str) -> Iterator[tuple[int, int]]:
 
 
 def word_chars_max(hold_chars_max: int) -> int:
-    """How long a word may be, for no more than ``hold_chars_max`` to be held: other words may be joined to it."""
+    """Maximum word length, so that at most ``hold_chars_max`` is held: other words may be joined to it."""
     return hold_chars_max - ROOM_CHARS - _BLANK_CHARS
 
 
 class Part(NamedTuple):
-    """What can be judged at once: findings that begin in ``text[first:settled]`` lie in ``text[first:last]``.
+    """Text that can be decided at once: findings that begin in ``text[first:settled]`` lie in ``text[first:last]``.
 
-    With ``settled`` at ``last`` this is all that is left of the cell. ``overlong``: of a word that is longer than may
-    be, so that a finding may end behind ``last``.
+    If ``settled`` is ``last``, this is all that is left of the cell. ``overlong``: part of a word over the limit,
+    so that a finding may end after ``last``.
     """
 
     first: int
@@ -125,9 +124,9 @@ class Part(NamedTuple):
 
 
 def next_part(text: str, position: int, word_chars_max: int = WORD_CHARS_MAX) -> Part | None:
-    """The first part from ``position`` on, of a new cell or of the one that ``position`` is in; None if there is none.
+    """The first part from ``position``, of a new cell or of the one that ``position`` is in; None if there is none.
 
-    Looks only as far ahead as the part reaches. ``text``: folded. [characters]
+    Looks ahead only as far as the part reaches. ``text``: folded. [characters]
     """
     word_found = _word_of(word_chars_max + 1).search(text, position)
     if word_found is None:
@@ -136,7 +135,7 @@ def next_part(text: str, position: int, word_chars_max: int = WORD_CHARS_MAX) ->
     if end - first > word_chars_max:
         return Part(first, end - 1, first + word_chars_max // 2, overlong=True)
     chars = len(text)
-    if end + 1 >= chars or text[end + 1] not in _JOINABLE_RIGHT:  # as most words
+    if end + 1 >= chars or text[end + 1] not in _JOINABLE_RIGHT:  # like most words
         return Part(first, end, end)
     row = _ROW.match(text, first, first + JOINED_CHARS_MAX + ROOM_CHARS + _JOIN_CHARS_MAX)
     if row is not None and row.end() - first >= JOINED_CHARS_MAX + ROOM_CHARS:
@@ -158,7 +157,7 @@ def _last_blank(text: str, first: int, end: int) -> int:
 
 
 def cell_end(text: str, position: int) -> int:
-    """Where the cell of a folded text that ``position`` is in, or stands behind a word of, ends. [characters]"""
+    """End of the cell of a folded text that ``position`` is in, or directly after a word of. [characters]"""
     end = _word_end(text, position, len(text))
     while _joined(text, end):
         end = _word_end(text, end + 1, len(text))
@@ -166,17 +165,17 @@ def cell_end(text: str, position: int) -> int:
 
 
 def section_end(text: str, position: int) -> int:
-    """Where a section that begins at ``position`` ends: after some hundred characters, between two cells.
+    """End of a section that begins at ``position``: after some hundred characters, between two cells.
 
-    A small letter behind a blank is never joined to what stands before it. Sections are what a cheap look is taken at
-    before cells are, so that one number in a long text does not have every word of it judged. [characters]
+    A small letter after a blank is never joined to the text before it. Sections are prefiltered before cells are,
+    so that one number in a long text does not cause every word of it to be scanned. [characters]
     """
     match = _SURELY_APART.search(text, position + SECTION_CHARS_MIN)
     return match.start() if match else len(text)
 
 
 def has_long_word(text: str, word_chars_max: int = WORD_CHARS_MAX) -> bool:
-    """Whether any word is longer than it may be. Looks at a few places only: such a word stands at one of them."""
+    """Whether any word exceeds the limit. Samples a few positions only: such a word covers at least one of them."""
     places = range(word_chars_max, len(text), word_chars_max)
     if all(_blanks_around(text, place, word_chars_max) for place in places):
         return False
@@ -189,14 +188,14 @@ def has_long_word(text: str, word_chars_max: int = WORD_CHARS_MAX) -> bool:
 
 
 def _blanks_around(text: str, place: int, word_chars_max: int) -> bool:
-    """Whether blanks, which fold to themselves, stand so close that no long word is between them."""
+    """Whether blanks, which fold to themselves, are so close that no long word fits between them."""
     after = text.find(" ", place, place + word_chars_max)
     return after >= 0 and text.rfind(" ", max(0, after - word_chars_max - 1), place) >= 0
 
 
 @lru_cache
 def _word_of(chars_max: int) -> re.Pattern[str]:
-    """A word, or as much of it."""
+    """A word, or as much of it as is needed."""
     return re.compile(f"[^{_GLUE}]{{1,{chars_max}}}")
 
 
@@ -206,7 +205,7 @@ def _word_end(text: str, position: int, limit: int) -> int:
 
 
 def _word_start(text: str, end: int) -> int:
-    """Where the word that ends at ``end`` begins, looked for backwards by ever longer strides."""
+    """Start of the word that ends at ``end``, searched backwards in growing steps."""
     chars = _JOIN_CHARS_MAX
     while True:
         floor = end - chars if end > chars else 0
@@ -219,9 +218,9 @@ def _word_start(text: str, end: int) -> int:
 
 
 def _plain_end(text: str) -> int:
-    """What ``_open_from`` says of a text that ends as most do; -1 if all of it has to be looked at. [characters]
+    """Fast path of ``_open_from`` for a text that ends like most do; -1 if the full search is needed. [characters]
 
-    That is with glue, or with a word of letters that is joined to none beside it, and perhaps a blank.
+    That is, with glue, or with a word of letters that is joined to no neighbor, and perhaps a blank.
     """
     chars = len(text)
     last = text[-1]
@@ -253,7 +252,7 @@ def _plain_end(text: str) -> int:
 
 
 def _ends_with_glue(text: str, end: int) -> bool:
-    """Whether glue other than a blank ends ``text[:end]``, so that nothing is joined to what follows a blank there."""
+    """Whether glue other than a blank ends ``text[:end]``, so that nothing after a blank there is joined."""
     last = text[end - 1 : end]
     return (
         last in _PLAIN_GLUE
@@ -263,8 +262,8 @@ def _ends_with_glue(text: str, end: int) -> bool:
 
 
 def _open_from_written(text: str, first: int, known: int) -> int:
-    """``_open_from`` for a text that is not folded, of which no more is folded than has to be. [characters]"""
-    known = max(first, known - ESCAPE_CHARS_MAX)  # an escape that has ended may be read otherwise than its beginning
+    """``_open_from`` for an unfolded text, of which only the necessary part is folded. [characters]"""
+    known = max(first, known - ESCAPE_CHARS_MAX)  # a complete escape may read differently than its beginning
     before = len(text) - _TAIL_CHARS
     if before > known:
         start = _open_from(_with_begun(folded(text[before:])))
@@ -274,28 +273,28 @@ def _open_from_written(text: str, first: int, known: int) -> int:
 
 
 def _with_begun(shape: str) -> str:
-    """A folded text as if the escape that has begun at its end were one already."""
+    """A folded text as if the incomplete escape at its end were complete."""
     begun = unfinished(shape)
     return shape if begun == len(shape) else shape[:begun] + VANISHED * (len(shape) - begun)
 
 
 def _is_in_word(held: str) -> bool:
-    """Whether what follows an open cell without glue is of it, whatever it is."""
+    """Whether text that follows an open cell without glue belongs to it, whatever it is."""
     return (
         held != ""
         and held[-1] not in _MAY_END_OPEN
-        and "\\" not in held[-ESCAPE_CHARS_MAX:]  # which may stand for a blank
+        and "\\" not in held[-ESCAPE_CHARS_MAX:]  # which may represent a blank
         and unfinished(held) == len(held)
     )
 
 
 def _open_from(text: str, first: int = 0, known: int = 0) -> int:
-    """Where the last cell begins, if what follows could still belong to it; else ``len(text)``. [characters]
+    """Start of the last cell, if following text could still belong to it; otherwise ``len(text)``. [characters]
 
-    Looks backwards, so that a long text costs no more than its last cell.
+    Searches backwards, so that a long text costs no more than its last cell.
     Args:
         text: folded.
-        first, known: ``text[first:known]`` is known to be one cell, so that it need not be looked through again.
+        first, known: ``text[first:known]`` is known to be one cell, and is not searched again.
     """
     end = len(text)
     last = end - (text[-1] in BLANKS)
@@ -312,28 +311,28 @@ def _open_from(text: str, first: int = 0, known: int = 0) -> int:
 
 
 class CellBuffer:
-    """Gives out a text that comes in pieces as closed cells and the glue between them, and keeps the open cell."""
+    """Outputs streamed text as closed cells and the glue between them, and keeps the open cell."""
 
     __slots__ = ("_given", "_in_word", "open")
 
     def __init__(self) -> None:
         self.open = ""
-        self._given = ""  # the end of what was given out of the open cell
-        self._in_word = False  # whether what follows without glue is of the open cell
+        self._given = ""  # end of the released part of the open cell
+        self._in_word = False  # whether following text without glue belongs to the open cell
 
     @property
     def certain(self) -> str:
-        """The open cell without what may turn out not to be part of it: a blank, an escape that has begun."""
+        """The open cell without text that may turn out not to belong to it: a blank, an incomplete escape."""
         begun = self.open[: unfinished(self.open)].rstrip(CELL_BLANKS)
         shape = folded(begun)
-        if shape and shape[-1] in BLANKS:  # an escape stands for it
+        if shape and shape[-1] in BLANKS:  # an escape represents it
             first = max(begun.rfind("\\"), begun.rfind("&"))
             begun = begun[: first - (shape[first - 1 : first] == VANISHED and begun[first - 1] == "\\")]
         return begun
 
     @property
     def given(self) -> str:
-        """The end of what was taken of the open cell; empty if nothing was."""
+        """End of the released part of the open cell; empty if nothing was released."""
         return self._given
 
     @property
@@ -343,7 +342,7 @@ class CellBuffer:
         return " " in held or "\u00a0" in held or not (held.isascii() or _OTHER_BLANKS.isdisjoint(held))
 
     def push(self, text: str) -> str:
-        """Take the next piece; return the text up to the open cell, which may be empty."""
+        """Process the next piece; return the text before the open cell, which may be empty."""
         if not text:
             return ""
         if self._in_word and _IS_GLUE.search(text) is None:
@@ -366,7 +365,7 @@ class CellBuffer:
         return whole[given:cut]
 
     def take(self, chars: int | None = None) -> str:
-        """Remove and return the first ``chars`` of the open cell, or all that is open: then the cell is over."""
+        """Remove and return the first ``chars`` of the open cell, or all of it, which closes the cell."""
         taken = self.open if chars is None else self.open[:chars]
         self.open = self.open[len(taken) :]
         self._in_word = _is_in_word(self.open)

@@ -1,8 +1,8 @@
-"""What the characters of a text stand for, one character for one, so that places stay: ``4111‑1111`` is ``4111-1111``.
+"""Folds characters to the ASCII they represent, one to one, so that positions stay: ``4111‑1111`` is ``4111-1111``.
 
-Models write typographic hyphens and narrow blanks, keyboards full-width letters and other scripts' digits, pages
-``%40``, ``&#64;`` and ``\\@``. Each is folded to the ASCII character that it stands for. What stands for nothing (soft
-hyphens, zero widths, the rest of an escape) is folded to ``VANISHED``, which ``reading`` leaves out.
+Models write typographic hyphens and narrow blanks, keyboards full-width letters and other scripts' digits, web pages
+``%40``, ``&#64;`` and ``\\@``. Each is folded to the ASCII character that it represents. Characters without meaning
+(soft hyphens, zero widths, the rest of an escape) are folded to ``VANISHED``, which ``reading`` omits.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from collections.abc import Sequence
 from extproc.detectors.text.latin1 import CELL_ENDING_FIRST
 
 VANISHED = "\u00ad"
-"""Stands in a folded text where nothing is read; a soft hyphen, which is one of these itself."""
+"""Placeholder for nothing in a folded text; it is itself a soft hyphen."""
 
 BLANKS = " \u00a0"
-"""What folded blanks are: the two of Latin-1."""
+"""Folded blanks: the two of Latin-1."""
 
 OTHER_BLANKS = "\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
-"""The other blanks within a line, each folded to one of ASCII."""
+"""Other blanks within a line, each folded to an ASCII blank."""
 
 # --- one character for one -----------------------------------------------------------------------------------------
 
@@ -46,7 +46,7 @@ _ZERO_DIGITS = (
     0x11D50, 0x11DA0, 0x11F50, 0x16A60, 0x16AC0, 0x16B50, 0x1CCF0, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6,
     0x1E140, 0x1E2F0, 0x1E4F0, 0x1E5F1, 0x1E950, 0x1FBF0,
 )  # fmt: skip
-"""The zero of each script with decimal digits (general category Nd); the others follow it. Source: Unicode 16."""
+"""The zero of each script with decimal digits (general category Nd), followed by the others. Source: Unicode 16."""
 
 _FULL_WIDTH_LETTERS = (*range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))
 _FULL_WIDTH_OFFSET = 0xFEE0
@@ -56,8 +56,9 @@ _INVISIBLE = (
     *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), *range(0xFE00, 0xFE10),
     *range(0xE0000, 0xE0080), *range(0xE0100, 0xE01F0),
 )  # fmt: skip
-"""Soft hyphen, zero widths, joiners, marks of direction, fillers, variation selectors, tags: nothing is seen of them.
-Source: Default_Ignorable_Code_Point of Unicode, as far as it is assigned."""
+"""Soft hyphen, zero widths, joiners, direction marks, fillers, variation selectors, tags: all invisible. Source:
+Default_Ignorable_Code_Point of Unicode, as far as it is assigned.
+"""
 
 _FOLDED = {
     **{ord(written): sign for sign, ways in _SIGNS.items() for written in ways},
@@ -67,28 +68,29 @@ _FOLDED = {
 }
 
 FOLDED_CHARACTERS = frozenset(map(chr, _FOLDED))
-"""What stands for another character, or for nothing."""
+"""Characters that represent another character, or nothing."""
 
 OTHER_NUMBER_MARKS = frozenset(chr(code) for code, sign in _FOLDED.items() if sign in "0123456789@:")
-"""What stands for a digit, ``@`` or ``:``."""
+"""Characters that represent a digit, ``@`` or ``:``."""
 
 OTHER_COLONS = frozenset(_SIGNS[":"])
-"""What stands for ``:``."""
+"""Characters that represent ``:``."""
 
-_BEYOND_BMP = "\U00010000-\U0001efff\U0001fbf0-\U0001fbf9\U000e0000-\U000e01ef"  # in few ranges: one look each
+_BEYOND_BMP = "\U00010000-\U0001efff\U0001fbf0-\U0001fbf9\U000e0000-\U000e01ef"  # in few ranges: one comparison each
 _IN_BMP = "".join(chr(code) for code in sorted(_FOLDED) if code < 0x10000)
 FOLDED_CLASS = re.escape(_IN_BMP) + _BEYOND_BMP
-"""Inside of a character class: every character that is folded, and a few beyond the basic plane that are not."""
+"""Content of a character class: every folded character, and a few unfolded ones beyond the basic plane."""
 _MAY_FOLD = re.compile(f"[{FOLDED_CLASS}]")
-_FOLDED_RUN = re.compile(f"[{FOLDED_CLASS}][{FOLDED_CLASS}]*")  # not "+": then the search would try each place
+_FOLDED_RUN = re.compile(f"[{FOLDED_CLASS}][{FOLDED_CLASS}]*")  # not "+": the search would try each position
 
 # --- escapes -------------------------------------------------------------------------------------------------------
 
 _PERCENT = r"%(?:0[ADad]|[2-7][0-9A-Fa-f])"
-_PERCENT_SIGN = r"%(?:2[BDEbde]|3[0-9Aa]|[4-7][0-9A-Fa-f])|[0-9A-Z]%20[0-9A-Z]"  # in which values are hidden
+_PERCENT_SIGN = r"%(?:2[BDEbde]|3[0-9Aa]|[4-7][0-9A-Fa-f])|[0-9A-Z]%20[0-9A-Z]"  # that may hide values
 _WORD_BLANK, _WORD_END = "\x9e", "\x9f"
-"""Stand for an escaped blank, and for an escaped quote and the like: real ones would divide a word of which a part may
-have been given out. Only ``reading`` makes them so."""
+"""Represent an escaped blank, and an escaped quote and the like: real ones would divide a word, part of which may have
+been released. Only ``reading`` restores them.
+"""
 _NAMED = {
     "&commat;": "@", "&period;": ".", "&plus;": "+", "&colon;": ":", "&sol;": "/", "&lowbar;": "_", "&lpar;": "(",
     "&rpar;": ")", "&hyphen;": "-", "&dash;": "-", "&ndash;": "-", "&mdash;": "-", "&minus;": "-", "&nbsp;": " ",
@@ -102,10 +104,10 @@ _ESCAPE = re.compile(f"{_PERCENT}|{_REFERENCE}|{_UNICODE}|{_MARKDOWN}")
 ESCAPE_CHARS_MAX = 10
 
 MAY_VANISH = rf"[ -~\xA0-\xAC\xAE-\xFF]\xAD|{_PERCENT_SIGN}|{_REFERENCE}|{_UNICODE}|{_MARKDOWN}"
-"""Pattern (RE2, Latin-1): of ``folded_bytes``, whether some of it may not be read as it is written."""
+"""Pattern (RE2, Latin-1) over ``folded_bytes``: whether some of it may read differently than it is written."""
 
 _READ_FROM_ESCAPES = frozenset(string.ascii_letters + string.digits + "@.+-:/_() \u00a0" + VANISHED)
-"""Nothing that ends a cell but a blank: ``&#39;`` stays what it is."""
+"""Nothing that ends a cell, except a blank: ``&#39;`` is kept."""
 
 _UNFINISHED = re.compile(
     r"\\{1,2}(?:u[0-9A-Fa-f]{0,3})?\Z|%[2-7]?\Z|&(?:#[0-9]{0,7}|#[xX][0-9A-Fa-f]{0,6}|[a-z]{0,6})\Z"
@@ -113,7 +115,7 @@ _UNFINISHED = re.compile(
 
 
 def _unescaped(match: re.Match[str]) -> str:
-    """The character that an escape stands for, and nothing in the place of the rest."""
+    """The character that an escape represents, and nothing for the rest."""
     escape = match[0]
     rest = VANISHED * (len(escape) - 1)
     if escape[0] == "%":
@@ -148,14 +150,14 @@ def _folded_run(match: re.Match[str]) -> str:
 
 
 def is_plain(text: str) -> bool:
-    """Whether nothing in a text can be read otherwise than it is written, nor the beginning of it be."""
+    """Whether nothing in a text, nor a beginning of an escape, can read differently than it is written."""
     return (
         "\\" not in text and "%" not in text and "&" not in text and (text.isascii() or _MAY_FOLD.search(text) is None)
     )
 
 
 def folded(text: str) -> str:
-    """The text as it is meant, of the same length; itself where nothing in it is written otherwise."""
+    """The text as it is meant, with the same length; the same object if nothing in it is disguised."""
     if not text.isascii() and _MAY_FOLD.search(text) is not None:
         text = _FOLDED_RUN.sub(_folded_run, text)
     if "\\" in text or "&" in text or "%" in text:
@@ -164,13 +166,13 @@ def folded(text: str) -> str:
 
 
 def reading(shape: str) -> tuple[str, Sequence[int]]:
-    """A folded text without what has vanished, and the place in it of each character that is left."""
+    """A folded text without vanished characters, and the original position of each remaining character."""
     places = [place for place, character in enumerate(shape) if character != VANISHED]
     return _said(shape), places
 
 
 def read(text: str) -> str:
-    """What a text says, in as few characters as that takes."""
+    """What a text says, as short as possible."""
     return _said(folded(text))
 
 
@@ -179,7 +181,7 @@ def _said(shape: str) -> str:
 
 
 def with_escapes(text: str, shape: str, start: int, end: int) -> tuple[int, int]:
-    """The span ``start`` to ``end`` of a text, with all of the escapes that its first and last character are."""
+    """The span ``start`` to ``end`` of a text, extended to all of the escapes of its first and last character."""
     while start and shape[start - 1] == VANISHED and text[start - 1] == "\\":
         start -= 1
     while end < len(shape) and shape[end] == VANISHED and text[end].isascii() and text[end] not in "\\&%":
@@ -188,9 +190,9 @@ def with_escapes(text: str, shape: str, start: int, end: int) -> tuple[int, int]
 
 
 def unfinished(text: str) -> int:
-    """Where at the end of a text an escape begins of which more may come; the text's length if none does.
+    """Start of an incomplete escape at the end of a text; the text's length if there is none.
 
-    With it the last word may begin otherwise than it seems, or a word go on that a backslash would end.
+    It may change how the last word begins, or continue a word that a backslash would end.
     """
     chars = len(text)
     end = text[-ESCAPE_CHARS_MAX:]
@@ -207,7 +209,7 @@ _CACHED_CHARACTERS_MAX = 8_192
 
 
 class _ByteTable(dict[int, str]):
-    """``str.translate`` table that fills itself, up to a size: texts use few characters of all there are."""
+    """``str.translate`` table that fills itself, up to a size: texts use only a few characters."""
 
     def __missing__(self, code: int) -> str:
         byte = _FOLDED.get(code) or ("\n" if code >= ord(CELL_ENDING_FIRST) else "?")
@@ -234,5 +236,5 @@ def read_bytes(text: str) -> bytes:
 
 
 def folded_bytes(text: str) -> bytes:
-    """As ``latin1_bytes``, with each character folded, and escapes as they are."""
+    """Like ``latin1_bytes``, with each character folded, and escapes unchanged."""
     return text.encode("latin-1", _HANDLER)

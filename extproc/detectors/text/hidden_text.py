@@ -1,7 +1,7 @@
-"""Texts that stand in a text written otherwise: encoded, escaped, turned round. Bounded, and linear in its length.
+"""Finds texts hidden in a text: encoded, escaped, reversed. Bounded, and linear in its length.
 
-What is found serves to decide and has no offsets. Each kind has a look that costs next to nothing and that honest text
-rarely passes; at most ``HIDDEN_TEXTS_MAX`` texts come of one, and what they hide in turn is read once more.
+Results serve to decide, and have no offsets. Each kind has a nearly free prefilter that benign text rarely passes; at
+most ``HIDDEN_TEXTS_MAX`` texts come from one, and their hidden texts are decoded once more.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _WORDS = sorted({word for line in _TURNED_WORDS for word in line.split()})
 _HONEST = frozenset(
     {"anna", "dna", "dnu", "ella", "eut", "han", "hna", "pur", "sal", "sel", "set", "sol", "sut", "won"}
 )
-"""What is a word the other way round too."""
+"""Words that also make sense reversed."""
 _ROTATED = {word.translate(_ROTATION) for word in _WORDS} - _HONEST
 _REVERSED = {word[::-1] for word in _WORDS} - _HONEST
 TURNED = rf"\b(?:{'|'.join(sorted(_ROTATED | _REVERSED))})\b"
-"""Pattern (plain form) for words that are common in attacks, rotated by 13 letters or written backwards."""
+"""Pattern (plain form) for words common in attacks, in ROT13 or reversed."""
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _ROTATED_BY = 13
@@ -53,7 +53,7 @@ _ALPHABETS = [
     str.maketrans(_ALPHABET + _ALPHABET.upper(), 2 * (_ALPHABET[shift:] + _ALPHABET[:shift])) for shift in range(26)
 ] + [str.maketrans(_ALPHABET + _ALPHABET.upper(), 2 * _ALPHABET[::-1])]
 _COMMON = {ord(letter): share for letter, share in zip("etaonirsl", (12, 9, 8, 8, 7, 7, 6, 6, 4), strict=True)}
-"""The commonest letters, and how many of 100 they are, about, in the languages we know."""
+"""The most frequent letters, with their approximate percentage in the supported languages."""
 
 _LETTER, _VOWEL = 1, 2
 _LETTER_KINDS = bytes(
@@ -64,10 +64,10 @@ _LETTERS_MIN = 12
 _VOWELS_BYTES_MAX = 256
 _VOWELS = int.from_bytes(bytes([_VOWEL]) * _VOWELS_BYTES_MAX)
 _VOWELS_MIN_PERCENT = 29
-"""Languages in Latin letters have 35 to 50 vowels in 100 letters; rotated by 13 letters, 17 to 25."""
+"""Languages in Latin script have 35 to 50 vowels per 100 letters; ROT13 text has 17 to 25."""
 
-# Where much is replaced, the standard library's engine is many times faster than RE2's binding; these patterns begin
-# with a sign of their own and are bounded, so that there is nothing to go back to.
+# For many replacements, the standard library's engine is many times faster than RE2's binding; these patterns
+# begin with a distinctive mark and are bounded, so that there is no backtracking.
 _ENTITY = re2.compile(r"&(?:#[xX]?[0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});?")
 _ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[0-3][0-7]{2})")
 _TERMINAL = re.compile("\x1b\\[[0-9;]{0,16}[A-Za-z]|[^\b]\b")
@@ -93,25 +93,25 @@ _UPSIDE_DOWN = str.maketrans(_TURNED_LETTERS, "abcdefghijkmnopqrtuvwy")
 _TURNED_LETTERS_MIN = 2
 _NUMBER = re.compile("[0-9]+")
 _UPSIDE_DOWN_SIGN = "ǝ"
-"""No text that is written upside down does long without an e."""
+"""Every upside-down text soon contains an e."""
 
 _RUN_BEGINS = re2.compile(
     rb"[A-Za-z0-9+/_\-]{20}|(?:[0-9A-Fa-f]{2}[ \n:,\-]){3}|[0-9A-Fa-f]{8}[ \n:,\-]|0x|" + _CODES_BEGIN.encode()
 )
-"""What every run of base64, of digits or of numbers holds, together or apart."""
+"""Contained in every run of base64, of digits or of numbers, with or without separators."""
 
 
 def hidden_texts(text: str, rotated: bool, backwards: bool) -> list[tuple[str, str]]:
-    """What the text hides, as (how, text); at most ``HIDDEN_TEXTS_MAX`` and four that are the text turned.
+    """The hidden texts as (method, text); at most ``HIDDEN_TEXTS_MAX``, plus four transformations of the whole text.
 
     Args:
-        text: as it came, not its plain form: letters of either case matter to base64.
-        rotated: whether its letters may be others of the alphabet.
-        backwards: whether it may be written backwards.
+        text: the original, not its plain form: base64 depends on case.
+        rotated: whether its letters may be rotated.
+        backwards: whether it may be reversed.
     """
     direct = list(islice(_direct(text), HIDDEN_TEXTS_MAX))
     ways = {hidden: how for how, hidden in direct}
-    for _, outer in direct:  # two ways of reading may lead to one text
+    for _, outer in direct:  # two methods may yield the same text
         for how, hidden in islice(_direct(outer), HIDDEN_TEXTS_MAX - len(ways)):
             ways.setdefault(hidden, how)
     found = [(how, hidden) for hidden, how in ways.items()]
@@ -126,7 +126,7 @@ def hidden_texts(text: str, rotated: bool, backwards: bool) -> list[tuple[str, s
 
 
 def _likely_alphabet(text: str) -> dict[int, int] | None:
-    """The alphabet under which the beginning of a text has the commonest letters, unless that is 13 letters on."""
+    """The rotation under which the beginning of a text has the most frequent letters, unless that is ROT13."""
     beginning = text[:_VOWELS_BYTES_MAX].lower()
     counts = [beginning.count(letter) for letter in _ALPHABET]
     weights = [
@@ -138,8 +138,8 @@ def _likely_alphabet(text: str) -> dict[int, int] | None:
 
 
 def lacks_vowels(plain_utf8: bytes) -> bool:
-    """Whether a text has, at its beginning, fewer vowels than a language has."""
-    # Bits are counted without a branch: which bytes are vowels is nothing that a processor could predict.
+    """Whether a text's beginning has fewer vowels than any language."""
+    # branch-free bit counting: vowels are unpredictable for a CPU
     kinds = int.from_bytes(plain_utf8[:_VOWELS_BYTES_MAX].translate(_LETTER_KINDS))
     vowels = (kinds & _VOWELS).bit_count()
     letters = kinds.bit_count() - vowels
@@ -147,7 +147,7 @@ def lacks_vowels(plain_utf8: bytes) -> bool:
 
 
 def looks_backwards(text: str) -> bool:
-    """Whether a text begins as a sentence ends, or ends as one begins; or its first word does."""
+    """Whether a text begins like the end of a sentence, or ends like its beginning; or its first word does."""
     text = text.strip()
     first = text[: text.find(" ")]
     return text[:1] in (".", "?", "!") or _ends_in_capital(text) or _ends_in_capital(first)
@@ -158,7 +158,7 @@ def _ends_in_capital(text: str) -> bool:
 
 
 def may_hide(text: str) -> bool:
-    """False only if ``hidden_texts`` finds nothing but the text turned; a look that costs next to nothing."""
+    """Nearly free prefilter: False only if ``hidden_texts`` finds nothing but transformations of the whole text."""
     if "<" in text or "\x1b" in text or "\b" in text or _UPSIDE_DOWN_SIGN in text:
         return True
     for sign in "%&\\=":
@@ -182,7 +182,7 @@ def _direct(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _percent_texts(text: str) -> Iterator[str]:
-    """URL encoding, also of a part."""
+    """URL encoding, even of parts."""
     if text.count("%") < _ESCAPES_MIN:
         return
     utf8 = text.encode("utf-8", "replace").replace(b"+", b" ")
@@ -192,19 +192,19 @@ def _percent_texts(text: str) -> Iterator[str]:
 
 
 def _quoted_printable_texts(text: str) -> Iterator[str]:
-    """As mails are encoded."""
+    """Quoted-printable, as in e-mails."""
     if text.count("=") >= _ESCAPES_MIN and _QUOTED_PRINTABLE.search(text):
         yield unquote_to_bytes(text.replace("=", "%").encode("utf-8", "replace")).decode("utf-8", "replace")
 
 
 def _undone_texts(text: str) -> Iterator[str]:
-    """What a terminal shows: without colors, and without what was deleted again."""
+    """What a terminal shows: without colors and deleted characters."""
     if "\x1b" in text or "\b" in text:
         yield _TERMINAL.sub("", text)
 
 
 def _entity_texts(text: str) -> Iterator[str]:
-    """Character references of HTML."""
+    """HTML character references."""
     if text.count("&") >= _ESCAPES_MIN and _ENTITY.search(text):
         yield html.unescape(text)
 
@@ -218,9 +218,9 @@ def _escaped_texts(text: str) -> Iterator[str]:
 
 
 def _well_formed(text: str) -> str:
-    """The text with pairs of surrogates joined, as two escapes write one character, and lone halves dropped.
+    """The text with surrogate pairs joined, as two escapes may encode one character, and lone surrogates removed.
 
-    No reader of texts, RE2 among them, takes a surrogate.
+    No reader of texts, including RE2, accepts surrogates.
     """
     if _SURROGATE.search(text) is None:
         return text
@@ -234,13 +234,13 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def _untagged_texts(text: str) -> Iterator[str]:
-    """Words that are divided by tags or comments."""
+    """Words divided by tags or comments."""
     if "<" in text and _TAG_IN_WORD.search(text):
         yield _TAG.sub("", text)
 
 
 def _hexadecimal_texts(text: str) -> Iterator[str]:
-    """Bytes as hexadecimal digits, together or apart."""
+    """Bytes as hexadecimal digits, with or without separators."""
     if not _may_hold_digits(text):
         return
     for match in islice(_HEX_RUN.finditer(text.replace("0x", "")), _RUNS_MAX):
@@ -259,13 +259,13 @@ def _binary_texts(text: str) -> Iterator[str]:
 
 
 def _decimal_texts(text: str) -> Iterator[str]:
-    """Characters as the numbers they have in ASCII."""
+    """Characters as their decimal ASCII codes."""
     for match in islice(_CODES_RUN.finditer(text), _RUNS_MAX):
         yield "".join(chr(int(number)) for number in _NUMBER.findall(match.group()[: 4 * _RUN_BYTES_MAX]))
 
 
 def _upside_down_texts(text: str) -> Iterator[str]:
-    """Letters that look like others turned by half a circle."""
+    """Letters that look like others rotated by 180 degrees."""
     if text.count(_UPSIDE_DOWN_SIGN) >= _TURNED_LETTERS_MIN:
         yield text[::-1].translate(_UPSIDE_DOWN)
 

@@ -1,8 +1,8 @@
-"""Whether a text that comes in pieces can still become JSON, and at its end whether it is.
+"""Incremental JSON validation: whether a streamed text can still become JSON, and finally whether it is.
 
-A model that was asked for JSON is judged while it writes, without keeping what it wrote: all that is remembered is the
-stack of open arrays and objects, and where in a token the text stands. Source: RFC 8259; a deeper nesting than
-``DEPTH_MAX`` counts as broken, since parsers refuse it too.
+A model that was asked for JSON is checked while it writes, without keeping the text: the state is the stack of open
+arrays and objects, and the position within a token. Source: RFC 8259; nesting above ``DEPTH_MAX`` counts as broken,
+since parsers reject it too.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ _HEX = frozenset("0123456789abcdefABCDEF")
 _HEX_DIGITS = 4
 _LITERALS = {"t": "rue", "f": "alse", "n": "ull"}
 _DIGITS = "0123456789"
-# A whole token: a mark, a string without escapes, a number that ends here, a literal. Most of JSON is read so; what
-# does not match is read by characters. No repeat can give up what the next part could take: linear.
+# A whole token: punctuation, a string without escapes, a number that ends here, a literal. Most JSON is read this way;
+# what
+# does not match is read by characters. No repeat can give back what the next part could take: linear.
 _TOKEN = re.compile(
     r"[ \t\n\r]*+(?:([\[\]{}:,])|(\"[^\"\\\x00-\x1f]*+\")"
     r"|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?(?=[\]},: \t\n\r])|true|false|null)"
 )
-# What may follow in a number, by what its last character was; where it may end is in _NUMBER_ENDS.
+# Allowed next characters in a number, by class of its last one; _NUMBER_ENDS says where it may end.
 _NUMBER_NEXT: dict[str, dict[str, str]] = {
     "sign": {"0": "zero", **dict.fromkeys("123456789", "whole")},
     "zero": {".": "point", "e": "power", "E": "power"},
@@ -41,7 +42,7 @@ _NUMBER_BEGINS = {"-": "sign", **_NUMBER_NEXT["sign"]}
 
 
 class _At(IntEnum):
-    """What comes next; up to NOTHING between two tokens."""
+    """Parser state; up to NOTHING between tokens."""
 
     VALUE = auto()
     VALUE_OR_END = auto()  # behind [
@@ -59,20 +60,20 @@ class _At(IntEnum):
 
 
 class JsonReader:
-    """Reads one text. ``blank`` until something else than white space has come."""
+    """Reads one text. ``blank`` until a character other than white space has arrived."""
 
     __slots__ = ("_at", "_is_key", "_left", "_number", "_stack", "blank")
 
     def __init__(self) -> None:
         self._at = _At.VALUE
-        self._stack: list[str] = []  # the closers of what is open
+        self._stack: list[str] = []  # closing brackets of open arrays and objects
         self._is_key = False
-        self._left = ""  # of a literal, or one character for each hexadecimal digit of an escape
+        self._left = ""  # rest of a literal, or one character per hexadecimal digit of an escape
         self._number = ""
         self.blank = True
 
     def feed(self, text: str) -> int:
-        """Take the next piece; the place of the first character that cannot be, or -1. [characters]"""
+        """Process the next piece; returns the position of the first invalid character, or -1. [characters]"""
         position = 0
         if self.blank and text and not text.isspace():
             self.blank = False
@@ -92,7 +93,7 @@ class JsonReader:
         return -1
 
     def complete(self) -> bool:
-        """Whether the text, if it ended here, is JSON."""
+        """Whether the text so far is complete JSON."""
         if self._at is _At.NUMBER:
             return not self._stack and self._number in _NUMBER_ENDS
         return self._at is _At.NOTHING
@@ -105,7 +106,7 @@ class JsonReader:
         return other
 
     def _token(self, text: str, position: int) -> int:
-        """Take a whole token, if one stands here and may; returns where it ends, or ``position``. [characters]"""
+        """Read a whole token, if one is here and allowed; returns its end, or ``position``. [characters]"""
         match = _TOKEN.match(text, position)
         if match is None:
             return position
@@ -182,7 +183,7 @@ class JsonReader:
         return character in _BLANKS or self._between(character)
 
     def _between(self, character: str) -> bool:
-        """A character that is no white space, between two tokens."""
+        """A non-space character between two tokens."""
         at = self._at
         if at is _At.VALUE or (at is _At.VALUE_OR_END and character != "]"):
             return self._begin_value(character)

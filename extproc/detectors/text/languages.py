@@ -1,7 +1,7 @@
-"""In which script a text is, and of languages in Latin script in which: enough to see that an answer is in another.
+"""Script of a text, and language if it is in Latin script: enough to see that a response is in another one.
 
-Scripts are counted by blocks of 128 code points; languages vote by words that are frequent in one and rare in the
-others. Both need a sentence or two, and say nothing of what they do not know.
+Scripts are counted by blocks of 128 code points; languages are scored by words that are frequent in one and rare in the
+others. Both need a sentence or two, and ignore what they do not know.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import re2
 LATIN = "Latin"
 _SAMPLE_CHARS_MAX = 120
 _LETTERS_MIN = 12  # of a sample
-_SHARE_MIN = 0.6  # of a script, to be the text's
-_MIXED_SHARE_MIN = 0.2  # of a script, to be one of the text's
+_SHARE_MIN = 0.6  # minimum share to be the text's script
+_MIXED_SHARE_MIN = 0.2  # minimum share to be one of the text's scripts
 _KANA_SHARE_MIN = 0.1
 _VOTES_MIN = 6
 _FEW_VOTES_MIN = 3
@@ -38,7 +38,7 @@ _BLOCKS: dict[int, str] = {
     **dict.fromkeys(range(104, 320), "Han"),
     **dict.fromkeys(range(344, 432), "Hangul"),
 }
-# What a language is written in; of those in Latin script the words that vote for it.
+# Scripts of languages; for those in Latin script, the words that vote for them.
 SCRIPTS: dict[str, frozenset[str]] = {
     "ar": frozenset({"Arabic"}),
     "bn": frozenset({"Bengali"}),
@@ -77,9 +77,9 @@ _VOTES: dict[str, tuple[str, ...]] = {
     for word in frequent.split()
 }
 FREQUENT_WORDS = frozenset(_VOTES)
-"""They say in which language a text is, and nothing of what it says."""
+"""Words that name the language of a text and not its content."""
 _MARKS = ".,;:!?\"'()[]*_`«»“”„-"
-# Whoever speaks of a language, or of translating, may want another one than that of the question.
+# A text about a language, or about translating, may want a response in another language.
 _SPEAKS_OF_LANGUAGE = re2.compile(
     r"(?i)translat|übersetz|traduc|traduz|traduir|tradui|vertaal|tłumacz|översätt|çevir|перев[её]д|перевод"
     r"|翻译|翻譯|翻訳|訳して|번역|ترجم|अनुवाद|แปล|\blanguages?\b|\bsprachen?\b|\blangues?\b|\bidiomas?\b|\blingu[ae]s?\b"
@@ -93,21 +93,21 @@ _SPEAKS_OF_LANGUAGE = re2.compile(
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What an answer may be in: scripts, and of languages in Latin script these (None: any)."""
+    """Allowed languages of a response: scripts, and of languages in Latin script these (None: any)."""
 
     scripts: frozenset[str]
     latin: frozenset[str] | None
 
 
 def expected_of(languages: tuple[str, ...]) -> Expected:
-    """What is expected where only these languages are allowed."""
+    """What is expected if only these languages are allowed."""
     latin = LATIN_LANGUAGES.intersection(languages)
     scripts = frozenset().union(*(SCRIPTS[language] for language in languages if language in SCRIPTS))
     return Expected(scripts | {LATIN} if latin else scripts, latin)
 
 
 def expected_by(request: str) -> Expected | None:
-    """What is expected of an answer to a text; None where that does not say."""
+    """What is expected of a response to a text; None if the text does not determine it."""
     shares = _shares(request)
     if not shares or _SPEAKS_OF_LANGUAGE.search(request):
         return None
@@ -119,7 +119,7 @@ def expected_by(request: str) -> Expected | None:
 
 
 def is_unexpected(text: str, expected: Expected) -> bool:
-    """Whether a piece of an answer, some sentences long, is in a language that is not expected."""
+    """Whether part of a response, some sentences long, is in an unexpected language."""
     shares = _shares(text)
     if not shares:
         return False
@@ -132,13 +132,13 @@ def is_unexpected(text: str, expected: Expected) -> bool:
         return False
     votes = _votes(text)
     allowed = max((votes[language] for language in expected.latin), default=0)
-    # Where a language is known that should vote, and has no vote at all, fewer are enough.
+    # A known language that should have votes, and has none: fewer votes for others are enough.
     language = _winner(votes, _FEW_VOTES_MIN if expected.latin and not allowed else _VOTES_MIN)
     return language is not None and language not in expected.latin and allowed * _LEAD <= votes[language]
 
 
 def language_of(text: str, votes_min: int = _VOTES_MIN) -> str | None:
-    """The language of a text in Latin script; None where too few words vote, or for several."""
+    """The language of a text in Latin script; None if too few words vote, or for several."""
     return _winner(_votes(text), votes_min)
 
 
@@ -158,7 +158,7 @@ def _votes(text: str) -> Counter[str]:
 
 
 def _shares(text: str) -> dict[str, float]:
-    """The share of each script in the letters of a text, of a sample of them; empty where there are too few."""
+    """Share of each script in the letters of a text, from a sample; empty if there are too few."""
     step = len(text) // _SAMPLE_CHARS_MAX + 1
     sample = text[::step]
     letters = [character for character in sample if character.isalpha()]
@@ -167,6 +167,6 @@ def _shares(text: str) -> dict[str, float]:
     if sample.isascii():
         return {LATIN: 1.0}
     counts = Counter(_BLOCKS.get(ord(character) >> 7, "other") for character in letters)
-    if counts["Kana"] >= len(letters) * _KANA_SHARE_MIN:  # Japanese: what there is in Chinese characters is too
+    if counts["Kana"] >= len(letters) * _KANA_SHARE_MIN:  # Japanese includes Chinese characters
         counts["Kana"] += counts.pop("Han", 0)
     return {script: count / len(letters) for script, count in counts.items()}

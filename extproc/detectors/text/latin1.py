@@ -1,7 +1,7 @@
-"""Matching a text as one byte a character, so that RE2's offsets are the text's own.
+"""Matches a text with one byte per character, so that RE2's offsets are the text's own.
 
-Good for what is written in ASCII: numbers, addresses, keys. Letters beyond Latin-1 become ``?``; what ends a cell in
-any case (scripts from Hebrew on, emoji, lone surrogates) becomes a line end, which no pattern crosses.
+Suitable for ASCII values: numbers, addresses, keys. Letters beyond Latin-1 become ``?``; characters that always end a
+cell (scripts from Hebrew on, emoji, lone surrogates) become a line end, which no pattern crosses.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ codecs.register_error(_REPLACEMENT, _replace)
 
 
 def latin1_bytes(text: str) -> bytes:
-    """The text as Latin-1, ``?`` or a line end for what it cannot hold; byte offsets equal character offsets."""
+    """The text as Latin-1, with ``?`` or a line end for other characters; byte offsets equal character offsets."""
     return text.encode("latin-1", _REPLACEMENT)
 
 
@@ -46,7 +46,7 @@ def latin1_options() -> Any:
 
 
 def cue_before(cue: Any, subject: bytes, at: int, width: int = 40) -> bool:
-    """Whether the ``width`` characters before ``at`` match ``cue``: words that tell what a number is."""
+    """Whether the ``width`` characters before ``at`` match ``cue``: words that say what a number is."""
     return cue.search(subject[max(0, at - width) : at]) is not None
 
 
@@ -63,7 +63,9 @@ _NO_DIGITS = bytes(byte for byte in range(256) if byte not in DIGIT_BYTES)
 
 
 def stands_alone(subject: bytes, start: int, end: int) -> bool:
-    """Whether no word character touches ``subject[start:end]``, and no number goes on across ``.``, ``-`` or ``/``."""
+    """Whether no word character touches ``subject[start:end]``, and no number continues across ``.``, ``-``
+    or ``/``.
+    """
     if start and subject[start - 1] in WORD_BYTES:
         return False
     if end < len(subject) and subject[end] in WORD_BYTES:
@@ -75,5 +77,5 @@ def stands_alone(subject: bytes, start: int, end: int) -> bool:
 
 
 def digits_of(subject: bytes, start: int, end: int) -> str:
-    """The ASCII digits in ``subject[start:end]``, without what separates them."""
+    """The ASCII digits in ``subject[start:end]``, without separators."""
     return subject[start:end].translate(None, _NO_DIGITS).decode("ascii")

@@ -1,12 +1,12 @@
-"""A linear model over hashed n-grams of bytes and words: one dear look that costs tens of microseconds.
+"""A linear model over hashed n-grams of bytes and words: one vectorized pass, tens of microseconds.
 
-Every position of the text has a hash of each byte n-gram that begins there, every word one of itself and of those it
-forms with its neighbors; a hash leads to a weight, and the score of a window is the sum of the weights in it. All of
+Every position of the text has a hash per byte n-gram that begins there; every word has hashes of itself and of
+combinations with its neighbors. A hash selects a weight, and the score of a window is the sum of its weights. All of
 that is a few operations on whole arrays. Weights are small integers and sums are exact, so the score is the same on
-every platform, whatever the order of summation.
+every platform, regardless of summation order.
 
-Words are read by their first eight bytes, which serves as a stem. Runs of blanks count as one blank, digits as one
-digit, so that layout and numbers do not matter.
+Words are represented by their first eight bytes, a crude stem. Runs of blanks count as one blank, digits as one digit,
+so that layout and numbers do not matter.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ WINDOW_STEP_BYTES = 64
 NARROW_WINDOW_BYTES = 128
 NARROW_WINDOW_STEP_BYTES = 32
 NARROW_WINDOW_DOUBT = 0.5
-"""Log odds that are taken off a narrow window: there are many of them, and each is one more chance to be wrong."""
+"""Log odds subtracted from a narrow window: there are many of them, each another chance for a false positive."""
 SLICE_BYTES_MAX = 16_384
-"""Longer texts are read in slices of this size, which overlap by a window: memory stays bounded."""
+"""Longer texts are read in slices of this size, overlapping by a window: memory stays bounded."""
 
 REPEATS_LOG_ODDS = -1.0
-"""From these log odds on it is looked whether a window only says one thing again and again, which would add up."""
+"""From these log odds on, a window is checked for repetition, whose weights would add up."""
 
 Indices = npt.NDArray[np.int64]
 _Hashes = npt.NDArray[np.uint64]
 _Sums = npt.NDArray[np.int32]
 
 _WINDOWS_ALONE_MAX = 8
-"""So many are looked at one by one, which is enough for honest text; then all of the slice together."""
+"""This many are checked individually, enough for benign text; beyond that, the whole slice is checked at once."""
 
 _WORD_LENGTH_BYTES = 8
 _PADDING = b" " + b"\0" * _WORD_LENGTH_BYTES
@@ -51,7 +51,7 @@ _IS_WORD = bytes(int(byte >= 0x80 or byte == 0x27 or chr(byte).isalnum()) for by
 _MASKS: _Hashes = np.array([(1 << 8 * length) - 1 for length in range(_WORD_LENGTH_BYTES + 1)], np.uint64)
 _MASK_OF_LENGTH: _Hashes = _MASKS.take(np.minimum(np.arange(SLICE_BYTES_MAX + 3), _WORD_LENGTH_BYTES))
 _BYTE_MIX: _Hashes = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93], np.uint64)
-"""Odd numbers by which n-grams are multiplied: one for each length."""
+"""Odd multipliers of n-grams, one per length."""
 _WORD_MIX: _Hashes = np.array(
     [
         [0xA0761D6478BD642F, 0, 0],
@@ -61,22 +61,22 @@ _WORD_MIX: _Hashes = np.array(
     ],
     np.uint64,
 )
-"""The same for words: a row for each kind of feature, a column for each of three words in a row."""
+"""The same for words: a row per kind of feature, a column for each of three consecutive words."""
 
 _BLOCK_BYTES = 32
-"""All windows begin and end with one, but for the last window, which ends with the slice."""
+"""All windows are aligned to this, except the last one, which ends with the slice."""
 _BLOCK_STARTS: Indices = np.array([0, *range(0, SLICE_BYTES_MAX + 4 * _BLOCK_BYTES, _BLOCK_BYTES)], np.int64)
-"""The first of them twice: what ``reduceat`` makes of that is the arbitrary number that sums begin with."""
+"""The first one twice: ``reduceat`` turns that into the arbitrary number that sums start from."""
 
 _add_up: Any = np.add.reduce
-"""What ``sum`` does in the end, without the way there."""
+"""What ``sum`` calls internally, without its overhead."""
 
 _HEAD = struct.Struct("<8sBBBBff")
 _MAGIC = b"NGRAMS\0\1"
 
 
 class NgramShape(NamedTuple):
-    """Which features a model has.
+    """The features of a model.
 
     Attributes:
         bits: binary logarithm of the number of weights.
@@ -88,13 +88,13 @@ class NgramShape(NamedTuple):
 
 
 class Features(NamedTuple):
-    """The places of a text's features in the table of weights.
+    """Indices of a text's features in the weight table.
 
     Attributes:
-        length_bytes: of the folded text, two blanks included.
-        byte_ngrams: shape (number of lengths, ``length_bytes``); a column belongs to the position where it begins.
-        word_starts: where each word begins, shape (words,).
-        word_ngrams: word, pair, pair with one word between them, three in a row: shape (words, 4).
+        length_bytes: of the folded text, including two blanks.
+        byte_ngrams: shape (number of lengths, ``length_bytes``); a column belongs to the starting position.
+        word_starts: start of each word, shape (words,).
+        word_ngrams: word, pair, pair with a gap of one word, triple: shape (words, 4).
     """
 
     length_bytes: int
@@ -104,17 +104,17 @@ class Features(NamedTuple):
 
 
 class FeatureReader:
-    """Leads texts to features; trainer and model share it, so that they cannot differ."""
+    """Maps texts to features; shared by trainer and model, so that they cannot differ."""
 
     def __init__(self, shape: NgramShape) -> None:
         self._kinds = len(shape.byte_lengths)
-        each = (self._kinds, 1) if self._kinds > 1 else ()  # a single number is soonest applied to a whole array
+        each = (self._kinds, 1) if self._kinds > 1 else ()  # scalars are fastest with whole arrays
         self._masks = _MASKS[list(shape.byte_lengths)].reshape(each)
         self._mix = _BYTE_MIX[: self._kinds].reshape(each)
         self._shift = np.array(64 - shape.bits, np.uint64)
 
     def read(self, folded: bytes) -> Features:
-        """The features of one slice of a text that ``fold`` made."""
+        """The features of one slice of a text, as made by ``fold``."""
         length_bytes = len(folded) + 2
         padded = b" " + folded + _PADDING
         heads: _Hashes = np.ndarray((length_bytes,), "<u8", padded, 0, (1,))
@@ -126,7 +126,7 @@ class FeatureReader:
         edges += 1
         word_starts = edges[0::2]
         count = len(word_starts)
-        words = np.zeros(count + 2, np.uint64)  # two more, so that the last word too has followers
+        words = np.zeros(count + 2, np.uint64)  # two more, so that the last word has followers too
         np.bitwise_and(heads[word_starts], _MASK_OF_LENGTH[edges[1::2] - word_starts], out=words[:count])
         word_ngrams = _WORD_MIX @ np.ndarray((3, count), np.uint64, words, 0, (8, 8))
         word_ngrams >>= self._shift
@@ -135,7 +135,7 @@ class FeatureReader:
 
 
 class Best(NamedTuple):
-    """The window that looks worst: its score as log odds, and where it begins and ends [bytes of the folded text]."""
+    """The worst window: its log odds, start and end [bytes of the folded text]."""
 
     log_odds: float
     start: int
@@ -143,11 +143,11 @@ class Best(NamedTuple):
 
 
 class _WindowSums(NamedTuple):
-    """What windows are summed up from.
+    """Prefix sums for windows.
 
     Attributes:
-        before: of the scores before each block, from an arbitrary number on.
-        last: of the window that ends with the slice, by its size [bytes]; of the whole slice if that is shorter.
+        before: sums of scores before each block, with an arbitrary offset.
+        last: sum of the last window by its size [bytes]; of the whole slice if that is shorter.
     """
 
     before: _Sums
@@ -171,7 +171,7 @@ class NgramModel:
     """Weights, and how to score with them."""
 
     def __init__(self, shape: NgramShape, weights: npt.NDArray[np.int8], scale: float, bias: float) -> None:
-        """``scale`` leads a sum of integer weights to log odds (for one feature a byte), ``bias`` is added."""
+        """``scale`` converts a sum of integer weights to log odds (for one feature per byte), ``bias`` is added."""
         self.shape = shape
         self.scale = scale
         self.bias = bias
@@ -180,7 +180,7 @@ class NgramModel:
 
     @classmethod
     def from_bytes(cls, packed: bytes) -> Self:
-        """Read what ``to_bytes`` wrote. Raises: ValueError if it is anything else."""
+        """The inverse of ``to_bytes``. Raises: ValueError for invalid data."""
         if len(packed) < _HEAD.size or packed[:8] != _MAGIC:
             raise ValueError("not a file of n-gram weights")
         _, bits, *lengths, scale, bias = _HEAD.unpack_from(packed)
@@ -191,7 +191,7 @@ class NgramModel:
 
     @classmethod
     def shipped(cls, name: str) -> Self:
-        """The model that the package brings along as ``weights/NAME.ngrams``."""
+        """The packaged model ``weights/NAME.ngrams``."""
         return cls.from_bytes(resources.files("extproc.detectors").joinpath("weights", f"{name}.ngrams").read_bytes())
 
     def to_bytes(self) -> bytes:
@@ -201,7 +201,7 @@ class NgramModel:
         return head + self._weights.tobytes()
 
     def log_odds(self, plain_utf8: bytes) -> float:
-        """The highest log odds of any window; what ``best`` says without the place."""
+        """The highest log odds of any window; like ``best`` without the position."""
         return self.best(plain_utf8).log_odds
 
     def best(self, plain_utf8: bytes, narrow: bool = False, repeats_from: float = REPEATS_LOG_ODDS) -> Best:
@@ -209,9 +209,9 @@ class NgramModel:
 
         Args:
             plain_utf8: the plain form of the text (``normalize.plain``), of any length.
-            narrow: whether windows of ``NARROW_WINDOW_BYTES`` are looked at too, so that a sentence counts that stands
-                among many others.
-            repeats_from: log odds from which on a window is looked at again, each feature counting once.
+            narrow: also score windows of ``NARROW_WINDOW_BYTES``, so that a single sentence among many others
+            counts.
+            repeats_from: log odds from which a window is scored again, with each feature counted once.
         """
         folded = fold(plain_utf8)
         if len(folded) <= SLICE_BYTES_MAX:
@@ -244,7 +244,7 @@ class NgramModel:
         return best
 
     def _sum_kinds(self, places: Indices) -> _Sums:
-        """The weights of each column of features together."""
+        """The summed weights of each feature column."""
         weights = self._weights.take(places)
         sums: _Sums = weights[0].astype(np.int32) if len(weights) == 1 else _add_up(weights, 0, np.int32)
         return sums
@@ -252,7 +252,7 @@ class NgramModel:
     def _best_window(
         self, features: Features, sums: _WindowSums, size_and_step: tuple[int, int], repeats_from: float
     ) -> Best:
-        """The worst window: of those that look bad each is looked at again, without what it repeats."""
+        """The worst window: suspicious windows are scored again without their repetitions."""
         window_bytes, step_bytes = size_and_step
         blocks, step = window_bytes // _BLOCK_BYTES, step_bytes // _BLOCK_BYTES
         windows: Any = sums.before[blocks::step] - sums.before[:-blocks:step]
@@ -277,7 +277,7 @@ class NgramModel:
         window_bytes: int,
         repeats_from: float,
     ) -> tuple[float, int]:
-        """The log odds of the worst window, each feature counting once, and its number. From bad to less bad."""
+        """Log odds of the worst window, each feature counted once, and its number; in descending order of suspicion."""
         best, worst = -math.inf, 0
         totals: list[int] = []
         for tried, number in enumerate(map(int, np.argsort(windows, kind="stable")[::-1])):
@@ -299,7 +299,7 @@ class NgramModel:
         return best, worst
 
     def _totals_said_once(self, features: Features, starts: Indices, window_bytes: int) -> list[int]:
-        """The sum of each window in which each feature counts once."""
+        """The sum of each window with each feature counted once."""
         words = features.word_starts
         first, last = words.searchsorted(starts), words.searchsorted(starts + window_bytes)
         totals = sums_of_equal_windows(features.byte_ngrams, self._weights, starts, window_bytes)
@@ -307,7 +307,7 @@ class NgramModel:
         return list(map(int, totals))
 
     def _said_once(self, features: Features, start: int, end: int) -> float:
-        """The log odds of a window in which each feature counts once, however often it is there."""
+        """The log odds of a window with each feature counted once, regardless of repetitions."""
         first, last = np.searchsorted(features.word_starts, (start, end))
         once = np.unique(features.byte_ngrams[:, start:end])
         words_once = np.unique(features.word_ngrams[first:last])
@@ -319,22 +319,22 @@ class NgramModel:
 
 
 def fold(plain_utf8: bytes) -> bytes:
-    """Control characters as blanks, runs of blanks as one, digits as 0."""
+    """Control characters become blanks, runs of blanks one blank, digits 0."""
     folded = plain_utf8.translate(_FOLD)
-    while b"  " in folded:  # each round halves the longest run, and costs less than to split and to join once
+    while b"  " in folded:  # each round halves the longest run, and is cheaper than one split and join
         folded = folded.replace(b"  ", b" ")
     return folded
 
 
 def slices(folded: bytes) -> Iterator[tuple[int, bytes]]:
-    """Where each slice of a long text begins, and the slice; two that follow each other share a window."""
+    """Offset and text of each slice of a long text; consecutive slices overlap by a window."""
     step_bytes = SLICE_BYTES_MAX - WINDOW_BYTES
     for begin in range(0, max(1, len(folded) - WINDOW_BYTES), step_bytes):
         yield begin, folded[begin : begin + SLICE_BYTES_MAX]
 
 
 def window_starts(length_bytes: int, step_bytes: int = WINDOW_STEP_BYTES, window_bytes: int = WINDOW_BYTES) -> Indices:
-    """Where the windows of a slice begin: one a step, and one that ends with the slice."""
+    """Starts of the windows of a slice: one per step, plus one that ends with the slice."""
     last = length_bytes - window_bytes
     starts: Any = np.arange(0, last + step_bytes, step_bytes)
     starts[-1] = last

@@ -1,12 +1,12 @@
-"""One plain form for text that was disguised, so that one set of patterns reads it.
+"""Plain form: undoes disguises, so that one set of patterns matches them all.
 
-Character by character (so a place in the plain form can be led back to the original): Unicode tags become the ASCII
-they hide, invisible characters go, compatibility forms (full width, circled, mathematical) become plain, case is
-folded, marks are stripped, look-alikes of Latin letters become Latin. Accents go too: patterns are written without
-them, and a pattern in another script must go through the same mapping (``plain``).
+Character by character (so positions can be mapped back): Unicode tags become the ASCII they hide, invisible characters
+are removed, compatibility forms (full width, circled, mathematical) become plain, case is folded, marks are stripped,
+look-alikes of Latin letters become Latin. Accents are removed too: patterns are written without them, and a pattern in
+another script must go through the same mapping (``plain``).
 
 Then *variants*, which serve to decide and have no offsets: without blanks and punctuation (spaced letters, broken
-words), leetspeak read as letters, misspelled words put right, and what base64 runs hold.
+words), leetspeak read as letters, misspelled words corrected, and base64 runs decoded.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ _INVISIBLE = frozenset("\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u3164\uffa0\u
 _MARKS = frozenset({"Mn", "Me", "Mc"})
 _TAGS_FIRST, _TAGS_LAST = 0xE0020, 0xE007E
 _SELECTORS_FIRST, _SELECTORS_LAST = 0xE0110, 0xE016E
-"""Variation selectors that can hide a printable ASCII character: the 17th stands for byte 32, and so on."""
+"""Variation selectors that can hide a printable ASCII character: the 17th represents byte 32, and so on."""
 
 PLAIN_CHARACTERS_MAX = 4
-"""What one character becomes at most; one that stands for more (a whole blessing in Arabic) is left as it is."""
+"""Maximum expansion of one character; a character beyond it (a whole Arabic blessing) is left as it is."""
 
 _CACHED_CHARACTERS_MAX = 8_192
 
@@ -80,7 +80,7 @@ def _plain_character(code: int) -> str:
 
 
 class _PlainTable(dict[int, str]):
-    """``str.translate`` table that fills itself, up to a size: texts use few characters of all there are."""
+    """``str.translate`` table that fills itself, up to a size: texts use only a few characters."""
 
     def __missing__(self, code: int) -> str:
         plain_character = _plain_character(code)
@@ -105,7 +105,9 @@ _REPLACED_CHARACTERS_MAX = 12
 
 
 def _plain_by_replacement(text: str) -> str | None:
-    """The same as by ``_PLAIN`` and several times faster, for ASCII with few different other characters, else None."""
+    """Same result as ``_PLAIN``, several times faster, for ASCII with few different other characters;
+    otherwise None.
+    """
     utf8 = text.encode("utf-8", "surrogatepass")
     others_utf8 = utf8.translate(None, _ASCII)
     if len(others_utf8) * 4 > len(utf8):
@@ -118,13 +120,13 @@ def _plain_by_replacement(text: str) -> str | None:
         plain_character = _PLAIN[ord(other)]
         if plain_character != other:
             if not plain_character.isascii():
-                return None  # it could be taken for one that is still to be replaced
+                return None  # it could be mistaken for one that is still to be replaced
             text = text.replace(other, plain_character)
     return text.lower() if text.isascii() else text.encode("utf-8").lower().decode("utf-8")
 
 
 def original_span(text: str, start: int, end: int) -> tuple[int, int]:
-    """Where ``plain(text)[start:end]`` stands in ``text`` [characters]."""
+    """Position of ``plain(text)[start:end]`` in ``text`` [characters]."""
     if text.isascii():
         return start, end
     first, reached = 0, 0
@@ -141,7 +143,7 @@ _ASCII_OR_NOT = re.compile(r"[\x00-\x7f]+|[^\x00-\x7f]+")
 
 
 def plain_with_places(text: str) -> tuple[str, Sequence[int]]:
-    """The plain form, and for each of its characters, and for its end, the place in ``text`` it comes from."""
+    """The plain form, and for each of its characters, and its end, the original position in ``text``."""
     if text.isascii():
         return text.lower(), range(len(text) + 1)
     pieces: list[str] = []
@@ -170,21 +172,21 @@ def compact(plain_utf8: bytes) -> bytes:
 
 
 SEPARATORS = r"[\x00-/:-@\[-`{-\x7f]*"
-"""Pattern for what ``compact`` takes out between two characters."""
+"""Pattern for what ``compact`` removes between two characters."""
 
 SPACED_SIGN = r"(?:[^a-z0-9]{1,3}[a-z0-9]){4}[^a-z0-9]"
-"""Pattern without which no text ``is_spaced``: fewer letters, and so a smaller automaton."""
+"""Pattern required for any text that ``is_spaced``: fewer letters, and so a smaller automaton."""
 
 _SPACED_LETTERS = re2.compile(rb"(?:(?:^|[^a-z0-9]{1,3})[a-z0-9]){10}(?:[^a-z0-9]|$)")
 
 
 def is_spaced(plain_utf8: bytes) -> bool:
-    """Whether ten letters in a row stand each alone: ``i g n o r e`` or ``i.g.n.o.r.e``."""
+    """Whether ten letters in a row are separated: ``i g n o r e`` or ``i.g.n.o.r.e``."""
     return _SPACED_LETTERS.search(plain_utf8) is not None
 
 
 def unspaced(plain_utf8: bytes) -> bytes:
-    """Spaced letters as words, where the gaps between words are wider than those between letters."""
+    """Spaced letters as words, if gaps between words are wider than between letters."""
     apart = plain_utf8.replace(b"   ", b"\0").replace(b"  ", b"\0").replace(b" ", b"")
     return apart.replace(b"\0", b" ")
 
@@ -194,7 +196,7 @@ _BROKEN_BYTES_MIN = 16
 
 
 def is_broken(plain_utf8: bytes) -> bool:
-    """Whether words are short: four bytes or less in the mean, as when they are divided."""
+    """Whether words are short: at most four bytes on average, as when they are broken up."""
     if plain_utf8.count(b" ") * (_BROKEN_WORD_BYTES_MAX + 1) < len(plain_utf8) - _BROKEN_WORD_BYTES_MAX:
         return False
     words = plain_utf8.split()
@@ -202,14 +204,14 @@ def is_broken(plain_utf8: bytes) -> bool:
 
 
 LEETSPEAK = r"[a-z][013457@$!|]+[a-z]|\b[013457@$!|][a-z]+[013457@$!|]|[013457][013457][a-z]|[a-z][013457]{2}"
-"""Pattern (for the plain form) for words with digits or signs in place of letters."""
+"""Pattern (for the plain form) for words with digits or symbols in place of letters."""
 
 _LEETSPEAK_WORD = re2.compile(LEETSPEAK.encode())
 _LEETSPEAK_WORDS_MIN = 4
 
 
 def is_leetspeak(plain_utf8: bytes) -> bool:
-    """Whether several words have digits or signs in place of letters; one or two stand in much honest text."""
+    """Whether several words have digits or symbols in place of letters; one or two are common in benign text."""
     return sum(1 for _ in islice(_LEETSPEAK_WORD.finditer(plain_utf8), _LEETSPEAK_WORDS_MIN)) == _LEETSPEAK_WORDS_MIN
 
 
@@ -217,7 +219,7 @@ _LEET = bytes.maketrans(b"013457@$!|", b"oieastasil")
 
 
 def unleet(plain_utf8: bytes) -> bytes:
-    """The plain form with digits and signs read as the letters they resemble."""
+    """The plain form with digits and symbols read as the letters they resemble."""
     return plain_utf8.translate(_LEET)
 
 
@@ -225,11 +227,11 @@ _MISSPELLED = (
     "ignore", "previous", "instruction", "instructions", "disregard", "override", "bypass", "reveal",
     "system", "prompt", "guidelines", "restrictions", "restriction", "unrestricted", "developer", "everything",
 )  # fmt: skip
-"""The words of an attack that are worth misspelling."""
+"""Words of attacks that are worth misspelling."""
 
 
 def _misspellings(word: str) -> str:
-    """Pattern for a word that begins and ends as this one and has other letters of it between; one may be lacking."""
+    """Pattern for a word with the same first and last letter and its other letters permuted; one may be missing."""
     letters = "".join(sorted(set(word[1:-1])))
     lacking = f"{word[0]}[{letters}]{{{len(word) - 3}}}{word[-1]}"
     others = (
@@ -240,7 +242,7 @@ def _misspellings(word: str) -> str:
 
 
 MISSPELLED = rf"\b(?:{'|'.join(_misspellings(word) for word in _MISSPELLED)})\b"
-"""Pattern (plain form) for what may be such a word misspelled; never the word as it is written."""
+"""Pattern (plain form) for possible misspellings of such words; never the correct word."""
 
 _MAYBE_MISSPELLED = re2.compile(MISSPELLED.encode())
 _MISSPELLED_UTF8 = [word.encode() for word in _MISSPELLED]
@@ -248,7 +250,7 @@ _CACHED_WORDS_MAX = 1_024
 
 
 def spelled_right(plain_utf8: bytes) -> bytes:
-    """The plain form with those words put right whose inner letters are out of order, or that lack one."""
+    """The plain form with misspellings corrected whose inner letters are permuted, or that lack one."""
     corrected: bytes = _MAYBE_MISSPELLED.sub(lambda match: _spelled_right(match.group()), plain_utf8)
     return corrected
 
@@ -270,12 +272,12 @@ _UNPRINTABLE_MAX_PERCENT = 5
 
 
 def may_hold_base64(text: str) -> bool:
-    """False only if the text has no base64 run; cheap."""
+    """Prefilter: False only if the text has no base64 run."""
     return _BASE64_SHORTEST in text.encode("utf-8", "replace").translate(_BASE64_MAP)
 
 
 def base64_texts(text: str) -> list[str]:
-    """What the first base64 runs hold, where that is mostly printable text; at most 16 runs of 16 KiB."""
+    """The decoded first base64 runs, if mostly printable text; at most 16 runs of 16 KiB."""
     texts: list[str] = []
     if not may_hold_base64(text):
         return texts

@@ -1,9 +1,9 @@
-"""Lists of words and phrases, found as whole words in any disguise that the plain form undoes, however long the list.
+"""Matches lists of words and phrases as whole words, in any disguise that the plain form undoes, at constant cost.
 
-A text is read as *tokens*: words of its plain form (letters and digits), and single characters of scripts that are
-written without blanks. A phrase is a sequence of tokens; what stands between them does not matter, up to
-``GAP_CHARS_MAX`` characters that are no token: ``project falcon`` is also ``Project-Falcon``. A ``*`` at the end of a
-word stands for any ending. Words are looked up, not searched for, so that thousands of phrases cost what one does.
+A text is read as *tokens*: words of its plain form (letters and digits), and single characters of scripts without
+spaces. A phrase is a sequence of tokens; the text between them does not matter, up to ``GAP_CHARS_MAX`` non-token
+characters: ``project falcon`` also matches ``Project-Falcon``. A trailing ``*`` on a word matches any ending. Words are
+looked up, not searched for, so that thousands of phrases cost the same as one.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from extproc.detectors.text.normalize import plain, plain_with_places
 from extproc.detectors.text.scanned import Scanned
 
 GAP_CHARS_MAX = 8
-"""Characters of the plain form between two tokens of a phrase, at most."""
+"""Maximum characters of the plain form between two tokens of a phrase."""
 
 SPAN_CHARS_MAX = 1_024
-"""Characters that one occurrence may take up: a bound for what has to be kept, far above any phrase."""
+"""Maximum characters of one match: bounds what is kept, far above any phrase."""
 
-# Scripts without blanks between words, and Hangul, where particles stick to a word: each character is a token.
+# Scripts without spaces, and Hangul, where particles stick to a word: each character is a token.
 _SINGLES = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3040-\u30ff\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
@@ -33,19 +33,19 @@ _BLANKED = {code: " " for code in range(128) if not chr(code).isalnum()}
 
 
 class Match(NamedTuple):
-    """An occurrence: which phrase, and where. [characters]"""
+    """A match: its phrase and position. [characters]"""
 
     start: int
     end: int
     phrase: int
 
     def moved(self, chars: int) -> Match:
-        """The same in a text that has so many characters before this one."""
+        """The same span in a text that has this many characters more at its start."""
         return Match(self.start + chars, self.end + chars, self.phrase)
 
 
 class _Node:
-    """What phrases have in common up to here: the tokens that may follow, and the phrase that is complete."""
+    """A common prefix of phrases: the tokens that may follow, and the phrase that is complete here."""
 
     __slots__ = ("phrase", "sorted_stems", "sorted_words", "stem_chars", "stems", "words")
 
@@ -58,19 +58,19 @@ class _Node:
         self.stem_chars: tuple[int, ...] = ()
 
     def seal(self) -> None:
-        """All phrases are in: prepare for ``may_become``."""
+        """All phrases are added: prepare for ``may_become``."""
         self.sorted_words, self.sorted_stems = sorted(self.words), sorted(self.stems)
         self.stem_chars = tuple(sorted({len(stem) for stem in self.stems}))
         for node in (*self.words.values(), *self.stems.values()):
             node.seal()
 
     def after(self, token: str) -> list[_Node]:
-        """Where a complete token leads."""
+        """The node after a complete token."""
         reached = [self.words[token]] if token in self.words else []
         return reached + [self.stems[token[:chars]] for chars in self.stem_chars if token[:chars] in self.stems]
 
     def may_become(self, begun: str) -> bool:
-        """Whether a word that has begun so may lead anywhere."""
+        """Whether a word with this beginning may lead anywhere."""
         if _is_beginning(begun, self.sorted_words) or _is_beginning(begun, self.sorted_stems):
             return True
         return any(begun[:chars] in self.stems for chars in self.stem_chars)
@@ -82,12 +82,11 @@ def _is_beginning(begun: str, words: list[str]) -> bool:
 
 
 class PhraseBook:
-    """Phrases, compiled.
+    """Compiled phrases.
 
     Args:
         phrases: each with at least one letter or digit.
-        every: find every occurrence of every phrase; else, from the left, the first that is complete, and none that
-            overlaps it.
+        every: find every match of every phrase; otherwise, from the left, the first complete one, without overlaps.
     Raises: ValueError for a phrase without a token.
     """
 
@@ -116,7 +115,7 @@ class PhraseBook:
             self._rare_words.add(rarest)
 
     def may_hold(self, text: str) -> bool:
-        """False only if no phrase is in the text: one look at its words, whatever the number of phrases."""
+        """Prefilter: False only if the text contains no phrase; one look at its words, for any number of phrases."""
         plain_text = plain(text)
         words = plain_text.translate(_BLANKED).split() if plain_text.isascii() else _TOKEN.findall(plain_text)
         if not self._rare_words.isdisjoint(words):
@@ -127,12 +126,12 @@ class PhraseBook:
         )
 
     def find(self, text: str) -> list[Match]:
-        """Occurrences in a whole text, in the order of their ends."""
+        """Matches in a whole text, in the order of their ends."""
         return PhraseScan(self).push(text, closing=True).found if self.may_hold(text) else []
 
 
 def tokens_of(phrase: str) -> list[str]:
-    """What a phrase is compared by: phrases with the same tokens are one."""
+    """The comparison key of a phrase: phrases with the same tokens are equal."""
     tokens: list[str] = []
     plain_phrase = plain(phrase)
     for match in _TOKEN.finditer(plain_phrase):
@@ -142,19 +141,19 @@ def tokens_of(phrase: str) -> list[str]:
 
 
 def count_words(text: str) -> int:
-    """How many tokens a text has."""
+    """Number of tokens in a text."""
     return len(_TOKEN.findall(plain(text)))
 
 
 class PhraseScan:
-    """Looks for phrases in a text that comes in pieces. ``undecided`` is what may be the beginning of one."""
+    """Searches for phrases in streamed text. ``undecided`` is the possible beginning of one."""
 
     __slots__ = ("_book", "_in_word", "_skipped", "undecided")
 
     def __init__(self, book: PhraseBook) -> None:
         self._book = book
-        self._in_word = False  # what came before ``undecided`` ends in the middle of a word
-        self._skipped = 0  # characters of the plain form of ``undecided`` that are settled: of a ligature, say
+        self._in_word = False  # the text before ``undecided`` ends in the middle of a word
+        self._skipped = 0  # characters of the plain form of ``undecided`` that are settled, for example of a ligature
         self.undecided = ""
 
     def copy(self) -> PhraseScan:
@@ -164,7 +163,7 @@ class PhraseScan:
         return other
 
     def push(self, text: str, *, closing: bool = False) -> Scanned[Match]:
-        """Take the next piece; with ``closing`` the text is complete with it, and another one may follow."""
+        """Process the next piece; with ``closing`` the text is complete, and another one may follow."""
         whole = self.undecided + text
         view = _View(whole, closing, self._in_word, self._skipped)
         open_token, matches = self._every(view) if self._book.every else self._from_the_left(view)
@@ -201,7 +200,7 @@ class PhraseScan:
         return open_token, sorted(matches, key=lambda match: (match.end, match.start))
 
     def _promising(self, view: _View) -> Iterator[int]:
-        """The tokens that a phrase may begin with: most are none, and are not looked at any further."""
+        """Tokens that may begin a phrase: most do not, and are not examined further."""
         root = self._book.root
         words, stems, stem_chars = root.words, root.stems, root.stem_chars
         for number in view.first_tokens:
@@ -213,7 +212,7 @@ class PhraseScan:
                 yield number
 
     def _walk(self, view: _View, first: int, start: int) -> tuple[list[Match], bool]:
-        """The phrases that begin with a token, the shortest first, and whether more of them may be to come."""
+        """The phrases that begin with a token, shortest first, and whether more of them may follow."""
         found: list[Match] = []
         nodes = [self._book.root]
         number = first
@@ -231,7 +230,7 @@ class PhraseScan:
 
 
 class _View:
-    """A piece of text as tokens of its plain form, each with its place in the text."""
+    """A piece of text as tokens of its plain form, each with its position in the text."""
 
     __slots__ = ("_closing", "_places", "_plain", "_spans", "complete_tokens", "ends_in_word", "first_tokens", "text")
 
@@ -254,11 +253,11 @@ class _View:
         return self._plain[first:end]
 
     def start_of(self, number: int) -> int:
-        """Where a token begins in the text."""
+        """Start of a token in the text."""
         return self._places[self._spans[number][0]]
 
     def end_of(self, number: int) -> int:
-        """Where it ends: a word before the next character that the plain form keeps, which alone shows its end."""
+        """Its end: a word ends before the next character that the plain form keeps, which alone reveals its end."""
         end = self._spans[number][1]
         behind = self._places[end - 1] + 1
         return behind if _SINGLE.match(self._plain, end - 1) else max(self._places[end], behind)
@@ -269,12 +268,12 @@ class _View:
         return begin - bisect_left(self._places, self._places[begin])
 
     def gap_before(self, number: int) -> int:
-        """Characters of the plain form before a token, which may be still to come."""
+        """Characters of the plain form before a token that may still arrive."""
         begin = self._spans[number][0] if number < len(self._spans) else len(self._plain)
         return begin - self._spans[number - 1][1]
 
     def may_go_on(self, nodes: list[_Node], number: int) -> bool:
-        """Whether what is still to come may lead on from any of the nodes."""
+        """Whether following text may continue from any of the nodes."""
         if self._closing:
             return False
         if number == len(self._spans):

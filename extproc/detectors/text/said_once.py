@@ -1,8 +1,8 @@
-"""Sums of windows in which each feature counts once, for all windows of a slice together.
+"""Sums of windows with each feature counted once, for all windows of a slice together.
 
-A text that repeats itself has a window after window that looks bad until its repetitions are taken out. One by one that
-is dear; here a feature counts in a window if it has not occurred between the window's beginning and itself, which one
-comparison of whole arrays tells.
+A repetitive text has many windows that look bad until repetitions are removed. Individually that is expensive; here a
+feature counts in a window if it has not occurred between the window's beginning and itself, which is one comparison of
+whole arrays.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _add_up: Any = np.add.reduce
 def sums_of_equal_windows(
     features: PlaceIndices, weights: npt.NDArray[np.int8], starts: PlaceIndices, length: int
 ) -> Sums:
-    """Of each window of ``length`` places that begins at one of ``starts``.
+    """The sum of each window of ``length`` positions that begins at one of ``starts``.
 
     Args:
-        features: what stands at each place, shape (kinds, places).
+        features: of each position, shape (kinds, positions).
         weights: of each feature.
     """
     kinds = len(features)
@@ -39,10 +39,10 @@ def sums_of_equal_windows(
 def sums_of_windows(
     features: PlaceIndices, weights: npt.NDArray[np.int8], first: PlaceIndices, last: PlaceIndices
 ) -> Sums:
-    """Of each window from place ``first`` up to place ``last``, which may differ in length.
+    """The sum of each window from position ``first`` to position ``last``, of any length.
 
     Args:
-        features: what stands at each place, shape (places, kinds).
+        features: of each position, shape (positions, kinds).
     """
     kinds = features.shape[1]
     row: Any = features.ravel()
@@ -59,10 +59,10 @@ def sums_of_windows(
 
 
 def _before(row: PlaceIndices) -> PlaceIndices:
-    """For each place, the last one before it with the same feature; -1 where there is none. Both fit 64 bits."""
+    """For each position, the previous one with the same feature; -1 if there is none. Both fit in 64 bits."""
     place_bits = len(row).bit_length()
     keys: Any = (row << place_bits) | np.arange(len(row))
-    keys.sort()  # of plain numbers, and so several times as fast as a stable ``argsort``
+    keys.sort()  # of plain numbers, several times faster than a stable ``argsort``
     order, ordered = keys & ((1 << place_bits) - 1), keys >> place_bits
     same = ordered[1:] == ordered[:-1]
     before = np.full(len(row), -1, np.int64)

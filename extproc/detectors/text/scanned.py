@@ -1,4 +1,4 @@
-"""Scans: how a text that comes in pieces is looked through for spans that are to be masked, or to end it."""
+"""Scans: search of streamed text for spans that are to be masked, or that end it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ FoundT = TypeVar("FoundT", bound=Spot)
 
 
 class Scanned(NamedTuple, Generic[FoundT]):
-    """What came of a piece.
+    """The result of a piece.
 
     Attributes:
-        text: what was undecided before, and the piece.
-        found: in order of their ends; places in ``text``.
-        settled: what comes before this place in ``text`` is decided: nothing that is still to come begins there.
-        ongoing: ``text`` begins within what was found before, up to this place.
+        text: the undecided text so far, and the piece.
+        found: in order of their ends; positions in ``text``.
+        settled: text before this position is decided: no later finding begins there.
+        ongoing: ``text`` begins within an earlier finding, up to this position.
     """
 
     text: str
@@ -26,12 +26,12 @@ class Scanned(NamedTuple, Generic[FoundT]):
 
 
 class Scan(Protocol[FoundT]):
-    """Looks through a text. ``undecided`` is what may be the beginning of what is looked for."""
+    """Searches a text. ``undecided`` is the possible beginning of a match."""
 
     undecided: str
 
     def push(self, text: str, *, closing: bool = False) -> Scanned[FoundT]:
-        """Take the next piece; with ``closing`` the text is complete with it, and another one may follow."""
+        """Process the next piece; with ``closing`` the text is complete, and another one may follow."""
         ...
 
     def copy(self) -> Self:

@@ -1,7 +1,7 @@
-"""Sentences of a text that comes in pieces.
+"""Sentences of streamed text.
 
-Where a sentence ends depends on where it began and on the few characters around its end, so that sentences are a
-property of the text, however it is cut. Line breaks end one too: lists and tables have no full stops.
+The end of a sentence depends on its beginning and on the few characters around its end, so sentences are a property of
+the text, however it is cut. Line breaks end one too: lists and tables have no full stops.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 
 SENTENCE_CHARS_MAX = 1_000
 _ASIDE_CHARS_MAX = 8  # quotes and blanks at a sentence's end
-# Behind a point a small letter or a digit goes on ("approx. 30 days", "e.g. this").
+# After a period, a small letter or a digit continues the sentence ("approx. 30 days", "e.g. this").
 _END = re.compile(
     rf"""\n|[。！？]|[.!?…]["'”’»)\]*_]{{0,{_ASIDE_CHARS_MAX}}}[^\S\n]{{1,{_ASIDE_CHARS_MAX}}}(?=[^\sa-z0-9])"""
 )
@@ -18,7 +18,7 @@ _END_CHARS_MAX = 2 * _ASIDE_CHARS_MAX + 2
 
 
 class SentenceBuffer:
-    """Gives out whole sentences, with the white space behind them, and keeps the open one."""
+    """Outputs whole sentences, with the white space after them, and keeps the open one."""
 
     __slots__ = ("open",)
 
@@ -26,7 +26,7 @@ class SentenceBuffer:
         self.open = ""
 
     def push(self, text: str) -> list[str]:
-        """Take the next piece; return the sentences that it completes."""
+        """Process the next piece; return the sentences that it completes."""
         scan = max(0, len(self.open) - _END_CHARS_MAX)
         whole = self.open + text
         sentences: list[str] = []
@@ -38,7 +38,7 @@ class SentenceBuffer:
         return sentences
 
     def take(self) -> str:
-        """The open sentence, which is over."""
+        """The open sentence, which is complete now."""
         rest, self.open = self.open, ""
         return rest
 
@@ -50,13 +50,13 @@ class SentenceBuffer:
 
 
 def sentences_of(text: str) -> list[str]:
-    """The sentences of a whole text that hold more than white space."""
+    """The sentences of a whole text, except for those of white space."""
     buffer = SentenceBuffer()
     return [sentence for sentence in (*buffer.push(text), buffer.take()) if sentence and not sentence.isspace()]
 
 
 def _end_of(text: str, begin: int, scan: int) -> int:
-    """Where the sentence that begins at ``begin`` ends, -1 where that is not known yet. [characters]"""
+    """End of the sentence that begins at ``begin``, -1 if unknown yet. [characters]"""
     match = _END.search(text, scan, begin + SENTENCE_CHARS_MAX + 1)
     if match is not None and match.end() <= begin + SENTENCE_CHARS_MAX:
         return match.end()

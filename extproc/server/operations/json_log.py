@@ -37,7 +37,7 @@ class JsonLog:
         self._level = level
         self._bound = bound
 
-    def write_beside(self, count: Callable[[str, int], None]) -> None:
+    def write_in_thread(self, count: Callable[[str, int], None]) -> None:
         """From now on write in batches from a thread, so that no caller waits for a slow reader.
 
         Args:

@@ -28,7 +28,7 @@ _UNREAD = (
     " system responds, and that each of them is a plain file."
 )
 
-HandOn = Callable[[ConfigInForce], Awaitable[None]]
+Distribute = Callable[[ConfigInForce], Awaitable[None]]
 
 
 class Holder(Protocol):
@@ -40,7 +40,7 @@ class Holder(Protocol):
 class Reloader:
     """Watches one configuration file, and the prompts and certificates it names.
 
-    Args: hand_on: applies a new configuration elsewhere too, before it is logged here.
+    Args: distribute: applies a new configuration elsewhere too, before it is logged here.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Reloader:
         metrics: Metrics,
         logger: Any,
         tls: Tls | None = None,
-        hand_on: HandOn | None = None,
+        distribute: Distribute | None = None,
     ) -> None:
         self._reader = reader
         self._started_with = started_with
@@ -62,7 +62,7 @@ class Reloader:
         self._metrics = metrics
         self._logger = logger
         self._tls = tls
-        self._hand_on = hand_on
+        self._distribute = distribute
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -74,8 +74,8 @@ class Reloader:
         """Poll once, and reload if a file has changed. Reads and compiles off the event loop."""
         try:
             loaded = await self._loaded()
-            if loaded is not None and self._hand_on is not None:
-                await self._hand_on(_to_hand_on(self._started_with, loaded[0]))
+            if loaded is not None and self._distribute is not None:
+                await self._distribute(_to_distribute(self._started_with, loaded[0]))
         except ConfigInvalid as invalid:
             self._refuse("\n".join(str(problem) for problem in invalid.problems))
         except Exception as error:
@@ -132,7 +132,7 @@ class Reloader:
         )
 
 
-def _to_hand_on(started_with: Document, files: ConfigFiles) -> ConfigInForce:
+def _to_distribute(started_with: Document, files: ConfigFiles) -> ConfigInForce:
     return ConfigInForce(
         files.loaded.document, files.prompts, renewed_certificates(started_with, files), files.mask_keys
     )

@@ -116,7 +116,7 @@ def _misfit(certificates: Certificates, places: Places) -> Iterator[Problem]:
             yield places.problem((*_AT, "key_file"), found, hint=hint)
         else:
             reason = f" ({error.reason.lower().replace('_', ' ')})" if error.reason else ""
-            hint = "Write both anew: one of the two is damaged, or too weak."
+            hint = "Write both again: one of the two is damaged, or too weak."
             yield places.problem(_AT, f"OpenSSL refuses the certificate or its key{reason}", hint=hint, at_key=True)
 
 

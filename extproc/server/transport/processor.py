@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from google.protobuf.message import DecodeError
 
 from extproc.config.classifiers import Classifier
-from extproc.domain.beside import Ask, ClassificationJob
+from extproc.domain.classification import Ask, ClassificationJob
 from extproc.domain.record import ExchangeRecord
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
@@ -72,11 +72,11 @@ class Sink(Protocol):
 class ClassifierService(Protocol):
     """Runs classifiers out of band."""
 
-    def use(self, classifiers: Mapping[str, Classifier]) -> None:
+    def configure(self, classifiers: Mapping[str, Classifier]) -> None:
         """Replace the classifiers; called between two exchanges."""
         ...
 
-    def hand_on(self, judgment: ClassificationJob) -> None:
+    def submit(self, judgment: ClassificationJob) -> None:
         """Queue texts for classification. Must not block."""
         ...
 
@@ -111,7 +111,7 @@ class Processor:
     ) -> None:
         self._snapshot = snapshot
         self.long_messages = LongMessages(meter)
-        self._judge = judge
+        self._classifiers = judge
         self.inflight = 0
         self._sinks = sinks
         self.on_step = on_step
@@ -128,8 +128,8 @@ class Processor:
 
     @snapshot.setter
     def snapshot(self, snapshot: Snapshot) -> None:
-        if self._judge is not None:
-            self._judge.use(snapshot.classifiers)
+        if self._classifiers is not None:
+            self._classifiers.configure(snapshot.classifiers)
         self._snapshot = snapshot
 
     def open(self) -> Session:
@@ -152,24 +152,24 @@ class Processor:
 
     async def verdict(self, ask: Ask) -> VerdictReceived | VerdictMissing:
         """The result of an ask, or its expiry; always returns in time."""
-        if self._judge is None:
+        if self._classifiers is None:
             return VerdictMissing(ask, "no_classifier")
         try:
             async with asyncio.timeout(ask.wait_ms / 1_000 + _JUDGE_LATE_S_MAX):
-                return await self._judge.ask(ask)
+                return await self._classifiers.ask(ask)
         except TimeoutError:
             return VerdictMissing(ask, "deadline")
         except Exception as error:
             self.logger.error("classifier failed", error=type(error).__name__, where=where(error))
             return VerdictMissing(ask, "failed")
 
-    def hand_on(self, judgments: Sequence[ClassificationJob]) -> None:
+    def submit(self, judgments: Sequence[ClassificationJob]) -> None:
         """Queue texts for classification; failures never affect the exchange."""
-        if self._judge is None:
+        if self._classifiers is None:
             return
         for judgment in judgments:
             try:
-                self._judge.hand_on(judgment)
+                self._classifiers.submit(judgment)
             except Exception as error:
                 self.logger.error("classifier failed", error=type(error).__name__, where=where(error))
 
@@ -308,7 +308,7 @@ class Session:
         record, self._record = self._record, None
         if self._judgments:
             judgments, self._judgments = self._judgments, []
-            self._processor.hand_on(judgments)
+            self._processor.submit(judgments)
         if record is not None:
             self._processor.ended(record)
 

@@ -50,7 +50,7 @@ class Turn:
         self.spent_ns = time.thread_time_ns() - self._started_ns
         if self.spent_ns > self._cpu_ns_max:
             raise TextTooCostly
-        self._turns.give_way(self)
+        self._turns.yield_turn(self)
 
     def start_again(self) -> None:
         """Reset the CPU limit."""
@@ -110,7 +110,7 @@ class Turns:
         finally:
             self._leave(turn)
 
-    def give_way(self, turn: Turn) -> None:
+    def yield_turn(self, turn: Turn) -> None:
         """Called by the running work: yields to the loop, then to work with a lower claim. Raises: Abandoned."""
         self._rest_from_slice()
         if not self._waiting:

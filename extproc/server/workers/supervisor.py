@@ -93,7 +93,7 @@ class Workers:
             address = self._sockets.address_of(place.number)
             self._keeping.append(self._run(self.socket_files.keep(address, again, self._logger)))
 
-    async def hand_on(self, config: ConfigInForce) -> None:
+    async def distribute(self, config: ConfigInForce) -> None:
         """Apply a configuration in every worker, and wait for it; workers that start later begin with it.
 
         Args: config: without certificates, the current ones stay.
@@ -157,7 +157,7 @@ class Workers:
         while True:
             end = await self._fill(place) or await self._end(place)
             place.leave()
-            self._tell_of(place, end)
+            self._report_exit(place, end)
             if place.pause_s:
                 self._sockets.close(place.number)
                 await asyncio.sleep(place.pause_s)
@@ -184,7 +184,7 @@ class Workers:
         assert ended is not None
         return end_of(ended.ended.result())
 
-    def _tell_of(self, place: WorkerSlot, end: WorkerExit) -> None:
+    def _report_exit(self, place: WorkerSlot, end: WorkerExit) -> None:
         """Report an unexpected exit."""
         self._tell()
         self._metrics.worker_restarted(end.reason)

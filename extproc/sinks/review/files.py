@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _OTHERS = stat.S_IRWXO
-_BESIDE = ("-wal", "-shm", "-journal")
+_SIDE_FILE_ENDINGS = ("-wal", "-shm", "-journal")
 """Files that SQLite creates next to the database, with the same permissions."""
 
 
@@ -32,14 +32,14 @@ def closed_to_others(file: Path, creates: bool) -> Iterator[str]:
         yield from _closed(file, opened)
     finally:
         os.close(opened)
-    for ending in _BESIDE:
-        beside = file.with_name(file.name + ending)
+    for ending in _SIDE_FILE_ENDINGS:
+        sibling = file.with_name(file.name + ending)
         try:
-            opened = os.open(beside, os.O_RDONLY)
+            opened = os.open(sibling, os.O_RDONLY)
         except FileNotFoundError:
             continue
         try:
-            yield from _closed(beside, opened)
+            yield from _closed(sibling, opened)
         finally:
             os.close(opened)
     mode = file.parent.stat().st_mode

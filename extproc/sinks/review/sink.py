@@ -26,7 +26,7 @@ from extproc.sinks.review.precision import precision_of
 from extproc.sinks.review.store import Store, StoreFailed
 
 BATCH_MAX = 100  # exchanges written in one transaction
-HOUSEKEEPING_SECONDS = 60.0
+RETENTION_SECONDS = 60.0
 RETRY_SECONDS_MAX = 30.0
 CLOSE_SECONDS_MAX = 5.0
 _BACK_OFF_SECONDS = (0.1, 0.5, 1.0, 2.0)  # the last delay is repeated
@@ -69,23 +69,23 @@ class ReviewSink:
     Args:
         folder: base of a relative store path.
         logger: logs store outages once, on transition; never a text.
-        keeps_house: enforces retention and reads the precision: one process does so for all.
+        runs_retention: enforces retention and reads the precision: one process does so for all.
     """
 
-    def __init__(self, terms: Review, folder: Path, counts: Counts, logger: Any, keeps_house: bool = True) -> None:
+    def __init__(self, terms: Review, folder: Path, counts: Counts, logger: Any, runs_retention: bool = True) -> None:
         self._terms = terms
         self._folder = folder
         self._counts = counts
         self._logger = logger
-        self._keeps_house = keeps_house
+        self._runs_retention = runs_retention
         self._excerpts = Excerpts(terms.texts, terms.excerpt_chars_max)
         self._waiting: queue.Queue[_Waiting | None] = queue.Queue(terms.waiting_max)
         self._stopping = threading.Event()
         self._store: Store | None = None
         self._age_clock = AgeClock()
         self._failing = False
-        self._house_kept_s = float("-inf")
-        self._stored_since_house_kept = 0
+        self._retention_ran_s = float("-inf")
+        self._stored_since_retention = 0
         for reason in ReviewDropReason:
             counts.review_dropped(reason.value, 0)
         self._thread = threading.Thread(target=self._run, name="review", daemon=True)
@@ -133,19 +133,19 @@ class ReviewSink:
         batch = self._next_batch()
         if batch:
             self._write(self._entries(batch))
-        if self._keeps_house and self._house_is_due() and not self._stopping.is_set():
-            self._house_kept_s, self._stored_since_house_kept = time.monotonic(), 0
-            self._keep_house()
+        if self._runs_retention and self._retention_is_due() and not self._stopping.is_set():
+            self._retention_ran_s, self._stored_since_retention = time.monotonic(), 0
+            self._run_retention()
 
-    def _house_is_due(self) -> bool:
+    def _retention_is_due(self) -> bool:
         """By time, or when new findings may exceed the limit by a tenth."""
-        many = self._stored_since_house_kept > self._terms.rows_max // 10
-        return many or time.monotonic() - self._house_kept_s >= HOUSEKEEPING_SECONDS
+        many = self._stored_since_retention > self._terms.rows_max // 10
+        return many or time.monotonic() - self._retention_ran_s >= RETENTION_SECONDS
 
     def _next_batch(self) -> list[_Waiting]:
         """Queued findings, up to ``BATCH_MAX``; empty when it is time for retention, or to end."""
         batch: list[_Waiting] = []
-        due_in = self._house_kept_s + HOUSEKEEPING_SECONDS - time.monotonic() if self._keeps_house else None
+        due_in = self._retention_ran_s + RETENTION_SECONDS - time.monotonic() if self._runs_retention else None
         try:
             if self._stopping.is_set() or (due_in is not None and due_in <= 0):
                 one = self._waiting.get_nowait()
@@ -190,12 +190,12 @@ class ReviewSink:
                 self._stopping.wait(_BACK_OFF_SECONDS[min(attempt, len(_BACK_OFF_SECONDS) - 1)])
                 attempt += 1
             else:
-                self._stored_since_house_kept += len(entries)
+                self._stored_since_retention += len(entries)
                 self._counts.review_stored(Counter(entry.guard for entry in entries))
                 self._note_success()
                 return
 
-    def _keep_house(self) -> None:
+    def _run_retention(self) -> None:
         terms = self._terms
         try:
             store = self._opened()

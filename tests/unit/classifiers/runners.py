@@ -10,7 +10,7 @@ from typing import Any
 
 from extproc.classifiers.runner import ClassifierFailed
 from extproc.classifiers.scores import Scores
-from extproc.domain.beside import ClassificationJob, LateFinding
+from extproc.domain.classification import ClassificationJob, LateFinding
 from extproc.domain.record import Coverage
 
 SECRET = "the user's own words"
@@ -99,7 +99,7 @@ class FakeMetrics:
         """Keep."""
         self.restarted.append(reason)
 
-    def judged_beside(self, judgment: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
+    def classification_ended(self, judgment: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
         """Keep."""
         self.judged.append((judgment, dict(kinds), coverage))
 

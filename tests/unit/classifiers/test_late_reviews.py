@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extproc.classifiers.late_reviews import LateReviews
-from extproc.domain.beside import LateFinding, Origin
+from extproc.domain.classification import LateFinding, Origin
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action, ExchangeRecord
 from extproc.domain.text import Direction, Speaker

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from extproc.classifiers.scores import FindingLabels, ScoresMissing, kind_of
 from extproc.config.classifiers import ModerationsClassifier
-from extproc.domain.beside import SpokenText
+from extproc.domain.classification import SpokenText
 from extproc.domain.text import Speaker
 
 TEXTS = (SpokenText(Speaker.USER, "Good"), SpokenText(Speaker.TOOL, "morning"))

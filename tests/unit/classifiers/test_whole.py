@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from extproc._pb import ext_proc_pb2 as pb
-from extproc.classifiers import beside as module
-from extproc.classifiers.beside import ClassifierRouter
+from extproc.classifiers import router as module
 from extproc.classifiers.process import ProcessRunner
+from extproc.classifiers.router import ClassifierRouter
 from extproc.domain.record import Outcome
 from extproc.server.transport.processor import Session
 from extproc.sinks.metrics import Metrics
@@ -36,7 +36,7 @@ class Whole:
         taken = snapshot(config=config)
         self.wired = Wired(taken, self.metrics)
         self.beside = ClassifierRouter(self.metrics, (self.sink,), self.wired.processor.logger)
-        self.wired.processor._judge = self.beside
+        self.wired.processor._classifiers = self.beside
         self.wired.processor.snapshot = taken
 
     async def told(self, session: Session, *messages: pb.ProcessingRequest) -> list[pb.ProcessingResponse]:

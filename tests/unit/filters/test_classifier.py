@@ -26,7 +26,7 @@ from tests.playbooks.driver import (
     snapshot_of,
     with_guards,
 )
-from tests.playbooks.test_asks import BESIDE, CLASSIFIERS, handed_on
+from tests.playbooks.test_asks import BESIDE, CLASSIFIERS, submitted
 from tests.unit.filters.fakes import exchange_facts
 
 CONTENT = TextSource(Direction.RESPONSE, Speaker.ASSISTANT, Kind.CONTENT)
@@ -146,7 +146,7 @@ def test_a_guard_that_fails_when_all_is_over_changes_nothing_any_more() -> None:
     assert talk.record.outcome is Outcome.COMPLETED
     assert talk.record.coverage["broken", "response", Coverage.FAILED_OPEN] == 1
     assert [type(error) for error in talk.errors] == [ValueError]
-    assert "classifier" in [judgment.guard for judgment in handed_on(talk)]
+    assert "classifier" in [judgment.guard for judgment in submitted(talk)]
 
 
 # --- answers held against documents -------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def test_an_answer_is_handed_on_with_the_documents_and_results_of_tools() -> Non
     """And without the question, or what the model only thought."""
     user = {"role": "user", "content": "What are kettles made of?"}
     tool = {"role": "tool", "tool_call_id": "1", "content": "Steel is an alloy."}
-    (judgment,) = handed_on(held_against({"messages": [user, tool], "documents": [{"text": BOTH_SAY}]}))
+    (judgment,) = submitted(held_against({"messages": [user, tool], "documents": [{"text": BOTH_SAY}]}))
     assert {BOTH_SAY, "Steel is an alloy."} <= set(judgment.context.split("\n"))
     assert user["content"] not in judgment.context
     assert [spoken.text for spoken in judgment.texts] == ["Steel."]
@@ -175,7 +175,7 @@ def test_an_answer_is_handed_on_with_the_documents_and_results_of_tools() -> Non
 def test_a_long_text_of_a_user_stands_for_documents() -> None:
     """People paste what they ask about."""
     body = {"messages": [{"role": "user", "content": BOTH_SAY * 10}]}
-    (judgment,) = handed_on(held_against(body, context_chars_min=100))
+    (judgment,) = submitted(held_against(body, context_chars_min=100))
     assert judgment.context == BOTH_SAY * 10
 
 
@@ -188,7 +188,7 @@ def test_an_answer_without_documents_or_with_too_many_is_counted_as_skipped(docu
     """Nothing is judged, and coverage tells why."""
     documents = {"documents": [{"text": document}]} if document else {}
     talk = held_against(documents, context_chars_max=1_000)
-    assert handed_on(talk) == []
+    assert submitted(talk) == []
     assert talk.record.coverage["classifier", "response", coverage] == 1
     assert sum(count for (_, way, _), count in talk.record.coverage.items() if way == "response") == 2  # and a source
 
@@ -196,5 +196,5 @@ def test_an_answer_without_documents_or_with_too_many_is_counted_as_skipped(docu
 def test_what_is_not_of_the_sample_keeps_no_documents() -> None:
     """It is counted as such, whatever it brought."""
     talk = held_against({"documents": [{"text": BOTH_SAY}]}, sample=0.0)
-    (judgment,) = handed_on(talk)
+    (judgment,) = submitted(talk)
     assert (judgment.sampled_out, judgment.context) == (True, "")

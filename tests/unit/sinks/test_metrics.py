@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from extproc.domain.beside import ClassificationJob, Origin
+from extproc.domain.classification import ClassificationJob, Origin
 from extproc.domain.record import Action, Coverage, ExchangeRecord, Outcome, VersionFacts
 from extproc.domain.text import Direction
 from extproc.domain.usage import Prices, Usage
@@ -155,8 +155,8 @@ def test_a_late_verdict_counts_like_any_other() -> None:
     metrics = Metrics(label_values_max=10)
     origin = Origin("id", "chat", "search", "index", "default", VERSION)
     late = ClassificationJob(origin, "harm", "guard", Direction.RESPONSE, Action.FLAG, (), fields=3)
-    metrics.judged_beside(late, {"ABUSE": 2}, Coverage.CHECKED)
-    metrics.judged_beside(late, {}, Coverage.SKIPPED_DROPPED)
+    metrics.classification_ended(late, {"ABUSE": 2}, Coverage.CHECKED)
+    metrics.classification_ended(late, {}, Coverage.SKIPPED_DROPPED)
     by_guard = {"guard": "harm", "direction": "response"}
     assert value(metrics, "llm_guard_findings_total", kind="ABUSE", **by_guard) == 2
     assert value(metrics, "llm_guard_verdicts_total", policy="default", action="flag", **by_guard) == 2

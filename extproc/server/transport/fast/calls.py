@@ -76,6 +76,6 @@ class SilentCalls:
             del self._calls[stream_id]
         return overdue
 
-    def count_anew(self, now_ns: int) -> None:
+    def restart_timers(self, now_ns: int) -> None:
         """Restart all timers: the messages may still be queued here."""
         self._calls = {stream_id: (path, now_ns) for stream_id, (path, _) in self._calls.items()}

@@ -16,11 +16,11 @@ import time
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from extproc.domain.beside import Ask
+from extproc.domain.classification import Ask
 from extproc.server.operations.json_log import where
 from extproc.server.transport.fast.calls import PROCESS, ExchangeCall, SilentCalls
 from extproc.server.transport.fast.health import CHECK, WATCH, HealthCalls
-from extproc.server.transport.fast.patience import Peer, PeerTimeouts
+from extproc.server.transport.fast.peer_timeouts import Peer, PeerTimeouts
 from extproc.server.transport.h2.connection import GRPC_INTERNAL, GRPC_OK, GRPC_UNIMPLEMENTED, H2Connection
 from extproc.server.transport.h2.events import (
     CallEnded,
@@ -55,7 +55,7 @@ class FastConnection(asyncio.Protocol):
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._heard_ns = time.monotonic_ns()
-        self._patience = PeerTimeouts(self._limits, self._heard_ns)
+        self._timeouts = PeerTimeouts(self._limits, self._heard_ns)
         self._waiting_bytes = 0  # of messages queued behind one in a thread or waiting for classifiers
         self._unwritten_bytes = 0  # of replies since the last write
         self._written_bytes = 0
@@ -139,17 +139,17 @@ class FastConnection(asyncio.Protocol):
         taken_bytes = self._written_bytes - unsent_bytes
         is_read = self._is_read and not self._transport.is_closing()
         peer = Peer(self._h2.greeted, self._heard_ns, is_read, taken_bytes, unsent_bytes)
-        if reason := self._patience.ends(now_ns, peer):
+        if reason := self._timeouts.ends(now_ns, peer):
             self._abort(reason)
             return
-        if self._patience.asks(now_ns, peer):
+        if self._timeouts.asks(now_ns, peer):
             self._h2.ping()
         for event in self._h2.end_stalled(now_ns):
             self._take(event)
         if is_read:
             self._end_silent_calls(now_ns)
         else:
-            self._silent.count_anew(now_ns)
+            self._silent.restart_timers(now_ns)
         self._write()
         self._settle()
 

@@ -76,7 +76,7 @@ def test_whoever_logs_does_not_wait_for_a_reader_and_what_is_missing_is_counted_
     """attack 7: 64 KiB of lines that nobody read stopped the event loop."""
     dropped = Dropped()
     log = open_log(Log(), Output(reader.fd)).bind(worker=3)
-    log.write_beside(dropped.count)
+    log.write_in_thread(dropped.count)
     brought = LINES_MAX + 500
     for number in range(brought):
         log.info("exchange", number=number)
@@ -95,7 +95,7 @@ def test_warnings_and_errors_have_room_that_lines_of_exchanges_cannot_take(reade
     """They come out in the order in which they came; past their own limit they are dropped too."""
     dropped = Dropped()
     log = open_log(Log(), Output(reader.fd))
-    log.write_beside(dropped.count)
+    log.write_in_thread(dropped.count)
     while not dropped:
         log.info("exchange")
     for number in range(URGENT_LINES_MAX + 100):
@@ -113,7 +113,7 @@ def test_what_waits_has_a_limit_in_bytes(reader: Reader) -> None:
     """Few long lines are as many bytes as many short ones."""
     dropped = Dropped()
     log = open_log(Log(), Output(reader.fd))
-    log.write_beside(dropped.count)
+    log.write_in_thread(dropped.count)
     size = LINES_BYTES_MAX // 20
     for _ in range(25):
         log.info("long", text="x" * size)
@@ -129,7 +129,7 @@ def test_a_reader_that_stands_still_does_not_keep_the_process_from_ending(
     """The end waits for so long and no longer, and what is logged after it waits for nobody either."""
     monkeypatch.setattr(module, "CLOSE_S_MAX", 0.1)
     log = open_log(Log(), Output(reader.fd))
-    log.write_beside(Dropped().count)
+    log.write_in_thread(Dropped().count)
     for _ in range(5):
         log.error("long", text="x" * 100_000)
     log.close()
@@ -148,7 +148,7 @@ def _let_go(reader: Reader) -> list[dict[str, Any]]:
 def test_errors_before_the_end_come_out(reader: Reader) -> None:
     """After what was held; also what is said when the thread has ended."""
     log = open_log(Log(), Output(reader.fd))
-    log.write_beside(Dropped().count)
+    log.write_in_thread(Dropped().count)
     log.info("first")
     log.error("second")
     log.close()
@@ -161,7 +161,7 @@ def test_a_disk_that_is_full_costs_lines_and_nothing_else() -> None:
     with open("/dev/full", "wb", buffering=0) as full:
         dropped = Dropped()
         log = open_log(Log(), Output(full.fileno()))
-        log.write_beside(dropped.count)
+        log.write_in_thread(dropped.count)
         for _ in range(1_000):
             log.info("exchange")
         log.warning("warning")
@@ -185,7 +185,7 @@ def test_when_there_is_room_again_the_log_says_what_is_missing_once() -> None:
     """With the first line that can be written."""
     disk, dropped = Disk(), Dropped()
     log = open_log(Log(), disk)
-    log.write_beside(dropped.count)
+    log.write_in_thread(dropped.count)
     for _ in range(10):
         log.info("exchange")
     _until(lambda: dropped["info"] == 10)
@@ -227,7 +227,7 @@ def test_an_output_that_does_not_block_is_waited_for(reader: Reader) -> None:
     os.set_blocking(reader.fd, False)
     dropped = Dropped()
     log = open_log(Log(), Output(reader.fd))
-    log.write_beside(dropped.count)
+    log.write_in_thread(dropped.count)
     for _ in range(20):
         log.info("long", text="x" * 50_000)
     reader.read()
@@ -240,7 +240,7 @@ def test_what_is_collected_while_a_line_is_taken_may_log(reader: Reader, monkeyp
     monkeypatch.setattr(module, "LINES_MAX", 100)
     metrics = Metrics(10)
     log = open_log(Log(), Output(reader.fd))
-    log.write_beside(metrics.log_lines_dropped)
+    log.write_in_thread(metrics.log_lines_dropped)
 
     class Complains:
         def __init__(self, log: JsonLog) -> None:

@@ -125,7 +125,7 @@ def test_good_files_are_read_relative_to_the_configuration(folder: Path) -> None
         (
             lambda folder: cut(folder / "private" / "tls.key"),
             "3:3: server.tls: OpenSSL refuses the certificate or its key. "
-            "Write both anew: one of the two is damaged, or too weak.",
+            "Write both again: one of the two is damaged, or too weak.",
         ),
     ],
     ids=[

@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from extproc.config.classifiers import Classifier
-from extproc.domain.beside import Ask, ClassificationJob
+from extproc.domain.classification import Ask, ClassificationJob
 from extproc.domain.finding import Finding
 from extproc.domain.record import Coverage, Outcome
 from extproc.exchange.events import VerdictMissing, VerdictReceived
@@ -61,11 +61,11 @@ class FakeJudge:
         self.judgments: list[ClassificationJob] = []
         self.used: list[list[str]] = []
 
-    def use(self, classifiers: Mapping[str, Classifier]) -> None:
+    def configure(self, classifiers: Mapping[str, Classifier]) -> None:
         """Note the names."""
         self.used.append(list(classifiers))
 
-    def hand_on(self, judgment: ClassificationJob) -> None:
+    def submit(self, judgment: ClassificationJob) -> None:
         """Keep it; one of its texts is a fault."""
         self.judgments.append(judgment)
         if any("fault beside" in text.text for text in judgment.texts):
@@ -99,7 +99,7 @@ def with_judge(served: Any, await_ms: int = 10_000) -> FakeJudge:
     """A server's processor, put in force with a judge."""
     judge = FakeJudge()
     processor: Processor = served.wired.processor
-    processor._judge = judge
+    processor._classifiers = judge
     processor.snapshot = asking(await_ms)
     return judge
 

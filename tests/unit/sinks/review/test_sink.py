@@ -95,10 +95,10 @@ class Queues:
         self.counted = Counted()
         self._sinks: list[ReviewSink] = []
 
-    def open(self, *, keeps_house: bool = False, **terms: Any) -> ReviewSink:
+    def open(self, *, runs_retention: bool = False, **terms: Any) -> ReviewSink:
         """A running sink."""
         review = Review(url=self.url, **terms)
-        sink = ReviewSink(review, Path("/"), self.counted, self.counted, keeps_house)
+        sink = ReviewSink(review, Path("/"), self.counted, self.counted, runs_retention)
         self._sinks.append(sink)
         return sink
 
@@ -253,8 +253,8 @@ def test_a_store_that_will_never_work_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_a_clock_that_jumps_ahead_deletes_nothing(on_sqlite: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every finding would be too old at once; that nothing is deleted is told, once."""
-    monkeypatch.setattr(module, "HOUSEKEEPING_SECONDS", 0.01)
-    on_sqlite.open(keeps_house=True, days_max=1).exchange_ended(ended())
+    monkeypatch.setattr(module, "RETENTION_SECONDS", 0.01)
+    on_sqlite.open(runs_retention=True, days_max=1).exchange_ended(ended())
     until(lambda: on_sqlite.counted.stored)
     of_day_ns, jump_ns, rounds = time.time_ns, 400 * DAY_MS * 1_000_000, on_sqlite.counted.rounds
     monkeypatch.setattr(time, "time_ns", lambda: of_day_ns() + jump_ns)
@@ -364,13 +364,13 @@ def test_what_is_too_old_is_deleted_at_the_start(queues: Queues) -> None:
     now_ms = time.time_ns() // 1_000_000
     store.add([entry(exchange="old", seen_at_ms=now_ms - 3 * DAY_MS), entry(exchange="new", seen_at_ms=now_ms)])
     store.close()
-    queues.open(keeps_house=True, days_max=2)
+    queues.open(runs_retention=True, days_max=2)
     until(lambda: [stored.entry.exchange for stored in queues.found()] == ["new"])
 
 
 def test_no_more_than_a_tenth_too_many_are_ever_kept(queues: Queues) -> None:
     """New ones are counted as they come; the oldest go."""
-    sink = queues.open(keeps_house=True, rows_max=100)
+    sink = queues.open(runs_retention=True, rows_max=100)
     for number in range(300):
         sink.exchange_ended(ended(str(number)))
     until(lambda: queues.counted.stored["injection"] == 300)
@@ -380,10 +380,10 @@ def test_no_more_than_a_tenth_too_many_are_ever_kept(queues: Queues) -> None:
 
 def test_what_people_say_of_a_guard_is_read(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
     """Again and again, by the process that keeps house; guards without labels have no precision."""
-    monkeypatch.setattr(module, "HOUSEKEEPING_SECONDS", 0.02)
+    monkeypatch.setattr(module, "RETENTION_SECONDS", 0.02)
     store = Store(queues.url, Path("/"))
     store.add([entry(guard=guard, seen_at_ms=NOW_MS) for guard in ("pii", "injection", "injection", "injection")])
-    queues.open(keeps_house=True)
+    queues.open(runs_retention=True)
     until(lambda: queues.counted.precision == {})
     for stored, label in zip(
         store.find(FindingQuery(guard="injection"), 9), (confirm(), confirm(), reject()), strict=True
@@ -398,7 +398,7 @@ def test_a_worker_keeps_no_house(queues: Queues) -> None:
     store = Store(queues.url, Path("/"))
     store.add([entry(seen_at_ms=0)])
     store.close()
-    queues.open(keeps_house=False).exchange_ended(ended())
+    queues.open(runs_retention=False).exchange_ended(ended())
     until(lambda: queues.counted.stored["injection"] == 1)
     queues.close()
     assert (len(queues.found()), queues.counted.precision) == (2, None)

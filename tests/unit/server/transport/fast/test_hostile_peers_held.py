@@ -190,7 +190,7 @@ async def test_a_peer_that_gives_no_sign_of_life_is_left() -> None:
         peer = await served.peer(HELLO + headers(1, call()) + data(1, BEGIN))
         found = await peer.until_closed()
         assert [f for f in found if f.kind == frames.PING]
-        assert "the peer gives no sign of life" in served.wired.stream.getvalue()
+        assert "the peer does not reply to the keepalive" in served.wired.stream.getvalue()
         await until(lambda: served.wired.processor.inflight == 0)
         assert [record.outcome for record in served.wired.records.all] == [Outcome.ABORTED]
 

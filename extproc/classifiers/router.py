@@ -17,7 +17,7 @@ from extproc.classifiers.process import ProcessRunner
 from extproc.classifiers.runner import Runner, UnusableRunner
 from extproc.classifiers.scores import FindingLabels, ScoresMissing
 from extproc.config.classifiers import ChatClassifier, Classifier, ModerationsClassifier
-from extproc.domain.beside import Ask, ClassificationJob, FindingsSink, LateFinding, SpokenText
+from extproc.domain.classification import Ask, ClassificationJob, FindingsSink, LateFinding, SpokenText
 from extproc.domain.finding import Finding
 from extproc.domain.record import Coverage
 from extproc.domain.text import Direction
@@ -42,7 +42,7 @@ class ClassifierMetrics(PoolMetrics, Protocol):
         """A process was replaced."""
         ...
 
-    def judged_beside(self, judgment: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
+    def classification_ended(self, judgment: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
         """A job has finished, with findings by kind."""
         ...
 
@@ -79,7 +79,7 @@ class ClassifierRouter:
         self._judges: dict[str, _Judge] = {}
         self._retiring: set[asyncio.Task[None]] = set()
 
-    def use(self, classifiers: Mapping[str, Classifier]) -> None:
+    def configure(self, classifiers: Mapping[str, Classifier]) -> None:
         """Apply a configuration. Unchanged classifiers continue; removed ones finish their queue."""
         for name, before in list(self._classifiers.items()):
             if classifiers.get(name) != before:
@@ -102,7 +102,7 @@ class ClassifierRouter:
             for one in late:
                 one.cancel()
 
-    def hand_on(self, judgment: ClassificationJob) -> None:
+    def submit(self, judgment: ClassificationJob) -> None:
         """Queue texts for classification, or drop them; both are counted."""
         if judgment.sampled_out:
             self._drop(judgment, ClassifierDropReason.SAMPLED_OUT)
@@ -164,7 +164,7 @@ class ClassifierRouter:
         except ScoresMissing:
             self._drop(judgment, ClassifierDropReason.FAILED)
             return
-        self._metrics.judged_beside(judgment, Counter(finding.kind for _, finding in found), judgment.covers)
+        self._metrics.classification_ended(judgment, Counter(finding.kind for _, finding in found), judgment.covers)
         for spoken, finding in found if judgment.is_reviewed else ():
             self._tell(judgment, spoken, finding)
 
@@ -186,7 +186,7 @@ class ClassifierRouter:
 
     def _drop(self, judgment: ClassificationJob, reason: ClassifierDropReason) -> None:
         self._metrics.classifier_dropped(judgment.classifier, reason.value)
-        self._metrics.judged_beside(judgment, {}, _COVERAGE.get(reason, Coverage.SKIPPED_DROPPED))
+        self._metrics.classification_ended(judgment, {}, _COVERAGE.get(reason, Coverage.SKIPPED_DROPPED))
 
     def _expired(self, ask: Ask, reason: ClassifierDropReason) -> VerdictMissing:
         self._metrics.classifier_dropped(ask.classifier, reason.value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from extproc.server.transport.fast.patience import Peer, PeerTimeouts
+from extproc.server.transport.fast.peer_timeouts import Peer, PeerTimeouts
 from extproc.server.transport.h2.limits import SocketLimits
 
 LIMITS = SocketLimits(silence_s_max=60, answer_s_max=30, unsent_s_max=60, preface_s_max=10, look_s=1)
@@ -18,7 +18,7 @@ class Looks:
         self.is_read = True
         self.taken_bytes = self.unsent_bytes = 0
         self.asked_at_s: list[int] = []
-        self._patience = PeerTimeouts(LIMITS, START_S * 10**9)
+        self._timeouts = PeerTimeouts(LIMITS, START_S * 10**9)
 
     def go_on(self, seconds: int) -> str:
         """Look until it has to end, for so long at most. Returns: why it ends, or nothing."""
@@ -26,9 +26,9 @@ class Looks:
             self.now_s += 1
             now_ns = self.now_s * 10**9
             peer = Peer(True, self.heard_s * 10**9, self.is_read, self.taken_bytes, self.unsent_bytes)
-            if reason := self._patience.ends(now_ns, peer):
+            if reason := self._timeouts.ends(now_ns, peer):
                 return reason
-            if self._patience.asks(now_ns, peer):
+            if self._timeouts.asks(now_ns, peer):
                 self.asked_at_s.append(self.now_s - START_S)
         return ""
 
@@ -36,7 +36,7 @@ class Looks:
 def test_a_silent_peer_is_asked_once_and_then_left() -> None:
     """After 60 s it is asked, and after 30 s more it is gone."""
     looks = Looks()
-    assert looks.go_on(1_000) == "the peer gives no sign of life"
+    assert looks.go_on(1_000) == "the peer does not reply to the keepalive"
     assert looks.asked_at_s == [61]
     assert looks.now_s - START_S == 92
 

@@ -57,7 +57,7 @@ class PeerTimeouts:
         if not peer.is_read or peer.heard_ns > self._asked_ns:
             self._asked_ns = 0
         elif now_ns - self._asked_ns > self._limits.answer_s_max * _SECOND_NS:
-            return "the peer gives no sign of life"
+            return "the peer does not reply to the keepalive"
         return ""
 
     def asks(self, now_ns: int, peer: Peer) -> bool:

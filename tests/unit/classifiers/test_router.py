@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from extproc.classifiers import beside as module
-from extproc.classifiers.beside import ClassifierRouter
+from extproc.classifiers import router as module
+from extproc.classifiers.router import ClassifierRouter
 from extproc.config.classifiers import Classifier, ModerationsClassifier, PackagedClassifier
-from extproc.domain.beside import Ask, ClassificationJob, FindingsSink, LateFinding, Origin, SpokenText
+from extproc.domain.classification import Ask, ClassificationJob, FindingsSink, LateFinding, Origin, SpokenText
 from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Speaker
 from extproc.exchange.events import VerdictMissing, VerdictReceived
@@ -59,15 +59,15 @@ class Bench:
             return self.runners[-1]
 
         monkeypatch.setattr(module, "ProcessRunner", runner)
-        self.beside = ClassifierRouter(self.metrics, (*sinks, self.sink), self.log)
-        self.beside.use({"abuse": classifier(**section)})
+        self.router = ClassifierRouter(self.metrics, (*sinks, self.sink), self.log)
+        self.router.configure({"abuse": classifier(**section)})
 
 
 @in_new_loop
 async def test_late_findings_are_counted_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """With whom they are of; one sink that fails does not keep them from the others, and no text shows."""
     bench = Bench(monkeypatch, BrokenSink())
-    bench.beside.hand_on(judgment("bad", "good", covers=Coverage.SKIPPED_INCOMPLETE))
+    bench.router.submit(judgment("bad", "good", covers=Coverage.SKIPPED_INCOMPLETE))
     await until(lambda: bench.metrics.judged)
     ((_, kinds, coverage),) = bench.metrics.judged
     assert (kinds, coverage) == ({"ABUSE": 1}, Coverage.SKIPPED_INCOMPLETE)
@@ -77,7 +77,7 @@ async def test_late_findings_are_counted_and_told(monkeypatch: pytest.MonkeyPatc
     assert "bad" not in repr(late)
     assert len(bench.log.lines) == 1
     assert SECRET not in bench.log.lines[0]
-    await bench.beside.close(0)
+    await bench.router.close(0)
 
 
 @pytest.mark.parametrize(
@@ -97,26 +97,26 @@ async def test_what_is_not_judged_is_counted_by_its_reason(
     """Pitfall 18: nothing is left out in silence."""
     bench = Bench(monkeypatch, deadline_ms=50 if text == "hang" else 20_000, queue_max=1)
     if text == "full":
-        bench.beside.hand_on(judgment("wait"))
+        bench.router.submit(judgment("wait"))
     name = "gone" if text == "unknown" else "abuse"
-    bench.beside.hand_on(judgment(text, sampled_out=text == "sampled out", name=name))
+    bench.router.submit(judgment(text, sampled_out=text == "sampled out", name=name))
     await until(lambda: bench.metrics.dropped)
     assert bench.metrics.dropped == {(name, reason): 1}
     assert [(kinds, covered) for _, kinds, covered in bench.metrics.judged] == [({}, coverage)]
-    await bench.beside.close(0)
+    await bench.router.close(0)
 
 
 @in_new_loop
 async def test_an_answer_is_judged_against_its_documents(monkeypatch: pytest.MonkeyPatch) -> None:
     """They wait with it: together they are not more than may wait."""
     bench = Bench(monkeypatch, queue_chars_max=1_000)
-    bench.beside.hand_on(judgment("good", context="what is known"))
-    bench.beside.hand_on(judgment("good", context="known " * 200))
+    bench.router.submit(judgment("good", context="what is known"))
+    bench.router.submit(judgment("good", context="known " * 200))
     await until(lambda: len(bench.metrics.judged) == 2)
     assert bench.runners[0].contexts == ["what is known"]
     assert bench.metrics.dropped == {("abuse", "queue_full"): 1}
     assert "known" not in repr(judgment("good", context="what is known"))
-    await bench.beside.close(0)
+    await bench.router.close(0)
 
 
 @pytest.mark.parametrize("text", ["good", "bad"])
@@ -125,12 +125,12 @@ async def test_an_ask_is_answered(monkeypatch: pytest.MonkeyPatch, text: str) ->
     """The exchange counts the finding itself."""
     bench = Bench(monkeypatch)
     asked = ask(text)
-    verdict = await bench.beside.ask(asked)
+    verdict = await bench.router.ask(asked)
     assert isinstance(verdict, VerdictReceived)
     assert verdict.ask is asked
     assert [finding.kind for _, finding in verdict.found] == (["ABUSE"] if text == "bad" else [])
     assert bench.metrics.judged == []
-    await bench.beside.close(0)
+    await bench.router.close(0)
 
 
 @pytest.mark.parametrize(
@@ -143,31 +143,31 @@ async def test_an_ask_that_is_not_answered_expires_by_its_reason(
     """At once where it can be known at once, and counted."""
     bench = Bench(monkeypatch, queue_max=1)
     if text == "full":
-        bench.beside.hand_on(judgment("wait"))
+        bench.router.submit(judgment("wait"))
     name = "gone" if text == "unknown" else "abuse"
     asked = ask(text, 50 if text == "hang" else 20_000, name)
-    verdict = await bench.beside.ask(asked)
+    verdict = await bench.router.ask(asked)
     assert isinstance(verdict, VerdictMissing)
     assert (verdict.ask is asked, verdict.reason) == (True, reason)
     assert bench.metrics.dropped == {(name, reason): 1}
-    await bench.beside.close(0)
+    await bench.router.close(0)
 
 
 @in_new_loop
 async def test_an_ask_that_is_given_up_is_never_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     """The client has gone; neither is it counted as dropped."""
     bench = Bench(monkeypatch)
-    bench.beside.hand_on(judgment("wait"))
+    bench.router.submit(judgment("wait"))
     await asyncio.sleep(0.01)
-    asking = asyncio.ensure_future(bench.beside.ask(ask("gone")))
+    asking = asyncio.ensure_future(bench.router.ask(ask("gone")))
     await asyncio.sleep(0.01)
     asking.cancel()
     await asyncio.wait({asking})
     bench.runners[0].let_go.set()
-    bench.beside.hand_on(judgment("next"))
+    bench.router.submit(judgment("next"))
     await until(lambda: len(bench.metrics.judged) == 2)
     assert (bench.runners[0].judged, bench.metrics.dropped) == (["wait", "next"], {})
-    await bench.beside.close(0)
+    await bench.router.close(0)
 
 
 @in_new_loop
@@ -178,18 +178,18 @@ async def test_a_message_that_was_judged_is_not_judged_again(monkeypatch: pytest
     found = []
     for turn in turns:
         asked = Ask("guard", "abuse", tuple(SpokenText(Speaker.USER, text) for text in turn), 20_000)
-        verdict = await bench.beside.ask(asked)
+        verdict = await bench.router.ask(asked)
         assert isinstance(verdict, VerdictReceived)
         found.append(len(verdict.found))
     assert found == [1, 1, 2, 1]
     assert bench.runners[0].judged == ["bad", "good", "more"]
     request = replace(judgment("more", "bad"), direction=Direction.REQUEST)
-    bench.beside.hand_on(request)
+    bench.router.submit(request)
     assert [kinds for _, kinds, _ in bench.metrics.judged] == [{"ABUSE": 1}]
-    bench.beside.hand_on(judgment("bad"))
+    bench.router.submit(judgment("bad"))
     await until(lambda: len(bench.metrics.judged) == 2)
     assert bench.runners[0].judged == ["bad", "good", "more", "bad"]
-    await bench.beside.close(0)
+    await bench.router.close(0)
 
 
 @in_new_loop
@@ -198,13 +198,13 @@ async def test_a_library_that_is_missing_fails_texts_and_no_reload(monkeypatch: 
     monkeypatch.setitem(sys.modules, "extproc.classifiers.http", None)
     bench = Bench(monkeypatch)
     remote = ModerationsClassifier.model_validate_json('{"adapter":"moderations","url":"http://x","labels":["a"]}')
-    bench.beside.use({"remote": remote, "abuse": classifier()})
-    verdict = await bench.beside.ask(ask("text", name="remote"))
+    bench.router.configure({"remote": remote, "abuse": classifier()})
+    verdict = await bench.router.ask(ask("text", name="remote"))
     assert isinstance(verdict, VerdictMissing)
     assert verdict.reason == "failed"
     assert "llm-extproc[http]" in bench.log.lines[0]
-    assert isinstance(await bench.beside.ask(ask("good")), VerdictReceived)
-    await bench.beside.close(0)
+    assert isinstance(await bench.router.ask(ask("good")), VerdictReceived)
+    await bench.router.close(0)
 
 
 @in_new_loop
@@ -215,27 +215,27 @@ async def test_the_start_waits_for_models_but_not_for_ever(monkeypatch: pytest.M
         await asyncio.Event().wait()
 
     bench = Bench(monkeypatch)
-    await bench.beside.prepared(20)
+    await bench.router.prepared(20)
     monkeypatch.setattr(FakeRunner, "prepare", never)
-    bench.beside.use({"abuse": classifier(), "slow": classifier()})
-    await bench.beside.prepared(0.02)
-    await bench.beside.close(0)
+    bench.router.configure({"abuse": classifier(), "slow": classifier()})
+    await bench.router.prepared(0.02)
+    await bench.router.close(0)
 
 
 @in_new_loop
 async def test_a_new_configuration_keeps_what_did_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model is not loaded again for nothing; one that changed judges what waits, and ends."""
     bench = Bench(monkeypatch, workers=2)
-    bench.beside.use({"abuse": classifier(workers=2), "other": classifier()})
+    bench.router.configure({"abuse": classifier(workers=2), "other": classifier()})
     assert len(bench.runners) == 3
-    bench.beside.hand_on(judgment("wait"))
+    bench.router.submit(judgment("wait"))
     await asyncio.sleep(0.01)
-    bench.beside.use({"other": classifier()})
-    bench.beside.hand_on(judgment("for the new one"))
+    bench.router.configure({"other": classifier()})
+    bench.router.submit(judgment("for the new one"))
     assert bench.metrics.dropped == {("abuse", "failed"): 1}
     for runner in bench.runners:
         runner.let_go.set()
     await until(lambda: [runner.is_closed for runner in bench.runners] == [True, True, False])
     assert "wait" in bench.runners[0].judged + bench.runners[1].judged
-    await bench.beside.close(0)
+    await bench.router.close(0)
     assert bench.runners[2].is_closed
