@@ -67,7 +67,7 @@ from extproc.filters.chain import FilterFailed
 from extproc.payload.dialect import Dialect, StreamReader, UnreadableAnswer
 from extproc.payload.encoding import BadEncoding, Decoder
 from extproc.payload.endpoints import CHAT, dialect_of_errors
-from extproc.payload.ends import TOLD_ENDS, own_ends
+from extproc.payload.ends import TOLD_ENDS
 from extproc.payload.request_size import size_of
 from extproc.payload.sse import EventTooLarge
 from extproc.payload.view import RequestView
@@ -206,7 +206,6 @@ class Exchange:
         body = requests.plain_body(event.body, self._facts.headers, self._snapshot)
         request = self._request = self._facts.dialect.read_request(body, self._snapshot.requests)
         requests.refuse_choices(request, self._facts.dialect, self._snapshot)
-        request.own_ends = own_ends(request.tree)
         self.record.streamed = request.streamed
         self._policy = requests.choose_guards(request, self._facts, self._snapshot)
         requests.judge(request, self._facts, self._snapshot, self._policy, self._clean_texts)
@@ -214,8 +213,8 @@ class Exchange:
         after = request.body_after()
         note_usage_bounds(self.record, request, max(len(body), len(after)), self._snapshot.limits.usage_tokens_max)
         forward = requests.forward(after, event.body, self._facts)
-        # Only the answer is waited for now: the parsed request would be kept for the whole of a stream.
-        request.body, request.tree, request.texts, self._facts.headers = b"", {}, [], {}
+        request.release()
+        self._facts.headers = {}
         if self._facts.asks:
             self._phase = Phase.ASKED
             self._asked = AskedVerdicts(self._policy.told_of_end, self._facts, forward)

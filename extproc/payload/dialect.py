@@ -54,6 +54,16 @@ class Frame:
     dropped: int = 0  # choices that an error came with, taken out
     last: bool = False
 
+    @property
+    def says_something(self) -> bool:
+        """Whether there is an object in it: no comment, and no mark of the end."""
+        return self.tree is not None
+
+    def drop_usage(self) -> None:
+        """Take out the usage that stands beside the texts."""
+        if self.tree and self.tree.pop("usage", None):
+            self.changed = True
+
 
 class StreamReader(Protocol):
     """One streamed answer. Holds what is needed to write events of its own in the same stream."""
@@ -117,7 +127,7 @@ class Dialect(Protocol):
         """Raises: UnreadableAnswer."""
         ...
 
-    def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
+    def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
         """End a choice of an unstreamed answer after its ``kept`` slots: later texts go, the reason is said."""
         ...
 
