@@ -23,7 +23,6 @@ from extproc.exchange.phases import Phase
 from extproc.exchange.state import ExchangeState
 from extproc.exchange.usage_bounds import note_usage_bounds
 from extproc.payload.endpoints import dialect_of_errors
-from extproc.payload.ends import own_ends
 from extproc.payload.request_size import size_of
 
 
@@ -62,7 +61,6 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     body = requests.plain_body(event.body, facts.headers, snapshot)
     request = state.request = facts.dialect.read_request(body, snapshot.requests)
     requests.refuse_choices(request, facts.dialect, snapshot)
-    request.own_ends = own_ends(request.tree)
     state.record.streamed = request.streamed
     state.policy = requests.choose_guards(request, facts, snapshot)
     requests.judge(request, facts, snapshot, state.policy, state.clean_texts)
@@ -70,8 +68,8 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     after = request.body_after()
     note_usage_bounds(state.record, request, max(len(body), len(after)), snapshot.limits.usage_tokens_max)
     forward = requests.forward(after, event.body, facts)
-    # Only the response is waited for now: the parsed request would be kept for the whole of a stream.
-    request.body, request.tree, request.texts, facts.headers = b"", {}, [], {}
+    request.release()
+    facts.headers = {}
     if facts.outbox.asks:
         state.phase = Phase.ASKED
         state.asked = AskedVerdicts(state.policy.on_end_guards, facts, forward)

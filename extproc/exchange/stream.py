@@ -171,7 +171,7 @@ class StreamedAnswer:
                 raise UnreadableAnswer("the parts of an answer end again and again")
             self._waiting_ends.append(frame)
             return
-        if self._waiting_ends and frame.tree is not None:
+        if self._waiting_ends and frame.says_something:
             self._take_waiting(frame, now_ns)
             self._reader.return_to(frame)
         if not self.ended:
@@ -192,10 +192,10 @@ class StreamedAnswer:
     def _take_now(self, frame: Frame, ending: Collection[int], now_ns: int) -> None:
         self._choices.ends.update(frame.ends)
         self._choices.ending = ending
-        self._spoke = self._spoke or frame.tree is not None
+        self._spoke = self._spoke or frame.says_something
         self.complete = self.complete or frame.last
         self.failed = self.failed or frame.failed
-        if frame.tree is None or frame.failed:
+        if frame.failed or not frame.says_something:
             self._record.dropped_texts += frame.dropped
             if frame.last or frame.failed:
                 self._close_all()
@@ -309,8 +309,8 @@ class StreamedAnswer:
         """Take out what repeats text unmasked, and usage that the client did not ask for."""
         if self._terms.copies.drop_from(frame.copies):
             frame.changed = True
-        if self._terms.hides_usage and not frame.usage_only and frame.tree and frame.tree.pop("usage", None):
-            frame.changed = True
+        if self._terms.hides_usage and not frame.usage_only:
+            frame.drop_usage()
 
     def _note_text(self, now_ns: int) -> None:
         record = self._record

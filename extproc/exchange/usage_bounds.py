@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.usage_bounds import UsageBounds
-from extproc.payload.request_size import LENGTHS
 from extproc.payload.view import RequestView
 
 PROMPT_TOKENS_PER_BYTE_MAX = 4  # a byte is at most one; templates put words of their own around short texts
@@ -29,23 +25,11 @@ def usage_bounds(request: RequestView, body_bytes: int, tokens_max: int) -> Usag
 
     Args: body_bytes: of the request without its content-encoding.
     """
-    if request.unread or _runs_tools(request.tree):
+    if request.unread or request.runs_tools:
         return UsageBounds(tokens_max, tokens_max)
     prompt = body_bytes * PROMPT_TOKENS_PER_BYTE_MAX + PROMPT_TOKENS_MORE_MAX
-    longest = -1
-    for key in LENGTHS:
-        length = request.tree.get(key)
-        if type(length) is int and length > longest:  # not of a boolean
-            longest = length
-    if longest < 0:
+    lengths = request.answer_lengths
+    if not lengths:
         return UsageBounds(min(prompt, tokens_max), tokens_max)
-    completion = longest * max(request.choices, 1) + COMPLETION_TOKENS_MORE_MAX
+    completion = max(lengths) * max(request.choices, 1) + COMPLETION_TOKENS_MORE_MAX
     return UsageBounds(min(prompt, tokens_max), min(completion, tokens_max))
-
-
-def _runs_tools(tree: Mapping[str, Any]) -> bool:
-    """Whether a tool is other than a function that the client runs."""
-    tools = tree.get("tools")
-    if not isinstance(tools, list):
-        return False
-    return any(not isinstance(tool, dict) or tool.get("type", "function") != "function" for tool in tools)

@@ -73,7 +73,7 @@ class _WholeResponse(ResponseHandler):
             channels = self._channels_for(view, bool(cut_off))
             copies = self._policy.copies.where(exchange.has_prompt)
             changed = _guard_answer(view, channels, exchange, copies, cut_off)
-            changed = _show(view, self._shown) or changed
+            changed = view.show(self._shown) or changed
         return view.write() if changed else body
 
     def _decoded(self, body: bytes) -> bytes:
@@ -235,7 +235,7 @@ def _guard_answer(
         if rejected and not aside:
             cut.add(choice)
             said = [item for item in kept if item.source.choice == choice and item.text]
-            exchange.dialect.cut_answer(view.tree, choice, said)
+            exchange.dialect.cut_answer(view, choice, said)
             exchange.record.outcome = Outcome.CUT
             changed = True
     for choice in view.finished:
@@ -253,13 +253,6 @@ def _guard_error(view: AnswerView, channels: Channels) -> bool:
     for slot in view.slots:
         slot_changed, _ = _guard_slot(slot, channels)
         changed = changed or slot_changed
-    return changed
-
-
-def _show(view: AnswerView, shown: Mapping[str, Any]) -> bool:
-    """Put in what the client sees as it asked for it (the model's name); returns whether that changed the answer."""
-    changed = any(view.tree.get(key) != value for key, value in shown.items())
-    view.tree.update(shown)
     return changed
 
 

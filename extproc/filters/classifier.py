@@ -22,7 +22,7 @@ from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeFacts, Guard, GuardState
 from extproc.payload.documents import brought_texts, pasted_texts
-from extproc.payload.joined import in_reading_order, message_of
+from extproc.payload.joined import in_reading_order
 from extproc.payload.view import RequestView, TextField
 
 _JUDGED_KINDS = frozenset({Kind.CONTENT, Kind.REASONING, Kind.REFUSAL, Kind.JSON})  # of answers, judged by themselves
@@ -202,7 +202,7 @@ class _Message(NamedTuple):
 
 
 def _message_of(field: TextField) -> tuple[object, Speaker]:
-    return message_of(field), field.source.speaker
+    return field.message, field.source.speaker
 
 
 class GatheringStage:

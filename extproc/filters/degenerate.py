@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from extproc.config.guards.degenerate import DegenerateSection
 from extproc.detectors.answers.loops import REPEATS_MIN, TAIL_CHARS_MAX, loop_chars
@@ -27,7 +26,6 @@ LANGUAGE_CHARS_MIN = 40
 _ANSWERS = frozenset({Kind.CONTENT, Kind.REFUSAL, Kind.JSON, Kind.NAME})
 _LOOPING = frozenset({Kind.CONTENT, Kind.REASONING, Kind.JSON})
 _SENTENCE_ENDS = frozenset(".!?…。！？؟।:;)]}>\"'”’»`*_|")
-_JSON_FORMATS = frozenset({"json_object", "json_schema"})
 
 
 @dataclass(slots=True)
@@ -65,7 +63,7 @@ class DegenerateGuard(Guard):
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Note what is asked for: JSON, and in which language."""
         expected = expected_by(_question(request)) if self._by_request else self._expected
-        self._asked.put(exchange, _Asked(_asks_for_json(request.tree), expected))
+        self._asked.put(exchange, _Asked(request.wants_json, expected))
         return None
 
     def sees(self, source: TextSource) -> bool:
@@ -112,18 +110,6 @@ def _question(request: RequestView) -> str:
         if text_field.source.speaker is Speaker.USER and text_field.source.kind is Kind.CONTENT:
             return text_field.text[-REQUEST_CHARS_MAX:]
     return ""
-
-
-def _asks_for_json(tree: dict[str, Any]) -> bool:
-    """Whether the answer's content must be JSON, in the words of any API. Source: OpenAI, Anthropic, vLLM 0.32."""
-    if tree.get("guided_json") is not None:
-        return True
-    structured = tree.get("structured_outputs")
-    if isinstance(structured, dict) and (structured.get("json") is not None or structured.get("json_object")):
-        return True
-    formats = [tree.get("response_format"), tree.get("output_format")]
-    formats += [holder.get("format") for key in ("text", "output_config") if isinstance(holder := tree.get(key), dict)]
-    return any(isinstance(one, dict) and one.get("type") in _JSON_FORMATS for one in formats)
 
 
 @dataclass(frozen=True, slots=True)

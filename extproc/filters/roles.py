@@ -10,7 +10,6 @@ from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Speaker, TextSource
 from extproc.filters.base import ExchangeFacts, Guard
-from extproc.payload.request_shape import is_prefilled, speakers_of
 from extproc.payload.view import RequestView
 
 
@@ -37,7 +36,7 @@ class RolesGuard(Guard):
         return False
 
     def _not_allowed(self, request: RequestView) -> Iterator[str]:
-        for speaker in sorted(speakers_of(request) - self._allowed):
+        for speaker in sorted(request.speakers - self._allowed):
             yield f"ROLE_{speaker.upper()}"
-        if not self._prefill and is_prefilled(request):
+        if not self._prefill and request.is_prefilled:
             yield "PREFILL"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from operator import attrgetter
 
 from extproc.config.guards.size import SizeSection
 from extproc.domain.errors import ApiError
@@ -11,10 +12,9 @@ from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, TextSource
 from extproc.filters.base import ExchangeFacts, Guard
-from extproc.payload.request_shape import messages_of, tool_definitions
-from extproc.payload.view import RequestView, TextField
+from extproc.payload.view import RequestView
 
-_DEPTHS = {"messages": 2, "input": 2, "prompt": 2, "system": 1, "instructions": 1}  # of a message's path
+_MESSAGE = attrgetter("message")
 
 
 class SizeGuard(Guard):
@@ -42,12 +42,12 @@ class SizeGuard(Guard):
         limits = self._section
         if limits.chars_max is not None and sum([len(field.text) for field in request.texts]) > limits.chars_max:
             yield "CHARS", _error(413, "input_too_long", f"The input has more than {limits.chars_max} characters.")
-        if limits.message_chars_max is not None and _longest_message_chars(request.texts) > limits.message_chars_max:
+        if limits.message_chars_max is not None and _longest_message_chars(request) > limits.message_chars_max:
             message = f"A message has more than {limits.message_chars_max} characters."
             yield "MESSAGE_CHARS", _error(413, "message_too_long", message)
-        if limits.messages_max is not None and len(messages_of(request)) > limits.messages_max:
+        if limits.messages_max is not None and request.message_count > limits.messages_max:
             yield "MESSAGES", _error(400, "too_many_messages", f"There are more than {limits.messages_max} messages.")
-        if limits.tools_max is not None and len(tool_definitions(request)) > limits.tools_max:
+        if limits.tools_max is not None and request.tool_count > limits.tools_max:
             yield "TOOLS", _error(400, "too_many_tools", f"There are more than {limits.tools_max} tools.")
 
 
@@ -55,8 +55,7 @@ def _error(status: int, code: str, message: str) -> ApiError:
     return ApiError(status, "invalid_request_error", code, message)
 
 
-def _longest_message_chars(fields: Sequence[TextField]) -> int:
+def _longest_message_chars(request: RequestView) -> int:
     """Parts of a message follow each other."""
-    of_messages = [field for field in fields if field.path[0] in _DEPTHS]
-    by_message = groupby(of_messages, key=lambda field: field.path[: _DEPTHS[str(field.path[0])]])
+    by_message = groupby(request.spoken_texts, key=_MESSAGE)
     return max((sum(len(field.text) for field in parts) for _, parts in by_message), default=0)

@@ -12,7 +12,6 @@ from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
 from extproc.filters.observe import ObservingStage
-from extproc.payload.request_shape import tools_named_in
 from extproc.payload.view import RequestView
 
 NAME_CHARS_MAX = 256
@@ -41,7 +40,7 @@ class ToolsGuard(Guard):
         """Report each tool that is not allowed."""
         if Direction.REQUEST not in self.directions:
             return None
-        found = [tool for tool in tools_named_in(request) if not self._rules.permit_all(tool.names, tool.type)]
+        found = [tool for tool in request.named_tools if not self._rules.permit_all(tool.names, tool.type)]
         for tool in found:
             named = ", ".join(tool.names) or tool.type
             self.report(exchange, Direction.REQUEST, Evidence(_finding(named), named, Speaker.DEFINITION.value))

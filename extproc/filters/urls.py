@@ -9,7 +9,6 @@ from extproc.domain.finding import Finding
 from extproc.domain.pace import Pace
 from extproc.domain.text import Speaker
 from extproc.filters.scanning import ScanningGuard
-from extproc.payload.request_shape import media_addresses
 from extproc.payload.view import RequestView
 
 
@@ -26,7 +25,7 @@ class UrlsGuard(ScanningGuard[FoundUrl]):
 
     def find_beside(self, request: RequestView, pace: Pace) -> list[tuple[str, str, list[FoundUrl]]]:
         """Addresses that the server would fetch, too."""
-        addresses = [(speaker, address, self.find(address, pace)) for speaker, address in media_addresses(request)]
+        addresses = [(speaker, address, self.find(address, pace)) for speaker, address in request.media_addresses]
         return [one for one in addresses if one[2]] + super().find_beside(request, pace)
 
     def may_hold(self, text: str) -> bool:

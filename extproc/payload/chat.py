@@ -25,6 +25,7 @@ from extproc.payload.openai_request import (
     speaker_of,
     tool_call_fields,
 )
+from extproc.payload.request_shape import RequestShape
 from extproc.payload.unnamed import Unnamed, nested
 from extproc.payload.usage import usage_of
 from extproc.payload.view import (
@@ -40,14 +41,19 @@ from extproc.payload.view import (
     text_fields,
 )
 
-_SPEAKERS = {
-    "system": Speaker.SYSTEM,
-    "developer": Speaker.SYSTEM,
-    "user": Speaker.USER,
-    "assistant": Speaker.ASSISTANT,
-    "tool": Speaker.TOOL,
-    "function": Speaker.TOOL,
-}
+_SHAPE = RequestShape(
+    messages="messages",
+    roles={
+        "system": Speaker.SYSTEM,
+        "developer": Speaker.SYSTEM,
+        "user": Speaker.USER,
+        "assistant": Speaker.ASSISTANT,
+        "tool": Speaker.TOOL,
+        "function": Speaker.TOOL,
+    },
+    lengths=("max_completion_tokens", "max_tokens"),
+    formats=[("response_format",)],
+)
 # In the order in which a model says them; the same order streamed and unstreamed.
 _TEXT_KINDS = (
     ("reasoning", Kind.REASONING, 0),
@@ -85,7 +91,7 @@ class Chat:
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
         """Raises: PayloadRefused."""
-        view = read_object(body, policy)
+        view = read_object(body, policy, _SHAPE)
         messages = view.tree.get("messages")
         if not isinstance(messages, list) or not messages:
             raise refuse(400, "invalid_type", "messages must be an array with at least one message.", "messages")
@@ -118,9 +124,9 @@ class Chat:
         slots += unnamed_in(tree, choices, "message")
         return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree, choices), *ends_of(choices))
 
-    def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
+    def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
         """``finish_reason: content_filter``; tool calls that were not reached are gone."""
-        for index, item in choices_of(tree):
+        for index, item in choices_of(view.tree):
             if index == choice:
                 message = item["message"]
                 calls = message.get("tool_calls")
@@ -152,14 +158,14 @@ def ask_for_usage(request: RequestView, continuous: bool) -> None:
 def _read_message(
     view: RequestView, message: dict[str, Any], path: tuple[str | int, ...], policy: RequestPolicy
 ) -> None:
-    speaker = speaker_of(message, _SPEAKERS, "messages")
+    speaker = speaker_of(message, _SHAPE.roles, "messages")
     source = request_source(speaker)
     content = message.get("content")
     if isinstance(content, list):
         for index, part in enumerate(content):
             part_fields(part, (*path, "content", index), speaker, policy, view)
     elif isinstance(content, str):
-        view.texts.append(TextField(source, (*path, "content"), content))
+        view.texts.append(TextField(source, (*path, "content"), content, is_whole=True))
     elif content is not None:
         raise refuse(400, "invalid_type", "A message's content must be a string or an array of parts.", "messages")
     if _MESSAGE_PLAIN.issuperset(message):

@@ -14,6 +14,7 @@ from extproc.payload.chat import ask_for_usage
 from extproc.payload.dialect import Frame, UnreadableAnswer, openai_error
 from extproc.payload.openai_answer import ChoiceStream, choices_of, copies_in, ends_of, unnamed_in
 from extproc.payload.openai_request import other_fields, read_object
+from extproc.payload.request_shape import RequestShape
 from extproc.payload.usage import usage_of
 from extproc.payload.view import (
     AnswerView,
@@ -27,6 +28,7 @@ from extproc.payload.view import (
 )
 
 _READ = frozenset({"prompt", "suffix"})
+_SHAPE = RequestShape(prompts=["prompt"], lengths=["max_tokens"], formats=[("response_format",)])
 
 
 class Completions:
@@ -38,7 +40,7 @@ class Completions:
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
         """Raises: PayloadRefused."""
-        view = read_object(body, policy)
+        view = read_object(body, policy, _SHAPE)
         view.texts += prompt_fields(view, "prompt", policy)
         view.texts += text_fields(view.tree.get("suffix"), ("suffix",), request_source(Speaker.USER))
         view.texts += other_fields(view.tree, _READ)
@@ -58,9 +60,9 @@ class Completions:
         slots = [_text_slot(choice, index) for index, choice in choices] + unnamed_in(tree, choices, "text")
         return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree, choices), *ends_of(choices))
 
-    def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
+    def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
         """``finish_reason: content_filter``."""
-        for index, item in choices_of(tree):
+        for index, item in choices_of(view.tree):
             if index == choice:
                 item["finish_reason"] = "content_filter"
 

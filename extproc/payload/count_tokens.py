@@ -55,7 +55,7 @@ class CountTokens:
             raise UnreadableAnswer("a count of tokens is no number")
         return AnswerView(tree, unnamed_slots(tree, _ANSWER, 0), _NOTHING)
 
-    def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
+    def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
         """There are no choices that could be cut."""
 
     def stream(self, shown: Mapping[str, Any]) -> NoStream:

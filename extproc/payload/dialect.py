@@ -58,7 +58,7 @@ class Frame:
     def is_silent(self) -> bool:
         """Whether it tells nothing of how the answer goes on: a ping."""
         tells = self.slots or self.wholes or self.closes or self.pauses or self.finished or self.last or self.failed
-        return self.tree is not None and not tells
+        return self.says_something and not tells
 
     def put(self, slot: Slot, text: str) -> None:
         """Put a text in the place of what a slot had."""
@@ -72,6 +72,16 @@ class Frame:
         said = [one for one in self.slots if one.source.choice == choice and one.source.kind is not Kind.ASIDE]
         last = max((number for number, slot in enumerate(said) if slot.source == source), default=-1)
         return said[: last + 1]
+
+    @property
+    def says_something(self) -> bool:
+        """Whether there is an object in it: no comment, and no mark of the end."""
+        return self.tree is not None
+
+    def drop_usage(self) -> None:
+        """Take out the usage that stands beside the texts."""
+        if self.tree and self.tree.pop("usage", None):
+            self.changed = True
 
 
 class StreamReader(Protocol):
@@ -136,7 +146,7 @@ class Dialect(Protocol):
         """Raises: UnreadableAnswer."""
         ...
 
-    def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
+    def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
         """End a choice of an unstreamed answer after its ``kept`` slots: later texts go, the reason is said."""
         ...
 

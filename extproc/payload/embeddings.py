@@ -15,12 +15,14 @@ from extproc.payload.dialect import Frame, UnreadableAnswer, openai_error
 from extproc.payload.inert import USAGE, Shape, is_count, is_label, is_name, is_time, is_vector, word_of
 from extproc.payload.openai_request import other_fields, read_object
 from extproc.payload.plain_chunk import PlainChunks
+from extproc.payload.request_shape import RequestShape
 from extproc.payload.sse import SseEvent
 from extproc.payload.unnamed import unnamed_slots
 from extproc.payload.usage import UsageReader, usage_of
 from extproc.payload.view import AnswerView, RequestPolicy, RequestView, Slot
 
 _READ = frozenset({"input"})
+_SHAPE = RequestShape(prompts=["input"])
 _ANSWER = Shape(
     inert={"id": is_label, "object": word_of("list"), "created": is_time, "model": is_name},
     objects={
@@ -39,7 +41,7 @@ class Embeddings:
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
         """Raises: PayloadRefused."""
-        view = read_object(body, policy, generates=False)
+        view = read_object(body, policy, _SHAPE, generates=False)
         if "messages" in view.tree:
             raise refuse(400, "field_not_allowed", "messages is not allowed here: send the texts in input.", "messages")
         if view.streamed:
@@ -59,7 +61,7 @@ class Embeddings:
             raise UnreadableAnswer("an answer has no data")
         return AnswerView(tree, unnamed_slots(tree, _ANSWER, 0), usage_of(tree.get("usage")))
 
-    def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
+    def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
         """There is no text that could be cut."""
 
     def stream(self, shown: Mapping[str, Any]) -> NoStream:

@@ -19,9 +19,7 @@ from extproc.domain.text import Speaker, TextSource
 from extproc.payload.edits import Path
 from extproc.payload.view import TextField
 
-_MESSAGE_DEPTH = 2  # ("messages", 3, ...): what has this much of its path in common is one message
-_SYSTEM = ("system",)  # but Anthropic's system prompt is one, of however many blocks
-_WHOLE_TEXTS = frozenset({"content", "system", "instructions"})
+_SYSTEM = ("system",)  # all that the system says, in whatever message
 _BILLING_HEADER = "x-anthropic-billing-header"  # vLLM drops a block of the system's, or its line, that begins so
 
 
@@ -33,12 +31,6 @@ class JoinedText(NamedTuple):
 
     source: TextSource
     text: str
-
-
-def message_of(field: TextField) -> Path:
-    """What the texts of one message have in common."""
-    path = field.path
-    return _SYSTEM if path[0] == "system" else path[:_MESSAGE_DEPTH]
 
 
 def joined_parts(fields: Sequence[TextField]) -> Iterator[tuple[list[TextField], tuple[str, str]]]:
@@ -61,7 +53,7 @@ def in_reading_order(parts: Sequence[TextField]) -> list[TextField]:
 
 def message_texts(fields: Sequence[TextField]) -> list[JoinedText]:
     """The text of each message, its parts joined by line breaks."""
-    by_message = [in_reading_order(list(parts)) for _, parts in groupby(fields, key=message_of)]
+    by_message = [in_reading_order(list(parts)) for _, parts in groupby(fields, key=_message_of)]
     return [JoinedText(parts[0].source, "\n".join([part.text for part in parts])) for parts in by_message]
 
 
@@ -86,6 +78,10 @@ def found_only_joined(
             yield best
 
 
+def _message_of(field: TextField) -> Path:
+    return field.message
+
+
 def _joined(parts: Sequence[TextField]) -> tuple[str, str]:
     texts = [part.text for part in parts]
     return "\n".join(texts), "".join(texts)
@@ -96,7 +92,7 @@ def _readings_by_message(fields: Sequence[TextField]) -> Iterator[list[list[Text
     messages: dict[Path, list[TextField]] = {}
     for field in fields:
         is_system = field.source.speaker is Speaker.SYSTEM
-        messages.setdefault(_SYSTEM if is_system else message_of(field), []).append(field)
+        messages.setdefault(_SYSTEM if is_system else field.message, []).append(field)
     for message, parts in messages.items():
         if len(parts) > 1:
             yield list(_system_readings(parts) if message == _SYSTEM else _readings(parts))
@@ -121,12 +117,12 @@ def _readings(parts: list[TextField]) -> Iterator[list[TextField]]:
 
 def _system_readings(parts: list[TextField]) -> Iterator[list[TextField]]:
     """Those of each message, and what the system says in all of them, also without what is dropped of it."""
-    for _, message in groupby(parts, key=message_of):
+    for _, message in groupby(parts, key=_message_of):
         alike = list(message)
         if len(alike) > 1:
             yield from _readings(alike)
-    said = [part for part in parts if _list_of(part) or part.path[-1] in _WHOLE_TEXTS]
-    if len({message_of(part) for part in said}) > 1:
+    said = [part for part in parts if part.is_part or part.is_whole]
+    if len({part.message for part in said}) > 1:
         yield said
     if len(said) > 1 and any(part.text.startswith(_BILLING_HEADER) for part in said):
         without = [part for part in said if not part.text.startswith(_BILLING_HEADER)]

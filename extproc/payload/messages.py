@@ -6,7 +6,7 @@ in ``message_start`` and ``message_delta``; no ``[DONE]``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from extproc.payload.error_body import error_slots
 from extproc.payload.inert import USAGE, Rule, Shape, is_count, is_label, is_name, is_null, word_of
 from extproc.payload.openai_request import fields_beside, other_fields, part_fields, read_object, speaker_of
 from extproc.payload.plain_chunk import PlainChunks
-from extproc.payload.request_shape import TOOL_CHANGES
+from extproc.payload.request_shape import RequestShape
 from extproc.payload.sse import SseEvent
 from extproc.payload.unnamed import unnamed_slots
 from extproc.payload.usage import UsageReader, anthropic_usage_of
@@ -39,13 +39,8 @@ from extproc.payload.view import (
     text_fields,
 )
 
-_SPEAKERS = {
-    "user": Speaker.USER,
-    "assistant": Speaker.ASSISTANT,
-    "system": Speaker.SYSTEM,
-    "ctx": Speaker.USER,  # vLLM takes these two of Claude Code's for the user's
-    "msg": Speaker.USER,
-}
+_SYSTEM = ("system",)
+_TOOL_CHANGES = ("tool_addition", "tool_removal")  # blocks that change the list of tools within a conversation
 _READ = frozenset({"system", "messages"})
 _TYPE_READ = frozenset({"type"})
 _MESSAGE_READ = frozenset({"role", "content"})
@@ -123,6 +118,38 @@ _ERROR_TYPES = {
 }
 
 
+class _MessagesShape(RequestShape):
+    """Anthropic's requests, in which a message may define tools too."""
+
+    def tool_definitions(self, tree: dict[str, Any]) -> list[Any]:
+        """What lists of tools define, and what messages add; what they add by its name is in the list itself."""
+        return super().tool_definitions(tree) + list(self._added_tools(tree))
+
+    def _added_tools(self, tree: dict[str, Any]) -> Iterator[Any]:
+        for message in self.messages(tree):
+            blocks = message.get("content")
+            for block in blocks if isinstance(blocks, list) else ():
+                if isinstance(block, dict) and block.get("type") == "tool_addition":
+                    change = block.get("tool")
+                    if not isinstance(change, dict) or change.get("type") != "tool_reference":
+                        yield change.get("definition") if isinstance(change, dict) else change
+
+
+_SHAPE = _MessagesShape(
+    messages="messages",
+    system="system",
+    roles={
+        "user": Speaker.USER,
+        "assistant": Speaker.ASSISTANT,
+        "system": Speaker.SYSTEM,
+        "ctx": Speaker.USER,  # vLLM takes these two of Claude Code's for the user's
+        "msg": Speaker.USER,
+    },
+    lengths=["max_tokens"],
+    formats=[("output_format",), ("output_config", "format")],
+)
+
+
 class Messages:
     """Anthropic's messages."""
 
@@ -132,14 +159,16 @@ class Messages:
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
         """Raises: PayloadRefused."""
-        view = read_object(body, policy)
+        view = read_object(body, policy, _SHAPE)
         view.usage_asked = True  # its streams bring usage without being asked
-        _read_content(view, view.tree.get("system"), ("system",), Speaker.SYSTEM, policy, whole_results=True)
+        _read_content(view, view.tree.get("system"), _SYSTEM, Speaker.SYSTEM, policy, whole_results=True)
+        for field in view.texts:
+            field.of = _SYSTEM  # of however many blocks, it is one message
         messages = view.tree.get("messages")
         if not isinstance(messages, list) or not messages:
             raise refuse(400, "invalid_type", "messages must be an array with at least one message.", "messages")
         for index, message in enumerate(messages):
-            speaker = speaker_of(expect_object(message, "messages[]"), _SPEAKERS, "messages")
+            speaker = speaker_of(expect_object(message, "messages[]"), _SHAPE.roles, "messages")
             where = ("messages", index)
             whole_results = message["role"] != "user"
             _read_content(view, message.get("content"), (*where, "content"), speaker, policy, whole_results)
@@ -175,8 +204,9 @@ class Messages:
         ends, usage = {0: end_of_message(tree.get("stop_reason"))}, anthropic_usage_of(tree.get("usage"))
         return AnswerView(tree, slots, usage, finished=(0,), cut_short=cut_short, ends=ends)
 
-    def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
+    def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
         """``stop_reason: refusal``; blocks that were not reached are gone."""
+        tree = view.tree
         reached = max((slot.source.part for slot in kept), default=-1)
         tree["content"] = tree["content"][: reached + 1]
         tree["stop_reason"] = "refusal"
@@ -210,7 +240,7 @@ def _read_content(
     if content is None:
         return
     if isinstance(content, str):
-        view.texts.append(TextField(request_source(speaker), path, content))
+        view.texts.append(TextField(request_source(speaker), path, content, is_whole=True))
         return
     if not isinstance(content, list):
         raise refuse(400, "invalid_type", f"{path[0]} must be a string or an array of blocks.", str(path[0]))
@@ -225,7 +255,7 @@ def _read_content(
             view.texts += fields_beside(block, _TOOL_USE_READ, where, request_source(speaker))
         elif kind == "tool_result":
             _read_result(view, block, where, policy, whole_results)
-        elif kind in TOOL_CHANGES:
+        elif kind in _TOOL_CHANGES:
             view.texts += fields_beside(block, _TYPE_READ, where, request_source(Speaker.DEFINITION))
         else:
             _read_block(view, block, where, speaker, policy)
@@ -252,7 +282,10 @@ def _read_result(
     view.texts += text_fields(block.get("tool_use_id"), (*path, "tool_use_id"), name)
     content, where = block.get("content"), (*path, "content")
     if whole:
-        view.texts += text_fields(content, where, source)
+        fields = text_fields(content, where, source)
+        for field in fields:
+            field.is_whole = field.path == where
+        view.texts += fields
     else:
         _read_content(view, content, where, Speaker.TOOL, policy, whole_results=True)
     view.texts += fields_beside(block, _RESULT_READ, path, source)

@@ -11,6 +11,8 @@ from typing import Any
 
 from extproc.domain.errors import refuse
 from extproc.domain.text import Kind, Speaker, TextSource
+from extproc.payload.ends import own_ends
+from extproc.payload.request_shape import RequestShape
 from extproc.payload.strict_json import parse_strict
 from extproc.payload.view import (
     RequestPolicy,
@@ -157,7 +159,7 @@ _KNOWN_KEYS = frozenset(
 )
 
 
-def read_object(body: bytes, policy: RequestPolicy, *, generates: bool = True) -> RequestView:
+def read_object(body: bytes, policy: RequestPolicy, shape: RequestShape, *, generates: bool = True) -> RequestView:
     """Parse a request; its texts are still to be read. Raises: PayloadRefused."""
     tree, canonical = parse_strict(body, policy.json_depth_max)
     expect_object(tree)
@@ -177,6 +179,8 @@ def read_object(body: bytes, policy: RequestPolicy, *, generates: bool = True) -
         choices=expect_count(tree, "n"),
         user=expect_text(tree, "user"),
         usage_asked=bool(options) and expect_bool(options, "include_usage"),
+        own_ends=own_ends(tree),
+        shape=shape,
     )
     if tree.get(_SESSION_FIELD) is not None:
         view.set((_SESSION_FIELD,), None)

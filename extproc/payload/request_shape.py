@@ -1,83 +1,177 @@
-"""What a request is made of, whatever its dialect: messages and their speakers, and the tools that it names."""
+"""What filters ask of a request beyond its texts: messages and speakers, tools, media, lengths, formats.
+
+A dialect states it once, in a ``RequestShape`` of its own: the names of its fields, and a method where its API differs.
+A shape keeps nothing of a request. The view hands it the tree when a filter asks, so what nobody asks costs nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from extproc.domain.text import Speaker
-from extproc.payload.view import RequestView
+from extproc.payload.edits import Path
+from extproc.payload.named_tools import NamedTool, tools_chosen_by, tools_named_by
 
-_LISTS = ("messages", "input")
-_ROLES = {
-    "system": Speaker.SYSTEM,
-    "developer": Speaker.SYSTEM,
-    "user": Speaker.USER,
-    "ctx": Speaker.USER,
-    "msg": Speaker.USER,
-    "assistant": Speaker.ASSISTANT,
-    "tool": Speaker.TOOL,
-    "function": Speaker.TOOL,
-}
-# Words of the APIs that say how a tool is given, or that none is meant.
-_PLAIN_TYPES = frozenset({"function", "custom", "tool"})
-_CHOICES = frozenset({"auto", "any", "none", "required", "allowed_tools"})
-_NESTED = ("tools", "allowed_tools")
-# Blocks of Anthropic's API that change the list of tools within a conversation.
-TOOL_CHANGES = ("tool_addition", "tool_removal")
-LISTED_TOOLS = "mcp_list_tools"  # an item that tells what tools a server has had; it offers none
-# Items of the Responses API that vLLM goes on with, and their states in which it does.
-_CONTINUED_TYPES = frozenset({"message", "reasoning"})
-_CONTINUED_STATES = frozenset({"in_progress", "incomplete"})
+# Fields that any API of vLLM's may have.
+_DOCUMENTS = "documents"
+_TOOL_LISTS = ("tools", "functions")
+_TOOL_CHOICES = ("tool_choice", "function_call")
+# Keys of free text from outside: no names, no identifiers.
+_PROSE_KEYS = frozenset({"text", "content", "contents", "output", "document"})
+_JSON_FORMATS = frozenset({"json_object", "json_schema"})
+_NO_ROLES: Mapping[str, Speaker] = {}
 
 
-def messages_of(request: RequestView) -> list[dict[str, Any]]:
-    """The messages of a chat, or the items of a response's input."""
-    lists = [request.tree[key] for key in _LISTS if isinstance(request.tree.get(key), list)]
-    return [message for messages in lists for message in messages if isinstance(message, dict)]
+class RequestShape:
+    """Where the requests of one dialect hold what filters ask for.
 
-
-def speakers_of(request: RequestView) -> set[Speaker]:
-    """Whose words a request holds; a message without text counts too."""
-    speakers = {field.source.speaker for field in request.texts}
-    return speakers | {speaker for message in messages_of(request) if (speaker := _speaker_of(message)) is not None}
-
-
-def _speaker_of(message: dict[str, Any]) -> Speaker | None:
-    role = message.get("role")
-    return _ROLES.get(role) if isinstance(role, str) else None
-
-
-def is_prefilled(request: RequestView) -> bool:
-    """Whether the model is to go on with a message instead of answering one."""
-    messages = messages_of(request)
-    return bool(request.tree.get("continue_final_message")) or (bool(messages) and _begins_answer(messages[-1]))
-
-
-def _begins_answer(message: dict[str, Any]) -> bool:
-    """Whether the last message is the assistant's, or one of whoever's that vLLM goes on with."""
-    kind, state = message.get("type", "message"), message.get("status")
-    if _speaker_of(message) is Speaker.ASSISTANT or kind == "reasoning":
-        return True
-    continued = kind is None or (isinstance(kind, str) and kind in _CONTINUED_TYPES)
-    return continued and isinstance(state, str) and state in _CONTINUED_STATES
-
-
-def media_addresses(request: RequestView) -> list[tuple[str, str]]:
-    """Addresses from which a server would fetch images, sounds and files, each with whose message names it, if known.
-
-    Data that comes along is none.
+    Args:
+        messages: the field with the list of messages.
+        prompts: other fields that the model is asked with.
+        system: the field with the system prompt.
+        roles: the roles of messages, and who speaks in each.
+        lengths: the fields that say how long an answer may be, the one that counts first. [tokens]
+        formats: the paths of the fields that say which format an answer must have.
     """
-    values = [request.tree.get(key) for key in _LISTS]
-    items = [item for value in values for item in (value if isinstance(value, list) else [value])]
-    addresses = [(item, address) for item in items for address in _addresses_in(item)]
-    return [(_speaker_name(item), address) for item, address in addresses if address[:5].lower() != "data:"]
+
+    def __init__(
+        self,
+        *,
+        messages: str = "",
+        prompts: Sequence[str] = (),
+        system: str = "",
+        roles: Mapping[str, Speaker] = _NO_ROLES,
+        lengths: Sequence[str] = (),
+        formats: Sequence[tuple[str, ...]] = (),
+    ) -> None:
+        self.roles = roles
+        self._messages = messages
+        self._system = system
+        self._lengths = lengths
+        self._formats = formats
+        self._spoken = frozenset({name for name in (messages, system, *prompts) if name})
+
+    # --- texts, by their places ------------------------------------------------------------------------------------
+
+    def is_spoken(self, path: Path) -> bool:
+        """Whether a text stands in a message, in the system prompt or in another prompt."""
+        return path[0] in self._spoken
+
+    def is_shown(self, path: Path) -> bool:
+        """Whether the model reads a text as it is: spoken, or in a document."""
+        return path[0] in self._spoken or path[0] == _DOCUMENTS
+
+    def is_of_tool(self, path: Path) -> bool:
+        """Whether a text stands in the definition of a tool."""
+        return path[0] in _TOOL_LISTS
+
+    def is_prose(self, path: Path, text: str) -> bool:
+        """Whether words may be put around a text from outside: it is no name, no identifier and no JSON."""
+        if path[0] == _DOCUMENTS:
+            return isinstance(path[-1], int) or path[-1] in _PROSE_KEYS
+        keys = [key for key in path if isinstance(key, str)]
+        return keys[-1] in _PROSE_KEYS and not _is_json(text)
+
+    # --- messages --------------------------------------------------------------------------------------------------
+
+    def messages(self, tree: dict[str, Any]) -> list[dict[str, Any]]:
+        """The messages of a chat, or the items of a response's input."""
+        messages = tree.get(self._messages) if self._messages else None
+        return [message for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
+
+    def turn_count(self, tree: dict[str, Any], has_system: bool) -> int:
+        """Messages, the system's words, and the beginning of the answer."""
+        messages = tree.get(self._messages)
+        has_system = has_system or bool(self._system and tree.get(self._system))
+        return (len(messages) if isinstance(messages, list) else 1) + has_system + 1
+
+    def speaker_of(self, message: dict[str, Any]) -> Speaker | None:
+        """Who speaks in a message; None where it has no role that is known."""
+        role = message.get("role")
+        return self.roles.get(role) if isinstance(role, str) else None
+
+    def is_prefilled(self, tree: dict[str, Any]) -> bool:
+        """Whether the model is to go on with a message instead of answering one."""
+        messages = self.messages(tree)
+        return bool(tree.get("continue_final_message")) or (bool(messages) and self.begins_answer(messages[-1]))
+
+    def begins_answer(self, message: dict[str, Any]) -> bool:
+        """Whether the model goes on with a message that comes last."""
+        return self.speaker_of(message) is Speaker.ASSISTANT
+
+    def media_addresses(self, tree: dict[str, Any]) -> Iterator[tuple[Speaker | None, str]]:
+        """Addresses from which a server would fetch images, sounds and files, each with who names it, if known."""
+        for message in self.messages(tree):
+            for address in _addresses_in(message):
+                if address[:5].lower() != "data:":
+                    yield self.speaker_of(message), address
+
+    # --- tools -----------------------------------------------------------------------------------------------------
+
+    def tool_holders(self, tree: dict[str, Any]) -> list[dict[str, Any]]:
+        """The objects in which lists of tools may stand."""
+        return [tree, *self.messages(tree)]
+
+    def tool_definitions(self, tree: dict[str, Any]) -> list[Any]:
+        """What a request defines as tools, read or not."""
+        lists = [holder.get(key) for holder in self.tool_holders(tree) for key in _TOOL_LISTS]
+        return [tool for tools in lists if isinstance(tools, list) for tool in tools]
+
+    def named_tools(self, tree: dict[str, Any]) -> Iterator[NamedTool]:
+        """Tools that a request defines, and those that its choice of tools names."""
+        for tool in self.tool_definitions(tree):
+            yield from tools_named_by(tool)
+        for key in _TOOL_CHOICES:
+            yield from tools_chosen_by(tree.get(key))
+
+    def runs_tools(self, tree: dict[str, Any]) -> bool:
+        """Whether a tool is other than a function that the client runs."""
+        tools = tree.get("tools")
+        if not isinstance(tools, list):
+            return False
+        return any(not isinstance(tool, dict) or tool.get("type", "function") != "function" for tool in tools)
+
+    # --- the answer that is asked for ------------------------------------------------------------------------------
+
+    def lengths(self, tree: dict[str, Any]) -> list[int]:
+        """How long the answer may be, as each field says it; none where the request does not. [tokens]"""
+        lengths = [tree.get(key) for key in self._lengths]
+        return [length for length in lengths if type(length) is int and length >= 0]  # a boolean is no length
+
+    def wants_json(self, tree: dict[str, Any]) -> bool:
+        """Whether the answer's content must be JSON. Source: OpenAI, Anthropic, vLLM 0.32."""
+        if tree.get("guided_json") is not None:
+            return True
+        structured = tree.get("structured_outputs")
+        if isinstance(structured, dict) and (structured.get("json") is not None or structured.get("json_object")):
+            return True
+        formats = [_value_at(tree, path) for path in self._formats]
+        return any(isinstance(one, dict) and one.get("type") in _JSON_FORMATS for one in formats)
 
 
-def _speaker_name(item: Any) -> str:
-    speaker = _speaker_of(item) if isinstance(item, dict) else None
-    return speaker.value if speaker is not None else ""
+NO_SHAPE = RequestShape()
+"""Of a request that only has texts."""
+
+
+def _value_at(tree: dict[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = tree
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _is_json(text: str) -> bool:
+    """Whether a text is an object or an array."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return False
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _addresses_in(value: Any) -> Iterator[str]:
@@ -92,66 +186,3 @@ def _addresses_in(value: Any) -> Iterator[str]:
                 yield address
             else:
                 yield from _addresses_in(child)
-
-
-@dataclass(frozen=True, slots=True)
-class NamedTool:
-    """A tool of a request: what it must be known by (nothing: it cannot be told what it is), and its type."""
-
-    names: tuple[str, ...]
-    type: str
-
-
-def tool_definitions(request: RequestView) -> list[Any]:
-    """What a request defines as tools, read or not."""
-    holders = [request.tree, *[message for message in messages_of(request) if message.get("type") != LISTED_TOOLS]]
-    lists = [holder[key] for holder in holders for key in ("tools", "functions") if isinstance(holder.get(key), list)]
-    return [tool for tools in lists for tool in tools] + list(_added_tools(request))
-
-
-def _added_tools(request: RequestView) -> Iterator[Any]:
-    """What Anthropic's messages define as tools; what they add by its name stands in the list itself."""
-    for message in messages_of(request):
-        blocks = message.get("content")
-        for block in blocks if isinstance(blocks, list) else ():
-            if isinstance(block, dict) and block.get("type") == "tool_addition":
-                change = block.get("tool")
-                if not isinstance(change, dict) or change.get("type") != "tool_reference":
-                    yield change.get("definition") if isinstance(change, dict) else change
-
-
-def tools_named_in(request: RequestView) -> Iterator[NamedTool]:
-    """Tools that a request defines, and those that its choice of tools names."""
-    for tool in tool_definitions(request):
-        yield from _named(tool)
-    for key in ("tool_choice", "function_call"):
-        choice = request.tree.get(key)
-        if isinstance(choice, dict):
-            if choice.get("type") not in _CHOICES:
-                yield from _named(choice)
-            yield from _nested(choice)
-
-
-def _named(tool: Any) -> Iterator[NamedTool]:
-    if not isinstance(tool, dict):
-        yield NamedTool((), "")
-        return
-    kind = str(tool.get("type") or "")
-    holders = [holder for holder in (tool, tool.get("function"), tool.get("custom")) if isinstance(holder, dict)]
-    names = [holder["name"] for holder in holders if isinstance(holder.get("name"), str)]
-    if kind == "mcp":
-        names = [f"mcp:{tool.get('server_label', '')}"]
-    elif kind and kind not in _PLAIN_TYPES:
-        names.append(kind)
-    yield NamedTool(tuple(names), kind)
-    yield from _nested(tool)
-
-
-def _nested(holder: dict[str, Any]) -> Iterator[NamedTool]:
-    for key in _NESTED:
-        inner = holder.get(key)
-        if isinstance(inner, dict):
-            yield from _nested(inner)
-        elif isinstance(inner, list) and holder.get("type") != "mcp":
-            for tool in inner:
-                yield from _named(tool)

@@ -17,7 +17,7 @@ from extproc.domain.text import Kind, Speaker
 from extproc.payload.dialect import UnreadableAnswer, openai_error
 from extproc.payload.ends import end_of_response
 from extproc.payload.openai_request import fields_beside, other_fields, part_fields, read_object, speaker_of
-from extproc.payload.request_shape import LISTED_TOOLS
+from extproc.payload.request_shape import RequestShape
 from extproc.payload.responses_items import CUT, ends_of, item_slots, object_asides, object_copies, object_slots
 from extproc.payload.responses_stream import ResponsesStream
 from extproc.payload.usage import usage_of
@@ -34,13 +34,10 @@ from extproc.payload.view import (
     text_fields,
 )
 
-_SPEAKERS = {
-    "user": Speaker.USER,
-    "system": Speaker.SYSTEM,
-    "developer": Speaker.SYSTEM,
-    "assistant": Speaker.ASSISTANT,
-    "tool": Speaker.TOOL,
-}
+_LISTED_TOOLS = "mcp_list_tools"  # an item that tells what tools a server has had; it offers none
+# Items that vLLM goes on with, and their states in which it does.
+_CONTINUED_TYPES = frozenset({"message", "reasoning"})
+_CONTINUED_STATES = frozenset({"in_progress", "incomplete"})
 _READ = frozenset({"instructions", "input"})
 _PARTS = ("content", "output", "summary")
 _ITEM_WORDS = ("type", "role", "id", "status")
@@ -62,6 +59,38 @@ _MODEL_ITEMS = frozenset(
 _RESULT_KEYS = frozenset({"output", "outputs", "result", "results", "error"})
 
 
+class _ResponsesShape(RequestShape):
+    """OpenAI's requests of items."""
+
+    def begins_answer(self, message: dict[str, Any]) -> bool:
+        """Whether the last item is the assistant's, or one of another speaker that vLLM goes on with."""
+        kind, state = message.get("type", "message"), message.get("status")
+        if kind == "reasoning" or super().begins_answer(message):
+            return True
+        continued = kind is None or (isinstance(kind, str) and kind in _CONTINUED_TYPES)
+        return continued and isinstance(state, str) and state in _CONTINUED_STATES
+
+    def tool_holders(self, tree: dict[str, Any]) -> list[dict[str, Any]]:
+        """The request and its items, but for those that only tell what tools there were."""
+        return [tree, *[item for item in self.messages(tree) if item.get("type") != _LISTED_TOOLS]]
+
+
+_SHAPE = _ResponsesShape(
+    messages="input",
+    prompts=["prompt"],
+    system="instructions",
+    roles={
+        "user": Speaker.USER,
+        "system": Speaker.SYSTEM,
+        "developer": Speaker.SYSTEM,
+        "assistant": Speaker.ASSISTANT,
+        "tool": Speaker.TOOL,
+    },
+    lengths=["max_output_tokens"],
+    formats=[("text", "format")],
+)
+
+
 class Responses:
     """OpenAI's responses."""
 
@@ -71,7 +100,7 @@ class Responses:
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
         """Raises: PayloadRefused."""
-        view = read_object(body, policy)
+        view = read_object(body, policy, _SHAPE)
         view.usage_asked = True  # its streams bring usage without being asked
         tree = view.tree
         if expect_bool(tree, "background"):
@@ -83,7 +112,8 @@ class Responses:
             )
         instructions = expect_text(tree, "instructions")
         if instructions:
-            view.texts.append(TextField(request_source(Speaker.SYSTEM), ("instructions",), instructions))
+            source = request_source(Speaker.SYSTEM)
+            view.texts.append(TextField(source, ("instructions",), instructions, is_whole=True))
         _read_input(view, tree.get("input"), policy)
         view.texts += other_fields(tree, _READ)
         return view
@@ -106,8 +136,9 @@ class Responses:
         ends = {0: end_of_response(tree.get("status"))}
         return AnswerView(tree, object_slots(tree) + object_asides(tree), usage, copies, finished, cut_short, ends)
 
-    def cut_answer(self, tree: dict[str, Any], choice: int, kept: list[Slot]) -> None:
+    def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
         """``status: incomplete``; items that were not reached are gone."""
+        tree = view.tree
         holders = [id(slot.holder) for slot in kept]
         reached = [
             index
@@ -145,7 +176,7 @@ def _read_item(view: RequestView, item: dict[str, Any], path: tuple[str | int, .
             400, "item_not_allowed", "An item of the input is not text, and only text can be checked here.", "input"
         )
     if kind is None or kind == "message":
-        kind, speaker = "message", speaker_of(item, _SPEAKERS, "input")
+        kind, speaker = "message", speaker_of(item, _SHAPE.roles, "input")
     else:  # what is not known may come from anywhere: it is judged like what tools say
         speaker = Speaker.ASSISTANT if isinstance(kind, str) and kind in _MODEL_ITEMS else Speaker.TOOL
     from_tool = speaker if kind == "message" else Speaker.TOOL
@@ -161,7 +192,7 @@ def _read_item(view: RequestView, item: dict[str, Any], path: tuple[str | int, .
         if not isinstance(item.get(name, ""), str):
             view.texts += text_fields(item[name], (*path, name), request_source(from_tool))
     if "tools" in item:  # of a developer's message, or of additional_tools: vLLM offers them to the model
-        whose = Speaker.TOOL if kind == LISTED_TOOLS else Speaker.DEFINITION
+        whose = Speaker.TOOL if kind == _LISTED_TOOLS else Speaker.DEFINITION
         view.texts += text_fields(item["tools"], (*path, "tools"), request_source(whose))
     if not _ITEM_READ.issuperset(item):
         results = {name: value for name, value in item.items() if name in _RESULT_KEYS}
@@ -173,6 +204,9 @@ def _read_parts(
     view: RequestView, parts: Any, path: tuple[str | int, ...], kind: Any, speaker: Speaker, policy: RequestPolicy
 ) -> None:
     """Read parts of content; those of items that vLLM does not know may be any objects, but no media."""
+    if isinstance(parts, str) and parts:
+        view.texts.append(TextField(request_source(speaker), path, parts, is_whole=True))
+        return
     if not isinstance(parts, list):
         view.texts += text_fields(parts, path, request_source(speaker))
         return

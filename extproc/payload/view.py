@@ -6,7 +6,7 @@ the text stands and whose it is (``TextSource``); neither says anything about th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -18,9 +18,12 @@ from extproc.domain.text import Direction, Kind, Speaker, TextSource
 from extproc.domain.usage import Usage
 from extproc.payload.edits import Edit, Operation, Path, apply_edits
 from extproc.payload.ends import TOLD_ENDS, End
+from extproc.payload.named_tools import NamedTool
+from extproc.payload.request_shape import NO_SHAPE, RequestShape
 
 # Parts of an answer that no dialect names are numbered from here, so that they never share a channel with a named one.
 UNNAMED_PART_FIRST = 1 << 32
+_MESSAGE_DEPTH = 2  # ("messages", 3, ...): texts with this much of their paths in common are of one message
 # Shorter numbers identify nobody.
 NUMBER_MIN = 1_000_000
 # Words of JSON Schema whose numbers are bounds: a mask in one would break the schema.
@@ -58,8 +61,9 @@ class TextField:
     """One text of a request: its place in the body, and its source.
 
     With ``keys`` it is the names of all keys in the value at ``path``, a line each: they can be judged, but not
-    replaced. ``is_part``: it is what a part of a message's content is for. ``known_clean``: the guards have judged the
-    same text before and found nothing. ``found``: they have found something in it.
+    replaced. ``is_part``: it is what a part of a message's content is for. ``is_whole``: it is all of such a content.
+    ``known_clean``: the guards have judged the same text before and found nothing. ``found``: they have found something
+    in it. ``of``: the place of its message, where the dialect must state it.
     """
 
     source: TextSource
@@ -67,14 +71,21 @@ class TextField:
     text: str
     keys: bool = False
     is_part: bool = False
+    is_whole: bool = False
     known_clean: bool = False
     found: bool = False
+    of: Path = ()
+
+    @property
+    def message(self) -> Path:
+        """What the texts of one message have in common."""
+        return self.of or self.path[:_MESSAGE_DEPTH]
 
 
 @dataclass(slots=True)
 class RequestView:
     """A request body, as filters see it. ``choices`` is how many answers are asked for, ``own_ends`` what ends of them
-    are the model's own.
+    are the model's own. The ``shape`` is the dialect's: it knows where the body holds what filters ask for.
     """
 
     body: bytes
@@ -94,6 +105,64 @@ class RequestView:
     own_ends: frozenset[End] = TOLD_ENDS
     inserted: str = ""  # the system prompt that was put in
     inserted_replaces: bool = False  # the client's own
+    shape: RequestShape = NO_SHAPE
+
+    @property
+    def message_count(self) -> int:
+        """How many messages there are."""
+        return len(self.shape.messages(self.tree))
+
+    @property
+    def spoken_texts(self) -> list[TextField]:
+        """Texts of messages, of the system prompt and of other prompts."""
+        return [text_field for text_field in self.texts if self.shape.is_spoken(text_field.path)]
+
+    @property
+    def speakers(self) -> set[Speaker]:
+        """Whose words the request holds; a message without text counts too."""
+        speakers = {text_field.source.speaker for text_field in self.texts}
+        spoken = [self.shape.speaker_of(message) for message in self.shape.messages(self.tree)]
+        return speakers | {speaker for speaker in spoken if speaker is not None}
+
+    @property
+    def is_prefilled(self) -> bool:
+        """Whether the model is to go on with a message instead of answering one."""
+        return self.shape.is_prefilled(self.tree)
+
+    @property
+    def media_addresses(self) -> list[tuple[str, str]]:
+        """Addresses that the server would fetch, each with whose message names it; data that comes along is none."""
+        addresses = self.shape.media_addresses(self.tree)
+        return [("" if speaker is None else speaker.value, address) for speaker, address in addresses]
+
+    @property
+    def tool_count(self) -> int:
+        """How many tools are defined."""
+        return len(self.shape.tool_definitions(self.tree))
+
+    @property
+    def named_tools(self) -> Iterator[NamedTool]:
+        """Tools that are defined, and those that the choice of tools names."""
+        return self.shape.named_tools(self.tree)
+
+    @property
+    def runs_tools(self) -> bool:
+        """Whether a tool is other than a function that the client runs."""
+        return self.shape.runs_tools(self.tree)
+
+    @property
+    def answer_lengths(self) -> list[int]:
+        """How long an answer may be, as each field says it; none where the request does not. [tokens]"""
+        return self.shape.lengths(self.tree)
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether the answer's content must be JSON."""
+        return self.shape.wants_json(self.tree)
+
+    def is_prose(self, text_field: TextField) -> bool:
+        """Whether words may be put around a text from outside: it is no name, no identifier and no JSON."""
+        return self.shape.is_prose(text_field.path, text_field.text)
 
     def replace_text(self, text_field: TextField, text: str) -> None:
         """Put another text in the place of one. Raises: PayloadRefused (400) if the text is names of keys."""
@@ -120,6 +189,10 @@ class RequestView:
         body = apply_edits(self.body, self.tree, self.canonical, self.edits)
         self.edits = []
         return body
+
+    def release(self) -> None:
+        """Forget the body and its texts: only the answer is waited for, which may take long."""
+        self.body, self.tree, self.texts = b"", {}, []
 
 
 @dataclass(slots=True)
@@ -209,6 +282,12 @@ class AnswerView:
     cut_short: tuple[int, ...] = ()  # those of them that the greatest number of tokens ended
     ends: dict[int, End] = field(default_factory=dict)  # what ended each of them
     changed: bool = False  # must be written again whether or not its texts change
+
+    def show(self, fields: Mapping[str, Any]) -> bool:
+        """Put in what the client sees as it asked for it (the model's name); returns whether that changed it."""
+        changed = any(self.tree.get(key) != value for key, value in fields.items())
+        self.tree.update(fields)
+        return changed
 
     def write(self) -> bytes:
         """The body after its slots were changed."""

@@ -345,7 +345,7 @@ def test_chat_answer_cut() -> None:
     calls = [{"function": {"name": name, "arguments": "{}"}} for name in "fg"]
     tree: dict[str, Any] = {"choices": [{"index": index, "message": {"tool_calls": list(calls)}} for index in (0, 1)]}
     view = CHAT.read_answer(tree)
-    CHAT.cut_answer(tree, 0, view.slots[:2])
+    CHAT.cut_answer(view, 0, view.slots[:2])
     assert [len(choice["message"]["tool_calls"]) for choice in tree["choices"]] == [1, 2]
     assert [choice.get("finish_reason") for choice in tree["choices"]] == ["content_filter", None]
 
@@ -353,7 +353,8 @@ def test_chat_answer_cut() -> None:
 def test_completions_answer_cut() -> None:
     """Only the choice that is meant."""
     tree = {"choices": [{"index": index, "text": "a", "finish_reason": "stop"} for index in (0, 1)]}
-    BY_NAME["completions"].cut_answer(tree, 1, [])
+    view = BY_NAME["completions"].read_answer(tree)
+    BY_NAME["completions"].cut_answer(view, 1, [])
     assert [choice["finish_reason"] for choice in tree["choices"]] == ["stop", "content_filter"]
 
 
@@ -361,7 +362,7 @@ def test_messages_answer_cut() -> None:
     """Blocks after the last that was reached are gone."""
     tree = {"content": [{"type": "text", "text": text} for text in "abc"], "stop_reason": "end_turn"}
     view = BY_NAME["messages"].read_answer(tree)
-    BY_NAME["messages"].cut_answer(tree, 0, view.slots[:2])
+    BY_NAME["messages"].cut_answer(view, 0, view.slots[:2])
     assert (len(tree["content"]), tree["stop_reason"]) == (2, "refusal")
 
 
@@ -370,7 +371,7 @@ def test_responses_answer_cut() -> None:
     item = {"type": "message", "content": [{"type": "output_text", "text": "a"}]}
     tree: dict[str, Any] = {"output": [orjson.loads(orjson.dumps(item)) for _ in range(3)], "status": "completed"}
     view = BY_NAME["responses"].read_answer(tree)
-    BY_NAME["responses"].cut_answer(tree, 0, view.slots[:2])
+    BY_NAME["responses"].cut_answer(view, 0, view.slots[:2])
     assert (len(tree["output"]), tree["status"]) == (2, "incomplete")
     assert tree["incomplete_details"] == {"reason": "content_filter"}
 

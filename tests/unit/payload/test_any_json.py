@@ -103,7 +103,7 @@ def test_answers(item: Recorded, data: st.DataObject) -> None:
         return
     assert all(isinstance(slot.text, str) for slot in view.slots)
     for choice in {slot.source.choice for slot in view.slots}:
-        item.dialect.cut_answer(tree, choice, [])
+        item.dialect.cut_answer(view, choice, [])
     view.write()
 
 

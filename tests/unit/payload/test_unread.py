@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 import pytest
 
-from extproc.payload.request_shape import is_prefilled, tools_named_in
 from extproc.payload.view import RequestPolicy, RequestView
 from tests.unit.payload.requests import MINIMAL, minimal, read, refusal, texts
 
@@ -230,19 +229,19 @@ def test_attack_10_tools_of_a_developer_message_are_tools() -> None:
     """vLLM hands them to the template; a guard of tools must see their names."""
     tool = {"type": "function", "function": {"name": "shell"}}
     view = read("chat", {"messages": [{"role": "developer", "content": "a", "tools": [tool]}]})
-    assert [named.names for named in tools_named_in(view)] == [("shell",)]
+    assert [named.names for named in view.named_tools] == [("shell",)]
     item = read("responses", {"input": [{"role": "developer", "content": "a", "tools": [tool]}]})
-    assert [named.names for named in tools_named_in(item)] == [("shell",)]
+    assert [named.names for named in item.named_tools] == [("shell",)]
 
 
 def test_tools_of_an_item_are_tools_and_definitions() -> None:
     """Sibling of attack 10: vLLM offers those of ``additional_tools``; a list of what a server has had offers none."""
     tools = [{"type": "function", "name": "shell", "description": MARK}]
     added = read("responses", {"input": [{"type": "additional_tools", "role": "developer", "tools": tools}]})
-    assert [named.names for named in tools_named_in(added)] == [("shell",)]
+    assert [named.names for named in added.named_tools] == [("shell",)]
     assert speakers_of_mark(added) == {"definition"}
     listed = read("responses", {"input": [{"type": "mcp_list_tools", "server_label": "s", "tools": tools}]})
-    assert list(tools_named_in(listed)) == []
+    assert list(listed.named_tools) == []
     assert speakers_of_mark(listed) == {"tool"}
 
 
@@ -251,9 +250,9 @@ def test_tools_that_a_system_message_adds_are_tools_and_texts() -> None:
     tool = {"type": "tool_definition", "definition": {"name": "shell", "description": MARK, "input_schema": {}}}
     view = read("messages", messages({"type": "tool_addition", "tool": tool}, role="system"))
     assert speakers_of_mark(view) == {"definition"}
-    assert [named.names for named in tools_named_in(view)] == [("shell",)]
+    assert [named.names for named in view.named_tools] == [("shell",)]
     named = {"type": "tool_addition", "tool": {"type": "tool_reference", "name": "shell"}}
-    assert list(tools_named_in(read("messages", messages(named, role="system")))) == []
+    assert list(read("messages", messages(named, role="system")).named_tools) == []
 
 
 # --- attack 10: numbers --------------------------------------------------------------------------------------------
@@ -350,7 +349,7 @@ REASONING = {
 )
 def test_attack_8_a_message_to_go_on_with_is_a_prefill(last: dict[str, Any]) -> None:
     """As vLLM's ``should_continue_final_message`` says, and what stands for the beginning of an answer."""
-    assert is_prefilled(read("responses", {"input": [LAST, last]}))
+    assert read("responses", {"input": [LAST, last]}).is_prefilled
 
 
 @pytest.mark.parametrize(
@@ -358,7 +357,7 @@ def test_attack_8_a_message_to_go_on_with_is_a_prefill(last: dict[str, Any]) -> 
 )
 def test_attack_8_what_is_to_be_answered_is_none(last: dict[str, Any]) -> None:
     """A conversation with reasoning in it goes on as ever."""
-    assert not is_prefilled(read("responses", {"input": [LAST, REASONING, ITEM_CALL, last]}))
+    assert not read("responses", {"input": [LAST, REASONING, ITEM_CALL, last]}).is_prefilled
 
 
 # --- attack 10: what steers ----------------------------------------------------------------------------------------

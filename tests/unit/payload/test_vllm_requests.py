@@ -19,7 +19,6 @@ import pytest
 from extproc.domain.errors import PayloadRefused
 from extproc.domain.text import Speaker
 from extproc.payload.joined import joined_parts
-from extproc.payload.request_shape import is_prefilled
 from extproc.payload.view import RequestPolicy, RequestView
 from tests.tools.vllm_check import joins, prefills, table
 from tests.tools.vllm_check.table import MARK, MINIMAL, REFUSED, REFUSES, Line, Table
@@ -137,7 +136,7 @@ def test_what_vllm_goes_on_with_is_a_prefill() -> None:
     recorded = [row for row in prefills.read() if row["continued"]]
     assert len(recorded) > 10
     views = [(row["request"], read(row["api"], orjson.dumps(row["request"]), POLICY)) for row in recorded]
-    assert [request for request, view in views if not is_prefilled(view)] == []
+    assert [request for request, view in views if not view.is_prefilled] == []
 
 
 def test_the_recorded_requests_are_those_that_are_generated() -> None:

@@ -1,0 +1,55 @@
+"""What a definition or a choice of a tool calls it. Source: the APIs of OpenAI and Anthropic, vLLM 0.32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+# Words of the APIs that say how a tool is given, or that none is meant.
+_PLAIN_TYPES = frozenset({"function", "custom", "tool"})
+_CHOICES = frozenset({"auto", "any", "none", "required", "allowed_tools"})
+_NESTED = ("tools", "allowed_tools")
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTool:
+    """A tool of a request: what it must be known by (nothing: it cannot be told what it is), and its type."""
+
+    names: tuple[str, ...]
+    type: str
+
+
+def tools_named_by(definition: Any) -> Iterator[NamedTool]:
+    """The tool that is defined, and those within it."""
+    if not isinstance(definition, dict):
+        yield NamedTool((), "")
+        return
+    kind = str(definition.get("type") or "")
+    parts = (definition, definition.get("function"), definition.get("custom"))
+    holders = [holder for holder in parts if isinstance(holder, dict)]
+    names = [holder["name"] for holder in holders if isinstance(holder.get("name"), str)]
+    if kind == "mcp":
+        names = [f"mcp:{definition.get('server_label', '')}"]
+    elif kind and kind not in _PLAIN_TYPES:
+        names.append(kind)
+    yield NamedTool(tuple(names), kind)
+    yield from _nested(definition)
+
+
+def tools_chosen_by(choice: Any) -> Iterator[NamedTool]:
+    """The tools that a choice names; a choice in one word names none."""
+    if isinstance(choice, dict):
+        if choice.get("type") not in _CHOICES:
+            yield from tools_named_by(choice)
+        yield from _nested(choice)
+
+
+def _nested(holder: dict[str, Any]) -> Iterator[NamedTool]:
+    for key in _NESTED:
+        inner = holder.get(key)
+        if isinstance(inner, dict):
+            yield from _nested(inner)
+        elif isinstance(inner, list) and holder.get("type") != "mcp":
+            for tool in inner:
+                yield from tools_named_by(tool)
