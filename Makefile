@@ -38,7 +38,7 @@ demo: $(if $(wildcard $(DEV)),$(DEV),$(DEMO)) ## Show the whole thing at work on
 
 ##@ Tests
 
-# Those through Envoy mostly wait: the others run beside them.
+# Those through Envoy mostly wait: the others run concurrently.
 define ALL_TESTS
 logs=$$(mktemp -d); \
 	$(BIN)/pytest -q --ignore tests/e2e --ignore tests/unit >"$$logs/others" 2>&1 & others=$$!; \
@@ -71,7 +71,7 @@ attack: $(DEV) ## Attack it with generators, fuzzers, dear texts and an outage (
 memory: $(DEV) ## Measure 200 guarded streams of 2,000 events at once through the whole demo
 	$(BIN)/python -m tests.tools.memory_streams $(ARGS)
 
-bench: $(DEV) ## Measure what the processor costs, beside grpc-go and LiteLLM (ARGS=--help)
+bench: $(DEV) ## Measure the cost of the processor, compared with grpc-go and LiteLLM (ARGS=--help)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 guard-report: $(DEV) ## Count what the guards find and miss, source by source (ARGS=--help); takes some minutes
@@ -138,7 +138,7 @@ $(COMPILED): setup.py $(shell find extproc -name '*.py') | $(DEV)
 	LLM_EXTPROC_COMPILE=1 $(BIN)/pip install -q --no-deps --no-build-isolation --target $(@D) .
 	@touch $@
 
-# The newest releases, beside the pinned ones: PyTorch's files differ by machine, so no lock holds for all.
+# The newest releases, in addition to the pinned ones: PyTorch's files differ by machine, so no lock holds for all.
 $(MODELS): requirements/dev.txt pyproject.toml
 	@test -x $(OF_MODELS)/pip || $(PYTHON) -m venv --clear $(@D)
 	$(OF_MODELS)/pip install -q --require-hashes -r $<

@@ -21,7 +21,7 @@ class CompiledVersion:
     served_model: str
     prompt: str | None
     prompt_replaces: bool
-    salt: bytes  # salt of this version's draw
+    salt: bytes  # makes draws of versions independent
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def modules() -> list[Path]:
 
 
 def files_of(package: str) -> list[Path]:
-    """The files of a package or of the pages; of ``extproc`` those beside its packages."""
+    """The files of a package or of the pages; of ``extproc`` only those outside of its packages."""
     if package == "docs":
         return [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
     if package == "extproc":
@@ -93,7 +93,7 @@ def test_what_is_not_yet_rewritten_exists() -> None:
 
 
 def public_types(path: Path) -> list[str]:
-    """Classes and type aliases at the top of a module; type variables are nobody's business outside of it."""
+    """Classes and type aliases at the top of a module; not type variables, which are local."""
     names: list[str] = []
     for node in ast.parse(path.read_text()).body:
         match node:

@@ -47,8 +47,8 @@ from extproc.detectors.text.latin1 import latin1_bytes
 from extproc.domain.finding import Finding
 
 _MARKS = frozenset("0123456789@:&") | OTHER_NUMBER_MARKS
-"""A short text contains one of these if it has a value, or can be read differently: ``&`` is the least frequent mark of
-an escape.
+"""A short text contains one of these if it has a value, or can be read differently: ``&`` covers escapes
+without any of the others.
 """
 _COLONS = frozenset(":") | OTHER_COLONS
 _VALUE_CHARS_MIN = 6

@@ -38,7 +38,7 @@ class LoopShare:
     def _await_round(self) -> bool:
         """Wait for one complete iteration: the call comes in the middle of one, so the next one counts.
 
-        Returns: whether the loop was idle.
+        Returns: whether the loop completed one in time.
         """
         done = threading.Lock()
         done.acquire()
