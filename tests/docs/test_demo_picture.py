@@ -11,7 +11,7 @@ from extproc.demo.guard_tour import SHOWCASES
 from extproc.demo.shown import LABELS
 from extproc.demo.tour import CONVERSATIONS, TURNS, Stop
 from tests.docs.demo_picture import COLUMNS, PICTURE, SHOWN, drawn, lines
-from tests.docs.pages import README, links
+from tests.docs.pages import DOCS, README, links
 
 BYTES_MAX = 60_000
 SVG = PICTURE.read_text()
@@ -49,6 +49,7 @@ def test_it_shows_stops_of_the_tour_and_how_many_there_are() -> None:
     assert [stop.title for stop in pictured()] == list(SHOWN)
     assert set(SHOWN) <= TITLES
     assert lines(SVG)[-1] == f"{count} of {count} stops are right."
+    assert lines(SVG)[-1] in (DOCS / "getting-started.md").read_text()
 
 
 def test_its_texts_are_those_of_the_tour() -> None:
