@@ -17,7 +17,8 @@ from extproc.payload.named_tools import NamedTool, tools_chosen_by, tools_named_
 
 # Fields that any API of vLLM's may have.
 _DOCUMENTS = "documents"
-_TOOL_LISTS = ("tools", "functions")
+TOOL_LISTS = ("tools", "functions")
+"""Fields that define tools."""
 _TOOL_CHOICES = ("tool_choice", "function_call")
 # Keys of free text from outside: no names, no identifiers.
 _PROSE_KEYS = frozenset({"text", "content", "contents", "output", "document"})
@@ -35,6 +36,10 @@ class RequestShape:
         roles: the roles of messages, and who speaks in each.
         lengths: the fields that say how long an answer may be, the one that counts first. [tokens]
         formats: the paths of the fields that say which format an answer must have.
+
+    Attributes:
+        spoken: the fields of messages, of the system prompt and of other prompts.
+        shown: the fields whose texts the model reads as they are: what is spoken, and documents.
     """
 
     def __init__(
@@ -52,21 +57,10 @@ class RequestShape:
         self._system = system
         self._lengths = lengths
         self._formats = formats
-        self._spoken = frozenset({name for name in (messages, system, *prompts) if name})
+        self.spoken = frozenset({name for name in (messages, system, *prompts) if name})
+        self.shown = self.spoken | {_DOCUMENTS}
 
     # --- texts, by their places ------------------------------------------------------------------------------------
-
-    def is_spoken(self, path: Path) -> bool:
-        """Whether a text stands in a message, in the system prompt or in another prompt."""
-        return path[0] in self._spoken
-
-    def is_shown(self, path: Path) -> bool:
-        """Whether the model reads a text as it is: spoken, or in a document."""
-        return path[0] in self._spoken or path[0] == _DOCUMENTS
-
-    def is_of_tool(self, path: Path) -> bool:
-        """Whether a text stands in the definition of a tool."""
-        return path[0] in _TOOL_LISTS
 
     def is_prose(self, path: Path, text: str) -> bool:
         """Whether words may be put around a text from outside: it is no name, no identifier and no JSON."""
@@ -117,7 +111,7 @@ class RequestShape:
 
     def tool_definitions(self, tree: dict[str, Any]) -> list[Any]:
         """What a request defines as tools, read or not."""
-        lists = [holder.get(key) for holder in self.tool_holders(tree) for key in _TOOL_LISTS]
+        lists = [holder.get(key) for holder in self.tool_holders(tree) for key in TOOL_LISTS]
         return [tool for tools in lists if isinstance(tools, list) for tool in tools]
 
     def named_tools(self, tree: dict[str, Any]) -> Iterator[NamedTool]:
@@ -138,8 +132,12 @@ class RequestShape:
 
     def lengths(self, tree: dict[str, Any]) -> list[int]:
         """How long the answer may be, as each field says it; none where the request does not. [tokens]"""
-        lengths = [tree.get(key) for key in self._lengths]
-        return [length for length in lengths if type(length) is int and length >= 0]  # a boolean is no length
+        lengths: list[int] = []
+        for key in self._lengths:
+            length = tree.get(key)
+            if type(length) is int and length >= 0:  # a boolean is no length
+                lengths.append(length)
+        return lengths
 
     def wants_json(self, tree: dict[str, Any]) -> bool:
         """Whether the answer's content must be JSON. Source: OpenAI, Anthropic, vLLM 0.32."""

@@ -6,6 +6,7 @@ from extproc.domain.text import Speaker
 from extproc.domain.token_rates import RequestSize
 from extproc.domain.usage import utf8_bytes_of
 from extproc.payload.dialect import Dialect
+from extproc.payload.request_shape import TOOL_LISTS
 from extproc.payload.view import RequestView
 
 _TOOL_TEXT_BYTES = 4  # quotation marks, colon and comma, which stand in the prompt too
@@ -14,10 +15,12 @@ _TOOL_TEXT_BYTES = 4  # quotation marks, colon and comma, which stand in the pro
 def size_of(request: RequestView, dialect: Dialect) -> RequestSize:
     """The size of a request as it goes on. Source: vLLM 0.32, what it renders."""
     shape, shown_bytes, tool_bytes, replaced_bytes = request.shape, 0, 0, 0
+    shown = shape.shown
     for field in request.texts:
-        if shape.is_shown(field.path):
+        head = field.path[0]
+        if head in shown:
             shown_bytes += utf8_bytes_of(field.text)
-        elif shape.is_of_tool(field.path):
+        elif head in TOOL_LISTS:
             tool_bytes += utf8_bytes_of(field.text) + _TOOL_TEXT_BYTES
     if request.inserted:
         replaced_bytes = _first_system_bytes(request) if request.inserted_replaces else 0
@@ -28,9 +31,16 @@ def size_of(request: RequestView, dialect: Dialect) -> RequestSize:
         turns=shape.turn_count(request.tree, has_system) if dialect.templated else 0,
         tool_utf8_bytes=tool_bytes,
         choices=request.choices if dialect.generates else 0,
-        answer_tokens_max=next((length for length in request.answer_lengths if length), 0),
+        answer_tokens_max=_first_length(request),
         readable=not request.unread,
     )
+
+
+def _first_length(request: RequestView) -> int:
+    for length in request.answer_lengths:
+        if length:
+            return length
+    return 0
 
 
 def _first_system_bytes(request: RequestView) -> int:

@@ -115,7 +115,8 @@ class RequestView:
     @property
     def spoken_texts(self) -> list[TextField]:
         """Texts of messages, of the system prompt and of other prompts."""
-        return [text_field for text_field in self.texts if self.shape.is_spoken(text_field.path)]
+        spoken = self.shape.spoken
+        return [text_field for text_field in self.texts if text_field.path[0] in spoken]
 
     @property
     def speakers(self) -> set[Speaker]:
