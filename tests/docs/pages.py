@@ -14,6 +14,7 @@ CONFIGURATION = DOCS / "reference" / "configuration.md"
 METRICS = DOCS / "reference" / "metrics.md"
 LIMITS = DOCS / "limits.md"
 GUARD_PAGES = DOCS / "guards"
+SITE_CONFIG = ROOT / "zensical.toml"
 DECISIONS = DOCS / "decisions"
 RECORDS = sorted(DECISIONS.glob("[0-9]*.md"))
 

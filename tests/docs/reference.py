@@ -12,12 +12,13 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from extproc.config.guards import SECTIONS_BY_GUARD
 from extproc.sinks.metrics import Metrics
 from tests.bench.figures import OTHERS, RATIOS
 from tests.docs.cli_tables import cli_tables
 from tests.docs.configuration_tables import configuration_tables
 from tests.docs.error_table import error_table
-from tests.docs.pages import PAGES
+from tests.docs.pages import PAGES, SITE_CONFIG
 from tests.docs.transport_limits import transport_limits_table
 
 
@@ -80,14 +81,21 @@ def missing() -> set[str]:
     return {name for name in tables() if stand.count(name) != 1}
 
 
+def navigation(text: str) -> str:
+    """The site's configuration with a line for the page of each guard."""
+    lines = "".join(f'        {{ "{name}" = "docs/guards/{name}.md" }},\n' for name in sorted(SECTIONS_BY_GUARD))
+    return re.sub(r"(# generated: guards\n).*?( *# end\n)", rf"\g<1>{lines}\2", text, flags=re.DOTALL)
+
+
 def main() -> None:
-    """Write all pages. Raises: ValueError where a table has no place."""
+    """Write all pages, and the site's navigation. Raises: ValueError where a table has no place."""
     if missing():
         raise ValueError(f"no page, or more than one, has the marker of: {', '.join(sorted(missing()))}")
     for page in PAGES:
         text = page.read_text()
         if (new := written(text)) != text:
             page.write_text(new)
+    SITE_CONFIG.write_text(navigation(SITE_CONFIG.read_text()))
 
 
 def _filled(table: str, markers: re.Match[str]) -> str:

@@ -13,7 +13,7 @@ from extproc.cli import COMMANDS
 from extproc.cli import _app as app
 from extproc.config.load import parse_document
 from tests.docs.cli_tables import GROUPS, commands
-from tests.docs.pages import DOCS, INDEX, PAGES, README, RECORDS, ROOT, anchors, blocks, links, name_of
+from tests.docs.pages import DOCS, GUARD_PAGES, INDEX, PAGES, README, RECORDS, ROOT, anchors, blocks, links, name_of
 
 EXAMPLES = [(page, number) for page in PAGES for number in range(len(blocks(page, "yaml")))]
 (TWO_VERSIONS,) = blocks(DOCS / "getting-started.md", "yaml")
@@ -120,6 +120,6 @@ def test_anchors_are_those_of_github(tmp_path: Path) -> None:
 
 
 def test_the_index_has_every_page() -> None:
-    """Every page is found from there; decision records have an index of their own."""
+    """Every page is found from there; guards and decision records have an index of their own."""
     listed = {target for target, _ in links(INDEX) if target.suffix == ".md"}
-    assert listed == set(DOCS.rglob("*.md")) - {INDEX} - set(RECORDS)
+    assert listed == set(DOCS.rglob("*.md")) - {INDEX} - set(RECORDS) - set(GUARD_PAGES.glob("*.md"))

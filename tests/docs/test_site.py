@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.docs.pages import DOCS, GUARD_PAGES, PAGES, ROOT, SITE_ONLY, links, name_of
+from tests.docs.pages import DOCS, GUARD_PAGES, PAGES, SITE_CONFIG, SITE_ONLY, links, name_of
 from tests.docs.site import ON_SITE, PICTURES, fetched, for_site
 
-CONFIG: dict[str, Any] = tomllib.loads((ROOT / "zensical.toml").read_text())["project"]
+CONFIG: dict[str, Any] = tomllib.loads(SITE_CONFIG.read_text())["project"]
 GROUPS = {title: entries for group in CONFIG["nav"] for title, entries in group.items()}
 
 
@@ -24,7 +24,7 @@ def navigation(entries: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def test_every_page_stands_once_in_the_navigation_and_each_entry_is_a_page() -> None:
-    """A new page needs one line in `zensical.toml`."""
+    """A new page needs one line in `zensical.toml`; those of guards are written by `tests.docs.reference`."""
     entries = list(navigation(CONFIG["nav"]))
     assert sorted(entries) == sorted(name_of(page) for page in [*PAGES, *SITE_ONLY])
     assert {name_of(page) for page in DOCS.rglob("*.md")} <= set(entries)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from extproc.config.guards import SECTIONS_BY_GUARD
 from extproc.config.load import decode, load, parse_document, read_yaml
 from extproc.config.problems import ConfigInvalid
 
@@ -40,6 +41,8 @@ def cases_of(topic: Path) -> dict[str, Case]:
 
 # Every file of the folder is read, so that none lies there unused.
 TOPICS = {file.name: cases_of(file) for file in sorted(BAD.iterdir()) if file.name != "base.yaml"}
+KNOWN_GUARDS = ", ".join(f"`{name}`" for name in sorted(SECTIONS_BY_GUARD))
+"""In the place of ``{guards}``, so that a new guard changes no message here."""
 CASES = [(name, case) for cases in TOPICS.values() for name, case in cases.items()]
 
 
@@ -86,7 +89,8 @@ def test_a_mistake_is_told_exactly(name: str, case: Case) -> None:
     source = f"{name}.yaml"
     with pytest.raises(ConfigInvalid) as refused:
         parse_document(decode(document_of(case).encode(), source), source)
-    assert f"{refused.value}\n" == re.sub(r"(?m)^(?=\d+:\d+: )", f"{source}:", case["told"] or "")
+    told = (case["told"] or "").replace("{guards}", KNOWN_GUARDS)
+    assert f"{refused.value}\n" == re.sub(r"(?m)^(?=\d+:\d+: )", f"{source}:", told)
 
 
 def test_every_case_has_a_name_of_its_own() -> None:
