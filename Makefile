@@ -26,7 +26,7 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check hunt attack memory bench guard-report adapters train vllm-check compiled docs docs-serve protos tables lock clean
+.PHONY: help demo test check hunt coverage attack memory bench guard-report adapters train vllm-check compiled docs docs-serve protos tables lock clean
 
 ##@ Start here
 
@@ -59,6 +59,11 @@ check: $(DEV) ## Lint, check the types, the layers and the site, then run the te
 	$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory docs
 	@$(MAKE) --no-print-directory test
+
+coverage: $(DEV) ## Run the tests without Envoy, and print which lines and branches they do not reach
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -q --ignore tests/e2e --ignore tests/extending --ignore tests/bench $(ARGS)
+	@$(BIN)/coverage combine -q && $(BIN)/coverage report
 
 hunt: $(DEV) ## Look long for counterexamples to the laws: 2,000 examples each
 	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -q --timeout 3600 $(or $(ARGS),tests/playbooks tests/stream tests/unit)
