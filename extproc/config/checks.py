@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from extproc.config.classifier_checks import classifier_problems
 from extproc.config.document import Document, Role, Version
 from extproc.config.forwarding import is_usually_excluded, named_headers
-from extproc.config.guards.facts import FactsSection
+from extproc.config.policies import guards_of
 from extproc.config.policy_checks import policy_problems
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
 from extproc.config.review import review_problems
@@ -91,12 +91,12 @@ def prompt_files(document: Document) -> list[tuple[KeyPath, str]]:
 
 def fact_files(document: Document) -> list[tuple[KeyPath, str]]:
     """Key path and file of each facts file, in document order."""
-    return [
-        (("policies", number, "guards", index, "file"), guard.file)
-        for number, policy in enumerate(document.policies)
-        for index, guard in enumerate(policy.guards)
-        if isinstance(guard, FactsSection)
-    ]
+    return [((*at, *key), file) for at, guard in guards_of(document.policies) for key, file in guard.text_files()]
+
+
+def mask_key_files(document: Document) -> list[tuple[KeyPath, str]]:
+    """Key path and file of each mask key, in document order."""
+    return [((*at, *key), file) for at, guard in guards_of(document.policies) for key, file in guard.key_files()]
 
 
 def unreadable_problem(path: KeyPath, error: OSError, places: Places) -> Problem:

@@ -1,22 +1,9 @@
-"""Key files for masks, and their checks."""
+"""Checks of key files for masks."""
 
 from __future__ import annotations
 
-from extproc.config.document import Document
-from extproc.config.guards.masking import MaskType
-from extproc.config.guards.pii import PiiSection
 from extproc.config.problems import KeyPath, Places, Problem
 from extproc.domain.masks import HASH_KEY_BYTES_MAX, HASH_KEY_BYTES_MIN
-
-
-def mask_key_files(document: Document) -> list[tuple[KeyPath, str]]:
-    """Key path and file of each mask key, in document order."""
-    return [
-        (("policies", number, "guards", index, "masking", "key_file"), guard.masking.key_file)
-        for number, policy in enumerate(document.policies)
-        for index, guard in enumerate(policy.guards)
-        if isinstance(guard, PiiSection) and guard.masking.type is MaskType.HASH and guard.masking.key_file is not None
-    ]
 
 
 def mask_key_problem(path: KeyPath, content: bytes, places: Places) -> Problem | None:

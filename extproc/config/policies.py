@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ from pydantic import Field
 
 from extproc.config.guards import GUARD_SECTIONS
 from extproc.config.guards.base import GuardSection
+from extproc.config.problems import KeyPath
 from extproc.config.section import Name, Section
 from extproc.domain.contract import Endpoint
 
@@ -36,3 +38,10 @@ class Policy(Section):
         default=(), description="conditions; an exchange must match one. The last policy has none and matches all"
     )
     guards: tuple[AnyGuardSection, ...] = Field(description="guards, in execution order; empty: nothing is checked")
+
+
+def guards_of(policies: Sequence[Policy]) -> Iterator[tuple[KeyPath, GuardSection]]:
+    """Every guard with its key path, in document order."""
+    for number, policy in enumerate(policies):
+        for index, guard in enumerate(policy.guards):
+            yield ("policies", number, "guards", index), guard

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from extproc.config.document import Document
 from extproc.config.guards.base import Around
-from extproc.config.policies import Condition
+from extproc.config.policies import Condition, guards_of
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
 
 
@@ -70,9 +70,8 @@ def _guard_problems(document: Document, places: Places) -> Iterator[Problem]:
     versions = [version for model in document.models.values() for version in model.versions.values()]
     has_prompt = any(version.prompt for version in versions)
     around = Around(document.classifiers, has_prompt, document.envoy.message_timeout_ms)
-    for number, policy in enumerate(document.policies):
-        for index, guard in enumerate(policy.guards):
-            yield from guard.problems(("policies", number, "guards", index), around, places)
+    for at, guard in guards_of(document.policies):
+        yield from guard.problems(at, around, places)
 
 
 def _order_problems(document: Document, places: Places) -> Iterator[Problem]:

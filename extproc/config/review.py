@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from extproc.config.policies import guards_of
 from extproc.config.problems import Places, Problem
 from extproc.config.section import Section
 
@@ -51,9 +52,7 @@ def review_problems(document: Document, places: Places) -> Iterator[Problem]:
     """Guards that send findings to a review queue that is not configured."""
     if document.review is not None:
         return
-    for number, policy in enumerate(document.policies):
-        for index, guard in enumerate(policy.guards):
-            if guard.review:
-                path = ("policies", number, "guards", index, "review")
-                hint = "Add `review: { url: ... }` to the document, or remove it."
-                yield places.problem(path, "there is no review queue", hint=hint)
+    for at, guard in guards_of(document.policies):
+        if guard.review:
+            hint = "Add `review: { url: ... }` to the document, or remove it."
+            yield places.problem((*at, "review"), "there is no review queue", hint=hint)

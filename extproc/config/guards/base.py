@@ -50,6 +50,14 @@ class GuardSection(Section):
         """
         return iter(())
 
+    def text_files(self) -> Iterator[tuple[KeyPath, str]]:
+        """Text files that it reads: key path within the section, and file."""
+        return iter(())
+
+    def key_files(self) -> Iterator[tuple[KeyPath, str]]:
+        """Secret keys that it reads, likewise."""
+        return iter(())
+
     if TYPE_CHECKING:  # every guard defines these, each with its own values and description
         guard: str
         on: On

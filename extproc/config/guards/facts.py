@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
 from extproc.config.guards.base import GuardSection
+from extproc.config.problems import KeyPath
 from extproc.config.section import FilePath
 
 
@@ -23,3 +25,7 @@ class FactsSection(GuardSection):
     message: str = Field(
         default="Response stopped: it contradicts a known fact.", description="message for the client on block"
     )
+
+    def text_files(self) -> Iterator[tuple[KeyPath, str]]:
+        """The file of facts."""
+        yield ("file",), self.file

@@ -154,6 +154,11 @@ class PiiSection(GuardSection):
         default="Content blocked: it contains personal data.", description="message for the client on block"
     )
 
+    def key_files(self) -> Iterator[tuple[KeyPath, str]]:
+        """The key of its hashes."""
+        if self.masking.type is MaskType.HASH and self.masking.key_file is not None:
+            yield ("masking", "key_file"), self.masking.key_file
+
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
         """Masks and limits without effect, and invalid recognizers."""
         masking, masks = self.masking, (*at, "masking")

@@ -13,11 +13,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from extproc.config.checks import PROMPT_BYTES_MAX, fact_files, prompt_files, prompt_problem, unreadable_problem
+from extproc.config.checks import (
+    PROMPT_BYTES_MAX,
+    fact_files,
+    mask_key_files,
+    prompt_files,
+    prompt_problem,
+    unreadable_problem,
+)
 from extproc.config.facts import FACTS_BYTES_MAX, facts_problems
 from extproc.config.guards.custom import CustomSection
 from extproc.config.load import CONFIG_BYTES_MAX, Loaded, decode, load
-from extproc.config.mask_keys import mask_key_files, mask_key_problem
+from extproc.config.mask_keys import mask_key_problem
+from extproc.config.policies import guards_of
 from extproc.config.problems import ConfigInvalid, Problem
 from extproc.config.secrecy import may_be_secret
 from extproc.detectors.installed import DetectorUnusable, installed_detector
@@ -39,20 +47,16 @@ class ConfigFiles:
 
 def _detector_problems(loaded: Loaded) -> Iterator[Problem]:
     """Detectors of other packages that are not installed, or that reject their settings."""
-    for number, policy in enumerate(loaded.document.policies):
-        for index, guard in enumerate(policy.guards):
-            if isinstance(guard, CustomSection):
-                try:
-                    installed_detector(guard.detector, guard.settings)
-                except DetectorUnusable as unusable:
-                    found = (
-                        "the detector cannot be constructed (reason not shown)"
-                        if may_be_secret(str(unusable))
-                        else str(unusable)
-                    )
-                    path = ("policies", number, "guards", index, "detector")
-                    hint = "Install its package where llm-extproc is installed, or fix the settings."
-                    yield loaded.places.problem(path, found, hint=hint)
+    for at, guard in guards_of(loaded.document.policies):
+        if isinstance(guard, CustomSection):
+            try:
+                installed_detector(guard.detector, guard.settings)
+            except DetectorUnusable as unusable:
+                found = str(unusable)
+                if may_be_secret(found):
+                    found = "the detector cannot be constructed (reason not shown)"
+                hint = "Install its package where llm-extproc is installed, or fix the settings."
+                yield loaded.places.problem((*at, "detector"), found, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
