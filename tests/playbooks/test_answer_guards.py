@@ -26,7 +26,11 @@ LEAK: dict[str, Any] = {"guard": "prompt_leak", "words_min": 5}
 FACTS_GUARD: dict[str, Any] = {"guard": "facts", "file": "facts.yaml"}
 DEGENERATE: dict[str, Any] = {"guard": "degenerate"}
 GROUNDING: dict[str, Any] = {"guard": "grounding", "context_chars_min": 20}
-AS_JSON = {"response_format": {"type": "json_object"}}
+AS_JSON: dict[str, Any] = {"response_format": {"type": "json_object"}}
+AS_JSON_ELSEWHERE: dict[str, dict[str, Any]] = {
+    "/v1/responses": {"text": {"format": {"type": "json_object"}}},
+    "/v1/messages": {"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}},
+}
 QUESTION = "What are the hours that you would have to know from the museum?"
 IDS = [dialect.path for dialect in DIALECTS]
 # What each API says where the greatest number of tokens ended an answer, in the place of what our answers say.
@@ -220,7 +224,7 @@ class TestEveryApi:
 
     def test_json_that_was_asked_for(self, dialect: Any, seed: int | None) -> None:
         """As each API asks for it."""
-        fields = {"text": {"format": {"type": "json_object"}}} if dialect.path == "/v1/responses" else AS_JSON
+        fields = AS_JSON_ELSEWHERE.get(dialect.path, AS_JSON)
         _, record = heard(dialect, (DEGENERATE,), (Choice(content='{"a":1'),), seed, **fields)
         assert found(record) == {"BROKEN_JSON": 1}
         seen, record = heard(

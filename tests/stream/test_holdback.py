@@ -23,7 +23,7 @@ def test_hardly_any_event_leaves_more_than_a_word_behind(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["prose", "code", "json"])
 def test_the_first_text_goes_out_one_token_later_at_most(name: str) -> None:
-    """With the event that brings it, or with the next."""
+    """With the event that ends its first word, or with the next."""
     assert FIGURES[f"holdback.{name}.first_event_max"] <= 2
 
 

@@ -51,7 +51,7 @@ def test_no_module_outside_payload_reads_a_tree_or_a_path() -> None:
     [
         ("filters/degenerate.py", "request.tree.get('response_format')", TREE),
         ("filters/size.py", "request.texts[0].path[0] == 'messages'", PATH),
-        ("exchange/answer.py", "view.tree['choices']", TREE),
+        ("exchange/whole_response.py", "view.tree['choices']", TREE),
         ("exchange/machine.py", "[field.path for field in request.texts]", PATH),
         ("server/transport/processor.py", "frame.tree", TREE),
     ],
