@@ -1,4 +1,4 @@
-"""What a client reads when an exchange fails that no filter and no dialect has an error for."""
+"""The errors a client receives when an exchange fails and neither a filter nor a dialect supplies one."""
 
 from __future__ import annotations
 
