@@ -97,7 +97,7 @@ def _refuse_content_type(headers: Mapping[str, str]) -> None:
     if media.strip().lower() != "application/json" or charset not in ("", "charset=utf-8"):
         raise refuse(415, "unsupported_content_type", "Send the body as content-type application/json, in UTF-8.")
     if headers.get("content-encoding", "identity").lower() not in ENCODINGS | {"identity"}:
-        raise refuse(415, "unsupported_content_encoding", "Send the body plain, or as gzip, deflate or br.")
+        raise refuse(415, "unsupported_content_encoding", "Send the body uncompressed, or as gzip, deflate or br.")
 
 
 def content_length(headers: Mapping[str, str]) -> int | None:
@@ -156,7 +156,7 @@ def refuse_choices(request: RequestView, dialect: Dialect, snapshot: Snapshot) -
     """Refuse more choices than would be read, before the model generates them. Raises: PayloadRefused (400)."""
     choices_max = snapshot.limits.channels_max
     if dialect.generates and request.choices > choices_max:
-        message = f"More than {choices_max} answers are asked for. Lower n, or send fewer prompts at once."
+        message = f"More than {choices_max} answers are requested. Lower n, or send fewer prompts at once."
         raise refuse(400, "too_many_choices", message, "n")
 
 
