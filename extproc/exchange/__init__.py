@@ -1,6 +1,6 @@
-"""One exchange: a state machine from events to actions, without sockets, clocks or protobuf.
+"""One exchange: a state machine from events to commands, without sockets, clocks or protobuf.
 
-``machine`` holds the table of what each event does in each phase, ``events`` what goes in and out, ``request_steps``
-and ``response_steps`` what the table calls, ``response`` the protocol of the ways to take a response's body, ``state``
-what is known of the exchange meanwhile, ``snapshot`` the compiled configuration.
+``machine`` holds the transition table: the effect of each event in each phase. ``events`` defines input and output.
+``request_steps`` and ``response_steps`` are the functions that the table calls. ``response`` is the protocol of all
+handlers of a response body, ``state`` the state of an exchange, ``snapshot`` the compiled configuration.
 """

@@ -1,4 +1,4 @@
-"""The verdicts that one request waits for, and the request that goes on when they have come."""
+"""The verdicts that a request waits for; it continues when all have arrived."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from extproc.filters.chain import note_failure
 
 
 class NoVerdict(Exception):
-    """A verdict has not come; the message is why, in a word."""
+    """A verdict is missing; the message is the reason, in one word."""
 
 
 class AskedVerdicts:
-    """Open asks. Guards were put through the request already, so ``forward`` is how it goes on."""
+    """Open asks. The request has already passed the guards, so ``forward`` is the command that continues it."""
 
     def __init__(self, guards: Sequence[Guard], exchange: ExchangeFacts, forward: ContinueBody) -> None:
         self._guards = {guard.name: guard for guard in guards}
@@ -25,9 +25,9 @@ class AskedVerdicts:
         exchange.outbox.asks = []
 
     def take(self, event: VerdictReceived | VerdictMissing) -> ContinueBody | None:
-        """Take one verdict; returns how the request goes on, None while others are open.
+        """Accept one verdict. Returns: the command that continues the request; None while other asks are open.
 
-        Raises: PayloadRefused if a guard refuses; FilterFailed if there is no verdict and its guard fails closed.
+        Raises: PayloadRefused if a guard refuses; FilterFailed if the verdict is missing and its guard fails closed.
         """
         guard = self._guards[event.ask.guard]
         self.open = [ask for ask in self.open if ask is not event.ask]

@@ -1,4 +1,4 @@
-"""The choices of one stream: which go on, which have come to an end, and whose last text was cut off by it."""
+"""The choices of one stream: which are open, which have ended, and whose last text was truncated."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from extproc.payload.ends import End
 
 
 class StreamChoices:
-    """Those of one stream.
+    """The choices of one stream.
 
     Attributes:
-        last: the channel of each that text came on last: the one that may have been cut off with it.
-        ends: how each has ended, as the server says.
-        ending: those that end with the event at hand.
-        cut: those that a filter has ended.
-        over: those of which some part has ended, or all.
+        last: for each choice, the channel of its most recent text; if the choice is truncated, it is this text.
+        ends: the finish reason of each choice, as the server reports it.
+        ending: choices that end with the current event.
+        cut: choices that a filter has ended.
+        over: choices that have ended, or of which some part has.
 
-    Args: own_ends: the ends that are the model's own, and no limit of the client's or the server's.
+    Args: own_ends: ends that the model chose itself, as opposed to limits of the client or the server.
     """
 
     def __init__(self, own_ends: Collection[End]) -> None:
@@ -34,7 +34,7 @@ class StreamChoices:
 
     @property
     def ended(self) -> int:
-        """How many have come to an end."""
+        """The number of choices that have ended."""
         return len(self._finished | self.cut)
 
     def finish(self, choice: int) -> None:
@@ -53,15 +53,15 @@ class StreamChoices:
         self.over.add(choice)
 
     def has_ended(self, source: TextSource) -> bool:
-        """Whether the server has ended a text's choice or part before."""
+        """Whether the server has already ended the choice or part of a text."""
         if source.kind is Kind.ASIDE:
             return False
         return source.choice in self._finished or (source.choice, source.part) in self._ended_parts
 
     def is_cut_off(self, source: TextSource) -> bool:
-        """Whether a channel that ends now was to go on: the last of a choice that the model did not end.
+        """Whether a channel that ends now is truncated: the last one of a choice that the model did not end itself.
 
-        A JSON text says itself whether it is whole.
+        A JSON text is exempt: it shows itself whether it is complete.
         """
         if source.kind is Kind.JSON:
             return True
@@ -70,7 +70,7 @@ class StreamChoices:
         return is_last and self.ends.get(choice) not in self._own_ends
 
     def take_cut_from(self, frame: Frame, reader: StreamReader) -> bool:
-        """Take the choices that a filter has ended out of an event; false if nothing is left of it."""
+        """Remove the choices that a filter has ended from an event. Returns: False if the event is empty after that."""
         cut = self.cut
         if not cut:
             return True

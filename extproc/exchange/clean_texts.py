@@ -1,9 +1,9 @@
-"""Texts that a policy's guards have found clean, so that a conversation that comes back costs what is new in it.
+"""A cache of texts in which a policy's guards found nothing: a repeated conversation costs only its new texts.
 
-A client sends the whole conversation with each turn. Only a keyed hash of a text is kept, together with what it was
-judged by and whose it is: who knows the process's memory learns no text, and who chooses texts cannot make two of them
-meet. What guards make of a text that is judged alone depends on nothing else, so an exchange ends the same with and
-without this memory.
+A client sends the whole conversation with each turn. The cache keeps only a keyed hash of each text, its tenant, and
+the guards that checked it. Reading the process's memory reveals no text, and a client that chooses its texts cannot
+produce a collision. The result for a text that is checked alone depends on nothing else, so the cache never changes the
+outcome of an exchange.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from hashlib import blake2b
 from extproc.payload.view import TextField
 
 CHARS_MIN = 128
-"""Shorter texts are judged faster than they are looked up."""
+"""Checking a shorter text is faster than looking it up."""
 _HASH_BYTES = 16
 
 
 class CleanTexts:
-    """Remembers up to ``texts_max`` texts, those last seen rather than others.
+    """An LRU cache of up to ``texts_max`` texts.
 
     Args:
         key: secret of this process. [up to 64 bytes]
-        texts_max: about 100 bytes of memory each; 0: nothing is remembered.
+        texts_max: about 100 bytes of memory each; 0 disables the cache.
     """
 
     def __init__(self, key: bytes, texts_max: int) -> None:
@@ -33,10 +33,9 @@ class CleanTexts:
         self._older: set[bytes] = set()
 
     def recognize(self, judged_by: str, fields: Iterable[TextField]) -> list[tuple[TextField, bytes]]:
-        """Mark the fields that are known to be clean; returns the others, each with its hash for ``remember``.
+        """Mark the fields that are known to be clean. Returns: the others, each with its hash for ``remember``.
 
-        Args:
-            judged_by: names the guards and their configuration.
+        Args: judged_by: identifies the guards and their configuration.
         """
         if not self._generation_max:
             return []
@@ -55,13 +54,13 @@ class CleanTexts:
         return new
 
     def remember(self, judged: Sequence[tuple[TextField, bytes]]) -> None:
-        """Remember those of the judged fields in which no guard has found anything."""
+        """Add those of the checked fields in which no guard found anything."""
         for field, text_hash in judged:
             if not field.found:
                 self._add(text_hash)
 
     def __len__(self) -> int:
-        """How many texts are remembered."""
+        """The number of cached texts."""
         return len(self._recent | self._older)
 
     def _add(self, text_hash: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What is noted of an exchange at its end: tokens and money, and which guards have seen the answer."""
+"""Completes the record at the end of an exchange: tokens, cost, and each guard's coverage of the response."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from extproc.payload.view import AnswerView
 
 
 def measure_stream(record: ExchangeRecord, usage: UsageReader, tokens: TokenCounts) -> None:
-    """Note the tokens, as the server counted them or as they are estimated from what was seen."""
+    """Record the tokens, as the server counted them or as estimated from the observed text."""
     if record.metered:
         record.usage = _believed(tokens.of_stream(usage), record)
 
 
 def measure_answer(record: ExchangeRecord, view: AnswerView, tokens: TokenCounts) -> None:
-    """The same of an unstreamed answer."""
+    """Like ``measure_stream``, for an unstreamed response."""
     if record.metered:
         record.usage = _believed(tokens.of_answer(view), record)
 
 
 def _believed(usage: Usage, record: ExchangeRecord) -> Usage:
-    """What of the tokens can be true."""
+    """The usage, limited to plausible values."""
     believed = usage if record.usage_bounds is None else record.usage_bounds.within(usage)
     record.usage_capped = believed is not usage
     return believed
 
 
 def measure_unseen(record: ExchangeRecord, dialect: Dialect, tokens: TokenCounts, now_ns: int) -> None:
-    """The same where no answer came, or none that could be read: estimated from the time that it took."""
+    """Like ``measure_stream``, for a response that is missing or unreadable: estimated from its duration."""
     if record.metered:
         record.usage = _believed(tokens.of_unseen(dialect, now_ns), record)
 
 
 def settle(record: ExchangeRecord, tokens: TokenCounts, now_ns: int) -> None:
-    """Note the end and what the tokens cost, and learn from them."""
+    """Record the end and the cost of the tokens, and update the learned rates."""
     record.ended_ns = now_ns
     tokens.learn(now_ns)
     if record.usage is not None and record.version is not None:
@@ -51,7 +51,7 @@ _JUDGED_TO_THE_END = frozenset({Outcome.COMPLETED, Outcome.CUT, Outcome.UPSTREAM
 
 
 def cover_answer(guards: Sequence[Filter], sources: Collection[TextSource], exchange: ExchangeFacts) -> None:
-    """Note what became of the answer's texts before the guards that look at answers."""
+    """Record the coverage of the response's texts at the guards that check responses."""
     record, direction = exchange.record, Direction.RESPONSE.value
     record.text_counts[direction] = len(sources)
     whole = Coverage.CHECKED if record.outcome in _JUDGED_TO_THE_END else Coverage.SKIPPED_INCOMPLETE
@@ -62,10 +62,12 @@ def cover_answer(guards: Sequence[Filter], sources: Collection[TextSource], exch
         record.cover(guard.name, direction, Coverage.SKIPPED_SOURCE, len(sources) - seen)
 
 
-def tell_of_end(guards: Sequence[Guard], sources: Collection[TextSource], exchange: ExchangeFacts) -> Exception | None:
-    """Have those that judge beside hand on the answer, and account for its texts and for what they asked in vain.
+def finish_guards(
+    guards: Sequence[Guard], sources: Collection[TextSource], exchange: ExchangeFacts
+) -> Exception | None:
+    """Let guards that work out of band hand over the response; account for its texts and for unanswered asks.
 
-    Returns: the last failure; what has ended cannot be stopped by it.
+    Returns: the last failure; it cannot stop an exchange that has ended.
     """
     failure = None
     whole = Coverage.CHECKED if exchange.record.outcome in _JUDGED_TO_THE_END else Coverage.SKIPPED_INCOMPLETE
@@ -80,14 +82,14 @@ def tell_of_end(guards: Sequence[Guard], sources: Collection[TextSource], exchan
 
 
 def why_not_checked(guard: Filter, exchange: ExchangeFacts) -> Coverage | None:
-    """How a guard has failed in this exchange, or why it does not judge its answer; None where it judges."""
+    """How a guard failed in this exchange, or why it does not check its response; None where it does."""
     if guard.name in exchange.failed_open:
         return Coverage.FAILED_OPEN
     return Coverage.FAILED_CLOSED if guard.name == exchange.failed_closed else exchange.skips.get(guard.name)
 
 
 def tokens_of(record: ExchangeRecord) -> dict[str, str | int] | None:
-    """The tokens, for Envoy's access log; None where they are not known."""
+    """The tokens, for Envoy's access log; None if unknown."""
     if record.usage is None:
         return None
     return {"tokens_in": record.usage.prompt, "tokens_out": record.usage.completion}

@@ -1,8 +1,8 @@
-"""What goes into an exchange (events) and what comes out (commands for Envoy): no protobuf, no sockets.
+"""The input of an exchange (events) and its output (commands for Envoy): no protobuf, no sockets.
 
-``wire`` makes events of Envoy's messages and messages of commands. Header names are lower case; a header that came
-several times is joined with ``,``. Nobody changes an event or an action once it is made; they are not frozen, since
-that makes each three times as dear to make.
+``wire`` decodes Envoy's messages into events, and encodes commands. Header names are lower case; repeated headers are
+joined with ``,``. Events and commands are immutable by convention; they are not frozen dataclasses, because those take
+three times as long to create.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from extproc.domain.text import Direction
 
 @dataclass(slots=True)
 class RequestHeaders:
-    """The request began; with ``end`` it has no body."""
+    """The request has started; with ``end`` it has no body."""
 
     headers: Mapping[str, str]
     end: bool = False
@@ -41,7 +41,7 @@ class RequestTrailers:
 
 @dataclass(slots=True)
 class ResponseHeaders:
-    """The response began; with ``end`` it has no body.
+    """The response has started; with ``end`` it has no body.
 
     ``details`` is Envoy's ``response.code_details``, "" if unknown.
     """
@@ -53,7 +53,7 @@ class ResponseHeaders:
 
 @dataclass(slots=True)
 class ResponseBody:
-    """A chunk of the response body, or the whole of it, as the mode says."""
+    """A chunk of the response body, or all of it, depending on the mode."""
 
     body: bytes
     end: bool
@@ -61,22 +61,22 @@ class ResponseBody:
 
 @dataclass(slots=True)
 class ResponseTrailers:
-    """Trailers of the response: no body comes any more."""
+    """Trailers of the response: no more body follows."""
 
 
 @dataclass(slots=True)
 class Overloaded:
-    """The request's body has come, and there is no room for judging it."""
+    """The request body has arrived, but there is no capacity to check it."""
 
 
 @dataclass(slots=True)
 class StreamClosed:
-    """Envoy's stream ended, half-closed or cancelled: both are normal, neither says why."""
+    """Envoy's stream ended, by half-close or cancellation: both are normal, and neither gives a reason."""
 
 
 @dataclass(slots=True)
 class VerdictReceived:
-    """The verdict that was asked for has come."""
+    """A requested verdict has arrived."""
 
     ask: Ask
     found: Sequence[FoundInText] = field(repr=False)
@@ -84,7 +84,7 @@ class VerdictReceived:
 
 @dataclass(slots=True)
 class VerdictMissing:
-    """It has not come in time, or never will; ``reason`` is why, in a word."""
+    """A verdict missed its deadline or cannot arrive; ``reason`` says why, in one word."""
 
     ask: Ask
     reason: str
@@ -107,7 +107,7 @@ Event = (
 
 
 class BodyMode(StrEnum):
-    """How Envoy is to send a body from now on."""
+    """How Envoy sends a body from now on."""
 
     NONE = "none"
     STREAMED = "streamed"
@@ -117,7 +117,7 @@ class BodyMode(StrEnum):
 
 @dataclass(slots=True, unsafe_hash=True)
 class HeaderChanges:
-    """Headers to set (over what stands there) and to remove."""
+    """Headers to set (replacing existing values) and to remove."""
 
     set: tuple[tuple[str, str], ...] = ()
     remove: tuple[str, ...] = ()
@@ -128,7 +128,7 @@ NO_CHANGES = HeaderChanges()
 
 @dataclass(slots=True, unsafe_hash=True)
 class ContinueHeaders:
-    """Go on after headers; a mode of None leaves what Envoy's configuration says."""
+    """Continue after headers; a mode of None keeps the mode of Envoy's configuration."""
 
     direction: Direction
     changes: HeaderChanges = NO_CHANGES
@@ -138,7 +138,7 @@ class ContinueHeaders:
 
 @dataclass(slots=True)
 class ContinueBody:
-    """Go on after a whole body (BUFFERED); a body of None leaves it as it came."""
+    """Continue after a whole body (BUFFERED); a body of None leaves it unchanged."""
 
     direction: Direction
     body: bytes | None = None
@@ -149,7 +149,7 @@ class ContinueBody:
 
 @dataclass(slots=True)
 class ContinueChunk:
-    """Go on after one chunk of the response (STREAMED); a body of None leaves it as it came."""
+    """Continue after one chunk of the response (STREAMED); a body of None leaves it unchanged."""
 
     body: bytes | None = None
     metadata: Mapping[str, str | int] | None = None
@@ -157,7 +157,7 @@ class ContinueChunk:
 
 @dataclass(slots=True)
 class SendChunk:
-    """Send bytes to the client (FULL_DUPLEX); with ``end`` the response is over and the upstream is cancelled."""
+    """Send bytes to the client (FULL_DUPLEX); ``end`` ends the response and cancels the upstream."""
 
     body: bytes
     end: bool
@@ -166,14 +166,14 @@ class SendChunk:
 
 @dataclass(slots=True)
 class ContinueTrailers:
-    """Go on after trailers."""
+    """Continue after trailers."""
 
     direction: Direction
 
 
 @dataclass(slots=True)
 class ImmediateResponse:
-    """Respond to the client ourselves."""
+    """Reply to the client in place of the upstream."""
 
     status: int
     body: bytes
@@ -184,7 +184,7 @@ class ImmediateResponse:
 
 @dataclass(slots=True)
 class Abort:
-    """End Envoy's stream with an error status: Envoy answers 5xx or breaks the response off. Never a silent end."""
+    """End Envoy's stream with an error status: Envoy replies 5xx or resets the response. The end is never silent."""
 
     reason: str
 
@@ -194,7 +194,7 @@ Command = ContinueHeaders | ContinueBody | ContinueChunk | SendChunk | ContinueT
 
 @dataclass(slots=True)
 class Step:
-    """The result of one event. ``ended`` is set exactly once in the life of an exchange.
+    """The result of one event. ``ended`` is set exactly once per exchange.
 
     While an ask is open, only ``VerdictReceived``, ``VerdictMissing`` and ``StreamClosed`` may follow. A step with
     commands cancels open asks.
@@ -202,6 +202,6 @@ class Step:
 
     commands: list[Command]
     ended: ExchangeRecord | None = None
-    asks: Sequence[Ask] = ()  # each is to be answered, or to expire, once
-    judgments: Sequence[ClassificationJob] = ()  # to be judged when there is time
-    error: BaseException | None = None  # what of ours failed, for the log
+    asks: Sequence[Ask] = ()  # each is answered or expires, exactly once
+    judgments: Sequence[ClassificationJob] = ()  # processed out of band
+    error: BaseException | None = None  # an internal failure, for the log

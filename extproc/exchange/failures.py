@@ -1,4 +1,4 @@
-"""What a client reads when an exchange fails that no filter and no dialect has an error for."""
+"""The errors a client receives when an exchange fails and neither a filter nor a dialect supplies one."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ FILTER_FAILED = ApiError(
     500, "server_error", "guard_failed", "A check of this request failed, so it was stopped. Try again."
 )
 REQUEST_TOO_COSTLY = ApiError(
-    413, "invalid_request_error", "text_too_costly", "Checking these texts takes too long. Send less of them at once."
+    413, "invalid_request_error", "text_too_costly", "Checking these texts takes too long. Send fewer of them at once."
 )
 ANSWER_TOO_COSTLY = ApiError(
     502, "server_error", "text_too_costly", "Checking the model server's answer takes too long, so it is withheld."
 )
 OVERLOADED = ApiError(
-    503, "server_error", "overloaded", "Too many large messages wait to be checked. Try again.", retry_after_s=1
+    503, "server_error", "overloaded", "Too many large messages are waiting to be checked. Try again.", retry_after_s=1
 )
 BODY_MISSING = ApiError(400, "invalid_request_error", "body_missing", "The request has no body.")

@@ -1,9 +1,9 @@
-"""What the tokens of each model version were like lately, so that what no server counts can be estimated.
+"""Recent token rates of each model version, for estimates where no server reports usage.
 
-An answer that its client leaves, or that a guard cuts, comes without usage. Vocabularies, languages, chat templates and
-servers differ too much for a constant, so each exchange that ends with the server's own count teaches its version's
-rates, and older ones count less and less. It holds a few numbers a version, and no text. An exchange goes on alike with
-and without this memory; only what is estimated of it differs.
+If its client disconnects, or a guard cuts it, a response has no usage. Vocabularies, languages, chat templates and
+servers differ too much for a constant. Each exchange that ends with the server's own count therefore updates the rates
+of its version, and older exchanges lose weight. Only a few numbers are kept per version, and no text. The rates affect
+estimates only, never the outcome of an exchange.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from extproc.domain.token_rates import NS_PER_S, START, RequestSize, TokenRates
 from extproc.domain.usage import Usage
 
 RATES_MAX = 4_096
-"""Endpoints of versions with rates; where there are more, all is learned again."""
-_KEPT = 0.98  # of what was learned, when the next exchange comes: the last fifty count most
-_START_TOKENS = 2.0  # how many tokens the rates at the start stand for
+"""Pairs of version and endpoint with rates; when this is exceeded, all rates are reset."""
+_KEPT = 0.98  # decay per exchange: about the last fifty exchanges dominate
+_START_TOKENS = 2.0  # weight of the initial rates, in tokens
 _PER_BYTE_MIN, _PER_BYTE_MAX = 1 / 64, 2.0
-_AROUND_MIN, _AROUND_MAX = 0.01, 4_096.0  # around a turn, and before tools
+_AROUND_MIN, _AROUND_MAX = 0.01, 4_096.0  # per turn, and before tools
 _PER_PIECE_MIN, _PER_PIECE_MAX = 0.5, 256.0
 _WEIGHT_MAX = 1e100
 _PER_SECOND_MIN, _PER_SECOND_MAX = 0.01, 10_000.0
@@ -26,10 +26,10 @@ _PER_SECOND_MIN, _PER_SECOND_MAX = 0.01, 10_000.0
 
 @dataclass(slots=True)
 class CountedExchange:
-    """An exchange whose tokens the server counted: sizes beside which they are held.
+    """An exchange whose tokens the server counted, and the sizes they are compared with.
 
-    ``pieces``: of a stream; 0 for an answer that came whole. ``utf8_bytes``: of the answer's texts. ``waited_ns``: from
-    the request to the first text of a stream; ``elapsed_ns``: to the end of the answer.
+    ``pieces``: of a stream; 0 for an unstreamed response. ``utf8_bytes``: of the response's texts. ``waited_ns``: from
+    the request to the first text of a stream; ``elapsed_ns``: to the end of the response.
     """
 
     size: RequestSize
@@ -41,19 +41,19 @@ class CountedExchange:
 
 
 class LearnedRates:
-    """The rates of all versions, for each endpoint: chats and completions differ in their templates."""
+    """The rates of all versions by endpoint, because the templates of chat and completions differ."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str, str], _Rates] = {}
-        self._last: dict[tuple[str, str], _Rates] = {}  # of each version, those that have learned last
+        self._last: dict[tuple[str, str], _Rates] = {}  # the rates updated last, by version
 
     def of(self, model: str, version: str, endpoint: str) -> TokenRates:
-        """The rates of a version at an endpoint; where they are not known those of another, or the start's."""
+        """The rates of a version at an endpoint. Fallback: those of its other endpoint, then the initial rates."""
         known = self._known.get((model, version, endpoint)) or self._last.get((model, version))
         return known.rates() if known is not None else START
 
     def learn(self, model: str, version: str, endpoint: str, counted: CountedExchange) -> None:
-        """Take what the server has counted of an exchange."""
+        """Update the rates with an exchange that the server counted."""
         known = self._known.get((model, version, endpoint))
         if known is None:
             if len(self._known) >= RATES_MAX:
@@ -64,12 +64,12 @@ class LearnedRates:
         self._last[model, version] = known
 
     def __len__(self) -> int:
-        """How many rates are known."""
+        """The number of known rates."""
         return len(self._known)
 
 
 class _Rates:
-    """Sums over the exchanges of one version at one endpoint; what they say is worked out when it is asked for."""
+    """Sums over the exchanges of one version at one endpoint; the rates are computed on demand."""
 
     __slots__ = (
         "_answer",
@@ -89,9 +89,9 @@ class _Rates:
         self._answer = _Ratio(start.per_byte)
         self._stream = _Ratio(start.per_piece)
         self._stream_speed = _Ratio(start.per_second)
-        self._whole_speed: _Ratio | None = None  # a server makes an answer faster that it need not send in pieces
+        self._whole_speed: _Ratio | None = None  # an unstreamed response is generated faster
         self._waits = _Mean(start.wait_s)
-        self._pieces_off = self._bytes_off = 0.0  # tokens by which either way of counting streams was wrong lately
+        self._pieces_off = self._bytes_off = 0.0  # recent error of each method to count a stream, in tokens
 
     def learn(self, counted: CountedExchange) -> None:
         usage, size, tokens = counted.usage, counted.size, counted.usage.completion
@@ -138,7 +138,7 @@ class _Rates:
 
 
 class _Ratio:
-    """Tokens for one of something, over the last exchanges together."""
+    """Tokens per unit, over the recent exchanges."""
 
     __slots__ = ("_of", "_tokens")
 
@@ -154,7 +154,7 @@ class _Ratio:
 
 
 class _Mean:
-    """What something was on average lately."""
+    """A recent mean."""
 
     __slots__ = ("_count", "mean")
 
@@ -168,10 +168,10 @@ class _Mean:
 
 
 class _Fit:
-    """Tokens for one of each of several things: what fits the last exchanges with the least square error.
+    """Tokens per unit of several quantities: a least-squares fit to the recent exchanges.
 
-    An error counts by its share of an exchange's tokens. What is assumed at the start counts as one small exchange for
-    each thing, so that there is always one answer. Instead of all sums becoming smaller, the next one weighs more.
+    An error is weighted by its share of an exchange's tokens. The initial assumption counts as one small exchange per
+    quantity, so the solution is always unique. Instead of decaying all sums, each new exchange gets more weight.
     """
 
     __slots__ = ("_products", "_start", "_sums", "_weight")
@@ -179,7 +179,7 @@ class _Fit:
     def __init__(self, start: tuple[float, ...]) -> None:
         self._start = start
         self._weight = 1.0
-        self._products = [[0.0] * len(start) for _ in start]  # of two things each
+        self._products = [[0.0] * len(start) for _ in start]  # of each pair of quantities
         self._sums = [0.0] * len(start)
 
     def add(self, things: tuple[int, ...], tokens: int) -> None:
@@ -202,9 +202,9 @@ class _Fit:
         self._products = [[value * factor for value in row] for row in self._products]
 
     def rates(self) -> list[float]:
-        """Gauss-Jordan elimination; what is assumed at the start keeps the diagonal above 0.
+        """Gauss-Jordan elimination; the initial assumption keeps the diagonal above 0.
 
-        Of sizes that are further apart than floats can tell nothing is learned.
+        Sizes that differ by more than the precision of floats teach nothing.
         """
         rows: list[list[float]] = []
         for number, start in enumerate(self._start):

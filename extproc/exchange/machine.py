@@ -1,10 +1,10 @@
 """One exchange, from its first message to its end: ``step(event, now) -> Step``.
 
-A plain function of its inputs: no socket, no clock, no protobuf, no waiting. ``TABLE`` says what each event does in
-each phase, and which phases may follow. An event that its phase does not list is an error of the peer, and aborts the
-stream. An error of the client's gets a response of ours; an error of ours gets one too as long as headers are not out,
-an error event in a stream, and an aborted stream where nothing else is left. ``Step.ended`` brings the record exactly
-once.
+It depends on its inputs only: no socket, no clock, no protobuf, no waiting. ``TABLE`` defines the effect of each event
+in each phase, and the phases that may follow. An event that is not listed for its phase is an error of the peer, and
+aborts the stream. An error of the client gets a reply from us. An internal error also gets one until headers are sent;
+after that, an error event in a stream; if neither is possible, the stream is aborted. ``Step.ended`` holds the record
+exactly once.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _Act = Callable[[ExchangeState, Any, int], Step]
 
 
 class Row(NamedTuple):
-    """What an event does. ``to``: the phases that may follow, if nothing fails; none: the phase stays."""
+    """The effect of an event. ``to``: the phases that may follow if nothing fails; if empty, the phase stays."""
 
     act: _Act
     to: frozenset[Phase]
@@ -74,7 +74,7 @@ def _row(act: _Act, *to: Phase) -> Row:
 
 
 def _telling(*commands: Command) -> Row:
-    """Nobody reads what comes: Envoy is told to go on, or waits for nothing."""
+    """The body is not read: reply with fixed commands, if any."""
     return _row(lambda *_: Step([*commands]))
 
 
@@ -150,7 +150,7 @@ TABLE: Mapping[Phase, Mapping[type[Event], Row]] = {
         ResponseTrailers: _PASSED_TRAILERS,
     },
 }
-"""``StreamClosed`` may come in every phase, and ends the exchange; so does whatever fails."""
+"""``StreamClosed`` may arrive in any phase, and ends the exchange; so does any failure."""
 
 
 class Exchange:
@@ -171,28 +171,28 @@ class Exchange:
 
     @property
     def record(self) -> ExchangeRecord:
-        """What is known so far."""
+        """The record so far."""
         return self._state.record
 
     @property
     def phase(self) -> Phase:
-        """Where it stands."""
+        """The current phase."""
         return self._state.phase
 
     @property
     def awaits_request(self) -> bool:
-        """Whether the request's body is to come next."""
+        """Whether the request's body is expected next."""
         return self._state.phase is Phase.REQUEST_BODY
 
     @property
     def awaits_encoded(self) -> bool:
-        """Whether what comes next may be a long text in a short message."""
+        """Whether the next message may be a short encoding of a long text."""
         return self._state.awaits_encoded
 
     def step(self, event: Event, now_ns: int) -> Step:
-        """Take one event. Never raises: what fails of ours is in ``Step.error``; the exchange has ended with it.
+        """Process one event. Never raises: an internal failure ends the exchange, and is in ``Step.error``.
 
-        Where the pace says that nobody waits any more, nothing comes of the event: ``StreamClosed`` is to follow.
+        If the pace says that the client no longer waits, the event has no effect: ``StreamClosed`` will follow.
         """
         state = self._state
         try:
@@ -204,7 +204,7 @@ class Exchange:
             return _refuse(state, refused.error, outcome, event, now_ns)
         except (UnreadableAnswer, EventTooLarge, BadEncoding) as unreadable:
             return _fail(state, UNREADABLE, unreadable, event, now_ns)
-        except FilterFailed as failed:  # a name of its own: compiled, a name has the type that it had first
+        except FilterFailed as failed:  # its own name: mypyc gives a name the type of its first assignment
             if isinstance(failed.cause, TextTooCostly):
                 return _refuse_too_costly(state, event, now_ns)
             return _fail(state, FILTER_FAILED, failed.cause, event, now_ns)
@@ -212,7 +212,7 @@ class Exchange:
             return _fail(state, INTERNAL, error, event, now_ns)
 
     def fail(self, reason: str, now_ns: int) -> Step:
-        """End an exchange for what failed outside of it. Returns: a step without commands."""
+        """End an exchange because of an external failure. Returns: a step without commands."""
         record = self._state.record
         if not self._state.ended:
             record.outcome, record.reason = Outcome.FAILED, reason
@@ -235,7 +235,7 @@ def _step(state: ExchangeState, event: Event, now_ns: int) -> Step:
 
 
 def _refuse(state: ExchangeState, error: ApiError, outcome: Outcome, event: Event, now_ns: int) -> Step:
-    """Respond in the place of the server, or end the stream with an error event."""
+    """Reply in place of the server, or end the stream with an error event."""
     record, response = state.record, state.response
     if state.ended:
         return Step([Abort(error.code)])
@@ -273,7 +273,7 @@ def _unexpected(state: ExchangeState, event: Event, now_ns: int) -> Step:
 
 
 def _close(state: ExchangeState, now_ns: int) -> Step:
-    """Envoy's stream is over. Before our own end that is an abort, of a client or of an upstream: measured too."""
+    """Envoy's stream is closed. Before our own end this is an abort, by client or upstream; it is measured too."""
     if not state.ended and state.response is not None:
         state.response.measure_closed()
     return state.end([], now_ns)

@@ -1,18 +1,18 @@
-"""The phases of an exchange. What an event does in each, and which phase follows, is in the table of ``machine``.
+"""The phases of an exchange. The table of ``machine`` defines the effect of each event, and the phase that follows.
 
     REQUEST_HEADERS --headers--> REQUEST_BODY --body--> RESPONSE_HEADERS --headers--> one of
-        |    (a path that is passed on unread)|          ^  ^  |
+        |    (a path that is forwarded unread)|          ^  ^  |
         |                                     +-> ASKED -+  |  |    (a guard waits for a verdict)
         +---------------------------------------------------+  +--> BUFFERED   JSON, whole: guarded, then sent
-                                                               +--> HELD       JSON without a length: held here
+                                                               +--> HELD       JSON without a length: buffered here
                                                                +--> STREAM     SSE: guarded event by event
-                                                               +--> OBSERVED   passes as it comes; read for usage only
-                                                               +--> UNREAD     passes as it comes: nothing a model made
-        STREAM --cut, or an error of ours--> DRAINED    (STREAMED) what still comes is thrown away
-        any phase --a response of ours in the server's place--> REFUSED
+                                                               +--> OBSERVED   forwarded at once; read for usage only
+                                                               +--> UNREAD     forwarded at once: not from a model
+        STREAM --cut, or an internal error--> DRAINED    (STREAMED) the rest is discarded
+        any phase --immediate response--> REFUSED
         any phase --end of the response, or an abort--> DONE
 
-Response headers may come in any request phase too: Envoy answered by itself (413, 503). Then nothing is a completion.
+Response headers may arrive in any request phase too: Envoy sent a local reply (413, 503), which is not a completion.
 The exchange has ended, and is measured, in UNREAD, DRAINED, REFUSED and DONE.
 """
 
@@ -22,7 +22,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Where an exchange stands."""
+    """The phase of an exchange."""
 
     REQUEST_HEADERS = "request_headers"
     REQUEST_BODY = "request_body"

@@ -1,7 +1,7 @@
-"""Policies, compiled: which guards judge an exchange.
+"""Compiled policies: which guards check an exchange.
 
-What follows from a policy is known when the configuration is loaded; of an exchange only its endpoint, team and model
-version are looked up.
+Everything that follows from a policy is computed when the configuration is loaded. At run time only the endpoint, team
+and model version of an exchange are looked up.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from extproc.filters.chain import looking_last
 from extproc.filters.registry import build_guards, build_restorers
 from extproc.payload.view import CopyRules
 
-NO_POLICY = "none"  # of a configuration without guards
+NO_POLICY = "none"  # in a configuration without guards
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledCondition:
-    """A condition; an empty set fits all. ``models`` and ``versions`` are names, versions as MODEL/VERSION."""
+    """A condition; an empty set matches all. ``models`` and ``versions`` are names, versions as MODEL/VERSION."""
 
     endpoints: frozenset[str]
     teams: frozenset[str]
@@ -31,7 +31,7 @@ class CompiledCondition:
     versions: frozenset[str]
 
     def fits(self, record: ExchangeRecord, model: str) -> bool:
-        """Whether an exchange, whose client asked for ``model``, is one of those that are meant."""
+        """Whether an exchange whose client requested ``model`` matches."""
         version = record.version
         return (
             (not self.endpoints or record.endpoint in self.endpoints)
@@ -43,33 +43,32 @@ class CompiledCondition:
 
 @dataclass(frozen=True, slots=True)
 class CompiledPolicy:
-    """The guards of a policy, and what follows from them for an exchange."""
+    """The guards of a policy, and their consequences for an exchange."""
 
     name: str
     conditions: tuple[CompiledCondition, ...]
     guards: tuple[Guard, ...]
-    request_guards: tuple[Guard, ...]  # those that look at requests, in order
-    answer_filters: tuple[Filter, ...]  # those that look at answers, as a chain wants them
-    on_end_guards: tuple[Guard, ...]  # those that judge beside the exchange
-    copies: CopyRules  # answers or prompts may be changed, so what repeats their text must go
+    request_guards: tuple[Guard, ...]  # those that check requests, in order
+    answer_filters: tuple[Filter, ...]  # those that process responses, in the order of a chain
+    on_end_guards: tuple[Guard, ...]  # those that work out of band at the end
+    copies: CopyRules  # responses or prompts may be changed, so copies of their text must be removed
 
     def fits(self, record: ExchangeRecord, model: str) -> bool:
-        """Whether an exchange is one of the policy's."""
+        """Whether the policy applies to an exchange."""
         return not self.conditions or any(condition.fits(record, model) for condition in self.conditions)
 
 
 def compile_policies(document: Document, others: Sequence[Filter], resources: Resources) -> tuple[CompiledPolicy, ...]:
-    """The policies of a checked document, in its order; the last one fits all.
+    """The policies of a validated document, in order; the last one matches everything.
 
-    Args:
-        others: filters that are no guards, whose changes copies must not undo either.
+    Args: others: filters that are not guards, whose changes copies must not undo either.
     """
     listed = [(policy, build_guards(policy, resources)) for policy in document.policies]
     return tuple(_compiled(policy, guards, others) for policy, guards in listed) or (_without_guards(others),)
 
 
 def choose_policy(policies: Sequence[CompiledPolicy], record: ExchangeRecord, model: str) -> CompiledPolicy:
-    """The first policy that fits an exchange."""
+    """The first policy that matches an exchange."""
     for policy in policies[:-1]:
         if policy.fits(record, model):
             return policy
@@ -106,7 +105,7 @@ def _without_guards(others: Sequence[Filter]) -> CompiledPolicy:
 
 
 def copy_rules(filters: Sequence[Filter]) -> CopyRules:
-    """Which copies of texts must go from answers, where these filters are at work."""
+    """Which copies of texts must be removed from responses when these filters are active."""
     return CopyRules(
         drops_all=any(item.changes_answers for item in filters),
         drops_prompt=any(item.changes_prompt for item in filters),

@@ -1,6 +1,6 @@
-"""The request half: may this path pass, can this body be read, and what do the filters make of it.
+"""The request half: whether a path is allowed, how a body is read, and how the filters process it.
 
-Everything here raises ``PayloadRefused`` for what the client must mend, and ``FilterFailed`` for what is ours.
+Everything here raises ``PayloadRefused`` for errors that the client must fix, and ``FilterFailed`` for internal ones.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from extproc.payload.endpoints import ENDPOINTS
 from extproc.payload.model_names import name_body, names_body
 from extproc.payload.view import RequestView, TextField
 
-# They steer vLLM's scheduler and caches; a client has no business with them. Source: vLLM 0.32.
+# These headers control vLLM's scheduler and caches; clients must not set them. Source: vLLM 0.32.
 STEERING_HEADERS = frozenset(
     {"x-vllm-priority", "x-session-id", "x-data-parallel-rank", "endpoint-load-metrics-format"}
 )
@@ -45,12 +45,12 @@ def path_of(headers: Mapping[str, str]) -> str:
 
 
 def speaks_anthropic(headers: Mapping[str, str]) -> bool:
-    """Whether the client says that it speaks Anthropic's API."""
+    """Whether the client uses Anthropic's API."""
     return _ANTHROPIC_HEADER in headers
 
 
 def models_body(headers: Mapping[str, str], snapshot: Snapshot) -> bytes | None:
-    """What is answered where the names of models are asked for; None for any other request. Raises: PayloadRefused."""
+    """The reply to a request for the list of models; None for any other request. Raises: PayloadRefused."""
     path = path_of(headers)
     if not path.startswith(MODELS_PATH) or headers.get(":method", "") != "GET" or not snapshot.lists_models:
         return None
@@ -65,19 +65,19 @@ def models_body(headers: Mapping[str, str], snapshot: Snapshot) -> bytes | None:
 
 
 def refuse_unread_body(headers: Mapping[str, str], ends: bool) -> None:
-    """Refuse a body where none is expected: it would be passed on unread. Raises: PayloadRefused (400)."""
+    """Refuse a body where none is expected: it would be forwarded unread. Raises: PayloadRefused (400)."""
     if not ends and headers.get(":method", "") in _WITHOUT_BODY:
         raise refuse(400, "body_not_allowed", "A GET has no body here. Send the request without one.")
 
 
 def endpoint_name(headers: Mapping[str, str]) -> str:
-    """How a request's path is counted, whether or not it is allowed: a dialect's name, or ``other``."""
+    """The endpoint label of a path, allowed or not: a dialect's name, or ``other``."""
     dialect = ENDPOINTS.get(path_of(headers))
     return dialect.name if dialect is not None else OTHER
 
 
 def endpoint_of(headers: Mapping[str, str], snapshot: Snapshot) -> Dialect | None:
-    """The dialect of a request, or None for a path that is passed on unread. Raises: PayloadRefused (403, 405, 415)."""
+    """The dialect of a request; None for a path that is forwarded unread. Raises: PayloadRefused (403, 405, 415)."""
     method, path = headers.get(":method", ""), path_of(headers)
     if f"{method} {path}" in snapshot.allowed:
         return None
@@ -97,17 +97,17 @@ def _refuse_content_type(headers: Mapping[str, str]) -> None:
     if media.strip().lower() != "application/json" or charset not in ("", "charset=utf-8"):
         raise refuse(415, "unsupported_content_type", "Send the body as content-type application/json, in UTF-8.")
     if headers.get("content-encoding", "identity").lower() not in ENCODINGS | {"identity"}:
-        raise refuse(415, "unsupported_content_encoding", "Send the body plain, or as gzip, deflate or br.")
+        raise refuse(415, "unsupported_content_encoding", "Send the body uncompressed, or as gzip, deflate or br.")
 
 
 def content_length(headers: Mapping[str, str]) -> int | None:
-    """How long a body says that it is, None where it does not. [bytes]"""
+    """The declared length of a body; None if it is not declared. [bytes]"""
     length = headers.get("content-length", "")
     return int(length) if length.isdecimal() else None
 
 
 def refuse_length(headers: Mapping[str, str], snapshot: Snapshot) -> None:
-    """Refuse a body that says it is too large before it is sent. Raises: PayloadRefused (413)."""
+    """Refuse a body by its declared length, before it is sent. Raises: PayloadRefused (413)."""
     length = content_length(headers)
     if length is not None and length > snapshot.limits.request_body_bytes_max:
         raise _too_large(snapshot)
@@ -118,7 +118,7 @@ def _too_large(snapshot: Snapshot) -> PayloadRefused:
 
 
 def header_changes(headers: Mapping[str, str], dialect: Dialect | None) -> HeaderChanges:
-    """What no client may send on: internal and steering headers. Answers are asked for plain."""
+    """Remove internal and steering headers, which clients must not set. Request responses without compression."""
     remove = [name for name in headers if name.startswith(INTERNAL_HEADER_PREFIX)]
     if not STEERING_HEADERS.isdisjoint(headers):
         remove += [name for name in headers if name in STEERING_HEADERS]
@@ -127,7 +127,7 @@ def header_changes(headers: Mapping[str, str], dialect: Dialect | None) -> Heade
 
 
 def note_identity(record: ExchangeRecord, headers: Mapping[str, str], snapshot: Snapshot) -> None:
-    """Who pays, as the configured headers say."""
+    """Record the team and the user from the configured headers."""
     identity = snapshot.identity
     team = headers.get(identity.team_header, "") or NOBODY
     known = not snapshot.teams or team in snapshot.teams or team == NOBODY
@@ -137,7 +137,7 @@ def note_identity(record: ExchangeRecord, headers: Mapping[str, str], snapshot: 
 
 
 def plain_body(body: bytes, headers: Mapping[str, str], snapshot: Snapshot) -> bytes:
-    """The body without its content-encoding. Raises: PayloadRefused (400, 413)."""
+    """The body after content decoding. Raises: PayloadRefused (400, 413)."""
     limits = snapshot.limits
     encoding = headers.get("content-encoding", "identity").lower()
     if encoding != "identity":
@@ -153,15 +153,15 @@ def plain_body(body: bytes, headers: Mapping[str, str], snapshot: Snapshot) -> b
 
 
 def refuse_choices(request: RequestView, dialect: Dialect, snapshot: Snapshot) -> None:
-    """Refuse more answers than would be read, before the model computes them. Raises: PayloadRefused (400)."""
+    """Refuse more choices than would be read, before the model generates them. Raises: PayloadRefused (400)."""
     choices_max = snapshot.limits.channels_max
     if dialect.generates and request.choices > choices_max:
-        message = f"More than {choices_max} answers are asked for. Lower n, or send fewer prompts at once."
+        message = f"More than {choices_max} answers are requested. Lower n, or send fewer prompts at once."
         raise refuse(400, "too_many_choices", message, "n")
 
 
 def forward(after: bytes, before: bytes, exchange: ExchangeFacts) -> ContinueBody:
-    """The request as it goes on: its body if it changed, and where Envoy is to send it."""
+    """The command that forwards the request: its body if changed, and its destination."""
     headers: list[tuple[str, str]] = []
     choice = exchange.choice
     if choice is not None:
@@ -177,7 +177,7 @@ def forward(after: bytes, before: bytes, exchange: ExchangeFacts) -> ContinueBod
 
 
 def _metadata(record: ExchangeRecord) -> dict[str, str | int]:
-    """Who asked for what, for Envoy's access log and rate limits."""
+    """The caller and the requested model, for Envoy's access log and rate limits."""
     facts: dict[str, str | int] = {
         "team": record.team,
         "project": record.project,
@@ -192,7 +192,7 @@ def _metadata(record: ExchangeRecord) -> dict[str, str | int]:
 
 
 def choose_guards(request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> CompiledPolicy:
-    """Put the request through the filters before the guards, and choose the policy whose guards judge it.
+    """Run the filters before the guards on the request, and choose the policy whose guards check it.
 
     Raises: PayloadRefused with the error of the filter that refused; FilterFailed.
     """
@@ -209,7 +209,7 @@ def judge(
     policy: CompiledPolicy,
     clean_texts: CleanTexts | None = None,
 ) -> None:
-    """Put the request through the guards of its policy and the filters behind them. Raises: as ``choose_guards``."""
+    """Run the guards of the policy and the filters after them on the request. Raises: as ``choose_guards``."""
     try:
         if clean_texts is None or not policy.request_guards:
             _run_guards(policy, request, exchange, snapshot)
@@ -233,7 +233,7 @@ def _run_filters(filters: Sequence[Filter], request: RequestView, exchange: Exch
 
 
 def _run_guards(policy: CompiledPolicy, request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> None:
-    """As ``_run_filters``; whatever happens, each text is accounted for before each guard that looks at requests."""
+    """Like ``_run_filters``; on any outcome, each text is accounted for at each guard that checks requests."""
     judged: set[str] = set()
     try:
         for guard in policy.guards:
@@ -256,7 +256,7 @@ def _cover(guard: Guard, request: RequestView, exchange: ExchangeFacts, ended: b
     known = sum([field.known_clean for field in fields]) if guard.judges_each_alone and not ended else 0
     failed = why_not_checked(guard, exchange)
     outcome = Coverage.SKIPPED_ENDED if ended else failed or Coverage.CHECKED
-    if ended or failed or not guard.judges_out_of_band:  # else it accounts for them when their verdict is known
+    if ended or failed or not guard.judges_out_of_band:  # otherwise it accounts for them when their verdict is known
         record.cover(guard.name, direction, outcome, len(fields) - known)
     record.cover(guard.name, direction, Coverage.SKIPPED_KNOWN, known)
     record.cover(guard.name, direction, Coverage.SKIPPED_SOURCE, len(request.texts) - len(fields))

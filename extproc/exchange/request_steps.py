@@ -1,4 +1,4 @@
-"""What the events of a request do, by the table in ``machine``. How a body is read and judged is in ``request``."""
+"""The steps of a request, as listed in the table of ``machine``. ``request`` reads and checks bodies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from extproc.payload.request_size import size_of
 
 
 def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> Step:
-    """Settle who asks, and whether the path may be used. Raises: PayloadRefused."""
+    """Identify the caller, and check whether the path is allowed. Raises: PayloadRefused."""
     headers = state.facts.headers = event.headers
     record, snapshot = state.record, state.snapshot
     state.errors = dialect_of_errors(requests.path_of(headers), requests.speaks_anthropic(headers))
@@ -55,7 +55,7 @@ def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> St
 
 
 def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
-    """Read the request, and put it through its guards. Raises: PayloadRefused, FilterFailed."""
+    """Read the request, and run its guards. Raises: PayloadRefused, FilterFailed."""
     facts, snapshot = state.facts, state.snapshot
     state.awaits_encoded = False
     body = requests.plain_body(event.body, facts.headers, snapshot)
@@ -78,7 +78,7 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
 
 
 def take_verdict(state: ExchangeState, event: VerdictReceived | VerdictMissing, now_ns: int) -> Step:
-    """A request that waited goes on when the last verdict has come. Raises: PayloadRefused if one says so."""
+    """Continue a waiting request when its last verdict has arrived. Raises: PayloadRefused if a verdict requires it."""
     if state.asked is None:
         raise AssertionError("only an exchange that has asked is in this phase")
     forward = state.asked.take(event)

@@ -1,8 +1,8 @@
-"""The ways to take the body of a response: one protocol.
+"""The protocol of all handlers of a response body.
 
-A handler is given the chunks of the body and the trailers, and says what Envoy is told and which phase follows. It
-has its own decoder, and measures what it has seen. ``streamed_response`` guards event by event, ``whole_response`` all
-at its end.
+A handler receives the chunks of the body and the trailers, and returns commands for Envoy and the next phase. It has
+its own decoder, and measures what it has read. ``streamed_response`` guards each event, ``whole_response`` the whole
+body at its end.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from extproc.payload.view import RequestView
 
 @dataclass(frozen=True, slots=True)
 class ResponseContext:
-    """What a response is read and judged by.
+    """The context in which a response is read and checked.
 
     Attributes:
-        request: whose response it is; None if it was not read.
-        tokens: what is counted of it.
-        decoder: what decodes the body; None if it comes plain.
+        request: the request of this response; None if it was not read.
+        tokens: its token counts.
+        decoder: of the body; None without content-encoding.
     """
 
     facts: ExchangeFacts
@@ -44,33 +44,35 @@ class ResponseHandler:
     """One response.
 
     Attributes:
-        phase: of the exchange, as far as the response goes; one in which an exchange has ended, once it is over.
+        phase: of the exchange, as far as it depends on the response; a final phase once the response is over.
     """
 
     phase: Phase
 
     @property
     def sources(self) -> Collection[TextSource]:
-        """The texts that have come."""
+        """The sources of the texts so far."""
         raise NotImplementedError
 
     def take_body(self, event: ResponseBody, now_ns: int) -> list[Command]:
-        """The next chunk, or the whole body. Raises: UnreadableAnswer, EventTooLarge, BadEncoding, FilterFailed,
-        PayloadRefused: ``fail`` is to follow.
+        """Process the next chunk, or the whole body.
+
+        Raises: UnreadableAnswer, EventTooLarge, BadEncoding, FilterFailed, PayloadRefused: the caller then calls
+        ``fail``.
         """
         raise NotImplementedError
 
     def take_trailers(self, now_ns: int) -> list[Command]:
-        """Trailers: no body comes any more. Raises: as ``take_body``."""
+        """Process trailers: no more body follows. Raises: as ``take_body``."""
         raise NotImplementedError
 
     def fail(self, error: ApiError, event: Event) -> list[Command] | None:
-        """Tell the client of an error that the event has led to; None where all of the response can be replaced."""
+        """Report the error caused by this event to the client; None if the whole response can still be replaced."""
         raise NotImplementedError
 
     def measure_closed(self) -> None:
-        """Envoy's stream is over before the response is. Measure it if the client has it all."""
+        """Envoy's stream has closed before the response ended. Measure it if the client has received all of it."""
 
     def measure_unfinished(self) -> bool:
-        """Measure what has come of a response that will not be complete; returns whether that could be done."""
+        """Measure the received part of a response that stays incomplete. Returns: whether that was possible."""
         return False

@@ -1,4 +1,4 @@
-"""What the headers of an answer say: who has answered, what comes, and how its body is asked for."""
+"""Reads response headers: which version responded, the media type, and the body mode to request."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ _JSON = "application/json"
 
 
 def status_of(headers: Mapping[str, str]) -> int:
-    """The status, 0 if it is no number."""
+    """The status; 0 if it is not a number."""
     status = headers.get(":status", "")
     return int(status) if status.isdecimal() else 0
 
 
 def media_of(headers: Mapping[str, str]) -> str:
-    """The media type without its parameters."""
+    """The media type without parameters."""
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def note_served_version(record: ExchangeRecord, headers: Mapping[str, str], snapshot: Snapshot) -> None:
-    """After a fallback of Envoy's, measure the version that really answered."""
+    """Record the version that responded, which differs after a fallback by Envoy."""
     served = find_version(snapshot.models, headers.get(SERVED_VERSION_HEADER, ""))
     if served is not None:
         record.version = served[1].facts
 
 
 def decoder_of(headers: Mapping[str, str], limits: Limits) -> Decoder | None:
-    """What decodes an answer, None where it comes plain. Raises: UnreadableAnswer for an encoding that is not known."""
+    """The decoder of a response; None without content-encoding. Raises: UnreadableAnswer for an unknown encoding."""
     encoding = headers.get("content-encoding", "identity").lower()
     if encoding == "identity":
         return None
@@ -48,7 +48,7 @@ def decoder_of(headers: Mapping[str, str], limits: Limits) -> Decoder | None:
 
 
 def awaited(media: str, headers: Mapping[str, str], dialect: Dialect, snapshot: Snapshot) -> tuple[Phase, BodyMode]:
-    """The phase in which the body of an answer is read, and how Envoy is to send it. Raises: UnreadableAnswer."""
+    """The phase in which a response's body is read, and how Envoy sends it. Raises: UnreadableAnswer."""
     if not dialect.generates:
         if media.startswith("text/"):
             raise UnreadableAnswer("text came where vectors were asked for")
@@ -66,16 +66,17 @@ def awaited(media: str, headers: Mapping[str, str], dialect: Dialect, snapshot: 
 def awaited_error(
     media: str, headers: Mapping[str, str], dialect: Dialect, snapshot: Snapshot
 ) -> tuple[Phase, BodyMode]:
-    """As ``awaited``, for a server's error, which may come as anything. Raises: UnreadableAnswer."""
+    """Like ``awaited``, for a server's error, which may have any media type. Raises: UnreadableAnswer."""
     if media == EVENT_STREAM and dialect.generates:
         return awaited(media, headers, dialect, snapshot)
     return awaited_whole(headers, snapshot)
 
 
 def awaited_whole(headers: Mapping[str, str], snapshot: Snapshot) -> tuple[Phase, BodyMode]:
-    """As ``awaited``, for JSON and for errors of any kind.
+    """Like ``awaited``, for JSON and for errors of any kind.
 
-    Envoy holds a body whose length fits. Over its buffer limit it would hang, so any other is held here.
+    Envoy buffers a body whose declared length fits. A body over Envoy's buffer limit would hang, so any other is
+    buffered here.
     """
     length = content_length(headers)
     if length is not None and length > snapshot.limits.response_body_bytes_max:
@@ -86,7 +87,7 @@ def awaited_whole(headers: Mapping[str, str], snapshot: Snapshot) -> tuple[Phase
 
 
 def header_changes(headers: Mapping[str, str], phase: Phase, snapshot: Snapshot) -> HeaderChanges:
-    """What no server may say goes. A stream's length is not known; that of a whole body is set with the body."""
+    """Remove headers that a server must not set, and a stream's length; a whole body's length is set with the body."""
     remove = [
         name for name in headers if name.startswith(INTERNAL_HEADER_PREFIX) and not _is_served(name, headers, snapshot)
     ]
@@ -96,5 +97,5 @@ def header_changes(headers: Mapping[str, str], phase: Phase, snapshot: Snapshot)
 
 
 def _is_served(name: str, headers: Mapping[str, str], snapshot: Snapshot) -> bool:
-    """Whether a header is Envoy's word on the version that answered, which overwrites the server's own."""
+    """Whether a header is Envoy's report of the version that responded, which overwrites the server's own."""
     return name == SERVED_VERSION_HEADER and find_version(snapshot.models, headers[name]) is not None

@@ -1,4 +1,4 @@
-"""One configuration, compiled: immutable, with a revision. An exchange takes one and keeps it to its end."""
+"""A compiled configuration: immutable, with a revision. An exchange keeps the one it started with."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from extproc.payload.view import RequestPolicy
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What ``Exchange`` needs of a configuration."""
+    """The parts of a configuration that ``Exchange`` needs."""
 
     revision: str
     limits: Limits
@@ -26,28 +26,28 @@ class Snapshot:
     teams: frozenset[str]
     requests: RequestPolicy
     allowed: frozenset[str]  # "METHOD /path"
-    lists_models: bool  # by their configured names; else the model server does, which may serve more
+    lists_models: bool  # by their configured names; otherwise the model server lists them, which may serve more
     models: Mapping[str, CompiledModel]
     first_filters: tuple[Filter, ...]  # in order: these, the guards of the policy, then the last ones
     last_filters: tuple[Filter, ...]
-    policies: tuple[CompiledPolicy, ...]  # the first that fits an exchange is its; the last one fits all
-    classifiers: Mapping[str, Classifier]  # what guards may ask
+    policies: tuple[CompiledPolicy, ...]  # the first that matches applies; the last one matches everything
+    classifiers: Mapping[str, Classifier]  # that guards may use
     logs_text: bool
-    reviews: bool  # findings are noted for people
-    excerpt_chars_max: int | None  # text around each of them, on either side; None: no text is kept
-    full_duplex: bool  # how guarded streams are asked for
-    long_message_timeout_ms: int  # that Envoy is to wait for a long request to be judged
+    reviews: bool  # findings are recorded for reviewers
+    excerpt_chars_max: int | None  # text around each finding, on either side; None: no text is kept
+    full_duplex: bool  # the body mode of guarded streams
+    long_message_timeout_ms: int  # Envoy's timeout while a long request is checked
 
 
 def compile_snapshot(
     document: Document, prompts: Mapping[str, str], mask_keys: Mapping[str, bytes] = MappingProxyType({})
 ) -> Snapshot:
-    """Compile a checked document.
+    """Compile a validated document.
 
     Args:
-        prompts: text of each prompt and facts file, by the path that stands in the document.
-        mask_keys: the bytes of each key file, by the path likewise; by ``PROCESS_KEY`` the key of this process. Only a
-            document with masks that are hashes needs them.
+        prompts: text of each prompt and facts file, by its path in the document.
+        mask_keys: content of each key file, by its path in the document; the key of this process is under
+            ``PROCESS_KEY``. Needed only if masks are hashes.
     """
     first_filters, last_filters = build_filters(document)
     unread, review = document.requests, document.review

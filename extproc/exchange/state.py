@@ -1,4 +1,4 @@
-"""What is known of one exchange while it goes on, and how it ends. What an event does to it is in ``machine``."""
+"""The state of one exchange, and its end. ``machine`` defines the effect of each event."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class ExchangeState:
     """The state of one exchange.
 
     Attributes:
-        errors: the dialect in which errors are told.
-        guarded: whether a model makes the answers of this path.
-        policy: the one that was chosen; until then the last one, which fits every request.
-        response: how the response's body is taken, once its headers have come.
+        errors: the dialect of error messages.
+        guarded: whether a model generates the responses of this path.
+        policy: the chosen policy; until then the last one, which matches every request.
+        response: the handler of the response's body, once its headers have arrived.
         asked: the verdicts that the request waits for.
         forwarded: whether the model server has the request.
         ended: whether the record was handed out.
-        awaits_encoded: whether what comes next may be a long text in a short message.
+        awaits_encoded: whether the next message may be a short encoding of a long text.
     """
 
     __slots__ = (
@@ -83,7 +83,7 @@ class ExchangeState:
             self.record.notes = FindingNotes(snapshot.excerpt_chars_max)
 
     def take_judgments(self) -> Sequence[ClassificationJob]:
-        """What guards have handed on since the last time."""
+        """The jobs that guards have submitted since the last call."""
         judgments = self.facts.outbox.judgments
         if not judgments:
             return ()
@@ -91,7 +91,7 @@ class ExchangeState:
         return judgments
 
     def end(self, commands: list[Command], now_ns: int, phase: Phase = Phase.DONE) -> Step:
-        """The exchange ends with these commands, if it has not ended yet; its phase is the given one from now on."""
+        """End the exchange with these commands, if it has not ended yet, and enter the given phase."""
         self.phase = phase
         if self.ended:
             return Step(commands)
@@ -106,10 +106,10 @@ class ExchangeState:
             ending.cover_answer(self.policy.answer_filters, sources, self.facts)
         error = None
         if self.record.policy and self.policy.on_end_guards:
-            error = ending.tell_of_end(self.policy.on_end_guards, sources if self.guarded else (), self.facts)
+            error = ending.finish_guards(self.policy.on_end_guards, sources if self.guarded else (), self.facts)
         return Step(commands, self.record, judgments=self.take_judgments(), error=error)
 
     def _measure_unfinished(self, now_ns: int) -> None:
-        """Whatever went wrong after the request went on, the server has computed something."""
+        """Measure a forwarded request whatever failed: the server has computed something."""
         if self.response is None or not self.response.measure_unfinished():
             ending.measure_unseen(self.record, self.facts.dialect, self.tokens, now_ns)

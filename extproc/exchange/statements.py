@@ -1,8 +1,8 @@
-"""What the events of a stream state, each for itself (a tool's name, an unnamed field), read together too.
+"""Texts that each event of a stream repeats in full (a tool's name, an unnamed field), also checked joined.
 
-Such a text is judged whole in each event: it may be the same in all of them, so nothing of it can be held back. But a
-client may join what stood in one place, so what comes there is judged once more behind what was there before, and is
-taken out where the two make something that neither is. What came before has gone out then.
+Such a text is checked as a whole in each event. It may be the same in all of them, so nothing of it can be held back.
+But a client may join the texts of one place. Each new text is therefore checked again together with the earlier ones,
+and removed if the two form a finding that neither is alone. The earlier text has been sent by then.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Place = tuple[TextSource, int]
 """A channel, and the number of a place in it (see ``Slot``)."""
 
 _TAIL_CHARS_MAX = 256
-_SAID_AGAIN_MAX = 4  # a text that is repeated as often as that is no part of a longer one
+_SAID_AGAIN_MAX = 4  # a text repeated this often is not part of a longer one
 _PLACES_PER_CHANNEL = 64  # a place needs no chain, only a few words of memory
 
 
 class Statements:
-    """The texts of one stream that come whole, by their places."""
+    """The whole texts of one stream, by place."""
 
     def __init__(
         self, channels: Channels, filters: Sequence[Filter], exchange: ExchangeFacts, channels_max: int
@@ -35,12 +35,12 @@ class Statements:
         self._filters = filters
         self._exchange = exchange
         self._channels_max = channels_max
-        self._known: dict[Place, tuple[str, str, int]] = {}  # last text, what stood there in all, times
+        self._known: dict[Place, tuple[str, str, int]] = {}  # last text, all text of the place, repetitions
 
     def judge(self, slot: Slot, text: str) -> tuple[str, Chain | None]:
-        """What becomes of a text, and the chain that has judged it, if one had to.
+        """Check a text. Returns: its replacement, and the chain that checked it, if one was needed.
 
-        Raises: FilterFailed; PayloadRefused, if a stream has more places than may be.
+        Raises: FilterFailed; PayloadRefused if a stream has too many places.
         """
         place = (slot.source, slot.place)
         known = self._known.get(place)
@@ -53,11 +53,11 @@ class Statements:
         if released == text:
             self.keep(place, text)
         else:
-            self._known.pop(place, None)  # what comes next stands behind nothing of it
+            self._known.pop(place, None)  # the next text is not joined with this one
         return released, chain
 
     def keep(self, place: Place, text: str) -> None:
-        """A text was clean. Raises: PayloadRefused, if a stream has more places than may be."""
+        """Record a clean text. Raises: PayloadRefused if a stream has too many places."""
         known = self._known.get(place)
         if known is None:
             if len(self._known) >= self._channels_max * _PLACES_PER_CHANNEL:
@@ -68,7 +68,7 @@ class Statements:
             self._known[place] = (text, (known[1] + text)[-_TAIL_CHARS_MAX:], times)
 
     def keep_clean(self, slots: Sequence[Slot]) -> bool:
-        """Whether a quick look at many texts says that nothing is in any of them; then they are kept.
+        """Whether a prefilter over many texts finds nothing in any of them; then they are recorded as clean.
 
         Raises: as ``judge``.
         """
@@ -80,18 +80,18 @@ class Statements:
         if finding(self._filters, texts, self._exchange):
             return False
         for slot in stated:
-            self._channels.chain(slot.source)  # a channel that has come
+            self._channels.chain(slot.source)  # marks the channel as present
             self.keep((slot.source, slot.place), slot.text)
         return True
 
     def _goes_on(self, source: TextSource, joined: str) -> bool:
-        """Whether a clean text makes a finding with what stood in its place before; if so it is counted."""
+        """Whether a clean text and the earlier text of its place form a finding; if so, count it."""
         if self.unrecorded_chain(source).judge(joined) == joined:
             return False
         self._channels.new_chain(source).judge(joined)
         return True
 
     def unrecorded_chain(self, source: TextSource) -> Chain:
-        """For a text that is judged once more, and was counted."""
+        """For a text that is checked again, and was already counted."""
         unrecorded = replace(self._exchange, record=ExchangeRecord("", "", 0))
         return Channels(self._filters, unrecorded, self._channels_max).new_chain(source)

@@ -1,9 +1,9 @@
-"""A streamed answer under guard: bytes of the server in, bytes for the client out, wherever they were cut.
+"""A guarded stream: the server's bytes in, the client's bytes out, independent of chunk boundaries.
 
-Each event is read into pieces of channels; each piece goes through its channel's chain, and what the chain releases
-stands in the event in its place. What a chain still holds when its channel ends goes into the event that ends it, or
-before it in one of ours. A choice in which a filter rejects ends there: its earlier texts stand, its later ones go,
-and the dialect says why. The other choices go on; when none is left the stream ends.
+Each event is split into pieces of channels. Each piece passes its channel's chain, and the released text replaces it in
+the event. Text that a chain still holds when its channel ends goes into the event that ends it, or into an event of our
+own before it. A choice in which a filter rejects ends there: its earlier texts stay, its later ones are dropped, and
+the finish reason follows the dialect. The other choices continue; when none is left the stream ends.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from extproc.payload.sse import SseEvent, SseReader
 from extproc.payload.view import CopyRules, Slot
 
 ENDED_PARTS_MAX = 64
-"""So many events wait at most for the one that tells whether the answer goes on."""
-# From so many on, texts that come whole are looked at together before each is judged.
+"""The maximum number of events that wait for the next, which shows whether the response continues."""
+# From this number of whole texts on, one prefilter runs over all of them before each is checked.
 _MANY = 4
 
 
 @dataclass(frozen=True, slots=True)
 class StreamTerms:
-    """How a stream is guarded: ``choices`` is how many answers were asked for, ``own_ends`` what no client cut off."""
+    """The terms of a stream: ``choices`` is the number requested, ``own_ends`` the ends that no limit caused."""
 
     choices: int
     channels_max: int
@@ -59,31 +59,32 @@ class StreamedAnswer:
         self._may_cut = any(item.cuts_answers for item in filters)
         self._hold_ns_max = min((item.hold_ns_max for item in filters if item.hold_ns_max), default=0)
         self._waiting = Waiting()
-        self._speaking: dict[int, TextSource] = {}  # the channel of each choice that text came on last
+        self._speaking: dict[int, TextSource] = {}  # the channel of the last text, by choice
         self._choices = StreamChoices(terms.own_ends)
-        self._waiting_ends: list[Frame] = []  # events that wait for the next, which tells whether the answer goes on
+        self._waiting_ends: list[Frame] = []  # until the next event, which shows whether the response continues
         self._statements = Statements(self._channels, filters, exchange, terms.channels_max)
-        self._paused: set[tuple[int, int]] = set()  # choices and parts whose further texts are judged each as a whole
-        self._out: list[bytes] = []  # what the client may have; a failure does not lose it
-        self._spoke = False  # an event with something in it has come
-        self.failed = False  # the server told of an error
-        self.complete = False  # the server's last event has come
+        self._paused: set[tuple[int, int]] = set()  # choices and parts whose later texts are checked each as a whole
+        self._out: list[bytes] = []  # output for the client; kept on a failure
+        self._spoke = False  # a non-empty event has arrived
+        self.failed = False  # the server reported an error
+        self.complete = False  # the server's last event has arrived
         self.ended = False  # we ended it: nothing more may be sent
 
     @property
     def sources(self) -> Collection[TextSource]:
-        """The texts that have come."""
+        """The sources of the texts so far."""
         return self._channels.sources()
 
     @property
     def answers(self) -> int:
-        """How many choices have come to an end."""
+        """The number of choices that have ended."""
         return self._choices.ended
 
     def feed(self, chunk: bytes, now_ns: int) -> None:
-        """The next bytes of the server.
+        """Process the next bytes of the server.
 
-        Raises: UnreadableAnswer, EventTooLarge, FilterFailed, PayloadRefused: the stream must end with ``failure``.
+        Raises: UnreadableAnswer, EventTooLarge, FilterFailed, PayloadRefused: the caller must end the stream with
+        ``failure``.
         """
         if (one := self._sse.whole(chunk)) is not None:
             self._take_event(one, now_ns)
@@ -96,7 +97,7 @@ class StreamedAnswer:
             self._give_up_overdue(now_ns)
 
     def close(self, now_ns: int) -> None:
-        """The server's stream is over. Raises as ``feed``."""
+        """The server's stream is over. Raises: as ``feed``."""
         if self.ended:
             return
         for event in self._sse.close():
@@ -107,13 +108,13 @@ class StreamedAnswer:
         self._close_all()
 
     def take(self) -> bytes:
-        """What the client may have since the last time."""
+        """Take the output for the client since the last call."""
         out = b"".join(self._out)
         self._out.clear()
         return out
 
     def failure(self, error: ApiError) -> bytes:
-        """What the client may have yet, then an error of ours; nothing may follow."""
+        """The remaining output for the client, then our error; nothing may follow."""
         self.ended = True
         return self.take() + self._reader.failure(error)
 
@@ -132,7 +133,7 @@ class StreamedAnswer:
             self._take_plain(event, text, plain, now_ns)
 
     def _take_late(self, event: SseEvent, now_ns: int) -> None:
-        """Behind the last event only comments may come, and behind an error what ends the stream, or tells it again."""
+        """After the last event only comments may follow; after an error, the end of the stream or the error again."""
         if event.data is not None:
             frame = None if self.complete else self._reader.read(event)
             if frame is None or not (frame.last or frame.failed):
@@ -143,7 +144,7 @@ class StreamedAnswer:
             self._out.append(event.raw)
 
     def _take_plain(self, event: SseEvent, text: str, plain: PlainChunks, now_ns: int) -> None:
-        """What ``_take`` does with an event that brings nothing but one text, of a stream that no filter may cut."""
+        """The fast path of ``_take``: an event with nothing but one text, in a stream that no filter may cut."""
         source, usage = plain.source, self._reader.usage
         self._choices.last[source.choice] = source
         usage.next_event()
@@ -155,7 +156,7 @@ class StreamedAnswer:
         if self._record.texts is not None:
             self._record.note_text(source, released)
         self._note_text(now_ns)
-        if chain.rejected_by is not None:  # by a filter that did not say that it cuts
+        if chain.rejected_by is not None:  # by a filter that did not declare that it cuts
             frame = self._reader.read(event)
             frame.put(frame.slots[0], released)
             self._cut_choice(source, frame)
@@ -165,7 +166,7 @@ class StreamedAnswer:
             self._out.append(plain.write(released))
 
     def _take(self, frame: Frame, now_ns: int) -> None:
-        """Take an event. One that ends a part waits, for whether that was cut off is told by what follows."""
+        """Process an event. One that ends a part waits: the next event shows whether the part was truncated."""
         if frame.ends_part or (self._waiting_ends and frame.is_silent):
             if len(self._waiting_ends) >= ENDED_PARTS_MAX:
                 raise UnreadableAnswer("the parts of an answer end again and again")
@@ -178,7 +179,7 @@ class StreamedAnswer:
             self._take_now(frame, frame.finished, now_ns)
 
     def _take_waiting(self, following: Frame | None, now_ns: int) -> None:
-        """Take the events that wait for this one; without one the stream breaks off behind them."""
+        """Process the waiting events, given the event that follows; None if the stream breaks off after them."""
         waiting, self._waiting_ends = self._waiting_ends, []
         tells = following is not None and not (following.failed or following.last)
         ending = following.finished if following is not None and tells else [0]
@@ -221,7 +222,7 @@ class StreamedAnswer:
         self._end_if_over()
 
     def _judge(self, frame: Frame, now_ns: int) -> bool:
-        """Put the event's texts through the chains; returns whether it brought any."""
+        """Pass the event's texts through the chains. Returns: whether there were any."""
         brought = False
         slots, choices = frame.slots, self._choices
         if len(slots) >= _MANY and self._statements.keep_clean(slots):
@@ -263,10 +264,10 @@ class StreamedAnswer:
             self._cut_choice(source, frame)
 
     def _judge_statement(self, frame: Frame, slot: Slot, source: TextSource, text: str) -> None:
-        """A text that comes whole, and may be the same in each event, or the rest of one that has ended."""
+        """Check a text that comes whole and may be repeated in each event, or the rest of one that has ended."""
         if source.kind is not Kind.ASIDE:
             self._reader.usage.piece(source.choice, text)
-            if source.kind is not Kind.NAME:  # a name has its channel alone
+            if source.kind is not Kind.NAME:  # a name has a channel of its own
                 self._paused.add((source.choice, source.part))
             if self._may_cut and self._ends_before(source, frame):
                 return
@@ -278,7 +279,7 @@ class StreamedAnswer:
             self._cut_choice(source, frame)
 
     def _judge_whole(self, frame: Frame, slot: Slot) -> None:
-        """A text that is repeated from its beginning, or that comes only so."""
+        """Check a text that is repeated from its beginning, or only ever comes whole."""
         source, text = slot.source, slot.text
         again = self._channels.known(source)
         if not again:
@@ -292,9 +293,10 @@ class StreamedAnswer:
             self._cut_choice(source, None)
 
     def _ends_before(self, source: TextSource, frame: Frame) -> bool:
-        """Text on another channel of a choice: a finding that ends the last one must end the choice before it.
+        """On a channel switch within a choice: if the held text of the last channel is a finding, end the choice before
+        it.
 
-        The last channel is not closed otherwise: its text may go on, and a finding in it too.
+        The last channel is not closed otherwise: its text, and a finding in it, may continue.
         """
         last = self._speaking.get(source.choice, source)
         self._speaking[source.choice] = source
@@ -306,7 +308,7 @@ class StreamedAnswer:
         return source.choice in self._choices.cut
 
     def _hide(self, frame: Frame) -> None:
-        """Take out what repeats text unmasked, and usage that the client did not ask for."""
+        """Remove unmasked copies of text, and usage that the client did not request."""
         if self._terms.copies.drop_from(frame.copies):
             frame.changed = True
         if self._terms.hides_usage and not frame.usage_only:
@@ -321,10 +323,10 @@ class StreamedAnswer:
     # --- text that is held for too long ----------------------------------------------------------------------------
 
     def _give_up_overdue(self, now_ns: int) -> None:
-        """Wait no longer for the rest of what has been held for the time that is allowed.
+        """Give up waiting for the rest of text that was held up to its time limit.
 
-        There is no clock here: time is looked at when bytes come, on whichever channel, and after they were judged, so
-        that what they complete is not given up.
+        There is no clock here: the time is checked when bytes arrive on any channel. This happens after they were
+        processed, so that text which they complete is not given up.
         """
         overdue = self._waiting.overdue(now_ns, self._hold_ns_max, self._channels)
         if overdue:
@@ -353,7 +355,7 @@ class StreamedAnswer:
                 self._pause(source, chain, frame)
 
     def _pause(self, source: TextSource, chain: Chain, frame: Frame) -> None:
-        """A client may take the channel for complete, but more may come on it: that stands behind what was held."""
+        """A client may take the channel for complete, but more text may follow after the held text."""
         rest = self._close_channel(source, chain, frame)
         self._paused.add((source.choice, source.part))
         if rest:
@@ -365,8 +367,10 @@ class StreamedAnswer:
             self._close_channel(source, chain, None)
 
     def _close_channel(self, source: TextSource, chain: Chain, frame: Frame | None) -> str:
-        """Release what a channel holds: into the event at hand if it brought text of the channel, else before it."""
-        rejected = chain.rejected_by is not None  # a name: compiled, the attribute would stay None for what follows
+        """Release the text that a channel holds: into the current event if it has text of the channel, otherwise before
+        it.
+        """
+        rejected = chain.rejected_by is not None  # a local name: mypyc would assume that the attribute stays None
         if rejected or source.choice in self._choices.cut:
             return ""
         rest = chain.close(self._choices.is_cut_off(source))
@@ -382,7 +386,7 @@ class StreamedAnswer:
         return rest
 
     def _cut_choice(self, source: TextSource, frame: Frame | None) -> None:
-        """End a choice at what was found in one of its channels: texts up to there go out, then its end."""
+        """End a choice at a finding in one of its channels: its texts up to there are sent, then its end."""
         choice = source.choice
         self._choices.cut_at(choice)
         for slot in frame.said_up_to(source) if frame else ():

@@ -1,4 +1,4 @@
-"""A response that is an event stream: guarded event by event, decoded, metered, and told of when it fails."""
+"""A response that is an event stream: decoded, guarded per event, metered; failures are reported in the stream."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class StreamedResponse(ResponseHandler):
 
     @property
     def sources(self) -> Collection[TextSource]:
-        """The texts that have come."""
+        """The sources of the texts so far."""
         return self._stream.sources
 
     def take_body(self, event: ResponseBody, now_ns: int) -> list[Command]:
-        """The next chunk, cut anywhere."""
+        """Process the next chunk, at any boundary."""
         stream = self._stream
         stream.feed(event.body if self._decoder is None else self._decoder.feed(event.body), now_ns)
         if event.end:
@@ -68,22 +68,22 @@ class StreamedResponse(ResponseHandler):
         return [SendChunk(out, end=False), trailers] if out else [trailers]
 
     def fail(self, error: ApiError, event: Event) -> list[Command]:
-        """What the client may have yet, then the error as an event of the stream."""
+        """The remaining output for the client, then the error as an event of the stream."""
         if isinstance(event, ResponseBody):
             return self._finish(self._stream.failure(error), event.end)
         self._measure()
         self.phase = Phase.DONE
-        if not self._full_duplex:  # trailers came: the client can only be told by a broken stream
+        if not self._full_duplex:  # after trailers only a reset stream can signal an error
             return [Abort(error.code)]
         return [SendChunk(self._stream.failure(error), end=False), ContinueTrailers(Direction.RESPONSE)]
 
     def measure_closed(self) -> None:
-        """The client had its last event, and did not wait for the end."""
+        """The client received the last event, and closed before the end of the stream."""
         if self._stream.complete:
             self._measure()
 
     def measure_unfinished(self) -> bool:
-        """As far as the stream has come."""
+        """Measure the stream so far."""
         self._record.answers = self._stream.answers
         ending.measure_stream(self._record, self._reader.usage, self._tokens)
         return True

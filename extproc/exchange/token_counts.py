@@ -1,6 +1,6 @@
-"""The tokens of one exchange: as its server counted them, else as many as texts of that size had lately.
+"""The tokens of one exchange: counted by its server, otherwise estimated from the learned rates.
 
-What the server counted is also what is learned from, so that the next exchange is estimated better.
+Counts of the server update the rates, which improves later estimates.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from extproc.payload.view import AnswerView
 
 
 class TokenCounts:
-    """What is counted of one exchange.
+    """The counts of one exchange.
 
-    ``size``: of its request, once that is known; ``sent_ns``: when it went on.
+    ``size``: of its request, once known; ``sent_ns``: when it was forwarded.
     """
 
     def __init__(self, record: ExchangeRecord, learned: LearnedRates | None) -> None:
@@ -29,19 +29,19 @@ class TokenCounts:
         self._utf8_bytes = 0
 
     def rates(self) -> TokenRates:
-        """What is known of the version that serves it."""
+        """The rates of the version that serves it."""
         version = self._record.version
         if self._learned is None or version is None:
             return START
         return self._learned.of(version.model, version.version, self._record.endpoint)
 
     def of_stream(self, reader: UsageReader) -> Usage:
-        """The tokens of a stream, or of what has come of it."""
+        """The tokens of a stream, complete or not."""
         self._pieces, self._utf8_bytes = reader.pieces, reader.utf8_bytes
         return reader.result(self.size)
 
     def of_answer(self, view: AnswerView) -> Usage:
-        """The tokens of an answer that came whole."""
+        """The tokens of an unstreamed response."""
         self._utf8_bytes = sum([utf8_bytes_of(slot.text) for slot in view.slots])
         if view.usage is not None:
             return view.usage
@@ -49,7 +49,7 @@ class TokenCounts:
         return Usage(rates.prompt_tokens(self.size), rates.whole_tokens(self._utf8_bytes), estimated=True)
 
     def of_unseen(self, dialect: Dialect, now_ns: int) -> Usage:
-        """The tokens of an answer nothing was seen of: as many as the server made in that time."""
+        """The tokens of an unseen response: the number that the server generates in that time."""
         counted = dialect.stream({}).usage.counted
         if counted is not None:
             return counted
@@ -57,7 +57,7 @@ class TokenCounts:
         return Usage(rates.prompt_tokens(self.size), rates.unseen_tokens(self.size, elapsed_ns), estimated=True)
 
     def learn(self, now_ns: int) -> None:
-        """The exchange has ended: take what its server has counted of it."""
+        """The exchange has ended: update the rates if its server reported usage."""
         record = self._record
         usage, version = record.usage, record.version
         if self._learned is None or version is None or usage is None or usage.estimated:

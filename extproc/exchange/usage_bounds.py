@@ -1,4 +1,4 @@
-"""What a request says of the tokens that it can lead to: its own size, and the length of answer that it asks for."""
+"""Upper bounds of a request's tokens: from its own size, and from the length of response that it asks for."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from extproc.domain.record import ExchangeRecord
 from extproc.domain.usage_bounds import UsageBounds
 from extproc.payload.view import RequestView
 
-PROMPT_TOKENS_PER_BYTE_MAX = 4  # a byte is at most one; templates put words of their own around short texts
-PROMPT_TOKENS_MORE_MAX = 65_536  # what a server's template adds by itself
-COMPLETION_TOKENS_MORE_MAX = 1_024  # ends of turns and the like, should a server count them
+PROMPT_TOKENS_PER_BYTE_MAX = 4  # a byte is at most one token; templates add words around short texts
+PROMPT_TOKENS_MORE_MAX = 65_536  # added by the server's template
+COMPLETION_TOKENS_MORE_MAX = 1_024  # ends of turns and similar tokens, if a server counts them
 
 
 def note_usage_bounds(record: ExchangeRecord, request: RequestView, body_bytes: int, tokens_max: int) -> None:
-    """Note the bounds of an exchange whose tokens are counted. Args: as of ``usage_bounds``."""
+    """Record the bounds of an exchange whose tokens are counted. Args: as of ``usage_bounds``."""
     if record.metered:
         record.usage_bounds = usage_bounds(request, body_bytes, tokens_max)
 
@@ -20,8 +20,8 @@ def note_usage_bounds(record: ExchangeRecord, request: RequestView, body_bytes: 
 def usage_bounds(request: RequestView, body_bytes: int, tokens_max: int) -> UsageBounds:
     """The bounds of an exchange.
 
-    Media, and tools that run at the server, bring tokens that are in no byte of the request: then ``tokens_max`` alone
-    holds, as it does for the answer of a request that names no length.
+    Media, and tools that run on the server, add tokens that correspond to no byte of the request. Then only
+    ``tokens_max`` applies, as it does to the response of a request without a length limit.
 
     Args: body_bytes: of the request without its content-encoding.
     """

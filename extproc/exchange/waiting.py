@@ -1,4 +1,4 @@
-"""Since when each channel of a stream holds text back, for guards that may not do so for as long as they like."""
+"""Tracks how long each channel of a stream has held text, for guards with a time limit on that."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from extproc.filters.chain import Channels
 
 
 class Waiting:
-    """The channels that hold text, those that have held it longest first.
+    """The channels that hold text, longest wait first.
 
-    A channel waits since the oldest character came that it still holds: where it holds no more than the last chunk
-    brought, since that chunk.
+    A channel waits since the arrival of the oldest character that it still holds; if it holds no more than the last
+    chunk brought, since that chunk.
     """
 
     __slots__ = ("_fed_chars", "_since_ns")
 
     def __init__(self) -> None:
-        self._fed_chars: dict[TextSource, int] = {}  # by the chunk at hand
+        self._fed_chars: dict[TextSource, int] = {}  # characters of the current chunk
         self._since_ns: dict[TextSource, int] = {}
 
     def fed(self, source: TextSource, text: str) -> None:
@@ -24,9 +24,9 @@ class Waiting:
         self._fed_chars[source] = self._fed_chars.get(source, 0) + len(text)
 
     def overdue(self, now_ns: int, hold_ns_max: int, channels: Channels) -> list[TextSource]:
-        """A chunk has been judged: the channels that still hold what came ``hold_ns_max`` ago, or before.
+        """After a chunk was checked: the channels that still hold text which arrived ``hold_ns_max`` ago or earlier.
 
-        They are taken to wait from now on. Costs no more than what was fed, and what is overdue.
+        Their wait restarts now. The cost is proportional to the channels fed and overdue.
         """
         since_ns = self._since_ns
         for source, chars in self._fed_chars.items():

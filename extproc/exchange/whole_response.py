@@ -1,4 +1,4 @@
-"""A response that is read at its end: guarded, channel after channel as a stream would bring them, or measured."""
+"""A response that is read at its end: guarded channel by channel, in the order of a stream, or only measured."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from extproc.payload.view import AnswerView, CopyRules, Slot
 
 
 class _WholeResponse(ResponseHandler):
-    """One response, or a server's error in its place, whose body is read when all of it has come."""
+    """One response, or a server's error in its place, whose body is read when it is complete."""
 
     def __init__(self, context: ResponseContext) -> None:
         request = context.request
@@ -45,17 +45,17 @@ class _WholeResponse(ResponseHandler):
         self._policy = context.policy
         self._decoder = context.decoder
         self._tokens = context.tokens
-        self._kept = bytearray()  # what has come of a body that comes in chunks
-        self._texts: set[TextSource] = set()  # that it has, until they are judged
+        self._kept = bytearray()  # body received in chunks
+        self._texts: set[TextSource] = set()  # its texts, until they are checked
         self._channels: Channels | None = None
 
     @property
     def sources(self) -> Collection[TextSource]:
-        """The texts that have come."""
+        """The sources of the texts so far."""
         return self._channels.sources() if self._channels is not None else self._texts
 
     def _guard(self, body: bytes) -> bytes:
-        """Measure and judge a body; returns what the client gets: the same object if a plain body was not changed.
+        """Measure and check a body. Returns: the body for the client; the same object if a plain body did not change.
 
         Raises: UnreadableAnswer, BadEncoding, FilterFailed, PayloadRefused.
         """
@@ -88,7 +88,7 @@ class _WholeResponse(ResponseHandler):
             raise UnreadableAnswer("the answer is too large")
 
     def _channels_for(self, view: AnswerView, cut_off: bool = False) -> Channels:
-        """Channels of the filters that may find something in a whole answer."""
+        """Channels of the filters that may find something in a whole response."""
         texts = [(slot.source, slot.text) for slot in view.slots]
         self._texts = {source for source, text in texts if text}
         needed = finding(self._policy.answer_filters, texts, self._facts, cut_off)
@@ -97,12 +97,12 @@ class _WholeResponse(ResponseHandler):
 
 
 class BufferedResponse(_WholeResponse):
-    """Envoy sends the body at once, and waits for what it becomes."""
+    """Envoy sends the whole body at once, and waits for its replacement."""
 
     phase = Phase.BUFFERED
 
     def take_body(self, event: ResponseBody, now_ns: int) -> list[Command]:
-        """All of it."""
+        """Process the whole body."""
         after = self._guard(event.body)
         self.phase = Phase.DONE
         headers = HeaderChanges((), ("content-encoding",) if self._decoder else ())
@@ -115,7 +115,9 @@ class BufferedResponse(_WholeResponse):
         raise UnreadableAnswer("trailers came before the answer")
 
     def fail(self, error: ApiError, event: Event) -> list[Command] | None:
-        """Nothing has been sent, so that the client gets the error; Envoy takes no response of ours for trailers."""
+        """Nothing has been sent, so the client gets the error; in reply to trailers Envoy accepts no immediate
+        response.
+        """
         if not isinstance(event, ResponseTrailers):
             return None
         self.phase = Phase.DONE
@@ -123,22 +125,22 @@ class BufferedResponse(_WholeResponse):
 
 
 class HeldResponse(_WholeResponse):
-    """The body comes in chunks, which are held here until all can be judged."""
+    """The body arrives in chunks, which are buffered here until all can be checked."""
 
     phase = Phase.HELD
 
     def take_body(self, event: ResponseBody, now_ns: int) -> list[Command]:
-        """Hold a chunk. Raises: UnreadableAnswer, if it is too much."""
+        """Buffer a chunk. Raises: UnreadableAnswer if the body is too large."""
         self._kept += event.body
         self._refuse_length(len(self._kept))
         return [self._release(end=True)] if event.end else []
 
     def take_trailers(self, now_ns: int) -> list[Command]:
-        """The body was complete."""
+        """The body is complete."""
         return [self._release(end=False), ContinueTrailers(Direction.RESPONSE)]
 
     def fail(self, error: ApiError, event: Event) -> list[Command]:
-        """The headers are out."""
+        """The headers are already sent."""
         self.phase = Phase.DONE
         return [Abort(error.code)]
 
@@ -149,12 +151,12 @@ class HeldResponse(_WholeResponse):
 
 
 class ObservedResponse(_WholeResponse):
-    """The body passes as it comes: nothing in it is a text. It is kept to read what the server has counted."""
+    """The body is forwarded as it arrives: nothing in it is text. It is kept to read the server's token counts."""
 
     phase = Phase.OBSERVED
 
     def take_body(self, event: ResponseBody, now_ns: int) -> list[Command]:
-        """Pass a chunk; of a response that is too large, no more is kept than shows that."""
+        """Forward a chunk; of a response that is too large, keep only enough to detect that."""
         if len(self._kept) <= self._limits.response_body_bytes_max:
             self._kept += event.body
         if event.end:
@@ -162,17 +164,17 @@ class ObservedResponse(_WholeResponse):
         return [ContinueChunk()]
 
     def take_trailers(self, now_ns: int) -> list[Command]:
-        """The body was complete."""
+        """The body is complete."""
         self._measure(now_ns)
         return [ContinueTrailers(Direction.RESPONSE)]
 
     def fail(self, error: ApiError, event: Event) -> list[Command]:
-        """The client has a part of it."""
+        """The client already has a part of it."""
         self.phase = Phase.DONE
         return [Abort(error.code)]
 
     def _measure(self, now_ns: int) -> None:
-        """As the server counted, or estimated where that cannot be read."""
+        """Record the server's count, or an estimate if it cannot be read."""
         record, dialect = self._facts.record, self._facts.dialect
         try:
             view = _read_answer(self._decoded(bytes(self._kept)), dialect)
@@ -184,7 +186,7 @@ class ObservedResponse(_WholeResponse):
 
 
 def _read_answer(body: bytes, dialect: Dialect) -> AnswerView:
-    """The view of a whole answer. Raises: UnreadableAnswer."""
+    """The view of a whole response. Raises: UnreadableAnswer."""
     try:
         tree = parse_once(body)
     except ValueError:
@@ -195,12 +197,12 @@ def _read_answer(body: bytes, dialect: Dialect) -> AnswerView:
 
 
 def _answer_count(view: AnswerView) -> int:
-    """How many choices an answer has."""
+    """The number of choices in a response."""
     return len({slot.source.choice for slot in view.slots}) or 1
 
 
 def _cut_off(view: AnswerView, own_ends: Collection[End]) -> frozenset[TextSource]:
-    """The texts that were to go on: the last of each choice that the model did not end, and JSON, which says itself."""
+    """The truncated texts: the last of each choice that the model did not end, and JSON, which shows itself."""
     last = {slot.source.choice: slot.source for slot in view.slots if slot.may_be_cut and slot.text}
     found = [source for choice, source in last.items() if view.ends.get(choice) not in own_ends]
     json = [slot for slot in view.slots if slot.source.kind is Kind.JSON]
@@ -214,10 +216,10 @@ def _guard_answer(
     copies: CopyRules,
     cut_off: Collection[TextSource],
 ) -> bool:
-    """Put an unstreamed answer through the chains, in place.
+    """Pass an unstreamed response through the chains, in place.
 
-    A choice in which a filter rejects ends there, as in a stream.
-    Returns: whether the answer was changed. Raises: FilterFailed, PayloadRefused.
+    A choice in which a filter rejects ends there, as in a stream. Returns: whether the response changed. Raises:
+    FilterFailed, PayloadRefused.
     """
     changed = False
     cut: set[int] = set()
@@ -245,9 +247,9 @@ def _guard_answer(
 
 
 def _guard_error(view: AnswerView, channels: Channels) -> bool:
-    """Put a server's error through the chains, in place: each of its texts ends at what is found in it.
+    """Pass a server's error through the chains, in place: each of its texts ends at its first finding.
 
-    Returns: whether it was changed. Raises: FilterFailed, PayloadRefused.
+    Returns: whether it changed. Raises: FilterFailed, PayloadRefused.
     """
     changed = view.changed
     for slot in view.slots:
@@ -257,7 +259,7 @@ def _guard_error(view: AnswerView, channels: Channels) -> bool:
 
 
 def _guard_slot(slot: Slot, channels: Channels, cut_off: bool = False) -> tuple[bool, bool]:
-    """Whether the text was changed, and whether a filter rejected it. An empty text is none, as in a stream."""
+    """Whether the text changed, and whether a filter rejected it. An empty text is ignored, as in a stream."""
     text = slot.text
     if not text:
         return False, False

@@ -1,5 +1,5 @@
-"""Filters and guards: what is done with the texts of an exchange. Each has a module; none imports another.
+"""Filters and guards, which process the texts of an exchange. Each has its own module, and none imports another.
 
-``base`` says what one is, ``registry`` which there are, ``chain`` runs several on one channel, ``spans`` and
+``base`` defines the interface, ``registry`` lists all filters, ``chain`` runs several on one channel, ``spans`` and
 ``json_text`` are stages that guards share. A filter sees texts and their sources, never a body.
 """

@@ -1,4 +1,4 @@
-"""Banned words and phrases, in requests and answers: blocked, masked, or only counted."""
+"""Banned words and phrases in requests and responses: blocked, masked, or only counted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from extproc.filters.scanning import ScanningGuard
 
 
 class BannedGuard(ScanningGuard[Match]):
-    """Looks at every text of its directions and speakers."""
+    """Checks every text of its directions and speakers."""
 
     code = "banned_phrase"
     mask = "<BANNED>"
@@ -20,13 +20,13 @@ class BannedGuard(ScanningGuard[Match]):
         self._book = PhraseBook(section.phrases)
 
     def may_hold(self, text: str) -> bool:
-        """One look at the words."""
+        """A prefilter on the words."""
         return self._book.may_hold(text)
 
     def scan(self) -> PhraseScan:
-        """A look for phrases."""
+        """A scan for phrases."""
         return PhraseScan(self._book)
 
     def finding_of(self, spot: Match) -> Finding:
-        """The phrase that stands there."""
+        """The phrase that was found."""
         return Finding("BANNED", spot.start, spot.end, 1.0, "banned.phrases")

@@ -1,8 +1,8 @@
-"""What a filter is: one policy, written once for every dialect, streamed and not.
+"""The base of filters: each implements one policy, once for every dialect, streamed or not.
 
-A filter may look at the whole request (``on_request``) and may put a stage on any channel (``stage``). It reports
-what it found to the record and knows nothing of bodies, bytes or the other filters. It may raise anything: the
-machine ends the exchange, or goes on without it, as its ``on_error`` says.
+A filter may check the whole request (``on_request``) and may attach a stage to any channel (``stage``). It reports
+findings to the record, and knows nothing of bodies, bytes or the other filters. It may raise anything: depending on its
+``on_error``, the machine ends the exchange or continues without the filter.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True)
 class Outbox:
-    """What guards want from classifiers, until the machine hands it on.
+    """Work that guards submit to classifiers, until the machine takes it.
 
     Attributes:
-        asks: verdicts to wait for before the request goes on.
-        judgments: texts to be judged without waiting.
+        asks: verdicts to wait for before the request continues.
+        judgments: texts to be classified without waiting.
     """
 
     asks: list[Ask] = field(default_factory=list)
@@ -42,54 +42,56 @@ class Outbox:
 
 
 class GuardState(Generic[_T]):
-    """The key under which a guard keeps a value for each exchange."""
+    """The key under which a guard stores a value for each exchange."""
 
     def of(self, exchange: ExchangeFacts) -> _T | None:
-        """The value of an exchange, if it has one."""
+        """The value of an exchange; None if it has none."""
         return cast("_T | None", exchange.states.get(self))
 
     def put(self, exchange: ExchangeFacts, value: _T) -> _T:
-        """Keep a value for an exchange. Returns: the value."""
+        """Store a value for an exchange. Returns: the value."""
         exchange.states[self] = value
         return value
 
     def pop(self, exchange: ExchangeFacts) -> _T | None:
-        """Remove the value of an exchange. Returns: the value, if it had one."""
+        """Remove the value of an exchange. Returns: the value; None if it has none."""
         return cast("_T | None", exchange.states.pop(self, None))
 
 
 @dataclass(slots=True)
 class ExchangeFacts:
-    """What filters share about one exchange; ``choice`` is the version they settled on."""
+    """The state that filters share about one exchange; ``choice`` is the chosen version."""
 
     dialect: Dialect
     headers: Mapping[str, str]
     models: Mapping[str, CompiledModel]
     record: ExchangeRecord
     choice: CompiledVersion | None = None
-    failed_open: set[str] = field(default_factory=set)  # filters that are left out of the rest
+    failed_open: set[str] = field(default_factory=set)  # filters that are skipped for the rest of the exchange
     outbox: Outbox = field(default_factory=Outbox)
-    skips: dict[str, Coverage] = field(default_factory=dict)  # by a guard's name, why it does not judge the answer
-    failed_closed: str = ""  # the filter that ended the exchange by its failure
-    held_reports: list[Callable[[], None]] | None = None  # while it is open whether what is found is let through
-    states: dict[GuardState[Any], Any] = field(default_factory=dict)  # read and written through the keys alone
-    placeholders: Placeholders | None = None  # of values that were masked by numbers; never outlive the exchange
-    pace: Pace = UNHURRIED  # asked between slices of the message at hand
+    skips: dict[str, Coverage] = field(
+        default_factory=dict
+    )  # by the name of a guard, why it does not check the response
+    failed_closed: str = ""  # the filter whose failure ended the exchange
+    held_reports: list[Callable[[], None]] | None = None  # while it is undecided whether the text is released
+    states: dict[GuardState[Any], Any] = field(default_factory=dict)  # accessed only through the keys
+    placeholders: Placeholders | None = None  # of values masked with numbers; they never outlive the exchange
+    pace: Pace = UNHURRIED  # consulted between slices of the current message
 
     @property
     def has_prompt(self) -> bool:
-        """Whether the chosen version has a prompt of its own."""
+        """Whether the chosen version has its own prompt."""
         return self.choice is not None and bool(self.choice.prompt)
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What guards are built from beside their sections.
+    """Resources for building guards, in addition to their sections.
 
     Attributes:
         models: with the prompts of their versions.
-        files: text of each file that the configuration names, by its path there.
-        keys: bytes of each key file, by its path; by ``PROCESS_KEY`` the key of this process.
+        files: text of each file named in the configuration, by its path there.
+        keys: bytes of each key file, by its path; the key of this process is under ``PROCESS_KEY``.
     """
 
     models: Mapping[str, CompiledModel]
@@ -105,79 +107,79 @@ _DIRECTIONS: Mapping[On, frozenset[Direction]] = {
 
 
 class Filter:
-    """The base of all filters: does nothing, in order."""
+    """The base of all filters; its methods do nothing."""
 
     name: str
-    directions: frozenset[Direction] = frozenset()  # where it looks at text
-    changes_answers: bool = False  # whether copies of the text must be dropped from answers
+    directions: frozenset[Direction] = frozenset()  # which texts it checks
+    changes_answers: bool = False  # whether copies of the text must be removed from responses
     cuts_answers: bool = False
-    judges_out_of_band: bool = False  # whether it says itself what it has seen, and is told of the exchange's end
-    judges_each_alone: bool = True  # what it makes of a text depends on nothing else: a known one is not judged again
-    changes_prompt: bool = False  # whether copies of the prompt must be dropped: they would show our own words
-    inserts_prompt: bool = False  # the same where the chosen version has a prompt
-    hold_ns_max: int = 0  # how long its stages may hold back text of a stream; 0: as long as it takes
-    restores: bool = False  # whether answers must have back what it masked in their request
-    judges_cut_ends: bool = False  # whether a text that was cut off may hold more for it than ``may_find`` can tell
-    numbers_values: bool = False  # whether what it writes depends on what came earlier on a choice's other channels
+    judges_out_of_band: bool = False  # whether it reports its own coverage, and is called at the end of the exchange
+    judges_each_alone: bool = True  # the result for a text depends on nothing else, so it can be cached
+    changes_prompt: bool = False  # whether copies of the prompt must be removed: they would reveal inserted text
+    inserts_prompt: bool = False  # like ``changes_prompt``, if the chosen version has a prompt
+    hold_ns_max: int = 0  # how long its stages may hold text of a stream; 0: no limit
+    restores: bool = False  # whether responses must get back the values that it masked in their request
+    judges_cut_ends: bool = False  # whether a truncated text may hold findings that ``may_find`` cannot predict
+    numbers_values: bool = False  # whether its output depends on earlier text on other channels of the choice
 
     def __init__(self, mode: Mode, on_error: OnError) -> None:
         self.mode = mode
         self.on_error = on_error
         self.enforced = mode is Mode.ENFORCE
-        self.fails_open = on_error is OnError.OPEN or not self.enforced  # what only counts never ends an exchange
+        self.fails_open = on_error is OnError.OPEN or not self.enforced  # a filter in shadow never ends an exchange
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
-        """Look at the request and change it; an error refuses it."""
+        """Check the request and change it; an error refuses it."""
         return None
 
     def sees(self, source: TextSource) -> bool:
-        """Whether texts of this source are judged at all. What is not judged is counted as skipped."""
+        """Whether texts of this source are checked at all. Others are counted as skipped."""
         return True
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """Whether a stage could find anything in these whole texts; true if in doubt.
 
-        Asked once for all texts that are known whole, before a stage is put on each: most hold nothing.
+        Called once for all texts that are known whole, before stages are created: most texts hold nothing.
         """
         return True
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
-        """The stage for one channel that the filter ``sees``, or None where it has nothing to look for."""
+        """The stage for a channel that the filter ``sees``; None if there is nothing to check."""
         return None
 
     def on_verdict(self, found: Sequence[FoundInText], exchange: ExchangeFacts) -> ApiError | None:
-        """Take the verdict that this filter has asked for; an error refuses the request."""
+        """Process the verdict that this filter asked for; an error refuses the request."""
         return None
 
     def on_end(self, exchange: ExchangeFacts, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
-        """The exchange has ended; called where ``judges_out_of_band``, whatever the filter has met of it.
+        """The exchange has ended; called if ``judges_out_of_band``, no matter how much of it the filter has seen.
 
         Args:
-            seen: the answer's texts that the filter ``sees``, which it accounts for.
-            whole: what became of them, if they are judged. not_checked: why they were not, if so.
+            seen: the number of response texts that the filter ``sees``, and accounts for.
+            whole: their coverage, if they are checked.
+            not_checked: why they were not checked; None if they were.
         """
 
     def on_choice_end(self, choice: int, cut_short: bool, exchange: ExchangeFacts) -> None:
-        """One choice of the answer has come to its own end, and its channels were closed.
+        """A choice of the response has ended by itself, and its channels are closed.
 
-        Args:
-            cut_short: the server ended it at the greatest number of tokens, not where the model would have.
+        Args: cut_short: the server ended it at the token limit, rather than the model.
         """
 
     def rejection(self) -> ApiError:
-        """What the client reads when a stage of this filter rejected a request."""
+        """The error for the client when a stage of this filter rejects a request."""
         raise NotImplementedError
 
 
 class Guard(Filter):
-    """A filter that judges texts as a policy says."""
+    """A filter that checks texts, as configured in a policy."""
 
-    finds_data = True  # what it finds must be hidden from reviewers; False: words that they must read to judge it
-    code = ""  # of the error that the client reads where it rejects
+    finds_data = True  # hide findings from reviewers; False: reviewers need the words to judge them
+    code = ""  # of the error that the client receives on a rejection
 
     @classmethod
     def build(cls, section: Any, _: Resources) -> Self:
-        """A guard of a section of its own. Overridden by guards whose constructor needs some of the resources."""
+        """Build a guard from its section. Overridden by guards whose constructor needs resources."""
         return cls(section)
 
     def __init__(self, section: GuardSection) -> None:
@@ -193,19 +195,19 @@ class Guard(Filter):
         self.is_reviewed = not shadow if section.review is None else section.review
 
     def rejection(self) -> ApiError:
-        """What the client reads when a stage of this guard rejected a request."""
+        """The error for the client when a stage of this guard rejects a request."""
         return ApiError(400, "invalid_request_error", self.code, self.message)
 
     def sees(self, source: TextSource) -> bool:
-        """Texts of its directions; a guard that judges fewer says so here."""
+        """True for texts of its directions; guards that check fewer override this."""
         return source.direction in self.directions
 
     def report(
         self, exchange: ExchangeFacts, direction: Direction, evidence: Evidence, action: Action | None = None
     ) -> None:
-        """Count one finding and the verdict it led to, and note it for people where the configuration says so.
+        """Count a finding and its verdict, and record it for reviewers if the configuration says so.
 
-        Args: action: what it led to, if not to the guard's own action.
+        Args: action: the resulting action, if it differs from the guard's own.
         """
         note = partial(self._note, exchange.record, direction, evidence, action or self.action)
         if exchange.held_reports is None:
@@ -223,7 +225,7 @@ class Guard(Filter):
 
 
 class Witness:
-    """Reports what a stage finds on one channel, with the text that it was shown last and what has passed before."""
+    """Reports a stage's findings on one channel, with the text it saw last and the released text before it."""
 
     __slots__ = (
         "_begins",
@@ -245,32 +247,32 @@ class Witness:
         self._exchange = exchange
         self._passed = ""
         self._context_chars_max = notes.context_chars_max if notes is not None and guard.is_reviewed else 0
-        self._passed_whole = True  # nothing of what has passed was forgotten
+        self._passed_whole = True  # nothing of the released text was dropped
         self._text = ""
-        self._text_start = 0  # in ``_text`` of what was shown last: before it stands what has passed
+        self._text_start = 0  # where the text seen last begins in ``_text``; the released text precedes it
         self._begins = self._ends = True
 
     def pass_by(self, text: str) -> None:
-        """Keep the end of what is let pass, where people are to read what stood before a finding."""
+        """Keep the end of the released text, if reviewers get context before a finding."""
         if self._context_chars_max:
             passed = self._passed + text
-            if len(passed) > 2 * self._context_chars_max:  # not at every piece: a note keeps no more than it needs
+            if len(passed) > 2 * self._context_chars_max:  # not for every piece: at most twice the context is kept
                 passed = passed[-self._context_chars_max :]
                 self._passed_whole = False
             self._passed = passed
 
     def see(self, text: str, begins: bool = True, ends: bool = True) -> None:
-        """Look at the text that the next findings give places of.
+        """Set the text that the positions of the next findings refer to.
 
         Args:
-            begins: nothing stood before it, but for what has passed.
-            ends: nothing that is still to come can go on with its last word.
+            begins: nothing precedes the text except what was released.
+            ends: no later text can continue its last word.
         """
         self._text, self._text_start = self._passed + text, len(self._passed)
         self._begins, self._ends = begins and self._passed_whole, ends
 
     def tell(self, finding: Finding) -> None:
-        """Report a finding. Places before the text, if it was found with what has passed, are below 0."""
+        """Report a finding. Positions are below 0 if it starts in the released text."""
         source, first = self._source, self._text_start
         placed = replace(finding, start=max(0, finding.start + first), end=max(0, finding.end + first))
         evidence = Evidence(placed, self._text, source.speaker.value, self._begins, self._ends)
@@ -278,25 +280,25 @@ class Witness:
 
 
 class _Nobody(Witness):
-    """For a fork of a stage: what it finds is found again, and told, by the stage itself."""
+    """For a fork of a stage: the stage itself finds and reports the same findings later."""
 
     __slots__ = ()
 
     def __init__(self) -> None:
-        """It belongs to no exchange."""
+        """Belongs to no exchange."""
 
     def pass_by(self, text: str) -> None:
-        """Keep nothing."""
+        """Do nothing."""
 
     def see(self, text: str, begins: bool = True, ends: bool = True) -> None:
-        """Look away."""
+        """Do nothing."""
 
     def tell(self, finding: Finding) -> None:
-        """Keep silent."""
+        """Do nothing."""
 
 
 NOBODY: Witness = _Nobody()
 
 
 def tell_nobody(*_: object) -> None:
-    """What a fork of a stage finds is found again, and told, by the stage itself."""
+    """For a fork of a stage: the stage itself finds and reports the same findings later."""

@@ -1,10 +1,10 @@
 """The stages of all filters on one channel.
 
-What one stage releases, the next is fed. Filters that only look come after those that change or end the text, in the
-order of the list among each other: what they count is what is let through, wherever the text was cut. When a stage
-rejects, what it released before still goes through the later stages, and the channel ends there. A filter that raises
-is left out of the rest of the exchange if it fails open, and what its stages hold is given back; else the exchange
-fails.
+Each stage receives the output of the previous one. Filters that only observe come after those that change or end the
+text; otherwise the configured order is kept. So they count exactly the released text, independent of chunk boundaries.
+When a stage rejects, text that it released before still passes the later stages, and the channel ends there. If a
+filter that fails open raises, it is skipped for the rest of the exchange, and the text held by its stages is released;
+otherwise the exchange fails.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from extproc.filters.base import ExchangeFacts, Filter
 
 
 class FilterFailed(Exception):
-    """A filter that fails closed raised; the exchange must end with an error.
+    """A filter that fails closed has raised; the exchange must end with an error.
 
-    ``cause`` is what it raised: compiled code forgets what an exception was raised ``from``.
+    ``cause`` is the original exception: code compiled with mypyc loses ``raise ... from``.
     """
 
     def __init__(self, filter_name: str, cause: Exception) -> None:
@@ -30,7 +30,7 @@ class FilterFailed(Exception):
 
 
 class Chain:
-    """One channel. ``rejected_by`` is the filter that ended it, if one did."""
+    """One channel. ``rejected_by`` is the filter that ended it, or None."""
 
     __slots__ = ("_cut_off", "_exchange", "_links", "_several_cut", "_simple", "rejected_by")
 
@@ -43,7 +43,9 @@ class Chain:
         self.rejected_by: Filter | None = None
 
     def feed(self, text: str) -> str:
-        """Take the next piece of the channel; return what every stage has released. Raises: FilterFailed, Abandoned."""
+        """Process the next piece of the channel. Returns: the text released by every stage. Raises: FilterFailed,
+        Abandoned.
+        """
         if len(text) > SLICE_CHARS:
             return self._feed_slices(text)
         if not self._simple:
@@ -60,7 +62,9 @@ class Chain:
         return text
 
     def _feed_slices(self, text: str) -> str:
-        """Take a long piece in slices, each if it may go on; if it may not, every filter of the channel has failed."""
+        """Process a long piece in slices while the pace permits; if it does not, every filter of the channel has
+        failed.
+        """
         released: list[str] = []
         for piece in slices(text):
             try:
@@ -74,26 +78,26 @@ class Chain:
         return "".join(released)
 
     def close(self, cut_off: bool = False) -> str:
-        """The channel is complete; return the rest. Raises: FilterFailed.
+        """The channel is complete. Returns: the rest. Raises: FilterFailed.
 
-        Args: cut_off: its text ended where it was not to end, so that its last word may be the beginning of another.
+        Args: cut_off: the text was truncated, so its last word may be the beginning of another.
         """
         self._cut_off = cut_off
         return self._pass_on("", closing=True)
 
     def judge(self, text: str, cut_off: bool = False) -> str:
-        """Take a whole channel at once: ``feed`` and ``close``. Raises: FilterFailed, Abandoned."""
+        """Process a whole channel at once: ``feed`` and ``close``. Raises: FilterFailed, Abandoned."""
         released = self.feed(text)
         return released if self.rejected_by is not None else released + self.close(cut_off)
 
     def held_chars(self) -> int:
-        """What those stages hold that may not hold it for as long as they like. [characters]"""
+        """How much text the stages with a time limit hold. [characters]"""
         return sum(len(stage.held()) for owner, stage in self._links if owner.hold_ns_max)
 
     def give_up(self) -> str:
-        """Make those stages wait no longer; return what comes out. Raises: FilterFailed."""
+        """Make the stages with a time limit stop waiting. Returns: the released text. Raises: FilterFailed."""
         text = ""
-        for owner, stage in self._links:  # a link that is left out makes a new list
+        for owner, stage in self._links:  # skipping a link creates a new list
             if text:
                 text = self._guarded(owner, stage, text, closing=False)
             if owner.hold_ns_max and not stage.rejected:
@@ -115,11 +119,11 @@ class Chain:
         return held
 
     def rejects_if_closed(self, cut_off: bool = False) -> bool:
-        """Whether the channel would be rejected if it ended here. Nothing is changed, and nothing counted."""
+        """Whether the channel would be rejected if it ended here. Changes and counts nothing."""
         return any(owner.cuts_answers for owner, _ in self._links) and self.foresee(cut_off)
 
     def foresee(self, cut_off: bool = False) -> bool:
-        """Show every stage what would come if the channel ended here; returns whether it would be rejected."""
+        """Run the end of the channel on forks of all stages. Returns: whether it would be rejected."""
         text = ""
         try:
             for _, stage in self._links:
@@ -128,12 +132,14 @@ class Chain:
                 text += "" if fork.rejected else close_stage(fork, cut_off)
                 if fork.rejected:
                     return True
-        except Exception:  # the stage itself meets it again when it is closed, and there its filter's on_error counts
+        except Exception:  # the stage itself raises again when closed, and its filter's on_error applies then
             return False
         return False
 
     def _feed_by_halves(self, text: str) -> str:
-        """Take a piece up to where one of several filters ends it, so that none tells of what stands behind."""
+        """Process a piece up to the point where one of several filters ends it, so that none reports a later
+        finding.
+        """
         if len(text) < 2 or not self._would_end(text):
             return self._pass_on(text, closing=False)
         middle = len(text) // 2
@@ -141,21 +147,21 @@ class Chain:
         return released if self.rejected_by is not None else released + self._feed_by_halves(text[middle:])
 
     def _would_end(self, text: str) -> bool:
-        """Whether the text would end, or a filter fail, in this piece. Nothing is changed, and nothing counted."""
+        """Whether the text would end, or a filter fail, in this piece. Changes and counts nothing."""
         try:
             for owner, stage in self._links:
-                if not owner.cuts_answers:  # those that do come first
+                if not owner.cuts_answers:  # the filters that cut come first
                     return False
                 fork = stage.fork()
                 text = fork.feed(text) if text else ""
                 if fork.rejected:
                     return True
-        except Exception:  # the stage itself meets it again, and there its filter's on_error counts
+        except Exception:  # the stage itself raises again, and its filter's on_error applies then
             return True
         return False
 
     def _reject(self, number: int, text: str) -> str:
-        """A stage has rejected: what it released before still goes through the later stages, and closes them."""
+        """A stage has rejected: pass text that it released before through the later stages, and close them."""
         self.rejected_by = self._links[number][0]
         self._cut_off = True
         self._links = self._links[number + 1 :]
@@ -164,9 +170,11 @@ class Chain:
         return text
 
     def _pass_on(self, text: str, closing: bool) -> str:
-        """Put a text through all stages. One that rejects what an earlier one still gave ends it earlier: it counts."""
+        """Pass a text through all stages. If a later stage rejects text that an earlier one still released, its cut
+        applies.
+        """
         reports: list[Callable[[], None]] = []  # of the filter that ends the text
-        for owner, stage in self._links:  # a link that is left out makes a new list
+        for owner, stage in self._links:  # skipping a link creates a new list
             if not (text or closing or self._exchange.failed_open):
                 return ""
             if not owner.cuts_answers:
@@ -180,14 +188,14 @@ class Chain:
             if stage.rejected:
                 self.rejected_by = owner
                 self._cut_off = True
-                closing = True  # what was released before still goes through the later stages
+                closing = True  # text released before still passes the later stages
         if self.rejected_by is not None:
             self._links = []
         _tell(reports)
         return text
 
     def _cut(self, owner: Filter, stage: Stage, text: str, closing: bool) -> tuple[str, list[Callable[[], None]]]:
-        """What a stage that may end the text makes of it, and what it reports: that is not told yet."""
+        """The output of a stage that may end the text, and its reports, which are not delivered yet."""
         reported: list[Callable[[], None]] = []
         self._exchange.held_reports = reported
         try:
@@ -196,7 +204,7 @@ class Chain:
             self._exchange.held_reports = None
 
     def _guarded(self, owner: Filter, stage: Stage, text: str, closing: bool) -> str:
-        """What one stage makes of a text; a stage of a filter that failed open gives all back and is left out."""
+        """The output of one stage; if its filter fails open, the held text is released and the stage is skipped."""
         held = stage.held() if owner.fails_open else ""
         failed_open = self._exchange.failed_open
         if not failed_open or owner.name not in failed_open:
@@ -212,7 +220,7 @@ class Chain:
 
 
 def note_failure(owner: Filter, exchange: ExchangeFacts, error: Exception) -> None:
-    """Note a filter's failure. Raises: FilterFailed if the filter fails closed, Abandoned as it is: it is nobody's."""
+    """Record a filter's failure. Raises: FilterFailed if it fails closed; Abandoned unchanged, as no filter failed."""
     if isinstance(error, Abandoned):
         raise error
     if owner.fails_open:
@@ -230,9 +238,9 @@ def _tell(reports: Iterable[Callable[[], None]]) -> None:
 
 
 def looking_last(filters: Iterable[Filter]) -> tuple[Filter, ...]:
-    """The order in which a chain wants its filters: those that end a text, those that change it, those that only look.
+    """Order filters for a chain: those that end a text, those that change it, those that only observe.
 
-    So each sees no more than what is let through, and finds the same however the text was cut.
+    So each sees only released text, and its findings do not depend on chunk boundaries.
     """
     return tuple(sorted(filters, key=lambda owner: (not owner.cuts_answers, not owner.changes_answers)))
 
@@ -243,10 +251,10 @@ def finding(
     exchange: ExchangeFacts,
     cut_off: bool = False,
 ) -> list[Filter]:
-    """Those of the filters that may find something in texts which are known whole. Raises: FilterFailed.
+    """The filters that may find something in whole texts. Raises: FilterFailed.
 
-    Behind one that may change or end a text all are: nobody can know what they would find then.
-    Args: cut_off: whether one of the texts ended where it was not to end.
+    After one that may change or end a text, all are included: their findings cannot be predicted. Args: cut_off:
+    whether one of the texts was truncated.
     """
     needed: list[Filter] = []
     changed = False
@@ -261,7 +269,7 @@ def finding(
 
 
 class Channels:
-    """The chains of one exchange's channels, made when a channel first appears. ``filters`` are ``looking_last``."""
+    """The chains of one exchange's channels, created on first use. ``filters`` are ordered by ``looking_last``."""
 
     __slots__ = ("_chains", "_channels_max", "_exchange", "_filters", "_latest", "_numbered")
 
@@ -271,23 +279,23 @@ class Channels:
         self._channels_max = channels_max
         self._chains: dict[TextSource, Chain] = {}
         self._numbered = any(owner.numbers_values for owner in filters)
-        self._latest: dict[int, Chain] = {}  # of each choice, where the order of channels matters
+        self._latest: dict[int, Chain] = {}  # by choice, if the order of channels matters
 
     def chain(self, source: TextSource) -> Chain:
-        """The chain of a channel. Raises: PayloadRefused if the answer has more channels than may be."""
+        """The chain of a channel. Raises: PayloadRefused if the response has too many channels."""
         chain = self._chains.get(source)
         if chain is None:
             if len(self._chains) >= self._channels_max:
                 raise refuse(502, "too_many_channels", f"The answer has more than {self._channels_max} texts.")
             if self._numbered and (before := self._latest.get(source.choice)) is not None:
-                before.foresee()  # what it still holds was said before, and has the lower numbers
+                before.foresee()  # its held text comes first, and gets the lower numbers
             chain = self._chains[source] = self.new_chain(source)
             if self._numbered:
                 self._latest[source.choice] = chain
         return chain
 
     def open_chain(self, source: TextSource) -> Chain:
-        """The chain of a channel whose texts are each complete: where the last was rejected, a new one."""
+        """The chain of a channel whose texts are each complete: a new one if the last was rejected."""
         chain = self.chain(source)
         if chain.rejected_by is not None:
             chain = self._chains[source] = self.new_chain(source)
@@ -309,7 +317,7 @@ class Channels:
         return Chain(links, self._exchange)
 
     def end_choice(self, choice: int, cut_short: bool) -> None:
-        """Tell every filter that a choice has come to its own end. Raises: FilterFailed."""
+        """Notify every filter that a choice has ended by itself. Raises: FilterFailed."""
         for owner in self._filters:
             if owner.name not in self._exchange.failed_open:
                 try:

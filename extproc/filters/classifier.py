@@ -1,9 +1,8 @@
-"""Has texts judged by a classifier: a model that takes too long for the way of an exchange.
+"""Submits texts to a classifier: a model that is too slow for the path of an exchange.
 
-The guard only chooses what is to be judged. With ``await_ms`` it asks, and the request waits for the verdict. Else the
-texts are handed on to be judged when there is time, the request's at once and the answer's at the end of the exchange,
-and nothing waits. What was left out (texts that are too many or too long, exchanges that are not of the sample) shows
-in the coverage.
+The guard only selects the texts. With ``await_ms`` it asks, and the request waits for the verdict. Otherwise the texts
+are classified out of band: those of the request immediately, those of the response at the end of the exchange. Skipped
+texts (too many, too long, not in the sample) appear in the coverage.
 """
 
 from __future__ import annotations
@@ -25,16 +24,18 @@ from extproc.payload.documents import brought_texts, pasted_texts
 from extproc.payload.joined import in_reading_order
 from extproc.payload.view import RequestView, TextField
 
-_JUDGED_KINDS = frozenset({Kind.CONTENT, Kind.REASONING, Kind.REFUSAL, Kind.JSON})  # of answers, judged by themselves
+_JUDGED_KINDS = frozenset(
+    {Kind.CONTENT, Kind.REASONING, Kind.REFUSAL, Kind.JSON}
+)  # of responses, classified separately
 _DRAWS = 1 << 64
 
 
 class ClassifierGuard(Guard):
-    """Chooses texts, and counts an awaited verdict."""
+    """Selects texts, and counts an awaited verdict."""
 
     code = "unsafe_content"
     judges_out_of_band = True
-    judges_each_alone = False  # it judges messages, and whoever judges knows those that come again
+    judges_each_alone = False  # it submits messages, and the classifier caches repeated ones
     finds_data = False
 
     def __init__(self, section: ClassifierSection) -> None:
@@ -46,18 +47,18 @@ class ClassifierGuard(Guard):
         self.on_response = Direction.RESPONSE in self.directions
         self._kinds = _JUDGED_KINDS if section.against is None else frozenset({Kind.CONTENT})
         self._context = GuardState[str]()
-        self._asked = GuardState[int]()  # texts of the request whose verdict is awaited
+        self._asked = GuardState[int]()  # number of the request's texts whose verdict is awaited
         self._gathered = GuardState[dict[TextSource, GatheringStage]]()
         self._drawn_below = round(section.sample * _DRAWS)
 
     def sees(self, source: TextSource) -> bool:
-        """What the configured speakers say, and what a model says in an answer."""
+        """Texts of the configured speakers, and the model's text in a response."""
         if source.direction is Direction.REQUEST:
             return self._on_request and source.speaker in self._speakers
         return self.on_response and source.kind in self._kinds
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
-        """Ask for a verdict, or hand the texts on; note what an answer is to be held against."""
+        """Ask for a verdict, or submit the texts; store the context that a response is compared with."""
         if self._section.against is not None:
             self._note_context(request, exchange)
         if not self._on_request:
@@ -86,11 +87,13 @@ class ClassifierGuard(Guard):
         return None
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
-        """A request was looked at whole; an answer is gathered."""
+        """False for a request, which was checked as a whole; a response is collected."""
         return self.on_response and any(source.direction is Direction.RESPONSE for source, _ in texts)
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
-        """A stage that gathers what the client gets, once for a channel: a text that comes again whole is known."""
+        """A stage that collects the client's text, one per channel: a text that is repeated in full is already
+        known.
+        """
         if source.direction is not Direction.RESPONSE or source.kind not in self._kinds:
             return None
         gathered = self._gathered.of(exchange) or {}
@@ -101,14 +104,14 @@ class ClassifierGuard(Guard):
         return stage
 
     def on_verdict(self, found: Sequence[FoundInText], exchange: ExchangeFacts) -> ApiError | None:
-        """Refuse the request at any finding, if the guard blocks."""
+        """Refuse the request on any finding, if the guard blocks."""
         exchange.record.cover(self.name, Direction.REQUEST.value, Coverage.CHECKED, self._asked.pop(exchange) or 0)
         for spoken, finding in found:
             self.report(exchange, Direction.REQUEST, Evidence(finding, spoken.text, spoken.speaker.value))
         return self.rejection() if found and self.action is Action.BLOCK else None
 
     def on_end(self, exchange: ExchangeFacts, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
-        """Hand on what was gathered of the answer, a text for each choice; an ask that is still open was in vain."""
+        """Submit the collected response, one text per choice; an ask that is still open got no verdict."""
         record = exchange.record
         context = self._context.pop(exchange) or ""
         asked = self._asked.pop(exchange) or 0
@@ -120,7 +123,7 @@ class ClassifierGuard(Guard):
             return
         gathered = self._gathered.of(exchange) or {}
         choices: dict[int, list[GatheringStage]] = {}
-        for source in sorted(gathered):  # not in the order in which a stream brought them
+        for source in sorted(gathered):  # independent of their order in the stream
             if gathered[source].text:
                 choices.setdefault(source.choice, []).append(gathered[source])
         if not choices or not_checked is not None:
@@ -132,14 +135,14 @@ class ClassifierGuard(Guard):
         self._submit(exchange, Direction.RESPONSE, spoken, seen, covers, context=context)
 
     def is_drawn(self, exchange_id: str) -> bool:
-        """Whether an exchange is of the sample: the same for the same id and guard, wherever it is asked."""
+        """Whether an exchange is in the sample: deterministic for an id and a guard."""
         if self._drawn_below >= _DRAWS:
             return True
         drawn = hashlib.blake2b(f"{self.name}\x00{exchange_id}".encode(), digest_size=8).digest()
         return int.from_bytes(drawn, "big") < self._drawn_below
 
     def _note_context(self, request: RequestView, exchange: ExchangeFacts) -> None:
-        """Keep what an answer is to rest on, or why it is not judged."""
+        """Store the context of a response, or the reason why it is not classified."""
         section = self._section
         texts = brought_texts(request.texts) or pasted_texts(request.texts, section.context_chars_min)
         if not texts:
@@ -150,7 +153,7 @@ class ClassifierGuard(Guard):
             self._context.put(exchange, "\n".join(texts))
 
     def _messages(self, request: RequestView) -> list[_Message]:
-        """The parts of a message as one text: the model reads them so, and what is divided among them shows."""
+        """The parts of a message as one text: the model reads them so, and findings that span parts become visible."""
         judged = [field for field in request.texts if self.sees(field.source)]
         messages = []
         for (_, speaker), fields in groupby(judged, key=_message_of):
@@ -159,7 +162,7 @@ class ClassifierGuard(Guard):
         return messages
 
     def _text_of(self, stages: Sequence[GatheringStage]) -> tuple[str, bool]:
-        """The texts of a choice as one, and whether it is all of it."""
+        """The texts of a choice as one, and whether it is complete."""
         text = "\n".join(stage.text for stage in stages)
         chars_max = self._section.chars_max
         return text[:chars_max], len(text) <= chars_max and not any(stage.is_cut for stage in stages)
@@ -195,7 +198,7 @@ class ClassifierGuard(Guard):
 
 
 class _Message(NamedTuple):
-    """A message of a request, and of how many texts it is made."""
+    """A message of a request, and the number of its texts."""
 
     spoken: SpokenText
     fields: int
@@ -206,23 +209,23 @@ def _message_of(field: TextField) -> tuple[object, Speaker]:
 
 
 class GatheringStage:
-    """Lets the text pass at once, and keeps its first ``chars_max`` characters."""
+    """Releases the text immediately, and keeps its first ``chars_max`` characters."""
 
     __slots__ = ("_kept", "_room", "is_cut", "rejected")
 
     def __init__(self, chars_max: int) -> None:
-        self._kept = StringIO()  # appends in place: the cost of a piece does not grow with what came before
+        self._kept = StringIO()  # appends in place: the cost of a piece does not grow with the text
         self._room = chars_max
         self.is_cut = False
         self.rejected = False
 
     @property
     def text(self) -> str:
-        """What was kept."""
+        """The collected text."""
         return self._kept.getvalue()
 
     def feed(self, text: str) -> str:
-        """Keep what there is room for."""
+        """Collect text up to the limit."""
         if len(text) > self._room:
             self.is_cut = True
         if self._room:
@@ -238,5 +241,5 @@ class GatheringStage:
         return ""
 
     def fork(self) -> Stage:
-        """A stage that keeps nothing: this one only keeps."""
+        """A stage that collects nothing, because collecting is all that this stage does."""
         return GatheringStage(0)

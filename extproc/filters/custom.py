@@ -1,4 +1,4 @@
-"""The guard whose detector another package brings: finding is the detector's part, acting is ours."""
+"""The guard for a detector from another package: the detector finds, the guard acts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from extproc.filters.spans import Mask, SpanStage
 
 
 class CustomGuard(Guard):
-    """Looks at every text of its directions."""
+    """Checks every text of its directions."""
 
     def __init__(self, section: CustomSection) -> None:
         """Raises: DetectorUnusable."""
@@ -26,12 +26,12 @@ class CustomGuard(Guard):
         self._numbers = WholeNumbers(self._detector)
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
-        """Whether the detector would look into any of them. An escape in a JSON text may hide what it looks for."""
+        """The detector's prefilter over all texts. An escape in a JSON text may hide a finding."""
         may_hold = self._detector.may_hold
         return any((source.kind is Kind.JSON and "\\" in text) or may_hold(text) for source, text in texts)
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
-        """A stage that judges spans; JSON texts are judged string by string, so that they stay JSON."""
+        """A span stage; JSON texts are checked string by string, so they remain JSON."""
         witness = Witness(self, source, exchange)
         stage: Stage = SpanStage(self._detector, self._mask(""), witness.tell, on_text=witness.see)
         if source.kind is Kind.JSON:

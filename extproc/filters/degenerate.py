@@ -1,4 +1,4 @@
-"""Answers that went wrong in themselves: loops, nothing at all, another language, broken JSON, cut in mid-sentence."""
+"""Degenerate responses: loops, empty responses, the wrong language, broken JSON, truncation in mid-sentence."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from extproc.payload.view import UNNAMED_PART_FIRST, RequestView
 
 REQUEST_CHARS_MAX = 2_000
 STEP_CHARS = 64
-"""Loops are looked for whenever this much more of a text has come, counted from its beginning. [characters]"""
+"""Loops are searched at each multiple of this position, counted from the beginning of a text. [characters]"""
 LANGUAGE_CHARS = 7 * STEP_CHARS
-"""How much of an answer is judged at a time: a few sentences. [characters]"""
+"""The length of text whose language is checked at a time: a few sentences. [characters]"""
 LANGUAGE_CHARS_MIN = 40
 
 _ANSWERS = frozenset({Kind.CONTENT, Kind.REFUSAL, Kind.JSON, Kind.NAME})
@@ -30,16 +30,16 @@ _SENTENCE_ENDS = frozenset(".!?…。！？؟।:;)]}>\"'”’»`*_|")
 
 @dataclass(slots=True)
 class _Spoken:
-    """What is known of one choice."""
+    """The state of one choice."""
 
     something: bool = False
     last: str = ""  # the last visible character of its content
-    ending: str = ""  # the end of its content, once that is complete
+    ending: str = ""  # the end of its content, once complete
 
 
 @dataclass(slots=True)
 class _Asked:
-    """What a request asked for, and what came of each choice."""
+    """The expectations of a request, and the state of each choice."""
 
     json: bool = False
     expected: Expected | None = None
@@ -47,7 +47,7 @@ class _Asked:
 
 
 class DegenerateGuard(Guard):
-    """Looks at the tail, the script and the shape of each text, and at how each choice ends."""
+    """Checks the tail, the script and the format of each text, and the end of each choice."""
 
     code = "degenerate_answer"
     finds_data = False
@@ -61,17 +61,17 @@ class DegenerateGuard(Guard):
         self._by_request = self._expected is None and "LANGUAGE" in self.kinds
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
-        """Note what is asked for: JSON, and in which language."""
+        """Store the expectations of the request: JSON, and the language."""
         expected = expected_by(_question(request)) if self._by_request else self._expected
         self._asked.put(exchange, _Asked(request.wants_json, expected))
         return None
 
     def sees(self, source: TextSource) -> bool:
-        """What the model says, in parts that its API names."""
+        """The model's text, in fields that its API defines."""
         return super().sees(source) and source.part < UNNAMED_PART_FIRST and source.kind is not Kind.ASIDE
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
-        """A stage on every text that the model says."""
+        """A stage on every text of the model."""
         asked = self._asked.of(exchange) or self._asked.put(exchange, _Asked())
         spoken = asked.choices.setdefault(source.choice, _Spoken())
         content = source.kind is Kind.CONTENT
@@ -86,7 +86,7 @@ class DegenerateGuard(Guard):
         return stage if self.action is Action.BLOCK else ObservingStage(stage)
 
     def on_choice_end(self, choice: int, cut_short: bool, exchange: ExchangeFacts) -> None:
-        """Judge what only the end shows. Nothing is left to hold back, so it is reported at most."""
+        """Check what only the end shows. All text has been sent, so findings are only reported."""
         asked = self._asked.of(exchange) or _Asked()
         spoken = asked.choices.get(choice) or _Spoken()
         if not spoken.something:
@@ -99,13 +99,13 @@ class DegenerateGuard(Guard):
             action = Action.FLAG if self.action is Action.BLOCK else self.action
             chars = len(ending)
             finding = Finding(kind, max(0, chars - STEP_CHARS), chars, 1.0, f"degenerate.{kind.lower()}")
-            begins, ends = chars < TAIL_CHARS_MAX, False  # more was to come
+            begins, ends = chars < TAIL_CHARS_MAX, False  # more text was expected
             evidence = Evidence(finding, ending, Speaker.ASSISTANT.value, begins, ends)
             self.report(exchange, Direction.RESPONSE, evidence, action)
 
 
 def _question(request: RequestView) -> str:
-    """The end of what the user said last."""
+    """The end of the user's last message."""
     for text_field in reversed(request.texts):
         if text_field.source.speaker is Speaker.USER and text_field.source.kind is Kind.CONTENT:
             return text_field.text[-REQUEST_CHARS_MAX:]
@@ -114,19 +114,19 @@ def _question(request: RequestView) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Judges:
-    """What one text is judged by."""
+    """The checks for one text."""
 
-    loop_chars_min: int  # 0: loops are not looked for
+    loop_chars_min: int  # 0: no search for loops
     expected: Expected | None
     json: bool
-    speaks: bool  # it is a part of an answer
+    speaks: bool  # part of a response
     content: bool
 
 
 class _AnswerStage:
-    """Judges one text at places that are counted from its beginning; text passes at once, up to a finding that ends it.
+    """Checks one text at fixed positions; releases text immediately, up to a finding that ends it.
 
-    Each kind is told once.
+    Each kind is reported once.
     """
 
     __slots__ = (
@@ -149,13 +149,13 @@ class _AnswerStage:
         self._blocks = blocks
         self._json = JsonReader() if judges.json else None
         self._told: set[str] = set()
-        self._position = 0  # how much of the text has come [characters]
-        self._since: list[str] = []  # what came after the last step
+        self._position = 0  # length of the text so far [characters]
+        self._since: list[str] = []  # text since the last step
         self._tail = ""
         self.rejected = False
 
     def feed(self, text: str) -> str:
-        """Take the next piece; all of it is released, but for what comes after a finding that ends the answer."""
+        """Process the next piece; all of it is released, except text after a finding that ends the response."""
         self._hear(text)
         begin = self._position
         done = 0
@@ -167,7 +167,7 @@ class _AnswerStage:
         return text[:done]
 
     def close(self) -> str:
-        """The text is complete. A text fed afterwards is another one."""
+        """The text is complete. Later input is a separate text."""
         if self._position:
             self._tail_now()
             self._judge_loop(closing=True)
@@ -187,7 +187,7 @@ class _AnswerStage:
         return ""
 
     def fork(self) -> _AnswerStage:
-        """A stage in the same state that tells nobody what it finds."""
+        """A stage in the same state that reports nothing."""
         copy = _AnswerStage(self._judges, replace(self._spoken), NOBODY, self._blocks)
         copy._json = self._json.copy() if self._json is not None else None
         copy._told = self._told.copy()
@@ -204,7 +204,7 @@ class _AnswerStage:
                 spoken.last = visible[-1]
 
     def _step(self, piece: str) -> None:
-        """Take a piece that ends at the next step or before it."""
+        """Process a piece that ends at or before the next step."""
         if self._json is not None and "BROKEN_JSON" not in self._told:
             place = self._json.feed(piece)
             if place >= 0:
@@ -230,19 +230,19 @@ class _AnswerStage:
         if self._judges.loop_chars_min and "LOOP" not in self._told:
             period = loop_chars(self._tail, self._judges.loop_chars_min)
             if period:
-                self._tell_of_tail("LOOP", max(self._judges.loop_chars_min, REPEATS_MIN * period), closing)
+                self._report_tail("LOOP", max(self._judges.loop_chars_min, REPEATS_MIN * period), closing)
 
     def _judge_language(self, chars: int, closing: bool) -> None:
         expected = self._judges.expected
         if expected is not None and "LANGUAGE" not in self._told and is_unexpected(self._tail[-chars:], expected):
-            self._tell_of_tail("LANGUAGE", chars, closing)
+            self._report_tail("LANGUAGE", chars, closing)
 
     def _judge_json_end(self) -> None:
         reader = self._json
         if reader is not None and not (reader.blank or reader.complete() or "BROKEN_JSON" in self._told):
-            self._tell_of_tail("BROKEN_JSON", STEP_CHARS, closing=False)  # more was to come
+            self._report_tail("BROKEN_JSON", STEP_CHARS, closing=False)  # more text was expected
 
-    def _tell_of_tail(self, kind: str, chars: int, closing: bool) -> None:
+    def _report_tail(self, kind: str, chars: int, closing: bool) -> None:
         tail = self._tail
         self._witness.see(tail, len(tail) == self._position, ends=closing)
         self._tell(kind, max(0, len(tail) - chars), len(tail))

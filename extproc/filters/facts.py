@@ -1,4 +1,4 @@
-"""Answers that contradict known facts, judged sentence by sentence."""
+"""Responses that contradict known facts, checked sentence by sentence."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from extproc.filters.observe import ObservingStage
 
 
 def detector_of(facts: Iterable[Fact]) -> FactDetector:
-    """The detector that a file of facts describes."""
+    """The detector for a file of facts."""
     return FactDetector([KnownFact(fact.id, fact.subject, fact.value, fact.right) for fact in facts])
 
 
 class FactsGuard(Guard):
-    """Knows the facts of one file."""
+    """Checks responses against the facts of one file."""
 
     code = "fact_contradicted"
     finds_data = False
 
     @classmethod
     def build(cls, section: FactsSection, resources: Resources) -> Self:
-        """With the text of its file."""
+        """Build the guard with the text of its file."""
         return cls(section, resources.files[section.file])
 
     def __init__(self, section: FactsSection, facts: str) -> None:
@@ -36,18 +36,18 @@ class FactsGuard(Guard):
         self._detector = detector_of(parse_facts(facts, section.file))
 
     def sees(self, source: TextSource) -> bool:
-        """What the model tells the user."""
+        """The model's text for the user."""
         return super().sees(source) and source.kind is Kind.CONTENT
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
-        """A stage on what the model tells the user."""
+        """A stage on the model's text for the user."""
         blocks = self.action is Action.BLOCK
         stage = _SentenceStage(self._detector, Witness(self, source, exchange), blocks)
         return stage if blocks else ObservingStage(stage)
 
 
 class _SentenceStage:
-    """Releases each sentence once it is judged."""
+    """Releases each sentence once it is checked."""
 
     __slots__ = ("_before", "_blocks", "_buffer", "_detector", "_witness", "rejected")
 
@@ -60,7 +60,7 @@ class _SentenceStage:
         self.rejected = False
 
     def feed(self, text: str) -> str:
-        """Take the next piece; return the sentences that are good."""
+        """Process the next piece. Returns: the sentences that passed."""
         released = ""
         for sentence in self._buffer.push(text):
             released += self._judge(sentence, closing=False)
@@ -69,7 +69,7 @@ class _SentenceStage:
         return released
 
     def close(self) -> str:
-        """The last sentence is over too. A text fed afterwards is another one."""
+        """The last sentence is complete too. Later input is a separate text."""
         released = self._judge(self._buffer.take(), closing=True)
         self._before = ""
         return released
@@ -79,7 +79,7 @@ class _SentenceStage:
         return self._buffer.open
 
     def fork(self) -> _SentenceStage:
-        """A stage in the same state that tells nobody what it finds."""
+        """A stage in the same state that reports nothing."""
         copy = _SentenceStage(self._detector, NOBODY, self._blocks)
         copy._buffer, copy._before = self._buffer.copy(), self._before
         copy.rejected = self.rejected

@@ -1,4 +1,4 @@
-"""Answers that say what their documents do not: reported by two scores, never changed."""
+"""Responses that state what their documents do not support: reported with two scores, never changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PERCENT = 100
 
 
 class GroundingGuard(Guard):
-    """Takes the request's texts for the context, and tallies the answer against it."""
+    """Uses the request's texts as context, and compares the response with it."""
 
     finds_data = False
 
@@ -33,7 +33,7 @@ class GroundingGuard(Guard):
         self._novel_min = section.novel_words_percent_min / _PERCENT
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
-        """Make the context, if the request brings one along; an answer to too much text is not judged."""
+        """Build the context if the request has one; with too much text, the response is not checked."""
         brought = brought_texts(request.texts)
         if not brought and not pasted_texts(request.texts, self._context_chars_min):
             exchange.skips[self.name] = Coverage.SKIPPED_NO_CONTEXT
@@ -48,18 +48,18 @@ class GroundingGuard(Guard):
         return None
 
     def sees(self, source: TextSource) -> bool:
-        """What the model tells the user."""
+        """The model's text for the user."""
         return super().sees(source) and source.kind is Kind.CONTENT
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
-        """A stage on what the model tells the user, where there is a context."""
+        """A stage on the model's text for the user, if there is a context."""
         context = self._context.of(exchange)
         if context is None:
             return None
         return _TallyStage(self, context, Witness(self, source, exchange), Witness(self, source, exchange))
 
     def judge(self, tally: Tally, unsupported: WorstSentence, novel: WorstSentence) -> None:
-        """Report what is over the thresholds."""
+        """Report scores above the thresholds."""
         if tally.items >= self._items_min and tally.unsupported_share >= self._unsupported_min:
             unsupported.tell("UNSUPPORTED", tally.unsupported_share)
         if tally.novel_share >= self._novel_min:
@@ -67,7 +67,7 @@ class GroundingGuard(Guard):
 
 
 class WorstSentence:
-    """The sentence that adds most to one count: what a person reads who judges a share of the whole answer."""
+    """The sentence with the largest share of one count: shown to reviewers as an example of the response."""
 
     __slots__ = ("_added", "_chars", "_witness")
 
@@ -84,16 +84,16 @@ class WorstSentence:
         self._witness.pass_by(sentence)
 
     def tell(self, kind: str, score: float) -> None:
-        """Report the count by its share."""
+        """Report the count as a share."""
         self._witness.tell(Finding(kind, 0, self._chars, score, f"grounding.{kind.lower()}", f"{score:.2f}"))
 
     def forget(self) -> None:
-        """What comes is another text."""
+        """Reset for the next text."""
         self._added = 0
 
 
 class _TallyStage:
-    """Lets the text pass, counts it sentence by sentence, and judges it at its end."""
+    """Releases the text, counts it sentence by sentence, and checks it at its end."""
 
     __slots__ = ("_buffer", "_context", "_guard", "_novel", "_tally", "_unsupported", "rejected")
 
@@ -113,7 +113,7 @@ class _TallyStage:
         return text
 
     def close(self) -> str:
-        """The text is complete. A text fed afterwards is another one."""
+        """The text is complete. Later input is a separate text."""
         rest = self._buffer.take()
         if rest:
             self._count(rest, closing=True)
@@ -128,7 +128,7 @@ class _TallyStage:
         return ""
 
     def fork(self) -> _TallyStage:
-        """A stage in the same state that tells nobody what it counts."""
+        """A stage in the same state that reports nothing."""
         copy = _TallyStage(self._guard, self._context, NOBODY, NOBODY)
         copy._buffer, copy._tally = self._buffer.copy(), replace(self._tally)
         return copy

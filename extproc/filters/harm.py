@@ -1,7 +1,7 @@
-"""Requests for harm, and abuse, in requests and answers: blocked, reported, or only counted.
+"""Requests for harm, and abuse, in requests and responses: blocked, reported, or only counted.
 
-In requests only what users, tools and documents say is judged: an application's own prompt speaks of what is forbidden,
-and an answer given earlier was judged then.
+In requests only texts of users, tools and documents are checked: an application's own prompt mentions forbidden topics
+legitimately, and earlier responses were checked at the time.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from extproc.filters.base import NOBODY, Witness
 from extproc.filters.scanning import SpeakersGuard
 
 CONTEXT_CHARS_MAX = 200
-"""How much of what stands before a sentence is judged with it. [characters]"""
+"""How much text before a sentence is checked with it. [characters]"""
 
 _JUDGED_IN_REQUESTS = frozenset({Speaker.USER, Speaker.TOOL, Speaker.DOCUMENT})
 
 
 class HarmGuard(SpeakersGuard):
-    """Judges each text up to its first finding: one says enough of it."""
+    """Checks each text up to its first finding, which is sufficient."""
 
     code = "harmful_content"
 
@@ -31,18 +31,18 @@ class HarmGuard(SpeakersGuard):
         self._detector = HarmDetector(section.categories, section.threshold)
 
     def may_hold(self, text: str) -> bool:
-        """One look at the words."""
+        """A prefilter on the words."""
         return self._detector.may_hold(text)
 
     def text_stage(self, source: TextSource, witness: Witness, bare: bool) -> Stage:
-        """A stage that judges sentences."""
+        """A stage that checks sentences."""
         return HarmStage(self._detector, witness, source.direction is Direction.RESPONSE)
 
 
 class HarmStage:
-    """Judges one channel sentence by sentence, each with a little of what stands before it; rejects at a finding.
+    """Checks one channel sentence by sentence, each with some text before it; rejects at a finding.
 
-    What is held is the sentence that is not complete: at most ``SENTENCE_CHARS_MAX`` characters.
+    It holds the incomplete sentence: at most ``SENTENCE_CHARS_MAX`` characters.
     """
 
     __slots__ = ("_before", "_detector", "_of_model", "_open", "_whole", "_witness", "rejected")
@@ -53,11 +53,11 @@ class HarmStage:
         self._witness = witness
         self._open = ""
         self._before = ""
-        self._whole = True  # what stands before begins with a whole word
+        self._whole = True  # the text before begins with a whole word
         self.rejected = False
 
     def feed(self, text: str) -> str:
-        """Take the next piece; return the sentences that are judged."""
+        """Process the next piece. Returns: the sentences that passed."""
         whole = self._open + text
         start = 0
         while (end := sentence_end(whole, start)) >= 0:
@@ -69,7 +69,7 @@ class HarmStage:
         return whole[:start]
 
     def close(self) -> str:
-        """Judge the open sentence too. A text fed afterwards is another one, with this one before it."""
+        """Check the open sentence too. Later input is a separate text, with this one as its context."""
         rest, self._open = self._open, ""
         if rest and not self._passes(rest, complete=True):
             return ""
@@ -82,7 +82,7 @@ class HarmStage:
         return self._open
 
     def fork(self) -> Stage:
-        """A stage in the same state that tells nobody what it finds."""
+        """A stage in the same state that reports nothing."""
         copy = HarmStage(self._detector, NOBODY, self._of_model)
         copy._open, copy._before, copy._whole = self._open, self._before, self._whole
         copy.rejected = self.rejected
@@ -94,7 +94,7 @@ class HarmStage:
         finding = self._detector.find(judged, self._of_model)
         if finding is not None:
             self._witness.see(sentence, ends=complete)
-            self._witness.tell(replace(finding, start=0, end=len(sentence)))  # people read what stands before it too
+            self._witness.tell(replace(finding, start=0, end=len(sentence)))  # reviewers also read the text before it
             self.rejected = True
             return False
         self._witness.pass_by(sentence)

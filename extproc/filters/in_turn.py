@@ -1,4 +1,4 @@
-"""Two stages on one channel, as if they were one: what the first releases, the second is fed."""
+"""Two stages on one channel as one: the second receives the output of the first."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from extproc.domain.text import Stage, close_stage, yielding
 
 
 class InTurn:
-    """Rejects where either does; what the first released before still goes through the second."""
+    """Rejects if either does; text that the first released before still passes the second."""
 
     __slots__ = ("_first", "_second", "rejected")
 
@@ -16,28 +16,28 @@ class InTurn:
         self.rejected = False
 
     def feed(self, text: str) -> str:
-        """Take the next piece; return what both have released."""
+        """Process the next piece. Returns: the text that both have released."""
         return self._handed_on(self._first.feed(text), cut_off=True)
 
     def close(self) -> str:
-        """The text is complete: return the rest."""
+        """The text is complete. Returns: the rest."""
         return self._closed(cut_off=False)
 
     def close_cut(self) -> str:
-        """As ``close``, of a text that was cut off."""
+        """Like ``close``, for a truncated text."""
         return self._closed(cut_off=True)
 
     def held(self) -> str:
-        """What the second holds, then what the first does."""
+        """The text held by the second stage, then by the first."""
         return self._second.held() + self._first.held()
 
     def give_up(self) -> str:
-        """Make the first wait no longer; the second holds little, and not for long."""
+        """Make the first stop waiting; the second holds little text, and not for long."""
         waiting = yielding(self._first)
         return "" if waiting is None else self._handed_on(waiting.give_up(), cut_off=True)
 
     def fork(self) -> InTurn:
-        """Both in the same state, and telling nobody."""
+        """Both in the same state; they report nothing."""
         copy = InTurn(self._first.fork(), self._second.fork())
         copy.rejected = self.rejected
         return copy
@@ -58,7 +58,7 @@ class InTurn:
 
 
 class PassingStage:
-    """Lets all pass: stands where another stage needs one."""
+    """Releases all text: a placeholder where a stage is required."""
 
     __slots__ = ("rejected",)
 
@@ -66,11 +66,11 @@ class PassingStage:
         self.rejected = False
 
     def feed(self, text: str) -> str:
-        """The text."""
+        """The text, unchanged."""
         return text
 
     def close(self) -> str:
-        """Nothing was kept."""
+        """Nothing was held."""
         return ""
 
     def held(self) -> str:
@@ -78,5 +78,5 @@ class PassingStage:
         return ""
 
     def fork(self) -> PassingStage:
-        """It has no state."""
+        """Returns itself: it has no state."""
         return self

@@ -1,4 +1,4 @@
-"""Prompt injection and jailbreaks in what users, tools and documents say. Our own system prompt is never judged."""
+"""Prompt injection and jailbreaks in texts of users, tools and documents. The inserted system prompt is exempt."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FORGED_MARK = re2.compile(r"(?i)<<<(\s*(?:end\s+of\s+)?external\s+data)")
 
 
 class _Thresholds(NamedTuple):
-    """Least scores that count."""
+    """The minimum scores that count."""
 
     flag: float
     block: float
@@ -37,12 +37,12 @@ class _Thresholds(NamedTuple):
 
 @cache
 def _detector(with_model: bool) -> InjectionDetector:
-    """One for all policies: its automata and weights take megabytes."""
+    """Shared by all policies: its automata and weights take megabytes."""
     return InjectionDetector.shipped() if with_model else InjectionDetector()
 
 
 class InjectionGuard(Guard):
-    """Judges each text of a request whole: a request is never streamed to us."""
+    """Checks each text of a request as a whole: requests are never streamed to us."""
 
     code = "prompt_injection"
     finds_data = False
@@ -57,7 +57,7 @@ class InjectionGuard(Guard):
         self.changes_prompt = self._fences
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
-        """Refuse the request if a finding is sure enough and the guard blocks; fence what is let through."""
+        """Refuse the request if a score reaches the threshold and the guard blocks; otherwise fence external text."""
         judged = [field for field in request.texts if self.sees(field.source)]
         certain = False
         stride = Stride(exchange.pace)
@@ -78,15 +78,15 @@ class InjectionGuard(Guard):
         return None
 
     def sees(self, source: TextSource) -> bool:
-        """What users, tools and documents say, and definitions where the configuration says so."""
+        """Texts of users, tools and documents, and definitions if configured."""
         return source.speaker in self._judged
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
-        """No stage of ours does: the request was judged as a whole."""
+        """False: there is no stage, as the request was checked as a whole."""
         return False
 
     def _judge_joined(self, judged: Sequence[TextField], exchange: ExchangeFacts, stride: Stride) -> bool:
-        """Look for an attack that is divided among the parts of a message; one that is sure is enough."""
+        """Look for an attack that spans parts of a message; one above the threshold is enough."""
         for parts, texts in joined_parts(judged):
             for text in texts:
                 stride.take(text)
@@ -95,7 +95,7 @@ class InjectionGuard(Guard):
         return False
 
     def _judge(self, source: TextSource, text: str, exchange: ExchangeFacts) -> bool:
-        """Report what is found in a text; whether any of it is sure enough to act on."""
+        """Report the findings in a text. Returns: whether any reaches the threshold for action."""
         certain = False
         thresholds = self._from_outside if source.speaker in _OUTSIDE else self._from_users
         for finding in self._detector.find(text, thresholds.flag, thresholds.block, exchange.pace):
@@ -107,12 +107,12 @@ class InjectionGuard(Guard):
 
 
 def fenced(text: str) -> str:
-    """The text between marks; marks that it holds itself are broken."""
+    """The text between fence marks; marks inside it are broken up."""
     if "<<<" in text:
         text = _FORGED_MARK.sub(r"<< <\1", text)
     return f"{FENCE_BEGIN}{text}{FENCE_END}"
 
 
 def _is_from_outside(field: TextField) -> bool:
-    """Whether a tool or a document says it, and not only a name in it."""
+    """Whether it is the text of a tool or a document, and not only a name."""
     return field.source.speaker in _FENCED and field.source.kind is Kind.CONTENT and not field.keys

@@ -1,9 +1,8 @@
-"""A stage for texts that are JSON themselves (tool arguments): strings are judged as the text they mean, and stay
-strings.
+"""A stage for texts that are JSON (tool arguments): strings are decoded for checking, and remain strings.
 
-The text may be cut anywhere, inside an escape too, and need not be valid JSON: a model writes it. What stands in
-quotes is decoded, judged, and encoded again; what stands outside (numbers, and everything else that is no string) is
-judged as it is.
+Chunk boundaries may be anywhere, even inside an escape, and the text may be invalid JSON, because a model writes it.
+Text in quotes is decoded, checked, and encoded again. Text outside of quotes (numbers, and everything else that is not
+a string) is checked as it is.
 """
 
 from __future__ import annotations
@@ -26,20 +25,20 @@ _REPLACEMENT = "\ufffd"
 
 
 class WholeNumbers:
-    """A detector for what stands outside strings: a finding in a number is the whole number, sign and exponent too.
+    """A detector for text outside strings: a finding in a number is widened to the whole number with sign and exponent.
 
-    A mask in the place of a part of it would not be JSON.
+    A mask in place of a part of a number would not be JSON.
     """
 
     def __init__(self, detector: SpanDetector) -> None:
         self._detector = detector
 
     def may_hold(self, text: str) -> bool:
-        """As the detector says."""
+        """The detector's own prefilter."""
         return self._detector.may_hold(text)
 
     def find(self, text: str, start: int = 0) -> list[Finding]:
-        """The detector's findings, widened; of two in one number the first counts."""
+        """The detector's findings, widened; if two are in one number, the first counts."""
         widened: list[Finding] = []
         for finding in self._detector.find(text, start):
             first, last = _number_start(text, start, finding.start), finding.end
@@ -50,7 +49,7 @@ class WholeNumbers:
         return widened
 
     def beginning(self, text: str, start: int = 0) -> Finding | None:
-        """What the detector says of the end of a text that is cut off, widened."""
+        """The detector's finding at the end of a truncated text, widened."""
         found = beginning_in(self._detector, text, start)
         return found and replace(found, start=_number_start(text, start, found.start))
 
@@ -62,7 +61,7 @@ def _number_start(text: str, start: int, first: int) -> int:
 
 
 class JsonTextStage:
-    """Wraps two stages: one for what is inside strings, one for what is outside."""
+    """Wraps two stages: one for text inside strings, one for text outside."""
 
     __slots__ = ("_escape", "_high_surrogate", "_in_string", "_inside", "_outside", "rejected")
 
@@ -70,12 +69,12 @@ class JsonTextStage:
         self._inside = inside
         self._outside = outside
         self._in_string = False
-        self._escape = ""  # an escape that has begun: "\\", "\\u", "\\u0", ...
+        self._escape = ""  # an incomplete escape: "\\", "\\u", "\\u0", ...
         self._high_surrogate = ""
         self.rejected = False
 
     def feed(self, text: str) -> str:
-        """Take the next piece; return what is judged."""
+        """Process the next piece. Returns: the checked text."""
         pieces: list[str] = []
         position = 0
         while position < len(text) and not self.rejected:
@@ -91,7 +90,7 @@ class JsonTextStage:
         return self._close(cut_off=False)
 
     def close_cut(self) -> str:
-        """The text was cut off: what stands at its end may go on. In whole JSON nothing does."""
+        """The text was truncated: its end may continue. In complete JSON it cannot."""
         return self._close(cut_off=True)
 
     def _close(self, cut_off: bool) -> str:
@@ -108,12 +107,12 @@ class JsonTextStage:
         return released
 
     def held(self) -> str:
-        """What is held, written as JSON again."""
+        """The held text, encoded as JSON."""
         surrogate = f"\\u{ord(self._high_surrogate):04x}" if self._high_surrogate else ""
         return _encode(self._inside.held()) + surrogate + self._escape + self._outside.held()
 
     def give_up(self) -> str:
-        """Wait no longer for the rest of a string. A number, and an escape, come to their end soon enough."""
+        """Stop waiting for the rest of a string. Numbers and escapes end soon anyway."""
         inside = yielding(self._inside)
         if inside is None or self._escape or self._high_surrogate:
             return ""
@@ -194,7 +193,7 @@ class JsonTextStage:
         pieces.append(_encode(self._inside.feed(text)))
 
     def _flush_escape(self, pieces: list[str]) -> None:
-        """An escape that never came to its end is text."""
+        """An incomplete escape is treated as text."""
         escape, self._escape = self._escape, ""
         if escape or self._high_surrogate:
             self._feed_inside(escape, pieces)
@@ -205,8 +204,8 @@ def _encode(text: str) -> str:
 
 
 def may_hide(texts: Iterable[tuple[TextSource, str]]) -> bool:
-    """Whether a JSON text may hide what is looked for: by an escape, or by a bare control character.
+    """Whether a JSON text may hide a finding: by an escape, or by a bare control character.
 
-    The latter is written as an escape, found or not, so such a text must go through a stage.
+    The stage rewrites a bare control character as an escape even without a finding, so such a text must pass a stage.
     """
     return any(source.kind is Kind.JSON and ("\\" in text or not text.isprintable()) for source, text in texts)

@@ -1,4 +1,4 @@
-"""Makes sure that tokens can be counted: asks the server for usage on streams when the client did not."""
+"""Ensures that tokens can be counted: requests usage from the server on streams if the client did not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from extproc.payload.view import RequestView
 
 
 class MeterFilter(Filter):
-    """Asks for usage and switches metering on for the exchange."""
+    """Requests usage, and enables metering for the exchange."""
 
     name = "meter"
 
@@ -18,7 +18,7 @@ class MeterFilter(Filter):
         self._continuous_usage = continuous_usage
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
-        """Ask for usage."""
+        """Request usage."""
         exchange.record.metered = True
         if self.enforced:
             exchange.dialect.ask_for_usage(request, self._continuous_usage)

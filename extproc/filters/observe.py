@@ -1,4 +1,4 @@
-"""A stage that looks and lets pass: shadow mode, flags, and detectors that only count."""
+"""A stage that observes without changing the text: for shadow mode, flags, and detectors that only count."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from extproc.domain.text import Stage, close_stage
 
 
 class ObservingStage:
-    """Feeds another stage and releases the text as it came, at once."""
+    """Feeds another stage, and releases the text unchanged and immediately."""
 
     __slots__ = ("_observed", "rejected")
 
@@ -15,19 +15,19 @@ class ObservingStage:
         self.rejected = False
 
     def feed(self, text: str) -> str:
-        """Show the text to the observed stage."""
+        """Feed the text to the observed stage."""
         if not self._observed.rejected:
             self._observed.feed(text)
         return text
 
     def close(self) -> str:
-        """Let the observed stage come to its end."""
+        """Close the observed stage."""
         if not self._observed.rejected:
             self._observed.close()
         return ""
 
     def close_cut(self) -> str:
-        """As ``close``, of a text that was cut off."""
+        """Like ``close``, for a truncated text."""
         if not self._observed.rejected:
             close_stage(self._observed, cut_off=True)
         return ""

@@ -1,4 +1,4 @@
-"""Personal data and secrets, in requests and answers: masked, blocked, or only counted."""
+"""Personal data and secrets in requests and responses: masked, blocked, or only counted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ASCII_ESCAPE = re.compile(r"\\u00([2-7][0-9a-fA-F])")
 
 
 def detector_of(section: PiiSection) -> PiiDetector:
-    """The detector that a section of the configuration describes."""
+    """The detector for a section of the configuration."""
     custom = [
         CustomRecognizer(one.name, one.pattern, one.context, one.checksum, one.score) for one in section.recognizers
     ]
@@ -40,14 +40,14 @@ def detector_of(section: PiiSection) -> PiiDetector:
 
 
 class PiiGuard(Guard):
-    """Looks at every text of its directions."""
+    """Checks every text of its directions."""
 
     code = "personal_data"
     judges_cut_ends = True
 
     @classmethod
     def build(cls, section: PiiSection, resources: Resources) -> Self:
-        """With the key of its hashes, where its masks are hashes."""
+        """Build the guard with the key for its masks, if they are hashes."""
         masking = section.masking
         hashes = masking.type is MaskType.HASH
         return cls(section, resources.keys[masking.key_file or PROCESS_KEY] if hashes else b"")
@@ -63,16 +63,16 @@ class PiiGuard(Guard):
         self._word_chars_max = word_chars_max(section.hold_chars_max)
         self._masks_at_limit = section.at_limit == "mask"
         masks = self.action is Action.MASK
-        self.judges_each_alone = self._style is not MaskType.NUMBERED  # what an earlier answer echoes gives numbers
+        self.judges_each_alone = self._style is not MaskType.NUMBERED  # echoes in an earlier response determine numbers
         if self.action in (Action.MASK, Action.BLOCK) and Direction.RESPONSE in self.directions:
             self.hold_ns_max = (section.hold_ms_max or 0) * _MS_NS
         self.numbers_values = masks and self._style in (MaskType.NUMBERED, MaskType.REVERSIBLE)
         self.restores = masks and self._style is MaskType.REVERSIBLE and Direction.REQUEST in self.directions
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
-        """Note which placeholders stand in the request already: none of ours may be one of them.
+        """Record which placeholders the request already contains: new ones must differ.
 
-        Where answers keep their placeholders, those in texts of the assistant are ours, from earlier in the
+        If responses keep their placeholders, those in texts of the assistant are our own, from earlier in the
         conversation.
         """
         if not self.numbers_values:
@@ -87,9 +87,10 @@ class PiiGuard(Guard):
         return None
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
-        """One look at all texts as one, and at a few places for words that are too long to be held.
+        """A prefilter over all texts as one, plus a check for words that are too long to be held.
 
-        An escape in a JSON text may hide what is looked for; a bare control character is written as one, found or not.
+        An escape in a JSON text may hide a finding; a bare control character is rewritten as an escape even without
+        one.
         """
         if may_hide(texts):
             return True
@@ -100,7 +101,7 @@ class PiiGuard(Guard):
         return self._detector.may_hold(joined) or (self._finds_keys and may_hold_private_key(joined))
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
-        """A stage that judges spans; JSON texts are judged string by string, so that they stay JSON."""
+        """A span stage; JSON texts are checked string by string, so they remain JSON."""
         witness = Witness(self, source, exchange)
         mask = None if self.action is Action.BLOCK else self._mask(source, exchange)
         limit = self._limit(source, exchange)
@@ -118,21 +119,21 @@ class PiiGuard(Guard):
         return stage
 
     def _span_stage(self, mask: Mask | None, witness: Witness, limit: HoldLimit) -> Stage:
-        """Spans in cells, and around that the blocks that no cell holds."""
+        """Finds spans in cells, and around that key blocks, which exceed a cell."""
         spans = SpanStage(self._detector, mask, witness.tell, limit=limit, on_text=witness.see)
         return self._key_blocks(spans, mask, witness) if self._finds_keys else spans
 
     def _with_key_blocks(self, stage: Stage, mask: Mask | None, witness: Witness) -> Stage:
-        """Blocks in what is no JSON, and those whose lines are strings of their own, behind what judges the strings."""
+        """Adds the search for key blocks in text that is not JSON, or whose lines are separate strings."""
         return InTurn(stage, self._key_blocks(PassingStage(), mask, witness)) if self._finds_keys else stage
 
     def _key_blocks(self, outside: Stage, mask: Mask | None, witness: Witness) -> Stage:
-        # The body of a key is never kept, so there is no value that could be numbered, hashed or given back.
+        # The body of a key is never kept, so no value could be numbered, hashed or restored.
         bare = None if mask is None else lambda finding: type_mask(finding.kind)
         return PrivateKeyStage(outside, bare, witness.tell, witness.see)
 
     def _limit(self, source: TextSource, exchange: ExchangeFacts) -> HoldLimit:
-        """What is done with text that cannot be held any longer. A request is not held back: it comes whole."""
+        """The policy for text that cannot be held any longer. A request is never held: it arrives whole."""
         if source.direction is Direction.REQUEST:
             return NO_LIMIT
         releases = not self._masks_at_limit and self.enforced
@@ -144,7 +145,7 @@ class PiiGuard(Guard):
         return HoldLimit(on_limit, self._word_chars_max, type_mask(HOLD_LIMIT) if self._masks_at_limit else None)
 
     def _mask(self, source: TextSource, exchange: ExchangeFacts) -> Mask:
-        """How a value on one channel is masked. Of its beginning alone nothing is shown: clients choose its length."""
+        """The mask for a channel. A truncated value reveals nothing of itself: clients choose its length."""
         mask = self._value_mask(source, exchange)
         return lambda finding, value: type_mask(finding.kind) if finding.begun else mask(finding, value)
 
@@ -162,18 +163,18 @@ class PiiGuard(Guard):
         known = placeholders.of_choice(source.choice) if in_answer else placeholders
         if not self.restores:
             return lambda finding, value: known.mask(finding.kind, canonical(finding.kind, read(value)))
-        if in_answer:  # what the model brings up itself is never shown
+        if in_answer:  # values that the model itself introduces are never shown
             return lambda finding, value: known.mask(finding.kind, value)
         return lambda finding, value: known.mask_reversibly(finding.kind, value)
 
     def _echoes(self, source: TextSource) -> bool:
-        """Whether placeholders in a text are those of earlier answers."""
+        """Whether placeholders in a text are those of earlier responses."""
         said_before = source.direction is Direction.REQUEST and source.speaker is Speaker.ASSISTANT
         return said_before and self._style is MaskType.NUMBERED
 
 
 class _EchoStage:
-    """Notes the numbers in an earlier answer when its turn comes, so that those of later texts are higher."""
+    """Registers the numbers in an earlier response in order, so that later texts get higher ones."""
 
     __slots__ = ("_placeholders", "_source", "_stage", "rejected")
 
@@ -181,10 +182,10 @@ class _EchoStage:
         self._stage = stage
         self._source = source
         self._placeholders = placeholders
-        self.rejected = False  # a stage that masks never does
+        self.rejected = False  # a stage that masks never rejects
 
     def feed(self, text: str) -> str:
-        """Take a text of a request: it comes whole."""
+        """Process a text of a request, which arrives whole."""
         self._placeholders.echo(_without_escapes(self._source, text))
         return self._stage.feed(text)
 
@@ -193,7 +194,7 @@ class _EchoStage:
         return self._stage.close()
 
     def held(self) -> str:
-        """What the stage holds."""
+        """The text held by the stage."""
         return self._stage.held()
 
     def fork(self) -> Stage:
@@ -202,12 +203,12 @@ class _EchoStage:
 
 
 def _quoted(mask: Mask) -> Mask:
-    """For a number that stands bare in JSON: the mask must be a string there."""
+    """For a bare number in JSON: the mask must be a string there."""
     return lambda finding, value: json.dumps(mask(finding, value), ensure_ascii=False)
 
 
 def _without_escapes(source: TextSource, text: str) -> str:
-    """A JSON text with the ASCII characters that it may have written as escapes."""
+    """A JSON text with escapes of ASCII characters decoded."""
     if source.kind is Kind.JSON and "\\u00" in text:
         return _ASCII_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
     return text

@@ -1,7 +1,7 @@
 """The stage that finds private key blocks, which span lines, and masks, rejects or counts them.
 
-It stands around the stage that judges spans: text outside of blocks goes there at once, but for the few characters that
-may be the beginning of a block. A block's first line is held until its body shows itself; the body is never kept.
+It wraps the stage for spans: text outside of blocks goes there immediately, except a few characters that may begin a
+block. A block's first line is held until its body appears; the body is never kept.
 """
 
 from __future__ import annotations
@@ -37,17 +37,18 @@ def may_hold_private_key(text: str) -> bool:
 
 class _Place(Enum):
     OUTSIDE = auto()
-    OPENING = auto()  # behind a first line, before enough of a body
+    OPENING = auto()  # after a first line, before enough of a body
     BODY = auto()
-    BEHIND = auto()  # behind a last line: its last hyphen may follow
+    BEHIND = auto()  # after a last line: its last hyphen may follow
 
 
 class PrivateKeyStage:
-    """Judges one channel.
+    """Checks one channel.
 
-    ``outside`` judges what stands before, between and behind blocks, each as a text of its own. ``mask`` gives what
-    replaces a block, or is None where blocks reject. ``on_finding`` is told of each; before that ``on_text`` is shown
-    the block's first line, which is all that a finding spans, and whether nothing stood before it.
+    ``outside`` checks the text before, between and after blocks, each as a separate text. ``mask`` returns the
+    replacement of a block; it is None if blocks reject. ``on_finding`` is called for each block. Before that,
+    ``on_text`` is called with the block's first line, which is the span of the finding, and with whether no text
+    preceded it.
     """
 
     __slots__ = ("_begun", "_first_line", "_held", "_mask", "_on_finding", "_on_text", "_outside", "_place", "rejected")
@@ -64,13 +65,13 @@ class PrivateKeyStage:
         self._mask = mask
         self._on_finding = on_finding
         self._place = _Place.OUTSIDE
-        self._first_line = ""  # of a block that has not shown itself
-        self._held = ""  # what is not yet judged, behind the first line if there is one
-        self._begun = False  # whether anything was judged that is no first line held
+        self._first_line = ""  # of a block whose body has not appeared
+        self._held = ""  # text not yet checked, after the first line if there is one
+        self._begun = False  # whether any text was checked, apart from a held first line
         self.rejected = False
 
     def feed(self, text: str) -> str:
-        """Take the next piece; return what is judged and no part of a block."""
+        """Process the next piece. Returns: the checked text outside of blocks."""
         if self._place is _Place.OUTSIDE and not self._held and "-" not in text:
             return self._judged(text)
         whole = self._held + text
@@ -86,11 +87,11 @@ class PrivateKeyStage:
         return "".join(pieces)
 
     def close(self) -> str:
-        """The text is complete: what only may have become a block is none."""
+        """The text is complete: an incomplete block is not a block."""
         return self._close(cut_off=False)
 
     def close_cut(self) -> str:
-        """The text was cut off: a first line with the beginning of a body behind it is a block."""
+        """The text was truncated: a first line with the beginning of a body is a block."""
         if self._place is not _Place.OPENING or OPENING_CUT.search(latin1_bytes(self._held)) is None:
             return self._close(cut_off=True)
         pieces: list[str] = []
@@ -109,11 +110,11 @@ class PrivateKeyStage:
         return released
 
     def held(self) -> str:
-        """What the stage outside holds, and a first line, or what may become one."""
+        """The text held by the outside stage, then a first line or a possible beginning of one."""
         return self._outside.held() + self._first_line + self._held
 
     def give_up(self) -> str:
-        """Wait no longer for the stage outside. What may become a block is short, and a block's body is never held."""
+        """Make the outside stage stop waiting. A possible block is short, and a block's body is never held."""
         outside = yielding(self._outside)
         if self._place is not _Place.OUTSIDE or self._held or outside is None:
             return ""
@@ -122,14 +123,14 @@ class PrivateKeyStage:
         return released
 
     def fork(self) -> PrivateKeyStage:
-        """A stage in the same state that tells nobody what it finds."""
+        """A stage in the same state that reports nothing."""
         copy = PrivateKeyStage(self._outside.fork(), self._mask, tell_nobody)
         copy._place, copy._first_line, copy._held = self._place, self._first_line, self._held
         copy._begun, copy.rejected = self._begun, self.rejected
         return copy
 
     def _step(self, whole: str, subject: bytes, at: int, pieces: list[str]) -> int:
-        """Judge from ``at`` on as far as one place goes; returns where it ends, ``at`` if more text is needed."""
+        """Process one state from ``at`` on. Returns: the new position; ``at`` if more text is needed."""
         match self._place:
             case _Place.OUTSIDE:
                 return self._pass(whole, subject, at, pieces)
@@ -184,7 +185,7 @@ class PrivateKeyStage:
             pieces.append(self._mask(finding))
 
     def _judged(self, text: str) -> str:
-        """What the stage outside releases of a text that is no part of a block."""
+        """The output of the outside stage for text outside of blocks."""
         if not text:
             return ""
         self._begun = True

@@ -1,4 +1,4 @@
-"""Inserts the chosen version's system prompt. After the guards in the list, since our own words are not judged."""
+"""Inserts the chosen version's system prompt. It runs after the guards, because inserted text is not checked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from extproc.payload.view import RequestView
 
 
 class PromptFilter(Filter):
-    """Inserts; in shadow it does nothing, since there is nothing to decide."""
+    """Inserts the prompt; in shadow it does nothing, as there is nothing to decide."""
 
     name = "prompt"
 

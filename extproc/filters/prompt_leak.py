@@ -1,4 +1,4 @@
-"""Answers that repeat the system prompt: a run of its words is masked, ends the answer, or is reported."""
+"""Responses that repeat the system prompt: a run of its words is masked, ends the response, or is reported."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ MASK = "<PROMPT>"
 
 
 class PromptLeakGuard(Guard):
-    """Knows the prompt of each version, and those of clients that came last."""
+    """Holds the prompt of each version, and an LRU cache of clients' prompts."""
 
     code = "prompt_leak"
 
     @classmethod
     def build(cls, section: PromptLeakSection, resources: Resources) -> Self:
-        """With the prompts of all versions."""
+        """Build the guard with the prompts of all versions."""
         return cls(section, resources.models)
 
     def __init__(self, section: PromptLeakSection, models: Mapping[str, CompiledModel]) -> None:
@@ -46,22 +46,22 @@ class PromptLeakGuard(Guard):
             for version in model.versions
             if version.prompt and self._of_version
         }
-        # Clients send the same system prompt again and again: it is indexed once, and kept while it is in use.
+        # Clients repeat the same system prompt: it is indexed once, and cached while in use.
         self._index_of = lru_cache(CLIENT_INDEXES_MAX)(self._build)
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
-        """Keep what the client's system messages say, the first ``CLIENT_CHARS_MAX`` characters."""
+        """Store the client's system messages, up to ``CLIENT_CHARS_MAX`` characters."""
         if self._of_client:
             texts = [field.text for field in request.texts if field.source.speaker is Speaker.SYSTEM]
             self._client_prompt.put(exchange, "\n".join(texts)[:CLIENT_CHARS_MAX])
         return None
 
     def sees(self, source: TextSource) -> bool:
-        """What answers say, and what they give to tools."""
+        """The text of responses, including tool arguments."""
         return super().sees(source) and source.kind is not Kind.NAME
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
-        """A stage on every text of the answer, where there is a prompt to leak."""
+        """A stage on every text of the response, if there is a prompt to leak."""
         index = self._index_for(exchange)
         if not index:
             exchange.skips[self.name] = Coverage.SKIPPED_NO_CONTEXT
@@ -95,11 +95,11 @@ class PromptLeakGuard(Guard):
 
 
 class _RunStage:
-    """Holds back a run from its third word on, until it ends or is long enough to be a leak.
+    """Holds a run from its third word on, until it ends or is long enough to be a leak.
 
-    What may be released follows from the text so far, never from its pieces: without a run all of it, the word at hand
-    too; in a run what stands before its third word, and of a long one all but the words that a leak could still hold.
-    ``mask`` replaces a leak, or is None where it rejects.
+    Only the text so far decides what is released, never its chunk boundaries. Without a run all of it is released,
+    including the open word. In a run it is the text before the third word, and in a long run all but the words that a
+    leak could still contain. ``mask`` replaces a leak; it is None if a leak rejects.
     """
 
     __slots__ = (
@@ -122,16 +122,16 @@ class _RunStage:
         self._on_finding = on_finding
         self._matcher = RunMatcher(index)
         self._buffer = ""
-        # Places in the text, counted from its beginning. [characters]
+        # Positions from the beginning of the text. [characters]
         self._begin = 0  # of the buffer
-        self._released = 0  # what stands before it has gone out, or was masked
-        self._scanned = 0  # here begins the word that is not complete
+        self._released = 0  # the text before was released, or masked
+        self._scanned = 0  # the incomplete word begins here
         self._ends = deque([0], index.words_min + 1)  # of the last words
         self._leaks = False  # the last word was part of a leak
         self.rejected = False
 
     def feed(self, text: str) -> str:
-        """Take the next piece; return what can be no part of a leak."""
+        """Process the next piece. Returns: text that cannot be part of a leak."""
         self._buffer += text
         pieces: list[str] = []
         self._scan(pieces, closing=False)
@@ -143,7 +143,7 @@ class _RunStage:
         return "".join(pieces)
 
     def close(self) -> str:
-        """The last word is complete. A text fed afterwards is another one."""
+        """The last word is complete. Later input is a separate text."""
         pieces: list[str] = []
         self._scan(pieces, closing=True)
         end = self._begin + len(self._buffer)
@@ -156,11 +156,11 @@ class _RunStage:
         return "".join(pieces)
 
     def held(self) -> str:
-        """The run at hand."""
+        """The current run."""
         return self._buffer[self._released - self._begin :]
 
     def fork(self) -> _RunStage:
-        """A stage in the same state that tells nobody what it finds."""
+        """A stage in the same state that reports nothing."""
         copy = _RunStage(self._index, self._mask, tell_nobody)
         copy._matcher = self._matcher.copy()
         copy._buffer, copy._begin = self._buffer, self._begin
@@ -169,7 +169,7 @@ class _RunStage:
         return copy
 
     def _scan(self, pieces: list[str], closing: bool) -> None:
-        """Take all complete words."""
+        """Process all complete words."""
         buffer, begin = self._buffer, self._begin
         for match in words_of(buffer, self._scanned - begin):
             start, end = match.span()
@@ -205,17 +205,17 @@ class _RunStage:
             self._released = end
 
     def _blank_chars(self) -> int:
-        """How much white space stands between what was released and the next word."""
+        """The amount of white space between the released text and the next word."""
         rest = self._buffer[self._released - self._begin :]
         return len(rest) - len(rest.lstrip())
 
     def _break(self) -> None:
-        """What stands between two words is too much for one run."""
+        """The gap between two words is too large for one run."""
         self._matcher.gap()
         self._leaks = False
 
     def _settled(self, words_held_max: int) -> int:
-        """Up to where the text is settled: all of it, but for a run, from its third word on."""
+        """The end of the decided text: everything except a run from its third word on."""
         run = self._matcher.run
         if run < 2:
             return self._begin + len(self._buffer)

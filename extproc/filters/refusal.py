@@ -1,4 +1,4 @@
-"""Counts answers in which the model refuses. It never changes anything."""
+"""Counts responses in which the model refuses. It never changes anything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from extproc.filters.base import ExchangeFacts, Guard
 
 
 class RefusalGuard(Guard):
-    """Judges the beginning of each choice's content."""
+    """Checks the beginning of each choice's content."""
 
     finds_data = False
 
@@ -36,7 +36,7 @@ class RefusalGuard(Guard):
 
 
 class _PrefixStage:
-    """Collects the first characters of a channel and judges them once."""
+    """Collects the first characters of a channel and checks them once."""
 
     __slots__ = ("_beginning", "_exchange", "_filter", "_judged", "_source", "rejected")
 
@@ -49,7 +49,7 @@ class _PrefixStage:
         self.rejected = False
 
     def feed(self, text: str) -> str:
-        """Let the text pass; judge once enough has come."""
+        """Release the text; check once enough has arrived."""
         if not self._judged:
             room = self._filter.prefix_chars - len(self._beginning)
             self._beginning += text[:room]
@@ -58,7 +58,7 @@ class _PrefixStage:
         return text
 
     def close(self) -> str:
-        """Judge a text that is shorter."""
+        """Check a shorter text."""
         if not self._judged and self._beginning:
             self._judge()
         return ""
@@ -68,7 +68,7 @@ class _PrefixStage:
         return ""
 
     def fork(self) -> Stage:
-        """A copy that judges nothing, since judging is all that this stage does."""
+        """A copy that checks nothing, because checking is all that this stage does."""
         copy = _PrefixStage(self._filter, self._source, self._exchange)
         copy._judged = True
         return copy

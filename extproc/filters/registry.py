@@ -1,4 +1,4 @@
-"""All filters and guards, by the name they have in the configuration.
+"""All filters and guards, by their name in the configuration.
 
 A guard is found by its section (``extproc.config.guards``); a filter has a line here.
 """
@@ -27,7 +27,7 @@ FILTERS: dict[str, Callable[[Any], Filter]] = {
 
 
 class _Guards(Mapping[str, type[Guard]]):
-    """The class of each guard. It is imported when it is first used: most configurations use few."""
+    """The class of each guard, imported on first use: most configurations use few."""
 
     def __iter__(self) -> Iterator[str]:
         return iter(SECTIONS_BY_GUARD)
@@ -46,9 +46,9 @@ GUARDS: Mapping[str, type[Guard]] = _Guards()
 
 
 def build_filters(document: Document) -> tuple[tuple[Filter, ...], tuple[Filter, ...]]:
-    """The filters before the guards and those behind them, in the document's order.
+    """The filters before and after the guards, in the document's order.
 
-    In role guard the fixed version comes before them all.
+    In the guard role, the fixed version comes before them all.
     """
     names = [section.filter for section in document.filters]
     place = names.index("guards") if "guards" in names else len(names)
@@ -60,12 +60,12 @@ def build_filters(document: Document) -> tuple[tuple[Filter, ...], tuple[Filter,
 
 
 def build_guards(policy: Policy, resources: Resources) -> tuple[Guard, ...]:
-    """The guards of a policy, in its order."""
+    """The guards of a policy, in order."""
     return tuple(GUARDS[section.guard].build(section, resources) for section in policy.guards)
 
 
 def build_restorers(guards: Iterable[Guard]) -> tuple[Filter, ...]:
-    """What puts back into answers that the guards of a policy took out of their requests: one for all of them."""
+    """The filter that restores values masked in requests into responses: one for all guards of a policy."""
     return tuple(RestoreFilter(guard) for guard in guards if guard.restores)[:1]
 
 

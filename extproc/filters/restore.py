@@ -1,10 +1,10 @@
-"""Puts values back into answers, where their request was masked reversibly: the last filter of a policy.
+"""Restores values in responses whose request was masked reversibly: the last filter of a policy.
 
-What the model answers is judged as it is, with placeholders in it; then the client gets back what it wrote itself. A
-placeholder that stands for nothing, because the model invented it or an answer's own value was masked by it, is left as
-it is, and so is one in an address (``address_context``): a document could make the model write an image's address with
-a placeholder in it, and the client's browser would send the value to whoever wrote the document. What is kept of texts
-(``log.text``) is what stood there before.
+The guards check the model's response with placeholders in it; then the client receives its own values. A placeholder
+without a value is left unchanged: the model invented it, or it masks a value of the response itself. A placeholder in
+an address (``address_context``) is left unchanged too: a document could make the model write an image's address with a
+placeholder in it, and the client's browser would send the value to the author of the document. Texts kept for the log
+(``log.text``) contain the placeholders.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PLACEHOLDER_CHARS_MAX = 80
 
 
 class RestoreFilter(Filter):
-    """Of one policy. It goes by the name of the guard that masked, and fails as that one does."""
+    """The restorer of one policy. It has the name and the failure mode of the guard that masked."""
 
     changes_answers = True
 
@@ -31,7 +31,7 @@ class RestoreFilter(Filter):
         self.name = guard.name
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
-        """A stage on every channel of the answer, if there is anything to restore."""
+        """A stage on every channel of the response, if there is anything to restore."""
         known = exchange.placeholders
         if source.direction is not Direction.RESPONSE or known is None or not known.restorable:
             return None
@@ -43,9 +43,9 @@ class RestoreFilter(Filter):
 
 
 class RestoreStage:
-    """Replaces placeholders by their values, but in addresses. Holds back only what a placeholder begins with.
+    """Replaces placeholders with their values, except in addresses. Holds only the beginning of a placeholder.
 
-    Args: escaped: write values as they stand in a JSON string.
+    Args: escaped: write values as in a JSON string.
     """
 
     __slots__ = ("_context", "_escaped", "_open", "_placeholders", "rejected")
@@ -58,14 +58,14 @@ class RestoreStage:
         self.rejected = False
 
     def feed(self, text: str) -> str:
-        """Take the next piece; return it up to what may be the beginning of a placeholder."""
+        """Process the next piece. Returns: the text before a possible placeholder."""
         if not self._open and "<" not in text:
             self._context.push(text)
             return text
         return self._restored(self._open + text)
 
     def close(self) -> str:
-        """What looked like the beginning of a placeholder was none."""
+        """The apparent beginning of a placeholder was none."""
         rest, self._open = self._open, ""
         self._context = AddressContext()
         return rest
@@ -109,7 +109,7 @@ class RestoreStage:
 
 
 class _KeptStage:
-    """Keeps for the log what comes to the stage, not what it restores."""
+    """Keeps the stage's input for the log, not its output."""
 
     __slots__ = ("_record", "_source", "_stage", "rejected")
 
@@ -129,7 +129,7 @@ class _KeptStage:
         return self._stage.close()
 
     def held(self) -> str:
-        """What the stage holds."""
+        """The text held by the stage."""
         return self._stage.held()
 
     def fork(self) -> Stage:

@@ -1,4 +1,4 @@
-"""Whose words a request may hold: clients that may not set the system prompt, nor begin the model's answer."""
+"""Restricts roles in a request: clients that must not set the system prompt, or prefill the model's response."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from extproc.payload.view import RequestView
 
 
 class RolesGuard(Guard):
-    """Looks at who speaks in a request, not at what is said."""
+    """Checks the roles in a request, not the texts."""
 
     code = "role_not_allowed"
     judges_each_alone = False
@@ -25,14 +25,14 @@ class RolesGuard(Guard):
         self._prefill = section.prefill
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
-        """Report each role that may not speak."""
+        """Report each role that is not allowed."""
         kinds = list(self._not_allowed(request))
         for kind in kinds:
             self.report(exchange, Direction.REQUEST, Evidence(Finding(kind, 0, 0, 1.0, "roles")))
         return self.rejection() if kinds and self.action is Action.BLOCK else None
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
-        """No stage of ours does: the request was judged as a whole."""
+        """False: there is no stage, as the request was checked as a whole."""
         return False
 
     def _not_allowed(self, request: RequestView) -> Iterator[str]:

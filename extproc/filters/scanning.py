@@ -1,4 +1,4 @@
-"""What guards share that judge what chosen speakers say, and those among them that look for spans by a scan."""
+"""Bases for guards that check texts of configured speakers, and for those that find spans with a scan."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from extproc.payload.view import RequestView
 
 
 class SpeakersGuard(Guard):
-    """Judges answers, and what chosen speakers say in requests; what it finds are words that people must read."""
+    """Checks responses, and texts of configured speakers in requests; reviewers must read its findings."""
 
     finds_data = False
 
@@ -32,13 +32,14 @@ class SpeakersGuard(Guard):
         self._speakers = frozenset(speakers)
 
     def sees(self, source: TextSource) -> bool:
-        """What the chosen speakers say, and answers."""
+        """Texts of the configured speakers, and responses."""
         return super().sees(source) and (source.direction is Direction.RESPONSE or source.speaker in self._speakers)
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
-        """One look at all texts as one.
+        """A prefilter over all texts as one.
 
-        An escape in a JSON text may hide what is looked for; a bare control character is written as one, found or not.
+        An escape in a JSON text may hide a finding; a bare control character is rewritten as an escape even without
+        one.
         """
         judged = [(source, text) for source, text in texts if self.sees(source)]
         if may_hide(judged):
@@ -46,7 +47,7 @@ class SpeakersGuard(Guard):
         return bool(judged) and self.may_hold("\n".join([text for _, text in judged]))
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
-        """A stage that judges a text; JSON texts are judged string by string, so that they stay JSON."""
+        """A stage that checks a text; JSON texts are checked string by string, so they remain JSON."""
         stage = self.text_stage(source, Witness(self, source, exchange), bare=False)
         if source.kind is Kind.JSON:
             stage = JsonTextStage(stage, self.text_stage(source, Witness(self, source, exchange), bare=True))
@@ -57,33 +58,33 @@ class SpeakersGuard(Guard):
         raise NotImplementedError
 
     def text_stage(self, source: TextSource, witness: Witness, bare: bool) -> Stage:
-        """A stage for a text, or with ``bare`` for what stands outside of strings in one that is JSON."""
+        """A stage for a text; with ``bare``, for the text outside of strings in JSON."""
         raise NotImplementedError
 
 
 class ScanningGuard(SpeakersGuard, Generic[FoundT]):
-    """Masks or refuses what a scan finds."""
+    """Masks or refuses the findings of a scan."""
 
     mask: str
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
-        """Look for what no stage sees; no mask can stand there, so it refuses."""
+        """Check places that no stage sees; they cannot be masked, so a finding refuses the request."""
         if Direction.REQUEST not in self.directions:
             return None
-        found = self.find_beside(request, exchange.pace)
+        found = self.find_outside_stages(request, exchange.pace)
         for speaker, text, spots in found:
             for spot in spots:
                 self.report(exchange, Direction.REQUEST, Evidence(self.finding_of(spot), text, speaker))
         return self.rejection() if found and self.action in (Action.BLOCK, Action.MASK) else None
 
-    def find_beside(self, request: RequestView, pace: Pace) -> list[tuple[str, str, list[FoundT]]]:
-        """What is divided among the parts of a message, with whose it is and the parts as one text."""
+    def find_outside_stages(self, request: RequestView, pace: Pace) -> list[tuple[str, str, list[FoundT]]]:
+        """Findings that span parts of a message. Returns: for each the speaker, the joined text, and the findings."""
         judged = [field for field in request.texts if self.sees(field.source)]
         found_in = found_only_joined(judged, partial(self.find, pace=pace))
         return [(joined.source.speaker.value, joined.text, found) for joined, found in found_in]
 
     def text_stage(self, source: TextSource, witness: Witness, bare: bool) -> Stage:
-        """A stage that masks or rejects; a mask that stands bare in JSON must be a string there."""
+        """A stage that masks or rejects; a mask outside of strings in JSON must be a string."""
         mask = None if self.action is Action.BLOCK else f'"{self.mask}"' if bare else self.mask
         return ScanStage(self.scan(), mask, self.finding_of, witness)
 
@@ -92,7 +93,7 @@ class ScanningGuard(SpeakersGuard, Generic[FoundT]):
         raise NotImplementedError
 
     def find(self, text: str, pace: Pace) -> list[FoundT]:
-        """What a whole text holds. Raises: as the pace does."""
+        """The findings in a whole text. Raises: as the pace does."""
         pace.check()
         if not self.may_hold(text):
             return []
@@ -106,14 +107,14 @@ class ScanningGuard(SpeakersGuard, Generic[FoundT]):
         return found
 
     def finding_of(self, spot: FoundT) -> Finding:
-        """What is reported."""
+        """The finding to report."""
         raise NotImplementedError
 
 
 class ScanStage(Generic[FoundT]):
-    """Holds back what may be the beginning of what is looked for; masks or rejects what is found.
+    """Holds a possible beginning of a finding; masks or rejects findings.
 
-    ``mask`` stands in the place of it, or is None where it rejects.
+    ``mask`` replaces a finding; it is None if findings reject.
     """
 
     __slots__ = ("_finding_of", "_mask", "_scan", "_witness", "rejected")
@@ -128,21 +129,21 @@ class ScanStage(Generic[FoundT]):
         self.rejected = False
 
     def feed(self, text: str) -> str:
-        """Take the next piece; return what is decided."""
+        """Process the next piece. Returns: the decided text."""
         return self._judge(text, closing=False) if text else ""
 
     def close(self) -> str:
-        """What is held was the beginning of something, or all of it."""
+        """Decide about the held text: a complete finding, or only a beginning."""
         released = self._judge("", closing=True)
         self._witness.pass_by("\n")
         return released
 
     def held(self) -> str:
-        """What is not decided."""
+        """The undecided text."""
         return self._scan.undecided
 
     def fork(self) -> ScanStage[FoundT]:
-        """A stage in the same state that tells nobody what it finds."""
+        """A stage in the same state that reports nothing."""
         copy = ScanStage(self._scan.copy(), self._mask, self._finding_of, NOBODY)
         copy.rejected = self.rejected
         return copy
@@ -153,7 +154,7 @@ class ScanStage(Generic[FoundT]):
             return self._replace(scanned, closing)
         settled = scanned.text[: scanned.settled]
         self._witness.pass_by(settled)
-        return settled[scanned.ongoing :]  # a mask was written for what comes before, when it was found
+        return settled[scanned.ongoing :]  # the mask for earlier text was written at the finding
 
     def _replace(self, scanned: Scanned[FoundT], closing: bool) -> str:
         witness = self._witness

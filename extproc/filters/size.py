@@ -1,4 +1,4 @@
-"""How much a request may hold: characters, messages, tools."""
+"""Limits of a request: characters, messages, tools."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MESSAGE = attrgetter("message")
 
 
 class SizeGuard(Guard):
-    """Counts what a request holds, and looks at none of it."""
+    """Counts the contents of a request, without reading them."""
 
     judges_each_alone = False
 
@@ -27,7 +27,7 @@ class SizeGuard(Guard):
         self._section = section
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
-        """Report every limit that is exceeded; refuse for the first."""
+        """Report every limit that is exceeded; refuse with the first."""
         errors = list(self._exceeded(request))
         for kind, _ in errors:
             finding = Finding(kind, 0, 0, 1.0, f"size.{kind.lower()}")
@@ -35,7 +35,7 @@ class SizeGuard(Guard):
         return errors[0][1] if errors and self.action is Action.BLOCK else None
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
-        """No stage of ours does: the request was judged as a whole."""
+        """False: there is no stage, as the request was checked as a whole."""
         return False
 
     def _exceeded(self, request: RequestView) -> Iterator[tuple[str, ApiError]]:
@@ -56,6 +56,6 @@ def _error(status: int, code: str, message: str) -> ApiError:
 
 
 def _longest_message_chars(request: RequestView) -> int:
-    """Parts of a message follow each other."""
+    """The parts of a message are consecutive."""
     by_message = groupby(request.spoken_texts, key=_MESSAGE)
     return max((sum(len(field.text) for field in parts) for _, parts in by_message), default=0)

@@ -1,7 +1,7 @@
-"""The stage that finds spans in cells and masks, rejects or counts them; shared by every filter that judges spans.
+"""The stage that finds spans in cells and masks, rejects or counts them; shared by all filters for spans.
 
-What is found in a cell depends on the cell and on the ``CONTEXT_CHARS_MAX`` characters before it, never on what
-follows or on how the text was cut (see ``detectors.cells``).
+A finding in a cell depends on the cell and on the ``CONTEXT_CHARS_MAX`` characters before it, never on later text or on
+chunk boundaries (see ``detectors.cells``).
 """
 
 from __future__ import annotations
@@ -29,49 +29,49 @@ from extproc.domain.finding import Finding
 from extproc.filters.base import tell_nobody
 
 _NOTHING_READ = CELL_BLANKS + VANISHED
-_CHAIN_CHARS = JOINED_CHARS_MAX + ROOM_CHARS  # of fewer characters hardly ever a part can be judged
+_CHAIN_CHARS = JOINED_CHARS_MAX + ROOM_CHARS  # below this length a part can rarely be checked
 
 Mask = Callable[[Finding, str], str]
 
 
 class SpanDetector(Protocol):
-    """A detector whose findings never leave a cell."""
+    """A detector whose findings never extend beyond a cell."""
 
     def may_hold(self, text: str) -> bool:
-        """False only if no part of the text can hold a finding: the cheap test that most texts fail."""
+        """A prefilter that most texts fail: False only if no part of the text can hold a finding."""
         ...
 
     def find(self, text: str, start: int = 0) -> list[Finding]:
-        """Findings that lie in ``text[start:]``, in order; what stands before is context."""
+        """Findings in ``text[start:]``, in order; the text before is context."""
         ...
 
 
 class BeginningDetector(SpanDetector, Protocol):
-    """A detector that knows what its findings begin like."""
+    """A detector that recognizes the beginning of a finding."""
 
     def beginning(self, text: str, start: int = 0) -> Finding | None:
-        """What stands at the end of a text that is cut off there, and may be the beginning of what it finds."""
+        """A possible beginning of a finding at the end of a truncated text."""
         ...
 
     def endless(self, text: str, start: int = 0) -> Finding | None:
-        """What has begun in a word and goes on behind the text's end, however long it is."""
+        """A finding that starts in a word and continues beyond the text's end, at any length."""
         ...
 
 
 def beginning_in(detector: SpanDetector, text: str, start: int) -> Finding | None:
-    """What the detector says of the end of a text, if it knows beginnings."""
+    """The detector's finding at the end of a text, if it recognizes beginnings."""
     return cast("BeginningDetector", detector).beginning(text, start) if hasattr(detector, "beginning") else None
 
 
 @dataclass(frozen=True, slots=True)
 class HoldLimit:
-    """What is done with a word that is longer than may be held, or held for longer than may be.
+    """The policy for a word that is longer than the limit, or held longer than allowed.
 
     Attributes:
-        on_limit: told of it, once for a word.
-        word_chars_max: the longest word that is judged whole.
-        mask: what stands in the place of the word, and of what is joined to it; None: it is judged in parts, and goes
-            on. Where findings reject, any mask rejects.
+        on_limit: called once for such a word.
+        word_chars_max: the longest word that is checked as a whole.
+        mask: the replacement of the word, and of text joined to it; None: the word is checked in parts, and released.
+            If findings reject, any mask rejects.
     """
 
     on_limit: Callable[[], None]
@@ -83,11 +83,11 @@ NO_LIMIT = HoldLimit(tell_nobody)
 
 
 class SpanStage:
-    """Judges one channel cell by cell.
+    """Checks one channel cell by cell.
 
-    ``mask`` gives the text that replaces a finding, from it and the text it stands for, or is None where findings
-    reject. ``on_finding`` is told of each, and ``on_text`` before that is shown the text it stands in, and whether
-    nothing stood before that text.
+    ``mask`` returns the replacement of a finding, given the finding and its text; it is None if findings reject.
+    ``on_finding`` is called for each finding. Before that, ``on_text`` is called with the text around it, and with
+    whether no text preceded that.
     """
 
     __slots__ = (
@@ -121,14 +121,14 @@ class SpanStage:
         self._limit = limit
         self._buffer = CellBuffer()
         self._before = ""
-        self._cut_off = False  # what is judged is the end of a text that was to go on
-        self._cut_at = sys.maxsize  # where in it the last that is read ends
-        self._in_long_word = False  # the limit was told of the word at hand
-        self._swallows = False  # the rest of the cell at hand has been masked already
+        self._cut_off = False  # the text is the end of a truncated text
+        self._cut_at = sys.maxsize  # where the last character that is read ends
+        self._in_long_word = False  # the limit was reported for the current word
+        self._swallows = False  # the current cell is masked; drop the rest of it
         self.rejected = False
 
     def feed(self, text: str) -> str:
-        """Take the next piece; return what is judged."""
+        """Process the next piece. Returns: the checked text."""
         buffer = self._buffer
         taken = buffer.given if self._swallows else ""
         closed = buffer.push(text)
@@ -141,7 +141,7 @@ class SpanStage:
         return released
 
     def close(self) -> str:
-        """Judge the open cell too. A text fed afterwards is another one, with this one as its context."""
+        """Check the open cell too. Later input is a separate text, with this one as its context."""
         taken = self._buffer.given
         rest = self._buffer.take()
         if self._swallows:
@@ -152,7 +152,7 @@ class SpanStage:
         return released
 
     def close_cut(self) -> str:
-        """As ``close``; what may be the beginning of a finding, at the end of the open cell, is taken for one."""
+        """Like ``close``; a possible beginning of a finding at the end of the open cell counts as a finding."""
         self._cut_off = True
         released = self.close()
         self._cut_off = False
@@ -160,7 +160,7 @@ class SpanStage:
         return released
 
     def give_up(self) -> str:
-        """Wait no longer for the rest of the open cell: mask it, or judge what is there and release it."""
+        """Stop waiting for the rest of the open cell: mask it, or check the received part and release it."""
         buffer = self._buffer
         if self._swallows or self.rejected or not buffer.certain:
             return ""
@@ -174,7 +174,7 @@ class SpanStage:
         return self._buffer.open
 
     def fork(self) -> SpanStage:
-        """A stage in the same state that tells nobody what it finds."""
+        """A stage in the same state that reports nothing."""
         limit = replace(self._limit, on_limit=tell_nobody)
         copy = SpanStage(self._detector, self._mask, tell_nobody, limit=limit)
         copy._buffer = self._buffer.copy()
@@ -186,7 +186,7 @@ class SpanStage:
     # --- whole cells -----------------------------------------------------------------------------------------------
 
     def _judge(self, text: str) -> str:
-        """Judge a text of whole cells."""
+        """Check a text of whole cells."""
         word_chars_max = self._limit.word_chars_max
         holds_long_word = len(text) > word_chars_max and has_long_word(text, word_chars_max)
         judged = holds_long_word or self._cut_off
@@ -213,7 +213,7 @@ class SpanStage:
         return "".join(pieces)
 
     def _judge_section(self, whole: str, shape: str, position: int, stop: int, done: int, pieces: list[str]) -> int:
-        """Judge the cells from ``position`` to ``stop``; returns up to where the text has been given out."""
+        """Check the cells from ``position`` to ``stop``. Returns: the end of the released text."""
         while not self.rejected:
             part = next_part(shape, position, self._limit.word_chars_max)
             if part is None or part.first >= stop:
@@ -235,7 +235,7 @@ class SpanStage:
     # --- the open cell ---------------------------------------------------------------------------------------------
 
     def _judge_open(self) -> str:
-        """Judge and give out the beginning of an open cell, as far as what may follow cannot change it."""
+        """Check and release the beginning of an open cell, as far as later text cannot change it."""
         buffer = self._buffer
         whole = self._before + buffer.certain
         shape = folded(whole)
@@ -261,20 +261,20 @@ class SpanStage:
         return "".join(pieces)
 
     def _mask_open(self) -> str:
-        """Put a mask in the place of the open cell, and of all that is still to come of it."""
+        """Mask the open cell, and all the rest of it."""
         mask = self._limit_mask()
         self._swallow_open()
         return mask
 
     def _swallow_open(self, chars: int = 0) -> None:
-        """Drop the open cell, of which so many characters have been given out, and all that is still to come of it."""
+        """Drop the open cell, of which the given number of characters was released, and all the rest of it."""
         if chars:
             self._remember(self._buffer.take(chars))
         self._swallows = not self.rejected
         self._swallow("", self._buffer.given)
 
     def _swallow(self, closed: str, taken: str) -> str:
-        """Drop what belongs to a cell that has been masked; returns what stands behind it."""
+        """Drop the text of a cell that has been masked. Returns: the text after it."""
         if closed:
             chars = cell_end(folded(taken + closed), len(taken)) - len(taken)
             self._remember(closed[:chars])
@@ -288,7 +288,7 @@ class SpanStage:
     # --- what is longer than can be seen ---------------------------------------------------------------------------
 
     def _mask_endless(self, whole: str, part: Part, findings: list[Finding], done: int, pieces: list[str]) -> bool:
-        """Mask what goes on behind a window, if something does; the caller drops the rest of the word."""
+        """Mask a finding that continues beyond a window, if there is one; the caller drops the rest of the word."""
         endless = self._endless(whole, part, findings)
         if endless is None:
             return False
@@ -297,7 +297,7 @@ class SpanStage:
         return True
 
     def _endless(self, whole: str, part: Part, findings: list[Finding]) -> Finding | None:
-        """What has begun in the first half of a window and reaches its end: nobody sees where it stops."""
+        """A finding that starts in the first half of a window and reaches its end: its own end is not visible."""
         first, last, settled, _ = part
         for finding in findings:
             if finding.end == last and finding.start < settled:
@@ -315,7 +315,7 @@ class SpanStage:
     def _judge_part(
         self, whole: str, part: Part, findings: list[Finding], done: int, pieces: list[str]
     ) -> tuple[int, int]:
-        """Settle one part; returns where the next begins, and up to where the text has been given out."""
+        """Process one part. Returns: where the next begins, and the end of the released text."""
         _, last, stop, _ = part
         if stop < last:
             findings = [one for one in findings if one.start < stop]
@@ -350,13 +350,13 @@ class SpanStage:
     # --- the limit -------------------------------------------------------------------------------------------------
 
     def _reaches_limit(self) -> bool:
-        """Note that a word is too long; returns whether it is masked for that."""
+        """Record that a word is too long. Returns: whether it is masked for that."""
         if self._limit.mask is None and not self._in_long_word:
             self._limit.on_limit()
         return self._limit.mask is not None
 
     def _limit_mask(self) -> str:
-        """What stands in the place of a word that reached the limit; nothing where masks reject."""
+        """The replacement of a word that reached the limit; empty if masks reject."""
         self._limit.on_limit()
         if self._mask is None:
             self.rejected = True
@@ -368,7 +368,7 @@ class SpanStage:
 
 
 def _with_beginning(found: list[Finding], begun: Finding | None) -> list[Finding]:
-    """What was found, and what has begun at the end: of two that overlap the latter, as far as either reaches."""
+    """Merge the findings with a beginning at the end: if two overlap, the beginning wins, and covers both."""
     if begun is None or (found and found[-1].end >= begun.end and found[-1].start <= begun.start):
         return found
     apart = [one for one in found if one.end <= begun.start]

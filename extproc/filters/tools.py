@@ -1,4 +1,4 @@
-"""Which tools may be offered to the model, chosen for it, and called by it."""
+"""Which tools a request may offer to the model or force, and which the model may call."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BUILT_IN_CALLS = {
 
 
 class ToolsGuard(Guard):
-    """Judges tools of a request as a whole, and the name of each call in an answer."""
+    """Checks the tools of a request as a whole, and the name of each call in a response."""
 
     code = "tool_not_allowed"
     judges_each_alone = False
@@ -47,13 +47,13 @@ class ToolsGuard(Guard):
         return self.rejection() if found and self.action is Action.BLOCK else None
 
     def sees(self, source: TextSource) -> bool:
-        """Names of tools in answers; in requests what applications define."""
+        """Tool names in responses; in requests the applications' definitions."""
         if source.direction is Direction.RESPONSE:
             return super().sees(source) and source.kind is Kind.NAME
         return super().sees(source) and source.speaker is Speaker.DEFINITION
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
-        """Whether an answer calls a tool that is not allowed; requests were judged as a whole."""
+        """Whether a response calls a tool that is not allowed; requests were checked as a whole."""
         return any(
             source.kind is Kind.NAME and source.direction is Direction.RESPONSE and not self.permits(text)
             for source, text in texts
@@ -64,7 +64,7 @@ class ToolsGuard(Guard):
         return len(name) <= NAME_CHARS_MAX and self._rules.permit(_BUILT_IN_CALLS.get(name, name))
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
-        """A stage on names of tools in answers."""
+        """A stage on tool names in responses."""
         if source.direction is Direction.REQUEST:
             return None
         stage = NameStage(self.permits, Witness(self, source, exchange))
@@ -72,7 +72,7 @@ class ToolsGuard(Guard):
 
 
 class NameStage:
-    """Holds a name until it is whole, and rejects one that is not permitted. One that is too long is none."""
+    """Holds a name until it is complete; rejects one that is not allowed, or too long."""
 
     __slots__ = ("_name", "_permits", "_witness", "rejected")
 
@@ -83,14 +83,14 @@ class NameStage:
         self.rejected = False
 
     def feed(self, text: str) -> str:
-        """Take the next piece; nothing is released before the name is whole."""
+        """Process the next piece; nothing is released before the name is complete."""
         self._name += text
         if len(self._name) > NAME_CHARS_MAX:
             self._reject()
         return ""
 
     def close(self) -> str:
-        """The name is whole."""
+        """The name is complete."""
         name, self._name = self._name, ""
         if not name or self._permits(name):
             return name
@@ -103,7 +103,7 @@ class NameStage:
         return self._name
 
     def fork(self) -> NameStage:
-        """A stage in the same state that tells nobody what it finds."""
+        """A stage in the same state that reports nothing."""
         copy = NameStage(self._permits, NOBODY)
         copy._name, copy.rejected = self._name, self.rejected
         return copy

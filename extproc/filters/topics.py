@@ -1,4 +1,4 @@
-"""What a conversation may be about."""
+"""Restricts the topics of a conversation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _JUDGED = frozenset({Kind.CONTENT, Kind.REASONING, Kind.REFUSAL})
 
 
 class TopicsGuard(Guard):
-    """Judges each message of a request whole, and an answer as it comes."""
+    """Checks each message of a request as a whole, and a response as it arrives."""
 
     code = "topic_not_allowed"
     judges_each_alone = False
@@ -37,14 +37,14 @@ class TopicsGuard(Guard):
         self._speakers = frozenset(map(Speaker, section.speakers))
 
     def sees(self, source: TextSource) -> bool:
-        """What the chosen speakers say, users where talk must be about something, and what answers say."""
+        """Texts of the configured speakers, of users if topics are required, and of responses."""
         if source.direction is Direction.RESPONSE:
             return super().sees(source) and source.kind in _JUDGED
         speaks = source.speaker in self._speakers or (self._allowed is not None and source.speaker is Speaker.USER)
         return super().sees(source) and speaks
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
-        """Report each denied topic once, and that the last message is off topic."""
+        """Report each denied topic once, and the last message if it is off topic."""
         if Direction.REQUEST not in self.directions:
             return None
         told: set[str] = set()
@@ -80,12 +80,12 @@ class TopicsGuard(Guard):
         return self._allowed is not None and not self._allowed.score(text) and count_words(text) >= self._words_min
 
     def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
-        """One look at the words of an answer; a request was judged as a whole."""
+        """A prefilter on the words of a response; a request was checked as a whole."""
         judged = [text for source, text in texts if source.direction is Direction.RESPONSE and self.sees(source)]
         return bool(judged) and self._denied.phrases.may_hold("\n".join(judged))
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
-        """A stage on what an answer says."""
+        """A stage on the text of a response."""
         if source.direction is Direction.REQUEST:
             return None
         scan = TopicScan(self._denied, self._threshold)
@@ -106,7 +106,7 @@ def _finding(kind: str, start: int, end: int) -> Finding:
 
 
 class TopicStage:
-    """Releases text as it comes, up to the word with which a denied topic is reached if that ``rejects``."""
+    """Releases text as it arrives; if it ``rejects``, up to the word with which a denied topic is reached."""
 
     __slots__ = ("_rejects", "_scan", "_witness", "rejected")
 
@@ -117,11 +117,11 @@ class TopicStage:
         self.rejected = False
 
     def feed(self, text: str) -> str:
-        """Take the next piece."""
+        """Process the next piece."""
         return self._judge(text, closing=False) if text else ""
 
     def close(self) -> str:
-        """The last word is whole."""
+        """The last word is complete."""
         return self._judge("", closing=True)
 
     def held(self) -> str:
@@ -129,7 +129,7 @@ class TopicStage:
         return ""
 
     def fork(self) -> TopicStage:
-        """A stage in the same state that tells nobody what it finds."""
+        """A stage in the same state that reports nothing."""
         copy = TopicStage(self._scan.copy(), self._rejects, NOBODY)
         copy.rejected = self.rejected
         return copy

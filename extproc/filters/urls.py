@@ -1,4 +1,4 @@
-"""URLs in requests and answers: where they lead, and images that are loaded unasked."""
+"""URLs in requests and responses: their targets, and images that a client loads automatically."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from extproc.payload.view import RequestView
 
 
 class UrlsGuard(ScanningGuard[FoundUrl]):
-    """Looks at every text of its directions and speakers."""
+    """Checks every text of its directions and speakers."""
 
     code = "url_not_allowed"
     mask = "<URL>"
@@ -23,19 +23,19 @@ class UrlsGuard(ScanningGuard[FoundUrl]):
         hosts = HostRules(section.allow, section.deny, section.ip_addresses == "allow")
         self._rules = UrlRules(hosts, frozenset(section.schemes_deny), section.images == "as_links")
 
-    def find_beside(self, request: RequestView, pace: Pace) -> list[tuple[str, str, list[FoundUrl]]]:
-        """Addresses that the server would fetch, too."""
+    def find_outside_stages(self, request: RequestView, pace: Pace) -> list[tuple[str, str, list[FoundUrl]]]:
+        """Also checks addresses that the server would fetch."""
         addresses = [(speaker, address, self.find(address, pace)) for speaker, address in request.media_addresses]
-        return [one for one in addresses if one[2]] + super().find_beside(request, pace)
+        return [one for one in addresses if one[2]] + super().find_outside_stages(request, pace)
 
     def may_hold(self, text: str) -> bool:
-        """One look for what URLs begin with."""
+        """A prefilter on the beginnings of URLs."""
         return may_hold_url(text)
 
     def scan(self) -> UrlScan:
-        """A look for URLs."""
+        """A scan for URLs."""
         return UrlScan(self._rules)
 
     def finding_of(self, spot: FoundUrl) -> Finding:
-        """What was judged of the URL: the rest may not have come yet."""
+        """The part of the URL that was checked: the rest may not have arrived yet."""
         return Finding(spot.kind, spot.start, spot.judged_end, 1.0, "urls")

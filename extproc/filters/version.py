@@ -1,8 +1,8 @@
 """Chooses the model version of an exchange: weighted, and sticky.
 
 The choice is weighted rendezvous hashing: every version draws a number from (version, key), scaled by its weight, and
-the highest wins. A key keeps its version as long as the weights stand, on every replica alike; raising one weight
-only moves keys towards that version.
+the highest wins. A key keeps its version while the weights are unchanged, on every replica alike; raising one weight
+only moves keys to that version.
 
 Source: Schindelhauer and Schomaker, "Weighted distributed hash tables" (2005), the logarithmic method.
 """
@@ -38,9 +38,10 @@ def choose_version(versions: Sequence[CompiledVersion], key: bytes) -> CompiledV
 
 
 def sticky_key(model: CompiledModel, request: RequestView, headers: Mapping[str, str]) -> bytes:
-    """What keeps a conversation on its version: header, else user, else how the conversation begins.
+    """The key that keeps a conversation on its version: a header, else the user, else the beginning of the
+    conversation.
 
-    The beginning is the first system text and the first user text: what every later turn of the conversation repeats.
+    The beginning is the first system text and the first user text, which every later turn of the conversation repeats.
     """
     if model.sticky_header and headers.get(model.sticky_header):
         return b"header\x00" + headers[model.sticky_header].encode()
@@ -54,16 +55,16 @@ def sticky_key(model: CompiledModel, request: RequestView, headers: Mapping[str,
 
 
 class VersionFilter(Filter):
-    """Chooses, and makes the request ask for the served model; in shadow it chooses and changes nothing."""
+    """Chooses the version, and sets the served model in the request; in shadow it changes nothing."""
 
     name = "version"
 
     def __init__(self, mode: Mode, on_error: OnError, fixed: str | None = None) -> None:
         super().__init__(mode, on_error)
-        self._fixed = fixed  # MODEL/VERSION: role guard, where the pod is already chosen
+        self._fixed = fixed  # MODEL/VERSION: in the guard role the pod is already chosen
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
-        """Set the exchange's choice. An unknown model or pinned version is refused, but not in shadow."""
+        """Set the exchange's choice. An unknown model or pinned version is refused, except in shadow."""
         chosen = self._choose(request, exchange)
         if isinstance(chosen, ApiError):
             return chosen if self.enforced else None
@@ -72,7 +73,7 @@ class VersionFilter(Filter):
         if not self.enforced:
             return None
         exchange.choice = choice
-        other_name = self._fixed is not None and request.model != model.name  # an adapter's: the server knows it
+        other_name = self._fixed is not None and request.model != model.name  # an adapter's name, known to the server
         if choice.served_model != request.model and not other_name:
             if request.model is not None:
                 request.shown["model"] = request.model

@@ -1,5 +1,5 @@
-"""The dialects: what a request says and to whom, what an answer says, and how either is changed.
+"""The dialects: how each API's requests and responses are read and changed.
 
-One module a dialect, listed in ``endpoints``; ``strict_json`` and ``sse`` read bytes, ``view`` is what the layers above
-see, ``edits`` splices changes into the bytes that came.
+One module per dialect, listed in ``endpoints``. ``strict_json`` and ``sse`` parse bytes, ``view`` is the interface for
+the layers above, ``edits`` splices changes into the original bytes.
 """

@@ -1,4 +1,4 @@
-"""``/v1/chat/completions``, requests and answers, streamed and not.
+"""``/v1/chat/completions``, requests and responses, streamed and not.
 
 Source: OpenAI's API reference; vLLM 0.32 (``reasoning``, older servers ``reasoning_content``; tool arguments in
 fragments by index; choices interleaved by index).
@@ -18,7 +18,7 @@ from extproc.payload.dialect import Frame, UnreadableAnswer, items_of, openai_er
 from extproc.payload.inert import Shape, is_label, is_null, word_of
 from extproc.payload.openai_answer import ChoiceStream, choices_of, copies_in, ends_of, unnamed_in
 from extproc.payload.openai_request import (
-    fields_beside,
+    extra_fields,
     other_fields,
     part_fields,
     read_object,
@@ -54,7 +54,7 @@ _SHAPE = RequestShape(
     lengths=("max_completion_tokens", "max_tokens"),
     formats=[("response_format",)],
 )
-# In the order in which a model says them; the same order streamed and unstreamed.
+# In the order in which a model generates them; the same order streamed and unstreamed.
 _TEXT_KINDS = (
     ("reasoning", Kind.REASONING, 0),
     ("reasoning_content", Kind.REASONING, 1),
@@ -77,7 +77,7 @@ _MESSAGE = Shape(
     objects={"tool_calls": _CALL, "function_call": _FUNCTION},
 )
 _FRAGMENT_KEYS, _ARGUMENTS_ONLY = frozenset({"index", "function"}), frozenset({"arguments"})
-_CALL_PART_FIRST = 1_000  # a tool call's part is its index from here, so that it never is that of a text
+_CALL_PART_FIRST = 1_000  # offset of the part number of tool calls, so that it never equals that of a text
 _LEGACY_CALL_PART = _CALL_PART_FIRST - 1
 _SILENT_KEYS = frozenset({"content", "reasoning", "reasoning_content", "refusal", "tool_calls"})
 
@@ -101,7 +101,7 @@ class Chat:
         return view
 
     def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
-        """A system message before all others; with ``replace`` in the place of a first one."""
+        """Insert a system message before all others; with ``replace``, replace a leading one."""
         first = request.tree["messages"][0]
         if replace and first.get("role") in ("system", "developer"):
             request.set(("messages", 0, "content"), text)
@@ -109,7 +109,7 @@ class Chat:
             request.insert_first(("messages",), {"role": "system", "content": text})
 
     def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
-        """``stream_options.include_usage``."""
+        """Set ``stream_options.include_usage``."""
         ask_for_usage(request, continuous)
 
     def read_answer(self, tree: dict[str, Any]) -> AnswerView:
@@ -125,7 +125,7 @@ class Chat:
         return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree, choices), *ends_of(choices))
 
     def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
-        """``finish_reason: content_filter``; tool calls that were not reached are gone."""
+        """Set ``finish_reason: content_filter``; remove tool calls after the cut."""
         for index, item in choices_of(view.tree):
             if index == choice:
                 message = item["message"]
@@ -137,7 +137,7 @@ class Chat:
                 item["finish_reason"] = "content_filter"
 
     def stream(self, shown: Mapping[str, Any]) -> ChatStream:
-        """A reader for one streamed answer."""
+        """A reader for one stream."""
         return ChatStream(shown)
 
     def error_body(self, error: ApiError) -> bytes:
@@ -174,11 +174,11 @@ def _read_message(
         view.texts += tool_call_fields(message["tool_calls"], (*path, "tool_calls"))
     if "tools" in message:
         view.texts += text_fields(message["tools"], (*path, "tools"), request_source(Speaker.DEFINITION))
-    view.texts += fields_beside(message, _MESSAGE_READ, path, source)
+    view.texts += extra_fields(message, _MESSAGE_READ, path, source)
 
 
 def message_slots(message: dict[str, Any], choice: int) -> list[Slot]:
-    """The texts of a message or a delta, in the order in which a model says them."""
+    """The texts of a message or a delta, in the order in which a model generates them."""
     slots: list[Slot] = []
     if len(message) == 1 and isinstance(message.get("content"), str):  # most deltas
         return [Slot(answer_source(Kind.CONTENT, choice), message, "content")]
@@ -236,7 +236,7 @@ def _function_slots(function: Any, choice: int, part: int) -> list[Slot]:
 
 
 def _brings_text_only(delta: dict[str, Any]) -> bool:
-    """Whether a delta is nothing but pieces of texts that are named; most are. An id or a name of a call is more."""
+    """Whether a delta contains only pieces of named texts, as most do. The id or name of a call is more."""
     if not _SILENT_KEYS.issuperset(delta):
         return False
     for call in delta.get("tool_calls") or ():
@@ -256,7 +256,7 @@ class ChatStream(ChoiceStream):
 
     def __init__(self, shown: Mapping[str, Any]) -> None:
         super().__init__(shown, "delta")
-        self._call_parts: dict[int, int] = {}  # the tool call at hand, by choice
+        self._call_parts: dict[int, int] = {}  # the current tool call, by choice
 
     def _read_choice(self, frame: Frame, index: int, choice: dict[str, Any]) -> None:
         delta = choice.get("delta")
@@ -277,14 +277,16 @@ class ChatStream(ChoiceStream):
             frame.bare = False
 
     def _close_call_before(self, frame: Frame, choice: int, part: int) -> None:
-        """A client takes a tool call for complete when the next one begins, so nothing of it may be held back then."""
+        """A client takes a tool call for complete when the next one starts, so its held text must be released
+        before.
+        """
         before = self._call_parts.get(choice, part)
         self._call_parts[choice] = part
         if before != part:
             frame.pauses += ((choice, before),)
 
     def carry(self, source: TextSource, text: str) -> bytes:
-        """A chunk that brings held text of a channel."""
+        """A chunk that carries held text of a channel."""
         delta: dict[str, Any]
         if source.kind is Kind.JSON and source.part == _LEGACY_CALL_PART:
             delta = {"function_call": {"arguments": text}}

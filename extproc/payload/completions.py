@@ -1,4 +1,4 @@
-"""``/v1/completions``: one text in, one text a choice out. Source: OpenAI's API reference, vLLM 0.32."""
+"""``/v1/completions``: one text in, one text per choice out. Source: OpenAI's API reference, vLLM 0.32."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ class Completions:
         return view
 
     def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
-        """A completion has no system prompt: the text would be continued, not obeyed. Nothing is done."""
+        """Do nothing: a completion has no system prompt, and the model would continue the text, not obey it."""
 
     def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
-        """``stream_options.include_usage``."""
+        """Set ``stream_options.include_usage``."""
         ask_for_usage(request, continuous)
 
     def read_answer(self, tree: dict[str, Any]) -> AnswerView:
@@ -61,13 +61,13 @@ class Completions:
         return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree, choices), *ends_of(choices))
 
     def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
-        """``finish_reason: content_filter``."""
+        """Set ``finish_reason: content_filter``."""
         for index, item in choices_of(view.tree):
             if index == choice:
                 item["finish_reason"] = "content_filter"
 
     def stream(self, shown: Mapping[str, Any]) -> CompletionsStream:
-        """A reader for one streamed answer."""
+        """A reader for one stream."""
         return CompletionsStream(shown)
 
     def error_body(self, error: ApiError) -> bytes:
@@ -98,7 +98,7 @@ def _are_token_ids(prompt: list[Any]) -> bool:
 
 
 def _prompts_in(prompt: str | list[Any]) -> int:
-    """How many prompts there are: a list of numbers is one."""
+    """The number of prompts: a list of numbers is one."""
     return len(prompt) if isinstance(prompt, list) and not isinstance(prompt[0], int) else 1
 
 
@@ -118,7 +118,7 @@ class CompletionsStream(ChoiceStream):
         frame.slots.append(_text_slot(choice, index))
 
     def carry(self, source: TextSource, text: str) -> bytes:
-        """A chunk that brings held text."""
+        """A chunk that carries held text."""
         return self._chunk_of({"index": source.choice, "text": text, "logprobs": None, "finish_reason": None})
 
     def cut(self, choice: int) -> bytes:

@@ -1,7 +1,7 @@
-"""``/v1/messages/count_tokens``: a message's request, and how many tokens it has. Source: Anthropic's API, vLLM 0.32.
+"""``/v1/messages/count_tokens``: counts the tokens of a messages request. Source: Anthropic's API, vLLM 0.32.
 
-The request is read, judged and changed as that of a message, so that what is counted is what a message would send. The
-server computes nothing for it, so it costs nothing.
+The request is read, checked and changed like a messages request, so the count matches what that would send. The server
+runs no model for it, so it costs nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NOTHING = Usage(0, 0)
 
 
 class CountTokens:
-    """Anthropic's count of tokens."""
+    """Anthropic's token count."""
 
     name: Endpoint = "count_tokens"
     generates = True
@@ -42,24 +42,24 @@ class CountTokens:
         return view
 
     def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
-        """As for a message: it will have the prompt too."""
+        """Insert the prompt as for messages, which will have it too."""
         self._messages.insert_prompt(request, text, replace)
 
     def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
-        """Nothing to do: there is none."""
+        """Do nothing: there is no usage."""
 
     def read_answer(self, tree: dict[str, Any]) -> AnswerView:
-        """A number, and whatever else is judged as text. Raises: UnreadableAnswer."""
+        """A number; everything else is checked as text. Raises: UnreadableAnswer."""
         count = tree.get(_COUNT)
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             raise UnreadableAnswer("a count of tokens is no number")
         return AnswerView(tree, unnamed_slots(tree, _ANSWER, 0), _NOTHING)
 
     def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
-        """There are no choices that could be cut."""
+        """Do nothing: there are no choices to cut."""
 
     def stream(self, shown: Mapping[str, Any]) -> NoStream:
-        """There is no stream: the reader refuses every event, and knows that nothing was computed."""
+        """There is no stream: the reader refuses every event, and reports no tokens."""
         reader = NoStream()
         reader.usage.final(_NOTHING)
         return reader

@@ -1,7 +1,7 @@
-"""What one API must be able to do for us. One file a dialect; ``endpoints`` knows which path speaks which.
+"""The protocol of a dialect, one API. One module per dialect; ``endpoints`` maps paths to them.
 
-A dialect reads; it never decides. It raises ``PayloadRefused`` for a request that a model server could read otherwise
-than we do, and ``UnreadableAnswer`` for an answer that it cannot read: both end the exchange with an error.
+A dialect reads; it never decides. It raises ``PayloadRefused`` for a request that a model server could interpret
+differently, and ``UnreadableAnswer`` for a response that it cannot read: both end the exchange with an error.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from extproc.payload.view import AnswerView, Copy, RequestPolicy, RequestView, S
 
 
 class UnreadableAnswer(Exception):
-    """The model server's answer is not what its API says; nothing of it may pass unread."""
+    """The model server's response does not conform to its API; no part of it may be forwarded unread."""
 
 
 @dataclass(slots=True)
 class Frame:
-    """One event of a stream: what is in it, and what it means.
+    """One event of a stream, parsed.
 
-    ``slots`` are pieces of channels; ``wholes`` repeat a channel's text from its beginning; ``closes`` are the
-    channels' choices (or blocks) that end with this event, before which held text must go out; nothing may follow.
+    ``slots`` are pieces of channels; ``wholes`` repeat a channel's text from its beginning. ``closes`` are the
+    channels' choices (or blocks) that end with this event: held text must be released before it, and none may follow.
     """
 
     event: SseEvent
@@ -41,33 +41,37 @@ class Frame:
     wholes: list[Slot] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
     closes: list[tuple[int, int | None]] = field(default_factory=list)  # (choice, part or None for all its parts)
-    pauses: tuple[tuple[int, int], ...] = ()  # as ``closes``, but more of the part may come
-    finished: list[int] = field(default_factory=list)  # choices that have come to their own end
-    cut_short: tuple[int, ...] = ()  # those of them that the greatest number of tokens ended
-    ends: dict[int, End] = field(default_factory=dict)  # what ended each of them
-    ends_part: bool = False  # a part of the answer is over, and only what follows tells whether the answer goes on
-    open_part: int | None = None  # the block that is open when the event comes, where blocks are opened
-    changed: bool = False  # must be written again whether or not its texts change
-    bare: bool = False  # nothing in it but its texts: when they are held back, so is the event
+    pauses: tuple[tuple[int, int], ...] = ()  # like ``closes``, but more of the part may follow
+    finished: list[int] = field(default_factory=list)  # choices that have ended by themselves
+    cut_short: tuple[int, ...] = ()  # those of them that reached the token limit
+    ends: dict[int, End] = field(default_factory=dict)  # how each of them ended
+    ends_part: bool = (
+        False  # a part of the response is over, and only the next event shows whether the response continues
+    )
+    open_part: int | None = None  # the block that is open when the event arrives, if the API has blocks
+    changed: bool = False  # must be serialized again even if its texts do not change
+    bare: bool = False  # it has nothing but its texts: when they are held, the event is dropped
     usage_only: bool = False
     failed: bool = False  # an error frame
-    dropped: int = 0  # choices that an error came with, taken out
+    dropped: int = 0  # choices removed from an event with an error
     last: bool = False
 
     @property
     def is_silent(self) -> bool:
-        """Whether it tells nothing of how the answer goes on: a ping."""
+        """Whether it does not show how the response continues: a ping."""
         tells = self.slots or self.wholes or self.closes or self.pauses or self.finished or self.last or self.failed
         return self.says_something and not tells
 
     def put(self, slot: Slot, text: str) -> None:
-        """Put a text in the place of what a slot had."""
+        """Replace the text of a slot."""
         if text != slot.text:
             slot.put(text)
             self.changed = True
 
     def said_up_to(self, source: TextSource) -> list[Slot]:
-        """The slots of a source's choice, up to the last one of the source itself; only what is said can be carried."""
+        """The slots of a source's choice, up to the last one of the source itself; only generated text can be
+        carried.
+        """
         choice = source.choice
         said = [one for one in self.slots if one.source.choice == choice and one.source.kind is not Kind.ASIDE]
         last = max((number for number, slot in enumerate(said) if slot.source == source), default=-1)
@@ -75,51 +79,51 @@ class Frame:
 
     @property
     def says_something(self) -> bool:
-        """Whether there is an object in it: no comment, and no mark of the end."""
+        """Whether it contains an object: it is not a comment, and not the end marker."""
         return self.tree is not None
 
     def drop_usage(self) -> None:
-        """Take out the usage that stands beside the texts."""
+        """Remove the usage from the event."""
         if self.tree and self.tree.pop("usage", None):
             self.changed = True
 
 
 class StreamReader(Protocol):
-    """One streamed answer. Holds what is needed to write events of its own in the same stream."""
+    """One stream. Keeps the state that is needed to write events of our own into it."""
 
     usage: UsageReader
     plain: PlainChunks
 
     def read(self, event: SseEvent) -> Frame:
-        """What one event holds. Raises: UnreadableAnswer."""
+        """Parse one event. Raises: UnreadableAnswer."""
         ...
 
     def return_to(self, frame: Frame) -> None:
-        """Be where an event stands that was read before others, for what is written in its place."""
+        """Return to the state at an event that was read before others, to write in its place."""
         ...
 
     def write(self, frame: Frame) -> bytes:
-        """The event after its slots were changed."""
+        """Serialize an event whose slots were changed."""
         ...
 
     def without_choice(self, frame: Frame, choice: int) -> bool:
-        """Take a choice that was cut out of an event; false if nothing is left of the event."""
+        """Remove a choice that was cut from an event. Returns: False if the event is empty after that."""
         ...
 
     def carry(self, source: TextSource, text: str) -> bytes:
-        """An event of ours that brings held text of a channel."""
+        """An event of our own that carries held text of a channel."""
         ...
 
     def cut(self, choice: int) -> bytes:
-        """Events of ours that end a choice because of what was found in it."""
+        """Events of our own that end a choice because of a finding in it."""
         ...
 
     def end(self) -> bytes:
-        """What closes the stream after the last choice was cut."""
+        """The end of the stream after the last choice was cut."""
         ...
 
     def failure(self, error: ApiError) -> bytes:
-        """An error in mid-stream, as this API tells it, and the end of the stream."""
+        """An error in mid-stream in this API's format, and the end of the stream."""
         ...
 
 
@@ -127,15 +131,15 @@ class Dialect(Protocol):
     """One API."""
 
     name: Endpoint
-    generates: bool  # whether answers may hold text, and are read before the client has any of it
-    templated: bool  # whether a chat template puts words of its own around what is asked
+    generates: bool  # whether responses may contain text, and are read before the client receives any of it
+    templated: bool  # whether a chat template adds words around the input
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
         """Raises: PayloadRefused."""
         ...
 
     def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
-        """Put a system prompt first, or in the place of the client's own."""
+        """Insert a system prompt first, or in place of the client's own."""
         ...
 
     def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
@@ -147,11 +151,13 @@ class Dialect(Protocol):
         ...
 
     def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
-        """End a choice of an unstreamed answer after its ``kept`` slots: later texts go, the reason is said."""
+        """End a choice of an unstreamed response after its ``kept`` slots: remove later texts, set the finish
+        reason.
+        """
         ...
 
     def stream(self, shown: Mapping[str, Any]) -> StreamReader:
-        """A reader for one streamed answer; in ``shown`` are fields of it that the client sees as it asked for them."""
+        """A reader for one stream; ``shown`` has fields that the client sees with the values of its own request."""
         ...
 
     def error_body(self, error: ApiError) -> bytes:
@@ -164,7 +170,7 @@ def load_event(event: SseEvent) -> dict[str, Any]:
     data = event.data or b""
     try:
         tree = orjson.loads(data)
-        if orjson.dumps(tree) != data:  # most servers write so
+        if orjson.dumps(tree) != data:  # most servers serialize like this
             tree = parse_once(data)
     except (ValueError, orjson.JSONEncodeError):
         raise UnreadableAnswer("an event of the stream is not JSON, or has a key twice") from None
@@ -174,7 +180,7 @@ def load_event(event: SseEvent) -> dict[str, Any]:
 
 
 def items_of(holder: dict[str, Any], key: str) -> list[Any]:
-    """An array of an answer, absent and null as empty. Raises: UnreadableAnswer."""
+    """An array of a response, absent and null as empty. Raises: UnreadableAnswer."""
     items = holder.get(key)
     if items is None:
         return []
@@ -189,5 +195,5 @@ def dump_event(tree: dict[str, Any], name: str = "") -> bytes:
 
 
 def openai_error(error: ApiError) -> dict[str, Any]:
-    """OpenAI's error object. Source: facts of vLLM's errors; ``code`` is a word of ours, as in OpenAI's own API."""
+    """OpenAI's error object. Source: vLLM's error format; ``code`` is a word of our own, as in OpenAI's API."""
     return {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}

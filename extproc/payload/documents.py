@@ -1,4 +1,4 @@
-"""What a request brings along for an answer to rest on."""
+"""The texts in a request that a response should be based on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SAY_SOMETHING = frozenset({Kind.CONTENT, Kind.JSON})
 
 
 def brought_texts(fields: Sequence[TextField]) -> list[str]:
-    """Documents and results of tools, without what only names their parts."""
+    """Documents and tool results, without names of their parts."""
     return [
         field.text
         for field in fields
@@ -21,5 +21,5 @@ def brought_texts(fields: Sequence[TextField]) -> list[str]:
 
 
 def pasted_texts(fields: Sequence[TextField], chars_min: int) -> list[str]:
-    """What users wrote at such length that it is more than a question. [characters]"""
+    """User texts of at least ``chars_min`` characters, which are more than a question."""
     return [field.text for field in fields if field.source.speaker is Speaker.USER and len(field.text) >= chars_min]

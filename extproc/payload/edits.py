@@ -1,10 +1,10 @@
-"""Changes to a JSON body that leave every other byte as it was.
+"""Changes to a JSON body that preserve every other byte.
 
-An edit names a place by its path (keys and indexes). A body that is written as orjson writes it is changed in the tree
-and written again, which by definition keeps the rest; any other body is spliced: the places are found in the text by
-skipping over values with the scanner of the standard library, no further than to the last of them, and only they are
-replaced. The tree tells which keys there are, in the order of the text, so keys are skipped and not read. Both ways
-follow one plan, so both give the same value.
+An edit names a place by its path (keys and indexes). A body serialized exactly as by orjson is changed in the tree and
+serialized again, which preserves the rest by definition. Any other body is spliced: the standard library's scanner
+skips over values to find the places, no further than the last one, and only they are replaced. The tree supplies the
+keys in the order of the text, so keys are skipped and not parsed. Both ways follow one plan, so both produce the same
+value.
 """
 
 from __future__ import annotations
@@ -19,23 +19,25 @@ from typing import Any, Final
 import orjson
 
 Path = tuple[str | int, ...]
-_Replacement = tuple[int, int, bytes]  # start and end in the body, and what stands there afterwards
+_Replacement = tuple[int, int, bytes]  # start and end in the body, and the replacement
 
-_BETWEEN = re.compile(r"[ \t\n\r,:]*+")  # what stands between two values, or between a key and its value
+_BETWEEN = re.compile(r"[ \t\n\r,:]*+")  # between two values, or between a key and its value
 _scan = json.JSONDecoder().raw_decode
-_KEPT: Final = object()  # no new value: the old one stays, but for what is changed inside it
+_KEPT: Final = object()  # no new value: keep the old one, except for changes inside it
 
 
 class Operation(Enum):
-    """What an edit does at its path."""
+    """The effect of an edit at its path."""
 
     SET = "set"  # replace the value, or add the key to its object
-    INSERT_FIRST = "insert_first"  # put an item before the first of the array
+    INSERT_FIRST = "insert_first"  # insert an item before the first of the array
 
 
 @dataclass(slots=True)
 class Edit:
-    """One change. Above the last step of ``path`` all exists, but that SET makes objects where none or null is."""
+    """One change. All parents of ``path`` must exist, except that SET creates objects where a parent is absent or
+    null.
+    """
 
     operation: Operation
     path: Path
@@ -43,11 +45,12 @@ class Edit:
 
 
 def apply_edits(body: bytes, tree: Any, canonical: bool, edits: Sequence[Edit]) -> bytes:
-    """The body with the edits made; of two edits of one place, or of what is inside it, the later stands.
+    """Apply edits to a body; if one edit's place is the same as another's or inside it, the later edit wins.
 
     Args:
-        body, tree, canonical: as ``parse_strict`` took and gave them. The tree is changed if the body is canonical.
-        edits: paths are those of the original body: INSERT_FIRST does not shift the paths of other edits.
+        body, tree, canonical: input and result of ``parse_strict``. The tree is changed if the body is canonical.
+        edits: paths refer to the original body: INSERT_FIRST does not shift the paths of other edits.
+
     Raises: KeyError, IndexError or TypeError for a path that is not in the body: a bug.
     """
     if not edits:
@@ -61,7 +64,7 @@ def apply_edits(body: bytes, tree: Any, canonical: bool, edits: Sequence[Edit]) 
 
 @dataclass(slots=True)
 class _Node:
-    """What is to be done at one place: a new value, or items to put first and changes further in."""
+    """The plan for one place: a new value, or items to insert first and changes inside it."""
 
     value: Any = _KEPT
     first: list[Any] = field(default_factory=list)
@@ -104,7 +107,7 @@ def _change(tree: Any, node: _Node) -> None:
 
 
 def _made(node: _Node) -> Any:
-    """The value of a place that is new."""
+    """The value of a new place."""
     if node.value is not _KEPT:
         return node.value
     made: dict[str | int, Any] = {}
@@ -113,7 +116,7 @@ def _made(node: _Node) -> Any:
 
 
 def _splice(body: bytes, tree: Any, plan: _Node) -> bytes:
-    text = body.decode("latin-1")  # a character for each byte: places in the text are places in the body
+    text = body.decode("latin-1")  # one character per byte: text positions are body positions
     replacements: list[_Replacement] = []
     _visit(text, _next(text, 0), tree, plan, replacements, to_end=False)
     pieces: list[bytes] = []
@@ -126,9 +129,9 @@ def _splice(body: bytes, tree: Any, plan: _Node) -> bytes:
 
 
 def _visit(text: str, start: int, tree: Any, node: _Node, replacements: list[_Replacement], to_end: bool) -> int:
-    """Collect, in their order, what is to be replaced in the value ``tree`` that begins at ``start``.
+    """Collect, in order, the replacements in the value ``tree`` that begins at ``start``.
 
-    Returns: where the value ends if ``to_end``, otherwise how far it was read.
+    Returns: the end of the value if ``to_end``, otherwise the position up to which it was read.
     """
     if node.value is not _KEPT or tree is None:
         _, end = _scan(text, start)
@@ -173,6 +176,6 @@ def _visit_children(
 
 
 def _next(text: str, position: int) -> int:
-    """Where the value or key that follows begins."""
+    """The start of the next value or key."""
     match = _BETWEEN.match(text, position)
     return match.end() if match else position

@@ -50,10 +50,10 @@ class Embeddings:
         return view
 
     def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
-        """Embeddings have no prompt."""
+        """Do nothing: embeddings have no prompt."""
 
     def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
-        """Nothing to do: usage comes always."""
+        """Do nothing: usage is always sent."""
 
     def read_answer(self, tree: dict[str, Any]) -> AnswerView:
         """Raises: UnreadableAnswer."""
@@ -62,7 +62,7 @@ class Embeddings:
         return AnswerView(tree, unnamed_slots(tree, _ANSWER, 0), usage_of(tree.get("usage")))
 
     def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
-        """There is no text that could be cut."""
+        """Do nothing: there is no text to cut."""
 
     def stream(self, shown: Mapping[str, Any]) -> NoStream:
         """Embeddings are not streamed: the reader refuses every event."""
@@ -74,7 +74,7 @@ class Embeddings:
 
 
 class NoStream:
-    """A stream where none may be: unreadable."""
+    """A stream where none is allowed: unreadable."""
 
     def __init__(self) -> None:
         self.usage = UsageReader()
@@ -85,14 +85,14 @@ class NoStream:
         raise UnreadableAnswer("a stream came where none was asked for")
 
     def return_to(self, frame: Frame) -> None:
-        """There is nowhere to be."""
+        """Do nothing: there is no state."""
 
     def write(self, frame: Frame) -> bytes:
-        """The event as it came."""
+        """The event, unchanged."""
         return frame.event.raw
 
     def without_choice(self, frame: Frame, choice: int) -> bool:
-        """Nothing is left."""
+        """Nothing remains."""
         return False
 
     def carry(self, source: TextSource, text: str) -> bytes:

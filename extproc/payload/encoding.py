@@ -1,7 +1,8 @@
 """Compressed bodies, decoded with a limit: gzip, deflate and br.
 
-A compressed request is decoded, inspected and sent on plain (vLLM takes no other). A server is asked for plain answers;
-one that compresses all the same is decoded too. A body that grows by more than the limit is refused: it is a bomb.
+A compressed request is decoded, checked and forwarded uncompressed (vLLM accepts nothing else). The server is asked for
+uncompressed responses; if it compresses anyway, the response is decoded too. A body that expands beyond the limit is
+refused as a decompression bomb.
 """
 
 from __future__ import annotations
@@ -18,28 +19,28 @@ _STEP_BYTES = 65_536
 
 
 class BadEncoding(Exception):
-    """The body is not what its content-encoding says, or grows too large. The message says which."""
+    """The body does not match its content-encoding, or expands too much. The message says which."""
 
 
 class Decoder(Protocol):
-    """Incremental: bytes may be cut anywhere."""
+    """Incremental: chunk boundaries may be anywhere."""
 
     def feed(self, chunk: bytes) -> bytes:
         """Raises: BadEncoding."""
         ...
 
     def close(self) -> None:
-        """The body is over. Raises: BadEncoding if it was cut short."""
+        """The body is over. Raises: BadEncoding if it was truncated."""
         ...
 
 
 class _Codec(Protocol):
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
-        """The plain bytes of a chunk, in pieces of about ``_STEP_BYTES``."""
+        """The decoded bytes of a chunk, in pieces of about ``_STEP_BYTES``."""
         ...
 
     def finished(self) -> bool:
-        """Whether the compressed data has come to its own end."""
+        """Whether the end of the compressed data has been reached."""
         ...
 
 
@@ -49,7 +50,7 @@ class _Zlib:
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
         if self._inflate is None:
-            # HTTP's "deflate" is zlib's format; some servers send the bare one. The first byte tells.
+            # HTTP's "deflate" is the zlib format; some servers send raw deflate. The first byte distinguishes them.
             bare = (chunk[0] & 0x0F) != 8
             self._inflate = zlib.decompressobj(-zlib.MAX_WBITS if bare else zlib.MAX_WBITS)
         while True:
@@ -79,7 +80,7 @@ class _Brotli:
             except brotli.error:
                 raise BadEncoding("the body is not valid br") from None
             yield plain
-            # It may say that it takes more while it still holds output: only a short piece is surely the last.
+            # It may accept more input while it still holds output: only a short piece is certainly the last.
             more = len(plain) >= _STEP_BYTES or not self._decompressor.can_accept_more_data()
             if self._decompressor.is_finished() or not more:
                 return
@@ -90,7 +91,7 @@ class _Brotli:
 
 
 class _LimitedDecoder:
-    """Counts what goes in and comes out."""
+    """Counts input and output bytes."""
 
     def __init__(self, codec: _Codec, ratio_max: int, bytes_max: int) -> None:
         self._codec = codec
@@ -113,22 +114,22 @@ class _LimitedDecoder:
     def close(self) -> None:
         """Raises: BadEncoding."""
         if self._in_bytes and not self._codec.finished():
-            raise BadEncoding("the compressed body is cut short")
+            raise BadEncoding("the compressed body is truncated")
 
     def _count(self, out_bytes: int) -> None:
         self._out_bytes += out_bytes
         if self._out_bytes > self._bytes_max:
             raise BadEncoding(f"the body is larger than {self._bytes_max} bytes")
         if self._out_bytes > _RATIO_GRACE_BYTES + self._in_bytes * self._ratio_max:
-            raise BadEncoding(f"the body grows more than {self._ratio_max} times")
+            raise BadEncoding(f"the body expands more than {self._ratio_max} times")
 
 
 def decoder(encoding: str, ratio_max: int, bytes_max: int) -> Decoder:
     """A decoder for a name in ``ENCODINGS``.
 
     Args:
-        ratio_max: how many times larger the plain body may be.
-        bytes_max: how large it may be at all. [bytes]
+        ratio_max: the largest allowed ratio of decoded to compressed size.
+        bytes_max: the largest allowed decoded size. [bytes]
     """
     codec: _Codec = _Brotli() if encoding == "br" else _Zlib(gzip=encoding != "deflate")
     return _LimitedDecoder(codec, ratio_max, bytes_max)

@@ -1,4 +1,4 @@
-"""Which path speaks which dialect. A path is recognized in exactly one spelling; any other is another path."""
+"""Maps paths to dialects. A path is recognized in exactly one spelling; any other is a different path."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ ENDPOINTS: dict[str, Dialect] = {ENDPOINT_PATHS[dialect.name]: dialect for diale
 
 
 def dialect_of_errors(path: str, anthropic: bool = False) -> Dialect:
-    """The dialect in which a client of this path reads errors.
+    """The dialect of error messages for a client of this path.
 
-    Args:
-        anthropic: whether the client says that it speaks Anthropic's API, for paths that both have or none.
+    Args: anthropic: whether the client uses Anthropic's API, for paths that both or neither of the APIs have.
     """
     if path.startswith(ENDPOINT_PATHS["messages"]) or (anthropic and path not in ENDPOINTS):
         return ENDPOINTS[ENDPOINT_PATHS["messages"]]

@@ -1,10 +1,10 @@
-"""How the choices of an answer came to their ends: by the model, or because a client had them cut.
+"""How the choices of a response ended: by the model, or by a limit of the client.
 
-A client chooses the stop strings and the greatest number of tokens of its request, so it chooses where an answer is cut
-off: in the middle of a value too, which guards then see the beginning of.
+A client chooses the stop strings and the token limit of its request, and so where a response is truncated. This may be
+within a value, so that guards see only its beginning.
 
-Source: vLLM 0.32 (``stop_reason`` of a choice is null at the model's own end, a text at one of the request's, the id of
-a token at either); the references of OpenAI and Anthropic.
+Source: vLLM 0.32 (``stop_reason`` of a choice is null at the model's own end, a string at a stop string of the request,
+a token id at either); the references of OpenAI and Anthropic.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 
 
 class End(Enum):
-    """What ended a choice, as far as the answer says."""
+    """How a choice ended, as far as the response shows."""
 
     OWN = auto()  # the model
-    UNTOLD = auto()  # the model, or a text that the request names
+    UNTOLD = auto()  # the model, or a stop string of the request
     CUT = auto()  # anything else
 
 
@@ -36,9 +36,9 @@ MODEL_ENDS = frozenset({End.OWN, End.UNTOLD})
 
 
 def own_ends(request: Mapping[str, Any]) -> frozenset[End]:
-    """The ends that are the model's own in the answer to a request.
+    """The ends that count as the model's own, given its request.
 
-    Where a pattern of the client is what the model follows, the end is the pattern's.
+    If the model follows a pattern of the client, the pattern determines the end.
     """
     if _CLIENT_ENDS.isdisjoint(request):
         return MODEL_ENDS
@@ -55,10 +55,10 @@ def end_of_choice(choice: Mapping[str, Any]) -> End:
 
 
 def end_of_message(stop_reason: Any) -> End:
-    """The end of a message; servers that do not know stop sequences call theirs ``end_turn``."""
+    """The end of a message; servers without stop sequences report ``end_turn`` for them."""
     return End.UNTOLD if str(stop_reason) in _OWN_STOPS else End.CUT
 
 
 def end_of_response(status: Any) -> End:
-    """The end of a response: no reason is told of one that is complete."""
+    """The end of a response: a complete one has no reason."""
     return End.UNTOLD if status == "completed" else End.CUT

@@ -1,7 +1,7 @@
-"""Error bodies of the model server: they may quote the request, and even what the model said.
+"""Error bodies of the model server: they may quote the request, and even the model's output.
 
-Source: vLLM quotes up to 200 characters of a wrong field's value; a tool call that is no object is quoted after it was
-made.
+Source: vLLM quotes up to 200 characters of an invalid field's value; it quotes a generated tool call that is not an
+object.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _ERROR = Shape(inert=_FIELDS, objects={"error": Shape(inert=_FIELDS)})
 
 
 def error_slots(tree: dict[str, Any]) -> list[Slot]:
-    """All that an error object says."""
+    """All texts of an error object."""
     return unnamed_slots(tree, _ERROR, 0)
 
 
 def error_view(body: bytes) -> AnswerView:
-    """The view of an error body, which is any JSON or a text.
+    """The view of an error body, which is any JSON or plain text.
 
-    Raises: UnreadableAnswer, if a client could read another text in it than we do.
+    Raises: UnreadableAnswer if a client could read a different text in it.
     """
     if b"\x00" in body:
         raise UnreadableAnswer("an error is not UTF-8")
@@ -60,7 +60,7 @@ def error_view(body: bytes) -> AnswerView:
 
 
 class PlainTextView(AnswerView):
-    """An error body that is not JSON: one text. Bytes that are not UTF-8 are never passed on."""
+    """An error body that is not JSON: one text. Bytes that are not UTF-8 are never forwarded."""
 
     def __init__(self, body: bytes) -> None:
         tree = {"text": body.decode("utf-8", "replace")}
@@ -68,13 +68,13 @@ class PlainTextView(AnswerView):
         self.changed = tree["text"].encode() != body
 
     def write(self) -> bytes:
-        """The text, as it came but for what was changed."""
+        """The text with its changes."""
         text: str = self.tree["text"]
         return text.encode()
 
 
 class _ValueView(AnswerView):
-    """An error body that is JSON, but no object."""
+    """An error body that is JSON, but not an object."""
 
     def __init__(self, value: Any) -> None:
         tree = {"value": value}

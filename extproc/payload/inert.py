@@ -1,9 +1,9 @@
-"""What answers hold that nobody has to judge: ids, times, counts and words of the APIs, as servers make them.
+"""Values in responses that need no check: ids, times, counts and words of the APIs, in a server's format.
 
-A key is *inert* as long as its value looks as it must; a value that looks otherwise is judged like any text, so a rule
-may be stricter than the API without harm. Of each kind of object a ``Shape`` says which keys are inert.
+A key is *inert* while its value has the expected format; any other value is checked like text, so a rule may be
+stricter than the API without harm. For each kind of object a ``Shape`` lists the inert keys.
 
-Source: OpenAI's and Anthropic's API references; vLLM 0.32's models of answers.
+Source: OpenAI's and Anthropic's API references; vLLM 0.32's response models.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from extproc.payload.view import NUMBER_MIN
 
 Rule = Callable[[Any], bool]
-"""Whether the value of an inert key is one that identifies nobody and says nothing."""
+"""Whether the value of an inert key identifies nobody and carries no text."""
 
 _LABEL_CHARS_MAX = 96
 _PART_CHARS_MAX = 15
@@ -46,18 +46,21 @@ _ID_PREFIXES = frozenset(
         "fp",
     ]
 )
-# What most ids are; `_is_label` says the same of them.
+# Matches most ids; `_is_label` accepts the same.
 _USUAL_ID = re.compile(
     f"(?:{'|'.join(sorted(_ID_PREFIXES))})[-_](?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{{16,{_HEX_CHARS_MAX}}}"
 )
-_NAMES_MAX = 256  # remembered: answers bring the same few again and again
+_NAMES_MAX = 256  # cache size: responses repeat the same few
 _NUMBERS = {int, float}
 _VECTOR_CHARS_MIN = 64
-_TIME_MIN, _TIME_END = 1_000_000_000, 2_000_000_000  # seconds of the years 2001 to 2033: no phone number begins so
+_TIME_MIN, _TIME_END = (
+    1_000_000_000,
+    2_000_000_000,
+)  # seconds of the years 2001 to 2033: no phone number starts like this
 
 
 class Shape:
-    """What is known of one kind of object. ``known`` are the names of all its keys: they are the API's own words."""
+    """The known keys of one kind of object. ``known`` are the names of all its keys: words of the API."""
 
     __slots__ = ("inert", "known", "named", "objects")
 
@@ -74,17 +77,17 @@ class Shape:
 
 
 def is_null(value: Any) -> bool:
-    """Nothing: whatever else stands there is judged."""
+    """Null; any other value is checked."""
     return value is None
 
 
 def is_flag(value: Any) -> bool:
-    """True, false or nothing."""
+    """True, false or null."""
     return value is None or isinstance(value, bool)
 
 
 def is_count(value: Any) -> bool:
-    """A number too short to be somebody's, or nothing."""
+    """A number too short to identify a person, or null."""
     return value is None or (isinstance(value, int) and abs(value) < NUMBER_MIN)
 
 
@@ -94,12 +97,12 @@ def is_counts(value: Any) -> bool:
 
 
 def is_measure(value: Any) -> bool:
-    """A short number, with as many decimals as a clock gives."""
+    """A short number, with at most the decimals of a clock."""
     return is_count(value) or (isinstance(value, float) and abs(value) < NUMBER_MIN)
 
 
 def is_vector(value: Any) -> bool:
-    """A list of small numbers, or the base64 of one: what embeddings are."""
+    """A list of small numbers, or the base64 of one: an embedding."""
     if isinstance(value, list):
         return set(map(type, value)) <= _NUMBERS and (
             not value or (max(value) < NUMBER_MIN and min(value) > -NUMBER_MIN)
@@ -110,17 +113,17 @@ def is_vector(value: Any) -> bool:
 
 
 def is_time(value: Any) -> bool:
-    """A time of these years."""
+    """A time in these years."""
     return value is None or (isinstance(value, (int, float)) and _TIME_MIN <= value < _TIME_END and value == int(value))
 
 
 def is_label(value: Any) -> bool:
-    """An id or a word as servers make them: short parts with few digits, and hexadecimal ones behind a known prefix."""
+    """An id or a word in a server's format: short parts with few digits, and hexadecimal ones after a known prefix."""
     return value is None or (isinstance(value, str) and (_USUAL_ID.fullmatch(value) is not None or _is_label(value)))
 
 
 def is_name(value: Any) -> bool:
-    """As a label, but for the signs in names of models and releases; no address."""
+    """Like a label, plus the punctuation in names of models and releases; not an address."""
     if not isinstance(value, str):
         return value is None
     return len(value) <= _LABEL_CHARS_MAX and _is_name(value)
@@ -134,7 +137,7 @@ def _is_name(value: str) -> bool:
 
 
 def is_event_type(value: Any) -> bool:
-    """The type of an event: words with dots between."""
+    """The type of an event: words separated by dots."""
     return (
         isinstance(value, str)
         and value.startswith("response.")
@@ -163,12 +166,12 @@ def _is_label(text: str) -> bool:
 
 
 def _is_hex(part: str) -> bool:
-    """Hexadecimal with both digits and letters, so that it is no number."""
+    """Hexadecimal with both digits and letters, so that it is not a number."""
     return len(part) <= _HEX_CHARS_MAX and set(part) <= _HEX and not part.isdigit() and not part.isalpha()
 
 
 def word_of(words: str) -> Rule:
-    """One of some words, or nothing."""
+    """One of the given words, or null."""
     known = frozenset(words.split())
 
     def is_word(value: Any) -> bool:

@@ -1,10 +1,10 @@
-"""The parts of a message as one text: the model sees them so, and what is looked for may be divided among them.
+"""The parts of a message joined to one text, as the model sees them: a finding may span several parts.
 
-A message is read in more ways than one. The texts that its parts are for are joined by themselves, as a server joins
-them: what stands between them in other keys, or in results of tools, it drops or shows elsewhere. And all texts of the
-message are joined, for servers and templates that show those too. vLLM 0.32 puts line breaks between the parts of a
-chat and nothing between Anthropic's blocks, and templates that take parts do either; so both are read. Of Anthropic's
-messages it joins thoughts apart from what is said, and all that the system says, in whatever message.
+A message is read in several ways. The texts of its content parts are joined alone, as a server joins them: texts
+between them in other keys, or in tool results, are dropped there or shown elsewhere. And all texts of the message are
+joined, for servers and templates that show those too. vLLM 0.32 puts line breaks between the parts of a chat message
+and nothing between Anthropic's blocks, and templates that accept parts do either; so both are read. In Anthropic's
+messages it joins reasoning separately from content, and all system texts, in any message.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from extproc.domain.text import Speaker, TextSource
 from extproc.payload.edits import Path
 from extproc.payload.view import TextField
 
-_SYSTEM = ("system",)  # all that the system says, in whatever message
-_BILLING_HEADER = "x-anthropic-billing-header"  # vLLM drops a block of the system's, or its line, that begins so
+_SYSTEM = ("system",)  # all system texts, in any message
+_BILLING_HEADER = "x-anthropic-billing-header"  # vLLM drops a system block, or its line, that starts with this
 
 
 SpotT = TypeVar("SpotT", bound=Spot)
 
 
 class JoinedText(NamedTuple):
-    """Parts of a message as one text; the source is that of the first of them."""
+    """Parts of a message as one text; its source is that of the first part."""
 
     source: TextSource
     text: str
 
 
 def joined_parts(fields: Sequence[TextField]) -> Iterator[tuple[list[TextField], tuple[str, str]]]:
-    """Each reading of each message of several texts, with them joined by line breaks and by nothing."""
+    """Each reading of each message with several texts, joined by line breaks and by nothing."""
     for readings in _readings_by_message(fields):
         for parts in readings:
             yield parts, _joined(parts)
 
 
 def in_reading_order(parts: Sequence[TextField]) -> list[TextField]:
-    """The texts of a message, those first that its parts are for, so that nothing stands between them."""
+    """The texts of a message with those of its content parts first, so that no other text separates them."""
     if len(parts) < 2:
         return list(parts)
     lists: dict[Path, int] = {}
@@ -60,7 +60,7 @@ def message_texts(fields: Sequence[TextField]) -> list[JoinedText]:
 def found_only_joined(
     fields: Sequence[TextField], find: Callable[[str], list[SpotT]]
 ) -> Iterator[tuple[JoinedText, list[SpotT]]]:
-    """What is in a message as a whole and in none of its parts, for each message that has any."""
+    """The findings in a message as a whole that are in none of its parts, for each message that has any."""
     for readings in _readings_by_message(fields):
         best: tuple[JoinedText, list[SpotT]] | None = None
         in_part: dict[str, list[int]] = {}
@@ -88,7 +88,7 @@ def _joined(parts: Sequence[TextField]) -> tuple[str, str]:
 
 
 def _readings_by_message(fields: Sequence[TextField]) -> Iterator[list[list[TextField]]]:
-    """The ways to read each message of several texts: which of them stand together."""
+    """The ways to read each message with several texts: which of them are adjacent."""
     messages: dict[Path, list[TextField]] = {}
     for field in fields:
         is_system = field.source.speaker is Speaker.SYSTEM
@@ -99,7 +99,7 @@ def _readings_by_message(fields: Sequence[TextField]) -> Iterator[list[list[Text
 
 
 def _readings(parts: list[TextField]) -> Iterator[list[TextField]]:
-    """All texts of a message; those that the parts of each list are for; and of these, those of one kind."""
+    """All texts of a message; those of each list of content parts; and of these, those of each kind."""
     yield parts
     lists: dict[Path, list[TextField]] = {}
     for part in parts:
@@ -116,7 +116,7 @@ def _readings(parts: list[TextField]) -> Iterator[list[TextField]]:
 
 
 def _system_readings(parts: list[TextField]) -> Iterator[list[TextField]]:
-    """Those of each message, and what the system says in all of them, also without what is dropped of it."""
+    """The readings of each message, and of all system texts, also without the dropped ones."""
     for _, message in groupby(parts, key=_message_of):
         alike = list(message)
         if len(alike) > 1:
@@ -137,12 +137,12 @@ def _without_header(part: TextField) -> TextField:
 
 
 def _list_of(field: TextField) -> Path:
-    """The list of parts in which a text is what a part is for; none for other texts."""
+    """The list of content parts that a text belongs to; empty for other texts."""
     return field.path[:-2] if field.is_part else ()
 
 
 def _places_in(text: str, parts: Sequence[TextField], in_parts: Sequence[Sequence[int]]) -> set[int]:
-    """Places of the parts as places of the text that they are joined to."""
+    """Positions in the parts, converted to positions in the joined text."""
     between = (len(text) - sum([len(part.text) for part in parts])) // (len(parts) - 1)
     places: set[int] = set()
     begin = 0
@@ -153,5 +153,5 @@ def _places_in(text: str, parts: Sequence[TextField], in_parts: Sequence[Sequenc
 
 
 def _not_at(found: list[SpotT], places: set[int], count: int) -> list[SpotT]:
-    """So many of what was found, those first that stand at none of some places."""
+    """The given number of findings; first those at none of the given places."""
     return sorted(found, key=lambda one: one.start in places)[:count]

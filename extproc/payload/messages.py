@@ -1,6 +1,6 @@
 """``/v1/messages``: Anthropic's API as vLLM serves it.
 
-An answer is a list of blocks; each block is a channel of its own. Source: Anthropic's API reference; vLLM 0.32 (usage
+A response is a list of blocks; each block is a channel of its own. Source: Anthropic's API reference; vLLM 0.32 (usage
 in ``message_start`` and ``message_delta``; no ``[DONE]``).
 """
 
@@ -20,7 +20,7 @@ from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, items_o
 from extproc.payload.ends import end_of_message
 from extproc.payload.error_body import error_slots
 from extproc.payload.inert import USAGE, Rule, Shape, is_count, is_label, is_name, is_null, word_of
-from extproc.payload.openai_request import fields_beside, other_fields, part_fields, read_object, speaker_of
+from extproc.payload.openai_request import extra_fields, other_fields, part_fields, read_object, speaker_of
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.request_shape import RequestShape
 from extproc.payload.sse import SseEvent
@@ -122,7 +122,7 @@ class _MessagesShape(RequestShape):
     """Anthropic's requests, in which a message may define tools too."""
 
     def tool_definitions(self, tree: dict[str, Any]) -> list[Any]:
-        """What lists of tools define, and what messages add; what they add by its name is in the list itself."""
+        """The tools that lists define and that messages add; a tool that is added by name is already in the list."""
         return super().tool_definitions(tree) + list(self._added_tools(tree))
 
     def _added_tools(self, tree: dict[str, Any]) -> Iterator[Any]:
@@ -142,7 +142,7 @@ _SHAPE = _MessagesShape(
         "user": Speaker.USER,
         "assistant": Speaker.ASSISTANT,
         "system": Speaker.SYSTEM,
-        "ctx": Speaker.USER,  # vLLM takes these two of Claude Code's for the user's
+        "ctx": Speaker.USER,  # vLLM treats these two of Claude Code's as the user's
         "msg": Speaker.USER,
     },
     lengths=["max_tokens"],
@@ -160,10 +160,10 @@ class Messages:
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
         """Raises: PayloadRefused."""
         view = read_object(body, policy, _SHAPE)
-        view.usage_asked = True  # its streams bring usage without being asked
+        view.usage_asked = True  # its streams always have usage
         _read_content(view, view.tree.get("system"), _SYSTEM, Speaker.SYSTEM, policy, whole_results=True)
         for field in view.texts:
-            field.of = _SYSTEM  # of however many blocks, it is one message
+            field.of = _SYSTEM  # it is one message, however many blocks it has
         messages = view.tree.get("messages")
         if not isinstance(messages, list) or not messages:
             raise refuse(400, "invalid_type", "messages must be an array with at least one message.", "messages")
@@ -172,7 +172,7 @@ class Messages:
             where = ("messages", index)
             whole_results = message["role"] != "user"
             _read_content(view, message.get("content"), (*where, "content"), speaker, policy, whole_results)
-            view.texts += fields_beside(message, _MESSAGE_READ, where, request_source(speaker))
+            view.texts += extra_fields(message, _MESSAGE_READ, where, request_source(speaker))
         view.texts += other_fields(view.tree, _READ)
         metadata = view.tree.get("metadata")
         if isinstance(metadata, dict) and isinstance(metadata.get("user_id"), str):
@@ -180,7 +180,7 @@ class Messages:
         return view
 
     def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
-        """Into ``system``, before the client's own."""
+        """Insert into ``system``, before the client's own."""
         system = request.tree.get("system")
         if replace or not system:
             request.set(("system",), text)
@@ -191,7 +191,7 @@ class Messages:
             request.set(("system",), f"{text}\n\n{own}")
 
     def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
-        """Nothing to do: usage comes always."""
+        """Do nothing: usage is always sent."""
 
     def read_answer(self, tree: dict[str, Any]) -> AnswerView:
         """Raises: UnreadableAnswer."""
@@ -205,14 +205,14 @@ class Messages:
         return AnswerView(tree, slots, usage, finished=(0,), cut_short=cut_short, ends=ends)
 
     def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
-        """``stop_reason: refusal``; blocks that were not reached are gone."""
+        """Set ``stop_reason: refusal``; remove blocks after the cut."""
         tree = view.tree
         reached = max((slot.source.part for slot in kept), default=-1)
         tree["content"] = tree["content"][: reached + 1]
         tree["stop_reason"] = "refusal"
 
     def stream(self, shown: Mapping[str, Any]) -> MessagesStream:
-        """A reader for one streamed answer."""
+        """A reader for one stream."""
         return MessagesStream(shown)
 
     def error_body(self, error: ApiError) -> bytes:
@@ -233,9 +233,9 @@ def _read_content(
     policy: RequestPolicy,
     whole_results: bool,
 ) -> None:
-    """Read a content of text or blocks.
+    """Read content that is text or blocks.
 
-    Args: whole_results: in messages that are not the user's, vLLM prints results of tools with all that is in them.
+    Args: whole_results: vLLM prints tool results with all their fields in messages that are not the user's.
     """
     if content is None:
         return
@@ -252,11 +252,11 @@ def _read_content(
                 if key in block:
                     name_kind = Kind.NAME if isinstance(block[key], str) else Kind.CONTENT
                     view.texts += text_fields(block[key], (*where, key), request_source(speaker, name_kind))
-            view.texts += fields_beside(block, _TOOL_USE_READ, where, request_source(speaker))
+            view.texts += extra_fields(block, _TOOL_USE_READ, where, request_source(speaker))
         elif kind == "tool_result":
             _read_result(view, block, where, policy, whole_results)
         elif kind in _TOOL_CHANGES:
-            view.texts += fields_beside(block, _TYPE_READ, where, request_source(Speaker.DEFINITION))
+            view.texts += extra_fields(block, _TYPE_READ, where, request_source(Speaker.DEFINITION))
         else:
             _read_block(view, block, where, speaker, policy)
 
@@ -264,13 +264,13 @@ def _read_content(
 def _read_block(
     view: RequestView, block: dict[str, Any], path: tuple[str | int, ...], speaker: Speaker, policy: RequestPolicy
 ) -> None:
-    """A block that is text. Seals of thoughts and what is sealed vLLM drops, but for those in results of tools."""
+    """Read a block with text. vLLM drops signatures of reasoning and encrypted content, except in tool results."""
     kind = block.get("type")
     sealed = _SEALED.get(kind, "") if isinstance(kind, str) and speaker is not Speaker.TOOL else ""
     if sealed and isinstance(block.get(sealed), str):
         block = {key: value for key, value in block.items() if key != sealed}
     if kind == "redacted_thinking":
-        view.texts += fields_beside(block, _TYPE_READ, path, request_source(speaker))
+        view.texts += extra_fields(block, _TYPE_READ, path, request_source(speaker))
     else:
         part_fields(block, path, speaker, policy, view)
 
@@ -288,7 +288,7 @@ def _read_result(
         view.texts += fields
     else:
         _read_content(view, content, where, Speaker.TOOL, policy, whole_results=True)
-    view.texts += fields_beside(block, _RESULT_READ, path, source)
+    view.texts += extra_fields(block, _RESULT_READ, path, source)
 
 
 def _block_slots(block: Any, index: int) -> list[Slot]:
@@ -315,10 +315,10 @@ class MessagesStream:
         self._shown = shown
         self._prompt: Usage | None = None
         self._open_block: int | None = None
-        self._open_block_after: int | None = None  # as it will be when the event at hand has been sent
+        self._open_block_after: int | None = None  # after the current event is sent
 
     def read(self, event: SseEvent) -> Frame:
-        """What one event holds. Raises: UnreadableAnswer."""
+        """Parse one event. Raises: UnreadableAnswer."""
         self.usage.next_event()
         self._open_block = self._open_block_after
         if event.data is None:
@@ -396,19 +396,19 @@ class MessagesStream:
             frame.cut_short = (0,)
 
     def return_to(self, frame: Frame) -> None:
-        """The block that was open then is."""
+        """Restore the block that was open then."""
         self._open_block = frame.open_part
 
     def write(self, frame: Frame) -> bytes:
-        """The event after its slots were changed."""
+        """Serialize an event whose slots were changed."""
         return dump_event(frame.tree or {}, frame.event.name)
 
     def without_choice(self, frame: Frame, choice: int) -> bool:
-        """There is one choice: nothing is left once it was cut."""
+        """There is only one choice: nothing remains once it was cut."""
         return False
 
     def carry(self, source: TextSource, text: str) -> bytes:
-        """A delta that brings held text of a block; nothing for a block that is not open, or a kind without deltas."""
+        """A delta that carries held text of a block; nothing if the block is not open, or its kind has no deltas."""
         if source.kind not in _DELTA_TYPES or source.part != self._open_block:
             return b""
         name, key = _DELTA_TYPES[source.kind]
@@ -416,7 +416,7 @@ class MessagesStream:
         return dump_event({"type": "content_block_delta", "delta": delta, "index": source.part}, "content_block_delta")
 
     def cut(self, choice: int) -> bytes:
-        """The open block ends, then ``stop_reason: refusal``."""
+        """End the open block, then send ``stop_reason: refusal``."""
         events = b""
         if self._open_block is not None:
             events = dump_event({"type": "content_block_stop", "index": self._open_block}, "content_block_stop")

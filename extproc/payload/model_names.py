@@ -1,7 +1,7 @@
-"""``GET /v1/models``: the names that clients may ask for, as OpenAI's and as Anthropic's API lists them.
+"""``GET /v1/models``: the model names for clients, in OpenAI's and in Anthropic's format.
 
-A model server would list what *it* serves: the names of versions, which nobody may ask for, and none of the other
-models. Source: OpenAI's and Anthropic's API references. When a model was made is known to nobody here: 1970.
+A model server would list the models that *it* serves: names of versions, which clients must not request, and none of
+the other models. Source: OpenAI's and Anthropic's API references. The creation time is unknown here, so it is 1970.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a definition or a choice of a tool calls it. Source: the APIs of OpenAI and Anthropic, vLLM 0.32."""
+"""The names of tools in definitions and tool choices. Source: the APIs of OpenAI and Anthropic, vLLM 0.32."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-# Words of the APIs that say how a tool is given, or that none is meant.
+# Words of the APIs that say how a tool is specified, or that none is meant.
 _PLAIN_TYPES = frozenset({"function", "custom", "tool"})
 _CHOICES = frozenset({"auto", "any", "none", "required", "allowed_tools"})
 _NESTED = ("tools", "allowed_tools")
@@ -14,14 +14,14 @@ _NESTED = ("tools", "allowed_tools")
 
 @dataclass(frozen=True, slots=True)
 class NamedTool:
-    """A tool of a request: what it must be known by (nothing: it cannot be told what it is), and its type."""
+    """A tool of a request: its name (empty: it cannot be identified), and its type."""
 
     names: tuple[str, ...]
     type: str
 
 
 def tools_named_by(definition: Any) -> Iterator[NamedTool]:
-    """The tool that is defined, and those within it."""
+    """The defined tool, and those within it."""
     if not isinstance(definition, dict):
         yield NamedTool((), "")
         return
@@ -38,7 +38,7 @@ def tools_named_by(definition: Any) -> Iterator[NamedTool]:
 
 
 def tools_chosen_by(choice: Any) -> Iterator[NamedTool]:
-    """The tools that a choice names; a choice in one word names none."""
+    """The tools that a choice names; a choice that is one word names none."""
     if isinstance(choice, dict):
         if choice.get("type") not in _CHOICES:
             yield from tools_named_by(choice)

@@ -1,4 +1,4 @@
-"""What answers of chat and completions have in common: choices by index, usage, copies of text, the stream's end."""
+"""The common parts of chat and completions responses: choices by index, usage, copies of text, the stream's end."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TOKENS_USED_UP = "length"
 _COPIES_OF_PROMPT = ("prompt_logprobs", "prompt_token_ids", "prompt_text")
 _COPIES_OF_ANSWER = ("logprobs", "token_ids", *_COPIES_OF_PROMPT)
 Choices = list[tuple[int, dict[str, Any]]]
-"""Each choice of an answer, with its index."""
+"""Each choice of a response, with its index."""
 _MAY_COPY, _RARE_COPIES = frozenset(_COPIES_OF_ANSWER), frozenset(_COPIES_OF_PROMPT)
 SERVICE_TIERS = word_of("auto default flex scale priority")
 _ROOT = Shape(
@@ -59,19 +59,19 @@ _CHOICES = {
         named={"index", key, *_COPIES_OF_ANSWER},
         inert={
             "finish_reason": word_of("stop length tool_calls function_call content_filter abort error repetition"),
-            "stop_reason": is_count,  # a token's id; a stop string is judged
+            "stop_reason": is_count,  # a token id; a stop string is checked
             "routed_experts": is_null,
         },
     )
     for key in ("message", "delta", "text")
 }
-# Of most events only the text differs from the event before: what is read of them once need not be read again.
+# Most events differ from the previous one in their text only: the parts read once need not be read again.
 _ENVELOPE = ("id", "object", "created", "model")
 _HEAD = frozenset({*_ENVELOPE, "system_fingerprint", "service_tier"})
 
 
 def copies_in(tree: dict[str, Any], choices: Choices) -> list[Copy]:
-    """Where an answer or an event repeats text unmasked."""
+    """The places where a response or an event repeats text unmasked."""
     found: list[Copy] = []
     if not _MAY_COPY.isdisjoint(tree):
         found += [Copy(tree, key, of_prompt=True) for key in _COPIES_OF_PROMPT if tree.get(key) is not None]
@@ -101,7 +101,7 @@ def choices_of(tree: dict[str, Any]) -> Choices:
 
 
 def unnamed_in(tree: dict[str, Any], choices: Choices, text_key: str) -> list[Slot]:
-    """What an answer and its choices say beside the texts, which stand at ``text_key``."""
+    """The texts of a response and its choices other than those at ``text_key``."""
     slots = unnamed_slots(tree, _ROOT, 0)
     for index, choice in choices:
         slots += unnamed_slots(choice, _CHOICES[text_key], index, ("choices",))
@@ -109,7 +109,7 @@ def unnamed_in(tree: dict[str, Any], choices: Choices, text_key: str) -> list[Sl
 
 
 def ends_of(choices: Choices) -> tuple[tuple[int, ...], tuple[int, ...], dict[int, End]]:
-    """Which choices of a whole answer have ended, which of them too early, and what ended each."""
+    """Which choices of a whole response have ended, which of them at the token limit, and how each ended."""
     return (
         tuple(index for index, choice in choices if choice.get("finish_reason") is not None),
         tuple(index for index, choice in choices if choice.get("finish_reason") == TOKENS_USED_UP),
@@ -118,7 +118,7 @@ def ends_of(choices: Choices) -> tuple[tuple[int, ...], tuple[int, ...], dict[in
 
 
 class ChoiceStream:
-    """A stream of chunks with choices. Subclasses read one choice and write a carrying one."""
+    """A stream of chunks with choices. Subclasses read a choice, and write one that carries text."""
 
     def __init__(self, shown: Mapping[str, Any], text_key: str) -> None:
         self.usage = UsageReader()
@@ -126,15 +126,15 @@ class ChoiceStream:
         self._shown = shown
         self._text_key = text_key
         self._known_keys = frozenset({"index", text_key, "finish_reason", "stop_reason", *_COPIES_OF_ANSWER})
-        self._first: dict[str, Any] = {}  # the first chunk, as the client got it
-        self._head = b""  # what every chunk begins with that differs from one that was judged in its choices alone
-        self._head_of: dict[str, Any] | None = None  # a chunk whose head is taken when it has been judged
-        self._head_raw: dict[str, Any] = {}  # its head as it came
+        self._first: dict[str, Any] = {}  # the first chunk, as sent to the client
+        self._head = b""  # the beginning of every chunk that differs from a checked one in its choices alone
+        self._head_of: dict[str, Any] | None = None  # a chunk whose head is taken once it has been checked
+        self._head_raw: dict[str, Any] = {}  # its head as received
         self._head_keys: frozenset[str] = frozenset()
-        self._carriers: dict[TextSource, Path] = {}  # where unnamed texts that grow stand in a choice
+        self._carriers: dict[TextSource, Path] = {}  # the paths in a choice of unnamed texts that grow
 
     def read(self, event: SseEvent) -> Frame:
-        """What one event holds. Raises: UnreadableAnswer."""
+        """Parse one event. Raises: UnreadableAnswer."""
         self.usage.next_event()
         if event.data is None:
             return Frame(event)
@@ -142,7 +142,7 @@ class ChoiceStream:
             return Frame(event, last=True)
         tree = load_event(event)
         if tree.get("error"):
-            dropped = len(items_of(tree, "choices"))  # an error ends the stream: nothing is said with it
+            dropped = len(items_of(tree, "choices"))  # an error ends the stream: no text is sent with it
             tree.pop("choices", None)
             return Frame(event, tree, slots=error_slots(tree), failed=True, changed=dropped > 0, dropped=dropped)
         return self._chunk(Frame(event, tree), tree)
@@ -183,7 +183,7 @@ class ChoiceStream:
         return frame
 
     def _has_known_head(self, event: SseEvent, tree: dict[str, Any], usage: Usage | None) -> bool:
-        """Whether all but the choices was judged in a chunk before, or is a few counts."""
+        """Whether everything but the choices was checked in an earlier chunk, or is a few counts."""
         if self._head_of is not None:
             raw, judged = self._head_raw, self._head_of
             is_clean = all(key in self._shown or judged.get(key) == raw[key] for key in raw)
@@ -198,17 +198,17 @@ class ChoiceStream:
         raise NotImplementedError
 
     def return_to(self, frame: Frame) -> None:
-        """Nothing depends on where the stream is."""
+        """Do nothing: the reader has no position."""
 
     def write(self, frame: Frame) -> bytes:
-        """The event after its slots were changed."""
+        """Serialize an event whose slots were changed."""
         tree = frame.tree or {}
         if not frame.failed:
             tree.update(self._shown)
         return dump_event(tree)
 
     def without_choice(self, frame: Frame, choice: int) -> bool:
-        """Take a choice that was cut out of an event."""
+        """Remove a choice that was cut from an event."""
         tree = frame.tree or {}
         if tree.get("choices"):
             tree["choices"] = [item for item in tree["choices"] if item["index"] != choice]
@@ -220,9 +220,9 @@ class ChoiceStream:
         return dump_event({**envelope, **self._shown, "choices": [choice]})
 
     def end(self) -> bytes:
-        """What closes the stream after the last choice was cut."""
+        """The end of the stream after the last choice was cut."""
         return DONE
 
     def failure(self, error: ApiError) -> bytes:
-        """An error in mid-stream: an error frame, then ``[DONE]``, as vLLM does it."""
+        """An error in mid-stream: an error frame, then ``[DONE]``, like vLLM."""
         return b"data: " + orjson.dumps(openai_error(error)) + b"\n\n" + DONE

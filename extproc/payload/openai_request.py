@@ -1,7 +1,7 @@
-"""What the requests of all APIs have in common: fields that no guard can read, or that a server reads otherwise.
+"""The common parts of all APIs' requests: fields that no guard can read, or that a server interprets differently.
 
-Fields that are not known are read as text: a server newer than we are may show them to the model. Source: vLLM 0.32's
-request models; each door here has a recording and a test named after it.
+Unknown fields are read as text: a newer server may show them to the model. Source: vLLM 0.32's request models; each
+bypass here has a recording and a test named after it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from extproc.payload.view import (
     text_fields,
 )
 
-# They put token ids in the place of the prompt, or text where no guard looks, or address another server.
+# They replace the prompt with token ids, add text that no guard checks, or address another server.
 REFUSED_FIELDS = (
     "kv_transfer_params",
     "ec_transfer_params",
@@ -41,12 +41,12 @@ REFUSED_FIELDS = (
     "conversation",
     "logits_processors",
 )
-# In requests for an answer: they cut off the prompt's beginning, where the system prompt is, or steer the queue. With
-# the values beside them they do not; vLLM truncates at 0 too.
+# Generating requests only: they truncate the beginning of the prompt, where the system prompt is, or control the queue.
+# The values in the table do not; vLLM truncates at 0 too.
 _REFUSED_WITH_ANSWERS: dict[str, tuple[Any, ...]] = {"truncate_prompt_tokens": (None,), "priority": (None, 0)}
 _TRUNCATION = "truncation"
-_NO_TRUNCATION = "disabled"  # vLLM truncates for all else, null too
-# The header of the same meaning is removed.
+_NO_TRUNCATION = "disabled"  # vLLM truncates for every other value, null too
+# The header with the same meaning is removed.
 _SESSION_FIELD = "session_id"
 _SUSPECT_FIELDS = frozenset(
     {*REFUSED_FIELDS, *_REFUSED_WITH_ANSWERS, _TRUNCATION, _SESSION_FIELD, "chat_template_kwargs"}
@@ -68,7 +68,7 @@ _SILENT_FIELDS = frozenset(
         "logit_bias",
     }
 )
-# What the model is told by someone else than the application. Not named: tools, schemas, stop words, the user's name.
+# Text for the model from other sources than the application. Not listed: tools, schemas, stop words, the user's name.
 _SPEAKERS = {"documents": Speaker.DOCUMENT, "chat_template_kwargs": Speaker.USER}
 
 TEXT_PART_KEYS = {
@@ -80,9 +80,9 @@ TEXT_PART_KEYS = {
     "thinking": "thinking",
     "refusal": "refusal",
 }
-# What clients of Anthropic's API write in a mark of a cache: keys and values.
+# The keys and values of a cache marker as clients of Anthropic's API write it.
 _CACHE_WORDS = frozenset({"type", "ttl", "scope", "ephemeral", "5m", "1h", "global"})
-# Where a part that is not text holds what it is: bytes, or an address.
+# Where a part that is not text holds its content: bytes, or an address.
 _MEDIA_KEYS = frozenset(
     {
         "source",
@@ -114,7 +114,7 @@ _CALL_READ = frozenset({"id", "function"})
 _CALL_SILENT = _CALL_READ | {"type"}
 _FUNCTION_READ = frozenset({"name", "arguments"})
 _CALL_NAME = request_source(Speaker.ASSISTANT, Kind.NAME)
-# Names of keys that the APIs know: said by no one. Their values are texts all the same.
+# Names of keys that the APIs define, not the client. Their values are still texts.
 _KNOWN_KEYS = frozenset(
     {
         "role",
@@ -160,7 +160,7 @@ _KNOWN_KEYS = frozenset(
 
 
 def read_object(body: bytes, policy: RequestPolicy, shape: RequestShape, *, generates: bool = True) -> RequestView:
-    """Parse a request; its texts are still to be read. Raises: PayloadRefused."""
+    """Parse a request; its texts are not read yet. Raises: PayloadRefused."""
     tree, canonical = parse_strict(body, policy.json_depth_max)
     expect_object(tree)
     if not _SUSPECT_FIELDS.isdisjoint(tree):
@@ -194,23 +194,26 @@ def _refuse_fields(tree: dict[str, Any], policy: RequestPolicy, generates: bool)
     for name in REFUSED_FIELDS:
         if tree.get(name) is not None:
             raise refuse(
-                400, "field_not_allowed", f"{name} is not allowed here: it can carry what cannot be checked.", name
+                400,
+                "field_not_allowed",
+                f"{name} is not allowed here: it can carry content that cannot be checked.",
+                name,
             )
     for name, harmless in _REFUSED_WITH_ANSWERS.items() if generates else ():
         if tree.get(name) not in harmless:
-            raise refuse(400, "field_not_allowed", f"{name} is not allowed here: the operator decides on it.", name)
+            raise refuse(400, "field_not_allowed", f"{name} is not allowed here: the operator controls it.", name)
     if generates and tree.get(_TRUNCATION, _NO_TRUNCATION) != _NO_TRUNCATION:
         raise refuse(
             400,
             "field_not_allowed",
-            f"{_TRUNCATION} must be {_NO_TRUNCATION} or absent here: it cuts off the system prompt.",
+            f"{_TRUNCATION} must be {_NO_TRUNCATION} or absent here: it truncates the system prompt.",
             _TRUNCATION,
         )
     _refuse_template_kwargs(tree, policy)
 
 
 def other_fields(tree: dict[str, Any], read: frozenset[str]) -> list[TextField]:
-    """Texts of the fields that the dialect has not ``read`` itself: what shapes the answer, and what is unknown."""
+    """Texts of the fields that the dialect has not ``read`` itself: output formats, and unknown fields."""
     fields: list[TextField] = []
     for name, value in tree.items():
         if name not in read and name not in _SILENT_FIELDS:
@@ -219,7 +222,7 @@ def other_fields(tree: dict[str, Any], read: frozenset[str]) -> list[TextField]:
 
 
 def speaker_of(message: dict[str, Any], speakers: Mapping[str, Speaker], param: str) -> Speaker:
-    """Whose words a message is. Raises: PayloadRefused (400) for a role that is not known."""
+    """The speaker of a message. Raises: PayloadRefused (400) for an unknown role."""
     role = message.get("role")
     speaker = speakers.get(role) if isinstance(role, str) else None
     if speaker is None:
@@ -242,7 +245,7 @@ def tool_call_fields(calls: Any, path: tuple[str | int, ...]) -> list[TextField]
             fields += _function_fields(function, (*where, "function"))
         kind = call.get("type")
         silent = _CALL_SILENT if isinstance(kind, str) and kind in _CALL_TYPES else _CALL_READ
-        fields += fields_beside(call, silent, where, request_source(Speaker.ASSISTANT))
+        fields += extra_fields(call, silent, where, request_source(Speaker.ASSISTANT))
     return fields
 
 
@@ -252,15 +255,15 @@ def _function_fields(function: dict[str, Any], path: tuple[str | int, ...]) -> l
         value = function.get(key)
         source = request_source(Speaker.ASSISTANT, kind if isinstance(value, str) else Kind.CONTENT)
         fields += text_fields(value, (*path, key), source)
-    return fields + fields_beside(function, _FUNCTION_READ, path, request_source(Speaker.ASSISTANT))
+    return fields + extra_fields(function, _FUNCTION_READ, path, request_source(Speaker.ASSISTANT))
 
 
-def fields_beside(
+def extra_fields(
     holder: dict[str, Any], silent: frozenset[str], path: tuple[str | int, ...], source: TextSource
 ) -> list[TextField]:
-    """Texts of an object's other keys, with the names of those that no API knows: templates print whole objects.
+    """Texts of an object's other keys, and the names of keys that no API defines: templates print whole objects.
 
-    A mark of a cache as clients write it is none.
+    A cache marker in the usual form is not text.
     """
     fields: list[TextField] = []
     if silent.issuperset(holder):
@@ -289,7 +292,7 @@ def part_fields(
     param = str(path[0])
     kind = expect_object(part, "content[]").get("type")
     if not isinstance(kind, str):
-        raise refuse(400, "invalid_type", "A content part must say its type.", param)
+        raise refuse(400, "invalid_type", "A content part must have a type.", param)
     source = request_source(speaker, Kind.REASONING if kind == "thinking" else Kind.CONTENT)
     key = TEXT_PART_KEYS.get(kind)
     if key is None or part.get("uuid") is not None:  # with a uuid vLLM looks for media in a part of any type
@@ -299,7 +302,7 @@ def part_fields(
             )
         view.unread = (*view.unread, "media")
     elif not isinstance(part.get(key), str):
-        raise refuse(400, "invalid_type", f"A content part of type {kind} must have a text in {key}.", param)
+        raise refuse(400, "invalid_type", f"A content part of type {kind} must have text in {key}.", param)
     if key is None:
         view.texts += _media_fields(part, path, source)
         return
@@ -307,18 +310,18 @@ def part_fields(
     for field in own:
         field.is_part = True
     view.texts += own
-    view.texts += fields_beside(part, _PART_READ[key], path, source)
+    view.texts += extra_fields(part, _PART_READ[key], path, source)
 
 
 def _media_fields(part: dict[str, Any], path: tuple[str | int, ...], source: TextSource) -> list[TextField]:
-    """Texts of a part that is not text: all but bytes and addresses; documents may be plain text."""
-    fields = fields_beside(part, _MEDIA_SILENT, path, source)
+    """Texts of a part that is not text: everything except bytes and addresses; documents may be plain text."""
+    fields = extra_fields(part, _MEDIA_SILENT, path, source)
     for key, value in part.items():
         if key in _MEDIA_KEYS and isinstance(value, dict):
             if value.get("type") in ("text", "content"):
-                fields += fields_beside(value, _DOCUMENT_SILENT, (*path, key), request_source(Speaker.DOCUMENT))
+                fields += extra_fields(value, _DOCUMENT_SILENT, (*path, key), request_source(Speaker.DOCUMENT))
             else:
-                fields += fields_beside(value, _MEDIA_VALUE_SILENT, (*path, key), source)
+                fields += extra_fields(value, _MEDIA_VALUE_SILENT, (*path, key), source)
     return fields
 
 
@@ -331,6 +334,6 @@ def _refuse_template_kwargs(tree: dict[str, Any], policy: RequestPolicy) -> None
             raise refuse(
                 400,
                 "field_not_allowed",
-                "chat_template_kwargs has a key that is not allowed here: it can carry what cannot be checked.",
+                "chat_template_kwargs has a key that is not allowed here: it can carry content that cannot be checked.",
                 "chat_template_kwargs",
             )

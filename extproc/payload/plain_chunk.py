@@ -1,8 +1,8 @@
-"""Events that differ from one before them in their text alone: most of a stream.
+"""A fast path for events that differ from an earlier one in their text alone, as most of a stream do.
 
-An event that was read whole, and brought nothing but one text, is a *mould*: the bytes before the text and those behind
-it. Where another event has the same bytes on both sides and one JSON string between them, it says the same but for that
-string: JSON has no other reading of it. So it need not be parsed, nor taken apart, again.
+An event that was parsed, and has nothing but one text, becomes a *template*: the bytes before the text and those after
+it. If another event has the same bytes on both sides and one JSON string between them, it differs in that string only:
+JSON has no other interpretation of it. So it need not be parsed again.
 """
 
 from __future__ import annotations
@@ -15,45 +15,45 @@ import orjson
 from extproc.domain.text import Kind, TextSource
 from extproc.payload.view import Slot, answer_source
 
-# So that a stream whose events take turns (choices, tool calls) is not searched for moulds for ever.
-_MOULDS_MAX = 8
+# Bounds the attempts in a stream whose events alternate (choices, tool calls).
+_TEMPLATES_MAX = 8
 _PROBE = "\x01llm-extproc\x01"
 _PROBE_JSON = orjson.dumps(_PROBE)
 _KINDS = frozenset({Kind.CONTENT, Kind.REASONING})
 
 
 class PlainChunks:
-    """The mould of one stream; until there is one, no event is plain.
+    """The template of one stream; without one, no event is plain.
 
-    ``source`` is the channel of its text; ``passes``: an event may go on as it came.
+    ``source`` is the channel of its text; ``passes``: an event may be forwarded unchanged.
     """
 
-    __slots__ = ("_before", "_behind", "_moulds", "_written_before", "_written_behind", "passes", "source")
+    __slots__ = ("_before", "_behind", "_templates", "_written_before", "_written_behind", "passes", "source")
 
     def __init__(self) -> None:
         self.source: TextSource = answer_source(Kind.CONTENT, 0)
         self.passes = False
-        self._moulds = 0
+        self._templates = 0
         self._before = self._behind = b""
         self._written_before = self._written_behind = b""
 
     def learn(self, tree: dict[str, Any], slot: Slot, shown: Mapping[str, Any]) -> None:
-        """Take an event that brought nothing but the text of ``slot`` as the mould, if it can be one.
+        """Use an event that has nothing but the text of ``slot`` as the template, if possible.
 
-        The bytes are those that orjson writes; a server that writes others has no plain events.
-        Args:
-            shown: fields of ``tree`` that the client sees otherwise.
+        The bytes must be those that orjson writes; a server that serializes differently has no plain events.
+
+        Args: shown: fields of ``tree`` that the client sees with other values.
         """
-        if self._moulds == _MOULDS_MAX or slot.complete or slot.structured or slot.source.kind not in _KINDS:
+        if self._templates == _TEMPLATES_MAX or slot.complete or slot.structured or slot.source.kind not in _KINDS:
             return
-        self._moulds += 1
+        self._templates += 1
         text, slot.holder[slot.key] = slot.text, _PROBE
-        mould, written = orjson.dumps(tree), orjson.dumps({**tree, **shown})
+        template, written = orjson.dumps(tree), orjson.dumps({**tree, **shown})
         slot.holder[slot.key] = text
-        if mould.count(_PROBE_JSON) != 1:
+        if template.count(_PROBE_JSON) != 1:
             return
-        self.source, self.passes = slot.source, written == mould
-        self._before, _, self._behind = mould.partition(_PROBE_JSON)
+        self.source, self.passes = slot.source, written == template
+        self._before, _, self._behind = template.partition(_PROBE_JSON)
         self._written_before, _, self._written_behind = written.partition(_PROBE_JSON)
 
     def text_of(self, data: bytes | None) -> str | None:

@@ -1,7 +1,7 @@
-"""What filters ask of a request beyond its texts: messages and speakers, tools, media, lengths, formats.
+"""The data that filters need from a request besides its texts: messages and speakers, tools, media, lengths, formats.
 
-A dialect states it once, in a ``RequestShape`` of its own: the names of its fields, and a method where its API differs.
-A shape keeps nothing of a request. The view hands it the tree when a filter asks, so what nobody asks costs nothing.
+Each dialect declares it in its own ``RequestShape``: the names of its fields, and a method where its API differs. A
+shape holds no request. The view passes it the tree when a filter asks, so unused data costs nothing.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from extproc.domain.text import Speaker
 from extproc.payload.edits import Path
 from extproc.payload.named_tools import NamedTool, tools_chosen_by, tools_named_by
 
-# Fields that any API of vLLM's may have.
+# Fields that any of vLLM's APIs may have.
 _DOCUMENTS = "documents"
 TOOL_LISTS = ("tools", "functions")
 """Fields that define tools."""
 _TOOL_CHOICES = ("tool_choice", "function_call")
-# Keys of free text from outside: no names, no identifiers.
+# Keys of external free text: no names, no identifiers.
 _PROSE_KEYS = frozenset({"text", "content", "contents", "output", "document"})
 _JSON_FORMATS = frozenset({"json_object", "json_schema"})
 _NO_ROLES: Mapping[str, Speaker] = {}
 
 
 class RequestShape:
-    """Where the requests of one dialect hold what filters ask for.
+    """Where the requests of one dialect hold the data that filters need.
 
     Args:
         messages: the field with the list of messages.
-        prompts: other fields that the model is asked with.
+        prompts: other fields with input for the model.
         system: the field with the system prompt.
-        roles: the roles of messages, and who speaks in each.
-        lengths: the fields that say how long an answer may be, the one that counts first. [tokens]
-        formats: the paths of the fields that say which format an answer must have.
+        roles: the roles of messages, and the speaker of each.
+        lengths: the fields that limit the length of a response, in order of precedence. [tokens]
+        formats: the paths of the fields that set the format of a response.
 
     Attributes:
         spoken: the fields of messages, of the system prompt and of other prompts.
-        shown: the fields whose texts the model reads as they are: what is spoken, and documents.
+        shown: the fields whose texts the model reads unchanged: ``spoken``, and documents.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class RequestShape:
     # --- texts, by their places ------------------------------------------------------------------------------------
 
     def is_prose(self, path: Path, text: str) -> bool:
-        """Whether words may be put around a text from outside: it is no name, no identifier and no JSON."""
+        """Whether an external text may be wrapped in other words: it is not a name, an identifier or JSON."""
         if path[0] == _DOCUMENTS:
             return isinstance(path[-1], int) or path[-1] in _PROSE_KEYS
         keys = [key for key in path if isinstance(key, str)]
@@ -77,27 +77,27 @@ class RequestShape:
         return [message for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
 
     def turn_count(self, tree: dict[str, Any], has_system: bool) -> int:
-        """Messages, the system's words, and the beginning of the answer."""
+        """The number of messages, plus the system prompt and the beginning of the response."""
         messages = tree.get(self._messages)
         has_system = has_system or bool(self._system and tree.get(self._system))
         return (len(messages) if isinstance(messages, list) else 1) + has_system + 1
 
     def speaker_of(self, message: dict[str, Any]) -> Speaker | None:
-        """Who speaks in a message; None where it has no role that is known."""
+        """The speaker of a message; None if its role is unknown."""
         role = message.get("role")
         return self.roles.get(role) if isinstance(role, str) else None
 
     def is_prefilled(self, tree: dict[str, Any]) -> bool:
-        """Whether the model is to go on with a message instead of answering one."""
+        """Whether the model continues the last message instead of responding to it."""
         messages = self.messages(tree)
         return bool(tree.get("continue_final_message")) or (bool(messages) and self.begins_answer(messages[-1]))
 
     def begins_answer(self, message: dict[str, Any]) -> bool:
-        """Whether the model goes on with a message that comes last."""
+        """Whether the model continues a message if it is the last."""
         return self.speaker_of(message) is Speaker.ASSISTANT
 
     def media_addresses(self, tree: dict[str, Any]) -> Iterator[tuple[Speaker | None, str]]:
-        """Addresses from which a server would fetch images, sounds and files, each with who names it, if known."""
+        """Addresses from which a server would fetch images, audio and files, each with its speaker if known."""
         for message in self.messages(tree):
             for address in _addresses_in(message):
                 if address[:5].lower() != "data:":
@@ -106,23 +106,23 @@ class RequestShape:
     # --- tools -----------------------------------------------------------------------------------------------------
 
     def tool_holders(self, tree: dict[str, Any]) -> list[dict[str, Any]]:
-        """The objects in which lists of tools may stand."""
+        """The objects that may hold lists of tools."""
         return [tree, *self.messages(tree)]
 
     def tool_definitions(self, tree: dict[str, Any]) -> list[Any]:
-        """What a request defines as tools, read or not."""
+        """Everything that a request defines as a tool, readable or not."""
         lists = [holder.get(key) for holder in self.tool_holders(tree) for key in TOOL_LISTS]
         return [tool for tools in lists if isinstance(tools, list) for tool in tools]
 
     def named_tools(self, tree: dict[str, Any]) -> Iterator[NamedTool]:
-        """Tools that a request defines, and those that its choice of tools names."""
+        """Tools that a request defines, and those that its tool choice names."""
         for tool in self.tool_definitions(tree):
             yield from tools_named_by(tool)
         for key in _TOOL_CHOICES:
             yield from tools_chosen_by(tree.get(key))
 
     def runs_tools(self, tree: dict[str, Any]) -> bool:
-        """Whether a tool is other than a function that the client runs."""
+        """Whether any tool is not a function that the client runs."""
         tools = tree.get("tools")
         if not isinstance(tools, list):
             return False
@@ -131,16 +131,16 @@ class RequestShape:
     # --- the answer that is asked for ------------------------------------------------------------------------------
 
     def lengths(self, tree: dict[str, Any]) -> list[int]:
-        """How long the answer may be, as each field says it; none where the request does not. [tokens]"""
+        """The limits on the response's length, one per field; empty if there are none. [tokens]"""
         lengths: list[int] = []
         for key in self._lengths:
             length = tree.get(key)
-            if type(length) is int and length >= 0:  # a boolean is no length
+            if type(length) is int and length >= 0:  # a boolean is not a length
                 lengths.append(length)
         return lengths
 
     def wants_json(self, tree: dict[str, Any]) -> bool:
-        """Whether the answer's content must be JSON. Source: OpenAI, Anthropic, vLLM 0.32."""
+        """Whether the response's content must be JSON. Source: OpenAI, Anthropic, vLLM 0.32."""
         if tree.get("guided_json") is not None:
             return True
         structured = tree.get("structured_outputs")
@@ -151,7 +151,7 @@ class RequestShape:
 
 
 NO_SHAPE = RequestShape()
-"""Of a request that only has texts."""
+"""The shape of a request that only has texts."""
 
 
 def _value_at(tree: dict[str, Any], path: tuple[str, ...]) -> Any:

@@ -1,4 +1,4 @@
-"""How much of a request the model reads: its texts, not what shapes the answer or names the user."""
+"""The size of the input that the model reads: texts only, without output formats or the user's name."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from extproc.payload.dialect import Dialect
 from extproc.payload.request_shape import TOOL_LISTS
 from extproc.payload.view import RequestView
 
-_TOOL_TEXT_BYTES = 4  # quotation marks, colon and comma, which stand in the prompt too
+_TOOL_TEXT_BYTES = 4  # quotation marks, colon and comma, which are in the prompt too
 
 
 def size_of(request: RequestView, dialect: Dialect) -> RequestSize:
-    """The size of a request as it goes on. Source: vLLM 0.32, what it renders."""
+    """The size of a forwarded request. Source: vLLM 0.32, its rendered prompt."""
     shape, shown_bytes, tool_bytes, replaced_bytes = request.shape, 0, 0, 0
     shown = shape.shown
     for field in request.texts:

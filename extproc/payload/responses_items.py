@@ -1,4 +1,4 @@
-"""Output items of the Responses API: where their texts stand, in items, parts and whole response objects."""
+"""Output items of the Responses API: the places of texts in items, parts and whole response objects."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ _OBJECT = Shape(
         **dict.fromkeys(["parallel_tool_calls", "background", "store"], is_flag),
         **dict.fromkeys(["temperature", "top_p", "presence_penalty", "frequency_penalty"], is_measure),
         **dict.fromkeys(["max_output_tokens", "max_tool_calls", "top_logprobs"], is_count),
-        # what the client has asked for, told again, and what may stand there
+        # the repeated fields of the client's request, and their allowed values
         **dict.fromkeys(
             [
                 "instructions",
@@ -100,7 +100,7 @@ _OBJECT = Shape(
 
 
 def part_number(output_index: Any, content_index: Any = 0) -> int:
-    """One number for (item, part). Raises: UnreadableAnswer."""
+    """A single number for (item, part). Raises: UnreadableAnswer."""
     return _number(output_index, content_index)
 
 
@@ -140,7 +140,7 @@ def part_slots(part: Any, number: int) -> list[Slot]:
 
 
 def part_asides(part: dict[str, Any], number: int) -> list[Slot]:
-    """What a content part says beside its text."""
+    """The other texts of a content part."""
     return unnamed_slots(part, _PART, 0, ("part", number))
 
 
@@ -160,7 +160,7 @@ def item_slots(item: Any, index: Any) -> list[Slot]:
 
 
 def item_asides(item: dict[str, Any], index: int) -> list[Slot]:
-    """What an output item and its parts say beside their texts."""
+    """The other texts of an output item and its parts."""
     asides = unnamed_slots(item, _ITEM, 0, ("output", index))
     for number, part in enumerate(items_of(item, "summary")):
         asides += part_asides(part, summary_number(index, number))
@@ -175,7 +175,7 @@ def object_slots(tree: dict[str, Any]) -> list[Slot]:
 
 
 def object_asides(tree: dict[str, Any], before: dict[str, Any] | None = None) -> list[Slot]:
-    """What a whole response object, its items and its error say beside their texts, but for what ``before`` said."""
+    """The other texts of a response object, its items and its error, except those already in ``before``."""
     unnamed = Unnamed(0)
     unnamed.read(tree, _OBJECT, before=before)
     asides = unnamed.slots
@@ -185,7 +185,7 @@ def object_asides(tree: dict[str, Any], before: dict[str, Any] | None = None) ->
 
 
 def ends_of(tree: dict[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Which choices of a whole response object have ended, and which of them at the greatest number of tokens."""
+    """Which choices of a whole response object have ended, and which of them at the token limit."""
     details = tree.get("incomplete_details")
     cut_short = isinstance(details, dict) and details.get("reason") == _TOKENS_USED_UP
     return (() if tree.get("status") == "failed" else (0,)), ((0,) if cut_short else ())
@@ -203,7 +203,7 @@ def item_copies(item: Any) -> list[Copy]:
 
 
 def object_copies(tree: dict[str, Any]) -> list[Copy]:
-    """What a whole response object repeats: log probabilities, and the messages as the model saw them."""
+    """The copies in a whole response object: log probabilities, and the messages as the model saw them."""
     copies = [
         Copy(tree, key, of_prompt=key == "input_messages")
         for key in ("input_messages", "output_messages")

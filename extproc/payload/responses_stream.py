@@ -1,9 +1,8 @@
 """The stream of the Responses API.
 
-A text comes as deltas and then whole up to four times more (``*.done``, ``content_part.done``, ``output_item.done``,
-``response.completed``). The repetitions are judged again from their beginning, which gives the same result, so nothing
-has to be kept. Every event is numbered; events of ours and events that are held back shift the numbers, so all are
-written anew.
+A text arrives as deltas and then whole up to four more times (``*.done``, ``content_part.done``, ``output_item.done``,
+``response.completed``). The repetitions are checked again from their beginning, which gives the same result, so nothing
+needs to be stored. Every event is numbered; events of our own and held events shift the numbers, so all are renumbered.
 
 Source: OpenAI's API reference; vLLM 0.32 (no ``[DONE]``; usage only in the last event).
 """
@@ -52,7 +51,7 @@ _TEXT_EVENTS = {
     "response.custom_tool_call_input": (Kind.CONTENT, "input"),
     "response.code_interpreter_call_code": (Kind.CONTENT, "code"),
 }
-# Where the ``done`` of an event that is not known may have its whole text.
+# Where the ``done`` of an unknown event may have its whole text.
 _WHOLE_KEYS = ("text", "transcript", "arguments", "input", "code", "delta")
 _INDEXES = ("output_index", "content_index", "summary_index", "annotation_index", "partial_image_index")
 _PLACE = frozenset({"type", "item_id", "sequence_number", *_INDEXES})
@@ -75,10 +74,10 @@ class ResponsesStream:
         self._sequence_number = 0
         self._response: dict[str, Any] = {}
         self._done: set[TextSource] = set()
-        self._places: dict[TextSource, dict[str, Any]] = {}  # the first delta of each channel, as the client got it
+        self._places: dict[TextSource, dict[str, Any]] = {}  # the first delta of each channel, as sent to the client
 
     def read(self, event: SseEvent) -> Frame:
-        """What one event holds. Raises: UnreadableAnswer."""
+        """Parse one event. Raises: UnreadableAnswer."""
         self.usage.next_event()
         if event.data is None:
             return Frame(event)
@@ -144,7 +143,7 @@ class ResponsesStream:
         frame.bare = len(frame.slots) == 1
 
     def _read_unknown(self, frame: Frame, tree: dict[str, Any], stem: str, ending: str) -> None:
-        """An event that is not known: a delta is a channel, what is done repeats one, any other states something."""
+        """Read an unknown event: a delta is a channel, a ``done`` repeats one, any other is a statement."""
         if ending == "delta" and isinstance(tree.get("delta"), str):
             self._read_delta(frame, tree, self._unknown_source(tree, stem))
             return
@@ -173,7 +172,7 @@ class ResponsesStream:
         frame.slots += unnamed_slots(tree, _shape_of(named), 0)
 
     def _parts_of(self, output_index: int) -> list[tuple[int, int | None]]:
-        """The parts of an item that deltas have come for."""
+        """The parts of an item for which deltas have arrived."""
         return [(0, source.part) for source, place in self._places.items() if place.get("output_index") == output_index]
 
     def _read_object(self, frame: Frame, response: dict[str, Any], kind: str) -> None:
@@ -193,10 +192,10 @@ class ResponsesStream:
             frame.last = True
 
     def return_to(self, frame: Frame) -> None:
-        """Nothing depends on where the stream is."""
+        """Do nothing: the reader has no position."""
 
     def write(self, frame: Frame) -> bytes:
-        """The event after its slots were changed, with its new number."""
+        """Serialize an event whose slots were changed, with its new number."""
         return self._numbered(frame.tree or {}, frame.event.name)
 
     def _numbered(self, tree: dict[str, Any], name: str) -> bytes:
@@ -205,11 +204,11 @@ class ResponsesStream:
         return dump_event(tree, name)
 
     def without_choice(self, frame: Frame, choice: int) -> bool:
-        """There is one answer: nothing is left once it was cut."""
+        """There is only one choice: nothing remains once it was cut."""
         return False
 
     def carry(self, source: TextSource, text: str) -> bytes:
-        """A delta that brings held text of a channel."""
+        """A delta that carries held text of a channel."""
         place = {key: value for key, value in self._places[source].items() if key in _PLACE}
         extra: dict[str, Any] = {"logprobs": []} if source.kind is Kind.CONTENT else {}
         return self._numbered({**place, "delta": text, **extra}, str(place["type"]))
@@ -232,7 +231,7 @@ class ResponsesStream:
 
 @cache
 def _shape_of(named: tuple[str, ...]) -> Shape:
-    """An event some of whose keys are read elsewhere; what an event without an error says of it is nothing."""
+    """The shape of an event some of whose keys are read elsewhere. Its ``error`` must be null."""
     return Shape([*named, "sequence_number"], {**_EVENT_INERT, "error": is_null})
 
 

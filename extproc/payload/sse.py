@@ -1,8 +1,8 @@
-"""Server-sent events, read from bytes that may be cut anywhere.
+"""Server-sent events, parsed independently of chunk boundaries.
 
-The reader gives each event with the bytes it was made of, so that what is not changed is passed on as it came. Line
-ends may be LF, CR LF or CR; an event ends with an empty line. A lone CR at the end of what has come waits for the next
-byte, so that the events never depend on the cuts.
+The reader returns each event with its original bytes, so that unchanged events are forwarded byte for byte. Line ends
+may be LF, CR LF or CR; an event ends with an empty line. A lone CR at the end of the input waits for the next byte, so
+that the events never depend on chunk boundaries.
 
 Source: HTML Living Standard, "Server-sent events"; vLLM writes LF only, and keep-alive comments on request.
 """
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _BOM = b"\xef\xbb\xbf"
-# Two line ends in a row. CR LF is one line end, so a CR counts alone only if something else than LF follows.
+# Two line ends in a row. CR LF is one line end, so a CR counts alone only if no LF follows.
 _BOUNDARY = re.compile(rb"(?:\r\n|\n|\r(?=[^\n]))(?:\r\n|\n|\r(?=[^\n]))")
 _DATA, _EVENT = b"data: ", b"event: "
 KEEP_ALIVE = b": keep-alive\n\n"
@@ -28,10 +28,10 @@ class EventTooLarge(Exception):
 
 @dataclass(slots=True)
 class SseEvent:
-    """One event: what may be passed on of it, its name ("" if none), its data (None if none).
+    """One event: the bytes to forward, its name ("" if none), its data (None if none).
 
-    ``raw`` is the bytes that came, with the empty line, unless they hold what no guard reads: comments, ids and lines
-    of no known field are text too. Then it is the event written anew; of comments alone, a keep-alive.
+    ``raw`` is the original bytes with the empty line, unless they contain parts that no guard reads: comments, ids and
+    unknown fields are text too. Then ``raw`` is a reserialized event; for comments alone, a keep-alive.
     """
 
     raw: bytes
@@ -40,18 +40,18 @@ class SseEvent:
 
 
 class SseReader:
-    """Bytes in, events out. Holds at most one unfinished event."""
+    """Bytes in, events out. Buffers at most one incomplete event."""
 
     __slots__ = ("_event_bytes_max", "_pending", "_searched", "_started")
 
     def __init__(self, event_bytes_max: int) -> None:
         self._event_bytes_max = event_bytes_max
         self._pending = bytearray()
-        self._searched = 0  # how far the pending bytes are known to hold no boundary
+        self._searched = 0  # the pending bytes hold no boundary up to here
         self._started = False
 
     def feed(self, chunk: bytes) -> Iterator[SseEvent]:
-        """The events that are complete now, one by one: those before one that is too large are given all the same.
+        """Yield the events that are now complete, including those before one that is too large.
 
         Raises: EventTooLarge; the stream cannot be read further.
         """
@@ -68,7 +68,7 @@ class SseReader:
             raise EventTooLarge
 
     def whole(self, chunk: bytes) -> SseEvent | None:
-        """The event that a chunk is, if it is just one, as of a server that writes each at once; else feed the chunk.
+        """The event of a chunk that is exactly one, as from a server that flushes each; otherwise feed the chunk.
 
         Raises: EventTooLarge.
         """
@@ -78,7 +78,7 @@ class SseReader:
         return self._event(chunk)
 
     def close(self) -> list[SseEvent]:
-        """What is left at the end of the stream, read as an event although its empty line is missing."""
+        """The rest at the end of the stream, parsed as an event although its empty line is missing."""
         pending = bytes(self._pending)
         self._pending.clear()
         if not pending.strip(b"\r\n"):
@@ -129,7 +129,7 @@ def _without_unread(name: bytes, data: list[bytes], is_comment: bool) -> bytes:
 
 
 def write_event(data: bytes, name: str = "") -> bytes:
-    """One event as vLLM writes it. ``data`` holds no line break."""
+    """One event in vLLM's format. ``data`` holds no line break."""
     if name:
         return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"
     return b"data: " + data + b"\n\n"

@@ -1,15 +1,15 @@
-"""JSON as the model server reads it, or not at all.
+"""Parses JSON exactly like the model server, or refuses it.
 
-vLLM reads bodies with Python's ``json``: it takes UTF-16, a byte order mark, NaN, and the last of two equal keys. A
-guard that reads them otherwise inspects another request than the one that is answered. So whatever two parsers could
-read differently is refused, with the reason; what is accepted has one meaning.
+vLLM parses bodies with Python's ``json``: it accepts UTF-16, a byte order mark, NaN, and the last of two equal keys. A
+guard that parses them differently checks a different request from the one that is processed. Therefore everything that
+two parsers could read differently is refused, with the reason; an accepted body has one meaning.
 
-A body that is written as ``orjson`` writes it (which is what the usual clients send) is recognized by writing it again
-and comparing: then it has no key twice, and changes can be made in the tree. In any other body a key that stands twice
-is found by counting: the parser has dropped the first of the two, so the value written again has fewer quotes.
+A body serialized exactly as by ``orjson`` (as most clients do) is recognized by serializing it again and comparing:
+then it has no duplicate key, and changes can be made in the tree. In any other body duplicate keys are detected by
+counting quotes: the parser has dropped the first of the two, so the serialized value has fewer quotes.
 
-``orjson`` rounds integers past 64 bits, and a card's number may stand in one. So a body with so many digits in a row is
-parsed again by the standard library, as vLLM does, which keeps them all.
+``orjson`` rounds integers beyond 64 bits, and such an integer may hold a card number. A body with that many digits in a
+row is therefore parsed again by the standard library, as in vLLM, which keeps all digits.
 """
 
 from __future__ import annotations
@@ -25,16 +25,15 @@ JsonValue = Any
 
 _MARKS_OF_OTHER_ENCODINGS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _CONTAINERS = frozenset({dict, list})
-_WINDOW_CHARS = 8_192  # many brackets mostly show early in a large body
+_WINDOW_CHARS = 8_192  # excessive brackets usually appear early in a large body
 _DIGITS_AS_ZEROS = bytes([ord("0") if byte in b"0123456789" else ord(" ") for byte in range(256)])
-_LONG_NUMBER = b"0" * len(str(1 << 63))  # no integer with fewer digits is past 64 bits
+_LONG_NUMBER = b"0" * len(str(1 << 63))  # no integer with fewer digits exceeds 64 bits
 
 
 def parse_once(text: bytes) -> JsonValue:
-    """Parse JSON in which no object has a key twice.
+    """Parse JSON in which no object has a duplicate key.
 
-    A server's own writing costs one comparison.
-    Raises: ValueError, which never quotes the text.
+    A server's compact JSON costs one comparison. Raises: ValueError, which never quotes the text.
     """
     value = orjson.loads(text)
     try:
@@ -47,19 +46,21 @@ def parse_once(text: bytes) -> JsonValue:
 
 
 def parse_strict(body: bytes, depth_max: int) -> tuple[JsonValue, bool]:
-    """Parse a body that must mean the same to every parser.
+    """Parse a body that must have the same meaning for every parser.
 
     Args:
         body: UTF-8 JSON without a byte order mark.
-        depth_max: deepest nesting of objects and arrays that is accepted.
-    Returns: the value, and whether the body is written exactly as ``orjson.dumps`` writes that value.
+        depth_max: the deepest accepted nesting of objects and arrays.
+
+    Returns: the value, and whether the body is exactly ``orjson.dumps`` of it.
+
     Raises: PayloadRefused (400), which never quotes the body.
     """
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise _unreadable(body, error) from None
-    text = body.decode("latin-1")  # any bytes, a character each: strings are counted much faster than bytes
+    text = body.decode("latin-1")  # one character per byte: counting in str is much faster than in bytes
     if _has_more_brackets(text, depth_max):
         _refuse_deep(value, depth_max)
     canonical = orjson.dumps(value)
@@ -73,7 +74,7 @@ def parse_strict(body: bytes, depth_max: int) -> tuple[JsonValue, bool]:
 
 
 def _with_long_integers(body: bytes) -> JsonValue:
-    """The value with all digits of its integers: Python's, and so vLLM's, may have up to 4,300."""
+    """The value with all digits of its integers: Python, and therefore vLLM, accepts up to 4,300."""
     try:
         return json.loads(body)
     except ValueError:
@@ -88,7 +89,7 @@ def _unreadable(body: bytes, error: orjson.JSONDecodeError) -> PayloadRefused:
 
 
 def _has_more_brackets(text: str, count_max: int) -> bool:
-    """Whether there are more opening brackets than that, in strings or not: no body is deeper than it has brackets."""
+    """Whether there are more opening brackets than that, in strings or not: the depth never exceeds their number."""
     count = 0
     for begin in range(0, len(text), _WINDOW_CHARS):
         end = begin + _WINDOW_CHARS
@@ -113,12 +114,12 @@ def _refuse_deep(value: JsonValue, depth_max: int) -> None:
 
 
 def _count_quotes(text: str) -> int:
-    """How many quotes a JSON text has: around its strings and in them, whether spelled ``\\"`` or ``\\u0022``.
+    """The number of quotes in a JSON text: around its strings and in them, spelled ``\"`` or ``\u0022``.
 
-    So it depends on the strings alone, and not on who wrote them. (orjson never writes ``\\u0022``.)
+    So it depends on the strings alone, not on the serializer. (orjson never writes ``\u0022``.)
     """
     quotes = text.count('"')
     if "\\u0022" in text:
-        # Behind an escaped backslash it is no escape.
+        # After an escaped backslash it is not an escape.
         quotes += text.replace("\\\\", "").count("\\u0022")
     return quotes

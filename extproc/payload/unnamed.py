@@ -1,11 +1,11 @@
-"""What an answer says beside the texts that its dialect names: no newer server may get a text past the guards.
+"""The texts of a response that its dialect does not name: a newer server must not get text past the guards.
 
-Of each object of an API a ``Shape`` is known: keys that the dialect reads itself, keys that hold other objects, and
-keys that are *inert* as long as their value looks as it must (an id, a count, a word of the API). Everything else is
-judged: strings, names of keys, and numbers long enough to be a card's or a phone's. A name or a number that a guard
-would change is taken out, since neither can be masked in part.
+Each object of an API has a ``Shape``: keys that the dialect reads itself, keys that hold other objects, and keys that
+are *inert* while their value has the expected format (an id, a count, a word of the API). Everything else is checked:
+strings, names of keys, and numbers long enough to be a card or phone number. A name or a number that a guard would
+change is removed, since neither can be masked in part.
 
-Most such strings *state* something, the same in each event or another; those of a delta *grow*, and are channels.
+Most such strings are *statements*, repeated or replaced in each event; those of a delta *grow*, and are channels.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from extproc.payload.edits import Path
 from extproc.payload.inert import DIGITS_MAX, Shape
 from extproc.payload.view import NUMBER_MIN, UNNAMED_PART_FIRST, Slot, answer_source
 
-# What a delta brings piece by piece, however deep it stands. Other nested strings (types, formats, links) come whole.
+# What a delta brings piece by piece, at any depth. Other nested strings (types, formats, links) arrive whole.
 _GROWING = frozenset(
     {"text", "transcript", "summary", "content", "thinking", "reasoning", "input", "arguments", "code"}
 )
@@ -28,11 +28,11 @@ _EXACT_FLOAT_MAX = float(1 << 53)
 
 
 class LooseSlot(Slot):
-    """A string in a place that goes when a name above it is taken out."""
+    """A string whose place is removed when a name above it is removed."""
 
     @property
     def text(self) -> str:
-        """The text, empty if it is gone."""
+        """The text, empty if it was removed."""
         try:
             text: str = self.holder[self.key]
         except (KeyError, IndexError):
@@ -40,7 +40,7 @@ class LooseSlot(Slot):
         return text
 
     def put(self, text: str) -> None:
-        """Put another text in its place, if it is still there."""
+        """Replace the text, if it is still there."""
         try:
             self.holder[self.key]
         except (KeyError, IndexError):
@@ -49,7 +49,7 @@ class LooseSlot(Slot):
 
 
 class NumberSlot(Slot):
-    """A number that is long enough to be somebody's; it is gone if a guard would change it."""
+    """A number that is long enough to identify a person; removed if a guard would change it."""
 
     @property
     def text(self) -> str:
@@ -63,13 +63,13 @@ class NumberSlot(Slot):
         return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
     def put(self, text: str) -> None:
-        """Take it out."""
+        """Remove it."""
         if self.text:
             self.holder[self.key] = None
 
 
 class NameSlot(Slot):
-    """The name of a key; the key is gone with all that is in it if a guard would change its name."""
+    """The name of a key; the key and its value are removed if a guard would change its name."""
 
     @property
     def text(self) -> str:
@@ -77,13 +77,13 @@ class NameSlot(Slot):
         return str(self.key) if self.key in self.holder else ""
 
     def put(self, text: str) -> None:
-        """Take the key out."""
+        """Remove the key."""
         if self.key in self.holder:
             _empty(self.holder.pop(self.key))
 
 
 def _empty(value: Any) -> None:
-    """Take out all that is in a value, so that slots within it find nothing."""
+    """Empty a value, so that slots within it find nothing."""
     children = list(value.values()) if isinstance(value, dict) else list(value) if isinstance(value, list) else []
     for child in children:
         _empty(child)
@@ -95,20 +95,19 @@ def _empty(value: Any) -> None:
 
 
 class Unnamed:
-    """Collects what is unnamed in one choice of an answer.
+    """Collects the unnamed texts of one choice of a response.
 
-    Args:
-        grows: whether strings are pieces that a client joins (of a delta, and of the message that it makes).
+    Args: grows: whether strings are pieces that a client joins (of a delta, and of the message that it makes).
     """
 
     def __init__(self, choice: int, grows: bool = False) -> None:
         self.slots: list[Slot] = []
-        self.paths: dict[int, Path] = {}  # where what grows stands, by its part
+        self.paths: dict[int, Path] = {}  # the paths of growing texts, by part
         self._choice = choice
         self._grows = grows
 
     def read(self, holder: dict[str, Any], shape: Shape, path: Path = (), before: dict[str, Any] | None = None) -> None:
-        """An object of a known shape; of its known keys, those whose values ``before`` has were judged in that."""
+        """Read an object of a known shape; known keys with the same value in ``before`` were already checked there."""
         for key, value in holder.items():
             if value is None and key in shape.known:
                 continue
@@ -177,14 +176,14 @@ class Unnamed:
 def unnamed_slots(
     holder: dict[str, Any], shape: Shape, choice: int, path: Path = (), grows: bool = False
 ) -> list[Slot]:
-    """What is unnamed in one object."""
+    """The unnamed texts of one object."""
     unnamed = Unnamed(choice, grows)
     unnamed.read(holder, shape, path)
     return unnamed.slots
 
 
 def nested(path: Path, text: str) -> Any:
-    """The objects and lists in which a text stands at a path, and nothing else: what carries a piece of it."""
+    """The objects and lists on the path to a text, and nothing else: they carry a piece of it."""
     value: Any = text
     for step in reversed(path):
         if isinstance(step, str):
@@ -195,13 +194,13 @@ def nested(path: Path, text: str) -> Any:
 
 
 def _position(item: Any, number: int) -> int:
-    """Where an item of a list stands: a delta says by its index which one it goes on with."""
+    """The position of a list's item: a delta says by its index which one it continues."""
     index = item.get("index") if isinstance(item, dict) else None
     return index if isinstance(index, int) else number
 
 
 def part_of(path: Path) -> int:
-    """The part of a channel that is known by where its text stands."""
+    """The part number of a channel that is identified by its path."""
     return UNNAMED_PART_FIRST + 1 + _number_of(path)
 
 

@@ -1,9 +1,9 @@
-"""Usage of one answer: the last one seen counts, per choice where the server counts by choice.
+"""Usage of one response: the last report counts, per choice if the server counts by choice.
 
-Source: vLLM. A chunk with ``choices: []`` brings the whole. With ``continuous_usage_stats`` every chunk brings a
-running total of *its* choice, so the last of each index are added up. Where no final usage comes (aborts, cuts, old
-servers) tokens are estimated from what was seen behind the last count, and the result says ``estimated``. The prompt is
-counted once for all choices, as the server's usage does; vLLM's own counters count it for each.
+Source: vLLM. A chunk with ``choices: []`` has the total. With ``continuous_usage_stats`` every chunk has a running
+total of *its* choice, so the last of each index are added up. If no final usage arrives (aborts, cuts, old servers),
+the tokens after the last count are estimated from the observed text, and the result says ``estimated``. The prompt is
+counted once for all choices, as in the server's usage; vLLM's own counters count it for each.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from extproc.domain.usage import Usage, utf8_bytes_of
 _SHORT_KEYS = frozenset(
     {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details"}
 )
-_SHORT_END = 1_000_000  # a longer number might be somebody's
+_SHORT_END = 1_000_000  # a longer number might identify a person
 
 
 def _count(holder: Any, key: str) -> int:
@@ -47,7 +47,7 @@ def usage_of(tree: Any) -> Usage | None:
 
 
 def short_usage_of(tree: Any) -> Usage | None:
-    """Usage that is nothing but a few short counts, as most events bring it; None for any other."""
+    """Usage that is nothing but a few short counts, as in most events; None for any other."""
     if not isinstance(tree, dict) or not _SHORT_KEYS.issuperset(tree):
         return None
     prompt, completion, total = tree.get("prompt_tokens"), tree.get("completion_tokens"), tree.get("total_tokens")
@@ -61,7 +61,7 @@ def short_usage_of(tree: Any) -> Usage | None:
 
 
 def anthropic_usage_of(tree: Any) -> Usage | None:
-    """Usage of a Messages object: ``input_tokens`` leaves out what was read from and written to the cache."""
+    """Usage of a Messages object: ``input_tokens`` excludes cache reads and writes."""
     if not isinstance(tree, dict) or "output_tokens" not in tree:
         return None
     cached = _count(tree, "cache_read_input_tokens")
@@ -70,7 +70,7 @@ def anthropic_usage_of(tree: Any) -> Usage | None:
 
 
 class UsageReader:
-    """Collects the usage of one answer. ``rates`` gives those of its model, for a count that cannot wait."""
+    """Collects the usage of one response. ``rates`` supplies the rates of its model, for immediate estimates."""
 
     __slots__ = ("_by_choice", "_counted", "_final", "_pieces", "_seen_after", "_utf8_bytes", "rates")
 
@@ -78,22 +78,22 @@ class UsageReader:
         self.rates: Callable[[], TokenRates] = start_rates
         self._final: Usage | None = None
         self._by_choice: dict[int, Usage] = {}
-        self._counted: set[int] = set()  # choices whose text in the event at hand is in the server's count
-        self._seen_after: dict[int, list[int]] = {}  # pieces and bytes of each choice, behind its last count
+        self._counted: set[int] = set()  # choices whose text in the current event is included in the server's count
+        self._seen_after: dict[int, list[int]] = {}  # pieces and bytes of each choice after its last count
         self._pieces = 0  # of all choices, up to their last counts
         self._utf8_bytes = 0
 
     def next_event(self) -> None:
-        """Another event begins."""
+        """Start the next event."""
         self._counted.clear()
 
     def final(self, usage: Usage | None) -> None:
-        """The server's count of the whole answer."""
+        """The server's count of the whole response."""
         if usage is not None:
             self._final = usage
 
     def running(self, choice: int, usage: Usage | None) -> None:
-        """The server's count of one choice so far, the text of the same event included."""
+        """The server's count of one choice so far, including the text of the same event."""
         if usage is not None:
             self._counted.add(choice)
             self._by_choice[choice] = usage
@@ -118,21 +118,21 @@ class UsageReader:
 
     @property
     def counted(self) -> Usage | None:
-        """The server's own count, where it has come."""
+        """The server's own count, if it has arrived."""
         return self._final
 
     @property
     def pieces(self) -> int:
-        """How many pieces have come."""
+        """The number of pieces so far."""
         return self._pieces + self._after()[0]
 
     @property
     def utf8_bytes(self) -> int:
-        """How long they are together. [bytes]"""
+        """Their total length. [bytes]"""
         return self._utf8_bytes + self._after()[1]
 
     def completion(self) -> int:
-        """The tokens of what has come, counted or estimated."""
+        """The tokens so far, counted or estimated."""
         if self._final is not None:
             return self._final.completion
         pieces, utf8_bytes = self._after()
@@ -140,10 +140,9 @@ class UsageReader:
         return running + self.rates().streamed_tokens(pieces, utf8_bytes)
 
     def result(self, size: RequestSize) -> Usage:
-        """The usage, counted to the end or estimated.
+        """The final usage, counted or estimated.
 
-        Args:
-            size: of the request, for the case that the server counted nothing.
+        Args: size: of the request, in case the server counted nothing.
         """
         if self._final is not None:
             return self._final
@@ -159,5 +158,5 @@ class UsageReader:
 
 
 def start_rates() -> TokenRates:
-    """The rates of a model that nothing is known of."""
+    """The rates of an unknown model."""
     return START

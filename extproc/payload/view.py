@@ -1,7 +1,7 @@
-"""The small view that every dialect gives of its bodies, so that a filter is written once.
+"""The common view of all dialects' bodies, so that each filter is written once.
 
-A request is a list of ``TextField``; an unstreamed answer and a streamed event are lists of ``Slot``. Both say where
-the text stands and whose it is (``TextSource``); neither says anything about the dialect.
+A request is a list of ``TextField``; an unstreamed response and a streamed event are lists of ``Slot``. Both hold the
+place of a text and its author (``TextSource``), and nothing about the dialect.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from extproc.payload.ends import TOLD_ENDS, End
 from extproc.payload.named_tools import NamedTool
 from extproc.payload.request_shape import NO_SHAPE, RequestShape
 
-# Parts of an answer that no dialect names are numbered from here, so that they never share a channel with a named one.
+# First part number of texts that no dialect names, so that they never share a channel with a named one.
 UNNAMED_PART_FIRST = 1 << 32
-_MESSAGE_DEPTH = 2  # ("messages", 3, ...): texts with this much of their paths in common are of one message
+_MESSAGE_DEPTH = 2  # ("messages", 3, ...): texts whose paths share this prefix are of one message
 # Shorter numbers identify nobody.
 NUMBER_MIN = 1_000_000
 # Words of JSON Schema whose numbers are bounds: a mask in one would break the schema.
@@ -48,7 +48,7 @@ _BOUNDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RequestPolicy:
-    """What a request may hold that no guard can read; see ``requests`` of the configuration."""
+    """The content that a request may hold although no guard can read it; see ``requests`` of the configuration."""
 
     json_depth_max: int
     token_ids_pass: bool = False
@@ -60,10 +60,10 @@ class RequestPolicy:
 class TextField:
     """One text of a request: its place in the body, and its source.
 
-    With ``keys`` it is the names of all keys in the value at ``path``, a line each: they can be judged, but not
-    replaced. ``is_part``: it is what a part of a message's content is for. ``is_whole``: it is all of such a content.
-    ``known_clean``: the guards have judged the same text before and found nothing. ``found``: they have found something
-    in it. ``of``: the place of its message, where the dialect must state it.
+    ``keys``: it is the names of all keys in the value at ``path``, one per line: they can be checked, but not replaced.
+    ``is_part``: it is the main text of a content part. ``is_whole``: it is the whole content. ``known_clean``: the
+    guards have checked the same text before and found nothing. ``found``: they have found something in it. ``of``: the
+    place of its message, if the dialect must specify it.
     """
 
     source: TextSource
@@ -78,14 +78,14 @@ class TextField:
 
     @property
     def message(self) -> Path:
-        """What the texts of one message have in common."""
+        """The common path of the texts of one message."""
         return self.of or self.path[:_MESSAGE_DEPTH]
 
 
 @dataclass(slots=True)
 class RequestView:
-    """A request body, as filters see it. ``choices`` is how many answers are asked for, ``own_ends`` what ends of them
-    are the model's own. The ``shape`` is the dialect's: it knows where the body holds what filters ask for.
+    """A request body, as filters see it. ``choices`` is the number of requested choices, ``own_ends`` the ends that
+    count as the model's own. The ``shape`` is the dialect's: it locates the data that filters need.
     """
 
     body: bytes
@@ -97,19 +97,19 @@ class RequestView:
     choices: int = 1
     user: str | None = None
     usage_asked: bool = False
-    unread: tuple[str, ...] = ()  # kinds of content passed by policy that no guard could read
+    unread: tuple[str, ...] = ()  # kinds of content that no guard could read, allowed by policy
     shown: dict[str, Any] = field(
         default_factory=dict
-    )  # fields of the answer that the client sees as it asked for them
+    )  # fields of the response that the client sees with the values of its request
     edits: list[Edit] = field(default_factory=list)
     own_ends: frozenset[End] = TOLD_ENDS
-    inserted: str = ""  # the system prompt that was put in
-    inserted_replaces: bool = False  # the client's own
+    inserted: str = ""  # the inserted system prompt
+    inserted_replaces: bool = False  # it replaces the client's own
     shape: RequestShape = NO_SHAPE
 
     @property
     def message_count(self) -> int:
-        """How many messages there are."""
+        """The number of messages."""
         return len(self.shape.messages(self.tree))
 
     @property
@@ -120,53 +120,53 @@ class RequestView:
 
     @property
     def speakers(self) -> set[Speaker]:
-        """Whose words the request holds; a message without text counts too."""
+        """The speakers of the request; a message without text counts too."""
         speakers = {text_field.source.speaker for text_field in self.texts}
         spoken = [self.shape.speaker_of(message) for message in self.shape.messages(self.tree)]
         return speakers | {speaker for speaker in spoken if speaker is not None}
 
     @property
     def is_prefilled(self) -> bool:
-        """Whether the model is to go on with a message instead of answering one."""
+        """Whether the model continues the last message instead of responding to it."""
         return self.shape.is_prefilled(self.tree)
 
     @property
     def media_addresses(self) -> list[tuple[str, str]]:
-        """Addresses that the server would fetch, each with whose message names it; data that comes along is none."""
+        """Addresses that the server would fetch, each with the speaker of its message; inline data is excluded."""
         addresses = self.shape.media_addresses(self.tree)
         return [("" if speaker is None else speaker.value, address) for speaker, address in addresses]
 
     @property
     def tool_count(self) -> int:
-        """How many tools are defined."""
+        """The number of defined tools."""
         return len(self.shape.tool_definitions(self.tree))
 
     @property
     def named_tools(self) -> Iterator[NamedTool]:
-        """Tools that are defined, and those that the choice of tools names."""
+        """Tools that are defined, and those that the tool choice names."""
         return self.shape.named_tools(self.tree)
 
     @property
     def runs_tools(self) -> bool:
-        """Whether a tool is other than a function that the client runs."""
+        """Whether any tool is not a function that the client runs."""
         return self.shape.runs_tools(self.tree)
 
     @property
     def answer_lengths(self) -> list[int]:
-        """How long an answer may be, as each field says it; none where the request does not. [tokens]"""
+        """The limits on the response's length, one per field; empty if there are none. [tokens]"""
         return self.shape.lengths(self.tree)
 
     @property
     def wants_json(self) -> bool:
-        """Whether the answer's content must be JSON."""
+        """Whether the response's content must be JSON."""
         return self.shape.wants_json(self.tree)
 
     def is_prose(self, text_field: TextField) -> bool:
-        """Whether words may be put around a text from outside: it is no name, no identifier and no JSON."""
+        """Whether an external text may be wrapped in other words: it is not a name, an identifier or JSON."""
         return self.shape.is_prose(text_field.path, text_field.text)
 
     def replace_text(self, text_field: TextField, text: str) -> None:
-        """Put another text in the place of one. Raises: PayloadRefused (400) if the text is names of keys."""
+        """Replace a text. Raises: PayloadRefused (400) if the text is names of keys."""
         if text == text_field.text:
             return
         if text_field.keys:
@@ -182,26 +182,26 @@ class RequestView:
         self.edits.append(Edit(Operation.SET, path, value))
 
     def insert_first(self, path: Path, value: Any) -> None:
-        """Put an item before the first of an array."""
+        """Insert an item before the first of an array."""
         self.edits.append(Edit(Operation.INSERT_FIRST, path, value))
 
     def body_after(self) -> bytes:
-        """The body with all changes made; what is not changed is as it came, byte for byte."""
+        """The body with all changes; everything else is preserved byte for byte."""
         body = apply_edits(self.body, self.tree, self.canonical, self.edits)
         self.edits = []
         return body
 
     def release(self) -> None:
-        """Forget the body and its texts: only the answer is waited for, which may take long."""
+        """Release the body and its texts: only the response is still needed, which may take long."""
         self.body, self.tree, self.texts = b"", {}, []
 
 
 @dataclass(slots=True)
 class Slot:
-    """One text of an answer: ``holder[key]`` is the text, or a JSON value if ``structured``.
+    """One text of a response: ``holder[key]`` is the text, or a JSON value if ``structured``.
 
-    A ``complete`` text comes in one event (a tool's name, an error): its channel can be closed after it, and nothing of
-    it held. Several complete texts may share a channel; ``place`` tells them apart from event to event.
+    A ``complete`` text arrives in one event (a tool's name, an error): its channel can be closed after it, so none of
+    it is held. Several complete texts may share a channel; ``place`` distinguishes them across events.
     """
 
     source: TextSource
@@ -213,7 +213,7 @@ class Slot:
 
     @property
     def may_be_cut(self) -> bool:
-        """Whether the server may have cut the text off; a name, and what stands beside the choices, it writes whole."""
+        """Whether the server may have truncated the text; it writes names, and texts outside of choices, whole."""
         return not self.complete and self.source.kind not in (Kind.NAME, Kind.ASIDE)
 
     @property
@@ -223,7 +223,7 @@ class Slot:
         return orjson.dumps(value).decode() if self.structured else value
 
     def put(self, text: str) -> None:
-        """Put another text in its place. A structured value that was cut short is emptied."""
+        """Replace the text. A structured value that was truncated is emptied."""
         if not self.structured:
             self.holder[self.key] = text
             return
@@ -235,9 +235,9 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A part of an answer that repeats text unmasked (log probabilities, token ids); ``empty`` may stand there.
+    """A part of a response that repeats text unmasked (log probabilities, token ids); ``empty`` is its replacement.
 
-    ``of_prompt``: it repeats what the model was asked, not what it answered.
+    ``of_prompt``: it repeats the model's input, not its output.
     """
 
     holder: Any
@@ -248,9 +248,9 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class CopyRules:
-    """Which copies must go: all of them where answers may change, those of the prompt where a prompt is changed.
+    """Which copies must be removed: all of them if responses may change, those of the prompt if a prompt is changed.
 
-    ``drops_inserted``: those of the prompt, where the version has one that is inserted.
+    ``drops_inserted``: those of the prompt, if the version has one that is inserted.
     """
 
     drops_all: bool = False
@@ -258,11 +258,11 @@ class CopyRules:
     drops_inserted: bool = False
 
     def where(self, inserted: bool) -> CopyRules:
-        """The rules for an exchange in which a prompt was ``inserted``, or none."""
+        """The rules for an exchange in which a prompt was ``inserted``, or not."""
         return CopyRules(self.drops_all, drops_prompt=True) if inserted and self.drops_inserted else self
 
     def drop_from(self, copies: Sequence[Copy]) -> bool:
-        """Take out what must go; returns whether there was any."""
+        """Remove copies as required. Returns: whether there were any."""
         if not copies:
             return False
         dropped = [copy for copy in copies if self.drops_all or (self.drops_prompt and copy.of_prompt)]
@@ -273,31 +273,33 @@ class CopyRules:
 
 @dataclass(slots=True)
 class AnswerView:
-    """An unstreamed answer: its texts, in the order in which a stream would bring them."""
+    """An unstreamed response: its texts, in the order of a stream."""
 
     tree: dict[str, Any]
     slots: list[Slot]
     usage: Usage | None = None
     copies: list[Copy] = field(default_factory=list)
-    finished: tuple[int, ...] = ()  # choices that have come to their own end
-    cut_short: tuple[int, ...] = ()  # those of them that the greatest number of tokens ended
-    ends: dict[int, End] = field(default_factory=dict)  # what ended each of them
-    changed: bool = False  # must be written again whether or not its texts change
+    finished: tuple[int, ...] = ()  # choices that have ended by themselves
+    cut_short: tuple[int, ...] = ()  # those of them that reached the token limit
+    ends: dict[int, End] = field(default_factory=dict)  # how each of them ended
+    changed: bool = False  # must be serialized again even if its texts do not change
 
     def show(self, fields: Mapping[str, Any]) -> bool:
-        """Put in what the client sees as it asked for it (the model's name); returns whether that changed it."""
+        """Set the fields that the client sees with the values of its request (the model's name). Returns: whether
+        that changed anything.
+        """
         changed = any(self.tree.get(key) != value for key, value in fields.items())
         self.tree.update(fields)
         return changed
 
     def write(self) -> bytes:
-        """The body after its slots were changed."""
+        """The body with its changed slots."""
         return orjson.dumps(self.tree)
 
 
 @lru_cache(1_024)
 def answer_source(kind: Kind, choice: int, part: int = 0) -> TextSource:
-    """A channel of the answer."""
+    """A channel of the response."""
     return TextSource(Direction.RESPONSE, Speaker.ASSISTANT, kind, choice, part)
 
 
@@ -310,8 +312,8 @@ def request_source(speaker: Speaker, kind: Kind = Kind.CONTENT) -> TextSource:
 def text_fields(value: Any, path: Path, source: TextSource) -> list[TextField]:
     """Every text in a JSON value, as fields of the same source; ``value`` may itself be a string.
 
-    Texts are strings, the names of keys (servers show the model whole objects), and numbers whose whole part is long
-    enough to be a card's or a phone's; but for those in definitions that are bounds of schemas, or settings.
+    Texts are strings, the names of keys (servers show the model whole objects), and numbers whose integer part is long
+    enough to be a card or phone number. Excluded are numbers in definitions that are bounds of schemas, or settings.
     """
     if value is None or value == "":
         return []
@@ -346,7 +348,7 @@ def _is_setting(source: TextSource, path: Path) -> bool:
 
 
 def _digits_of(number: int | float) -> str:
-    """A number as digits without an exponent; a whole one without a point."""
+    """A number as digits without an exponent; an integer without a decimal point."""
     if isinstance(number, float) and not number.is_integer():
         return repr(number)
     return str(int(number))

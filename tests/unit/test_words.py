@@ -19,8 +19,6 @@ WORDS = [
     if line and not line.startswith("#")
 ]
 BANNED = re.compile(rf"\b({'|'.join(WORDS)})\b", re.IGNORECASE)
-NOT_YET_REWRITTEN = frozenset({"extproc/exchange", "extproc/filters", "extproc/payload"})
-"""Packages and pages that still have such words. This list only shrinks: what has none is taken off."""
 
 
 def packages() -> list[str]:
@@ -79,17 +77,8 @@ def banned_in(package: str) -> list[str]:
 
 @pytest.mark.parametrize("package", packages())
 def test_prose_and_names_use_the_words_of_the_field(package: str) -> None:
-    """``banned_words.txt`` has a better word for each. A package of the list that has none leaves the list."""
-    found = banned_in(package)
-    if package in NOT_YET_REWRITTEN:
-        assert found, f"{package} is clean: take it off NOT_YET_REWRITTEN"
-    else:
-        assert found == []
-
-
-def test_what_is_not_yet_rewritten_exists() -> None:
-    """A package that was renamed leaves the list too."""
-    assert set(packages()) >= NOT_YET_REWRITTEN
+    """``banned_words.txt`` has a better word for each."""
+    assert banned_in(package) == []
 
 
 def public_types(path: Path) -> list[str]:

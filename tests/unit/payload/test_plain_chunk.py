@@ -1,4 +1,4 @@
-"""An event that a mould reads is what it is when it is parsed whole, and no other event is taken for one."""
+"""An event that a template reads is what it is when it is parsed whole, and no other event is taken for one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def event(tree: Mapping[str, Any]) -> SseEvent:
     return SseEvent(write_event(data), "", data)
 
 
-def mould_of(tree: Mapping[str, Any], stream: ChoiceStream | None = None) -> PlainChunks:
+def template_of(tree: Mapping[str, Any], stream: ChoiceStream | None = None) -> PlainChunks:
     """What a stream knows after one event."""
     stream = stream or ChatStream({})
     stream.read(event(tree))
@@ -44,7 +44,7 @@ def mould_of(tree: Mapping[str, Any], stream: ChoiceStream | None = None) -> Pla
 @example('"', "\\", True)
 def test_the_text_of_a_like_event_is_read(first: str, second: str, escaped: bool) -> None:
     """However its characters are spelled."""
-    plain = mould_of(chunk(first))
+    plain = template_of(chunk(first))
     data = json.dumps(chunk(second), separators=(",", ":"), ensure_ascii=escaped).encode("utf-8", "surrogatepass")
     assert plain.text_of(data) == second
     assert plain.source.kind is Kind.CONTENT
@@ -62,15 +62,15 @@ INSERTS = st.sampled_from([
     TEXTS,
     st.lists(st.tuples(st.integers(0, 10**4), st.integers(0, 6), INSERTS | st.binary(max_size=6)), max_size=3),
 )
-def test_what_a_mould_reads_says_nothing_but_its_text(
+def test_what_a_template_reads_says_nothing_but_its_text(
     first: str, second: str, edits: list[tuple[int, int, bytes]]
 ) -> None:
-    """Bytes taken out and put in anywhere: either the event is like the mould but for the text, or it is not plain."""
+    """Bytes taken out and put in anywhere: the event differs from the template in its text alone, or is not plain."""
     data = orjson.dumps(chunk(second))
     for place, taken, put in edits:
         place %= len(data) + 1
         data = data[:place] + put + data[place + taken :]
-    text = mould_of(chunk(first)).text_of(data)
+    text = template_of(chunk(first)).text_of(data)
     if text is not None:
         assert orjson.loads(data) == chunk(text)
         assert json.loads(data, object_pairs_hook=once) == chunk(text), "no key stands twice"
@@ -85,7 +85,7 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 @given(TEXTS, TEXTS, st.sampled_from([{}, {"model": "asked-for"}, {"model": "tiny"}]))
 def test_an_event_is_written_as_the_stream_writes_it(first: str, second: str, shown: dict[str, Any]) -> None:
     """With what the client sees otherwise; it may go on as it came only where that changes nothing."""
-    plain = mould_of(chunk(first), ChatStream(shown))
+    plain = template_of(chunk(first), ChatStream(shown))
     assert plain.write(second) == write_event(orjson.dumps({**chunk(second), **shown}))
     assert plain.passes is (shown.get("model", "tiny") == "tiny")
 
@@ -104,12 +104,12 @@ def test_an_event_is_written_as_the_stream_writes_it(first: str, second: str, sh
         chunk("a", unknown="text"),
     ],
 )
-def test_an_event_with_anything_else_in_it_is_no_mould(tree: dict[str, Any]) -> None:
+def test_an_event_with_anything_else_in_it_is_no_template(tree: dict[str, Any]) -> None:
     """What ends, counts, copies, or brings another text is read each time."""
-    assert mould_of(tree).text_of(orjson.dumps(tree)) is None
+    assert template_of(tree).text_of(orjson.dumps(tree)) is None
 
 
-def test_an_event_that_is_written_otherwise_is_no_mould() -> None:
+def test_an_event_that_is_written_otherwise_is_no_template() -> None:
     """With blanks, say: then where the text stands is not known from the tree."""
     data = json.dumps(chunk("a")).encode()
     stream = ChatStream({})
@@ -117,20 +117,20 @@ def test_an_event_that_is_written_otherwise_is_no_mould() -> None:
     assert stream.plain.text_of(data) is None
 
 
-def test_completions_have_moulds_too() -> None:
+def test_completions_have_templates_too() -> None:
     """Their text stands beside the index."""
     tree: dict[str, Any] = {"id": "cmpl-1", "choices": [{"index": 0, "text": "a", "finish_reason": None}]}
-    plain = mould_of(tree, CompletionsStream({}))
+    plain = template_of(tree, CompletionsStream({}))
     assert plain.text_of(orjson.dumps({**tree, "choices": [{**tree["choices"][0], "text": "b c"}]})) == "b c"
 
 
-def test_a_text_that_looks_like_the_probe_makes_no_mould() -> None:
+def test_a_text_that_looks_like_the_probe_makes_no_template() -> None:
     """It would not be known which of the two is the text."""
-    assert mould_of({**chunk("a"), "id": "\x01llm-extproc\x01"}).text_of(orjson.dumps(chunk("a"))) is None
+    assert template_of({**chunk("a"), "id": "\x01llm-extproc\x01"}).text_of(orjson.dumps(chunk("a"))) is None
 
 
 def test_a_stream_whose_events_take_turns_is_not_searched_for_ever() -> None:
-    """After some moulds the last one stays."""
+    """After some templates the last one stays."""
     stream = ChatStream({})
     for number in range(100):
         stream.read(event({**chunk("a"), "created": number}))
