@@ -1,9 +1,9 @@
 """A cache of texts in which a policy's guards found nothing: a repeated conversation costs only its new texts.
 
-A client sends the whole conversation with each turn. The cache keeps only a keyed hash of each text, its tenant, and
-the guards that checked it. Reading the process's memory reveals no text, and a client that chooses its texts cannot
-produce a collision. The result for a text that is checked alone depends on nothing else, so the cache never changes the
-outcome of an exchange.
+A client sends the whole conversation with each turn. The cache keeps only a keyed hash of each text, its source and the
+guards that checked it. Reading the process's memory reveals no text, and a client that chooses its texts cannot produce
+a collision. The result for a text that is checked alone depends on nothing else, so the cache never changes the outcome
+of an exchange.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _HASH_BYTES = 16
 
 
 class CleanTexts:
-    """An LRU cache of up to ``texts_max`` texts.
+    """A cache of up to ``texts_max`` texts in two generations, so that recently used texts stay.
 
     Args:
         key: secret of this process. [up to 64 bytes]

@@ -43,7 +43,7 @@ def decoder_of(headers: Mapping[str, str], limits: Limits) -> Decoder | None:
     if encoding == "identity":
         return None
     if encoding not in ENCODINGS:
-        raise UnreadableAnswer("the answer has a content-encoding that is not known here")
+        raise UnreadableAnswer("the content-encoding of the answer is not supported")
     return decoder(encoding, limits.decompression_ratio_max, limits.response_body_bytes_max)
 
 
@@ -51,7 +51,7 @@ def awaited(media: str, headers: Mapping[str, str], dialect: Dialect, snapshot: 
     """The phase in which a response's body is read, and how Envoy sends it. Raises: UnreadableAnswer."""
     if not dialect.generates:
         if media.startswith("text/"):
-            raise UnreadableAnswer("text came where vectors were asked for")
+            raise UnreadableAnswer("the answer is text, but vectors were requested")
         length = content_length(headers)
         if media == _JSON and length is not None and length <= snapshot.limits.response_body_bytes_max:
             return Phase.BUFFERED, BodyMode.BUFFERED

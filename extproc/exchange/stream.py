@@ -33,7 +33,7 @@ _MANY = 4
 
 @dataclass(frozen=True, slots=True)
 class StreamTerms:
-    """The terms of a stream: ``choices`` is the number requested, ``own_ends`` the ends that no limit caused."""
+    """The terms of a stream: ``choices`` is the number requested, ``own_ends`` the model's own ends."""
 
     choices: int
     channels_max: int
@@ -169,7 +169,7 @@ class StreamedAnswer:
         """Process an event. One that ends a part waits: the next event shows whether the part was truncated."""
         if frame.ends_part or (self._waiting_ends and frame.is_silent):
             if len(self._waiting_ends) >= ENDED_PARTS_MAX:
-                raise UnreadableAnswer("the parts of an answer end again and again")
+                raise UnreadableAnswer("too many parts of the answer have ended")
             self._waiting_ends.append(frame)
             return
         if self._waiting_ends and frame.says_something:

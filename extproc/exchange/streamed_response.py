@@ -62,7 +62,7 @@ class StreamedResponse(ResponseHandler):
         self._close(now_ns)
         out = self._stream.take()
         if out and not self._full_duplex:
-            raise UnreadableAnswer("text was held back when trailers came, and cannot be sent any more")
+            raise UnreadableAnswer("text was held when trailers arrived, and can no longer be sent")
         self._measure()
         self.phase = Phase.DONE
         return [SendChunk(out, end=False), trailers] if out else [trailers]

@@ -112,7 +112,7 @@ class BufferedResponse(_WholeResponse):
 
     def take_trailers(self, now_ns: int) -> list[Command]:
         """Envoy sends no trailers before the body. Raises: UnreadableAnswer."""
-        raise UnreadableAnswer("trailers came before the answer")
+        raise UnreadableAnswer("trailers arrived before the answer")
 
     def fail(self, error: ApiError, event: Event) -> list[Command] | None:
         """Nothing has been sent, so the client gets the error; in reply to trailers Envoy accepts no immediate

@@ -285,7 +285,7 @@ class SpanStage:
             self._remember(self._buffer.take(len(certain)))
         return ""
 
-    # --- what is longer than can be seen ---------------------------------------------------------------------------
+    # --- findings beyond a window -----------------------------------------------------------------------------------
 
     def _mask_endless(self, whole: str, part: Part, findings: list[Finding], done: int, pieces: list[str]) -> bool:
         """Mask a finding that continues beyond a window, if there is one; the caller drops the rest of the word."""

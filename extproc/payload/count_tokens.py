@@ -52,7 +52,7 @@ class CountTokens:
         """A number; everything else is checked as text. Raises: UnreadableAnswer."""
         count = tree.get(_COUNT)
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-            raise UnreadableAnswer("a count of tokens is no number")
+            raise UnreadableAnswer("the token count is not a number")
         return AnswerView(tree, unnamed_slots(tree, _ANSWER, 0), _NOTHING)
 
     def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:

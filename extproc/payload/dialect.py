@@ -185,7 +185,7 @@ def items_of(holder: dict[str, Any], key: str) -> list[Any]:
     if items is None:
         return []
     if not isinstance(items, list):
-        raise UnreadableAnswer("what must be an array in an answer is none")
+        raise UnreadableAnswer("a field of the answer is not an array")
     return items
 
 

@@ -138,7 +138,7 @@ def _visit(text: str, start: int, tree: Any, node: _Node, replacements: list[_Re
         replacements.append((start, end, orjson.dumps(_made(node))))
         return end
     if not isinstance(tree, list if node.first else (dict, list)):
-        raise TypeError(f"nothing can be changed so inside the value at byte {start}")
+        raise TypeError(f"this edit is not possible inside the value at byte {start}")
     return _visit_children(text, start, tree, node, replacements, to_end)
 
 

@@ -82,7 +82,7 @@ class NoStream:
 
     def read(self, event: SseEvent) -> Frame:
         """Raises: UnreadableAnswer, always."""
-        raise UnreadableAnswer("a stream came where none was asked for")
+        raise UnreadableAnswer("the answer is a stream, but none was requested")
 
     def return_to(self, frame: Frame) -> None:
         """Do nothing: there is no state."""

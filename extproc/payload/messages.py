@@ -332,7 +332,7 @@ class MessagesStream:
         if kind == "content_block_start":
             self._open_block_after = _block_index(tree)
             if self._open_block_after == self._open_block:
-                raise UnreadableAnswer("a block begins in itself")
+                raise UnreadableAnswer("a block starts twice")
             frame.slots = _block_slots(tree.get("content_block"), self._open_block_after)
         elif kind == "content_block_stop":
             frame.closes.append((0, _block_index(tree)))

@@ -72,7 +72,7 @@ class RequestShape:
     # --- messages --------------------------------------------------------------------------------------------------
 
     def messages(self, tree: dict[str, Any]) -> list[dict[str, Any]]:
-        """The messages of a chat, or the items of a response's input."""
+        """The messages of a chat, or the items of a Responses input."""
         messages = tree.get(self._messages) if self._messages else None
         return [message for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
 
@@ -128,7 +128,7 @@ class RequestShape:
             return False
         return any(not isinstance(tool, dict) or tool.get("type", "function") != "function" for tool in tools)
 
-    # --- the answer that is asked for ------------------------------------------------------------------------------
+    # --- the requested response --------------------------------------------------------------------------------------
 
     def lengths(self, tree: dict[str, Any]) -> list[int]:
         """The limits on the response's length, one per field; empty if there are none. [tokens]"""

@@ -161,7 +161,7 @@ class ResponsesStream:
 
     def _note_done(self, source: TextSource) -> None:
         if source in self._done:
-            raise UnreadableAnswer("a text of the stream is done twice")
+            raise UnreadableAnswer("a text of the stream has two done events")
         self._done.add(source)
 
     def _unknown_source(self, tree: dict[str, Any], stem: str) -> TextSource:
@@ -231,7 +231,7 @@ class ResponsesStream:
 
 @cache
 def _shape_of(named: tuple[str, ...]) -> Shape:
-    """The shape of an event some of whose keys are read elsewhere. Its ``error`` must be null."""
+    """The shape of an event some of whose keys are read elsewhere. A null ``error`` is inert."""
     return Shape([*named, "sequence_number"], {**_EVENT_INERT, "error": is_null})
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _BOM = b"\xef\xbb\xbf"
-# Two line ends in a row. CR LF is one line end, so a CR counts alone only if no LF follows.
+# Two line ends in a row. CR LF is one line end, so a CR counts alone only if another byte than LF follows.
 _BOUNDARY = re.compile(rb"(?:\r\n|\n|\r(?=[^\n]))(?:\r\n|\n|\r(?=[^\n]))")
 _DATA, _EVENT = b"data: ", b"event: "
 KEEP_ALIVE = b": keep-alive\n\n"

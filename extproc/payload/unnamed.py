@@ -147,7 +147,7 @@ class Unnamed:
                 self._value(value, number, item, (*path, _position(item, number)))
         elif isinstance(value, float):
             if abs(value) >= _EXACT_FLOAT_MAX:
-                raise UnreadableAnswer("an answer has a number of more digits than parsers keep")
+                raise UnreadableAnswer("an answer has a number with more digits than parsers keep")
             if len(repr(value)) > DIGITS_MAX:
                 self._state(NumberSlot, holder, key, path)
         elif isinstance(value, int) and abs(value) >= NUMBER_MIN:
