@@ -26,3 +26,15 @@ def test_no_string_literal_has_half_a_character(package: str) -> None:
                 assert node.value.isascii() or node.value.encode("utf-8", "ignore").decode() == node.value, (
                     f"{file.name}:{node.lineno}"
                 )
+
+
+@pytest.mark.parametrize("package", SETUP["PACKAGES"])
+def test_nothing_is_unpacked_where_membership_is_asked(package: str) -> None:
+    """``letter in ("", *"ABC")`` ends mypyc with an assertion of its own."""
+    for file in sorted((ROOT / "extproc" / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Compare):
+                for right in node.comparators:
+                    assert not any(isinstance(one, ast.Starred) for one in getattr(right, "elts", ())), (
+                        f"{file.name}:{node.lineno}"
+                    )

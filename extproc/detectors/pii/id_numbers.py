@@ -220,7 +220,7 @@ def ie_pps_valid(number: str) -> bool:
     """Seven digits and a letter by mod 23; of second letters A, B and H count, the old W, T and X do not (Revenue)."""
     second = number[8:]
     total = weighted(number[:7], "8765432") + (9 * (ord(second) - 64) if second and second in "ABH" else 0)
-    return second in ("", *"ABHWTX") and "WABCDEFGHIJKLMNOPQRSTUV"[total % 23] == number[7]
+    return second in {"", "A", "B", "H", "W", "T", "X"} and "WABCDEFGHIJKLMNOPQRSTUV"[total % 23] == number[7]
 
 
 def ro_cnp_valid(digits: str) -> bool:
