@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import os
 import subprocess
 import zlib
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 import brotli
 import pytest
 
-from extproc.demo.installation import Change
+from extproc.demo.installation import TRANSPORT_VARIABLE, Change
 from extproc.demo.scripted import Gate, Scripted
 from tests.e2e.apis import APIS, CHAT, JSON_TYPE, SSE_TYPE, Api, endless, streamed, text_of_stream, whole
 from tests.e2e.conftest import MakeStack
@@ -21,6 +22,8 @@ from tests.e2e.harness import Stack, wait_until
 from tests.e2e.measured import Measured
 from tests.e2e.raw_http import Connection, post
 from tests.e2e.scripted_models import ScriptedModels, Silent
+
+BY_GRPC = os.environ.get(TRANSPORT_VARIABLE) == "grpc"
 
 ANSWER_BYTES_MAX = 200_000
 EVENT_BYTES_MAX = 300_000
@@ -195,13 +198,17 @@ def test_an_unstreamed_answer_without_a_length_is_guarded(stack: Stack, models: 
 def test_an_answer_without_a_length_over_the_limit_never_passes(
     stack: Stack, models: ScriptedModels, measured: Measured
 ) -> None:
-    """Far over Envoy's buffer too, where Envoy would hang: the client sees an answer break off, without any text."""
+    """Far over Envoy's buffer too, where Envoy would hang: the client sees an answer break off, without any text.
+
+    Envoy may send so much at once that the message is refused; gRPC's core then only says that the stream has gone.
+    """
     body = json.dumps(CHAT.answer(PLAIN + " x" * 10_000_000)).encode()
     models.answer = Scripted(200, (JSON_TYPE,), [body[at : at + 65_536] for at in range(0, len(body), 65_536)])
     answer = stack.curl(CHAT.path, body=CHAT.request())
     assert answer.exit_code != 0
     assert answer.body == b""
-    assert measured.outcomes() == {"failed": 1}
+    outcomes = measured.outcomes()
+    assert outcomes == {"failed": 1} or (BY_GRPC and outcomes == {"aborted": 1})
 
 
 def test_a_very_large_event_passes_guarded(stack: Stack, models: ScriptedModels) -> None:

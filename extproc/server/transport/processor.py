@@ -239,6 +239,11 @@ class Session:
             self._processor.long_messages.leave_room(*self._room)
             self._room = None
 
+    def fail(self, reason: str) -> None:
+        """The transport could not read a message: the exchange has failed. Call ``closed`` afterwards."""
+        if self._exchange is not None and not self._ended:
+            self._note(self._exchange.fail(reason, time.monotonic_ns()))
+
     def abandon(self) -> None:
         """Envoy's stream is over: a thread stops before its next slice. Call ``closed`` afterwards."""
         if self._turn is not None:

@@ -202,6 +202,8 @@ class FastConnection(asyncio.Protocol):
         path = self._silent.take(stream_id)
         if event.reset:
             self._health.cancel(stream_id)
+            if event.refused and (call := self.exchanges.get(stream_id)) is not None and not call.busy:
+                call.session.fail("message_refused")
             self._end_exchange(stream_id)
         elif path:
             status = GRPC_OK if path == PROCESS else GRPC_INTERNAL

@@ -225,7 +225,7 @@ class H2Connection(SendingHalf):
 
     def _end_call(self, stream: Stream, status: int, reason: str, events: list[H2Event]) -> None:
         self.finish(stream.stream_id, status, reason)
-        events.append(CallEnded(stream.stream_id, reset=True))
+        events.append(CallEnded(stream.stream_id, reset=True, refused=True))
 
     def _remote_end(self, stream: Stream, events: list[H2Event]) -> None:
         stream.remote_closed = True

@@ -36,11 +36,13 @@ class MessageAnnounced:
 class CallEnded:
     """The peer half-closed a stream; with ``reset`` it aborted it, and the call is over.
 
-    A call gets at most one without ``reset``, then at most one with it, and nothing after that.
+    With ``refused`` too, we ended the call: a message of it broke a rule. A call gets at most one without ``reset``,
+    then at most one with it, and nothing after that.
     """
 
     stream_id: int
     reset: bool
+    refused: bool = False
 
 
 @dataclass(slots=True)

@@ -214,6 +214,22 @@ async def test_a_message_may_be_as_large_as_the_limits_say(listen: str, text_byt
 
 
 @in_loop
+async def test_a_message_above_the_limit_fails_its_exchange(listen: str) -> None:
+    """Nothing is passed on. gRPC's core only says that the stream has gone; our transport knows why."""
+    async with serving(listen) as served:
+        call = served.exchange()
+        await say(call, request_headers())
+        await call.write(request_body("x" * (BODY_BYTES_MAX + MIB)))
+        assert await call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        await until(lambda: bool(served.wired.records.all))
+        (record,) = served.wired.records.all
+        if TRANSPORT[0] is FastServer:
+            assert (record.outcome, record.reason) == (Outcome.FAILED, "message_refused")
+        else:
+            assert record.outcome is Outcome.ABORTED
+
+
+@in_loop
 async def test_a_large_message_is_answered_with_a_large_one(listen: str) -> None:
     """Replies have the same limit."""
     async with serving(listen) as served:

@@ -52,7 +52,7 @@ def test_message_bytes_max() -> None:
     wire = Wire(replace(LIMITS, message_bytes_max=100))
     wire.open(1)
     assert messages(wire.send(data(1, grpc(b"x" * 100)))) == [b"x" * 100]
-    assert wire.send(data(1, grpc(b"x" * 101)[:5])) == [CallEnded(1, reset=True)]
+    assert wire.send(data(1, grpc(b"x" * 101)[:5])) == [CallEnded(1, reset=True, refused=True)]
     trailers = wire.trailers()
     assert trailers["grpc-status"] == "8"
     assert "100 bytes" in trailers["grpc-message"]
@@ -67,7 +67,7 @@ def test_message_bytes_max_while_output_waits() -> None:
     wire.send(frames.settings({frames.INITIAL_WINDOW_SIZE: 0}))
     wire.open(1)
     wire.connection.send_message(1, b"waits")
-    assert wire.send(data(1, grpc(b"x" * 101))) == [CallEnded(1, reset=True)]
+    assert wire.send(data(1, grpc(b"x" * 101))) == [CallEnded(1, reset=True, refused=True)]
     assert wire.send(data(1, grpc(b"dropped"))) == []
     assert wire.send(window_update(1, 100)) == []
     assert [f.kind for f in wire.sent()][-3:] == [frames.DATA, frames.HEADERS, frames.RST_STREAM]
@@ -81,13 +81,13 @@ def test_unfinished_bytes_max() -> None:
     assert wire.send(data(1, grpc(b"x" * 600)[:-1])) == [MessageAnnounced(1, 600)]
     assert wire.send(data(3, grpc(b"x" * 600)[:-200])) == [MessageAnnounced(3, 600)]  # 599 and 400
     assert wire.send(data(5, grpc(b"xx")[:-1])) == [MessageAnnounced(5, 2)]  # and 1
-    assert wire.send(data(7, grpc(b"xx")[:-1])) == [MessageAnnounced(7, 2), CallEnded(7, reset=True)]
+    assert wire.send(data(7, grpc(b"xx")[:-1])) == [MessageAnnounced(7, 2), CallEnded(7, reset=True, refused=True)]
     assert wire.trailers()["grpc-status"] == "8"
     assert messages(wire.send(data(1, b"x"))) == [b"x" * 600]
     wire.send(reset(3, ErrorCode.CANCEL))
     wire.open(9)
     too_many = wire.send(data(9, grpc(b"x" * 1_001)[:-1]))  # 1 of the fifth is still there
-    assert too_many == [MessageAnnounced(9, 1_001), CallEnded(9, reset=True)]
+    assert too_many == [MessageAnnounced(9, 1_001), CallEnded(9, reset=True, refused=True)]
     wire.connection.finish(5, 0)
     wire.open(11)
     assert wire.send(data(11, grpc(b"x" * 1_001)[:-1])) == [MessageAnnounced(11, 1_001)]
