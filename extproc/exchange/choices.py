@@ -61,7 +61,7 @@ class StreamChoices:
     def is_cut_off(self, source: TextSource) -> bool:
         """Whether a channel that ends now is truncated: the last one of a choice that the model did not end itself.
 
-        A JSON text is exempt: it shows itself whether it is complete.
+        A JSON text always counts as truncated: its stage knows from the text whether it is complete.
         """
         if source.kind is Kind.JSON:
             return True

@@ -69,9 +69,7 @@ class ExchangeFacts:
     choice: CompiledVersion | None = None
     failed_open: set[str] = field(default_factory=set)  # filters that are skipped for the rest of the exchange
     outbox: Outbox = field(default_factory=Outbox)
-    skips: dict[str, Coverage] = field(
-        default_factory=dict
-    )  # by the name of a guard, why it does not check the response
+    skips: dict[str, Coverage] = field(default_factory=dict)  # by guard: why it does not check the response
     failed_closed: str = ""  # the filter whose failure ended the exchange
     held_reports: list[Callable[[], None]] | None = None  # while it is undecided whether the text is released
     states: dict[GuardState[Any], Any] = field(default_factory=dict)  # accessed only through the keys

@@ -171,7 +171,7 @@ def _follows_number(subject: bytes, start: int) -> bool:
 def _international_begins(subject: bytes, _text: str, start: int) -> bool:
     if digits_in(subject, start) < _DIGITS_MIN or (start and subject[start - 1] in WORD_BYTES):
         return False
-    grouped = not subject[start:].isdigit()  # a plus must not precede either
+    grouped = not subject[start:].isdigit()  # a plus is not a digit, so it groups too
     return grouped or cue_before(_CUE, subject, start)
 
 

@@ -338,8 +338,7 @@ class Session:
 
     def _fail(self, reason: str, error: Exception) -> Replies:
         """A failure outside the exchange: it ends the exchange, which is measured once like any other."""
-        if self._exchange is not None and not self._ended:
-            self._note(self._exchange.fail(reason, time.monotonic_ns()))
+        self.fail(reason)
         self._log_failure(error)
         return Replies([], reason)
 
