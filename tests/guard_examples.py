@@ -18,7 +18,7 @@ WORD = "zebra"
 class WordDetector:
     """What a detector of another package may be: it finds one word."""
 
-    def may_hold(self, text: str) -> bool:
+    def might_match(self, text: str) -> bool:
         """Whether the word may be in it."""
         return WORD in text
 

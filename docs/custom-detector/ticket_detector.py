@@ -27,7 +27,7 @@ class TicketDetector:
             raise ValueError("name at least one project")
         self._pattern = re2.compile(rf"\b(?:{'|'.join(map(re2.escape, projects))})-[0-9]+\b")
 
-    def may_hold(self, text: str) -> bool:
+    def might_match(self, text: str) -> bool:
         """A cheap look that most texts fail."""
         return "-" in text
 

@@ -25,7 +25,7 @@ class Memory:
         self._key = secrets.token_bytes(_DIGEST_BYTES)
         self._scores: OrderedDict[bytes, Scores] = OrderedDict()
 
-    def ask(
+    def look_up(
         self, texts: Sequence[str], done: Callable[[ScoresOrDrop], None]
     ) -> tuple[list[str], Callable[[ScoresOrDrop], None]]:
         """Split texts into cached ones and those to classify; ``done`` then gets the scores of all of them."""

@@ -1,5 +1,5 @@
-"""All classifiers of a configuration: routes jobs and asks of exchanges to their pools, and results to metrics and late
-findings.
+"""All classifiers of a configuration: routes jobs and blocking checks to their pools, and results to metrics and
+late findings.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from extproc.classifiers.process import ProcessRunner
 from extproc.classifiers.runner import Runner, UnusableRunner
 from extproc.classifiers.scores import FindingLabels, ScoresMissing
 from extproc.config.classifiers import ChatClassifier, Classifier, ModerationsClassifier
-from extproc.domain.classification import Ask, ClassificationJob, FindingsSink, LateFinding, SpokenText
+from extproc.domain.classification import BlockingCheck, ClassificationJob, FindingsSink, LateFinding, SpokenText
 from extproc.domain.finding import Finding
 from extproc.domain.record import Coverage
 from extproc.domain.text import Direction
@@ -59,7 +59,7 @@ class _Judge:
         self, texts: Sequence[SpokenText], deadline_s: float, done: Callable[[ScoresOrDrop], None], is_awaited: bool
     ) -> Task:
         """Classify the texts that are not cached; without any, report the result immediately."""
-        unknown, tell = self.memory.ask([spoken.text for spoken in texts], done)
+        unknown, tell = self.memory.look_up([spoken.text for spoken in texts], done)
         task = Task(unknown, deadline_s, tell)
         if unknown:
             self.pool.take(task, is_awaited)
@@ -119,31 +119,31 @@ class ClassifierRouter:
         else:
             judge.take(judgment.texts, deadline_s, told, is_awaited=False)
 
-    async def ask(self, ask: Ask) -> VerdictReceived | VerdictMissing:
+    async def check(self, check: BlockingCheck) -> VerdictReceived | VerdictMissing:
         """The result that a request waits for, or why there is none."""
-        judge = self._judges.get(ask.classifier)
+        judge = self._judges.get(check.classifier)
         if judge is None:
-            return self._expired(ask, ClassifierDropReason.FAILED)
+            return self._expired(check, ClassifierDropReason.FAILED)
         outcome: asyncio.Future[ScoresOrDrop] = asyncio.get_running_loop().create_future()
 
         def settle(scores: ScoresOrDrop) -> None:
             if not outcome.done():  # cancelled, before the task is given up
                 outcome.set_result(scores)
 
-        task = judge.take(ask.texts, _now_s() + ask.wait_ms / 1_000, settle, is_awaited=True)
+        task = judge.take(check.texts, _now_s() + check.wait_ms / 1_000, settle, is_awaited=True)
         try:
-            async with asyncio.timeout(ask.wait_ms / 1_000):
+            async with asyncio.timeout(check.wait_ms / 1_000):
                 scores = await outcome
         except TimeoutError:
-            return self._expired(ask, ClassifierDropReason.DEADLINE)
+            return self._expired(check, ClassifierDropReason.DEADLINE)
         finally:
             task.give_up()
         if isinstance(scores, ClassifierDropReason):
-            return self._expired(ask, scores)
+            return self._expired(check, scores)
         try:
-            return VerdictReceived(ask, judge.verdicts.findings(ask.texts, scores))
+            return VerdictReceived(check, judge.verdicts.findings(check.texts, scores))
         except ScoresMissing:
-            return self._expired(ask, ClassifierDropReason.FAILED)
+            return self._expired(check, ClassifierDropReason.FAILED)
 
     async def close(self, drain_s: float) -> None:
         """Finish the queue, for at most this long [s], and stop every process."""
@@ -188,9 +188,9 @@ class ClassifierRouter:
         self._metrics.classifier_dropped(judgment.classifier, reason.value)
         self._metrics.classification_ended(judgment, {}, _COVERAGE.get(reason, Coverage.SKIPPED_DROPPED))
 
-    def _expired(self, ask: Ask, reason: ClassifierDropReason) -> VerdictMissing:
-        self._metrics.classifier_dropped(ask.classifier, reason.value)
-        return VerdictMissing(ask, reason.value)
+    def _expired(self, check: BlockingCheck, reason: ClassifierDropReason) -> VerdictMissing:
+        self._metrics.classifier_dropped(check.classifier, reason.value)
+        return VerdictMissing(check, reason.value)
 
     # --- pools -----------------------------------------------------------------------------------------------------
 

@@ -124,7 +124,7 @@ def as_data(request: RequestFile, explanation: Explanation, snapshot: Snapshot) 
     ``body_changed``.
     """
     record, version = explanation.record, explanation.record.version
-    changes, answer, body = _changing(explanation), _own_answer(explanation), explanation.body_after
+    changes, answer, body = _changing(explanation), _immediate_response(explanation), explanation.body_after
     return {
         "revision": snapshot.revision,
         "endpoint": record.endpoint or None,
@@ -229,13 +229,13 @@ def _header_changes(explanation: Explanation) -> list[str]:
     return changes
 
 
-def _own_answer(explanation: Explanation) -> ImmediateResponse | None:
+def _immediate_response(explanation: Explanation) -> ImmediateResponse | None:
     actions = [action for step in explanation.steps for action in step.commands]
     return next((action for action in actions if isinstance(action, ImmediateResponse)), None)
 
 
 def _answer(explanation: Explanation) -> str:
-    answer = _own_answer(explanation)
+    answer = _immediate_response(explanation)
     return "" if answer is None else f"{answer.status} {answer.body.decode()}"
 
 

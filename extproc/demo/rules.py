@@ -40,7 +40,7 @@ class ReplayRule:
     phrase: str | None
     recording: str
 
-    def fits(self, request: Request, streamed: bool, text: str) -> bool:
+    def matches(self, request: Request, streamed: bool, text: str) -> bool:
         """Whether this rule matches a request whose last user message is `text`."""
         return (
             request.path == self.path
@@ -73,7 +73,7 @@ def choose(request: Request, rules: Sequence[ReplayRule]) -> str:
         return cue
     streamed = document.get("stream") is True
     for rule in rules:
-        if rule.fits(request, streamed, text):
+        if rule.matches(request, streamed, text):
             return rule.recording
     if request.method == "POST" and request.path in _STEMS:
         return _STEMS[request.path] + (_stream_suffix(request.path, document) if streamed else "")

@@ -25,7 +25,7 @@ class TextDetector(Protocol):
     cell; so a finding may depend on the cell and on the text before it, never on the text after it.
     """
 
-    def may_hold(self, text: str) -> bool:
+    def might_match(self, text: str) -> bool:
         """Prefilter that most texts fail. False only if no part of the text can contain a finding."""
         ...
 
@@ -66,9 +66,9 @@ class CheckedDetector:
     def __init__(self, detector: TextDetector) -> None:
         self._detector = detector
 
-    def may_hold(self, text: str) -> bool:
+    def might_match(self, text: str) -> bool:
         """Like the detector."""
-        return bool(self._detector.may_hold(text))
+        return bool(self._detector.might_match(text))
 
     def find(self, text: str, start: int = 0) -> list[Finding]:
         """The detector's findings. Raises: BadFindings."""

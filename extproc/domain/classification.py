@@ -1,7 +1,7 @@
 """Out-of-band classification: jobs for classifiers that are too slow for the path, and their results.
 
-Either the exchange waits for the result (an ``Ask``), or it continues, and may have ended when the result arrives (a
-``ClassificationJob``). Both contain user texts, so neither may reach a log or a label.
+Either the exchange waits for the result (a ``BlockingCheck``), or it continues, and may have ended when the result
+arrives (a ``ClassificationJob``). Both contain user texts, so neither may reach a log or a label.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FoundInText = tuple[SpokenText, Finding]
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class BlockingCheck:
     """A result that an exchange waits for, at most ``wait_ms`` [ms]."""
 
     guard: str

@@ -131,7 +131,7 @@ class ExchangeRecord:
         known = self.texts.get(name, "")
         self.texts[name] = known + text[: KEPT_TEXT_CHARS_MAX - len(known)]
 
-    def cover(self, guard_name: str, direction: str, coverage: Coverage, texts: int) -> None:
+    def note_coverage(self, guard_name: str, direction: str, coverage: Coverage, texts: int) -> None:
         """Record the coverage of texts at a guard."""
         if texts:
             key = (guard_name, direction, coverage)

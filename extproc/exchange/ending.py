@@ -11,7 +11,7 @@ from extproc.exchange.token_counts import TokenCounts
 from extproc.filters.base import ExchangeFacts, Filter, Guard
 from extproc.payload.dialect import Dialect
 from extproc.payload.usage import UsageReader
-from extproc.payload.view import AnswerView
+from extproc.payload.view import ResponseView
 
 
 def measure_stream(record: ExchangeRecord, usage: UsageReader, tokens: TokenCounts) -> None:
@@ -20,10 +20,10 @@ def measure_stream(record: ExchangeRecord, usage: UsageReader, tokens: TokenCoun
         record.usage = _believed(tokens.of_stream(usage), record)
 
 
-def measure_answer(record: ExchangeRecord, view: AnswerView, tokens: TokenCounts) -> None:
+def measure_response(record: ExchangeRecord, view: ResponseView, tokens: TokenCounts) -> None:
     """Like ``measure_stream``, for an unstreamed response."""
     if record.metered:
-        record.usage = _believed(tokens.of_answer(view), record)
+        record.usage = _believed(tokens.of_response(view), record)
 
 
 def _believed(usage: Usage, record: ExchangeRecord) -> Usage:
@@ -50,33 +50,33 @@ def settle(record: ExchangeRecord, tokens: TokenCounts, now_ns: int) -> None:
 _JUDGED_TO_THE_END = frozenset({Outcome.COMPLETED, Outcome.CUT, Outcome.UPSTREAM_ERROR})
 
 
-def cover_answer(guards: Sequence[Filter], sources: Collection[TextSource], exchange: ExchangeFacts) -> None:
+def note_response_coverage(guards: Sequence[Filter], sources: Collection[TextSource], exchange: ExchangeFacts) -> None:
     """Record the coverage of the response's texts at the guards that check responses."""
     record, direction = exchange.record, Direction.RESPONSE.value
     record.text_counts[direction] = len(sources)
     whole = Coverage.CHECKED if record.outcome in _JUDGED_TO_THE_END else Coverage.SKIPPED_INCOMPLETE
     for guard in guards:
-        seen = sum([guard.sees(source) for source in sources])
+        seen = sum([guard.applies_to(source) for source in sources])
         if not guard.judges_out_of_band:
-            record.cover(guard.name, direction, why_not_checked(guard, exchange) or whole, seen)
-        record.cover(guard.name, direction, Coverage.SKIPPED_SOURCE, len(sources) - seen)
+            record.note_coverage(guard.name, direction, why_not_checked(guard, exchange) or whole, seen)
+        record.note_coverage(guard.name, direction, Coverage.SKIPPED_SOURCE, len(sources) - seen)
 
 
 def finish_guards(
     guards: Sequence[Guard], sources: Collection[TextSource], exchange: ExchangeFacts
 ) -> Exception | None:
-    """Let guards that work out of band hand over the response; account for its texts and for unanswered asks.
+    """Let guards that work out of band hand over the response; account for its texts and for checks without a verdict.
 
     Returns: the last failure; it cannot stop an exchange that has ended.
     """
     failure = None
     whole = Coverage.CHECKED if exchange.record.outcome in _JUDGED_TO_THE_END else Coverage.SKIPPED_INCOMPLETE
     for guard in guards:
-        seen = sum([guard.sees(source) for source in sources])
+        seen = sum([guard.applies_to(source) for source in sources])
         try:
             guard.on_end(exchange, seen, whole, why_not_checked(guard, exchange))
         except Exception as error:
-            exchange.record.cover(guard.name, Direction.RESPONSE.value, Coverage.FAILED_OPEN, seen)
+            exchange.record.note_coverage(guard.name, Direction.RESPONSE.value, Coverage.FAILED_OPEN, seen)
             failure = error
     return failure
 

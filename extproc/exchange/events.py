@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from extproc.domain.classification import Ask, ClassificationJob, FoundInText
+from extproc.domain.classification import BlockingCheck, ClassificationJob, FoundInText
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction
 
@@ -78,7 +78,7 @@ class StreamClosed:
 class VerdictReceived:
     """A requested verdict has arrived."""
 
-    ask: Ask
+    check: BlockingCheck
     found: Sequence[FoundInText] = field(repr=False)
 
 
@@ -86,7 +86,7 @@ class VerdictReceived:
 class VerdictMissing:
     """A verdict missed its deadline or cannot arrive; ``reason`` says why, in one word."""
 
-    ask: Ask
+    check: BlockingCheck
     reason: str
 
 
@@ -196,12 +196,12 @@ Command = ContinueHeaders | ContinueBody | ContinueChunk | SendChunk | ContinueT
 class Step:
     """The result of one event. ``ended`` is set exactly once per exchange.
 
-    While an ask is open, only ``VerdictReceived``, ``VerdictMissing`` and ``StreamClosed`` may follow. A step with
-    commands cancels open asks.
+    While a blocking check is open, only ``VerdictReceived``, ``VerdictMissing`` and ``StreamClosed`` may follow.
+    A step with commands cancels open checks.
     """
 
     commands: list[Command]
     ended: ExchangeRecord | None = None
-    asks: Sequence[Ask] = ()  # each is answered or expires, exactly once
+    checks: Sequence[BlockingCheck] = ()  # each is answered or expires, exactly once
     judgments: Sequence[ClassificationJob] = ()  # processed out of band
     error: BaseException | None = None  # an internal failure, for the log

@@ -8,7 +8,7 @@ INTERNAL = ApiError(
     500, "server_error", "internal_error", "The gateway failed while it handled this request. Try again."
 )
 UNREADABLE = ApiError(
-    502, "server_error", "unreadable_answer", "The model server's answer could not be checked, so it is withheld."
+    502, "server_error", "unreadable_answer", "The model server's response could not be checked, so it is withheld."
 )
 FILTER_FAILED = ApiError(
     500, "server_error", "guard_failed", "A check of this request failed, so it was stopped. Try again."
@@ -17,7 +17,7 @@ REQUEST_TOO_COSTLY = ApiError(
     413, "invalid_request_error", "text_too_costly", "Checking these texts takes too long. Send fewer of them at once."
 )
 ANSWER_TOO_COSTLY = ApiError(
-    502, "server_error", "text_too_costly", "Checking the model server's answer takes too long, so it is withheld."
+    502, "server_error", "text_too_costly", "Checking the model server's response takes too long, so it is withheld."
 )
 OVERLOADED = ApiError(
     503, "server_error", "overloaded", "Too many large messages are waiting to be checked. Try again.", retry_after_s=1

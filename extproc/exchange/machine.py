@@ -54,7 +54,7 @@ from extproc.exchange.state import ExchangeState
 from extproc.exchange.token_counts import TokenCounts
 from extproc.filters.base import ExchangeFacts
 from extproc.filters.chain import FilterFailed
-from extproc.payload.dialect import UnreadableAnswer
+from extproc.payload.dialect import UnreadableResponse
 from extproc.payload.encoding import BadEncoding
 from extproc.payload.endpoints import CHAT
 from extproc.payload.sse import EventTooLarge
@@ -89,20 +89,20 @@ _PASSED_BODY = _telling(ContinueBody(Direction.REQUEST))
 _PASSED_REQUEST_TRAILERS = _telling(ContinueTrailers(Direction.REQUEST))
 _PASSED_TRAILERS = _telling(ContinueTrailers(Direction.RESPONSE))
 _LOCAL_REPLY = _row(responses.pass_local_reply, Phase.UNREAD)
-_VERDICT = _row(requests.take_verdict, Phase.ASKED, Phase.RESPONSE_HEADERS)
+_VERDICT = _row(requests.take_verdict, Phase.AWAITING_VERDICTS, Phase.RESPONSE_HEADERS)
 
 TABLE: Mapping[Phase, Mapping[type[Event], Row]] = {
     Phase.REQUEST_HEADERS: {
-        RequestHeaders: _row(requests.read_headers, Phase.REQUEST_BODY, Phase.RESPONSE_HEADERS, Phase.REFUSED),
+        RequestHeaders: _row(requests.read_headers, Phase.REQUEST_BODY, Phase.RESPONSE_HEADERS, Phase.REPLIED),
         ResponseHeaders: _LOCAL_REPLY,
     },
     Phase.REQUEST_BODY: {
-        RequestBody: _row(requests.judge_body, Phase.ASKED, Phase.RESPONSE_HEADERS),
+        RequestBody: _row(requests.judge_body, Phase.AWAITING_VERDICTS, Phase.RESPONSE_HEADERS),
         RequestTrailers: _PASSED_REQUEST_TRAILERS,
         Overloaded: _refusing(OVERLOADED),
         ResponseHeaders: _LOCAL_REPLY,
     },
-    Phase.ASKED: {
+    Phase.AWAITING_VERDICTS: {
         VerdictReceived: _VERDICT,
         VerdictMissing: _VERDICT,
     },
@@ -138,7 +138,7 @@ TABLE: Mapping[Phase, Mapping[type[Event], Row]] = {
         ResponseBody: _telling(ContinueChunk(b"")),
         ResponseTrailers: _PASSED_TRAILERS,
     },
-    Phase.REFUSED: {
+    Phase.REPLIED: {
         RequestTrailers: _PASSED_REQUEST_TRAILERS,
         ResponseHeaders: _row(responses.pass_unread, Phase.UNREAD),
         ResponseBody: _telling(),
@@ -202,7 +202,7 @@ class Exchange:
         except PayloadRefused as refused:
             outcome = Outcome.REJECTED if refused.error.status < 500 else Outcome.FAILED
             return _refuse(state, refused.error, outcome, event, now_ns)
-        except (UnreadableAnswer, EventTooLarge, BadEncoding) as unreadable:
+        except (UnreadableResponse, EventTooLarge, BadEncoding) as unreadable:
             return _fail(state, UNREADABLE, unreadable, event, now_ns)
         except FilterFailed as failed:  # its own name: mypyc gives a name the type of its first assignment
             if isinstance(failed.cause, TextTooCostly):
@@ -246,7 +246,7 @@ def _refuse(state: ExchangeState, error: ApiError, outcome: Outcome, event: Even
     record.status = error.status
     body = state.errors.error_body(error)
     reply = ImmediateResponse(error.status, body, error.code, retry_after_s=error.retry_after_s)
-    return state.end([reply], now_ns, Phase.REFUSED)
+    return state.end([reply], now_ns, Phase.REPLIED)
 
 
 def _refuse_too_costly(state: ExchangeState, event: Event, now_ns: int) -> Step:

@@ -2,18 +2,18 @@
 
     REQUEST_HEADERS --headers--> REQUEST_BODY --body--> RESPONSE_HEADERS --headers--> one of
         |    (a path that is forwarded unread)|          ^  ^  |
-        |                                     +-> ASKED -+  |  |    (a guard waits for a verdict)
+        |                                     +-> AWAITING_VERDICTS (of classifiers)
         +---------------------------------------------------+  +--> BUFFERED   JSON, whole: guarded, then sent
                                                                +--> HELD       JSON without a length: buffered here
                                                                +--> STREAM     SSE: guarded event by event
                                                                +--> OBSERVED   forwarded at once; read for usage only
                                                                +--> UNREAD     forwarded at once: not from a model
         STREAM --cut, or an internal error--> DRAINED    (STREAMED) the rest is discarded
-        any phase --immediate response--> REFUSED
+        any phase --immediate response--> REPLIED
         any phase --end of the response, or an abort--> DONE
 
 Response headers may arrive in any request phase too: Envoy sent a local reply (413, 503), which is not a completion.
-The exchange has ended, and is measured, in UNREAD, DRAINED, REFUSED and DONE.
+The exchange has ended, and is measured, in UNREAD, DRAINED, REPLIED and DONE.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Phase(StrEnum):
 
     REQUEST_HEADERS = "request_headers"
     REQUEST_BODY = "request_body"
-    ASKED = "asked"
+    AWAITING_VERDICTS = "awaiting_verdicts"
     RESPONSE_HEADERS = "response_headers"
     BUFFERED = "buffered"
     HELD = "held"
@@ -34,5 +34,5 @@ class Phase(StrEnum):
     OBSERVED = "observed"
     UNREAD = "unread"
     DRAINED = "drained"
-    REFUSED = "refused"
+    REPLIED = "replied"
     DONE = "done"

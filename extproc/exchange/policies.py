@@ -14,7 +14,7 @@ from extproc.config.policies import Condition, Policy
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction
 from extproc.filters.base import Filter, Guard, Resources
-from extproc.filters.chain import looking_last
+from extproc.filters.chain import sort_by_effect
 from extproc.filters.registry import build_guards, build_restorers
 from extproc.payload.view import CopyRules
 
@@ -30,7 +30,7 @@ class CompiledCondition:
     models: frozenset[str]
     versions: frozenset[str]
 
-    def fits(self, record: ExchangeRecord, model: str) -> bool:
+    def matches(self, record: ExchangeRecord, model: str) -> bool:
         """Whether an exchange whose client requested ``model`` matches."""
         version = record.version
         return (
@@ -49,13 +49,13 @@ class CompiledPolicy:
     conditions: tuple[CompiledCondition, ...]
     guards: tuple[Guard, ...]
     request_guards: tuple[Guard, ...]  # those that check requests, in order
-    answer_filters: tuple[Filter, ...]  # those that process responses, in the order of a chain
+    response_filters: tuple[Filter, ...]  # those that process responses, in the order of a chain
     on_end_guards: tuple[Guard, ...]  # those that work out of band at the end
     copies: CopyRules  # responses or prompts may be changed, so copies of their text must be removed
 
-    def fits(self, record: ExchangeRecord, model: str) -> bool:
+    def matches(self, record: ExchangeRecord, model: str) -> bool:
         """Whether the policy applies to an exchange."""
-        return not self.conditions or any(condition.fits(record, model) for condition in self.conditions)
+        return not self.conditions or any(condition.matches(record, model) for condition in self.conditions)
 
 
 def compile_policies(document: Document, others: Sequence[Filter], resources: Resources) -> tuple[CompiledPolicy, ...]:
@@ -70,7 +70,7 @@ def compile_policies(document: Document, others: Sequence[Filter], resources: Re
 def choose_policy(policies: Sequence[CompiledPolicy], record: ExchangeRecord, model: str) -> CompiledPolicy:
     """The first policy that matches an exchange."""
     for policy in policies[:-1]:
-        if policy.fits(record, model):
+        if policy.matches(record, model):
             return policy
     return policies[-1]
 
@@ -82,8 +82,8 @@ def _compiled(policy: Policy, guards: tuple[Guard, ...], others: Sequence[Filter
         conditions=tuple(_compiled_condition(condition) for condition in policy.when),
         guards=guards,
         request_guards=tuple(guard for guard in guards if Direction.REQUEST in guard.directions),
-        answer_filters=(
-            *looking_last(guard for guard in guards if Direction.RESPONSE in guard.directions),
+        response_filters=(
+            *sort_by_effect(guard for guard in guards if Direction.RESPONSE in guard.directions),
             *restorers,
         ),
         on_end_guards=tuple(guard for guard in guards if guard.judges_out_of_band),
@@ -107,7 +107,7 @@ def _without_guards(others: Sequence[Filter]) -> CompiledPolicy:
 def copy_rules(filters: Sequence[Filter]) -> CopyRules:
     """Which copies of texts must be removed from responses when these filters are active."""
     return CopyRules(
-        drops_all=any(item.changes_answers for item in filters),
+        drops_all=any(item.changes_responses for item in filters),
         drops_prompt=any(item.changes_prompt for item in filters),
         drops_inserted=any(item.inserts_prompt for item in filters),
     )

@@ -31,7 +31,7 @@ STEERING_HEADERS = frozenset(
 )
 IDENTITY_CHARS_MAX = 100
 _ASK_PLAIN = (("accept-encoding", "identity"),)
-NOBODY = "unknown"
+UNKNOWN_IDENTITY = "unknown"
 OTHER = "other"
 PASSED = "passed"
 MODELS = "models"
@@ -129,11 +129,11 @@ def header_changes(headers: Mapping[str, str], dialect: Dialect | None) -> Heade
 def note_identity(record: ExchangeRecord, headers: Mapping[str, str], snapshot: Snapshot) -> None:
     """Record the team and the user from the configured headers."""
     identity = snapshot.identity
-    team = headers.get(identity.team_header, "") or NOBODY
-    known = not snapshot.teams or team in snapshot.teams or team == NOBODY
+    team = headers.get(identity.team_header, "") or UNKNOWN_IDENTITY
+    known = not snapshot.teams or team in snapshot.teams or team == UNKNOWN_IDENTITY
     record.team = team[:IDENTITY_CHARS_MAX] if known else OTHER
-    record.project = headers.get(identity.project_header, "")[:IDENTITY_CHARS_MAX] or NOBODY
-    record.budget_code = headers.get(identity.budget_code_header, "")[:IDENTITY_CHARS_MAX] or NOBODY
+    record.project = headers.get(identity.project_header, "")[:IDENTITY_CHARS_MAX] or UNKNOWN_IDENTITY
+    record.budget_code = headers.get(identity.budget_code_header, "")[:IDENTITY_CHARS_MAX] or UNKNOWN_IDENTITY
 
 
 def plain_body(body: bytes, headers: Mapping[str, str], snapshot: Snapshot) -> bytes:
@@ -156,7 +156,7 @@ def refuse_choices(request: RequestView, dialect: Dialect, snapshot: Snapshot) -
     """Refuse more choices than would be read, before the model generates them. Raises: PayloadRefused (400)."""
     choices_max = snapshot.limits.channels_max
     if dialect.generates and request.choices > choices_max:
-        message = f"More than {choices_max} answers are requested. Lower n, or send fewer prompts at once."
+        message = f"More than {choices_max} choices are requested. Lower n, or send fewer prompts at once."
         raise refuse(400, "too_many_choices", message, "n")
 
 
@@ -252,15 +252,15 @@ def _run_guards(policy: CompiledPolicy, request: RequestView, exchange: Exchange
 
 def _cover(guard: Guard, request: RequestView, exchange: ExchangeFacts, ended: bool) -> None:
     record, direction = exchange.record, Direction.REQUEST.value
-    fields = [field for field in request.texts if guard.sees(field.source)]
+    fields = [field for field in request.texts if guard.applies_to(field.source)]
     known = sum([field.known_clean for field in fields]) if guard.judges_each_alone and not ended else 0
     failed = why_not_checked(guard, exchange)
     outcome = Coverage.SKIPPED_ENDED if ended else failed or Coverage.CHECKED
     if ended or failed or not guard.judges_out_of_band:  # otherwise it accounts for them when their verdict is known
-        record.cover(guard.name, direction, outcome, len(fields) - known)
-    record.cover(guard.name, direction, Coverage.SKIPPED_KNOWN, known)
-    record.cover(guard.name, direction, Coverage.SKIPPED_SOURCE, len(request.texts) - len(fields))
-    record.cover(guard.name, direction, Coverage.SKIPPED_UNREADABLE, len(request.unread))
+        record.note_coverage(guard.name, direction, outcome, len(fields) - known)
+    record.note_coverage(guard.name, direction, Coverage.SKIPPED_KNOWN, known)
+    record.note_coverage(guard.name, direction, Coverage.SKIPPED_SOURCE, len(request.texts) - len(fields))
+    record.note_coverage(guard.name, direction, Coverage.SKIPPED_UNREADABLE, len(request.unread))
 
 
 def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> ApiError | None:
@@ -271,7 +271,7 @@ def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapsho
             return error
         alone = owner.judges_each_alone
         fields = [field for field in request.texts if not (alone and field.known_clean)]
-        if not owner.may_find([(field.source, field.text) for field in fields]):
+        if not owner.might_match_any([(field.source, field.text) for field in fields]):
             return None
     except Exception as failure:
         note_failure(owner, exchange, failure)

@@ -6,7 +6,6 @@ from extproc.domain.errors import PayloadRefused
 from extproc.domain.record import Outcome
 from extproc.domain.text import Direction
 from extproc.exchange import request as requests
-from extproc.exchange.asked import AskedVerdicts
 from extproc.exchange.events import (
     BodyMode,
     ContinueBody,
@@ -19,6 +18,7 @@ from extproc.exchange.events import (
     VerdictReceived,
 )
 from extproc.exchange.failures import BODY_MISSING
+from extproc.exchange.open_checks import OpenChecks
 from extproc.exchange.phases import Phase
 from extproc.exchange.state import ExchangeState
 from extproc.exchange.usage_bounds import note_usage_bounds
@@ -36,7 +36,7 @@ def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> St
     names = requests.models_body(headers, snapshot)
     if names is not None:
         record.endpoint, record.outcome, record.status = requests.MODELS, Outcome.ANSWERED, 200
-        return state.end([ImmediateResponse(record.status, names, requests.MODELS)], now_ns, Phase.REFUSED)
+        return state.end([ImmediateResponse(record.status, names, requests.MODELS)], now_ns, Phase.REPLIED)
     dialect = requests.endpoint_of(headers, snapshot)
     changes = requests.header_changes(headers, dialect)
     if dialect is None:
@@ -70,18 +70,18 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     forward = requests.forward(after, event.body, facts)
     request.release()
     facts.headers = {}
-    if facts.outbox.asks:
-        state.phase = Phase.ASKED
-        state.asked = AskedVerdicts(state.policy.on_end_guards, facts, forward)
-        return Step([], asks=state.asked.open, judgments=state.take_judgments())
+    if facts.outbox.checks:
+        state.phase = Phase.AWAITING_VERDICTS
+        state.open_checks = OpenChecks(state.policy.on_end_guards, facts, forward)
+        return Step([], checks=state.open_checks.open, judgments=state.take_judgments())
     return _send_on(state, forward, now_ns)
 
 
 def take_verdict(state: ExchangeState, event: VerdictReceived | VerdictMissing, now_ns: int) -> Step:
     """Continue a waiting request when its last verdict has arrived. Raises: PayloadRefused if a verdict requires it."""
-    if state.asked is None:
-        raise AssertionError("only an exchange that has asked is in this phase")
-    forward = state.asked.take(event)
+    if state.open_checks is None:
+        raise AssertionError("only an exchange with open checks is in this phase")
+    forward = state.open_checks.take(event)
     return Step([]) if forward is None else _send_on(state, forward, now_ns)
 
 
@@ -89,5 +89,5 @@ def _send_on(state: ExchangeState, forward: ContinueBody, now_ns: int) -> Step:
     state.phase = Phase.RESPONSE_HEADERS
     state.forwarded = True
     state.tokens.sent_ns = now_ns
-    state.asked = None
+    state.open_checks = None
     return Step([forward], judgments=state.take_judgments())

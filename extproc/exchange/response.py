@@ -57,7 +57,7 @@ class ResponseHandler:
     def take_body(self, event: ResponseBody, now_ns: int) -> list[Command]:
         """Process the next chunk, or the whole body.
 
-        Raises: UnreadableAnswer, EventTooLarge, BadEncoding, FilterFailed, PayloadRefused: the caller then calls
+        Raises: UnreadableResponse, EventTooLarge, BadEncoding, FilterFailed, PayloadRefused: the caller then calls
         ``fail``.
         """
         raise NotImplementedError

@@ -12,7 +12,7 @@ from extproc.exchange.events import BodyMode, HeaderChanges
 from extproc.exchange.phases import Phase
 from extproc.exchange.request import content_length
 from extproc.exchange.snapshot import Snapshot
-from extproc.payload.dialect import Dialect, UnreadableAnswer
+from extproc.payload.dialect import Dialect, UnreadableResponse
 from extproc.payload.encoding import ENCODINGS, Decoder, decoder
 
 EVENT_STREAM = "text/event-stream"
@@ -38,20 +38,20 @@ def note_served_version(record: ExchangeRecord, headers: Mapping[str, str], snap
 
 
 def decoder_of(headers: Mapping[str, str], limits: Limits) -> Decoder | None:
-    """The decoder of a response; None without content-encoding. Raises: UnreadableAnswer for an unknown encoding."""
+    """The decoder of a response; None without content-encoding. Raises: UnreadableResponse for an unknown encoding."""
     encoding = headers.get("content-encoding", "identity").lower()
     if encoding == "identity":
         return None
     if encoding not in ENCODINGS:
-        raise UnreadableAnswer("the content-encoding of the answer is not supported")
+        raise UnreadableResponse("the content-encoding of the response is not supported")
     return decoder(encoding, limits.decompression_ratio_max, limits.response_body_bytes_max)
 
 
 def awaited(media: str, headers: Mapping[str, str], dialect: Dialect, snapshot: Snapshot) -> tuple[Phase, BodyMode]:
-    """The phase in which a response's body is read, and how Envoy sends it. Raises: UnreadableAnswer."""
+    """The phase in which a response's body is read, and how Envoy sends it. Raises: UnreadableResponse."""
     if not dialect.generates:
         if media.startswith("text/"):
-            raise UnreadableAnswer("the answer is text, but vectors were requested")
+            raise UnreadableResponse("the response is text, but vectors were requested")
         length = content_length(headers)
         if media == _JSON and length is not None and length <= snapshot.limits.response_body_bytes_max:
             return Phase.BUFFERED, BodyMode.BUFFERED
@@ -60,13 +60,13 @@ def awaited(media: str, headers: Mapping[str, str], dialect: Dialect, snapshot: 
         return awaited_whole(headers, snapshot)
     if media == EVENT_STREAM:
         return Phase.STREAM, BodyMode.FULL_DUPLEX if snapshot.full_duplex else BodyMode.STREAMED
-    raise UnreadableAnswer("the answer is neither JSON nor an event stream")
+    raise UnreadableResponse("the response is neither JSON nor an event stream")
 
 
 def awaited_error(
     media: str, headers: Mapping[str, str], dialect: Dialect, snapshot: Snapshot
 ) -> tuple[Phase, BodyMode]:
-    """Like ``awaited``, for a server's error, which may have any media type. Raises: UnreadableAnswer."""
+    """Like ``awaited``, for a server's error, which may have any media type. Raises: UnreadableResponse."""
     if media == EVENT_STREAM and dialect.generates:
         return awaited(media, headers, dialect, snapshot)
     return awaited_whole(headers, snapshot)
@@ -80,7 +80,7 @@ def awaited_whole(headers: Mapping[str, str], snapshot: Snapshot) -> tuple[Phase
     """
     length = content_length(headers)
     if length is not None and length > snapshot.limits.response_body_bytes_max:
-        raise UnreadableAnswer("the answer is too large")
+        raise UnreadableResponse("the response is too large")
     if length is not None or not snapshot.full_duplex:
         return Phase.BUFFERED, BodyMode.BUFFERED
     return Phase.HELD, BodyMode.FULL_DUPLEX

@@ -18,13 +18,13 @@ from extproc.exchange.response import ResponseContext, ResponseHandler
 from extproc.exchange.state import ExchangeState
 from extproc.exchange.streamed_response import StreamedResponse
 from extproc.exchange.whole_response import BufferedResponse, HeldResponse, ObservedResponse
-from extproc.payload.dialect import UnreadableAnswer
+from extproc.payload.dialect import UnreadableResponse
 
 _VIA_UPSTREAM = "via_upstream"
 
 
 def read_headers(state: ExchangeState, event: ResponseHeaders, now_ns: int) -> Step:
-    """Identify the version that responded, and choose how to receive the body. Raises: UnreadableAnswer."""
+    """Identify the version that responded, and choose how to receive the body. Raises: UnreadableResponse."""
     if event.details not in ("", _VIA_UPSTREAM):
         return pass_local_reply(state, event, now_ns)
     headers, record, snapshot = event.headers, state.record, state.snapshot
@@ -42,7 +42,7 @@ def read_headers(state: ExchangeState, event: ResponseHeaders, now_ns: int) -> S
         phase, mode = response_headers.awaited_error(media, headers, dialect, snapshot)
     else:
         if event.end:
-            raise UnreadableAnswer("the answer has no body")
+            raise UnreadableResponse("the response has no body")
         record.streamed = media == response_headers.EVENT_STREAM
         phase, mode = response_headers.awaited(media, headers, dialect, snapshot)
     context = ResponseContext(state.facts, state.request, snapshot, state.policy, state.tokens, decoder)

@@ -8,9 +8,9 @@ from extproc.domain.classification import ClassificationJob
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.review import FindingNotes
 from extproc.exchange import ending
-from extproc.exchange.asked import AskedVerdicts
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import Command, Step
+from extproc.exchange.open_checks import OpenChecks
 from extproc.exchange.phases import Phase
 from extproc.exchange.response import ResponseHandler
 from extproc.exchange.snapshot import Snapshot
@@ -31,14 +31,13 @@ class ExchangeState:
         guarded: whether a model generates the responses of this path.
         policy: the chosen policy; until then the last one, which matches every request.
         response: the handler of the response's body, once its headers have arrived.
-        asked: the verdicts that the request waits for.
+        open_checks: the verdicts that the request waits for.
         forwarded: whether the model server has the request.
         ended: whether the record was handed out.
         awaits_encoded: whether the next message may be a short encoding of a long text.
     """
 
     __slots__ = (
-        "asked",
         "awaits_encoded",
         "clean_texts",
         "ended",
@@ -46,6 +45,7 @@ class ExchangeState:
         "facts",
         "forwarded",
         "guarded",
+        "open_checks",
         "phase",
         "policy",
         "record",
@@ -73,7 +73,7 @@ class ExchangeState:
         self.policy = snapshot.policies[-1]
         self.request: RequestView | None = None
         self.response: ResponseHandler | None = None
-        self.asked: AskedVerdicts | None = None
+        self.open_checks: OpenChecks | None = None
         self.forwarded = False
         self.ended = False
         self.awaits_encoded = False
@@ -103,7 +103,7 @@ class ExchangeState:
             self.facts.placeholders.forget()
         sources = self.response.sources if self.response is not None else ()
         if self.guarded and self.record.policy:
-            ending.cover_answer(self.policy.answer_filters, sources, self.facts)
+            ending.note_response_coverage(self.policy.response_filters, sources, self.facts)
         error = None
         if self.record.policy and self.policy.on_end_guards:
             error = ending.finish_guards(self.policy.on_end_guards, sources if self.guarded else (), self.facts)

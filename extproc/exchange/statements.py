@@ -61,7 +61,7 @@ class Statements:
         known = self._known.get(place)
         if known is None:
             if len(self._known) >= self._channels_max * _PLACES_PER_CHANNEL:
-                raise refuse(502, "too_many_channels", f"The answer has more than {self._channels_max} texts.")
+                raise refuse(502, "too_many_channels", f"The response has more than {self._channels_max} texts.")
             self._known[place] = (text, text[-_TAIL_CHARS_MAX:], 1)
         else:
             times = known[2] + 1 if known[0] == text else 1

@@ -19,7 +19,7 @@ from extproc.exchange.statements import Statements
 from extproc.exchange.waiting import Waiting
 from extproc.filters.base import ExchangeFacts, Filter
 from extproc.filters.chain import Chain, Channels
-from extproc.payload.dialect import Frame, StreamReader, UnreadableAnswer
+from extproc.payload.dialect import Frame, StreamReader, UnreadableResponse
 from extproc.payload.ends import End
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent, SseReader
@@ -43,7 +43,7 @@ class StreamTerms:
     own_ends: frozenset[End]
 
 
-class StreamedAnswer:
+class ResponseStream:
     """One stream."""
 
     def __init__(
@@ -56,7 +56,7 @@ class StreamedAnswer:
         self._channels = Channels(filters, exchange, terms.channels_max)
         self._filters = filters
         self._exchange = exchange
-        self._may_cut = any(item.cuts_answers for item in filters)
+        self._may_cut = any(item.cuts_responses for item in filters)
         self._hold_ns_max = min((item.hold_ns_max for item in filters if item.hold_ns_max), default=0)
         self._waiting = Waiting()
         self._speaking: dict[int, TextSource] = {}  # the channel of the last text, by choice
@@ -83,7 +83,7 @@ class StreamedAnswer:
     def feed(self, chunk: bytes, now_ns: int) -> None:
         """Process the next bytes of the server.
 
-        Raises: UnreadableAnswer, EventTooLarge, FilterFailed, PayloadRefused: the caller must end the stream with
+        Raises: UnreadableResponse, EventTooLarge, FilterFailed, PayloadRefused: the caller must end the stream with
         ``failure``.
         """
         if (one := self._sse.whole(chunk)) is not None:
@@ -103,7 +103,7 @@ class StreamedAnswer:
         for event in self._sse.close():
             self._take_event(event, now_ns)
         if not self._spoke and not self._waiting_ends:
-            raise UnreadableAnswer("the stream has no event")
+            raise UnreadableResponse("the stream has no event")
         self._take_waiting(None, now_ns)
         self._close_all()
 
@@ -169,7 +169,7 @@ class StreamedAnswer:
         """Process an event. One that ends a part waits: the next event shows whether the part was truncated."""
         if frame.ends_part or (self._waiting_ends and frame.is_silent):
             if len(self._waiting_ends) >= ENDED_PARTS_MAX:
-                raise UnreadableAnswer("too many parts of the answer have ended")
+                raise UnreadableResponse("too many parts of the response have ended")
             self._waiting_ends.append(frame)
             return
         if self._waiting_ends and frame.says_something:

@@ -11,8 +11,8 @@ from extproc.exchange import ending
 from extproc.exchange.events import Abort, Command, ContinueChunk, ContinueTrailers, Event, ResponseBody, SendChunk
 from extproc.exchange.phases import Phase
 from extproc.exchange.response import ResponseContext, ResponseHandler
-from extproc.exchange.stream import StreamedAnswer, StreamTerms
-from extproc.payload.dialect import UnreadableAnswer
+from extproc.exchange.stream import ResponseStream, StreamTerms
+from extproc.payload.dialect import UnreadableResponse
 from extproc.payload.ends import TOLD_ENDS
 
 
@@ -36,7 +36,7 @@ class StreamedResponse(ResponseHandler):
             copies=context.policy.copies.where(facts.has_prompt),
             hides_usage=request is not None and not request.usage_asked,
         )
-        self._stream = StreamedAnswer(self._reader, context.policy.answer_filters, facts, terms)
+        self._stream = ResponseStream(self._reader, context.policy.response_filters, facts, terms)
 
     @property
     def sources(self) -> Collection[TextSource]:
@@ -62,7 +62,7 @@ class StreamedResponse(ResponseHandler):
         self._close(now_ns)
         out = self._stream.take()
         if out and not self._full_duplex:
-            raise UnreadableAnswer("text was held when trailers arrived, and can no longer be sent")
+            raise UnreadableResponse("text was held when trailers arrived, and can no longer be sent")
         self._measure()
         self.phase = Phase.DONE
         return [SendChunk(out, end=False), trailers] if out else [trailers]

@@ -11,7 +11,7 @@ from extproc.domain.usage import Usage, utf8_bytes_of
 from extproc.exchange.learned_rates import CountedExchange, LearnedRates
 from extproc.payload.dialect import Dialect
 from extproc.payload.usage import UsageReader
-from extproc.payload.view import AnswerView
+from extproc.payload.view import ResponseView
 
 
 class TokenCounts:
@@ -40,7 +40,7 @@ class TokenCounts:
         self._pieces, self._utf8_bytes = reader.pieces, reader.utf8_bytes
         return reader.result(self.size)
 
-    def of_answer(self, view: AnswerView) -> Usage:
+    def of_response(self, view: ResponseView) -> Usage:
         """The tokens of an unstreamed response."""
         self._utf8_bytes = sum([utf8_bytes_of(slot.text) for slot in view.slots])
         if view.usage is not None:

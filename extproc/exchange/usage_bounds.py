@@ -28,7 +28,7 @@ def usage_bounds(request: RequestView, body_bytes: int, tokens_max: int) -> Usag
     if request.unread or request.runs_tools:
         return UsageBounds(tokens_max, tokens_max)
     prompt = body_bytes * PROMPT_TOKENS_PER_BYTE_MAX + PROMPT_TOKENS_MORE_MAX
-    lengths = request.answer_lengths
+    lengths = request.response_lengths
     if not lengths:
         return UsageBounds(min(prompt, tokens_max), tokens_max)
     completion = max(lengths) * max(request.choices, 1) + COMPLETION_TOKENS_MORE_MAX

@@ -25,12 +25,12 @@ from extproc.exchange.phases import Phase
 from extproc.exchange.response import ResponseContext, ResponseHandler
 from extproc.filters.base import ExchangeFacts
 from extproc.filters.chain import Channels, finding
-from extproc.payload.dialect import Dialect, UnreadableAnswer
+from extproc.payload.dialect import Dialect, UnreadableResponse
 from extproc.payload.encoding import BadEncoding
 from extproc.payload.ends import TOLD_ENDS, End
 from extproc.payload.error_body import error_view
 from extproc.payload.strict_json import parse_once
-from extproc.payload.view import AnswerView, CopyRules, Slot
+from extproc.payload.view import CopyRules, ResponseView, Slot
 
 
 class _WholeResponse(ResponseHandler):
@@ -57,7 +57,7 @@ class _WholeResponse(ResponseHandler):
     def _guard(self, body: bytes) -> bytes:
         """Measure and check a body. Returns: the body for the client; the same object if a plain body did not change.
 
-        Raises: UnreadableAnswer, BadEncoding, FilterFailed, PayloadRefused.
+        Raises: UnreadableResponse, BadEncoding, FilterFailed, PayloadRefused.
         """
         body = self._decoded(body)
         self._refuse_length(len(body))
@@ -66,13 +66,13 @@ class _WholeResponse(ResponseHandler):
             view = error_view(body)
             changed = _guard_error(view, self._channels_for(view))
         else:
-            view = _read_answer(body, exchange.dialect)
-            ending.measure_answer(record, view, self._tokens)
+            view = _read_response(body, exchange.dialect)
+            ending.measure_response(record, view, self._tokens)
             record.answers, record.outcome = _answer_count(view), Outcome.COMPLETED
             cut_off = _cut_off(view, self._own_ends)
             channels = self._channels_for(view, bool(cut_off))
             copies = self._policy.copies.where(exchange.has_prompt)
-            changed = _guard_answer(view, channels, exchange, copies, cut_off)
+            changed = _guard_response(view, channels, exchange, copies, cut_off)
             changed = view.show(self._shown) or changed
         return view.write() if changed else body
 
@@ -85,13 +85,13 @@ class _WholeResponse(ResponseHandler):
 
     def _refuse_length(self, length_bytes: int) -> None:
         if length_bytes > self._limits.response_body_bytes_max:
-            raise UnreadableAnswer("the answer is too large")
+            raise UnreadableResponse("the response is too large")
 
-    def _channels_for(self, view: AnswerView, cut_off: bool = False) -> Channels:
+    def _channels_for(self, view: ResponseView, cut_off: bool = False) -> Channels:
         """Channels of the filters that may find something in a whole response."""
         texts = [(slot.source, slot.text) for slot in view.slots]
         self._texts = {source for source, text in texts if text}
-        needed = finding(self._policy.answer_filters, texts, self._facts, cut_off)
+        needed = finding(self._policy.response_filters, texts, self._facts, cut_off)
         self._channels = Channels(needed, self._facts, self._limits.channels_max)
         return self._channels
 
@@ -111,8 +111,8 @@ class BufferedResponse(_WholeResponse):
         return [ContinueBody(Direction.RESPONSE, changed, headers, metadata=metadata)]
 
     def take_trailers(self, now_ns: int) -> list[Command]:
-        """Envoy sends no trailers before the body. Raises: UnreadableAnswer."""
-        raise UnreadableAnswer("trailers arrived before the answer")
+        """Envoy sends no trailers before the body. Raises: UnreadableResponse."""
+        raise UnreadableResponse("trailers arrived before the response")
 
     def fail(self, error: ApiError, event: Event) -> list[Command] | None:
         """Nothing has been sent, so the client gets the error; in reply to trailers Envoy accepts no immediate
@@ -130,7 +130,7 @@ class HeldResponse(_WholeResponse):
     phase = Phase.HELD
 
     def take_body(self, event: ResponseBody, now_ns: int) -> list[Command]:
-        """Buffer a chunk. Raises: UnreadableAnswer if the body is too large."""
+        """Buffer a chunk. Raises: UnreadableResponse if the body is too large."""
         self._kept += event.body
         self._refuse_length(len(self._kept))
         return [self._release(end=True)] if event.end else []
@@ -177,31 +177,31 @@ class ObservedResponse(_WholeResponse):
         """Record the server's count, or an estimate if it cannot be read."""
         record, dialect = self._facts.record, self._facts.dialect
         try:
-            view = _read_answer(self._decoded(bytes(self._kept)), dialect)
-            ending.measure_answer(record, view, self._tokens)
-        except (UnreadableAnswer, BadEncoding):
+            view = _read_response(self._decoded(bytes(self._kept)), dialect)
+            ending.measure_response(record, view, self._tokens)
+        except (UnreadableResponse, BadEncoding):
             ending.measure_unseen(record, dialect, self._tokens, now_ns)
         record.outcome, record.answers = Outcome.COMPLETED, 1
         self.phase = Phase.DONE
 
 
-def _read_answer(body: bytes, dialect: Dialect) -> AnswerView:
-    """The view of a whole response. Raises: UnreadableAnswer."""
+def _read_response(body: bytes, dialect: Dialect) -> ResponseView:
+    """The view of a whole response. Raises: UnreadableResponse."""
     try:
         tree = parse_once(body)
     except ValueError:
-        raise UnreadableAnswer("the answer is not JSON, or has a key twice") from None
+        raise UnreadableResponse("the response is not JSON, or has a key twice") from None
     if not isinstance(tree, dict):
-        raise UnreadableAnswer("the answer is not a JSON object")
-    return dialect.read_answer(tree)
+        raise UnreadableResponse("the response is not a JSON object")
+    return dialect.read_response(tree)
 
 
-def _answer_count(view: AnswerView) -> int:
+def _answer_count(view: ResponseView) -> int:
     """The number of choices in a response."""
     return len({slot.source.choice for slot in view.slots}) or 1
 
 
-def _cut_off(view: AnswerView, own_ends: Collection[End]) -> frozenset[TextSource]:
+def _cut_off(view: ResponseView, own_ends: Collection[End]) -> frozenset[TextSource]:
     """The truncated texts: the last of each choice that the model did not end, and JSON, which shows itself."""
     last = {slot.source.choice: slot.source for slot in view.slots if slot.may_be_cut and slot.text}
     found = [source for choice, source in last.items() if view.ends.get(choice) not in own_ends]
@@ -209,8 +209,8 @@ def _cut_off(view: AnswerView, own_ends: Collection[End]) -> frozenset[TextSourc
     return frozenset(found).union([slot.source for slot in json if not slot.text.endswith(("}", "]"))])
 
 
-def _guard_answer(
-    view: AnswerView,
+def _guard_response(
+    view: ResponseView,
     channels: Channels,
     exchange: ExchangeFacts,
     copies: CopyRules,
@@ -237,7 +237,7 @@ def _guard_answer(
         if rejected and not aside:
             cut.add(choice)
             said = [item for item in kept if item.source.choice == choice and item.text]
-            exchange.dialect.cut_answer(view, choice, said)
+            exchange.dialect.cut_response(view, choice, said)
             exchange.record.outcome = Outcome.CUT
             changed = True
     for choice in view.finished:
@@ -246,7 +246,7 @@ def _guard_answer(
     return copies.drop_from(view.copies) or changed
 
 
-def _guard_error(view: AnswerView, channels: Channels) -> bool:
+def _guard_error(view: ResponseView, channels: Channels) -> bool:
     """Pass a server's error through the chains, in place: each of its texts ends at its first finding.
 
     Returns: whether it changed. Raises: FilterFailed, PayloadRefused.

@@ -19,9 +19,9 @@ class BannedGuard(ScanningGuard[Match]):
         super().__init__(section, map(Speaker, section.speakers))
         self._book = PhraseBook(section.phrases)
 
-    def may_hold(self, text: str) -> bool:
+    def might_match(self, text: str) -> bool:
         """A prefilter on the words."""
-        return self._book.may_hold(text)
+        return self._book.might_match(text)
 
     def scan(self) -> PhraseScan:
         """A scan for phrases."""

@@ -15,7 +15,7 @@ from typing import Any, Generic, Self, TypeVar, cast
 from extproc.config.guards.base import GuardSection, On
 from extproc.config.models import CompiledModel, CompiledVersion
 from extproc.config.section import Mode, OnError
-from extproc.domain.classification import Ask, ClassificationJob, FoundInText
+from extproc.domain.classification import BlockingCheck, ClassificationJob, FoundInText
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.pace import UNHURRIED, Pace
@@ -33,11 +33,11 @@ class Outbox:
     """Work that guards submit to classifiers, until the machine takes it.
 
     Attributes:
-        asks: verdicts to wait for before the request continues.
+        checks: verdicts to wait for before the request continues.
         judgments: texts to be classified without waiting.
     """
 
-    asks: list[Ask] = field(default_factory=list)
+    checks: list[BlockingCheck] = field(default_factory=list)
     judgments: list[ClassificationJob] = field(default_factory=list)
 
 
@@ -109,15 +109,15 @@ class Filter:
 
     name: str
     directions: frozenset[Direction] = frozenset()  # which texts it checks
-    changes_answers: bool = False  # whether copies of the text must be removed from responses
-    cuts_answers: bool = False
+    changes_responses: bool = False  # whether copies of the text must be removed from responses
+    cuts_responses: bool = False
     judges_out_of_band: bool = False  # whether it reports its own coverage, and is called at the end of the exchange
     judges_each_alone: bool = True  # the result for a text depends on nothing else, so it can be cached
     changes_prompt: bool = False  # whether copies of the prompt must be removed: they would reveal inserted text
     inserts_prompt: bool = False  # like ``changes_prompt``, if the chosen version has a prompt
     hold_ns_max: int = 0  # how long its stages may hold text of a stream; 0: no limit
     restores: bool = False  # whether responses must get back the values that it masked in their request
-    judges_cut_ends: bool = False  # whether a truncated text may hold findings that ``may_find`` cannot predict
+    judges_cut_ends: bool = False  # whether a truncated text may hold findings that ``might_match_any`` cannot predict
     numbers_values: bool = False  # whether its output depends on earlier text on other channels of the choice
 
     def __init__(self, mode: Mode, on_error: OnError) -> None:
@@ -130,11 +130,11 @@ class Filter:
         """Check the request and change it; an error refuses it."""
         return None
 
-    def sees(self, source: TextSource) -> bool:
+    def applies_to(self, source: TextSource) -> bool:
         """Whether texts of this source are checked at all. Others are counted as skipped."""
         return True
 
-    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+    def might_match_any(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """Whether a stage could find anything in these whole texts; true if in doubt.
 
         Called once for all texts that are known whole, before stages are created: most texts hold nothing.
@@ -142,7 +142,7 @@ class Filter:
         return True
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
-        """The stage for a channel that the filter ``sees``; None if there is nothing to check."""
+        """The stage for a channel that the filter ``applies_to``; None if there is nothing to check."""
         return None
 
     def on_verdict(self, found: Sequence[FoundInText], exchange: ExchangeFacts) -> ApiError | None:
@@ -153,7 +153,7 @@ class Filter:
         """The exchange has ended; called if ``judges_out_of_band``, no matter how much of it the filter has seen.
 
         Args:
-            seen: the number of response texts that the filter ``sees``, and accounts for.
+            seen: the number of response texts that the filter ``applies_to``, and accounts for.
             whole: their coverage, if they are checked.
             not_checked: why they were not checked; None if they were.
         """
@@ -188,15 +188,15 @@ class Guard(Filter):
         self.directions = _DIRECTIONS[section.on]
         self.message = section.rejection_message
         changes = self.action in (Action.MASK, Action.BLOCK) and Direction.RESPONSE in self.directions
-        self.changes_answers = changes
-        self.cuts_answers = changes and self.action is Action.BLOCK
+        self.changes_responses = changes
+        self.cuts_responses = changes and self.action is Action.BLOCK
         self.is_reviewed = not shadow if section.review is None else section.review
 
     def rejection(self) -> ApiError:
         """The error for the client when a stage of this guard rejects a request."""
         return ApiError(400, "invalid_request_error", self.code, self.message)
 
-    def sees(self, source: TextSource) -> bool:
+    def applies_to(self, source: TextSource) -> bool:
         """True for texts of its directions; guards that check fewer override this."""
         return source.direction in self.directions
 
@@ -222,7 +222,7 @@ class Guard(Filter):
             record.notes.add(self.name, direction.value, action.value, self.finds_data, evidence)
 
 
-class Witness:
+class FindingReporter:
     """Reports a stage's findings on one channel, with the text it saw last and the released text before it."""
 
     __slots__ = (
@@ -250,7 +250,7 @@ class Witness:
         self._text_start = 0  # where the text seen last begins in ``_text``; the released text precedes it
         self._begins = self._ends = True
 
-    def pass_by(self, text: str) -> None:
+    def note_released(self, text: str) -> None:
         """Keep the end of the released text, if reviewers get context before a finding."""
         if self._context_chars_max:
             passed = self._passed + text
@@ -259,7 +259,7 @@ class Witness:
                 self._passed_whole = False
             self._passed = passed
 
-    def see(self, text: str, begins: bool = True, ends: bool = True) -> None:
+    def set_text(self, text: str, begins: bool = True, ends: bool = True) -> None:
         """Set the text that the positions of the next findings refer to.
 
         Args:
@@ -269,7 +269,7 @@ class Witness:
         self._text, self._text_start = self._passed + text, len(self._passed)
         self._begins, self._ends = begins and self._passed_whole, ends
 
-    def tell(self, finding: Finding) -> None:
+    def report(self, finding: Finding) -> None:
         """Report a finding. Positions are below 0 if it starts in the released text."""
         source, first = self._source, self._text_start
         placed = replace(finding, start=max(0, finding.start + first), end=max(0, finding.end + first))
@@ -277,7 +277,7 @@ class Witness:
         self._guard.report(self._exchange, source.direction, evidence)
 
 
-class _Nobody(Witness):
+class _NullReporter(FindingReporter):
     """For a fork of a stage: the stage itself finds and reports the same findings later."""
 
     __slots__ = ()
@@ -285,18 +285,18 @@ class _Nobody(Witness):
     def __init__(self) -> None:
         """Belongs to no exchange."""
 
-    def pass_by(self, text: str) -> None:
+    def note_released(self, text: str) -> None:
         """Do nothing."""
 
-    def see(self, text: str, begins: bool = True, ends: bool = True) -> None:
+    def set_text(self, text: str, begins: bool = True, ends: bool = True) -> None:
         """Do nothing."""
 
-    def tell(self, finding: Finding) -> None:
+    def report(self, finding: Finding) -> None:
         """Do nothing."""
 
 
-NOBODY: Witness = _Nobody()
+NULL_REPORTER: FindingReporter = _NullReporter()
 
 
-def tell_nobody(*_: object) -> None:
+def report_nothing(*_: object) -> None:
     """For a fork of a stage: the stage itself finds and reports the same findings later."""

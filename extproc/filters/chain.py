@@ -36,7 +36,7 @@ class Chain:
 
     def __init__(self, links: list[tuple[Filter, Stage]], exchange: ExchangeFacts) -> None:
         self._links = links
-        self._several_cut = sum(owner.cuts_answers for owner, _ in links) > 1
+        self._several_cut = sum(owner.cuts_responses for owner, _ in links) > 1
         self._simple = not self._several_cut and not any(owner.fails_open for owner, _ in links)
         self._exchange = exchange
         self._cut_off = False  # by the server, or by a filter that rejects
@@ -120,7 +120,7 @@ class Chain:
 
     def rejects_if_closed(self, cut_off: bool = False) -> bool:
         """Whether the channel would be rejected if it ended here. Changes and counts nothing."""
-        return any(owner.cuts_answers for owner, _ in self._links) and self.foresee(cut_off)
+        return any(owner.cuts_responses for owner, _ in self._links) and self.foresee(cut_off)
 
     def foresee(self, cut_off: bool = False) -> bool:
         """Run the end of the channel on forks of all stages. Returns: whether it would be rejected."""
@@ -150,7 +150,7 @@ class Chain:
         """Whether the text would end, or a filter fail, in this piece. Changes and counts nothing."""
         try:
             for owner, stage in self._links:
-                if not owner.cuts_answers:  # the filters that cut come first
+                if not owner.cuts_responses:  # the filters that cut come first
                     return False
                 fork = stage.fork()
                 text = fork.feed(text) if text else ""
@@ -177,21 +177,21 @@ class Chain:
         for owner, stage in self._links:  # skipping a link creates a new list
             if not (text or closing or self._exchange.failed_open):
                 return ""
-            if not owner.cuts_answers:
+            if not owner.cuts_responses:
                 text = self._guarded(owner, stage, text, closing)
             else:
                 text, reported = self._cut(owner, stage, text, closing)
                 if stage.rejected:
                     reports = reported
                 else:
-                    _tell(reported)
+                    _run_reports(reported)
             if stage.rejected:
                 self.rejected_by = owner
                 self._cut_off = True
                 closing = True  # text released before still passes the later stages
         if self.rejected_by is not None:
             self._links = []
-        _tell(reports)
+        _run_reports(reports)
         return text
 
     def _cut(self, owner: Filter, stage: Stage, text: str, closing: bool) -> tuple[str, list[Callable[[], None]]]:
@@ -232,17 +232,17 @@ def note_failure(owner: Filter, exchange: ExchangeFacts, error: Exception) -> No
     raise FilterFailed(owner.name, error) from error
 
 
-def _tell(reports: Iterable[Callable[[], None]]) -> None:
+def _run_reports(reports: Iterable[Callable[[], None]]) -> None:
     for report in reports:
         report()
 
 
-def looking_last(filters: Iterable[Filter]) -> tuple[Filter, ...]:
+def sort_by_effect(filters: Iterable[Filter]) -> tuple[Filter, ...]:
     """Order filters for a chain: those that end a text, those that change it, those that only observe.
 
     So each sees only released text, and its findings do not depend on chunk boundaries.
     """
-    return tuple(sorted(filters, key=lambda owner: (not owner.cuts_answers, not owner.changes_answers)))
+    return tuple(sorted(filters, key=lambda owner: (not owner.cuts_responses, not owner.changes_responses)))
 
 
 def finding(
@@ -260,16 +260,16 @@ def finding(
     changed = False
     for owner in filters:
         try:
-            if changed or (cut_off and owner.judges_cut_ends) or owner.may_find(texts):
+            if changed or (cut_off and owner.judges_cut_ends) or owner.might_match_any(texts):
                 needed.append(owner)
-                changed = changed or owner.changes_answers
+                changed = changed or owner.changes_responses
         except Exception as error:
             note_failure(owner, exchange, error)
     return needed
 
 
 class Channels:
-    """The chains of one exchange's channels, created on first use. ``filters`` are ordered by ``looking_last``."""
+    """The chains of one exchange's channels, created on first use. ``filters`` are ordered by ``sort_by_effect``."""
 
     __slots__ = ("_chains", "_channels_max", "_exchange", "_filters", "_latest", "_numbered")
 
@@ -286,7 +286,7 @@ class Channels:
         chain = self._chains.get(source)
         if chain is None:
             if len(self._chains) >= self._channels_max:
-                raise refuse(502, "too_many_channels", f"The answer has more than {self._channels_max} texts.")
+                raise refuse(502, "too_many_channels", f"The response has more than {self._channels_max} texts.")
             if self._numbered and (before := self._latest.get(source.choice)) is not None:
                 before.foresee()  # its held text comes first, and gets the lower numbers
             chain = self._chains[source] = self.new_chain(source)
@@ -305,7 +305,7 @@ class Channels:
         """A chain that is not kept. Raises: FilterFailed."""
         links: list[tuple[Filter, Stage]] = []
         for owner in self._filters:
-            if owner.name in self._exchange.failed_open or not owner.sees(source):
+            if owner.name in self._exchange.failed_open or not owner.applies_to(source):
                 continue
             try:
                 stage = owner.stage(source, self._exchange)

@@ -1,6 +1,6 @@
 """Submits texts to a classifier: a model that is too slow for the path of an exchange.
 
-The guard only selects the texts. With ``await_ms`` it asks, and the request waits for the verdict. Otherwise the texts
+The guard only selects the texts. With ``await_ms`` the request waits for the verdict. Otherwise the texts
 are classified out of band: those of the request immediately, those of the response at the end of the exchange. Skipped
 texts (too many, too long, not in the sample) appear in the coverage.
 """
@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from extproc.config.guards.classifier import ClassifierSection
-from extproc.domain.classification import Ask, ClassificationJob, FoundInText, Origin, SpokenText
+from extproc.domain.classification import BlockingCheck, ClassificationJob, FoundInText, Origin, SpokenText
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence
 from extproc.domain.record import Action, Coverage
@@ -40,25 +40,25 @@ class ClassifierGuard(Guard):
 
     def __init__(self, section: ClassifierSection) -> None:
         super().__init__(section)
-        self.cuts_answers = self.changes_answers = False
+        self.cuts_responses = self.changes_responses = False
         self._section = section
         self._speakers = frozenset(Speaker(name) for name in section.speakers)
         self._on_request = Direction.REQUEST in self.directions
         self.on_response = Direction.RESPONSE in self.directions
         self._kinds = _JUDGED_KINDS if section.against is None else frozenset({Kind.CONTENT})
         self._context = GuardState[str]()
-        self._asked = GuardState[int]()  # number of the request's texts whose verdict is awaited
+        self._pending = GuardState[int]()  # number of the request's texts whose verdict is awaited
         self._gathered = GuardState[dict[TextSource, GatheringStage]]()
         self._drawn_below = round(section.sample * _DRAWS)
 
-    def sees(self, source: TextSource) -> bool:
+    def applies_to(self, source: TextSource) -> bool:
         """Texts of the configured speakers, and the model's text in a response."""
         if source.direction is Direction.REQUEST:
             return self._on_request and source.speaker in self._speakers
         return self.on_response and source.kind in self._kinds
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
-        """Ask for a verdict, or submit the texts; store the context that a response is compared with."""
+        """Request a verdict, or submit the texts; store the context that a response is compared with."""
         if self._section.against is not None:
             self._note_context(request, exchange)
         if not self._on_request:
@@ -67,7 +67,7 @@ class ClassifierGuard(Guard):
         every = self._messages(request)
         messages = [message for message in every if message.spoken.text]
         empty = sum([message.fields for message in every if not message.spoken.text])
-        record.cover(self.name, Direction.REQUEST.value, Coverage.CHECKED, empty)
+        record.note_coverage(self.name, Direction.REQUEST.value, Coverage.CHECKED, empty)
         if not messages:
             return None
         if not self.is_drawn(record.id):
@@ -77,16 +77,16 @@ class ClassifierGuard(Guard):
         last = messages[-section.texts_max :]
         whole = sum([message.fields for message in last if len(message.spoken.text) <= section.chars_max])
         cut = sum([message.fields for message in messages]) - whole
-        record.cover(self.name, Direction.REQUEST.value, Coverage.SKIPPED_TOO_LONG, cut)
+        record.note_coverage(self.name, Direction.REQUEST.value, Coverage.SKIPPED_TOO_LONG, cut)
         texts = tuple(SpokenText(speaker, text[: section.chars_max]) for (speaker, text), _ in last)
         if section.await_ms is None:
             self._submit(exchange, Direction.REQUEST, texts, whole)
         else:
-            self._asked.put(exchange, whole)
-            exchange.outbox.asks.append(Ask(self.name, section.classifier, texts, section.await_ms))
+            self._pending.put(exchange, whole)
+            exchange.outbox.checks.append(BlockingCheck(self.name, section.classifier, texts, section.await_ms))
         return None
 
-    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+    def might_match_any(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """False for a request, which was checked as a whole; a response is collected."""
         return self.on_response and any(source.direction is Direction.RESPONSE for source, _ in texts)
 
@@ -105,17 +105,19 @@ class ClassifierGuard(Guard):
 
     def on_verdict(self, found: Sequence[FoundInText], exchange: ExchangeFacts) -> ApiError | None:
         """Refuse the request on any finding, if the guard blocks."""
-        exchange.record.cover(self.name, Direction.REQUEST.value, Coverage.CHECKED, self._asked.pop(exchange) or 0)
+        exchange.record.note_coverage(
+            self.name, Direction.REQUEST.value, Coverage.CHECKED, self._pending.pop(exchange) or 0
+        )
         for spoken, finding in found:
             self.report(exchange, Direction.REQUEST, Evidence(finding, spoken.text, spoken.speaker.value))
         return self.rejection() if found and self.action is Action.BLOCK else None
 
     def on_end(self, exchange: ExchangeFacts, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
-        """Submit the collected response, one text per choice; an ask that is still open got no verdict."""
+        """Submit the collected response, one text per choice; a check that is still open got no verdict."""
         record = exchange.record
         context = self._context.pop(exchange) or ""
-        asked = self._asked.pop(exchange) or 0
-        record.cover(self.name, Direction.REQUEST.value, not_checked or Coverage.SKIPPED_ENDED, asked)
+        pending = self._pending.pop(exchange) or 0
+        record.note_coverage(self.name, Direction.REQUEST.value, not_checked or Coverage.SKIPPED_ENDED, pending)
         if not seen:
             return
         if not self.is_drawn(record.id):
@@ -127,7 +129,7 @@ class ClassifierGuard(Guard):
             if gathered[source].text:
                 choices.setdefault(source.choice, []).append(gathered[source])
         if not choices or not_checked is not None:
-            record.cover(self.name, Direction.RESPONSE.value, not_checked or whole, seen)
+            record.note_coverage(self.name, Direction.RESPONSE.value, not_checked or whole, seen)
             return
         texts = [self._text_of(stages) for stages in choices.values()]
         covers = whole if all(is_all for _, is_all in texts) else Coverage.SKIPPED_TOO_LONG
@@ -154,7 +156,7 @@ class ClassifierGuard(Guard):
 
     def _messages(self, request: RequestView) -> list[_Message]:
         """The parts of a message as one text: the model reads them so, and findings that span parts become visible."""
-        judged = [field for field in request.texts if self.sees(field.source)]
+        judged = [field for field in request.texts if self.applies_to(field.source)]
         messages = []
         for (_, speaker), fields in groupby(judged, key=_message_of):
             parts = [field.text for field in in_reading_order(list(fields))]

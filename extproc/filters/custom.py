@@ -9,7 +9,7 @@ from extproc.detectors.installed import installed_detector
 from extproc.domain.masks import type_mask
 from extproc.domain.record import Action
 from extproc.domain.text import Kind, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard, Witness
+from extproc.filters.base import ExchangeFacts, FindingReporter, Guard
 from extproc.filters.json_text import JsonTextStage, WholeNumbers
 from extproc.filters.observe import ObservingStage
 from extproc.filters.spans import Mask, SpanStage
@@ -25,17 +25,19 @@ class CustomGuard(Guard):
         self._detector = installed_detector(section.detector, section.settings)
         self._numbers = WholeNumbers(self._detector)
 
-    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+    def might_match_any(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """The detector's prefilter over all texts. An escape in a JSON text may hide a finding."""
-        may_hold = self._detector.may_hold
-        return any((source.kind is Kind.JSON and "\\" in text) or may_hold(text) for source, text in texts)
+        might_match = self._detector.might_match
+        return any((source.kind is Kind.JSON and "\\" in text) or might_match(text) for source, text in texts)
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
         """A span stage; JSON texts are checked string by string, so they remain JSON."""
-        witness = Witness(self, source, exchange)
-        stage: Stage = SpanStage(self._detector, self._mask(""), witness.tell, on_text=witness.see)
+        reporter = FindingReporter(self, source, exchange)
+        stage: Stage = SpanStage(self._detector, self._mask(""), reporter.report, on_text=reporter.set_text)
         if source.kind is Kind.JSON:
-            stage = JsonTextStage(stage, SpanStage(self._numbers, self._mask('"'), witness.tell, on_text=witness.see))
+            stage = JsonTextStage(
+                stage, SpanStage(self._numbers, self._mask('"'), reporter.report, on_text=reporter.set_text)
+            )
         return stage if self.action in (Action.MASK, Action.BLOCK) else ObservingStage(stage)
 
     def _mask(self, quote: str) -> Mask | None:

@@ -12,7 +12,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import NOBODY, ExchangeFacts, Guard, GuardState, Witness
+from extproc.filters.base import NULL_REPORTER, ExchangeFacts, FindingReporter, Guard, GuardState
 from extproc.filters.observe import ObservingStage
 from extproc.payload.view import UNNAMED_PART_FIRST, RequestView
 
@@ -66,9 +66,9 @@ class DegenerateGuard(Guard):
         self._asked.put(exchange, _Asked(request.wants_json, expected))
         return None
 
-    def sees(self, source: TextSource) -> bool:
+    def applies_to(self, source: TextSource) -> bool:
         """The model's text, in fields that its API defines."""
-        return super().sees(source) and source.part < UNNAMED_PART_FIRST and source.kind is not Kind.ASIDE
+        return super().applies_to(source) and source.part < UNNAMED_PART_FIRST and source.kind is not Kind.ASIDE
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
         """A stage on every text of the model."""
@@ -82,7 +82,7 @@ class DegenerateGuard(Guard):
             speaks=source.kind in _ANSWERS,
             content=content,
         )
-        stage = _AnswerStage(judges, spoken, Witness(self, source, exchange), self.action is Action.BLOCK)
+        stage = _ResponseStage(judges, spoken, FindingReporter(self, source, exchange), self.action is Action.BLOCK)
         return stage if self.action is Action.BLOCK else ObservingStage(stage)
 
     def on_choice_end(self, choice: int, cut_short: bool, exchange: ExchangeFacts) -> None:
@@ -90,11 +90,11 @@ class DegenerateGuard(Guard):
         asked = self._asked.of(exchange) or _Asked()
         spoken = asked.choices.get(choice) or _Spoken()
         if not spoken.something:
-            self._tell("EMPTY", exchange)
+            self._report("EMPTY", exchange)
         elif cut_short and spoken.last and spoken.last not in _SENTENCE_ENDS:
-            self._tell("CUT_SHORT", exchange, spoken.ending)
+            self._report("CUT_SHORT", exchange, spoken.ending)
 
-    def _tell(self, kind: str, exchange: ExchangeFacts, ending: str = "") -> None:
+    def _report(self, kind: str, exchange: ExchangeFacts, ending: str = "") -> None:
         if kind in self.kinds:
             action = Action.FLAG if self.action is Action.BLOCK else self.action
             chars = len(ending)
@@ -123,7 +123,7 @@ class _Judges:
     content: bool
 
 
-class _AnswerStage:
+class _ResponseStage:
     """Checks one text at fixed positions; releases text immediately, up to a finding that ends it.
 
     Each kind is reported once.
@@ -134,18 +134,18 @@ class _AnswerStage:
         "_json",
         "_judges",
         "_position",
+        "_reporter",
         "_since",
         "_spoken",
         "_tail",
         "_told",
-        "_witness",
         "rejected",
     )
 
-    def __init__(self, judges: _Judges, spoken: _Spoken, witness: Witness, blocks: bool) -> None:
+    def __init__(self, judges: _Judges, spoken: _Spoken, reporter: FindingReporter, blocks: bool) -> None:
         self._judges = judges
         self._spoken = spoken
-        self._witness = witness
+        self._reporter = reporter
         self._blocks = blocks
         self._json = JsonReader() if judges.json else None
         self._told: set[str] = set()
@@ -186,9 +186,9 @@ class _AnswerStage:
         """Nothing is held."""
         return ""
 
-    def fork(self) -> _AnswerStage:
+    def fork(self) -> _ResponseStage:
         """A stage in the same state that reports nothing."""
-        copy = _AnswerStage(self._judges, replace(self._spoken), NOBODY, self._blocks)
+        copy = _ResponseStage(self._judges, replace(self._spoken), NULL_REPORTER, self._blocks)
         copy._json = self._json.copy() if self._json is not None else None
         copy._told = self._told.copy()
         copy._position, copy._since, copy._tail = self._position, self._since.copy(), self._tail
@@ -209,8 +209,8 @@ class _AnswerStage:
             place = self._json.feed(piece)
             if place >= 0:
                 before = self._tail + "".join(self._since)
-                self._witness.see(before + piece, len(before) == self._position, ends=False)
-                self._tell("BROKEN_JSON", len(before) + place, len(before) + place + 1)
+                self._reporter.set_text(before + piece, len(before) == self._position, ends=False)
+                self._report("BROKEN_JSON", len(before) + place, len(before) + place + 1)
                 if self.rejected:
                     self._position += place
                     return
@@ -244,10 +244,10 @@ class _AnswerStage:
 
     def _report_tail(self, kind: str, chars: int, closing: bool) -> None:
         tail = self._tail
-        self._witness.see(tail, len(tail) == self._position, ends=closing)
-        self._tell(kind, max(0, len(tail) - chars), len(tail))
+        self._reporter.set_text(tail, len(tail) == self._position, ends=closing)
+        self._report(kind, max(0, len(tail) - chars), len(tail))
 
-    def _tell(self, kind: str, start: int, end: int) -> None:
+    def _report(self, kind: str, start: int, end: int) -> None:
         self._told.add(kind)
-        self._witness.tell(Finding(kind, start, end, 1.0, f"degenerate.{kind.lower()}"))
+        self._reporter.report(Finding(kind, start, end, 1.0, f"degenerate.{kind.lower()}"))
         self.rejected = self._blocks

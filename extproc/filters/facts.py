@@ -11,7 +11,7 @@ from extproc.detectors.answers.facts import FactDetector, KnownFact
 from extproc.detectors.text.sentences import SentenceBuffer
 from extproc.domain.record import Action
 from extproc.domain.text import Kind, Stage, TextSource
-from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Resources, Witness
+from extproc.filters.base import NULL_REPORTER, ExchangeFacts, FindingReporter, Guard, Resources
 from extproc.filters.observe import ObservingStage
 
 
@@ -35,25 +35,25 @@ class FactsGuard(Guard):
         super().__init__(section)
         self._detector = detector_of(parse_facts(facts, section.file))
 
-    def sees(self, source: TextSource) -> bool:
+    def applies_to(self, source: TextSource) -> bool:
         """The model's text for the user."""
-        return super().sees(source) and source.kind is Kind.CONTENT
+        return super().applies_to(source) and source.kind is Kind.CONTENT
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
         """A stage on the model's text for the user."""
         blocks = self.action is Action.BLOCK
-        stage = _SentenceStage(self._detector, Witness(self, source, exchange), blocks)
+        stage = _SentenceStage(self._detector, FindingReporter(self, source, exchange), blocks)
         return stage if blocks else ObservingStage(stage)
 
 
 class _SentenceStage:
     """Releases each sentence once it is checked."""
 
-    __slots__ = ("_before", "_blocks", "_buffer", "_detector", "_witness", "rejected")
+    __slots__ = ("_before", "_blocks", "_buffer", "_detector", "_reporter", "rejected")
 
-    def __init__(self, detector: FactDetector, witness: Witness, blocks: bool) -> None:
+    def __init__(self, detector: FactDetector, reporter: FindingReporter, blocks: bool) -> None:
         self._detector = detector
-        self._witness = witness
+        self._reporter = reporter
         self._blocks = blocks
         self._buffer = SentenceBuffer()
         self._before = ""  # the sentence before the open one
@@ -80,7 +80,7 @@ class _SentenceStage:
 
     def fork(self) -> _SentenceStage:
         """A stage in the same state that reports nothing."""
-        copy = _SentenceStage(self._detector, NOBODY, self._blocks)
+        copy = _SentenceStage(self._detector, NULL_REPORTER, self._blocks)
         copy._buffer, copy._before = self._buffer.copy(), self._before
         copy.rejected = self.rejected
         return copy
@@ -89,14 +89,14 @@ class _SentenceStage:
         if not sentence:
             return ""
         if sentence.isspace():
-            self._witness.pass_by(sentence)
+            self._reporter.note_released(sentence)
             return sentence
         found = self._detector.find(sentence, self._before)
         self._before = sentence
         if found:
-            self._witness.see(sentence, ends=closing)
+            self._reporter.set_text(sentence, ends=closing)
         for finding in found:
-            self._witness.tell(finding)
-        self._witness.pass_by(sentence)
+            self._reporter.report(finding)
+        self._reporter.note_released(sentence)
         self.rejected = self._blocks and bool(found)
         return "" if self.rejected else sentence

@@ -11,7 +11,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Coverage
 from extproc.domain.text import Kind, Stage, TextSource
-from extproc.filters.base import NOBODY, ExchangeFacts, Guard, GuardState, Witness
+from extproc.filters.base import NULL_REPORTER, ExchangeFacts, FindingReporter, Guard, GuardState
 from extproc.payload.documents import brought_texts, pasted_texts
 from extproc.payload.view import RequestView
 
@@ -47,32 +47,34 @@ class GroundingGuard(Guard):
             self._context.put(exchange, context_of(texts, len(brought)))
         return None
 
-    def sees(self, source: TextSource) -> bool:
+    def applies_to(self, source: TextSource) -> bool:
         """The model's text for the user."""
-        return super().sees(source) and source.kind is Kind.CONTENT
+        return super().applies_to(source) and source.kind is Kind.CONTENT
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
         """A stage on the model's text for the user, if there is a context."""
         context = self._context.of(exchange)
         if context is None:
             return None
-        return _TallyStage(self, context, Witness(self, source, exchange), Witness(self, source, exchange))
+        return _TallyStage(
+            self, context, FindingReporter(self, source, exchange), FindingReporter(self, source, exchange)
+        )
 
     def judge(self, tally: Tally, unsupported: WorstSentence, novel: WorstSentence) -> None:
         """Report scores above the thresholds."""
         if tally.items >= self._items_min and tally.unsupported_share >= self._unsupported_min:
-            unsupported.tell("UNSUPPORTED", tally.unsupported_share)
+            unsupported.report("UNSUPPORTED", tally.unsupported_share)
         if tally.novel_share >= self._novel_min:
-            novel.tell("NOVEL_WORDS", tally.novel_share)
+            novel.report("NOVEL_WORDS", tally.novel_share)
 
 
 class WorstSentence:
     """The sentence with the largest share of one count: shown to reviewers as an example of the response."""
 
-    __slots__ = ("_added", "_chars", "_witness")
+    __slots__ = ("_added", "_chars", "_reporter")
 
-    def __init__(self, witness: Witness) -> None:
-        self._witness = witness
+    def __init__(self, reporter: FindingReporter) -> None:
+        self._reporter = reporter
         self._added = 0
         self._chars = 0
 
@@ -80,12 +82,12 @@ class WorstSentence:
         """Keep the sentence if it adds more than those before."""
         if added > self._added:
             self._added, self._chars = added, len(sentence)
-            self._witness.see(sentence, ends=closing)
-        self._witness.pass_by(sentence)
+            self._reporter.set_text(sentence, ends=closing)
+        self._reporter.note_released(sentence)
 
-    def tell(self, kind: str, score: float) -> None:
+    def report(self, kind: str, score: float) -> None:
         """Report the count as a share."""
-        self._witness.tell(Finding(kind, 0, self._chars, score, f"grounding.{kind.lower()}", f"{score:.2f}"))
+        self._reporter.report(Finding(kind, 0, self._chars, score, f"grounding.{kind.lower()}", f"{score:.2f}"))
 
     def forget(self) -> None:
         """Reset for the next text."""
@@ -97,7 +99,9 @@ class _TallyStage:
 
     __slots__ = ("_buffer", "_context", "_guard", "_novel", "_tally", "_unsupported", "rejected")
 
-    def __init__(self, guard: GroundingGuard, context: Context, of_unsupported: Witness, of_novel: Witness) -> None:
+    def __init__(
+        self, guard: GroundingGuard, context: Context, of_unsupported: FindingReporter, of_novel: FindingReporter
+    ) -> None:
         self._guard = guard
         self._context = context
         self._unsupported = WorstSentence(of_unsupported)
@@ -129,7 +133,7 @@ class _TallyStage:
 
     def fork(self) -> _TallyStage:
         """A stage in the same state that reports nothing."""
-        copy = _TallyStage(self._guard, self._context, NOBODY, NOBODY)
+        copy = _TallyStage(self._guard, self._context, NULL_REPORTER, NULL_REPORTER)
         copy._buffer, copy._tally = self._buffer.copy(), replace(self._tally)
         return copy
 

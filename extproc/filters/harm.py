@@ -12,7 +12,7 @@ from extproc.config.guards.harm import HarmSection
 from extproc.detectors.answers.passages import ends_whole, sentence_end, whole_words
 from extproc.detectors.harm.detector import HarmDetector
 from extproc.domain.text import Direction, Speaker, Stage, TextSource
-from extproc.filters.base import NOBODY, Witness
+from extproc.filters.base import NULL_REPORTER, FindingReporter
 from extproc.filters.scanning import SpeakersGuard
 
 CONTEXT_CHARS_MAX = 200
@@ -30,13 +30,13 @@ class HarmGuard(SpeakersGuard):
         super().__init__(section, _JUDGED_IN_REQUESTS)
         self._detector = HarmDetector(section.categories, section.threshold)
 
-    def may_hold(self, text: str) -> bool:
+    def might_match(self, text: str) -> bool:
         """A prefilter on the words."""
-        return self._detector.may_hold(text)
+        return self._detector.might_match(text)
 
-    def text_stage(self, source: TextSource, witness: Witness, bare: bool) -> Stage:
+    def text_stage(self, source: TextSource, reporter: FindingReporter, bare: bool) -> Stage:
         """A stage that checks sentences."""
-        return HarmStage(self._detector, witness, source.direction is Direction.RESPONSE)
+        return HarmStage(self._detector, reporter, source.direction is Direction.RESPONSE)
 
 
 class HarmStage:
@@ -45,12 +45,12 @@ class HarmStage:
     It holds the incomplete sentence: at most ``SENTENCE_CHARS_MAX`` characters.
     """
 
-    __slots__ = ("_before", "_detector", "_of_model", "_open", "_whole", "_witness", "rejected")
+    __slots__ = ("_before", "_detector", "_of_model", "_open", "_reporter", "_whole", "rejected")
 
-    def __init__(self, detector: HarmDetector, witness: Witness, of_model: bool = False) -> None:
+    def __init__(self, detector: HarmDetector, reporter: FindingReporter, of_model: bool = False) -> None:
         self._detector = detector
         self._of_model = of_model
-        self._witness = witness
+        self._reporter = reporter
         self._open = ""
         self._before = ""
         self._whole = True  # the text before begins with a whole word
@@ -74,7 +74,7 @@ class HarmStage:
         if rest and not self._passes(rest, complete=True):
             return ""
         self._before += "\n"
-        self._witness.pass_by("\n")
+        self._reporter.note_released("\n")
         return rest
 
     def held(self) -> str:
@@ -83,7 +83,7 @@ class HarmStage:
 
     def fork(self) -> Stage:
         """A stage in the same state that reports nothing."""
-        copy = HarmStage(self._detector, NOBODY, self._of_model)
+        copy = HarmStage(self._detector, NULL_REPORTER, self._of_model)
         copy._open, copy._before, copy._whole = self._open, self._before, self._whole
         copy.rejected = self.rejected
         return copy
@@ -93,11 +93,13 @@ class HarmStage:
         judged = whole_words(window, self._whole, complete or ends_whole(sentence))
         finding = self._detector.find(judged, self._of_model)
         if finding is not None:
-            self._witness.see(sentence, ends=complete)
-            self._witness.tell(replace(finding, start=0, end=len(sentence)))  # reviewers also read the text before it
+            self._reporter.set_text(sentence, ends=complete)
+            self._reporter.report(
+                replace(finding, start=0, end=len(sentence))
+            )  # reviewers also read the text before it
             self.rejected = True
             return False
-        self._witness.pass_by(sentence)
+        self._reporter.note_released(sentence)
         self._before = window[-CONTEXT_CHARS_MAX:]
         self._whole = len(window) <= CONTEXT_CHARS_MAX
         return True

@@ -58,7 +58,7 @@ class InjectionGuard(Guard):
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Refuse the request if a score reaches the threshold and the guard blocks; otherwise fence external text."""
-        judged = [field for field in request.texts if self.sees(field.source)]
+        judged = [field for field in request.texts if self.applies_to(field.source)]
         certain = False
         stride = Stride(exchange.pace)
         for field in judged:
@@ -77,11 +77,11 @@ class InjectionGuard(Guard):
                     request.replace_text(field, fenced(field.text))
         return None
 
-    def sees(self, source: TextSource) -> bool:
+    def applies_to(self, source: TextSource) -> bool:
         """Texts of users, tools and documents, and definitions if configured."""
         return source.speaker in self._judged
 
-    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+    def might_match_any(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """False: there is no stage, as the request was checked as a whole."""
         return False
 

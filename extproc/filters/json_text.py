@@ -33,9 +33,9 @@ class WholeNumbers:
     def __init__(self, detector: SpanDetector) -> None:
         self._detector = detector
 
-    def may_hold(self, text: str) -> bool:
+    def might_match(self, text: str) -> bool:
         """The detector's own prefilter."""
-        return self._detector.may_hold(text)
+        return self._detector.might_match(text)
 
     def find(self, text: str, start: int = 0) -> list[Finding]:
         """The detector's findings, widened; if two are in one number, the first counts."""

@@ -18,7 +18,7 @@ from extproc.domain.masks import PROCESS_KEY, canonical, hash_mask, partial_mask
 from extproc.domain.placeholders import Placeholders
 from extproc.domain.record import HOLD_LIMIT, Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard, Resources, Witness
+from extproc.filters.base import ExchangeFacts, FindingReporter, Guard, Resources
 from extproc.filters.in_turn import InTurn, PassingStage
 from extproc.filters.json_text import JsonTextStage, WholeNumbers, may_hide
 from extproc.filters.observe import ObservingStage
@@ -86,7 +86,7 @@ class PiiGuard(Guard):
                 known.take(text)
         return None
 
-    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+    def might_match_any(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """A prefilter over all texts as one, plus a check for words that are too long to be held.
 
         An escape in a JSON text may hide a finding; a bare control character is rewritten as an escape even without
@@ -94,43 +94,43 @@ class PiiGuard(Guard):
         """
         if may_hide(texts):
             return True
-        in_answer = bool(texts) and texts[0][0].direction is Direction.RESPONSE
-        if in_answer and any(has_long_word(text, self._word_chars_max) for _, text in texts):
+        in_response = bool(texts) and texts[0][0].direction is Direction.RESPONSE
+        if in_response and any(has_long_word(text, self._word_chars_max) for _, text in texts):
             return True
         joined = "\n".join([text for _, text in texts])
-        return self._detector.may_hold(joined) or (self._finds_keys and may_hold_private_key(joined))
+        return self._detector.might_match(joined) or (self._finds_keys and may_hold_private_key(joined))
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
         """A span stage; JSON texts are checked string by string, so they remain JSON."""
-        witness = Witness(self, source, exchange)
+        reporter = FindingReporter(self, source, exchange)
         mask = None if self.action is Action.BLOCK else self._mask(source, exchange)
         limit = self._limit(source, exchange)
         stage: Stage
         if source.kind is Kind.JSON:
-            inside = self._span_stage(mask, witness, limit)
-            outside = SpanStage(self._numbers, mask and _quoted(mask), witness.tell, on_text=witness.see)
-            stage = self._with_key_blocks(JsonTextStage(inside, outside), mask, witness)
+            inside = self._span_stage(mask, reporter, limit)
+            outside = SpanStage(self._numbers, mask and _quoted(mask), reporter.report, on_text=reporter.set_text)
+            stage = self._with_key_blocks(JsonTextStage(inside, outside), mask, reporter)
         else:
-            stage = self._span_stage(mask, witness, limit)
+            stage = self._span_stage(mask, reporter, limit)
         if self.action not in (Action.MASK, Action.BLOCK):
             return ObservingStage(stage)
         if self._echoes(source) and exchange.placeholders is not None:
             return _EchoStage(stage, source, exchange.placeholders)
         return stage
 
-    def _span_stage(self, mask: Mask | None, witness: Witness, limit: HoldLimit) -> Stage:
+    def _span_stage(self, mask: Mask | None, reporter: FindingReporter, limit: HoldLimit) -> Stage:
         """Finds spans in cells, and around that key blocks, which exceed a cell."""
-        spans = SpanStage(self._detector, mask, witness.tell, limit=limit, on_text=witness.see)
-        return self._key_blocks(spans, mask, witness) if self._finds_keys else spans
+        spans = SpanStage(self._detector, mask, reporter.report, limit=limit, on_text=reporter.set_text)
+        return self._key_blocks(spans, mask, reporter) if self._finds_keys else spans
 
-    def _with_key_blocks(self, stage: Stage, mask: Mask | None, witness: Witness) -> Stage:
+    def _with_key_blocks(self, stage: Stage, mask: Mask | None, reporter: FindingReporter) -> Stage:
         """Adds the search for key blocks in text that is not JSON, or whose lines are separate strings."""
-        return InTurn(stage, self._key_blocks(PassingStage(), mask, witness)) if self._finds_keys else stage
+        return InTurn(stage, self._key_blocks(PassingStage(), mask, reporter)) if self._finds_keys else stage
 
-    def _key_blocks(self, outside: Stage, mask: Mask | None, witness: Witness) -> Stage:
+    def _key_blocks(self, outside: Stage, mask: Mask | None, reporter: FindingReporter) -> Stage:
         # The body of a key is never kept, so no value could be numbered, hashed or restored.
         bare = None if mask is None else lambda finding: type_mask(finding.kind)
-        return PrivateKeyStage(outside, bare, witness.tell, witness.see)
+        return PrivateKeyStage(outside, bare, reporter.report, reporter.set_text)
 
     def _limit(self, source: TextSource, exchange: ExchangeFacts) -> HoldLimit:
         """The policy for text that cannot be held any longer. A request is never held: it arrives whole."""
@@ -159,11 +159,11 @@ class PiiGuard(Guard):
         return self._numbered_mask(source, exchange.placeholders)
 
     def _numbered_mask(self, source: TextSource, placeholders: Placeholders) -> Mask:
-        in_answer = source.direction is Direction.RESPONSE
-        known = placeholders.of_choice(source.choice) if in_answer else placeholders
+        in_response = source.direction is Direction.RESPONSE
+        known = placeholders.of_choice(source.choice) if in_response else placeholders
         if not self.restores:
             return lambda finding, value: known.mask(finding.kind, canonical(finding.kind, read(value)))
-        if in_answer:  # values that the model itself introduces are never shown
+        if in_response:  # values that the model itself introduces are never shown
             return lambda finding, value: known.mask(finding.kind, value)
         return lambda finding, value: known.mask_reversibly(finding.kind, value)
 

@@ -24,7 +24,7 @@ from extproc.detectors.pii.private_keys import (
 from extproc.detectors.text.latin1 import latin1_bytes
 from extproc.domain.finding import Finding
 from extproc.domain.text import Stage, close_stage, yielding
-from extproc.filters.base import tell_nobody
+from extproc.filters.base import report_nothing
 
 KIND = "PRIVATE_KEY"
 _HYPHEN = ord("-")
@@ -124,7 +124,7 @@ class PrivateKeyStage:
 
     def fork(self) -> PrivateKeyStage:
         """A stage in the same state that reports nothing."""
-        copy = PrivateKeyStage(self._outside.fork(), self._mask, tell_nobody)
+        copy = PrivateKeyStage(self._outside.fork(), self._mask, report_nothing)
         copy._place, copy._first_line, copy._held = self._place, self._first_line, self._held
         copy._begun, copy.rejected = self._begun, self.rejected
         return copy

@@ -14,7 +14,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard, GuardState, Resources, tell_nobody
+from extproc.filters.base import ExchangeFacts, Guard, GuardState, Resources, report_nothing
 from extproc.filters.json_text import JsonTextStage
 from extproc.filters.observe import ObservingStage
 from extproc.payload.view import RequestView
@@ -56,9 +56,9 @@ class PromptLeakGuard(Guard):
             self._client_prompt.put(exchange, "\n".join(texts)[:CLIENT_CHARS_MAX])
         return None
 
-    def sees(self, source: TextSource) -> bool:
+    def applies_to(self, source: TextSource) -> bool:
         """The text of responses, including tool arguments."""
-        return super().sees(source) and source.kind is not Kind.NAME
+        return super().applies_to(source) and source.kind is not Kind.NAME
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
         """A stage on every text of the response, if there is a prompt to leak."""
@@ -161,7 +161,7 @@ class _RunStage:
 
     def fork(self) -> _RunStage:
         """A stage in the same state that reports nothing."""
-        copy = _RunStage(self._index, self._mask, tell_nobody)
+        copy = _RunStage(self._index, self._mask, report_nothing)
         copy._matcher = self._matcher.copy()
         copy._buffer, copy._begin = self._buffer, self._begin
         copy._released, copy._scanned = self._released, self._scanned

@@ -19,7 +19,7 @@ class RefusalGuard(Guard):
         self._detector = RefusalDetector()
         self.prefix_chars = section.prefix_chars
 
-    def sees(self, source: TextSource) -> bool:
+    def applies_to(self, source: TextSource) -> bool:
         """Content, and the API's own field for refusals."""
         return source.direction is Direction.RESPONSE and source.kind in (Kind.CONTENT, Kind.REFUSAL)
 

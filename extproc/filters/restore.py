@@ -24,7 +24,7 @@ PLACEHOLDER_CHARS_MAX = 80
 class RestoreFilter(Filter):
     """The restorer of one policy. It has the name and the failure mode of the guard that masked."""
 
-    changes_answers = True
+    changes_responses = True
 
     def __init__(self, guard: Filter) -> None:
         super().__init__(guard.mode, guard.on_error)

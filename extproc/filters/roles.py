@@ -31,7 +31,7 @@ class RolesGuard(Guard):
             self.report(exchange, Direction.REQUEST, Evidence(Finding(kind, 0, 0, 1.0, "roles")))
         return self.rejection() if kinds and self.action is Action.BLOCK else None
 
-    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+    def might_match_any(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """False: there is no stage, as the request was checked as a whole."""
         return False
 

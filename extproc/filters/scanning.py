@@ -15,7 +15,7 @@ from extproc.domain.finding import Evidence, Finding
 from extproc.domain.pace import Pace, slices
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
+from extproc.filters.base import NULL_REPORTER, ExchangeFacts, FindingReporter, Guard
 from extproc.filters.json_text import JsonTextStage, may_hide
 from extproc.filters.observe import ObservingStage
 from extproc.payload.joined import found_only_joined
@@ -31,33 +31,35 @@ class SpeakersGuard(Guard):
         super().__init__(section)
         self._speakers = frozenset(speakers)
 
-    def sees(self, source: TextSource) -> bool:
+    def applies_to(self, source: TextSource) -> bool:
         """Texts of the configured speakers, and responses."""
-        return super().sees(source) and (source.direction is Direction.RESPONSE or source.speaker in self._speakers)
+        return super().applies_to(source) and (
+            source.direction is Direction.RESPONSE or source.speaker in self._speakers
+        )
 
-    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+    def might_match_any(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """A prefilter over all texts as one.
 
         An escape in a JSON text may hide a finding; a bare control character is rewritten as an escape even without
         one.
         """
-        judged = [(source, text) for source, text in texts if self.sees(source)]
+        judged = [(source, text) for source, text in texts if self.applies_to(source)]
         if may_hide(judged):
             return True
-        return bool(judged) and self.may_hold("\n".join([text for _, text in judged]))
+        return bool(judged) and self.might_match("\n".join([text for _, text in judged]))
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
         """A stage that checks a text; JSON texts are checked string by string, so they remain JSON."""
-        stage = self.text_stage(source, Witness(self, source, exchange), bare=False)
+        stage = self.text_stage(source, FindingReporter(self, source, exchange), bare=False)
         if source.kind is Kind.JSON:
-            stage = JsonTextStage(stage, self.text_stage(source, Witness(self, source, exchange), bare=True))
+            stage = JsonTextStage(stage, self.text_stage(source, FindingReporter(self, source, exchange), bare=True))
         return stage if self.action in (Action.MASK, Action.BLOCK) else ObservingStage(stage)
 
-    def may_hold(self, text: str) -> bool:
+    def might_match(self, text: str) -> bool:
         """False only if nothing can be found in the text."""
         raise NotImplementedError
 
-    def text_stage(self, source: TextSource, witness: Witness, bare: bool) -> Stage:
+    def text_stage(self, source: TextSource, reporter: FindingReporter, bare: bool) -> Stage:
         """A stage for a text; with ``bare``, for the text outside of strings in JSON."""
         raise NotImplementedError
 
@@ -79,14 +81,14 @@ class ScanningGuard(SpeakersGuard, Generic[FoundT]):
 
     def find_outside_stages(self, request: RequestView, pace: Pace) -> list[tuple[str, str, list[FoundT]]]:
         """Findings that span parts of a message. Returns: for each the speaker, the joined text, and the findings."""
-        judged = [field for field in request.texts if self.sees(field.source)]
+        judged = [field for field in request.texts if self.applies_to(field.source)]
         found_in = found_only_joined(judged, partial(self.find, pace=pace))
         return [(joined.source.speaker.value, joined.text, found) for joined, found in found_in]
 
-    def text_stage(self, source: TextSource, witness: Witness, bare: bool) -> Stage:
+    def text_stage(self, source: TextSource, reporter: FindingReporter, bare: bool) -> Stage:
         """A stage that masks or rejects; a mask outside of strings in JSON must be a string."""
         mask = None if self.action is Action.BLOCK else f'"{self.mask}"' if bare else self.mask
-        return ScanStage(self.scan(), mask, self.finding_of, witness)
+        return ScanStage(self.scan(), mask, self.finding_of, reporter)
 
     def scan(self) -> Scan[FoundT]:
         """A scan of a text from its beginning."""
@@ -95,7 +97,7 @@ class ScanningGuard(SpeakersGuard, Generic[FoundT]):
     def find(self, text: str, pace: Pace) -> list[FoundT]:
         """The findings in a whole text. Raises: as the pace does."""
         pace.check()
-        if not self.may_hold(text):
+        if not self.might_match(text):
             return []
         scan, found = self.scan(), []
         before = 0
@@ -117,15 +119,15 @@ class ScanStage(Generic[FoundT]):
     ``mask`` replaces a finding; it is None if findings reject.
     """
 
-    __slots__ = ("_finding_of", "_mask", "_scan", "_witness", "rejected")
+    __slots__ = ("_finding_of", "_mask", "_reporter", "_scan", "rejected")
 
     def __init__(
-        self, scan: Scan[FoundT], mask: str | None, finding_of: Callable[[FoundT], Finding], witness: Witness
+        self, scan: Scan[FoundT], mask: str | None, finding_of: Callable[[FoundT], Finding], reporter: FindingReporter
     ) -> None:
         self._scan = scan
         self._mask = mask
         self._finding_of = finding_of
-        self._witness = witness
+        self._reporter = reporter
         self.rejected = False
 
     def feed(self, text: str) -> str:
@@ -135,7 +137,7 @@ class ScanStage(Generic[FoundT]):
     def close(self) -> str:
         """Decide about the held text: a complete finding, or only a beginning."""
         released = self._judge("", closing=True)
-        self._witness.pass_by("\n")
+        self._reporter.note_released("\n")
         return released
 
     def held(self) -> str:
@@ -144,7 +146,7 @@ class ScanStage(Generic[FoundT]):
 
     def fork(self) -> ScanStage[FoundT]:
         """A stage in the same state that reports nothing."""
-        copy = ScanStage(self._scan.copy(), self._mask, self._finding_of, NOBODY)
+        copy = ScanStage(self._scan.copy(), self._mask, self._finding_of, NULL_REPORTER)
         copy.rejected = self.rejected
         return copy
 
@@ -153,16 +155,16 @@ class ScanStage(Generic[FoundT]):
         if scanned.found:
             return self._replace(scanned, closing)
         settled = scanned.text[: scanned.settled]
-        self._witness.pass_by(settled)
+        self._reporter.note_released(settled)
         return settled[scanned.ongoing :]  # the mask for earlier text was written at the finding
 
     def _replace(self, scanned: Scanned[FoundT], closing: bool) -> str:
-        witness = self._witness
-        witness.see(scanned.text, ends=closing)
+        reporter = self._reporter
+        reporter.set_text(scanned.text, ends=closing)
         pieces: list[str] = []
         done = scanned.ongoing
         for spot in scanned.found:
-            witness.tell(self._finding_of(spot))
+            reporter.report(self._finding_of(spot))
             pieces.append(scanned.text[done : spot.start])
             if self._mask is None:
                 self.rejected = True
@@ -170,5 +172,5 @@ class ScanStage(Generic[FoundT]):
             pieces.append(self._mask)
             done = spot.end
         pieces.append(scanned.text[done : scanned.settled])
-        witness.pass_by(scanned.text[: scanned.settled])
+        reporter.note_released(scanned.text[: scanned.settled])
         return "".join(pieces)

@@ -34,7 +34,7 @@ class SizeGuard(Guard):
             self.report(exchange, Direction.REQUEST, Evidence(finding))
         return errors[0][1] if errors and self.action is Action.BLOCK else None
 
-    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+    def might_match_any(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """False: there is no stage, as the request was checked as a whole."""
         return False
 

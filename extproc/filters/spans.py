@@ -26,7 +26,7 @@ from extproc.detectors.text.cells import (
 )
 from extproc.detectors.text.folding import VANISHED, folded
 from extproc.domain.finding import Finding
-from extproc.filters.base import tell_nobody
+from extproc.filters.base import report_nothing
 
 _NOTHING_READ = CELL_BLANKS + VANISHED
 _CHAIN_CHARS = JOINED_CHARS_MAX + ROOM_CHARS  # below this length a part can rarely be checked
@@ -37,7 +37,7 @@ Mask = Callable[[Finding, str], str]
 class SpanDetector(Protocol):
     """A detector whose findings never extend beyond a cell."""
 
-    def may_hold(self, text: str) -> bool:
+    def might_match(self, text: str) -> bool:
         """A prefilter that most texts fail: False only if no part of the text can hold a finding."""
         ...
 
@@ -79,7 +79,7 @@ class HoldLimit:
     mask: str | None = None
 
 
-NO_LIMIT = HoldLimit(tell_nobody)
+NO_LIMIT = HoldLimit(report_nothing)
 
 
 class SpanStage:
@@ -175,8 +175,8 @@ class SpanStage:
 
     def fork(self) -> SpanStage:
         """A stage in the same state that reports nothing."""
-        limit = replace(self._limit, on_limit=tell_nobody)
-        copy = SpanStage(self._detector, self._mask, tell_nobody, limit=limit)
+        limit = replace(self._limit, on_limit=report_nothing)
+        copy = SpanStage(self._detector, self._mask, report_nothing, limit=limit)
         copy._buffer = self._buffer.copy()
         copy._before = self._before
         copy._in_long_word, copy._swallows = self._in_long_word, self._swallows
@@ -190,7 +190,7 @@ class SpanStage:
         word_chars_max = self._limit.word_chars_max
         holds_long_word = len(text) > word_chars_max and has_long_word(text, word_chars_max)
         judged = holds_long_word or self._cut_off
-        if not judged and not self._detector.may_hold(text):
+        if not judged and not self._detector.might_match(text):
             self._in_long_word = False
             self._remember(text)
             return text
@@ -202,7 +202,7 @@ class SpanStage:
         pieces: list[str] = []
         while position < len(whole) and not self.rejected:
             stop = len(whole) if judged else section_end(whole, position)
-            if judged or self._detector.may_hold(whole[position:stop]):
+            if judged or self._detector.might_match(whole[position:stop]):
                 done = self._judge_section(whole, shape, position, stop, done, pieces)
             else:
                 self._in_long_word = False

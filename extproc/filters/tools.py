@@ -10,7 +10,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
+from extproc.filters.base import NULL_REPORTER, ExchangeFacts, FindingReporter, Guard
 from extproc.filters.observe import ObservingStage
 from extproc.payload.view import RequestView
 
@@ -46,13 +46,13 @@ class ToolsGuard(Guard):
             self.report(exchange, Direction.REQUEST, Evidence(_finding(named), named, Speaker.DEFINITION.value))
         return self.rejection() if found and self.action is Action.BLOCK else None
 
-    def sees(self, source: TextSource) -> bool:
+    def applies_to(self, source: TextSource) -> bool:
         """Tool names in responses; in requests the applications' definitions."""
         if source.direction is Direction.RESPONSE:
-            return super().sees(source) and source.kind is Kind.NAME
-        return super().sees(source) and source.speaker is Speaker.DEFINITION
+            return super().applies_to(source) and source.kind is Kind.NAME
+        return super().applies_to(source) and source.speaker is Speaker.DEFINITION
 
-    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+    def might_match_any(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """Whether a response calls a tool that is not allowed; requests were checked as a whole."""
         return any(
             source.kind is Kind.NAME and source.direction is Direction.RESPONSE and not self.permits(text)
@@ -67,18 +67,18 @@ class ToolsGuard(Guard):
         """A stage on tool names in responses."""
         if source.direction is Direction.REQUEST:
             return None
-        stage = NameStage(self.permits, Witness(self, source, exchange))
+        stage = NameStage(self.permits, FindingReporter(self, source, exchange))
         return stage if self.action is Action.BLOCK else ObservingStage(stage)
 
 
 class NameStage:
     """Holds a name until it is complete; rejects one that is not allowed, or too long."""
 
-    __slots__ = ("_name", "_permits", "_witness", "rejected")
+    __slots__ = ("_name", "_permits", "_reporter", "rejected")
 
-    def __init__(self, permits: Callable[[str], bool], witness: Witness) -> None:
+    def __init__(self, permits: Callable[[str], bool], reporter: FindingReporter) -> None:
         self._permits = permits
-        self._witness = witness
+        self._reporter = reporter
         self._name = ""
         self.rejected = False
 
@@ -104,14 +104,14 @@ class NameStage:
 
     def fork(self) -> NameStage:
         """A stage in the same state that reports nothing."""
-        copy = NameStage(self._permits, NOBODY)
+        copy = NameStage(self._permits, NULL_REPORTER)
         copy._name, copy.rejected = self._name, self.rejected
         return copy
 
     def _reject(self) -> None:
         name, self._name = self._name[:NAME_CHARS_MAX], ""
-        self._witness.see(name)
-        self._witness.tell(_finding(name))
+        self._reporter.set_text(name)
+        self._reporter.report(_finding(name))
         self.rejected = True
 
 

@@ -12,7 +12,7 @@ from extproc.domain.finding import Evidence, Finding
 from extproc.domain.pace import Pace, slices
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import NOBODY, ExchangeFacts, Guard, Witness
+from extproc.filters.base import NULL_REPORTER, ExchangeFacts, FindingReporter, Guard
 from extproc.filters.observe import ObservingStage
 from extproc.payload.joined import JoinedText, message_texts
 from extproc.payload.view import RequestView
@@ -36,12 +36,12 @@ class TopicsGuard(Guard):
         self._words_min = section.words_min
         self._speakers = frozenset(map(Speaker, section.speakers))
 
-    def sees(self, source: TextSource) -> bool:
+    def applies_to(self, source: TextSource) -> bool:
         """Texts of the configured speakers, of users if topics are required, and of responses."""
         if source.direction is Direction.RESPONSE:
-            return super().sees(source) and source.kind in _JUDGED
+            return super().applies_to(source) and source.kind in _JUDGED
         speaks = source.speaker in self._speakers or (self._allowed is not None and source.speaker is Speaker.USER)
-        return super().sees(source) and speaks
+        return super().applies_to(source) and speaks
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Report each denied topic once, and the last message if it is off topic."""
@@ -59,7 +59,7 @@ class TopicsGuard(Guard):
         judged = [field for field in request.texts if field.source.speaker in self._speakers]
         for message in message_texts(judged):
             pace.check()
-            if self._denied.phrases.may_hold(message.text):
+            if self._denied.phrases.might_match(message.text):
                 for reached in self._reached_in(message.text, pace):
                     yield _finding(_kind_of(reached.topic), reached.start, reached.end), message
         if self._allowed is not None:
@@ -79,17 +79,17 @@ class TopicsGuard(Guard):
     def _is_off_topic(self, text: str) -> bool:
         return self._allowed is not None and not self._allowed.score(text) and count_words(text) >= self._words_min
 
-    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+    def might_match_any(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """A prefilter on the words of a response; a request was checked as a whole."""
-        judged = [text for source, text in texts if source.direction is Direction.RESPONSE and self.sees(source)]
-        return bool(judged) and self._denied.phrases.may_hold("\n".join(judged))
+        judged = [text for source, text in texts if source.direction is Direction.RESPONSE and self.applies_to(source)]
+        return bool(judged) and self._denied.phrases.might_match("\n".join(judged))
 
     def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
         """A stage on the text of a response."""
         if source.direction is Direction.REQUEST:
             return None
         scan = TopicScan(self._denied, self._threshold)
-        stage = TopicStage(scan, self.action is Action.BLOCK, Witness(self, source, exchange))
+        stage = TopicStage(scan, self.action is Action.BLOCK, FindingReporter(self, source, exchange))
         return stage if self.action is Action.BLOCK else ObservingStage(stage)
 
 
@@ -108,12 +108,12 @@ def _finding(kind: str, start: int, end: int) -> Finding:
 class TopicStage:
     """Releases text as it arrives; if it ``rejects``, up to the word with which a denied topic is reached."""
 
-    __slots__ = ("_rejects", "_scan", "_witness", "rejected")
+    __slots__ = ("_rejects", "_reporter", "_scan", "rejected")
 
-    def __init__(self, scan: TopicScan, rejects: bool, witness: Witness) -> None:
+    def __init__(self, scan: TopicScan, rejects: bool, reporter: FindingReporter) -> None:
         self._scan = scan
         self._rejects = rejects
-        self._witness = witness
+        self._reporter = reporter
         self.rejected = False
 
     def feed(self, text: str) -> str:
@@ -130,16 +130,16 @@ class TopicStage:
 
     def fork(self) -> TopicStage:
         """A stage in the same state that reports nothing."""
-        copy = TopicStage(self._scan.copy(), self._rejects, NOBODY)
+        copy = TopicStage(self._scan.copy(), self._rejects, NULL_REPORTER)
         copy.rejected = self.rejected
         return copy
 
     def _judge(self, text: str, *, closing: bool) -> str:
         for reached in self._scan.push(text, closing=closing):
-            self._witness.see(text, ends=closing)
-            self._witness.tell(_finding(_kind_of(reached.topic), reached.start, reached.end))
+            self._reporter.set_text(text, ends=closing)
+            self._reporter.report(_finding(_kind_of(reached.topic), reached.start, reached.end))
             if self._rejects:
                 self.rejected = True
                 return text[: max(reached.end, 0)]
-        self._witness.pass_by(text)
+        self._reporter.note_released(text)
         return text

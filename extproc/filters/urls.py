@@ -28,7 +28,7 @@ class UrlsGuard(ScanningGuard[FoundUrl]):
         addresses = [(speaker, address, self.find(address, pace)) for speaker, address in request.media_addresses]
         return [one for one in addresses if one[2]] + super().find_outside_stages(request, pace)
 
-    def may_hold(self, text: str) -> bool:
+    def might_match(self, text: str) -> bool:
         """A prefilter on the beginnings of URLs."""
         return may_hold_url(text)
 

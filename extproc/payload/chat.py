@@ -14,9 +14,8 @@ import orjson
 from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker, TextSource
-from extproc.payload.dialect import Frame, UnreadableAnswer, items_of, openai_error
+from extproc.payload.dialect import Frame, UnreadableResponse, items_of, openai_error
 from extproc.payload.inert import Shape, is_label, is_null, word_of
-from extproc.payload.openai_answer import ChoiceStream, choices_of, copies_in, ends_of, unnamed_in
 from extproc.payload.openai_request import (
     extra_fields,
     other_fields,
@@ -25,19 +24,20 @@ from extproc.payload.openai_request import (
     speaker_of,
     tool_call_fields,
 )
+from extproc.payload.openai_response import ChoiceStream, choices_of, copies_in, ends_of, unnamed_in
 from extproc.payload.request_shape import RequestShape
 from extproc.payload.unnamed import Unnamed, nested
 from extproc.payload.usage import usage_of
 from extproc.payload.view import (
     NUMBER_MIN,
-    AnswerView,
     RequestPolicy,
     RequestView,
+    ResponseView,
     Slot,
     TextField,
-    answer_source,
     expect_object,
     request_source,
+    response_source,
     text_fields,
 )
 
@@ -112,19 +112,19 @@ class Chat:
         """Set ``stream_options.include_usage``."""
         ask_for_usage(request, continuous)
 
-    def read_answer(self, tree: dict[str, Any]) -> AnswerView:
-        """Raises: UnreadableAnswer."""
+    def read_response(self, tree: dict[str, Any]) -> ResponseView:
+        """Raises: UnreadableResponse."""
         slots: list[Slot] = []
         choices = choices_of(tree)
         for index, choice in choices:
             message = choice.get("message")
             if not isinstance(message, dict):
-                raise UnreadableAnswer("a choice has no message")
+                raise UnreadableResponse("a choice has no message")
             slots += message_slots(message, index) + _unnamed_message(message, index).slots
         slots += unnamed_in(tree, choices, "message")
-        return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree, choices), *ends_of(choices))
+        return ResponseView(tree, slots, usage_of(tree.get("usage")), copies_in(tree, choices), *ends_of(choices))
 
-    def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
+    def cut_response(self, view: ResponseView, choice: int, kept: list[Slot]) -> None:
         """Set ``finish_reason: content_filter``; remove tool calls after the cut."""
         for index, item in choices_of(view.tree):
             if index == choice:
@@ -181,15 +181,15 @@ def message_slots(message: dict[str, Any], choice: int) -> list[Slot]:
     """The texts of a message or a delta, in the order in which a model generates them."""
     slots: list[Slot] = []
     if len(message) == 1 and isinstance(message.get("content"), str):  # most deltas
-        return [Slot(answer_source(Kind.CONTENT, choice), message, "content")]
+        return [Slot(response_source(Kind.CONTENT, choice), message, "content")]
     for key, kind, part in _TEXT_KINDS:
         if key not in message:
             continue
         text = message[key]
         if isinstance(text, str):
-            slots.append(Slot(answer_source(kind, choice, part), message, key))
+            slots.append(Slot(response_source(kind, choice, part), message, key))
         elif text is not None:
-            raise UnreadableAnswer("a text of a message is not a string")
+            raise UnreadableResponse("a text of a message is not a string")
     calls = items_of(message, "tool_calls") if "tool_calls" in message else ()
     for number, call in enumerate(calls):
         slots += _call_slots(call, choice, _call_part(call, number))
@@ -201,7 +201,7 @@ def message_slots(message: dict[str, Any], choice: int) -> list[Slot]:
 def _call_part(call: Any, number: int) -> int:
     index = call.get("index", number) if isinstance(call, dict) else None
     if not isinstance(index, int) or not 0 <= index < NUMBER_MIN:
-        raise UnreadableAnswer("a tool call is not an object with an index")
+        raise UnreadableResponse("a tool call is not an object with an index")
     return _CALL_PART_FIRST + index
 
 
@@ -210,13 +210,13 @@ def _call_slots(call: dict[str, Any], choice: int, part: int) -> list[Slot]:
     if len(call) == 2 and isinstance(function, dict) and len(function) == 1:  # most fragments
         arguments = function.get("arguments")
         if isinstance(arguments, str):
-            return [Slot(answer_source(Kind.JSON, choice, part), function, "arguments")]
+            return [Slot(response_source(Kind.JSON, choice, part), function, "arguments")]
     slots = _function_slots(function, choice, part)
     custom = call.get("custom")
     if isinstance(custom, dict) and custom.get("name") is not None:
         if not isinstance(custom["name"], str):
-            raise UnreadableAnswer("a text of a tool call is not a string")
-        slots.append(Slot(answer_source(Kind.NAME, choice, part), custom, "name", complete=True))
+            raise UnreadableResponse("a text of a tool call is not a string")
+        slots.append(Slot(response_source(Kind.NAME, choice, part), custom, "name", complete=True))
     return slots
 
 
@@ -225,13 +225,13 @@ def _function_slots(function: Any, choice: int, part: int) -> list[Slot]:
     if function is None:
         return slots
     if not isinstance(function, dict):
-        raise UnreadableAnswer("the function of a tool call is not an object")
+        raise UnreadableResponse("the function of a tool call is not an object")
     for key, kind in (("name", Kind.NAME), ("arguments", Kind.JSON)):
         text = function.get(key)
         if isinstance(text, str):
-            slots.append(Slot(answer_source(kind, choice, part), function, key, complete=kind is Kind.NAME))
+            slots.append(Slot(response_source(kind, choice, part), function, key, complete=kind is Kind.NAME))
         elif text is not None:
-            raise UnreadableAnswer("a text of a tool call is not a string")
+            raise UnreadableResponse("a text of a tool call is not a string")
     return slots
 
 
@@ -263,7 +263,7 @@ class ChatStream(ChoiceStream):
         if delta is None:
             return
         if not isinstance(delta, dict):
-            raise UnreadableAnswer("a delta is not an object")
+            raise UnreadableResponse("a delta is not an object")
         slots = message_slots(delta, index)
         frame.slots += slots
         for slot in slots:
@@ -273,7 +273,7 @@ class ChatStream(ChoiceStream):
             unnamed = _unnamed_message(delta, index)
             frame.slots += unnamed.slots
             for part, path in unnamed.paths.items():
-                self._carriers[answer_source(Kind.CONTENT, index, part)] = path
+                self._carriers[response_source(Kind.CONTENT, index, part)] = path
             frame.bare = False
 
     def _close_call_before(self, frame: Frame, choice: int, part: int) -> None:

@@ -11,19 +11,19 @@ from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker, TextSource
 from extproc.payload.chat import ask_for_usage
-from extproc.payload.dialect import Frame, UnreadableAnswer, openai_error
-from extproc.payload.openai_answer import ChoiceStream, choices_of, copies_in, ends_of, unnamed_in
+from extproc.payload.dialect import Frame, UnreadableResponse, openai_error
 from extproc.payload.openai_request import other_fields, read_object
+from extproc.payload.openai_response import ChoiceStream, choices_of, copies_in, ends_of, unnamed_in
 from extproc.payload.request_shape import RequestShape
 from extproc.payload.usage import usage_of
 from extproc.payload.view import (
-    AnswerView,
     RequestPolicy,
     RequestView,
+    ResponseView,
     Slot,
     TextField,
-    answer_source,
     request_source,
+    response_source,
     text_fields,
 )
 
@@ -54,13 +54,13 @@ class Completions:
         """Set ``stream_options.include_usage``."""
         ask_for_usage(request, continuous)
 
-    def read_answer(self, tree: dict[str, Any]) -> AnswerView:
-        """Raises: UnreadableAnswer."""
+    def read_response(self, tree: dict[str, Any]) -> ResponseView:
+        """Raises: UnreadableResponse."""
         choices = choices_of(tree)
         slots = [_text_slot(choice, index) for index, choice in choices] + unnamed_in(tree, choices, "text")
-        return AnswerView(tree, slots, usage_of(tree.get("usage")), copies_in(tree, choices), *ends_of(choices))
+        return ResponseView(tree, slots, usage_of(tree.get("usage")), copies_in(tree, choices), *ends_of(choices))
 
-    def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
+    def cut_response(self, view: ResponseView, choice: int, kept: list[Slot]) -> None:
         """Set ``finish_reason: content_filter``."""
         for index, item in choices_of(view.tree):
             if index == choice:
@@ -104,8 +104,8 @@ def _prompts_in(prompt: str | list[Any]) -> int:
 
 def _text_slot(choice: dict[str, Any], index: int) -> Slot:
     if not isinstance(choice.get("text"), str):
-        raise UnreadableAnswer("a choice has no text")
-    return Slot(answer_source(Kind.CONTENT, index), choice, "text")
+        raise UnreadableResponse("a choice has no text")
+    return Slot(response_source(Kind.CONTENT, index), choice, "text")
 
 
 class CompletionsStream(ChoiceStream):

@@ -12,12 +12,12 @@ from typing import Any
 from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.usage import Usage
-from extproc.payload.dialect import UnreadableAnswer
+from extproc.payload.dialect import UnreadableResponse
 from extproc.payload.embeddings import NoStream
 from extproc.payload.inert import Shape, is_count
 from extproc.payload.messages import Messages
 from extproc.payload.unnamed import unnamed_slots
-from extproc.payload.view import AnswerView, RequestPolicy, RequestView, Slot
+from extproc.payload.view import RequestPolicy, RequestView, ResponseView, Slot
 
 _COUNT = "input_tokens"
 _ANSWER = Shape(named={_COUNT}, objects={"context_management": Shape(inert={"original_input_tokens": is_count})})
@@ -48,14 +48,14 @@ class CountTokens:
     def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
         """Do nothing: there is no usage."""
 
-    def read_answer(self, tree: dict[str, Any]) -> AnswerView:
-        """A number; everything else is checked as text. Raises: UnreadableAnswer."""
+    def read_response(self, tree: dict[str, Any]) -> ResponseView:
+        """A number; everything else is checked as text. Raises: UnreadableResponse."""
         count = tree.get(_COUNT)
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-            raise UnreadableAnswer("the token count is not a number")
-        return AnswerView(tree, unnamed_slots(tree, _ANSWER, 0), _NOTHING)
+            raise UnreadableResponse("the token count is not a number")
+        return ResponseView(tree, unnamed_slots(tree, _ANSWER, 0), _NOTHING)
 
-    def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
+    def cut_response(self, view: ResponseView, choice: int, kept: list[Slot]) -> None:
         """Do nothing: there are no choices to cut."""
 
     def stream(self, shown: Mapping[str, Any]) -> NoStream:

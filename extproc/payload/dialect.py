@@ -1,7 +1,7 @@
 """The protocol of a dialect, one API. One module per dialect; ``endpoints`` maps paths to them.
 
 A dialect reads; it never decides. It raises ``PayloadRefused`` for a request that a model server could interpret
-differently, and ``UnreadableAnswer`` for a response that it cannot read: both end the exchange with an error.
+differently, and ``UnreadableResponse`` for a response that it cannot read: both end the exchange with an error.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent, write_event
 from extproc.payload.strict_json import parse_once
 from extproc.payload.usage import UsageReader
-from extproc.payload.view import AnswerView, Copy, RequestPolicy, RequestView, Slot
+from extproc.payload.view import Copy, RequestPolicy, RequestView, ResponseView, Slot
 
 
-class UnreadableAnswer(Exception):
+class UnreadableResponse(Exception):
     """The model server's response does not conform to its API; no part of it may be forwarded unread."""
 
 
@@ -95,7 +95,7 @@ class StreamReader(Protocol):
     plain: PlainChunks
 
     def read(self, event: SseEvent) -> Frame:
-        """Parse one event. Raises: UnreadableAnswer."""
+        """Parse one event. Raises: UnreadableResponse."""
         ...
 
     def return_to(self, frame: Frame) -> None:
@@ -146,11 +146,11 @@ class Dialect(Protocol):
         """Make the server send usage with a stream."""
         ...
 
-    def read_answer(self, tree: dict[str, Any]) -> AnswerView:
-        """Raises: UnreadableAnswer."""
+    def read_response(self, tree: dict[str, Any]) -> ResponseView:
+        """Raises: UnreadableResponse."""
         ...
 
-    def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
+    def cut_response(self, view: ResponseView, choice: int, kept: list[Slot]) -> None:
         """End a choice of an unstreamed response after its ``kept`` slots: remove later texts, set the finish
         reason.
         """
@@ -166,26 +166,26 @@ class Dialect(Protocol):
 
 
 def load_event(event: SseEvent) -> dict[str, Any]:
-    """The JSON object of an event. Raises: UnreadableAnswer, also if parsers could read it differently."""
+    """The JSON object of an event. Raises: UnreadableResponse, also if parsers could read it differently."""
     data = event.data or b""
     try:
         tree = orjson.loads(data)
         if orjson.dumps(tree) != data:  # most servers serialize like this
             tree = parse_once(data)
     except (ValueError, orjson.JSONEncodeError):
-        raise UnreadableAnswer("an event of the stream is not JSON, or has a key twice") from None
+        raise UnreadableResponse("an event of the stream is not JSON, or has a key twice") from None
     if not isinstance(tree, dict):
-        raise UnreadableAnswer("an event of the stream is not a JSON object")
+        raise UnreadableResponse("an event of the stream is not a JSON object")
     return tree
 
 
 def items_of(holder: dict[str, Any], key: str) -> list[Any]:
-    """An array of a response, absent and null as empty. Raises: UnreadableAnswer."""
+    """An array of a response, absent and null as empty. Raises: UnreadableResponse."""
     items = holder.get(key)
     if items is None:
         return []
     if not isinstance(items, list):
-        raise UnreadableAnswer("a field of the answer is not an array")
+        raise UnreadableResponse("a field of the response is not an array")
     return items
 
 

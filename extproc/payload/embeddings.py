@@ -11,7 +11,7 @@ from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import TextSource
 from extproc.payload.completions import prompt_fields
-from extproc.payload.dialect import Frame, UnreadableAnswer, openai_error
+from extproc.payload.dialect import Frame, UnreadableResponse, openai_error
 from extproc.payload.inert import USAGE, Shape, is_count, is_label, is_name, is_time, is_vector, word_of
 from extproc.payload.openai_request import other_fields, read_object
 from extproc.payload.plain_chunk import PlainChunks
@@ -19,7 +19,7 @@ from extproc.payload.request_shape import RequestShape
 from extproc.payload.sse import SseEvent
 from extproc.payload.unnamed import unnamed_slots
 from extproc.payload.usage import UsageReader, usage_of
-from extproc.payload.view import AnswerView, RequestPolicy, RequestView, Slot
+from extproc.payload.view import RequestPolicy, RequestView, ResponseView, Slot
 
 _READ = frozenset({"input"})
 _SHAPE = RequestShape(prompts=["input"])
@@ -55,13 +55,13 @@ class Embeddings:
     def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
         """Do nothing: usage is always sent."""
 
-    def read_answer(self, tree: dict[str, Any]) -> AnswerView:
-        """Raises: UnreadableAnswer."""
+    def read_response(self, tree: dict[str, Any]) -> ResponseView:
+        """Raises: UnreadableResponse."""
         if not isinstance(tree.get("data"), list):
-            raise UnreadableAnswer("an answer has no data")
-        return AnswerView(tree, unnamed_slots(tree, _ANSWER, 0), usage_of(tree.get("usage")))
+            raise UnreadableResponse("a response has no data")
+        return ResponseView(tree, unnamed_slots(tree, _ANSWER, 0), usage_of(tree.get("usage")))
 
-    def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
+    def cut_response(self, view: ResponseView, choice: int, kept: list[Slot]) -> None:
         """Do nothing: there is no text to cut."""
 
     def stream(self, shown: Mapping[str, Any]) -> NoStream:
@@ -81,8 +81,8 @@ class NoStream:
         self.plain = PlainChunks()
 
     def read(self, event: SseEvent) -> Frame:
-        """Raises: UnreadableAnswer, always."""
-        raise UnreadableAnswer("the answer is a stream, but none was requested")
+        """Raises: UnreadableResponse, always."""
+        raise UnreadableResponse("the response is a stream, but none was requested")
 
     def return_to(self, frame: Frame) -> None:
         """Do nothing: there is no state."""

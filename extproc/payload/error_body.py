@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 
 from extproc.domain.text import Kind
-from extproc.payload.dialect import UnreadableAnswer
+from extproc.payload.dialect import UnreadableResponse
 from extproc.payload.inert import Rule, Shape, is_count, is_label, is_null
 from extproc.payload.strict_json import parse_once
 from extproc.payload.unnamed import unnamed_slots
-from extproc.payload.view import AnswerView, Slot, answer_source
+from extproc.payload.view import ResponseView, Slot, response_source
 
 _JSON_BEGINS = ("{", "[", '"', "\ufeff")
 
@@ -42,29 +42,29 @@ def error_slots(tree: dict[str, Any]) -> list[Slot]:
     return unnamed_slots(tree, _ERROR, 0)
 
 
-def error_view(body: bytes) -> AnswerView:
+def error_view(body: bytes) -> ResponseView:
     """The view of an error body, which is any JSON or plain text.
 
-    Raises: UnreadableAnswer if a client could read a different text in it.
+    Raises: UnreadableResponse if a client could read a different text in it.
     """
     if b"\x00" in body:
-        raise UnreadableAnswer("an error is not UTF-8")
+        raise UnreadableResponse("an error is not UTF-8")
     text = body.decode("utf-8", "replace")
     if not text.lstrip().startswith(_JSON_BEGINS):
         return PlainTextView(body)
     try:
         value = parse_once(body)
     except ValueError:
-        raise UnreadableAnswer("an error is not JSON, or has a key twice") from None
-    return AnswerView(value, error_slots(value)) if isinstance(value, dict) else _ValueView(value)
+        raise UnreadableResponse("an error is not JSON, or has a key twice") from None
+    return ResponseView(value, error_slots(value)) if isinstance(value, dict) else _ValueView(value)
 
 
-class PlainTextView(AnswerView):
+class PlainTextView(ResponseView):
     """An error body that is not JSON: one text. Bytes that are not UTF-8 are never forwarded."""
 
     def __init__(self, body: bytes) -> None:
         tree = {"text": body.decode("utf-8", "replace")}
-        super().__init__(tree, [Slot(answer_source(Kind.ASIDE, 0), tree, "text")])
+        super().__init__(tree, [Slot(response_source(Kind.ASIDE, 0), tree, "text")])
         self.changed = tree["text"].encode() != body
 
     def write(self) -> bytes:
@@ -73,7 +73,7 @@ class PlainTextView(AnswerView):
         return text.encode()
 
 
-class _ValueView(AnswerView):
+class _ValueView(ResponseView):
     """An error body that is JSON, but not an object."""
 
     def __init__(self, value: Any) -> None:

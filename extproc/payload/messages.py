@@ -16,7 +16,7 @@ from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker, TextSource
 from extproc.domain.usage import Usage
-from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, items_of, load_event
+from extproc.payload.dialect import Frame, UnreadableResponse, dump_event, items_of, load_event
 from extproc.payload.ends import end_of_message
 from extproc.payload.error_body import error_slots
 from extproc.payload.inert import USAGE, Rule, Shape, is_count, is_label, is_name, is_null, word_of
@@ -28,14 +28,14 @@ from extproc.payload.unnamed import unnamed_slots
 from extproc.payload.usage import UsageReader, anthropic_usage_of
 from extproc.payload.view import (
     NUMBER_MIN,
-    AnswerView,
     RequestPolicy,
     RequestView,
+    ResponseView,
     Slot,
     TextField,
-    answer_source,
     expect_object,
     request_source,
+    response_source,
     text_fields,
 )
 
@@ -193,18 +193,18 @@ class Messages:
     def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
         """Do nothing: usage is always sent."""
 
-    def read_answer(self, tree: dict[str, Any]) -> AnswerView:
-        """Raises: UnreadableAnswer."""
+    def read_response(self, tree: dict[str, Any]) -> ResponseView:
+        """Raises: UnreadableResponse."""
         blocks = tree.get("content")
         if not isinstance(blocks, list):
-            raise UnreadableAnswer("a message has no content")
+            raise UnreadableResponse("a message has no content")
         slots = [slot for index, block in enumerate(blocks) for slot in _block_slots(block, index)]
         slots += unnamed_slots(tree, _MESSAGE, 0)
         cut_short = (0,) if tree.get("stop_reason") == _TOKENS_USED_UP else ()
         ends, usage = {0: end_of_message(tree.get("stop_reason"))}, anthropic_usage_of(tree.get("usage"))
-        return AnswerView(tree, slots, usage, finished=(0,), cut_short=cut_short, ends=ends)
+        return ResponseView(tree, slots, usage, finished=(0,), cut_short=cut_short, ends=ends)
 
-    def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
+    def cut_response(self, view: ResponseView, choice: int, kept: list[Slot]) -> None:
         """Set ``stop_reason: refusal``; remove blocks after the cut."""
         tree = view.tree
         reached = max((slot.source.part for slot in kept), default=-1)
@@ -293,16 +293,16 @@ def _read_result(
 
 def _block_slots(block: Any, index: int) -> list[Slot]:
     if not isinstance(block, dict):
-        raise UnreadableAnswer("a content block is not an object")
+        raise UnreadableResponse("a content block is not an object")
     slots: list[Slot] = []
     for key, kind in _BLOCK_TEXTS:
         text = block.get(key)
         if isinstance(text, str):
-            slots.append(Slot(answer_source(kind, 0, index), block, key, complete=kind is Kind.NAME))
+            slots.append(Slot(response_source(kind, 0, index), block, key, complete=kind is Kind.NAME))
         elif text is not None:
-            raise UnreadableAnswer("a text of a content block is not a string")
+            raise UnreadableResponse("a text of a content block is not a string")
     if block.get("input") is not None and block["input"] != {}:
-        slots.append(Slot(answer_source(Kind.JSON, 0, index), block, "input", structured=True, complete=True))
+        slots.append(Slot(response_source(Kind.JSON, 0, index), block, "input", structured=True, complete=True))
     return slots + unnamed_slots(block, _BLOCK, 0, ("content", index))
 
 
@@ -318,7 +318,7 @@ class MessagesStream:
         self._open_block_after: int | None = None  # after the current event is sent
 
     def read(self, event: SseEvent) -> Frame:
-        """Parse one event. Raises: UnreadableAnswer."""
+        """Parse one event. Raises: UnreadableResponse."""
         self.usage.next_event()
         self._open_block = self._open_block_after
         if event.data is None:
@@ -332,7 +332,7 @@ class MessagesStream:
         if kind == "content_block_start":
             self._open_block_after = _block_index(tree)
             if self._open_block_after == self._open_block:
-                raise UnreadableAnswer("a block starts twice")
+                raise UnreadableResponse("a block starts twice")
             frame.slots = _block_slots(tree.get("content_block"), self._open_block_after)
         elif kind == "content_block_stop":
             frame.closes.append((0, _block_index(tree)))
@@ -348,22 +348,22 @@ class MessagesStream:
             frame.slots, frame.failed = error_slots(tree), True
             return frame
         elif kind != "ping":
-            raise UnreadableAnswer("an event of the stream has an unknown type")
+            raise UnreadableResponse("an event of the stream has an unknown type")
         frame.slots += unnamed_slots(tree, _EVENTS.get(str(kind), _EVENT), 0)
         return frame
 
     def _read_delta(self, frame: Frame, tree: dict[str, Any]) -> None:
         delta = tree.get("delta")
         if not isinstance(delta, dict):
-            raise UnreadableAnswer("a delta is not an object")
+            raise UnreadableResponse("a delta is not an object")
         delta_type = delta.get("type")
         if delta_type == "signature_delta":
             frame.slots += unnamed_slots(tree, _EVENT, 0)
             return
         key, kind = _DELTA_KEYS.get(str(delta_type), ("", Kind.CONTENT))
         if not isinstance(delta.get(key), str):
-            raise UnreadableAnswer("a delta has an unknown type")
-        frame.slots.append(Slot(answer_source(kind, 0, _block_index(tree)), delta, key))
+            raise UnreadableResponse("a delta has an unknown type")
+        frame.slots.append(Slot(response_source(kind, 0, _block_index(tree)), delta, key))
         if len(delta) == 2 and _DELTA_EVENT.issuperset(tree):
             frame.bare = True
         else:
@@ -372,7 +372,7 @@ class MessagesStream:
     def _read_start(self, frame: Frame, tree: dict[str, Any]) -> None:
         message = tree.get("message")
         if not isinstance(message, dict):
-            raise UnreadableAnswer("message_start has no message")
+            raise UnreadableResponse("message_start has no message")
         self._prompt = anthropic_usage_of(message.get("usage"))
         self.usage.running(0, self._prompt)
         for index, block in enumerate(items_of(message, "content")):
@@ -438,5 +438,5 @@ class MessagesStream:
 def _block_index(tree: dict[str, Any]) -> int:
     index = tree.get("index")
     if not isinstance(index, int) or not 0 <= index < NUMBER_MIN:
-        raise UnreadableAnswer("a block has no index")
+        raise UnreadableResponse("a block has no index")
     return index

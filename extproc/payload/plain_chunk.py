@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from extproc.domain.text import Kind, TextSource
-from extproc.payload.view import Slot, answer_source
+from extproc.payload.view import Slot, response_source
 
 # Bounds the attempts in a stream whose events alternate (choices, tool calls).
 _TEMPLATES_MAX = 8
@@ -31,7 +31,7 @@ class PlainChunks:
     __slots__ = ("_before", "_behind", "_templates", "_written_before", "_written_behind", "passes", "source")
 
     def __init__(self) -> None:
-        self.source: TextSource = answer_source(Kind.CONTENT, 0)
+        self.source: TextSource = response_source(Kind.CONTENT, 0)
         self.passes = False
         self._templates = 0
         self._before = self._behind = b""

@@ -90,9 +90,9 @@ class RequestShape:
     def is_prefilled(self, tree: dict[str, Any]) -> bool:
         """Whether the model continues the last message instead of responding to it."""
         messages = self.messages(tree)
-        return bool(tree.get("continue_final_message")) or (bool(messages) and self.begins_answer(messages[-1]))
+        return bool(tree.get("continue_final_message")) or (bool(messages) and self.begins_response(messages[-1]))
 
-    def begins_answer(self, message: dict[str, Any]) -> bool:
+    def begins_response(self, message: dict[str, Any]) -> bool:
         """Whether the model continues a message if it is the last."""
         return self.speaker_of(message) is Speaker.ASSISTANT
 

@@ -37,7 +37,7 @@ def size_of(request: RequestView, dialect: Dialect) -> RequestSize:
 
 
 def _first_length(request: RequestView) -> int:
-    for length in request.answer_lengths:
+    for length in request.response_lengths:
         if length:
             return length
     return 0

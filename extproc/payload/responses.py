@@ -14,7 +14,7 @@ import orjson
 from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker
-from extproc.payload.dialect import UnreadableAnswer, openai_error
+from extproc.payload.dialect import UnreadableResponse, openai_error
 from extproc.payload.ends import end_of_response
 from extproc.payload.openai_request import extra_fields, other_fields, part_fields, read_object, speaker_of
 from extproc.payload.request_shape import RequestShape
@@ -22,9 +22,9 @@ from extproc.payload.responses_items import CUT, ends_of, item_slots, object_asi
 from extproc.payload.responses_stream import ResponsesStream
 from extproc.payload.usage import usage_of
 from extproc.payload.view import (
-    AnswerView,
     RequestPolicy,
     RequestView,
+    ResponseView,
     Slot,
     TextField,
     expect_bool,
@@ -62,10 +62,10 @@ _RESULT_KEYS = frozenset({"output", "outputs", "result", "results", "error"})
 class _ResponsesShape(RequestShape):
     """OpenAI's requests of items."""
 
-    def begins_answer(self, message: dict[str, Any]) -> bool:
+    def begins_response(self, message: dict[str, Any]) -> bool:
         """Whether the last item is the assistant's, or another item that vLLM continues."""
         kind, state = message.get("type", "message"), message.get("status")
-        if kind == "reasoning" or super().begins_answer(message):
+        if kind == "reasoning" or super().begins_response(message):
             return True
         continued = kind is None or (isinstance(kind, str) and kind in _CONTINUED_TYPES)
         return continued and isinstance(state, str) and state in _CONTINUED_STATES
@@ -107,7 +107,7 @@ class Responses:
             raise refuse(
                 400,
                 "field_not_allowed",
-                "background is not allowed here: the answer would not be checked.",
+                "background is not allowed here: the response would not be checked.",
                 "background",
             )
         instructions = expect_text(tree, "instructions")
@@ -127,16 +127,16 @@ class Responses:
     def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
         """Do nothing: usage is always sent."""
 
-    def read_answer(self, tree: dict[str, Any]) -> AnswerView:
-        """Raises: UnreadableAnswer."""
+    def read_response(self, tree: dict[str, Any]) -> ResponseView:
+        """Raises: UnreadableResponse."""
         if not isinstance(tree.get("output"), list):
-            raise UnreadableAnswer("a response has no output")
+            raise UnreadableResponse("a response has no output")
         finished, cut_short = ends_of(tree)
         usage, copies = usage_of(tree.get("usage")), object_copies(tree)
         ends = {0: end_of_response(tree.get("status"))}
-        return AnswerView(tree, object_slots(tree) + object_asides(tree), usage, copies, finished, cut_short, ends)
+        return ResponseView(tree, object_slots(tree) + object_asides(tree), usage, copies, finished, cut_short, ends)
 
-    def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
+    def cut_response(self, view: ResponseView, choice: int, kept: list[Slot]) -> None:
         """Set ``status: incomplete``; remove items after the cut."""
         tree = view.tree
         holders = [id(slot.holder) for slot in kept]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from extproc.domain.text import Kind
-from extproc.payload.dialect import UnreadableAnswer, items_of
+from extproc.payload.dialect import UnreadableResponse, items_of
 from extproc.payload.inert import (
     METRICS,
     USAGE,
@@ -20,7 +20,7 @@ from extproc.payload.inert import (
     word_of,
 )
 from extproc.payload.unnamed import Unnamed, unnamed_slots
-from extproc.payload.view import NUMBER_MIN, Copy, Slot, answer_source
+from extproc.payload.view import NUMBER_MIN, Copy, Slot, response_source
 
 CUT = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
 _TOKENS_USED_UP = "max_output_tokens"
@@ -100,12 +100,12 @@ _OBJECT = Shape(
 
 
 def part_number(output_index: Any, content_index: Any = 0) -> int:
-    """A single number for (item, part). Raises: UnreadableAnswer."""
+    """A single number for (item, part). Raises: UnreadableResponse."""
     return _number(output_index, content_index)
 
 
 def summary_number(output_index: Any, summary_index: Any) -> int:
-    """The number of a part of a reasoning summary. Raises: UnreadableAnswer."""
+    """The number of a part of a reasoning summary. Raises: UnreadableResponse."""
     return _number(output_index, summary_index) + _SUMMARY_PART_FIRST
 
 
@@ -116,7 +116,7 @@ def _number(output_index: Any, index: Any) -> int:
         or not 0 <= index < _SUMMARY_PART_FIRST
         or not 0 <= output_index < NUMBER_MIN
     ):
-        raise UnreadableAnswer("an output item or part has no index, or too high a one")
+        raise UnreadableResponse("an output item or part has no index, or too high a one")
     return output_index * _PARTS_MAX + index
 
 
@@ -125,16 +125,16 @@ def _text_slots(holder: dict[str, Any], kinds: dict[str, Kind], number: int) -> 
     for key, kind in kinds.items():
         text = holder.get(key)
         if isinstance(text, str):
-            slots.append(Slot(answer_source(kind, 0, number), holder, key))
+            slots.append(Slot(response_source(kind, 0, number), holder, key))
         elif text is not None:
-            raise UnreadableAnswer("a text of an output item is not a string")
+            raise UnreadableResponse("a text of an output item is not a string")
     return slots
 
 
 def part_slots(part: Any, number: int) -> list[Slot]:
     """The text of one content part."""
     if not isinstance(part, dict):
-        raise UnreadableAnswer("a content part is not an object")
+        raise UnreadableResponse("a content part is not an object")
     kind = Kind.REASONING if str(part.get("type")) in _REASONING_PARTS else Kind.CONTENT
     return _text_slots(part, {"text": kind, "refusal": Kind.REFUSAL}, number)
 
@@ -147,7 +147,7 @@ def part_asides(part: dict[str, Any], number: int) -> list[Slot]:
 def item_slots(item: Any, index: Any) -> list[Slot]:
     """The texts of one output item, in the order of a stream."""
     if not isinstance(item, dict):
-        raise UnreadableAnswer("an output item is not an object")
+        raise UnreadableResponse("an output item is not an object")
     slots: list[Slot] = []
     for number, part in enumerate(items_of(item, "summary")):
         slots += part_slots(part, summary_number(index, number))
@@ -155,7 +155,7 @@ def item_slots(item: Any, index: Any) -> list[Slot]:
         slots += part_slots(part, part_number(index, number))
     slots += _text_slots(item, _ITEM_TEXTS, part_number(index))
     if item.get("name") is None and str(item.get("type")).endswith(_CALL):  # a built-in tool is known by its type
-        slots.append(Slot(answer_source(Kind.NAME, 0, part_number(index)), item, "type", complete=True))
+        slots.append(Slot(response_source(Kind.NAME, 0, part_number(index)), item, "type", complete=True))
     return slots
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from extproc.domain.errors import ApiError
 from extproc.domain.text import Kind, TextSource
-from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, load_event
+from extproc.payload.dialect import Frame, UnreadableResponse, dump_event, load_event
 from extproc.payload.ends import end_of_response
 from extproc.payload.error_body import error_slots
 from extproc.payload.inert import Rule, Shape, is_count, is_event_type, is_label, is_null
@@ -38,7 +38,7 @@ from extproc.payload.responses_items import (
 from extproc.payload.sse import SseEvent
 from extproc.payload.unnamed import part_of, unnamed_slots
 from extproc.payload.usage import UsageReader, usage_of
-from extproc.payload.view import Slot, answer_source
+from extproc.payload.view import Slot, response_source
 
 # event type without its ending -> (kind, key of the whole text in its ``done``)
 _TEXT_EVENTS = {
@@ -77,7 +77,7 @@ class ResponsesStream:
         self._places: dict[TextSource, dict[str, Any]] = {}  # the first delta of each channel, as sent to the client
 
     def read(self, event: SseEvent) -> Frame:
-        """Parse one event. Raises: UnreadableAnswer."""
+        """Parse one event. Raises: UnreadableResponse."""
         self.usage.next_event()
         if event.data is None:
             return Frame(event)
@@ -115,7 +115,7 @@ class ResponsesStream:
     def _read_text(self, frame: Frame, tree: dict[str, Any], stem: str, ending: str) -> None:
         kind, key = _TEXT_EVENTS[stem]
         number = _number(tree, stem)
-        source = answer_source(kind, 0, number)
+        source = response_source(kind, 0, number)
         frame.copies = part_copies(tree)
         if ending == "delta" and isinstance(tree.get("delta"), str):
             self._read_delta(frame, tree, source)
@@ -123,14 +123,14 @@ class ResponsesStream:
             self._note_done(source)
             frame.wholes.append(Slot(source, tree, key))
             if isinstance(tree.get("name"), str):
-                frame.wholes.append(Slot(answer_source(Kind.NAME, 0, number), tree, "name"))
+                frame.wholes.append(Slot(response_source(Kind.NAME, 0, number), tree, "name"))
                 self._read_rest(frame, tree, key, "logprobs", "name")
             else:
                 self._read_rest(frame, tree, key, "logprobs")
             frame.closes.append((0, number))
             frame.ends_part = True
         else:
-            raise UnreadableAnswer("a text event has no text")
+            raise UnreadableResponse("a text event has no text")
 
     def _read_delta(self, frame: Frame, tree: dict[str, Any], source: TextSource) -> None:
         place = self._places.get(source)
@@ -161,12 +161,12 @@ class ResponsesStream:
 
     def _note_done(self, source: TextSource) -> None:
         if source in self._done:
-            raise UnreadableAnswer("a text of the stream has two done events")
+            raise UnreadableResponse("a text of the stream has two done events")
         self._done.add(source)
 
     def _unknown_source(self, tree: dict[str, Any], stem: str) -> TextSource:
         indexes = [tree[key] for key in _INDEXES if isinstance(tree.get(key), int)]
-        return answer_source(Kind.CONTENT, 0, part_of((stem, *indexes)))
+        return response_source(Kind.CONTENT, 0, part_of((stem, *indexes)))
 
     def _read_rest(self, frame: Frame, tree: dict[str, Any], *named: str) -> None:
         frame.slots += unnamed_slots(tree, _shape_of(named), 0)

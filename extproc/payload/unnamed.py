@@ -14,10 +14,10 @@ from typing import Any
 from zlib import crc32
 
 from extproc.domain.text import Kind
-from extproc.payload.dialect import UnreadableAnswer
+from extproc.payload.dialect import UnreadableResponse
 from extproc.payload.edits import Path
 from extproc.payload.inert import DIGITS_MAX, Shape
-from extproc.payload.view import NUMBER_MIN, UNNAMED_PART_FIRST, Slot, answer_source
+from extproc.payload.view import NUMBER_MIN, UNNAMED_PART_FIRST, Slot, response_source
 
 # What a delta brings piece by piece, at any depth. Other nested strings (types, formats, links) arrive whole.
 _GROWING = frozenset(
@@ -147,7 +147,7 @@ class Unnamed:
                 self._value(value, number, item, (*path, _position(item, number)))
         elif isinstance(value, float):
             if abs(value) >= _EXACT_FLOAT_MAX:
-                raise UnreadableAnswer("an answer has a number with more digits than parsers keep")
+                raise UnreadableResponse("a response has a number with more digits than parsers keep")
             if len(repr(value)) > DIGITS_MAX:
                 self._state(NumberSlot, holder, key, path)
         elif isinstance(value, int) and abs(value) >= NUMBER_MIN:
@@ -162,14 +162,14 @@ class Unnamed:
             return
         part = part_of(path)
         self.paths[part] = path
-        self.slots.append(LooseSlot(answer_source(Kind.CONTENT, self._choice, part), holder, key))
+        self.slots.append(LooseSlot(response_source(Kind.CONTENT, self._choice, part), holder, key))
 
     def _is_growing(self, path: Path) -> bool:
         names = [name for name in path if isinstance(name, str)]
         return names[-1] in _GROWING or (len(path) == 1 and names[-1] not in _STATING)
 
     def _state(self, slot_type: type[Slot], holder: Any, key: str | int, path: Path) -> None:
-        source = answer_source(Kind.ASIDE, self._choice, UNNAMED_PART_FIRST)
+        source = response_source(Kind.ASIDE, self._choice, UNNAMED_PART_FIRST)
         self.slots.append(slot_type(source, holder, key, complete=True, place=1 + _number_of(path)))
 
 

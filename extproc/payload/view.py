@@ -152,7 +152,7 @@ class RequestView:
         return self.shape.runs_tools(self.tree)
 
     @property
-    def answer_lengths(self) -> list[int]:
+    def response_lengths(self) -> list[int]:
         """The limits on the response's length, one per field; empty if there are none. [tokens]"""
         return self.shape.lengths(self.tree)
 
@@ -272,7 +272,7 @@ class CopyRules:
 
 
 @dataclass(slots=True)
-class AnswerView:
+class ResponseView:
     """An unstreamed response: its texts, in the order of a stream."""
 
     tree: dict[str, Any]
@@ -298,7 +298,7 @@ class AnswerView:
 
 
 @lru_cache(1_024)
-def answer_source(kind: Kind, choice: int, part: int = 0) -> TextSource:
+def response_source(kind: Kind, choice: int, part: int = 0) -> TextSource:
     """A channel of the response."""
     return TextSource(Direction.RESPONSE, Speaker.ASSISTANT, kind, choice, part)
 

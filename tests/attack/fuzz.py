@@ -25,7 +25,7 @@ with atheris.instrument_imports(include=["extproc.payload", "extproc.exchange"])
 
 from extproc.demo.catalog import shipped
 from extproc.detectors.pii.detector import PiiDetector
-from extproc.payload.dialect import UnreadableAnswer
+from extproc.payload.dialect import UnreadableResponse
 from extproc.payload.encoding import BadEncoding
 from extproc.payload.endpoints import ENDPOINTS
 from extproc.payload.sse import EventTooLarge
@@ -35,7 +35,7 @@ from tests.stream.recorded import Recorded, recorded
 PATHS = sorted(path for path, dialect in ENDPOINTS.items() if dialect.generates)
 MASKED = snapshot_of({**PII, "entities": ["EMAIL"]}, METER)
 MAILS = PiiDetector(["EMAIL"])
-NOT_OURS = (UnreadableAnswer, BadEncoding, EventTooLarge)
+NOT_OURS = (UnreadableResponse, BadEncoding, EventTooLarge)
 """What is wrong with an answer, rather than with us."""
 
 

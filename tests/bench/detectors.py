@@ -54,7 +54,7 @@ def measure_detectors(_places: Places | None = None) -> Figures:
         if any(_reads_requests(guard) for guard in policy.guards):
             for text, size_bytes in TEXT_BYTES.items():
                 found[f"detector_us_{name}_{text}"] = _of_requests(snapshot, policy, size_bytes, TURNS[text])
-        if policy.answer_filters:
+        if policy.response_filters:
             found[f"detector_us_{name}_{EVENT}"] = _of_events(snapshot, policy)
     return found
 
@@ -72,7 +72,7 @@ def _policy_of(policy: CompiledPolicy, guard: Guard) -> CompiledPolicy:
         policy,
         guards=(guard,),
         request_guards=(guard,) if Direction.REQUEST in guard.directions else (),
-        answer_filters=(guard,) if Direction.RESPONSE in guard.directions else (),
+        response_filters=(guard,) if Direction.RESPONSE in guard.directions else (),
     )
 
 
@@ -101,7 +101,7 @@ def _of_events(snapshot: Snapshot, policy: CompiledPolicy) -> float:
         text, exchange = _text(chance, 20 * EVENTS), _exchange()
         requests.judge(_request(snapshot, policy, text), exchange, snapshot, policy)
         pieces = [f" {word}" for word in text.split()[:EVENTS]]
-        chain = Channels(policy.answer_filters, exchange, snapshot.limits.channels_max).chain(source)
+        chain = Channels(policy.response_filters, exchange, snapshot.limits.channels_max).chain(source)
 
         def feed_all() -> None:
             for piece in pieces:

@@ -93,13 +93,13 @@ class ShoutingGuard(Guard):
 
     def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
         """Report each text in capitals."""
-        found = [field for field in request.texts if self.sees(field.source) and field.text.isupper()]
+        found = [field for field in request.texts if self.applies_to(field.source) and field.text.isupper()]
         for field in found:
             finding = Finding("SHOUTING", 0, len(field.text), 1.0, "shouting")
             self.report(exchange, Direction.REQUEST, Evidence(finding, field.text, field.source.speaker.value))
         return self.rejection() if found and self.action is Action.BLOCK else None
 
-    def may_find(self, texts: list[tuple[TextSource, str]]) -> bool:
+    def might_match_any(self, texts: list[tuple[TextSource, str]]) -> bool:
         """No stage does: the request was judged as a whole."""
         return False
 ''',

@@ -113,7 +113,7 @@ def with_guards(snapshot: Snapshot, *guards: Any, on_requests: bool = True) -> S
         policy,
         guards=(*policy.guards, *guards) if on_requests else policy.guards,
         request_guards=(*policy.request_guards, *guards) if on_requests else policy.request_guards,
-        answer_filters=(*policy.answer_filters, *guards),
+        response_filters=(*policy.response_filters, *guards),
         on_end_guards=(*policy.on_end_guards, *(guard for guard in guards if guard.judges_out_of_band)),
     )
     return replace(snapshot, policies=(*snapshot.policies[:-1], more))

@@ -17,7 +17,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.record import Outcome
 from extproc.domain.text import Speaker
 from extproc.exchange.events import RequestBody, ResponseBody
-from extproc.payload.dialect import UnreadableAnswer, openai_error
+from extproc.payload.dialect import UnreadableResponse, openai_error
 from extproc.payload.embeddings import NoStream
 from extproc.payload.endpoints import ENDPOINTS
 from extproc.payload.inert import USAGE, Shape, is_count, is_label, is_measure, is_name
@@ -25,7 +25,15 @@ from extproc.payload.openai_request import other_fields, read_object
 from extproc.payload.request_shape import RequestShape
 from extproc.payload.unnamed import unnamed_slots
 from extproc.payload.usage import usage_of
-from extproc.payload.view import AnswerView, RequestPolicy, RequestView, Slot, expect_text, request_source, text_fields
+from extproc.payload.view import (
+    RequestPolicy,
+    RequestView,
+    ResponseView,
+    Slot,
+    expect_text,
+    request_source,
+    text_fields,
+)
 from tests.playbooks.driver import (
     METER,
     PII_BLOCK,
@@ -65,13 +73,13 @@ class Rerank:
     def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
         """It comes always."""
 
-    def read_answer(self, tree: dict[str, Any]) -> AnswerView:
-        """Raises: UnreadableAnswer."""
+    def read_response(self, tree: dict[str, Any]) -> ResponseView:
+        """Raises: UnreadableResponse."""
         if not isinstance(tree.get("results"), list):
-            raise UnreadableAnswer("an answer has no results")
-        return AnswerView(tree, unnamed_slots(tree, ANSWER, 0), usage_of(tree.get("usage")))
+            raise UnreadableResponse("an answer has no results")
+        return ResponseView(tree, unnamed_slots(tree, ANSWER, 0), usage_of(tree.get("usage")))
 
-    def cut_answer(self, view: AnswerView, choice: int, kept: list[Slot]) -> None:
+    def cut_response(self, view: ResponseView, choice: int, kept: list[Slot]) -> None:
         """There are no choices."""
 
     def stream(self, shown: Mapping[str, Any]) -> NoStream:

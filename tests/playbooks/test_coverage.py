@@ -62,7 +62,7 @@ def assert_all_accounted_for(record: ExchangeRecord, snapshot: Snapshot) -> None
     for (guard, direction, _), texts in record.coverage.items():
         sums[guard, direction] += texts
     policy = snapshot.policies[-1]
-    for direction, guards in (("request", policy.request_guards), ("response", policy.answer_filters)):
+    for direction, guards in (("request", policy.request_guards), ("response", policy.response_filters)):
         came = record.text_counts.get(direction, 0)
         assert {guard.name: sums[guard.name, direction] for guard in guards} == {guard.name: came for guard in guards}
 

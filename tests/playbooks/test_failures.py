@@ -103,7 +103,7 @@ def test_closed_in_mid_stream(mode: str) -> None:
 def test_closed_at_trailers(mode: str) -> None:
     """Full duplex may still send an error event before them; streamed can only break the stream off."""
     snapshot = failing(mode=mode, raises_on_close=True)
-    snapshot.policies[-1].answer_filters[0].directions = frozenset({Direction.RESPONSE})
+    snapshot.policies[-1].response_filters[0].directions = frozenset({Direction.RESPONSE})
     talk = asked(snapshot, body=request_body(stream=True))
     talk.hears(response_headers(SSE))
     talk.hears(ResponseBody(chat_chunk("Good morning"), False))

@@ -101,10 +101,10 @@ def steps_of_asking(*, answered: bool) -> set[tuple[Phase, type, Phase]]:
     exchange = Exchange(ASKING, "exchange-1", 0)
     seen: set[tuple[Phase, type, Phase]] = set()
     exchange.step(request_headers(), 1)
-    asks = exchange.step(request_body(), 2).asks
+    checks = exchange.step(request_body(), 2).checks
     seen.add((Phase.REQUEST_BODY, RequestBody, exchange.phase))
-    for ask in asks:
-        event: Event = VerdictReceived(ask, ()) if answered else VerdictMissing(ask, "late")
+    for check in checks:
+        event: Event = VerdictReceived(check, ()) if answered else VerdictMissing(check, "late")
         before = exchange.phase
         exchange.step(event, 3)
         seen.add((before, type(event), exchange.phase))

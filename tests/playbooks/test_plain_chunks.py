@@ -62,7 +62,7 @@ def test_a_mould_changes_nothing(
 def test_a_filter_that_rejects_without_having_said_so_still_ends_the_choice() -> None:
     """Nothing of what it rejected goes out, though the stream was taken for one that nobody cuts."""
     rejects = FakeFilter("rejects", rejects_at="secret")
-    rejects.cuts_answers = False
+    rejects.cuts_responses = False
     snapshot = with_guards(snapshot_of(METER), rejects, on_requests=False)
     talk = asked(snapshot, body=request_body(stream=True))
     talk.hears(response_headers(SSE))

@@ -16,7 +16,7 @@ from extproc.domain.usage import Usage
 from extproc.payload.dialect import Dialect, Frame, StreamReader
 from extproc.payload.endpoints import ENDPOINTS
 from extproc.payload.sse import SseReader
-from extproc.payload.view import AnswerView, RequestPolicy
+from extproc.payload.view import RequestPolicy, ResponseView
 
 POLICY = RequestPolicy(json_depth_max=64, template_kwargs=frozenset({"enable_thinking", "reasoning_effort"}))
 EVENT_BYTES_MAX = 1_000_000
@@ -79,7 +79,7 @@ def door(name: str) -> bytes:
 
 
 def frames_of(reader: StreamReader, stream: bytes) -> list[Frame]:
-    """All frames of a stream. Raises: UnreadableAnswer."""
+    """All frames of a stream. Raises: UnreadableResponse."""
     sse = SseReader(EVENT_BYTES_MAX)
     return [reader.read(event) for event in [*sse.feed(stream), *sse.close()]]
 
@@ -94,7 +94,7 @@ def texts_of_stream(dialect: Dialect, stream: bytes) -> dict[TextSource, str]:
     return texts
 
 
-def texts_of_answer(view: AnswerView) -> dict[TextSource, str]:
+def texts_of_answer(view: ResponseView) -> dict[TextSource, str]:
     """The text of each channel of an unstreamed answer that has any."""
     return {slot.source: slot.text for slot in view.slots if slot.text}
 

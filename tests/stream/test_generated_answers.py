@@ -44,7 +44,7 @@ def stream_of(trees: list[dict[str, Any]], named: bool) -> bytes:
 
 def texts_whole(dialect: Dialect, tree: dict[str, Any]) -> dict[TextSource, str]:
     """The texts of the unstreamed answer."""
-    return texts_of_answer(dialect.read_answer(orjson.loads(orjson.dumps(tree))))
+    return texts_of_answer(dialect.read_response(orjson.loads(orjson.dumps(tree))))
 
 
 @st.composite

@@ -50,7 +50,7 @@ def test_there_are_recordings_of_every_api() -> None:
 def test_unstreamed(item: Recorded) -> None:
     """Texts are there, and written again unchanged the body means the same."""
     tree = orjson.loads(item.answer)
-    view = item.dialect.read_answer(tree)
+    view = item.dialect.read_response(tree)
     assert view.usage is not None
     counts = item.dialect.name == "count_tokens"
     assert bool(view.usage.prompt) is not counts
@@ -131,7 +131,7 @@ def test_running_usage_of_an_aborted_stream() -> None:
 def test_cached_tokens_of_messages() -> None:
     """The prompt holds them: streamed and unstreamed alike, and as in the first event."""
     unstreamed = recording("messages_tool")
-    view = unstreamed.dialect.read_answer(orjson.loads(unstreamed.answer))
+    view = unstreamed.dialect.read_response(orjson.loads(unstreamed.answer))
     streamed = recording("messages_tool_stream")
     start = data_of(streamed.answer)[0]["message"]["usage"]
     assert view.usage is not None
@@ -162,7 +162,7 @@ def test_cached_tokens_of_messages() -> None:
 def test_a_stream_has_the_texts_of_its_unstreamed_twin(unstreamed: str, streamed: str) -> None:
     """The same channels, the same texts; but for what each response object says again of its request."""
     whole = recording(unstreamed)
-    view = whole.dialect.read_answer(orjson.loads(whole.answer))
+    view = whole.dialect.read_response(orjson.loads(whole.answer))
     stream = recording(streamed)
     texts, texts_streamed = (
         {source: text for source, text in texts.items() if source.kind is not Kind.ASIDE}
@@ -181,7 +181,7 @@ def test_nothing_stands_beside_the_texts_but_what_was_asked_for(item: Recorded) 
         frames = frames_of(item.dialect.stream({}), item.answer)
         slots = [slot for frame in frames if not frame.failed for slot in frame.slots]
     else:
-        slots = item.dialect.read_answer(orjson.loads(item.answer)).slots
+        slots = item.dialect.read_response(orjson.loads(item.answer)).slots
     asides = {slot.text for slot in slots if slot.source.kind is Kind.ASIDE}
     if item.dialect.name == "responses":
         asides = {text for text in asides if text.encode() not in item.request}
@@ -195,7 +195,7 @@ def test_texts_come_as_a_model_says_them(item: Recorded) -> None:
     if item.streamed:
         sources = list(texts_of_stream(item.dialect, item.answer))
     else:
-        sources = list(texts_of_answer(item.dialect.read_answer(orjson.loads(item.answer))))
+        sources = list(texts_of_answer(item.dialect.read_response(orjson.loads(item.answer))))
     sources = [source for source in sources if source.kind is not Kind.ASIDE]
     for choice in {source.choice for source in sources}:
         of_choice = [source for source in sources if source.choice == choice]
@@ -243,7 +243,7 @@ def test_copies_of_the_text_are_found(name: str, keys: set[str]) -> None:
             assert b'"token"' not in written
             assert b'"bytes"' not in written
     else:
-        view = item.dialect.read_answer(orjson.loads(item.answer))
+        view = item.dialect.read_response(orjson.loads(item.answer))
         found = {copy.key for copy in view.copies}
         CopyRules(drops_all=True).drop_from(view.copies)
         assert b'"bytes"' not in view.write()

@@ -19,7 +19,7 @@ from extproc.detectors.harm.detector import HarmDetector
 from extproc.detectors.harm.lexicon import CATEGORIES
 from extproc.detectors.text.ngram_model import NgramModel
 from extproc.domain.finding import Finding
-from extproc.filters.base import NOBODY
+from extproc.filters.base import NULL_REPORTER
 from extproc.filters.harm import HarmStage
 from tests.tools.harm_training import ABUSIVE_SOURCES, OWN, REFUSAL_SOURCES, examples, trained
 from tests.tools.ngram_training import Example, leave_one_source_out, recall_at
@@ -49,7 +49,7 @@ def scorer(model: NgramModel, answers: frozenset[str]) -> Callable[[str], float]
 
     def score(text: str) -> float:
         detector.worst = 0.0
-        stage = HarmStage(detector, NOBODY, text in answers)
+        stage = HarmStage(detector, NULL_REPORTER, text in answers)
         stage.feed(text)
         stage.close()
         return detector.worst
@@ -98,12 +98,12 @@ def _costs() -> dict[str, float]:
     pieces = [request[at : at + EVENT_CHARS] for at in range(0, len(request), EVENT_CHARS)]
 
     def stream() -> None:
-        stage = HarmStage(detector, NOBODY)
+        stage = HarmStage(detector, NULL_REPORTER)
         for piece in pieces:
             stage.feed(piece)
 
     return {
-        "harm_us_request_1kb": _best_us(lambda: detector.may_hold(request)),
+        "harm_us_request_1kb": _best_us(lambda: detector.might_match(request)),
         "harm_us_event": _best_us(stream) / len(pieces),
         "harm_us_sentence_on_topic": _best_us(lambda: detector.find("How do I kill a process that does not answer?")),
     }

@@ -42,7 +42,7 @@ from extproc.filters.base import ExchangeFacts, Filter
 from extproc.filters.chain import Channels
 from extproc.filters.pii import PiiGuard
 from extproc.payload.endpoints import CHAT
-from extproc.payload.view import answer_source
+from extproc.payload.view import response_source
 from extproc.server.operations.config_files import read_config
 from tests.stream.recorded import frames_of, recordings
 
@@ -74,7 +74,7 @@ def held_of(texts: Iterable[Text], guard: PiiGuard) -> Held:
     """Feed texts to a guard's stage, and note what it holds after each piece."""
     held = Held()
     for pieces, kind in texts:
-        stage = guard.stage(answer_source(kind, 0), ExchangeFacts(CHAT, {}, {}, ExchangeRecord("report", "", 0)))
+        stage = guard.stage(response_source(kind, 0), ExchangeFacts(CHAT, {}, {}, ExchangeRecord("report", "", 0)))
         if stage is not None and pieces:
             _feed(stage, pieces, held)
     return held
@@ -213,7 +213,7 @@ def first_events() -> dict[str, float]:
     for actions, sections in chosen.items():
         policy = document.policies[-1].model_copy(update={"guards": tuple(sections)})
         snapshot = compile_snapshot(document.model_copy(update={"policies": (policy,)}), files.prompts)
-        events = [_first_event(snapshot.policies[-1].answer_filters, text) for text in _answers()]
+        events = [_first_event(snapshot.policies[-1].response_filters, text) for text in _answers()]
         place = f"holdback.all_guards.{actions}.first_event"
         figures[f"{place}_median"] = statistics.median(events)
         figures[f"{place}_p95"] = statistics.quantiles(events, n=20)[-1]
@@ -235,7 +235,7 @@ def _answers() -> list[list[str]]:
 
 def _first_event(filters: tuple[Filter, ...], pieces: list[str]) -> int:
     exchange = ExchangeFacts(CHAT, {}, {}, ExchangeRecord("report", "", 0))
-    chain = Channels(filters, exchange, 1).chain(answer_source(Kind.CONTENT, 0))
+    chain = Channels(filters, exchange, 1).chain(response_source(Kind.CONTENT, 0))
     return next((number for number, piece in enumerate(pieces, 1) if chain.feed(piece).strip()), len(pieces))
 
 

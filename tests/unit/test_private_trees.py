@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from extproc.payload.dialect import Frame
-from extproc.payload.view import AnswerView, RequestView, TextField
+from extproc.payload.view import RequestView, ResponseView, TextField
 
 PACKAGE = Path(__file__).parents[2] / "extproc"
 TREE, PATH = "tree", "path"
@@ -65,5 +65,5 @@ def test_a_planted_reading_is_found(module: str, planted: str, name: str) -> Non
 
 def test_the_private_names_are_those_of_the_views() -> None:
     """Whoever renames them renames them here."""
-    assert all(hasattr(view, TREE) for view in (RequestView, AnswerView, Frame))
+    assert all(hasattr(view, TREE) for view in (RequestView, ResponseView, Frame))
     assert hasattr(TextField, PATH)

@@ -11,7 +11,7 @@ from extproc.config.guards.base import Around, GuardSection
 from extproc.config.problems import KeyPath, Places, Problem
 
 DegenerateKind = Literal["LOOP", "EMPTY", "LANGUAGE", "BROKEN_JSON", "CUT_SHORT"]
-AnswerLanguage = Literal[
+ResponseLanguage = Literal[
     "ar", "bn", "de", "el", "en", "es", "fa", "fr", "he", "hi", "it", "ja", "ka",
     "ko", "nl", "pl", "pt", "ru", "sv", "ta", "te", "th", "tr", "uk", "zh",
 ]  # fmt: skip
@@ -36,7 +36,7 @@ class DegenerateSection(GuardSection):
     loop_chars_min: int = Field(
         default=200, ge=64, le=500, description="minimum characters of a repeated run that count as a loop"
     )
-    languages: tuple[AnswerLanguage, ...] = Field(
+    languages: tuple[ResponseLanguage, ...] = Field(
         default=(), description="allowed languages of responses, two letters each; empty: the language of the request"
     )
     message: str = Field(

@@ -57,7 +57,7 @@ class HarmDetector:
         self._english = automaton([PLAIN_ENGLISH], options)
         self._refusals = RefusalDetector()
 
-    def may_hold(self, text: str) -> bool:
+    def might_match(self, text: str) -> bool:
         """Prefilter: whether a text contains any word that a finding needs. One pass."""
         return bool(self._topics.Match(plain(text).encode("utf-8")))
 

@@ -20,7 +20,7 @@ def _words(count_max: int) -> str:
     return rf"(?: [a-z0-9'-]+){{0,{count_max}}} "
 
 
-_PERSON = r"(?:someone|somebody|a person|people|him|her|them|others|(?:my|your|his|their) (?:ex|wife|husband|boss|neighbou?r|coworker|colleague|girlfriend|boyfriend|brother|sister|mother|father|parents|teacher|classmate|roommate|partner|rival|friend)|(?:a|an|the|another) (?:[a-z]+ )?(?:child|man|woman|girl|boy|kid|baby|person|student|politician|president|judge|witness|celebrity|stranger|animal))"
+_PERSON = r"(?:someone|somebody|a person|people|him|her|them|others|(?:my|your|his|their) (?:ex|wife|husband|boss|neighbou?r|coworker|colleague|girlfriend|boyfriend|brother|sister|mother|father|parents|teacher|classmate|roommate|partner|rival|friend)|(?:a|an|the|another) (?:[a-z]+ )?(?:child|man|woman|girl|boy|kid|baby|person|student|politician|president|judge|reporter|celebrity|stranger|animal))"
 _WANTED = (
     rf"(?:build|make|making|assembl[a-z]+|construct|3d[- ]?print(?:ing)?|create|detonate|plant|buy|obtain|acquire|smuggle|produc[a-z]+|set off|synthesi[sz]e){_words(4)}(?:bombs?|explosives?|grenades?|molotov[a-z]*|silencers?|ghost guns?|untraceable (?:gun|firearm|weapon)s?|nerve (?:agent|gas)s?|sarin|ricin|anthrax|poison(?:ous)? gas|toxic gas|napalm|thermite|(?:chemical|biological|nuclear) weapons?|bio-?weapons?|ied)",
     r"convert [^.?!\n]{0,40} (?:to|into|fully) (?:full|fully|automatic)[a-z -]*",

@@ -157,7 +157,7 @@ class PiiDetector:
         self._gates.add(gate, family)
         self._finders.append(finder)
 
-    def may_hold(self, text: str) -> bool:
+    def might_match(self, text: str) -> bool:
         """Prefilter: False only if no cell of the text can contain a finding. One pass, for texts of any length."""
         if len(text) < SECRET_CHARACTERS_MIN and _MARKS.isdisjoint(text):
             return self._has_own and self._may_hold_own(text)
@@ -185,7 +185,7 @@ class PiiDetector:
         Source: the kinds' own sections above; issuers, country lengths and ranges in ``checksums``.
         """
         cell = text[start:] if start else text
-        holds_no_mark = len(cell) < SECRET_CHARACTERS_MIN and _MARKS.isdisjoint(cell)  # same as in may_hold, inlined
+        holds_no_mark = len(cell) < SECRET_CHARACTERS_MIN and _MARKS.isdisjoint(cell)  # same as in might_match, inlined
         if holds_no_mark and not (self._has_own and self._may_hold_own(cell)):
             return []
         opened = self._opened(cell)

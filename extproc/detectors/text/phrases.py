@@ -114,7 +114,7 @@ class PhraseBook:
         else:
             self._rare_words.add(rarest)
 
-    def may_hold(self, text: str) -> bool:
+    def might_match(self, text: str) -> bool:
         """Prefilter: False only if the text contains no phrase; one look at its words, for any number of phrases."""
         plain_text = plain(text)
         words = plain_text.translate(_BLANKED).split() if plain_text.isascii() else _TOKEN.findall(plain_text)
@@ -127,7 +127,7 @@ class PhraseBook:
 
     def find(self, text: str) -> list[Match]:
         """Matches in a whole text, in the order of their ends."""
-        return PhraseScan(self).push(text, closing=True).found if self.may_hold(text) else []
+        return PhraseScan(self).push(text, closing=True).found if self.might_match(text) else []
 
 
 def tokens_of(phrase: str) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from google.protobuf.message import DecodeError
 
 from extproc.config.classifiers import Classifier
-from extproc.domain.classification import Ask, ClassificationJob
+from extproc.domain.classification import BlockingCheck, ClassificationJob
 from extproc.domain.record import ExchangeRecord
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
@@ -80,7 +80,7 @@ class ClassifierService(Protocol):
         """Queue texts for classification. Must not block."""
         ...
 
-    async def ask(self, ask: Ask) -> VerdictReceived | VerdictMissing:
+    async def check(self, check: BlockingCheck) -> VerdictReceived | VerdictMissing:
         """The result that a request waits for, before its deadline. Cancelled when the client is gone."""
         ...
 
@@ -89,12 +89,14 @@ class ClassifierService(Protocol):
 class Replies:
     """The messages to send in reply, in order; ``abort`` then ends the stream with an error status.
 
-    With ``asks`` there is nothing to send yet: ``Session.answered`` waits for the results.
+    With ``checks`` there is nothing to send yet: ``Session.answered`` waits for the results.
     """
 
     messages: list[bytes]
     abort: str | None = None
-    asks: Sequence[Ask] = ()  # process no further message of the stream until ``Session.answered`` has replied
+    checks: Sequence[
+        BlockingCheck
+    ] = ()  # process no further message of the stream until ``Session.answered`` has replied
 
 
 class Processor:
@@ -150,18 +152,18 @@ class Processor:
                     "sink failed", sink=type(sink).__name__, error=type(error).__name__, where=where(error)
                 )
 
-    async def verdict(self, ask: Ask) -> VerdictReceived | VerdictMissing:
-        """The result of an ask, or its expiry; always returns in time."""
+    async def verdict(self, check: BlockingCheck) -> VerdictReceived | VerdictMissing:
+        """The result of a blocking check, or its expiry; always returns in time."""
         if self._classifiers is None:
-            return VerdictMissing(ask, "no_classifier")
+            return VerdictMissing(check, "no_classifier")
         try:
-            async with asyncio.timeout(ask.wait_ms / 1_000 + _JUDGE_LATE_S_MAX):
-                return await self._classifiers.ask(ask)
+            async with asyncio.timeout(check.wait_ms / 1_000 + _JUDGE_LATE_S_MAX):
+                return await self._classifiers.check(check)
         except TimeoutError:
-            return VerdictMissing(ask, "deadline")
+            return VerdictMissing(check, "deadline")
         except Exception as error:
             self.logger.error("classifier failed", error=type(error).__name__, where=where(error))
-            return VerdictMissing(ask, "failed")
+            return VerdictMissing(check, "failed")
 
     def submit(self, judgments: Sequence[ClassificationJob]) -> None:
         """Queue texts for classification; failures never affect the exchange."""
@@ -260,7 +262,7 @@ class Session:
             self._turn.start_again()
 
     def receive(self, message: bytes) -> Replies:
-        """Process one message. If the reply has ``asks``, ``answered`` must follow, or ``closed``."""
+        """Process one message. If the reply has ``checks``, ``answered`` must follow, or ``closed``."""
         clock_ns = time.perf_counter_ns if self._turn is None else time.thread_time_ns  # a turn may have to wait
         started_ns = clock_ns()
         try:
@@ -274,9 +276,9 @@ class Session:
             return self._fail("internal_error", error)
         return replies
 
-    async def answered(self, asks: Sequence[Ask]) -> Replies:
+    async def answered(self, checks: Sequence[BlockingCheck]) -> Replies:
         """Wait for classifier results, all concurrently, until the exchange continues or ends."""
-        waits = [asyncio.ensure_future(self._processor.verdict(ask)) for ask in asks]
+        waits = [asyncio.ensure_future(self._processor.verdict(check)) for check in checks]
         try:
             for verdict in asyncio.as_completed(waits):
                 replies = self._take(await verdict, "verdict")
@@ -359,4 +361,4 @@ def _replies(step: Step) -> Replies:
         if isinstance(command, Abort):
             return Replies(messages, command.reason)
         messages.append(encode(command))
-    return Replies(messages, None, step.asks)
+    return Replies(messages, None, step.checks)

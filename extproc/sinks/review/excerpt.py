@@ -100,7 +100,7 @@ class Excerpts:
 
     def _personal_data(self, text: str) -> Iterator[_Span]:
         """What the pii guard would find: it scans cell by cell."""
-        if not self._detector.may_hold(text):
+        if not self._detector.might_match(text):
             return
         for first, last in cells(folded(text)):
             base = max(0, first - CONTEXT_CHARS_MAX)

@@ -25,7 +25,7 @@ def test_scores_are_the_same_as_without_a_memory(turns: list[list[str]], texts_m
     memory = Memory(texts_max)
     for texts in turns:
         told: list[Any] = []
-        unknown, tell = memory.ask(texts, told.append)
+        unknown, tell = memory.look_up(texts, told.append)
         assert len(unknown) == len(set(unknown))
         tell([score(text) for text in unknown])
         assert told == [[score(text) for text in texts]]
@@ -36,9 +36,9 @@ def test_scores_are_the_same_as_without_a_memory(turns: list[list[str]], texts_m
 def test_what_is_remembered_need_not_be_judged(texts: list[str]) -> None:
     """A second time there is nothing to do."""
     memory = Memory(100)
-    unknown, tell = memory.ask(texts, lambda _: None)
+    unknown, tell = memory.look_up(texts, lambda _: None)
     tell([score(text) for text in unknown])
-    assert memory.ask(texts, lambda _: None)[0] == []
+    assert memory.look_up(texts, lambda _: None)[0] == []
 
 
 @pytest.mark.parametrize("outcome", [ClassifierDropReason.QUEUE_FULL, [], [score("a")] * 3])
@@ -46,27 +46,27 @@ def test_what_was_not_judged_is_told_and_not_remembered(outcome: Any) -> None:
     """A drop, or an answer that is not whole."""
     told: list[object] = []
     memory = Memory(100)
-    unknown, tell = memory.ask(["a", "b"], told.append)
+    unknown, tell = memory.look_up(["a", "b"], told.append)
     tell(outcome)
     assert told == [outcome]
-    assert memory.ask(["a", "b"], told.append)[0] == unknown
+    assert memory.look_up(["a", "b"], told.append)[0] == unknown
 
 
 def test_the_one_that_was_asked_for_last_stays() -> None:
     """A system prompt that every request has is not pushed out by what comes once."""
     memory = Memory(2)
     for texts in (["often"], ["once"], ["often"], ["new"]):
-        unknown, tell = memory.ask(texts, lambda _: None)
+        unknown, tell = memory.look_up(texts, lambda _: None)
         tell([score(text) for text in unknown])
-    assert memory.ask(["often"], lambda _: None)[0] == []
-    assert memory.ask(["once"], lambda _: None)[0] == ["once"]
+    assert memory.look_up(["often"], lambda _: None)[0] == []
+    assert memory.look_up(["once"], lambda _: None)[0] == ["once"]
 
 
 def test_no_text_is_kept() -> None:
     """Only digests, which differ from process to process."""
     memories = [Memory(10), Memory(10)]
     for memory in memories:
-        memory.ask(["secret"], lambda _: None)[1]([score("secret")])
+        memory.look_up(["secret"], lambda _: None)[1]([score("secret")])
     first, second = (list(memory._scores) for memory in memories)
     assert first != second
     assert all("secret" not in repr(memory._scores) for memory in memories)

@@ -12,7 +12,14 @@ import pytest
 from extproc.classifiers import router as module
 from extproc.classifiers.router import ClassifierRouter
 from extproc.config.classifiers import Classifier, ModerationsClassifier, PackagedClassifier
-from extproc.domain.classification import Ask, ClassificationJob, FindingsSink, LateFinding, Origin, SpokenText
+from extproc.domain.classification import (
+    BlockingCheck,
+    ClassificationJob,
+    FindingsSink,
+    LateFinding,
+    Origin,
+    SpokenText,
+)
 from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Speaker
 from extproc.exchange.events import VerdictMissing, VerdictReceived
@@ -42,9 +49,9 @@ def judgment(*texts: str, sampled_out: bool = False, name: str = "abuse", **fiel
     )
 
 
-def ask(text: str, wait_ms: int = 20_000, name: str = "abuse") -> Ask:
+def check(text: str, wait_ms: int = 20_000, name: str = "abuse") -> BlockingCheck:
     """A request that waits."""
-    return Ask("guard", name, (SpokenText(Speaker.USER, text),), wait_ms)
+    return BlockingCheck("guard", name, (SpokenText(Speaker.USER, text),), wait_ms)
 
 
 class Bench:
@@ -124,10 +131,10 @@ async def test_an_answer_is_judged_against_its_documents(monkeypatch: pytest.Mon
 async def test_an_ask_is_answered(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """The exchange counts the finding itself."""
     bench = Bench(monkeypatch)
-    asked = ask(text)
-    verdict = await bench.router.ask(asked)
+    asked = check(text)
+    verdict = await bench.router.check(asked)
     assert isinstance(verdict, VerdictReceived)
-    assert verdict.ask is asked
+    assert verdict.check is asked
     assert [finding.kind for _, finding in verdict.found] == (["ABUSE"] if text == "bad" else [])
     assert bench.metrics.judged == []
     await bench.router.close(0)
@@ -145,10 +152,10 @@ async def test_an_ask_that_is_not_answered_expires_by_its_reason(
     if text == "full":
         bench.router.submit(judgment("wait"))
     name = "gone" if text == "unknown" else "abuse"
-    asked = ask(text, 50 if text == "hang" else 20_000, name)
-    verdict = await bench.router.ask(asked)
+    asked = check(text, 50 if text == "hang" else 20_000, name)
+    verdict = await bench.router.check(asked)
     assert isinstance(verdict, VerdictMissing)
-    assert (verdict.ask is asked, verdict.reason) == (True, reason)
+    assert (verdict.check is asked, verdict.reason) == (True, reason)
     assert bench.metrics.dropped == {(name, reason): 1}
     await bench.router.close(0)
 
@@ -159,7 +166,7 @@ async def test_an_ask_that_is_given_up_is_never_judged(monkeypatch: pytest.Monke
     bench = Bench(monkeypatch)
     bench.router.submit(judgment("wait"))
     await asyncio.sleep(0.01)
-    asking = asyncio.ensure_future(bench.router.ask(ask("gone")))
+    asking = asyncio.ensure_future(bench.router.check(check("gone")))
     await asyncio.sleep(0.01)
     asking.cancel()
     await asyncio.wait({asking})
@@ -177,8 +184,8 @@ async def test_a_message_that_was_judged_is_not_judged_again(monkeypatch: pytest
     turns = [("bad",), ("bad", "good"), ("bad", "good", "bad", "more"), ("bad", "good")]
     found = []
     for turn in turns:
-        asked = Ask("guard", "abuse", tuple(SpokenText(Speaker.USER, text) for text in turn), 20_000)
-        verdict = await bench.router.ask(asked)
+        asked = BlockingCheck("guard", "abuse", tuple(SpokenText(Speaker.USER, text) for text in turn), 20_000)
+        verdict = await bench.router.check(asked)
         assert isinstance(verdict, VerdictReceived)
         found.append(len(verdict.found))
     assert found == [1, 1, 2, 1]
@@ -199,11 +206,11 @@ async def test_a_library_that_is_missing_fails_texts_and_no_reload(monkeypatch: 
     bench = Bench(monkeypatch)
     remote = ModerationsClassifier.model_validate_json('{"adapter":"moderations","url":"http://x","labels":["a"]}')
     bench.router.configure({"remote": remote, "abuse": classifier()})
-    verdict = await bench.router.ask(ask("text", name="remote"))
+    verdict = await bench.router.check(check("text", name="remote"))
     assert isinstance(verdict, VerdictMissing)
     assert verdict.reason == "failed"
     assert "llm-extproc[http]" in bench.log.lines[0]
-    assert isinstance(await bench.router.ask(ask("good")), VerdictReceived)
+    assert isinstance(await bench.router.check(check("good")), VerdictReceived)
     await bench.router.close(0)
 
 

@@ -44,8 +44,8 @@ class Whole:
         replies = []
         for message in messages:
             reply = session.receive(message.SerializeToString())
-            if reply.asks:
-                reply = await session.answered(reply.asks)
+            if reply.checks:
+                reply = await session.answered(reply.checks)
             assert reply.abort is None
             replies += [pb.ProcessingResponse.FromString(one) for one in reply.messages]
             session.settle()

@@ -22,7 +22,7 @@ class Fixed:
     def __init__(self, findings: Sequence[object]) -> None:
         self.findings = findings
 
-    def may_hold(self, text: str) -> bool:
+    def might_match(self, text: str) -> bool:
         """As a detector may answer: with something that is true."""
         return text.count("x") > 0
 
@@ -40,7 +40,7 @@ def test_good_findings_pass_as_they_are() -> None:
     """In order, apart, within what was asked for."""
     detector = CheckedDetector(Fixed([found(2, 4), found(4, 6)]))
     assert detector.find("abcdef", 2) == [found(2, 4), found(4, 6)]
-    assert detector.may_hold("x") is True
+    assert detector.might_match("x") is True
 
 
 @pytest.mark.parametrize(

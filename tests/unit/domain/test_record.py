@@ -17,9 +17,9 @@ def test_coverage_is_counted_by_texts() -> None:
     """Of each guard and direction; none is no entry."""
     record = ExchangeRecord("id", "revision", 0)
     for texts in (2, 1, 0):
-        record.cover("pii", "request", Coverage.CHECKED, texts)
-    record.cover("pii", "response", Coverage.FAILED_OPEN, 1)
-    record.cover("refusal", "response", Coverage.CHECKED, 0)
+        record.note_coverage("pii", "request", Coverage.CHECKED, texts)
+    record.note_coverage("pii", "response", Coverage.FAILED_OPEN, 1)
+    record.note_coverage("refusal", "response", Coverage.CHECKED, 0)
     assert record.coverage == {("pii", "request", Coverage.CHECKED): 3, ("pii", "response", Coverage.FAILED_OPEN): 1}
 
 

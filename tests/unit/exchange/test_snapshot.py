@@ -73,8 +73,8 @@ def test_copies_of_the_prompt_are_dropped_where_we_insert_one(mode: str, drops: 
 def test_filters_that_look_at_answers() -> None:
     """In the order of the list; those that look at requests only are not among them."""
     snapshot = snapshot_of(VERSION, REFUSAL, {**PII, "on": "request"})
-    assert [one.name for one in snapshot.policies[-1].answer_filters] == ["refusal"]
-    assert [one.name for one in snapshot_of(PII, REFUSAL).policies[-1].answer_filters] == ["pii", "refusal"]
+    assert [one.name for one in snapshot.policies[-1].response_filters] == ["refusal"]
+    assert [one.name for one in snapshot_of(PII, REFUSAL).policies[-1].response_filters] == ["pii", "refusal"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Filter, Witness
+from extproc.filters.base import ExchangeFacts, Filter, FindingReporter
 from extproc.payload.endpoints import CHAT
 from extproc.payload.view import RequestView
 
@@ -90,8 +90,8 @@ class FakeFilter(Filter):
         self.raises = raises
         self.raises_on_request = raises_on_request
         self.replaces = replaces or {}
-        self.changes_answers = not looks_only
-        self.cuts_answers = bool(rejects_at)
+        self.changes_responses = not looks_only
+        self.cuts_responses = bool(rejects_at)
         self.fed = ""
 
     def change(self, text: str) -> str:
@@ -117,19 +117,19 @@ class FakeFilter(Filter):
         return ApiError(400, "invalid_request_error", self.name, "No.")
 
 
-class Heard(Witness):
+class Heard(FindingReporter):
     """Tells a function of each finding, and no exchange."""
 
     def __init__(self, on_finding: Callable[[Finding], None]) -> None:
         self.on_finding = on_finding
 
-    def pass_by(self, text: str) -> None:
+    def note_released(self, text: str) -> None:
         """Keep nothing."""
 
-    def see(self, text: str, begins: bool = True, ends: bool = True) -> None:
+    def set_text(self, text: str, begins: bool = True, ends: bool = True) -> None:
         """Look away."""
 
-    def tell(self, finding: Finding) -> None:
+    def report(self, finding: Finding) -> None:
         """Pass it on."""
         self.on_finding(finding)
 

@@ -25,7 +25,9 @@ CONTENT, ARGUMENTS = (TextSource(Direction.RESPONSE, Speaker.ASSISTANT, kind) fo
 FILES = read_config(DEMO_CONFIG)
 SNAPSHOT = replace(compile_snapshot(FILES.loaded.document, FILES.prompts), last_filters=())
 POLICIES = measured_policies(SNAPSHOT)
-JUDGED = [name for name, policy in POLICIES.items() if name != ALL and (policy.request_guards or policy.answer_filters)]
+JUDGED = [
+    name for name, policy in POLICIES.items() if name != ALL and (policy.request_guards or policy.response_filters)
+]
 
 
 def judge(name: str, text: str) -> None:
@@ -68,7 +70,7 @@ def _judge_request(name: str, messages: Iterable[object], exchange: ExchangeFact
 
 
 def _judge_answer(name: str, source: TextSource, text: str, exchange: ExchangeFacts) -> None:
-    chain = Channels(POLICIES[name].answer_filters, exchange, SNAPSHOT.limits.channels_max).chain(source)
+    chain = Channels(POLICIES[name].response_filters, exchange, SNAPSHOT.limits.channels_max).chain(source)
     for start in range(0, len(text), PIECE_CHARS):
         chain.feed(text[start : start + PIECE_CHARS])
         if chain.rejected_by is not None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
 from extproc.filters.chain import Channels
-from extproc.payload.view import answer_source
+from extproc.payload.view import response_source
 from tests.playbooks.driver import Conversation, asked, request_body, request_headers, snapshot_of
 from tests.unit.filters.cutting import cut
 from tests.unit.filters.fakes import exchange_facts
@@ -29,8 +29,8 @@ TEXTS = st.lists(
 def through_guard(pieces: list[str], section: dict[str, Any], kind: Kind = Kind.CONTENT) -> tuple[str, Any, Any]:
     """One channel of an answer under the guard: what is released, who rejected, and the record."""
     exchange = exchange_facts()
-    filters = snapshot_of(section).policies[-1].answer_filters
-    chain = Channels(filters, exchange, 10).chain(answer_source(kind, 0))
+    filters = snapshot_of(section).policies[-1].response_filters
+    chain = Channels(filters, exchange, 10).chain(response_source(kind, 0))
     released = ""
     for piece in pieces:
         released += chain.feed(piece)
@@ -128,4 +128,4 @@ def test_the_look_before_misses_nothing(text: str, kind: Kind) -> None:
     _, _, record = through_guard([text], {**BANNED, "action": "flag"}, kind)
     guard = snapshot_of(BANNED).policies[-1].guards[0]
     if record.findings:
-        assert guard.may_find([(TextSource(Direction.RESPONSE, Speaker.ASSISTANT, kind), text)])
+        assert guard.might_match_any([(TextSource(Direction.RESPONSE, Speaker.ASSISTANT, kind), text)])

@@ -10,18 +10,18 @@ from extproc.config.section import OnError
 from extproc.domain.errors import PayloadRefused
 from extproc.domain.text import Kind
 from extproc.filters.base import ExchangeFacts
-from extproc.filters.chain import Chain, Channels, FilterFailed, looking_last
-from extproc.payload.view import answer_source
+from extproc.filters.chain import Chain, Channels, FilterFailed, sort_by_effect
+from extproc.payload.view import response_source
 from tests.unit.filters.cutting import cut
 from tests.unit.filters.fakes import Broken, FakeFilter, exchange_facts
 
-CONTENT = answer_source(Kind.CONTENT, 0)
-REASONING = answer_source(Kind.REASONING, 0)
+CONTENT = response_source(Kind.CONTENT, 0)
+REASONING = response_source(Kind.REASONING, 0)
 
 
 def chain_of(*filters: FakeFilter, exchange: ExchangeFacts | None = None) -> Chain:
     """A chain of fakes."""
-    return Channels(looking_last(filters), exchange or exchange_facts(), 10).chain(CONTENT)
+    return Channels(sort_by_effect(filters), exchange or exchange_facts(), 10).chain(CONTENT)
 
 
 def all_of(chain: Chain, pieces: list[str]) -> str:
@@ -76,7 +76,7 @@ def test_those_that_end_a_text_come_before_those_that_change_it() -> None:
     """What is behind the end is never changed, nor counted; those that only look see what is let through."""
     changes, cuts = FakeFilter("changes"), FakeFilter("cuts", rejects_at="!")
     looks = FakeFilter("looks", looks_only=True)
-    assert looking_last([looks, changes, cuts]) == (cuts, changes, looks)
+    assert sort_by_effect([looks, changes, cuts]) == (cuts, changes, looks)
     assert chain_of(looks, changes, cuts).feed("a!b") == "a"
     assert (changes.fed, looks.fed) == ("a", "a")
 
@@ -117,7 +117,7 @@ def test_a_filter_that_failed_open_is_left_out_of_the_rest_of_the_exchange() -> 
     assert reasoning.feed("held") == "h"
     assert content.feed("x") == "x"
     assert reasoning.feed("!") == "eld!"
-    assert channels.chain(answer_source(Kind.CONTENT, 1)).feed("abc") == "abc"
+    assert channels.chain(response_source(Kind.CONTENT, 1)).feed("abc") == "abc"
     assert fails.fed == "heldx"
 
 
@@ -143,9 +143,9 @@ def test_channels_are_limited() -> None:
     """Each costs memory: an answer with endless indexes is not followed."""
     channels = Channels((), exchange_facts(), 2)
     for index in (0, 1, 0):
-        channels.chain(answer_source(Kind.CONTENT, index))
+        channels.chain(response_source(Kind.CONTENT, index))
     with pytest.raises(PayloadRefused):
-        channels.chain(answer_source(Kind.CONTENT, 2))
+        channels.chain(response_source(Kind.CONTENT, 2))
 
 
 def test_a_chain_is_asked_what_would_come_of_its_end() -> None:

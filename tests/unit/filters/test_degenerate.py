@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.config.guards.degenerate import AnswerLanguage
+from extproc.config.guards.degenerate import ResponseLanguage
 from extproc.detectors.text.languages import LANGUAGES
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Kind
 from extproc.filters.chain import Channels
 from extproc.filters.degenerate import STEP_CHARS
 from extproc.payload.endpoints import CHAT
-from extproc.payload.view import UNNAMED_PART_FIRST, RequestPolicy, answer_source
+from extproc.payload.view import UNNAMED_PART_FIRST, RequestPolicy, response_source
 from tests.playbooks.driver import snapshot_of
 from tests.unit.filters.cutting import cut
 from tests.unit.filters.fakes import exchange_facts
@@ -39,7 +39,7 @@ def answer(guard: dict[str, Any], **fields: Any) -> tuple[Channels, ExchangeReco
     request = CHAT.read_request(json.dumps(body).encode(), RequestPolicy(json_depth_max=64))
     for owner in policy.guards:
         owner.on_request(request, exchange)
-    return Channels(policy.answer_filters, exchange, 10), exchange.record
+    return Channels(policy.response_filters, exchange, 10), exchange.record
 
 
 def judged(
@@ -47,7 +47,7 @@ def judged(
 ) -> tuple[str, dict[str, int]]:
     """What is released of one text, and how often each kind was found, at its choice's end too."""
     channels, record = answer(guard, **fields)
-    chain = channels.chain(answer_source(kind, 0, part))
+    chain = channels.chain(response_source(kind, 0, part))
     text = ""
     for piece in pieces:
         text += chain.feed(piece)
@@ -156,7 +156,7 @@ def test_the_end_of_a_choice_is_judged(
     """Nothing said, or a sentence that the greatest number of tokens cut; both are reported, and nothing is ended."""
     channels, record = answer({**DEGENERATE, "action": action})
     for kind, text in texts:
-        channels.chain(answer_source(kind, 3)).feed(text)
+        channels.chain(response_source(kind, 3)).feed(text)
     channels.end_choice(3, cut_short)
     assert record.findings == ({("degenerate", "response", found): 1} if found else {})
     assert record.verdicts == ({("degenerate", "response", verdict): 1} if found else {})
@@ -184,7 +184,7 @@ def test_the_pieces_do_not_matter(pieces: list[str], action: str, fields: dict[s
 def test_a_fork_comes_to_the_same_and_tells_nobody(pieces: list[str]) -> None:
     """What is asked before a choice ends must not count."""
     channels, record = answer(BLOCK, **AS_JSON)
-    chain = channels.chain(answer_source(Kind.CONTENT, 0))
+    chain = channels.chain(response_source(Kind.CONTENT, 0))
     for piece in pieces:
         chain.feed(piece)
         if chain.rejected_by is not None:
@@ -198,4 +198,4 @@ def test_a_fork_comes_to_the_same_and_tells_nobody(pieces: list[str]) -> None:
 
 def test_every_language_that_can_be_allowed_is_known() -> None:
     """The names in the configuration are those of the detector."""
-    assert set(get_args(AnswerLanguage)) == LANGUAGES
+    assert set(get_args(ResponseLanguage)) == LANGUAGES

@@ -13,7 +13,7 @@ from extproc.domain.record import DETAILS_MAX, ExchangeRecord
 from extproc.domain.text import Kind
 from extproc.filters.chain import Chain, Channels
 from extproc.filters.facts import FactsGuard
-from extproc.payload.view import answer_source
+from extproc.payload.view import response_source
 from tests.unit.detectors.answers.test_facts import FACTS
 from tests.unit.filters.cutting import cut
 from tests.unit.filters.fakes import exchange_facts
@@ -26,7 +26,7 @@ def guarded(action: Action, kind: Kind = Kind.CONTENT) -> tuple[Chain, ExchangeR
     """A channel under a guard that has read its file, and what is noted."""
     guard = FactsGuard(FactsSection(guard="facts", file="facts.yaml", action=action), FACTS)
     exchange = exchange_facts()
-    return Channels((guard,), exchange, 10).chain(answer_source(kind, 0)), exchange.record
+    return Channels((guard,), exchange, 10).chain(response_source(kind, 0)), exchange.record
 
 
 def released(chain: Chain, *pieces: str) -> str:

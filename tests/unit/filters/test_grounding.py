@@ -13,7 +13,7 @@ from extproc.domain.record import Coverage, ExchangeRecord
 from extproc.domain.text import Kind
 from extproc.filters.chain import Channels
 from extproc.payload.endpoints import CHAT
-from extproc.payload.view import RequestPolicy, answer_source
+from extproc.payload.view import RequestPolicy, response_source
 from tests.playbooks.driver import answered, chat_answer, snapshot_of
 from tests.unit.detectors.answers.test_grounding import CONTEXT
 from tests.unit.filters.cutting import cut
@@ -36,7 +36,7 @@ def judged(
     request = CHAT.read_request(json.dumps(body).encode(), RequestPolicy(json_depth_max=64))
     for owner in policy.guards:
         owner.on_request(request, exchange)
-    chain = Channels(policy.answer_filters, exchange, 10).chain(answer_source(kind, 0))
+    chain = Channels(policy.response_filters, exchange, 10).chain(response_source(kind, 0))
     return "".join(map(chain.feed, pieces)) + chain.close(), exchange.record
 
 

@@ -12,7 +12,7 @@ from extproc.detectors.answers.passages import SENTENCE_CHARS_MAX
 from extproc.detectors.harm.detector import HarmDetector
 from extproc.detectors.harm.lexicon import CATEGORIES
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
-from extproc.filters.base import NOBODY
+from extproc.filters.base import NULL_REPORTER
 from extproc.filters.chain import Channels
 from extproc.filters.harm import HarmStage
 from tests.playbooks.driver import snapshot_of
@@ -43,13 +43,13 @@ def test_what_is_found_does_not_depend_on_cuts(pieces: list[str]) -> None:
 @given(TEXTS)
 def test_the_look_at_whole_texts_spares_no_finding(text: str) -> None:
     """Where the guard may find nothing, its stage finds nothing: parts of words are no words."""
-    assert DETECTOR.may_hold(text) or not run([text])[1]
+    assert DETECTOR.might_match(text) or not run([text])[1]
 
 
 @given(cut(TEXTS))
 def test_what_is_given_out_and_what_is_held_are_all_that_was_fed(pieces: list[str]) -> None:
     """Nothing is lost or doubled before a finding, and never more is held than a sentence."""
-    stage = HarmStage(DETECTOR, NOBODY)
+    stage = HarmStage(DETECTOR, NULL_REPORTER)
     fed = released = ""
     for piece in pieces:
         fed += piece
@@ -81,7 +81,7 @@ def test_a_fork_tells_what_would_come_and_leaves_no_trace() -> None:
 def test_what_only_looks_lets_pass_at_once(action: str) -> None:
     """And counts one finding a channel."""
     exchange = exchange_facts()
-    filters = snapshot_of({"guard": "harm", "action": action}).policies[-1].answer_filters
+    filters = snapshot_of({"guard": "harm", "action": action}).policies[-1].response_filters
     chain = Channels(filters, exchange, 10).chain(TextSource(Direction.RESPONSE, Speaker.ASSISTANT, Kind.CONTENT))
     assert chain.feed(HARMFUL[:20]) == HARMFUL[:20]
     assert chain.feed(HARMFUL[20:] + " " + HARMFUL) == HARMFUL[20:] + " " + HARMFUL
@@ -99,8 +99,8 @@ def test_whose_words_of_a_request_are_judged(speaker: Speaker, judged: bool) -> 
     """An application's own prompt may name what is forbidden."""
     guard = snapshot_of(BLOCK).policies[-1].guards[0]
     source = TextSource(Direction.REQUEST, speaker, Kind.CONTENT)
-    assert guard.may_find([(source, HARMFUL)]) == judged
-    assert guard.sees(source) == judged
+    assert guard.might_match_any([(source, HARMFUL)]) == judged
+    assert guard.applies_to(source) == judged
 
 
 def test_escapes_hide_nothing_in_tool_arguments() -> None:
@@ -108,7 +108,7 @@ def test_escapes_hide_nothing_in_tool_arguments() -> None:
     written = '{"query": "' + HARMFUL.replace("b", "\\u0062") + '"}'
     guard = snapshot_of(BLOCK).policies[-1].guards[0]
     source = TextSource(Direction.RESPONSE, Speaker.ASSISTANT, Kind.JSON)
-    assert guard.may_find([(source, written)])
+    assert guard.might_match_any([(source, written)])
     stage = guard.stage(source, exchange_facts())
     assert stage is not None
     stage.feed(written)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from extproc.detectors.pii.custom_recognizer import CustomRecognizer
 from extproc.detectors.pii.detector import KINDS, PiiDetector
 from extproc.detectors.text.cells import word_chars_max
-from extproc.filters.base import tell_nobody
+from extproc.filters.base import report_nothing
 from extproc.filters.spans import HoldLimit, SpanStage
 from tests.unit.filters.cutting import cut, through
 
@@ -46,8 +46,8 @@ IMAGE = base64.b64encode(Random(3).randbytes(4_000)).decode()
 def stage(hold_chars_max: int = 2_048, blocks: bool = False, at_limit: str = "release") -> SpanStage:
     """A stage with the limit of an answer."""
     mask = "<HOLD_LIMIT>" if at_limit == "mask" else None
-    limit = HoldLimit(tell_nobody, word_chars_max(hold_chars_max), mask)
-    return SpanStage(DETECTOR, None if blocks else lambda one, _: f"<{one.kind}>", tell_nobody, limit=limit)
+    limit = HoldLimit(report_nothing, word_chars_max(hold_chars_max), mask)
+    return SpanStage(DETECTOR, None if blocks else lambda one, _: f"<{one.kind}>", report_nothing, limit=limit)
 
 
 @pytest.mark.parametrize(("kind", "before", "secret"), SECRETS, ids=lambda value: str(value)[:24])
@@ -93,7 +93,7 @@ def test_other_long_words_are_let_pass_or_masked_as_at_limit_says(word: str, at_
 
 def test_a_request_is_masked_to_the_end_too() -> None:
     """It comes whole, and is judged in the same windows."""
-    judge = SpanStage(DETECTOR, lambda one, _: f"<{one.kind}>", tell_nobody)
+    judge = SpanStage(DETECTOR, lambda one, _: f"<{one.kind}>", report_nothing)
     assert through(judge, [f"It is sk-proj-{LONG}, ok"]) == "It is <SECRET>, ok"
 
 

@@ -99,28 +99,28 @@ def test_what_stages_find_may_be_found(texts: Texts, owner: Filter) -> None:
     found = found_by_stages(owner, texts)
     event(f"{owner.name}: found={found}")
     if found:
-        assert owner.may_find(texts)
+        assert owner.might_match_any(texts)
 
 
 def test_an_escape_may_hide_what_the_text_does_not_show() -> None:
     """No mark of an address stands in this text, and there is one in it; as plain text there is none."""
     hidden = of_a_tool('{"to": "ftp:\\/\\/bob:hunter@example"}')
     assert found_by_stages(FILTERS[0], hidden)
-    assert FILTERS[0].may_find(hidden)
-    assert not FILTERS[0].may_find([(source._replace(kind=Kind.CONTENT), text) for source, text in hidden])
+    assert FILTERS[0].might_match_any(hidden)
+    assert not FILTERS[0].might_match_any([(source._replace(kind=Kind.CONTENT), text) for source, text in hidden])
 
 
 def test_a_bare_line_break_in_a_string_is_for_the_stage_to_write() -> None:
     """A stream's stage writes it as an escape: unstreamed it comes out the same only if there is a stage too."""
     source = TextSource(Direction.RESPONSE, Speaker.ASSISTANT, Kind.JSON)
-    assert FILTERS[0].may_find([(source, '{"a": "b\nc"}')])
-    assert not FILTERS[0].may_find([(source, '{"a": "b c"}')])
+    assert FILTERS[0].might_match_any([(source, '{"a": "b\nc"}')])
+    assert not FILTERS[0].might_match_any([(source, '{"a": "b c"}')])
 
 
 def test_most_texts_need_no_stage() -> None:
     """Else the look would be for nothing."""
     words = [(TextSource(Direction.RESPONSE, Speaker.ASSISTANT, Kind.CONTENT), "It is sunny today.")]
-    assert [owner.may_find(words) for owner in FILTERS] == [False] * len(FILTERS)
+    assert [owner.might_match_any(words) for owner in FILTERS] == [False] * len(FILTERS)
 
 
 # --- the filters that are asked ------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ class Looking(FakeFilter):
         self.finds = finds
         self.stages = 0
 
-    def may_find(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
+    def might_match_any(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """As told; None raises."""
         if self.finds is None:
             raise Broken
@@ -159,7 +159,7 @@ def test_those_that_may_find_something_are_needed_in_their_order() -> None:
     """The others are not failures: nothing is noted."""
     filters = [Looking("a", finds=True), Looking("b", finds=False), Looking("c", finds=True)]
     for one in filters:
-        one.changes_answers = False
+        one.changes_responses = False
     exchange = exchange_facts()
     assert finding(filters, of_a_tool("{}"), exchange) == [filters[0], filters[2]]
     assert (exchange.failed_open, exchange.failed_closed) == (set(), "")

@@ -12,7 +12,7 @@ from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Kind
 from extproc.filters.base import ExchangeFacts
 from extproc.filters.chain import Chain, Channels
-from extproc.payload.view import answer_source
+from extproc.payload.view import response_source
 from tests.playbooks.driver import VERSION, snapshot_of
 from tests.unit.filters.cutting import cut, through
 from tests.unit.filters.fakes import exchange_facts
@@ -50,7 +50,9 @@ def guarded(guard: dict[str, Any], kind: Kind = Kind.CONTENT, version: str = "v2
     """A channel of an answer of a version, and what is noted of it."""
     snapshot = snapshot_of(VERSION, guard)
     exchange = exchange_of(snapshot, version)
-    return Channels(snapshot.policies[-1].answer_filters, exchange, 10).chain(answer_source(kind, 0)), exchange.record
+    return Channels(snapshot.policies[-1].response_filters, exchange, 10).chain(
+        response_source(kind, 0)
+    ), exchange.record
 
 
 def released(chain: Chain, *pieces: str) -> str:
@@ -146,7 +148,7 @@ def test_what_is_held_is_bounded_and_given_back(pieces: list[str]) -> None:
     """Released and held together are what was fed, until something is masked; a fork comes to the same."""
     snapshot = snapshot_of(VERSION, {**LEAK, "action": "mask"})
     exchange = exchange_of(snapshot)
-    stage = snapshot.policies[-1].answer_filters[0].stage(answer_source(Kind.CONTENT, 0), exchange)
+    stage = snapshot.policies[-1].response_filters[0].stage(response_source(Kind.CONTENT, 0), exchange)
     assert stage is not None
     fed = text = ""
     for piece in pieces:

@@ -89,7 +89,7 @@ def test_outside_of_strings_a_value_is_written_as_json_too() -> None:
 def test_what_is_given_back_after_a_failure_is_all_that_was_fed(pieces: list[str]) -> None:
     """Released and held are the whole text at any time, where there is nothing to restore in it."""
     known = Placeholders(10)
-    known.mask_reversibly("NOBODY", "x")
+    known.mask_reversibly("NULL_REPORTER", "x")
     stage = RestoreStage(known)
     fed = released = ""
     for piece in pieces:

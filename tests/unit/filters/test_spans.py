@@ -82,7 +82,7 @@ class Digits:
     def __init__(self) -> None:
         self.seen_chars = 0
 
-    def may_hold(self, text: str) -> bool:
+    def might_match(self, text: str) -> bool:
         """Whether a text has any."""
         self.seen_chars += len(text)
         return "9" in text

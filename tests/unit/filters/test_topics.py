@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
 from extproc.exchange.events import StreamClosed
 from extproc.filters.chain import Channels
-from extproc.payload.view import answer_source
+from extproc.payload.view import response_source
 from tests.playbooks.driver import Conversation, request_body, request_headers, snapshot_of
 from tests.unit.filters.cutting import cut
 from tests.unit.filters.fakes import exchange_facts
@@ -28,8 +28,8 @@ TEXTS = st.lists(
 def through_guard(pieces: list[str], section: dict[str, Any]) -> tuple[str, Any, Any]:
     """One channel of an answer under the guard: what is released, who rejected, and the record."""
     exchange = exchange_facts()
-    filters = snapshot_of(section).policies[-1].answer_filters
-    chain = Channels(filters, exchange, 10).chain(answer_source(Kind.CONTENT, 0))
+    filters = snapshot_of(section).policies[-1].response_filters
+    chain = Channels(filters, exchange, 10).chain(response_source(Kind.CONTENT, 0))
     released = ""
     for piece in pieces:
         released += chain.feed(piece)
@@ -115,4 +115,4 @@ def test_the_look_before_misses_nothing(text: str) -> None:
     _, _, record = through_guard([text], {**DENYING, "action": "flag"})
     guard = snapshot_of(DENYING).policies[-1].guards[0]
     if record.findings:
-        assert guard.may_find([(TextSource(Direction.RESPONSE, Speaker.ASSISTANT, Kind.CONTENT), text)])
+        assert guard.might_match_any([(TextSource(Direction.RESPONSE, Speaker.ASSISTANT, Kind.CONTENT), text)])

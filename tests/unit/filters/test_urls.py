@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
 from extproc.exchange.events import RequestBody
 from extproc.filters.chain import Channels
-from extproc.payload.view import answer_source
+from extproc.payload.view import response_source
 from tests.playbooks.driver import Conversation, asked, dumps, request_body, request_headers, snapshot_of
 from tests.unit.filters.cutting import cut
 from tests.unit.filters.fakes import exchange_facts
@@ -31,7 +31,7 @@ TEXTS = st.lists(
 def through_guard(pieces: list[str], section: dict[str, Any], kind: Kind = Kind.CONTENT) -> tuple[str, Any, Any]:
     """One channel of an answer under the guard: what is released, who rejected, and the record."""
     exchange = exchange_facts()
-    chain = Channels(snapshot_of(section).policies[-1].answer_filters, exchange, 10).chain(answer_source(kind, 0))
+    chain = Channels(snapshot_of(section).policies[-1].response_filters, exchange, 10).chain(response_source(kind, 0))
     released = ""
     for piece in pieces:
         released += chain.feed(piece)
@@ -130,7 +130,7 @@ def test_the_look_before_misses_nothing(text: str, kind: Kind) -> None:
     _, _, record = through_guard([text], {**URLS, "action": "flag"}, kind)
     guard = snapshot_of(URLS).policies[-1].guards[0]
     if record.findings:
-        assert guard.may_find([(TextSource(Direction.RESPONSE, Speaker.ASSISTANT, kind), text)])
+        assert guard.might_match_any([(TextSource(Direction.RESPONSE, Speaker.ASSISTANT, kind), text)])
 
 
 @pytest.mark.parametrize(

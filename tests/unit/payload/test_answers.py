@@ -11,7 +11,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.text import Kind
 from extproc.domain.token_rates import RequestSize
 from extproc.domain.usage import Usage
-from extproc.payload.dialect import Frame, StreamReader, UnreadableAnswer
+from extproc.payload.dialect import Frame, StreamReader, UnreadableResponse
 from extproc.payload.endpoints import CHAT, ENDPOINTS, dialect_of_errors
 from extproc.payload.error_body import PlainTextView, error_slots
 from extproc.payload.sse import SseEvent
@@ -91,8 +91,8 @@ MESSAGE = {"role": "assistant"}
 )
 def test_an_answer_that_hides_text_from_us_is_unreadable(name: str, tree: dict[str, Any]) -> None:
     """Text in a shape that the API does not have must not pass unread."""
-    with pytest.raises(UnreadableAnswer):
-        BY_NAME[name].read_answer(tree)
+    with pytest.raises(UnreadableResponse):
+        BY_NAME[name].read_response(tree)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_an_answer_that_hides_text_from_us_is_unreadable(name: str, tree: dict[s
 )
 def test_an_event_that_hides_text_from_us_is_unreadable(name: str, tree: Any) -> None:
     """The same in a stream."""
-    with pytest.raises(UnreadableAnswer):
+    with pytest.raises(UnreadableResponse):
         reader_of(name).read(event(tree))
 
 
@@ -126,7 +126,7 @@ def test_an_event_that_hides_text_from_us_is_unreadable(name: str, tree: Any) ->
 @pytest.mark.parametrize("data", [b"", b"text", b"[DONE] ", b"{", b"NaN", b'{"a":NaN}', b"\xff"])
 def test_an_event_that_is_not_json_is_unreadable(name: str, data: bytes) -> None:
     """But for ``[DONE]``, exactly."""
-    with pytest.raises(UnreadableAnswer):
+    with pytest.raises(UnreadableResponse):
         reader_of(name).read(SseEvent(data, "", data))
 
 
@@ -142,7 +142,7 @@ def test_a_comment_is_no_event(name: str) -> None:
 def test_unnamed_fields_of_chat_are_read() -> None:
     """In a message, its choice and the whole answer, with the names of keys; short numbers and null hold no text."""
     choice = {"index": 0, "message": {"content": "a", "later": ["b"], "n": 1}, "matched": {"x": "c"}, "score": None}
-    view = CHAT.read_answer({"choices": [choice], "note": "d", "usage": {}, "system_fingerprint": "f"})
+    view = CHAT.read_response({"choices": [choice], "note": "d", "usage": {}, "system_fingerprint": "f"})
     assert values(view.slots) == ["a", "b", "d", "c"]
     assert names(view.slots) == ["later", "n", "note", "matched", "x", "score"]
     assert len({(slot.source, slot.place) for slot in view.slots}) == len(view.slots)
@@ -179,7 +179,7 @@ def test_what_is_said_about_a_chunk_is_complete() -> None:
 )
 def test_unnamed_blocks_of_messages_are_read(block: dict[str, Any]) -> None:
     """Whatever a block calls itself."""
-    view = BY_NAME["messages"].read_answer({"content": [block]})
+    view = BY_NAME["messages"].read_response({"content": [block]})
     assert [text.strip('{}"').removeprefix('q":"') for text in values(view.slots) if text != "later"] == ["a", "b"]
 
 
@@ -187,7 +187,7 @@ def test_unnamed_items_of_responses_are_read() -> None:
     """Items, parts, annotations and the error of the whole."""
     part = {"type": "output_text", "text": "a", "annotations": [{"title": "b"}]}
     output = [{"type": "message", "content": [part]}, {"type": "later_call", "query": "c", "name": "d"}]
-    view = BY_NAME["responses"].read_answer({"output": output, "error": {"message": "e"}, "instructions": "own"})
+    view = BY_NAME["responses"].read_response({"output": output, "error": {"message": "e"}, "instructions": "own"})
     assert sorted(values(view.slots)) == ["a", "b", "c", "d", "e", "own"]
 
 
@@ -195,7 +195,7 @@ def test_tool_calls_of_other_kinds_are_read() -> None:
     """Custom tools, and the one function that chat had before it had tools; streamed, its rest is sent as its own."""
     custom = {"id": "c", "type": "custom", "custom": {"name": "a", "input": "b"}}
     message = {"tool_calls": [custom], "function_call": {"name": "c", "arguments": "d"}}
-    view = CHAT.read_answer({"choices": [{"index": 0, "message": message}]})
+    view = CHAT.read_response({"choices": [{"index": 0, "message": message}]})
     assert sorted(values(view.slots)) == ["a", "b", "c", "d"]
     (function, call) = (
         {"function_call": {"arguments": "d"}},
@@ -344,8 +344,8 @@ def test_chat_answer_cut() -> None:
     """The choice says why; calls that were not reached are gone; other choices stay."""
     calls = [{"function": {"name": name, "arguments": "{}"}} for name in "fg"]
     tree: dict[str, Any] = {"choices": [{"index": index, "message": {"tool_calls": list(calls)}} for index in (0, 1)]}
-    view = CHAT.read_answer(tree)
-    CHAT.cut_answer(view, 0, view.slots[:2])
+    view = CHAT.read_response(tree)
+    CHAT.cut_response(view, 0, view.slots[:2])
     assert [len(choice["message"]["tool_calls"]) for choice in tree["choices"]] == [1, 2]
     assert [choice.get("finish_reason") for choice in tree["choices"]] == ["content_filter", None]
 
@@ -353,16 +353,16 @@ def test_chat_answer_cut() -> None:
 def test_completions_answer_cut() -> None:
     """Only the choice that is meant."""
     tree = {"choices": [{"index": index, "text": "a", "finish_reason": "stop"} for index in (0, 1)]}
-    view = BY_NAME["completions"].read_answer(tree)
-    BY_NAME["completions"].cut_answer(view, 1, [])
+    view = BY_NAME["completions"].read_response(tree)
+    BY_NAME["completions"].cut_response(view, 1, [])
     assert [choice["finish_reason"] for choice in tree["choices"]] == ["stop", "content_filter"]
 
 
 def test_messages_answer_cut() -> None:
     """Blocks after the last that was reached are gone."""
     tree = {"content": [{"type": "text", "text": text} for text in "abc"], "stop_reason": "end_turn"}
-    view = BY_NAME["messages"].read_answer(tree)
-    BY_NAME["messages"].cut_answer(view, 0, view.slots[:2])
+    view = BY_NAME["messages"].read_response(tree)
+    BY_NAME["messages"].cut_response(view, 0, view.slots[:2])
     assert (len(tree["content"]), tree["stop_reason"]) == (2, "refusal")
 
 
@@ -370,8 +370,8 @@ def test_responses_answer_cut() -> None:
     """Items after the last that was reached are gone, and the status says why."""
     item = {"type": "message", "content": [{"type": "output_text", "text": "a"}]}
     tree: dict[str, Any] = {"output": [orjson.loads(orjson.dumps(item)) for _ in range(3)], "status": "completed"}
-    view = BY_NAME["responses"].read_answer(tree)
-    BY_NAME["responses"].cut_answer(view, 0, view.slots[:2])
+    view = BY_NAME["responses"].read_response(tree)
+    BY_NAME["responses"].cut_response(view, 0, view.slots[:2])
     assert (len(tree["output"]), tree["status"]) == (2, "incomplete")
     assert tree["incomplete_details"] == {"reason": "content_filter"}
 
@@ -380,7 +380,7 @@ def test_responses_answer_cut() -> None:
 def test_structured_values_stay_values(text: str, after: Any) -> None:
     """A tool's input is judged as JSON text and put back as a value; one that was cut short is emptied."""
     tree = {"content": [{"type": "tool_use", "name": "f", "input": {"a": "jane"}}]}
-    (_, slot) = BY_NAME["messages"].read_answer(tree).slots
+    (_, slot) = BY_NAME["messages"].read_response(tree).slots
     assert slot.text == '{"a":"jane"}'
     slot.put(text)
     assert tree["content"][0]["input"] == after

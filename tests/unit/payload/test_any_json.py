@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from extproc.domain.errors import PayloadRefused
 from extproc.domain.token_rates import RequestSize
-from extproc.payload.dialect import UnreadableAnswer
+from extproc.payload.dialect import UnreadableResponse
 from extproc.payload.sse import SseEvent
 from extproc.payload.view import CopyRules, RequestPolicy
 from tests.stream.recorded import POLICY, Recorded, data_of, recordings
@@ -98,12 +98,12 @@ def test_answers(item: Recorded, data: st.DataObject) -> None:
     """Read or unreadable; what is read can be cut and written."""
     tree = data.draw(damaged(orjson.loads(item.answer)))
     try:
-        view = item.dialect.read_answer(tree)
-    except UnreadableAnswer:
+        view = item.dialect.read_response(tree)
+    except UnreadableResponse:
         return
     assert all(isinstance(slot.text, str) for slot in view.slots)
     for choice in {slot.source.choice for slot in view.slots}:
-        item.dialect.cut_answer(view, choice, [])
+        item.dialect.cut_response(view, choice, [])
     view.write()
 
 
@@ -116,7 +116,7 @@ def test_streams(item: Recorded, data: st.DataObject) -> None:
     for tree in [trees[0], data.draw(damaged(data.draw(st.sampled_from(trees))))]:
         try:
             frame = reader.read(SseEvent(b"", "", orjson.dumps(tree)))
-        except UnreadableAnswer:
+        except UnreadableResponse:
             return
         assert all(isinstance(slot.text, str) for slot in frame.slots + frame.wholes)
         CopyRules(drops_all=True).drop_from(frame.copies)

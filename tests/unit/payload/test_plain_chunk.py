@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from extproc.domain.text import Kind
 from extproc.payload.chat import ChatStream
 from extproc.payload.completions import CompletionsStream
-from extproc.payload.openai_answer import ChoiceStream
+from extproc.payload.openai_response import ChoiceStream
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.sse import SseEvent, write_event
 

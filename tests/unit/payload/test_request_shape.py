@@ -45,7 +45,7 @@ def test_json_is_wanted_in_the_words_of_each_api(name: str, fields: dict[str, An
 )
 def test_a_length_is_a_field_of_the_own_api(name: str, fields: dict[str, Any], lengths: list[int]) -> None:
     """A server ignores the fields of other APIs, so none of them bounds what its answer may cost."""
-    assert read(name, minimal(name, **fields)).answer_lengths == lengths
+    assert read(name, minimal(name, **fields)).response_lengths == lengths
 
 
 @pytest.mark.parametrize(("name", "role"), [("chat", "developer"), ("messages", "system"), ("responses", "developer")])

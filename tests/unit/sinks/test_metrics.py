@@ -104,8 +104,8 @@ def populated() -> Metrics:
     record.policy = "default"
     record.verdicts["pii", "request", "mask"] = 2
     record.findings["pii", "request", "EMAIL"] = 2
-    record.cover("pii", "request", Coverage.CHECKED, 3)
-    record.cover("pii", "request", Coverage.SKIPPED_SOURCE, 1)
+    record.note_coverage("pii", "request", Coverage.CHECKED, 3)
+    record.note_coverage("pii", "request", Coverage.SKIPPED_SOURCE, 1)
     record.text_counts["request"] = 4
     record.dropped_texts = 2
     record.findings["pii", "response", "HOLD_LIMIT"] = 1

@@ -16,7 +16,7 @@ import time
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from extproc.domain.classification import Ask
+from extproc.domain.classification import BlockingCheck
 from extproc.server.operations.json_log import where
 from extproc.server.transport.fast.calls import PROCESS, ExchangeCall, SilentCalls
 from extproc.server.transport.fast.health import CHECK, WATCH, HealthCalls
@@ -142,7 +142,7 @@ class FastConnection(asyncio.Protocol):
         if reason := self._timeouts.ends(now_ns, peer):
             self._abort(reason)
             return
-        if self._timeouts.asks(now_ns, peer):
+        if self._timeouts.ping_is_due(now_ns, peer):
             self._h2.ping()
         for event in self._h2.end_stalled(now_ns):
             self._take(event)
@@ -241,8 +241,8 @@ class FastConnection(asyncio.Protocol):
             if more_time := call.session.more_time():
                 self._h2.send_message(stream_id, more_time)
             self._reply_later(stream_id, call, self._in_thread(stream_id, call, message))
-        elif (replies := call.session.receive(message)).asks:
-            self._reply_later(stream_id, call, self._verdicts(call, replies.asks))
+        elif (replies := call.session.receive(message)).checks:
+            self._reply_later(stream_id, call, self._verdicts(call, replies.checks))
         else:
             self._reply(stream_id, call, replies)
 
@@ -264,12 +264,12 @@ class FastConnection(asyncio.Protocol):
 
     async def _in_thread(self, stream_id: int, call: ExchangeCall, message: bytes) -> Replies:
         replies = await call.session.receive_long(message, self)
-        if replies.asks and self.exchanges.get(stream_id) is call:
-            return await self._verdicts(call, replies.asks)
+        if replies.checks and self.exchanges.get(stream_id) is call:
+            return await self._verdicts(call, replies.checks)
         return replies
 
-    async def _verdicts(self, call: ExchangeCall, asks: Sequence[Ask]) -> Replies:
-        call.verdicts = asyncio.ensure_future(call.session.answered(asks))
+    async def _verdicts(self, call: ExchangeCall, checks: Sequence[BlockingCheck]) -> Replies:
+        call.verdicts = asyncio.ensure_future(call.session.answered(checks))
         try:
             return await call.verdicts
         except asyncio.CancelledError:  # the stream is gone

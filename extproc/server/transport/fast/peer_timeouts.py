@@ -60,7 +60,7 @@ class PeerTimeouts:
             return "the peer does not reply to the keepalive"
         return ""
 
-    def asks(self, now_ns: int, peer: Peer) -> bool:
+    def ping_is_due(self, now_ns: int, peer: Peer) -> bool:
         """Whether to send a keepalive now."""
         if self._asked_ns or not peer.is_read or now_ns - peer.heard_ns <= self._limits.silence_s_max * _SECOND_NS:
             return False

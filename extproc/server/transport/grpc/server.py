@@ -146,8 +146,8 @@ async def _serve(session: Session, context: _Context) -> str | None:
                 replies = await session.receive_long(message, context.peer())
             else:
                 replies = session.receive(message)
-            if replies.asks:
-                replies = await session.answered(replies.asks)
+            if replies.checks:
+                replies = await session.answered(replies.checks)
             for reply in replies.messages:
                 await context.write(reply)
             session.settle()

@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from extproc.config.classifiers import Classifier
-from extproc.domain.classification import Ask, ClassificationJob
+from extproc.domain.classification import BlockingCheck, ClassificationJob
 from extproc.domain.finding import Finding
 from extproc.domain.record import Coverage, Outcome
 from extproc.exchange.events import VerdictMissing, VerdictReceived
@@ -55,7 +55,7 @@ class FakeJudge:
     """Answers when it is told to; objects to texts that hold ``bad``."""
 
     def __init__(self) -> None:
-        self.asked: list[Ask] = []
+        self.asked: list[BlockingCheck] = []
         self.let_go = asyncio.Event()
         self.given_up = 0
         self.judgments: list[ClassificationJob] = []
@@ -71,21 +71,21 @@ class FakeJudge:
         if any("fault beside" in text.text for text in judgment.texts):
             raise ValueError(SECRET)
 
-    async def ask(self, ask: Ask) -> VerdictReceived | VerdictMissing:
+    async def check(self, check: BlockingCheck) -> VerdictReceived | VerdictMissing:
         """Wait until let go."""
-        self.asked.append(ask)
+        self.asked.append(check)
         try:
             await self.let_go.wait()
         except asyncio.CancelledError:
             self.given_up += 1
             raise
-        text = ask.texts[0].text
+        text = check.texts[0].text
         if "fault" in text:
             raise ValueError(SECRET)
         return (
-            VerdictMissing(ask, "queue_full")
+            VerdictMissing(check, "queue_full")
             if "full" in text
-            else VerdictReceived(ask, [(ask.texts[0], HARM)] if "bad" in text else [])
+            else VerdictReceived(check, [(check.texts[0], HARM)] if "bad" in text else [])
         )
 
 

@@ -28,7 +28,7 @@ class Looks:
             peer = Peer(True, self.heard_s * 10**9, self.is_read, self.taken_bytes, self.unsent_bytes)
             if reason := self._timeouts.ends(now_ns, peer):
                 return reason
-            if self._timeouts.asks(now_ns, peer):
+            if self._timeouts.ping_is_due(now_ns, peer):
                 self.asked_at_s.append(self.now_s - START_S)
         return ""
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.domain.classification import Ask, ClassificationJob, SpokenText
+from extproc.domain.classification import BlockingCheck, ClassificationJob, SpokenText
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action, Coverage, Outcome
 from extproc.domain.text import Direction, Speaker
@@ -48,12 +48,12 @@ HARM = Finding("HARM", 0, 5, 0.9, "classifier.harm")
 SPOKEN = SpokenText(Speaker.USER, "Hello")
 
 
-def waiting(*guards: dict[str, Any], text: str = "Hello") -> tuple[Conversation, list[Ask]]:
+def waiting(*guards: dict[str, Any], text: str = "Hello") -> tuple[Conversation, list[BlockingCheck]]:
     """A conversation whose request waits, and what it has asked."""
     talk = Conversation(snapshot_of(VERSION, *guards, METER, **CLASSIFIERS))
     talk.hears(request_headers())
     assert talk.hears(request_body(messages=[{"role": "user", "content": text}])) == []
-    return talk, list(talk.steps[-1].asks)
+    return talk, list(talk.steps[-1].checks)
 
 
 def submitted(talk: Conversation) -> list[ClassificationJob]:
@@ -66,10 +66,10 @@ def submitted(talk: Conversation) -> list[ClassificationJob]:
 
 def test_a_request_waits_for_its_verdict_and_goes_on() -> None:
     """Nothing is sent to the model server before; then the request goes on as it would have."""
-    talk, (ask,) = waiting(AWAITED)
-    assert (ask.guard, ask.classifier, ask.wait_ms) == ("classifier", "harm", 500)
-    assert ask.texts == (SpokenText(Speaker.USER, "Hello"),)
-    (action,) = talk.hears(VerdictReceived(ask, ()))
+    talk, (check,) = waiting(AWAITED)
+    assert (check.guard, check.classifier, check.wait_ms) == ("classifier", "harm", 500)
+    assert check.texts == (SpokenText(Speaker.USER, "Hello"),)
+    (action,) = talk.hears(VerdictReceived(check, ()))
     assert isinstance(action, ContinueBody)
     talk.hears(response_headers())
     talk.hears_all(chunks(chat_answer("Hi")))
@@ -79,8 +79,8 @@ def test_a_request_waits_for_its_verdict_and_goes_on() -> None:
 
 def test_a_request_is_refused_by_its_verdict() -> None:
     """The model server never gets it."""
-    talk, (ask,) = waiting(AWAITED)
-    (action,) = talk.hears(VerdictReceived(ask, [(SPOKEN, HARM)]))
+    talk, (check,) = waiting(AWAITED)
+    (action,) = talk.hears(VerdictReceived(check, [(SPOKEN, HARM)]))
     assert isinstance(action, ImmediateResponse)
     assert (action.status, action.code, talk.server) == (400, "unsafe_content", None)
     assert (talk.record.outcome, talk.record.usage) == (Outcome.REJECTED, None)
@@ -91,8 +91,8 @@ def test_a_request_is_refused_by_its_verdict() -> None:
 @pytest.mark.parametrize(("on_error", "goes_on"), [("open", True), ("closed", False)])
 def test_a_verdict_that_does_not_come_is_a_failure_of_the_guard(on_error: str, goes_on: bool) -> None:
     """on_error decides, and coverage tells."""
-    talk, (ask,) = waiting({**AWAITED, "on_error": on_error})
-    (action,) = talk.hears(VerdictMissing(ask, "deadline"))
+    talk, (check,) = waiting({**AWAITED, "on_error": on_error})
+    (action,) = talk.hears(VerdictMissing(check, "deadline"))
     assert isinstance(action, ContinueBody) is goes_on
     talk.hears(StreamClosed())
     covered = Coverage.FAILED_OPEN if goes_on else Coverage.FAILED_CLOSED
@@ -105,8 +105,8 @@ def test_a_verdict_that_does_not_come_is_a_failure_of_the_guard(on_error: str, g
 
 def test_a_verdict_may_only_be_counted() -> None:
     """action: flag that waits reports and lets the request go on."""
-    talk, (ask,) = waiting({**AWAITED, "action": "flag"})
-    (action,) = talk.hears(VerdictReceived(ask, [(SPOKEN, HARM)]))
+    talk, (check,) = waiting({**AWAITED, "action": "flag"})
+    (action,) = talk.hears(VerdictReceived(check, [(SPOKEN, HARM)]))
     assert isinstance(action, ContinueBody)
     talk.hears(StreamClosed())
     assert talk.record.verdicts == {("classifier", "request", "flag"): 1}
@@ -116,14 +116,14 @@ def test_a_verdict_may_only_be_counted() -> None:
 def test_several_verdicts_are_waited_for_together(order: list[int], verdicts: list[str]) -> None:
     """The request goes on when all are good or failed open, and is refused at the first that objects, in any order."""
     guards = [{**AWAITED, "name": f"guard-{number}", "on_error": "open"} for number in range(3)]
-    talk, asks = waiting(*guards)
-    assert [ask.guard for ask in asks] == ["guard-0", "guard-1", "guard-2"]
+    talk, checks = waiting(*guards)
+    assert [check.guard for check in checks] == ["guard-0", "guard-1", "guard-2"]
     for number in order:
-        ask, verdict = asks[number], verdicts[number]
+        check, verdict = checks[number], verdicts[number]
         actions = talk.hears(
-            VerdictMissing(ask, "deadline")
+            VerdictMissing(check, "deadline")
             if verdict == "late"
-            else VerdictReceived(ask, [(SPOKEN, HARM)] if verdict == "bad" else [])
+            else VerdictReceived(check, [(SPOKEN, HARM)] if verdict == "bad" else [])
         )
         if actions:
             break
@@ -137,7 +137,7 @@ def test_a_guard_that_refuses_at_once_leaves_nothing_to_ask() -> None:
     talk.hears(request_headers())
     (action,) = talk.hears(request_body(messages=[{"role": "user", "content": "Write to me@example.com"}]))
     assert isinstance(action, ImmediateResponse)
-    assert talk.steps[-1].asks == ()
+    assert talk.steps[-1].checks == ()
 
 
 def test_a_guard_judges_the_text_as_those_before_it_left_it() -> None:
@@ -150,8 +150,8 @@ def test_a_guard_judges_the_text_as_those_before_it_left_it() -> None:
 
 def test_the_request_is_sent_on_as_masked_after_the_wait() -> None:
     """What was worked out before the wait is not lost."""
-    talk, (ask,) = waiting(PII, AWAITED, text="Write to me@example.com")
-    talk.hears(VerdictReceived(ask, ()))
+    talk, (check,) = waiting(PII, AWAITED, text="Write to me@example.com")
+    talk.hears(VerdictReceived(check, ()))
     assert talk.server_json["messages"][0]["content"] == "Write to <EMAIL>"
 
 
@@ -173,10 +173,10 @@ def test_nothing_else_may_come_while_a_request_waits(event: Any) -> None:
 
 def test_a_verdict_that_nobody_asked_for_aborts() -> None:
     """A fault of the shell's must not open a way around the guards."""
-    talk, (ask,) = waiting(AWAITED)
+    talk, (check,) = waiting(AWAITED)
     other = Conversation(snapshot_of(VERSION, METER))
     other.hears(request_headers())
-    (action,) = other.hears(VerdictReceived(ask, ()))
+    (action,) = other.hears(VerdictReceived(check, ()))
     assert isinstance(action, Abort)
     talk.hears(StreamClosed())
 
@@ -313,13 +313,13 @@ def test_every_text_is_accounted_for_once(
     talk = Conversation(snapshot_of(VERSION, guard, METER, **CLASSIFIERS))
     talk.hears(request_headers())
     talk.hears(request_body(messages=messages))
-    for ask in list(talk.steps[-1].asks):
+    for check in list(talk.steps[-1].checks):
         if verdict != "left":
             late = verdict == "late"
             talk.hears(
-                VerdictMissing(ask, "late")
+                VerdictMissing(check, "late")
                 if late
-                else VerdictReceived(ask, [(SPOKEN, HARM)] if verdict == "bad" else [])
+                else VerdictReceived(check, [(SPOKEN, HARM)] if verdict == "bad" else [])
             )
     talk.hears(StreamClosed())
     noted = sum(texts for (_, direction, _), texts in talk.record.coverage.items() if direction == "request")

@@ -10,7 +10,7 @@ import orjson
 from extproc.domain.errors import ApiError
 from extproc.domain.text import TextSource
 from extproc.domain.usage import Usage
-from extproc.payload.dialect import Frame, UnreadableAnswer, dump_event, items_of, load_event, openai_error
+from extproc.payload.dialect import Frame, UnreadableResponse, dump_event, items_of, load_event, openai_error
 from extproc.payload.edits import Path
 from extproc.payload.ends import End, end_of_choice
 from extproc.payload.error_body import error_slots
@@ -87,15 +87,15 @@ def copies_in(tree: dict[str, Any], choices: Choices) -> list[Copy]:
 
 
 def choices_of(tree: dict[str, Any]) -> Choices:
-    """The choices, with their indexes. Raises: UnreadableAnswer."""
+    """The choices, with their indexes. Raises: UnreadableResponse."""
     choices = tree.get("choices")
     if not isinstance(choices, list):
-        raise UnreadableAnswer("an answer has no array of choices")
+        raise UnreadableResponse("a response has no array of choices")
     found: Choices = []
     for choice in choices:
         index = choice.get("index") if isinstance(choice, dict) else None
         if not isinstance(index, int) or not 0 <= index < NUMBER_MIN:
-            raise UnreadableAnswer("a choice has no index")
+            raise UnreadableResponse("a choice has no index")
         found.append((index, choice))
     return found
 
@@ -134,7 +134,7 @@ class ChoiceStream:
         self._carriers: dict[TextSource, Path] = {}  # the paths in a choice of unnamed texts that grow
 
     def read(self, event: SseEvent) -> Frame:
-        """Parse one event. Raises: UnreadableAnswer."""
+        """Parse one event. Raises: UnreadableResponse."""
         self.usage.next_event()
         if event.data is None:
             return Frame(event)
