@@ -45,7 +45,7 @@ def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> St
         state.phase = Phase.RESPONSE_HEADERS
         return Step([ContinueHeaders(Direction.REQUEST, changes, BodyMode.NONE, BodyMode.NONE)])
     state.facts.dialect = dialect
-    state.guarded = dialect.generates
+    state.guarded = dialect.reads_responses
     if event.end:
         raise PayloadRefused(BODY_MISSING)
     requests.refuse_length(headers, snapshot)

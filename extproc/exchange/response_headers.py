@@ -49,7 +49,7 @@ def decoder_of(headers: Mapping[str, str], limits: Limits) -> Decoder | None:
 
 def awaited(media: str, headers: Mapping[str, str], dialect: Dialect, snapshot: Snapshot) -> tuple[Phase, BodyMode]:
     """The phase in which a response's body is read, and how Envoy sends it. Raises: UnreadableResponse."""
-    if not dialect.generates:
+    if not dialect.reads_responses:
         if media.startswith("text/"):
             raise UnreadableResponse("the response is text, but vectors were requested")
         length = content_length(headers)
@@ -67,7 +67,7 @@ def awaited_error(
     media: str, headers: Mapping[str, str], dialect: Dialect, snapshot: Snapshot
 ) -> tuple[Phase, BodyMode]:
     """Like ``awaited``, for a server's error, which may have any media type. Raises: UnreadableResponse."""
-    if media == EVENT_STREAM and dialect.generates:
+    if media == EVENT_STREAM and dialect.reads_responses:
         return awaited(media, headers, dialect, snapshot)
     return awaited_whole(headers, snapshot)
 

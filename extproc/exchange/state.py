@@ -28,7 +28,7 @@ class ExchangeState:
 
     Attributes:
         errors: the dialect of error messages.
-        guarded: whether a model generates the responses of this path.
+        guarded: whether the responses of this path are read and judged.
         policy: the chosen policy; until then the last one, which matches every request.
         response: the handler of the response's body, once its headers have arrived.
         open_checks: the verdicts that the request waits for.

@@ -45,8 +45,8 @@ class TokenCounts:
         self._utf8_bytes = sum([utf8_bytes_of(slot.text) for slot in view.slots])
         if view.usage is not None:
             return view.usage
-        rates = self.rates()
-        return Usage(rates.prompt_tokens(self.size), rates.whole_tokens(self._utf8_bytes), estimated=True)
+        rates, generated_bytes = self.rates(), self._utf8_bytes if self.size.choices else 0
+        return Usage(rates.prompt_tokens(self.size), rates.whole_tokens(generated_bytes), estimated=True)
 
     def of_unseen(self, dialect: Dialect, now_ns: int) -> Usage:
         """The tokens of an unseen response: the number that the server generates in that time."""

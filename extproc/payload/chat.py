@@ -87,6 +87,7 @@ class Chat:
 
     name: Endpoint = "chat"
     generates = True
+    reads_responses = True
     templated = True
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:

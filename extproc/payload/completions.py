@@ -36,6 +36,7 @@ class Completions:
 
     name: Endpoint = "completions"
     generates = True
+    reads_responses = True
     templated = False
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:

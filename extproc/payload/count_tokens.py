@@ -28,7 +28,8 @@ class CountTokens:
     """Anthropic's token count."""
 
     name: Endpoint = "count_tokens"
-    generates = True
+    generates = False
+    reads_responses = True
     templated = True
 
     def __init__(self) -> None:

@@ -131,7 +131,8 @@ class Dialect(Protocol):
     """One API."""
 
     name: Endpoint
-    generates: bool  # whether responses may contain text, and are read before the client receives any of it
+    generates: bool  # whether a model generates the response: it has choices, and costs completion tokens
+    reads_responses: bool  # whether responses may contain text, and are read before the client receives any of it
     templated: bool  # whether a chat template adds words around the input
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:

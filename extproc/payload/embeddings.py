@@ -37,6 +37,7 @@ class Embeddings:
 
     name: Endpoint = "embeddings"
     generates = False
+    reads_responses = False
     templated = False
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:

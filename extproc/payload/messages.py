@@ -155,6 +155,7 @@ class Messages:
 
     name: Endpoint = "messages"
     generates = True
+    reads_responses = True
     templated = True
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:

@@ -96,6 +96,7 @@ class Responses:
 
     name: Endpoint = "responses"
     generates = True
+    reads_responses = True
     templated = True
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:

@@ -32,7 +32,7 @@ from extproc.payload.sse import EventTooLarge
 from tests.json_strings import strings_of
 from tests.stream.recorded import Recorded, recorded
 
-PATHS = sorted(path for path, dialect in ENDPOINTS.items() if dialect.generates)
+PATHS = sorted(path for path, dialect in ENDPOINTS.items() if dialect.reads_responses)
 MASKED = snapshot_of({**PII, "entities": ["EMAIL"]}, METER)
 MAILS = PiiDetector(["EMAIL"])
 NOT_OURS = (UnreadableResponse, BadEncoding, EventTooLarge)
@@ -97,7 +97,7 @@ def try_answer(octets: bytes) -> None:
 
 def try_stream(octets: bytes) -> None:
     """The same for a stream, whole and in pieces."""
-    if not octets or ENDPOINTS[path_of(octets[0])].name == "count_tokens":
+    if not octets or not ENDPOINTS[path_of(octets[0])].generates:
         return
 
     def heard(pieces: list[bytes]) -> bytes:
@@ -122,7 +122,7 @@ def seeds(body: Callable[[Recorded], bytes | None]) -> Iterator[bytes]:
     """Recorded bytes, with the byte before them that chooses their API."""
     for name in shipped().names:
         one = recorded(name)
-        octets = None if one is None or not one.dialect.generates else body(one)
+        octets = None if one is None or not one.dialect.reads_responses else body(one)
         if one is not None and octets:
             path = next(path for path in PATHS if ENDPOINTS[path] is one.dialect)
             yield bytes([PATHS.index(path)]) + octets

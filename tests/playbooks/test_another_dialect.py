@@ -58,6 +58,7 @@ class Rerank:
 
     name = cast(Endpoint, "rerank")
     generates = False
+    reads_responses = True
     templated = False
 
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:

@@ -54,7 +54,7 @@ def test_unstreamed(item: Recorded) -> None:
     assert view.usage is not None
     counts = item.dialect.name == "count_tokens"
     assert bool(view.usage.prompt) is not counts
-    assert bool(texts_of_answer(view)) is (item.dialect.generates and not counts)
+    assert bool(texts_of_answer(view)) is (item.dialect.reads_responses and not counts)
     assert view.write() == orjson.dumps(orjson.loads(item.answer))
 
 

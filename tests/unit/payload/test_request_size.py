@@ -30,7 +30,7 @@ def size(name: str, **fields: Any) -> RequestSize:
         ("messages", {"system": [{"type": "text", "text": "four"}]}, RequestSize(6, 3, answer_tokens_max=5)),
         ("responses", {"instructions": "four", "max_output_tokens": 5}, RequestSize(6, 3, answer_tokens_max=5)),
         ("responses", {"input": [TURN, TURN]}, RequestSize(8, 3)),
-        ("count_tokens", {}, RequestSize(2, 2)),
+        ("count_tokens", {}, RequestSize(2, 2, choices=0)),
         ("embeddings", {"input": ["four", "five"]}, RequestSize(8, 0, choices=0)),
         ("chat", {"max_tokens": True}, RequestSize(2, 2)),
         ("chat", {"max_tokens": -3}, RequestSize(2, 2)),
