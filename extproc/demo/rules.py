@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from extproc.demo.seen import Request
+from extproc.domain.contract import ENDPOINT_PATHS, MODELS_PATH
 
 CHAT: Final = "/v1/chat/completions"
 COMPLETIONS: Final = "/v1/completions"
@@ -20,10 +21,10 @@ MESSAGES: Final = "/v1/messages"
 NOT_FOUND: Final = "err_route"
 _CUE: Final = "[replay "
 _STEMS: Final = {CHAT: "chat", COMPLETIONS: "comp", RESPONSES: "responses", MESSAGES: "messages"}
+# Recordings of other endpoints are named after their paths.
 _UNSTREAMED: Final = {
-    ("POST", "/v1/embeddings"): "embeddings",
-    ("POST", "/v1/messages/count_tokens"): "messages_count_tokens",
-    ("GET", "/v1/models"): "models",
+    **{("POST", path): path.removeprefix("/v1/").replace("/", "_") for path in ENDPOINT_PATHS.values()},
+    ("GET", MODELS_PATH): "models",
     ("GET", "/health"): "health",
 }
 
@@ -96,7 +97,7 @@ def _cue(text: str) -> str | None:
 
 def last_user_text(document: dict[str, Any]) -> str:
     """The text of the user's last message, in any of the APIs; empty if there is none."""
-    for key in ("messages", "input", "prompt"):
+    for key in ("messages", "input", "prompt", "query"):
         asked = document.get(key)
         if isinstance(asked, str):
             return asked

@@ -27,7 +27,7 @@ def usage_bounds(request: RequestView, body_bytes: int, tokens_max: int) -> Usag
     """
     if request.unread or request.runs_tools:
         return UsageBounds(tokens_max, tokens_max)
-    prompt = body_bytes * PROMPT_TOKENS_PER_BYTE_MAX + PROMPT_TOKENS_MORE_MAX
+    prompt = (body_bytes * PROMPT_TOKENS_PER_BYTE_MAX + PROMPT_TOKENS_MORE_MAX) * request.readings
     lengths = request.response_lengths
     if not lengths:
         return UsageBounds(min(prompt, tokens_max), tokens_max)

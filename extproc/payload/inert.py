@@ -122,6 +122,16 @@ def is_label(value: Any) -> bool:
     return value is None or (isinstance(value, str) and (_USUAL_ID.fullmatch(value) is not None or _is_label(value)))
 
 
+def ids_after(prefix: str) -> Rule:
+    """Like ``is_label``, for the ids of one API, which have a prefix of their own."""
+    prefixes = _ID_PREFIXES | {prefix}
+
+    def is_id(value: Any) -> bool:
+        return value is None or (isinstance(value, str) and _is_label(value, prefixes))
+
+    return is_id
+
+
 def is_name(value: Any) -> bool:
     """Like a label, plus the punctuation in names of models and releases; not an address."""
     if not isinstance(value, str):
@@ -145,7 +155,7 @@ def is_event_type(value: Any) -> bool:
     )
 
 
-def _is_label(text: str) -> bool:
+def _is_label(text: str, prefixes: frozenset[str] = _ID_PREFIXES) -> bool:
     if len(text) > _LABEL_CHARS_MAX or not text.isascii():
         return False
     parts = text.replace("_", "-").split("-")
@@ -156,7 +166,7 @@ def _is_label(text: str) -> bool:
         if not part.isalnum():
             return False
         if _is_hex(part):
-            if len(part) > _PART_CHARS_MAX and parts[0] != part and parts[0] not in _ID_PREFIXES:
+            if len(part) > _PART_CHARS_MAX and parts[0] != part and parts[0] not in prefixes:
                 return False
         elif len(part) > _PART_CHARS_MAX:
             return False

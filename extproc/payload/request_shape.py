@@ -65,7 +65,7 @@ class RequestShape:
     def is_prose(self, path: Path, text: str) -> bool:
         """Whether an external text may be wrapped in other words: it is not a name, an identifier or JSON."""
         if path[0] == _DOCUMENTS:
-            return isinstance(path[-1], int) or path[-1] in _PROSE_KEYS
+            return len(path) == 1 or isinstance(path[-1], int) or path[-1] in _PROSE_KEYS
         keys = [key for key in path if isinstance(key, str)]
         return keys[-1] in _PROSE_KEYS and not _is_json(text)
 
@@ -98,10 +98,15 @@ class RequestShape:
 
     def media_addresses(self, tree: dict[str, Any]) -> Iterator[tuple[Speaker | None, str]]:
         """Addresses from which a server would fetch images, audio and files, each with its speaker if known."""
-        for message in self.messages(tree):
-            for address in _addresses_in(message):
+        for speaker, holder in self.media_holders(tree):
+            for address in _addresses_in(holder):
                 if address[:5].lower() != "data:":
-                    yield self.speaker_of(message), address
+                    yield speaker, address
+
+    def media_holders(self, tree: dict[str, Any]) -> Iterator[tuple[Speaker | None, Any]]:
+        """The values in which media may be, each with its speaker if known."""
+        for message in self.messages(tree):
+            yield self.speaker_of(message), message
 
     # --- tools -----------------------------------------------------------------------------------------------------
 

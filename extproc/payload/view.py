@@ -85,7 +85,8 @@ class TextField:
 @dataclass(slots=True)
 class RequestView:
     """A request body, as filters see it. ``choices`` is the number of requested choices, ``own_ends`` the ends that
-    count as the model's own. The ``shape`` is the dialect's: it locates the data that filters need.
+    count as the model's own. ``readings`` is how often a model may read the texts, at most. The ``shape`` is the
+    dialect's: it locates the data that filters need.
     """
 
     body: bytes
@@ -95,6 +96,7 @@ class RequestView:
     model: str | None
     streamed: bool
     choices: int = 1
+    readings: int = 1
     user: str | None = None
     usage_asked: bool = False
     unread: tuple[str, ...] = ()  # kinds of content that no guard could read, allowed by policy
