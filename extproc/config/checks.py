@@ -34,7 +34,6 @@ INFERENCE_DOORS = {
     "/score": "reads texts",
     "/v1/score": "reads texts",
     "/rerank": "reads texts and repeats them in its answer",
-    "/v1/rerank": "reads texts and repeats them in its answer",
     "/v2/rerank": "reads texts and repeats them in its answer",
     "/v2/embed": "reads texts",
     "/v1/audio/transcriptions": "turns speech into text",

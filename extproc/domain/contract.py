@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Endpoint = Literal["chat", "completions", "responses", "messages", "count_tokens", "embeddings"]
+Endpoint = Literal["chat", "completions", "responses", "messages", "count_tokens", "embeddings", "rerank"]
 """The supported APIs, as named in configuration, metrics and logs."""
 
 ENDPOINT_PATHS: dict[Endpoint, str] = {
@@ -14,6 +14,7 @@ ENDPOINT_PATHS: dict[Endpoint, str] = {
     "messages": "/v1/messages",
     "count_tokens": "/v1/messages/count_tokens",
     "embeddings": "/v1/embeddings",
+    "rerank": "/v1/rerank",
 }
 MODELS_PATH = "/v1/models"
 """Answered locally in role route."""

@@ -9,10 +9,11 @@ from extproc.payload.count_tokens import CountTokens
 from extproc.payload.dialect import Dialect
 from extproc.payload.embeddings import Embeddings
 from extproc.payload.messages import Messages
+from extproc.payload.rerank import Rerank
 from extproc.payload.responses import Responses
 
 CHAT = Chat()
-_DIALECTS: tuple[Dialect, ...] = (CHAT, Completions(), Responses(), Messages(), CountTokens(), Embeddings())
+_DIALECTS: tuple[Dialect, ...] = (CHAT, Completions(), Responses(), Messages(), CountTokens(), Embeddings(), Rerank())
 ENDPOINTS: dict[str, Dialect] = {ENDPOINT_PATHS[dialect.name]: dialect for dialect in _DIALECTS}
 """Dialects by their paths."""
 

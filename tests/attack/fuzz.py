@@ -59,7 +59,9 @@ def assert_not_ours(talk: Conversation) -> None:
 def asked(path: str, streamed: bool) -> Conversation:
     """An exchange whose request has gone on."""
     body = {"model": "tiny", "stream": streamed, "max_tokens": 9}
-    key = {"responses": "input", "completions": "prompt"}.get(ENDPOINTS[path].name, "messages")
+    key = {"responses": "input", "completions": "prompt", "rerank": "query"}.get(ENDPOINTS[path].name, "messages")
+    if key == "query":
+        body["documents"] = ["Hi"]
     body[key] = [{"role": "user", "content": "Hi"}] if key == "messages" else "Hi"
     talk = Conversation(MASKED)
     talk.hears(request_headers(path))
@@ -80,7 +82,7 @@ def try_request(octets: bytes) -> None:
         assert 400 <= action.status < 500
         return
     document = json.loads(talk.server or b"")
-    for key in ("messages", "system", "prompt", "input", "instructions", "documents", "tools"):
+    for key in ("messages", "system", "prompt", "input", "instructions", "query", "documents", "instruction", "tools"):
         assert_masked(document.get(key))
 
 

@@ -247,6 +247,20 @@ def test_embeddings(stack: Stack, bare: ModelServer) -> None:
     assert measured.rise("llm_prompt_tokens_total") == plain.usage.prompt_tokens
 
 
+def test_rerank(stack: Stack) -> None:
+    """A method of no client, but a path of its server: masked on the way in and on the way out, and metered."""
+    for model in stack.models.values():
+        model.seen.clear()
+    measured = Measured(stack)
+    body = {"model": MODEL, "query": "Where to?", "documents": ["Mail jane.doe@example.com"]}
+    answer: Any = openai_of(stack.base_url).post("/rerank", body=body, cast_to=object)
+    (seen,) = (seen for model in stack.models.values() for seen in model.seen)
+    assert seen.request.document["documents"] == ["Mail <EMAIL>"]
+    assert answer["results"][0]["document"]["text"] == "Mail invoices to <EMAIL>."
+    assert measured.outcomes() == {"completed": 1}
+    assert measured.rise("llm_prompt_tokens_total") == answer["usage"]["prompt_tokens"]
+
+
 def test_models_list(stack: Stack) -> None:
     """``models.list`` passes unread."""
     assert [model.id for model in openai_of(stack.base_url).models.list()] == [MODEL]

@@ -1,7 +1,6 @@
-"""A dialect that no filter has heard of is guarded like the others: it states its shape, and the filters ask.
+"""A dialect is one file, its name and path in the contract, and one row: no filter and no other module knows of it.
 
-It is vLLM's rerank, of a query and documents, whose texts stand elsewhere than those of all shipped dialects. It is not
-shipped: the bodies here are made from vLLM 0.32's request and response models, and are no recordings.
+Here it is vLLM's score of two texts, which is not shipped: its requests have four forms.
 """
 
 from __future__ import annotations
@@ -12,15 +11,16 @@ from typing import Any, cast
 import orjson
 import pytest
 
-from extproc.domain.contract import Endpoint
+from extproc.domain.contract import ENDPOINT_PATHS, Endpoint
 from extproc.domain.errors import ApiError
 from extproc.domain.record import Outcome
 from extproc.domain.text import Speaker
+from extproc.domain.usage import Usage
 from extproc.exchange.events import RequestBody, ResponseBody
 from extproc.payload.dialect import UnreadableResponse, openai_error
 from extproc.payload.embeddings import NoStream
 from extproc.payload.endpoints import ENDPOINTS
-from extproc.payload.inert import USAGE, Shape, is_count, is_label, is_measure, is_name
+from extproc.payload.inert import USAGE, Shape, ids_after, is_count, is_measure, is_name
 from extproc.payload.openai_request import other_fields, read_object
 from extproc.payload.request_shape import RequestShape
 from extproc.payload.unnamed import unnamed_slots
@@ -34,8 +34,10 @@ from extproc.payload.view import (
     request_source,
     text_fields,
 )
+from tests.playbooks import test_usage_bounds, unread
 from tests.playbooks.driver import (
     METER,
+    PII,
     PII_BLOCK,
     VERSION,
     Conversation,
@@ -44,19 +46,22 @@ from tests.playbooks.driver import (
     response_headers,
     snapshot_of,
 )
+from tests.tools.vllm_check.table import MINIMAL as PLACES
+from tests.unit.payload.requests import MINIMAL
+from tests.unit.payload.test_any_json import REQUESTS
 
-PATH = "/v1/rerank"
-SHAPE = RequestShape(prompts=["query"])
-RESULTS = Shape(inert={"index": is_count, "relevance_score": is_measure})
-ANSWER = Shape(inert={"id": is_label, "model": is_name}, objects={"results": RESULTS, "usage": USAGE})
+PATH = "/v1/score"
+SPEAKERS = {"text_1": Speaker.USER, "text_2": Speaker.TOOL}
+SHAPE = RequestShape(prompts=list(SPEAKERS))
+SCORES = Shape(inert={"index": is_count, "score": is_measure})
+ANSWER = Shape(inert={"id": ids_after("score"), "model": is_name}, objects={"data": SCORES, "usage": USAGE})
 CARD = "4111 1111 1111 1111"
-QUERY = {"model": "tiny", "query": "capital of France", "documents": ["Paris", {"text": "Lyon"}]}
 
 
-class Rerank:
+class Score:
     """All that a dialect of scores is."""
 
-    name = cast(Endpoint, "rerank")
+    name = cast(Endpoint, "score")
     generates = False
     reads_responses = True
     templated = False
@@ -64,8 +69,9 @@ class Rerank:
     def read_request(self, body: bytes, policy: RequestPolicy) -> RequestView:
         """Raises: PayloadRefused."""
         view = read_object(body, policy, SHAPE, generates=False)
-        view.texts += text_fields(expect_text(view.tree, "query"), ("query",), request_source(Speaker.USER))
-        view.texts += other_fields(view.tree, frozenset({"query"}))
+        for key, speaker in SPEAKERS.items():
+            view.texts += text_fields(expect_text(view.tree, key), (key,), request_source(speaker))
+        view.texts += other_fields(view.tree, frozenset(SPEAKERS))
         return view
 
     def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
@@ -76,8 +82,8 @@ class Rerank:
 
     def read_response(self, tree: dict[str, Any]) -> ResponseView:
         """Raises: UnreadableResponse."""
-        if not isinstance(tree.get("results"), list):
-            raise UnreadableResponse("an answer has no results")
+        if not isinstance(tree.get("data"), list):
+            raise UnreadableResponse("a response has no data")
         return ResponseView(tree, unnamed_slots(tree, ANSWER, 0), usage_of(tree.get("usage")))
 
     def cut_response(self, view: ResponseView, choice: int, kept: list[Slot]) -> None:
@@ -92,21 +98,17 @@ class Rerank:
         return orjson.dumps(openai_error(error))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def row(monkeypatch: pytest.MonkeyPatch) -> None:
     """The one row of the dialect."""
-    monkeypatch.setitem(ENDPOINTS, PATH, Rerank())
+    monkeypatch.setitem(ENDPOINTS, PATH, Score())
 
 
-def reranked(*filters: Any, **fields: Any) -> Conversation:
+def scored(*filters: Any, **fields: Any) -> Conversation:
     """A request that was judged."""
+    body = {"model": "tiny", "text_1": "capital of France", "text_2": "Paris", **fields}
     talk = Conversation(snapshot_of(VERSION, METER, *filters))
-    return talk.hears_all([request_headers(PATH), body_of(**fields)])
-
-
-def body_of(**fields: Any) -> RequestBody:
-    """A request's body, with some fields replaced."""
-    return RequestBody(dumps({**QUERY, **fields}))
+    return talk.hears_all([request_headers(PATH), RequestBody(dumps(body))])
 
 
 def refusal_of(talk: Conversation) -> str:
@@ -115,41 +117,40 @@ def refusal_of(talk: Conversation) -> str:
     return code
 
 
-def test_its_query_is_a_message_and_its_documents_are_none() -> None:
-    """The guard of sizes asks, and knows neither field."""
-    size = {"guard": "size", "action": "block", "message_chars_max": 17}
-    assert reranked(size, documents=["x" * 100]).server is not None
-    assert refusal_of(reranked(size, query="x" * 18)) == "message_too_long"
+@pytest.mark.parametrize(
+    "table", [MINIMAL, REQUESTS, unread.BODIES, unread.WHOLE, test_usage_bounds.BODIES, test_usage_bounds.LIES, PLACES]
+)
+def test_the_laws_are_tried_with_every_dialect(table: dict[str, Any]) -> None:
+    """By name or by path. A count of tokens is read as a message is, and its answer is a number."""
+    known = {ENDPOINTS[key].name if key in ENDPOINTS else key for key in table}
+    assert known | {"count_tokens"} == set(ENDPOINT_PATHS)
 
 
-@pytest.mark.parametrize("fields", [{"query": CARD}, {"documents": [CARD]}, {"documents": [{"text": CARD}]}])
-def test_all_its_texts_are_judged(fields: dict[str, Any]) -> None:
-    """Wherever they stand."""
-    talk = reranked(PII_BLOCK, **fields)
+@pytest.mark.usefixtures("row")
+@pytest.mark.parametrize("field", [*SPEAKERS, "later"])
+def test_all_its_texts_are_judged(field: str) -> None:
+    """Its own, and those of fields that it does not know."""
+    talk = scored(PII_BLOCK, **{field: CARD})
     assert talk.server is None
     assert talk.record.outcome is Outcome.REJECTED
 
 
-def test_its_documents_are_fenced_and_its_query_is_not() -> None:
-    """By who speaks, and by what the shape calls prose."""
-    talk = reranked({"guard": "injection", "action": "block", "fence": True})
-    assert talk.server_json["query"] == QUERY["query"]
-    assert all("EXTERNAL DATA" in str(document) for document in talk.server_json["documents"])
+@pytest.mark.usefixtures("row")
+def test_filters_ask_its_shape() -> None:
+    """What is a message, and whose words it holds: they know neither field."""
+    size = {"guard": "size", "action": "block", "message_chars_max": 17}
+    assert scored(size).server is not None
+    assert refusal_of(scored(size, text_2="x" * 18)) == "message_too_long"
+    assert refusal_of(scored({"guard": "roles", "allowed": ["user"]})) == "role_not_allowed"
 
 
-def test_whose_words_it_holds_is_asked_for() -> None:
-    """A guard of roles needs no table of its own."""
-    assert refusal_of(reranked({"guard": "roles", "allowed": ["user"]})) == "role_not_allowed"
-    assert reranked({"guard": "roles", "allowed": ["user", "document"]}).server is not None
-
-
+@pytest.mark.usefixtures("row")
 def test_its_answer_is_read_and_metered() -> None:
-    """Texts that it repeats are judged like asides; its usage counts."""
-    talk = reranked(PII_BLOCK)
-    results = [{"index": 0, "document": {"text": "Paris"}, "relevance_score": 0.9}]
+    """Scores pass, texts are judged, usage counts; the endpoint has its name in the record."""
     usage = {"prompt_tokens": 9, "total_tokens": 9}
-    answer = {"id": "rerank-1", "model": "tiny-v1", "usage": usage, "results": results}
-    talk.hears_all([response_headers(), ResponseBody(dumps(answer), end=True)])
-    assert talk.client_json["results"] == results
-    assert talk.record.usage is not None
-    assert talk.record.usage.prompt == 9
+    data = [{"index": 0, "score": 0.9, "note": f"card {CARD}"}]
+    answer = {"id": "score-92f0ff3719e34fff", "model": "tiny", "usage": usage, "data": data}
+    talk = scored(PII).hears_all([response_headers(), ResponseBody(dumps(answer), True)])
+    assert talk.client_json["data"] == [{"index": 0, "score": 0.9, "note": "card <CREDIT_CARD>"}]
+    assert talk.record.usage == Usage(9, 0)
+    assert talk.record.endpoint == "score"

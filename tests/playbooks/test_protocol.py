@@ -46,7 +46,8 @@ from tests.playbooks.driver import (
 )
 from tests.unit.filters.fakes import FakeFilter
 
-PATHS = st.sampled_from([CHAT, CHAT, CHAT, "/v1/messages", "/v1/responses", "/v1/embeddings", "/v1/models", "/other"])
+OTHERS = ["/v1/messages", "/v1/responses", "/v1/embeddings", "/v1/rerank", "/v1/models", "/other"]
+PATHS = st.sampled_from([CHAT, CHAT, CHAT, *OTHERS])
 HEADERS = st.builds(
     lambda path, method, end, length, encoding: request_headers(
         path, method, end=end, content_length=length, content_encoding=encoding
@@ -64,6 +65,7 @@ REQUEST_BODIES = st.sampled_from(
         request_body(stream=True, n=2),
         request_body(messages=[{"role": "user", "content": "mail bob@example.org"}]),
         RequestBody(b'{"model":"tiny","input":"Hi","stream":true}'),
+        RequestBody(b'{"model":"tiny","query":"Hi","documents":["mail bob@example.org"]}'),
         RequestBody(b"{"),
         RequestBody(b""),
     ]

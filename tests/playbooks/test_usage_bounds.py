@@ -42,6 +42,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/messages": {"model": "tiny", "messages": HELLO, "max_tokens": 20},
     "/v1/responses": {"model": "tiny", "input": "Hi", "max_output_tokens": 20},
     "/v1/embeddings": {"model": "tiny", "input": "Hi"},
+    "/v1/rerank": {"model": "tiny", "query": "Hi", "documents": "Ho"},
 }
 OPENAI = {"prompt_tokens": HUGE, "completion_tokens": HUGE, "prompt_tokens_details": {"cached_tokens": HUGE}}
 RESPONSES = {"input_tokens": HUGE, "output_tokens": HUGE, "input_tokens_details": {"cached_tokens": HUGE}}
@@ -52,6 +53,7 @@ LIES: dict[str, dict[str, Any]] = {
     "/v1/messages": {"type": "message", "content": [], "usage": MESSAGES},
     "/v1/responses": {"object": "response", "output": [], "usage": RESPONSES},
     "/v1/embeddings": {"data": [], "usage": OPENAI},
+    "/v1/rerank": {"results": [], "usage": OPENAI},
 }
 
 
@@ -70,7 +72,7 @@ def test_what_no_request_can_lead_to_is_not_billed(path: str) -> None:
     assert record.usage is not None
     assert (record.usage.estimated, record.usage_capped) == (True, True)
     assert record.usage.cached <= record.usage.prompt < 66_000
-    assert record.usage.completion == (TOKENS_MAX if path == "/v1/embeddings" else 20 + 1_024)
+    assert record.usage.completion == (20 + 1_024 if ENDPOINTS[path].generates else TOKENS_MAX)
     assert record.cost_micro_usd < 10**9
 
 

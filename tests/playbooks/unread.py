@@ -29,6 +29,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/messages": {"messages": [{"role": "user", "content": "Hi"}]},
     "/v1/responses": {"input": "Hi"},
     "/v1/embeddings": {"input": "Hi"},
+    "/v1/rerank": {"query": "Hi", "documents": ["Ho"]},
 }
 SNAPSHOT = snapshot_of(PII, METER)
 
@@ -137,6 +138,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     "/v1/messages": {**MESSAGE, "content": BLOCKS},
     "/v1/responses": RESPONSE,
     "/v1/embeddings": {"id": "e", "object": "list", "data": [{"index": 0, "embedding": [0.5]}]},
+    "/v1/rerank": {"id": "s", "results": [{"index": 0, "document": {"text": "Ho"}, "relevance_score": 0.5}]},
 }
 
 

@@ -78,6 +78,11 @@ def door(name: str) -> bytes:
     return _parts((_DOORS / f"{name}.request.http").read_bytes())[1]
 
 
+def door_answer(name: str) -> bytes:
+    """The body of the answer to one of them, where it is kept."""
+    return _parts((_DOORS / f"{name}.response.http").read_bytes())[1]
+
+
 def frames_of(reader: StreamReader, stream: bytes) -> list[Frame]:
     """All frames of a stream. Raises: UnreadableResponse."""
     sse = SseReader(EVENT_BYTES_MAX)

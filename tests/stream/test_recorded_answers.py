@@ -54,6 +54,7 @@ def test_unstreamed(item: Recorded) -> None:
     assert view.usage is not None
     counts = item.dialect.name == "count_tokens"
     assert bool(view.usage.prompt) is not counts
+    assert bool(view.usage.completion) is item.dialect.generates
     assert bool(texts_of_answer(view)) is (item.dialect.reads_responses and not counts)
     assert view.write() == orjson.dumps(orjson.loads(item.answer))
 
@@ -175,7 +176,7 @@ def test_a_stream_has_the_texts_of_its_unstreamed_twin(unstreamed: str, streamed
 def test_nothing_stands_beside_the_texts_but_what_was_asked_for(item: Recorded) -> None:
     """All that vLLM says otherwise is inert, so that honest answers pay nothing for it.
 
-    But for the words at which a client had it stop, its errors, and what responses repeat of the request.
+    But for the words at which a client had it stop, its errors, and what responses and scores repeat of the request.
     """
     if item.streamed:
         frames = frames_of(item.dialect.stream({}), item.answer)
@@ -183,7 +184,7 @@ def test_nothing_stands_beside_the_texts_but_what_was_asked_for(item: Recorded) 
     else:
         slots = item.dialect.read_response(orjson.loads(item.answer)).slots
     asides = {slot.text for slot in slots if slot.source.kind is Kind.ASIDE}
-    if item.dialect.name == "responses":
+    if item.dialect.name in ("responses", "rerank"):
         asides = {text for text in asides if text.encode() not in item.request}
     assert asides <= set(orjson.loads(item.request).get("stop") or ())
 

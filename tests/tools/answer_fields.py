@@ -15,6 +15,7 @@ import typing
 from collections.abc import Iterator
 from typing import Any, get_args, get_origin
 
+import typing_extensions
 import vllm
 from pydantic import BaseModel
 from vllm.entrypoints.anthropic import protocol as anthropic
@@ -22,6 +23,7 @@ from vllm.entrypoints.openai.chat_completion import protocol as chat
 from vllm.entrypoints.openai.completion import protocol as completion
 from vllm.entrypoints.openai.responses import protocol as responses
 from vllm.entrypoints.pooling.embed import protocol as embed
+from vllm.entrypoints.pooling.scoring import protocol as scoring
 
 _ARRAYS = (list, tuple, typing.Iterable, set, frozenset)
 _AS_IN_WHOLE = ("response.", "item.")
@@ -54,7 +56,7 @@ def _fields_of(kind: type) -> dict[str, Any]:
             field.serialization_alias or field.alias or name: field.annotation
             for name, field in kind.model_fields.items()
         }
-    if typing.is_typeddict(kind) or hasattr(kind, "__dataclass_fields__"):
+    if typing_extensions.is_typeddict(kind) or hasattr(kind, "__dataclass_fields__"):
         return typing.get_type_hints(kind)
     return {}
 
@@ -84,6 +86,7 @@ def main() -> None:
             "/v1/messages": sorted_paths(anthropic.AnthropicMessagesResponse),
             "/v1/responses": sorted_paths(responses.ResponsesResponse),
             "/v1/embeddings": sorted_paths(embed.EmbeddingResponse),
+            "/v1/rerank": sorted_paths(scoring.RerankResponse),
         },
         "streamed": {
             "/v1/chat/completions": {"": sorted_paths(chat.ChatCompletionStreamResponse)},

@@ -28,6 +28,7 @@ def requests() -> Iterator[tuple[str, dict[str, Any]]]:
         yield from _chats(parts)
         yield from _anthropic(parts)
         yield from _responses(beside)
+        yield from _rerank(parts)
     thoughts = [{"type": "thinking", "thinking": text} for text in (_FIRST, _SECOND)]
     said = {"type": "text", "text": _CHAFF}
     for role in ("user", "assistant"):
@@ -72,6 +73,13 @@ def _responses(beside: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "responses", {"input": [{"type": "message", "role": role, "content": parts}]}
     output = [{"type": "input_text", "text": _FIRST, **beside}, {"type": "input_text", "text": _SECOND}]
     yield "responses", {"input": [{"type": "function_call_output", "call_id": "c", "output": output}]}
+
+
+def _rerank(parts: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    divided = {"content": parts}
+    yield "rerank", {"query": divided, "documents": ["x"]}
+    yield "rerank", {"query": "x", "documents": ["x", divided]}
+    yield "rerank", {"query": "x", "documents": divided}
 
 
 def write(

@@ -21,6 +21,8 @@ from vllm.entrypoints.openai.completion.protocol import CompletionRequest
 from vllm.entrypoints.openai.responses.protocol import ResponsesRequest
 from vllm.entrypoints.openai.responses.utils import construct_input_messages, construct_tool_dicts
 from vllm.entrypoints.pooling.embed.protocol import EmbeddingRequest
+from vllm.entrypoints.pooling.scoring.protocol import RerankRequest
+from vllm.entrypoints.pooling.scoring.utils import parse_score_data_single, validate_score_input
 from vllm.exceptions import VLLMValidationError
 from vllm.renderers.chat_utils import parse_chat_messages
 
@@ -32,6 +34,7 @@ _REQUESTS: dict[str, TypeAdapter[Any]] = {
     "responses": TypeAdapter(ResponsesRequest),
     "messages": TypeAdapter(AnthropicMessagesRequest),
     "embeddings": TypeAdapter(EmbeddingRequest),
+    "rerank": TypeAdapter(RerankRequest),
 }
 _FORMATS = ("string", "openai")
 _CONFIG = {
@@ -83,7 +86,7 @@ def _plain(value: Any) -> Any:
 
 def contents(name: str, body: dict[str, Any]) -> list[str]:
     """The texts of the messages as vLLM joins them from their parts. Raises: Refused."""
-    texts: list[str] = []
+    texts = _scored(_parsed(name, body)) if name == "rerank" else []
     for conversation in _conversations(name, body, ("string",)):
         for message in conversation:
             texts += [message[key] for key in ("content", "reasoning") if isinstance(message.get(key), str)]
@@ -103,9 +106,21 @@ def _handed_over(name: str, body: dict[str, Any]) -> Any:
         yield [request.prompt, getattr(request, "suffix", None)]
     if name == "embeddings":
         yield getattr(request, "input", None)
+    if name == "rerank":
+        yield [_scored(request), request.chat_template_kwargs]
     yield from _conversations(name, body, _FORMATS)
     if name in ("chat", "responses", "messages"):
         yield _beside(name, request)
+
+
+def _scored(request: Any) -> list[str]:
+    """The query and the documents, each as one text; with a model of text, whatever else is in them is refused."""
+    try:
+        pairs = validate_score_input(request.query, request.documents, is_multimodal_model=True, architecture="")
+        inputs = [*(("query", one) for one in pairs.data_1), *(("document", one) for one in pairs.data_2)]
+        return [parse_score_data_single(one, role, _MODEL)[0] for role, one in inputs]
+    except Exception as error:  # whatever it raises, the request is not answered
+        raise Refused from error
 
 
 def _beside(name: str, request: Any) -> Any:

@@ -30,6 +30,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "responses": {"input": "x"},
     "messages": {"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "x"}]},
     "embeddings": {"input": "x"},
+    "rerank": {"query": "x", "documents": ["x"]},
 }
 _MARKS: dict[str, Any] = {
     "string": MARK,

@@ -10,6 +10,7 @@ import pytest
 from extproc.config.checks import PROMPT_BYTES_MAX, check_for_envoy, prompt_files, prompt_problem
 from extproc.config.load import load
 from extproc.config.problems import ConfigInvalid, Severity
+from extproc.domain.contract import ENDPOINT_PATHS
 
 Changed = Callable[[str, str], str]
 
@@ -93,7 +94,9 @@ def test_two_adapters_on_one_server_are_two_models(changed: Changed) -> None:
         "/v1/completions/derender",
         "/pooling",
         "/score",
+        "/v1/score",
         "/rerank",
+        "/v2/rerank",
         "/v2/embed",
     ],
 )
@@ -102,6 +105,13 @@ def test_a_side_door_of_the_model_server_is_told(path: str, minimal: str) -> Non
     (warning,) = warnings_of(f'requests: {{ allow_paths: ["POST {path}"] }}\n{minimal}')
     assert warning.startswith("1:27: warning: requests.allow_paths[0]: `/")
     assert "would be forwarded unguarded and unmetered" in warning
+
+
+@pytest.mark.parametrize("path", ENDPOINT_PATHS.values())
+def test_a_path_that_is_guarded_cannot_be_forwarded_unread(path: str, minimal: str) -> None:
+    """Whichever API it is, and however it is spelt."""
+    with pytest.raises(ConfigInvalid, match="is guarded, and cannot be forwarded unread as well"):
+        load(f'requests: {{ allow_paths: ["POST {path}/"] }}\n{minimal}', "c.yaml")
 
 
 @pytest.mark.parametrize("path", ["/health", "/v1/models", "/metrics", "/version", "/v1/messages/count_tokens"])

@@ -23,7 +23,10 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "messages": {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5},
     "count_tokens": {"messages": [{"role": "user", "content": "Hi"}]},
     "embeddings": {"input": "Hi"},
+    "rerank": {"query": "Hi", "documents": [""]},
 }
+# APIs whose requests a model answers with text, or counts as if it did.
+PROMPTED = [name for name in MINIMAL if name not in ("embeddings", "rerank")]
 BY_NAME: dict[str, Dialect] = {dialect.name: dialect for dialect in ENDPOINTS.values()}
 
 

@@ -82,6 +82,9 @@ MESSAGE = {"role": "assistant"}
         ("messages", {"content": ["text"]}),
         ("messages", {"content": [{"type": "text", "text": ["x"]}]}),
         ("embeddings", {"data": "text"}),
+        ("rerank", {}),
+        ("rerank", {"results": "text"}),
+        ("rerank", {"results": {"text": "text"}}),
         ("count_tokens", {}),
         ("count_tokens", {"input_tokens": "58"}),
         ("count_tokens", {"input_tokens": True}),
@@ -113,6 +116,7 @@ def test_an_answer_that_hides_text_from_us_is_unreadable(name: str, tree: dict[s
         ("messages", {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "x"}}),
         ("messages", {"type": "message_start"}),
         ("embeddings", {"data": []}),
+        ("rerank", {"results": []}),
         ("count_tokens", {"input_tokens": 58}),
     ],
 )

@@ -20,6 +20,7 @@ from tests.unit.payload.requests import BY_NAME, read
 WORDS = """
     type role content text name arguments function tool_calls index choices delta message usage input output item part
     response error summary logprobs finish_reason content_block stream n model user documents tools prompt system
+    query instruction results relevance_score document
 """
 KEYS = st.sampled_from(WORDS.split())
 JUNK = st.recursive(
@@ -49,6 +50,11 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "metadata": {"user_id": "u"},
     },
     "embeddings": {"input": ["a", "b"], "user": "u"},
+    "rerank": {
+        "query": {"content": [{"type": "text", "text": "a"}]},
+        "documents": ["b", {"text": "c"}, {"content": [{"type": "text", "text": "d"}]}],
+        "instruction": "e",
+    },
 }
 
 

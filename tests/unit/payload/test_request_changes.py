@@ -82,9 +82,9 @@ def test_responses_prompt(canonical: bool, own: str | None) -> None:
 
 
 @SPELLED
-@pytest.mark.parametrize("name", ["completions", "embeddings"])
+@pytest.mark.parametrize("name", ["completions", "embeddings", "rerank"])
 def test_what_has_no_system_prompt_gets_none(canonical: bool, name: str) -> None:
-    """A completion would continue it, an embedding would mean it."""
+    """A completion would continue it, an embedding would mean it, a score would depend on it."""
     assert inserted(name, MINIMAL[name], canonical) == MINIMAL[name]
 
 

@@ -41,6 +41,7 @@ def test_json_is_wanted_in_the_words_of_each_api(name: str, fields: dict[str, An
         ("chat", {"max_output_tokens": 1}, []),
         ("responses", {"max_tokens": 1}, []),
         ("embeddings", {"max_tokens": 1}, []),
+        ("rerank", {"max_tokens": 1, "top_n": 1, "max_tokens_per_doc": 1}, []),
     ],
 )
 def test_a_length_is_a_field_of_the_own_api(name: str, fields: dict[str, Any], lengths: list[int]) -> None:
@@ -77,6 +78,7 @@ def test_only_the_last_message_is_gone_on_with() -> None:
     [
         ("completions", {"suffix": "b"}, ["Hi"]),
         ("embeddings", {"documents": ["b"]}, ["Hi"]),
+        ("rerank", {"documents": ["b"], "instruction": "c"}, ["c", "Hi"]),
         ("responses", {"instructions": "b"}, ["b", "Hi"]),
         ("messages", {"system": "b"}, ["b", "Hi"]),
     ],

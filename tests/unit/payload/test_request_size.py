@@ -32,6 +32,7 @@ def size(name: str, **fields: Any) -> RequestSize:
         ("responses", {"input": [TURN, TURN]}, RequestSize(8, 3)),
         ("count_tokens", {}, RequestSize(2, 2, choices=0)),
         ("embeddings", {"input": ["four", "five"]}, RequestSize(8, 0, choices=0)),
+        ("rerank", {"documents": ["four", "five"], "instruction": "six"}, RequestSize(2 + 8 + 3, 0, choices=0)),
         ("chat", {"max_tokens": True}, RequestSize(2, 2)),
         ("chat", {"max_tokens": -3}, RequestSize(2, 2)),
     ],

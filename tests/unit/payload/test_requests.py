@@ -10,7 +10,7 @@ import pytest
 from extproc.domain.errors import PayloadRefused
 from extproc.payload.openai_request import REFUSED_FIELDS
 from extproc.payload.view import RequestPolicy
-from tests.unit.payload.requests import MINIMAL, chat_with, minimal, read, refusal, texts
+from tests.unit.payload.requests import MINIMAL, PROMPTED, chat_with, minimal, read, refusal, texts
 
 EACH = pytest.mark.parametrize("name", MINIMAL)
 MEDIA = RequestPolicy(64, media_pass=True)
@@ -29,7 +29,7 @@ def test_the_smallest_request_is_read(name: str) -> None:
 
 
 @pytest.mark.parametrize(("field", "harmless"), [("truncate_prompt_tokens", None), ("priority", 0)])
-@pytest.mark.parametrize("name", [name for name in MINIMAL if name != "embeddings"])
+@pytest.mark.parametrize("name", PROMPTED)
 def test_a_client_neither_cuts_off_the_system_prompt_nor_passes_others(name: str, field: str, harmless: Any) -> None:
     """Truncation drops a prompt's beginning; priority steers the queue, like the header that is removed."""
     error = refusal(name, minimal(name, **{field: 7}))
@@ -37,9 +37,10 @@ def test_a_client_neither_cuts_off_the_system_prompt_nor_passes_others(name: str
     read(name, minimal(name, **{field: harmless}))
 
 
-def test_embeddings_may_be_truncated() -> None:
-    """There is no system prompt in them, and long texts are commonly cut."""
-    read("embeddings", minimal("embeddings", truncate_prompt_tokens=512))
+@pytest.mark.parametrize("name", ["embeddings", "rerank"])
+def test_what_is_embedded_or_scored_may_be_truncated(name: str) -> None:
+    """There is no system prompt in it, and long texts are commonly cut."""
+    read(name, minimal(name, truncate_prompt_tokens=512))
 
 
 @EACH
@@ -289,9 +290,89 @@ def test_choices_of_completions_are_prompts_times_n(prompt: Any, choices: int) -
     assert read("completions", {"prompt": prompt, "n": 3}, RequestPolicy(64, token_ids_pass=True)).choices == choices
 
 
-def test_embeddings_are_not_streamed() -> None:
-    """A stream of vectors would be a stream that nobody reads."""
-    assert refusal("embeddings", minimal("embeddings", stream=True)).param == "stream"
+@pytest.mark.parametrize("name", ["embeddings", "rerank"])
+def test_vectors_and_scores_are_not_streamed(name: str) -> None:
+    """It would be a stream that nobody reads."""
+    assert refusal(name, minimal(name, stream=True)).param == "stream"
+
+
+# --- rerank --------------------------------------------------------------------------------------------------------
+
+
+def test_the_texts_of_a_rerank_are_read_with_their_speakers() -> None:
+    """Strings, objects of other servers, and parts; an instruction is the application's."""
+    parts = [{"type": "text", "text": "c"}, {"type": "text", "text": "d"}]
+    documents = ["a", {"text": "b"}, {"content": parts, "text": "e"}]
+    view = read("rerank", {"query": {"content": parts}, "documents": documents, "instruction": "f", "later": "g"})
+    assert texts(view) == [
+        ("system", "content", "f"),
+        ("user", "content", "c"),
+        ("user", "content", "d"),
+        ("document", "content", "a"),
+        ("document", "content", "b"),
+        ("document", "content", "c"),
+        ("document", "content", "d"),
+        ("document", "content", "e"),
+        ("definition", "content", "g"),
+    ]
+    assert len({field.message for field in view.texts if field.source.speaker.value == "document"}) == len(documents)
+
+
+@pytest.mark.parametrize("document", ["a", {"text": "a"}, {"content": [{"type": "text", "text": "a"}]}])
+def test_one_document_needs_no_list(document: Any) -> None:
+    """As vLLM has it."""
+    assert ("document", "content", "a") in texts(read("rerank", {"query": "b", "documents": document}))
+
+
+def test_unknown_keys_of_a_document_are_read() -> None:
+    """With their names: a server may show its model the whole object."""
+    view = read("rerank", minimal("rerank", documents=[{"title": "a", "snippet": {"b": 4111111111111111}}]))
+    found = {field.text for field in view.texts if field.source.speaker.value == "document"}
+    assert found == {"a", "4111111111111111", "snippet\nb"}
+
+
+@pytest.mark.parametrize("value", [None, 5, True, ["a"], [1, 2]])
+def test_a_query_that_is_no_text_is_refused(value: Any) -> None:
+    """Token ids too, and several queries."""
+    error = refusal("rerank", minimal("rerank", query=value))
+    assert (error.code, error.param) == ("invalid_type", "query")
+
+
+@pytest.mark.parametrize("value", [None, 5, True, [5], [None], [[1, 2]], [["a"]], ["a", 5]])
+def test_documents_that_are_no_texts_are_refused(value: Any) -> None:
+    """At any place of the list."""
+    error = refusal("rerank", minimal("rerank", documents=value))
+    assert (error.code, error.param) == ("invalid_type", "documents")
+
+
+@pytest.mark.parametrize("part", ["a", 5, {"text": "a"}, {"type": "text"}, {"type": "text", "text": ["a"]}])
+@pytest.mark.parametrize("field", ["query", "documents"])
+def test_parts_of_a_rerank_that_are_not_as_the_api_has_them_are_refused(field: str, part: Any) -> None:
+    """Like those of a message."""
+    error = refusal("rerank", minimal("rerank", **{field: {"content": [part]}}))
+    assert error.code == "invalid_type"
+
+
+@pytest.mark.parametrize("field", ["query", "documents"])
+def test_media_of_a_rerank_are_refused_or_counted_as_unread(field: str) -> None:
+    """By policy; an address that the server would fetch is known with its speaker."""
+    remote = {"type": "image_url", "image_url": {"url": "https://a.example/x.png"}}
+    body = minimal("rerank", **{field: {"content": [IMAGE, remote]}})
+    assert refusal("rerank", body).code == "part_not_allowed"
+    view = read("rerank", body, MEDIA)
+    assert view.unread == ("media", "media")
+    assert view.media_addresses == [("user" if field == "query" else "document", "https://a.example/x.png")]
+
+
+def test_an_instruction_must_be_text() -> None:
+    """It stands in the template."""
+    assert refusal("rerank", minimal("rerank", instruction={"a": "b"})).param == "instruction"
+
+
+@pytest.mark.parametrize(("documents", "readings"), [("a", 1), ([], 1), (["a"], 1), (["a", "b", "c"], 3)])
+def test_a_query_may_be_read_with_each_document(documents: Any, readings: int) -> None:
+    """A cross-encoder reads it as often; its tokens count each time."""
+    assert read("rerank", {"query": "a", "documents": documents}).readings == readings
 
 
 # --- responses -----------------------------------------------------------------------------------------------------

@@ -109,6 +109,40 @@ def test_embeddings_chat() -> None:
     assert refusal("embeddings", door("embeddings_chat")).param == "messages"
 
 
+@pytest.mark.parametrize("name", ["rerank_v2", "rerank_one_document", "rerank_request_id"])
+def test_rerank(name: str) -> None:
+    """Everything of it that vLLM takes is read, in its own words."""
+    found = texts(read("rerank", door(name)))
+    assert found[0] == ("user", "content", "Where do invoices go?")
+    assert ("document", "content", f"Mail invoices to {MAIL}.") in found
+
+
+def test_rerank_instruction() -> None:
+    """It stands in the prompt of each pair; ``stream``, which vLLM ignores, is refused."""
+    assert refusal("rerank", door("rerank_instruction")).param == "stream"
+    view = read("rerank", door("rerank_instruction").replace(b'"stream": true', b'"stream": false'))
+    assert ("system", "content", "Find who answers.") in texts(view)
+
+
+@pytest.mark.parametrize("name", ["err_rerank_objects", "err_rerank_parts"])
+def test_err_rerank_objects(name: str) -> None:
+    """Jina's objects, which vLLM refuses, and parts, which it takes with models that read images: read alike."""
+    assert texts(read("rerank", door(name))) == texts(read("rerank", door("rerank_v2")))
+
+
+def test_rerank_image() -> None:
+    """No text: refused, or passed by policy and then counted as unread."""
+    assert refusal("rerank", door("rerank_image")).code == "part_not_allowed"
+    view = read("rerank", door("rerank_image"), RequestPolicy(64, media_pass=True))
+    assert ("document", "content", f"Mail invoices to {MAIL}.") in texts(view)
+    assert view.unread == ("media",)
+
+
+def test_err_rerank_ids() -> None:
+    """Token ids are no documents: refused here as by vLLM."""
+    assert refusal("rerank", door("err_rerank_ids")).param == "documents"
+
+
 def test_comp_suffix() -> None:
     """vLLM refuses a suffix; other servers show it to the model: it is read."""
     assert ("user", "content", " end") in texts(read("completions", door("comp_suffix")))
@@ -193,7 +227,10 @@ def test_copies_of_the_text_are_no_matter_of_the_request(name: str) -> None:
         "/v2/embed",
         "/pooling",
         "/rerank",
+        "/v2/rerank",
+        "/v1/rerank/",
         "/score",
+        "/v1/score",
         "/v1/chat/completions/",
         "/v1//chat/completions",
         "/v1/chat%2Fcompletions",

@@ -8,11 +8,10 @@ import orjson
 import pytest
 
 from extproc.payload.view import RequestPolicy, RequestView
-from tests.unit.payload.requests import MINIMAL, minimal, read, refusal, texts
+from tests.unit.payload.requests import MINIMAL, PROMPTED, minimal, read, refusal, texts
 
 MARK = "zq mark one"
 MEDIA = RequestPolicy(64, media_pass=True)
-GENERATING = [name for name in MINIMAL if name != "embeddings"]
 
 
 def seen(view: RequestView) -> str:
@@ -307,7 +306,7 @@ def test_numbers_in_definitions_are_read_unless_they_are_bounds() -> None:
 
 
 @pytest.mark.parametrize("value", ["auto", None, "", "Disabled", 0, False, {}])
-@pytest.mark.parametrize("name", GENERATING)
+@pytest.mark.parametrize("name", PROMPTED)
 def test_attack_4_truncation_that_cuts_off_the_system_prompt_is_refused(name: str, value: Any) -> None:
     """vLLM truncates for all but ``disabled``, null too, and keeps the end."""
     error = refusal(name, minimal(name, truncation=value))
@@ -316,7 +315,7 @@ def test_attack_4_truncation_that_cuts_off_the_system_prompt_is_refused(name: st
 
 
 @pytest.mark.parametrize("value", [0, -1, 1, False, 0.0])
-@pytest.mark.parametrize("name", GENERATING)
+@pytest.mark.parametrize("name", PROMPTED)
 def test_attack_4_any_number_of_tokens_to_truncate_to_is_refused(name: str, value: Any) -> None:
     """Sibling: 0 is a number too, and with ``truncation_side`` vLLM cuts the text before it counts tokens."""
     error = refusal(name, minimal(name, truncate_prompt_tokens=value, truncation_side="left"))

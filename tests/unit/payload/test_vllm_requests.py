@@ -119,7 +119,7 @@ def unread(text: str, judged: set[str]) -> list[str]:
     return [line for line in lines if line not in judged and not line.startswith("[{")]
 
 
-@pytest.mark.parametrize("name", ["chat", "messages", "responses"])
+@pytest.mark.parametrize("name", ["chat", "messages", "responses", "rerank"])
 def test_parts_are_joined_as_vllm_joins_them(name: str) -> None:
     """Whatever stands beside or between them in keys, blocks and items that it drops or shows elsewhere."""
     recorded = [row for row in joins.read() if row["api"] == name and row["texts"]]
