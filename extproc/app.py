@@ -27,7 +27,13 @@ from extproc.server.operations.json_log import JsonLog, open_log, take_over_libr
 from extproc.server.operations.log_lines import LineStream, Output
 from extproc.server.operations.loop_watch import LoopWatch
 from extproc.server.operations.pages import OpsServer
-from extproc.server.operations.process import Signals, answers, loop_factory, turns
+from extproc.server.operations.process import (
+    Signals,
+    callable_from_thread,
+    liveness_check,
+    loop_factory,
+    return_free_memory,
+)
 from extproc.server.operations.reload import Reloader, message_bytes_max
 from extproc.server.operations.socket_files import SocketFiles
 from extproc.server.sockets.address import AddressTaken, reason_of, split
@@ -112,7 +118,7 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
     processor = _processor(document, snapshot, metrics, [metrics, *review], logger, classifiers)
     metrics.inflight.set_function(lambda: processor.inflight)
     _report_start(files, processor.snapshot, health, metrics, logger)
-    pages = _open_pages(document, metrics.registry, health, turns(asyncio.get_running_loop()))
+    pages = _open_pages(document, metrics.registry, health, liveness_check(asyncio.get_running_loop()))
     try:
         tls = None if files.certificates is None else Tls(files.certificates)
         transport = FastServer if document.server.transport == "fast" else _grpc_aio_server()
@@ -126,6 +132,7 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
         if isinstance(server, FastServer):
             watching.append(sockets.keep(document.server.listen, server.listen_again, logger))
         watchers = [asyncio.create_task(each) for each in watching]
+        return_free_memory()
         health.set_ready(True)
         logger.info("serving", listen=document.server.listen, metrics=document.server.metrics, revision=health.revision)
         await signals.first.wait()
@@ -153,13 +160,13 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
     command = (sys.executable, "-m", "extproc", "serve", "--config", str(file), "--worker")
     snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
     workers = Workers(command, config, folder, snapshot, health, metrics, logger)
-    metrics.inflight.set_function(answers(loop, workers.inflight, 0))
+    metrics.inflight.set_function(callable_from_thread(loop, workers.inflight, 0))
     health.listen_error = workers.socket_files.problem
     _report_start(files, workers.snapshot, health, metrics, logger)
     registry = page_of(metrics.registry, folder, document.identity.label_values_max)
-    pages = _open_pages(document, registry, health, answers(loop, workers.turn, False))
+    pages = _open_pages(document, registry, health, callable_from_thread(loop, workers.turn, False))
     try:
-        health.watch(answers(loop, workers.waits_s, _NO_ANSWER_S), _wait_s_max(document))
+        health.watch(callable_from_thread(loop, workers.waits_s, _NO_ANSWER_S), _wait_s_max(document))
         workers.start()
         loop.add_signal_handler(signal.SIGHUP, workers.replace_all)
         tls = None if files.certificates is None else Tls(files.certificates)
@@ -207,6 +214,7 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
     )
     try:
         await classifiers.prepared(_MODELS_LOADED_S_MAX)
+        return_free_memory()
         await worker.run(server)
         await classifiers.close(_LATE_VERDICTS_S_MAX)
         metrics.flush()

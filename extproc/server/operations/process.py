@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import importlib
 import importlib.util
 import signal
@@ -24,6 +25,15 @@ def loop_factory(transport: str) -> Callable[[], asyncio.AbstractEventLoop] | No
         factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
         return factory
     return None
+
+
+def return_free_memory() -> None:
+    """Return to the system what the compilation of a configuration has freed; glibc keeps it otherwise.
+
+    Takes a few milliseconds, during which the interpreter's other threads run.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # not glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @dataclass(slots=True)
@@ -49,9 +59,9 @@ async def in_own_thread(work: Callable[[], ResultT]) -> ResultT:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[ResultT] = loop.create_future()
 
-    def settle(tell: Callable[[Any], None], outcome: Any) -> None:
+    def settle(set_outcome: Callable[[Any], None], outcome: Any) -> None:
         if not done.done():  # the caller has given up
-            tell(outcome)
+            set_outcome(outcome)
 
     def run() -> None:
         try:
@@ -65,23 +75,23 @@ async def in_own_thread(work: Callable[[], ResultT]) -> ResultT:
     return await done
 
 
-def answers(
-    loop: asyncio.AbstractEventLoop, ask: Callable[[], Coroutine[Any, Any, ResultT]], late: ResultT
+def callable_from_thread(
+    loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, ResultT]], late: ResultT
 ) -> Callable[[], ResultT]:
     """Calls a coroutine of a loop from a thread; returns ``late`` if the loop does not respond in time."""
 
-    def answer() -> ResultT:
-        asked = asyncio.run_coroutine_threadsafe(ask(), loop)
+    def call() -> ResultT:
+        called = asyncio.run_coroutine_threadsafe(work(), loop)
         try:
-            return asked.result(LOOP_TURN_S_MAX)
+            return called.result(LOOP_TURN_S_MAX)
         except (TimeoutError, CancelledError):
-            asked.cancel()
+            called.cancel()
             return late
 
-    return answer
+    return call
 
 
-def turns(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:
+def liveness_check(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:
     """A check, callable from a thread, of whether an event loop still runs."""
 
     def turned_in_time() -> bool:

@@ -16,7 +16,7 @@ from extproc.exchange.snapshot import Snapshot, compile_snapshot
 from extproc.server.operations.config_files import ConfigFiles, ConfigReader
 from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.health import Health
-from extproc.server.operations.process import in_own_thread
+from extproc.server.operations.process import in_own_thread, return_free_memory
 from extproc.server.sockets.certificates import Certificates
 from extproc.server.sockets.tls import Tls
 from extproc.sinks.metrics import Metrics
@@ -104,7 +104,9 @@ class Reloader:
         if not self._reader.changed():
             return None
         files = self._reader.read()
-        return files, compile_snapshot(files.loaded.document, files.prompts, files.mask_keys)
+        snapshot = compile_snapshot(files.loaded.document, files.prompts, files.mask_keys)
+        return_free_memory()
+        return files, snapshot
 
     def _accept(self, files: ConfigFiles, snapshot: Snapshot) -> None:
         before, self._processor.snapshot = self._processor.snapshot, snapshot

@@ -22,6 +22,7 @@ from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.health import Health
 from extproc.server.operations.json_log import where
 from extproc.server.operations.loop_watch import LoopWatch
+from extproc.server.operations.process import return_free_memory
 from extproc.server.sockets.tls import Tls
 from extproc.server.transport.processor import Processor
 from extproc.server.workers.link import Link, LinkBroken, Message
@@ -156,6 +157,7 @@ class WorkerProcess:
         self._processor.snapshot = await asyncio.to_thread(
             compile_snapshot, config.document, config.prompts, config.mask_keys
         )
+        await asyncio.to_thread(return_free_memory)
         self._health.revision = self._processor.snapshot.revision
         if self._tls is not None and config.certificates is not None:
             self._tls.use(config.certificates)
