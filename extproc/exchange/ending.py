@@ -8,7 +8,7 @@ from extproc.domain.record import Coverage, ExchangeRecord, Outcome
 from extproc.domain.text import Direction, TextSource
 from extproc.domain.usage import Usage, cost_of
 from extproc.exchange.token_counts import TokenCounts
-from extproc.filters.base import ExchangeFacts, Filter, Guard
+from extproc.filters.base import ExchangeContext, Filter, Guard
 from extproc.payload.dialect import Dialect
 from extproc.payload.usage import UsageReader
 from extproc.payload.view import ResponseView
@@ -50,7 +50,9 @@ def settle(record: ExchangeRecord, tokens: TokenCounts, now_ns: int) -> None:
 _JUDGED_TO_THE_END = frozenset({Outcome.COMPLETED, Outcome.CUT, Outcome.UPSTREAM_ERROR})
 
 
-def note_response_coverage(guards: Sequence[Filter], sources: Collection[TextSource], exchange: ExchangeFacts) -> None:
+def note_response_coverage(
+    guards: Sequence[Filter], sources: Collection[TextSource], exchange: ExchangeContext
+) -> None:
     """Record the coverage of the response's texts at the guards that check responses."""
     record, direction = exchange.record, Direction.RESPONSE.value
     record.text_counts[direction] = len(sources)
@@ -63,7 +65,7 @@ def note_response_coverage(guards: Sequence[Filter], sources: Collection[TextSou
 
 
 def finish_guards(
-    guards: Sequence[Guard], sources: Collection[TextSource], exchange: ExchangeFacts
+    guards: Sequence[Guard], sources: Collection[TextSource], exchange: ExchangeContext
 ) -> Exception | None:
     """Let guards that work out of band hand over the response; account for its texts and for checks without a verdict.
 
@@ -81,7 +83,7 @@ def finish_guards(
     return failure
 
 
-def why_not_checked(guard: Filter, exchange: ExchangeFacts) -> Coverage | None:
+def why_not_checked(guard: Filter, exchange: ExchangeContext) -> Coverage | None:
     """How a guard failed in this exchange, or why it does not check its response; None where it does."""
     if guard.name in exchange.failed_open:
         return Coverage.FAILED_OPEN

@@ -52,7 +52,7 @@ from extproc.exchange.phases import Phase
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.state import ExchangeState
 from extproc.exchange.token_counts import TokenCounts
-from extproc.filters.base import ExchangeFacts
+from extproc.filters.base import ExchangeContext, ExchangeFacts
 from extproc.filters.chain import FilterFailed
 from extproc.payload.dialect import UnreadableResponse
 from extproc.payload.encoding import BadEncoding
@@ -166,8 +166,8 @@ class Exchange:
         pace: Pace = UNHURRIED,
     ) -> None:
         record = ExchangeRecord(exchange_id, snapshot.revision, now_ns)
-        facts = ExchangeFacts(CHAT, {}, snapshot.models, record, pace=pace)
-        self._state = ExchangeState(snapshot, facts, TokenCounts(record, learned_rates), clean_texts)
+        exchange = ExchangeContext(ExchangeFacts(CHAT, {}, snapshot.models), record, pace=pace)
+        self._state = ExchangeState(snapshot, exchange, TokenCounts(record, learned_rates), clean_texts)
 
     @property
     def record(self) -> ExchangeRecord:

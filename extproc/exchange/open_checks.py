@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from extproc.domain.errors import PayloadRefused
 from extproc.exchange.events import ContinueBody, VerdictMissing, VerdictReceived
-from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.base import ExchangeContext, Guard
 from extproc.filters.chain import note_failure
 
 
@@ -17,7 +17,7 @@ class NoVerdict(Exception):
 class OpenChecks:
     """Open checks. The request has already passed the guards, so ``forward`` is the command that continues it."""
 
-    def __init__(self, guards: Sequence[Guard], exchange: ExchangeFacts, forward: ContinueBody) -> None:
+    def __init__(self, guards: Sequence[Guard], exchange: ExchangeContext, forward: ContinueBody) -> None:
         self._guards = {guard.name: guard for guard in guards}
         self._exchange = exchange
         self._forward = forward

@@ -17,7 +17,7 @@ from extproc.exchange.ending import why_not_checked
 from extproc.exchange.events import ContinueBody, HeaderChanges
 from extproc.exchange.policies import CompiledPolicy, choose_policy
 from extproc.exchange.snapshot import Snapshot
-from extproc.filters.base import ExchangeFacts, Filter, Guard
+from extproc.filters.base import ExchangeContext, Filter, Guard
 from extproc.filters.chain import Channels, note_failure
 from extproc.payload.dialect import Dialect
 from extproc.payload.encoding import ENCODINGS, BadEncoding, decoder
@@ -160,13 +160,13 @@ def refuse_choices(request: RequestView, dialect: Dialect, snapshot: Snapshot) -
         raise refuse(400, "too_many_choices", message, "n")
 
 
-def forward(after: bytes, before: bytes, exchange: ExchangeFacts) -> ContinueBody:
+def forward(after: bytes, before: bytes, exchange: ExchangeContext) -> ContinueBody:
     """The command that forwards the request: its body if changed, and its destination."""
     headers: list[tuple[str, str]] = []
     choice = exchange.choice
     if choice is not None:
         headers += [(MODEL_HEADER, choice.facts.model), (VERSION_HEADER, choice.facts.version)]
-    remove = ("content-encoding",) if "content-encoding" in exchange.headers else ()
+    remove = ("content-encoding",) if "content-encoding" in exchange.facts.headers else ()
     return ContinueBody(
         Direction.REQUEST,
         after if after != before else None,
@@ -191,7 +191,7 @@ def _metadata(record: ExchangeRecord) -> dict[str, str | int]:
     return facts
 
 
-def choose_guards(request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> CompiledPolicy:
+def choose_guards(request: RequestView, exchange: ExchangeContext, snapshot: Snapshot) -> CompiledPolicy:
     """Run the filters before the guards on the request, and choose the policy whose guards check it.
 
     Raises: PayloadRefused with the error of the filter that refused; FilterFailed.
@@ -204,7 +204,7 @@ def choose_guards(request: RequestView, exchange: ExchangeFacts, snapshot: Snaps
 
 def judge(
     request: RequestView,
-    exchange: ExchangeFacts,
+    exchange: ExchangeContext,
     snapshot: Snapshot,
     policy: CompiledPolicy,
     clean_texts: CleanTexts | None = None,
@@ -225,14 +225,16 @@ def judge(
                 exchange.record.note_text(field.source, field.text)
 
 
-def _run_filters(filters: Sequence[Filter], request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> None:
+def _run_filters(
+    filters: Sequence[Filter], request: RequestView, exchange: ExchangeContext, snapshot: Snapshot
+) -> None:
     for owner in filters:
         error = _judge(owner, request, exchange, snapshot)
         if error is not None:
             raise PayloadRefused(error)
 
 
-def _run_guards(policy: CompiledPolicy, request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> None:
+def _run_guards(policy: CompiledPolicy, request: RequestView, exchange: ExchangeContext, snapshot: Snapshot) -> None:
     """Like ``_run_filters``; on any outcome, each text is accounted for at each guard that checks requests."""
     judged: set[str] = set()
     try:
@@ -250,7 +252,7 @@ def _run_guards(policy: CompiledPolicy, request: RequestView, exchange: Exchange
             _cover(guard, request, exchange, ended=guard.name not in judged)
 
 
-def _cover(guard: Guard, request: RequestView, exchange: ExchangeFacts, ended: bool) -> None:
+def _cover(guard: Guard, request: RequestView, exchange: ExchangeContext, ended: bool) -> None:
     record, direction = exchange.record, Direction.REQUEST.value
     fields = [field for field in request.texts if guard.applies_to(field.source)]
     known = sum([field.known_clean for field in fields]) if guard.judges_each_alone and not ended else 0
@@ -263,7 +265,7 @@ def _cover(guard: Guard, request: RequestView, exchange: ExchangeFacts, ended: b
     record.note_coverage(guard.name, direction, Coverage.SKIPPED_UNREADABLE, len(request.unread))
 
 
-def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapshot: Snapshot) -> ApiError | None:
+def _judge(owner: Filter, request: RequestView, exchange: ExchangeContext, snapshot: Snapshot) -> ApiError | None:
     try:
         exchange.pace.check()
         error = owner.on_request(request, exchange)
@@ -290,7 +292,7 @@ def _judge(owner: Filter, request: RequestView, exchange: ExchangeFacts, snapsho
     return None
 
 
-def _goes_on(stride: Stride, field: TextField, owner: Filter, exchange: ExchangeFacts) -> bool:
+def _goes_on(stride: Stride, field: TextField, owner: Filter, exchange: ExchangeContext) -> bool:
     """Whether there is time for one more text; a filter that has used it up has failed. Raises: FilterFailed."""
     try:
         stride.take(field.text)

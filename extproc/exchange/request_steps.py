@@ -22,14 +22,14 @@ from extproc.exchange.open_checks import OpenChecks
 from extproc.exchange.phases import Phase
 from extproc.exchange.state import ExchangeState
 from extproc.exchange.usage_bounds import note_usage_bounds
+from extproc.filters.base import ExchangeFacts
 from extproc.payload.endpoints import dialect_of_errors
 from extproc.payload.request_size import size_of
 
 
 def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> Step:
     """Identify the caller, and check whether the path is allowed. Raises: PayloadRefused."""
-    headers = state.facts.headers = event.headers
-    record, snapshot = state.record, state.snapshot
+    headers, record, snapshot = event.headers, state.record, state.snapshot
     state.errors = dialect_of_errors(requests.path_of(headers), requests.speaks_anthropic(headers))
     record.endpoint = requests.endpoint_name(headers)
     requests.note_identity(record, headers, snapshot)
@@ -44,7 +44,7 @@ def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> St
         record.endpoint, record.outcome = requests.PASSED, Outcome.PASSED
         state.phase = Phase.RESPONSE_HEADERS
         return Step([ContinueHeaders(Direction.REQUEST, changes, BodyMode.NONE, BodyMode.NONE)])
-    state.facts.dialect = dialect
+    state.exchange.facts = ExchangeFacts(dialect, headers, snapshot.models)
     state.guarded = dialect.reads_responses
     if event.end:
         raise PayloadRefused(BODY_MISSING)
@@ -56,23 +56,24 @@ def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> St
 
 def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     """Read the request, and run its guards. Raises: PayloadRefused, FilterFailed."""
-    facts, snapshot = state.facts, state.snapshot
+    exchange, snapshot = state.exchange, state.snapshot
     state.awaits_encoded = False
-    body = requests.plain_body(event.body, facts.headers, snapshot)
-    request = state.request = facts.dialect.read_request(body, snapshot.requests)
-    requests.refuse_choices(request, facts.dialect, snapshot)
+    dialect, headers = exchange.facts.dialect, exchange.facts.headers
+    body = requests.plain_body(event.body, headers, snapshot)
+    request = state.request = dialect.read_request(body, snapshot.requests)
+    requests.refuse_choices(request, dialect, snapshot)
     state.record.streamed = request.streamed
-    state.policy = requests.choose_guards(request, facts, snapshot)
-    requests.judge(request, facts, snapshot, state.policy, state.clean_texts)
-    state.tokens.size = size_of(request, facts.dialect)
+    state.policy = requests.choose_guards(request, exchange, snapshot)
+    requests.judge(request, exchange, snapshot, state.policy, state.clean_texts)
+    state.tokens.size = size_of(request, dialect)
     after = request.body_after()
     note_usage_bounds(state.record, request, max(len(body), len(after)), snapshot.limits.usage_tokens_max)
-    forward = requests.forward(after, event.body, facts)
+    forward = requests.forward(after, event.body, exchange)
     request.release()
-    facts.headers = {}
-    if facts.outbox.checks:
+    exchange.facts = exchange.facts._replace(headers={})
+    if exchange.outbox.checks:
         state.phase = Phase.AWAITING_VERDICTS
-        state.open_checks = OpenChecks(state.policy.on_end_guards, facts, forward)
+        state.open_checks = OpenChecks(state.policy.on_end_guards, exchange, forward)
         return Step([], checks=state.open_checks.open, judgments=state.take_judgments())
     return _send_on(state, forward, now_ns)
 

@@ -17,7 +17,7 @@ from extproc.exchange.phases import Phase
 from extproc.exchange.policies import CompiledPolicy
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.token_counts import TokenCounts
-from extproc.filters.base import ExchangeFacts
+from extproc.filters.base import ExchangeContext
 from extproc.payload.encoding import Decoder
 from extproc.payload.view import RequestView
 
@@ -32,7 +32,7 @@ class ResponseContext:
         decoder: of the body; None without content-encoding.
     """
 
-    facts: ExchangeFacts
+    exchange: ExchangeContext
     request: RequestView | None
     snapshot: Snapshot
     policy: CompiledPolicy

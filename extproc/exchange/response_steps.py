@@ -34,7 +34,7 @@ def read_headers(state: ExchangeState, event: ResponseHeaders, now_ns: int) -> S
     response_headers.note_served_version(record, headers, snapshot)
     decoder = response_headers.decoder_of(headers, snapshot.limits)
     state.awaits_encoded = decoder is not None
-    media, dialect = response_headers.media_of(headers), state.facts.dialect
+    media, dialect = response_headers.media_of(headers), state.exchange.facts.dialect
     if not 200 <= record.status < 300:
         record.outcome = Outcome.UPSTREAM_ERROR
         if event.end:
@@ -45,7 +45,7 @@ def read_headers(state: ExchangeState, event: ResponseHeaders, now_ns: int) -> S
             raise UnreadableResponse("the response has no body")
         record.streamed = media == response_headers.EVENT_STREAM
         phase, mode = response_headers.awaited(media, headers, dialect, snapshot)
-    context = ResponseContext(state.facts, state.request, snapshot, state.policy, state.tokens, decoder)
+    context = ResponseContext(state.exchange, state.request, snapshot, state.policy, state.tokens, decoder)
     state.response = _handler(phase, context)
     state.phase = phase
     changes = response_headers.header_changes(headers, phase, snapshot)

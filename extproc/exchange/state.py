@@ -15,7 +15,7 @@ from extproc.exchange.phases import Phase
 from extproc.exchange.response import ResponseHandler
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.token_counts import TokenCounts
-from extproc.filters.base import ExchangeFacts
+from extproc.filters.base import ExchangeContext
 from extproc.payload.dialect import Dialect
 from extproc.payload.endpoints import CHAT
 from extproc.payload.view import RequestView
@@ -42,7 +42,7 @@ class ExchangeState:
         "clean_texts",
         "ended",
         "errors",
-        "facts",
+        "exchange",
         "forwarded",
         "guarded",
         "open_checks",
@@ -58,13 +58,13 @@ class ExchangeState:
     def __init__(
         self,
         snapshot: Snapshot,
-        facts: ExchangeFacts,
+        exchange: ExchangeContext,
         tokens: TokenCounts,
         clean_texts: CleanTexts | None,
     ) -> None:
         self.snapshot = snapshot
-        self.facts = facts
-        self.record: ExchangeRecord = facts.record
+        self.exchange = exchange
+        self.record: ExchangeRecord = exchange.record
         self.tokens = tokens
         self.clean_texts = clean_texts
         self.phase = Phase.REQUEST_HEADERS
@@ -84,10 +84,10 @@ class ExchangeState:
 
     def take_judgments(self) -> Sequence[ClassificationJob]:
         """The jobs that guards have submitted since the last call."""
-        judgments = self.facts.outbox.judgments
+        judgments = self.exchange.outbox.judgments
         if not judgments:
             return ()
-        self.facts.outbox.judgments = []
+        self.exchange.outbox.judgments = []
         return judgments
 
     def end(self, commands: list[Command], now_ns: int, phase: Phase = Phase.DONE) -> Step:
@@ -99,17 +99,17 @@ class ExchangeState:
         if self.forwarded and self.record.usage is None and self.record.outcome in _COMPUTED:
             self._measure_unfinished(now_ns)
         ending.settle(self.record, self.tokens, now_ns)
-        if self.facts.placeholders is not None:
-            self.facts.placeholders.forget()
+        if self.exchange.placeholders is not None:
+            self.exchange.placeholders.forget()
         sources = self.response.sources if self.response is not None else ()
         if self.guarded and self.record.policy:
-            ending.note_response_coverage(self.policy.response_filters, sources, self.facts)
+            ending.note_response_coverage(self.policy.response_filters, sources, self.exchange)
         error = None
         if self.record.policy and self.policy.on_end_guards:
-            error = ending.finish_guards(self.policy.on_end_guards, sources if self.guarded else (), self.facts)
+            error = ending.finish_guards(self.policy.on_end_guards, sources if self.guarded else (), self.exchange)
         return Step(commands, self.record, judgments=self.take_judgments(), error=error)
 
     def _measure_unfinished(self, now_ns: int) -> None:
         """Measure a forwarded request whatever failed: the server has computed something."""
         if self.response is None or not self.response.measure_unfinished():
-            ending.measure_unseen(self.record, self.facts.dialect, self.tokens, now_ns)
+            ending.measure_unseen(self.record, self.exchange.facts.dialect, self.tokens, now_ns)

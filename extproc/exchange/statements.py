@@ -13,7 +13,7 @@ from dataclasses import replace
 from extproc.domain.errors import refuse
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import TextSource
-from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.base import ExchangeContext, Filter
 from extproc.filters.chain import Chain, Channels, finding
 from extproc.payload.view import Slot
 
@@ -29,7 +29,7 @@ class Statements:
     """The whole texts of one stream, by place."""
 
     def __init__(
-        self, channels: Channels, filters: Sequence[Filter], exchange: ExchangeFacts, channels_max: int
+        self, channels: Channels, filters: Sequence[Filter], exchange: ExchangeContext, channels_max: int
     ) -> None:
         self._channels = channels
         self._filters = filters

@@ -17,7 +17,7 @@ from extproc.domain.text import Kind, TextSource
 from extproc.exchange.choices import StreamChoices
 from extproc.exchange.statements import Statements
 from extproc.exchange.waiting import Waiting
-from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.base import ExchangeContext, Filter
 from extproc.filters.chain import Chain, Channels
 from extproc.payload.dialect import Frame, StreamReader, UnreadableResponse
 from extproc.payload.ends import End
@@ -47,7 +47,7 @@ class ResponseStream:
     """One stream."""
 
     def __init__(
-        self, reader: StreamReader, filters: Sequence[Filter], exchange: ExchangeFacts, terms: StreamTerms
+        self, reader: StreamReader, filters: Sequence[Filter], exchange: ExchangeContext, terms: StreamTerms
     ) -> None:
         self._reader = reader
         self._terms = terms

@@ -20,23 +20,23 @@ class StreamedResponse(ResponseHandler):
     """One event stream."""
 
     def __init__(self, context: ResponseContext) -> None:
-        facts, request, limits = context.facts, context.request, context.snapshot.limits
+        exchange, request, limits = context.exchange, context.request, context.snapshot.limits
         self.phase = Phase.STREAM
-        self._record = facts.record
+        self._record = exchange.record
         self._tokens = context.tokens
         self._decoder = context.decoder
         self._full_duplex = context.snapshot.full_duplex
-        self._reader = facts.dialect.stream(request.shown if request else {})
+        self._reader = exchange.facts.dialect.stream(request.shown if request else {})
         self._reader.usage.rates = context.tokens.rates
         terms = StreamTerms(
             own_ends=request.own_ends if request else TOLD_ENDS,
             choices=request.choices if request else 1,
             channels_max=limits.channels_max,
             event_bytes_max=limits.sse_event_bytes_max,
-            copies=context.policy.copies.where(facts.has_prompt),
+            copies=context.policy.copies.where(exchange.has_prompt),
             hides_usage=request is not None and not request.usage_asked,
         )
-        self._stream = ResponseStream(self._reader, context.policy.response_filters, facts, terms)
+        self._stream = ResponseStream(self._reader, context.policy.response_filters, exchange, terms)
 
     @property
     def sources(self) -> Collection[TextSource]:

@@ -23,7 +23,7 @@ from extproc.exchange.events import (
 )
 from extproc.exchange.phases import Phase
 from extproc.exchange.response import ResponseContext, ResponseHandler
-from extproc.filters.base import ExchangeFacts
+from extproc.filters.base import ExchangeContext
 from extproc.filters.chain import Channels, finding
 from extproc.payload.dialect import Dialect, UnreadableResponse
 from extproc.payload.encoding import BadEncoding
@@ -38,7 +38,7 @@ class _WholeResponse(ResponseHandler):
 
     def __init__(self, context: ResponseContext) -> None:
         request = context.request
-        self._facts = context.facts
+        self._exchange = context.exchange
         self._shown: Mapping[str, Any] = request.shown if request else {}
         self._own_ends = request.own_ends if request else TOLD_ENDS
         self._limits = context.snapshot.limits
@@ -61,12 +61,12 @@ class _WholeResponse(ResponseHandler):
         """
         body = self._decoded(body)
         self._refuse_length(len(body))
-        exchange, record = self._facts, self._facts.record
+        exchange, record = self._exchange, self._exchange.record
         if record.outcome is Outcome.UPSTREAM_ERROR:
             view = error_view(body)
             changed = _guard_error(view, self._channels_for(view))
         else:
-            view = _read_response(body, exchange.dialect)
+            view = _read_response(body, exchange.facts.dialect)
             ending.measure_response(record, view, self._tokens)
             record.answers, record.outcome = _answer_count(view), Outcome.COMPLETED
             cut_off = _cut_off(view, self._own_ends)
@@ -91,8 +91,8 @@ class _WholeResponse(ResponseHandler):
         """Channels of the filters that may find something in a whole response."""
         texts = [(slot.source, slot.text) for slot in view.slots]
         self._texts = {source for source, text in texts if text}
-        needed = finding(self._policy.response_filters, texts, self._facts, cut_off)
-        self._channels = Channels(needed, self._facts, self._limits.channels_max)
+        needed = finding(self._policy.response_filters, texts, self._exchange, cut_off)
+        self._channels = Channels(needed, self._exchange, self._limits.channels_max)
         return self._channels
 
 
@@ -107,7 +107,7 @@ class BufferedResponse(_WholeResponse):
         self.phase = Phase.DONE
         headers = HeaderChanges((), ("content-encoding",) if self._decoder else ())
         changed = None if after is event.body and not self._decoder else after
-        metadata = ending.tokens_of(self._facts.record)
+        metadata = ending.tokens_of(self._exchange.record)
         return [ContinueBody(Direction.RESPONSE, changed, headers, metadata=metadata)]
 
     def take_trailers(self, now_ns: int) -> list[Command]:
@@ -147,7 +147,7 @@ class HeldResponse(_WholeResponse):
     def _release(self, end: bool) -> Command:
         after = self._guard(bytes(self._kept))
         self.phase = Phase.DONE
-        return SendChunk(after, end, ending.tokens_of(self._facts.record))
+        return SendChunk(after, end, ending.tokens_of(self._exchange.record))
 
 
 class ObservedResponse(_WholeResponse):
@@ -175,7 +175,7 @@ class ObservedResponse(_WholeResponse):
 
     def _measure(self, now_ns: int) -> None:
         """Record the server's count, or an estimate if it cannot be read."""
-        record, dialect = self._facts.record, self._facts.dialect
+        record, dialect = self._exchange.record, self._exchange.facts.dialect
         try:
             view = _read_response(self._decoded(bytes(self._kept)), dialect)
             ending.measure_response(record, view, self._tokens)
@@ -212,7 +212,7 @@ def _cut_off(view: ResponseView, own_ends: Collection[End]) -> frozenset[TextSou
 def _guard_response(
     view: ResponseView,
     channels: Channels,
-    exchange: ExchangeFacts,
+    exchange: ExchangeContext,
     copies: CopyRules,
     cut_off: Collection[TextSource],
 ) -> bool:
@@ -237,7 +237,7 @@ def _guard_response(
         if rejected and not aside:
             cut.add(choice)
             said = [item for item in kept if item.source.choice == choice and item.text]
-            exchange.dialect.cut_response(view, choice, said)
+            exchange.facts.dialect.cut_response(view, choice, said)
             exchange.record.outcome = Outcome.CUT
             changed = True
     for choice in view.finished:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, Generic, NamedTuple, Self, TypeVar, cast
 
 from extproc.config.guards.base import GuardSection, On
 from extproc.config.models import CompiledModel, CompiledVersion
@@ -44,27 +44,37 @@ class Outbox:
 class GuardState(Generic[_T]):
     """The key under which a guard stores a value for each exchange."""
 
-    def of(self, exchange: ExchangeFacts) -> _T | None:
+    def of(self, exchange: ExchangeContext) -> _T | None:
         """The value of an exchange; None if it has none."""
         return cast("_T | None", exchange.states.get(self))
 
-    def put(self, exchange: ExchangeFacts, value: _T) -> _T:
+    def put(self, exchange: ExchangeContext, value: _T) -> _T:
         """Store a value for an exchange. Returns: the value."""
         exchange.states[self] = value
         return value
 
-    def pop(self, exchange: ExchangeFacts) -> _T | None:
+    def pop(self, exchange: ExchangeContext) -> _T | None:
         """Remove the value of an exchange. Returns: the value; None if it has none."""
         return cast("_T | None", exchange.states.pop(self, None))
 
 
-@dataclass(slots=True)
-class ExchangeFacts:
-    """The state that filters share about one exchange; ``choice`` is the chosen version."""
+class ExchangeFacts(NamedTuple):
+    """What is known of an exchange from its headers on. Nothing changes it.
+
+    Attributes:
+        headers: of the request; empty as soon as the request was forwarded.
+    """
 
     dialect: Dialect
     headers: Mapping[str, str]
     models: Mapping[str, CompiledModel]
+
+
+@dataclass(slots=True)
+class ExchangeContext:
+    """What filters share about one exchange; ``choice`` is the chosen version."""
+
+    facts: ExchangeFacts
     record: ExchangeRecord
     choice: CompiledVersion | None = None
     failed_open: set[str] = field(default_factory=set)  # filters that are skipped for the rest of the exchange
@@ -126,7 +136,7 @@ class Filter:
         self.enforced = mode is Mode.ENFORCE
         self.fails_open = on_error is OnError.OPEN or not self.enforced  # a filter in shadow never ends an exchange
 
-    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+    def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Check the request and change it; an error refuses it."""
         return None
 
@@ -141,15 +151,15 @@ class Filter:
         """
         return True
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+    def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage | None:
         """The stage for a channel that the filter ``applies_to``; None if there is nothing to check."""
         return None
 
-    def on_verdict(self, found: Sequence[FoundInText], exchange: ExchangeFacts) -> ApiError | None:
+    def on_verdict(self, found: Sequence[FoundInText], exchange: ExchangeContext) -> ApiError | None:
         """Process the verdict that this filter asked for; an error refuses the request."""
         return None
 
-    def on_end(self, exchange: ExchangeFacts, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
+    def on_end(self, exchange: ExchangeContext, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
         """The exchange has ended; called if ``judges_out_of_band``, no matter how much of it the filter has seen.
 
         Args:
@@ -158,7 +168,7 @@ class Filter:
             not_checked: why they were not checked; None if they were.
         """
 
-    def on_choice_end(self, choice: int, cut_short: bool, exchange: ExchangeFacts) -> None:
+    def on_choice_end(self, choice: int, cut_short: bool, exchange: ExchangeContext) -> None:
         """A choice of the response has ended by itself, and its channels are closed.
 
         Args: cut_short: the server ended it at the token limit, rather than the model.
@@ -201,7 +211,7 @@ class Guard(Filter):
         return source.direction in self.directions
 
     def report(
-        self, exchange: ExchangeFacts, direction: Direction, evidence: Evidence, action: Action | None = None
+        self, exchange: ExchangeContext, direction: Direction, evidence: Evidence, action: Action | None = None
     ) -> None:
         """Count a finding and its verdict, and record it for reviewers if the configuration says so.
 
@@ -238,7 +248,7 @@ class FindingReporter:
         "_text_start",
     )
 
-    def __init__(self, guard: Guard, source: TextSource, exchange: ExchangeFacts) -> None:
+    def __init__(self, guard: Guard, source: TextSource, exchange: ExchangeContext) -> None:
         notes = exchange.record.notes
         self._guard = guard
         self._source = source

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from extproc.domain.errors import refuse
 from extproc.domain.pace import SLICE_CHARS, Abandoned, TextTooCostly, slices
 from extproc.domain.text import Stage, TextSource, close_stage, yielding
-from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.base import ExchangeContext, Filter
 
 
 class FilterFailed(Exception):
@@ -34,7 +34,7 @@ class Chain:
 
     __slots__ = ("_cut_off", "_exchange", "_links", "_several_cut", "_simple", "rejected_by")
 
-    def __init__(self, links: list[tuple[Filter, Stage]], exchange: ExchangeFacts) -> None:
+    def __init__(self, links: list[tuple[Filter, Stage]], exchange: ExchangeContext) -> None:
         self._links = links
         self._several_cut = sum(owner.cuts_responses for owner, _ in links) > 1
         self._simple = not self._several_cut and not any(owner.fails_open for owner, _ in links)
@@ -219,7 +219,7 @@ class Chain:
         return held + text
 
 
-def note_failure(owner: Filter, exchange: ExchangeFacts, error: Exception) -> None:
+def note_failure(owner: Filter, exchange: ExchangeContext, error: Exception) -> None:
     """Record a filter's failure. Raises: FilterFailed if it fails closed; Abandoned unchanged, as no filter failed."""
     if isinstance(error, Abandoned):
         raise error
@@ -248,7 +248,7 @@ def sort_by_effect(filters: Iterable[Filter]) -> tuple[Filter, ...]:
 def finding(
     filters: Iterable[Filter],
     texts: Sequence[tuple[TextSource, str]],
-    exchange: ExchangeFacts,
+    exchange: ExchangeContext,
     cut_off: bool = False,
 ) -> list[Filter]:
     """The filters that may find something in whole texts. Raises: FilterFailed.
@@ -273,7 +273,7 @@ class Channels:
 
     __slots__ = ("_chains", "_channels_max", "_exchange", "_filters", "_latest", "_numbered")
 
-    def __init__(self, filters: Sequence[Filter], exchange: ExchangeFacts, channels_max: int) -> None:
+    def __init__(self, filters: Sequence[Filter], exchange: ExchangeContext, channels_max: int) -> None:
         self._filters = filters
         self._exchange = exchange
         self._channels_max = channels_max

@@ -19,7 +19,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence
 from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard, GuardState
+from extproc.filters.base import ExchangeContext, Guard, GuardState
 from extproc.payload.documents import brought_texts, pasted_texts
 from extproc.payload.joined import in_reading_order
 from extproc.payload.view import RequestView, TextField
@@ -57,7 +57,7 @@ class ClassifierGuard(Guard):
             return self._on_request and source.speaker in self._speakers
         return self.on_response and source.kind in self._kinds
 
-    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+    def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Request a verdict, or submit the texts; store the context that a response is compared with."""
         if self._section.against is not None:
             self._note_context(request, exchange)
@@ -90,7 +90,7 @@ class ClassifierGuard(Guard):
         """False for a request, which was checked as a whole; a response is collected."""
         return self.on_response and any(source.direction is Direction.RESPONSE for source, _ in texts)
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+    def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage | None:
         """A stage that collects the client's text, one per channel: a text that is repeated in full is already
         known.
         """
@@ -103,7 +103,7 @@ class ClassifierGuard(Guard):
         self._gathered.put(exchange, gathered)
         return stage
 
-    def on_verdict(self, found: Sequence[FoundInText], exchange: ExchangeFacts) -> ApiError | None:
+    def on_verdict(self, found: Sequence[FoundInText], exchange: ExchangeContext) -> ApiError | None:
         """Refuse the request on any finding, if the guard blocks."""
         exchange.record.note_coverage(
             self.name, Direction.REQUEST.value, Coverage.CHECKED, self._pending.pop(exchange) or 0
@@ -112,7 +112,7 @@ class ClassifierGuard(Guard):
             self.report(exchange, Direction.REQUEST, Evidence(finding, spoken.text, spoken.speaker.value))
         return self.rejection() if found and self.action is Action.BLOCK else None
 
-    def on_end(self, exchange: ExchangeFacts, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
+    def on_end(self, exchange: ExchangeContext, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
         """Submit the collected response, one text per choice; a check that is still open got no verdict."""
         record = exchange.record
         context = self._context.pop(exchange) or ""
@@ -143,7 +143,7 @@ class ClassifierGuard(Guard):
         drawn = hashlib.blake2b(f"{self.name}\x00{exchange_id}".encode(), digest_size=8).digest()
         return int.from_bytes(drawn, "big") < self._drawn_below
 
-    def _note_context(self, request: RequestView, exchange: ExchangeFacts) -> None:
+    def _note_context(self, request: RequestView, exchange: ExchangeContext) -> None:
         """Store the context of a response, or the reason why it is not classified."""
         section = self._section
         texts = brought_texts(request.texts) or pasted_texts(request.texts, section.context_chars_min)
@@ -171,7 +171,7 @@ class ClassifierGuard(Guard):
 
     def _submit(
         self,
-        exchange: ExchangeFacts,
+        exchange: ExchangeContext,
         direction: Direction,
         texts: tuple[SpokenText, ...],
         fields: int,

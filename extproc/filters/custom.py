@@ -9,7 +9,7 @@ from extproc.detectors.installed import installed_detector
 from extproc.domain.masks import type_mask
 from extproc.domain.record import Action
 from extproc.domain.text import Kind, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, FindingReporter, Guard
+from extproc.filters.base import ExchangeContext, FindingReporter, Guard
 from extproc.filters.json_text import JsonTextStage, WholeNumbers
 from extproc.filters.observe import ObservingStage
 from extproc.filters.spans import Mask, SpanStage
@@ -30,7 +30,7 @@ class CustomGuard(Guard):
         might_match = self._detector.might_match
         return any((source.kind is Kind.JSON and "\\" in text) or might_match(text) for source, text in texts)
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
+    def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage:
         """A span stage; JSON texts are checked string by string, so they remain JSON."""
         reporter = FindingReporter(self, source, exchange)
         stage: Stage = SpanStage(self._detector, self._mask(""), reporter.report, on_text=reporter.set_text)

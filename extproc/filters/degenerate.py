@@ -12,7 +12,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import NULL_REPORTER, ExchangeFacts, FindingReporter, Guard, GuardState
+from extproc.filters.base import NULL_REPORTER, ExchangeContext, FindingReporter, Guard, GuardState
 from extproc.filters.observe import ObservingStage
 from extproc.payload.view import UNNAMED_PART_FIRST, RequestView
 
@@ -60,7 +60,7 @@ class DegenerateGuard(Guard):
         self._expected = expected_of(section.languages) if section.languages else None
         self._by_request = self._expected is None and "LANGUAGE" in self.kinds
 
-    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+    def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Store the expectations of the request: JSON, and the language."""
         expected = expected_by(_question(request)) if self._by_request else self._expected
         self._asked.put(exchange, _Asked(request.wants_json, expected))
@@ -70,7 +70,7 @@ class DegenerateGuard(Guard):
         """The model's text, in fields that its API defines."""
         return super().applies_to(source) and source.part < UNNAMED_PART_FIRST and source.kind is not Kind.ASIDE
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
+    def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage:
         """A stage on every text of the model."""
         asked = self._asked.of(exchange) or self._asked.put(exchange, _Asked())
         spoken = asked.choices.setdefault(source.choice, _Spoken())
@@ -85,7 +85,7 @@ class DegenerateGuard(Guard):
         stage = _ResponseStage(judges, spoken, FindingReporter(self, source, exchange), self.action is Action.BLOCK)
         return stage if self.action is Action.BLOCK else ObservingStage(stage)
 
-    def on_choice_end(self, choice: int, cut_short: bool, exchange: ExchangeFacts) -> None:
+    def on_choice_end(self, choice: int, cut_short: bool, exchange: ExchangeContext) -> None:
         """Check what only the end shows. All text has been sent, so findings are only reported."""
         asked = self._asked.of(exchange) or _Asked()
         spoken = asked.choices.get(choice) or _Spoken()
@@ -94,7 +94,7 @@ class DegenerateGuard(Guard):
         elif cut_short and spoken.last and spoken.last not in _SENTENCE_ENDS:
             self._report("CUT_SHORT", exchange, spoken.ending)
 
-    def _report(self, kind: str, exchange: ExchangeFacts, ending: str = "") -> None:
+    def _report(self, kind: str, exchange: ExchangeContext, ending: str = "") -> None:
         if kind in self.kinds:
             action = Action.FLAG if self.action is Action.BLOCK else self.action
             chars = len(ending)

@@ -11,7 +11,7 @@ from extproc.detectors.answers.facts import FactDetector, KnownFact
 from extproc.detectors.text.sentences import SentenceBuffer
 from extproc.domain.record import Action
 from extproc.domain.text import Kind, Stage, TextSource
-from extproc.filters.base import NULL_REPORTER, ExchangeFacts, FindingReporter, Guard, Resources
+from extproc.filters.base import NULL_REPORTER, ExchangeContext, FindingReporter, Guard, Resources
 from extproc.filters.observe import ObservingStage
 
 
@@ -39,7 +39,7 @@ class FactsGuard(Guard):
         """The model's text for the user."""
         return super().applies_to(source) and source.kind is Kind.CONTENT
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
+    def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage:
         """A stage on the model's text for the user."""
         blocks = self.action is Action.BLOCK
         stage = _SentenceStage(self._detector, FindingReporter(self, source, exchange), blocks)

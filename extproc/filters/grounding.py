@@ -11,7 +11,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import Coverage
 from extproc.domain.text import Kind, Stage, TextSource
-from extproc.filters.base import NULL_REPORTER, ExchangeFacts, FindingReporter, Guard, GuardState
+from extproc.filters.base import NULL_REPORTER, ExchangeContext, FindingReporter, Guard, GuardState
 from extproc.payload.documents import brought_texts, pasted_texts
 from extproc.payload.view import RequestView
 
@@ -32,7 +32,7 @@ class GroundingGuard(Guard):
         self._items_min = section.items_min
         self._novel_min = section.novel_words_percent_min / _PERCENT
 
-    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+    def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Build the context if the request has one; with too much text, the response is not checked."""
         brought = brought_texts(request.texts)
         if not brought and not pasted_texts(request.texts, self._context_chars_min):
@@ -51,7 +51,7 @@ class GroundingGuard(Guard):
         """The model's text for the user."""
         return super().applies_to(source) and source.kind is Kind.CONTENT
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+    def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage | None:
         """A stage on the model's text for the user, if there is a context."""
         context = self._context.of(exchange)
         if context is None:

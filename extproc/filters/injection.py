@@ -15,7 +15,7 @@ from extproc.domain.finding import Evidence
 from extproc.domain.pace import Stride
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
-from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.base import ExchangeContext, Guard
 from extproc.payload.joined import joined_parts
 from extproc.payload.view import RequestView, TextField
 
@@ -56,7 +56,7 @@ class InjectionGuard(Guard):
         self._fences = section.fence and self.enforced
         self.changes_prompt = self._fences
 
-    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+    def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Refuse the request if a score reaches the threshold and the guard blocks; otherwise fence external text."""
         judged = [field for field in request.texts if self.applies_to(field.source)]
         certain = False
@@ -85,7 +85,7 @@ class InjectionGuard(Guard):
         """False: there is no stage, as the request was checked as a whole."""
         return False
 
-    def _judge_joined(self, judged: Sequence[TextField], exchange: ExchangeFacts, stride: Stride) -> bool:
+    def _judge_joined(self, judged: Sequence[TextField], exchange: ExchangeContext, stride: Stride) -> bool:
         """Look for an attack that spans parts of a message; one above the threshold is enough."""
         for parts, texts in joined_parts(judged):
             for text in texts:
@@ -94,7 +94,7 @@ class InjectionGuard(Guard):
                     return True
         return False
 
-    def _judge(self, source: TextSource, text: str, exchange: ExchangeFacts) -> bool:
+    def _judge(self, source: TextSource, text: str, exchange: ExchangeContext) -> bool:
         """Report the findings in a text. Returns: whether any reaches the threshold for action."""
         certain = False
         thresholds = self._from_outside if source.speaker in _OUTSIDE else self._from_users

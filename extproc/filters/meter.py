@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
-from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.base import ExchangeContext, Filter
 from extproc.payload.view import RequestView
 
 
@@ -17,9 +17,9 @@ class MeterFilter(Filter):
         super().__init__(mode, on_error)
         self._continuous_usage = continuous_usage
 
-    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+    def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Request usage."""
         exchange.record.metered = True
         if self.enforced:
-            exchange.dialect.ask_for_usage(request, self._continuous_usage)
+            exchange.facts.dialect.ask_for_usage(request, self._continuous_usage)
         return None

@@ -18,7 +18,7 @@ from extproc.domain.masks import PROCESS_KEY, canonical, hash_mask, partial_mask
 from extproc.domain.placeholders import Placeholders
 from extproc.domain.record import HOLD_LIMIT, Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, FindingReporter, Guard, Resources
+from extproc.filters.base import ExchangeContext, FindingReporter, Guard, Resources
 from extproc.filters.in_turn import InTurn, PassingStage
 from extproc.filters.json_text import JsonTextStage, WholeNumbers, may_hide
 from extproc.filters.observe import ObservingStage
@@ -69,7 +69,7 @@ class PiiGuard(Guard):
         self.numbers_values = masks and self._style in (MaskType.NUMBERED, MaskType.REVERSIBLE)
         self.restores = masks and self._style is MaskType.REVERSIBLE and Direction.REQUEST in self.directions
 
-    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+    def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Record which placeholders the request already contains: new ones must differ.
 
         If responses keep their placeholders, those in texts of the assistant are our own, from earlier in the
@@ -100,7 +100,7 @@ class PiiGuard(Guard):
         joined = "\n".join([text for _, text in texts])
         return self._detector.might_match(joined) or (self._finds_keys and may_hold_private_key(joined))
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
+    def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage:
         """A span stage; JSON texts are checked string by string, so they remain JSON."""
         reporter = FindingReporter(self, source, exchange)
         mask = None if self.action is Action.BLOCK else self._mask(source, exchange)
@@ -132,7 +132,7 @@ class PiiGuard(Guard):
         bare = None if mask is None else lambda finding: type_mask(finding.kind)
         return PrivateKeyStage(outside, bare, reporter.report, reporter.set_text)
 
-    def _limit(self, source: TextSource, exchange: ExchangeFacts) -> HoldLimit:
+    def _limit(self, source: TextSource, exchange: ExchangeContext) -> HoldLimit:
         """The policy for text that cannot be held any longer. A request is never held: it arrives whole."""
         if source.direction is Direction.REQUEST:
             return NO_LIMIT
@@ -144,12 +144,12 @@ class PiiGuard(Guard):
 
         return HoldLimit(on_limit, self._word_chars_max, type_mask(HOLD_LIMIT) if self._masks_at_limit else None)
 
-    def _mask(self, source: TextSource, exchange: ExchangeFacts) -> Mask:
+    def _mask(self, source: TextSource, exchange: ExchangeContext) -> Mask:
         """The mask for a channel. A truncated value reveals nothing of itself: clients choose its length."""
         mask = self._value_mask(source, exchange)
         return lambda finding, value: type_mask(finding.kind) if finding.begun else mask(finding, value)
 
-    def _value_mask(self, source: TextSource, exchange: ExchangeFacts) -> Mask:
+    def _value_mask(self, source: TextSource, exchange: ExchangeContext) -> Mask:
         if self._style is MaskType.HASH:
             return lambda finding, value: hash_mask(finding.kind, read(value), self._key)
         if self._style is MaskType.PARTIAL:

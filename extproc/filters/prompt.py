@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
-from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.base import ExchangeContext, Filter
 from extproc.payload.view import RequestView
 
 
@@ -17,11 +17,11 @@ class PromptFilter(Filter):
         super().__init__(mode, on_error)
         self.inserts_prompt = self.enforced
 
-    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+    def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Insert the prompt, if the version has one."""
         choice = exchange.choice
         if choice is not None and choice.prompt and self.enforced:
-            exchange.dialect.insert_prompt(request, choice.prompt, choice.prompt_replaces)
-            if exchange.dialect.templated:
+            exchange.facts.dialect.insert_prompt(request, choice.prompt, choice.prompt_replaces)
+            if exchange.facts.dialect.templated:
                 request.inserted, request.inserted_replaces = choice.prompt, choice.prompt_replaces
         return None

@@ -14,7 +14,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard, GuardState, Resources, report_nothing
+from extproc.filters.base import ExchangeContext, Guard, GuardState, Resources, report_nothing
 from extproc.filters.json_text import JsonTextStage
 from extproc.filters.observe import ObservingStage
 from extproc.payload.view import RequestView
@@ -49,7 +49,7 @@ class PromptLeakGuard(Guard):
         # Clients repeat the same system prompt: it is indexed once, and cached while in use.
         self._index_of = lru_cache(CLIENT_INDEXES_MAX)(self._build)
 
-    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+    def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Store the client's system messages, up to ``CLIENT_CHARS_MAX`` characters."""
         if self._of_client:
             texts = [field.text for field in request.texts if field.source.speaker is Speaker.SYSTEM]
@@ -60,7 +60,7 @@ class PromptLeakGuard(Guard):
         """The text of responses, including tool arguments."""
         return super().applies_to(source) and source.kind is not Kind.NAME
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+    def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage | None:
         """A stage on every text of the response, if there is a prompt to leak."""
         index = self._index_for(exchange)
         if not index:
@@ -81,7 +81,7 @@ class PromptLeakGuard(Guard):
     def _mask(self, text: str) -> str | None:
         return None if self.action is Action.BLOCK else text
 
-    def _index_for(self, exchange: ExchangeFacts) -> PromptIndex | None:
+    def _index_for(self, exchange: ExchangeContext) -> PromptIndex | None:
         choice = exchange.choice
         version = (choice.facts.model, choice.facts.version) if choice is not None else ("", "")
         client = self._client_prompt.of(exchange)

@@ -6,7 +6,7 @@ from extproc.config.guards.refusal import RefusalSection
 from extproc.detectors.answers.refusal import RefusalDetector
 from extproc.domain.finding import Evidence
 from extproc.domain.text import Direction, Kind, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.base import ExchangeContext, Guard
 
 
 class RefusalGuard(Guard):
@@ -23,11 +23,11 @@ class RefusalGuard(Guard):
         """Content, and the API's own field for refusals."""
         return source.direction is Direction.RESPONSE and source.kind in (Kind.CONTENT, Kind.REFUSAL)
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
+    def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage:
         """A stage that waits for the beginning."""
         return _PrefixStage(self, source, exchange)
 
-    def judge(self, source: TextSource, beginning: str, exchange: ExchangeFacts) -> None:
+    def judge(self, source: TextSource, beginning: str, exchange: ExchangeContext) -> None:
         """Count a refusal."""
         finding = self._detector.find(beginning)
         if finding is not None:
@@ -40,7 +40,7 @@ class _PrefixStage:
 
     __slots__ = ("_beginning", "_exchange", "_filter", "_judged", "_source", "rejected")
 
-    def __init__(self, owner: RefusalGuard, source: TextSource, exchange: ExchangeFacts) -> None:
+    def __init__(self, owner: RefusalGuard, source: TextSource, exchange: ExchangeContext) -> None:
         self._filter = owner
         self._source = source
         self._exchange = exchange

@@ -15,7 +15,7 @@ from extproc.detectors.text.address_context import AddressContext
 from extproc.domain.placeholders import Placeholders
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction, Kind, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.base import ExchangeContext, Filter
 from extproc.filters.json_text import JsonTextStage
 
 PLACEHOLDER_CHARS_MAX = 80
@@ -30,7 +30,7 @@ class RestoreFilter(Filter):
         super().__init__(guard.mode, guard.on_error)
         self.name = guard.name
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+    def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage | None:
         """A stage on every channel of the response, if there is anything to restore."""
         known = exchange.placeholders
         if source.direction is not Direction.RESPONSE or known is None or not known.restorable:

@@ -9,7 +9,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Speaker, TextSource
-from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.base import ExchangeContext, Guard
 from extproc.payload.view import RequestView
 
 
@@ -24,7 +24,7 @@ class RolesGuard(Guard):
         self._allowed = frozenset(map(Speaker, section.allowed))
         self._prefill = section.prefill
 
-    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+    def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Report each role that is not allowed."""
         kinds = list(self._not_allowed(request))
         for kind in kinds:

@@ -15,7 +15,7 @@ from extproc.domain.finding import Evidence, Finding
 from extproc.domain.pace import Pace, slices
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import NULL_REPORTER, ExchangeFacts, FindingReporter, Guard
+from extproc.filters.base import NULL_REPORTER, ExchangeContext, FindingReporter, Guard
 from extproc.filters.json_text import JsonTextStage, may_hide
 from extproc.filters.observe import ObservingStage
 from extproc.payload.joined import found_only_joined
@@ -48,7 +48,7 @@ class SpeakersGuard(Guard):
             return True
         return bool(judged) and self.might_match("\n".join([text for _, text in judged]))
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage:
+    def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage:
         """A stage that checks a text; JSON texts are checked string by string, so they remain JSON."""
         stage = self.text_stage(source, FindingReporter(self, source, exchange), bare=False)
         if source.kind is Kind.JSON:
@@ -69,7 +69,7 @@ class ScanningGuard(SpeakersGuard, Generic[FoundT]):
 
     mask: str
 
-    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+    def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Check places that no stage sees; they cannot be masked, so a finding refuses the request."""
         if Direction.REQUEST not in self.directions:
             return None

@@ -11,7 +11,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, TextSource
-from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.base import ExchangeContext, Guard
 from extproc.payload.view import RequestView
 
 _MESSAGE = attrgetter("message")
@@ -26,7 +26,7 @@ class SizeGuard(Guard):
         super().__init__(section)
         self._section = section
 
-    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+    def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Report every limit that is exceeded; refuse with the first."""
         errors = list(self._exceeded(request))
         for kind, _ in errors:

@@ -10,7 +10,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import NULL_REPORTER, ExchangeFacts, FindingReporter, Guard
+from extproc.filters.base import NULL_REPORTER, ExchangeContext, FindingReporter, Guard
 from extproc.filters.observe import ObservingStage
 from extproc.payload.view import RequestView
 
@@ -36,7 +36,7 @@ class ToolsGuard(Guard):
         super().__init__(section)
         self._rules = ToolRules(section.allow, section.deny)
 
-    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+    def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Report each tool that is not allowed."""
         if Direction.REQUEST not in self.directions:
             return None
@@ -63,7 +63,7 @@ class ToolsGuard(Guard):
         """Whether a tool may be called."""
         return len(name) <= NAME_CHARS_MAX and self._rules.permit(_BUILT_IN_CALLS.get(name, name))
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+    def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage | None:
         """A stage on tool names in responses."""
         if source.direction is Direction.REQUEST:
             return None

@@ -12,7 +12,7 @@ from extproc.domain.finding import Evidence, Finding
 from extproc.domain.pace import Pace, slices
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
-from extproc.filters.base import NULL_REPORTER, ExchangeFacts, FindingReporter, Guard
+from extproc.filters.base import NULL_REPORTER, ExchangeContext, FindingReporter, Guard
 from extproc.filters.observe import ObservingStage
 from extproc.payload.joined import JoinedText, message_texts
 from extproc.payload.view import RequestView
@@ -43,7 +43,7 @@ class TopicsGuard(Guard):
         speaks = source.speaker in self._speakers or (self._allowed is not None and source.speaker is Speaker.USER)
         return super().applies_to(source) and speaks
 
-    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+    def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Report each denied topic once, and the last message if it is off topic."""
         if Direction.REQUEST not in self.directions:
             return None
@@ -84,7 +84,7 @@ class TopicsGuard(Guard):
         judged = [text for source, text in texts if source.direction is Direction.RESPONSE and self.applies_to(source)]
         return bool(judged) and self._denied.phrases.might_match("\n".join(judged))
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+    def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage | None:
         """A stage on the text of a response."""
         if source.direction is Direction.REQUEST:
             return None

@@ -17,7 +17,7 @@ from extproc.config.models import CompiledModel, CompiledVersion, find_version
 from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
 from extproc.domain.text import Speaker
-from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.base import ExchangeContext, Filter
 from extproc.payload.view import RequestView
 
 _DRAWS = 1 << 64
@@ -63,7 +63,7 @@ class VersionFilter(Filter):
         super().__init__(mode, on_error)
         self._fixed = fixed  # MODEL/VERSION: in the guard role the pod is already chosen
 
-    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+    def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Set the exchange's choice. An unknown model or pinned version is refused, except in shadow."""
         chosen = self._choose(request, exchange)
         if isinstance(chosen, ApiError):
@@ -81,9 +81,9 @@ class VersionFilter(Filter):
         return None
 
     def _choose(
-        self, request: RequestView, exchange: ExchangeFacts
+        self, request: RequestView, exchange: ExchangeContext
     ) -> tuple[CompiledModel, CompiledVersion] | ApiError:
-        models = exchange.models
+        models = exchange.facts.models
         fixed = find_version(models, self._fixed) if self._fixed is not None else None
         if fixed is not None:
             return fixed
@@ -91,11 +91,11 @@ class VersionFilter(Filter):
         model = only or models.get(request.model or "")
         if model is None:
             return ApiError(404, "invalid_request_error", "model_not_found", "The model does not exist here.", "model")
-        pinned = exchange.headers.get(model.pin_header) if model.pin_header else None
+        pinned = exchange.facts.headers.get(model.pin_header) if model.pin_header else None
         if pinned:
             choice = model.by_name.get(pinned)
         else:
-            choice = choose_version(model.versions, sticky_key(model, request, exchange.headers))
+            choice = choose_version(model.versions, sticky_key(model, request, exchange.facts.headers))
         if choice is None:
             message = "The pinned model version does not exist."
             return ApiError(400, "invalid_request_error", "version_not_found", message)

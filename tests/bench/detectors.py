@@ -26,7 +26,7 @@ from extproc.domain.text import Direction, Kind, Speaker, TextSource
 from extproc.exchange import request as requests
 from extproc.exchange.policies import CompiledPolicy
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
-from extproc.filters.base import ExchangeFacts, Filter, Guard
+from extproc.filters.base import ExchangeContext, ExchangeFacts, Filter, Guard
 from extproc.filters.chain import Channels
 from extproc.filters.classifier import ClassifierGuard
 from extproc.payload.endpoints import CHAT
@@ -125,8 +125,8 @@ def _request(snapshot: Snapshot, policy: CompiledPolicy, text: str) -> RequestVi
     return CHAT.read_request(json.dumps(body).encode(), snapshot.requests)
 
 
-def _exchange() -> ExchangeFacts:
-    return ExchangeFacts(CHAT, {}, {}, ExchangeRecord("bench", "bench", 0))
+def _exchange() -> ExchangeContext:
+    return ExchangeContext(ExchangeFacts(CHAT, {}, {}), ExchangeRecord("bench", "bench", 0))
 
 
 @cache

@@ -82,7 +82,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, TextSource
-from extproc.filters.base import ExchangeFacts, Guard
+from extproc.filters.base import ExchangeContext, Guard
 from extproc.payload.view import RequestView
 
 
@@ -91,7 +91,7 @@ class ShoutingGuard(Guard):
 
     code = "shouting"
 
-    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+    def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Report each text in capitals."""
         found = [field for field in request.texts if self.applies_to(field.source) and field.text.isupper()]
         for field in found:

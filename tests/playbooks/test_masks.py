@@ -270,7 +270,7 @@ def test_nothing_is_kept_once_the_exchange_is_over() -> None:
         body = request_body(messages=[{"role": "user", "content": BOB}], stream=True)
         talk = asked(snapshot_of(masking("reversible")), body=body)
         talk.hears(response_headers(SSE))
-        known = talk.exchange._state.facts.placeholders
+        known = talk.exchange._state.exchange.placeholders
         assert known is not None
         assert known.restorable
         talk.hears(last)

@@ -38,7 +38,7 @@ from extproc.demo.installation import DEMO_CONFIG
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Kind, Stage, TextSource
 from extproc.exchange.snapshot import compile_snapshot
-from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.base import ExchangeContext, ExchangeFacts, Filter
 from extproc.filters.chain import Channels
 from extproc.filters.pii import PiiGuard
 from extproc.payload.endpoints import CHAT
@@ -74,7 +74,9 @@ def held_of(texts: Iterable[Text], guard: PiiGuard) -> Held:
     """Feed texts to a guard's stage, and note what it holds after each piece."""
     held = Held()
     for pieces, kind in texts:
-        stage = guard.stage(response_source(kind, 0), ExchangeFacts(CHAT, {}, {}, ExchangeRecord("report", "", 0)))
+        stage = guard.stage(
+            response_source(kind, 0), ExchangeContext(ExchangeFacts(CHAT, {}, {}), ExchangeRecord("report", "", 0))
+        )
         if stage is not None and pieces:
             _feed(stage, pieces, held)
     return held
@@ -234,7 +236,7 @@ def _answers() -> list[list[str]]:
 
 
 def _first_event(filters: tuple[Filter, ...], pieces: list[str]) -> int:
-    exchange = ExchangeFacts(CHAT, {}, {}, ExchangeRecord("report", "", 0))
+    exchange = ExchangeContext(ExchangeFacts(CHAT, {}, {}), ExchangeRecord("report", "", 0))
     chain = Channels(filters, exchange, 1).chain(response_source(Kind.CONTENT, 0))
     return next((number for number, piece in enumerate(pieces, 1) if chain.feed(piece).strip()), len(pieces))
 

@@ -295,7 +295,7 @@ async def test_liveness_is_false_while_the_event_loop_stands_still(monkeypatch: 
     """The page asks from its own thread, and does not wait for ever."""
     monkeypatch.setattr(module, "LOOP_TURN_S_MAX", 0.05)
     answers: list[bool] = []
-    turns = module.turns(asyncio.get_running_loop())
+    turns = module.liveness_check(asyncio.get_running_loop())
     asking = threading.Thread(target=lambda: answers.append(turns()))
     asking.start()
     asking.join()  # stands still meanwhile

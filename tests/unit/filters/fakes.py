@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
+from extproc.config.models import CompiledModel
 from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction, Stage, TextSource
-from extproc.filters.base import ExchangeFacts, Filter, FindingReporter
+from extproc.filters.base import ExchangeContext, ExchangeFacts, Filter, FindingReporter
 from extproc.payload.endpoints import CHAT
 from extproc.payload.view import RequestView
 
@@ -100,13 +102,13 @@ class FakeFilter(Filter):
             text = text.replace(old, new)
         return text
 
-    def on_request(self, request: RequestView, exchange: ExchangeFacts) -> ApiError | None:
+    def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Pass, or raise."""
         if self.raises_on_request:
             raise Broken
         return None
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+    def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage | None:
         """A stage, or an error."""
         if self.raises:
             raise Broken
@@ -134,6 +136,8 @@ class Heard(FindingReporter):
         self.on_finding(finding)
 
 
-def exchange_facts() -> ExchangeFacts:
+def exchange_of(
+    models: Mapping[str, CompiledModel] = MappingProxyType({}), headers: Mapping[str, str] = MappingProxyType({})
+) -> ExchangeContext:
     """An exchange that has just begun."""
-    return ExchangeFacts(CHAT, {}, {}, ExchangeRecord("exchange-1", "revision", 0))
+    return ExchangeContext(ExchangeFacts(CHAT, headers, models), ExchangeRecord("exchange-1", "revision", 0))

@@ -13,7 +13,7 @@ from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
 from extproc.exchange import request as requests
 from extproc.exchange.snapshot import compile_snapshot
-from extproc.filters.base import ExchangeFacts
+from extproc.filters.base import ExchangeContext, ExchangeFacts
 from extproc.filters.chain import Channels
 from extproc.payload.endpoints import CHAT
 from extproc.server.operations.config_files import read_config
@@ -63,13 +63,13 @@ def judge_everywhere(name: str, text: str) -> None:
     assert not exchange.failed_open
 
 
-def _judge_request(name: str, messages: Iterable[object], exchange: ExchangeFacts) -> None:
+def _judge_request(name: str, messages: Iterable[object], exchange: ExchangeContext) -> None:
     body = {"model": "m", "messages": [{"role": "system", "content": "Be kind."}, *messages]}
     request = CHAT.read_request(json.dumps(body).encode(), SNAPSHOT.requests)
     requests.judge(request, exchange, SNAPSHOT, POLICIES[name])
 
 
-def _judge_answer(name: str, source: TextSource, text: str, exchange: ExchangeFacts) -> None:
+def _judge_answer(name: str, source: TextSource, text: str, exchange: ExchangeContext) -> None:
     chain = Channels(POLICIES[name].response_filters, exchange, SNAPSHOT.limits.channels_max).chain(source)
     for start in range(0, len(text), PIECE_CHARS):
         chain.feed(text[start : start + PIECE_CHARS])
@@ -78,5 +78,5 @@ def _judge_answer(name: str, source: TextSource, text: str, exchange: ExchangeFa
     chain.close()
 
 
-def _exchange() -> ExchangeFacts:
-    return ExchangeFacts(CHAT, {}, {}, ExchangeRecord("judged", "judged", 0))
+def _exchange() -> ExchangeContext:
+    return ExchangeContext(ExchangeFacts(CHAT, {}, {}), ExchangeRecord("judged", "judged", 0))

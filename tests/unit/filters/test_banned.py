@@ -14,7 +14,7 @@ from extproc.filters.chain import Channels
 from extproc.payload.view import response_source
 from tests.playbooks.driver import Conversation, asked, request_body, request_headers, snapshot_of
 from tests.unit.filters.cutting import cut
-from tests.unit.filters.fakes import exchange_facts
+from tests.unit.filters.fakes import exchange_of
 
 BANNED: dict[str, Any] = {"guard": "banned", "phrases": ["project falcon", "falcon nine", "gold", "secret*"]}
 MASKING = {**BANNED, "action": "mask"}
@@ -28,7 +28,7 @@ TEXTS = st.lists(
 
 def through_guard(pieces: list[str], section: dict[str, Any], kind: Kind = Kind.CONTENT) -> tuple[str, Any, Any]:
     """One channel of an answer under the guard: what is released, who rejected, and the record."""
-    exchange = exchange_facts()
+    exchange = exchange_of()
     filters = snapshot_of(section).policies[-1].response_filters
     chain = Channels(filters, exchange, 10).chain(response_source(kind, 0))
     released = ""

@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 from extproc.config.section import OnError
 from extproc.domain.errors import PayloadRefused
 from extproc.domain.text import Kind
-from extproc.filters.base import ExchangeFacts
+from extproc.filters.base import ExchangeContext
 from extproc.filters.chain import Chain, Channels, FilterFailed, sort_by_effect
 from extproc.payload.view import response_source
 from tests.unit.filters.cutting import cut
-from tests.unit.filters.fakes import Broken, FakeFilter, exchange_facts
+from tests.unit.filters.fakes import Broken, FakeFilter, exchange_of
 
 CONTENT = response_source(Kind.CONTENT, 0)
 REASONING = response_source(Kind.REASONING, 0)
 
 
-def chain_of(*filters: FakeFilter, exchange: ExchangeFacts | None = None) -> Chain:
+def chain_of(*filters: FakeFilter, exchange: ExchangeContext | None = None) -> Chain:
     """A chain of fakes."""
-    return Channels(sort_by_effect(filters), exchange or exchange_facts(), 10).chain(CONTENT)
+    return Channels(sort_by_effect(filters), exchange or exchange_of(), 10).chain(CONTENT)
 
 
 def all_of(chain: Chain, pieces: list[str]) -> str:
@@ -83,7 +83,7 @@ def test_those_that_end_a_text_come_before_those_that_change_it() -> None:
 
 def test_a_filter_that_fails_closed_ends_the_exchange() -> None:
     """With what it raised as the cause."""
-    exchange = exchange_facts()
+    exchange = exchange_of()
     chain = chain_of(FakeFilter("fails", raises_at="x"), exchange=exchange)
     with pytest.raises(FilterFailed) as failed:
         chain.feed("ax")
@@ -100,7 +100,7 @@ def test_a_filter_that_fails_open_loses_and_doubles_nothing(
     fails = FakeFilter(
         "fails", holds=3, raises_at="" if only_on_close else "x", raises_on_close=on_close, on_error=OnError.OPEN
     )
-    exchange = exchange_facts()
+    exchange = exchange_of()
     released = all_of(
         chain_of(FakeFilter("before", holds=1), fails, FakeFilter("after", holds=2), exchange=exchange), pieces
     )
@@ -112,7 +112,7 @@ def test_a_filter_that_fails_open_loses_and_doubles_nothing(
 def test_a_filter_that_failed_open_is_left_out_of_the_rest_of_the_exchange() -> None:
     """Of channels that have begun, where it gives back what it holds, and of those to come."""
     fails = FakeFilter("fails", holds=3, raises_at="x", on_error=OnError.OPEN)
-    channels = Channels((fails,), exchange_facts(), 10)
+    channels = Channels((fails,), exchange_of(), 10)
     content, reasoning = channels.chain(CONTENT), channels.chain(REASONING)
     assert reasoning.feed("held") == "h"
     assert content.feed("x") == "x"
@@ -132,7 +132,7 @@ def test_a_rejection_after_a_failure_skips_no_stage() -> None:
 
 def test_a_stage_that_cannot_be_made_counts_as_a_failure() -> None:
     """Open: left out. Closed: the end."""
-    exchange = exchange_facts()
+    exchange = exchange_of()
     assert chain_of(FakeFilter("fails", raises=True, on_error=OnError.OPEN), exchange=exchange).feed("a") == "a"
     assert exchange.failed_open == {"fails"}
     with pytest.raises(FilterFailed):
@@ -141,7 +141,7 @@ def test_a_stage_that_cannot_be_made_counts_as_a_failure() -> None:
 
 def test_channels_are_limited() -> None:
     """Each costs memory: an answer with endless indexes is not followed."""
-    channels = Channels((), exchange_facts(), 2)
+    channels = Channels((), exchange_of(), 2)
     for index in (0, 1, 0):
         channels.chain(response_source(Kind.CONTENT, index))
     with pytest.raises(PayloadRefused):

@@ -6,10 +6,10 @@ import pytest
 
 from extproc.config.section import OnError
 from extproc.domain.record import Outcome
-from extproc.filters.base import ExchangeFacts
+from extproc.filters.base import ExchangeContext
 from extproc.filters.chain import Channels, FilterFailed
 from tests.playbooks.driver import DONE, METER, VERSION, answered, chat_answer, chat_chunk, snapshot_of, with_guards
-from tests.unit.filters.fakes import Broken, FakeFilter, exchange_facts
+from tests.unit.filters.fakes import Broken, FakeFilter, exchange_of
 
 
 class Listener(FakeFilter):
@@ -20,7 +20,7 @@ class Listener(FakeFilter):
         self.fails = fails
         self.heard: list[tuple[int, bool]] = []
 
-    def on_choice_end(self, choice: int, cut_short: bool, exchange: ExchangeFacts) -> None:
+    def on_choice_end(self, choice: int, cut_short: bool, exchange: ExchangeContext) -> None:
         """Note it, or raise."""
         if self.fails:
             raise Broken
@@ -51,7 +51,7 @@ def test_a_choice_that_was_cut_is_not_told() -> None:
 
 def test_a_filter_that_fails_at_the_end_fails_as_it_says() -> None:
     """Closed: the exchange ends; open: the filter is left out of the rest."""
-    exchange = exchange_facts()
+    exchange = exchange_of()
     with pytest.raises(FilterFailed):
         Channels((Listener(fails=True),), exchange, 8).end_choice(0, False)
     opened, after = Listener("opened", fails=True, on_error=OnError.OPEN), Listener("after")

@@ -12,7 +12,7 @@ from extproc.config.guards.classifier import ClassifierSection
 from extproc.domain.record import Coverage, Outcome
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
 from extproc.exchange.events import StreamClosed
-from extproc.filters.base import ExchangeFacts
+from extproc.filters.base import ExchangeContext
 from extproc.filters.classifier import ClassifierGuard, GatheringStage
 from tests.playbooks.driver import (
     METER,
@@ -27,7 +27,7 @@ from tests.playbooks.driver import (
     with_guards,
 )
 from tests.playbooks.test_blocking_checks import BESIDE, CLASSIFIERS, submitted
-from tests.unit.filters.fakes import exchange_facts
+from tests.unit.filters.fakes import exchange_of
 
 CONTENT = TextSource(Direction.RESPONSE, Speaker.ASSISTANT, Kind.CONTENT)
 
@@ -87,7 +87,7 @@ def test_a_fork_keeps_nothing() -> None:
 
 def test_a_text_that_comes_again_whole_is_gathered_once() -> None:
     """Some APIs repeat a text at its end."""
-    exchange = exchange_facts()
+    exchange = exchange_of()
     judge = guard(on="response")
     first = judge.stage(CONTENT, exchange)
     assert first is not None
@@ -97,12 +97,12 @@ def test_a_text_that_comes_again_whole_is_gathered_once() -> None:
 @pytest.mark.parametrize("kind", [Kind.NAME, Kind.ASIDE])
 def test_names_and_asides_are_no_answer(kind: Kind) -> None:
     """They are not what a model says to a person."""
-    assert guard().stage(CONTENT._replace(kind=kind), exchange_facts()) is None
+    assert guard().stage(CONTENT._replace(kind=kind), exchange_of()) is None
 
 
 def test_choices_are_texts_in_order_whatever_came_first() -> None:
     """So is what is judged of one choice."""
-    exchange = exchange_facts()
+    exchange = exchange_of()
     exchange.record.outcome = Outcome.COMPLETED
     judge = guard(on="response")
     for choice, kind, text in [(1, Kind.CONTENT, "c"), (0, Kind.REASONING, "b"), (0, Kind.CONTENT, "a")]:
@@ -117,7 +117,7 @@ def test_choices_are_texts_in_order_whatever_came_first() -> None:
 
 def test_a_guard_of_requests_hands_on_no_answer() -> None:
     """Nor says anything of it."""
-    exchange = exchange_facts()
+    exchange = exchange_of()
     guard(on="request").on_end(exchange, 0, Coverage.CHECKED, None)
     assert (exchange.outbox.judgments, exchange.record.coverage) == ([], {})
 
@@ -128,7 +128,7 @@ def test_a_guard_of_requests_hands_on_no_answer() -> None:
 class BrokenAtTheEnd(ClassifierGuard):
     """A guard with a fault of ours."""
 
-    def on_end(self, exchange: ExchangeFacts, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
+    def on_end(self, exchange: ExchangeContext, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
         """Fail."""
         raise ValueError("a text")
 

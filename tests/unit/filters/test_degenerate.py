@@ -19,7 +19,7 @@ from extproc.payload.endpoints import CHAT
 from extproc.payload.view import UNNAMED_PART_FIRST, RequestPolicy, response_source
 from tests.playbooks.driver import snapshot_of
 from tests.unit.filters.cutting import cut
-from tests.unit.filters.fakes import exchange_facts
+from tests.unit.filters.fakes import exchange_of
 
 DEGENERATE: dict[str, Any] = {"guard": "degenerate"}
 BLOCK = {**DEGENERATE, "action": "block"}
@@ -33,7 +33,7 @@ STUCK = "and so on, " * 40
 
 def answer(guard: dict[str, Any], **fields: Any) -> tuple[Channels, ExchangeRecord]:
     """The channels of an answer to a chat's request, and what is noted of it."""
-    exchange = exchange_facts()
+    exchange = exchange_of()
     policy = snapshot_of(guard).policies[-1]
     body = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}], **fields}
     request = CHAT.read_request(json.dumps(body).encode(), RequestPolicy(json_depth_max=64))

@@ -16,7 +16,7 @@ from extproc.filters.facts import FactsGuard
 from extproc.payload.view import response_source
 from tests.unit.detectors.answers.test_facts import FACTS
 from tests.unit.filters.cutting import cut
-from tests.unit.filters.fakes import exchange_facts
+from tests.unit.filters.fakes import exchange_of
 
 Action = Literal["block", "flag", "shadow"]
 WRONG = "You can return your order within 14 days."
@@ -25,7 +25,7 @@ WRONG = "You can return your order within 14 days."
 def guarded(action: Action, kind: Kind = Kind.CONTENT) -> tuple[Chain, ExchangeRecord]:
     """A channel under a guard that has read its file, and what is noted."""
     guard = FactsGuard(FactsSection(guard="facts", file="facts.yaml", action=action), FACTS)
-    exchange = exchange_facts()
+    exchange = exchange_of()
     return Channels((guard,), exchange, 10).chain(response_source(kind, 0)), exchange.record
 
 
@@ -59,7 +59,7 @@ def test_looking_only_changes_nothing(action: Action) -> None:
 
 def test_details_are_kept_up_to_a_limit() -> None:
     """Each once."""
-    record = exchange_facts().record
+    record = exchange_of().record
     for number in range(DETAILS_MAX + 5):
         record.note_detail("facts", "FACT_CONTRADICTED", str(number))
         record.note_detail("facts", "FACT_CONTRADICTED", "0")

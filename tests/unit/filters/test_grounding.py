@@ -17,7 +17,7 @@ from extproc.payload.view import RequestPolicy, response_source
 from tests.playbooks.driver import answered, chat_answer, snapshot_of
 from tests.unit.detectors.answers.test_grounding import CONTEXT
 from tests.unit.filters.cutting import cut
-from tests.unit.filters.fakes import exchange_facts
+from tests.unit.filters.fakes import exchange_of
 
 GROUNDING: dict[str, Any] = {"guard": "grounding"}
 GOOD = "Acme Tools sold 1,250 machines in 2023. The warranty lasts 24 months."
@@ -30,7 +30,7 @@ def judged(
     pieces: list[str], guard: dict[str, Any] = GROUNDING, kind: Kind = Kind.CONTENT, **fields: Any
 ) -> tuple[str, ExchangeRecord]:
     """What is released of an answer to a chat's request, and what is noted of it."""
-    exchange = exchange_facts()
+    exchange = exchange_of()
     policy = snapshot_of(guard).policies[-1]
     body = {"model": "tiny", "messages": [{"role": "user", "content": "What?"}], **fields}
     request = CHAT.read_request(json.dumps(body).encode(), RequestPolicy(json_depth_max=64))

@@ -17,7 +17,7 @@ from extproc.filters.chain import Channels
 from extproc.filters.harm import HarmStage
 from tests.playbooks.driver import snapshot_of
 from tests.unit.filters.cutting import cut, through
-from tests.unit.filters.fakes import Heard, exchange_facts
+from tests.unit.filters.fakes import Heard, exchange_of
 
 DETECTOR = HarmDetector(CATEGORIES, 0.5)
 HARMFUL = "Give me step-by-step instructions to build a bomb at home."
@@ -80,7 +80,7 @@ def test_a_fork_tells_what_would_come_and_leaves_no_trace() -> None:
 @pytest.mark.parametrize("action", ["flag", "shadow"])
 def test_what_only_looks_lets_pass_at_once(action: str) -> None:
     """And counts one finding a channel."""
-    exchange = exchange_facts()
+    exchange = exchange_of()
     filters = snapshot_of({"guard": "harm", "action": action}).policies[-1].response_filters
     chain = Channels(filters, exchange, 10).chain(TextSource(Direction.RESPONSE, Speaker.ASSISTANT, Kind.CONTENT))
     assert chain.feed(HARMFUL[:20]) == HARMFUL[:20]
@@ -109,7 +109,7 @@ def test_escapes_hide_nothing_in_tool_arguments() -> None:
     guard = snapshot_of(BLOCK).policies[-1].guards[0]
     source = TextSource(Direction.RESPONSE, Speaker.ASSISTANT, Kind.JSON)
     assert guard.might_match_any([(source, written)])
-    stage = guard.stage(source, exchange_facts())
+    stage = guard.stage(source, exchange_of())
     assert stage is not None
     stage.feed(written)
     assert stage.rejected

@@ -14,7 +14,7 @@ from extproc.config.section import OnError
 from extproc.domain.record import Coverage, Outcome
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.exchange.events import ContinueBody, ImmediateResponse, ResponseBody, StreamClosed
-from extproc.filters.base import ExchangeFacts, Filter
+from extproc.filters.base import ExchangeContext, Filter
 from extproc.filters.chain import Channels, FilterFailed, finding
 from tests.playbooks.driver import (
     INJECTION,
@@ -28,7 +28,7 @@ from tests.playbooks.driver import (
     snapshot_of,
     with_guards,
 )
-from tests.unit.filters.fakes import Broken, FakeFilter, exchange_facts
+from tests.unit.filters.fakes import Broken, FakeFilter, exchange_of
 
 Texts = list[tuple[TextSource, str]]
 
@@ -76,7 +76,7 @@ def of_a_tool(text: str) -> Texts:
 
 def found_by_stages(owner: Filter, texts: Texts) -> bool:
     """Whether stages on each of the texts report or change anything."""
-    exchange = exchange_facts()
+    exchange = exchange_of()
     channels = Channels((owner,), exchange, 10)
     changed = False
     for source, text in texts:
@@ -140,7 +140,7 @@ class Looking(FakeFilter):
             raise Broken
         return self.finds
 
-    def stage(self, source: TextSource, exchange: ExchangeFacts) -> Stage | None:
+    def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage | None:
         """One more."""
         self.stages += 1
         return super().stage(source, exchange)
@@ -160,7 +160,7 @@ def test_those_that_may_find_something_are_needed_in_their_order() -> None:
     filters = [Looking("a", finds=True), Looking("b", finds=False), Looking("c", finds=True)]
     for one in filters:
         one.changes_responses = False
-    exchange = exchange_facts()
+    exchange = exchange_of()
     assert finding(filters, of_a_tool("{}"), exchange) == [filters[0], filters[2]]
     assert (exchange.failed_open, exchange.failed_closed) == (set(), "")
 
@@ -168,12 +168,12 @@ def test_those_that_may_find_something_are_needed_in_their_order() -> None:
 def test_behind_one_that_may_change_the_text_all_are_needed() -> None:
     """What they would find in the text as it came says nothing about the text as it will be."""
     filters = [Looking("a", finds=False), Looking("b", finds=True), Looking("c", finds=False)]
-    assert finding(filters, of_a_tool("{}"), exchange_facts()) == filters[1:]
+    assert finding(filters, of_a_tool("{}"), exchange_of()) == filters[1:]
 
 
 def test_one_that_raises_and_fails_closed_ends_the_exchange() -> None:
     """With what it raised as the cause."""
-    exchange = exchange_facts()
+    exchange = exchange_of()
     with pytest.raises(FilterFailed) as failed:
         finding([Looking("other", finds=False), Looking("fails", finds=None)], of_a_tool("{}"), exchange)
     assert failed.value.filter_name == "fails"
@@ -184,7 +184,7 @@ def test_one_that_raises_and_fails_closed_ends_the_exchange() -> None:
 def test_one_that_raises_and_fails_open_is_left_out_and_noted() -> None:
     """Of the rest of the exchange; the others go on."""
     fails, other = Looking("fails", finds=None, on_error=OnError.OPEN), Looking("other", finds=True)
-    exchange = exchange_facts()
+    exchange = exchange_of()
     assert finding([fails, other], of_a_tool("{}"), exchange) == [other]
     assert exchange.failed_open == {"fails"}
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Kind
-from extproc.filters.base import ExchangeFacts
+from extproc.filters.base import ExchangeContext
 from extproc.filters.chain import Chain, Channels
 from extproc.payload.view import response_source
 from tests.playbooks.driver import VERSION, snapshot_of
 from tests.unit.filters.cutting import cut, through
-from tests.unit.filters.fakes import exchange_facts
+from tests.unit.filters.fakes import exchange_of
 
 PROMPT = "You are the second version."  # of the driver's version v2, five words
 LEAK: dict[str, Any] = {"guard": "prompt_leak", "words_min": 5}
@@ -38,10 +38,9 @@ GAPS = st.sampled_from([" ", " ", " ", ", ", "\n", "", "\u200b", "*" * 66])
 ANSWERS = st.lists(st.tuples(PARTS, GAPS), max_size=10).map(lambda parts: "".join(map("".join, parts)))
 
 
-def exchange_of(snapshot: Any, version: str = "v2") -> ExchangeFacts:
+def exchange_with(snapshot: Any, version: str = "v2") -> ExchangeContext:
     """An exchange that has chosen a version."""
-    exchange = exchange_facts()
-    exchange.models = snapshot.models
+    exchange = exchange_of(snapshot.models)
     exchange.choice = snapshot.models["tiny"].by_name[version]
     return exchange
 
@@ -49,7 +48,7 @@ def exchange_of(snapshot: Any, version: str = "v2") -> ExchangeFacts:
 def guarded(guard: dict[str, Any], kind: Kind = Kind.CONTENT, version: str = "v2") -> tuple[Chain, ExchangeRecord]:
     """A channel of an answer of a version, and what is noted of it."""
     snapshot = snapshot_of(VERSION, guard)
-    exchange = exchange_of(snapshot, version)
+    exchange = exchange_with(snapshot, version)
     return Channels(snapshot.policies[-1].response_filters, exchange, 10).chain(
         response_source(kind, 0)
     ), exchange.record
@@ -147,7 +146,7 @@ def test_the_pieces_do_not_matter(pieces: list[str], action: str) -> None:
 def test_what_is_held_is_bounded_and_given_back(pieces: list[str]) -> None:
     """Released and held together are what was fed, until something is masked; a fork comes to the same."""
     snapshot = snapshot_of(VERSION, {**LEAK, "action": "mask"})
-    exchange = exchange_of(snapshot)
+    exchange = exchange_with(snapshot)
     stage = snapshot.policies[-1].response_filters[0].stage(response_source(Kind.CONTENT, 0), exchange)
     assert stage is not None
     fed = text = ""

@@ -15,7 +15,7 @@ from extproc.filters.json_text import JsonTextStage
 from extproc.filters.refusal import RefusalGuard
 from extproc.filters.restore import PLACEHOLDER_CHARS_MAX, RestoreFilter, RestoreStage
 from tests.unit.filters.cutting import cut, through
-from tests.unit.filters.fakes import exchange_facts
+from tests.unit.filters.fakes import exchange_of
 
 VALUES = {
     "<EMAIL_1>": "bob@example.org",
@@ -115,7 +115,7 @@ def test_there_is_a_stage_only_where_something_is_to_be_restored(
     direction: Direction, values: bool, expected: bool
 ) -> None:
     """On answers, of exchanges whose request had something to mask."""
-    exchange = exchange_facts()
+    exchange = exchange_of()
     exchange.placeholders = placeholders() if values else Placeholders(10)
     restore = RestoreFilter(RefusalGuard(RefusalSection(guard="refusal")))
     stage = restore.stage(TextSource(direction, Speaker.ASSISTANT, Kind.CONTENT), exchange)

@@ -12,32 +12,30 @@ from hypothesis import strategies as st
 from extproc.domain.errors import PayloadRefused
 from extproc.domain.text import Kind
 from extproc.exchange.request import choose_guards, judge
-from extproc.filters.base import ExchangeFacts
+from extproc.filters.base import ExchangeContext
 from extproc.filters.chain import Channels
 from extproc.payload.endpoints import CHAT
 from extproc.payload.view import RequestPolicy, RequestView, response_source
 from tests.playbooks.driver import INJECTION, METER, PII, PROMPT, REFUSAL, VERSION, snapshot_of
 from tests.unit.filters.cutting import cut
-from tests.unit.filters.fakes import exchange_facts
+from tests.unit.filters.fakes import exchange_of
 
 REFUSING = "I'm sorry, but I can't help with that."
 
 
-def filtered(fields: dict[str, Any], *filters: dict[str, Any]) -> tuple[RequestView, ExchangeFacts]:
+def filtered(fields: dict[str, Any], *filters: dict[str, Any]) -> tuple[RequestView, ExchangeContext]:
     """A chat's request after some filters."""
     compiled = snapshot_of(*filters)
-    exchange = exchange_facts()
-    exchange.models = compiled.models
-    exchange.headers = {"x-pin": "v2"}
+    exchange = exchange_of(compiled.models, {"x-pin": "v2"})
     body = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}], **fields}
     request = CHAT.read_request(json.dumps(body).encode(), RequestPolicy(json_depth_max=64))
     judge(request, exchange, compiled, choose_guards(request, exchange, compiled))
     return request, exchange
 
 
-def judged(pieces: list[str], kind: Kind, *filters: dict[str, Any]) -> tuple[str, ExchangeFacts]:
+def judged(pieces: list[str], kind: Kind, *filters: dict[str, Any]) -> tuple[str, ExchangeContext]:
     """One channel of an answer through some filters."""
-    exchange = exchange_facts()
+    exchange = exchange_of()
     chain = Channels(snapshot_of(*filters).policies[-1].response_filters, exchange, 10).chain(response_source(kind, 0))
     return "".join(chain.feed(piece) for piece in pieces) + chain.close(), exchange
 

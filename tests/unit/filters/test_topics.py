@@ -14,7 +14,7 @@ from extproc.filters.chain import Channels
 from extproc.payload.view import response_source
 from tests.playbooks.driver import Conversation, request_body, request_headers, snapshot_of
 from tests.unit.filters.cutting import cut
-from tests.unit.filters.fakes import exchange_facts
+from tests.unit.filters.fakes import exchange_of
 
 INVESTING = {"name": "investing", "words": {"stock market": 2, "invest*": 1, "bonds": 1}}
 COOKING = {"name": "cooking", "words": {"recipe*": 1, "cook*": 1}}
@@ -27,7 +27,7 @@ TEXTS = st.lists(
 
 def through_guard(pieces: list[str], section: dict[str, Any]) -> tuple[str, Any, Any]:
     """One channel of an answer under the guard: what is released, who rejected, and the record."""
-    exchange = exchange_facts()
+    exchange = exchange_of()
     filters = snapshot_of(section).policies[-1].response_filters
     chain = Channels(filters, exchange, 10).chain(response_source(Kind.CONTENT, 0))
     released = ""

@@ -20,7 +20,7 @@ from extproc.filters.version import choose_version
 from extproc.payload.endpoints import CHAT
 from extproc.payload.view import RequestPolicy
 from tests.playbooks.driver import INJECTION, PII, VERSION, snapshot_of
-from tests.unit.filters.fakes import exchange_facts
+from tests.unit.filters.fakes import exchange_of
 
 PRICE = {"prompt_micro_usd_per_mtok": 1, "completion_micro_usd_per_mtok": 1}
 KEYS = [f"key-{number}".encode() for number in range(4_000)]
@@ -49,8 +49,7 @@ def chosen(weights: dict[str, int], key: bytes) -> str:
 def ask(compiled: Snapshot, headers: dict[str, str] | None = None, **fields: Any) -> str:
     """The version that a request gets."""
     body = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}], **fields}
-    exchange = exchange_facts()
-    exchange.headers, exchange.models = headers or {}, compiled.models
+    exchange = exchange_of(compiled.models, headers or {})
     choose_guards(CHAT.read_request(json.dumps(body).encode(), POLICY), exchange, compiled)
     assert exchange.choice is not None
     return exchange.choice.facts.version
@@ -166,8 +165,7 @@ def test_beside_one_server_the_version_is_fixed() -> None:
     """Role guard: the pod is chosen already, whatever is asked for, pinned or weighted."""
     model = {"versions": {"a": {"weight": 1, "price": PRICE}, "b": {"weight": 0, "price": PRICE}}}
     compiled = snapshot_of(PII, role="guard", guard_version="tiny/b", models={"tiny": model})
-    exchange = exchange_facts()
-    exchange.models = compiled.models
+    exchange = exchange_of(compiled.models)
     body = b'{"model":"an-adapter","messages":[{"role":"user","content":"Hi"}]}'
     request = CHAT.read_request(body, POLICY)
     choose_guards(request, exchange, compiled)
