@@ -1,11 +1,14 @@
 """The drawing of packages and their imports: ``python -m tests.docs.package_drawing`` writes it from the code.
 
+With the folder of another checkout it prints the drawing of that one, to compare two states of the code.
+
 An arrow is an import. One that a path of other arrows implies is left out, else nearly every box would point at
 ``domain``. Places are chosen by hand, so that no arrow runs through a box; a test holds the drawing to that.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator
 from typing import Final
 
@@ -115,4 +118,8 @@ def _boxes() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    DRAWING.write_text(drawn(imports()))
+    if len(sys.argv) > 1:
+        sys.path.insert(0, sys.argv[1])
+        print(drawn(imports()), end="")
+    else:
+        DRAWING.write_text(drawn(imports()))
