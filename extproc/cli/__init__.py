@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 COMMANDS = {
+    "init": "Write a commented configuration to start from.",
     "serve": "Serve Envoy until SIGTERM, then drain and exit 0.",
     "check": "Validate a configuration file.",
     "explain": "Show what would happen to one request: route, version, findings, changes.",

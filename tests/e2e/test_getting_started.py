@@ -15,7 +15,7 @@ import pytest
 from extproc.demo.installation import free_ports
 from extproc.demo.model_server import ModelServer
 from extproc.demo.rules import DEMO_RULES
-from tests.docs.pages import DOCS, README, blocks
+from tests.docs.pages import DOCS, blocks
 from tests.e2e.harness import require_envoy, wait_until
 
 BLOCKS = blocks(DOCS / "getting-started.md", "sh")
@@ -64,20 +64,10 @@ def model() -> Iterator[ModelServer]:
         yield server
 
 
-def configuration() -> str:
-    """The README's, with the ports that it leaves to their defaults, so that they can be moved."""
-    (example,) = blocks(README, "yaml")
-    return (
-        "server: { listen: 127.0.0.1:50051, metrics: 127.0.0.1:9090 }\n"
-        "envoy: { listen: 127.0.0.1:10000, admin: 127.0.0.1:9901 }\n" + example
-    )
-
-
 def test_every_command_of_the_page_does_what_it_says(tmp_path: Path, model: ModelServer) -> None:
     """Each block is run, in the order of the page."""
     require_envoy()
     machine = Machine(tmp_path, int(model.base_url.rpartition(":")[2]))
-    (tmp_path / "llm-extproc.yaml").write_text(machine.moved(configuration()))
     printed: dict[str, str] = {}
     with ExitStack() as running:
         for block in (block for block in BLOCKS if not block.startswith(NOT_RUN)):
@@ -92,8 +82,12 @@ def test_every_command_of_the_page_does_what_it_says(tmp_path: Path, model: Mode
             if "10000" in block:
                 wait_until(lambda: _answers(machine, "curl -s 127.0.0.1:10000/"), "Envoy listens", READY_S)
             printed[block] = machine.run(block)
-    models, checked, explained, ready, masked, streamed, blocked, metrics = printed.values()
+            if "extproc init" in block:
+                written = tmp_path / "llm-extproc.yaml"
+                written.write_text(machine.moved(written.read_text()))
+    models, started, checked, explained, ready, masked, streamed, blocked, metrics = printed.values()
     assert '"id":"tiny-chat"' in models
+    assert "Wrote llm-extproc.yaml" in started
     assert "ok" in checked
     assert "Write to <EMAIL>" in explained
     assert '"ready": true' in ready
