@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -103,7 +104,13 @@ def snapshot_of(*parts: Mapping[str, Any], **sections: Any) -> Snapshot:
         "filters": filters,
         **sections,
     }
-    return compile_snapshot(parse_document(json.dumps(document), "playbook"), PROMPTS, MASK_KEYS)
+    return _compiled(json.dumps(document))
+
+
+@lru_cache(maxsize=512)
+def _compiled(text: str) -> Snapshot:
+    """The laws ask for the same configurations again and again, and compiling takes longer than most exchanges."""
+    return compile_snapshot(parse_document(text, "playbook"), PROMPTS, MASK_KEYS)
 
 
 def with_guards(snapshot: Snapshot, *guards: Any, on_requests: bool = True) -> Snapshot:

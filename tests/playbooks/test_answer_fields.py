@@ -63,22 +63,28 @@ _STEPS = {
 }
 
 
-def _events_of_tools() -> list[dict[str, Any]]:
-    """What responses bring beside a text."""
+def _tool_events() -> dict[str, list[dict[str, Any]]]:
+    """What responses bring beside a text, by what it is of."""
     created = {"id": "r", "status": "in_progress", "output": []}
-    events: list[dict[str, Any]] = [{"type": "response.in_progress", "response": created}]
-    for number, (stem, key) in enumerate(_TEXTS, start=1):
-        place = {"item_id": "i", "output_index": number, "content_index": 0}
-        events.append({"type": f"response.{stem}.delta", "delta": "Hi", **place})
-        events.append({"type": f"response.{stem}.done", key: "Hi", **place})
-    for number, (call, steps) in enumerate(_STEPS.items(), start=10):
-        place = {"item_id": "i", "output_index": number}
-        events += [{"type": f"response.{call}.{step}", **place} for step in steps]
+    events: dict[str, list[dict[str, Any]]] = {"in_progress": [{"type": "response.in_progress", "response": created}]}
+    place: dict[str, Any] = {"item_id": "i", "output_index": 1}
+    for stem, key in _TEXTS:
+        texts = [{"type": f"response.{stem}.delta", "delta": "Hi"}, {"type": f"response.{stem}.done", key: "Hi"}]
+        events[stem] = [{**text, **place, "content_index": 0} for text in texts]
+    for call, steps in _STEPS.items():
+        events[call] = [{"type": f"response.{call}.{step}", **place} for step in steps]
     return events
 
 
 _RESPONSES = SHORT["/v1/responses"]
-STREAMS = {**SHORT, "/v1/responses": [_RESPONSES[0], *_events_of_tools(), *_RESPONSES[1:]]}
+_TOOLS = {f"/v1/responses {name}": events for name, events in _tool_events().items()}
+STREAMS = SHORT | {name: [_RESPONSES[0], *events, *_RESPONSES[1:]] for name, events in _TOOLS.items()}
+"""By API, and what they bring besides a text: each in a short stream of its own."""
+
+
+def api_of(name: str) -> str:
+    """The path of a stream's API."""
+    return name.partition(" ")[0]
 
 
 def put(tree: Any, path: str, value: Any) -> Any:
@@ -170,7 +176,8 @@ def is_joined_by_none(path: str) -> bool:
     return key in _INERT or is_within_whole or path.count("[]") > 1
 
 
-EVENTS = [(api, number) for api, trees in STREAMS.items() for number in range(len(trees))]
+EVENTS = [(name, number) for name, trees in SHORT.items() for number in range(len(trees))]
+EVENTS += [(name, number) for name, events in _TOOLS.items() for number in range(1, len(events) + 1)]
 
 
 @pytest.mark.parametrize("api", WHOLE)
@@ -183,45 +190,47 @@ def test_no_field_of_a_whole_answer_brings_a_value_out(api: str, value: Any) -> 
     assert leaked == []
 
 
-@pytest.mark.parametrize(("api", "number"), EVENTS)
-def test_no_field_of_an_event_brings_a_value_out(api: str, number: int) -> None:
+@pytest.mark.parametrize(("name", "number"), EVENTS)
+def test_no_field_of_an_event_brings_a_value_out(name: str, number: int) -> None:
     """Whole in one event."""
-    kind = STREAMS[api][number].get("type", "")
-    paths = paths_of_event(api, kind)
+    kind = STREAMS[name][number].get("type", "")
+    paths = paths_of_event(api_of(name), kind)
     leaked = []
     for path in [*paths, *objects(paths)]:
         for value in (MAIL, CARD, {MAIL: 1}):
-            trees = copy(STREAMS[api])
+            trees = copy(STREAMS[name])
             put(trees[number], path, value)
-            if leaks(stream(api, trees)):
+            if leaks(stream(api_of(name), trees)):
                 leaked.append((path, value))
     assert paths or kind.endswith((".done", ".delta"))
     assert leaked == []
 
 
 @pytest.mark.parametrize("halves", HALVES, ids=repr)
-@pytest.mark.parametrize(("api", "number"), EVENTS)
-def test_no_field_of_an_event_brings_a_value_out_in_two_pieces(api: str, number: int, halves: tuple[str, str]) -> None:
+@pytest.mark.parametrize(("name", "number"), EVENTS)
+def test_no_field_of_an_event_brings_a_value_out_in_two_pieces(name: str, number: int, halves: tuple[str, str]) -> None:
     """The event comes twice, with a half in each. A second end, or a second item of a number, is behind an end."""
     leaked = []
-    paths = [path for path in paths_of_event(api, STREAMS[api][number].get("type", "")) if not is_joined_by_none(path)]
+    paths = paths_of_event(api_of(name), STREAMS[name][number].get("type", ""))
+    paths = [path for path in paths if not is_joined_by_none(path)]
     for path in [*paths, *objects(paths)]:
-        trees = copy(STREAMS[api])
+        trees = copy(STREAMS[name])
         second = put(copy(trees[number]), path, halves[1])
         put(trees[number], path, halves[0])
         trees.insert(number + 1, second)
-        if leaks(stream(api, trees)):
+        if leaks(stream(api_of(name), trees)):
             leaked.append(path)
     assert leaked == []
 
 
-@pytest.mark.parametrize("api", STREAMS)
-def test_cuts_of_the_bytes_change_nothing(api: str) -> None:
+@pytest.mark.parametrize("name", STREAMS)
+def test_cuts_of_the_bytes_change_nothing(name: str) -> None:
     """Byte by byte the client gets the same, and the same is found."""
-    for number, tree in enumerate(STREAMS[api]):
+    api = api_of(name)
+    for number, tree in enumerate(STREAMS[name]):
         paths = [path for path in paths_of_event(api, tree.get("type", "")) if path.count(".") < 2]
         for path in objects(paths):
-            trees = copy(STREAMS[api])
+            trees = copy(STREAMS[name])
             put(trees[number], path, f"mail {MAIL} now")
             at_once, cut = stream(api, trees), stream(api, trees, cut=True)
             assert cut.client == at_once.client, path
@@ -249,5 +258,5 @@ def test_the_same_is_found_streamed_and_whole() -> None:
 def test_every_event_of_vllm_is_tried() -> None:
     """But for the error, which has tests of its own; an event that vLLM has not yet is found here."""
     for api, events in FIELDS["streamed"].items():
-        tried = {tree.get("type", "") for tree in STREAMS[api]}
+        tried = {tree.get("type", "") for name, trees in STREAMS.items() if api_of(name) == api for tree in trees}
         assert set(events) - tried == ({"error"} if "error" in events else set())

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.thorough import share_of
 from tests.unit.filters.judging import JUDGED, judge_everywhere
 
 ORDINARY = Path(__file__).parents[2] / "corpus" / "ordinary"
@@ -91,7 +92,7 @@ def blocks() -> list[str]:
 def test_no_guard_fails_on_any_block_of_unicode(name: str) -> None:
     """As it stands, in words of a few characters, and as escapes."""
     chance = random.Random(name)
-    for block in blocks():
+    for block in share_of(blocks(), 2, name):
         words = [block[start : start + 7] for start in range(0, len(block), 7)]
         judge_everywhere(name, " ".join(words))
         judge_everywhere(name, json.dumps("".join(chance.sample(block, min(40, len(block))))))
@@ -114,5 +115,5 @@ def test_no_guard_fails_on_ordinary_texts(name: str) -> None:
     """A few thousand; each as it is and as the value of a tool's result, in which ``json.dumps`` escapes it."""
     texts = ordinary_texts()
     assert len(texts) > 2_000
-    for start in range(0, len(texts), 40):  # several at once: what is between two texts is a text too
+    for start in share_of(range(0, len(texts), 40), 3, name):  # what is between two texts is a text too
         judge_everywhere(name, "\n".join(texts[start : start + 40]))

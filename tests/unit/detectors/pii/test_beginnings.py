@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,6 +81,7 @@ def shown(pieces: list[str]) -> str:
     return "".join([stage.feed(piece) for piece in pieces]) + stage.close_cut()
 
 
+@cache
 def seen_of(before: str, value: str, end: int) -> str:
     """What of the value stands in the answer, if it ends behind so many of its characters."""
     text = shown([before + value[:end]])
@@ -104,7 +107,7 @@ def test_another_spelling_of_it_shows_no_more(disguise: Disguise) -> None:
     """Of what is read in it, not of how it is written."""
     for _, before, value in WRITTEN_OTHERWISE:
         for end in range(1, len(value) + 1):
-            if "<" in shown([before + value[:end]]):
+            if seen_of(before, value, end) != value[:end]:
                 text = shown([before + disguise.write(value[:end])])
                 seen = read(text[len(before) :].partition("<")[0])
                 assert "<" in text, disguise.write(value[:end])
