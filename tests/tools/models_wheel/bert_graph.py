@@ -1,0 +1,135 @@
+"""A BERT such as MiniLM as an ONNX graph, written from its authors' tensors.
+
+Nothing is traced and no library of models takes part, so the same tensors give the same bytes. Matrices are kept as
+int8 with a scale for each column, tables of vectors with one for each row, and both are multiplied as floats: a quarter
+of the size, and vectors that hardly differ (docs/weights.md). ONNX Runtime unpacks the matrices when it loads the file,
+and of a table the rows that a text needs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from tests.tools.models_wheel.graph_writer import GraphWriter
+
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+OUTPUT = "last_hidden_state"
+_NORM_EPSILON = 1e-12
+_INT8_MAX = 127
+_MASKED = -10_000.0
+_FLOAT, _INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
+
+Floats = npt.NDArray[np.float32]
+
+
+def bert_model(tensors: Mapping[str, Floats], heads: int, is_int8: bool = True) -> bytes:
+    """The bytes of a model's file.
+
+    Args:
+        tensors: by the names that the transformers library gives them.
+        heads: of the attention, in each layer.
+        is_int8: False to keep all tensors as they are, to compare with.
+    """
+    return _Bert(tensors, heads, is_int8).model()
+
+
+class _Bert:
+    """Writes one graph."""
+
+    def __init__(self, tensors: Mapping[str, Floats], heads: int, is_int8: bool) -> None:
+        self._tensors = tensors
+        self._heads = heads
+        self._is_int8 = is_int8
+        self._width = tensors["embeddings.LayerNorm.weight"].size
+        self._graph = GraphWriter()
+
+    def model(self) -> bytes:
+        hidden, mask = self._embeddings(), self._mask()
+        for number in range(len({name.split(".")[2] for name in self._tensors if name.startswith("encoder.layer.")})):
+            hidden = self._layer(f"encoder.layer.{number}", hidden, mask)
+        shape = ["batch", "sequence"]
+        inputs = [onnx.helper.make_tensor_value_info(name, _INT64, shape) for name in INPUTS]
+        output = onnx.helper.make_tensor_value_info(OUTPUT, _FLOAT, [*shape, self._width])
+        return self._graph.model(inputs, output, hidden)
+
+    def _embeddings(self) -> str:
+        node, integers = self._graph.node, self._graph.integers
+        ids, _, kinds = INPUTS
+        length = node("Squeeze", node("Shape", ids, start=1, end=2), integers([0]))
+        places = node("Range", integers(0), length, integers(1))
+        # No int8 for the two kinds of token: all tokens of a text would share the error.
+        of_kinds = node("Gather", self._tensor("embeddings.token_type_embeddings.weight"), kinds)
+        of_places = self._rows("embeddings.position_embeddings.weight", places)
+        of_words = self._rows("embeddings.word_embeddings.weight", ids)
+        return self._norm("embeddings.LayerNorm", node("Add", node("Add", of_words, of_kinds), of_places))
+
+    def _mask(self) -> str:
+        """What is added to the scores of padding. [batch, 1, 1, sequence]"""
+        node = self._graph.node
+        padding = node("Sub", self._graph.float(1.0), node("Cast", INPUTS[1], to=_FLOAT))
+        added = node("Mul", padding, self._graph.float(_MASKED))
+        return node("Unsqueeze", added, self._graph.integers([1, 2]))
+
+    def _layer(self, name: str, hidden: str, mask: str) -> str:
+        node = self._graph.node
+        seen = self._linear([f"{name}.attention.output.dense"], self._attention(f"{name}.attention.self", hidden, mask))
+        hidden = self._norm(f"{name}.attention.output.LayerNorm", node("Add", seen, hidden))
+        inner = node("Gelu", self._linear([f"{name}.intermediate.dense"], hidden))
+        return self._norm(
+            f"{name}.output.LayerNorm", node("Add", self._linear([f"{name}.output.dense"], inner), hidden)
+        )
+
+    def _attention(self, name: str, hidden: str, mask: str) -> str:
+        node, integers = self._graph.node, self._graph.integers
+        of_head = self._width // self._heads
+        joined = self._linear([f"{name}.query", f"{name}.key", f"{name}.value"], hidden)
+        parts = node("Split", joined, outputs=3, axis=-1, num_outputs=3)
+        by_head = integers([0, 0, self._heads, of_head])
+        query, key, value = (node("Reshape", part, by_head) for part in (parts, f"{parts}.1", f"{parts}.2"))
+        scores = node("MatMul", node("Transpose", query, perm=[0, 2, 1, 3]), node("Transpose", key, perm=[0, 2, 3, 1]))
+        scaled = node("Mul", scores, self._graph.float(1.0 / math.sqrt(of_head)))
+        shares = node("Softmax", node("Add", scaled, mask), axis=-1)
+        seen = node("MatMul", shares, node("Transpose", value, perm=[0, 2, 1, 3]))
+        return node("Reshape", node("Transpose", seen, perm=[0, 2, 1, 3]), integers([0, 0, self._width]))
+
+    def _linear(self, names: Sequence[str], inputs: str) -> str:
+        """The input times matrices side by side, with their biases."""
+        joined = np.concatenate([self._tensors[f"{name}.weight"] for name in names]).T
+        bias = np.concatenate([self._tensors[f"{name}.bias"] for name in names])
+        product = self._graph.node("MatMul", inputs, self._matrix(f"{names[0]}.weight", joined))
+        return self._graph.node("Add", product, self._graph.constant(f"{names[0]}.bias", bias))
+
+    def _matrix(self, name: str, values: Floats) -> str:
+        node, constant = self._graph.node, self._graph.constant
+        if not self._is_int8:
+            return constant(name, values)
+        whole, scales = _quantized(values, axis=0)
+        return node("Mul", node("Cast", constant(name, whole), to=_FLOAT), constant(f"{name}.scales", scales))
+
+    def _rows(self, name: str, places: str) -> str:
+        """Rows of a table of vectors."""
+        node, constant = self._graph.node, self._graph.constant
+        if not self._is_int8:
+            return node("Gather", self._tensor(name), places)
+        whole, scales = _quantized(self._tensors[name], axis=1)
+        rows = node("Cast", node("Gather", constant(name, whole), places), to=_FLOAT)
+        return node("Mul", rows, node("Gather", constant(f"{name}.scales", scales), places))
+
+    def _norm(self, name: str, inputs: str) -> str:
+        weight, bias = self._tensor(f"{name}.weight"), self._tensor(f"{name}.bias")
+        return self._graph.node("LayerNormalization", inputs, weight, bias, axis=-1, epsilon=_NORM_EPSILON)
+
+    def _tensor(self, name: str) -> str:
+        return self._graph.constant(name, self._tensors[name])
+
+
+def _quantized(values: Floats, axis: int) -> tuple[npt.NDArray[np.int8], Floats]:
+    """Whole numbers, and the scales along an axis that make the greatest of them 127."""
+    greatest = np.abs(values).max(axis=axis, keepdims=True)
+    scales = (np.maximum(greatest, np.finfo(np.float32).tiny) / np.float32(_INT8_MAX)).astype(np.float32)
+    return np.rint(values / scales).astype(np.int8), scales
