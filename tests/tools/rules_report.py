@@ -89,7 +89,7 @@ def _topics() -> dict[str, float]:
     book = TopicBook(list(data["words"].items()))
     figures = _topic_figures("words", lambda text: book.score(text), data["questions"], TOPIC_THRESHOLD)
     figures["topics/words/look_4kb_us"] = _cost_us(lambda: book.score(_prose()))
-    if find_spec("wordllama") is None or find_spec("tokenizers") is None:
+    if find_spec("llm_extproc_models") is None or find_spec("tokenizers") is None:
         return figures
     from extproc.detectors.rules.topic_vectors import TopicVectors
 

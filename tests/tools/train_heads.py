@@ -1,10 +1,11 @@
 """Trains the heads of the packaged classifier, and measures them on sources that they have not seen.
 
-    python -m tests.tools.train_heads CORPORA > extproc/classifiers/adapters/heads.json
+    python -m tests.tools.train_heads [CORPORA] > extproc/classifiers/adapters/heads.json
 
-CORPORA holds TASK/SOURCE.jsonl, with ``text`` and ``label`` (1: what is looked for) in each line; needs scikit-learn
-and the extra ``packaged``. A score of 0.5 is where one harmless text in a hundred, of a source that was left out of the
-training, is taken for harmful; that is the classifier's default threshold.
+CORPORA (default: ``tests/corpus/shared``) holds TASK/SOURCE.jsonl.gz, with ``text`` and ``label`` (1: what is looked
+for) in each line; needs scikit-learn and the extra ``packaged``, and takes some minutes. A score of 0.5 is where one
+harmless text in a hundred, of a source that was left out of the training, is taken for harmful; that is the
+classifier's default threshold.
 """
 
 from __future__ import annotations
@@ -15,13 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import llm_extproc_models
 import numpy as np
 
+from extproc.classifiers.adapters.packaged import MODEL, SentenceVectors
+from tests.tools.ngram_training import read_examples
+
+CORPORA = Path(__file__).parents[1] / "corpus" / "shared"
 WINDOW_TOKENS_MAX = 256
 CHARS_MAX = 8_000
 RATES = (0.01, 0.05)
 HEADS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "injection": ("injection", ()),
+    # Our own lines are made from few patterns: they would outweigh what people wrote.
+    "injection": ("injection", ("own_attacks",)),
     # Harmful requests are left out: on sources that were not trained on, this model does not know them.
     "abuse": ("harm", ("advbench", "catqa")),
 }
@@ -41,23 +48,19 @@ class Rows:
 
 def read(folder: Path, left_out: tuple[str, ...]) -> Rows:
     """All sources of a task."""
-    from extproc.classifiers.adapters.packaged import SentenceVectors
-
     vectors_of = SentenceVectors(WINDOW_TOKENS_MAX).of
     vectors: list[Array] = []
     rows: list[int] = []
     labels: list[int] = []
     sources: list[str] = []
-    for file in sorted(folder.glob("*.jsonl")):
-        if file.stem in left_out:
+    for text, label, source in read_examples(folder):
+        if source in left_out:
             continue
-        for line in file.read_text(encoding="utf-8").strip("\n").split("\n"):
-            one = json.loads(line)
-            windows = vectors_of(one["text"][:CHARS_MAX])
-            vectors.append(windows)
-            rows += [len(labels)] * len(windows)
-            labels.append(int(bool(one["label"])))
-            sources.append(file.stem)
+        windows = vectors_of(text[:CHARS_MAX])
+        vectors.append(windows)
+        rows += [len(labels)] * len(windows)
+        labels.append(label)
+        sources.append(source)
     return Rows(np.concatenate(vectors), np.array(rows), np.array(labels), np.array(sources))
 
 
@@ -101,6 +104,7 @@ def head_of(rows: Rows) -> dict[str, Any]:
             if part.any():
                 measured[f"{source}_{name}_at_1%"] = round(float((unseen[part] > at[RATES[0]]).mean()), 3)
     return {
+        "model_sha256": {file.name: file.sha256 for file in llm_extproc_models.FILES}[MODEL],
         "bias": round(bias - at[RATES[0]], 5),
         "leave_one_source_out": measured,
         "weights": [round(float(weight), 5) for weight in weights],
@@ -109,7 +113,7 @@ def head_of(rows: Rows) -> dict[str, Any]:
 
 def main() -> None:
     """Write heads.json."""
-    corpora = Path(sys.argv[1])
+    corpora = Path(sys.argv[1]) if sys.argv[1:] else CORPORA
     heads = {head: head_of(read(corpora / task, left_out)) for head, (task, left_out) in sorted(HEADS.items())}
     json.dump(heads, sys.stdout, separators=(",", ":"))
     sys.stdout.write("\n")

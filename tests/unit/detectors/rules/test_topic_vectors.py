@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from extproc.detectors.rules import topic_vectors
 from extproc.detectors.rules.topic_vectors import TEXT_CHARS_MAX, TopicVectors, TopicVectorsMissing
+from tests.unit.model_packages import changed_package, use_no_package, use_package
 
 DATA: dict[str, Any] = json.loads((Path(__file__).parents[3] / "corpus" / "rules" / "topics.json").read_text())
-INSTALLED = all(find_spec(name) is not None for name in ("numpy", "tokenizers", "wordllama"))
-needs_extra = pytest.mark.skipif(not INSTALLED, reason="the extra topics (wordllama, tokenizers) is not installed")
+INSTALLED = all(find_spec(name) is not None for name in ("numpy", "tokenizers", "llm_extproc_models"))
+needs_extra = pytest.mark.skipif(not INSTALLED, reason="the extra topics is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +70,14 @@ def test_a_topic_without_an_example_is_a_mistake() -> None:
         TopicVectors({"empty": [""]})
 
 
-def test_a_package_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the extra that brings it."""
-    monkeypatch.setattr(topic_vectors, "_PACKAGE", "no_such_package")
-    with pytest.raises(TopicVectorsMissing, match=r"llm-extproc\[topics\]"):
+@needs_extra
+def test_model_files_that_cannot_be_used_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package, or the file; ``test_model_files`` has the whole messages."""
+    use_no_package(monkeypatch)
+    with pytest.raises(TopicVectorsMissing, match=r"^the package llm-extproc-models is not installed: install "):
+        TopicVectors({"a": ["b"]})
+    use_package(monkeypatch, changed_package(tmp_path, "wordllama.safetensors", "wordllama_tokenizer.json"))
+    with pytest.raises(
+        TopicVectorsMissing, match=r"^wordllama\.safetensors of the installed .* damaged or exchanged; "
+    ):
         TopicVectors({"a": ["b"]})
