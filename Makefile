@@ -155,7 +155,8 @@ $(COMPILED): setup.py $(shell find extproc -name '*.py') | $(DEV)
 $(MODELS): requirements/dev.txt pyproject.toml $(WHEEL) | $(CARRIERS)
 	@test -x $(OF_MODELS)/pip || $(PYTHON) -m venv --clear $(@D)
 	$(OF_MODELS)/pip install -q --require-hashes -r $<
-	$(OF_MODELS)/pip install -q -e packages/demo $(WHEEL) "-e.[presidio,train,transformers]"
+	$(OF_MODELS)/pip install -q --no-deps --no-index --force-reinstall $(WHEEL)
+	$(OF_MODELS)/pip install -q -e packages/demo "-e.[presidio,train,transformers]"
 	@touch $@
 
 $(DOCS): requirements/docs.txt

@@ -42,13 +42,13 @@ def test_every_file_has_a_recorded_source() -> None:
     """Of its upstream project, revision and licence; one that is copied has the hash of its source."""
     by_name = {source.in_wheel: source for source in SOURCES}
     for file in FILES:
-        upstream, of_upstream = file.source.split(": ", 1)
-        of_it = [source for source in SOURCES if f"{source.upstream}@{source.revision}" == upstream]
-        assert {source.licence for source in of_it} == {file.licence}
-        assert Path(file.source.split(": ")[1].split(",")[0]).name in {Path(source.name).name for source in of_it}
+        upstream, made_from = file.source.split(": ", 1)
+        of_upstream = [source for source in SOURCES if f"{source.upstream}@{source.revision}" == upstream]
+        assert {source.licence for source in of_upstream} == {file.licence}
+        assert made_from.split(",")[0] in {Path(source.name).name for source in of_upstream}
         if file.name in by_name:
             assert file.sha256 == by_name[file.name].sha256
-            assert of_upstream == Path(by_name[file.name].name).name
+            assert made_from == Path(by_name[file.name].name).name
 
 
 def test_what_is_copied_is_stated() -> None:
