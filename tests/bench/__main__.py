@@ -35,6 +35,7 @@ from tests.bench.programs import Missing, cache_directory, go_program, litellm_p
 from tests.bench.report import print_detectors, print_measurements, print_others, print_ratios
 from tests.bench.rounds import Rounds, Samples
 from tests.bench.slow_reader import measure_slow_readers
+from tests.bench.starts import measure_starts
 from tests.bench.subjects import TRANSPORTS, Places, Subject, ours_full, subjects
 from tests.bench.text_costs import measure_text_costs, print_text_costs
 
@@ -47,6 +48,7 @@ ALONE: dict[str, Callable[[Places], Figures]] = {
     "collector": measure_collector,
     "detectors": measure_detectors,
     "text_costs": measure_text_costs,
+    "starts": measure_starts,
 }
 """What needs a processor of its own, by the name that ``--loads`` takes."""
 

@@ -54,6 +54,9 @@ RATIOS = (
         "the most expensive text before all guards / prose of its length (see `text_costs`)",
         10.0,
     ),
+    Figure("start_help_s", "CPU of `extproc --help`, in s", 0.2),
+    Figure("start_check_s", "CPU of `extproc check`, in s", 0.6),
+    Figure("start_serve_mb", "MB resident of `extproc serve` at rest, with the guards of `extproc init`", 80.0),
     Figure("idle_stream_mb", "idle guarded streams (see idle_streams): MB resident more than at rest"),
 )
 """Compared with the baseline: more is worse."""
@@ -90,6 +93,9 @@ OTHERS = (
     Figure("gc_stream_pause_longest_ms", "the same with guarded 100-event streams: longest pause"),
     Figure("gc_stream_pause_total_ms", "all pauses in 10,000 streams"),
     Figure("gc_stream_pauses", "how many pauses that is"),
+    Figure("start_serve_pss_mb", "as start_serve_mb, by the share of what processes have in common"),
+    Figure("start_metered_mb", "MB resident of `extproc serve` at rest, without guards"),
+    Figure("start_metered_pss_mb", "the same, by the share of what processes have in common"),
     Figure("busy_share_before", "share of the machine that others used before the run"),
 )
 """Only told."""
