@@ -15,7 +15,7 @@ import math
 import re2
 
 from extproc.detectors.answers.refusal_phrases import FURTHER, SOFT, SORRY
-from extproc.detectors.text.automata import automaton
+from extproc.detectors.text.automata import SpanPatterns, automaton
 from extproc.detectors.text.ngram_model import NgramModel
 from extproc.detectors.text.normalize import original_span, plain
 from extproc.domain.finding import Finding
@@ -85,7 +85,7 @@ class RefusalDetector:
         patterns = [*_ENGLISH, *_OTHER_LATIN, *map(plain, _OTHER_SCRIPTS), *FURTHER]
         options = re2.Options()
         options.max_mem = 32 << 20
-        self._patterns = [re2.compile(pattern, options) for pattern in patterns]
+        self._spans = SpanPatterns(patterns, options)
         self._set = automaton(patterns, options)
         self._soft = automaton(SOFT, options)
         self._eager = re2.compile(_EAGER)
@@ -103,7 +103,7 @@ class RefusalDetector:
             matched = self._set.Match(plain_text.encode("utf-8"))
         if not matched:
             return self._by_model(beginning, plain_utf8)
-        first, end = min(self._patterns[index].search(plain_text).span() for index in matched)
+        first, end = min(self._spans.search(index, plain_text).span() for index in matched)
         start, end = original_span(beginning, first, end)
         return Finding("REFUSAL", start, end, _SCORE, "refusal.phrases")
 

@@ -272,7 +272,37 @@ def _without_blanks(pattern: str) -> str:
             pattern = pattern.replace(f"{word}{{0,{most}}}", f"[a-z]{{0,{8 * most}}}")
     for blank in (r"[\s,]+", r"\s+", r"\s*", r"\b", " "):
         pattern = pattern.replace(blank, "")
-    return pattern
+    return _with_bounded_words(pattern)
+
+
+_REST_OF_WORD = "[a-z]*"
+_GAP = "[a-z]{0,"
+
+
+def _with_bounded_words(pattern: str) -> str:
+    """Without endings of any length: in a text without blanks no word ends, and their states multiply.
+
+    An ending before a gap belongs to the gap; any other has up to four letters.
+    """
+    gap = pattern.rfind(_GAP)
+    while gap > 0:
+        begin = _begin_before(pattern, gap)
+        stems = pattern[begin:gap].replace(_REST_OF_WORD, "")
+        pattern = pattern[:begin] + stems + pattern[gap:]
+        gap = pattern.rfind(_GAP, 0, begin + len(stems))
+    return pattern.replace(_REST_OF_WORD, _GAP + "4}")
+
+
+def _begin_before(pattern: str, end: int) -> int:
+    """Where the group or the ending begins that precedes ``end``; ``end`` if it is neither."""
+    if pattern.endswith(_REST_OF_WORD, 0, end):
+        return end - len(_REST_OF_WORD)
+    open_groups = 0
+    for index in range(end - 1, -1, -1):
+        open_groups += {")": 1, "(": -1}.get(pattern[index], 0)
+        if open_groups == 0:
+            return index if pattern[index] == "(" else end
+    return end
 
 
 class WeightedPattern(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 import re2
 
 from extproc.detectors.injection.patterns import DISCUSSION, NEGATED, OTHERS, QUOTED, WeightedPattern
-from extproc.detectors.text.automata import automaton, utf8_options
+from extproc.detectors.text.automata import SpanPatterns, automaton, utf8_options
 
 _AUTOMATON_BYTES_MAX = 4 << 20
 _SPAN_AUTOMATON_BYTES_MAX = 1 << 20
@@ -31,7 +31,7 @@ class PatternSet:
     def __init__(self, families: Sequence[Sequence[WeightedPattern]]) -> None:
         weighted = [pattern for family in families for pattern in family]
         self._weights = [pattern.weight for pattern in weighted]
-        self._patterns = [re2.compile(pattern.pattern, utf8_options(_SPAN_AUTOMATON_BYTES_MAX)) for pattern in weighted]
+        self._spans = SpanPatterns([pattern.pattern for pattern in weighted], utf8_options(_SPAN_AUTOMATON_BYTES_MAX))
         self._automata = []
         first = 0
         for family in families:
@@ -58,7 +58,7 @@ class PatternSet:
 
     def span(self, index: int, plain_text: str) -> tuple[int, int]:
         """Position of the first match of pattern ``index`` [characters of the plain form]."""
-        match: Any = self._patterns[index].search(plain_text)
+        match = self._spans.search(index, plain_text)
         return (match.start(), match.end()) if match else (0, len(plain_text))
 
 

@@ -1,8 +1,11 @@
-"""Matches many patterns at once: RE2 sets, compiled when a detector is constructed."""
+"""Matches many patterns at once: RE2 sets, compiled when a detector is constructed.
+
+A set says which patterns match, but not where. ``SpanPatterns`` finds the place.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import re2
@@ -23,3 +26,23 @@ def utf8_options(bytes_max: int) -> Any:
     options.max_mem = bytes_max
     options.log_errors = False
     return options
+
+
+class SpanPatterns:
+    """The patterns of a set, each by itself, to locate the match of one that the set reported.
+
+    A pattern is compiled when it is first searched for, in a millisecond or two. Few ever are, and all of them would
+    hold more memory than the set.
+    """
+
+    def __init__(self, patterns: Sequence[str], options: Any) -> None:
+        self._patterns = patterns
+        self._options = options
+        self._compiled: dict[int, Any] = {}
+
+    def search(self, index: int, text: str) -> Any:
+        """The first match of pattern ``index``, or None."""
+        pattern = self._compiled.get(index)
+        if pattern is None:
+            pattern = self._compiled[index] = re2.compile(self._patterns[index], self._options)
+        return pattern.search(text)
