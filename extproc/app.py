@@ -30,12 +30,15 @@ from extproc.server.operations.pages import OpsServer
 from extproc.server.operations.process import (
     Signals,
     callable_from_thread,
+    deaf_afterwards,
     liveness_check,
     loop_factory,
     return_free_memory,
+    wait_for_first,
 )
 from extproc.server.operations.reload import Reloader, message_bytes_max
 from extproc.server.operations.socket_files import SocketFiles
+from extproc.server.operations.start_report import StartReport
 from extproc.server.sockets.address import AddressTaken, reason_of, split
 from extproc.server.sockets.tls import Tls
 from extproc.server.transport.fast.server import FastServer
@@ -59,7 +62,7 @@ _NO_ANSWER_S = 60.0  # assumed queueing time of small messages when no worker re
 _LATE_VERDICTS_S_MAX = 5.0  # time for out-of-band work that is left after the last exchange
 
 
-def serve(file: Path) -> None:
+def serve(file: Path, report: StartReport) -> None:
     """Run until SIGTERM or SIGINT, then drain; a second signal ends the drain.
 
     Raises: ConfigInvalid, AddressTaken, WorkersFailed, ReviewUnavailable.
@@ -70,15 +73,16 @@ def serve(file: Path) -> None:
     if document.server.workers > 1:
         with _shared_folder() as folder:
             logger = _logger(document, WholeLines(_STDOUT, folder))
-            with contextlib.closing(logger):
-                asyncio.run(_supervise(file, reader, files, folder, logger))
+            with contextlib.closing(logger), deaf_afterwards():
+                asyncio.run(_supervise(file, reader, files, folder, logger, report))
         return
     logger = _logger(document, Output(_STDOUT))
     with (
         contextlib.closing(logger),
+        deaf_afterwards(),
         asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner,
     ):
-        runner.run(_serve(file, reader, files, logger))
+        runner.run(_serve(file, reader, files, logger, report))
 
 
 def work(link_fd: int, file: Path) -> None:
@@ -107,7 +111,7 @@ def work(link_fd: int, file: Path) -> None:
 # --- one process ---------------------------------------------------------------------------------------------------
 
 
-async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: JsonLog) -> None:
+async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: JsonLog, report: StartReport) -> None:
     signals = Signals()
     document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)
@@ -123,7 +127,8 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
         tls = None if files.certificates is None else Tls(files.certificates)
         transport = FastServer if document.server.transport == "fast" else _grpc_aio_server()
         server = transport(processor, health, document.server.listen, message_bytes_max(document.limits), tls)
-        await classifiers.prepared(_MODELS_LOADED_S_MAX)
+        _report_loading(document, report)
+        await wait_for_first(classifiers.prepared(_MODELS_LOADED_S_MAX), signals.first.wait())
         await server.start()
         health.watch(LoopWatch(asyncio.get_running_loop()).waits_s, _wait_s_max(document))
         sockets = SocketFiles(document.server.listen)
@@ -135,6 +140,8 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
         return_free_memory()
         health.set_ready(True)
         logger.info("serving", listen=document.server.listen, metrics=document.server.metrics, revision=health.revision)
+        if not signals.first.is_set():
+            report.serving(document, health.revision)
         await signals.first.wait()
         health.drain()
         await _cancelled(*watchers)
@@ -150,7 +157,9 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
 # --- several -------------------------------------------------------------------------------------------------------
 
 
-async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folder: Path, logger: JsonLog) -> None:
+async def _supervise(
+    file: Path, reader: ConfigReader, files: ConfigFiles, folder: Path, logger: JsonLog, report: StartReport
+) -> None:
     signals, loop = Signals(), asyncio.get_running_loop()
     document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)
@@ -167,6 +176,7 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
     pages = _open_pages(document, registry, health, callable_from_thread(loop, workers.turn, False))
     try:
         health.watch(callable_from_thread(loop, workers.waits_s, _NO_ANSWER_S), _wait_s_max(document))
+        _report_loading(document, report)
         workers.start()
         loop.add_signal_handler(signal.SIGHUP, workers.replace_all)
         tls = None if files.certificates is None else Tls(files.certificates)
@@ -177,6 +187,7 @@ async def _supervise(file: Path, reader: ConfigReader, files: ConfigFiles, folde
         if serving.done():
             listen = document.server.addresses
             logger.info("serving", listen=listen, metrics=document.server.metrics, revision=health.revision)
+            report.serving(document, health.revision)
             await asyncio.wait((ending, workers.failed), return_when=asyncio.FIRST_COMPLETED)
         health.drain()
         await _cancelled(reloader)
@@ -213,9 +224,8 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
         await Link.open(end), processor, health, tls, metrics.flush, document.server.drain_ms_max / 1_000
     )
     try:
-        await classifiers.prepared(_MODELS_LOADED_S_MAX)
         return_free_memory()
-        await worker.run(server)
+        await worker.run(server, classifiers.prepared(_MODELS_LOADED_S_MAX))
         await classifiers.close(_LATE_VERDICTS_S_MAX)
         metrics.flush()
     finally:
@@ -298,6 +308,11 @@ def _report_start(files: ConfigFiles, snapshot: Snapshot, health: Health, metric
     metrics.reloaded("ok")
     metrics.revision(snapshot.revision)
     health.revision = snapshot.revision
+
+
+def _report_loading(document: Document, report: StartReport) -> None:
+    if document.classifiers:
+        report.loading(list(document.classifiers), _MODELS_LOADED_S_MAX)
 
 
 def _open_pages(

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from extproc.cli.exit_codes import ExitCode
+from extproc.cli.output import refuse
+from extproc.cli.progress import progress
+from extproc.cli.shapes import CheckJson
 from extproc.config.load import revision_of
 from extproc.config.problems import ConfigInvalid, Problem, Severity
 from extproc.config.schema import json_schema
 from extproc.server.operations.config_files import read_config
-
-EXIT_OK = 0
-EXIT_INVALID = 2
-
 
 app = typer.Typer(add_completion=False)
 
@@ -30,38 +29,40 @@ def check_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
     """Validate a configuration file. Exit 0: valid; 2: invalid."""
-    raise typer.Exit(check(file, schema, Console(), as_json))
+    if file is None and not schema:
+        refuse("extproc check: which file? Write `extproc check FILE`, or `extproc check --schema`.")
+    raise typer.Exit(check(file, schema, Console(), as_json, Console(stderr=True)))
 
 
-def check(file: Path | None, schema: bool, console: Console, as_json: bool = False) -> int:
-    """Print the problems of a file, or the schema. Returns: the exit code.
+def check(
+    file: Path | None, schema: bool, console: Console, as_json: bool = False, problems: Console | None = None
+) -> ExitCode:
+    """Print whether a file can be used, or the schema. Returns: the exit code.
 
-    JSON output: ``file``, ``ok``, ``revision`` (null for an invalid file), and ``problems``, each with ``severity``
-    (error or warning), ``line``, ``column`` (from 1), ``path`` (of the key), ``found``, ``expected`` and ``hint``.
+    Args: problems: where errors and warnings go, unless they are part of a JSON object; default: ``console``.
     """
-    if schema:
+    if schema or file is None:
         _write(console, json.dumps(json_schema(), indent=2))
-        return EXIT_OK
-    if file is None:
-        _write(console, "extproc check: which file? Write `extproc check FILE`, or `extproc check --schema`.")
-        return EXIT_INVALID
+        return ExitCode.OK
+    problems = problems or console
     try:
-        files = read_config(file, with_certificates=True)
+        with progress(f"Checking {file}"):
+            files = read_config(file, with_certificates=True)
     except ConfigInvalid as invalid:
         if as_json:
             _write(console, _as_json(file, None, invalid.problems))
-            return EXIT_INVALID
+            return ExitCode.UNUSABLE
         for problem in invalid.problems:
-            _write(console, str(problem))
+            _write(problems, str(problem))
         errors = sum(problem.severity is Severity.ERROR for problem in invalid.problems)
-        _write(console, f"{file}: {_count(errors, 'error')}")
-        return EXIT_INVALID
+        _write(problems, f"{file}: {_count(errors, 'error')}")
+        return ExitCode.UNUSABLE
     document = files.loaded.document
     if as_json:
         _write(console, _as_json(file, revision_of(document, files.prompts), files.loaded.warnings))
-        return EXIT_OK
+        return ExitCode.OK
     for warning in files.loaded.warnings:
-        _write(console, str(warning))
+        _write(problems, str(warning))
     content = ", ".join(
         [
             _count(len(document.models), "model"),
@@ -70,12 +71,28 @@ def check(file: Path | None, schema: bool, console: Console, as_json: bool = Fal
         ]
     )
     _write(console, f"{file}: ok (revision {revision_of(document, files.prompts)}, {content})")
-    return EXIT_OK
+    return ExitCode.OK
 
 
 def _as_json(file: Path, revision: str | None, problems: Iterable[Problem]) -> str:
-    told = [{key: value for key, value in asdict(problem).items() if key != "source"} for problem in problems]
-    return json.dumps({"file": str(file), "ok": revision is not None, "revision": revision, "problems": told}, indent=2)
+    checked: CheckJson = {
+        "file": str(file),
+        "ok": revision is not None,
+        "revision": revision,
+        "problems": [
+            {
+                "severity": problem.severity.value,
+                "line": problem.line,
+                "column": problem.column,
+                "path": problem.path,
+                "found": problem.found,
+                "expected": problem.expected,
+                "hint": problem.hint,
+            }
+            for problem in problems
+        ],
+    }
+    return json.dumps(checked, indent=2)
 
 
 def _count(number: int, noun: str, plural: str = "") -> str:

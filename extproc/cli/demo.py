@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 import tempfile
 import threading
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
 
+from extproc.cli.exit_codes import ExitCode
+from extproc.cli.output import print_json, refuse, result_console, said
+from extproc.cli.progress import progress
+from extproc.cli.shapes import DemoJson, RunningJson
+from extproc.cli.signals import unwound_by_signals
 from extproc.config.problems import ConfigInvalid
 
-EXIT_WRONG = 1
-EXIT_CANNOT = 2
 PIPE_COLUMNS = 150
 
 
@@ -36,22 +38,24 @@ def demo_command(
         typer.Option("--upstream", help="http://HOST:PORT of your own model server, instead of the recorded ones."),
     ] = None,
     logs: Annotated[Path | None, typer.Option("--logs", help="Keep configurations and logs in this directory.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
     """Show guarding, routing and metering at work. Exit 0: every row is as expected; 1: a row differs; 2: no start."""
-    console = Console() if sys.stdout.isatty() else Console(width=PIPE_COLUMNS)
+    console = None if as_json else result_console(PIPE_COLUMNS)
     try:
-        with tempfile.TemporaryDirectory(prefix="llm-extproc-demo-") as scratch:
+        with unwound_by_signals(), tempfile.TemporaryDirectory(prefix="llm-extproc-demo-") as scratch:
             directory = logs or Path(scratch)
             directory.mkdir(parents=True, exist_ok=True)
             code = _own_server(console, directory, upstream) if upstream else _tour(console, directory, serve)
     except ModuleNotFoundError as missing:
         _cannot(f"the demo needs {missing.name}: pip install 'llm-extproc[demo]'")
     except (ConfigInvalid, OSError, RuntimeError, ValueError) as error:
-        _cannot(str(error))
+        _cannot(said(error))
     raise typer.Exit(code)
 
 
-def _tour(console: Console, directory: Path, serve: bool) -> int:
+def _tour(console: Console | None, directory: Path, serve: bool) -> ExitCode:
+    """Show the tour, as JSON without a console."""
     from extproc.demo.installation import Installation
     from extproc.demo.model_server import ModelServer
     from extproc.demo.rules import DEMO_RULES
@@ -59,19 +63,50 @@ def _tour(console: Console, directory: Path, serve: bool) -> int:
 
     models = {name: ModelServer(name, rules=DEMO_RULES) for name in ("v1", "v2")}
     with ExitStack() as running:
-        with console.status("Starting two model servers, the processor, and Envoy") as status:
+        stops = []
+        with progress("Starting two model servers, the processor, and Envoy") as line:
             installation = running.enter_context(Installation(directory, models))
-            stops = []
             for stop in Tour(installation).stops():
                 stops.append(stop)
-                status.update(f"On tour: {stop.title} done")
-        wrong = _print(console, stops)
+                line.say(f"On tour: {stop.title} done")
+        if console is None:
+            print_json(_as_data(stops, installation if serve else None))
+        else:
+            _print(console, stops)
         if serve:
             _stay(console, installation)
-    return EXIT_WRONG if wrong else 0
+    return ExitCode.FAILED if any(stop.wrong for stop in stops) else ExitCode.OK
 
 
-def _print(console: Console, stops: list[Any]) -> int:
+def _as_data(stops: list[Any], running: Any) -> DemoJson:
+    return {
+        "ok": not any(stop.wrong for stop in stops),
+        "stops": [
+            {
+                "title": stop.title,
+                "ok": not stop.wrong,
+                "sent": stop.sent,
+                "client_saw": stop.client_saw,
+                "model_saw": stop.model_saw,
+                "measured": stop.measured,
+                "wrong": stop.wrong,
+            }
+            for stop in stops
+        ],
+        "running": None if running is None else _reached_at(running),
+    }
+
+
+def _reached_at(installation: Any) -> RunningJson:
+    return {
+        "base_url": f"{installation.base_url}/v1",
+        "models": list(json.loads(installation.config.read_text())["models"]),
+        "metrics": installation.metrics_url,
+        "logs": str(installation.directory),
+    }
+
+
+def _print(console: Console, stops: list[Any]) -> None:
     from extproc.demo.shown import print_stops
 
     print_stops(console, stops)
@@ -79,10 +114,9 @@ def _print(console: Console, stops: list[Any]) -> int:
     for title, line in wrong:
         console.print(f"{title}: {line}", markup=False, style="red")
     console.print(f"{len(stops) - len({title for title, _ in wrong})} of {len(stops)} stops are right.")
-    return len(wrong)
 
 
-def _own_server(console: Console, directory: Path, upstream: str) -> int:
+def _own_server(console: Console | None, directory: Path, upstream: str) -> ExitCode:
     """The demo in front of the user's own server, which serves both versions."""
     from extproc.demo.installation import Installation
 
@@ -90,7 +124,8 @@ def _own_server(console: Console, directory: Path, upstream: str) -> int:
     if url.scheme != "http" or not url.hostname or url.path not in ("", "/", "/v1"):
         raise ValueError(f"--upstream {upstream}: write it as http://HOST:PORT")
     address = f"{url.hostname}:{url.port or 80}"
-    served = _served_model(f"http://{address}/v1/models")
+    with progress(f"Asking {address} for its model"):
+        served = _served_model(f"http://{address}/v1/models")
 
     def change(data: dict[str, Any]) -> None:
         for version in data["models"]["tiny-chat"]["versions"].values():
@@ -98,10 +133,15 @@ def _own_server(console: Console, directory: Path, upstream: str) -> int:
             version["served_model"] = served
         data["models"][served] = data["models"].pop("tiny-chat")
 
-    with Installation(directory, {}, change=change) as installation:
-        console.print(f"In front of {address}, which serves {served}.")
+    with ExitStack() as running:
+        with progress("Starting the processor and Envoy"):
+            installation = running.enter_context(Installation(directory, {}, change=change))
+        if console is None:
+            print_json(_as_data([], installation))
+        else:
+            console.print(f"In front of {address}, which serves {served}.")
         _stay(console, installation)
-    return 0
+    return ExitCode.OK
 
 
 def _served_model(models_url: str) -> str:
@@ -114,18 +154,19 @@ def _served_model(models_url: str) -> str:
         ) from None
 
 
-def _stay(console: Console, installation: Any) -> None:
-    model = installation.config and json.loads(installation.config.read_text())["models"]
-    console.print(f"Base URL   {installation.base_url}/v1   (model {', '.join(model)})")
-    console.print(f"Metrics    {installation.metrics_url}")
-    console.print(f"Logs       {installation.directory}")
-    console.print("Press Ctrl-C to stop.")
+def _stay(console: Console | None, installation: Any) -> None:
+    """Wait for a signal; further ones are ignored, as everything is then being ended."""
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
+    if console is not None:
+        reached = _reached_at(installation)
+        console.print(f"Base URL   {reached['base_url']}   (model {', '.join(reached['models'])})")
+        console.print(f"Metrics    {reached['metrics']}")
+        console.print(f"Logs       {reached['logs']}")
+        console.print("Press Ctrl-C to stop.")
     ended.wait()
 
 
-def _cannot(problem: str) -> None:
-    typer.echo(f"extproc demo: {problem}", err=True)
-    raise typer.Exit(EXIT_CANNOT)
+def _cannot(problem: str) -> NoReturn:
+    refuse(f"extproc demo: {problem}")

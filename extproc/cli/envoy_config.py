@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -10,6 +11,11 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from extproc.cli.exit_codes import ExitCode
+from extproc.cli.output import print_json, refuse, said
+from extproc.cli.progress import progress
+from extproc.cli.shapes import LintJson
+from extproc.cli.signals import unwound_by_signals
 from extproc.config.checks import check_for_envoy
 from extproc.config.problems import ConfigInvalid
 from extproc.envoy_config.envoy_process import EnvoyMissingError, validation_error
@@ -18,10 +24,7 @@ from extproc.envoy_config.generate import SECRET_HEADING, bootstrap, to_yaml
 from extproc.envoy_config.lint import lint as lint_problems
 from extproc.envoy_config.processor_tls import secrets
 from extproc.server.operations.config_files import read_config
-
-EXIT_OK = 0
-EXIT_INVALID = 2
-
+from extproc.server.sockets.address import reason_of
 
 app = typer.Typer(add_completion=False)
 
@@ -35,23 +38,39 @@ def envoy_config_command(
     ] = None,
     validate: Annotated[bool, typer.Option("--validate", help="Validate the result with the real Envoy.")] = False,
     lint: Annotated[Path | None, typer.Option("--lint", help="Lint this Envoy file instead.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: Envoy's configuration, or the result of `--lint`.")
+    ] = False,
 ) -> None:
     """Print the Envoy configuration for a configuration file. Exit 2 on any problem."""
     if lint is not None:
-        problems = lint_file(lint)
+        _lint(lint, as_json)
     elif file is not None:
-        problems = write(file, output, validate, sds)
+        refuse_any(write(file, output, validate, sds, as_json))
     else:
-        problems = ["extproc envoy-config: which file? Write `extproc envoy-config FILE`, or `--lint ENVOY_FILE`."]
-    for problem in problems:
-        typer.echo(problem, err=True)
-    raise typer.Exit(EXIT_INVALID if problems else EXIT_OK)
+        refuse("extproc envoy-config: which file? Write `extproc envoy-config FILE`, or `--lint ENVOY_FILE`.")
 
 
-def write(file: Path, output: Path | None, validate: bool, sds: Path | None) -> list[str]:
+def _lint(file: Path, as_json: bool) -> None:
+    problems = lint_file(file)
+    if not as_json:
+        refuse_any(problems)
+        return
+    linted: LintJson = {"file": str(file), "ok": not problems, "problems": problems}
+    print_json(linted)
+    raise typer.Exit(ExitCode.UNUSABLE if problems else ExitCode.OK)
+
+
+def refuse_any(problems: list[str]) -> None:
+    """End the command if there is a problem."""
+    if problems:
+        refuse(*problems)
+
+
+def write(file: Path, output: Path | None, validate: bool, sds: Path | None, as_json: bool = False) -> list[str]:
     """Write Envoy's configuration for a configuration file, and the secrets it needs into ``sds``.
 
-    Returns: the problems; if there are any, nothing is written.
+    Returns: the problems; if there are any, nothing is written, except where a folder or a disk refuses a file.
     """
     try:
         loaded = read_config(file).loaded
@@ -67,17 +86,20 @@ def write(file: Path, output: Path | None, validate: bool, sds: Path | None) -> 
         return [f"{file}: {error}."]
     if sds is not None and not named:
         return [f"{file}: Envoy reads no secrets from files. Set envoy.processor.sds_folder, or remove --sds."]
-    text = to_yaml(configuration)
+    text = json.dumps(configuration, indent=2) + "\n" if as_json else to_yaml(configuration)
     problems = [*lint_problems(configuration), *(_envoy_problems(text) if validate else ())]
     if problems:
         return problems
-    if sds is not None:
-        sds.mkdir(parents=True, exist_ok=True)
-        for name, content in named.items():
-            (sds / name).write_text(to_yaml(content, SECRET_HEADING))
-    if output is not None:
-        output.write_text(text)
-    else:
+    try:
+        if sds is not None:
+            sds.mkdir(parents=True, exist_ok=True)
+            for name, content in named.items():
+                (sds / name).write_text(to_yaml(content, SECRET_HEADING))
+        if output is not None:
+            output.write_text(text)
+    except OSError as error:
+        return [f"extproc envoy-config: cannot write {said(error)}"]
+    if output is None:
         sys.stdout.write(text)
     return []
 
@@ -87,14 +109,18 @@ def lint_file(file: Path) -> list[str]:
     try:
         configuration: Any = yaml.safe_load(file.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        return [f"{file}: cannot be read: {error}"]
+        return [f"{file}: cannot be read: {reason_of(error) if isinstance(error, OSError) else error}"]
     if not isinstance(configuration, dict):
         return [f"{file}: expected a bootstrap configuration with `static_resources:`"]
     return [f"{file}: {problem}" for problem in lint_problems(configuration)]
 
 
 def _envoy_problems(text: str) -> list[str]:
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+    with (
+        unwound_by_signals(),
+        progress("Envoy validates the configuration"),
+        tempfile.NamedTemporaryFile("w", suffix=".yaml") as file,
+    ):
         file.write(text)
         file.flush()
         try:

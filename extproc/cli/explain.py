@@ -1,29 +1,34 @@
 """``extproc explain``: show what would happen to one request, without a server.
 
-The request is a file in wire format (request line, headers, body), or a body alone. It runs through the same machine
-that serves traffic, and the output shows what that machine did.
+The request is a file in wire format (request line, headers, body), or a body alone; ``-`` is standard input. It runs
+through the same machine that serves traffic, and the output shows what that machine did.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from extproc.cli.output import print_json, print_table, refuse, refuse_configuration, result_console
+from extproc.cli.progress import progress
+from extproc.cli.shapes import ExplanationJson
 from extproc.config.problems import ConfigInvalid
 from extproc.domain.record import ExchangeRecord
 from extproc.exchange.events import ContinueBody, ContinueHeaders, ImmediateResponse, RequestBody, RequestHeaders, Step
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
 from extproc.server.operations.config_files import read_config
+from extproc.server.sockets.address import reason_of
 
-EXIT_INVALID = 2
 _DEFAULT_PATH = "/v1/chat/completions"
+_STDIN = Path("-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,10 @@ app = typer.Typer(add_completion=False)
 @app.command("explain")
 def explain_command(
     config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", show_default=False)],
-    request: Annotated[Path, typer.Argument(help="The request: an HTTP request or a JSON body.", show_default=False)],
+    request: Annotated[
+        Path,
+        typer.Argument(help="The request: an HTTP request or a JSON body; - is stdin.", show_default=False),
+    ],
     path: Annotated[
         str, typer.Option("--path", help="The path of the request, if the file is only a body.")
     ] = _DEFAULT_PATH,
@@ -60,21 +68,30 @@ def explain_command(
 ) -> None:
     """Show what would happen to one request: route, version, findings, changes. Exit 2: a file is unusable."""
     try:
-        files = read_config(config)
-        asked = read_request(request.read_bytes(), path, header or [])
+        with progress(f"Reading {config}"):
+            files = read_config(config)
+            snapshot = compile_snapshot(files.loaded.document, files.prompts, files.mask_keys)
+        asked = read_request(_content(request), path, header or [])
+        with progress(f"Explaining {request}"):
+            explanation = explain(snapshot, asked)
     except ConfigInvalid as invalid:
-        for problem in invalid.problems:
-            typer.echo(str(problem), err=True)
-        raise typer.Exit(EXIT_INVALID) from None
-    except (OSError, ValueError) as error:
-        typer.echo(f"{request}: {error}", err=True)
-        raise typer.Exit(EXIT_INVALID) from None
-    snapshot = compile_snapshot(files.loaded.document, files.prompts, files.mask_keys)
-    explanation = explain(snapshot, asked)
+        refuse_configuration(invalid)
+    except OSError as error:
+        refuse(f"{request}: {reason_of(error)}")
+    except ValueError as error:
+        refuse(f"extproc explain: {error}")
     if as_json:
-        typer.echo(orjson.dumps(as_data(asked, explanation, snapshot), option=orjson.OPT_INDENT_2))
+        print_json(as_data(asked, explanation, snapshot))
     else:
-        _print(Console(), asked, explanation, snapshot)
+        _print(result_console(), asked, explanation, snapshot)
+
+
+def _content(request: Path) -> bytes:
+    if request != _STDIN:
+        return request.read_bytes()
+    if sys.stdin.isatty():
+        typer.echo("Write the request, and end it with Ctrl-D on a new line.", err=True)
+    return sys.stdin.buffer.read()
 
 
 def read_request(content: bytes, path: str, headers: list[str]) -> RequestFile:
@@ -114,21 +131,16 @@ def explain(snapshot: Snapshot, request: RequestFile) -> Explanation:
     return Explanation(exchange.record, tuple(steps), body)
 
 
-def as_data(request: RequestFile, explanation: Explanation, snapshot: Snapshot) -> dict[str, Any]:
-    """The explanation as JSON.
-
-    ``revision``; ``endpoint`` and ``policy``, or null; ``version``, or null, with ``model``, ``version`` and
-    ``fingerprint``; ``team``, ``project``, ``budget_code``; ``findings``, ``verdicts`` and ``coverage``, each with
-    ``guard`` and ``direction``; ``headers`` to ``set`` (pairs) and to ``remove`` (names); ``reroutes``; ``answer``,
-    the processor's local reply, or null, with ``status`` and ``body``; ``body`` for the model server, or null;
-    ``body_changed``.
-    """
+def as_data(request: RequestFile, explanation: Explanation, snapshot: Snapshot) -> ExplanationJson:
+    """The explanation as JSON."""
     record, version = explanation.record, explanation.record.version
     changes, answer, body = _changing(explanation), _immediate_response(explanation), explanation.body_after
     return {
         "revision": snapshot.revision,
         "endpoint": record.endpoint or None,
-        "version": version and {"model": version.model, "version": version.version, "fingerprint": version.fingerprint},
+        "version": None
+        if version is None
+        else {"model": version.model, "version": version.version, "fingerprint": version.fingerprint},
         "team": record.team,
         "project": record.project,
         "budget_code": record.budget_code,
@@ -150,7 +162,7 @@ def as_data(request: RequestFile, explanation: Explanation, snapshot: Snapshot) 
             "remove": [name for action in changes for name in action.changes.remove],
         },
         "reroutes": any(map(_reroutes, changes)),
-        "answer": answer and {"status": answer.status, "body": answer.body.decode()},
+        "answer": None if answer is None else {"status": answer.status, "body": answer.body.decode()},
         "body": None if body is None else body.decode("utf-8", "replace"),
         "body_changed": body is not None and body != request.body,
     }
@@ -175,7 +187,7 @@ def _print(console: Console, request: RequestFile, explanation: Explanation, sna
         ("body", _body_change(request, explanation)),
     ]:
         table.add_row(name, value.replace("[", r"\["))
-    console.print(table)
+    print_table(console, table)
 
 
 def _version_rows(record: ExchangeRecord) -> list[tuple[str, str]]:

@@ -10,10 +10,9 @@ from typing import Annotated
 
 import typer
 
+from extproc.cli.output import refuse, refuse_configuration
 from extproc.config.load import load
 from extproc.config.problems import ConfigInvalid
-
-EXIT_INVALID = 2
 
 app = typer.Typer(add_completion=False)
 
@@ -37,15 +36,11 @@ def init_command(
         with file.open("x", encoding="utf-8") as new:
             new.write(text)
     except ConfigInvalid as invalid:
-        for problem in invalid.problems:
-            typer.echo(str(problem), err=True)
-        raise typer.Exit(EXIT_INVALID) from None
+        refuse_configuration(invalid)
     except FileExistsError:
-        typer.echo(f"{file} exists and is left as it is. Name another file: extproc init FILE", err=True)
-        raise typer.Exit(EXIT_INVALID) from None
+        refuse(f"{file} exists and is left as it is. Name another file: extproc init FILE")
     except OSError as error:
-        typer.echo(f"{file} cannot be written: {error.strerror}.", err=True)
-        raise typer.Exit(EXIT_INVALID) from None
+        refuse(f"{file} cannot be written: {error.strerror}.")
     typer.echo(_NEXT.format(file=file))
 
 

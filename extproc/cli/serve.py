@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from extproc.app import serve, work
+from extproc.cli.exit_codes import ExitCode
+from extproc.cli.output import refuse, refuse_configuration
+from extproc.config.document import Document
 from extproc.config.problems import ConfigInvalid
+from extproc.server.operations.start_report import StartReport
 from extproc.server.sockets.address import AddressTaken
 from extproc.server.workers.supervisor import WorkersFailed
 from extproc.sinks.review import ReviewUnavailable
-
-EXIT_INVALID = 2
-EXIT_ADDRESS = 3
-EXIT_WORKERS = 4
-
 
 app = typer.Typer(add_completion=False)
 
@@ -30,18 +31,61 @@ def serve_command(
 
     Exit 2: bad configuration or missing package. Exit 3: address in use. Exit 4: no worker can start.
     """
+    report = TerminalReport(config) if sys.stderr.isatty() else StartReport()
     try:
-        serve(config) if worker is None else work(worker, config)
+        serve(config, report) if worker is None else work(worker, config)
     except ConfigInvalid as invalid:
-        for problem in invalid.problems:
-            typer.echo(str(problem), err=True)
-        raise typer.Exit(EXIT_INVALID) from None
+        refuse_configuration(invalid)
     except ReviewUnavailable as unavailable:
-        typer.echo(str(unavailable), err=True)
-        raise typer.Exit(EXIT_INVALID) from None
+        refuse(str(unavailable))
     except AddressTaken as taken:
-        typer.echo(str(taken), err=True)
-        raise typer.Exit(EXIT_ADDRESS) from None
+        refuse(str(taken), code=ExitCode.ADDRESS_TAKEN)
     except WorkersFailed as failed:
-        typer.echo(str(failed), err=True)
-        raise typer.Exit(EXIT_WORKERS) from None
+        refuse(str(failed), code=ExitCode.WORKERS_FAILED)
+
+
+class TerminalReport(StartReport):
+    """For a person at a terminal, on standard error: what is served, and what to do next."""
+
+    def __init__(self, config: Path) -> None:
+        self._config = config
+
+    def loading(self, classifiers: Sequence[str], within_s: float) -> None:
+        """What the start waits for."""
+        typer.echo(f"Loading classifiers, for at most {within_s:g} s: {', '.join(classifiers)}", err=True)
+
+    def serving(self, document: Document, revision: str) -> None:
+        """Where it is, what it guards, and how Envoy and clients reach it."""
+        pages = f"http://{_reachable(document.server.metrics)}"
+        rows = [
+            ("models", ", ".join(f"{name} ({', '.join(model.versions)})" for name, model in document.models.items())),
+            *(("guards", line) for line in _guards(document)),
+            ("health", f"{pages}/readyz"),
+            ("metrics", f"{pages}/metrics"),
+            ("Envoy", f"extproc envoy-config {self._config} --output envoy.yaml"),
+            ("", "envoy -c envoy.yaml"),
+            ("clients", f"http://{_reachable(document.envoy.listen)}/v1, through Envoy"),
+            (
+                "log",
+                "JSON lines on standard output",
+            ),
+            ("stop", "Ctrl-C: running exchanges may end; again: at once"),
+        ]
+        typer.echo(f"extproc serves on {', '.join(document.server.addresses)} (revision {revision}).", err=True)
+        for name, value in rows:
+            typer.echo(f"  {name:9}{value}".rstrip(), err=True)
+
+
+def _reachable(address: str) -> str:
+    """An address to open; a server's may stand for all of the machine."""
+    host, _, port = address.rpartition(":")
+    return f"{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(host, host) }:{port}"
+
+
+def _guards(document: Document) -> list[str]:
+    """One line for each policy."""
+    named = [
+        f"{policy.name}: {', '.join(guard.name or guard.guard for guard in policy.guards) or 'none'}"
+        for policy in document.policies
+    ]
+    return named or ["none: the configuration has no `policies:`"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from extproc.cli import COMMANDS, command
+from extproc.cli.exit_codes import ExitCode
 
 GROUPS = {name: list(group.commands) for name in COMMANDS if hasattr(group := command(name), "commands")}
 """The commands that have commands of their own."""
@@ -23,7 +24,13 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 def cli_tables() -> str:
     """A heading for each command, its help, and one row for each argument and option."""
-    return "\n\n".join(f"## `extproc {name}`\n\n{_cell(made.help)}\n\n{_table(made)}" for name, made in commands())
+    return "\n\n".join(f"### `extproc {name}`\n\n{_cell(made.help)}\n\n{_table(made)}" for name, made in commands())
+
+
+def exit_code_table() -> str:
+    """One row for each code."""
+    rows = ["| code | meaning |", "|---|---|"]
+    return "\n".join(rows + [f"| {code.value} | {code.meaning} |" for code in ExitCode])
 
 
 def _table(made: Any) -> str:

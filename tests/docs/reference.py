@@ -15,9 +15,10 @@ from prometheus_client import CollectorRegistry
 from extproc.config.guards import SECTIONS_BY_GUARD
 from extproc.sinks.metrics import Metrics
 from tests.bench.figures import OTHERS, RATIOS
-from tests.docs.cli_tables import cli_tables
+from tests.docs.cli_tables import cli_tables, exit_code_table
 from tests.docs.configuration_tables import configuration_tables
 from tests.docs.error_table import error_table
+from tests.docs.json_shapes import json_shapes
 from tests.docs.model_tables import model_files_table, model_sources_table
 from tests.docs.pages import PAGES, SITE_CONFIG
 from tests.docs.transport_limits import transport_limits_table
@@ -45,6 +46,8 @@ def tables() -> dict[str, str]:
         "configuration": configuration_tables(),
         "metrics": metrics_table(),
         "commands": cli_tables(),
+        "exit codes": exit_code_table(),
+        "json shapes": json_shapes(),
         "errors": error_table(),
         "transport limits": transport_limits_table(),
         "benchmark goals": goals_table(),

@@ -14,14 +14,17 @@ from typing import Any
 
 import pytest
 
+from extproc.cli.shapes import DemoJson
 from extproc.demo.guard_tour import SHOWCASES
 from extproc.demo.installation import free_ports
 from extproc.demo.model_server import ModelServer
 from extproc.demo.rules import DEMO_RULES
 from extproc.demo.tour import Tour
+from tests.docs.json_shapes import keys_of
 from tests.e2e.apis import CHAT
 from tests.e2e.conftest import MakeStack
 from tests.e2e.harness import require_envoy, wait_until
+from tests.unit.cli.shape_check import paths_of
 
 DEMO = [sys.executable, "-m", "extproc", "demo"]
 SECONDS_MAX = 60
@@ -100,6 +103,19 @@ def test_a_demo_that_stays_answers_and_ends_by_ctrl_c() -> None:
     with demo("--serve") as process:
         base_url = base_url_of(process)
         assert ask(base_url, CHAT.request("Whom shall I write to?"))["choices"][0]["message"]["content"]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+
+def test_the_demo_as_json() -> None:
+    """One object of the documented shape, with where it can be asked; then it stays."""
+    with demo("--json", "--serve") as process:
+        assert process.stdout is not None
+        printed = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
+        assert paths_of(printed, DemoJson) == {key.path for key in keys_of(DemoJson)}
+        assert printed["ok"]
+        assert len(printed["stops"]) == 21
+        assert ask(printed["running"]["base_url"], CHAT.request("Whom shall I write to?"))["choices"]
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
 

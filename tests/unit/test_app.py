@@ -21,7 +21,8 @@ import typer
 from grpc import aio
 
 from extproc._pb import ext_proc_pb2 as pb
-from extproc.cli.serve import EXIT_WORKERS, serve_command
+from extproc.cli.exit_codes import ExitCode
+from extproc.cli.serve import serve_command
 from extproc.server.operations import process as module
 from tests.unit.server.clients import check_bytes, exchange, say
 from tests.unit.server.envoy import (
@@ -122,7 +123,7 @@ def test_workers_without_a_folder_for_their_counts_are_refused(
     monkeypatch.setattr(tempfile, "TemporaryDirectory", no_folder)
     with pytest.raises(typer.Exit) as ended:
         serve_command(process.file)
-    assert ended.value.exit_code == EXIT_WORKERS
+    assert ended.value.exit_code == ExitCode.WORKERS_FAILED
     assert capsys.readouterr().err == (
         "server.workers: no folder for temporary files can be created (no such file or directory), and several workers "
         "need one. Let this user write to /tmp, or set TMPDIR to a writable folder.\n"

@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 import signal
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -49,6 +49,28 @@ class Signals:
 
     def _came(self) -> None:
         (self.second if self.first.is_set() else self.first).set()
+
+
+@contextlib.contextmanager
+def deaf_afterwards() -> Iterator[None]:
+    """For the end of a process, around its event loop, whose end restores the signals' defaults: a person who presses
+    Ctrl-C once more must not interrupt the last lines of the log, nor change the exit code.
+    """
+    yield
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
+async def wait_for_first(*waits: Coroutine[Any, Any, Any]) -> None:
+    """Wait until one is done, and cancel the others. Raises: what a finished one raised."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+    for task in done:
+        task.result()
 
 
 async def in_own_thread(work: Callable[[], ResultT]) -> ResultT:

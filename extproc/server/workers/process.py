@@ -14,7 +14,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from extproc.exchange.snapshot import compile_snapshot
@@ -22,7 +22,7 @@ from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.health import Health
 from extproc.server.operations.json_log import where
 from extproc.server.operations.loop_watch import LoopWatch
-from extproc.server.operations.process import return_free_memory
+from extproc.server.operations.process import return_free_memory, wait_for_first
 from extproc.server.sockets.tls import Tls
 from extproc.server.transport.processor import Processor
 from extproc.server.workers.link import Link, LinkBroken, Message
@@ -102,13 +102,14 @@ class WorkerProcess:
         self._watch: LoopWatch | None = None
         self.is_orphaned = False  # the supervisor is gone without a message
 
-    async def run(self, transport: Transport) -> None:
-        """Serve, and end as told. Raises: AddressTaken."""
+    async def run(self, transport: Transport, prepared: Coroutine[Any, Any, Any]) -> None:
+        """Serve, and end as told, also before all is prepared. Raises: AddressTaken."""
+        following = asyncio.create_task(self._follow())
+        await wait_for_first(prepared, self._ends.wait())
         await transport.start()
         self._watch = LoopWatch(asyncio.get_running_loop())
         self._health.set_ready(True)
         self._link.send("serving", **self._state())
-        following = asyncio.create_task(self._follow())
         await self._ends.wait()
         end = transport.hand_over if self._hands_over else transport.stop
         cancelled = await end(self._drain_s, self._at_once)

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from extproc.server.operations import process
-from extproc.server.operations.process import callable_from_thread, in_own_thread, liveness_check
+from extproc.server.operations.process import callable_from_thread, in_own_thread, liveness_check, wait_for_first
+from tests.unit.server.loops import in_loop
 from tests.unit.server.transport.fast.peers import on_both_loops
 
 _SCATTERED = """
@@ -88,3 +89,32 @@ def test_a_loop_that_does_not_run_is_not_alive(monkeypatch: pytest.MonkeyPatch) 
         assert not liveness_check(loop)()
     finally:
         loop.close()
+
+
+# --- waiting for one of several ------------------------------------------------------------------------------------
+
+
+@in_loop
+async def test_the_first_ends_the_wait_and_the_others() -> None:
+    """What is no longer waited for is cancelled."""
+    cancelled = asyncio.Event()
+
+    async def forever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    await wait_for_first(forever(), asyncio.sleep(0))
+    await cancelled.wait()
+
+
+@in_loop
+async def test_what_the_first_raises_is_raised() -> None:
+    """A failure is not taken for an end."""
+
+    async def fails() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await wait_for_first(asyncio.Event().wait(), fails())

@@ -6,8 +6,9 @@ import asyncio
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -47,12 +48,12 @@ class Listening:
 class Working:
     """A worker, and the supervisor's end of its link."""
 
-    def __init__(self, link: Link, supervisor: Link) -> None:
+    def __init__(self, link: Link, supervisor: Link, prepared: Coroutine[Any, Any, Any] | None = None) -> None:
         self.wired, self.health, self.transport = Wired(snapshot()), Health(), Listening()
         self.supervisor = supervisor
         self.flushed = 0
         self.process = WorkerProcess(link, self.wired.processor, self.health, None, self._flush, 1)
-        self.running = asyncio.create_task(self.process.run(self.transport))
+        self.running = asyncio.create_task(self.process.run(self.transport, prepared or asyncio.sleep(0)))
 
     def _flush(self) -> None:
         self.flushed += 1
@@ -124,6 +125,20 @@ async def test_it_ends_as_it_is_told_to(kind: str, ended: str, cancelled: int, i
         assert (worker.transport.ended, worker.transport.at_once.is_set()) == (ended, is_hurried)
         assert worker.health.draining is (kind != "hand_over")
         assert worker.flushed == 1
+
+
+@pytest.mark.parametrize("kind", ["drain", "end"])
+@in_loop
+async def test_it_ends_while_its_models_still_load(kind: str) -> None:
+    """A model that hangs delays nobody who presses Ctrl-C."""
+    ours, theirs = socket.socketpair()
+    loading = asyncio.Event()
+    worker = Working(await Link.open(ours), await Link.open(theirs), loading.wait())
+    worker.supervisor.send(kind)
+    await worker.says("serving")
+    await worker.says("stopped")
+    await worker.ends()
+    assert not loading.is_set()
 
 
 @in_loop

@@ -1,0 +1,61 @@
+"""How commands print: results on standard output, errors on standard error, JSON as one object."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
+
+import orjson
+import typer
+from rich.console import Console, RenderableType
+
+from extproc.cli.exit_codes import ExitCode
+from extproc.config.problems import ConfigInvalid
+from extproc.server.sockets.address import reason_of
+
+_PIPED_COLUMNS: Final = 10_000
+"""A program that reads a table wants its lines whole."""
+
+
+def result_console(piped_columns: int = _PIPED_COLUMNS) -> Console:
+    """Standard output: as wide as the terminal, or as COLUMNS says; else of ``piped_columns``."""
+    if sys.stdout.isatty() or "COLUMNS" in os.environ:
+        return Console()
+    return Console(width=piped_columns)
+
+
+def print_table(console: Console, table: RenderableType) -> None:
+    """Print a table; outside of a terminal without the blanks that fill its lines."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        console.out(line.rstrip(), highlight=False)
+
+
+def print_json(data: Mapping[str, Any]) -> None:
+    """Print one object."""
+    typer.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2))
+
+
+def refuse(*problems: str, code: ExitCode = ExitCode.UNUSABLE) -> NoReturn:
+    """End the command: one line on standard error for each problem."""
+    for problem in problems:
+        typer.echo(problem, err=True)
+    raise typer.Exit(code)
+
+
+def refuse_configuration(invalid: ConfigInvalid) -> NoReturn:
+    """End the command with the problems of the configuration."""
+    refuse(*(str(problem) for problem in invalid.problems))
+
+
+def said(error: Exception) -> str:
+    """An error in one sentence; the operating system's with the name of the file."""
+    if isinstance(error, OSError) and error.errno:
+        return f"{error.filename}: {reason_of(error)}" if error.filename else reason_of(error)
+    return str(error)

@@ -1,0 +1,254 @@
+"""The shapes of what ``--json`` prints: the reference's tables are made from them, and tests hold commands to them.
+
+A key may be added; none is renamed or removed within a major version.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal, TypedDict
+
+
+class ProblemJson(TypedDict):
+    """One problem of a configuration."""
+
+    severity: Annotated[Literal["error", "warning"], "warnings leave the file usable"]
+    line: Annotated[int, "from 1"]
+    column: Annotated[int, "from 1"]
+    path: Annotated[str, "of the key, such as `policies[default].guards[pii].on`; empty: the whole file"]
+    found: Annotated[str, "what is wrong"]
+    expected: Annotated[str, "what is allowed; may be empty"]
+    hint: Annotated[str, "how to fix it; may be empty"]
+
+
+class CheckJson(TypedDict):
+    """``check``."""
+
+    file: Annotated[str, "as given"]
+    ok: Annotated[bool, "no errors"]
+    revision: Annotated[str | None, "as `/readyz` shows it; null for an invalid file"]
+    problems: Annotated[list[ProblemJson], "errors, or the warnings of a valid file"]
+
+
+class VersionJson(TypedDict):
+    """A model version."""
+
+    model: Annotated[str, "the name that clients use"]
+    version: Annotated[str, "the chosen version"]
+    fingerprint: Annotated[str, "a hash of served model, prompt and prices"]
+
+
+class FoundJson(TypedDict):
+    """Findings of one kind."""
+
+    guard: Annotated[str, "its name"]
+    direction: Annotated[str, "`request`"]
+    kind: Annotated[str, "such as `EMAIL`"]
+    times: Annotated[int, "how many"]
+
+
+class VerdictJson(TypedDict):
+    """What a guard decided."""
+
+    guard: Annotated[str, "its name"]
+    direction: Annotated[str, "`request`"]
+    action: Annotated[str, "such as `mask`"]
+    times: Annotated[int, "how many"]
+
+
+class CoverageJson(TypedDict):
+    """What became of the texts at a guard."""
+
+    guard: Annotated[str, "its name"]
+    direction: Annotated[str, "`request`"]
+    outcome: Annotated[str, "such as `checked`"]
+    texts: Annotated[int, "how many"]
+
+
+class HeaderChangesJson(TypedDict):
+    """Changes of request headers."""
+
+    set: Annotated[list[list[str]], "pairs of name and value"]
+    remove: Annotated[list[str], "names"]
+
+
+class AnswerJson(TypedDict):
+    """A local reply."""
+
+    status: Annotated[int, "of HTTP"]
+    body: Annotated[str, "as the client gets it"]
+
+
+class ExplanationJson(TypedDict):
+    """``explain``."""
+
+    revision: Annotated[str, "of the configuration"]
+    endpoint: Annotated[str | None, "such as `chat`; null: a path that is passed on or refused"]
+    version: Annotated[VersionJson | None, "null: none was chosen"]
+    team: Annotated[str, "or `unknown`"]
+    project: Annotated[str, "or `unknown`"]
+    budget_code: Annotated[str, "or `unknown`"]
+    policy: Annotated[str | None, "null: none was chosen"]
+    findings: Annotated[list[FoundJson], "by guard and kind"]
+    verdicts: Annotated[list[VerdictJson], "by guard and action"]
+    coverage: Annotated[list[CoverageJson], "by guard and outcome"]
+    headers: Annotated[HeaderChangesJson, "changes of the request"]
+    reroutes: Annotated[bool, "Envoy computes its route again"]
+    answer: Annotated[AnswerJson | None, "the processor's own reply; null: the request is forwarded"]
+    body: Annotated[str | None, "what the model server would get; null: nothing"]
+    body_changed: Annotated[bool, "whether it differs from the request's"]
+
+
+class LintJson(TypedDict):
+    """``envoy-config --lint``."""
+
+    file: Annotated[str, "as given"]
+    ok: Annotated[bool, "no problems"]
+    problems: Annotated[list[str], "one sentence each"]
+
+
+class EntryJson(TypedDict):
+    """What is known of a finding, without its text."""
+
+    id: Annotated[int, "the number of the finding"]
+    seen_at_ms: Annotated[int, "end of its exchange, in ms since 1970 (UTC)"]
+    exchange: Annotated[str, "as in the log"]
+    revision: Annotated[str, "of the configuration"]
+    endpoint: Annotated[str, "such as `chat`"]
+    team: Annotated[str, "who asked"]
+    project: Annotated[str, "who asked"]
+    model: Annotated[str, "empty: none was chosen"]
+    version: Annotated[str, "empty: none was chosen"]
+    fingerprint: Annotated[str, "of the version"]
+    prompt_version: Annotated[str, "of the version's prompt"]
+    policy: Annotated[str, "whose guard it was"]
+    guard: Annotated[str, "its name"]
+    detector: Annotated[str, "what found it"]
+    kind: Annotated[str, "such as `EMAIL`"]
+    action: Annotated[str, "such as `block`"]
+    direction: Annotated[str, "`request` or `response`"]
+    speaker: Annotated[str, "such as `user`"]
+    score: Annotated[float, "from 0 to 1"]
+
+
+class FindingJson(EntryJson):
+    """A finding of the review queue."""
+
+    excerpt: Annotated[str, "the text around it; may be empty"]
+    found_start: Annotated[int, "where the finding begins in the excerpt, in characters"]
+    found_end: Annotated[int, "where it ends"]
+    verdict: Annotated[Literal["confirm", "reject"] | None, "its last label; null: not labeled"]
+
+
+class FindingsJson(TypedDict):
+    """``review list``."""
+
+    findings: Annotated[list[FindingJson], "the newest first"]
+
+
+class LabelJson(TypedDict):
+    """One label."""
+
+    verdict: Annotated[Literal["confirm", "reject"], "was the guard right"]
+    by: Annotated[str, "the reviewer"]
+    at_ms: Annotated[int, "in ms since 1970 (UTC)"]
+    note: Annotated[str, "may be empty"]
+
+
+class ShownFindingJson(TypedDict):
+    """``review show``."""
+
+    finding: Annotated[FindingJson, "as in `review list`"]
+    labels: Annotated[list[LabelJson], "the oldest first"]
+
+
+class LabeledJson(TypedDict):
+    """``review label``."""
+
+    id: Annotated[int, "the number of the finding"]
+    label: Annotated[LabelJson, "as it was stored"]
+
+
+class SpanJson(TypedDict):
+    """A place in a text."""
+
+    start: Annotated[int, "in characters"]
+    end: Annotated[int, "in characters"]
+    type: Annotated[str, "the kind of the finding"]
+
+
+class ExportedJson(EntryJson):
+    """``review export``."""
+
+    text: Annotated[str, "the excerpt; may be empty"]
+    label: Annotated[int | None, "1: right, 0: a false alarm, null: not labeled"]
+    spans: Annotated[list[SpanJson], "where the finding is in the text; empty without a text"]
+    labelled_by: Annotated[str | None, "the reviewer; null: not labeled"]
+    labelled_at_ms: Annotated[int | None, "in ms since 1970 (UTC)"]
+    note: Annotated[str | None, "of the label"]
+
+
+class PrecisionJson(TypedDict):
+    """Precision and its 95 % interval."""
+
+    share: Annotated[float, "from 0 to 1"]
+    low: Annotated[float, "lower bound"]
+    high: Annotated[float, "upper bound"]
+
+
+class GuardStatsJson(TypedDict):
+    """The labels of a guard's findings."""
+
+    guard: Annotated[str, "its name"]
+    labelled: Annotated[int, "findings with a label"]
+    right: Annotated[int, "of these"]
+    waiting: Annotated[int, "findings without a label"]
+    precision: Annotated[PrecisionJson | None, "with its 95 % interval; null without labels"]
+
+
+class StatsJson(TypedDict):
+    """``review stats``."""
+
+    guards: Annotated[list[GuardStatsJson], "by name"]
+
+
+class StopJson(TypedDict):
+    """One stop of the tour."""
+
+    title: Annotated[str, "what it shows"]
+    ok: Annotated[bool, "as expected"]
+    sent: Annotated[str, "what was sent"]
+    client_saw: Annotated[str, "may be empty"]
+    model_saw: Annotated[str, "may be empty"]
+    measured: Annotated[str, "may be empty"]
+    wrong: Annotated[list[str], "the differences"]
+
+
+class RunningJson(TypedDict):
+    """Where a demo that keeps running can be reached."""
+
+    base_url: Annotated[str, "for clients"]
+    models: Annotated[list[str], "to ask for"]
+    metrics: Annotated[str, "the metrics page"]
+    logs: Annotated[str, "the folder"]
+
+
+class DemoJson(TypedDict):
+    """``demo``."""
+
+    ok: Annotated[bool, "every stop is as expected"]
+    stops: Annotated[list[StopJson], "empty with `--upstream`"]
+    running: Annotated[RunningJson | None, "with `--serve` and `--upstream`; else null"]
+
+
+SHAPES: Final[dict[str, Any]] = {
+    "check": CheckJson,
+    "explain": ExplanationJson,
+    "envoy-config --lint": LintJson,
+    "review list": FindingsJson,
+    "review show": ShownFindingJson,
+    "review label": LabeledJson,
+    "review export": ExportedJson,
+    "review stats": StatsJson,
+    "demo": DemoJson,
+}
+"""By the call; ``review export`` prints one object a line."""

@@ -1,0 +1,51 @@
+"""How signals end a command that has children or temporary files: they are ended and removed first."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import typer
+
+from extproc.cli.exit_codes import ExitCode
+
+CLEANUP_S_MAX: Final = 10.0
+"""How long a further signal does not interrupt the cleanup."""
+_ENDINGS: Final = {
+    signal.SIGHUP: ("the terminal is gone", ExitCode.HUNG_UP),
+    signal.SIGINT: ("interrupted", ExitCode.INTERRUPTED),
+    signal.SIGTERM: ("terminated", ExitCode.TERMINATED),
+}
+
+
+@contextmanager
+def unwound_by_signals() -> Iterator[None]:
+    """Within, a signal raises SystemExit, so that every context manager cleans up.
+
+    A person presses Ctrl-C again while that takes a second, which must not leave children behind: further signals are
+    ignored meanwhile. Signals that the caller had ignored stay ignored.
+    """
+    last_s = -CLEANUP_S_MAX
+
+    def end(number: int, _frame: Any) -> None:
+        nonlocal last_s
+        if time.monotonic() - last_s < CLEANUP_S_MAX:
+            return
+        last_s = time.monotonic()
+        sentence, code = _ENDINGS[signal.Signals(number)]
+        typer.echo(("\n" if sys.stderr.isatty() else "") + f"extproc: {sentence}", err=True)
+        raise SystemExit(code)
+
+    before = {number: signal.getsignal(number) for number in _ENDINGS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,124 @@
+"""``extproc`` as a person or a script starts it: on a terminal of 80 columns, or with pipes."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[3]
+PROGRAM = [sys.executable, "-m", "extproc"]
+WAIT_S_MAX = 30.0
+END_S_MAX = 10.0
+"""How long a command may take to end after Ctrl-C; it takes a fraction of that."""
+ESCAPE = "\x1b"
+_ABOUT_COLOR = {"CLICOLOR", "COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS", "TTY_COMPATIBLE"}
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """This process's, without what changes colors and widths."""
+    kept = {name: value for name, value in os.environ.items() if name not in _ABOUT_COLOR}
+    path = os.pathsep.join(filter(None, [changes.pop("path_first", ""), str(ROOT), kept.get("PYTHONPATH", "")]))
+    return {**kept, "TERM": "xterm-256color", "PYTHONPATH": path, **changes}
+
+
+def piped(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """A command with pipes, which ends by itself."""
+    command = [*PROGRAM, *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment(**environ), stdin=subprocess.DEVNULL
+    )
+
+
+class Program:
+    """A running command, and what it has printed; on pipes both streams are one."""
+
+    def __init__(self, process: subprocess.Popen[bytes], output_fd: int, terminal_fd: int | None) -> None:
+        self.process = process
+        self.output = ""
+        self._output_fd = output_fd
+        self._terminal_fd = terminal_fd
+
+    def until(self, holds: str | Callable[[], Any]) -> None:
+        """Read until a text was printed, or a condition holds."""
+        deadline = time.monotonic() + WAIT_S_MAX
+        while not (holds in self.output if isinstance(holds, str) else holds()):
+            assert time.monotonic() < deadline, self.output
+            assert self._read() or self.process.poll() is None, self.output
+
+    def ctrl_c(self) -> None:
+        """On a terminal the key; else the signal for this process alone."""
+        if self._terminal_fd is None:
+            self.process.send_signal(signal.SIGINT)
+        else:
+            os.write(self._terminal_fd, b"\x03")
+
+    def ended(self) -> int:
+        """The exit code; it must come soon."""
+        deadline = time.monotonic() + END_S_MAX
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, f"still running: {self.output}"
+            self._read()
+        while self._read():
+            pass
+        return self.process.returncode
+
+    def _read(self) -> bool:
+        if not select.select([self._output_fd], [], [], 0.05)[0]:
+            return False
+        try:
+            part = os.read(self._output_fd, 65_536)
+        except OSError:  # the other side of the terminal is closed
+            return False
+        self.output += part.decode(errors="replace")
+        return bool(part)
+
+
+@contextlib.contextmanager
+def started(*arguments: str | Path, on_terminal: bool = False, **environ: str) -> Iterator[Program]:
+    """A running command; killed at the end of the test."""
+    ours, theirs = pty.openpty() if on_terminal else os.pipe()
+    source = theirs if on_terminal else subprocess.DEVNULL
+    if on_terminal:
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+
+    def prepare() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it
+        os.setsid()
+        if on_terminal:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    process = subprocess.Popen(
+        [*PROGRAM, *map(str, arguments)],
+        stdin=source,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment(**environ),
+        preexec_fn=prepare,
+    )
+    os.close(theirs)
+    try:
+        yield Program(process, ours, ours if on_terminal else None)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended; one that its parent has not collected yet has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True

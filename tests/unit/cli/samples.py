@@ -1,0 +1,46 @@
+"""A folder in which every command has something to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from extproc.sinks.review.store import Store
+from tests.unit.config.conftest import MINIMAL
+from tests.unit.sinks.review.samples import confirm, entry
+
+CHAT = {"model": "tiny-chat", "messages": [{"role": "user", "content": "Write to ann@example.org"}]}
+LONG_EXCERPT = f"I am writing to <EMAIL>{' about one thing after another' * 10}"
+
+SAMPLES: dict[str, list[list[str]]] = {
+    "init": [["new.yaml"]],
+    "check": [["config.yaml"], ["bad.yaml"]],
+    "explain": [["-c", "config.yaml", "body.json"], ["-c", "config.yaml", "refused.json"]],
+    "envoy-config": [["config.yaml"], ["--lint", "bad_envoy.yaml"]],
+    "review list": [["-c", "config.yaml"]],
+    "review show": [["-c", "config.yaml", "1"]],
+    "review label": [["-c", "config.yaml", "2", "confirm", "--by", "ann"]],
+    "review export": [["-c", "config.yaml", "--with-unlabelled"]],
+    "review stats": [["-c", "config.yaml"]],
+}
+"""Arguments of each command that ends by itself, to be called in the folder. The demo has a test of its own."""
+
+
+def fill(folder: Path) -> Path:
+    """Write the files of the samples. Returns: the folder."""
+    (folder / "config.yaml").write_text(f"{MINIMAL}review:\n  url: sqlite:///review.db\n")
+    (folder / "bad.yaml").write_text(MINIMAL.replace("weight: 1", "wieght: 1"))
+    (folder / "body.json").write_text(json.dumps(CHAT))
+    (folder / "refused.json").write_text(json.dumps({**CHAT, "model": "nobody"}))
+    (folder / "bad_envoy.yaml").write_text("static_resources: {listeners: [{failure_mode_allow: true}]}\n")
+    store = Store("sqlite:///review.db", folder)
+    store.add(
+        [
+            entry(guard="pii", kind="EMAIL", excerpt=LONG_EXCERPT, found_start=16, found_end=23),
+            entry(exchange="b", excerpt=""),
+            entry(exchange="c", guard="harm"),
+        ]
+    )
+    store.label(1, confirm())
+    store.close()
+    return folder

@@ -1,0 +1,138 @@
+"""How commands fail: with a code of the table and sentences on standard error, never with a traceback."""
+
+from __future__ import annotations
+
+import ast
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+from extproc.cli import command
+from extproc.cli.exit_codes import ExitCode
+from tests.docs.cli_tables import GROUPS, commands
+from tests.unit.cli.programs import ROOT, piped
+from tests.unit.cli.samples import fill
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The samples, and files that cannot be used."""
+    monkeypatch.chdir(fill(tmp_path))
+    good = (tmp_path / "config.yaml").read_text()
+    (tmp_path / "no_queue.yaml").write_text(good.partition("review:")[0])
+    (tmp_path / "no_store.yaml").write_text(good.replace("review.db", "absent.db"))
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe")
+    (tmp_path / "no_endpoint.yaml").write_text(good.replace('endpoints: ["127.0.0.1:8001"]', ""))
+    (tmp_path / "file").write_text("")
+    return tmp_path
+
+
+FAILURES = {
+    "init": [
+        (["config.yaml"], 2, "config.yaml exists and is left as it is."),
+        (["absent/new.yaml"], 2, "absent/new.yaml cannot be written: No such file or directory."),
+        (["new.yaml", "--endpoint", "here"], 2, "expected HOST:PORT"),
+    ],
+    "check": [
+        (["absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read (no such file or directory)."),
+        (["."], 2, "the file cannot be read (is a directory)."),
+        (["bytes.yaml"], 2, "bytes.yaml:1:1: bytes that are not UTF-8."),
+        (["bad.yaml"], 2, "bad.yaml:5:9: models.tiny-chat.versions.v1.wieght: unknown key."),
+        ([], 2, "extproc check: which file?"),
+        (["--json"], 2, "extproc check: which file?"),
+    ],
+    "explain": [
+        (["-c", "absent.yaml", "body.json"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["-c", "config.yaml", "absent.json"], 2, "absent.json: no such file or directory"),
+        (["-c", "config.yaml", "."], 2, ".: is a directory"),
+        (["-c", "config.yaml", "body.json", "-H", "none"], 2, "extproc explain: the header 'none' has no colon"),
+        (["-c", "config.yaml", "absent.json", "--json"], 2, "absent.json: no such file or directory"),
+    ],
+    "envoy-config": [
+        (["absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["no_endpoint.yaml"], 2, "no_endpoint.yaml:4:7: models.tiny-chat.versions.v1.endpoints: no model server."),
+        (["config.yaml", "-o", "absent/envoy.yaml"], 2, "cannot write absent/envoy.yaml: no such file or directory"),
+        (["config.yaml", "--sds", "file"], 2, "Envoy reads no secrets from files."),
+        (["--lint", "absent.yaml"], 2, "absent.yaml: cannot be read: no such file or directory"),
+        (["--lint", "bad_envoy.yaml"], 2, "lets requests pass unguarded"),
+        ([], 2, "extproc envoy-config: which file?"),
+    ],
+    "review list": [
+        (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["-c", "no_queue.yaml"], 2, "no_queue.yaml has no `review:` section"),
+        (["-c", "no_store.yaml"], 5, "absent.db: no such file or directory"),
+        (["-c", "config.yaml", "--since", "yesterday"], 2, "'yesterday' is not a time"),
+    ],
+    "review show": [
+        (["-c", "config.yaml", "99"], 2, "no such finding"),
+        (["-c", "no_store.yaml", "1"], 5, "absent.db: no such file or directory"),
+    ],
+    "review label": [
+        (["-c", "config.yaml", "99", "confirm"], 2, "no such finding"),
+        (["-c", "no_store.yaml", "1", "confirm"], 5, "absent.db: no such file or directory"),
+    ],
+    "review export": [(["-c", "no_store.yaml"], 5, "absent.db: no such file or directory")],
+    "review stats": [(["-c", "no_store.yaml"], 5, "absent.db: no such file or directory")],
+    "serve": [
+        (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["-c", "bad.yaml"], 2, "wieght: unknown key."),
+    ],
+    "demo": [
+        (["--logs", "file"], 2, "extproc demo: file: file exists"),
+        (["--upstream", "localhost:1"], 2, "extproc demo: --upstream localhost:1: write it as http://HOST:PORT"),
+    ],
+}
+CASES = [(name, *case) for name, cases in FAILURES.items() for case in cases]
+
+
+def test_every_command_has_a_failure() -> None:
+    """A new command is noticed."""
+    assert set(FAILURES) == {name for name, _ in commands()}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "code", "sentence"), CASES, ids=[f"{name} {' '.join(words)}" for name, words, *_ in CASES]
+)
+@pytest.mark.usefixtures("folder")
+def test_a_failure_is_a_code_and_a_sentence(name: str, arguments: list[str], code: int, sentence: str) -> None:
+    """On standard error; nothing on standard output, which a script may read."""
+    ran = piped(*name.split(), *arguments)
+    assert (ran.returncode, ran.stdout) == (code, "")
+    assert code in set(ExitCode)
+    assert sentence in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert "Errno" not in ran.stderr
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_address_in_use_has_a_code_of_its_own(folder: Path, workers: int) -> None:
+    """With the key that must be changed."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        server = f"server: {{ workers: {workers}, listen: 'unix:/tmp/none/x', metrics: '{address}' }}\n"
+        (folder / "taken.yaml").write_text((folder / "no_queue.yaml").read_text() + server)
+        ran = piped("serve", "-c", "taken.yaml")
+    assert (ran.returncode, ran.stdout) == (ExitCode.ADDRESS_TAKEN, "")
+    assert ran.stderr.startswith(f"server.metrics: cannot listen on {address} (address already in use).")
+
+
+def test_help_names_codes_of_the_table() -> None:
+    """Wherever a command's help says ``Exit N``, ``N: ...`` included."""
+    told = " ".join(made.help for made in [*dict(commands()).values(), *map(command, GROUPS)])
+    codes = {int(code) for code in re.findall(r"(?:[Ee]xit |; )(\d+)\b", told)}
+    assert codes >= {0, 1, 2, 3, 4, 5}
+    assert codes <= {code.value for code in ExitCode}
+
+
+def test_commands_use_the_table_alone() -> None:
+    """No command makes up a number: what ends it is a member, or a variable that holds one."""
+    made_up = [
+        f"{path.name}:{node.lineno}"
+        for path in sorted((ROOT / "extproc" / "cli").glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("typer.Exit", "SystemExit", "sys.exit")
+        if any(isinstance(argument, ast.Constant) for argument in node.args)
+    ]
+    assert made_up == []

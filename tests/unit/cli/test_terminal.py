@@ -1,0 +1,157 @@
+"""What a person sees on a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from sqlite3 import connect
+
+import pytest
+from rich.cells import cell_len
+
+from extproc.cli.progress import SHOWN_AFTER_S
+from extproc.cli.serve import TerminalReport
+from extproc.config.load import parse_document
+from extproc.demo.installation import free_ports
+from tests.unit.cli.programs import ESCAPE, PROGRAM, environment, started
+from tests.unit.cli.samples import SAMPLES, fill
+from tests.unit.config.conftest import MINIMAL
+
+CALLS = [(name, arguments) for name, samples in SAMPLES.items() for arguments in samples]
+JSON_LINES_OF_DATA = {"review export", "envoy-config"}
+"""Their lines are data, and as long as it is."""
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The samples, in the current folder."""
+    monkeypatch.chdir(fill(tmp_path))
+    return tmp_path
+
+
+def shown(*arguments: str, **environ: str) -> str:
+    """What a command that ends by itself prints on a terminal."""
+    with started(*arguments, on_terminal=True, **environ) as program:
+        program.ended()
+    return program.output
+
+
+# --- tables --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "arguments"), CALLS, ids=lambda one: one if isinstance(one, str) else one[0])
+@pytest.mark.usefixtures("folder")
+def test_tables_fit(name: str, arguments: list[str]) -> None:
+    """No line is folded by the terminal, except sentences, which begin with their file, and data."""
+    lines = [CONTROL.sub("", line).rstrip() for line in shown(*name.split(), *arguments).splitlines()]
+    tables = [line for line in lines if not re.match(r"\S+:(\d+:\d+:| )", line)]
+    if name not in JSON_LINES_OF_DATA:
+        assert max(map(cell_len, tables), default=0) <= 80
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_narrow_list_shows_every_finding() -> None:
+    """A line with what is known of it, and one with the beginning of its excerpt."""
+    lines = shown("review", "list", "-c", "config.yaml", NO_COLOR="1", TERM="dumb").splitlines()
+    heads = [line.split() for line in lines if not line.startswith(" ")]
+    assert [(head[0], head[3]) for head in heads] == [("3", "harm"), ("2", "injection"), ("1", "pii")]
+    assert heads[-1][-1] == "confirm"
+    assert lines[-1].startswith("    I am writing to <EMAIL>")
+    assert lines[-1].endswith("…")
+
+
+@pytest.mark.parametrize("name", ["explain", "review list", "review show", "review stats"])
+@pytest.mark.usefixtures("folder")
+def test_a_dumb_terminal_gets_plain_text(name: str) -> None:
+    """No escapes; another terminal gets some, so that this can fail."""
+    arguments = [*name.split(), *SAMPLES[name][0]]
+    assert ESCAPE not in shown(*arguments, TERM="dumb")
+    assert ESCAPE in shown(*arguments)
+
+
+# --- progress ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_what_takes_long_is_shown_and_erased(folder: Path, term: str) -> None:
+    """What is done, and for how long; a terminal that cannot erase gets one line."""
+    with closing(connect(folder / "review.db", isolation_level=None)) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        with started("review", "stats", "-c", "config.yaml", on_terminal=True, TERM=term) as program:
+            program.until("(2 s)" if term == "xterm" else "Counting the labels ...")
+            lock.execute("COMMIT")
+            assert program.ended() == 0, program.output
+    waited, _, table = program.output.rpartition("Counting the labels")
+    assert "guard" in table
+    assert waited.count("\n") == 0
+    if term == "dumb":
+        assert ESCAPE not in program.output
+    else:
+        assert f"({SHOWN_AFTER_S:.0f} s)" in program.output
+        assert "\r\x1b[K" in table
+
+
+# --- serve ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Iterator[Path]:
+    """A configuration that can be served."""
+    (port,) = free_ports(1)
+    with tempfile.TemporaryDirectory(prefix="llm-") as sockets:
+        server = {"listen": f"unix:{sockets}/x.sock", "metrics": f"127.0.0.1:{port}"}
+        file = tmp_path / "config.yaml"
+        file.write_text(f"{MINIMAL}server: {json.dumps(server)}\nenvoy: {{ listen: '0.0.0.0:10001' }}\n")
+        yield file
+
+
+def test_serve_says_what_to_do_next(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is, what it guards, where its pages are, and how Envoy and clients come to it."""
+    monkeypatch.chdir(config.parent)
+    server = parse_document(config.read_text(), "config.yaml").server
+    with started("serve", "-c", "config.yaml", on_terminal=True) as program:
+        program.until('"event":"serving"')
+        program.ctrl_c()
+        assert program.ended() == 0
+    lines = [line for line in program.output.splitlines() if line and "{" not in line]
+    assert lines[0].startswith(f"extproc serves on {server.listen} (revision ")
+    assert [line.split(maxsplit=1) for line in lines[1:] if not line.startswith("   ")] == [
+        ["models", "tiny-chat (v1)"],
+        ["guards", "default: pii"],
+        ["health", f"http://{server.metrics}/readyz"],
+        ["metrics", f"http://{server.metrics}/metrics"],
+        ["Envoy", "extproc envoy-config config.yaml --output envoy.yaml"],
+        ["clients", "http://127.0.0.1:10001/v1, through Envoy"],
+        ["log", "JSON lines on standard output"],
+        ["stop", "Ctrl-C: running exchanges may end; again: at once"],
+    ]
+    assert "           envoy -c envoy.yaml" in lines
+
+
+def test_a_pipe_gets_json_lines_alone(config: Path) -> None:
+    """As a log collector reads them; nothing on standard error."""
+    command = [*PROGRAM, "serve", "-c", str(config)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.terminate()
+        rest, errors = process.communicate(timeout=20)
+    assert [json.loads(line)["event"] for line in [first, *rest.splitlines()]] == ["serving", "draining", "stopped"]
+    assert errors == ""
+
+
+def test_a_configuration_without_guards_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """A newcomer must not believe that something is guarded."""
+    document = parse_document(MINIMAL.partition("policies:")[0].replace("  - filter: guards\n", ""), "config.yaml")
+    TerminalReport(Path("config.yaml")).serving(document, "r1")
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "  guards   none: the configuration has no `policies:`\n" in output.err
