@@ -30,10 +30,10 @@ from extproc.server.operations.pages import OpsServer
 from extproc.server.operations.process import (
     Signals,
     callable_from_thread,
-    deaf_afterwards,
     liveness_check,
     loop_factory,
     return_free_memory,
+    signals_ignored_afterwards,
     wait_for_first,
 )
 from extproc.server.operations.reload import Reloader, message_bytes_max
@@ -73,13 +73,13 @@ def serve(file: Path, report: StartReport) -> None:
     if document.server.workers > 1:
         with _shared_folder() as folder:
             logger = _logger(document, WholeLines(_STDOUT, folder))
-            with contextlib.closing(logger), deaf_afterwards():
+            with contextlib.closing(logger), signals_ignored_afterwards():
                 asyncio.run(_supervise(file, reader, files, folder, logger, report))
         return
     logger = _logger(document, Output(_STDOUT))
     with (
         contextlib.closing(logger),
-        deaf_afterwards(),
+        signals_ignored_afterwards(),
         asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner,
     ):
         runner.run(_serve(file, reader, files, logger, report))

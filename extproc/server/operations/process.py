@@ -52,7 +52,7 @@ class Signals:
 
 
 @contextlib.contextmanager
-def deaf_afterwards() -> Iterator[None]:
+def signals_ignored_afterwards() -> Iterator[None]:
     """For the end of a process, around its event loop, whose end restores the signals' defaults: a person who presses
     Ctrl-C once more must not interrupt the last lines of the log, nor change the exit code.
     """
