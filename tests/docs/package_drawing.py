@@ -28,10 +28,10 @@ PLACES: Final = {
     "_pb": (1.5, 4),
     "exchange": (2.5, 4),
     "filters": (2.5, 5),
-    "detectors": (1, 6),
-    "envoy_config": (0, 7),
-    "payload": (2, 7),
-    "config": (0.5, 8),
+    "envoy_config": (0, 6),
+    "payload": (3, 6),
+    "config": (0.5, 7),
+    "detectors": (0.5, 8),
     "domain": (1, 9),
 }
 """The column and the row of each package."""

@@ -21,6 +21,7 @@ from tests.docs.error_table import error_table
 from tests.docs.json_shapes import json_shapes
 from tests.docs.model_tables import model_files_table, model_sources_table
 from tests.docs.pages import PAGES, SITE_CONFIG
+from tests.docs.pii_table import pii_kinds_table
 from tests.docs.transport_limits import transport_limits_table
 
 
@@ -49,6 +50,7 @@ def tables() -> dict[str, str]:
         "exit codes": exit_code_table(),
         "json shapes": json_shapes(),
         "errors": error_table(),
+        "kinds of personal data": pii_kinds_table(),
         "transport limits": transport_limits_table(),
         "benchmark goals": goals_table(),
         "model files": model_files_table(),

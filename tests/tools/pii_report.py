@@ -25,7 +25,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from extproc.detectors.pii.detector import KINDS, PiiDetector
+from extproc.detectors.pii.detector import PiiDetector
+from extproc.detectors.pii.kinds import ENTITIES
 from extproc.domain.finding import Finding
 
 Row = dict[str, Any]
@@ -52,7 +53,7 @@ ROUND_SECONDS = 0.03
 def main() -> None:
     """Print every table."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else CORPUS
-    detector = PiiDetector(KINDS)
+    detector = PiiDetector(ENTITIES)
     by_kind, flagged = accuracy(detector, folder)
     print("| source | type | spans | precision | recall | F1 |\n|---|---|---|---|---|---|")
     for (source, kind), counts in sorted(by_kind.items()):
@@ -71,7 +72,7 @@ def report() -> dict[str, float]:
     """Every figure by a flat name: ``pii.SOURCE.KIND.f1``, ``pii.SOURCE.rows_flagged``, ``pii.code.secrets``,
     ``pii.detector_us.TEXT``.
     """
-    detector = PiiDetector(KINDS)
+    detector = PiiDetector(ENTITIES)
     by_kind, flagged = accuracy(detector, CORPUS)
     figures: dict[str, float] = {}
     for (source, kind), counts in sorted(by_kind.items()):
@@ -116,7 +117,7 @@ def rows_of(folder: Path) -> Iterator[tuple[str, Row]]:
 def kind_of(corpus_type: str) -> str | None:
     """Our kind for a type of the corpora; None for what is not looked for (names, addresses)."""
     kind = CORPUS_KINDS.get(corpus_type, corpus_type)
-    return kind if kind in KINDS else None
+    return kind if kind in ENTITIES else None
 
 
 def judged(kind: str, row: Row) -> bool:

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from extproc.detectors.pii.detector import KINDS, PiiDetector
+from extproc.detectors.pii.detector import PiiDetector
+from extproc.detectors.pii.kinds import ENTITIES
 from extproc.detectors.pii.secret_patterns import SECRET_CHARACTERS_MIN, secret_plausible
 from extproc.detectors.text.normalize import plain
 from tests.tools.tables import gitleaks, look_alikes
 from tests.tools.tables.__main__ import MODULES
 from tests.unit.detectors.pii.regex_samples import RegexSampler
 
-detector = PiiDetector(KINDS)
+detector = PiiDetector(ENTITIES)
 
 DETECTORS = Path(__file__).parent / "detectors"
 SHAPES_BY_HAND = (DETECTORS / "pii" / "secret_shapes.txt").read_text().splitlines()

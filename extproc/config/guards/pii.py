@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -12,64 +12,12 @@ from extproc.config.guards.masking import Masking, MaskType
 from extproc.config.guards.recognizer_patterns import pattern_mistake
 from extproc.config.problems import KeyPath, Places, Problem, shown
 from extproc.config.section import Section
+from extproc.detectors.pii.kinds import DEFAULT_ENTITIES, ENTITIES
 
-Entity = Literal[
-    "EMAIL",
-    "PHONE",
-    "CREDIT_CARD",
-    "IBAN",
-    "US_SSN",
-    "IP_ADDRESS",
-    "MAC_ADDRESS",
-    "CRYPTO",
-    "SECRET",
-    "JWT",
-    "URL_CREDENTIALS",
-    "PRIVATE_KEY",
-    "NATIONAL_ID",
-    "DATE_OF_BIRTH",
-    "AE_EMIRATES_ID",
-    "AT_SVNR",
-    "AU_MEDICARE",
-    "AU_TFN",
-    "BE_NATIONAL_NUMBER",
-    "BR_CNPJ",
-    "BR_CPF",
-    "CA_SIN",
-    "CH_AHV",
-    "CL_RUT",
-    "CN_RESIDENT_ID",
-    "CZ_RODNE_CISLO",
-    "DE_ID_CARD",
-    "DE_TAX_ID",
-    "DK_CPR",
-    "ES_NIF",
-    "FI_HETU",
-    "FR_NIR",
-    "IE_PPS",
-    "IL_ID",
-    "IN_AADHAAR",
-    "IN_PAN",
-    "IT_FISCAL_CODE",
-    "JP_MY_NUMBER",
-    "KR_RRN",
-    "MX_CURP",
-    "NL_BSN",
-    "NO_FODSELSNUMMER",
-    "PASSPORT",
-    "PL_PESEL",
-    "PT_NIF",
-    "RO_CNP",
-    "RU_SNILS",
-    "SE_PERSONNUMMER",
-    "SG_NRIC",
-    "TH_ID",
-    "TR_TCKN",
-    "UK_NHS",
-    "UK_NINO",
-    "US_ITIN",
-    "ZA_ID",
-]
+if TYPE_CHECKING:
+    Entity = str
+else:
+    Entity = Literal[ENTITIES]
 KindName = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,39}$"),
@@ -113,21 +61,7 @@ class PiiSection(GuardSection):
         default="mask", description="replace with <TYPE>, reject, only report, or only count"
     )
     entities: tuple[Entity, ...] = Field(
-        default=(
-            "EMAIL",
-            "PHONE",
-            "CREDIT_CARD",
-            "IBAN",
-            "US_SSN",
-            "IP_ADDRESS",
-            "MAC_ADDRESS",
-            "CRYPTO",
-            "SECRET",
-            "JWT",
-            "URL_CREDENTIALS",
-            "PRIVATE_KEY",
-            "NATIONAL_ID",
-        ),
+        default=DEFAULT_ENTITIES,
         min_length=1,
         description="types to detect; `NATIONAL_ID` means those of all countries",
     )
@@ -180,7 +114,7 @@ class PiiSection(GuardSection):
         lines: dict[str, int] = {}
         for index, recognizer in enumerate(self.recognizers):
             name = (*at, index, "name")
-            if recognizer.name in get_args(Entity):
+            if recognizer.name in ENTITIES:
                 found = f"{shown(recognizer.name)} is a built-in type"
                 yield places.problem(name, found, hint="Give it another name.")
             elif recognizer.name in lines:

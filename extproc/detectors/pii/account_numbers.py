@@ -8,6 +8,7 @@ from __future__ import annotations
 from extproc.detectors.pii.beginnings import begins_alone, digits_in, shaped_like, word_chars_in
 from extproc.detectors.pii.checksums import IBAN_LENGTHS, card_may_begin, card_number_valid, iban_valid, us_ssn_valid
 from extproc.detectors.pii.gates import GateFamily
+from extproc.detectors.pii.kind import PiiKind
 from extproc.detectors.pii.recognizer import Recognizer, Spans
 from extproc.detectors.text.latin1 import WORD_BYTES, cue_before, digits_of, latin1_pattern, stands_alone
 
@@ -98,9 +99,29 @@ def _ssn_begins(subject: bytes, _text: str, start: int) -> bool:
     return _SSN_HYPHENS.search(subject[start:]) is not None or cue_before(_SSN_CUE, subject, start)
 
 
-IBAN = Recognizer("IBAN", r"(?i)\b[A-Z]{2}[0-9]{2}[ \xA0\-]?[A-Z0-9]{4}[ \xA0\-]?[A-Z0-9]{4}", _ibans, GateFamily.WORDS)
-CREDIT_CARD = Recognizer("CREDIT_CARD", r"[0-9](?:[ \xA0.\-]?[0-9]){11}", _cards, GateFamily.NUMBERS)
-US_SSN = Recognizer("US_SSN", r"[0-9](?:[ \xA0.\-]?[0-9]){8}", _ssns, GateFamily.NUMBERS)
-IBAN_BEGINNING = shaped_like("IBAN", _IBAN_SHAPES, _iban_begins)
-CARD_BEGINNING = shaped_like("CREDIT_CARD", _CARD_SHAPES, _card_begins)
-SSN_BEGINNING = shaped_like("US_SSN", _SSN_SHAPES, _ssn_begins)
+IBAN = PiiKind(
+    "IBAN",
+    "bank accounts",
+    "8 characters",
+    (
+        Recognizer(
+            "IBAN", r"(?i)\b[A-Z]{2}[0-9]{2}[ \xA0\-]?[A-Z0-9]{4}[ \xA0\-]?[A-Z0-9]{4}", _ibans, GateFamily.WORDS
+        ),
+    ),
+    (shaped_like("IBAN", _IBAN_SHAPES, _iban_begins),),
+)
+CREDIT_CARD = PiiKind(
+    "CREDIT_CARD",
+    "numbers of payment cards",
+    "8 digits, if the issuer fits",
+    (Recognizer("CREDIT_CARD", r"[0-9](?:[ \xA0.\-]?[0-9]){11}", _cards, GateFamily.NUMBERS),),
+    (shaped_like("CREDIT_CARD", _CARD_SHAPES, _card_begins),),
+    shields=frozenset({"IBAN"}),
+)
+US_SSN = PiiKind(
+    "US_SSN",
+    "social security numbers: with hyphens, or behind a word for one",
+    "6 digits",
+    (Recognizer("US_SSN", r"[0-9](?:[ \xA0.\-]?[0-9]){8}", _ssns, GateFamily.NUMBERS),),
+    (shaped_like("US_SSN", _SSN_SHAPES, _ssn_begins),),
+)

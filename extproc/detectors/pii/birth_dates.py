@@ -10,6 +10,7 @@ from typing import Any
 
 from extproc.detectors.pii.beginnings import begins_alone, ending_like
 from extproc.detectors.pii.gates import GateFamily
+from extproc.detectors.pii.kind import PiiKind
 from extproc.detectors.pii.recognizer import Recognizer, Spans
 from extproc.detectors.text.latin1 import cue_before, latin1_pattern, stands_alone
 
@@ -75,8 +76,6 @@ _GATE = (
     r"|\b[0-9]{1,2}(?:st|nd|rd|th)?\b"
 )
 
-RECOGNIZERS = (Recognizer("DATE_OF_BIRTH", _GATE, _birth_dates, GateFamily.DATES),)
-
 
 # --- what a text that is cut off may end with ----------------------------------------------------------------------
 
@@ -89,15 +88,19 @@ def _year_begins(subject: bytes, _text: str, start: int) -> bool:
     return begins_alone(subject, start) and cue_before(_DAY_AND_MONTH_BEFORE, subject, start)
 
 
-BEGINNINGS = (
-    (
+KINDS = (
+    PiiKind(
         "DATE_OF_BIRTH",
-        ending_like("DATE_OF_BIRTH", r"(?:[0-9]{1,2}|[0-9]{4})[./\-][0-9]{1,2}(?:[./\-][0-9]{0,4})?$", _date_begins),
+        "dates behind a word for birth; off by default: answers often have those of famous people",
+        "day and month, or month and year; of a year alone three digits",
+        (Recognizer("DATE_OF_BIRTH", _GATE, _birth_dates, GateFamily.DATES),),
+        (
+            ending_like(
+                "DATE_OF_BIRTH", r"(?:[0-9]{1,2}|[0-9]{4})[./\-][0-9]{1,2}(?:[./\-][0-9]{0,4})?$", _date_begins
+            ),
+            ending_like("DATE_OF_BIRTH", rf"{_NUMBERED}[ \xA0][A-Z][A-Za-z\xE4]{{1,9}}$", _date_begins),
+            ending_like("DATE_OF_BIRTH", r"(?:1[89]|20)[0-9]$", _year_begins),
+        ),
+        by_default=False,
     ),
-    (
-        "DATE_OF_BIRTH",
-        ending_like("DATE_OF_BIRTH", rf"{_NUMBERED}[ \xA0][A-Z][A-Za-z\xE4]{{1,9}}$", _date_begins),
-    ),
-    ("DATE_OF_BIRTH", ending_like("DATE_OF_BIRTH", r"(?:1[89]|20)[0-9]$", _year_begins)),
 )
-"""Day and month count, or month and year; in both cases with three digits of a year."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from extproc.detectors.pii.beginnings import BeginningFinder, Begun, ending_like, first_of, shaped_like
 from extproc.detectors.pii.gates import GateFamily
+from extproc.detectors.pii.kind import PiiKind
 from extproc.detectors.pii.pattern_beginnings import Beginnings
 from extproc.detectors.pii.recognizer import CELL_END, Recognizer, Spans, word_holding
 from extproc.detectors.pii.secret_patterns import (
@@ -224,19 +225,6 @@ def _is_basic(value: bytes) -> bool:
         return False
 
 
-RECOGNIZERS = (
-    Recognizer(
-        "URL_CREDENTIALS",
-        rf"[A-Za-z0-9]://[^/?#@:{CELL_END}]*:[^/?#{CELL_END}]+@",
-        _url_credentials,
-        GateFamily.WORDS,
-    ),
-    Recognizer("JWT", r"eyJ[A-Za-z0-9_-]{10}", _web_tokens, GateFamily.WORDS),
-    Recognizer("SECRET", _SECRET_GATE, _secrets, GateFamily.VARIETY),
-    Recognizer("SECRET", LETTERS_ONLY_GATE, _secrets, GateFamily.WORDS),
-)
-
-
 # --- what a text that is cut off may end with ----------------------------------------------------------------------
 
 _NAMED_CHARS_MIN = 12
@@ -303,16 +291,39 @@ def _vendors_beginning(vendors: Sequence[Beginnings]) -> BeginningFinder:
 
 
 _JWT_BEGINNING = shaped_like("JWT", _JWT_SHAPE, _web_token_begins)
-ENDLESS = (
-    ("JWT", _JWT_BEGINNING),
-    ("SECRET", _assigned_beginning),
-    ("SECRET", _vendors_beginning([one for one in NAMED_BEGINNINGS if one.is_endless])),
-)
-"""Of these, the ones that may exceed the longest word that is checked as a whole."""
-BEGINNINGS = (
-    ("URL_CREDENTIALS", _url_credentials_beginning),
-    ("JWT", _JWT_BEGINNING),
-    ("SECRET", _assigned_beginning),
-    ("SECRET", _vendors_beginning(NAMED_BEGINNINGS)),
-    ("SECRET", ending_like("SECRET", f"(?:{UNNAMED_BEGINNINGS})$", _unnamed_begins)),
+_URL_GATE = rf"[A-Za-z0-9]://[^/?#@:{CELL_END}]*:[^/?#{CELL_END}]+@"
+
+KINDS = (
+    PiiKind(
+        "URL_CREDENTIALS",
+        "users and passwords in URLs",
+        "from its first character that makes it no port",
+        (Recognizer("URL_CREDENTIALS", _URL_GATE, _url_credentials, GateFamily.WORDS),),
+        (_url_credentials_beginning,),
+    ),
+    PiiKind(
+        "JWT",
+        "web tokens",
+        "13 characters",
+        (Recognizer("JWT", r"eyJ[A-Za-z0-9_-]{10}", _web_tokens, GateFamily.WORDS),),
+        (_JWT_BEGINNING,),
+        endless=(_JWT_BEGINNING,),
+    ),
+    PiiKind(
+        "SECRET",
+        "keys of about a hundred vendors, and values after `password=`, `api_key:`, `Authorization:` or "
+        "`curl -u user:` that look random; `JWT` and `URL_CREDENTIALS` too",
+        "12 characters of a key that names its vendor, 24 of another; 5 after `password=` and the like",
+        (
+            Recognizer("SECRET", _SECRET_GATE, _secrets, GateFamily.VARIETY),
+            Recognizer("SECRET", LETTERS_ONLY_GATE, _secrets, GateFamily.WORDS),
+        ),
+        (
+            _assigned_beginning,
+            _vendors_beginning(NAMED_BEGINNINGS),
+            ending_like("SECRET", f"(?:{UNNAMED_BEGINNINGS})$", _unnamed_begins),
+        ),
+        endless=(_assigned_beginning, _vendors_beginning([one for one in NAMED_BEGINNINGS if one.is_endless])),
+        implies=frozenset({"JWT", "URL_CREDENTIALS"}),
+    ),
 )

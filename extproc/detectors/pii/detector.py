@@ -15,20 +15,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from extproc.detectors.pii import (
-    account_numbers,
-    birth_dates,
-    credentials,
-    emails,
-    national_ids,
-    network_addresses,
-    phone,
-    wallets,
-)
+from extproc.detectors.pii import national_ids
 from extproc.detectors.pii.beginnings import BeginningFinder, Begun
 from extproc.detectors.pii.custom_recognizer import CustomRecognizer
 from extproc.detectors.pii.gates import GateFamily, Gates
-from extproc.detectors.pii.recognizer import CandidateFinder, Recognizer, word_holding
+from extproc.detectors.pii.kind import PiiKind
+from extproc.detectors.pii.kinds import BEFORE_NATIONAL_IDS, BEHIND_NATIONAL_IDS, ENTITIES, IMPLIED, KINDS
+from extproc.detectors.pii.recognizer import CandidateFinder, word_holding
 from extproc.detectors.pii.secret_patterns import SECRET_CHARACTERS_MIN
 from extproc.detectors.text.folding import (
     BLANKS,
@@ -54,35 +47,6 @@ _COLONS = frozenset(":") | OTHER_COLONS
 _VALUE_CHARS_MIN = 6
 """No value is shorter in any spelling, except ``::1``, a date of birth, and configured types."""
 
-# --- the kinds -----------------------------------------------------------------------------------------------------
-
-_BEFORE_NATIONAL_IDS = (
-    *credentials.RECOGNIZERS,
-    *emails.RECOGNIZERS,
-    account_numbers.IBAN,
-    *wallets.RECOGNIZERS,
-    *network_addresses.RECOGNIZERS,
-)
-_BEHIND_NATIONAL_IDS = (
-    account_numbers.CREDIT_CARD,
-    account_numbers.US_SSN,
-    *birth_dates.RECOGNIZERS,
-    *phone.RECOGNIZERS,
-)
-"""In order of precedence: a span of an earlier kind is never given to a later one."""
-
-_BEGINNINGS: tuple[tuple[str, BeginningFinder], ...] = (
-    *credentials.BEGINNINGS,
-    *emails.BEGINNINGS,
-    ("IBAN", account_numbers.IBAN_BEGINNING),
-    *wallets.BEGINNINGS,
-    *network_addresses.BEGINNINGS,
-    ("CREDIT_CARD", account_numbers.CARD_BEGINNING),
-    ("US_SSN", account_numbers.SSN_BEGINNING),
-    *birth_dates.BEGINNINGS,
-    *phone.BEGINNINGS,
-)
-
 _SEPARATORS = r" \xA0.()\-/+"
 _NUMBER_CHARS_MIN = 7
 LONG_NUMBERS = "|".join((
@@ -92,38 +56,22 @@ LONG_NUMBERS = "|".join((
 ))  # fmt: skip
 """Pattern (RE2, Latin-1) common to all numbers, passwords and keys above, in one word or in several."""
 
-_GROUPS = {"NATIONAL_ID": frozenset(national_ids.NATIONAL_ID_KINDS), "SECRET": frozenset({"JWT", "URL_CREDENTIALS"})}
-"""Kinds implied by another kind."""
-
-_SHIELDS = {"PHONE": frozenset({"IBAN", "CREDIT_CARD", "US_SSN", "IP_ADDRESS"}), "CREDIT_CARD": frozenset({"IBAN"})}
-"""Kinds that must be recognized even if not requested, so that they are not mistaken for others."""
-
-_FOUND_IN_BLOCKS = frozenset({"PRIVATE_KEY"})
-"""Longer than a cell: found by ``private_keys``, not here."""
-
-KINDS = frozenset(
-    {one.kind for one in (*_BEFORE_NATIONAL_IDS, *_BEHIND_NATIONAL_IDS)}
-    | {*_GROUPS, *_GROUPS["NATIONAL_ID"], *_FOUND_IN_BLOCKS}
-)
-"""Kinds that may be requested."""
-
 
 class PiiDetector:
     """Detects the requested kinds of personal data.
 
     Args:
-        entities: of ``KINDS``; NATIONAL_ID means all kinds of national ids, which are reported by their own names.
+        entities: of ``ENTITIES``; NATIONAL_ID means all kinds of national ids, which are reported by their own names.
         custom: configured recognizers, which take precedence.
     Raises: ValueError for an unknown kind.
     """
 
     def __init__(self, entities: Iterable[str], custom: Iterable[CustomRecognizer] = ()) -> None:
         asked, custom = frozenset(entities), list(custom)
-        if asked - KINDS:
-            known = ", ".join(sorted(KINDS))
-            raise ValueError(f"unknown entities {', '.join(sorted(asked - KINDS))}; known are {known}")
-        self._wanted = asked.union(*(_GROUPS.get(kind, frozenset()) for kind in asked))
-        needed = self._wanted.union(*(_SHIELDS.get(kind, frozenset()) for kind in self._wanted))
+        if unknown := asked.difference(ENTITIES):
+            raise ValueError(f"unknown entities {', '.join(sorted(unknown))}; known are {', '.join(sorted(ENTITIES))}")
+        self._wanted = asked.union(*(IMPLIED.get(kind, frozenset()) for kind in asked))
+        needed = self._wanted.union(*(kind.shields for kind in KINDS if kind.name in self._wanted))
         self._finders: list[CandidateFinder] = []
         self._gates = Gates(LONG_NUMBERS, _NUMBER_CHARS_MIN)
         self._beginnings: list[BeginningFinder] = []
@@ -136,22 +84,24 @@ class PiiDetector:
             self._wanted |= {one.kind}
             if one.beginning is not None:
                 self._beginnings.append(one.beginning)
-        self._add_chosen(_BEFORE_NATIONAL_IDS, needed)
-        if self._wanted & _GROUPS["NATIONAL_ID"]:
+        self._add_chosen(BEFORE_NATIONAL_IDS, needed)
+        if self._wanted.intersection(national_ids.NATIONAL_ID_KINDS):
             ids = national_ids.NationalIds(self._wanted)
             self._add(national_ids.GATE, GateFamily.SHAPES, ids.candidates)
             of_ids.append(ids.beginning)
-        self._add_chosen(_BEHIND_NATIONAL_IDS, needed)
+        self._add_chosen(BEHIND_NATIONAL_IDS, needed)
         self._vanishing = len(self._finders)
         self._gates.add(MAY_VANISH, GateFamily.WORDS)
         self._gates.compile()
-        self._endless = self._beginnings + [finder for kind, finder in credentials.ENDLESS if kind in self._wanted]
-        self._beginnings += [finder for kind, finder in _BEGINNINGS if kind in self._wanted] + of_ids
+        wanted = [kind for kind in KINDS if kind.name in self._wanted]
+        self._endless = self._beginnings + [finder for kind in wanted for finder in kind.endless]
+        self._beginnings += [finder for kind in wanted for finder in kind.beginnings] + of_ids
 
-    def _add_chosen(self, recognizers: Iterable[Recognizer], needed: frozenset[str]) -> None:
-        for one in recognizers:
-            if one.kind in needed:
-                self._add(one.gate, one.family, one.candidates)
+    def _add_chosen(self, kinds: Iterable[PiiKind], needed: frozenset[str]) -> None:
+        for kind in kinds:
+            if kind.name in needed:
+                for one in kind.recognizers:
+                    self._add(one.gate, one.family, one.candidates)
 
     def _add(self, gate: str, family: GateFamily, finder: CandidateFinder) -> None:
         self._gates.add(gate, family)
@@ -182,7 +132,7 @@ class PiiDetector:
         Args:
             text: everything seen so far; ``text[:start]`` serves only for context words.
             start: start of the new text [characters], at a cell boundary.
-        Source: the kinds' own sections above; issuers, country lengths and ranges in ``checksums``.
+        Source: the modules of the kinds; issuers, country lengths and ranges in ``checksums``.
         """
         cell = text[start:] if start else text
         holds_no_mark = len(cell) < SECRET_CHARACTERS_MIN and _MARKS.isdisjoint(cell)  # same as in might_match, inlined

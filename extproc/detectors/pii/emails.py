@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from extproc.detectors.pii.beginnings import Begun
 from extproc.detectors.pii.gates import GateFamily
+from extproc.detectors.pii.kind import PiiKind
 from extproc.detectors.pii.recognizer import CELL_END, Recognizer, Spans
 from extproc.detectors.text.latin1 import WORD_BYTES, latin1_pattern
 
@@ -60,7 +61,14 @@ def _email_beginning(subject: bytes, text: str, begin: int) -> Begun | None:
     return None if match is None or text.startswith("git@", match.start()) else ("EMAIL", match.start())
 
 
-RECOGNIZERS = (
-    Recognizer("EMAIL", rf"[{_LETTER}._%+\-]@[{_LETTER}][{_LETTER}.\-]*\.[A-Za-z]{{2}}", _emails, GateFamily.WORDS),
+_GATE = rf"[{_LETTER}._%+\-]@[{_LETTER}][{_LETTER}.\-]*\.[A-Za-z]{{2}}"
+
+KINDS = (
+    PiiKind(
+        "EMAIL",
+        "e-mail addresses",
+        "from its `@` on",
+        (Recognizer("EMAIL", _GATE, _emails, GateFamily.WORDS),),
+        (_email_beginning,),
+    ),
 )
-BEGINNINGS = (("EMAIL", _email_beginning),)

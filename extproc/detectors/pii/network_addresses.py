@@ -6,6 +6,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from extproc.detectors.pii.beginnings import begins_alone, ending_like, shaped_like, word_chars_in
 from extproc.detectors.pii.gates import GateFamily
+from extproc.detectors.pii.kind import PiiKind
 from extproc.detectors.pii.recognizer import Recognizer, Spans
 from extproc.detectors.text.latin1 import WORD_BYTES, cue_before, latin1_pattern, stands_alone
 
@@ -116,21 +117,6 @@ def _hex_goes_on(subject: bytes, start: int, end: int) -> bool:
 
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 
-RECOGNIZERS = (
-    Recognizer(
-        "IP_ADDRESS",
-        r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]|(?:^|[^0-9A-Za-z:]):(?::$|:[^:0-9A-Za-z])",
-        _ip_addresses,
-        GateFamily.WORDS,
-    ),
-    Recognizer(
-        "MAC_ADDRESS",
-        r"(?i)[0-9A-F]{2}[:\-][0-9A-F]{2}[:\-][0-9A-F]{2}[:\-][0-9A-F]{2}[:\-]|[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4}",
-        _mac_addresses,
-        GateFamily.WORDS,
-    ),
-)
-
 
 # --- what a text that is cut off may end with ----------------------------------------------------------------------
 
@@ -156,8 +142,29 @@ def _mac_begins(subject: bytes, _text: str, start: int) -> bool:
     return word_chars_in(subject, start) >= _MAC_DIGITS_MIN and not _hex_goes_on(subject, start, len(subject))
 
 
-BEGINNINGS = (
-    ("IP_ADDRESS", ending_like("IP_ADDRESS", r"[0-9]{1,3}(?:\.[0-9]{1,3}){2}\.$", _ipv4_begins)),
-    ("IP_ADDRESS", ending_like("IP_ADDRESS", r"[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){3,6}:?$", _ipv6_begins)),
-    ("MAC_ADDRESS", shaped_like("MAC_ADDRESS", _MAC_SHAPES, _mac_begins)),
+_IP_GATE = (
+    r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]|(?:^|[^0-9A-Za-z:]):(?::$|:[^:0-9A-Za-z])"
+)
+_MAC_GATE = (
+    r"(?i)[0-9A-F]{2}[:\-][0-9A-F]{2}[:\-][0-9A-F]{2}[:\-][0-9A-F]{2}[:\-]|[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4}"
+)
+
+KINDS = (
+    PiiKind(
+        "IP_ADDRESS",
+        "addresses of hosts, IPv4 and IPv6",
+        "three octets and a dot, or four groups",
+        (Recognizer("IP_ADDRESS", _IP_GATE, _ip_addresses, GateFamily.WORDS),),
+        (
+            ending_like("IP_ADDRESS", r"[0-9]{1,3}(?:\.[0-9]{1,3}){2}\.$", _ipv4_begins),
+            ending_like("IP_ADDRESS", r"[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){3,6}:?$", _ipv6_begins),
+        ),
+    ),
+    PiiKind(
+        "MAC_ADDRESS",
+        "addresses of network cards",
+        "8 digits",
+        (Recognizer("MAC_ADDRESS", _MAC_GATE, _mac_addresses, GateFamily.WORDS),),
+        (shaped_like("MAC_ADDRESS", _MAC_SHAPES, _mac_begins),),
+    ),
 )

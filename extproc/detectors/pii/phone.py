@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from extproc.detectors.pii.beginnings import begins_alone, digits_in, shaped_like
 from extproc.detectors.pii.gates import GateFamily
+from extproc.detectors.pii.kind import PiiKind
 from extproc.detectors.pii.recognizer import Recognizer, Spans
 from extproc.detectors.text.latin1 import DIGIT_BYTES, WORD_BYTES, cue_before, digits_of, latin1_pattern, stands_alone
 
@@ -180,12 +181,19 @@ def _national_begins(subject: bytes, _text: str, start: int) -> bool:
     return alone and digits_in(subject, start) >= _DIGITS_MIN
 
 
-BEGINNINGS = (
-    ("PHONE", shaped_like("PHONE", _INTERNATIONAL_SHAPE, _international_begins)),
-    ("PHONE", shaped_like("PHONE", _NORTH_AMERICAN_SHAPE, _national_begins)),
-    ("PHONE", shaped_like("PHONE", _TRUNK_ZERO_SHAPE, _national_begins)),
-    ("PHONE", shaped_like("PHONE", _AREA_IN_BRACKETS_SHAPE, _national_begins)),
+KINDS = (
+    PiiKind(
+        "PHONE",
+        "phone numbers: international, North American, with a trunk zero, or behind a word for one",
+        "7 digits",
+        (Recognizer("PHONE", r"[0-9](?:[ \xA0.()\-/]{0,3}[0-9]){6}", phone_spans, GateFamily.NUMBERS),),
+        (
+            shaped_like("PHONE", _INTERNATIONAL_SHAPE, _international_begins),
+            shaped_like("PHONE", _NORTH_AMERICAN_SHAPE, _national_begins),
+            shaped_like("PHONE", _TRUNK_ZERO_SHAPE, _national_begins),
+            shaped_like("PHONE", _AREA_IN_BRACKETS_SHAPE, _national_begins),
+        ),
+        shields=frozenset({"IBAN", "CREDIT_CARD", "US_SSN", "IP_ADDRESS"}),
+    ),
 )
-"""Seven digits count: after a context word, that many are found anyway."""
-
-RECOGNIZERS = (Recognizer("PHONE", r"[0-9](?:[ \xA0.()\-/]{0,3}[0-9]){6}", phone_spans, GateFamily.NUMBERS),)
+"""Of a beginning seven digits count: after a context word, that many are found anyway."""

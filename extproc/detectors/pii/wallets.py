@@ -14,6 +14,7 @@ from itertools import pairwise
 from extproc.detectors.pii.beginnings import shaped_like
 from extproc.detectors.pii.gates import GateFamily
 from extproc.detectors.pii.keccak import keccak256
+from extproc.detectors.pii.kind import PiiKind
 from extproc.detectors.pii.recognizer import Recognizer, Spans
 from extproc.detectors.text.latin1 import WORD_BYTES, latin1_pattern
 
@@ -163,5 +164,12 @@ def _wallet_begins(subject: bytes, text: str, start: int) -> bool:
     return (any(map(str.isdigit, begun)) and not begun.isdigit()) or changes >= _CASE_CHANGES_MIN
 
 
-BEGINNINGS = (("CRYPTO", shaped_like("CRYPTO", _WALLET_SHAPES, _wallet_begins)),)
-RECOGNIZERS = (Recognizer("CRYPTO", _GATE, _wallets, GateFamily.WORDS),)
+KINDS = (
+    PiiKind(
+        "CRYPTO",
+        "addresses of wallets: Bitcoin and relatives, Ethereum, XRP, Monero",
+        "12 characters",
+        (Recognizer("CRYPTO", _GATE, _wallets, GateFamily.WORDS),),
+        (shaped_like("CRYPTO", _WALLET_SHAPES, _wallet_begins),),
+    ),
+)

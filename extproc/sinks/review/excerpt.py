@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
-from extproc.config.guards.pii import Entity
 from extproc.detectors.pii.detector import PiiDetector
+from extproc.detectors.pii.kinds import ENTITIES
 from extproc.detectors.text.cells import CONTEXT_CHARS_MAX, CellBuffer, cells
 from extproc.detectors.text.folding import folded
 from extproc.domain.review import FindingNote
@@ -52,7 +52,7 @@ class Excerpts:
     def __init__(self, texts: Texts, chars_max: int) -> None:
         self._texts = texts
         self._chars_max = chars_max
-        self._detector = PiiDetector(get_args(Entity))
+        self._detector = PiiDetector(ENTITIES)
 
     def of_all(self, notes: Sequence[FindingNote]) -> list[Excerpt]:
         """The excerpts of one exchange's notes: data found by one guard is masked in the context of other findings."""

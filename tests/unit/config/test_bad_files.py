@@ -20,7 +20,8 @@ import pytest
 
 from extproc.config.guards import SECTIONS_BY_GUARD
 from extproc.config.load import decode, load, parse_document, read_yaml
-from extproc.config.problems import ConfigInvalid
+from extproc.config.problems import ConfigInvalid, names
+from extproc.detectors.pii.kinds import ENTITIES
 
 Case = dict[str, str | None]
 
@@ -41,8 +42,8 @@ def cases_of(topic: Path) -> dict[str, Case]:
 
 # Every file of the folder is read, so that none lies there unused.
 TOPICS = {file.name: cases_of(file) for file in sorted(BAD.iterdir()) if file.name != "base.yaml"}
-KNOWN_GUARDS = ", ".join(f"`{name}`" for name in sorted(SECTIONS_BY_GUARD))
-"""In the place of ``{guards}``, so that a new guard changes no message here."""
+KNOWN = {"{guards}": names(sorted(SECTIONS_BY_GUARD)), "{entities}": names(ENTITIES)}
+"""What stands for these words in a message, so that a new guard or kind of personal data changes none here."""
 CASES = [(name, case) for cases in TOPICS.values() for name, case in cases.items()]
 
 
@@ -89,7 +90,9 @@ def test_a_mistake_is_told_exactly(name: str, case: Case) -> None:
     source = f"{name}.yaml"
     with pytest.raises(ConfigInvalid) as refused:
         parse_document(decode(document_of(case).encode(), source), source)
-    told = (case["told"] or "").replace("{guards}", KNOWN_GUARDS)
+    told = case["told"] or ""
+    for word, known in KNOWN.items():
+        told = told.replace(word, known)
     assert f"{refused.value}\n" == re.sub(r"(?m)^(?=\d+:\d+: )", f"{source}:", told)
 
 

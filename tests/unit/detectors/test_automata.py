@@ -15,7 +15,8 @@ import re2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from extproc.detectors.pii.detector import KINDS, PiiDetector
+from extproc.detectors.pii.detector import PiiDetector
+from extproc.detectors.pii.kinds import ENTITIES
 from extproc.detectors.pii.secret_patterns import SECRET_PATTERNS
 from tests.costs import POOLS, SEPARATORS, Recipe, cost_us_per_kb, hard_texts
 from tests.unit.filters.judging import POLICIES
@@ -26,7 +27,7 @@ GROWTH_MAX = 150
 PARTS = 4
 PLAIN_WORDS = "the weather in paris is fine and we walk along the river " * (SIZE_CHARS // 57)
 
-_KEPT = (POLICIES, PiiDetector(KINDS))
+_KEPT = (POLICIES, PiiDetector(ENTITIES))
 SETS = [one for one in gc.get_objects() if type(one) is re2.Set]
 """Every set of every guard of the demo, and of all personal data."""
 

@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.detectors.pii.custom_recognizer import CustomRecognizer
-from extproc.detectors.pii.detector import KINDS, PiiDetector
+from extproc.detectors.pii.detector import PiiDetector
+from extproc.detectors.pii.kinds import ENTITIES
 from extproc.detectors.text.cells import word_chars_max
 from extproc.filters.base import report_nothing
 from extproc.filters.spans import HoldLimit, SpanStage
 from tests.unit.filters.cutting import cut, through
 
-DETECTOR = PiiDetector(KINDS - {"PRIVATE_KEY"}, [CustomRecognizer("TICKET", "TCK_[A-Z0-9]{8,}")])
+DETECTOR = PiiDetector(frozenset(ENTITIES) - {"PRIVATE_KEY"}, [CustomRecognizer("TICKET", "TCK_[A-Z0-9]{8,}")])
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 

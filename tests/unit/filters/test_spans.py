@@ -7,14 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.detectors.pii.custom_recognizer import CustomRecognizer
-from extproc.detectors.pii.detector import KINDS, PiiDetector
+from extproc.detectors.pii.detector import PiiDetector
+from extproc.detectors.pii.kinds import ENTITIES
 from extproc.detectors.text.cells import CELL_CHARS_MAX, JOINED_CHARS_MAX, cells, word_chars_max
 from extproc.detectors.text.folding import folded
 from extproc.domain.finding import Finding
 from extproc.filters.spans import HoldLimit, SpanDetector, SpanStage
 from tests.unit.filters.cutting import cut, through
 
-PII = PiiDetector(KINDS, [CustomRecognizer("TICKET", r"TICKET[ -][0-9]{4}", ["issue"])])
+PII = PiiDetector(ENTITIES, [CustomRecognizer("TICKET", r"TICKET[ -][0-9]{4}", ["issue"])])
 CUED = ("password: Qr7!dke#39", "NHS 943 476 5919", "born on 30 June 1923", "issue TICKET 1234")
 """Values that are found because of the word before them, which is another cell."""
 WORDS = (

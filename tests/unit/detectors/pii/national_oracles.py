@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from extproc.detectors.pii import id_numbers as ours
+from extproc.detectors.pii import ids_elsewhere, ids_of_europe
 from tests.unit.detectors.pii.number_oracles import (
     CLOCK,
     DIGITS,
@@ -37,7 +37,7 @@ def _resident_id(number: str) -> bool:
 
 EUROPE = (
     Row(
-        ours.uk_nhs_valid,
+        ids_of_europe.uk_nhs_valid,
         stdnum("gb.nhs"),
         "UK_NHS",
         made("9" * 10),
@@ -45,14 +45,14 @@ EUROPE = (
         differences=(Difference("0000000000", False, _one_digit, _REPEATED),),
     ),
     Row(
-        ours.de_tax_id_valid,
+        ids_of_europe.de_tax_id_valid,
         stdnum("de.idnr"),
         "DE_TAX_ID",
         made("s99", s="123456789 112345678 111234567 987654321 246813570 135792468 502718364 998877665"),
         (9, 10),
     ),
     Row(
-        ours.fr_nir_valid,
+        ids_of_europe.fr_nir_valid,
         stdnum("fr.nir"),
         "FR_NIR",
         made("s99mp99999999", months="0 20 30 50", s="1 2 7 8 3 4 5", p="75 2A 2B 99"),
@@ -73,7 +73,7 @@ EUROPE = (
         ),
     ),
     Row(
-        ours.es_nif_valid,
+        ids_of_europe.es_nif_valid,
         stdnum("es.dni", "es.nie"),
         "ES_NIF",
         made("x9999999A", x="0 1 5 9 X Y Z"),
@@ -82,7 +82,7 @@ EUROPE = (
         (Difference("00000000T", False, lambda number: int(number[1:-1]) == 0, "number zero was given to nobody"),),
     ),
     Row(
-        ours.it_fiscal_code_valid,
+        ids_of_europe.it_fiscal_code_valid,
         stdnum("it.codicefiscale"),
         "IT_FISCAL_CODE",
         made("AAAAAA99xdA999A", days="0 40", x="A B C D E H L M P R S T F"),
@@ -90,9 +90,9 @@ EUROPE = (
         LETTERS,
         (no_such_day("AMCXLP32B71A217V", 9, 40),),
     ),
-    Row(ours.nl_bsn_valid, stdnum("nl.bsn"), "NL_BSN", made("9" * 9), (-1,)),
+    Row(ids_of_europe.nl_bsn_valid, stdnum("nl.bsn"), "NL_BSN", made("9" * 9), (-1,)),
     Row(
-        ours.be_national_number_valid,
+        ids_of_europe.be_national_number_valid,
         stdnum("be.nn", "be.bis"),
         "BE_NATIONAL_NUMBER",
         made("99md99999", months="0 20 40"),
@@ -108,7 +108,7 @@ EUROPE = (
         ),
     ),
     Row(
-        ours.pl_pesel_valid,
+        ids_of_europe.pl_pesel_valid,
         stdnum("pl.pesel"),
         "PL_PESEL",
         made("99md99999", months="0 20 40 60 80"),
@@ -116,7 +116,7 @@ EUROPE = (
         differences=(no_such_day("94023098355", 4),),
     ),
     Row(
-        ours.se_personal_number_valid,
+        ids_of_europe.se_personal_number_valid,
         stdnum("se.personnummer"),
         "SE_PERSONNUMMER",
         made("c99md9999", days="0 60", c=" 18 19 20 21"),
@@ -138,7 +138,7 @@ EUROPE = (
         ),
     ),
     Row(
-        ours.fi_hetu_valid,
+        ids_of_europe.fi_hetu_valid,
         _dashed_hetu,
         "FI_HETU",
         made("dm99c9999", c=" A B C D E F Y X W V U"),
@@ -155,7 +155,7 @@ EUROPE = (
         ),
     ),
     Row(
-        ours.dk_cpr_plausible,
+        ids_of_europe.dk_cpr_plausible,
         stdnum("dk.cpr"),
         "DK_CPR",
         made("dm999999"),
@@ -165,7 +165,7 @@ EUROPE = (
         ),
     ),
     Row(
-        ours.no_national_number_valid,
+        ids_of_europe.no_national_number_valid,
         stdnum("no.fodselsnummer"),
         "NO_FODSELSNUMMER",
         made("dm9999999", months="0 40", days="0 40"),
@@ -186,9 +186,9 @@ EUROPE = (
             ),
         ),
     ),
-    Row(ours.ch_ahv_valid, stdnum("ch.ssn"), "CH_AHV", made("p" + "9" * 10, p="756 755 123"), (-1,)),
+    Row(ids_of_europe.ch_ahv_valid, stdnum("ch.ssn"), "CH_AHV", made("p" + "9" * 10, p="756 755 123"), (-1,)),
     Row(
-        ours.at_svnr_valid,
+        ids_of_europe.at_svnr_valid,
         stdnum("at.vnr"),
         "AT_SVNR",
         made("9999dm99"),
@@ -203,7 +203,7 @@ EUROPE = (
         ),
     ),
     Row(
-        ours.cz_birth_number_valid,
+        ids_of_europe.cz_birth_number_valid,
         stdnum("cz.rc"),
         "CZ_RODNE_CISLO",
         made("99md9999", months="0 20 50 70"),
@@ -218,9 +218,9 @@ EUROPE = (
             ),
         ),
     ),
-    Row(ours.ie_pps_valid, stdnum("ie.pps"), "IE_PPS", made("9999999As", s=" A B H W T X S N"), (7,), LETTERS),
+    Row(ids_of_europe.ie_pps_valid, stdnum("ie.pps"), "IE_PPS", made("9999999As", s=" A B H W T X S N"), (7,), LETTERS),
     Row(
-        ours.ro_cnp_valid,
+        ids_of_europe.ro_cnp_valid,
         stdnum("ro.cnp"),
         "RO_CNP",
         made("999mdc9999", c="01 12 40 46 47 51 52 60 70 99"),
@@ -235,13 +235,13 @@ EUROPE = (
             no_such_day("1900231400004", 5),
         ),
     ),
-    Row(ours.pt_nif_valid, stdnum("pt.nif"), "PT_NIF", made("9" * 9), (-1,)),
-    Row(ours.tr_tckn_valid, stdnum("tr.tckimlik"), "TR_TCKN", made("9" * 11), (-1, -2)),
+    Row(ids_of_europe.pt_nif_valid, stdnum("pt.nif"), "PT_NIF", made("9" * 9), (-1,)),
+    Row(ids_of_europe.tr_tckn_valid, stdnum("tr.tckimlik"), "TR_TCKN", made("9" * 11), (-1, -2)),
 )
 
 ELSEWHERE = (
     Row(
-        ours.us_itin_plausible,
+        ids_elsewhere.us_itin_plausible,
         stdnum("us.itin"),
         "US_ITIN",
         made("f99g9999", f="9 9 9 8", g="49 50 57 65 66 70 88 89 90 92 93 94 99"),
@@ -255,7 +255,7 @@ ELSEWHERE = (
         ),
     ),
     Row(
-        ours.ca_sin_valid,
+        ids_elsewhere.ca_sin_valid,
         stdnum("ca.sin"),
         "CA_SIN",
         made("9" * 9),
@@ -269,11 +269,11 @@ ELSEWHERE = (
             ),
         ),
     ),
-    Row(ours.br_cpf_valid, stdnum("br.cpf"), "BR_CPF", made("9" * 11), (-1, -2)),
-    Row(ours.br_cnpj_valid, stdnum("br.cnpj"), "BR_CNPJ", made("9" * 14), (-1, -2)),
-    Row(ours.in_aadhaar_valid, stdnum("in_.aadhaar"), "IN_AADHAAR", made("9" * 12), (-1,)),
+    Row(ids_elsewhere.br_cpf_valid, stdnum("br.cpf"), "BR_CPF", made("9" * 11), (-1, -2)),
+    Row(ids_elsewhere.br_cnpj_valid, stdnum("br.cnpj"), "BR_CNPJ", made("9" * 14), (-1, -2)),
+    Row(ids_elsewhere.in_aadhaar_valid, stdnum("in_.aadhaar"), "IN_AADHAAR", made("9" * 12), (-1,)),
     Row(
-        ours.in_pan_plausible,
+        ids_elsewhere.in_pan_plausible,
         stdnum("in_.pan"),
         "IN_PAN",
         made("AAAAAsA", s="0000 0001 1234 9999"),
@@ -284,7 +284,7 @@ ELSEWHERE = (
         ),
     ),
     Row(
-        ours.cn_resident_id_valid,
+        ids_elsewhere.cn_resident_id_valid,
         _resident_id,
         "CN_RESIDENT_ID",
         made("pc99md9999", p="110105 310101 440301 999999 012345", c="17 18 19 20 21"),
@@ -306,9 +306,9 @@ ELSEWHERE = (
             no_such_day("110105209502316276", 12),
         ),
     ),
-    Row(ours.jp_my_number_valid, stdnum("jp.in_"), "JP_MY_NUMBER", made("9" * 12), (-1,)),
+    Row(ids_elsewhere.jp_my_number_valid, stdnum("jp.in_"), "JP_MY_NUMBER", made("9" * 12), (-1,)),
     Row(
-        ours.kr_rrn_plausible,
+        ids_elsewhere.kr_rrn_plausible,
         stdnum("kr.rrn"),
         "KR_RRN",
         made("99md9999999"),
@@ -326,7 +326,7 @@ ELSEWHERE = (
         ),
     ),
     Row(
-        ours.mx_curp_valid,
+        ids_elsewhere.mx_curp_valid,
         stdnum("mx.curp"),
         "MX_CURP",
         made("AAAA99mdsrAAA99", s="H M X Q", r="DF NE JC MC AA"),
@@ -347,17 +347,17 @@ ELSEWHERE = (
             no_such_day("WQWK991131HDFCWQ62", 8),
         ),
     ),
-    Row(ours.cl_rut_valid, stdnum("cl.rut"), "CL_RUT", made("s99999999", s=" 1 2"), (-1,), DIGITS + "K"),
-    Row(ours.th_id_valid, stdnum("th.pin"), "TH_ID", made("9" * 13), (-1,)),
+    Row(ids_elsewhere.cl_rut_valid, stdnum("cl.rut"), "CL_RUT", made("s99999999", s=" 1 2"), (-1,), DIGITS + "K"),
+    Row(ids_elsewhere.th_id_valid, stdnum("th.pin"), "TH_ID", made("9" * 13), (-1,)),
     Row(
-        ours.il_id_valid,
+        ids_elsewhere.il_id_valid,
         stdnum("il.idnr"),
         "IL_ID",
         made("9" * 9),
         (-1,),
     ),
     Row(
-        ours.za_id_valid,
+        ids_elsewhere.za_id_valid,
         stdnum("za.idnr"),
         "ZA_ID",
         made("99md9999c99", c="0 1 2 3"),
@@ -370,7 +370,7 @@ ELSEWHERE = (
         ),
     ),
     Row(
-        ours.au_tfn_valid,
+        ids_elsewhere.au_tfn_valid,
         stdnum("au.tfn"),
         "AU_TFN",
         made("9" * 9),

@@ -15,14 +15,15 @@ CUSTOM = CustomRecognizer("EMPLOYEE", r"\bEMP[- ][0-9]{6}\b", context=("staff",)
 
 
 class Example(NamedTuple):
-    """``before`` ends where ``value`` begins."""
+    """``before`` ends where ``value`` begins, and ``behind`` begins where it ends."""
 
     kind: str
     before: str
     value: str
+    behind: str = ""
 
 
-_OTHERS = (
+OTHERS = (
     Example("EMAIL", "write to ", "jane.doe@example-mail.com"),
     Example("EMAIL", "write to ", "ren\u00e9@ex\u00e4mpl\u00e9.com"),
     Example("PHONE", "call ", "+49 30 901820"),
@@ -44,12 +45,20 @@ _OTHERS = (
     Example("SECRET", "use ", "sk-proj-Ab3dE6gH9jK2mN5pQ8sT1vW4yZ7"),
     Example("SECRET", "password: ", "Qr7dke39Xy"),
     Example("JWT", "use ", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmN"),
+    Example("URL_CREDENTIALS", "at postgres://", "admin:s3cr3t-pw", "@db.example.com/x"),
     Example("DATE_OF_BIRTH", "born on ", "12/05/1990"),
     Example("DATE_OF_BIRTH", "born on ", "12-05-1990"),
     Example("EMPLOYEE", "staff ", "EMP-123456"),
     Example("EMPLOYEE", "staff ", "EMP 123456"),
 )
-EXAMPLES = (*_OTHERS, *(Example(kind, text[: text.index(number)], number) for kind, text, number, _ in HOLDS))
+"""Of every kind but national ids."""
+SHOWN_MAX = {
+    "CREDIT_CARD": 7, "IBAN": 7, "US_SSN": 5, "PHONE": 6, "MAC_ADDRESS": 7, "JWT": 12, "CRYPTO": 11,
+    "NATIONAL_ID": 7, "DATE_OF_BIRTH": 4, "EMPLOYEE": 4, "PATIENT": 6, "SECRET": 23, "URL_CREDENTIALS": 5,
+}  # fmt: skip
+"""How many letters and digits of a value may be seen where its text is cut off, as ``docs/guards/pii.md`` says. Of an
+e-mail all before ``@``; of an IPv4 address two octets and the third without its dot; of an IPv6 address a network."""
+EXAMPLES = (*OTHERS, *(Example(kind, text[: text.index(number)], number) for kind, text, number, _ in HOLDS))
 
 
 class Disguise(NamedTuple):

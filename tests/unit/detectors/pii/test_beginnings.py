@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from extproc.detectors.pii.beginnings import ending_like
 from extproc.detectors.pii.custom_recognizer import CustomRecognizer
-from extproc.detectors.pii.detector import KINDS, PiiDetector
+from extproc.detectors.pii.detector import PiiDetector
+from extproc.detectors.pii.kinds import ENTITIES
 from extproc.detectors.text.folding import read
 from extproc.filters.spans import SpanStage
-from tests.unit.detectors.pii.pii_examples import DISGUISES, Disguise
+from tests.unit.detectors.pii.pii_examples import DISGUISES, OTHERS, SHOWN_MAX, Disguise
 from tests.unit.detectors.pii.test_credentials import TOKENS, R
 from tests.unit.detectors.pii.test_national_ids import HOLDS
 from tests.unit.detectors.pii.test_wallets import ADDRESSES
@@ -23,7 +24,7 @@ CUSTOM = (
     CustomRecognizer("EMPLOYEE", "EMP-[0-9]{6}"),
     CustomRecognizer("PATIENT", r"\b[A-Z]{3}[0-9]{2}(?:-[0-9]{4}){2}\b", ("patient",)),
 )
-DETECTOR = PiiDetector(KINDS - {"PRIVATE_KEY"}, CUSTOM)
+DETECTOR = PiiDetector(frozenset(ENTITIES) - {"PRIVATE_KEY"}, CUSTOM)
 
 # kind, text before, value
 VALUES = [
@@ -63,15 +64,9 @@ VALUES = [
     ("PATIENT", "patient ", "ABC12-3456-7890"),
     *[("SECRET", "the value ", token) for token in TOKENS],
     *[("CRYPTO", "to ", address) for address in ADDRESSES],
+    *[(kind, before, value) for kind, before, value, _ in OTHERS],
     *[("NATIONAL_ID", text.partition(number)[0], number) for _, text, number, _ in HOLDS],
 ]
-SHOWN_MAX = {
-    "CREDIT_CARD": 7, "IBAN": 7, "US_SSN": 5, "PHONE": 6, "MAC_ADDRESS": 7, "JWT": 12, "CRYPTO": 11,
-    "NATIONAL_ID": 7, "DATE_OF_BIRTH": 4, "EMPLOYEE": 4, "PATIENT": 6, "SECRET": 23, "URL_CREDENTIALS": 5,
-}  # fmt: skip
-"""How many letters and digits of a value may be seen, as ``docs/guards/pii.md`` says. Of an e-mail all before ``@``; of
-an IPv4 address two octets and the third without its dot; of an IPv6 address a network."""
-
 WRITTEN_OTHERWISE = [one for one in VALUES[:37] if "&" not in one[2] and "," not in one[1]]  # which end a reading
 
 

@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from extproc.detectors.pii.custom_recognizer import CustomRecognizer
-from extproc.detectors.pii.detector import KINDS, PiiDetector
+from extproc.detectors.pii.detector import PiiDetector
+from extproc.detectors.pii.kinds import ENTITIES
 from extproc.detectors.pii.wallets import eip55_valid
 from tests.growth import grows_in_proportion
 from tests.thorough import THOROUGH
@@ -22,7 +23,7 @@ CONTEXT_CHARACTERS = 96
 
 CUSTOM = CustomRecognizer("EMPLOYEE", r"\bEMP[- ][0-9]{4}\b|\b9{3} [A-Z]", context=("staff", "工号"))
 
-detector = PiiDetector(KINDS, [CUSTOM])
+detector = PiiDetector(ENTITIES, [CUSTOM])
 
 
 def found(text: str) -> list[tuple[str, str]]:

@@ -17,11 +17,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from extproc.detectors.pii import birth_dates, credentials, national_ids, network_addresses, wallets
 from extproc.detectors.pii import detector as pii
 from extproc.detectors.pii.detector import PiiDetector
 from extproc.detectors.pii.gates import GateFamily, Gates
-from extproc.detectors.pii.national_ids import GATE, NATIONAL_ID_KINDS, NationalIds
+from extproc.detectors.pii.kind import PiiKind
+from extproc.detectors.pii.kinds import BEHIND_NATIONAL_IDS, KINDS
+from extproc.detectors.pii.national_ids import GATE, NATIONAL_ID_KINDS, NUMBERS, NationalIds
 from extproc.detectors.pii.recognizer import CELL_END, CandidateFinder, word_holding
 from extproc.detectors.pii.secret_patterns import SECRET_PATTERNS
 from extproc.detectors.text import folding
@@ -46,15 +47,15 @@ def gates_of(patterns: Iterable[tuple[str, GateFamily]]) -> Gates:
     return gates
 
 
-FOUND_ALONE = (
-    *credentials.RECOGNIZERS,
-    *wallets.RECOGNIZERS,
-    *network_addresses.RECOGNIZERS,
-    *birth_dates.RECOGNIZERS,
-)
+def finder_of(kind: PiiKind) -> CandidateFinder:
+    """What all its recognizers find."""
+    return lambda subject, text, begin: itertools.chain.from_iterable(
+        one.candidates(subject, text, begin) for one in kind.recognizers
+    )
+
+
 FINDERS: dict[str, tuple[Gates, CandidateFinder]] = {
-    one.kind: (gates_of((each.gate, each.family) for each in FOUND_ALONE if each.kind == one.kind), one.candidates)
-    for one in FOUND_ALONE
+    kind.name: (gates_of((one.gate, one.family) for one in kind.recognizers), finder_of(kind)) for kind in KINDS
 }
 FINDERS["NATIONAL_ID"] = gate_of(GATE, GateFamily.SHAPES), NationalIds(frozenset(NATIONAL_ID_KINDS)).candidates
 
@@ -100,7 +101,7 @@ def test_a_gate_is_open_for_every_vendors_token() -> None:
 
 def shapes() -> Iterator[str]:
     """Every number that a country may write, with ones for digits and capitals for letters."""
-    for number in national_ids._NUMBERS:
+    for number in NUMBERS:
         for shape in number.shapes:
             yield shape.replace("9", "1")
 
@@ -148,8 +149,9 @@ def test_numbers_in_honest_prose_open_no_gate(text: str) -> None:
 CONDITION = gate_of(pii.LONG_NUMBERS)
 CONDITIONAL = [gate_of(GATE, GateFamily.SHAPES)] + [
     gate_of(one.gate, one.family)
-    for one in (*pii._BEFORE_NATIONAL_IDS, *pii._BEHIND_NATIONAL_IDS)
-    if one.family in (GateFamily.NUMBERS, GateFamily.VARIETY)
+    for kind in KINDS
+    for one in kind.recognizers
+    if one.family in (GateFamily.NUMBERS, GateFamily.SHAPES, GateFamily.VARIETY)
 ]
 
 
@@ -173,7 +175,8 @@ def test_a_gate_that_is_tried_under_a_condition_is_open_under_no_other(text: str
 
 
 @pytest.mark.parametrize(
-    "pattern", [GATE, *[one.gate for one in pii._BEHIND_NATIONAL_IDS if one.kind != "DATE_OF_BIRTH"]]
+    "pattern",
+    [GATE, *[one.gate for kind in BEHIND_NATIONAL_IDS for one in kind.recognizers if one.family is GateFamily.NUMBERS]],
 )
 def test_the_condition_holds_for_all_that_a_gate_may_mean(pattern: str) -> None:
     """Drawn from the gate itself, with other characters around it."""

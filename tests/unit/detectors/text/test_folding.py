@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.detectors.pii.detector import KINDS, PiiDetector
+from extproc.detectors.pii.detector import PiiDetector
+from extproc.detectors.pii.kinds import ENTITIES
 from extproc.detectors.text.folding import FOLDED_CHARACTERS, VANISHED, folded, folded_bytes, read, reading
 from extproc.filters.spans import SpanStage
 from tests.unit.detectors.pii.pii_examples import CUSTOM, DISGUISES, EXAMPLES, Disguise, Example
 from tests.unit.filters.cutting import through
 
-DETECTOR = PiiDetector(KINDS, [CUSTOM])
+DETECTOR = PiiDetector(ENTITIES, [CUSTOM])
 PIECES = st.sampled_from(
     [
         "\\",
@@ -138,16 +139,10 @@ def written(example: Example, disguise: Disguise) -> tuple[str, str]:
     return f"{before}{disguise.write(example.value)}, thanks.", f"{before}<{example.kind}>, thanks."
 
 
-def test_every_kind_has_an_example() -> None:
-    """But for those that stand for several, and for blocks, which no cell holds."""
-    missing = KINDS - {example.kind for example in EXAMPLES} - {"NATIONAL_ID", "PRIVATE_KEY", "URL_CREDENTIALS"}
-    assert not missing
-
-
 @pytest.mark.parametrize("disguise", DISGUISES, ids=lambda disguise: disguise.name)
 def test_a_value_is_masked_exactly_in_every_spelling_and_at_every_cut(disguise: Disguise) -> None:
     """attack 3, real-vllm F7: numbers and addresses as models and clients write them."""
-    for example in EXAMPLES:
+    for example in [one for one in EXAMPLES if not one.behind]:  # what must follow a value is no part of it
         text, expected = written(example, disguise)
         assert masked([text]) == expected, example
         if disguise.write(example.value) != example.value:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from extproc.config.guards.pii import Entity
 from extproc.detectors.pii.detector import PiiDetector
+from extproc.detectors.pii.kinds import ENTITIES
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.review import FindingNote, FindingNotes
 from extproc.filters.spans import SpanStage
@@ -25,7 +23,7 @@ DATA = (
     "ssn 078051120",
     "198.51.100.23",
 )
-PII = PiiDetector(get_args(Entity))
+PII = PiiDetector(ENTITIES)
 
 
 def note_of(
