@@ -7,11 +7,12 @@ Nothing here reads a file. ``config.load`` turns YAML into this document and its
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from extproc.config.classifiers import Classifier
+from extproc.config.filters import AnyFilterSection
 from extproc.config.policies import Policy
 from extproc.config.review import Review
 from extproc.config.section import (
@@ -19,9 +20,7 @@ from extproc.config.section import (
     HeaderName,
     HostPort,
     ListenAddress,
-    Mode,
     Name,
-    OnError,
     PathRule,
     Section,
     ServerName,
@@ -215,50 +214,6 @@ class Model(Section):
     versions: dict[Name, Version] = Field(min_length=1, description="versions by name")
     sticky: Sticky = Field(default_factory=Sticky, description="what pins a conversation to one version")
     pin_header: HeaderName | None = Field(default=None, description="header in which a client may choose a version")
-
-
-# --- filters -------------------------------------------------------------------------------------------------------
-
-
-class FilterSection(Section):
-    """Keys of every filter."""
-
-    mode: Mode = Field(default=Mode.ENFORCE, description="enforce, or decide and count only (shadow)")
-    on_error: OnError = Field(default=OnError.CLOSED, description="effect of a failure of this filter")
-
-
-class VersionSection(FilterSection):
-    """Chooses the model version and sets routing headers."""
-
-    filter: Literal["version"]
-
-
-class PromptSection(FilterSection):
-    """Inserts the version's system prompt."""
-
-    filter: Literal["prompt"]
-
-
-class GuardsSection(Section):
-    """Runs the guards of the exchange's policy."""
-
-    filter: Literal["guards"]
-
-
-class MeterSection(FilterSection):
-    """Counts tokens and cost; requests usage from the server when the client did not."""
-
-    filter: Literal["meter"]
-    continuous_usage: bool = Field(
-        default=False,
-        description="request usage in each chunk of chats and completions: exact counts for aborted streams, at a cost",
-    )
-
-
-AnyFilterSection = Annotated[
-    VersionSection | GuardsSection | PromptSection | MeterSection,
-    Field(discriminator="filter"),
-]
 
 
 # --- requests that are not understood ------------------------------------------------------------------------------

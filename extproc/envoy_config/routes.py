@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from extproc.config.document import Document, Role, VersionSection
+from extproc.config.document import Document, Role
+from extproc.config.filters import VersionSection
 from extproc.config.section import Mode, OnError
 from extproc.domain.contract import MODEL_HEADER, MODELS_PATH, SERVED_VERSION_HEADER, VERSION_HEADER
 

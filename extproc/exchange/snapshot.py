@@ -49,10 +49,10 @@ def compile_snapshot(
         mask_keys: content of each key file, by its path in the document; the key of this process is under
             ``PROCESS_KEY``. Needed only if masks are hashes.
     """
-    first_filters, last_filters = build_filters(document)
     unread, review = document.requests, document.review
     models = compile_models(document, prompts)
     resources = Resources(models, prompts, mask_keys)
+    first_filters, last_filters = build_filters(document, resources)
     policies = compile_policies(document, (*first_filters, *last_filters), resources)
     return Snapshot(
         revision=revision_of(document, prompts),

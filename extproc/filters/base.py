@@ -130,6 +130,11 @@ class Filter:
     judges_cut_ends: bool = False  # whether a truncated text may hold findings that ``might_match_any`` cannot predict
     numbers_values: bool = False  # whether its output depends on earlier text on other channels of the choice
 
+    @classmethod
+    def build(cls, section: Any, _: Resources) -> Self:
+        """Build a filter from its section. Overridden where the constructor needs more."""
+        return cls(section.mode, section.on_error)
+
     def __init__(self, mode: Mode, on_error: OnError) -> None:
         self.mode = mode
         self.on_error = on_error
@@ -187,7 +192,7 @@ class Guard(Filter):
 
     @classmethod
     def build(cls, section: Any, _: Resources) -> Self:
-        """Build a guard from its section. Overridden by guards whose constructor needs resources."""
+        """Build a guard from its section, likewise."""
         return cls(section)
 
     def __init__(self, section: GuardSection) -> None:

@@ -1,51 +1,51 @@
 """All filters and guards, by their name in the configuration.
 
-A guard is found by its section (``extproc.config.guards``); a filter has a line here.
+A guard is found by its section (``extproc.config.guards``), a filter by its own (``extproc.config.filters``).
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar, cast
 
 from extproc.config.document import Document, Role
+from extproc.config.filters import FILTERS_BY_NAME
 from extproc.config.guards import SECTIONS_BY_GUARD
 from extproc.config.policies import Policy
-from extproc.config.section import Mode, OnError
+from extproc.config.section import Mode, OnError, Section
 from extproc.filters.base import Filter, Guard, Resources
-from extproc.filters.meter import MeterFilter
-from extproc.filters.prompt import PromptFilter
 from extproc.filters.restore import RestoreFilter
 from extproc.filters.version import VersionFilter
 
-FILTERS: dict[str, Callable[[Any], Filter]] = {
-    "version": lambda section: VersionFilter(Mode(section.mode), OnError(section.on_error)),
-    "prompt": lambda section: PromptFilter(Mode(section.mode), OnError(section.on_error)),
-    "meter": lambda section: MeterFilter(Mode(section.mode), OnError(section.on_error), section.continuous_usage),
-}
+_T = TypeVar("_T", bound=Filter)
 
 
-class _Guards(Mapping[str, type[Guard]]):
-    """The class of each guard, imported on first use: most configurations use few."""
+class _Classes(Mapping[str, type[_T]]):
+    """The class of each section, imported on first use: most configurations use few."""
+
+    def __init__(self, sections: Mapping[str, type[Section]], suffix: str) -> None:
+        self._sections = sections
+        self._suffix = suffix
 
     def __iter__(self) -> Iterator[str]:
-        return iter(SECTIONS_BY_GUARD)
+        return iter(self._sections)
 
     def __len__(self) -> int:
-        return len(SECTIONS_BY_GUARD)
+        return len(self._sections)
 
-    def __getitem__(self, name: str) -> type[Guard]:
-        """``NameGuard`` of ``filters/name.py``. Raises: KeyError."""
-        section = SECTIONS_BY_GUARD[name]
+    def __getitem__(self, name: str) -> type[_T]:
+        """``NameGuard`` or ``NameFilter`` of ``filters/name.py``. Raises: KeyError."""
+        section = self._sections[name]
         module = importlib.import_module(f"extproc.filters.{name}")
-        return cast("type[Guard]", getattr(module, section.__name__.replace("Section", "Guard")))
+        return cast("type[_T]", getattr(module, section.__name__.replace("Section", self._suffix)))
 
 
-GUARDS: Mapping[str, type[Guard]] = _Guards()
+FILTERS: Mapping[str, type[Filter]] = _Classes(FILTERS_BY_NAME, "Filter")
+GUARDS: Mapping[str, type[Guard]] = _Classes(SECTIONS_BY_GUARD, "Guard")
 
 
-def build_filters(document: Document) -> tuple[tuple[Filter, ...], tuple[Filter, ...]]:
+def build_filters(document: Document, resources: Resources) -> tuple[tuple[Filter, ...], tuple[Filter, ...]]:
     """The filters before and after the guards, in the document's order.
 
     In the guard role, the fixed version comes before them all.
@@ -56,7 +56,7 @@ def build_filters(document: Document) -> tuple[tuple[Filter, ...], tuple[Filter,
     fixed: tuple[Filter, ...] = ()
     if document.role is Role.GUARD:
         fixed = (VersionFilter(Mode.ENFORCE, OnError.CLOSED, document.guard_version),)
-    return (*fixed, *_built(before)), _built(behind)
+    return (*fixed, *_built(before, resources)), _built(behind, resources)
 
 
 def build_guards(policy: Policy, resources: Resources) -> tuple[Guard, ...]:
@@ -69,5 +69,5 @@ def build_restorers(guards: Iterable[Guard]) -> tuple[Filter, ...]:
     return tuple(RestoreFilter(guard) for guard in guards if guard.restores)[:1]
 
 
-def _built(sections: Iterable[Any]) -> tuple[Filter, ...]:
-    return tuple(FILTERS[section.filter](section) for section in sections)
+def _built(sections: Iterable[Any], resources: Resources) -> tuple[Filter, ...]:
+    return tuple(FILTERS[section.filter].build(section, resources) for section in sections)

@@ -6,13 +6,16 @@ that is not there.
 
 from __future__ import annotations
 
+import inspect
 import re
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from extproc.config.filters import FILTER_SECTIONS, GuardsSection, filter_name
 from extproc.config.guards import SECTIONS_BY_GUARD
+from extproc.config.section import Section
 from extproc.sinks.metrics import Metrics
 from tests.bench.figures import OTHERS, RATIOS
 from tests.docs.cli_tables import cli_tables, exit_code_table
@@ -20,7 +23,7 @@ from tests.docs.configuration_tables import configuration_tables
 from tests.docs.error_table import error_table
 from tests.docs.json_shapes import json_shapes
 from tests.docs.model_tables import model_files_table, model_sources_table
-from tests.docs.pages import PAGES, SITE_CONFIG
+from tests.docs.pages import GUARD_PAGES, PAGES, SITE_CONFIG
 from tests.docs.pii_table import pii_kinds_table
 from tests.docs.transport_limits import transport_limits_table
 
@@ -41,6 +44,7 @@ def _collectors(registry: CollectorRegistry) -> list[Any]:
     return list(registry._collector_to_names)
 
 
+@cache
 def tables() -> dict[str, str]:
     """What is generated, by the name of its marker."""
     return {
@@ -50,12 +54,35 @@ def tables() -> dict[str, str]:
         "exit codes": exit_code_table(),
         "json shapes": json_shapes(),
         "errors": error_table(),
+        "filters": filters_table(),
+        "guards": guards_table(),
         "kinds of personal data": pii_kinds_table(),
         "transport limits": transport_limits_table(),
         "benchmark goals": goals_table(),
         "model files": model_files_table(),
         "model sources": model_sources_table(),
     }
+
+
+def filters_table() -> str:
+    """One row for each filter: what its section says first."""
+    rows = ["| filter | what it does |", "|---|---|"]
+    sections: tuple[type[Section], ...] = (GuardsSection, *FILTER_SECTIONS)
+    for section in sections:
+        about = " ".join(str(inspect.getdoc(section)).split("\n\n", 1)[0].split())
+        rows.append(f"| `{filter_name(section)}` | {about[0].lower()}{about[1:].removesuffix('.')} |")
+    return "\n".join(rows)
+
+
+def guards_table() -> str:
+    """One row for each guard: the row of the first table on its page, which stands a folder below this one."""
+    heads, rows = set(), []
+    for name in SECTIONS_BY_GUARD:
+        head, line, row = re.findall(r"^\|.*$", (GUARD_PAGES / f"{name}.md").read_text(), re.MULTILINE)[:3]
+        heads.add(f"| guard {head}\n|---{line}")
+        rows.append(f"| [`{name}`](guards/{name}.md) {row}".replace("](../", "]("))
+    (head,) = heads
+    return "\n".join([head, *rows])
 
 
 def goals_table() -> str:

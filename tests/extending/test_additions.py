@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.extending.additions import GUARD, Addition
+from tests.extending.added_filter import FILTER
+from tests.extending.added_guard import GUARD
+from tests.extending.added_kinds import KIND, NATIONAL_ID
+from tests.extending.added_metric import METRIC
+from tests.extending.additions import Addition
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("extproc", "tests", "docs", "envoy", "deploy", "packages")
-FILES_MAX = {"guard": 6}
+FILES_MAX = {"guard": 6, "filter": 4, "kind of `pii`": 3, "metric": 2}
+ADDITIONS = [
+    ("guard", GUARD),
+    ("filter", FILTER),
+    ("kind of `pii`", KIND),
+    ("kind of `pii`", NATIONAL_ID),
+    ("metric", METRIC),
+]
 
 
 @pytest.fixture
@@ -38,19 +51,35 @@ def run(tree: Path, *arguments: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.timeout(180)
-@pytest.mark.parametrize(("kind", "addition"), [("guard", GUARD)])
-def test_what_is_added_is_held_to_everything(tree: Path, kind: str, addition: Addition) -> None:
+def run_tests(tree: Path, addition: Addition) -> None:
+    """Run what must pass with an addition."""
+    chosen = ("-k", addition.only) if addition.only else ()
+    run(tree, "pytest", "-q", "-x", "-p", "no:cacheprovider", *chosen, *addition.tests)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("what", "addition"), ADDITIONS, ids=["guard", "filter", "pii kind", "national id", "metric"])
+def test_what_is_added_is_held_to_everything(tree: Path, what: str, addition: Addition) -> None:
     """In no more files than CONTRIBUTING names, and one command for what is generated."""
-    assert len(addition.files) <= FILES_MAX[kind]
+    assert len(addition.files) <= FILES_MAX[what]
     addition.write(tree)
     run(tree, "tests.docs.reference")
-    run(tree, "pytest", "-q", "-x", "-p", "no:cacheprovider", *addition.tests)
+    run_tests(tree, addition)
 
 
-def test_a_guard_without_an_example_fails_the_laws(tree: Path) -> None:
-    """So that no guard is left out of them."""
-    files = {name: change for name, change in GUARD.files.items() if name != "tests/guard_examples.py"}
-    Addition(files, ()).write(tree)
-    with pytest.raises(AssertionError, match="shouting"):
-        run(tree, "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/playbooks/test_laws_of_all_guards.py")
+@pytest.mark.parametrize("addition", [one for _, one in ADDITIONS if one.example], ids=lambda one: one.example)
+def test_without_an_example_the_laws_fail(tree: Path, addition: Addition) -> None:
+    """So that nothing is left out of them."""
+    files = {name: change for name, change in addition.files.items() if name != addition.example}
+    assert files.keys() != addition.files.keys()
+    replace(addition, files=files).write(tree)
+    with pytest.raises(AssertionError, match=r"test_every_(guard|filter|kind)_"):
+        run_tests(tree, replace(addition, tests=addition.tests[:1], only="test_every"))
+
+
+def test_contributing_names_the_numbers() -> None:
+    """As they are tried here."""
+    words = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    told = re.findall(r"^(?:A|Another) ([^.]+?) takes (\w+) files", text, re.MULTILINE)
+    assert {what: words[number] for what, number in told} == FILES_MAX
