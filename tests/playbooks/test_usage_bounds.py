@@ -8,12 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from extproc.config.document import Limits
 from extproc.domain.record import ExchangeRecord
-from extproc.domain.usage import Usage
 from extproc.domain.usage_bounds import UsageBounds
 from extproc.exchange.events import RequestBody, ResponseBody, StreamClosed
 from extproc.exchange.usage_bounds import usage_bounds
@@ -124,20 +121,6 @@ def test_what_brings_tokens_that_no_byte_shows_has_the_general_bound_alone(more:
     """Images by their address, and tools that the server runs by itself, turn after turn."""
     body = dumps(BODIES["/v1/chat/completions"] | more)
     assert bounds("/v1/chat/completions", body) == UsageBounds(TOKENS_MAX, TOKENS_MAX)
-
-
-@given(
-    st.builds(Usage, *[st.integers(0, 2**63)] * 4, st.booleans()),
-    st.builds(UsageBounds, st.integers(0, 2**40), st.integers(0, 2**40)),
-)
-def test_what_fits_is_left_alone_and_what_does_not_fits_afterwards(usage: Usage, limits: UsageBounds) -> None:
-    """Never more than was said, and an estimate as soon as it is less."""
-    believed = limits.within(usage)
-    assert limits.within(believed) is believed
-    assert believed.prompt == min(usage.prompt, limits.prompt)
-    assert believed.completion == min(usage.completion, limits.completion)
-    assert believed.cached <= usage.cached
-    assert believed is usage or believed.estimated
 
 
 def recorded() -> list[tuple[str, str]]:
