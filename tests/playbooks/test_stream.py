@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
-from typing import Any
-
-import brotli
-import pytest
-
 from extproc.domain.record import Coverage, Outcome
 from extproc.domain.text import Direction
 from extproc.exchange.events import (
-    Abort,
     BodyMode,
-    ContinueChunk,
     ContinueHeaders,
-    ContinueTrailers,
     HeaderChanges,
     RequestBody,
-    ResponseBody,
-    ResponseTrailers,
     SendChunk,
     StreamClosed,
 )
-from extproc.exchange.snapshot import Snapshot
 from tests.playbooks.driver import (
     ALL,
     DONE,
@@ -35,7 +23,6 @@ from tests.playbooks.driver import (
     REFUSAL,
     SSE,
     VERSION,
-    Conversation,
     answered,
     asked,
     chat_chunk,
@@ -48,21 +35,7 @@ from tests.playbooks.driver import (
     text_of,
     usage_chunk,
 )
-
-STREAMED_MODE = {"envoy": {"response_stream_mode": "streamed"}}
-HELLO = chat_chunk("") + chat_chunk("Hel") + chat_chunk("lo") + chat_chunk(finish="stop")
-
-
-def streaming(snapshot: Snapshot, media: str = SSE, **fields: Any) -> Conversation:
-    """A streamed chat up to its first event."""
-    talk = asked(snapshot, body=request_body(stream=True, **fields))
-    talk.hears(response_headers(media))
-    return talk
-
-
-def event(*parts: bytes, end: bool = False) -> ResponseBody:
-    """One chunk of the stream."""
-    return ResponseBody(b"".join(parts), end)
+from tests.playbooks.streams import HELLO, event, streaming
 
 
 def test_a_streamed_chat() -> None:
@@ -218,88 +191,6 @@ def test_a_value_with_a_tool_call_in_its_middle_is_masked() -> None:
         assert text_of(answered(snapshot, stream, stream=True).client_events) == shown
 
 
-def test_streamed_mode_answers_each_chunk_and_drains_after_a_cut() -> None:
-    """``response_stream_mode: streamed``: one reply a chunk; after the cut what still comes is thrown away."""
-    talk = asked(snapshot_of(PII_BLOCK, **STREAMED_MODE), body=request_body(stream=True))
-    assert talk.hears(response_headers(SSE)) == [ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.STREAMED)]
-    assert talk.hears(event(chat_chunk("Hi "))) == [ContinueChunk()], "unchanged"
-    assert talk.hears(event(chat_chunk("a@b"))) == [ContinueChunk(b"")], "held"
-    assert talk.hears(event(chat_chunk(".co "))) == [ContinueChunk(chat_chunk(finish="content_filter") + DONE)]
-    assert talk.record.outcome is Outcome.CUT
-    assert talk.hears(event(chat_chunk("secret"))) == [ContinueChunk(b"")]
-    assert talk.hears(event(DONE, end=True)) == [ContinueChunk(b"")]
-    assert talk.hears(StreamClosed()) == []
-    assert talk.client == chat_chunk("Hi ") + chat_chunk(finish="content_filter") + DONE
-
-
-def test_streamed_mode_to_a_normal_end() -> None:
-    """The last chunk carries what was held."""
-    talk = answered(snapshot_of(PII, **STREAMED_MODE), HELLO + DONE, [100, 200], stream=True)
-    assert text_of(talk.client_events) == "Hello"
-    assert talk.record.outcome is Outcome.COMPLETED
-
-
-def test_trailers_end_a_stream() -> None:
-    """An HTTP/2 upstream: what is held goes out before the trailers."""
-    talk = streaming(snapshot_of(PII))
-    talk.hears(event(chat_chunk("Hello world")))
-    assert talk.hears(ResponseTrailers()) == [
-        SendChunk(chat_chunk("world"), end=False),
-        ContinueTrailers(Direction.RESPONSE),
-    ]
-    assert talk.record.outcome is Outcome.COMPLETED
-
-
-def test_trailers_with_nothing_held() -> None:
-    """Only they are answered."""
-    talk = streaming(snapshot_of(PII))
-    talk.hears(event(HELLO, DONE))
-    assert talk.hears(ResponseTrailers()) == [ContinueTrailers(Direction.RESPONSE)]
-
-
-def test_trailers_in_streamed_mode_with_text_held_abort() -> None:
-    """No body can be sent any more, and text must not vanish in silence."""
-    talk = streaming(snapshot_of(PII, **STREAMED_MODE))
-    talk.hears(event(chat_chunk("Hello world")))
-    [action] = talk.hears(ResponseTrailers())
-    assert isinstance(action, Abort)
-    assert talk.record.outcome is Outcome.FAILED
-
-
-def test_trailers_in_streamed_mode_with_nothing_held() -> None:
-    """A normal end."""
-    talk = streaming(snapshot_of(PII, **STREAMED_MODE))
-    talk.hears(event(HELLO, DONE))
-    assert talk.hears(ResponseTrailers()) == [ContinueTrailers(Direction.RESPONSE)]
-    assert talk.record.outcome is Outcome.COMPLETED
-
-
-@pytest.mark.parametrize("mode", ["full_duplex", "streamed"])
-def test_an_event_that_cannot_be_read_ends_the_stream_with_an_error(mode: str) -> None:
-    """What was good before it goes out, then an error event; nothing unread."""
-    talk = streaming(snapshot_of(*ALL, envoy={"response_stream_mode": mode}))
-    talk.hears(event(chat_chunk("Good ")))
-    talk.hears(event(chat_chunk("morning "), b"data: {broken\n\n", chat_chunk("secret")))
-    assert b"secret" not in talk.client
-    assert b"broken" not in talk.client
-    assert text_of(talk.client_events) == "Good morning "
-    assert talk.client_events[-2]["error"]["code"] == "unreadable_answer"
-    record = talk.record
-    assert (record.outcome, record.reason) == (Outcome.FAILED, "unreadable_answer")
-    assert record.coverage["pii", "response", Coverage.SKIPPED_INCOMPLETE] == 1
-    assert record.usage is not None
-    assert record.usage.completion >= 2
-    assert talk.errors
-
-
-def test_an_event_over_the_limit_ends_the_stream_with_an_error() -> None:
-    """A server that never ends an event must not fill our memory."""
-    talk = streaming(snapshot_of(PII, limits={"sse_event_bytes_max": 1_024}))
-    talk.hears(event(b"data: " + b"x" * 2_000))
-    assert talk.client_events[0]["error"]["code"] == "unreadable_answer"
-    assert talk.closed
-
-
 def test_too_many_texts_end_the_stream_with_an_error() -> None:
     """Each channel costs memory."""
     talk = streaming(snapshot_of(PII, limits={"channels_max": 8}))
@@ -327,41 +218,6 @@ def test_an_error_after_a_cut_choice_is_masked_too() -> None:
     )
     assert b"bob" not in talk.client
     assert talk.client_events[-2]["error"]["message"] == "engine died at "
-
-
-@pytest.mark.parametrize(("name", "compress"), [("gzip", gzip.compress), ("br", brotli.compress)])
-@pytest.mark.parametrize("mode", ["full_duplex", "streamed"])
-def test_a_compressed_stream_is_read_all_the_same(name: str, compress: Any, mode: str) -> None:
-    """It goes out plain, without the header."""
-    talk = asked(snapshot_of(PII, envoy={"response_stream_mode": mode}), body=request_body(stream=True))
-    [action] = talk.hears(response_headers(SSE, content_encoding=name))
-    assert isinstance(action, ContinueHeaders)
-    assert action.changes.remove == ("content-encoding",)
-    talk.hears_all(chunks(compress(chat_chunk("a@b.co ") + DONE), [5, 20, 40]))
-    assert text_of(talk.client_events) == "<EMAIL> "
-
-
-def test_a_client_that_goes_away_is_metered_by_what_it_got() -> None:
-    """No usage came: counted, and said to be an estimate."""
-    talk = streaming(snapshot_of(*ALL))
-    for word in ("one ", "two ", "three "):
-        talk.hears(event(chat_chunk(word)))
-    talk.hears(StreamClosed())
-    record = talk.record
-    assert record.outcome is Outcome.ABORTED
-    assert record.usage is not None
-    assert (record.usage.completion, record.usage.estimated) == (3, True)
-    assert record.coverage["pii", "response", Coverage.SKIPPED_INCOMPLETE] == 1
-    assert record.cost_micro_usd > 0
-
-
-def test_a_client_that_goes_away_after_the_last_event_has_all_of_it() -> None:
-    """Clients close after ``[DONE]`` and do not wait for the end of the body."""
-    talk = streaming(snapshot_of(*ALL))
-    talk.hears(event(HELLO, usage_chunk(), DONE))
-    talk.hears(StreamClosed())
-    assert (talk.record.outcome, talk.record.answers) == (Outcome.COMPLETED, 1)
-    assert talk.record.coverage["pii", "response", Coverage.CHECKED] == 1
 
 
 def test_the_model_is_shown_as_it_was_asked_for_in_every_event() -> None:
@@ -428,16 +284,6 @@ def test_a_text_of_responses_that_comes_only_whole_is_counted() -> None:
     talk.hears(event(sse({"type": "response.completed", "response": {"status": "completed", "output": []}})))
     assert [one["item"]["name"] for one in talk.client_events[:2]] == ["<EMAIL>", "<EMAIL>"]
     assert talk.exchange.record.findings["pii", "response", "EMAIL"] == 1
-
-
-@pytest.mark.parametrize("body", [b"", b"Write to bob@example.org.\n\n", b": bob@example.org\n\n"])
-def test_a_stream_without_an_event_is_no_answer(body: bytes) -> None:
-    """Another content under the name of a stream: nothing of it passes, and the client is told."""
-    talk = streaming(snapshot_of(PII, METER))
-    talk.hears(event(body, end=True))
-    assert b"bob" not in talk.client
-    assert b"unreadable_answer" in talk.client
-    assert (talk.record.outcome, talk.record.reason) == (Outcome.FAILED, "unreadable_answer")
 
 
 def test_our_own_prompt_is_not_shown_in_copies_of_the_prompt() -> None:

@@ -12,12 +12,12 @@ from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action
 from extproc.domain.review import FindingNotes
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
-from extproc.filters.base import NOBODY, Filter, Guard, GuardState, Witness
-from extproc.payload.view import answer_source
+from extproc.filters.base import NULL_REPORTER, Filter, FindingReporter, Guard, GuardState
+from extproc.payload.view import response_source
 from tests.unit.filters.fakes import exchange_of
 
 ASKED = TextSource(Direction.REQUEST, Speaker.USER, Kind.CONTENT)
-ANSWERED = answer_source(Kind.CONTENT, 0)
+ANSWERED = response_source(Kind.CONTENT, 0)
 FOUND = Evidence(Finding("WORD", 2, 5, 1.0, "test.word", detail="zebra"), "a zebra", "user")
 
 
@@ -31,7 +31,7 @@ def guard(**keys: Any) -> Guard:
 )
 def test_a_guard_sees_the_texts_of_its_directions(on: str, sees: tuple[bool, bool]) -> None:
     """As its section says."""
-    assert (guard(on=on).sees(ASKED), guard(on=on).sees(ANSWERED)) == sees
+    assert (guard(on=on).applies_to(ASKED), guard(on=on).applies_to(ANSWERED)) == sees
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_guard_sees_the_texts_of_its_directions(on: str, sees: tuple[bool, boo
 )
 def test_only_what_masks_or_blocks_answers_changes_them(keys: dict[str, Any], changes: bool, cuts: bool) -> None:
     """What looks only, leaves copies of a text where they are."""
-    assert (guard(**keys).changes_answers, guard(**keys).cuts_answers) == (changes, cuts)
+    assert (guard(**keys).changes_responses, guard(**keys).cuts_responses) == (changes, cuts)
 
 
 def test_a_guard_in_shadow_never_ends_an_exchange_and_asks_no_reviewer() -> None:
@@ -100,7 +100,7 @@ def test_a_filter_that_rejects_must_say_how() -> None:
 
 def test_a_fork_has_no_witness() -> None:
     """What it finds is found again, and told then."""
-    NOBODY.see("zebra")
-    NOBODY.tell(FOUND.finding)
-    NOBODY.pass_by("zebra")
-    assert isinstance(NOBODY, Witness)
+    NULL_REPORTER.set_text("zebra")
+    NULL_REPORTER.report(FOUND.finding)
+    NULL_REPORTER.note_released("zebra")
+    assert isinstance(NULL_REPORTER, FindingReporter)

@@ -10,7 +10,7 @@ from extproc.exchange.request import choose_guards, judge
 from extproc.filters.base import ExchangeContext
 from extproc.filters.chain import Channels
 from extproc.payload.endpoints import CHAT
-from extproc.payload.view import RequestPolicy, RequestView, answer_source
+from extproc.payload.view import RequestPolicy, RequestView, response_source
 from tests.playbooks.driver import snapshot_of
 from tests.unit.filters.fakes import exchange_of
 
@@ -28,5 +28,5 @@ def filtered(fields: dict[str, Any], *filters: dict[str, Any]) -> tuple[RequestV
 def judged(pieces: list[str], kind: Kind, *filters: dict[str, Any]) -> tuple[str, ExchangeContext]:
     """One channel of an answer through some filters."""
     exchange = exchange_of()
-    chain = Channels(snapshot_of(*filters).policies[-1].answer_filters, exchange, 10).chain(answer_source(kind, 0))
+    chain = Channels(snapshot_of(*filters).policies[-1].response_filters, exchange, 10).chain(response_source(kind, 0))
     return "".join(chain.feed(piece) for piece in pieces) + chain.close(), exchange
