@@ -27,6 +27,8 @@ MINIMAL: dict[str, dict[str, Any]] = {
 }
 # APIs whose requests a model answers with text, or counts as if it did.
 PROMPTED = [name for name in MINIMAL if name not in ("embeddings", "rerank")]
+MEDIA = RequestPolicy(64, media_pass=True)
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,4111111111111111"}}
 BY_NAME: dict[str, Dialect] = {dialect.name: dialect for dialect in ENDPOINTS.values()}
 
 
