@@ -1,4 +1,4 @@
-"""How long a peer is waited for, look by look, by a clock of the test's own; on sockets: ``test_hostile_peers.py``."""
+"""How long a peer is waited for, look by look, by a clock of the test's own; on sockets: ``test_connection.py``."""
 
 from __future__ import annotations
 
