@@ -74,6 +74,7 @@ def test_the_seed_of_the_configuration_replaces_the_clients() -> None:
         "tests/unit/filters/test_seed.py",
         "tests/unit/filters/test_registry.py",
         "tests/unit/config/test_bad_files.py",
+        "tests/unit/test_module_tests.py",
         "tests/unit/test_words.py",
         "tests/docs/test_pages.py",
         "tests/docs/test_reference.py",

@@ -109,6 +109,7 @@ policies:
         "tests/unit/filters/test_shouting.py",
         "tests/unit/filters/test_registry.py",
         "tests/unit/config/test_bad_files.py",
+        "tests/unit/test_module_tests.py",
         "tests/unit/test_words.py",
         "tests/docs/test_guard_pages.py",
         "tests/docs/test_pages.py",

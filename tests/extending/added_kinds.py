@@ -68,6 +68,7 @@ KINDS = (
         "tests/unit/detectors/pii/test_gates.py",
         "tests/unit/detectors/text/test_folding.py",
         "tests/unit/config/test_bad_files.py",
+        "tests/unit/test_module_tests.py",
         "tests/unit/test_words.py",
         "tests/docs/test_reference.py",
     ),

@@ -138,7 +138,7 @@ UNNAMED_BEGINNINGS = "|".join([one.pattern for one in _BEGINNINGS if one.fixed_c
 LETTERS_ONLY_GATE = r"A(?:KIA|SIA|ROA|IDA|BIA|CCA)[A-Z]{6}|(?:hf|api_org)_[A-Za-z]{6}"
 """Tokens above without a mandatory digit begin like this."""
 
-SECRET_CHARACTERS_MIN = 16
+SECRET_CHARACTERS_MIN = 15
 """Minimum length of the tokens above."""
 
 

@@ -9,7 +9,6 @@ import gzip
 import itertools
 import json
 import random
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from extproc.detectors.pii.gates import GateFamily, Gates
 from extproc.detectors.pii.kind import PiiKind
 from extproc.detectors.pii.kinds import BEHIND_NATIONAL_IDS, KINDS
 from extproc.detectors.pii.national_ids import GATE, NATIONAL_ID_KINDS, NUMBERS, NationalIds
-from extproc.detectors.pii.recognizer import CELL_END, CandidateFinder, word_holding
+from extproc.detectors.pii.recognizer import CandidateFinder
 from extproc.detectors.pii.secret_patterns import SECRET_PATTERNS
 from extproc.detectors.text import folding
 from extproc.detectors.text.latin1 import latin1_bytes, latin1_pattern
@@ -216,16 +215,3 @@ def found_by_any(detector: PiiDetector, text: str) -> bool:
     """Whether any kind finds something, whatever its gate says."""
     subject = latin1_bytes(text)
     return any(next(finder(subject, text, 0), None) is not None for finder in detector._finders)
-
-
-# --- words that hold one of each class -----------------------------------------------------------------------------
-
-CLASSES = ("[0-9]", "[A-Za-z]", "[A-Z$]")
-
-
-@given(st.text("a1A$.-, é\xa0", max_size=40), st.integers(0, 9), st.lists(st.sampled_from(CLASSES), max_size=3))
-def test_a_word_is_long_enough_and_holds_one_of_each_class(text: str, chars_min: int, classes: list[str]) -> None:
-    """As one looks at each word, or rest of one, by itself."""
-    words = re.split(f"[{CELL_END}]", text)
-    wanted = any(len(word) >= chars_min and all(re.search(one, word) for one in classes) for word in words)
-    assert gate_of(word_holding(chars_min, *classes)).opened(text.encode("latin-1")) == [0] * wanted

@@ -7,11 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.detectors.pii.detector import PiiDetector
-from extproc.detectors.pii.keccak import keccak256
 from extproc.detectors.pii.wallets import eip55_valid
 
 detector = PiiDetector(["CRYPTO"])
-
 ADDRESSES = [
     "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2",
     "3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy",
@@ -71,14 +69,6 @@ def test_close_behind_an_address_another_is_not_checked() -> None:
     first, wrong = ADDRESSES[5], "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD"
     assert found(f"{first}, {wrong}") == [first, wrong]
     assert found(f"{first}, {'a' * 100} {wrong}") == [first]
-
-
-def test_keccak_is_the_one_before_the_standard() -> None:
-    """Known digests; SHA-3's own are others."""
-    assert keccak256(b"").hex() == "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
-    assert keccak256(b"abc").hex() == "4e03657aea45a94fc7d47ba826c8d667c0d1e6e33a64a036ec44f58fa12d6c45"
-    with pytest.raises(ValueError, match="one block"):
-        keccak256(b"a" * 136)
 
 
 @given(st.text("0123456789abcdef", min_size=40, max_size=40))
