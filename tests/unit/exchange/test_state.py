@@ -19,8 +19,8 @@ JOB = ClassificationJob(Origin("id", "chat", "", "", "", None), "guard", "model"
 
 def state_of(**sections: object) -> ExchangeState:
     """An exchange that has just begun."""
-    facts = exchange_of()
-    return ExchangeState(snapshot_of(METER, **sections), facts, TokenCounts(facts.record, None), None)
+    exchange = exchange_of()
+    return ExchangeState(snapshot_of(METER, **sections), exchange, TokenCounts(exchange.record, None), None)
 
 
 def test_the_record_is_given_out_once() -> None:
@@ -36,10 +36,10 @@ def test_the_record_is_given_out_once() -> None:
 def test_jobs_leave_once() -> None:
     """With the step that comes next, or with the end."""
     state = state_of()
-    state.facts.outbox.judgments.append(JOB)
+    state.exchange.outbox.judgments.append(JOB)
     assert list(state.take_judgments()) == [JOB]
     assert list(state.take_judgments()) == []
-    state.facts.outbox.judgments.append(JOB)
+    state.exchange.outbox.judgments.append(JOB)
     assert list(state.end([], 5).judgments) == [JOB]
 
 
