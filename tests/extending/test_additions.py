@@ -82,4 +82,5 @@ def test_contributing_names_the_numbers() -> None:
     words = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
     text = (ROOT / "CONTRIBUTING.md").read_text()
     told = re.findall(r"^(?:A|Another) ([^.]+?) takes (\w+) files", text, re.MULTILINE)
-    assert {what: words[number] for what, number in told} == FILES_MAX
+    numbers = {what: words[number] for what, number in told}
+    assert {what: numbers.get(what) for what in FILES_MAX} == FILES_MAX
