@@ -20,7 +20,7 @@ _VENDORS = (
     r"gh[pousr]_[A-Za-z0-9]{36,}",  # GitHub
     r"github_pat_[A-Za-z0-9_]{40,}",
     r"(?:AKIA|ASIA|AROA|AIDA|ABIA|ACCA)[A-Z0-9]{16}",  # AWS
-    r"xox[abeoprs]-[0-9][A-Za-z0-9-]{9,}",  # Slack
+    r"xox[abeoprs]-[0-9][A-Za-z0-9-]{10,}",  # Slack
     r"xoxe\.xox[bp]-[A-Za-z0-9-]{20,}",
     r"xapp-[0-9]-[A-Za-z0-9-]{20,}",
     r"hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{40,}",
@@ -138,7 +138,7 @@ UNNAMED_BEGINNINGS = "|".join([one.pattern for one in _BEGINNINGS if one.fixed_c
 LETTERS_ONLY_GATE = r"A(?:KIA|SIA|ROA|IDA|BIA|CCA)[A-Z]{6}|(?:hf|api_org)_[A-Za-z]{6}"
 """Tokens above without a mandatory digit begin like this."""
 
-SECRET_CHARACTERS_MIN = 15
+SECRET_CHARACTERS_MIN = 16
 """Minimum length of the tokens above."""
 
 

@@ -61,8 +61,12 @@ def test_a_vendors_name_is_part_of_each_beginning() -> None:
         assert latin1_pattern(one.fixed)
 
 
-def test_the_shortest_token_is_found_by_itself() -> None:
-    """One of Slack's shape has fifteen characters."""
-    token = "xoxs-1OY31l1f8v"
+@pytest.mark.parametrize("before", ["", "see ", "x/"])
+def test_a_token_is_found_at_the_least_length_and_at_none_below(before: str) -> None:
+    """By itself as behind other text: fifteen characters of Slack's shape were found only there."""
+    detector, token = PiiDetector(["SECRET"]), "xoxs-1OY31l1f8vQ"
     assert len(token) == SECRET_CHARACTERS_MIN
-    assert [(found.start, found.end) for found in PiiDetector(["SECRET"]).find(token)] == [(0, len(token))]
+    (found,) = detector.find(before + token)
+    assert found.start <= len(before)
+    assert found.end == len(before + token)
+    assert detector.find(before + token[:-1]) == []
