@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.domain.record import ExchangeRecord
+from extproc.domain.text import Kind, Stage
 from extproc.exchange.events import RequestBody, ResponseBody
 from extproc.exchange.snapshot import Snapshot
 from extproc.filters import custom
 from extproc.filters.registry import GUARDS
+from extproc.payload.view import response_source
 from tests.guard_examples import EXAMPLES, HONEST, GuardExample, WordDetector
 from tests.playbooks.answers import DIALECTS, Choice
 from tests.playbooks.driver import (
@@ -28,6 +30,7 @@ from tests.playbooks.driver import (
     snapshot_of,
 )
 from tests.playbooks.test_law import cut, interleaved, splitter
+from tests.unit.filters.fakes import exchange_of
 
 NAMES = sorted(GUARDS)
 PATHS = [dialect.path for dialect in DIALECTS]
@@ -121,3 +124,30 @@ def test_coverage_adds_up(name: str) -> None:
     for direction, texts in record.text_counts.items():
         covered = [count for (_, where, _), count in record.coverage.items() if where == direction]
         assert sum(covered) in (0, texts), direction
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if EXAMPLES[name].answers != HONEST])
+@pytest.mark.parametrize("action", ["as it is", "flag"])
+@given(data=st.data())
+def test_a_fork_of_a_stage_ends_as_the_stage_does_and_tells_nobody(name: str, action: str, data: st.DataObject) -> None:
+    """It only finds out what would become of a text; the stage goes on as if there were none."""
+    example = EXAMPLES[name]
+    changes = {} if action == "as it is" else {"action": action}
+    compiled = snapshot_of(VERSION, {**example.section, **changes}, METER, **example.sections)
+    exchange = exchange_of(compiled.models)
+    (guard,) = [one for one in compiled.policies[-1].guards if one.name == name]
+    stage = guard.stage(response_source(Kind.CONTENT, 0), exchange)
+    if stage is None:
+        return
+    at = data.draw(st.integers(0, len(example.answers)))
+    stage.feed(example.answers[:at])
+    held, before = stage.held(), dict(exchange.record.findings)
+    foreseen = ended(stage.fork(), example.answers[at:])
+    assert (stage.held(), exchange.record.findings) == (held, before)
+    assert ended(stage, example.answers[at:]) == foreseen
+
+
+def ended(stage: Stage, rest: str) -> tuple[str, bool]:
+    """What a stage releases of the rest of its text, and whether it rejects it."""
+    released = "" if stage.rejected else stage.feed(rest)
+    return released + ("" if stage.rejected else stage.close()), stage.rejected

@@ -23,7 +23,7 @@ _BASE58_VALUES = {character: value for value, character in enumerate(_BASE58)}
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _BECH32_VALUES = {character: value for value, character in enumerate(_BECH32)}
 _BECH32_GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
-_BECH32_SUMS = {"v0": 1, "later": 0x2BC830A3}  # bech32 for reporter version 0, bech32m for later ones
+_BECH32_SUMS = {"v0": 1, "later": 0x2BC830A3}  # bech32 for witness version 0, bech32m for later ones
 _PAYLOAD_BYTES = 25  # version, hash of 20 bytes, checksum of 4
 _VERSIONS = frozenset({0x00, 0x05, 0x30, 0x32, 0x1E, 0x16, 0x4C, 0x10, 0x41})
 """Of Bitcoin, Litecoin, Dogecoin, Dash and Tron: prefixes of key addresses and script addresses."""
@@ -85,7 +85,7 @@ def cash_valid(address: str) -> bool:
 
 
 def bech32_valid(address: str) -> bool:
-    """Whether this is a segregated reporter address of Bitcoin or Litecoin, in a single case, with a valid checksum."""
+    """Whether this is a segregated witness address of Bitcoin or Litecoin, in a single case, with a valid checksum."""
     lowered = address.lower()
     net, _, rest = lowered.partition("1")
     if address not in (lowered, address.upper()):

@@ -64,7 +64,7 @@ VALUES = [
     ("PATIENT", "patient ", "ABC12-3456-7890"),
     *[("SECRET", "the value ", token) for token in TOKENS],
     *[("CRYPTO", "to ", address) for address in ADDRESSES],
-    *[(kind, before, value) for kind, before, value, _ in OTHERS],
+    *[(kind, before, value) for kind, before, value, _ in OTHERS if kind in ENTITIES],
     *[("NATIONAL_ID", text.partition(number)[0], number) for _, text, number, _ in HOLDS],
 ]
 WRITTEN_OTHERWISE = [one for one in VALUES[:37] if "&" not in one[2] and "," not in one[1]]  # which end a reading

@@ -6,6 +6,7 @@ import pytest
 
 from extproc.config.guards.pii import PiiSection
 from extproc.config.guards.recognizer_patterns import pattern_mistake
+from extproc.detectors.pii.custom_recognizer import CustomRecognizer
 from extproc.filters.pii import detector_of
 
 
@@ -89,3 +90,15 @@ def test_what_is_wrong_with_a_pattern(pattern: str, said: str) -> None:
 def test_what_only_looks_wrong(pattern: str) -> None:
     """Escaped, quoted and in classes an anchor is a character."""
     assert pattern_mistake(pattern) is None
+
+
+def test_a_checksum_is_asked_of_digits_of_ours_only() -> None:
+    """A letter that is none, or more than any number has, is no number."""
+    assert found("\u00e979927398713", pattern=r"\S+", checksum="luhn") == []
+    assert found("0" * 600, pattern=r"\S+", checksum="luhn") == []
+
+
+def test_a_pattern_whose_beginnings_cannot_be_told_has_none() -> None:
+    """One with flags in its middle."""
+    assert CustomRecognizer("X", "ab(?i)cd").beginning is None
+    assert CustomRecognizer("X", "abcd").beginning is not None

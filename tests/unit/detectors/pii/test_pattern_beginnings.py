@@ -85,3 +85,19 @@ def test_what_a_match_begins_with_is_counted() -> None:
     """The characters that are no class: a vendor's name."""
     counts = {"sk-[a-z]": 3, "(?:ab|c)d": 2, "[0-9]a": 0, "(?:xy){2}[0-9]": 4, "a?b": 0, r"hv[sb]\.": 2}
     assert {pattern: Beginnings(pattern).fixed_chars for pattern in counts} == counts
+
+
+@pytest.mark.parametrize(
+    ("quoted", "plain"), [(r"\QA.b\E[0-9]", r"A\.b[0-9]"), (r"[0-9]\Q(+", r"[0-9]\(\+"), (r"\Q\Ea", "a")]
+)
+@given(text=st.text("Ab.0(+ac", max_size=5))
+def test_quoted_text_is_itself(quoted: str, plain: str, text: str) -> None:
+    """With a mark at its end or without."""
+    assert Beginnings(quoted).chars_min == Beginnings(plain).chars_min
+    assert begins(quoted, text) == begins(plain, text)
+
+
+def test_anchors_take_no_place() -> None:
+    """They are no characters of a match."""
+    assert Beginnings("^ab$").chars_min == 2
+    assert begins("^ab$", "a")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.detectors.pii.detector import PiiDetector
-from extproc.detectors.pii.wallets import eip55_valid
+from extproc.detectors.pii.wallets import bech32_valid, eip55_valid
 
 detector = PiiDetector(["CRYPTO"])
 ADDRESSES = [
@@ -57,6 +57,7 @@ def test_an_address_is_found(address: str) -> None:
         "0x0000000000000000000000000000000000000000",
         "commit 5aaeb6053f3e94c9b9a09f33669435e7ef1beaed",
         "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed00",
+        "\u00e91BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2",
     ],
 )
 def test_what_only_looks_like_one(text: str) -> None:
@@ -76,3 +77,9 @@ def test_both_single_cases_are_addresses(digits: str) -> None:
     """Many programs write no checksum."""
     assert eip55_valid("0x" + digits)
     assert eip55_valid("0x" + digits.upper())
+
+
+@pytest.mark.parametrize("address", ["bc1", "bc1qqqqqq", "Bc1Qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "bc1b", "1", ""])
+def test_what_is_no_address_of_a_segregated_witness(address: str) -> None:
+    """Whatever is asked: too short, in both cases, or of other characters."""
+    assert not bech32_valid(address)
