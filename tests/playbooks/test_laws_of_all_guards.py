@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from extproc.config.guards import SECTIONS_BY_GUARD
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Kind, Stage
 from extproc.exchange.events import RequestBody, ResponseBody
@@ -124,6 +126,31 @@ def test_coverage_adds_up(name: str) -> None:
     for direction, texts in record.text_counts.items():
         covered = [count for (_, where, _), count in record.coverage.items() if where == direction]
         assert sum(covered) in (0, texts), direction
+
+
+def may_look_at(name: str, direction: str) -> bool:
+    """Whether a guard can be told to look there alone."""
+    return direction in get_args(SECTIONS_BY_GUARD[name].model_fields["on"].annotation)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if may_look_at(name, "response")])
+def test_a_guard_of_answers_leaves_requests_alone(name: str) -> None:
+    """Whatever they say."""
+    example = replace(EXAMPLES[name], section={**EXAMPLES[name].section, "on": "response"})
+    talk = Conversation(snapshot(example))
+    talk.hears(request_headers(CHAT.path))
+    talk.hears(request(CHAT, example.asks, **example.request))
+    assert talk.server is not None
+    assert not found(talk.exchange.record)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if may_look_at(name, "request")])
+def test_a_guard_of_requests_leaves_answers_alone(name: str) -> None:
+    """Whatever they say."""
+    example = replace(EXAMPLES[name], section={**EXAMPLES[name].section, "on": "request"})
+    talk = told(example, CHAT, example.answers)
+    assert CHAT.seen_whole(talk.client) == CHAT.seen_whole(CHAT.whole((Choice(content=example.answers),)))
+    assert not found(talk.record)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if EXAMPLES[name].answers != HONEST])

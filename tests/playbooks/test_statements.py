@@ -10,7 +10,12 @@ from typing import Any
 
 import pytest
 
+from extproc.domain.errors import PayloadRefused
 from extproc.domain.record import Outcome
+from extproc.domain.text import Kind
+from extproc.exchange.statements import _PLACES_PER_CHANNEL, Statements
+from extproc.filters.chain import Channels
+from extproc.payload.view import response_source
 from tests.playbooks.driver import (
     CHAT,
     DONE,
@@ -18,6 +23,7 @@ from tests.playbooks.driver import (
     sse,
 )
 from tests.playbooks.unread import MAIL, delta, is_clean, streamed
+from tests.unit.filters.fakes import exchange_of
 
 # --- streams: a value over two events --------------------------------------------------------------------------------
 
@@ -147,3 +153,16 @@ def test_deltas_of_every_kind_are_channels(stem: str, key: str, item: str) -> No
     assert next(event[key] for event in events if event["type"] == f"{stem}.done") == "mail <EMAIL> now"
     assert is_clean(talk)
     assert talk.record.outcome is Outcome.COMPLETED
+
+
+def test_a_stream_has_no_more_places_than_are_kept_in_memory() -> None:
+    """A server that names ever new fields is told so."""
+    exchange, channels_max = exchange_of(), 2
+    statements = Statements(Channels([], exchange, channels_max), [], exchange, channels_max)
+    source = response_source(Kind.CONTENT, 0)
+    places_max = channels_max * _PLACES_PER_CHANNEL
+    for number in range(places_max):
+        statements.keep((source, number), "a")
+    statements.keep((source, 0), "b")
+    with pytest.raises(PayloadRefused, match="more than 2 texts"):
+        statements.keep((source, places_max), "a")

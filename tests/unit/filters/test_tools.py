@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from extproc.domain.finding import Finding
 from extproc.domain.record import Outcome
 from extproc.exchange.events import RequestBody, ResponseBody
+from extproc.filters.tools import NAME_CHARS_MAX, NameStage
 from tests.playbooks.answers import DIALECTS, Call, Choice
 from tests.playbooks.driver import SSE, asked, dumps, response_headers, snapshot_of, sse
+from tests.unit.filters.fakes import Heard
 from tests.unit.filters.one_guard import CHAT, COMPLETIONS, MESSAGES, RESPONSES, USER, code_of, talk_of
 
 TOOLS: dict[str, Any] = {
@@ -161,3 +164,15 @@ def test_calls_of_built_in_tools_are_known_by_their_type(kind: str, allowed: boo
     assert (kind.encode() in talk.client) == allowed
     assert talk.record.outcome is (Outcome.COMPLETED if allowed else Outcome.CUT)
     assert talk.record.findings == ({} if allowed else {("tools", "response", "TOOL"): 1})
+
+
+def test_a_name_of_a_call_that_never_ends_is_none_that_was_allowed() -> None:
+    """Over ``NAME_CHARS_MAX`` it is not kept."""
+    told: list[Finding] = []
+    stage = NameStage(lambda _: True, Heard(told.append))
+    assert stage.feed("x" * NAME_CHARS_MAX) == ""
+    assert stage.held() == "x" * NAME_CHARS_MAX
+    assert not stage.rejected
+    assert stage.feed("x") == ""
+    assert stage.rejected
+    assert len(told) == 1

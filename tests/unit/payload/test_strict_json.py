@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.domain.errors import PayloadRefused
-from extproc.payload.strict_json import parse_strict
+from extproc.payload.strict_json import parse_once, parse_strict
 
 DEPTH_MAX = 64
 SECRET = "jane.doe@example.com"
@@ -258,3 +258,20 @@ def test_numbers_past_64_bits_pass_as_they_are() -> None:
     read, canonical = parse_strict(b'{"seed":12345678901234567890123}', DEPTH_MAX)
     assert read["seed"] == pytest.approx(1.2345678901234568e22)
     assert not canonical
+
+
+def test_an_answer_nested_too_deeply_is_not_parsed() -> None:
+    """It could not be written again."""
+    assert parse_once(b"[" * 200 + b"]" * 200)
+    with pytest.raises(ValueError, match="nested too deeply"):
+        parse_once(b"[" * 300 + b"]" * 300)
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_an_integer_has_all_its_digits_or_is_refused(sign: str) -> None:
+    """None is rounded: the server reads them all."""
+    longest = int(f"{sign}{'7' * 308}")
+    assert parse_strict(b'{"n": %d}' % longest, 8)[0] == {"n": longest}
+    with pytest.raises(PayloadRefused) as refused:
+        parse_strict(b'{"n": %d0}' % longest, 8)
+    assert refused.value.error.code == "invalid_json"
