@@ -153,7 +153,7 @@ def test_a_guard_of_requests_leaves_answers_alone(name: str) -> None:
     assert not found(talk.record)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if EXAMPLES[name].answers != HONEST])
+@pytest.mark.parametrize("name", [name for name, example in EXAMPLES.items() if example.answers != HONEST])
 @pytest.mark.parametrize("action", ["as it is", "flag"])
 @given(data=st.data())
 def test_a_fork_of_a_stage_ends_as_the_stage_does_and_tells_nobody(name: str, action: str, data: st.DataObject) -> None:

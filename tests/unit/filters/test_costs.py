@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.costs import Recipe, cost_us_per_kb, hard_texts, prose
-from tests.unit.detectors.text.test_automata import RECIPES
+from tests.unit.detectors.test_automata import RECIPES
 from tests.unit.filters.judging import JUDGED, judge_whatever_comes
 
 SIZE_CHARS = 30_000
