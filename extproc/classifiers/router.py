@@ -42,7 +42,7 @@ class ClassifierMetrics(PoolMetrics, Protocol):
         """A process was replaced."""
         ...
 
-    def classification_ended(self, judgment: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
+    def classification_ended(self, job: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
         """A job has finished, with findings by kind."""
         ...
 
@@ -102,22 +102,22 @@ class ClassifierRouter:
             for one in late:
                 one.cancel()
 
-    def submit(self, judgment: ClassificationJob) -> None:
+    def submit(self, job: ClassificationJob) -> None:
         """Queue texts for classification, or drop them; both are counted."""
-        if judgment.sampled_out:
-            self._drop(judgment, ClassifierDropReason.SAMPLED_OUT)
+        if job.sampled_out:
+            self._drop(job, ClassifierDropReason.SAMPLED_OUT)
             return
-        judge = self._judges.get(judgment.classifier)
+        judge = self._judges.get(job.classifier)
         if judge is None:  # the configuration has changed in the meantime
-            self._drop(judgment, ClassifierDropReason.FAILED)
+            self._drop(job, ClassifierDropReason.FAILED)
             return
-        deadline_s = _now_s() + self._classifiers[judgment.classifier].deadline_ms / 1_000
-        told = partial(self._judged, judgment, judge.verdicts)
-        if judgment.direction is Direction.RESPONSE:  # no result is reported twice
-            task = Task([spoken.text for spoken in judgment.texts], deadline_s, told, judgment.context)
+        deadline_s = _now_s() + self._classifiers[job.classifier].deadline_ms / 1_000
+        on_outcome = partial(self._judged, job, judge.verdicts)
+        if job.direction is Direction.RESPONSE:  # no result is reported twice
+            task = Task([spoken.text for spoken in job.texts], deadline_s, on_outcome, job.context)
             judge.pool.take(task, is_awaited=False)
         else:
-            judge.take(judgment.texts, deadline_s, told, is_awaited=False)
+            judge.take(job.texts, deadline_s, on_outcome, is_awaited=False)
 
     async def check(self, check: BlockingCheck) -> VerdictReceived | VerdictMissing:
         """The result that a request waits for, or why there is none."""
@@ -155,25 +155,25 @@ class ClassifierRouter:
 
     # --- what comes of texts ---------------------------------------------------------------------------------------
 
-    def _judged(self, judgment: ClassificationJob, verdicts: FindingLabels, outcome: ScoresOrDrop) -> None:
+    def _judged(self, job: ClassificationJob, verdicts: FindingLabels, outcome: ScoresOrDrop) -> None:
         if isinstance(outcome, ClassifierDropReason):
-            self._drop(judgment, outcome)
+            self._drop(job, outcome)
             return
         try:
-            found = verdicts.findings(judgment.texts, outcome)
+            found = verdicts.findings(job.texts, outcome)
         except ScoresMissing:
-            self._drop(judgment, ClassifierDropReason.FAILED)
+            self._drop(job, ClassifierDropReason.FAILED)
             return
-        self._metrics.classification_ended(judgment, Counter(finding.kind for _, finding in found), judgment.covers)
-        for spoken, finding in found if judgment.is_reviewed else ():
-            self._tell(judgment, spoken, finding)
+        self._metrics.classification_ended(job, Counter(finding.kind for _, finding in found), job.covers)
+        for spoken, finding in found if job.is_reviewed else ():
+            self._report_finding(job, spoken, finding)
 
-    def _tell(self, judgment: ClassificationJob, spoken: SpokenText, finding: Finding) -> None:
+    def _report_finding(self, job: ClassificationJob, spoken: SpokenText, finding: Finding) -> None:
         late = LateFinding(
-            judgment.origin,
-            judgment.guard,
-            judgment.direction,
-            judgment.action,
+            job.origin,
+            job.guard,
+            job.direction,
+            job.action,
             spoken.speaker,
             finding,
             spoken.text,
@@ -184,9 +184,9 @@ class ClassifierRouter:
             except Exception as error:
                 self._logger.error("sink failed", sink=type(sink).__name__, error=type(error).__name__)
 
-    def _drop(self, judgment: ClassificationJob, reason: ClassifierDropReason) -> None:
-        self._metrics.classifier_dropped(judgment.classifier, reason.value)
-        self._metrics.classification_ended(judgment, {}, _COVERAGE.get(reason, Coverage.SKIPPED_DROPPED))
+    def _drop(self, job: ClassificationJob, reason: ClassifierDropReason) -> None:
+        self._metrics.classifier_dropped(job.classifier, reason.value)
+        self._metrics.classification_ended(job, {}, _COVERAGE.get(reason, Coverage.SKIPPED_DROPPED))
 
     def _expired(self, check: BlockingCheck, reason: ClassifierDropReason) -> VerdictMissing:
         self._metrics.classifier_dropped(check.classifier, reason.value)

@@ -203,5 +203,5 @@ class Step:
     commands: list[Command]
     ended: ExchangeRecord | None = None
     checks: Sequence[BlockingCheck] = ()  # each is answered or expires, exactly once
-    judgments: Sequence[ClassificationJob] = ()  # processed out of band
+    jobs: Sequence[ClassificationJob] = ()  # processed out of band
     error: BaseException | None = None  # an internal failure, for the log

@@ -74,7 +74,7 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     if exchange.outbox.checks:
         state.phase = Phase.AWAITING_VERDICTS
         state.open_checks = OpenChecks(state.policy.on_end_guards, exchange, forward)
-        return Step([], checks=state.open_checks.open, judgments=state.take_judgments())
+        return Step([], checks=state.open_checks.open, jobs=state.take_jobs())
     return _send_on(state, forward, now_ns)
 
 
@@ -91,4 +91,4 @@ def _send_on(state: ExchangeState, forward: ContinueBody, now_ns: int) -> Step:
     state.forwarded = True
     state.tokens.sent_ns = now_ns
     state.open_checks = None
-    return Step([forward], judgments=state.take_judgments())
+    return Step([forward], jobs=state.take_jobs())

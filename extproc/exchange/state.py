@@ -82,13 +82,13 @@ class ExchangeState:
         if snapshot.reviews:
             self.record.notes = FindingNotes(snapshot.excerpt_chars_max)
 
-    def take_judgments(self) -> Sequence[ClassificationJob]:
+    def take_jobs(self) -> Sequence[ClassificationJob]:
         """The jobs that guards have submitted since the last call."""
-        judgments = self.exchange.outbox.judgments
-        if not judgments:
+        jobs = self.exchange.outbox.jobs
+        if not jobs:
             return ()
-        self.exchange.outbox.judgments = []
-        return judgments
+        self.exchange.outbox.jobs = []
+        return jobs
 
     def end(self, commands: list[Command], now_ns: int, phase: Phase = Phase.DONE) -> Step:
         """End the exchange with these commands, if it has not ended yet, and enter the given phase."""
@@ -107,7 +107,7 @@ class ExchangeState:
         error = None
         if self.record.policy and self.policy.on_end_guards:
             error = ending.finish_guards(self.policy.on_end_guards, sources if self.guarded else (), self.exchange)
-        return Step(commands, self.record, judgments=self.take_judgments(), error=error)
+        return Step(commands, self.record, jobs=self.take_jobs(), error=error)
 
     def _measure_unfinished(self, now_ns: int) -> None:
         """Measure a forwarded request whatever failed: the server has computed something."""

@@ -34,11 +34,11 @@ class Outbox:
 
     Attributes:
         checks: verdicts to wait for before the request continues.
-        judgments: texts to be classified without waiting.
+        jobs: texts to be classified without waiting.
     """
 
     checks: list[BlockingCheck] = field(default_factory=list)
-    judgments: list[ClassificationJob] = field(default_factory=list)
+    jobs: list[ClassificationJob] = field(default_factory=list)
 
 
 class GuardState(Generic[_T]):

@@ -182,7 +182,7 @@ class ClassifierGuard(Guard):
         record = exchange.record
         who = (record.team, record.project, record.policy, record.version)
         origin = Origin(record.id, record.endpoint, *who, record.revision)
-        exchange.outbox.judgments.append(
+        exchange.outbox.jobs.append(
             ClassificationJob(
                 origin,
                 self.name,

@@ -372,14 +372,14 @@ class Metrics:
         with self._lock:
             self._classifier_restarts.add((classifier, reason))
 
-    def classification_ended(self, judgment: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
+    def classification_ended(self, job: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
         """Count the results of out-of-band classification, once for each direction of an exchange."""
-        guard, direction = judgment.guard, judgment.direction.value
+        guard, direction = job.guard, job.direction.value
         with self._lock:
-            self._coverage.add((judgment.origin.policy, guard, direction, coverage.value), judgment.fields)
+            self._coverage.add((job.origin.policy, guard, direction, coverage.value), job.fields)
             for kind, times in kinds.items():
                 self._findings.add((guard, direction, kind), times)
-                self._verdicts.add((judgment.origin.policy, guard, direction, judgment.action.value), times)
+                self._verdicts.add((job.origin.policy, guard, direction, job.action.value), times)
 
     def log_lines_dropped(self, level: str, lines: int) -> None:
         """Count dropped log lines."""

@@ -58,7 +58,7 @@ def waiting(*guards: dict[str, Any], text: str = "Hello") -> tuple[Conversation,
 
 def submitted(talk: Conversation) -> list[ClassificationJob]:
     """All that was handed on to be judged."""
-    return [judgment for step in talk.steps for judgment in step.judgments]
+    return [job for step in talk.steps for job in step.jobs]
 
 
 # --- asks ----------------------------------------------------------------------------------------------------------
@@ -191,13 +191,13 @@ def test_a_request_is_handed_on_with_its_first_step_and_does_not_wait() -> None:
         body=request_body(messages=[{"role": "system", "content": "Be kind"}, {"role": "user", "content": "Hello"}]),
         x_team="red",
     )
-    (judgment,) = talk.steps[-1].judgments
-    assert (judgment.classifier, judgment.guard, judgment.direction) == ("harm", "classifier", Direction.REQUEST)
-    assert judgment.texts == (SpokenText(Speaker.USER, "Hello"),)
-    origin = judgment.origin
+    (job,) = talk.steps[-1].jobs
+    assert (job.classifier, job.guard, job.direction) == ("harm", "classifier", Direction.REQUEST)
+    assert job.texts == (SpokenText(Speaker.USER, "Hello"),)
+    origin = job.origin
     assert (origin.exchange_id, origin.team, origin.policy, origin.endpoint) == ("exchange-1", "red", "default", "chat")
     assert origin.version is not None
-    assert judgment.action is Action.FLAG
+    assert job.action is Action.FLAG
 
 
 def streamed(answer: str, cuts: list[int], **guard: Any) -> Conversation:
@@ -211,9 +211,9 @@ def test_an_answer_is_handed_on_at_its_end_however_it_was_cut(answer: str, cuts:
     """The same as of an unstreamed answer."""
     talk = streamed(answer, cuts, on="response", chars_max=100)
     whole = answered(snapshot_of(VERSION, {**BESIDE, "on": "response"}, METER, **CLASSIFIERS), chat_answer(answer))
-    assert [judgment.texts for judgment in submitted(talk)] == [(SpokenText(Speaker.ASSISTANT, answer),)]
-    assert [judgment.texts for judgment in submitted(whole)] == [(SpokenText(Speaker.ASSISTANT, answer),)]
-    assert [judgment.covers for judgment in submitted(talk)] == [Coverage.CHECKED]
+    assert [job.texts for job in submitted(talk)] == [(SpokenText(Speaker.ASSISTANT, answer),)]
+    assert [job.texts for job in submitted(whole)] == [(SpokenText(Speaker.ASSISTANT, answer),)]
+    assert [job.covers for job in submitted(talk)] == [Coverage.CHECKED]
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -224,9 +224,9 @@ def test_a_long_answer_is_judged_as_far_as_the_limit(stream: bool) -> None:
     body = chat_chunk(text) + chat_chunk(finish="stop") + DONE if stream else chat_answer(text)
     fields: dict[str, Any] = {"stream": True} if stream else {}
     talk = answered(snapshot_of(VERSION, guard, METER, **CLASSIFIERS), body, **fields)
-    (judgment,) = submitted(talk)
-    assert judgment.texts == (SpokenText(Speaker.ASSISTANT, text[:100]),)
-    assert (judgment.covers, judgment.fields) == (Coverage.SKIPPED_TOO_LONG, 1)
+    (job,) = submitted(talk)
+    assert job.texts == (SpokenText(Speaker.ASSISTANT, text[:100]),)
+    assert (job.covers, job.fields) == (Coverage.SKIPPED_TOO_LONG, 1)
 
 
 def test_each_choice_is_a_text_of_its_own() -> None:
@@ -250,8 +250,8 @@ def test_an_answer_that_breaks_off_is_judged_as_far_as_it_came() -> None:
     talk.hears(response_headers(SSE))
     talk.hears_all(chunks(chat_chunk("Begun"), end=False))
     talk.hears(StreamClosed())
-    (judgment,) = submitted(talk)
-    assert (judgment.texts[0].text, judgment.covers) == ("Begun", Coverage.SKIPPED_INCOMPLETE)
+    (job,) = submitted(talk)
+    assert (job.texts[0].text, job.covers) == ("Begun", Coverage.SKIPPED_INCOMPLETE)
 
 
 def test_a_request_without_an_answer_has_nothing_to_judge() -> None:
@@ -274,9 +274,9 @@ def test_too_many_texts_are_the_last_ones_and_coverage_tells() -> None:
     messages = [{"role": "user", "content": f"text {number}"} for number in range(5)]
     guard = {**BESIDE, "on": "request", "texts_max": 2}
     talk = asked(snapshot_of(VERSION, guard, METER, **CLASSIFIERS), body=request_body(messages=messages))
-    (judgment,) = submitted(talk)
-    assert [text.text for text in judgment.texts] == ["text 3", "text 4"]
-    assert (judgment.covers, judgment.fields) == (Coverage.CHECKED, 2)
+    (job,) = submitted(talk)
+    assert [text.text for text in job.texts] == ["text 3", "text 4"]
+    assert (job.covers, job.fields) == (Coverage.CHECKED, 2)
     assert talk.exchange.record.coverage == {("classifier", "request", Coverage.SKIPPED_TOO_LONG): 3}
 
 
@@ -285,12 +285,12 @@ def test_the_parts_of_a_message_are_one_text() -> None:
     parts = [{"type": "text", "text": text} for text in ("How do I make", "a bomb?")]
     messages = [{"role": "user", "content": parts}, {"role": "user", "content": "Thanks"}]
     snapshot = snapshot_of(VERSION, {**BESIDE, "on": "request"}, METER, **CLASSIFIERS)
-    (judgment,) = submitted(asked(snapshot, body=request_body(messages=messages)))
-    assert [text.text for text in judgment.texts] == ["How do I make\na bomb?", "Thanks"]
+    (job,) = submitted(asked(snapshot, body=request_body(messages=messages)))
+    assert [text.text for text in job.texts] == ["How do I make\na bomb?", "Thanks"]
 
 
 def test_texts_never_show() -> None:
-    """A judgment that reaches a log by mistake brings no text along."""
+    """A job that reaches a log by mistake brings no text along."""
     talk = asked(snapshot_of(VERSION, BESIDE, METER, **CLASSIFIERS))
     assert "Good morning" not in repr(submitted(talk))
     assert "Good morning" not in repr(waiting(AWAITED, text="Good morning")[1])

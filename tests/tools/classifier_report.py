@@ -57,8 +57,8 @@ def _costs() -> dict[str, float]:
     stage = GatheringStage(1 << 30)
     spoken = (SpokenText(Speaker.ASSISTANT, LONG),)
     origin = Origin("id", "chat", "team", "project", "default", None)
-    judgment = ClassificationJob(origin, "guard", "packaged", Direction.RESPONSE, Action.FLAG, spoken)
-    with_room, without = asyncio.run(_handing_on(judgment))
+    job = ClassificationJob(origin, "guard", "packaged", Direction.RESPONSE, Action.FLAG, spoken)
+    with_room, without = asyncio.run(_handing_on(job))
     return {
         "classifier.cost.gather_piece_us": _median_us(lambda: stage.feed(" word")),
         "classifier.cost.hand_on_us": with_room,
@@ -66,14 +66,14 @@ def _costs() -> dict[str, float]:
     }
 
 
-async def _handing_on(judgment: ClassificationJob) -> tuple[float, float]:
+async def _handing_on(job: ClassificationJob) -> tuple[float, float]:
     metrics = Metrics(1)
     taken = Pool("packaged", (), 1 << 30, 1 << 40, metrics, None)
     room_us = _median_us(lambda: taken.take(Task([LONG], 0.0, lambda _: None), is_awaited=False))
     beside = ClassifierRouter(
         metrics, (), None
     )  # knows no classifier: everything is dropped, and counted, as with a full queue
-    return room_us, _median_us(lambda: beside.submit(judgment))
+    return room_us, _median_us(lambda: beside.submit(job))
 
 
 def _model() -> dict[str, float]:

@@ -76,7 +76,7 @@ class ClassifierService(Protocol):
         """Replace the classifiers; called between two exchanges."""
         ...
 
-    def submit(self, judgment: ClassificationJob) -> None:
+    def submit(self, job: ClassificationJob) -> None:
         """Queue texts for classification. Must not block."""
         ...
 
@@ -165,13 +165,13 @@ class Processor:
             self.logger.error("classifier failed", error=type(error).__name__, where=where(error))
             return VerdictMissing(check, "failed")
 
-    def submit(self, judgments: Sequence[ClassificationJob]) -> None:
+    def submit(self, jobs: Sequence[ClassificationJob]) -> None:
         """Queue texts for classification; failures never affect the exchange."""
         if self._classifiers is None:
             return
-        for judgment in judgments:
+        for job in jobs:
             try:
-                self._classifiers.submit(judgment)
+                self._classifiers.submit(job)
             except Exception as error:
                 self.logger.error("classifier failed", error=type(error).__name__, where=where(error))
 
@@ -179,7 +179,7 @@ class Processor:
 class Session:
     """One gRPC stream. It is also the pace of its exchange: that of the turn in which a long message is checked."""
 
-    __slots__ = ("_ended", "_exchange", "_judgments", "_processor", "_record", "_room", "_turn")
+    __slots__ = ("_ended", "_exchange", "_jobs", "_processor", "_record", "_room", "_turn")
 
     def __init__(self, processor: Processor) -> None:
         self._processor = processor
@@ -187,7 +187,7 @@ class Session:
         self._room: tuple[int, Hashable] | None = None  # capacity reserved for a message
         self._exchange: Exchange | None = None
         self._record: ExchangeRecord | None = None
-        self._judgments: list[ClassificationJob] = []
+        self._jobs: list[ClassificationJob] = []
         self._ended = False
 
     def is_long(self, message: bytes) -> bool:
@@ -313,9 +313,9 @@ class Session:
     def settle(self) -> None:
         """Publish measurements, after the replies are sent."""
         record, self._record = self._record, None
-        if self._judgments:
-            judgments, self._judgments = self._judgments, []
-            self._processor.submit(judgments)
+        if self._jobs:
+            jobs, self._jobs = self._jobs, []
+            self._processor.submit(jobs)
         if record is not None:
             self._processor.ended(record)
 
@@ -333,8 +333,8 @@ class Session:
     def _note(self, step: Step) -> None:
         if step.ended is not None and not self._ended:
             self._ended, self._record = True, step.ended
-        if step.judgments:
-            self._judgments += step.judgments
+        if step.jobs:
+            self._jobs += step.jobs
         if step.error is not None:
             self._log_failure(step.error)
 

@@ -99,9 +99,9 @@ class FakeMetrics:
         """Keep."""
         self.restarted.append(reason)
 
-    def classification_ended(self, judgment: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
+    def classification_ended(self, job: ClassificationJob, kinds: Mapping[str, int], coverage: Coverage) -> None:
         """Keep."""
-        self.judged.append((judgment, dict(kinds), coverage))
+        self.judged.append((job, dict(kinds), coverage))
 
 
 class FakeLog:

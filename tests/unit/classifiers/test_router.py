@@ -41,7 +41,7 @@ def classifier(**section: Any) -> Classifier:
     return PackagedClassifier.model_validate({"adapter": "packaged", "head": "abuse", **section})
 
 
-def judgment(*texts: str, sampled_out: bool = False, name: str = "abuse", **fields: Any) -> ClassificationJob:
+def job(*texts: str, sampled_out: bool = False, name: str = "abuse", **fields: Any) -> ClassificationJob:
     """Texts of an answer."""
     spoken = tuple(SpokenText(Speaker.ASSISTANT, text) for text in texts)
     return ClassificationJob(
@@ -74,7 +74,7 @@ class Bench:
 async def test_late_findings_are_counted_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """With whom they are of; one sink that fails does not keep them from the others, and no text shows."""
     bench = Bench(monkeypatch, BrokenSink())
-    bench.router.submit(judgment("bad", "good", covers=Coverage.SKIPPED_INCOMPLETE))
+    bench.router.submit(job("bad", "good", covers=Coverage.SKIPPED_INCOMPLETE))
     await until(lambda: bench.metrics.judged)
     ((_, kinds, coverage),) = bench.metrics.judged
     assert (kinds, coverage) == ({"ABUSE": 1}, Coverage.SKIPPED_INCOMPLETE)
@@ -104,9 +104,9 @@ async def test_what_is_not_judged_is_counted_by_its_reason(
     """Pitfall 18: nothing is left out in silence."""
     bench = Bench(monkeypatch, deadline_ms=50 if text == "hang" else 20_000, queue_max=1)
     if text == "full":
-        bench.router.submit(judgment("wait"))
+        bench.router.submit(job("wait"))
     name = "gone" if text == "unknown" else "abuse"
-    bench.router.submit(judgment(text, sampled_out=text == "sampled out", name=name))
+    bench.router.submit(job(text, sampled_out=text == "sampled out", name=name))
     await until(lambda: bench.metrics.dropped)
     assert bench.metrics.dropped == {(name, reason): 1}
     assert [(kinds, covered) for _, kinds, covered in bench.metrics.judged] == [({}, coverage)]
@@ -117,12 +117,12 @@ async def test_what_is_not_judged_is_counted_by_its_reason(
 async def test_an_answer_is_judged_against_its_documents(monkeypatch: pytest.MonkeyPatch) -> None:
     """They wait with it: together they are not more than may wait."""
     bench = Bench(monkeypatch, queue_chars_max=1_000)
-    bench.router.submit(judgment("good", context="what is known"))
-    bench.router.submit(judgment("good", context="known " * 200))
+    bench.router.submit(job("good", context="what is known"))
+    bench.router.submit(job("good", context="known " * 200))
     await until(lambda: len(bench.metrics.judged) == 2)
     assert bench.runners[0].contexts == ["what is known"]
     assert bench.metrics.dropped == {("abuse", "queue_full"): 1}
-    assert "known" not in repr(judgment("good", context="what is known"))
+    assert "known" not in repr(job("good", context="what is known"))
     await bench.router.close(0)
 
 
@@ -150,7 +150,7 @@ async def test_an_ask_that_is_not_answered_expires_by_its_reason(
     """At once where it can be known at once, and counted."""
     bench = Bench(monkeypatch, queue_max=1)
     if text == "full":
-        bench.router.submit(judgment("wait"))
+        bench.router.submit(job("wait"))
     name = "gone" if text == "unknown" else "abuse"
     asked = check(text, 50 if text == "hang" else 20_000, name)
     verdict = await bench.router.check(asked)
@@ -164,14 +164,14 @@ async def test_an_ask_that_is_not_answered_expires_by_its_reason(
 async def test_an_ask_that_is_given_up_is_never_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     """The client has gone; neither is it counted as dropped."""
     bench = Bench(monkeypatch)
-    bench.router.submit(judgment("wait"))
+    bench.router.submit(job("wait"))
     await asyncio.sleep(0.01)
     asking = asyncio.ensure_future(bench.router.check(check("gone")))
     await asyncio.sleep(0.01)
     asking.cancel()
     await asyncio.wait({asking})
     bench.runners[0].let_go.set()
-    bench.router.submit(judgment("next"))
+    bench.router.submit(job("next"))
     await until(lambda: len(bench.metrics.judged) == 2)
     assert (bench.runners[0].judged, bench.metrics.dropped) == (["wait", "next"], {})
     await bench.router.close(0)
@@ -190,10 +190,10 @@ async def test_a_message_that_was_judged_is_not_judged_again(monkeypatch: pytest
         found.append(len(verdict.found))
     assert found == [1, 1, 2, 1]
     assert bench.runners[0].judged == ["bad", "good", "more"]
-    request = replace(judgment("more", "bad"), direction=Direction.REQUEST)
+    request = replace(job("more", "bad"), direction=Direction.REQUEST)
     bench.router.submit(request)
     assert [kinds for _, kinds, _ in bench.metrics.judged] == [{"ABUSE": 1}]
-    bench.router.submit(judgment("bad"))
+    bench.router.submit(job("bad"))
     await until(lambda: len(bench.metrics.judged) == 2)
     assert bench.runners[0].judged == ["bad", "good", "more", "bad"]
     await bench.router.close(0)
@@ -235,10 +235,10 @@ async def test_a_new_configuration_keeps_what_did_not_change(monkeypatch: pytest
     bench = Bench(monkeypatch, workers=2)
     bench.router.configure({"abuse": classifier(workers=2), "other": classifier()})
     assert len(bench.runners) == 3
-    bench.router.submit(judgment("wait"))
+    bench.router.submit(job("wait"))
     await asyncio.sleep(0.01)
     bench.router.configure({"other": classifier()})
-    bench.router.submit(judgment("for the new one"))
+    bench.router.submit(job("for the new one"))
     assert bench.metrics.dropped == {("abuse", "failed"): 1}
     for runner in bench.runners:
         runner.let_go.set()

@@ -110,16 +110,16 @@ def test_choices_are_texts_in_order_whatever_came_first() -> None:
         assert stage is not None
         stage.feed(text)
     judge.on_end(exchange, 3, Coverage.CHECKED, None)
-    (judgment,) = exchange.outbox.judgments
-    assert [spoken.text for spoken in judgment.texts] == ["a\nb", "c"]
-    assert judgment.covers is Coverage.CHECKED
+    (job,) = exchange.outbox.jobs
+    assert [spoken.text for spoken in job.texts] == ["a\nb", "c"]
+    assert job.covers is Coverage.CHECKED
 
 
 def test_a_guard_of_requests_hands_on_no_answer() -> None:
     """Nor says anything of it."""
     exchange = exchange_of()
     guard(on="request").on_end(exchange, 0, Coverage.CHECKED, None)
-    assert (exchange.outbox.judgments, exchange.record.coverage) == ([], {})
+    assert (exchange.outbox.jobs, exchange.record.coverage) == ([], {})
 
 
 # --- failures ------------------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def test_a_guard_that_fails_when_all_is_over_changes_nothing_any_more() -> None:
     assert talk.record.outcome is Outcome.COMPLETED
     assert talk.record.coverage["broken", "response", Coverage.FAILED_OPEN] == 1
     assert [type(error) for error in talk.errors] == [ValueError]
-    assert "classifier" in [judgment.guard for judgment in submitted(talk)]
+    assert "classifier" in [job.guard for job in submitted(talk)]
 
 
 # --- answers held against documents -------------------------------------------------------------------------------
@@ -166,17 +166,17 @@ def test_an_answer_is_handed_on_with_the_documents_and_results_of_tools() -> Non
     """And without the question, or what the model only thought."""
     user = {"role": "user", "content": "What are kettles made of?"}
     tool = {"role": "tool", "tool_call_id": "1", "content": "Steel is an alloy."}
-    (judgment,) = submitted(held_against({"messages": [user, tool], "documents": [{"text": BOTH_SAY}]}))
-    assert {BOTH_SAY, "Steel is an alloy."} <= set(judgment.context.split("\n"))
-    assert user["content"] not in judgment.context
-    assert [spoken.text for spoken in judgment.texts] == ["Steel."]
+    (job,) = submitted(held_against({"messages": [user, tool], "documents": [{"text": BOTH_SAY}]}))
+    assert {BOTH_SAY, "Steel is an alloy."} <= set(job.context.split("\n"))
+    assert user["content"] not in job.context
+    assert [spoken.text for spoken in job.texts] == ["Steel."]
 
 
 def test_a_long_text_of_a_user_stands_for_documents() -> None:
     """People paste what they ask about."""
     body = {"messages": [{"role": "user", "content": BOTH_SAY * 10}]}
-    (judgment,) = submitted(held_against(body, context_chars_min=100))
-    assert judgment.context == BOTH_SAY * 10
+    (job,) = submitted(held_against(body, context_chars_min=100))
+    assert job.context == BOTH_SAY * 10
 
 
 @pytest.mark.parametrize(
@@ -196,5 +196,5 @@ def test_an_answer_without_documents_or_with_too_many_is_counted_as_skipped(docu
 def test_what_is_not_of_the_sample_keeps_no_documents() -> None:
     """It is counted as such, whatever it brought."""
     talk = held_against({"documents": [{"text": BOTH_SAY}]}, sample=0.0)
-    (judgment,) = submitted(talk)
-    assert (judgment.sampled_out, judgment.context) == (True, "")
+    (job,) = submitted(talk)
+    assert (job.sampled_out, job.context) == (True, "")

@@ -58,17 +58,17 @@ class FakeJudge:
         self.asked: list[BlockingCheck] = []
         self.let_go = asyncio.Event()
         self.given_up = 0
-        self.judgments: list[ClassificationJob] = []
+        self.jobs: list[ClassificationJob] = []
         self.used: list[list[str]] = []
 
     def configure(self, classifiers: Mapping[str, Classifier]) -> None:
         """Note the names."""
         self.used.append(list(classifiers))
 
-    def submit(self, judgment: ClassificationJob) -> None:
+    def submit(self, job: ClassificationJob) -> None:
         """Keep it; one of its texts is a fault."""
-        self.judgments.append(judgment)
-        if any("fault beside" in text.text for text in judgment.texts):
+        self.jobs.append(job)
+        if any("fault beside" in text.text for text in job.texts):
             raise ValueError(SECRET)
 
     async def check(self, check: BlockingCheck) -> VerdictReceived | VerdictMissing:
@@ -228,8 +228,8 @@ async def test_texts_are_handed_on_once_the_replies_are_sent(listen: str) -> Non
         call = served.exchange()
         messages = [request_headers(), request_body("good"), response_headers()]
         await say(call, *messages, response_body("fault beside"))
-        await until(lambda: len(judge.judgments) == 2)
-        assert [[text.text for text in each.texts] for each in judge.judgments] == [["good"], ["fault beside"]]
+        await until(lambda: len(judge.jobs) == 2)
+        assert [[text.text for text in each.texts] for each in judge.jobs] == [["good"], ["fault beside"]]
         await until(lambda: served.wired.records.all)
         assert served.wired.records.all[0].outcome is Outcome.COMPLETED
         assert [line["event"] for line in served.wired.log] == ["classifier failed"]
