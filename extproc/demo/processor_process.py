@@ -43,13 +43,19 @@ class ProcessorProcess:
     def start(self, ready_s_max: float = 20.0) -> None:
         """Start it and wait until it is ready. Raises: ProcessorFailedError."""
         command = [sys.executable, "-m", "extproc", "serve", "--config", str(self.config)]
-        with self.log.open("ab") as log, signals_deferred():
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            with self.log.open("ab") as log, signals_deferred():
+                self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._wait_until_ready(ready_s_max)
+        except BaseException:  # also SystemExit, which a signal raises
+            self.kill()
+            raise
+
+    def _wait_until_ready(self, ready_s_max: float) -> None:
         deadline = time.monotonic() + ready_s_max
         while not self._is_ready():
             code = self._running().poll()
             if code is not None or time.monotonic() > deadline:
-                self.kill()
                 what = f"ended with code {code}" if code is not None else f"was not ready after {ready_s_max:g} s"
                 raise ProcessorFailedError(f"the processor {what}:\n{self.log_tail()}")
             time.sleep(_POLL_S)

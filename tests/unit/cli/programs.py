@@ -94,7 +94,8 @@ def started(*arguments: str | Path, on_terminal: bool = False, **environ: str) -
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
 
     def prepare() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)  # a shell's background job and nohup ignore some
         os.setsid()
         if on_terminal:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -111,7 +112,8 @@ def started(*arguments: str | Path, on_terminal: bool = False, **environ: str) -
     try:
         yield Program(process, ours, ours if on_terminal else None)
     finally:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its children too
         process.wait()
         os.close(ours)
 

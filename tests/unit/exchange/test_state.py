@@ -36,11 +36,11 @@ def test_the_record_is_given_out_once() -> None:
 def test_jobs_leave_once() -> None:
     """With the step that comes next, or with the end."""
     state = state_of()
-    state.exchange.outbox.judgments.append(JOB)
-    assert list(state.take_judgments()) == [JOB]
-    assert list(state.take_judgments()) == []
-    state.exchange.outbox.judgments.append(JOB)
-    assert list(state.end([], 5).judgments) == [JOB]
+    state.exchange.outbox.jobs.append(JOB)
+    assert list(state.take_jobs()) == [JOB]
+    assert list(state.take_jobs()) == []
+    state.exchange.outbox.jobs.append(JOB)
+    assert list(state.end([], 5).jobs) == [JOB]
 
 
 @pytest.mark.parametrize(
