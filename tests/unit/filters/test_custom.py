@@ -74,17 +74,17 @@ def test_it_is_told_when_it_is_not_installed(tmp_path: Path) -> None:
     file = configured(tmp_path)
     told = extproc("check", file)
     assert told.returncode == 2
-    assert told.stdout.startswith(
+    assert told.stderr.startswith(
         f"{file}:11:19: policies[default].guards[tickets].detector: no installed package offers the detector `tickets`"
     )
-    assert "Install its package where llm-extproc is installed" in told.stdout
+    assert "Install its package where llm-extproc is installed" in told.stderr
 
 
 def test_settings_that_it_refuses_are_told(installed: Path, tmp_path: Path) -> None:
     """In its own words."""
     told = extproc("check", configured(tmp_path, CONFIG.replace("[OPS]", "[]")), packages=installed)
     assert told.returncode == 2
-    assert "cannot be made with these settings (name at least one project)" in told.stdout
+    assert "cannot be made with these settings (name at least one project)" in told.stderr
 
 
 def test_the_example_is_short() -> None:
