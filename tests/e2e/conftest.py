@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,12 +10,20 @@ from typing import Any
 
 import pytest
 
-from extproc.demo.installation import Change
+from extproc.demo.installation import TRANSPORT_VARIABLE, Change
 from tests.e2e.harness import Stack, require_envoy
 from tests.e2e.measured import Measured
 from tests.e2e.scripted_models import ScriptedModels
 
 MakeStack = Callable[..., Stack]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The suite runs twice, once on each transport; what does not depend on it runs on the default one only."""
+    if os.environ.get(TRANSPORT_VARIABLE) == "grpc":
+        left_out = [item for item in items if item.get_closest_marker("once") is not None]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")

@@ -70,6 +70,7 @@ def test_the_demo_shows_that_all_is_right() -> None:
     assert "21 of 21 stops are right." in out
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("left_out", "wrong"),
     [
@@ -98,6 +99,7 @@ def test_a_filter_or_guard_that_is_missing_is_seen_on_the_tour(
     assert {stop.title for stop in stops if stop.wrong} == wrong
 
 
+@pytest.mark.once
 def test_a_demo_that_stays_answers_and_ends_by_ctrl_c() -> None:
     """After the tour it prints where it can be asked, and SIGINT ends it with exit 0."""
     with demo("--serve") as process:
@@ -107,6 +109,7 @@ def test_a_demo_that_stays_answers_and_ends_by_ctrl_c() -> None:
         assert process.wait(20) == 0
 
 
+@pytest.mark.once
 def test_the_demo_as_json() -> None:
     """One object of the documented shape, with where it can be asked; then it stays."""
     with demo("--json", "--serve") as process:
@@ -120,6 +123,7 @@ def test_the_demo_as_json() -> None:
         assert process.wait(20) == 0
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("suffix", ["", "/", "/v1"])
 def test_the_demo_before_a_server_of_ones_own(suffix: str) -> None:
     """It finds out the model's name, and guards it."""
@@ -132,6 +136,7 @@ def test_the_demo_before_a_server_of_ones_own(suffix: str) -> None:
         assert process.wait(20) == 0
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "url", ["localhost:8000", "https://127.0.0.1:1", "http://127.0.0.1:1/v2", "http://", "http://127.0.0.1:nine"]
 )
@@ -140,6 +145,7 @@ def test_a_wrong_url_is_one_readable_line(url: str) -> None:
     _one_line(url)
 
 
+@pytest.mark.once
 def test_a_server_that_does_not_answer_is_one_readable_line() -> None:
     """Exit 2, and where it looked."""
     (port,) = free_ports(1)

@@ -64,6 +64,7 @@ def model() -> Iterator[ModelServer]:
         yield server
 
 
+@pytest.mark.once
 def test_every_command_of_the_page_does_what_it_says(tmp_path: Path, model: ModelServer) -> None:
     """Each block is run, in the order of the page."""
     require_envoy()
