@@ -56,11 +56,12 @@ endef
 test: $(DEV) $(PUBLISHED) $(WEIGHTS) ## Run the tests, those through a real Envoy on each of the transports
 	@$(if $(ARGS),$(BIN)/pytest -q $(ARGS),$(ALL_TESTS))
 
-check: $(DEV) ## Lint, check the types, the layers and the site, then run the tests
+check: $(DEV) ## Lint, check the types, the layers, what mypyc compiles and the site, then run the tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@LLM_EXTPROC_COMPILE=1 $(BIN)/python setup.py -q egg_info --egg-base $$(mktemp -d)
 	@$(MAKE) --no-print-directory docs
 	@$(MAKE) --no-print-directory test
 

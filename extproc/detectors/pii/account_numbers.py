@@ -99,7 +99,7 @@ def _ssn_begins(subject: bytes, _text: str, start: int) -> bool:
     return _SSN_HYPHENS.search(subject[start:]) is not None or cue_before(_SSN_CUE, subject, start)
 
 
-IBAN = PiiKind(
+IBAN: PiiKind = PiiKind(
     "IBAN",
     "bank accounts",
     "8 characters",
@@ -110,7 +110,7 @@ IBAN = PiiKind(
     ),
     (shaped_like("IBAN", _IBAN_SHAPES, _iban_begins),),
 )
-CREDIT_CARD = PiiKind(
+CREDIT_CARD: PiiKind = PiiKind(
     "CREDIT_CARD",
     "numbers of payment cards",
     "8 digits, if the issuer fits",
@@ -118,7 +118,7 @@ CREDIT_CARD = PiiKind(
     (shaped_like("CREDIT_CARD", _CARD_SHAPES, _card_begins),),
     shields=frozenset({"IBAN"}),
 )
-US_SSN = PiiKind(
+US_SSN: PiiKind = PiiKind(
     "US_SSN",
     "social security numbers: with hyphens, or behind a word for one",
     "6 digits",

@@ -88,7 +88,7 @@ def _year_begins(subject: bytes, _text: str, start: int) -> bool:
     return begins_alone(subject, start) and cue_before(_DAY_AND_MONTH_BEFORE, subject, start)
 
 
-KINDS = (
+KINDS: tuple[PiiKind, ...] = (
     PiiKind(
         "DATE_OF_BIRTH",
         "dates behind a word for birth; off by default: answers often have those of famous people",

@@ -293,7 +293,7 @@ def _vendors_beginning(vendors: Sequence[Beginnings]) -> BeginningFinder:
 _JWT_BEGINNING = shaped_like("JWT", _JWT_SHAPE, _web_token_begins)
 _URL_GATE = rf"[A-Za-z0-9]://[^/?#@:{CELL_END}]*:[^/?#{CELL_END}]+@"
 
-KINDS = (
+KINDS: tuple[PiiKind, ...] = (
     PiiKind(
         "URL_CREDENTIALS",
         "users and passwords in URLs",

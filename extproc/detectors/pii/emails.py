@@ -63,7 +63,7 @@ def _email_beginning(subject: bytes, text: str, begin: int) -> Begun | None:
 
 _GATE = rf"[{_LETTER}._%+\-]@[{_LETTER}][{_LETTER}.\-]*\.[A-Za-z]{{2}}"
 
-KINDS = (
+KINDS: tuple[PiiKind, ...] = (
     PiiKind(
         "EMAIL",
         "e-mail addresses",

@@ -29,7 +29,7 @@ BEHIND_NATIONAL_IDS: tuple[PiiKind, ...] = (
 )
 """In order of precedence: a span of an earlier kind is never given to a later one."""
 
-KINDS = (*BEFORE_NATIONAL_IDS, *BEHIND_NATIONAL_IDS)
+KINDS: tuple[PiiKind, ...] = (*BEFORE_NATIONAL_IDS, *BEHIND_NATIONAL_IDS)
 """All but national ids, which are found in one pass, and private keys, which are longer than a cell."""
 
 PRIVATE_KEY = "PRIVATE_KEY"

@@ -149,7 +149,7 @@ _MAC_GATE = (
     r"(?i)[0-9A-F]{2}[:\-][0-9A-F]{2}[:\-][0-9A-F]{2}[:\-][0-9A-F]{2}[:\-]|[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4}"
 )
 
-KINDS = (
+KINDS: tuple[PiiKind, ...] = (
     PiiKind(
         "IP_ADDRESS",
         "addresses of hosts, IPv4 and IPv6",

@@ -181,7 +181,7 @@ def _national_begins(subject: bytes, _text: str, start: int) -> bool:
     return alone and digits_in(subject, start) >= _DIGITS_MIN
 
 
-KINDS = (
+KINDS: tuple[PiiKind, ...] = (
     PiiKind(
         "PHONE",
         "phone numbers: international, North American, with a trunk zero, or behind a word for one",

@@ -164,7 +164,7 @@ def _wallet_begins(subject: bytes, text: str, start: int) -> bool:
     return (any(map(str.isdigit, begun)) and not begun.isdigit()) or changes >= _CASE_CHANGES_MIN
 
 
-KINDS = (
+KINDS: tuple[PiiKind, ...] = (
     PiiKind(
         "CRYPTO",
         "addresses of wallets: Bitcoin and relatives, Ethereum, XRP, Monero",
