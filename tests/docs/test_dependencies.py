@@ -46,7 +46,7 @@ def test_the_page_lists_exactly_what_is_required() -> None:
 
 
 def test_every_cell_says_something() -> None:
-    """Reason, licence, keeper, last release, cost."""
+    """Reason, license, keeper, last release, cost."""
     for row in rows():
         assert len(row) == COLUMNS
         assert all(row), row

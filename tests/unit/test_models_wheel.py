@@ -24,7 +24,7 @@ SOURCE = Source(
     name="Model/weights.bin",
     upstream="somebody/Model",
     revision="1",
-    licence="MIT",
+    license="MIT",
     sha256=hashlib.sha256(WEIGHTS).hexdigest(),
     carrier="a-carrier",
     member="a_carrier/weights.bin",
@@ -39,12 +39,12 @@ def carrier(folder: Path, content: bytes, member: str = SOURCE.member) -> Path:
 
 
 def test_every_file_has_a_recorded_source() -> None:
-    """Of its upstream project, revision and licence; one that is copied has the hash of its source."""
+    """Of its upstream project, revision and license; one that is copied has the hash of its source."""
     by_name = {source.in_wheel: source for source in SOURCES}
     for file in FILES:
         upstream, made_from = file.source.split(": ", 1)
         of_upstream = [source for source in SOURCES if f"{source.upstream}@{source.revision}" == upstream]
-        assert {source.licence for source in of_upstream} == {file.licence}
+        assert {source.license for source in of_upstream} == {file.license}
         assert made_from.split(",")[0] in {Path(source.name).name for source in of_upstream}
         if file.name in by_name:
             assert file.sha256 == by_name[file.name].sha256

@@ -18,7 +18,7 @@ class ModelFile(NamedTuple):
 
     name: str
     sha256: str
-    licence: str
+    license: str
     source: str
 
 

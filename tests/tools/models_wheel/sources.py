@@ -34,7 +34,7 @@ class Source:
     name: str
     upstream: str
     revision: str
-    licence: str
+    license: str
     sha256: str
     carrier: str
     member: str
