@@ -101,26 +101,18 @@ def test_a_filter_or_guard_that_is_missing_is_seen_on_the_tour(
 
 @pytest.mark.once
 def test_a_demo_that_stays_answers_and_ends_by_ctrl_c() -> None:
-    """After the tour it prints where it can be asked, and SIGINT ends it with exit 0."""
-    with demo("--serve") as process:
-        base_url = base_url_of(process)
-        assert ask(base_url, CHAT.request("Whom shall I write to?"))["choices"][0]["message"]["content"]
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
-
-
-@pytest.mark.once
-def test_the_demo_as_json() -> None:
-    """One object of the documented shape, with where it can be asked; then it stays."""
-    with demo("--json", "--serve") as process:
-        assert process.stdout is not None
-        printed = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
+    """After the tour it prints where it can be asked, in words or as one object of the documented shape."""
+    with demo("--serve") as in_words, demo("--json", "--serve") as as_json:  # they mostly wait
+        base_url = base_url_of(in_words)
+        assert as_json.stdout is not None
+        printed = json.loads("".join(iter(as_json.stdout.readline, "}\n")) + "}")
         assert paths_of(printed, DemoJson) == {key.path for key in keys_of(DemoJson)}
         assert printed["ok"]
         assert len(printed["stops"]) == 21
-        assert ask(printed["running"]["base_url"], CHAT.request("Whom shall I write to?"))["choices"]
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        for process, url in ((in_words, base_url), (as_json, printed["running"]["base_url"])):
+            assert ask(url, CHAT.request("Whom shall I write to?"))["choices"][0]["message"]["content"]
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 0
 
 
 @pytest.mark.once
