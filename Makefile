@@ -42,16 +42,18 @@ demo: $(if $(wildcard $(DEV)),$(DEV),$(DEMO)) ## Show the whole thing at work on
 
 ##@ Tests
 
-# Those through Envoy mostly wait: all run concurrently.
+# Those through Envoy mostly wait: all run concurrently, and the unit tests in two halves of about equal length.
+UNIT_HALF := tests/unit/detectors tests/unit/filters tests/unit/payload
 define ALL_TESTS
 logs=$$(mktemp -d); pids=; failed=0; \
 	EXTPROC_DEMO_TRANSPORT=grpc $(BIN)/pytest -q tests/e2e >"$$logs/e2e-grpc" 2>&1 & pids="$$pids $$!"; \
-	$(BIN)/pytest -q --ignore tests/e2e --ignore tests/unit >"$$logs/others" 2>&1 & pids="$$pids $$!"; \
-	$(BIN)/pytest -q tests/unit >"$$logs/unit" 2>&1 & pids="$$pids $$!"; \
+	$(BIN)/pytest -q --ignore tests/e2e --ignore tests/unit --ignore tests/extending >"$$logs/others" 2>&1 & pids="$$pids $$!"; \
+	$(BIN)/pytest -q $(UNIT_HALF) >"$$logs/unit-half" 2>&1 & pids="$$pids $$!"; \
+	$(BIN)/pytest -q tests/unit $(addprefix --ignore ,$(UNIT_HALF)) >"$$logs/unit" 2>&1 & pids="$$pids $$!"; \
 	trap 'kill $$pids' INT TERM; \
 	$(BIN)/pytest -q tests/e2e || failed=$$?; \
 	for pid in $$pids; do wait $$pid || failed=$$?; done; \
-	cat "$$logs/e2e-grpc" "$$logs/others" "$$logs/unit"; rm -r "$$logs"; exit $$failed
+	cat "$$logs"/*; rm -r "$$logs"; exit $$failed
 endef
 
 test: $(DEV) $(PUBLISHED) $(WEIGHTS) ## Run the tests, those through a real Envoy on each of the transports
@@ -64,6 +66,7 @@ check: $(DEV) ## Lint, check the types, the layers, what mypyc compiles and the 
 	$(BIN)/lint-imports
 	@LLM_EXTPROC_COMPILE=1 $(BIN)/python setup.py -q egg_info --egg-base $$(mktemp -d)
 	@$(MAKE) --no-print-directory docs
+	$(BIN)/pytest -q tests/extending
 	@$(MAKE) --no-print-directory test
 
 coverage: $(DEV) $(WEIGHTS) ## Run the tests without Envoy, and print which lines and branches they do not reach

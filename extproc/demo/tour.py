@@ -26,6 +26,7 @@ CONVERSATIONS: Final = 50
 TURNS: Final = 4
 _CLIENTS: Final = 16
 _WAIT_S_MAX: Final = 5.0
+_POLL_S: Final = 0.05  # a page of metrics takes the processor some milliseconds
 _VERSION_HEADER: Final = "x-llm-served-version"
 # 80 % of 50 conversations: outside of these bounds less than once in a million draws (binomial)
 _SHARE_MIN, _SHARE_MAX = 25, 50
@@ -328,7 +329,7 @@ class Tour:
             risen = self._metric(name, **labels) - before
             if (risen >= expected if expected is not None else risen > 0) or time.monotonic() > deadline:
                 return risen
-            time.sleep(0.01)
+            time.sleep(_POLL_S)
 
 
 def _conversation(request: dict[str, Any]) -> str:
