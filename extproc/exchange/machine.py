@@ -195,8 +195,15 @@ class Exchange:
         If the pace says that the client no longer waits, the event has no effect: ``StreamClosed`` will follow.
         """
         state = self._state
+        before, kind = state.phase, type(event)
         try:
-            return _step(state, event, now_ns)
+            row = TABLE[before].get(kind)
+            if row is None:
+                return _close(state, now_ns) if kind is StreamClosed else _unexpected(state, event, now_ns)
+            step = row.act(state, event, now_ns)
+            if state.phase is not before and state.phase not in row.to:
+                raise AssertionError(f"{kind.__name__} leads from {before} to {state.phase}, which is not in the table")
+            return step
         except Abandoned:
             return Step([])
         except PayloadRefused as refused:
@@ -217,18 +224,6 @@ class Exchange:
         if not self._state.ended:
             record.outcome, record.reason = Outcome.FAILED, reason
         return self._state.end([], now_ns)
-
-
-def _step(state: ExchangeState, event: Event, now_ns: int) -> Step:
-    before, kind = state.phase, type(event)
-    row = TABLE[before].get(kind)
-    if row is None:
-        return _close(state, now_ns) if kind is StreamClosed else _unexpected(state, event, now_ns)
-    step = row.act(state, event, now_ns)
-    after = state.phase
-    if after is not before and after not in row.to:
-        raise AssertionError(f"{kind.__name__} leads from {before} to {after}, which is not in the table")
-    return step
 
 
 # --- ends ----------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from extproc.exchange.whole_response import BufferedResponse, HeldResponse, Obse
 from extproc.payload.dialect import UnreadableResponse
 
 _VIA_UPSTREAM = "via_upstream"
+_NO_HANDLER = "a response that is read has a handler"
 
 
 def read_headers(state: ExchangeState, event: ResponseHeaders, now_ns: int) -> Step:
@@ -76,19 +77,17 @@ def pass_unread(state: ExchangeState, event: ResponseHeaders, now_ns: int) -> St
 
 def take_body(state: ExchangeState, event: ResponseBody, now_ns: int) -> Step:
     """Pass a chunk to the handler. Raises: as ``ResponseHandler.take_body``."""
-    response = _response_of(state)
+    response = state.response
+    if response is None:
+        raise AssertionError(_NO_HANDLER)
     commands = response.take_body(event, now_ns)
     return Step(commands) if response.phase is state.phase else state.end(commands, now_ns, response.phase)
 
 
 def take_trailers(state: ExchangeState, _: ResponseTrailers, now_ns: int) -> Step:
     """Pass trailers to the handler. Raises: as ``ResponseHandler.take_trailers``."""
-    response = _response_of(state)
+    response = state.response
+    if response is None:
+        raise AssertionError(_NO_HANDLER)
     commands = response.take_trailers(now_ns)
     return state.end(commands, now_ns, response.phase)
-
-
-def _response_of(state: ExchangeState) -> ResponseHandler:
-    if state.response is None:
-        raise AssertionError("a response that is read has a handler")
-    return state.response
