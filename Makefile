@@ -42,14 +42,16 @@ demo: $(if $(wildcard $(DEV)),$(DEV),$(DEMO)) ## Show the whole thing at work on
 
 ##@ Tests
 
-# Those through Envoy mostly wait: all run concurrently, and the unit tests in two halves of about equal length.
-UNIT_HALF := tests/unit/detectors tests/unit/filters tests/unit/payload
+# Those through Envoy and of servers mostly wait: all run concurrently, and the unit tests in three parts.
+TEXTS := tests/unit/detectors tests/unit/filters tests/unit/payload
+SERVERS := tests/unit/server tests/unit/cli
 define ALL_TESTS
 logs=$$(mktemp -d); pids=; failed=0; \
 	EXTPROC_DEMO_TRANSPORT=grpc $(BIN)/pytest -q tests/e2e >"$$logs/e2e-grpc" 2>&1 & pids="$$pids $$!"; \
 	$(BIN)/pytest -q --ignore tests/e2e --ignore tests/unit --ignore tests/extending >"$$logs/others" 2>&1 & pids="$$pids $$!"; \
-	$(BIN)/pytest -q $(UNIT_HALF) >"$$logs/unit-half" 2>&1 & pids="$$pids $$!"; \
-	$(BIN)/pytest -q tests/unit $(addprefix --ignore ,$(UNIT_HALF)) >"$$logs/unit" 2>&1 & pids="$$pids $$!"; \
+	$(BIN)/pytest -q $(TEXTS) >"$$logs/unit-texts" 2>&1 & pids="$$pids $$!"; \
+	$(BIN)/pytest -q $(SERVERS) >"$$logs/unit-servers" 2>&1 & pids="$$pids $$!"; \
+	$(BIN)/pytest -q tests/unit $(addprefix --ignore ,$(TEXTS) $(SERVERS)) >"$$logs/unit" 2>&1 & pids="$$pids $$!"; \
 	trap 'kill $$pids' INT TERM; \
 	$(BIN)/pytest -q tests/e2e || failed=$$?; \
 	for pid in $$pids; do wait $$pid || failed=$$?; done; \
