@@ -106,15 +106,26 @@ def status_of(pid: int, name: str) -> str:
 # --- files and the store -------------------------------------------------------------------------------------------
 
 
-def is_read(fifo: Path) -> bool:
-    """Whether somebody waits for the other end of a pipe."""
-    try:
-        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
-    except OSError as error:
-        if error.errno != errno.ENXIO:
-            raise
-        return False
-    return True
+class Writer:
+    """The other end of a pipe, which writes nothing. It stays open: its reader would take its end for the file's."""
+
+    def __init__(self, fifo: Path) -> None:
+        self._fifo = fifo
+        self._fd: int | None = None
+
+    def is_awaited(self) -> bool:
+        """Whether somebody has opened the pipe to read."""
+        try:
+            self._fd = self._fd or os.open(self._fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+        return self._fd is not None
+
+    def close(self) -> None:
+        """Close it."""
+        if self._fd is not None:
+            os.close(self._fd)
 
 
 @pytest.mark.usefixtures("folder")
@@ -129,8 +140,8 @@ def test_a_request_that_is_being_typed() -> None:
 def test_a_file_that_does_not_come(folder: Path, name: str) -> None:
     """A pipe that nobody writes to, or a file system that hangs."""
     os.mkfifo(folder / "fifo")
-    with started(name, *FILE_WAITS[name]) as program:
-        program.until(lambda: is_read(folder / "fifo") or program.process.poll() is not None)
+    with contextlib.closing(Writer(folder / "fifo")) as writer, started(name, *FILE_WAITS[name]) as program:
+        program.until(lambda: writer.is_awaited() or program.process.poll() is not None)
         ends_by_ctrl_c(program)
 
 
@@ -286,6 +297,6 @@ def change_server(config: Path, workers: int) -> None:
 def test_a_server_that_reads_its_configuration(folder: Path) -> None:
     """Nothing is served yet: ended at once, as any other command."""
     os.mkfifo(folder / "fifo")
-    with started("serve", "-c", "fifo") as program:
-        program.until(lambda: is_read(folder / "fifo"))
+    with contextlib.closing(Writer(folder / "fifo")) as writer, started("serve", "-c", "fifo") as program:
+        program.until(writer.is_awaited)
         ends_by_ctrl_c(program)
