@@ -42,20 +42,15 @@ demo: $(if $(wildcard $(DEV)),$(DEV),$(DEMO)) ## Show the whole thing at work on
 
 ##@ Tests
 
-# Those through Envoy and of servers mostly wait: all run concurrently, and the unit tests in three parts.
-TEXTS := tests/unit/detectors tests/unit/filters tests/unit/payload
-SERVERS := tests/unit/server tests/unit/cli
+# Those through Envoy mostly wait: the others run concurrently.
 define ALL_TESTS
-logs=$$(mktemp -d); pids=; failed=0; \
-	EXTPROC_DEMO_TRANSPORT=grpc $(BIN)/pytest -q tests/e2e >"$$logs/e2e-grpc" 2>&1 & pids="$$pids $$!"; \
-	$(BIN)/pytest -q --ignore tests/e2e --ignore tests/unit --ignore tests/extending >"$$logs/others" 2>&1 & pids="$$pids $$!"; \
-	$(BIN)/pytest -q $(TEXTS) >"$$logs/unit-texts" 2>&1 & pids="$$pids $$!"; \
-	$(BIN)/pytest -q $(SERVERS) >"$$logs/unit-servers" 2>&1 & pids="$$pids $$!"; \
-	$(BIN)/pytest -q tests/unit $(addprefix --ignore ,$(TEXTS) $(SERVERS)) >"$$logs/unit" 2>&1 & pids="$$pids $$!"; \
-	trap 'kill $$pids' INT TERM; \
-	$(BIN)/pytest -q tests/e2e || failed=$$?; \
-	for pid in $$pids; do wait $$pid || failed=$$?; done; \
-	cat "$$logs"/*; rm -r "$$logs"; exit $$failed
+logs=$$(mktemp -d); \
+	$(BIN)/pytest -q --ignore tests/e2e --ignore tests/unit --ignore tests/extending >"$$logs/others" 2>&1 & others=$$!; \
+	$(BIN)/pytest -q tests/unit >"$$logs/unit" 2>&1 & unit=$$!; \
+	trap 'kill $$others $$unit' INT TERM; \
+	EXTPROC_DEMO_TRANSPORT=grpc $(BIN)/pytest -q tests/e2e && $(BIN)/pytest -q tests/e2e; failed=$$?; \
+	wait $$others || failed=$$?; wait $$unit || failed=$$?; \
+	cat "$$logs/others" "$$logs/unit"; rm -r "$$logs"; exit $$failed
 endef
 
 test: $(DEV) $(PUBLISHED) $(WEIGHTS) ## Run the tests, those through a real Envoy on each of the transports
