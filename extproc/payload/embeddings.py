@@ -32,7 +32,28 @@ _ANSWER = Shape(
 )
 
 
-class Embeddings:
+class Unstreamed:
+    """The base of dialects whose models generate no text: nothing is inserted, streamed or cut."""
+
+    def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
+        """Do nothing: such a model has no system prompt."""
+
+    def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
+        """Do nothing: usage is always sent."""
+
+    def cut_response(self, view: ResponseView, choice: int, kept: list[Slot]) -> None:
+        """Do nothing: there are no choices."""
+
+    def stream(self, shown: Mapping[str, Any]) -> NoStream:
+        """The reader refuses every event."""
+        return NoStream()
+
+    def error_body(self, error: ApiError) -> bytes:
+        """OpenAI's error object."""
+        return orjson.dumps(openai_error(error))
+
+
+class Embeddings(Unstreamed):
     """OpenAI's embeddings."""
 
     name: Endpoint = "embeddings"
@@ -50,28 +71,11 @@ class Embeddings:
         view.texts += prompt_fields(view, "input", policy) + other_fields(view.tree, _READ)
         return view
 
-    def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
-        """Do nothing: embeddings have no prompt."""
-
-    def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
-        """Do nothing: usage is always sent."""
-
     def read_response(self, tree: dict[str, Any]) -> ResponseView:
         """Raises: UnreadableResponse."""
         if not isinstance(tree.get("data"), list):
             raise UnreadableResponse("a response has no data")
         return ResponseView(tree, unnamed_slots(tree, _ANSWER, 0), usage_of(tree.get("usage")))
-
-    def cut_response(self, view: ResponseView, choice: int, kept: list[Slot]) -> None:
-        """Do nothing: there is no text to cut."""
-
-    def stream(self, shown: Mapping[str, Any]) -> NoStream:
-        """Embeddings are not streamed: the reader refuses every event."""
-        return NoStream()
-
-    def error_body(self, error: ApiError) -> bytes:
-        """OpenAI's error object."""
-        return orjson.dumps(openai_error(error))
 
 
 class NoStream:

@@ -5,17 +5,15 @@ The server repeats the documents in its answer, so the answer is read before the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
 from extproc.domain.contract import Endpoint
-from extproc.domain.errors import ApiError, refuse
+from extproc.domain.errors import refuse
 from extproc.domain.text import Speaker
-from extproc.payload.dialect import UnreadableResponse, openai_error
+from extproc.payload.dialect import UnreadableResponse
 from extproc.payload.edits import Path
-from extproc.payload.embeddings import NoStream
+from extproc.payload.embeddings import Unstreamed
 from extproc.payload.inert import USAGE, Shape, ids_after, is_count, is_measure, is_name, is_null, word_of
 from extproc.payload.openai_request import extra_fields, other_fields, part_fields, read_object
 from extproc.payload.request_shape import RequestShape
@@ -25,7 +23,6 @@ from extproc.payload.view import (
     RequestPolicy,
     RequestView,
     ResponseView,
-    Slot,
     expect_text,
     request_source,
     text_fields,
@@ -66,7 +63,7 @@ class _RerankShape(RequestShape):
 _SHAPE = _RerankShape(prompts=[_QUERY], system=_INSTRUCTION)
 
 
-class Rerank:
+class Rerank(Unstreamed):
     """Jina's and Cohere's rerank, as vLLM serves it."""
 
     name: Endpoint = "rerank"
@@ -92,28 +89,11 @@ class Rerank:
         view.texts += other_fields(view.tree, _READ)
         return view
 
-    def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
-        """Do nothing: a model that scores has no system prompt."""
-
-    def ask_for_usage(self, request: RequestView, continuous: bool) -> None:
-        """Do nothing: usage is always sent."""
-
     def read_response(self, tree: dict[str, Any]) -> ResponseView:
         """Raises: UnreadableResponse."""
         if not isinstance(tree.get("results"), list):
             raise UnreadableResponse("a response has no results")
         return ResponseView(tree, unnamed_slots(tree, _ANSWER, 0), usage_of(tree.get("usage")))
-
-    def cut_response(self, view: ResponseView, choice: int, kept: list[Slot]) -> None:
-        """Do nothing: there are no choices."""
-
-    def stream(self, shown: Mapping[str, Any]) -> NoStream:
-        """Scores are not streamed: the reader refuses every event."""
-        return NoStream()
-
-    def error_body(self, error: ApiError) -> bytes:
-        """OpenAI's error object."""
-        return orjson.dumps(openai_error(error))
 
 
 def _read_input(view: RequestView, value: Any, path: Path, policy: RequestPolicy) -> None:
