@@ -54,13 +54,19 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-_app = typer.Typer(name="extproc", cls=_Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+_app = typer.Typer(
+    name="extproc",
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
 
 
 @_app.callback()
 def _options(
     _version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+        bool, typer.Option("--version", "-V", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     """An Envoy external processor for LLM traffic: guards, routes and meters requests and streamed responses."""

@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import refuse
 from extproc.cli.progress import progress
 from extproc.cli.shapes import CheckJson
+from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
 from extproc.config.load import revision_of
 from extproc.config.problems import ConfigInvalid, Problem, Severity
 from extproc.config.schema import json_schema
@@ -24,14 +24,14 @@ app = typer.Typer(add_completion=False)
 
 @app.command("check")
 def check_command(
-    file: Annotated[Path | None, typer.Argument(help="The configuration file.", show_default=False)] = None,
+    file: ConfigArgument = None,
+    config: ConfigOption = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema for editors instead.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
     """Validate a configuration file. Exit 0: valid; 2: invalid."""
-    if file is None and not schema:
-        refuse("extproc check: which file? Write `extproc check FILE`, or `extproc check --schema`.")
-    raise typer.Exit(check(file, schema, Console(), as_json, Console(stderr=True)))
+    named = None if schema else config_file(config, file)
+    raise typer.Exit(check(named, schema, Console(), as_json, Console(stderr=True)))
 
 
 def check(

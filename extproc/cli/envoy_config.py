@@ -16,6 +16,7 @@ from extproc.cli.output import print_json, refuse, said
 from extproc.cli.progress import progress
 from extproc.cli.shapes import LintJson
 from extproc.cli.signals import unwound_by_signals
+from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
 from extproc.config.checks import check_for_envoy
 from extproc.config.problems import ConfigInvalid
 from extproc.envoy_config.envoy_process import EnvoyMissingError, validation_error
@@ -31,7 +32,8 @@ app = typer.Typer(add_completion=False)
 
 @app.command("envoy-config")
 def envoy_config_command(
-    file: Annotated[Path | None, typer.Argument(help="The configuration file.", show_default=False)] = None,
+    file: ConfigArgument = None,
+    config: ConfigOption = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")] = None,
     sds: Annotated[
         Path | None, typer.Option("--sds", help="Write the files of `envoy.processor.sds_folder` into this folder.")
@@ -45,10 +47,8 @@ def envoy_config_command(
     """Print the Envoy configuration for a configuration file. Exit 2 on any problem."""
     if lint is not None:
         _lint(lint, as_json)
-    elif file is not None:
-        refuse_any(write(file, output, validate, sds, as_json))
     else:
-        refuse("extproc envoy-config: which file? Write `extproc envoy-config FILE`, or `--lint ENVOY_FILE`.")
+        refuse_any(write(config_file(config, file), output, validate, sds, as_json))
 
 
 def _lint(file: Path, as_json: bool) -> None:

@@ -19,6 +19,7 @@ from rich.table import Table
 from extproc.cli.output import print_json, print_table, refuse, refuse_configuration, result_console
 from extproc.cli.progress import progress
 from extproc.cli.shapes import ExplanationJson
+from extproc.cli.which_config import ConfigOption, config_file
 from extproc.config.problems import ConfigInvalid
 from extproc.domain.record import ExchangeRecord
 from extproc.exchange.events import ContinueBody, ContinueHeaders, ImmediateResponse, RequestBody, RequestHeaders, Step
@@ -53,11 +54,11 @@ app = typer.Typer(add_completion=False)
 
 @app.command("explain")
 def explain_command(
-    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", show_default=False)],
     request: Annotated[
         Path,
         typer.Argument(help="The request: an HTTP request or a JSON body; - is stdin.", show_default=False),
     ],
+    config: ConfigOption = None,
     path: Annotated[
         str, typer.Option("--path", help="The path of the request, if the file is only a body.")
     ] = _DEFAULT_PATH,
@@ -67,9 +68,10 @@ def explain_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
     """Show what would happen to one request: route, version, findings, changes. Exit 2: a file is unusable."""
+    file = config_file(config)
     try:
-        with progress(f"Reading {config}"):
-            files = read_config(config)
+        with progress(f"Reading {file}"):
+            files = read_config(file)
             snapshot = compile_snapshot(files.loaded.document, files.prompts, files.mask_keys)
         asked = read_request(_content(request), path, header or [])
         with progress(f"Explaining {request}"):

@@ -31,6 +31,7 @@ from extproc.cli.review_output import (
     print_stats,
     stats_data,
 )
+from extproc.cli.which_config import ConfigOption, config_file
 from extproc.config.problems import ConfigInvalid
 from extproc.server.operations.config_files import read_config
 from extproc.sinks.review import ReviewUnavailable, require_packages
@@ -44,7 +45,6 @@ NOTE_CHARS_MAX = 2_000
 _AGO = re.compile(r"(\d{1,5})([mhdw])\Z")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
-Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", show_default=False)]
 GuardOption = Annotated[str | None, typer.Option(help="Only findings of this guard, by name.")]
 Team = Annotated[str | None, typer.Option(help="Only findings of this team.")]
 ModelVersion = Annotated[str | None, typer.Option("--version", help="Only findings of VERSION or MODEL/VERSION.")]
@@ -69,18 +69,18 @@ app = typer.Typer(
 
 @app.command("list")
 def list_command(
-    config: Config,
     guard: GuardOption = None,
     team: Team = None,
     version: ModelVersion = None,
     since: Since = None,
     unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Only findings without a label.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of findings.")] = 50,
+    config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
     """List findings, the newest first."""
     wanted = FindingQuery(guard, team, version, False if unlabelled else None, _since_ms(since))
-    with progress("Reading the findings"), _opened(config) as store:
+    with progress("Reading the findings"), _opened(config_file(config)) as store:
         found = store.find(wanted, limit)
     if as_json:
         print_json(findings_data(found))
@@ -91,9 +91,9 @@ def list_command(
 
 
 @app.command("show")
-def show_command(config: Config, number: Number, as_json: AsJson = False) -> None:
+def show_command(number: Number, config: ConfigOption = None, as_json: AsJson = False) -> None:
     """Show one finding with all its fields and labels."""
-    with progress("Reading the finding"), _opened(config) as store:
+    with progress("Reading the finding"), _opened(config_file(config)) as store:
         stored, said = store.get(number)
     if as_json:
         print_json(finding_data(stored, said))
@@ -103,11 +103,11 @@ def show_command(config: Config, number: Number, as_json: AsJson = False) -> Non
 
 @app.command("label")
 def label_command(
-    config: Config,
     number: Number,
     verdict: Annotated[ReviewLabel, typer.Argument(help="Label: was the guard right?", show_default=False)],
     by: Annotated[str | None, typer.Option(help="Reviewer; default: the user that runs the command.")] = None,
     note: Annotated[str, typer.Option(help="Reason.")] = "",
+    config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Label a finding as right or wrong. The last label counts; earlier ones are kept."""
@@ -115,7 +115,7 @@ def label_command(
     if not 0 < len(who) <= NAME_CHARS_MAX or len(note) > NOTE_CHARS_MAX:
         _refuse(f"a name has 1 to {NAME_CHARS_MAX} characters, a note at most {NOTE_CHARS_MAX}")
     label = Label(verdict, who, time.time_ns() // 1_000_000, note)
-    with progress("Storing the label"), _opened(config) as store:
+    with progress("Storing the label"), _opened(config_file(config)) as store:
         store.label(number, label)
     if as_json:
         print_json(labeled_data(number, label))
@@ -125,7 +125,6 @@ def label_command(
 
 @app.command("export")
 def export_command(
-    config: Config,
     guard: GuardOption = None,
     team: Team = None,
     version: ModelVersion = None,
@@ -133,20 +132,21 @@ def export_command(
     unlabelled: Annotated[
         bool, typer.Option("--with-unlabelled", help="Include findings without a label; their label is null.")
     ] = False,
+    config: ConfigOption = None,
 ) -> None:
     """Write findings as JSON Lines, the oldest first: text, label (1: right, 0: a false alarm), spans and the rest."""
     wanted = FindingQuery(guard, team, version, None if unlabelled else True, _since_ms(since))
     lines = sys.stdout.buffer
-    with progress("Exporting") as line, _opened(config) as store:
+    with progress("Exporting") as line, _opened(config_file(config)) as store:
         for count, (stored, label) in enumerate(store.find_all(wanted), start=1):
             lines.write(orjson.dumps(exported(stored, label), option=orjson.OPT_APPEND_NEWLINE))
             line.say(f"Exporting: {count} findings")
 
 
 @app.command("stats")
-def stats_command(config: Config, as_json: AsJson = False) -> None:
+def stats_command(config: ConfigOption = None, as_json: AsJson = False) -> None:
     """Show each guard's precision, with its 95 % confidence interval."""
-    with progress("Counting the labels"), _opened(config) as store:
+    with progress("Counting the labels"), _opened(config_file(config)) as store:
         counted = store.counts()
     if as_json:
         print_json(stats_data(counted))

@@ -12,6 +12,7 @@ import typer
 from extproc.app import serve, work
 from extproc.cli.exit_codes import ExitCode
 from extproc.cli.output import refuse, refuse_configuration
+from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
 from extproc.config.document import Document
 from extproc.config.problems import ConfigInvalid
 from extproc.server.operations.start_report import StartReport
@@ -24,16 +25,18 @@ app = typer.Typer(add_completion=False)
 
 @app.command("serve")
 def serve_command(
-    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", show_default=False)],
+    file: ConfigArgument = None,
+    config: ConfigOption = None,
     worker: Annotated[int | None, typer.Option(hidden=True, help="Set by the supervisor for its workers.")] = None,
 ) -> None:
     """Serve Envoy until SIGTERM, then drain and exit 0.
 
     Exit 2: bad configuration or missing package. Exit 3: address in use. Exit 4: no worker can start.
     """
-    report = TerminalReport(config) if sys.stderr.isatty() else StartReport()
+    named = config_file(config, file)
+    report = TerminalReport(named) if sys.stderr.isatty() else StartReport()
     try:
-        serve(config, report) if worker is None else work(worker, config)
+        serve(named, report) if worker is None else work(worker, named)
     except ConfigInvalid as invalid:
         refuse_configuration(invalid)
     except ReviewUnavailable as unavailable:

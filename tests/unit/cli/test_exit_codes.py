@@ -40,8 +40,8 @@ FAILURES = {
         (["."], 2, "the file cannot be read (is a directory)."),
         (["bytes.yaml"], 2, "bytes.yaml:1:1: bytes that are not UTF-8."),
         (["bad.yaml"], 2, "bad.yaml:5:9: models.tiny-chat.versions.v1.wieght: unknown key."),
-        ([], 2, "extproc check: which file?"),
-        (["--json"], 2, "extproc check: which file?"),
+        ([], 2, "Which configuration? Name it with --config FILE"),
+        (["--json"], 2, "Which configuration? Name it with --config FILE"),
     ],
     "explain": [
         (["-c", "absent.yaml", "body.json"], 2, "absent.yaml:1:1: the file cannot be read"),
@@ -57,7 +57,7 @@ FAILURES = {
         (["config.yaml", "--sds", "file"], 2, "Envoy reads no secrets from files."),
         (["--lint", "absent.yaml"], 2, "absent.yaml: cannot be read: no such file or directory"),
         (["--lint", "bad_envoy.yaml"], 2, "lets requests pass unguarded"),
-        ([], 2, "extproc envoy-config: which file?"),
+        ([], 2, "Which configuration? Name it with --config FILE"),
     ],
     "review list": [
         (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),

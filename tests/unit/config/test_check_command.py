@@ -135,7 +135,7 @@ def test_the_schema_is_printed_as_json(console: Console) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
-    [(["--schema"], 0, '"$schema"'), ([], 2, "which file?"), (["absent.yaml"], 2, "absent.yaml:1:1: ")],
+    [(["--schema"], 0, '"$schema"'), ([], 2, "Which configuration?"), (["absent.yaml"], 2, "absent.yaml:1:1: ")],
 )
 def test_the_command(arguments: list[str], code: int, said: str) -> None:
     """The command ends with the code of the check."""
