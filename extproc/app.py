@@ -10,18 +10,22 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prometheus_client import CollectorRegistry
 
 from extproc.classifiers.late_reviews import LateReviews
 from extproc.classifiers.router import ClassifierRouter
 from extproc.config.document import Document
+from extproc.envoy_config.envoy_admin import EnvoyAdmin
+from extproc.envoy_config.follower import EnvoyFollower
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
 from extproc.server.operations.config_files import ConfigFiles, ConfigReader
 from extproc.server.operations.config_in_force import ConfigInForce
+from extproc.server.operations.envoy_watch import EnvoyWatch
 from extproc.server.operations.health import Health
 from extproc.server.operations.json_log import JsonLog, open_log, take_over_libraries
 from extproc.server.operations.log_lines import LineStream, Output
@@ -56,16 +60,20 @@ if TYPE_CHECKING:
     from extproc.server.transport.grpc.server import GrpcAioServer
     from extproc.sinks.review.sink import ReviewSink
 
+Value = TypeVar("Value")
+Accepted = Callable[[Document], None]
+
 _STDOUT = 1  # written to the descriptor directly: the interpreter's stream is flushed only at exit
 _MODELS_LOADED_S_MAX = 20.0  # load classifiers before the first exchanges, but do not wait for one that hangs
 _NO_ANSWER_S = 60.0  # assumed queueing time of small messages when no worker reports one
 _LATE_VERDICTS_S_MAX = 5.0  # time for out-of-band work that is left after the last exchange
 
 
-def serve(file: Path, report: StartReport) -> None:
+def serve(file: Path, report: StartReport, envoy_folder: Path | None = None) -> None:
     """Run until SIGTERM or SIGINT, then drain; a second signal ends the drain.
 
-    Raises: ConfigInvalid, AddressTaken, WorkersFailed, ReviewUnavailable.
+    Args: envoy_folder: in place of ``envoy.folder``.
+    Raises: ConfigInvalid, AddressTaken, WorkersFailed, ReviewUnavailable, EnvoyConfigError.
     """
     reader = ConfigReader(file)
     files = reader.read()
@@ -73,16 +81,21 @@ def serve(file: Path, report: StartReport) -> None:
     if document.server.workers > 1:
         with _shared_folder() as folder:
             logger = _logger(document, WholeLines(_STDOUT, folder))
-            with contextlib.closing(logger), signals_ignored_afterwards():
-                asyncio.run(_supervise(file, reader, files, folder, logger, report))
+            with (
+                contextlib.closing(logger),
+                signals_ignored_afterwards(),
+                _following(document, envoy_folder, logger) as accepted,
+            ):
+                asyncio.run(_supervise(file, reader, files, folder, logger, report, accepted))
         return
     logger = _logger(document, Output(_STDOUT))
     with (
         contextlib.closing(logger),
         signals_ignored_afterwards(),
+        _following(document, envoy_folder, logger) as accepted,
         asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner,
     ):
-        runner.run(_serve(file, reader, files, logger, report))
+        runner.run(_serve(file, reader, files, logger, report, accepted))
 
 
 def work(link_fd: int, file: Path) -> None:
@@ -111,7 +124,9 @@ def work(link_fd: int, file: Path) -> None:
 # --- one process ---------------------------------------------------------------------------------------------------
 
 
-async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: JsonLog, report: StartReport) -> None:
+async def _serve(
+    file: Path, reader: ConfigReader, files: ConfigFiles, logger: JsonLog, report: StartReport, accepted: Accepted
+) -> None:
     signals = Signals()
     document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)
@@ -133,7 +148,10 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
         health.watch(LoopWatch(asyncio.get_running_loop()).waits_s, _wait_s_max(document))
         sockets = SocketFiles(document.server.listen)
         health.listen_error = sockets.problem
-        watching = [Reloader(reader, document, processor, health, metrics, logger, tls).run()]
+        watching = [
+            Reloader(reader, document, processor, health, metrics, logger, tls, accepted=accepted).run(),
+            EnvoyWatch(_answered(processor.envoy_routes.stale), health, metrics, logger).run(),
+        ]
         if isinstance(server, FastServer):
             watching.append(sockets.keep(document.server.listen, server.listen_again, logger))
         watchers = [asyncio.create_task(each) for each in watching]
@@ -158,7 +176,13 @@ async def _serve(file: Path, reader: ConfigReader, files: ConfigFiles, logger: J
 
 
 async def _supervise(
-    file: Path, reader: ConfigReader, files: ConfigFiles, folder: Path, logger: JsonLog, report: StartReport
+    file: Path,
+    reader: ConfigReader,
+    files: ConfigFiles,
+    folder: Path,
+    logger: JsonLog,
+    report: StartReport,
+    accepted: Accepted,
 ) -> None:
     signals, loop = Signals(), asyncio.get_running_loop()
     document, health = files.loaded.document, Health()
@@ -180,8 +204,9 @@ async def _supervise(
         workers.start()
         loop.add_signal_handler(signal.SIGHUP, workers.replace_all)
         tls = None if files.certificates is None else Tls(files.certificates)
-        reloads = Reloader(reader, document, workers, health, metrics, logger, tls, workers.distribute)
-        reloader = asyncio.create_task(reloads.run())
+        reloads = Reloader(reader, document, workers, health, metrics, logger, tls, workers.distribute, accepted)
+        watch = EnvoyWatch(workers.envoy_stale, health, metrics, logger)
+        watchers = [asyncio.create_task(reloads.run()), asyncio.create_task(watch.run())]
         serving, ending = asyncio.ensure_future(workers.all_serve.wait()), asyncio.ensure_future(signals.first.wait())
         await asyncio.wait((serving, ending, workers.failed), return_when=asyncio.FIRST_COMPLETED)
         if serving.done():
@@ -190,7 +215,7 @@ async def _supervise(
             report.serving(document, health.revision)
             await asyncio.wait((ending, workers.failed), return_when=asyncio.FIRST_COMPLETED)
         health.drain()
-        await _cancelled(reloader)
+        await _cancelled(*watchers)
         logger.info("draining", exchanges=await workers.inflight())
         cancelled = await workers.stop(document.server.drain_ms_max / 1_000, signals.second)
         logger.info("stopped", exchanges_cancelled=cancelled)
@@ -247,6 +272,24 @@ def _shared_folder() -> Iterator[Path]:
                 " several workers need one. Let this user write to /tmp, or set TMPDIR to a writable folder."
             ) from error
         yield Path(folder)
+
+
+@contextlib.contextmanager
+def _following(document: Document, envoy_folder: Path | None, logger: JsonLog) -> Iterator[Accepted]:
+    """Keeps the files that Envoy watches, if there are any. Yields: what takes a new configuration."""
+    folder = envoy_folder or (Path(document.envoy.folder) if document.envoy.folder else None)
+    if folder is None:
+        yield lambda _: None
+        return
+    follower = EnvoyFollower(folder, document, EnvoyAdmin(document.envoy.admin), logger)
+    follower.begin(document)
+    thread = threading.Thread(target=follower.run, name="envoy", daemon=True)
+    thread.start()
+    try:
+        yield follower.use
+    finally:
+        follower.end()
+        thread.join(_LATE_VERDICTS_S_MAX)
 
 
 # --- parts of both -------------------------------------------------------------------------------------------------
@@ -323,6 +366,15 @@ def _open_pages(
         return OpsServer(host, port, registry, health, alive)
     except OSError as error:
         raise AddressTaken("server.metrics", document.server.metrics, reason_of(error)) from error
+
+
+def _answered(ask: Callable[[], Value]) -> Callable[[], Awaitable[Value]]:
+    """A question that this process answers itself, for who would wait for others."""
+
+    async def answer() -> Value:
+        return ask()
+
+    return answer
 
 
 async def _cancelled(*tasks: asyncio.Task[None]) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from extproc.cli.envoy_compared import stale_keys
 from extproc.cli.exit_codes import ExitCode
 from extproc.cli.progress import progress
 from extproc.cli.shapes import CheckJson
@@ -27,19 +28,34 @@ def check_command(
     file: ConfigArgument = None,
     config: ConfigOption = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema for editors instead.")] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            help="Compare with what an Envoy routes: its configuration file or folder, or http://HOST:PORT of its admin"
+            " server.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
-    """Validate a configuration file. Exit 0: valid; 2: invalid."""
+    """Validate a configuration file. Exit 0: valid; 1: Envoy does not know a part of it (`--against`); 2: invalid."""
     named = None if schema else config_file(config, file)
-    raise typer.Exit(check(named, schema, Console(), as_json, Console(stderr=True)))
+    raise typer.Exit(check(named, schema, Console(), as_json, Console(stderr=True), against))
 
 
 def check(
-    file: Path | None, schema: bool, console: Console, as_json: bool = False, problems: Console | None = None
+    file: Path | None,
+    schema: bool,
+    console: Console,
+    as_json: bool = False,
+    problems: Console | None = None,
+    against: str | None = None,
 ) -> ExitCode:
     """Print whether a file can be used, or the schema. Returns: the exit code.
 
-    Args: problems: where errors and warnings go, unless they are part of a JSON object; default: ``console``.
+    Args:
+        problems: where errors and warnings go, unless they are part of a JSON object; default: ``console``.
+        against: the configuration of an Envoy to compare with.
     """
     if schema or file is None:
         _write(console, json.dumps(json_schema(), indent=2))
@@ -50,7 +66,7 @@ def check(
             files = read_config(file, with_certificates=True)
     except ConfigInvalid as invalid:
         if as_json:
-            _write(console, _as_json(file, None, invalid.problems))
+            _write(console, _as_json(file, None, invalid.problems, None))
             return ExitCode.UNUSABLE
         for problem in invalid.problems:
             _write(problems, str(problem))
@@ -58,9 +74,11 @@ def check(
         _write(problems, f"{file}: {_count(errors, 'error')}")
         return ExitCode.UNUSABLE
     document = files.loaded.document
+    stale = None if against is None else stale_keys(document, against)
+    code = ExitCode.FAILED if stale else ExitCode.OK
     if as_json:
-        _write(console, _as_json(file, revision_of(document, files.prompts), files.loaded.warnings))
-        return ExitCode.OK
+        _write(console, _as_json(file, revision_of(document, files.prompts), files.loaded.warnings, stale))
+        return code
     for warning in files.loaded.warnings:
         _write(problems, str(warning))
     content = ", ".join(
@@ -71,10 +89,12 @@ def check(
         ]
     )
     _write(console, f"{file}: ok (revision {revision_of(document, files.prompts)}, {content})")
-    return ExitCode.OK
+    for key in stale or ():
+        _write(problems, f"{against}: {key} is not known there. Generate Envoy's configuration again.")
+    return code
 
 
-def _as_json(file: Path, revision: str | None, problems: Iterable[Problem]) -> str:
+def _as_json(file: Path, revision: str | None, problems: Iterable[Problem], stale: list[str] | None) -> str:
     checked: CheckJson = {
         "file": str(file),
         "ok": revision is not None,
@@ -91,6 +111,7 @@ def _as_json(file: Path, revision: str | None, problems: Iterable[Problem]) -> s
             }
             for problem in problems
         ],
+        "envoy_stale": stale,
     }
     return json.dumps(checked, indent=2)
 

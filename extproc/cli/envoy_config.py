@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from extproc.cli.envoy_files import follow
 from extproc.cli.exit_codes import ExitCode
 from extproc.cli.output import print_json, refuse, said
 from extproc.cli.progress import progress
@@ -19,9 +20,10 @@ from extproc.cli.signals import unwound_by_signals
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
 from extproc.config.checks import check_for_envoy
 from extproc.config.problems import ConfigInvalid
+from extproc.envoy_config.dynamic import bootstrap_of
 from extproc.envoy_config.envoy_process import EnvoyMissingError, validation_error
 from extproc.envoy_config.errors import EnvoyConfigError
-from extproc.envoy_config.generate import SECRET_HEADING, bootstrap, to_yaml
+from extproc.envoy_config.generate import SECRET_HEADING, to_yaml
 from extproc.envoy_config.lint import lint as lint_problems
 from extproc.envoy_config.processor_tls import secrets
 from extproc.server.operations.config_files import read_config
@@ -38,15 +40,27 @@ def envoy_config_command(
     sds: Annotated[
         Path | None, typer.Option("--sds", help="Write the files of `envoy.processor.sds_folder` into this folder.")
     ] = None,
+    watch: Annotated[
+        Path | None,
+        typer.Option(
+            "--watch",
+            help="Keep the files that Envoy watches in this folder, as the configuration says.",
+        ),
+    ] = None,
     validate: Annotated[bool, typer.Option("--validate", help="Validate the result with the real Envoy.")] = False,
     lint: Annotated[Path | None, typer.Option("--lint", help="Lint this Envoy file instead.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON: Envoy's configuration, or the result of `--lint`.")
     ] = False,
 ) -> None:
-    """Print the Envoy configuration for a configuration file. Exit 2 on any problem."""
+    """Print the Envoy configuration for a configuration file. Exit 2 on any problem.
+
+    With `--watch` keep the files that Envoy watches, until a signal.
+    """
     if lint is not None:
         _lint(lint, as_json)
+    elif watch is not None:
+        follow(config_file(config, file), watch)
     else:
         refuse_any(write(config_file(config, file), output, validate, sds, as_json))
 
@@ -80,7 +94,7 @@ def write(file: Path, output: Path | None, validate: bool, sds: Path | None, as_
     if missing:
         return [str(problem) for problem in missing]
     try:
-        configuration = bootstrap(loaded.document)
+        configuration = bootstrap_of(loaded.document)
         named = secrets(loaded.document.server, loaded.document.envoy.processor)
     except EnvoyConfigError as error:
         return [f"{file}: {error}."]

@@ -15,6 +15,7 @@ from extproc.cli.output import refuse, refuse_configuration
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
 from extproc.config.document import Document
 from extproc.config.problems import ConfigInvalid
+from extproc.envoy_config.errors import EnvoyConfigError
 from extproc.server.operations.start_report import StartReport
 from extproc.server.sockets.address import AddressTaken
 from extproc.server.workers.supervisor import WorkersFailed
@@ -27,6 +28,9 @@ app = typer.Typer(add_completion=False)
 def serve_command(
     file: ConfigArgument = None,
     config: ConfigOption = None,
+    envoy_folder: Annotated[
+        Path | None, typer.Option("--envoy-folder", help="In place of `envoy.folder`.", show_default=False)
+    ] = None,
     worker: Annotated[int | None, typer.Option(hidden=True, help="Set by the supervisor for its workers.")] = None,
 ) -> None:
     """Serve Envoy until SIGTERM, then drain and exit 0.
@@ -36,9 +40,11 @@ def serve_command(
     named = config_file(config, file)
     report = TerminalReport(named) if sys.stderr.isatty() else StartReport()
     try:
-        serve(named, report) if worker is None else work(worker, named)
+        serve(named, report, envoy_folder) if worker is None else work(worker, named)
     except ConfigInvalid as invalid:
         refuse_configuration(invalid)
+    except EnvoyConfigError as error:
+        refuse(f"{named}: {error}.")
     except ReviewUnavailable as unavailable:
         refuse(str(unavailable))
     except AddressTaken as taken:

@@ -27,6 +27,7 @@ class CheckJson(TypedDict):
     ok: Annotated[bool, "no errors"]
     revision: Annotated[str | None, "as `/readyz` shows it; null for an invalid file"]
     problems: Annotated[list[ProblemJson], "errors, or the warnings of a valid file"]
+    envoy_stale: Annotated[list[str] | None, "keys that the Envoy of `--against` does not know; null without it"]
 
 
 class VersionJson(TypedDict):

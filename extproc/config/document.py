@@ -16,6 +16,7 @@ from extproc.config.filters import AnyFilterSection
 from extproc.config.policies import Policy
 from extproc.config.review import Review
 from extproc.config.section import (
+    AbsolutePath,
     FilePath,
     HeaderName,
     HostPort,
@@ -280,6 +281,13 @@ class Envoy(Section):
         default="full_duplex",
         description=(
             "`streamed`: next to another full-duplex filter; a stopped response then lasts until the upstream ends"
+        ),
+    )
+    folder: AbsolutePath | None = Field(
+        default=None,
+        description=(
+            "folder in which `serve` keeps the listener, routes and clusters that Envoy watches, so that Envoy follows "
+            "without a restart; default: none"
         ),
     )
     processor: EnvoyProcessor = Field(

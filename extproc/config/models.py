@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from extproc.config.document import Document, Model, Version
+from extproc.config.routed import endpoints_hash
 from extproc.domain.record import VersionFacts
 from extproc.domain.usage import Prices
 
@@ -22,6 +23,8 @@ class CompiledVersion:
     prompt: str | None
     prompt_replaces: bool
     salt: bytes  # makes draws of versions independent
+    name: str  # MODEL/VERSION
+    endpoints_hash: str  # as Envoy states it with its routes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,8 @@ def _compile_version(model: str, name: str, version: Version, prompts: Mapping[s
         prompt=prompt,
         prompt_replaces=version.prompt is not None and version.prompt.position == "replace",
         salt=f"{model}\x00{name}\x00".encode(),
+        name=f"{model}/{name}",
+        endpoints_hash=endpoints_hash(version),
     )
 
 

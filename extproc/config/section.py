@@ -48,6 +48,11 @@ FilePath = Annotated[
     StringConstraints(pattern=r"^[^\x00]+$"),
     Field(json_schema_extra={"patternErrorMessage": "the path of a file"}),
 ]
+AbsolutePath = Annotated[
+    str,
+    StringConstraints(pattern=r"^/[^\x00]*$"),
+    Field(json_schema_extra={"patternErrorMessage": "the absolute path of a folder, such as `/run/llm-extproc/envoy`"}),
+]
 ServerName = Annotated[
     str,
     StringConstraints(pattern=r"^[a-zA-Z0-9.:-]{1,253}$"),

@@ -21,8 +21,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from extproc.config.document import Document
 from extproc.demo.model_server import ModelServer
 from extproc.demo.processor_process import ProcessorProcess
+from extproc.envoy_config.dynamic import bootstrap_of
 from extproc.envoy_config.envoy_process import EnvoyProcess
-from extproc.envoy_config.generate import bootstrap
 from extproc.server.operations.config_files import read_config
 
 DEMO_CONFIG: Final = Path(__file__).parent / "config.yaml"
@@ -98,7 +98,7 @@ class Installation:
             undo.callback(self._end)
             for model in self.models.values():
                 undo.enter_context(model)
-            configuration = bootstrap(self.write_config(self._change))
+            configuration = bootstrap_of(self.write_config(self._change))
             if self._change_envoy is not None:
                 self._change_envoy(configuration)
             self.envoy = EnvoyProcess(configuration, self.directory)

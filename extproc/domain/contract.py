@@ -24,6 +24,8 @@ INTERNAL_HEADER_PREFIX = "x-llm-"
 MODEL_HEADER = "x-llm-model"
 VERSION_HEADER = "x-llm-version"
 SERVED_VERSION_HEADER = "x-llm-served-version"
+ROUTES_HEADER = "x-llm-routes"
+"""Metadata of Envoy's calls: the versions that its routes know, see ``config.routed``."""
 
 METADATA_NAMESPACE = "llm_extproc"
 """Namespace of the dynamic metadata for Envoy's access log."""

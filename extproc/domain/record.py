@@ -80,6 +80,7 @@ class ExchangeRecord:
     budget_code: str = ""
     policy: str = ""  # the policy whose guards apply
     version: VersionFacts | None = None
+    unrouted: VersionFacts | None = None  # the version that was chosen first, which the calling Envoy does not route
     outcome: Outcome = Outcome.ABORTED
     status: int = 0
     reason: str = ""  # code of the error that ended it

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from extproc.config.document import Document, Limits
+from extproc.config.document import Document, Limits, Role
 from extproc.config.forwarding import excluded_headers
-from extproc.domain.contract import INTERNAL_HEADER_PREFIX, METADATA_NAMESPACE
+from extproc.domain.contract import INTERNAL_HEADER_PREFIX, METADATA_NAMESPACE, ROUTES_HEADER
 from extproc.envoy_config.addresses import listening_address
 from extproc.envoy_config.early_replies import skipped_without_request
 from extproc.envoy_config.local_replies import local_reply_config
 from extproc.envoy_config.names import (
     FILTER_NAME,
     PROCESSOR_CLUSTER,
+    ROUTES_STATED,
 )
-from extproc.envoy_config.routes import route_config
 
 _TYPE = "type.googleapis.com/envoy"
 _BUFFER_STEP_BYTES = 65_536
@@ -26,8 +26,11 @@ several proxies.
 """
 
 
-def listener(document: Document, clusters: dict[tuple[str, str], str]) -> dict[str, Any]:
-    """The single listener for clients, HTTP/1.1 and HTTP/2 without TLS."""
+def listener(document: Document, routes: dict[str, Any]) -> dict[str, Any]:
+    """The single listener for clients, HTTP/1.1 and HTTP/2 without TLS.
+
+    Args: routes: the key of the connection manager that has the routes, or says where they are.
+    """
     return {
         "name": "llm",
         "address": listening_address(document.envoy.listen, "envoy.listen"),
@@ -37,7 +40,7 @@ def listener(document: Document, clusters: dict[tuple[str, str], str]) -> dict[s
                 "filters": [
                     {
                         "name": "envoy.filters.network.http_connection_manager",
-                        "typed_config": _connection_manager(document, clusters),
+                        "typed_config": _connection_manager(document, routes),
                     }
                 ]
             }
@@ -54,7 +57,7 @@ def buffer_limit_bytes(limits: Limits) -> int:
     return (largest // _BUFFER_STEP_BYTES + 1) * _BUFFER_STEP_BYTES
 
 
-def _connection_manager(document: Document, clusters: dict[tuple[str, str], str]) -> dict[str, Any]:
+def _connection_manager(document: Document, routes: dict[str, Any]) -> dict[str, Any]:
     return {
         "@type": f"{_TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "llm",
@@ -86,7 +89,7 @@ def _connection_manager(document: Document, clusters: dict[tuple[str, str], str]
                 "typed_config": {"@type": f"{_TYPE}.extensions.filters.http.router.v3.Router"},
             },
         ],
-        "route_config": route_config(document, clusters),
+        **routes,
         "local_reply_config": local_reply_config(document.limits.request_body_bytes_max, REQUEST_HEADERS_MAX),
         "access_log": [_access_log()],
     }
@@ -113,7 +116,11 @@ def _ext_proc(document: Document) -> dict[str, Any]:
     return {
         "@type": f"{_TYPE}.extensions.filters.http.ext_proc.v3.ExternalProcessor",
         "stat_prefix": "llm_extproc",
-        "grpc_service": {"envoy_grpc": {"cluster_name": PROCESSOR_CLUSTER}, "timeout": "0s"},
+        "grpc_service": {
+            "envoy_grpc": {"cluster_name": PROCESSOR_CLUSTER},
+            "timeout": "0s",
+            **_routes_stated(document.role),
+        },
         "failure_mode_allow": False,
         "status_on_error": {"code": "ServiceUnavailable"},
         "message_timeout": seconds(document.envoy.message_timeout_ms),
@@ -134,6 +141,13 @@ def _ext_proc(document: Document) -> dict[str, Any]:
         "mutation_rules": {"disallow_is_error": True},
         "metadata_options": {"receiving_namespaces": {"untyped": [METADATA_NAMESPACE]}},
     }
+
+
+def _routes_stated(role: Role) -> dict[str, Any]:
+    """With each call, so that the processor chooses no version that the routes of this Envoy do not have."""
+    if role is Role.GUARD:
+        return {}
+    return {"initial_metadata": [{"key": ROUTES_HEADER, "value": ROUTES_STATED}]}
 
 
 def _forward_rules(document: Document) -> dict[str, Any]:

@@ -12,6 +12,11 @@ CANONICAL_FILTER_NAME = "envoy.filters.http.ext_proc"
 
 PROCESSOR_CLUSTER = "llm_extproc"
 
+ROUTES_KEY = "routes"
+"""Key of the metadata in which the virtual host states its versions, in the namespace of the filter's name."""
+
+ROUTES_STATED = f"%METADATA(VIRTUAL_HOST:{FILTER_NAME}:{ROUTES_KEY})%"
+
 
 def cluster_names(versions: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], str]:
     """Cluster name of each (model, version), unique and safe in metric names.

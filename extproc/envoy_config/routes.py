@@ -6,8 +6,11 @@ from typing import Any
 
 from extproc.config.document import Document, Role
 from extproc.config.filters import VersionSection
+from extproc.config.routed import STATEMENT_BYTES_MAX, route_statement
 from extproc.config.section import Mode, OnError
 from extproc.domain.contract import MODEL_HEADER, MODELS_PATH, SERVED_VERSION_HEADER, VERSION_HEADER
+from extproc.envoy_config.errors import EnvoyConfigError
+from extproc.envoy_config.names import FILTER_NAME, ROUTES_KEY
 
 _ANSWERED_HERE = f"GET {MODELS_PATH}"  # set by the processor where it chooses versions
 
@@ -24,6 +27,7 @@ def route_config(document: Document, clusters: dict[tuple[str, str], str]) -> di
             {
                 "name": "llm",
                 "domains": ["*"],
+                **_statement(document, clusters),
                 # from the endpoint that replied, so it is true regardless of the request
                 "response_headers_to_add": [
                     {
@@ -41,6 +45,19 @@ def route_config(document: Document, clusters: dict[tuple[str, str], str]) -> di
             }
         ],
     }
+
+
+def _statement(document: Document, clusters: dict[tuple[str, str], str]) -> dict[str, Any]:
+    """What Envoy tells the processor of these routes, see ``config.routed``. Raises: EnvoyConfigError."""
+    if document.role is Role.GUARD:
+        return {}
+    stated = route_statement({(model, name): document.models[model].versions[name] for model, name in clusters})
+    if len(stated) > STATEMENT_BYTES_MAX:
+        raise EnvoyConfigError(
+            f"models: Envoy lists the names of all versions in each call, which takes {len(stated)} bytes; at most"
+            f" {STATEMENT_BYTES_MAX} are possible. Use shorter names, or several gateways."
+        )
+    return {"metadata": {"filter_metadata": {FILTER_NAME: {ROUTES_KEY: stated}}}}
 
 
 def _routes(document: Document, clusters: dict[tuple[str, str], str]) -> list[dict[str, Any]]:

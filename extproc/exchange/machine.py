@@ -164,9 +164,11 @@ class Exchange:
         clean_texts: CleanTexts | None = None,
         learned_rates: LearnedRates | None = None,
         pace: Pace = UNHURRIED,
+        unrouted: frozenset[str] = frozenset(),
     ) -> None:
+        """Args: unrouted: MODEL/VERSION of the versions that the calling Envoy does not route."""
         record = ExchangeRecord(exchange_id, snapshot.revision, now_ns)
-        exchange = ExchangeContext(ExchangeFacts(CHAT, {}, snapshot.models), record, pace=pace)
+        exchange = ExchangeContext(ExchangeFacts(CHAT, {}, snapshot.models, unrouted), record, pace=pace)
         self._state = ExchangeState(snapshot, exchange, TokenCounts(record, learned_rates), clean_texts)
 
     @property

@@ -63,11 +63,13 @@ class ExchangeFacts(NamedTuple):
 
     Attributes:
         headers: of the request; empty as soon as the request was forwarded.
+        unrouted: MODEL/VERSION of the versions that the calling Envoy does not route.
     """
 
     dialect: Dialect
     headers: Mapping[str, str]
     models: Mapping[str, CompiledModel]
+    unrouted: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

@@ -21,6 +21,9 @@ from extproc.filters.base import ExchangeContext, Filter
 from extproc.payload.view import RequestView
 
 _DRAWS = 1 << 64
+UNROUTED = ApiError(
+    503, "server_error", "version_unavailable", "The model version is not available. Please retry shortly."
+)
 
 
 def choose_version(versions: Sequence[CompiledVersion], key: bytes) -> CompiledVersion | None:
@@ -99,4 +102,14 @@ class VersionFilter(Filter):
         if choice is None:
             message = "The pinned model version does not exist."
             return ApiError(400, "invalid_request_error", "version_not_found", message)
-        return model, choice
+        if choice.name in exchange.facts.unrouted:
+            exchange.record.unrouted = choice.facts
+            choice = None if pinned else _routed_instead(model, request, exchange)
+        return UNROUTED if choice is None else (model, choice)
+
+
+def _routed_instead(model: CompiledModel, request: RequestView, exchange: ExchangeContext) -> CompiledVersion | None:
+    """The calling Envoy would refuse the drawn version: draw among those that it routes."""
+    facts = exchange.facts
+    routed = [version for version in model.versions if version.name not in facts.unrouted]
+    return choose_version(routed, sticky_key(model, request, facts.headers))

@@ -44,5 +44,6 @@ class ExchangeLog:
             coverage={"/".join(key): texts for key, texts in record.coverage.items()},
             details=record.details,
             duration_ms=(record.ended_ns - record.started_ns) // _MS_NS,
+            **({} if record.unrouted is None else {"unrouted_version": record.unrouted.version}),
             **({} if record.texts is None else {"texts": record.texts}),
         )

@@ -166,6 +166,16 @@ class Metrics:
             SECONDS_BUCKETS,
         )
         self._refusals = counter("llm_refusal_total", "Responses in which the model refuses.", _VERSION_LABELS)
+        self._unrouted = counter(
+            "llm_version_unrouted_total",
+            "Exchanges whose chosen version the calling Envoy does not route; another one was chosen, if there is one.",
+            _VERSION_LABELS,
+        )
+        self.envoy_stale = Gauge(
+            "llm_envoy_stale_keys",
+            "Configuration keys that an Envoy which calls does not know yet.",
+            registry=registry,
+        )
         self._answers = counter("llm_answers_total", "Completed responses (choices).", _VERSION_LABELS)
         self._verdicts = counter(
             "llm_guard_verdicts_total", "Findings by the action taken.", ("policy", "guard", "direction", "action")
@@ -268,6 +278,8 @@ class Metrics:
         by_version, by_team = (model, version), (team, project, model, version)
         streamed = "true" if record.streamed else "false"
         self._requests.add((record.endpoint or "none", team, project, model, version, record.outcome.value, streamed))
+        if record.unrouted is not None:
+            self._unrouted.add((record.unrouted.model, record.unrouted.version))
         for verdict, times in record.verdicts.items():
             self._verdicts.add((record.policy, *verdict), times)
         for finding, times in record.findings.items():

@@ -32,6 +32,7 @@ class Health:
         self.revision = ""
         self.config_error = ""
         self.restart_needed: list[str] = []  # changed configuration keys that need a restart
+        self.envoy_stale: list[str] = []  # configuration keys that a calling Envoy does not know
         self.workers: list[dict[str, Any]] = []  # supervisor only: the process in each worker slot
         self.listen_error: Callable[[], str] = (
             str  # why new connections cannot arrive; called by the page, in its thread
@@ -79,5 +80,6 @@ class Health:
             "revision": self.revision,
             "config_error": self.config_error,
             "restart_needed": self.restart_needed,
+            "envoy_stale": self.envoy_stale,
             **({"workers": self.workers} if self.workers else {}),
         }

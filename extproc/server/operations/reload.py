@@ -40,7 +40,9 @@ class Holder(Protocol):
 class Reloader:
     """Watches one configuration file, and the prompts and certificates it names.
 
-    Args: distribute: applies a new configuration elsewhere too, before it is logged here.
+    Args:
+        distribute: applies a new configuration elsewhere too, before it is logged here.
+        accepted: is told each new configuration that is in force.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Reloader:
         logger: Any,
         tls: Tls | None = None,
         distribute: Distribute | None = None,
+        accepted: Callable[[Document], None] = lambda _: None,
     ) -> None:
         self._reader = reader
         self._started_with = started_with
@@ -63,6 +66,7 @@ class Reloader:
         self._logger = logger
         self._tls = tls
         self._distribute = distribute
+        self._accepted = accepted
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -113,6 +117,7 @@ class Reloader:
         health, logger = self._health, self._logger
         health.revision, health.config_error = snapshot.revision, ""
         health.restart_needed = list(restart_needed(self._started_with, files.loaded.document))
+        self._accepted(files.loaded.document)
         self._metrics.reloaded("ok")
         self._metrics.revision(snapshot.revision)
         for warning in files.loaded.warnings:

@@ -40,6 +40,7 @@ from extproc.exchange.learned_rates import LearnedRates
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot
 from extproc.server.operations.json_log import where
+from extproc.server.transport.envoy_routes import EnvoyRoutes
 from extproc.server.transport.long_messages import LONG_MESSAGE_BYTES, LongMessageMeter, LongMessages
 from extproc.server.transport.turns import Turn
 from extproc.wire.decode import UnknownMessage, decode
@@ -120,6 +121,7 @@ class Processor:
         self.logger = logger
         self.clean_texts = CleanTexts(secrets.token_bytes(32), snapshot.limits.clean_texts_max)
         self.learned_rates = LearnedRates()
+        self.envoy_routes = EnvoyRoutes(snapshot)
         self._id_prefix = secrets.token_hex(6)
         self._id_number = itertools.count(1)
 
@@ -133,10 +135,14 @@ class Processor:
         if self._classifiers is not None:
             self._classifiers.configure(snapshot.classifiers)
         self._snapshot = snapshot
+        self.envoy_routes.use(snapshot)
 
-    def open(self) -> Session:
-        """A session for one gRPC stream."""
-        return Session(self)
+    def open(self, routes: bytes = b"") -> Session:
+        """A session for one gRPC stream.
+
+        Args: routes: what Envoy states of its routes with the call.
+        """
+        return Session(self, routes)
 
     def next_id(self) -> str:
         """The id of an exchange: unique across processes and restarts."""
@@ -179,10 +185,11 @@ class Processor:
 class Session:
     """One gRPC stream. It is also the pace of its exchange: that of the turn in which a long message is checked."""
 
-    __slots__ = ("_ended", "_exchange", "_jobs", "_processor", "_record", "_room", "_turn")
+    __slots__ = ("_ended", "_exchange", "_jobs", "_processor", "_record", "_room", "_routes", "_turn")
 
-    def __init__(self, processor: Processor) -> None:
+    def __init__(self, processor: Processor, routes: bytes = b"") -> None:
         self._processor = processor
+        self._routes = routes
         self._turn: Turn | None = None
         self._room: tuple[int, Hashable] | None = None  # capacity reserved for a message
         self._exchange: Exchange | None = None
@@ -324,7 +331,8 @@ class Session:
         if self._exchange is None:
             processor = self._processor
             memories = processor.clean_texts, processor.learned_rates
-            self._exchange = Exchange(processor.snapshot, processor.next_id(), now_ns, *memories, self)
+            unrouted = processor.envoy_routes.unrouted(self._routes)
+            self._exchange = Exchange(processor.snapshot, processor.next_id(), now_ns, *memories, self, unrouted)
             self._processor.inflight += 1
         step = self._exchange.step(event, now_ns)
         self._note(step)

@@ -57,6 +57,7 @@ class Worker:
     revision: str = ""
     inflight: int = 0
     wait_s: float = 0.0  # queueing time of small messages
+    envoy_stale: list[str] | None = None  # configuration keys that a calling Envoy does not know; None: none calls
     cancelled: int = 0
     awaited: dict[int, asyncio.Future[None]] = field(default_factory=dict)  # pending answers, by question number
 

@@ -172,4 +172,5 @@ class WorkerProcess:
             "revision": self._processor.snapshot.revision,
             "inflight": self._processor.inflight,
             "wait_s": self._watch.waits_s() if self._watch is not None else 0.0,
+            "envoy_stale": self._processor.envoy_routes.stale(),
         }

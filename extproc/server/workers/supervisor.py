@@ -115,6 +115,12 @@ class Workers:
         in_time = await self._ask()
         return max([worker.wait_s for worker in self._living], default=0.0) if in_time else ANSWER_S_MAX
 
+    async def envoy_stale(self) -> list[str] | None:
+        """Configuration keys that an Envoy does not know which has called a worker lately; None if none has called."""
+        await self._ask()
+        known = [worker.envoy_stale for worker in self._living if worker.envoy_stale is not None]
+        return sorted({key for keys in known for key in keys}) if known else None
+
     async def turn(self) -> bool:
         """Whether the event loop of every serving worker responds."""
         return await self._ask()
@@ -329,6 +335,8 @@ class Workers:
         if "revision" in message:
             worker.revision, worker.inflight = message["revision"], message["inflight"]
             worker.wait_s = message["wait_s"]
+            if message["envoy_stale"] is not None:
+                worker.envoy_stale = message["envoy_stale"]
         if message["kind"] == "serving":
             self._sockets.put_in_place(worker.place, worker.counts_as)
             worker.serves_now()

@@ -14,7 +14,7 @@ LONG_EXCERPT = f"I am writing to <EMAIL>{' about one thing after another' * 10}"
 
 SAMPLES: dict[str, list[list[str]]] = {
     "init": [["new.yaml"]],
-    "check": [["config.yaml"], ["bad.yaml"]],
+    "check": [["config.yaml"], ["bad.yaml"], ["config.yaml", "--against", "envoy.yaml"]],
     "explain": [["-c", "config.yaml", "body.json"], ["-c", "config.yaml", "refused.json"]],
     "envoy-config": [["config.yaml"], ["--lint", "bad_envoy.yaml"]],
     "review list": [["-c", "config.yaml"]],
@@ -32,6 +32,7 @@ def fill(folder: Path) -> Path:
     (folder / "bad.yaml").write_text(MINIMAL.replace("weight: 1", "wieght: 1"))
     (folder / "body.json").write_text(json.dumps(CHAT))
     (folder / "refused.json").write_text(json.dumps({**CHAT, "model": "nobody"}))
+    (folder / "envoy.yaml").write_text("{key: x-llm-routes, value: tiny-chat/v0=1}\n")
     (folder / "bad_envoy.yaml").write_text("static_resources: {listeners: [{failure_mode_allow: true}]}\n")
     store = Store("sqlite:///review.db", folder)
     store.add(

@@ -65,10 +65,10 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_without_a_file_it_says_how_it_is_called() -> None:
-    """Exit 2, with both ways of calling it."""
+    """Exit 2, with how to name one."""
     result = run()
-    assert result.exit_code == 2
-    assert "--lint" in result.stderr
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--config FILE" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,9 @@ class Heard(FindingReporter):
 
 
 def exchange_of(
-    models: Mapping[str, CompiledModel] = MappingProxyType({}), headers: Mapping[str, str] = MappingProxyType({})
+    models: Mapping[str, CompiledModel] = MappingProxyType({}),
+    headers: Mapping[str, str] = MappingProxyType({}),
+    unrouted: frozenset[str] = frozenset(),
 ) -> ExchangeContext:
     """An exchange that has just begun."""
-    return ExchangeContext(ExchangeFacts(CHAT, headers, models), ExchangeRecord("exchange-1", "revision", 0))
+    return ExchangeContext(ExchangeFacts(CHAT, headers, models, unrouted), ExchangeRecord("exchange-1", "revision", 0))

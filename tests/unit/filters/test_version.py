@@ -25,6 +25,7 @@ from tests.unit.filters.fakes import exchange_of
 PRICE = {"prompt_micro_usd_per_mtok": 1, "completion_micro_usd_per_mtok": 1}
 KEYS = [f"key-{number}".encode() for number in range(4_000)]
 POLICY = RequestPolicy(json_depth_max=64)
+BODY = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}]}
 
 
 def snapshot(weights: dict[str, int], *filters: dict[str, Any], **sticky: Any) -> Snapshot:
@@ -48,7 +49,7 @@ def chosen(weights: dict[str, int], key: bytes) -> str:
 
 def ask(compiled: Snapshot, headers: dict[str, str] | None = None, **fields: Any) -> str:
     """The version that a request gets."""
-    body = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}], **fields}
+    body = {**BODY, **fields}
     exchange = exchange_of(compiled.models, headers or {})
     choose_guards(CHAT.read_request(json.dumps(body).encode(), POLICY), exchange, compiled)
     assert exchange.choice is not None
@@ -154,6 +155,34 @@ def test_what_does_not_exist_is_refused(
     with pytest.raises(PayloadRefused) as refused:
         ask(snapshot({"a": 1}), headers, **fields)
     assert (refused.value.error.status, refused.value.error.code) == (status, code)
+
+
+def test_a_version_that_envoy_does_not_route_is_not_chosen() -> None:
+    """Its share goes to the others, in proportion; it is noted which one was chosen first."""
+    compiled = snapshot({"a": 30, "b": 10, "new": 60})
+    drawn: Counter[str] = Counter()
+    for number in range(400):
+        exchange = exchange_of(compiled.models, {"x-conversation": str(number)}, frozenset({"tiny/new"}))
+        choose_guards(CHAT.read_request(json.dumps(BODY).encode(), POLICY), exchange, compiled)
+        assert exchange.choice is not None
+        first = exchange.record.unrouted.version if exchange.record.unrouted else exchange.choice.facts.version
+        assert first == ask(compiled, {"x-conversation": str(number)}), "the others keep their version"
+        drawn[exchange.choice.facts.version] += 1
+    assert set(drawn) == {"a", "b"}
+    assert abs(drawn["a"] - 300) <= 4 * math.sqrt(400 * 0.75 * 0.25)
+
+
+@pytest.mark.parametrize(
+    ("headers", "unrouted"), [({"x-pin": "b"}, {"tiny/b"}), ({}, {"tiny/a", "tiny/b"})], ids=["pinned", "none is left"]
+)
+def test_without_another_version_the_request_is_refused(headers: dict[str, str], unrouted: set[str]) -> None:
+    """With 503: it is the gateway's fault, and soon over."""
+    compiled = snapshot({"a": 1, "b": 1})
+    exchange = exchange_of(compiled.models, headers, frozenset(unrouted))
+    with pytest.raises(PayloadRefused) as refused:
+        choose_guards(CHAT.read_request(json.dumps(BODY).encode(), POLICY), exchange, compiled)
+    assert (refused.value.error.status, refused.value.error.code) == (503, "version_unavailable")
+    assert exchange.record.unrouted is not None
 
 
 def test_a_request_without_a_model_gets_the_only_one() -> None:

@@ -73,17 +73,31 @@ class BrokenToTheEnd(BrokenExchange):
         return super().step(event, now_ns)
 
 
+class Logged:
+    """The log, and what was written to it."""
+
+    def __init__(self, level: str = "debug") -> None:
+        self.stream = io.StringIO()
+        self.logger = open_log(Log.model_validate({"level": level}), self.stream)
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The lines so far."""
+        return [json.loads(line) for line in self.stream.getvalue().splitlines()]
+
+
 class Wired:
     """A processor with its records, its step counts and its log."""
 
     def __init__(self, snapshot: Snapshot, *sinks: Sink, level: str = "debug") -> None:
         self.records = Records()
         self.steps: list[str] = []
-        self.stream = io.StringIO()
-        log = open_log(Log.model_validate({"level": level}), self.stream)
+        self.logged = Logged(level)
+        self.stream = self.logged.stream
+        log = self.logged.logger
         self.processor = Processor(snapshot, [*sinks, self.records], lambda phase, _: self.steps.append(phase), log)
 
     @property
     def log(self) -> list[dict[str, Any]]:
         """The lines so far."""
-        return [json.loads(line) for line in self.stream.getvalue().splitlines()]
+        return self.logged.lines

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from extproc.server.transport.processor import METHOD, Replies, Session
 
 PROCESS = METHOD.encode()
 _WAITING_MESSAGE_BYTES = 64  # overhead of a queued message
+_UNKNOWN: tuple[Mapping[bytes, bytes], int] = ({b":path": b""}, 0)
 
 
 class ExchangeCall:
@@ -43,10 +44,10 @@ class ExchangeCall:
 
 
 class SilentCalls:
-    """Calls before their first message, by stream: path and start time."""
+    """Calls before their first message, by stream: headers and start time."""
 
     def __init__(self) -> None:
-        self._calls: dict[int, tuple[bytes, int]] = {}
+        self._calls: dict[int, tuple[Mapping[bytes, bytes], int]] = {}
 
     def __iter__(self) -> Iterator[int]:
         """Their streams, in the order in which they came."""
@@ -55,15 +56,15 @@ class SilentCalls:
     @property
     def has_exchange(self) -> bool:
         """Whether one of them is to be an exchange."""
-        return any(path == PROCESS for path, _ in self._calls.values())
+        return any(headers[b":path"] == PROCESS for headers, _ in self._calls.values())
 
-    def add(self, stream_id: int, path: bytes, now_ns: int) -> None:
+    def add(self, stream_id: int, headers: Mapping[bytes, bytes], now_ns: int) -> None:
         """A call has come."""
-        self._calls[stream_id] = (path, now_ns)
+        self._calls[stream_id] = (headers, now_ns)
 
-    def take(self, stream_id: int) -> bytes:
-        """Remove a call. Returns: its path; empty if it is unknown."""
-        return self._calls.pop(stream_id, (b"", 0))[0]
+    def take(self, stream_id: int) -> Mapping[bytes, bytes]:
+        """Remove a call. Returns: its headers; with an empty path if it is unknown."""
+        return self._calls.pop(stream_id, _UNKNOWN)[0]
 
     def take_overdue(self, earliest_ns: int) -> list[int]:
         """Remove the calls that started before that time. Returns: their streams."""
@@ -78,4 +79,4 @@ class SilentCalls:
 
     def restart_timers(self, now_ns: int) -> None:
         """Restart all timers: the messages may still be queued here."""
-        self._calls = {stream_id: (path, now_ns) for stream_id, (path, _) in self._calls.items()}
+        self._calls = {stream_id: (headers, now_ns) for stream_id, (headers, _) in self._calls.items()}

@@ -17,6 +17,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from extproc.domain.classification import BlockingCheck
+from extproc.domain.contract import ROUTES_HEADER
 from extproc.server.operations.json_log import where
 from extproc.server.transport.fast.calls import PROCESS, ExchangeCall, SilentCalls
 from extproc.server.transport.fast.health import CHECK, WATCH, HealthCalls
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 GRPC_DEADLINE_EXCEEDED, GRPC_UNAVAILABLE = 4, 14
 _WRITE_BYTES = 1_048_576  # flush replies to one read at this size, so that backpressure is noticed
 _SECOND_NS = 1_000_000_000
+_ROUTES = ROUTES_HEADER.encode()
 
 
 class FastConnection(asyncio.Protocol):
@@ -185,21 +187,23 @@ class FastConnection(asyncio.Protocol):
         elif path == PROCESS and self._server.health.draining:
             self._h2.finish(stream_id, GRPC_UNAVAILABLE, "draining")
         elif path in (PROCESS, CHECK, WATCH):
-            self._silent.add(stream_id, path, self._heard_ns)
+            self._silent.add(stream_id, headers, self._heard_ns)
         else:
             self._h2.finish(stream_id, GRPC_UNIMPLEMENTED, "there are only ext_proc and the health service")
 
     def _take_first_message(self, stream_id: int, message: bytes) -> None:
-        path = self._silent.take(stream_id)
+        headers = self._silent.take(stream_id)
+        path = headers[b":path"]
         if path == PROCESS:
-            call = self.exchanges[stream_id] = ExchangeCall(self._server.processor.open())
+            session = self._server.processor.open(headers.get(_ROUTES, b""))
+            call = self.exchanges[stream_id] = ExchangeCall(session)
             self._take_message(stream_id, call, message)
         elif path:
             self._health.answer(stream_id, path, message)
 
     def _ended_by_peer(self, event: CallEnded) -> None:
         stream_id = event.stream_id
-        path = self._silent.take(stream_id)
+        path = self._silent.take(stream_id)[b":path"]
         if event.reset:
             self._health.cancel(stream_id)
             if event.refused and (call := self.exchanges.get(stream_id)) is not None and not call.busy:

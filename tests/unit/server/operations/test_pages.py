@@ -76,6 +76,7 @@ def test_readiness_follows_the_process(served: Served) -> None:
         "revision": "abc",
         "config_error": "",
         "restart_needed": [],
+        "envoy_stale": [],
     }
     served.health.drain()
     response, body = served.get("/readyz")

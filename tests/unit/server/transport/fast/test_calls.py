@@ -31,14 +31,14 @@ def silent(*since_ns: int, path: bytes = PROCESS) -> SilentCalls:
     """Calls on odd streams, in order."""
     calls = SilentCalls()
     for place, now_ns in enumerate(since_ns):
-        calls.add(2 * place + 1, path, now_ns)
+        calls.add(2 * place + 1, {b":path": path}, now_ns)
     return calls
 
 
 def test_a_call_is_taken_once() -> None:
-    """With the path that it came with."""
+    """With the headers that it came with."""
     calls = silent(5)
-    assert (calls.take(1), calls.take(1), list(calls)) == (PROCESS, b"", [])
+    assert (calls.take(1), calls.take(1), list(calls)) == ({b":path": PROCESS}, {b":path": b""}, [])
 
 
 def test_only_calls_that_came_before_a_time_are_overdue() -> None:

@@ -1,0 +1,92 @@
+"""Envoy's configuration as files that it watches, so that versions come and go without a restart.
+
+The bootstrap configuration names the files of one folder; Envoy reads each again when another file is renamed to its
+name. What Envoy cannot change while it runs stays in the bootstrap: its admin address, its connection limit, and the
+cluster of the processor.
+
+Source: Envoy's ``path_config_source``; measured on 1.40.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from extproc.config.document import Document
+from extproc.envoy_config.addresses import listening_address
+from extproc.envoy_config.clusters import processor_cluster, version_cluster
+from extproc.envoy_config.generate import NODE, bootstrap, connection_limit, versions_of
+from extproc.envoy_config.listener import listener
+from extproc.envoy_config.names import cluster_names
+from extproc.envoy_config.routes import route_config
+
+BOOTSTRAP = "envoy.yaml"
+LISTENERS, ROUTES, CLUSTERS = "listeners.yaml", "routes.yaml", "clusters.yaml"
+
+_TYPES = "type.googleapis.com/envoy.config"
+
+
+class EnvoyResources(NamedTuple):
+    """What Envoy watches, as plain data; ``clusters`` by name."""
+
+    listener: dict[str, Any]
+    routes: dict[str, Any]
+    clusters: dict[str, dict[str, Any]]
+
+
+def bootstrap_of(document: Document) -> dict[str, Any]:
+    """The bootstrap configuration that `envoy.folder` asks for: whole, or with the rest in that folder.
+
+    Raises: EnvoyConfigError.
+    """
+    folder = document.envoy.folder
+    if folder is None:
+        return bootstrap(document)
+    resources(document, Path(folder))
+    return dynamic_bootstrap(document, Path(folder))
+
+
+def dynamic_bootstrap(document: Document, folder: Path) -> dict[str, Any]:
+    """The bootstrap configuration of an Envoy that watches a folder. Raises: EnvoyConfigError."""
+    return {
+        "node": NODE,
+        "admin": {"address": listening_address(document.envoy.admin, "envoy.admin")},
+        "static_resources": {"clusters": [processor_cluster(document.server, document.envoy.processor)]},
+        "dynamic_resources": {
+            "cds_config": watched(folder, CLUSTERS),
+            "lds_config": watched(folder, LISTENERS),
+        },
+        "overload_manager": connection_limit(),
+    }
+
+
+def resources(document: Document, folder: Path) -> EnvoyResources:
+    """The watched resources of a configuration. Raises: EnvoyConfigError."""
+    versions = versions_of(document)
+    names = cluster_names(tuple(versions))
+    return EnvoyResources(
+        listener(document, {"rds": {"route_config_name": "llm", "config_source": watched(folder, ROUTES)}}),
+        route_config(document, names),
+        {names[key]: version_cluster(names[key], *key, version) for key, version in versions.items()},
+    )
+
+
+def watched(folder: Path, name: str) -> dict[str, Any]:
+    """``ConfigSource`` of a file in the folder, which Envoy reads again when another is renamed to its name."""
+    return {
+        "path_config_source": {"path": str(folder / name)},
+        "resource_api_version": "V3",
+    }
+
+
+def response(kind: str, resource_list: list[dict[str, Any]], version: str) -> dict[str, Any]:
+    """``DiscoveryResponse``.
+
+    Args:
+        kind: the type of the resources, such as ``cluster.v3.Cluster``.
+        version: Envoy shows it on its admin page once it has taken the resources.
+    """
+    return {
+        "version_info": version,
+        "resources": [{"@type": f"{_TYPES}.{kind}", **resource} for resource in resource_list],
+    }

@@ -1,0 +1,142 @@
+"""Versions come and go while 200 requests a second, streamed and not, go through: none of them fails."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extproc.demo.model_server import ModelServer
+from extproc.envoy_config.dynamic import dynamic_bootstrap
+from extproc.envoy_config.envoy_admin import EnvoyAdmin
+from extproc.envoy_config.follower import EnvoyFollower
+from extproc.server.operations.config_files import read_config
+from tests.e2e.harness import Stack, wait_until
+from tests.e2e.steady_clients import Seen, SteadyClients
+from tests.unit.server.fakes import Logged
+
+RATE = 200
+CLIENTS = 40
+CHANGES = 6
+FOLLOWED = "Envoy follows the configuration"
+
+
+def change_of(folder: Path, *more: str, weight: int = 100) -> Callable[[dict[str, Any]], None]:
+    """A configuration with further versions, all of the weight; Envoy watches the folder."""
+
+    def change(data: dict[str, Any]) -> None:
+        data["envoy"]["folder"] = str(folder)
+        data["server"]["reload_interval_ms"] = 100
+        versions = data["models"]["tiny-chat"]["versions"]
+        for name in more:
+            versions[name] = {**deepcopy(versions["v2"]), "weight": weight}
+
+    return change
+
+
+def followed(stack: Stack) -> int:
+    """How often Envoy has followed so far."""
+    return (stack.directory / "processor.log").read_text().count(FOLLOWED)
+
+
+def is_served(name: str, seen: list[Seen], since: int) -> bool:
+    """Whether a version has answered since then."""
+    return name in served(seen[since:])
+
+
+def served(seen: list[Seen]) -> Counter[str]:
+    """Answers by version."""
+    return Counter(one.version.rpartition("/")[2] for one in seen)
+
+
+@pytest.mark.timeout(180)
+def test_versions_come_and_go_under_load(tmp_path: Path) -> None:
+    """Each new one gets its share as soon as Envoy has it, no removed one gets any, and each request is answered."""
+    folder = tmp_path / "envoy"
+    with Stack(tmp_path, change=change_of(folder)) as stack:
+        seen = asyncio.run(come_and_go(stack, folder))
+        assert Counter(one.status for one in seen) == {200: len(seen)}
+        assert all(one.complete for one in seen)
+        assert {one.streamed for one in seen} == {True, False}
+        assert stack.metric("llm_extproc_failures_total") == 0
+
+
+async def come_and_go(stack: Stack, folder: Path) -> list[Seen]:
+    """What clients see while versions are added and removed."""
+
+    async def change(*more: str) -> None:
+        before = followed(stack)
+        stack.write_config(change_of(folder, *more))
+        await clients.until(lambda: followed(stack) > before, "Envoy follows")
+
+    async with SteadyClients(stack.base_url, RATE, CLIENTS) as clients:
+        for number in range(CHANGES):
+            name, asked = f"new-{number}", len(clients.seen)
+            await change(name)
+            await clients.until(partial(is_served, name, clients.seen, asked), "it is served")
+            await change()
+    return clients.seen
+
+
+def test_a_stream_outlives_its_version(tmp_path: Path) -> None:
+    """Its routes and its cluster are removed while it answers; it ends as it would have."""
+    folder = tmp_path / "envoy"
+    followers: list[EnvoyFollower] = []
+    logged = Logged()
+
+    def follow(configuration: dict[str, Any]) -> None:
+        document = read_config(stack.config).loaded.document
+        follower = EnvoyFollower(folder, document, EnvoyAdmin(document.envoy.admin), logged.logger, kept_s=0.1)
+        follower.begin(document)
+        followers.append(follower)
+        configuration.clear()
+        configuration.update(dynamic_bootstrap(document, folder))
+
+    slow = {name: ModelServer(name, speed=0.3) for name in ("v1", "v2")}
+    stack = Stack(tmp_path, models=slow, change_envoy=follow)
+    with stack, ThreadPoolExecutor() as pool:
+        (follower,) = followers
+        running = pool.submit(follower.run)
+        body = {"model": "tiny-chat", "stream": True, "messages": [{"role": "user", "content": "What is Envoy?"}]}
+        answer = pool.submit(stack.curl, "/v1/chat/completions", "-H", "x-model-version: v2", body=body, timeout_s=60)
+        wait_until(lambda: slow["v2"].seen, "the model server has it")
+        follower.use(stack.write_config(lambda data: data["models"]["tiny-chat"]["versions"].pop("v2")))
+        admin = EnvoyAdmin(read_config(stack.config).loaded.document.envoy.admin)
+        wait_until(lambda: admin.active_clusters() == {"tiny-chat__v1"}, "the cluster is gone")
+        assert not answer.done()
+        whole = answer.result()
+        assert (whole.exit_code, whole.status, whole.headers["x-llm-served-version"]) == (0, 200, "tiny-chat/v2")
+        assert whole.body.rstrip().endswith(b"data: [DONE]")
+        follower.end()
+        running.result()
+
+
+def test_an_envoy_that_does_not_follow_costs_no_request(tmp_path: Path) -> None:
+    """Its file is not ours to write: the new version gets nothing, and the readiness page, log and metric say so."""
+
+    def change(data: dict[str, Any]) -> None:
+        data["models"]["tiny-chat"]["versions"]["new"] = {
+            **deepcopy(data["models"]["tiny-chat"]["versions"]["v2"]),
+            "weight": 1_000_000,
+        }
+
+    with Stack(tmp_path) as stack:
+        revision = json.loads(stack.processor.page("/readyz"))["revision"]
+        stack.write_config(change)
+        wait_until(lambda: json.loads(stack.processor.page("/readyz"))["revision"] != revision, "it is loaded")
+        body = {"model": "tiny-chat", "messages": [{"role": "user", "content": "What is Envoy?"}]}
+        answers = [stack.curl("/v1/chat/completions", body={**body, "user": str(number)}) for number in range(10)]
+        assert {answer.status for answer in answers} == {200}
+        assert not any("new" in answer.headers["x-llm-served-version"] for answer in answers)
+        key = "models.tiny-chat.versions.new"
+        wait_until(lambda: json.loads(stack.processor.page("/readyz"))["envoy_stale"] == [key], "it is shown")
+        assert stack.metric("llm_version_unrouted_total", version="new") == 10
+        assert stack.metric("llm_envoy_stale_keys") == 1
