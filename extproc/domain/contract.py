@@ -26,6 +26,8 @@ VERSION_HEADER = "x-llm-version"
 SERVED_VERSION_HEADER = "x-llm-served-version"
 ROUTES_HEADER = "x-llm-routes"
 """Metadata of Envoy's calls: the versions that its routes know, see ``config.routed``."""
+EXCHANGE_ID_HEADER = "x-llm-exchange-id"
+"""On every answer: the id under which logs and the review queue have the exchange. Nobody else can set it."""
 
 METADATA_NAMESPACE = "llm_extproc"
 """Namespace of the dynamic metadata for Envoy's access log."""

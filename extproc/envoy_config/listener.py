@@ -6,7 +6,7 @@ from typing import Any
 
 from extproc.config.document import Document, Limits, Role
 from extproc.config.forwarding import excluded_headers
-from extproc.domain.contract import INTERNAL_HEADER_PREFIX, METADATA_NAMESPACE, ROUTES_HEADER
+from extproc.domain.contract import EXCHANGE_ID_HEADER, INTERNAL_HEADER_PREFIX, METADATA_NAMESPACE, ROUTES_HEADER
 from extproc.envoy_config.addresses import listening_address
 from extproc.envoy_config.early_replies import skipped_without_request
 from extproc.envoy_config.local_replies import local_reply_config
@@ -166,6 +166,7 @@ def _access_log() -> dict[str, Any]:
                 "json_format": {
                     "time": "%START_TIME%",
                     "request_id": "%REQ(X-REQUEST-ID)%",
+                    "exchange": f"%RESP({EXCHANGE_ID_HEADER})%",
                     "method": "%REQ(:METHOD)%",
                     "path": "%PATH(NQ):256%",
                     "status": "%RESPONSE_CODE%",

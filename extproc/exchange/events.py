@@ -128,12 +128,16 @@ NO_CHANGES = HeaderChanges()
 
 @dataclass(slots=True, unsafe_hash=True)
 class ContinueHeaders:
-    """Continue after headers; a mode of None keeps the mode of Envoy's configuration."""
+    """Continue after headers; a mode of None keeps the mode of Envoy's configuration.
+
+    ``exchange_id`` is told to the client, in the headers of a response.
+    """
 
     direction: Direction
     changes: HeaderChanges = NO_CHANGES
     request_body: BodyMode | None = None
     response_body: BodyMode | None = None
+    exchange_id: str = ""
 
 
 @dataclass(slots=True)
@@ -178,6 +182,7 @@ class ImmediateResponse:
     status: int
     body: bytes
     code: str
+    exchange_id: str
     content_type: str = "application/json"
     retry_after_s: int = 0  # [s]
 

@@ -242,7 +242,7 @@ def _refuse(state: ExchangeState, error: ApiError, outcome: Outcome, event: Even
         return state.end(commands, now_ns, response.phase)
     record.status = error.status
     body = state.errors.error_body(error)
-    reply = ImmediateResponse(error.status, body, error.code, retry_after_s=error.retry_after_s)
+    reply = ImmediateResponse(error.status, body, error.code, record.id, retry_after_s=error.retry_after_s)
     return state.end([reply], now_ns, Phase.REPLIED)
 
 

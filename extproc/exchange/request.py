@@ -15,6 +15,7 @@ from extproc.domain.text import Direction
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.ending import why_not_checked
 from extproc.exchange.events import ContinueBody, HeaderChanges
+from extproc.exchange.meant_paths import base_url_hint, meant_path
 from extproc.exchange.policies import CompiledPolicy, choose_policy
 from extproc.exchange.snapshot import Snapshot
 from extproc.filters.base import ExchangeContext, Filter, Guard
@@ -22,7 +23,7 @@ from extproc.filters.chain import Channels, note_failure
 from extproc.payload.dialect import Dialect
 from extproc.payload.encoding import ENCODINGS, BadEncoding, decoder
 from extproc.payload.endpoints import ENDPOINTS
-from extproc.payload.model_names import name_body, names_body
+from extproc.payload.model_names import name_body, names_body, unknown_model
 from extproc.payload.view import RequestView, TextField
 
 # These headers control vLLM's scheduler and caches; clients must not set them. Source: vLLM 0.32.
@@ -61,7 +62,7 @@ def models_body(headers: Mapping[str, str], snapshot: Snapshot) -> bytes | None:
         return name_body(name, speaks_anthropic(headers))
     if name == path:
         return None
-    raise refuse(404, "model_not_found", f"The model does not exist here. GET {MODELS_PATH} lists those that do.")
+    raise PayloadRefused(unknown_model(name, snapshot.models))
 
 
 def refuse_unread_body(headers: Mapping[str, str], ends: bool) -> None:
@@ -77,18 +78,26 @@ def endpoint_name(headers: Mapping[str, str]) -> str:
 
 
 def endpoint_of(headers: Mapping[str, str], snapshot: Snapshot) -> Dialect | None:
-    """The dialect of a request; None for a path that is forwarded unread. Raises: PayloadRefused (403, 405, 415)."""
+    """The dialect of a request; None for a path that is forwarded unread. Raises: PayloadRefused (403 to 405, 415)."""
     method, path = headers.get(":method", ""), path_of(headers)
     if f"{method} {path}" in snapshot.allowed:
         return None
     dialect = ENDPOINTS.get(path)
     if dialect is None:
-        message = "This path is not allowed here. Write it exactly as the API's documentation does."
-        raise refuse(403, "path_not_allowed", message)
+        raise _unknown_path(path, snapshot)
     if method != "POST":
         raise refuse(405, "method_not_allowed", "Only POST is allowed on this path.")
     _refuse_content_type(headers)
     return dialect
+
+
+def _unknown_path(path: str, snapshot: Snapshot) -> PayloadRefused:
+    meant = meant_path(path, snapshot.lists_models or f"GET {MODELS_PATH}" in snapshot.allowed)
+    if meant is not None:
+        message = f"Nothing is served at this path. Did you mean {meant}? {base_url_hint(meant)}"
+        return refuse(404, "path_not_found", message)
+    message = "This path is not allowed here. Write it exactly as the API's documentation does."
+    return refuse(403, "path_not_allowed", message)
 
 
 def _refuse_content_type(headers: Mapping[str, str]) -> None:

@@ -35,7 +35,7 @@ def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> St
     names = requests.models_body(headers, snapshot)
     if names is not None:
         record.endpoint, record.outcome, record.status = requests.MODELS, Outcome.ANSWERED, 200
-        return state.end([ImmediateResponse(record.status, names, requests.MODELS)], now_ns, Phase.REPLIED)
+        return state.end([ImmediateResponse(record.status, names, requests.MODELS, record.id)], now_ns, Phase.REPLIED)
     dialect = requests.endpoint_of(headers, snapshot)
     changes = requests.header_changes(headers, dialect)
     if dialect is None:

@@ -18,11 +18,12 @@ from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
 from extproc.domain.text import Speaker
 from extproc.filters.base import ExchangeContext, Filter
+from extproc.payload.model_names import unknown_model
 from extproc.payload.view import RequestView
 
 _DRAWS = 1 << 64
 UNROUTED = ApiError(
-    503, "server_error", "version_unavailable", "The model version is not available. Please retry shortly."
+    503, "server_error", "version_unavailable", "The chosen model version is not available yet. Please retry shortly."
 )
 
 
@@ -93,7 +94,7 @@ class VersionFilter(Filter):
         only = next(iter(models.values())) if request.model is None and len(models) == 1 else None
         model = only or models.get(request.model or "")
         if model is None:
-            return ApiError(404, "invalid_request_error", "model_not_found", "The model does not exist here.", "model")
+            return unknown_model(request.model, models)
         pinned = exchange.facts.headers.get(model.pin_header) if model.pin_header else None
         if pinned:
             choice = model.by_name.get(pinned)

@@ -22,7 +22,7 @@ from google.protobuf.struct_pb2 import Struct as MetadataStruct
 from google.protobuf.struct_pb2 import Value
 
 from extproc._pb import ext_proc_pb2 as pb
-from extproc.domain.contract import METADATA_NAMESPACE, REPLY_DETAILS_PREFIX
+from extproc.domain.contract import EXCHANGE_ID_HEADER, METADATA_NAMESPACE, REPLY_DETAILS_PREFIX
 from extproc.domain.text import Direction
 from extproc.exchange.events import (
     BodyMode,
@@ -162,21 +162,52 @@ def _body(direction: Direction, common: bytes) -> bytes:
     return _sized(_BODIES[direction], _sized(_BODY_COMMON, common))
 
 
-@lru_cache(_KEPT_MAX)
 def _continue_headers(action: ContinueHeaders) -> bytes:
+    if not action.exchange_id:
+        return _without_id(action)
+    exchange_id = action.exchange_id.encode()
+    before, after = _around_id(
+        action.direction, action.changes, action.request_body, action.response_body, len(exchange_id)
+    )
+    return before + exchange_id + after
+
+
+@lru_cache(_KEPT_MAX)
+def _without_id(action: ContinueHeaders) -> bytes:
     """Cached: most exchanges change nothing in headers, or the same."""
     written = _sized(_HEADERS[action.direction], _sized(_HEADERS_COMMON, _header_mutation(action.changes)))
-    if action.request_body is None and action.response_body is None:
-        return written
+    return written + _override(action.request_body, action.response_body)
+
+
+@lru_cache(_KEPT_MAX)
+def _around_id(
+    direction: Direction,
+    changes: HeaderChanges,
+    request_body: BodyMode | None,
+    response_body: BodyMode | None,
+    id_bytes: int,
+) -> tuple[bytes, bytes]:
+    """The bytes before and after the exchange's id, which is the last header that is set. Cached, as above."""
+    before, after = _sized(_NAME, EXCHANGE_ID_HEADER.encode()) + _VALUE + _varint(id_bytes), _OVERWRITE
+    before = _OPTION_HEADER + _varint(len(before) + id_bytes) + before
+    before = _mutation(changes) + _SET + _varint(len(before) + id_bytes + len(after)) + before
+    for tag in (_HEADER_MUTATION, _HEADERS_COMMON, _HEADERS[direction]):
+        before = tag + _varint(len(before) + id_bytes + len(after)) + before
+    return before, after + _override(request_body, response_body)
+
+
+def _override(request_body: BodyMode | None, response_body: BodyMode | None) -> bytes:
+    if request_body is None and response_body is None:
+        return b""
     override = pb.ProcessingMode(
         request_header_mode=pb.ProcessingMode.SEND,
         response_header_mode=pb.ProcessingMode.SEND,
-        request_body_mode=_MODES[action.request_body or BodyMode.BUFFERED],
-        response_body_mode=_MODES[action.response_body or BodyMode.BUFFERED],
+        request_body_mode=_MODES[request_body or BodyMode.BUFFERED],
+        response_body_mode=_MODES[response_body or BodyMode.BUFFERED],
         request_trailer_mode=pb.ProcessingMode.SKIP,
         response_trailer_mode=pb.ProcessingMode.SEND,
     )
-    return written + _sized(_OVERRIDE, override.SerializeToString())
+    return _sized(_OVERRIDE, override.SerializeToString())
 
 
 def _continue_trailers(action: ContinueTrailers) -> bytes:
@@ -184,7 +215,7 @@ def _continue_trailers(action: ContinueTrailers) -> bytes:
 
 
 def _answer(action: ImmediateResponse) -> bytes:
-    headers = [("content-type", action.content_type)]
+    headers = [("content-type", action.content_type), (EXCHANGE_ID_HEADER, action.exchange_id)]
     if action.retry_after_s:
         headers.append(("retry-after", str(action.retry_after_s)))
     changes = HeaderChanges(tuple(headers))

@@ -1,13 +1,15 @@
-"""The table of error codes, read from the code: every place where an error object is made."""
+"""The table of error codes, read from the code: every place where an error object is made, and Envoy's own errors."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import extproc
+from extproc.envoy_config.local_replies import envoy_errors
 
 PACKAGE = Path(extproc.__file__).parent
 MAKERS = {"ApiError": 2, "refuse": 1, "_error": 1}
@@ -30,8 +32,16 @@ def error_table() -> str:
         if error.message not in messages:
             messages.append(error.message)
     rows = ["| status | code | message |", "|---|---|---|"]
-    rows += [f"| {status} | `{code}` | {'<br>'.join(messages)} |" for (status, code), messages in told.items()]
+    rows += [
+        f"| {status} | [`{code}`](#{anchor_of(code)}) | {'<br>'.join(messages)} |"
+        for (status, code), messages in told.items()
+    ]
     return "\n".join(rows)
+
+
+def anchor_of(code: str) -> str:
+    """The anchor of the code's section."""
+    return code.replace("…", "name")
 
 
 def read_errors() -> Iterator[Made]:
@@ -45,6 +55,13 @@ def read_errors() -> Iterator[Made]:
                     yield Made(int(status), code, _message(call.args[place + 1], tree))
         if file.parent.name == "filters":
             yield from _codes_of_guards(tree)
+    yield from _codes_of_envoy()
+
+
+def _codes_of_envoy() -> Iterator[Made]:
+    for error in envoy_errors("…", "…"):
+        for status in re.findall(r"response\.code (?:==|>=) (\d+)", error.condition):
+            yield Made(int(status), error.code, f"{error.message} *(Envoy)*")
 
 
 def _codes_of_guards(tree: ast.Module) -> Iterator[Made]:
@@ -65,8 +82,8 @@ def _message(node: ast.expr, tree: ast.Module) -> str:
         return "the guard's `message`"
     if isinstance(node, ast.Name):
         assigned = [one for one in ast.walk(tree) if isinstance(one, ast.Assign) and one.lineno < node.lineno]
-        named = [one.value for one in assigned if ast.unparse(one.targets[0]) == node.id]
-        return _shown(named[-1]) if named else "…"
+        named = [one for one in assigned if ast.unparse(one.targets[0]) == node.id]
+        return _shown(max(named, key=lambda one: one.lineno).value) if named else "…"
     return _shown(node)
 
 

@@ -10,7 +10,7 @@ from extproc.config.document import Limits
 from extproc.domain.record import Coverage
 from extproc.filters.registry import FILTERS, GUARDS
 from extproc.payload.endpoints import ENDPOINTS
-from tests.docs.error_table import error_table, read_errors
+from tests.docs.error_table import anchor_of, error_table, read_errors
 from tests.docs.pages import CONFIGURATION, DOCS, LIMITS, PAGES, first_table, name_of, section
 from tests.docs.reference import markers, missing, tables, written
 
@@ -82,5 +82,18 @@ def test_every_error_that_is_made_is_read() -> None:
     """Of guards, of dialects and of failures; what is a variable where it is made is told as `…`."""
     codes = {error.code for error in read_errors()}
     assert {"guard_failed", "prompt_injection", "duplicate_key", "too_many_tools", "refused_by_…"} <= codes
-    assert "| 413 | `input_too_long` | The input has more than … characters. |" in error_table()
-    assert "| 400 | `version_not_found` | The pinned model version does not exist. |" in error_table()
+    assert "| 413 | [`input_too_long`](#input_too_long) | The input has more than … characters. |" in error_table()
+    assert (
+        "| 400 | [`version_not_found`](#version_not_found) | The pinned model version does not exist. |"
+        in error_table()
+    )
+    assert "| 503 | [`model_unavailable`](#model_unavailable) | The model service is not available." in error_table()
+
+
+def test_every_code_has_its_section() -> None:
+    """In the order of the alphabet: what it means, who causes it, what to do; no section is of a code that is gone."""
+    parts = section(DOCS / "reference" / "errors.md", "Each code").split("\n### ")[1:]
+    sections = {part.split("\n")[0]: " ".join(part.split()) for part in parts}
+    assert list(sections) == sorted({anchor_of(error.code) for error in read_errors()})
+    untold = [code for code, text in sections.items() if "**Cause:**" not in text or "**What to do:**" not in text]
+    assert untold == []

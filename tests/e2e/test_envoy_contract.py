@@ -84,14 +84,14 @@ def ask(stack: Stack, *options: str, path: str = CHAT, wanted: str = "json", bod
     return stack.curl(path, "-H", f"x-answer: {wanted}", *options, body={} if body is None else body)
 
 
-def is_error(answer: Answer, status: int, path: str) -> bool:
-    """Whether the answer is an error in the shape of the path's API."""
+def is_error(answer: Answer, status: int, code: str, path: str = CHAT) -> bool:
+    """Whether the answer is an error in the shape of the path's API; Anthropic's has no code."""
     if (answer.status, answer.headers["content-type"]) != (status, "application/json"):
         return False
     error = answer.document["error"]
     if path.startswith("/v1/messages"):
         return answer.document["type"] == "error" and set(error) == {"type", "message"} and bool(error["message"])
-    return set(error) == {"message", "type", "param", "code"} and error["code"] == status and bool(error["message"])
+    return set(error) == {"message", "type", "param", "code"} and error["code"] == code and bool(error["message"])
 
 
 # --- failing closed ------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def is_error(answer: Answer, status: int, path: str) -> bool:
 @pytest.mark.parametrize("path", [CHAT, "/v1/messages"])
 def test_without_a_processor_nothing_reaches_a_model(stack: Stack, path: str) -> None:
     """A missing processor is a 503 in the API's own error shape; once it is there, the next request works."""
-    assert is_error(ask(stack, path=path), 503, path)
+    assert is_error(ask(stack, path=path), 503, "checks_unavailable", path)
     assert [len(model.seen) for model in stack.models.values()] == [0, 0]
     with ScriptedProcessor(stack.socket, {}):
         assert ask(stack, path=path).status == 200
@@ -111,7 +111,7 @@ def test_without_a_processor_nothing_reaches_a_model(stack: Stack, path: str) ->
 def test_a_failing_processor_is_an_error_in_the_shape_of_the_api(stack: Stack, phase: str, path: str) -> None:
     """A gRPC stream that is aborted before the answer has begun gives 503."""
     with ScriptedProcessor(stack.socket, {phase: abort}):
-        assert is_error(ask(stack, path=path), 503, path)
+        assert is_error(ask(stack, path=path), 503, "checks_unavailable", path)
 
 
 def test_a_failure_in_mid_stream_cuts_the_answer_visibly(stack: Stack) -> None:
@@ -135,7 +135,7 @@ def test_a_slow_processor_is_a_504(stack: Stack) -> None:
         return iter(())
 
     with ScriptedProcessor(stack.socket, {"request_body": never}):
-        assert is_error(ask(stack), 504, CHAT)
+        assert is_error(ask(stack), 504, "checks_timeout")
 
 
 # --- routing -------------------------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ def test_credentials_reach_the_model_server_and_not_the_processor(stack: Stack) 
 def test_an_unknown_version_is_not_answered_by_another(stack: Stack) -> None:
     """The processor was reloaded and Envoy was not: an error, and no model server is asked."""
     with ScriptedProcessor(stack.socket, {"request_body": choose("v9")}):
-        assert is_error(ask(stack), 503, CHAT)
+        assert is_error(ask(stack), 503, "version_unavailable")
     assert [len(model.seen) for model in stack.models.values()] == [0, 0]
 
 
@@ -196,7 +196,7 @@ def test_a_model_server_that_is_down_is_an_error_of_envoys(stack: Stack) -> None
     stack.models["v2"].stop()
     try:
         with ScriptedProcessor(stack.socket, {"request_body": choose("v2")}) as processor:
-            assert is_error(ask(stack), 503, CHAT)
+            assert is_error(ask(stack), 503, "model_unavailable")
             exchange = processor.exchange()
     finally:
         stack.models["v2"].start()
@@ -208,7 +208,7 @@ def test_a_model_server_that_is_down_is_an_error_of_envoys(stack: Stack) -> None
 def test_without_a_version_only_allowed_paths_reach_a_model(stack: Stack) -> None:
     """A second line behind the processor: what it has not read goes nowhere but to ``requests.allow_paths``."""
     with ScriptedProcessor(stack.socket, {"request_body": _go_on("request_body")}):
-        assert is_error(ask(stack), 404, CHAT)
+        assert is_error(ask(stack), 404, "path_not_found")
         assert stack.curl("/health?a=1").status == 200
     assert [seen.request.target for seen in stack.models["v1"].seen] == ["/health?a=1"]
 
@@ -217,7 +217,7 @@ def test_without_a_version_only_allowed_paths_reach_a_model(stack: Stack) -> Non
 def test_an_escaped_slash_is_refused(stack: Stack, path: str) -> None:
     """Two readers could take it for two paths."""
     with ScriptedProcessor(stack.socket, {}):
-        assert is_error(ask(stack, "--path-as-is", path=path), 400, path)
+        assert is_error(ask(stack, "--path-as-is", path=path), 400, "malformed_request", path)
 
 
 def test_the_processor_sees_one_spelling_of_a_path(stack: Stack) -> None:
@@ -245,7 +245,7 @@ def test_a_changed_body_with_its_length_reaches_the_model(stack: Stack, options:
 def test_a_changed_body_without_its_length_is_an_error(stack: Stack, length: int | None) -> None:
     """Envoy checks the length against the changed body, and does not correct it."""
     with ScriptedProcessor(stack.socket, {"request_body": _changed(length)}):
-        assert is_error(ask(stack), 503, CHAT)
+        assert is_error(ask(stack), 503, "gateway_error")
     assert len(stack.models["v1"].seen) == 0
 
 
@@ -253,7 +253,7 @@ def test_a_changed_body_without_its_length_is_an_error(stack: Stack, length: int
 def test_envoys_413_comes_back_as_an_answer_that_no_version_gave(stack: Stack, path: str) -> None:
     """A body above the buffer limit never reaches the processor; the error does, without a served version."""
     with ScriptedProcessor(stack.socket, {}) as processor:
-        assert is_error(ask(stack, path=path, body=b"x" * (2 * ENVOY_BUFFER_BYTES)), 413, path)
+        assert is_error(ask(stack, path=path, body=b"x" * (2 * ENVOY_BUFFER_BYTES)), 413, "request_too_large", path)
         exchange = processor.exchange()
     assert exchange.kinds[:2] == ["request_headers", "response_headers"]
     assert "request_body" not in exchange.kinds
@@ -319,7 +319,7 @@ def test_an_answer_above_the_buffer_limit_is_an_error_in_mode_buffered(stack: St
     """The choice of BUFFERED at the request headers is safe: what cannot be held is refused, not passed in part."""
     script: Script = {"request_headers": _buffered_answer}
     with ScriptedProcessor(stack.socket, script) as processor:
-        assert is_error(ask(stack, wanted="large"), 500, CHAT)
+        assert is_error(ask(stack, wanted="large"), 500, "gateway_error")
         assert "response_body" not in processor.exchange().kinds
 
 

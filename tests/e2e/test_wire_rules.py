@@ -61,7 +61,7 @@ def padded(size: int) -> bytes:
     return body.replace(f"{MAIL} ", f"{MAIL} " + "x " * ((size - len(body)) // 2)).encode()
 
 
-def is_error(answer: Answer, status: int, code: str | int, path: str = CHAT.path) -> bool:
+def is_error(answer: Answer, status: int, code: str, path: str = CHAT.path) -> bool:
     """Whether the answer is an error in the shape of the path's API; Anthropic's has no code."""
     if (answer.exit_code, answer.status, answer.headers["content-type"]) != (0, status, "application/json"):
         return False
@@ -210,13 +210,16 @@ def test_what_a_model_server_says_in_internal_headers_does_not_reach_the_client(
     stack: Stack, models: ScriptedModels
 ) -> None:
     """attack 10: it may not speak for the gateway; which version answered is Envoy's word, and stays."""
-    forged = tuple((f"x-llm-{name}", "tiny-chat/v9") for name in ("version", "model", "served-version", "anything"))
+    forged = tuple(
+        (f"x-llm-{name}", "tiny-chat/v9") for name in ("version", "model", "served-version", "exchange-id", "anything")
+    )
     body = json.dumps({"error": {"message": "no"}}).encode()
     for status in (400, 503):
         models.answer = Scripted(status, (("content-type", "application/json"), *forged), (body,))
         answer = stack.curl(CHAT.path, body=CHAT.request())
         internal = {name: value for name, value in answer.headers.items() if name.startswith("x-llm-")}
-        assert (answer.status, internal) == (status, {"x-llm-served-version": f"{MODEL}/{models.seen[-1].server}"})
+        served = {"x-llm-served-version": f"{MODEL}/{models.seen[-1].server}"}
+        assert (answer.status, internal.pop("x-llm-exchange-id") == "tiny-chat/v9", internal) == (status, False, served)
 
 
 def test_credentials_reach_the_model_as_they_were_sent(
@@ -340,7 +343,7 @@ def test_a_body_above_envoys_buffer_is_envoys_413(
 ) -> None:
     """A body without a length reaches Envoy's limit: its error has the API's shape, and is no completion."""
     answer = stack.curl(api.path, *FRAMINGS[framing], body=padded(10 * ENVOY_BUFFER_BYTES))
-    assert is_error(answer, 413, 413, api.path)
+    assert is_error(answer, 413, "request_too_large", api.path)
     assert models.seen == []
     assert measured.outcomes() == {"local_reply": 1}
     assert measured.tokens() == 0
@@ -357,7 +360,7 @@ def test_a_model_server_that_is_down_is_envoys_503(
         answer = stack.curl(api.path, "-H", "x-model-version: v2", body=api.request(stream=stream))
     finally:
         models.servers["v2"].start()
-    assert is_error(answer, 503, 503, api.path)
+    assert is_error(answer, 503, "model_unavailable", api.path)
     assert models.seen == []
     assert measured.outcomes() == {"local_reply": 1}
     assert measured.tokens() == 0

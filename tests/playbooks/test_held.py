@@ -35,7 +35,10 @@ def test_it_is_kept_until_its_end_and_sent_guarded() -> None:
     """Nothing of it leaves before all of it was judged; then it goes out in one piece."""
     talk = asked(snapshot_of(*ALL))
     mode = ContinueHeaders(
-        Direction.RESPONSE, HeaderChanges((), ("content-length",)), response_body=BodyMode.FULL_DUPLEX
+        Direction.RESPONSE,
+        HeaderChanges((), ("content-length",)),
+        response_body=BodyMode.FULL_DUPLEX,
+        exchange_id="exchange-1",
     )
     assert talk.hears(response_headers(content_length="")) == [mode]
     assert talk.hears(ResponseBody(ANSWER[:40], False)) == []

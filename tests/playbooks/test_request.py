@@ -65,7 +65,9 @@ def test_a_plain_chat() -> None:
     assert forwarded.clear_route_cache
     assert forwarded.metadata is not None
     assert forwarded.metadata["team"] == "search"
-    assert talk.hears(response_headers()) == [ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.BUFFERED)]
+    assert talk.hears(response_headers()) == [
+        ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.BUFFERED, exchange_id="exchange-1")
+    ]
     assert talk.hears(ResponseBody(chat_answer("Hello"), True)) == [
         ContinueBody(Direction.RESPONSE, metadata={"tokens_in": 9, "tokens_out": 4})
     ]
@@ -84,7 +86,9 @@ def test_a_listed_path_passes_unread() -> None:
     assert talk.hears(request_headers("/health?a=b", "GET", end=True, x_llm_version="v9")) == [
         ContinueHeaders(Direction.REQUEST, HeaderChanges((), ("x-llm-version",)), BodyMode.NONE, BodyMode.NONE)
     ]
-    assert talk.hears(response_headers()) == [ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.NONE)]
+    assert talk.hears(response_headers()) == [
+        ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.NONE, exchange_id="exchange-1")
+    ]
     assert talk.hears(StreamClosed()) == []
     assert talk.record.outcome is Outcome.PASSED
     assert talk.record.usage is None
@@ -95,9 +99,11 @@ def test_a_listed_path_passes_unread() -> None:
     ("path", "method", "code"),
     [
         ("/invocations", "POST", (403, "path_not_allowed")),
-        ("/v1//chat/completions", "POST", (403, "path_not_allowed")),
-        ("/v1/chat/completions/", "POST", (403, "path_not_allowed")),
-        ("/v1/Chat/completions", "POST", (403, "path_not_allowed")),
+        ("/v1//chat/completions", "POST", (404, "path_not_found")),
+        ("/v1/chat/completions/", "POST", (404, "path_not_found")),
+        ("/v1/Chat/completions", "POST", (404, "path_not_found")),
+        ("/chat/completions", "POST", (404, "path_not_found")),
+        ("/v1/v1/chat/completions", "POST", (404, "path_not_found")),
         ("/v1/chat/completions/batch", "POST", (403, "path_not_allowed")),
         ("/v1/models", "POST", (403, "path_not_allowed")),
         (CHAT, "GET", (405, "method_not_allowed")),
@@ -167,7 +173,7 @@ def test_an_answer_of_envoys_own_to_a_body_too_large_for_it() -> None:
     talk = Conversation(snapshot_of(*ALL))
     talk.hears(request_headers())
     assert talk.hears(response_headers(status=413, details="request_payload_too_large")) == [
-        ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.NONE)
+        ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.NONE, exchange_id="exchange-1")
     ]
     assert talk.hears(ResponseBody(b'{"error":{}}', True)) == [ContinueChunk()]
     talk.hears(StreamClosed())
@@ -180,7 +186,7 @@ def test_an_answer_of_envoys_own_before_any_request() -> None:
     """Envoy may answer before it has shown us the request."""
     talk = Conversation(snapshot_of(*ALL))
     assert talk.hears(response_headers(status=503, details="overload")) == [
-        ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.NONE)
+        ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.NONE, exchange_id="exchange-1")
     ]
     assert talk.record.outcome is Outcome.LOCAL_REPLY
 
@@ -359,7 +365,9 @@ def test_large_embeddings_are_observed() -> None:
     talk = asked(snapshot_of(*ALL), "/v1/embeddings", RequestBody(dumps({"model": "tiny", "input": "mail a@b.co"})))
     assert talk.server_json["input"] == "mail <EMAIL>"
     headers = response_headers(content_length=str(1 << 30))
-    assert talk.hears(headers) == [ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.STREAMED)]
+    assert talk.hears(headers) == [
+        ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.STREAMED, exchange_id="exchange-1")
+    ]
     answer = dumps({"data": [{"embedding": [0.5]}], "usage": {"prompt_tokens": 5, "total_tokens": 5}})
     assert talk.hears(ResponseBody(answer[:9], False)) == [ContinueChunk()]
     assert talk.hears(ResponseBody(answer[9:], True)) == [ContinueChunk()]
@@ -376,7 +384,9 @@ def test_large_embeddings_are_observed() -> None:
 def test_embeddings_pass_as_they_are(embedding: Any) -> None:
     """Vectors are no text, as numbers or as base64."""
     talk = asked(snapshot_of(*ALL), "/v1/embeddings", RequestBody(dumps({"model": "tiny", "input": "x"})))
-    assert talk.hears(response_headers()) == [ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.BUFFERED)]
+    assert talk.hears(response_headers()) == [
+        ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.BUFFERED, exchange_id="exchange-1")
+    ]
     usage = {"prompt_tokens": 5, "total_tokens": 5}
     answer = dumps({"id": "embd-1", "data": [{"index": 0, "embedding": embedding}], "model": "tiny", "usage": usage})
     assert talk.hears(ResponseBody(answer, True)) == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,7 +72,7 @@ def test_the_names_of_models_are_answered_here(allow_paths: list[str], query: st
         ("model", int, str)
     }
     assert talk.hears(response_headers(details="llm_extproc_models")) == [
-        ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.NONE)
+        ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.NONE, exchange_id="exchange-1")
     ]
     record = talk.record
     assert (record.outcome, record.status, record.endpoint, record.team) == (Outcome.ANSWERED, 200, "models", "search")
@@ -122,8 +123,9 @@ def test_beside_one_server_that_server_lists_its_models() -> None:
     talk = Conversation(snapshot)
     [action] = talk.hears(request_headers("/v1/models", "GET", end=True))
     assert isinstance(action, ContinueHeaders)
-    [refused] = Conversation(snapshot).hears(request_headers("/v1/models/tiny", "GET", end=True))
-    assert error_of(refused) == (403, "path_not_allowed")
+    for path in ("/v1/models/tiny", "/models"):
+        [refused] = Conversation(replace(snapshot, allowed=frozenset())).hears(request_headers(path, "GET", end=True))
+        assert error_of(refused) == (403, "path_not_allowed")
 
 
 COUNT = "/v1/messages/count_tokens"

@@ -43,7 +43,12 @@ def test_a_streamed_chat() -> None:
     talk = asked(snapshot_of(*ALL), body=request_body(stream=True))
     assert talk.server_json["stream_options"] == {"include_usage": True}
     assert talk.hears(response_headers(SSE, content_length="9")) == [
-        ContinueHeaders(Direction.RESPONSE, HeaderChanges((), ("content-length",)), response_body=BodyMode.FULL_DUPLEX)
+        ContinueHeaders(
+            Direction.RESPONSE,
+            HeaderChanges((), ("content-length",)),
+            response_body=BodyMode.FULL_DUPLEX,
+            exchange_id="exchange-1",
+        )
     ]
     assert talk.hears(event(chat_chunk(""))) == [SendChunk(chat_chunk(""), end=False)]
     assert talk.hears(event(chat_chunk("Hello wor"))) == [SendChunk(chat_chunk("Hello "), end=False)]

@@ -45,7 +45,9 @@ STREAMED_MODE = {"envoy": {"response_stream_mode": "streamed"}}
 def test_streamed_mode_answers_each_chunk_and_drains_after_a_cut() -> None:
     """``response_stream_mode: streamed``: one reply a chunk; after the cut what still comes is thrown away."""
     talk = asked(snapshot_of(PII_BLOCK, **STREAMED_MODE), body=request_body(stream=True))
-    assert talk.hears(response_headers(SSE)) == [ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.STREAMED)]
+    assert talk.hears(response_headers(SSE)) == [
+        ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.STREAMED, exchange_id="exchange-1")
+    ]
     assert talk.hears(event(chat_chunk("Hi "))) == [ContinueChunk()], "unchanged"
     assert talk.hears(event(chat_chunk("a@b"))) == [ContinueChunk(b"")], "held"
     assert talk.hears(event(chat_chunk(".co "))) == [ContinueChunk(chat_chunk(finish="content_filter") + DONE)]

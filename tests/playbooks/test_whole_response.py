@@ -203,7 +203,7 @@ def test_an_error_of_the_server_passes_and_is_not_metered() -> None:
     body = b'{"error":{"message":"max_tokens is too large","code":400}}'
     talk = asked(snapshot_of(*ALL))
     assert talk.hears(response_headers(status=400)) == [
-        ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.BUFFERED)
+        ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.BUFFERED, exchange_id="exchange-1")
     ]
     talk.hears(ResponseBody(body, True))
     assert talk.client == body
@@ -241,7 +241,7 @@ def test_an_error_without_a_body() -> None:
     """Nothing to read, nothing to hold."""
     talk = asked(snapshot_of(*ALL))
     assert talk.hears(ResponseHeaders({":status": "503"}, end=True, details="via_upstream")) == [
-        ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.NONE)
+        ContinueHeaders(Direction.RESPONSE, response_body=BodyMode.NONE, exchange_id="exchange-1")
     ]
     assert talk.record.outcome is Outcome.UPSTREAM_ERROR
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from extproc._pb import ext_proc_pb2 as pb
-from extproc.domain.contract import METADATA_NAMESPACE, REPLY_DETAILS_PREFIX
+from extproc.domain.contract import EXCHANGE_ID_HEADER, METADATA_NAMESPACE, REPLY_DETAILS_PREFIX
 from extproc.domain.text import Direction
 from extproc.exchange.events import (
     NO_CHANGES,
@@ -57,8 +57,11 @@ def _continue_headers(message: pb.ProcessingResponse, action: ContinueHeaders) -
     is_request = action.direction is Direction.REQUEST
     common = (message.request_headers if is_request else message.response_headers).response
     common.SetInParent()
-    if action.changes != NO_CHANGES:
-        _change_headers(common.header_mutation, action.changes)
+    changes = action.changes
+    if action.exchange_id:
+        changes = HeaderChanges((*changes.set, (EXCHANGE_ID_HEADER, action.exchange_id)), changes.remove)
+    if changes != NO_CHANGES:
+        _change_headers(common.header_mutation, changes)
     if action.request_body is None and action.response_body is None:
         return
     override = message.mode_override
@@ -95,7 +98,10 @@ def _answer(message: pb.ImmediateResponse, action: ImmediateResponse) -> None:
     message.status.code = action.status
     message.body = action.body
     message.details = REPLY_DETAILS_PREFIX + action.code
-    _change_headers(message.headers, HeaderChanges((("content-type", action.content_type),)))
+    _change_headers(
+        message.headers,
+        HeaderChanges((("content-type", action.content_type), (EXCHANGE_ID_HEADER, action.exchange_id))),
+    )
 
 
 def _change_headers(mutation: pb.HeaderMutation, changes: HeaderChanges) -> None:

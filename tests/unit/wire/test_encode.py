@@ -52,7 +52,7 @@ def set_headers(mutation: pb.HeaderMutation) -> dict[str, bytes]:
         (SendChunk(b"", end=False), "response_body"),
         (ContinueTrailers(REQUEST), "request_trailers"),
         (ContinueTrailers(RESPONSE), "response_trailers"),
-        (ImmediateResponse(403, b"{}", "blocked"), "immediate_response"),
+        (ImmediateResponse(403, b"{}", "blocked", "id-1"), "immediate_response"),
     ],
 )
 def test_every_action_is_a_message_of_its_kind(action: Command, kind: str) -> None:
@@ -154,9 +154,20 @@ def test_a_sent_chunk_says_whether_it_is_the_last(end: bool) -> None:
 
 def test_an_answer_of_ours_is_recognized_by_its_details() -> None:
     """Envoy wraps other local answers in an error object; ours it must leave as it is."""
-    answer = encoded(ImmediateResponse(403, b'{"error": {}}', "blocked")).immediate_response
+    answer = encoded(ImmediateResponse(403, b'{"error": {}}', "blocked", "id-1")).immediate_response
     assert (answer.status.code, answer.body, answer.details) == (403, b'{"error": {}}', "llm_extproc_blocked")
-    assert set_headers(answer.headers) == {"content-type": b"application/json"}
+    assert set_headers(answer.headers) == {"content-type": b"application/json", "x-llm-exchange-id": b"id-1"}
+
+
+def test_the_id_of_the_exchange_is_set_over_the_servers_own() -> None:
+    """Also where a server's header of that name is to be removed: Envoy removes before it sets."""
+    changes = HeaderChanges((), ("x-llm-exchange-id",))
+    for one in ("id-1", "id-2"):
+        message = encoded(ContinueHeaders(RESPONSE, changes, response_body=BodyMode.STREAMED, exchange_id=one))
+        mutation = message.response_headers.response.header_mutation
+        assert set_headers(mutation) == {"x-llm-exchange-id": one.encode()}
+        assert mutation.set_headers[0].append_action == pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
+        assert message.mode_override.response_body_mode == pb.ProcessingMode.STREAMED
 
 
 @pytest.mark.parametrize(
@@ -186,15 +197,16 @@ NAMES = st.text(min_size=1, max_size=8)
 CHANGES = st.builds(
     HeaderChanges, st.lists(st.tuples(NAMES, NAMES), max_size=3).map(tuple), st.lists(NAMES, max_size=3).map(tuple)
 )
+IDS = st.text(min_size=1, max_size=200)
 BODIES = st.none() | st.binary(max_size=32)
 METADATA = st.dictionaries(NAMES, st.text(max_size=8) | st.integers(0, 2**53), max_size=3)
 ACTIONS: st.SearchStrategy[Any] = st.one_of(
-    st.builds(ContinueHeaders, DIRECTIONS, CHANGES, MODES, MODES),
+    st.builds(ContinueHeaders, DIRECTIONS, CHANGES, MODES, MODES, st.just("") | IDS),
     st.builds(ContinueBody, DIRECTIONS, BODIES, CHANGES, st.booleans(), METADATA),
     st.builds(ContinueChunk, BODIES, METADATA),
     st.builds(SendChunk, st.binary(max_size=32), st.booleans(), METADATA),
     st.builds(ContinueTrailers, DIRECTIONS),
-    st.builds(ImmediateResponse, st.integers(200, 599), st.binary(max_size=32), NAMES, NAMES),
+    st.builds(ImmediateResponse, st.integers(200, 599), st.binary(max_size=32), NAMES, IDS, NAMES),
 )
 
 
