@@ -187,9 +187,9 @@ def _filter_problems(document: Document, places: Places) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for index, one in enumerate(document.filters):
         if one.filter in first:
-            line = places.line(("filters", first[one.filter]))
-            found = f"duplicate filter, first on line {line}"
-            yield places.problem(("filters", index), found, hint="Keep one of the two.", at_key=True)
+            at: KeyPath = ("filters", index)
+            found = f"duplicate filter, first on {places.line(('filters', first[one.filter]), at)}"
+            yield places.problem(at, found, hint="Keep one of the two.", at_key=True)
         first.setdefault(one.filter, index)
     yield from _prompt_order_problems(document, places, first)
     if "version" not in first and "prompt" not in first and document.role is Role.ROUTE:

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Annotated
 import re2
 from pydantic import Field, StringConstraints, ValidationError
 
-from extproc.config.load import read_yaml
 from extproc.config.problems import ConfigInvalid, KeyPath, Places, Problem, did_you_mean, names, shown
 from extproc.config.section import Name, Section
+from extproc.config.yaml_tree import read_yaml
 from extproc.domain.fact_values import compiled, values_in
 from extproc.domain.quantities import same_value
 
@@ -116,13 +116,13 @@ def _shape_problem(error: ErrorDetails, places: Places) -> Problem | None:
 
 
 def _fact_problems(facts: tuple[Fact, ...], places: Places) -> Iterator[Problem]:
-    lines: dict[str, int] = {}
+    first: dict[str, KeyPath] = {}
     for number, fact in enumerate(facts):
         at: KeyPath = ("facts", number)
-        if fact.id in lines:
-            found = f"the id {shown(fact.id)} is a duplicate, first on line {lines[fact.id]}"
+        if fact.id in first:
+            found = f"the id {shown(fact.id)} is a duplicate, first on {places.line(first[fact.id], at)}"
             yield places.problem((*at, "id"), found, hint="Give each fact its own.")
-        lines.setdefault(fact.id, places.line((*at, "id")))
+        first.setdefault(fact.id, (*at, "id"))
         patterns = {(*at, "subject", index): pattern for index, pattern in enumerate(fact.subject)}
         patterns[*at, "value"] = fact.value
         broken = [problem for path, pattern in patterns.items() for problem in _pattern_problems(path, pattern, places)]

@@ -43,26 +43,26 @@ def _place_problems(document: Document, places: Places) -> Iterator[Problem]:
 
 
 def _name_problems(document: Document, places: Places) -> Iterator[Problem]:
-    lines: dict[str, int] = {}
+    first: dict[str, KeyPath] = {}
     for number, policy in enumerate(document.policies):
         path: KeyPath = ("policies", number, "name")
-        if policy.name in lines:
-            found = f"duplicate name, first on line {lines[policy.name]}"
+        if policy.name in first:
+            found = f"duplicate name, first on {places.line(first[policy.name], path)}"
             yield places.problem(path, found, hint="Give each policy its own.")
-        lines.setdefault(policy.name, places.line(path))
+        first.setdefault(policy.name, path)
         yield from _guard_name_problems(document, number, places)
 
 
 def _guard_name_problems(document: Document, number: int, places: Places) -> Iterator[Problem]:
-    lines: dict[str, int] = {}
+    first: dict[str, KeyPath] = {}
     for index, guard in enumerate(document.policies[number].guards):
         path: KeyPath = ("policies", number, "guards", index)
         name = guard.name or guard.guard
-        if name in lines:
-            found = f"two guards are called {shown(name)}, the first on line {lines[name]}"
+        if name in first:
+            found = f"two guards are called {shown(name)}, the first on {places.line(first[name], path)}"
             hint = "Give one of them a `name:`, so that metrics can tell them apart."
             yield places.problem(path, found, hint=hint, at_key=True)
-        lines.setdefault(name, places.line(path))
+        first.setdefault(name, path)
 
 
 def _guard_problems(document: Document, places: Places) -> Iterator[Problem]:

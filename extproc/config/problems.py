@@ -48,6 +48,14 @@ class ValueKind(StrEnum):
     BLOCK = "a block of keys"
 
 
+class FilePlace(NamedTuple):
+    """A place in a file; line and column from 1."""
+
+    source: str
+    line: int
+    column: int
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One problem of a configuration file.
@@ -68,6 +76,11 @@ class Problem:
     hint: str = ""
     severity: Severity = Severity.ERROR
 
+    @property
+    def spot(self) -> FilePlace:
+        """Where it is."""
+        return FilePlace(self.source, self.line, self.column)
+
     def __str__(self) -> str:
         where = f"{self.source}:{self.line}:{self.column}: "
         warning = "warning: " if self.severity is Severity.WARNING else ""
@@ -86,29 +99,32 @@ class ConfigInvalid(Exception):
 
 
 def by_line(problems: Iterable[Problem]) -> list[Problem]:
-    """The problems in file order."""
-    return sorted(problems, key=lambda problem: (problem.line, problem.column, problem.path))
+    """The problems of each file, in its order."""
+    return sorted(problems, key=lambda problem: (problem.spot, problem.path))
 
 
 class KeyPosition(NamedTuple):
-    """Position of a key and its value (lines and columns from 1), and the value as written.
+    """Position of a key and its value, and the value as written.
 
     Args:
         text: of a scalar. empty: a list or block without entries.
     """
 
-    key: tuple[int, int]
-    value: tuple[int, int]
+    key: FilePlace
+    value: FilePlace
     kind: ValueKind
     text: str = ""
     empty: bool = False
 
 
 class Places:
-    """The positions of all keys of one file."""
+    """The positions of all keys.
+
+    Args: source: the file, for a key that stands in none.
+    """
 
     def __init__(self, source: str) -> None:
-        self.source = source
+        self._source = source
         self._places: dict[KeyPath, KeyPosition] = {}
 
     def add(self, path: KeyPath, place: KeyPosition) -> None:
@@ -119,9 +135,18 @@ class Places:
         """The position of the key, or None if the file does not contain it."""
         return self._places.get(path)
 
-    def line(self, path: KeyPath) -> int:
-        """Line of the key, or of the closest enclosing block in the file."""
-        return self._position(path, at_key=True)[0]
+    def spot(self, path: KeyPath) -> FilePlace:
+        """Where the key is, or the closest enclosing block in the file."""
+        return self._position(path, at_key=True)
+
+    def line(self, path: KeyPath, near: KeyPath | str = ()) -> str:
+        """``line 7``, of the key or of the closest enclosing block; with the file's name if it is another one.
+
+        Args: near: the key that the message is about, or its file.
+        """
+        source, line, _ = self.spot(path)
+        here = near if isinstance(near, str) else self.spot(near).source
+        return f"line {line}" if source == here else f"line {line} of {source}"
 
     def problem(
         self,
@@ -134,12 +159,12 @@ class Places:
         at_key: bool = False,
     ) -> Problem:
         """A problem at a key, or at the closest enclosing block if the key is missing."""
-        position = self._position(path, at_key=at_key)
-        return self.problem_at(position, path, found, expected=expected, hint=hint, severity=severity)
+        spot = self._position(path, at_key=at_key)
+        return self.problem_at(spot, path, found, expected=expected, hint=hint, severity=severity)
 
     def problem_at(
         self,
-        position: tuple[int, int],
+        spot: FilePlace,
         path: KeyPath,
         found: str,
         *,
@@ -147,9 +172,8 @@ class Places:
         hint: str = "",
         severity: Severity = Severity.ERROR,
     ) -> Problem:
-        """A problem at a line and column [from 1]."""
-        line, column = position
-        return Problem(self.source, line, column, self.dotted(path), found, expected, hint, severity)
+        """A problem at a place in a file."""
+        return Problem(*spot, self.dotted(path), found, expected, hint, severity)
 
     def found(self, path: KeyPath) -> str:
         """The value in words; only its type if the key looks secret."""
@@ -183,13 +207,13 @@ class Places:
                 return name.text
         return str(path[-1])
 
-    def _position(self, path: KeyPath, *, at_key: bool) -> tuple[int, int]:
+    def _position(self, path: KeyPath, *, at_key: bool) -> FilePlace:
         for length in range(len(path), -1, -1):
             place = self._places.get(path[:length])
             if place is not None:
-                is_apart = place.value[0] == place.key[0] and length == len(path) and not at_key
+                is_apart = place.value[:2] == place.key[:2] and length == len(path) and not at_key
                 return place.value if is_apart else place.key
-        return (1, 1)
+        return FilePlace(self._source, 1, 1)
 
 
 def shown(text: str) -> str:

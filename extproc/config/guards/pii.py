@@ -111,16 +111,16 @@ class PiiSection(GuardSection):
         yield from self._recognizer_problems((*at, "recognizers"), places)
 
     def _recognizer_problems(self, at: KeyPath, places: Places) -> Iterator[Problem]:
-        lines: dict[str, int] = {}
+        first: dict[str, KeyPath] = {}
         for index, recognizer in enumerate(self.recognizers):
-            name = (*at, index, "name")
+            name: KeyPath = (*at, index, "name")
             if recognizer.name in ENTITIES:
                 found = f"{shown(recognizer.name)} is a built-in type"
                 yield places.problem(name, found, hint="Give it another name.")
-            elif recognizer.name in lines:
-                found = f"duplicate name, first on line {lines[recognizer.name]}"
+            elif recognizer.name in first:
+                found = f"duplicate name, first on {places.line(first[recognizer.name], name)}"
                 yield places.problem(name, found, hint="Write both patterns as one, with `|` between.")
-            lines.setdefault(recognizer.name, places.line(name))
+            first.setdefault(recognizer.name, name)
             mistake = pattern_mistake(recognizer.pattern)
             if mistake is not None:
                 yield places.problem((*at, index, "pattern"), mistake[0], hint=mistake[1])

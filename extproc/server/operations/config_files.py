@@ -23,11 +23,12 @@ from extproc.config.checks import (
 )
 from extproc.config.facts import FACTS_BYTES_MAX, facts_problems
 from extproc.config.guards.custom import CustomSection
-from extproc.config.load import CONFIG_BYTES_MAX, Loaded, decode, load
+from extproc.config.load import Loaded, load
 from extproc.config.mask_keys import mask_key_problem
 from extproc.config.policies import guards_of
 from extproc.config.problems import ConfigInvalid, Problem
 from extproc.config.secrecy import may_be_secret
+from extproc.config.yaml_nodes import CONFIG_BYTES_MAX, decode
 from extproc.detectors.installed import DetectorUnusable, installed_detector
 from extproc.domain.masks import HASH_KEY_BYTES_MAX, PROCESS_KEY
 from extproc.server.sockets.certificates import PEM_BYTES_MAX, Certificates, certificate_files, tried

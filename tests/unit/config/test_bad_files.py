@@ -19,8 +19,10 @@ from pathlib import Path
 import pytest
 
 from extproc.config.guards import SECTIONS_BY_GUARD
-from extproc.config.load import decode, load, parse_document, read_yaml
+from extproc.config.load import load, parse_document
 from extproc.config.problems import ConfigInvalid, names
+from extproc.config.yaml_nodes import decode
+from extproc.config.yaml_tree import read_yaml
 from extproc.detectors.pii.kinds import ENTITIES
 
 Case = dict[str, str | None]

@@ -13,7 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from extproc.cli.check import check, check_command
-from extproc.config.load import CONFIG_BYTES_MAX
+from extproc.config.yaml_nodes import CONFIG_BYTES_MAX
 
 Changed = Callable[[str, str], str]
 

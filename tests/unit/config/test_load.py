@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import extproc.demo
-from extproc.config.load import CONFIG_BYTES_MAX, PROBLEMS_MAX, decode, load, parse_document, revision_of
+from extproc.config.load import PROBLEMS_MAX, load, parse_document, revision_of
 from extproc.config.problems import ConfigInvalid
+from extproc.config.yaml_nodes import CONFIG_BYTES_MAX, decode
 
 Changed = Callable[[str, str], str]
 
