@@ -18,6 +18,7 @@ from extproc.classifiers.runner import Runner, UnusableRunner
 from extproc.classifiers.scores import FindingLabels, ScoresMissing
 from extproc.config.classifiers import ChatClassifier, Classifier, ModerationsClassifier
 from extproc.domain.classification import BlockingCheck, ClassificationJob, FindingsSink, LateFinding, SpokenText
+from extproc.domain.extras import how_to_install
 from extproc.domain.finding import Finding
 from extproc.domain.record import Coverage
 from extproc.domain.text import Direction
@@ -215,7 +216,7 @@ def _remote_runner(classifier: ModerationsClassifier | ChatClassifier) -> Runner
     try:
         from extproc.classifiers.http import ChatRunner, ModerationsRunner
     except ImportError:
-        return UnusableRunner("not installed: pip install llm-extproc[http]")
+        return UnusableRunner(f"a package is not installed. {how_to_install('http')}")
     deadline_s = classifier.deadline_ms / 1_000
     if isinstance(classifier, ChatClassifier):
         return ChatRunner(classifier, deadline_s)

@@ -15,8 +15,9 @@ from extproc.cli.exit_codes import ExitCode
 from extproc.cli.progress import progress
 from extproc.cli.shapes import CheckJson
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
+from extproc.config.extras import missing_extras
 from extproc.config.load import revision_of
-from extproc.config.problems import ConfigInvalid, Problem, Severity
+from extproc.config.problems import ConfigInvalid, Problem, Severity, by_line
 from extproc.config.schema import json_schema
 from extproc.server.operations.config_files import read_config
 
@@ -76,10 +77,11 @@ def check(
     document = files.loaded.document
     stale = None if against is None else stale_keys(document, against)
     code = ExitCode.FAILED if stale else ExitCode.OK
+    warnings = by_line([*files.loaded.warnings, *missing_extras(document, files.loaded.places)])
     if as_json:
-        _write(console, _as_json(file, revision_of(document, files.prompts), files.loaded.warnings, stale))
+        _write(console, _as_json(file, revision_of(document, files.prompts), warnings, stale))
         return code
-    for warning in files.loaded.warnings:
+    for warning in warnings:
         _write(problems, str(warning))
     content = ", ".join(
         [
@@ -102,6 +104,7 @@ def _as_json(file: Path, revision: str | None, problems: Iterable[Problem], stal
         "problems": [
             {
                 "severity": problem.severity.value,
+                "file": problem.source,
                 "line": problem.line,
                 "column": problem.column,
                 "path": problem.path,

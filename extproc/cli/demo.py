@@ -21,6 +21,7 @@ from extproc.cli.progress import progress
 from extproc.cli.shapes import DemoJson, RunningJson
 from extproc.cli.signals import unwound_by_signals
 from extproc.config.problems import ConfigInvalid
+from extproc.domain.extras import how_to_install
 
 PIPE_COLUMNS = 150
 
@@ -48,7 +49,7 @@ def demo_command(
             directory.mkdir(parents=True, exist_ok=True)
             code = _own_server(console, directory, upstream) if upstream else _tour(console, directory, serve)
     except ModuleNotFoundError as missing:
-        _cannot(f"the demo needs {missing.name}: pip install 'llm-extproc[demo]'")
+        _cannot(f"the demo needs {missing.name}. {how_to_install('demo')}")
     except (ConfigInvalid, OSError, RuntimeError, ValueError) as error:
         _cannot(said(error))
     raise typer.Exit(code)

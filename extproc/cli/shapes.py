@@ -12,6 +12,7 @@ class ProblemJson(TypedDict):
     """One problem of a configuration."""
 
     severity: Annotated[Literal["error", "warning"], "warnings leave the file usable"]
+    file: Annotated[str, "the file that it is in, which may be one that the configuration names"]
     line: Annotated[int, "from 1"]
     column: Annotated[int, "from 1"]
     path: Annotated[str, "of the key, such as `policies[default].guards[pii].on`; empty: the whole file"]

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from extproc.config.checks import check_document
 from extproc.config.document import Document
 from extproc.config.problems import ConfigInvalid, Places, Problem, Severity, by_line
-from extproc.config.schema import validation_problem
+from extproc.config.schema_problems import validation_problem
 from extproc.config.yaml_nodes import composed
 from extproc.config.yaml_tree import Tree
 

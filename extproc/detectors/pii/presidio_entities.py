@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from extproc.domain.extras import how_to_install
 from extproc.domain.finding import Finding
 
 NAMED_ENTITIES = ("PERSON", "LOCATION", "ORGANIZATION")
@@ -93,7 +94,7 @@ def _analyzer(model: str, language: str) -> Any:
         from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
         from presidio_analyzer.nlp_engine import SpacyNlpEngine
     except ImportError as error:
-        raise PresidioUnavailable("install the extra: pip install 'llm-extproc[presidio]'") from error
+        raise PresidioUnavailable(f"a package is not installed. {how_to_install('presidio')}") from error
     engine = SpacyNlpEngine(models=[{"lang_code": language, "model_name": model or "blank"}])
     try:
         # Presidio's own loader would download a missing model.

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from extproc.detectors.model_files import ModelFileUnusable, read_model_file
+from extproc.domain.extras import how_to_install
 
 WINDOW_TOKENS = 48
 WINDOW_STEP_TOKENS = 24
@@ -91,7 +92,7 @@ def _load() -> tuple[Any, Any]:
         import numpy
         from tokenizers import Tokenizer
     except ImportError as error:
-        raise TopicVectorsMissing("install llm-extproc[topics]") from error
+        raise TopicVectorsMissing(f"a package is not installed. {how_to_install('topics')}") from error
     try:
         raw, tokenizer = read_model_file(_WEIGHTS), Tokenizer.from_buffer(read_model_file(_TOKENIZER))
     except ModelFileUnusable as unusable:

@@ -5,19 +5,18 @@ Imported only if the configuration has a ``review`` section: it needs SQLAlchemy
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from extproc.config.extras import review_modules
+from extproc.domain.extras import how_to_install, missing_modules
 
 
 class ReviewUnavailable(Exception):
     """A package for the review queue is not installed."""
 
     def __init__(self, package: str) -> None:
-        super().__init__(f"review: the queue needs {package}. Install it: pip install 'llm-extproc[review]'")
+        super().__init__(f"review: the queue needs {package}. {how_to_install('review')}")
 
 
 def require_packages(url: str) -> None:
     """Check that the packages for a store URL are installed. Raises: ReviewUnavailable."""
-    needed = ["sqlalchemy"] if url.startswith("sqlite:") else ["sqlalchemy", "psycopg"]
-    for package in needed:
-        if find_spec(package) is None:
-            raise ReviewUnavailable(package)
+    for package in missing_modules(review_modules(url)):
+        raise ReviewUnavailable(package)

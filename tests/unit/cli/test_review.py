@@ -213,7 +213,7 @@ def test_a_store_that_the_server_has_not_made_yet(tmp_path: Path) -> None:
 
 def test_a_package_that_is_not_installed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit 2, with what to do."""
-    monkeypatch.setattr("extproc.sinks.review.find_spec", lambda _: None)
+    monkeypatch.setattr("extproc.domain.extras.find_spec", lambda _: None)
     result = run("list")
     assert result.exit_code == 2
     assert "pip install 'llm-extproc[review]'" in result.output

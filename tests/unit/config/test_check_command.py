@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer
@@ -13,6 +15,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from extproc.cli.check import check, check_command
+from extproc.config.classifiers import Classifier
+from extproc.config.extras import EXTRA_OF_ADAPTER
 from extproc.config.yaml_nodes import CONFIG_BYTES_MAX
 
 Changed = Callable[[str, str], str]
@@ -82,6 +86,7 @@ def test_the_result_is_json_for_who_asks(tmp_path: Path, changed: Changed, conso
     assert (told["file"], told["ok"], told["revision"]) == (str(file), False, None)
     assert told["problems"][1] == {
         "severity": "error",
+        "file": str(file),
         "line": 5,
         "column": 9,
         "path": "models.tiny-chat.versions.v1.wieght",
@@ -151,3 +156,46 @@ def test_a_file_over_the_limit_is_told_as_that(tmp_path: Path, console: Console)
     file = written(tmp_path, "#" + "é" * CONFIG_BYTES_MAX)
     assert check(file, False, console) == 2
     assert printed(console).startswith(f"{file}:1:1: more than {CONFIG_BYTES_MAX} bytes.")
+
+
+PARTS = """\
+review: { url: %s }
+classifiers:
+  unsafe: { adapter: onnx, path: /models/guard, labels: [unsafe] }
+"""
+USE = "      - { guard: classifier, classifier: unsafe, action: flag }\n"
+
+
+def test_missing_packages_are_told(
+    tmp_path: Path, minimal: str, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what it means for `serve`, and the command that installs them; the file may be for another machine."""
+    file = written(tmp_path, minimal + USE + PARTS % "sqlite:///review.db")
+    assert check(file, False, console) == 0
+    monkeypatch.setattr("extproc.domain.extras.find_spec", lambda _: None)
+    assert check(file, False, console) == 0
+    about_review, about_classifier = printed(console).splitlines()[1:3]
+    assert about_review == (
+        f"{file}:18:1: warning: review: `sqlalchemy` is not installed here, so `extproc serve` does not start."
+        f" Install it: {sys.executable} -m pip install 'llm-extproc[review]'"
+    )
+    assert about_classifier == (
+        f"{file}:20:3: warning: classifiers.unsafe: `numpy`, `onnxruntime`, `tokenizers` are not installed here, so"
+        f" this classifier judges nothing. Install it: {sys.executable} -m pip install 'llm-extproc[onnx]'"
+    )
+
+
+def test_a_store_on_a_server_needs_its_driver(
+    tmp_path: Path, minimal: str, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which a file does not."""
+    file = written(tmp_path, minimal + "review: { url: 'postgresql://reviewer@db/review' }\n")
+    monkeypatch.setattr("extproc.domain.extras.find_spec", lambda module: None if module == "psycopg" else module)
+    assert check(file, False, console) == 0
+    assert "review: `psycopg` is not installed here" in printed(console)
+
+
+def test_every_adapter_names_its_extra() -> None:
+    """A new one is noticed."""
+    adapters = {get_args(one.model_fields["adapter"].annotation)[0] for one in get_args(get_args(Classifier)[0])}
+    assert set(EXTRA_OF_ADAPTER) == adapters

@@ -1,0 +1,43 @@
+"""The optional packages that a configuration needs where it is served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from extproc.config.document import Document
+from extproc.config.problems import KeyPath, Places, Problem, Severity, names
+from extproc.domain.extras import MODULES, how_to_install, missing_modules
+
+EXTRA_OF_ADAPTER = {
+    "chat": "http",
+    "grounding": "packaged",
+    "moderations": "http",
+    "onnx": "onnx",
+    "packaged": "packaged",
+    "presidio": "presidio",
+    "topics": "topics",
+    "transformers": "transformers",
+}
+"""The extra that a classifier needs, by its adapter."""
+
+
+def review_modules(url: str) -> list[str]:
+    """The modules that the review queue needs for a store."""
+    return [module for module in MODULES["review"] if module != "psycopg" or url.startswith("postgresql:")]
+
+
+def missing_extras(document: Document, places: Places) -> Iterator[Problem]:
+    """A warning for each part that needs a package which is not installed here: the file may be for another machine."""
+    if document.review is not None:
+        missing = missing_modules(review_modules(document.review.url))
+        yield from _warnings(("review",), missing, "review", "`extproc serve` does not start", places)
+    for name, classifier in document.classifiers.items():
+        extra = EXTRA_OF_ADAPTER[classifier.adapter]
+        effect = "this classifier judges nothing"
+        yield from _warnings(("classifiers", name), missing_modules(MODULES[extra]), extra, effect, places)
+
+
+def _warnings(path: KeyPath, missing: list[str], extra: str, effect: str, places: Places) -> Iterator[Problem]:
+    if missing:
+        found = f"{names(missing)} {'is' if len(missing) == 1 else 'are'} not installed here, so {effect}"
+        yield places.problem(path, found, hint=how_to_install(extra), severity=Severity.WARNING, at_key=True)
