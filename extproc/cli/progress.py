@@ -7,8 +7,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final, TextIO
 
 SHOWN_AFTER_S: Final = 1.0
@@ -28,10 +29,18 @@ class Progress:
         self._doing = doing
         self._done = threading.Event()
         self._started_s = time.monotonic()
+        self._drawing = threading.Lock()
+        self._erase: Callable[[], None] = lambda: None
 
     def say(self, doing: str) -> None:
         """From now on another text."""
         self._doing = doing
+
+    def above(self, show: Callable[[], None]) -> None:
+        """Print a result where the line stands; the line is drawn again below."""
+        with self._drawing:
+            self._erase()
+            show()
 
     @contextmanager
     def shown_on(self, stream: TextIO) -> Iterator[None]:
@@ -48,14 +57,14 @@ class Progress:
     def _move(self, stream: TextIO) -> None:
         if self._done.wait(SHOWN_AFTER_S):
             return
+        self._erase = partial(_write, stream, _ERASED)
         for frame in itertools.cycle(_FRAMES):
             line = f"{frame} {self._doing} ({time.monotonic() - self._started_s:.0f} s)"
-            stream.write(f"{_ERASED}{line[: _columns(stream) - 1]}")
-            stream.flush()
+            with self._drawing:
+                _write(stream, f"{_ERASED}{line[: _columns(stream) - 1]}")
             if self._done.wait(_FRAME_S):
                 break
-        stream.write(_ERASED)
-        stream.flush()
+        self._erase()
 
     def _list(self, stream: TextIO) -> None:
         """For a terminal that cannot erase: each text once."""
@@ -63,8 +72,7 @@ class Progress:
         while not self._done.wait(wait_s):
             if self._doing != told:
                 told = self._doing
-                stream.write(f"{told} ...\n")
-                stream.flush()
+                _write(stream, f"{told} ...\n")
             wait_s = _FRAME_S
 
 
@@ -77,6 +85,11 @@ def progress(doing: str) -> Iterator[Progress]:
         return
     with line.shown_on(sys.stderr):
         yield line
+
+
+def _write(stream: TextIO, text: str) -> None:
+    stream.write(text)
+    stream.flush()
 
 
 def _columns(stream: TextIO) -> int:
