@@ -7,7 +7,9 @@ import signal
 import tempfile
 import threading
 import urllib.request
+from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 from urllib.parse import urlsplit
@@ -21,10 +23,24 @@ from extproc.cli.progress import progress
 from extproc.cli.shapes import DemoJson, RunningJson
 from extproc.cli.signals import unwound_by_signals
 from extproc.config.problems import ConfigInvalid
+from extproc.demo.hints import how_to_ask, next_steps
+from extproc.demo.lines import legend, print_heading, print_stop
+from extproc.demo.stop import Stop
 from extproc.domain.extras import how_to_install
 
 PIPE_COLUMNS = 150
 
+
+DEFAULT_PORT = 10_000
+"""Where ``--serve`` and ``--upstream`` can be asked, if nothing else listens there: Envoy's port in all examples."""
+_INTRODUCTION = (
+    "A real Envoy, llm-extproc, and two model servers that replay what a vLLM said.",
+    "Each line: a request by the openai client, checked at client, model and metrics.",
+)
+_RECORDINGS = (
+    "The answers are recordings: they show what the guards do, whatever else you ask.",
+    "A question that is not below gets the answer to `What is Envoy?`.",
+)
 
 app = typer.Typer(add_completion=False)
 
@@ -38,16 +54,19 @@ def demo_command(
         str | None,
         typer.Option("--upstream", help="http://HOST:PORT of your own model server, instead of the recorded ones."),
     ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print a table of all that each side saw, and what was measured.")
+    ] = False,
     logs: Annotated[Path | None, typer.Option("--logs", help="Keep configurations and logs in this directory.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
-    """Show guarding, routing and metering at work. Exit 0: every row is as expected; 1: a row differs; 2: no start."""
-    console = None if as_json else result_console(PIPE_COLUMNS)
+    """Show guarding, routing and metering at work. Exit 0: every stop is right; 1: one is not; 2: no start."""
+    console = None if as_json else result_console(*([PIPE_COLUMNS] if verbose else []))
     try:
         with unwound_by_signals(), tempfile.TemporaryDirectory(prefix="llm-extproc-demo-") as scratch:
             directory = logs or Path(scratch)
             directory.mkdir(parents=True, exist_ok=True)
-            code = _own_server(console, directory, upstream) if upstream else _tour(console, directory, serve)
+            code = _own_server(console, directory, upstream) if upstream else _tour(console, directory, serve, verbose)
     except ModuleNotFoundError as missing:
         _cannot(f"the demo needs {missing.name}. {how_to_install('demo')}")
     except (ConfigInvalid, OSError, RuntimeError, ValueError) as error:
@@ -55,38 +74,55 @@ def demo_command(
     raise typer.Exit(code)
 
 
-def _tour(console: Console | None, directory: Path, serve: bool) -> ExitCode:
+def _tour(console: Console | None, directory: Path, serve: bool, verbose: bool) -> ExitCode:
     """Show the tour, as JSON without a console."""
-    from extproc.demo.installation import Installation
+    from extproc.demo.installation import Installation, claimed_port
     from extproc.demo.model_server import ModelServer
     from extproc.demo.rules import DEMO_RULES
-    from extproc.demo.tour import Tour
+    from extproc.demo.tour import Tour, planned
 
     models = {name: ModelServer(name, rules=DEMO_RULES) for name in ("v1", "v2")}
     with ExitStack() as running:
-        stops = []
+        stops: list[Stop] = []
         with progress("Starting two model servers, the processor, and Envoy") as line:
-            installation = running.enter_context(Installation(directory, models))
-            for stop in Tour(installation).stops():
+            port = running.enter_context(claimed_port(DEFAULT_PORT)) if serve else None
+            installation = running.enter_context(Installation(directory, models, port=port))
+            count = len(planned())
+            if console is not None and not verbose:
+                line.above(partial(print_beginning, console))
+            for stop in Tour(installation).stops(
+                lambda stop: line.say(f"Stop {len(stops) + 1} of {count}: {stop.title}")
+            ):
                 stops.append(stop)
-                line.say(f"On tour: {stop.title} done")
+                if console is not None and not verbose:
+                    line.above(partial(print_stop, console, stop))
         if console is None:
             print_json(_as_data(stops, installation if serve else None))
+        elif verbose:
+            _print_table(console, stops)
         else:
-            _print(console, stops)
+            print_end(console, stops)
         if serve:
             _stay(console, installation)
+        elif console is not None:
+            _say(console, "", "Next:", "", *next_steps())
     return ExitCode.FAILED if any(stop.wrong for stop in stops) else ExitCode.OK
 
 
-def _as_data(stops: list[Any], running: Any) -> DemoJson:
+def _as_data(stops: list[Stop], running: Any) -> DemoJson:
     return {
         "ok": not any(stop.wrong for stop in stops),
         "stops": [
             {
                 "title": stop.title,
                 "ok": not stop.wrong,
+                "why": stop.why,
                 "sent": stop.sent,
+                "outcome": stop.came_of_it,
+                "found": [
+                    {"guard": one.guard, "direction": one.direction, "kind": one.kind, "times": one.times}
+                    for one in stop.found
+                ],
                 "client_saw": stop.client_saw,
                 "model_saw": stop.model_saw,
                 "measured": stop.measured,
@@ -107,19 +143,44 @@ def _reached_at(installation: Any) -> RunningJson:
     }
 
 
-def _print(console: Console, stops: list[Any]) -> None:
+def print_beginning(console: Console) -> None:
+    """What runs, and what the lines of the stops are."""
+    _say(console, *_INTRODUCTION, "")
+    print_heading(console)
+
+
+def print_end(console: Console, stops: Sequence[Stop]) -> None:
+    """What the colors mean, and how many stops are right."""
+    _say(console, "")
+    if console.color_system:
+        console.print("In color, what a guard found:", legend(), end=".\n")
+    _print_count(console, stops)
+
+
+def _print_table(console: Console, stops: Sequence[Stop]) -> None:
     from extproc.demo.shown import print_stops
 
     print_stops(console, stops)
-    wrong = [(stop.title, line) for stop in stops for line in stop.wrong]
-    for title, line in wrong:
-        console.print(f"{title}: {line}", markup=False, style="red")
-    console.print(f"{len(stops) - len({title for title, _ in wrong})} of {len(stops)} stops are right.")
+    for stop in stops:
+        for line in stop.wrong:
+            console.print(f"{stop.title}: {line}", markup=False, style="red")
+    _print_count(console, stops)
+
+
+def _print_count(console: Console, stops: Sequence[Stop]) -> None:
+    right = sum(not stop.wrong for stop in stops)
+    _say(console, f"{right} of {len(stops)} stops are right.")
+
+
+def _say(console: Console, *lines: str) -> None:
+    """Print lines as they are."""
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _own_server(console: Console | None, directory: Path, upstream: str) -> ExitCode:
     """The demo in front of the user's own server, which serves both versions."""
-    from extproc.demo.installation import Installation
+    from extproc.demo.installation import Installation, claimed_port
 
     url = urlsplit(upstream)
     if url.scheme != "http" or not url.hostname or url.path not in ("", "/", "/v1"):
@@ -136,11 +197,12 @@ def _own_server(console: Console | None, directory: Path, upstream: str) -> Exit
 
     with ExitStack() as running:
         with progress("Starting the processor and Envoy"):
-            installation = running.enter_context(Installation(directory, {}, change=change))
+            port = running.enter_context(claimed_port(DEFAULT_PORT))
+            installation = running.enter_context(Installation(directory, {}, change=change, port=port))
         if console is None:
             print_json(_as_data([], installation))
         else:
-            console.print(f"In front of {address}, which serves {served}.")
+            _say(console, f"In front of {address}, which serves {served}.")
         _stay(console, installation)
     return ExitCode.OK
 
@@ -161,12 +223,27 @@ def _stay(console: Console | None, installation: Any) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     if console is not None:
-        reached = _reached_at(installation)
-        console.print(f"Base URL   {reached['base_url']}   (model {', '.join(reached['models'])})")
-        console.print(f"Metrics    {reached['metrics']}")
-        console.print(f"Logs       {reached['logs']}")
-        console.print("Press Ctrl-C to stop.")
+        _print_reached(console, installation)
     ended.wait()
+
+
+def _print_reached(console: Console, installation: Any) -> None:
+    """Where it is, and how to ask it."""
+    reached, are_recordings = _reached_at(installation), bool(installation.models)
+    taken = [f"Port {DEFAULT_PORT} is taken, so Envoy listens on another one."] if not installation.has_port else []
+    _say(
+        console,
+        "",
+        *((*_RECORDINGS, "") if are_recordings else ()),
+        *taken,
+        f"Base URL   {reached['base_url']}   (model {', '.join(reached['models'])})",
+        f"Metrics    {reached['metrics']}",
+        f"Logs       {reached['logs']}   (processor.log: a line for each exchange)",
+        "",
+        *how_to_ask(reached["base_url"], reached["models"][-1], are_recordings=are_recordings),
+        "",
+        "Press Ctrl-C to stop.",
+    )
 
 
 def _cannot(problem: str) -> NoReturn:

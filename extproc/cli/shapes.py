@@ -213,12 +213,24 @@ class StatsJson(TypedDict):
     guards: Annotated[list[GuardStatsJson], "by name"]
 
 
+class CountedFindingJson(TypedDict):
+    """Findings of a guard, as the metrics count them."""
+
+    guard: Annotated[str, "its name"]
+    direction: Annotated[str, "`request` or `response`"]
+    kind: Annotated[str, "such as `EMAIL`"]
+    times: Annotated[int, "how many"]
+
+
 class StopJson(TypedDict):
     """One stop of the tour."""
 
     title: Annotated[str, "what it shows"]
     ok: Annotated[bool, "as expected"]
+    why: Annotated[str, "why it matters"]
     sent: Annotated[str, "what was sent"]
+    outcome: Annotated[str, "what came of it, in short"]
+    found: Annotated[list[CountedFindingJson], "what the shown guard found"]
     client_saw: Annotated[str, "may be empty"]
     model_saw: Annotated[str, "may be empty"]
     measured: Annotated[str, "may be empty"]

@@ -12,7 +12,7 @@ import random
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -50,6 +50,28 @@ def _free_port(unbound: socket.socket) -> int:
     raise OSError(f"no free port on {LOOPBACK} between {_PORTS.start} and {_PORTS.stop}")
 
 
+@contextlib.contextmanager
+def claimed_port(port: int) -> Iterator[int | None]:
+    """Within, no other demo takes this loopback port. Yields: the port; None if something listens there already.
+
+    A look alone would not do: Envoy shares its port with another Envoy of the same user, and each would get a part of
+    the requests. So a demo also holds a name of the port, which ends with the process.
+    """
+    with socket.socket(socket.AF_UNIX) as name, socket.socket() as tried:
+        tried.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # as Envoy: connections that have ended do not count
+        try:
+            name.bind(f"\0llm-extproc-demo-{port}")
+            tried.bind((LOOPBACK, port))
+        except OSError:
+            is_free = False
+        else:
+            is_free = True
+        tried.close()
+        yield port if is_free else None
+
+
 class Installation:
     """A context manager that starts the parts in order and stops them.
 
@@ -59,6 +81,7 @@ class Installation:
         change: edits the configuration (plain data) before it is written.
         change_envoy: edits Envoy's bootstrap configuration.
         with_processor: False leaves the socket to the caller.
+        port: where Envoy listens; None: a free one.
     """
 
     def __init__(
@@ -69,6 +92,7 @@ class Installation:
         change: Change | None = None,
         change_envoy: Change | None = None,
         with_processor: bool = True,
+        port: int | None = None,
     ) -> None:
         self.models = dict(models)
         self.directory = directory
@@ -78,7 +102,9 @@ class Installation:
         # separate, since a socket path is limited to 107 bytes, and temporary directories may have long paths
         self._sockets = Path(tempfile.mkdtemp(prefix="llm-"))
         self.socket = self._sockets / "extproc.sock"
-        self._listen, self._admin, self._metrics = free_ports(3)
+        self.has_port = port is not None
+        free, self._admin, self._metrics = free_ports(3)
+        self._listen = port or free
         self.config = directory / "llm-extproc.json"
         self.processor = ProcessorProcess(self.config, f"{LOOPBACK}:{self._metrics}", directory / "processor.log")
         self.envoy: EnvoyProcess
@@ -138,13 +164,17 @@ class Installation:
 
     def metric(self, name: str, **labels: str) -> float:
         """Sum of the samples with that name whose labels include ``labels``; 0 if there are none."""
+        return sum(value for _, value in self.samples(name, **labels))
+
+    def samples(self, name: str, **labels: str) -> list[tuple[dict[str, str], float]]:
+        """Labels and value of each sample with that name whose labels include ``labels``."""
         families = text_string_to_metric_families(self.processor.page("/metrics"))
-        return sum(
-            sample.value
+        return [
+            (sample.labels, sample.value)
             for family in families
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
-        )
+        ]
 
     def _end(self) -> None:
         self.processor.kill()

@@ -62,6 +62,7 @@ def says(phrase: str | None, stem: str, paths: Sequence[str] = (CHAT, RESPONSES,
 DEMO_RULES: Final = (
     *says("write to", "greeting_pii"),
     *says("pick a lock", "refusal", (CHAT, RESPONSES)),
+    *says("weather in", "chat_tool_auto", (CHAT,)),
     *says(None, "hello"),
 )
 

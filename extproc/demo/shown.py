@@ -1,4 +1,4 @@
-"""How the stops of the tour are printed: a table, or one stop below the other where the terminal is narrow."""
+"""All that each side saw on the tour: a table, or one stop below the other where the terminal is narrow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from extproc.demo.tour import Stop
+from extproc.demo.stop import Stop
 
 TABLE_COLUMNS_MIN: Final = 120
 LABELS: Final = ("sent", "client", "model", "measured")
@@ -48,7 +48,8 @@ def _below(stop: Stop) -> Table:
 
 
 def _cells(stop: Stop) -> list[Text]:
-    return [Text(_short(cell)) for cell in (stop.sent, stop.client_saw, stop.model_saw, stop.measured)]
+    measured = "\n".join(filter(None, (stop.measured, stop.found_where and f"found: {stop.found_where}")))
+    return [Text(_short(cell)) for cell in (stop.sent, stop.client_saw, stop.model_saw, measured)]
 
 
 def _mark(stop: Stop) -> Text:

@@ -1,6 +1,6 @@
 """The picture of the demo in the README: ``python -m tests.docs.demo_picture`` draws it from a run on a real Envoy.
 
-It shows some of the stops as a terminal of 80 columns does. Fonts are those of the reader: the picture fetches nothing.
+It shows the tour as a terminal of 80 columns does. Fonts are those of the reader: the picture fetches nothing.
 """
 
 from __future__ import annotations
@@ -16,36 +16,31 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 
+from extproc.cli.demo import print_beginning, print_end
 from extproc.demo.installation import Installation
+from extproc.demo.lines import print_stop
 from extproc.demo.model_server import ModelServer
 from extproc.demo.rules import DEMO_RULES
-from extproc.demo.shown import print_stops
-from extproc.demo.tour import Stop, Tour
+from extproc.demo.stop import Stop
+from extproc.demo.tour import Tour
 from tests.docs.pages import DOCS
 
 PICTURE = DOCS / "demo.svg"
 COLUMNS = 80
-SHOWN = (
-    "Injection, streamed",
-    "Personal data in a request",
-    "Personal data in a stream",
-    "Weighted versions",
-    "A team's bill",
-)
-"""The stops that the picture shows, in the order of the tour."""
 
 _FONT = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 _LINE = re.compile(r'<text class="demo-r\d+" x="(?P<x>[\d.]+)" y="(?P<y>[\d.]+)"[^>]*>(?P<text>[^<]*)</text>')
 _COLUMN_PX = 12.2
 
 
-def drawn(stops: Sequence[Stop], count: int) -> str:
-    """The picture of some stops, and of how many there are in all."""
+def drawn(stops: Sequence[Stop]) -> str:
+    """The picture of a tour."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print("[bold]$ make demo[/bold]\n")
-    print_stops(console, stops)
-    console.print("[dim]…[/dim]")
-    console.print(f"{count} of {count} stops are right.", highlight=False)
+    console.print("[bold]$ make demo[/bold]")
+    print_beginning(console)
+    for stop in stops:
+        print_stop(console, stop)
+    print_end(console, stops)
     svg = console.export_svg(title="llm-extproc: a real Envoy, recorded vLLM", theme=DIMMED_MONOKAI, unique_id="demo")
     return _FONT.sub("", svg) + "\n"
 
@@ -66,7 +61,7 @@ def _run() -> str:
         stops = list(Tour(installation).stops())
     if wrong := [line for stop in stops for line in stop.wrong]:
         sys.exit("\n".join(wrong))
-    return drawn([stop for stop in stops if stop.title in SHOWN], len(stops))
+    return drawn(stops)
 
 
 if __name__ == "__main__":

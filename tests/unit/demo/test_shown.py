@@ -8,10 +8,18 @@ import pytest
 from rich.console import Console
 
 from extproc.demo.shown import TABLE_COLUMNS_MIN, print_stops
-from extproc.demo.tour import Stop
+from extproc.demo.stop import Found, Stop
 
-RIGHT = Stop("A stop", "[red]sent[/red]", "seen by the client", "seen by the model", "1 block")
-WRONG = Stop("Another", "x" * 200, wrong=["it is not so"])
+RIGHT = Stop(
+    "A stop",
+    "[red]sent[/red]",
+    "why",
+    client_saw="seen by the client",
+    model_saw="seen by the model",
+    measured="1 block",
+    found=(Found("pii", "request", "EMAIL", 1),),
+)
+WRONG = Stop("Another", "x" * 200, "why", wrong=["it is not so"])
 
 
 def printed(columns: int) -> str:
@@ -26,7 +34,9 @@ def printed(columns: int) -> str:
 def test_every_width_shows_all_of_a_stop(columns: int) -> None:
     """Its mark, and its texts as they are: square brackets are not rich's markup."""
     text = printed(columns)
-    assert all(word in text for word in ("ok", "wrong", "A stop", "seen by the client", "[red]sent[/red]", "1 block"))
+    assert all(
+        word in text for word in ("ok", "wrong", "A stop", "seen by the client", "[red]sent[/red]", "1 block", "EMAIL")
+    )
     assert max(len(line) for line in text.splitlines()) <= columns
 
 
