@@ -10,7 +10,6 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,11 +19,10 @@ from prometheus_client import CollectorRegistry
 from extproc.classifiers.late_reviews import LateReviews
 from extproc.classifiers.router import ClassifierRouter
 from extproc.config.document import Document
-from extproc.envoy_config.envoy_admin import EnvoyAdmin
-from extproc.envoy_config.follower import EnvoyFollower
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
 from extproc.server.operations.config_files import ConfigFiles, ConfigReader
 from extproc.server.operations.config_in_force import ConfigInForce
+from extproc.server.operations.envoy_files import Accepted, following
 from extproc.server.operations.envoy_watch import EnvoyWatch
 from extproc.server.operations.health import Health
 from extproc.server.operations.json_log import JsonLog, open_log, take_over_libraries
@@ -61,7 +59,6 @@ if TYPE_CHECKING:
     from extproc.sinks.review.sink import ReviewSink
 
 Value = TypeVar("Value")
-Accepted = Callable[[Document], None]
 
 _STDOUT = 1  # written to the descriptor directly: the interpreter's stream is flushed only at exit
 _MODELS_LOADED_S_MAX = 20.0  # load classifiers before the first exchanges, but do not wait for one that hangs
@@ -84,15 +81,15 @@ def serve(file: Path, report: StartReport, envoy_folder: Path | None = None) -> 
             with (
                 contextlib.closing(logger),
                 signals_ignored_afterwards(),
-                _following(document, envoy_folder, logger) as accepted,
+                following(document, envoy_folder, logger) as accepted,
             ):
                 asyncio.run(_supervise(file, reader, files, folder, logger, report, accepted))
         return
-    logger = _logger(document, Output(_STDOUT))
+    logger = _logger(document, WholeLines(_STDOUT, envoy_folder) if envoy_folder else Output(_STDOUT))
     with (
         contextlib.closing(logger),
         signals_ignored_afterwards(),
-        _following(document, envoy_folder, logger) as accepted,
+        following(document, envoy_folder, logger) as accepted,
         asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner,
     ):
         runner.run(_serve(file, reader, files, logger, report, accepted))
@@ -272,24 +269,6 @@ def _shared_folder() -> Iterator[Path]:
                 " several workers need one. Let this user write to /tmp, or set TMPDIR to a writable folder."
             ) from error
         yield Path(folder)
-
-
-@contextlib.contextmanager
-def _following(document: Document, envoy_folder: Path | None, logger: JsonLog) -> Iterator[Accepted]:
-    """Keeps the files that Envoy watches, if there are any. Yields: what takes a new configuration."""
-    folder = envoy_folder or (Path(document.envoy.folder) if document.envoy.folder else None)
-    if folder is None:
-        yield lambda _: None
-        return
-    follower = EnvoyFollower(folder, document, EnvoyAdmin(document.envoy.admin), logger)
-    follower.begin(document)
-    thread = threading.Thread(target=follower.run, name="envoy", daemon=True)
-    thread.start()
-    try:
-        yield follower.use
-    finally:
-        follower.end()
-        thread.join(_LATE_VERDICTS_S_MAX)
 
 
 # --- parts of both -------------------------------------------------------------------------------------------------

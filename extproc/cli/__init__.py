@@ -15,6 +15,8 @@ from typer.main import get_command
 
 COMMANDS = {
     "init": "Write a commented configuration to start from.",
+    "up": "Put Envoy and the processor in front of your own model servers, until Ctrl-C.",
+    "run": "Run Envoy and the processor until SIGTERM or Ctrl-C, then drain both and exit 0.",
     "serve": "Serve Envoy until SIGTERM, then drain and exit 0.",
     "check": "Validate a configuration file.",
     "explain": "Show what would happen to one request: route, version, findings, changes.",

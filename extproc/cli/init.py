@@ -47,9 +47,7 @@ def init_command(
 _NEXT = """\
 Wrote {file}. Next:
   extproc check {file}
-  extproc envoy-config {file} --output envoy.yaml
-  extproc serve --config {file}      # in a terminal of its own
-  envoy -c envoy.yaml                # in another one"""
+  extproc run {file}"""
 
 
 def starting_configuration(model: str, endpoint: str) -> str:

@@ -38,7 +38,8 @@ def serve_command(
     Exit 2: bad configuration or missing package. Exit 3: address in use. Exit 4: no worker can start.
     """
     named = config_file(config, file)
-    report = TerminalReport(named) if sys.stderr.isatty() else StartReport()
+    is_alone = sys.stderr.isatty() and envoy_folder is None  # else `run` and `up` say what is served
+    report = TerminalReport(named) if is_alone else StartReport()
     try:
         serve(named, report, envoy_folder) if worker is None else work(worker, named)
     except ConfigInvalid as invalid:

@@ -32,6 +32,11 @@ class EnvoyAdmin:
         name, _, value = self.page(_TAKEN.format(stat)).strip().partition(": ")
         return value.strip('"') if name else ""
 
+    def order(self, path: str) -> None:
+        """Tell it to do something. Raises: OSError, also for an error status."""
+        with urllib.request.urlopen(urllib.request.Request(self._url + path, method="POST"), timeout=_ANSWER_S_MAX):
+            pass
+
     def page(self, path: str) -> str:
         """The text of a page. Raises: OSError, also for an error status."""
         with urllib.request.urlopen(self._url + path, timeout=_ANSWER_S_MAX) as page:

@@ -18,21 +18,22 @@ from tests.docs.pages import DOCS
 
 DRAWING = DOCS / "packages.svg"
 PLACES: Final = {
-    "cli": (2.5, 0),
-    "app": (2.5, 1),
-    "demo": (0, 1),
-    "server": (0.5, 2),
-    "classifiers": (2.75, 2),
-    "sinks": (0.5, 3),
+    "cli": (2.3, 0),
+    "app": (2.8, 1),
+    "launch": (0, 1),
+    "demo": (1.3, 1),
+    "server": (0.6, 2),
+    "classifiers": (2.8, 2),
+    "sinks": (1, 3),
     "wire": (2.1, 3),
-    "_pb": (1.5, 4),
-    "exchange": (2.5, 4),
-    "filters": (2.5, 5),
+    "_pb": (1.8, 4),
+    "exchange": (2.8, 4),
+    "filters": (2.8, 5),
     "envoy_config": (0, 6),
-    "payload": (3, 6),
-    "config": (0.5, 7),
-    "detectors": (0.5, 8),
-    "domain": (1, 9),
+    "payload": (3.3, 6),
+    "config": (0.8, 7),
+    "detectors": (0.8, 8),
+    "domain": (1.3, 9),
 }
 """The column and the row of each package."""
 COLUMN, ROW, WIDTH, HEIGHT, EDGE = 150, 66, 118, 34, 20  # pixels

@@ -19,11 +19,12 @@ from tests.docs.pages import DOCS, blocks
 from tests.e2e.harness import require_envoy, wait_until
 
 BLOCKS = blocks(DOCS / "getting-started.md", "sh")
-SERVERS = ("extproc serve", "envoy -c")
+UP, RUN = "extproc up", "extproc run"
 NOT_RUN = ("make demo", "export PATH")
 """What `tests/e2e/test_demo.py` runs, and the path that this test sets itself."""
 PORTS = ("8000", "9090", "9901", "10000", "50051")
 READY_S = 30
+SERVES = "Envoy and processor serve"
 
 
 class Machine:
@@ -32,6 +33,7 @@ class Machine:
     def __init__(self, folder: Path, model_port: int) -> None:
         self._folder = folder
         self._ports = dict(zip(PORTS, (str(model_port), *map(str, free_ports(4))), strict=True))
+        self.log = folder / "printed.log"
         self._env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
     def moved(self, text: str) -> str:
@@ -53,8 +55,17 @@ class Machine:
 
     def start(self, command: str) -> subprocess.Popen[bytes]:
         """A block that stays, as in a terminal of its own."""
-        log = (self._folder / f"{command.split()[0]}.log").open("wb")
+        log = self.log.open("wb")
         return subprocess.Popen(self.moved(command).split(), cwd=self._folder, env=self._env, stdout=log, stderr=log)
+
+    def tries(self, command: str) -> None:
+        """A block that stays, until it serves."""
+        with self.start(command) as process:
+            try:
+                wait_until(lambda: SERVES in self.log.read_text(), SERVES, READY_S)
+            finally:
+                process.terminate()
+        assert process.returncode == 0
 
 
 @pytest.fixture
@@ -72,11 +83,12 @@ def test_every_command_of_the_page_does_what_it_says(tmp_path: Path, model: Mode
     printed: dict[str, str] = {}
     with ExitStack() as running:
         for block in (block for block in BLOCKS if not block.startswith(NOT_RUN)):
-            if block.startswith(SERVERS):
-                process = running.enter_context(
-                    machine.start(block.replace("envoy -c", "envoy --disable-hot-restart -c"))
-                )
-                running.callback(process.kill)
+            if block.startswith(UP):
+                machine.tries(f"{block.strip()} --port 10000")
+                continue
+            if block.startswith(RUN):
+                process = running.enter_context(machine.start(block))
+                running.callback(process.terminate)
                 continue
             if "readyz" in block:
                 wait_until(lambda block=block: _answers(machine, block), "the processor is ready", READY_S)  # type: ignore[misc]

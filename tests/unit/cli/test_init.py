@@ -57,7 +57,7 @@ def test_it_writes_the_file_and_says_what_follows(tmp_path: Path) -> None:
     file = tmp_path / "own.yaml"
     result = init(file, "--model", "qwen/3-8b", "--endpoint", "vllm:8001")
     assert result.exit_code == 0
-    assert f"extproc serve --config {file}" in result.stdout
+    assert f"extproc run {file}" in result.stdout
     model = load(file.read_text(), "file").document.models["qwen/3-8b"]
     assert list(model.versions["v1"].endpoints) == ["vllm:8001"]
 

@@ -39,6 +39,8 @@ STORE_WAITS = {
     "review export": ([], "Exporting"),
     "review stats": ([], "Counting the labels"),
 }
+LAUNCHED = {"run", "up"}
+"""``tests/e2e/test_up.py`` interrupts them, with their children."""
 FILE_WAITS = {
     "check": ["fifo"],
     "explain": ["-c", "config.yaml", "fifo"],
@@ -55,7 +57,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_command_is_interrupted_somewhere() -> None:
     """In what it waits for: a file, the store, a child, a client. ``init`` waits for nothing but its imports."""
-    assert {*FILE_WAITS, *STORE_WAITS, "serve", "demo", "init"} == {name for name, _ in commands()}
+    assert {*FILE_WAITS, *STORE_WAITS, *LAUNCHED, "serve", "demo", "init"} == {name for name, _ in commands()}
 
 
 def ends_by_ctrl_c(program: Program, code: ExitCode = ExitCode.INTERRUPTED) -> None:

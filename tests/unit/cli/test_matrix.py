@@ -22,7 +22,8 @@ from tests.unit.cli.shape_check import paths_of
 
 LEAVES = dict(commands())
 NAMES = [*LEAVES, *GROUPS]
-JSON_LINES = {"serve", "review export"}
+SERVERS = {"run", "serve", "up"}
+JSON_LINES = SERVERS | {"review export"}
 """They print JSON without asking."""
 NO_DATA = {"init"}
 """They write a file."""
@@ -39,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_registry_is_what_is_tried() -> None:
     """A command without samples is noticed."""
     assert {name.split()[0] for name in LEAVES} == set(COMMANDS)
-    assert set(SAMPLES) == set(LEAVES) - {"serve", "demo"}
+    assert set(SAMPLES) == set(LEAVES) - SERVERS - {"demo"}
 
 
 # --- help and wrong usage ------------------------------------------------------------------------------------------
@@ -91,7 +92,7 @@ def test_every_command_prints_json() -> None:
     """With ``--json``, and a documented shape."""
     asked = {name for name, made in LEAVES.items() if any("--json" in one.opts for one in made.params)}
     assert asked == set(LEAVES) - JSON_LINES - NO_DATA
-    assert {name.removesuffix(" --lint") for name in SHAPES} == asked | JSON_LINES - {"serve"}
+    assert {name.removesuffix(" --lint") for name in SHAPES} == asked | JSON_LINES - SERVERS
 
 
 @pytest.mark.parametrize("name", [name for name in SHAPES if name != "demo"])
