@@ -27,6 +27,10 @@ class WordDetector:
         first = text.find(WORD, start)
         return [] if first < 0 else [Finding("WORD", first, first + len(WORD), 1.0, "example.word")]
 
+    def explain(self, text: str, finding: Finding) -> list[str]:
+        """Why it is one."""
+        return [f"it is the word {text[finding.start : finding.end]}"]
+
 
 @dataclass(frozen=True)
 class GuardExample:

@@ -23,6 +23,8 @@ class TextDetector(Protocol):
 
     Responses are checked while they stream. Text is split at blanks into cells, and a finding never crosses its
     cell; so a finding may depend on the cell and on the text before it, never on the text after it.
+
+    It may have a third method, ``explain(text, finding) -> list[str]``: why it found something, for ``extproc try``.
     """
 
     def might_match(self, text: str) -> bool:
@@ -47,7 +49,7 @@ def installed_names() -> list[str]:
     return sorted({entry_point.name for entry_point in entry_points(group=GROUP)})
 
 
-def installed_detector(name: str, settings: Mapping[str, Any]) -> TextDetector:
+def installed_detector(name: str, settings: Mapping[str, Any]) -> CheckedDetector:
     """Load and construct a detector. Raises: DetectorUnusable."""
     found = list(entry_points(group=GROUP, name=name))
     if not found:
@@ -69,6 +71,11 @@ class CheckedDetector:
     def might_match(self, text: str) -> bool:
         """Like the detector."""
         return bool(self._detector.might_match(text))
+
+    def explain(self, text: str, finding: Finding) -> list[str]:
+        """What the detector says about a finding; nothing if it cannot explain itself."""
+        explain = getattr(self._detector, "explain", None)
+        return [str(said) for said in explain(text, finding)] if explain is not None else []
 
     def find(self, text: str, start: int = 0) -> list[Finding]:
         """The detector's findings. Raises: BadFindings."""

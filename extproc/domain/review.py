@@ -6,6 +6,7 @@ masks it before storing. So it is excluded from every ``repr``, and log lines ha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from extproc.domain.finding import Evidence
@@ -14,6 +15,10 @@ NOTES_MAX = 32
 NOTES_OF_A_KIND_MAX = 4  # per guard, direction and kind: the fiftieth address of one text adds nothing
 FOUND_CHARS_MAX = 2_000
 MARGIN_CHARS = 100  # kept beyond the shown context, so that a value at its edge is complete when it is masked
+
+
+FindingListener = Callable[[str, str, str, Evidence], None]
+"""Called with guard, direction, action and evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,15 @@ class FindingNotes:
 
     ``context_chars_max`` is the kept text on either side of a finding [characters]; 0: none.
 
-    Args: excerpt_chars_max: text shown on either side of a finding [characters]; None keeps no text.
+    Args:
+        excerpt_chars_max: text shown on either side of a finding [characters]; None keeps no text.
+        listener: gets every finding, also those over the limits.
     """
 
-    __slots__ = ("_keeps_text", "_kinds", "context_chars_max", "dropped", "noted")
+    __slots__ = ("_keeps_text", "_kinds", "_listener", "context_chars_max", "dropped", "noted")
 
-    def __init__(self, excerpt_chars_max: int | None) -> None:
+    def __init__(self, excerpt_chars_max: int | None, listener: FindingListener | None = None) -> None:
+        self._listener = listener
         self._keeps_text = excerpt_chars_max is not None
         self.context_chars_max = 0 if excerpt_chars_max is None else excerpt_chars_max + MARGIN_CHARS
         self._kinds: dict[tuple[str, str, str], int] = {}
@@ -63,6 +71,8 @@ class FindingNotes:
 
     def add(self, guard: str, direction: str, action: str, is_data: bool, evidence: Evidence) -> None:
         """Note one finding, or count it if the limits are reached."""
+        if self._listener is not None:
+            self._listener(guard, direction, action, evidence)
         finding, text = evidence.finding, evidence.text
         kind = (guard, direction, finding.kind)
         times = self._kinds[kind] = self._kinds.get(kind, 0) + 1

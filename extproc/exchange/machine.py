@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from extproc.domain.errors import ApiError, PayloadRefused
 from extproc.domain.pace import UNHURRIED, Abandoned, Pace, TextTooCostly
 from extproc.domain.record import ExchangeRecord, Outcome
-from extproc.domain.text import Direction
+from extproc.domain.text import Direction, TextSource
 from extproc.exchange import request_steps as requests
 from extproc.exchange import response_steps as responses
 from extproc.exchange.clean_texts import CleanTexts
@@ -180,6 +180,12 @@ class Exchange:
     def phase(self) -> Phase:
         """The current phase."""
         return self._state.phase
+
+    @property
+    def held(self) -> Mapping[TextSource, str]:
+        """The text of a streamed response that is held back, by channel; to show it, not for the path."""
+        response = self._state.response
+        return {} if response is None else response.held
 
     @property
     def awaits_request(self) -> bool:

@@ -7,7 +7,7 @@ body at its end.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from extproc.domain.errors import ApiError
@@ -53,6 +53,11 @@ class ResponseHandler:
     def sources(self) -> Collection[TextSource]:
         """The sources of the texts so far."""
         raise NotImplementedError
+
+    @property
+    def held(self) -> Mapping[TextSource, str]:
+        """The text of a stream that is held back, by channel; to show it, not for the path."""
+        return {}
 
     def take_body(self, event: ResponseBody, now_ns: int) -> list[Command]:
         """Process the next chunk, or the whole body.

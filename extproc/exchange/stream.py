@@ -76,6 +76,11 @@ class ResponseStream:
         return self._channels.sources()
 
     @property
+    def held(self) -> dict[TextSource, str]:
+        """The text that each channel has received and not released."""
+        return {source: held for source, chain in self._channels.all() if (held := chain.held())}
+
+    @property
     def answers(self) -> int:
         """The number of choices that have ended."""
         return self._choices.ended

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from extproc.domain.errors import ApiError
 from extproc.domain.record import Outcome
@@ -42,6 +42,11 @@ class StreamedResponse(ResponseHandler):
     def sources(self) -> Collection[TextSource]:
         """The sources of the texts so far."""
         return self._stream.sources
+
+    @property
+    def held(self) -> Mapping[TextSource, str]:
+        """The text that is held back, by channel."""
+        return self._stream.held
 
     def take_body(self, event: ResponseBody, now_ns: int) -> list[Command]:
         """Process the next chunk, at any boundary."""

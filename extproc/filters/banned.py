@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from extproc.config.guards.banned import BannedSection
 from extproc.detectors.text.phrases import Match, PhraseBook, PhraseScan
-from extproc.domain.finding import Finding
+from extproc.domain.finding import Evidence, Finding
+from extproc.domain.reasons import Reason
 from extproc.domain.text import Speaker
 from extproc.filters.scanning import ScanningGuard
 
@@ -18,6 +19,12 @@ class BannedGuard(ScanningGuard[Match]):
     def __init__(self, section: BannedSection) -> None:
         super().__init__(section, map(Speaker, section.speakers))
         self._book = PhraseBook(section.phrases)
+        self._phrases = section.phrases
+
+    def reasons(self, evidence: Evidence) -> list[Reason]:
+        """The phrase, as it is configured."""
+        found = self._book.find(evidence.text[evidence.finding.start : evidence.finding.end])
+        return [Reason("phrase", self._phrases[match.phrase]) for match in found]
 
     def might_match(self, text: str) -> bool:
         """A prefilter on the words."""

@@ -20,6 +20,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.pace import UNHURRIED, Pace
 from extproc.domain.placeholders import Placeholders
+from extproc.domain.reasons import Reason
 from extproc.domain.record import Action, Coverage, ExchangeRecord
 from extproc.domain.text import Direction, Stage, TextSource
 from extproc.payload.dialect import Dialect
@@ -216,6 +217,14 @@ class Guard(Filter):
     def applies_to(self, source: TextSource) -> bool:
         """True for texts of its directions; guards that check fewer override this."""
         return source.direction in self.directions
+
+    def reasons(self, evidence: Evidence) -> list[Reason]:
+        """What led to a finding of this guard. Reads the text again, so it is not for the path."""
+        return []
+
+    def thresholds(self, speaker: str) -> dict[str, float]:
+        """The lowest score with which a finding in a text of this speaker counts, by action; empty without scores."""
+        return {}
 
     def report(
         self, exchange: ExchangeContext, direction: Direction, evidence: Evidence, action: Action | None = None

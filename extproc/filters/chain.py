@@ -90,6 +90,10 @@ class Chain:
         released = self.feed(text)
         return released if self.rejected_by is not None else released + self.close(cut_off)
 
+    def held(self) -> str:
+        """The text that the stages hold, in its order: what a later stage holds came first."""
+        return "".join([stage.held() for _, stage in reversed(self._links)])
+
     def held_chars(self) -> int:
         """How much text the stages with a time limit hold. [characters]"""
         return sum(len(stage.held()) for owner, stage in self._links if owner.hold_ns_max)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from extproc.config.guards.custom import CustomSection
 from extproc.detectors.installed import installed_detector
+from extproc.domain.finding import Evidence
 from extproc.domain.masks import type_mask
+from extproc.domain.reasons import Reason
 from extproc.domain.record import Action
 from extproc.domain.text import Kind, Stage, TextSource
 from extproc.filters.base import ExchangeContext, FindingReporter, Guard
@@ -29,6 +31,10 @@ class CustomGuard(Guard):
         """The detector's prefilter over all texts. An escape in a JSON text may hide a finding."""
         might_match = self._detector.might_match
         return any((source.kind is Kind.JSON and "\\" in text) or might_match(text) for source, text in texts)
+
+    def reasons(self, evidence: Evidence) -> list[Reason]:
+        """What the detector says, if it can explain itself."""
+        return [Reason("detector", said) for said in self._detector.explain(evidence.text, evidence.finding)]
 
     def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage:
         """A span stage; JSON texts are checked string by string, so they remain JSON."""

@@ -10,6 +10,7 @@ from extproc.detectors.text.json_reader import JsonReader
 from extproc.detectors.text.languages import Expected, expected_by, expected_of, is_unexpected
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
+from extproc.domain.reasons import Reason
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import NULL_REPORTER, ExchangeContext, FindingReporter, Guard, GuardState
@@ -25,6 +26,13 @@ LANGUAGE_CHARS_MIN = 40
 
 _ANSWERS = frozenset({Kind.CONTENT, Kind.REFUSAL, Kind.JSON, Kind.NAME})
 _LOOPING = frozenset({Kind.CONTENT, Kind.REASONING, Kind.JSON})
+_ABOUT = {
+    "LOOP": "it repeats a run of characters to its end",
+    "EMPTY": "it has neither text nor a tool call",
+    "LANGUAGE": "it is not in the language of the question, or of `languages`",
+    "BROKEN_JSON": "it must be JSON, and is not",
+    "CUT_SHORT": "the token limit ended it in the middle of a sentence",
+}
 _SENTENCE_ENDS = frozenset(".!?…。！？؟।:;)]}>\"'”’»`*_|")
 
 
@@ -93,6 +101,10 @@ class DegenerateGuard(Guard):
             self._report("EMPTY", exchange)
         elif cut_short and spoken.last and spoken.last not in _SENTENCE_ENDS:
             self._report("CUT_SHORT", exchange, spoken.ending)
+
+    def reasons(self, evidence: Evidence) -> list[Reason]:
+        """What is degenerate about the response."""
+        return [Reason("rule", _ABOUT[evidence.finding.kind])]
 
     def _report(self, kind: str, exchange: ExchangeContext, ending: str = "") -> None:
         if kind in self.kinds:

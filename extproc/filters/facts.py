@@ -9,6 +9,8 @@ from extproc.config.facts import Fact, parse_facts
 from extproc.config.guards.facts import FactsSection
 from extproc.detectors.answers.facts import FactDetector, KnownFact
 from extproc.detectors.text.sentences import SentenceBuffer
+from extproc.domain.finding import Evidence
+from extproc.domain.reasons import Reason
 from extproc.domain.record import Action
 from extproc.domain.text import Kind, Stage, TextSource
 from extproc.filters.base import NULL_REPORTER, ExchangeContext, FindingReporter, Guard, Resources
@@ -38,6 +40,10 @@ class FactsGuard(Guard):
     def applies_to(self, source: TextSource) -> bool:
         """The model's text for the user."""
         return super().applies_to(source) and source.kind is Kind.CONTENT
+
+    def reasons(self, evidence: Evidence) -> list[Reason]:
+        """The fact by its id."""
+        return [Reason("rule", f"the fact `{evidence.finding.detail}` has another value")]
 
     def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage:
         """A stage on the model's text for the user."""

@@ -8,7 +8,8 @@ from extproc.config.guards.grounding import GroundingSection
 from extproc.detectors.answers.grounding import Context, Tally, context_of
 from extproc.detectors.text.sentences import SentenceBuffer
 from extproc.domain.errors import ApiError
-from extproc.domain.finding import Finding
+from extproc.domain.finding import Evidence, Finding
+from extproc.domain.reasons import Reason
 from extproc.domain.record import Coverage
 from extproc.domain.text import Kind, Stage, TextSource
 from extproc.filters.base import NULL_REPORTER, ExchangeContext, FindingReporter, Guard, GuardState
@@ -50,6 +51,14 @@ class GroundingGuard(Guard):
     def applies_to(self, source: TextSource) -> bool:
         """The model's text for the user."""
         return super().applies_to(source) and source.kind is Kind.CONTENT
+
+    def reasons(self, evidence: Evidence) -> list[Reason]:
+        """The share that was counted, and its limit; the finding's text is the sentence that adds most to it."""
+        if evidence.finding.kind == "UNSUPPORTED":
+            said, limit = "share of names and numbers that the context lacks", self._unsupported_min
+        else:
+            said, limit = "share of words that the context lacks", self._novel_min
+        return [Reason("rule", f"{said}, from {limit:.2f} on", evidence.finding.score)]
 
     def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage | None:
         """A stage on the model's text for the user, if there is a context."""

@@ -11,6 +11,8 @@ from dataclasses import replace
 from extproc.config.guards.harm import HarmSection
 from extproc.detectors.answers.passages import ends_whole, sentence_end, whole_words
 from extproc.detectors.harm.detector import HarmDetector
+from extproc.domain.finding import Evidence
+from extproc.domain.reasons import Reason
 from extproc.domain.text import Direction, Speaker, Stage, TextSource
 from extproc.filters.base import NULL_REPORTER, FindingReporter
 from extproc.filters.scanning import SpeakersGuard
@@ -29,6 +31,17 @@ class HarmGuard(SpeakersGuard):
     def __init__(self, section: HarmSection) -> None:
         super().__init__(section, _JUDGED_IN_REQUESTS)
         self._detector = HarmDetector(section.categories, section.threshold)
+        self._threshold = section.threshold
+
+    def reasons(self, evidence: Evidence) -> list[Reason]:
+        """The words, patterns and n-grams of the sentence, and of the text before it that was judged with it."""
+        finding = evidence.finding
+        window = evidence.text[max(0, finding.start - CONTEXT_CHARS_MAX) : finding.end]
+        return self._detector.reasons(window, finding) if window else []
+
+    def thresholds(self, speaker: str) -> dict[str, float]:
+        """The lowest score that counts."""
+        return {self.action.value: self._threshold}
 
     def might_match(self, text: str) -> bool:
         """A prefilter on the words."""

@@ -13,6 +13,7 @@ from extproc.detectors.injection.detector import InjectionDetector
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence
 from extproc.domain.pace import Stride
+from extproc.domain.reasons import Reason
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
 from extproc.filters.base import ExchangeContext, Guard
@@ -84,6 +85,15 @@ class InjectionGuard(Guard):
     def might_match_any(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """False: there is no stage, as the request was checked as a whole."""
         return False
+
+    def reasons(self, evidence: Evidence) -> list[Reason]:
+        """Patterns, n-grams, and the disguise that was undone."""
+        return self._detector.reasons(evidence.text, evidence.finding) if evidence.text else []
+
+    def thresholds(self, speaker: str) -> dict[str, float]:
+        """Where it flags, and where it acts."""
+        of_speaker = self._from_outside if speaker in _OUTSIDE else self._from_users
+        return {Action.FLAG.value: of_speaker.flag, self.action.value: of_speaker.block}
 
     def _judge_joined(self, judged: Sequence[TextField], exchange: ExchangeContext, stride: Stride) -> bool:
         """Look for an attack that spans parts of a message; one above the threshold is enough."""

@@ -11,11 +11,14 @@ from extproc.config.guards.masking import MaskType
 from extproc.config.guards.pii import PiiSection
 from extproc.detectors.pii.custom_recognizer import CustomRecognizer
 from extproc.detectors.pii.detector import PiiDetector
+from extproc.detectors.pii.reasons import reasons_of
 from extproc.detectors.text.cells import has_long_word, word_chars_max
 from extproc.detectors.text.folding import read
 from extproc.domain.errors import ApiError
+from extproc.domain.finding import Evidence
 from extproc.domain.masks import PROCESS_KEY, canonical, hash_mask, partial_mask, type_mask
 from extproc.domain.placeholders import Placeholders
+from extproc.domain.reasons import Reason
 from extproc.domain.record import HOLD_LIMIT, Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeContext, FindingReporter, Guard, Resources
@@ -55,6 +58,7 @@ class PiiGuard(Guard):
     def __init__(self, section: PiiSection, key: bytes = b"") -> None:
         super().__init__(section)
         self._detector = detector_of(section)
+        self._recognizers = section.recognizers
         self._finds_keys = KEY_BLOCK in section.entities
         self._numbers = WholeNumbers(self._detector)
         self._masking = section.masking
@@ -85,6 +89,13 @@ class PiiGuard(Guard):
             else:
                 known.take(text)
         return None
+
+    def reasons(self, evidence: Evidence) -> list[Reason]:
+        """The rule or pattern, context words and check digits."""
+        if not evidence.text:
+            return []
+        patterns = {one.name: one.pattern for one in self._recognizers}
+        return reasons_of(self._detector, patterns, evidence.text, evidence.finding)
 
     def might_match_any(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """A prefilter over all texts as one, plus a check for words that are too long to be held.

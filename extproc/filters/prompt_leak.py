@@ -12,6 +12,7 @@ from extproc.config.models import CompiledModel
 from extproc.detectors.answers.prompt_leak import GAP_CHARS_MAX, PromptIndex, RunMatcher, compared, may_go_on, words_of
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
+from extproc.domain.reasons import Reason
 from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeContext, Guard, GuardState, Resources, report_nothing
@@ -77,6 +78,10 @@ class PromptLeakGuard(Guard):
         else:
             stage = _RunStage(index, self._mask(MASK), on_finding)
         return stage if self.action in (Action.MASK, Action.BLOCK) else ObservingStage(stage)
+
+    def reasons(self, evidence: Evidence) -> list[Reason]:
+        """The length of the run; the prompt itself is a secret."""
+        return [Reason("rule", f"at least {self.words_min} words in a row are those of a system prompt")]
 
     def _mask(self, text: str) -> str | None:
         return None if self.action is Action.BLOCK else text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from extproc.config.guards.refusal import RefusalSection
 from extproc.detectors.answers.refusal import RefusalDetector
 from extproc.domain.finding import Evidence
+from extproc.domain.reasons import Reason
 from extproc.domain.text import Direction, Kind, Stage, TextSource
 from extproc.filters.base import ExchangeContext, Guard
 
@@ -26,6 +27,10 @@ class RefusalGuard(Guard):
     def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage:
         """A stage that waits for the beginning."""
         return _PrefixStage(self, source, exchange)
+
+    def reasons(self, evidence: Evidence) -> list[Reason]:
+        """The phrase, or the n-grams."""
+        return self._detector.reasons(evidence.text, evidence.finding)
 
     def judge(self, source: TextSource, beginning: str, exchange: ExchangeContext) -> None:
         """Count a refusal."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from extproc.config.guards.roles import RolesSection
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
+from extproc.domain.reasons import Reason
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Speaker, TextSource
 from extproc.filters.base import ExchangeContext, Guard
@@ -30,6 +31,12 @@ class RolesGuard(Guard):
         for kind in kinds:
             self.report(exchange, Direction.REQUEST, Evidence(Finding(kind, 0, 0, 1.0, "roles")))
         return self.rejection() if kinds and self.action is Action.BLOCK else None
+
+    def reasons(self, evidence: Evidence) -> list[Reason]:
+        """The role, or the prefill."""
+        kind = evidence.finding.kind
+        prefill = "the last message is the assistant's, and `prefill` is false"
+        return [Reason("rule", prefill if kind == "PREFILL" else f"{kind[5:].lower()} is not in `allowed`")]
 
     def might_match_any(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """False: there is no stage, as the request was checked as a whole."""

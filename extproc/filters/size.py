@@ -9,6 +9,7 @@ from operator import attrgetter
 from extproc.config.guards.size import SizeSection
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
+from extproc.domain.reasons import Reason
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, TextSource
 from extproc.filters.base import ExchangeContext, Guard
@@ -33,6 +34,11 @@ class SizeGuard(Guard):
             finding = Finding(kind, 0, 0, 1.0, f"size.{kind.lower()}")
             self.report(exchange, Direction.REQUEST, Evidence(finding))
         return errors[0][1] if errors and self.action is Action.BLOCK else None
+
+    def reasons(self, evidence: Evidence) -> list[Reason]:
+        """The limit."""
+        limit = f"{evidence.finding.kind.lower()}_max"
+        return [Reason("rule", f"more than `{limit}: {getattr(self._section, limit)}`")]
 
     def might_match_any(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """False: there is no stage, as the request was checked as a whole."""

@@ -8,6 +8,7 @@ from extproc.config.guards.tools import ToolsSection
 from extproc.detectors.rules.tool_rules import ToolRules
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
+from extproc.domain.reasons import Reason
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import NULL_REPORTER, ExchangeContext, FindingReporter, Guard
@@ -51,6 +52,10 @@ class ToolsGuard(Guard):
         if source.direction is Direction.RESPONSE:
             return super().applies_to(source) and source.kind is Kind.NAME
         return super().applies_to(source) and source.speaker is Speaker.DEFINITION
+
+    def reasons(self, evidence: Evidence) -> list[Reason]:
+        """The lists."""
+        return [Reason("rule", "not every name of it is in `allow`, or one is in `deny`")]
 
     def might_match_any(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """Whether a response calls a tool that is not allowed; requests were checked as a whole."""

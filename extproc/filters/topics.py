@@ -10,6 +10,7 @@ from extproc.detectors.text.phrases import count_words
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.pace import Pace, slices
+from extproc.domain.reasons import Reason
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import NULL_REPORTER, ExchangeContext, FindingReporter, Guard
@@ -54,6 +55,19 @@ class TopicsGuard(Guard):
                 evidence = Evidence(finding, message.text, message.source.speaker.value)
                 self.report(exchange, Direction.REQUEST, evidence)
         return self.rejection() if told and self.action is Action.BLOCK else None
+
+    def reasons(self, evidence: Evidence) -> list[Reason]:
+        """The words of the topic, each with its share; or that no word of an allowed topic occurs."""
+        finding = evidence.finding
+        if finding.kind == _OFF_TOPIC:
+            return [Reason("rule", "no word of a topic in `allow` occurs")]
+        topic = next(name for name in self._denied.names if _kind_of(name) == finding.kind)
+        shares = self._denied.shares(topic, evidence.text[: finding.end])
+        return [Reason("phrase", phrase, share) for phrase, share in shares]
+
+    def thresholds(self, speaker: str) -> dict[str, float]:
+        """The share of a topic's weight that must be reached."""
+        return {self.action.value: self._threshold}
 
     def _found_in(self, request: RequestView, pace: Pace) -> Iterator[tuple[Finding, JoinedText]]:
         judged = [field for field in request.texts if field.source.speaker in self._speakers]

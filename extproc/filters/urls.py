@@ -5,11 +5,18 @@ from __future__ import annotations
 from extproc.config.guards.urls import UrlsSection
 from extproc.detectors.rules.hosts import HostRules
 from extproc.detectors.rules.urls import FoundUrl, UrlRules, UrlScan, may_hold_url
-from extproc.domain.finding import Finding
+from extproc.domain.finding import Evidence, Finding
 from extproc.domain.pace import Pace
+from extproc.domain.reasons import Reason
 from extproc.domain.text import Speaker
 from extproc.filters.scanning import ScanningGuard
 from extproc.payload.view import RequestView
+
+_RULES = {
+    "URL_SCHEME": "its scheme is in `schemes_deny`",
+    "URL_IMAGE": "it loads an image, and `images` is `block`",
+    "URL_HOST": "its host is not in `allow`, or in `deny`, or an IP address",
+}
 
 
 class UrlsGuard(ScanningGuard[FoundUrl]):
@@ -27,6 +34,10 @@ class UrlsGuard(ScanningGuard[FoundUrl]):
         """Also checks addresses that the server would fetch."""
         addresses = [(speaker, address, self.find(address, pace)) for speaker, address in request.media_addresses]
         return [one for one in addresses if one[2]] + super().find_outside_stages(request, pace)
+
+    def reasons(self, evidence: Evidence) -> list[Reason]:
+        """Which rule forbids the URL."""
+        return [Reason("rule", _RULES[evidence.finding.kind])]
 
     def might_match(self, text: str) -> bool:
         """A prefilter on the beginnings of URLs."""

@@ -19,6 +19,7 @@ from extproc.detectors.text.automata import SpanPatterns, automaton
 from extproc.detectors.text.ngram_model import NgramModel
 from extproc.detectors.text.normalize import original_span, plain
 from extproc.domain.finding import Finding
+from extproc.domain.reasons import Reason
 
 _DENY = (
     r"(?:can't|cannot|can not|could not|couldn't|won't|will not|would not|wouldn't|am unable to|'m unable to|am not able to|'m not able to|must refuse to"
@@ -68,6 +69,7 @@ _EAGER = r"\b(?:can't|cannot|can not|couldn't|could not) (?:wait|imagine|help bu
 """Denials of something that was not requested."""
 
 _SCORE = 0.9
+_NGRAMS_SHOWN = 6
 _SCORE_MIN = 0.5
 _SOFT_LOG_ODDS = 1.5
 """Score that a soft phrase adds; calibrated on sources that the model was not trained on."""
@@ -106,6 +108,13 @@ class RefusalDetector:
         first, end = min(self._spans.search(index, plain_text).span() for index in matched)
         start, end = original_span(beginning, first, end)
         return Finding("REFUSAL", start, end, _SCORE, "refusal.phrases")
+
+    def reasons(self, beginning: str, finding: Finding) -> list[Reason]:
+        """The phrase, or the n-grams that counted most; not for the path."""
+        if finding.detector == "refusal.phrases":
+            return [Reason("pattern", beginning[finding.start : finding.end])]
+        parts = self._model.contributions(plain(beginning).encode("utf-8"))[:_NGRAMS_SHOWN]
+        return [Reason("n-gram", part.ngram, part.log_odds) for part in parts if part.log_odds > 0]
 
     def refuses(self, plain_utf8: bytes) -> bool:
         """Whether a text in plain form contains a refusal phrase, including soft ones."""

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+import re2
+
 from extproc.detectors.answers.refusal import RefusalDetector
 from extproc.detectors.harm.english import PLAIN_ENGLISH
 from extproc.detectors.harm.languages import PLAIN_REQUESTS
@@ -19,6 +21,7 @@ from extproc.detectors.text.automata import automaton, utf8_options
 from extproc.detectors.text.ngram_model import NgramModel
 from extproc.detectors.text.normalize import plain
 from extproc.domain.finding import Finding
+from extproc.domain.reasons import Reason
 
 PLAIN_REQUEST_SCORE = 0.8
 _PLAIN_ENGLISH_LOG_ODDS = 2.0
@@ -27,6 +30,7 @@ _AUTOMATON_BYTES_MAX = 8 << 20
 _NEVER = r"[^\x00-\x{10FFFF}]"  # never matches; replaces a disabled pattern
 _ABUSE_CATEGORY = "hate"
 _ABUSE_READER = "harm.abuse"
+_NGRAMS_SHOWN = 6
 
 
 class HarmDetector:
@@ -79,6 +83,32 @@ class HarmDetector:
         if of_model and reader != _ABUSE_READER and self._refusals.refuses(plain_utf8):
             return None
         return Finding(kind, 0, len(text), score, reader)
+
+    def reasons(self, text: str, finding: Finding) -> list[Reason]:
+        """What led to a finding in this window: words, patterns, n-grams. Not for the path."""
+        plain_text = plain(text)
+        if finding.detector == _ABUSE_READER:
+            return [
+                Reason("words", match.group(), weight)
+                for weight, words in ABUSE
+                for match in [re2.search(rf"\b(?:{words})\b", plain_text)]
+                if match is not None
+            ]
+        if finding.detector == "harm.requests":
+            return [
+                Reason("pattern", match.group())
+                for request in PLAIN_REQUESTS
+                if request.category == finding.kind.lower()
+                for match in [re2.search(request.asked, plain_text), re2.search(request.wanted, plain_text)]
+                if match is not None
+            ]
+        topic = re2.search(rf"\b(?:{TOPIC_WORDS[finding.kind.lower()]})\b", plain_text)
+        causes = [] if topic is None else [Reason("words", topic.group())]
+        asked = re2.search(PLAIN_ENGLISH, plain_text)
+        if asked is not None:
+            causes.append(Reason("pattern", asked.group(), _PLAIN_ENGLISH_LOG_ODDS))
+        parts = self._model.contributions(plain_text.encode("utf-8"))[:_NGRAMS_SHOWN]
+        return causes + [Reason("n-gram", part.ngram, part.log_odds) for part in parts if part.log_odds > 0]
 
     def _readings(self, plain_utf8: bytes, found: list[int]) -> Iterable[tuple[str, float, str]]:
         """Kind, score and reader of each reading that the words suggest."""

@@ -29,6 +29,7 @@ from extproc.detectors.text.normalize import (
 )
 from extproc.domain.finding import Finding
 from extproc.domain.pace import UNHURRIED, Pace
+from extproc.domain.reasons import Reason
 
 SCORE_MIN = 0.5
 WINDOW_CHARACTERS = 16_384
@@ -52,6 +53,10 @@ _JOINED_LOG_ODDS_AT_HALF = 1.0
 """The same for texts without blanks: 3 benign ones in 100 score higher, but hardly any text is written so."""
 
 _JOINED_BYTES_MIN = 12
+
+_NGRAMS_SHOWN = 6
+_PATTERNS_SHOWN = 4
+_READING_CHARS_SHOWN = 200
 
 
 class _Look(NamedTuple):
@@ -110,6 +115,61 @@ class InjectionDetector:
             if finding is not None:
                 found.append(finding)
         return found
+
+    def reasons(self, text: str, finding: Finding) -> list[Reason]:
+        """What led to a finding of ``find`` in this text: how it was read, which patterns and n-grams counted.
+
+        The weight of a pattern is its probability, that of an n-gram its part of the log odds. Not for the path.
+        """
+        begin, window = next(one for one in _windows(text) if finding.start < one[0] + len(one[1]))
+        plain_text = plain(window[max(0, finding.start - begin - WINDOW_OVERLAP_CHARACTERS) :])
+        how = finding.detector.removeprefix("injection.")
+        if how in ("patterns", "model"):
+            plain_text = self._mentions.without(plain_text)
+            return self._causes(plain_text)
+        readings = self._readings(how, window, plain(window))
+        causes = [
+            (self._causes(reading) if " " in reading else self._causes_joined(how, reading), reading)
+            for reading in readings
+        ]
+        best, reading = max(causes, key=lambda one: sum(cause.weight or 0.0 for cause in one[0]), default=([], ""))
+        said = f"{how}: {reading[:_READING_CHARS_SHOWN]}" if reading else how
+        return [Reason("reading", said), *best]
+
+    def _causes(self, plain_text: str) -> list[Reason]:
+        """The patterns that match a reading, and the n-grams of its worst part."""
+        plain_utf8 = plain_text.encode("utf-8")
+        matched = self._patterns.matched(plain_text, self._signs.read(plain_utf8).families)
+        causes = [Reason("pattern", said, weight) for said, weight in matched[:_PATTERNS_SHOWN]]
+        if self._model is None or len(plain_utf8) < _MODEL_BYTES_MIN:
+            return causes
+        best = self._model.best(plain_utf8, narrow=True, repeats_from=_REPEATS_LOG_ODDS)
+        if best.log_odds < _REPEATS_LOG_ODDS:  # it would not count alone
+            return causes
+        return causes + _strongest(self._model, plain_utf8, best.start, best.end)
+
+    def _causes_joined(self, how: str, joined: str) -> list[Reason]:
+        """The same for a reading without blanks."""
+        patterns = self._spaced_patterns if how == "spaced" else self._compact_patterns
+        matched = patterns.matched(joined)[:_PATTERNS_SHOWN]
+        causes = [Reason("pattern", said, weight) for said, weight in matched]
+        if how not in ("spaced", "broken") or self._joined_model is None:
+            return causes
+        return causes + _strongest(self._joined_model, joined.encode("utf-8"))
+
+    def _readings(self, how: str, window: str, plain_text: str) -> list[str]:
+        """The texts that a disguise may stand for."""
+        plain_utf8 = plain_text.encode("utf-8")
+        undone = {
+            "joined": (compact,),
+            "spaced": (unspaced, compact),
+            "broken": (compact,),
+            "leetspeak": (unleet, lambda written: compact(unleet(written))),
+            "misspelled": (spelled_right,),
+        }
+        if how in undone:
+            return [undo(plain_utf8).decode("utf-8", "replace") for undo in undone[how]]
+        return [plain(hidden) for method, hidden in hidden_texts(window, True, True) if method == how]
 
     def _find_in_window(self, window: str, begin: int, score_min: float, score_enough: float) -> Finding | None:
         plain_text = plain(window)
@@ -185,6 +245,11 @@ class InjectionDetector:
         if self._joined_model is None or len(joined) < _JOINED_BYTES_MIN:
             return 0.0
         return _share(self._joined_model.log_odds(joined) - _JOINED_LOG_ODDS_AT_HALF)
+
+
+def _strongest(model: NgramModel, plain_utf8: bytes, start: int = 0, end: int = WINDOW_CHARACTERS) -> list[Reason]:
+    parts = model.contributions(plain_utf8, start, end)[:_NGRAMS_SHOWN]
+    return [Reason("n-gram", part.ngram, part.log_odds) for part in parts if part.log_odds > 0]
 
 
 def _share(log_odds: float) -> float:

@@ -56,6 +56,18 @@ class PatternSet:
         doubt = math.prod(1.0 - self._weights[index] for index in matched)
         return 1.0 - doubt, max(matched, key=lambda index: (self._weights[index], -index))
 
+    def matched(self, plain_text: str, families: tuple[int, ...] | None = None) -> list[tuple[str, float]]:
+        """The text that each pattern matches, and the pattern's weight, the heaviest first; not for the path."""
+        found: dict[str, float] = {}
+        plain_utf8 = plain_text.encode("utf-8")
+        for number in self._all_families if families is None else families:
+            first, family = self._automata[number]
+            for index in family.Match(plain_utf8) or ():
+                start, end = self.span(first + index, plain_text)
+                text = plain_text[start:end]
+                found[text] = max(found.get(text, 0.0), self._weights[first + index])
+        return sorted(found.items(), key=lambda one: (-one[1], one[0]))
+
     def span(self, index: int, plain_text: str) -> tuple[int, int]:
         """Position of the first match of pattern ``index`` [characters of the plain form]."""
         match = self._spans.search(index, plain_text)

@@ -29,6 +29,7 @@ class TopicBook:
                 weights = self._telling[place]
                 weights[number] = max(weights.get(number, 0), weight)
         self.phrases = PhraseBook(phrases, every=True)
+        self._written = phrases
         self.totals = [sum(weights.get(number, 0) for weights in self._telling) for number in range(len(topics))]
 
     def telling(self, phrase: int) -> Mapping[int, int]:
@@ -39,6 +40,13 @@ class TopicBook:
         """For each topic with a match, the share of its weight that was found: above 0, up to 1."""
         weights = self.weights_of({match.phrase for match in self.phrases.find(text)})
         return {self.names[topic]: weight / self.totals[topic] for topic, weight in weights.items()}
+
+    def shares(self, topic: str, text: str) -> list[tuple[str, float]]:
+        """The phrases of a topic in a text, each with its share of the topic's weight; not for the path."""
+        number = self.names.index(topic)
+        found = dict.fromkeys(match.phrase for match in self.phrases.find(text))
+        told = [(self._written[phrase], self.telling(phrase).get(number, 0)) for phrase in found]
+        return [(phrase, weight / self.totals[number]) for phrase, weight in told if weight]
 
     def weights_of(self, phrases: Iterable[int]) -> dict[int, int]:
         """Total weight of some phrases by topic."""

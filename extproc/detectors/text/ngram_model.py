@@ -142,6 +142,13 @@ class Best(NamedTuple):
     end: int
 
 
+class Contribution(NamedTuple):
+    """An n-gram of a text (folded, as the model reads it), and what it adds to the log odds."""
+
+    ngram: str
+    log_odds: float
+
+
 class _WindowSums(NamedTuple):
     """Prefix sums for windows.
 
@@ -222,6 +229,32 @@ class NgramModel:
             for best in (self._best_in_slice(piece, narrow, repeats_from),)
         )
         return max(found, key=lambda best: best.log_odds)
+
+    def contributions(self, plain_utf8: bytes, start: int = 0, end: int = SLICE_BYTES_MAX) -> list[Contribution]:
+        """What each n-gram of a part adds to its log odds, the highest first; explains a score, not for the path.
+
+        Each is counted once. With the bias they add up to the log odds of a part that is read alone.
+
+        Args: start, end: of the part, as in ``Best``; at most ``SLICE_BYTES_MAX`` apart.
+        """
+        folded = fold(plain_utf8)[start:end][:SLICE_BYTES_MAX]
+        features = self._reader.read(folded)
+        scale = self.scale / math.sqrt(features.length_bytes)
+        written: dict[int, bytes] = {}
+        for places, length in zip(features.byte_ngrams.tolist(), self.shape.byte_lengths, strict=True):
+            for number, index in enumerate(places):
+                written.setdefault(index, (b" " + folded + b" ")[number : number + length])
+        words = [_word_at(folded, place - 1) for place in features.word_starts.tolist()]
+        of_words: dict[int, bytes] = {}
+        for number, places in enumerate(features.word_ngrams.tolist()):
+            first, second, third = (*words[number : number + 3], b"", b"")[:3]
+            texts = (first, first + b" " + second, first + b" _ " + third, first + b" " + second + b" " + third)
+            for index, text in zip(places, texts, strict=True):
+                of_words.setdefault(index, text)
+        found = [(text, int(self._weights[index])) for index, text in written.items()]
+        found += [(text, int(self._weights[index])) for index, text in of_words.items()]
+        parts = [Contribution(text.decode("utf-8", "replace"), weight * scale) for text, weight in found]
+        return sorted(parts, key=lambda part: (-part.log_odds, part.ngram))
 
     def _best_in_slice(self, folded: bytes, narrow: bool, repeats_from: float) -> Best:
         features = self._reader.read(folded)
@@ -316,6 +349,13 @@ class NgramModel:
 
     def _odds(self, total: int, length_bytes: int) -> float:
         return total * self.scale / math.sqrt(length_bytes) + self.bias
+
+
+def _word_at(folded: bytes, start: int) -> bytes:
+    end = start
+    while end < len(folded) and _IS_WORD[folded[end]]:
+        end += 1
+    return folded[start:end]
 
 
 def fold(plain_utf8: bytes) -> bytes:

@@ -156,3 +156,19 @@ def test_a_sentence_among_many_counts_in_a_narrow_window() -> None:
     assert narrow.log_odds > wide.log_odds
     assert narrow.end - narrow.start <= NARROW_WINDOW_BYTES
     assert BAIT[10:-10] in text[narrow.start : narrow.end]
+
+
+@given(st.binary(min_size=1, max_size=WINDOW_BYTES - 2))
+def test_contributions_add_up_to_the_score(text: bytes) -> None:
+    """Of a part that is one window: with the bias, each n-gram counted once."""
+    model = NgramModel(SHAPE, WEIGHTS, 0.01, -1.5)
+    parts = model.contributions(text)
+    once = model._said_once(model._reader.read(fold(text)), 0, len(fold(text)) + 2)
+    assert math.isclose(model.bias + sum(part.log_odds for part in parts), once, abs_tol=1e-9)
+    assert [part.log_odds for part in parts] == sorted((part.log_odds for part in parts), reverse=True)
+
+
+def test_contributions_are_named_by_their_text() -> None:
+    """Characters, words, pairs, pairs with a gap, triples."""
+    named = {part.ngram for part in NgramModel(SHAPE, WEIGHTS, 0.01, 0.0).contributions(b"keys are safe")}
+    assert {" ke", " keys", "keys", "keys are", "keys _ safe", "keys are safe"} <= named

@@ -1,0 +1,88 @@
+"""Why a value counts as personal data: asked of the detector itself, by changing the text and looking again.
+
+So an explanation cannot differ from what the detector does: a word is context if the finding goes without it, and a
+value has check digits if it is none with other characters at its end. Not for the path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from extproc.detectors.pii.detector import PiiDetector
+from extproc.detectors.pii.kinds import KINDS, PRIVATE_KEY
+from extproc.detectors.pii.national_ids import NATIONAL_ID_KINDS
+from extproc.detectors.text.cells import CONTEXT_CHARS_MAX, cells
+from extproc.detectors.text.folding import folded
+from extproc.domain.finding import Finding
+from extproc.domain.reasons import Reason
+
+_WORD = re.compile(r"[^\W_]+")
+_CHANGED_CHARS = 3
+_BLANKED = "~"
+_ABOUT = {kind.name: kind.about for kind in KINDS} | {PRIVATE_KEY: "a private key in PEM"}
+
+
+def reasons_of(detector: PiiDetector, patterns: Mapping[str, str], text: str, finding: Finding) -> list[Reason]:
+    """The rule or pattern of a finding, its context words, and whether it has check digits.
+
+    Args: patterns: of configured recognizers, by kind.
+    """
+    if finding.kind in patterns:
+        reasons = [Reason("pattern", patterns[finding.kind])]
+    else:
+        national = f"the national id {finding.kind}" if finding.kind in NATIONAL_ID_KINDS else finding.kind
+        reasons = [Reason("rule", _ABOUT.get(finding.kind, national))]
+    if finding.begun:
+        return [*reasons, Reason("rule", "the text was cut off after it, so it counts as the beginning of one")]
+    value = text[finding.start : finding.end]
+    if value != folded(value):
+        reasons.append(Reason("reading", folded(value)))
+    start = _cell_start(text, finding.start)
+    if not _found(detector, text, start, finding):  # a key block, or a value that stands in several cells
+        return reasons
+    reasons += [Reason("context", word) for word in _context(detector, text, start, finding)]
+    if _has_check_digits(detector, text, start, finding):
+        reasons.append(Reason("checksum", "its check digits are right"))
+    return reasons
+
+
+def _cell_start(text: str, place: int) -> int:
+    return max((first for first, _ in cells(folded(text)) if first <= place), default=0)
+
+
+def _found(detector: PiiDetector, text: str, start: int, finding: Finding) -> bool:
+    first = max(0, start - CONTEXT_CHARS_MAX)
+    end = next((last for begin, last in cells(folded(text)) if begin == start), len(text))
+    found = detector.find(text[first : max(end, finding.end)], start - first)
+    return any(one.kind == finding.kind and one.start + first < finding.end for one in found)
+
+
+def _context(detector: PiiDetector, text: str, start: int, finding: Finding) -> list[str]:
+    """The words before a value without which it is none; each alone, or else all of them."""
+    begin = max(0, start - CONTEXT_CHARS_MAX)
+    words = list(_WORD.finditer(text, begin, finding.start))
+    needed = [word for word in words if not _found(detector, _without(text, [word]), start, finding)]
+    if needed or _found(detector, _without(text, words), start, finding):
+        return [word.group() for word in needed]
+    return [word.group() for word in words]
+
+
+def _without(text: str, words: Iterable[re.Match[str]]) -> str:
+    for word in words:
+        text = text[: word.start()] + _BLANKED * len(word.group()) + text[word.end() :]
+    return text
+
+
+def _has_check_digits(detector: PiiDetector, text: str, start: int, finding: Finding) -> bool:
+    """Whether another character at any of the last places makes it no value of its kind."""
+    value = range(finding.start, finding.end)
+    places = [place for place in value if text[place].isascii() and text[place].isalnum()][-_CHANGED_CHARS:]
+    changed = (text[:place] + _other(text[place]) + text[place + 1 :] for place in places)
+    return bool(places) and not any(_found(detector, other, start, finding) for other in changed)
+
+
+def _other(character: str) -> str:
+    """The next one of its kind."""
+    last = {"9": "0", "z": "a", "Z": "A"}
+    return last.get(character) or chr(ord(character) + 1)
