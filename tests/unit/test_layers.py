@@ -32,6 +32,8 @@ PLANTED = [
     ("the server's rooms", "server.transport.planted", "import extproc.server.workers.link"),
     ("layers", "filters.planted", "import extproc.exchange"),
     ("layers", "exchange.planted", "import extproc.wire"),
+    ("layers", "exchange.planted", "import extproc.dryrun"),
+    ("layers", "dryrun.planted", "import extproc.server"),
     ("layers", "wire.planted", "import extproc.server"),
     ("layers", "wire.planted", "import extproc.sinks"),
     ("layers", "server.planted", "import extproc.cli"),
@@ -43,6 +45,7 @@ PLANTED = [
     ("only wire and server know protobuf messages", "sinks.planted", "import extproc._pb.health_pb2"),
     ("only the command line imports the demo", "server.planted", "import extproc.demo"),
     (PURE, "domain.planted", "from time import monotonic"),
+    (PURE, "dryrun.planted", "from pathlib import Path"),
 ]
 
 
