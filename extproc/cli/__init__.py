@@ -19,12 +19,16 @@ COMMANDS = {
     "run": "Run Envoy and the processor until SIGTERM or Ctrl-C, then drain both and exit 0.",
     "serve": "Serve Envoy until SIGTERM, then drain and exit 0.",
     "check": "Validate a configuration file.",
-    "explain": "Show what would happen to one request: route, version, findings, changes.",
+    "try": "Try a text, a request or an answer: what is found, why, and what model and client see.",
+    "explain": "Show what would happen to one exchange: route, version, findings, changes.",
     "envoy-config": "Print the Envoy configuration for a configuration file.",
     "review": "Inspect findings and label them as right or wrong.",
     "demo": "Show guarding, routing and metering at work.",
 }
 """Short help for ``extproc --help``; each command has longer help of its own."""
+
+_MODULES = {"try": "trying"}
+"""Where the name of a command is a word of Python."""
 
 
 class _Commands(TyperGroup):
@@ -46,7 +50,7 @@ class _Commands(TyperGroup):
 
 def command(name: str) -> Any:
     """Import a command and everything it needs."""
-    module = import_module(f"extproc.cli.{name.replace('-', '_')}")
+    module = import_module(f"extproc.cli.{_MODULES.get(name, name.replace('-', '_'))}")
     return get_command(module.app)
 
 

@@ -1,13 +1,14 @@
-"""``extproc explain``: show what would happen to one request, without a server.
+"""``extproc explain``: show what would happen to one exchange, without a server.
 
-The request is a file in wire format (request line, headers, body), or a body alone; ``-`` is standard input. It runs
-through the same machine that serves traffic, and the output shows what that machine did.
+The request is a file in wire format (request line, headers, body), or a body alone; ``-`` is standard input. With
+``--answer`` the exchange goes on with what a model server would answer, also a stream. It runs through the same machine
+that serves traffic, and the output shows what that machine did.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,39 +16,27 @@ import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from extproc.cli.dryrun_data import client_data, explained_data, outcome_of, reply_data, unasked_data, version_data
+from extproc.cli.dryrun_output import plain_text, print_findings_explained, print_unasked
+from extproc.cli.exit_codes import ExitCode
 from extproc.cli.output import print_json, print_table, refuse, refuse_configuration, result_console
 from extproc.cli.progress import progress
 from extproc.cli.shapes import ExplanationJson
 from extproc.cli.which_config import ConfigOption, config_file
 from extproc.config.problems import ConfigInvalid
 from extproc.domain.record import ExchangeRecord
-from extproc.exchange.events import ContinueBody, ContinueHeaders, ImmediateResponse, RequestBody, RequestHeaders, Step
-from extproc.exchange.machine import Exchange
-from extproc.exchange.snapshot import Snapshot, compile_snapshot
+from extproc.dryrun.compiled import compile_dry
+from extproc.dryrun.driver import dry_run
+from extproc.dryrun.message import AnswerMessage, read_answer, read_request
+from extproc.dryrun.outcome import DryRun
+from extproc.exchange.events import ContinueBody, ContinueHeaders
+from extproc.exchange.snapshot import Snapshot
 from extproc.server.operations.config_files import read_config
 from extproc.server.sockets.address import reason_of
 
-_DEFAULT_PATH = "/v1/chat/completions"
 _STDIN = Path("-")
-
-
-@dataclass(frozen=True, slots=True)
-class RequestFile:
-    """A request read from a file; header names in lower case, with Envoy's ``:method`` and ``:path``."""
-
-    headers: dict[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """What the machine did with a request; ``body_after`` is what the model server would receive, or None."""
-
-    record: ExchangeRecord
-    steps: tuple[Step, ...]
-    body_after: bytes | None
-
 
 app = typer.Typer(add_completion=False)
 
@@ -58,91 +47,68 @@ def explain_command(
         Path,
         typer.Argument(help="The request: an HTTP request or a JSON body; - is stdin.", show_default=False),
     ],
+    answer: Annotated[
+        Path | None,
+        typer.Option(help="The answer: an HTTP response, a JSON body or a stream's events; - is stdin."),
+    ] = None,
     config: ConfigOption = None,
     path: Annotated[
-        str, typer.Option("--path", help="The path of the request, if the file is only a body.")
-    ] = _DEFAULT_PATH,
+        str | None, typer.Option("--path", help="The path of a body; default: as its keys suggest, else chat.")
+    ] = None,
     header: Annotated[
         list[str] | None, typer.Option("--header", "-H", help="A header, as in curl: 'name: value'.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
-    """Show what would happen to one request: route, version, findings, changes. Exit 2: a file is unusable."""
+    """Show what would happen to one exchange: route, version, findings, changes.
+
+    Exit 1: refused or cut. Exit 2: a file is unusable.
+    """
     file = config_file(config)
+    if request == answer == _STDIN:
+        refuse("Standard input is either the request or the answer; put the other into a file.")
     try:
         with progress(f"Reading {file}"):
             files = read_config(file)
-            snapshot = compile_snapshot(files.loaded.document, files.prompts, files.mask_keys)
+            snapshot = compile_dry(files.loaded.document, files.prompts, files.mask_keys)
         asked = read_request(_content(request), path, header or [])
+        said = None if answer is None else _answer(answer)
         with progress(f"Explaining {request}"):
-            explanation = explain(snapshot, asked)
+            run = dry_run(snapshot, asked, said)
     except ConfigInvalid as invalid:
         refuse_configuration(invalid)
-    except OSError as error:
-        refuse(f"{request}: {reason_of(error)}")
     except ValueError as error:
         refuse(f"extproc explain: {error}")
     if as_json:
-        print_json(as_data(asked, explanation, snapshot))
+        print_json(as_data(run))
     else:
-        _print(result_console(), asked, explanation, snapshot)
+        _print(result_console(), run)
+    if run.is_refused:
+        raise typer.Exit(ExitCode.FAILED)
 
 
-def _content(request: Path) -> bytes:
-    if request != _STDIN:
-        return request.read_bytes()
+def _content(file: Path) -> bytes:
+    if file != _STDIN:
+        try:
+            return file.read_bytes()
+        except OSError as error:
+            refuse(f"{file}: {reason_of(error)}")
     if sys.stdin.isatty():
-        typer.echo("Write the request, and end it with Ctrl-D on a new line.", err=True)
+        typer.echo("Write the message, and end it with Ctrl-D on a new line.", err=True)
     return sys.stdin.buffer.read()
 
 
-def read_request(content: bytes, path: str, headers: list[str]) -> RequestFile:
-    """Parse a request: HTTP if the file begins with a request line, otherwise a body for ``path``.
-
-    Raises: ValueError for a header without a colon.
-    """
-    words = content.partition(b"\n")[0].decode("latin-1").split()
-    read = {":method": "POST", ":path": path, "content-type": "application/json"}
-    body = content
-    if len(words) == 3 and words[2].startswith("HTTP/"):
-        head, separator, body = content.partition(b"\r\n\r\n")
-        if not separator:
-            head, _, body = content.partition(b"\n\n")
-        read = {":method": words[0], ":path": words[1]}
-        headers = [*head.decode("latin-1").splitlines()[1:], *headers]
-    for line in filter(None, headers):
-        name, colon, value = line.partition(":")
-        if not colon:
-            raise ValueError(f"the header {name[:40]!r} has no colon; write it as 'name: value'")
-        read[name.strip().lower()] = value.strip()
-    return RequestFile(read, body)
+def _answer(file: Path) -> AnswerMessage:
+    return read_answer(_content(file))
 
 
-def explain(snapshot: Snapshot, request: RequestFile) -> Explanation:
-    """Run a request through the machine, up to the point where it would be forwarded."""
-    exchange = Exchange(snapshot, "explained", 0)
-    steps = [exchange.step(RequestHeaders(request.headers, end=not request.body), 0)]
-    if steps[0].ended is None and request.body:
-        steps.append(exchange.step(RequestBody(request.body), 0))
-    last = steps[-1].commands[-1] if steps[-1].commands else None
-    body = None
-    if isinstance(last, ContinueBody):
-        body = request.body if last.body is None else last.body
-    elif isinstance(last, ContinueHeaders):
-        body = request.body
-    return Explanation(exchange.record, tuple(steps), body)
-
-
-def as_data(request: RequestFile, explanation: Explanation, snapshot: Snapshot) -> ExplanationJson:
+def as_data(run: DryRun) -> ExplanationJson:
     """The explanation as JSON."""
-    record, version = explanation.record, explanation.record.version
-    changes, answer, body = _changing(explanation), _immediate_response(explanation), explanation.body_after
+    record = run.record
     return {
-        "revision": snapshot.revision,
+        "revision": run.snapshot.revision,
         "endpoint": record.endpoint or None,
-        "version": None
-        if version is None
-        else {"model": version.model, "version": version.version, "fingerprint": version.fingerprint},
+        "version": version_data(run),
         "team": record.team,
         "project": record.project,
         "budget_code": record.budget_code,
@@ -160,43 +126,54 @@ def as_data(request: RequestFile, explanation: Explanation, snapshot: Snapshot) 
             for (guard, direction, outcome), texts in record.coverage.items()
         ],
         "headers": {
-            "set": [list(pair) for action in changes for pair in action.changes.set],
-            "remove": [name for action in changes for name in action.changes.remove],
+            "set": [list(pair) for action in run.changes for pair in action.changes.set],
+            "remove": [name for action in run.changes for name in action.changes.remove],
         },
-        "reroutes": any(map(_reroutes, changes)),
-        "answer": None if answer is None else {"status": answer.status, "body": answer.body.decode()},
-        "body": None if body is None else body.decode("utf-8", "replace"),
-        "body_changed": body is not None and body != request.body,
+        "reroutes": any(map(_reroutes, run.changes)),
+        "answer": reply_data(run),
+        "body": None if run.model is None else run.model.decode("utf-8", "replace"),
+        "body_changed": run.model is not None and run.model != run.request.body,
+        "outcome": outcome_of(run),
+        "refused": run.is_refused,
+        "blocked_by": list(run.blocking_guards),
+        "client": client_data(run),
+        "explained": explained_data(run),
+        "unasked": unasked_data(run),
     }
 
 
-def _print(console: Console, request: RequestFile, explanation: Explanation, snapshot: Snapshot) -> None:
-    record = explanation.record
+def _print(console: Console, run: DryRun) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    for name, value in [
-        ("revision", snapshot.revision),
-        ("endpoint", record.endpoint or "none"),
-        *_version_rows(record),
-        ("team", f"{record.team}, project {record.project}, budget code {record.budget_code}"),
-        ("filters", _filters(snapshot)),
-        ("policy", _policy(record, snapshot)),
-        ("findings", _counted(record) or "none"),
-        ("coverage", _coverage(record) or "none"),
-        ("headers", "; ".join(_header_changes(explanation)) or "no changes"),
-        ("local reply", _answer(explanation) or "none: the request is forwarded"),
-        ("body", _body_change(request, explanation)),
-    ]:
-        table.add_row(name, value.replace("[", r"\["))
+    for name, value in _rows(run):
+        table.add_row(name, Text(plain_text(value)))
     print_table(console, table)
+    if run.found:
+        console.print()
+        print_findings_explained(console, run.found)
+    print_unasked(console, run.unasked)
 
 
-def _version_rows(record: ExchangeRecord) -> list[tuple[str, str]]:
+def _rows(run: DryRun) -> Iterator[tuple[str, str]]:
+    record, snapshot = run.record, run.snapshot
+    by = f" by {', '.join(run.blocking_guards)}" if run.blocking_guards else ""
+    yield "outcome", f"{outcome_of(run)}{by}"
+    yield "revision", snapshot.revision
+    yield "endpoint", record.endpoint or "none"
     version = record.version
-    if version is None:
-        return [("version", "none")]
-    return [("version", f"{version.model}/{version.version} (fingerprint {version.fingerprint})")]
+    told = None if version is None else f"{version.model}/{version.version} (fingerprint {version.fingerprint})"
+    yield "version", told or "none"
+    yield "team", f"{record.team}, project {record.project}, budget code {record.budget_code}"
+    yield "filters", _filters(snapshot)
+    yield "policy", _policy(record, snapshot)
+    yield "findings", _counted(record) or "none"
+    yield "coverage", _coverage(record) or "none"
+    yield "headers", "; ".join(_header_changes(run.changes)) or "no changes"
+    yield "local reply", "none: the request is forwarded" if run.reply is None else _reply(run)
+    yield "body", _body_change(run)
+    if run.answer is not None:
+        yield "client", _client(run)
 
 
 def _filters(snapshot: Snapshot) -> str:
@@ -223,42 +200,40 @@ def _coverage(record: ExchangeRecord) -> str:
     return "; ".join(f"{guard}: {texts} {what}" for (guard, _, what), texts in record.coverage.items())
 
 
-def _changing(explanation: Explanation) -> list[ContinueHeaders | ContinueBody]:
-    """The actions that may change headers, in order."""
-    actions = [action for step in explanation.steps for action in step.commands]
-    return [action for action in actions if isinstance(action, ContinueHeaders | ContinueBody)]
-
-
 def _reroutes(action: ContinueHeaders | ContinueBody) -> bool:
     return isinstance(action, ContinueBody) and action.clear_route_cache
 
 
-def _header_changes(explanation: Explanation) -> list[str]:
-    changes: list[str] = []
-    for action in _changing(explanation):
-        changes += [f"set {name}: {value}" for name, value in action.changes.set]
-        changes += [f"remove {name}" for name in action.changes.remove]
+def _header_changes(actions: Sequence[ContinueHeaders | ContinueBody]) -> Iterator[str]:
+    for action in actions:
+        yield from (f"set {name}: {value}" for name, value in action.changes.set)
+        yield from (f"remove {name}" for name in action.changes.remove)
         if _reroutes(action):
-            changes.append("recompute the route")
-    return changes
+            yield "recompute the route"
 
 
-def _immediate_response(explanation: Explanation) -> ImmediateResponse | None:
-    actions = [action for step in explanation.steps for action in step.commands]
-    return next((action for action in actions if isinstance(action, ImmediateResponse)), None)
+def _reply(run: DryRun) -> str:
+    return "" if run.reply is None else f"{run.reply.status} {run.reply.body.decode('utf-8', 'replace')}"
 
 
-def _answer(explanation: Explanation) -> str:
-    answer = _immediate_response(explanation)
-    return "" if answer is None else f"{answer.status} {answer.body.decode()}"
-
-
-def _body_change(request: RequestFile, explanation: Explanation) -> str:
-    if explanation.body_after is None:
+def _body_change(run: DryRun) -> str:
+    if run.model is None:
         return "not forwarded"
-    if explanation.body_after == request.body:
-        return "forwarded unchanged"
+    return "forwarded unchanged" if run.model == run.request.body else _written(run.model)
+
+
+def _client(run: DryRun) -> str:
+    if run.answer is None or run.upstream is None:
+        return ""
+    end = "\n(the response is broken off here)" if run.broken_off else ""
+    if run.answer.body == run.upstream.body:
+        return f"the answer, unchanged{end}"
+    return f"{_written(run.answer.body)}{end}"
+
+
+def _written(body: bytes) -> str:
+    """A body in lines: JSON set in, anything else as it is."""
     try:
-        return orjson.dumps(orjson.loads(explanation.body_after), option=orjson.OPT_INDENT_2).decode()
+        return orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2).decode()
     except orjson.JSONDecodeError:
-        return explanation.body_after.decode("utf-8", "replace")
+        return body.decode("utf-8", "replace").rstrip("\n")

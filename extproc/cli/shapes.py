@@ -43,7 +43,7 @@ class FoundJson(TypedDict):
     """Findings of one kind."""
 
     guard: Annotated[str, "its name"]
-    direction: Annotated[str, "`request`"]
+    direction: Annotated[str, "`request` or `response`"]
     kind: Annotated[str, "such as `EMAIL`"]
     times: Annotated[int, "how many"]
 
@@ -52,7 +52,7 @@ class VerdictJson(TypedDict):
     """What a guard decided."""
 
     guard: Annotated[str, "its name"]
-    direction: Annotated[str, "`request`"]
+    direction: Annotated[str, "`request` or `response`"]
     action: Annotated[str, "such as `mask`"]
     times: Annotated[int, "how many"]
 
@@ -61,7 +61,7 @@ class CoverageJson(TypedDict):
     """What became of the texts at a guard."""
 
     guard: Annotated[str, "its name"]
-    direction: Annotated[str, "`request`"]
+    direction: Annotated[str, "`request` or `response`"]
     outcome: Annotated[str, "such as `checked`"]
     texts: Annotated[int, "how many"]
 
@@ -78,6 +78,62 @@ class AnswerJson(TypedDict):
 
     status: Annotated[int, "of HTTP"]
     body: Annotated[str, "as the client gets it"]
+
+
+class ThresholdJson(TypedDict):
+    """The lowest score with which a guard does something."""
+
+    action: Annotated[str, "such as `flag`"]
+    score: Annotated[float, "from 0 to 1"]
+
+
+class ReasonJson(TypedDict):
+    """What led to a finding."""
+
+    cause: Annotated[
+        str,
+        "`rule`, `pattern`, `phrase`, `words`, `n-gram`, `context` (a word before it without which it is none), "
+        "`checksum`, `reading` (a disguise that was undone) or `detector`",
+    ]
+    said: Annotated[str, "the rule in words, or what matched"]
+    weight: Annotated[
+        float | None, "of a pattern its probability, of an n-gram its part of the log odds; null: it has none"
+    ]
+
+
+class TextPlaceJson(TypedDict):
+    """Where a finding is."""
+
+    text: Annotated[int, "the number of the text among those of its direction, from 0"]
+    start: Annotated[int, "in characters"]
+    end: Annotated[int, "in characters"]
+
+
+class ExplainedFindingJson(TypedDict):
+    """A finding and why it is one."""
+
+    guard: Annotated[str, "its name"]
+    direction: Annotated[str, "`request` or `response`"]
+    speaker: Annotated[str, "such as `user`; may be empty"]
+    kind: Annotated[str, "such as `EMAIL`"]
+    action: Annotated[str, "such as `mask`"]
+    score: Annotated[float, "from 0 to 1"]
+    detector: Annotated[str, "what found it"]
+    detail: Annotated[str, "such as a fact's id; may be empty"]
+    thresholds: Annotated[list[ThresholdJson], "empty for guards without scores"]
+    words: Annotated[str, "what was found, as the guard saw it; empty where that is not known"]
+    place: Annotated[TextPlaceJson | None, "null: in none of the texts as it was found, such as in several parts"]
+    reasons: Annotated[list[ReasonJson], "the most important first"]
+
+
+class UnaskedJson(TypedDict):
+    """A classifier that was not asked, because it does not run here."""
+
+    guard: Annotated[str, "whose texts"]
+    classifier: Annotated[str, "its name"]
+    direction: Annotated[str, "`request` or `response`"]
+    texts: Annotated[int, "that it would have got"]
+    awaited: Annotated[bool, "the request would have waited for its verdict; here it goes on as if nothing was found"]
 
 
 class ExplanationJson(TypedDict):
@@ -98,6 +154,48 @@ class ExplanationJson(TypedDict):
     answer: Annotated[AnswerJson | None, "the processor's own reply; null: the request is forwarded"]
     body: Annotated[str | None, "what the model server would get; null: nothing"]
     body_changed: Annotated[bool, "whether it differs from the request's"]
+    outcome: Annotated[str, "how it ended, as in the log; `forwarded`: a request without an answer"]
+    refused: Annotated[bool, "the client gets an error, or less than the model said; exit 1"]
+    blocked_by: Annotated[list[str], "the guards that refused the request or cut the answer"]
+    client: Annotated[AnswerJson | None, "what the client gets of the answer; null: there is none"]
+    explained: Annotated[list[ExplainedFindingJson], "each finding, with reasons"]
+    unasked: Annotated[list[UnaskedJson], "classifiers, which do not run here"]
+
+
+class SeenTextJson(TypedDict):
+    """A text as guards see it."""
+
+    direction: Annotated[str, "`request` or `response`"]
+    speaker: Annotated[str, "such as `user`"]
+    kind: Annotated[str, "such as `content`"]
+    choice: Annotated[int, "of an answer; else 0"]
+    text: Annotated[str, "all of it"]
+
+
+class StreamPieceJson(TypedDict):
+    """One chunk of a stream."""
+
+    arrived: Annotated[str, "the text that the model server sent"]
+    released: Annotated[str, "the text that the client got for it"]
+    held: Annotated[str, "what is held back since"]
+
+
+class TryJson(TypedDict):
+    """``try``."""
+
+    revision: Annotated[str, "of the configuration"]
+    outcome: Annotated[str, "how it ended, as in the log; `forwarded`: a request without an answer"]
+    refused: Annotated[bool, "the client gets an error, or less than the model said; exit 1"]
+    blocked_by: Annotated[list[str], "the guards that refused the request or cut the answer"]
+    policy: Annotated[str | None, "null: none was chosen"]
+    version: Annotated[VersionJson | None, "null: none was chosen"]
+    texts: Annotated[list[SeenTextJson], "as they came"]
+    model_texts: Annotated[list[SeenTextJson] | None, "what the model gets; null: nothing"]
+    client_texts: Annotated[list[SeenTextJson] | None, "what the client gets of the answer; null: there is none"]
+    reply: Annotated[AnswerJson | None, "the processor's own reply; null: it did not reply"]
+    explained: Annotated[list[ExplainedFindingJson], "each finding, with reasons"]
+    pieces: Annotated[list[StreamPieceJson], "of a streamed answer"]
+    unasked: Annotated[list[UnaskedJson], "classifiers, which do not run here"]
 
 
 class LintJson(TypedDict):
@@ -256,6 +354,7 @@ class DemoJson(TypedDict):
 
 SHAPES: Final[dict[str, Any]] = {
     "check": CheckJson,
+    "try": TryJson,
     "explain": ExplanationJson,
     "envoy-config --lint": LintJson,
     "review list": FindingsJson,

@@ -43,6 +43,7 @@ LAUNCHED = {"run", "up"}
 """``tests/e2e/test_up.py`` interrupts them, with their children."""
 FILE_WAITS = {
     "check": ["fifo"],
+    "try": ["-c", "config.yaml", "--file", "fifo"],
     "explain": ["-c", "config.yaml", "fifo"],
     "envoy-config": ["--lint", "fifo"],
 }
