@@ -21,9 +21,9 @@ class ExitCode(IntEnum):
     OK = (0, "Done. Also when a signal ends `serve` after its drain, or `demo --serve` after its tour.")
     FAILED = (
         1,
-        "The demo is not as expected, the Envoy of `check --against` does not know a part of the configuration, `try` or"
-        " `explain` found that an exchange is refused or cut, the reader of the output is gone, or an internal error with"
-        " a traceback.",
+        "The demo is not as expected, the Envoy of `check --against` does not know a part of the configuration,"
+        " `try` or `explain` found that an exchange is refused or cut, the reader of the output is gone, or an internal"
+        " error with a traceback.",
     )
     UNUSABLE = (2, "Wrong usage, bad configuration, unusable file or value, or missing package.")
     ADDRESS_TAKEN = (3, "`serve`, `run`: an address is in use, or cannot be bound.")
