@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from extproc.cli.explain import explain, read_request
-from extproc.config.review import Review
 from extproc.demo.guard_tour import SHOWCASES, TEAM, Showcase
 from extproc.demo.installation import DEMO_CONFIG
 from extproc.demo.lines import STYLES
 from extproc.demo.stop import Found, Stop
 from extproc.demo.tour import MODEL, planned
-from extproc.exchange.snapshot import compile_snapshot
+from extproc.dryrun.compiled import compile_dry
+from extproc.dryrun.driver import dry_run
+from extproc.dryrun.message import read_request
 from extproc.server.operations.config_files import read_config
 
 WITH_WORDS = [one for one in SHOWCASES if one.found_texts and one.effect != "flag" and one.guard != "prompt_leak"]
@@ -23,11 +23,9 @@ WITH_WORDS = [one for one in SHOWCASES if one.found_texts and one.effect != "fla
 def found_in(body: dict[str, object], team: str) -> list[tuple[str, str]]:
     """Guard and found text of each finding in a request, as the demo's configuration finds it."""
     files = read_config(DEMO_CONFIG)
-    document = files.loaded.document.model_copy(update={"review": Review(url="sqlite:///none.db")})
     request = read_request(json.dumps(body).encode(), "/v1/chat/completions", [f"x-team: {team}"])
-    notes = explain(compile_snapshot(document, files.prompts), request).record.notes
-    assert notes is not None
-    return [(note.guard, note.text[note.start : note.end]) for note in notes.noted]
+    run = dry_run(compile_dry(files.loaded.document, files.prompts), request)
+    return [(found.guard, found.words) for found in run.found]
 
 
 @pytest.mark.parametrize("one", WITH_WORDS, ids=lambda one: one.guard)
