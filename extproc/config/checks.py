@@ -15,6 +15,7 @@ from extproc.config.policies import guards_of
 from extproc.config.policy_checks import policy_problems
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
 from extproc.config.review import review_problems
+from extproc.config.text_files import TextFile
 from extproc.domain.contract import ENDPOINT_PATHS, INTERNAL_HEADER_PREFIX
 
 PROMPT_BYTES_MAX = 262_144
@@ -88,9 +89,9 @@ def prompt_files(document: Document) -> list[tuple[KeyPath, str]]:
     ]
 
 
-def fact_files(document: Document) -> list[tuple[KeyPath, str]]:
-    """Key path and file of each facts file, in document order."""
-    return [((*at, *key), file) for at, guard in guards_of(document.policies) for key, file in guard.text_files()]
+def guard_files(document: Document) -> list[tuple[KeyPath, TextFile]]:
+    """Each text file of a guard with its key path, in document order."""
+    return [((*at, *one.key), one) for at, guard in guards_of(document.policies) for one in guard.text_files()]
 
 
 def mask_key_files(document: Document) -> list[tuple[KeyPath, str]]:

@@ -79,26 +79,6 @@ def parse_facts(text: str, source: str) -> tuple[Fact, ...]:
     return facts
 
 
-def facts_problems(path: KeyPath, content: bytes, name: str, places: Places) -> list[Problem]:
-    """The problems of a facts file: at the key that names it, or at lines of the file.
-
-    Args:
-        path: key path of ``file`` in the configuration, whose keys are in ``places``.
-        content: the file's bytes; FACTS_BYTES_MAX + 1 of them are enough.
-    """
-    if len(content) > FACTS_BYTES_MAX:
-        return [places.problem(path, f"the facts are longer than {FACTS_BYTES_MAX} bytes", hint="Shorten them.")]
-    try:
-        parse_facts(content.decode("utf-8"), name)
-    except UnicodeDecodeError as error:
-        return [
-            places.problem(path, f"the facts are not valid UTF-8 at byte {error.start}", hint="Save them as UTF-8.")
-        ]
-    except ConfigInvalid as invalid:
-        return invalid.problems
-    return []
-
-
 def _shape_problem(error: ErrorDetails, places: Places) -> Problem | None:
     """The problem of one value; None for a list that is too short only because its entries are invalid."""
     path: KeyPath = tuple(error["loc"])

@@ -54,7 +54,7 @@ def fix_hint(path: KeyPath, shape: SchemaNode, place: KeyPosition, places: Place
         return "Prices are in micro-USD: 1 USD is 1000000."
     if place.kind is ValueKind.NOTHING:
         return "Give the key a value, or leave it out."
-    if "oneOf" in shape:
+    if "discriminator" in shape:
         key, known = choice_of(shape)
         return f"Write `- {key}: {text}`." if text in known else ""
     if "enum" in shape:
@@ -64,10 +64,16 @@ def fix_hint(path: KeyPath, shape: SchemaNode, place: KeyPosition, places: Place
         return _address_hint(text)
     if expected == "object" and place.kind is ValueKind.TEXT and text:
         return _block_hint(path, shape, text)
+    if "{ file: PATH }" in shape.get("patternErrorMessage", "") and _is_path(text):
+        return f"Write {shown(f'{path[-1]}: {{ file: {text} }}')}."
     if expected == "array" and place.kind is ValueKind.BLOCK:
         block = places.flow(path)
         return f"Write {shown(f'{path[-1]}: [{block}]')}." if block else "Begin each entry with `- `."
     return _retyped(expected, place.kind, text)
+
+
+def _is_path(text: str) -> bool:
+    return " " not in text and ("/" in text or "." in text.strip("."))
 
 
 def _address_hint(url: str) -> str:

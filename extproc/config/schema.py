@@ -72,11 +72,19 @@ def followed(loc: tuple[int | str, ...]) -> tuple[KeyPath, SchemaNode]:
         if part == "[key]":
             return path, followed(loc[:-2])[1]
         if "oneOf" in shape and isinstance(part, str):
-            shape = resolved({"$ref": shape["discriminator"]["mapping"][part]})
+            shape = _chosen(shape, part)
             continue
         path = (*path, part)
         shape = resolved(_inner(shape, part))
     return path, shape
+
+
+def _chosen(shape: SchemaNode, tag: str) -> SchemaNode:
+    """The alternative with a discriminator value, or of a JSON type, which has the words of both."""
+    if "discriminator" in shape:
+        return resolved({"$ref": shape["discriminator"]["mapping"][tag]})
+    alternative = next(one for one in map(resolved, shape["oneOf"]) if one["type"] == tag)
+    return {**alternative, **{key: text for key, text in shape.items() if key == "patternErrorMessage"}}
 
 
 def _inner(shape: SchemaNode, part: int | str) -> SchemaNode:

@@ -69,7 +69,7 @@ def _expected(shape: SchemaNode) -> str:
         return shown(str(shape["const"]))
     if "patternErrorMessage" in shape:
         return str(shape["patternErrorMessage"])
-    if "oneOf" in shape:
+    if "discriminator" in shape:
         return f"a block that begins with `{choice_of(shape)[0]}: NAME`"
     match shape.get("type"):
         case "integer":

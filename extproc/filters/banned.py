@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Self
+
 from extproc.config.guards.banned import BannedSection
 from extproc.detectors.text.phrases import Match, PhraseBook, PhraseScan
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.reasons import Reason
 from extproc.domain.text import Speaker
+from extproc.filters.base import Resources
 from extproc.filters.scanning import ScanningGuard
 
 
@@ -16,10 +20,15 @@ class BannedGuard(ScanningGuard[Match]):
     code = "banned_phrase"
     mask = "<BANNED>"
 
-    def __init__(self, section: BannedSection) -> None:
+    @classmethod
+    def build(cls, section: BannedSection, resources: Resources) -> Self:
+        """Build the guard with its phrases, which may stand in a file."""
+        return cls(section, section.phrases_in(resources.files))
+
+    def __init__(self, section: BannedSection, phrases: Sequence[str]) -> None:
         super().__init__(section, map(Speaker, section.speakers))
-        self._book = PhraseBook(section.phrases)
-        self._phrases = section.phrases
+        self._book = PhraseBook(phrases)
+        self._phrases = phrases
 
     def reasons(self, evidence: Evidence) -> list[Reason]:
         """The phrase, as it is configured."""

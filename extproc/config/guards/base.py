@@ -11,6 +11,7 @@ from pydantic import Field
 from extproc.config.classifiers import Classifier
 from extproc.config.problems import KeyPath, Places, Problem
 from extproc.config.section import Name, OnError, Section
+from extproc.config.text_files import TextFile
 
 On = Literal["request", "response", "both"]
 
@@ -50,12 +51,12 @@ class GuardSection(Section):
         """
         return iter(())
 
-    def text_files(self) -> Iterator[tuple[KeyPath, str]]:
-        """Text files that it reads: key path within the section, and file."""
+    def text_files(self) -> Iterator[TextFile]:
+        """Text files that it reads."""
         return iter(())
 
     def key_files(self) -> Iterator[tuple[KeyPath, str]]:
-        """Secret keys that it reads, likewise."""
+        """Secret keys that it reads: key path within the section, and file."""
         return iter(())
 
     if TYPE_CHECKING:  # every guard defines these, each with its own values and description

@@ -7,9 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from extproc.config.facts import FACTS_BYTES_MAX, parse_facts
 from extproc.config.guards.base import GuardSection
-from extproc.config.problems import KeyPath
 from extproc.config.section import FilePath
+from extproc.config.text_files import TextFile
 
 
 class FactsSection(GuardSection):
@@ -26,6 +27,6 @@ class FactsSection(GuardSection):
         default="Response stopped: it contradicts a known fact.", description="message for the client on block"
     )
 
-    def text_files(self) -> Iterator[tuple[KeyPath, str]]:
+    def text_files(self) -> Iterator[TextFile]:
         """The file of facts."""
-        yield ("file",), self.file
+        yield TextFile(("file",), self.file, "facts", FACTS_BYTES_MAX, parse_facts)

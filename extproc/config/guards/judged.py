@@ -12,9 +12,11 @@ from extproc.config.problems import KeyPath, Places, Problem
 SpeakerName = Literal["system", "user", "assistant", "tool", "document", "definition"]
 ALL_SPEAKERS: tuple[SpeakerName, ...] = ("system", "user", "assistant", "tool", "document", "definition")
 
+PHRASES_MAX = 50_000
+PHRASE_CHARS_MAX = 200
 Phrase = Annotated[
     str,
-    StringConstraints(pattern=r"^[^\W_](.*\w)?\*?$", max_length=200),
+    StringConstraints(pattern=r"^[^\W_](.*\w)?\*?$", max_length=PHRASE_CHARS_MAX),
     Field(
         json_schema_extra={
             "patternErrorMessage": "a word or phrase: it begins with a letter or digit, and ends with one or with `*`"

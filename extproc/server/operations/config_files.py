@@ -15,19 +15,19 @@ from pathlib import Path
 
 from extproc.config.checks import (
     PROMPT_BYTES_MAX,
-    fact_files,
+    guard_files,
     mask_key_files,
     prompt_files,
     prompt_problem,
     unreadable_problem,
 )
-from extproc.config.facts import FACTS_BYTES_MAX, facts_problems
 from extproc.config.guards.custom import CustomSection
 from extproc.config.load import Loaded, load
 from extproc.config.mask_keys import mask_key_problem
 from extproc.config.policies import guards_of
 from extproc.config.problems import ConfigInvalid, Problem
 from extproc.config.secrecy import may_be_secret
+from extproc.config.text_files import text_file_problems
 from extproc.config.yaml_nodes import CONFIG_BYTES_MAX, decode
 from extproc.detectors.installed import DetectorUnusable, installed_detector
 from extproc.domain.masks import HASH_KEY_BYTES_MAX, PROCESS_KEY
@@ -36,8 +36,8 @@ from extproc.server.sockets.certificates import PEM_BYTES_MAX, Certificates, cer
 
 @dataclass(frozen=True, slots=True)
 class ConfigFiles:
-    """The files as read: the document with its warnings, the text of each prompt and facts file by its path in the
-    document, the certificates of ``server.tls``, and the mask keys by path, including that of the process.
+    """The files as read: the document with its warnings, the text of each prompt and of each file of a guard by its
+    path in the document, the certificates of ``server.tls``, and the mask keys by path, including that of the process.
     """
 
     loaded: Loaded
@@ -100,7 +100,7 @@ class ConfigReader:
                 problems.append(problem)
             elif isinstance(prompt, bytes):
                 prompts[name] = prompt.decode("utf-8")
-        problems += self._read_facts(loaded, prompts)
+        problems += self._read_guard_files(loaded, prompts)
         certificates, about_tls = self._certificates(loaded)
         mask_keys, about_keys = self._mask_keys(loaded)
         problems += [*about_keys, *_detector_problems(loaded)]
@@ -108,18 +108,19 @@ class ConfigReader:
             raise ConfigInvalid([*problems, *about_tls, *loaded.warnings])
         return ConfigFiles(replace(loaded, warnings=(*loaded.warnings, *about_tls)), prompts, certificates, mask_keys)
 
-    def _read_facts(self, loaded: Loaded, texts: dict[str, str]) -> list[Problem]:
-        """Add the text of each facts file; returns their problems."""
+    def _read_guard_files(self, loaded: Loaded, texts: dict[str, str]) -> list[Problem]:
+        """Add the text of each file that a guard names; returns their problems."""
         problems: list[Problem] = []
-        for path, name in fact_files(loaded.document):
-            content = self._content(self._file.parent / name, FACTS_BYTES_MAX)
+        for path, one in guard_files(loaded.document):
+            file = self._file.parent / one.file
+            content = self._content(file, one.bytes_max)
             if isinstance(content, OSError):
                 problems.append(unreadable_problem(path, content, loaded.places))
                 continue
-            wrong = facts_problems(path, content, name, loaded.places)
+            wrong = text_file_problems(path, one, content, str(file), loaded.places)
             problems += wrong
             if not wrong:
-                texts[name] = content.decode("utf-8")
+                texts[one.file] = content.decode("utf-8")
         return problems
 
     def changed(self) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.config.facts import FACTS_BYTES_MAX, FACTS_MAX, facts_problems, parse_facts
+from extproc.config.facts import FACTS_BYTES_MAX, FACTS_MAX, parse_facts
 from extproc.config.problems import ConfigInvalid, Places
+from extproc.config.text_files import TextFile, text_file_problems
 
 FACTS = r"""facts:
   - id: return-window
@@ -103,10 +104,13 @@ def test_a_mistake_is_told_at_its_line(text: str, expected: list[str]) -> None:
     assert problems(text) == expected
 
 
+FILE = TextFile((), "f.yaml", "facts", FACTS_BYTES_MAX, parse_facts)
+
+
 def test_a_file_has_a_limit() -> None:
     """Of bytes, told where the file is named; and of facts."""
     places = Places("c.yaml")
-    (problem,) = facts_problems(("policies",), b"x" * (FACTS_BYTES_MAX + 1), "f.yaml", places)
+    (problem,) = text_file_problems(("policies",), FILE, b"x" * (FACTS_BYTES_MAX + 1), "f.yaml", places)
     assert str(problem) == f"c.yaml:1:1: policies: the facts are longer than {FACTS_BYTES_MAX} bytes. Shorten them."
     fact = FACTS.removeprefix("facts:\n")
     many = "facts:\n" + "".join(fact.replace("return-window", f"f{number}") for number in range(FACTS_MAX + 1))
@@ -115,5 +119,5 @@ def test_a_file_has_a_limit() -> None:
 
 def test_a_file_is_utf_8() -> None:
     """As every other."""
-    (problem,) = facts_problems(("policies",), b"\xff", "f.yaml", Places("c.yaml"))
+    (problem,) = text_file_problems(("policies",), FILE, b"\xff", "f.yaml", Places("c.yaml"))
     assert str(problem) == "c.yaml:1:1: policies: the facts are not valid UTF-8 at byte 0. Save them as UTF-8."

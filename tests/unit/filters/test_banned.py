@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.config.guards.banned import BannedSection
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
+from extproc.filters.banned import BannedGuard
+from extproc.filters.base import Resources
 from extproc.filters.chain import Channels
 from extproc.payload.view import response_source
 from tests.playbooks.driver import Conversation, asked, request_body, request_headers, snapshot_of
@@ -129,3 +132,14 @@ def test_the_look_before_misses_nothing(text: str, kind: Kind) -> None:
     guard = snapshot_of(BANNED).policies[-1].guards[0]
     if record.findings:
         assert guard.might_match_any([(TextSource(Direction.RESPONSE, Speaker.ASSISTANT, kind), text)])
+
+
+def test_a_file_of_phrases_is_a_list_of_them() -> None:
+    """The guard that is built finds the same."""
+    listed = BannedSection.model_validate_json(json.dumps(MASKING))
+    named = BannedSection.model_validate_json(json.dumps({**MASKING, "phrases": {"file": "words.txt"}}))
+    resources = Resources({}, {"words.txt": "# Ours\n" + "\n".join(BANNED["phrases"])}, {})
+    texts = ("project falcon", "the secrets of gold", "falcon", "nothing")
+    guards = [BannedGuard.build(section, resources) for section in (listed, named)]
+    found = [[guard.scan().push(text, closing=True).found for text in texts] for guard in guards]
+    assert found[0] == found[1]

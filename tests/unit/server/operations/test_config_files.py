@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from extproc.config.load import revision_of
 from extproc.config.problems import ConfigInvalid
 from extproc.server.operations.config_files import ConfigReader
 from tests.unit.server.envoy import CONFIG, PROMPT, write_config
@@ -139,3 +140,31 @@ def test_a_mistake_in_the_facts_is_told_at_its_own_line(tmp_path: Path) -> None:
     (tmp_path / "facts.yaml").write_text(FACTS.replace("[nine]", "[ten]"))
     with pytest.raises(ConfigInvalid, match=r"facts\.yaml:2:\d+: facts\[opening\]\.right: the value of the statement"):
         ConfigReader(write_config(tmp_path, config_with_facts())).read()
+
+
+WITH_PHRASES = """
+policies:
+  - name: default
+    guards:
+      - { guard: banned, phrases: { file: words.txt } }
+"""
+
+
+def test_phrases_are_read_and_watched(tmp_path: Path) -> None:
+    """As facts are; a mistake is told in the file itself, by its path from where `check` was called."""
+    config = CONFIG.replace("  - filter: prompt\n", "  - filter: guards\n  - filter: prompt\n") + WITH_PHRASES
+    reader = ConfigReader(write_config(tmp_path, config))
+    with pytest.raises(ConfigInvalid, match=r"guards\[banned\]\.phrases\.file: the text `words\.txt` is not a file"):
+        reader.read()
+    (tmp_path / "words.txt").write_text("gold\n")
+    assert reader.changed()
+    first = reader.read()
+    assert first.prompts["words.txt"] == "gold\n"
+    replaced(tmp_path / "words.txt", "gold\nsilver\n")
+    assert reader.changed()
+    second = reader.read()
+    assert revision_of(first.loaded.document, first.prompts) != revision_of(second.loaded.document, second.prompts)
+    replaced(tmp_path / "words.txt", "gold\n++\n")
+    with pytest.raises(ConfigInvalid) as refused:
+        reader.read()
+    assert str(refused.value).startswith(f"{tmp_path}/words.txt:2:1: found the text `++`")
