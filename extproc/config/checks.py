@@ -252,7 +252,7 @@ def _address_problems(document: Document, places: Places) -> Iterator[Problem]:
             if _collide(address, other):
                 written, by = (path, other_path) if places.get(path) else (other_path, path)
                 hint = f"`{places.dotted(by)}` has it too: give one of them another port."
-                yield places.problem(written, f"the address {shown(address)} is taken", hint=hint)
+                yield places.problem(written, f"the address {places.quoted(written, address)} is taken", hint=hint)
     if document.server.workers > 1:
         yield from _worker_address_problems(document, places)
     if document.envoy.processor.address is not None:
@@ -280,7 +280,7 @@ def _port_problems(path: KeyPath, address: str, places: Places) -> Iterator[Prob
         return
     port = address.rpartition(":")[2]
     if not 1 <= int(port) <= 65_535:
-        yield places.problem(path, f"the port {shown(port)}", expected="a port from 1 to 65535")
+        yield places.problem(path, f"the port {places.quoted(path, port)}", expected="a port from 1 to 65535")
 
 
 def _collide(one: str, other: str) -> bool:

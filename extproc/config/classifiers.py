@@ -16,12 +16,22 @@ LabelName = Annotated[
 FolderPath = Annotated[
     str,
     StringConstraints(pattern=r"^/[^\x00]*$"),
-    Field(json_schema_extra={"patternErrorMessage": "the absolute path of a folder, such as `/models/guard`"}),
+    Field(
+        json_schema_extra={
+            "patternErrorMessage": "the absolute path of a folder, such as `/models/guard`",
+            "environment": True,
+        }
+    ),
 ]
 Url = Annotated[
     str,
     StringConstraints(pattern=r"^https?://[!-~]+$"),
-    Field(json_schema_extra={"patternErrorMessage": "a URL, such as `http://guard:8000/v1/moderations`"}),
+    Field(
+        json_schema_extra={
+            "patternErrorMessage": "a URL, such as `http://guard:8000/v1/moderations`",
+            "environment": True,
+        }
+    ),
 ]
 Template = Annotated[
     str,

@@ -6,14 +6,16 @@ Nothing here reads a file. ``config.load`` turns YAML into this document and its
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from extproc.config.classifiers import Classifier
 from extproc.config.filters import AnyFilterSection
 from extproc.config.policies import Policy
+from extproc.config.problems import KeyPath
 from extproc.config.review import Review
 from extproc.config.section import (
     AbsolutePath,
@@ -317,3 +319,13 @@ class Document(Section):
     review: Review | None = Field(default=None, description="queue of findings for human review; default: none")
     requests: Requests = Field(default_factory=Requests, description="content that is forwarded without inspection")
     envoy: Envoy = Field(default_factory=Envoy, description="settings for `envoy-config`")
+    _written: dict[KeyPath, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def written(self) -> Mapping[KeyPath, str]:
+        """What the file says where a value comes from the environment."""
+        return self._written
+
+    def keep_written(self, written: Mapping[KeyPath, str]) -> None:
+        """Set ``written``; called once, by who fills in the variables."""
+        self._written.update(written)

@@ -7,12 +7,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
+from typing import Any
 
 from pydantic import ValidationError
 
 from extproc.config.checks import check_document
 from extproc.config.document import Document
-from extproc.config.problems import ConfigInvalid, Places, Problem, Severity, by_line
+from extproc.config.environment import expanded
+from extproc.config.problems import ConfigInvalid, KeyPath, Places, Problem, Severity, by_line
 from extproc.config.schema_problems import validation_problem
 from extproc.config.yaml_nodes import composed
 from extproc.config.yaml_tree import Tree
@@ -40,17 +43,23 @@ def parse_document(text: str, source: str) -> Document:
     return load(text, source).document
 
 
-def load(text: str, source: str) -> Loaded:
-    """Like ``parse_document``, with key positions and warnings."""
+def load(text: str, source: str, environment: Mapping[str, str] = MappingProxyType({})) -> Loaded:
+    """Like ``parse_document``, with key positions and warnings.
+
+    Args: environment: the variables that values may name.
+    """
     tree = Tree(source)
     data = tree.data(composed(text, source), ())
     if not isinstance(data, dict):
         expected = "keys such as `models:` and `filters:`"
         raise ConfigInvalid([tree.places.problem((), f"found {tree.places.found(())}", expected=expected)])
-    document, invalid = _validated(data, tree.places)
+    filled = expanded(data, tree.places, environment)
+    tree.problems += filled.problems
+    document, invalid = _validated(filled.data, tree.places)
     refused = {problem.spot for problem in tree.problems}
     problems = [*tree.problems, *(one for one in invalid if one.spot not in refused)]
     if document is not None:
+        document.keep_written(filled.written)
         problems += check_document(document, tree.places)
     if len(problems) > PROBLEMS_MAX:
         more = tree.places.problem((), f"more than {PROBLEMS_MAX} problems", hint="Fix these first.")
@@ -63,13 +72,26 @@ def load(text: str, source: str) -> Loaded:
 def revision_of(document: Document, prompts: Mapping[str, str]) -> str:
     """Hash of a document and its prompts: 12 hexadecimal digits, equal for equal meaning.
 
+    What comes from the environment counts as the file says it, so that the hash tells nothing about it.
+
     Args: prompts: text of each prompt file, by its path in the document.
     """
-    meaning = json.dumps([document.model_dump(mode="json"), sorted(prompts.items())])
+    data = document.model_dump(mode="json")
+    files = {_put(data, path, text): text for path, text in document.written.items()}
+    texts = sorted((files.get(file, file), text) for file, text in prompts.items())
+    meaning = json.dumps([data, texts])
     return hashlib.sha256(meaning.encode()).hexdigest()[:12]
 
 
-def _validated(data: dict[str, object], places: Places) -> tuple[Document | None, list[Problem]]:
+def _put(data: Any, path: KeyPath, text: str) -> object:
+    """Put a text under a key. Returns: what stood there."""
+    for part in path[:-1]:
+        data = data[part]
+    before, data[path[-1]] = data[path[-1]], text
+    return before
+
+
+def _validated(data: object, places: Places) -> tuple[Document | None, list[Problem]]:
     """The document, or its problems. Goes through JSON: strict pydantic accepts lists and enums only from it."""
     try:
         return Document.model_validate_json(json.dumps(data)), []

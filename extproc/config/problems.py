@@ -128,6 +128,7 @@ class Places:
 
     def __init__(self, source: str) -> None:
         self._source = source
+        self._hidden: set[KeyPath] = set()
         self._places: dict[KeyPath, KeyPosition] = {}
 
     def add(self, path: KeyPath, place: KeyPosition) -> None:
@@ -178,6 +179,15 @@ class Places:
         """A problem at a place in a file."""
         return Problem(*spot, self.dotted(path), found, expected, hint, severity)
 
+    def hide(self, path: KeyPath) -> None:
+        """Never show this key's value: it comes from the environment. Messages show what the file says."""
+        self._hidden.add(path)
+
+    def quoted(self, path: KeyPath, text: str) -> str:
+        """A part of a key's value in backquotes, unless it must not be shown."""
+        place = self._places.get(path)
+        return shown(place.text) if place is not None and path in self._hidden else shown(text)
+
     def found(self, path: KeyPath) -> str:
         """The value in words; only its type if the key looks secret."""
         place = self._places.get(path)
@@ -187,6 +197,9 @@ class Places:
             return "an empty list" if place.kind is ValueKind.LIST else "an empty block"
         if place.kind in (ValueKind.NOTHING, ValueKind.LIST, ValueKind.BLOCK):
             return place.kind.value
+        if path in self._hidden:
+            written = "" if must_hide(path, place.text) else f" of {shown(place.text)}"
+            return f"the value{written} from the environment (not shown)"
         if must_hide(path, place.text):
             return f"{place.kind} (not shown)"
         if place.kind is ValueKind.BOOLEAN:

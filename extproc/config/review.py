@@ -18,7 +18,10 @@ StoreUrl = Annotated[
     str,
     StringConstraints(pattern=r"^(sqlite:///[^?#]+|postgresql://.+)$"),
     Field(
-        json_schema_extra={"patternErrorMessage": "sqlite:///PATH or postgresql://..., such as `sqlite:///review.db`"}
+        json_schema_extra={
+            "patternErrorMessage": "sqlite:///PATH or postgresql://..., such as `sqlite:///review.db`",
+            "environment": True,
+        }
     ),
 ]
 

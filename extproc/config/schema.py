@@ -14,6 +14,23 @@ SchemaNode = dict[str, Any]
 
 def json_schema() -> SchemaNode:
     """JSON Schema (2020-12) of the configuration file, for editors: ``extproc check --schema``."""
+    schema = _document_schema()
+    for shape in _all_of(schema):
+        if "environment" in shape:
+            shape["pattern"] = rf"{shape['pattern']}|\$\{{"
+    return schema
+
+
+def _all_of(schema: object) -> Iterator[SchemaNode]:
+    """A schema with all schemas in it."""
+    if isinstance(schema, dict):
+        yield schema
+    inner = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
+    for one in inner:
+        yield from _all_of(one)
+
+
+def _document_schema() -> SchemaNode:
     schema = Document.model_json_schema()
     for shape in (schema, *schema["$defs"].values()):
         for field in shape.get("properties", {}).values():
@@ -36,7 +53,7 @@ def choice_of(shape: SchemaNode) -> tuple[str, list[str]]:
 @cache
 def homes_of(key: str) -> tuple[str, ...]:
     """The blocks that have a key, as dotted paths; ``NAME`` stands for names of the user, ``[]`` for an item."""
-    return tuple(dict.fromkeys(path for path, shape in _blocks("", _root()) if key in shape["properties"]))
+    return tuple(dict.fromkeys(path for path, shape in _blocks("", root()) if key in shape["properties"]))
 
 
 def _blocks(path: str, shape: SchemaNode) -> Iterator[tuple[str, SchemaNode]]:
@@ -57,8 +74,24 @@ def _blocks(path: str, shape: SchemaNode) -> Iterator[tuple[str, SchemaNode]]:
 
 
 @cache
-def _root() -> SchemaNode:
-    return json_schema()
+def declared_keys() -> tuple[str, ...]:
+    """The keys that read environment variables, as dotted paths."""
+    found: list[str] = []
+    for path, shape in _blocks("", root()):
+        for key, inner in shape["properties"].items():
+            text = resolved(inner)
+            end = ""
+            if "items" in text:
+                text, end = resolved(text["items"]), "[]"
+            if "environment" in text:
+                found.append(f"{path}.{key}{end}".removeprefix("."))
+    return tuple(dict.fromkeys(found))
+
+
+@cache
+def root() -> SchemaNode:
+    """The schema of the whole document."""
+    return _document_schema()
 
 
 def followed(loc: tuple[int | str, ...]) -> tuple[KeyPath, SchemaNode]:
@@ -67,7 +100,7 @@ def followed(loc: tuple[int | str, ...]) -> tuple[KeyPath, SchemaNode]:
     A location also contains discriminator values and a marker for keys; a key path does not.
     """
     path: KeyPath = ()
-    shape = resolved(_root())
+    shape = resolved(root())
     for part in loc:
         if part == "[key]":
             return path, followed(loc[:-2])[1]
@@ -96,11 +129,30 @@ def _inner(shape: SchemaNode, part: int | str) -> SchemaNode:
     return dict(next(iter(named.values())))
 
 
+def schema_of(shape: SchemaNode, value: object, key: int | str) -> SchemaNode:
+    """The schema of what stands in a value under a key or index; empty if the schema does not know it."""
+    shape = resolved(shape)
+    if "oneOf" in shape:
+        tag = value.get(choice_of(shape)[0]) if "discriminator" in shape and isinstance(value, dict) else None
+        if "discriminator" not in shape:
+            tag = "object" if isinstance(value, dict) else "array"
+        elif tag not in choice_of(shape)[1]:
+            return {}
+        shape = _chosen(shape, str(tag))
+    if isinstance(key, int):
+        return resolved(shape["items"]) if isinstance(shape.get("items"), dict) else {}
+    if key in shape.get("properties", {}):
+        return resolved(shape["properties"][key])
+    named = shape.get("patternProperties") or {"": shape.get("additionalProperties")}
+    inner = next(iter(named.values()))
+    return resolved(inner) if isinstance(inner, dict) else {}
+
+
 def resolved(shape: SchemaNode) -> SchemaNode:
     """The schema with references followed and `null` alternatives removed; siblings of a reference take precedence."""
     if "$ref" in shape:
         siblings = {key: value for key, value in shape.items() if key != "$ref"}
-        return resolved({**_root()["$defs"][shape["$ref"].removeprefix("#/$defs/")], **siblings})
+        return resolved({**root()["$defs"][shape["$ref"].removeprefix("#/$defs/")], **siblings})
     if "anyOf" in shape:
         siblings = {key: value for key, value in shape.items() if key != "anyOf"}
         return resolved({**next(one for one in shape["anyOf"] if one.get("type") != "null"), **siblings})

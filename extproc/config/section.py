@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-# `patternErrorMessage` replaces the pattern in messages of editors and `extproc check`.
+# `patternErrorMessage` replaces the pattern in messages of editors and `extproc check`. `environment` marks keys that
+# read environment variables.
 Name = Annotated[
     str,
     StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,62}$"),
@@ -29,13 +30,21 @@ HeaderName = Annotated[
 HostPort = Annotated[
     str,
     StringConstraints(pattern=r"^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):[0-9]{1,5}$"),
-    Field(json_schema_extra={"patternErrorMessage": "HOST:PORT, such as `127.0.0.1:8001` or `[::1]:8001`"}),
+    Field(
+        json_schema_extra={
+            "patternErrorMessage": "HOST:PORT, such as `127.0.0.1:8001` or `[::1]:8001`",
+            "environment": True,
+        }
+    ),
 ]
 ListenAddress = Annotated[
     str,
     StringConstraints(pattern=r"^(unix:/.+|(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):[0-9]{1,5})$"),
     Field(
-        json_schema_extra={"patternErrorMessage": "unix:/PATH or HOST:PORT, such as `unix:/run/extproc.sock`"},
+        json_schema_extra={
+            "patternErrorMessage": "unix:/PATH or HOST:PORT, such as `unix:/run/extproc.sock`",
+            "environment": True,
+        },
     ),
 ]
 PathRule = Annotated[
@@ -46,7 +55,7 @@ PathRule = Annotated[
 FilePath = Annotated[
     str,
     StringConstraints(pattern=r"^[^\x00]+$"),
-    Field(json_schema_extra={"patternErrorMessage": "the path of a file"}),
+    Field(json_schema_extra={"patternErrorMessage": "the path of a file", "environment": True}),
 ]
 AbsolutePath = Annotated[
     str,
@@ -56,7 +65,7 @@ AbsolutePath = Annotated[
 ServerName = Annotated[
     str,
     StringConstraints(pattern=r"^[a-zA-Z0-9.:-]{1,253}$"),
-    Field(json_schema_extra={"patternErrorMessage": "a DNS name or an IP address"}),
+    Field(json_schema_extra={"patternErrorMessage": "a DNS name or an IP address", "environment": True}),
 ]
 
 

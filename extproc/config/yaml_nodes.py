@@ -138,7 +138,7 @@ def composed(text: str, source: str) -> Node:
     try:
         node = loader.get_single_node()
     except MarkedYAMLError as error:
-        raise ConfigInvalid([_syntax_problem(error, source)]) from None
+        raise ConfigInvalid([_syntax_problem(error, text, source)]) from None
     except (ValueError, OverflowError):
         mark = loader.get_mark()  # PyYAML passes `\U` escapes and version numbers out of range on to `chr` and `int`
         found, hint = "a number that is out of range", "Write the character itself instead of an escape."
@@ -161,7 +161,7 @@ def _unprintable(error: ReaderError, text: str, source: str) -> Problem:
     )
 
 
-def _syntax_problem(error: MarkedYAMLError, source: str) -> Problem:
+def _syntax_problem(error: MarkedYAMLError, text: str, source: str) -> Problem:
     """A syntax error in our words: how to fix it, instead of the parser's state."""
     said = error.problem or ""
     mistake = next((one for one in _MISTAKES if one.fragment in said), None)
@@ -172,6 +172,8 @@ def _syntax_problem(error: MarkedYAMLError, source: str) -> Problem:
         (mistake.found, mistake.hint) if mistake else ("not YAML" if may_be_secret(said) else f"not YAML: {said}", "")
     )
     position = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    if "${" in _LINE_END.split(text)[position[0] - 1] and mistake and mistake.at_beginning:
+        hint = 'Within `[` and `{`, put `${NAME}` in quotes: `["${NAME}"]`.'
     return Problem(source, *position, "", found, hint=hint)
 
 

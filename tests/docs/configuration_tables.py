@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from extproc.config.document import Document
+from extproc.config.schema import declared_keys
 
 HEAD = "| key | default | meaning |\n|---|---|---|"
 
@@ -30,6 +31,11 @@ def configuration_tables() -> str:
         if rows or kinds:
             parts += [Part(f"## `{name}`", rows), *kinds]
     return "\n\n".join("\n".join([part.heading, "", HEAD, *part.rows]) if part.rows else part.heading for part in parts)
+
+
+def variables_table() -> str:
+    """The keys that read environment variables."""
+    return "\n".join(["| key |", "|---|", *(f"| `{key}` |" for key in declared_keys())])
 
 
 def _read(model: type[BaseModel], prefix: str, leave_out: set[str]) -> tuple[list[str], list[Part]]:

@@ -19,7 +19,7 @@ from extproc.config.section import Section
 from extproc.sinks.metrics import Metrics
 from tests.bench.figures import OTHERS, RATIOS
 from tests.docs.cli_tables import cli_tables, exit_code_table
-from tests.docs.configuration_tables import configuration_tables
+from tests.docs.configuration_tables import configuration_tables, variables_table
 from tests.docs.error_table import error_table
 from tests.docs.json_shapes import json_shapes
 from tests.docs.model_tables import model_files_table, model_sources_table
@@ -49,6 +49,7 @@ def tables() -> dict[str, str]:
     """What is generated, by the name of its marker."""
     return {
         "configuration": configuration_tables(),
+        "variables": variables_table(),
         "metrics": metrics_table(),
         "commands": cli_tables(),
         "exit codes": exit_code_table(),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from extproc.config.guards.custom import CustomSection
 from extproc.config.load import Loaded, load
 from extproc.config.mask_keys import mask_key_problem
 from extproc.config.policies import guards_of
-from extproc.config.problems import ConfigInvalid, Problem
+from extproc.config.problems import ConfigInvalid, KeyPath, Problem
 from extproc.config.secrecy import may_be_secret
 from extproc.config.text_files import text_file_problems
 from extproc.config.yaml_nodes import CONFIG_BYTES_MAX, decode
@@ -73,10 +73,15 @@ class _Signature:
 class ConfigReader:
     """Reads one configuration file and the files it names, and detects changes.
 
-    Args: with_certificates: False if nothing is served: this machine may have no certificates and mask keys.
+    Args:
+        with_certificates: False if nothing is served: this machine may have no certificates and mask keys.
+        environment: the variables that values may name; default: those of the process, as they are now.
     """
 
-    def __init__(self, file: Path, *, with_certificates: bool = True) -> None:
+    def __init__(
+        self, file: Path, *, with_certificates: bool = True, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._environment = dict(os.environ if environment is None else environment)
         self._file = file
         self._with_certificates = with_certificates
         self._seen: dict[Path, _Signature] = {}
@@ -90,7 +95,7 @@ class ConfigReader:
         if isinstance(content, OSError):
             found = f"the file cannot be read ({(content.strerror or 'input or output error').lower()})"
             raise ConfigInvalid([Problem(str(file), 1, 1, "", found)])
-        loaded = load(decode(content, str(file)), str(file))
+        loaded = load(decode(content, str(file)), str(file), self._environment)
         prompts: dict[str, str] = {}
         problems: list[Problem] = []
         for path, name in prompt_files(loaded.document):
@@ -117,11 +122,15 @@ class ConfigReader:
             if isinstance(content, OSError):
                 problems.append(unreadable_problem(path, content, loaded.places))
                 continue
-            wrong = text_file_problems(path, one, content, str(file), loaded.places)
+            wrong = text_file_problems(path, one, content, self._shown(path, file, loaded), loaded.places)
             problems += wrong
             if not wrong:
                 texts[one.file] = content.decode("utf-8")
         return problems
+
+    def _shown(self, path: KeyPath, file: Path, loaded: Loaded) -> str:
+        """A file's name for messages; if it comes from the environment, what the configuration says."""
+        return loaded.document.written.get(path, str(file))
 
     def changed(self) -> bool:
         """Whether a file has changed since the last read."""

@@ -26,6 +26,7 @@ class ConfigInForce:
         pem = self.certificates
         return {
             "document": self.document.model_dump(mode="json", exclude_unset=True),
+            "written": [[list(path), text] for path, text in self.document.written.items()],
             "prompts": self.prompts,
             "certificates": None if pem is None else [_text(pem.certificate), _text(pem.key), _text(pem.client_ca)],
             "mask_keys": {name: _text(key) for name, key in self.mask_keys.items()},
@@ -35,6 +36,7 @@ class ConfigInForce:
     def of_message(cls, message: ConfigMessage) -> Self:
         """The inverse of ``to_message``."""
         document = Document.model_validate_json(json.dumps(message["document"]))
+        document.keep_written({tuple(path): text for path, text in message["written"]})
         pem = message["certificates"]
         return cls(
             document,

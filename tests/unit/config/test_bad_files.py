@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from extproc.config.environment import elsewhere_hint
 from extproc.config.guards import SECTIONS_BY_GUARD
 from extproc.config.load import load, parse_document
 from extproc.config.problems import ConfigInvalid, names
@@ -44,7 +45,11 @@ def cases_of(topic: Path) -> dict[str, Case]:
 
 # Every file of the folder is read, so that none lies there unused.
 TOPICS = {file.name: cases_of(file) for file in sorted(BAD.iterdir()) if file.name != "base.yaml"}
-KNOWN = {"{guards}": names(sorted(SECTIONS_BY_GUARD)), "{entities}": names(ENTITIES)}
+KNOWN = {
+    "{guards}": names(sorted(SECTIONS_BY_GUARD)),
+    "{entities}": names(ENTITIES),
+    "{variables}": elsewhere_hint(),
+}
 """What stands for these words in a message, so that a new guard or kind of personal data changes none here."""
 CASES = [(name, case) for cases in TOPICS.values() for name, case in cases.items()]
 

@@ -168,3 +168,19 @@ def test_phrases_are_read_and_watched(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid) as refused:
         reader.read()
     assert str(refused.value).startswith(f"{tmp_path}/words.txt:2:1: found the text `++`")
+
+
+def test_the_environment_is_read_once(tmp_path: Path) -> None:
+    """As it was at the start, which is what a process can know; a file that it names is called by what names it."""
+    config = CONFIG.replace("  - filter: prompt\n", "  - filter: guards\n  - filter: prompt\n")
+    file = write_config(tmp_path, config + WITH_PHRASES.replace("words.txt", '"${WORDS}"'))
+    environment = {"WORDS": "ours.txt"}
+    reader = ConfigReader(file, environment=environment)
+    (tmp_path / "ours.txt").write_text("gold\n")
+    assert reader.read().prompts["ours.txt"] == "gold\n"
+    environment["WORDS"] = "theirs.txt"
+    (tmp_path / "ours.txt").write_text("++\n")
+    assert reader.changed()
+    with pytest.raises(ConfigInvalid) as refused:
+        reader.read()
+    assert str(refused.value).startswith("${WORDS}:1:1: found the text `++`")
