@@ -27,6 +27,7 @@ PLACES: Final = {
     "sinks": (1, 3),
     "wire": (2.1, 3),
     "_pb": (1.8, 4),
+    "dryrun": (3.7, 1),
     "exchange": (2.8, 4),
     "filters": (2.8, 5),
     "envoy_config": (0, 6),
