@@ -92,6 +92,15 @@ FAILURES = {
     ],
     "review export": [(["-c", "no_store.yaml"], 5, "absent.db: no such file or directory")],
     "review stats": [(["-c", "no_store.yaml"], 5, "absent.db: no such file or directory")],
+    "run": [
+        (["absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["config.yaml", "--envoy", "absent"], 2, "--envoy absent: this is no program"),
+    ],
+    "up": [
+        ([], 2, "extproc up: name your model servers"),
+        (["https://vllm"], 2, "extproc up: https://vllm: Envoy would speak HTTP without TLS to it"),
+        (["--config", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
+    ],
     "serve": [
         (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
         (["-c", "bad.yaml"], 2, "wieght: unknown key."),
