@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from extproc.cli.envoy_compared import stale_keys
 from extproc.cli.exit_codes import ExitCode
+from extproc.cli.output import refuse_configuration
 from extproc.cli.progress import progress
 from extproc.cli.shapes import CheckJson
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
@@ -19,6 +21,7 @@ from extproc.config.extras import missing_extras
 from extproc.config.load import revision_of
 from extproc.config.problems import ConfigInvalid, Problem, Severity, by_line
 from extproc.config.schema import json_schema
+from extproc.config.written_out import data_of, written_out
 from extproc.server.operations.config_files import read_config
 
 app = typer.Typer(add_completion=False)
@@ -37,11 +40,26 @@ def check_command(
             " server.",
         ),
     ] = None,
+    expanded: Annotated[
+        bool, typer.Option("--expanded", help="Print the configuration with what it includes and extends instead.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
     """Validate a configuration file. Exit 0: valid; 1: Envoy does not know a part of it (`--against`); 2: invalid."""
     named = None if schema else config_file(config, file)
+    if expanded and named is not None:
+        sys.stdout.write(expanded_text(named, as_json))
+        return
     raise typer.Exit(check(named, schema, Console(), as_json, Console(stderr=True), against))
+
+
+def expanded_text(file: Path, as_json: bool) -> str:
+    """A configuration as one file, in YAML or JSON; ends the command if it is invalid."""
+    try:
+        document = read_config(file, with_certificates=True).loaded.document
+    except ConfigInvalid as invalid:
+        refuse_configuration(invalid)
+    return f"{json.dumps(data_of(document), indent=2)}\n" if as_json else written_out(document)
 
 
 def check(

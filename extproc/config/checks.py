@@ -102,7 +102,7 @@ def mask_key_files(document: Document) -> list[tuple[KeyPath, str]]:
 def unreadable_problem(path: KeyPath, error: OSError, places: Places) -> Problem:
     """The problem of a file named at ``path`` that could not be read."""
     if isinstance(error, FileNotFoundError):
-        hint = "The path is relative to the folder of the configuration file."
+        hint = "The path is relative to the folder of the file that names it."
         return places.problem(path, f"{places.found(path)} is not a file", hint=hint)
     reason = (error.strerror or "input or output error").lower()
     hint = "Make it readable for this user."

@@ -19,9 +19,11 @@ from extproc.config.problems import KeyPath
 from extproc.config.review import Review
 from extproc.config.section import (
     AbsolutePath,
+    EnvoysPath,
     FilePath,
     HeaderName,
     HostPort,
+    IncludedPath,
     ListenAddress,
     Name,
     PathRule,
@@ -246,17 +248,17 @@ class EnvoyProcessor(Section):
     """How Envoy reaches a shared processor. Files are paths on Envoy's machine."""
 
     address: HostPort | None = Field(default=None, description="HOST:PORT; default: `server.listen`, on this machine")
-    ca_file: FilePath | None = Field(
+    ca_file: EnvoysPath | None = Field(
         default=None, description="CA in PEM that signed `server.tls.certificate_file`; a path on Envoy's machine"
     )
     server_name: ServerName | None = Field(
         default=None, description="expected name in that certificate; default: the host of the address"
     )
-    certificate_file: FilePath | None = Field(
+    certificate_file: EnvoysPath | None = Field(
         default=None, description="client certificate of Envoy in PEM, for `server.tls.client_ca_file`"
     )
-    key_file: FilePath | None = Field(default=None, description="private key of that certificate in PEM")
-    sds_folder: FilePath | None = Field(
+    key_file: EnvoysPath | None = Field(default=None, description="private key of that certificate in PEM")
+    sds_folder: EnvoysPath | None = Field(
         default=None,
         description="folder with the output of `envoy-config --sds`; Envoy reloads renewed files without a restart",
     )
@@ -300,6 +302,13 @@ class Envoy(Section):
 class Document(Section):
     """One configuration file."""
 
+    include: tuple[IncludedPath, ...] = Field(
+        default=(),
+        description=(
+            "files with further keys of this list, relative to this file. `policies` and the guards of a policy have "
+            "items `- include: FILE`"
+        ),
+    )
     role: Role = Field(
         default=Role.ROUTE, description="route: choose versions. guard: sidecar of one vLLM, with a fixed version"
     )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from extproc.config.problems import KeyPath, Places, Problem, names, shown
-from extproc.config.schema import SchemaNode, declared_keys, root, schema_of
+from extproc.config.schema import SchemaNode, declared_keys, mapped, schema_of
 from extproc.config.secrecy import is_key_itself
 
 VARIABLE_CHARS_MAX = 128
@@ -64,7 +64,7 @@ def without_references(text: str) -> str:
 def expanded(data: object, places: Places, environment: Mapping[str, str]) -> Expanded:
     """Fill in the variables of a document. Values of other types than text are left alone."""
     work = _Work(places, environment)
-    return Expanded(work.value(data, root(), ()), work.written, work.problems)
+    return Expanded(mapped(data, work.text), work.written, work.problems)
 
 
 class _Work:
@@ -74,17 +74,8 @@ class _Work:
         self.written: dict[KeyPath, str] = {}
         self.problems: list[Problem] = []
 
-    def value(self, value: object, shape: SchemaNode, path: KeyPath) -> object:
-        """A value with all values in it."""
-        if isinstance(value, dict):
-            return {key: self.value(inner, schema_of(shape, value, key), (*path, key)) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [
-                self.value(inner, schema_of(shape, value, index), (*path, index)) for index, inner in enumerate(value)
-            ]
-        return self._text(value, shape, path) if isinstance(value, str) else value
-
-    def _text(self, text: str, shape: SchemaNode, path: KeyPath) -> str:
+    def text(self, text: str, shape: SchemaNode, path: KeyPath) -> str:
+        """A text with its variables filled in."""
         is_declared = "environment" in shape
         if not has_reference(text) and not text.startswith((_ELSEWHERE, "$")):
             return text

@@ -15,7 +15,10 @@ from pydantic import ValidationError
 from extproc.config.checks import check_document
 from extproc.config.document import Document
 from extproc.config.environment import expanded
-from extproc.config.problems import ConfigInvalid, KeyPath, Places, Problem, Severity, by_line
+from extproc.config.extends import extended
+from extproc.config.includes import Included, ReadFile, reads_nothing
+from extproc.config.problems import ConfigInvalid, KeyPath, Places, Problem, Severity, by_line, distinct
+from extproc.config.rebase import rebased
 from extproc.config.schema_problems import validation_problem
 from extproc.config.yaml_nodes import composed
 from extproc.config.yaml_tree import Tree
@@ -43,24 +46,34 @@ def parse_document(text: str, source: str) -> Document:
     return load(text, source).document
 
 
-def load(text: str, source: str, environment: Mapping[str, str] = MappingProxyType({})) -> Loaded:
+def load(
+    text: str,
+    source: str,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    read: ReadFile = reads_nothing,
+) -> Loaded:
     """Like ``parse_document``, with key positions and warnings.
 
-    Args: environment: the variables that values may name.
+    Args:
+        environment: the variables that values may name.
+        read: reads the files that the configuration includes.
     """
     tree = Tree(source)
-    data = tree.data(composed(text, source), ())
+    included = Included(composed(text, source), text, source, read)
+    root, problems_of_policies = extended(included.root)
+    data = tree.data(root, ())
     if not isinstance(data, dict):
         expected = "keys such as `models:` and `filters:`"
         raise ConfigInvalid([tree.places.problem((), f"found {tree.places.found(())}", expected=expected)])
     filled = expanded(data, tree.places, environment)
-    tree.problems += filled.problems
-    document, invalid = _validated(filled.data, tree.places)
-    refused = {problem.spot for problem in tree.problems}
-    problems = [*tree.problems, *(one for one in invalid if one.spot not in refused)]
+    tree.problems += [*problems_of_policies, *filled.problems]
+    document, invalid = _validated(rebased(filled.data, tree.places, included.folders), tree.places)
+    refused = {problem.place for problem in tree.problems}
+    problems = [*tree.problems, *(one for one in invalid if one.place not in refused)]
     if document is not None:
         document.keep_written(filled.written)
         problems += check_document(document, tree.places)
+    problems = distinct(problems)
     if len(problems) > PROBLEMS_MAX:
         more = tree.places.problem((), f"more than {PROBLEMS_MAX} problems", hint="Fix these first.")
         raise ConfigInvalid([more, *by_line(problems)[:PROBLEMS_MAX]])

@@ -37,6 +37,11 @@ class Policy(Section):
     when: tuple[Condition, ...] = Field(
         default=(), description="conditions; an exchange must match one. The last policy has none and matches all"
     )
+    extends: Name | None = Field(
+        default=None,
+        description="policy whose guards this one has too; `guards` replace those of the same name, others follow",
+    )
+    without: tuple[Name, ...] = Field(default=(), description="guards of the extended policy that this one leaves out")
     guards: tuple[AnyGuardSection, ...] = Field(description="guards, in execution order; empty: nothing is checked")
 
 

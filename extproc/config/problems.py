@@ -80,7 +80,7 @@ class Problem:
     severity: Severity = Severity.ERROR
 
     @property
-    def spot(self) -> FilePlace:
+    def place(self) -> FilePlace:
         """Where it is."""
         return FilePlace(self.source, self.line, self.column)
 
@@ -103,7 +103,13 @@ class ConfigInvalid(Exception):
 
 def by_line(problems: Iterable[Problem]) -> list[Problem]:
     """The problems of each file, in its order."""
-    return sorted(problems, key=lambda problem: (problem.spot, problem.path))
+    return sorted(problems, key=lambda problem: (problem.place, problem.path))
+
+
+def distinct(problems: Iterable[Problem]) -> list[Problem]:
+    """Without repetitions: what stands once in a file, and is used at several places, is told once."""
+    first = {(one.place, one.found, one.expected, one.hint): one for one in reversed(list(problems))}
+    return list(reversed(first.values()))
 
 
 class KeyPosition(NamedTuple):
@@ -139,7 +145,7 @@ class Places:
         """The position of the key, or None if the file does not contain it."""
         return self._places.get(path)
 
-    def spot(self, path: KeyPath) -> FilePlace:
+    def place(self, path: KeyPath) -> FilePlace:
         """Where the key is, or the closest enclosing block in the file."""
         return self._position(path, at_key=True)
 
@@ -148,8 +154,8 @@ class Places:
 
         Args: near: the key that the message is about, or its file.
         """
-        source, line, _ = self.spot(path)
-        here = near if isinstance(near, str) else self.spot(near).source
+        source, line, _ = self.place(path)
+        here = near if isinstance(near, str) else self.place(near).source
         return f"line {line}" if source == here else f"line {line} of {source}"
 
     def problem(
@@ -163,12 +169,12 @@ class Places:
         at_key: bool = False,
     ) -> Problem:
         """A problem at a key, or at the closest enclosing block if the key is missing."""
-        spot = self._position(path, at_key=at_key)
-        return self.problem_at(spot, path, found, expected=expected, hint=hint, severity=severity)
+        there = self._position(path, at_key=at_key)
+        return self.problem_at(there, path, found, expected=expected, hint=hint, severity=severity)
 
     def problem_at(
         self,
-        spot: FilePlace,
+        there: FilePlace,
         path: KeyPath,
         found: str,
         *,
@@ -177,7 +183,7 @@ class Places:
         severity: Severity = Severity.ERROR,
     ) -> Problem:
         """A problem at a place in a file."""
-        return Problem(*spot, self.dotted(path), found, expected, hint, severity)
+        return Problem(*there, self.dotted(path), found, expected, hint, severity)
 
     def hide(self, path: KeyPath) -> None:
         """Never show this key's value: it comes from the environment. Messages show what the file says."""
@@ -235,7 +241,7 @@ class Places:
     def _item_name(self, path: KeyPath) -> str:
         for key in _NAMED_BY.get(str(path[-2]), ()) if len(path) > 1 else ():
             name = self._places.get((*path, key))
-            if name and name.text.replace("-", "_").isidentifier() and not may_be_secret(name.text):
+            if name and item_name(name.text):
                 return name.text
         return str(path[-1])
 
@@ -246,6 +252,11 @@ class Places:
                 is_apart = place.value[:2] == place.key[:2] and length == len(path) and not at_key
                 return place.value if is_apart else place.key
         return FilePlace(self._source, 1, 1)
+
+
+def item_name(text: str) -> str:
+    """The name of an item if a key path can hold it; empty otherwise."""
+    return text if text.replace("-", "_").isidentifier() and not may_be_secret(text) else ""
 
 
 def shown(text: str) -> str:

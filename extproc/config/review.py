@@ -21,6 +21,7 @@ StoreUrl = Annotated[
         json_schema_extra={
             "patternErrorMessage": "sqlite:///PATH or postgresql://..., such as `sqlite:///review.db`",
             "environment": True,
+            "relative": "sqlite",
         }
     ),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -18,7 +18,22 @@ def json_schema() -> SchemaNode:
     for shape in _all_of(schema):
         if "environment" in shape:
             shape["pattern"] = rf"{shape['pattern']}|\$\{{"
+    policy = schema["$defs"]["Policy"]
+    policy["anyOf"] = [{"required": [key]} for key in ("guards", "extends")]
+    policy["required"].remove("guards")
+    schema["anyOf"] = [{"required": schema.pop("required")}, {"required": ["include"]}]
+    for items in (policy["properties"]["guards"], schema["properties"]["policies"]):
+        items["items"] = {"anyOf": [items["items"], _INCLUDE]}
     return schema
+
+
+_INCLUDE: SchemaNode = {
+    "type": "object",
+    "description": "The items of another file in its place.",
+    "properties": {"include": {"type": "string", "description": "the file, relative to the one that names it"}},
+    "required": ["include"],
+    "additionalProperties": False,
+}
 
 
 def _all_of(schema: object) -> Iterator[SchemaNode]:
@@ -127,6 +142,24 @@ def _inner(shape: SchemaNode, part: int | str) -> SchemaNode:
         return dict(shape["properties"][part])
     named = shape.get("patternProperties") or {"": shape.get("additionalProperties") or {}}
     return dict(next(iter(named.values())))
+
+
+def mapped(data: object, change: Callable[[str, SchemaNode, KeyPath], str]) -> object:
+    """A document with each text changed.
+
+    Args: change: called with the text, its schema (empty if the schema does not know it) and its key path.
+    """
+    return _mapped(data, root(), (), change)
+
+
+def _mapped(
+    value: object, shape: SchemaNode, path: KeyPath, change: Callable[[str, SchemaNode, KeyPath], str]
+) -> object:
+    if isinstance(value, dict):
+        return {key: _mapped(one, schema_of(shape, value, key), (*path, key), change) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_mapped(one, schema_of(shape, value, place), (*path, place), change) for place, one in enumerate(value)]
+    return change(value, shape, path) if isinstance(value, str) else value
 
 
 def schema_of(shape: SchemaNode, value: object, key: int | str) -> SchemaNode:

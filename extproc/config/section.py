@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 # `patternErrorMessage` replaces the pattern in messages of editors and `extproc check`. `environment` marks keys that
-# read environment variables.
+# read environment variables, `relative` those that are relative to the file that holds them.
 Name = Annotated[
     str,
     StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,62}$"),
@@ -55,12 +55,27 @@ PathRule = Annotated[
 FilePath = Annotated[
     str,
     StringConstraints(pattern=r"^[^\x00]+$"),
+    Field(json_schema_extra={"patternErrorMessage": "the path of a file", "environment": True, "relative": "path"}),
+]
+EnvoysPath = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\x00]+$"),
     Field(json_schema_extra={"patternErrorMessage": "the path of a file", "environment": True}),
 ]
 AbsolutePath = Annotated[
     str,
     StringConstraints(pattern=r"^/[^\x00]*$"),
-    Field(json_schema_extra={"patternErrorMessage": "the absolute path of a folder, such as `/run/llm-extproc/envoy`"}),
+    Field(
+        json_schema_extra={
+            "patternErrorMessage": "the absolute path of a folder, such as `/run/llm-extproc/envoy`",
+            "environment": True,
+        }
+    ),
+]
+IncludedPath = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\x00]+$"),
+    Field(json_schema_extra={"patternErrorMessage": "the path of a file"}),
 ]
 ServerName = Annotated[
     str,

@@ -115,6 +115,8 @@ class _Loader(yaml.SafeLoader):
 
 for _name, (_, _pattern, _beginnings) in SCALARS.items():
     _Loader.add_implicit_resolver(_name, _pattern, _beginnings)
+RESOLVERS = _Loader.yaml_implicit_resolvers
+"""How PyYAML tells these scalars from text, by their first characters."""
 
 
 def _check_size(content: bytes, source: str) -> None:
@@ -177,7 +179,7 @@ def _syntax_problem(error: MarkedYAMLError, text: str, source: str) -> Problem:
     return Problem(source, *position, "", found, hint=hint)
 
 
-def spot_of(node: Node) -> FilePlace:
+def place_of(node: Node) -> FilePlace:
     """Where a node begins."""
     return FilePlace(node.start_mark.name, node.start_mark.line + 1, node.start_mark.column + 1)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from extproc.config.problems import ConfigInvalid, KeyPath, KeyPosition, Places, Problem, ValueKind, shown
-from extproc.config.yaml_nodes import DEPTH_MAX, NODES_MAX, SCALARS, TAG, composed, kind_of, scalar, spot_of
+from extproc.config.yaml_nodes import DEPTH_MAX, NODES_MAX, SCALARS, TAG, composed, kind_of, place_of, scalar
 
 if TYPE_CHECKING:
     from yaml.nodes import Node
@@ -41,7 +41,7 @@ class Tree:
         """
         kind = kind_of(node)
         text = node.value if isinstance(node, yaml.ScalarNode) else ""
-        self.places.add(path, KeyPosition(spot_of(key or node), spot_of(node), kind, text, empty=node.value == []))
+        self.places.add(path, KeyPosition(place_of(key or node), place_of(node), kind, text, empty=node.value == []))
         self._nodes += 1
         if self._nodes > NODES_MAX or len(path) > DEPTH_MAX:
             found = f"more than {NODES_MAX} values or {DEPTH_MAX} levels, aliases counted where they are used"
@@ -61,7 +61,7 @@ class Tree:
                 continue
             here = (*path, key)
             if key in block:
-                found = f"duplicate key, first on {self.places.line(here, spot_of(key_node).source)}"
+                found = f"duplicate key, first on {self.places.line(here, place_of(key_node).source)}"
                 self._refuse(key_node, here, found, "Keep one of the two.")
                 continue
             block[key] = self.data(value_node, here, key_node)
@@ -99,4 +99,4 @@ class Tree:
         self._refuse(node, path, f"the tag {shown(tag)}", hint)
 
     def _refuse(self, node: Node, path: KeyPath, found: str, hint: str) -> None:
-        self.problems.append(self.places.problem_at(spot_of(node), path, found, hint=hint))
+        self.problems.append(self.places.problem_at(place_of(node), path, found, hint=hint))

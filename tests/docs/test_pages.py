@@ -86,7 +86,7 @@ def test_there_are_examples() -> None:
     assert {README, DOCS / "getting-started.md", DOCS / "concepts.md", DOCS / "operations.md"} <= {
         page for page, _ in EXAMPLES
     }
-    (policies,) = blocks(DOCS / "concepts.md", "yaml")
+    policies, _ = blocks(DOCS / "concepts.md", "yaml")
     laid_over = parts(TWO_VERSIONS) | parts(policies)
     document = parse_document("".join(laid_over.values()), "concepts.md")
     assert [policy.name for policy in document.policies] == ["canary", "default"]

@@ -95,7 +95,7 @@ class ConfigReader:
         if isinstance(content, OSError):
             found = f"the file cannot be read ({(content.strerror or 'input or output error').lower()})"
             raise ConfigInvalid([Problem(str(file), 1, 1, "", found)])
-        loaded = load(decode(content, str(file)), str(file), self._environment)
+        loaded = load(decode(content, str(file)), str(file), self._environment, self._included)
         prompts: dict[str, str] = {}
         problems: list[Problem] = []
         for path, name in prompt_files(loaded.document):
@@ -127,6 +127,9 @@ class ConfigReader:
             if not wrong:
                 texts[one.file] = content.decode("utf-8")
         return problems
+
+    def _included(self, path: str) -> bytes | OSError:
+        return self._content(self._file.parent / path, CONFIG_BYTES_MAX)
 
     def _shown(self, path: KeyPath, file: Path, loaded: Loaded) -> str:
         """A file's name for messages; if it comes from the environment, what the configuration says."""

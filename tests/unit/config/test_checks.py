@@ -178,7 +178,7 @@ PATH = ("models", "tiny-chat", "versions", "v1", "prompt", "file")
     [
         (
             FileNotFoundError(errno.ENOENT, "No such file"),
-            "the text `p.txt` is not a file. The path is relative to the folder of the configuration file.",
+            "the text `p.txt` is not a file. The path is relative to the folder of the file that names it.",
         ),
         (
             PermissionError(errno.EACCES, "Permission denied"),

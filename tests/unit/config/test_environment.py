@@ -157,6 +157,7 @@ def test_addresses_and_paths_are_declared() -> None:
         "client_ca_file",
         "endpoints",
         "file",
+        "folder",
         "key_file",
         "listen",
         "metrics",

@@ -184,3 +184,22 @@ def test_the_environment_is_read_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid) as refused:
         reader.read()
     assert str(refused.value).startswith("${WORDS}:1:1: found the text `++`")
+
+
+def test_included_files_are_watched(tmp_path: Path) -> None:
+    """Each change of one, and one that comes later; a prompt that it names is read beside it."""
+    models, rest = CONFIG.partition("filters:")[0], CONFIG[CONFIG.index("filters:") :]
+    (tmp_path / "models").mkdir()
+    file = write_config(tmp_path, f"include: [models/all.yaml]\n{rest}")
+    reader = ConfigReader(file)
+    with pytest.raises(ConfigInvalid, match=r"1:11: include: `models/all\.yaml` is not a file"):
+        reader.read()
+    assert not reader.changed()
+    (tmp_path / "models" / "all.yaml").write_text(models)
+    assert reader.changed()
+    with pytest.raises(ConfigInvalid, match=r"models/all\.yaml:\d+:\d+: models\.\S+\.file: the text `prompt\.txt`"):
+        reader.read()
+    (tmp_path / "models" / "prompt.txt").write_text("Be brief.")
+    assert reader.read().prompts == {"models/prompt.txt": "Be brief."}
+    replaced(tmp_path / "models" / "all.yaml", models + "# more\n")
+    assert reader.changed()

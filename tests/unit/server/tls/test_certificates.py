@@ -79,7 +79,7 @@ def test_good_files_are_read_relative_to_the_configuration(folder: Path) -> None
         (
             lambda folder: (folder / "tls.crt").unlink(),
             "4:23: server.tls.certificate_file: the text `tls.crt` is not a file. "
-            "The path is relative to the folder of the configuration file.",
+            "The path is relative to the folder of the file that names it.",
         ),
         (
             lambda folder: ((folder / "ca.crt").unlink(), (folder / "ca.crt").mkdir()),
