@@ -5,6 +5,9 @@ This keeps startup, ``--help`` and shell completion fast.
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -12,6 +15,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
+
+from extproc.cli.exit_codes import ExitCode
 
 COMMANDS = {
     "init": "Write a commented configuration to start from.",
@@ -29,6 +34,8 @@ COMMANDS = {
 
 _MODULES = {"try": "trying"}
 """Where the name of a command is a word of Python."""
+_UNWRITABLE = (errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC)
+"""Of standard output: a command names the files that it writes itself."""
 
 
 class _Commands(TyperGroup):
@@ -79,5 +86,15 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line."""
-    _app()
+    """Run the command line; a full disk below its output is a sentence, and no traceback."""
+    try:
+        try:
+            _app()
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.filename is not None or error.errno not in _UNWRITABLE:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer
+        typer.echo(f"extproc: cannot write the output: {os.strerror(error.errno).lower()}", err=True)
+        raise SystemExit(ExitCode.UNUSABLE) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from extproc.cli import command
 from extproc.cli.exit_codes import ExitCode
 from tests.docs.cli_tables import GROUPS, commands
-from tests.unit.cli.programs import ROOT, piped
+from tests.unit.cli.programs import PROGRAM, ROOT, environment, piped
 from tests.unit.cli.samples import fill
 
 
@@ -142,6 +143,18 @@ def test_an_address_in_use_has_a_code_of_its_own(folder: Path, workers: int) -> 
         ran = piped("serve", "-c", "taken.yaml")
     assert (ran.returncode, ran.stdout) == (ExitCode.ADDRESS_TAKEN, "")
     assert ran.stderr.startswith(f"server.metrics: cannot listen on {address} (address already in use).")
+
+
+@pytest.mark.parametrize("words", ["--version", "check config.yaml", "envoy-config config.yaml", "review export"])
+@pytest.mark.usefixtures("folder")
+def test_output_on_a_full_disk_is_told(words: str) -> None:
+    """Whether it is written at once or at the end."""
+    command = [*PROGRAM, *words.split()]
+    with Path("/dev/full").open("w") as full:
+        environ = environment(LLM_EXTPROC_CONFIG="config.yaml")
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environ)
+    assert ran.returncode == ExitCode.UNUSABLE
+    assert ran.stderr == "extproc: cannot write the output: no space left on device\n"
 
 
 def test_help_names_codes_of_the_table() -> None:
