@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Final, Self
 
-from extproc.envoy_config.deferred_signals import signals_deferred
+from extproc.envoy_config.deferred_signals import OWN_GROUP, signals_deferred
 
 _POLL_S: Final = 0.01
 _LOG_TAIL_CHARS: Final = 4_000
@@ -45,7 +45,9 @@ class ProcessorProcess:
         command = [sys.executable, "-m", "extproc", "serve", "--config", str(self.config)]
         try:
             with self.log.open("ab") as log, signals_deferred():
-                self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=OWN_GROUP
+                )
             self._wait_until_ready(ready_s_max)
         except BaseException:  # also SystemExit, which a signal raises
             self.kill()

