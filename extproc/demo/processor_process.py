@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from extproc.envoy_config.deferred_signals import OWN_GROUP, signals_deferred
+from extproc.envoy_config.start_time import TimeLimit, load_told
 
 _POLL_S: Final = 0.01
 _LOG_TAIL_CHARS: Final = 4_000
@@ -18,6 +19,10 @@ _LOG_TAIL_CHARS: Final = 4_000
 
 class ProcessorFailedError(RuntimeError):
     """The processor exited, or did not become ready; the message contains the end of its log."""
+
+
+class ProcessorNotReadyError(ProcessorFailedError):
+    """It took too long, and may have been about to become ready."""
 
 
 class ProcessorProcess:
@@ -41,7 +46,7 @@ class ProcessorProcess:
         return self._running().pid
 
     def start(self, ready_s_max: float = 20.0) -> None:
-        """Start it and wait until it is ready. Raises: ProcessorFailedError."""
+        """Start it and wait until it is ready, for longer on a busy machine. Raises: ProcessorFailedError."""
         command = [sys.executable, "-m", "extproc", "serve", "--config", str(self.config)]
         try:
             with self.log.open("ab") as log, signals_deferred():
@@ -54,12 +59,13 @@ class ProcessorProcess:
             raise
 
     def _wait_until_ready(self, ready_s_max: float) -> None:
-        deadline = time.monotonic() + ready_s_max
+        limit = TimeLimit(ready_s_max)
         while not self._is_ready():
-            code = self._running().poll()
-            if code is not None or time.monotonic() > deadline:
-                what = f"ended with code {code}" if code is not None else f"was not ready after {ready_s_max:g} s"
-                raise ProcessorFailedError(f"the processor {what}:\n{self.log_tail()}")
+            if (code := self._running().poll()) is not None:
+                raise ProcessorFailedError(f"the processor ended with code {code}:\n{self.log_tail()}")
+            if limit.is_over():
+                waited = f"the processor was not ready after {limit.waited_s:.0f} s{load_told()}"
+                raise ProcessorNotReadyError(f"{waited}:\n{self.log_tail()}")
             time.sleep(_POLL_S)
 
     def signal(self, number: signal.Signals) -> None:

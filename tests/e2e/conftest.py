@@ -11,9 +11,18 @@ from typing import Any
 import pytest
 
 from extproc.demo.installation import TRANSPORT_VARIABLE, Change
+from extproc.demo.processor_process import ProcessorNotReadyError
+from extproc.envoy_config.envoy_process import EnvoyNotReadyError
+from extproc.envoy_config.start_time import load_told
 from tests.e2e.harness import Stack, require_envoy
 from tests.e2e.measured import Measured
 from tests.e2e.scripted_models import ScriptedModels
+
+NOT_READY = (EnvoyNotReadyError, ProcessorNotReadyError)
+SLOW_STARTS_MAX = 3
+"""A machine that is too busy is told once, and not by an error of every test, each after its wait."""
+SLOW_STARTS: list[str] = []
+"""Tests whose processes were not ready in time."""
 
 MakeStack = Callable[..., Stack]
 
@@ -78,9 +87,13 @@ def make_stack(tmp_path: Path) -> Iterator[MakeStack]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    """Adds the ends of the logs to the report of a failed test."""
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Adds the ends of the logs to the report of a failed test, and ends the session where nothing gets ready."""
     report = yield
+    if call.excinfo is not None and call.excinfo.errisinstance(NOT_READY):
+        SLOW_STARTS.append(item.nodeid)
+        if len(SLOW_STARTS) >= SLOW_STARTS_MAX:
+            item.session.shouldstop = f"{len(SLOW_STARTS)} starts took too long{load_told()}; the rest is not tried"
     if report.failed:
         for value in getattr(item, "funcargs", {}).values():
             for each in [value] if isinstance(value, Stack) else getattr(value, "made", []):

@@ -20,6 +20,7 @@ import pytest
 from extproc.demo.installation import Change, Installation, free_ports
 from extproc.demo.model_server import ModelServer
 from extproc.envoy_config.envoy_process import EnvoyMissingError, envoy_binary
+from extproc.envoy_config.start_time import TimeLimit, load_told
 
 __all__ = ["Answer", "Stack", "curl", "free_ports", "require_envoy", "wait_until"]
 
@@ -42,14 +43,14 @@ def require_envoy() -> None:
 
 
 def wait_until(condition: Callable[[], Value], what: str, timeout_s: float = 10.0) -> Value:
-    """The first true value of ``condition``.
+    """The first true value of ``condition``; a busy machine gets more than ``timeout_s``.
 
     Raises: TimeoutError that says what was waited for, and the last value.
     """
-    deadline = time.monotonic() + timeout_s
+    limit = TimeLimit(timeout_s)
     while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"after {timeout_s:g} s still not: {what} (last value {value!r})")
+        if limit.is_over():
+            raise TimeoutError(f"after {limit.waited_s:.0f} s still not: {what} (last value {value!r}){load_told()}")
         time.sleep(0.01)
     return value
 

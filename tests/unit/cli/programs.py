@@ -12,10 +12,11 @@ import struct
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from extproc.envoy_config.start_time import TimeLimit
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = [sys.executable, "-m", "extproc"]
@@ -52,9 +53,9 @@ class Program:
 
     def until(self, holds: str | Callable[[], Any]) -> None:
         """Read until a text was printed, or a condition holds."""
-        deadline = time.monotonic() + WAIT_S_MAX
+        limit = TimeLimit(WAIT_S_MAX)
         while not (holds in self.output if isinstance(holds, str) else holds()):
-            assert time.monotonic() < deadline, self.output
+            assert not limit.is_over(), self.output
             assert self._read() or self.process.poll() is None, self.output
 
     def ctrl_c(self) -> None:
@@ -66,9 +67,9 @@ class Program:
 
     def ended(self) -> int:
         """The exit code; it must come soon."""
-        deadline = time.monotonic() + END_S_MAX
+        limit = TimeLimit(END_S_MAX)
         while self.process.poll() is None:
-            assert time.monotonic() < deadline, f"still running: {self.output}"
+            assert not limit.is_over(), f"still running: {self.output}"
             self._read()
         while self._read():
             pass

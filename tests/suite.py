@@ -1,0 +1,122 @@
+"""All tests, in parts: ``make test`` runs this.
+
+Those through Envoy mostly wait, so they run one after the other, on each transport, while the others run at the same
+time. Every part runs to its end whatever another finds, and a summary of all of them comes last.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NoReturn
+
+from extproc.demo.installation import TRANSPORT_VARIABLE
+
+_PYTEST: Final = (sys.executable, "-m", "pytest", "-q")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Tests that run in one process: its name, pytest's arguments, and what is added to the environment."""
+
+    name: str
+    arguments: Sequence[str]
+    environ: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a part ended: pytest's exit code, and its counts; None: it did not come to its end."""
+
+    part: Part
+    code: int
+    counts: dict[str, int] | None
+    seconds: float = 0.0
+
+
+THROUGH_ENVOY: Final = (
+    Part("through Envoy, transport grpc", ("tests/e2e",), {TRANSPORT_VARIABLE: "grpc"}),
+    Part("through Envoy, transport fast", ("tests/e2e",)),
+)
+OTHERS: Final = (
+    Part("unit tests", ("tests/unit",)),
+    Part("all others", ("--ignore", "tests/e2e", "--ignore", "tests/unit", "--ignore", "tests/extending")),
+)
+
+
+def run(shown: Sequence[Part], others: Sequence[Part], folder: Path) -> list[Result]:
+    """Run ``others`` at once, and meanwhile ``shown`` one after the other with their output.
+
+    Args: folder: for what the parts report.
+    """
+    waiting = []
+    for number, part in enumerate(others):
+        log, report = folder / f"{number}.log", folder / f"{number}.xml"
+        with log.open("wb") as writing:
+            waiting.append((part, _started(part, report, writing), log, report))
+    try:
+        results = []
+        for part in shown:
+            print(f"--- {part.name}", flush=True)
+            report = folder / "shown.xml"
+            report.unlink(missing_ok=True)
+            results.append(_result(part, _started(part, report).wait(), report))
+        for part, process, log, report in waiting:
+            code = process.wait()
+            print(f"--- {part.name}\n{log.read_text(errors='replace')}", flush=True)
+            results.append(_result(part, code, report))
+        return results
+    finally:
+        for _, process, *_ in waiting:
+            process.terminate()
+
+
+def summary(results: Sequence[Result]) -> str:
+    """One line for each part."""
+    columns = max(len(result.part.name) for result in results)
+    lines = ["--- summary"]
+    for result in results:
+        verdict = "passed" if result.code == 0 else "FAILED"
+        if result.counts is None:
+            told = f"ended early, with code {result.code}"
+        else:
+            told = ", ".join(f"{count} {name}" for name, count in result.counts.items() if count)
+            told += f" in {result.seconds:.0f} s"
+        lines.append(f"  {verdict}  {result.part.name.ljust(columns)}  {told}")
+    return "\n".join(lines)
+
+
+def main() -> NoReturn:
+    """Run all parts. Ctrl-C ends them."""
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
+    with tempfile.TemporaryDirectory() as folder:
+        results = run(THROUGH_ENVOY, OTHERS, Path(folder))
+    print(summary(results), flush=True)
+    raise SystemExit(next((result.code for result in results if result.code), 0))
+
+
+def _started(part: Part, report: Path, output: object = None) -> subprocess.Popen[bytes]:
+    command = [*_PYTEST, f"--junitxml={report}", *part.arguments]
+    return subprocess.Popen(command, stdout=output, stderr=output, env=os.environ | part.environ)  # type: ignore[call-overload, no-any-return]
+
+
+def _result(part: Part, code: int, report: Path) -> Result:
+    suite = ElementTree.parse(report).getroot().find("testsuite") if report.exists() else None
+    if suite is None:
+        return Result(part, code, None)
+    told = {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")}
+    passed = told["tests"] - told["failures"] - told["errors"] - told["skipped"]
+    counts = {"passed": passed, "failed": told["failures"], "errors": told["errors"], "skipped": told["skipped"]}
+    return Result(part, code, counts, float(suite.get("time", 0)))
+
+
+if __name__ == "__main__":
+    main()
