@@ -30,7 +30,7 @@ def next_steps() -> list[str]:
     steps = [
         (_demo("--verbose"), "all that each side saw"),
         (_demo("--serve"), "stays up, for your own client"),
-        (_demo("--upstream URL"), "in front of your own vLLM"),
+        (f"{_program()} up http://127.0.0.1:8000", "in front of your own vLLM"),
         (f"{_program()} init", "writes a configuration of your own"),
     ]
     return _columns(steps)
@@ -70,7 +70,7 @@ def _demo(options: str) -> str:
     """How the demo was started, with other options."""
     if MAKE not in os.environ:
         return f"{_program()} demo {options}"
-    return f"make demo ARGS={json.dumps(options) if ' ' in options else options}"
+    return f"make demo ARGS={options}"
 
 
 def _program() -> str:
