@@ -29,6 +29,8 @@ from extproc.envoy_config.processor_tls import secrets
 from extproc.server.operations.config_files import read_config
 from extproc.server.sockets.address import reason_of
 
+_RESOURCES = ("static_resources", "dynamic_resources")
+_KEYS_MAX, _KEY_CHARS_MAX = 5, 40
 app = typer.Typer(add_completion=False)
 
 
@@ -112,7 +114,8 @@ def write(file: Path, output: Path | None, validate: bool, sds: Path | None, as_
         if output is not None:
             output.write_text(text)
     except OSError as error:
-        return [f"extproc envoy-config: cannot write {said(error)}"]
+        name = "" if error.filename else f"{output or sds}: "
+        return [f"extproc envoy-config: cannot write {name}{said(error)}"]
     if output is None:
         sys.stdout.write(text)
     return []
@@ -124,9 +127,25 @@ def lint_file(file: Path) -> list[str]:
         configuration: Any = yaml.safe_load(file.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         return [f"{file}: cannot be read: {reason_of(error) if isinstance(error, OSError) else error}"]
-    if not isinstance(configuration, dict):
-        return [f"{file}: expected a bootstrap configuration with `static_resources:`"]
+    if not isinstance(configuration, dict) or not any(key in configuration for key in _RESOURCES):
+        return [f"{file}: {_no_bootstrap(configuration, file)}"]
+    if "static_resources" not in configuration:
+        typer.echo(f"{file}: only static_resources are looked into, and there are none.", err=True)
     return [f"{file}: {problem}" for problem in lint_problems(configuration)]
+
+
+def _no_bootstrap(found: Any, file: Path) -> str:
+    """What a file is instead of a bootstrap configuration."""
+    wanted = "expected an Envoy bootstrap configuration, with `static_resources:` or `dynamic_resources:`"
+    if not isinstance(found, dict):
+        return f"{wanted}."
+    if "models" in found or "policies" in found:
+        return (
+            f"{wanted}; this is a configuration of llm-extproc. Check it with `extproc check {file}`, and write"
+            f" Envoy's with `extproc envoy-config {file}`."
+        )
+    keys = ", ".join(f"`{str(key)[:_KEY_CHARS_MAX]}`" for key in list(found)[:_KEYS_MAX]) or "none"
+    return f"{wanted}; the keys here are: {keys}."
 
 
 def _envoy_problems(text: str) -> list[str]:

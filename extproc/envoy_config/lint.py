@@ -28,10 +28,10 @@ def lint(configuration: Mapping[str, Any], *, body_bytes_max: int = 0) -> list[s
         configuration: parsed YAML of a bootstrap configuration.
         body_bytes_max: largest body to buffer for the processor [bytes]; 0 if unknown.
     """
-    resources = configuration.get("static_resources") or {}
-    clusters = {cluster.get("name", "") for cluster in resources.get("clusters") or ()}
-    problems = [*_unknown_clusters(resources, clusters), *_processor_tls(resources)]
-    for index, listener in enumerate(resources.get("listeners") or ()):
+    resources = _mapping(configuration.get("static_resources"))
+    clusters = {str(cluster.get("name", "")) for cluster in _mappings(resources.get("clusters"))}
+    problems = [*_malformed(configuration), *_unknown_clusters(resources, clusters), *_processor_tls(resources)]
+    for index, listener in enumerate(_mappings(resources.get("listeners"))):
         where = f"static_resources.listeners[{index}]"
         problems += _per_route_keys(where, listener)
         problems += _anywhere(where, listener)
@@ -39,6 +39,18 @@ def lint(configuration: Mapping[str, Any], *, body_bytes_max: int = 0) -> list[s
             problems += _processor(path, http_filter)
             problems += _buffer(where, listener, http_filter["typed_config"], body_bytes_max)
     return problems
+
+
+def _malformed(configuration: Mapping[str, Any]) -> Iterator[str]:
+    """What could not be looked into; Envoy refuses it too."""
+    resources = configuration.get("static_resources")
+    if not isinstance(resources, dict | None):
+        yield "static_resources: expected a mapping with `listeners:` and `clusters:`."
+        return
+    for key in ("listeners", "clusters"):
+        listed = _mapping(resources).get(key)
+        if listed is not None and not (isinstance(listed, list) and all(isinstance(one, dict) for one in listed)):
+            yield f"static_resources.{key}: expected a list of mappings."
 
 
 # --- names that must exist -----------------------------------------------------------------------------------------
@@ -59,9 +71,9 @@ def _cluster_references(block: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(route, dict):
         if "cluster" in route:
             yield "route.cluster", str(route["cluster"])
-        for index, share in enumerate((route.get("weighted_clusters") or {}).get("clusters") or ()):
+        for index, share in enumerate(_mappings(_mapping(route.get("weighted_clusters")).get("clusters"))):
             yield f"route.weighted_clusters.clusters[{index}].name", str(share.get("name", ""))
-        for index, mirror in enumerate(route.get("request_mirror_policies") or ()):
+        for index, mirror in enumerate(_mappings(route.get("request_mirror_policies"))):
             yield f"route.request_mirror_policies[{index}].cluster", str(mirror.get("cluster", ""))
 
 
@@ -75,9 +87,9 @@ def _per_route_keys(where: str, listener: dict[str, Any]) -> Iterator[str]:
     for path, manager in _blocks(where, listener):
         if "http_filters" not in manager:
             continue
-        names = [http_filter.get("name", "") for http_filter in manager["http_filters"]]
+        names = [str(http_filter.get("name", "")) for http_filter in _mappings(manager["http_filters"])]
         for inner, block in _blocks(path, manager):
-            for key in block.get("typed_per_filter_config") or ():
+            for key in _mapping(block.get("typed_per_filter_config")):
                 if key not in names:
                     yield (
                         f"{inner}.typed_per_filter_config: no HTTP filter is called {key!r}, so this has no effect."
@@ -111,12 +123,12 @@ def _processor_tls(resources: dict[str, Any]) -> Iterator[str]:
     """Problems of TLS to the processor; TLS itself is not required."""
     filters = list(_ext_proc_filters("", resources))
     processors = {name for _, block in filters for _, found in _blocks("", block) for _, name in _grpc_clusters(found)}
-    for index, cluster in enumerate(resources.get("clusters") or ()):
-        context = (cluster.get("transport_socket") or {}).get("typed_config") or {}
-        if cluster.get("name") not in processors or not context.get("@type", "").endswith(_UPSTREAM_TLS):
+    for index, cluster in enumerate(_mappings(resources.get("clusters"))):
+        context = _mapping(_mapping(cluster.get("transport_socket")).get("typed_config"))
+        if str(cluster.get("name")) not in processors or not _type_of(context).endswith(_UPSTREAM_TLS):
             continue
         path = f"static_resources.clusters[{index}].transport_socket.typed_config.common_tls_context"
-        common = context.get("common_tls_context") or {}
+        common = _mapping(context.get("common_tls_context"))
         if "h2" not in (common.get("alpn_protocols") or ()):
             yield f"{path}.alpn_protocols: gRPC is HTTP/2, and the processor closes a connection without it. Set [h2]."
         if not any("validation_context" in key for key in common):
@@ -141,7 +153,7 @@ def _anywhere(where: str, listener: dict[str, Any]) -> Iterator[str]:
 
 
 def _buffer(where: str, listener: dict[str, Any], config: dict[str, Any], body_bytes_max: int) -> Iterator[str]:
-    modes = [config.get("processing_mode") or {}, *(config.get("allowed_override_modes") or ())]
+    modes = [_mapping(config.get("processing_mode")), *_mappings(config.get("allowed_override_modes"))]
     if not any(mode.get(f"{direction}_body_mode") == "BUFFERED" for mode in modes for direction in _DIRECTIONS):
         return
     key = f"{where}.per_connection_buffer_limit_bytes"
@@ -151,7 +163,7 @@ def _buffer(where: str, listener: dict[str, Any], config: dict[str, Any], body_b
             f"{key}: not set, so bodies above {DEFAULT_BUFFER_BYTES} bytes get 413 instead of being inspected."
             f" Set it to {max(body_bytes_max, DEFAULT_BUFFER_BYTES)} or more."
         )
-    elif limit < body_bytes_max:
+    elif isinstance(limit, int) and limit < body_bytes_max:
         yield f"{key}: {limit} is less than the {body_bytes_max} bytes of a body to be held. Set it to that or more."
 
 
@@ -160,9 +172,22 @@ def _buffer(where: str, listener: dict[str, Any], config: dict[str, Any], body_b
 
 def _ext_proc_filters(where: str, listener: dict[str, Any]) -> Iterator[ConfigBlock]:
     for path, block in _blocks(where, listener):
-        kind = (block.get("typed_config") or {}).get("@type", "")
-        if kind.endswith(_EXT_PROC):
+        if _type_of(_mapping(block.get("typed_config"))).endswith(_EXT_PROC):
             yield path, block
+
+
+def _type_of(config: dict[str, Any]) -> str:
+    return str(config.get("@type", ""))
+
+
+def _mapping(node: Any) -> dict[str, Any]:
+    """A mapping, or an empty one in place of anything else."""
+    return node if isinstance(node, dict) else {}
+
+
+def _mappings(node: Any) -> list[dict[str, Any]]:
+    """A list of mappings, each where it was; others are empty."""
+    return [_mapping(one) for one in node] if isinstance(node, list) else []
 
 
 def _blocks(path: str, node: Any) -> Iterator[ConfigBlock]:

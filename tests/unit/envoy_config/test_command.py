@@ -75,7 +75,13 @@ def test_without_a_file_it_says_how_it_is_called() -> None:
     ("text", "found"),
     [
         ("a: [", "cannot be read"),
-        ("- a", "expected a bootstrap configuration"),
+        ("- a", "expected an Envoy bootstrap configuration, with `static_resources:` or `dynamic_resources:`.\n"),
+        ("{}", "the keys here are: none.\n"),
+        ("kind: EnvoyFilter\nspec: {}\n", "the keys here are: `kind`, `spec`.\n"),
+        ("models: {}\nfilters: []\n", "this is a configuration of llm-extproc. Check it with `extproc check "),
+        ("static_resources: 3", "static_resources: expected a mapping"),
+        ("static_resources: { listeners: [3] }", "static_resources.listeners: expected a list of mappings."),
+        ("static_resources: { clusters: {} }", "static_resources.clusters: expected a list of mappings."),
         ("static_resources: {listeners: [{failure_mode_allow: true}]}", "lets requests pass unguarded"),
     ],
 )
@@ -87,6 +93,30 @@ def test_lint_names_the_file_and_the_mistake(tmp_path: Path, text: str, found: s
     assert result.exit_code == 2
     assert result.stderr.startswith(f"{file}: ")
     assert found in result.stderr
+
+
+def test_lint_says_what_it_does_not_look_into(tmp_path: Path) -> None:
+    """A file whose listeners come by xDS is no file without mistakes."""
+    file = tmp_path / "envoy.yaml"
+    file.write_text("dynamic_resources: {}")
+    result = run("--lint", str(file))
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"{file}: only static_resources are looked into, and there are none.\n"
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """Exit 2 with its name and the reason."""
+    (tmp_path / "file").write_text("")
+    result = run(DEMO, "--output", str(tmp_path / "file" / "envoy.yaml"))
+    assert result.exit_code == 2
+    assert result.stderr == f"extproc envoy-config: cannot write {tmp_path}/file/envoy.yaml: not a directory\n"
+
+
+def test_a_full_disk_is_told_with_the_file() -> None:
+    """Where the operating system names none."""
+    result = run(DEMO, "--output", "/dev/full")
+    assert result.exit_code == 2
+    assert result.stderr == "extproc envoy-config: cannot write /dev/full: no space left on device\n"
 
 
 def test_lint_has_nothing_to_say_of_a_shipped_file() -> None:

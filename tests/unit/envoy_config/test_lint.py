@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from extproc.config.document import Document
 from extproc.envoy_config.generate import bootstrap
@@ -125,3 +127,30 @@ def test_what_we_generate_has_no_problem(document: Make) -> None:
 def test_a_file_without_static_resources_has_nothing_to_find() -> None:
     """A configuration by xDS is not looked into."""
     assert lint({"dynamic_resources": {}}) == []
+
+
+KEYS = sorted(
+    {
+        *("static_resources", "listeners", "clusters", "name", "route", "cluster", "weighted_clusters", "typed_config"),
+        *("http_filters", "typed_per_filter_config", "request_mirror_policies", "envoy_grpc", "cluster_name", "@type"),
+        *("transport_socket", "common_tls_context", "alpn_protocols", "processing_mode", "allowed_override_modes"),
+        *("per_connection_buffer_limit_bytes", "request_body_mode", "response_body_mode", "grpc_service"),
+    }
+)
+TYPES = (
+    "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
+    "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 9) | st.sampled_from(("BUFFERED", "FULL_DUPLEX_STREAMED", *TYPES)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@given(listeners=VALUES, clusters=VALUES, resources=VALUES)
+def test_any_shape_is_looked_into(listeners: Any, clusters: Any, resources: Any) -> None:
+    """A file that Envoy would refuse gives sentences or nothing, and no exception."""
+    for found in (resources, {"listeners": listeners, "clusters": clusters}, {"listeners": [listeners]}):
+        problems = lint({"static_resources": found}, body_bytes_max=5)
+        assert all(problem.startswith("static_resources") for problem in problems)
