@@ -7,20 +7,23 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from extproc.demo.model_server import ModelServer
-from extproc.envoy_config.dynamic import dynamic_bootstrap
+from extproc.envoy_config.dynamic import BOOTSTRAP, dynamic_bootstrap
 from extproc.envoy_config.envoy_admin import EnvoyAdmin
 from extproc.envoy_config.follower import EnvoyFollower
 from extproc.server.operations.config_files import read_config
 from tests.e2e.harness import Stack, wait_until
 from tests.e2e.steady_clients import Seen, SteadyClients
+from tests.unit.cli.programs import started
 from tests.unit.server.fakes import Logged
 
 RATE = 200
@@ -117,6 +120,36 @@ def test_a_stream_outlives_its_version(tmp_path: Path) -> None:
         assert whole.body.rstrip().endswith(b"data: [DONE]")
         follower.end()
         running.result()
+
+
+@pytest.mark.once
+def test_envoy_follows_a_command_of_its_own(tmp_path: Path) -> None:
+    """``envoy-config --watch``, for a processor that does not keep the files itself; a broken file changes nothing."""
+    folder, programs = tmp_path / "envoy", ExitStack()
+
+    def watch(configuration: dict[str, Any]) -> None:
+        watching = programs.enter_context(started("envoy-config", stack.config, "--watch", folder))
+        watching.until("files for Envoy written")
+        configuration.clear()
+        configuration.update(yaml.safe_load((folder / BOOTSTRAP).read_text()))
+
+    def more(data: dict[str, Any]) -> None:
+        versions = data["models"]["tiny-chat"]["versions"]
+        versions["new"] = {**deepcopy(versions["v2"]), "weight": 1_000_000}
+
+    stack = Stack(tmp_path, change_envoy=watch)
+    with programs, stack:
+        body = {"model": "tiny-chat", "messages": [{"role": "user", "content": "What is Envoy?"}]}
+        good = stack.config.read_text()
+        stack.config.write_text("models: 3")
+        assert stack.curl("/v1/chat/completions", body=body).status == 200
+        stack.config.write_text(good)
+        stack.write_config(more)
+        wait_until(
+            lambda: "new" in stack.curl("/v1/chat/completions", body=body).headers["x-llm-served-version"],
+            "the new version is served",
+            20,
+        )
 
 
 def test_an_envoy_that_does_not_follow_costs_no_request(tmp_path: Path) -> None:

@@ -65,6 +65,11 @@ class Program:
         else:
             os.write(self._terminal_fd, b"\x03")
 
+    def type(self, text: str) -> None:
+        """What a person types at its terminal."""
+        assert self._terminal_fd is not None
+        os.write(self._terminal_fd, text.encode())
+
     def ended(self) -> int:
         """The exit code; it must come soon."""
         limit = TimeLimit(END_S_MAX)

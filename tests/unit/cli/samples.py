@@ -13,7 +13,7 @@ CHAT = {"model": "tiny-chat", "messages": [{"role": "user", "content": "Write to
 LONG_EXCERPT = f"I am writing to <EMAIL>{' about one thing after another' * 10}"
 
 SAMPLES: dict[str, list[list[str]]] = {
-    "init": [["new.yaml"]],
+    "init": [["new.yaml", "--model", "tiny-chat", "--endpoint", "127.0.0.1:8000"]],
     "check": [["config.yaml"], ["bad.yaml"], ["config.yaml", "--against", "envoy.yaml"]],
     "try": [
         ["-c", "config.yaml", "Write to ann@example.org"],

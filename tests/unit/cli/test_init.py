@@ -11,6 +11,9 @@ from typer.testing import CliRunner, Result
 
 from extproc.cli.init import app, starting_configuration
 from extproc.config.load import load
+from extproc.demo.installation import free_ports
+from extproc.demo.model_server import ModelServer
+from tests.unit.cli.programs import started
 
 STARTING = starting_configuration("llama", "127.0.0.1:8000")
 OFFERED = re.compile(r"^( *)# ((?:- |  )?[a-z_]+:.*)$")
@@ -45,6 +48,29 @@ def test_each_block_that_is_commented_out_is_valid(numbers: list[int]) -> None:
     for number in numbers:
         lines[number] = OFFERED.sub(r"\1\2", lines[number])
     assert load("\n".join(lines), "file").document != load(STARTING, "file").document
+
+
+def test_on_a_terminal_it_asks_for_what_is_not_given(tmp_path: Path) -> None:
+    """Two questions; the model server is asked for the name of its model, and Enter takes what is proposed."""
+    with ModelServer("own", speed=0) as server:
+        endpoint = server.base_url.removeprefix("http://")
+        with started("init", tmp_path / "new.yaml", on_terminal=True) as program:
+            program.until("Where is your model server? [127.0.0.1:8000]: ")
+            program.type(f"{endpoint}\r")
+            program.until("Which model does it serve? [tiny-chat]: ")
+            program.type("\r")
+            assert program.ended() == 0
+    assert (tmp_path / "new.yaml").read_text() == starting_configuration("tiny-chat", endpoint)
+
+
+def test_a_server_that_is_not_there_is_no_obstacle(tmp_path: Path) -> None:
+    """Its model has a name that can be changed later."""
+    (port,) = free_ports(1)
+    with started("init", tmp_path / "new.yaml", "--endpoint", f"127.0.0.1:{port}", on_terminal=True) as program:
+        program.until("Which model does it serve? [llama]: ")
+        program.type("qwen\r")
+        assert program.ended() == 0
+    assert (tmp_path / "new.yaml").read_text() == starting_configuration("qwen", f"127.0.0.1:{port}")
 
 
 def test_every_block_is_tried() -> None:
