@@ -49,6 +49,12 @@ class _Commands(TyperGroup):
         """A stub with the short help of a command."""
         return TyperCommand(cmd_name, help=COMMANDS[cmd_name]) if cmd_name in COMMANDS else None
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The options, as help shows them."""
+        from extproc.cli.help import with_readable_types
+
+        return with_readable_types(super().get_params(ctx))
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Resolve the real command and import it."""
         name, shown, rest = super().resolve_command(ctx, args)
@@ -57,8 +63,10 @@ class _Commands(TyperGroup):
 
 def command(name: str) -> Any:
     """Import a command and everything it needs."""
+    from extproc.cli.help import explained
+
     module = import_module(f"extproc.cli.{_MODULES.get(name, name.replace('-', '_'))}")
-    return get_command(module.app)
+    return explained(name, get_command(module.app))
 
 
 def _print_version(asked: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from extproc.cli import COMMANDS, command
 from extproc.cli.exit_codes import ExitCode
+from extproc.cli.help import EXAMPLES
 
 GROUPS = {name: list(group.commands) for name in COMMANDS if hasattr(group := command(name), "commands")}
 """The commands that have commands of their own."""
@@ -23,8 +24,15 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 
 def cli_tables() -> str:
-    """A heading for each command, its help, and one row for each argument and option."""
-    return "\n\n".join(f"### `extproc {name}`\n\n{_cell(made.help)}\n\n{_table(made)}" for name, made in commands())
+    """A heading for each command, its help, its examples, and one row for each argument and option."""
+    return "\n\n".join(
+        f"### `extproc {name}`\n\n{_cell(made.help)}\n\n{_examples(name)}\n\n{_table(made)}"
+        for name, made in commands()
+    )
+
+
+def _examples(name: str) -> str:
+    return "\n".join(["```sh", *EXAMPLES[name], "```"])
 
 
 def exit_code_table() -> str:

@@ -22,6 +22,7 @@ from tests.docs.cli_tables import cli_tables, exit_code_table
 from tests.docs.configuration_tables import configuration_tables, variables_table
 from tests.docs.error_table import error_table
 from tests.docs.json_shapes import json_shapes
+from tests.docs.man_page import MAN_PAGE, man_page
 from tests.docs.model_tables import model_files_table, model_sources_table
 from tests.docs.pages import GUARD_PAGES, PAGES, SITE_CONFIG
 from tests.docs.pii_table import pii_kinds_table
@@ -124,7 +125,7 @@ def navigation(text: str) -> str:
 
 
 def main() -> None:
-    """Write all pages, and the site's navigation. Raises: ValueError where a table has no place."""
+    """Write all pages, the site's navigation, and the manual page. Raises: ValueError where a table has no place."""
     if missing():
         raise ValueError(f"no page, or more than one, has the marker of: {', '.join(sorted(missing()))}")
     for page in PAGES:
@@ -132,6 +133,7 @@ def main() -> None:
         if (new := written(text)) != text:
             page.write_text(new)
     SITE_CONFIG.write_text(navigation(SITE_CONFIG.read_text()))
+    MAN_PAGE.write_text(man_page())
 
 
 def _filled(table: str, markers: re.Match[str]) -> str:

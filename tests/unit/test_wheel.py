@@ -43,3 +43,10 @@ def test_it_runs_from_nothing_but_the_wheel(wheel: Path, tmp_path: Path) -> None
     command = [sys.executable, "-m", "extproc", "check", "extproc/demo/config.yaml"]
     result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_the_manual_page_is_installed_where_man_looks(wheel: Path) -> None:
+    """Below the prefix, as a virtual environment has it."""
+    with ZipFile(wheel) as files:
+        (page,) = [name for name in files.namelist() if name.endswith(".data/data/share/man/man1/extproc.1")]
+        assert files.read(page) == (ROOT / "extproc" / "cli" / "extproc.1").read_bytes()

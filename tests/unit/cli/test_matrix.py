@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from typer.testing import CliRunner
 
 from extproc.cli import COMMANDS
 from extproc.cli import _app as app
+from extproc.cli.help import EXAMPLES
 from extproc.cli.shapes import SHAPES
 from tests.docs.cli_tables import GROUPS, commands
 from tests.docs.json_shapes import keys_of
@@ -53,6 +56,29 @@ def test_help_fits_a_terminal(name: str) -> None:
     assert (ran.returncode, ran.stderr) == (0, "")
     assert max(cell_len(line) for line in ran.stdout.splitlines()) <= 80
     assert ESCAPE not in ran.stdout
+
+
+@pytest.mark.parametrize("name", ["", *NAMES])
+def test_help_names_types_in_words(name: str) -> None:
+    """No Python types, and no limits of a machine word."""
+    ran = piped(*name.split(), "--help", COLUMNS="80")
+    assert re.findall(r"<\w+>|list\[|range|<=|9223372036854775807", ran.stdout) == []
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_help_ends_with_examples_that_parse(name: str) -> None:
+    """`extproc/cli/help.py` has one for each command: its options exist, and its values have their types."""
+    shown = piped(*name.split(), "--help", COLUMNS="100").stdout
+    for example in EXAMPLES[name]:
+        program, *words = shlex.split(example)
+        assert (program, words[: len(name.split())]) == ("extproc", name.split())
+        LEAVES[name].make_context(name, words[len(name.split()) :])
+        assert example in shown
+
+
+def test_no_example_is_left_of_a_command_that_has_gone() -> None:
+    """The examples are of the registry's commands."""
+    assert set(EXAMPLES) == set(LEAVES)
 
 
 @pytest.mark.parametrize("name", ["", *NAMES])

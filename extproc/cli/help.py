@@ -1,0 +1,76 @@
+"""What ``--help`` adds to the commands: examples, and the types of values in words."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rich.markup import escape
+
+EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
+    "init": ("extproc init --model llama --endpoint 127.0.0.1:8000", "extproc init -"),
+    "up": (
+        "extproc up http://127.0.0.1:8000",
+        "extproc up stable=http://127.0.0.1:8000@9 canary=http://127.0.0.1:8001@1",
+    ),
+    "run": ("extproc run llm-extproc.yaml",),
+    "serve": ("extproc serve llm-extproc.yaml",),
+    "check": ("extproc check llm-extproc.yaml", "extproc check --schema"),
+    "explain": ("extproc explain -c llm-extproc.yaml body.json", "extproc explain body.json -H 'x-team: search'"),
+    "envoy-config": (
+        "extproc envoy-config llm-extproc.yaml --output envoy.yaml --validate",
+        "extproc envoy-config --lint envoy.yaml",
+    ),
+    "review list": ("extproc review list --guard injection --since 7d --unlabelled",),
+    "review show": ("extproc review show 7",),
+    "review label": ("extproc review label 7 reject --note 'a quotation'",),
+    "review export": ("extproc review export --guard injection",),
+    "review stats": ("extproc review stats",),
+    "demo": ("extproc demo", "extproc demo --serve"),
+}
+"""By the full name of the command."""
+_UNBOUNDED: Final = 1 << 31
+"""A largest value above this is only that of its type."""
+_WORDS: Final = {"str": "TEXT", "int": "NUMBER", "float": "NUMBER"}
+
+
+def explained(name: str, made: Any) -> Any:
+    """A command whose help has examples and readable types; a group's commands too."""
+    for inner, one in getattr(made, "commands", {}).items():
+        explained(f"{name} {inner}", one)
+    if name in EXAMPLES:
+        title = "Example" if len(EXAMPLES[name]) == 1 else "Examples"
+        made.epilog = "\n".join([f"{title}:", *(f"  {escape(example)}" for example in EXAMPLES[name])])
+    get_params = made.get_params
+    made.get_params = lambda ctx: with_readable_types(get_params(ctx))
+    return made
+
+
+def with_readable_types(params: list[Any]) -> list[Any]:
+    """The parameters of a command, `--help` among them, with the types of their values in words."""
+    for param in params:
+        _word_type(param)
+    return params
+
+
+def _word_type(param: Any) -> None:
+    words = type_in_words(param)
+    param.display_type_rich = lambda **_: words
+    param._get_number_range_help_str = lambda: None  # it is in the words
+
+
+def type_in_words(param: Any) -> str | None:
+    """What a value is; None for an option without one."""
+    described = param.type_descriptor
+    if getattr(param, "is_bool_flag", False):
+        return None
+    if described.is_choice:
+        return "|".join(map(str, described.choices))
+    if described.is_ranged:
+        least, most = param.min, param.max
+        return f"{least} or more" if most is None or most >= _UNBOUNDED else f"{least} to {most}"
+    if described.is_path:
+        return "PATH"
+    name = str(param.bare_type())
+    if described.is_list:
+        return f"{_WORDS.get(name.removeprefix('list[').removesuffix(']'), 'VALUE')} ..."
+    return _WORDS.get(name, name.upper())
