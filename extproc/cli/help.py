@@ -15,6 +15,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "run": ("extproc run llm-extproc.yaml",),
     "serve": ("extproc serve llm-extproc.yaml",),
     "check": ("extproc check llm-extproc.yaml", "extproc check --schema"),
+    "try": ("extproc try 'Write to jane.doe@example.com'", "extproc try --file answer.txt --as response --stream"),
     "explain": ("extproc explain -c llm-extproc.yaml body.json", "extproc explain body.json -H 'x-team: search'"),
     "envoy-config": (
         "extproc envoy-config llm-extproc.yaml --output envoy.yaml --validate",
