@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
+import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,41 +18,127 @@ from extproc.cli.shapes import (
     ExportedJson,
     FindingJson,
     FindingsJson,
+    ImportedJson,
+    LabeledFindingJson,
     LabeledJson,
     LabelJson,
     PrecisionJson,
+    ReviewedJson,
     ShownFindingJson,
     StatsJson,
 )
-from extproc.sinks.review.entries import GuardCounts, Label, ReviewLabel, Stored
+from extproc.sinks.review.entries import GuardCounts, ImportCounts, Label, ReviewLabel, Stored
 from extproc.sinks.review.precision import precision_of
 
-TABLE_COLUMNS_MIN: Final = 120
+EXCERPT_COLUMNS_MIN: Final = 24
+"""Less of an excerpt says too little: other columns are left out."""
+_CELL_COLUMNS_MAX: Final = 24  # of a column on a terminal
+_GAP: Final = 2
+_CONTEXT_SHARE: Final = 3
+"""A finding that is too far right for its line is moved to a third of it."""
 
 # --- tables --------------------------------------------------------------------------------------------------------
 
 
+class _Column(NamedTuple):
+    """``rank``: the higher, the sooner a narrow terminal leaves it out; 0: never."""
+
+    name: str
+    rank: int
+    read: Callable[[Stored], str]
+
+
+_COLUMNS: Final = (
+    _Column("number", 0, lambda stored: str(stored.id)),
+    _Column("seen", 2, lambda stored: _moment(stored.entry.seen_at_ms)),
+    _Column("guard", 0, lambda stored: stored.entry.guard),
+    _Column("kind", 1, lambda stored: stored.entry.kind),
+    _Column("action", 3, lambda stored: stored.entry.action),
+    _Column("team", 5, lambda stored: stored.entry.team),
+    _Column("version", 4, lambda stored: _version(stored)),
+    _Column("label", 0, lambda stored: stored.verdict.value if stored.verdict else ""),
+)
+
+
 def print_findings(console: Console, found: Sequence[Stored]) -> None:
-    """One line per finding, with the beginning of its excerpt; two where the terminal is narrow."""
-    if console.width < TABLE_COLUMNS_MIN:
-        for stored in found:
-            console.print(Text("  ").join(part for part in _cells(stored) if part), no_wrap=True, overflow="ellipsis")
-            if stored.entry.excerpt:
-                console.print(Text("    ").append(_marked(stored)), no_wrap=True, overflow="ellipsis")
-        return
-    table = Table("number", "seen", "guard", "kind", "action", "team", "version", "label", box=None, pad_edge=False)
-    table.add_column("excerpt", overflow="ellipsis", no_wrap=True)
-    for stored in found:
-        table.add_row(*_cells(stored), _marked(stored))
-    print_table(console, table)
+    """One line per finding, whatever the width; a narrow terminal gets fewer columns."""
+    cells_max = _CELL_COLUMNS_MAX if console.is_terminal else console.width
+    cells = {column: [_plain(column.read(stored)) for stored in found] for column in _COLUMNS}
+    widths = {
+        column: min(max(cell_len(column.name), *(cell.cell_len for cell in cells[column])), cells_max)
+        for column in _COLUMNS
+    }
+    shown = list(_COLUMNS)
+    while (left := _left(console, [widths[column] for column in shown])) < EXCERPT_COLUMNS_MIN:
+        first = max(shown, key=lambda column: column.rank)
+        if not first.rank:
+            break
+        shown.remove(first)
+    excerpts = [_at_finding(stored, left) if console.is_terminal else _marked(stored) for stored in found]
+    _print_row(console, [(Text(column.name, "bold"), widths[column]) for column in shown], Text("excerpt", "bold"))
+    for index, excerpt in enumerate(excerpts):
+        _print_row(console, [(cells[column][index], widths[column]) for column in shown], excerpt)
 
 
-def _cells(stored: Stored) -> list[Text]:
+def _left(console: Console, widths: Sequence[int]) -> int:
+    return console.width - sum(width + _GAP for width in widths)
+
+
+def _print_row(console: Console, cells: Sequence[tuple[Text, int]], last: Text) -> None:
+    line = Text()
+    for cell, width in cells:
+        cell.truncate(width, overflow="ellipsis", pad=True)
+        line.append_text(cell).append(" " * _GAP)
+    line.append_text(last)
+    line.rstrip()
+    console.print(line, no_wrap=True, overflow="ellipsis", crop=True)
+
+
+def _at_finding(stored: Stored, width: int) -> Text:
+    """The excerpt from its beginning, or from shortly before the finding if that would not be seen."""
+    text, entry = _marked(stored), stored.entry
+    if text[: entry.found_end].cell_len < width:
+        return text
+    return Text("\u2026").append_text(text[max(0, entry.found_start - width // _CONTEXT_SHARE) :])
+
+
+def _version(stored: Stored) -> str:
+    return f"{stored.entry.model}/{stored.entry.version}" if stored.entry.version else ""
+
+
+def print_question(console: Console, stored: Stored, place: int, of: int) -> None:
+    """What a reviewer must know to decide, and the whole excerpt."""
     entry = stored.entry
-    version = f"{entry.model}/{entry.version}" if entry.version else ""
-    verdict = stored.verdict.value if stored.verdict else ""
-    row = (str(stored.id), _moment(entry.seen_at_ms), entry.guard, entry.kind, entry.action, entry.team, version)
-    return [_plain(value) for value in (*row, verdict)]
+    facts = (entry.action, f"score {entry.score:.2f}", entry.direction, entry.speaker, entry.team, _version(stored))
+    console.print()
+    console.print(_plain(f"{place} of {of}: finding {stored.id}, {entry.guard} {entry.kind}"), style="bold")
+    console.print(_plain(", ".join(fact for fact in facts if fact)))
+    console.print(_marked(stored) if entry.excerpt else _plain(f"(no text was kept of exchange {entry.exchange})"))
+
+
+def print_reviewed(done: ReviewedJson) -> None:
+    """The end of ``review next``, in a line."""
+    right = sum(one["label"]["verdict"] == ReviewLabel.CONFIRM.value for one in done["labeled"])
+    counts = f"{len(done['labeled'])} labeled ({right} right, {len(done['labeled']) - right} wrong)"
+    typer.echo(f"{counts}, {len(done['skipped'])} skipped, {done['waiting']} left without a label")
+
+
+def print_imported(done: ImportedJson) -> None:
+    """The end of ``review import``: what was added, and what was not and why."""
+    typer.echo(f"{done['added']} labels added")
+    for count, why in (
+        (done["known"], "labels were there already"),
+        (done["older"], "labels are older than their finding's last one, which stays"),
+        (done["missing"], "findings are not in this store"),
+        (done["unlabeled"], "lines have no label"),
+    ):
+        if count:
+            typer.echo(f"{count} {why}")
+
+
+def word_of(verdict: ReviewLabel) -> str:
+    """A label in a word."""
+    return "right" if verdict is ReviewLabel.CONFIRM else "wrong"
 
 
 def print_finding(console: Console, stored: Stored, said: Sequence[Label]) -> None:
@@ -111,9 +199,20 @@ def finding_data(stored: Stored, said: Sequence[Label]) -> ShownFindingJson:
     return {"finding": _finding(stored), "labels": [_label(one) for one in said]}
 
 
-def labeled_data(number: int, label: Label) -> LabeledJson:
+def labeled_data(numbers: Sequence[int], label: Label) -> LabeledJson:
     """Of ``review label``."""
-    return {"id": number, "label": _label(label)}
+    return {"id": numbers[0], "ids": list(numbers), "label": _label(label)}
+
+
+def reviewed_data(labeled: Mapping[int, Label], skipped: Sequence[int], waiting: int) -> ReviewedJson:
+    """Of ``review next``."""
+    given: list[LabeledFindingJson] = [{"id": number, "label": _label(label)} for number, label in labeled.items()]
+    return {"labeled": given, "skipped": list(skipped), "waiting": waiting}
+
+
+def imported_data(counts: ImportCounts, missing: int, unlabeled: int) -> ImportedJson:
+    """Of ``review import``."""
+    return {**asdict(counts), "missing": missing, "unlabeled": unlabeled}  # type: ignore[typeddict-item]
 
 
 def stats_data(counted: Sequence[GuardCounts]) -> StatsJson:

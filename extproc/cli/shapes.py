@@ -264,8 +264,34 @@ class ShownFindingJson(TypedDict):
 class LabeledJson(TypedDict):
     """``review label``."""
 
+    id: Annotated[int, "the number of the finding; the first of several"]
+    ids: Annotated[list[int], "the numbers of all findings"]
+    label: Annotated[LabelJson, "as it was stored"]
+
+
+class LabeledFindingJson(TypedDict):
+    """A finding, and the label that it was given."""
+
     id: Annotated[int, "the number of the finding"]
     label: Annotated[LabelJson, "as it was stored"]
+
+
+class ReviewedJson(TypedDict):
+    """``review next``."""
+
+    labeled: Annotated[list[LabeledFindingJson], "in the order of the labels"]
+    skipped: Annotated[list[int], "the numbers of findings"]
+    waiting: Annotated[int, "findings without a label that are left"]
+
+
+class ImportedJson(TypedDict):
+    """``review import``."""
+
+    added: Annotated[int, "labels that are new"]
+    known: Annotated[int, "labels that their findings had already"]
+    older: Annotated[int, "labels that are older than their finding's last one, which stays"]
+    missing: Annotated[int, "findings that are not in the store, with `--skip-missing`"]
+    unlabeled: Annotated[int, "lines without a label"]
 
 
 class SpanJson(TypedDict):
@@ -320,6 +346,30 @@ class CountedFindingJson(TypedDict):
     times: Annotated[int, "how many"]
 
 
+class TriedThresholdJson(TypedDict):
+    """A threshold of a guard, and what it would have done to the findings that were made."""
+
+    guard: Annotated[str, "its name"]
+    threshold: Annotated[float, "as given"]
+    lowest_score: Annotated[float | None, "of the guard's findings; null without findings"]
+    can_be_judged: Annotated[bool, "false: the threshold would add findings that nobody has seen"]
+    right_kept: Annotated[int, "findings labeled as right, with that score or more"]
+    right_lost: Annotated[int, "with less"]
+    wrong_kept: Annotated[int, "findings labeled as wrong, with that score or more"]
+    wrong_lost: Annotated[int, "with less"]
+    waiting_kept: Annotated[int, "findings without a label, with that score or more"]
+    waiting_lost: Annotated[int, "with less"]
+    precision: Annotated[PrecisionJson | None, "of all labeled findings; null without labels"]
+    precision_at_threshold: Annotated[PrecisionJson | None, "of those that are kept; null if it cannot be judged"]
+    right_kept_share: Annotated[PrecisionJson | None, "kept ones among those that are right; null without"]
+
+
+class WhatIfJson(TypedDict):
+    """``review what-if``."""
+
+    thresholds: Annotated[list[TriedThresholdJson], "in the order given"]
+
+
 class StopJson(TypedDict):
     """One stop of the tour."""
 
@@ -360,8 +410,11 @@ SHAPES: Final[dict[str, Any]] = {
     "review list": FindingsJson,
     "review show": ShownFindingJson,
     "review label": LabeledJson,
+    "review next": ReviewedJson,
+    "review import": ImportedJson,
     "review export": ExportedJson,
     "review stats": StatsJson,
+    "review what-if": WhatIfJson,
     "demo": DemoJson,
 }
 """By the call; ``review export`` prints one object a line."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+IDENTITY = ("exchange", "guard", "kind", "detector")
+"""What a line may say of its finding: numbers of another store mean other findings."""
 
 
 class ReviewLabel(StrEnum):
@@ -74,6 +78,7 @@ class FindingQuery:
         version: VERSION or MODEL/VERSION.
         labelled: True: with a label, False: without one, None: either.
         since_ms: seen at that time or later.
+        exchange: the id of an exchange, as its answer has it.
     """
 
     guard: str | None = None
@@ -81,6 +86,7 @@ class FindingQuery:
     version: str | None = None
     labelled: bool | None = None
     since_ms: int | None = None
+    exchange: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +102,47 @@ class GuardCounts:
     def labelled(self) -> int:
         """Number of labeled findings."""
         return self.confirmed + self.rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What findings in the store can be chosen by; a version is MODEL/VERSION."""
+
+    guards: frozenset[str]
+    teams: frozenset[str]
+    versions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreCount:
+    """How many findings have a score and a label; None: no label."""
+
+    score: float
+    verdict: ReviewLabel | None
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedLabel:
+    """A label of a file.
+
+    Attributes:
+        line: of the file, from 1.
+        has_time: whether the file says when it was given; otherwise the time is that of the import.
+        identity: what the file says of the finding, of IDENTITY.
+    """
+
+    line: int
+    number: int
+    label: Label
+    has_time: bool
+    identity: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportCounts:
+    """What became of the labels of a file."""
+
+    added: int
+    known: int  # the finding had this label already
+    older: int  # than the finding's last label, which stays

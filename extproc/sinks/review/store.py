@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -29,18 +29,37 @@ from sqlalchemy import (
     make_url,
     or_,
     select,
-    update,
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
-from extproc.sinks.review.entries import Entry, FindingQuery, GuardCounts, Label, ReviewLabel, Stored
+from extproc.sinks.review.entries import (
+    Entry,
+    FindingQuery,
+    GuardCounts,
+    ImportCounts,
+    ImportedLabel,
+    Label,
+    Names,
+    ReviewLabel,
+    ScoreCount,
+    Stored,
+)
 from extproc.sinks.review.files import OpenToOthers, closed_to_others
-from extproc.sinks.review.schema import FINDINGS, LABELS, StoreTooNew, bring_up_to_date
+from extproc.sinks.review.imports import import_labels
+from extproc.sinks.review.labels import (
+    NoSuchFinding,
+    add_label_if_none,
+    add_labels,
+    labels_of,
+    take_back_label,
+)
+from extproc.sinks.review.schema import FINDINGS, StoreTooNew, bring_up_to_date
 
 SQLITE_PREFIX = "sqlite:///"
 WAIT_SECONDS_MAX = 5
 _RETRY_SECONDS = 0.02
 GUARDS_MAX = 1_000  # names in the store come from configurations, so there are few
+NAMES_MAX = 1_000  # those of teams may come from clients
 _DAY_MS = 86_400_000
 _REASON_CHARS_MAX = 200
 _READS = {"reads_only": True}
@@ -54,10 +73,6 @@ class StoreFailed(Exception):
     def __init__(self, reason: str, may_pass: bool) -> None:
         super().__init__(reason)
         self.may_pass = may_pass
-
-
-class NoSuchFinding(Exception):
-    """There is no finding with that number, or no longer."""
 
 
 class Store:
@@ -130,7 +145,7 @@ class Store:
             query = _chosen(select(FINDINGS), wanted).where(FINDINGS.c.id > last_id)
             with self._reading() as connection:
                 part = [_stored(row) for row in connection.execute(query.order_by(FINDINGS.c.id).limit(rows_at_once))]
-                labels = _labels(connection, [stored.id for stored in part])
+                labels = labels_of(connection, [stored.id for stored in part])
             for stored in part:
                 said = labels.get(stored.id)
                 yield stored, said[-1] if said else None
@@ -143,26 +158,64 @@ class Store:
         with self._reading() as connection:
             row = connection.execute(select(FINDINGS).where(FINDINGS.c.id == finding_id)).one_or_none()
             if row is None:
-                raise NoSuchFinding
-            return _stored(row), _labels(connection, [finding_id]).get(finding_id, [])
+                raise NoSuchFinding([finding_id])
+            return _stored(row), labels_of(connection, [finding_id]).get(finding_id, [])
+
+    def numbers(self, wanted: FindingQuery) -> list[int]:
+        """The numbers of all findings that match a query, in order."""
+        with self._reading() as connection:
+            return list(connection.execute(_chosen(select(FINDINGS.c.id), wanted).order_by(FINDINGS.c.id)).scalars())
+
+    def names(self) -> Names:
+        """The guards, teams and versions of the findings."""
+        with self._reading() as connection:
+            some = {
+                column: list(connection.execute(select(column).distinct().limit(NAMES_MAX)).scalars())
+                for column in (FINDINGS.c.guard, FINDINGS.c.team)
+            }
+            both = connection.execute(select(FINDINGS.c.model, FINDINGS.c.version).distinct().limit(NAMES_MAX))
+            versions = [f"{model}/{version}" for model, version in both if version]
+        guards, teams = some.values()
+        return Names(frozenset(guards), frozenset(teams), frozenset(versions))
+
+    def scores(self, wanted: FindingQuery) -> list[ScoreCount]:
+        """How many findings that match a query have which score and label, by score."""
+        columns = FINDINGS.c.score, FINDINGS.c.verdict
+        query = _chosen(select(*columns, func.count()), wanted).group_by(*columns).order_by(*columns)
+        with self._reading() as connection:
+            return [
+                ScoreCount(score, ReviewLabel(verdict) if verdict else None, number)
+                for score, verdict, number in connection.execute(query)
+            ]
 
     # --- labels ----------------------------------------------------------------------------------------------------
 
     def label(self, finding_id: int, label: Label) -> None:
         """Add a label; the last one counts, earlier ones are kept. Raises: NoSuchFinding."""
+        self.label_all({finding_id: label})
+
+    def label_all(self, labels: Mapping[int, Label]) -> None:
+        """Add a label to each of these findings, or none. Raises: NoSuchFinding with all that are not there."""
+        if labels:
+            with self._writing() as connection:
+                add_labels(connection, labels)
+
+    def label_waiting(self, finding_id: int, label: Label) -> Label | None:
+        """Label a finding if nobody has. Returns: the label that it has already. Raises: NoSuchFinding."""
         with self._writing() as connection:
-            # first, as it locks the finding against concurrent labels
-            verdict = update(FINDINGS).where(FINDINGS.c.id == finding_id).values(verdict=label.verdict.value)
-            if connection.execute(verdict).rowcount == 0:
-                raise NoSuchFinding
-            said = {
-                "finding_id": finding_id,
-                "verdict": label.verdict.value,
-                "labelled_by": label.by,
-                "labelled_at_ms": label.at_ms,
-                "note": label.note,
-            }
-            connection.execute(insert(LABELS), [said])
+            return add_label_if_none(connection, finding_id, label)
+
+    def take_back(self, finding_id: int, label: Label) -> Label | None:
+        """Remove a label that is the finding's last. Returns: another label that is, which stays. Raises:
+        NoSuchFinding.
+        """
+        with self._writing() as connection:
+            return take_back_label(connection, finding_id, label)
+
+    def import_labels(self, lines: Sequence[ImportedLabel]) -> ImportCounts:
+        """Add the labels of a file, all or none. Raises: NoSuchFinding, OtherFinding."""
+        with self._writing() as connection:
+            return import_labels(connection, lines)
 
     def counts(self) -> list[GuardCounts]:
         """Counts of right and wrong findings by guard."""
@@ -283,6 +336,8 @@ def _chosen(query: Select[Any], wanted: FindingQuery) -> Select[Any]:
         conditions.append(or_(columns.version == wanted.version, full == wanted.version))
     if wanted.labelled is not None:
         conditions.append(columns.verdict.is_not(None) if wanted.labelled else columns.verdict.is_(None))
+    if wanted.exchange is not None:
+        conditions.append(columns.exchange == wanted.exchange)
     if wanted.since_ms is not None:
         conditions.append(columns.seen_at_ms >= wanted.since_ms)
     return query.where(and_(True, *conditions))
@@ -292,12 +347,3 @@ def _stored(row: Row[Any]) -> Stored:
     values = row._mapping
     entry = Entry(**{name: values[name] for name in _ENTRY_COLUMNS})
     return Stored(values["id"], entry, ReviewLabel(values["verdict"]) if values["verdict"] else None)
-
-
-def _labels(connection: Connection, ids: Sequence[int]) -> dict[int, list[Label]]:
-    """Labels of some findings, oldest first."""
-    said: dict[int, list[Label]] = {}
-    for row in connection.execute(select(LABELS).where(LABELS.c.finding_id.in_(ids)).order_by(LABELS.c.id)):
-        label = Label(ReviewLabel(row.verdict), row.labelled_by, row.labelled_at_ms, row.note)
-        said.setdefault(row.finding_id, []).append(label)
-    return said

@@ -70,6 +70,11 @@ class Program:
         assert self._terminal_fd is not None
         os.write(self._terminal_fd, text.encode())
 
+    def modes(self) -> list[Any]:
+        """How the terminal is set: whether it waits for line ends, echoes, and more."""
+        assert self._terminal_fd is not None
+        return termios.tcgetattr(self._terminal_fd)
+
     def ended(self) -> int:
         """The exit code; it must come soon."""
         limit = TimeLimit(END_S_MAX)

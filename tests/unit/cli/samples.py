@@ -31,10 +31,14 @@ SAMPLES: dict[str, list[list[str]]] = {
     "review list": [["-c", "config.yaml"]],
     "review show": [["-c", "config.yaml", "1"]],
     "review label": [["-c", "config.yaml", "2", "confirm", "--by", "ann"]],
+    "review import": [["-c", "config.yaml", "labels.csv"]],
     "review export": [["-c", "config.yaml", "--with-unlabelled"]],
     "review stats": [["-c", "config.yaml"]],
+    "review what-if": [["-c", "config.yaml", "pii=0.9", "pii=0.95", "harm=0.1"]],
 }
-"""Arguments of each command that ends by itself, to be called in the folder. The demo has a test of its own."""
+"""Arguments of each command that ends by itself, to be called in the folder. The demo has a test of its own, and so has
+``review next``, which reads keys.
+"""
 
 
 GUARDED = f"""{MINIMAL}\
@@ -58,6 +62,7 @@ def fill(folder: Path) -> Path:
     (folder / "refused.json").write_text(json.dumps({**CHAT, "model": "nobody"}))
     (folder / "envoy.yaml").write_text("{key: x-llm-routes, value: tiny-chat/v0=1}\n")
     (folder / "bad_envoy.yaml").write_text("static_resources: {listeners: [{failure_mode_allow: true}]}\n")
+    (folder / "labels.csv").write_text("id,label,note\n3,0,a quote\n")
     store = Store("sqlite:///review.db", folder)
     store.add(
         [

@@ -82,6 +82,12 @@ FAILURES = {
         (["-c", "no_queue.yaml"], 2, "no_queue.yaml has no `review:` section"),
         (["-c", "no_store.yaml"], 5, "absent.db: no such file or directory"),
         (["-c", "config.yaml", "--since", "yesterday"], 2, "'yesterday' is not a time"),
+        (
+            ["-c", "config.yaml", "--guard", "harms"],
+            2,
+            "no guard is called `harms`. Did you mean `harm`? Known: `harm`",
+        ),
+        (["-c", "config.yaml", "--version", "v9"], 2, "no version is called `v9`. Known: `tiny-chat/v1`, `tiny/v1`."),
     ],
     "review show": [
         (["-c", "config.yaml", "99"], 2, "no such finding"),
@@ -89,7 +95,26 @@ FAILURES = {
     ],
     "review label": [
         (["-c", "config.yaml", "99", "confirm"], 2, "no such finding"),
+        (["-c", "config.yaml", "1", "99", "98", "confirm"], 2, "no such finding: 98, 99. Nothing was stored;"),
         (["-c", "no_store.yaml", "1", "confirm"], 5, "absent.db: no such file or directory"),
+    ],
+    "review next": [
+        (
+            ["-c", "config.yaml"],
+            2,
+            "standard input is no terminal. Label by number (`extproc review label 3 4 7 confirm`)",
+        ),
+    ],
+    "review import": [
+        (["-c", "config.yaml", "absent.jsonl"], 2, "absent.jsonl: no such file or directory"),
+        (["-c", "config.yaml", "."], 2, ".: is a directory"),
+        (["-c", "config.yaml", "config.yaml"], 2, "config.yaml:1: no column `id` and no column `label`"),
+        (["-c", "no_store.yaml", "labels.csv"], 5, "absent.db: no such file or directory"),
+    ],
+    "review what-if": [
+        (["-c", "config.yaml", "harm"], 2, "'harm' is no threshold; write GUARD=THRESHOLD from 0 to 1"),
+        (["-c", "config.yaml", "harms=0.5"], 2, "no guard is called `harms`. Did you mean `harm`?"),
+        (["-c", "no_store.yaml", "harm=0.5"], 5, "absent.db: no such file or directory"),
     ],
     "review export": [(["-c", "no_store.yaml"], 5, "absent.db: no such file or directory")],
     "review stats": [(["-c", "no_store.yaml"], 5, "absent.db: no such file or directory")],

@@ -38,6 +38,8 @@ STORE_WAITS = {
     "review label": (["1", "confirm"], "Storing the label"),
     "review export": ([], "Exporting"),
     "review stats": ([], "Counting the labels"),
+    "review import": (["labels.csv"], "Importing the labels"),
+    "review what-if": (["pii=0.5"], "Counting the labels"),
 }
 LAUNCHED = {"run", "up"}
 """``tests/e2e/test_up.py`` interrupts them, with their children."""
@@ -57,8 +59,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_command_is_interrupted_somewhere() -> None:
-    """In what it waits for: a file, the store, a child, a client. ``init`` waits for nothing but its imports."""
-    assert {*FILE_WAITS, *STORE_WAITS, *LAUNCHED, "serve", "demo", "init"} == {name for name, _ in commands()}
+    """In what it waits for: a file, the store, a child, a client, a key (``test_review_next``). ``init`` waits for
+    nothing but its imports.
+    """
+    elsewhere = {"serve", "demo", "init", "review next"}
+    assert {*FILE_WAITS, *STORE_WAITS, *LAUNCHED, *elsewhere} == {name for name, _ in commands()}
 
 
 def ends_by_ctrl_c(program: Program, code: ExitCode = ExitCode.INTERRUPTED) -> None:

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from extproc.cli import _app as app
-from extproc.cli.review import since_ms_of
+from extproc.cli.review_store import since_ms_of
 from extproc.sinks.review.entries import FindingQuery
 from extproc.sinks.review.store import Store
 from tests.unit.config.conftest import MINIMAL
@@ -79,6 +79,9 @@ def test_a_list_shows_the_newest_first(run: Run) -> None:
         (("--unlabelled",), ["3", "2"]),
         (("--since", "2027-01-15T08:00"), ["3", "2"]),
         (("--limit", "1"), ["3"]),
+        (("--exchange", "b"), ["2"]),
+        (("--guard", "injection", "--team", "support"), ["3"]),
+        (("--version", "v2"), ["3"]),
     ],
 )
 def test_a_list_of_some(run: Run, store: Store, arguments: tuple[str, ...], expected: list[str]) -> None:
@@ -100,6 +103,77 @@ def test_a_label_is_told_and_shown(run: Run) -> None:
     assert second.endswith(": it is an example [sic]")
     assert shown[-1].split(maxsplit=1) == ["excerpt", "I am <EMAIL>"]
     assert any(line.split() == ["prompt", "version", "p1"] for line in shown)
+
+
+def test_several_are_labeled_at_once(run: Run, store: Store) -> None:
+    """A line each; a number that is named twice is labeled once."""
+    assert lines(run("label", "3", "1", "3", "confirm", "--by", "ann")) == [
+        "finding 3: confirm, by ann",
+        "finding 1: confirm, by ann",
+    ]
+    assert [stored.verdict for stored in store.find(FindingQuery(), 10)] == ["confirm", None, "confirm"]
+    assert len(store.get(3)[1]) == 1
+    printed = json.loads(run("label", "2", "1", "reject", "--json").stdout)
+    assert (printed["id"], printed["ids"], printed["label"]["verdict"]) == (2, [2, 1], "reject")
+
+
+def test_one_that_is_not_there_keeps_all_from_being_labeled(run: Run, store: Store) -> None:
+    """Each missing number is named."""
+    result = run("label", "1", "9", "2", "8", "confirm")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "no such finding: 8, 9. Nothing was stored; `extproc review list` shows the numbers" in result.stderr
+    assert store.find(FindingQuery(labelled=True), 10) == []
+
+
+# --- names that do not exist ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["list", "export"])
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ("--guard", "injektion"),
+            "no guard is called `injektion`. Did you mean `injection`? Known: `injection`, `pii`.",
+        ),
+        (("--guard", "PII"), "no guard is called `PII`. Did you mean `pii`? Known: `injection`, `pii`."),
+        (("--version", "tiny/v9"), "no version is called `tiny/v9`. Did you mean `tiny/v2`?"),
+        (("--version", "tiny"), "no version is called `tiny`."),
+    ],
+)
+def test_a_name_that_does_not_exist_is_refused(run: Run, command: str, arguments: tuple[str, ...], told: str) -> None:
+    """With the nearest and all that do: an empty answer would read as if nothing had been found."""
+    result = run(command, *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert told in result.stderr
+
+
+def test_a_guard_that_has_found_nothing_yet_exists(tmp_path: Path, run: Run) -> None:
+    """It is configured, under the name that it is given; so are versions."""
+    config = tmp_path / "config.yaml"
+    config.write_text(config.read_text().replace("guard: pii", "guard: pii\n        name: data"))
+    for arguments in (("--guard", "data"), ("--version", "tiny-chat/v1"), ("--version", "v1", "--guard", "data")):
+        result = run("list", *arguments)
+        assert (result.exit_code, result.stdout) == (0, ""), result.output
+        assert "No finding matches." in result.stderr
+
+
+def test_a_team_is_refused_where_teams_are_known(tmp_path: Path, run: Run) -> None:
+    """Otherwise any may exist."""
+    assert run("list", "--team", "serch").exit_code == 0
+    config = tmp_path / "config.yaml"
+    config.write_text(f"{config.read_text()}identity: {{ teams: [sales] }}\n")
+    refused = run("list", "--team", "serch")
+    assert refused.exit_code == 2
+    assert (
+        "no team is called `serch`. Did you mean `search`? Known: `other`, `sales`, `search`, `support`"
+        in refused.stderr
+    )
+    assert run("list", "--team", "sales").exit_code == 0
+    assert run("list", "--team", "unknown").exit_code == 0
+
+
+# --- who labels ----------------------------------------------------------------------------------------------------
 
 
 def test_who_runs_it_says_so(run: Run, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,6 +239,31 @@ def test_stats_say_how_sure_one_can_be(run: Run, store: Store) -> None:
     ]
 
 
+def test_what_a_threshold_would_have_done(run: Run, store: Store) -> None:
+    """What is kept, with intervals; and in words what the figures do not say."""
+    store.add([entry(exchange=str(number), score=0.4 + number / 10) for number in range(5)])
+    store.label_all({4: reject(), 5: reject(), 6: confirm(), 7: confirm(), 1: confirm()})
+    head, row, low, *sentences = lines(run("what-if", "injection=0.55", "injection=0.2"))
+    assert head.split() == ["guard", "at", "right", "kept", "wrong", "gone", "precision", "then"]
+    assert row.split()[1:] == ["0.55", "3", "of", "3", "(0.44-1.00)", "2", "of", "2", "0.60", "1.00", "(0.44-1.00)"]
+    assert (low.split()[-2:], low.split()[1]) == (["0.60", "-"], "0.2")
+    assert sentences == [
+        "injection: 2 without a label are not counted; 2 of them stay at 0.55.",
+        "injection: no finding has a score below 0.4. At 0.2 there would be findings that nobody has seen; to see them,"
+        " lower the threshold in `mode: shadow` first.",
+        "injection: 2 without a label are not counted; 2 of them stay at 0.2.",
+        "Only findings that were made are counted: what a guard missed is in none of these figures.",
+    ]
+
+
+@pytest.mark.parametrize("written", ["pii", "=0.5", "pii=", "pii=x", "pii=1.5", "pii=-1", "pii=nan", "pii=inf"])
+def test_a_threshold_that_is_none(run: Run, written: str) -> None:
+    """Exit 2, with how to write it."""
+    result = run("what-if", "--", written)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "is no threshold; write GUARD=THRESHOLD from 0 to 1, such as harm=0.7" in result.stderr
+
+
 # --- what goes wrong -----------------------------------------------------------------------------------------------
 
 
@@ -181,7 +280,7 @@ def test_a_finding_that_is_not_there(run: Run) -> None:
     [
         (("list", "--since", "yesterday"), "'yesterday' is not a time"),
         (("label", "1", "confirm", "--by", ""), "a name has 1 to 100 characters"),
-        (("label", "1", "confirm", "--note", "x" * 2_001), "a note at most 2000"),
+        (("label", "1", "confirm", "--note", "x" * 2_001), "a note has at most 2000"),
         (("label", "1", "maybe"), "maybe"),
         (("show", str(2**63)), "number"),
     ],

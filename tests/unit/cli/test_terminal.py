@@ -18,9 +18,11 @@ from extproc.cli.progress import SHOWN_AFTER_S
 from extproc.cli.serve import TerminalReport
 from extproc.config.load import parse_document
 from extproc.demo.installation import free_ports
+from extproc.sinks.review.store import Store
 from tests.unit.cli.programs import ESCAPE, PROGRAM, environment, started
 from tests.unit.cli.samples import SAMPLES, fill
 from tests.unit.config.conftest import MINIMAL
+from tests.unit.sinks.review.samples import entry
 
 CALLS = [(name, arguments) for name, samples in SAMPLES.items() for arguments in samples]
 JSON_LINES_OF_DATA = {"review export", "envoy-config"}
@@ -55,15 +57,30 @@ def test_tables_fit(name: str, arguments: list[str]) -> None:
         assert max(map(cell_len, tables), default=0) <= 80
 
 
+@pytest.mark.parametrize("columns", [20, 40, 80, 120, 200])
 @pytest.mark.usefixtures("folder")
-def test_a_narrow_list_shows_every_finding() -> None:
-    """A line with what is known of it, and one with the beginning of its excerpt."""
-    lines = shown("review", "list", "-c", "config.yaml", NO_COLOR="1", TERM="dumb").splitlines()
-    heads = [line.split() for line in lines if not line.startswith(" ")]
-    assert [(head[0], head[3]) for head in heads] == [("3", "harm"), ("2", "injection"), ("1", "pii")]
-    assert heads[-1][-1] == "confirm"
-    assert lines[-1].startswith("    I am writing to <EMAIL>")
-    assert lines[-1].endswith("…")
+def test_a_list_has_a_line_for_every_finding(columns: int) -> None:
+    """At any width: a narrow terminal gets fewer columns, and a shorter excerpt."""
+    printed = shown("review", "list", "-c", "config.yaml", NO_COLOR="1", COLUMNS=str(columns))
+    lines = [CONTROL.sub("", line) for line in printed.splitlines()]
+    assert [line.split()[0] for line in lines] == ["number", "3", "2", "1"]
+    assert max(map(cell_len, lines)) <= columns
+    if columns >= 80:
+        assert "EMAIL" in lines[-1]
+        assert "confirm" in lines[-1]
+        assert "I am writing to <EMAIL>" in lines[-1]
+        assert lines[-1].endswith("…")
+
+
+def test_a_finding_far_to_the_right_is_seen(folder: Path) -> None:
+    """The excerpt begins shortly before it."""
+    store = Store("sqlite:///review.db", folder)
+    words = "honest words " * 10
+    store.add([entry(excerpt=f"{words}a secret plan {words}", found_start=132, found_end=143)])
+    store.close()
+    first = shown("review", "list", "-c", "config.yaml", NO_COLOR="1", TERM="dumb").splitlines()[1]
+    assert "…" in first
+    assert "secret plan" in first
 
 
 @pytest.mark.parametrize("name", ["explain", "review list", "review show", "review stats"])

@@ -15,7 +15,8 @@ from sqlalchemy import func, select
 
 from extproc.sinks.review import schema
 from extproc.sinks.review.entries import FindingQuery, GuardCounts, ReviewLabel
-from extproc.sinks.review.store import NoSuchFinding, Store, StoreFailed
+from extproc.sinks.review.labels import NoSuchFinding
+from extproc.sinks.review.store import Store, StoreFailed
 from tests.unit.sinks.review.postgres import Server
 from tests.unit.sinks.review.samples import DAY_MS, NOW_MS, confirm, entry, reject
 

@@ -1,0 +1,53 @@
+"""One key of a terminal at a time, for ``extproc review next``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import termios
+import tty
+from types import TracebackType
+from typing import Final, Self
+
+_READ_BYTES: Final = 64
+"""More than an arrow key sends."""
+_END: Final = b"\x04"  # Ctrl-D
+
+
+class Keys:
+    """Standard input without waiting for line ends; a context manager that restores the terminal.
+
+    Ctrl-C stays a signal. Keys pressed before a question are dropped: they meant another finding.
+    """
+
+    def __init__(self) -> None:
+        self._fd = sys.stdin.fileno()
+        self._before = termios.tcgetattr(self._fd)
+
+    def __enter__(self) -> Self:
+        tty.setcbreak(self._fd, termios.TCSANOW)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
+
+    def drop(self) -> None:
+        """Forget what was typed so far; call it before a question is shown."""
+        termios.tcflush(self._fd, termios.TCIFLUSH)
+
+    def key(self) -> str | None:
+        """Wait for a key: its character in lower case, "" for any other key; None at the end of the input."""
+        typed = os.read(self._fd, _READ_BYTES)
+        if not typed or typed == _END:
+            return None
+        return typed.decode("ascii", "replace").lower() if len(typed) == 1 else ""
+
+    def line(self) -> str:
+        """Wait for a line, with the terminal's own editing."""
+        termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
+        try:
+            return sys.stdin.readline().strip()
+        finally:
+            tty.setcbreak(self._fd, termios.TCSANOW)
