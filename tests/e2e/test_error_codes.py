@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from typing import Any
 
+import anthropic
+import openai
 import pytest
 
+from extproc.sinks.review.entries import FindingQuery
+from extproc.sinks.review.store import Store
 from tests.e2e.apis import CHAT, MESSAGES, MODEL, Api
 from tests.e2e.conftest import MakeStack
 from tests.e2e.harness import Answer, Stack, wait_until
+from tests.e2e.official import anthropic_of, openai_of
 from tests.e2e.raw_http import Connection, post
 from tests.json_lines import json_lines
 
@@ -109,6 +116,21 @@ def test_answer_log_line_and_access_log_agree(stack: Stack, api: Api, stream: bo
     wait_until(lambda: f'"exchange":"{found}"' in stack.processor.log.read_text(), "the processor has logged it")
 
 
+def test_a_finding_is_found_by_the_id_of_its_answer(make_stack: MakeStack) -> None:
+    """``extproc review list --exchange``: what a user reports leads to what was found."""
+
+    def review(data: dict[str, Any]) -> None:
+        data["review"] = {"url": "sqlite:///review.db"}
+
+    stack = make_stack(change=review)
+    first, second = (stack.curl(CHAT.path, body=CHAT.request(text)) for text in ("Mail a@example.com", "b@example.com"))
+    with closing(Store("sqlite:///review.db", stack.directory)) as store:
+        for answer in (first, second):
+            wanted = FindingQuery(exchange=answer.headers["x-llm-exchange-id"])
+            (found,) = wait_until(partial(store.find, wanted, 10), "the finding is stored")
+            assert found.entry.kind == "EMAIL"
+
+
 @pytest.mark.parametrize("path", ["/v1/models", "/health", "/v1/models/none", "/metrics", "/chat/completions"])
 def test_small_answers_have_one_too(stack: Stack, path: str) -> None:
     """Lists, paths that pass unread, and refusals of paths."""
@@ -132,3 +154,39 @@ def test_each_exchange_has_its_own(stack: Stack) -> None:
             client.send(post(CHAT.path, CHAT.request()))
             found.append(client.answer().headers["x-llm-exchange-id"])
     assert len(set(found)) == 3
+
+
+# --- what official clients raise -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("base_url", ["", "/v1/v1", "/v1/chat/completions"])
+def test_a_wrong_base_url_is_no_permission_error(stack: Stack, base_url: str) -> None:
+    """OpenAI's client: a 404 that names the right path, and the id to ask about."""
+    client = openai.OpenAI(base_url=f"{stack.base_url}{base_url}", api_key="none", max_retries=0)
+    with pytest.raises(openai.NotFoundError) as refused:
+        client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "Hello"}])
+    assert refused.value.code == "path_not_found"
+    assert "Did you mean /v1/chat/completions?" in refused.value.message
+    assert OURS.fullmatch(refused.value.response.headers["x-llm-exchange-id"])
+
+
+def test_a_base_url_with_v1_too_much_for_anthropics_client(stack: Stack) -> None:
+    """It adds /v1 itself."""
+    client = anthropic_of(f"{stack.base_url}/v1")
+    with pytest.raises(
+        anthropic.NotFoundError, match=r"Did you mean /v1/messages\? The base URL of an Anthropic client"
+    ):
+        client.messages.create(model=MODEL, max_tokens=9, messages=[{"role": "user", "content": "Hello"}])
+
+
+def test_a_wrong_model_is_told_the_right_one(stack: Stack) -> None:
+    """By both clients."""
+    told = f"The model does not exist here. Did you mean {MODEL}? Models: {MODEL}."
+    with pytest.raises(openai.NotFoundError, match=re.escape(told)):
+        openai_of(stack.base_url).chat.completions.create(
+            model=f"{MODEL}s", messages=[{"role": "user", "content": "Hello"}]
+        )
+    with pytest.raises(anthropic.NotFoundError, match=re.escape(told)):
+        anthropic_of(stack.base_url).messages.create(
+            model=f"{MODEL}s", max_tokens=9, messages=[{"role": "user", "content": "Hello"}]
+        )
