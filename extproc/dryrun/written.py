@@ -26,9 +26,18 @@ def tokens_of(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
-def request_of(text: str, model: str, path: str, streamed: bool = False) -> RequestMessage:
-    """A request whose user says the text. Raises: ValueError for a path of no API."""
-    message = [{"role": "user", "content": text}]
+def request_of(text: str, model: str, path: str, streamed: bool = False, speaker: str = "user") -> RequestMessage:
+    """A request with the text of a user. Raises: ValueError for a path of no API.
+
+    Args: speaker: of the text, in a chat; a user's question follows that of another one.
+    """
+    message: list[dict[str, Any]] = [{"role": speaker, "content": text}]
+    if speaker != "user":
+        if path != ENDPOINT_PATHS["chat"]:
+            raise ValueError(f"`speaker` is for chat; give the whole body for {path}")
+        message += [{"role": "user", "content": HARMLESS}]
+    if speaker == "tool":
+        message[0]["tool_call_id"] = "call_1"
     body: dict[str, Any] = {"model": model}
     match _BY_PATH.get(path):
         case "chat":

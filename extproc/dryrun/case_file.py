@@ -1,0 +1,243 @@
+"""The file format of ``extproc test``: exchanges, and what is expected of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from extproc.config.problems import ConfigInvalid, KeyPath, Places, Problem, ValueKind, did_you_mean, names
+from extproc.config.section import FilePath, Section
+from extproc.config.yaml_tree import read_yaml
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
+
+CASES_MAX = 10_000
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+ApiPath = Annotated[str, StringConstraints(pattern=r"^/")]
+OneOrMore = str | tuple[str, ...]
+
+
+class CaseMessage(Section):
+    """A request or an answer: a text, a file or a body; one of them."""
+
+    text: Text | None = Field(default=None, description="what the user, or the model, says")
+    speaker: Literal["user", "system", "assistant", "tool"] = Field(
+        default="user", description="of a request's text: `user`, `system`, `assistant` or `tool`"
+    )
+    file: FilePath | None = Field(
+        default=None, description="a file with a JSON body, a stream's events or an HTTP message, relative to this file"
+    )
+    body: dict[str, Any] | None = Field(default=None, description="a JSON body as a block")
+
+
+class Expectation(Section):
+    """What must come of an exchange; only the keys that are set are compared."""
+
+    passes: bool | None = Field(
+        default=None, description="`true`: neither refused nor cut, and no text changed; `false`: any of these"
+    )
+    blocked_by: str | None = Field(default=None, description="the guard that refuses the request or cuts the answer")
+    status: int | None = Field(default=None, description="the HTTP status of the client's answer, a whole number")
+    code: str | None = Field(default=None, description="the error code of a refusal, such as `model_not_found`")
+    masked_as: str | None = Field(
+        default=None,
+        description="the whole text after all masks: the user's last one as the model gets it; with an answer, the "
+        "model's as the client gets it",
+    )
+    model_sees: OneOrMore | None = Field(default=None, description="a text or a list: each is in what the model gets")
+    client_sees: OneOrMore | None = Field(default=None, description="a text or a list: each is in what the client gets")
+    found: OneOrMore | None = Field(
+        default=None, description="GUARD or GUARD/KIND, or a list: at least these are found, with any action"
+    )
+    not_found: OneOrMore | None = Field(
+        default=None, description="GUARD or GUARD/KIND, or a list: none of them is found"
+    )
+    flagged: OneOrMore | None = Field(
+        default=None, description="GUARD or GUARD/KIND, or a list: exactly these are flagged; an empty list: none"
+    )
+    endpoint: str | None = Field(default=None, description="the API, such as `chat`; `passed`: forwarded unread")
+    policy: str | None = Field(default=None, description="the policy that applies")
+    version: str | None = Field(default=None, description="VERSION or MODEL/VERSION that is chosen")
+    route: str | None = Field(default=None, description="MODEL/VERSION that Envoy routes to; `none`: no choice is set")
+    prompt: str | None = Field(
+        default=None,
+        description="the file of the version's system prompt, as in the configuration; `none`: no file",
+    )
+
+
+class ExchangeCase(Section):
+    """One exchange. Without a request the answer is that to a harmless question."""
+
+    name: Text = Field(description="a name of its own")
+    request: Text | CaseMessage | None = Field(
+        default=None, description="a text of the user, or a block with `text`, `file` or `body`"
+    )
+    answer: Text | CaseMessage | None = Field(
+        default=None, description="a text of the model, or a block with `text`, `file` or `body`"
+    )
+    path: ApiPath | None = Field(default=None, description="path of the API; default: as a body shows, else chat")
+    model: Text | None = Field(default=None, description="the model that is asked; default: the first one")
+    headers: dict[str, str] = Field(default_factory=dict, description="headers of the request, by name")
+    stream: bool = Field(default=False, description="`true`: the answer's text is streamed")
+    cuts: Literal["events", "every", "random"] | tuple[int, ...] = Field(
+        default="events",
+        description="`events`, `every` (byte by byte), `random` (several times) or a list of places in bytes",
+    )
+    verdicts: dict[str, tuple[str, ...]] | None = Field(
+        default=None, description="what classifiers that the request waits for find: a list of kinds by guard"
+    )
+    expect: Expectation | None = Field(default=None, description="what must come of it")
+
+
+class CaseDefaults(Section):
+    """For cases that do not say otherwise."""
+
+    path: ApiPath | None = Field(default=None, description="path of the API")
+    model: Text | None = Field(default=None, description="the model that is asked")
+    headers: dict[str, str] = Field(default_factory=dict, description="headers of the request, by name")
+
+
+class CaseFile(Section):
+    """A file of cases."""
+
+    config: FilePath | None = Field(default=None, description="the configuration, relative to this file")
+    defaults: CaseDefaults = Field(
+        default_factory=CaseDefaults, description="`path`, `model` and `headers` of cases that do not name them"
+    )
+    cases: tuple[ExchangeCase, ...] = Field(min_length=1, max_length=CASES_MAX, description="a list of cases")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedCases:
+    """A valid file of cases, with the positions of its keys."""
+
+    source: str
+    content: CaseFile
+    places: Places
+
+
+def parse_cases(text: str, source: str) -> LoadedCases:
+    """Parse a file of cases. Raises: ConfigInvalid with every problem."""
+    data, places, problems = read_yaml(text, source)
+    try:
+        content = CaseFile.model_validate_json(json.dumps(data))
+    except ValidationError as invalid:
+        errors = invalid.errors(include_url=False, include_context=False, include_input=False)
+        raise ConfigInvalid([*problems, *_shape_problems(errors, places)]) from None
+    problems += [
+        problem for number, case in enumerate(content.cases) for problem in _case_problems(number, case, places)
+    ]
+    problems += _duplicates(content.cases, places)
+    if problems:
+        raise ConfigInvalid(problems)
+    return LoadedCases(source, content, places)
+
+
+def cases_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of such a file, for editors: ``extproc test --schema``."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **CaseFile.model_json_schema(),
+        "title": "llm-extproc cases",
+        "description": "Exchanges and what is expected of them, for `extproc test`.",
+    }
+
+
+def files_of(content: CaseFile) -> Iterator[tuple[KeyPath, str]]:
+    """The files with messages that the cases name, by key path."""
+    for number, case in enumerate(content.cases):
+        for key, message in (("request", case.request), ("answer", case.answer)):
+            if isinstance(message, CaseMessage) and message.file is not None:
+                yield ("cases", number, key, "file"), message.file
+
+
+def as_list(value: OneOrMore | None) -> tuple[str, ...]:
+    """One name or several."""
+    return (value,) if isinstance(value, str) else value or ()
+
+
+# --- problems ------------------------------------------------------------------------------------------------------
+
+
+def _shape_problems(errors: Iterable[ErrorDetails], places: Places) -> list[Problem]:
+    """One problem for each value; of a value with alternatives, those of the alternative that was meant."""
+    by_path: dict[KeyPath, Problem] = {}
+    for error in errors:
+        path = _path_of(error, places)
+        place = places.get(path)
+        is_block = place is not None and place.kind is ValueKind.BLOCK
+        if error["type"] == "string_type" and error["loc"][-1] != path[-1] and is_block:
+            continue  # a block was meant, and its own problems follow
+        if error["type"] == "too_short" and place is not None and not place.empty:
+            continue  # its entries are invalid
+        by_path.setdefault(path, _shape_problem(error, path, places))
+    return list(by_path.values())
+
+
+def _path_of(error: ErrorDetails, places: Places) -> KeyPath:
+    """The key path of an error: its location without the names of alternatives."""
+    path: KeyPath = ()
+    for part in error["loc"]:
+        if places.get((*path, part)) is not None:
+            path = (*path, part)
+    return (*path, error["loc"][-1]) if error["type"] == "missing" else path
+
+
+def _shape_problem(error: ErrorDetails, path: KeyPath, places: Places) -> Problem:
+    if error["type"] == "extra_forbidden":
+        known = _fields(path[:-1])
+        hint = did_you_mean(str(path[-1]), known) or f"Known here: {names(known)}."
+        return places.problem(path, "unknown key", hint=hint, at_key=True)
+    key = next((part for part in reversed(path) if isinstance(part, str)), "")
+    field = _fields(path[: path.index(key)]).get(key) if key else None
+    expected = (field.description or "") if field is not None else "`cases:` and a list below it"
+    found = "missing" if error["type"] == "missing" else f"found {places.found(path)}"
+    return places.problem(path, found, expected=expected)
+
+
+def _fields(path: KeyPath) -> Mapping[str, FieldInfo]:
+    """The keys of the block at a path."""
+    match path:
+        case ("defaults", *_):
+            return CaseDefaults.model_fields
+        case ("cases", int(), "request" | "answer", *_):
+            return CaseMessage.model_fields
+        case ("cases", int(), "expect", *_):
+            return Expectation.model_fields
+        case ("cases", int(), *_):
+            return ExchangeCase.model_fields
+    return CaseFile.model_fields
+
+
+def _case_problems(number: int, case: ExchangeCase, places: Places) -> Iterator[Problem]:
+    at: KeyPath = ("cases", number)
+    if case.request is None and case.answer is None:
+        yield places.problem(at, "a case without a message", expected="`request`, `answer` or both")
+    if case.answer is None and (case.stream or case.cuts != "events"):
+        key = "stream" if case.stream else "cuts"
+        yield places.problem((*at, key), f"`{key}` without an answer", hint="Only answers come in pieces.", at_key=True)
+    if case.expect is not None and not case.expect.model_fields_set:
+        yield places.problem((*at, "expect"), "nothing is expected", expected=names(Expectation.model_fields))
+    for key, message in (("request", case.request), ("answer", case.answer)):
+        if isinstance(message, CaseMessage):
+            given = [name for name in ("text", "file", "body") if getattr(message, name) is not None]
+            if len(given) != 1:
+                found = f"{names(given)} together" if given else "an empty message"
+                yield places.problem((*at, key), found, expected="one of `text`, `file`, `body`", at_key=True)
+
+
+def _duplicates(cases: Iterable[ExchangeCase], places: Places) -> Iterator[Problem]:
+    first: dict[str, KeyPath] = {}
+    for number, case in enumerate(cases):
+        at: KeyPath = ("cases", number, "name")
+        if case.name in first:
+            found = f"the name is a duplicate, first on {places.line(first[case.name], at)}"
+            yield places.problem(at, found, hint="Give each case its own.")
+        first.setdefault(case.name, at)
