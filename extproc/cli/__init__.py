@@ -25,6 +25,7 @@ COMMANDS = {
     "serve": "Serve Envoy until SIGTERM, then drain and exit 0.",
     "check": "Validate a configuration file.",
     "try": "Try a text, a request or an answer: what is found, why, and what model and client see.",
+    "test": "Run cases against a configuration: exchanges, and what is expected of them.",
     "explain": "Show what would happen to one exchange: route, version, findings, changes.",
     "envoy-config": "Print the Envoy configuration for a configuration file.",
     "review": "Inspect findings and label them as right or wrong.",
@@ -32,8 +33,8 @@ COMMANDS = {
 }
 """Short help for ``extproc --help``; each command has longer help of its own."""
 
-_MODULES = {"try": "trying"}
-"""Where the name of a command is a word of Python."""
+_MODULES = {"test": "testing", "try": "trying"}
+"""Where the name of a command is a word of Python, or looks like a module of tests."""
 _UNWRITABLE = (errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC)
 """Of standard output: a command names the files that it writes itself."""
 

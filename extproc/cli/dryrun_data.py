@@ -14,7 +14,7 @@ from extproc.cli.shapes import (
     VersionJson,
 )
 from extproc.domain.text import Direction
-from extproc.dryrun.outcome import DryRun
+from extproc.dryrun.outcome import DryRun, Unasked
 from extproc.dryrun.texts import SourcedText
 
 
@@ -33,7 +33,7 @@ def tried_data(run: DryRun) -> TryJson:
         "reply": reply_data(run),
         "explained": explained_data(run),
         "pieces": pieces_data(run),
-        "unasked": unasked_data(run),
+        "unasked": unasked_data(run.unasked),
     }
 
 
@@ -104,7 +104,7 @@ def pieces_data(run: DryRun) -> list[StreamPieceJson]:
     return [{"arrived": one.arrived, "released": one.released, "held": one.held} for one in run.pieces]
 
 
-def unasked_data(run: DryRun) -> list[UnaskedJson]:
+def unasked_data(unasked: Iterable[Unasked]) -> list[UnaskedJson]:
     """The classifiers that were not asked."""
     return [
         {
@@ -114,5 +114,5 @@ def unasked_data(run: DryRun) -> list[UnaskedJson]:
             "texts": one.texts,
             "awaited": one.awaited,
         }
-        for one in run.unasked
+        for one in unasked
     ]

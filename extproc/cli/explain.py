@@ -138,7 +138,7 @@ def as_data(run: DryRun) -> ExplanationJson:
         "blocked_by": list(run.blocking_guards),
         "client": client_data(run),
         "explained": explained_data(run),
-        "unasked": unasked_data(run),
+        "unasked": unasked_data(run.unasked),
     }
 
 

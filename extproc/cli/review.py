@@ -214,15 +214,32 @@ def export_command(
     unlabelled: Annotated[
         bool, typer.Option("--with-unlabelled", help="Include findings without a label; their label is null.")
     ] = False,
+    as_tests: Annotated[
+        bool, typer.Option("--as-tests", help="Write labeled findings as cases for `extproc test` instead.")
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Write findings as JSON Lines, the oldest first: text, label (1: right, 0: a false alarm), spans and the rest."""
+    if as_tests:
+        _export_cases(FindingQuery(guard, team, version, True, since_ms(since)), config_file(config))
+        return
     wanted = FindingQuery(guard, team, version, None if unlabelled else True, since_ms(since))
     lines = sys.stdout.buffer
     with progress("Exporting") as line, opened(config_file(config), wanted) as store:
         for count, (stored, label) in enumerate(store.find_all(wanted), start=1):
             lines.write(orjson.dumps(exported(stored, label), option=orjson.OPT_APPEND_NEWLINE))
             line.say(f"Exporting: {count} findings")
+
+
+def _export_cases(wanted: FindingQuery, config: Path) -> None:
+    from extproc.cli.review_cases import cases_of
+
+    with progress("Exporting"), opened(config, wanted) as store:
+        made = cases_of(store.find_all(wanted), read_config(config).loaded.document.identity.team_header)
+    sys.stdout.write(made.text)
+    if made.left_out:
+        said = "their excerpt is masked, or was not kept"
+        typer.echo(f"{made.left_out} labeled findings cannot be tried again: {said}.", err=True)
 
 
 @app.command("stats")

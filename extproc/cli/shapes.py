@@ -198,6 +198,44 @@ class TryJson(TypedDict):
     unasked: Annotated[list[UnaskedJson], "classifiers, which do not run here"]
 
 
+class DifferenceJson(TypedDict):
+    """Where a case is not as expected."""
+
+    key: Annotated[str, "of `expect`"]
+    expected: Annotated[str, "as the file has it; a list with commas"]
+    got: Annotated[str, "what came of it"]
+    cuts: Annotated[str, "how the answer was cut, if that was asked for; else empty"]
+
+
+class CaseJson(TypedDict):
+    """One case."""
+
+    name: Annotated[str, "as the file has it"]
+    line: Annotated[int, "from 1"]
+    ok: Annotated[bool, "as expected"]
+    differences: Annotated[list[DifferenceJson], "empty if it is"]
+    unasked: Annotated[list[UnaskedJson], "classifiers for which the case has no verdict"]
+
+
+class CaseFileJson(TypedDict):
+    """One file of cases."""
+
+    file: Annotated[str, "as given"]
+    config: Annotated[str, "the configuration"]
+    revision: Annotated[str, "of the configuration"]
+    cases: Annotated[list[CaseJson], "in order"]
+
+
+class CasesJson(TypedDict):
+    """``test``."""
+
+    ok: Annotated[bool, "every case is as expected"]
+    passed: Annotated[int, "cases"]
+    failed: Annotated[int, "cases"]
+    took_ms: Annotated[float, "for the exchanges, without reading and compiling"]
+    files: Annotated[list[CaseFileJson], "as given"]
+
+
 class LintJson(TypedDict):
     """``envoy-config --lint``."""
 
@@ -406,6 +444,7 @@ SHAPES: Final[dict[str, Any]] = {
     "check": CheckJson,
     "try": TryJson,
     "explain": ExplanationJson,
+    "test": CasesJson,
     "envoy-config --lint": LintJson,
     "review list": FindingsJson,
     "review show": ShownFindingJson,

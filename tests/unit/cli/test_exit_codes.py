@@ -59,6 +59,14 @@ FAILURES = {
         (["-c", "config.yaml", "HTTP/1.1"], 2, "extproc try: the status line of the answer has no number"),
         (["-c", "config.yaml", "Hi", "-H", "none"], 2, "extproc try: the header 'none' has no colon"),
     ],
+    "test": [
+        ([], 2, "Which cases? Name a file: extproc test cases.yaml"),
+        (["absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read (no such file or directory)."),
+        (["cases.yaml", "-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["bytes.yaml"], 2, "bytes.yaml:1:1: bytes that are not UTF-8."),
+        (["config.yaml"], 2, "config.yaml:1:1: models: unknown key."),
+        (["cases.yaml", "--write"], 2, "--write goes with --update."),
+    ],
     "explain": [
         (["-c", "config.yaml", "-", "--answer", "-"], 2, "Standard input is either the request or the answer"),
         (["-c", "config.yaml", "body.json", "--answer", "absent"], 2, "absent: no such file or directory"),

@@ -46,6 +46,7 @@ LAUNCHED = {"run", "up"}
 FILE_WAITS = {
     "check": ["fifo"],
     "try": ["-c", "config.yaml", "--file", "fifo"],
+    "test": ["fifo"],
     "explain": ["-c", "config.yaml", "fifo"],
     "envoy-config": ["--lint", "fifo"],
 }
