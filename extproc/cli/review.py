@@ -48,6 +48,7 @@ from extproc.cli.review_store import (
 from extproc.cli.review_what_if import print_what_if, threshold_of, what_if_data
 from extproc.cli.signals import unwound_by_signals
 from extproc.cli.which_config import ConfigOption, config_file
+from extproc.server.operations.config_files import read_config
 from extproc.sinks.review.entries import FindingQuery, ImportCounts, Label, ReviewLabel
 from extproc.sinks.review.what_if import what_if
 

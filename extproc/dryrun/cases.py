@@ -81,7 +81,7 @@ class CaseRunner:
 
     def _result(self, number: int, case: ExchangeCase) -> CaseResult:
         at: KeyPath = ("cases", number)
-        line = self._loaded.places.spot(at).line
+        line = self._loaded.places.place(at).line
         request, answer = self._messages(at, case)
         verdicts = None if case.verdicts is None else {guard: _found(kinds) for guard, kinds in case.verdicts.items()}
         differences: list[Difference] = []

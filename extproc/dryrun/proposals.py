@@ -28,7 +28,7 @@ def proposed_text(text: str, loaded: LoadedCases, runner: CaseRunner, results: S
         result, case = results[number], loaded.content.cases[number]
         if not result.ok and result.last is not None:
             expected = proposal(case, runner.seen(result.last), result.last)
-            order = {key: loaded.places.spot(("cases", number, "expect", key)) for key in expected}
+            order = {key: loaded.places.place(("cases", number, "expect", key)) for key in expected}
             expected = dict(sorted(expected.items(), key=lambda item: order[item[0]]))
             _replace(lines, loaded, ("cases", number), case, expected)
     return "".join(lines)
@@ -65,14 +65,14 @@ def _replace(
 ) -> None:
     """Put a block in place of a case's expectation, or behind its other keys."""
     first_key = next(key for key in _keys(loaded, at))
-    indent = loaded.places.spot((*at, first_key)).column - 1
+    indent = loaded.places.place((*at, first_key)).column - 1
     block = yaml.safe_dump({"expect": dict(expected)}, sort_keys=False, allow_unicode=True, width=_WIDTH)
     written = [" " * indent + line for line in block.splitlines(keepends=True)]
     if case.expect is not None:
-        start = loaded.places.spot((*at, "expect")).line - 1
+        start = loaded.places.place((*at, "expect")).line - 1
         lines[start : _end_of_block(lines, start, indent)] = written
         return
-    last = max(loaded.places.spot((*at, key)).line for key in _keys(loaded, at)) - 1
+    last = max(loaded.places.place((*at, key)).line for key in _keys(loaded, at)) - 1
     end = _end_of_block(lines, last, indent)
     lines[end:end] = written
 
