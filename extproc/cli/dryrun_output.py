@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Final
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -24,7 +25,7 @@ ACTION_STYLES: Final = {
     Action.FLAG: "bold cyan",
     Action.SHADOW: "dim",
 }
-_CAUSE_COLUMNS: Final = 9
+_CAUSE_COLUMNS: Final = 8
 _INDENT: Final = "  "
 _WORDS_SHOWN: Final = 60
 
@@ -61,18 +62,30 @@ def marked(text: str, located: Sequence[LocatedFinding]) -> Text:
     return written
 
 
-def print_findings_explained(console: Console, found: Iterable[GuardFinding]) -> None:
-    """Each finding with its score and its reasons; equal ones once."""
+def print_findings_explained(console: Console, located: Iterable[LocatedFinding]) -> None:
+    """Each finding with its score, its place and its reasons; equal ones once."""
     told: set[tuple[object, ...]] = set()
-    for one in found:
+    for one, place in located:
         key = (one.guard, one.finding.kind, one.action, one.finding.score, one.words, one.direction)
         if key in told:
             continue
         told.add(key)
         print_line(console, _heading(one))
-        for cause, reasons in groupby(one.reasons(), key=lambda reason: reason.cause):
-            line = Text(_INDENT).append(f"{cause:<{_CAUSE_COLUMNS}}", "dim").append(plain_text(_said(list(reasons))))
-            print_line(console, line)
+        words = one.words[:_WORDS_SHOWN] + ("…" if len(one.words) > _WORDS_SHOWN else "")
+        where = f" ({one.direction.value}, characters {place.start} to {place.end})" if place is not None else ""
+        rows = [("text", f'"{words}"{where}')] if words else []
+        rows += [(cause, _said(list(some))) for cause, some in groupby(one.reasons(), key=lambda reason: reason.cause)]
+        print_table(console, _set_in(rows))
+
+
+def _set_in(rows: Iterable[tuple[str, str]]) -> Table:
+    """Names and sentences, whose further lines begin below the first."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(width=len(_INDENT) + _CAUSE_COLUMNS, style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, said in rows:
+        table.add_row(_INDENT + name, Text(plain_text(said)))
+    return table
 
 
 def _heading(found: GuardFinding) -> Text:
@@ -81,8 +94,7 @@ def _heading(found: GuardFinding) -> Text:
     text.append(found.action.value, ACTION_STYLES[found.action]).append(f"  score {finding.score:.2f}")
     limits = [f"{action} from {score:.2f}" for action, score in found.thresholds.items()]
     text.append(f" ({', '.join(limits)})" if limits else "", "dim")
-    words = found.words[:_WORDS_SHOWN] + ("…" if len(found.words) > _WORDS_SHOWN else "")
-    return text.append(f"  {finding.detector}", "dim").append(plain_text(f'  "{words}"' if words else ""))
+    return text.append(f"  {finding.detector}", "dim")
 
 
 def _said(reasons: Sequence[Reason]) -> str:
@@ -140,7 +152,8 @@ def plain_text(text: str) -> str:
 def print_lines(console: Console, text: Text) -> None:
     """A text of several lines, set in."""
     for line in text.split("\n", allow_blank=True):
-        print_line(console, Text(_INDENT).append_text(line))
+        line.rstrip()
+        print_table(console, Padding(line, (0, 0, 0, len(_INDENT)), expand=False))
 
 
 def print_line(console: Console, line: Text) -> None:

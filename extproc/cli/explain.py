@@ -151,7 +151,7 @@ def _print(console: Console, run: DryRun) -> None:
     print_table(console, table)
     if run.found:
         console.print()
-        print_findings_explained(console, run.found)
+        print_findings_explained(console, run.located())
     print_unasked(console, run.unasked)
 
 

@@ -161,7 +161,7 @@ def _print(console: Console, run: DryRun, stream: bool) -> None:
         print_texts(console, run)
     if run.found:
         console.print()
-        print_findings_explained(console, run.found)
+        print_findings_explained(console, run.located())
     console.print()
     print_table(console, _seen(run))
     print_unasked(console, run.unasked)

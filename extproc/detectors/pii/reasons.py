@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
 
 from extproc.detectors.pii.detector import PiiDetector
 from extproc.detectors.pii.kinds import KINDS, PRIVATE_KEY
@@ -38,48 +40,58 @@ def reasons_of(detector: PiiDetector, patterns: Mapping[str, str], text: str, fi
     value = text[finding.start : finding.end]
     if value != folded(value):
         reasons.append(Reason("reading", folded(value)))
-    start = _cell_start(text, finding.start)
-    if not _found(detector, text, start, finding):  # a key block, or a value that stands in several cells
+    start, end = _cell_of(text, finding)
+    base = max(0, start - CONTEXT_CHARS_MAX)
+    cell = _Cell(detector, start - base, replace(finding, start=finding.start - base, end=finding.end - base))
+    seen = text[base:end]
+    if not cell.is_found(seen):  # a key block, or a value that stands in several cells
         return reasons
-    reasons += [Reason("context", word) for word in _context(detector, text, start, finding)]
-    if _has_check_digits(detector, text, start, finding):
+    reasons += [Reason("context", word) for word in cell.context(seen)]
+    if cell.has_check_digits(seen):
         reasons.append(Reason("checksum", "its check digits are right"))
     return reasons
 
 
-def _cell_start(text: str, place: int) -> int:
-    return max((first for first, _ in cells(folded(text)) if first <= place), default=0)
+def _cell_of(text: str, finding: Finding) -> tuple[int, int]:
+    """The cell in which a finding begins, at least up to its end."""
+    for first, last in cells(folded(text)):
+        if last > finding.start:
+            return min(first, finding.start), max(last, finding.end)
+    return finding.start, finding.end
 
 
-def _found(detector: PiiDetector, text: str, start: int, finding: Finding) -> bool:
-    first = max(0, start - CONTEXT_CHARS_MAX)
-    end = next((last for begin, last in cells(folded(text)) if begin == start), len(text))
-    found = detector.find(text[first : max(end, finding.end)], start - first)
-    return any(one.kind == finding.kind and one.start + first < finding.end for one in found)
+class _Cell(NamedTuple):
+    """A finding in a cell; ``start`` is where the cell begins, behind its context."""
 
+    detector: PiiDetector
+    start: int
+    finding: Finding
 
-def _context(detector: PiiDetector, text: str, start: int, finding: Finding) -> list[str]:
-    """The words before a value without which it is none; each alone, or else all of them."""
-    begin = max(0, start - CONTEXT_CHARS_MAX)
-    words = list(_WORD.finditer(text, begin, finding.start))
-    needed = [word for word in words if not _found(detector, _without(text, [word]), start, finding)]
-    if needed or _found(detector, _without(text, words), start, finding):
-        return [word.group() for word in needed]
-    return [word.group() for word in words]
+    def is_found(self, text: str) -> bool:
+        """Whether a finding of the kind begins in the same place, or before its end."""
+        found = self.detector.find(text, self.start)
+        return any(one.kind == self.finding.kind and one.start < self.finding.end for one in found)
+
+    def context(self, text: str) -> list[str]:
+        """The words before a value without which it is none; each alone, or else all of them."""
+        words = list(_WORD.finditer(text, 0, self.finding.start))
+        needed = [word for word in words if not self.is_found(_without(text, [word]))]
+        if needed or self.is_found(_without(text, words)):
+            return [word.group() for word in needed]
+        return [word.group() for word in words]
+
+    def has_check_digits(self, text: str) -> bool:
+        """Whether another character at any of the last places makes it no value of its kind."""
+        value = range(self.finding.start, self.finding.end)
+        places = [place for place in value if text[place].isascii() and text[place].isalnum()][-_CHANGED_CHARS:]
+        changed = (text[:place] + _other(text[place]) + text[place + 1 :] for place in places)
+        return bool(places) and not any(map(self.is_found, changed))
 
 
 def _without(text: str, words: Iterable[re.Match[str]]) -> str:
     for word in words:
         text = text[: word.start()] + _BLANKED * len(word.group()) + text[word.end() :]
     return text
-
-
-def _has_check_digits(detector: PiiDetector, text: str, start: int, finding: Finding) -> bool:
-    """Whether another character at any of the last places makes it no value of its kind."""
-    value = range(finding.start, finding.end)
-    places = [place for place in value if text[place].isascii() and text[place].isalnum()][-_CHANGED_CHARS:]
-    changed = (text[:place] + _other(text[place]) + text[place + 1 :] for place in places)
-    return bool(places) and not any(_found(detector, other, start, finding) for other in changed)
 
 
 def _other(character: str) -> str:

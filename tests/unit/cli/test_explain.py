@@ -118,8 +118,8 @@ def test_an_attack_is_explained_by_its_finding(tmp_path: Path) -> None:
         "rejected by injection",
         "injection  PROMPT_INJECTION  block  score 0.9",
         "(flag from 0.25, block from 0.50)",
-        'pattern  "ignore all previous instructions" 0.90',
-        'n-gram   "',
+        'pattern   "ignore all previous instructions" 0.90',
+        'n-gram    "',
     ):
         assert expected in result.output
 
