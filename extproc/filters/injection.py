@@ -93,7 +93,9 @@ class InjectionGuard(Guard):
     def thresholds(self, speaker: str) -> dict[str, float]:
         """Where it flags, and where it acts."""
         of_speaker = self._from_outside if speaker in _OUTSIDE else self._from_users
-        return {Action.FLAG.value: of_speaker.flag, self.action.value: of_speaker.block}
+        if self.action is Action.BLOCK:
+            return {Action.FLAG.value: of_speaker.flag, Action.BLOCK.value: of_speaker.block}
+        return {self.action.value: of_speaker.flag}
 
     def _judge_joined(self, judged: Sequence[TextField], exchange: ExchangeContext, stride: Stride) -> bool:
         """Look for an attack that spans parts of a message; one above the threshold is enough."""

@@ -89,3 +89,19 @@ def test_without_a_pattern_the_ngrams_are_named() -> None:
     assert found.finding.detector == "injection.model"
     assert "n-gram" in {reason.cause for reason in found.reasons()}
     assert all(reason.weight is not None and reason.weight > 0 for reason in found.reasons())
+
+
+@pytest.mark.parametrize(
+    ("action", "speaker", "expected"),
+    [
+        ("block", "user", {"flag": 0.2, "block": 0.6}),
+        ("block", "tool", {"flag": 0.15, "block": 0.35}),
+        ("flag", "user", {"flag": 0.2}),
+        ("shadow", "user", {"shadow": 0.2}),
+    ],
+)
+def test_thresholds_are_those_of_the_speaker(action: str, speaker: str, expected: dict[str, float]) -> None:
+    """And of what the guard does: one that never blocks acts from the lower one on."""
+    section = {"guard": "injection", "action": action, "flag_threshold": 0.2, "block_threshold": 0.6}
+    (guard,) = snapshot_of(VERSION, section).policies[-1].guards
+    assert guard.thresholds(speaker) == expected
