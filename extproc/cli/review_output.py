@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from extproc.cli.output import print_table
-from extproc.cli.shapes import (
+from extproc.cli.review_shapes import (
     ExportedJson,
     FindingJson,
     FindingsJson,

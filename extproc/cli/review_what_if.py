@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from extproc.cli.output import print_table
-from extproc.cli.shapes import PrecisionJson, TriedThresholdJson, WhatIfJson
+from extproc.cli.review_shapes import PrecisionJson, TriedThresholdJson, WhatIfJson
 from extproc.sinks.review.precision import precision_of
 from extproc.sinks.review.what_if import WhatIf
 
