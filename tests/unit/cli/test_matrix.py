@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +53,16 @@ def test_the_registry_is_what_is_tried() -> None:
 # --- help and wrong usage ------------------------------------------------------------------------------------------
 
 
+@cache
+def help_of(name: str) -> subprocess.CompletedProcess[str]:
+    """What a pipe gets of ``--help``, in 80 columns."""
+    return piped(*name.split(), "--help", COLUMNS="80")
+
+
 @pytest.mark.parametrize("name", ["", *NAMES])
 def test_help_fits_a_terminal(name: str) -> None:
     """In 80 columns, without an escape in a pipe, and nothing on standard error."""
-    ran = piped(*name.split(), "--help", COLUMNS="80")
+    ran = help_of(name)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert max(cell_len(line) for line in ran.stdout.splitlines()) <= 80
     assert ESCAPE not in ran.stdout
@@ -63,14 +71,14 @@ def test_help_fits_a_terminal(name: str) -> None:
 @pytest.mark.parametrize("name", ["", *NAMES])
 def test_help_names_types_in_words(name: str) -> None:
     """No Python types, and no limits of a machine word."""
-    ran = piped(*name.split(), "--help", COLUMNS="80")
+    ran = help_of(name)
     assert re.findall(r"<\w+>|list\[|range|<=|9223372036854775807", ran.stdout) == []
 
 
 @pytest.mark.parametrize("name", LEAVES)
 def test_help_ends_with_examples_that_parse(name: str) -> None:
     """`extproc/cli/help.py` has one for each command: its options exist, and its values have their types."""
-    shown = piped(*name.split(), "--help", COLUMNS="100").stdout
+    shown = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "100"}).stdout
     for example in EXAMPLES[name]:
         program, *words = shlex.split(example)
         assert (program, words[: len(name.split())]) == ("extproc", name.split())
