@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import shutil
-import signal
 import socket
 import sys
 import tempfile
@@ -125,6 +124,7 @@ async def _serve(
     file: Path, reader: ConfigReader, files: ConfigFiles, logger: JsonLog, report: StartReport, accepted: Accepted
 ) -> None:
     signals = Signals()
+    signals.replacing(lambda: logger.warning("there are no workers to replace", hint="server.workers is 1"))
     document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)
     logger.write_in_thread(metrics.log_lines_dropped)
@@ -146,7 +146,9 @@ async def _serve(
         sockets = SocketFiles(document.server.listen)
         health.listen_error = sockets.problem
         watching = [
-            Reloader(reader, document, processor, health, metrics, logger, tls, accepted=accepted).run(),
+            Reloader(
+                reader, document, processor, health, metrics, logger, tls, accepted=accepted, asked=signals.reload
+            ).run(),
             EnvoyWatch(_answered(processor.envoy_routes.stale), health, metrics, logger).run(),
         ]
         if isinstance(server, FastServer):
@@ -199,9 +201,11 @@ async def _supervise(
         health.watch(callable_from_thread(loop, workers.waits_s, _NO_ANSWER_S), _wait_s_max(document))
         _report_loading(document, report)
         workers.start()
-        loop.add_signal_handler(signal.SIGHUP, workers.replace_all)
+        signals.replacing(workers.replace_all)
         tls = None if files.certificates is None else Tls(files.certificates)
-        reloads = Reloader(reader, document, workers, health, metrics, logger, tls, workers.distribute, accepted)
+        reloads = Reloader(
+            reader, document, workers, health, metrics, logger, tls, workers.distribute, accepted, signals.reload
+        )
         watch = EnvoyWatch(workers.envoy_stale, health, metrics, logger)
         watchers = [asyncio.create_task(reloads.run()), asyncio.create_task(watch.run())]
         serving, ending = asyncio.ensure_future(workers.all_serve.wait()), asyncio.ensure_future(signals.first.wait())

@@ -120,7 +120,7 @@ def test_both_work_and_neither_a_reload_nor_a_replacement_loses_a_request(stack:
         wait_until(lambda: detail(stack)["revision"] != first, "the new configuration is in force")
         shown = detail(stack)
         assert {worker["revision"] for worker in shown["workers"]} == {shown["revision"]}
-        stack.processor.signal(signal.SIGHUP)
+        stack.processor.signal(signal.SIGUSR2)
         wait_until(lambda: (now := pids(stack)) and now.isdisjoint(before), "both are replaced", 30)
         asking.more(20)
     assert sum(asking.statuses.values()) - asking.statuses[200] <= (CLIENTS if BY_GRPC else 0)

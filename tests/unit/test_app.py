@@ -302,3 +302,26 @@ async def test_liveness_is_false_while_the_event_loop_stands_still(monkeypatch: 
     asking.join()  # stands still meanwhile
     answers.append(await asyncio.to_thread(turns))
     assert answers == [False, True]
+
+
+# --- other signals -------------------------------------------------------------------------------------------------
+
+
+@in_loop
+async def test_sighup_is_a_reload(folder: Path) -> None:
+    """A stream that runs goes on; SIGUSR2, which replaces workers where there are some, ends nothing either."""
+    process = start(folder, server={"reload_interval_ms": 60_000})
+    async with process.channel() as channel:
+        call = exchange(channel)
+        await say(call, request_headers())
+        process.file.write_text(process.config + "identity: { teams: [search] }\n")
+        process.processor.signal(signal.SIGHUP)
+        await until(lambda: process.lines("configuration loaded"))
+        process.processor.signal(signal.SIGUSR2)
+        await until(lambda: process.lines("there are no workers to replace"))
+        process.file.write_text("models: [")
+        process.processor.signal(signal.SIGHUP)
+        await until(lambda: process.lines("configuration rejected, the last good one stays in force"))
+        assert (await say(call, request_body()))[0].HasField("request_body")
+        call.cancel()
+    assert await asyncio.to_thread(process.processor.stop) == 0

@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import importlib
 import importlib.util
+import os
 import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -38,17 +39,42 @@ def return_free_memory() -> None:
 
 @dataclass(slots=True)
 class Signals:
-    """SIGTERM and SIGINT: the first starts a drain, the second ends it."""
+    """SIGTERM and SIGINT: the first starts a drain, the second ends it. SIGHUP: read the configuration again.
+
+    The system also sends SIGHUP when the terminal is gone; then it is one of the former, unless it was ignored at the
+    start (``nohup``). SIGUSR2 is for workers: see ``replacing``.
+    """
 
     first: asyncio.Event = field(default_factory=asyncio.Event)
     second: asyncio.Event = field(default_factory=asyncio.Event)
+    reload: asyncio.Event = field(default_factory=asyncio.Event)
+    _terminals: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            self._terminals = _terminals()
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._came)
+            loop.add_signal_handler(number, self._came)
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up)
+
+    def replacing(self, replace: Callable[[], None]) -> None:
+        """Call this on SIGUSR2."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, replace)
 
     def _came(self) -> None:
         (self.second if self.first.is_set() else self.first).set()
+
+    def _hung_up(self) -> None:
+        if self._terminals and not _terminals():
+            self._came()
+        else:
+            self.reload.set()
+
+
+def _terminals() -> tuple[int, ...]:
+    """The standard streams that are a terminal, which is still there."""
+    return tuple(fd for fd in (0, 1, 2) if os.isatty(fd))
 
 
 @contextlib.contextmanager
@@ -57,7 +83,7 @@ def signals_ignored_afterwards() -> Iterator[None]:
     Ctrl-C once more must not interrupt the last lines of the log, nor change the exit code.
     """
     yield
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
 
 

@@ -7,6 +7,7 @@ limits) stays as it is, and changes of it are reported too.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
@@ -43,6 +44,7 @@ class Reloader:
     Args:
         distribute: applies a new configuration elsewhere too, before it is logged here.
         accepted: is told each new configuration that is in force.
+        asked: set to read the files at once, whether they have changed or not.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Reloader:
         tls: Tls | None = None,
         distribute: Distribute | None = None,
         accepted: Callable[[Document], None] = lambda _: None,
+        asked: asyncio.Event | None = None,
     ) -> None:
         self._reader = reader
         self._started_with = started_with
@@ -67,15 +70,17 @@ class Reloader:
         self._tls = tls
         self._distribute = distribute
         self._accepted = accepted
+        self._asked = asked or asyncio.Event()
 
     async def run(self) -> None:
         """Poll until cancelled."""
         while True:
-            await asyncio.sleep(self._interval_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), self._interval_s)
             await self.look()
 
     async def look(self) -> None:
-        """Poll once, and reload if a file has changed. Reads and compiles off the event loop."""
+        """Poll once, and reload if a file has changed or somebody asks. Reads and compiles off the event loop."""
         try:
             loaded = await self._loaded()
             if loaded is not None and self._distribute is not None:
@@ -105,8 +110,9 @@ class Reloader:
         return loaded
 
     def _load_if_changed(self) -> tuple[ConfigFiles, Snapshot] | None:
-        if not self._reader.changed():
+        if not self._reader.changed() and not self._asked.is_set():
             return None
+        self._asked.clear()
         files = self._reader.read()
         snapshot = compile_snapshot(files.loaded.document, files.prompts, files.mask_keys)
         return_free_memory()

@@ -29,7 +29,7 @@ from extproc.server.workers.link import Link, LinkBroken, Message
 
 ORPHAN_S_MAX = 5.0
 """How long a worker may take to end when its supervisor is gone."""
-_FOR_THE_SUPERVISOR = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_FOR_THE_SUPERVISOR = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
 
 
 class Transport(Protocol):

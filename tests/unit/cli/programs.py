@@ -75,6 +75,12 @@ class Program:
         assert self._terminal_fd is not None
         return termios.tcgetattr(self._terminal_fd)
 
+    def hang_up(self) -> None:
+        """Close the terminal, as a person closes its window."""
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, self._output_fd)
+        os.close(nothing)
+
     def ended(self) -> int:
         """The exit code; it must come soon."""
         limit = TimeLimit(END_S_MAX)

@@ -285,6 +285,18 @@ def test_a_server(serving: Path, workers: int, presses: int) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_whose_terminal_is_closed(serving: Path, workers: int) -> None:
+    """The system sends SIGHUP, which is a reload elsewhere: it drains, and leaves nothing behind."""
+    change_server(serving, workers)
+    with started("serve", "-c", serving, on_terminal=True) as program:
+        program.until('"event":"serving"')
+        children = children_of(program.process.pid)
+        program.hang_up()
+        assert program.ended() == ExitCode.OK
+    assert [pid for pid in children if not is_gone(pid)] == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_server_whose_model_loads(serving: Path, workers: int) -> None:
     """It is not waited for, and its processes are ended."""
     site, pids = fake_library(serving.parent, "onnxruntime")

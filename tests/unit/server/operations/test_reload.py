@@ -30,7 +30,7 @@ QUICK = CONFIG + "server: { reload_interval_ms: 50 }\n"
 class Watched:
     """A reloader on files, with all that it changes."""
 
-    def __init__(self, folder: Path, config: str = CONFIG) -> None:
+    def __init__(self, folder: Path, config: str = CONFIG, asked: asyncio.Event | None = None) -> None:
         self.file = write_config(folder, config)
         reader = ConfigReader(self.file)
         files = reader.read()
@@ -39,7 +39,7 @@ class Watched:
         self.health = Health()
         self.metrics = Metrics(10)
         processor, log = self.wired.processor, self.wired.processor.logger
-        self.reloader = Reloader(reader, document, processor, self.health, self.metrics, log)
+        self.reloader = Reloader(reader, document, processor, self.health, self.metrics, log, asked=asked)
 
     @property
     def prompt(self) -> str | None:
@@ -252,3 +252,18 @@ async def test_what_needs_a_restart_is_told_until_it_is_taken_back(watched: Watc
 def test_keys_that_need_a_restart(more: str, keys: list[str]) -> None:
     """Addresses, the log and what was sized at the start; a smaller limit is in force at once."""
     assert list(restart_needed(parse_document(CONFIG, "a"), parse_document(CONFIG + more, "b"))) == keys
+
+
+@in_loop
+async def test_who_asks_gets_a_reload_at_once(tmp_path: Path) -> None:
+    """Changed or not: the log says which revision is in force. Each time that somebody asks, once."""
+    asked = asyncio.Event()
+    watched = Watched(tmp_path, asked=asked)
+    running = asyncio.ensure_future(watched.reloader.run())
+    for times in (1, 2):
+        asked.set()
+        await until(partial(lambda number: watched.events == ["configuration loaded"] * number, times))
+    line = watched.wired.log[-1]
+    assert line["before"] == line["revision"] == watched.health.revision
+    assert not asked.is_set()
+    running.cancel()

@@ -288,7 +288,7 @@ class Asking:
 
 @pytest.mark.parametrize("address", ["unix", "tcp"])
 @in_loop
-async def test_sighup_replaces_every_worker_and_no_exchange_fails(folder: Path, address: str) -> None:
+async def test_sigusr2_replaces_every_worker_and_no_exchange_fails(folder: Path, address: str) -> None:
     """Clients ask all the time, and a stream that runs goes on to its end; all of it is on the page."""
     more = {} if address == "unix" else {"listen": f"127.0.0.1:{free_ports(1)[0]}"}
     process = await started(folder, drain_ms_max=10_000, **more)
@@ -299,7 +299,7 @@ async def test_sighup_replaces_every_worker_and_no_exchange_fails(folder: Path, 
     async with aio.insecure_channel(targets[0], options=[("grpc.use_local_subchannel_pool", 1)]) as long:
         call = exchange(long)
         await say(call, request_headers())
-        process.processor.signal(signal.SIGHUP)
+        process.processor.signal(signal.SIGUSR2)
         await later(lambda: len(process.lines("worker serving")) > len(before))
         assert (await say(call, request_body()))[0].HasField("request_body")
         call.cancel()
@@ -313,6 +313,21 @@ async def test_sighup_replaces_every_worker_and_no_exchange_fails(folder: Path, 
     assert process.metric("llm_worker_restarts_total") == 0
     for channel in channels:
         await channel.close()
+    assert await stopped(process) == 0
+
+
+@in_loop
+async def test_sighup_is_a_reload_in_every_worker(folder: Path) -> None:
+    """The same processes serve the new configuration, long before the files are polled again."""
+    process = await started(folder, reload_interval_ms=60_000)
+    before = pids(process)
+    process.file.write_text(process.config + "identity: { teams: [search] }\n")
+    process.processor.signal(signal.SIGHUP)
+    await later(lambda: process.lines("configuration loaded"))
+    _, shown = process.readiness()
+    assert {worker["revision"] for worker in shown["workers"]} == {shown["revision"]}
+    assert process.lines("configuration loaded")[0]["before"] != shown["revision"]
+    assert pids(process) == before
     assert await stopped(process) == 0
 
 
