@@ -65,10 +65,12 @@ _NO_ANSWER_S = 60.0  # assumed queueing time of small messages when no worker re
 _LATE_VERDICTS_S_MAX = 5.0  # time for out-of-band work that is left after the last exchange
 
 
-def serve(file: Path, report: StartReport, envoy_folder: Path | None = None) -> None:
+def serve(file: Path, report: StartReport, envoy_folder: Path | None = None, log_level: str | None = None) -> None:
     """Run until SIGTERM or SIGINT, then drain; a second signal ends the drain.
 
-    Args: envoy_folder: in place of ``envoy.folder``.
+    Args:
+        envoy_folder: in place of ``envoy.folder``.
+        log_level: in place of ``log.level``.
     Raises: ConfigInvalid, AddressTaken, WorkersFailed, ReviewUnavailable, EnvoyConfigError.
     """
     reader = ConfigReader(file)
@@ -76,15 +78,15 @@ def serve(file: Path, report: StartReport, envoy_folder: Path | None = None) -> 
     document = files.loaded.document
     if document.server.workers > 1:
         with _shared_folder() as folder:
-            logger = _logger(document, WholeLines(_STDOUT, folder))
+            logger = _logger(document, WholeLines(_STDOUT, folder), log_level)
             with (
                 contextlib.closing(logger),
                 signals_ignored_afterwards(),
                 following(document, envoy_folder, logger) as accepted,
             ):
-                asyncio.run(_supervise(file, reader, files, folder, logger, report, accepted))
+                asyncio.run(_supervise(file, reader, files, folder, logger, report, accepted, log_level))
         return
-    logger = _logger(document, WholeLines(_STDOUT, envoy_folder) if envoy_folder else Output(_STDOUT))
+    logger = _logger(document, WholeLines(_STDOUT, envoy_folder) if envoy_folder else Output(_STDOUT), log_level)
     with (
         contextlib.closing(logger),
         signals_ignored_afterwards(),
@@ -94,10 +96,12 @@ def serve(file: Path, report: StartReport, envoy_folder: Path | None = None) -> 
         runner.run(_serve(file, reader, files, logger, report, accepted))
 
 
-def work(link_fd: int, file: Path) -> None:
+def work(link_fd: int, file: Path, log_level: str | None = None) -> None:
     """Run as a worker of the supervisor at the other end of ``link_fd``, until told to stop.
 
-    Args: file: the configuration file; its content arrives over the link.
+    Args:
+        file: the configuration file; its content arrives over the link.
+        log_level: in place of ``log.level``.
     Raises: AddressTaken, ReviewUnavailable.
     """
     leave_signals_aside()
@@ -109,7 +113,7 @@ def work(link_fd: int, file: Path) -> None:
         return
     folder, document = Path(order.folder), order.started_with.document
     count_in_files(folder, order.counts_as)
-    logger = _logger(document, WholeLines(_STDOUT, folder), worker=order.worker)
+    logger = _logger(document, WholeLines(_STDOUT, folder), log_level, worker=order.worker)
     with (
         contextlib.closing(logger),
         asyncio.Runner(loop_factory=loop_factory(document.server.transport)) as runner,
@@ -182,6 +186,7 @@ async def _supervise(
     logger: JsonLog,
     report: StartReport,
     accepted: Accepted,
+    log_level: str | None,
 ) -> None:
     signals, loop = Signals(), asyncio.get_running_loop()
     document, health = files.loaded.document, Health()
@@ -189,7 +194,11 @@ async def _supervise(
     logger.write_in_thread(metrics.log_lines_dropped)
     review = _open_review(document, file, metrics, logger)  # for retention in the store, and for guard precision
     config = ConfigInForce(document, files.prompts, files.certificates, files.mask_keys)
-    command = (sys.executable, "-m", "extproc", "serve", "--config", str(file), "--worker")
+    command = (
+        *(sys.executable, "-m", "extproc", "serve", "--config", str(file)),
+        *(() if log_level is None else ("--log-level", log_level)),
+        "--worker",
+    )
     snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
     workers = Workers(command, config, folder, snapshot, health, metrics, logger)
     metrics.inflight.set_function(callable_from_thread(loop, workers.inflight, 0))
@@ -278,8 +287,8 @@ def _shared_folder() -> Iterator[Path]:
 # --- parts of both -------------------------------------------------------------------------------------------------
 
 
-def _logger(document: Document, stream: LineStream, **fields: Any) -> JsonLog:
-    logger = open_log(document.log, stream).bind(**fields)
+def _logger(document: Document, stream: LineStream, level: str | None, **fields: Any) -> JsonLog:
+    logger = open_log(document.log, stream, level, _STDOUT).bind(**fields)
     take_over_libraries(logger)
     return logger
 

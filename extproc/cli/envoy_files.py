@@ -30,7 +30,7 @@ def follow(file: Path, folder: Path) -> None:
         missing = check_for_envoy(loaded.document, loaded.places)
         if missing:
             refuse(*map(str, missing))
-        logger = open_log(loaded.document.log, Output(_STDOUT))
+        logger = open_log(loaded.document.log, Output(_STDOUT), terminal_fd=_STDOUT)
         follower = EnvoyFollower(folder, loaded.document, EnvoyAdmin(loaded.document.envoy.admin), logger)
         follower.begin(loaded.document)
     except ConfigInvalid as invalid:

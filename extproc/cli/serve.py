@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -23,6 +23,8 @@ from extproc.sinks.review import ReviewUnavailable
 
 app = typer.Typer(add_completion=False)
 
+LogLevelName = Literal["debug", "info", "warning", "warn", "error"]
+
 
 @app.command("serve")
 def serve_command(
@@ -30,6 +32,9 @@ def serve_command(
     config: ConfigOption = None,
     envoy_folder: Annotated[
         Path | None, typer.Option("--envoy-folder", help="In place of `envoy.folder`.", show_default=False)
+    ] = None,
+    log_level: Annotated[
+        LogLevelName | None, typer.Option("--log-level", help="In place of `log.level`.", show_default=False)
     ] = None,
     worker: Annotated[int | None, typer.Option(hidden=True, help="Set by the supervisor for its workers.")] = None,
 ) -> None:
@@ -41,7 +46,8 @@ def serve_command(
     is_alone = sys.stderr.isatty() and envoy_folder is None  # else `run` and `up` say what is served
     report = TerminalReport(named) if is_alone else StartReport()
     try:
-        serve(named, report, envoy_folder) if worker is None else work(worker, named)
+        level = "warning" if log_level == "warn" else log_level
+        serve(named, report, envoy_folder, level) if worker is None else work(worker, named, level)
     except ConfigInvalid as invalid:
         refuse_configuration(invalid)
     except EnvoyConfigError as error:
@@ -75,15 +81,17 @@ class TerminalReport(StartReport):
             ("Envoy", f"extproc envoy-config {self._config} --output envoy.yaml"),
             ("", "envoy -c envoy.yaml"),
             ("clients", f"http://{_reachable(document.envoy.listen)}/v1, through Envoy"),
-            (
-                "log",
-                "JSON lines on standard output",
-            ),
+            ("log", f"{'text' if _is_text(document) else 'JSON lines'} on standard output"),
             ("stop", "Ctrl-C: running exchanges may end; again: at once"),
         ]
         typer.echo(f"extproc serves on {', '.join(document.server.addresses)} (revision {revision}).", err=True)
         for name, value in rows:
             typer.echo(f"  {name:9}{value}".rstrip(), err=True)
+
+
+def _is_text(document: Document) -> bool:
+    """Whether the log is for a person."""
+    return document.log.format == "text" or (document.log.format == "auto" and sys.stdout.isatty())
 
 
 def _reachable(address: str) -> str:

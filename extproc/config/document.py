@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import BeforeValidator, Field, PrivateAttr
 
 from extproc.config.classifiers import Classifier
 from extproc.config.filters import AnyFilterSection
@@ -96,11 +96,24 @@ class Server(Section):
         return tuple(f"{self.listen}.{worker}" for worker in range(self.workers))
 
 
-class Log(Section):
-    """Structured JSON logs."""
+def _level_in_full(level: object) -> object:
+    """``warn`` is what many programs call it."""
+    return "warning" if level == "warn" else level
 
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="lowest severity that is logged"
+
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    BeforeValidator(_level_in_full),
+    Field(json_schema_extra={"enum": ["debug", "info", "warning", "warn", "error"]}),
+]
+
+
+class Log(Section):
+    """What is logged, and how."""
+
+    level: LogLevel = Field(default="info", description="lowest severity that is logged; `warn` is `warning`")
+    format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="JSON lines, or text for a person; auto: text on a terminal, else JSON"
     )
     exchanges: bool = Field(default=True, description="one line per exchange, without its text")
     text: bool = Field(

@@ -273,12 +273,12 @@ def test_a_server(serving: Path, workers: int, presses: int) -> None:
     """It drains and ends with 0, also for a person who presses Ctrl-C several times."""
     change_server(serving, workers)
     with started("serve", "-c", serving, on_terminal=True) as program:
-        program.until('"event":"serving"')
+        program.until(" serving listen=")
         children = children_of(program.process.pid)
         for _ in range(presses):
             program.ctrl_c()
         assert program.ended() == ExitCode.OK, program.output
-    assert '"event":"stopped"' in program.output
+    assert " stopped exchanges_cancelled=0" in program.output
     assert "Traceback" not in program.output
     assert len(children) == (workers if workers > 1 else 0)
     assert [pid for pid in children if not is_gone(pid)] == []
@@ -289,7 +289,7 @@ def test_a_server_whose_terminal_is_closed(serving: Path, workers: int) -> None:
     """The system sends SIGHUP, which is a reload elsewhere: it drains, and leaves nothing behind."""
     change_server(serving, workers)
     with started("serve", "-c", serving, on_terminal=True) as program:
-        program.until('"event":"serving"')
+        program.until(" serving listen=")
         children = children_of(program.process.pid)
         program.hang_up()
         assert program.ended() == ExitCode.OK

@@ -133,10 +133,10 @@ def test_serve_says_what_to_do_next(config: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(config.parent)
     server = parse_document(config.read_text(), "config.yaml").server
     with started("serve", "-c", "config.yaml", on_terminal=True) as program:
-        program.until('"event":"serving"')
+        program.until(" info    serving listen=")
         program.ctrl_c()
         assert program.ended() == 0
-    lines = [line for line in program.output.splitlines() if line and "{" not in line]
+    lines = [line for line in program.output.splitlines() if line and " info    " not in line]
     assert lines[0].startswith(f"extproc serves on {server.listen} (revision ")
     assert [line.split(maxsplit=1) for line in lines[1:] if not line.startswith("   ")] == [
         ["models", "tiny-chat (v1)"],
@@ -145,7 +145,7 @@ def test_serve_says_what_to_do_next(config: Path, monkeypatch: pytest.MonkeyPatc
         ["metrics", f"http://{server.metrics}/metrics"],
         ["Envoy", "extproc envoy-config config.yaml --output envoy.yaml"],
         ["clients", "http://127.0.0.1:10001/v1, through Envoy"],
-        ["log", "JSON lines on standard output"],
+        ["log", "text on standard output"],
         ["stop", "Ctrl-C: running exchanges may end; again: at once"],
     ]
     assert "           envoy -c envoy.yaml" in lines
@@ -172,3 +172,14 @@ def test_a_configuration_without_guards_is_told(capsys: pytest.CaptureFixture[st
     output = capsys.readouterr()
     assert output.out == ""
     assert "  guards   none: the configuration has no `policies:`\n" in output.err
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_level_of_the_log_is_an_option(config: Path, workers: int) -> None:
+    """For the workers too."""
+    config.write_text(config.read_text().replace("server: {", f'server: {{"workers": {workers}, '))
+    with started("serve", "-c", str(config), "--log-level", "warn", on_terminal=True) as program:
+        program.until("stop ")
+        program.ctrl_c()
+        assert program.ended() == 0
+    assert " info " not in program.output
