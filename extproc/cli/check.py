@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from extproc.cli.compared import compared, in_words
 from extproc.cli.envoy_compared import stale_keys
 from extproc.cli.exit_codes import ExitCode
 from extproc.cli.output import refuse_configuration
@@ -43,10 +44,19 @@ def check_command(
     expanded: Annotated[
         bool, typer.Option("--expanded", help="Print the configuration with what it includes and extends instead.")
     ] = False,
+    diff: Annotated[
+        Path | None,
+        typer.Option("--diff", metavar="OLD", help="Say what changes for traffic from the file OLD to FILE instead."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
     """Validate a configuration file. Exit 0: valid; 1: Envoy does not know a part of it (`--against`); 2: invalid."""
     named = None if schema else config_file(config, file)
+    if diff is not None and named is not None:
+        found = compared(diff, named)
+        for line in [json.dumps(found, indent=2)] if as_json else in_words(found):
+            _write(Console(), line)
+        return
     if expanded and named is not None:
         sys.stdout.write(expanded_text(named, as_json))
         return

@@ -42,6 +42,32 @@ class CheckJson(TypedDict):
     envoy_stale: Annotated[list[str] | None, "keys that the Envoy of `--against` does not know; null without it"]
 
 
+class ChangeJson(TypedDict):
+    """One difference between two configurations."""
+
+    area: Annotated[str, "the section of the file"]
+    path: Annotated[str, "of the key, such as `models.llama.versions.v2`; guards by name"]
+    kind: Annotated[Literal["added", "removed", "changed"], "what happens to it"]
+    words: Annotated[str, "what it means for traffic"]
+    before: Annotated[str | None, "the old value as text; null: not about one value"]
+    after: Annotated[str | None, "the new value"]
+
+
+class DiffJson(TypedDict):
+    """``check --diff``."""
+
+    old: Annotated[str, "as given"]
+    new: Annotated[str, "as given"]
+    old_revision: Annotated[str, "as `/readyz` shows it"]
+    new_revision: Annotated[str, "likewise"]
+    differences: Annotated[list[ChangeJson], "empty: nothing changes"]
+    restart: Annotated[list[str], "keys that take effect after a restart of llm-extproc"]
+    envoy: Annotated[
+        Literal["same", "changes", "restart", "unknown"],
+        "Envoy's configuration; `restart`: also where Envoy follows by `envoy.folder`; `unknown`: there is none",
+    ]
+
+
 class VersionJson(TypedDict):
     """A model version."""
 
@@ -299,6 +325,7 @@ class DemoJson(TypedDict):
 SHAPES: Final[dict[str, Any]] = {
     "check": CheckJson,
     "try": TryJson,
+    "check --diff": DiffJson,
     "explain": ExplanationJson,
     "test": CasesJson,
     "envoy-config --lint": LintJson,
