@@ -80,7 +80,7 @@ def why_taken(address: str) -> str:
 
 def run(launch: Launch, teller: Teller, after_start: Callable[[], None] = lambda: None) -> ExitCode:
     """Run until told to end. Returns: the exit code."""
-    supervisor = Supervisor(launch, teller, _access_lines(launch.folder), after_start)
+    supervisor = Supervisor(launch, teller, _access_lines(launch.folder), after_start, has_terminal=sys.stderr.isatty())
     try:
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(supervisor.run())

@@ -25,6 +25,7 @@ from extproc.config.section import (
     HostPort,
     IncludedPath,
     ListenAddress,
+    ModelName,
     Name,
     PathRule,
     Section,
@@ -330,7 +331,7 @@ class Document(Section):
     log: Log = Field(default_factory=Log, description="what is logged")
     limits: Limits = Field(default_factory=Limits, description="maximum sizes")
     identity: Identity = Field(default_factory=Identity, description="headers that identify who pays")
-    models: dict[Name, Model] = Field(min_length=1, description="models, by the name that clients send")
+    models: dict[ModelName, Model] = Field(min_length=1, description="models, by the name that clients send")
     filters: tuple[AnyFilterSection, ...] = Field(min_length=1, description="filters, in execution order")
     policies: tuple[Policy, ...] = Field(
         default=(), description="lists of guards; the first that matches an exchange applies"

@@ -12,7 +12,7 @@ from pydantic import Field
 from extproc.config.guards import GUARD_SECTIONS
 from extproc.config.guards.base import GuardSection
 from extproc.config.problems import KeyPath
-from extproc.config.section import Name, Section
+from extproc.config.section import ModelName, Name, Section, VersionName
 from extproc.domain.contract import Endpoint
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ class Condition(Section):
 
     endpoints: tuple[Endpoint, ...] = Field(default=(), description="APIs; empty: any")
     teams: tuple[Name, ...] = Field(default=(), description="teams; empty: any")
-    models: tuple[Name, ...] = Field(default=(), description="models, as clients request them; empty: any")
-    versions: tuple[Name, ...] = Field(default=(), description="model versions, MODEL/VERSION; empty: any")
+    models: tuple[ModelName, ...] = Field(default=(), description="models, as clients request them; empty: any")
+    versions: tuple[VersionName, ...] = Field(default=(), description="model versions, MODEL/VERSION; empty: any")
 
 
 class Policy(Section):

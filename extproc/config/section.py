@@ -18,6 +18,24 @@ Name = Annotated[
         }
     ),
 ]
+# What vLLM calls a model may be the path of a folder; Ollama's names have a colon.
+ModelName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-zA-Z0-9/][a-zA-Z0-9._:@+/-]{0,127}$"),
+    Field(
+        json_schema_extra={
+            "patternErrorMessage": (
+                "the name of a model: 1 to 128 letters, digits, `.`, `_`, `-`, `/`, `:`, `@` or `+`, the first a "
+                "letter, a digit or `/`"
+            )
+        }
+    ),
+]
+VersionName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-zA-Z0-9/][a-zA-Z0-9._:@+/-]{0,191}$"),
+    Field(json_schema_extra={"patternErrorMessage": "the name of a model version, MODEL/VERSION"}),
+]
 HeaderName = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$"),

@@ -79,14 +79,22 @@ class Supervisor:
     Args:
         access_line: takes each line of Envoy's access log.
         after_start: called once when both serve, in a thread.
+        has_terminal: SIGHUP says that the terminal is gone, so that all ends; else it goes to the processor.
     """
 
     def __init__(
-        self, launch: Launch, teller: Teller, access_line: TakeLine, after_start: Callable[[], None] = lambda: None
+        self,
+        launch: Launch,
+        teller: Teller,
+        access_line: TakeLine,
+        after_start: Callable[[], None] = lambda: None,
+        *,
+        has_terminal: bool = False,
     ) -> None:
         self._launch = launch
         self._teller = teller
         self._after_start = after_start
+        self._has_terminal = has_terminal
         self._admin = EnvoyAdmin(launch.document.envoy.admin)
         folder = str(launch.folder)
         serve = ("serve", "--config", str(launch.file), "--envoy-folder", folder)
@@ -103,7 +111,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.end)
-        loop.add_signal_handler(signal.SIGHUP, self._processor.signal, signal.SIGHUP)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         try:
             await self._start(self._processor, self._processor_ready)
             await self._start(self._envoy, self._envoy_ready)
@@ -120,6 +128,12 @@ class Supervisor:
     def end(self) -> None:
         """Drain; called again, end at once."""
         (self._hurry if self._ending.is_set() else self._ending).set()
+
+    def _hang_up(self) -> None:
+        if self._has_terminal:
+            self.end()
+        else:
+            self._processor.signal(signal.SIGHUP)
 
     # --- start -----------------------------------------------------------------------------------------------------
 

@@ -111,7 +111,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("option", "value", "expected"),
-    [("--model", 'a"b\n', "a name: 1 to 63 letters"), ("--endpoint", "here", "expected HOST:PORT")],
+    [("--model", 'a"b\n', "the name of a model: 1 to 128 letters"), ("--endpoint", "here", "expected HOST:PORT")],
 )
 def test_a_bad_value_is_refused(tmp_path: Path, option: str, value: str, expected: str) -> None:
     """As in a file, and nothing is written."""

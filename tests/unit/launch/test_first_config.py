@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.config.load import load
+from extproc.config.models import compile_models, find_version
 from extproc.config.problems import ConfigInvalid
 from extproc.envoy_config.generate import bootstrap
 from extproc.launch.first_config import Addresses, first_configuration
@@ -32,6 +34,26 @@ def test_it_is_valid_and_says_what_was_asked() -> None:
     assert (document.server.metrics, document.server.listen) == ADDRESSES[2:]
     assert [guard.guard for guard in document.policies[0].guards][:2] == ["injection", "pii"]
     bootstrap(document)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "meta-llama/Llama-3.1-8B-Instruct",
+        "/models/llama",
+        "llama3:8b",
+        "TinyLlama_v1.1",
+        "org/model@main",
+        "a" * 128,
+    ],
+)
+def test_names_that_servers_use_are_taken(name: str) -> None:
+    """A folder of vLLM's, a tag of Ollama's; Envoy routes by them too."""
+    versions = [ServedVersion("v1", 1, name, ("a:1",)), ServedVersion("v2", 1, "other", ("b:1",))]
+    document = load(first_configuration({name: versions}, ADDRESSES), "up").document
+    models = compile_models(document, {})
+    assert find_version(models, f"{name}/v2") == (models[name], models[name].by_name["v2"])
+    assert f"{name}/v1" in str(bootstrap(document))
 
 
 @given(st.text(min_size=1, max_size=40))
