@@ -10,6 +10,7 @@ from extproc.domain.finding import Evidence
 from extproc.domain.text import Direction, TextSource
 from extproc.dryrun.message import AnswerMessage
 from extproc.payload.dialect import Dialect, StreamReader, UnreadableResponse
+from extproc.payload.error_body import error_view
 from extproc.payload.sse import EventTooLarge, SseReader
 from extproc.payload.strict_json import parse_once
 from extproc.payload.view import RequestPolicy
@@ -50,6 +51,8 @@ def answer_texts(answer: AnswerMessage, dialect: Dialect) -> list[SourcedText]:
         reading.feed(answer.body)
         return reading.texts()
     try:
+        if not answer.headers[":status"].startswith("2"):
+            return _joined([(slot.source, slot.text) for slot in error_view(answer.body).slots])
         tree: Any = parse_once(answer.body)
         view = dialect.read_response(tree if isinstance(tree, dict) else {})
     except (UnreadableResponse, ValueError):

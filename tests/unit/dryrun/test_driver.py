@@ -124,6 +124,15 @@ def test_an_unreadable_answer_fails_closed() -> None:
     assert len(run.errors) == 1
 
 
+def test_a_servers_error_is_guarded_and_shown() -> None:
+    """Its message repeats what was asked."""
+    error = b'HTTP/1.1 400 Bad\r\ncontent-type: application/json\r\n\r\n{"error": {"message": "no ann@example.org"}}'
+    run = dry_run(GUARDED, request_of("Hi", "tiny", CHAT), read_answer(error))
+    assert [text for _, text in run.texts(Direction.RESPONSE)] == ["no ann@example.org"]
+    assert [text for _, text in run.texts_after(Direction.RESPONSE)] == ["no <EMAIL>"]
+    assert [place for _, place in run.located()] == [(0, 3, 18)]
+
+
 CLASSIFIED = {
     "classifiers": {"model": {"adapter": "onnx", "path": "/models/none", "labels": ["x"]}},
 }
