@@ -49,7 +49,7 @@ def installed_names() -> list[str]:
     return sorted({entry_point.name for entry_point in entry_points(group=GROUP)})
 
 
-def installed_detector(name: str, settings: Mapping[str, Any]) -> CheckedDetector:
+def installed_detector(name: str, settings: Mapping[str, Any]) -> TextDetector:
     """Load and construct a detector. Raises: DetectorUnusable."""
     found = list(entry_points(group=GROUP, name=name))
     if not found:

@@ -34,7 +34,9 @@ class CustomGuard(Guard):
 
     def reasons(self, evidence: Evidence) -> list[Reason]:
         """What the detector says, if it can explain itself."""
-        return [Reason("detector", said) for said in self._detector.explain(evidence.text, evidence.finding)]
+        explain = getattr(self._detector, "explain", None)
+        said = explain(evidence.text, evidence.finding) if explain is not None else ()
+        return [Reason("detector", one) for one in said]
 
     def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage:
         """A span stage; JSON texts are checked string by string, so they remain JSON."""
