@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import extproc
 from extproc.envoy_config.local_replies import envoy_errors
+from tests.docs.pages import GUARD_PAGES
 
 PACKAGE = Path(extproc.__file__).parent
 MAKERS = {"ApiError": 2, "refuse": 1, "_error": 1}
@@ -17,11 +18,12 @@ MAKERS = {"ApiError": 2, "refuse": 1, "_error": 1}
 
 
 class Made(NamedTuple):
-    """One error: its HTTP status, its code, and its message where that is always the same."""
+    """One error: its HTTP status, its code, its message where that is always the same, and the guard that has it."""
 
     status: int
     code: str
     message: str
+    guard: str = ""
 
 
 def error_table() -> str:
@@ -39,6 +41,19 @@ def error_table() -> str:
     return "\n".join(rows)
 
 
+def guard_sections() -> str:
+    """A section for each code of a guard, with the first sentence of the guard's page."""
+    guards = {anchor_of(error.code): error.guard for error in read_errors() if error.guard}
+    return "\n\n".join(_guard_section(code, guard) for code, guard in sorted(guards.items()))
+
+
+def _guard_section(code: str, guard: str) -> str:
+    page = (GUARD_PAGES / f"{guard}.md").read_text()
+    about = " ".join(page.split("\n\n")[1].split()).partition(". ")[0].removesuffix(".")
+    about = re.sub(r"\[(.+?)\]\(.*?\)", r"\1", about)
+    return f"### {code}\n\nThe [guard `{guard}`](../guards/{guard}.md) {about[0].lower()}{about[1:]}."
+
+
 def anchor_of(code: str) -> str:
     """The anchor of the code's section."""
     return code.replace("…", "name")
@@ -54,7 +69,7 @@ def read_errors() -> Iterator[Made]:
                 if status.isdecimal() and code.strip("…"):
                     yield Made(int(status), code, _message(call.args[place + 1], tree))
         if file.parent.name == "filters":
-            yield from _codes_of_guards(tree)
+            yield from _codes_of_guards(tree, file.stem)
     yield from _codes_of_envoy()
 
 
@@ -64,13 +79,13 @@ def _codes_of_envoy() -> Iterator[Made]:
             yield Made(int(status), error.code, f"{error.message} *(Envoy)*")
 
 
-def _codes_of_guards(tree: ast.Module) -> Iterator[Made]:
+def _codes_of_guards(tree: ast.Module, guard: str) -> Iterator[Made]:
     """What guards are rejected with: ``code`` of the class, or of what is made of it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("code", "self.code"):
             code = _shown(node.value)
             if code.strip("…"):
-                yield Made(400, code, "the guard's `message`")
+                yield Made(400, code, "the guard's `message`", guard)
 
 
 def _called(call: ast.Call) -> str:

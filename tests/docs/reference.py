@@ -21,7 +21,7 @@ from tests.bench.figures import OTHERS, RATIOS
 from tests.docs.case_table import case_table
 from tests.docs.cli_tables import cli_tables, exit_code_table
 from tests.docs.configuration_tables import configuration_tables, variables_table
-from tests.docs.error_table import error_table
+from tests.docs.error_table import error_table, guard_sections
 from tests.docs.json_shapes import json_shapes
 from tests.docs.man_page import MAN_PAGE, man_page
 from tests.docs.model_tables import model_files_table, model_sources_table
@@ -58,6 +58,7 @@ def tables() -> dict[str, str]:
         "exit codes": exit_code_table(),
         "json shapes": json_shapes(),
         "errors": error_table(),
+        "errors of guards": guard_sections(),
         "filters": filters_table(),
         "guards": guards_table(),
         "kinds of personal data": pii_kinds_table(),
