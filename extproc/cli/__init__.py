@@ -29,6 +29,7 @@ COMMANDS = {
     "explain": "Show what would happen to one exchange: route, version, findings, changes.",
     "envoy-config": "Print the Envoy configuration for a configuration file.",
     "review": "Inspect findings and label them as right or wrong.",
+    "status": "Show what a running processor does: readiness, traffic, findings.",
     "demo": "Show guarding, routing and metering at work.",
 }
 """Short help for ``extproc --help``; each command has longer help of its own."""

@@ -30,6 +30,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "review export": ("extproc review export --guard injection", "extproc review export --as-tests"),
     "review what-if": ("extproc review what-if injection=0.7",),
     "review stats": ("extproc review stats",),
+    "status": ("extproc status", "extproc status --watch"),
     "demo": ("extproc demo", "extproc demo --serve"),
 }
 """By the full name of the command."""

@@ -59,3 +59,9 @@ def said(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno:
         return f"{error.filename}: {reason_of(error)}" if error.filename else reason_of(error)
     return str(error)
+
+
+def reachable(address: str) -> str:
+    """An address to open; a server's may stand for all of the machine."""
+    host, _, port = address.rpartition(":")
+    return f"{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(host, host) }:{port}"

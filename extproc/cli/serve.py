@@ -11,7 +11,7 @@ import typer
 
 from extproc.app import serve, work
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import refuse, refuse_configuration
+from extproc.cli.output import reachable, refuse, refuse_configuration
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
 from extproc.config.document import Document
 from extproc.config.problems import ConfigInvalid
@@ -72,7 +72,7 @@ class TerminalReport(StartReport):
 
     def serving(self, document: Document, revision: str) -> None:
         """Where it is, what it guards, and how Envoy and clients reach it."""
-        pages = f"http://{_reachable(document.server.metrics)}"
+        pages = f"http://{reachable(document.server.metrics)}"
         rows = [
             ("models", ", ".join(f"{name} ({', '.join(model.versions)})" for name, model in document.models.items())),
             *(("guards", line) for line in _guards(document)),
@@ -80,7 +80,7 @@ class TerminalReport(StartReport):
             ("metrics", f"{pages}/metrics"),
             ("Envoy", f"extproc envoy-config {self._config} --output envoy.yaml"),
             ("", "envoy -c envoy.yaml"),
-            ("clients", f"http://{_reachable(document.envoy.listen)}/v1, through Envoy"),
+            ("clients", f"http://{reachable(document.envoy.listen)}/v1, through Envoy"),
             ("log", f"{'text' if _is_text(document) else 'JSON lines'} on standard output"),
             ("stop", "Ctrl-C: running exchanges may end; again: at once"),
         ]
@@ -92,12 +92,6 @@ class TerminalReport(StartReport):
 def _is_text(document: Document) -> bool:
     """Whether the log is for a person."""
     return document.log.format == "text" or (document.log.format == "auto" and sys.stdout.isatty())
-
-
-def _reachable(address: str) -> str:
-    """An address to open; a server's may stand for all of the machine."""
-    host, _, port = address.rpartition(":")
-    return f"{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(host, host) }:{port}"
 
 
 def _guards(document: Document) -> list[str]:

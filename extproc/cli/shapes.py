@@ -17,6 +17,7 @@ from extproc.cli.review_shapes import (
     StatsJson,
     WhatIfJson,
 )
+from extproc.cli.running_shapes import DemoJson, StatusJson
 
 
 class ProblemJson(TypedDict):
@@ -281,47 +282,6 @@ class LintJson(TypedDict):
     problems: Annotated[list[str], "one sentence each"]
 
 
-class CountedFindingJson(TypedDict):
-    """Findings of a guard, as the metrics count them."""
-
-    guard: Annotated[str, "its name"]
-    direction: Annotated[str, "`request` or `response`"]
-    kind: Annotated[str, "such as `EMAIL`"]
-    times: Annotated[int, "how many"]
-
-
-class StopJson(TypedDict):
-    """One stop of the tour."""
-
-    title: Annotated[str, "what it shows"]
-    ok: Annotated[bool, "as expected"]
-    why: Annotated[str, "why it matters"]
-    sent: Annotated[str, "what was sent"]
-    outcome: Annotated[str, "what came of it, in short"]
-    found: Annotated[list[CountedFindingJson], "what the shown guard found"]
-    client_saw: Annotated[str, "may be empty"]
-    model_saw: Annotated[str, "may be empty"]
-    measured: Annotated[str, "may be empty"]
-    wrong: Annotated[list[str], "the differences"]
-
-
-class RunningJson(TypedDict):
-    """Where a demo that keeps running can be reached."""
-
-    base_url: Annotated[str, "for clients"]
-    models: Annotated[list[str], "to ask for"]
-    metrics: Annotated[str, "the metrics page"]
-    logs: Annotated[str, "the folder"]
-
-
-class DemoJson(TypedDict):
-    """``demo``."""
-
-    ok: Annotated[bool, "every stop is as expected"]
-    stops: Annotated[list[StopJson], "empty with `--upstream`"]
-    running: Annotated[RunningJson | None, "with `--serve` and `--upstream`; else null"]
-
-
 SHAPES: Final[dict[str, Any]] = {
     "check": CheckJson,
     "try": TryJson,
@@ -337,6 +297,7 @@ SHAPES: Final[dict[str, Any]] = {
     "review export": ExportedJson,
     "review stats": StatsJson,
     "review what-if": WhatIfJson,
+    "status": StatusJson,
     "demo": DemoJson,
 }
 """By the call; ``review export`` prints one object a line."""

@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from extproc.cli.output import reachable
 from extproc.config.document import Document
 from extproc.config.guards.base import GuardSection
 from extproc.domain.contract import ENDPOINT_PATHS
@@ -54,7 +55,7 @@ class UpReport:
         self._launch = launch
         self._question = question
         self._saved = saved
-        self._base = f"http://{_reachable(launch.document.envoy.listen)}/v1"
+        self._base = f"http://{reachable(launch.document.envoy.listen)}/v1"
         self._model = next(iter(launch.document.models))
 
     def ready(self, document: Document, envoy: EnvoyBinary) -> None:
@@ -100,7 +101,7 @@ class UpReport:
             return "no answer", str(error)
 
     def _rows(self, document: Document, envoy: EnvoyBinary) -> list[tuple[str, str]]:
-        pages = f"http://{_reachable(document.server.metrics)}"
+        pages = f"http://{reachable(document.server.metrics)}"
         models = [
             (
                 "model",
@@ -122,12 +123,6 @@ class UpReport:
             ("", "a change is in force within a second" + ("" if self._saved else "; --save DIR keeps it")),
             ("Envoy", f"from {envoy.origin}: {envoy.path}"),
         ]
-
-
-def _reachable(address: str) -> str:
-    """An address to open; a server's may stand for all of the machine."""
-    host, _, port = address.rpartition(":")
-    return f"{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(host, host) }:{port}"
 
 
 def _guard(section: GuardSection) -> str:

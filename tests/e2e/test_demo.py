@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.shapes import DemoJson
+from extproc.cli.running_shapes import DemoJson
 from extproc.demo.guard_tour import SHOWCASES
 from extproc.demo.installation import free_ports
 from extproc.demo.model_server import ModelServer

@@ -26,6 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "no_store.yaml").write_text(good.replace("review.db", "absent.db"))
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe")
     (tmp_path / "no_endpoint.yaml").write_text(good.replace('endpoints: ["127.0.0.1:8001"]', ""))
+    (tmp_path / "unserved.yaml").write_text(f"{good}server: {{ metrics: '127.0.0.1:1' }}\n")
     (tmp_path / "file").write_text("")
     return tmp_path
 
@@ -138,6 +139,14 @@ FAILURES = {
     "serve": [
         (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
         (["-c", "bad.yaml"], 2, "wieght: unknown key."),
+    ],
+    "status": [
+        (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (
+            ["-c", "unserved.yaml"],
+            1,
+            "http://127.0.0.1:1 does not answer (connection refused). Does",
+        ),
     ],
     "demo": [
         (["--logs", "file"], 2, "extproc demo: file: file exists"),

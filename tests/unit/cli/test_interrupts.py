@@ -63,7 +63,7 @@ def test_every_command_is_interrupted_somewhere() -> None:
     """In what it waits for: a file, the store, a child, a client, a key (``test_review_next``). ``init`` waits for
     nothing but its imports.
     """
-    elsewhere = {"serve", "demo", "init", "review next"}
+    elsewhere = {"serve", "status", "demo", "init", "review next"}
     assert {*FILE_WAITS, *STORE_WAITS, *LAUNCHED, *elsewhere} == {name for name, _ in commands()}
 
 
@@ -240,6 +240,20 @@ def test_a_demo_before_a_server_that_does_not_answer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(30)
         with started("demo", "--upstream", f"http://127.0.0.1:{silent.getsockname()[1]}") as program:
+            connection, _ = silent.accept()
+            with connection:
+                ends_by_ctrl_c(program)
+
+
+def test_a_status_that_does_not_come(folder: Path) -> None:
+    """A processor whose event loop hangs still accepts."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(30)
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        (folder / "asked.yaml").write_text(
+            (folder / "config.yaml").read_text() + f"server: {{ metrics: '{address}' }}\n"
+        )
+        with started("status", "-c", "asked.yaml") as program:
             connection, _ = silent.accept()
             with connection:
                 ends_by_ctrl_c(program)

@@ -30,8 +30,8 @@ NAMES = [*LEAVES, *GROUPS]
 SERVERS = {"run", "serve", "up"}
 JSON_LINES = SERVERS | {"review export"}
 """They print JSON without asking."""
-OWN_TESTS = {"demo", "review next"}
-"""They need a terminal or much time."""
+OWN_TESTS = {"demo", "review next", "status"}
+"""They need a terminal, a server or much time."""
 NO_DATA = {"init"}
 """They write a file."""
 CALLS = [(name, arguments) for name, samples in SAMPLES.items() for arguments in samples]

@@ -13,8 +13,8 @@ from tests.docs.cli_tables import commands
 from tests.unit.cli.samples import SAMPLES, fill
 
 NAMES = [name for name, made in commands() if any("--config" in param.opts for param in made.params)]
-SERVED_ALONE = {"run", "serve", "review next"}
-"""They do not end by themselves, or need a terminal."""
+SERVED_ALONE = {"run", "serve", "status", "review next"}
+"""They do not end by themselves, or need a terminal or a server."""
 NEEDS_NONE = {"test", "up"}
 """A file of cases may name its configuration; ``up`` writes one."""
 TRIED = [name for name in NAMES if name not in SERVED_ALONE | NEEDS_NONE]
