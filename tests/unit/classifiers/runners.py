@@ -12,9 +12,9 @@ from extproc.classifiers.runner import ClassifierFailed
 from extproc.classifiers.scores import Scores
 from extproc.domain.classification import ClassificationJob, LateFinding
 from extproc.domain.record import Coverage
+from tests.unit.server.loops import time_s_max
 
 SECRET = "the user's own words"
-TIME_S_MAX = 30
 
 
 def in_new_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -22,7 +22,7 @@ def in_new_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...,
 
     @wraps(test)
     def run(**arguments: Any) -> None:
-        asyncio.run(asyncio.wait_for(test(**arguments), TIME_S_MAX))
+        asyncio.run(asyncio.wait_for(test(**arguments), time_s_max()))
 
     return run
 

@@ -29,7 +29,7 @@ from tests.unit.server.authority import NAME, Authority, Identity
 from tests.unit.server.clients import asks_for_time
 from tests.unit.server.envoy import snapshot, unstreamed_chat
 from tests.unit.server.fakes import Wired
-from tests.unit.server.loops import TIME_S_MAX, shared_loop
+from tests.unit.server.loops import shared_loop, time_s_max
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
 SETTINGS_TYPE = 4
@@ -52,7 +52,7 @@ class Transport:
 
 
 async def _limited(test: Coroutine[Any, Any, None]) -> None:
-    await asyncio.wait_for(test, TIME_S_MAX)
+    await asyncio.wait_for(test, time_s_max())
 
 
 class Served:

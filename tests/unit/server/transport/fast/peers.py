@@ -34,7 +34,7 @@ from extproc.server.transport.h2.frames import ErrorCode, frame, window_update
 from extproc.server.transport.processor import METHOD
 from tests.unit.server.envoy import request_body, request_headers, snapshot, unstreamed_chat
 from tests.unit.server.fakes import Wired
-from tests.unit.server.loops import TIME_S_MAX
+from tests.unit.server.loops import time_s_max
 from tests.unit.server.transport.h2.wire import HELLO, PLAIN_REQUEST, Frame, data, grpc
 
 BODY_BYTES_MAX = 4_194_304
@@ -89,7 +89,7 @@ def run_on(loop: str, test: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
     async def watched() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(str(context)))
-        await asyncio.wait_for(test(), TIME_S_MAX)
+        await asyncio.wait_for(test(), time_s_max())
 
     with asyncio.Runner(loop_factory=_loop_factory(loop)) as runner:
         runner.run(watched())
