@@ -149,8 +149,11 @@ class Tour:
                 turns += [{"role": "assistant", "content": text}, {"role": "user", "content": "And then?"}]
             return versions
 
-        with ThreadPoolExecutor(_CLIENTS) as pool:
+        pool = ThreadPoolExecutor(_CLIENTS)
+        try:
             versions = list(pool.map(conversation, range(CONVERSATIONS)))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # who interrupts the tour does not wait for its clients
         moved = sum(len(each) > 1 for each in versions)
         shares = Counter(version for each in versions for version in each)
         v1 = shares[f"{MODEL}/v1"]
