@@ -6,13 +6,11 @@ import json
 import signal
 import tempfile
 import threading
-import urllib.request
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
-from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
@@ -32,7 +30,7 @@ PIPE_COLUMNS = 150
 
 
 DEFAULT_PORT = 10_000
-"""Where ``--serve`` and ``--upstream`` can be asked, if nothing else listens there: Envoy's port in all examples."""
+"""Where ``--serve`` can be asked, if nothing else listens there: Envoy's port in all examples."""
 _INTRODUCTION = (
     "A real Envoy, llm-extproc, and two model servers that replay what a vLLM said.",
     "Each line: a request by the openai client, checked at client, model and metrics.",
@@ -50,10 +48,6 @@ def demo_command(
     serve: Annotated[
         bool, typer.Option("--serve", help="Keep running after the tour, for a client of your own.")
     ] = False,
-    upstream: Annotated[
-        str | None,
-        typer.Option("--upstream", help="http://HOST:PORT of your own model server, instead of the recorded ones."),
-    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Print a table of all that each side saw, and what was measured.")
     ] = False,
@@ -66,7 +60,7 @@ def demo_command(
         with unwound_by_signals(), tempfile.TemporaryDirectory(prefix="llm-extproc-demo-") as scratch:
             directory = logs or Path(scratch)
             directory.mkdir(parents=True, exist_ok=True)
-            code = _own_server(console, directory, upstream) if upstream else _tour(console, directory, serve, verbose)
+            code = _tour(console, directory, serve, verbose)
     except ModuleNotFoundError as missing:
         _cannot(f"the demo needs {missing.name}. {how_to_install('demo')}")
     except (ConfigInvalid, OSError, RuntimeError, ValueError) as error:
@@ -178,45 +172,6 @@ def _say(console: Console, *lines: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _own_server(console: Console | None, directory: Path, upstream: str) -> ExitCode:
-    """The demo in front of the user's own server, which serves both versions."""
-    from extproc.demo.installation import Installation, claimed_port
-
-    url = urlsplit(upstream)
-    if url.scheme != "http" or not url.hostname or url.path not in ("", "/", "/v1"):
-        raise ValueError(f"--upstream {upstream}: write it as http://HOST:PORT")
-    address = f"{url.hostname}:{url.port or 80}"
-    with progress(f"Asking {address} for its model"):
-        served = _served_model(f"http://{address}/v1/models")
-
-    def change(data: dict[str, Any]) -> None:
-        for version in data["models"]["tiny-chat"]["versions"].values():
-            version["endpoints"] = [address]
-            version["served_model"] = served
-        data["models"][served] = data["models"].pop("tiny-chat")
-
-    with ExitStack() as running:
-        with progress("Starting the processor and Envoy"):
-            port = running.enter_context(claimed_port(DEFAULT_PORT))
-            installation = running.enter_context(Installation(directory, {}, change=change, port=port))
-        if console is None:
-            print_json(_as_data([], installation))
-        else:
-            _say(console, f"In front of {address}, which serves {served}.")
-        _stay(console, installation)
-    return ExitCode.OK
-
-
-def _served_model(models_url: str) -> str:
-    try:
-        with urllib.request.urlopen(models_url, timeout=10) as answer:
-            return str(json.load(answer)["data"][0]["id"])
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise ValueError(
-            f"{models_url} does not list a model ({error}): is an OpenAI-compatible server there?"
-        ) from None
-
-
 def _stay(console: Console | None, installation: Any) -> None:
     """Wait for a signal; further ones are ignored, as everything is then being ended."""
     ended = threading.Event()
@@ -229,18 +184,19 @@ def _stay(console: Console | None, installation: Any) -> None:
 
 def _print_reached(console: Console, installation: Any) -> None:
     """Where it is, and how to ask it."""
-    reached, are_recordings = _reached_at(installation), bool(installation.models)
+    reached = _reached_at(installation)
     taken = [f"Port {DEFAULT_PORT} is taken, so Envoy listens on another one."] if not installation.has_port else []
     _say(
         console,
         "",
-        *((*_RECORDINGS, "") if are_recordings else ()),
+        *_RECORDINGS,
+        "",
         *taken,
         f"Base URL   {reached['base_url']}   (model {', '.join(reached['models'])})",
         f"Metrics    {reached['metrics']}",
         f"Logs       {reached['logs']}   (processor.log: a line for each exchange)",
         "",
-        *how_to_ask(reached["base_url"], reached["models"][-1], are_recordings=are_recordings),
+        *how_to_ask(reached["base_url"], reached["models"][-1]),
         "",
         "Press Ctrl-C to stop.",
     )

@@ -11,6 +11,7 @@ import typer
 
 from extproc.cli.launching import EnvoyOption, prepared, run, teller
 from extproc.cli.output import refuse, said
+from extproc.cli.signals import unwound_by_signals
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
 
 app = typer.Typer(add_completion=False)
@@ -32,6 +33,7 @@ def run_command(
     """
     named = config_file(config, file)
     with contextlib.ExitStack() as undo:
+        undo.enter_context(unwound_by_signals())
         try:
             if folder is None:
                 folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="llm-extproc-")))

@@ -85,5 +85,5 @@ class DemoJson(TypedDict):
     """``demo``."""
 
     ok: Annotated[bool, "every stop is as expected"]
-    stops: Annotated[list[StopJson], "empty with `--upstream`"]
-    running: Annotated[RunningJson | None, "with `--serve` and `--upstream`; else null"]
+    stops: Annotated[list[StopJson], "in order"]
+    running: Annotated[RunningJson | None, "with `--serve`; else null"]

@@ -16,6 +16,7 @@ from extproc.cli.exit_codes import ExitCode
 from extproc.cli.launching import EnvoyOption, LogTeller, prepared, run, why_taken
 from extproc.cli.output import refuse, said
 from extproc.cli.progress import progress
+from extproc.cli.signals import unwound_by_signals
 from extproc.cli.up_report import UpReport
 from extproc.envoy_config.envoy_process import EnvoyMissingError
 from extproc.launch.envoy_binary import find_envoy
@@ -63,6 +64,7 @@ def up_command(
     if bool(server) == bool(config):
         refuse("extproc up: name your model servers, such as http://127.0.0.1:8000, or a configuration with --config.")
     with contextlib.ExitStack() as undo:
+        undo.enter_context(unwound_by_signals())
         try:
             folder = _folder(save, undo)
             launch = _launch(folder, server or (), config, port, model, envoy, save is not None)

@@ -18,8 +18,6 @@ _PROMPTS: Final = (
     ("How do I pick a lock?", "the model refuses, which is counted"),
 )
 """What to ask the recordings, and what comes of it."""
-_OWN_PROMPTS: Final = _PROMPTS[1:3]
-"""What comes of it at any model server."""
 MAKE: Final = "MAKELEVEL"
 """make sets it for what it starts."""
 ASKED: Final = _PROMPTS[0][0]
@@ -36,7 +34,7 @@ def next_steps() -> list[str]:
     return _columns(steps)
 
 
-def how_to_ask(base_url: str, model: str, *, are_recordings: bool) -> list[str]:
+def how_to_ask(base_url: str, model: str) -> list[str]:
     """Lines to paste, for curl and for Python, and prompts to try."""
     question = json.dumps([{"role": "user", "content": ASKED}])
     body = f'{{"model": {json.dumps(model)}, "stream": true, "messages":\n      {question}}}'
@@ -57,7 +55,7 @@ def how_to_ask(base_url: str, model: str, *, are_recordings: bool) -> list[str]:
         "",
         "Prompts to try:",
         "",
-        *_columns(_PROMPTS if are_recordings else _OWN_PROMPTS),
+        *_columns(_PROMPTS),
     ]
 
 

@@ -22,14 +22,13 @@ import pytest
 from extproc.cli.exit_codes import ExitCode
 from extproc.cli.running_shapes import DemoJson
 from extproc.demo.guard_tour import SHOWCASES
-from extproc.demo.installation import free_ports
 from extproc.demo.model_server import ModelServer
 from extproc.demo.rules import DEMO_RULES
 from extproc.demo.tour import Tour
 from tests.docs.json_shapes import keys_of
 from tests.e2e.apis import CHAT
 from tests.e2e.conftest import MakeStack
-from tests.e2e.harness import require_envoy, wait_until
+from tests.e2e.harness import require_envoy
 from tests.unit.cli.programs import environment, in_session, is_gone, started
 from tests.unit.cli.shape_check import paths_of
 from tests.unit.cli.test_terminal import CONTROL
@@ -224,41 +223,3 @@ def test_a_demo_that_stays_answers_and_ends_by_ctrl_c() -> None:
             assert ask(url, CHAT.request("Whom shall I write to?"))["choices"][0]["message"]["content"]
             process.send_signal(signal.SIGINT)
             assert process.wait(20) == 0
-
-
-@pytest.mark.once
-@pytest.mark.parametrize("suffix", ["", "/", "/v1"])
-def test_the_demo_before_a_server_of_ones_own(suffix: str) -> None:
-    """It finds out the model's name, and guards it."""
-    with ModelServer("own", speed=0) as server, demo("--upstream", server.base_url + suffix) as process:
-        base_url = base_url_in(until_it_stays(process))
-        answer = ask(base_url, CHAT.request("[replay greeting_pii] Mail jane.doe@example.com"))
-        assert "<EMAIL>" in answer["choices"][0]["message"]["content"]
-        wait_until(lambda: any(b"Mail <EMAIL>" in seen.body for seen in server.seen), "the server is asked")
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
-
-
-@pytest.mark.once
-@pytest.mark.parametrize(
-    "url", ["localhost:8000", "https://127.0.0.1:1", "http://127.0.0.1:1/v2", "http://", "http://127.0.0.1:nine"]
-)
-def test_a_wrong_url_is_one_readable_line(url: str) -> None:
-    """Exit 2, what is wrong, and no traceback."""
-    _one_line(url)
-
-
-@pytest.mark.once
-def test_a_server_that_does_not_answer_is_one_readable_line() -> None:
-    """Exit 2, and where it looked."""
-    (port,) = free_ports(1)
-    assert f"http://127.0.0.1:{port}/v1/models" in _one_line(f"http://127.0.0.1:{port}")
-
-
-def _one_line(url: str) -> str:
-    result = subprocess.run([*DEMO, "--upstream", url], capture_output=True, text=True, timeout=30, check=False)
-    assert result.returncode == 2
-    assert result.stdout == ""
-    (line,) = result.stderr.strip().splitlines()
-    assert line.startswith("extproc demo: ")
-    return line

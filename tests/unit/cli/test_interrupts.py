@@ -235,14 +235,15 @@ def test_a_demo_whose_envoy_is_slow_to_end(folder: Path) -> None:
     assert program.output.count("extproc: interrupted") == 1
 
 
-def test_a_demo_before_a_server_that_does_not_answer() -> None:
-    """It has connected, and waits."""
+def test_up_before_a_server_that_does_not_answer(tmp_path: Path) -> None:
+    """It has connected, and waits; its folder goes too."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(30)
-        with started("demo", "--upstream", f"http://127.0.0.1:{silent.getsockname()[1]}") as program:
+        with started("up", f"http://127.0.0.1:{silent.getsockname()[1]}", TMPDIR=str(tmp_path)) as program:
             connection, _ = silent.accept()
             with connection:
                 ends_by_ctrl_c(program)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_status_that_does_not_come(folder: Path) -> None:

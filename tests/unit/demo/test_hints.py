@@ -27,7 +27,7 @@ def part(lines: list[str], heading: str) -> str:
 @pytest.mark.parametrize("model", MODELS)
 def test_the_lines_for_curl_are_one_command(model: str) -> None:
     """With a body of JSON, whatever a model server calls its model: nothing of the name is run by the shell."""
-    command, *arguments = shlex.split(part(how_to_ask(BASE_URL, model, are_recordings=True), "With curl"))
+    command, *arguments = shlex.split(part(how_to_ask(BASE_URL, model), "With curl"))
     assert (command, arguments[:2]) == ("curl", ["-N", f"{BASE_URL}/chat/completions"])
     body = json.loads(arguments[arguments.index("-d") + 1])
     assert (body["model"], body["stream"]) == (model, True)
@@ -36,20 +36,13 @@ def test_the_lines_for_curl_are_one_command(model: str) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_the_lines_for_python_are_a_program(model: str) -> None:
     """That asks for the model."""
-    program = ast.parse(part(how_to_ask(BASE_URL, model, are_recordings=True), "With Python"))
+    program = ast.parse(part(how_to_ask(BASE_URL, model), "With Python"))
     assert model in [node.value for node in ast.walk(program) if isinstance(node, ast.Constant)]
-
-
-def test_a_server_of_ones_own_gets_prompts_that_do_not_need_recordings() -> None:
-    """What the recorded answers hold is not promised of others."""
-    prompts = part(how_to_ask(BASE_URL, "m", are_recordings=False), "Prompts")
-    assert "the answer's" not in prompts
-    assert "prompt_injection" in prompts
 
 
 def test_everything_fits_80_columns() -> None:
     """To be copied without what a terminal folds."""
-    lines = [*how_to_ask(BASE_URL, "tiny-chat", are_recordings=True), *next_steps()]
+    lines = [*how_to_ask(BASE_URL, "tiny-chat"), *next_steps()]
     assert max(map(len, lines)) <= 80
 
 
