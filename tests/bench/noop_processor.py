@@ -63,9 +63,9 @@ class NoopProcessor:
 
     logger = open_log(Log(), sys.stderr)
 
-    def open(self) -> NoopSession:
+    def open(self, routes: bytes = b"") -> NoopSession:
         """A session for one gRPC stream."""
-        return NoopSession(cast(Processor, self))
+        return NoopSession(cast(Processor, self), routes)
 
 
 async def serve(transport: str, address: str) -> None:
