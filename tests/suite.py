@@ -1,7 +1,8 @@
 """All tests, in parts: ``make test`` runs this.
 
 Those through Envoy mostly wait, so they run one after the other, on each transport, while the others run at the same
-time. Every part runs to its end whatever another finds, and a summary of all of them comes last.
+time, and so do the commands that start an Envoy themselves. Every part runs to its end whatever another finds, and a
+summary of all of them comes last.
 """
 
 from __future__ import annotations
@@ -41,12 +42,16 @@ class Result:
     seconds: float = 0.0
 
 
+COMMANDS: Final = ("tests/e2e/test_demo.py", "tests/e2e/test_up.py")
+"""They wait for the recorded pace of a model, and start each Envoy anew; no transport makes a difference."""
+_SERVED: Final = ("tests/e2e", *(f"--ignore={file}" for file in COMMANDS))
 THROUGH_ENVOY: Final = (
-    Part("through Envoy, transport grpc", ("tests/e2e",), {TRANSPORT_VARIABLE: "grpc"}),
-    Part("through Envoy, transport fast", ("tests/e2e",)),
+    Part("through Envoy, transport grpc", _SERVED, {TRANSPORT_VARIABLE: "grpc"}),
+    Part("through Envoy, transport fast", _SERVED),
 )
 OTHERS: Final = (
     Part("unit tests", ("tests/unit",)),
+    Part("commands that start an Envoy", COMMANDS),
     Part("all others", ("--ignore", "tests/e2e", "--ignore", "tests/unit", "--ignore", "tests/extending")),
 )
 

@@ -9,7 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from extproc.cli import _app as app
 from extproc.cli import command
 from extproc.cli.exit_codes import ExitCode
 from tests.docs.cli_tables import GROUPS, commands
@@ -166,12 +168,22 @@ def test_every_command_has_a_failure() -> None:
 @pytest.mark.usefixtures("folder")
 def test_a_failure_is_a_code_and_a_sentence(name: str, arguments: list[str], code: int, sentence: str) -> None:
     """On standard error; nothing on standard output, which a script may read."""
-    ran = piped(*name.split(), *arguments)
-    assert (ran.returncode, ran.stdout) == (code, "")
+    ran = CliRunner().invoke(app, [*name.split(), *arguments])
+    assert (ran.exit_code, ran.stdout) == (code, "")
     assert code in set(ExitCode)
     assert sentence in ran.stderr
-    assert "Traceback" not in ran.stderr
     assert "Errno" not in ran.stderr
+
+
+@pytest.mark.parametrize("name", FAILURES)
+@pytest.mark.usefixtures("folder")
+def test_a_process_ends_with_that_code(name: str) -> None:
+    """One failure of each command, as a shell sees it."""
+    arguments, code, sentence = FAILURES[name][0]
+    ran = piped(*name.split(), *arguments)
+    assert (ran.returncode, ran.stdout) == (code, "")
+    assert sentence in ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 @pytest.mark.parametrize("workers", [1, 2])

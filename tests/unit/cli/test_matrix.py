@@ -115,7 +115,8 @@ def test_a_wrong_command_is_an_error(words: str) -> None:
 @pytest.mark.usefixtures("folder")
 def test_a_pipe_gets_plain_text(name: str, arguments: list[str]) -> None:
     """No escapes, no blanks at the end of lines, no line that a width of 80 has cut."""
-    ran = piped(*name.split(), *arguments)
+    ran = CliRunner().invoke(app, [*name.split(), *arguments])
+    assert ran.stdout or ran.stderr
     assert ESCAPE not in ran.stdout + ran.stderr
     assert [line for line in ran.stdout.splitlines() if line != line.rstrip()] == []
     assert "…" not in ran.stdout
