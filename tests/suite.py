@@ -1,8 +1,7 @@
 """All tests, in parts: ``make test`` runs this.
 
-Those through Envoy mostly wait, so they run one after the other, on each transport, while the others run at the same
-time, and so do the commands that start an Envoy themselves. Every part runs to its end whatever another finds, and a
-summary of all of them comes last.
+Three parts run at once, which is what two cores bear: many tests wait for an Envoy, for a process, or for a model's
+recorded pace. Every part runs to its end whatever another finds, and a summary of all of them comes last.
 """
 
 from __future__ import annotations
@@ -12,8 +11,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NoReturn
@@ -49,38 +50,67 @@ THROUGH_ENVOY: Final = (
     Part("through Envoy, transport grpc", _SERVED, {TRANSPORT_VARIABLE: "grpc"}),
     Part("through Envoy, transport fast", _SERVED),
 )
+WITH_PROCESSES: Final = ("tests/unit/server", "tests/unit/cli")
+"""Unit tests that start many processes."""
 OTHERS: Final = (
-    Part("unit tests", ("tests/unit",)),
-    Part("commands that start an Envoy", COMMANDS),
-    Part("all others", ("--ignore", "tests/e2e", "--ignore", "tests/unit", "--ignore", "tests/extending")),
+    (
+        Part("unit tests with processes", WITH_PROCESSES),
+        Part("commands that start an Envoy", COMMANDS),
+    ),
+    (
+        Part("all others", ("--ignore=tests/e2e", "--ignore=tests/unit", "--ignore=tests/extending")),
+        Part("other unit tests", ("tests/unit", *(f"--ignore={folder}" for folder in WITH_PROCESSES))),
+    ),
 )
 
 
-def run(shown: Sequence[Part], others: Sequence[Part], folder: Path) -> list[Result]:
-    """Run ``others`` at once, and meanwhile ``shown`` one after the other with their output.
+def run(shown: Sequence[Part], others: Sequence[Sequence[Part]], folder: Path) -> list[Result]:
+    """Run ``shown`` one after the other with their output, and meanwhile each row of ``others`` likewise.
 
     Args: folder: for what the parts report.
     """
-    waiting = []
-    for number, part in enumerate(others):
+    running: list[subprocess.Popen[bytes]] = []
+    ending = threading.Event()
+    with ThreadPoolExecutor(len(others) or 1) as rows:
+        waiting = [
+            rows.submit(_run_row, row, folder / str(number), running, ending) for number, row in enumerate(others)
+        ]
+        try:
+            results = []
+            for part in shown:
+                print(f"--- {part.name}", flush=True)
+                report = folder / "shown.xml"
+                report.unlink(missing_ok=True)
+                results.append(_result(part, _started(part, report).wait(), report))
+            for row in waiting:
+                for result, output in row.result():
+                    print(f"--- {result.part.name}\n{output}", flush=True)
+                    results.append(result)
+            return results
+        finally:
+            ending.set()
+            for process in running:
+                process.terminate()
+
+
+def _run_row(
+    row: Sequence[Part], folder: Path, running: list[subprocess.Popen[bytes]], ending: threading.Event
+) -> list[tuple[Result, str]]:
+    """The result and the output of each part; no further one starts once all is to end."""
+    folder.mkdir()
+    ended = []
+    for number, part in enumerate(row):
         log, report = folder / f"{number}.log", folder / f"{number}.xml"
         with log.open("wb") as writing:
-            waiting.append((part, _started(part, report, writing), log, report))
-    try:
-        results = []
-        for part in shown:
-            print(f"--- {part.name}", flush=True)
-            report = folder / "shown.xml"
-            report.unlink(missing_ok=True)
-            results.append(_result(part, _started(part, report).wait(), report))
-        for part, process, log, report in waiting:
-            code = process.wait()
-            print(f"--- {part.name}\n{log.read_text(errors='replace')}", flush=True)
-            results.append(_result(part, code, report))
-        return results
-    finally:
-        for _, process, *_ in waiting:
+            process = _started(part, report, writing)
+        running.append(process)
+        if ending.is_set():
             process.terminate()
+        code = process.wait()
+        ended.append((_result(part, code, report), log.read_text(errors="replace")))
+        if ending.is_set():
+            break
+    return ended
 
 
 def summary(results: Sequence[Result]) -> str:

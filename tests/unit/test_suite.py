@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.suite import COMMANDS, OTHERS, THROUGH_ENVOY, Part, Result, run, summary
+from tests.suite import OTHERS, THROUGH_ENVOY, Part, Result, run, summary
 
 ROOT = Path(__file__).parents[2]
 PASSES = "def test_one():\n    pass\n"
@@ -27,7 +27,7 @@ def part(folder: Path, name: str, text: str) -> Part:
 def test_every_part_runs_whatever_another_finds(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Shown or not; the output of each is printed, and the summary is right."""
     shown = [part(tmp_path, "fails", FAILS), part(tmp_path, "dies", DIES), part(tmp_path, "passes", PASSES)]
-    others = [part(tmp_path, "other", PASSES), part(tmp_path, "worse", FAILS)]
+    others = [[part(tmp_path, "other", PASSES), part(tmp_path, "worse", FAILS)], [part(tmp_path, "last", PASSES)]]
     results = run(shown, others, tmp_path)
     assert [(result.part.name, result.code) for result in results] == [
         ("fails", 1),
@@ -35,12 +35,13 @@ def test_every_part_runs_whatever_another_finds(tmp_path: Path, capfd: pytest.Ca
         ("passes", 0),
         ("other", 0),
         ("worse", 1),
+        ("last", 0),
     ]
     assert results[0].counts == {"passed": 0, "failed": 1, "errors": 0, "skipped": 1}
     assert results[1].counts is None
     output = capfd.readouterr().out
     assert [line for line in output.splitlines() if line.startswith("---")] == [
-        f"--- {name}" for name in ("fails", "dies", "passes", "other", "worse")
+        f"--- {name}" for name in ("fails", "dies", "passes", "other", "worse", "last")
     ]
     assert output.count("assert not 1") >= 2
 
@@ -85,10 +86,10 @@ def test_the_summary_has_a_line_for_each_part() -> None:
 
 def test_the_parts_are_all_tests() -> None:
     """What a part ignores is another part; ``tests/extending`` runs in ``make check``."""
-    ignored = {one for one in OTHERS[-1].arguments if not one.startswith("--")}
-    given = {one for each in (*THROUGH_ENVOY, *OTHERS[:-1]) for one in each.arguments if not one.startswith("--")}
-    assert ignored | set(COMMANDS) == given | {"tests/extending"}
-    for part in THROUGH_ENVOY:
-        assert {one.removeprefix("--ignore=") for one in part.arguments if one.startswith("--")} == set(COMMANDS)
+    parts = [*THROUGH_ENVOY, *(part for row in OTHERS for part in row)]
+    arguments = [one for part in parts for one in part.arguments]
+    ignored = {one.removeprefix("--ignore=") for one in arguments if one.startswith("--")}
+    given = {one for one in arguments if not one.startswith("--")}
+    assert ignored == given | {"tests/extending"}
     assert all((ROOT / one).exists() for one in given)
     assert "pytest -q tests/extending" in (ROOT / "Makefile").read_text()
