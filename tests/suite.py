@@ -81,7 +81,9 @@ def run(shown: Sequence[Part], others: Sequence[Sequence[Part]], folder: Path) -
                 print(f"--- {part.name}", flush=True)
                 report = folder / "shown.xml"
                 report.unlink(missing_ok=True)
-                results.append(_result(part, _started(part, report).wait(), report))
+                process = _started(part, report)
+                running.append(process)
+                results.append(_result(part, process.wait(), report))
             for row in waiting:
                 for result, output in row.result():
                     print(f"--- {result.part.name}\n{output}", flush=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.harness import wait_until
 from tests.suite import OTHERS, THROUGH_ENVOY, Part, Result, run, summary
+from tests.unit.cli.programs import is_gone
 
 ROOT = Path(__file__).parents[2]
 PASSES = "def test_one():\n    pass\n"
@@ -93,3 +97,30 @@ def test_the_parts_are_all_tests() -> None:
     assert ignored == given | {"tests/extending"}
     assert all((ROOT / one).exists() for one in given)
     assert "pytest -q tests/extending" in (ROOT / "Makefile").read_text()
+
+
+WAITS = "import time\ndef test_one():\n    time.sleep(600)\n"
+RUNS_ALL = """\
+import signal, sys, pathlib
+from tests.suite import Part, run
+signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+options = ("-c", "/dev/null", "-p", "no:cacheprovider")
+run([Part("shown", (*options, sys.argv[1]))], [[Part("other", (*options, sys.argv[1]))]], pathlib.Path(sys.argv[2]))
+"""
+
+
+def test_nothing_is_left_when_it_is_ended(tmp_path: Path) -> None:
+    """SIGTERM ends the parts too, the one that is shown among them."""
+    (tmp_path / "test_waits.py").write_text(WAITS)
+    command = [sys.executable, "-c", RUNS_ALL, str(tmp_path / "test_waits.py"), str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        wait_until(lambda: len(children(running.pid)) == 2, "both parts run")
+        parts = children(running.pid)
+        running.terminate()
+        assert running.wait(20) == 128 + signal.SIGTERM
+    assert all(map(is_gone, parts))
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started, by any of its threads."""
+    return [int(one) for task in Path(f"/proc/{pid}/task").iterdir() for one in (task / "children").read_text().split()]
