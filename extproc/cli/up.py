@@ -21,10 +21,10 @@ from extproc.cli.up_report import UpReport
 from extproc.envoy_config.envoy_process import EnvoyMissingError
 from extproc.launch.envoy_binary import find_envoy
 from extproc.launch.first_config import Addresses, first_configuration
-from extproc.launch.ports import free_port
 from extproc.launch.saved import CONFIG, ENVOY_FOLDER, saved_files, unusable
 from extproc.launch.supervisor import Launch
 from extproc.launch.upstreams import Upstream, UpstreamProblem, grouped, parse_upstream, served_models
+from extproc.server.sockets.free_ports import free_ports
 
 PORT = 10_000
 _HOST = "127.0.0.1"
@@ -146,4 +146,7 @@ def _addresses(folder: Path, port: int, saved: bool) -> Addresses:
 
 def _usual_or_free(usual: int) -> str:
     address = f"{_HOST}:{usual}"
-    return f"{_HOST}:{free_port(_HOST)}" if why_taken(address) else address
+    if not why_taken(address):
+        return address
+    (port,) = free_ports(1)
+    return f"{_HOST}:{port}"

@@ -6,22 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from extproc.config.section import Section
+from extproc.config.section import FolderPath, Section
 
 LabelName = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._/-]{0,62}$"),
     Field(json_schema_extra={"patternErrorMessage": "a label: 1 to 63 letters, digits, blanks or `.`, `_`, `-`, `/`"}),
-]
-FolderPath = Annotated[
-    str,
-    StringConstraints(pattern=r"^/[^\x00]*$"),
-    Field(
-        json_schema_extra={
-            "patternErrorMessage": "the absolute path of a folder, such as `/models/guard`",
-            "environment": True,
-        }
-    ),
 ]
 Url = Annotated[
     str,

@@ -18,9 +18,9 @@ from extproc.config.policies import Policy
 from extproc.config.problems import KeyPath
 from extproc.config.review import Review
 from extproc.config.section import (
-    AbsolutePath,
     EnvoysPath,
     FilePath,
+    FolderPath,
     HeaderName,
     HostPort,
     IncludedPath,
@@ -301,7 +301,7 @@ class Envoy(Section):
             "`streamed`: next to another full-duplex filter; a stopped response then lasts until the upstream ends"
         ),
     )
-    folder: AbsolutePath | None = Field(
+    folder: FolderPath | None = Field(
         default=None,
         description=(
             "folder in which `serve` keeps the listener, routes and clusters that Envoy watches, so that Envoy follows "

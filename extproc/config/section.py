@@ -80,12 +80,12 @@ EnvoysPath = Annotated[
     StringConstraints(pattern=r"^[^\x00]+$"),
     Field(json_schema_extra={"patternErrorMessage": "the path of a file", "environment": True}),
 ]
-AbsolutePath = Annotated[
+FolderPath = Annotated[
     str,
     StringConstraints(pattern=r"^/[^\x00]*$"),
     Field(
         json_schema_extra={
-            "patternErrorMessage": "the absolute path of a folder, such as `/run/llm-extproc/envoy`",
+            "patternErrorMessage": "the absolute path of a folder, such as `/models/guard`",
             "environment": True,
         }
     ),

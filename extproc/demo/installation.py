@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import shutil
 import socket
 import tempfile
@@ -24,30 +23,13 @@ from extproc.demo.processor_process import ProcessorProcess
 from extproc.envoy_config.dynamic import bootstrap_of
 from extproc.envoy_config.envoy_process import EnvoyProcess
 from extproc.server.operations.config_files import read_config
+from extproc.server.sockets.free_ports import free_ports
 
 DEMO_CONFIG: Final = Path(__file__).parent / "config.yaml"
 LOOPBACK: Final = "127.0.0.1"
 TRANSPORT_VARIABLE: Final = "EXTPROC_DEMO_TRANSPORT"  # grpc or fast; the test suite runs on both
 
 Change = Callable[[dict[str, Any]], None]
-
-
-_PORTS: Final = range(20_000, 32_000)
-"""Below Linux's ephemeral ports: otherwise a client connection could take one before its server listens."""
-
-
-def free_ports(count: int) -> list[int]:
-    """Distinct free loopback ports; all are held at once, so that none is returned twice. Raises: OSError."""
-    with contextlib.ExitStack() as held:
-        return [_free_port(held.enter_context(socket.socket())) for _ in range(count)]
-
-
-def _free_port(unbound: socket.socket) -> int:
-    for port in random.sample(_PORTS, 100):
-        with contextlib.suppress(OSError):
-            unbound.bind((LOOPBACK, port))
-            return port
-    raise OSError(f"no free port on {LOOPBACK} between {_PORTS.start} and {_PORTS.stop}")
 
 
 @contextlib.contextmanager

@@ -22,6 +22,12 @@ class EnvoyAdmin:
     def __init__(self, address: str) -> None:
         self._url = address if "://" in address else f"http://{address}"
 
+    def accepts_clients(self) -> bool:
+        """Whether its listeners take connections. LIVE alone is not enough: it precedes that."""
+        if self.page("/ready").strip() != "LIVE":
+            return False
+        return "workers_started: 1" in self.page("/stats?filter=listener_manager.workers_started")
+
     def active_clusters(self) -> set[str]:
         """Names of the clusters from files or a control plane that take requests; those that wait for DNS do not."""
         dump = json.loads(self.page("/config_dump?resource=dynamic_active_clusters&mask=cluster.name"))

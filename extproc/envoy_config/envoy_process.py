@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 
 from extproc.domain.extras import how_to_install
 from extproc.envoy_config.deferred_signals import OWN_GROUP, signals_deferred
+from extproc.envoy_config.envoy_admin import EnvoyAdmin
 from extproc.envoy_config.generate import to_yaml
 from extproc.envoy_config.start_time import TimeLimit, load_told
 
@@ -173,10 +174,7 @@ class EnvoyProcess:
             time.sleep(_POLL_S)
 
     def _ready(self) -> bool:
-        """LIVE alone is not enough: it precedes the workers' accepting connections."""
         try:
-            return self.admin("/ready").strip() == "LIVE" and "workers_started: 1" in self.admin(
-                "/stats?filter=listener_manager.workers_started"
-            )
-        except (OSError, urllib.error.URLError):
+            return EnvoyAdmin(self._admin).accepts_clients()
+        except OSError:
             return False

@@ -159,10 +159,8 @@ class Supervisor:
             return False
 
     def _envoy_ready(self) -> bool:
-        """LIVE alone is not enough: it precedes the workers' accepting connections."""
-        started = "/stats?filter=listener_manager.workers_started"
         try:
-            return self._admin.page("/ready").strip() == "LIVE" and "workers_started: 1" in self._admin.page(started)
+            return self._admin.accepts_clients()
         except OSError:
             return False
 

@@ -20,9 +20,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from extproc.demo.installation import LOOPBACK, free_ports
+from extproc.demo.installation import LOOPBACK
 from extproc.demo.processor_process import ProcessorFailedError
 from extproc.envoy_config.envoy_process import EnvoyFailedError, EnvoyMissingError
+from extproc.server.sockets.free_ports import free_ports
 from tests.bench.collector import measure_collector
 from tests.bench.detectors import measure_detectors
 from tests.bench.event_rates import measure_rates, rate_figures

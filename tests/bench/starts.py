@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from extproc.cli.init import starting_configuration
-from extproc.demo.installation import LOOPBACK, free_ports
+from extproc.demo.installation import LOOPBACK
+from extproc.server.sockets.free_ports import free_ports
 from tests.bench.processes import child, memory
 from tests.bench.subjects import Places
 

@@ -17,8 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from extproc.demo.installation import LOOPBACK, Change, Installation, free_ports
+from extproc.demo.installation import LOOPBACK, Change, Installation
 from extproc.envoy_config.names import FILTER_NAME
+from extproc.server.sockets.free_ports import free_ports
 from tests.bench.processes import child
 
 ENVOY = "envoy_alone"

@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 
 import pytest
 
-from extproc.demo.installation import Change, Installation, free_ports
+from extproc.demo.installation import Change, Installation
 from extproc.demo.model_server import ModelServer
 from extproc.envoy_config.envoy_process import EnvoyMissingError, envoy_binary
 from extproc.envoy_config.start_time import TimeLimit, load_told
+from extproc.server.sockets.free_ports import free_ports
 
 __all__ = ["Answer", "Stack", "curl", "free_ports", "require_envoy", "wait_until"]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from extproc.demo.installation import free_ports
 from extproc.demo.model_server import ModelServer
 from extproc.demo.rules import DEMO_RULES
+from extproc.server.sockets.free_ports import free_ports
 from tests.docs.pages import DOCS, blocks
 from tests.e2e.harness import require_envoy, wait_until
 

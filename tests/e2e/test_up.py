@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from extproc.demo.installation import free_ports
 from extproc.demo.model_server import ModelServer
 from extproc.demo.rules import DEMO_RULES
+from extproc.server.sockets.free_ports import free_ports
 from tests.e2e.harness import curl, require_envoy, wait_until
 from tests.unit.cli.programs import ESCAPE, Program, is_gone, piped, started
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from extproc.demo.installation import TRANSPORT_VARIABLE, Change, free_ports
+from extproc.demo.installation import TRANSPORT_VARIABLE, Change
+from extproc.server.sockets.free_ports import free_ports
 from tests.e2e.conftest import MakeStack
 from tests.e2e.harness import Stack, wait_until
 from tests.json_lines import json_lines

@@ -19,7 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from extproc.demo.installation import LOOPBACK, free_ports
+from extproc.demo.installation import LOOPBACK
+from extproc.server.sockets.free_ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 MODEL = "tiny-chat"

@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from extproc.cli.init import app, starting_configuration
 from extproc.config.load import load
-from extproc.demo.installation import free_ports
 from extproc.demo.model_server import ModelServer
+from extproc.server.sockets.free_ports import free_ports
 from tests.unit.cli.programs import started
 
 STARTING = starting_configuration("llama", "127.0.0.1:8000")

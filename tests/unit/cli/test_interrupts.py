@@ -20,7 +20,7 @@ import pytest
 
 from extproc.cli import COMMANDS
 from extproc.cli.exit_codes import ExitCode
-from extproc.demo.installation import free_ports
+from extproc.server.sockets.free_ports import free_ports
 from tests.docs.cli_tables import commands
 from tests.unit.cli.fakes import fake_envoy, fake_library
 from tests.unit.cli.programs import ROOT, Program, environment, is_gone, started

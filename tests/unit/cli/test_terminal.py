@@ -17,7 +17,7 @@ from rich.cells import cell_len
 from extproc.cli.progress import SHOWN_AFTER_S
 from extproc.cli.serve import TerminalReport
 from extproc.config.load import parse_document
-from extproc.demo.installation import free_ports
+from extproc.server.sockets.free_ports import free_ports
 from extproc.sinks.review.store import Store
 from tests.unit.cli.programs import ESCAPE, PROGRAM, environment, started
 from tests.unit.cli.samples import SAMPLES, fill

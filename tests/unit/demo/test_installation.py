@@ -9,9 +9,10 @@ from typing import Any
 
 import yaml
 
-from extproc.demo.installation import LOOPBACK, Installation, claimed_port, free_ports
+from extproc.demo.installation import LOOPBACK, Installation, claimed_port
 from extproc.demo.model_server import ModelServer
 from extproc.envoy_config.generate import bootstrap
+from extproc.server.sockets.free_ports import free_ports
 
 SHIPPED = Path(__file__).parents[3] / "envoy" / "demo.yaml"
 ADDRESS_KEYS = {"routes", "address", "port_value", "path"}

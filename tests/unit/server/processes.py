@@ -16,8 +16,8 @@ from urllib.error import HTTPError
 from grpc import aio
 from prometheus_client.parser import text_string_to_metric_families
 
-from extproc.demo.installation import free_ports
 from extproc.demo.processor_process import ProcessorProcess
+from extproc.server.sockets.free_ports import free_ports
 from tests.json_lines import json_lines
 from tests.unit.server.envoy import CONFIG, write_config
 

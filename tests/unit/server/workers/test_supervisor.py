@@ -19,11 +19,11 @@ from grpc import aio
 from prometheus_client import generate_latest
 
 from extproc.config.load import parse_document
-from extproc.demo.installation import free_ports
 from extproc.exchange.snapshot import compile_snapshot
 from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.health import Health
 from extproc.server.operations.json_log import open_log
+from extproc.server.sockets.free_ports import free_ports
 from extproc.server.workers import places as worker_places
 from extproc.server.workers import supervisor as module
 from extproc.server.workers.supervisor import FAILED_STARTS_MAX, Workers, WorkersFailed
