@@ -7,7 +7,6 @@ that serves traffic, and the output shows what that machine did.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +20,7 @@ from rich.text import Text
 from extproc.cli.dryrun_data import client_data, explained_data, outcome_of, reply_data, unasked_data, version_data
 from extproc.cli.dryrun_output import plain_text, print_findings_explained, print_unasked
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import print_json, print_table, refuse, refuse_configuration, result_console
+from extproc.cli.output import print_json, print_table, refuse, refuse_configuration, result_console, standard_input
 from extproc.cli.progress import progress
 from extproc.cli.shapes import ExplanationJson
 from extproc.cli.which_config import ConfigOption, config_file
@@ -93,9 +92,7 @@ def _content(file: Path) -> bytes:
             return file.read_bytes()
         except OSError as error:
             refuse(f"{file}: {reason_of(error)}")
-    if sys.stdin.isatty():
-        typer.echo("Write the message, and end it with Ctrl-D on a new line.", err=True)
-    return sys.stdin.buffer.read()
+    return standard_input("message")
 
 
 def _answer(file: Path) -> AnswerMessage:

@@ -65,3 +65,10 @@ def reachable(address: str) -> str:
     """An address to open; a server's may stand for all of the machine."""
     host, _, port = address.rpartition(":")
     return f"{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(host, host) }:{port}"
+
+
+def standard_input(what: str) -> bytes:
+    """All of it; a person at a terminal is told how it ends. ``what``: such as ``message``."""
+    if sys.stdin.isatty():
+        typer.echo(f"Write the {what}, and end it with Ctrl-D on a new line.", err=True)
+    return sys.stdin.buffer.read()

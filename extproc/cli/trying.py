@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -22,7 +21,7 @@ from extproc.cli.dryrun_output import (
     print_unasked,
 )
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import print_json, print_table, refuse, refuse_configuration, result_console
+from extproc.cli.output import print_json, print_table, refuse, refuse_configuration, result_console, standard_input
 from extproc.cli.progress import progress
 from extproc.cli.which_config import ConfigOption, config_file
 from extproc.config.problems import ConfigInvalid
@@ -137,19 +136,13 @@ def _content(text: str | None, file: Path | None) -> bytes:
     if text is not None and text != STDIN:
         return text.encode("utf-8", "surrogateescape")
     try:
-        return file.read_bytes() if file is not None else _stdin()
+        return file.read_bytes() if file is not None else standard_input("text").removesuffix(b"\n")
     except OSError as error:
         _refuse_file(file, error)
 
 
 def _refuse_file(file: Path | None, error: OSError) -> NoReturn:
     refuse(f"{file or 'standard input'}: {reason_of(error)}")
-
-
-def _stdin() -> bytes:
-    if sys.stdin.isatty():
-        typer.echo("Write the text, and end it with Ctrl-D on a new line.", err=True)
-    return sys.stdin.buffer.read().removesuffix(b"\n")
 
 
 def _print(console: Console, run: DryRun, stream: bool) -> None:
