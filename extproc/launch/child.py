@@ -6,13 +6,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
+import errno
+import os
+import shutil
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-_SET_PARENT_DEATH_SIGNAL: Final = 1  # PR_SET_PDEATHSIG of prctl(2)
+from extproc.launch import until_parent_ends
+
 _LINE_BYTES_MAX: Final = 1_048_576
 _TAIL_LINES_MAX: Final = 20
 
@@ -59,12 +63,11 @@ class Child:
         self._tail.clear()
         pipe = asyncio.subprocess.PIPE
         self._process = await asyncio.create_subprocess_exec(
-            *self._command,
+            *_ended_with_us(self._command),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=pipe if self._on_output else None,
             stderr=pipe if self._on_errors else None,
             process_group=0,
-            preexec_fn=_end_with_parent,
             limit=_LINE_BYTES_MAX,
         )
         streams = ((self._process.stdout, self._on_output), (self._process.stderr, self._keep_error))
@@ -109,6 +112,9 @@ async def _read(stream: asyncio.StreamReader, take: TakeLine) -> None:
         take(line.decode("utf-8", "replace").rstrip("\n"))
 
 
-def _end_with_parent() -> None:
-    """In the child, before its program: SIGTERM when the parent dies. Source: prctl(2)."""
-    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+def _ended_with_us(command: Sequence[str]) -> list[str]:
+    """A command whose program the system ends when we die. Raises: OSError."""
+    program = shutil.which(command[0])
+    if program is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])
+    return [sys.executable, "-I", "-S", until_parent_ends.__file__, str(os.getpid()), program, *command[1:]]

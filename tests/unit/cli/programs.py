@@ -24,6 +24,8 @@ WAIT_S_MAX = 30.0
 END_S_MAX = 10.0
 """How long a command may take to end after Ctrl-C; it takes a fraction of that."""
 ESCAPE = "\x1b"
+_LIKE_A_SHELL = ("env", "--default-signal=HUP,INT,TERM", "setsid")
+"""Starts a session, and heeds the signals that a background job and ``nohup`` ignore."""
 _ABOUT_COLOR = {"CLICOLOR", "COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS", "TTY_COMPATIBLE"}
 
 
@@ -110,26 +112,18 @@ def started(*arguments: str | Path, on_terminal: bool = False, **environ: str) -
     if on_terminal:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
 
-    def prepare() -> None:
-        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)  # a shell's background job and nohup ignore some
-        os.setsid()
-        if on_terminal:
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
     process = subprocess.Popen(
-        [*PROGRAM, *map(str, arguments)],
+        [*_LIKE_A_SHELL, *(["--ctty"] if on_terminal else []), *PROGRAM, *map(str, arguments)],
         stdin=source,
         stdout=theirs,
         stderr=theirs,
         env=environment(**environ),
-        preexec_fn=prepare,
     )
     os.close(theirs)
     try:
         yield Program(process, ours, ours if on_terminal else None)
     finally:
-        for pid in in_session(process.pid):  # its children too, which have groups of their own
+        for pid in {process.pid, *in_session(process.pid)}:  # its children too, which have groups of their own
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()

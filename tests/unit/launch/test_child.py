@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
+from extproc.envoy_config.start_time import TimeLimit
+from extproc.launch import until_parent_ends
 from extproc.launch.child import Child
+from tests.unit.cli.programs import is_gone
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 LONG_LINE = "import sys; print('x' * 3_000_000); print('short'); sys.exit(3)"
@@ -18,6 +24,22 @@ LONG_LINE = "import sys; print('x' * 3_000_000); print('short'); sys.exit(3)"
 def python(code: str, **takes: object) -> Child:
     """A child that runs this code."""
     return Child("child", (sys.executable, "-c", code), **takes)  # type: ignore[arg-type]
+
+
+PARENT = """
+import asyncio, sys
+from extproc.launch.child import Child
+
+async def play():
+    up = asyncio.Event()
+    child = Child("child", (sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"), lambda _: up.set())
+    await child.start()
+    await up.wait()
+    print(child.pid, flush=True)
+    await child.ended
+
+asyncio.run(play())
+"""
 
 
 def test_each_line_is_taken_and_the_exit_code_is_known() -> None:
@@ -100,3 +122,38 @@ def test_a_program_that_is_not_there_is_an_error() -> None:
     """Of the system."""
     with pytest.raises(OSError, match="No such file"):
         asyncio.run(Child("child", ("/no/such/program",)).start())
+
+
+def test_it_ends_with_its_parent() -> None:
+    """Also if the parent is killed and can end nobody."""
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    limit = TimeLimit(5)
+    while not is_gone(pid):
+        assert not limit.is_over()
+        time.sleep(0.01)
+
+
+def test_a_parent_that_died_before_starts_nothing() -> None:
+    """Nobody would end it."""
+    program = (sys.executable, "-c", "print('started')")
+    orphan = (sys.executable, until_parent_ends.__file__, "1", *program)
+    assert subprocess.run(orphan, capture_output=True, check=True).stdout == b""
+
+
+def test_a_file_that_is_no_program_ends_with_its_reason(tmp_path: Path) -> None:
+    """The system says why when it is started, which is after the look-up."""
+    file = tmp_path / "program"
+    file.write_bytes(b"\x7fELF")
+    file.chmod(0o755)
+    errors: list[str] = []
+
+    async def play() -> int:
+        child = Child("child", (str(file),), on_errors=errors.append)
+        await child.start()
+        return await child.ended
+
+    assert asyncio.run(play()) == 1
+    assert errors == [f"{file}: Exec format error"]

@@ -1,0 +1,42 @@
+"""No code of ours runs between fork and exec: other threads may hold locks there, and gRPC's handlers print errors into
+the output of the program that is started (github.com/grpc/grpc/issues/43055).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("extproc", "packages", "tests")
+
+
+def forking_calls(source: str) -> Iterator[int]:
+    """The lines that fork and then run Python."""
+    for node in ast.walk(ast.parse(source)):
+        if (isinstance(node, ast.keyword) and node.arg == "preexec_fn") or (
+            isinstance(node, ast.Attribute) and node.attr in ("fork", "forkpty") and _is_os(node.value)
+        ):
+            yield node.lineno
+
+
+def _is_os(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("os", "pty")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_nothing_forks(folder: str) -> None:
+    """Programs are started by ``subprocess`` without ``preexec_fn``."""
+    files = sorted((ROOT / folder).rglob("*.py"))
+    assert files
+    found = {str(file): list(forking_calls(file.read_text("utf-8"))) for file in files}
+    assert {file: lines for file, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize("planted", ["Popen(command, preexec_fn=setup)", "run(command, preexec_fn=setup)", "os.fork()"])
+def test_a_planted_one_is_found(planted: str) -> None:
+    """The rule can fail."""
+    assert list(forking_calls(f"import os\n{planted}\n")) == [2]
