@@ -9,7 +9,6 @@ import errno
 import os
 import sys
 from importlib import import_module
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
@@ -73,6 +72,8 @@ def command(name: str) -> Any:
 
 def _print_version(asked: bool) -> None:
     if asked:
+        from importlib.metadata import version  # here, since it takes a tenth of `--help`
+
         typer.echo(f"extproc {version('llm-extproc')}")
         raise typer.Exit
 

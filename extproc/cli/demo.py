@@ -16,10 +16,11 @@ import typer
 from rich.console import Console
 
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import print_json, refuse, result_console, said
+from extproc.cli.output import print_json, refuse, said
 from extproc.cli.progress import progress
 from extproc.cli.running_shapes import DemoJson, RunningJson
 from extproc.cli.signals import unwound_by_signals
+from extproc.cli.tables import result_console
 from extproc.config.problems import ConfigInvalid
 from extproc.demo.hints import how_to_ask, next_steps
 from extproc.demo.lines import legend, print_heading, print_stop

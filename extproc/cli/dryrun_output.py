@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from extproc.cli.output import print_table
+from extproc.cli.tables import print_table
 from extproc.domain.reasons import Reason
 from extproc.domain.record import Action
 from extproc.domain.text import Direction

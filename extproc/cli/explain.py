@@ -20,9 +20,10 @@ from rich.text import Text
 from extproc.cli.dryrun_data import client_data, explained_data, outcome_of, reply_data, unasked_data, version_data
 from extproc.cli.dryrun_output import plain_text, print_findings_explained, print_unasked
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import print_json, print_table, refuse, refuse_configuration, result_console, standard_input
+from extproc.cli.output import print_json, refuse, refuse_configuration, standard_input
 from extproc.cli.progress import progress
 from extproc.cli.shapes import ExplanationJson
+from extproc.cli.tables import print_table, result_console
 from extproc.cli.which_config import ConfigOption, config_file
 from extproc.config.problems import ConfigInvalid
 from extproc.domain.record import ExchangeRecord

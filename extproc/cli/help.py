@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rich.markup import escape
-
 EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "init": ("extproc init --model llama --endpoint 127.0.0.1:8000", "extproc init -"),
     "up": (
@@ -33,7 +31,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "status": ("extproc status", "extproc status --watch"),
     "demo": ("extproc demo", "extproc demo --serve"),
 }
-"""By the full name of the command."""
+"""By the full name of the command; without ``[``, which begins a style."""
 _UNBOUNDED: Final = 1 << 31
 """A largest value above this is only that of its type."""
 _WORDS: Final = {"str": "TEXT", "int": "NUMBER", "float": "NUMBER"}
@@ -45,7 +43,7 @@ def explained(name: str, made: Any) -> Any:
         explained(f"{name} {inner}", one)
     if name in EXAMPLES:
         title = "Example" if len(EXAMPLES[name]) == 1 else "Examples"
-        made.epilog = "\n".join([f"{title}:", *(f"  {escape(example)}" for example in EXAMPLES[name])])
+        made.epilog = "\n".join([f"{title}:", *(f"  {example}" for example in EXAMPLES[name])])
     get_params = made.get_params
     made.get_params = lambda ctx: with_readable_types(get_params(ctx))
     return made

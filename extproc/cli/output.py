@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 import orjson
 import typer
-from rich.console import Console, RenderableType
 
 from extproc.cli.exit_codes import ExitCode
 from extproc.config.problems import ConfigInvalid
 from extproc.server.sockets.address import reason_of
-
-_PIPED_COLUMNS: Final = 10_000
-"""A program that reads a table wants its lines whole."""
-
-
-def result_console(piped_columns: int = _PIPED_COLUMNS) -> Console:
-    """Standard output: as wide as the terminal, or as COLUMNS says; else of ``piped_columns``."""
-    if sys.stdout.isatty() or "COLUMNS" in os.environ:
-        return Console()
-    return Console(width=piped_columns)
-
-
-def print_table(console: Console, table: RenderableType) -> None:
-    """Print a table; outside of a terminal without the blanks that fill its lines."""
-    if console.is_terminal:
-        console.print(table)
-        return
-    with console.capture() as captured:
-        console.print(table)
-    for line in captured.get().splitlines():
-        console.out(line.rstrip(), highlight=False)
 
 
 def print_json(data: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from extproc.cli.output import print_json, refuse, result_console, said
+from extproc.cli.output import print_json, refuse, said
 from extproc.cli.progress import progress
 from extproc.cli.review_import import FILE_BYTES_MAX, NOTE_CHARS_MAX, FileInvalid, LabelFile, read_labels
 from extproc.cli.review_output import (
@@ -47,6 +47,7 @@ from extproc.cli.review_store import (
 )
 from extproc.cli.review_what_if import print_what_if, threshold_of, what_if_data
 from extproc.cli.signals import unwound_by_signals
+from extproc.cli.tables import result_console
 from extproc.cli.which_config import ConfigOption, config_file
 from extproc.server.operations.config_files import read_config
 from extproc.sinks.review.entries import FindingQuery, ImportCounts, Label, ReviewLabel

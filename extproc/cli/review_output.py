@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from extproc.cli.output import print_table
 from extproc.cli.review_shapes import (
     ExportedJson,
     FindingJson,
@@ -27,6 +26,7 @@ from extproc.cli.review_shapes import (
     ShownFindingJson,
     StatsJson,
 )
+from extproc.cli.tables import print_table
 from extproc.sinks.review.entries import GuardCounts, ImportCounts, Label, ReviewLabel, Stored
 from extproc.sinks.review.precision import precision_of
 

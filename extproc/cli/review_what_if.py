@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from extproc.cli.output import print_table
 from extproc.cli.review_shapes import PrecisionJson, TriedThresholdJson, WhatIfJson
+from extproc.cli.tables import print_table
 from extproc.sinks.review.precision import precision_of
 from extproc.sinks.review.what_if import WhatIf
 

@@ -17,9 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import print_json, print_table, reachable, refuse, refuse_configuration, result_console
+from extproc.cli.output import print_json, reachable, refuse, refuse_configuration
 from extproc.cli.progress import progress
 from extproc.cli.running_shapes import CountJson, GuardStatusJson, StatusJson, VersionStatusJson
+from extproc.cli.tables import print_table, result_console
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
 from extproc.config.problems import ConfigInvalid
 from extproc.server.operations.config_files import read_config

@@ -11,8 +11,9 @@ from typing import Annotated, Final
 import typer
 
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import print_json, refuse, result_console
+from extproc.cli.output import print_json, refuse
 from extproc.cli.progress import progress
+from extproc.cli.tables import result_console
 from extproc.cli.testing_output import junit, print_results, tested_data
 from extproc.cli.testing_run import FileRun, ReadFiles, run_file
 from extproc.cli.which_config import ConfigOption

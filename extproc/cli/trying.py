@@ -21,8 +21,9 @@ from extproc.cli.dryrun_output import (
     print_unasked,
 )
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import print_json, print_table, refuse, refuse_configuration, result_console, standard_input
+from extproc.cli.output import print_json, refuse, refuse_configuration, standard_input
 from extproc.cli.progress import progress
+from extproc.cli.tables import print_table, result_console
 from extproc.cli.which_config import ConfigOption, config_file
 from extproc.config.problems import ConfigInvalid
 from extproc.domain.contract import ENDPOINT_PATHS

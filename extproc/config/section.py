@@ -105,7 +105,7 @@ ServerName = Annotated[
 class Section(BaseModel):
     """A configuration block: unknown keys are rejected, values are never coerced, instances are immutable."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", strict=True, frozen=True)
 
 
 class Mode(StrEnum):
