@@ -58,7 +58,7 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: unusable-environment help demo test check hunt coverage attack memory bench guard-report adapters train vllm-check compiled docs docs-serve protos tables models lock clean
+.PHONY: unusable-environment help demo test check transports hunt coverage attack memory bench guard-report adapters train vllm-check compiled docs docs-serve protos tables models lock clean
 
 ##@ Start here
 
@@ -70,7 +70,7 @@ demo: $(if $(wildcard $(DEV)),$(DEV),$(DEMO)) ## Show the whole thing at work on
 
 ##@ Tests
 
-test: $(DEV) $(PUBLISHED) $(WEIGHTS) ## Run the tests, those through a real Envoy on each of the transports
+test: $(DEV) $(PUBLISHED) $(WEIGHTS) ## Run the tests, those of transports through a real Envoy on each of them
 	@$(if $(ARGS),$(BIN)/pytest -q $(ARGS),$(BIN)/python -m tests.suite)
 
 check: $(DEV) ## Lint, check the types, the layers, what mypyc compiles and the site, then run the tests
@@ -80,13 +80,15 @@ check: $(DEV) ## Lint, check the types, the layers, what mypyc compiles and the 
 	$(BIN)/lint-imports
 	@LLM_EXTPROC_COMPILE=1 $(BIN)/python setup.py -q egg_info --egg-base $$(mktemp -d)
 	@$(MAKE) --no-print-directory docs
-	$(BIN)/pytest -q tests/extending
 	@$(MAKE) --no-print-directory test
 
 coverage: $(DEV) $(WEIGHTS) ## Run the tests without Envoy, and print which lines and branches they do not reach
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest -q --ignore tests/e2e --ignore tests/extending --ignore tests/bench $(ARGS)
 	@$(BIN)/coverage combine -q && $(BIN)/coverage report
+
+transports: $(DEV) ## Run every end-to-end test on the transport on which `make test` runs only those of transports
+	@EXTPROC_DEMO_TRANSPORT=grpc $(BIN)/pytest -q $(or $(ARGS),tests/e2e)
 
 hunt: $(DEV) $(WEIGHTS) ## Look long for counterexamples to the laws: 2,000 examples each
 	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -q --timeout 3600 $(or $(ARGS),tests/playbooks tests/stream tests/unit)

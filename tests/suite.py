@@ -1,7 +1,8 @@
 """All tests, in parts: ``make test`` runs this.
 
-Three parts run at once, which is what two cores bear: many tests wait for an Envoy, for a process, or for a model's
-recorded pace. Every part runs to its end whatever another finds, and a summary of all of them comes last.
+Three parts run at once, which is what two cores bear: many tests wait for an Envoy or for a process. Whichever of the
+three is free takes the next part, so none idles before the end. Every part runs to its end whatever another finds, and
+a summary of all of them comes last.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import tempfile
 import threading
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NoReturn
 
 from extproc.demo.installation import TRANSPORT_VARIABLE
 
+AT_ONCE: Final = 3
 _PYTEST: Final = (sys.executable, "-m", "pytest", "-q")
 
 
@@ -43,76 +45,79 @@ class Result:
     seconds: float = 0.0
 
 
-COMMANDS: Final = ("tests/e2e/test_demo.py", "tests/e2e/test_up.py")
-"""They wait for the recorded pace of a model, and start each Envoy anew; no transport makes a difference."""
-_SERVED: Final = ("tests/e2e", *(f"--ignore={file}" for file in COMMANDS))
+def _rest_of(folder: str, *parts: Part) -> tuple[str, ...]:
+    """The tests of a folder that no part has."""
+    return (folder, *(f"--ignore={one}" for part in parts for one in part.arguments))
+
+
+COMMANDS: Final = Part("commands that start an Envoy", ("tests/e2e/test_demo.py", "tests/e2e/test_up.py"))
 THROUGH_ENVOY: Final = (
-    Part("through Envoy, transport grpc", _SERVED, {TRANSPORT_VARIABLE: "grpc"}),
-    Part("through Envoy, transport fast", _SERVED),
+    Part("through Envoy, transport fast", _rest_of("tests/e2e", COMMANDS)),
+    Part("through Envoy, transport grpc", ("tests/e2e", "-m", "transport"), {TRANSPORT_VARIABLE: "grpc"}),
 )
-WITH_PROCESSES: Final = ("tests/unit/server", "tests/unit/cli")
-"""Unit tests that start many processes."""
-OTHERS: Final = (
-    (
-        Part("unit tests with processes", WITH_PROCESSES),
-        Part("commands that start an Envoy", COMMANDS),
-    ),
-    (
-        Part("all others", ("--ignore=tests/e2e", "--ignore=tests/unit", "--ignore=tests/extending")),
-        Part("other unit tests", ("tests/unit", *(f"--ignore={folder}" for folder in WITH_PROCESSES))),
-    ),
+SERVER: Final = Part("unit tests of the server", ("tests/unit/server", "tests/unit/launch"))
+CLI: Final = Part("unit tests of commands", ("tests/unit/cli",))
+DETECTORS: Final = Part("unit tests of detectors", ("tests/unit/detectors",))
+FILTERS: Final = Part("unit tests of filters", ("tests/unit/filters", "tests/unit/payload"))
+PLAYBOOKS: Final = Part("playbooks", ("tests/playbooks",))
+EXTENDING: Final = Part("what CONTRIBUTING adds", ("tests/extending",))
+PARTS: Final = (
+    *THROUGH_ENVOY,
+    SERVER,
+    COMMANDS,
+    DETECTORS,
+    FILTERS,
+    PLAYBOOKS,
+    CLI,
+    EXTENDING,
+    Part("other unit tests", _rest_of("tests/unit", SERVER, CLI, DETECTORS, FILTERS)),
+    Part("all others", _rest_of("tests", Part("", ("tests/e2e", "tests/unit")), PLAYBOOKS, EXTENDING)),
 )
+"""The longest first, as the summary tells."""
 
 
-def run(shown: Sequence[Part], others: Sequence[Sequence[Part]], folder: Path) -> list[Result]:
-    """Run ``shown`` one after the other with their output, and meanwhile each row of ``others`` likewise.
+def run(parts: Sequence[Part], folder: Path, at_once: int = AT_ONCE) -> list[Result]:
+    """Run the parts, so many at once, and print the output of each as soon as it has ended.
 
     Args: folder: for what the parts report.
     """
     running: list[subprocess.Popen[bytes]] = []
     ending = threading.Event()
-    with ThreadPoolExecutor(len(others) or 1) as rows:
-        waiting = [
-            rows.submit(_run_row, row, folder / str(number), running, ending) for number, row in enumerate(others)
+    with ThreadPoolExecutor(at_once) as workers:
+        submitted = [
+            workers.submit(_run_part, part, folder / str(number), running, ending) for number, part in enumerate(parts)
         ]
         try:
-            results = []
-            for part in shown:
-                print(f"--- {part.name}", flush=True)
-                report = folder / "shown.xml"
-                report.unlink(missing_ok=True)
-                process = _started(part, report)
-                running.append(process)
-                results.append(_result(part, process.wait(), report))
-            for row in waiting:
-                for result, output in row.result():
-                    print(f"--- {result.part.name}\n{output}", flush=True)
-                    results.append(result)
-            return results
+            for ended in as_completed(submitted):
+                result, output = ended.result()
+                _tell(f"--- {result.part.name}\n{output}")
+            return [each.result()[0] for each in submitted]
         finally:
             ending.set()
             for process in running:
                 process.terminate()
 
 
-def _run_row(
-    row: Sequence[Part], folder: Path, running: list[subprocess.Popen[bytes]], ending: threading.Event
-) -> list[tuple[Result, str]]:
-    """The result and the output of each part; no further one starts once all is to end."""
-    folder.mkdir()
-    ended = []
-    for number, part in enumerate(row):
-        log, report = folder / f"{number}.log", folder / f"{number}.xml"
-        with log.open("wb") as writing:
-            process = _started(part, report, writing)
-        running.append(process)
-        if ending.is_set():
-            process.terminate()
-        code = process.wait()
-        ended.append((_result(part, code, report), log.read_text(errors="replace")))
-        if ending.is_set():
-            break
-    return ended
+def _run_part(
+    part: Part, stem: Path, running: list[subprocess.Popen[bytes]], ending: threading.Event
+) -> tuple[Result, str]:
+    """The result and the output. None starts once all is to end."""
+    if ending.is_set():
+        return Result(part, -signal.SIGTERM, None), ""
+    log, report = stem.with_suffix(".log"), stem.with_suffix(".xml")
+    command = [*_PYTEST, f"--junitxml={report}", *part.arguments]
+    _tell(f"running: {part.name}")
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=os.environ | part.environ)
+    running.append(process)
+    if ending.is_set():
+        process.terminate()
+    return _result(part, process.wait(), report), log.read_text(errors="replace")
+
+
+def _tell(text: str) -> None:
+    """Print lines in one piece: several threads do."""
+    print(f"{text}\n", end="", flush=True)
 
 
 def summary(results: Sequence[Result]) -> str:
@@ -135,14 +140,9 @@ def main() -> NoReturn:
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, lambda number, _: sys.exit(128 + number))
     with tempfile.TemporaryDirectory() as folder:
-        results = run(THROUGH_ENVOY, OTHERS, Path(folder))
+        results = run(PARTS, Path(folder))
     print(summary(results), flush=True)
     raise SystemExit(next((result.code for result in results if result.code), 0))
-
-
-def _started(part: Part, report: Path, output: object = None) -> subprocess.Popen[bytes]:
-    command = [*_PYTEST, f"--junitxml={report}", *part.arguments]
-    return subprocess.Popen(command, stdout=output, stderr=output, env=os.environ | part.environ)  # type: ignore[call-overload, no-any-return]
 
 
 def _result(part: Part, code: int, report: Path) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import tempfile
 import threading
@@ -71,12 +72,13 @@ def demo_command(
 
 def _tour(console: Console | None, directory: Path, serve: bool, verbose: bool) -> ExitCode:
     """Show the tour, as JSON without a console."""
-    from extproc.demo.installation import Installation, claimed_port
+    from extproc.demo.installation import SPEED_VARIABLE, Installation, claimed_port
     from extproc.demo.model_server import ModelServer
     from extproc.demo.rules import DEMO_RULES
     from extproc.demo.tour import Tour, planned
 
-    models = {name: ModelServer(name, rules=DEMO_RULES) for name in ("v1", "v2")}
+    speed = float(os.environ.get(SPEED_VARIABLE, 1))
+    models = {name: ModelServer(name, rules=DEMO_RULES, speed=speed) for name in ("v1", "v2")}
     with ExitStack() as running:
         stops: list[Stop] = []
         with progress("Starting two model servers, the processor, and Envoy") as line:

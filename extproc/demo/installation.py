@@ -28,6 +28,7 @@ from extproc.server.sockets.free_ports import free_ports
 DEMO_CONFIG: Final = Path(__file__).parent / "config.yaml"
 LOOPBACK: Final = "127.0.0.1"
 TRANSPORT_VARIABLE: Final = "EXTPROC_DEMO_TRANSPORT"  # grpc or fast; the test suite runs on both
+SPEED_VARIABLE: Final = "EXTPROC_DEMO_SPEED"  # of the models, relative to the recordings; tests wait less
 
 Change = Callable[[dict[str, Any]], None]
 

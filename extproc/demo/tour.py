@@ -36,6 +36,7 @@ _TOLD = "My card is 4111 1111 1111 1111, mail bob@example.com."
 _TOLD_SECRETS = ("4111 1111 1111 1111", "bob@example.com", "<CREDIT_CARD>", "<EMAIL>")
 _ASKED = "Whom shall I write to?"
 _SECRETS = ("anna.schmidt@example.com", "+49 30 901820", "4111 1111 1111 1111")
+_BILLED = ("llm_prompt_tokens_total", "llm_completion_tokens_total", "llm_cost_micro_usd_total")
 _MASKED = "Write to Anna Schmidt at <EMAIL> or call <PHONE>, card <CREDIT_CARD>."
 
 
@@ -188,6 +189,8 @@ class Tour:
         stop.expect("the version at the model, not the forged one", seen.request.header("x-llm-version"), "v2")
 
     def _team_bill(self, stop: Stop) -> None:
+        labels: dict[str, Any] = {"team": "search", "project": "bill", "version": "v1"}
+        before = [self._metric(name, **labels) for name in ("llm_requests_total", *_BILLED)]
         client = self._client("bill")
         for stream in (False, False, True):
             answer = client.chat.completions.create(
@@ -198,11 +201,10 @@ class Tour:
             )
             if stream:
                 list(answer)
-        labels: dict[str, Any] = {"team": "search", "project": "bill", "version": "v1"}
-        self._risen("llm_requests_total", 0, expected=3, **labels)
-        prompt = self._metric("llm_prompt_tokens_total", **labels)
-        completion = self._metric("llm_completion_tokens_total", **labels)
-        cost = self._metric("llm_cost_micro_usd_total", **labels)
+        self._risen("llm_requests_total", before[0], expected=3, **labels)
+        prompt, completion, cost = (
+            self._metric(name, **labels) - earlier for name, earlier in zip(_BILLED, before[1:], strict=True)
+        )
         stop.client_saw = "3 answers"
         stop.model_saw = "include_usage on the stream"
         stop.measured = f"{prompt:g} + {completion:g} tokens, {cost:g} micro-USD"
@@ -295,12 +297,16 @@ class Tour:
         return self._installation.metric(name, **labels)
 
     def _risen(self, name: str, before: float, *, expected: float | None = None, **labels: str) -> float:
-        """The increase of a metric. Measurements follow the response, so wait for the increase (to ``expected``)."""
-        deadline = time.monotonic() + _WAIT_S_MAX
+        """The increase of a metric. Measurements follow the response, so wait for the increase (to ``expected``): until
+        no exchange is running, and one look longer.
+        """
+        deadline, is_last = time.monotonic() + _WAIT_S_MAX, False
         while True:
             risen = self._metric(name, **labels) - before
-            if (risen >= expected if expected is not None else risen > 0) or time.monotonic() > deadline:
+            is_enough = risen >= expected if expected is not None else risen > 0
+            if is_enough or is_last or time.monotonic() > deadline:
                 return risen
+            is_last = self._metric("llm_inflight_exchanges") == 0
             time.sleep(_POLL_S)
 
 

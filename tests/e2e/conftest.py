@@ -28,7 +28,7 @@ MakeStack = Callable[..., Stack]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The suite runs twice, once on each transport; what does not depend on it runs on the default one only."""
+    """Where the transport is not the default one, what does not depend on it is left out."""
     if os.environ.get(TRANSPORT_VARIABLE) == "grpc":
         left_out = [item for item in items if item.get_closest_marker("once") is not None]
         config.hook.pytest_deselected(items=left_out)

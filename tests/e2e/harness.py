@@ -23,9 +23,10 @@ from extproc.envoy_config.envoy_process import EnvoyMissingError, envoy_binary
 from extproc.envoy_config.start_time import TimeLimit, load_told
 from extproc.server.sockets.free_ports import free_ports
 
-__all__ = ["Answer", "Stack", "curl", "free_ports", "require_envoy", "wait_until"]
+__all__ = ["RELOAD_S_MAX", "Answer", "Stack", "curl", "free_ports", "require_envoy", "wait_until"]
 
 LOG_TAIL_CHARS = 6_000
+RELOAD_S_MAX = 2.0
 
 Value = TypeVar("Value")
 
@@ -134,6 +135,16 @@ class Stack(Installation):
         """One request through Envoy by curl; a ``body`` that is not bytes is sent as JSON."""
         content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         return curl(self.base_url + path, *options, body=content, timeout_s=timeout_s)
+
+    def revision(self) -> str:
+        """The configuration in force."""
+        return str(json.loads(self.processor.page("/readyz"))["revision"])
+
+    def reloaded(self, write: Callable[[], object]) -> None:
+        """Writes something, and waits until it is in force. Raises: TimeoutError after two seconds."""
+        before = self.revision()
+        write()
+        wait_until(lambda: self.revision() != before, "the new configuration is in force", RELOAD_S_MAX)
 
     def logs(self) -> dict[str, str]:
         """The ends of all logs, by the name of the file."""

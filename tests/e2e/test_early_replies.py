@@ -15,6 +15,8 @@ from tests.e2e.harness import Stack, wait_until
 from tests.e2e.measured import Measured
 from tests.e2e.raw_http import Connection, RawAnswer
 
+pytestmark = pytest.mark.transport
+
 MAIL = b"jane.doe@example.com"
 BODY = json.dumps(CHAT.request(f"Mail {MAIL.decode()}")).encode()
 LENGTH = b"content-length: %d\r\n" % len(BODY)

@@ -58,7 +58,6 @@ MESSAGE = {
 }
 
 
-@BOTH
 @pytest.mark.parametrize(
     ("fail", "change_envoy", "code"),
     [
@@ -70,7 +69,6 @@ MESSAGE = {
 )
 def test_the_three_503s_differ_in_their_codes(
     make_stack: MakeStack,
-    api: Api,
     fail: Callable[[Stack], None],
     change_envoy: Callable[[dict[str, Any]], None] | None,
     code: str,
@@ -78,15 +76,14 @@ def test_the_three_503s_differ_in_their_codes(
     """Anthropic's error object has no code, so there the message tells them apart. Each answer has its id."""
     stack = make_stack(change_envoy=change_envoy)
     fail(stack)
-    answer = stack.curl(api.path, "-H", "x-model-version: v1", *FORGED, body=api.request())
     error = {"message": MESSAGE[code], "type": "service_unavailable_error", "param": None, "code": code}
-    if api is MESSAGES:
-        assert answer.document == {"type": "error", "error": {"type": "overloaded_error", "message": MESSAGE[code]}}
-    else:
-        assert answer.document == {"error": error}
-    assert (answer.status, answer.headers["content-type"]) == (503, "application/json")
-    assert (OURS if code != "checks_unavailable" else ENVOYS).fullmatch(answer.headers["x-llm-exchange-id"])
-    assert line_of(stack, answer)["status"] == 503
+    anthropics = {"type": "error", "error": {"type": "overloaded_error", "message": MESSAGE[code]}}
+    for api, document in ((CHAT, {"error": error}), (MESSAGES, anthropics)):
+        answer = stack.curl(api.path, "-H", "x-model-version: v1", *FORGED, body=api.request())
+        assert (answer.status, answer.headers["content-type"]) == (503, "application/json")
+        assert answer.document == document
+        assert (OURS if code != "checks_unavailable" else ENVOYS).fullmatch(answer.headers["x-llm-exchange-id"])
+        assert line_of(stack, answer)["status"] == 503
 
 
 def line_of(stack: Stack, answer: Answer) -> dict[str, Any]:

@@ -60,6 +60,7 @@ def served(seen: list[Seen]) -> Counter[str]:
     return Counter(one.version.rpartition("/")[2] for one in seen)
 
 
+@pytest.mark.transport
 @pytest.mark.timeout(180)
 def test_versions_come_and_go_under_load(tmp_path: Path) -> None:
     """Each new one gets its share as soon as Envoy has it, no removed one gets any, and each request is answered."""

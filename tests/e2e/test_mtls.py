@@ -82,6 +82,7 @@ def tls_connections(stack: Stack) -> int:
     return int(line.rpartition(":")[2])
 
 
+@pytest.mark.transport
 def test_an_exchange_over_mtls(make_stack: MakeStack, installed: Installed) -> None:
     """The configuration that `envoy-config` writes fits; a stream goes through as well."""
     stack = make_stack(change=installed.change)
@@ -93,6 +94,7 @@ def test_an_exchange_over_mtls(make_stack: MakeStack, installed: Installed) -> N
     assert tls_connections(stack) >= 1
 
 
+@pytest.mark.transport
 def test_an_envoy_that_the_ca_did_not_sign_fails_closed(make_stack: MakeStack, installed: Installed) -> None:
     """503, in the API's shape; nothing reaches a model server."""
     Authority().issue("envoy.example").write(installed.folder, "envoy")
@@ -111,6 +113,7 @@ def test_a_processor_of_another_name_fails_closed(make_stack: MakeStack, install
     assert [seen for model in stack.models.values() for seen in model.seen] == []
 
 
+@pytest.mark.transport
 def test_a_renewed_certificate_is_used_while_requests_go_on(make_stack: MakeStack, installed: Installed) -> None:
     """An expired one is mended without a restart of either side: Envoy connects again by itself."""
     expired, good = installed.servers.issue(NAME, expired=True), installed.servers.issue(NAME)

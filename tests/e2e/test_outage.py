@@ -34,7 +34,7 @@ HONEST_PER_S, HONEST_CLIENTS = 50, 64
 LONG_EACH = 25
 """One in so many honest requests is a long chat."""
 SMALL_CHARS, LONG_CHARS = 200, 80_000
-AFTERWARDS_S = 4.0
+AFTERWARDS_S = 2.0
 TIMEOUT_S = 10
 WORDS = ("the", "weather", "in", "Paris", "is", "fine", "today", "and", "we", "walk", "along", "the", "river", "again")
 

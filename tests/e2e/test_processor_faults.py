@@ -10,8 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -22,15 +21,15 @@ import pytest
 from extproc.demo.model_server import ModelServer
 from extproc.demo.scripted import Gate, Scripted
 from extproc.demo.seen import Request
-from tests.e2e.conftest import MakeStack
-from tests.e2e.harness import Answer, Stack, wait_until
+from tests.e2e.asking import CHAT, CLIENTS, Asking
+from tests.e2e.harness import RELOAD_S_MAX, Answer, Stack, require_envoy, wait_until
+from tests.e2e.measured import Measured
 from tests.json_lines import json_lines
 
-CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
+MESSAGES = "/v1/messages"
 ADDRESS = "bob@example.com"
 JSON_TYPE = ("content-type", "application/json")
 SSE_TYPE = ("content-type", "text/event-stream")
-RELOAD_S_MAX = 2.0
 
 
 def chat(**more: Any) -> dict[str, Any]:
@@ -66,6 +65,12 @@ class Models:
         self.gate = Gate()
         self.servers = {name: ModelServer(name, respond=self._respond) for name in ("v1", "v2")}
 
+    def reset(self) -> None:
+        """Close the gate, and forget what was seen."""
+        self.gate = Gate()
+        for server in self.servers.values():
+            server.seen.clear()
+
     def seen(self, version: str) -> list[Request]:
         """The requests that reached a version."""
         return [seen.request for seen in self.servers[version].seen]
@@ -77,16 +82,44 @@ class Models:
         return Scripted(200, (SSE_TYPE,), [event("Write to us "), self.gate, *rest])
 
 
-@pytest.fixture
-def models() -> Models:
+@pytest.fixture(scope="module")
+def running_models() -> Models:
     """Scripted model servers."""
     return Models()
 
 
-@pytest.fixture
-def stack(make_stack: MakeStack, models: Models) -> Stack:
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, running_models: Models) -> Iterator[Stack]:
     """The demo's installation with them."""
-    return make_stack(models=models.servers)
+    require_envoy()
+    with Stack(tmp_path_factory.mktemp("faults"), models=running_models.servers) as stack:
+        yield stack
+
+
+@pytest.fixture
+def models(running_models: Models) -> Models:
+    """They have seen nothing yet."""
+    running_models.reset()
+    return running_models
+
+
+@pytest.fixture
+def stack(running: Stack) -> Iterator[Stack]:
+    """The same for each test: afterwards its processor runs again, with the configuration of before."""
+    before = running.config.read_text()
+    yield running
+    if not is_serving(running):
+        running.processor.start()
+    if running.config.read_text() != before:
+        running.reloaded(lambda: running.config.write_text(before))
+
+
+def is_serving(stack: Stack) -> bool:
+    """Whether its processor runs."""
+    try:
+        return bool(stack.revision())
+    except OSError:
+        return False
 
 
 @pytest.fixture
@@ -113,52 +146,31 @@ def is_refused(answer: Answer, path: str) -> bool:
 
 def begun_stream(stack: Stack, models: Models, clients: ThreadPoolExecutor) -> Future[Answer]:
     """A streamed answer of which the client has the first part, and whose rest waits at the gate."""
+    measured = Measured(stack)
     running = clients.submit(stack.curl, CHAT, body=chat(stream=True), timeout_s=20.0)
     servers = models.servers.values()
     wait_until(lambda: any(seen.events_sent for server in servers for seen in server.seen), "the answer has begun")
     wait_until(
-        lambda: stack.metric("llm_extproc_step_seconds_count", phase="response_body"), "its first part was guarded"
+        lambda: measured.rise("llm_extproc_step_seconds_count", phase="response_body"), "its first part was guarded"
     )
     return running
-
-
-def revision(stack: Stack) -> str:
-    """The configuration in force."""
-    return str(json.loads(stack.processor.page("/readyz"))["revision"])
-
-
-def reloaded(stack: Stack, write: Callable[[], object]) -> None:
-    """Writes something, and waits until it is in force. Raises: TimeoutError after two seconds."""
-    before = revision(stack)
-    write()
-    wait_until(lambda: revision(stack) != before, "the new configuration is in force", RELOAD_S_MAX)
 
 
 # --- killed --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.transport
 @pytest.mark.parametrize("path", [CHAT, MESSAGES])
-def test_killed_amid_traffic_no_answer_is_unguarded(stack: Stack, clients: ThreadPoolExecutor, path: str) -> None:
+def test_killed_amid_traffic_no_answer_is_unguarded(stack: Stack, path: str) -> None:
     """Clients get errors of their API until it is back, for which Envoy need not be restarted; nothing else."""
-    answers: list[Answer] = []
-    enough = threading.Event()
-
-    def ask() -> None:
-        while not enough.is_set():
-            answers.append(stack.curl(path, body=chat()))
-
-    running = [clients.submit(ask) for _ in range(4)]
-    try:
-        wait_until(lambda: len(answers) >= 8, "clients are served")
+    with Asking(stack, path) as asking:
+        answers = asking.answers
+        asking.more(2 * CLIENTS)
         stack.processor.kill()
         wait_until(lambda: any(map(is_error, answers)), "clients get errors")
         stack.processor.start()
-        later = len(answers) + 8  # of four clients, each has asked anew
+        later = len(answers) + 2 * CLIENTS  # each has asked anew
         wait_until(lambda: any(map(is_masked, answers[later:])), "clients are served again")
-    finally:
-        enough.set()
-    for each in running:
-        each.result()
     assert [answer for answer in answers if not (is_masked(answer) or is_refused(answer, path))] == []
     assert answers[-1].status == 200
 
@@ -168,6 +180,7 @@ def is_error(answer: Answer) -> bool:
     return answer.status != 200
 
 
+@pytest.mark.transport
 def test_killed_in_mid_stream_the_client_sees_a_broken_answer(
     stack: Stack, models: Models, clients: ThreadPoolExecutor
 ) -> None:
@@ -184,10 +197,12 @@ def test_killed_in_mid_stream_the_client_sees_a_broken_answer(
 # --- asked to end --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.transport
 def test_asked_to_end_it_finishes_the_stream_and_takes_no_other(
     stack: Stack, models: Models, clients: ThreadPoolExecutor
 ) -> None:
     """A new request is a 503 at once; the running answer is guarded to its end; then the process ends with 0."""
+    lines = len(json_lines(stack.processor.log))
     running = begun_stream(stack, models, clients)
     stack.processor.signal(signal.SIGTERM)
     wait_until(lambda: '"draining"' in stack.processor.log_tail(), "it drains")
@@ -197,8 +212,8 @@ def test_asked_to_end_it_finishes_the_stream_and_takes_no_other(
     answer = running.result()
     assert (answer.exit_code, is_masked(answer), answer.body.endswith(b"data: [DONE]\n\n")) == (0, True, True)
     assert stack.processor.wait() == 0
-    lines = json_lines(stack.processor.log)
-    assert [line["outcome"] for line in lines if line["event"] == "exchange"] == ["completed"]
+    ended = [line for line in json_lines(stack.processor.log)[lines:] if line["event"] == "exchange"]
+    assert [line["outcome"] for line in ended] == ["completed"]
     stack.processor.start()
     assert is_masked(stack.curl(CHAT, body=chat()))
 
@@ -211,9 +226,7 @@ def prompt_seen(request: Request) -> str:
     return str(request.document["messages"][0]["content"])
 
 
-def test_a_changed_prompt_file_is_what_the_model_sees_next(
-    make_stack: MakeStack, models: Models, tmp_path: Path
-) -> None:
+def test_a_changed_prompt_file_is_what_the_model_sees_next(stack: Stack, models: Models, tmp_path: Path) -> None:
     """Within two seconds, without a change of the configuration itself."""
     prompt = tmp_path / "prompt.txt"
     prompt.write_text("Be brief.")
@@ -222,9 +235,9 @@ def test_a_changed_prompt_file_is_what_the_model_sees_next(
         data["models"]["tiny-chat"]["versions"]["v2"]["weight"] = 0
         data["models"]["tiny-chat"]["versions"]["v1"]["prompt"]["file"] = str(prompt)
 
-    stack = make_stack(models=models.servers, change=one_version)
+    stack.reloaded(lambda: stack.write_config(one_version))
     stack.curl(CHAT, body=chat())
-    reloaded(stack, lambda: prompt.write_text("Be verbose."))
+    stack.reloaded(lambda: prompt.write_text("Be verbose."))
     stack.curl(CHAT, body=chat())
     assert [prompt_seen(request) for request in models.seen("v1")] == ["Be brief.", "Be verbose."]
 
@@ -237,7 +250,7 @@ def test_changed_weights_move_traffic(stack: Stack, models: Models) -> None:
             data["models"]["tiny-chat"]["versions"]["v1"]["weight"] = weight
             data["models"]["tiny-chat"]["versions"]["v2"]["weight"] = 1 - weight
 
-        reloaded(stack, partial(stack.write_config, weigh))
+        stack.reloaded(partial(stack.write_config, weigh))
         for number in range(4):
             stack.curl(CHAT, "-H", f"x-conversation-id: {number}", body=chat())
     assert [len(models.seen(version)) for version in ("v1", "v2")] == [4, 4]
@@ -253,7 +266,7 @@ def test_a_stream_keeps_the_configuration_that_it_began_with(
         policy["guards"] = [each for each in policy["guards"] if each["guard"] != "pii"]
 
     running = begun_stream(stack, models, clients)
-    reloaded(stack, lambda: stack.write_config(without_pii))
+    stack.reloaded(lambda: stack.write_config(without_pii))
     models.gate.open()
     answer = running.result()
     assert (answer.exit_code, is_masked(answer)) == (0, True)
@@ -263,11 +276,11 @@ def test_a_stream_keeps_the_configuration_that_it_began_with(
 def test_a_bad_configuration_changes_nothing(stack: Stack) -> None:
     """Serving goes on under the old one; readiness says what is wrong until it is mended."""
     good = stack.config.read_text()
-    before = revision(stack)
+    measured, before = Measured(stack), stack.revision()
     stack.config.write_text(good.replace('"weight"', '"wieght"'))
     wait_until(lambda: "wieght" in stack.processor.page("/readyz"), "the error is told", RELOAD_S_MAX)
     assert is_masked(stack.curl(CHAT, body=chat()))
-    assert (revision(stack), stack.metric("llm_config_reloads_total", result="invalid")) == (before, 1)
+    assert (stack.revision(), measured.rise("llm_config_reloads_total", result="invalid")) == (before, 1)
     stack.config.write_text(good)
     wait_until(lambda: "wieght" not in stack.processor.page("/readyz"), "the error is gone", RELOAD_S_MAX)
     assert is_masked(stack.curl(CHAT, body=chat()))
@@ -284,10 +297,11 @@ def test_the_metrics_page_after_traffic_is_as_prometheus_wants_it(stack: Stack, 
             pytest.fail("promtool is missing (Debian package prometheus)")
         pytest.skip("promtool is missing (Debian package prometheus)")
     models.gate.open()
+    measured = Measured(stack)
     for path, body in [(CHAT, chat()), (CHAT, chat(stream=True)), (MESSAGES, chat()), ("/v1/none", {})]:
         stack.curl(path, "-H", "x-team: search", body=body)
-    wait_until(lambda: stack.metric("llm_requests_total") >= 4, "all are measured")
+    wait_until(lambda: measured.rise("llm_requests_total") >= 4, "all are measured")
     page = stack.processor.page("/metrics")
     checked = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
-    assert stack.metric("llm_cost_micro_usd_total", team="search") > 0
+    assert measured.rise("llm_cost_micro_usd_total", team="search") > 0

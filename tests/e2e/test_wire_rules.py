@@ -20,6 +20,8 @@ from tests.e2e.measured import Measured
 from tests.e2e.raw_http import Connection, post
 from tests.e2e.scripted_models import ScriptedModels
 
+pytestmark = pytest.mark.transport
+
 REQUEST_BYTES_MAX = 100_000
 ENVOY_BUFFER_BYTES = 131_072  # the largest of the limits, rounded up
 MAIL = "anna.schmidt@example.com"
