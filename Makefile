@@ -57,6 +57,8 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 	--custom-compile-command "make lock" $(ARGS)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Images set it. Tests start processes by the hundred, and each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: unusable-environment help demo test check transports hunt coverage attack memory bench guard-report adapters train vllm-check compiled docs docs-serve protos tables models lock clean
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,8 +60,13 @@ def anchor_of(code: str) -> str:
     return code.replace("…", "name")
 
 
-def read_errors() -> Iterator[Made]:
+@cache
+def read_errors() -> tuple[Made, ...]:
     """Every error whose status and code are written where it is made."""
+    return tuple(_read_errors())
+
+
+def _read_errors() -> Iterator[Made]:
     for file in sorted(PACKAGE.rglob("*.py")):
         tree = ast.parse(file.read_text())
         for call in ast.walk(tree):

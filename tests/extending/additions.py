@@ -31,6 +31,12 @@ class Addition:
     example: str = ""
     only: str = ""
 
+    @property
+    def chosen(self) -> str:
+        """Pytest's expression for what must pass, among the tests of all additions."""
+        files = " or ".join(f"{Path(test).stem}.py" for test in self.tests)
+        return f"({files}) and ({self.only})" if self.only else f"({files})"
+
     def write(self, root: Path) -> None:
         """Write it into a copy of the tree."""
         for name, change in self.files.items():

@@ -28,12 +28,13 @@ ADDITIONS = [
     ("kind of `pii`", NATIONAL_ID),
     ("metric", METRIC),
 ]
+NAMES = ["guard", "filter", "pii kind", "national id", "metric"]
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A copy of what is written by hand."""
-    leave = shutil.ignore_patterns("__pycache__", "*.gz")
+    """A copy of what is written by hand, with its bytecode where there is some."""
+    leave = shutil.ignore_patterns("*.gz")
     for name in COPIED:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=leave)
     for file in ROOT.iterdir():
@@ -51,20 +52,28 @@ def run(tree: Path, *arguments: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def run_tests(tree: Path, addition: Addition) -> None:
-    """Run what must pass with an addition."""
-    chosen = ("-k", addition.only) if addition.only else ()
-    run(tree, "pytest", "-q", "-x", "-p", "no:cacheprovider", *chosen, *addition.tests)
+def run_tests(tree: Path, *additions: Addition) -> None:
+    """Run what must pass with them, in one process."""
+    tests = dict.fromkeys(test for addition in additions for test in addition.tests)
+    chosen = " or ".join(addition.chosen for addition in additions)
+    run(tree, "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", chosen, *tests)
+
+
+@pytest.mark.parametrize(("what", "addition"), ADDITIONS, ids=NAMES)
+def test_an_addition_takes_few_files(what: str, addition: Addition) -> None:
+    """No more than CONTRIBUTING names, and none of another addition's."""
+    assert len(addition.files) <= FILES_MAX[what]
+    others = {name for _, other in ADDITIONS if other is not addition for name in other.files}
+    assert others.isdisjoint(addition.files)
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("what", "addition"), ADDITIONS, ids=["guard", "filter", "pii kind", "national id", "metric"])
-def test_what_is_added_is_held_to_everything(tree: Path, what: str, addition: Addition) -> None:
-    """In no more files than CONTRIBUTING names, and one command for what is generated."""
-    assert len(addition.files) <= FILES_MAX[what]
-    addition.write(tree)
+def test_what_is_added_is_held_to_everything(tree: Path) -> None:
+    """All of it in one tree, as none has a file of another. One command writes what is generated."""
+    for _, addition in ADDITIONS:
+        addition.write(tree)
     run(tree, "tests.docs.reference")
-    run_tests(tree, addition)
+    run_tests(tree, *(addition for _, addition in ADDITIONS))
 
 
 @pytest.mark.parametrize("addition", [one for _, one in ADDITIONS if one.example], ids=lambda one: one.example)
