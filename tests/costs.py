@@ -12,7 +12,7 @@ import random
 import string
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -120,6 +120,7 @@ WORDS = {
 }
 
 
+@cache
 def hard_texts(size_chars: int) -> dict[str, str]:
     """What is honest and hard: much of it is sent every day."""
     chance = random.Random(size_chars)

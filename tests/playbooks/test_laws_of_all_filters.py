@@ -28,6 +28,7 @@ from tests.playbooks.driver import (
     text_of,
     usage_chunk,
 )
+from tests.thorough import examples
 
 NAMES = sorted(FILTERS)
 OBSERVER: dict[str, Any] = {"filter": "meter", "mode": "shadow"}
@@ -91,7 +92,7 @@ def test_a_filter_in_shadow_changes_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(cuts=st.lists(st.integers(0, 900), max_size=6))
 def test_cuts_of_a_stream_do_not_matter(name: str, cuts: list[int]) -> None:
     """The client reads the same text, and the record says the same."""

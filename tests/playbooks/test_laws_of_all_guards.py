@@ -32,6 +32,7 @@ from tests.playbooks.driver import (
     snapshot_of,
 )
 from tests.playbooks.test_law import cut, interleaved, splitter
+from tests.thorough import examples
 from tests.unit.filters.fakes import exchange_of
 
 NAMES = sorted(GUARDS)
@@ -107,7 +108,7 @@ def test_a_guard_finds_what_its_example_has(name: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=10)
+@settings(max_examples=examples(10))
 @given(seed=st.integers(0, 1 << 32), words=st.lists(st.sampled_from([HONEST, "", "12", " ", "\n"]), max_size=2))
 def test_a_stream_is_judged_as_the_whole_answer(name: str, path: str, seed: int, words: list[str]) -> None:
     """What the client sees, what is found and how it ends, however the bytes are cut."""

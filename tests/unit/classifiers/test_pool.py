@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.classifiers.pool import ClassifierDropReason, Pool, Task
+from tests.thorough import examples
 from tests.unit.classifiers.runners import SECRET, FakeLog, FakeMetrics, FakeRunner, in_new_loop, until
 
 SOON_S, LATE_S = 0.05, 20.0
@@ -197,7 +198,7 @@ async def test_closing_judges_what_waits_as_long_as_there_is_time() -> None:
     assert hurried.runners[0].is_closed
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(
     st.lists(st.sampled_from(["good", "bad", "fail", "fault", "hang", "turn", "wait"]), min_size=1, max_size=40),
     st.integers(1, 3),

@@ -32,6 +32,7 @@ from tests.playbooks.driver import (
     response_headers,
     snapshot_of,
 )
+from tests.thorough import examples
 from tests.unit.config.conftest import MINIMAL
 
 ANSWER = "Sure: call +49 170 1234567, or write to ann@example.org."
@@ -42,7 +43,7 @@ CHAT = ENDPOINT_PATHS["chat"]
 
 @pytest.mark.parametrize("name", WRITTEN)
 @given(st.data())
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 def test_cuts_do_not_matter(name: str, data: st.DataObject) -> None:
     """Streamed and not, in every API: the client gets the same text, and the same is found."""
     path = ENDPOINT_PATHS[name]  # type: ignore[index]

@@ -18,6 +18,7 @@ from extproc.filters.chain import Channels
 from extproc.payload.endpoints import CHAT
 from extproc.server.operations.config_files import read_config
 from tests.bench.detectors import ALL, measured_policies
+from tests.thorough import THOROUGH
 
 PIECE_CHARS = 4_000
 CONTENT, ARGUMENTS = (TextSource(Direction.RESPONSE, Speaker.ASSISTANT, kind) for kind in (Kind.CONTENT, Kind.JSON))
@@ -45,22 +46,64 @@ def judge_whatever_comes(name: str, text: str) -> None:
 
 def judge_everywhere(name: str, text: str) -> None:
     """The text in every place of a chat, and as JSON; a guard may refuse it. Raises: FilterFailed."""
-    as_json = json.dumps({"q": text})
-    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": as_json}}
-    places = (
-        {"role": "user", "content": text},
-        {"role": "tool", "tool_call_id": "c", "content": as_json},
-        {"role": "assistant", "content": None, "tool_calls": [call]},
-    )
     exchange = _exchange()
-    for message in places:
-        try:
-            _judge_request(name, [message], exchange)
-        except PayloadRefused:
-            continue
-    for source, answer in ((CONTENT, text), (CONTENT, as_json), (ARGUMENTS, as_json), (ARGUMENTS, text)):
-        _judge_answer(name, source, answer, exchange)
+    for judge_in_place in _PLACES:
+        judge_in_place(name, text, exchange)
     assert not exchange.failed_open
+
+
+def judge_in_turn(name: str, text: str, turn: int) -> None:
+    """As ``judge_everywhere``, but in one of the places, whose turn it is; in all of them if the run is thorough."""
+    if THOROUGH:
+        judge_everywhere(name, text)
+        return
+    exchange = _exchange()
+    _PLACES[turn % len(_PLACES)](name, text, exchange)
+    assert not exchange.failed_open
+
+
+def _as_json(text: str) -> str:
+    return json.dumps({"q": text})
+
+
+def _in_message(name: str, message: object, exchange: ExchangeContext) -> None:
+    with suppress(PayloadRefused):
+        _judge_request(name, [message], exchange)
+
+
+def _said(name: str, text: str, exchange: ExchangeContext) -> None:
+    _in_message(name, {"role": "user", "content": text}, exchange)
+
+
+def _brought_by_a_tool(name: str, text: str, exchange: ExchangeContext) -> None:
+    _in_message(name, {"role": "tool", "tool_call_id": "c", "content": _as_json(text)}, exchange)
+
+
+def _in_a_call(name: str, text: str, exchange: ExchangeContext) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": _as_json(text)}}
+    _in_message(name, {"role": "assistant", "content": None, "tool_calls": [call]}, exchange)
+
+
+def _answered(name: str, text: str, exchange: ExchangeContext) -> None:
+    _judge_answer(name, CONTENT, text, exchange)
+
+
+def _answered_as_json(name: str, text: str, exchange: ExchangeContext) -> None:
+    _judge_answer(name, CONTENT, _as_json(text), exchange)
+
+
+def _in_arguments(name: str, text: str, exchange: ExchangeContext) -> None:
+    _judge_answer(name, ARGUMENTS, _as_json(text), exchange)
+
+
+def _in_broken_arguments(name: str, text: str, exchange: ExchangeContext) -> None:
+    _judge_answer(name, ARGUMENTS, text, exchange)
+
+
+_PLACES = (
+    *(_said, _brought_by_a_tool, _in_a_call),
+    *(_answered, _answered_as_json, _in_arguments, _in_broken_arguments),
+)
 
 
 def _judge_request(name: str, messages: Iterable[object], exchange: ExchangeContext) -> None:

@@ -9,6 +9,7 @@ import json
 import random
 import sys
 import unicodedata
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.thorough import share_of
-from tests.unit.filters.judging import JUDGED, judge_everywhere
+from tests.unit.filters.judging import JUDGED, judge_everywhere, judge_in_turn
 
 ORDINARY = Path(__file__).parents[2] / "corpus" / "ordinary"
 EMOJI = "The delivery was quick and the parcel was in good order. I have used it for two \\ud83d\\ude00\\ud83d\\ude00"
@@ -78,6 +79,7 @@ def test_two_escaped_emoji_fail_no_guard(name: str) -> None:
     judge_everywhere(name, EMOJI)
 
 
+@cache
 def blocks() -> list[str]:
     """Every assigned character, and those around them, a block at a time."""
     pages = [range(first, first + BLOCK_CHARACTERS) for first in range(0, sys.maxunicode + 1, BLOCK_CHARACTERS)]
@@ -90,17 +92,18 @@ def blocks() -> list[str]:
 
 @pytest.mark.parametrize("name", JUDGED)
 def test_no_guard_fails_on_any_block_of_unicode(name: str) -> None:
-    """As it stands, in words of a few characters, and as escapes."""
+    """As it stands, in words of a few characters, and as escapes; each block in one place of a chat."""
     chance = random.Random(name)
-    for block in share_of(blocks(), 2, name):
+    for turn, block in enumerate(blocks(), start=JUDGED.index(name)):
         words = [block[start : start + 7] for start in range(0, len(block), 7)]
-        judge_everywhere(name, " ".join(words))
-        judge_everywhere(name, json.dumps("".join(chance.sample(block, min(40, len(block))))))
+        judge_in_turn(name, " ".join(words), turn)
+        judge_in_turn(name, json.dumps("".join(chance.sample(block, min(40, len(block))))), turn)
 
 
 # --- what is ordinary ----------------------------------------------------------------------------------------------
 
 
+@cache
 def ordinary_texts() -> list[str]:
     """Code files, tools' results, logs and mails."""
     texts: list[str] = []
@@ -112,8 +115,9 @@ def ordinary_texts() -> list[str]:
 
 @pytest.mark.parametrize("name", JUDGED)
 def test_no_guard_fails_on_ordinary_texts(name: str) -> None:
-    """A few thousand; each as it is and as the value of a tool's result, in which ``json.dumps`` escapes it."""
+    """A few thousand; as they are or as the value of a tool's result, in which ``json.dumps`` escapes them."""
     texts = ordinary_texts()
     assert len(texts) > 2_000
-    for start in share_of(range(0, len(texts), 40), 3, name):  # what is between two texts is a text too
-        judge_everywhere(name, "\n".join(texts[start : start + 40]))
+    starts = share_of(range(0, len(texts), 40), 2, JUDGED.index(name))
+    for turn, start in enumerate(starts, start=JUDGED.index(name) // 2):
+        judge_in_turn(name, "\n".join(texts[start : start + 40]), turn)  # what is between two texts is a text too

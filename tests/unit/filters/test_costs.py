@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.costs import Recipe, cost_us_per_kb, hard_texts, prose
+from tests.thorough import examples
 from tests.unit.detectors.test_automata import RECIPES
 from tests.unit.filters.judging import JUDGED, judge_whatever_comes
 
@@ -17,24 +18,29 @@ RATIO_MAX = 25
 
 
 def cost(text: str) -> float:
-    """Of all guards together, the better of two tries. [us per KB]"""
-    return min(sum(cost_us_per_kb(partial(judge_whatever_comes, name), text) for name in JUDGED) for _ in range(2))
+    """Of all guards together. [us per KB]"""
+    return sum(cost_us_per_kb(partial(judge_whatever_comes, name), text) for name in JUDGED)
 
 
 @cache
 def cost_of_prose() -> float:
-    """What honest sentences cost."""
-    return cost(prose(SIZE_CHARS))
+    """What honest sentences cost, in the better of two tries."""
+    return min(cost(prose(SIZE_CHARS)) for _ in range(2))
+
+
+def costs_little_more(text: str) -> bool:
+    """Than prose, in one of two tries."""
+    return any(cost(text) < RATIO_MAX * cost_of_prose() for _ in range(2))
 
 
 @pytest.mark.parametrize("name", hard_texts(100))
 def test_honest_hard_texts(name: str) -> None:
     """Tables, logs, dumps, code."""
-    assert cost(hard_texts(SIZE_CHARS)[name]) < RATIO_MAX * cost_of_prose()
+    assert costs_little_more(hard_texts(SIZE_CHARS)[name])
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=examples(8), suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(RECIPES)
 def test_any_alphabet(recipe: Recipe) -> None:
     """Whatever words are of, and whatever stands between them."""
-    assert cost(recipe.text(SIZE_CHARS)) < RATIO_MAX * cost_of_prose()
+    assert costs_little_more(recipe.text(SIZE_CHARS))

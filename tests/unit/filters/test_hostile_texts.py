@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from tests.growth import grows_in_proportion
+from tests.thorough import THOROUGH
 from tests.unit.filters.judging import JUDGED, judge
 
-LONG_CHARS = 1_000_000 if os.environ.get("HYPOTHESIS_PROFILE") == "hunt" else 40_000
+LONG_CHARS = 1_000_000 if THOROUGH else 40_000
 
 HOSTILE = {
     "words": "word ",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from extproc.detectors.pii import checksums, id_numbers, ids_elsewhere, ids_of_europe
 from extproc.detectors.pii.detector import PiiDetector
 from extproc.detectors.pii.kinds import ENTITIES
+from tests.thorough import examples
 from tests.unit.detectors.pii.national_oracles import ELSEWHERE, EUROPE
 from tests.unit.detectors.pii.number_oracles import ACCOUNTS, ARITHMETIC, DIGITS, Difference, Row, fillings
 from tests.unit.detectors.pii.test_national_ids import HOLDS
@@ -61,7 +62,7 @@ def near_misses(number: str, digit: str, places: list[int]) -> list[str]:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=_name)
-@settings(max_examples=settings().max_examples * 2 // 5)  # an example tries every check digit
+@settings(max_examples=examples(20))  # an example tries every check digit
 @given(data=st.data())
 def test_valid_numbers_and_near_misses_are_judged_alike(row: Row, data: st.DataObject) -> None:
     """Every filling of the check places; near misses of those that either of the two calls valid."""
@@ -114,7 +115,7 @@ def spelled(number: str, example: str) -> str:
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.kind], ids=_name)
-@settings(max_examples=settings().max_examples * 2 // 5)
+@settings(max_examples=examples(20))
 @given(data=st.data())
 def test_what_both_call_valid_is_found_in_a_text(row: Row, data: st.DataObject) -> None:
     """Behind the words of its kind; as which kind, where several have that shape, is not asked here."""

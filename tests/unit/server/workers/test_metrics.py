@@ -17,6 +17,7 @@ from extproc.domain.record import ExchangeRecord, Outcome, VersionFacts
 from extproc.domain.usage import Prices, Usage
 from extproc.server.workers.metrics import FILE_BYTES_MIN, count_in_files, page_of
 from extproc.sinks.metrics import ADMITTED_FACTOR_MAX, LABEL_IDLE_NS, OTHER, Metrics
+from tests.thorough import examples
 from tests.unit.server.processes import short_folder
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -82,7 +83,7 @@ def worker(folder: Path, counts_as: int, tokens: list[int], waiting: int = 0) ->
         metrics.flush()
 
 
-@settings(max_examples=25)  # each makes files
+@settings(max_examples=examples(25))  # each makes files
 @given(lives=st.lists(st.tuples(st.integers(0, 2), st.lists(st.integers(0, 100), max_size=5)), max_size=6))
 def test_lives_of_workers_add_up_to_the_page_of_one_process(lives: list[tuple[int, list[int]]]) -> None:
     """However the exchanges are spread, and however often a worker came in a dead one's place."""
