@@ -12,6 +12,7 @@ from extproc.detectors.pii.detector import PiiDetector
 from extproc.detectors.pii.kinds import ENTITIES
 from extproc.detectors.pii.secret_patterns import SECRET_CHARACTERS_MIN, secret_plausible
 from extproc.detectors.text.normalize import plain
+from tests.thorough import THOROUGH
 from tests.tools.tables import gitleaks, look_alikes
 from tests.tools.tables.__main__ import MODULES
 from tests.unit.detectors.pii.regex_samples import RegexSampler
@@ -20,6 +21,8 @@ detector = PiiDetector(ENTITIES)
 
 DETECTORS = Path(__file__).parent / "detectors"
 SHAPES_BY_HAND = (DETECTORS / "pii" / "secret_shapes.txt").read_text().splitlines()
+SAMPLES = 400 if THOROUGH else 12
+"""Of each shape, and more of one that has more alternatives."""
 LETTERS_BY_HAND = (DETECTORS / "text" / "look_alikes.txt").read_text().splitlines()
 
 
@@ -37,7 +40,8 @@ def samples(name: str) -> list[str]:
 def drawn(shape: str) -> list[str]:
     """Tokens of a shape that could be ours: long and varied enough."""
     sampler = RegexSampler(shape, random.Random(shape))
-    texts = [text for text in (sampler.sample() for _ in range(40)) if re.fullmatch(shape, text)]
+    number = max(SAMPLES, sampler.alternatives_max)
+    texts = [text for text in (sampler.sample() for _ in range(number)) if re.fullmatch(shape, text)]
     return [text for text in texts if len(text) >= SECRET_CHARACTERS_MIN and secret_plausible(text)]
 
 

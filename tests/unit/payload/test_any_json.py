@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import orjson
@@ -113,12 +114,18 @@ def test_answers(item: Recorded, data: st.DataObject) -> None:
     view.write()
 
 
+@cache
+def trees_of(item: Recorded) -> list[Any]:
+    """The JSON of each event of a recorded stream."""
+    return data_of(item.answer)
+
+
 @pytest.mark.parametrize("item", recordings(streamed=True), ids=lambda item: item.name)
 @given(data=st.data())
 def test_streams(item: Recorded, data: st.DataObject) -> None:
     """Each event is read or unreadable; what is read can be written."""
     reader = item.dialect.stream({"model": "m"})
-    trees = data_of(item.answer)
+    trees = trees_of(item)
     for tree in [trees[0], data.draw(damaged(data.draw(st.sampled_from(trees))))]:
         try:
             frame = reader.read(SseEvent(b"", "", orjson.dumps(tree)))

@@ -24,6 +24,11 @@ class RegexSampler:
         self._draw = draw
         self._taken: Counter[int] = Counter()
 
+    @property
+    def alternatives_max(self) -> int:
+        """After so many samples each alternative of the widest choice has been taken."""
+        return _alternatives_max(self._tree)
+
     def sample(self) -> str:
         """Another text."""
         return "".join(self._of_sequence(self._tree))
@@ -69,3 +74,16 @@ class RegexSampler:
         if kind == "RANGE":
             return "".join(map(chr, range(argument[0], argument[1] + 1)))
         return chr(argument) if kind == "LITERAL" else _BLANKS
+
+
+def _alternatives_max(sequence: Any) -> int:
+    most = 1
+    for operation, argument in sequence:
+        match str(operation):
+            case "SUBPATTERN":
+                most = max(most, _alternatives_max(argument[-1]))
+            case "BRANCH":
+                most = max(most, len(argument[1]), *map(_alternatives_max, argument[1]))
+            case "MAX_REPEAT" | "MIN_REPEAT":
+                most = max(most, _alternatives_max(argument[2]))
+    return most

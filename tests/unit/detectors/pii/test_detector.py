@@ -15,7 +15,7 @@ from extproc.detectors.pii.detector import PiiDetector
 from extproc.detectors.pii.kinds import ENTITIES
 from extproc.detectors.pii.wallets import eip55_valid
 from tests.growth import grows_in_proportion
-from tests.thorough import THOROUGH
+from tests.thorough import THOROUGH, examples
 
 CORPUS = Path(__file__).resolve().parents[3] / "corpus" / "pii"
 BREAKERS = "\\s,;\"'<>\\[\\]{}|\\\\`\u0590-\U0010ffff"
@@ -143,7 +143,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 @given(st.lists(PIECES, max_size=24).map("".join))
 @example("ann@example.com4111 1111 1111 1111 api_key: 1aadhaar:")
 @example("4111 1111 1111 1111 AKIAIOSFODNN7EXAMPLE Authorization: Basic YWFhOmFh")
@@ -171,7 +171,7 @@ ALPHABETS = (
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 @given(
     st.sampled_from(CUES),
     st.sampled_from(ALPHABETS).flatmap(lambda alphabet: st.text(alphabet, min_size=4, max_size=24)),
@@ -342,7 +342,7 @@ HOSTILE = {
 @pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE.keys())
 def test_cost_grows_with_the_length_and_no_faster(piece: str) -> None:
     """What could have a detector look back again and again."""
-    assert grows_in_proportion(detector.find, piece, 1_000_000 if THOROUGH else 300_000)
+    assert grows_in_proportion(detector.find, piece, 1_000_000 if THOROUGH else 150_000)
 
 
 def test_hashes_of_ethereum_are_not_asked_for_without_end() -> None:

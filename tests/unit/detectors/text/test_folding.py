@@ -14,6 +14,7 @@ from extproc.detectors.pii.detector import PiiDetector
 from extproc.detectors.pii.kinds import ENTITIES
 from extproc.detectors.text.folding import FOLDED_CHARACTERS, VANISHED, folded, folded_bytes, read, reading
 from extproc.filters.spans import SpanStage
+from tests.thorough import share_of
 from tests.unit.detectors.pii.pii_examples import CUSTOM, DISGUISES, EXAMPLES, Disguise, Example
 from tests.unit.filters.cutting import through
 
@@ -139,15 +140,21 @@ def written(example: Example, disguise: Disguise) -> tuple[str, str]:
     return f"{before}{disguise.write(example.value)}, thanks.", f"{before}<{example.kind}>, thanks."
 
 
+NOTHING_BEHIND = [one for one in EXAMPLES if not one.behind]  # what must follow a value is no part of it
+
+
 @pytest.mark.parametrize("disguise", DISGUISES, ids=lambda disguise: disguise.name)
 def test_a_value_is_masked_exactly_in_every_spelling_and_at_every_cut(disguise: Disguise) -> None:
-    """attack 3, real-vllm F7: numbers and addresses as models and clients write them."""
-    for example in [one for one in EXAMPLES if not one.behind]:  # what must follow a value is no part of it
+    """attack 3, real-vllm F7: numbers and addresses as models and clients write them.
+
+    In one piece, in characters, and in two pieces, for which spellings share the cuts of a value.
+    """
+    for number, example in enumerate(NOTHING_BEHIND, start=DISGUISES.index(disguise)):
         text, expected = written(example, disguise)
         assert masked([text]) == expected, example
         if disguise.write(example.value) != example.value:
             begin = len("Please ") + len(example.before)
-            for cut in range(begin, len(text) - len("thanks.")):
+            for cut in share_of(range(begin, len(text) - len("thanks.")), 4, number):
                 assert masked([text[:cut], text[cut:]]) == expected, (example, cut)
         assert masked(list(text)) == expected, example
 
