@@ -66,12 +66,24 @@ def verdicts(report: str) -> dict[str, str]:
     return {name: word for name, word in after_name.items() if word in ("KEPT", "BROKEN")}
 
 
+def broken(report: str, contract: str) -> str:
+    """What the report tells of a broken contract: the section that its underlined name begins."""
+    told = report.partition("Broken contracts")[2].partition(f"\n{contract}\n{'-' * len(contract)}\n")[2]
+    ends = [told.find(f"\n{name}\n{'-' * len(name)}\n") for name in CONTRACTS]
+    return told[: min((end for end in ends if end >= 0), default=len(told))]
+
+
+def copied(folder: Path) -> Path:
+    """A directory, with a copy of the package in it."""
+    skip_compiled = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "extproc", folder / "extproc", ignore=skip_compiled)
+    return folder
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A directory with a copy of the package in it."""
-    skip_compiled = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "extproc", tmp_path / "extproc", ignore=skip_compiled)
-    return tmp_path
+    return copied(tmp_path)
 
 
 def plant(tree: Path, module: str, source: str) -> None:
@@ -86,16 +98,25 @@ def test_the_package_keeps_every_contract() -> None:
     assert verdicts(linted.stdout) == dict.fromkeys(CONTRACTS, "KEPT")
 
 
-@pytest.mark.parametrize(("contract", "module", "source"), PLANTED)
-def test_a_planted_import_breaks_its_contract(tree: Path, contract: str, module: str, source: str) -> None:
-    """The linter fails on the planted import and names the contract it breaks."""
+@pytest.fixture(scope="module")
+def linted_with_all(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """What the linter says of a copy with all that is planted, each in a module of its own."""
+    tree = copied(tmp_path_factory.mktemp("planted"))
     for package in ("filters", "sinks"):
         plant(tree, f"{package}.neighbour", "")
-    plant(tree, module, source)
-    linted = lint(tree)
-    assert linted.returncode == 1, linted.stdout
-    assert verdicts(linted.stdout)[contract] == "BROKEN"
-    assert f"extproc.{module} -> {source.split()[1]}" in linted.stdout
+    for number, (_, module, source) in enumerate(PLANTED):
+        plant(tree, f"{module}_{number}", source)
+    return lint(tree)
+
+
+@pytest.mark.parametrize("number", range(len(PLANTED)), ids=lambda number: " ".join(PLANTED[number]))
+def test_a_planted_import_breaks_its_contract(linted_with_all: subprocess.CompletedProcess[str], number: int) -> None:
+    """The linter fails on the planted import, and tells it among those that break its contract."""
+    contract, module, source = PLANTED[number]
+    report = linted_with_all.stdout
+    assert linted_with_all.returncode == 1, report
+    assert verdicts(report)[contract] == "BROKEN"
+    assert f" extproc.{module}_{number} -> {source.split()[1]} (l.1)\n" in broken(report, contract)
 
 
 def test_every_contract_has_a_planted_violation() -> None:
