@@ -51,13 +51,8 @@ class Process:
             return error.code, json.loads(error.read())
 
     def metric(self, name: str, **labels: str) -> float:
-        """Sum of the samples of that name whose labels include ``labels``."""
-        return sum(
-            sample.value
-            for family in text_string_to_metric_families(self.processor.page("/metrics"))
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
+        """What its page shows now, as by ``sum_of``."""
+        return sum_of(self.processor.page("/metrics"), name, **labels)
 
     def channel(self, suffix: str = "") -> aio.Channel:
         """A connection of its own; ``suffix`` is that of a worker's socket."""
@@ -66,6 +61,16 @@ class Process:
     async def ended(self) -> int:
         """The exit code, when there is one."""
         return await asyncio.to_thread(self.processor.wait)
+
+
+def sum_of(page: str, name: str, **labels: str) -> float:
+    """Sum of the samples of that name whose labels include ``labels``."""
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
 
 
 @contextmanager

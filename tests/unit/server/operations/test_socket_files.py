@@ -21,9 +21,9 @@ ONE, TWO = {"workers": 1}, {"workers": 2}
 ONE_BY_GRPC, TWO_BY_GRPC = ONE | {"transport": "grpc"}, TWO | {"transport": "grpc"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def process(request: pytest.FixtureRequest) -> Iterator[Process]:
-    """A process that is ready; ends as it should."""
+    """A process that is ready, for tests one after the other; ends as it should."""
     with short_folder() as folder:
         process = start(folder, server=request.param)
         try:

@@ -32,10 +32,38 @@ from tests.unit.server.authority import Authority
 from tests.unit.server.clients import exchange, say
 from tests.unit.server.envoy import CONFIG, PROMPT, request_body, request_headers, unstreamed_chat
 from tests.unit.server.loops import in_loop
-from tests.unit.server.processes import Process, run, short_folder, start
+from tests.unit.server.processes import Process, run, short_folder, start, sum_of
 
 WORKERS = {"workers": 2, "reload_interval_ms": 50}
-TRANSPORTS = pytest.mark.parametrize("transport", ["fast", "grpc"])
+LONG_MS = 3_600_000
+
+
+SERVERS: dict[str, Callable[[], dict[str, Any]]] = {
+    "fast": dict,
+    "grpc": lambda: {"transport": "grpc"},
+    "tcp": lambda: {"listen": f"127.0.0.1:{free_ports(1)[0]}"},
+    "files looked at by a signal only": lambda: {"reload_interval_ms": 60_000},
+}
+
+
+@pytest.fixture(scope="module")
+def shared(request: pytest.FixtureRequest) -> Iterator[Process]:
+    """Two workers, for tests one after the other; the last of them may end it."""
+    with short_folder() as folder:
+        process = start(folder, server=WORKERS | {"drain_ms_max": LONG_MS} | SERVERS[request.param]())
+        yield process
+        process.processor.kill()
+
+
+def by_one(*servers: str) -> pytest.MarkDecorator:
+    """A test that does not mind what others have done with the process before."""
+    return pytest.mark.parametrize("shared", servers, indirect=True)
+
+
+async def addresses(process: Process) -> list[str]:
+    """One for each worker, or one for both."""
+    await later(lambda: process.lines("serving"))
+    return list(process.lines("serving")[0]["listen"])
 
 
 RUNNING: list[Process] = []
@@ -106,85 +134,94 @@ def comments(page: str) -> list[str]:
     return [line for line in page.splitlines() if line.startswith("#")]
 
 
+class Counts:
+    """What a process has counted so far, so that what comes later can be told from it."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._page = process.processor.page("/metrics")
+
+    def more(self, name: str, **labels: str) -> float:
+        """What has been added to a metric since."""
+        return self._process.metric(name, **labels) - sum_of(self._page, name, **labels)
+
+
 # --- what they count and say ---------------------------------------------------------------------------------------
 
 
-@TRANSPORTS
+@by_one("fast")
 @in_loop
-async def test_one_page_adds_up_what_all_of_them_count(folder: Path, transport: str) -> None:
+async def test_every_line_of_a_worker_says_which_one(shared: Process) -> None:
+    """Lines of exchanges, by the socket they came over; the supervisor's own have no number."""
+    async with shared.channel(".1") as channel:
+        await chat(channel)
+    await later(lambda: shared.lines("exchange"))
+    assert [line["worker"] for line in shared.lines("exchange")] == [1]
+    assert sorted(line["worker"] for line in shared.lines("worker serving")) == [0, 1]
+    assert await addresses(shared) == [f"unix:{shared.socket}.0", f"unix:{shared.socket}.1"]
+    assert not [line for line in shared.lines("serving") if "worker" in line]
+
+
+@by_one("fast", "grpc")
+@in_loop
+async def test_one_page_adds_up_what_all_of_them_count(shared: Process) -> None:
     """Counters, histograms and the gauge of running exchanges; the rest is as on the page of one process."""
-    process = await started(folder, transport=transport)
-    async with process.channel(".0") as first, process.channel(".1") as second:
+    before = Counts(shared)
+    async with shared.channel(".0") as first, shared.channel(".1") as second:
         for channel, times in ((first, 3), (second, 2)):
             for _ in range(times):
                 await chat(channel)
         running = [exchange(channel) for channel in (first, second, second)]
         for call in running:
             await say(call, request_headers())
-        assert process.metric("llm_inflight_exchanges") == 3
-        assert process.metric("llm_requests_total", outcome="completed") == 5
-        assert process.metric("llm_cost_micro_usd_total") == 5 * (5 + 2 * 3)
-        assert process.metric("llm_response_tokens_count") == 5
-        assert process.metric("llm_response_tokens_bucket", le="10.0") == 5
-        assert process.metric("llm_extproc_step_seconds_count", phase="request_headers") == 8
-        assert process.metric("llm_config_reloads_total") == process.metric("llm_config_revision") == 1
-        assert comments(process.processor.page("/metrics")) == comments(generate_latest(Metrics(1).registry).decode())
+        assert shared.metric("llm_inflight_exchanges") == 3
+        assert before.more("llm_requests_total", outcome="completed") == 5
+        assert before.more("llm_cost_micro_usd_total") == 5 * (5 + 2 * 3)
+        assert before.more("llm_response_tokens_count") == 5
+        assert before.more("llm_response_tokens_bucket", le="10.0") == 5
+        assert before.more("llm_extproc_step_seconds_count", phase="request_headers") == 8
+        assert shared.metric("llm_config_reloads_total") == shared.metric("llm_config_revision") == 1
+        assert comments(shared.processor.page("/metrics")) == comments(generate_latest(Metrics(1).registry).decode())
         for call in running:
             call.cancel()
-    assert await stopped(process) == 0
-    assert not list(folder.glob("extproc.sock*"))
-
-
-@in_loop
-async def test_every_line_of_a_worker_says_which_one(folder: Path) -> None:
-    """Lines of exchanges, by the socket they came over; the supervisor's own have no number."""
-    process = await started(folder)
-    async with process.channel(".1") as channel:
-        await chat(channel)
-    assert await stopped(process) == 0
-    assert [line["worker"] for line in process.lines("exchange")] == [1]
-    assert sorted(line["worker"] for line in process.lines("worker serving")) == [0, 1]
-    (serving,) = process.lines("serving")
-    assert serving["listen"] == [f"unix:{process.socket}.0", f"unix:{process.socket}.1"]
-    assert [line["exchanges_cancelled"] for line in process.lines("stopped")] == [0]
+    await later(lambda: shared.metric("llm_inflight_exchanges") == 0)
 
 
 # --- one of them dies ----------------------------------------------------------------------------------------------
 
 
-@TRANSPORTS
+@by_one("fast", "grpc")
 @in_loop
-async def test_a_killed_worker_takes_only_its_streams_along(folder: Path, transport: str) -> None:
+async def test_a_killed_worker_takes_only_its_streams_along(shared: Process) -> None:
     """It is told in one line, counted, and replaced; what it had counted stays, and is counted once."""
-    process = await started(folder, transport=transport)
-    async with process.channel(".0") as first, process.channel(".1") as second:
+    before = Counts(shared)
+    async with shared.channel(".0") as first, shared.channel(".1") as second:
         await chat(first)
         await chat(second)
         doomed, spared = exchange(first), exchange(second)
         await say(doomed, request_headers())
         await say(spared, request_headers())
-        victim = pids(process)[0]
+        victim = pids(shared)[0]
         os.kill(victim, signal.SIGKILL)
         assert await doomed.code() is not grpc.StatusCode.OK
         assert (await say(spared, request_body()))[0].HasField("request_body")
-        await later(lambda: (now := serving(process)) and now[0] != victim)
-        assert process.metric("llm_inflight_exchanges") == 1
-        assert process.metric("llm_requests_total") == 2
+        await later(lambda: (now := serving(shared)) and now[0] != victim)
+        assert shared.metric("llm_inflight_exchanges") == 1
+        assert before.more("llm_requests_total") == 2
         spared.cancel()
-    async with process.channel(".0") as channel:
+    async with shared.channel(".0") as channel:
         await chat(channel)
-    assert process.metric("llm_requests_total", outcome="completed") == 3
-    assert process.metric("llm_response_tokens_count") == 3
-    assert process.metric("llm_worker_restarts_total", reason="SIGKILL") == 1
-    (line,) = process.lines("worker died, restarting")
+    assert before.more("llm_requests_total", outcome="completed") == 3
+    assert before.more("llm_response_tokens_count") == 3
+    assert shared.metric("llm_worker_restarts_total", reason="SIGKILL") == 1
+    (line,) = shared.lines("worker died, restarting")
     assert (line["worker"], line["reason"], "memory" in line["hint"]) == (0, "SIGKILL", True)
-    assert await stopped(process) == 0
 
 
 @in_loop
 async def test_workers_end_when_their_supervisor_is_killed(folder: Path) -> None:
     """At once, so that the next supervisor finds the address free."""
-    process = await started(folder, drain_ms_max=3_600_000)
+    process = await started(folder, drain_ms_max=LONG_MS)
     workers = pids(process)
     async with process.channel(".0") as channel:
         call = exchange(channel)
@@ -202,28 +239,27 @@ async def test_workers_end_when_their_supervisor_is_killed(folder: Path) -> None
 # --- one configuration ---------------------------------------------------------------------------------------------
 
 
+@by_one("fast")
 @in_loop
-async def test_a_new_configuration_is_in_force_everywhere_and_told_once(folder: Path) -> None:
+async def test_a_new_configuration_is_in_force_everywhere_and_told_once(shared: Process) -> None:
     """Also in a worker that starts later; a bad one is refused once, whatever the number of workers."""
-    process = await started(folder)
-    (before,) = revisions(process)
-    (folder / "prompt.txt").write_text("Be verbose.")
-    await later(lambda: process.readiness()[1]["revision"] != before)
-    (after,) = revisions(process)
-    process.file.write_text(process.config.replace("weight: 1", "wieght: 1"))
-    await later(lambda: process.readiness()[1]["config_error"])
-    os.kill(pids(process)[1], signal.SIGKILL)
-    await later(lambda: process.readiness()[0] == 503)
-    await later(lambda: process.readiness()[0] == 200)
-    assert revisions(process) == {after}
-    async with process.channel(".1") as channel:
+    (before,) = revisions(shared)
+    (shared.file.parent / "prompt.txt").write_text("Be verbose.")
+    await later(lambda: shared.readiness()[1]["revision"] != before)
+    (after,) = revisions(shared)
+    shared.file.write_text(shared.config.replace("weight: 1", "wieght: 1"))
+    await later(lambda: shared.readiness()[1]["config_error"])
+    os.kill(pids(shared)[1], signal.SIGKILL)
+    await later(lambda: shared.readiness()[0] == 503)
+    await later(lambda: shared.readiness()[0] == 200)
+    assert revisions(shared) == {after}
+    async with shared.channel(".1") as channel:
         (_, reply) = await say(exchange(channel), request_headers(), request_body())
         assert b"Be verbose." in reply.request_body.response.body_mutation.body
-    assert process.metric("llm_config_reloads_total", result="ok") == 2
-    assert process.metric("llm_config_reloads_total", result="invalid") == 1
-    assert await stopped(process) == 0
-    assert len(process.lines("configuration loaded")) == 1
-    assert len(process.lines("configuration rejected, the last good one stays in force")) == 1
+    assert shared.metric("llm_config_reloads_total", result="ok") == 2
+    assert shared.metric("llm_config_reloads_total", result="invalid") == 1
+    assert len(shared.lines("configuration loaded")) == 1
+    assert len(shared.lines("configuration rejected, the last good one stays in force")) == 1
 
 
 def all_shown(address: str) -> set[bytes]:
@@ -263,7 +299,7 @@ async def test_renewed_certificates_are_used_by_every_worker(folder: Path) -> No
 
 
 class Asking:
-    """Clients that ask all the time, each on one connection."""
+    """Clients that ask all the time, each on one connection; not so fast that workers that start wait for them."""
 
     def __init__(self, *channels: aio.Channel) -> None:
         self.outcomes: Counter[str] = Counter()
@@ -272,6 +308,7 @@ class Asking:
 
     async def _ask(self, channel: aio.Channel) -> None:
         while not self._enough.is_set():
+            await asyncio.sleep(0.01)
             try:
                 await chat(channel)
                 self.outcomes["answered"] += 1
@@ -286,117 +323,118 @@ class Asking:
         await asyncio.gather(*self._tasks)
 
 
-@pytest.mark.parametrize("address", ["unix", "tcp"])
+def connected(address: str) -> aio.Channel:
+    """A connection of its own."""
+    return aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
+
+
+@by_one("fast", "tcp")
 @in_loop
-async def test_sigusr2_replaces_every_worker_and_no_exchange_fails(folder: Path, address: str) -> None:
+async def test_sigusr2_replaces_every_worker_and_no_exchange_fails(shared: Process) -> None:
     """Clients ask all the time, and a stream that runs goes on to its end; all of it is on the page."""
-    more = {} if address == "unix" else {"listen": f"127.0.0.1:{free_ports(1)[0]}"}
-    process = await started(folder, drain_ms_max=10_000, **more)
-    before = pids(process)
-    targets = [f"unix:{process.socket}.{n}" for n in range(2)] if address == "unix" else [more["listen"]] * 2
-    channels = [aio.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)]) for target in targets]
+    counts, before, starts = Counts(shared), pids(shared), len(shared.lines("worker serving"))
+    first, *_, last = await addresses(shared) * 2
+    channels = [connected(first), connected(last)]
     asking = Asking(*channels)
-    async with aio.insecure_channel(targets[0], options=[("grpc.use_local_subchannel_pool", 1)]) as long:
+    async with connected(first) as long:
         call = exchange(long)
         await say(call, request_headers())
-        process.processor.signal(signal.SIGUSR2)
-        await later(lambda: len(process.lines("worker serving")) > len(before))
+        shared.processor.signal(signal.SIGUSR2)
+        await later(lambda: len(shared.lines("worker serving")) > starts)
         assert (await say(call, request_body()))[0].HasField("request_body")
         call.cancel()
-    await later(lambda: process.lines("workers replaced"))
-    assert set(pids(process)).isdisjoint(before)
-    async with aio.insecure_channel(targets[0], options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+    await later(lambda: shared.lines("workers replaced"))
+    assert set(pids(shared)).isdisjoint(before)
+    async with connected(first) as channel:
         await chat(channel)
     await asking.end()
     assert list(asking.outcomes) == ["answered"]
-    assert process.metric("llm_requests_total", outcome="completed") == asking.outcomes["answered"] + 1
-    assert process.metric("llm_worker_restarts_total") == 0
+    assert counts.more("llm_requests_total", outcome="completed") == asking.outcomes["answered"] + 1
+    assert counts.more("llm_worker_restarts_total") == 0
     for channel in channels:
         await channel.close()
-    assert await stopped(process) == 0
 
 
+@by_one("files looked at by a signal only")
 @in_loop
-async def test_sighup_is_a_reload_in_every_worker(folder: Path) -> None:
+async def test_sighup_is_a_reload_in_every_worker(shared: Process) -> None:
     """The same processes serve the new configuration, long before the files are polled again."""
-    process = await started(folder, reload_interval_ms=60_000)
-    before = pids(process)
-    process.file.write_text(process.config + "identity: { teams: [search] }\n")
-    process.processor.signal(signal.SIGHUP)
-    await later(lambda: process.lines("configuration loaded"))
-    _, shown = process.readiness()
+    before = pids(shared)
+    shared.file.write_text(shared.config + "identity: { teams: [search] }\n")
+    shared.processor.signal(signal.SIGHUP)
+    await later(lambda: shared.lines("configuration loaded"))
+    _, shown = shared.readiness()
     assert {worker["revision"] for worker in shown["workers"]} == {shown["revision"]}
-    assert process.lines("configuration loaded")[0]["before"] != shown["revision"]
-    assert pids(process) == before
-    assert await stopped(process) == 0
+    assert shared.lines("configuration loaded")[0]["before"] != shown["revision"]
+    assert pids(shared) == before
 
 
 # --- how they end --------------------------------------------------------------------------------------------------
 
 
-@TRANSPORTS
+@by_one("fast", "grpc")
 @in_loop
-async def test_sigterm_drains_all_of_them(folder: Path, transport: str) -> None:
+async def test_sigterm_drains_all_of_them(shared: Process) -> None:
     """Streams of both go on to their end; new ones are refused; then everything is gone with exit code 0."""
-    process = await started(folder, transport=transport, drain_ms_max=3_600_000)
-    async with process.channel(".0") as first, process.channel(".1") as second:
+    async with shared.channel(".0") as first, shared.channel(".1") as second:
         calls = [exchange(first), exchange(second)]
         for call in calls:
             await say(call, request_headers())
-        process.processor.signal(signal.SIGTERM)
-        await later(lambda: process.readiness()[0] == 503)
-        await later(lambda: process.lines("draining"))
+        shared.processor.signal(signal.SIGTERM)
+        await later(lambda: shared.readiness()[0] == 503)
+        await later(lambda: shared.lines("draining"))
         for call in calls:
             await say(call, *unstreamed_chat()[1:])
             await call.done_writing()
             assert await call.code() is grpc.StatusCode.OK
-        assert await process.ended() == 0
-    assert [line["exchanges"] for line in process.lines("draining")] == [2]
-    assert [line["exchanges_cancelled"] for line in process.lines("stopped")] == [0]
-    assert not list(folder.glob("extproc.sock*"))
+        assert await shared.ended() == 0
+    assert [line["exchanges"] for line in shared.lines("draining")] == [2]
+    assert [line["exchanges_cancelled"] for line in shared.lines("stopped")] == [0]
+    assert not list(shared.file.parent.glob("extproc.sock*"))
 
 
+@by_one("files looked at by a signal only")
 @in_loop
-async def test_a_second_signal_ends_all_of_them_at_once(folder: Path) -> None:
+async def test_a_second_signal_ends_all_of_them_at_once(shared: Process) -> None:
     """Running streams are cancelled, measured and told, wherever they run."""
-    process = await started(folder, drain_ms_max=3_600_000)
-    async with process.channel(".0") as first, process.channel(".1") as second:
+    async with shared.channel(".0") as first, shared.channel(".1") as second:
         calls = [exchange(first), exchange(second)]
         for call in calls:
             await say(call, request_headers())
-        process.processor.signal(signal.SIGTERM)
-        await later(lambda: process.lines("draining"))
-        process.processor.signal(signal.SIGTERM)
-        assert await process.ended() == 0
+        shared.processor.signal(signal.SIGTERM)
+        await later(lambda: shared.lines("draining"))
+        shared.processor.signal(signal.SIGTERM)
+        assert await shared.ended() == 0
         assert all([await call.code() is not grpc.StatusCode.OK for call in calls])
-    assert [line["exchanges_cancelled"] for line in process.lines("stopped")] == [2]
-    assert [line["outcome"] for line in process.lines("exchange")] == ["aborted", "aborted"]
+    assert [line["exchanges_cancelled"] for line in shared.lines("stopped")] == [2]
+    assert [line["outcome"] for line in shared.lines("exchange")] == ["aborted", "aborted"]
 
 
 # --- addresses -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("by", ["another program", "other workers"])
-@in_loop
-async def test_an_address_that_is_taken_is_refused(folder: Path, by: str) -> None:
+def assert_refused(folder: Path, address: str) -> None:
     """Exit 3, in the words of a single process: a port that workers share is shared with nobody else."""
-    address = f"127.0.0.1:{free_ports(1)[0]}"
-    other = folder / "other"
-    other.mkdir()
-    process = Process(other, server={**WORKERS, "listen": address})
-    if by == "other workers":
-        first = await started(folder, listen=address)
-        ended = await asyncio.to_thread(run, process.file)
-        assert await stopped(first) == 0
-    else:
-        host, _, port = address.rpartition(":")
-        with socket.create_server((host, int(port))):
-            ended = await asyncio.to_thread(run, process.file)
+    ended = run(Process(folder, server={**WORKERS, "listen": address}).file)
     assert (ended.returncode, ended.stderr) == (
         3,
         f"server.listen: cannot listen on {address} (address already in use). "
         "Stop what listens there, or set server.listen to another address.\n",
     )
+
+
+def test_an_address_that_another_program_has_is_refused(folder: Path) -> None:
+    """Before any worker starts."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert_refused(folder, f"127.0.0.1:{taken.getsockname()[1]}")
+
+
+@by_one("tcp")
+@in_loop
+async def test_an_address_that_other_workers_have_is_refused(shared: Process, folder: Path) -> None:
+    """Though they share it among themselves."""
+    (address,) = await addresses(shared)
+    await asyncio.to_thread(assert_refused, folder, address)
 
 
 # --- workers that do not serve -------------------------------------------------------------------------------------
