@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -83,10 +83,13 @@ def flat(task: str, figures: Mapping[str, float]) -> dict[str, float]:
     return named
 
 
-def report_of(task: str) -> dict[str, float]:
-    """All figures of one task. Raises: ImportError, where a package is missing that only this report needs."""
-    report: Callable[[], Mapping[str, float]] = import_module(f"tests.tools.{task}_report").report
-    return flat(task, report())
+def report_of(task: str, **keys: Any) -> dict[str, float]:
+    """All figures of one task. Raises: ImportError, where a package is missing that only this report needs.
+
+    Args: keys: of the report.
+    """
+    report: Callable[..., Mapping[str, float]] = import_module(f"tests.tools.{task}_report").report
+    return flat(task, report(**keys))
 
 
 def table_of(task: str, figures: Mapping[str, float]) -> Table:

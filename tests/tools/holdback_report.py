@@ -185,24 +185,26 @@ TEXTS = {
 }
 
 
-def report() -> dict[str, float]:
+def report(every: int = 1) -> dict[str, float]:
     """Figures by ``holdback.TEXT.WHAT``: ``median``, ``p95`` and ``max`` [characters], ``first_event_max`` [events from
     the end of the first word], ``last_word_only`` [share of events].
+
+    Args: every: only one text in so many is looked at, by who wants the names rather than the figures.
     """
     guard = PiiGuard(PiiSection(guard="pii"))
     figures: dict[str, float] = {}
     for name, texts in TEXTS.items():
-        held = held_of(texts(), guard)
+        held = held_of(itertools.islice(texts(), 0, None, every), guard)
         place = f"holdback.{name}"
         figures[f"{place}.median"] = statistics.median(held.chars)
         figures[f"{place}.p95"] = statistics.quantiles(held.chars, n=20)[-1]
         figures[f"{place}.max"] = max(held.chars)
         figures[f"{place}.first_event_max"] = max(held.first_events)
         figures[f"{place}.last_word_only"] = round(held.last_word_only / len(held.chars), 3)
-    return figures | first_events()
+    return figures | first_events(every)
 
 
-def first_events() -> dict[str, float]:
+def first_events(every: int = 1) -> dict[str, float]:
     """``holdback.all_guards.ACTIONS.first_event_WHAT``: median, 95th percentile, and the share of 2 or less."""
     files = read_config(DEMO_CONFIG)
     document = files.loaded.document
@@ -215,7 +217,7 @@ def first_events() -> dict[str, float]:
     for actions, sections in chosen.items():
         policy = document.policies[-1].model_copy(update={"guards": tuple(sections)})
         snapshot = compile_snapshot(document.model_copy(update={"policies": (policy,)}), files.prompts)
-        events = [_first_event(snapshot.policies[-1].response_filters, text) for text in _answers()]
+        events = [_first_event(snapshot.policies[-1].response_filters, text) for text in _answers()[::every]]
         place = f"holdback.all_guards.{actions}.first_event"
         figures[f"{place}_median"] = statistics.median(events)
         figures[f"{place}_p95"] = statistics.quantiles(events, n=20)[-1]

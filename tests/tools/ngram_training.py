@@ -17,6 +17,7 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -271,11 +272,12 @@ def folds(
         yield numbers, rest
 
 
-def near_duplicate_keys(text: str) -> set[int]:
+@cache
+def near_duplicate_keys(text: str) -> frozenset[int]:
     """Hashes of some runs of eight words; texts that share half of them are the same text, edited."""
     words = plain(text).split()
     runs = {hash_of(" ".join(words[place : place + 8])) for place in range(max(1, len(words) - 7))}
-    return set(sorted(runs)[:64])
+    return frozenset(sorted(runs)[:64])
 
 
 def hash_of(text: str) -> int:

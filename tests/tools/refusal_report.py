@@ -24,9 +24,12 @@ def _scorer(rest: Sequence[Example]) -> Scorer:
     return lambda text: 1.0 if detector.find(text) is not None else 0.0
 
 
-def report() -> dict[str, float]:
-    """Flat names to figures; cost in microseconds."""
-    rows = examples()
+def report(every: int = 1) -> dict[str, float]:
+    """Flat names to figures; cost in microseconds.
+
+    Args: every: only one row in so many is looked at, by who wants the names rather than the figures.
+    """
+    rows = examples()[::every]
     scores = leave_one_source_out(rows, _scorer, frozenset({OWN}))
     judged = [(row, score > 0.0) for row, score in zip(rows, scores, strict=True) if row.source != OWN]
     figures = _rates("all", judged)
