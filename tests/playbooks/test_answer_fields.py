@@ -1,9 +1,10 @@
 """Every field of the answers of vLLM, whole and streamed, and a key more in every object: no value comes out of any.
 
 The paths are those of an installed vLLM (``tests/tools/answer_fields.py``). At each a mail, a card's number or a name
-of a key is put, whole and over two events, with the bytes at once and one by one; the client must not get it. Where a
-path is in the whole answer and in the stream, the same is found. A value that makes an answer one that the API does not
-have (a text in the place of a number that we need, say) may also end it with an error.
+of a key is put (in turn; in ``make hunt`` each of them), whole and over two events, with the bytes at once and one by
+one; the client must not get it. Where a path is in the whole answer and in the stream, the same is found. A value that
+makes an answer one that the API does not have (a text in the place of a number that we need, say) may also end it with
+an error.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from tests.playbooks.driver import (
 )
 from tests.playbooks.unread import BODIES, CARD, MAIL, WHOLE
 from tests.playbooks.unread import STREAMS as SHORT
+from tests.thorough import share_of
 
 FIELDS = json.loads((Path(__file__).parents[1] / "recordings" / "answer_fields.json").read_text())
 SNAPSHOT = snapshot_of(PII, METER)
@@ -196,8 +198,8 @@ def test_no_field_of_an_event_brings_a_value_out(name: str, number: int) -> None
     kind = STREAMS[name][number].get("type", "")
     paths = paths_of_event(api_of(name), kind)
     leaked = []
-    for path in [*paths, *objects(paths)]:
-        for value in (MAIL, CARD, {MAIL: 1}):
+    for turn, path in enumerate([*paths, *objects(paths)], start=number):
+        for value in share_of((MAIL, CARD, {MAIL: 1}), 3, turn):
             trees = copy(STREAMS[name])
             put(trees[number], path, value)
             if leaks(stream(api_of(name), trees)):
@@ -213,7 +215,7 @@ def test_no_field_of_an_event_brings_a_value_out_in_two_pieces(name: str, number
     leaked = []
     paths = paths_of_event(api_of(name), STREAMS[name][number].get("type", ""))
     paths = [path for path in paths if not is_joined_by_none(path)]
-    for path in [*paths, *objects(paths)]:
+    for path in share_of([*paths, *objects(paths)], len(HALVES), HALVES.index(halves) + number):
         trees = copy(STREAMS[name])
         second = put(copy(trees[number]), path, halves[1])
         put(trees[number], path, halves[0])
