@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import select
@@ -12,7 +13,7 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +105,33 @@ class Program:
         return bool(part)
 
 
+ONE_AFTER_ANOTHER = """\
+import json, os, sys
+from extproc.cli import main
+for arguments, environ in json.loads(sys.argv[1]):
+    os.environ.update(environ)
+    sys.argv[1:] = arguments
+    try:
+        main()
+    except SystemExit:
+        pass
+    print("\\0", end="", flush=True)
+"""
+
+
+def shown(calls: Sequence[tuple[Sequence[str], Mapping[str, str]]]) -> list[str]:
+    """What commands print on a terminal, each with its environment; one process runs them all, which saves starts."""
+    told = json.dumps([(list(arguments), dict(environ)) for arguments, environ in calls])
+    with started(told, on_terminal=True, program=[sys.executable, "-c", ONE_AFTER_ANOTHER]) as program:
+        program.until(lambda: program.output.count("\0") == len(calls))
+        assert program.ended() == 0
+    return program.output.split("\0")[:-1]
+
+
 @contextlib.contextmanager
-def started(*arguments: str | Path, on_terminal: bool = False, **environ: str) -> Iterator[Program]:
+def started(
+    *arguments: str | Path, on_terminal: bool = False, program: Sequence[str] = PROGRAM, **environ: str
+) -> Iterator[Program]:
     """A running command; killed at the end of the test."""
     ours, theirs = pty.openpty() if on_terminal else os.pipe()
     source = theirs if on_terminal else subprocess.DEVNULL
@@ -113,7 +139,7 @@ def started(*arguments: str | Path, on_terminal: bool = False, **environ: str) -
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
 
     process = subprocess.Popen(
-        [*_LIKE_A_SHELL, *(["--ctty"] if on_terminal else []), *PROGRAM, *map(str, arguments)],
+        [*_LIKE_A_SHELL, *(["--ctty"] if on_terminal else []), *program, *map(str, arguments)],
         stdin=source,
         stdout=theirs,
         stderr=theirs,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from rich.cells import cell_len
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from extproc.cli import COMMANDS
 from extproc.cli import _app as app
@@ -54,16 +53,23 @@ def test_the_registry_is_what_is_tried() -> None:
 
 
 @cache
-def help_of(name: str) -> subprocess.CompletedProcess[str]:
-    """What a pipe gets of ``--help``, in 80 columns."""
-    return piped(*name.split(), "--help", COLUMNS="80")
+def help_of(name: str) -> Result:
+    """What ``--help`` prints, in 80 columns."""
+    return CliRunner().invoke(app, [*name.split(), "--help"], prog_name="python -m extproc", env={"COLUMNS": "80"})
+
+
+@pytest.mark.parametrize("name", ["", "review", "check"])
+def test_a_pipe_gets_that_help(name: str) -> None:
+    """Of the whole, of a group and of a command: what the others are tried with in this process."""
+    ran = piped(*name.split(), "--help", COLUMNS="80")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, help_of(name).stdout, "")
 
 
 @pytest.mark.parametrize("name", ["", *NAMES])
 def test_help_fits_a_terminal(name: str) -> None:
     """In 80 columns, without an escape in a pipe, and nothing on standard error."""
     ran = help_of(name)
-    assert (ran.returncode, ran.stderr) == (0, "")
+    assert (ran.exit_code, ran.stderr) == (0, "")
     assert max(cell_len(line) for line in ran.stdout.splitlines()) <= 80
     assert ESCAPE not in ran.stdout
 

@@ -140,11 +140,11 @@ def test_a_note_goes_with_the_label(store: Store) -> None:
     assert [label.note for label in store.get(4)[1]] == ["it is a quoté"]
 
 
-@pytest.mark.parametrize("key", ["x", "\x1b[A", "rr", "é", "\n"])
-def test_another_key_decides_nothing(store: Store, key: str) -> None:
+def test_another_key_decides_nothing(store: Store) -> None:
     """Nor do two at once: the second would label what nobody has seen."""
+    keys = ["x", "\x1b[A", "rr", "é", "\n", "q"]
     with reviewing("--newest") as ann:
-        assert [ann.answers(key), ann.answers("q")] == [4, 4]
+        assert [ann.answers(key) for key in keys] == [4] * len(keys)
         assert ann.program.ended() == 0
     assert verdicts(store)[4] is None
 

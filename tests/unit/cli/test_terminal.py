@@ -19,7 +19,7 @@ from extproc.cli.serve import TerminalReport
 from extproc.config.load import parse_document
 from extproc.server.sockets.free_ports import free_ports
 from extproc.sinks.review.store import Store
-from tests.unit.cli.programs import ESCAPE, PROGRAM, environment, started
+from tests.unit.cli.programs import ESCAPE, PROGRAM, environment, shown, started
 from tests.unit.cli.samples import SAMPLES, fill
 from tests.unit.config.conftest import MINIMAL
 from tests.unit.sinks.review.samples import entry
@@ -27,6 +27,7 @@ from tests.unit.sinks.review.samples import entry
 CALLS = [(name, arguments) for name, samples in SAMPLES.items() for arguments in samples]
 JSON_LINES_OF_DATA = {"review export", "envoy-config"}
 """Their lines are data, and as long as it is."""
+LIST = ("review", "list", "-c", "config.yaml")
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
@@ -37,39 +38,34 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def shown(*arguments: str, **environ: str) -> str:
-    """What a command that ends by itself prints on a terminal."""
-    with started(*arguments, on_terminal=True, **environ) as program:
-        program.ended()
-    return program.output
-
-
 # --- tables --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "arguments"), CALLS, ids=lambda one: one if isinstance(one, str) else one[0])
 @pytest.mark.usefixtures("folder")
-def test_tables_fit(name: str, arguments: list[str]) -> None:
+def test_tables_fit() -> None:
     """No line is folded by the terminal, except sentences, which begin with their file, and data."""
-    lines = [CONTROL.sub("", line).rstrip() for line in shown(*name.split(), *arguments).splitlines()]
-    tables = [line for line in lines if not re.match(r"\S+:(\d+:\d+:| )", line)]
-    if name not in JSON_LINES_OF_DATA:
-        assert max(map(cell_len, tables), default=0) <= 80
+    printed = shown([([*name.split(), *arguments], {}) for name, arguments in CALLS])
+    for (name, arguments), output in zip(CALLS, printed, strict=True):
+        lines = [CONTROL.sub("", line).rstrip() for line in output.splitlines()]
+        tables = [line for line in lines if not re.match(r"\S+:(\d+:\d+:| )", line)]
+        if name not in JSON_LINES_OF_DATA:
+            assert max(map(cell_len, tables), default=0) <= 80, (name, arguments)
 
 
-@pytest.mark.parametrize("columns", [20, 40, 80, 120, 200])
 @pytest.mark.usefixtures("folder")
-def test_a_list_has_a_line_for_every_finding(columns: int) -> None:
+def test_a_list_has_a_line_for_every_finding() -> None:
     """At any width: a narrow terminal gets fewer columns, and a shorter excerpt."""
-    printed = shown("review", "list", "-c", "config.yaml", NO_COLOR="1", COLUMNS=str(columns))
-    lines = [CONTROL.sub("", line) for line in printed.splitlines()]
-    assert [line.split()[0] for line in lines] == ["number", "3", "2", "1"]
-    assert max(map(cell_len, lines)) <= columns
-    if columns >= 80:
-        assert "EMAIL" in lines[-1]
-        assert "confirm" in lines[-1]
-        assert "I am writing to <EMAIL>" in lines[-1]
-        assert lines[-1].endswith("…")
+    widths = (20, 40, 80, 120, 200)
+    printed = shown([(LIST, {"NO_COLOR": "1", "COLUMNS": str(columns)}) for columns in widths])
+    for columns, output in zip(widths, printed, strict=True):
+        lines = [CONTROL.sub("", line) for line in output.splitlines()]
+        assert [line.split()[0] for line in lines] == ["number", "3", "2", "1"], columns
+        assert max(map(cell_len, lines)) <= columns
+        if columns >= 80:
+            assert "EMAIL" in lines[-1]
+            assert "confirm" in lines[-1]
+            assert "I am writing to <EMAIL>" in lines[-1]
+            assert lines[-1].endswith("…")
 
 
 def test_a_finding_far_to_the_right_is_seen(folder: Path) -> None:
@@ -78,18 +74,21 @@ def test_a_finding_far_to_the_right_is_seen(folder: Path) -> None:
     words = "honest words " * 10
     store.add([entry(excerpt=f"{words}a secret plan {words}", found_start=132, found_end=143)])
     store.close()
-    first = shown("review", "list", "-c", "config.yaml", NO_COLOR="1", TERM="dumb").splitlines()[1]
+    (printed,) = shown([(LIST, {"NO_COLOR": "1", "TERM": "dumb"})])
+    first = printed.splitlines()[1]
     assert "…" in first
     assert "secret plan" in first
 
 
-@pytest.mark.parametrize("name", ["explain", "review list", "review show", "review stats"])
 @pytest.mark.usefixtures("folder")
-def test_a_dumb_terminal_gets_plain_text(name: str) -> None:
+def test_a_dumb_terminal_gets_plain_text() -> None:
     """No escapes; another terminal gets some, so that this can fail."""
-    arguments = [*name.split(), *SAMPLES[name][0]]
-    assert ESCAPE not in shown(*arguments, TERM="dumb")
-    assert ESCAPE in shown(*arguments)
+    names = ("explain", "review list", "review show", "review stats")
+    calls = [[*name.split(), *SAMPLES[name][0]] for name in names]
+    printed = shown([(call, {"TERM": term}) for term in ("dumb", "xterm") for call in calls])
+    with_escapes = [ESCAPE in output for output in printed]
+    assert dict(zip(names, with_escapes[:4], strict=True)) == dict.fromkeys(names, False)
+    assert dict(zip(names, with_escapes[4:], strict=True)) == dict.fromkeys(names, True)
 
 
 # --- progress ------------------------------------------------------------------------------------------------------
