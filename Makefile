@@ -60,7 +60,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Images set it. Tests start processes by the hundred, and each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: unusable-environment help demo test check transports hunt coverage attack memory bench guard-report adapters train vllm-check compiled docs docs-serve protos tables models lock clean
+.PHONY: unusable-environment help demo test check types lint transports hunt coverage attack memory bench guard-report adapters train vllm-check compiled docs docs-serve protos tables models lock clean
 
 ##@ Start here
 
@@ -76,13 +76,17 @@ test: $(DEV) $(PUBLISHED) $(WEIGHTS) ## Run the tests, those of transports throu
 	@$(if $(ARGS),$(BIN)/pytest -q $(ARGS),$(BIN)/python -m tests.suite)
 
 check: $(DEV) ## Lint, check the types, the layers, what mypyc compiles and the site, then run the tests
+	@$(MAKE) --no-print-directory -j2 -O types lint docs
+	@$(MAKE) --no-print-directory test
+
+types: $(DEV)
+	$(BIN)/mypy
+
+lint: $(DEV)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@LLM_EXTPROC_COMPILE=1 $(BIN)/python setup.py -q egg_info --egg-base $$(mktemp -d)
-	@$(MAKE) --no-print-directory docs
-	@$(MAKE) --no-print-directory test
 
 coverage: $(DEV) $(WEIGHTS) ## Run the tests without Envoy, and print which lines and branches they do not reach
 	@$(BIN)/coverage erase
