@@ -27,6 +27,7 @@ __all__ = ["RELOAD_S_MAX", "Answer", "Stack", "curl", "free_ports", "require_env
 
 LOG_TAIL_CHARS = 6_000
 RELOAD_S_MAX = 2.0
+LOOK_S_MIN, LOOK_S_MAX = 0.01, 0.05
 
 Value = TypeVar("Value")
 
@@ -45,15 +46,17 @@ def require_envoy() -> None:
 
 
 def wait_until(condition: Callable[[], Value], what: str, timeout_s: float = 10.0) -> Value:
-    """The first true value of ``condition``; a busy machine gets more than ``timeout_s``.
+    """The first true value of ``condition``, which is looked at ever less often; a busy machine gets more than
+    ``timeout_s``.
 
     Raises: TimeoutError that says what was waited for, and the last value.
     """
-    limit = TimeLimit(timeout_s)
+    limit, pause_s = TimeLimit(timeout_s), LOOK_S_MIN
     while not (value := condition()):
         if limit.is_over():
             raise TimeoutError(f"after {limit.waited_s:.0f} s still not: {what} (last value {value!r}){load_told()}")
-        time.sleep(0.01)
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.2, LOOK_S_MAX)
     return value
 
 

@@ -28,7 +28,7 @@ from tests.unit.server.fakes import Logged
 
 RATE = 200
 CLIENTS = 40
-CHANGES = 6
+CHANGES = 4
 FOLLOWED = "Envoy follows the configuration"
 
 
