@@ -18,7 +18,9 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from typer.testing import CliRunner
 
+from extproc.cli import _app as app
 from extproc.demo.model_server import ModelServer
 from extproc.demo.rules import DEMO_RULES
 from extproc.server.sockets.free_ports import free_ports
@@ -96,26 +98,22 @@ def test_what_is_printed_can_be_pasted(model: ModelServer) -> None:
         assert "Traceback" not in program.output
 
 
-def test_a_pipe_gets_json_lines(model: ModelServer) -> None:
-    """Of the processor and of Envoy, and nothing else; SIGTERM ends it with 0."""
-    with up(model.base_url, "--ask", "", on_terminal=False) as (program, base_url):
-        assert ask(base_url).status == 200
-        program.until('"served_version":"tiny-chat/v1"')
-        program.process.send_signal(signal.SIGTERM)
-        assert program.ended() == 0
-    events = [json.loads(line) for line in program.output.splitlines()]
-    assert {"serving", "exchange", "Envoy and processor serve", "stopped"} <= {one.get("event", "") for one in events}
-
-
 def test_two_versions_by_name(model: ModelServer) -> None:
-    """Each gets traffic; the second may call the model otherwise."""
+    """Each gets traffic; the second may call the model otherwise. A pipe gets JSON lines of the processor and of Envoy,
+    and nothing else; SIGTERM ends it with 0.
+    """
     with ModelServer("other", rules=DEMO_RULES, speed=0) as other:
         servers = [f"old={model.base_url}@1", f"new={other.base_url}@1"]
         with up(*servers, "--ask", "", on_terminal=False) as (program, base_url):
-            seen = {ask(base_url, user=str(number)).headers["x-llm-served-version"] for number in range(40)}
+            answers = [ask(base_url, user=str(number)) for number in range(40)]
+            assert {answer.status for answer in answers} == {200}
+            seen = {answer.headers["x-llm-served-version"] for answer in answers}
             assert seen == {"tiny-chat/old", "tiny-chat/new"}
+            program.until('"served_version":"tiny-chat/old"')
             program.process.send_signal(signal.SIGTERM)
             assert program.ended() == 0
+    events = [json.loads(line) for line in program.output.splitlines()]
+    assert {"serving", "exchange", "Envoy and processor serve", "stopped"} <= {one.get("event", "") for one in events}
 
 
 def test_a_change_of_its_file_is_followed(model: ModelServer, tmp_path: Path) -> None:
@@ -158,16 +156,18 @@ def test_a_change_of_its_file_is_followed(model: ModelServer, tmp_path: Path) ->
 # --- while it runs, and its end ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["envoy", "processor"])
-def test_what_dies_is_started_again(model: ModelServer, name: str) -> None:
-    """And serves as before."""
+def test_what_dies_is_started_again(model: ModelServer) -> None:
+    """Envoy or the processor, and serves as before. If nothing of ours can run any more, both end too."""
     with up(model.base_url, "--ask", "", on_terminal=False) as (program, base_url):
-        os.kill(children(program.process.pid)[name], signal.SIGKILL)
-        program.until("died, restarting")
-        wait_until(lambda: len(children(program.process.pid)) == 2, "both run again")
-        wait_until(lambda: ask(base_url).status == 200, "it serves again", 20)
-        program.process.send_signal(signal.SIGTERM)
-        assert program.ended() == 0
+        for count, name in enumerate(("envoy", "processor"), start=1):
+            os.kill(children(program.process.pid)[name], signal.SIGKILL)
+            program.until(lambda count=count: program.output.count("died, restarting") == count)  # type: ignore[misc]
+            wait_until(lambda: len(children(program.process.pid)) == 2, "both run again")
+            wait_until(lambda: ask(base_url).status == 200, "it serves again", 20)
+        running = children(program.process.pid)
+        assert set(running) == {"envoy", "processor"}
+        program.process.kill()
+        wait_until(lambda: all(map(is_gone, running.values())), "both are gone", 30)
 
 
 def test_a_running_stream_ends_before_it_does() -> None:
@@ -186,23 +186,14 @@ def test_a_running_stream_ends_before_it_does() -> None:
         assert (whole.exit_code, whole.body.rstrip().endswith(b"data: [DONE]")) == (0, True)
 
 
-def test_its_children_end_with_it(model: ModelServer) -> None:
-    """Even if nothing of ours can run any more."""
-    with up(model.base_url, "--ask", "", on_terminal=False) as (program, _):
-        running = children(program.process.pid)
-        assert set(running) == {"envoy", "processor"}
-        program.process.kill()
-        wait_until(lambda: all(map(is_gone, running.values())), "both are gone", 30)
-
-
 # --- what goes wrong -----------------------------------------------------------------------------------------------
 
 
-def refused(*arguments: str | Path, **environ: str) -> tuple[int, str]:
-    """A call that ends by itself."""
-    ran = piped(*arguments, **environ)
+def refused(*arguments: str | Path) -> tuple[int, str]:
+    """A call that ends before it starts anything."""
+    ran = CliRunner().invoke(app, list(map(str, arguments)))
     assert ran.stdout == ""
-    return ran.returncode, ran.stderr
+    return ran.exit_code, ran.stderr
 
 
 def test_nothing_is_named() -> None:
@@ -268,9 +259,9 @@ def test_what_the_processor_says_with_its_exit_code_is_said(model: ModelServer, 
     for usual, free in ((10000, listen), (9901, admin), (50051, processor)):
         text = text.replace(f"127.0.0.1:{usual}", f"127.0.0.1:{free}")
     config.write_text(text)
-    code, told = refused("run", config)
-    assert code == 3
-    assert "server.metrics: cannot listen on" in told
+    ran = piped("run", config)
+    assert (ran.returncode, ran.stdout) == (3, "")
+    assert "server.metrics: cannot listen on" in ran.stderr
 
 
 def test_run_serves_a_configuration(model: ModelServer, tmp_path: Path) -> None:
