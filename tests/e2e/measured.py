@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from prometheus_client.parser import text_string_to_metric_families
-
+from extproc.demo.installation import samples_in
 from tests.e2e.harness import Stack, wait_until
 
-Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+Samples = dict[tuple[tuple[str, str], ...], float]
 
 
 class Measured:
@@ -17,7 +16,7 @@ class Measured:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         wait_until(lambda: self.inflight == 0, "no exchange is running")
-        self._before = self._samples()
+        self._before = self._page()
 
     @property
     def inflight(self) -> float:
@@ -29,24 +28,27 @@ class Measured:
         wait_until(lambda: self.rise("llm_requests_total") >= count, f"{count} exchanges are counted")
         wait_until(lambda: self.inflight == 0, "no exchange is running")
         outcomes: Counter[str] = Counter()
-        for (name, labels), value in self._samples().items():
-            risen = value - self._before.get((name, labels), 0.0)
-            if name == "llm_requests_total" and risen:
+        for labels, risen in self._rises("llm_requests_total").items():
+            if risen:
                 outcomes[dict(labels)["outcome"]] += int(risen)
         return outcomes
 
     def rise(self, name: str, **labels: str) -> float:
         """By how much the samples of that name with these labels rose."""
-        return sum(
-            value - self._before.get((sample, of), 0.0)
-            for (sample, of), value in self._samples().items()
-            if sample == name and labels.items() <= dict(of).items()
-        )
+        return sum(risen for found, risen in self._rises(name).items() if labels.items() <= dict(found).items())
 
     def tokens(self) -> float:
         """Tokens that were counted, of prompts and answers."""
         return self.rise("llm_prompt_tokens_total") + self.rise("llm_completion_tokens_total")
 
-    def _samples(self) -> Samples:
-        families = text_string_to_metric_families(self._stack.processor.page("/metrics"))
-        return {(s.name, tuple(sorted(s.labels.items()))): s.value for family in families for s in family.samples}
+    def _rises(self, name: str) -> Samples:
+        """By labels."""
+        before = _by_labels(self._before, name)
+        return {labels: value - before.get(labels, 0.0) for labels, value in _by_labels(self._page(), name).items()}
+
+    def _page(self) -> str:
+        return self._stack.processor.page("/metrics")
+
+
+def _by_labels(page: str, name: str) -> Samples:
+    return {tuple(sorted(labels.items())): value for labels, value in samples_in(page, name)}
