@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.domain.record import Outcome
@@ -29,6 +29,7 @@ from tests.playbooks.driver import (
     text_of,
 )
 from tests.playbooks.test_law import LONG, Case, streamed, texts, whole
+from tests.thorough import examples
 
 COMMENT = b": still there\n\n"
 IN_TIME, TOO_LATE = 4, 5  # comments after the event that text is held since, where 5 ms are allowed
@@ -216,6 +217,7 @@ LONG_KEY = "sk-proj-" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7" * 80
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.path)
+@settings(max_examples=examples(15))  # of two actions, two places, and cuts
 @given(action=st.sampled_from(["mask", "block"]), called=st.booleans(), seed=st.integers(0, 1 << 32))
 def test_a_key_too_long_to_be_held_does_not_pass(dialect: Any, action: str, called: bool, seed: int) -> None:
     """One of 1,900 characters was masked, one of 2,168 passed; ``block`` blocks it, whole and streamed."""

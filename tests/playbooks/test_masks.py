@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.domain.masks import PROCESS_KEY, hash_mask
@@ -35,6 +35,7 @@ from tests.playbooks.driver import (
     text_of,
 )
 from tests.playbooks.test_law import Case, cut, interleaved, splitter, streamed, texts, whole
+from tests.thorough import examples
 
 BOB, ALICE, EVE = "bob@example.org", "alice@example.org", "eve@example.org"
 CARD = "4111 1111 1111 1111"
@@ -199,6 +200,7 @@ def test_a_client_gets_its_values_back(dialect: Any, on: str) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.path)
 @pytest.mark.parametrize("mode", ["full_duplex", "streamed"])
+@settings(max_examples=examples(20))  # only the cuts differ
 @given(seed=st.integers(0, 1 << 32))
 def test_a_client_gets_its_values_back_in_a_stream(dialect: Any, mode: str, seed: int) -> None:
     """However texts are cut into events, and events into chunks."""

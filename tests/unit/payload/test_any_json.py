@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.domain.errors import PayloadRefused
@@ -16,6 +16,7 @@ from extproc.payload.dialect import UnreadableResponse
 from extproc.payload.sse import SseEvent
 from extproc.payload.view import CopyRules, RequestPolicy
 from tests.stream.recorded import POLICY, Recorded, data_of, recordings
+from tests.thorough import examples
 from tests.unit.payload.requests import BY_NAME, read
 
 WORDS = """
@@ -100,6 +101,7 @@ def test_requests(name: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("item", recordings(streamed=False), ids=lambda item: item.name)
+@settings(max_examples=examples(25))  # of each recording
 @given(data=st.data())
 def test_answers(item: Recorded, data: st.DataObject) -> None:
     """Read or unreadable; what is read can be cut and written."""
@@ -121,6 +123,7 @@ def trees_of(item: Recorded) -> list[Any]:
 
 
 @pytest.mark.parametrize("item", recordings(streamed=True), ids=lambda item: item.name)
+@settings(max_examples=examples(25))
 @given(data=st.data())
 def test_streams(item: Recorded, data: st.DataObject) -> None:
     """Each event is read or unreadable; what is read can be written."""
