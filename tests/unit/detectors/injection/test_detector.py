@@ -155,9 +155,9 @@ def test_cost_grows_with_the_length_and_no_faster(hostile: Callable[[int], str])
 
     def seconds(characters: int) -> float:
         text = hostile(characters)
-        begin = time.perf_counter()
+        begin = time.process_time()
         detector.find(text)
-        return time.perf_counter() - begin
+        return time.process_time() - begin
 
     short = min(seconds(50_000) for _ in range(3))
     assert min(seconds(200_000) for _ in range(3)) < 9 * short + 0.01
