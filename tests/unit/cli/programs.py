@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -25,6 +26,7 @@ WAIT_S_MAX = 30.0
 END_S_MAX = 10.0
 """How long a command may take to end after Ctrl-C; it takes a fraction of that."""
 ESCAPE = "\x1b"
+_DRAWN_AND_ERASED = r"[^\0\n]*\r\x1b\[K"
 _LIKE_A_SHELL = ("env", "--default-signal=HUP,INT,TERM", "setsid")
 """Starts a session, and heeds the signals that a background job and ``nohup`` ignore."""
 _ABOUT_COLOR = {"CLICOLOR", "COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS", "TTY_COMPATIBLE"}
@@ -120,12 +122,15 @@ for arguments, environ in json.loads(sys.argv[1]):
 
 
 def shown(calls: Sequence[tuple[Sequence[str], Mapping[str, str]]]) -> list[str]:
-    """What commands print on a terminal, each with its environment; one process runs them all, which saves starts."""
+    """What stays on a terminal of each command with its environment; one process runs them all, which saves starts.
+
+    A line that was drawn and erased (``cli/progress``) is gone: on a slow machine every command shows one.
+    """
     told = json.dumps([(list(arguments), dict(environ)) for arguments, environ in calls])
     with started(told, on_terminal=True, program=[sys.executable, "-c", ONE_AFTER_ANOTHER]) as program:
         program.until(lambda: program.output.count("\0") == len(calls))
         assert program.ended() == 0
-    return program.output.split("\0")[:-1]
+    return re.sub(_DRAWN_AND_ERASED, "", program.output).split("\0")[:-1]
 
 
 @contextlib.contextmanager
