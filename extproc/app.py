@@ -341,7 +341,7 @@ def _report_start(files: ConfigFiles, snapshot: Snapshot, health: Health, metric
     for warning in files.loaded.warnings:
         logger.warning("configuration", problem=str(warning))
     metrics.reloaded("ok")
-    metrics.revision(snapshot.revision)
+    metrics.in_force(snapshot.revision, snapshot.versions)
     health.revision = snapshot.revision
 
 

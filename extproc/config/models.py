@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from extproc.config.document import Document, Model, Version
 from extproc.config.routed import endpoints_hash
+from extproc.config.version_units import (
+    Parts,
+    changed_parts,
+    fingerprint_of,
+    parts_of,
+    prompt_name,
+    prompt_text,
+    served_model,
+    text_fingerprint,
+)
 from extproc.domain.record import VersionFacts
 from extproc.domain.usage import Prices
 
@@ -18,6 +27,7 @@ class CompiledVersion:
     """One unit of weights, serving configuration and prompt."""
 
     facts: VersionFacts
+    parts: Parts  # what the fingerprint is of
     weight: int
     served_model: str
     prompt: str | None
@@ -60,6 +70,29 @@ def find_version(models: Mapping[str, CompiledModel], name: str) -> tuple[Compil
     return None
 
 
+class RevisedVersion(NamedTuple):
+    """A version that means something else under its name: fingerprints, and the parts that changed."""
+
+    model: str
+    version: str
+    before: str
+    fingerprint: str
+    changed: list[str]
+
+
+def revised(before: Mapping[str, CompiledModel], after: Mapping[str, CompiledModel]) -> Iterator[RevisedVersion]:
+    """The versions that both configurations have and that differ."""
+    for name, model in after.items():
+        had = before[name].by_name if name in before else {}
+        for version in model.versions:
+            old = had.get(version.facts.version)
+            if old is not None and old.facts.fingerprint != version.facts.fingerprint:
+                changed = changed_parts(old.parts, version.parts)
+                yield RevisedVersion(
+                    name, version.facts.version, old.facts.fingerprint, version.facts.fingerprint, changed
+                )
+
+
 def _compile_model(name: str, model: Model, prompts: Mapping[str, str]) -> CompiledModel:
     versions = tuple(_compile_version(name, key, version, prompts) for key, version in model.versions.items())
     return CompiledModel(
@@ -73,9 +106,8 @@ def _compile_model(name: str, model: Model, prompts: Mapping[str, str]) -> Compi
 
 
 def _compile_version(model: str, name: str, version: Version, prompts: Mapping[str, str]) -> CompiledVersion:
-    prompt = prompts[version.prompt.file].strip() if version.prompt else None
-    served = version.served_model or model
-    price = version.price
+    prompt, served, price = prompt_text(version, prompts), served_model(model, version), version.price
+    parts = parts_of(served, version, prompt)
     cached = (
         price.prompt_micro_usd_per_mtok if price.cached_micro_usd_per_mtok is None else price.cached_micro_usd_per_mtok
     )
@@ -83,10 +115,12 @@ def _compile_version(model: str, name: str, version: Version, prompts: Mapping[s
         facts=VersionFacts(
             model=model,
             version=name,
-            fingerprint=_fingerprint(served, version, prompt),
+            fingerprint=fingerprint_of(parts),
             prices=Prices(price.prompt_micro_usd_per_mtok, cached, price.completion_micro_usd_per_mtok),
-            prompt_version=_hash(prompt) if prompt is not None else "",
+            prompt=prompt_name(version),
+            prompt_fingerprint="" if prompt is None else text_fingerprint(prompt),
         ),
+        parts=parts,
         weight=version.weight,
         served_model=served,
         prompt=prompt,
@@ -95,14 +129,3 @@ def _compile_version(model: str, name: str, version: Version, prompts: Mapping[s
         name=f"{model}/{name}",
         endpoints_hash=endpoints_hash(version),
     )
-
-
-def _fingerprint(served_model: str, version: Version, prompt: str | None) -> str:
-    unit = json.dumps(
-        [served_model, sorted(version.serving.items()), prompt, version.prompt and version.prompt.position]
-    )
-    return _hash(unit)
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

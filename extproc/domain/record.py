@@ -57,13 +57,19 @@ class Coverage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VersionFacts:
-    """The model version of an exchange, as needed for measurements."""
+    """The model version of an exchange, as needed for measurements.
+
+    Attributes:
+        fingerprint: of all that decides its answers and their price; another one is another revision of the version.
+        prompt, prompt_fingerprint: of its system prompt; empty if it has none.
+    """
 
     model: str
     version: str
     fingerprint: str
     prices: Prices
-    prompt_version: str = ""  # hash of its system prompt; empty if it has none
+    prompt: str = ""
+    prompt_fingerprint: str = ""
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -10,6 +10,7 @@ from extproc.config.classifiers import Classifier
 from extproc.config.document import Document, Identity, Limits, Role, Unreadable
 from extproc.config.load import revision_of
 from extproc.config.models import CompiledModel, compile_models
+from extproc.domain.record import VersionFacts
 from extproc.exchange.policies import CompiledPolicy, compile_policies
 from extproc.filters.base import Filter, Resources
 from extproc.filters.registry import build_filters
@@ -37,6 +38,11 @@ class Snapshot:
     excerpt_chars_max: int | None  # text around each finding, on either side; None: no text is kept
     full_duplex: bool  # the body mode of guarded streams
     long_message_timeout_ms: int  # Envoy's timeout while a long request is checked
+
+    @property
+    def versions(self) -> Iterator[VersionFacts]:
+        """Of every model."""
+        return (version.facts for model in self.models.values() for version in model.versions)
 
 
 def compile_snapshot(

@@ -12,13 +12,14 @@ from bisect import bisect_left
 from collections.abc import Callable, Set
 
 from prometheus_client import Counter, Histogram
+from prometheus_client.metrics import MetricWrapperBase
 
 Labels = tuple[str, ...]
 HandOver = Callable[[], None]
 
 
-class ForgettingCounter(Counter):
-    """A counter whose children can be removed in bulk."""
+class _Forgetting(MetricWrapperBase):
+    """A metric whose children can be removed in bulk."""
 
     def forget(self, label: str, values: Set[str]) -> None:
         """Remove the children with any of these values of a label."""
@@ -28,8 +29,12 @@ class ForgettingCounter(Counter):
                 del self._metrics[labels]
 
 
-class BulkHistogram(Histogram):
-    """A histogram that takes many observations at once."""
+class ForgettingCounter(_Forgetting, Counter):
+    """A counter whose children can be removed in bulk."""
+
+
+class BulkHistogram(_Forgetting, Histogram):
+    """A histogram that takes many observations at once, and whose children can be removed in bulk."""
 
     def add(self, counts: list[int], total: float) -> None:
         """Add ``counts`` of observations per bucket, the last one unbounded, and the ``total`` of their values."""
@@ -109,3 +114,9 @@ class GatheredHistogram:
                     (self._histogram.labels(*labels) if labels else self._histogram).add(seen.counts, seen.total)
 
         return hand_over
+
+    def forget(self, label: str, values: Set[str]) -> None:
+        """Like ``GatheredCounter.forget``."""
+        at = self._histogram._labelnames.index(label)
+        self._pending = {labels: seen for labels, seen in self._pending.items() if labels[at] not in values}
+        self._histogram.forget(label, values)

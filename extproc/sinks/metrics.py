@@ -13,20 +13,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Set
 from functools import partial
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Gauge, disable_created_metrics
 from prometheus_client.metrics_core import Metric
 
 from extproc.domain.classification import ClassificationJob
-from extproc.domain.record import HOLD_LIMIT, Coverage, ExchangeRecord, Outcome
-from extproc.sinks.gathered import BulkHistogram, ForgettingCounter, GatheredCounter, GatheredHistogram
+from extproc.domain.record import HOLD_LIMIT, Coverage, ExchangeRecord, Outcome, VersionFacts
+from extproc.sinks.bounded_labels import BoundedLabels
+from extproc.sinks.gathered import BulkHistogram, ForgettingCounter, GatheredCounter, GatheredHistogram, Labels
 
-OTHER = "other"
 NO_VERSION = "none"
-LABEL_CHARS_MAX = 100
-LABEL_IDLE_NS = 3_600_000_000_000
-BOUNDED = ("team", "project")
-"""Labels whose values come from requests."""
+BOUNDED = ("team", "project", "fingerprint")
+"""Labels with ever new values: those of requests, and the revisions of versions."""
 REQUESTS = "llm_requests"
 """The family that counts every value of these labels."""
 ADMITTED_FACTOR_MAX = 100
@@ -36,49 +35,9 @@ SECONDS_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120
 TOKEN_SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 STEP_SECONDS_BUCKETS = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
 _NS = 1e-9
-_VERSION_LABELS = ("model", "version")
-_TEAM_LABELS = ("team", "project", "model", "version")
-
-
-class BoundedLabels:
-    """Passes up to ``values_max`` distinct values of a label; further ones become ``other``.
-
-    A value that was idle for ``LABEL_IDLE_NS`` makes room for a new one.
-
-    Args:
-        forget: called with the values that made room.
-        admitted_max: total number of values over the lifetime, if series are permanent; None: no limit.
-    """
-
-    def __init__(
-        self, values_max: int, forget: Callable[[Set[str]], None] | None = None, admitted_max: int | None = None
-    ) -> None:
-        self._values_max = values_max
-        self._forget = forget
-        self._left = admitted_max
-        self._seen_ns: dict[str, int] = {}
-        self._full_until_ns = 0  # no value can be idle before then
-
-    def bound(self, value: str, now_ns: int) -> str:
-        """The label value to use."""
-        if value not in self._seen_ns:
-            if len(value) > LABEL_CHARS_MAX or self._left == 0 or not self._has_room(now_ns):
-                return OTHER
-            if self._left is not None:
-                self._left -= 1
-        self._seen_ns[value] = now_ns
-        return value
-
-    def _has_room(self, now_ns: int) -> bool:
-        seen_ns = self._seen_ns
-        if len(seen_ns) >= self._values_max and now_ns >= self._full_until_ns:
-            idle = {value for value, last_ns in seen_ns.items() if last_ns + LABEL_IDLE_NS <= now_ns}
-            for value in idle:
-                del seen_ns[value]
-            if idle and self._forget is not None:
-                self._forget(idle)
-            self._full_until_ns = min(seen_ns.values(), default=0) + LABEL_IDLE_NS
-        return len(seen_ns) < self._values_max
+_GatheredT = TypeVar("_GatheredT", GatheredCounter, GatheredHistogram)
+_VERSION_LABELS = ("model", "version", "fingerprint")
+_TEAM_LABELS = ("team", "project", *_VERSION_LABELS)
 
 
 class _FlushedRegistry(CollectorRegistry):
@@ -109,19 +68,23 @@ class Metrics:
         admitted_max = None if forgets else ADMITTED_FACTOR_MAX * label_values_max
         self._teams = BoundedLabels(label_values_max, partial(self._forget, "team"), admitted_max)
         self._projects = BoundedLabels(label_values_max, partial(self._forget, "project"), admitted_max)
-        self._by_team: list[GatheredCounter] = []
+        self._fingerprints = BoundedLabels(label_values_max, partial(self._forget, "fingerprint"), admitted_max)
+        self._forgetting: dict[str, list[GatheredCounter | GatheredHistogram]] = {label: [] for label in BOUNDED}
+
+        def keep(gathered: _GatheredT, labels: tuple[str, ...]) -> _GatheredT:
+            self._gathered.append(gathered)
+            for label in BOUNDED if forgets else ():
+                if label in labels:
+                    self._forgetting[label].append(gathered)
+            return gathered
 
         def counter(name: str, text: str, labels: tuple[str, ...]) -> GatheredCounter:
             gathered = GatheredCounter(ForgettingCounter(name, text, labels, registry=registry))
-            self._gathered.append(gathered)
-            if forgets and "team" in labels:
-                self._by_team.append(gathered)
-            return gathered
+            return keep(gathered, labels)
 
         def histogram(name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> GatheredHistogram:
             made = BulkHistogram(name, text, labels, buckets=buckets, registry=registry)
-            self._gathered.append(gathered := GatheredHistogram(made, buckets))
-            return gathered
+            return keep(GatheredHistogram(made, buckets), labels)
 
         self._requests = counter(
             f"{REQUESTS}_total", "Completed exchanges.", ("endpoint", *_TEAM_LABELS, "outcome", "streamed")
@@ -141,9 +104,7 @@ class Metrics:
             "Exchanges whose server-side token count exceeded what the request allows.",
             _VERSION_LABELS,
         )
-        self._cost = counter(
-            "llm_cost_micro_usd_total", "Cost of tokens in micro-USD.", ("team", "project", "model", "version")
-        )
+        self._cost = counter("llm_cost_micro_usd_total", "Cost of tokens in micro-USD.", _TEAM_LABELS)
         self._response_tokens = histogram(
             "llm_response_tokens", "Tokens per response.", _VERSION_LABELS, RESPONSE_TOKEN_BUCKETS
         )
@@ -229,6 +190,12 @@ class Metrics:
         self._revision = Gauge(
             "llm_config_revision", "1 for the configuration in force.", ("revision",), registry=registry
         )
+        self._version_info = Gauge(
+            "llm_version_info",
+            "1 for each model version in force.",
+            (*_VERSION_LABELS, "prompt", "prompt_fingerprint"),
+            registry=registry,
+        )
         self._worker_restarts = counter(
             "llm_worker_restarts_total", "Workers that died and were restarted.", ("reason",)
         )
@@ -272,14 +239,14 @@ class Metrics:
             self._count(record)
 
     def _count(self, record: ExchangeRecord) -> None:
-        model, version = (record.version.model, record.version.version) if record.version else (NO_VERSION, NO_VERSION)
         team = self._teams.bound(record.team, record.ended_ns)
         project = self._projects.bound(record.project, record.ended_ns)
-        by_version, by_team = (model, version), (team, project, model, version)
+        by_version = self._version_labels(record.version, record.ended_ns)
+        by_team = (team, project, *by_version)
         streamed = "true" if record.streamed else "false"
-        self._requests.add((record.endpoint or "none", team, project, model, version, record.outcome.value, streamed))
+        self._requests.add((record.endpoint or "none", *by_team, record.outcome.value, streamed))
         if record.unrouted is not None:
-            self._unrouted.add((record.unrouted.model, record.unrouted.version))
+            self._unrouted.add(self._version_labels(record.unrouted, record.ended_ns))
         for verdict, times in record.verdicts.items():
             self._verdicts.add((record.policy, *verdict), times)
         for finding, times in record.findings.items():
@@ -299,11 +266,16 @@ class Metrics:
         if record.outcome in (Outcome.COMPLETED, Outcome.CUT):
             self._count_answer(record, by_version)
 
-    def _forget(self, label: str, values: Set[str]) -> None:
-        for counter in self._by_team:
-            counter.forget(label, values)
+    def _version_labels(self, version: VersionFacts | None, now_ns: int) -> Labels:
+        if version is None:
+            return (NO_VERSION, NO_VERSION, NO_VERSION)
+        return (version.model, version.version, self._fingerprints.bound(version.fingerprint, now_ns))
 
-    def _count_usage(self, record: ExchangeRecord, by_version: tuple[str, ...], by_team: tuple[str, ...]) -> None:
+    def _forget(self, label: str, values: Set[str]) -> None:
+        for gathered in self._forgetting[label]:
+            gathered.forget(label, values)
+
+    def _count_usage(self, record: ExchangeRecord, by_version: Labels, by_team: Labels) -> None:
         usage = record.usage
         if usage is None:
             return
@@ -316,7 +288,7 @@ class Metrics:
         if record.usage_capped:
             self._capped.add(by_version)
 
-    def _count_answer(self, record: ExchangeRecord, by_version: tuple[str, ...]) -> None:
+    def _count_answer(self, record: ExchangeRecord, by_version: Labels) -> None:
         self._answers.add(by_version, record.answers)
         self._refusals.add(by_version, record.refusals)
         self._duration.add(by_version, (record.ended_ns - record.started_ns) * _NS)
@@ -398,10 +370,14 @@ class Metrics:
         with self._lock:
             self._log_lines_dropped.add((level,), lines)
 
-    def revision(self, revision: str) -> None:
-        """Set the configuration in force."""
+    def in_force(self, revision: str, versions: Iterable[VersionFacts]) -> None:
+        """Set the configuration in force, and its versions."""
         self._revision.clear()
         self._revision.labels(revision).set(1)
+        self._version_info.clear()
+        for one in versions:
+            labels = (one.model, one.version, one.fingerprint, one.prompt, one.prompt_fingerprint)
+            self._version_info.labels(*labels).set(1)
 
     def review_stored(self, findings: Mapping[str, int]) -> None:
         """Count stored findings, by guard."""

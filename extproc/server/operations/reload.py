@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
 from extproc.config.document import Document, Limits
+from extproc.config.models import revised
 from extproc.config.problems import ConfigInvalid
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
 from extproc.server.operations.config_files import ConfigFiles, ConfigReader
@@ -125,10 +126,12 @@ class Reloader:
         health.restart_needed = list(restart_needed(self._started_with, files.loaded.document))
         self._accepted(files.loaded.document)
         self._metrics.reloaded("ok")
-        self._metrics.revision(snapshot.revision)
+        self._metrics.in_force(snapshot.revision, snapshot.versions)
         for warning in files.loaded.warnings:
             logger.warning("configuration", problem=str(warning))
         logger.info("configuration loaded", revision=snapshot.revision, before=before.revision)
+        for version in revised(before.models, snapshot.models):
+            logger.info("version revised", **version._asdict())
         certificates = renewed_certificates(self._started_with, files)
         if self._tls is not None and certificates is not None and self._tls.use(certificates):
             logger.info("certificates replaced, new connections use them")

@@ -24,7 +24,8 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from extproc.domain.record import ExchangeRecord
-from extproc.sinks.metrics import BOUNDED, LABEL_IDLE_NS, REQUESTS
+from extproc.sinks.bounded_labels import LABEL_IDLE_NS
+from extproc.sinks.metrics import BOUNDED, REQUESTS
 
 _ADDED_GAUGE = "gauge_livesum"
 _FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"

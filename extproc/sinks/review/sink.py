@@ -247,7 +247,7 @@ def _entries_of(seen_at_ms: int, record: ExchangeRecord, excerpts: Excerpts) -> 
             model=version.model if version else "",
             version=version.version if version else "",
             fingerprint=version.fingerprint if version else "",
-            prompt_version=version.prompt_version if version else "",
+            prompt_version=version.prompt_fingerprint if version else "",
             policy=record.policy,
             guard=note.guard,
             detector=note.detector,

@@ -33,7 +33,7 @@ def test_a_revision_names_the_content() -> None:
 
 
 def test_a_fingerprint_names_weights_serving_and_prompt() -> None:
-    """Another prompt is another unit; a price or a weight is not."""
+    """Another prompt is another unit: `config/version_units.py` has all parts."""
     first = compile_snapshot(document(), {"p.txt": "Be brief."}).models["m"].by_name["v"]
     second = compile_snapshot(document(), {"p.txt": "Be long."}).models["m"].by_name["v"]
     assert first.facts.fingerprint != second.facts.fingerprint

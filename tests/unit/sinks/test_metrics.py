@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Set
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -18,12 +16,13 @@ from extproc.domain.classification import ClassificationJob, Origin
 from extproc.domain.record import Action, Coverage, ExchangeRecord, Outcome, VersionFacts
 from extproc.domain.text import Direction
 from extproc.domain.usage import Prices, Usage
-from extproc.sinks.metrics import LABEL_CHARS_MAX, LABEL_IDLE_NS, OTHER, BoundedLabels, Metrics
+from extproc.sinks.bounded_labels import LABEL_IDLE_NS, OTHER
+from extproc.sinks.metrics import Metrics
 
 MS = 1_000_000
 VERSION = VersionFacts("tiny-chat", "v1", "f00", Prices(1, 1, 1))
-BY_TEAM = {"team", "project", "model", "version"}
-BY_VERSION = {"model", "version"}
+BY_VERSION = {"model", "version", "fingerprint"}
+BY_TEAM = {"team", "project", *BY_VERSION}
 LABELS = {
     "llm_requests_total": {"endpoint", *BY_TEAM, "outcome", "streamed"},
     "llm_prompt_tokens_total": BY_TEAM,
@@ -52,6 +51,7 @@ LABELS = {
     "llm_inflight_exchanges": set(),
     "llm_config_reloads_total": {"result"},
     "llm_config_revision": {"revision"},
+    "llm_version_info": {*BY_VERSION, "prompt", "prompt_fingerprint"},
     "llm_worker_restarts_total": {"reason"},
     "llm_log_lines_dropped_total": {"level"},
     "llm_classifier_seconds": {"classifier"},
@@ -122,7 +122,7 @@ def populated() -> Metrics:
     metrics.classifier_waiting("guard", 3)
     metrics.classifier_dropped("guard", "queue_full")
     metrics.classifier_restarted("guard", "died")
-    metrics.revision("0123456789ab")
+    metrics.in_force("0123456789ab", [VERSION])
     metrics.review_stored({"pii": 2})
     metrics.review_dropped("queue_full", 1)
     metrics.guard_precision({"pii": 0.9})
@@ -295,13 +295,6 @@ def test_labels_from_requests_are_bounded() -> None:
     assert value(metrics, "llm_requests_total", team="c") == 0
 
 
-def test_a_label_has_a_longest_value() -> None:
-    """A header may be 60 KB; a label may not. What is too long takes no place either."""
-    labels = BoundedLabels(1)
-    assert labels.bound("x" * (LABEL_CHARS_MAX + 1), 0) == OTHER
-    assert labels.bound("x" * LABEL_CHARS_MAX, 0) == "x" * LABEL_CHARS_MAX
-
-
 def test_made_up_teams_do_not_keep_a_real_one_out_for_ever() -> None:
     """attack 10: the first hundred names won until the restart, and "accounting" was ``other`` for ever."""
     metrics = Metrics(label_values_max=100)
@@ -325,68 +318,34 @@ def test_made_up_teams_do_not_keep_a_real_one_out_for_ever() -> None:
     assert value(metrics, "llm_requests_total", team="made-up-0") == 1, "it begins anew"
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 90)), max_size=60),
-    st.integers(1, 5),
-    st.none() | st.integers(1, 8),
-)
-def test_labels_are_bounded_all_the_time(
-    comes: list[tuple[int, int]], values_max: int, admitted_max: int | None
-) -> None:
-    """Never more values than may be; one that was seen within the hour is itself; idle ones are forgotten once."""
-    living: set[str] = set()
-    last_ns: dict[str, int] = {}
-    admitted, now_ns = 0, 0
-
-    def forget(values: Set[str]) -> None:
-        assert values <= living
-        assert all(last_ns[value] + LABEL_IDLE_NS <= now_ns for value in values)
-        living.difference_update(values)
-
-    labels = BoundedLabels(values_max, forget, admitted_max)
-    for number, minutes in comes:
-        now_ns += minutes * 60_000 * MS
-        name = f"team{number}"
-        used = labels.bound(name, now_ns)
-        assert used == name if name in living else used in (name, OTHER)
-        if used == name:
-            admitted += name not in living
-            living.add(name)
-            last_ns[name] = now_ns
-        else:
-            full = len(living) >= values_max and all(last_ns[each] + LABEL_IDLE_NS > now_ns for each in living)
-            assert full or admitted == admitted_max
-        assert len(living) <= values_max
-    assert admitted_max is None or admitted <= admitted_max
-
-
-def test_a_flood_of_names_costs_little() -> None:
-    """Whether one makes room is not looked for again before it can be."""
-    labels, looked = BoundedLabels(10_000), 0
-
-    class Looked(dict[str, int]):
-        def items(self) -> Any:
-            nonlocal looked
-            looked += 1
-            return super().items()
-
-    for number in range(10_000):
-        labels.bound(f"team{number}", 0)
-    labels._seen_ns = Looked(labels._seen_ns)
-    for number in range(10_000):
-        assert labels.bound(f"flood{number}", MS * number) == OTHER
-    assert looked <= 1
+def test_revisions_of_a_version_are_never_added_up() -> None:
+    """A prompt that changed under the version's name begins series of its own, of each kind; the old ones end."""
+    metrics = Metrics(label_values_max=1)
+    names = ("llm_requests_total", "llm_response_tokens_count", "llm_answers_total", "llm_cost_micro_usd_total")
+    metrics.exchange_ended(ended())
+    metrics.exchange_ended(ended(version=replace(VERSION, fingerprint="f01"), ended_ns=1_200 * MS))
+    for name in names:
+        assert (value(metrics, name, fingerprint="f00"), value(metrics, name, fingerprint=OTHER)) == (
+            value(metrics, name) / 2,
+            value(metrics, name) / 2,
+        )
+    metrics.exchange_ended(ended(version=replace(VERSION, fingerprint="f02"), ended_ns=1_100 * MS + LABEL_IDLE_NS))
+    for name in names:
+        assert value(metrics, name, fingerprint="f00") == 0
+        assert value(metrics, name, fingerprint="f02") > 0
 
 
 def test_reloads_are_there_from_the_start_and_one_revision_is_in_force() -> None:
     """An alert on refused reloads needs the zero; an old revision does not stay on the page."""
     metrics = Metrics(10)
     assert 'llm_config_reloads_total{result="invalid"} 0.0' in page(metrics)
-    metrics.revision("old")
-    metrics.revision("new")
+    metrics.in_force("old", [VERSION])
+    metrics.in_force("new", [replace(VERSION, fingerprint="f01", prompt="system-v2", prompt_fingerprint="p")])
     metrics.reloaded("invalid")
     assert value(metrics, "llm_config_reloads_total", result="invalid") == 1
     assert (value(metrics, "llm_config_revision", revision="new"), value(metrics, "llm_config_revision")) == (1, 1)
+    new = {"fingerprint": "f01", "prompt": "system-v2", "prompt_fingerprint": "p"}
+    assert (value(metrics, "llm_version_info", **new), value(metrics, "llm_version_info")) == (1, 1)
 
 
 def test_steps_are_observed_in_seconds() -> None:

@@ -86,8 +86,12 @@ async def test_a_new_prompt_alone_is_a_new_configuration(watched: Watched) -> No
     assert before != revision == watched.health.revision
     assert f'llm_config_revision{{revision="{revision}"}} 1.0'.encode() in generate_latest(watched.metrics.registry)
     assert watched.reloads("ok").endswith(b" 1.0")
-    (line,) = watched.wired.log
+    line, revised = watched.wired.log
     assert (line["event"], line["before"], line["revision"]) == ("configuration loaded", before, revision)
+    assert (revised["event"], revised["version"], revised["changed"]) == ("version revised", "v1", ["prompt.text"])
+    assert revised["before"] != revised["fingerprint"]
+    assert revised["fingerprint"].encode() in generate_latest(watched.metrics.registry)
+    assert b"llm_version_info" in generate_latest(watched.metrics.registry)
 
 
 @in_loop

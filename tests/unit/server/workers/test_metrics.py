@@ -16,7 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from extproc.domain.record import ExchangeRecord, Outcome, VersionFacts
 from extproc.domain.usage import Prices, Usage
 from extproc.server.workers.metrics import FILE_BYTES_MIN, count_in_files, page_of
-from extproc.sinks.metrics import ADMITTED_FACTOR_MAX, LABEL_IDLE_NS, OTHER, Metrics
+from extproc.sinks.bounded_labels import LABEL_IDLE_NS, OTHER
+from extproc.sinks.metrics import ADMITTED_FACTOR_MAX, Metrics
 from tests.thorough import examples
 from tests.unit.server.processes import short_folder
 
@@ -106,14 +107,17 @@ def test_the_supervisors_own_counts_and_gauges_are_on_the_page_once(tmp_path: Pa
     own = in_memory(lambda: Metrics(10))
     own.reloaded("invalid")
     own.worker_restarted("SIGKILL")
-    own.revision("0123456789ab")
+    own.in_force("0123456789ab", [VERSION])
     own.inflight.set_function(lambda: 5)
     page = samples(page_of(own.registry, tmp_path, 10))
     assert page["llm_config_reloads_total", frozenset({("result", "invalid")})] == 1
     assert page["llm_worker_restarts_total", frozenset({("reason", "SIGKILL")})] == 1
     assert page["llm_config_revision", frozenset({("revision", "0123456789ab")})] == 1
     assert page["llm_inflight_exchanges", frozenset()] == 5
-    assert page["llm_response_tokens_sum", frozenset({("model", "tiny-chat"), ("version", "v1")})] == 7
+    assert (
+        page["llm_response_tokens_sum", frozenset({("model", "tiny-chat"), ("version", "v1"), ("fingerprint", "f00")})]
+        == 7
+    )
 
 
 def test_what_waits_for_classifiers_is_added_up(tmp_path: Path) -> None:
