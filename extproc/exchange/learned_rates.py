@@ -2,19 +2,20 @@
 
 If its client disconnects, or a guard cuts it, a response has no usage. Vocabularies, languages, chat templates and
 servers differ too much for a constant. Each exchange that ends with the server's own count therefore updates the rates
-of its version, and older exchanges lose weight. Only a few numbers are kept per version, and no text. The rates affect
-estimates only, never the outcome of an exchange.
+of its revision of the version, and older exchanges lose weight. Only a few numbers are kept per revision, and no text.
+The rates affect estimates only, never the outcome of an exchange.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from extproc.domain.record import VersionFacts
 from extproc.domain.token_rates import NS_PER_S, START, RequestSize, TokenRates
 from extproc.domain.usage import Usage
 
 RATES_MAX = 4_096
-"""Pairs of version and endpoint with rates; when this is exceeded, all rates are reset."""
+"""Pairs of revision and endpoint with rates; when this is exceeded, all rates are reset."""
 _KEPT = 0.98  # decay per exchange: about the last fifty exchanges dominate
 _START_TOKENS = 2.0  # weight of the initial rates, in tokens
 _PER_BYTE_MIN, _PER_BYTE_MAX = 1 / 64, 2.0
@@ -44,28 +45,36 @@ class LearnedRates:
     """The rates of all versions by endpoint, because the templates of chat and completions differ."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str, str], _Rates] = {}
-        self._last: dict[tuple[str, str], _Rates] = {}  # the rates updated last, by version
+        self._known: dict[tuple[str, str, str, str], _Rates] = {}  # by model, version, fingerprint and endpoint
+        self._last: dict[tuple[str, str], _Rates] = {}  # the rates updated last, by model and version
 
-    def of(self, model: str, version: str, endpoint: str) -> TokenRates:
-        """The rates of a version at an endpoint. Fallback: those of its other endpoint, then the initial rates."""
-        known = self._known.get((model, version, endpoint)) or self._last.get((model, version))
+    def of(self, version: VersionFacts, endpoint: str) -> TokenRates:
+        """The rates of a revision of a version at an endpoint.
+
+        Fallback: those of its other endpoint or of the revision before, then the initial rates.
+        """
+        known = self._known.get(_key(version, endpoint)) or self._last.get((version.model, version.version))
         return known.rates() if known is not None else START
 
-    def learn(self, model: str, version: str, endpoint: str, counted: CountedExchange) -> None:
+    def learn(self, version: VersionFacts, endpoint: str, counted: CountedExchange) -> None:
         """Update the rates with an exchange that the server counted."""
-        known = self._known.get((model, version, endpoint))
+        key = _key(version, endpoint)
+        known = self._known.get(key)
         if known is None:
             if len(self._known) >= RATES_MAX:
                 self._known.clear()
                 self._last.clear()
-            known = self._known[model, version, endpoint] = _Rates(self.of(model, version, endpoint))
+            known = self._known[key] = _Rates(self.of(version, endpoint))
         known.learn(counted)
-        self._last[model, version] = known
+        self._last[version.model, version.version] = known
 
     def __len__(self) -> int:
         """The number of known rates."""
         return len(self._known)
+
+
+def _key(version: VersionFacts, endpoint: str) -> tuple[str, str, str, str]:
+    return (version.model, version.version, version.fingerprint, endpoint)
 
 
 class _Rates:

@@ -33,7 +33,7 @@ class TokenCounts:
         version = self._record.version
         if self._learned is None or version is None:
             return START
-        return self._learned.of(version.model, version.version, self._record.endpoint)
+        return self._learned.of(version, self._record.endpoint)
 
     def of_stream(self, reader: UsageReader) -> Usage:
         """The tokens of a stream, complete or not."""
@@ -65,4 +65,4 @@ class TokenCounts:
         if record.outcome is Outcome.COMPLETED:
             waited_ns, elapsed_ns = record.first_text_ns - self.sent_ns, now_ns - self.sent_ns
             counted = CountedExchange(self.size, usage, self._pieces, self._utf8_bytes, waited_ns, elapsed_ns)
-            self._learned.learn(version.model, version.version, record.endpoint, counted)
+            self._learned.learn(version, record.endpoint, counted)

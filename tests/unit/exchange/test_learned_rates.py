@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from math import isfinite
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from extproc.domain.record import VersionFacts
 from extproc.domain.token_rates import START, RequestSize
-from extproc.domain.usage import Usage
+from extproc.domain.usage import Prices, Usage
 from extproc.exchange import learned_rates
 from extproc.exchange.learned_rates import CountedExchange, LearnedRates
 
-VERSION = ("m", "v", "chat")
+REVISION = VersionFacts("m", "v", "f0", Prices(1, 1, 1))
+VERSION = (REVISION, "chat")
 HUGE = 10**15
 COUNTS = st.integers(0, 300) | st.integers(0, HUGE)
 SIZES = st.builds(RequestSize, COUNTS, COUNTS, COUNTS, st.integers(0, 1_000), COUNTS, st.booleans())
@@ -105,12 +108,25 @@ def test_requests_of_unknown_size_teach_nothing() -> None:
 
 
 def test_an_endpoint_that_is_not_known_takes_the_rates_of_another() -> None:
-    """The vocabulary is the same; another version's may not be."""
+    """The vocabulary is the same, most likely in the next revision too; another version's may not be."""
     rates = LearnedRates()
     for _ in range(50):
-        rates.learn("m", "v", "chat", counted(RequestSize(400), 50, 50, 50, 400))
-    assert rates.of("m", "v", "responses").whole_tokens(400) == rates.of("m", "v", "chat").whole_tokens(400)
-    assert rates.of("m", "other", "chat") is START
+        rates.learn(*VERSION, counted(RequestSize(400), 50, 50, 50, 400))
+    revised = replace(REVISION, fingerprint="f1")
+    for near in ((REVISION, "responses"), (revised, "chat"), (revised, "responses")):
+        assert rates.of(*near).whole_tokens(400) == rates.of(*VERSION).whole_tokens(400)
+    assert rates.of(replace(REVISION, version="other"), "chat") is START
+
+
+def test_a_revision_does_not_change_the_rates_of_the_one_before() -> None:
+    """Exchanges of both run at once while a prompt changes."""
+    rates, revised = LearnedRates(), replace(REVISION, fingerprint="f1")
+    rates.learn(*VERSION, counted(RequestSize(400), 100))
+    before = rates.of(*VERSION)
+    for _ in range(50):
+        rates.learn(revised, "chat", counted(RequestSize(400), 400))
+    assert rates.of(*VERSION) == before
+    assert rates.of(revised, "chat").prompt_tokens(RequestSize(400)) == pytest.approx(400, rel=0.05)
 
 
 def test_there_are_no_more_rates_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +134,6 @@ def test_there_are_no_more_rates_than_allowed(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(learned_rates, "RATES_MAX", 8)
     rates = LearnedRates()
     for number in range(100):
-        rates.learn("m", str(number), "chat", counted(RequestSize(400), 100))
+        rates.learn(replace(REVISION, version=str(number)), "chat", counted(RequestSize(400), 100))
         assert len(rates) <= 8
-    assert rates.of("m", "99", "chat") is not START
+    assert rates.of(replace(REVISION, version="99"), "chat") is not START
