@@ -26,6 +26,7 @@ COMMANDS = {
     "try": "Try a text, a request or an answer: what is found, why, and what model and client see.",
     "test": "Run cases against a configuration: exchanges, and what is expected of them.",
     "explain": "Show what would happen to one exchange: route, version, findings, changes.",
+    "versions": "List, show, compare and lock model versions.",
     "envoy-config": "Print the Envoy configuration for a configuration file.",
     "review": "Inspect findings and label them as right or wrong.",
     "status": "Show what a running processor does: readiness, traffic, findings.",

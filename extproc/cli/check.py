@@ -14,16 +14,20 @@ from rich.console import Console
 from extproc.cli.compared import compared, in_words
 from extproc.cli.envoy_compared import stale_keys
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import refuse_configuration
+from extproc.cli.lock_file import lock_path, read_lock
+from extproc.cli.output import AsJson, refuse, refuse_configuration
 from extproc.cli.progress import progress
 from extproc.cli.shapes import CheckJson
+from extproc.cli.version_shapes import unlocked_data
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
 from extproc.config.extras import missing_extras
 from extproc.config.load import revision_of
 from extproc.config.problems import ConfigInvalid, Problem, Severity, by_line
 from extproc.config.schema import json_schema
+from extproc.config.version_lock import LockInvalid, Unlocked, unlocked
+from extproc.config.version_units import version_parts
 from extproc.config.written_out import data_of, written_out
-from extproc.server.operations.config_files import read_config
+from extproc.server.operations.config_files import ConfigFiles, read_config
 
 app = typer.Typer(add_completion=False)
 
@@ -48,9 +52,15 @@ def check_command(
         Path | None,
         typer.Option("--diff", metavar="OLD", help="Say what changes for traffic from the file OLD to FILE instead."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    locked: Annotated[
+        bool, typer.Option("--locked", help="Also require every version to be as `extproc versions lock` wrote it.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Validate a configuration file. Exit 0: valid; 1: Envoy does not know a part of it (`--against`); 2: invalid."""
+    """Validate a configuration file.
+
+    Exit 0: valid; 1: Envoy does not know a part of it (`--against`), or a version changed (`--locked`); 2: invalid.
+    """
     named = None if schema else config_file(config, file)
     if diff is not None and named is not None:
         found = compared(diff, named)
@@ -60,7 +70,7 @@ def check_command(
     if expanded and named is not None:
         sys.stdout.write(expanded_text(named, as_json))
         return
-    raise typer.Exit(check(named, schema, Console(), as_json, Console(stderr=True), against))
+    raise typer.Exit(check(named, schema, Console(), as_json, Console(stderr=True), against, locked))
 
 
 def expanded_text(file: Path, as_json: bool) -> str:
@@ -79,12 +89,14 @@ def check(
     as_json: bool = False,
     problems: Console | None = None,
     against: str | None = None,
+    locked: bool = False,
 ) -> ExitCode:
     """Print whether a file can be used, or the schema. Returns: the exit code.
 
     Args:
         problems: where errors and warnings go, unless they are part of a JSON object; default: ``console``.
         against: the configuration of an Envoy to compare with.
+        locked: compare with the lock file too.
     """
     if schema or file is None:
         _write(console, json.dumps(json_schema(), indent=2))
@@ -95,7 +107,7 @@ def check(
             files = read_config(file, with_certificates=True)
     except ConfigInvalid as invalid:
         if as_json:
-            _write(console, _as_json(file, None, invalid.problems, None))
+            _write(console, _as_json(file, None, invalid.problems, None, None))
             return ExitCode.UNUSABLE
         for problem in invalid.problems:
             _write(problems, str(problem))
@@ -104,10 +116,11 @@ def check(
         return ExitCode.UNUSABLE
     document = files.loaded.document
     stale = None if against is None else stale_keys(document, against)
-    code = ExitCode.FAILED if stale else ExitCode.OK
+    changed = _unlocked(file, files) if locked else None
+    code = ExitCode.FAILED if stale or changed else ExitCode.OK
     warnings = by_line([*files.loaded.warnings, *missing_extras(document, files.loaded.places)])
     if as_json:
-        _write(console, _as_json(file, revision_of(document, files.prompts), warnings, stale))
+        _write(console, _as_json(file, revision_of(document, files.prompts), warnings, stale, changed))
         return code
     for warning in warnings:
         _write(problems, str(warning))
@@ -121,10 +134,35 @@ def check(
     _write(console, f"{file}: ok (revision {revision_of(document, files.prompts)}, {content})")
     for key in stale or ():
         _write(problems, f"{against}: {key} is not known there. Generate Envoy's configuration again.")
+    for one in changed or ():
+        _write(problems, f"{file}: {_in_words(one)}")
     return code
 
 
-def _as_json(file: Path, revision: str | None, problems: Iterable[Problem], stale: list[str] | None) -> str:
+def _unlocked(file: Path, files: ConfigFiles) -> list[Unlocked]:
+    """The versions that are not as locked; ends the command if there is no usable lock file."""
+    try:
+        return list(unlocked(version_parts(files.loaded.document, files.prompts), read_lock(lock_path(file))))
+    except LockInvalid as invalid:
+        refuse(str(invalid))
+
+
+def _in_words(one: Unlocked) -> str:
+    if one.problem == "not locked":
+        return f"{one.version} is not in the lock file. Add it with `extproc versions lock`."
+    return (
+        f"{one.version} changed under its name: {', '.join(one.changed)}. Give the new version a name of its own, or"
+        " accept it with `extproc versions lock`."
+    )
+
+
+def _as_json(
+    file: Path,
+    revision: str | None,
+    problems: Iterable[Problem],
+    stale: list[str] | None,
+    changed: list[Unlocked] | None,
+) -> str:
     checked: CheckJson = {
         "file": str(file),
         "ok": revision is not None,
@@ -143,6 +181,7 @@ def _as_json(file: Path, revision: str | None, problems: Iterable[Problem], stal
             for problem in problems
         ],
         "envoy_stale": stale,
+        "unlocked": None if changed is None else [unlocked_data(one) for one in changed],
     }
     return json.dumps(checked, indent=2)
 

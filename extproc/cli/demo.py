@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import print_json, refuse, said
+from extproc.cli.output import AsJson, print_json, refuse, said
 from extproc.cli.progress import progress
 from extproc.cli.running_shapes import DemoJson, RunningJson
 from extproc.cli.signals import unwound_by_signals
@@ -54,7 +54,7 @@ def demo_command(
         bool, typer.Option("--verbose", "-v", help="Print a table of all that each side saw, and what was measured.")
     ] = False,
     logs: Annotated[Path | None, typer.Option("--logs", help="Keep configurations and logs in this directory.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show guarding, routing and metering at work. Exit 0: every stop is right; 1: one is not; 2: no start."""
     console = None if as_json else result_console(*([PIPE_COLUMNS] if verbose else []))

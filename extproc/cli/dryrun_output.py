@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from extproc.cli.tables import print_table
+from extproc.cli.tables import plain_text, print_line, print_table
 from extproc.domain.reasons import Reason
 from extproc.domain.record import Action
 from extproc.domain.text import Direction
@@ -144,19 +144,8 @@ def _quoted(text: str) -> str:
     return f'"{plain_text(visible)}"' if text else ""
 
 
-def plain_text(text: str) -> str:
-    """User text for a terminal: no character that could move the cursor or change colors, except line ends."""
-    return "".join(one if one.isprintable() or one == "\n" else "\u00b7" for one in text)
-
-
 def print_lines(console: Console, text: Text) -> None:
     """A text of several lines, set in."""
     for line in text.split("\n", allow_blank=True):
         line.rstrip()
         print_table(console, Padding(line, (0, 0, 0, len(_INDENT)), expand=False))
-
-
-def print_line(console: Console, line: Text) -> None:
-    """One line, without blanks at its end."""
-    line.rstrip()
-    console.print(line, highlight=False)

@@ -22,6 +22,7 @@ class ExitCode(IntEnum):
     FAILED = (
         1,
         "The demo is not as expected, the Envoy of `check --against` does not know a part of the configuration,"
+        " a version is not as locked (`check --locked`),"
         " `try` or `explain` found that an exchange is refused or cut, a case of `test` fails, the processor of"
         " `status` is not ready, the reader of the output is gone, or an internal error with a traceback.",
     )

@@ -18,12 +18,12 @@ from rich.table import Table
 from rich.text import Text
 
 from extproc.cli.dryrun_data import client_data, explained_data, outcome_of, reply_data, unasked_data, version_data
-from extproc.cli.dryrun_output import plain_text, print_findings_explained, print_unasked
+from extproc.cli.dryrun_output import print_findings_explained, print_unasked
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import print_json, refuse, refuse_configuration, standard_input
+from extproc.cli.output import AsJson, print_json, refuse, refuse_configuration, standard_input
 from extproc.cli.progress import progress
 from extproc.cli.shapes import ExplanationJson
-from extproc.cli.tables import print_table, result_console
+from extproc.cli.tables import plain_text, print_table, result_console
 from extproc.cli.which_config import ConfigOption, config_file
 from extproc.config.problems import ConfigInvalid
 from extproc.domain.record import ExchangeRecord
@@ -58,7 +58,7 @@ def explain_command(
     header: Annotated[
         list[str] | None, typer.Option("--header", "-H", help="A header, as in curl: 'name: value'.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what would happen to one exchange: route, version, findings, changes.
 

@@ -16,6 +16,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "try": ("extproc try 'Write to jane.doe@example.com'", "extproc try --file answer.txt --as response --stream"),
     "test": ("extproc test cases.yaml", "extproc test cases.yaml --watch"),
     "explain": ("extproc explain -c llm-extproc.yaml body.json", "extproc explain body.json -H 'x-team: search'"),
+    "versions list": ("extproc versions list",),
+    "versions show": ("extproc versions show llama/v2",),
+    "versions diff": ("extproc versions diff llama/v1 llama/v2", "extproc versions diff --config old.yaml new.yaml"),
+    "versions lock": ("extproc versions lock",),
     "envoy-config": (
         "extproc envoy-config llm-extproc.yaml --output envoy.yaml --validate",
         "extproc envoy-config --lint envoy.yaml",

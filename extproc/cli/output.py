@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import orjson
 import typer
@@ -12,6 +12,8 @@ import typer
 from extproc.cli.exit_codes import ExitCode
 from extproc.config.problems import ConfigInvalid
 from extproc.server.sockets.address import reason_of
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
 
 def print_json(data: Mapping[str, Any]) -> None:

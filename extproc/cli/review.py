@@ -15,7 +15,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from extproc.cli.output import print_json, refuse, said
+from extproc.cli.output import AsJson, print_json, refuse, said
 from extproc.cli.progress import progress
 from extproc.cli.review_import import FILE_BYTES_MAX, NOTE_CHARS_MAX, FileInvalid, LabelFile, read_labels
 from extproc.cli.review_output import (
@@ -33,7 +33,6 @@ from extproc.cli.review_output import (
     stats_data,
 )
 from extproc.cli.review_store import (
-    AsJson,
     By,
     GuardOption,
     ModelVersion,

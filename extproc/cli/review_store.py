@@ -36,7 +36,6 @@ Since = Annotated[
     str | None, typer.Option(help="Only findings since a date (2026-11-25T10:00), or of the last 30m, 12h, 7d, 2w.")
 ]
 By = Annotated[str | None, typer.Option(help="Reviewer; default: the user that runs the command.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
 # --- what is read --------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from extproc.cli.review_shapes import (
     WhatIfJson,
 )
 from extproc.cli.running_shapes import DemoJson, StatusJson
+from extproc.cli.version_shapes import LockedJson, ShownVersionJson, UnlockedJson, VersionDiffJson, VersionsJson
 
 
 class ProblemJson(TypedDict):
@@ -41,6 +42,7 @@ class CheckJson(TypedDict):
     revision: Annotated[str | None, "as `/readyz` shows it; null for an invalid file"]
     problems: Annotated[list[ProblemJson], "errors, or the warnings of a valid file"]
     envoy_stale: Annotated[list[str] | None, "keys that the Envoy of `--against` does not know; null without it"]
+    unlocked: Annotated[list[UnlockedJson] | None, "versions that are not as the lock file has them; null without it"]
 
 
 class ChangeJson(TypedDict):
@@ -288,6 +290,10 @@ SHAPES: Final[dict[str, Any]] = {
     "check --diff": DiffJson,
     "explain": ExplanationJson,
     "test": CasesJson,
+    "versions list": VersionsJson,
+    "versions show": ShownVersionJson,
+    "versions diff": VersionDiffJson,
+    "versions lock": LockedJson,
     "envoy-config --lint": LintJson,
     "review list": FindingsJson,
     "review show": ShownFindingJson,

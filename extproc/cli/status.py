@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import print_json, reachable, refuse, refuse_configuration
+from extproc.cli.output import AsJson, print_json, reachable, refuse, refuse_configuration
 from extproc.cli.progress import progress
 from extproc.cli.running_shapes import CountJson, GuardStatusJson, StatusJson, VersionStatusJson
 from extproc.cli.tables import print_table, result_console
@@ -38,7 +38,7 @@ def status_command(
     file: ConfigArgument = None,
     config: ConfigOption = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Ask again every two seconds, and show rates.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what a running processor does: readiness, traffic, findings. Exit 0: ready; 1: not ready, or not there."""
     named = config_file(config, file)

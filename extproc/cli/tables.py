@@ -1,4 +1,4 @@
-"""Tables on standard output. Apart from ``output``, since a server needs no ``rich``, which takes memory."""
+"""Tables and lines on standard output. Apart from ``output``, since a server needs no ``rich``, which takes memory."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from typing import Final
 
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 _PIPED_COLUMNS: Final = 10_000
 """A program that reads a table wants its lines whole."""
@@ -28,3 +29,14 @@ def print_table(console: Console, table: RenderableType) -> None:
         console.print(table)
     for line in captured.get().splitlines():
         console.out(line.rstrip(), highlight=False)
+
+
+def print_line(console: Console, line: Text) -> None:
+    """One line, without blanks at its end."""
+    line.rstrip()
+    console.print(line, highlight=False)
+
+
+def plain_text(text: str) -> str:
+    """User text for a terminal: no character that could move the cursor or change colors, except line ends."""
+    return "".join(one if one.isprintable() or one == "\n" else "\u00b7" for one in text)

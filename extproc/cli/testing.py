@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import print_json, refuse
+from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import progress
 from extproc.cli.tables import result_console
 from extproc.cli.testing_output import junit, print_results, tested_data
@@ -40,7 +40,7 @@ def run_cases_command(
         Path | None, typer.Option("--junit", help="Also write JUnit XML to this file.", show_default=False)
     ] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of such files instead.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run cases against a configuration: exchanges, and what is expected of them.
 

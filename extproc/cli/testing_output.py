@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from extproc.cli.dryrun_data import unasked_data
-from extproc.cli.dryrun_output import plain_text, print_line, print_unasked
+from extproc.cli.dryrun_output import print_unasked
 from extproc.cli.shapes import CaseFileJson, CaseJson, CasesJson
+from extproc.cli.tables import plain_text, print_line
 from extproc.cli.testing_run import FileRun
 from extproc.dryrun.cases import CaseResult, Difference
 

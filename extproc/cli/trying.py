@@ -14,16 +14,15 @@ from rich.text import Text
 from extproc.cli.dryrun_data import outcome_of, tried_data
 from extproc.cli.dryrun_output import (
     after,
-    plain_text,
     print_findings_explained,
     print_pieces,
     print_texts,
     print_unasked,
 )
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import print_json, refuse, refuse_configuration, standard_input
+from extproc.cli.output import AsJson, print_json, refuse, refuse_configuration, standard_input
 from extproc.cli.progress import progress
-from extproc.cli.tables import print_table, result_console
+from extproc.cli.tables import plain_text, print_table, result_console
 from extproc.cli.which_config import ConfigOption, config_file
 from extproc.config.problems import ConfigInvalid
 from extproc.domain.contract import ENDPOINT_PATHS
@@ -75,7 +74,7 @@ def try_command(
     header: Annotated[
         list[str] | None, typer.Option("--header", "-H", help="A header, as in curl: 'name: value'.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Try a text, a request or an answer: what is found, why, and what model and client see.
 

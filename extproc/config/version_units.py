@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import PurePath
 
 from extproc.config.document import Document, Version
+from extproc.config.problems import must_hide
 
 FINGERPRINT_CHARS = 12
 PROMPT_TEXT = "prompt.text"
@@ -30,7 +30,7 @@ def parts_of(served_model: str, version: Version, prompt: str | None) -> dict[st
     """
     return {
         "served_model": served_model,
-        **{f"serving.{key}": value for key, value in sorted(version.serving.items())},
+        **{f"serving.{key}": _shown(key, value) for key, value in sorted(version.serving.items())},
         **dict(_prompt_parts(version, prompt)),
         **dict(_price_parts(version)),
     }
@@ -53,7 +53,7 @@ def changed_parts(before: Parts, after: Parts) -> list[str]:
 
 def prompt_name(version: Version) -> str:
     """The name of its system prompt; empty if it has none."""
-    return "" if version.prompt is None else PurePath(version.prompt.file).name
+    return "" if version.prompt is None else version.prompt.file.rpartition("/")[2]
 
 
 def version_parts(document: Document, prompts: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -76,6 +76,11 @@ def served_model(model: str, version: Version) -> str:
 def prompt_text(version: Version, prompts: Mapping[str, str]) -> str | None:
     """Its system prompt, without white space around it; None if it has none."""
     return None if version.prompt is None else prompts[version.prompt.file].strip()
+
+
+def _shown(key: str, value: str) -> str:
+    """A note; parts are printed and committed, so of what may be a secret there is a fingerprint alone."""
+    return f"(not shown, {text_fingerprint(value)})" if must_hide(("serving", key), value) else value
 
 
 def _prompt_parts(version: Version, text: str | None) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from extproc.config.version_lock import lock_text
 from extproc.sinks.review.store import Store
 from tests.unit.config.conftest import MINIMAL
 from tests.unit.sinks.review.samples import confirm, entry
@@ -19,6 +20,7 @@ SAMPLES: dict[str, list[list[str]]] = {
         ["bad.yaml"],
         ["config.yaml", "--against", "envoy.yaml"],
         ["--diff", "config.yaml", "changed.yaml"],
+        ["locked.yaml", "--locked"],
     ],
     "try": [
         ["-c", "config.yaml", "Write to ann@example.org"],
@@ -33,6 +35,10 @@ SAMPLES: dict[str, list[list[str]]] = {
         ["-c", "guarded.yaml", "attack.json"],
     ],
     "test": [["cases.yaml"], ["classified.yaml"]],
+    "versions list": [["-c", "config.yaml"]],
+    "versions show": [["-c", "config.yaml", "tiny-chat/v1"], ["-c", "prompted.yaml", "tiny-chat/v1"]],
+    "versions diff": [["-c", "config.yaml", "prompted.yaml"], ["-c", "prompted.yaml", "tiny-chat/v1", "tiny-chat/v2"]],
+    "versions lock": [["-c", "config.yaml"], ["-c", "locked.yaml"]],
     "envoy-config": [["config.yaml"], ["--lint", "bad_envoy.yaml"]],
     "review list": [["-c", "config.yaml"]],
     "review show": [["-c", "config.yaml", "1"]],
@@ -54,6 +60,9 @@ classifiers:
   model: {{ adapter: onnx, path: /models/none, labels: [x] }}
 """
 ANSWER = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "To bob@example.org"}}]}
+
+
+PROMPT_AND_METER = "  - filter: prompt\n  - filter: meter"
 
 
 CASES = """\
@@ -79,6 +88,14 @@ def fill(folder: Path) -> Path:
     (folder / "cases.yaml").write_text(CASES)
     classified = "config: guarded.yaml\ncases:\n  - { name: one, request: Hi, expect: { passes: true } }\n"
     (folder / "classified.yaml").write_text(classified)
+    prompted = MINIMAL.replace("        price", "        prompt: { file: system-v1.md }\n        price")
+    second = prompted.partition("      v1:")[2].partition("filters:")[0].replace("system-v1", "system-v2")
+    both = prompted.replace("filters:", f"      v2:{second}filters:").replace("  - filter: meter", PROMPT_AND_METER)
+    (folder / "prompted.yaml").write_text(both)
+    (folder / "system-v1.md").write_text("You help customers.\nBe brief.\n")
+    (folder / "system-v2.md").write_text("You help customers.\nBe very brief.\nAnswer in English.\n")
+    (folder / "locked.yaml").write_text(MINIMAL)
+    (folder / "locked.lock").write_text(lock_text({"tiny-chat/v1": {"served_model": "tiny-chat-2"}}))
     (folder / "changed.yaml").write_text(MINIMAL.replace("on: both", "action: block"))
     (folder / "bad.yaml").write_text(MINIMAL.replace("weight: 1", "wieght: 1"))
     (folder / "body.json").write_text(json.dumps(CHAT))

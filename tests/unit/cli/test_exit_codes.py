@@ -46,6 +46,7 @@ FAILURES = {
         (["bad.yaml"], 2, "bad.yaml:5:9: models.tiny-chat.versions.v1.wieght: unknown key."),
         ([], 2, "Which configuration? Name it with --config FILE"),
         (["--json"], 2, "Which configuration? Name it with --config FILE"),
+        (["config.yaml", "--locked"], 2, "config.lock does not exist. `extproc versions lock` writes it."),
     ],
     "try": [
         (["-c", "absent.yaml", "Hi"], 2, "absent.yaml:1:1: the file cannot be read"),
@@ -79,6 +80,16 @@ FAILURES = {
         (["-c", "config.yaml", "body.json", "-H", "none"], 2, "extproc explain: the header 'none' has no colon"),
         (["-c", "config.yaml", "absent.json", "--json"], 2, "absent.json: no such file or directory"),
     ],
+    "versions list": [(["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read")],
+    "versions show": [
+        (["-c", "absent.yaml", "tiny-chat/v1"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["-c", "config.yaml", "v1"], 2, "There is no version v1. There are: tiny-chat/v1."),
+    ],
+    "versions diff": [
+        (["-c", "config.yaml", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["-c", "config.yaml", "tiny-chat/v1", "v1"], 2, "There is no version v1. There are: tiny-chat/v1."),
+    ],
+    "versions lock": [(["-c", "bad.yaml"], 2, "wieght: unknown key.")],
     "envoy-config": [
         (["absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
         (["no_endpoint.yaml"], 2, "no_endpoint.yaml:4:7: models.tiny-chat.versions.v1.endpoints: no model server."),

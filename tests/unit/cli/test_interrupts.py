@@ -48,6 +48,10 @@ FILE_WAITS = {
     "try": ["-c", "config.yaml", "--file", "fifo"],
     "test": ["fifo"],
     "explain": ["-c", "config.yaml", "fifo"],
+    "versions list": ["-c", "fifo"],
+    "versions show": ["-c", "fifo", "tiny-chat/v1"],
+    "versions diff": ["-c", "config.yaml", "fifo"],
+    "versions lock": ["-c", "fifo"],
     "envoy-config": ["--lint", "fifo"],
 }
 
@@ -149,7 +153,7 @@ def test_a_request_that_is_being_typed() -> None:
 def test_a_file_that_does_not_come(folder: Path, name: str) -> None:
     """A pipe that nobody writes to, or a file system that hangs."""
     os.mkfifo(folder / "fifo")
-    with contextlib.closing(Writer(folder / "fifo")) as writer, started(name, *FILE_WAITS[name]) as program:
+    with contextlib.closing(Writer(folder / "fifo")) as writer, started(*name.split(), *FILE_WAITS[name]) as program:
         program.until(lambda: writer.is_awaited() or program.process.poll() is not None)
         ends_by_ctrl_c(program)
 

@@ -1,0 +1,94 @@
+"""The shapes of what ``extproc versions`` prints with ``--json``."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict
+
+from extproc.config.version_lock import LockProblem, Unlocked
+
+
+class ListedVersionJson(TypedDict):
+    """A version in a list."""
+
+    model: Annotated[str, "the name that clients use"]
+    version: Annotated[str, "its name"]
+    fingerprint: Annotated[str, "of all its parts"]
+    weight: Annotated[int, "as in the file"]
+    share: Annotated[float, "of the exchanges of its model, from 0 to 1"]
+    served_model: Annotated[str, "`model` in requests to its servers"]
+    prompt: Annotated[str, "the name of its system prompt; empty: none"]
+    prompt_fingerprint: Annotated[str, "of the text of its prompt; empty: none"]
+
+
+class VersionsJson(TypedDict):
+    """``versions list``."""
+
+    file: Annotated[str, "the configuration"]
+    revision: Annotated[str, "as `/readyz` shows it"]
+    versions: Annotated[list[ListedVersionJson], "in document order"]
+
+
+class PartJson(TypedDict):
+    """What a version is made of."""
+
+    key: Annotated[str, "such as `price.prompt_micro_usd_per_mtok`"]
+    value: Annotated[str, "as text; of `prompt.text` a fingerprint"]
+
+
+class ShownVersionJson(TypedDict):
+    """``versions show``."""
+
+    version: Annotated[ListedVersionJson, "as in `versions list`"]
+    endpoints: Annotated[list[str], "its model servers"]
+    parts: Annotated[list[PartJson], "what its fingerprint is of"]
+    prompt_text: Annotated[str | None, "its system prompt; null: none"]
+
+
+class PartDifferenceJson(TypedDict):
+    """A part that differs."""
+
+    key: Annotated[str, "such as `served_model`"]
+    before: Annotated[str | None, "null: the older one does not have it"]
+    after: Annotated[str | None, "null: the newer one does not have it"]
+
+
+class VersionDifferenceJson(TypedDict):
+    """Two versions, or two revisions of one."""
+
+    before: Annotated[str | None, "MODEL/VERSION; null: it is new"]
+    after: Annotated[str | None, "MODEL/VERSION; null: it has gone"]
+    before_fingerprint: Annotated[str | None, "null: it is new"]
+    after_fingerprint: Annotated[str | None, "null: it has gone"]
+    before_weight: Annotated[int | None, "null: it is new"]
+    after_weight: Annotated[int | None, "null: it has gone"]
+    parts: Annotated[list[PartDifferenceJson], "that differ"]
+    prompt_diff: Annotated[list[str], "lines of a unified diff of the prompts"]
+
+
+class VersionDiffJson(TypedDict):
+    """``versions diff``."""
+
+    before: Annotated[str, "as given"]
+    after: Annotated[str, "as given"]
+    versions: Annotated[list[VersionDifferenceJson], "that differ; empty: nothing does"]
+
+
+class UnlockedJson(TypedDict):
+    """A version that is not as the lock file has it."""
+
+    version: Annotated[str, "MODEL/VERSION"]
+    problem: Annotated[LockProblem, "what is wrong"]
+    changed: Annotated[list[str], "keys of the parts that changed"]
+
+
+class LockedJson(TypedDict):
+    """``versions lock``."""
+
+    file: Annotated[str, "the lock file that was written"]
+    versions: Annotated[int, "how many it has"]
+    changed: Annotated[list[UnlockedJson], "what is not as in the lock file before"]
+
+
+def unlocked_data(one: Unlocked) -> UnlockedJson:
+    """A version that is not as the lock file has it."""
+    return {"version": one.version, "problem": one.problem, "changed": one.changed}

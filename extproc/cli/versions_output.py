@@ -1,0 +1,164 @@
+"""What ``extproc versions`` prints, for a person and as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from extproc.cli.tables import plain_text, print_table
+from extproc.cli.version_shapes import (
+    ListedVersionJson,
+    LockedJson,
+    ShownVersionJson,
+    VersionDifferenceJson,
+    VersionDiffJson,
+    VersionsJson,
+    unlocked_data,
+)
+from extproc.config.models import CompiledModel, CompiledVersion
+from extproc.config.version_differences import VersionDifference
+from extproc.config.version_lock import Unlocked
+
+_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+_ABSENT = "none"
+
+
+# --- data ----------------------------------------------------------------------------------------------------------
+
+
+def list_data(file: Path, revision: str, models: Mapping[str, CompiledModel]) -> VersionsJson:
+    """Of ``versions list``."""
+    listed = [_listed(model, version) for model in models.values() for version in model.versions]
+    return {"file": str(file), "revision": revision, "versions": listed}
+
+
+def version_data(model: CompiledModel, version: CompiledVersion, endpoints: Sequence[str]) -> ShownVersionJson:
+    """Of ``versions show``."""
+    return {
+        "version": _listed(model, version),
+        "endpoints": list(endpoints),
+        "parts": [{"key": key, "value": value} for key, value in version.parts.items()],
+        "prompt_text": version.prompt,
+    }
+
+
+def diff_data(before: str, after: str, found: Sequence[VersionDifference]) -> VersionDiffJson:
+    """Of ``versions diff``."""
+    return {"before": before, "after": after, "versions": [_difference(one) for one in found]}
+
+
+def locked_data(file: Path, versions: int, changes: Sequence[Unlocked]) -> LockedJson:
+    """Of ``versions lock``."""
+    return {"file": str(file), "versions": versions, "changed": [unlocked_data(one) for one in changes]}
+
+
+def _listed(model: CompiledModel, version: CompiledVersion) -> ListedVersionJson:
+    total = sum(one.weight for one in model.versions)
+    facts = version.facts
+    return {
+        "model": model.name,
+        "version": facts.version,
+        "fingerprint": facts.fingerprint,
+        "weight": version.weight,
+        "share": version.weight / total if total else 0.0,
+        "served_model": version.served_model,
+        "prompt": facts.prompt,
+        "prompt_fingerprint": facts.prompt_fingerprint,
+    }
+
+
+def _difference(one: VersionDifference) -> VersionDifferenceJson:
+    before, after = one.before, one.after
+    return {
+        "before": before.name if before else None,
+        "after": after.name if after else None,
+        "before_fingerprint": before.facts.fingerprint if before else None,
+        "after_fingerprint": after.facts.fingerprint if after else None,
+        "before_weight": before.weight if before else None,
+        "after_weight": after.weight if after else None,
+        "parts": [{"key": part.key, "before": part.before, "after": part.after} for part in one.parts],
+        "prompt_diff": list(one.prompt_lines),
+    }
+
+
+# --- for a person --------------------------------------------------------------------------------------------------
+
+
+def print_versions(console: Console, data: VersionsJson) -> None:
+    """A line for each version."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("model", "version", "share", "fingerprint", "served model", "prompt"):
+        table.add_column(name, overflow="fold", justify="right" if name == "share" else "left")
+    for one in data["versions"]:
+        cells = (one["model"], one["version"], f"{one['share']:.3%}".replace(".000", ""), one["fingerprint"])
+        table.add_row(*(Text(plain_text(cell)) for cell in (*cells, one["served_model"], one["prompt"] or _ABSENT)))
+    print_table(console, table)
+
+
+def print_version(console: Console, data: ShownVersionJson) -> None:
+    """A line for each part, then the prompt."""
+    one = data["version"]
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    rows = [
+        ("version", f"{one['model']}/{one['version']}"),
+        ("fingerprint", one["fingerprint"]),
+        ("weight", f"{one['weight']} ({one['share']:.3%} of its model)".replace(".000", "")),
+        ("endpoints", ", ".join(data["endpoints"]) or _ABSENT),
+        *((part["key"], part["value"]) for part in data["parts"]),
+    ]
+    for name, value in rows:
+        table.add_row(plain_text(name), Text(plain_text(value)))
+    print_table(console, table)
+    if data["prompt_text"] is not None:
+        _print_lines(console, ["", *data["prompt_text"].splitlines()])
+
+
+def print_diff(console: Console, data: VersionDiffJson) -> None:
+    """What differs, version by version; prompts as a unified diff."""
+    if not data["versions"]:
+        _print_lines(console, ["Nothing differs."])
+    for number, one in enumerate(data["versions"]):
+        if number:
+            _print_lines(console, [""])
+        _print_lines(console, _about(one))
+        for line in one["prompt_diff"]:
+            console.print(Text(plain_text(line), _STYLES.get(line[:1], "")), soft_wrap=True)
+
+
+def _about(one: VersionDifferenceJson) -> Iterator[str]:
+    before, after = one["before"], one["after"]
+    if before is None or after is None:
+        name, fingerprint = (after, one["after_fingerprint"]) if before is None else (before, one["before_fingerprint"])
+        yield f"{name} {'is new' if before is None else 'has gone'} (fingerprint {fingerprint})"
+        return
+    both = before if before == after else f"{before} and {after}"
+    same = one["before_fingerprint"] == one["after_fingerprint"]
+    yield f"{both}: fingerprint {one['after_fingerprint']}" + (
+        "" if same else f" instead of {one['before_fingerprint']}"
+    )
+    if before == after and one["before_weight"] != one["after_weight"]:
+        yield f"  weight: {one['after_weight']} instead of {one['before_weight']}"
+    for part in one["parts"]:
+        yield f"  {part['key']}: {part['after'] or _ABSENT} instead of {part['before'] or _ABSENT}"
+
+
+def print_locked(data: LockedJson) -> None:
+    """What is not as it was, and the file."""
+    for one in data["changed"]:
+        typer.echo(f"{one['version']} {'is new' if one['problem'] == 'not locked' else 'changed:'}")
+        for key in one["changed"]:
+            typer.echo(f"  {key}")
+    count = data["versions"]
+    typer.echo(f"{data['file']}: {count} {'version' if count == 1 else 'versions'} locked. Commit it.")
+
+
+def _print_lines(console: Console, lines: Iterator[str] | Sequence[str]) -> None:
+    for line in lines:
+        console.print(Text(plain_text(line)), soft_wrap=True)
