@@ -43,7 +43,7 @@ def version_data(model: CompiledModel, version: CompiledVersion, endpoints: Sequ
         "version": _listed(model, version),
         "endpoints": list(endpoints),
         "parts": [{"key": key, "value": value} for key, value in version.parts.items()],
-        "prompt_text": version.prompt,
+        "prompt_text": version.prompt.text if version.prompt else None,
     }
 
 

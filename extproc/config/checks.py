@@ -14,11 +14,12 @@ from extproc.config.forwarding import is_usually_excluded, named_headers
 from extproc.config.policies import guards_of
 from extproc.config.policy_checks import policy_problems
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
+from extproc.config.prompt_checks import prompt_section_problems
+from extproc.config.prompts import prompts_of
 from extproc.config.review import review_problems
 from extproc.config.text_files import TextFile
 from extproc.domain.contract import ENDPOINT_PATHS, INTERNAL_HEADER_PREFIX
 
-PROMPT_BYTES_MAX = 262_144
 SOCKET_PATH_BYTES_MAX = 107
 WORKER_SUFFIX_BYTES_MAX = len(".63.new127")
 ANY_HOST = ("0.0.0.0", "[::]")
@@ -53,6 +54,7 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *_role_problems(document, places),
         *_weight_problems(document, places),
         *_filter_problems(document, places),
+        *prompt_section_problems(document, places),
         *policy_problems(document, places),
         *classifier_problems(document, places),
         *review_problems(document, places),
@@ -80,15 +82,6 @@ def check_for_envoy(document: Document, places: Places) -> list[Problem]:
     return [*no_servers, *_envoy_tls_problems(document, places)]
 
 
-def prompt_files(document: Document) -> list[tuple[KeyPath, str]]:
-    """Key path and file of each system prompt, in document order."""
-    return [
-        ((*path, "prompt", "file"), version.prompt.file)
-        for path, _, version in _versions(document)
-        if version.prompt is not None
-    ]
-
-
 def guard_files(document: Document) -> list[tuple[KeyPath, TextFile]]:
     """Each text file of a guard with its key path, in document order."""
     return [((*at, *one.key), one) for at, guard in guards_of(document.policies) for one in guard.text_files()]
@@ -107,27 +100,6 @@ def unreadable_problem(path: KeyPath, error: OSError, places: Places) -> Problem
     reason = (error.strerror or "input or output error").lower()
     hint = "Make it readable for this user."
     return places.problem(path, f"{places.found(path)} cannot be read ({reason})", hint=hint)
-
-
-def prompt_problem(path: KeyPath, content: bytes | OSError, places: Places) -> Problem | None:
-    """The problem of a prompt file, reported at its ``file:`` line; None if it is valid.
-
-    Args:
-        path: key path from ``prompt_files``.
-        content: its bytes (PROMPT_BYTES_MAX + 1 are enough), or the read error.
-    """
-    if isinstance(content, OSError):
-        return unreadable_problem(path, content, places)
-    if len(content) > PROMPT_BYTES_MAX:
-        return places.problem(path, f"the prompt is longer than {PROMPT_BYTES_MAX} bytes", hint="Shorten it.")
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return places.problem(path, f"the prompt is not valid UTF-8 at byte {error.start}", hint="Save it as UTF-8.")
-    if not text.strip():
-        hint = "Write it, or remove `prompt` for a version without one."
-        return places.problem(path, "the prompt is empty", hint=hint)
-    return None
 
 
 def _versions(document: Document) -> Iterator[tuple[KeyPath, str, Version]]:
@@ -202,8 +174,8 @@ def _filter_problems(document: Document, places: Places) -> Iterator[Problem]:
 
 def _prompt_order_problems(document: Document, places: Places, first: dict[str, int]) -> Iterator[Problem]:
     if "prompt" not in first:
-        for path, _ in prompt_files(document):
-            yield _warning(places, path[:-1], "the prompt is never inserted", "Add `- filter: prompt`.")
+        for path, _ in prompts_of(document):
+            yield _warning(places, path, "the prompt is never inserted", "Add `- filter: prompt`.")
     elif document.role is Role.ROUTE and first.get("version", len(document.filters)) > first["prompt"]:
         found, hint = "the prompt depends on the version, which is not chosen yet", "Put `- filter: version` before it."
         yield places.problem(("filters", first["prompt"]), found, hint=hint, at_key=True)

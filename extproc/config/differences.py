@@ -151,7 +151,7 @@ def _prompt_differences(old: Compared, new: Compared, model: str, version: str) 
     prompts = [one.document.models[model].versions[version].prompt for one in (old, new)]
     if prompts[0] is None or prompts[1] is None:
         return
-    if old.texts.get(prompts[0].file) != new.texts.get(prompts[1].file):
+    if old.texts.get(prompts[0].key) != new.texts.get(prompts[1].key):
         path = dotted(("models", model, "versions", version, "prompt"))
         yield KeyDifference(path, "changed", f"{model}/{version} has another text in its prompt")
 

@@ -16,6 +16,7 @@ from extproc.config.classifiers import Classifier
 from extproc.config.filters import AnyFilterSection
 from extproc.config.policies import Policy
 from extproc.config.problems import KeyPath
+from extproc.config.prompts import Prompt, Prompts
 from extproc.config.review import Review
 from extproc.config.section import (
     EnvoysPath,
@@ -196,15 +197,6 @@ class Price(Section):
     completion_micro_usd_per_mtok: int = Field(ge=0, description="price of response tokens")
 
 
-class Prompt(Section):
-    """A system prompt in a file, which may be a mounted ConfigMap; reloaded on change."""
-
-    file: FilePath = Field(description="path, relative to the configuration file")
-    position: Literal["first", "replace"] = Field(
-        default="first", description="before the client's system prompt, or instead of it"
-    )
-
-
 class Version(Section):
     """Weights, serving configuration and prompt, rolled out as one unit."""
 
@@ -332,6 +324,7 @@ class Document(Section):
     limits: Limits = Field(default_factory=Limits, description="maximum sizes")
     identity: Identity = Field(default_factory=Identity, description="headers that identify who pays")
     models: dict[ModelName, Model] = Field(min_length=1, description="models, by the name that clients send")
+    prompts: Prompts | None = Field(default=None, description="where named prompts come from; default: nowhere")
     filters: tuple[AnyFilterSection, ...] = Field(min_length=1, description="filters, in execution order")
     policies: tuple[Policy, ...] = Field(
         default=(), description="lists of guards; the first that matches an exchange applies"

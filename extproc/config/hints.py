@@ -87,13 +87,15 @@ def _address_hint(url: str) -> str:
 
 
 def _block_hint(path: KeyPath, shape: SchemaNode, text: str) -> str:
-    """The block that a lone value stands for: the key that can have it, or the only required one."""
+    """The block that a lone value stands for: the key that can have it, the only required one, or a path's."""
     properties = {key: resolved(inner) for key, inner in shape.get("properties", {}).items()}
     fitting = [key for key, inner in properties.items() if text in inner.get("enum", ())] or [
         key
         for key in shape.get("required", ())
         if properties[key].get("type") == "string" and re.search(properties[key].get("pattern", ""), text)
     ]
+    if not fitting and "file" in properties and _is_path(text):
+        fitting = ["file"]
     if len(fitting) != 1 or set(shape.get("required", ())) - set(fitting):
         return ""
     return f"Write {shown(f'{path[-1]}: {{ {fitting[0]}: {text} }}')}."

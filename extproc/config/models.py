@@ -7,17 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from extproc.config.document import Document, Model, Version
+from extproc.config.prompt_template import CompiledPrompt
 from extproc.config.routed import endpoints_hash
-from extproc.config.version_units import (
-    Parts,
-    changed_parts,
-    fingerprint_of,
-    parts_of,
-    prompt_name,
-    prompt_text,
-    served_model,
-    text_fingerprint,
-)
+from extproc.config.version_units import Parts, changed_parts, fingerprint_of, parts_of, served_model, version_prompt
 from extproc.domain.record import VersionFacts
 from extproc.domain.usage import Prices
 
@@ -30,8 +22,7 @@ class CompiledVersion:
     parts: Parts  # what the fingerprint is of
     weight: int
     served_model: str
-    prompt: str | None
-    prompt_replaces: bool
+    prompt: CompiledPrompt | None
     salt: bytes  # makes draws of versions independent
     name: str  # MODEL/VERSION
     endpoints_hash: str  # as Envoy states it with its routes
@@ -53,8 +44,8 @@ def compile_models(document: Document, prompts: Mapping[str, str]) -> dict[str, 
     """Compile all models of a valid document.
 
     Args:
-        prompts: text of each prompt file, by its path in the document.
-    Raises: KeyError for a prompt file that was not read: a caller bug.
+        prompts: content of each prompt, by ``Prompt.key``.
+    Raises: KeyError for a prompt that was not read: a caller bug.
     """
     return {name: _compile_model(name, model, prompts) for name, model in document.models.items()}
 
@@ -106,8 +97,8 @@ def _compile_model(name: str, model: Model, prompts: Mapping[str, str]) -> Compi
 
 
 def _compile_version(model: str, name: str, version: Version, prompts: Mapping[str, str]) -> CompiledVersion:
-    prompt, served, price = prompt_text(version, prompts), served_model(model, version), version.price
-    parts = parts_of(served, version, prompt)
+    prompt, price = version_prompt(version, prompts), version.price
+    parts = parts_of(model, version, prompt)
     cached = (
         price.prompt_micro_usd_per_mtok if price.cached_micro_usd_per_mtok is None else price.cached_micro_usd_per_mtok
     )
@@ -117,14 +108,13 @@ def _compile_version(model: str, name: str, version: Version, prompts: Mapping[s
             version=name,
             fingerprint=fingerprint_of(parts),
             prices=Prices(price.prompt_micro_usd_per_mtok, cached, price.completion_micro_usd_per_mtok),
-            prompt=prompt_name(version),
-            prompt_fingerprint="" if prompt is None else text_fingerprint(prompt),
+            prompt="" if prompt is None else prompt.name,
+            prompt_fingerprint="" if prompt is None else prompt.fingerprint,
         ),
         parts=parts,
         weight=version.weight,
-        served_model=served,
+        served_model=served_model(model, version),
         prompt=prompt,
-        prompt_replaces=version.prompt is not None and version.prompt.position == "replace",
         salt=f"{model}\x00{name}\x00".encode(),
         name=f"{model}/{name}",
         endpoints_hash=endpoints_hash(version),

@@ -52,6 +52,6 @@ def _by_name(models: Mapping[str, CompiledModel]) -> dict[str, CompiledVersion]:
 
 
 def _prompt_lines(before: CompiledVersion | None, after: CompiledVersion | None) -> Iterator[str]:
-    old, new = (one.prompt.splitlines() if one and one.prompt else [] for one in (before, after))
+    old, new = (one.prompt.text.splitlines() if one and one.prompt else [] for one in (before, after))
     old_name, new_name = (f"{one.name} {one.facts.prompt}".strip() if one else "none" for one in (before, after))
     yield from difflib.unified_diff(old, new, old_name, new_name, lineterm="")

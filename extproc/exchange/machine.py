@@ -165,10 +165,14 @@ class Exchange:
         learned_rates: LearnedRates | None = None,
         pace: Pace = UNHURRIED,
         unrouted: frozenset[str] = frozenset(),
+        utc_s: float = 0.0,
     ) -> None:
-        """Args: unrouted: MODEL/VERSION of the versions that the calling Envoy does not route."""
+        """Args:
+        unrouted: MODEL/VERSION of the versions that the calling Envoy does not route.
+        utc_s: the time now, since 1970. [s]
+        """
         record = ExchangeRecord(exchange_id, snapshot.revision, now_ns)
-        exchange = ExchangeContext(ExchangeFacts(CHAT, {}, snapshot.models, unrouted), record, pace=pace)
+        exchange = ExchangeContext(ExchangeFacts(CHAT, {}, snapshot.models, unrouted, utc_s), record, pace=pace)
         self._state = ExchangeState(snapshot, exchange, TokenCounts(record, learned_rates), clean_texts)
 
     @property

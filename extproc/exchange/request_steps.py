@@ -22,7 +22,6 @@ from extproc.exchange.open_checks import OpenChecks
 from extproc.exchange.phases import Phase
 from extproc.exchange.state import ExchangeState
 from extproc.exchange.usage_bounds import note_usage_bounds
-from extproc.filters.base import ExchangeFacts
 from extproc.payload.endpoints import dialect_of_errors
 from extproc.payload.request_size import size_of
 
@@ -44,8 +43,7 @@ def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> St
         record.endpoint, record.outcome = requests.PASSED, Outcome.PASSED
         state.phase = Phase.RESPONSE_HEADERS
         return Step([ContinueHeaders(Direction.REQUEST, changes, BodyMode.NONE, BodyMode.NONE)])
-    facts = state.exchange.facts
-    state.exchange.facts = ExchangeFacts(dialect, headers, facts.models, facts.unrouted)
+    state.exchange.facts = state.exchange.facts._replace(dialect=dialect, headers=headers)
     state.guarded = dialect.reads_responses
     if event.end:
         raise PayloadRefused(BODY_MISSING)

@@ -14,6 +14,7 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar, cast
 
 from extproc.config.guards.base import GuardSection, On
 from extproc.config.models import CompiledModel, CompiledVersion
+from extproc.config.prompt_template import CompiledPrompt
 from extproc.config.section import Mode, OnError
 from extproc.domain.classification import BlockingCheck, ClassificationJob, FoundInText
 from extproc.domain.errors import ApiError
@@ -65,12 +66,14 @@ class ExchangeFacts(NamedTuple):
     Attributes:
         headers: of the request; empty as soon as the request was forwarded.
         unrouted: MODEL/VERSION of the versions that the calling Envoy does not route.
+        utc_s: when it began, since 1970. [s]
     """
 
     dialect: Dialect
     headers: Mapping[str, str]
     models: Mapping[str, CompiledModel]
     unrouted: frozenset[str] = frozenset()
+    utc_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -90,9 +93,14 @@ class ExchangeContext:
     pace: Pace = UNHURRIED  # consulted between slices of the current message
 
     @property
+    def prompt(self) -> CompiledPrompt | None:
+        """The system prompt that is to be inserted."""
+        return self.choice.prompt if self.choice is not None else None
+
+    @property
     def has_prompt(self) -> bool:
-        """Whether the chosen version has its own prompt."""
-        return self.choice is not None and bool(self.choice.prompt)
+        """Whether a prompt of ours may be inserted."""
+        return self.prompt is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,8 @@ class GroundingGuard(Guard):
             exchange.skips[self.name] = Coverage.SKIPPED_NO_CONTEXT
             return None
         texts = [field.text for field in request.texts]
-        if exchange.choice is not None and exchange.choice.prompt:
-            texts.append(exchange.choice.prompt)
+        if exchange.prompt is not None:
+            texts.append(exchange.prompt.constant_text)
         if sum(map(len, texts)) > self._context_chars_max:
             exchange.skips[self.name] = Coverage.SKIPPED_TOO_LONG
         else:

@@ -1,7 +1,10 @@
-"""Inserts the chosen version's system prompt. It runs after the guards, because inserted text is not checked."""
+"""Inserts the system prompt of the exchange. It runs after the guards, because inserted text is not checked."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+from extproc.config.prompt_template import CompiledPrompt
 from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
 from extproc.filters.base import ExchangeContext, Filter
@@ -18,10 +21,28 @@ class PromptFilter(Filter):
         self.inserts_prompt = self.enforced
 
     def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
-        """Insert the prompt, if the version has one."""
-        choice = exchange.choice
-        if choice is not None and choice.prompt and self.enforced:
-            exchange.facts.dialect.insert_prompt(request, choice.prompt, choice.prompt_replaces)
-            if exchange.facts.dialect.templated:
-                request.inserted, request.inserted_replaces = choice.prompt, choice.prompt_replaces
+        """Insert the prompt, if there is one for this exchange."""
+        prompt, dialect = exchange.prompt, exchange.facts.dialect
+        if prompt is None or not self.enforced or (prompt.position == "if_absent" and request.has_system):
+            return None
+        text, replaces = _filled(prompt, exchange), prompt.position == "replace"
+        dialect.insert_prompt(request, text, replaces)
+        if dialect.templated:
+            request.inserted, request.inserted_replaces = text, replaces
         return None
+
+
+def _filled(prompt: CompiledPrompt, exchange: ExchangeContext) -> str:
+    """Its text for this exchange."""
+    if prompt.is_constant:
+        return prompt.constant_text
+    record, facts = exchange.record, exchange.facts
+    version = record.version
+    values = {
+        "team": record.team,
+        "project": record.project,
+        "date": datetime.fromtimestamp(facts.utc_s, UTC).date().isoformat(),
+        "model": version.model if version is not None else "",
+        "version": version.version if version is not None else "",
+    }
+    return prompt.filled(values, facts.headers)

@@ -9,6 +9,7 @@ from typing import Self
 
 from extproc.config.guards.prompt_leak import PromptLeakSection
 from extproc.config.models import CompiledModel
+from extproc.config.prompt_template import CompiledPrompt
 from extproc.detectors.answers.prompt_leak import GAP_CHARS_MAX, PromptIndex, RunMatcher, compared, may_go_on, words_of
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence, Finding
@@ -41,11 +42,11 @@ class PromptLeakGuard(Guard):
         self._of_client = section.of in ("client", "both")
         self.words_min = section.words_min
         self._client_prompt = GuardState[str]()
-        self._versions = {
-            (version.facts.model, version.facts.version): PromptIndex([version.prompt], self.words_min)
-            for model in models.values()
-            for version in model.versions
-            if version.prompt and self._of_version
+        prompts = (version.prompt for model in models.values() for version in model.versions)
+        self._prompts = {
+            prompt.fingerprint: PromptIndex(prompt.constants, self.words_min)
+            for prompt in prompts
+            if prompt is not None and self._of_version
         }
         # Clients repeat the same system prompt: it is indexed once, and cached while in use.
         self._index_of = lru_cache(CLIENT_INDEXES_MAX)(self._build)
@@ -87,16 +88,13 @@ class PromptLeakGuard(Guard):
         return None if self.action is Action.BLOCK else text
 
     def _index_for(self, exchange: ExchangeContext) -> PromptIndex | None:
-        choice = exchange.choice
-        version = (choice.facts.model, choice.facts.version) if choice is not None else ("", "")
-        client = self._client_prompt.of(exchange)
+        prompt, client = exchange.prompt, self._client_prompt.of(exchange)
         if not client:
-            return self._versions.get(version)
-        own = choice.prompt if choice is not None and self._of_version else None
-        return self._index_of(own or "", client)
+            return self._prompts.get(prompt.fingerprint) if prompt is not None else None
+        return self._index_of(prompt if self._of_version else None, client)
 
-    def _build(self, version_prompt: str, client_prompt: str) -> PromptIndex:
-        return PromptIndex((version_prompt, client_prompt), self.words_min)
+    def _build(self, prompt: CompiledPrompt | None, client_prompt: str) -> PromptIndex:
+        return PromptIndex([*(prompt.constants if prompt is not None else ()), client_prompt], self.words_min)
 
 
 class _RunStage:

@@ -115,6 +115,11 @@ class RequestView:
         return len(self.shape.messages(self.tree))
 
     @property
+    def has_system(self) -> bool:
+        """Whether the client sends a system prompt, in any message."""
+        return any(text_field.source.speaker is Speaker.SYSTEM for text_field in self.texts)
+
+    @property
     def spoken_texts(self) -> list[TextField]:
         """Texts of messages, of the system prompt and of other prompts."""
         spoken = self.shape.spoken

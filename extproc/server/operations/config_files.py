@@ -9,18 +9,12 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from extproc.config.checks import (
-    PROMPT_BYTES_MAX,
-    guard_files,
-    mask_key_files,
-    prompt_files,
-    prompt_problem,
-    unreadable_problem,
-)
+from extproc.config.checks import guard_files, mask_key_files, unreadable_problem
 from extproc.config.guards.custom import CustomSection
 from extproc.config.load import Loaded, load
 from extproc.config.mask_keys import mask_key_problem
@@ -31,13 +25,19 @@ from extproc.config.text_files import text_file_problems
 from extproc.config.yaml_nodes import CONFIG_BYTES_MAX, decode
 from extproc.detectors.installed import DetectorUnusable, installed_detector
 from extproc.domain.masks import HASH_KEY_BYTES_MAX, PROCESS_KEY
+from extproc.server.operations.prompt_reader import PromptReader
 from extproc.server.sockets.certificates import PEM_BYTES_MAX, Certificates, certificate_files, tried
+
+SETTLE_S_MAX = 0.8
+QUIET_S = 0.1
+"""Programs that write a file in place do so within this time; others rename, or swap a symbolic link."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigFiles:
-    """The files as read: the document with its warnings, the text of each prompt and of each file of a guard by its
-    path in the document, the certificates of ``server.tls``, and the mask keys by path, including that of the process.
+    """The files as read: the document with its warnings, the content of each prompt by ``Prompt.key`` and of each file
+    of a guard by its path in the document, the certificates of ``server.tls``, and the mask keys by path, including
+    that of the process.
     """
 
     loaded: Loaded
@@ -88,7 +88,30 @@ class ConfigReader:
         self._process_key = secrets.token_bytes(HASH_KEY_BYTES_MAX)
 
     def read(self) -> ConfigFiles:
-        """Read everything. Raises: ConfigInvalid, also for unreadable files."""
+        """Read everything, as it is at one moment: what changes meanwhile is read again, for at most ``SETTLE_S_MAX``.
+
+        Raises: ConfigInvalid, also for unreadable files.
+        """
+        until_s = time.monotonic() + SETTLE_S_MAX
+        while True:
+            try:
+                files = self._read()
+            except ConfigInvalid:
+                if not self.changed() or time.monotonic() > until_s:
+                    raise
+            else:
+                if not self.changed() or time.monotonic() > until_s:
+                    return files
+
+    def wait_until_settled(self) -> None:
+        """Wait until no file has changed for ``QUIET_S``, but at most ``SETTLE_S_MAX``: somebody may be writing."""
+        until_s = time.monotonic() + SETTLE_S_MAX
+        before = None
+        while (now := [_signature(file) for file in self._seen]) != before and time.monotonic() < until_s:
+            before = now
+            time.sleep(QUIET_S)
+
+    def _read(self) -> ConfigFiles:
         self._seen = {}
         file = self._file
         content = self._content(file, CONFIG_BYTES_MAX)
@@ -96,15 +119,7 @@ class ConfigReader:
             found = f"the file cannot be read ({(content.strerror or 'input or output error').lower()})"
             raise ConfigInvalid([Problem(str(file), 1, 1, "", found)])
         loaded = load(decode(content, str(file)), str(file), self._environment, self._included)
-        prompts: dict[str, str] = {}
-        problems: list[Problem] = []
-        for path, name in prompt_files(loaded.document):
-            prompt = self._content(file.parent / name, PROMPT_BYTES_MAX)
-            problem = prompt_problem(path, prompt, loaded.places)
-            if problem is not None:
-                problems.append(problem)
-            elif isinstance(prompt, bytes):
-                prompts[name] = prompt.decode("utf-8")
+        prompts, problems = PromptReader(loaded, file.parent, self._content).read()
         problems += self._read_guard_files(loaded, prompts)
         certificates, about_tls = self._certificates(loaded)
         mask_keys, about_keys = self._mask_keys(loaded)

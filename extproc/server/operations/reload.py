@@ -113,6 +113,7 @@ class Reloader:
     def _load_if_changed(self) -> tuple[ConfigFiles, Snapshot] | None:
         if not self._reader.changed() and not self._asked.is_set():
             return None
+        self._reader.wait_until_settled()
         self._asked.clear()
         files = self._reader.read()
         snapshot = compile_snapshot(files.loaded.document, files.prompts, files.mask_keys)

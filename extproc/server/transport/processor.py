@@ -332,7 +332,9 @@ class Session:
             processor = self._processor
             memories = processor.clean_texts, processor.learned_rates
             unrouted = processor.envoy_routes.unrouted(self._routes)
-            self._exchange = Exchange(processor.snapshot, processor.next_id(), now_ns, *memories, self, unrouted)
+            self._exchange = Exchange(
+                processor.snapshot, processor.next_id(), now_ns, *memories, self, unrouted, time.time()
+            )
             self._processor.inflight += 1
         step = self._exchange.step(event, now_ns)
         self._note(step)

@@ -1,13 +1,12 @@
-"""Checks between keys: warnings, what Envoy's configuration needs, and prompt files (errors: tests/config/bad)."""
+"""Checks between keys: warnings, and what Envoy's configuration needs (errors: tests/config/bad)."""
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 
 import pytest
 
-from extproc.config.checks import PROMPT_BYTES_MAX, check_for_envoy, prompt_files, prompt_problem
+from extproc.config.checks import check_for_envoy
 from extproc.config.load import load
 from extproc.config.problems import ConfigInvalid, Severity
 from extproc.domain.contract import ENDPOINT_PATHS
@@ -171,37 +170,6 @@ def test_envoy_beside_a_guard_needs_only_its_own_server(changed: Changed) -> Non
 # --- prompt files --------------------------------------------------------------------------------------------------
 
 PATH = ("models", "tiny-chat", "versions", "v1", "prompt", "file")
-
-
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [
-        (
-            FileNotFoundError(errno.ENOENT, "No such file"),
-            "the text `p.txt` is not a file. The path is relative to the folder of the file that names it.",
-        ),
-        (
-            PermissionError(errno.EACCES, "Permission denied"),
-            "the text `p.txt` cannot be read (permission denied). Make it readable for this user.",
-        ),
-        (b"", "the prompt is empty. Write it, or remove `prompt` for a version without one."),
-        (b" \n\t\n", "the prompt is empty. Write it, or remove `prompt` for a version without one."),
-        (b"Be caf\xe9", "the prompt is not valid UTF-8 at byte 6. Save it as UTF-8."),
-        (b"x" * (PROMPT_BYTES_MAX + 1), "the prompt is longer than 262144 bytes. Shorten it."),
-    ],
-)
-def test_a_prompt_file_that_cannot_be_used(content: bytes | OSError, told: str, changed: Changed) -> None:
-    """A prompt's problem stands at the line that names its file."""
-    loaded = load(changed("weight: 1", "weight: 1\n        prompt: { file: p.txt }"), "c.yaml")
-    assert prompt_files(loaded.document) == [(PATH, "p.txt")]
-    problem = prompt_problem(PATH, content, loaded.places)
-    assert str(problem) == f"c.yaml:6:25: models.tiny-chat.versions.v1.prompt.file: {told}"
-
-
-def test_a_prompt_of_the_largest_size_is_read(changed: Changed) -> None:
-    """The limit itself is allowed."""
-    loaded = load(changed("weight: 1", "weight: 1\n        prompt: { file: p.txt }"), "c.yaml")
-    assert prompt_problem(PATH, b"x" * PROMPT_BYTES_MAX, loaded.places) is None
 
 
 @pytest.mark.parametrize("header", ["x-request-id", "authorization", "x-envoy-peer", "x-stainless-lang"])

@@ -90,20 +90,21 @@ def test_a_prompt_that_comes_later_than_its_configuration_is_noticed(tmp_path: P
 
 
 def test_a_change_during_the_reading_is_not_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What counts is the file that was opened, not the one that stands there afterwards."""
+    """It is read again: what was opened is not what is there afterwards."""
     file = write_config(tmp_path)
     status_of = os.fstat
 
     def changes_now(descriptor: int) -> os.stat_result:
         status = status_of(descriptor)
         monkeypatch.undo()
-        replaced(file, CONFIG + "# newer\n")
+        replaced(file, CONFIG.replace("weight: 1", "weight: 7", 1))
         return status
 
     reader = ConfigReader(file)
     monkeypatch.setattr(os, "fstat", changes_now)
-    reader.read()
-    assert reader.changed()
+    (model,) = reader.read().loaded.document.models.values()
+    assert 7 in [version.weight for version in model.versions.values()]
+    assert not reader.changed()
 
 
 FACTS = """facts:

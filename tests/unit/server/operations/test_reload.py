@@ -44,7 +44,8 @@ class Watched:
     @property
     def prompt(self) -> str | None:
         """The prompt in force."""
-        return self.wired.processor.snapshot.models["tiny-chat"].versions[0].prompt
+        prompt = self.wired.processor.snapshot.models["tiny-chat"].versions[0].prompt
+        return None if prompt is None else prompt.text
 
     @property
     def events(self) -> list[str]:
