@@ -153,6 +153,7 @@ def test_addresses_and_paths_are_declared() -> None:
         "address",
         "admin",
         "ca_file",
+        "cache_file",
         "certificate_file",
         "client_ca_file",
         "endpoints",
@@ -164,6 +165,7 @@ def test_addresses_and_paths_are_declared() -> None:
         "path",
         "sds_folder",
         "server_name",
+        "token_file",
         "url",
     }
 

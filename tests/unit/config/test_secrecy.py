@@ -67,6 +67,7 @@ FULL: dict[str, Any] = {
     },
     "log": {"level": "info"},
     "identity": {"team_header": "x-a", "project_header": "x-b", "budget_code_header": "x-c", "teams": ["search"]},
+    "prompts": {"store": {"url": "https://prompts/{name}/{version}", "token_file": "t", "cache_file": "c"}},
     "models": {
         "chat": {
             "versions": {
@@ -74,7 +75,7 @@ FULL: dict[str, Any] = {
                     "weight": 1,
                     "served_model": "chat-next",
                     "endpoints": ["127.0.0.1:8001"],
-                    "prompt": {"file": "p.txt", "position": "first"},
+                    "prompt": {"name": "system", "version": "v1", "position": "first"},
                     "serving": {"quantization": "awq"},
                     "price": {"prompt_micro_usd_per_mtok": 1, "completion_micro_usd_per_mtok": 1},
                 }
