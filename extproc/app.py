@@ -73,7 +73,7 @@ def serve(file: Path, report: StartReport, envoy_folder: Path | None = None, log
         log_level: in place of ``log.level``.
     Raises: ConfigInvalid, AddressTaken, WorkersFailed, ReviewUnavailable, EnvoyConfigError.
     """
-    reader = ConfigReader(file)
+    reader = ConfigReader(file, polls=True)
     files = reader.read()
     document = files.loaded.document
     if document.server.workers > 1:

@@ -40,6 +40,7 @@ class StatusJson(TypedDict):
     draining: Annotated[bool, "the process ends"]
     revision: Annotated[str, "of the configuration in force"]
     config_error: Annotated[str, "why the file is not in force; empty: it is"]
+    prompt_store_error: Annotated[str, "why prompts of the store may not be the newest; empty: they are"]
     restart_needed: Annotated[list[str], "changed keys"]
     envoy_stale: Annotated[list[str], "keys that a calling Envoy does not know"]
     in_flight: Annotated[int, "exchanges"]

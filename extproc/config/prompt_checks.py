@@ -68,3 +68,9 @@ def twice_problem(path: KeyPath, files: tuple[str, ...], places: Places) -> Prob
     """The problem of a named prompt that has two files."""
     found = f"the prompt is in two files, {' and '.join(map(shown, files))}"
     return places.problem((*path, "version"), found, hint="Remove one of them.")
+
+
+def store_problem(path: KeyPath, told: str, places: Places) -> Problem:
+    """The problem of a named prompt that the store did not give. Args: told: half a sentence about the store."""
+    hint = "Check `prompts.store`. With `cache_file` a restart does not need the store."
+    return places.problem((*path, "version"), f"the prompt store {told}", hint=hint)

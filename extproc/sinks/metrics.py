@@ -187,6 +187,9 @@ class Metrics:
         )
         self.inflight = Gauge("llm_inflight_exchanges", "Exchanges in flight.", registry=registry)
         self._reloads = counter("llm_config_reloads_total", "Attempts to load the configuration.", ("result",))
+        self._prompt_store = counter(
+            "llm_prompt_store_requests_total", "Requests to the prompt store: `ok`, `unchanged`, `failed`.", ("result",)
+        )
         self._revision = Gauge(
             "llm_config_revision", "1 for the configuration in force.", ("revision",), registry=registry
         )
@@ -331,6 +334,11 @@ class Metrics:
         """Count an attempt to load the configuration: ``ok`` or ``invalid``."""
         with self._lock:
             self._reloads.add((result,))
+
+    def prompt_store_asked(self, result: str, times: int) -> None:
+        """Count requests to the prompt store, by result."""
+        with self._lock:
+            self._prompt_store.add((result,), times)
 
     def worker_restarted(self, reason: str) -> None:
         """Count an unexpected exit of a worker, by how it ended."""

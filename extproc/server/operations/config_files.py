@@ -25,7 +25,8 @@ from extproc.config.text_files import text_file_problems
 from extproc.config.yaml_nodes import CONFIG_BYTES_MAX, decode
 from extproc.detectors.installed import DetectorUnusable, installed_detector
 from extproc.domain.masks import HASH_KEY_BYTES_MAX, PROCESS_KEY
-from extproc.server.operations.prompt_reader import PromptReader
+from extproc.server.operations.prompt_reader import AskStore, PromptReader
+from extproc.server.operations.prompt_store import StoredPrompts
 from extproc.server.sockets.certificates import PEM_BYTES_MAX, Certificates, certificate_files, tried
 
 SETTLE_S_MAX = 0.8
@@ -75,17 +76,26 @@ class ConfigReader:
 
     Args:
         with_certificates: False if nothing is served: this machine may have no certificates and mask keys.
+        polls: whether a prompt store is asked again and again, for ``changed``.
         environment: the variables that values may name; default: those of the process, as they are now.
     """
 
     def __init__(
-        self, file: Path, *, with_certificates: bool = True, environment: Mapping[str, str] | None = None
+        self,
+        file: Path,
+        *,
+        with_certificates: bool = True,
+        environment: Mapping[str, str] | None = None,
+        polls: bool = False,
     ) -> None:
         self._environment = dict(os.environ if environment is None else environment)
         self._file = file
         self._with_certificates = with_certificates
         self._seen: dict[Path, _Signature] = {}
         self._process_key = secrets.token_bytes(HASH_KEY_BYTES_MAX)
+        self._polls = polls
+        self._store_revision = 0  # before the texts of the store were read last
+        self.store: StoredPrompts | None = None
 
     def read(self) -> ConfigFiles:
         """Read everything, as it is at one moment: what changes meanwhile is read again, for at most ``SETTLE_S_MAX``.
@@ -113,19 +123,23 @@ class ConfigReader:
 
     def _read(self) -> ConfigFiles:
         self._seen = {}
+        if self.store is not None:
+            self._store_revision = self.store.revision
         file = self._file
         content = self._content(file, CONFIG_BYTES_MAX)
         if isinstance(content, OSError):
             found = f"the file cannot be read ({(content.strerror or 'input or output error').lower()})"
             raise ConfigInvalid([Problem(str(file), 1, 1, "", found)])
         loaded = load(decode(content, str(file)), str(file), self._environment, self._included)
-        prompts, problems = PromptReader(loaded, file.parent, self._content).read()
+        prompts, problems = PromptReader(loaded, file.parent, self._content, self._ask_store(loaded)).read()
         problems += self._read_guard_files(loaded, prompts)
         certificates, about_tls = self._certificates(loaded)
         mask_keys, about_keys = self._mask_keys(loaded)
         problems += [*about_keys, *_detector_problems(loaded)]
         if problems or (about_tls and certificates is None):
             raise ConfigInvalid([*problems, *about_tls, *loaded.warnings])
+        if self.store is not None:
+            self.store.keep()
         return ConfigFiles(replace(loaded, warnings=(*loaded.warnings, *about_tls)), prompts, certificates, mask_keys)
 
     def _read_guard_files(self, loaded: Loaded, texts: dict[str, str]) -> list[Problem]:
@@ -151,8 +165,26 @@ class ConfigReader:
         return loaded.document.written.get(path, str(file))
 
     def changed(self) -> bool:
-        """Whether a file has changed since the last read."""
-        return any(_signature(file) != seen for file, seen in self._seen.items())
+        """Whether a file, or a prompt of the store, has changed since the last read."""
+        is_new = self.store is not None and self.store.revision != self._store_revision
+        return is_new or any(_signature(file) != seen for file, seen in self._seen.items())
+
+    def _ask_store(self, loaded: Loaded) -> AskStore:
+        """What asks the store of this document, which stays the same while its section does."""
+        prompts, folder = loaded.document.prompts, self._file.parent
+        section = None if prompts is None else prompts.store
+        if self.store is not None and self.store.section != section:
+            self.store.close()
+            self.store = None
+
+        def ask(name: str, version: str) -> bytes:
+            if section is None:
+                raise AssertionError("without a store nothing is asked")
+            if self.store is None:
+                self.store, self._store_revision = StoredPrompts(section, folder, polls=self._polls), 0
+            return self.store.content(name, version)
+
+        return ask
 
     def _certificates(self, loaded: Loaded) -> tuple[Certificates | None, list[Problem]]:
         """The certificates and their problems; None if they are unusable."""

@@ -32,6 +32,7 @@ class Health:
         self.revision = ""
         self.config_error = ""
         self.restart_needed: list[str] = []  # changed configuration keys that need a restart
+        self.prompt_store_error = ""  # why prompts of the store are not known to be the newest
         self.envoy_stale: list[str] = []  # configuration keys that a calling Envoy does not know
         self.workers: list[dict[str, Any]] = []  # supervisor only: the process in each worker slot
         self.listen_error: Callable[[], str] = (
@@ -79,6 +80,7 @@ class Health:
             "wait_ms": round(waits_s * 1_000),
             "revision": self.revision,
             "config_error": self.config_error,
+            "prompt_store_error": self.prompt_store_error,
             "restart_needed": self.restart_needed,
             "envoy_stale": self.envoy_stale,
             **({"workers": self.workers} if self.workers else {}),

@@ -1,4 +1,4 @@
-"""Reads the prompts that a configuration names, from files of their own or from the folder of ``prompts``."""
+"""Reads the prompts that a configuration names: from files of their own, or from the folder or store of ``prompts``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 from extproc.config.checks import unreadable_problem
 from extproc.config.load import Loaded
 from extproc.config.problems import KeyPath, Problem
-from extproc.config.prompt_checks import content_problems, missing_problem, twice_problem
+from extproc.config.prompt_checks import content_problems, missing_problem, store_problem, twice_problem
 from extproc.config.prompts import PROMPT_BYTES_MAX, SUFFIXES, Prompt, prompts_of
+from extproc.server.operations.prompt_store import StoreFailed
 
+AskStore = Callable[[str, str], bytes]
 ReadContent = Callable[[Path, int], bytes | OSError]
 """Reads a file up to one byte above a limit, and watches it from then on."""
 
@@ -18,11 +20,14 @@ ReadContent = Callable[[Path, int], bytes | OSError]
 class PromptReader:
     """The prompts of one document.
 
-    Args: folder: of the configuration file.
+    Args:
+        folder: of the configuration file.
+        ask_store: asks the store of ``prompts`` for a name and a version; raises StoreFailed.
     """
 
-    def __init__(self, loaded: Loaded, folder: Path, read: ReadContent) -> None:
+    def __init__(self, loaded: Loaded, folder: Path, read: ReadContent, ask_store: AskStore) -> None:
         self._loaded = loaded
+        self._ask_store = ask_store
         self._folder = folder
         self._read = read
         self._texts: dict[str, str] = {}
@@ -55,8 +60,10 @@ class PromptReader:
         if prompt.file is not None:
             return prompt.file, self._read(self._folder / prompt.file, PROMPT_BYTES_MAX)
         source = self._loaded.document.prompts
-        if source is None or source.folder is None:
+        if source is None:
             raise AssertionError("a named prompt has a source: `prompt_section_problems` checks that")
+        if source.folder is None:
+            return self._stored(path, prompt)
         files = tuple(f"{source.folder}/{prompt.label}{suffix}" for suffix in SUFFIXES)
         contents = [self._read(self._folder / file, PROMPT_BYTES_MAX) for file in files]
         there = [one for one in zip(files, contents, strict=True) if not isinstance(one[1], FileNotFoundError)]
@@ -65,3 +72,10 @@ class PromptReader:
         about = missing_problem if not there else twice_problem
         self._problems.append(about(path, files, self._loaded.places))
         return "", None
+
+    def _stored(self, path: KeyPath, prompt: Prompt) -> tuple[str, bytes | None]:
+        try:
+            return prompt.label, self._ask_store(prompt.name or "", prompt.version or "")
+        except StoreFailed as failed:
+            self._problems.append(store_problem(path, str(failed), self._loaded.places))
+            return "", None

@@ -94,6 +94,22 @@ class Reloader:
         else:
             if loaded is not None:
                 self._accept(*loaded)
+        self._report_store()
+
+    def _report_store(self) -> None:
+        """Tell what became of requests to the prompt store; a problem once, and when it is over."""
+        store = self._reader.store
+        if store is None:
+            return
+        for result, times in store.take_counts().items():
+            self._metrics.prompt_store_asked(result, times)
+        problem, before = store.problem, self._health.prompt_store_error
+        if bool(problem) != bool(before):
+            if problem:
+                self._logger.warning("the prompt store fails, the last good prompts stay in force", problem=problem)
+            else:
+                self._logger.info("the prompt store answers again")
+        self._health.prompt_store_error = problem
 
     async def _loaded(self) -> tuple[ConfigFiles, Snapshot] | None:
         """Load what has changed; reports a file system that does not respond, and waits for it."""

@@ -30,6 +30,7 @@ READY: dict[str, Any] = {
     "wait_ms": 1,
     "revision": "abc123",
     "config_error": "",
+    "prompt_store_error": "",
     "restart_needed": [],
     "envoy_stale": [],
 }
@@ -132,10 +133,12 @@ def test_it_is_json_for_who_asks(config: Path) -> None:
 def test_one_that_is_not_ready_says_why(config: Path, ready: dict[str, Any]) -> None:
     """Exit 1, for a script, with all that needs somebody."""
     ready |= {"ready": False, "config_error": "x.yaml:1:1: bad", "restart_needed": ["log"], "envoy_stale": ["models.m"]}
+    ready["prompt_store_error"] = "prompt a v1: the store answers 503"
     result = status(config)
     assert result.exit_code == 1
     assert "ready     no (" in result.stdout
     assert "config    the file is invalid, an earlier one is in force: x.yaml:1:1: bad\n" in result.stdout
+    assert "prompts   the store fails, the last good prompts are in force: prompt a v1: the store" in result.stdout
     assert "restart   needed for log\n" in result.stdout
     assert "Envoy     does not know models.m\n" in result.stdout
     ready["draining"] = True

@@ -51,6 +51,7 @@ LABELS = {
     "llm_inflight_exchanges": set(),
     "llm_config_reloads_total": {"result"},
     "llm_config_revision": {"revision"},
+    "llm_prompt_store_requests_total": {"result"},
     "llm_version_info": {*BY_VERSION, "prompt", "prompt_fingerprint"},
     "llm_worker_restarts_total": {"reason"},
     "llm_log_lines_dropped_total": {"level"},
@@ -116,6 +117,7 @@ def populated() -> Metrics:
     metrics.long_messages(1)
     metrics.long_message_waited(0.02)
     metrics.reloaded("ok")
+    metrics.prompt_store_asked("failed", 2)
     metrics.worker_restarted("SIGKILL")
     metrics.log_lines_dropped("info", 3)
     metrics.classifier_took("guard", 0.02)

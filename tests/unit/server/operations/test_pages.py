@@ -75,6 +75,7 @@ def test_readiness_follows_the_process(served: Served) -> None:
         "wait_ms": 0,
         "revision": "abc",
         "config_error": "",
+        "prompt_store_error": "",
         "restart_needed": [],
         "envoy_stale": [],
     }

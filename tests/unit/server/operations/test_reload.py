@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import threading
+from collections.abc import Callable
 from functools import partial
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -22,17 +25,23 @@ from extproc.sinks.metrics import Metrics
 from tests.unit.server.envoy import CONFIG, chat_sent_on, request_body, request_headers, write_config
 from tests.unit.server.fakes import Wired
 from tests.unit.server.loops import in_loop, until
+from tests.unit.server.operations.prompt_stores import SmallStore, small_store
 from tests.unit.server.processes import short_folder, start
 
 QUICK = CONFIG + "server: { reload_interval_ms: 50 }\n"
 
 
+NAMED_PROMPT = CONFIG.replace("prompt: { file: prompt.txt }", "prompt: { name: system, version: v2 }")
+
+
 class Watched:
     """A reloader on files, with all that it changes."""
 
-    def __init__(self, folder: Path, config: str = CONFIG, asked: asyncio.Event | None = None) -> None:
+    def __init__(
+        self, folder: Path, config: str = CONFIG, asked: asyncio.Event | None = None, *, polls: bool = False
+    ) -> None:
         self.file = write_config(folder, config)
-        reader = ConfigReader(self.file)
+        self._reader = reader = ConfigReader(self.file, polls=polls)
         files = reader.read()
         document = files.loaded.document
         self.wired = Wired(compile_snapshot(document, files.prompts))
@@ -40,6 +49,11 @@ class Watched:
         self.metrics = Metrics(10)
         processor, log = self.wired.processor, self.wired.processor.logger
         self.reloader = Reloader(reader, document, processor, self.health, self.metrics, log, asked=asked)
+
+    def close(self) -> None:
+        """Ask a prompt store no more."""
+        if self._reader.store is not None:
+            self._reader.store.close()
 
     @property
     def prompt(self) -> str | None:
@@ -272,3 +286,37 @@ async def test_who_asks_gets_a_reload_at_once(tmp_path: Path) -> None:
     assert line["before"] == line["revision"] == watched.health.revision
     assert not asked.is_set()
     running.cancel()
+
+
+@in_loop
+async def test_a_prompt_store_that_fails_is_told_once_and_its_prompts_stay(tmp_path: Path) -> None:
+    """In the log, on the page and on `/readyz`; when it is back, its newest prompt comes into force."""
+    pytest.importorskip("httpx2", reason="the extra `http` is not installed")
+    with small_store() as store:
+        store.texts["/system/v2"] = b"You help."
+        keys = {"url": store.url, "poll_interval_ms": 100}
+        watched = Watched(tmp_path, f"prompts: {json.dumps({'store': keys})}\n{NAMED_PROMPT}", polls=True)
+        store.instead = partial(page_of_a_proxy, store)
+
+        async def looks(holds: Callable[[], bool]) -> None:
+            while not holds():
+                await watched.reloader.look()
+                await asyncio.sleep(0.01)
+
+        await looks(lambda: store.asked[-2:] == [200, 200] and bool(watched.health.prompt_store_error))
+        problem = "prompt system v2: the store answers HTML where a prompt is expected"
+        assert watched.health.prompt_store_error == problem
+        assert watched.prompt == "You help."
+        store.texts["/system/v2"], store.instead = b"You help well.", None
+        await looks(lambda: watched.prompt == "You help well." and not watched.health.prompt_store_error)
+        assert watched.events.count("the prompt store fails, the last good prompts stay in force") == 1
+        assert watched.events.count("the prompt store answers again") == 1
+        page = generate_latest(watched.metrics.registry)
+        assert b'llm_prompt_store_requests_total{result="ok"} 2.0' in page
+        assert b'llm_prompt_store_requests_total{result="failed"} 0.0' not in page
+        watched.close()
+
+
+def page_of_a_proxy(store: SmallStore, request: BaseHTTPRequestHandler) -> None:
+    """What is no prompt."""
+    store.send(request, 200, b"<html>Please log in</html>")
