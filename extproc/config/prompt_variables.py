@@ -34,7 +34,7 @@ VariableName = Annotated[
     StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$"),
     Field(json_schema_extra={"patternErrorMessage": "a variable: lower-case letters, digits or `_`"}),
 ]
-Value = Annotated[str, StringConstraints(min_length=1, max_length=CHARS_MAX)]
+VariableValue = Annotated[str, StringConstraints(min_length=1, max_length=CHARS_MAX)]
 
 
 class Variable(Section):
@@ -45,8 +45,10 @@ class Variable(Section):
         default="word",
         description="word: letters, digits and `._-@/:+`. text: also blanks and `,'()&`. integer: up to 18 digits",
     )
-    values: tuple[Value, ...] = Field(default=(), max_length=VALUES_MAX, description="the only values; empty: any")
-    default: Value = Field(default=NOTHING, description="in place of a value that is missing or does not fit")
+    values: tuple[VariableValue, ...] = Field(
+        default=(), max_length=VALUES_MAX, description="the only values; empty: any"
+    )
+    default: VariableValue = Field(default=NOTHING, description="in place of a value that is missing or does not fit")
     chars_max: int = Field(default=64, ge=1, le=CHARS_MAX, description="largest length; a longer text is shortened")
 
 

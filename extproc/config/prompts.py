@@ -19,7 +19,7 @@ SUFFIXES: Final = (".md", ".txt")
 """Of the files in a folder of prompts."""
 _KEY_SEPARATOR: Final = "\0"  # in no path of a file
 
-StoreUrl = Annotated[
+PromptUrl = Annotated[
     str,
     StringConstraints(pattern=r"^https?://[^\s{}@]+(/[^\s{}@]*)?\{name\}[^\s{}@]*\{version\}[^\s{}@]*$"),
     Field(
@@ -37,7 +37,7 @@ StoreUrl = Annotated[
 class PromptStore(Section):
     """A prompt store over HTTP. The last good texts stay in force while it does not answer."""
 
-    url: StoreUrl = Field(description="address of a prompt, with `{name}` and `{version}`; a GET answers its file")
+    url: PromptUrl = Field(description="address of a prompt, with `{name}` and `{version}`; a GET answers its file")
     token_file: FilePath | None = Field(default=None, description="bearer token for it; read before each request")
     ca_file: FilePath | None = Field(default=None, description="CA in PEM of its certificate; default: the system's")
     cache_file: FilePath | None = Field(

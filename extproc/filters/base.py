@@ -99,7 +99,7 @@ class ExchangeContext:
 
     @property
     def has_prompt(self) -> bool:
-        """Whether a prompt of ours may be inserted."""
+        """Whether a prompt may be inserted."""
         return self.prompt is not None
 
 

@@ -10,7 +10,7 @@ from extproc.config.load import Loaded
 from extproc.config.problems import KeyPath, Problem
 from extproc.config.prompt_checks import content_problems, missing_problem, store_problem, twice_problem
 from extproc.config.prompts import PROMPT_BYTES_MAX, SUFFIXES, Prompt, prompts_of
-from extproc.server.operations.prompt_store import StoreFailed
+from extproc.server.operations.prompt_store import PromptStoreFailed
 
 AskStore = Callable[[str, str], bytes]
 ReadContent = Callable[[Path, int], bytes | OSError]
@@ -22,7 +22,7 @@ class PromptReader:
 
     Args:
         folder: of the configuration file.
-        ask_store: asks the store of ``prompts`` for a name and a version; raises StoreFailed.
+        ask_store: asks the store of ``prompts`` for a name and a version; raises PromptStoreFailed.
     """
 
     def __init__(self, loaded: Loaded, folder: Path, read: ReadContent, ask_store: AskStore) -> None:
@@ -76,6 +76,6 @@ class PromptReader:
     def _stored(self, path: KeyPath, prompt: Prompt) -> tuple[str, bytes | None]:
         try:
             return prompt.label, self._ask_store(prompt.name or "", prompt.version or "")
-        except StoreFailed as failed:
+        except PromptStoreFailed as failed:
             self._problems.append(store_problem(path, str(failed), self._loaded.places))
             return "", None

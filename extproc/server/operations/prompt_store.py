@@ -36,7 +36,7 @@ PromptId = tuple[str, str]
 """Name and version."""
 
 
-class StoreFailed(Exception):
+class PromptStoreFailed(Exception):
     """A prompt cannot be fetched; the message is half a sentence about the store."""
 
 
@@ -52,12 +52,12 @@ class StoreClient:
     """Requests to one store.
 
     Args: folder: of the configuration file.
-    Raises: StoreFailed, if its package or its CA file is missing.
+    Raises: PromptStoreFailed, if its package or its CA file is missing.
     """
 
     def __init__(self, section: PromptStore, folder: Path) -> None:
         if missing_modules(MODULES["http"]):
-            raise StoreFailed(f"needs httpx2, which is not installed here. {how_to_install('http')}")
+            raise PromptStoreFailed(f"needs httpx2, which is not installed here. {how_to_install('http')}")
         import httpx2
 
         self._section = section
@@ -70,7 +70,7 @@ class StoreClient:
         )
 
     def fetch(self, prompt: PromptId, etag: str) -> StoredText | None:
-        """The content of a prompt; None if it is that of ``etag``. Raises: StoreFailed."""
+        """The content of a prompt; None if it is that of ``etag``. Raises: PromptStoreFailed."""
         until_s = time.monotonic() + self._timeout_s
         headers = {"accept": _ACCEPTED, **self._authorization(), **({"if-none-match": etag} if etag else {})}
         try:
@@ -80,13 +80,13 @@ class StoreClient:
                 _refuse_status(answer.status_code)
                 content = self._content(answer, until_s)
         except self._timeouts as error:
-            raise StoreFailed(self._late()) from error
+            raise PromptStoreFailed(self._late()) from error
         except self._errors as error:
-            raise StoreFailed(f"does not answer ({_reason(error)})") from error
+            raise PromptStoreFailed(f"does not answer ({_reason(error)})") from error
         if answer.headers.get("content-type", "").startswith("text/html") or content.lstrip()[:15].lower().startswith(
             _HTML
         ):
-            raise StoreFailed("answers HTML where a prompt is expected")
+            raise PromptStoreFailed("answers HTML where a prompt is expected")
         return StoredText(content, answer.headers.get("etag", ""))
 
     def close(self) -> None:
@@ -98,9 +98,9 @@ class StoreClient:
         for piece in answer.iter_bytes():
             content += piece
             if len(content) > PROMPT_BYTES_MAX:
-                raise StoreFailed(f"answers more than {PROMPT_BYTES_MAX} bytes")
+                raise PromptStoreFailed(f"answers more than {PROMPT_BYTES_MAX} bytes")
             if time.monotonic() > until_s:
-                raise StoreFailed(self._late())
+                raise PromptStoreFailed(self._late())
         return bytes(content)
 
     def _late(self) -> str:
@@ -119,9 +119,9 @@ class StoreClient:
                 token = stream.read(TOKEN_BYTES_MAX).strip().decode("ascii")
         except (OSError, UnicodeDecodeError) as error:
             reason = reason_of(error) if isinstance(error, OSError) else "not ASCII"
-            raise StoreFailed(f"needs a token, and `token_file` cannot be read ({reason})") from error
+            raise PromptStoreFailed(f"needs a token, and `token_file` cannot be read ({reason})") from error
         if not token.isprintable() or not token:
-            raise StoreFailed("needs a token, and `token_file` holds none")
+            raise PromptStoreFailed("needs a token, and `token_file` holds none")
         return {"authorization": f"Bearer {token}"}
 
     def _verification(self) -> ssl.SSLContext | bool:
@@ -131,7 +131,7 @@ class StoreClient:
         try:
             return ssl.create_default_context(cafile=None if file is None else self._folder / file)
         except (OSError, ssl.SSLError) as error:
-            raise StoreFailed("has a certificate, and `ca_file` cannot be read") from error
+            raise PromptStoreFailed("has a certificate, and `ca_file` cannot be read") from error
 
 
 class StoredPrompts:
@@ -140,7 +140,7 @@ class StoredPrompts:
     Args:
         folder: of the configuration file.
         polls: False: each content is fetched once, for a command that ends.
-    Raises: StoreFailed, if the store cannot be asked at all.
+    Raises: PromptStoreFailed, if the store cannot be asked at all.
     """
 
     def __init__(self, section: PromptStore, folder: Path, *, polls: bool) -> None:
@@ -158,12 +158,12 @@ class StoredPrompts:
         self._thread = threading.Thread(target=self._poll, name="prompt-store", daemon=True) if polls else None
 
     def content(self, name: str, version: str) -> bytes:
-        """The content of a prompt: the last that was fetched, else of the cache. Raises: StoreFailed."""
+        """The content of a prompt: the last that was fetched, else of the cache. Raises: PromptStoreFailed."""
         prompt = name, version
         if prompt not in self._texts:
             try:
                 self._fetch(prompt)
-            except StoreFailed:
+            except PromptStoreFailed:
                 if prompt not in self._cached:
                     raise
                 self._texts[prompt] = self._cached[prompt]
@@ -197,15 +197,15 @@ class StoredPrompts:
     def _poll(self) -> None:
         while not self._closing.wait(self.section.poll_interval_ms / 1_000):
             for prompt in list(self._texts):
-                with contextlib.suppress(StoreFailed):
+                with contextlib.suppress(PromptStoreFailed):
                     self._fetch(prompt)
 
     def _fetch(self, prompt: PromptId) -> None:
-        """Raises: StoreFailed."""
+        """Raises: PromptStoreFailed."""
         known = self._texts.get(prompt)
         try:
             text = self._client.fetch(prompt, "" if known is None else known.etag)
-        except StoreFailed as failed:
+        except PromptStoreFailed as failed:
             self._counts["failed"] += 1
             self.problem = f"prompt {prompt[0]} {prompt[1]}: the store {failed}"
             raise
@@ -255,16 +255,16 @@ def write_cache(file: Path, texts: dict[PromptId, StoredText]) -> None:
 
 
 def _refuse_status(status: int) -> None:
-    """Raises: StoreFailed."""
+    """Raises: PromptStoreFailed."""
     if status == 200:
         return
     if status == 404:
-        raise StoreFailed("answers 404: it has no such prompt")
+        raise PromptStoreFailed("answers 404: it has no such prompt")
     if status in (401, 403):
-        raise StoreFailed(f"answers {status}: check `token_file`")
+        raise PromptStoreFailed(f"answers {status}: check `token_file`")
     if 300 <= status < 400:
-        raise StoreFailed(f"answers {status}: it redirects, which is not followed. Write the final address")
-    raise StoreFailed(f"answers {status}")
+        raise PromptStoreFailed(f"answers {status}: it redirects, which is not followed. Write the final address")
+    raise PromptStoreFailed(f"answers {status}")
 
 
 def _reason(error: Exception) -> str:

@@ -18,7 +18,7 @@ from extproc.config.problems import ConfigInvalid
 from extproc.config.prompts import PROMPT_BYTES_MAX, PromptStore, prompt_key
 from extproc.envoy_config.start_time import TimeLimit
 from extproc.server.operations.config_files import ConfigReader
-from extproc.server.operations.prompt_store import StoredPrompts, StoreFailed, read_cache
+from extproc.server.operations.prompt_store import PromptStoreFailed, StoredPrompts, read_cache
 from tests.unit.config.conftest import MINIMAL
 from tests.unit.server.operations.prompt_stores import SmallStore, slowly, small_store
 
@@ -84,7 +84,7 @@ def test_the_token_is_read_before_each_request(store: SmallStore, tmp_path: Path
     store.token = "s3cret-token"
     (tmp_path / "token").write_text("wrong-token\n")
     prompts = stored(store, tmp_path, token_file="token")
-    with pytest.raises(StoreFailed) as failed:
+    with pytest.raises(PromptStoreFailed) as failed:
         prompts.content("system", "v2")
     assert str(failed.value) == "answers 401: check `token_file`"
     (tmp_path / "token").write_text("s3cret-token\n")
@@ -138,7 +138,7 @@ def test_each_bad_answer_has_its_reason(
 ) -> None:
     """Half a sentence, which a problem of the configuration completes."""
     store.instead = partial(instead, store)
-    with pytest.raises(StoreFailed) as failed:
+    with pytest.raises(PromptStoreFailed) as failed:
         stored(store, tmp_path).content("system", "v2")
     assert str(failed.value) == told
 
@@ -147,7 +147,7 @@ def test_a_store_that_answers_a_byte_at_a_time_is_too_slow(store: SmallStore, tm
     """The limit is of the whole answer, not of each byte."""
     store.instead = slowly(5)
     began_s = time.monotonic()
-    with pytest.raises(StoreFailed, match="does not answer within 200 ms"):
+    with pytest.raises(PromptStoreFailed, match="does not answer within 200 ms"):
         stored(store, tmp_path, timeout_ms=200).content("system", "v2")
     assert time.monotonic() - began_s < 4
 
@@ -156,7 +156,7 @@ def test_a_store_that_is_not_there(tmp_path: Path) -> None:
     """As the system says it."""
     with small_store() as gone:
         pass
-    with pytest.raises(StoreFailed, match=r"does not answer \(connection refused\)"):
+    with pytest.raises(PromptStoreFailed, match=r"does not answer \(connection refused\)"):
         stored(gone, tmp_path).content("system", "v2")
 
 
@@ -173,7 +173,7 @@ def test_a_token_file_that_cannot_be_used(store: SmallStore, tmp_path: Path, con
     """No request is made without it."""
     if content is not None:
         (tmp_path / "token").write_bytes(content)
-    with pytest.raises(StoreFailed) as failed:
+    with pytest.raises(PromptStoreFailed) as failed:
         stored(store, tmp_path, token_file="token").content("system", "v2")
     assert (str(failed.value), store.asked) == (told, [])
 
