@@ -27,6 +27,7 @@ COMMANDS = {
     "test": "Run cases against a configuration: exchanges, and what is expected of them.",
     "explain": "Show what would happen to one exchange: route, version, findings, changes.",
     "versions": "List, show, compare and lock model versions.",
+    "prompts": "List, show, fill in, compare and test system prompts.",
     "envoy-config": "Print the Envoy configuration for a configuration file.",
     "review": "Inspect findings and label them as right or wrong.",
     "status": "Show what a running processor does: readiness, traffic, findings.",

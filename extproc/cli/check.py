@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +23,7 @@ from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
 from extproc.config.extras import missing_extras
 from extproc.config.load import revision_of
 from extproc.config.problems import ConfigInvalid, Problem, Severity, by_line
+from extproc.config.prompt_prefix import prefix_problems
 from extproc.config.schema import json_schema
 from extproc.config.version_lock import LockInvalid, Unlocked, unlocked
 from extproc.config.version_units import version_parts
@@ -118,7 +119,7 @@ def check(
     stale = None if against is None else stale_keys(document, against)
     changed = _unlocked(file, files) if locked else None
     code = ExitCode.FAILED if stale or changed else ExitCode.OK
-    warnings = by_line([*files.loaded.warnings, *missing_extras(document, files.loaded.places)])
+    warnings = by_line([*files.loaded.warnings, *_further_warnings(files)])
     if as_json:
         _write(console, _as_json(file, revision_of(document, files.prompts), warnings, stale, changed))
         return code
@@ -137,6 +138,13 @@ def check(
     for one in changed or ():
         _write(problems, f"{file}: {_in_words(one)}")
     return code
+
+
+def _further_warnings(files: ConfigFiles) -> Iterator[Problem]:
+    """Warnings for a person who checks; a server does not ask for them."""
+    document, places = files.loaded.document, files.loaded.places
+    yield from missing_extras(document, places)
+    yield from prefix_problems(document, files.prompts, places)
 
 
 def _unlocked(file: Path, files: ConfigFiles) -> list[Unlocked]:

@@ -20,6 +20,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "versions show": ("extproc versions show llama/v2",),
     "versions diff": ("extproc versions diff llama/v1 llama/v2", "extproc versions diff --config old.yaml new.yaml"),
     "versions lock": ("extproc versions lock",),
+    "prompts list": ("extproc prompts list",),
+    "prompts show": ("extproc prompts show system-v2",),
+    "prompts render": ("extproc prompts render system-v2 --var city=Oslo --team search",),
+    "prompts diff": ("extproc prompts diff system-v1 system-v2", "extproc prompts diff --config old.yaml new.yaml"),
     "envoy-config": (
         "extproc envoy-config llm-extproc.yaml --output envoy.yaml --validate",
         "extproc envoy-config --lint envoy.yaml",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, TypedDict
 
+from extproc.cli.prompt_shapes import PromptDiffJson, PromptsJson, RenderedPromptJson, ShownPromptJson
 from extproc.cli.review_shapes import (
     ExportedJson,
     FindingsJson,
@@ -294,6 +295,10 @@ SHAPES: Final[dict[str, Any]] = {
     "versions show": ShownVersionJson,
     "versions diff": VersionDiffJson,
     "versions lock": LockedJson,
+    "prompts list": PromptsJson,
+    "prompts show": ShownPromptJson,
+    "prompts render": RenderedPromptJson,
+    "prompts diff": PromptDiffJson,
     "envoy-config --lint": LintJson,
     "review list": FindingsJson,
     "review show": ShownFindingJson,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from typing import Final
 
 from rich.console import Console, RenderableType
@@ -11,6 +12,7 @@ from rich.text import Text
 
 _PIPED_COLUMNS: Final = 10_000
 """A program that reads a table wants its lines whole."""
+_DIFF_STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def result_console(piped_columns: int = _PIPED_COLUMNS) -> Console:
@@ -35,6 +37,18 @@ def print_line(console: Console, line: Text) -> None:
     """One line, without blanks at its end."""
     line.rstrip()
     console.print(line, highlight=False)
+
+
+def print_lines(console: Console, lines: Iterable[str]) -> None:
+    """Lines of user text, which the console does not wrap."""
+    for line in lines:
+        console.print(Text(plain_text(line)), soft_wrap=True)
+
+
+def print_diff_lines(console: Console, lines: Iterable[str]) -> None:
+    """Lines of a unified diff, in its colors."""
+    for line in lines:
+        console.print(Text(plain_text(line), _DIFF_STYLES.get(line[:1], "")), soft_wrap=True)
 
 
 def plain_text(text: str) -> str:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from extproc.cli.tables import plain_text, print_table
+from extproc.cli.tables import plain_text, print_diff_lines, print_lines, print_table
 from extproc.cli.version_shapes import (
     ListedVersionJson,
     LockedJson,
@@ -24,7 +24,6 @@ from extproc.config.models import CompiledModel, CompiledVersion
 from extproc.config.version_differences import VersionDifference
 from extproc.config.version_lock import Unlocked
 
-_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _ABSENT = "none"
 
 
@@ -117,19 +116,18 @@ def print_version(console: Console, data: ShownVersionJson) -> None:
         table.add_row(plain_text(name), Text(plain_text(value)))
     print_table(console, table)
     if data["prompt_text"] is not None:
-        _print_lines(console, ["", *data["prompt_text"].splitlines()])
+        print_lines(console, ["", *data["prompt_text"].splitlines()])
 
 
 def print_diff(console: Console, data: VersionDiffJson) -> None:
     """What differs, version by version; prompts as a unified diff."""
     if not data["versions"]:
-        _print_lines(console, ["Nothing differs."])
+        print_lines(console, ["Nothing differs."])
     for number, one in enumerate(data["versions"]):
         if number:
-            _print_lines(console, [""])
-        _print_lines(console, _about(one))
-        for line in one["prompt_diff"]:
-            console.print(Text(plain_text(line), _STYLES.get(line[:1], "")), soft_wrap=True)
+            print_lines(console, [""])
+        print_lines(console, _about(one))
+        print_diff_lines(console, one["prompt_diff"])
 
 
 def _about(one: VersionDifferenceJson) -> Iterator[str]:
@@ -157,8 +155,3 @@ def print_locked(data: LockedJson) -> None:
             typer.echo(f"  {key}")
     count = data["versions"]
     typer.echo(f"{data['file']}: {count} {'version' if count == 1 else 'versions'} locked. Commit it.")
-
-
-def _print_lines(console: Console, lines: Iterator[str] | Sequence[str]) -> None:
-    for line in lines:
-        console.print(Text(plain_text(line)), soft_wrap=True)

@@ -52,12 +52,6 @@ class CompiledPrompt:
         """The constant texts."""
         return [part for part in self.parts if isinstance(part, str)]
 
-    @property
-    def constant_bytes(self) -> int:
-        """Length of the text before the first variable, which all requests share. [bytes]"""
-        first = self.parts[0] if self.parts else ""
-        return len(first.encode()) if isinstance(first, str) else 0
-
     def filled(self, values: Mapping[str, str], headers: Mapping[str, str]) -> str:
         """The text for one exchange. Args: values: of the built-in variables."""
         return "".join(part if isinstance(part, str) else part.value(values, headers) for part in self.parts)

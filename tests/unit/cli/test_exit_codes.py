@@ -90,6 +90,28 @@ FAILURES = {
         (["-c", "config.yaml", "tiny-chat/v1", "v1"], 2, "There is no version v1. There are: tiny-chat/v1."),
     ],
     "versions lock": [(["-c", "bad.yaml"], 2, "wieght: unknown key.")],
+    "prompts list": [(["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read")],
+    "prompts show": [
+        (["-c", "absent.yaml", "system-v1"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["-c", "config.yaml", "system-v9"], 2, "There is no prompt system-v9. Did you mean `system-v"),
+        (["-c", "config.yaml", "x"], 2, "There is no prompt x. There are: system-v3, system-v4."),
+        (["-c", "locked.yaml", "x"], 2, "There is no prompt x. There are none."),
+        (["-c", "config.yaml", "system-v5"], 2, "prompts/system-v5.md:1:4: the variable `country` is not declared."),
+    ],
+    "prompts render": [
+        (["-c", "absent.yaml", "system-v1"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["-c", "config.yaml", "system-v3", "--var", "city"], 2, "extproc prompts: --var city: write NAME=VALUE"),
+        (
+            ["-c", "config.yaml", "system-v3", "--var", "citi=Oslo"],
+            2,
+            "extproc prompts: system-v3 has no variable citi. Did you mean `city`?",
+        ),
+        (["-c", "config.yaml", "system-v3", "--for", "v1"], 2, "There is no version v1. There are: tiny-chat/v1."),
+    ],
+    "prompts diff": [
+        (["-c", "config.yaml", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["-c", "config.yaml", "system-v3", "system-v9"], 2, "There is no prompt system-v9."),
+    ],
     "envoy-config": [
         (["absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
         (["no_endpoint.yaml"], 2, "no_endpoint.yaml:4:7: models.tiny-chat.versions.v1.endpoints: no model server."),

@@ -52,6 +52,10 @@ FILE_WAITS = {
     "versions show": ["-c", "fifo", "tiny-chat/v1"],
     "versions diff": ["-c", "config.yaml", "fifo"],
     "versions lock": ["-c", "fifo"],
+    "prompts list": ["-c", "fifo"],
+    "prompts show": ["-c", "fifo", "system-v1"],
+    "prompts render": ["-c", "fifo", "system-v1"],
+    "prompts diff": ["-c", "config.yaml", "fifo"],
     "envoy-config": ["--lint", "fifo"],
 }
 

@@ -47,13 +47,6 @@ def test_the_constant_parts_are_the_text_without_its_variables(pieces: list[str]
     assert compiled.text == text
 
 
-def test_what_all_requests_share_ends_at_the_first_variable() -> None:
-    """In bytes: that is what a prefix cache keeps."""
-    assert compile_prompt("p", "f", "first", "Ä b {{ team }} c", {}).constant_bytes == 5
-    assert compile_prompt("p", "f", "first", "{{ team }} c", {}).constant_bytes == 0
-    assert compile_prompt("p", "f", "first", "abc", {}).constant_bytes == 3
-
-
 def test_a_place_that_would_not_be_filled_in_is_found() -> None:
     """An undeclared name, or none; an escaped one is meant."""
     assert list(unknown_places("{{ team }} {{ country }} {{ 1 }} \\{{ x }}", CITY)) == [

@@ -1,0 +1,161 @@
+"""``extproc prompts list | show | render | diff``: the system prompts, and what a model would get of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from extproc.cli.output import AsJson, print_json, refuse
+from extproc.cli.prompts_output import (
+    diff_data,
+    list_data,
+    print_diff,
+    print_prompt,
+    print_prompts,
+    print_rendered,
+    prompt_data,
+    rendered_data,
+)
+from extproc.cli.prompts_read import read_prompts
+from extproc.cli.tables import result_console
+from extproc.cli.which_config import ConfigOption, config_file
+from extproc.config.models import compile_models, find_version
+from extproc.config.problems import did_you_mean
+from extproc.config.prompt_catalog import KnownPrompt
+from extproc.config.prompt_differences import prompt_difference, prompt_differences
+from extproc.config.prompt_values import filled_text, filled_variables
+from extproc.config.prompt_variables import BUILT_IN
+
+app = typer.Typer(
+    name="prompts",
+    add_completion=False,
+    help=(
+        "List, show, fill in, compare and test system prompts. A prompt is named NAME-VERSION, or by the path of its"
+        " file. Exit 2: bad configuration or argument."
+    ),
+    no_args_is_help=True,
+)
+
+PromptArgument = Annotated[str, typer.Argument(help="NAME-VERSION, or the path of its file.", show_default=False)]
+
+
+@app.command("list")
+def list_command(config: ConfigOption = None, as_json: AsJson = False) -> None:
+    """List the prompts that the configuration names, and those in its folder that nobody uses."""
+    data = list_data(read_prompts(config_file(config)))
+    if as_json:
+        print_json(data)
+    else:
+        print_prompts(result_console(), data)
+
+
+@app.command("show")
+def show_command(prompt: PromptArgument, config: ConfigOption = None, as_json: AsJson = False) -> None:
+    """Show one prompt: its front matter, its text, and how much of it requests share in a prefix cache."""
+    data = prompt_data(read_prompts(config_file(config)).usable(prompt))
+    if as_json:
+        print_json(data)
+    else:
+        print_prompt(result_console(), data)
+
+
+@app.command("render")
+def render_command(
+    prompt: PromptArgument,
+    var: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--var", metavar="NAME=VALUE", help="Value of a variable, as a client sends it.", show_default=False
+        ),
+    ] = None,
+    team: Annotated[str | None, typer.Option(help="Value of `team`.", show_default=False)] = None,
+    project: Annotated[str | None, typer.Option(help="Value of `project`.", show_default=False)] = None,
+    date: Annotated[
+        str | None, typer.Option(help="Value of `date`; default: today in UTC.", show_default=False)
+    ] = None,
+    used_by: Annotated[
+        str | None,
+        typer.Option(
+            "--for", metavar="MODEL/VERSION", help="Values of `model` and `version`; default: who uses it first."
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a prompt as a model gets it: with its variables filled in.
+
+    What became of a value that was replaced or cleaned stands on standard error.
+    """
+    read = read_prompts(config_file(config))
+    found = read.usable(prompt)
+    models = compile_models(read.files.loaded.document, read.files.prompts)
+    for_version = find_version(models, used_by or (found.uses[0].by if found.uses else ""))
+    if used_by is not None and for_version is None:
+        versions = [version.name for model in models.values() for version in model.versions]
+        hint = did_you_mean(used_by, versions) or f"There are: {', '.join(versions)}."
+        refuse(f"There is no version {used_by}. {hint}")
+    facts = for_version[1].facts if for_version else None
+    named = {
+        "team": team,
+        "project": project,
+        "date": date or datetime.now(UTC).date().isoformat(),
+        "model": facts.model if facts else None,
+        "version": facts.version if facts else None,
+    }
+    given = {name: value for name, value in named.items() if value is not None} | _given(found, var or ())
+    data = rendered_data(
+        found, filled_variables(found.compiled, found.front.variables, given), filled_text(found.compiled, given)
+    )
+    if as_json:
+        print_json(data)
+    else:
+        print_rendered(data)
+
+
+@app.command("diff")
+def diff_command(
+    first: Annotated[
+        str, typer.Argument(metavar="A", help="A prompt; alone: the newer configuration.", show_default=False)
+    ],
+    second: Annotated[
+        str | None, typer.Argument(metavar="[B]", help="A prompt to compare A with.", show_default=False)
+    ] = None,
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what differs between two prompts; with `--config OLD NEW`, between all prompts of two configurations.
+
+    Front matter by key, texts as a unified diff.
+    """
+    old = read_prompts(config_file(config))
+    if second is None:
+        before, after = str(old.file), first
+        found = list(prompt_differences(old.catalog.known, read_prompts(Path(first)).catalog.known))
+    else:
+        before, after = first, second
+        one = prompt_difference(old.usable(first), old.usable(second))
+        found = [] if one.is_none else [one]
+    data = diff_data(before, after, found)
+    if as_json:
+        print_json(data)
+    else:
+        print_diff(result_console(), data)
+
+
+def _given(prompt: KnownPrompt, written: Sequence[str]) -> dict[str, str]:
+    """The values of ``--var``; one that the prompt does not have ends the command."""
+    known = (*BUILT_IN, *prompt.front.variables)
+    given: dict[str, str] = {}
+    for one in written:
+        name, equals, value = one.partition("=")
+        if not equals:
+            refuse(f"extproc prompts: --var {one}: write NAME=VALUE")
+        if name not in known:
+            hint = did_you_mean(name, known) or f"There are: {', '.join(known)}."
+            refuse(f"extproc prompts: {prompt.name} has no variable {name}. {hint}")
+        given[name] = value
+    return given
