@@ -10,13 +10,14 @@ from urllib.parse import unquote
 
 from extproc.config.classifier_checks import classifier_problems
 from extproc.config.document import Document, Role, Version
-from extproc.config.forwarding import is_usually_excluded, named_headers
+from extproc.config.forwarding import IDENTITY_HEADERS, is_usually_excluded, named_headers
 from extproc.config.policies import guards_of
 from extproc.config.policy_checks import policy_problems
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
 from extproc.config.prompt_checks import prompt_section_problems
 from extproc.config.prompts import prompts_of
 from extproc.config.review import review_problems
+from extproc.config.route_checks import route_problems
 from extproc.config.text_files import TextFile
 from extproc.domain.contract import ENDPOINT_PATHS, INTERNAL_HEADER_PREFIX
 
@@ -55,6 +56,7 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *_weight_problems(document, places),
         *_filter_problems(document, places),
         *prompt_section_problems(document, places),
+        *route_problems(document, places),
         *policy_problems(document, places),
         *classifier_problems(document, places),
         *review_problems(document, places),
@@ -139,8 +141,12 @@ def _choices(document: Document) -> Iterator[KeyPath]:
     for name, model in document.models.items():
         if model.pin_header is not None:
             yield ("models", name, "pin_header")
+        if model.pin_teams:
+            yield ("models", name, "pin_teams")
         if model.sticky.header is not None:
             yield ("models", name, "sticky", "header")
+    if document.routes:
+        yield ("routes",)
     for index, one in enumerate(document.filters):
         if one.filter == "version":
             yield ("filters", index)
@@ -186,7 +192,7 @@ def _prompt_order_problems(document: Document, places: Places, first: dict[str, 
 
 def _header_problems(document: Document, places: Places) -> Iterator[Problem]:
     identity: dict[str, str] = {}
-    for key in ("team_header", "project_header", "budget_code_header"):
+    for key in IDENTITY_HEADERS:
         header = getattr(document.identity, key)
         if header in identity:
             hint = f"It is already `{identity[header]}`: give each its own header."

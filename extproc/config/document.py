@@ -18,6 +18,7 @@ from extproc.config.policies import Policy
 from extproc.config.problems import KeyPath
 from extproc.config.prompts import Prompt, Prompts
 from extproc.config.review import Review
+from extproc.config.routes import Route, RouteTest
 from extproc.config.section import (
     EnvoysPath,
     FilePath,
@@ -165,14 +166,18 @@ class Limits(Section):
 
 
 class Identity(Section):
-    """Headers that identify who pays. They are trusted: set them at a trusted hop, and strip them from clients."""
+    """Headers that identify who asks. They are trusted: set them at a trusted hop, and strip them from clients."""
 
     team_header: HeaderName = Field(default="x-team", description="header with the team")
     project_header: HeaderName = Field(default="x-project", description="header with the project")
     budget_code_header: HeaderName = Field(default="x-budget-code", description="header with the budget code")
+    tier_header: HeaderName = Field(default="x-tier", description="header with the tier, for `routes`")
+    tag_header: HeaderName = Field(default="x-use-case", description="header with the use case, for `routes`")
     teams: tuple[Name, ...] = Field(
         default=(), description="known teams; others count as `other`. Empty: all, up to a limit"
     )
+    tiers: tuple[Name, ...] = Field(default=(), description="known tiers; others count as `other`. Empty: all")
+    tags: tuple[Name, ...] = Field(default=(), description="known use cases; others count as `other`. Empty: all")
     label_values_max: int = Field(
         default=100,
         ge=1,
@@ -224,7 +229,12 @@ class Model(Section):
 
     versions: dict[Name, Version] = Field(min_length=1, description="versions by name")
     sticky: Sticky = Field(default_factory=Sticky, description="what pins a conversation to one version")
-    pin_header: HeaderName | None = Field(default=None, description="header in which a client may choose a version")
+    pin_header: HeaderName | None = Field(
+        default=None, description="header in which a client of `pin_teams` may choose a version"
+    )
+    pin_teams: tuple[Name, ...] = Field(
+        default=(), description="teams whose `pin_header` is obeyed; that of others is ignored and counted"
+    )
 
 
 # --- requests that are not understood ------------------------------------------------------------------------------
@@ -325,6 +335,11 @@ class Document(Section):
     identity: Identity = Field(default_factory=Identity, description="headers that identify who pays")
     models: dict[ModelName, Model] = Field(min_length=1, description="models, by the name that clients send")
     prompts: Prompts | None = Field(default=None, description="where named prompts come from; default: nowhere")
+    routes: tuple[Route, ...] = Field(
+        default=(),
+        description="where exchanges go; the first that matches applies. Default: to the requested model",
+    )
+    route_tests: tuple[RouteTest, ...] = Field(default=(), description="requests, and where the routes must send them")
     filters: tuple[AnyFilterSection, ...] = Field(min_length=1, description="filters, in execution order")
     policies: tuple[Policy, ...] = Field(
         default=(), description="lists of guards; the first that matches an exchange applies"

@@ -33,19 +33,25 @@ EXCLUDED_HEADERS = (
     "x-forwarded-proto",
     "x-request-id",
 )
+IDENTITY_HEADERS = ("team_header", "project_header", "budget_code_header", "tier_header", "tag_header")
+"""The keys of ``identity`` that name a header."""
 EXCLUDED_HEADER_PREFIXES = ("sec-", "x-envoy-", "x-stainless-")
 
 
 def named_headers(document: Document) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Path and name of each request header that the configuration uses."""
     identity = document.identity
-    for key in ("team_header", "project_header", "budget_code_header"):
+    for key in IDENTITY_HEADERS:
         yield ("identity", key), getattr(identity, key)
     for name, model in document.models.items():
         if model.sticky.header is not None:
             yield ("models", name, "sticky", "header"), model.sticky.header
         if model.pin_header is not None:
             yield ("models", name, "pin_header"), model.pin_header
+    for number, route in enumerate(document.routes):
+        for index, condition in enumerate(route.when):
+            for header in condition.headers:
+                yield ("routes", number, "when", index, "headers", header), header
 
 
 def is_usually_excluded(header: str) -> bool:

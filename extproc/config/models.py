@@ -38,6 +38,7 @@ class CompiledModel:
     sticky_header: str | None
     sticky_user_field: bool
     pin_header: str | None
+    pin_teams: frozenset[str]  # whose pin is obeyed
 
 
 def compile_models(document: Document, prompts: Mapping[str, str]) -> dict[str, CompiledModel]:
@@ -85,7 +86,9 @@ def revised(before: Mapping[str, CompiledModel], after: Mapping[str, CompiledMod
 
 
 def _compile_model(name: str, model: Model, prompts: Mapping[str, str]) -> CompiledModel:
-    versions = tuple(_compile_version(name, key, version, prompts) for key, version in model.versions.items())
+    versions = tuple(
+        compile_version(name, key, version, version_prompt(version, prompts)) for key, version in model.versions.items()
+    )
     return CompiledModel(
         name=name,
         versions=versions,
@@ -93,11 +96,13 @@ def _compile_model(name: str, model: Model, prompts: Mapping[str, str]) -> Compi
         sticky_header=model.sticky.header,
         sticky_user_field=model.sticky.user_field,
         pin_header=model.pin_header,
+        pin_teams=frozenset(model.pin_teams),
     )
 
 
-def _compile_version(model: str, name: str, version: Version, prompts: Mapping[str, str]) -> CompiledVersion:
-    prompt, price = version_prompt(version, prompts), version.price
+def compile_version(model: str, name: str, version: Version, prompt: CompiledPrompt | None) -> CompiledVersion:
+    """Compile a version of a model with a system prompt, which is its own or that of a route."""
+    price = version.price
     parts = parts_of(model, version, prompt)
     cached = (
         price.prompt_micro_usd_per_mtok if price.cached_micro_usd_per_mtok is None else price.cached_micro_usd_per_mtok

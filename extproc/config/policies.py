@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from extproc.config.conditions import CallerCondition
 from extproc.config.guards import GUARD_SECTIONS
 from extproc.config.guards.base import GuardSection
 from extproc.config.problems import KeyPath
 from extproc.config.section import ModelName, Name, Section, VersionName
-from extproc.domain.contract import Endpoint
 
 if TYPE_CHECKING:
     AnyGuardSection = GuardSection
@@ -21,12 +21,10 @@ else:
     AnyGuardSection = Annotated[reduce(or_, GUARD_SECTIONS), Field(discriminator="guard")]
 
 
-class Condition(Section):
+class Condition(CallerCondition):
     """A condition of a policy: an exchange must match every key that is set."""
 
-    endpoints: tuple[Endpoint, ...] = Field(default=(), description="APIs; empty: any")
-    teams: tuple[Name, ...] = Field(default=(), description="teams; empty: any")
-    models: tuple[ModelName, ...] = Field(default=(), description="models, as clients request them; empty: any")
+    models: tuple[ModelName, ...] = Field(default=(), description="models, as chosen by the routes; empty: any")
     versions: tuple[VersionName, ...] = Field(default=(), description="model versions, MODEL/VERSION; empty: any")
 
 

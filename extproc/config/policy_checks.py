@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from extproc.config.conditions import unknown_caller_problem, unknown_name_problem
 from extproc.config.document import Document
 from extproc.config.guards.base import Around
 from extproc.config.policies import Condition, guards_of
-from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
+from extproc.config.problems import KeyPath, Places, Problem, Severity, shown
+from extproc.config.prompts import prompts_of
 
 
 def policy_problems(document: Document, places: Places) -> Iterator[Problem]:
@@ -67,8 +69,7 @@ def _guard_name_problems(document: Document, number: int, places: Places) -> Ite
 
 def _guard_problems(document: Document, places: Places) -> Iterator[Problem]:
     """The problems that guards report themselves."""
-    versions = [version for model in document.models.values() for version in model.versions.values()]
-    has_prompt = any(version.prompt for version in versions)
+    has_prompt = any(prompts_of(document))
     around = Around(document.classifiers, has_prompt, document.envoy.message_timeout_ms)
     for at, guard in guards_of(document.policies):
         yield from guard.problems(at, around, places)
@@ -95,10 +96,8 @@ def _condition_problems(condition: Condition, path: KeyPath, document: Document,
     }
     for key, all_names in known.items():
         for index, name in enumerate(getattr(condition, key)):
-            if name in all_names or (key == "teams" and not all_names):
-                continue
-            hint = did_you_mean(name, all_names) or f"Known {key}: {names(all_names)}."
-            yield places.problem((*path, key, index), f"unknown {key[:-1]} {shown(name)}", hint=hint)
+            about = unknown_caller_problem if key == "teams" else unknown_name_problem
+            yield from about((*path, key, index), key[:-1], name, all_names, places)
     if condition == Condition():
         yield places.problem(
             path,

@@ -30,6 +30,8 @@ _NAMED_BY = {
     "guards": ("name", "guard"),
     "policies": ("name",),
     "recognizers": ("name",),
+    "route_tests": ("name",),
+    "routes": ("name",),
 }
 """The name key of an item, for the items of these lists."""
 

@@ -1,4 +1,4 @@
-"""System prompts: where they come from, and how a version names one."""
+"""System prompts: where they come from, and how a version or a route names one."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Prompts(Section):
 
 
 class Prompt(Section):
-    """The system prompt of a version: one of `prompts`, or a file of its own. Reloaded on change."""
+    """The system prompt of a version or a route: one of `prompts`, or a file of its own. Reloaded on change."""
 
     name: Name | None = Field(default=None, description="name of a prompt of `prompts`")
     version: Name | None = Field(default=None, description="version of that prompt")
@@ -92,3 +92,6 @@ def prompts_of(document: Document) -> Iterator[tuple[KeyPath, Prompt]]:
         for version_name, version in model.versions.items():
             if version.prompt is not None:
                 yield ("models", model_name, "versions", version_name, "prompt"), version.prompt
+    for number, route in enumerate(document.routes):
+        if route.prompt is not None:
+            yield ("routes", number, "prompt"), route.prompt

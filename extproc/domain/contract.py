@@ -19,6 +19,11 @@ ENDPOINT_PATHS: dict[Endpoint, str] = {
 MODELS_PATH = "/v1/models"
 """Answered locally in role route."""
 
+UNKNOWN_IDENTITY = "unknown"
+"""Team, tier, use case, project or budget code of a request without that header."""
+OTHER_IDENTITY = "other"
+"""A team, tier or use case that is none of those that are known."""
+
 INTERNAL_HEADER_PREFIX = "x-llm-"
 """Prefix of headers between Envoy and the processor: removed from whatever clients and model servers send."""
 MODEL_HEADER = "x-llm-model"

@@ -84,6 +84,10 @@ class ExchangeRecord:
     team: str = ""
     project: str = ""
     budget_code: str = ""
+    tier: str = ""
+    tag: str = ""  # use case
+    route: str = ""  # that chose where it goes; empty without routes
+    ignored_pin: str = ""  # model whose pin header was ignored, as the team may not pin
     policy: str = ""  # the policy whose guards apply
     version: VersionFacts | None = None
     unrouted: VersionFacts | None = None  # the version that was chosen first, which the calling Envoy does not route

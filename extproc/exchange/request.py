@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from extproc.domain.contract import INTERNAL_HEADER_PREFIX, MODEL_HEADER, MODELS_PATH, VERSION_HEADER
+from extproc.config.conditions import known_identity
+from extproc.config.route_conditions import RouteFacts
+from extproc.domain.contract import INTERNAL_HEADER_PREFIX, MODEL_HEADER, MODELS_PATH, UNKNOWN_IDENTITY, VERSION_HEADER
 from extproc.domain.errors import ApiError, PayloadRefused, refuse
 from extproc.domain.pace import Abandoned, Stride
 from extproc.domain.record import Coverage, ExchangeRecord
@@ -32,7 +34,6 @@ STEERING_HEADERS = frozenset(
 )
 IDENTITY_CHARS_MAX = 100
 _ASK_PLAIN = (("accept-encoding", "identity"),)
-UNKNOWN_IDENTITY = "unknown"
 OTHER = "other"
 PASSED = "passed"
 MODELS = "models"
@@ -50,19 +51,23 @@ def speaks_anthropic(headers: Mapping[str, str]) -> bool:
     return _ANTHROPIC_HEADER in headers
 
 
-def models_body(headers: Mapping[str, str], snapshot: Snapshot) -> bytes | None:
-    """The reply to a request for the list of models; None for any other request. Raises: PayloadRefused."""
+def models_body(headers: Mapping[str, str], record: ExchangeRecord, snapshot: Snapshot) -> bytes | None:
+    """The reply to a request for the names that a client may request; None for any other request.
+
+    Raises: PayloadRefused.
+    """
     path = path_of(headers)
     if not path.startswith(MODELS_PATH) or headers.get(":method", "") != "GET" or not snapshot.lists_models:
         return None
-    if path == MODELS_PATH:
-        return names_body(snapshot.models, speaks_anthropic(headers))
     name = path.removeprefix(f"{MODELS_PATH}/")
-    if name in snapshot.models:
-        return name_body(name, speaks_anthropic(headers))
-    if name == path:
+    if name == path != MODELS_PATH:
         return None
-    raise PayloadRefused(unknown_model(name, snapshot.models))
+    names = snapshot.routes.names_for(RouteFacts("", "", record.team, record.tier, record.tag, headers))
+    if path == MODELS_PATH:
+        return names_body(names, speaks_anthropic(headers))
+    if name in names:
+        return name_body(name, speaks_anthropic(headers))
+    raise PayloadRefused(unknown_model(name, names))
 
 
 def refuse_unread_body(headers: Mapping[str, str], ends: bool) -> None:
@@ -136,11 +141,11 @@ def header_changes(headers: Mapping[str, str], dialect: Dialect | None) -> Heade
 
 
 def note_identity(record: ExchangeRecord, headers: Mapping[str, str], snapshot: Snapshot) -> None:
-    """Record the team and the user from the configured headers."""
+    """Record who asks and pays, from the configured headers."""
     identity = snapshot.identity
-    team = headers.get(identity.team_header, "") or UNKNOWN_IDENTITY
-    known = not snapshot.teams or team in snapshot.teams or team == UNKNOWN_IDENTITY
-    record.team = team[:IDENTITY_CHARS_MAX] if known else OTHER
+    record.team = known_identity(headers.get(identity.team_header, "")[:IDENTITY_CHARS_MAX], snapshot.teams)
+    record.tier = known_identity(headers.get(identity.tier_header, "")[:IDENTITY_CHARS_MAX], snapshot.tiers)
+    record.tag = known_identity(headers.get(identity.tag_header, "")[:IDENTITY_CHARS_MAX], snapshot.tags)
     record.project = headers.get(identity.project_header, "")[:IDENTITY_CHARS_MAX] or UNKNOWN_IDENTITY
     record.budget_code = headers.get(identity.budget_code_header, "")[:IDENTITY_CHARS_MAX] or UNKNOWN_IDENTITY
 
@@ -190,9 +195,13 @@ def _metadata(record: ExchangeRecord) -> dict[str, str | int]:
     facts: dict[str, str | int] = {
         "team": record.team,
         "project": record.project,
+        "tier": record.tier,
+        "tag": record.tag,
         "endpoint": record.endpoint,
         "exchange": record.id,
     }
+    if record.route:
+        facts["route"] = record.route
     if record.version is not None:
         facts["model"] = record.version.model
         facts["version"] = record.version.version

@@ -32,7 +32,7 @@ def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> St
     state.errors = dialect_of_errors(requests.path_of(headers), requests.speaks_anthropic(headers))
     record.endpoint = requests.endpoint_name(headers)
     requests.note_identity(record, headers, snapshot)
-    names = requests.models_body(headers, snapshot)
+    names = requests.models_body(headers, record, snapshot)
     if names is not None:
         record.endpoint, record.outcome, record.status = requests.MODELS, Outcome.ANSWERED, 200
         return state.end([ImmediateResponse(record.status, names, requests.MODELS, record.id)], now_ns, Phase.REPLIED)

@@ -33,8 +33,11 @@ def media_of(headers: Mapping[str, str]) -> str:
 def note_served_version(record: ExchangeRecord, headers: Mapping[str, str], snapshot: Snapshot) -> None:
     """Record the version that responded, which differs after a fallback by Envoy."""
     served = find_version(snapshot.models, headers.get(SERVED_VERSION_HEADER, ""))
-    if served is not None:
-        record.version = served[1].facts
+    if served is None:
+        return
+    facts, chosen = served[1].facts, record.version
+    if chosen is None or (chosen.model, chosen.version) != (facts.model, facts.version):
+        record.version = facts  # the chosen one stays as it is: it may have the prompt of a route
 
 
 def decoder_of(headers: Mapping[str, str], limits: Limits) -> Decoder | None:

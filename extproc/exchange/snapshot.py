@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from extproc.config.classifiers import Classifier
+from extproc.config.compiled_routes import CompiledRoutes, compile_routes
 from extproc.config.document import Document, Identity, Limits, Role, Unreadable
 from extproc.config.load import revision_of
 from extproc.config.models import CompiledModel, compile_models
@@ -24,11 +25,14 @@ class Snapshot:
     revision: str
     limits: Limits
     identity: Identity
-    teams: frozenset[str]
+    teams: frozenset[str]  # known ones, likewise ``tiers`` and ``tags``; empty: all
+    tiers: frozenset[str]
+    tags: frozenset[str]
     requests: RequestPolicy
     allowed: frozenset[str]  # "METHOD /path"
     lists_models: bool  # by their configured names; otherwise the model server lists them, which may serve more
     models: Mapping[str, CompiledModel]
+    routes: CompiledRoutes
     first_filters: tuple[Filter, ...]  # in order: these, the guards of the policy, then the last ones
     last_filters: tuple[Filter, ...]
     policies: tuple[CompiledPolicy, ...]  # the first that matches applies; the last one matches everything
@@ -41,8 +45,9 @@ class Snapshot:
 
     @property
     def versions(self) -> Iterator[VersionFacts]:
-        """Of every model."""
-        return (version.facts for model in self.models.values() for version in model.versions)
+        """Of every model, and with the prompts of routes."""
+        of_models = [version.facts for model in self.models.values() for version in model.versions]
+        return iter(dict.fromkeys((*of_models, *(version.facts for version in self.routes.versions))))
 
 
 def compile_snapshot(
@@ -57,7 +62,8 @@ def compile_snapshot(
     """
     unread, review = document.requests, document.review
     models = compile_models(document, prompts)
-    resources = Resources(models, prompts, mask_keys)
+    routes = compile_routes(document, models, prompts)
+    resources = Resources(models, routes, prompts, mask_keys)
     first_filters, last_filters = build_filters(document, resources)
     policies = compile_policies(document, (*first_filters, *last_filters), resources)
     return Snapshot(
@@ -65,6 +71,8 @@ def compile_snapshot(
         limits=document.limits,
         identity=document.identity,
         teams=frozenset(document.identity.teams),
+        tiers=frozenset(document.identity.tiers),
+        tags=frozenset(document.identity.tags),
         requests=RequestPolicy(
             json_depth_max=document.limits.json_depth_max,
             token_ids_pass=unread.token_ids is Unreadable.PASS,
@@ -74,6 +82,7 @@ def compile_snapshot(
         allowed=frozenset(unread.allow_paths),
         lists_models=document.role is Role.ROUTE,
         models=models,
+        routes=routes,
         first_filters=first_filters,
         last_filters=last_filters,
         policies=policies,

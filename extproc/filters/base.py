@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, NamedTuple, Self, TypeVar, cast
 
+from extproc.config.compiled_routes import CompiledRoutes
 from extproc.config.guards.base import GuardSection, On
 from extproc.config.models import CompiledModel, CompiledVersion
 from extproc.config.prompt_template import CompiledPrompt
@@ -109,13 +110,22 @@ class Resources:
 
     Attributes:
         models: with the prompts of their versions.
+        routes: with prompts of their own.
         files: text of each file named in the configuration, by its path there.
         keys: bytes of each key file, by its path; the key of this process is under ``PROCESS_KEY``.
     """
 
     models: Mapping[str, CompiledModel]
+    routes: CompiledRoutes
     files: Mapping[str, str]
     keys: Mapping[str, bytes]
+
+    @property
+    def prompts(self) -> list[CompiledPrompt]:
+        """Every system prompt that may be inserted, once."""
+        versions = [version for model in self.models.values() for version in model.versions]
+        prompts = [version.prompt for version in (*versions, *self.routes.versions) if version.prompt is not None]
+        return list({prompt.fingerprint: prompt for prompt in prompts}.values())
 
 
 _DIRECTIONS: Mapping[On, frozenset[Direction]] = {

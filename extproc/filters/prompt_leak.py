@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Self
 
 from extproc.config.guards.prompt_leak import PromptLeakSection
-from extproc.config.models import CompiledModel
 from extproc.config.prompt_template import CompiledPrompt
 from extproc.detectors.answers.prompt_leak import GAP_CHARS_MAX, PromptIndex, RunMatcher, compared, may_go_on, words_of
 from extproc.domain.errors import ApiError
@@ -33,20 +32,17 @@ class PromptLeakGuard(Guard):
 
     @classmethod
     def build(cls, section: PromptLeakSection, resources: Resources) -> Self:
-        """Build the guard with the prompts of all versions."""
-        return cls(section, resources.models)
+        """Build the guard with the prompts of all versions and routes."""
+        return cls(section, resources.prompts)
 
-    def __init__(self, section: PromptLeakSection, models: Mapping[str, CompiledModel]) -> None:
+    def __init__(self, section: PromptLeakSection, prompts: Sequence[CompiledPrompt]) -> None:
         super().__init__(section)
         self._of_version = section.of in ("version", "both")
         self._of_client = section.of in ("client", "both")
         self.words_min = section.words_min
         self._client_prompt = GuardState[str]()
-        prompts = (version.prompt for model in models.values() for version in model.versions)
         self._prompts = {
-            prompt.fingerprint: PromptIndex(prompt.constants, self.words_min)
-            for prompt in prompts
-            if prompt is not None and self._of_version
+            prompt.fingerprint: PromptIndex(prompt.constants, self.words_min) for prompt in prompts if self._of_version
         }
         # Clients repeat the same system prompt: it is indexed once, and cached while in use.
         self._index_of = lru_cache(CLIENT_INDEXES_MAX)(self._build)

@@ -55,7 +55,7 @@ def build_filters(document: Document, resources: Resources) -> tuple[tuple[Filte
     before, behind = document.filters[:place], document.filters[place + 1 :]
     fixed: tuple[Filter, ...] = ()
     if document.role is Role.GUARD:
-        fixed = (VersionFilter(Mode.ENFORCE, OnError.CLOSED, document.guard_version),)
+        fixed = (VersionFilter(Mode.ENFORCE, OnError.CLOSED, resources.routes, document.guard_version),)
     return (*fixed, *_built(before, resources)), _built(behind, resources)
 
 

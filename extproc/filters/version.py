@@ -1,8 +1,9 @@
-"""Chooses the model version of an exchange: weighted, and sticky.
+"""Chooses the route of an exchange, and the model version: weighted, and sticky.
 
-The choice is weighted rendezvous hashing: every version draws a number from (version, key), scaled by its weight, and
-the highest wins. A key keeps its version while the weights are unchanged, on every replica alike; raising one weight
-only moves keys to that version.
+The choice of a version is weighted rendezvous hashing: every version draws a number from (version, key), scaled by its
+weight, and the highest wins. A key keeps its version while the weights are unchanged, on every replica alike; raising
+one weight only moves keys to that version. A version draws the same number in every route, so this holds between routes
+too.
 
 Source: Schindelhauer and Schomaker, "Weighted distributed hash tables" (2005), the logarithmic method.
 """
@@ -12,13 +13,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from typing import Any, Self
 
+from extproc.config.compiled_routes import CompiledRoutes
 from extproc.config.models import CompiledModel, CompiledVersion, find_version
+from extproc.config.route_conditions import RouteFacts
 from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
 from extproc.domain.text import Speaker
-from extproc.filters.base import ExchangeContext, Filter
+from extproc.domain.token_rates import START
+from extproc.filters.base import ExchangeContext, Filter, Resources
 from extproc.payload.model_names import unknown_model
+from extproc.payload.request_size import size_of
 from extproc.payload.view import RequestView
 
 _DRAWS = 1 << 64
@@ -59,12 +65,18 @@ def sticky_key(model: CompiledModel, request: RequestView, headers: Mapping[str,
 
 
 class VersionFilter(Filter):
-    """Chooses the version, and sets the served model in the request; in shadow it changes nothing."""
+    """Chooses route and version, and sets the served model in the request; in shadow it changes nothing."""
 
     name = "version"
 
-    def __init__(self, mode: Mode, on_error: OnError, fixed: str | None = None) -> None:
+    @classmethod
+    def build(cls, section: Any, resources: Resources) -> Self:
+        """Build the filter with the routes."""
+        return cls(section.mode, section.on_error, resources.routes)
+
+    def __init__(self, mode: Mode, on_error: OnError, routes: CompiledRoutes, fixed: str | None = None) -> None:
         super().__init__(mode, on_error)
+        self._routes = routes
         self._fixed = fixed  # MODEL/VERSION: in the guard role the pod is already chosen
 
     def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
@@ -87,26 +99,61 @@ class VersionFilter(Filter):
     def _choose(
         self, request: RequestView, exchange: ExchangeContext
     ) -> tuple[CompiledModel, CompiledVersion] | ApiError:
-        models = exchange.facts.models
-        fixed = find_version(models, self._fixed) if self._fixed is not None else None
+        fixed = find_version(exchange.facts.models, self._fixed) if self._fixed is not None else None
         if fixed is not None:
             return fixed
-        only = next(iter(models.values())) if request.model is None and len(models) == 1 else None
-        model = only or models.get(request.model or "")
+        routes = self._routes
+        facts = route_facts(request, exchange, routes.reads_size) if routes.reads_facts else None
+        route = routes.routes[-1] if facts is None else routes.first(facts)
+        exchange.record.route = route.name
+        model = route.model_for(request.model)
         if model is None:
-            return unknown_model(request.model, models)
-        pinned = exchange.facts.headers.get(model.pin_header) if model.pin_header else None
-        if pinned:
-            choice = model.by_name.get(pinned)
-        else:
-            choice = choose_version(model.versions, sticky_key(model, request, exchange.facts.headers))
-        if choice is None:
-            message = "The pinned model version does not exist."
-            return ApiError(400, "invalid_request_error", "version_not_found", message)
-        if choice.name in exchange.facts.unrouted:
-            exchange.record.unrouted = choice.facts
-            choice = None if pinned else _routed_instead(model, request, exchange)
-        return UNROUTED if choice is None else (model, choice)
+            return unknown_model(request.model, routes.names_for(facts or route_facts(request, exchange)))
+        return _of_model(model, request, exchange)
+
+
+def route_facts(request: RequestView, exchange: ExchangeContext, with_size: bool = False) -> RouteFacts:
+    """What conditions of routes look at. Args: with_size: estimate the prompt's size, which costs time."""
+    record, known = exchange.record, exchange.facts
+    return RouteFacts(
+        request.model or "",
+        record.endpoint,
+        record.team,
+        record.tier,
+        record.tag,
+        known.headers,
+        START.prompt_tokens(size_of(request, known.dialect)) if with_size else 0,
+        request.streamed,
+        request.tool_count > 0,
+        known.utc_s,
+    )
+
+
+def _of_model(
+    model: CompiledModel, request: RequestView, exchange: ExchangeContext
+) -> tuple[CompiledModel, CompiledVersion] | ApiError:
+    """The version of a model, or of a route's set of versions, for one exchange."""
+    pinned = _pin(model, exchange)
+    if pinned:
+        choice = model.by_name.get(pinned)
+    else:
+        choice = choose_version(model.versions, sticky_key(model, request, exchange.facts.headers))
+    if choice is None:
+        message = "The pinned model version does not exist."
+        return ApiError(400, "invalid_request_error", "version_not_found", message)
+    if choice.name in exchange.facts.unrouted:
+        exchange.record.unrouted = choice.facts
+        choice = None if pinned else _routed_instead(model, request, exchange)
+    return UNROUTED if choice is None else (model, choice)
+
+
+def _pin(model: CompiledModel, exchange: ExchangeContext) -> str | None:
+    """The version that a client may choose and does; the pin of a team that may not is noted."""
+    pinned = exchange.facts.headers.get(model.pin_header) if model.pin_header else None
+    if pinned and exchange.record.team not in model.pin_teams:
+        exchange.record.ignored_pin = model.name
+        return None
+    return pinned
 
 
 def _routed_instead(model: CompiledModel, request: RequestView, exchange: ExchangeContext) -> CompiledVersion | None:

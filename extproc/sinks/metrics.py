@@ -132,6 +132,12 @@ class Metrics:
             "Exchanges whose chosen version the calling Envoy does not route; another one was chosen, if there is one.",
             _VERSION_LABELS,
         )
+        self._routes = counter(
+            "llm_route_total", "Exchanges by the route that chose where they go.", ("route", "model")
+        )
+        self._ignored_pins = counter(
+            "llm_pin_ignored_total", "Exchanges whose pin header was ignored, as their team may not pin.", ("model",)
+        )
         self.envoy_stale = Gauge(
             "llm_envoy_stale_keys",
             "Configuration keys that an Envoy which calls does not know yet.",
@@ -248,6 +254,10 @@ class Metrics:
         by_team = (team, project, *by_version)
         streamed = "true" if record.streamed else "false"
         self._requests.add((record.endpoint or "none", *by_team, record.outcome.value, streamed))
+        if record.route:
+            self._routes.add((record.route, record.version.model if record.version else NO_VERSION))
+        if record.ignored_pin:
+            self._ignored_pins.add((record.ignored_pin,))
         if record.unrouted is not None:
             self._unrouted.add(self._version_labels(record.unrouted, record.ended_ns))
         for verdict, times in record.verdicts.items():

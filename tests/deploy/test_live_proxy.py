@@ -28,7 +28,7 @@ def as_guard(data: Block) -> None:
     model = data["models"]["tiny-chat"]
     data["role"], data["guard_version"] = "guard", "tiny-chat/v1"
     data["filters"] = [each for each in data["filters"] if each["filter"] != "version"]
-    del model["versions"]["v2"], model["pin_header"], model["sticky"]
+    del model["versions"]["v2"], model["pin_header"], model["pin_teams"], model["sticky"]
 
 
 def in_the_mesh(configuration: Block) -> None:

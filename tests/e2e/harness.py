@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from extproc.config.document import Document
 from extproc.demo.installation import Change, Installation
 from extproc.demo.model_server import ModelServer
 from extproc.envoy_config.envoy_process import EnvoyMissingError, envoy_binary
@@ -133,6 +134,18 @@ class Stack(Installation):
             change_envoy=change_envoy,
             with_processor=with_processor,
         )
+
+    def write_config(self, change: Change | None) -> Document:
+        """Likewise, and a client without a team may pin a version: most tests name none."""
+
+        def pinned(data: dict[str, Any]) -> None:
+            for model in data["models"].values():
+                if "pin_header" in model:
+                    model["pin_teams"] = [*model["pin_teams"], "unknown"]
+            if change is not None:
+                change(data)
+
+        return super().write_config(pinned)
 
     def curl(self, path: str, *options: str, body: Any = None, timeout_s: float = 10.0) -> Answer:
         """One request through Envoy by curl; a ``body`` that is not bytes is sent as JSON."""

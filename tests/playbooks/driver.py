@@ -86,6 +86,7 @@ def snapshot_of(*parts: Mapping[str, Any], **sections: Any) -> Snapshot:
         "models": {
             "tiny": {
                 "pin_header": "x-pin",
+                "pin_teams": ["unknown"],
                 "sticky": {"header": "x-conversation"},
                 "versions": {
                     "v1": {

@@ -82,8 +82,46 @@ FULL: dict[str, Any] = {
             },
             "sticky": {"header": "x-d"},
             "pin_header": "x-e",
+            "pin_teams": ["search"],
         }
     },
+    "routes": [
+        {
+            "name": "night",
+            "when": [
+                {
+                    "endpoints": ["chat"],
+                    "teams": ["search"],
+                    "models": ["chat", "chat-*"],
+                    "tiers": ["gold"],
+                    "tags": ["rag"],
+                    "headers": {"x-f": ["on"]},
+                    "days": ["mon"],
+                    "hours": "22:00-06:00",
+                    "timezone": "Europe/Zurich",
+                }
+            ],
+            "split": [{"version": "chat/v1", "weight": 1}],
+            "prompt": {"name": "night", "version": "v1"},
+        },
+        {"name": "streams", "when": [{"streamed": True}], "version": "chat/v1"},
+        {"name": "default", "model": "chat"},
+    ],
+    "route_tests": [
+        {
+            "name": "gold at night",
+            "request": {
+                "model": "chat",
+                "endpoint": "chat",
+                "team": "search",
+                "tier": "gold",
+                "tag": "rag",
+                "headers": {"x-f": "on"},
+                "at": "2026-11-30T23:00:00Z",
+            },
+            "expect": {"route": "night", "version": "chat/v1", "versions": ["chat/v1"], "prompt": "night-v1"},
+        }
+    ],
     "filters": [
         {"filter": "version", "mode": "enforce"},
         {"filter": "guards"},

@@ -19,6 +19,7 @@ from tests.unit.config.conftest import MINIMAL
 WITH_PROMPT = MINIMAL.replace("  - filter: meter", "  - filter: prompt\n  - filter: meter")
 VERSION_2 = """\
     pin_header: x-pin
+    pin_teams: [unknown]
     versions:
       v2:
         weight: 0

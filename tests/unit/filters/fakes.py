@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from extproc.config.models import CompiledModel
 from extproc.config.section import Mode, OnError
+from extproc.domain.contract import UNKNOWN_IDENTITY
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Finding
 from extproc.domain.record import ExchangeRecord
@@ -142,4 +143,5 @@ def exchange_of(
     unrouted: frozenset[str] = frozenset(),
 ) -> ExchangeContext:
     """An exchange that has just begun."""
-    return ExchangeContext(ExchangeFacts(CHAT, headers, models, unrouted), ExchangeRecord("exchange-1", "revision", 0))
+    record = ExchangeRecord("exchange-1", "revision", 0, team=UNKNOWN_IDENTITY)
+    return ExchangeContext(ExchangeFacts(CHAT, headers, models, unrouted), record)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.config.compiled_routes import implicit_routes
 from extproc.config.guards.banned import BannedSection
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
 from extproc.filters.banned import BannedGuard
@@ -138,7 +139,7 @@ def test_a_file_of_phrases_is_a_list_of_them() -> None:
     """The guard that is built finds the same."""
     listed = BannedSection.model_validate_json(json.dumps(MASKING))
     named = BannedSection.model_validate_json(json.dumps({**MASKING, "phrases": {"file": "words.txt"}}))
-    resources = Resources({}, {"words.txt": "# Ours\n" + "\n".join(BANNED["phrases"])}, {})
+    resources = Resources({}, implicit_routes({}), {"words.txt": "# Ours\n" + "\n".join(BANNED["phrases"])}, {})
     texts = ("project falcon", "the secrets of gold", "falcon", "nothing")
     guards = [BannedGuard.build(section, resources) for section in (listed, named)]
     found = [[guard.scan().push(text, closing=True).found for text in texts] for guard in guards]

@@ -31,7 +31,8 @@ BODY = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}]}
 def snapshot(weights: dict[str, int], *filters: dict[str, Any], **sticky: Any) -> Snapshot:
     """A configuration with one model and these weights."""
     versions = {name: {"weight": weight, "price": PRICE} for name, weight in weights.items()}
-    model = {"versions": versions, "pin_header": "x-pin", "sticky": {"header": "x-conversation", **sticky}}
+    pins = {"pin_header": "x-pin", "pin_teams": ["unknown"]}
+    model = {"versions": versions, **pins, "sticky": {"header": "x-conversation", **sticky}}
     return snapshot_of(*(filters or (VERSION,)), models={"tiny": model})
 
 

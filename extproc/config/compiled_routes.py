@@ -1,0 +1,194 @@
+"""Compiled routes, from which the version filter takes the first that matches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+from extproc.config.document import Document
+from extproc.config.models import CompiledModel, CompiledVersion, compile_version, find_version
+from extproc.config.prompt_files import compiled_prompt
+from extproc.config.prompt_template import CompiledPrompt
+from extproc.config.route_conditions import ANY, CompiledRouteCondition, RouteFacts, compile_condition, model_test
+from extproc.config.routes import Route
+
+NO_ROUTE = ""
+"""Name of the route of a configuration without ``routes``."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRoute:
+    """Where exchanges that match go.
+
+    Attributes:
+        target: the versions to choose from, as of one model; None: the requested model.
+        models: models that may be requested, by name, with the route's prompt.
+    """
+
+    name: str
+    conditions: tuple[CompiledRouteCondition, ...]
+    target: CompiledModel | None
+    models: Mapping[str, CompiledModel]
+
+    def matches(self, facts: RouteFacts) -> bool:
+        """Whether an exchange matches. Raises: TimeMissing."""
+        if not self.conditions:
+            return True
+        for condition in self.conditions:  # noqa: SIM110  # a generator costs more than most checks
+            if condition.matches(facts):
+                return True
+        return False
+
+    def model_for(self, asked: str | None) -> CompiledModel | None:
+        """The model to choose a version of; None if there is no such model."""
+        if self.target is not None:
+            return self.target
+        if asked is None and len(self.models) == 1:
+            return next(iter(self.models.values()))
+        return self.models.get(asked or "")
+
+
+class _Reach(NamedTuple):
+    """What a route means for a caller: which names it takes, and whether nothing else decides that."""
+
+    takes: Callable[[str], bool]
+    is_certain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRoutes:
+    """All routes of a configuration; the last one matches everything.
+
+    Attributes:
+        reads_facts: there are conditions, so facts are needed.
+        reads_size: one of them needs the size of the prompt.
+    """
+
+    routes: tuple[CompiledRoute, ...]
+    reads_facts: bool = False
+    reads_size: bool = False
+
+    def first(self, facts: RouteFacts) -> CompiledRoute:
+        """The first route that matches an exchange. Raises: TimeMissing."""
+        for route in self.routes:
+            if route.matches(facts):
+                return route
+        return self.routes[-1]
+
+    def names_for(self, facts: RouteFacts) -> list[str]:
+        """The model names that a caller may request, whatever else a request holds.
+
+        Those that conditions name, and the models that may be requested as such. Conditions count if the caller's
+        identity and headers fulfill them.
+        """
+        reached = [(route, list(_reaches(route, facts))) for route in self.routes]
+        found = dict.fromkeys(name for route, reaches in reached if reaches for name in _names_of(route, facts))
+        return [name for name in found if _is_served(name, reached)]
+
+    @property
+    def versions(self) -> Iterator[CompiledVersion]:
+        """The versions with prompts of routes, once each: other revisions than those of the models."""
+        seen: dict[tuple[str, str], CompiledVersion] = {}
+        for route in self.routes:
+            for model in (route.target,) if route.target is not None else route.models.values():
+                for version in model.versions:
+                    seen.setdefault((version.name, version.facts.fingerprint), version)
+        return iter(seen.values())
+
+
+def implicit_routes(models: Mapping[str, CompiledModel]) -> CompiledRoutes:
+    """The one route that sends everything to the requested model."""
+    return CompiledRoutes((CompiledRoute(NO_ROUTE, (), None, models),))
+
+
+def compile_routes(
+    document: Document, models: Mapping[str, CompiledModel], prompts: Mapping[str, str]
+) -> CompiledRoutes:
+    """The routes of a validated document, or the one that sends everything to the requested model.
+
+    Args:
+        models: of the same document.
+        prompts: content of each prompt, by ``Prompt.key``.
+    """
+    if not document.routes:
+        return implicit_routes(models)
+    routes = tuple(_compiled(route, document, models, prompts) for route in document.routes)
+    keys = {check.key for route in routes for condition in route.conditions for check in condition.checks}
+    return CompiledRoutes(routes, bool(keys), not keys.isdisjoint({"prompt_tokens_min", "prompt_tokens_max"}))
+
+
+def _compiled(
+    route: Route, document: Document, models: Mapping[str, CompiledModel], prompts: Mapping[str, str]
+) -> CompiledRoute:
+    prompt = None if route.prompt is None else compiled_prompt(route.prompt, prompts)
+    if prompt is not None:
+        models = MappingProxyType({name: _prompted(model, document, prompt) for name, model in models.items()})
+    conditions = tuple(compile_condition(condition) for condition in route.when)
+    return CompiledRoute(route.name, conditions, _target(route, models), models)
+
+
+def _prompted(model: CompiledModel, document: Document, prompt: CompiledPrompt) -> CompiledModel:
+    """A model whose versions have another prompt, and so are other revisions."""
+    sections = document.models[model.name].versions
+    return _with_versions(
+        model, tuple(compile_version(model.name, name, section, prompt) for name, section in sections.items())
+    )
+
+
+def _target(route: Route, models: Mapping[str, CompiledModel]) -> CompiledModel | None:
+    if route.model is not None:
+        return models[route.model]
+    shares = [(share.version, share.weight) for share in route.split]
+    if route.version is not None:
+        shares = [(route.version, 1)]
+    found = [(find_version(models, name), weight) for name, weight in shares]
+    pairs = [(pair, weight) for pair, weight in found if pair is not None]
+    if not pairs:
+        return None
+    versions = tuple(replace(version, weight=weight) for (_, version), weight in pairs)
+    return _with_versions(pairs[0][0][0], versions)
+
+
+def _with_versions(model: CompiledModel, versions: Sequence[CompiledVersion]) -> CompiledModel:
+    """A model with these versions, which may be of several models: a pin then names MODEL/VERSION."""
+    by_name = {version.name: version for version in versions}
+    for version in reversed(versions):
+        by_name[version.facts.version] = version
+    return replace(model, versions=tuple(versions), by_name=by_name)
+
+
+# --- what a caller may request -------------------------------------------------------------------------------------
+
+
+def _reaches(route: CompiledRoute, facts: RouteFacts) -> Iterator[_Reach]:
+    """What of a route is in reach of a caller: one for each condition that identity and headers fulfill."""
+    if not route.conditions:
+        yield _Reach(lambda _: True, is_certain=True)
+    for condition in route.conditions:
+        if all(passes(facts) for passes in condition.of_caller):
+            models = condition.section.models
+            yield _Reach(model_test(models) if models else lambda _: True, condition.is_of_caller)
+
+
+def _names_of(route: CompiledRoute, facts: RouteFacts) -> Iterator[str]:
+    """Names that a route stands for: those that it lists, else its model, or those of all models that it takes."""
+    sections = [one.section for one in route.conditions if all(passes(facts) for passes in one.of_caller)]
+    for patterns in [one.models for one in sections] or [()]:
+        yield from (pattern for pattern in patterns if not pattern.endswith(ANY))
+        if not patterns or any(pattern.endswith(ANY) for pattern in patterns):
+            fits = model_test(patterns) if patterns else lambda _: True
+            known = route.models if route.target is None else (route.target.name,)
+            yield from (name for name in known if fits(name))
+
+
+def _is_served(name: str, reached: Iterable[tuple[CompiledRoute, Sequence[_Reach]]]) -> bool:
+    """Whether a request for a name may end at a route that has a model for it."""
+    for route, reaches in reached:
+        taking = [reach for reach in reaches if reach.takes(name)]
+        if taking and route.model_for(name) is not None:
+            return True
+        if any(reach.is_certain for reach in taking):
+            return False
+    return False
