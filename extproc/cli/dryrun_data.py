@@ -26,6 +26,7 @@ def tried_data(run: DryRun) -> TryJson:
         "refused": run.is_refused,
         "blocked_by": list(run.blocking_guards),
         "policy": run.record.policy or None,
+        "route": run.record.route or None,
         "version": version_data(run),
         "texts": [text for direction in Direction for text in texts_data(run.texts(direction))],
         "model_texts": None if run.model is None else texts_data(run.texts_after(Direction.REQUEST)),

@@ -7,6 +7,7 @@ that serves traffic, and the output shows what that machine did.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -26,6 +27,7 @@ from extproc.cli.shapes import ExplanationJson
 from extproc.cli.tables import plain_text, print_table, result_console
 from extproc.cli.which_config import ConfigOption, config_file
 from extproc.config.problems import ConfigInvalid
+from extproc.config.routes import seconds_of
 from extproc.domain.record import ExchangeRecord
 from extproc.dryrun.compiled import compile_dry
 from extproc.dryrun.driver import dry_run
@@ -58,6 +60,10 @@ def explain_command(
     header: Annotated[
         list[str] | None, typer.Option("--header", "-H", help="A header, as in curl: 'name: value'.")
     ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="When it comes, such as 2026-11-30T09:00Z.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what would happen to one exchange: route, version, findings, changes.
@@ -73,8 +79,9 @@ def explain_command(
             snapshot = compile_dry(files.loaded.document, files.prompts, files.mask_keys)
         asked = read_request(_content(request), path, header or [])
         said = None if answer is None else _answer(answer)
+        utc_s = time.time() if at is None else _seconds(at)
         with progress(f"Explaining {request}"):
-            run = dry_run(snapshot, asked, said)
+            run = dry_run(snapshot, asked, said, utc_s=utc_s)
     except ConfigInvalid as invalid:
         refuse_configuration(invalid)
     except ValueError as error:
@@ -85,6 +92,13 @@ def explain_command(
         _print(result_console(), run)
     if run.is_refused:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _seconds(at: str) -> float:
+    try:
+        return seconds_of(at)
+    except ValueError:
+        raise ValueError(f"--at {at}: expected a time with its offset, such as 2026-11-30T09:00Z") from None
 
 
 def _content(file: Path) -> bytes:
@@ -106,8 +120,14 @@ def as_data(run: DryRun) -> ExplanationJson:
     return {
         "revision": run.snapshot.revision,
         "endpoint": record.endpoint or None,
+        "route": record.route or None,
+        "routes_tried": [
+            {"route": one.route, "matches": one.matches, "reason": one.reason} for one in run.routes_tried
+        ],
         "version": version_data(run),
         "team": record.team,
+        "tier": record.tier,
+        "tag": record.tag,
         "project": record.project,
         "budget_code": record.budget_code,
         "policy": record.policy or None,
@@ -159,10 +179,12 @@ def _rows(run: DryRun) -> Iterator[tuple[str, str]]:
     yield "outcome", f"{outcome_of(run)}{by}"
     yield "revision", snapshot.revision
     yield "endpoint", record.endpoint or "none"
+    yield from _routes(run)
     version = record.version
     told = None if version is None else f"{version.model}/{version.version} (fingerprint {version.fingerprint})"
     yield "version", told or "none"
-    yield "team", f"{record.team}, project {record.project}, budget code {record.budget_code}"
+    who = f"{record.team}, project {record.project}, budget code {record.budget_code}"
+    yield "team", f"{who}, tier {record.tier}, use case {record.tag}"
     yield "filters", _filters(snapshot)
     yield "policy", _policy(record, snapshot)
     yield "findings", _counted(record) or "none"
@@ -172,6 +194,14 @@ def _rows(run: DryRun) -> Iterator[tuple[str, str]]:
     yield "body", _body_change(run)
     if run.answer is not None:
         yield "client", _client(run)
+
+
+def _routes(run: DryRun) -> Iterator[tuple[str, str]]:
+    """The route with its reason, and why earlier ones are not taken."""
+    *passed, taken = run.routes_tried or (None,)
+    if taken is not None:
+        yield "route", f"{taken.route}: {taken.reason}"
+        yield from (("not taken", f"{one.route}: {one.reason}") for one in passed if one is not None)
 
 
 def _filters(snapshot: Snapshot) -> str:

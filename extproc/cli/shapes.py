@@ -177,13 +177,25 @@ class UnaskedJson(TypedDict):
     awaited: Annotated[bool, "the request would have waited for its verdict; here it goes on as if nothing was found"]
 
 
+class RouteTriedJson(TypedDict):
+    """A route that was tried; the last one is taken."""
+
+    route: Annotated[str, "its name"]
+    matches: Annotated[bool, "whether it is taken"]
+    reason: Annotated[str, "what of the request decided"]
+
+
 class ExplanationJson(TypedDict):
     """``explain``."""
 
     revision: Annotated[str, "of the configuration"]
     endpoint: Annotated[str | None, "such as `chat`; null: a path that is passed on or refused"]
+    route: Annotated[str | None, "that is taken; null: there are no routes"]
+    routes_tried: Annotated[list[RouteTriedJson], "in order, up to the one that is taken"]
     version: Annotated[VersionJson | None, "null: none was chosen"]
     team: Annotated[str, "or `unknown`"]
+    tier: Annotated[str, "or `unknown`"]
+    tag: Annotated[str, "the use case, or `unknown`"]
     project: Annotated[str, "or `unknown`"]
     budget_code: Annotated[str, "or `unknown`"]
     policy: Annotated[str | None, "null: none was chosen"]
@@ -229,6 +241,7 @@ class TryJson(TypedDict):
     refused: Annotated[bool, "the client gets an error, or less than the model said; exit 1"]
     blocked_by: Annotated[list[str], "the guards that refused the request or cut the answer"]
     policy: Annotated[str | None, "null: none was chosen"]
+    route: Annotated[str | None, "that is taken; null: there are no routes"]
     version: Annotated[VersionJson | None, "null: none was chosen"]
     texts: Annotated[list[SeenTextJson], "as they came"]
     model_texts: Annotated[list[SeenTextJson] | None, "what the model gets; null: nothing"]

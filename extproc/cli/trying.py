@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -89,7 +90,7 @@ def try_command(
             snapshot = compile_dry(document, files.prompts, files.mask_keys, policy=policy, guards=guard or ())
         asked = model or next(iter(document.models))
         request, answer = exchange_of(content, side, stream, path, asked, header or [])
-        run = dry_run(snapshot, request, answer)
+        run = dry_run(snapshot, request, answer, utc_s=time.time())
     except ConfigInvalid as invalid:
         refuse_configuration(invalid)
     except ValueError as error:
@@ -168,6 +169,7 @@ def _summary(run: DryRun) -> Table:
     return _rows(
         ("outcome", Text(f"{outcome_of(run)}{status}{by}", style)),
         ("policy", Text(record.policy or "none was chosen")),
+        *([("route", Text(record.route))] if record.route else []),
         ("version", Text(f"{version.model}/{version.version}" if version is not None else "none was chosen")),
         ("findings", Text(str(len(run.found)))),
     )

@@ -81,6 +81,11 @@ class Prompt(Section):
         return f"{self.name}-{self.version}" if self.file is None else self.file.rpartition("/")[2]
 
 
+def prompt_name(prompt: Prompt | None) -> str:
+    """What tests of a configuration call a prompt: NAME-VERSION, or its file as written; ``none`` for no prompt."""
+    return "none" if prompt is None else prompt.file or prompt.label
+
+
 def prompt_key(name: str, version: str) -> str:
     """The place of a named prompt among the texts that were read."""
     return f"{name}{_KEY_SEPARATOR}{version}"

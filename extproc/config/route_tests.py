@@ -6,16 +6,15 @@ A test says nothing of a conversation, so it covers all versions that have a sha
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from extproc.config.conditions import known_identity, unknown_name_problem
 from extproc.config.document import Document, Version
 from extproc.config.problems import KeyPath, Places, Problem, names, shown
-from extproc.config.prompts import Prompt
+from extproc.config.prompts import prompt_name
 from extproc.config.route_conditions import CompiledRouteCondition, RouteFacts, TimeMissing, compile_condition
 from extproc.config.route_reasons import RouteVerdict, route_verdicts
-from extproc.config.routes import RequestFacts, Route, RouteExpectation
+from extproc.config.routes import RequestFacts, Route, RouteExpectation, seconds_of
 
 NONE = "none"
 NOT_FOUND = "model_not_found"
@@ -129,7 +128,7 @@ def _taken(request: RequestFacts, document: Document, conditions: Sequence[_Cond
     tried = [*route_verdicts(conditions, facts)]
     route = document.routes[len(tried) - 1]
     shares = _shares(route, request, document, facts)
-    prompts = [_label(route.prompt or version.prompt) for version in shares.values()]
+    prompts = [prompt_name(route.prompt or version.prompt) for version in shares.values()]
     return Taken(tried, list(shares), prompts, "" if shares else NOT_FOUND)
 
 
@@ -145,7 +144,7 @@ def _facts(request: RequestFacts, document: Document) -> RouteFacts:
         request.prompt_tokens,
         request.streamed,
         request.tools,
-        None if request.at is None else datetime.fromisoformat(request.at).timestamp(),
+        None if request.at is None else seconds_of(request.at),
     )
 
 
@@ -168,7 +167,3 @@ def _shares(route: Route, request: RequestFacts, document: Document, facts: Rout
     if pinned in model.versions and facts.team in model.pin_teams:
         return {f"{name}/{pinned}": model.versions[pinned]}
     return {f"{name}/{key}": version for key, version in model.versions.items() if version.weight}
-
-
-def _label(prompt: Prompt | None) -> str:
-    return NONE if prompt is None else prompt.label

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -36,6 +37,14 @@ Moment = Annotated[
     StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})$"),
     Field(json_schema_extra={"patternErrorMessage": "a time with its offset, such as `2026-11-30T09:00:00Z`"}),
 ]
+
+
+def seconds_of(moment: str) -> float:
+    """A moment since 1970. [s] Raises: ValueError if there is no such time, or it has no offset."""
+    found = datetime.fromisoformat(moment)
+    if found.tzinfo is None:
+        raise ValueError("a time without an offset")
+    return found.timestamp()
 
 
 class RouteCondition(CallerCondition):
@@ -114,7 +123,7 @@ class RouteExpectation(Section):
     version: VersionName | None = Field(default=None, description="the MODEL/VERSION to which all such exchanges go")
     versions: tuple[VersionName, ...] = Field(default=(), description="versions of which each such exchange gets one")
     prompt: str | None = Field(
-        default=None, min_length=1, description="prompt, NAME-VERSION or the name of its file; `none`: no prompt"
+        default=None, min_length=1, description="prompt, as NAME-VERSION or its file; `none`: no prompt"
     )
     code: str | None = Field(default=None, min_length=1, description="error code, such as `model_not_found`")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, StringConstraints, ValidationError
 
 from extproc.config.problems import ConfigInvalid, KeyPath, Places, Problem, ValueKind, did_you_mean, names
+from extproc.config.routes import Moment
 from extproc.config.section import FilePath, Section
 from extproc.config.yaml_tree import read_yaml
 
@@ -65,10 +66,13 @@ class Expectation(Section):
     endpoint: str | None = Field(default=None, description="the API, such as `chat`; `passed`: forwarded unread")
     policy: str | None = Field(default=None, description="the policy that applies")
     version: str | None = Field(default=None, description="VERSION or MODEL/VERSION that is chosen")
-    route: str | None = Field(default=None, description="MODEL/VERSION that Envoy routes to; `none`: no choice is set")
+    route: str | None = Field(default=None, description="name of the route that is taken; `none`: there are no routes")
+    sent_to: str | None = Field(
+        default=None, description="MODEL/VERSION that Envoy routes to; `none`: no choice is set"
+    )
     prompt: str | None = Field(
         default=None,
-        description="the file of the version's system prompt, as in the configuration; `none`: no file",
+        description="system prompt, as NAME-VERSION or its file in the configuration; `none`: no prompt",
     )
 
 
@@ -90,6 +94,7 @@ class ExchangeCase(Section):
         default="events",
         description="`events`, `every` (byte by byte), `random` (several times) or a list of places in bytes",
     )
+    at: Moment = Field(default="1970-01-01T00:00Z", description="when the request comes, such as `2026-11-30T09:00Z`")
     verdicts: dict[str, tuple[str, ...]] | None = Field(
         default=None, description="what classifiers that the request waits for find: a list of kinds by guard"
     )

@@ -10,6 +10,8 @@ import orjson
 
 from extproc.config.document import Document
 from extproc.config.problems import ConfigInvalid, KeyPath, Places, Problem, did_you_mean, names
+from extproc.config.prompts import prompt_name
+from extproc.config.routes import seconds_of
 from extproc.domain.contract import ENDPOINT_PATHS, MODEL_HEADER, VERSION_HEADER
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action
@@ -69,9 +71,12 @@ class CaseRunner:
         self._files = files
         self._model = next(iter(document.models))
         self._prompts = {
-            f"{model}/{name}": version.prompt.file if version.prompt is not None else NONE
+            f"{model}/{name}": prompt_name(version.prompt)
             for model, one in document.models.items()
             for name, version in one.versions.items()
+        }
+        self._route_prompts = {
+            route.name: prompt_name(route.prompt) for route in document.routes if route.prompt is not None
         }
 
     def results(self) -> Iterator[CaseResult]:
@@ -82,13 +87,14 @@ class CaseRunner:
     def _result(self, number: int, case: ExchangeCase) -> CaseResult:
         at: KeyPath = ("cases", number)
         line = self._loaded.places.place(at).line
+        utc_s: float = self._written(at, "at", lambda: seconds_of(case.at))
         request, answer = self._messages(at, case)
         verdicts = None if case.verdicts is None else {guard: _found(kinds) for guard, kinds in case.verdicts.items()}
         differences: list[Difference] = []
         unasked: dict[Unasked, None] = {}
         run = None
         for told, cuts in _ways(case, answer):
-            run = dry_run(self._snapshot, request, answer, cuts=cuts, verdicts=verdicts)
+            run = dry_run(self._snapshot, request, answer, cuts=cuts, verdicts=verdicts, utc_s=utc_s)
             unasked |= dict.fromkeys(run.unasked)
             if case.expect is None:
                 break
@@ -160,7 +166,9 @@ class CaseRunner:
         record, version = run.record, run.record.version
         chosen = None if version is None else f"{version.model}/{version.version}"
         set_headers = {name: value for change in run.changes for name, value in change.changes.set}
-        route = f"{set_headers[MODEL_HEADER]}/{set_headers[VERSION_HEADER]}" if VERSION_HEADER in set_headers else NONE
+        sent_to = (
+            f"{set_headers[MODEL_HEADER]}/{set_headers[VERSION_HEADER]}" if VERSION_HEADER in set_headers else NONE
+        )
         found = tuple(dict.fromkeys(f"{one.guard}/{one.finding.kind}" for one in run.found))
         flagged = [one for one in run.found if one.action is Action.FLAG]
         status = run.reply.status if run.reply is not None else record.status
@@ -178,15 +186,17 @@ class CaseRunner:
             "endpoint": record.endpoint or NONE,
             "policy": record.policy or NONE,
             "version": chosen or NONE,
-            "route": route,
-            "prompt": self._prompts.get(chosen or "", NONE),
+            "route": record.route or NONE,
+            "sent_to": sent_to,
+            "prompt": self._route_prompts.get(record.route) or self._prompts.get(chosen or "", NONE),
         }
 
 
 def check_names(loaded: LoadedCases, document: Document) -> list[Problem]:
-    """Guards, policies and models that the cases name, and the configuration does not have."""
+    """Guards, policies and routes that the cases name, and the configuration does not have."""
     guards = list(dict.fromkeys(name_of(guard) for policy in document.policies for guard in policy.guards))
     policies = [policy.name for policy in document.policies]
+    routes = [route.name for route in document.routes]
     problems: list[Problem] = []
     for number, case in enumerate(loaded.content.cases):
         at: KeyPath = ("cases", number)
@@ -197,6 +207,8 @@ def check_names(loaded: LoadedCases, document: Document) -> list[Problem]:
         if case.expect.blocked_by not in (None, NONE):
             named = str(case.expect.blocked_by)
             problems += _unknown("guard", named, guards, (*at, "expect", "blocked_by"), loaded.places)
+        if case.expect.route not in (None, NONE):
+            problems += _unknown("route", str(case.expect.route), routes, (*at, "expect", "route"), loaded.places)
         if case.expect.policy not in (None, NONE):
             problems += _unknown("policy", str(case.expect.policy), policies, (*at, "expect", "policy"), loaded.places)
         for key in ("found", "not_found", "flagged"):

@@ -55,6 +55,7 @@ def dry_run(
     cuts: Iterable[int] | None = None,
     verdicts: Verdicts | None = None,
     exchange_id: str = EXCHANGE_ID,
+    utc_s: float = 0.0,
 ) -> DryRun:
     """Run a request, and what a model server would answer, through a snapshot of ``compile_dry``.
 
@@ -62,8 +63,9 @@ def dry_run(
         cuts: where the answer's body is cut into chunks [bytes]; None: whole, or a stream at its events.
         verdicts: of awaited classifiers; without one a request goes on as if nothing was found.
         exchange_id: decides what is drawn by chance: samples.
+        utc_s: when it is taken to begin, since 1970. [s]
     """
-    run = _Run(snapshot, request, answer, verdicts or {}, exchange_id)
+    run = _Run(snapshot, request, answer, verdicts or {}, exchange_id, utc_s)
     run.send_request()
     if answer is not None and run.model is not None and run.reply is None:
         run.send_answer(answer, cuts)
@@ -104,12 +106,14 @@ class _Run:
         answer: AnswerMessage | None,
         verdicts: Verdicts,
         exchange_id: str,
+        utc_s: float,
     ) -> None:
         self._snapshot = snapshot
         self._request = request
         self._upstream = answer
         self._verdicts = verdicts
-        self._exchange = Exchange(snapshot, exchange_id, 0)
+        self._exchange = Exchange(snapshot, exchange_id, 0, utc_s=utc_s)
+        self._utc_s = utc_s
         self._exchange.record.notes = FindingNotes(_CHARS_MAX, self._note)
         self._now_ns = 0
         self._found: list[GuardFinding] = []
@@ -233,6 +237,7 @@ class _Run:
             pieces=tuple(self._pieces),
             unasked=tuple(self._unasked),
             errors=tuple(self._errors),
+            utc_s=self._utc_s,
         )
 
 

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from extproc.config.route_reasons import RouteVerdict
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.reasons import Reason
 from extproc.domain.record import Action, ExchangeRecord, Outcome
 from extproc.domain.text import Direction
 from extproc.dryrun.message import AnswerMessage, RequestMessage
+from extproc.dryrun.routing import routes_tried
 from extproc.dryrun.texts import SourcedText, TextPlace, answer_texts, locate, request_texts
 from extproc.exchange.events import ContinueBody, ContinueHeaders, ImmediateResponse
 from extproc.exchange.snapshot import Snapshot
@@ -84,6 +86,7 @@ class DryRun:
         reply: the processor's own reply to the client, in place of the answer.
         broken_off: the response was cut off, because it can no longer be replaced.
         errors: internal failures.
+        utc_s: when the exchange is taken to begin, since 1970. [s]
     """
 
     snapshot: Snapshot
@@ -99,11 +102,17 @@ class DryRun:
     pieces: tuple[StreamPiece, ...] = ()
     unasked: tuple[Unasked, ...] = ()
     errors: tuple[BaseException, ...] = ()
+    utc_s: float = 0.0
 
     @property
     def dialect(self) -> Dialect | None:
         """The API that is spoken; None for a path that is passed on or refused."""
         return ENDPOINTS.get(self.request.path.partition("?")[0])
+
+    @property
+    def routes_tried(self) -> tuple[RouteVerdict, ...]:
+        """The routes up to the one that was taken; empty without routes."""
+        return routes_tried(self.snapshot, self.request, self.dialect, self.record, self.utc_s)
 
     @property
     def is_refused(self) -> bool:

@@ -20,9 +20,10 @@ from extproc.config.models import CompiledModel, CompiledVersion, find_version
 from extproc.config.route_conditions import RouteFacts
 from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
+from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Speaker
 from extproc.domain.token_rates import START
-from extproc.filters.base import ExchangeContext, Filter, Resources
+from extproc.filters.base import ExchangeContext, ExchangeFacts, Filter, Resources
 from extproc.payload.model_names import unknown_model
 from extproc.payload.request_size import size_of
 from extproc.payload.view import RequestView
@@ -103,18 +104,20 @@ class VersionFilter(Filter):
         if fixed is not None:
             return fixed
         routes = self._routes
-        facts = route_facts(request, exchange, routes.reads_size) if routes.reads_facts else None
+        facts = route_facts(request, exchange.record, exchange.facts, routes.reads_size) if routes.reads_facts else None
         route = routes.routes[-1] if facts is None else routes.first(facts)
         exchange.record.route = route.name
         model = route.model_for(request.model)
         if model is None:
-            return unknown_model(request.model, routes.names_for(facts or route_facts(request, exchange)))
+            facts = facts or route_facts(request, exchange.record, exchange.facts)
+            return unknown_model(request.model, routes.names_for(facts))
         return _of_model(model, request, exchange)
 
 
-def route_facts(request: RequestView, exchange: ExchangeContext, with_size: bool = False) -> RouteFacts:
+def route_facts(
+    request: RequestView, record: ExchangeRecord, known: ExchangeFacts, with_size: bool = False
+) -> RouteFacts:
     """What conditions of routes look at. Args: with_size: estimate the prompt's size, which costs time."""
-    record, known = exchange.record, exchange.facts
     return RouteFacts(
         request.model or "",
         record.endpoint,
