@@ -20,6 +20,7 @@ from extproc.cli.progress import progress
 from extproc.cli.shapes import CheckJson
 from extproc.cli.version_shapes import unlocked_data
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
+from extproc.config.document import Document
 from extproc.config.extras import missing_extras
 from extproc.config.load import revision_of
 from extproc.config.problems import ConfigInvalid, Problem, Severity, by_line
@@ -121,18 +122,14 @@ def check(
     code = ExitCode.FAILED if stale or changed else ExitCode.OK
     warnings = by_line([*files.loaded.warnings, *_further_warnings(files)])
     if as_json:
-        _write(console, _as_json(file, revision_of(document, files.prompts), warnings, stale, changed))
+        _write(
+            console,
+            _as_json(file, revision_of(document, files.prompts), warnings, stale, changed, len(document.route_tests)),
+        )
         return code
     for warning in warnings:
         _write(problems, str(warning))
-    content = ", ".join(
-        [
-            _count(len(document.models), "model"),
-            _count(len(document.filters), "filter"),
-            _count(len(document.policies), "policy", "policies"),
-        ]
-    )
-    _write(console, f"{file}: ok (revision {revision_of(document, files.prompts)}, {content})")
+    _write(console, f"{file}: ok (revision {revision_of(document, files.prompts)}, {_content(document)})")
     for key in stale or ():
         _write(problems, f"{against}: {key} is not known there. Generate Envoy's configuration again.")
     for one in changed or ():
@@ -145,6 +142,18 @@ def _further_warnings(files: ConfigFiles) -> Iterator[Problem]:
     document, places = files.loaded.document, files.loaded.places
     yield from missing_extras(document, places)
     yield from prefix_problems(document, files.prompts, places)
+
+
+def _content(document: Document) -> str:
+    """What is in a configuration."""
+    counts = [
+        _count(len(document.models), "model"),
+        _count(len(document.filters), "filter"),
+        _count(len(document.policies), "policy", "policies"),
+    ]
+    if document.routes:
+        counts += [_count(len(document.routes), "route"), _count(len(document.route_tests), "route test")]
+    return ", ".join(counts)
 
 
 def _unlocked(file: Path, files: ConfigFiles) -> list[Unlocked]:
@@ -170,11 +179,13 @@ def _as_json(
     problems: Iterable[Problem],
     stale: list[str] | None,
     changed: list[Unlocked] | None,
+    route_tests: int | None = None,
 ) -> str:
     checked: CheckJson = {
         "file": str(file),
         "ok": revision is not None,
         "revision": revision,
+        "route_tests": route_tests,
         "problems": [
             {
                 "severity": problem.severity.value,

@@ -41,7 +41,8 @@ class CheckJson(TypedDict):
     file: Annotated[str, "as given"]
     ok: Annotated[bool, "no errors"]
     revision: Annotated[str | None, "as `/readyz` shows it; null for an invalid file"]
-    problems: Annotated[list[ProblemJson], "errors, or the warnings of a valid file"]
+    route_tests: Annotated[int | None, "tests of routes that passed; null for an invalid file"]
+    problems: Annotated[list[ProblemJson], "errors, failed route tests among them; or the warnings of a valid file"]
     envoy_stale: Annotated[list[str] | None, "keys that the Envoy of `--against` does not know; null without it"]
     unlocked: Annotated[list[UnlockedJson] | None, "versions that are not as the lock file has them; null without it"]
 

@@ -82,8 +82,8 @@ class Prompt(Section):
 
 
 def prompt_name(prompt: Prompt | None) -> str:
-    """What tests of a configuration call a prompt: NAME-VERSION, or its file as written; ``none`` for no prompt."""
-    return "none" if prompt is None else prompt.file or prompt.label
+    """What tests of a configuration call a prompt: its label; ``none`` for no prompt."""
+    return "none" if prompt is None else prompt.label
 
 
 def prompt_key(name: str, version: str) -> str:

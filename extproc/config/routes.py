@@ -123,7 +123,7 @@ class RouteExpectation(Section):
     version: VersionName | None = Field(default=None, description="the MODEL/VERSION to which all such exchanges go")
     versions: tuple[VersionName, ...] = Field(default=(), description="versions of which each such exchange gets one")
     prompt: str | None = Field(
-        default=None, min_length=1, description="prompt, as NAME-VERSION or its file; `none`: no prompt"
+        default=None, min_length=1, description="prompt, as NAME-VERSION or the name of its file; `none`: no prompt"
     )
     code: str | None = Field(default=None, min_length=1, description="error code, such as `model_not_found`")
 

@@ -72,7 +72,7 @@ class Expectation(Section):
     )
     prompt: str | None = Field(
         default=None,
-        description="system prompt, as NAME-VERSION or its file in the configuration; `none`: no prompt",
+        description="system prompt, as NAME-VERSION or the name of its file; `none`: no prompt",
     )
 
 

@@ -50,7 +50,7 @@ def test_it_is_what_serving_does() -> None:
     """The same machine: version, body and revision agree with an exchange that is served."""
     files = read_config(DEMO_CONFIG)
     snapshot = compile_snapshot(files.loaded.document, files.prompts)
-    request = read_request(json.dumps(CHAT).encode(), None, ["x-model-version: v2"])
+    request = read_request(json.dumps(CHAT).encode(), None, ["x-model-version: v2", "x-team: search"])
     run = dry_run(compile_dry(files.loaded.document, files.prompts), request)
     assert run.record.version is not None
     assert run.record.version.version == "v2"
