@@ -86,7 +86,7 @@ def snapshot_of(*parts: Mapping[str, Any], **sections: Any) -> Snapshot:
         "models": {
             "tiny": {
                 "pin_header": "x-pin",
-                "pin_teams": ["unknown"],
+                "pin_teams": ["unknown", "search"],
                 "sticky": {"header": "x-conversation"},
                 "versions": {
                     "v1": {
