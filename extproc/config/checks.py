@@ -5,6 +5,7 @@ Each check is a function from the document to problems. Errors reject the file; 
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 from urllib.parse import unquote
 
@@ -281,6 +282,30 @@ def _endpoint_problems(document: Document, places: Places) -> Iterator[Problem]:
                 hint = "That is correct only if the prompts differ; otherwise name the other server."
                 found = f"the same server and model as version {shown(earlier)}"
                 yield _warning(places, (*path, "endpoints", index), found, hint)
+        if version.pick == "load":
+            yield from _pick_problems(path, version, places)
+
+
+def _pick_problems(path: KeyPath, version: Version, places: Places) -> Iterator[Problem]:
+    """What the processor can pick from: Envoy compares its word with the addresses of its endpoints."""
+    if len(version.endpoints) < 2:
+        hint = "Name several, or remove `pick`."
+        yield _warning(places, (*path, "pick"), "there is one endpoint at most, so nothing is picked", hint)
+    for index, endpoint in enumerate(version.endpoints):
+        if not _is_ip_address(endpoint.rpartition(":")[0].strip("[]")):
+            found, hint = (
+                f"a name, {shown(endpoint)}, in a version with `pick: load`",
+                "Write an IP address and a port.",
+            )
+            yield places.problem((*path, "endpoints", index), found, hint=hint)
+
+
+def _is_ip_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 # --- TLS -----------------------------------------------------------------------------------------------------------

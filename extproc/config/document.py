@@ -210,6 +210,13 @@ class Version(Section):
         default=None, min_length=1, description="`model` in requests to this server; default: as the client sent it"
     )
     endpoints: tuple[HostPort, ...] = Field(default=(), description="model servers, for `envoy-config`")
+    pick: Literal["least_request", "load"] = Field(
+        default="least_request",
+        description=(
+            "who picks one of several endpoints. least_request: Envoy, the one with fewer requests. load: the"
+            " processor, the one that is likely to begin its answer first, by its load and its prefix cache"
+        ),
+    )
     prompt: Prompt | None = Field(default=None, description="system prompt of this version")
     serving: dict[str, str] = Field(
         default_factory=dict, description="free-form notes that are part of the fingerprint"

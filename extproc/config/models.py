@@ -26,6 +26,7 @@ class CompiledVersion:
     salt: bytes  # makes draws of versions independent
     name: str  # MODEL/VERSION
     endpoints_hash: str  # as Envoy states it with its routes
+    picked_from: tuple[str, ...]  # endpoints of which the processor picks one; empty: Envoy does
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,4 +124,5 @@ def compile_version(model: str, name: str, version: Version, prompt: CompiledPro
         salt=f"{model}\x00{name}\x00".encode(),
         name=f"{model}/{name}",
         endpoints_hash=endpoints_hash(version),
+        picked_from=version.endpoints if version.pick == "load" and len(version.endpoints) > 1 else (),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from extproc.config.document import EnvoyProcessor, Server, Version
+from extproc.domain.contract import ENDPOINT_HEADER
 from extproc.envoy_config.addresses import discovery_type, reachable_address, socket_address
 from extproc.envoy_config.names import PROCESSOR_CLUSTER
 from extproc.envoy_config.processor_tls import transport_socket
@@ -24,7 +25,7 @@ def version_cluster(name: str, model: str, version_name: str, version: Version) 
         "name": name,
         "type": discovery_type(addresses),
         "connect_timeout": "1s",
-        "lb_policy": "LEAST_REQUEST",
+        **_balancing(version),
         "circuit_breakers": _circuit_breakers(),
         # Only connection and gateway failures count: a request may cause a 500, and one client must not
         # be able to eject a server for all others.
@@ -44,6 +45,26 @@ def version_cluster(name: str, model: str, version_name: str, version: Version) 
             ],
         },
     }
+
+
+def _balancing(version: Version) -> dict[str, Any]:
+    """Least requests; where the processor picks, only if it names no healthy endpoint."""
+    if version.pick == "least_request":
+        return {"lb_policy": "LEAST_REQUEST"}
+    least_request = _policy("least_request", "LeastRequest")
+    override = _policy(
+        "override_host",
+        "OverrideHost",
+        override_host_sources=[{"header": ENDPOINT_HEADER}],
+        fallback_policy={"policies": [least_request]},
+    )
+    return {"lb_policy": "LOAD_BALANCING_POLICY_CONFIG", "load_balancing_policy": {"policies": [override]}}
+
+
+def _policy(name: str, message: str, **fields: Any) -> dict[str, Any]:
+    package = f"envoy.extensions.load_balancing_policies.{name}"
+    typed = {"@type": f"type.googleapis.com/{package}.v3.{message}", **fields}
+    return {"typed_extension_config": {"name": f"envoy.load_balancing_policies.{name}", "typed_config": typed}}
 
 
 def processor_cluster(server: Server, found_at: EnvoyProcessor) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from extproc.domain.text import Direction, TextSource
 from extproc.exchange import request_steps as requests
 from extproc.exchange import response_steps as responses
 from extproc.exchange.clean_texts import CleanTexts
+from extproc.exchange.endpoint_picks import EndpointPicks
 from extproc.exchange.events import (
     Abort,
     Command,
@@ -166,6 +167,7 @@ class Exchange:
         pace: Pace = UNHURRIED,
         unrouted: frozenset[str] = frozenset(),
         utc_s: float = 0.0,
+        picks: EndpointPicks | None = None,
     ) -> None:
         """Args:
         unrouted: MODEL/VERSION of the versions that the calling Envoy does not route.
@@ -173,7 +175,7 @@ class Exchange:
         """
         record = ExchangeRecord(exchange_id, snapshot.revision, now_ns)
         exchange = ExchangeContext(ExchangeFacts(CHAT, {}, snapshot.models, unrouted, utc_s), record, pace=pace)
-        self._state = ExchangeState(snapshot, exchange, TokenCounts(record, learned_rates), clean_texts)
+        self._state = ExchangeState(snapshot, exchange, TokenCounts(record, learned_rates), clean_texts, picks)
 
     @property
     def record(self) -> ExchangeRecord:

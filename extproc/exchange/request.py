@@ -9,13 +9,21 @@ from collections.abc import Mapping, Sequence
 
 from extproc.config.conditions import known_identity
 from extproc.config.route_conditions import RouteFacts
-from extproc.domain.contract import INTERNAL_HEADER_PREFIX, MODEL_HEADER, MODELS_PATH, UNKNOWN_IDENTITY, VERSION_HEADER
+from extproc.domain.contract import (
+    ENDPOINT_HEADER,
+    INTERNAL_HEADER_PREFIX,
+    MODEL_HEADER,
+    MODELS_PATH,
+    UNKNOWN_IDENTITY,
+    VERSION_HEADER,
+)
 from extproc.domain.errors import ApiError, PayloadRefused, refuse
 from extproc.domain.pace import Abandoned, Stride
 from extproc.domain.record import Coverage, ExchangeRecord
 from extproc.domain.text import Direction
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.ending import why_not_checked
+from extproc.exchange.endpoint_picks import EndpointPick
 from extproc.exchange.events import ContinueBody, HeaderChanges
 from extproc.exchange.meant_paths import base_url_hint, meant_path
 from extproc.exchange.policies import CompiledPolicy, choose_policy
@@ -174,12 +182,14 @@ def refuse_choices(request: RequestView, dialect: Dialect, snapshot: Snapshot) -
         raise refuse(400, "too_many_choices", message, "n")
 
 
-def forward(after: bytes, before: bytes, exchange: ExchangeContext) -> ContinueBody:
+def forward(after: bytes, before: bytes, exchange: ExchangeContext, pick: EndpointPick | None = None) -> ContinueBody:
     """The command that forwards the request: its body if changed, and its destination."""
     headers: list[tuple[str, str]] = []
     choice = exchange.choice
     if choice is not None:
         headers += [(MODEL_HEADER, choice.facts.model), (VERSION_HEADER, choice.facts.version)]
+    if pick is not None:
+        headers.append((ENDPOINT_HEADER, pick.endpoint))
     remove = ("content-encoding",) if "content-encoding" in exchange.facts.headers else ()
     return ContinueBody(
         Direction.REQUEST,

@@ -6,6 +6,7 @@ from extproc.domain.errors import PayloadRefused
 from extproc.domain.record import Outcome
 from extproc.domain.text import Direction
 from extproc.exchange import request as requests
+from extproc.exchange.endpoint_picks import EndpointPick
 from extproc.exchange.events import (
     BodyMode,
     ContinueBody,
@@ -24,6 +25,7 @@ from extproc.exchange.state import ExchangeState
 from extproc.exchange.usage_bounds import note_usage_bounds
 from extproc.payload.endpoints import dialect_of_errors
 from extproc.payload.request_size import size_of
+from extproc.payload.view import RequestView
 
 
 def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> Step:
@@ -67,7 +69,8 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     state.tokens.size = size_of(request, dialect)
     after = request.body_after()
     note_usage_bounds(state.record, request, max(len(body), len(after)), snapshot.limits.usage_tokens_max)
-    forward = requests.forward(after, event.body, exchange)
+    state.pick = _picked(state, request)
+    forward = requests.forward(after, event.body, exchange, state.pick)
     request.release()
     exchange.facts = exchange.facts._replace(headers={})
     if exchange.outbox.checks:
@@ -75,6 +78,14 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
         state.open_checks = OpenChecks(state.policy.on_end_guards, exchange, forward)
         return Step([], checks=state.open_checks.open, jobs=state.take_jobs())
     return _send_on(state, forward, now_ns)
+
+
+def _picked(state: ExchangeState, request: RequestView) -> EndpointPick | None:
+    """The endpoint for the request, if the chosen version leaves that to the processor."""
+    choice = state.exchange.choice
+    if choice is None or not choice.picked_from or state.picks is None:
+        return None
+    return state.picks.pick(choice.name, choice.picked_from, [field.text for field in request.texts])
 
 
 def take_verdict(state: ExchangeState, event: VerdictReceived | VerdictMissing, now_ns: int) -> Step:

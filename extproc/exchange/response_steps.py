@@ -81,6 +81,8 @@ def take_body(state: ExchangeState, event: ResponseBody, now_ns: int) -> Step:
     if response is None:
         raise AssertionError(_NO_HANDLER)
     commands = response.take_body(event, now_ns)
+    if state.pick is not None and state.record.first_text_ns:
+        state.pick.answer_begins()
     return Step(commands) if response.phase is state.phase else state.end(commands, now_ns, response.phase)
 
 

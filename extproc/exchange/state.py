@@ -9,6 +9,7 @@ from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.review import FindingNotes
 from extproc.exchange import ending
 from extproc.exchange.clean_texts import CleanTexts
+from extproc.exchange.endpoint_picks import EndpointPick, EndpointPicks
 from extproc.exchange.events import Command, Step
 from extproc.exchange.open_checks import OpenChecks
 from extproc.exchange.phases import Phase
@@ -32,6 +33,7 @@ class ExchangeState:
         policy: the chosen policy; until then the last one, which matches every request.
         response: the handler of the response's body, once its headers have arrived.
         open_checks: the verdicts that the request waits for.
+        picks, pick: what is known of endpoints, and the one that was picked for this request.
         forwarded: whether the model server has the request.
         ended: whether the record was handed out.
         awaits_encoded: whether the next message may be a short encoding of a long text.
@@ -47,6 +49,8 @@ class ExchangeState:
         "guarded",
         "open_checks",
         "phase",
+        "pick",
+        "picks",
         "policy",
         "record",
         "request",
@@ -61,12 +65,15 @@ class ExchangeState:
         exchange: ExchangeContext,
         tokens: TokenCounts,
         clean_texts: CleanTexts | None,
+        picks: EndpointPicks | None,
     ) -> None:
         self.snapshot = snapshot
         self.exchange = exchange
         self.record: ExchangeRecord = exchange.record
         self.tokens = tokens
         self.clean_texts = clean_texts
+        self.picks = picks
+        self.pick: EndpointPick | None = None
         self.phase = Phase.REQUEST_HEADERS
         self.errors: Dialect = CHAT
         self.guarded = False
@@ -99,6 +106,8 @@ class ExchangeState:
         if self.forwarded and self.record.usage is None and self.record.outcome in _COMPUTED:
             self._measure_unfinished(now_ns)
         ending.settle(self.record, self.tokens, now_ns)
+        if self.pick is not None:
+            self.pick.ends()
         if self.exchange.placeholders is not None:
             self.exchange.placeholders.forget()
         sources = self.response.sources if self.response is not None else ()

@@ -21,6 +21,7 @@ from extproc.config.classifiers import Classifier
 from extproc.domain.classification import BlockingCheck, ClassificationJob
 from extproc.domain.record import ExchangeRecord
 from extproc.exchange.clean_texts import CleanTexts
+from extproc.exchange.endpoint_picks import EndpointPicks
 from extproc.exchange.events import (
     Abort,
     Event,
@@ -121,6 +122,7 @@ class Processor:
         self.logger = logger
         self.clean_texts = CleanTexts(secrets.token_bytes(32), snapshot.limits.clean_texts_max)
         self.learned_rates = LearnedRates()
+        self.picks = EndpointPicks()
         self.envoy_routes = EnvoyRoutes(snapshot)
         self._id_prefix = secrets.token_hex(6)
         self._id_number = itertools.count(1)
@@ -333,7 +335,7 @@ class Session:
             memories = processor.clean_texts, processor.learned_rates
             unrouted = processor.envoy_routes.unrouted(self._routes)
             self._exchange = Exchange(
-                processor.snapshot, processor.next_id(), now_ns, *memories, self, unrouted, time.time()
+                processor.snapshot, processor.next_id(), now_ns, *memories, self, unrouted, time.time(), processor.picks
             )
             self._processor.inflight += 1
         step = self._exchange.step(event, now_ns)

@@ -20,7 +20,7 @@ JOB = ClassificationJob(Origin("id", "chat", "", "", "", None), "guard", "model"
 def state_of(**sections: object) -> ExchangeState:
     """An exchange that has just begun."""
     exchange = exchange_of()
-    return ExchangeState(snapshot_of(METER, **sections), exchange, TokenCounts(exchange.record, None), None)
+    return ExchangeState(snapshot_of(METER, **sections), exchange, TokenCounts(exchange.record, None), None, None)
 
 
 def test_the_record_is_given_out_once() -> None:
