@@ -97,6 +97,7 @@ class Installation:
         free, self._admin, self._metrics = free_ports(3)
         self._listen = port or free
         self.config = directory / "llm-extproc.json"
+        self.prompts = directory / "prompts"
         self.processor = ProcessorProcess(self.config, f"{LOOPBACK}:{self._metrics}", directory / "processor.log")
         self.envoy: EnvoyProcess
 
@@ -133,6 +134,8 @@ class Installation:
 
         Returns: the document, read back.
         """
+        if not self.prompts.exists():
+            shutil.copytree(DEMO_CONFIG.parent / "prompts", self.prompts)
         data = read_config(DEMO_CONFIG).loaded.document.model_dump(mode="json", exclude_unset=True)
         data["server"] = {"listen": f"unix:{self.socket}", "metrics": f"{LOOPBACK}:{self._metrics}"}
         data["envoy"] = {"listen": f"{LOOPBACK}:{self._listen}", "admin": f"{LOOPBACK}:{self._admin}"}
@@ -140,7 +143,7 @@ class Installation:
             if name in self.models:
                 version["endpoints"] = [f"{LOOPBACK}:{self.models[name].port}"]
             if "prompt" in version:
-                version["prompt"]["file"] = str(DEMO_CONFIG.parent / version["prompt"]["file"])
+                version["prompt"]["file"] = str(self.directory / version["prompt"]["file"])
         for guard in (guard for policy in data["policies"] for guard in policy["guards"]):
             if "file" in guard:
                 guard["file"] = str(DEMO_CONFIG.parent / guard["file"])

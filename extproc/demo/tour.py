@@ -17,6 +17,7 @@ import openai
 
 from extproc.demo.guard_tour import HELLO, SHOWCASES, TEAM, Showcase
 from extproc.demo.installation import DEMO_CONFIG, Installation
+from extproc.demo.routing_tour import visit_alias, visit_prompt_swap
 from extproc.demo.seen import Seen
 from extproc.demo.stop import Found, Stop
 from extproc.server.operations.config_files import read_config
@@ -48,7 +49,7 @@ class Tour:
     """All stops, on a running installation with the demo's model servers."""
 
     def __init__(self, installation: Installation) -> None:
-        self._installation = installation
+        self.installation = installation
         self._clients: dict[str, openai.OpenAI] = {}
 
     def stops(self, starting: Callable[[Stop], None] = lambda _: None) -> Iterator[Stop]:
@@ -66,34 +67,34 @@ class Tour:
     # --- stops -----------------------------------------------------------------------------------------------------
 
     def _plain_chat(self, stop: Stop) -> None:
-        before = self._metric("llm_completion_tokens_total")
+        before = self.metric("llm_completion_tokens_total")
         answer = self._chat(stop.sent)
-        request = self._last_request()
+        request = self.last_request()
         stop.client_saw = answer.choices[0].message.content or ""
         stop.model_saw = _conversation(request)
         stop.expect("the answer", stop.client_saw, HELLO)
         stop.expect("the roles that the model saw", [turn["role"] for turn in request["messages"]], ["system", "user"])
-        tokens = self._risen("llm_completion_tokens_total", before)
+        tokens = self.risen("llm_completion_tokens_total", before)
         stop.expect("the answer's tokens", tokens, answer.usage.completion_tokens if answer.usage else None)
         stop.measured = f"{tokens:g} answer tokens"
 
     def _streamed_chat(self, stop: Stop) -> None:
-        before = self._metric("llm_time_to_first_token_seconds_count")
+        before = self.metric("llm_time_to_first_token_seconds_count")
         chunks = list(self._stream("What is Envoy?"))
         texts = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
         stop.client_saw = f"{len(chunks)} events: {''.join(texts)}"
         stop.expect("the text", "".join(texts), HELLO)
         stop.expect("usage events, which nobody asked for,", sum(not chunk.choices for chunk in chunks), 0)
-        options = self._last_request().get("stream_options")
+        options = self.last_request().get("stream_options")
         stop.model_saw = f"stream_options: {options}"
         stop.expect("stream_options at the model", options, {"include_usage": True})
-        stop.expect("time to first token, counted", self._risen("llm_time_to_first_token_seconds_count", before), 1)
+        stop.expect("time to first token, counted", self.risen("llm_time_to_first_token_seconds_count", before), 1)
         stop.measured = "time to first token"
 
     def _injection(self, stop: Stop, *, stream: bool = False) -> None:
         stop.model_saw = "nothing"
         labels: dict[str, Any] = {"guard": "injection", "action": "block"}
-        before, requests = self._metric("llm_guard_verdicts_total", **labels), len(self._all_seen())
+        before, requests = self.metric("llm_guard_verdicts_total", **labels), len(self._all_seen())
         try:
             list(self._stream(_ATTACK)) if stream else self._chat(_ATTACK)
             stop.wrong.append("the request was not refused")
@@ -101,50 +102,50 @@ class Tour:
             stop.client_saw = f"{error.status_code} {error.code}"
             stop.expect("the error", stop.client_saw, "400 prompt_injection")
         stop.expect("requests that reached a model", len(self._all_seen()) - requests, 0)
-        stop.expect("blocks counted", self._risen("llm_guard_verdicts_total", before, **labels), 1)
+        stop.expect("blocks counted", self.risen("llm_guard_verdicts_total", before, **labels), 1)
         stop.measured = "1 block"
 
     def _masked_on_the_way_in(self, stop: Stop) -> None:
         labels: dict[str, Any] = {"guard": "pii", "direction": "request"}
-        before = self._metric("llm_guard_verdicts_total", **labels)
+        before = self.metric("llm_guard_verdicts_total", **labels)
         self._chat(stop.sent)
-        stop.model_saw = self._last_request()["messages"][-1]["content"]
+        stop.model_saw = self.last_request()["messages"][-1]["content"]
         stop.client_saw = "its answer"
         stop.outcome = stop.model_saw
         stop.expect("what the model saw", stop.model_saw, "My card is <CREDIT_CARD>, mail <EMAIL>.")
-        stop.expect("masks counted", self._risen("llm_guard_verdicts_total", before, **labels), 2)
+        stop.expect("masks counted", self.risen("llm_guard_verdicts_total", before, **labels), 2)
         stop.measured = "2 masks"
 
     def _masked_on_the_way_out(self, stop: Stop) -> None:
         labels: dict[str, Any] = {"guard": "pii", "direction": "response"}
-        before = self._metric("llm_guard_verdicts_total", **labels)
+        before = self.metric("llm_guard_verdicts_total", **labels)
         texts, first_ms, last_ms = self._timed_stream(stop.sent)
         stop.client_saw = "".join(texts)
         stop.expect("the text", stop.client_saw, _MASKED)
         leaked = [digits for digits in ("901820", "4111", "anna.schmidt@") if any(digits in text for text in texts)]
         stop.expect("parts of the values in any event", leaked, [])
         stop.model_saw = "(it said) " + ", ".join(_SECRETS)
-        stop.expect("masks counted", self._risen("llm_guard_verdicts_total", before, **labels), 3)
+        stop.expect("masks counted", self.risen("llm_guard_verdicts_total", before, **labels), 3)
         stop.measured = f"3 masks; first text after {first_ms:.0f} ms, last after {last_ms:.0f} ms"
         stop.expect("that the first text came before the last", first_ms < last_ms, True)
 
     def _refusal_counted(self, stop: Stop) -> None:
-        before = self._metric("llm_refusal_total")
+        before = self.metric("llm_refusal_total")
         answer = self._chat(stop.sent)
         stop.client_saw = answer.choices[0].message.content or ""
-        stop.model_saw = _conversation(self._last_request())
-        stop.expect("refusals counted", self._risen("llm_refusal_total", before), 1)
+        stop.model_saw = _conversation(self.last_request())
+        stop.expect("refusals counted", self.risen("llm_refusal_total", before), 1)
         stop.measured = "1 refusal"
 
     def _weighted_versions(self, stop: Stop) -> None:
         labels: dict[str, Any] = {"project": "rollout"}
-        before = self._metric("llm_requests_total", **labels)
+        before = self.metric("llm_requests_total", **labels)
 
         def conversation(number: int) -> set[str]:
             turns: list[dict[str, str]] = [{"role": "user", "content": f"Question {number}: what is Envoy?"}]
             versions = set()
             for _ in range(TURNS):
-                raw = self._client("rollout").chat.completions.with_raw_response.create(model=MODEL, messages=turns)  # type: ignore[arg-type]
+                raw = self.client("rollout").chat.completions.with_raw_response.create(model=MODEL, messages=turns)  # type: ignore[arg-type]
                 versions.add(raw.headers[_VERSION_HEADER])
                 text = raw.parse().choices[0].message.content or ""
                 turns += [{"role": "assistant", "content": text}, {"role": "user", "content": "And then?"}]
@@ -170,12 +171,12 @@ class Tour:
         stop.expect(
             "requests that asked v2's server for its own name", asked["tiny-chat-next"], (CONVERSATIONS - v1) * TURNS
         )
-        count = self._risen("llm_requests_total", before, expected=CONVERSATIONS * TURNS, **labels)
+        count = self.risen("llm_requests_total", before, expected=CONVERSATIONS * TURNS, **labels)
         stop.expect("requests counted", count, CONVERSATIONS * TURNS)
         stop.measured = f"{count:g} requests, weights 80 : 20"
 
     def _pinned_version(self, stop: Stop) -> None:
-        raw = self._client().chat.completions.with_raw_response.create(
+        raw = self.client().chat.completions.with_raw_response.create(
             model=MODEL,
             messages=[{"role": "user", "content": "What is Envoy?"}],
             extra_headers={"x-model-version": "v2", "x-llm-version": "v1"},
@@ -190,8 +191,8 @@ class Tour:
 
     def _team_bill(self, stop: Stop) -> None:
         labels: dict[str, Any] = {"team": "search", "project": "bill", "version": "v1"}
-        before = [self._metric(name, **labels) for name in ("llm_requests_total", *_BILLED)]
-        client = self._client("bill")
+        before = [self.metric(name, **labels) for name in ("llm_requests_total", *_BILLED)]
+        client = self.client("bill")
         for stream in (False, False, True):
             answer = client.chat.completions.create(
                 model=MODEL,
@@ -201,9 +202,9 @@ class Tour:
             )
             if stream:
                 list(answer)
-        self._risen("llm_requests_total", before[0], expected=3, **labels)
+        self.risen("llm_requests_total", before[0], expected=3, **labels)
         prompt, completion, cost = (
-            self._metric(name, **labels) - earlier for name, earlier in zip(_BILLED, before[1:], strict=True)
+            self.metric(name, **labels) - earlier for name, earlier in zip(_BILLED, before[1:], strict=True)
         )
         stop.client_saw = "3 answers"
         stop.model_saw = "include_usage on the stream"
@@ -217,7 +218,7 @@ class Tour:
     def _guard_shown(self, stop: Stop, one: Showcase) -> None:
         """One guard, on an unstreamed and a streamed response."""
         labels = {"guard": one.guard, "action": one.effect}
-        before, requests = self._metric("llm_guard_verdicts_total", **labels), len(self._all_seen())
+        before, requests = self.metric("llm_guard_verdicts_total", **labels), len(self._all_seen())
         stop.client_saw, streamed = (self._shown(one, stream=stream) for stream in (False, True))
         stop.expect("what a stream shows", streamed, stop.client_saw)
         if one.refused:
@@ -225,18 +226,18 @@ class Tour:
             stop.expect("the error", stop.client_saw.partition(" ")[2], one.refused)
             stop.expect("requests that reached a model", len(self._all_seen()) - requests, 0)
         else:
-            stop.model_saw = self._last_request()["messages"][-1]["content"]
+            stop.model_saw = self.last_request()["messages"][-1]["content"]
             stop.expect("what the model saw", stop.model_saw, one.model_sees or one.sent)
         if one.client_sees is not None:
             stop.expect("the answer", stop.client_saw, one.client_sees)
-        risen = self._risen("llm_guard_verdicts_total", before, expected=2, **labels)
+        risen = self.risen("llm_guard_verdicts_total", before, expected=2, **labels)
         stop.expect("that each is counted", risen >= 2, True)
         stop.measured = f"{risen:g} × {one.effect}"
 
     def _shown(self, one: Showcase, *, stream: bool) -> str:
         """What the client sees: text and tool calls, or the error."""
         try:
-            answer: Any = self._client(team=TEAM).chat.completions.create(model=MODEL, stream=stream, **one.request())
+            answer: Any = self.client(team=TEAM).chat.completions.create(model=MODEL, stream=stream, **one.request())
             parts = (
                 [chunk.choices[0].delta for chunk in answer if chunk.choices] if stream else [answer.choices[0].message]
             )
@@ -247,11 +248,12 @@ class Tour:
 
     # --- looking ---------------------------------------------------------------------------------------------------
 
-    def _client(self, project: str = "tour", team: str = "search") -> openai.OpenAI:
+    def client(self, project: str = "tour", team: str = "search") -> openai.OpenAI:
+        """The official client, as a team."""
         who = f"{team}/{project}"
         if who not in self._clients:
             self._clients[who] = openai.OpenAI(
-                base_url=f"{self._installation.base_url}/v1",
+                base_url=f"{self.installation.base_url}/v1",
                 api_key="none",
                 max_retries=0,
                 default_headers={"x-team": team, "x-project": project},
@@ -259,10 +261,10 @@ class Tour:
         return self._clients[who]
 
     def _chat(self, text: str) -> Any:
-        return self._client().chat.completions.create(model=MODEL, messages=[{"role": "user", "content": text}])
+        return self.client().chat.completions.create(model=MODEL, messages=[{"role": "user", "content": text}])
 
     def _stream(self, text: str) -> Any:
-        return self._client().chat.completions.create(
+        return self.client().chat.completions.create(
             model=MODEL, messages=[{"role": "user", "content": text}], stream=True
         )
 
@@ -280,33 +282,35 @@ class Tour:
         return Counter(
             {
                 (guard, labels["direction"], labels["kind"]): int(value)
-                for labels, value in self._installation.samples("llm_guard_findings_total", guard=guard)
+                for labels, value in self.installation.samples("llm_guard_findings_total", guard=guard)
             }
         )
 
     def _all_seen(self) -> list[Seen]:
         """What all model servers saw, in order of arrival."""
         return sorted(
-            (seen for model in self._installation.models.values() for seen in model.seen), key=lambda seen: seen.at
+            (seen for model in self.installation.models.values() for seen in model.seen), key=lambda seen: seen.at
         )
 
-    def _last_request(self) -> dict[str, Any]:
+    def last_request(self) -> dict[str, Any]:
+        """The body that a model server got last."""
         return self._all_seen()[-1].request.document
 
-    def _metric(self, name: str, **labels: str) -> float:
-        return self._installation.metric(name, **labels)
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric."""
+        return self.installation.metric(name, **labels)
 
-    def _risen(self, name: str, before: float, *, expected: float | None = None, **labels: str) -> float:
+    def risen(self, name: str, before: float, *, expected: float | None = None, **labels: str) -> float:
         """The increase of a metric. Measurements follow the response, so wait for the increase (to ``expected``): until
         no exchange is running, and one look longer.
         """
         deadline, is_last = time.monotonic() + _WAIT_S_MAX, False
         while True:
-            risen = self._metric(name, **labels) - before
+            risen = self.metric(name, **labels) - before
             is_enough = risen >= expected if expected is not None else risen > 0
             if is_enough or is_last or time.monotonic() > deadline:
                 return risen
-            is_last = self._metric("llm_inflight_exchanges") == 0
+            is_last = self.metric("llm_inflight_exchanges") == 0
             time.sleep(_POLL_S)
 
 
@@ -338,6 +342,8 @@ def planned() -> list[tuple[Stop, Visit]]:
             Tour._weighted_versions,
         ),
         (Stop("A pinned version", "x-model-version: v2", "testers choose"), Tour._pinned_version),
+        (Stop("An alias", "model generation, tier beta", "clients know one name"), visit_alias),
+        (Stop("A new prompt", "prompts/v1.txt is replaced", "prompts move in seconds"), visit_prompt_swap),
         (Stop("A team's bill", "3 chats of one team", "each team has its bill"), Tour._team_bill),
         *((one.stop(), partial(Tour._guard_shown, one=one)) for one in SHOWCASES),
     ]

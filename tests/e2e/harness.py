@@ -125,7 +125,9 @@ class Stack(Installation):
         change: Change | None = None,
         change_envoy: Change | None = None,
         with_processor: bool = True,
+        with_routes: bool = False,
     ) -> None:
+        self._with_routes = with_routes
         quick = {name: ModelServer(name, speed=0) for name in ("v1", "v2")}
         super().__init__(
             directory,
@@ -139,7 +141,7 @@ class Stack(Installation):
         """Likewise, with what most tests want: no routes, and a client without a team may pin a version."""
 
         def pinned(data: dict[str, Any]) -> None:
-            for section in ("routes", "route_tests"):
+            for section in () if self._with_routes else ("routes", "route_tests"):
                 del data[section]
             for model in data["models"].values():
                 if "pin_header" in model:
