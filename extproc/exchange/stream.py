@@ -22,6 +22,7 @@ from extproc.filters.chain import Chain, Channels
 from extproc.payload.dialect import Frame, StreamReader, UnreadableResponse
 from extproc.payload.ends import End
 from extproc.payload.plain_chunk import PlainChunks
+from extproc.payload.renamed_model import RenamedModel, name_as_requested
 from extproc.payload.sse import SseEvent, SseReader
 from extproc.payload.view import CopyRules, Slot
 
@@ -41,6 +42,7 @@ class StreamTerms:
     copies: CopyRules
     hides_usage: bool
     own_ends: frozenset[End]
+    renamed: RenamedModel | None = None
 
 
 class ResponseStream:
@@ -207,6 +209,8 @@ class ResponseStream:
                 self._close_all()
             self._judge(frame, now_ns)
             self._hide(frame)
+            if frame.failed and self._terms.renamed is not None:
+                frame.changed = name_as_requested(frame.slots, self._terms.renamed) or frame.changed
             if not self.ended:
                 self._out.append(self._reader.write(frame) if frame.changed else frame.event.raw)
             return

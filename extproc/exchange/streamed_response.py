@@ -14,6 +14,7 @@ from extproc.exchange.response import ResponseContext, ResponseHandler
 from extproc.exchange.stream import ResponseStream, StreamTerms
 from extproc.payload.dialect import UnreadableResponse
 from extproc.payload.ends import TOLD_ENDS
+from extproc.payload.renamed_model import renamed_model
 
 
 class StreamedResponse(ResponseHandler):
@@ -35,6 +36,7 @@ class StreamedResponse(ResponseHandler):
             event_bytes_max=limits.sse_event_bytes_max,
             copies=context.policy.copies.where(exchange.has_prompt),
             hides_usage=request is not None and not request.usage_asked,
+            renamed=renamed_model(request),
         )
         self._stream = ResponseStream(self._reader, context.policy.response_filters, exchange, terms)
 

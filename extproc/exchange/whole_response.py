@@ -29,6 +29,7 @@ from extproc.payload.dialect import Dialect, UnreadableResponse
 from extproc.payload.encoding import BadEncoding
 from extproc.payload.ends import TOLD_ENDS, End
 from extproc.payload.error_body import error_view
+from extproc.payload.renamed_model import name_as_requested, renamed_model
 from extproc.payload.strict_json import parse_once
 from extproc.payload.view import CopyRules, ResponseView, Slot
 
@@ -40,6 +41,7 @@ class _WholeResponse(ResponseHandler):
         request = context.request
         self._exchange = context.exchange
         self._shown: Mapping[str, Any] = request.shown if request else {}
+        self._renamed = renamed_model(request)
         self._own_ends = request.own_ends if request else TOLD_ENDS
         self._limits = context.snapshot.limits
         self._policy = context.policy
@@ -65,6 +67,8 @@ class _WholeResponse(ResponseHandler):
         if record.outcome is Outcome.UPSTREAM_ERROR:
             view = error_view(body)
             changed = _guard_error(view, self._channels_for(view))
+            if self._renamed is not None:
+                changed = name_as_requested(view.slots, self._renamed) or changed
         else:
             view = _read_response(body, exchange.facts.dialect)
             ending.measure_response(record, view, self._tokens)

@@ -94,6 +94,7 @@ class VersionFilter(Filter):
         if choice.served_model != request.model and not other_name:
             if request.model is not None:
                 request.shown["model"] = request.model
+                request.served_model = choice.served_model
             request.set(("model",), choice.served_model)
         return None
 

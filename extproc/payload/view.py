@@ -103,6 +103,7 @@ class RequestView:
     shown: dict[str, Any] = field(
         default_factory=dict
     )  # fields of the response that the client sees with the values of its request
+    served_model: str | None = None  # what the model server calls the model, if that is another name
     edits: list[Edit] = field(default_factory=list)
     own_ends: frozenset[End] = TOLD_ENDS
     inserted: str = ""  # the inserted system prompt

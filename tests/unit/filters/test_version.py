@@ -28,12 +28,12 @@ POLICY = RequestPolicy(json_depth_max=64)
 BODY = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}]}
 
 
-def snapshot(weights: dict[str, int], *filters: dict[str, Any], **sticky: Any) -> Snapshot:
+def snapshot(weights: dict[str, int], *filters: dict[str, Any], routes: Any = (), **sticky: Any) -> Snapshot:
     """A configuration with one model and these weights."""
     versions = {name: {"weight": weight, "price": PRICE} for name, weight in weights.items()}
     pins = {"pin_header": "x-pin", "pin_teams": ["unknown"]}
     model = {"versions": versions, **pins, "sticky": {"header": "x-conversation", **sticky}}
-    return snapshot_of(*(filters or (VERSION,)), models={"tiny": model})
+    return snapshot_of(*(filters or (VERSION,)), models={"tiny": model}, routes=routes)
 
 
 def versions(weights: dict[str, int]) -> tuple[CompiledVersion, ...]:
@@ -48,10 +48,11 @@ def chosen(weights: dict[str, int], key: bytes) -> str:
     return version.facts.version
 
 
-def ask(compiled: Snapshot, headers: dict[str, str] | None = None, **fields: Any) -> str:
+def ask(compiled: Snapshot, headers: dict[str, str] | None = None, tier: str = "unknown", **fields: Any) -> str:
     """The version that a request gets."""
     body = {**BODY, **fields}
     exchange = exchange_of(compiled.models, headers or {})
+    exchange.record.tier = tier
     choose_guards(CHAT.read_request(json.dumps(body).encode(), POLICY), exchange, compiled)
     assert exchange.choice is not None
     return exchange.choice.facts.version
@@ -82,6 +83,37 @@ def test_raising_a_weight_only_moves_keys_towards_its_version(
 def test_the_order_of_the_versions_makes_no_difference(weights: dict[str, int], key: bytes) -> None:
     """Two replicas may read the file differently ordered."""
     assert chosen(weights, key) == chosen(dict(reversed(weights.items())), key)
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcde"), st.integers(0, 1_000), min_size=1),
+    st.integers(1, 1_000),
+    st.floats(1, 50),
+    st.binary(max_size=12),
+)
+def test_who_was_on_a_version_stays_when_its_share_grows(
+    others: dict[str, int], share: int, factor: float, key: bytes
+) -> None:
+    """From 5 % to 25 %: the first 5 % are among them, whatever the others shrink to, as long as none of them grows."""
+    before = {**others, "grown": share}
+    shrunk = {name: int(weight / factor) for name, weight in others.items()}
+    if chosen(before, key) == "grown":
+        assert chosen({**shrunk, "grown": share}, key) == "grown"
+        assert chosen({**others, "grown": share * 5}, key) == "grown"
+
+
+@given(st.integers(1, 99), st.integers(1, 99), st.integers(1, 99), st.text("abc", min_size=1, max_size=8))
+def test_who_was_on_a_version_stays_between_routes(first: int, second: int, third: int, key: str) -> None:
+    """A set of a route, the weights of its model and another route's set draw alike."""
+    small, middle, large = sorted((first, second, third))
+
+    def split(name: str, weight: int) -> dict[str, Any]:
+        shares = [{"version": "tiny/a", "weight": 100 - weight}, {"version": "tiny/b", "weight": weight}]
+        return {"name": name, "when": [{"tiers": [name]}], "split": shares}
+
+    compiled = snapshot({"a": 100 - middle, "b": middle}, routes=[split("s", small), split("l", large), {"name": "m"}])
+    got = [ask(compiled, {"x-conversation": key}, tier) for tier in ("s", "m", "l")]
+    assert got == sorted(got), "small, middle, large: once on b, always on b"
 
 
 def test_a_key_has_its_version_for_good() -> None:
@@ -143,6 +175,26 @@ def test_a_later_turn_stays_with_how_the_conversation_began() -> None:
 def test_a_pinned_version_is_used_whatever_its_weight() -> None:
     """A weight of 0 is a version to be tried out by header."""
     assert ask(snapshot({"a": 100, "b": 0}), {"x-pin": "b"}) == "b"
+
+
+def test_the_pin_of_a_team_that_may_not_is_ignored() -> None:
+    """And noted; nobody may where no team is listed."""
+    compiled = snapshot({"a": 100, "b": 0})
+    exchange = exchange_of(compiled.models, {"x-pin": "b"})
+    exchange.record.team = "search"
+    choose_guards(CHAT.read_request(json.dumps(BODY).encode(), POLICY), exchange, compiled)
+    assert exchange.choice is not None
+    assert (exchange.choice.facts.version, exchange.record.ignored_pin) == ("a", "tiny")
+
+
+def test_a_pin_chooses_among_the_versions_of_the_route() -> None:
+    """By the version's name, or with its model's."""
+    shares = [{"version": "tiny/a", "weight": 1}, {"version": "tiny/b", "weight": 0}]
+    compiled = snapshot({"a": 1, "b": 1, "c": 1}, routes=[{"name": "set", "split": shares}])
+    assert [ask(compiled, {"x-pin": pin}) for pin in ("b", "tiny/b")] == ["b", "b"]
+    with pytest.raises(PayloadRefused) as refused:
+        ask(compiled, {"x-pin": "c"})
+    assert refused.value.error.code == "version_not_found"
 
 
 @pytest.mark.parametrize(
