@@ -65,6 +65,7 @@ _MISTAKES = (
         "wrong indentation",
         "Indent the line like the other keys or entries of its block; if a text begins with a quote, quote all of it.",
     ),
+    _Mistake("but got '?'", "a `?` in a text between brackets", "Put the text in quotes."),
     _Mistake("expected ',' or", "a `[` or `{` that is not closed", "Close it, with `,` between the entries.", True),
     _Mistake("unexpected end of stream", "a quote that is not closed", "Write the closing quote.", True),
     _Mistake("found undefined alias", "an undefined alias (`*name`)", "Define it above with `&name`."),
