@@ -23,8 +23,9 @@ class ExitCode(IntEnum):
         1,
         "The demo is not as expected, the Envoy of `check --against` does not know a part of the configuration,"
         " a version is not as locked (`check --locked`),"
-        " `try` or `explain` found that an exchange is refused or cut, a case of `test` fails, the processor of"
-        " `status` is not ready, the reader of the output is gone, or an internal error with a traceback.",
+        " `try` or `explain` found that an exchange is refused or cut, a case of `test` or `prompts test` fails, the"
+        " server of `prompts test` does not answer, the processor of `status` is not ready, the reader of the output is"
+        " gone, or an internal error with a traceback.",
     )
     UNUSABLE = (2, "Wrong usage, bad configuration, unusable file or value, or missing package.")
     ADDRESS_TAKEN = (3, "`serve`, `run`: an address is in use, or cannot be bound.")

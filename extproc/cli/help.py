@@ -24,6 +24,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "prompts show": ("extproc prompts show system-v2",),
     "prompts render": ("extproc prompts render system-v2 --var city=Oslo --team search",),
     "prompts diff": ("extproc prompts diff system-v1 system-v2", "extproc prompts diff --config old.yaml new.yaml"),
+    "prompts test": (
+        "extproc prompts test --url http://127.0.0.1:8000",
+        "extproc prompts test system-v2 --against v1 --url http://127.0.0.1:8000",
+    ),
     "envoy-config": (
         "extproc envoy-config llm-extproc.yaml --output envoy.yaml --validate",
         "extproc envoy-config --lint envoy.yaml",

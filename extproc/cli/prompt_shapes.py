@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, TypedDict
 
+from extproc.cli.prompts_testing_run import CaseStatus, Verdict
 from extproc.cli.version_shapes import PartDifferenceJson
 from extproc.config.prompt_template import Position
 from extproc.config.prompt_values import FillOutcome
@@ -20,7 +21,7 @@ class ListedPromptJson(TypedDict):
     bytes: Annotated[int, "of the text"]
     fingerprint: Annotated[str, "of the text, and of what its variables become"]
     tests: Annotated[int, "cases in its front matter"]
-    used_by: Annotated[list[str], "MODEL/VERSION, or another key of the configuration; empty: nobody"]
+    used_by: Annotated[list[str], "MODEL/VERSION, or the key of a route; empty: nobody"]
     problems: Annotated[list[str], "why a file that nobody uses is unusable"]
 
 
@@ -35,8 +36,9 @@ class PromptsJson(TypedDict):
 class PromptUseJson(TypedDict):
     """Who uses a prompt."""
 
-    by: Annotated[str, "MODEL/VERSION, or another key of the configuration"]
+    by: Annotated[str, "MODEL/VERSION, or the key of a route"]
     position: Annotated[Position, "where it is inserted"]
+    version: Annotated[str, "MODEL/VERSION that gets it, the first of a route; empty: that depends on the request"]
 
 
 class PromptVariableJson(TypedDict):
@@ -100,3 +102,51 @@ class PromptDiffJson(TypedDict):
     before: Annotated[str, "as given"]
     after: Annotated[str, "as given"]
     prompts: Annotated[list[PromptDifferenceJson], "that differ; empty: nothing does"]
+
+
+class ShortfallJson(TypedDict):
+    """What an answer is not, although it is expected."""
+
+    key: Annotated[str, "of `expect`"]
+    expected: Annotated[str, "in words"]
+    got: Annotated[str, "in words"]
+
+
+class PromptResultJson(TypedDict):
+    """What came of a golden case with one prompt."""
+
+    prompt: Annotated[str, "NAME-VERSION, or the path of its file"]
+    case: Annotated[str, "its name"]
+    status: Annotated[CaseStatus, "`error`: there is no answer, or no verdict of the judge"]
+    took_ms: Annotated[float, "with the judge"]
+    prompt_tokens: Annotated[int | None, "as the server counts; null: it does not"]
+    cached_tokens: Annotated[int | None, "of them, from the prefix cache"]
+    completion_tokens: Annotated[int | None, "as the server counts; null: it does not"]
+    answer: Annotated[str | None, "all of it; null: none"]
+    cut_short: Annotated[bool, "it has reached `--max-tokens`"]
+    shortfalls: Annotated[list[ShortfallJson], "in which it is not as expected"]
+    reason: Annotated[str, "of an error, or why the case or its judge was skipped; empty: neither"]
+
+
+class ComparedCaseJson(TypedDict):
+    """A golden case with two prompts."""
+
+    prompt: Annotated[str, "that is tested"]
+    case: Annotated[str, "its name"]
+    verdict: Annotated[Verdict, "by the number of shortfalls; `unknown`: one has no answer or no judge"]
+
+
+class PromptTestJson(TypedDict):
+    """``prompts test``."""
+
+    ok: Annotated[bool, "no case fails, and the server answers every one"]
+    url: Annotated[str, "as given"]
+    passed: Annotated[int, "cases"]
+    failed: Annotated[int, "cases"]
+    errors: Annotated[int, "cases"]
+    skipped: Annotated[int, "cases"]
+    took_ms: Annotated[float, "for all"]
+    results: Annotated[list[PromptResultJson], "in order"]
+    against: Annotated[str | None, "the other prompt; null: none"]
+    against_results: Annotated[list[PromptResultJson], "of the other prompt, which are not counted"]
+    compared: Annotated[list[ComparedCaseJson], "with the other prompt"]

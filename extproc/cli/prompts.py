@@ -1,9 +1,8 @@
-"""``extproc prompts list | show | render | diff``: the system prompts, and what a model would get of them."""
+"""``extproc prompts list | show | render | diff | test``: the system prompts, and what a model would get of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -21,9 +20,9 @@ from extproc.cli.prompts_output import (
     rendered_data,
 )
 from extproc.cli.prompts_read import read_prompts
+from extproc.cli.prompts_testing import prompts_test_command
 from extproc.cli.tables import result_console
 from extproc.cli.which_config import ConfigOption, config_file
-from extproc.config.models import compile_models, find_version
 from extproc.config.problems import did_you_mean
 from extproc.config.prompt_catalog import KnownPrompt
 from extproc.config.prompt_differences import prompt_difference, prompt_differences
@@ -92,21 +91,12 @@ def render_command(
     """
     read = read_prompts(config_file(config))
     found = read.usable(prompt)
-    models = compile_models(read.files.loaded.document, read.files.prompts)
-    for_version = find_version(models, used_by or (found.uses[0].by if found.uses else ""))
-    if used_by is not None and for_version is None:
-        versions = [version.name for model in models.values() for version in model.versions]
-        hint = did_you_mean(used_by, versions) or f"There are: {', '.join(versions)}."
-        refuse(f"There is no version {used_by}. {hint}")
-    facts = for_version[1].facts if for_version else None
-    named = {
-        "team": team,
-        "project": project,
-        "date": date or datetime.now(UTC).date().isoformat(),
-        "model": facts.model if facts else None,
-        "version": facts.version if facts else None,
+    named = {"team": team, "project": project, "date": date}
+    given = {
+        **read.built_in_values(found, used_by),
+        **{name: value for name, value in named.items() if value is not None},
+        **_given(found, var or ()),
     }
-    given = {name: value for name, value in named.items() if value is not None} | _given(found, var or ())
     data = rendered_data(
         found, filled_variables(found.compiled, found.front.variables, given), filled_text(found.compiled, given)
     )
@@ -144,6 +134,9 @@ def diff_command(
         print_json(data)
     else:
         print_diff(result_console(), data)
+
+
+app.command("test")(prompts_test_command)
 
 
 def _given(prompt: KnownPrompt, written: Sequence[str]) -> dict[str, str]:

@@ -51,7 +51,7 @@ def prompt_data(one: KnownPrompt) -> ShownPromptJson:
     return {
         "prompt": _listed(one),
         "notes": one.front.notes,
-        "uses": [{"by": use.by, "position": use.position} for use in one.uses],
+        "uses": [{"by": use.by, "position": use.position, "version": use.version} for use in one.uses],
         "variables": [_variable(used.name, declared.get(used.name, Variable())) for used in variables_of(one.compiled)],
         "constant_bytes": prefix.constant_bytes,
         "shared_bytes": prefix.shared_bytes,
@@ -90,7 +90,7 @@ def _listed(one: KnownPrompt) -> ListedPromptJson:
         "variables": [variable.name for variable in variables_of(one.compiled)],
         "bytes": len(one.compiled.text.encode()),
         "fingerprint": one.compiled.fingerprint,
-        "tests": 0,
+        "tests": len(one.front.tests),
         "used_by": [use.by for use in one.uses],
         "problems": [],
     }

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from extproc.cli.output import refuse, refuse_configuration
+from extproc.config.models import CompiledVersion, compile_models, find_version
 from extproc.config.problems import ConfigInvalid, did_you_mean
 from extproc.config.prompt_catalog import (
     BrokenPrompt,
@@ -45,6 +47,27 @@ class ReadPrompts:
             hint = did_you_mean(name, known) or (f"There are: {', '.join(known)}." if known else "There are none.")
             refuse(f"There is no prompt {name}. {hint}")
         return found
+
+    def version_of(self, prompt: KnownPrompt, used_by: str | None = None) -> CompiledVersion | None:
+        """The version that uses a prompt first, or the one of that name; ends the command if there is none of it."""
+        models = compile_models(self.files.loaded.document, self.files.prompts)
+        if used_by is None:
+            found = (find_version(models, use.version) for use in prompt.uses)
+            return next((one[1] for one in found if one is not None), None)
+        named = find_version(models, used_by)
+        if named is None:
+            versions = [version.name for model in models.values() for version in model.versions]
+            hint = did_you_mean(used_by, versions) or f"There are: {', '.join(versions)}."
+            refuse(f"There is no version {used_by}. {hint}")
+        return named[1]
+
+    def built_in_values(self, prompt: KnownPrompt, used_by: str | None = None) -> dict[str, str]:
+        """The values that a prompt gets today, of the version that uses it first or that is named."""
+        version = self.version_of(prompt, used_by)
+        values = {"date": datetime.now(UTC).date().isoformat()}
+        if version is not None:
+            values |= {"model": version.facts.model, "version": version.facts.version}
+        return values
 
     def _stored(self, name: str) -> KnownPrompt | BrokenPrompt | None:
         """A prompt of the store that nobody uses; None if it has none."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, TypedDict
 
-from extproc.cli.prompt_shapes import PromptDiffJson, PromptsJson, RenderedPromptJson, ShownPromptJson
+from extproc.cli.prompt_shapes import PromptDiffJson, PromptsJson, PromptTestJson, RenderedPromptJson, ShownPromptJson
 from extproc.cli.review_shapes import (
     ExportedJson,
     FindingsJson,
@@ -313,6 +313,7 @@ SHAPES: Final[dict[str, Any]] = {
     "prompts show": ShownPromptJson,
     "prompts render": RenderedPromptJson,
     "prompts diff": PromptDiffJson,
+    "prompts test": PromptTestJson,
     "envoy-config --lint": LintJson,
     "review list": FindingsJson,
     "review show": ShownFindingJson,

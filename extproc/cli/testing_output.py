@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
-from xml.etree.ElementTree import Element, SubElement, tostring
 
 from rich.console import Console
 from rich.text import Text
 
 from extproc.cli.dryrun_data import unasked_data
 from extproc.cli.dryrun_output import print_unasked
+from extproc.cli.junit import JunitCase, JunitSuite, junit_xml
 from extproc.cli.shapes import CaseFileJson, CaseJson, CasesJson
 from extproc.cli.tables import plain_text, print_line
 from extproc.cli.testing_run import FileRun
 from extproc.dryrun.cases import CaseResult, Difference
 
 _NS: Final = 1_000_000_000
-_INVALID_IN_XML: Final = {code: "\N{REPLACEMENT CHARACTER}" for code in range(32) if chr(code) not in "\t\n\r"}
 
 
 def print_results(console: Console, tested: Sequence[FileRun], only_failed: bool) -> None:
@@ -49,35 +48,19 @@ def _print_result(console: Console, tested: FileRun, result: CaseResult) -> None
 
 def junit(tested: Sequence[FileRun]) -> bytes:
     """JUnit XML: a suite for each file."""
-    root = Element("testsuites")
-    for one in tested:
-        suite = SubElement(
-            root,
-            "testsuite",
-            name=str(one.file),
-            tests=str(len(one.results)),
-            failures=str(one.failed),
-            errors="0",
-            time=f"{one.took_ns / _NS:.3f}",
-        )
-        for result in one.results:
-            case = SubElement(suite, "testcase", name=_xml(result.name), classname=str(one.file))
-            case.set("file", str(one.file))
-            case.set("line", str(result.line))
-            if not result.ok:
-                said = [_sentence(difference) for difference in result.differences]
-                SubElement(case, "failure", message=_xml(said[0])).text = _xml("\n".join(said))
-    written: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
-    return written
+    return junit_xml(
+        JunitSuite(str(one.file), [_junit_case(one, result) for result in one.results], one.took_ns) for one in tested
+    )
+
+
+def _junit_case(tested: FileRun, result: CaseResult) -> JunitCase:
+    file, said = str(tested.file), [_sentence(difference) for difference in result.differences]
+    return JunitCase(result.name, file, {"file": file, "line": str(result.line)}, said)
 
 
 def _sentence(one: Difference) -> str:
     cuts = f" ({one.cuts})" if one.cuts else ""
     return f"{one.key}{cuts}: expected {one.expected}, got {one.got}"
-
-
-def _xml(text: str) -> str:
-    return text.translate(_INVALID_IN_XML)
 
 
 def tested_data(tested: Sequence[FileRun]) -> CasesJson:

@@ -32,6 +32,7 @@ _NAMED_BY = {
     "recognizers": ("name",),
     "route_tests": ("name",),
     "routes": ("name",),
+    "tests": ("name",),
 }
 """The name key of an item, for the items of these lists."""
 

@@ -13,14 +13,20 @@ from extproc.config.prompt_checks import content_problems
 from extproc.config.prompt_files import FrontMatter, compiled_prompt, parse_prompt_file
 from extproc.config.prompt_template import CompiledPrompt, Position
 from extproc.config.prompts import SUFFIXES, Prompt, prompts_of
+from extproc.config.routes import Route
 
 
 @dataclass(frozen=True, slots=True)
 class PromptUse:
-    """Who uses a prompt: MODEL/VERSION, or the key of another part of the configuration."""
+    """Who uses a prompt: MODEL/VERSION, or a route by its key.
+
+    Attributes:
+        version: MODEL/VERSION whose exchanges get it, the first of a route; empty: it depends on the request.
+    """
 
     by: str
     position: Position
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ def named_prompts(document: Document, contents: Mapping[str, str], places: Place
     uses: dict[str, list[PromptUse]] = {}
     first: dict[str, Prompt] = {}
     for path, prompt in prompts_of(document):
-        uses.setdefault(prompt.key, []).append(PromptUse(_user(path, places), prompt.position))
+        uses.setdefault(prompt.key, []).append(_use(path, prompt, document, places))
         first.setdefault(prompt.key, prompt)
     for key, prompt in first.items():
         yield _known(prompt, contents[key], tuple(uses[key]))
@@ -121,8 +127,21 @@ def _known(prompt: Prompt, content: str, uses: tuple[PromptUse, ...]) -> KnownPr
     return KnownPrompt(name, prompt, front, compiled_prompt(prompt, {prompt.key: content}), uses)
 
 
-def _user(path: KeyPath, places: Places) -> str:
+def _use(path: KeyPath, prompt: Prompt, document: Document, places: Places) -> PromptUse:
     match path:
         case ("models", model, "versions", version, *_):
-            return f"{model}/{version}"
-    return places.dotted(path[:-1])
+            name = f"{model}/{version}"
+            return PromptUse(name, prompt.position, name)
+        case ("routes", int(number), *_):
+            version = _first_version(document.routes[number], document)
+            return PromptUse(places.dotted(path[:-1]), prompt.position, version)
+    raise AssertionError("versions and routes name prompts: `prompts_of` has no other")
+
+
+def _first_version(route: Route, document: Document) -> str:
+    if route.version is not None:
+        return route.version
+    if route.split:
+        return route.split[0].version
+    model = document.models.get(route.model or "")
+    return f"{route.model}/{next(iter(model.versions))}" if model is not None else ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from extproc.config.prompt_catalog import KnownPrompt
 from extproc.config.version_differences import PartDifference
+from extproc.domain.fingerprint import fingerprint_of_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def prompt_differences(before: Sequence[KnownPrompt], after: Sequence[KnownPromp
 
 
 def _front_parts(one: KnownPrompt) -> Iterator[tuple[str, str]]:
-    """The keys of the front matter with their values."""
+    """The keys of the front matter with their values; of a golden case a fingerprint."""
     front = one.front
     for key in ("owner", "notes"):
         if key in front.model_fields_set:
@@ -58,3 +59,5 @@ def _front_parts(one: KnownPrompt) -> Iterator[tuple[str, str]]:
     for name, variable in front.variables.items():
         for key, value in variable.model_dump(exclude_unset=True).items():
             yield f"variables.{name}.{key}", value if isinstance(value, str) else json.dumps(value)
+    for case in front.tests:
+        yield f"tests.{case.name}", fingerprint_of_text(case.model_dump_json(exclude_unset=True))

@@ -12,18 +12,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import Field, ValidationError
 
+from extproc.config.block_problems import block_problems
 from extproc.config.forwarding import is_usually_excluded
 from extproc.config.problems import ConfigInvalid, KeyPath, Places, Problem, did_you_mean, names, shown
+from extproc.config.prompt_cases import CASES_MAX, PromptCase, case_fields_at, case_problems
 from extproc.config.prompt_template import CompiledPrompt, compile_prompt, unknown_places, verbatim_prompt
 from extproc.config.prompt_variables import BUILT_IN, Variable, VariableName, cleaned
 from extproc.config.prompts import Prompt
 from extproc.config.section import Section
 from extproc.config.yaml_tree import read_yaml
 from extproc.domain.fingerprint import fingerprint_of_text
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 FENCE = "---"
 VARIABLES_MAX = 100
@@ -36,6 +41,9 @@ class FrontMatter(Section):
     notes: str = Field(default="", max_length=10_000, description="for people")
     variables: dict[VariableName, Variable] = Field(
         default_factory=dict, max_length=VARIABLES_MAX, description="variables by name"
+    )
+    tests: tuple[PromptCase, ...] = Field(
+        default=(), max_length=CASES_MAX, description="golden cases, a list, for `extproc prompts test`"
     )
 
 
@@ -93,23 +101,21 @@ def _front(yaml: str, source: str) -> FrontMatter:
         front = FrontMatter.model_validate_json(json.dumps(data))
     except ValidationError as invalid:
         errors = invalid.errors(include_url=False, include_context=False, include_input=False)
-        raise ConfigInvalid(
-            [*problems, *(_shape_problem(tuple(one["loc"]), one["type"], places) for one in errors)]
-        ) from None
-    problems += _variable_problems(front, places)
+        known = names(FrontMatter.model_fields)
+        raise ConfigInvalid([*problems, *block_problems(errors, places, _fields_at, known)]) from None
+    problems += [*_variable_problems(front, places), *case_problems(front.tests, front.variables, places)]
     if problems:
         raise ConfigInvalid(problems)
     return front
 
 
-def _shape_problem(path: KeyPath, kind: str, places: Places) -> Problem:
-    fields = Variable.model_fields if len(path) > 2 else FrontMatter.model_fields
-    if kind == "extra_forbidden":
-        hint = did_you_mean(str(path[-1]), fields) or f"Known here: {names(fields)}."
-        return places.problem(path, "unknown key", hint=hint, at_key=True)
-    key = next((str(part) for part in reversed(path) if str(part) in fields), "")
-    expected = (fields[key].description or "") if key else f"{names(FrontMatter.model_fields)}"
-    return places.problem(path, f"found {places.found(path)}", expected=expected)
+def _fields_at(path: KeyPath) -> Mapping[str, FieldInfo]:
+    match path:
+        case ("variables", str(), *_):
+            return Variable.model_fields
+        case ("tests", int(), *_):
+            return case_fields_at(path)
+    return FrontMatter.model_fields
 
 
 def _variable_problems(front: FrontMatter, places: Places) -> Iterator[Problem]:

@@ -16,11 +16,12 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
     "onnx": ("numpy", "onnxruntime", "tokenizers"),
     "packaged": ("numpy", "onnxruntime", "tokenizers", "llm_extproc_models"),
     "presidio": ("presidio_analyzer", "spacy"),
+    "prompts": ("jsonschema",),
     "review": ("sqlalchemy", "psycopg"),
     "topics": ("numpy", "tokenizers", "llm_extproc_models"),
     "transformers": ("torch", "transformers"),
 }
-"""The modules that a configuration may need, by extra."""
+"""The modules that a configuration or a command may need, by extra."""
 _FILES: Final = {
     "demo": ("./packages/demo", "in the folder of the repository"),
     "packaged": ("dist/llm_extproc_models-*.whl", "where `make models` has written that file"),

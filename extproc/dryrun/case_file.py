@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from extproc.config.problems import ConfigInvalid, KeyPath, Places, Problem, ValueKind, did_you_mean, names
+from extproc.config.block_problems import block_problems
+from extproc.config.problems import ConfigInvalid, KeyPath, Places, Problem, names
 from extproc.config.routes import Moment
 from extproc.config.section import FilePath, Section
 from extproc.config.yaml_tree import read_yaml
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
-    from pydantic_core import ErrorDetails
 
 CASES_MAX = 10_000
 
@@ -135,7 +135,9 @@ def parse_cases(text: str, source: str) -> LoadedCases:
         content = CaseFile.model_validate_json(json.dumps(data))
     except ValidationError as invalid:
         errors = invalid.errors(include_url=False, include_context=False, include_input=False)
-        raise ConfigInvalid([*problems, *_shape_problems(errors, places)]) from None
+        raise ConfigInvalid(
+            [*problems, *block_problems(errors, places, _fields, "`cases:` and a list below it")]
+        ) from None
     problems += [
         problem for number, case in enumerate(content.cases) for problem in _case_problems(number, case, places)
     ]
@@ -169,42 +171,6 @@ def as_list(value: OneOrMore | None) -> tuple[str, ...]:
 
 
 # --- problems ------------------------------------------------------------------------------------------------------
-
-
-def _shape_problems(errors: Iterable[ErrorDetails], places: Places) -> list[Problem]:
-    """One problem for each value; of a value with alternatives, those of the alternative that was meant."""
-    by_path: dict[KeyPath, Problem] = {}
-    for error in errors:
-        path = _path_of(error, places)
-        place = places.get(path)
-        is_block = place is not None and place.kind is ValueKind.BLOCK
-        if error["type"] == "string_type" and error["loc"][-1] != path[-1] and is_block:
-            continue  # a block was meant, and its own problems follow
-        if error["type"] == "too_short" and place is not None and not place.empty:
-            continue  # its entries are invalid
-        by_path.setdefault(path, _shape_problem(error, path, places))
-    return list(by_path.values())
-
-
-def _path_of(error: ErrorDetails, places: Places) -> KeyPath:
-    """The key path of an error: its location without the names of alternatives."""
-    path: KeyPath = ()
-    for part in error["loc"]:
-        if places.get((*path, part)) is not None:
-            path = (*path, part)
-    return (*path, error["loc"][-1]) if error["type"] == "missing" else path
-
-
-def _shape_problem(error: ErrorDetails, path: KeyPath, places: Places) -> Problem:
-    if error["type"] == "extra_forbidden":
-        known = _fields(path[:-1])
-        hint = did_you_mean(str(path[-1]), known) or f"Known here: {names(known)}."
-        return places.problem(path, "unknown key", hint=hint, at_key=True)
-    key = next((part for part in reversed(path) if isinstance(part, str)), "")
-    field = _fields(path[: path.index(key)]).get(key) if key else None
-    expected = (field.description or "") if field is not None else "`cases:` and a list below it"
-    found = "missing" if error["type"] == "missing" else f"found {places.found(path)}"
-    return places.problem(path, found, expected=expected)
 
 
 def _fields(path: KeyPath) -> Mapping[str, FieldInfo]:

@@ -8,6 +8,7 @@ from extproc.config.prompt_template import CompiledPrompt
 from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
 from extproc.filters.base import ExchangeContext, Filter
+from extproc.payload.dialect import Dialect
 from extproc.payload.view import RequestView
 
 
@@ -22,14 +23,23 @@ class PromptFilter(Filter):
 
     def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Insert the prompt, if there is one for this exchange."""
-        prompt, dialect = exchange.prompt, exchange.facts.dialect
-        if prompt is None or not self.enforced or (prompt.position == "if_absent" and request.has_system):
-            return None
-        text, replaces = _filled(prompt, exchange), prompt.position == "replace"
-        dialect.insert_prompt(request, text, replaces)
-        if dialect.templated:
-            request.inserted, request.inserted_replaces = text, replaces
+        prompt = exchange.prompt
+        if prompt is not None and self.enforced and is_inserted(prompt, request):
+            insert(prompt, _filled(prompt, exchange), request, exchange.facts.dialect)
         return None
+
+
+def is_inserted(prompt: CompiledPrompt, request: RequestView) -> bool:
+    """Whether a request gets a prompt."""
+    return prompt.position != "if_absent" or not request.has_system
+
+
+def insert(prompt: CompiledPrompt, text: str, request: RequestView, dialect: Dialect) -> None:
+    """Insert a prompt whose variables are filled in."""
+    replaces = prompt.position == "replace"
+    dialect.insert_prompt(request, text, replaces)
+    if dialect.templated:
+        request.inserted, request.inserted_replaces = text, replaces
 
 
 def _filled(prompt: CompiledPrompt, exchange: ExchangeContext) -> str:

@@ -18,7 +18,7 @@ from extproc.config.guards import SECTIONS_BY_GUARD
 from extproc.config.section import Section
 from extproc.sinks.metrics import Metrics
 from tests.bench.figures import OTHERS, RATIOS
-from tests.docs.case_table import case_table
+from tests.docs.case_table import case_table, front_matter_table
 from tests.docs.cli_tables import cli_tables, exit_code_table
 from tests.docs.configuration_tables import configuration_tables, variables_table
 from tests.docs.error_table import error_table, guard_sections
@@ -54,6 +54,7 @@ def tables() -> dict[str, str]:
         "variables": variables_table(),
         "metrics": metrics_table(),
         "cases": case_table(),
+        "front matter": front_matter_table(),
         "commands": cli_tables(),
         "exit codes": exit_code_table(),
         "json shapes": json_shapes(),

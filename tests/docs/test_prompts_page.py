@@ -10,9 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from extproc.cli import _app as app
-from extproc.config.prompt_files import FrontMatter
-from extproc.config.prompt_variables import Variable
-from tests.docs.pages import DOCS, blocks, first_table, section
+from extproc.config.prompt_files import parse_prompt_file
+from tests.docs.pages import DOCS, blocks
 from tests.docs.test_pages import TWO_VERSIONS, parts
 
 PAGE = DOCS / "prompts.md"
@@ -25,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     example = blocks(PAGE, "yaml")[0]
     (tmp_path / "llm-extproc.yaml").write_text("".join((parts(TWO_VERSIONS) | parts(example)).values()))
-    (prompt,) = blocks(PAGE, "text")
+    prompt = blocks(PAGE, "text")[0]
     (tmp_path / "prompts").mkdir()
     (tmp_path / "prompts" / "system-v1.md").write_text("Be brief.")
     (tmp_path / "prompts" / "system-v2.md").write_text(prompt)
@@ -46,9 +45,8 @@ def test_the_example_is_as_the_page_advises() -> None:
     assert (ran.exit_code, ran.stderr) == (0, "")
 
 
-def test_the_table_has_every_key_of_the_front_matter() -> None:
-    """Those of a variable below its name."""
-    keys = [key for key in FrontMatter.model_fields if key != "variables"]
-    variable = ["variables.NAME", *(f"variables.NAME.{key}" for key in Variable.model_fields)]
-    table = first_table(section(PAGE, "Front matter"))
-    assert [key for key in table if not key.startswith("tests")] == [*keys[:2], *variable]
+def test_the_golden_tests_are_valid() -> None:
+    """With the escapes of YAML and of patterns."""
+    first, second = parse_prompt_file(blocks(PAGE, "text")[1], "page").front.tests
+    assert first.expect.contains == "Oslo"
+    assert second.expect.not_matches == r"(?i)\bwaves?\b"

@@ -1,4 +1,5 @@
-"""Starts a real vLLM (CPU) with a tiny model, compares its counts of tokens with ours, and ends it.
+"""Starts a real vLLM (CPU) with a tiny model, compares its counts of tokens with ours, runs golden cases of prompts,
+and ends it.
 
     python -m tests.tools.vllm_server --python VLLM/bin/python [--times N]
 
@@ -77,7 +78,7 @@ def _await_health(process: subprocess.Popen[bytes], url: str, log: Path) -> None
 
 
 def main() -> int:
-    """Exits as the comparison does."""
+    """Exits as the comparison and the golden cases do."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--python", type=Path, required=True, help="the interpreter that has vLLM")
     parser.add_argument("--times", default="5", help="requests of each kind")
@@ -86,8 +87,10 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="llm-vllm-") as folder,
         serving(given.python.absolute(), Path(folder)) as url,
     ):
-        compare = [sys.executable, "-m", "tests.tools.vllm_tokens", "--url", url, "--model", MODEL]
-        return subprocess.run([*compare, "--times", given.times], cwd=ROOT, check=False).returncode
+        for_it = ["--url", url, "--model", MODEL]
+        tools = (["tests.tools.vllm_tokens", *for_it, "--times", given.times], ["tests.tools.vllm_prompts", *for_it])
+        codes = [subprocess.run([sys.executable, "-m", *tool], cwd=ROOT, check=False).returncode for tool in tools]
+        return max(codes)
 
 
 if __name__ == "__main__":

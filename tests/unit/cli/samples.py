@@ -62,8 +62,8 @@ SAMPLES: dict[str, list[list[str]]] = {
     "review stats": [["-c", "config.yaml"]],
     "review what-if": [["-c", "config.yaml", "pii=0.9", "pii=0.95", "harm=0.1"]],
 }
-"""Arguments of each command that ends by itself, to be called in the folder. The demo has a test of its own, and so has
-``review next``, which reads keys.
+"""Arguments of each command that ends by itself, to be called in the folder. The demo has a test of its own, and so
+have ``prompts test``, which needs a model server, and ``review next``, which reads keys.
 """
 
 

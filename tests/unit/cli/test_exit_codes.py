@@ -30,9 +30,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "no_endpoint.yaml").write_text(good.replace('endpoints: ["127.0.0.1:8001"]', ""))
     (tmp_path / "unserved.yaml").write_text(f"{good}server: {{ metrics: '127.0.0.1:1' }}\n")
     (tmp_path / "file").write_text("")
+    (tmp_path / "tested.yaml").write_text(good)
+    for name, expect in (("system-v6", "chars_min: 1"), ("system-v7", "json_schema: { type: strin }")):
+        case = f"{{ name: one, input: Hi, expect: {{ {expect} }} }}"
+        (tmp_path / "prompts" / f"{name}.md").write_text(f"---\ntests: [{case}]\n---\nBe brief.")
     return tmp_path
 
 
+TESTED = ("-c", "tested.yaml", "--url")
 FAILURES = {
     "init": [
         (["config.yaml"], 2, "config.yaml exists and is left as it is."),
@@ -94,7 +99,7 @@ FAILURES = {
     "prompts show": [
         (["-c", "absent.yaml", "system-v1"], 2, "absent.yaml:1:1: the file cannot be read"),
         (["-c", "config.yaml", "system-v9"], 2, "There is no prompt system-v9. Did you mean `system-v"),
-        (["-c", "config.yaml", "x"], 2, "There is no prompt x. There are: system-v3, system-v4."),
+        (["-c", "config.yaml", "x"], 2, "There is no prompt x. There are: system-v3, system-v4, system-v6, system-v7."),
         (["-c", "locked.yaml", "x"], 2, "There is no prompt x. There are none."),
         (["-c", "config.yaml", "system-v5"], 2, "prompts/system-v5.md:1:4: the variable `country` is not declared."),
     ],
@@ -107,6 +112,24 @@ FAILURES = {
             "extproc prompts: system-v3 has no variable citi. Did you mean `city`?",
         ),
         (["-c", "config.yaml", "system-v3", "--for", "v1"], 2, "There is no version v1. There are: tiny-chat/v1."),
+    ],
+    "prompts test": [
+        (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["-c", "tested.yaml"], 2, "Which server? Name it with --url http://HOST:PORT"),
+        ([*TESTED, "file.txt"], 2, "--url: file.txt is no base URL; write it as http://HOST:PORT or https://HOST/v1"),
+        ([*TESTED, "http://h", "--api-key-env", "NO_SUCH_KEY"], 2, "--api-key-env: the variable NO_SUCH_KEY holds no"),
+        ([*TESTED, "http://h", "--judge-url", "http://h"], 2, "--judge-url goes with --judge-model."),
+        ([*TESTED, "http://h", "--judge-key-env", "HOME"], 2, "--judge-key-env goes with --judge-url."),
+        ([*TESTED, "http://h"], 2, "No prompt in use has `tests:` in its front matter. Write some, or name a prompt"),
+        ([*TESTED, "http://h", "system-v3"], 2, "system-v3 has no `tests:` in its front matter. Write some, or"),
+        ([*TESTED, "http://h", "system-v6"], 2, "Which model? No version uses system-v6; name it with --model."),
+        ([*TESTED, "http://h", "system-v7"], 2, "system-v7: tests[one].expect.json_schema: no JSON Schema: $.type:"),
+        ([*TESTED, "http://h", "--against", "v4"], 2, "No prompt in use has `tests:`"),
+        ([*TESTED, "http://h", "--cases", "file"], 2, "--cases is for one prompt: name it."),
+        ([*TESTED, "http://h", "system-v3", "--cases", "absent"], 2, "absent: no such file or directory"),
+        ([*TESTED, "http://h", "system-v3", "--cases", "cases.yaml"], 2, "cases.yaml:1:1: config: unknown key."),
+        ([*TESTED, "http://h", "system-v6", "system-v7", "--against", "v4"], 2, "--against compares one prompt"),
+        ([*TESTED, "http://h", "system-v6", "--against", "v9"], 2, "There is no prompt system-v9."),
     ],
     "prompts diff": [
         (["-c", "config.yaml", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),

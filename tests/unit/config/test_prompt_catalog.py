@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+
 from extproc.config.load import load
-from extproc.config.prompt_catalog import BrokenPrompt, KnownPrompt, PromptCatalog, named_prompts, unnamed_prompts
+from extproc.config.prompt_catalog import (
+    BrokenPrompt,
+    KnownPrompt,
+    PromptCatalog,
+    PromptUse,
+    named_prompts,
+    unnamed_prompts,
+)
 from extproc.config.prompts import prompt_key
 from tests.unit.config.conftest import MINIMAL
 
@@ -32,6 +41,25 @@ def test_a_prompt_is_listed_once_with_all_who_use_it() -> None:
     assert (first.name, first.front.owner, first.compiled.text) == ("a/system-v1", "x", "Be brief.")
     assert [(use.by, use.position) for use in first.uses] == [("tiny-chat/v1", "first"), ("tiny-chat/v3", "replace")]
     assert (second.name, second.compiled.is_constant, second.compiled.text) == ("texts/v1.txt", True, "{{ not read }}")
+
+
+@pytest.mark.parametrize(
+    ("target", "version"),
+    [
+        ("version: tiny-chat/v1", "tiny-chat/v1"),
+        ("split: [{ version: tiny-chat/v1, weight: 1 }]", "tiny-chat/v1"),
+        ("model: tiny-chat", "tiny-chat/v1"),
+        ("name: support", ""),
+    ],
+)
+def test_a_route_uses_a_prompt_too(target: str, version: str) -> None:
+    """For the versions that it leads to."""
+    route = target if target.startswith("name") else f"name: support, {target}"
+    prompt = "{ name: a/system, version: v1, position: replace }"
+    text = f"routes: [{{ {route}, prompt: {prompt} }}]\n{MINIMAL.replace('- filter: meter', '- filter: prompt')}"
+    loaded = load(f"prompts: {{ folder: prompts }}\n{text}", "c.yaml")
+    (one,) = named_prompts(loaded.document, CONTENTS, loaded.places)
+    assert one.uses == (PromptUse("routes[support]", "replace", version),)
 
 
 def test_what_lies_in_the_folder_unused_is_listed_too() -> None:
