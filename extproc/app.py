@@ -341,7 +341,7 @@ def _report_start(files: ConfigFiles, snapshot: Snapshot, health: Health, metric
     for warning in files.loaded.warnings:
         logger.warning("configuration", problem=str(warning))
     metrics.reloaded("ok")
-    metrics.in_force(snapshot.revision, snapshot.versions)
+    metrics.in_force(snapshot.revision, {version.facts for version in snapshot.versions.values()})
     health.revision = snapshot.revision
 
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from extproc.config.document import Document
-from extproc.config.models import CompiledModel, CompiledVersion, compile_version, find_version
+from extproc.config.models import CompiledModel, CompiledVersion, VersionPlace, compile_version, find_version
 from extproc.config.prompt_files import compiled_prompt
 from extproc.config.prompt_template import CompiledPrompt
 from extproc.config.route_conditions import ANY, CompiledRouteCondition, RouteFacts, compile_condition, model_test
@@ -96,6 +96,17 @@ class CompiledRoutes:
                 for version in model.versions:
                     seen.setdefault((version.name, version.facts.fingerprint), version)
         return iter(seen.values())
+
+
+def version_places(models: Mapping[str, CompiledModel], routes: CompiledRoutes) -> dict[VersionPlace, CompiledVersion]:
+    """The versions of all models, and those that the prompt of a route makes other ones, by their places."""
+    places = {("", version.name): version for model in models.values() for version in model.versions}
+    for route in routes.routes:
+        for model in (route.target,) if route.target is not None else route.models.values():
+            for version in model.versions:
+                if version.parts != places["", version.name].parts:
+                    places[route.name, version.name] = version
+    return places
 
 
 def implicit_routes(models: Mapping[str, CompiledModel]) -> CompiledRoutes:

@@ -64,8 +64,12 @@ def find_version(models: Mapping[str, CompiledModel], name: str) -> tuple[Compil
 
 
 class RevisedVersion(NamedTuple):
-    """A version that means something else under its name: fingerprints, and the parts that changed."""
+    """A version that means something else under its name: fingerprints, and the parts that changed.
 
+    ``route``: the route whose prompt it has; empty if it has its own.
+    """
+
+    route: str
     model: str
     version: str
     before: str
@@ -73,17 +77,21 @@ class RevisedVersion(NamedTuple):
     changed: list[str]
 
 
-def revised(before: Mapping[str, CompiledModel], after: Mapping[str, CompiledModel]) -> Iterator[RevisedVersion]:
+VersionPlace = tuple[str, str]
+"""The route whose prompt a version has (empty: its own), and MODEL/VERSION."""
+
+
+def revised(
+    before: Mapping[VersionPlace, CompiledVersion], after: Mapping[VersionPlace, CompiledVersion]
+) -> Iterator[RevisedVersion]:
     """The versions that both configurations have and that differ."""
-    for name, model in after.items():
-        had = before[name].by_name if name in before else {}
-        for version in model.versions:
-            old = had.get(version.facts.version)
-            if old is not None and old.facts.fingerprint != version.facts.fingerprint:
-                changed = changed_parts(old.parts, version.parts)
-                yield RevisedVersion(
-                    name, version.facts.version, old.facts.fingerprint, version.facts.fingerprint, changed
-                )
+    for place, version in after.items():
+        old, facts = before.get(place), version.facts
+        if old is not None and old.facts.fingerprint != facts.fingerprint:
+            changed = changed_parts(old.parts, version.parts)
+            yield RevisedVersion(
+                place[0], facts.model, facts.version, old.facts.fingerprint, facts.fingerprint, changed
+            )
 
 
 def _compile_model(name: str, model: Model, prompts: Mapping[str, str]) -> CompiledModel:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from extproc.config.classifiers import Classifier
-from extproc.config.compiled_routes import CompiledRoutes, compile_routes
+from extproc.config.compiled_routes import CompiledRoutes, compile_routes, version_places
 from extproc.config.document import Document, Identity, Limits, Role, Unreadable
 from extproc.config.load import revision_of
-from extproc.config.models import CompiledModel, compile_models
-from extproc.domain.record import VersionFacts
+from extproc.config.models import CompiledModel, CompiledVersion, VersionPlace, compile_models
 from extproc.exchange.policies import CompiledPolicy, compile_policies
 from extproc.filters.base import Filter, Resources
 from extproc.filters.registry import build_filters
@@ -44,10 +43,9 @@ class Snapshot:
     long_message_timeout_ms: int  # Envoy's timeout while a long request is checked
 
     @property
-    def versions(self) -> Iterator[VersionFacts]:
+    def versions(self) -> dict[VersionPlace, CompiledVersion]:
         """Of every model, and with the prompts of routes."""
-        of_models = [version.facts for model in self.models.values() for version in model.versions]
-        return iter(dict.fromkeys((*of_models, *(version.facts for version in self.routes.versions))))
+        return version_places(self.models, self.routes)
 
 
 def compile_snapshot(

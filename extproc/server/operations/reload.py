@@ -143,11 +143,12 @@ class Reloader:
         health.restart_needed = list(restart_needed(self._started_with, files.loaded.document))
         self._accepted(files.loaded.document)
         self._metrics.reloaded("ok")
-        self._metrics.in_force(snapshot.revision, snapshot.versions)
+        versions = snapshot.versions
+        self._metrics.in_force(snapshot.revision, {version.facts for version in versions.values()})
         for warning in files.loaded.warnings:
             logger.warning("configuration", problem=str(warning))
         logger.info("configuration loaded", revision=snapshot.revision, before=before.revision)
-        for version in revised(before.models, snapshot.models):
+        for version in revised(before.versions, versions):
             logger.info("version revised", **version._asdict())
         certificates = renewed_certificates(self._started_with, files)
         if self._tls is not None and certificates is not None and self._tls.use(certificates):

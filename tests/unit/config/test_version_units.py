@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.config.compiled_routes import compile_routes, implicit_routes, version_places
 from extproc.config.document import Document
-from extproc.config.models import CompiledModel, compile_models, revised
+from extproc.config.models import CompiledModel, CompiledVersion, VersionPlace, compile_models, revised
 from extproc.config.version_units import PROMPT_TEXT, changed_parts, fingerprint_of, version_parts
 
 PROMPTS = {"p/system-v1.txt": "Be brief.", "p/system-v2.txt": "Be brief."}
@@ -85,10 +86,32 @@ def test_no_two_units_share_a_fingerprint(notes: dict[str, str], data: st.DataOb
 
 def test_what_was_revised_is_told_of_versions_that_stay() -> None:
     """A new version is no revision, nor is one that has gone or whose weight moves."""
-    before = models(v1=VERSION, v2=VERSION, gone=VERSION)
-    after = models(v1={**VERSION, "weight": 9}, v2={**VERSION, "served_model": "other"}, new=VERSION)
+    before = places(v1=VERSION, v2=VERSION, gone=VERSION)
+    after = places(v1={**VERSION, "weight": 9}, v2={**VERSION, "served_model": "other"}, new=VERSION)
     (one,) = revised(before, after)
-    assert (one.model, one.version, one.changed) == ("tiny", "v2", ["served_model"])
-    assert one.before == before["tiny"].by_name["v2"].facts.fingerprint
-    assert one.fingerprint == after["tiny"].by_name["v2"].facts.fingerprint
+    assert (one.route, one.model, one.version, one.changed) == ("", "tiny", "v2", ["served_model"])
+    assert one.before == before["", "tiny/v2"].facts.fingerprint
+    assert one.fingerprint == after["", "tiny/v2"].facts.fingerprint
     assert list(revised({}, after)) == []
+
+
+def places(**versions: Any) -> dict[VersionPlace, CompiledVersion]:
+    """The versions of a model without routes."""
+    compiled = models(**versions)
+    return version_places(compiled, implicit_routes(compiled))
+
+
+def test_the_prompt_of_a_route_revises_the_versions_that_have_it() -> None:
+    """Those of the route alone; what it takes as they are is told of the model."""
+    keys = {"prompt": {"file": "r.txt"}, "version": "tiny/v1"}
+    route = [{"name": "code", "when": [{"endpoints": ["chat"]}], **keys}, {"name": "default"}]
+    made = Document.model_validate({**document(v1=VERSION, v2=VERSION).model_dump(), "routes": route}, strict=False)
+
+    def compiled(text: str) -> dict[VersionPlace, CompiledVersion]:
+        prompts = {**PROMPTS, "r.txt": text}
+        of_models = compile_models(made, prompts)
+        return version_places(of_models, compile_routes(made, of_models, prompts))
+
+    assert list(compiled("a")) == [("", "tiny/v1"), ("", "tiny/v2"), ("code", "tiny/v1")]
+    (one,) = revised(compiled("a"), compiled("b"))
+    assert (one.route, one.version, one.changed) == ("code", "v1", ["prompt.text"])
