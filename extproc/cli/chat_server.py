@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -70,8 +72,7 @@ class ChatServer:
             reason = getattr(error, "reason", error)
             if isinstance(reason, TimeoutError):
                 raise ServerFailed(self._late()) from None
-            said = reason_of(reason) if isinstance(reason, OSError) and reason.errno else str(reason)
-            raise ServerFailed(f"does not answer ({_one_line(said)})") from None
+            raise ServerFailed(f"does not answer ({_reason(reason)})") from None
         except (OSError, http.client.HTTPException):
             raise ServerFailed("breaks its answer off") from None
 
@@ -97,6 +98,7 @@ def check_url(written: str) -> str:
     try:
         parts = urlsplit(written)
         further = parts.query or parts.fragment or parts.username
+        (parts.hostname or "").encode("idna")  # what it cannot encode is no name of a host
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and not further and parts.port != 0
     except ValueError:
         valid = False
@@ -110,6 +112,17 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, *_: Any) -> None:
         return None
+
+
+def _reason(error: object) -> str:
+    """Why there is no connection. TLS and names have error numbers of their own."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {_one_line(error.verify_message)}; SSL_CERT_FILE names another CA"
+    if isinstance(error, ssl.SSLError):
+        return "no TLS: is it http://?"
+    if isinstance(error, socket.gaierror):
+        return _one_line((error.strerror or "no such host").lower())
+    return reason_of(error) if isinstance(error, OSError) and error.errno else _one_line(str(error))
 
 
 def _opener() -> urllib.request.OpenerDirector:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+import trustme
 
 from extproc.cli.chat_server import ChatServer, ServerFailed, UrlInvalid, check_url
 from extproc.demo.scripted import Gate, Scripted
@@ -93,11 +97,40 @@ def test_an_answer_that_drips_is_late_all_the_same() -> None:
 
 
 def test_a_server_that_is_not_there() -> None:
-    """Nobody listens, or no such host."""
+    """Nobody listens, or no such host, or it speaks no TLS."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(ServerFailed, match=r"does not answer \(connection refused\)"):
         ChatServer(f"http://127.0.0.1:{port}", 20).ask(BODY)
+    with pytest.raises(ServerFailed, match=r"does not answer \([a-z ]+\)\Z"):
+        ChatServer("http://[::1%nosuch]", 20).ask(BODY)
+    with (
+        model_server(lambda _: "Hello") as server,
+        pytest.raises(ServerFailed, match=r"does not answer \(no TLS: is it http://\?\)"),
+    ):
+        ChatServer(server.base_url.replace("http:", "https:"), 20).ask(BODY)
+
+
+def test_a_certificate_that_is_not_trusted_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With what to do; with its CA the server answers."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+
+    def serve(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
+            received = b""
+            while not received.endswith(BODY):
+                received += secure.recv(65_536)
+            secure.sendall(b"HTTP/1.1 500 x\r\ncontent-length: 0\r\n\r\n")
+
+    with raw_server(serve) as url, pytest.raises(ServerFailed) as failed:
+        ChatServer(url.replace("http:", "https:"), 20).ask(BODY)
+    assert str(failed.value).startswith("does not answer (its certificate is not trusted: ")
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with raw_server(serve) as url, pytest.raises(ServerFailed, match="answers 500"):
+        ChatServer(url.replace("http:", "https:"), 20).ask(BODY)
 
 
 @contextmanager
@@ -138,7 +171,19 @@ def test_a_base_url(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "h:1", "ftp://h", "http://", "http://u:p@h", "http://h:x", "http://h/?q=1", "http://h/a b"]
+    "url",
+    [
+        "",
+        "h:1",
+        "ftp://h",
+        "http://",
+        "http://u:p@h",
+        "http://h:x",
+        "http://h/?q=1",
+        "http://h/a b",
+        "http://a..b",
+        f"http://{'h' * 64}",
+    ],
 )
 def test_another_text_is_none(url: str) -> None:
     """Before anything is asked."""

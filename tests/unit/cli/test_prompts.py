@@ -126,7 +126,9 @@ def test_a_prompt_of_the_store_that_nobody_uses() -> None:
     """It is fetched by its name; a store that does not have it says so."""
     with small_store() as store:
         store.texts |= {"/system/v3": b"Be brief.", "/system/v4": b"Be kind.", "/system/v5": b"{{ x }}"}
-        CONFIG.write_text(CONFIG.read_text().replace("folder: prompts", f"store: {{ url: '{store.url}' }}"))
+        CONFIG.write_text(
+            CONFIG.read_text().replace("folder: prompts", f"store: {{ url: '{store.url}', timeout_ms: 30000 }}")
+        )
         assert [one["prompt"] for one in json.loads(run("list", "--json").stdout)["prompts"]] == ["system-v3"]
         assert run("render", "system-v4").stdout == "Be kind.\n"
         assert run("show", "system-v5").stderr.startswith("system-v5:1:1: the variable `x` is not declared.")

@@ -7,10 +7,16 @@ from typing import Any
 
 import pytest
 
+from extproc.config.load import parse_document
 from extproc.config.prompt_cases import PromptCase
 from extproc.config.prompt_template import Position, compile_prompt
 from extproc.config.prompt_variables import Variable
+from extproc.config.prompts import prompt_key
+from extproc.dryrun.compiled import compile_dry
+from extproc.dryrun.driver import dry_run
+from extproc.dryrun.message import RequestMessage
 from extproc.dryrun.prompt_request import prompted_request
+from tests.unit.config.conftest import MINIMAL
 
 DECLARED = {"city": Variable(header="x-city"), "floor": Variable(header="x-floor", type="integer", default="0")}
 TEXT = "Help in {{ city }}, on {{ floor }}."
@@ -61,3 +67,25 @@ def test_the_prompt_stands_where_its_version_puts_it(position: Position, systems
     messages = sent(case(input=[SYSTEM, USER]), position)["messages"]
     assert [one["content"] for one in messages if one["role"] == "system"] == systems
     assert messages[-1] == USER
+
+
+@pytest.mark.parametrize("position", ["first", "replace", "if_absent"])
+@pytest.mark.parametrize(
+    "messages", [[USER], [SYSTEM, USER], [USER, {"role": "developer", "content": "Be kind."}, USER]]
+)
+@pytest.mark.parametrize("city", ["Oslo", "New York", "<b>\n"])
+def test_a_model_gets_the_same_messages_in_an_exchange(position: Position, messages: list[Any], city: str) -> None:
+    """Through the whole chain of filters, with the values in headers."""
+    prompt = f"        prompt: {{ name: system, version: v1, position: {position} }}\n        price"
+    chain = MINIMAL.replace("        price", prompt).replace("- filter: meter", "- filter: prompt")
+    document = parse_document(f"prompts: {{ folder: prompts }}\n{chain}", "c.yaml")
+    head = (
+        "---\nvariables: { city: { header: x-city }, floor: { header: x-floor, type: integer, default: '0' } }\n---\n"
+    )
+    snapshot = compile_dry(document, {prompt_key("system", "v1"): head + TEXT})
+    body = json.dumps({"model": "tiny-chat", "messages": messages}).encode()
+    headers = {":method": "POST", ":path": "/v1/chat/completions", "content-type": "application/json", "x-city": city}
+    ran = dry_run(snapshot, RequestMessage(headers, body))
+    assert ran.model is not None
+    given = case(input=messages, variables={"city": city})
+    assert sent(given, position)["messages"] == json.loads(ran.model)["messages"]
