@@ -111,10 +111,10 @@ def _launch(
     envoy_folder.mkdir(exist_ok=True)
     file = config
     if file is None:
+        served = [(one, _models(one, model)) for one in [parse_upstream(server) for server in servers]]
         if reason := why_taken(f"{_HOST}:{port}"):
             problem = f"extproc up: port {port} cannot be used ({reason}). Name another: --port"
             refuse(problem, code=ExitCode.ADDRESS_TAKEN)
-        served = [(one, _models(one, model)) for one in map(parse_upstream, servers)]
         file = folder / CONFIG
         file.write_text(first_configuration(grouped(served), _addresses(folder, port, saved)), "utf-8")
     launch = prepared(file, envoy_folder, envoy)
