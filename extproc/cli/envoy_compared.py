@@ -11,7 +11,8 @@ import yaml
 
 from extproc.cli.output import refuse, said
 from extproc.config.document import Document
-from extproc.config.routed import endpoints_hash, unknown_to
+from extproc.config.fallback import chain_hash
+from extproc.config.routed import RoutedVersion, endpoints_hash, unknown_to
 from extproc.domain.contract import ROUTES_HEADER
 from extproc.envoy_config.dynamic import ROUTES
 from extproc.envoy_config.envoy_admin import EnvoyAdmin
@@ -32,7 +33,7 @@ def stale_keys(document: Document, against: str) -> list[str]:
             " envoy-config` of this version."
         )
     versions = [
-        (model, name, endpoints_hash(version))
+        RoutedVersion(model, name, endpoints_hash(version), chain_hash(document, model, name))
         for model, entry in document.models.items()
         for name, version in entry.versions.items()
     ]

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from extproc.config.classifier_checks import classifier_problems
 from extproc.config.document import Document, Role, Version
+from extproc.config.fallback_checks import fallback_problems
 from extproc.config.forwarding import IDENTITY_HEADERS, is_usually_excluded, named_headers
 from extproc.config.policies import guards_of
 from extproc.config.policy_checks import policy_problems
@@ -56,6 +57,7 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *_role_problems(document, places),
         *_weight_problems(document, places),
         *_filter_problems(document, places),
+        *fallback_problems(document, places),
         *prompt_section_problems(document, places),
         *route_problems(document, places),
         *policy_problems(document, places),

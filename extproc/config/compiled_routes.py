@@ -77,6 +77,10 @@ class CompiledRoutes:
                 return route
         return self.routes[-1]
 
+    def models_of(self, name: str) -> Mapping[str, CompiledModel] | None:
+        """All models, with the prompt of a route if it has one; None if there is no such route."""
+        return next((route.models for route in self.routes if route.name == name), None)
+
     def names_for(self, facts: RouteFacts) -> list[str]:
         """The model names that a caller may request, whatever else a request holds.
 
@@ -143,9 +147,13 @@ def _compiled(
 def _prompted(model: CompiledModel, document: Document, prompt: CompiledPrompt) -> CompiledModel:
     """A model whose versions have another prompt, and so are other revisions."""
     sections = document.models[model.name].versions
-    return _with_versions(
-        model, tuple(compile_version(model.name, name, section, prompt) for name, section in sections.items())
-    )
+    versions = []
+    for name, section in sections.items():
+        fallback = model.by_name[name].fallback
+        if fallback is not None:  # the others of its chain get the route's prompt too
+            fallback = replace(fallback, prompt_bytes_max=len(prompt.constant_text.encode()))
+        versions.append(replace(compile_version(model.name, name, section, prompt), fallback=fallback))
+    return _with_versions(model, versions)
 
 
 def _target(route: Route, models: Mapping[str, CompiledModel]) -> CompiledModel | None:

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr
 
 from extproc.config.classifiers import Classifier
+from extproc.config.fallback import Fallback
 from extproc.config.filters import AnyFilterSection
 from extproc.config.policies import Policy
 from extproc.config.problems import KeyPath
@@ -217,6 +218,11 @@ class Version(Section):
             " processor, the one that is likely to begin its answer first, by its load and its prefix cache"
         ),
     )
+    context_tokens_max: int | None = Field(
+        default=None,
+        ge=1,
+        description="context length of this server; a model's `fallback` skips it for longer requests (estimated)",
+    )
     prompt: Prompt | None = Field(default=None, description="system prompt of this version")
     serving: dict[str, str] = Field(
         default_factory=dict, description="free-form notes that are part of the fingerprint"
@@ -241,6 +247,9 @@ class Model(Section):
     )
     pin_teams: tuple[Name, ...] = Field(
         default=(), description="teams whose `pin_header` is obeyed; that of others is ignored and counted"
+    )
+    fallback: Fallback | None = Field(
+        default=None, description="versions that answer if the chosen one cannot; default: none"
     )
 
 

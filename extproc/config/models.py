@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from extproc.config.document import Document, Model, Version
+from extproc.config.fallback import chain_hash, chains_of
 from extproc.config.prompt_template import CompiledPrompt
 from extproc.config.routed import endpoints_hash
 from extproc.config.version_units import Parts, changed_parts, fingerprint_of, parts_of, served_model, version_prompt
 from extproc.domain.record import VersionFacts
 from extproc.domain.usage import Prices
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFallback:
+    """What happens if a version cannot answer.
+
+    Attributes:
+        chain: the versions that are asked in turn (MODEL/VERSION), itself first.
+        first_byte_ms: time to the response headers of a stream; 0: no limit.
+        unstreamed_first_byte_ms: the same for an unstreamed answer.
+        prompt_bytes_max: of the constant text of the longest prompt in the chain. [bytes]
+        hash: as Envoy states it with its routes.
+    """
+
+    hash: str
+    chain: tuple[str, ...]
+    first_byte_ms: int
+    unstreamed_first_byte_ms: int
+    prompt_bytes_max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +47,8 @@ class CompiledVersion:
     name: str  # MODEL/VERSION
     endpoints_hash: str  # as Envoy states it with its routes
     picked_from: tuple[str, ...]  # endpoints of which the processor picks one; empty: Envoy does
+    context_tokens_max: int | None
+    fallback: CompiledFallback | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +71,9 @@ def compile_models(document: Document, prompts: Mapping[str, str]) -> dict[str, 
         prompts: content of each prompt, by ``Prompt.key``.
     Raises: KeyError for a prompt that was not read: a caller bug.
     """
-    return {name: _compile_model(name, model, prompts) for name, model in document.models.items()}
+    models = {name: _compile_model(name, model, prompts) for name, model in document.models.items()}
+    fallbacks = _compile_fallbacks(document, models)
+    return {name: _with_fallbacks(model, fallbacks) for name, model in models.items()} if fallbacks else models
 
 
 def find_version(models: Mapping[str, CompiledModel], name: str) -> tuple[CompiledModel, CompiledVersion] | None:
@@ -109,6 +133,30 @@ def _compile_model(name: str, model: Model, prompts: Mapping[str, str]) -> Compi
     )
 
 
+def _compile_fallbacks(document: Document, models: Mapping[str, CompiledModel]) -> dict[str, CompiledFallback]:
+    """By MODEL/VERSION of the version that was chosen."""
+    made = {}
+    for (model, version), chain in chains_of(document).items():
+        section = document.models[model].fallback
+        if section is None:
+            continue
+        limited = "timeout" in section.on
+        prompts = [models[key[0]].by_name[key[1]].prompt for key in chain]
+        made[f"{model}/{version}"] = CompiledFallback(
+            hash=chain_hash(document, model, version),
+            chain=tuple("/".join(key) for key in chain),
+            first_byte_ms=section.first_byte_ms if limited else 0,
+            unstreamed_first_byte_ms=(section.unstreamed_first_byte_ms or 0) if limited else 0,
+            prompt_bytes_max=max(0 if prompt is None else len(prompt.constant_text.encode()) for prompt in prompts),
+        )
+    return made
+
+
+def _with_fallbacks(model: CompiledModel, fallbacks: Mapping[str, CompiledFallback]) -> CompiledModel:
+    versions = tuple(replace(version, fallback=fallbacks.get(version.name)) for version in model.versions)
+    return replace(model, versions=versions, by_name={version.facts.version: version for version in versions})
+
+
 def compile_version(model: str, name: str, version: Version, prompt: CompiledPrompt | None) -> CompiledVersion:
     """Compile a version of a model with a system prompt, which is its own or that of a route."""
     price = version.price
@@ -133,4 +181,5 @@ def compile_version(model: str, name: str, version: Version, prompt: CompiledPro
         name=f"{model}/{name}",
         endpoints_hash=endpoints_hash(version),
         picked_from=version.endpoints if version.pick == "load" and len(version.endpoints) > 1 else (),
+        context_tokens_max=version.context_tokens_max,
     )

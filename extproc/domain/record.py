@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
+from typing import NamedTuple
 
 from extproc.domain.review import FindingNotes
 from extproc.domain.text import Direction, TextSource
@@ -71,6 +73,28 @@ class VersionFacts:
     prompt: str = ""
     prompt_fingerprint: str = ""
 
+    @property
+    def name(self) -> str:
+        """MODEL/VERSION."""
+        return f"{self.model}/{self.version}"
+
+
+class Attempt(NamedTuple):
+    """One attempt to get an answer.
+
+    Attributes:
+        version: MODEL/VERSION.
+        reason: why the next version was asked; ``ANSWERED`` if it was not.
+    """
+
+    version: str
+    reason: str
+
+
+ANSWERED = "answered"
+EJECTED = "ejected"
+"""Reason for a version that Envoy did not even try, as it had failed before."""
+
 
 @dataclass(slots=True)
 class ExchangeRecord:
@@ -91,6 +115,8 @@ class ExchangeRecord:
     policy: str = ""  # the policy whose guards apply
     version: VersionFacts | None = None
     unrouted: VersionFacts | None = None  # the version that was chosen first, which the calling Envoy does not route
+    chosen: VersionFacts | None = None  # the version that was chosen, where another one was asked after it
+    attempts: tuple[Attempt, ...] = ()  # of an exchange through a fallback
     outcome: Outcome = Outcome.ABORTED
     status: int = 0
     reason: str = ""  # code of the error that ended it
@@ -115,6 +141,14 @@ class ExchangeRecord:
     texts: dict[str, str] | None = None  # texts as forwarded, by source; None: not kept
     notes: FindingNotes | None = field(default=None, repr=False)  # findings for reviewers; None: no review queue
     restored: bool = False  # masked values are restored in responses, so ``keep_text`` is called before that
+
+    @property
+    def fallbacks(self) -> list[tuple[str, str, str]]:
+        """Each step to another version: from, to (MODEL/VERSION), and why."""
+        asked = list(self.attempts)
+        if asked and self.chosen is not None and asked[0].version != (chosen := self.chosen.name):
+            asked.insert(0, Attempt(chosen, EJECTED))
+        return [(one.version, to.version, one.reason) for one, to in pairwise(asked) if one.version != to.version]
 
     def note_finding(self, guard_name: str, direction: str, kind: str, action: str) -> None:
         """Count a finding and its action."""

@@ -13,12 +13,29 @@ from extproc.envoy_config.processor_tls import transport_socket
 CONCURRENCY_MAX = 4_096
 """LLM streams are long: a busy gateway exceeds Envoy's default of 1,024."""
 
+_EJECTION = {
+    "consecutive_gateway_failure": 5,
+    "enforcing_consecutive_gateway_failure": 100,
+    "enforcing_consecutive_5xx": 0,
+    "enforcing_success_rate": 0,
+    "interval": "5s",
+    "base_ejection_time": "10s",
+    "max_ejection_percent": 50,
+}
+APPLIED_AT_ONCE = {"common_lb_config": {"update_merge_window": "0s"}}
+"""By default an ejection that follows another waits for up to a second, and requests go on to the ejected server."""
+
 _LOCAL_CONNECT_TIMEOUT = "0.25s"
 _REMOTE_CONNECT_TIMEOUT = "1s"  # over a network; with TLS it includes the handshake
 
 
-def version_cluster(name: str, model: str, version_name: str, version: Version) -> dict[str, Any]:
-    """Cluster of one model version; its endpoints carry MODEL/VERSION, from which the served version is read."""
+def version_cluster(
+    name: str, model: str, version_name: str, version: Version, *, has_egress: bool = False
+) -> dict[str, Any]:
+    """Cluster of one model version; its endpoints carry MODEL/VERSION, from which the served version is read.
+
+    Args: has_egress: it is reached through an internal listener, see ``fallback``.
+    """
     addresses = [socket_address(endpoint) for endpoint in version.endpoints]
     label = {"filter_metadata": {"envoy.lb": {"version": f"{model}/{version_name}"}}}
     return {
@@ -26,18 +43,11 @@ def version_cluster(name: str, model: str, version_name: str, version: Version) 
         "type": discovery_type(addresses),
         "connect_timeout": "1s",
         **_balancing(version),
-        "circuit_breakers": _circuit_breakers(),
+        **(APPLIED_AT_ONCE if has_egress else {}),
+        "circuit_breakers": circuit_breakers(),
         # Only connection and gateway failures count: a request may cause a 500, and one client must not
         # be able to eject a server for all others.
-        "outlier_detection": {
-            "consecutive_gateway_failure": 5,
-            "enforcing_consecutive_gateway_failure": 100,
-            "enforcing_consecutive_5xx": 0,
-            "enforcing_success_rate": 0,
-            "interval": "5s",
-            "base_ejection_time": "10s",
-            "max_ejection_percent": 50,
-        },
+        "outlier_detection": quick_ejection(3) if has_egress else _EJECTION,
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [
@@ -67,6 +77,29 @@ def _policy(name: str, message: str, **fields: Any) -> dict[str, Any]:
     return {"typed_extension_config": {"name": f"envoy.load_balancing_policies.{name}", "typed_config": typed}}
 
 
+def quick_ejection(failures: int) -> dict[str, Any]:
+    """``OutlierDetection`` where another version can answer: soon, and for a short time.
+
+    A connection that breaks in the middle of an answer is no failure here: streams that end together, as at a restart,
+    must not eject a server that is back. One that breaks before is: behind the internal listener it is an answer, 503.
+
+    Args: failures: refusals or 502, 503, 504 in a row that eject a server.
+    """
+    return {
+        **_EJECTION,
+        "consecutive_gateway_failure": failures,
+        "interval": "1s",
+        "base_ejection_time": "3s",
+        "max_ejection_time": "5s",
+        "max_ejection_percent": 100,
+        "split_external_local_origin_errors": True,
+        "enforcing_consecutive_local_origin_failure": 0,
+        "enforcing_local_origin_success_rate": 0,
+        "enforcing_failure_percentage": 0,
+        "enforcing_failure_percentage_local_origin": 0,
+    }
+
+
 def processor_cluster(server: Server, found_at: EnvoyProcessor) -> dict[str, Any]:
     """Cluster of the processor, with one endpoint per address.
 
@@ -88,7 +121,7 @@ def processor_cluster(server: Server, found_at: EnvoyProcessor) -> dict[str, Any
                 "explicit_http_config": {"http2_protocol_options": {"max_concurrent_streams": 1_000}},
             }
         },
-        "circuit_breakers": _circuit_breakers(),
+        "circuit_breakers": circuit_breakers(),
         "load_assignment": {
             "cluster_name": PROCESSOR_CLUSTER,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}} for address in addresses]}],
@@ -97,13 +130,15 @@ def processor_cluster(server: Server, found_at: EnvoyProcessor) -> dict[str, Any
     }
 
 
-def _circuit_breakers() -> dict[str, Any]:
+def circuit_breakers(retries: dict[str, Any] | None = None) -> dict[str, Any]:
+    """``CircuitBreakers``. Args: retries: the ``RetryBudget``; default: Envoy's limit of three at a time."""
     return {
         "thresholds": [
             {
                 "max_connections": CONCURRENCY_MAX,
                 "max_pending_requests": CONCURRENCY_MAX,
                 "max_requests": CONCURRENCY_MAX,
+                **({} if retries is None else {"retry_budget": retries}),
             }
         ]
     }

@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 
 from extproc.config.document import Document
 from extproc.envoy_config.addresses import listening_address
-from extproc.envoy_config.clusters import processor_cluster, version_cluster
-from extproc.envoy_config.generate import NODE, bootstrap, connection_limit, versions_of
+from extproc.envoy_config.clusters import processor_cluster
+from extproc.envoy_config.egress_listener import egress_listeners
+from extproc.envoy_config.fallback import INTERNAL_LISTENERS
+from extproc.envoy_config.generate import NODE, bootstrap, connection_limit, model_clusters, versions_of
 from extproc.envoy_config.listener import listener
 from extproc.envoy_config.names import cluster_names
 from extproc.envoy_config.routes import route_config
@@ -27,9 +29,10 @@ _TYPES = "type.googleapis.com/envoy.config"
 
 
 class EnvoyResources(NamedTuple):
-    """What Envoy watches, as plain data; ``clusters`` by name."""
+    """What Envoy watches, as plain data; ``clusters`` and ``internal`` listeners by name."""
 
     listener: dict[str, Any]
+    internal: dict[str, dict[str, Any]]
     routes: dict[str, Any]
     clusters: dict[str, dict[str, Any]]
 
@@ -51,6 +54,7 @@ def dynamic_bootstrap(document: Document, folder: Path) -> dict[str, Any]:
     return {
         "node": NODE,
         "admin": {"address": listening_address(document.envoy.admin, "envoy.admin")},
+        **INTERNAL_LISTENERS,  # also without a fallback: one may come later, and Envoy reads this only at its start
         "static_resources": {"clusters": [processor_cluster(document.server, document.envoy.processor)]},
         "dynamic_resources": {
             "cds_config": watched(folder, CLUSTERS),
@@ -62,13 +66,17 @@ def dynamic_bootstrap(document: Document, folder: Path) -> dict[str, Any]:
 
 def resources(document: Document, folder: Path) -> EnvoyResources:
     """The watched resources of a configuration. Raises: EnvoyConfigError."""
-    versions = versions_of(document)
-    names = cluster_names(tuple(versions))
+    names = cluster_names(tuple(versions_of(document)))
     return EnvoyResources(
         listener(document, {"rds": {"route_config_name": "llm", "config_source": watched(folder, ROUTES)}}),
+        _by_name(egress_listeners(document, names)),
         route_config(document, names),
-        {names[key]: version_cluster(names[key], *key, version) for key, version in versions.items()},
+        _by_name(model_clusters(document, names)),
     )
+
+
+def _by_name(resource_list: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {resource["name"]: resource for resource in resource_list}
 
 
 def watched(folder: Path, name: str) -> dict[str, Any]:

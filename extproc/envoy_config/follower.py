@@ -1,8 +1,9 @@
 """Keeps the files of a running Envoy as the configuration says, in an order in which no request is lost.
 
-A new version: first its cluster, and when Envoy has that, the routes. The routes state which versions they have
-(``config.routed``), and only then does the processor choose the new one. A removed version: first the routes; its
-cluster stays for some minutes, since a request that was sent slowly may have been promised to it.
+A new version: first its cluster, then its internal listener if it has one, and when Envoy has both, the routes. These
+state which versions they have (``config.routed``), and only then does the processor choose the new one. A removed
+version: first the routes; its cluster and listener stay for some minutes, since a request that was sent slowly may have
+been promised to it.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ class EnvoyFollower:
         self._kept_s = kept_s
         self._bootstrap = dynamic.dynamic_bootstrap(document, self._folder)
         self._clusters: dict[str, dict[str, Any]] = {}
+        self._internal: dict[str, dict[str, Any]] = {}  # listeners, of these clusters
+        self._listener: dict[str, Any] = {}  # the one for clients, as it was written last
         self._until_s: dict[str, float] = {}  # when a cluster that is not needed may go, on the monotonic clock
         self._written: dict[str, str] = {}  # version of each file
         self._next: Document | None = None
@@ -78,14 +81,17 @@ class EnvoyFollower:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         wanted = dynamic.resources(document, self._folder)
-        self._clusters = self._clusters_on_disk()
+        self._clusters = _on_disk(self._folder / dynamic.CLUSTERS)
         if self._clusters and self._envoy_runs():
+            before = _on_disk(self._folder / dynamic.LISTENERS)
+            self._listener = before.pop(wanted.listener["name"], {})
+            self._internal = before
             self.use(document)
             return
-        self._keep({}, wanted.clusters)
+        self._keep(wanted)
         self._write_clusters()
         self._write_routes(wanted)
-        self._write_listener(wanted)
+        self._write_listeners(wanted.listener)
         _replace(self._folder / dynamic.BOOTSTRAP, to_yaml(self._bootstrap))
 
     def use(self, document: Document) -> None:
@@ -131,18 +137,24 @@ class EnvoyFollower:
                 "Envoy needs a restart to follow a change of its own address, or of the processor's",
                 keys=["envoy.admin", "envoy.processor", "server"],
             )
-        self._keep(self._clusters, wanted.clusters)
+        self._keep(wanted)
         self._write_clusters()
         needed = set(wanted.clusters)
         if not self._taken("clusters", lambda: needed <= self._envoy.active_clusters()):
             return
+        self._write_listeners(self._listener or wanted.listener)
+        if not self._taken("listeners", self._has_listeners):
+            return
         self._write_routes(wanted)
         if not self._taken("routes", lambda: self._envoy.taken(ROUTES_TAKEN) == self._written[dynamic.ROUTES]):
             return
-        self._write_listener(wanted)
-        if not self._taken("listener", lambda: self._envoy.taken(LISTENERS_TAKEN) == self._written[dynamic.LISTENERS]):
+        self._write_listeners(wanted.listener)
+        if not self._taken("listeners", self._has_listeners):
             return
         self._logger.info("Envoy follows the configuration", clusters=sorted(needed))
+
+    def _has_listeners(self) -> bool:
+        return self._envoy.taken(LISTENERS_TAKEN) == self._written[dynamic.LISTENERS]
 
     def _taken(self, what: str, holds: Callable[[], bool]) -> bool:
         """Wait until Envoy has taken a file. Returns: False if there is something newer to do."""
@@ -181,12 +193,16 @@ class EnvoyFollower:
 
     # --- clusters that are not needed ------------------------------------------------------------------------------
 
-    def _keep(self, existing: dict[str, dict[str, Any]], wanted: dict[str, dict[str, Any]]) -> None:
-        """The wanted clusters, and for a time those that exist."""
+    def _keep(self, wanted: dynamic.EnvoyResources) -> None:
+        """The wanted clusters and internal listeners, and for a time those that exist."""
         now_s = time.monotonic()
-        self._clusters = {**existing, **wanted}
+        self._clusters = {**self._clusters, **wanted.clusters}
+        self._internal = {**self._internal, **wanted.internal}
+        needed = wanted.clusters.keys() | wanted.internal.keys()
         self._until_s = {
-            name: self._until_s.get(name, now_s + self._kept_s) for name in self._clusters if name not in wanted
+            name: self._until_s.get(name, now_s + self._kept_s)
+            for name in (*self._clusters, *self._internal)
+            if name not in needed
         }
 
     def _drop_unneeded(self) -> None:
@@ -194,17 +210,11 @@ class EnvoyFollower:
         gone = {name for name, until_s in self._until_s.items() if until_s <= now_s}
         if gone:
             self._clusters = {name: cluster for name, cluster in self._clusters.items() if name not in gone}
+            self._internal = {name: listener for name, listener in self._internal.items() if name not in gone}
             self._until_s = {name: until_s for name, until_s in self._until_s.items() if name not in gone}
             self._write_clusters()
-
-    def _clusters_on_disk(self) -> dict[str, dict[str, Any]]:
-        """Those of a predecessor, whose Envoy may still run; none if the file is not there or not ours."""
-        try:
-            written = yaml.safe_load((self._folder / dynamic.CLUSTERS).read_text("utf-8"))
-            found = [{key: part for key, part in one.items() if key != "@type"} for one in written["resources"]]
-            return {one["name"]: one for one in found}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
-            return {}
+            if self._listener:
+                self._write_listeners(self._listener)
 
     # --- files -----------------------------------------------------------------------------------------------------
 
@@ -214,8 +224,9 @@ class EnvoyFollower:
     def _write_routes(self, wanted: dynamic.EnvoyResources) -> None:
         self._write(dynamic.ROUTES, "Routes", "route.v3.RouteConfiguration", [wanted.routes])
 
-    def _write_listener(self, wanted: dynamic.EnvoyResources) -> None:
-        self._write(dynamic.LISTENERS, "Listener", "listener.v3.Listener", [wanted.listener])
+    def _write_listeners(self, listener: dict[str, Any]) -> None:
+        self._listener = listener
+        self._write(dynamic.LISTENERS, "Listeners", "listener.v3.Listener", [listener, *self._internal.values()])
 
     def _write(self, name: str, what: str, kind: str, resource_list: list[dict[str, Any]]) -> None:
         """Replace a file in one step, if its content has changed."""
@@ -224,6 +235,16 @@ class EnvoyFollower:
             content = to_yaml(dynamic.response(kind, resource_list, version), _HEADING.format(what=what))
             _replace(self._folder / name, content)
             self._written[name] = version
+
+
+def _on_disk(file: Path) -> dict[str, dict[str, Any]]:
+    """The resources of a predecessor, whose Envoy may still run; none if the file is not there or not ours."""
+    try:
+        written = yaml.safe_load(file.read_text("utf-8"))
+        found = [{key: part for key, part in one.items() if key != "@type"} for one in written["resources"]]
+        return {one["name"]: one for one in found}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+        return {}
 
 
 def _replace(file: Path, content: str) -> None:

@@ -7,9 +7,12 @@ from typing import Any
 import yaml
 
 from extproc.config.document import Document, Role, Version
+from extproc.config.fallback import VersionKey, chains_of
 from extproc.envoy_config.addresses import listening_address
 from extproc.envoy_config.clusters import processor_cluster, version_cluster
+from extproc.envoy_config.egress_listener import egress_listeners
 from extproc.envoy_config.errors import EnvoyConfigError
+from extproc.envoy_config.fallback import INTERNAL_LISTENERS, chain_cluster, egressed
 from extproc.envoy_config.listener import listener
 from extproc.envoy_config.names import cluster_names
 from extproc.envoy_config.routes import route_config
@@ -45,21 +48,30 @@ def bootstrap(document: Document) -> dict[str, Any]:
     Raises: EnvoyConfigError if a version has no endpoints, role guard has no known ``guard_version``, or Envoy
         would have to listen on a name.
     """
-    versions = versions_of(document)
-    names = cluster_names(tuple(versions))
+    names = cluster_names(tuple(versions_of(document)))
+    internal = egress_listeners(document, names)
     by_sds = document.server.tls is not None and document.envoy.processor.sds_folder is not None
     return {
         **({"node": NODE} if by_sds else {}),
         "admin": {"address": listening_address(document.envoy.admin, "envoy.admin")},
+        **(INTERNAL_LISTENERS if internal else {}),
         "static_resources": {
-            "listeners": [listener(document, {"route_config": route_config(document, names)})],
+            "listeners": [listener(document, {"route_config": route_config(document, names)}), *internal],
             "clusters": [
-                *(version_cluster(names[key], *key, version) for key, version in versions.items()),
+                *model_clusters(document, names),
                 processor_cluster(document.server, document.envoy.processor),
             ],
         },
         "overload_manager": connection_limit(),
     }
+
+
+def model_clusters(document: Document, names: dict[VersionKey, str]) -> list[dict[str, Any]]:
+    """Clusters of the model servers, and of what stands before those with a fallback."""
+    behind = egressed(document)
+    every = versions_of(document).items()
+    servers = [version_cluster(names[key], *key, version, has_egress=key in behind) for key, version in every]
+    return [*servers, *(chain_cluster(names, chain) for chain in chains_of(document).values())]
 
 
 def connection_limit() -> dict[str, Any]:

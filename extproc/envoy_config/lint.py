@@ -16,6 +16,7 @@ DEFAULT_BUFFER_BYTES = 1_048_576
 
 _EXT_PROC = "extensions.filters.http.ext_proc.v3.ExternalProcessor"
 _UPSTREAM_TLS = "extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+_INTERNAL = "extensions.bootstrap.internal_listener.v3.InternalListener"
 _DIRECTIONS = ("request", "response")
 
 ConfigBlock = tuple[str, dict[str, Any]]
@@ -31,6 +32,7 @@ def lint(configuration: Mapping[str, Any], *, body_bytes_max: int = 0) -> list[s
     resources = _mapping(configuration.get("static_resources"))
     clusters = {str(cluster.get("name", "")) for cluster in _mappings(resources.get("clusters"))}
     problems = [*_malformed(configuration), *_unknown_clusters(resources, clusters), *_processor_tls(resources)]
+    problems += _internal_listeners(configuration, resources)
     for index, listener in enumerate(_mappings(resources.get("listeners"))):
         where = f"static_resources.listeners[{index}]"
         problems += _per_route_keys(where, listener)
@@ -81,6 +83,25 @@ def _grpc_clusters(block: dict[str, Any]) -> Iterator[tuple[str, str]]:
     grpc = block.get("envoy_grpc")
     if isinstance(grpc, dict):
         yield "envoy_grpc.cluster_name", str(grpc.get("cluster_name", ""))
+
+
+def _internal_listeners(configuration: Mapping[str, Any], resources: dict[str, Any]) -> Iterator[str]:
+    """Clusters that lead to internal listeners, which need a name and a part of the bootstrap."""
+    listeners = _mappings(resources.get("listeners"))
+    internal = [str(listener.get("name", "")) for listener in listeners if "internal_listener" in listener]
+    for path, block in _blocks("static_resources.clusters", resources.get("clusters")):
+        name = _mapping(block.get("envoy_internal_address")).get("server_listener_name")
+        if name is not None and name not in internal:
+            yield (
+                f"{path}.envoy_internal_address: no internal listener is called {name!r}."
+                f" Internal listeners: {', '.join(internal) or 'none'}."
+            )
+    extensions = _mappings(configuration.get("bootstrap_extensions"))
+    if internal and not any(_type_of(_mapping(one.get("typed_config"))).endswith(_INTERNAL) for one in extensions):
+        yield (
+            "bootstrap_extensions: Envoy has no internal listeners without envoy.bootstrap.internal_listener. Add it,"
+            " as in envoy/fallback.yaml."
+        )
 
 
 def _per_route_keys(where: str, listener: dict[str, Any]) -> Iterator[str]:

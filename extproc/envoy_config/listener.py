@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from extproc.config.document import Document, Limits, Role
+from extproc.config.fallback import chains_of
 from extproc.config.forwarding import excluded_headers
 from extproc.domain.contract import EXCHANGE_ID_HEADER, INTERNAL_HEADER_PREFIX, METADATA_NAMESPACE, ROUTES_HEADER
 from extproc.envoy_config.addresses import listening_address
@@ -17,6 +18,10 @@ from extproc.envoy_config.names import (
 )
 
 _TYPE = "type.googleapis.com/envoy"
+ROUTER = {
+    "name": "envoy.filters.http.router",
+    "typed_config": {"@type": f"{_TYPE}.extensions.filters.http.router.v3.Router"},
+}
 _BUFFER_STEP_BYTES = 65_536
 _HTTP2_STREAM_WINDOW_BYTES = 65_535  # minimum required by HTTP/2
 _HTTP2_CONNECTION_WINDOW_BYTES = 1_048_576
@@ -83,15 +88,12 @@ def _connection_manager(document: Document, routes: dict[str, Any]) -> dict[str,
         "stream_idle_timeout": seconds(document.envoy.stream_idle_ms),
         "early_header_mutation_extensions": [_strip_internal_headers()],
         "http_filters": [
-            skipped_without_request(FILTER_NAME, _ext_proc(document)),
-            {
-                "name": "envoy.filters.http.router",
-                "typed_config": {"@type": f"{_TYPE}.extensions.filters.http.router.v3.Router"},
-            },
+            skipped_without_request(FILTER_NAME, ext_proc(document)),
+            ROUTER,
         ],
         **routes,
         "local_reply_config": local_reply_config(document.limits.request_body_bytes_max, REQUEST_HEADERS_MAX),
-        "access_log": [_access_log()],
+        "access_log": [_access_log(bool(chains_of(document)))],
     }
 
 
@@ -112,7 +114,8 @@ def _strip_internal_headers() -> dict[str, Any]:
     }
 
 
-def _ext_proc(document: Document) -> dict[str, Any]:
+def ext_proc(document: Document) -> dict[str, Any]:
+    """The filter that calls the processor."""
     return {
         "@type": f"{_TYPE}.extensions.filters.http.ext_proc.v3.ExternalProcessor",
         "stat_prefix": "llm_extproc",
@@ -156,8 +159,9 @@ def _forward_rules(document: Document) -> dict[str, Any]:
     return {"disallowed_headers": {"patterns": patterns}}
 
 
-def _access_log() -> dict[str, Any]:
+def _access_log(has_fallback: bool) -> dict[str, Any]:
     """One JSON line per exchange, without bodies, query strings or credentials."""
+    made = {"attempts_made": "%DYNAMIC_METADATA(llm_attempts:made)%"} if has_fallback else {}
     return {
         "name": "envoy.access_loggers.stdout",
         "typed_config": {
@@ -177,6 +181,7 @@ def _access_log() -> dict[str, Any]:
                     "request_bytes": "%BYTES_RECEIVED%",
                     "response_bytes": "%BYTES_SENT%",
                     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+                    **made,
                     "cluster": "%UPSTREAM_CLUSTER%",
                     "served_version": "%UPSTREAM_METADATA(envoy.lb:version)%",
                     "llm": f"%DYNAMIC_METADATA({METADATA_NAMESPACE})%",

@@ -6,7 +6,7 @@ or the Anthropic API expect that API's error object, so each kind of error is ma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from extproc.domain.contract import ENDPOINT_PATHS, EXCHANGE_ID_HEADER, METADATA_NAMESPACE, REPLY_DETAILS_PREFIX
@@ -42,15 +42,21 @@ class EnvoyError:
     status: int | None = None
 
 
-def local_reply_config(request_body_bytes_max: int, request_headers_max: int) -> dict[str, Any]:
+def local_reply_config(
+    request_body_bytes_max: int, request_headers_max: int, processor_failed_status: int | None = None
+) -> dict[str, Any]:
     """``LocalReplyConfig``: errors that do not come from the processor get the API's JSON shape and keep their status.
 
     Args:
         request_body_bytes_max: [bytes] quoted in the message of a 413.
         request_headers_max: quoted in the message of a 431.
+        processor_failed_status: in place of 503 and 504 where the processor is the cause.
     Source: the error objects of the OpenAI and Anthropic APIs.
     """
-    errors = envoy_errors(str(request_body_bytes_max), str(request_headers_max))
+    errors = [
+        replace(error, status=processor_failed_status) if _PROCESSOR_FAILED in error.condition else error
+        for error in envoy_errors(str(request_body_bytes_max), str(request_headers_max))
+    ]
     return {"mappers": [_mapper(error, anthropic=anthropic) for error in errors for anthropic in (True, False)]}
 
 

@@ -18,6 +18,20 @@ ROUTES_KEY = "routes"
 ROUTES_STATED = f"%METADATA(VIRTUAL_HOST:{FILTER_NAME}:{ROUTES_KEY})%"
 
 
+EGRESS_FILTER_NAME = "llm.egress"
+"""The second call of the processor, for the attempt at one version."""
+
+
+def egress_name(cluster: str) -> str:
+    """Name of the internal listener before a version's cluster."""
+    return f"{cluster}__egress"
+
+
+def chain_name(cluster: str) -> str:
+    """Name of the cluster of a version and those that answer in its place."""
+    return f"{cluster}__fallback"
+
+
 def cluster_names(versions: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], str]:
     """Cluster name of each (model, version), unique and safe in metric names.
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from extproc.config.document import Document, Role
+from extproc.config.fallback import chain_hash, chains_of
 from extproc.config.filters import VersionSection
 from extproc.config.routed import STATEMENT_BYTES_MAX, route_statement
 from extproc.config.section import Mode, OnError
 from extproc.domain.contract import MODEL_HEADER, MODELS_PATH, SERVED_VERSION_HEADER, VERSION_HEADER
 from extproc.envoy_config.errors import EnvoyConfigError
-from extproc.envoy_config.names import FILTER_NAME, ROUTES_KEY
+from extproc.envoy_config.fallback import next_version
+from extproc.envoy_config.names import FILTER_NAME, ROUTES_KEY, chain_name
 
 _ANSWERED_HERE = f"GET {MODELS_PATH}"  # set by the processor where it chooses versions
 
@@ -51,7 +53,8 @@ def _statement(document: Document, clusters: dict[tuple[str, str], str]) -> dict
     """What Envoy tells the processor of these routes, see ``config.routed``. Raises: EnvoyConfigError."""
     if document.role is Role.GUARD:
         return {}
-    stated = route_statement({(model, name): document.models[model].versions[name] for model, name in clusters})
+    versions = {(model, name): document.models[model].versions[name] for model, name in clusters}
+    stated = route_statement(versions, {key: chain_hash(document, *key) for key in clusters})
     if len(stated) > STATEMENT_BYTES_MAX:
         raise EnvoyConfigError(
             f"models: Envoy lists the names of all versions in each call, which takes {len(stated)} bytes; at most"
@@ -64,10 +67,13 @@ def _routes(document: Document, clusters: dict[tuple[str, str], str]) -> list[di
     if document.role is Role.GUARD:
         (cluster,) = clusters.values()
         return [_forward("guarded", {"prefix": "/"}, cluster)]
-    chosen = [
-        _forward(f"{model}/{version}", {"prefix": "/", "headers": _version_match(model, version)}, cluster)
-        for (model, version), cluster in clusters.items()
-    ]
+    chains = chains_of(document)
+    chosen = []
+    for key, cluster in clusters.items():
+        route = _forward("/".join(key), {"prefix": "/", "headers": _version_match(*key)}, cluster)
+        if key in chains:
+            route["route"] |= {"cluster": chain_name(cluster), "retry_policy": next_version(document, chains[key])}
+        chosen.append(route)
     return [*chosen, _unknown_version(), *_without_version(document, clusters)]
 
 

@@ -91,7 +91,13 @@ def why_not_checked(guard: Filter, exchange: ExchangeContext) -> Coverage | None
 
 
 def tokens_of(record: ExchangeRecord) -> dict[str, str | int] | None:
-    """The tokens, for Envoy's access log; None if unknown."""
-    if record.usage is None:
-        return None
-    return {"tokens_in": record.usage.prompt, "tokens_out": record.usage.completion}
+    """The tokens, for Envoy's access log; after a fallback also the version that they are of. None if unknown."""
+    tokens: dict[str, str | int] = {}
+    if record.usage is not None:
+        tokens = {"tokens_in": record.usage.prompt, "tokens_out": record.usage.completion}
+    if record.chosen is not None and record.version is not None:
+        served, steps = record.version, record.fallbacks
+        tokens |= {"model": served.model, "version": served.version, "fingerprint": served.fingerprint}
+        if steps:
+            tokens |= {"fallback_from": steps[0][0], "fallback_reason": steps[0][2]}
+    return tokens or None

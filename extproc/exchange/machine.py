@@ -110,7 +110,13 @@ TABLE: Mapping[Phase, Mapping[type[Event], Row]] = {
     Phase.RESPONSE_HEADERS: {
         RequestTrailers: _PASSED_REQUEST_TRAILERS,
         ResponseHeaders: _row(
-            responses.read_headers, Phase.BUFFERED, Phase.HELD, Phase.STREAM, Phase.OBSERVED, Phase.UNREAD
+            responses.read_headers,
+            Phase.BUFFERED,
+            Phase.HELD,
+            Phase.STREAM,
+            Phase.OBSERVED,
+            Phase.UNREAD,
+            Phase.REPLIED,
         ),
     },
     Phase.BUFFERED: {
@@ -168,13 +174,16 @@ class Exchange:
         unrouted: frozenset[str] = frozenset(),
         utc_s: float = 0.0,
         picks: EndpointPicks | None = None,
+        egressed: frozenset[str] = frozenset(),
     ) -> None:
         """Args:
         unrouted: MODEL/VERSION of the versions that the calling Envoy does not route.
         utc_s: the time now, since 1970. [s]
+        egressed: MODEL/VERSION of those for which it calls again, in role egress.
         """
         record = ExchangeRecord(exchange_id, snapshot.revision, now_ns)
-        exchange = ExchangeContext(ExchangeFacts(CHAT, {}, snapshot.models, unrouted, utc_s), record, pace=pace)
+        facts = ExchangeFacts(CHAT, {}, snapshot.models, unrouted, egressed, utc_s)
+        exchange = ExchangeContext(facts, record, pace=pace)
         self._state = ExchangeState(snapshot, exchange, TokenCounts(record, learned_rates), clean_texts, picks)
 
     @property

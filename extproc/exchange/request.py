@@ -14,6 +14,7 @@ from extproc.domain.contract import (
     INTERNAL_HEADER_PREFIX,
     MODEL_HEADER,
     MODELS_PATH,
+    ROUTE_HEADER,
     UNKNOWN_IDENTITY,
     VERSION_HEADER,
 )
@@ -188,6 +189,8 @@ def forward(after: bytes, before: bytes, exchange: ExchangeContext, pick: Endpoi
     choice = exchange.choice
     if choice is not None:
         headers += [(MODEL_HEADER, choice.facts.model), (VERSION_HEADER, choice.facts.version)]
+        if exchange.is_egressed and exchange.record.route:
+            headers.append((ROUTE_HEADER, exchange.record.route))
     if pick is not None:
         headers.append((ENDPOINT_HEADER, pick.endpoint))
     remove = ("content-encoding",) if "content-encoding" in exchange.facts.headers else ()
@@ -224,7 +227,7 @@ def choose_guards(request: RequestView, exchange: ExchangeContext, snapshot: Sna
 
     Raises: PayloadRefused with the error of the filter that refused; FilterFailed.
     """
-    _run_filters(snapshot.first_filters, request, exchange, snapshot)
+    run_filters(snapshot.first_filters, request, exchange, snapshot)
     policy = choose_policy(snapshot.policies, exchange.record, request.model or "")
     exchange.record.policy = policy.name
     return policy
@@ -246,16 +249,15 @@ def judge(
             _run_guards(policy, request, exchange, snapshot)
             if not exchange.failed_open:
                 clean_texts.remember(new)
-        _run_filters(snapshot.last_filters, request, exchange, snapshot)
+        run_filters(snapshot.last_filters, request, exchange, snapshot)
     finally:
         if exchange.record.texts is not None:
             for field in request.texts:
                 exchange.record.note_text(field.source, field.text)
 
 
-def _run_filters(
-    filters: Sequence[Filter], request: RequestView, exchange: ExchangeContext, snapshot: Snapshot
-) -> None:
+def run_filters(filters: Sequence[Filter], request: RequestView, exchange: ExchangeContext, snapshot: Snapshot) -> None:
+    """Run filters that are no guards on the request. Raises: as ``choose_guards``."""
     for owner in filters:
         error = _judge(owner, request, exchange, snapshot)
         if error is not None:
@@ -263,7 +265,7 @@ def _run_filters(
 
 
 def _run_guards(policy: CompiledPolicy, request: RequestView, exchange: ExchangeContext, snapshot: Snapshot) -> None:
-    """Like ``_run_filters``; on any outcome, each text is accounted for at each guard that checks requests."""
+    """Like ``run_filters``; on any outcome, each text is accounted for at each guard that checks requests."""
     judged: set[str] = set()
     try:
         for guard in policy.guards:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from extproc.domain.errors import PayloadRefused
 from extproc.domain.record import Outcome
 from extproc.domain.text import Direction
+from extproc.exchange import attempts
 from extproc.exchange import request as requests
 from extproc.exchange.endpoint_picks import EndpointPick
 from extproc.exchange.events import (
@@ -68,7 +69,8 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     requests.judge(request, exchange, snapshot, state.policy, state.clean_texts)
     state.tokens.size = size_of(request, dialect)
     after = request.body_after()
-    note_usage_bounds(state.record, request, max(len(body), len(after)), snapshot.limits.usage_tokens_max)
+    body_bytes = max(len(body), len(after)) + attempts.later_prompt_bytes(exchange)
+    note_usage_bounds(state.record, request, body_bytes, snapshot.limits.usage_tokens_max)
     state.pick = _picked(state, request)
     forward = requests.forward(after, event.body, exchange, state.pick)
     request.release()

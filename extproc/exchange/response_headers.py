@@ -17,6 +17,7 @@ from extproc.payload.encoding import ENCODINGS, Decoder, decoder
 
 EVENT_STREAM = "text/event-stream"
 _JSON = "application/json"
+_RETRY_AFTER = "retry-after"
 
 
 def status_of(headers: Mapping[str, str]) -> int:
@@ -89,14 +90,20 @@ def awaited_whole(headers: Mapping[str, str], snapshot: Snapshot) -> tuple[Phase
     return Phase.HELD, BodyMode.FULL_DUPLEX
 
 
-def header_changes(headers: Mapping[str, str], phase: Phase, snapshot: Snapshot) -> HeaderChanges:
-    """Remove headers that a server must not set, and a stream's length; a whole body's length is set with the body."""
+def header_changes(
+    headers: Mapping[str, str], phase: Phase, snapshot: Snapshot, retry_after_s: int = 0
+) -> HeaderChanges:
+    """Remove headers that a server must not set, and a stream's length; a whole body's length is set with the body.
+
+    Args: retry_after_s: when an error may be retried, if another server than the last one has said it. [s]
+    """
     remove = [
         name for name in headers if name.startswith(INTERNAL_HEADER_PREFIX) and not _is_served(name, headers, snapshot)
     ]
     if phase in (Phase.STREAM, Phase.HELD):
         remove += [name for name in ("content-length", "content-encoding") if name in headers]
-    return HeaderChanges((), tuple(remove))
+    waits = ((_RETRY_AFTER, str(retry_after_s)),) if retry_after_s and status_of(headers) >= 400 else ()
+    return HeaderChanges(waits, tuple(remove))
 
 
 def _is_served(name: str, headers: Mapping[str, str], snapshot: Snapshot) -> bool:

@@ -5,6 +5,8 @@ Counts of the server update the rates, which improves later estimates.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.token_rates import START, UNKNOWN_SIZE, TokenRates
 from extproc.domain.usage import Usage, utf8_bytes_of
@@ -34,6 +36,11 @@ class TokenCounts:
         if self._learned is None or version is None:
             return START
         return self._learned.of(version, self._record.endpoint)
+
+    def move(self, prompt_bytes: int) -> None:
+        """Another version answers than the chosen one. Args: prompt_bytes: how much longer its prompt is. [bytes]"""
+        if self.size is not UNKNOWN_SIZE:
+            self.size = replace(self.size, utf8_bytes=max(0, self.size.utf8_bytes + prompt_bytes))
 
     def of_stream(self, reader: UsageReader) -> Usage:
         """The tokens of a stream, complete or not."""

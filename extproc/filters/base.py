@@ -67,6 +67,7 @@ class ExchangeFacts(NamedTuple):
     Attributes:
         headers: of the request; empty as soon as the request was forwarded.
         unrouted: MODEL/VERSION of the versions that the calling Envoy does not route.
+        egressed: those for which this Envoy calls again, in role egress, which sets the model's name and prompt.
         utc_s: when it began, since 1970. [s]
     """
 
@@ -74,6 +75,7 @@ class ExchangeFacts(NamedTuple):
     headers: Mapping[str, str]
     models: Mapping[str, CompiledModel]
     unrouted: frozenset[str] = frozenset()
+    egressed: frozenset[str] = frozenset()
     utc_s: float = 0.0
 
 
@@ -97,6 +99,11 @@ class ExchangeContext:
     def prompt(self) -> CompiledPrompt | None:
         """The system prompt that is to be inserted."""
         return self.choice.prompt if self.choice is not None else None
+
+    @property
+    def is_egressed(self) -> bool:
+        """Whether the model's name and prompt are left to a later call, as another version may answer."""
+        return self.choice is not None and self.choice.name in self.facts.egressed
 
     @property
     def has_prompt(self) -> bool:

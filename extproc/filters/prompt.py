@@ -22,9 +22,15 @@ class PromptFilter(Filter):
         self.inserts_prompt = self.enforced
 
     def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
-        """Insert the prompt, if there is one for this exchange."""
+        """Insert the prompt, if there is one for this exchange; with a fallback, the call in role egress inserts it."""
         prompt = exchange.prompt
-        if prompt is not None and self.enforced and is_inserted(prompt, request):
+        if self.enforced and exchange.is_egressed:
+            request.show_own()
+        if prompt is None or not self.enforced or not is_inserted(prompt, request):
+            return None
+        if exchange.is_egressed:
+            note_inserted(prompt, _filled(prompt, exchange), request, exchange.facts.dialect)
+        else:
             insert(prompt, _filled(prompt, exchange), request, exchange.facts.dialect)
         return None
 
@@ -36,10 +42,14 @@ def is_inserted(prompt: CompiledPrompt, request: RequestView) -> bool:
 
 def insert(prompt: CompiledPrompt, text: str, request: RequestView, dialect: Dialect) -> None:
     """Insert a prompt whose variables are filled in."""
-    replaces = prompt.position == "replace"
-    dialect.insert_prompt(request, text, replaces)
+    dialect.insert_prompt(request, text, prompt.position == "replace")
+    note_inserted(prompt, text, request, dialect)
+
+
+def note_inserted(prompt: CompiledPrompt, text: str, request: RequestView, dialect: Dialect) -> None:
+    """Count a prompt that the model reads."""
     if dialect.templated:
-        request.inserted, request.inserted_replaces = text, replaces
+        request.inserted, request.inserted_replaces = text, prompt.position == "replace"
 
 
 def _filled(prompt: CompiledPrompt, exchange: ExchangeContext) -> str:

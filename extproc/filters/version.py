@@ -65,6 +65,15 @@ def sticky_key(model: CompiledModel, request: RequestView, headers: Mapping[str,
     return b"beginning\x00" + digest.digest()
 
 
+def set_served_model(request: RequestView, version: CompiledVersion) -> None:
+    """Ask for a version by its server's name; the client still sees the name that it asked for."""
+    if version.served_model != request.model:
+        if request.model is not None:
+            request.shown["model"] = request.model
+            request.served_model = version.served_model
+        request.set(("model",), version.served_model)
+
+
 class VersionFilter(Filter):
     """Chooses route and version, and sets the served model in the request; in shadow it changes nothing."""
 
@@ -90,12 +99,13 @@ class VersionFilter(Filter):
         if not self.enforced:
             return None
         exchange.choice = choice
-        other_name = self._fixed is not None and request.model != model.name  # an adapter's name, known to the server
-        if choice.served_model != request.model and not other_name:
+        if exchange.is_egressed:
             if request.model is not None:
                 request.shown["model"] = request.model
-                request.served_model = choice.served_model
-            request.set(("model",), choice.served_model)
+            return None
+        other_name = self._fixed is not None and request.model != model.name  # an adapter's name, known to the server
+        if not other_name:
+            set_served_model(request, choice)
         return None
 
     def _choose(

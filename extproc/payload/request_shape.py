@@ -36,6 +36,7 @@ class RequestShape:
         roles: the roles of messages, and the speaker of each.
         lengths: the fields that limit the length of a response, in order of precedence. [tokens]
         formats: the paths of the fields that set the format of a response.
+        repeated: the field that a response repeats, and into which a system prompt may be inserted.
 
     Attributes:
         spoken: the fields of messages, of the system prompt and of other prompts.
@@ -51,8 +52,10 @@ class RequestShape:
         roles: Mapping[str, Speaker] = _NO_ROLES,
         lengths: Sequence[str] = (),
         formats: Sequence[tuple[str, ...]] = (),
+        repeated: str = "",
     ) -> None:
         self.roles = roles
+        self.repeated = repeated
         self._messages = messages
         self._system = system
         self._lengths = lengths

@@ -88,6 +88,7 @@ _SHAPE = _ResponsesShape(
     },
     lengths=["max_output_tokens"],
     formats=[("text", "format")],
+    repeated="instructions",
 )
 
 
@@ -122,7 +123,7 @@ class Responses:
     def insert_prompt(self, request: RequestView, text: str, replace: bool) -> None:
         """Insert into ``instructions``; the response, which repeats them, shows the client's own."""
         own = next((field.text for field in request.texts if field.path == ("instructions",)), None)
-        request.shown["instructions"] = request.tree.get("instructions")
+        request.show_own()
         request.set(("instructions",), text if replace or not own else f"{text}\n\n{own}")
 
     def ask_for_usage(self, request: RequestView, continuous: bool) -> None:

@@ -199,6 +199,11 @@ class RequestView:
         self.edits = []
         return body
 
+    def show_own(self) -> None:
+        """Let a response that repeats the system prompt show the client's own."""
+        if self.shape.repeated:
+            self.shown[self.shape.repeated] = self.tree.get(self.shape.repeated)
+
     def release(self) -> None:
         """Release the body and its texts: only the response is still needed, which may take long."""
         self.body, self.tree, self.texts = b"", {}, []

@@ -48,5 +48,14 @@ class ExchangeLog:
             details=record.details,
             duration_ms=(record.ended_ns - record.started_ns) // _MS_NS,
             **({} if record.unrouted is None else {"unrouted_version": record.unrouted.version}),
+            **_fallback(record),
             **({} if record.texts is None else {"texts": record.texts}),
         )
+
+
+def _fallback(record: ExchangeRecord) -> dict[str, Any]:
+    """The version that was chosen and all attempts, if the first one gave no answer."""
+    if not record.fallbacks:
+        return {}
+    chosen = record.fallbacks[0][0]
+    return {"chosen_version": chosen, "attempts": [f"{one.version} {one.reason}" for one in record.attempts]}

@@ -138,6 +138,11 @@ class Metrics:
         self._ignored_pins = counter(
             "llm_pin_ignored_total", "Exchanges whose pin header was ignored, as their team may not pin.", ("model",)
         )
+        self._fallbacks = counter(
+            "llm_fallback_total",
+            "Steps from one version to the next, as the first could not answer; `ejected`: Envoy did not try it.",
+            ("from", "to", "reason"),
+        )
         self.envoy_stale = Gauge(
             "llm_envoy_stale_keys",
             "Configuration keys that an Envoy which calls does not know yet.",
@@ -260,6 +265,8 @@ class Metrics:
             self._ignored_pins.add((record.ignored_pin,))
         if record.unrouted is not None:
             self._unrouted.add(self._version_labels(record.unrouted, record.ended_ns))
+        for step in record.fallbacks if record.attempts else ():
+            self._fallbacks.add(step, 1)
         for verdict, times in record.verdicts.items():
             self._verdicts.add((record.policy, *verdict), times)
         for finding, times in record.findings.items():

@@ -85,9 +85,14 @@ TALKS: list[tuple[Snapshot, Sequence[Event]]] = [
 ]
 
 
-def steps_of(snapshot: Snapshot, events: Iterable[Event]) -> set[tuple[Phase, type, Phase]]:
+NOT_SENT = ResponseHeaders({":status": "421"}, details="via_upstream")
+
+
+def steps_of(
+    snapshot: Snapshot, events: Iterable[Event], egressed: frozenset[str] = frozenset()
+) -> set[tuple[Phase, type, Phase]]:
     """From which phase each event of a talk leads to which."""
-    exchange = Exchange(snapshot, "exchange-1", 0)
+    exchange = Exchange(snapshot, "exchange-1", 0, egressed=egressed)
     seen: set[tuple[Phase, type, Phase]] = set()
     for now_ns, event in enumerate(events, 1):
         before = exchange.phase
@@ -114,6 +119,7 @@ def steps_of_asking(*, answered: bool) -> set[tuple[Phase, type, Phase]]:
 def test_each_row_of_the_table_is_what_happens() -> None:
     """All phases that a row names are reached, and no others."""
     seen = set().union(*(steps_of(snapshot, events) for snapshot, events in TALKS))
+    seen |= steps_of(FULL_DUPLEX, [*ASKED, NOT_SENT], frozenset({"tiny/v1"}))  # no version could take it
     seen |= steps_of_asking(answered=True) | steps_of_asking(answered=False)
     listed = {
         (phase, event, after)

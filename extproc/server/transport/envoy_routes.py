@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from extproc.config.routed import Unknown, unknown_to
+from extproc.config.models import CompiledVersion
+from extproc.config.routed import RoutedVersion, Unknown, unknown_to
 from extproc.exchange.snapshot import Snapshot
 
 STATEMENTS_MAX: Final = 256
 """Different statements that are kept for one configuration; Envoys state few."""
 _NOTHING: Final = Unknown(frozenset(), ())
+
+
+def _as_routed(model: str, version: CompiledVersion) -> RoutedVersion:
+    fallback = "" if version.fallback is None else version.fallback.hash
+    return RoutedVersion(model, version.facts.version, version.endpoints_hash, fallback)
 
 
 class _Statement:
@@ -43,11 +49,15 @@ class EnvoyRoutes:
 
         Args: stated: the value of ``x-llm-routes``; empty if the call has none.
         """
+        return self.compared(stated).versions
+
+    def compared(self, stated: bytes) -> Unknown:
+        """What an Envoy knows, and how it routes. Args: as above."""
         known = self._statements.get(stated)
         if known is None:
-            known = self._compared(stated)
+            known = self._read(stated)
         known.seen = True
-        return known.unknown.versions
+        return known.unknown
 
     def stale(self) -> list[str] | None:
         """Configuration keys that an Envoy does not know which has called since the last time; None if none has."""
@@ -56,11 +66,9 @@ class EnvoyRoutes:
             statement.seen = False
         return sorted({key for statement in seen for key in statement.unknown.keys}) if seen else None
 
-    def _compared(self, stated: bytes) -> _Statement:
+    def _read(self, stated: bytes) -> _Statement:
         versions = (
-            (model.name, version.facts.version, version.endpoints_hash)
-            for model in self._snapshot.models.values()
-            for version in model.versions
+            _as_routed(model.name, version) for model in self._snapshot.models.values() for version in model.versions
         )
         known = _Statement(unknown_to(stated.decode("latin-1"), versions) if stated else _NOTHING)
         if len(self._statements) >= STATEMENTS_MAX:

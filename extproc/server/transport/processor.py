@@ -21,6 +21,7 @@ from extproc.config.classifiers import Classifier
 from extproc.domain.classification import BlockingCheck, ClassificationJob
 from extproc.domain.record import ExchangeRecord
 from extproc.exchange.clean_texts import CleanTexts
+from extproc.exchange.egress import EgressExchange
 from extproc.exchange.endpoint_picks import EndpointPicks
 from extproc.exchange.events import (
     Abort,
@@ -139,12 +140,14 @@ class Processor:
         self._snapshot = snapshot
         self.envoy_routes.use(snapshot)
 
-    def open(self, routes: bytes = b"") -> Session:
+    def open(self, routes: bytes = b"", egress: bytes = b"") -> Session:
         """A session for one gRPC stream.
 
-        Args: routes: what Envoy states of its routes with the call.
+        Args:
+            routes: what Envoy states of its routes with the call.
+            egress: MODEL/VERSION whose model server gets the request next; empty in the call of the listener.
         """
-        return Session(self, routes)
+        return Session(self, routes, egress)
 
     def next_id(self) -> str:
         """The id of an exchange: unique across processes and restarts."""
@@ -187,14 +190,15 @@ class Processor:
 class Session:
     """One gRPC stream. It is also the pace of its exchange: that of the turn in which a long message is checked."""
 
-    __slots__ = ("_ended", "_exchange", "_jobs", "_processor", "_record", "_room", "_routes", "_turn")
+    __slots__ = ("_egress", "_ended", "_exchange", "_jobs", "_processor", "_record", "_room", "_routes", "_turn")
 
-    def __init__(self, processor: Processor, routes: bytes = b"") -> None:
+    def __init__(self, processor: Processor, routes: bytes = b"", egress: bytes = b"") -> None:
         self._processor = processor
         self._routes = routes
+        self._egress = egress.decode("latin-1")
         self._turn: Turn | None = None
         self._room: tuple[int, Hashable] | None = None  # capacity reserved for a message
-        self._exchange: Exchange | None = None
+        self._exchange: Exchange | EgressExchange | None = None
         self._record: ExchangeRecord | None = None
         self._jobs: list[ClassificationJob] = []
         self._ended = False
@@ -277,7 +281,9 @@ class Session:
         try:
             event = decode(message)
             replies = _replies(self._step(event))
-            phase = "abandoned" if self._turn is not None and self._turn.gone else _PHASES[type(event)]
+            phase = "egress" if self._egress else _PHASES[type(event)]
+            if self._turn is not None and self._turn.gone:
+                phase = "abandoned"
             self._processor.on_step(phase, clock_ns() - started_ns)
         except (DecodeError, UnknownMessage) as unknown:  # not `error`: mypyc types a name by its first use
             return self._fail("unknown_message", unknown)
@@ -315,7 +321,7 @@ class Session:
                 self._step(StreamClosed())
             except Exception as error:
                 self._fail("internal_error", error)
-            self._processor.inflight -= 1
+            self._processor.inflight -= not self._egress
             self._exchange = None
         self.settle()
 
@@ -331,16 +337,30 @@ class Session:
     def _step(self, event: Event) -> Step:
         now_ns = time.monotonic_ns()
         if self._exchange is None:
-            processor = self._processor
-            memories = processor.clean_texts, processor.learned_rates
-            unrouted = processor.envoy_routes.unrouted(self._routes)
-            self._exchange = Exchange(
-                processor.snapshot, processor.next_id(), now_ns, *memories, self, unrouted, time.time(), processor.picks
-            )
-            self._processor.inflight += 1
+            self._exchange = self._begin(now_ns)
         step = self._exchange.step(event, now_ns)
         self._note(step)
         return step
+
+    def _begin(self, now_ns: int) -> Exchange | EgressExchange:
+        processor = self._processor
+        if self._egress:  # a part of an exchange that is counted already
+            rates = processor.learned_rates
+            return EgressExchange(processor.snapshot, self._egress, now_ns, rates, self, time.time())
+        processor.inflight += 1
+        memories = processor.clean_texts, processor.learned_rates
+        routed = processor.envoy_routes.compared(self._routes)
+        return Exchange(
+            processor.snapshot,
+            processor.next_id(),
+            now_ns,
+            *memories,
+            self,
+            routed.versions,
+            time.time(),
+            processor.picks,
+            routed.through_egress,
+        )
 
     def _note(self, step: Step) -> None:
         if step.ended is not None and not self._ended:

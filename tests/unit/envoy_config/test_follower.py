@@ -35,6 +35,7 @@ OLD = models(v1="127.0.0.1:8001", v2="127.0.0.1:8002")
 ADDED = models(v1="127.0.0.1:8001", v2="127.0.0.1:8002", v3="127.0.0.1:8003")
 MOVED = models(v1="127.0.0.1:8001", v2="127.0.0.1:9002")
 REMOVED = models(v1="127.0.0.1:8001")
+FALLING = {"chat": {**OLD["chat"], "fallback": {"to": ["v1", "v2"]}}}
 
 
 class FakeEnvoy:
@@ -59,6 +60,10 @@ class FakeEnvoy:
         """Those that routes need."""
         (config,) = self.read(ROUTES)["resources"]
         return {route["route"]["cluster"] for route in config["virtual_hosts"][0]["routes"] if "route" in route}
+
+    def listeners(self) -> set[str]:
+        """The internal ones that the file has."""
+        return {one["name"] for one in self.read(LISTENERS)["resources"]} - {"llm"}
 
     def active_clusters(self) -> set[str]:
         """As the admin server says."""
@@ -151,6 +156,38 @@ def test_the_cluster_of_a_removed_version_stays_for_a_time(tmp_path: Path, docum
         assert made.follower._until_s == {}
         (moved,) = [one for one in made.envoy.read(CLUSTERS)["resources"] if one["name"] == "chat__v2"]
         assert "9002" in str(moved)
+
+
+def test_a_fallback_gets_its_internal_listeners_before_its_routes(tmp_path: Path, document: Documents) -> None:
+    """A cluster whose listener is not there would fail every request."""
+    egress = {"chat__v1__egress", "chat__v2__egress"}
+    with following(tmp_path, document(models=OLD)) as made:
+        made.envoy.takes = {CLUSTERS, ROUTES}
+        made.follower.use(document(models=FALLING))
+        wait_until(lambda: made.envoy.listeners() == egress, "the listeners are written")
+        asked = len(made.envoy.seen)
+        wait_until(lambda: len(made.envoy.seen) > asked + 2, "Envoy is asked again")
+        assert made.envoy.routed() == {"chat__v1", "chat__v2"}
+        made.envoy.takes.add(LISTENERS)
+        wait_until(made.followed, "the change is done")
+        assert made.envoy.routed() == {"chat__v1", "chat__v1__fallback", "chat__v2__fallback"}
+
+
+def test_a_fallback_that_is_gone_keeps_its_listeners_for_a_time(tmp_path: Path, document: Documents) -> None:
+    """Requests may have been promised to them."""
+    with following(tmp_path, document(models=FALLING), kept_s=0.5) as made:
+        made.change(document(models=OLD))
+        assert made.envoy.routed() == {"chat__v1", "chat__v2"}
+        wait_until(lambda: made.envoy.listeners() == set(), "the listeners are gone")
+        wait_until(lambda: made.envoy.clusters() == {"chat__v1", "chat__v2"}, "the clusters are gone")
+
+
+def test_a_successor_keeps_the_listeners_of_a_running_envoy(tmp_path: Path, document: Documents) -> None:
+    """It knows them by the files."""
+    Following(tmp_path, document(models=FALLING))
+    follower = EnvoyFollower(tmp_path, document(models=OLD), FakeEnvoy(tmp_path), Logged().logger)
+    follower.begin(document(models=OLD))
+    assert set(follower._internal) == {"chat__v1__egress", "chat__v2__egress"}
 
 
 def test_the_last_of_several_changes_counts(tmp_path: Path, document: Documents) -> None:

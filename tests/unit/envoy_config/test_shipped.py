@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[3]
 SHIPPED = {
     "demo.yaml": "extproc/demo/config.yaml",
     "gateway.yaml": "envoy/gateway.llm-extproc.yaml",
+    "fallback.yaml": "envoy/fallback.llm-extproc.yaml",
     "sidecar-guard.yaml": "envoy/sidecar-guard.llm-extproc.yaml",
 }
 

@@ -9,7 +9,7 @@ import grpc
 from grpc import aio
 
 from extproc._pb import health_pb2 as health_pb
-from extproc.domain.contract import ROUTES_HEADER
+from extproc.domain.contract import EGRESS_HEADER, ROUTES_HEADER
 from extproc.server.operations.health import Health
 from extproc.server.operations.json_log import where
 from extproc.server.sockets.address import AddressTaken, make_way, open_to_group, reason_of, why_not
@@ -121,7 +121,7 @@ class GrpcAioServer:
         assert task is not None  # a handler always runs in one
         self._streams.add(task)
         try:
-            abort = await _serve(self._processor.open(_routes(context)), context)
+            abort = await _serve(self._processor.open(*_stated(context, ROUTES_HEADER, EGRESS_HEADER)), context)
         except Exception as error:
             # if it escaped, its message would reach Envoy and the log, and it may quote text
             self._processor.logger.error("stream failed", error=type(error).__name__, where=where(error))
@@ -132,10 +132,11 @@ class GrpcAioServer:
             await context.abort(grpc.StatusCode.INTERNAL, abort)
 
 
-def _routes(context: _Context) -> bytes:
-    """What Envoy states of its routes."""
-    stated = next((value for name, value in context.invocation_metadata() or () if name == ROUTES_HEADER), "")
-    return stated if isinstance(stated, bytes) else stated.encode()
+def _stated(context: _Context, *names: str) -> list[bytes]:
+    """What Envoy states with a call under these names; empty where it states nothing."""
+    stated = dict(context.invocation_metadata() or ())
+    values = [stated.get(name, b"") for name in names]
+    return [value if isinstance(value, bytes) else value.encode() for value in values]
 
 
 async def _all_ended(streams: set[asyncio.Task[Any]]) -> None:

@@ -1,0 +1,121 @@
+"""What an answer through a fallback says of its attempts: which version gave it, and why others did not.
+
+Envoy lists the attempts of an exchange in the header ``x-llm-attempts`` of the answer, in the order in which they were
+made:
+
+    llama/v1=rate_limit=7,llama/v2=answered=
+
+Each is MODEL/VERSION, how it ended, and its ``retry-after``. The header counts only where this Envoy routes the chosen
+version through its egress: everywhere else a model server could have written it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from extproc.config.models import CompiledVersion, find_version
+from extproc.domain.contract import ATTEMPTS_HEADER
+from extproc.domain.errors import ApiError
+from extproc.domain.record import ANSWERED, Attempt
+from extproc.exchange.state import ExchangeState
+from extproc.filters.base import ExchangeContext
+
+ATTEMPTS_MAX: Final = 16
+RETRY_AFTER_S_MAX: Final = 86_400
+CONTEXT_LENGTH: Final = "context_length_exceeded"
+"""The request is too long for a version, by an estimate."""
+VERSION_UNKNOWN: Final = "version_unavailable"
+"""The configuration has no such version any more."""
+PROCESSOR: Final = "processor"
+"""The call in role egress failed; it would fail for every version."""
+REASONS: Final = frozenset(
+    {
+        "connect_failure",
+        "reset",
+        "gateway_error",
+        "rate_limit",
+        "timeout",
+        CONTEXT_LENGTH,
+        VERSION_UNKNOWN,
+        PROCESSOR,
+        ANSWERED,
+    }
+)
+_OTHER: Final = "other"
+NOT_SENT_STATUS: Final = 421
+"""Of an attempt that was not sent to its model server: Envoy moves on, and counts it as no failure of that server."""
+
+TOO_LONG: Final = ApiError(
+    400,
+    "invalid_request_error",
+    "context_length_exceeded",
+    "The request is longer than the context of every model version that could answer it. Shorten it, or ask for fewer"
+    " tokens.",
+)
+_BUSY: Final = ApiError(
+    503, "service_unavailable_error", "model_unavailable", "The model service is not available. Please retry shortly."
+)
+
+
+class Attempts(NamedTuple):
+    """The attempts, and when the first of those that were refused may be made again; 0: unknown. [s]"""
+
+    made: tuple[Attempt, ...]
+    retry_after_s: int
+
+
+def later_prompt_bytes(exchange: ExchangeContext) -> int:
+    """The length of the longest prompt that a call in role egress may insert. [bytes]"""
+    choice = exchange.choice
+    return choice.fallback.prompt_bytes_max if exchange.is_egressed and choice and choice.fallback else 0
+
+
+def parse_attempts(text: str) -> Attempts:
+    """Read the header; what is no attempt is skipped."""
+    made: list[Attempt] = []
+    waits: list[int] = []
+    for entry in text.split(",")[:ATTEMPTS_MAX]:
+        version, _, rest = entry.strip().partition("=")
+        reason, _, wait = rest.partition("=")
+        if version and reason:
+            made.append(Attempt(version, reason if reason in REASONS else _OTHER))
+        if wait.isascii() and wait.isdecimal() and len(wait) <= len(str(RETRY_AFTER_S_MAX)):
+            waits.append(min(int(wait), RETRY_AFTER_S_MAX))
+    return Attempts(tuple(made), min(waits, default=0))
+
+
+def take_attempts(state: ExchangeState, headers: Mapping[str, str], status: int) -> tuple[ApiError | None, int]:
+    """Note the attempts of an answer, and go on with the version that gave it.
+
+    Returns: an error in place of an answer that is no model's, and when the client may retry; 0: unknown. [s]
+    """
+    exchange, record = state.exchange, state.record
+    choice = exchange.choice
+    if choice is None or not exchange.is_egressed:
+        return None, 0
+    attempts = parse_attempts(headers.get(ATTEMPTS_HEADER, ""))
+    record.attempts = attempts.made
+    models = state.snapshot.routes.models_of(record.route) or state.snapshot.models
+    served = None if record.version is None else find_version(models, record.version.name)
+    answering = choice if served is None else served[1]
+    if answering.name != choice.name:
+        record.chosen, record.version = choice.facts, answering.facts
+        state.tokens.move(_prompt_bytes(answering) - _prompt_bytes(choice))
+        exchange.choice = answering
+    if state.request is not None and answering.served_model != state.request.model:
+        state.request.served_model = answering.served_model
+    if status != NOT_SENT_STATUS:
+        return None, attempts.retry_after_s
+    chain = choice.fallback.chain if choice.fallback is not None else (choice.name,)
+    too_long = {one.version for one in attempts.made if one.reason == CONTEXT_LENGTH}
+    error = TOO_LONG if too_long.issuperset(chain) else _busy(attempts.retry_after_s)
+    return error, 0
+
+
+def _busy(retry_after_s: int) -> ApiError:
+    return ApiError(_BUSY.status, _BUSY.type, _BUSY.code, _BUSY.message, retry_after_s=retry_after_s)
+
+
+def _prompt_bytes(version: CompiledVersion) -> int:
+    return 0 if version.prompt is None else len(version.prompt.constant_text.encode())
