@@ -11,7 +11,14 @@ from extproc.config.document import Document
 from extproc.config.models import CompiledModel, CompiledVersion, VersionPlace, compile_version, find_version
 from extproc.config.prompt_files import compiled_prompt
 from extproc.config.prompt_template import CompiledPrompt
-from extproc.config.route_conditions import ANY, CompiledRouteCondition, RouteFacts, compile_condition, model_test
+from extproc.config.route_conditions import (
+    ANY,
+    Check,
+    CompiledRouteCondition,
+    RouteFacts,
+    compile_condition,
+    model_test,
+)
 from extproc.config.routes import Route
 
 NO_ROUTE = ""
@@ -32,15 +39,6 @@ class CompiledRoute:
     target: CompiledModel | None
     models: Mapping[str, CompiledModel]
 
-    def matches(self, facts: RouteFacts) -> bool:
-        """Whether an exchange matches. Raises: TimeMissing."""
-        if not self.conditions:
-            return True
-        for condition in self.conditions:  # noqa: SIM110  # a generator costs more than most checks
-            if condition.matches(facts):
-                return True
-        return False
-
     def model_for(self, asked: str | None) -> CompiledModel | None:
         """The model to choose a version of; None if there is no such model."""
         if self.target is not None:
@@ -57,29 +55,46 @@ class _Reach(NamedTuple):
     is_certain: bool
 
 
+class _Row(NamedTuple):
+    """A condition with its route: the checks that are left once the requested model is known."""
+
+    checks: tuple[Check, ...]
+    route: CompiledRoute
+
+
 @dataclass(frozen=True, slots=True)
 class CompiledRoutes:
     """All routes of a configuration; the last one matches everything.
 
     Attributes:
-        reads_facts: there are conditions, so facts are needed.
-        reads_size: one of them needs the size of the prompt.
+        by_model: the conditions that may match a request for a model, in order; for each name that is known.
+        of_others: likewise for any other name.
+        reads: the keys of all conditions; other facts are not needed.
     """
 
     routes: tuple[CompiledRoute, ...]
-    reads_facts: bool = False
-    reads_size: bool = False
+    by_model: Mapping[str, tuple[_Row, ...]] = MappingProxyType({})
+    of_others: tuple[_Row, ...] = ()
+    reads: frozenset[str] = frozenset()
 
     def first(self, facts: RouteFacts) -> CompiledRoute:
         """The first route that matches an exchange. Raises: TimeMissing."""
-        for route in self.routes:
-            if route.matches(facts):
+        for checks, route in self.by_model.get(facts.model, self.of_others):
+            for passes in checks:
+                if not passes(facts):
+                    break
+            else:
                 return route
         return self.routes[-1]
 
     def models_of(self, name: str) -> Mapping[str, CompiledModel] | None:
         """All models, with the prompt of a route if it has one; None if there is no such route."""
         return next((route.models for route in self.routes if route.name == name), None)
+
+    @property
+    def reads_size(self) -> bool:
+        """Whether a condition needs the size of the prompt."""
+        return "prompt_tokens_min" in self.reads or "prompt_tokens_max" in self.reads
 
     def names_for(self, facts: RouteFacts) -> list[str]:
         """The model names that a caller may request, whatever else a request holds.
@@ -130,8 +145,22 @@ def compile_routes(
     if not document.routes:
         return implicit_routes(models)
     routes = tuple(_compiled(route, document, models, prompts) for route in document.routes)
-    keys = {check.key for route in routes for condition in route.conditions for check in condition.checks}
-    return CompiledRoutes(routes, bool(keys), not keys.isdisjoint({"prompt_tokens_min", "prompt_tokens_max"}))
+    names = {name for route in document.routes for condition in route.when for name in condition.models}
+    pairs = [(condition, route) for route in routes for condition in route.conditions]
+    return CompiledRoutes(
+        routes,
+        {name: _rows_of(name, pairs) for name in {*names, *models} if not name.endswith(ANY)},
+        tuple(_Row(condition.passes, route) for condition, route in pairs if condition.takes_others),
+        frozenset(check.key for condition, _ in pairs for check in condition.checks),
+    )
+
+
+def _rows_of(name: str, pairs: Sequence[tuple[CompiledRouteCondition, CompiledRoute]]) -> tuple[_Row, ...]:
+    return tuple(
+        _Row(tuple(check.passes for check in condition.checks if check.key != "models"), route)
+        for condition, route in pairs
+        if condition.takes(name)
+    )
 
 
 def _compiled(
@@ -187,8 +216,7 @@ def _reaches(route: CompiledRoute, facts: RouteFacts) -> Iterator[_Reach]:
         yield _Reach(lambda _: True, is_certain=True)
     for condition in route.conditions:
         if all(passes(facts) for passes in condition.of_caller):
-            models = condition.section.models
-            yield _Reach(model_test(models) if models else lambda _: True, condition.is_of_caller)
+            yield _Reach(condition.takes, condition.is_of_caller)
 
 
 def _names_of(route: CompiledRoute, facts: RouteFacts) -> Iterator[str]:

@@ -42,11 +42,14 @@ class TimeMissing(Exception):
     """A condition depends on a time that is not known."""
 
 
+Check = Callable[[RouteFacts], bool]
+
+
 class RouteCheck(NamedTuple):
     """One key of a condition. ``passes`` is what costs time in the path; ``got`` is what it looked at, in words."""
 
     key: str
-    passes: Callable[[RouteFacts], bool]
+    passes: Check
     got: Callable[[RouteFacts], str]
 
 
@@ -61,16 +64,22 @@ class CompiledRouteCondition:
 
     section: RouteCondition
     checks: tuple[RouteCheck, ...]
-    passes: tuple[Callable[[RouteFacts], bool], ...]
-    of_caller: tuple[Callable[[RouteFacts], bool], ...]
+    passes: tuple[Check, ...]
+    of_caller: tuple[Check, ...]
     is_of_caller: bool
+
+    @property
+    def takes_others(self) -> bool:
+        """Whether it may match names of models that it does not list."""
+        return not self.section.models or any(pattern.endswith(ANY) for pattern in self.section.models)
+
+    def takes(self, name: str) -> bool:
+        """Whether it may match a request for a model."""
+        return not self.section.models or model_test(self.section.models)(name)
 
     def matches(self, facts: RouteFacts) -> bool:
         """Whether an exchange matches. Raises: TimeMissing."""
-        for passes in self.passes:  # noqa: SIM110  # a generator costs more than most checks
-            if not passes(facts):
-                return False
-        return True
+        return all(passes(facts) for passes in self.passes)
 
 
 def compile_condition(section: RouteCondition) -> CompiledRouteCondition:

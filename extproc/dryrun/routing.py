@@ -27,5 +27,5 @@ def routes_tried(
     except PayloadRefused:
         return ()
     known = ExchangeFacts(dialect, request.headers, snapshot.models, utc_s=utc_s)
-    facts = route_facts(view, record, known, snapshot.routes.reads_size)
+    facts = route_facts(view, record, known, snapshot.routes)
     return tuple(route_verdicts([(route.name, route.conditions) for route in snapshot.routes.routes], facts))

@@ -115,20 +115,20 @@ class VersionFilter(Filter):
         if fixed is not None:
             return fixed
         routes = self._routes
-        facts = route_facts(request, exchange.record, exchange.facts, routes.reads_size) if routes.reads_facts else None
+        facts = route_facts(request, exchange.record, exchange.facts, routes) if routes.reads else None
         route = routes.routes[-1] if facts is None else routes.first(facts)
         exchange.record.route = route.name
         model = route.model_for(request.model)
         if model is None:
-            facts = facts or route_facts(request, exchange.record, exchange.facts)
+            facts = facts or route_facts(request, exchange.record, exchange.facts, routes)
             return unknown_model(request.model, routes.names_for(facts))
         return _of_model(model, request, exchange)
 
 
 def route_facts(
-    request: RequestView, record: ExchangeRecord, known: ExchangeFacts, with_size: bool = False
+    request: RequestView, record: ExchangeRecord, known: ExchangeFacts, routes: CompiledRoutes
 ) -> RouteFacts:
-    """What conditions of routes look at. Args: with_size: estimate the prompt's size, which costs time."""
+    """What the conditions of routes look at: what costs time only if one of them needs it."""
     return RouteFacts(
         request.model or "",
         record.endpoint,
@@ -136,9 +136,9 @@ def route_facts(
         record.tier,
         record.tag,
         known.headers,
-        START.prompt_tokens(size_of(request, known.dialect)) if with_size else 0,
+        START.prompt_tokens(size_of(request, known.dialect)) if routes.reads_size else 0,
         request.streamed,
-        request.tool_count > 0,
+        "tools" in routes.reads and request.tool_count > 0,
         known.utc_s,
     )
 

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from extproc.config.compiled_routes import NO_ROUTE, CompiledRoutes, compile_routes
 from extproc.config.load import parse_document
 from extproc.config.models import compile_models
+from extproc.config.problems import ConfigInvalid
 from extproc.config.route_conditions import RouteFacts
 
 PRICE = {"prompt_micro_usd_per_mtok": 1, "completion_micro_usd_per_mtok": 1}
@@ -49,7 +52,7 @@ def test_without_routes_all_goes_to_the_requested_model() -> None:
     """By one route without a name, which needs no facts."""
     routes = routes_of()
     assert [route.name for route in routes.routes] == [NO_ROUTE]
-    assert not routes.reads_facts
+    assert not routes.reads
     assert led(routes, "big") == {"big/v1": 1, "big/v2": 1}
     assert led(routes, "huge") is None
 
@@ -68,7 +71,40 @@ def test_the_first_route_that_matches_applies() -> None:
         "streams",
     ]
     assert routes.first(ANYBODY).name == "default"
-    assert (routes.reads_facts, routes.reads_size) == (True, False)
+    assert (set(routes.reads), routes.reads_size) == ({"tiers", "streamed", "tools"}, False)
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "models": st.lists(st.sampled_from(["big", "alias", "al*", "b*", "*"]), max_size=2),
+                "tiers": st.lists(st.sampled_from(["gold", "tin"]), max_size=1),
+                "streamed": st.none() | st.booleans(),
+            }
+        ),
+        max_size=5,
+    ),
+    st.sampled_from(["big", "small", "alias", "alias-2", "", "other"]),
+    st.sampled_from(["gold", "tin", "unknown"]),
+    st.booleans(),
+)
+def test_the_index_by_model_takes_the_route_that_the_list_would(
+    conditions: list[dict[str, Any]], asked: str, tier: str, streamed: bool
+) -> None:
+    """Routes are sorted by model when they are compiled; the order that was written decides all the same."""
+    try:
+        routes = routes_of(
+            *({"name": f"r{number}", "when": [one], "model": "big"} for number, one in enumerate(conditions)),
+            {"name": "default"},
+        )
+    except ConfigInvalid:  # a condition without keys, or one that an earlier one takes
+        return
+    facts = ANYBODY._replace(model=asked, tier=tier, streamed=streamed)
+    expected = next(
+        route for route in routes.routes if not route.conditions or any(one.matches(facts) for one in route.conditions)
+    )
+    assert routes.first(facts) is expected
 
 
 def test_a_route_leads_to_a_model_a_version_or_a_set() -> None:
