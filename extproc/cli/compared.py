@@ -20,6 +20,7 @@ from extproc.config.differences import (
 from extproc.config.load import revision_of
 from extproc.config.policy_differences import policy_differences
 from extproc.config.problems import ConfigInvalid
+from extproc.config.route_differences import route_differences
 from extproc.envoy_config.dynamic import bootstrap_of
 from extproc.envoy_config.errors import EnvoyConfigError
 from extproc.envoy_config.generate import bootstrap
@@ -29,6 +30,7 @@ from extproc.server.operations.reload import restart_needed
 ForEnvoy = Literal["same", "changes", "restart", "unknown"]
 _AREAS = {
     "models": model_differences,
+    "routes": route_differences,
     "policies": policy_differences,
     "filters": filter_differences,
     "classifiers": classifier_differences,

@@ -74,6 +74,15 @@ CASES = [
         f"policies:\n{SUPPORT}",
         ["policies", "  support is new, for teams support or endpoints chat: pii, injection"],
     ),
+    (
+        "identity:",
+        "routes: [{ name: gold, when: [{ tiers: [gold] }], version: tiny-chat/v1 }, { name: default }]\nidentity:",
+        [
+            "routes",
+            "  gold is new: its exchanges go to tiny-chat/v1",
+            "  default is new: its exchanges go to the requested model",
+        ],
+    ),
     ("  - filter: meter\n", "", ["filters", "  meter does not run any more"]),
     (
         "filter: guards\n  - filter: meter\n",

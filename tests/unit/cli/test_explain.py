@@ -17,6 +17,8 @@ from extproc.exchange.snapshot import compile_snapshot
 from extproc.server.operations.config_files import read_config
 from tests.playbooks.driver import chat_answer
 from tests.unit.cli.programs import piped
+from tests.unit.cli.samples import ROUTES
+from tests.unit.config.conftest import MINIMAL
 
 CHAT = {"model": "tiny-chat", "messages": [{"role": "user", "content": "I am ann@example.org"}]}
 
@@ -107,6 +109,27 @@ def test_what_would_be_refused_is_shown_with_its_answer(
     assert result.exit_code == int(expected[0].startswith("4"))
     for words in expected:
         assert words in result.output
+
+
+def test_the_route_is_explained_with_those_that_were_not_taken(tmp_path: Path) -> None:
+    """What of the request decided; the time is given."""
+    config = tmp_path / "routed.yaml"
+    config.write_text(MINIMAL + ROUTES)
+    body = tmp_path / "body.json"
+    body.write_text(json.dumps(CHAT))
+    arguments = ["explain", "-c", str(config), str(body), "-H", "x-tier: silver", "--at"]
+    result = CliRunner().invoke(app, [*arguments, "2026-11-30T09:00Z"])
+    lines = [line.rstrip() for line in result.stdout.splitlines()]
+    assert "route        default: no condition" in lines
+    assert "not taken    gold: tier `silver`" in lines
+    assert "not taken    night: mon 09:00 UTC; not streamed" in lines
+    told = json.loads(CliRunner().invoke(app, [*arguments, "2026-11-30T23:00Z", "--json"]).stdout)
+    assert (told["route"], told["tier"]) == ("night", "silver")
+    assert told["routes_tried"][-1] == {"route": "night", "matches": True, "reason": "mon 23:00 UTC"}
+    for at in ("tomorrow", "2026-11-30T09:00"):
+        refused = CliRunner().invoke(app, [*arguments, at])
+        assert refused.exit_code == 2
+        assert f"--at {at}: expected a time with its offset" in refused.stderr
 
 
 def test_an_attack_is_explained_by_its_finding(tmp_path: Path) -> None:

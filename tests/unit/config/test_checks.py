@@ -42,6 +42,22 @@ def test_a_route_that_chooses_nothing_is_told(changed: Changed) -> None:
     ]
 
 
+def test_a_pin_of_nobody_is_told(changed: Changed) -> None:
+    """A header that nobody may use was perhaps meant for somebody; before `pin_teams` it was everybody's."""
+    pins = "  tiny-chat:\n    pin_header: x-version\n"
+    assert warnings_of(changed("  tiny-chat:\n", pins)) == [
+        "3:5: warning: models.tiny-chat.pin_header: no team may choose a version with it."
+        " Add `pin_teams: [TEAM]`, or remove it."
+    ]
+    assert warnings_of(changed("  tiny-chat:\n", f"{pins}    pin_teams: [testers]\n")) == []
+
+
+def test_teams_that_no_header_names_may_be_listed(minimal: str) -> None:
+    """`unknown` and `other` are what conditions see of them."""
+    routes = "routes:\n  - { name: few, when: [{ teams: [unknown, other] }] }\n  - { name: default }\n"
+    assert warnings_of(f"identity: {{ teams: [search] }}\n{routes}{minimal}") == []
+
+
 def test_a_prompt_that_is_never_inserted_is_told(changed: Changed) -> None:
     """A version's prompt needs the filter `prompt`."""
     assert warnings_of(changed("weight: 1", "weight: 1\n        prompt: { file: p.txt }")) == [

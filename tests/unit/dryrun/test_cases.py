@@ -114,6 +114,25 @@ def test_what_does_not_hold_fails(case: dict[str, Any], expect: dict[str, Any], 
     assert f"{found.key}: {found.expected} / {found.got}" == difference
 
 
+def test_a_case_names_its_route_prompt_and_time() -> None:
+    """By the machine that serves; a route that does not exist is refused."""
+    routes = """\
+routes:
+  - { name: night, when: [{ hours: "22:00-06:00" }], prompt: { file: v2.txt } }
+  - { name: default }
+"""
+    document = parse_document(WITH_PROMPT + routes, "config.yaml")
+    cases = [
+        {"name": "night", "request": "Hi", "at": "2026-11-30T23:00Z", "expect": {"route": "night", "prompt": "v2.txt"}},
+        {"name": "day", "request": "Hi", "at": "2026-11-30T12:00Z", "expect": {"route": "default", "prompt": "none"}},
+        {"name": "wrong", "request": "Hi", "expect": {"route": "nigth"}},
+    ]
+    loaded = parse_cases(yaml.safe_dump({"cases": cases}), "cases.yaml")
+    runner = CaseRunner(loaded, document, compile_dry(document, {"v2.txt": "Be brief."}), {})
+    assert [one.ok for one in runner.results()] == [True, True, False]
+    assert ["has no route `nigth`" in str(one) for one in check_names(loaded, document)] == [True]
+
+
 def test_a_case_without_an_expectation_fails() -> None:
     """It would say nothing."""
     (found,) = next(runner([{"name": "one", "request": "Hi"}]).results()).differences

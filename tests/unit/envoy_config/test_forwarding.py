@@ -31,7 +31,8 @@ def kept_back(document: Document) -> Callable[[str], bool]:
 def test_what_is_read_reaches_the_processor(document: Callable[..., Document]) -> None:
     """Of the protocol, of identity, what must be removed, and what tells which version served."""
     keeps = kept_back(document())
-    wanted = {*READ, *STEERING_HEADERS, "x-team", "x-project", "x-budget-code", "x-llm-version", "x-llm-served-version"}
+    identity = {"x-team", "x-project", "x-budget-code", "x-tier", "x-use-case"}
+    wanted = {*READ, *STEERING_HEADERS, *identity, "x-llm-version", "x-llm-served-version"}
     assert [header for header in wanted if keeps(header)] == []
 
 
@@ -42,7 +43,7 @@ def test_credentials_stay_in_envoy(document: Callable[..., Document]) -> None:
 
 
 @pytest.mark.parametrize("header", ["x-request-id", "authorization", "x-envoy-peer", "x-stainless-lang"])
-@pytest.mark.parametrize("reader", ["team", "sticky", "pin"])
+@pytest.mark.parametrize("reader", ["team", "sticky", "pin", "route"])
 def test_a_header_that_the_configuration_names_reaches_the_processor(
     document: Callable[..., Document], header: str, reader: str
 ) -> None:
@@ -50,6 +51,8 @@ def test_a_header_that_the_configuration_names_reaches_the_processor(
     data = document().model_dump(mode="json", exclude_unset=True)
     if reader == "team":
         data["identity"] = {"team_header": header}
+    elif reader == "route":
+        data["routes"] = [{"name": "few", "when": [{"headers": {header: ["on"]}}]}, {"name": "default"}]
     else:
         data["models"]["chat"] |= {"sticky": {"header": header}} if reader == "sticky" else {"pin_header": header}
     assert not kept_back(document(**data))(header)

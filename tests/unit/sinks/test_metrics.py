@@ -267,6 +267,19 @@ def test_an_exchange_without_a_version_or_endpoint_has_names_for_it() -> None:
     assert value(metrics, "llm_requests_total", endpoint="none", model="none", version="none") == 1
 
 
+def test_routes_and_ignored_pins_are_counted() -> None:
+    """A route by the model that it led to; nothing without routes, or without a pin."""
+    metrics = Metrics(10)
+    for facts in ({"route": "gold"}, {"route": "gold", "version": None}, {}, {"ignored_pin": "tiny"}):
+        metrics.exchange_ended(ended(**facts))
+    model = ended().version
+    assert model is not None
+    assert value(metrics, "llm_route_total", route="gold", model=model.model) == 1
+    assert value(metrics, "llm_route_total", route="gold", model="none") == 1
+    assert value(metrics, "llm_route_total") == 2
+    assert value(metrics, "llm_pin_ignored_total") == value(metrics, "llm_pin_ignored_total", model="tiny") == 1
+
+
 def test_estimates_are_told_from_counts() -> None:
     """An estimate is metered, and known as one."""
     metrics = Metrics(10)

@@ -79,6 +79,32 @@ def watched(tmp_path: Path) -> Watched:
 
 
 @in_loop
+async def test_a_new_prompt_of_a_route_is_told(tmp_path: Path) -> None:
+    """Once, whatever the number of versions that it makes revisions of."""
+    route = "routes: [{ name: short, prompt: { file: route.txt } }]\n"
+    (tmp_path / "route.txt").write_text("Be short.")
+    watched = Watched(tmp_path, CONFIG + route)
+    (tmp_path / "route.txt").write_text("Be very short.")
+    await watched.reloader.look()
+    assert watched.events == ["configuration loaded", "prompt of a route changed"]
+    line = watched.wired.log[-1]
+    assert line["route"] == "short"
+    assert line["before"] != line["fingerprint"]
+
+
+@in_loop
+async def test_a_route_test_that_falls_short_keeps_the_last_good_configuration(tmp_path: Path) -> None:
+    """What a file says of itself is not true, so it takes no traffic."""
+    routes = "routes: [{ name: all }]\nroute_tests: [{ name: any, expect: { route: all } }]\n"
+    watched = Watched(tmp_path, CONFIG + routes)
+    before = watched.wired.processor.snapshot
+    watched.file.write_text(CONFIG + routes.replace("name: all", "name: every", 1))
+    await watched.reloader.look()
+    assert watched.wired.processor.snapshot is before
+    assert "unknown route `all`" in watched.health.config_error
+
+
+@in_loop
 async def test_without_a_change_nothing_happens(watched: Watched) -> None:
     """Nothing is read, counted or told."""
     snapshot = watched.wired.processor.snapshot
