@@ -32,14 +32,12 @@ class CompiledRoute:
     Attributes:
         target: the versions to choose from, as of one model; None: the requested model.
         models: models that may be requested, by name, with the route's prompt.
-        prompt: of the route itself.
     """
 
     name: str
     conditions: tuple[CompiledRouteCondition, ...]
     target: CompiledModel | None
     models: Mapping[str, CompiledModel]
-    prompt: CompiledPrompt | None = None
 
     def model_for(self, asked: str | None) -> CompiledModel | None:
         """The model to choose a version of; None if there is no such model."""
@@ -172,7 +170,7 @@ def _compiled(
     if prompt is not None:
         models = MappingProxyType({name: _prompted(model, document, prompt) for name, model in models.items()})
     conditions = tuple(compile_condition(condition) for condition in route.when)
-    return CompiledRoute(route.name, conditions, _target(route, models), models, prompt)
+    return CompiledRoute(route.name, conditions, _target(route, models), models)
 
 
 def _prompted(model: CompiledModel, document: Document, prompt: CompiledPrompt) -> CompiledModel:
@@ -207,24 +205,6 @@ def _with_versions(model: CompiledModel, versions: Sequence[CompiledVersion]) ->
     for version in reversed(versions):
         by_name[version.facts.version] = version
     return replace(model, versions=tuple(versions), by_name=by_name)
-
-
-class ChangedPrompt(NamedTuple):
-    """A route whose prompt is another one: its exchanges are other revisions. Fingerprints; empty: no prompt."""
-
-    route: str
-    before: str
-    fingerprint: str
-
-
-def changed_prompts(before: CompiledRoutes, after: CompiledRoutes) -> Iterator[ChangedPrompt]:
-    """The routes that both configurations have and whose prompts differ."""
-    had = {route.name: route for route in before.routes}
-    for route in after.routes:
-        if route.name in had:
-            old, new = ("" if one.prompt is None else one.prompt.fingerprint for one in (had[route.name], route))
-            if old != new:
-                yield ChangedPrompt(route.name, old, new)
 
 
 # --- what a caller may request -------------------------------------------------------------------------------------

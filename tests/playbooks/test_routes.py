@@ -53,7 +53,7 @@ def test_the_prompt_of_a_route_is_inserted_in_place_of_the_versions() -> None:
     assert (first["route"], first["tag"], other["route"], other["tag"]) == ("second", "short", "default", "unknown")
     assert (first["version"], other["version"]) == ("v1", "v1")
     assert first["fingerprint"] != other["fingerprint"]
-    assert first["fingerprint"] in [version.fingerprint for version in compiled.versions]
+    assert first["fingerprint"] in [version.facts.fingerprint for version in compiled.versions.values()]
 
 
 def test_the_version_that_envoy_reports_keeps_the_revision_of_its_route() -> None:

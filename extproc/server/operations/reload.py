@@ -11,7 +11,6 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
-from extproc.config.compiled_routes import changed_prompts
 from extproc.config.document import Document, Limits
 from extproc.config.models import revised
 from extproc.config.problems import ConfigInvalid
@@ -151,8 +150,6 @@ class Reloader:
         logger.info("configuration loaded", revision=snapshot.revision, before=before.revision)
         for version in revised(before.versions, versions):
             logger.info("version revised", **version._asdict())
-        for prompt in changed_prompts(before.routes, snapshot.routes):
-            logger.info("prompt of a route changed", **prompt._asdict())
         certificates = renewed_certificates(self._started_with, files)
         if self._tls is not None and certificates is not None and self._tls.use(certificates):
             logger.info("certificates replaced, new connections use them")

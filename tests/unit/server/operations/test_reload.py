@@ -80,15 +80,15 @@ def watched(tmp_path: Path) -> Watched:
 
 @in_loop
 async def test_a_new_prompt_of_a_route_is_told(tmp_path: Path) -> None:
-    """Once, whatever the number of versions that it makes revisions of."""
+    """By the version that is another one with it; the version's own revision is the same."""
     route = "routes: [{ name: short, prompt: { file: route.txt } }]\n"
     (tmp_path / "route.txt").write_text("Be short.")
     watched = Watched(tmp_path, CONFIG + route)
     (tmp_path / "route.txt").write_text("Be very short.")
     await watched.reloader.look()
-    assert watched.events == ["configuration loaded", "prompt of a route changed"]
+    assert watched.events == ["configuration loaded", "version revised"]
     line = watched.wired.log[-1]
-    assert line["route"] == "short"
+    assert (line["route"], line["changed"]) == ("short", ["prompt.text"])
     assert line["before"] != line["fingerprint"]
 
 
