@@ -31,8 +31,9 @@ class FilterSection(Section):
 
 
 class VersionSection(FilterSection):
-    """Chooses the model version: pinned by `pin_header`, else drawn by weight, sticky by header, user, or the beginning
-    of the conversation. Sets `x-llm-model` and `x-llm-version`, clears the route cache, rewrites `model`.
+    """Takes the route, and chooses the model version: pinned by `pin_header` (teams of `pin_teams`), else drawn by
+    weight, sticky by header, user, or the beginning of the conversation. Sets `x-llm-model` and `x-llm-version`, clears
+    the route cache, rewrites `model`.
     """
 
     filter: Literal["version"]

@@ -5,7 +5,7 @@ A test says nothing of a conversation, so it covers all versions that have a sha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from extproc.config.conditions import known_identity, unknown_name_problem
@@ -18,6 +18,7 @@ from extproc.config.routes import RequestFacts, Route, RouteExpectation, seconds
 
 NONE = "none"
 NOT_FOUND = "model_not_found"
+PIN_NOT_FOUND = "version_not_found"
 
 _Conditions = tuple[str, Sequence[CompiledRouteCondition]]
 """Name and conditions of a route."""
@@ -127,9 +128,9 @@ def _taken(request: RequestFacts, document: Document, conditions: Sequence[_Cond
     facts = _facts(request, document)
     tried = [*route_verdicts(conditions, facts)]
     route = document.routes[len(tried) - 1]
-    shares = _shares(route, request, document, facts)
-    prompts = [prompt_name(route.prompt or version.prompt) for version in shares.values()]
-    return Taken(tried, list(shares), prompts, "" if shares else NOT_FOUND)
+    chosen, code = _chosen(route, request, document, facts)
+    prompts = [prompt_name(route.prompt or share.section.prompt) for share in chosen]
+    return Taken(tried, [share.name for share in chosen], prompts, code)
 
 
 def _facts(request: RequestFacts, document: Document) -> RouteFacts:
@@ -148,22 +149,46 @@ def _facts(request: RequestFacts, document: Document) -> RouteFacts:
     )
 
 
-def _shares(route: Route, request: RequestFacts, document: Document, facts: RouteFacts) -> Mapping[str, Version]:
-    """The versions that may be chosen, by MODEL/VERSION; none if there is no such model."""
-    every = {
-        f"{name}/{key}": version for name, model in document.models.items() for key, version in model.versions.items()
-    }
+class _Share(NamedTuple):
+    """A version that a route may lead to."""
+
+    model: str
+    version: str
+    section: Version
+    weight: int
+
+    @property
+    def name(self) -> str:
+        """MODEL/VERSION."""
+        return f"{self.model}/{self.version}"
+
+
+def _shares(route: Route, document: Document, asked: str) -> list[_Share]:
+    """Where a route leads a request for a model; empty if there is no such model."""
+    shares = [
+        _Share(name, key, version, version.weight)
+        for name, model in document.models.items()
+        for key, version in model.versions.items()
+    ]
+    by_name = {share.name: share for share in shares}
     if route.version is not None:
-        return {route.version: every[route.version]}
+        return [by_name[route.version]._replace(weight=1)]
     if route.split:
-        return {share.version: every[share.version] for share in route.split if share.weight}
-    name = route.model or facts.model
-    if not name and len(document.models) == 1:
-        name = next(iter(document.models))
-    model = document.models.get(name)
-    if model is None:
-        return {}
-    pinned = request.headers.get(model.pin_header or "")
-    if pinned in model.versions and facts.team in model.pin_teams:
-        return {f"{name}/{pinned}": model.versions[pinned]}
-    return {f"{name}/{key}": version for key, version in model.versions.items() if version.weight}
+        return [by_name[share.version]._replace(weight=share.weight) for share in route.split]
+    only = next(iter(document.models)) if len(document.models) == 1 else ""
+    wanted = route.model or asked or only
+    return [share for share in shares if share.model == wanted]
+
+
+def _chosen(route: Route, request: RequestFacts, document: Document, facts: RouteFacts) -> tuple[list[_Share], str]:
+    """The versions that such an exchange may get, or the code of its error."""
+    shares = _shares(route, document, facts.model)
+    if not shares:
+        return [], NOT_FOUND
+    model = document.models[shares[0].model]
+    pinned = request.headers.get(model.pin_header or "") if facts.team in model.pin_teams else None
+    if not pinned:
+        return [share for share in shares if share.weight], ""
+    is_set = route.version is not None or bool(route.split)
+    found = [share for share in shares if pinned == share.version or (is_set and pinned == share.name)]
+    return found[:1], "" if found else PIN_NOT_FOUND

@@ -63,6 +63,9 @@ def told(request: dict[str, Any], expect: dict[str, Any], **keys: Any) -> list[s
         ({"tag": "batch", "at": "2026-12-01T06:30:00Z"}, {"route": "default"}),
         ({"model": "big", "team": "testers", "headers": {"x-pin": "old"}}, {"version": "big/old"}),
         ({"model": "big", "team": "others", "headers": {"x-pin": "old"}}, {"versions": ["big/v1", "big/v2"]}),
+        ({"model": "big", "team": "testers", "headers": {"x-pin": "no"}}, {"code": "version_not_found"}),
+        ({"tier": "gold", "team": "testers", "headers": {"x-pin": "big/v2"}}, {"version": "big/v2"}),
+        ({"tier": "gold", "team": "testers", "headers": {"x-pin": "v1"}}, {"code": "version_not_found"}),
     ],
     ids=lambda value: json.dumps(value),
 )
