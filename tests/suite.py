@@ -85,10 +85,11 @@ def run(parts: Sequence[Part], folder: Path, at_once: int = AT_ONCE) -> list[Res
     running: list[subprocess.Popen[bytes]] = []
     ending = threading.Event()
     with ThreadPoolExecutor(at_once) as workers:
-        submitted = [
-            workers.submit(_run_part, part, folder / str(number), running, ending) for number, part in enumerate(parts)
-        ]
-        try:
+        try:  # from here on, a signal ends what has begun
+            submitted = [
+                workers.submit(_run_part, part, folder / str(number), running, ending)
+                for number, part in enumerate(parts)
+            ]
             for ended in as_completed(submitted):
                 result, output = ended.result()
                 _tell(f"--- {result.part.name}\n{output}")
