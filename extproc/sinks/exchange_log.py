@@ -55,7 +55,7 @@ class ExchangeLog:
 
 def _fallback(record: ExchangeRecord) -> dict[str, Any]:
     """The version that was chosen and all attempts, if the first one gave no answer."""
-    if not record.fallbacks:
+    steps = record.fallbacks if record.attempts else ()
+    if not steps:
         return {}
-    chosen = record.fallbacks[0][0]
-    return {"chosen_version": chosen, "attempts": [f"{one.version} {one.reason}" for one in record.attempts]}
+    return {"chosen_version": steps[0][0], "attempts": [f"{one.version} {one.reason}" for one in record.attempts]}
