@@ -96,10 +96,14 @@ async def _answer(reader: asyncio.StreamReader, *, streamed: bool) -> tuple[Seen
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
     first, *lines = head.strip().split("\r\n")
     headers = dict(line.split(": ", 1) for line in lines)
-    body = await _body(reader, headers)
+    broke_off = False
+    try:
+        body = await _body(reader, headers)
+    except asyncio.IncompleteReadError:
+        body, broke_off = b"", True
     complete = body.rstrip().endswith(b"data: [DONE]" if streamed else b"}")
     seen = Seen(int(first.split()[1]), headers.get("x-llm-served-version", ""), streamed, complete)
-    return seen, headers.get("connection") == "close"
+    return seen, broke_off or headers.get("connection") == "close"
 
 
 async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:

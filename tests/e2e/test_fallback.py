@@ -111,6 +111,10 @@ def configure(data: dict[str, Any], broken: int, good: int, refused: int, prompt
         "versions": {"v1": version("busy:1", broken), "v2": version("unavailable:2", broken, 0)},
         "fallback": {"to": ["v2"]},
     }
+    data["models"]["gone"] = {
+        "versions": {"v1": version("gone-1", refused), "v2": version("gone-2", refused, 0)},
+        "fallback": {"to": ["v2"]},
+    }
     data["models"]["short"] = {
         "versions": {
             "v1": version("short-1", good, context_tokens_max=CONTEXT_TOKENS),
@@ -239,6 +243,27 @@ def test_when_all_are_busy_the_client_is_told_how_long(stack: Stack, servers: Se
     assert [json.loads(seen.body)["model"] for seen in servers.broken.seen] == ["busy:1", "unavailable:2"]
     assert measured.outcomes() == {"upstream_error": 1}
     assert measured.tokens() == 0
+
+
+@pytest.mark.parametrize("api", APIS, ids=lambda api: api.name)
+def test_when_all_are_gone_the_client_reads_an_error_of_its_api(stack: Stack, api: Api) -> None:
+    """Envoy's own, from behind the internal listener; nobody is billed."""
+    measured = Measured(stack)
+    answered = ask(stack, api, "gone", stream=True)
+    assert answered.status == 503
+    error = answered.document["error"]
+    assert error["message"] == "The model service is not available. Please retry shortly."
+    assert error["type"] == ("overloaded_error" if api.name == "messages" else "service_unavailable_error")
+    assert measured.outcomes() == {"upstream_error": 1}
+    assert measured.tokens() == 0
+
+
+def test_a_client_of_http_2(stack: Stack) -> None:
+    """Its stream is another one than that behind the internal listener."""
+    body = {**CHAT.request(stream=True), "model": "busy"}
+    answered = stack.curl(CHAT.path, "--http2-prior-knowledge", body=body)
+    assert (answered.exit_code, answered.status) == (0, 200)
+    assert said(CHAT, answered, stream=True) == TEXT
 
 
 @pytest.mark.parametrize(("tokens", "served"), [(20, ["short-1"]), (200, ["short-2"])])

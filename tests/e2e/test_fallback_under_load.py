@@ -86,12 +86,21 @@ def test_a_server_that_fails_costs_no_answer(tmp_path: Path) -> None:
         assert stack.metric("llm_fallback_total", **{"from": "tiny-chat/v1", "to": "tiny-chat/v2"}) > 0
 
 
+async def until_asked(clients: SteadyClients, count: int) -> None:
+    """Until clients have got more answers."""
+    until = len(clients.seen) + count
+    await clients.until(lambda: len(clients.seen) >= until, f"{count} more answers")
+
+
+async def until_back(clients: SteadyClients) -> None:
+    """Until the first version answers again, which is soon."""
+    since_s, known = time.monotonic(), len(clients.seen)
+    await clients.until(partial(is_served, "v1", clients.seen, known), "it answers again")
+    assert time.monotonic() - since_s < RETURNS_S_MAX
+
+
 async def fail_in_turn(stack: Stack, broken: dict[str, Scripted]) -> list[Seen]:
     """What clients see meanwhile."""
-
-    async def until_asked(clients: SteadyClients, count: int) -> None:
-        until = len(clients.seen) + count
-        await clients.until(lambda: len(clients.seen) >= until, f"{count} more answers")
 
     async with SteadyClients(stack.base_url, RATE, CLIENTS) as clients:
         for failure in FAILURES.values():
@@ -99,9 +108,31 @@ async def fail_in_turn(stack: Stack, broken: dict[str, Scripted]) -> list[Seen]:
             broken["now"] = failure
             await until_asked(clients, ASKED)
             broken.clear()
-            since_s, known = time.monotonic(), len(clients.seen)
-            await clients.until(partial(is_served, "v1", clients.seen, known), "it answers again")
-            assert time.monotonic() - since_s < RETURNS_S_MAX
+            await until_back(clients)
+    return clients.seen
+
+
+@pytest.mark.timeout(180)
+def test_a_server_that_dies_costs_only_the_streams_that_it_has_begun(tmp_path: Path) -> None:
+    """It is killed, and comes back at its address."""
+    with Stack(tmp_path, change=with_fallback) as stack:
+        seen = asyncio.run(die_and_return(stack))
+        assert Counter(one.status for one in seen) == {200: len(seen)}
+        broken_off = [one for one in seen if not one.complete]
+        assert len(broken_off) <= CLIENTS
+        assert all(one.streamed and one.version == "tiny-chat/v1" for one in broken_off)
+
+
+async def die_and_return(stack: Stack) -> list[Seen]:
+    """What clients see meanwhile."""
+    server = stack.models["v1"]
+    async with SteadyClients(stack.base_url, RATE, CLIENTS) as clients:
+        for _ in range(TURNS):
+            await until_asked(clients, ASKED // 3)
+            await asyncio.to_thread(server.stop)
+            await until_asked(clients, ASKED)
+            await asyncio.to_thread(server.start)
+            await until_back(clients)
     return clients.seen
 
 
