@@ -63,9 +63,9 @@ class NoopProcessor:
 
     logger = open_log(Log(), sys.stderr)
 
-    def open(self, routes: bytes = b"") -> NoopSession:
-        """A session for one gRPC stream."""
-        return NoopSession(cast(Processor, self), routes)
+    def open(self, *stated: bytes) -> NoopSession:
+        """A session for one gRPC stream, whatever Envoy states of it."""
+        return NoopSession(cast(Processor, self), *stated)
 
 
 async def serve(transport: str, address: str) -> None:
