@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -73,7 +73,7 @@ class CompiledRoutes:
     """
 
     routes: tuple[CompiledRoute, ...]
-    by_model: Mapping[str, tuple[_Row, ...]] = MappingProxyType({})
+    by_model: Mapping[str, tuple[_Row, ...]] = field(default_factory=dict)
     of_others: tuple[_Row, ...] = ()
     reads: frozenset[str] = frozenset()
 
