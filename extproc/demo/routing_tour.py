@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,18 +46,19 @@ def visit_alias(tour: Tour, stop: Stop) -> None:
 def visit_prompt_swap(tour: Tour, stop: Stop) -> None:
     """Replace the prompt of a version while it serves, and see when a model gets it."""
     file = tour.installation.prompts / "v1.txt"
-    old = file.read_text()
+    old, revision = file.read_text(), _revision(tour)
     _replace(file, NEW_PROMPT)
     try:
         begun_s = time.monotonic()
-        while (told := _prompt_told(tour)) != NEW_PROMPT and time.monotonic() - begun_s < _SWAP_S_MAX:
-            time.sleep(0.05)
+        _wait(lambda: _prompt_told(tour) == NEW_PROMPT)
+        told = _prompt_told(tour)
         stop.measured = f"{time.monotonic() - begun_s:.1f} s later, without a restart"
         stop.model_saw = f"system: {told}"
         stop.client_saw, stop.outcome = HELLO, f"the model is told: {told}"
         stop.expect("what the model is told", told, NEW_PROMPT)
     finally:
         _replace(file, old)
+        _wait(lambda: _revision(tour) == revision)
 
 
 def _replace(file: Path, text: str) -> None:
@@ -63,6 +66,19 @@ def _replace(file: Path, text: str) -> None:
     written = file.with_suffix(".new")
     written.write_text(text)
     os.replace(written, file)
+
+
+def _wait(holds: Callable[[], bool]) -> None:
+    """Wait for a change of the configuration, for as long as one may take."""
+    until_s = time.monotonic() + _SWAP_S_MAX
+    while not holds() and time.monotonic() < until_s:
+        time.sleep(0.05)
+
+
+def _revision(tour: Tour) -> str:
+    """Of the configuration in force, with its prompts."""
+    revision: str = json.loads(tour.installation.processor.page("/readyz"))["revision"]
+    return revision
 
 
 def _prompt_told(tour: Tour) -> str:
