@@ -25,7 +25,6 @@ from extproc.envoy_config.dynamic import bootstrap_of
 from extproc.envoy_config.errors import EnvoyConfigError
 from extproc.envoy_config.generate import bootstrap
 from extproc.server.operations.config_files import ConfigFiles, read_config
-from extproc.server.operations.reload import restart_needed
 
 ForEnvoy = Literal["same", "changes", "restart", "unknown"]
 _AREAS = {
@@ -43,6 +42,8 @@ def compared(old: Path, new: Path) -> DiffJson:
         before, after = (read_config(file, with_certificates=True) for file in (old, new))
     except ConfigInvalid as invalid:
         refuse_configuration(invalid)
+    from extproc.server.operations.reload import restart_needed  # here: it brings the guards, which no check needs
+
     documents = before.loaded.document, after.loaded.document
     return {
         "old": str(old),

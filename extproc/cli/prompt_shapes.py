@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from typing import Annotated, Literal, TypedDict
 
-from extproc.cli.prompts_testing_run import CaseStatus, Verdict
 from extproc.cli.version_shapes import PartDifferenceJson
 from extproc.config.prompt_template import Position
 from extproc.config.prompt_values import FillOutcome
+
+CaseStatus = Literal["passed", "failed", "error", "skipped"]
+Verdict = Literal["better", "worse", "same", "unknown"]
 
 
 class ListedPromptJson(TypedDict):

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from extproc.cli.junit import JunitCase, JunitSuite, junit_xml
-from extproc.cli.prompt_shapes import ComparedCaseJson, PromptResultJson, PromptTestJson
-from extproc.cli.prompts_testing_run import PromptResult, Verdict, compared
+from extproc.cli.prompt_shapes import ComparedCaseJson, PromptResultJson, PromptTestJson, Verdict
+from extproc.cli.prompts_testing_run import PromptResult, compared
 from extproc.cli.tables import plain_text, print_line, print_lines, print_table
 
 _NS: Final = 1_000_000_000

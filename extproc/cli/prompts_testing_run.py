@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 from extproc.cli.chat_server import ChatServer, ServerFailed
 from extproc.cli.in_parallel import in_parallel
 from extproc.cli.progress import progress
+from extproc.cli.prompt_shapes import CaseStatus, Verdict
 from extproc.config.prompt_cases import PromptCase
 from extproc.config.prompt_catalog import KnownPrompt
 from extproc.dryrun.prompt_answers import ModelAnswer, Shortfall, needs_only_judge, shortfalls
@@ -19,8 +20,6 @@ from extproc.dryrun.prompt_judge import JudgeUnclear, judge_request, judged
 from extproc.dryrun.prompt_request import prompted_request
 
 NO_JUDGE: Final = "no judge: --judge-url and --judge-model are not given"
-CaseStatus = Literal["passed", "failed", "error", "skipped"]
-Verdict = Literal["better", "worse", "same", "unknown"]
 _NS: Final = 1_000_000_000
 _BAR_COLUMNS: Final = 20
 

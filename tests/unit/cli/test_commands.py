@@ -57,3 +57,12 @@ def test_an_unknown_command_is_an_error() -> None:
     ran = extproc("nope")
     assert ran.returncode == 2
     assert "No such command" in ran.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "versions", "init"])
+def test_a_command_that_runs_no_guard_loads_none(command: str) -> None:
+    """It would take longer to load them than to do its work."""
+    heavy = "[name for name in ('numpy', 'extproc.exchange') if name in sys.modules]"
+    code = f"import sys, extproc.cli.{command}; print({heavy})"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
