@@ -25,6 +25,7 @@ from extproc.config.text_files import text_file_problems
 from extproc.config.yaml_nodes import CONFIG_BYTES_MAX, decode
 from extproc.detectors.installed import DetectorUnusable, installed_detector
 from extproc.domain.masks import HASH_KEY_BYTES_MAX, PROCESS_KEY
+from extproc.server.operations.links import Links
 from extproc.server.operations.prompt_reader import AskStore, PromptReader
 from extproc.server.operations.prompt_store import StoredPrompts
 from extproc.server.sockets.certificates import PEM_BYTES_MAX, Certificates, certificate_files, tried
@@ -92,6 +93,7 @@ class ConfigReader:
         self._file = file
         self._with_certificates = with_certificates
         self._seen: dict[Path, _Signature] = {}
+        self._links = Links()
         self._process_key = secrets.token_bytes(HASH_KEY_BYTES_MAX)
         self._polls = polls
         self._store_revision = 0  # before the texts of the store were read last
@@ -123,6 +125,7 @@ class ConfigReader:
 
     def _read(self) -> ConfigFiles:
         self._seen = {}
+        self._links = Links()
         if self.store is not None:
             self._store_revision = self.store.revision
         file = self._file
@@ -206,10 +209,10 @@ class ConfigReader:
 
     def _content(self, file: Path, bytes_max: int) -> bytes | OSError:
         """The bytes of a file, at most one above the limit, or the read error."""
-        real = os.path.realpath(file)
+        real = self._links.resolve(file)
         self._seen[file] = _Signature(real)
         try:
-            with file.open("rb") as stream:
+            with open(real, "rb") as stream:
                 self._seen[file] = _of_status(real, os.fstat(stream.fileno()))
                 return stream.read(bytes_max + 1)
         except OSError as error:
@@ -225,7 +228,7 @@ def read_config(file: Path, *, with_certificates: bool = False) -> ConfigFiles:
 
 
 def _signature(file: Path) -> _Signature:
-    real = os.path.realpath(file)
+    real = Links().resolve(file)
     try:
         return _of_status(real, os.stat(real))
     except OSError:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from extproc.config.problems import ConfigInvalid
 from extproc.config.prompts import PROMPT_BYTES_MAX, prompt_key
+from extproc.server.operations import config_files
 from extproc.server.operations.config_files import ConfigReader
 from tests.unit.config.conftest import MINIMAL
 
@@ -120,26 +123,37 @@ def test_a_prompt_of_the_largest_size_is_read(folder: Path) -> None:
     assert len(read(folder)[prompt_key("system", "v2")]) == PROMPT_BYTES_MAX
 
 
+class ConfigMap:
+    """The prompts as Kubernetes mounts them: two files behind one link, which is swapped between two contents."""
+
+    def __init__(self, folder: Path) -> None:
+        version = NAMED.partition("      v1:")[2].partition("filters:")[0].replace("version: v2", "version: v3")
+        (folder / "config.yaml").write_text(NAMED.replace("filters:", f"      v2:{version}filters:", 1))
+        self.prompts = folder / "prompts"
+        for content in ("a", "b"):
+            (self.prompts / content).mkdir()
+            for name in ("system-v2.md", "system-v3.md"):
+                (self.prompts / content / name).write_text(content)
+        self._data = self.prompts / "..data"
+        self._data.symlink_to("a")
+        for name in ("system-v2.md", "system-v3.md"):
+            (self.prompts / name).symlink_to(f"..data/{name}")
+
+    def swap(self) -> None:
+        """To the other content, at one moment."""
+        (self.prompts / "..new").symlink_to("b" if os.readlink(self._data) == "a" else "a")
+        os.replace(self.prompts / "..new", self._data)
+
+
 def test_a_configmap_is_read_whole(folder: Path) -> None:
     """Two prompts of one ConfigMap that is swapped all the time are always of one content."""
-    version = NAMED.partition("      v1:")[2].partition("filters:")[0].replace("version: v2", "version: v3")
-    (folder / "config.yaml").write_text(NAMED.replace("filters:", f"      v2:{version}filters:", 1))
-    for content in ("a", "b"):
-        (folder / "prompts" / content).mkdir()
-        for name in ("system-v2.md", "system-v3.md"):
-            (folder / "prompts" / content / name).write_text(content)
-    data = folder / "prompts" / "..data"
-    data.symlink_to("a")
-    for name in ("system-v2.md", "system-v3.md"):
-        (folder / "prompts" / name).symlink_to(f"..data/{name}")
+    mounted = ConfigMap(folder)
     enough = threading.Event()
 
     def swap() -> None:
         while not enough.is_set():
-            for content in ("b", "a"):
-                (folder / "prompts" / "..new").symlink_to(content)
-                os.replace(folder / "prompts" / "..new", data)
-                time.sleep(0.0002)
+            mounted.swap()
+            time.sleep(0.0002)
 
     swapping = threading.Thread(target=swap)
     swapping.start()
@@ -149,6 +163,40 @@ def test_a_configmap_is_read_whole(folder: Path) -> None:
         enough.set()
         swapping.join()
     assert {len(texts) for texts in seen} == {1}
+
+
+def test_a_configmap_that_is_swapped_back_before_it_is_compared(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each prompt is found as it was read, and the two are still of two contents: a comparison alone cannot tell."""
+    mounted = ConfigMap(folder)
+
+    def swapping(take: Callable[..., object]) -> Callable[..., object]:
+        def taken(*arguments: object) -> object:
+            result = take(*arguments)
+            if str(arguments).count(".md"):
+                mounted.swap()
+            return result
+
+        return taken
+
+    monkeypatch.setattr(ConfigReader, "_content", swapping(ConfigReader._content))
+    monkeypatch.setattr(config_files, "_signature", swapping(config_files._signature))
+    assert len(set(read(folder).values())) == 1
+
+
+def test_a_content_that_is_removed_while_it_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kubernetes removes the old content after the swap; then all is read again."""
+    mounted = ConfigMap(folder)
+    take = ConfigReader._content
+
+    def removing(reader: ConfigReader, file: Path, bytes_max: int) -> bytes | OSError:
+        result = take(reader, file, bytes_max)
+        if file.name == "system-v2.md" and (mounted.prompts / "a").exists():
+            mounted.swap()
+            shutil.rmtree(mounted.prompts / "a")
+        return result
+
+    monkeypatch.setattr(ConfigReader, "_content", removing)
+    assert set(read(folder).values()) == {"b"}
 
 
 def test_a_file_that_is_being_written_is_waited_for(folder: Path) -> None:
