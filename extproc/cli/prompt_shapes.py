@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypedDict
 
-from extproc.cli.version_shapes import PartDifferenceJson
+from extproc.cli.diff_shapes import UnitDifferenceJson
 from extproc.config.prompt_template import Position
 from extproc.config.prompt_values import FillOutcome
 
@@ -87,14 +87,9 @@ class RenderedPromptJson(TypedDict):
     text: Annotated[str, "as the model gets it"]
 
 
-class PromptDifferenceJson(TypedDict):
-    """Two prompts, or two states of one."""
+class PromptDifferenceJson(UnitDifferenceJson):
+    """Two prompts, or two states of one; the parts are keys of the front matter."""
 
-    before: Annotated[str | None, "null: it is new"]
-    after: Annotated[str | None, "null: it has gone"]
-    before_fingerprint: Annotated[str | None, "null: it is new"]
-    after_fingerprint: Annotated[str | None, "null: it has gone"]
-    parts: Annotated[list[PartDifferenceJson], "of the front matter, that differ"]
     text_diff: Annotated[list[str], "lines of a unified diff of the texts"]
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from extproc.cli.diffs import unit_diff
 from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.prompts_output import (
     diff_data,
@@ -121,15 +121,15 @@ def diff_command(
 
     Front matter by key, texts as a unified diff.
     """
-    old = read_prompts(config_file(config))
-    if second is None:
-        before, after = str(old.file), first
-        found = list(prompt_differences(old.catalog.known, read_prompts(Path(first)).catalog.known))
-    else:
-        before, after = first, second
-        one = prompt_difference(old.usable(first), old.usable(second))
-        found = [] if one.is_none else [one]
-    data = diff_data(before, after, found)
+    data = diff_data(
+        unit_diff(
+            config,
+            (first, second),
+            read_prompts,
+            lambda old, new: prompt_differences(old.catalog.known, new.catalog.known),
+            lambda read, one, other: prompt_difference(read.usable(one), read.usable(other)),
+        )
+    )
     if as_json:
         print_json(data)
     else:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from extproc.cli.diffs import ToldDifference, UnitDiff, parts_data, print_differences
 from extproc.cli.prompt_shapes import (
     FilledVariableJson,
     ListedPromptJson,
@@ -21,15 +22,14 @@ from extproc.cli.prompt_shapes import (
     ShownPromptJson,
 )
 from extproc.cli.prompts_read import ReadPrompts
-from extproc.cli.tables import plain_text, print_diff_lines, print_lines, print_table
+from extproc.cli.tables import plain_text, print_lines, print_table
 from extproc.config.load import revision_of
+from extproc.config.part_differences import ABSENT
 from extproc.config.prompt_catalog import BrokenPrompt, KnownPrompt
 from extproc.config.prompt_differences import PromptDifference
 from extproc.config.prompt_prefix import estimated_tokens, prefix_warning, shared_prefix
 from extproc.config.prompt_values import FilledVariable, variables_of
 from extproc.config.prompt_variables import Variable
-
-_ABSENT = "none"
 
 # --- data ----------------------------------------------------------------------------------------------------------
 
@@ -76,9 +76,9 @@ def rendered_data(one: KnownPrompt, variables: Iterable[FilledVariable], text: s
     return {"prompt": one.name, "fingerprint": one.compiled.fingerprint, "variables": filled, "text": text}
 
 
-def diff_data(before: str, after: str, found: Sequence[PromptDifference]) -> PromptDiffJson:
+def diff_data(compared: UnitDiff[PromptDifference]) -> PromptDiffJson:
     """Of ``prompts diff``."""
-    return {"before": before, "after": after, "prompts": [_difference(one) for one in found]}
+    return {"before": compared.before, "after": compared.after, "prompts": list(map(_difference, compared.found))}
 
 
 def _listed(one: KnownPrompt) -> ListedPromptJson:
@@ -130,7 +130,7 @@ def _difference(one: PromptDifference) -> PromptDifferenceJson:
         "after": after.name if after else None,
         "before_fingerprint": before.compiled.fingerprint if before else None,
         "after_fingerprint": after.compiled.fingerprint if after else None,
-        "parts": [{"key": part.key, "before": part.before, "after": part.after} for part in one.parts],
+        "parts": parts_data(one.parts),
         "text_diff": list(one.lines),
     }
 
@@ -165,11 +165,11 @@ def print_prompt(console: Console, data: ShownPromptJson) -> None:
     table.add_column(overflow="fold")
     rows = [
         ("prompt", one["prompt"]),
-        ("owner", one["owner"] or _ABSENT),
+        ("owner", one["owner"] or ABSENT),
         *([("notes", data["notes"].strip())] if data["notes"].strip() else []),
         ("fingerprint", one["fingerprint"]),
         ("used by", "\n".join(f"{use['by']} ({use['position']})" for use in data["uses"]) or "nobody"),
-        ("variables", "\n".join(map(_variable_words, data["variables"])) or _ABSENT),
+        ("variables", "\n".join(map(_variable_words, data["variables"])) or ABSENT),
         ("size", f"{one['bytes']:,} bytes, about {estimated_tokens(one['bytes']):,} tokens"),
         ("shared", _shared_words(data)),
         ("tests", str(one["tests"])),
@@ -221,24 +221,4 @@ def _variable_notes(variables: Iterable[FilledVariableJson]) -> Iterator[str]:
 
 def print_diff(console: Console, data: PromptDiffJson) -> None:
     """What differs, prompt by prompt; texts as a unified diff."""
-    if not data["prompts"]:
-        print_lines(console, ["Nothing differs."])
-    for number, one in enumerate(data["prompts"]):
-        if number:
-            print_lines(console, [""])
-        print_lines(console, _about(one))
-        print_diff_lines(console, one["text_diff"])
-
-
-def _about(one: PromptDifferenceJson) -> Iterator[str]:
-    before, after = one["before"], one["after"]
-    if before is None or after is None:
-        name, fingerprint = (after, one["after_fingerprint"]) if before is None else (before, one["before_fingerprint"])
-        yield f"{name} {'is new' if before is None else 'has gone'} (fingerprint {fingerprint})"
-        return
-    both = before if before == after else f"{before} and {after}"
-    same = one["before_fingerprint"] == one["after_fingerprint"]
-    instead = "" if same else f" instead of {one['before_fingerprint']}"
-    yield f"{both}: fingerprint {one['after_fingerprint']}{instead}"
-    for part in one["parts"]:
-        yield f"  {part['key']}: {part['after'] or _ABSENT} instead of {part['before'] or _ABSENT}"
+    print_differences(console, (ToldDifference(one, one["parts"], one["text_diff"]) for one in data["prompts"]))

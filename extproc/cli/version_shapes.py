@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, TypedDict
 
+from extproc.cli.diff_shapes import UnitDifferenceJson
 from extproc.config.version_lock import LockProblem, Unlocked
 
 
@@ -44,24 +45,11 @@ class ShownVersionJson(TypedDict):
     prompt_text: Annotated[str | None, "its system prompt; null: none"]
 
 
-class PartDifferenceJson(TypedDict):
-    """A part that differs."""
-
-    key: Annotated[str, "such as `served_model`"]
-    before: Annotated[str | None, "null: the older one does not have it"]
-    after: Annotated[str | None, "null: the newer one does not have it"]
-
-
-class VersionDifferenceJson(TypedDict):
+class VersionDifferenceJson(UnitDifferenceJson):
     """Two versions, or two revisions of one."""
 
-    before: Annotated[str | None, "MODEL/VERSION; null: it is new"]
-    after: Annotated[str | None, "MODEL/VERSION; null: it has gone"]
-    before_fingerprint: Annotated[str | None, "null: it is new"]
-    after_fingerprint: Annotated[str | None, "null: it has gone"]
     before_weight: Annotated[int | None, "null: it is new"]
     after_weight: Annotated[int | None, "null: it has gone"]
-    parts: Annotated[list[PartDifferenceJson], "that differ"]
     prompt_diff: Annotated[list[str], "lines of a unified diff of the prompts"]
 
 

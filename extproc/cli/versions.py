@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from extproc.cli.diffs import unit_diff
 from extproc.cli.lock_file import lock_path, read_lock
 from extproc.cli.output import AsJson, print_json, refuse, refuse_configuration
 from extproc.cli.tables import result_console
@@ -85,16 +86,15 @@ def diff_command(
 
     Prompts are compared as a unified diff.
     """
-    old = config_file(config)
-    if second is None:
-        before, after = str(old), first
-        found = list(version_differences(_read(old)[1], _read(Path(first))[1]))
-    else:
-        before, after = first, second
-        models = _read(old)[1]
-        one = version_difference(_found(models, first)[1], _found(models, second)[1])
-        found = [one] if one.parts else []
-    data = diff_data(before, after, found)
+    data = diff_data(
+        unit_diff(
+            config,
+            (first, second),
+            lambda file: _read(file)[1],
+            version_differences,
+            lambda models, one, other: version_difference(_found(models, one)[1], _found(models, other)[1]),
+        )
+    )
     if as_json:
         print_json(data)
     else:

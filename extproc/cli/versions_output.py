@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from extproc.cli.tables import plain_text, print_diff_lines, print_lines, print_table
+from extproc.cli.diff_shapes import PartDifferenceJson
+from extproc.cli.diffs import ToldDifference, UnitDiff, parts_data, print_differences
+from extproc.cli.tables import plain_text, print_lines, print_table
 from extproc.cli.version_shapes import (
     ListedVersionJson,
     LockedJson,
@@ -21,11 +23,9 @@ from extproc.cli.version_shapes import (
     unlocked_data,
 )
 from extproc.config.models import CompiledModel, CompiledVersion
+from extproc.config.part_differences import ABSENT
 from extproc.config.version_differences import VersionDifference
 from extproc.config.version_lock import Unlocked
-
-_ABSENT = "none"
-
 
 # --- data ----------------------------------------------------------------------------------------------------------
 
@@ -46,9 +46,9 @@ def version_data(model: CompiledModel, version: CompiledVersion, endpoints: Sequ
     }
 
 
-def diff_data(before: str, after: str, found: Sequence[VersionDifference]) -> VersionDiffJson:
+def diff_data(compared: UnitDiff[VersionDifference]) -> VersionDiffJson:
     """Of ``versions diff``."""
-    return {"before": before, "after": after, "versions": [_difference(one) for one in found]}
+    return {"before": compared.before, "after": compared.after, "versions": list(map(_difference, compared.found))}
 
 
 def locked_data(file: Path, versions: int, changes: Sequence[Unlocked]) -> LockedJson:
@@ -80,7 +80,7 @@ def _difference(one: VersionDifference) -> VersionDifferenceJson:
         "after_fingerprint": after.facts.fingerprint if after else None,
         "before_weight": before.weight if before else None,
         "after_weight": after.weight if after else None,
-        "parts": [{"key": part.key, "before": part.before, "after": part.after} for part in one.parts],
+        "parts": parts_data(one.parts),
         "prompt_diff": list(one.prompt_lines),
     }
 
@@ -95,7 +95,7 @@ def print_versions(console: Console, data: VersionsJson) -> None:
         table.add_column(name, overflow="fold", justify="right" if name == "share" else "left")
     for one in data["versions"]:
         cells = (one["model"], one["version"], f"{one['share']:.3%}".replace(".000", ""), one["fingerprint"])
-        table.add_row(*(Text(plain_text(cell)) for cell in (*cells, one["served_model"], one["prompt"] or _ABSENT)))
+        table.add_row(*(Text(plain_text(cell)) for cell in (*cells, one["served_model"], one["prompt"] or ABSENT)))
     print_table(console, table)
 
 
@@ -109,7 +109,7 @@ def print_version(console: Console, data: ShownVersionJson) -> None:
         ("version", f"{one['model']}/{one['version']}"),
         ("fingerprint", one["fingerprint"]),
         ("weight", f"{one['weight']} ({one['share']:.3%} of its model)".replace(".000", "")),
-        ("endpoints", ", ".join(data["endpoints"]) or _ABSENT),
+        ("endpoints", ", ".join(data["endpoints"]) or ABSENT),
         *((part["key"], part["value"]) for part in data["parts"]),
     ]
     for name, value in rows:
@@ -121,30 +121,15 @@ def print_version(console: Console, data: ShownVersionJson) -> None:
 
 def print_diff(console: Console, data: VersionDiffJson) -> None:
     """What differs, version by version; prompts as a unified diff."""
-    if not data["versions"]:
-        print_lines(console, ["Nothing differs."])
-    for number, one in enumerate(data["versions"]):
-        if number:
-            print_lines(console, [""])
-        print_lines(console, _about(one))
-        print_diff_lines(console, one["prompt_diff"])
+    print_differences(console, (ToldDifference(one, _told(one), one["prompt_diff"]) for one in data["versions"]))
 
 
-def _about(one: VersionDifferenceJson) -> Iterator[str]:
-    before, after = one["before"], one["after"]
-    if before is None or after is None:
-        name, fingerprint = (after, one["after_fingerprint"]) if before is None else (before, one["before_fingerprint"])
-        yield f"{name} {'is new' if before is None else 'has gone'} (fingerprint {fingerprint})"
-        return
-    both = before if before == after else f"{before} and {after}"
-    same = one["before_fingerprint"] == one["after_fingerprint"]
-    yield f"{both}: fingerprint {one['after_fingerprint']}" + (
-        "" if same else f" instead of {one['before_fingerprint']}"
-    )
-    if before == after and one["before_weight"] != one["after_weight"]:
-        yield f"  weight: {one['after_weight']} instead of {one['before_weight']}"
-    for part in one["parts"]:
-        yield f"  {part['key']}: {part['after'] or _ABSENT} instead of {part['before'] or _ABSENT}"
+def _told(one: VersionDifferenceJson) -> list[PartDifferenceJson]:
+    """Its parts; before them the weight, where that of one version has changed."""
+    before, after = one["before_weight"], one["after_weight"]
+    if one["before"] != one["after"] or before == after:
+        return one["parts"]
+    return [{"key": "weight", "before": str(before), "after": str(after)}, *one["parts"]]
 
 
 def print_locked(data: LockedJson) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from extproc.config.part_differences import NamedText, PartDifference, part_differences, text_difference
 from extproc.config.prompt_catalog import KnownPrompt
-from extproc.config.version_differences import PartDifference
 from extproc.domain.fingerprint import fingerprint_of_text
 
 
@@ -30,15 +29,8 @@ class PromptDifference:
 def prompt_difference(before: KnownPrompt | None, after: KnownPrompt | None) -> PromptDifference:
     """What differs between two prompts."""
     old, new = (dict(_front_parts(one)) if one else {} for one in (before, after))
-    parts = [
-        PartDifference(key, old.get(key), new.get(key))
-        for key in dict.fromkeys((*old, *new))
-        if old.get(key) != new.get(key)
-    ]
-    old_text, new_text = (one.compiled.text.splitlines() if one else [] for one in (before, after))
-    old_name, new_name = (one.name if one else "none" for one in (before, after))
-    lines = difflib.unified_diff(old_text, new_text, old_name, new_name, lineterm="")
-    return PromptDifference(before, after, tuple(parts), tuple(lines))
+    texts = (NamedText(one.name, one.compiled.text) if one else None for one in (before, after))
+    return PromptDifference(before, after, part_differences(old, new), text_difference(*texts))
 
 
 def prompt_differences(before: Sequence[KnownPrompt], after: Sequence[KnownPrompt]) -> Iterator[PromptDifference]:

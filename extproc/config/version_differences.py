@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from extproc.config.models import CompiledModel, CompiledVersion
-from extproc.config.version_units import changed_parts
-
-
-@dataclass(frozen=True, slots=True)
-class PartDifference:
-    """A part that differs; None: one side does not have it."""
-
-    key: str
-    before: str | None
-    after: str | None
+from extproc.config.part_differences import NamedText, PartDifference, part_differences, text_difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +18,17 @@ class VersionDifference:
     parts: tuple[PartDifference, ...]
     prompt_lines: tuple[str, ...]  # of a unified diff
 
+    @property
+    def is_none(self) -> bool:
+        """Whether both are the same revision; weights do not count."""
+        return not self.parts
+
 
 def version_difference(before: CompiledVersion | None, after: CompiledVersion | None) -> VersionDifference:
     """What differs between two versions."""
     old, new = (one.parts if one else {} for one in (before, after))
-    parts = tuple(PartDifference(key, old.get(key), new.get(key)) for key in changed_parts(old, new))
-    return VersionDifference(before, after, parts, tuple(_prompt_lines(before, after)))
+    lines = text_difference(_prompt_of(before), _prompt_of(after))
+    return VersionDifference(before, after, part_differences(old, new), lines)
 
 
 def version_differences(
@@ -51,7 +46,7 @@ def _by_name(models: Mapping[str, CompiledModel]) -> dict[str, CompiledVersion]:
     return {version.name: version for model in models.values() for version in model.versions}
 
 
-def _prompt_lines(before: CompiledVersion | None, after: CompiledVersion | None) -> Iterator[str]:
-    old, new = (one.prompt.text.splitlines() if one and one.prompt else [] for one in (before, after))
-    old_name, new_name = (f"{one.name} {one.facts.prompt}".strip() if one else "none" for one in (before, after))
-    yield from difflib.unified_diff(old, new, old_name, new_name, lineterm="")
+def _prompt_of(version: CompiledVersion | None) -> NamedText | None:
+    if version is None:
+        return None
+    return NamedText(f"{version.name} {version.facts.prompt}".strip(), version.prompt.text if version.prompt else "")

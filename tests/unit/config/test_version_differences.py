@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from extproc.config.models import CompiledModel
-from extproc.config.version_differences import PartDifference, version_difference, version_differences
+from extproc.config.part_differences import PartDifference
+from extproc.config.version_differences import version_difference, version_differences
 from tests.unit.config.test_version_units import VERSION, models
 
 V2: dict[str, Any] = {**VERSION, "served_model": "org/tiny-2", "prompt": {"file": "long.txt"}}
