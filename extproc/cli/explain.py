@@ -124,6 +124,7 @@ def as_data(run: DryRun) -> ExplanationJson:
         "routes_tried": [
             {"route": one.route, "matches": one.matches, "reason": one.reason} for one in run.routes_tried
         ],
+        "denied": run.is_denied,
         "version": version_data(run),
         "team": record.team,
         "tier": record.tier,
@@ -200,7 +201,7 @@ def _routes(run: DryRun) -> Iterator[tuple[str, str]]:
     """The route with its reason, and why earlier ones are not taken."""
     *passed, taken = run.routes_tried or (None,)
     if taken is not None:
-        yield "route", f"{taken.route}: {taken.reason}"
+        yield "route", f"{taken.route}: {taken.reason}{'; denied' if run.is_denied else ''}"
         yield from (("not taken", f"{one.route}: {one.reason}") for one in passed if one is not None)
 
 

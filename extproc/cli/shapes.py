@@ -193,6 +193,7 @@ class ExplanationJson(TypedDict):
     endpoint: Annotated[str | None, "such as `chat`; null: a path that is passed on or refused"]
     route: Annotated[str | None, "that is taken; null: there are no routes"]
     routes_tried: Annotated[list[RouteTriedJson], "in order, up to the one that is taken"]
+    denied: Annotated[bool, "by the route that is taken (`deny`)"]
     version: Annotated[VersionJson | None, "null: none was chosen"]
     team: Annotated[str, "or `unknown`"]
     tier: Annotated[str, "or `unknown`"]

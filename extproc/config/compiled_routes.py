@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
@@ -17,8 +17,8 @@ from extproc.config.route_conditions import (
     CompiledRouteCondition,
     RouteFacts,
     compile_condition,
-    model_test,
 )
+from extproc.config.route_names import NamedRoute, names_for
 from extproc.config.routes import Route
 
 NO_ROUTE = ""
@@ -32,27 +32,24 @@ class CompiledRoute:
     Attributes:
         target: the versions to choose from, as of one model; None: the requested model.
         models: models that may be requested, by name, with the route's prompt.
+        denies: whether it leads nowhere.
     """
 
     name: str
     conditions: tuple[CompiledRouteCondition, ...]
     target: CompiledModel | None
     models: Mapping[str, CompiledModel]
+    denies: bool = False
 
     def model_for(self, asked: str | None) -> CompiledModel | None:
-        """The model to choose a version of; None if there is no such model."""
+        """The model to choose a version of; None if there is no such model, or if it is denied."""
+        if self.denies:
+            return None
         if self.target is not None:
             return self.target
         if asked is None and len(self.models) == 1:
             return next(iter(self.models.values()))
         return self.models.get(asked or "")
-
-
-class _Reach(NamedTuple):
-    """What a route means for a caller: which names it takes, and whether nothing else decides that."""
-
-    takes: Callable[[str], bool]
-    is_certain: bool
 
 
 class _Row(NamedTuple):
@@ -97,14 +94,8 @@ class CompiledRoutes:
         return "prompt_tokens_min" in self.reads or "prompt_tokens_max" in self.reads
 
     def names_for(self, facts: RouteFacts) -> list[str]:
-        """The model names that a caller may request, whatever else a request holds.
-
-        Those that conditions name, and the models that may be requested as such. Conditions count if the caller's
-        identity and headers fulfill them.
-        """
-        reached = [(route, list(_reaches(route, facts))) for route in self.routes]
-        found = dict.fromkeys(name for route, reaches in reached if reaches for name in _names_of(route, facts))
-        return [name for name in found if _is_served(name, reached)]
+        """The model names that a caller may request, whatever else a request holds."""
+        return names_for(map(_named, self.routes), self.routes[-1].models, facts)
 
     @property
     def versions(self) -> Iterator[CompiledVersion]:
@@ -170,7 +161,11 @@ def _compiled(
     if prompt is not None:
         models = MappingProxyType({name: _prompted(model, document, prompt) for name, model in models.items()})
     conditions = tuple(compile_condition(condition) for condition in route.when)
-    return CompiledRoute(route.name, conditions, _target(route, models), models)
+    return CompiledRoute(route.name, conditions, _target(route, models), models, route.deny)
+
+
+def _named(route: CompiledRoute) -> NamedRoute:
+    return NamedRoute(route.conditions, None if route.target is None else route.target.name, route.denies)
 
 
 def _prompted(model: CompiledModel, document: Document, prompt: CompiledPrompt) -> CompiledModel:
@@ -205,37 +200,3 @@ def _with_versions(model: CompiledModel, versions: Sequence[CompiledVersion]) ->
     for version in reversed(versions):
         by_name[version.facts.version] = version
     return replace(model, versions=tuple(versions), by_name=by_name)
-
-
-# --- what a caller may request -------------------------------------------------------------------------------------
-
-
-def _reaches(route: CompiledRoute, facts: RouteFacts) -> Iterator[_Reach]:
-    """What of a route is in reach of a caller: one for each condition that identity and headers fulfill."""
-    if not route.conditions:
-        yield _Reach(lambda _: True, is_certain=True)
-    for condition in route.conditions:
-        if all(passes(facts) for passes in condition.of_caller):
-            yield _Reach(condition.takes, condition.is_of_caller)
-
-
-def _names_of(route: CompiledRoute, facts: RouteFacts) -> Iterator[str]:
-    """Names that a route stands for: those that it lists, else its model, or those of all models that it takes."""
-    sections = [one.section for one in route.conditions if all(passes(facts) for passes in one.of_caller)]
-    for patterns in [one.models for one in sections] or [()]:
-        yield from (pattern for pattern in patterns if not pattern.endswith(ANY))
-        if not patterns or any(pattern.endswith(ANY) for pattern in patterns):
-            fits = model_test(patterns) if patterns else lambda _: True
-            known = route.models if route.target is None else (route.target.name,)
-            yield from (name for name in known if fits(name))
-
-
-def _is_served(name: str, reached: Iterable[tuple[CompiledRoute, Sequence[_Reach]]]) -> bool:
-    """Whether a request for a name may end at a route that has a model for it."""
-    for route, reaches in reached:
-        taking = [reach for reach in reaches if reach.takes(name)]
-        if taking and route.model_for(name) is not None:
-            return True
-        if any(reach.is_certain for reach in taking):
-            return False
-    return False

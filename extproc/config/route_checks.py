@@ -6,11 +6,14 @@ from collections.abc import Iterator
 
 from extproc.config.conditions import unknown_caller_problem, unknown_name_problem
 from extproc.config.document import Document, Role
-from extproc.config.problems import KeyPath, Places, Problem, Severity, shown
+from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, shown
 from extproc.config.route_conditions import ANY, minutes_of, model_test, zone_of
 from extproc.config.route_covers import covering
 from extproc.config.route_tests import route_test_problems
 from extproc.config.routes import Route, RouteCondition
+
+_ALL = (RouteCondition(),)
+"""Of a route without conditions."""
 
 
 def route_problems(document: Document, places: Places) -> Iterator[Problem]:
@@ -92,7 +95,8 @@ def _order_problems(document: Document, places: Places) -> Iterator[Problem]:
 
 def _target_problems(route: Route, at: KeyPath, document: Document, places: Places) -> Iterator[Problem]:
     versions = [f"{name}/{version}" for name, model in document.models.items() for version in model.versions]
-    targets = [key for key in ("model", "version", "split") if getattr(route, key)]
+    keys = ("deny", "model", "version", "split", *(["prompt"] if route.deny else []))
+    targets = [key for key in keys if getattr(route, key)]
     if len(targets) > 1:
         told = " and ".join(f"`{key}`" for key in targets)
         yield places.problem((*at, targets[1]), f"{told} together", hint="Keep one of them.", at_key=True)
@@ -126,7 +130,9 @@ def _condition_problems(
     for key, known in (("teams", identity.teams), ("tiers", identity.tiers), ("tags", identity.tags)):
         for index, name in enumerate(getattr(condition, key)):
             yield from unknown_caller_problem((*at, key, index), key[:-1], name, known, places)
-    if not route.has_target:
+    if route.deny:
+        yield from _denied_problems(condition, at, document, places)
+    elif not route.has_target:
         yield from _requested_problems(condition, at, document, places)
     least, most = condition.prompt_tokens_min, condition.prompt_tokens_max
     if least is not None and most is not None and least > most:
@@ -147,6 +153,20 @@ def _requested_problems(
             yield from unknown_name_problem(path, "model", pattern, document.models, places, alias)
         elif not any(map(model_test((pattern,)), document.models)):
             yield places.problem(path, f"no model begins like {shown(pattern)}", hint=alias)
+
+
+def _denied_problems(condition: RouteCondition, at: KeyPath, document: Document, places: Places) -> Iterator[Problem]:
+    """A name that no model and no other route has is denied anyway: it is a slip, and another name stays open."""
+    others = [one for route in document.routes if route.has_target and not route.deny for one in route.when or _ALL]
+    if any(not one.models or ANY in one.models for one in others):
+        return
+    listed = {*document.models, *(name for one in others for name in one.models)}
+    known = [name.removesuffix(ANY) for name in listed]
+    for index, pattern in enumerate(condition.models):
+        fits, is_taken = model_test((pattern,)), model_test(tuple(listed))
+        if not any(map(fits, known)) and not is_taken(pattern.removesuffix(ANY)):
+            hint = did_you_mean(pattern, known) or "Name a model, or an alias of another route."
+            yield places.problem((*at, "models", index), f"unknown model {shown(pattern)}", hint=hint)
 
 
 def _time_problems(condition: RouteCondition, at: KeyPath, places: Places) -> Iterator[Problem]:

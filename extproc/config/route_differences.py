@@ -29,7 +29,7 @@ def route_differences(old: Compared, new: Compared) -> Iterator[KeyDifference]:
 
 def _target(route: Mapping[str, Any]) -> str:
     shares = ", ".join(f"{share['version']} by {share['weight']}" for share in route["split"])
-    return route["model"] or route["version"] or shares or "the requested model"
+    return route["model"] or route["version"] or shares or ("nobody" if route["deny"] else "the requested model")
 
 
 def _prompt_differences(old: Compared, new: Compared, name: str) -> Iterator[KeyDifference]:

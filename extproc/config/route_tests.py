@@ -13,11 +13,13 @@ from extproc.config.document import Document, Version
 from extproc.config.problems import KeyPath, Places, Problem, names, shown
 from extproc.config.prompts import prompt_name
 from extproc.config.route_conditions import CompiledRouteCondition, RouteFacts, TimeMissing, compile_condition
+from extproc.config.route_names import NamedRoute, asked_name, names_for
 from extproc.config.route_reasons import RouteVerdict, route_verdicts
 from extproc.config.routes import RequestFacts, Route, RouteExpectation, seconds_of
 
 NONE = "none"
 NOT_FOUND = "model_not_found"
+NOT_ALLOWED = "request_not_allowed"
 PIN_NOT_FOUND = "version_not_found"
 
 _Conditions = tuple[str, Sequence[CompiledRouteCondition]]
@@ -32,12 +34,14 @@ class Taken(NamedTuple):
         versions: MODEL/VERSION of those with a share.
         prompts: of each of them, by label.
         code: of the error that the client gets; empty if there are versions.
+        denied: by its route.
     """
 
     tried: list[RouteVerdict]
     versions: list[str]
     prompts: list[str]
     code: str
+    denied: bool
 
     @property
     def route(self) -> str:
@@ -116,8 +120,14 @@ def _compared(expect: RouteExpectation, taken: Taken) -> Iterator[tuple[str, str
     yield "versions", (expect.versions and f"one of {names(expect.versions)}") or "", versions, within
     prompt = expect.prompt or ""
     yield "prompt", prompt and shown(prompt), prompts, set(taken.prompts) == {prompt}
+    if expect.deny is not None:
+        yield "deny", _denied(expect.deny), _denied(taken.denied), expect.deny is taken.denied
     code = expect.code or ""
     yield "code", code and shown(code), shown(taken.code or NONE), code == (taken.code or NONE)
+
+
+def _denied(denied: bool) -> str:
+    return "denied" if denied else "not denied"
 
 
 # --- where a request goes ------------------------------------------------------------------------------------------
@@ -128,9 +138,25 @@ def _taken(request: RequestFacts, document: Document, conditions: Sequence[_Cond
     facts = _facts(request, document)
     tried = [*route_verdicts(conditions, facts)]
     route = document.routes[len(tried) - 1]
+    if route.deny:
+        return Taken(tried, [], [], _code_of_denied(document, conditions, request.model, facts), denied=True)
     chosen, code = _chosen(route, request, document, facts)
     prompts = [prompt_name(route.prompt or share.section.prompt) for share in chosen]
-    return Taken(tried, [share.name for share in chosen], prompts, code)
+    return Taken(tried, [share.name for share in chosen], prompts, code, denied=False)
+
+
+def _code_of_denied(document: Document, conditions: Sequence[_Conditions], asked: str | None, facts: RouteFacts) -> str:
+    """Of the error for a route that denies: a name that the client may request otherwise is no secret."""
+    routes = [
+        NamedRoute(compiled, _target_model(route, document), route.deny)
+        for (_, compiled), route in zip(conditions, document.routes, strict=True)
+    ]
+    listed = names_for(routes, document.models, facts)
+    return NOT_ALLOWED if asked_name(asked, document.models) in listed else NOT_FOUND
+
+
+def _target_model(route: Route, document: Document) -> str | None:
+    return _shares(route, document, "")[0].model if route.has_target and not route.deny else None
 
 
 def _facts(request: RequestFacts, document: Document) -> RouteFacts:

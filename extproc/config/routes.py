@@ -93,12 +93,16 @@ class Route(Section):
     )
     version: VersionName | None = Field(default=None, description="in place of `model`: to this MODEL/VERSION")
     split: tuple[Share, ...] = Field(default=(), description="in place of `model`: to these versions, by weight")
+    deny: bool = Field(
+        default=False,
+        description="in place of `model`: they are refused, with 403 if the client may request the name, else with 404",
+    )
     prompt: Prompt | None = Field(default=None, description="system prompt in place of the version's own")
 
     @property
     def has_target(self) -> bool:
-        """Whether it names where exchanges go; else they go to the requested model."""
-        return self.model is not None or self.version is not None or bool(self.split)
+        """Whether it names where exchanges go, or denies them; else they go to the requested model."""
+        return self.model is not None or self.version is not None or bool(self.split) or self.deny
 
 
 class RequestFacts(Section):
@@ -125,6 +129,7 @@ class RouteExpectation(Section):
     prompt: str | None = Field(
         default=None, min_length=1, description="prompt, as NAME-VERSION or the name of its file; `none`: no prompt"
     )
+    deny: bool | None = Field(default=None, description="whether a route denies such exchanges")
     code: str | None = Field(default=None, min_length=1, description="error code, such as `model_not_found`")
 
 

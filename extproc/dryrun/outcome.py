@@ -115,6 +115,11 @@ class DryRun:
         return routes_tried(self.snapshot, self.request, self.dialect, self.record, self.utc_s)
 
     @property
+    def is_denied(self) -> bool:
+        """Whether the route that was taken leads nowhere."""
+        return any(route.denies and route.name == self.record.route for route in self.snapshot.routes.routes)
+
+    @property
     def is_refused(self) -> bool:
         """Whether a client would get an error, or less of the answer than the model gave."""
         failed = self.record.outcome in (Outcome.REJECTED, Outcome.CUT, Outcome.FAILED)

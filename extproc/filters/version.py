@@ -15,9 +15,10 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Self
 
-from extproc.config.compiled_routes import CompiledRoutes
+from extproc.config.compiled_routes import CompiledRoute, CompiledRoutes
 from extproc.config.models import CompiledModel, CompiledVersion, find_version
 from extproc.config.route_conditions import RouteFacts
+from extproc.config.route_names import asked_name
 from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
 from extproc.domain.record import ExchangeRecord
@@ -31,6 +32,13 @@ from extproc.payload.view import RequestView
 _DRAWS = 1 << 64
 UNROUTED = ApiError(
     503, "server_error", "version_unavailable", "The chosen model version is not available yet. Please retry shortly."
+)
+NOT_ALLOWED = ApiError(
+    403,
+    "invalid_request_error",
+    "request_not_allowed",
+    "The model may not be used for this request, but for others: by API, prompt size, streaming, tools or time.",
+    "model",
 )
 
 
@@ -121,8 +129,16 @@ class VersionFilter(Filter):
         model = route.model_for(request.model)
         if model is None:
             facts = facts or route_facts(request, exchange.record, exchange.facts, routes)
-            return unknown_model(request.model, routes.names_for(facts))
+            return _nowhere(route, request.model, routes.names_for(facts))
         return _of_model(model, request, exchange)
+
+
+def _nowhere(route: CompiledRoute, asked: str | None, names: Sequence[str]) -> ApiError:
+    """The error for a model that is denied, or that does not exist: which of both is not told, unless it is listed."""
+    if not route.denies:
+        return unknown_model(asked, names)
+    meant = asked_name(asked, route.models)
+    return NOT_ALLOWED if meant in names else unknown_model(meant, names)
 
 
 def route_facts(

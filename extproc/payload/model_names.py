@@ -59,6 +59,8 @@ def _nearest(asked: str, names: Iterable[str]) -> list[str]:
 
 
 def _told(names: list[str]) -> str:
+    if not names:
+        return "There is none for this client."
     told = names[:TOLD_MAX]
     while len(", ".join(told)) > TOLD_CHARS_MAX:
         told.pop()

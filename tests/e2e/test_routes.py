@@ -43,6 +43,8 @@ def routed(data: dict[str, Any]) -> None:
         to("showcase", "v2", models=["showroom"], teams=["showcase"], days=WEEK),
         to("streams", "v1", **alias, streamed=True),
         to("vectors", "v2", models=[ALIAS], endpoints=["embeddings", "rerank"]),
+        {"name": "closed", "when": [{"models": [MODEL], "tags": ["closed"]}], "deny": True},
+        {"name": "unstreamed", "when": [{**alias, "tags": ["strict"], "streamed": False}], "deny": True},
         {"name": "default-alias", "when": [alias], "split": [{"version": f"{MODEL}/v1", "weight": 1}]},
         {"name": "default"},
     ]
@@ -195,6 +197,32 @@ def test_the_list_has_the_names_that_a_client_may_request(
     assert [model["id"] for model in anthropic["data"]] == names
     assert stack.curl("/v1/models/showroom", *headers).status == (200 if "showroom" in names else 404)
     assert models.seen == []
+
+
+@EACH
+@pytest.mark.parametrize(
+    ("tag", "model", "route", "error"),
+    [
+        ("closed", MODEL, "closed", (404, "model_not_found", "not_found_error")),
+        ("strict", ALIAS, "unstreamed", (403, "request_not_allowed", "permission_error")),
+    ],
+)
+def test_what_a_route_denies_reaches_no_server(
+    stack: Stack, models: ScriptedModels, api: Api, tag: str, model: str, route: str, error: tuple[int, str, str]
+) -> None:
+    """The error is the API's, the list has only what may be requested, and the metrics have the route."""
+    measured = Measured(stack)
+    answer = stack.curl(api.path, "-H", f"x-use-case: {tag}", body=asked(api, model=model))
+    told = answer.document["error"]
+    status, code, anthropic = error
+    assert (answer.status, told.get("code", code)) == (status, code)
+    assert ("code" in told) is (api.name != "messages")
+    assert "code" in told or told["type"] == anthropic
+    assert models.seen == []
+    assert measured.outcomes() == {"rejected": 1}
+    assert measured.rise("llm_route_total", route=route, model="none") == 1
+    listed = stack.curl("/v1/models", "-H", f"x-use-case: {tag}").document
+    assert (model in [one["id"] for one in listed["data"]]) is (status == 403)
 
 
 # --- conditions ----------------------------------------------------------------------------------------------------

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from extproc.exchange.events import ContinueBody, ImmediateResponse
+from extproc.domain.record import Outcome
+from extproc.exchange.events import ContinueBody, ImmediateResponse, RequestBody, RequestHeaders
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot
+from extproc.payload.endpoints import ENDPOINTS
 from tests.playbooks.driver import (
     METER,
     PROMPT,
@@ -22,6 +25,7 @@ from tests.playbooks.driver import (
     response_headers,
     snapshot_of,
 )
+from tests.unit.payload.requests import minimal
 
 LEAK: dict[str, Any] = {"guard": "prompt_leak", "action": "mask", "words_min": 4}
 OWN_PROMPT = "You are the second version."
@@ -130,6 +134,69 @@ def test_an_unknown_name_is_told_only_the_names_of_its_caller() -> None:
     assert "Did you mean tiny-search?" in told["search"]
     assert "tiny-search" not in told["support"].replace("tiny-searcher", "")
     assert "Models: tiny." in told["support"]
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+@pytest.mark.parametrize(
+    ("headers", "status", "anthropic", "code"),
+    [
+        ({"x_team": "guests"}, 404, "not_found_error", "model_not_found"),
+        ({"x_tier": "gold"}, 403, "permission_error", "request_not_allowed"),
+    ],
+    ids=["never", "not at this hour"],
+)
+def test_what_a_route_denies_is_refused_in_the_words_of_each_api(
+    path: str, headers: dict[str, Any], status: int, anthropic: str, code: str
+) -> None:
+    """No server is asked, and the record has the route. Who may never use a model is not told that there is one."""
+    routes = [
+        {"name": "guests", "when": [{"teams": ["guests"]}], "deny": True},
+        {"name": "night", "when": [{"tiers": ["gold"], "hours": "12:00-13:00"}], "deny": True},
+        {"name": "default"},
+    ]
+    exchange = Exchange(snapshot_of(VERSION, METER, routes=routes), "exchange-1", 0, utc_s=MONDAY_NOON_UTC_S)
+    exchange.step(request_headers(path, **headers), 1)
+    body = json.dumps(minimal(ENDPOINTS[path].name, model="tiny")).encode()
+    step = exchange.step(RequestBody(body, True), 2)
+    [reply] = step.commands
+    assert isinstance(reply, ImmediateResponse)
+    error = json.loads(reply.body)["error"]
+    in_anthropic = path.startswith("/v1/messages")
+    assert reply.status == status
+    assert (error["type"] if in_anthropic else error["code"]) == (anthropic if in_anthropic else code)
+    assert ("tiny" in error["message"]) is False
+    assert step.ended is exchange.record
+    assert (exchange.record.route, exchange.record.version) == ("guests" if status == 404 else "night", None)
+    assert (exchange.record.outcome, exchange.record.reason) == (Outcome.REJECTED, code)
+
+
+def test_in_shadow_nothing_is_denied() -> None:
+    """The route is noted, and the request goes as it came."""
+    talk = asked(snapshot_of({**VERSION, "mode": "shadow"}, routes=[{"name": "closed", "deny": True}]))
+    assert (talk.exchange.record.route, talk.server_json["model"]) == ("closed", "tiny")
+
+
+def test_the_list_leaves_out_what_is_denied() -> None:
+    """For the one team; each name by itself too."""
+    routes = [
+        {"name": "guests", "when": [{"teams": ["guests"], "models": ["tiny"]}], "deny": True},
+        {"name": "default"},
+    ]
+    compiled = snapshot_of(VERSION, routes=routes)
+    told = {}
+    for team in ("guests", "us"):
+        for path in ("/v1/models", "/v1/models/tiny"):
+            headers = request_headers(path, x_team=team)
+            listing = RequestHeaders({**headers.headers, ":method": "GET"}, True)
+            [reply] = Conversation(compiled).hears(listing)
+            assert isinstance(reply, ImmediateResponse)
+            told[team, path] = (reply.status, b'"tiny"' in reply.body)
+    assert told == {
+        ("guests", "/v1/models"): (200, False),
+        ("guests", "/v1/models/tiny"): (404, False),
+        ("us", "/v1/models"): (200, True),
+        ("us", "/v1/models/tiny"): (200, True),
+    }
 
 
 def test_a_request_without_a_model_goes_where_its_route_says() -> None:

@@ -76,10 +76,12 @@ CASES = [
     ),
     (
         "identity:",
-        "routes: [{ name: gold, when: [{ tiers: [gold] }], version: tiny-chat/v1 }, { name: default }]\nidentity:",
+        "routes: [{ name: gold, when: [{ tiers: [gold] }], version: tiny-chat/v1 },"
+        " { name: tin, when: [{ tiers: [tin] }], deny: true }, { name: default }]\nidentity:",
         [
             "routes",
             "  gold is new: its exchanges go to tiny-chat/v1",
+            "  tin is new: its exchanges go to nobody",
             "  default is new: its exchanges go to the requested model",
         ],
     ),

@@ -188,6 +188,28 @@ def test_a_name_that_an_earlier_route_sends_nowhere_is_not_told() -> None:
     assert routes.names_for(ANYBODY) == ["big", "tiny", "small"]
 
 
+@pytest.mark.parametrize(
+    ("denied", "names"),
+    [
+        ({"when": [{"models": ["small"], "teams": ["unknown"]}]}, ["big", "next"]),
+        ({"when": [{"models": ["small", "next"], "teams": ["other"]}]}, ["big", "small", "next"]),
+        ({"when": [{"models": ["small"], "streamed": True}]}, ["big", "small", "next"]),
+        ({"when": [{"teams": ["unknown"]}]}, []),
+    ],
+)
+def test_a_name_that_is_denied_to_a_caller_is_not_told(denied: dict[str, Any], names: list[str]) -> None:
+    """Unless the rest of a request decides; the name of a route that denies is none that may be requested."""
+    routes = routes_of(
+        {"name": "closed", "deny": True, **denied},
+        {"name": "own", "when": [{"models": ["big", "small"]}]},
+        {"name": "alias", "when": [{"models": ["next"]}], "model": "big"},
+        {"name": "default", "deny": True},
+    )
+    assert routes.names_for(ANYBODY) == names
+    assert [name for name in ("big", "small", "next", "nobody") if led(routes, name) is not None] == names
+    assert led(routes, None) is None
+
+
 def test_where_all_names_are_taken_the_model_behind_them_is_told() -> None:
     """Nobody can list every name."""
     assert routes_of({"name": "all", "split": [{"version": "big/v1", "weight": 1}]}).names_for(ANYBODY) == ["big"]

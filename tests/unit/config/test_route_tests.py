@@ -27,6 +27,7 @@ def told(request: dict[str, Any], expect: dict[str, Any], **keys: Any) -> list[s
         }
     }
     routes = [
+        {"name": "guests", "when": [{"models": ["big"], "teams": ["guests"]}], "deny": True},
         {"name": "gold", "when": [{"tiers": ["gold"]}], "version": "big/v2"},
         {"name": "long", "when": [{"prompt_tokens_min": 100, "endpoints": ["messages"]}], "model": "big"},
         {
@@ -35,6 +36,7 @@ def told(request: dict[str, Any], expect: dict[str, Any], **keys: Any) -> list[s
             "split": [{"version": "big/v1", "weight": 1}, {"version": "big/old", "weight": 0}],
             "prompt": {"file": "batch.txt"},
         },
+        {"name": "closed", "when": [{"tools": True}], "deny": True},
         {"name": "default"},
     ]
     document = {
@@ -66,6 +68,12 @@ def told(request: dict[str, Any], expect: dict[str, Any], **keys: Any) -> list[s
         ({"model": "big", "team": "testers", "headers": {"x-pin": "no"}}, {"code": "version_not_found"}),
         ({"tier": "gold", "team": "testers", "headers": {"x-pin": "big/v2"}}, {"version": "big/v2"}),
         ({"tier": "gold", "team": "testers", "headers": {"x-pin": "v1"}}, {"code": "version_not_found"}),
+        ({"model": "big", "team": "guests"}, {"route": "guests", "deny": True, "code": "model_not_found"}),
+        ({"model": "big", "tools": True}, {"route": "closed", "deny": True, "code": "request_not_allowed"}),
+        ({"tools": True}, {"deny": True, "code": "request_not_allowed"}),
+        ({"model": "nobody", "tools": True}, {"deny": True, "code": "model_not_found"}),
+        ({"model": "nobody"}, {"deny": False, "code": "model_not_found"}),
+        ({"model": "big"}, {"deny": False}),
     ],
     ids=lambda value: json.dumps(value),
 )
@@ -82,6 +90,9 @@ def test_what_agrees_is_silent(request_facts: dict[str, Any], expect: dict[str, 
         ({"model": "big"}, {"prompt": "big.txt"}, "got `big.txt`, `none`, expected `big.txt`"),
         ({"model": "no"}, {"versions": ["big/v1"]}, "got no version (model_not_found), expected one of `big/v1`"),
         ({"tier": "gold"}, {"code": "model_not_found"}, "got `none`, expected `model_not_found`"),
+        ({"model": "big"}, {"deny": True}, "got not denied, expected denied"),
+        ({"tools": True}, {"deny": False}, "got denied, expected not denied"),
+        ({"tools": True}, {"version": "big/v1"}, "got no version (request_not_allowed), expected `big/v1`"),
     ],
 )
 def test_what_differs_is_told(request_facts: dict[str, Any], expect: dict[str, Any], wrong: str) -> None:

@@ -210,6 +210,33 @@ def test_what_does_not_exist_is_refused(
     assert (refused.value.error.status, refused.value.error.code) == (status, code)
 
 
+@pytest.mark.parametrize(
+    ("fields", "status", "code"),
+    [
+        ({"stream": True}, 403, "request_not_allowed"),
+        ({"stream": True, "model": None}, 403, "request_not_allowed"),
+        ({"stream": True, "model": "z"}, 404, "model_not_found"),
+        ({"model": "secret"}, 404, "model_not_found"),
+    ],
+)
+def test_what_a_route_denies_is_unknown_unless_it_is_listed(fields: dict[str, Any], status: int, code: str) -> None:
+    """So nobody learns of a name that is not theirs; the record has the route."""
+    routes = [
+        {"name": "streams", "when": [{"streamed": True}], "deny": True},
+        {"name": "secret", "when": [{"models": ["secret"], "teams": ["us"]}], "model": "tiny"},
+        {"name": "rest", "when": [{"models": ["tiny"]}]},
+        {"name": "nobody", "deny": True},
+    ]
+    compiled = snapshot({"a": 1}, routes=routes)
+    exchange = exchange_of(compiled.models)
+    with pytest.raises(PayloadRefused) as refused:
+        choose_guards(CHAT.read_request(json.dumps({**BODY, **fields}).encode(), POLICY), exchange, compiled)
+    assert (refused.value.error.status, refused.value.error.code) == (status, code)
+    assert exchange.record.route == ("streams" if fields.get("stream") else "nobody")
+    assert exchange.record.version is None
+    assert "secret" not in refused.value.error.message
+
+
 def test_a_version_that_envoy_does_not_route_is_not_chosen() -> None:
     """Its share goes to the others, in proportion; it is noted which one was chosen first."""
     compiled = snapshot({"a": 30, "b": 10, "new": 60})

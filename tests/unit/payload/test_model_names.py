@@ -41,6 +41,7 @@ def test_a_page_of_anthropics_list_says_where_it_begins_and_ends() -> None:
             " model-4x and 4 more: GET /v1/models.",
         ),
         ("x", ("a" * 400, "b"), "The model does not exist here. Models: 2: GET /v1/models."),
+        ("x", (), "The model does not exist here. There is none for this client."),
     ],
 )
 def test_an_unknown_model_is_told_those_that_exist(asked: str | None, names: tuple[str, ...], message: str) -> None:
