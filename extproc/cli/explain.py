@@ -21,11 +21,14 @@ from rich.text import Text
 from extproc.cli.dryrun_data import client_data, explained_data, outcome_of, reply_data, unasked_data, version_data
 from extproc.cli.dryrun_output import print_findings_explained, print_unasked
 from extproc.cli.exit_codes import ExitCode
+from extproc.cli.fallback_output import fallback_data, fallback_rows
 from extproc.cli.output import AsJson, print_json, refuse, refuse_configuration, standard_input
 from extproc.cli.progress import progress
 from extproc.cli.shapes import ExplanationJson
 from extproc.cli.tables import plain_text, print_table, result_console
+from extproc.cli.version_shapes import FallbackJson
 from extproc.cli.which_config import ConfigOption, config_file
+from extproc.config.models import find_version
 from extproc.config.problems import ConfigInvalid
 from extproc.config.routes import seconds_of
 from extproc.domain.record import ExchangeRecord
@@ -126,6 +129,7 @@ def as_data(run: DryRun) -> ExplanationJson:
         ],
         "denied": run.is_denied,
         "version": version_data(run),
+        "fallback": _fallback(run),
         "team": record.team,
         "tier": record.tier,
         "tag": record.tag,
@@ -184,6 +188,9 @@ def _rows(run: DryRun) -> Iterator[tuple[str, str]]:
     version = record.version
     told = None if version is None else f"{version.model}/{version.version} (fingerprint {version.fingerprint})"
     yield "version", told or "none"
+    fallback = _fallback(run)
+    if fallback is not None:
+        yield from fallback_rows(fallback)
     who = f"{record.team}, project {record.project}, budget code {record.budget_code}"
     yield "team", f"{who}, tier {record.tier}, use case {record.tag}"
     yield "filters", _filters(snapshot)
@@ -203,6 +210,16 @@ def _routes(run: DryRun) -> Iterator[tuple[str, str]]:
     if taken is not None:
         yield "route", f"{taken.route}: {taken.reason}{'; denied' if run.is_denied else ''}"
         yield from (("not taken", f"{one.route}: {one.reason}") for one in passed if one is not None)
+
+
+def _fallback(run: DryRun) -> FallbackJson | None:
+    """Of the chosen version, if the request goes on."""
+    record, snapshot = run.record, run.snapshot
+    if record.version is None or run.model is None:
+        return None
+    models = snapshot.routes.models_of(record.route) or snapshot.models
+    found = find_version(models, record.version.name)
+    return None if found is None else fallback_data(found[1], models)
 
 
 def _filters(snapshot: Snapshot) -> str:

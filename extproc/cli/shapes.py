@@ -19,7 +19,14 @@ from extproc.cli.review_shapes import (
     WhatIfJson,
 )
 from extproc.cli.running_shapes import DemoJson, StatusJson
-from extproc.cli.version_shapes import LockedJson, ShownVersionJson, UnlockedJson, VersionDiffJson, VersionsJson
+from extproc.cli.version_shapes import (
+    FallbackJson,
+    LockedJson,
+    ShownVersionJson,
+    UnlockedJson,
+    VersionDiffJson,
+    VersionsJson,
+)
 
 
 class ProblemJson(TypedDict):
@@ -195,6 +202,7 @@ class ExplanationJson(TypedDict):
     routes_tried: Annotated[list[RouteTriedJson], "in order, up to the one that is taken"]
     denied: Annotated[bool, "by the route that is taken (`deny`)"]
     version: Annotated[VersionJson | None, "null: none was chosen"]
+    fallback: Annotated[FallbackJson | None, "of that version; null: it has none, or nothing is forwarded"]
     team: Annotated[str, "or `unknown`"]
     tier: Annotated[str, "or `unknown`"]
     tag: Annotated[str, "the use case, or `unknown`"]

@@ -5,7 +5,25 @@ from __future__ import annotations
 from typing import Annotated, TypedDict
 
 from extproc.cli.diff_shapes import UnitDifferenceJson
+from extproc.config.fallback import FallbackReason
 from extproc.config.version_lock import LockProblem, Unlocked
+
+
+class ChainedVersionJson(TypedDict):
+    """A version of a chain."""
+
+    version: Annotated[str, "MODEL/VERSION"]
+    served_model: Annotated[str, "`model` in requests to its servers"]
+    context_tokens_max: Annotated[int | None, "it is skipped if prompt and answer may be longer; null: never"]
+
+
+class FallbackJson(TypedDict):
+    """Who is asked in turn where a version is chosen."""
+
+    chain: Annotated[list[ChainedVersionJson], "in turn, the chosen version first; each once"]
+    on: Annotated[list[FallbackReason], "what makes Envoy ask the next one"]
+    first_byte_ms: Annotated[int | None, "`timeout` of a stream, except of the last version; null: none"]
+    unstreamed_first_byte_ms: Annotated[int | None, "likewise of an unstreamed answer"]
 
 
 class ListedVersionJson(TypedDict):
@@ -19,6 +37,7 @@ class ListedVersionJson(TypedDict):
     served_model: Annotated[str, "`model` in requests to its servers"]
     prompt: Annotated[str, "the name of its system prompt; empty: none"]
     prompt_fingerprint: Annotated[str, "of the text of its prompt; empty: none"]
+    fallback: Annotated[FallbackJson | None, "null: only this version answers"]
 
 
 class VersionsJson(TypedDict):

@@ -64,7 +64,7 @@ def show_command(
     files, models = _read(config_file(config))
     model, found = _found(models, version)
     endpoints = files.loaded.document.models[model.name].versions[found.facts.version].endpoints
-    data = version_data(model, found, endpoints)
+    data = version_data(models, found, endpoints)
     if as_json:
         print_json(data)
     else:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from extproc.cli.diff_shapes import PartDifferenceJson
 from extproc.cli.diffs import ToldDifference, UnitDiff, parts_data, print_differences
+from extproc.cli.fallback_output import fallback_data, fallback_rows, later_versions
 from extproc.cli.tables import plain_text, print_lines, print_table
 from extproc.cli.version_shapes import (
     ListedVersionJson,
@@ -32,14 +33,16 @@ from extproc.config.version_lock import Unlocked
 
 def list_data(file: Path, revision: str, models: Mapping[str, CompiledModel]) -> VersionsJson:
     """Of ``versions list``."""
-    listed = [_listed(model, version) for model in models.values() for version in model.versions]
+    listed = [_listed(models, version) for model in models.values() for version in model.versions]
     return {"file": str(file), "revision": revision, "versions": listed}
 
 
-def version_data(model: CompiledModel, version: CompiledVersion, endpoints: Sequence[str]) -> ShownVersionJson:
+def version_data(
+    models: Mapping[str, CompiledModel], version: CompiledVersion, endpoints: Sequence[str]
+) -> ShownVersionJson:
     """Of ``versions show``."""
     return {
-        "version": _listed(model, version),
+        "version": _listed(models, version),
         "endpoints": list(endpoints),
         "parts": [{"key": key, "value": value} for key, value in version.parts.items()],
         "prompt_text": version.prompt.text if version.prompt else None,
@@ -56,11 +59,11 @@ def locked_data(file: Path, versions: int, changes: Sequence[Unlocked]) -> Locke
     return {"file": str(file), "versions": versions, "changed": [unlocked_data(one) for one in changes]}
 
 
-def _listed(model: CompiledModel, version: CompiledVersion) -> ListedVersionJson:
-    total = sum(one.weight for one in model.versions)
+def _listed(models: Mapping[str, CompiledModel], version: CompiledVersion) -> ListedVersionJson:
     facts = version.facts
+    total = sum(one.weight for one in models[facts.model].versions)
     return {
-        "model": model.name,
+        "model": facts.model,
         "version": facts.version,
         "fingerprint": facts.fingerprint,
         "weight": version.weight,
@@ -68,6 +71,7 @@ def _listed(model: CompiledModel, version: CompiledVersion) -> ListedVersionJson
         "served_model": version.served_model,
         "prompt": facts.prompt,
         "prompt_fingerprint": facts.prompt_fingerprint,
+        "fallback": fallback_data(version, models),
     }
 
 
@@ -91,11 +95,22 @@ def _difference(one: VersionDifference) -> VersionDifferenceJson:
 def print_versions(console: Console, data: VersionsJson) -> None:
     """A line for each version."""
     table = Table(box=None, pad_edge=False)
-    for name in ("model", "version", "share", "fingerprint", "served model", "prompt"):
+    later = [later_versions(one["model"], one["fallback"]) for one in data["versions"]]
+    columns = (
+        "model",
+        "version",
+        "share",
+        "fingerprint",
+        "served model",
+        "prompt",
+        *(["fallback"] if any(later) else []),
+    )
+    for name in columns:
         table.add_column(name, overflow="fold", justify="right" if name == "share" else "left")
-    for one in data["versions"]:
-        cells = (one["model"], one["version"], f"{one['share']:.3%}".replace(".000", ""), one["fingerprint"])
-        table.add_row(*(Text(plain_text(cell)) for cell in (*cells, one["served_model"], one["prompt"] or ABSENT)))
+    for one, others in zip(data["versions"], later, strict=True):
+        cells = [one["model"], one["version"], f"{one['share']:.3%}".replace(".000", ""), one["fingerprint"]]
+        cells += [one["served_model"], one["prompt"] or ABSENT, others or ABSENT]
+        table.add_row(*(Text(plain_text(cell)) for cell in cells[: len(columns)]))
     print_table(console, table)
 
 
@@ -110,6 +125,7 @@ def print_version(console: Console, data: ShownVersionJson) -> None:
         ("fingerprint", one["fingerprint"]),
         ("weight", f"{one['weight']} ({one['share']:.3%} of its model)".replace(".000", "")),
         ("endpoints", ", ".join(data["endpoints"]) or ABSENT),
+        *(fallback_rows(one["fallback"]) if one["fallback"] is not None else ()),
         *((part["key"], part["value"]) for part in data["parts"]),
     ]
     for name, value in rows:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from extproc.config.document import Document, Model, Version
-from extproc.config.fallback import chain_hash, chains_of
+from extproc.config.fallback import FallbackReason, chain_hash, chains_of
 from extproc.config.prompt_template import CompiledPrompt
 from extproc.config.routed import endpoints_hash
 from extproc.config.version_units import Parts, changed_parts, fingerprint_of, parts_of, served_model, version_prompt
@@ -21,6 +21,7 @@ class CompiledFallback:
 
     Attributes:
         chain: the versions that are asked in turn (MODEL/VERSION), itself first.
+        on: what makes Envoy ask the next one.
         first_byte_ms: time to the response headers of a stream; 0: no limit.
         unstreamed_first_byte_ms: the same for an unstreamed answer.
         prompt_bytes_max: of the constant text of the longest prompt in the chain. [bytes]
@@ -29,6 +30,7 @@ class CompiledFallback:
 
     hash: str
     chain: tuple[str, ...]
+    on: tuple[FallbackReason, ...]
     first_byte_ms: int
     unstreamed_first_byte_ms: int
     prompt_bytes_max: int
@@ -145,6 +147,7 @@ def _compile_fallbacks(document: Document, models: Mapping[str, CompiledModel]) 
         made[f"{model}/{version}"] = CompiledFallback(
             hash=chain_hash(document, model, version),
             chain=tuple("/".join(key) for key in chain),
+            on=section.on,
             first_byte_ms=section.first_byte_ms if limited else 0,
             unstreamed_first_byte_ms=(section.unstreamed_first_byte_ms or 0) if limited else 0,
             prompt_bytes_max=max(0 if prompt is None else len(prompt.constant_text.encode()) for prompt in prompts),

@@ -33,13 +33,18 @@ SAMPLES: dict[str, list[list[str]]] = {
     "explain": [
         ["-c", "config.yaml", "body.json"],
         ["-c", "config.yaml", "refused.json"],
+        ["-c", "fallback.yaml", "body.json"],
         ["-c", "guarded.yaml", "body.json", "--answer", "answer.json"],
         ["-c", "guarded.yaml", "attack.json"],
         ["-c", "routed.yaml", "body.json", "-H", "x-tier: silver", "--at", "2026-11-30T09:00Z"],
     ],
     "test": [["cases.yaml"], ["classified.yaml"]],
-    "versions list": [["-c", "config.yaml"]],
-    "versions show": [["-c", "config.yaml", "tiny-chat/v1"], ["-c", "prompted.yaml", "tiny-chat/v1"]],
+    "versions list": [["-c", "config.yaml"], ["-c", "fallback.yaml"]],
+    "versions show": [
+        ["-c", "config.yaml", "tiny-chat/v1"],
+        ["-c", "prompted.yaml", "tiny-chat/v1"],
+        ["-c", "fallback.yaml", "tiny-chat/v2"],
+    ],
     "versions diff": [["-c", "config.yaml", "prompted.yaml"], ["-c", "prompted.yaml", "tiny-chat/v1", "tiny-chat/v2"]],
     "versions lock": [["-c", "config.yaml"], ["-c", "locked.yaml"]],
     "prompts list": [["-c", "config.yaml"], ["-c", "prompted.yaml"]],
@@ -90,6 +95,7 @@ route_tests:
 """
 
 
+LIMITED = "weight: 1\n        context_tokens_max: 32768"
 PROMPT_AND_METER = "  - filter: prompt\n  - filter: meter"
 
 
@@ -138,6 +144,13 @@ def fill(folder: Path) -> Path:
     second = prompted.partition("      v1:")[2].partition("filters:")[0].replace("system-v1", "system-v2")
     both = prompted.replace("filters:", f"      v2:{second}filters:").replace("  - filter: meter", PROMPT_AND_METER)
     (folder / "prompted.yaml").write_text(both)
+    in_turn = "fallback: { to: [v2, v1], on: [timeout, rate_limit] }"
+    limited = (
+        both.replace("versions:", f"{in_turn}\n    versions:")
+        .replace("weight: 1", LIMITED, 1)
+        .replace(":8001", ":8002", 1)
+    )
+    (folder / "fallback.yaml").write_text(limited)
     (folder / "system-v1.md").write_text("You help customers.\nBe brief.\n")
     (folder / "system-v2.md").write_text("You help customers.\nBe very brief.\nAnswer in English.\n")
     (folder / "locked.yaml").write_text(MINIMAL)

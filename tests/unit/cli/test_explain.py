@@ -17,7 +17,7 @@ from extproc.exchange.snapshot import compile_snapshot
 from extproc.server.operations.config_files import read_config
 from tests.playbooks.driver import chat_answer
 from tests.unit.cli.programs import piped
-from tests.unit.cli.samples import ROUTES
+from tests.unit.cli.samples import ROUTES, fill
 from tests.unit.config.conftest import MINIMAL
 
 CHAT = {"model": "tiny-chat", "messages": [{"role": "user", "content": "I am ann@example.org"}]}
@@ -145,6 +145,22 @@ def test_a_request_that_its_route_denies_is_shown_so(tmp_path: Path) -> None:
     assert "route        closed: streamed; denied" in [line.rstrip() for line in result.stdout.splitlines()]
     told = json.loads(CliRunner().invoke(app, ["explain", "-c", str(config), str(body), "--json"]).stdout)
     assert (told["route"], told["denied"], told["version"], told["answer"]["status"]) == ("closed", True, None, 403)
+
+
+def test_the_fallback_of_the_chosen_version_is_shown(tmp_path: Path) -> None:
+    """Who is asked in turn; nobody is where the request is refused."""
+    folder = fill(tmp_path)
+    arguments = ["explain", "-c", str(folder / "fallback.yaml")]
+    told = json.loads(CliRunner().invoke(app, [*arguments, str(folder / "body.json"), "--json"]).stdout)
+    chosen = told["version"]["version"]
+    assert [one["version"] for one in told["fallback"]["chain"]] == [
+        f"tiny-chat/{chosen}",
+        f"tiny-chat/{'v1' if chosen == 'v2' else 'v2'}",
+    ]
+    shown = CliRunner().invoke(app, [*arguments, str(folder / "body.json")]).stdout
+    assert "falls back on  timeout (3,000 ms; unstreamed: no limit), rate_limit\n" in shown
+    refused = json.loads(CliRunner().invoke(app, [*arguments, str(folder / "refused.json"), "--json"]).stdout)
+    assert refused["fallback"] is None
 
 
 def test_an_attack_is_explained_by_its_finding(tmp_path: Path) -> None:

@@ -43,6 +43,28 @@ def test_a_version_is_shown_with_its_prompt() -> None:
     assert shown.endswith("\n\nYou help customers.\nBe brief.\n")
 
 
+def test_a_fallback_is_shown_with_the_versions_in_turn() -> None:
+    """Beginning with the one that is shown; a list has the others, as the file names them."""
+    lines = run("versions", "list", "-c", "fallback.yaml").stdout.splitlines()
+    assert [line.split()[-1] for line in lines] == ["fallback", "v2", "v1"]
+    assert "fallback" not in run("versions", "list").stdout
+    shown = run("versions", "show", "tiny-chat/v2", "-c", "fallback.yaml").stdout.splitlines()
+    assert [" ".join(line.split()) for line in shown if line.startswith("fall")] == [
+        "fallback tiny-chat/v2, then tiny-chat/v1 (up to 32,768 tokens)",
+        "falls back on timeout (3,000 ms; unstreamed: no limit), rate_limit",
+    ]
+    first = json.loads(run("versions", "show", "tiny-chat/v1", "-c", "fallback.yaml", "--json").stdout)
+    assert first["version"]["fallback"] == {
+        "chain": [
+            {"version": "tiny-chat/v1", "served_model": "tiny-chat", "context_tokens_max": 32768},
+            {"version": "tiny-chat/v2", "served_model": "tiny-chat", "context_tokens_max": None},
+        ],
+        "on": ["timeout", "rate_limit"],
+        "first_byte_ms": 3000,
+        "unstreamed_first_byte_ms": None,
+    }
+
+
 @pytest.mark.parametrize("name", ["tiny-chat/v9", "nobody/v1", "v1", "/", ""])
 def test_a_version_that_there_is_not_is_an_error(name: str) -> None:
     """The names that there are."""
