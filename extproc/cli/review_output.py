@@ -56,6 +56,7 @@ _COLUMNS: Final = (
     _Column("action", 3, lambda stored: stored.entry.action),
     _Column("team", 5, lambda stored: stored.entry.team),
     _Column("version", 4, lambda stored: _version(stored)),
+    _Column("route", 6, lambda stored: stored.entry.route),
     _Column("label", 0, lambda stored: stored.verdict.value if stored.verdict else ""),
 )
 
@@ -106,10 +107,22 @@ def _version(stored: Stored) -> str:
     return f"{stored.entry.model}/{stored.entry.version}" if stored.entry.version else ""
 
 
+def _route(stored: Stored) -> str:
+    return f"route {stored.entry.route}" if stored.entry.route else ""
+
+
 def print_question(console: Console, stored: Stored, place: int, of: int) -> None:
     """What a reviewer must know to decide, and the whole excerpt."""
     entry = stored.entry
-    facts = (entry.action, f"score {entry.score:.2f}", entry.direction, entry.speaker, entry.team, _version(stored))
+    facts = (
+        entry.action,
+        f"score {entry.score:.2f}",
+        entry.direction,
+        entry.speaker,
+        entry.team,
+        _version(stored),
+        _route(stored),
+    )
     console.print()
     console.print(_plain(f"{place} of {of}: finding {stored.id}, {entry.guard} {entry.kind}"), style="bold")
     console.print(_plain(", ".join(fact for fact in facts if fact)))

@@ -19,6 +19,7 @@ class EntryJson(TypedDict):
     version: Annotated[str, "empty: none was chosen"]
     fingerprint: Annotated[str, "of the version"]
     prompt_version: Annotated[str, "of the version's prompt"]
+    route: Annotated[str, "that chose where the exchange goes; empty: there are no routes, or none was taken"]
     policy: Annotated[str, "whose guard it was"]
     guard: Annotated[str, "its name"]
     detector: Annotated[str, "what found it"]

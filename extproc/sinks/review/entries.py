@@ -19,11 +19,12 @@ class ReviewLabel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One finding. The columns of its table have the same names, in the same order.
+    """One finding. The columns of its table have the same names.
 
     Attributes:
         seen_at_ms: when its exchange ended [ms since 1970, UTC].
         version, fingerprint, prompt_version: of the model; empty if none was chosen.
+        route: that led there; empty without routes.
         excerpt: the text around it, as far as the configuration allows; ``found_start`` and ``found_end`` locate
         the finding, or its mask, in it [characters].
     """
@@ -38,6 +39,7 @@ class Entry:
     version: str
     fingerprint: str
     prompt_version: str
+    route: str
     policy: str
     guard: str
     detector: str

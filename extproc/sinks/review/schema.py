@@ -28,8 +28,10 @@ from sqlalchemy import (
 
 from extproc.sinks.review.entries import Entry
 
-SCHEMA_VERSION = 1
-MIGRATIONS: Mapping[int, Sequence[str]] = {}
+SCHEMA_VERSION = 2
+MIGRATIONS: Mapping[int, Sequence[str]] = {
+    2: ("ALTER TABLE review_findings ADD COLUMN route TEXT DEFAULT '' NOT NULL",),
+}
 """By the version that they lead to."""
 _MIGRATION_LOCK = 0x6C6C6D72  # arbitrary advisory lock number: no two PostgreSQL sessions migrate at once
 

@@ -248,6 +248,7 @@ def _entries_of(seen_at_ms: int, record: ExchangeRecord, excerpts: Excerpts) -> 
             version=version.version if version else "",
             fingerprint=version.fingerprint if version else "",
             prompt_version=version.prompt_fingerprint if version else "",
+            route=record.route,
             policy=record.policy,
             guard=note.guard,
             detector=note.detector,

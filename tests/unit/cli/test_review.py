@@ -63,10 +63,10 @@ def lines(result: Result) -> list[str]:
 def test_a_list_shows_the_newest_first(run: Run) -> None:
     """With what is needed to judge most of them at a glance."""
     head, third, second, first = lines(run("list"))
-    assert head.split() == ["number", "seen", "guard", "kind", "action", "team", "version", "label", "excerpt"]
+    assert head.split() == ["number", "seen", "guard", "kind", "action", "team", "version", "route", "label", "excerpt"]
     assert (third.split()[0], second.split()[0], first.split()[0]) == ("3", "2", "1")
     assert second.split()[1:] == [
-        "2027-01-15", "08:00:00", "pii", "EMAIL", "block", "search", "tiny/v1", "I", "am", "<EMAIL>",
+        "2027-01-15", "08:00:00", "pii", "EMAIL", "block", "search", "tiny/v1", "night", "I", "am", "<EMAIL>",
     ]  # fmt: skip
 
 
@@ -103,6 +103,7 @@ def test_a_label_is_told_and_shown(run: Run) -> None:
     assert second.endswith(": it is an example [sic]")
     assert shown[-1].split(maxsplit=1) == ["excerpt", "I am <EMAIL>"]
     assert any(line.split() == ["prompt", "version", "p1"] for line in shown)
+    assert any(line.split() == ["route", "night"] for line in shown)
 
 
 def test_several_are_labeled_at_once(run: Run, store: Store) -> None:

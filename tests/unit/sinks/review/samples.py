@@ -20,6 +20,7 @@ _ENTRY = Entry(
     version="v1",
     fingerprint="f1",
     prompt_version="p1",
+    route="night",
     policy="default",
     guard="injection",
     detector="injection.patterns",

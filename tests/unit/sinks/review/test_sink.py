@@ -78,6 +78,7 @@ def until(holds: Callable[[], object]) -> None:
 def ended(name: str = "ab12-1", text: str = TEXT, times: int = 1, team: str = "search") -> ExchangeRecord:
     """An exchange in which a guard found something."""
     record = ExchangeRecord(name, "r1", 0, endpoint="chat", team=team, project="index", policy="default")
+    record.route = "night"
     record.version = VersionFacts("tiny", "v1", "f1", Prices(1, 1, 1), "system-v1", "p1")
     record.notes = FindingNotes(200)
     start = text.find("ignore")

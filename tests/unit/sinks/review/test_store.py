@@ -8,13 +8,14 @@ import stat
 import subprocess
 import sys
 import threading
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import create_engine, func, select, text
 
 from extproc.sinks.review import schema
-from extproc.sinks.review.entries import FindingQuery, GuardCounts, ReviewLabel
+from extproc.sinks.review.entries import Entry, FindingQuery, GuardCounts, ReviewLabel
 from extproc.sinks.review.labels import NoSuchFinding
 from extproc.sinks.review.store import Store, StoreFailed
 from tests.unit.sinks.review.postgres import Server
@@ -259,16 +260,47 @@ def test_an_older_store_is_brought_up_to_date(url: str, monkeypatch: pytest.Monk
     before = Store(url, Path("/"))
     before.add([entry()])
     before.close()
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", 3)
+    newest = schema.SCHEMA_VERSION
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", newest + 2)
     steps = {
-        2: ("ALTER TABLE review_findings ADD COLUMN colour TEXT DEFAULT 'red' NOT NULL",),
-        3: ("UPDATE review_findings SET team = colour",),
+        newest + 1: ("ALTER TABLE review_findings ADD COLUMN colour TEXT DEFAULT 'red' NOT NULL",),
+        newest + 2: ("UPDATE review_findings SET team = colour",),
     }
     monkeypatch.setattr(schema, "MIGRATIONS", steps)
     for _ in range(2):  # the second time there is nothing to do
         after = Store(url, Path("/"))
         assert [stored.entry.team for stored in after.find(ANY, 10)] == ["red"]
         after.close()
+
+
+def test_a_store_without_routes_goes_on_with_them(url: str) -> None:
+    """Version 1: its findings and labels stay; new ones have a route, also those that an older process still adds."""
+    before = Store(url, Path("/"))
+    before.add([entry(exchange="old")])
+    number = before.find(ANY, 1)[0].id
+    before.label(number, confirm())
+    before.close()
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE review_findings DROP COLUMN route"))
+        connection.execute(text("UPDATE review_schema SET version = 1"))
+    after = Store(url, Path("/"))
+    after.add([entry(exchange="new")])
+    columns = ", ".join(one.name for one in fields(Entry) if one.name != "route")
+    with engine.begin() as connection:
+        connection.execute(
+            text(f"INSERT INTO review_findings ({columns}) SELECT {columns} FROM review_findings WHERE id = {number}")
+        )
+        assert connection.execute(text("SELECT version FROM review_schema")).scalar_one() == schema.SCHEMA_VERSION
+    engine.dispose()
+    assert [(one.entry.exchange, one.entry.route) for one in after.find(ANY, 9)] == [
+        ("old", ""),
+        ("new", "night"),
+        ("old", ""),
+    ]
+    stored, said = after.get(number)
+    assert (stored.entry, stored.verdict, said) == (entry(exchange="old", route=""), ReviewLabel.CONFIRM, [confirm()])
+    after.close()
 
 
 def test_a_store_of_a_newer_release_is_not_touched(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
