@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Final, Self
 
-from extproc.envoy_config.deferred_signals import OWN_GROUP, signals_deferred
+from extproc.envoy_config.deferred_signals import OWN_GROUP, ended_with_us, signals_deferred
 from extproc.envoy_config.start_time import TimeLimit, load_told
 
 _POLL_S: Final = 0.01
@@ -47,7 +47,7 @@ class ProcessorProcess:
 
     def start(self, ready_s_max: float = 20.0) -> None:
         """Start it and wait until it is ready, for longer on a busy machine. Raises: ProcessorFailedError."""
-        command = [sys.executable, "-m", "extproc", "serve", "--config", str(self.config)]
+        command = ended_with_us([sys.executable, "-m", "extproc", "serve", "--config", str(self.config)])
         try:
             with self.log.open("ab") as log, signals_deferred():
                 self._process = subprocess.Popen(

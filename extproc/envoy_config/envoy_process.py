@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from extproc.domain.extras import how_to_install
-from extproc.envoy_config.deferred_signals import OWN_GROUP, signals_deferred
+from extproc.envoy_config.deferred_signals import OWN_GROUP, ended_with_us, signals_deferred
 from extproc.envoy_config.envoy_admin import EnvoyAdmin
 from extproc.envoy_config.generate import to_yaml
 from extproc.envoy_config.start_time import TimeLimit, load_told
@@ -121,7 +121,7 @@ class EnvoyProcess:
         self._file.write_text(to_yaml(dict(self._configuration)))
         options = ["--concurrency", str(self._concurrency), "--disable-hot-restart", "-l", "warning"]
         options += ["--file-flush-interval-msec", str(_ACCESS_LOG_FLUSH_MS)]
-        command = [str(binary), "-c", str(self._file), *options]
+        command = ended_with_us([str(binary), "-c", str(self._file), *options])
         try:
             with self.log.open("ab") as log, self.access_log.open("ab") as access, signals_deferred():
                 self._process = subprocess.Popen(

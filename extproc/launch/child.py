@@ -6,16 +6,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import os
-import shutil
 import signal
-import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from extproc.launch import until_parent_ends
+from extproc.envoy_config.deferred_signals import OWN_GROUP, ended_with_us
 
 _LINE_BYTES_MAX: Final = 1_048_576
 _TAIL_LINES_MAX: Final = 20
@@ -63,11 +59,11 @@ class Child:
         self._tail.clear()
         pipe = asyncio.subprocess.PIPE
         self._process = await asyncio.create_subprocess_exec(
-            *_ended_with_us(self._command),
+            *ended_with_us(self._command),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=pipe if self._on_output else None,
             stderr=pipe if self._on_errors else None,
-            process_group=0,
+            process_group=OWN_GROUP,
             limit=_LINE_BYTES_MAX,
         )
         streams = ((self._process.stdout, self._on_output), (self._process.stderr, self._keep_error))
@@ -110,11 +106,3 @@ async def _read(stream: asyncio.StreamReader, take: TakeLine) -> None:
         if not line:
             return
         take(line.decode("utf-8", "replace").rstrip("\n"))
-
-
-def _ended_with_us(command: Sequence[str]) -> list[str]:
-    """A command whose program the system ends when we die. Raises: OSError."""
-    program = shutil.which(command[0])
-    if program is None:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])
-    return [sys.executable, "-I", "-S", until_parent_ends.__file__, str(os.getpid()), program, *command[1:]]

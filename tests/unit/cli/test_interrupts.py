@@ -22,6 +22,7 @@ from extproc.cli import COMMANDS
 from extproc.cli.exit_codes import ExitCode
 from extproc.server.sockets.free_ports import free_ports
 from tests.docs.cli_tables import commands
+from tests.e2e.harness import wait_until
 from tests.unit.cli.fakes import fake_envoy, fake_library
 from tests.unit.cli.programs import ROOT, Program, environment, is_gone, started
 from tests.unit.cli.samples import fill
@@ -241,6 +242,20 @@ def test_a_demo_whose_envoy_is_slow_to_end(folder: Path) -> None:
         assert program.ended() == ExitCode.INTERRUPTED, program.output
     assert [pid for pid in pids_in(pids) if not is_gone(pid)] == []
     assert program.output.count("extproc: interrupted") == 1
+
+
+def test_a_demo_that_is_killed(folder: Path) -> None:
+    """It can end nobody: the system ends the processor and Envoy with it."""
+    site, pids = fake_envoy(folder)
+    with (
+        tempfile.TemporaryDirectory(prefix="llm-") as scratch,
+        started("demo", path_first=str(site), TMPDIR=scratch) as program,
+    ):
+        program.until(lambda: pids_in(pids))
+        children = {*pids_in(pids), *children_of(program.process.pid)}
+        assert len(children) == 2
+        program.process.kill()
+        wait_until(lambda: all(map(is_gone, children)), "both are gone", 30)
 
 
 def test_up_before_a_server_that_does_not_answer(tmp_path: Path) -> None:

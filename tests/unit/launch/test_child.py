@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from extproc.envoy_config.start_time import TimeLimit
-from extproc.launch import until_parent_ends
 from extproc.launch.child import Child
 from tests.unit.cli.programs import is_gone
 
@@ -134,13 +133,6 @@ def test_it_ends_with_its_parent() -> None:
     while not is_gone(pid):
         assert not limit.is_over()
         time.sleep(0.01)
-
-
-def test_a_parent_that_died_before_starts_nothing() -> None:
-    """Nobody would end it."""
-    program = (sys.executable, "-c", "print('started')")
-    orphan = (sys.executable, until_parent_ends.__file__, "1", *program)
-    assert subprocess.run(orphan, capture_output=True, check=True).stdout == b""
 
 
 def test_a_file_that_is_no_program_ends_with_its_reason(tmp_path: Path) -> None:
