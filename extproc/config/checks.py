@@ -18,6 +18,7 @@ from extproc.config.policy_checks import policy_problems
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
 from extproc.config.prompt_checks import prompt_section_problems
 from extproc.config.prompts import prompts_of
+from extproc.config.provider_checks import provider_problems
 from extproc.config.review import review_problems
 from extproc.config.route_checks import route_problems
 from extproc.config.text_files import TextFile
@@ -58,6 +59,7 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *_weight_problems(document, places),
         *_filter_problems(document, places),
         *fallback_problems(document, places),
+        *provider_problems(document, places),
         *prompt_section_problems(document, places),
         *route_problems(document, places),
         *policy_problems(document, places),
@@ -82,7 +84,7 @@ def check_for_envoy(document: Document, places: Places) -> list[Problem]:
             hint='The Envoy configuration routes to it: add `endpoints: ["HOST:PORT"]`.',
         )
         for path, name, version in _versions(document)
-        if not version.endpoints and document.guard_version in (None, name)
+        if not version.endpoints and version.provider is None and document.guard_version in (None, name)
     ]
     return [*no_servers, *_envoy_tls_problems(document, places)]
 

@@ -8,7 +8,14 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from extproc.config.document import Document
-from extproc.config.models import CompiledModel, CompiledVersion, VersionPlace, compile_version, find_version
+from extproc.config.models import (
+    CompiledModel,
+    CompiledVersion,
+    VersionPlace,
+    compile_fallbacks,
+    compile_version,
+    find_version,
+)
 from extproc.config.prompt_files import compiled_prompt
 from extproc.config.prompt_template import CompiledPrompt
 from extproc.config.route_conditions import (
@@ -83,6 +90,14 @@ class CompiledRoutes:
             else:
                 return route
         return self.routes[-1]
+
+    def chosen(self, route: str, name: str) -> CompiledVersion | None:
+        """The version MODEL/VERSION as a route chooses it: with the route's prompt, and its fallback if it has one."""
+        found = next((one for one in self.routes if one.name == route), None)
+        if found is not None and found.target is not None and name in found.target.by_name:
+            return found.target.by_name[name]
+        version = None if found is None else find_version(found.models, name)
+        return None if version is None else version[1]
 
     def models_of(self, name: str) -> Mapping[str, CompiledModel] | None:
         """All models, with the prompt of a route if it has one; None if there is no such route."""
@@ -161,7 +176,12 @@ def _compiled(
     if prompt is not None:
         models = MappingProxyType({name: _prompted(model, document, prompt) for name, model in models.items()})
     conditions = tuple(compile_condition(condition) for condition in route.when)
-    return CompiledRoute(route.name, conditions, _target(route, models), models, route.deny)
+    target = _target(route, models)
+    if target is not None and route.fallback is not None:
+        fallbacks = compile_fallbacks(document, models, route.name)
+        fallen = [replace(version, fallback=fallbacks.get(version.name)) for version in target.versions]
+        target = _with_versions(target, fallen)
+    return CompiledRoute(route.name, conditions, target, models, route.deny)
 
 
 def _named(route: CompiledRoute) -> NamedRoute:
@@ -176,7 +196,8 @@ def _prompted(model: CompiledModel, document: Document, prompt: CompiledPrompt) 
         fallback = model.by_name[name].fallback
         if fallback is not None:  # the others of its chain get the route's prompt too
             fallback = replace(fallback, prompt_bytes_max=len(prompt.constant_text.encode()))
-        versions.append(replace(compile_version(model.name, name, section, prompt), fallback=fallback))
+        compiled = compile_version(model.name, name, section, prompt, model.by_name[name].provider)
+        versions.append(replace(compiled, fallback=fallback))
     return _with_versions(model, versions)
 
 
@@ -199,4 +220,5 @@ def _with_versions(model: CompiledModel, versions: Sequence[CompiledVersion]) ->
     by_name = {version.name: version for version in versions}
     for version in reversed(versions):
         by_name[version.facts.version] = version
-    return replace(model, versions=tuple(versions), by_name=by_name)
+    has_provider = any(version.provider is not None for version in versions)
+    return replace(model, versions=tuple(versions), by_name=by_name, has_provider=has_provider)

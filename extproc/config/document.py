@@ -18,6 +18,7 @@ from extproc.config.filters import AnyFilterSection
 from extproc.config.policies import Policy
 from extproc.config.problems import KeyPath
 from extproc.config.prompts import Prompt, Prompts
+from extproc.config.providers import Provider
 from extproc.config.review import Review
 from extproc.config.routes import Route, RouteTest
 from extproc.config.section import (
@@ -177,6 +178,9 @@ class Identity(Section):
     teams: tuple[Name, ...] = Field(
         default=(), description="known teams; others count as `other`. Empty: all, up to a limit"
     )
+    private_teams: tuple[Name, ...] = Field(
+        default=(), description="teams whose exchanges never go to a provider, whatever their policy says"
+    )
     tiers: tuple[Name, ...] = Field(default=(), description="known tiers; others count as `other`. Empty: all")
     tags: tuple[Name, ...] = Field(default=(), description="known use cases; others count as `other`. Empty: all")
     label_values_max: int = Field(
@@ -211,6 +215,9 @@ class Version(Section):
         default=None, min_length=1, description="`model` in requests to this server; default: as the client sent it"
     )
     endpoints: tuple[HostPort, ...] = Field(default=(), description="model servers, for `envoy-config`")
+    provider: Name | None = Field(
+        default=None, description="in place of `endpoints`: the provider of `providers` that answers"
+    )
     pick: Literal["least_request", "load"] = Field(
         default="least_request",
         description=(
@@ -350,6 +357,9 @@ class Document(Section):
     limits: Limits = Field(default_factory=Limits, description="maximum sizes")
     identity: Identity = Field(default_factory=Identity, description="headers that identify who pays")
     models: dict[ModelName, Model] = Field(min_length=1, description="models, by the name that clients send")
+    providers: dict[Name, Provider] = Field(
+        default_factory=dict, description="model APIs of others, by the name that versions have in `provider`"
+    )
     prompts: Prompts | None = Field(default=None, description="where named prompts come from; default: nowhere")
     routes: tuple[Route, ...] = Field(
         default=(),

@@ -1,7 +1,7 @@
 """Policies that extend another one: their guards are written out before anything else reads them.
 
 ``guards`` of such a policy replace those of the same name, each as a whole and at its place; others follow behind.
-``without`` names guards to leave out. ``when`` is not inherited.
+``without`` names guards to leave out. ``providers`` is inherited too, ``when`` is not.
 """
 
 from __future__ import annotations
@@ -73,7 +73,22 @@ class _Work:
             guards = list_of(self.guards(number), own or extends)
             kept = [pair for pair in kept if not is_key(pair[0], "guards")]
             kept.append((key_of("guards", own or extends), guards))
+        providers = self._providers(number)
+        if providers is not None and value_of(policy, "providers") is None:
+            kept.append((key_of("providers", extends), providers))
         return block_of(kept, policy)
+
+    def _providers(self, number: int) -> Node | None:
+        """The rule of a policy, or of the next one above that has one."""
+        seen: set[int] = set()
+        above: int | None = number
+        while above is not None and above not in seen:
+            seen.add(above)
+            found = value_of(self._policies[above], "providers")
+            if found is not None:
+                return found
+            above = self._by_name.get(text_of(value_of(self._policies[above], "extends")))
+        return None
 
     def guards(self, number: int) -> list[Node]:
         """The guards of a policy, written out."""

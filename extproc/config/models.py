@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from extproc.config.document import Document, Model, Version
-from extproc.config.fallback import FallbackReason, chain_hash, chains_of
+from extproc.config.fallback import Chain, FallbackReason, VersionKey, chain_hashes, chains_of
 from extproc.config.prompt_template import CompiledPrompt
+from extproc.config.providers import CompiledProvider, compile_providers
 from extproc.config.routed import endpoints_hash
 from extproc.config.version_units import Parts, changed_parts, fingerprint_of, parts_of, served_model, version_prompt
 from extproc.domain.record import VersionFacts
@@ -50,6 +51,7 @@ class CompiledVersion:
     endpoints_hash: str  # as Envoy states it with its routes
     picked_from: tuple[str, ...]  # endpoints of which the processor picks one; empty: Envoy does
     context_tokens_max: int | None
+    provider: CompiledProvider | None = None  # who answers in place of servers of one's own
     fallback: CompiledFallback | None = None
 
 
@@ -64,6 +66,7 @@ class CompiledModel:
     sticky_user_field: bool
     pin_header: str | None
     pin_teams: frozenset[str]  # whose pin is obeyed
+    has_provider: bool = False  # of one version at least
 
 
 def compile_models(document: Document, prompts: Mapping[str, str]) -> dict[str, CompiledModel]:
@@ -73,8 +76,9 @@ def compile_models(document: Document, prompts: Mapping[str, str]) -> dict[str, 
         prompts: content of each prompt, by ``Prompt.key``.
     Raises: KeyError for a prompt that was not read: a caller bug.
     """
-    models = {name: _compile_model(name, model, prompts) for name, model in document.models.items()}
-    fallbacks = _compile_fallbacks(document, models)
+    providers = compile_providers(document.providers)
+    models = {name: _compile_model(name, model, prompts, providers) for name, model in document.models.items()}
+    fallbacks = compile_fallbacks(document, models, "")
     return {name: _with_fallbacks(model, fallbacks) for name, model in models.items()} if fallbacks else models
 
 
@@ -120,9 +124,12 @@ def revised(
             )
 
 
-def _compile_model(name: str, model: Model, prompts: Mapping[str, str]) -> CompiledModel:
+def _compile_model(
+    name: str, model: Model, prompts: Mapping[str, str], providers: Mapping[str, CompiledProvider]
+) -> CompiledModel:
     versions = tuple(
-        compile_version(name, key, version, version_prompt(version, prompts)) for key, version in model.versions.items()
+        compile_version(name, key, version, version_prompt(version, prompts), providers.get(version.provider or ""))
+        for key, version in model.versions.items()
     )
     return CompiledModel(
         name=name,
@@ -132,27 +139,32 @@ def _compile_model(name: str, model: Model, prompts: Mapping[str, str]) -> Compi
         sticky_user_field=model.sticky.user_field,
         pin_header=model.pin_header,
         pin_teams=frozenset(model.pin_teams),
+        has_provider=any(version.provider is not None for version in versions),
     )
 
 
-def _compile_fallbacks(document: Document, models: Mapping[str, CompiledModel]) -> dict[str, CompiledFallback]:
-    """By MODEL/VERSION of the version that was chosen."""
-    made = {}
-    for (model, version), chain in chains_of(document).items():
-        section = document.models[model].fallback
-        if section is None:
-            continue
-        limited = "timeout" in section.on
-        prompts = [models[key[0]].by_name[key[1]].prompt for key in chain]
-        made[f"{model}/{version}"] = CompiledFallback(
-            hash=chain_hash(document, model, version),
-            chain=tuple("/".join(key) for key in chain),
-            on=section.on,
-            first_byte_ms=section.first_byte_ms if limited else 0,
-            unstreamed_first_byte_ms=(section.unstreamed_first_byte_ms or 0) if limited else 0,
-            prompt_bytes_max=max(0 if prompt is None else len(prompt.constant_text.encode()) for prompt in prompts),
-        )
-    return made
+def compile_fallbacks(
+    document: Document, models: Mapping[str, CompiledModel], route: str
+) -> dict[str, CompiledFallback]:
+    """Of a route, or where that is empty of all models, by MODEL/VERSION of the version that was chosen."""
+    hashes = chain_hashes(document)
+    chains = [chain for chain in chains_of(document) if chain.route == route]
+    return {"/".join(chain.chosen): _compile_fallback(chain, models, hashes) for chain in chains}
+
+
+def _compile_fallback(
+    chain: Chain, models: Mapping[str, CompiledModel], hashes: Mapping[VersionKey, str]
+) -> CompiledFallback:
+    section = chain.fallback if chain.fallback is not None and "timeout" in chain.on else None
+    prompts = [models[key[0]].by_name[key[1]].prompt for key in chain.versions]
+    return CompiledFallback(
+        hash=hashes[chain.chosen],
+        chain=tuple("/".join(key) for key in chain.versions),
+        on=chain.on,
+        first_byte_ms=0 if section is None else section.first_byte_ms,
+        unstreamed_first_byte_ms=0 if section is None else section.unstreamed_first_byte_ms or 0,
+        prompt_bytes_max=max(0 if prompt is None else len(prompt.constant_text.encode()) for prompt in prompts),
+    )
 
 
 def _with_fallbacks(model: CompiledModel, fallbacks: Mapping[str, CompiledFallback]) -> CompiledModel:
@@ -160,7 +172,9 @@ def _with_fallbacks(model: CompiledModel, fallbacks: Mapping[str, CompiledFallba
     return replace(model, versions=versions, by_name={version.facts.version: version for version in versions})
 
 
-def compile_version(model: str, name: str, version: Version, prompt: CompiledPrompt | None) -> CompiledVersion:
+def compile_version(
+    model: str, name: str, version: Version, prompt: CompiledPrompt | None, provider: CompiledProvider | None = None
+) -> CompiledVersion:
     """Compile a version of a model with a system prompt, which is its own or that of a route."""
     price = version.price
     parts = parts_of(model, version, prompt)
@@ -185,4 +199,5 @@ def compile_version(model: str, name: str, version: Version, prompt: CompiledPro
         endpoints_hash=endpoints_hash(version),
         picked_from=version.endpoints if version.pick == "load" and len(version.endpoints) > 1 else (),
         context_tokens_max=version.context_tokens_max,
+        provider=provider,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -40,6 +40,13 @@ class Policy(Section):
         description="policy whose guards this one has too; `guards` replace those of the same name, others follow",
     )
     without: tuple[Name, ...] = Field(default=(), description="guards of the extended policy that this one leaves out")
+    providers: Literal["any", "none"] = Field(
+        default="any",
+        description=(
+            "none: its exchanges never go to a provider; also in a policy that extends this one and says nothing. any: "
+            "they may"
+        ),
+    )
     guards: tuple[AnyGuardSection, ...] = Field(description="guards, in execution order; empty: nothing is checked")
 
 

@@ -95,7 +95,7 @@ def _order_problems(document: Document, places: Places) -> Iterator[Problem]:
 
 def _target_problems(route: Route, at: KeyPath, document: Document, places: Places) -> Iterator[Problem]:
     versions = [f"{name}/{version}" for name, model in document.models.items() for version in model.versions]
-    keys = ("deny", "model", "version", "split", *(["prompt"] if route.deny else []))
+    keys = ("deny", "model", "version", "split", *(["prompt", "fallback"] if route.deny else []))
     targets = [key for key in keys if getattr(route, key)]
     if len(targets) > 1:
         told = " and ".join(f"`{key}`" for key in targets)

@@ -5,13 +5,15 @@ A test says nothing of a conversation, so it covers all versions that have a sha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from extproc.config.conditions import known_identity, unknown_name_problem
+from extproc.config.data_rules import DataRules, compile_data_rules, most_telling
 from extproc.config.document import Document, Version
 from extproc.config.problems import KeyPath, Places, Problem, names, shown
 from extproc.config.prompts import prompt_name
+from extproc.config.providers import CompiledProvider, compile_providers
 from extproc.config.route_conditions import CompiledRouteCondition, RouteFacts, TimeMissing, compile_condition
 from extproc.config.route_names import NamedRoute, asked_name, names_for
 from extproc.config.route_reasons import RouteVerdict, route_verdicts
@@ -52,6 +54,7 @@ class Taken(NamedTuple):
 def route_test_problems(document: Document, places: Places) -> Iterator[Problem]:
     """The tests that fall short, and the names in them that nothing has. The routes are valid."""
     conditions = [(route.name, [compile_condition(one) for one in route.when]) for route in document.routes]
+    rules, providers = compile_data_rules(document), compile_providers(document.providers)
     first: dict[str, KeyPath] = {}
     for number, test in enumerate(document.route_tests if document.routes else ()):
         at: KeyPath = ("route_tests", number)
@@ -64,7 +67,7 @@ def route_test_problems(document: Document, places: Places) -> Iterator[Problem]
         if wrong:
             continue
         try:
-            taken = _taken(test.request, document, conditions)
+            taken = _taken(test.request, document, conditions, rules, providers)
         except TimeMissing:
             hint = "Add `at:`, such as `2026-11-30T09:00:00Z`."
             yield places.problem((*at, "request"), "the route depends on the time", hint=hint, at_key=True)
@@ -133,7 +136,13 @@ def _denied(denied: bool) -> str:
 # --- where a request goes ------------------------------------------------------------------------------------------
 
 
-def _taken(request: RequestFacts, document: Document, conditions: Sequence[_Conditions]) -> Taken:
+def _taken(
+    request: RequestFacts,
+    document: Document,
+    conditions: Sequence[_Conditions],
+    rules: DataRules,
+    providers: Mapping[str, CompiledProvider],
+) -> Taken:
     """Raises: TimeMissing; ValueError for a time that does not exist."""
     facts = _facts(request, document)
     tried = [*route_verdicts(conditions, facts)]
@@ -141,6 +150,10 @@ def _taken(request: RequestFacts, document: Document, conditions: Sequence[_Cond
     if route.deny:
         return Taken(tried, [], [], _code_of_denied(document, conditions, request.model, facts), denied=True)
     chosen, code = _chosen(route, request, document, facts)
+    errors = [rules.error(facts, share, providers.get(share.section.provider or "")) for share in chosen]
+    if chosen and all(errors):
+        return Taken(tried, [], [], most_telling(errors).code, denied=False)
+    chosen = [share for share, error in zip(chosen, errors, strict=True) if error is None]
     prompts = [prompt_name(route.prompt or share.section.prompt) for share in chosen]
     return Taken(tried, [share.name for share in chosen], prompts, code, denied=False)
 

@@ -24,8 +24,9 @@ STATEMENT_BYTES_MAX = 6_000
 
 
 def endpoints_hash(version: Version) -> str:
-    """A short hash of the endpoints of a version, in any order."""
-    return hashlib.sha256("\n".join(sorted(version.endpoints)).encode()).hexdigest()[:8]
+    """A short hash of the endpoints of a version, in any order, or of its provider's name."""
+    places = sorted(version.endpoints) if version.provider is None else ["provider", version.provider]
+    return hashlib.sha256("\n".join(places).encode()).hexdigest()[:8]
 
 
 def route_statement(

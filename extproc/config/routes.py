@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from extproc.config.conditions import CallerCondition
+from extproc.config.fallback import Fallback
 from extproc.config.prompts import Prompt
 from extproc.config.section import HeaderName, ModelName, Name, Section, VersionName
 from extproc.domain.contract import Endpoint
@@ -98,6 +99,10 @@ class Route(Section):
         description="in place of `model`: they are refused, with 403 if the client may request the name, else with 404",
     )
     prompt: Prompt | None = Field(default=None, description="system prompt in place of the version's own")
+    fallback: Fallback | None = Field(
+        default=None,
+        description="versions (MODEL/VERSION) that answer if the chosen one cannot; default: those of its model",
+    )
 
     @property
     def has_target(self) -> bool:

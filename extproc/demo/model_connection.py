@@ -52,8 +52,10 @@ class ModelConnection:
         self._writer = writer
         self._answering = answering
         self._unread = b""
-        # unbuffered, so a write returns when the kernel has accepted it: a slow reader is noticed and counted correctly
-        writer.transport.set_write_buffer_limits(0)
+        # unbuffered, so a write returns when the kernel has accepted it: a slow reader is noticed, and counted right.
+        # Not with TLS: asyncio would wait for ever
+        if writer.get_extra_info("sslcontext") is None:
+            writer.transport.set_write_buffer_limits(0)
 
     async def run(self) -> None:
         """Serve the connection until it ends."""

@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import json
 import signal
+import ssl
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Future
@@ -63,7 +64,8 @@ class ModelServer:
     `name` distinguishes servers in `seen`. A request is answered by `respond`, else by the `[replay NAME]` in it,
     else by the first matching rule of `rules`, else by the plain recording of its endpoint. `speed` is relative to
     the recorded pace; 0 is as fast as possible. `cut` splits responses into writes. `port` 0 takes a free one. With
-    `expose_seen`, GET /__seen returns what was seen, as JSON. Raises `ValueError` for a rule without its recording.
+    `expose_seen`, GET /__seen returns what was seen, as JSON. With `tls` it speaks TLS. Raises `ValueError` for a rule
+    without its recording.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class ModelServer:
         port: int = 0,
         expose_seen: bool = False,
         seen_max: int = 10_000,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.name = name
         self.seen = SeenLog(seen_max)
@@ -88,6 +91,7 @@ class ModelServer:
         self._speed = speed
         self._cut = cut
         self._expose_seen = expose_seen
+        self._tls = tls
         self._connections: set[asyncio.Task[None]] = set()
         self._thread: threading.Thread | None = None
         self._stop: Callable[[], object] = lambda: None
@@ -153,7 +157,7 @@ class ModelServer:
     async def _serve(self, listening: Future[int]) -> None:
         stopped = asyncio.Event()
         try:
-            server = await asyncio.start_server(self._accepted, LOOPBACK, self.port, backlog=_BACKLOG)
+            server = await asyncio.start_server(self._accepted, LOOPBACK, self.port, backlog=_BACKLOG, ssl=self._tls)
         except OSError as error:
             listening.set_exception(error)
             return

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from extproc.config.document import EnvoyProcessor, Server, Version
+from extproc.config.providers import Provider, address_of
 from extproc.domain.contract import ENDPOINT_HEADER
 from extproc.envoy_config.addresses import discovery_type, reachable_address, socket_address
 from extproc.envoy_config.names import PROCESSOR_CLUSTER
 from extproc.envoy_config.processor_tls import transport_socket
+from extproc.envoy_config.providers import provider_connection
 
 CONCURRENCY_MAX = 4_096
 """LLM streams are long: a busy gateway exceeds Envoy's default of 1,024."""
@@ -26,23 +28,34 @@ APPLIED_AT_ONCE = {"common_lb_config": {"update_merge_window": "0s"}}
 """By default an ejection that follows another waits for up to a second, and requests go on to the ejected server."""
 
 _LOCAL_CONNECT_TIMEOUT = "0.25s"
+_PROVIDER_CONNECT_TIMEOUT = "3s"  # over the internet, with TLS
 _REMOTE_CONNECT_TIMEOUT = "1s"  # over a network; with TLS it includes the handshake
 
 
 def version_cluster(
-    name: str, model: str, version_name: str, version: Version, *, has_egress: bool = False
+    name: str,
+    model: str,
+    version_name: str,
+    version: Version,
+    provider: Provider | None = None,
+    *,
+    has_egress: bool = False,
 ) -> dict[str, Any]:
     """Cluster of one model version; its endpoints carry MODEL/VERSION, from which the served version is read.
 
     Args: has_egress: it is reached through an internal listener, see ``fallback``.
     """
     addresses = [socket_address(endpoint) for endpoint in version.endpoints]
+    if provider is not None:
+        host, port = address_of(provider)[1:3]
+        addresses = [{"socket_address": {"address": host, "port_value": port}}]
     label = {"filter_metadata": {"envoy.lb": {"version": f"{model}/{version_name}"}}}
     return {
         "name": name,
         "type": discovery_type(addresses),
-        "connect_timeout": "1s",
+        "connect_timeout": "1s" if provider is None else _PROVIDER_CONNECT_TIMEOUT,
         **_balancing(version),
+        **({} if provider is None else provider_connection(provider)),
         **(APPLIED_AT_ONCE if has_egress else {}),
         "circuit_breakers": circuit_breakers(),
         # Only connection and gateway failures count: a request may cause a 500, and one client must not

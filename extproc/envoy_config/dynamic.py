@@ -20,21 +20,23 @@ from extproc.envoy_config.fallback import INTERNAL_LISTENERS
 from extproc.envoy_config.generate import NODE, bootstrap, connection_limit, model_clusters, versions_of
 from extproc.envoy_config.listener import listener
 from extproc.envoy_config.names import cluster_names
+from extproc.envoy_config.providers import key_secrets
 from extproc.envoy_config.routes import route_config
 
 BOOTSTRAP = "envoy.yaml"
 LISTENERS, ROUTES, CLUSTERS = "listeners.yaml", "routes.yaml", "clusters.yaml"
 
-_TYPES = "type.googleapis.com/envoy.config"
+_TYPES = "type.googleapis.com/envoy"
 
 
 class EnvoyResources(NamedTuple):
-    """What Envoy watches, as plain data; ``clusters`` and ``internal`` listeners by name."""
+    """What Envoy watches, as plain data; ``clusters`` and ``internal`` listeners by name, ``secrets`` by file."""
 
     listener: dict[str, Any]
     internal: dict[str, dict[str, Any]]
     routes: dict[str, Any]
     clusters: dict[str, dict[str, Any]]
+    secrets: dict[str, dict[str, Any]]
 
 
 def bootstrap_of(document: Document) -> dict[str, Any]:
@@ -69,9 +71,10 @@ def resources(document: Document, folder: Path) -> EnvoyResources:
     names = cluster_names(tuple(versions_of(document)))
     return EnvoyResources(
         listener(document, {"rds": {"route_config_name": "llm", "config_source": watched(folder, ROUTES)}}),
-        _by_name(egress_listeners(document, names)),
+        _by_name(egress_listeners(document, names, folder)),
         route_config(document, names),
         _by_name(model_clusters(document, names)),
+        key_secrets(document),
     )
 
 
@@ -91,7 +94,7 @@ def response(kind: str, resource_list: list[dict[str, Any]], version: str) -> di
     """``DiscoveryResponse``.
 
     Args:
-        kind: the type of the resources, such as ``cluster.v3.Cluster``.
+        kind: the type of the resources, such as ``config.cluster.v3.Cluster``.
         version: Envoy shows it on its admin page once it has taken the resources.
     """
     return {

@@ -6,6 +6,7 @@ the version's servers. The role is metadata of the call, which stands in this co
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from extproc.config.document import Document
@@ -15,20 +16,30 @@ from extproc.envoy_config.fallback import egress_route, egressed
 from extproc.envoy_config.listener import REQUEST_HEADERS_MAX, ROUTER, buffer_limit_bytes, ext_proc
 from extproc.envoy_config.local_replies import local_reply_config
 from extproc.envoy_config.names import EGRESS_FILTER_NAME, PROCESSOR_CLUSTER, egress_name
+from extproc.envoy_config.providers import provider_filters
 
 _EXTENSIONS = "type.googleapis.com/envoy.extensions"
+_SILENT_ROUTER = {**ROUTER, "typed_config": {**ROUTER["typed_config"], "suppress_envoy_headers": True}}
+"""Else it tells a provider the host that the client named."""
 _MORE_HEADERS = 16  # that the first part of Envoy and the processor have added
 _HEADERS_KIB = 72  # above the listener's 60, for the same reason
 _FAILED_STATUS = 500  # by 503 or 504 Envoy would take the model servers for broken
 
 
-def egress_listeners(document: Document, names: dict[VersionKey, str]) -> list[dict[str, Any]]:
-    """The internal listeners of a configuration; none without a fallback. Args: names: of the versions' clusters."""
+def egress_listeners(
+    document: Document, names: dict[VersionKey, str], folder: Path | None = None
+) -> list[dict[str, Any]]:
+    """The internal listeners of a configuration; none without a fallback or a provider.
+
+    Args:
+        names: of the versions' clusters.
+        folder: with the secrets that Envoy watches; None: they are in the bootstrap.
+    """
     behind = egressed(document)
-    return [_egress_listener(document, key, cluster) for key, cluster in names.items() if key in behind]
+    return [_egress_listener(document, key, cluster, folder) for key, cluster in names.items() if key in behind]
 
 
-def _egress_listener(document: Document, key: VersionKey, cluster: str) -> dict[str, Any]:
+def _egress_listener(document: Document, key: VersionKey, cluster: str, folder: Path | None) -> dict[str, Any]:
     return {
         "name": egress_name(cluster),
         "internal_listener": {},
@@ -38,7 +49,7 @@ def _egress_listener(document: Document, key: VersionKey, cluster: str) -> dict[
                 "filters": [
                     {
                         "name": "envoy.filters.network.http_connection_manager",
-                        "typed_config": _connection_manager(document, key, cluster),
+                        "typed_config": _connection_manager(document, key, cluster, folder),
                     }
                 ]
             }
@@ -46,8 +57,10 @@ def _egress_listener(document: Document, key: VersionKey, cluster: str) -> dict[
     }
 
 
-def _connection_manager(document: Document, key: VersionKey, cluster: str) -> dict[str, Any]:
+def _connection_manager(document: Document, key: VersionKey, cluster: str, folder: Path | None) -> dict[str, Any]:
     version = document.models[key[0]].versions[key[1]]
+    name = version.provider
+    provider = None if name is None else document.providers[name]
     return {
         "@type": f"{_EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "llm_egress",
@@ -60,9 +73,10 @@ def _connection_manager(document: Document, key: VersionKey, cluster: str) -> di
         "delayed_close_timeout": "0s",
         "http_filters": [
             {"name": EGRESS_FILTER_NAME, "typed_config": _ext_proc(document, key)},
-            ROUTER,
+            *([] if provider is None or name is None else provider_filters(name, provider, folder)),
+            ROUTER if provider is None else _SILENT_ROUTER,
         ],
-        "route_config": egress_route(key, cluster, version),
+        "route_config": egress_route(key, cluster, version, provider),
         "local_reply_config": local_reply_config(
             document.limits.request_body_bytes_max, REQUEST_HEADERS_MAX, _FAILED_STATUS
         ),

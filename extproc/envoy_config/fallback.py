@@ -15,10 +15,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from extproc.config.document import Document, Version
-from extproc.config.fallback import VersionKey, chains_of
+from extproc.config.fallback import Chain, VersionKey, chains_of, is_at_provider
+from extproc.config.providers import Provider
 from extproc.domain.contract import ATTEMPT_HEADER, ATTEMPTS_HEADER, REPLY_DETAILS_PREFIX
 from extproc.envoy_config.clusters import APPLIED_AT_ONCE, circuit_breakers, quick_ejection
 from extproc.envoy_config.names import chain_name, egress_name
+from extproc.envoy_config.providers import HIDDEN_HEADERS, provider_route
 
 INTERNAL_LISTENERS: Final = {
     "bootstrap_extensions": [
@@ -39,16 +41,20 @@ _RETRY_BUDGET = {"budget_percent": {"value": 100.0}, "min_retry_concurrency": 10
 """A server that dies fails many requests at once, and all move on; there are never more retries than requests."""
 _ALWAYS = ("context_length_exceeded", "version_unavailable")
 """Attempts that were not sent to their model server."""
+_WITH_PROVIDER = ("provider_forbidden", "api_not_served", "credential")
+"""Likewise, and those that a provider refused for the sake of its key."""
 
 _NOTE_ATTEMPT = f"""\
 -- Runs for each attempt. Its answer says how it ended ({ATTEMPT_HEADER}), and how all did ({ATTEMPTS_HEADER}).
-local function reason(flags, details, status)
+local function reason(flags, details, status, provider)
   if details:find("^{REPLY_DETAILS_PREFIX}") then
     return status == "421" and details:sub({len(REPLY_DETAILS_PREFIX) + 1}) or "processor"
   end
   if details:find("^ext_proc") then return "processor" end
+  if details:find("inject_credential") then return "credential" end
   if details == "via_upstream" then
     if status == "429" then return "rate_limit" end
+    if provider ~= "" and (status == "401" or status == "403") then return "credential" end
     if status == "502" or status == "503" or status == "504" then return "gateway_error" end
     return "answered"
   end
@@ -60,9 +66,9 @@ end
 function envoy_on_response(handle)
   local headers = handle:headers()
   local mark = headers:get("{ATTEMPT_HEADER}") or ""
-  local flags, details, version = mark:match("^(%S+) (%S+) (%S+)$")
+  local flags, details, version, provider = mark:match("^(%S+) (%S+) (%S+) ?(%S*)$")
   if not version then return end
-  local why = reason(flags, details, headers:get(":status") or "")
+  local why = reason(flags, details, headers:get(":status") or "", provider)
   local data = handle:streamInfo():dynamicMetadata()
   local before = data:get("llm_attempts")
   local made = before and before["made"] .. "," or ""
@@ -76,12 +82,12 @@ end
 
 def egressed(document: Document) -> set[VersionKey]:
     """The versions that may answer in place of another, or have others that may."""
-    return {key for chain in chains_of(document).values() for key in chain}
+    return {key for chain in chains_of(document) for key in chain.versions}
 
 
-def chain_cluster(names: dict[VersionKey, str], chain: tuple[VersionKey, ...]) -> dict[str, Any]:
+def chain_cluster(names: dict[VersionKey, str], chain: Chain) -> dict[str, Any]:
     """Cluster of a version with a fallback: one priority for each version of its chain."""
-    name = chain_name(names[chain[0]])
+    name = chain_name(names[chain.chosen], chain.route)
     endpoints = [
         {
             "priority": priority,
@@ -94,7 +100,7 @@ def chain_cluster(names: dict[VersionKey, str], chain: tuple[VersionKey, ...]) -
                 }
             ],
         }
-        for priority, key in enumerate(chain)
+        for priority, key in enumerate(chain.versions)
     ]
     return {
         "name": name,
@@ -126,15 +132,15 @@ def chain_cluster(names: dict[VersionKey, str], chain: tuple[VersionKey, ...]) -
     }
 
 
-def next_version(document: Document, chain: tuple[VersionKey, ...]) -> dict[str, Any]:
+def next_version(document: Document, chain: Chain) -> dict[str, Any]:
     """``RetryPolicy`` of a route whose version has a fallback: each retry goes to the next version."""
-    fallback = document.models[chain[0][0]].fallback
-    reasons = (*(() if fallback is None else fallback.on), *_ALWAYS)
+    has_provider = any(is_at_provider(document, key) for key in chain.versions)
+    reasons = (*chain.on, *_ALWAYS, *(_WITH_PROVIDER if has_provider else ()))
     return {
         # what the internal listener itself does not answer has not been sent to a model
         "retry_on": "connect-failure,refused-stream,reset-before-request,retriable-headers",
         "retriable_headers": [{"name": ATTEMPT_HEADER, "string_match": {"exact": reason}} for reason in reasons],
-        "num_retries": len(chain) - 1,
+        "num_retries": len(chain.versions) - 1,
         "retry_back_off": {"base_interval": "0.01s", "max_interval": "0.05s"},
         **other_host(),
         "retry_priority": {
@@ -147,9 +153,9 @@ def next_version(document: Document, chain: tuple[VersionKey, ...]) -> dict[str,
     }
 
 
-def egress_route(key: VersionKey, cluster: str, version: Version) -> dict[str, Any]:
+def egress_route(key: VersionKey, cluster: str, version: Version, provider: Provider | None) -> dict[str, Any]:
     """``RouteConfiguration`` of an internal listener: to the version's servers, with a mark on every answer."""
-    mark = f"%RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% {'/'.join(key)}"
+    mark = f"%RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% {'/'.join(key)}{'' if provider is None else ' provider'}"
     return {
         "name": egress_name(cluster),
         "virtual_hosts": [
@@ -162,11 +168,16 @@ def egress_route(key: VersionKey, cluster: str, version: Version) -> dict[str, A
                         "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
                     }
                 ],
+                **({} if provider is None else {"response_headers_to_remove": list(HIDDEN_HEADERS)}),
                 "routes": [
                     {
                         "name": "/".join(key),
                         "match": {"prefix": "/"},
-                        "route": {"cluster": cluster, "timeout": "0s", **_other_server(version)},
+                        "route": {
+                            "cluster": cluster,
+                            "timeout": "0s",
+                            **(_other_server(version) if provider is None else provider_route(provider)),
+                        },
                     }
                 ],
             }

@@ -89,6 +89,7 @@ class EnvoyFollower:
             self.use(document)
             return
         self._keep(wanted)
+        self._write_secrets(wanted)
         self._write_clusters()
         self._write_routes(wanted)
         self._write_listeners(wanted.listener)
@@ -138,6 +139,7 @@ class EnvoyFollower:
                 keys=["envoy.admin", "envoy.processor", "server"],
             )
         self._keep(wanted)
+        self._write_secrets(wanted)
         self._write_clusters()
         needed = set(wanted.clusters)
         if not self._taken("clusters", lambda: needed <= self._envoy.active_clusters()):
@@ -218,15 +220,20 @@ class EnvoyFollower:
 
     # --- files -----------------------------------------------------------------------------------------------------
 
+    def _write_secrets(self, wanted: dynamic.EnvoyResources) -> None:
+        """Before the listeners that need them: Envoy refuses a listener whose file of a secret is missing."""
+        for name, secret in wanted.secrets.items():
+            self._write(name, "Where a key is,", "extensions.transport_sockets.tls.v3.Secret", [secret])
+
     def _write_clusters(self) -> None:
-        self._write(dynamic.CLUSTERS, "Clusters", "cluster.v3.Cluster", list(self._clusters.values()))
+        self._write(dynamic.CLUSTERS, "Clusters", "config.cluster.v3.Cluster", list(self._clusters.values()))
 
     def _write_routes(self, wanted: dynamic.EnvoyResources) -> None:
-        self._write(dynamic.ROUTES, "Routes", "route.v3.RouteConfiguration", [wanted.routes])
+        self._write(dynamic.ROUTES, "Routes", "config.route.v3.RouteConfiguration", [wanted.routes])
 
     def _write_listeners(self, listener: dict[str, Any]) -> None:
         self._listener = listener
-        self._write(dynamic.LISTENERS, "Listeners", "listener.v3.Listener", [listener, *self._internal.values()])
+        self._write(dynamic.LISTENERS, "Listeners", "config.listener.v3.Listener", [listener, *self._internal.values()])
 
     def _write(self, name: str, what: str, kind: str, resource_list: list[dict[str, Any]]) -> None:
         """Replace a file in one step, if its content has changed."""

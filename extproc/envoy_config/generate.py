@@ -15,6 +15,7 @@ from extproc.envoy_config.errors import EnvoyConfigError
 from extproc.envoy_config.fallback import INTERNAL_LISTENERS, chain_cluster, egressed
 from extproc.envoy_config.listener import listener
 from extproc.envoy_config.names import cluster_names
+from extproc.envoy_config.providers import static_secrets
 from extproc.envoy_config.routes import route_config
 
 _HEADING = """\
@@ -49,7 +50,7 @@ def bootstrap(document: Document) -> dict[str, Any]:
         would have to listen on a name.
     """
     names = cluster_names(tuple(versions_of(document)))
-    internal = egress_listeners(document, names)
+    internal, keys = egress_listeners(document, names), static_secrets(document)
     by_sds = document.server.tls is not None and document.envoy.processor.sds_folder is not None
     return {
         **({"node": NODE} if by_sds else {}),
@@ -61,6 +62,7 @@ def bootstrap(document: Document) -> dict[str, Any]:
                 *model_clusters(document, names),
                 processor_cluster(document.server, document.envoy.processor),
             ],
+            **({"secrets": keys} if keys else {}),
         },
         "overload_manager": connection_limit(),
     }
@@ -70,8 +72,13 @@ def model_clusters(document: Document, names: dict[VersionKey, str]) -> list[dic
     """Clusters of the model servers, and of what stands before those with a fallback."""
     behind = egressed(document)
     every = versions_of(document).items()
-    servers = [version_cluster(names[key], *key, version, has_egress=key in behind) for key, version in every]
-    return [*servers, *(chain_cluster(names, chain) for chain in chains_of(document).values())]
+    servers = [
+        version_cluster(
+            names[key], *key, version, document.providers.get(version.provider or ""), has_egress=key in behind
+        )
+        for key, version in every
+    ]
+    return [*servers, *(chain_cluster(names, chain) for chain in chains_of(document))]
 
 
 def connection_limit() -> dict[str, Any]:
@@ -124,7 +131,7 @@ def versions_of(document: Document) -> dict[tuple[str, str], Version]:
     }
     wanted = every if document.role is Role.ROUTE else _guarded(document, every)
     for (model, name), version in wanted.items():
-        if not version.endpoints:
+        if not version.endpoints and version.provider is None:
             raise EnvoyConfigError(
                 f"models.{model}.versions.{name}.endpoints: Envoy needs at least one HOST:PORT of a model server here,"
                 ' for example endpoints: ["127.0.0.1:8000"]'

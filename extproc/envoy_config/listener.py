@@ -18,7 +18,7 @@ from extproc.envoy_config.names import (
 )
 
 _TYPE = "type.googleapis.com/envoy"
-ROUTER = {
+ROUTER: dict[str, Any] = {
     "name": "envoy.filters.http.router",
     "typed_config": {"@type": f"{_TYPE}.extensions.filters.http.router.v3.Router"},
 }

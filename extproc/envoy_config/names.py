@@ -27,9 +27,9 @@ def egress_name(cluster: str) -> str:
     return f"{cluster}__egress"
 
 
-def chain_name(cluster: str) -> str:
-    """Name of the cluster of a version and those that answer in its place."""
-    return f"{cluster}__fallback"
+def chain_name(cluster: str, route: str = "") -> str:
+    """Name of the cluster of a version and those that answer in its place, in a route if it has a list of its own."""
+    return f"{cluster}__{_safe(route, 'fallback')}" if route else f"{cluster}__fallback"
 
 
 def cluster_names(versions: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], str]:

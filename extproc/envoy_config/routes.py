@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from extproc.config.document import Document, Role
-from extproc.config.fallback import chain_hash, chains_of
+from extproc.config.fallback import Chain, VersionKey, chain_hashes, chains_of, is_at_provider
 from extproc.config.filters import VersionSection
 from extproc.config.routed import STATEMENT_BYTES_MAX, route_statement
 from extproc.config.section import Mode, OnError
-from extproc.domain.contract import MODEL_HEADER, MODELS_PATH, SERVED_VERSION_HEADER, VERSION_HEADER
+from extproc.domain.contract import MODEL_HEADER, MODELS_PATH, ROUTE_HEADER, SERVED_VERSION_HEADER, VERSION_HEADER
 from extproc.envoy_config.errors import EnvoyConfigError
 from extproc.envoy_config.fallback import next_version
 from extproc.envoy_config.names import FILTER_NAME, ROUTES_KEY, chain_name
 
+_REFUSED = {"name": "refused", "match": {"prefix": "/"}, "direct_response": {"status": 404}}
 _ANSWERED_HERE = f"GET {MODELS_PATH}"  # set by the processor where it chooses versions
 
 
@@ -54,7 +55,7 @@ def _statement(document: Document, clusters: dict[tuple[str, str], str]) -> dict
     if document.role is Role.GUARD:
         return {}
     versions = {(model, name): document.models[model].versions[name] for model, name in clusters}
-    stated = route_statement(versions, {key: chain_hash(document, *key) for key in clusters})
+    stated = route_statement(versions, chain_hashes(document))
     if len(stated) > STATEMENT_BYTES_MAX:
         raise EnvoyConfigError(
             f"models: Envoy lists the names of all versions in each call, which takes {len(stated)} bytes; at most"
@@ -67,14 +68,26 @@ def _routes(document: Document, clusters: dict[tuple[str, str], str]) -> list[di
     if document.role is Role.GUARD:
         (cluster,) = clusters.values()
         return [_forward("guarded", {"prefix": "/"}, cluster)]
-    chains = chains_of(document)
+    chains: dict[VersionKey, list[Chain]] = {}
+    for chain in chains_of(document):
+        chains.setdefault(chain.chosen, []).append(chain)
     chosen = []
     for key, cluster in clusters.items():
-        route = _forward("/".join(key), {"prefix": "/", "headers": _version_match(*key)}, cluster)
-        if key in chains:
-            route["route"] |= {"cluster": chain_name(cluster), "retry_policy": next_version(document, chains[key])}
-        chosen.append(route)
+        if key not in chains:
+            chosen.append(_forward("/".join(key), {"prefix": "/", "headers": _version_match(*key)}, cluster))
+        chosen += [_through_chain(document, chain, cluster) for chain in chains.get(key, ())]
     return [*chosen, _unknown_version(), *_without_version(document, clusters)]
+
+
+def _through_chain(document: Document, chain: Chain, cluster: str) -> dict[str, Any]:
+    """The chain of a route stands before that of all others."""
+    name, headers = "/".join(chain.chosen), _version_match(*chain.chosen)
+    if chain.route:
+        name, headers = f"{name} by {chain.route}", [*headers, _exact(ROUTE_HEADER, chain.route)]
+    route = _forward(name, {"prefix": "/", "headers": headers}, chain_name(cluster, chain.route))
+    if len(chain.versions) > 1:
+        route["route"]["retry_policy"] = next_version(document, chain)
+    return route
 
 
 def _version_match(model: str, version: str) -> list[dict[str, Any]]:
@@ -94,7 +107,10 @@ def _unknown_version() -> dict[str, Any]:
 
 def _without_version(document: Document, clusters: dict[tuple[str, str], str]) -> list[dict[str, Any]]:
     """Exchanges without a chosen version go to the default version, if that is allowed."""
-    cluster = clusters[default_version(document)]
+    default = default_version(document)
+    if default is None:
+        return [_REFUSED]
+    cluster = clusters[default]
     if not _version_is_always_chosen(document):
         return [_forward("default", {"prefix": "/"}, cluster)]
     allowed = []
@@ -104,14 +120,14 @@ def _without_version(document: Document, clusters: dict[tuple[str, str], str]) -
         method, _, path = rule.partition(" ")
         match = {"path": path, "headers": [_exact(":method", method)]}
         allowed.append(_forward(f"unread {rule}", match, cluster))
-    return [*allowed, {"name": "refused", "match": {"prefix": "/"}, "direct_response": {"status": 404}}]
+    return [*allowed, _REFUSED]
 
 
-def default_version(document: Document) -> tuple[str, str]:
-    """(model, version) for forwarded paths: the first version with traffic."""
-    every = [(model, name, v) for model, entry in document.models.items() for name, v in entry.versions.items()]
-    model, name, _ = next((entry for entry in every if entry[2].weight > 0), every[0])
-    return model, name
+def default_version(document: Document) -> VersionKey | None:
+    """The version for forwarded paths: the first with traffic, and never one at a provider; None if there is none."""
+    every = [(model, name) for model, entry in document.models.items() for name in entry.versions]
+    own = [key for key in every if not is_at_provider(document, key)]
+    return next((key for key in own if document.models[key[0]].versions[key[1]].weight), own[0] if own else None)
 
 
 def _version_is_always_chosen(document: Document) -> bool:

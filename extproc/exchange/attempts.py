@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from extproc.config.data_rules import FORBIDDEN, NOT_SERVED
 from extproc.config.models import CompiledVersion, find_version
 from extproc.domain.contract import ATTEMPTS_HEADER
 from extproc.domain.errors import ApiError
@@ -27,6 +28,8 @@ CONTEXT_LENGTH: Final = "context_length_exceeded"
 """The request is too long for a version, by an estimate."""
 VERSION_UNKNOWN: Final = "version_unavailable"
 """The configuration has no such version any more."""
+CREDENTIAL: Final = "credential"
+"""A provider refused the key, or Envoy has none; it is no client's."""
 PROCESSOR: Final = "processor"
 """The call in role egress failed; it would fail for every version."""
 REASONS: Final = frozenset(
@@ -38,6 +41,9 @@ REASONS: Final = frozenset(
         "timeout",
         CONTEXT_LENGTH,
         VERSION_UNKNOWN,
+        FORBIDDEN.code,
+        NOT_SERVED.code,
+        CREDENTIAL,
         PROCESSOR,
         ANSWERED,
     }
@@ -53,6 +59,8 @@ TOO_LONG: Final = ApiError(
     "The request is longer than the context of every model version that could answer it. Shorten it, or ask for fewer"
     " tokens.",
 )
+_TOLD: Final = {error.code: error for error in (TOO_LONG, FORBIDDEN, NOT_SERVED)}
+"""Why no version got the request, as its client is told if it is true of all."""
 _BUSY: Final = ApiError(
     503, "service_unavailable_error", "model_unavailable", "The model service is not available. Please retry shortly."
 )
@@ -105,12 +113,14 @@ def take_attempts(state: ExchangeState, headers: Mapping[str, str], status: int)
         exchange.choice = answering
     if state.request is not None and answering.served_model != state.request.model:
         state.request.served_model = answering.served_model
-    if status != NOT_SENT_STATUS:
+    is_refused = bool(attempts.made) and attempts.made[-1].reason == CREDENTIAL
+    if status != NOT_SENT_STATUS and not is_refused:
         return None, attempts.retry_after_s
     chain = choice.fallback.chain if choice.fallback is not None else (choice.name,)
-    too_long = {one.version for one in attempts.made if one.reason == CONTEXT_LENGTH}
-    error = TOO_LONG if too_long.issuperset(chain) else _busy(attempts.retry_after_s)
-    return error, 0
+    reasons = {one.version: one.reason for one in attempts.made}
+    told = [_TOLD.get(reasons.get(version, "")) for version in chain]
+    error = next((one for one in (TOO_LONG, FORBIDDEN, NOT_SERVED) if all(told) and one in told), None)
+    return error or _busy(attempts.retry_after_s), 0
 
 
 def _busy(retry_after_s: int) -> ApiError:

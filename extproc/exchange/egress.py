@@ -9,6 +9,8 @@ Any failure ends the attempt with an error, and Envoy asks no other version: it 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from extproc.config.models import CompiledVersion, find_version
 from extproc.domain.contract import MODEL_HEADER, ROUTE_HEADER, TRY_TIMEOUT_HEADER, VERSION_HEADER
 from extproc.domain.errors import ApiError, PayloadRefused
@@ -65,6 +67,7 @@ class EgressExchange:
         self._snapshot = snapshot
         self._name = version
         self._version: CompiledVersion | None = None
+        self._chosen: CompiledVersion | None = None  # in front
         self._learned = learned_rates
         self._errors: Dialect = CHAT
         self.record = ExchangeRecord("", snapshot.revision, now_ns)
@@ -100,6 +103,7 @@ class EgressExchange:
     def _read_headers(self, event: RequestHeaders) -> Step:
         headers, path = event.headers, requests.path_of(event.headers)
         self._errors = dialect_of_errors(path, requests.speaks_anthropic(headers))
+        self._chosen = self._chosen_before(headers)
         models = self._snapshot.routes.models_of(headers.get(ROUTE_HEADER, "")) or self._snapshot.models
         found = find_version(models, self._name)
         if found is None:
@@ -111,9 +115,27 @@ class EgressExchange:
         self.record.version = self._version.facts
         self.record.endpoint = dialect.name
         requests.note_identity(self.record, headers, self._snapshot)
+        self._refuse_provider(self._version)
         self._exchange.facts = self._exchange.facts._replace(dialect=dialect, headers=headers)
         self.awaits_request = True
         return Step([ContinueHeaders(Direction.REQUEST)])
+
+    def _chosen_before(self, headers: Mapping[str, str]) -> CompiledVersion | None:
+        name = f"{headers.get(MODEL_HEADER, '')}/{headers.get(VERSION_HEADER, '')}"
+        route = headers.get(ROUTE_HEADER, "")
+        found = find_version(self._snapshot.models, name)
+        return self._snapshot.routes.chosen(route, name) or (None if found is None else found[1])
+
+    def _refuse_provider(self, version: CompiledVersion) -> None:
+        """Raises: PayloadRefused if its provider does not serve this API, or may not have the texts.
+
+        The policy is that of the version that was chosen: its guards have judged the texts.
+        """
+        rules = self._snapshot.data_rules
+        for one in (version, self._chosen or version):
+            error = rules.error(self.record, one.facts, version.provider)
+            if error is not None:
+                raise PayloadRefused(_not_sent(error.code, error.message))
 
     def _send_on(self, event: RequestBody) -> Step:
         """Set the version's own parts of the request. Raises: PayloadRefused, and as filters do."""
@@ -144,10 +166,7 @@ class EgressExchange:
 
         The last version of a chain has none: where nobody else is left, the client may as well wait.
         """
-        headers = self._exchange.facts.headers
-        name = f"{headers.get(MODEL_HEADER, '')}/{headers.get(VERSION_HEADER, '')}"
-        chosen = find_version(self._snapshot.models, name)
-        fallback = None if chosen is None else chosen[1].fallback
+        fallback = None if self._chosen is None else self._chosen.fallback
         if fallback is None or fallback.chain[-1] == version.name:
             return 0
         return fallback.first_byte_ms if request.streamed else fallback.unstreamed_first_byte_ms

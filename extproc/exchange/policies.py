@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from extproc.config.data_rules import CompiledCondition, compile_conditions
 from extproc.config.document import Document
-from extproc.config.policies import Condition, Policy
+from extproc.config.policies import Policy
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction
 from extproc.filters.base import Filter, Guard, Resources
@@ -19,26 +20,6 @@ from extproc.filters.registry import build_guards, build_restorers
 from extproc.payload.view import CopyRules
 
 NO_POLICY = "none"  # in a configuration without guards
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledCondition:
-    """A condition; an empty set matches all. ``models`` and ``versions`` are names, versions as MODEL/VERSION."""
-
-    endpoints: frozenset[str]
-    teams: frozenset[str]
-    models: frozenset[str]
-    versions: frozenset[str]
-
-    def matches(self, record: ExchangeRecord, model: str) -> bool:
-        """Whether an exchange whose client requested ``model`` matches."""
-        version = record.version
-        return (
-            (not self.endpoints or record.endpoint in self.endpoints)
-            and (not self.teams or record.team in self.teams)
-            and (not self.models or (version.model if version else model) in self.models)
-            and (not self.versions or (version is not None and f"{version.model}/{version.version}" in self.versions))
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +36,8 @@ class CompiledPolicy:
 
     def matches(self, record: ExchangeRecord, model: str) -> bool:
         """Whether the policy applies to an exchange."""
-        return not self.conditions or any(condition.matches(record, model) for condition in self.conditions)
+        version = record.version
+        return not self.conditions or any(condition.matches(record, version, model) for condition in self.conditions)
 
 
 def compile_policies(document: Document, others: Sequence[Filter], resources: Resources) -> tuple[CompiledPolicy, ...]:
@@ -79,7 +61,7 @@ def _compiled(policy: Policy, guards: tuple[Guard, ...], others: Sequence[Filter
     restorers = build_restorers(guards)
     return CompiledPolicy(
         name=policy.name,
-        conditions=tuple(_compiled_condition(condition) for condition in policy.when),
+        conditions=compile_conditions(policy.when),
         guards=guards,
         request_guards=tuple(guard for guard in guards if Direction.REQUEST in guard.directions),
         response_filters=(
@@ -88,15 +70,6 @@ def _compiled(policy: Policy, guards: tuple[Guard, ...], others: Sequence[Filter
         ),
         on_end_guards=tuple(guard for guard in guards if guard.judges_out_of_band),
         copies=copy_rules((*guards, *restorers, *others)),
-    )
-
-
-def _compiled_condition(condition: Condition) -> CompiledCondition:
-    return CompiledCondition(
-        frozenset(condition.endpoints),
-        frozenset(condition.teams),
-        frozenset(condition.models),
-        frozenset(condition.versions),
     )
 
 

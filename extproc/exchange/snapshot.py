@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from extproc.config.classifiers import Classifier
 from extproc.config.compiled_routes import CompiledRoutes, compile_routes, version_places
+from extproc.config.data_rules import DataRules, compile_data_rules
 from extproc.config.document import Document, Identity, Limits, Role, Unreadable
 from extproc.config.load import revision_of
 from extproc.config.models import CompiledModel, CompiledVersion, VersionPlace, compile_models
@@ -32,6 +33,7 @@ class Snapshot:
     lists_models: bool  # by their configured names; otherwise the model server lists them, which may serve more
     models: Mapping[str, CompiledModel]
     routes: CompiledRoutes
+    data_rules: DataRules
     first_filters: tuple[Filter, ...]  # in order: these, the guards of the policy, then the last ones
     last_filters: tuple[Filter, ...]
     policies: tuple[CompiledPolicy, ...]  # the first that matches applies; the last one matches everything
@@ -61,7 +63,8 @@ def compile_snapshot(
     unread, review = document.requests, document.review
     models = compile_models(document, prompts)
     routes = compile_routes(document, models, prompts)
-    resources = Resources(models, routes, prompts, mask_keys)
+    data_rules = compile_data_rules(document)
+    resources = Resources(models, routes, prompts, mask_keys, data_rules)
     first_filters, last_filters = build_filters(document, resources)
     policies = compile_policies(document, (*first_filters, *last_filters), resources)
     return Snapshot(
@@ -81,6 +84,7 @@ def compile_snapshot(
         lists_models=document.role is Role.ROUTE,
         models=models,
         routes=routes,
+        data_rules=data_rules,
         first_filters=first_filters,
         last_filters=last_filters,
         policies=policies,

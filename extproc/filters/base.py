@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Generic, NamedTuple, Self, TypeVar, cast
 
 from extproc.config.compiled_routes import CompiledRoutes
+from extproc.config.data_rules import NO_RULES, DataRules
 from extproc.config.guards.base import GuardSection, On
 from extproc.config.models import CompiledModel, CompiledVersion
 from extproc.config.prompt_template import CompiledPrompt
@@ -120,12 +121,14 @@ class Resources:
         routes: with prompts of their own.
         files: text of each file named in the configuration, by its path there.
         keys: bytes of each key file, by its path; the key of this process is under ``PROCESS_KEY``.
+        data_rules: whose texts may go to a provider.
     """
 
     models: Mapping[str, CompiledModel]
     routes: CompiledRoutes
     files: Mapping[str, str]
     keys: Mapping[str, bytes]
+    data_rules: DataRules = NO_RULES
 
     @property
     def prompts(self) -> list[CompiledPrompt]:

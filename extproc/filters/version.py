@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Self
 
 from extproc.config.compiled_routes import CompiledRoute, CompiledRoutes
+from extproc.config.data_rules import NO_RULES, DataRules, most_telling
 from extproc.config.models import CompiledModel, CompiledVersion, find_version
 from extproc.config.route_conditions import RouteFacts
 from extproc.config.route_names import asked_name
@@ -90,11 +92,19 @@ class VersionFilter(Filter):
     @classmethod
     def build(cls, section: Any, resources: Resources) -> Self:
         """Build the filter with the routes."""
-        return cls(section.mode, section.on_error, resources.routes)
+        return cls(section.mode, section.on_error, resources.routes, rules=resources.data_rules)
 
-    def __init__(self, mode: Mode, on_error: OnError, routes: CompiledRoutes, fixed: str | None = None) -> None:
+    def __init__(
+        self,
+        mode: Mode,
+        on_error: OnError,
+        routes: CompiledRoutes,
+        fixed: str | None = None,
+        rules: DataRules = NO_RULES,
+    ) -> None:
         super().__init__(mode, on_error)
         self._routes = routes
+        self._rules = rules
         self._fixed = fixed  # MODEL/VERSION: in the guard role the pod is already chosen
 
     def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
@@ -130,7 +140,24 @@ class VersionFilter(Filter):
         if model is None:
             facts = facts or route_facts(request, exchange.record, exchange.facts, routes)
             return _nowhere(route, request.model, routes.names_for(facts))
+        if model.has_provider:
+            return self._of_model_with_providers(model, request, exchange)
         return _of_model(model, request, exchange)
+
+    def _of_model_with_providers(
+        self, model: CompiledModel, request: RequestView, exchange: ExchangeContext
+    ) -> tuple[CompiledModel, CompiledVersion] | ApiError:
+        """Likewise, of the versions that may answer this exchange."""
+        record = exchange.record
+        errors = [self._rules.error(record, version.facts, version.provider) for version in model.versions]
+        open_to = [version for version, error in zip(model.versions, errors, strict=True) if error is None]
+        if not any(version.weight for version in open_to):
+            return most_telling(errors)
+        chosen = _of_model(replace(model, versions=tuple(open_to)), request, exchange)
+        if isinstance(chosen, ApiError):
+            return chosen
+        pinned = chosen[1]
+        return self._rules.error(record, pinned.facts, pinned.provider) or chosen
 
 
 def _nowhere(route: CompiledRoute, asked: str | None, names: Sequence[str]) -> ApiError:

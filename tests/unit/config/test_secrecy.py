@@ -66,7 +66,13 @@ FULL: dict[str, Any] = {
         "tls": {"certificate_file": "a.pem", "key_file": "b.pem", "client_ca_file": "c.pem"},
     },
     "log": {"level": "info"},
-    "identity": {"team_header": "x-a", "project_header": "x-b", "budget_code_header": "x-c", "teams": ["search"]},
+    "identity": {
+        "team_header": "x-a",
+        "project_header": "x-b",
+        "budget_code_header": "x-c",
+        "teams": ["search"],
+        "private_teams": ["search"],
+    },
     "prompts": {"store": {"url": "https://prompts/{name}/{version}", "token_file": "t", "cache_file": "c"}},
     "models": {
         "chat": {
@@ -78,11 +84,27 @@ FULL: dict[str, Any] = {
                     "prompt": {"name": "system", "version": "v1", "position": "first"},
                     "serving": {"quantization": "awq"},
                     "price": {"prompt_micro_usd_per_mtok": 1, "completion_micro_usd_per_mtok": 1},
-                }
+                },
+                "cloud": {
+                    "weight": 0,
+                    "served_model": "gpt-oss-120b",
+                    "provider": "cloud",
+                    "price": {"prompt_micro_usd_per_mtok": 1, "completion_micro_usd_per_mtok": 1},
+                },
             },
+            "fallback": {"to": ["cloud"], "on": ["reset"]},
             "sticky": {"header": "x-d"},
             "pin_header": "x-e",
             "pin_teams": ["search"],
+        }
+    },
+    "providers": {
+        "cloud": {
+            "url": "https://api.example.com/v1",
+            "api": "openai",
+            "apis": ["chat"],
+            "key_file": "/run/secrets/cloud",
+            "ca_file": "/etc/ssl/ca.pem",
         }
     },
     "routes": [
@@ -104,7 +126,7 @@ FULL: dict[str, Any] = {
             "split": [{"version": "chat/v1", "weight": 1}],
             "prompt": {"name": "night", "version": "v1"},
         },
-        {"name": "streams", "when": [{"streamed": True}], "version": "chat/v1"},
+        {"name": "streams", "when": [{"streamed": True}], "version": "chat/v1", "fallback": {"to": ["chat/cloud"]}},
         {"name": "default", "model": "chat"},
     ],
     "route_tests": [
@@ -131,6 +153,7 @@ FULL: dict[str, Any] = {
     "policies": [
         {
             "name": "strict",
+            "providers": "none",
             "when": [{"endpoints": ["chat"], "teams": ["search"], "models": ["chat"], "versions": ["chat/v1"]}],
             "guards": [
                 {

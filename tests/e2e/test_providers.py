@@ -1,0 +1,255 @@
+"""A provider answers in place of a model server of one's own: with its key and names, and nothing else of ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extproc.demo.model_server import ModelServer
+from extproc.demo.scripted import Scripted
+from extproc.demo.seen import Request
+from extproc.envoy_config.providers import LEAVING_HEADERS
+from tests.e2e.apis import APIS, CHAT, JSON_TYPE, SSE_TYPE, Api, events_of
+from tests.e2e.harness import Answer, Stack, curl, free_ports, require_envoy, wait_until
+from tests.e2e.measured import Measured
+from tests.unit.server.authority import Authority
+
+TEXT = "Good morning from far away."
+KEYS = {"cloud": "sk-cloud-0123456789abcdef", "claude": "sk-ant-0123456789abcdef", "expired": "sk-expired-0123456789"}
+ROOT = "/openai/v1"
+OURS = {
+    "x-team": "search",
+    "x-project": "atlas",
+    "x-budget-code": "b-7",
+    "x-added-in-front": "yes",
+    "x-forwarded-for": "10.0.0.7",
+    "x-request-id": "4711",
+    "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    "cookie": "session=1",
+    "authorization": "Bearer sk-of-the-client",
+    "x-api-key": "sk-of-the-client",
+    "user-agent": "internal-tool/7",
+}
+"""Headers of a request, none of which leaves."""
+ABOUT_THE_ACCOUNT = (("set-cookie", "__cf=1"), ("openai-organization", "our-company"))
+
+
+def answer(request: Request) -> Scripted:
+    """What a provider says, in every API; 401 to a key that it does not take."""
+    if KEYS["expired"] in json.dumps(dict(request.headers)):
+        body = b'{"error":{"message":"Incorrect API key provided: sk-exp*","code":"invalid_api_key"}}'
+        return Scripted(401, (JSON_TYPE, ("content-length", str(len(body)))), [body])
+    path = request.path.replace(ROOT, "/v1")
+    api = next(one for one in APIS if one.path == path)
+    if request.document.get("stream"):
+        return Scripted(200, (SSE_TYPE, *ABOUT_THE_ACCOUNT), [api.head() + api.delta(TEXT), api.tail(TEXT)])
+    body = json.dumps(api.answer(TEXT)).encode()
+    return Scripted(200, (JSON_TYPE, *ABOUT_THE_ACCOUNT, ("content-length", str(len(body)))), [body])
+
+
+class Far:
+    """A provider on loopback, and the files that Envoy reads about it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        authority = Authority()
+        authority.issue("localhost").write(folder, "provider")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "provider.crt", folder / "provider.key")
+        self.server = ModelServer("far", respond=answer, tls=context)
+        self.ca, self.other_ca = folder / "ca.pem", folder / "other-ca.pem"
+        self.ca.write_bytes(authority.pem)
+        self.other_ca.write_bytes(Authority().pem)
+        for name, key in KEYS.items():
+            self.write_key(name, key)
+
+    def key_file(self, name: str) -> Path:
+        """The file of a key, behind the link of a Kubernetes Secret."""
+        return self.folder / name / "key"
+
+    def write_key(self, name: str, key: str) -> None:
+        """As Kubernetes does: a new folder, and then one link."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        content = folder / f"..{key[-8:]}"
+        content.mkdir()
+        (content / "key").write_text(f"{key}\n")
+        (folder / "..new").symlink_to(content.name)
+        os.replace(folder / "..new", folder / "..data")
+        if not self.key_file(name).is_symlink():
+            self.key_file(name).symlink_to("..data/key")
+
+
+@pytest.fixture(scope="module")
+def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
+    """The provider, running."""
+    far = Far(tmp_path_factory.mktemp("far"))
+    with far.server:
+        yield far
+
+
+def configure(data: dict[str, Any], far: Far, refused: int) -> None:
+    """Models at providers, and one of one's own that is down."""
+    price = data["models"]["tiny-chat"]["versions"]["v1"]["price"]
+    port = far.server.port
+
+    def provider(name: str, **more: Any) -> dict[str, Any]:
+        url = f"https://localhost:{port}{ROOT}"
+        return {"url": url, "key_file": str(far.key_file(name)), "ca_file": str(far.ca), **more}
+
+    def version(name: str, weight: int = 1) -> dict[str, Any]:
+        return {"weight": weight, "provider": name, "served_model": f"{name}-model", "price": price}
+
+    data["identity"] = {"teams": ["search", "hr", "legal", "showcase"], "private_teams": ["hr"]}
+    data["providers"] = {
+        "cloud": provider("cloud"),
+        "claude": provider("claude", api="anthropic", url=f"https://localhost:{port}"),
+        "expired": provider("expired"),
+        "stranger": provider("cloud", ca_file=str(far.other_ca)),
+    }
+    data["policies"].insert(0, {"name": "legal", "when": [{"teams": ["legal"]}], "providers": "none", "guards": []})
+    data["models"] = {
+        "far": {"versions": {"cloud": version("cloud"), "claude": version("claude")}},
+        "down": {
+            "versions": {"v1": {"weight": 1, "endpoints": [f"127.0.0.1:{refused}"], "price": price}},
+            "fallback": {"to": ["far/cloud", "far/claude"]},
+        },
+    }
+    for name in ("expired", "stranger"):
+        data["models"][name] = {"versions": {"v1": version(name)}}
+        data["models"][f"{name}-first"] = {
+            "versions": {"v1": version(name)},
+            "fallback": {"to": ["far/cloud"], "on": ["connect_failure"]},
+        }
+
+
+@pytest.fixture(scope="module", params=["watched", "bootstrap"])
+def gateway(tmp_path_factory: pytest.TempPathFactory, far: Far, request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """An Envoy that watches files, and one that has read all at its start."""
+    require_envoy()
+    directory = tmp_path_factory.mktemp("gateway")
+    (refused,) = free_ports(1)
+
+    def change(data: dict[str, Any]) -> None:
+        configure(data, far, refused)
+        if request.param == "watched":
+            data["envoy"]["folder"] = str(directory / "envoy")
+
+    with Stack(directory, models={}, change=change) as running:
+        yield running
+
+
+@pytest.fixture
+def stack(gateway: Stack, far: Far) -> Stack:
+    """The gateway; the provider has seen nothing yet."""
+    far.server.seen.clear()
+    return gateway
+
+
+def ask(stack: Stack, api: Api, model: str, *, stream: bool = False, team: str = "search") -> Answer:
+    """One request, with all that must not leave."""
+    headers = OURS | {"x-team": team} | ({"anthropic-version": "2023-06-01"} if api.name == "messages" else {})
+    options = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
+    return stack.curl(api.path, *options, body={**api.request("Hello", stream=stream), "model": model}, timeout_s=20.0)
+
+
+def said(api: Api, answered: Answer, *, stream: bool) -> str:
+    """The text of an answer."""
+    if not stream:
+        return api.text_of_answer(answered.document)
+    return "".join(api.text_of_event(event) for event in events_of(answered.body))
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("api", APIS, ids=lambda api: api.name)
+@pytest.mark.parametrize("model", ["far", "down"])
+def test_a_provider_answers(stack: Stack, far: Far, model: str, api: Api, stream: bool) -> None:
+    """The one that serves the API, by its key and names. The client sees its own, and the answer is billed to it."""
+    measured = Measured(stack)
+    answered = ask(stack, api, model, stream=stream)
+    assert (answered.exit_code, answered.status) == (0, 200), answered.body
+    assert said(api, answered, stream=stream) == TEXT
+    name = "claude" if api.name == "messages" else "cloud"
+    assert f"{name}-model" not in answered.body.decode()
+    assert not {"set-cookie", "openai-organization"} & answered.headers.keys()
+    assert answered.headers["x-llm-served-version"] == f"far/{name}"
+    (seen,) = far.server.seen
+    assert seen.path == (api.path if name == "claude" else api.path.replace("/v1", ROOT))
+    sent = dict(seen.headers)
+    key = {"x-api-key": KEYS["claude"]} if name == "claude" else {"authorization": f"Bearer {KEYS['cloud']}"}
+    assert key.items() <= sent.items()
+    assert sent.pop("host") == f"localhost:{far.server.port}"
+    assert sent.keys() - key.keys() <= set(LEAVING_HEADERS)
+    assert not {value for value in sent.values() if value in OURS.values()}
+    assert json.loads(seen.body)["model"] == f"{name}-model"
+    assert measured.outcomes() == {"completed": 1}
+    assert measured.rise("llm_requests_total", model="far", version=name) == 1
+    assert measured.rise("llm_fallback_total", to=f"far/{name}") == (1 if model == "down" else 0)
+    refused = measured.rise("llm_fallback_total", to="far/claude", reason="api_not_served")
+    assert refused == (1 if model == "down" and name == "claude" else 0)
+
+
+@pytest.mark.parametrize("team", ["hr", "legal"])
+@pytest.mark.parametrize("model", ["far", "down"])
+def test_what_must_not_leave_does_not(stack: Stack, far: Far, model: str, team: str) -> None:
+    """By the rule of the team, or by that of its policy; whether the provider is chosen or would help out."""
+    answered = ask(stack, CHAT, model, team=team)
+    code = answered.document["error"]["code"]
+    assert (answered.status, code) == ((403, "provider_forbidden") if model == "far" else (503, "model_unavailable"))
+    assert not far.server.seen
+
+
+def test_the_key_is_nowhere(stack: Stack) -> None:
+    """Not in what Envoy shows and logs, nor in what we write, log and explain."""
+    assert ask(stack, CHAT, "far").status == 200
+    admin = json.loads(stack.config.read_text())["envoy"]["admin"]
+    shown = [curl(f"http://{admin}/{page}").body.decode() for page in ("config_dump?include_eds", "certs", "clusters")]
+    assert "llm_provider_cloud" in shown[0]
+    files = [file.read_text(errors="replace") for file in stack.directory.rglob("*") if file.is_file()]
+    assert any("llm_provider_cloud" in text for text in files)
+    for key in KEYS.values():
+        assert not [text for text in (*shown, *files) if key in text]
+
+
+@pytest.mark.parametrize("name", ["expired"])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_key_that_does_not_open(stack: Stack, far: Far, name: str, stream: bool) -> None:
+    """A file that is missing, or a key that is refused: that is no client's fault, and none hears of it."""
+    answered = ask(stack, CHAT, name, stream=stream)
+    assert (answered.status, answered.document["error"]["code"]) == (503, "model_unavailable")
+    assert len(far.server.seen) == (name == "expired")
+    measured = Measured(stack)
+    helped = ask(stack, CHAT, f"{name}-first", stream=stream)
+    assert (helped.status, said(CHAT, helped, stream=stream)) == (200, TEXT)
+    step = {"from": f"{name}-first/v1", "to": "far/cloud", "reason": "credential"}
+    assert measured.rise("llm_fallback_total", **step) == 1
+
+
+def test_a_stranger_gets_nothing(stack: Stack, far: Far) -> None:
+    """A server whose certificate another CA has signed is not the provider."""
+    answered = ask(stack, CHAT, "stranger")
+    assert (answered.status, answered.document["error"]["code"]) == (503, "model_unavailable")
+    assert not far.server.seen
+    assert ask(stack, CHAT, "stranger-first").headers["x-llm-served-version"] == "far/cloud"
+
+
+def test_a_key_is_replaced(stack: Stack, far: Far) -> None:
+    """Where Envoy watches: the next requests have the new one, without a restart."""
+    if not (stack.directory / "envoy").exists():
+        pytest.skip("this Envoy reads its keys at its start, as docs/providers.md says")
+    far.write_key("cloud", "sk-rotated-fedcba9876543210")
+
+    def used() -> str:
+        assert ask(stack, CHAT, "far").status == 200
+        return dict(list(far.server.seen)[-1].headers)["authorization"]
+
+    wait_until(lambda: used() == "Bearer sk-rotated-fedcba9876543210", "the new key is used", 5.0)
+    far.write_key("cloud", KEYS["cloud"] + "x")
+    KEYS["cloud"] += "x"
+    wait_until(lambda: used() == f"Bearer {KEYS['cloud']}", "the other key is used", 5.0)
