@@ -65,7 +65,7 @@ def named_version(document: Document, model: str | None, name: str) -> VersionKe
     return None
 
 
-class Chain(NamedTuple):
+class FallbackChain(NamedTuple):
     """A version that was chosen, and those that may answer in its place.
 
     Attributes:
@@ -89,12 +89,12 @@ class Chain(NamedTuple):
         return () if self.fallback is None else self.fallback.on
 
 
-def chain_of(document: Document, model: str, version: str) -> Chain:
+def chain_of(document: Document, model: str, version: str) -> FallbackChain:
     """The chain of a version by its model's fallback; of it alone where there is none."""
     return _chain(document, "", (model, version), document.models[model].fallback)
 
 
-def route_chains(document: Document, route: Route) -> list[Chain]:
+def route_chains(document: Document, route: Route) -> list[FallbackChain]:
     """The chains of a route that has a fallback of its own, one for each version that it may choose."""
     if route.fallback is None:
         return []
@@ -111,7 +111,7 @@ def targets_of(document: Document, route: Route) -> list[VersionKey]:
     return list(dict.fromkeys(key for key in found if key is not None))
 
 
-def chains_of(document: Document) -> list[Chain]:
+def chains_of(document: Document) -> list[FallbackChain]:
     """The chains that Envoy must know; one of a route stands before that of its version in all other routes.
 
     A version that has one anywhere has one everywhere, if only of itself: what Envoy inserts for it never depends on
@@ -138,7 +138,7 @@ def chain_hashes(document: Document) -> dict[VersionKey, str]:
     return {key: hashlib.sha256("\n\n".join(each).encode()).hexdigest()[:8] for key, each in lines.items()}
 
 
-def _chain(document: Document, route: str, chosen: VersionKey, fallback: Fallback | None) -> Chain:
+def _chain(document: Document, route: str, chosen: VersionKey, fallback: Fallback | None) -> FallbackChain:
     model = None if route else chosen[0]
     named = () if fallback is None else [named_version(document, model, name) for name in fallback.to]
-    return Chain(route, tuple(dict.fromkeys((chosen, *(key for key in named if key is not None)))), fallback)
+    return FallbackChain(route, tuple(dict.fromkeys((chosen, *(key for key in named if key is not None)))), fallback)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from extproc.config.document import Document, Role
-from extproc.config.fallback import Chain, Fallback, chain_of, named_version, route_chains
+from extproc.config.fallback import Fallback, FallbackChain, chain_of, named_version, route_chains
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
 
 
@@ -16,7 +16,7 @@ class _List(NamedTuple):
     section: Fallback
     at: KeyPath
     model: str | None
-    chains: list[Chain]
+    chains: list[FallbackChain]
 
 
 def fallback_problems(document: Document, places: Places) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from extproc.config.document import Document, Model, Version
-from extproc.config.fallback import Chain, FallbackReason, VersionKey, chain_hashes, chains_of
+from extproc.config.fallback import FallbackChain, FallbackReason, VersionKey, chain_hashes, chains_of
 from extproc.config.prompt_template import CompiledPrompt
 from extproc.config.providers import CompiledProvider, compile_providers
 from extproc.config.routed import endpoints_hash
@@ -153,7 +153,7 @@ def compile_fallbacks(
 
 
 def _compile_fallback(
-    chain: Chain, models: Mapping[str, CompiledModel], hashes: Mapping[VersionKey, str]
+    chain: FallbackChain, models: Mapping[str, CompiledModel], hashes: Mapping[VersionKey, str]
 ) -> CompiledFallback:
     section = chain.fallback if chain.fallback is not None and "timeout" in chain.on else None
     prompts = [models[key[0]].by_name[key[1]].prompt for key in chain.versions]

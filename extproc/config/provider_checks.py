@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from extproc.config.conditions import unknown_caller_problem, unknown_name_problem
 from extproc.config.document import Document, Role, Version
-from extproc.config.problems import KeyPath, Places, Problem, Severity, names, shown
-from extproc.config.providers import Provider, address_of, apis_of
+from extproc.config.problems import KeyPath, Places, Problem, Severity, shown
+from extproc.config.providers import Provider, address_of
 from extproc.config.secrecy import may_be_secret
-from extproc.domain.contract import ENDPOINT_PATHS
 
 _LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -67,10 +66,6 @@ def _address_problems(provider: Provider, at: KeyPath, places: Places) -> Iterat
     if provider.key_file is not None and may_be_secret(provider.key_file):
         found, hint = "this looks like the key itself", "Write the key to a file on Envoy's machine, and its path here."
         yield places.problem((*at, "key_file"), found, hint=hint)
-    outside = [api for api in apis_of(provider) if not ENDPOINT_PATHS[api].startswith(f"{address.replaced}/")]
-    if outside:
-        found = f"{names(outside)} cannot be at a provider of this kind"
-        yield places.problem((*at, "apis"), found, hint="Remove it.", at_key=True)
 
 
 def _rule_problems(document: Document, places: Places) -> Iterator[Problem]:

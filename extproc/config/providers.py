@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints
 
 from extproc.config.section import EnvoysPath, Section
-from extproc.domain.contract import ENDPOINT_PATHS, Endpoint
+from extproc.domain.contract import Endpoint
 
 ProviderUrl = Annotated[
     str,
@@ -90,12 +90,6 @@ def address_of(provider: Provider) -> ProviderAddress:
 def apis_of(provider: Provider) -> tuple[Endpoint, ...]:
     """The APIs that a provider serves."""
     return provider.apis or _APIS[provider.api]
-
-
-def path_at(provider: Provider, api: Endpoint) -> str:
-    """The path of an API at a provider."""
-    address = address_of(provider)
-    return address.root + ENDPOINT_PATHS[api].removeprefix(address.replaced)
 
 
 @dataclass(frozen=True, slots=True)

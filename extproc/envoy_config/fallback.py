@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from extproc.config.document import Document, Version
-from extproc.config.fallback import Chain, VersionKey, chains_of, is_at_provider
+from extproc.config.fallback import FallbackChain, VersionKey, chains_of, is_at_provider
 from extproc.config.providers import Provider
 from extproc.domain.contract import ATTEMPT_HEADER, ATTEMPTS_HEADER, REPLY_DETAILS_PREFIX
 from extproc.envoy_config.clusters import APPLIED_AT_ONCE, circuit_breakers, quick_ejection
@@ -85,7 +85,7 @@ def egressed(document: Document) -> set[VersionKey]:
     return {key for chain in chains_of(document) for key in chain.versions}
 
 
-def chain_cluster(names: dict[VersionKey, str], chain: Chain) -> dict[str, Any]:
+def chain_cluster(names: dict[VersionKey, str], chain: FallbackChain) -> dict[str, Any]:
     """Cluster of a version with a fallback: one priority for each version of its chain."""
     name = chain_name(names[chain.chosen], chain.route)
     endpoints = [
@@ -132,7 +132,7 @@ def chain_cluster(names: dict[VersionKey, str], chain: Chain) -> dict[str, Any]:
     }
 
 
-def next_version(document: Document, chain: Chain) -> dict[str, Any]:
+def next_version(document: Document, chain: FallbackChain) -> dict[str, Any]:
     """``RetryPolicy`` of a route whose version has a fallback: each retry goes to the next version."""
     has_provider = any(is_at_provider(document, key) for key in chain.versions)
     reasons = (*chain.on, *_ALWAYS, *(_WITH_PROVIDER if has_provider else ()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from extproc.config.document import Document, Role
-from extproc.config.fallback import Chain, VersionKey, chain_hashes, chains_of, is_at_provider
+from extproc.config.fallback import FallbackChain, VersionKey, chain_hashes, chains_of, is_at_provider
 from extproc.config.filters import VersionSection
 from extproc.config.routed import STATEMENT_BYTES_MAX, route_statement
 from extproc.config.section import Mode, OnError
@@ -68,7 +68,7 @@ def _routes(document: Document, clusters: dict[tuple[str, str], str]) -> list[di
     if document.role is Role.GUARD:
         (cluster,) = clusters.values()
         return [_forward("guarded", {"prefix": "/"}, cluster)]
-    chains: dict[VersionKey, list[Chain]] = {}
+    chains: dict[VersionKey, list[FallbackChain]] = {}
     for chain in chains_of(document):
         chains.setdefault(chain.chosen, []).append(chain)
     chosen = []
@@ -79,7 +79,7 @@ def _routes(document: Document, clusters: dict[tuple[str, str], str]) -> list[di
     return [*chosen, _unknown_version(), *_without_version(document, clusters)]
 
 
-def _through_chain(document: Document, chain: Chain, cluster: str) -> dict[str, Any]:
+def _through_chain(document: Document, chain: FallbackChain, cluster: str) -> dict[str, Any]:
     """The chain of a route stands before that of all others."""
     name, headers = "/".join(chain.chosen), _version_match(*chain.chosen)
     if chain.route:

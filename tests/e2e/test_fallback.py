@@ -84,7 +84,9 @@ def answer(request: Request) -> Scripted:
 def configure(data: dict[str, Any], broken: int, good: int, refused: int, prompt: Path) -> None:
     """One model for each failure, which falls back to one that answers."""
     price = data["models"]["tiny-chat"]["versions"]["v1"]["price"]
-    data["routes"], data["route_tests"] = [], []  # every client asks for a model by its name
+    helped: dict[str, Any] = {"name": "helped", "when": [{"models": ["helped"]}], "version": "gone/v1"}
+    helped["fallback"] = {"to": ["other/good"], "on": ["connect_failure"]}
+    data["routes"], data["route_tests"] = [helped, {"name": "default"}], []  # others get the model that they name
     data["models"] = {
         "other": {
             "versions": {
@@ -256,6 +258,19 @@ def test_when_all_are_gone_the_client_reads_an_error_of_its_api(stack: Stack, ap
     assert error["type"] == ("overloaded_error" if api.name == "messages" else "service_unavailable_error")
     assert measured.outcomes() == {"upstream_error": 1}
     assert measured.tokens() == 0
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_route_has_a_list_of_its_own(stack: Stack, servers: Servers, stream: bool) -> None:
+    """In place of that of the model, which leads nowhere here; whoever names the model itself does not have it."""
+    measured = Measured(stack)
+    answered = ask(stack, CHAT, "helped", stream=stream)
+    assert (answered.status, said(CHAT, answered, stream=stream)) == (200, TEXT)
+    assert measured.rise("llm_requests_total", model="other", version="good") == 1
+    assert measured.rise("llm_route_total", route="helped") == 1
+    assert len(servers.good.seen) == 1
+    assert ask(stack, CHAT, "gone", stream=stream).status == 503
+    assert len(servers.good.seen) == 1
 
 
 def test_a_client_of_http_2(stack: Stack) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import ssl
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ class Far:
         """As Kubernetes does: a new folder, and then one link."""
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        content = folder / f"..{key[-8:]}"
+        content = folder / f"..{len(list(folder.iterdir()))}"
         content.mkdir()
         (content / "key").write_text(f"{key}\n")
         (folder / "..new").symlink_to(content.name)
@@ -239,17 +240,35 @@ def test_a_stranger_gets_nothing(stack: Stack, far: Far) -> None:
     assert ask(stack, CHAT, "stranger-first").headers["x-llm-served-version"] == "far/cloud"
 
 
+@pytest.mark.parametrize("gateway", ["watched"], indirect=True)
 def test_a_key_is_replaced(stack: Stack, far: Far) -> None:
-    """Where Envoy watches: the next requests have the new one, without a restart."""
-    if not (stack.directory / "envoy").exists():
-        pytest.skip("this Envoy reads its keys at its start, as docs/providers.md says")
-    far.write_key("cloud", "sk-rotated-fedcba9876543210")
+    """The next requests have the new one, without a restart."""
 
-    def used() -> str:
+    def is_used(key: str) -> bool:
         assert ask(stack, CHAT, "far").status == 200
-        return dict(list(far.server.seen)[-1].headers)["authorization"]
+        return dict(list(far.server.seen)[-1].headers)["authorization"] == f"Bearer {key}"
 
-    wait_until(lambda: used() == "Bearer sk-rotated-fedcba9876543210", "the new key is used", 5.0)
-    far.write_key("cloud", KEYS["cloud"] + "x")
-    KEYS["cloud"] += "x"
-    wait_until(lambda: used() == f"Bearer {KEYS['cloud']}", "the other key is used", 5.0)
+    for key in ("sk-rotated-fedcba9876543210", KEYS["cloud"]):
+        far.write_key("cloud", key)
+        wait_until(partial(is_used, key), "the new key is used", 5.0)
+
+
+def test_a_key_that_is_missing_harms_nobody_else(tmp_path: Path, far: Far) -> None:
+    """Envoy does not take the version, so the processor sends nothing there; others go on to answer."""
+    require_envoy()
+    (refused,) = free_ports(1)
+
+    def change(data: dict[str, Any]) -> None:
+        configure(data, far, refused)
+        data["envoy"]["folder"] = str(tmp_path / "envoy")
+
+    def without_key(data: dict[str, Any]) -> None:
+        change(data)
+        data["providers"]["cloud"]["key_file"] = str(far.folder / "nowhere" / "key")
+        data["models"]["new"] = {"versions": {"v1": data["models"]["far"]["versions"]["cloud"]}}
+
+    with Stack(tmp_path, models={}, change=change) as stack:
+        stack.reloaded(lambda: stack.write_config(without_key))
+        answered = ask(stack, CHAT, "new")
+        assert (answered.status, answered.document["error"]["code"]) == (503, "version_unavailable")
+        assert ask(stack, CHAT, "far").status == 200
