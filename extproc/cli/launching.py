@@ -7,7 +7,7 @@ import contextlib
 import json
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -19,11 +19,14 @@ from extproc.cli.exit_codes import ExitCode
 from extproc.cli.output import refuse, refuse_configuration
 from extproc.config.checks import check_for_envoy
 from extproc.config.document import Document
-from extproc.config.problems import ConfigInvalid
+from extproc.config.load import Loaded
+from extproc.config.problems import ConfigInvalid, Problem, shown
+from extproc.config.providers import files_of
 from extproc.domain.contract import REPLY_DETAILS_PREFIX
 from extproc.envoy_config.dynamic import bootstrap_of
 from extproc.envoy_config.envoy_process import EnvoyMissingError
 from extproc.envoy_config.errors import EnvoyConfigError
+from extproc.envoy_config.providers import used_providers
 from extproc.launch.child import TakeLine
 from extproc.launch.envoy_binary import EnvoyBinary, find_envoy
 from extproc.launch.supervisor import ChildFailed, Launch, Supervisor, Teller
@@ -47,7 +50,7 @@ def prepared(file: Path, folder: Path, envoy: Path | None) -> Launch:
     """A launch of a configuration that can be used; anything else ends the command."""
     try:
         loaded = read_config(file, with_certificates=True).loaded
-        missing = check_for_envoy(loaded.document, loaded.places)
+        missing = [*check_for_envoy(loaded.document, loaded.places), *_unreadable(loaded)]
         if missing:
             refuse(*map(str, missing))
         bootstrap_of(loaded.document)
@@ -62,6 +65,18 @@ def prepared(file: Path, folder: Path, envoy: Path | None) -> Launch:
         if reason := why_taken(address):
             refuse(str(AddressTaken(key, address, reason)), code=ExitCode.ADDRESS_TAKEN)
     return Launch(file, loaded.document, folder, binary)
+
+
+def _unreadable(loaded: Loaded) -> Iterator[Problem]:
+    """Files that Envoy reads on this machine, and that are not there: without one it takes no listener."""
+    for name, provider in used_providers(loaded.document).items():
+        for key, file in files_of(provider):
+            try:
+                with open(file, "rb"):
+                    pass
+            except OSError as error:
+                found, hint = f"{shown(file)} cannot be read ({reason_of(error)})", "Envoy reads it on this machine."
+                yield loaded.places.problem(("providers", name, key), found, hint=hint)
 
 
 def why_taken(address: str) -> str:

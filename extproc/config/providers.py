@@ -6,7 +6,7 @@ listener, and adds the API key. The key is in a file on Envoy's machine: this pr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -90,6 +90,14 @@ def address_of(provider: Provider) -> ProviderAddress:
 def apis_of(provider: Provider) -> tuple[Endpoint, ...]:
     """The APIs that a provider serves."""
     return provider.apis or _APIS[provider.api]
+
+
+def files_of(provider: Provider) -> Iterator[tuple[str, str]]:
+    """Key and path of each file that Envoy reads for a provider."""
+    if provider.key_file is not None:
+        yield "key_file", provider.key_file
+    if address_of(provider).is_secure:
+        yield "ca_file", provider.ca_file
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from extproc.cli.exit_codes import ExitCode
 from tests.docs.cli_tables import GROUPS, commands
 from tests.unit.cli.programs import PROGRAM, ROOT, environment, piped
 from tests.unit.cli.samples import fill
+from tests.unit.config.conftest import MINIMAL
 
 
 @pytest.fixture
@@ -26,6 +27,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     good = (tmp_path / "config.yaml").read_text()
     (tmp_path / "no_queue.yaml").write_text(good.partition("review:")[0])
     (tmp_path / "no_store.yaml").write_text(good.replace("review.db", "absent.db"))
+    far = MINIMAL.replace('endpoints: ["127.0.0.1:8001"]', "provider: far\n        served_model: far-1")
+    (tmp_path / "no_key.yaml").write_text(
+        "providers:\n  far:\n    url: http://127.0.0.1:9\n    key_file: absent.key\n" + far
+    )
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe")
     (tmp_path / "no_endpoint.yaml").write_text(good.replace('endpoints: ["127.0.0.1:8001"]', ""))
     (tmp_path / "unserved.yaml").write_text(f"{good}server: {{ metrics: '127.0.0.1:1' }}\n")
@@ -188,6 +193,12 @@ FAILURES = {
     "run": [
         (["absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
         (["config.yaml", "--envoy", "absent"], 2, "--envoy absent: this is no program"),
+        (
+            ["no_key.yaml"],
+            2,
+            "no_key.yaml:4:15: providers.far.key_file: `absent.key` cannot be read (no such file or directory)."
+            " Envoy reads it on this machine.",
+        ),
     ],
     "up": [
         ([], 2, "extproc up: name your model servers"),
