@@ -6,18 +6,27 @@ Both are the same quantity: text that is still to be computed before the first t
 
 - the text that it was given and has not begun to answer,
 - the part of this prompt that it has not seen,
-- a share for each of its running answers, as each slows every step of the server.
+- a share for each of its running answers, as each slows every step of the server,
+- what it says of others' requests, and of its cache (``endpoint_loads``), while that is fresh.
 
 The endpoint with the least cost is picked. Where no endpoint has seen the beginning of a prompt, one of them is its
-home, by a hash that all processes share, and has an advantage: so several processes agree. What is known is what this
-process sent; a pick is a wish, which Envoy overrides if that server is not healthy.
+home, by a hash that all processes share, and has an advantage: so several processes agree. A pick is a wish, which
+Envoy overrides if that server is not healthy; if none accepts connections, there is no pick.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 from zlib import crc32
+
+from extproc.exchange.endpoint_loads import (
+    GONE_CHARS,
+    NEVER_NS,
+    RUNNING_CHARS,
+    EndpointLoad,
+    chars_of_others,
+    extra_chars,
+)
 
 BLOCK_CHARS = 1_024
 BLOCKS_MAX = 32
@@ -25,11 +34,15 @@ BLOCKS_MAX = 32
 KNOWN_BLOCKS_MAX = 65_536
 """Remembered in each of two generations, for one version: 64 MB of text, about 10 MB of memory."""
 VERSIONS_MAX = 256
+LOADS_MAX = 4_096
+"""Endpoints whose own numbers are kept."""
 
-RUNNING_CHARS = 160
-"""The share of a running answer. [characters]"""
 HOME_SHARE = 0.5
 """The advantage of the home, as a share of the prompt."""
+_PROMPT_CHARS = 2_000
+"""What a prompt leaves to compute, before any is known. [characters]"""
+_PROMPTS_SHIFT = 4
+"""Then it is an average in which a prompt has a sixteenth."""
 
 
 class EndpointPick:
@@ -45,13 +58,14 @@ class EndpointPick:
 
     def answer_begins(self) -> None:
         """Its prompt has been computed. May be called again."""
-        self._of.waiting_chars[self._index] -= self._chars
+        self._of.costs[self._index] -= self._chars
         self._chars = 0
 
     def ends(self) -> None:
         """It computes no more. Called once."""
-        self.answer_begins()
+        self._of.costs[self._index] -= self._chars + RUNNING_CHARS
         self._of.running[self._index] -= 1
+        self._chars = 0
 
 
 class EndpointPicks:
@@ -59,127 +73,192 @@ class EndpointPicks:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, tuple[str, ...]], _Endpoints] = {}
+        self._loads: dict[str, EndpointLoad] = {}
 
-    def pick(self, version: str, endpoints: tuple[str, ...], texts: Iterable[str]) -> EndpointPick:
+    def pick(self, version: str, endpoints: tuple[str, ...], texts: Sequence[str], now_ns: int) -> EndpointPick | None:
         """Pick for a request, and count it there.
 
         Args:
             version: MODEL/VERSION.
             endpoints: IP:PORT of each.
             texts: of the prompt, in order.
+        Returns: None if none of them accepts connections.
         """
         known = self._known.get((version, endpoints))
         if known is None:
             if len(self._known) >= VERSIONS_MAX:
                 self._known.clear()
             known = self._known[version, endpoints] = _Endpoints(endpoints)
-        return known.pick(blocks_of(texts))
+            for endpoint in endpoints:
+                if endpoint in self._loads:
+                    known.take(endpoint, self._loads[endpoint], now_ns)
+        return known.pick(texts, now_ns)
+
+    def report(self, endpoint: str, load: EndpointLoad) -> None:
+        """Take what a server says, for all versions that it serves."""
+        if len(self._loads) >= LOADS_MAX:
+            self._loads.clear()
+        self._loads[endpoint] = load
+        for known in self._known.values():
+            known.take(endpoint, load, load.at_ns)
 
 
-class PromptBlocks(NamedTuple):
-    """A prompt.
+def home_of(texts: Sequence[str]) -> int:
+    """A number from the first block of a prompt, the same in every process."""
+    first = next(filter(None, texts), "")
+    return crc32(first[:BLOCK_CHARS].encode("utf-8", "replace"))
 
-    Attributes:
-        blocks: its beginning: a hash of each block and all before it, and the length of the block. [characters]
-        chars: length of the whole.
-        home: a number from its first block, the same in every process.
+
+def blocks_of(texts: Sequence[str]) -> tuple[list[int], list[int], int]:
+    """Cut a prompt into blocks; each text begins a new one, as messages are repeated whole.
+
+    Returns:
+        Of its beginning a hash of each block and all before it. How long so many blocks are, from none to all of
+        them. The length of the whole.
     """
-
-    blocks: Sequence[tuple[int, int]]
-    chars: int
-    home: int
-
-
-def blocks_of(texts: Iterable[str]) -> PromptBlocks:
-    """Cut a prompt into blocks; each text begins a new one, as messages are repeated whole."""
-    blocks: list[tuple[int, int]] = []
+    chains: list[int] = []
+    ends = [0]
     chain = chars = 0
-    first = ""
     for text in texts:
         length = len(text)
-        chars += length
-        if len(blocks) >= BLOCKS_MAX:
-            continue
-        first = first or text
         if length <= BLOCK_CHARS:
-            chain = hash((chain, text))
-            blocks.append((chain, length))
+            chars += length
+            if len(chains) < BLOCKS_MAX:
+                chain = hash((chain, text))
+                chains.append(chain)
+                ends.append(chars)
         else:
-            for start in range(0, min(length, BLOCK_CHARS * (BLOCKS_MAX - len(blocks))), BLOCK_CHARS):
+            for start in range(0, min(length, BLOCK_CHARS * (BLOCKS_MAX - len(chains))), BLOCK_CHARS):
                 part = text[start : start + BLOCK_CHARS]
                 chain = hash((chain, part))
-                blocks.append((chain, len(part)))
-    return PromptBlocks(blocks, chars, crc32(first[:BLOCK_CHARS].encode("utf-8", "replace")))
+                chains.append(chain)
+                ends.append(chars + start + len(part))
+            chars += length
+    return chains, ends, chars
 
 
 class _Endpoints:
     """The endpoints of one version. A set of endpoints is an integer with a bit for each.
 
     Long messages are processed in threads: nothing here needs more than one operation of the interpreter to be right.
+
+    Attributes:
+        costs: of each endpoint, but for what it has seen of a prompt. [characters]
+        running: this process's requests at each.
     """
 
-    __slots__ = ("_older", "_recent", "_turn", "names", "running", "waiting_chars")
+    __slots__ = (
+        "_all",
+        "_extra",
+        "_fresh_until_ns",
+        "_loads",
+        "_older",
+        "_others",
+        "_prompt_chars",
+        "_recent",
+        "_turn",
+        "costs",
+        "names",
+        "running",
+    )
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
-        self.waiting_chars = [0] * len(names)
+        self.costs = [0] * len(names)
         self.running = [0] * len(names)
+        self._all = (1 << len(names)) - 1
         self._recent: dict[int, int] = {}  # the endpoints that have seen a block, by its chain
         self._older: dict[int, int] = {}
         self._turn = 0
+        self._prompt_chars = _PROMPT_CHARS
+        self._loads: list[EndpointLoad | None] = [None] * len(names)
+        self._others = [0] * len(names)
+        self._extra = [0] * len(names)  # the part of ``costs`` that is not this process's load
+        self._fresh_until_ns = NEVER_NS
 
-    def pick(self, prompt: PromptBlocks) -> EndpointPick:
-        seen_chars = self._seen_chars(prompt)
-        costs = [
-            waiting - seen + running * RUNNING_CHARS
-            for waiting, seen, running in zip(self.waiting_chars, seen_chars, self.running, strict=True)
-        ]
-        if prompt.blocks and not any(seen_chars):
-            costs[prompt.home % len(costs)] -= int(prompt.chars * HOME_SHARE)
-        best = self._one_of(costs, min(costs))
-        self._remember(prompt, 1 << best)
-        chars = prompt.chars - seen_chars[best]
-        self.waiting_chars[best] += chars
+    def pick(self, texts: Sequence[str], now_ns: int) -> EndpointPick | None:
+        if now_ns >= self._fresh_until_ns:
+            self._weigh(now_ns)
+        chains, ends, chars = blocks_of(texts)
+        recent = self._recent
+        seen, known = self._seen_blocks(chains, recent)
+        costs = self.costs
+        if seen is not None:
+            costs = [cost - ends[blocks] for cost, blocks in zip(costs, seen, strict=True)]
+        elif chains and not known:
+            costs = costs.copy()
+            costs[home_of(texts) % len(costs)] -= int(chars * HOME_SHARE)
+        least = min(costs)
+        if least >= GONE_CHARS // 2:
+            return None
+        best = costs.index(least) if costs.count(least) == 1 else self._one_of(costs, least)
+        seen_blocks = known if seen is None else seen[best]
+        self._remember(chains, recent, best, seen_blocks, known)
+        chars -= ends[seen_blocks]
+        self._prompt_chars += (chars - self._prompt_chars) >> _PROMPTS_SHIFT
+        self.costs[best] += chars + RUNNING_CHARS
         self.running[best] += 1
         return EndpointPick(self, best, chars)
 
+    def take(self, endpoint: str, load: EndpointLoad, now_ns: int) -> None:
+        """Take what a server says, if it is one of these endpoints."""
+        if endpoint in self.names:
+            index = self.names.index(endpoint)
+            self._loads[index] = load
+            self._others[index] = chars_of_others(load, self.running[index], self._prompt_chars)
+            self._weigh(now_ns)
+
+    def _weigh(self, now_ns: int) -> None:
+        """Apply what the endpoints say, as far as it is fresh."""
+        extra, self._fresh_until_ns = extra_chars(self._loads, self._others, now_ns)
+        for index, chars in enumerate(extra):
+            self.costs[index] += chars - self._extra[index]
+            self._extra[index] = chars
+
     def _one_of(self, costs: list[int], least: int) -> int:
         """An endpoint with the least cost; if there are several, they take turns."""
-        if costs.count(least) == 1:
-            return costs.index(least)
         self._turn += 1
         cheapest = [index for index, cost in enumerate(costs) if cost == least]
         return cheapest[self._turn % len(cheapest)]
 
-    def _seen_chars(self, prompt: PromptBlocks) -> list[int]:
-        """How much of the beginning of a prompt each endpoint has seen."""
-        seen = [0] * len(self.names)
-        left = (1 << len(seen)) - 1  # all of them
-        recent, older, chars = self._recent, self._older, 0
-        for chain, block_chars in prompt.blocks:
-            has = left & (recent.get(chain, 0) | older.get(chain, 0))
-            if has != left:
-                _set_all(seen, left ^ has, chars)
-                left = has
-                if not left:
-                    return seen
-            chars += block_chars
-        _set_all(seen, left, chars)
+    def _seen_blocks(self, chains: Sequence[int], recent: dict[int, int]) -> tuple[list[int] | None, int]:
+        """How many blocks of the beginning of a prompt each endpoint has seen, and how many any of them has.
+
+        The latter are all in ``recent`` then. None: all have seen as many.
+        """
+        seen: list[int] | None = None
+        blocks, left, older = 0, self._all, self._older
+        for chain in chains:
+            has = recent.get(chain)
+            if has is None:
+                has = older.get(chain)
+                if has is None:
+                    break
+                recent[chain] = has
+            if left & has != left:
+                seen = self._with(seen, left, blocks)
+                left &= has
+            blocks += 1
+        return None if seen is None else self._with(seen, left, blocks), blocks
+
+    def _with(self, seen: list[int] | None, endpoints: int, blocks: int) -> list[int]:
+        """Set the number of blocks of some endpoints; at first, of all."""
+        if seen is None:
+            return [blocks] * len(self.names)
+        while endpoints:
+            lowest = endpoints & -endpoints
+            seen[lowest.bit_length() - 1] = blocks
+            endpoints ^= lowest
         return seen
 
-    def _remember(self, prompt: PromptBlocks, endpoint: int) -> None:
-        recent, older = self._recent, self._older
-        for chain, _ in prompt.blocks:
-            has = recent.get(chain, 0)
-            if not has & endpoint:
-                recent[chain] = has | older.get(chain, 0) | endpoint
-        if len(recent) > KNOWN_BLOCKS_MAX:
-            self._older, self._recent = recent, {}
-
-
-def _set_all(values: list[int], places: int, value: int) -> None:
-    """Set the values at the places whose bits are set."""
-    while places:
-        lowest = places & -places
-        values[lowest.bit_length() - 1] = value
-        places ^= lowest
+    def _remember(self, chains: Sequence[int], recent: dict[int, int], index: int, seen: int, known: int) -> None:
+        """An endpoint gets a prompt, of which it has ``seen`` blocks, and any endpoint the ``known`` ones."""
+        endpoint = 1 << index
+        if seen < known:
+            for chain in chains[seen:known]:
+                recent[chain] |= endpoint
+        if known < len(chains):
+            for chain in chains[known:]:
+                recent[chain] = endpoint
+            if len(recent) > KNOWN_BLOCKS_MAX:
+                self._older, self._recent = recent, {}

@@ -71,7 +71,7 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     after = request.body_after()
     body_bytes = max(len(body), len(after)) + attempts.later_prompt_bytes(exchange)
     note_usage_bounds(state.record, request, body_bytes, snapshot.limits.usage_tokens_max)
-    state.pick = _picked(state, request)
+    state.pick = _picked(state, request, now_ns)
     forward = requests.forward(after, event.body, exchange, state.pick)
     request.release()
     exchange.facts = exchange.facts._replace(headers={})
@@ -82,12 +82,13 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     return _send_on(state, forward, now_ns)
 
 
-def _picked(state: ExchangeState, request: RequestView) -> EndpointPick | None:
+def _picked(state: ExchangeState, request: RequestView, now_ns: int) -> EndpointPick | None:
     """The endpoint for the request, if the chosen version leaves that to the processor."""
     choice = state.exchange.choice
     if choice is None or not choice.picked_from or state.picks is None:
         return None
-    return state.picks.pick(choice.name, choice.picked_from, [field.text for field in request.texts])
+    texts = [field.text for field in request.texts]
+    return state.picks.pick(choice.name, choice.picked_from, texts, now_ns)
 
 
 def take_verdict(state: ExchangeState, event: VerdictReceived | VerdictMissing, now_ns: int) -> Step:

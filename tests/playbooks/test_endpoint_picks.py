@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from extproc.exchange.endpoint_loads import RUNNING_CHARS
 from extproc.exchange.endpoint_picks import EndpointPicks
 from extproc.exchange.events import ContinueBody, Event, ResponseBody, StreamClosed
 from extproc.exchange.machine import Exchange
@@ -56,7 +57,8 @@ def sent(picks: EndpointPicks, **fields: Any) -> tuple[Exchange, dict[str, str]]
 def load_of(picks: EndpointPicks) -> tuple[list[int], list[int]]:
     """What each server has to compute, and how many answers it runs."""
     (known,) = picks._known.values()
-    return known.waiting_chars, known.running
+    waiting = [cost - RUNNING_CHARS * running for cost, running in zip(known.costs, known.running, strict=True)]
+    return waiting, known.running
 
 
 @pytest.mark.parametrize("events", ENDS.values(), ids=ENDS)

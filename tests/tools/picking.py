@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from extproc.exchange.endpoint_loads import EndpointLoad
 from extproc.exchange.endpoint_picks import EndpointPick, EndpointPicks
 
 STEP_S: Final = 0.008
@@ -28,16 +29,23 @@ CACHE_BLOCKS: Final = 40_000
 BLOCK_TOKENS: Final = 16
 CHARS_PER_TOKEN: Final = 4
 SERVERS: Final = 4
+LOOK_S: Final = 0.2
+"""How often a server is asked for its load."""
+OTHERS_PER_S: Final = 8.0
+"""Requests that somebody else sends to one server."""
+HEARD_S: Final = 0.05
+"""How late the answer is, with the step before which a server took its numbers. [s]"""
 _LETTERS: Final = "abcdefgh "
 
 
 @dataclass(slots=True, eq=False)
 class SimulatedRequest:
-    """A request at a time. [s]"""
+    """A request at a time [s]; ``sent_to`` a server by somebody who asks nobody, else None."""
 
     at_s: float
     texts: list[str]
     answer_tokens: int
+    sent_to: int | None = None
     prompt_left: int = 0
     answer_left: int = 0
     pick: EndpointPick | None = None
@@ -68,6 +76,11 @@ class SimulatedServer:
         """How much of its prompt is in the cache; the last token is always computed."""
         known = itertools.takewhile(self._cache.__contains__, request.blocks)
         return min(BLOCK_TOKENS * sum(1 for _ in known), request.tokens - 1)
+
+    def load(self, now_s: float) -> EndpointLoad:
+        """What it says of itself."""
+        waiting, running = float(len(self.waiting)), float(len(self.running))
+        return EndpointLoad(int(now_s * 1e9), True, waiting, running)
 
     def to_compute(self) -> int:
         """Tokens of prompts before the first token of a new request. Only somebody who knows everything knows this."""
@@ -144,16 +157,40 @@ def least_request() -> Picker:
     return pick
 
 
-def by_load(processes: int = 1) -> Picker:
-    """As ``pick: load``; each request comes to one of several processes, which know nothing of each other."""
-    chance, known = random.Random(0), [EndpointPicks() for _ in range(processes)]
+NAMES: Final = tuple(map(str, range(SERVERS)))
 
-    def pick(servers: Sequence[SimulatedServer], request: SimulatedRequest) -> int:
-        names = tuple(map(str, range(len(servers))))
-        request.pick = chance.choice(known).pick("model/v1", names, request.texts)
-        return names.index(request.pick.endpoint)
 
-    return pick
+class ByLoad:
+    """As ``pick: load``; each request comes to one of several processes, which know nothing of each other.
+
+    Args: hears: whether they know what the servers say, each ``LOOK_S``, when ``HEARD_S`` have passed.
+    """
+
+    def __init__(self, processes: int = 1, *, hears: bool = True) -> None:
+        self._chance = random.Random(0)
+        self._known = [EndpointPicks() for _ in range(processes)]
+        self._hears = hears
+        self._said: deque[tuple[float, list[EndpointLoad]]] = deque()
+        self._looks_s = 0.0
+
+    def __call__(self, servers: Sequence[SimulatedServer], request: SimulatedRequest) -> int:
+        """Pick for a request that arrives."""
+        texts, now_ns = request.texts, int(request.at_s * 1e9)
+        request.pick = self._chance.choice(self._known).pick("model/v1", NAMES, texts, now_ns)
+        if request.pick is None:
+            raise AssertionError("all servers are reachable")
+        return NAMES.index(request.pick.endpoint)
+
+    def look(self, servers: Sequence[SimulatedServer], now_s: float) -> None:
+        """Called before each event."""
+        if self._hears and now_s >= self._looks_s:
+            self._looks_s = now_s + LOOK_S
+            self._said.append((now_s + HEARD_S, [server.load(now_s) for server in servers]))
+        while self._said and self._said[0][0] <= now_s:
+            _, loads = self._said.popleft()
+            for picks in self._known:
+                for name, load in zip(NAMES, loads, strict=True):
+                    picks.report(name, load)
 
 
 def perfect_knowledge() -> Picker:
@@ -173,8 +210,10 @@ def perfect_knowledge() -> Picker:
 PICKERS: Final[dict[str, Callable[[], Picker]]] = {
     "round robin": round_robin,
     "least request": least_request,
-    "pick: load": by_load,
-    "pick: load, 4 processes": lambda: by_load(4),
+    "pick: load, unheard": lambda: ByLoad(hears=False),
+    "the same, 4 processes": lambda: ByLoad(4, hears=False),
+    "pick: load": ByLoad,
+    "pick: load, 4 processes": lambda: ByLoad(4),
     "perfect knowledge": perfect_knowledge,
 }
 
@@ -210,6 +249,14 @@ def strangers(requests_per_s: float, seconds: float, seed: int) -> list[Simulate
     return made
 
 
+def chats_beside_others(requests_per_s: float, seconds: float, seed: int) -> list[SimulatedRequest]:
+    """Chats, while somebody else sends one of the servers long prompts."""
+    others = strangers(OTHERS_PER_S, seconds, seed + 1_000)
+    for one in others:
+        one.sent_to = 0
+    return sorted([*chats(requests_per_s, seconds, seed), *others], key=lambda one: one.at_s)
+
+
 def _text(chance: random.Random, length: int) -> str:
     return "".join(chance.choices(_LETTERS, k=length))
 
@@ -234,12 +281,14 @@ def simulate(requests: Sequence[SimulatedRequest], picker: Picker) -> Outcome:
         heapq.heappush(events, (request.at_s, next(numbers), request, 0))
     while events:
         now_s, _, arriving, at = heapq.heappop(events)
+        if isinstance(picker, ByLoad):
+            picker.look(servers, now_s)
         if arriving is not None:
-            at = picker(servers, arriving)
+            at = picker(servers, arriving) if arriving.sent_to is None else arriving.sent_to
             servers[at].waiting.append(arriving)
         else:
             began, ended = servers[at].end_step()
-            firsts_s += [now_s - one.at_s for one in began]
+            firsts_s += [now_s - one.at_s for one in began if one.sent_to is None]
             for one in began:
                 if one.pick is not None:
                     one.pick.answer_begins()
@@ -259,6 +308,7 @@ TRAFFICS: Final = {
     "chats, 40/s": (chats, 40.0),
     "strangers, 14/s": (strangers, 14.0),
     "strangers, 22/s": (strangers, 22.0),
+    "beside others": (chats_beside_others, 16.0),
 }
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from tests.tools.picking import (
     TRAFFICS,
+    ByLoad,
     SimulatedRequest,
     SimulatedServer,
-    by_load,
     least_request,
     perfect_knowledge,
     simulate,
@@ -26,17 +26,27 @@ def test_answers_begin_sooner(traffic: str, ratio_max: float, processes: int) ->
     make, rate = TRAFFICS[traffic]
     ratios = []
     for seed in (1, 2):
-        ours, envoys = (simulate(make(rate, SECONDS, seed), picker) for picker in (by_load(processes), least_request()))
+        ours, envoys = (simulate(make(rate, SECONDS, seed), picker) for picker in (ByLoad(processes), least_request()))
         ratios.append(ours.p95_s / envoys.p95_s)
         assert ours.hit_share >= envoys.hit_share
     assert sum(ratios) / len(ratios) <= ratio_max
+
+
+@pytest.mark.parametrize("processes", [1, 4])
+def test_load_that_others_send_is_seen_in_what_servers_say(processes: int) -> None:
+    """Processes that know their own load alone send to the server that is busy with others' requests."""
+    make, rate = TRAFFICS["beside others"]
+    picked = [ByLoad(processes), ByLoad(processes, hears=False)]
+    heard, unheard = (simulate(make(rate, SECONDS, 1), each) for each in picked)
+    assert heard.p95_s < 0.95 * unheard.p95_s
+    assert heard.p95_s < simulate(make(rate, SECONDS, 1), least_request()).p95_s
 
 
 def test_nobody_beats_perfect_knowledge_by_much() -> None:
     """Else the simulator would be wrong."""
     make, rate = TRAFFICS["chats, 16/s"]
     best = simulate(make(rate, SECONDS, 1), perfect_knowledge())
-    assert simulate(make(rate, SECONDS, 1), by_load()).p95_s > 0.8 * best.p95_s
+    assert simulate(make(rate, SECONDS, 1), ByLoad()).p95_s > 0.8 * best.p95_s
 
 
 def test_a_server_computes_what_its_cache_lacks() -> None:

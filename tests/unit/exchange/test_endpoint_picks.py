@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from zlib import crc32
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.exchange import endpoint_picks
-from extproc.exchange.endpoint_picks import BLOCK_CHARS, BLOCKS_MAX, EndpointPick, EndpointPicks, blocks_of
+from extproc.exchange.endpoint_loads import LOAD_AGE_NS_MAX, EndpointLoad
+from extproc.exchange.endpoint_picks import BLOCK_CHARS, BLOCKS_MAX, EndpointPick, EndpointPicks, blocks_of, home_of
 
 ENDPOINTS = tuple(f"10.0.0.{number}:8000" for number in range(4))
 SYSTEM = "You help the customers of a bookshop. " * 100
 
 
-def pick(picks: EndpointPicks, *texts: str, endpoints: tuple[str, ...] = ENDPOINTS) -> EndpointPick:
+def pick(
+    picks: EndpointPicks,
+    *texts: str,
+    endpoints: tuple[str, ...] = ENDPOINTS,
+    version: str = "llama/v1",
+    now_ns: int = 0,
+) -> EndpointPick:
     """A request with these texts."""
-    return picks.pick("llama/v1", endpoints, texts)
+    found = picks.pick(version, endpoints, texts, now_ns)
+    assert found is not None
+    return found
 
 
 def test_a_conversation_stays_where_it_is_known() -> None:
@@ -63,32 +74,31 @@ def test_an_answer_that_begins_makes_room() -> None:
 
 def test_processes_agree_where_a_prompt_is_at_home() -> None:
     """Each knows only what it sent itself; hashes of Python differ between processes, so those are not used for it."""
-    assert blocks_of([SYSTEM, "Question"]).home == crc32(SYSTEM[:BLOCK_CHARS].encode())
+    assert home_of(["", SYSTEM, "Question"]) == crc32(SYSTEM[:BLOCK_CHARS].encode())
     assert len({pick(EndpointPicks(), SYSTEM, f"Question {number}").endpoint for number in range(5)}) == 1
 
 
 @given(st.lists(st.text(max_size=3) | st.integers(0, 5_000).map("x".__mul__), max_size=80))
 def test_blocks_are_bounded_and_their_lengths_add_up(texts: list[str]) -> None:
     """The whole prompt counts, however little of it is compared."""
-    found = blocks_of(texts)
-    assert len(found.blocks) <= BLOCKS_MAX
-    assert found.chars == sum(map(len, texts))
-    compared = sum(chars for _, chars in found.blocks)
-    assert compared == found.chars if len(found.blocks) < BLOCKS_MAX else compared <= found.chars
-    assert all(chars <= BLOCK_CHARS for _, chars in found.blocks)
+    chains, ends, chars = blocks_of(texts)
+    assert len(chains) == len(ends) - 1 <= BLOCKS_MAX
+    assert chars == sum(map(len, texts))
+    assert ends[-1] == chars if len(chains) < BLOCKS_MAX else ends[-1] <= chars
+    assert all(0 <= after - before <= BLOCK_CHARS for before, after in pairwise(ends))
 
 
 @given(st.lists(st.sampled_from(["a", "b", "ab", "", "x" * 1_500]), max_size=8), st.data())
 def test_only_a_common_beginning_is_common(texts: list[str], data: st.DataObject) -> None:
     """A block is known by all that stands before it; where texts end matters too, as each is a message."""
     others = data.draw(st.lists(st.sampled_from(["a", "b", "ab", "", "x" * 1_500]), max_size=8))
-    mine, theirs = blocks_of(texts).blocks, blocks_of(others).blocks
+    mine, theirs = blocks_of(texts)[0], blocks_of(others)[0]
     common = next((n for n, (one, other) in enumerate(zip(texts, others, strict=False)) if one != other), None)
     alike = sum(one == other for one, other in zip(mine, theirs, strict=False))
     if common is None:
         assert alike == min(len(mine), len(theirs))
     else:
-        assert alike >= len(blocks_of(texts[:common]).blocks)
+        assert alike >= len(blocks_of(texts[:common])[0])
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=60))
@@ -105,26 +115,116 @@ def test_what_has_ended_leaves_nothing_behind(steps: list[tuple[int, bool]]) -> 
     for one in running:
         one.ends()
     (known,) = picks._known.values() or [None]
-    assert known is None or (set(known.waiting_chars), set(known.running)) == ({0}, {0})
+    assert known is None or (set(known.costs), set(known.running)) == ({0}, {0})
 
 
-def test_memory_is_bounded() -> None:
-    """Of blocks by two generations, of versions by their number."""
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of blocks by two generations, of versions and endpoints by their number."""
     picks = EndpointPicks()
+    monkeypatch.setattr(endpoint_picks, "LOADS_MAX", 100)
     for number in range(endpoint_picks.VERSIONS_MAX + 5):
-        picks.pick(f"llama/v{number}", ENDPOINTS, ["x"]).ends()
+        pick(picks, "x", version=f"llama/v{number}").ends()
+        picks.report(f"10.0.0.1:{number}", load())
     assert len(picks._known) <= endpoint_picks.VERSIONS_MAX
+    assert len(picks._loads) <= 100
 
 
 def test_old_beginnings_are_forgotten_and_used_ones_stay() -> None:
     """The two generations of a version."""
-    known = endpoint_picks._Endpoints(ENDPOINTS)
-    first = known.pick(blocks_of([SYSTEM]))
+    picks = EndpointPicks()
+    first = pick(picks, SYSTEM)
     first.ends()
     for number in range(endpoint_picks.KNOWN_BLOCKS_MAX * 3):
-        known.pick(blocks_of([f"{number}"])).ends()
+        pick(picks, f"{number}").ends()
         if number % 1_000 == 0:
-            again = known.pick(blocks_of([SYSTEM]))
+            again = pick(picks, SYSTEM)
             again.ends()
             assert again.endpoint == first.endpoint
+    (known,) = picks._known.values()
     assert len(known._recent) + len(known._older) <= 2 * (endpoint_picks.KNOWN_BLOCKS_MAX + BLOCKS_MAX)
+
+
+# --- what servers say ----------------------------------------------------------------------------------------------
+
+
+def load(
+    at_ns: int = 0, waiting: float = 0, running: float = 0, cache: float = 0, reachable: bool = True
+) -> EndpointLoad:
+    """One look at a server."""
+    return EndpointLoad(at_ns, reachable, waiting, running, cache)
+
+
+def picked(picks: EndpointPicks, number: int = 40, now_ns: int = 1) -> Counter[str]:
+    """Where short requests go that have nothing in common, each answered before the next."""
+    found = Counter[str]()
+    for each in range(number):
+        one = pick(picks, f"Question {each} at {now_ns}", now_ns=now_ns)
+        one.ends()
+        found[one.endpoint] += 1
+    return found
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before a pick", "after a pick"])
+@pytest.mark.parametrize("busy", [load(waiting=5), load(running=30), load(cache=0.99)], ids=["queue", "runs", "cache"])
+def test_a_server_that_is_busy_with_others_is_passed_over(busy: EndpointLoad, first: bool) -> None:
+    """This process sent it nothing."""
+    picks = EndpointPicks()
+    if not first:
+        assert set(picked(picks)) == set(ENDPOINTS)
+    for endpoint in ENDPOINTS:
+        picks.report(endpoint, busy if endpoint == ENDPOINTS[0] else load())
+    assert set(picked(picks)) == set(ENDPOINTS[1:])
+
+
+def test_numbers_that_are_old_are_not_used() -> None:
+    """Then the own load alone counts, also when the other servers still tell theirs."""
+    picks = EndpointPicks()
+    picks.report(ENDPOINTS[0], load(waiting=500))
+    assert set(picked(picks, now_ns=LOAD_AGE_NS_MAX - 1)) == set(ENDPOINTS)  # nobody else says anything: all alike
+    for endpoint in ENDPOINTS[1:]:
+        picks.report(endpoint, load(1))
+    assert set(picked(picks, now_ns=LOAD_AGE_NS_MAX - 1)) == set(ENDPOINTS[1:])
+    assert set(picked(picks, now_ns=LOAD_AGE_NS_MAX)) == set(ENDPOINTS)
+
+
+def test_what_this_process_sent_is_not_counted_twice() -> None:
+    """A server says all that it has; the own part of that is known better."""
+    picks, running = EndpointPicks(), list[EndpointPick]()
+    running += [pick(picks, f"{number}" * 500) for number in range(40)]
+    (known,) = picks._known.values()
+    own = list(known.costs)
+    for endpoint, number in zip(ENDPOINTS, known.running, strict=True):
+        picks.report(endpoint, load(waiting=number))
+    assert known.costs == own
+    for one in running:
+        one.ends()
+    assert (set(known.costs), set(known.running)) == ({0}, {0})
+
+
+def test_without_any_server_that_can_be_reached_nothing_is_picked() -> None:
+    """Envoy decides then. A single one that can be reached gets all, however busy; what is old says nothing."""
+    picks = EndpointPicks()
+    for endpoint in ENDPOINTS:
+        picks.report(endpoint, load(reachable=False))
+    assert picks.pick("llama/v1", ENDPOINTS, ["Hello"], 1) is None
+    picks.report(ENDPOINTS[2], load(waiting=1_000, running=256, cache=1))
+    assert set(picked(picks)) == {ENDPOINTS[2]}
+    assert set(picked(picks, now_ns=LOAD_AGE_NS_MAX)) == set(ENDPOINTS)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.booleans(), st.integers(0, 3)), max_size=60))
+def test_whatever_servers_say_leaves_nothing_behind(steps: list[tuple[int, int, bool, int]]) -> None:
+    """When all has ended and all numbers are old, every cost is 0 again."""
+    picks, running, now_ns = EndpointPicks(), list[EndpointPick](), 0
+    for server, waiting, reachable, seconds in steps:
+        now_ns += seconds * 1_000_000_000
+        picks.report(ENDPOINTS[server], load(now_ns, waiting=waiting, running=waiting, reachable=reachable))
+        found = picks.pick("llama/v1", ENDPOINTS, [SYSTEM, f"{server}" * 300], now_ns)
+        running += [found] if found is not None else []
+    for one in running:
+        one.ends()
+    last = picks.pick("llama/v1", ENDPOINTS, ["x"], now_ns + LOAD_AGE_NS_MAX)
+    assert last is not None
+    last.ends()
+    (known,) = picks._known.values()
+    assert (set(known.costs), set(known.running)) == ({0}, {0})
