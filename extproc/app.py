@@ -21,6 +21,7 @@ from extproc.config.document import Document
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
 from extproc.server.operations.config_files import ConfigFiles, ConfigReader
 from extproc.server.operations.config_in_force import ConfigInForce
+from extproc.server.operations.endpoint_watch import EndpointWatch
 from extproc.server.operations.envoy_files import Accepted, following
 from extproc.server.operations.envoy_watch import EnvoyWatch
 from extproc.server.operations.health import Health
@@ -154,6 +155,7 @@ async def _serve(
                 reader, document, processor, health, metrics, logger, tls, accepted=accepted, asked=signals.reload
             ).run(),
             EnvoyWatch(_answered(processor.envoy_routes.stale), health, metrics, logger).run(),
+            EndpointWatch(lambda: processor.snapshot.picked_endpoints, processor.picks.report, metrics, logger).run(),
         ]
         if isinstance(server, FastServer):
             watching.append(sockets.keep(document.server.listen, server.listen_again, logger))
@@ -215,8 +217,12 @@ async def _supervise(
         reloads = Reloader(
             reader, document, workers, health, metrics, logger, tls, workers.distribute, accepted, signals.reload
         )
-        watch = EnvoyWatch(workers.envoy_stale, health, metrics, logger)
-        watchers = [asyncio.create_task(reloads.run()), asyncio.create_task(watch.run())]
+        watching = [
+            reloads.run(),
+            EnvoyWatch(workers.envoy_stale, health, metrics, logger).run(),
+            EndpointWatch(lambda: workers.snapshot.picked_endpoints, workers.tell_load, metrics, logger).run(),
+        ]
+        watchers = [asyncio.create_task(each) for each in watching]
         serving, ending = asyncio.ensure_future(workers.all_serve.wait()), asyncio.ensure_future(signals.first.wait())
         await asyncio.wait((serving, ending, workers.failed), return_when=asyncio.FIRST_COMPLETED)
         if serving.done():

@@ -16,12 +16,16 @@ RUNNING_CHARS: Final = 160
 """The share of a running answer, which slows every step of its server. [characters]"""
 OTHERS_RUNNING_CHARS: Final = 80
 """That of somebody else's: less, as several processes see the same numbers, and would all turn away at once."""
+DIFFERENCE_CHARS: Final = 600
+"""A server whose others cost so little more than those of the least busy one counts as alike: numbers are up to a fifth
+of a second old, and a seen beginning of a prompt is worth more than a few requests that may have ended. [characters]"""
 CACHE_SHARE_FREE: Final = 0.8
 """Below this, the use of a server's KV cache does not matter: finished prompts fill it and make room."""
 CACHE_FULL_CHARS: Final = 8_192
 """A full cache: the server lets new prompts wait, or computes evicted ones again. [characters]"""
 GONE_CHARS: Final = 1 << 40
 """More than any other cost: no connection is accepted."""
+_CHARS_MAX: Final = GONE_CHARS // 4
 NEVER_NS: Final = 1 << 62
 """Later than any time."""
 
@@ -56,7 +60,8 @@ def chars_of_others(load: EndpointLoad, own_requests: int, prompt_chars: int) ->
     others = max(0.0, requests - own_requests)
     waiting = others * load.waiting / requests if requests else 0.0
     crowded = max(0.0, load.cache_share - CACHE_SHARE_FREE) / (1 - CACHE_SHARE_FREE)
-    return int(waiting * prompt_chars + others * OTHERS_RUNNING_CHARS + min(1.0, crowded) * CACHE_FULL_CHARS)
+    chars = waiting * prompt_chars + others * OTHERS_RUNNING_CHARS + min(1.0, crowded) * CACHE_FULL_CHARS
+    return min(int(chars), _CHARS_MAX)
 
 
 def extra_chars(loads: Sequence[EndpointLoad | None], others: Sequence[int], now_ns: int) -> tuple[list[int], int]:
@@ -72,6 +77,8 @@ def extra_chars(loads: Sequence[EndpointLoad | None], others: Sequence[int], now
     fresh = [load is not None and load.at_ns > since_ns for load in loads]
     told = [chars for chars, is_fresh in zip(others, fresh, strict=True) if is_fresh and chars < GONE_CHARS]
     average = sum(told) // len(told) if told else 0
-    extra = [chars if is_fresh else average for chars, is_fresh in zip(others, fresh, strict=True)]
+    free = min(told, default=0) + DIFFERENCE_CHARS
+    known = [chars if is_fresh else average for chars, is_fresh in zip(others, fresh, strict=True)]
+    extra = [chars if chars >= GONE_CHARS else max(0, chars - free) for chars in known]
     times_ns = [load.at_ns for load in loads if load is not None and load.at_ns > since_ns]
     return extra, min(times_ns) + LOAD_AGE_NS_MAX if times_ns else NEVER_NS

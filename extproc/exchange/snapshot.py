@@ -49,6 +49,11 @@ class Snapshot:
         """Of every model, and with the prompts of routes."""
         return version_places(self.models, self.routes)
 
+    @property
+    def picked_endpoints(self) -> set[str]:
+        """Of the versions whose endpoint the processor picks."""
+        return {endpoint for version in self.versions.values() for endpoint in version.picked_from}
+
 
 def compile_snapshot(
     document: Document, prompts: Mapping[str, str], mask_keys: Mapping[str, bytes] = MappingProxyType({})

@@ -201,6 +201,17 @@ class Metrics:
         self._prompt_store = counter(
             "llm_prompt_store_requests_total", "Requests to the prompt store: `ok`, `unchanged`, `failed`.", ("result",)
         )
+        self._scrapes = counter(
+            "llm_endpoint_scrapes_total",
+            "Attempts to read a model server's load: `ok`, `unreachable`, `failed`, `unreadable` (no vLLM page).",
+            ("result",),
+        )
+        self._load_age = Gauge(
+            "llm_endpoint_load_age_seconds",
+            "Age of what a model server says of its load; above 2 it is not used.",
+            ("endpoint",),
+            registry=registry,
+        )
         self._revision = Gauge(
             "llm_config_revision", "1 for the configuration in force.", ("revision",), registry=registry
         )
@@ -356,6 +367,19 @@ class Metrics:
         """Count requests to the prompt store, by result."""
         with self._lock:
             self._prompt_store.add((result,), times)
+
+    def endpoint_watched(self, endpoint: str, age_s: Callable[[], float]) -> None:
+        """Show the age of what an endpoint says, asked when the page is read."""
+        self._load_age.labels(endpoint).set_function(age_s)
+
+    def endpoint_left(self, endpoint: str) -> None:
+        """Show an endpoint no more."""
+        self._load_age.remove(endpoint)
+
+    def endpoint_scraped(self, result: str) -> None:
+        """Count an attempt to read the load of an endpoint."""
+        with self._lock:
+            self._scrapes.add((result,))
 
     def worker_restarted(self, reason: str) -> None:
         """Count an unexpected exit of a worker, by how it ended."""

@@ -30,6 +30,7 @@ from tests.bench.event_rates import measure_rates, rate_figures
 from tests.bench.figures import RATIOS, Figures, ratios, raw_figures, slower
 from tests.bench.idle_streams import measure_idle_streams
 from tests.bench.loads import loads
+from tests.bench.picks import measure_picks
 from tests.bench.picture import added_latency
 from tests.bench.processes import busy_share, child, cpu_seconds, end_of
 from tests.bench.programs import Missing, cache_directory, go_program, litellm_program
@@ -49,6 +50,7 @@ ALONE: dict[str, Callable[[Places], Figures]] = {
     "collector": measure_collector,
     "detectors": measure_detectors,
     "text_costs": measure_text_costs,
+    "picks": measure_picks,
     "starts": measure_starts,
 }
 """What needs a processor of its own, by the name that ``--loads`` takes."""

@@ -54,6 +54,7 @@ RATIOS = (
         "the most expensive text before all guards / prose of its length (see `text_costs`)",
         10.0,
     ),
+    Figure("pick_us", "CPU of `pick: load` a request, in us: eight servers, a prompt of ten blocks", 10.0),
     Figure("start_help_s", "CPU of `extproc --help`, in s", 0.2),
     Figure("start_check_s", "CPU of `extproc check`, in s", 0.6),
     Figure("start_serve_mb", "MB resident of `extproc serve` at rest, with the guards of `extproc init`", 80.0),

@@ -30,6 +30,7 @@ from tests.bench.event_rates import HELD, STREAMS, EventSample, load_name, rate_
 from tests.bench.figures import OTHERS, RATIOS, ratios, raw_figures, slower
 from tests.bench.loads import Sample, loads
 from tests.bench.noop_processor import REPLIES, SERVERS, NoopProcessor
+from tests.bench.picks import measure_picks
 from tests.bench.picture import added_latency
 from tests.bench.processes import begin_peak, child, cpu_seconds, memory, needed, peak_mb
 from tests.bench.report import print_detectors
@@ -180,6 +181,11 @@ def test_every_guard_has_a_cost() -> None:
     assert set(measured) == set(GUARDS) - {"custom"} | {ALL}
     assert measured[ALL] is snapshot.policies[-1]
     assert all([guard.name for guard in one.guards] == [name] for name, one in measured.items() if name != ALL)
+
+
+def test_a_pick_has_a_cost() -> None:
+    """Of the order of its budget; how near is for a quiet machine to say."""
+    assert 1 < measure_picks()["pick_us"] < 100
 
 
 def test_the_documentation_names_every_figure() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,47 +13,93 @@ import pytest
 
 from extproc.demo.installation import LOOPBACK
 from extproc.demo.model_server import ModelServer
+from extproc.demo.scripted import Scripted
+from extproc.demo.seen import Request
 from tests.e2e.conftest import MakeStack
-from tests.e2e.harness import Stack
+from tests.e2e.harness import Stack, wait_until
 
 CHAT = "/v1/chat/completions"
 SYSTEM = "You help the customers of a bookshop. " * 50
+ASKED = 15
+"""Prompts with nothing in common: each of three servers is the home of some."""
+
+
+class Server:
+    """A model server that says of itself what a test wants; None: nothing, as it is too busy to answer that."""
+
+    def __init__(self, name: str) -> None:
+        self.waiting: int | None = 0
+        self.model_server = ModelServer(name, respond=self._respond, speed=0)
+
+    @property
+    def endpoint(self) -> str:
+        """HOST:PORT."""
+        return f"{LOOPBACK}:{self.model_server.port}"
+
+    def paths(self, path: str) -> int:
+        """How many requests for it came."""
+        return sum(seen.request.path == path for seen in self.model_server.seen)
+
+    def _respond(self, request: Request) -> Scripted | None:
+        if request.path != "/metrics":
+            return None
+        if self.waiting is None:
+            return Scripted(503)
+        numbers = {"num_requests_waiting": self.waiting, "num_requests_running": 0, "kv_cache_usage_perc": 0}
+        lines = [f'vllm:{name}{{engine="0"}} {value}\n' for name, value in numbers.items()]
+        return Scripted(headers=(("content-type", "text/plain"),), chunks=["".join(lines).encode()])
 
 
 @pytest.fixture
-def servers() -> Iterator[list[ModelServer]]:
+def servers() -> Iterator[list[Server]]:
     """Three servers of one version."""
+    made = [Server(f"server{number}") for number in range(3)]
     with ExitStack() as running:
-        yield [running.enter_context(ModelServer(f"server{number}", speed=0)) for number in range(3)]
+        for server in made:
+            running.enter_context(server.model_server)
+        yield made
 
 
-@pytest.fixture
-def stack(make_stack: MakeStack, servers: list[ModelServer]) -> Stack:
-    """One version with three endpoints."""
+@pytest.fixture(params=[1, 2], ids=["one process", "two workers"])
+def stack(make_stack: MakeStack, servers: list[Server], request: pytest.FixtureRequest) -> Stack:
+    """One version with three endpoints, whose load is known."""
 
     def change(data: dict[str, Any]) -> None:
         versions = data["models"]["tiny-chat"]["versions"]
         del versions["v2"]
-        versions["v1"]["endpoints"] = [f"{LOOPBACK}:{server.port}" for server in servers]
+        versions["v1"]["endpoints"] = [server.endpoint for server in servers]
         versions["v1"]["pick"] = "load"
+        data["server"]["workers"] = request.param
 
-    return make_stack(change=change)
+    stack = make_stack(change=change)
+    wait_until(lambda: all(server.paths("/metrics") > 1 for server in servers), "the load of all is known")
+    return stack
 
 
-def ask(stack: Stack, *turns: str) -> int:
+def ask(stack: Stack, *turns: str, system: str = SYSTEM) -> int:
     """The status of one answer. Turns are of the user and the assistant in turn."""
     roles = ["user" if number % 2 == 0 else "assistant" for number in range(len(turns))]
     messages = [{"role": role, "content": turn} for role, turn in zip(roles, turns, strict=True)]
-    body = {"model": "tiny-chat", "messages": [{"role": "system", "content": SYSTEM}, *messages]}
+    body = {"model": "tiny-chat", "messages": [{"role": "system", "content": system}, *messages]}
     return stack.curl(CHAT, body=json.dumps(body).encode()).status
 
 
-def counts(servers: list[ModelServer]) -> list[int]:
-    """How many requests each got."""
-    return [len(list(server.seen)) for server in servers]
+def ask_all(stack: Stack, about: str) -> None:
+    """Requests with nothing in common."""
+    assert {ask(stack, "Hello", system=f"{number}: {about}") for number in range(ASKED)} == {200}
 
 
-def test_a_conversation_stays_with_a_server_and_others_are_shared_out(stack: Stack, servers: list[ModelServer]) -> None:
+def age_s(stack: Stack, server: Server) -> float:
+    """Of what is known of a server's load, as the metrics show it."""
+    return stack.metric("llm_endpoint_load_age_seconds", endpoint=server.endpoint)
+
+
+def counts(servers: list[Server]) -> list[int]:
+    """How many chats each got."""
+    return [server.paths(CHAT) for server in servers]
+
+
+def test_a_conversation_stays_with_a_server_and_others_are_shared_out(stack: Stack, servers: list[Server]) -> None:
     """Through the real load balancer."""
     turns = ["Hello, I look for a book on rivers."]
     for number in range(6):
@@ -61,10 +108,35 @@ def test_a_conversation_stays_with_a_server_and_others_are_shared_out(stack: Sta
     assert sorted(counts(servers)) == [0, 0, 6]
 
 
-def test_a_server_that_is_gone_costs_no_request(stack: Stack, servers: list[ModelServer]) -> None:
+def test_a_server_that_is_gone_costs_no_request(stack: Stack, servers: list[Server]) -> None:
     """Envoy goes to another one: the pick is a wish."""
     assert ask(stack, "Hello") == 200
-    (home,) = [server for server in servers if list(server.seen)]
-    home.stop()
+    (home,) = [server for server in servers if server.paths(CHAT)]
+    home.model_server.stop()
     statuses = Counter(ask(stack, "Hello", "Hi", f"Question {number}") for number in range(12))
     assert statuses[200] >= 11
+
+
+def test_a_server_with_a_queue_gets_nothing_until_its_numbers_are_too_old(stack: Stack, servers: list[Server]) -> None:
+    """What it says is heard within a scrape. When it says nothing any more, the processor's own load counts again."""
+    busy = servers[1]
+    busy.waiting, asked = 50, busy.paths("/metrics")
+    wait_until(lambda: busy.paths("/metrics") > asked + 1, "its queue is known")
+    ask_all(stack, "with a queue")
+    assert (busy.paths(CHAT), sum(counts(servers))) == (0, ASKED)
+    busy.waiting = None
+    wait_until(lambda: age_s(stack, busy) > 2, "its numbers are too old")
+    assert all(age_s(stack, server) < 2 for server in servers if server is not busy)
+    ask_all(stack, "without numbers")
+    assert busy.paths(CHAT) > 0
+    assert stack.metric("llm_endpoint_scrapes_total", result="failed") > 1
+
+
+@pytest.mark.usefixtures("stack")
+def test_each_server_is_asked_by_one_process_at_most_five_times_a_second(servers: list[Server]) -> None:
+    """However many workers there are: a page costs a model server some milliseconds."""
+    begun_s, before = time.monotonic(), [server.paths("/metrics") for server in servers]
+    wait_until(lambda: all(server.paths("/metrics") >= 10 for server in servers), "ten pages")
+    passed_s = time.monotonic() - begun_s
+    for server, earlier in zip(servers, before, strict=True):
+        assert server.paths("/metrics") - earlier <= passed_s / 0.2 + 1

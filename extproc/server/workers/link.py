@@ -6,6 +6,7 @@ A message is a length (4 bytes) and a JSON object with a ``kind``:
         start      what to serve and where (``StartOrder``); the first message
         config     a configuration to apply, answered with ``answer``
         ask        a liveness check of the event loop, answered with ``answer``
+        endpoint_load  what a model server says of its load (``EndpointLoad``)
         hand_over  another process serves in its place: accept no new connection, serve existing ones to their end
         drain      end as on SIGTERM
         end        cancel running exchanges

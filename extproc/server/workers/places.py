@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import signal
 import time
 from dataclasses import dataclass, field
@@ -110,3 +111,14 @@ class WorkerSlot:
             "serving": self.serves,
             "revision": worker.revision if worker else "",
         }
+
+
+def lowest_free(taken: set[int]) -> int:
+    """Reuse the lowest number, so that there are never more files than live processes."""
+    return next(number for number in itertools.count() if number not in taken)
+
+
+async def all_ended(workers: list[Worker]) -> None:
+    """Wait until their processes have ended."""
+    if workers:
+        await asyncio.wait([worker.ended for worker in workers])

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
+from extproc.exchange.endpoint_loads import EndpointLoad
 from extproc.exchange.snapshot import compile_snapshot
 from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.health import Health
@@ -144,6 +145,8 @@ class WorkerProcess:
         elif kind == "config":
             await self._use(ConfigInForce.of_message(message))
             self._link.send("answer", number=message["number"], **self._state())
+        elif kind == "endpoint_load":
+            self._processor.picks.report(message["endpoint"], EndpointLoad(*message["load"]))
         elif kind == "hand_over":
             self._hands_over = True
             self._ends.set()

@@ -16,12 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from extproc.exchange.endpoint_loads import EndpointLoad
 from extproc.exchange.snapshot import Snapshot
 from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.health import Health
 from extproc.server.sockets.address import AddressTaken
 from extproc.server.workers.link import Link, LinkBroken, Message, StartOrder, message_bytes
-from extproc.server.workers.places import Worker, WorkerExit, WorkerSlot, end_of, not_started
+from extproc.server.workers.places import Worker, WorkerExit, WorkerSlot, all_ended, end_of, lowest_free, not_started
 from extproc.server.workers.sockets import KEY, WorkerSockets
 from extproc.sinks.metrics import Metrics
 
@@ -105,6 +106,12 @@ class Workers:
         await self._answered(number, message)
         self._tell()
 
+    def tell_load(self, endpoint: str, load: EndpointLoad) -> None:
+        """Tell all workers what a model server says of its load."""
+        message = message_bytes({"kind": "endpoint_load", "endpoint": endpoint, "load": load})
+        for worker in self._living:
+            worker.link.send_bytes(message)
+
     async def inflight(self) -> int:
         """Number of running exchanges, in all workers. They have then flushed their counts."""
         await self._ask()
@@ -144,7 +151,7 @@ class Workers:
         self._sockets.close_all()
         workers = list(self._living)
         self._say(workers, "drain")
-        ended = asyncio.ensure_future(_all_ended(workers))
+        ended = asyncio.ensure_future(all_ended(workers))
         hurried = asyncio.ensure_future(at_once.wait())
         await asyncio.wait((ended, hurried), timeout=drain_s + END_S_MAX, return_when=asyncio.FIRST_COMPLETED)
         hurried.cancel()
@@ -208,7 +215,7 @@ class Workers:
     async def _launch(self, place: WorkerSlot) -> Worker:
         """Start a process. Raises: AddressTaken, OSError."""
         listening = self._sockets.open(place.number)
-        counts_as = _lowest_free(self._counted_as)
+        counts_as = lowest_free(self._counted_as)
         self._counted_as.add(counts_as)
         ours, theirs = socket.socketpair()
         try:
@@ -393,13 +400,3 @@ class Workers:
         error = None if task.cancelled() else task.exception()
         if error is not None and not self.failed.done():
             self.failed.set_exception(error)
-
-
-def _lowest_free(taken: set[int]) -> int:
-    """Reuse the lowest number, so that there are never more files than live processes."""
-    return next(number for number in itertools.count() if number not in taken)
-
-
-async def _all_ended(workers: list[Worker]) -> None:
-    if workers:
-        await asyncio.wait([worker.ended for worker in workers])

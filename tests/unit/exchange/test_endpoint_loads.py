@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from extproc.exchange.endpoint_loads import (
     CACHE_FULL_CHARS,
+    DIFFERENCE_CHARS,
     GONE_CHARS,
     LOAD_AGE_NS_MAX,
     NEVER_NS,
@@ -18,6 +19,7 @@ from extproc.exchange.endpoint_loads import (
 )
 
 PROMPT_CHARS = 1_000
+FREE = DIFFERENCE_CHARS
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def test_the_part_of_others(waiting: float, running: float, cache: float, own: i
 def test_a_server_that_cannot_be_reached_costs_more_than_any_other() -> None:
     """Its numbers are not looked at."""
     assert chars_of_others(EndpointLoad(0, False), 3, PROMPT_CHARS) == GONE_CHARS
-    assert chars_of_others(EndpointLoad(0, True, 1e6, 1e6, 1), 0, PROMPT_CHARS) < GONE_CHARS // 4
+    assert chars_of_others(EndpointLoad(0, True, 1e9, 1e9, 1), 0, 10**9) < GONE_CHARS // 2
 
 
 def at(*times_ns: int | None) -> list[EndpointLoad | None]:
@@ -55,9 +57,18 @@ def at(*times_ns: int | None) -> list[EndpointLoad | None]:
 def test_who_says_nothing_is_taken_for_average() -> None:
     """Not for idle; a server that cannot be reached is no example."""
     now_ns = LOAD_AGE_NS_MAX + 10
-    assert extra_chars(at(10, 11, 12, None), [7, 100, 50, 0], now_ns) == ([75, 100, 50, 75], LOAD_AGE_NS_MAX + 11)
-    assert extra_chars(at(10, 11, 12), [7, GONE_CHARS, 50], now_ns)[0] == [50, GONE_CHARS, 50]
+    extra, until_ns = extra_chars(at(10, 11, 12, None), [0, 8_000, 2_000, 0], now_ns)
+    assert (extra, until_ns) == ([3_000 - FREE, 6_000 - FREE, 0, 3_000 - FREE], LOAD_AGE_NS_MAX + 11)
+    assert extra_chars(at(10, 11, 12), [0, GONE_CHARS, 9_000], now_ns)[0] == [0, GONE_CHARS, 0]
     assert extra_chars(at(10, None), [7, 9], now_ns) == ([0, 0], NEVER_NS)
+
+
+def test_small_differences_are_not_followed() -> None:
+    """They may be over, and all processes would follow them at once; large ones count from there on."""
+    alike = [5_000, 5_000 + FREE, 5_000 + FREE // 2]
+    assert extra_chars(at(1, 1, 1), alike, 2)[0] == [0, 0, 0]
+    assert extra_chars(at(1, 1, 1), [5_000, 5_000 + FREE + 1, 9_000], 2)[0] == [0, 1, 4_000 - FREE]
+    assert extra_chars(at(1, 1), [GONE_CHARS, GONE_CHARS], 2)[0] == [GONE_CHARS, GONE_CHARS]
 
 
 @given(st.lists(st.tuples(st.none() | st.integers(0, 10), st.integers(0, 99)), max_size=5), st.integers(0, 20))

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from extproc._pb import ext_proc_pb2 as pb
 from extproc.config.load import parse_document
+from extproc.exchange.endpoint_loads import EndpointLoad
 from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.health import Health
 from extproc.server.workers.link import Link, LinkBroken, Message
@@ -109,6 +111,23 @@ async def test_a_configuration_is_for_exchanges_that_begin_after_it() -> None:
         for session, prompt in ((before, PROMPT), (after, "Be verbose.")):
             (reply,) = session.receive(request_body().SerializeToString()).messages
             assert chat_sent_on(pb.ProcessingResponse.FromString(reply))["messages"][0]["content"] == prompt
+
+
+@in_loop
+async def test_what_a_model_server_says_is_known_to_picks() -> None:
+    """The supervisor asks, and every worker knows: here that one of two cannot be reached."""
+    endpoints = ("10.0.0.1:8000", "10.0.0.2:8000")
+    async with working() as worker:
+        picks = worker.wired.processor.picks
+        for number, reachable in enumerate((False, True)):
+            load = EndpointLoad(time.monotonic_ns(), reachable)
+            worker.supervisor.send("endpoint_load", endpoint=endpoints[number], load=load)
+        worker.supervisor.send("ask", number=7)
+        await worker.says("answer")
+        for number in range(10):
+            pick = picks.pick("llama/v1", endpoints, [f"{number}" * 500], time.monotonic_ns())
+            assert pick is not None
+            assert pick.endpoint == endpoints[1]
 
 
 @pytest.mark.parametrize(
