@@ -74,8 +74,8 @@ def check_document(document: Document, places: Places) -> list[Problem]:
 
 
 def check_for_envoy(document: Document, places: Places) -> list[Problem]:
-    """Extra requirements of ``envoy-config``: a model server for each routed version, and matching TLS settings for
-    Envoy and the processor.
+    """Extra requirements of ``envoy-config``: a model server for each routed version, no endpoint picker, and matching
+    TLS settings for Envoy and the processor.
     """
     no_servers = [
         places.problem(
@@ -86,7 +86,15 @@ def check_for_envoy(document: Document, places: Places) -> list[Problem]:
         for path, name, version in _versions(document)
         if not version.endpoints and version.provider is None and document.guard_version in (None, name)
     ]
-    return [*no_servers, *_envoy_tls_problems(document, places)]
+    return [*no_servers, *_picker_problems(document, places), *_envoy_tls_problems(document, places)]
+
+
+def _picker_problems(document: Document, places: Places) -> Iterator[Problem]:
+    """Where nothing sets the header of a picker, it is a client's."""
+    if document.envoy.endpoint_picker:
+        hint = "With it, clients could choose a server themselves: remove it."
+        found = "the Envoy configuration that is generated has no endpoint picker"
+        yield places.problem(("envoy", "endpoint_picker"), found, hint=hint)
 
 
 def guard_files(document: Document) -> list[tuple[KeyPath, TextFile]]:
@@ -292,9 +300,11 @@ def _endpoint_problems(document: Document, places: Places) -> Iterator[Problem]:
 
 def _pick_problems(path: KeyPath, version: Version, places: Places) -> Iterator[Problem]:
     """What the processor can pick from: Envoy compares its word with the addresses of its endpoints."""
-    if len(version.endpoints) < 2:
-        hint = "Name several, or remove `pick`."
-        yield _warning(places, (*path, "pick"), "there is one endpoint at most, so nothing is picked", hint)
+    hint = "Name several, or remove `pick`."
+    if not version.endpoints:
+        yield places.problem((*path, "pick"), "`load` picks one of `endpoints`, and there is none", hint=hint)
+    elif len(version.endpoints) == 1:
+        yield _warning(places, (*path, "pick"), "there is one endpoint, so nothing is picked", hint)
     for index, endpoint in enumerate(version.endpoints):
         if not _is_ip_address(endpoint.rpartition(":")[0].strip("[]")):
             found, hint = (

@@ -326,6 +326,13 @@ class Envoy(Section):
             "`streamed`: next to another full-duplex filter; a stopped response then lasts until the upstream ends"
         ),
     )
+    endpoint_picker: bool = Field(
+        default=False,
+        description=(
+            "an endpoint picker of the Gateway API stands before the processor in an Envoy that `envoy-config` does not"
+            " configure: `pick: load` picks nothing for a request that has its `x-gateway-destination-endpoint`"
+        ),
+    )
     folder: FolderPath | None = Field(
         default=None,
         description=(

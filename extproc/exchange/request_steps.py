@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from extproc.domain.contract import PICKER_HEADER
 from extproc.domain.errors import PayloadRefused
 from extproc.domain.record import Outcome
 from extproc.domain.text import Direction
@@ -86,6 +87,8 @@ def _picked(state: ExchangeState, request: RequestView, now_ns: int) -> Endpoint
     """The endpoint for the request, if the chosen version leaves that to the processor."""
     choice = state.exchange.choice
     if choice is None or not choice.picked_from or state.picks is None:
+        return None
+    if state.snapshot.endpoint_picker and state.exchange.facts.headers.get(PICKER_HEADER):
         return None
     texts = [field.text for field in request.texts]
     return state.picks.pick(choice.name, choice.picked_from, texts, now_ns)

@@ -42,6 +42,7 @@ class Snapshot:
     reviews: bool  # findings are recorded for reviewers
     excerpt_chars_max: int | None  # text around each finding, on either side; None: no text is kept
     full_duplex: bool  # the body mode of guarded streams
+    endpoint_picker: bool  # one stands before us, and its word counts
     long_message_timeout_ms: int  # Envoy's timeout while a long request is checked
 
     @property
@@ -98,5 +99,6 @@ def compile_snapshot(
         reviews=review is not None,
         excerpt_chars_max=None if review is None or review.texts == "none" else review.excerpt_chars_max,
         full_duplex=document.envoy.response_stream_mode == "full_duplex",
+        endpoint_picker=document.envoy.endpoint_picker,
         long_message_timeout_ms=document.envoy.long_message_timeout_ms,
     )

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from extproc.exchange.endpoint_loads import RUNNING_CHARS
+from extproc.exchange.endpoint_loads import RUNNING_CHARS, EndpointLoad
 from extproc.exchange.endpoint_picks import EndpointPicks
-from extproc.exchange.events import ContinueBody, Event, ResponseBody, StreamClosed
+from extproc.exchange.events import ContinueBody, ContinueHeaders, Event, ResponseBody, StreamClosed
 from extproc.exchange.machine import Exchange
 from tests.playbooks.driver import (
     DONE,
@@ -102,3 +102,40 @@ def test_elsewhere_envoy_picks(version: dict[str, Any]) -> None:
     (command,) = exchange.step(request_body(), 2).commands
     assert isinstance(command, ContinueBody)
     assert "x-llm-endpoint" not in dict(command.changes.set)
+
+
+# --- beside an endpoint picker of the Gateway API ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("configured", "header", "picks_itself"),
+    [(True, "10.0.0.9:8000", False), (True, None, True), (True, "", True), (False, "10.0.0.9:8000", True)],
+    ids=["a picker has picked", "it has not", "it has picked nothing", "a client says so"],
+)
+def test_a_picker_before_us_has_the_word(configured: bool, header: str | None, picks_itself: bool) -> None:
+    """Only where the configuration says that there is one: else the header is a client's, and changes nothing."""
+    snapshot = snapshot_of(
+        VERSION, METER, models=models(pick="load"), envoy={"endpoint_picker": True} if configured else {}
+    )
+    picks = EndpointPicks()
+    exchange = Exchange(snapshot, "exchange-1", 0, picks=picks)
+    event = request_headers()
+    if header is not None:
+        event = request_headers(x_gateway_destination_endpoint=header)
+    (step,) = exchange.step(event, 1).commands
+    assert isinstance(step, ContinueHeaders)
+    assert "x-gateway-destination-endpoint" not in (*step.changes.remove, *dict(step.changes.set))
+    (command,) = exchange.step(request_body(), 2).commands
+    assert isinstance(command, ContinueBody)
+    assert ("x-llm-endpoint" in dict(command.changes.set)) is picks_itself
+    assert bool(picks._known) is picks_itself
+
+
+def test_where_no_server_accepts_connections_envoy_picks() -> None:
+    """It may know better, or a server may be back by then."""
+    picks = EndpointPicks()
+    for endpoint in ENDPOINTS:
+        picks.report(endpoint, EndpointLoad(0, False))
+    assert "x-llm-endpoint" not in sent(picks)[1]
+    picks.report(ENDPOINTS[1], EndpointLoad(0, True))
+    assert sent(picks)[1]["x-llm-endpoint"] == ENDPOINTS[1]

@@ -152,6 +152,17 @@ def test_a_guard_needs_no_weight_and_no_version_filter(changed: Changed) -> None
     assert warnings_of(f"role: guard\nguard_version: tiny-chat/v1\n{text}") == []
 
 
+def test_a_pick_of_one_endpoint_is_told(changed: Changed) -> None:
+    """It may be a test installation; with a second one it is picked from."""
+    one = '        endpoints: ["127.0.0.1:8001"]\n'
+    assert warnings_of(changed(one, f"{one}        pick: load\n")) == [
+        "7:15: warning: models.tiny-chat.versions.v1.pick: there is one endpoint, so nothing is picked."
+        " Name several, or remove `pick`."
+    ]
+    two = '        endpoints: ["127.0.0.1:8001", "127.0.0.1:8002"]\n'
+    assert warnings_of(changed(one, f"{two}        pick: load\n")) == []
+
+
 def test_one_port_on_two_addresses_of_a_machine(minimal: str) -> None:
     """Two loopback addresses may share a port; a wildcard address shares with none."""
     text = f"server: {{ metrics: 127.0.0.2:9901 }}\nenvoy: {{ admin: 127.0.0.1:9901 }}\n{minimal}"
@@ -181,6 +192,16 @@ def test_envoy_beside_a_guard_needs_only_its_own_server(changed: Changed) -> Non
     assert check_for_envoy(own.document, own.places) == []
     other = load(f"role: guard\nguard_version: tiny-chat/v2\n{text}", "c.yaml")
     assert len(check_for_envoy(other.document, other.places)) == 1
+
+
+def test_the_envoy_that_is_generated_has_no_endpoint_picker(minimal: str) -> None:
+    """So its header would be a client's, who would choose a server."""
+    loaded = load(f"envoy: {{ endpoint_picker: true }}\n{minimal}", "c.yaml")
+    (problem,) = check_for_envoy(loaded.document, loaded.places)
+    assert str(problem) == (
+        "c.yaml:1:27: envoy.endpoint_picker: the Envoy configuration that is generated has no endpoint picker."
+        " With it, clients could choose a server themselves: remove it."
+    )
 
 
 # --- prompt files --------------------------------------------------------------------------------------------------
