@@ -27,6 +27,21 @@ class Silent(Scripted):
             yield write
 
 
+@dataclass(frozen=True, slots=True)
+class Reset(Scripted):
+    """The connection is closed in place of an answer."""
+
+    async def writes(self) -> AsyncGenerator[Write, None]:
+        """Nothing."""
+        return
+        yield
+
+    @property
+    def closes(self) -> bool:
+        """At once."""
+        return True
+
+
 class ScriptedModels:
     """The servers of both versions; ``answer`` is what they give next, None leaves it to the recordings."""
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from extproc.demo.catalog import Write
 from extproc.demo.model_server import ModelServer
 from extproc.demo.scripted import Gate, Scripted
 from extproc.demo.seen import Request
 from tests.e2e.apis import APIS, CHAT, JSON_TYPE, SSE_TYPE, Api, events_of
 from tests.e2e.harness import Answer, Stack, free_ports, require_envoy, wait_until
 from tests.e2e.measured import Measured
-from tests.e2e.scripted_models import Silent
+from tests.e2e.scripted_models import Reset, Silent
 
 TEXT = "Good morning from the other one."
 FIRST_BYTE_MS = 400
@@ -32,21 +30,6 @@ REASONS = {
 NEVER = Gate()
 CONTEXT_TOKENS = 100
 PROMPT = "You are the other one."
-
-
-@dataclass(frozen=True, slots=True)
-class Reset(Scripted):
-    """The connection is closed in place of an answer."""
-
-    async def writes(self) -> AsyncGenerator[Write, None]:
-        """Nothing."""
-        return
-        yield
-
-    @property
-    def closes(self) -> bool:
-        """At once."""
-        return True
 
 
 def refusal(status: int, *headers: tuple[str, str]) -> Scripted:

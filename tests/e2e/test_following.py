@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -17,12 +16,12 @@ import pytest
 import yaml
 
 from extproc.demo.model_server import ModelServer
+from extproc.demo.steady_clients import Received, SteadyClients
 from extproc.envoy_config.dynamic import BOOTSTRAP, dynamic_bootstrap
 from extproc.envoy_config.envoy_admin import EnvoyAdmin
 from extproc.envoy_config.follower import EnvoyFollower
 from extproc.server.operations.config_files import read_config
 from tests.e2e.harness import Stack, wait_until
-from tests.e2e.steady_clients import Seen, SteadyClients
 from tests.unit.cli.programs import started
 from tests.unit.server.fakes import Logged
 
@@ -50,12 +49,12 @@ def followed(stack: Stack) -> int:
     return (stack.directory / "processor.log").read_text().count(FOLLOWED)
 
 
-def is_served(name: str, seen: list[Seen], since: int) -> bool:
+def is_served(name: str, seen: list[Received], since: int) -> bool:
     """Whether a version has answered since then."""
     return name in served(seen[since:])
 
 
-def served(seen: list[Seen]) -> Counter[str]:
+def served(seen: list[Received]) -> Counter[str]:
     """Answers by version."""
     return Counter(one.version.rpartition("/")[2] for one in seen)
 
@@ -66,28 +65,28 @@ def test_versions_come_and_go_under_load(tmp_path: Path) -> None:
     """Each new one gets its share as soon as Envoy has it, no removed one gets any, and each request is answered."""
     folder = tmp_path / "envoy"
     with Stack(tmp_path, change=change_of(folder)) as stack:
-        seen = asyncio.run(come_and_go(stack, folder))
+        seen = come_and_go(stack, folder)
         assert Counter(one.status for one in seen) == {200: len(seen)}
         assert all(one.complete for one in seen)
         assert {one.streamed for one in seen} == {True, False}
         assert stack.metric("llm_extproc_failures_total") == 0
 
 
-async def come_and_go(stack: Stack, folder: Path) -> list[Seen]:
-    """What clients see while versions are added and removed."""
+def come_and_go(stack: Stack, folder: Path) -> list[Received]:
+    """What clients receive while versions are added and removed."""
 
-    async def change(*more: str) -> None:
+    def change(*more: str) -> None:
         before = followed(stack)
         stack.write_config(change_of(folder, *more))
-        await clients.until(lambda: followed(stack) > before, "Envoy follows")
+        clients.until(lambda: followed(stack) > before, "Envoy follows")
 
-    async with SteadyClients(stack.base_url, RATE, CLIENTS) as clients:
+    with SteadyClients(stack.base_url, RATE, CLIENTS) as clients:
         for number in range(CHANGES):
-            name, asked = f"new-{number}", len(clients.seen)
-            await change(name)
-            await clients.until(partial(is_served, name, clients.seen, asked), "it is served")
-            await change()
-    return clients.seen
+            name, asked = f"new-{number}", len(clients.received)
+            change(name)
+            clients.until(partial(is_served, name, clients.received, asked), "it is served")
+            change()
+    return clients.received
 
 
 def test_a_stream_outlives_its_version(tmp_path: Path) -> None:
