@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import openai
 
+from extproc.demo.fallback_tour import CHATS, visit_outage
 from extproc.demo.guard_tour import HELLO, SHOWCASES, TEAM, Showcase
 from extproc.demo.installation import DEMO_CONFIG, Installation
 from extproc.demo.routing_tour import visit_alias, visit_prompt_swap
@@ -344,6 +345,7 @@ def planned() -> list[tuple[Stop, Visit]]:
         (Stop("A pinned version", "x-model-version: v2", "testers choose"), Tour._pinned_version),
         (Stop("An alias", "model generation, tier beta", "clients know one name"), visit_alias),
         (Stop("A new prompt", "prompts/v1.txt is replaced", "prompts move in seconds"), visit_prompt_swap),
+        (Stop("A server that dies", f"{CHATS} chats, v1 dies", "v2 answers meanwhile"), visit_outage),
         (Stop("A team's bill", "3 chats of one team", "each team has its bill"), Tour._team_bill),
         *((one.stop(), partial(Tour._guard_shown, one=one)) for one in SHOWCASES),
     ]

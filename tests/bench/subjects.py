@@ -228,7 +228,10 @@ def _folder(places: Places, name: str) -> Path:
 
 
 def _point_at(data: dict[str, Any], upstream: str) -> None:
-    for version in data["models"]["tiny-chat"]["versions"].values():
+    """To one server, so that no version can answer in place of another."""
+    model = data["models"]["tiny-chat"]
+    del model["fallback"]
+    for version in model["versions"].values():
         version["endpoints"] = [upstream]
 
 

@@ -115,7 +115,10 @@ def _read_head(head: str) -> tuple[int, dict[str, str]]:
 
 
 class Stack(Installation):
-    """The demo's installation for tests: model servers answer at once; ``directory`` keeps its logs."""
+    """The demo's installation for tests: model servers answer at once; ``directory`` keeps its logs.
+
+    ``as_shown``: with the routes and the fallback of the demo.
+    """
 
     def __init__(
         self,
@@ -125,9 +128,9 @@ class Stack(Installation):
         change: Change | None = None,
         change_envoy: Change | None = None,
         with_processor: bool = True,
-        with_routes: bool = False,
+        as_shown: bool = False,
     ) -> None:
-        self._with_routes = with_routes
+        self._as_shown = as_shown
         quick = {name: ModelServer(name, speed=0) for name in ("v1", "v2")}
         super().__init__(
             directory,
@@ -138,11 +141,11 @@ class Stack(Installation):
         )
 
     def write_config(self, change: Change | None) -> Document:
-        """Likewise, with what most tests want: no routes, and a client without a team may pin a version."""
+        """Likewise, with what most tests want: no routes and no fallback, and who has no team may pin a version."""
 
         def pinned(data: dict[str, Any]) -> None:
-            for section in () if self._with_routes else ("routes", "route_tests"):
-                del data[section]
+            if not self._as_shown:
+                del data["routes"], data["route_tests"], data["models"]["tiny-chat"]["fallback"]
             for model in data["models"].values():
                 if "pin_header" in model:
                     model["pin_teams"] = [*model["pin_teams"], "unknown"]
