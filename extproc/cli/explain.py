@@ -21,14 +21,13 @@ from rich.text import Text
 from extproc.cli.dryrun_data import client_data, explained_data, outcome_of, reply_data, unasked_data, version_data
 from extproc.cli.dryrun_output import print_findings_explained, print_unasked
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.fallback_output import fallback_data, fallback_rows
+from extproc.cli.fallback_output import fallback_data, fallback_rows, withheld_data, withheld_rows
 from extproc.cli.output import AsJson, print_json, refuse, refuse_configuration, standard_input
 from extproc.cli.progress import progress
 from extproc.cli.shapes import ExplanationJson
 from extproc.cli.tables import plain_text, print_table, result_console
 from extproc.cli.version_shapes import FallbackJson
 from extproc.cli.which_config import ConfigOption, config_file
-from extproc.config.models import find_version
 from extproc.config.problems import ConfigInvalid
 from extproc.config.routes import seconds_of
 from extproc.domain.record import ExchangeRecord
@@ -130,6 +129,7 @@ def as_data(run: DryRun) -> ExplanationJson:
         "denied": run.is_denied,
         "version": version_data(run),
         "fallback": _fallback(run),
+        "never_asked": withheld_data(record, run.snapshot),
         "team": record.team,
         "tier": record.tier,
         "tag": record.tag,
@@ -191,6 +191,7 @@ def _rows(run: DryRun) -> Iterator[tuple[str, str]]:
     fallback = _fallback(run)
     if fallback is not None:
         yield from fallback_rows(fallback)
+    yield from withheld_rows(withheld_data(record, snapshot))
     who = f"{record.team}, project {record.project}, budget code {record.budget_code}"
     yield "team", f"{who}, tier {record.tier}, use case {record.tag}"
     yield "filters", _filters(snapshot)
@@ -218,8 +219,8 @@ def _fallback(run: DryRun) -> FallbackJson | None:
     if record.version is None or run.model is None:
         return None
     models = snapshot.routes.models_of(record.route) or snapshot.models
-    found = find_version(models, record.version.name)
-    return None if found is None else fallback_data(found[1], models)
+    chosen = snapshot.routes.chosen(record.route, record.version.name)
+    return None if chosen is None else fallback_data(chosen, models)
 
 
 def _filters(snapshot: Snapshot) -> str:

@@ -1,17 +1,19 @@
-"""What ``versions`` and ``explain`` print of a fallback: who is asked in turn, and on what."""
+"""What ``versions`` and ``explain`` print of a fallback: who is asked in turn and on what, and who never is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from extproc.cli.version_shapes import ChainedVersionJson, FallbackJson
+from extproc.cli.version_shapes import ChainedVersionJson, FallbackJson, WithheldJson
 from extproc.config.models import CompiledModel, CompiledVersion, find_version
+from extproc.domain.record import ExchangeRecord
+from extproc.exchange.snapshot import Snapshot
 
 
 def fallback_data(version: CompiledVersion, models: Mapping[str, CompiledModel]) -> FallbackJson | None:
     """The fallback of a version that is chosen; None if it has none."""
     fallback = version.fallback
-    if fallback is None:
+    if fallback is None or len(fallback.chain) == 1:
         return None
     chain = [found[1] for name in fallback.chain if (found := find_version(models, name)) is not None]
     return {
@@ -38,13 +40,38 @@ def _version(version: CompiledVersion) -> ChainedVersionJson:
     return {
         "version": version.name,
         "served_model": version.served_model,
+        "provider": None if version.provider is None else version.provider.name,
         "context_tokens_max": version.context_tokens_max,
     }
 
 
 def _version_words(one: ChainedVersionJson) -> str:
-    tokens = one["context_tokens_max"]
-    return one["version"] if tokens is None else f"{one['version']} (up to {tokens:,} tokens)"
+    tokens, provider = one["context_tokens_max"], one["provider"]
+    words = [] if provider is None else [f"provider {provider}"]
+    words += [] if tokens is None else [f"up to {tokens:,} tokens"]
+    return f"{one['version']} ({', '.join(words)})" if words else one["version"]
+
+
+def withheld_data(record: ExchangeRecord, snapshot: Snapshot) -> list[WithheldJson]:
+    """The versions at providers that cannot answer an exchange."""
+    rules, found = snapshot.data_rules, list[WithheldJson]()
+    for version in (one for model in snapshot.models.values() for one in model.versions):
+        provider = version.provider
+        if provider is None:
+            continue
+        rule = rules.forbidden_by(record, version.facts)
+        if not rule and record.version is not None:
+            rule = rules.forbidden_by(record, record.version)
+        if rule or record.endpoint not in provider.apis:
+            found.append({"version": version.name, "provider": provider.name, "rule": rule or None})
+    return found
+
+
+def withheld_rows(data: Sequence[WithheldJson]) -> Iterator[tuple[str, str]]:
+    """A row for each of them."""
+    for one in data:
+        why = f"forbidden by {one['rule']}" if one["rule"] else f"the API is not served by provider {one['provider']}"
+        yield "never asked", f"{one['version']}: {why}"
 
 
 def _reason_words(reason: str, data: FallbackJson) -> str:

@@ -26,6 +26,7 @@ from extproc.cli.version_shapes import (
     UnlockedJson,
     VersionDiffJson,
     VersionsJson,
+    WithheldJson,
 )
 
 
@@ -203,6 +204,7 @@ class ExplanationJson(TypedDict):
     denied: Annotated[bool, "by the route that is taken (`deny`)"]
     version: Annotated[VersionJson | None, "null: none was chosen"]
     fallback: Annotated[FallbackJson | None, "of that version; null: it has none, or nothing is forwarded"]
+    never_asked: Annotated[list[WithheldJson], "versions at providers that this exchange never goes to"]
     team: Annotated[str, "or `unknown`"]
     tier: Annotated[str, "or `unknown`"]
     tag: Annotated[str, "the use case, or `unknown`"]

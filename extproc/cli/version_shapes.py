@@ -14,6 +14,7 @@ class ChainedVersionJson(TypedDict):
 
     version: Annotated[str, "MODEL/VERSION"]
     served_model: Annotated[str, "`model` in requests to its servers"]
+    provider: Annotated[str | None, "who answers in place of servers of one's own; null: nobody"]
     context_tokens_max: Annotated[int | None, "it is skipped if prompt and answer may be longer; null: never"]
 
 
@@ -24,6 +25,14 @@ class FallbackJson(TypedDict):
     on: Annotated[list[FallbackReason], "what makes Envoy ask the next one"]
     first_byte_ms: Annotated[int | None, "`timeout` of a stream, except of the last version; null: none"]
     unstreamed_first_byte_ms: Annotated[int | None, "likewise of an unstreamed answer"]
+
+
+class WithheldJson(TypedDict):
+    """A version at a provider that cannot answer an exchange."""
+
+    version: Annotated[str, "MODEL/VERSION"]
+    provider: Annotated[str, "its provider"]
+    rule: Annotated[str | None, "the key that forbids it; null: the provider does not serve the API"]
 
 
 class ListedVersionJson(TypedDict):
@@ -60,6 +69,7 @@ class ShownVersionJson(TypedDict):
 
     version: Annotated[ListedVersionJson, "as in `versions list`"]
     endpoints: Annotated[list[str], "its model servers"]
+    provider: Annotated[str | None, "who answers in place of them; null: nobody"]
     parts: Annotated[list[PartJson], "what its fingerprint is of"]
     prompt_text: Annotated[str | None, "its system prompt; null: none"]
 

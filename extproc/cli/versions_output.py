@@ -44,6 +44,7 @@ def version_data(
     return {
         "version": _listed(models, version),
         "endpoints": list(endpoints),
+        "provider": None if version.provider is None else version.provider.name,
         "parts": [{"key": key, "value": value} for key, value in version.parts.items()],
         "prompt_text": version.prompt.text if version.prompt else None,
     }
@@ -125,6 +126,7 @@ def print_version(console: Console, data: ShownVersionJson) -> None:
         ("fingerprint", one["fingerprint"]),
         ("weight", f"{one['weight']} ({one['share']:.3%} of its model)".replace(".000", "")),
         ("endpoints", ", ".join(data["endpoints"]) or ABSENT),
+        *((("provider", data["provider"]),) if data["provider"] is not None else ()),
         *(fallback_rows(one["fallback"]) if one["fallback"] is not None else ()),
         *((part["key"], part["value"]) for part in data["parts"]),
     ]

@@ -34,6 +34,8 @@ SAMPLES: dict[str, list[list[str]]] = {
         ["-c", "config.yaml", "body.json"],
         ["-c", "config.yaml", "refused.json"],
         ["-c", "fallback.yaml", "body.json"],
+        ["-c", "far.yaml", "body.json"],
+        ["-c", "far.yaml", "body.json", "-H", "x-team: hr"],
         ["-c", "guarded.yaml", "body.json", "--answer", "answer.json"],
         ["-c", "guarded.yaml", "attack.json"],
         ["-c", "routed.yaml", "body.json", "-H", "x-tier: silver", "--at", "2026-11-30T09:00Z"],
@@ -44,6 +46,7 @@ SAMPLES: dict[str, list[list[str]]] = {
         ["-c", "config.yaml", "tiny-chat/v1"],
         ["-c", "prompted.yaml", "tiny-chat/v1"],
         ["-c", "fallback.yaml", "tiny-chat/v2"],
+        ["-c", "far.yaml", "tiny-chat/far"],
     ],
     "versions diff": [["-c", "config.yaml", "prompted.yaml"], ["-c", "prompted.yaml", "tiny-chat/v1", "tiny-chat/v2"]],
     "versions lock": [["-c", "config.yaml"], ["-c", "locked.yaml"]],
@@ -95,6 +98,19 @@ route_tests:
 """
 
 
+FAR = """\
+providers:
+  cloud: { url: "https://api.example.com/v1" }
+identity: { teams: [search, hr], private_teams: [hr] }
+routes:
+  - name: all
+    version: tiny-chat/v1
+    fallback: { to: [tiny-chat/far], on: [reset] }
+"""
+FAR_VERSION = (
+    "far: { weight: 0, provider: cloud, served_model: gpt,"
+    " price: { prompt_micro_usd_per_mtok: 1, completion_micro_usd_per_mtok: 1 } }"
+)
 LIMITED = "weight: 1\n        context_tokens_max: 32768"
 PROMPT_AND_METER = "  - filter: prompt\n  - filter: meter"
 
@@ -151,6 +167,7 @@ def fill(folder: Path) -> Path:
         .replace(":8001", ":8002", 1)
     )
     (folder / "fallback.yaml").write_text(limited)
+    (folder / "far.yaml").write_text(FAR + MINIMAL.replace("filters:", f"      {FAR_VERSION}\nfilters:", 1))
     (folder / "system-v1.md").write_text("You help customers.\nBe brief.\n")
     (folder / "system-v2.md").write_text("You help customers.\nBe very brief.\nAnswer in English.\n")
     (folder / "locked.yaml").write_text(MINIMAL)

@@ -56,8 +56,8 @@ def test_a_fallback_is_shown_with_the_versions_in_turn() -> None:
     first = json.loads(run("versions", "show", "tiny-chat/v1", "-c", "fallback.yaml", "--json").stdout)
     assert first["version"]["fallback"] == {
         "chain": [
-            {"version": "tiny-chat/v1", "served_model": "tiny-chat", "context_tokens_max": 32768},
-            {"version": "tiny-chat/v2", "served_model": "tiny-chat", "context_tokens_max": None},
+            {"version": "tiny-chat/v1", "served_model": "tiny-chat", "provider": None, "context_tokens_max": 32768},
+            {"version": "tiny-chat/v2", "served_model": "tiny-chat", "provider": None, "context_tokens_max": None},
         ],
         "on": ["timeout", "rate_limit"],
         "first_byte_ms": 3000,
