@@ -24,19 +24,31 @@ def snapshot(
     filters: list[dict[str, Any]] = FILTERS,
     context: int | None = None,
     routes: list[dict[str, Any]] | None = None,
+    far: bool = False,
     **fallback: Any,
 ) -> Snapshot:
-    """The configuration; ``context`` is that of every version."""
+    """The configuration; ``context`` is that of every version. ``far``: the spare one is at a provider of chats, where
+    neither team hr nor what policy legal guards may go.
+    """
     limited = {} if context is None else {"context_tokens_max": context}
     second = version(2, served_model="tiny-next", prompt={"file": "v2.txt"}, **{**limited, "weight": 0})
     tiny = {
         "versions": {"v1": version(1, prompt={"file": "v1.txt"}, **limited), "v2": second},
         "fallback": {"to": ["v2", SPARE], **fallback},
     }
-    document = {
-        "models": {"tiny": tiny, "large": {"versions": {"v1": version(3, **limited)}}},
+    spare = version(3, **limited)
+    if far:
+        del spare["endpoints"]
+        spare |= {"provider": "far", "served_model": "far-large"}
+    document: dict[str, Any] = {
+        "models": {"tiny": tiny, "large": {"versions": {"v1": spare}}},
         "filters": filters,
         "routes": routes or [],
         "policies": [{"name": "default", "guards": [{"guard": "pii"}]}],
     }
+    if far:
+        document["providers"] = {"far": {"url": "https://far.example/v1", "apis": ["chat"]}}
+        document["identity"] = {"teams": ["search", "hr", "legal"], "private_teams": ["hr"]}
+        legal = {"name": "legal", "when": [{"teams": ["legal"], "models": ["tiny"]}], "providers": "none", "guards": []}
+        document["policies"].insert(0, legal)
     return compile_snapshot(parse_document(json.dumps(document), "fallback"), PROMPTS)

@@ -174,6 +174,32 @@ def test_one_that_is_only_busy_may_fit_later() -> None:
 
 
 @pytest.mark.parametrize(
+    ("reasons", "status", "code"),
+    [
+        (("context_length_exceeded", "provider_forbidden", "api_not_served"), 400, "context_length_exceeded"),
+        (("api_not_served", "provider_forbidden", "api_not_served"), 403, "provider_forbidden"),
+        (("api_not_served", "api_not_served", "api_not_served"), 400, "api_not_served"),
+        (("connect_failure", "provider_forbidden", "api_not_served"), 503, "model_unavailable"),
+        (("version_unavailable", "provider_forbidden", "api_not_served"), 503, "model_unavailable"),
+    ],
+)
+def test_why_no_version_got_the_request(reasons: tuple[str, ...], status: int, code: str) -> None:
+    """The client is told what is true of all; what only one could not do, another one may do later."""
+    made = ",".join(f"{version}={reason}=" for version, reason in zip((FIRST, SECOND, SPARE), reasons, strict=True))
+    command = Asked().answered(made, SPARE, 421)
+    assert isinstance(command, ImmediateResponse)
+    assert (command.status, command.code) == (status, code)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_a_provider_refuses_is_not_the_clients(status: int) -> None:
+    """So its answer, which may show a part of the key, is not passed on."""
+    command = Asked().answered(f"{FIRST}=rate_limit=7,{SECOND}=credential=", SECOND, status)
+    assert isinstance(command, ImmediateResponse)
+    assert (command.status, command.code, command.retry_after_s) == (503, "model_unavailable", 7)
+
+
+@pytest.mark.parametrize(
     ("text", "made", "wait"),
     [
         ("", (), 0),

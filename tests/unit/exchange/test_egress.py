@@ -118,6 +118,28 @@ def test_a_version_that_is_gone_is_left_out() -> None:
     assert (command.status, command.code) == (421, "version_unavailable")
 
 
+@pytest.mark.parametrize(
+    ("path", "team", "code"),
+    [
+        (CHAT, "search", None),
+        (RESPONSES, "search", "api_not_served"),
+        (CHAT, "hr", "provider_forbidden"),
+        (CHAT, "legal", "provider_forbidden"),  # by the policy of the model that was chosen
+    ],
+)
+def test_a_provider_gets_what_it_serves_and_may_have(path: str, team: str, code: str | None) -> None:
+    """The rules of the exchange in front hold in each of its attempts; nothing of the body is read before."""
+    asked = RequestHeaders({**headers(path).headers, "x-team": team})
+    (command,) = EgressExchange(snapshot(far=True), SPARE, 0).step(asked, 1).commands
+    if code is None:
+        assert command == ContinueHeaders(Direction.REQUEST)
+    else:
+        assert isinstance(command, ImmediateResponse)
+        assert (command.status, command.code) == (421, code)
+    (own,) = EgressExchange(snapshot(far=True), SECOND, 0).step(asked, 1).commands
+    assert own == ContinueHeaders(Direction.REQUEST)
+
+
 def test_a_body_that_cannot_be_read_is_never_sent_on() -> None:
     """It fails closed; no user's text is in the error."""
     exchange = EgressExchange(snapshot(), FIRST, 0)

@@ -286,3 +286,62 @@ def test_beside_one_server_the_version_is_fixed() -> None:
 def test_directions_of_the_choice() -> None:
     """It looks at no text on its way, so coverage does not count it."""
     assert all(Direction.REQUEST not in owner.directions for owner in snapshot({"a": 1}).first_filters)
+
+
+def far_snapshot(**weights: int) -> Snapshot:
+    """A model with versions of one's own, and those whose names begin with `far` at a provider of chats."""
+    versions = {
+        name: {"weight": weight, "price": PRICE}
+        | ({"provider": "cloud", "served_model": name} if name.startswith("far") else {})
+        for name, weight in weights.items()
+    }
+    model = {"versions": versions, "pin_header": "x-pin", "pin_teams": ["unknown", "hr"]}
+    providers = {"cloud": {"url": "https://cloud.example/v1", "apis": ["chat"]}}
+    identity = {"private_teams": ["hr"]}
+    return snapshot_of(VERSION, models={"tiny": model}, providers=providers, identity=identity)
+
+
+def ask_as(team: str, compiled: Snapshot, user: str = "u", endpoint: str = "chat", pin: str = "") -> str:
+    """The version that a team's request gets, or the code of its error."""
+    exchange = exchange_of(compiled.models, {"x-pin": pin} if pin else {})
+    exchange.record.team, exchange.record.endpoint = team, endpoint
+    try:
+        choose_guards(CHAT.read_request(json.dumps({**BODY, "user": user}).encode(), POLICY), exchange, compiled)
+    except PayloadRefused as refused:
+        return refused.error.code
+    assert exchange.choice is not None
+    return exchange.choice.facts.version
+
+
+@given(user=st.text(max_size=10), weights=st.tuples(*[st.integers(1, 100)] * 3))
+def test_a_private_team_shares_what_is_left(user: str, weights: tuple[int, int, int]) -> None:
+    """As if the provider's version was not there; whom that version would not get anyway, it does not move."""
+    a, b, far = weights
+    compiled, left = far_snapshot(a=a, b=b, far=far), far_snapshot(a=a, b=b)
+    hr = ask_as("hr", compiled, user)
+    assert hr == ask_as("hr", left, user)
+    assert ask_as("unknown", compiled, user) in {hr, "far"}
+
+
+@pytest.mark.parametrize(
+    ("team", "endpoint", "pin", "got"),
+    [
+        ("unknown", "chat", "far", "far"),
+        ("hr", "chat", "far", "provider_forbidden"),
+        ("unknown", "responses", "far", "api_not_served"),
+        ("hr", "chat", "a", "a"),
+        ("hr", "chat", "z", "version_not_found"),
+    ],
+)
+def test_a_pin_does_not_reach_further_than_the_rules(team: str, endpoint: str, pin: str, got: str) -> None:
+    """Whoever may choose a version may choose one that could be drawn."""
+    assert ask_as(team, far_snapshot(a=1, far=1), endpoint=endpoint, pin=pin) == got
+
+
+@pytest.mark.parametrize(
+    ("team", "endpoint", "got"),
+    [("unknown", "chat", "far"), ("hr", "chat", "provider_forbidden"), ("hr", "responses", "api_not_served")],
+)
+def test_where_nobody_is_left_the_client_is_told_why(team: str, endpoint: str, got: str) -> None:
+    """A version without weight does not step in: only a fallback may use it."""
+    assert ask_as(team, far_snapshot(a=0, far=1), endpoint=endpoint) == got
