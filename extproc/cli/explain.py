@@ -129,7 +129,7 @@ def as_data(run: DryRun) -> ExplanationJson:
         "denied": run.is_denied,
         "version": version_data(run),
         "fallback": _fallback(run),
-        "never_asked": withheld_data(record, run.snapshot),
+        "never_asked": withheld_data(record, run.snapshot.models, run.snapshot.data_rules),
         "team": record.team,
         "tier": record.tier,
         "tag": record.tag,
@@ -191,7 +191,7 @@ def _rows(run: DryRun) -> Iterator[tuple[str, str]]:
     fallback = _fallback(run)
     if fallback is not None:
         yield from fallback_rows(fallback)
-    yield from withheld_rows(withheld_data(record, snapshot))
+    yield from withheld_rows(withheld_data(record, snapshot.models, snapshot.data_rules))
     who = f"{record.team}, project {record.project}, budget code {record.budget_code}"
     yield "team", f"{who}, tier {record.tier}, use case {record.tag}"
     yield "filters", _filters(snapshot)

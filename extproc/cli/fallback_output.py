@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from extproc.cli.version_shapes import ChainedVersionJson, FallbackJson, WithheldJson
+from extproc.config.data_rules import DataRules
 from extproc.config.models import CompiledModel, CompiledVersion, find_version
 from extproc.domain.record import ExchangeRecord
-from extproc.exchange.snapshot import Snapshot
 
 
 def fallback_data(version: CompiledVersion, models: Mapping[str, CompiledModel]) -> FallbackJson | None:
@@ -52,10 +52,10 @@ def _version_words(one: ChainedVersionJson) -> str:
     return f"{one['version']} ({', '.join(words)})" if words else one["version"]
 
 
-def withheld_data(record: ExchangeRecord, snapshot: Snapshot) -> list[WithheldJson]:
+def withheld_data(record: ExchangeRecord, models: Mapping[str, CompiledModel], rules: DataRules) -> list[WithheldJson]:
     """The versions at providers that cannot answer an exchange."""
-    rules, found = snapshot.data_rules, list[WithheldJson]()
-    for version in (one for model in snapshot.models.values() for one in model.versions):
+    found: list[WithheldJson] = []
+    for version in (one for model in models.values() for one in model.versions):
         provider = version.provider
         if provider is None:
             continue
