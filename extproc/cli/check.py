@@ -25,6 +25,7 @@ from extproc.config.extras import missing_extras
 from extproc.config.load import revision_of
 from extproc.config.problems import ConfigInvalid, Problem, Severity, by_line
 from extproc.config.prompt_prefix import prefix_problems
+from extproc.config.prompt_schemas import schema_problems
 from extproc.config.schema import json_schema
 from extproc.config.version_lock import LockInvalid, Unlocked, unlocked
 from extproc.config.version_units import version_parts
@@ -142,6 +143,7 @@ def _further_warnings(files: ConfigFiles) -> Iterator[Problem]:
     document, places = files.loaded.document, files.loaded.places
     yield from missing_extras(document, places)
     yield from prefix_problems(document, files.prompts, places)
+    yield from schema_problems(document, files.prompts, files.prompt_sources)
 
 
 def _content(document: Document) -> str:

@@ -22,9 +22,9 @@ from extproc.cli.which_config import ConfigOption, config_file
 from extproc.config.problems import ConfigInvalid
 from extproc.config.prompt_cases import PromptCase, parse_prompt_cases
 from extproc.config.prompt_catalog import KnownPrompt
+from extproc.config.prompt_schemas import schema_mistake
 from extproc.config.yaml_nodes import CONFIG_BYTES_MAX, decode
 from extproc.domain.extras import MODULES, how_to_install, missing_modules
-from extproc.dryrun.prompt_answers import schema_problem
 from extproc.server.sockets.address import reason_of
 
 KeyVariable = typer.Option(metavar="VARIABLE", help="Environment variable with its API key.", show_default=False)
@@ -194,7 +194,7 @@ def _check_schemas(tested: Sequence[tuple[KnownPrompt, tuple[PromptCase, ...]]])
     wrong = [
         f"{prompt.name}: tests[{case.name}].expect.json_schema: no JSON Schema: {problem}."
         for prompt, case in with_schema
-        if (problem := schema_problem(case.expect.json_schema or {}))
+        if (problem := schema_mistake(case.expect.json_schema or {}))
     ]
     if wrong:
         refuse(*wrong)

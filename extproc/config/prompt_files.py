@@ -80,6 +80,11 @@ def compiled_prompt(prompt: Prompt, texts: Mapping[str, str]) -> CompiledPrompt:
     return compile_prompt(prompt.label, fingerprint, prompt.position, text, front.variables)
 
 
+def front_places(content: str, source: str) -> Places:
+    """Where the keys of a valid file's front matter are. Args: as of ``parse_prompt_file``."""
+    return read_yaml(_split(content, source)[0], source)[1]
+
+
 def _split(content: str, source: str) -> tuple[str, str, int]:
     """The front matter, with an empty line for its fence; the text; and the number of lines before the text."""
     lines = content.removeprefix("\ufeff").splitlines(keepends=True)

@@ -63,17 +63,6 @@ def needs_only_judge(expect: AnswerExpectation) -> bool:
     return expect.judge is not None and expect.model_fields_set <= {"judge"}
 
 
-def schema_problem(schema: dict[str, Any]) -> str:
-    """Why a block is no JSON Schema; empty: it is one. Needs jsonschema."""
-    import jsonschema
-
-    try:
-        jsonschema.validators.validator_for(schema, jsonschema.Draft202012Validator).check_schema(schema)
-    except jsonschema.SchemaError as error:
-        return f"{error.json_path}: {_shown(error.message)}"
-    return ""
-
-
 def _of_texts(expect: AnswerExpectation, text: str) -> Iterator[Shortfall]:
     for wanted in as_tuple(expect.contains):
         if wanted not in text:

@@ -40,12 +40,16 @@ class ConfigFiles:
     """The files as read: the document with its warnings, the content of each prompt by ``Prompt.key`` and of each file
     of a guard by its path in the document, the certificates of ``server.tls``, and the mask keys by path, including
     that of the process.
+
+    Attributes:
+        prompt_sources: the file of each prompt, or its name in the store, for messages.
     """
 
     loaded: Loaded
     prompts: dict[str, str]
     certificates: Certificates | None = None
     mask_keys: dict[str, bytes] = field(default_factory=dict, repr=False)
+    prompt_sources: dict[str, str] = field(default_factory=dict)
 
 
 def _detector_problems(loaded: Loaded) -> Iterator[Problem]:
@@ -134,7 +138,8 @@ class ConfigReader:
             found = f"the file cannot be read ({(content.strerror or 'input or output error').lower()})"
             raise ConfigInvalid([Problem(str(file), 1, 1, "", found)])
         loaded = load(decode(content, str(file)), str(file), self._environment, self._included)
-        prompts, problems = PromptReader(loaded, file.parent, self._content, self._ask_store(loaded)).read()
+        reader = PromptReader(loaded, file.parent, self._content, self._ask_store(loaded))
+        prompts, problems = reader.read()
         problems += self._read_guard_files(loaded, prompts)
         certificates, about_tls = self._certificates(loaded)
         mask_keys, about_keys = self._mask_keys(loaded)
@@ -143,7 +148,8 @@ class ConfigReader:
             raise ConfigInvalid([*problems, *about_tls, *loaded.warnings])
         if self.store is not None:
             self.store.keep()
-        return ConfigFiles(replace(loaded, warnings=(*loaded.warnings, *about_tls)), prompts, certificates, mask_keys)
+        loaded = replace(loaded, warnings=(*loaded.warnings, *about_tls))
+        return ConfigFiles(loaded, prompts, certificates, mask_keys, reader.sources)
 
     def _read_guard_files(self, loaded: Loaded, texts: dict[str, str]) -> list[Problem]:
         """Add the text of each file that a guard names; returns their problems."""

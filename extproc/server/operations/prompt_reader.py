@@ -31,6 +31,7 @@ class PromptReader:
         self._folder = folder
         self._read = read
         self._texts: dict[str, str] = {}
+        self.sources: dict[str, str] = {}  # the file of each prompt, or its name in the store, by ``Prompt.key``
         self._seen: set[str] = set()
         self._problems: list[Problem] = []
 
@@ -53,7 +54,7 @@ class PromptReader:
         text, problems = content_problems(path, prompt, content, source, places)
         self._problems += problems
         if not problems:
-            self._texts[prompt.key] = text
+            self._texts[prompt.key], self.sources[prompt.key] = text, source
 
     def _found(self, path: KeyPath, prompt: Prompt) -> tuple[str, bytes | OSError | None]:
         """Its file and content; None if that is a problem which has been noted."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from extproc.config.prompt_cases import AnswerExpectation
-from extproc.dryrun.prompt_answers import ModelAnswer, needs_only_judge, schema_problem, shortfalls
+from extproc.dryrun.prompt_answers import ModelAnswer, needs_only_judge, shortfalls
 
 REFUSAL = "I'm sorry, but I can't help with that request."
 
@@ -63,14 +63,6 @@ def test_a_schema_fetches_nothing() -> None:
     schema = {"$ref": "http://127.0.0.1:1/schema.json"}
     (short,) = shortfalls(expectation(json_schema=schema), ModelAnswer("1"))
     assert short.got == "the schema refers to http://127.0.0.1:1/schema.json, which is not in it"
-
-
-def test_a_block_that_is_no_schema_is_told() -> None:
-    """By the key."""
-    assert schema_problem({"type": "object"}) == ""
-    assert schema_problem({"properties": {"a": {"type": "strin"}}}) == (
-        "$.properties.a.type: 'strin' is not valid under any of the given schemas"
-    )
 
 
 def test_a_server_may_say_itself_that_the_model_refuses() -> None:
