@@ -84,10 +84,11 @@ def _order_problems(document: Document, places: Places) -> Iterator[Problem]:
         earlier = covering(routes[:number], route)
         if earlier is not None:
             at: KeyPath = ("routes", number)
-            told = " and ".join(f"{shown(routes[one].name)} on {places.line(('routes', one), at)}" for one in earlier)
-            takes = "takes" if len(earlier) == 1 else "take"
+            named = [f"{shown(routes[one].name)} on {places.line(('routes', one), at)}" for one in earlier]
+            told = " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))
+            takes, other = ("takes", "the other") if len(earlier) == 1 else ("take", "one of them")
             found = f"it can never match: {told} {takes} all of it"
-            yield places.problem(at, found, hint="Put it first, narrow the other, or remove it.", at_key=True)
+            yield places.problem(at, found, hint=f"Put it first, narrow {other}, or remove it.", at_key=True)
 
 
 # --- where to ------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Final, NamedTuple, get_args
@@ -176,14 +176,14 @@ def in_window(days: frozenset[int], begin: int, end: int, weekday: int, minute: 
     return minute >= begin and weekday in days
 
 
-def days_of(section: RouteCondition) -> frozenset[int]:
-    """Its weekdays, all of them if none is named; 0 is Monday."""
-    return frozenset(DAYS.index(day) for day in section.days or DAYS)
+def weekdays_of(days: Sequence[Day]) -> frozenset[int]:
+    """The weekdays by number, all of them if none is named; 0 is Monday."""
+    return frozenset(DAYS.index(day) for day in days or DAYS)
 
 
 def _time_check(section: RouteCondition) -> RouteCheck:
     begin, end = minutes_of(section.hours or "00:00-24:00")
-    days, zone = days_of(section), zone_of(section.timezone)
+    days, zone = weekdays_of(section.days), zone_of(section.timezone)
 
     def local(facts: RouteFacts) -> datetime:
         if facts.utc_s is None:
