@@ -25,7 +25,7 @@ from extproc.config.route_conditions import (
     RouteFacts,
     compile_condition,
 )
-from extproc.config.route_names import NamedRoute, names_for
+from extproc.config.route_names import NamedRoute, may_request, names_for
 from extproc.config.routes import Route
 
 NO_ROUTE = ""
@@ -111,6 +111,10 @@ class CompiledRoutes:
     def names_for(self, facts: RouteFacts) -> list[str]:
         """The model names that a caller may request, whatever else a request holds."""
         return names_for(map(_named, self.routes), self.routes[-1].models, facts)
+
+    def may_request(self, name: str | None, facts: RouteFacts) -> bool:
+        """Whether a caller may request a model, if not with this request."""
+        return may_request(name, map(_named, self.routes), self.routes[-1].models, facts)
 
     @property
     def versions(self) -> Iterator[CompiledVersion]:

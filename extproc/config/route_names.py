@@ -32,15 +32,25 @@ def names_for(routes: Iterable[NamedRoute], models: Collection[str], facts: Rout
 
     Conditions count if the caller's identity and headers fulfill them.
     """
-    reached = [(route, list(_reaches(route, facts))) for route in routes]
+    reached = _reached(routes, facts)
     telling = [route for route, reaches in reached if reaches and not route.denies]
     found = dict.fromkeys(name for route in telling for name in _names_of(route, models, facts))
     return [name for name in found if _is_served(name, reached, models)]
 
 
+def may_request(name: str | None, routes: Iterable[NamedRoute], models: Collection[str], facts: RouteFacts) -> bool:
+    """Whether a caller may request a model with some request, also by a name that no list can have."""
+    meant = asked_name(name, models)
+    return meant is not None and _is_served(meant, _reached(routes, facts), models)
+
+
 def asked_name(asked: str | None, models: Collection[str]) -> str | None:
     """The model that a request means: of one that names none, the only one."""
     return next(iter(models)) if asked is None and len(models) == 1 else asked
+
+
+def _reached(routes: Iterable[NamedRoute], facts: RouteFacts) -> list[tuple[NamedRoute, list[_Reach]]]:
+    return [(route, list(_reaches(route, facts))) for route in routes]
 
 
 def _reaches(route: NamedRoute, facts: RouteFacts) -> Iterator[_Reach]:

@@ -15,7 +15,7 @@ from extproc.config.problems import KeyPath, Places, Problem, names, shown
 from extproc.config.prompts import prompt_name
 from extproc.config.providers import CompiledProvider, compile_providers
 from extproc.config.route_conditions import CompiledRouteCondition, RouteFacts, TimeMissing, compile_condition
-from extproc.config.route_names import NamedRoute, asked_name, names_for
+from extproc.config.route_names import NamedRoute, may_request
 from extproc.config.route_reasons import RouteVerdict, route_verdicts
 from extproc.config.routes import RequestFacts, Route, RouteExpectation, seconds_of
 
@@ -164,8 +164,7 @@ def _code_of_denied(document: Document, conditions: Sequence[_Conditions], asked
         NamedRoute(compiled, _target_model(route, document), route.deny)
         for (_, compiled), route in zip(conditions, document.routes, strict=True)
     ]
-    listed = names_for(routes, document.models, facts)
-    return NOT_ALLOWED if asked_name(asked, document.models) in listed else NOT_FOUND
+    return NOT_ALLOWED if may_request(asked, routes, document.models, facts) else NOT_FOUND
 
 
 def _target_model(route: Route, document: Document) -> str | None:

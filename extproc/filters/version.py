@@ -139,7 +139,7 @@ class VersionFilter(Filter):
         model = route.model_for(request.model)
         if model is None:
             facts = facts or route_facts(request, exchange.record, exchange.facts, routes)
-            return _nowhere(route, request.model, routes.names_for(facts))
+            return _nowhere(route, request.model, routes, facts)
         if model.has_provider:
             return self._of_model_with_providers(model, request, exchange)
         return _of_model(model, request, exchange)
@@ -160,12 +160,15 @@ class VersionFilter(Filter):
         return self._rules.error(record, pinned.facts, pinned.provider) or chosen
 
 
-def _nowhere(route: CompiledRoute, asked: str | None, names: Sequence[str]) -> ApiError:
-    """The error for a model that is denied, or that does not exist: which of both is not told, unless it is listed."""
-    if not route.denies:
-        return unknown_model(asked, names)
-    meant = asked_name(asked, route.models)
-    return NOT_ALLOWED if meant in names else unknown_model(meant, names)
+def _nowhere(route: CompiledRoute, asked: str | None, routes: CompiledRoutes, facts: RouteFacts) -> ApiError:
+    """The error for a model that is denied, or that does not exist: a caller is not told which, unless it may request
+    that model otherwise.
+    """
+    if route.denies:
+        if routes.may_request(asked, facts):
+            return NOT_ALLOWED
+        asked = asked_name(asked, route.models)
+    return unknown_model(asked, routes.names_for(facts))
 
 
 def route_facts(

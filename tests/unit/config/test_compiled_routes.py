@@ -210,6 +210,47 @@ def test_a_name_that_is_denied_to_a_caller_is_not_told(denied: dict[str, Any], n
     assert led(routes, None) is None
 
 
+NAMES = ["big", "small", "alias", "gen-1", "other"]
+
+
+def a_route(targets: dict[str, Any], *patterns: str) -> st.SearchStrategy[dict[str, Any]]:
+    """A route with one condition, for some of these names."""
+    condition = st.fixed_dictionaries(
+        {"models": st.lists(st.sampled_from(patterns), min_size=1, max_size=2, unique=True)},
+        optional={"teams": st.sampled_from([["us"], ["them"]]), "streamed": st.booleans()},
+    )
+    return condition.map(lambda one: {"when": [one], **targets})
+
+
+ROUTES = st.lists(
+    a_route({"deny": True}, "big", "small", "*")
+    | a_route({"model": "small"}, "big", "alias", "gen-*")
+    | a_route({}, "big", "small", "b*"),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(ROUTES, st.booleans())
+def test_what_is_answered_or_listed_may_be_requested(routes: list[dict[str, Any]], denied: bool) -> None:
+    """Nobody gets an answer for a name, or finds it in the list, that could not be requested."""
+    try:
+        compiled = routes_of(
+            *({**one, "name": f"r{number}"} for number, one in enumerate(routes)), {"name": "default", "deny": denied}
+        )
+    except ConfigInvalid:  # a route that earlier ones take
+        return
+    for team in ("us", "them", "unknown"):
+        caller = ANYBODY._replace(team=team)
+        listed = compiled.names_for(caller)
+        for name in NAMES:
+            answered = [
+                led(compiled, name, caller._replace(streamed=streamed)) is not None for streamed in (True, False)
+            ]
+            assert compiled.may_request(name, caller) or not any(answered)
+            assert compiled.may_request(name, caller) or name not in listed
+
+
 def test_where_all_names_are_taken_the_model_behind_them_is_told() -> None:
     """Nobody can list every name."""
     assert routes_of({"name": "all", "split": [{"version": "big/v1", "weight": 1}]}).names_for(ANYBODY) == ["big"]

@@ -37,6 +37,7 @@ def told(request: dict[str, Any], expect: dict[str, Any], **keys: Any) -> list[s
             "prompt": {"file": "batch.txt"},
         },
         {"name": "closed", "when": [{"tools": True}], "deny": True},
+        {"name": "many", "when": [{"models": ["gen-*"]}], "model": "big"},
         {"name": "default"},
     ]
     document = {
@@ -71,7 +72,8 @@ def told(request: dict[str, Any], expect: dict[str, Any], **keys: Any) -> list[s
         ({"model": "big", "team": "guests"}, {"route": "guests", "deny": True, "code": "model_not_found"}),
         ({"model": "big", "tools": True}, {"route": "closed", "deny": True, "code": "request_not_allowed"}),
         ({"tools": True}, {"deny": True, "code": "request_not_allowed"}),
-        ({"model": "nobody", "tools": True}, {"deny": True, "code": "model_not_found"}),
+        ({"model": "gen-7", "tools": True}, {"deny": True, "code": "request_not_allowed"}),
+        ({"model": "nobody", "tools": True}, {"deny": True, "code": "request_not_allowed"}),
         ({"model": "nobody"}, {"deny": False, "code": "model_not_found"}),
         ({"model": "big"}, {"deny": False}),
     ],

@@ -216,6 +216,7 @@ def test_what_does_not_exist_is_refused(
         ({"stream": True}, 403, "request_not_allowed"),
         ({"stream": True, "model": None}, 403, "request_not_allowed"),
         ({"stream": True, "model": "z"}, 404, "model_not_found"),
+        ({"stream": True, "model": "gen-7"}, 403, "request_not_allowed"),
         ({"model": "secret"}, 404, "model_not_found"),
     ],
 )
@@ -225,6 +226,7 @@ def test_what_a_route_denies_is_unknown_unless_it_is_listed(fields: dict[str, An
         {"name": "streams", "when": [{"streamed": True}], "deny": True},
         {"name": "secret", "when": [{"models": ["secret"], "teams": ["us"]}], "model": "tiny"},
         {"name": "rest", "when": [{"models": ["tiny"]}]},
+        {"name": "many", "when": [{"models": ["gen-*"]}], "model": "tiny"},
         {"name": "nobody", "deny": True},
     ]
     compiled = snapshot({"a": 1}, routes=routes)
