@@ -53,7 +53,7 @@ def _fail(failure: str, rate: int, total: int) -> list[str]:
         billed = {version: stack.metric("llm_requests_total", version=_name(version)) for version in outage.by_version}
         fallen = stack.metric("llm_fallback_total", **{"from": BROKEN, "to": SPARE})
     _print(failure, outage, fallen)
-    return [f"{failure}: {line}" for line in _wrong(failure, outage, billed)]
+    return [f"{failure}: {line}" for line in wrong_in(failure, outage, billed)]
 
 
 def _print(failure: str, outage: Outage, fallen: float) -> None:
@@ -63,12 +63,13 @@ def _print(failure: str, outage: Outage, fallen: float) -> None:
     print(ROW.format(failure, *counts, f"{fallen:g}", f"{outage.back_s:.1f} s", *(f"{one:.0f} ms" for one in ranks)))
 
 
-def _wrong(failure: str, outage: Outage, billed: dict[str, float]) -> list[str]:
+def wrong_in(failure: str, outage: Outage, billed: dict[str, float]) -> list[str]:
+    """What clients must not notice, and bills that are not those of the answers."""
     found = []
     if outage.errors:
-        found.append(f"{outage.errors} errors")
+        found.append(f"errors: {outage.errors}")
     if lost := [one for one in outage.cut if failure != KILLED or one.version != BROKEN]:
-        found.append(f"{len(lost)} answers were cut that a fallback saves")
+        found.append(f"answers cut that a fallback saves: {len(lost)}")
     if billed != dict(outage.by_version):
         found.append(f"answers are {dict(outage.by_version)}, billed are {billed}")
     return found
