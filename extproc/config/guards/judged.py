@@ -14,14 +14,11 @@ ALL_SPEAKERS: tuple[SpeakerName, ...] = ("system", "user", "assistant", "tool", 
 
 PHRASES_MAX = 50_000
 PHRASE_CHARS_MAX = 200
+PHRASE_EXPECTED = "a word or phrase: it begins with a letter or digit, and ends with one or with `*`"
 Phrase = Annotated[
     str,
     StringConstraints(pattern=r"^[^\W_](.*\w)?\*?$", max_length=PHRASE_CHARS_MAX),
-    Field(
-        json_schema_extra={
-            "patternErrorMessage": "a word or phrase: it begins with a letter or digit, and ends with one or with `*`"
-        }
-    ),
+    Field(json_schema_extra={"patternErrorMessage": PHRASE_EXPECTED}),
 ]
 
 

@@ -7,7 +7,7 @@ from itertools import islice
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from extproc.config.guards.judged import PHRASE_CHARS_MAX, PHRASES_MAX, Phrase
+from extproc.config.guards.judged import PHRASE_CHARS_MAX, PHRASE_EXPECTED, PHRASES_MAX, Phrase
 from extproc.config.problems import ConfigInvalid, Problem, shown
 from extproc.config.section import FilePath, Section
 
@@ -17,7 +17,6 @@ _LINE_END = re.compile("\r\n|[\r\n]")
 _COMMENT = re.compile(r"(^|\s)#.*")
 _BYTE_ORDER_MARK = "\ufeff"
 _PHRASE = TypeAdapter[str](Phrase)
-_EXPECTED = _PHRASE.json_schema()["patternErrorMessage"]
 
 
 class PhrasesFile(Section):
@@ -67,7 +66,7 @@ def _problem(phrase: str, source: str, line: int, column: int) -> Problem | None
     except ValidationError:
         bare = phrase.removeprefix("- ").strip("\"',")
         hint = f"Write the phrase alone: {shown(bare)}." if bare != phrase and _is_phrase(bare) else ""
-        return Problem(source, line, column, "", f"found the text {shown(phrase)}", _EXPECTED, hint)
+        return Problem(source, line, column, "", f"found the text {shown(phrase)}", PHRASE_EXPECTED, hint)
     return None
 
 

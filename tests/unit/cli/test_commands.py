@@ -10,6 +10,7 @@ from importlib.metadata import version
 import pytest
 
 from extproc.cli import COMMANDS, command
+from tests.unit.config.conftest import MINIMAL
 
 HEAVY = ("extproc.config", "extproc.detectors", "grpc", "numpy", "pydantic", "re2", "yaml")
 
@@ -66,3 +67,13 @@ def test_a_command_that_runs_no_guard_loads_none(command: str) -> None:
     code = f"import sys, extproc.cli.{command}; print({heavy})"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"
+
+
+def test_a_configuration_without_variables_needs_no_schema() -> None:
+    """Making it takes longer than reading the file: only variables, and mistakes, need to know the place of a key."""
+    code = (
+        "import pydantic.json_schema as schema; schema.GenerateJsonSchema.generate = None\n"
+        f"from extproc.config.load import parse_document; parse_document({MINIMAL!r}, 'x'); print('read')"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "read\n"

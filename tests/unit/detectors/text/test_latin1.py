@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +38,20 @@ def test_a_pattern_finds_what_it_finds_in_the_text(text: str, pattern: str) -> N
     found = [match.span() for match in latin1_pattern(pattern).finditer(latin1_bytes(text))]
     reference = re.finditer(pattern.encode("latin-1"), latin1_bytes(text))
     assert found == [match.span() for match in reference]
+
+
+def test_a_pattern_is_compiled_when_it_is_used() -> None:
+    """Once, whichever of its methods comes first, also if that was taken before."""
+    unused = latin1_pattern("(")  # no error yet
+    pattern = latin1_pattern("[0-9]+")
+    search, before = pattern.search, pattern.finditer
+    assert search(b"ab12")[0] == b"12"
+    assert pattern.search is not search
+    assert pattern.finditer is not before
+    assert [match[0] for match in before(b"1 22")] == [b"1", b"22"]
+    assert pattern.search(b"a12", 2)[0] == b"2"
+    with pytest.raises(re2.error):
+        unused.match(b"a")
 
 
 @pytest.mark.parametrize(
