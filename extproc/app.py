@@ -148,14 +148,16 @@ async def _serve(
         await wait_for_first(classifiers.prepared(_MODELS_LOADED_S_MAX), signals.first.wait())
         await server.start()
         health.watch(LoopWatch(asyncio.get_running_loop()).waits_s, _wait_s_max(document))
-        sockets = SocketFiles(document.server.listen)
+        sockets, picks = SocketFiles(document.server.listen), processor.picks
         health.listen_error = sockets.problem
         watching = [
             Reloader(
                 reader, document, processor, health, metrics, logger, tls, accepted=accepted, asked=signals.reload
             ).run(),
             EnvoyWatch(_answered(processor.envoy_routes.stale), health, metrics, logger).run(),
-            EndpointWatch(lambda: processor.snapshot.picked_endpoints, processor.picks.report, metrics, logger).run(),
+            EndpointWatch(
+                lambda: processor.snapshot.picked_endpoints, picks.report, picks.resolve, metrics, logger
+            ).run(),
         ]
         if isinstance(server, FastServer):
             watching.append(sockets.keep(document.server.listen, server.listen_again, logger))
@@ -220,7 +222,9 @@ async def _supervise(
         watching = [
             reloads.run(),
             EnvoyWatch(workers.envoy_stale, health, metrics, logger).run(),
-            EndpointWatch(lambda: workers.snapshot.picked_endpoints, workers.tell_load, metrics, logger).run(),
+            EndpointWatch(
+                lambda: workers.snapshot.picked_endpoints, workers.tell_load, workers.tell_addresses, metrics, logger
+            ).run(),
         ]
         watchers = [asyncio.create_task(each) for each in watching]
         serving, ending = asyncio.ensure_future(workers.all_serve.wait()), asyncio.ensure_future(signals.first.wait())

@@ -5,12 +5,12 @@ Each check is a function from the document to problems. Errors reject the file; 
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from urllib.parse import unquote
 
 from extproc.config.classifier_checks import classifier_problems
 from extproc.config.document import Document, Role, Version
+from extproc.config.endpoints import may_be_several
 from extproc.config.fallback_checks import fallback_problems
 from extproc.config.forwarding import IDENTITY_HEADERS, is_usually_excluded, named_headers
 from extproc.config.policies import guards_of
@@ -299,27 +299,11 @@ def _endpoint_problems(document: Document, places: Places) -> Iterator[Problem]:
 
 
 def _pick_problems(path: KeyPath, version: Version, places: Places) -> Iterator[Problem]:
-    """What the processor can pick from: Envoy compares its word with the addresses of its endpoints."""
     hint = "Name several, or remove `pick`."
     if not version.endpoints:
         yield places.problem((*path, "pick"), "`load` picks one of `endpoints`, and there is none", hint=hint)
-    elif len(version.endpoints) == 1:
+    elif not may_be_several(version.endpoints):
         yield _warning(places, (*path, "pick"), "there is one endpoint, so nothing is picked", hint)
-    for index, endpoint in enumerate(version.endpoints):
-        if not _is_ip_address(endpoint.rpartition(":")[0].strip("[]")):
-            found, hint = (
-                f"a name, {shown(endpoint)}, in a version with `pick: load`",
-                "Write an IP address and a port.",
-            )
-            yield places.problem((*path, "endpoints", index), found, hint=hint)
-
-
-def _is_ip_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 # --- TLS -----------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from extproc.config.document import Document, Model, Version
+from extproc.config.endpoints import may_be_several
 from extproc.config.fallback import FallbackChain, FallbackReason, VersionKey, chain_hashes, chains_of
 from extproc.config.prompt_template import CompiledPrompt
 from extproc.config.providers import CompiledProvider, compile_providers
@@ -197,7 +198,7 @@ def compile_version(
         salt=f"{model}\x00{name}\x00".encode(),
         name=f"{model}/{name}",
         endpoints_hash=endpoints_hash(version),
-        picked_from=version.endpoints if version.pick == "load" and len(version.endpoints) > 1 else (),
+        picked_from=version.endpoints if version.pick == "load" and may_be_several(version.endpoints) else (),
         context_tokens_max=version.context_tokens_max,
         provider=provider,
     )

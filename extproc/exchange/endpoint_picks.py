@@ -12,13 +12,16 @@ Both are the same quantity: text that is still to be computed before the first t
 The endpoint with the least cost is picked. Where no endpoint has seen the beginning of a prompt, one of them is its
 home, by a hash that all processes share, and has an advantage: so several processes agree. A pick is a wish, which
 Envoy overrides if that server is not healthy; if none accepts connections, there is no pick.
+
+An endpoint may be a name with several addresses, which come and go. What is known of the others stays then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from zlib import crc32
 
+from extproc.config.endpoints import is_name
 from extproc.exchange.endpoint_loads import (
     GONE_CHARS,
     NEVER_NS,
@@ -39,6 +42,8 @@ LOADS_MAX = 4_096
 
 HOME_SHARE = 0.5
 """The advantage of the home, as a share of the prompt."""
+_MIX, _MIX_MASK = 2_654_435_761, 0xFFFF_FFFF
+"""Spreads the bits of a number of 32 bits."""
 _PROMPT_CHARS = 2_000
 """What a prompt leaves to compute, before any is known. [characters]"""
 _PROMPTS_SHIFT = 4
@@ -72,41 +77,68 @@ class EndpointPicks:
     """The endpoints of all versions, as this process knows them."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, tuple[str, ...]], _Endpoints] = {}
+        self._known: dict[str, _Endpoints] = {}
         self._loads: dict[str, EndpointLoad] = {}
+        self._addresses: dict[str, tuple[str, ...]] = {}
 
     def pick(self, version: str, endpoints: tuple[str, ...], texts: Sequence[str], now_ns: int) -> EndpointPick | None:
         """Pick for a request, and count it there.
 
         Args:
             version: MODEL/VERSION.
-            endpoints: IP:PORT of each.
+            endpoints: HOST:PORT of each, as configured.
             texts: of the prompt, in order.
-        Returns: None if none of them accepts connections.
+        Returns: None if none of them accepts connections, or is known by its address.
         """
-        known = self._known.get((version, endpoints))
-        if known is None:
+        known = self._known.get(version)
+        if known is None or (known.configured is not endpoints and known.configured != endpoints):
             if len(self._known) >= VERSIONS_MAX:
                 self._known.clear()
-            known = self._known[version, endpoints] = _Endpoints(endpoints)
-            for endpoint in endpoints:
-                if endpoint in self._loads:
-                    known.take(endpoint, self._loads[endpoint], now_ns)
+            known = self._known[version] = self._renewed(endpoints, known)
         return known.pick(texts, now_ns)
+
+    def resolve(self, name: str, addresses: tuple[str, ...]) -> None:
+        """Take the addresses of an endpoint that is a name, IP:PORT of each."""
+        if self._addresses.get(name) == addresses:
+            return
+        if len(self._addresses) >= LOADS_MAX:
+            self._addresses.clear()
+        self._addresses[name] = addresses
+        for version, known in list(self._known.items()):
+            if name in known.configured:
+                self._known[version] = self._renewed(known.configured, known)
+
+    def _renewed(self, configured: tuple[str, ...], before: _Endpoints | None) -> _Endpoints:
+        """The endpoints of a version that is new, or has others now."""
+        addresses: dict[str, None] = {}  # in order, each once
+        for endpoint in configured:
+            addresses.update(dict.fromkeys(self._addresses.get(endpoint, ()) if is_name(endpoint) else (endpoint,)))
+        made = _Endpoints(configured, list(addresses), before)
+        for address in addresses:
+            if address in self._loads:
+                made.take(address, self._loads[address])
+        return made
 
     def report(self, endpoint: str, load: EndpointLoad) -> None:
         """Take what a server says, for all versions that it serves."""
         if len(self._loads) >= LOADS_MAX:
             self._loads.clear()
         self._loads[endpoint] = load
-        for known in self._known.values():
-            known.take(endpoint, load, load.at_ns)
+        for known in list(self._known.values()):  # a long message, in its thread, may add one
+            known.take(endpoint, load)
 
 
-def home_of(texts: Sequence[str]) -> int:
-    """A number from the first block of a prompt, the same in every process."""
+def home_of(texts: Sequence[str], names: Iterable[tuple[int, int]]) -> int:
+    """The home of a prompt by its first block: the same in every process, and wherever the names stand.
+
+    If a name comes or goes, only its own prompts have another home.
+
+    Args: names: a checksum of each, and its place.
+    Returns: a place.
+    """
     first = next(filter(None, texts), "")
-    return crc32(first[:BLOCK_CHARS].encode("utf-8", "replace"))
+    prompt = crc32(first[:BLOCK_CHARS].encode("utf-8", "replace"))
+    return max([(((prompt ^ name) * _MIX) & _MIX_MASK, place) for name, place in names])[1]
 
 
 def blocks_of(texts: Sequence[str]) -> tuple[list[int], list[int], int]:
@@ -142,13 +174,18 @@ class _Endpoints:
 
     Long messages are processed in threads: nothing here needs more than one operation of the interpreter to be right.
 
+    Args: before: the endpoints until now. Who is in both has the same place and has seen the same; what it runs is then
+        told by the servers themselves.
     Attributes:
+        configured: HOST:PORT of each, which may be names.
+        names: IP:PORT by place; empty where nobody is.
         costs: of each endpoint, but for what it has seen of a prompt. [characters]
         running: this process's requests at each.
     """
 
     __slots__ = (
         "_all",
+        "_checksums",
         "_extra",
         "_fresh_until_ns",
         "_loads",
@@ -157,18 +194,24 @@ class _Endpoints:
         "_prompt_chars",
         "_recent",
         "_turn",
+        "configured",
         "costs",
         "names",
         "running",
     )
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self.names = names
-        self.costs = [0] * len(names)
+    def __init__(self, configured: tuple[str, ...], addresses: Sequence[str], before: _Endpoints | None) -> None:
+        self.configured = configured
+        self.names: tuple[str, ...] = _placed(addresses, () if before is None else before.names)
+        names = self.names
+        self.costs = [0 if name else GONE_CHARS for name in names]
         self.running = [0] * len(names)
-        self._all = (1 << len(names)) - 1
+        self._checksums = [(crc32(name.encode()), place) for place, name in enumerate(names) if name]
+        self._all = sum(1 << place for place, name in enumerate(names) if name)
         self._recent: dict[int, int] = {}  # the endpoints that have seen a block, by its chain
         self._older: dict[int, int] = {}
+        if before is not None:
+            self._recent, self._older = before._recent, before._older
         self._turn = 0
         self._prompt_chars = _PROMPT_CHARS
         self._loads: list[EndpointLoad | None] = [None] * len(names)
@@ -185,9 +228,9 @@ class _Endpoints:
         costs = self.costs
         if seen is not None:
             costs = [cost - ends[blocks] for cost, blocks in zip(costs, seen, strict=True)]
-        elif chains and not known:
+        elif not known and chains and self._checksums:
             costs = costs.copy()
-            costs[home_of(texts) % len(costs)] -= int(chars * HOME_SHARE)
+            costs[home_of(texts, self._checksums)] -= int(chars * HOME_SHARE)
         least = min(costs)
         if least >= GONE_CHARS // 2:
             return None
@@ -200,13 +243,13 @@ class _Endpoints:
         self.running[best] += 1
         return EndpointPick(self, best, chars)
 
-    def take(self, endpoint: str, load: EndpointLoad, now_ns: int) -> None:
+    def take(self, endpoint: str, load: EndpointLoad) -> None:
         """Take what a server says, if it is one of these endpoints."""
         if endpoint in self.names:
             index = self.names.index(endpoint)
             self._loads[index] = load
             self._others[index] = chars_of_others(load, self.running[index], self._prompt_chars)
-            self._weigh(now_ns)
+            self._weigh(load.at_ns)
 
     def _weigh(self, now_ns: int) -> None:
         """Apply what the endpoints say, as far as it is fresh."""
@@ -235,9 +278,12 @@ class _Endpoints:
                 if has is None:
                     break
                 recent[chain] = has
-            if left & has != left:
+            has &= left
+            if has != left:
+                if not has:
+                    break
                 seen = self._with(seen, left, blocks)
-                left &= has
+                left = has
             blocks += 1
         return None if seen is None else self._with(seen, left, blocks), blocks
 
@@ -262,3 +308,17 @@ class _Endpoints:
                 recent[chain] = endpoint
             if len(recent) > KNOWN_BLOCKS_MAX:
                 self._older, self._recent = recent, {}
+
+
+def _placed(addresses: Sequence[str], before: Sequence[str]) -> tuple[str, ...]:
+    """The addresses, each at the place that it had; new ones at free places. At least one place."""
+    placed = [name if name in addresses else "" for name in before]
+    for address in addresses:
+        if address not in placed:
+            if "" in placed:
+                placed[placed.index("")] = address
+            else:
+                placed.append(address)
+    while placed and not placed[-1]:
+        placed.pop()
+    return tuple(placed) or ("",)

@@ -139,3 +139,17 @@ def test_where_no_server_accepts_connections_envoy_picks() -> None:
     assert "x-llm-endpoint" not in sent(picks)[1]
     picks.report(ENDPOINTS[1], EndpointLoad(0, True))
     assert sent(picks)[1]["x-llm-endpoint"] == ENDPOINTS[1]
+
+
+def test_a_name_is_picked_from_when_its_addresses_are_known() -> None:
+    """One endpoint may be several servers; the forwarded request has the address of one."""
+    picks, named = EndpointPicks(), models(pick="load", endpoints=["vllm:8000"])
+    snapshot = snapshot_of(VERSION, METER, models=named)
+    for number, addresses in enumerate([(), ("10.0.0.1:8000", "10.0.0.2:8000")]):
+        picks.resolve("vllm:8000", addresses)
+        exchange = Exchange(snapshot, f"exchange-{number}", 0, picks=picks)
+        exchange.step(request_headers(), 1)
+        (command,) = exchange.step(request_body(), 2).commands
+        assert isinstance(command, ContinueBody)
+        picked = dict(command.changes.set).get("x-llm-endpoint")
+        assert picked in addresses if addresses else picked is None

@@ -16,6 +16,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any, Final
 
 from extproc.exchange.endpoint_loads import EndpointLoad
+from extproc.server.operations.endpoint_names import EndpointNames
 from extproc.server.operations.vllm_metrics import read_load
 from extproc.server.sockets.address import split
 from extproc.sinks.metrics import Metrics
@@ -147,13 +148,15 @@ class EndpointWatch:
 
     Args:
         endpoints: HOST:PORT of each, of the configuration in force.
-        tell: is called on the event loop, with an endpoint and what it says.
+        tell: is called on the event loop, with an address (IP:PORT) and what is said there.
+        tell_addresses: likewise, with an endpoint that is a name, and its addresses.
     """
 
     def __init__(
         self,
         endpoints: Callable[[], Collection[str]],
         tell: Callable[[str, EndpointLoad], None],
+        tell_addresses: Callable[[str, tuple[str, ...]], None],
         metrics: Metrics,
         logger: Any,
     ) -> None:
@@ -161,6 +164,7 @@ class EndpointWatch:
         self._tell = tell
         self._metrics = metrics
         self._logger = logger
+        self._names = EndpointNames(tell_addresses)
         self._scrapers: dict[str, _Scraper] = {}
 
     async def run(self) -> None:
@@ -170,11 +174,12 @@ class EndpointWatch:
                 self.follow()
                 await asyncio.sleep(FOLLOW_S)
         finally:
+            self._names.close()
             self._keep(())
 
     def follow(self) -> None:
         """Begin with new endpoints, and leave those that are gone."""
-        self._keep(sorted(self._endpoints())[:ENDPOINTS_MAX])
+        self._keep(sorted(self._names.addresses(self._endpoints()))[:ENDPOINTS_MAX])
 
     def _keep(self, endpoints: Collection[str]) -> None:
         for endpoint in self._scrapers.keys() - set(endpoints):

@@ -7,6 +7,7 @@ A message is a length (4 bytes) and a JSON object with a ``kind``:
         config     a configuration to apply, answered with ``answer``
         ask        a liveness check of the event loop, answered with ``answer``
         endpoint_load  what a model server says of its load (``EndpointLoad``)
+        endpoint_addresses  the addresses of an endpoint that is a name
         hand_over  another process serves in its place: accept no new connection, serve existing ones to their end
         drain      end as on SIGTERM
         end        cancel running exchanges

@@ -147,6 +147,8 @@ class WorkerProcess:
             self._link.send("answer", number=message["number"], **self._state())
         elif kind == "endpoint_load":
             self._processor.picks.report(message["endpoint"], EndpointLoad(*message["load"]))
+        elif kind == "endpoint_addresses":
+            self._processor.picks.resolve(message["endpoint"], tuple(message["addresses"]))
         elif kind == "hand_over":
             self._hands_over = True
             self._ends.set()

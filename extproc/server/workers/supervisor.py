@@ -108,9 +108,11 @@ class Workers:
 
     def tell_load(self, endpoint: str, load: EndpointLoad) -> None:
         """Tell all workers what a model server says of its load."""
-        message = message_bytes({"kind": "endpoint_load", "endpoint": endpoint, "load": load})
-        for worker in self._living:
-            worker.link.send_bytes(message)
+        self._say(self._living, "endpoint_load", endpoint=endpoint, load=load)
+
+    def tell_addresses(self, endpoint: str, addresses: tuple[str, ...]) -> None:
+        """Tell all workers the addresses of an endpoint that is a name."""
+        self._say(self._living, "endpoint_addresses", endpoint=endpoint, addresses=addresses)
 
     async def inflight(self) -> int:
         """Number of running exchanges, in all workers. They have then flushed their counts."""
@@ -375,9 +377,10 @@ class Workers:
             worker.awaited.pop(number, None)
         return not late
 
-    def _say(self, workers: Iterable[Worker], kind: str) -> None:
+    def _say(self, workers: Iterable[Worker], kind: str, **content: Any) -> None:
+        message = message_bytes({"kind": kind, **content})
         for worker in workers:
-            worker.link.send(kind)
+            worker.link.send_bytes(message)
 
     def _tell(self) -> None:
         """Update readiness."""

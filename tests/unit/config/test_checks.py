@@ -159,6 +159,7 @@ def test_a_pick_of_one_endpoint_is_told(changed: Changed) -> None:
         "7:15: warning: models.tiny-chat.versions.v1.pick: there is one endpoint, so nothing is picked."
         " Name several, or remove `pick`."
     ]
+    assert warnings_of(changed(one, '        endpoints: ["vllm:8001"]\n        pick: load\n')) == []
     two = '        endpoints: ["127.0.0.1:8001", "127.0.0.1:8002"]\n'
     assert warnings_of(changed(one, f"{two}        pick: load\n")) == []
 

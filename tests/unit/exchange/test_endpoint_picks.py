@@ -74,8 +74,21 @@ def test_an_answer_that_begins_makes_room() -> None:
 
 def test_processes_agree_where_a_prompt_is_at_home() -> None:
     """Each knows only what it sent itself; hashes of Python differ between processes, so those are not used for it."""
-    assert home_of(["", SYSTEM, "Question"]) == crc32(SYSTEM[:BLOCK_CHARS].encode())
-    assert len({pick(EndpointPicks(), SYSTEM, f"Question {number}").endpoint for number in range(5)}) == 1
+    assert len({pick(EndpointPicks(), "", SYSTEM, f"Question {number}").endpoint for number in range(5)}) == 1
+    names = [(crc32(name.encode()), place) for place, name in enumerate(ENDPOINTS)]
+    moved = [(name, 3 - place) for name, place in reversed(names)]
+    assert home_of(["", SYSTEM], names) == home_of([SYSTEM[:BLOCK_CHARS], "x"], names) == 3 - home_of([SYSTEM], moved)
+
+
+def test_homes_are_shared_out_and_a_server_that_goes_moves_no_other() -> None:
+    """Each server is the home of about as many prompts."""
+    names = [(crc32(name.encode()), place) for place, name in enumerate(ENDPOINTS)]
+    homes = [home_of([f"You help customer {number}."], names) for number in range(2_000)]
+    counted = Counter(homes)
+    assert min(counted.values()) > 400
+    after = [home_of([f"You help customer {number}."], names[:-1]) for number in range(2_000)]
+    assert all(new == old for new, old in zip(after, homes, strict=True) if old != 3)
+    assert min(Counter(after).values()) > 500
 
 
 @given(st.lists(st.text(max_size=3) | st.integers(0, 5_000).map("x".__mul__), max_size=80))
@@ -228,3 +241,88 @@ def test_whatever_servers_say_leaves_nothing_behind(steps: list[tuple[int, int, 
     last.ends()
     (known,) = picks._known.values()
     assert (set(known.costs), set(known.running)) == ({0}, {0})
+
+
+# --- endpoints that change -----------------------------------------------------------------------------------------
+
+NAMED = ("vllm:8000", "10.0.0.9:8000")
+
+
+def named(picks: EndpointPicks, *texts: str, now_ns: int = 0) -> str | None:
+    """The address that a request gets which is over at once."""
+    found = picks.pick("llama/v1", NAMED, texts, now_ns)
+    if found is not None:
+        found.ends()
+    return None if found is None else found.endpoint
+
+
+def test_a_name_stands_for_its_addresses() -> None:
+    """Before they are known, only the other endpoint is picked from."""
+    picks = EndpointPicks()
+    assert {named(picks, f"{number}") for number in range(20)} == {NAMED[1]}
+    picks.resolve("vllm:8000", ("10.0.0.1:8000", "10.0.0.2:8000"))
+    assert {named(picks, f"a{number}") for number in range(20)} == {"10.0.0.1:8000", "10.0.0.2:8000", NAMED[1]}
+    picks.resolve("vllm:8000", ("10.0.0.2:8000", NAMED[1]))  # also named by itself: it is one server
+    assert {named(picks, f"b{number}") for number in range(20)} == {"10.0.0.2:8000", NAMED[1]}
+
+
+def test_without_any_address_nothing_is_picked() -> None:
+    """Envoy may know one."""
+    picks = EndpointPicks()
+    assert picks.pick("llama/v1", ("vllm:8000",), ["Hello"], 0) is None
+    picks.resolve("vllm:8000", ("10.0.0.1:8000",))
+    assert picks.pick("llama/v1", ("vllm:8000",), ["Hello"], 0) is not None
+
+
+def test_who_stays_is_known_for_what_it_has_seen() -> None:
+    """Servers come and go; a conversation goes on where it was, also if a configuration names others."""
+    picks = EndpointPicks()
+    addresses = tuple(f"10.0.0.{number}:8000" for number in range(1, 5))
+    picks.resolve("vllm:8000", addresses)
+    conversations = [f"You help customer {number}. " * 100 for number in range(30)]
+    homes = [named(picks, conversation) for conversation in conversations]
+    for change in (addresses[1:], (*addresses[1:], "10.0.0.7:8000"), (addresses[3], addresses[1], "10.0.0.8:8000")):
+        picks.resolve("vllm:8000", change)
+        for conversation, home in zip(conversations, homes, strict=True):
+            if home in (addresses[1], addresses[3], NAMED[1]):
+                assert named(picks, conversation, "go on") == home
+    written = (addresses[3], NAMED[1], addresses[1])
+    for conversation, home in zip(conversations, homes, strict=True):
+        if home in written:
+            found = picks.pick("llama/v1", written, [conversation, "go on"], 0)
+            assert found is not None
+            assert found.endpoint == home
+
+
+def test_what_a_server_says_is_known_when_it_comes() -> None:
+    """And who is gone is not picked, whatever it said."""
+    picks = EndpointPicks()
+    picks.resolve("vllm:8000", ("10.0.0.1:8000", "10.0.0.2:8000"))
+    for address, waiting in (("10.0.0.1:8000", 0), ("10.0.0.2:8000", 5), ("10.0.0.3:8000", 50), (NAMED[1], 50)):
+        picks.report(address, load(waiting=waiting))
+    assert {named(picks, f"{number}", now_ns=1) for number in range(20)} == {"10.0.0.1:8000"}
+    picks.resolve("vllm:8000", ("10.0.0.2:8000", "10.0.0.3:8000"))
+    assert {named(picks, f"a{number}", now_ns=1) for number in range(20)} == {"10.0.0.2:8000"}
+
+
+@given(st.lists(st.lists(st.integers(0, 6), unique=True, max_size=5), max_size=12), st.data())
+def test_only_addresses_of_now_are_picked(changes: list[list[int]], data: st.DataObject) -> None:
+    """However they change while requests run, which end at any time."""
+    picks, running = EndpointPicks(), list[EndpointPick]()
+    for change in changes:
+        addresses = tuple(f"10.0.0.{number}:8000" for number in change)
+        picks.resolve("vllm:8000", addresses)
+        for number in range(3):
+            found = picks.pick("llama/v1", ("vllm:8000",), [SYSTEM[:1_000], f"{number}"], 0)
+            assert (found is None) is (addresses == ())
+            if found is not None:
+                assert found.endpoint in addresses
+                running.append(found)
+        ends: bool = data.draw(st.booleans())
+        if running and ends:
+            running.pop(0).ends()
+    for one in running:
+        one.ends()
+    (known,) = picks._known.values() or [None]
+    assert known is None or len(known.names) <= max(1, *map(len, changes))
+    assert known is None or all(cost == 0 for cost, name in zip(known.costs, known.names, strict=True) if name)

@@ -14,7 +14,7 @@ from extproc.demo.model_server import ModelServer
 from extproc.demo.scripted import Scripted
 from extproc.demo.seen import Request
 from extproc.exchange.endpoint_loads import EndpointLoad
-from extproc.server.operations import endpoint_watch
+from extproc.server.operations import endpoint_names, endpoint_watch
 from extproc.server.operations.endpoint_watch import FAILED, OK, UNREACHABLE, UNREADABLE, EndpointWatch
 from extproc.sinks.metrics import Metrics
 from tests.unit.server.fakes import Logged
@@ -61,7 +61,10 @@ class Watched:
         self.told: dict[str, list[EndpointLoad]] = {}
         self.threads: set[int] = set()
         self.metrics, self.logged = Metrics(10), Logged()
-        self.watch = EndpointWatch(lambda: self.endpoints, self._tell, self.metrics, self.logged.logger)
+        self.addresses: dict[str, tuple[str, ...]] = {}
+        self.watch = EndpointWatch(
+            lambda: self.endpoints, self._tell, self.addresses.__setitem__, self.metrics, self.logged.logger
+        )
 
     def _tell(self, endpoint: str, load: EndpointLoad) -> None:
         self.threads.add(threading.get_ident())
@@ -228,3 +231,16 @@ async def test_a_failure_that_lasts_is_logged_once_and_its_end_too(
         server.answer = Scripted(headers=PLAIN, chunks=[page()])
         await until(lambda: len(watched.logged.lines) == 2)
         assert watched.logged.lines[1]["level"] == "info"
+
+
+@in_loop
+async def test_a_name_is_asked_at_its_addresses(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said there is told of the address, by which Envoy knows a host."""
+    monkeypatch.setattr(endpoint_names, "RESOLVE_S", 0.005)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, 1, 6, "", ("127.0.0.1", 0))])
+    name = f"vllm.test:{server.model_server.port}"
+    async with watching(name) as watched:
+        await until(lambda: watched.told)
+        assert watched.addresses == {name: (server.endpoint,)}
+        assert set(watched.told) == {server.endpoint}
+        assert watched.age_s(server.endpoint) is not None

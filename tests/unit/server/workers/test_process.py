@@ -130,6 +130,20 @@ async def test_what_a_model_server_says_is_known_to_picks() -> None:
             assert pick.endpoint == endpoints[1]
 
 
+@in_loop
+async def test_addresses_of_names_are_known_to_picks() -> None:
+    """The supervisor resolves, and every worker knows."""
+    async with working() as worker:
+        picks = worker.wired.processor.picks
+        assert picks.pick("llama/v1", ("vllm:8000",), ["Hello"], 0) is None
+        worker.supervisor.send("endpoint_addresses", endpoint="vllm:8000", addresses=["10.0.0.1:8000"])
+        worker.supervisor.send("ask", number=7)
+        await worker.says("answer")
+        pick = picks.pick("llama/v1", ("vllm:8000",), ["Hello"], 0)
+        assert pick is not None
+        assert pick.endpoint == "10.0.0.1:8000"
+
+
 @pytest.mark.parametrize(
     ("kind", "ended", "cancelled", "is_hurried"),
     [("drain", "stopped", 1, False), ("end", "stopped", 1, True), ("hand_over", "handed over", 0, False)],

@@ -1,0 +1,101 @@
+"""The addresses of endpoints that are names: Envoy's load balancer knows its hosts by address alone.
+
+Envoy resolves the same names itself. Where the two differ, a pick names a host that Envoy does not have, and Envoy
+picks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from extproc.config.endpoints import is_name
+from extproc.server.operations.process import in_own_thread
+from extproc.server.sockets.address import split
+
+RESOLVE_S: Final = 5.0
+"""As Envoy does by default."""
+ADDRESSES_MAX: Final = 128
+"""Of one name; further ones are left to Envoy."""
+
+
+def addresses_of(endpoint: str) -> tuple[str, ...]:
+    """IP:PORT of each address of a name, in order. Blocks.
+
+    As in Envoy: IPv4 only if there is no IPv6. Raises: OSError.
+    """
+    host, port = split(endpoint)
+    try:
+        answer = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # of an empty or overlong part
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL)) from error
+    found = {(family, str(at[0])) for family, *_, at in answer}
+    v6 = sorted(f"[{address}]:{port}" for family, address in found if family == socket.AF_INET6 and "%" not in address)
+    v4 = sorted(f"{address}:{port}" for family, address in found if family == socket.AF_INET)
+    return tuple((v6 or v4)[:ADDRESSES_MAX])
+
+
+@dataclass(slots=True)
+class _Name:
+    """The last good addresses, when they were last asked for, and the question that is under way."""
+
+    addresses: tuple[str, ...] = ()
+    asked_s: float = float("-inf")
+    asking: asyncio.Task[None] | None = None
+
+
+class EndpointNames:
+    """Names that are asked for again and again, each by one thread at a time.
+
+    Args: tell: is called on the event loop with each answer, also if it is the last one again.
+    """
+
+    def __init__(
+        self,
+        tell: Callable[[str, tuple[str, ...]], None],
+        resolve: Callable[[str], tuple[str, ...]] = addresses_of,
+    ) -> None:
+        self._tell = tell
+        self._resolve = resolve
+        self._names: dict[str, _Name] = {}
+
+    def addresses(self, endpoints: Iterable[str]) -> set[str]:
+        """The addresses of all endpoints, as far as they are known; asks for those of names where it is time."""
+        names = {endpoint for endpoint in endpoints if is_name(endpoint)}
+        for gone in self._names.keys() - names:
+            self._forget(gone)
+        found = {endpoint for endpoint in endpoints if endpoint not in names}
+        for name in names:
+            known = self._names.setdefault(name, _Name())
+            found.update(known.addresses)
+            if known.asking is None and time.monotonic() - known.asked_s >= RESOLVE_S:
+                known.asking = asyncio.create_task(self._ask(name, known))
+        return found
+
+    def close(self) -> None:
+        """Wait for no answer any more."""
+        for name in list(self._names):
+            self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        known = self._names.pop(name)
+        if known.asking is not None:
+            known.asking.cancel()
+
+    async def _ask(self, name: str, known: _Name) -> None:
+        known.asked_s = time.monotonic()
+        try:
+            known.addresses = await in_own_thread(partial(self._resolve, name)) or known.addresses
+        except OSError:
+            return  # the last good addresses stay, as in Envoy
+        finally:
+            known.asking = None
+        if known.addresses:
+            self._tell(name, known.addresses)

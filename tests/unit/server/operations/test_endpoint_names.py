@@ -1,0 +1,144 @@
+"""Endpoints that are names are resolved again and again, outside of the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from extproc.server.operations import endpoint_names
+from extproc.server.operations.endpoint_names import ADDRESSES_MAX, EndpointNames, addresses_of
+from tests.unit.server.loops import in_loop, until
+
+
+class Names:
+    """A resolver that a test tells what to answer; ``None``: it fails, or waits while ``gate`` is closed."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[str, ...] | None] = {}
+        self.asked: list[str] = []
+        self.told: list[tuple[str, tuple[str, ...]]] = []
+        self.threads: set[int] = set()
+        self.gate = threading.Event()
+        self.gate.set()
+        self.names = EndpointNames(lambda *told: self.told.append(told), self._resolve)
+
+    def _resolve(self, name: str) -> tuple[str, ...]:
+        self.asked.append(name)
+        self.threads.add(threading.get_ident())
+        assert self.gate.wait(10)
+        answer = self.answers[name]
+        if answer is None:
+            raise socket.gaierror("nothing is known")
+        return answer
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests do not wait as long as a processor."""
+    monkeypatch.setattr(endpoint_names, "RESOLVE_S", 0.005)
+
+
+@in_loop
+async def test_addresses_pass_and_names_are_resolved() -> None:
+    """Not in the loop, and each by one question at a time."""
+    made = Names()
+    made.answers["vllm:8000"] = ("10.0.0.1:8000", "10.0.0.2:8000")
+    made.gate.clear()
+    endpoints = {"vllm:8000", "10.0.0.9:8000", "[::1]:8000"}
+    assert made.names.addresses(endpoints) == {"10.0.0.9:8000", "[::1]:8000"}
+    await until(lambda: made.asked)
+    assert made.names.addresses(endpoints) == {"10.0.0.9:8000", "[::1]:8000"}
+    await asyncio.sleep(0)
+    assert made.asked == ["vllm:8000"]
+    made.gate.set()
+    await until(lambda: made.told)
+    assert made.told == [("vllm:8000", ("10.0.0.1:8000", "10.0.0.2:8000"))]
+    assert made.names.addresses(endpoints) == {*made.told[0][1], "10.0.0.9:8000", "[::1]:8000"}
+    assert threading.get_ident() not in made.threads
+
+
+@in_loop
+async def test_a_change_is_followed_and_a_failure_changes_nothing() -> None:
+    """The last good addresses stay, as they do in Envoy; they are told again, for workers that begin later."""
+    made = Names()
+
+    def looked() -> set[str]:
+        return made.names.addresses({"vllm:8000"})
+
+    made.answers["vllm:8000"] = ("10.0.0.1:8000",)
+    await until(lambda: looked() == {"10.0.0.1:8000"} and len(made.told) > 2)
+    assert set(made.told) == {("vllm:8000", ("10.0.0.1:8000",))}
+    for nothing in (None, ()):
+        made.answers["vllm:8000"] = nothing
+        made.asked.clear()
+        await until(lambda: looked() == {"10.0.0.1:8000"} and len(made.asked) > 2)
+    made.answers["vllm:8000"] = ("10.0.0.2:8000",)
+    await until(lambda: looked() == {"10.0.0.2:8000"})
+
+
+@in_loop
+async def test_a_name_that_is_gone_is_forgotten() -> None:
+    """Also while it is asked for: the answer is told to nobody."""
+    made = Names()
+    made.answers["vllm:8000"] = ("10.0.0.1:8000",)
+    made.gate.clear()
+    made.names.addresses({"vllm:8000"})
+    await until(lambda: made.asked)
+    assert made.names.addresses(set()) == set()
+    made.gate.set()
+    await asyncio.sleep(0.02)
+    assert made.told == []
+    made.names.addresses({"vllm:8000"})
+    made.names.close()
+    assert made.names.addresses(set()) == set()
+
+
+def infos(*addresses: str) -> Sequence[Any]:
+    """As the system's resolver answers."""
+    made = []
+    for address in addresses:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        at = (address, 8000, 0, 0) if ":" in address else (address, 8000)
+        made += [(family, socket.SOCK_STREAM, 6, "", at)] * 2
+    return made
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (["10.0.0.2", "10.0.0.1"], ("10.0.0.1:8000", "10.0.0.2:8000")),
+        (["10.0.0.1", "fd00::2", "fd00::1"], ("[fd00::1]:8000", "[fd00::2]:8000")),
+        (["fe80::1%eth0", "10.0.0.1"], ("10.0.0.1:8000",)),
+        ([], ()),
+    ],
+)
+def test_addresses_are_chosen_as_in_envoy(
+    found: list[str], expected: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """IPv6 where there is any; each once, always in the same order."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: infos(*found))
+    assert addresses_of("vllm:8000") == expected
+
+
+def test_addresses_of_a_name_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver may answer thousands."""
+    many = [f"10.0.{number // 250}.{number % 250}" for number in range(1_000)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: infos(*many))
+    assert len(addresses_of("vllm:8000")) == ADDRESSES_MAX
+
+
+def test_the_systems_resolver_is_asked() -> None:
+    """It knows this machine."""
+    assert set(addresses_of("localhost:8000")) <= {"127.0.0.1:8000", "[::1]:8000"}
+
+
+@pytest.mark.parametrize("name", ["a..b:8000", f"{'a' * 64}.test:8000"])
+def test_what_cannot_be_a_name_is_an_error_of_the_resolver(name: str) -> None:
+    """The pattern of an endpoint allows it, and the system is not asked."""
+    with pytest.raises(OSError, match="Invalid argument"):
+        addresses_of(name)
