@@ -205,6 +205,7 @@ async def _supervise(
     )
     snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
     workers = Workers(command, config, folder, snapshot, health, metrics, logger)
+    told = workers.endpoints
     metrics.inflight.set_function(callable_from_thread(loop, workers.inflight, 0))
     health.listen_error = workers.socket_files.problem
     _report_start(files, workers.snapshot, health, metrics, logger)
@@ -223,7 +224,7 @@ async def _supervise(
             reloads.run(),
             EnvoyWatch(workers.envoy_stale, health, metrics, logger).run(),
             EndpointWatch(
-                lambda: workers.snapshot.picked_endpoints, workers.tell_load, workers.tell_addresses, metrics, logger
+                lambda: workers.snapshot.picked_endpoints, told.tell_load, told.tell_addresses, metrics, logger
             ).run(),
         ]
         watchers = [asyncio.create_task(each) for each in watching]

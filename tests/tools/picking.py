@@ -159,7 +159,7 @@ def least_request() -> Picker:
     return pick
 
 
-NAMES: Final = tuple(map(str, range(SERVERS)))
+NAMES: Final = tuple(f"10.0.0.{number}:8000" for number in range(SERVERS))
 
 
 class ByLoad:

@@ -54,7 +54,7 @@ class _Name:
 class EndpointNames:
     """Names that are asked for again and again, each by one thread at a time.
 
-    Args: tell: is called on the event loop with each answer, also if it is the last one again.
+    Args: tell: is called on the event loop with an answer that differs from the last one.
     """
 
     def __init__(
@@ -92,10 +92,11 @@ class EndpointNames:
     async def _ask(self, name: str, known: _Name) -> None:
         known.asked_s = time.monotonic()
         try:
-            known.addresses = await in_own_thread(partial(self._resolve, name)) or known.addresses
+            addresses = await in_own_thread(partial(self._resolve, name))
         except OSError:
             return  # the last good addresses stay, as in Envoy
         finally:
             known.asking = None
-        if known.addresses:
-            self._tell(name, known.addresses)
+        if addresses and addresses != known.addresses:
+            known.addresses = addresses
+            self._tell(name, addresses)

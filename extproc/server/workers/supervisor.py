@@ -16,11 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from extproc.exchange.endpoint_loads import EndpointLoad
 from extproc.exchange.snapshot import Snapshot
 from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.health import Health
 from extproc.server.sockets.address import AddressTaken
+from extproc.server.workers.endpoint_messages import EndpointMessages
 from extproc.server.workers.link import Link, LinkBroken, Message, StartOrder, message_bytes
 from extproc.server.workers.places import Worker, WorkerExit, WorkerSlot, all_ended, end_of, lowest_free, not_started
 from extproc.server.workers.sockets import KEY, WorkerSockets
@@ -71,6 +71,7 @@ class Workers:
         self.socket_files = self._sockets.files
         self._places = [WorkerSlot(number) for number in range(config.document.server.workers)]
         self._living: set[Worker] = set()
+        self.endpoints = EndpointMessages(self._living)
         self._counted_as: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._keeping: list[asyncio.Task[None]] = []
@@ -105,14 +106,6 @@ class Workers:
         self._config = replace(config, certificates=config.certificates or self._config.certificates)
         await self._answered(number, message)
         self._tell()
-
-    def tell_load(self, endpoint: str, load: EndpointLoad) -> None:
-        """Tell all workers what a model server says of its load."""
-        self._say(self._living, "endpoint_load", endpoint=endpoint, load=load)
-
-    def tell_addresses(self, endpoint: str, addresses: tuple[str, ...]) -> None:
-        """Tell all workers the addresses of an endpoint that is a name."""
-        self._say(self._living, "endpoint_addresses", endpoint=endpoint, addresses=addresses)
 
     async def inflight(self) -> int:
         """Number of running exchanges, in all workers. They have then flushed their counts."""
@@ -247,6 +240,7 @@ class Workers:
             config=self._config,
         )
         link.send_bytes(message_bytes(order.to_message()))
+        self.endpoints.tell_new(link)
         self._run(self._follow(worker))
         return worker
 
@@ -377,10 +371,9 @@ class Workers:
             worker.awaited.pop(number, None)
         return not late
 
-    def _say(self, workers: Iterable[Worker], kind: str, **content: Any) -> None:
-        message = message_bytes({"kind": kind, **content})
+    def _say(self, workers: Iterable[Worker], kind: str) -> None:
         for worker in workers:
-            worker.link.send_bytes(message)
+            worker.link.send(kind)
 
     def _tell(self) -> None:
         """Update readiness."""
