@@ -25,7 +25,8 @@ from prometheus_client.samples import Sample
 
 from extproc.domain.record import ExchangeRecord
 from extproc.sinks.bounded_labels import LABEL_IDLE_NS
-from extproc.sinks.metrics import BOUNDED, REQUESTS
+from extproc.sinks.exchange_metrics import REQUESTS
+from extproc.sinks.gathering_registry import BOUNDED
 
 _ADDED_GAUGE = "gauge_livesum"
 _FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"

@@ -17,8 +17,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 
 from extproc.domain.record import ExchangeRecord, Outcome, VersionFacts
 from extproc.domain.usage import Prices, Usage
+from extproc.sinks.exchange_metrics import RESPONSE_TOKEN_BUCKETS, SECONDS_BUCKETS
 from extproc.sinks.gathered import BulkHistogram, ForgettingCounter, GatheredCounter, GatheredHistogram, Labels
-from extproc.sinks.metrics import RESPONSE_TOKEN_BUCKETS, SECONDS_BUCKETS, STEP_SECONDS_BUCKETS, Metrics
+from extproc.sinks.metrics import STEP_SECONDS_BUCKETS, Metrics
 
 LABELS = ("model", "version")
 BOUNDS = (0.25, 1.0, 4.0)

@@ -17,7 +17,8 @@ from extproc.domain.record import ExchangeRecord, Outcome, VersionFacts
 from extproc.domain.usage import Prices, Usage
 from extproc.server.workers.metrics import FILE_BYTES_MIN, count_in_files, page_of
 from extproc.sinks.bounded_labels import LABEL_IDLE_NS, OTHER
-from extproc.sinks.metrics import ADMITTED_FACTOR_MAX, Metrics
+from extproc.sinks.gathering_registry import ADMITTED_FACTOR_MAX
+from extproc.sinks.metrics import Metrics
 from tests.thorough import examples
 from tests.unit.server.processes import short_folder
 
