@@ -142,19 +142,45 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(picks._loads) <= 100
 
 
+def away_from_home(picks: EndpointPicks, *texts: str) -> str:
+    """The endpoint of a request whose home was busy."""
+    home = pick(EndpointPicks(), *texts).endpoint
+    picks.report(home, load(waiting=50))
+    for endpoint in ENDPOINTS:
+        if endpoint != home:
+            picks.report(endpoint, load())
+    found = pick(picks, *texts)
+    found.ends()
+    assert found.endpoint != home
+    return found.endpoint
+
+
 def test_old_beginnings_are_forgotten_and_used_ones_stay() -> None:
     """The two generations of a version."""
     picks = EndpointPicks()
-    first = pick(picks, SYSTEM)
-    first.ends()
+    seen_by = away_from_home(picks, SYSTEM)
     for number in range(endpoint_picks.KNOWN_BLOCKS_MAX * 3):
-        pick(picks, f"{number}").ends()
+        pick(picks, f"{number}", now_ns=LOAD_AGE_NS_MAX).ends()
         if number % 1_000 == 0:
-            again = pick(picks, SYSTEM)
+            again = pick(picks, SYSTEM, now_ns=LOAD_AGE_NS_MAX)
             again.ends()
-            assert again.endpoint == first.endpoint
+            assert again.endpoint == seen_by
     (known,) = picks._known.values()
     assert len(known._recent) + len(known._older) <= 2 * (endpoint_picks.KNOWN_BLOCKS_MAX + BLOCKS_MAX)
+
+
+def test_several_servers_may_have_seen_a_beginning() -> None:
+    """They take turns then."""
+    picks = EndpointPicks()
+    home = pick(picks, SYSTEM)
+    home.ends()
+    other = away_from_home(picks, SYSTEM)
+    found = Counter[str]()
+    for number in range(10):
+        one = pick(picks, SYSTEM, f"Question {number}", now_ns=LOAD_AGE_NS_MAX)
+        one.ends()
+        found[one.endpoint] += 1
+    assert set(found) == {home.endpoint, other}
 
 
 # --- what servers say ----------------------------------------------------------------------------------------------
@@ -203,7 +229,10 @@ def test_numbers_that_are_old_are_not_used() -> None:
 def test_what_this_process_sent_is_not_counted_twice() -> None:
     """A server says all that it has; the own part of that is known better."""
     picks, running = EndpointPicks(), list[EndpointPick]()
-    running += [pick(picks, f"{number}" * 500) for number in range(40)]
+    for number in range(20):
+        running.append(pick(picks, SYSTEM, f"{number}"))
+        running[-1].answer_begins()
+    assert len({one.endpoint for one in running}) == 1
     (known,) = picks._known.values()
     own = list(known.costs)
     for endpoint, number in zip(ENDPOINTS, known.running, strict=True):
@@ -212,6 +241,21 @@ def test_what_this_process_sent_is_not_counted_twice() -> None:
     for one in running:
         one.ends()
     assert (set(known.costs), set(known.running)) == ({0}, {0})
+
+
+def test_a_request_of_others_that_waits_counts_as_an_average_prompt() -> None:
+    """Of those that this process has sent lately."""
+    costs = []
+    for chars in (100, 10_000):
+        picks = EndpointPicks()
+        for number in range(100):
+            pick(picks, f"{number} ".ljust(chars, "x")).ends()
+        for endpoint in ENDPOINTS:
+            picks.report(endpoint, load(waiting=endpoint == ENDPOINTS[0]))
+        (known,) = picks._known.values()
+        costs.append(known.costs[0])
+    assert costs[0] == 0  # a difference that is too small to follow
+    assert 9_000 < costs[1] < 10_000
 
 
 def test_without_any_server_that_can_be_reached_nothing_is_picked() -> None:
@@ -292,6 +336,29 @@ def test_who_stays_is_known_for_what_it_has_seen() -> None:
             found = picks.pick("llama/v1", written, [conversation, "go on"], 0)
             assert found is not None
             assert found.endpoint == home
+
+
+def test_the_same_addresses_again_change_nothing() -> None:
+    """What runs there still counts."""
+    picks = EndpointPicks()
+    picks.resolve("vllm:8000", ("10.0.0.1:8000", "10.0.0.2:8000"))
+    found = picks.pick("llama/v1", NAMED, ["Hello"], 0)
+    picks.resolve("vllm:8000", ("10.0.0.1:8000", "10.0.0.2:8000"))
+    (known,) = picks._known.values()
+    assert found is not None
+    assert known.costs[known.names.index(found.endpoint)] > 0
+
+
+def test_what_only_a_server_that_is_gone_has_seen_is_new() -> None:
+    """It has a home again, on which all processes agree."""
+    texts = [f"You help customer {number}. " * 50 for number in range(40)]
+    picks, fresh = EndpointPicks(), EndpointPicks()
+    picks.resolve("vllm:8000", ("10.0.0.1:8000", "10.0.0.2:8000"))
+    gone = [text for text in texts if named(picks, text) == "10.0.0.1:8000"]
+    assert gone
+    for each in (picks, fresh):
+        each.resolve("vllm:8000", ("10.0.0.2:8000",))
+    assert [named(picks, text) for text in gone] == [named(fresh, text) for text in gone]
 
 
 def test_what_a_server_says_is_known_when_it_comes() -> None:

@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from extproc.demo.model_server import ModelServer
-from extproc.demo.scripted import Scripted
+from extproc.demo.scripted import Gate, Scripted
 from extproc.demo.seen import Request
 from extproc.exchange.endpoint_loads import EndpointLoad
 from extproc.server.operations import endpoint_names, endpoint_watch
-from extproc.server.operations.endpoint_watch import FAILED, OK, UNREACHABLE, UNREADABLE, EndpointWatch
+from extproc.server.operations.endpoint_watch import FAILED, OK, UNREACHABLE, UNREADABLE, EndpointWatch, MetricsPage
 from extproc.sinks.metrics import Metrics
 from tests.unit.server.fakes import Logged
 from tests.unit.server.loops import in_loop, until
@@ -179,16 +179,50 @@ def test_what_is_no_page_is_counted_and_not_told(server: Server, answer: Scripte
 async def test_a_server_that_hangs_is_given_up_and_delays_no_other(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither before its head, nor within a page that never ends."""
+    """It takes the connection, and says nothing."""
     monkeypatch.setattr(endpoint_watch, "ANSWER_S_MAX", 0.1)
-    slow = Server()
-    with slow.model_server, socket.create_server(("127.0.0.1", 0)) as silent:
-        slow.answer = Scripted(headers=PLAIN, chunks=iter(lambda: b"#\n", None), delay_s=0.01)
-        hanging = f"127.0.0.1:{silent.getsockname()[1]}"
-        async with watching(server.endpoint, slow.endpoint, hanging) as watched:
-            await until(lambda: watched.results(FAILED) >= 4)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with watching(server.endpoint, f"127.0.0.1:{silent.getsockname()[1]}") as watched:
+            await until(lambda: watched.results(FAILED) >= 2)
             assert set(watched.told) == {server.endpoint}
             assert len(watched.told[server.endpoint]) > 4
+
+
+@in_loop
+async def test_a_page_that_never_ends_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each piece comes in time."""
+    monkeypatch.setattr(endpoint_watch, "ANSWER_S_MAX", 0.1)
+    server.answer = Scripted(headers=PLAIN, chunks=iter(lambda: b"#\n", None), delay_s=0.01)
+    async with watching(server.endpoint) as watched:
+        await until(lambda: watched.results(FAILED) >= 1)
+
+
+def test_a_kept_connection_that_the_server_has_closed_is_no_failure(server: Server) -> None:
+    """As when it restarts, or ends idle connections."""
+    asked = MetricsPage(server.endpoint)
+    assert asked.load().reachable
+    server.model_server.stop()
+    server.model_server.start()
+    assert asked.load().reachable
+    asked.close()
+
+
+@in_loop
+async def test_what_an_endpoint_says_late_is_told_to_nobody(server: Server) -> None:
+    """It was asked when it was still in the configuration."""
+    other, gate = Server(), Gate()
+    other.answer = Scripted(headers=PLAIN, chunks=[gate, page(9)])
+    with other.model_server:
+        async with watching(server.endpoint, other.endpoint) as watched:
+            await until(lambda: other.asked)
+            (scraper,) = (one for name, one in watched.watch._scrapers.items() if name == other.endpoint)
+            watched.endpoints = {server.endpoint}
+            await until(lambda: watched.age_s(other.endpoint) is None)
+            gate.open()
+            await until(lambda: not scraper.is_alive())
+            heard = watched.results(OK)
+            await until(lambda: watched.results(OK) > heard + 1)
+            assert set(watched.told) == {server.endpoint}
 
 
 @in_loop

@@ -71,6 +71,12 @@ def test_several_engines_count_together() -> None:
     assert read_load("\n".join(lines).encode(), 7) == (7, True, 6, 6, 0.75)
 
 
+def test_a_label_may_look_like_a_value() -> None:
+    """A model's name is somebody's choice."""
+    odd = with_numbers("12.0", "3.0", "0.5").replace(b'"tiny-chat"', b'"a} 7 {b\\" } 8"')
+    assert read_load(odd, 7) == EndpointLoad(7, True, 12, 3, 0.5) == parsed(odd)
+
+
 @pytest.mark.parametrize("value", ["NaN", "-1", "+Inf", "2000000", "", "many"])
 def test_what_cannot_be_a_number_of_requests_says_nothing(value: str) -> None:
     """Of a cache: as if it were not there."""
