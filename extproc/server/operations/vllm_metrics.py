@@ -1,7 +1,7 @@
 """The few numbers on vLLM's metrics page by which endpoints are compared.
 
 The page has some 70 KB, nearly all of it histograms, and is read several times a second. So it is searched for three
-names, which takes 0.08 ms; the library's parser takes 17 ms.
+names, which takes 0.01 ms; the library's parser takes more than 10 ms.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def read_load(page: bytes, at_ns: int) -> EndpointLoad | None:
 
 
 def _values(page: bytes, name: bytes) -> list[float]:
-    """The values of a gauge, one for each set of labels; none if one of them cannot be."""
+    """The values of a gauge, one for each set of labels, which stand together; none if one of them cannot be."""
     values: list[float] = []
     begin = page.find(name)
     while begin >= 0:
@@ -45,7 +45,9 @@ def _values(page: bytes, name: bytes) -> list[float]:
             if value is None:
                 return []
             values.append(value)
-        begin = page.find(name, after)
+            begin = end if end >= 0 and page.startswith(name, end) else -1
+        else:
+            begin = -1 if values else page.find(name, after)
     return values
 
 
