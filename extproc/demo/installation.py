@@ -87,7 +87,7 @@ class Installation:
     ) -> None:
         self.models = dict(models)
         self.directory = directory
-        self._change = change
+        self.change = change
         self._change_envoy = change_envoy
         self._with_processor = with_processor
         # separate, since a socket path is limited to 107 bytes, and temporary directories may have long paths
@@ -116,7 +116,7 @@ class Installation:
             undo.callback(self._end)
             for model in self.models.values():
                 undo.enter_context(model)
-            configuration = bootstrap_of(self.write_config(self._change))
+            configuration = bootstrap_of(self.write_config(self.change))
             if self._change_envoy is not None:
                 self._change_envoy(configuration)
             self.envoy = EnvoyProcess(configuration, self.directory)

@@ -127,12 +127,15 @@ def _ours_full(places: Places, transport: str) -> Iterator[Subject]:
 
 @contextlib.contextmanager
 def _ours_metered(places: Places) -> Iterator[Subject]:
-    def change(data: dict[str, Any]) -> None:
-        data["filters"] = [{"filter": "meter"}]
-        del data["policies"]
-
-    with full_installation(places, METERED, "fast", change) as installation:
+    with full_installation(places, METERED, "fast", only_meter) as installation:
         yield subject_of(installation, METERED, "ours, fast, only metered", installation.processor.pid)
+
+
+def only_meter(data: dict[str, Any]) -> None:
+    """Leave nothing of the demo's configuration that judges or chooses."""
+    data["filters"] = [{"filter": "meter"}]
+    for section in ("policies", "routes", "route_tests"):
+        del data[section]
 
 
 @contextlib.contextmanager

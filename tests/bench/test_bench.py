@@ -20,7 +20,7 @@ from grpc import aio
 from rich.console import Console
 
 from extproc._pb import ext_proc_pb2 as pb
-from extproc.demo.installation import DEMO_CONFIG
+from extproc.demo.installation import DEMO_CONFIG, Change
 from extproc.exchange.snapshot import compile_snapshot
 from extproc.filters.registry import GUARDS
 from extproc.server.operations.config_files import read_config
@@ -35,7 +35,7 @@ from tests.bench.picture import added_latency
 from tests.bench.processes import begin_peak, child, cpu_seconds, memory, needed, peak_mb
 from tests.bench.report import print_detectors
 from tests.bench.rounds import Rounds
-from tests.bench.subjects import ENVOY, GO_NOOP, Subject, ours_full, ours_noop
+from tests.bench.subjects import ENVOY, GO_NOOP, Places, Subject, full_installation, only_meter, ours_full, ours_noop
 from tests.unit.server.clients import exchange, say
 
 
@@ -186,6 +186,15 @@ def test_every_guard_has_a_cost() -> None:
 def test_a_pick_has_a_cost() -> None:
     """Of the order of its budget; how near is for a quiet machine to say."""
     assert 1 < measure_picks()["pick_us"] < 100
+
+
+@pytest.mark.parametrize("change", [None, only_meter], ids=["full", "metered"])
+def test_what_is_measured_is_a_valid_configuration(change: Change | None, tmp_path: Path) -> None:
+    """Whatever the demo shows, from which it is made."""
+    places = Places("127.0.0.1:1", tmp_path, {}, print)
+    installation = full_installation(places, "ours", "fast", change, with_processor=False)
+    written = installation.write_config(installation.change)
+    assert bool(written.policies) == (change is None)
 
 
 def test_the_documentation_names_every_figure() -> None:
