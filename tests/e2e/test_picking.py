@@ -151,4 +151,4 @@ def test_each_server_is_asked_by_one_process_at_most_five_times_a_second(servers
     wait_until(lambda: all(server.paths("/metrics") >= 10 for server in servers), "ten pages")
     passed_s = time.monotonic() - begun_s
     for server, earlier in zip(servers, before, strict=True):
-        assert server.paths("/metrics") - earlier <= passed_s / 0.2 + 1
+        assert server.paths("/metrics") - earlier <= passed_s / 0.2 + 2  # one at each end, up to its delay

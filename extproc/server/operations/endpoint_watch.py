@@ -141,6 +141,9 @@ def _looked(page: MetricsPage) -> tuple[str, EndpointLoad | None]:
     except ScrapeFailed as failed:
         (result,) = failed.args
         return result, EndpointLoad(time.monotonic_ns(), False) if result == UNREACHABLE else None
+    except Exception:  # a fault of this program must not end the thread: nobody would ask any more
+        page.close()
+        return FAILED, None
 
 
 class EndpointWatch:

@@ -208,6 +208,23 @@ def test_a_kept_connection_that_the_server_has_closed_is_no_failure(server: Serv
 
 
 @in_loop
+async def test_a_fault_of_this_program_is_counted_and_ends_no_thread(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else an endpoint would never be asked again."""
+
+    def broken(page: bytes, at_ns: int) -> EndpointLoad | None:
+        raise ValueError(page, at_ns)
+
+    with monkeypatch.context() as changed:
+        changed.setattr(endpoint_watch, "read_load", broken)
+        async with watching(server.endpoint) as watched:
+            await until(lambda: watched.results(FAILED) > 1)
+            changed.undo()
+            await until(lambda: watched.told)
+
+
+@in_loop
 async def test_what_an_endpoint_says_late_is_told_to_nobody(server: Server) -> None:
     """It was asked when it was still in the configuration."""
     other, gate = Server(), Gate()
