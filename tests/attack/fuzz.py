@@ -25,6 +25,7 @@ with atheris.instrument_imports(include=["extproc.payload", "extproc.exchange"])
 
 from extproc.demo.catalog import shipped
 from extproc.detectors.pii.detector import PiiDetector
+from extproc.detectors.text.folding import read
 from extproc.payload.dialect import UnreadableResponse
 from extproc.payload.encoding import BadEncoding
 from extproc.payload.endpoints import ENDPOINTS
@@ -45,9 +46,9 @@ def path_of(choice: int) -> str:
 
 
 def assert_masked(document: Any) -> None:
-    """No address is in it."""
+    """No address is in it, as a guard reads it: behind an escaped blank, `git@` begins a repository and no address."""
     for text in strings_of(document):
-        assert not MAILS.find(text), "an address came through"
+        assert not MAILS.find(read(text)), "an address came through"
 
 
 def assert_not_ours(talk: Conversation) -> None:

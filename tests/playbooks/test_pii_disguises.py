@@ -134,3 +134,18 @@ def test_a_recognizer_of_ones_own_reads_the_same() -> None:
     said = "EMP\u2011123456, \uff25\uff2d\uff30\uff0d\uff11\uff12\uff13456, EMP\\-12\u200b3456"
     talk = answered(snapshot_of(guard, METER), chat_answer(said))
     assert talk.client_json["choices"][0]["message"]["content"] == "<EMPLOYEE>, <EMPLOYEE>, <EMPLOYEE>"
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("at\\u0020git@code.example.com", "at\\u0020git@code.example.com"),
+        ("at\\u0020jo@code.example.com", "at\\u0020<EMAIL>"),
+    ],
+)
+def test_an_escaped_blank_ends_a_word(text: str, sent: str) -> None:
+    """What follows it is what it is behind a blank: the user of a repository is no address, anyone else is."""
+    talk = Conversation(GUARDED)
+    talk.hears(request_headers())
+    talk.hears(request_body(messages=[{"role": "user", "content": text}]))
+    assert json.loads(talk.server or talk.sent)["messages"][0]["content"] == sent
