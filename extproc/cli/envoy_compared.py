@@ -11,7 +11,7 @@ import yaml
 
 from extproc.cli.output import refuse, said
 from extproc.config.document import Document
-from extproc.config.fallback import chain_hashes
+from extproc.config.fallback import chain_hashes, chains_of
 from extproc.config.routed import RoutedVersion, endpoints_hash, unknown_to
 from extproc.domain.contract import ROUTES_HEADER
 from extproc.envoy_config.dynamic import ROUTES
@@ -32,7 +32,7 @@ def stale_keys(document: Document, against: str) -> list[str]:
             f"{against}: it does not state which versions it routes ({ROUTES_HEADER}). Generate it with `extproc"
             " envoy-config` of this version."
         )
-    hashes = chain_hashes(document)
+    hashes = chain_hashes(chains_of(document))
     versions = [
         RoutedVersion(model, name, endpoints_hash(version), hashes.get((model, name), ""))
         for model, entry in document.models.items()

@@ -8,6 +8,7 @@ may name each other.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import Field
@@ -57,12 +58,14 @@ def named_version(document: Document, model: str | None, name: str) -> VersionKe
     """The version that an entry of a list names: VERSION of this model, if it is that of one, else MODEL/VERSION."""
     if model is not None and name in document.models[model].versions:
         return model, name
+    known = (key for key in possible_keys(name) if key[0] in document.models)
+    return next((key for key in known if key[1] in document.models[key[0]].versions), None)
+
+
+def possible_keys(name: str) -> Iterator[VersionKey]:
+    """What MODEL/VERSION may mean: either part may contain a slash."""
     parts = name.split("/")
-    for count in range(1, len(parts)):
-        key = "/".join(parts[:count]), "/".join(parts[count:])
-        if key[0] in document.models and key[1] in document.models[key[0]].versions:
-            return key
-    return None
+    return (("/".join(parts[:count]), "/".join(parts[count:])) for count in range(1, len(parts)))
 
 
 class FallbackChain(NamedTuple):
@@ -129,10 +132,10 @@ def is_at_provider(document: Document, key: VersionKey) -> bool:
     return document.models[key[0]].versions[key[1]].provider is not None
 
 
-def chain_hashes(document: Document) -> dict[VersionKey, str]:
-    """A short hash of what Envoy knows of the chains of each version that has any."""
+def chain_hashes(chains: Iterable[FallbackChain]) -> dict[VersionKey, str]:
+    """A short hash of what Envoy knows of the chains of each version that has any. Args: chains: of a document."""
     lines: dict[VersionKey, list[str]] = {}
-    for chain in chains_of(document):
+    for chain in chains:
         named = ["/".join(key) for key in chain.versions]
         lines.setdefault(chain.chosen, []).append("\n".join([chain.route, *named, *sorted(chain.on)]))
     return {key: hashlib.sha256("\n\n".join(each).encode()).hexdigest()[:8] for key, each in lines.items()}

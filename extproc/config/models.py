@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from extproc.config.document import Document, Model, Version
 from extproc.config.endpoints import may_be_several
-from extproc.config.fallback import FallbackChain, FallbackReason, VersionKey, chain_hashes, chains_of
+from extproc.config.fallback import FallbackChain, FallbackReason, VersionKey, chain_hashes, chains_of, possible_keys
 from extproc.config.prompt_template import CompiledPrompt
 from extproc.config.providers import CompiledProvider, compile_providers
 from extproc.config.routed import endpoints_hash
@@ -85,10 +85,9 @@ def compile_models(document: Document, prompts: Mapping[str, str]) -> dict[str, 
 
 def find_version(models: Mapping[str, CompiledModel], name: str) -> tuple[CompiledModel, CompiledVersion] | None:
     """The version named MODEL/VERSION; either part may contain a slash."""
-    parts = name.split("/")
-    for count in range(1, len(parts)):
-        model = models.get("/".join(parts[:count]))
-        version = model.by_name.get("/".join(parts[count:])) if model else None
+    for model_name, version_name in possible_keys(name):
+        model = models.get(model_name)
+        version = model.by_name.get(version_name) if model else None
         if model and version:
             return model, version
     return None
@@ -148,9 +147,9 @@ def compile_fallbacks(
     document: Document, models: Mapping[str, CompiledModel], route: str
 ) -> dict[str, CompiledFallback]:
     """Of a route, or where that is empty of all models, by MODEL/VERSION of the version that was chosen."""
-    hashes = chain_hashes(document)
-    chains = [chain for chain in chains_of(document) if chain.route == route]
-    return {"/".join(chain.chosen): _compile_fallback(chain, models, hashes) for chain in chains}
+    chains = chains_of(document)
+    hashes = chain_hashes(chains)
+    return {"/".join(one.chosen): _compile_fallback(one, models, hashes) for one in chains if one.route == route}
 
 
 def _compile_fallback(

@@ -55,7 +55,7 @@ def _statement(document: Document, clusters: dict[tuple[str, str], str]) -> dict
     if document.role is Role.GUARD:
         return {}
     versions = {(model, name): document.models[model].versions[name] for model, name in clusters}
-    stated = route_statement(versions, chain_hashes(document))
+    stated = route_statement(versions, chain_hashes(chains_of(document)))
     if len(stated) > STATEMENT_BYTES_MAX:
         raise EnvoyConfigError(
             f"models: Envoy lists the names of all versions in each call, which takes {len(stated)} bytes; at most"

@@ -123,9 +123,13 @@ class ConfigReader:
         """Wait until no file has changed for ``QUIET_S``, but at most ``SETTLE_S_MAX``: somebody may be writing."""
         until_s = time.monotonic() + SETTLE_S_MAX
         before = None
-        while (now := [_signature(file) for file in self._seen]) != before and time.monotonic() < until_s:
+        while (now := self._signatures()) != before and time.monotonic() < until_s:
             before = now
             time.sleep(QUIET_S)
+
+    def _signatures(self) -> list[_Signature]:
+        links = Links()
+        return [_signature(file, links) for file in self._seen]
 
     def _read(self) -> ConfigFiles:
         self._seen = {}
@@ -176,7 +180,7 @@ class ConfigReader:
     def changed(self) -> bool:
         """Whether a file, or a prompt of the store, has changed since the last read."""
         is_new = self.store is not None and self.store.revision != self._store_revision
-        return is_new or any(_signature(file) != seen for file, seen in self._seen.items())
+        return is_new or self._signatures() != list(self._seen.values())
 
     def _ask_store(self, loaded: Loaded) -> AskStore:
         """What asks the store of this document, which stays the same while its section does."""
@@ -233,8 +237,8 @@ def read_config(file: Path, *, with_certificates: bool = False) -> ConfigFiles:
     return ConfigReader(file, with_certificates=with_certificates).read()
 
 
-def _signature(file: Path) -> _Signature:
-    real = Links().resolve(file)
+def _signature(file: Path, links: Links) -> _Signature:
+    real = links.resolve(file)
     try:
         return _of_status(real, os.stat(real))
     except OSError:
