@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 from extproc.config.classifiers import Classifier
 from extproc.config.fallback import Fallback
 from extproc.config.filters import AnyFilterSection
+from extproc.config.identity import Identity
 from extproc.config.policies import Policy
 from extproc.config.problems import KeyPath
 from extproc.config.prompts import Prompt, Prompts
@@ -161,36 +162,6 @@ class Limits(Section):
         ge=1_024,
         le=10**12,
         description="upper bound for a server's token count of one prompt or one response; larger counts are capped",
-    )
-
-
-# --- who asks ------------------------------------------------------------------------------------------------------
-
-
-class Identity(Section):
-    """Headers that identify who asks. They are trusted: set them at a trusted hop, and strip them from clients."""
-
-    team_header: HeaderName = Field(default="x-team", description="header with the team")
-    project_header: HeaderName = Field(default="x-project", description="header with the project")
-    budget_code_header: HeaderName = Field(default="x-budget-code", description="header with the budget code")
-    tier_header: HeaderName = Field(default="x-tier", description="header with the tier, for `routes`")
-    tag_header: HeaderName = Field(default="x-use-case", description="header with the use case, for `routes`")
-    teams: tuple[Name, ...] = Field(
-        default=(), description="known teams; others count as `other`. Empty: all, up to a limit"
-    )
-    private_teams: tuple[Name, ...] = Field(
-        default=(), description="teams whose exchanges never go to a provider, whatever their policy says"
-    )
-    tiers: tuple[Name, ...] = Field(default=(), description="known tiers; others count as `other`. Empty: all")
-    tags: tuple[Name, ...] = Field(default=(), description="known use cases; others count as `other`. Empty: all")
-    label_values_max: int = Field(
-        default=100,
-        ge=1,
-        le=10_000,
-        description=(
-            "maximum distinct values of one label; further values count as `other` until one has not been seen "
-            "for an hour"
-        ),
     )
 
 

@@ -110,6 +110,11 @@ class ExchangeRecord:
     budget_code: str = ""
     tier: str = ""
     tag: str = ""  # use case
+    user: str = ""  # keyed hash of who asks within the team; empty: not known
+    key_id: str = ""  # of the API key, if one identified the caller
+    identity_source: str = (
+        ""  # what settled team, project, budget code and tier; ``claimed``: only the client's headers
+    )
     route: str = ""  # that chose where it goes; empty without routes
     ignored_pin: str = ""  # model whose pin header was ignored, as the team may not pin
     policy: str = ""  # the policy whose guards apply

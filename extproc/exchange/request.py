@@ -19,6 +19,7 @@ from extproc.domain.contract import (
     VERSION_HEADER,
 )
 from extproc.domain.errors import ApiError, PayloadRefused, refuse
+from extproc.domain.identity import CLAIMED
 from extproc.domain.pace import Abandoned, Stride
 from extproc.domain.record import Coverage, ExchangeRecord
 from extproc.domain.text import Direction
@@ -152,6 +153,7 @@ def header_changes(headers: Mapping[str, str], dialect: Dialect | None) -> Heade
 def note_identity(record: ExchangeRecord, headers: Mapping[str, str], snapshot: Snapshot) -> None:
     """Record who asks and pays, from the configured headers."""
     identity = snapshot.identity
+    record.identity_source = CLAIMED
     record.team = known_identity(headers.get(identity.team_header, "")[:IDENTITY_CHARS_MAX], snapshot.teams)
     record.tier = known_identity(headers.get(identity.tier_header, "")[:IDENTITY_CHARS_MAX], snapshot.tiers)
     record.tag = known_identity(headers.get(identity.tag_header, "")[:IDENTITY_CHARS_MAX], snapshot.tags)

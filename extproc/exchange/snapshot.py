@@ -9,7 +9,8 @@ from types import MappingProxyType
 from extproc.config.classifiers import Classifier
 from extproc.config.compiled_routes import CompiledRoutes, compile_routes, version_places
 from extproc.config.data_rules import DataRules, compile_data_rules
-from extproc.config.document import Document, Identity, Limits, Role, Unreadable
+from extproc.config.document import Document, Limits, Role, Unreadable
+from extproc.config.identity import Identity
 from extproc.config.load import revision_of
 from extproc.config.models import CompiledModel, CompiledVersion, VersionPlace, compile_models
 from extproc.exchange.policies import CompiledPolicy, compile_policies

@@ -25,6 +25,7 @@ def test_a_line_tells_who_what_and_how_much() -> None:
     """Enough to find one exchange again in Envoy's log and in the bill."""
     record = ExchangeRecord("id-1", "rev", 1_000_000, endpoint="chat", outcome=Outcome.COMPLETED, status=200)
     record.team, record.project, record.budget_code = "search", "index", "b-1"
+    record.user, record.key_id, record.identity_source = "3f9a", "search-1", "api_key"
     record.version = VersionFacts("tiny-chat", "v1", "f00", Prices(1, 1, 1))
     record.usage, record.cost_micro_usd, record.ended_ns = Usage(10, 4, 6), 17, 43_000_000
     record.findings["pii", "request", "EMAIL"] = 2
@@ -37,6 +38,7 @@ def test_a_line_tells_who_what_and_how_much() -> None:
         "completed",
     )
     assert (line["team"], line["project"], line["budget_code"]) == ("search", "index", "b-1")
+    assert (line["user"], line["key_id"], line["identity_source"]) == ("3f9a", "search-1", "api_key")
     assert (line["model"], line["version"], line["fingerprint"], line["revision"]) == ("tiny-chat", "v1", "f00", "rev")
     assert (line["prompt_tokens"], line["completion_tokens"], line["cached_tokens"]) == (10, 4, 6)
     assert (line["cost_micro_usd"], line["duration_ms"], line["estimated"]) == (17, 42, False)
