@@ -96,8 +96,9 @@ def opened(
     """
     document = _document_of(config)
     from extproc.cli.review_names import unknown_name
+    from extproc.database.engine import StoreFailed
     from extproc.sinks.review.labels import NoSuchFinding
-    from extproc.sinks.review.store import Store, StoreFailed
+    from extproc.sinks.review.store import Store
 
     assert document.review is not None
     try:

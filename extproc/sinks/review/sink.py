@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from extproc.config.review import Review
+from extproc.database.engine import StoreFailed
 from extproc.domain.record import ExchangeRecord
 from extproc.sinks.review.age import AgeClock
 from extproc.sinks.review.entries import Entry
 from extproc.sinks.review.excerpt import Excerpts, storable
 from extproc.sinks.review.precision import precision_of
-from extproc.sinks.review.store import Store, StoreFailed
+from extproc.sinks.review.store import Store
 
 BATCH_MAX = 100  # exchanges written in one transaction
 RETENTION_SECONDS = 60.0

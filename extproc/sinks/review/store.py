@@ -6,32 +6,14 @@ involved.
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    URL,
-    Connection,
-    Engine,
-    Row,
-    Select,
-    and_,
-    create_engine,
-    delete,
-    event,
-    func,
-    insert,
-    make_url,
-    or_,
-    select,
-)
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy import Row, Select, and_, delete, func, insert, or_, select
 
+from extproc.database.engine import Database, StoreFailed
 from extproc.sinks.review.entries import (
     Entry,
     FindingQuery,
@@ -44,7 +26,6 @@ from extproc.sinks.review.entries import (
     ScoreCount,
     Stored,
 )
-from extproc.sinks.review.files import OpenToOthers, closed_to_others
 from extproc.sinks.review.imports import import_labels
 from extproc.sinks.review.labels import (
     NoSuchFinding,
@@ -55,24 +36,11 @@ from extproc.sinks.review.labels import (
 )
 from extproc.sinks.review.schema import FINDINGS, StoreTooNew, bring_up_to_date
 
-SQLITE_PREFIX = "sqlite:///"
-WAIT_SECONDS_MAX = 5
-_RETRY_SECONDS = 0.02
 GUARDS_MAX = 1_000  # names in the store come from configurations, so there are few
 NAMES_MAX = 1_000  # those of teams may come from clients
 _DAY_MS = 86_400_000
-_REASON_CHARS_MAX = 200
-_READS = {"reads_only": True}
 _ENTRY_COLUMNS = tuple(field.name for field in fields(Entry))
 _VERDICTS = tuple(verdict.value for verdict in ReviewLabel)
-
-
-class StoreFailed(Exception):
-    """A store operation failed; ``may_pass``: a retry may succeed. The message holds no user text."""
-
-    def __init__(self, reason: str, may_pass: bool) -> None:
-        super().__init__(reason)
-        self.may_pass = may_pass
 
 
 class Store:
@@ -86,15 +54,9 @@ class Store:
     """
 
     def __init__(self, url: str, folder: Path, *, creates: bool = True) -> None:
-        self.warnings: list[str] = []
-        with _failing():
-            if url.startswith(SQLITE_PREFIX):
-                file = folder / url.removeprefix(SQLITE_PREFIX)
-                self.warnings += closed_to_others(file, creates)
-                self._engine = _sqlite(file)
-            else:
-                self._engine = _postgresql(url)
-        self._reader = self._engine.execution_options(**_READS)
+        self._database = Database(url, folder, creates=creates)
+        self.warnings = self._database.warnings
+        self._writing, self._reading = self._database.writing, self._database.reading
         try:
             with self._writing() as connection:
                 bring_up_to_date(connection)
@@ -107,7 +69,7 @@ class Store:
 
     def close(self) -> None:
         """Close the connections."""
-        self._engine.dispose()
+        self._database.close()
 
     # --- findings --------------------------------------------------------------------------------------------------
 
@@ -233,95 +195,6 @@ class Store:
             )
             for guard in sorted({guard for guard, _ in counted})
         ]
-
-    # --- transactions ----------------------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with _failing(), self._engine.begin() as connection:
-            yield connection
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with _failing(), self._reader.begin() as connection:
-            yield connection
-
-
-def _sqlite(file: Path) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite", database=str(file)), connect_args={"timeout": WAIT_SECONDS_MAX}, hide_parameters=True
-    )
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # we control transactions, not the driver
-        _execute_when_free(connection, "PRAGMA journal_mode = WAL")  # readers do not wait for the writer
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA secure_delete = ON")  # overwrite deleted data
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        reads_only = connection.get_execution_options().get("reads_only", False)
-        # a transaction that upgrades from read to write may fail to get the lock
-        _execute_when_free(connection.connection.dbapi_connection, "BEGIN" if reads_only else "BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _execute_when_free(connection: Any, statement: str) -> None:
-    """Retry while another process opens the file first, or closes it last: SQLite does not wait for that."""
-    until_s = time.monotonic() + WAIT_SECONDS_MAX
-    while True:
-        try:
-            connection.execute(statement)
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until_s:
-                raise
-            time.sleep(_RETRY_SECONDS)
-
-
-def _postgresql(url: str) -> Engine:
-    wait_ms = WAIT_SECONDS_MAX * 1_000
-    if "@" in (make_url(url).host or ""):  # may be part of a password, and messages name the host
-        raise ArgumentError
-    options = f"-c statement_timeout={wait_ms} -c lock_timeout={wait_ms}"
-    return create_engine(
-        make_url(url).set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": WAIT_SECONDS_MAX, "options": options, "application_name": "llm-extproc"},
-        hide_parameters=True,
-        max_overflow=0,
-        pool_pre_ping=True,
-        pool_size=1,
-    )
-
-
-@contextlib.contextmanager
-def _failing() -> Iterator[None]:
-    """Convert any failure to StoreFailed. Only connection errors are quoted: other messages may quote a row."""
-    try:
-        yield
-    except OpenToOthers as error:
-        raise StoreFailed(str(error), may_pass=False) from None
-    except OSError as error:
-        raise StoreFailed(f"{error.filename}: {(error.strerror or 'input or output error').lower()}", True) from None
-    except (OperationalError, InterfaceError) as error:
-        raise StoreFailed(_first_line(error.orig), may_pass=True) from None
-    except sqlite3.OperationalError as error:  # occurs before the library handles it: while a connection is prepared
-        raise StoreFailed(_first_line(error), may_pass=True) from None
-    except ArgumentError:
-        reason = "the URL cannot be read; in a user and a password write `@` as `%40`, `/` as `%2F`, `:` as `%3A`"
-        raise StoreFailed(reason, may_pass=False) from None
-    except DBAPIError as error:
-        raise StoreFailed(type(error.orig).__name__, may_pass=False) from None
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        raise StoreFailed(type(error).__name__, may_pass=False) from None
-
-
-def _first_line(error: BaseException | None) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:_REASON_CHARS_MAX] if lines else type(error).__name__
 
 
 def _chosen(query: Select[Any], wanted: FindingQuery) -> Select[Any]:

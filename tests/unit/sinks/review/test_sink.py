@@ -128,7 +128,7 @@ def queues(url: str) -> Iterator[Queues]:
 @pytest.fixture
 def on_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
     """On SQLite, which waits for a lock only briefly."""
-    monkeypatch.setattr("extproc.sinks.review.store.WAIT_SECONDS_MAX", 0.01)
+    monkeypatch.setattr("extproc.database.engine.WAIT_SECONDS_MAX", 0.01)
     made = Queues(f"sqlite:///{tmp_path / 'review.db'}")
     yield made
     made.close()

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, func, select, text
 
+from extproc.database.engine import StoreFailed
 from extproc.sinks.review import schema
 from extproc.sinks.review.entries import Entry, FindingQuery, GuardCounts, ReviewLabel
 from extproc.sinks.review.labels import NoSuchFinding
-from extproc.sinks.review.store import Store, StoreFailed
+from extproc.sinks.review.store import Store
 from tests.unit.sinks.review.postgres import Server
 from tests.unit.sinks.review.samples import DAY_MS, NOW_MS, confirm, entry, reject
 
@@ -398,7 +399,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
 
 def test_a_locked_file_is_waited_for_only_so_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else's transaction that does not end: it fails, and works again afterwards."""
-    monkeypatch.setattr("extproc.sinks.review.store.WAIT_SECONDS_MAX", 0.05)
+    monkeypatch.setattr("extproc.database.engine.WAIT_SECONDS_MAX", 0.05)
     store = Store("sqlite:///review.db", tmp_path)
     other = sqlite3.connect(tmp_path / "review.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")

@@ -1,4 +1,4 @@
-"""File permissions of a SQLite store: it may contain user text, so it must not be world-accessible.
+"""File permissions of a SQLite database: it may contain user text, so it must not be world-accessible.
 
 A file that we create is private to its user. An existing file may be open to its group, presumably on purpose;
 permissions of all others are removed.
