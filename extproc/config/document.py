@@ -16,6 +16,7 @@ from extproc.config.classifiers import Classifier
 from extproc.config.fallback import Fallback
 from extproc.config.filters import AnyFilterSection
 from extproc.config.identity import Identity
+from extproc.config.ledger import Ledger
 from extproc.config.policies import Policy
 from extproc.config.problems import KeyPath
 from extproc.config.prompts import Prompt, Prompts
@@ -352,6 +353,7 @@ class Document(Section):
         default_factory=dict, description="out-of-band models for `guard: classifier`"
     )
     review: Review | None = Field(default=None, description="queue of findings for human review; default: none")
+    ledger: Ledger | None = Field(default=None, description="durable entries of all exchanges; default: none")
     requests: Requests = Field(default_factory=Requests, description="content that is forwarded without inspection")
     envoy: Envoy = Field(default_factory=Envoy, description="settings for `envoy-config`")
     _written: dict[KeyPath, str] = PrivateAttr(default_factory=dict)

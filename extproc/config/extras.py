@@ -23,7 +23,16 @@ EXTRA_OF_ADAPTER = {
 
 def review_modules(url: str) -> list[str]:
     """The modules that the review queue needs for a store."""
-    return [module for module in MODULES["review"] if module != "psycopg" or url.startswith("postgresql:")]
+    return _of_store("review", url)
+
+
+def ledger_modules(url: str) -> list[str]:
+    """The modules that the ledger needs for a store."""
+    return _of_store("ledger", url)
+
+
+def _of_store(extra: str, url: str) -> list[str]:
+    return [module for module in MODULES[extra] if module != "psycopg" or url.startswith("postgresql:")]
 
 
 def missing_extras(document: Document, places: Places) -> Iterator[Problem]:
@@ -31,6 +40,9 @@ def missing_extras(document: Document, places: Places) -> Iterator[Problem]:
     if document.review is not None:
         missing = missing_modules(review_modules(document.review.url))
         yield from _warnings(("review",), missing, "review", "`extproc serve` does not start", places)
+    if document.ledger is not None:
+        missing = missing_modules(ledger_modules(document.ledger.url))
+        yield from _warnings(("ledger",), missing, "ledger", "`extproc serve` does not start", places)
     for name, classifier in document.classifiers.items():
         extra = EXTRA_OF_ADAPTER[classifier.adapter]
         effect = "this classifier judges nothing"

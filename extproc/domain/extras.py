@@ -13,6 +13,7 @@ from typing import Final
 
 MODULES: Final[dict[str, tuple[str, ...]]] = {
     "http": ("httpx2",),
+    "ledger": ("alembic", "sqlalchemy", "psycopg"),
     "onnx": ("numpy", "onnxruntime", "tokenizers"),
     "packaged": ("numpy", "onnxruntime", "tokenizers", "llm_extproc_models"),
     "presidio": ("presidio_analyzer", "spacy"),

@@ -50,3 +50,10 @@ def test_the_manual_page_is_installed_where_man_looks(wheel: Path) -> None:
     with ZipFile(wheel) as files:
         (page,) = [name for name in files.namelist() if name.endswith(".data/data/share/man/man1/extproc.1")]
         assert files.read(page) == (ROOT / "extproc" / "cli" / "extproc.1").read_bytes()
+
+
+def test_the_migrations_of_the_ledger_are_in_it(wheel: Path) -> None:
+    """Alembic looks for them as files."""
+    ours = {f"extproc/ledger/migrations/{one}" for one in ("env.py", "versions/v0001_entries.py")}
+    with ZipFile(wheel) as files:
+        assert ours <= set(files.namelist())

@@ -1,0 +1,46 @@
+"""The section of the ledger."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from extproc.config.review import StoreUrl
+from extproc.config.section import FilePath, Section
+
+
+class Ledger(Section):
+    """One durable entry for each exchange that reached a model. Needs `pip install 'llm-extproc[ledger]'`."""
+
+    url: StoreUrl = Field(
+        default="sqlite:///ledger.db",
+        description="sqlite:///PATH, relative to the configuration file (sqlite:////... from the root), or "
+        "postgresql://USER@HOST/NAME?passfile=PATH",
+    )
+    spool: FilePath = Field(
+        default="ledger-spool",
+        description="folder on a local disk for entries that are not in the store yet; relative to the configuration "
+        "file",
+    )
+    fsync: Literal["each", "interval", "none"] = Field(
+        default="interval",
+        description="when the spool waits for the disk. each: after each write, a few milliseconds after an exchange "
+        "ends. interval: every `fsync_interval_ms`. none: never. It only matters if the machine fails",
+    )
+    fsync_interval_ms: int = Field(default=100, ge=1, le=60_000, description="for `fsync: interval`")
+    spool_mb_max: int = Field(
+        default=1_024, ge=8, le=1_000_000, description="disk space of the spool, over all processes [MB]"
+    )
+    on_full: Literal["refuse", "drop"] = Field(
+        default="refuse",
+        description="when the spool has that size, or its disk is full: refuse new requests (503), or drop entries "
+        "and count them",
+    )
+    refused: bool = Field(default=False, description="whether requests that were refused have entries too")
+    open_max: int = Field(
+        default=1_024,
+        ge=16,
+        le=65_536,
+        description="exchanges in flight, per process, whose entries outlive a process that is killed; 8 KiB each",
+    )

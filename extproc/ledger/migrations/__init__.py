@@ -1,0 +1,54 @@
+"""Brings the tables of a database up to date, with Alembic.
+
+A change of a table is a module in ``versions``: ``upgrade`` with the operations, ``revision`` one higher than
+``down_revision``. Views are created again after each change, from ``schema``, so a migration names none. There is no
+way back: an older release does not open what a newer one has changed.
+"""
+
+from __future__ import annotations
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from extproc.ledger.schema import VIEWS, create_views
+
+VERSION_TABLE = "ledger_schema"
+_LOCK = 0x6C6C6C67  # arbitrary advisory lock number: no two PostgreSQL sessions migrate at once
+
+
+class LedgerTooNew(Exception):
+    """A newer release created the tables."""
+
+    def __init__(self, found: str, newest: str) -> None:
+        super().__init__(f"its schema is revision {found}, and this release knows {newest} at most")
+
+
+def bring_up_to_date(connection: Connection) -> None:
+    """Create the tables and views, or migrate those of an older release, in the connection's transaction.
+
+    Raises: LedgerTooNew.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    config = Config()
+    config.set_main_option("script_location", "extproc.ledger:migrations")
+    config.attributes["connection"] = connection
+    scripts = ScriptDirectory.from_config(config)
+    newest = scripts.get_current_head() or ""
+    found = revision_of_tables(connection)
+    if found == newest:
+        return
+    if found is not None and found not in {script.revision for script in scripts.walk_revisions()}:
+        raise LedgerTooNew(found, newest)
+    for name in VIEWS:  # a database may refuse to change a table that a view reads
+        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+    command.upgrade(config, "head")
+    create_views(connection)
+
+
+def revision_of_tables(connection: Connection) -> str | None:
+    """The last migration of a database; None before the first."""
+    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()

@@ -1,0 +1,123 @@
+"""The tables of the ledger. ``migrations`` creates and changes them; a test compares the two.
+
+``ledger_entries`` has a column for each field of ``LedgerEntry``, and the day. ``ledger_spools`` says up to where the
+segments of each process are stored. The views ``usage_daily`` and ``usage_by_team`` are made for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Connection, Date, Index, Integer, MetaData, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+METADATA = MetaData()
+
+LISTS = JSON().with_variant(JSONB(), "postgresql")
+
+ENTRIES = Table(
+    "ledger_entries",
+    METADATA,
+    Column("exchange", Text, primary_key=True),
+    Column("day", Date, nullable=False),
+    Column("started_at_us", BigInteger, nullable=False),
+    Column("sent_at_us", BigInteger),
+    Column("first_token_at_us", BigInteger),
+    Column("ended_at_us", BigInteger, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("team", Text, nullable=False),
+    Column("project", Text, nullable=False),
+    Column("budget_code", Text, nullable=False),
+    Column("tier", Text, nullable=False),
+    Column("use_case", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("identity_source", Text, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("streamed", Boolean, nullable=False),
+    Column("model_asked", Text, nullable=False),
+    Column("chosen", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("prompt_fingerprint", Text, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("prompt_tokens_source", Text),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("cached_tokens_source", Text),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("completion_tokens_source", Text),
+    Column("reasoning_tokens", BigInteger, nullable=False),
+    Column("reasoning_tokens_source", Text),
+    Column("cost_micro_usd", BigInteger, nullable=False),
+    Column("price_revision", Text, nullable=False),
+    Column("choices", Integer, nullable=False),
+    Column("finish_reasons", LISTS, nullable=False),
+    Column("tool_calls", Integer, nullable=False),
+    Column("refusals", Integer, nullable=False),
+    Column("finding_count", Integer, nullable=False),
+    Column("findings", LISTS, nullable=False),
+    Column("request_bytes", BigInteger, nullable=False),
+    Column("response_bytes", BigInteger, nullable=False),
+    Column("attempts", LISTS, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+Index("ledger_entries_day_team", ENTRIES.c.day, ENTRIES.c.team)
+Index("ledger_entries_started_at_us", ENTRIES.c.started_at_us)
+
+SPOOLS = Table(
+    "ledger_spools",
+    METADATA,
+    Column("spool", Text, primary_key=True),  # of one process
+    Column("segment", BigInteger, nullable=False),  # that is read next
+    Column("at_byte", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),  # of the last record that was read
+    Column("entries", BigInteger, nullable=False),  # that were added
+    Column("repeated", BigInteger, nullable=False),  # that were there already
+    Column("damaged", BigInteger, nullable=False),  # records that could not be read
+)
+_SUMS = """
+    count(*) AS exchanges,
+    CAST(sum(prompt_tokens) AS BIGINT) AS prompt_tokens,
+    CAST(sum(cached_tokens) AS BIGINT) AS cached_tokens,
+    CAST(sum(completion_tokens) AS BIGINT) AS completion_tokens,
+    CAST(sum(reasoning_tokens) AS BIGINT) AS reasoning_tokens,
+    CAST(sum(cost_micro_usd) AS BIGINT) AS cost_micro_usd,
+    sum(CASE WHEN prompt_tokens_source = 'estimated' OR completion_tokens_source = 'estimated' THEN 1 ELSE 0 END)
+        AS estimated_exchanges,
+    sum(CASE WHEN outcome IN ('completed', 'cut') THEN 0 ELSE 1 END) AS unfinished_exchanges
+FROM ledger_entries WHERE outcome <> 'refused'
+"""
+VIEWS: Mapping[str, Mapping[str, str]] = {
+    "usage_daily": dict.fromkeys(
+        ("sqlite", "postgresql"),
+        f"SELECT day, team, project, endpoint, model, version, {_SUMS}"
+        "GROUP BY day, team, project, endpoint, model, version",
+    ),
+    "usage_by_team": {
+        name: f"SELECT {month} AS month, team, {_SUMS} GROUP BY {month}, team"
+        for name, month in (("sqlite", "substr(day, 1, 7)"), ("postgresql", "to_char(day, 'YYYY-MM')"))
+    },
+}
+"""The statements of the views, by name and by database. Days and months are those of UTC."""
+
+
+def create_views(connection: Connection) -> None:
+    """Create the views, in place of those of an older release."""
+    for name, statements in VIEWS.items():
+        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+        connection.exec_driver_sql(f"CREATE VIEW {name} AS {statements[connection.dialect.name]}")
+
+
+def row_of(entry: Any) -> dict[str, Any]:
+    """The row of an entry."""
+    row = {name: getattr(entry, name) for name in ENTRIES.c.keys() if name != "day"}  # noqa: SIM118
+    row["findings"], row["finish_reasons"] = dict(entry.findings), list(entry.finish_reasons)
+    row["attempts"] = [one._asdict() for one in entry.attempts]
+    return row | {"day": entry.day}

@@ -1,0 +1,164 @@
+"""The store of the ledger: SQLite in a file, or PostgreSQL. Idempotent: an exchange that is stored stays as it is.
+
+Who adds entries of a spool says in the same transaction up to where it was read. So whatever is interrupted, and
+wherever, each record is stored once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, Table, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from extproc.database.engine import Database, StoreFailed
+from extproc.ledger.entry import EntryOutcome, LedgerEntry, TokenSource, TriedVersion
+from extproc.ledger.migrations import LedgerTooNew, bring_up_to_date
+from extproc.ledger.schema import ENTRIES, SPOOLS, row_of
+
+ROWS_AT_ONCE = 500
+_FIELDS = tuple(one.name for one in fields(LedgerEntry))
+_SOURCES = tuple(name for name in _FIELDS if name.endswith("_tokens_source"))
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolPlace:
+    """Up to where the spool of one process is stored.
+
+    Attributes:
+        segment, at_byte: what is read next.
+        sequence: of the last record that was read.
+        entries: that were added; ``repeated``: that were there already; ``damaged``: that could not be read.
+    """
+
+    spool: str
+    segment: int = 0
+    at_byte: int = 0
+    sequence: int = 0
+    entries: int = 0
+    repeated: int = 0
+    damaged: int = 0
+
+
+class LedgerStore:
+    """One connection pool, with the tables created or migrated. ``warnings`` are for the caller.
+
+    Args: as those of ``Database``.
+    Raises: StoreFailed, here and in every method.
+    """
+
+    def __init__(self, url: str, folder: Path, *, creates: bool = True) -> None:
+        self._database = Database(url, folder, creates=creates, syncs_each=True)
+        self.warnings = self._database.warnings
+        try:
+            with self._database.writing() as connection:
+                bring_up_to_date(connection)
+        except LedgerTooNew as error:
+            self.close()
+            raise StoreFailed(str(error), may_pass=False) from None
+        except StoreFailed:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._database.close()
+
+    def add(self, entries: Sequence[LedgerEntry]) -> int:
+        """Add entries, all or none; those whose exchange is stored are left out. Returns: how many were new."""
+        with self._database.writing() as connection:
+            return _add(connection, entries)
+
+    def add_of_spool(self, entries: Sequence[LedgerEntry], place: SpoolPlace) -> SpoolPlace:
+        """Add entries of a spool, and the place up to which it was read, in one transaction.
+
+        Args: place: with the counts of before, apart from ``damaged``.
+        Returns: the place with the new counts.
+        """
+        with self._database.writing() as connection:
+            new = _add(connection, entries)
+            counted = SpoolPlace(
+                place.spool,
+                place.segment,
+                place.at_byte,
+                place.sequence,
+                place.entries + new,
+                place.repeated + len(entries) - new,
+                place.damaged,
+            )
+            values = {one.name: getattr(counted, one.name) for one in fields(SpoolPlace)}
+            statement = _insert(connection, SPOOLS).values(values)
+            changed = {name: value for name, value in values.items() if name != "spool"}
+            connection.execute(statement.on_conflict_do_update(index_elements=["spool"], set_=changed))
+            return counted
+
+    def place_of(self, spool: str) -> SpoolPlace:
+        """Up to where a spool is stored."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(SPOOLS).where(SPOOLS.c.spool == spool)).mappings().one_or_none()
+            return SpoolPlace(spool) if row is None else SpoolPlace(**row)
+
+    def places(self) -> list[SpoolPlace]:
+        """Of all spools that were ever stored, by name."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(SPOOLS).order_by(SPOOLS.c.spool)).mappings()
+            return [SpoolPlace(**row) for row in rows]
+
+    def get(self, exchange: str) -> LedgerEntry | None:
+        """The entry of an exchange."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(ENTRIES).where(ENTRIES.c.exchange == exchange)).mappings().one_or_none()
+            return None if row is None else entry_of(row)
+
+    def count(self) -> int:
+        """How many entries there are."""
+        with self._database.reading() as connection:
+            return connection.execute(select(func.count()).select_from(ENTRIES)).scalar_one()
+
+    def rows(self, query: Select[Any]) -> list[RowMapping]:
+        """What a query of the caller's own finds: a report."""
+        with self._database.reading() as connection:
+            return list(connection.execute(query).mappings())
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that reads, for reports of several queries."""
+        with self._database.reading() as connection:
+            yield connection
+
+
+def _add(connection: Connection, entries: Sequence[LedgerEntry]) -> int:
+    """Add those that are new. Returns: how many."""
+    rows = {entry.exchange: row_of(entry) for entry in reversed(entries)}  # the first of an exchange counts
+    added = 0
+    for part in _parts(list(rows)):
+        known = set(connection.execute(select(ENTRIES.c.exchange).where(ENTRIES.c.exchange.in_(part))).scalars())
+        new = [rows[exchange] for exchange in part if exchange not in known]
+        if new:
+            connection.execute(_insert(connection, ENTRIES).on_conflict_do_nothing(), new)
+        added += len(new)
+    return added
+
+
+def _parts(items: list[str]) -> Iterable[list[str]]:
+    return (items[first : first + ROWS_AT_ONCE] for first in range(0, len(items), ROWS_AT_ONCE))
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    """An insert that knows conflicts: each database has its own."""
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def entry_of(row: RowMapping | Mapping[str, Any]) -> LedgerEntry:
+    """The entry of a row."""
+    values: dict[str, Any] = {name: row[name] for name in _FIELDS}
+    values["outcome"] = EntryOutcome(values["outcome"])
+    values["finish_reasons"] = tuple(values["finish_reasons"])
+    values["attempts"] = tuple(TriedVersion(**one) for one in values["attempts"])
+    for name in _SOURCES:
+        values[name] = None if values[name] is None else TokenSource(values[name])
+    return LedgerEntry(**values)
