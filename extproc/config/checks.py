@@ -19,6 +19,7 @@ from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_
 from extproc.config.prompt_checks import prompt_section_problems
 from extproc.config.prompts import prompts_of
 from extproc.config.provider_checks import provider_problems
+from extproc.config.rate_limit_checks import rate_limit_problems
 from extproc.config.review import review_problems
 from extproc.config.route_checks import route_problems
 from extproc.config.text_files import TextFile
@@ -65,6 +66,7 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *policy_problems(document, places),
         *classifier_problems(document, places),
         *review_problems(document, places),
+        *rate_limit_problems(document, places),
         *_header_problems(document, places),
         *_address_problems(document, places),
         *_tls_problems(document, places),

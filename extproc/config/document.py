@@ -21,6 +21,7 @@ from extproc.config.policies import Policy
 from extproc.config.problems import KeyPath
 from extproc.config.prompts import Prompt, Prompts
 from extproc.config.providers import Provider
+from extproc.config.rate_limits import RateLimits
 from extproc.config.review import Review
 from extproc.config.routes import Route, RouteTest
 from extproc.config.section import (
@@ -351,6 +352,9 @@ class Document(Section):
     )
     classifiers: dict[Name, Classifier] = Field(
         default_factory=dict, description="out-of-band models for `guard: classifier`"
+    )
+    rate_limits: RateLimits | None = Field(
+        default=None, description="limits of requests, tokens, money, and exchanges at a time; default: none"
     )
     review: Review | None = Field(default=None, description="queue of findings for human review; default: none")
     ledger: Ledger | None = Field(default=None, description="durable entries of all exchanges; default: none")

@@ -28,6 +28,7 @@ _NAMED_BY = {
     "facts": ("id",),
     "filters": ("filter",),
     "guards": ("name", "guard"),
+    "limits": ("name",),
     "policies": ("name",),
     "recognizers": ("name",),
     "route_tests": ("name",),

@@ -14,6 +14,7 @@ class ApiError:
 
     ``status`` is the HTTP status; ``type`` and ``code`` are the fields of OpenAI's error object; ``param`` is the
     location in the body, if there is one. ``retry_after_s``: when the client may retry, if known. [s]
+    ``headers``: further ones of the reply.
     """
 
     status: int
@@ -22,6 +23,7 @@ class ApiError:
     message: str
     param: str | None = None
     retry_after_s: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class PayloadRefused(Exception):

@@ -137,6 +137,7 @@ class ExchangeRecord:
     first_text_ns: int = 0
     last_text_ns: int = 0
     ended_ns: int = 0
+    limits: tuple[tuple[str, str], ...] = ()  # (rate limit, what it said)
     verdicts: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, action)
     findings: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, kind)
     finding_count: int = 0

@@ -133,10 +133,10 @@ class _Run:
         request = self._request
         self.hear(RequestHeaders(request.headers, end=not request.body))
         if self._exchange.awaits_request:
-            checks = self.hear(RequestBody(request.body)).checks
-            for check in checks:
-                if self.reply is None:
-                    self.hear(self._verdict(check))
+            waits = self.hear(RequestBody(request.body)).waits
+            for wait in waits:
+                if self.reply is None and isinstance(wait, BlockingCheck):
+                    self.hear(self._verdict(wait))
 
     def send_answer(self, answer: AnswerMessage, cuts: Iterable[int] | None) -> None:
         """The headers, and the body in the mode that the processor asks for."""

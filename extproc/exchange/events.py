@@ -14,6 +14,7 @@ from enum import StrEnum
 from extproc.domain.classification import BlockingCheck, ClassificationJob, FoundInText
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction
+from extproc.exchange.claims import Claim
 
 # --- events --------------------------------------------------------------------------------------------------------
 
@@ -90,6 +91,16 @@ class VerdictMissing:
     reason: str
 
 
+@dataclass(slots=True)
+class LimitsAnswered:
+    """The store of rate limits has answered, or its policy has in its place: the claim says how."""
+
+    claim: Claim
+
+
+Wait = BlockingCheck | Claim
+"""What a request waits for."""
+
 Event = (
     RequestHeaders
     | RequestBody
@@ -101,6 +112,7 @@ Event = (
     | StreamClosed
     | VerdictReceived
     | VerdictMissing
+    | LimitsAnswered
 )
 
 # --- commands ------------------------------------------------------------------------------------------------------
@@ -130,7 +142,7 @@ NO_CHANGES = HeaderChanges()
 class ContinueHeaders:
     """Continue after headers; a mode of None keeps the mode of Envoy's configuration.
 
-    ``exchange_id`` is told to the client, in the headers of a response.
+    ``exchange_id`` and ``told`` are for the client, in the headers of a response; ``told`` differs in each.
     """
 
     direction: Direction
@@ -138,6 +150,7 @@ class ContinueHeaders:
     request_body: BodyMode | None = None
     response_body: BodyMode | None = None
     exchange_id: str = ""
+    told: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -185,6 +198,7 @@ class ImmediateResponse:
     exchange_id: str
     content_type: str = "application/json"
     retry_after_s: int = 0  # [s]
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -201,12 +215,12 @@ Command = ContinueHeaders | ContinueBody | ContinueChunk | SendChunk | ContinueT
 class Step:
     """The result of one event. ``ended`` is set exactly once per exchange.
 
-    While a blocking check is open, only ``VerdictReceived``, ``VerdictMissing`` and ``StreamClosed`` may follow.
-    A step with commands cancels open checks.
+    While the request waits, only ``VerdictReceived``, ``VerdictMissing``, ``LimitsAnswered`` and ``StreamClosed`` may
+    follow. A step with commands ends all waits.
     """
 
     commands: list[Command]
     ended: ExchangeRecord | None = None
-    checks: Sequence[BlockingCheck] = ()  # each is answered or expires, exactly once
+    waits: Sequence[Wait] = ()  # each is answered or expires, exactly once
     jobs: Sequence[ClassificationJob] = ()  # processed out of band
     error: BaseException | None = None  # an internal failure, for the log

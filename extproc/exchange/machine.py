@@ -18,6 +18,7 @@ from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.text import Direction, TextSource
 from extproc.exchange import request_steps as requests
 from extproc.exchange import response_steps as responses
+from extproc.exchange.claims import Limiter
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.endpoint_picks import EndpointPicks
 from extproc.exchange.events import (
@@ -28,6 +29,7 @@ from extproc.exchange.events import (
     ContinueTrailers,
     Event,
     ImmediateResponse,
+    LimitsAnswered,
     Overloaded,
     RequestBody,
     RequestHeaders,
@@ -49,6 +51,7 @@ from extproc.exchange.failures import (
     UNREADABLE,
 )
 from extproc.exchange.learned_rates import LearnedRates
+from extproc.exchange.limiting import Limiting
 from extproc.exchange.phases import Phase
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.state import ExchangeState
@@ -90,7 +93,7 @@ _PASSED_BODY = _telling(ContinueBody(Direction.REQUEST))
 _PASSED_REQUEST_TRAILERS = _telling(ContinueTrailers(Direction.REQUEST))
 _PASSED_TRAILERS = _telling(ContinueTrailers(Direction.RESPONSE))
 _LOCAL_REPLY = _row(responses.pass_local_reply, Phase.UNREAD)
-_VERDICT = _row(requests.take_verdict, Phase.AWAITING_VERDICTS, Phase.RESPONSE_HEADERS)
+_VERDICT = _row(requests.take_verdict, Phase.AWAITING, Phase.RESPONSE_HEADERS)
 
 TABLE: Mapping[Phase, Mapping[type[Event], Row]] = {
     Phase.REQUEST_HEADERS: {
@@ -98,14 +101,15 @@ TABLE: Mapping[Phase, Mapping[type[Event], Row]] = {
         ResponseHeaders: _LOCAL_REPLY,
     },
     Phase.REQUEST_BODY: {
-        RequestBody: _row(requests.judge_body, Phase.AWAITING_VERDICTS, Phase.RESPONSE_HEADERS),
+        RequestBody: _row(requests.judge_body, Phase.AWAITING, Phase.RESPONSE_HEADERS),
         RequestTrailers: _PASSED_REQUEST_TRAILERS,
         Overloaded: _refusing(OVERLOADED),
         ResponseHeaders: _LOCAL_REPLY,
     },
-    Phase.AWAITING_VERDICTS: {
+    Phase.AWAITING: {
         VerdictReceived: _VERDICT,
         VerdictMissing: _VERDICT,
+        LimitsAnswered: _row(requests.take_limits, Phase.AWAITING, Phase.RESPONSE_HEADERS),
     },
     Phase.RESPONSE_HEADERS: {
         RequestTrailers: _PASSED_REQUEST_TRAILERS,
@@ -175,6 +179,7 @@ class Exchange:
         utc_s: float = 0.0,
         picks: EndpointPicks | None = None,
         egressed: frozenset[str] = frozenset(),
+        limiter: Limiter | None = None,
     ) -> None:
         """Args:
         unrouted: MODEL/VERSION of the versions that the calling Envoy does not route.
@@ -184,7 +189,10 @@ class Exchange:
         record = ExchangeRecord(exchange_id, snapshot.revision, now_ns)
         facts = ExchangeFacts(CHAT, {}, snapshot.models, unrouted, egressed, utc_s)
         exchange = ExchangeContext(facts, record, pace=pace)
-        self._state = ExchangeState(snapshot, exchange, TokenCounts(record, learned_rates), clean_texts, picks)
+        tokens = TokenCounts(record, learned_rates)
+        self._state = ExchangeState(snapshot, exchange, tokens, clean_texts, picks)
+        if limiter is not None and snapshot.rate_limits is not None:
+            self._state.limiting = Limiting(limiter, record, tokens, utc_s)
 
     @property
     def record(self) -> ExchangeRecord:
@@ -263,7 +271,9 @@ def _refuse(state: ExchangeState, error: ApiError, outcome: Outcome, event: Even
         return state.end(commands, now_ns, response.phase)
     record.status = error.status
     body = state.errors.error_body(error)
-    reply = ImmediateResponse(error.status, body, error.code, record.id, retry_after_s=error.retry_after_s)
+    reply = ImmediateResponse(
+        error.status, body, error.code, record.id, retry_after_s=error.retry_after_s, headers=error.headers
+    )
     return state.end([reply], now_ns, Phase.REPLIED)
 
 

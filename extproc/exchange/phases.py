@@ -2,7 +2,7 @@
 
     REQUEST_HEADERS --headers--> REQUEST_BODY --body--> RESPONSE_HEADERS --headers--> one of
         |    (a path that is forwarded unread)|          ^  ^  |
-        |                                     +-> AWAITING_VERDICTS (of classifiers)
+        |                                     +-> AWAITING (classifiers, a store of limits)
         +---------------------------------------------------+  +--> BUFFERED   JSON, whole: guarded, then sent
                                                                +--> HELD       JSON without a length: buffered here
                                                                +--> STREAM     SSE: guarded event by event
@@ -26,7 +26,7 @@ class Phase(StrEnum):
 
     REQUEST_HEADERS = "request_headers"
     REQUEST_BODY = "request_body"
-    AWAITING_VERDICTS = "awaiting_verdicts"
+    AWAITING = "awaiting"
     RESPONSE_HEADERS = "response_headers"
     BUFFERED = "buffered"
     HELD = "held"

@@ -14,6 +14,7 @@ from extproc.exchange.events import (
     ContinueBody,
     ContinueHeaders,
     ImmediateResponse,
+    LimitsAnswered,
     RequestBody,
     RequestHeaders,
     Step,
@@ -21,13 +22,15 @@ from extproc.exchange.events import (
     VerdictReceived,
 )
 from extproc.exchange.failures import BODY_MISSING
-from extproc.exchange.open_checks import OpenChecks
+from extproc.exchange.open_waits import OpenWaits
 from extproc.exchange.phases import Phase
 from extproc.exchange.state import ExchangeState
 from extproc.exchange.usage_bounds import note_usage_bounds
 from extproc.payload.endpoints import dialect_of_errors
 from extproc.payload.request_size import size_of
 from extproc.payload.view import RequestView
+
+_NOT_WAITING = "only an exchange with open waits is in this phase"
 
 
 def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> Step:
@@ -67,19 +70,22 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     requests.refuse_choices(request, dialect, snapshot)
     state.record.streamed = request.streamed
     state.policy = requests.choose_guards(request, exchange, snapshot)
+    if state.limiting is not None:
+        state.limiting.begin(request, dialect, snapshot, now_ns)
     requests.judge(request, exchange, snapshot, state.policy, state.clean_texts)
     state.tokens.size = size_of(request, dialect)
     after = request.body_after()
     body_bytes = max(len(body), len(after)) + attempts.later_prompt_bytes(exchange)
     note_usage_bounds(state.record, request, body_bytes, snapshot.limits.usage_tokens_max)
+    claim = None if state.limiting is None else state.limiting.reserve(now_ns)
     state.pick = _picked(state, request, now_ns)
     forward = requests.forward(after, event.body, exchange, state.pick)
     request.release()
     exchange.facts = exchange.facts._replace(headers={})
-    if exchange.outbox.checks:
-        state.phase = Phase.AWAITING_VERDICTS
-        state.open_checks = OpenChecks(state.policy.on_end_guards, exchange, forward)
-        return Step([], checks=state.open_checks.open, jobs=state.take_jobs())
+    if exchange.outbox.checks or claim is not None:
+        state.phase = Phase.AWAITING
+        state.open_waits = OpenWaits(state.policy.on_end_guards, exchange, forward, claim)
+        return Step([], waits=state.open_waits.open, jobs=state.take_jobs())
     return _send_on(state, forward, now_ns)
 
 
@@ -95,10 +101,19 @@ def _picked(state: ExchangeState, request: RequestView, now_ns: int) -> Endpoint
 
 
 def take_verdict(state: ExchangeState, event: VerdictReceived | VerdictMissing, now_ns: int) -> Step:
-    """Continue a waiting request when its last verdict has arrived. Raises: PayloadRefused if a verdict requires it."""
-    if state.open_checks is None:
-        raise AssertionError("only an exchange with open checks is in this phase")
-    forward = state.open_checks.take(event)
+    """Continue a waiting request when its last wait has ended. Raises: PayloadRefused if a verdict requires it."""
+    if state.open_waits is None:
+        raise AssertionError(_NOT_WAITING)
+    forward = state.open_waits.take(event)
+    return Step([]) if forward is None else _send_on(state, forward, now_ns)
+
+
+def take_limits(state: ExchangeState, event: LimitsAnswered, now_ns: int) -> Step:
+    """Like ``take_verdict``, of the store of rate limits. Raises: PayloadRefused if a limit has no room."""
+    if state.open_waits is None or state.limiting is None:
+        raise AssertionError(_NOT_WAITING)
+    state.limiting.check(now_ns)
+    forward = state.open_waits.close(event.claim)
     return Step([]) if forward is None else _send_on(state, forward, now_ns)
 
 
@@ -106,5 +121,5 @@ def _send_on(state: ExchangeState, forward: ContinueBody, now_ns: int) -> Step:
     state.phase = Phase.RESPONSE_HEADERS
     state.forwarded = True
     state.tokens.sent_ns = now_ns
-    state.open_checks = None
+    state.open_waits = None
     return Step([forward], jobs=state.take_jobs())

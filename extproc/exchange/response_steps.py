@@ -55,7 +55,8 @@ def read_headers(state: ExchangeState, event: ResponseHeaders, now_ns: int) -> S
     state.response = _handler(phase, context)
     state.phase = phase
     changes = response_headers.header_changes(headers, phase, snapshot, retry_after_s)
-    return Step([ContinueHeaders(Direction.RESPONSE, changes, response_body=mode, exchange_id=record.id)])
+    told = () if state.limiting is None else state.limiting.headers(now_ns)
+    return Step([ContinueHeaders(Direction.RESPONSE, changes, response_body=mode, exchange_id=record.id, told=told)])
 
 
 def _reply(state: ExchangeState, error: ApiError, now_ns: int) -> Step:

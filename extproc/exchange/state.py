@@ -11,7 +11,8 @@ from extproc.exchange import ending
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.endpoint_picks import EndpointPick, EndpointPicks
 from extproc.exchange.events import Command, Step
-from extproc.exchange.open_checks import OpenChecks
+from extproc.exchange.limiting import Limiting
+from extproc.exchange.open_waits import OpenWaits
 from extproc.exchange.phases import Phase
 from extproc.exchange.response import ResponseHandler
 from extproc.exchange.snapshot import Snapshot
@@ -32,7 +33,8 @@ class ExchangeState:
         guarded: whether the responses of this path are read and judged.
         policy: the chosen policy; until then the last one, which matches every request.
         response: the handler of the response's body, once its headers have arrived.
-        open_checks: the verdicts that the request waits for.
+        open_waits: what the request waits for.
+        limiting: what it has to do with rate limits; None without them.
         picks, pick: what is known of endpoints, and the one that was picked for this request.
         forwarded: whether the model server has the request.
         ended: whether the record was handed out.
@@ -47,7 +49,8 @@ class ExchangeState:
         "exchange",
         "forwarded",
         "guarded",
-        "open_checks",
+        "limiting",
+        "open_waits",
         "phase",
         "pick",
         "picks",
@@ -80,7 +83,8 @@ class ExchangeState:
         self.policy = snapshot.policies[-1]
         self.request: RequestView | None = None
         self.response: ResponseHandler | None = None
-        self.open_checks: OpenChecks | None = None
+        self.open_waits: OpenWaits | None = None
+        self.limiting: Limiting | None = None
         self.forwarded = False
         self.ended = False
         self.awaits_encoded = False
@@ -106,6 +110,8 @@ class ExchangeState:
         if self.forwarded and self.record.usage is None and self.record.outcome in _COMPUTED:
             self._measure_unfinished(now_ns)
         ending.settle(self.record, self.tokens, now_ns)
+        if self.limiting is not None:
+            self.limiting.end(self.forwarded, now_ns)
         if self.pick is not None:
             self.pick.ends()
         if self.exchange.placeholders is not None:

@@ -52,8 +52,15 @@ class ExchangeLog:
             duration_ms=(record.ended_ns - record.started_ns) // _MS_NS,
             **({} if record.unrouted is None else {"unrouted_version": record.unrouted.version}),
             **_fallback(record),
+            **_limits(record),
             **({} if record.texts is None else {"texts": record.texts}),
         )
+
+
+def _limits(record: ExchangeRecord) -> dict[str, Any]:
+    """The rate limits that refused, or would have."""
+    refused = [f"{limit} {said}" for limit, said in record.limits if said != "admitted"]
+    return {"limits": refused} if refused else {}
 
 
 def _fallback(record: ExchangeRecord) -> dict[str, Any]:

@@ -78,6 +78,17 @@ class ExchangeMetrics:
             "Steps from one version to the next, as the first could not answer; `ejected`: Envoy did not try it.",
             ("from", "to", "reason"),
         )
+        self._limits = {
+            "admitted": counter(
+                "llm_extproc_rate_limit_admitted_total", "Exchanges that a limit admitted.", ("limit",)
+            ),
+            "refused": counter("llm_extproc_rate_limit_refused_total", "Exchanges that a limit refused.", ("limit",)),
+            "shadow_refused": counter(
+                "llm_extproc_rate_limit_shadow_refused_total",
+                "Exchanges that a rate limit with `mode: shadow` would have refused.",
+                ("limit",),
+            ),
+        }
         self._answers = counter("llm_answers_total", "Completed responses (choices).", VERSION_LABELS)
         self.verdicts = counter(
             "llm_guard_verdicts_total", "Findings by the action taken.", ("policy", "guard", "direction", "action")
@@ -123,6 +134,8 @@ class ExchangeMetrics:
             self._unrouted.add(self._registry.version_labels(record.unrouted, record.ended_ns))
         for step in record.fallbacks if record.attempts else ():
             self._fallbacks.add(step, 1)
+        for limit, said in record.limits:
+            self._limits[said].add((limit,))
         for verdict, times in record.verdicts.items():
             self.verdicts.add((record.policy, *verdict), times)
         for finding, times in record.findings.items():

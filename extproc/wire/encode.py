@@ -163,6 +163,8 @@ def _body(direction: Direction, common: bytes) -> bytes:
 
 
 def _continue_headers(action: ContinueHeaders) -> bytes:
+    if action.told:
+        return _telling(action)
     if not action.exchange_id:
         return _without_id(action)
     exchange_id = action.exchange_id.encode()
@@ -170,6 +172,21 @@ def _continue_headers(action: ContinueHeaders) -> bytes:
         action.direction, action.changes, action.request_body, action.response_body, len(exchange_id)
     )
     return before + exchange_id + after
+
+
+def _telling(action: ContinueHeaders) -> bytes:
+    """Not cached: what is told differs in each exchange."""
+    told = [_told_header(name, value) for name, value in action.told]
+    if action.exchange_id:
+        told.append(_told_header(EXCHANGE_ID_HEADER, action.exchange_id))
+    mutation = _mutation(action.changes) + b"".join(told)
+    written = _sized(_HEADERS[action.direction], _sized(_HEADERS_COMMON, _sized(_HEADER_MUTATION, mutation)))
+    return written + _override(action.request_body, action.response_body)
+
+
+def _told_header(name: str, value: str) -> bytes:
+    header = _sized(_NAME, name.encode()) + _sized(_VALUE, value.encode())
+    return _sized(_SET, _sized(_OPTION_HEADER, header) + _OVERWRITE)
 
 
 @lru_cache(_KEPT_MAX)
@@ -218,10 +235,9 @@ def _answer(action: ImmediateResponse) -> bytes:
     headers = [("content-type", action.content_type), (EXCHANGE_ID_HEADER, action.exchange_id)]
     if action.retry_after_s:
         headers.append(("retry-after", str(action.retry_after_s)))
-    changes = HeaderChanges(tuple(headers))
     message = pb.ImmediateResponse(
         status=pb.HttpStatus(code=action.status),
-        headers=pb.HeaderMutation.FromString(_mutation(changes)),
+        headers=pb.HeaderMutation.FromString(b"".join([_told_header(*one) for one in (*headers, *action.headers)])),
         body=action.body,
         details=REPLY_DETAILS_PREFIX + action.code,
     )
@@ -254,8 +270,7 @@ def _mutation(changes: HeaderChanges) -> bytes:
 
 @lru_cache(_KEPT_MAX)
 def _set_header(name: str, value: str) -> bytes:
-    header = _sized(_NAME, name.encode()) + _sized(_VALUE, value.encode())
-    return _sized(_SET, _sized(_OPTION_HEADER, header) + _OVERWRITE)
+    return _told_header(name, value)
 
 
 def _metadata(metadata: Mapping[str, str | int] | None) -> bytes:

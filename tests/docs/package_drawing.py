@@ -27,6 +27,7 @@ PLACES: Final = {
     "classifiers": (2.8, 2),
     "sinks": (1, 3),
     "wire": (2.1, 3),
+    "rate_limits": (4.4, 3),
     "_pb": (1.8, 4),
     "dryrun": (3.7, 1),
     "exchange": (2.8, 4),

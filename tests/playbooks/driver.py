@@ -19,6 +19,7 @@ from extproc.config.load import parse_document
 from extproc.domain.masks import PROCESS_KEY
 from extproc.domain.pace import UNHURRIED, Pace
 from extproc.domain.record import ExchangeRecord
+from extproc.exchange.claims import Limiter
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
     Abort,
@@ -140,10 +141,14 @@ class Conversation:
     closed: bool = False  # the client's response is over
     pace: Pace = UNHURRIED
     steps: list[Step] = field(default_factory=list)
+    limiter: Limiter | None = None
+    now_ns: int = 0
 
     def __post_init__(self) -> None:
-        self.exchange = Exchange(self.snapshot, "exchange-1", 0, self.clean_texts, self.learned_rates, self.pace)
-        self.now_ns = 0
+        rates, limiter = self.learned_rates, self.limiter
+        self.exchange = Exchange(
+            self.snapshot, "exchange-1", self.now_ns, self.clean_texts, rates, self.pace, limiter=limiter
+        )
 
     def hears(self, event: Event) -> list[Command]:
         """What the exchange answers to one event."""

@@ -14,7 +14,7 @@ from extproc.exchange.events import RequestBody, ResponseBody
 from tests.playbooks.answers import DIALECTS
 from tests.playbooks.driver import JSON, METER, PII, SSE, VERSION, Conversation, asked, response_headers, snapshot_of
 from tests.playbooks.test_law import CASES, Case, cut, interleaved, splitter
-from tests.playbooks.test_open_checks import BESIDE, CLASSIFIERS, submitted
+from tests.playbooks.test_open_waits import BESIDE, CLASSIFIERS, submitted
 
 
 def begun(dialect: Any, case: Case, stream: bool) -> Conversation:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from extproc.exchange.claims import Claim
 from extproc.exchange.events import (
     Abort,
     Event,
+    LimitsAnswered,
     Overloaded,
     RequestBody,
     RequestHeaders,
@@ -21,6 +23,7 @@ from extproc.exchange.events import (
     VerdictMissing,
     VerdictReceived,
 )
+from extproc.exchange.limit_memory import LimitMemory
 from extproc.exchange.machine import TABLE, Exchange
 from extproc.exchange.phases import Phase
 from extproc.exchange.snapshot import Snapshot
@@ -53,7 +56,8 @@ ALWAYS_FAILS = {(Phase.REQUEST_BODY, Overloaded), (Phase.BUFFERED, ResponseTrail
 FULL_DUPLEX = snapshot_of(VERSION, PII_BLOCK, METER)
 STREAMED = snapshot_of(VERSION, PII_BLOCK, METER, envoy={"response_stream_mode": "streamed"})
 PASSING = snapshot_of(VERSION, PII, METER, requests={"allow_paths": ["GET /health"]})
-ASKING = snapshot_of(VERSION, {**AWAITED, "name": "one"}, {**AWAITED, "name": "two"}, METER, **CLASSIFIERS)
+LIMITS = {"rate_limits": {"limits": [{"name": "one", "of": "requests", "limit": 9, "window": "hour"}]}}
+ASKING = snapshot_of(VERSION, {**AWAITED, "name": "one"}, {**AWAITED, "name": "two"}, METER, **CLASSIFIERS, **LIMITS)
 
 ASKED: list[Event] = [request_headers(), request_body(stream=True)]
 EMBEDDING: list[Event] = [
@@ -101,15 +105,27 @@ def steps_of(
     return seen
 
 
-def steps_of_asking(*, answered: bool) -> set[tuple[Phase, type, Phase]]:
-    """The same of a request that waits for two verdicts."""
-    exchange = Exchange(ASKING, "exchange-1", 0)
+class Store(LimitMemory):
+    """Limits that are for a store to say."""
+
+    def reserve(self, claim: Claim, now_ns: int) -> bool:
+        """Nothing is reserved here."""
+        return False
+
+
+def steps_of_asking(*, answered: bool, limits_last: bool = True) -> set[tuple[Phase, type, Phase]]:
+    """The same of a request that waits for two verdicts and the store of its limits, which answers first or last."""
+    exchange = Exchange(ASKING, "exchange-1", 0, limiter=Store())
     seen: set[tuple[Phase, type, Phase]] = set()
     exchange.step(request_headers(), 1)
-    checks = exchange.step(request_body(), 2).checks
+    waits = exchange.step(request_body(), 2).waits
     seen.add((Phase.REQUEST_BODY, RequestBody, exchange.phase))
-    for check in checks:
-        event: Event = VerdictReceived(check, ()) if answered else VerdictMissing(check, "late")
+    for wait in waits if limits_last else reversed(waits):
+        event: Event
+        if isinstance(wait, Claim):
+            event = LimitsAnswered(wait)
+        else:
+            event = VerdictReceived(wait, ()) if answered else VerdictMissing(wait, "late")
         before = exchange.phase
         exchange.step(event, 3)
         seen.add((before, type(event), exchange.phase))
@@ -121,6 +137,7 @@ def test_each_row_of_the_table_is_what_happens() -> None:
     seen = set().union(*(steps_of(snapshot, events) for snapshot, events in TALKS))
     seen |= steps_of(FULL_DUPLEX, [*ASKED, NOT_SENT], frozenset({"tiny/v1"}))  # no version could take it
     seen |= steps_of_asking(answered=True) | steps_of_asking(answered=False)
+    seen |= steps_of_asking(answered=True, limits_last=False) | steps_of_asking(answered=False, limits_last=False)
     listed = {
         (phase, event, after)
         for phase, rows in TABLE.items()

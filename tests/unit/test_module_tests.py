@@ -42,6 +42,7 @@ ELSEWHERE = {
     "server/transport/fast/health.py": "both transports are asked alike: `unit/server/transport/test_transports.py`",
     "server/transport/fast/server.py": "both transports are asked alike: `unit/server/transport/test_transports.py`",
     "server/transport/grpc/server.py": "both transports are asked alike: `unit/server/transport/test_transports.py`",
+    "server/transport/services.py": PROTOCOL,
     "server/transport/h2/events.py": DATA,
     "server/transport/h2/streams.py": DATA,
 }

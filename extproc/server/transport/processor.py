@@ -11,21 +11,22 @@ import asyncio
 import itertools
 import secrets
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from google.protobuf.message import DecodeError
 
-from extproc.config.classifiers import Classifier
 from extproc.domain.classification import BlockingCheck, ClassificationJob
 from extproc.domain.record import ExchangeRecord
+from extproc.exchange.claims import Claim
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.egress import EgressExchange
 from extproc.exchange.endpoint_picks import EndpointPicks
 from extproc.exchange.events import (
     Abort,
     Event,
+    LimitsAnswered,
     Overloaded,
     RequestBody,
     RequestHeaders,
@@ -37,13 +38,16 @@ from extproc.exchange.events import (
     StreamClosed,
     VerdictMissing,
     VerdictReceived,
+    Wait,
 )
 from extproc.exchange.learned_rates import LearnedRates
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot
+from extproc.rate_limits.local import LocalLimits
 from extproc.server.operations.json_log import where
 from extproc.server.transport.envoy_routes import EnvoyRoutes
 from extproc.server.transport.long_messages import LONG_MESSAGE_BYTES, LongMessageMeter, LongMessages
+from extproc.server.transport.services import ClassifierService, LimitService
 from extproc.server.transport.turns import Turn
 from extproc.wire.decode import UnknownMessage, decode
 from extproc.wire.encode import encode, more_time
@@ -72,34 +76,16 @@ class Sink(Protocol):
         ...
 
 
-class ClassifierService(Protocol):
-    """Runs classifiers out of band."""
-
-    def configure(self, classifiers: Mapping[str, Classifier]) -> None:
-        """Replace the classifiers; called between two exchanges."""
-        ...
-
-    def submit(self, job: ClassificationJob) -> None:
-        """Queue texts for classification. Must not block."""
-        ...
-
-    async def check(self, check: BlockingCheck) -> VerdictReceived | VerdictMissing:
-        """The result that a request waits for, before its deadline. Cancelled when the client is gone."""
-        ...
-
-
 @dataclass(slots=True)
 class Replies:
     """The messages to send in reply, in order; ``abort`` then ends the stream with an error status.
 
-    With ``checks`` there is nothing to send yet: ``Session.answered`` waits for the results.
+    With ``waits`` there is nothing to send yet: ``Session.answered`` waits for the answers.
     """
 
     messages: list[bytes]
     abort: str | None = None
-    checks: Sequence[
-        BlockingCheck
-    ] = ()  # process no further message of the stream until ``Session.answered`` has replied
+    waits: Sequence[Wait] = ()  # process no further message of the stream until ``Session.answered`` has replied
 
 
 class Processor:
@@ -113,6 +99,7 @@ class Processor:
         logger: Any,
         judge: ClassifierService | None = None,
         meter: LongMessageMeter | None = None,
+        limiter: LimitService | None = None,
     ) -> None:
         self._snapshot = snapshot
         self.long_messages = LongMessages(meter)
@@ -124,6 +111,8 @@ class Processor:
         self.clean_texts = CleanTexts(secrets.token_bytes(32), snapshot.limits.clean_texts_max)
         self.learned_rates = LearnedRates()
         self.picks = EndpointPicks()
+        self.limiter: LimitService = LocalLimits() if limiter is None else limiter
+        self.limiter.configure(snapshot.rate_limits)
         self.envoy_routes = EnvoyRoutes(snapshot)
         self._id_prefix = secrets.token_hex(6)
         self._id_number = itertools.count(1)
@@ -137,6 +126,7 @@ class Processor:
     def snapshot(self, snapshot: Snapshot) -> None:
         if self._classifiers is not None:
             self._classifiers.configure(snapshot.classifiers)
+        self.limiter.configure(snapshot.rate_limits)
         self._snapshot = snapshot
         self.envoy_routes.use(snapshot)
 
@@ -163,7 +153,14 @@ class Processor:
                     "sink failed", sink=type(sink).__name__, error=type(error).__name__, where=where(error)
                 )
 
-    async def verdict(self, check: BlockingCheck) -> VerdictReceived | VerdictMissing:
+    async def answer(self, wait: Wait) -> VerdictReceived | VerdictMissing | LimitsAnswered:
+        """What a request waits for; always returns in time."""
+        if isinstance(wait, Claim):
+            await self.limiter.ask(wait)
+            return LimitsAnswered(wait)
+        return await self._verdict(wait)
+
+    async def _verdict(self, check: BlockingCheck) -> VerdictReceived | VerdictMissing:
         """The result of a blocking check, or its expiry; always returns in time."""
         if self._classifiers is None:
             return VerdictMissing(check, "no_classifier")
@@ -275,7 +272,7 @@ class Session:
             self._turn.start_again()
 
     def receive(self, message: bytes) -> Replies:
-        """Process one message. If the reply has ``checks``, ``answered`` must follow, or ``closed``."""
+        """Process one message. If the reply has ``waits``, ``answered`` must follow, or ``closed``."""
         clock_ns = time.perf_counter_ns if self._turn is None else time.thread_time_ns  # a turn may have to wait
         started_ns = clock_ns()
         try:
@@ -291,20 +288,20 @@ class Session:
             return self._fail("internal_error", error)
         return replies
 
-    async def answered(self, checks: Sequence[BlockingCheck]) -> Replies:
-        """Wait for classifier results, all concurrently, until the exchange continues or ends."""
-        waits = [asyncio.ensure_future(self._processor.verdict(check)) for check in checks]
+    async def answered(self, waits: Sequence[Wait]) -> Replies:
+        """Wait for all answers concurrently, until the exchange continues or ends."""
+        tasks = [asyncio.ensure_future(self._processor.answer(wait)) for wait in waits]
         try:
-            for verdict in asyncio.as_completed(waits):
-                replies = self._take(await verdict, "verdict")
+            for answer in asyncio.as_completed(tasks):
+                replies = self._take(await answer, "verdict")
                 if replies.messages or replies.abort is not None:
                     return replies
             raise RuntimeError("the exchange neither went on nor ended")
         except Exception as error:
             return self._fail("internal_error", error)
         finally:
-            for wait in waits:
-                wait.cancel()
+            for task in tasks:
+                task.cancel()
 
     def _take(self, event: Event, phase: str) -> Replies:
         """Step an event that is not a message."""
@@ -360,6 +357,7 @@ class Session:
             time.time(),
             processor.picks,
             routed.through_egress,
+            processor.limiter,
         )
 
     def _note(self, step: Step) -> None:
@@ -393,4 +391,4 @@ def _replies(step: Step) -> Replies:
         if isinstance(command, Abort):
             return Replies(messages, command.reason)
         messages.append(encode(command))
-    return Replies(messages, None, step.checks)
+    return Replies(messages, None, step.waits)

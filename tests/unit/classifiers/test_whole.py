@@ -44,8 +44,8 @@ class Whole:
         replies = []
         for message in messages:
             reply = session.receive(message.SerializeToString())
-            if reply.checks:
-                reply = await session.answered(reply.checks)
+            if reply.waits:
+                reply = await session.answered(reply.waits)
             assert reply.abort is None
             replies += [pb.ProcessingResponse.FromString(one) for one in reply.messages]
             session.settle()

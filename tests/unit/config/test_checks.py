@@ -225,3 +225,74 @@ def test_a_condition_that_says_nothing_is_told(changed: Changed) -> None:
         "14:12: warning: policies[first].when[0]: a condition without a key matches all exchanges."
         " Give it one of endpoints, teams, models, versions, or remove it."
     ]
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        (
+            ["{ name: tiny, of: tokens, limit: 10000, burst: 5, window: minute }"],
+            "[tiny].burst: a burst of 5 is smaller than almost any request, so it always refuses. Raise it.",
+        ),
+        (
+            ["{ name: heavy, of: weighted_tokens, limit: 50, window: minute, weights: { prompt: 9, completion: 4 } }"],
+            "[heavy].limit: a burst of 50 is smaller than almost any request, so it always refuses. Raise it.",
+        ),
+        (
+            ["{ name: money, of: micro_usd, limit: 5, window: day }"],
+            "[money].limit: a burst of 5 is smaller than almost any request, so it always refuses. Raise it.",
+        ),
+        (
+            [
+                "{ name: wide, of: requests, limit: 100, window: minute }",
+                "{ name: narrow, of: requests, limit: 1, window: second }",
+            ],
+            "[wide]: it never refuses: `narrow` always refuses before it.",
+        ),
+        (
+            ["{ name: many, of: exchanges, limit: 9 }", "{ name: few, of: exchanges, limit: 8 }"],
+            "[many]: it never refuses: `few` always refuses before it.",
+        ),
+        (
+            ["{ name: vectors, of: completion_tokens, limit: 50, window: day, match: { endpoints: [embeddings] } }"],
+            "[vectors]: it never refuses: these APIs generate no tokens.",
+        ),
+        (
+            ["{ name: counts, of: tokens, limit: 50, window: minute, match: { endpoints: [count_tokens] } }"],
+            "[counts]: it never refuses: `count_tokens` takes no tokens.",
+        ),
+    ],
+)
+def test_a_limit_that_always_or_never_refuses_is_told(minimal: str, limits: list[str], told: str) -> None:
+    """It is perhaps a mistake in a number."""
+    section = "".join(f"    - {limit}\n" for limit in limits)
+    (warning,) = warnings_of(f"rate_limits:\n  limits:\n{section}{minimal}")
+    assert told in warning.replace("warning: rate_limits.limits", "")
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        [
+            "{ name: one, of: requests, limit: 1, window: second }",
+            "{ name: two, of: requests, limit: 60, window: hour }",
+        ],
+        ["{ name: one, of: tokens, limit: 500, window: day }", "{ name: two, of: requests, limit: 5, window: day }"],
+        ["{ name: one, of: exchanges, limit: 5 }", "{ name: two, of: exchanges, limit: 2, per: [team] }"],
+        ["{ name: one, of: micro_usd, limit: 5000, window: day }"],
+    ],
+)
+def test_limits_that_have_each_a_use_are_not_told(minimal: str, limits: list[str]) -> None:
+    """A narrow one beside a wide one, of other things or with other counts."""
+    section = "".join(f"    - {limit}\n" for limit in limits)
+    assert warnings_of(f"rate_limits:\n  limits:\n{section}{minimal}") == []
+
+
+def test_limits_of_tokens_need_a_meter(changed: Changed) -> None:
+    """Else nothing is settled."""
+    limits = "rate_limits: { limits: [{ name: one, of: tokens, limit: 500, window: minute }] }\n"
+    warnings = warnings_of(limits + changed("  - filter: meter\n", ""))
+    assert warnings[0] == (
+        "1:1: warning: rate_limits: tokens are limited by what requests reserve, as nothing counts what they use."
+        " Add `- filter: meter`."
+    )

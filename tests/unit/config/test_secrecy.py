@@ -186,6 +186,12 @@ FULL: dict[str, Any] = {
         "local": {"adapter": "onnx", "path": "/models/guard", "labels": ["hate"], "with_detector": "injection"},
     },
     "review": {"url": "sqlite:///review.db", "texts": "masked"},
+    "rate_limits": {
+        "limits": [
+            {"name": "tokens", "of": "tokens", "limit": 10_000, "window": "minute", "per": ["team"], "mode": "shadow"},
+            {"name": "more", "of": "tokens", "limit": 20_000, "window": "minute", "replaces": ["tokens"]},
+        ],
+    },
     "requests": {"allow_paths": ["GET /health"], "token_ids": "refuse", "template_kwargs": ["enable_thinking"]},
     "envoy": {
         "listen": "0.0.0.0:10000",

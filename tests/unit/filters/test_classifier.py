@@ -26,7 +26,7 @@ from tests.playbooks.driver import (
     snapshot_of,
     with_guards,
 )
-from tests.playbooks.test_open_checks import BESIDE, CLASSIFIERS, submitted
+from tests.playbooks.test_open_waits import BESIDE, CLASSIFIERS, submitted
 from tests.unit.filters.fakes import exchange_of
 
 CONTENT = TextSource(Direction.RESPONSE, Speaker.ASSISTANT, Kind.CONTENT)

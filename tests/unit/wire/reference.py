@@ -57,7 +57,7 @@ def _continue_headers(message: pb.ProcessingResponse, action: ContinueHeaders) -
     is_request = action.direction is Direction.REQUEST
     common = (message.request_headers if is_request else message.response_headers).response
     common.SetInParent()
-    changes = action.changes
+    changes = HeaderChanges((*action.changes.set, *action.told), action.changes.remove)
     if action.exchange_id:
         changes = HeaderChanges((*changes.set, (EXCHANGE_ID_HEADER, action.exchange_id)), changes.remove)
     if changes != NO_CHANGES:
@@ -98,10 +98,10 @@ def _answer(message: pb.ImmediateResponse, action: ImmediateResponse) -> None:
     message.status.code = action.status
     message.body = action.body
     message.details = REPLY_DETAILS_PREFIX + action.code
-    _change_headers(
-        message.headers,
-        HeaderChanges((("content-type", action.content_type), (EXCHANGE_ID_HEADER, action.exchange_id))),
-    )
+    headers = [("content-type", action.content_type), (EXCHANGE_ID_HEADER, action.exchange_id)]
+    if action.retry_after_s:
+        headers.append(("retry-after", str(action.retry_after_s)))
+    _change_headers(message.headers, HeaderChanges((*headers, *action.headers)))
 
 
 def _change_headers(mutation: pb.HeaderMutation, changes: HeaderChanges) -> None:

@@ -16,8 +16,8 @@ import time
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from extproc.domain.classification import BlockingCheck
 from extproc.domain.contract import EGRESS_HEADER, ROUTES_HEADER
+from extproc.exchange.events import Wait
 from extproc.server.operations.json_log import where
 from extproc.server.transport.fast.calls import PROCESS, ExchangeCall, SilentCalls
 from extproc.server.transport.fast.health import CHECK, WATCH, HealthCalls
@@ -245,8 +245,8 @@ class FastConnection(asyncio.Protocol):
             if more_time := call.session.more_time():
                 self._h2.send_message(stream_id, more_time)
             self._reply_later(stream_id, call, self._in_thread(stream_id, call, message))
-        elif (replies := call.session.receive(message)).checks:
-            self._reply_later(stream_id, call, self._verdicts(call, replies.checks))
+        elif (replies := call.session.receive(message)).waits:
+            self._reply_later(stream_id, call, self._answers(call, replies.waits))
         else:
             self._reply(stream_id, call, replies)
 
@@ -268,12 +268,12 @@ class FastConnection(asyncio.Protocol):
 
     async def _in_thread(self, stream_id: int, call: ExchangeCall, message: bytes) -> Replies:
         replies = await call.session.receive_long(message, self)
-        if replies.checks and self.exchanges.get(stream_id) is call:
-            return await self._verdicts(call, replies.checks)
+        if replies.waits and self.exchanges.get(stream_id) is call:
+            return await self._answers(call, replies.waits)
         return replies
 
-    async def _verdicts(self, call: ExchangeCall, checks: Sequence[BlockingCheck]) -> Replies:
-        call.verdicts = asyncio.ensure_future(call.session.answered(checks))
+    async def _answers(self, call: ExchangeCall, waits: Sequence[Wait]) -> Replies:
+        call.verdicts = asyncio.ensure_future(call.session.answered(waits))
         try:
             return await call.verdicts
         except asyncio.CancelledError:  # the stream is gone

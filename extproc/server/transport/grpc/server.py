@@ -154,8 +154,8 @@ async def _serve(session: Session, context: _Context) -> str | None:
                 replies = await session.receive_long(message, context.peer())
             else:
                 replies = session.receive(message)
-            if replies.checks:
-                replies = await session.answered(replies.checks)
+            if replies.waits:
+                replies = await session.answered(replies.waits)
             for reply in replies.messages:
                 await context.write(reply)
             session.settle()

@@ -1,11 +1,12 @@
-"""The verdicts that a request waits for; it continues when all have arrived."""
+"""What a request waits for: verdicts of classifiers, and the store of rate limits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from extproc.domain.errors import PayloadRefused
-from extproc.exchange.events import ContinueBody, VerdictMissing, VerdictReceived
+from extproc.exchange.claims import Claim
+from extproc.exchange.events import ContinueBody, VerdictMissing, VerdictReceived, Wait
 from extproc.filters.base import ExchangeContext, Guard
 from extproc.filters.chain import note_failure
 
@@ -14,25 +15,36 @@ class NoVerdict(Exception):
     """A verdict is missing; the message is the reason, in one word."""
 
 
-class OpenChecks:
-    """Open checks. The request has already passed the guards, so ``forward`` is the command that continues it."""
+class OpenWaits:
+    """Open waits. The request has already passed the guards, so ``forward`` is the command that continues it.
 
-    def __init__(self, guards: Sequence[Guard], exchange: ExchangeContext, forward: ContinueBody) -> None:
+    Args: claim: that a store is asked for, if any.
+    """
+
+    def __init__(
+        self, guards: Sequence[Guard], exchange: ExchangeContext, forward: ContinueBody, claim: Claim | None = None
+    ) -> None:
         self._guards = {guard.name: guard for guard in guards}
         self._exchange = exchange
         self._forward = forward
-        self.open = exchange.outbox.checks
+        self.open: list[Wait] = [*exchange.outbox.checks]
+        if claim is not None:
+            self.open.append(claim)
         exchange.outbox.checks = []
 
     def take(self, event: VerdictReceived | VerdictMissing) -> ContinueBody | None:
-        """Accept one verdict. Returns: the command that continues the request; None while other checks are open.
+        """Accept one verdict. Returns: the command that continues the request; None while it waits for others.
 
         Raises: PayloadRefused if a guard refuses; FilterFailed if the verdict is missing and its guard fails closed.
         """
         guard = self._guards[event.check.guard]
-        self.open = [check for check in self.open if check is not event.check]
         if isinstance(event, VerdictMissing):
             note_failure(guard, self._exchange, NoVerdict(event.reason))
         elif (error := guard.on_verdict(event.found, self._exchange)) is not None:
             raise PayloadRefused(error)
+        return self.close(event.check)
+
+    def close(self, wait: Wait) -> ContinueBody | None:
+        """End one wait. Returns: as ``take``."""
+        self.open = [one for one in self.open if one is not wait]
         return None if self.open else self._forward

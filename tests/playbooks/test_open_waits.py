@@ -53,7 +53,12 @@ def waiting(*guards: dict[str, Any], text: str = "Hello") -> tuple[Conversation,
     talk = Conversation(snapshot_of(VERSION, *guards, METER, **CLASSIFIERS))
     talk.hears(request_headers())
     assert talk.hears(request_body(messages=[{"role": "user", "content": text}])) == []
-    return talk, list(talk.steps[-1].checks)
+    return talk, checks_of(talk)
+
+
+def checks_of(talk: Conversation) -> list[BlockingCheck]:
+    """The checks that the last step waits for."""
+    return [wait for wait in talk.steps[-1].waits if isinstance(wait, BlockingCheck)]
 
 
 def submitted(talk: Conversation) -> list[ClassificationJob]:
@@ -137,7 +142,7 @@ def test_a_guard_that_refuses_at_once_leaves_nothing_to_ask() -> None:
     talk.hears(request_headers())
     (action,) = talk.hears(request_body(messages=[{"role": "user", "content": "Write to me@example.com"}]))
     assert isinstance(action, ImmediateResponse)
-    assert talk.steps[-1].checks == ()
+    assert talk.steps[-1].waits == ()
 
 
 def test_a_guard_judges_the_text_as_those_before_it_left_it() -> None:
@@ -313,7 +318,7 @@ def test_every_text_is_accounted_for_once(
     talk = Conversation(snapshot_of(VERSION, guard, METER, **CLASSIFIERS))
     talk.hears(request_headers())
     talk.hears(request_body(messages=messages))
-    for check in list(talk.steps[-1].checks):
+    for check in checks_of(talk):
         if verdict != "left":
             late = verdict == "late"
             talk.hears(

@@ -1,0 +1,137 @@
+"""Rate limits as an exchange asks for them: which ones apply to it, under which keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from extproc.config.document import Document
+from extproc.config.rate_limits import LimitMatch, RateLimit, Scope
+from extproc.config.section import Mode
+from extproc.domain.rate_limits import WINDOWS_NS, Quantity, Rate, TokenWeights, rate_of
+from extproc.domain.record import ExchangeRecord
+
+KNOWN_MAX: Final = 4_096
+"""Callers for whom it is known which limits apply; beyond it, all are looked up again."""
+_KEY_SEPARATOR: Final = "\0"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledLimit:
+    """One limit.
+
+    Attributes:
+        rate: for all processes together; of exchanges at a time only ``limit`` counts.
+        is_enforced: whether it refuses, or only counts.
+        matches: the values of each fact that it applies to; a fact that is missing may have any.
+    """
+
+    name: str
+    of: Quantity
+    limit: int
+    window: str
+    burst: int
+    rate: Rate
+    per: tuple[Scope, ...]
+    matches: Mapping[str, frozenset[str]]
+    replaces: frozenset[str]
+    weights: TokenWeights
+    is_enforced: bool
+
+    @property
+    def is_at_a_time(self) -> bool:
+        """Whether it counts the exchanges that run."""
+        return self.of is Quantity.EXCHANGES
+
+    def key(self, facts: Mapping[str, str]) -> str:
+        """What has a count of its own."""
+        return _KEY_SEPARATOR.join([self.name, *(facts[scope] for scope in self.per)])
+
+    def applies_to(self, facts: Mapping[str, str]) -> bool:
+        """Whether it applies to an exchange."""
+        return all(facts[name] in values for name, values in self.matches.items())
+
+
+KeyedLimit = tuple[CompiledLimit, str]
+"""A limit, and the key under which an exchange is counted."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledRateLimits:
+    """All limits. ``workers``: the processes that count each for itself where there is no store."""
+
+    limits: tuple[CompiledLimit, ...]
+    workers: int
+    _facts: tuple[str, ...]
+    _known: dict[tuple[str, ...], tuple[KeyedLimit, ...]] = field(default_factory=dict)
+
+    def of(self, record: ExchangeRecord) -> tuple[KeyedLimit, ...]:
+        """The limits that apply to an exchange, in the order of the configuration."""
+        values = tuple([_FACTS[name](record) for name in self._facts])
+        known = self._known.get(values)
+        if known is None:
+            if len(self._known) >= KNOWN_MAX:
+                self._known.clear()
+            known = self._known[values] = self._found(dict(zip(self._facts, values, strict=True)))
+        return known
+
+    def _found(self, facts: Mapping[str, str]) -> tuple[KeyedLimit, ...]:
+        found = [limit for limit in self.limits if limit.applies_to(facts)]
+        replaced = {name for limit in found for name in limit.replaces}
+        return tuple((limit, limit.key(facts)) for limit in found if limit.name not in replaced)
+
+
+_FACTS: Final[Mapping[str, Callable[[ExchangeRecord], str]]] = {
+    "endpoint": lambda record: record.endpoint,
+    "team": lambda record: record.team,
+    "user": lambda record: record.user,
+    "key": lambda record: record.key_id,
+    "project": lambda record: record.project,
+    "tier": lambda record: record.tier,
+    "tag": lambda record: record.tag,
+    "model": lambda record: "" if record.version is None else record.version.model,
+    "route": lambda record: record.route,
+}
+
+
+def compile_rate_limits(document: Document) -> CompiledRateLimits | None:
+    """The limits of a validated document; None without any."""
+    section = document.rate_limits
+    if section is None:
+        return None
+    limits = tuple(map(_compiled, section.limits))
+    names = {name for limit in limits for name in (*limit.per, *limit.matches)}
+    facts = tuple(name for name in _FACTS if name in names)
+    return CompiledRateLimits(limits, document.server.workers, facts)
+
+
+def _compiled(limit: RateLimit) -> CompiledLimit:
+    burst = limit.burst or limit.limit
+    weights = limit.weights
+    return CompiledLimit(
+        name=limit.name,
+        of=limit.of,
+        limit=limit.limit,
+        window=limit.window or "",
+        burst=burst,
+        rate=rate_of(limit.limit, WINDOWS_NS[limit.window or "second"], burst),
+        per=limit.per,
+        matches=_matches(limit.match),
+        replaces=frozenset(limit.replaces),
+        weights=TokenWeights(weights.prompt, weights.cached, weights.completion),
+        is_enforced=limit.mode is Mode.ENFORCE,
+    )
+
+
+def _matches(match: LimitMatch) -> dict[str, frozenset[str]]:
+    given: Mapping[str, Sequence[str]] = {
+        "endpoint": match.endpoints,
+        "team": match.teams,
+        "project": match.projects,
+        "tier": match.tiers,
+        "tag": match.tags,
+        "model": match.models,
+        "route": match.routes,
+    }
+    return {name: frozenset(values) for name, values in given.items() if values}

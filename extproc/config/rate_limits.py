@@ -1,0 +1,75 @@
+"""The section `rate_limits`: how much teams, projects and models may use, and where that is counted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from extproc.config.conditions import CallerCondition
+from extproc.config.section import Mode, ModelName, Name, Section
+from extproc.domain.rate_limits import LIMIT_MAX, Quantity
+
+Scope = Literal["team", "user", "key", "project", "tier", "tag", "model", "route"]
+Window = Literal["second", "minute", "hour", "day"]
+LimitStoreUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^(rediss?://[^\s/]+(/[0-9]{1,4})?|unix://[^\s?]+)$"),
+    Field(
+        json_schema_extra={
+            "patternErrorMessage": (
+                "redis://HOST:PORT/NUMBER, rediss://... or unix:///PATH, such as `redis://127.0.0.1:6379/0`"
+            ),
+            "environment": True,
+        }
+    ),
+]
+
+
+class LimitMatch(CallerCondition):
+    """Which exchanges a limit applies to: those that match every key that is set."""
+
+    projects: tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...] = Field(
+        default=(), description="projects of `identity.project_header`; empty: any"
+    )
+    tiers: tuple[Name, ...] = Field(default=(), description="tiers of `identity.tier_header`; empty: any")
+    tags: tuple[Name, ...] = Field(default=(), description="use cases of `identity.tag_header`; empty: any")
+    models: tuple[ModelName, ...] = Field(default=(), description="models, as chosen by the routes; empty: any")
+    routes: tuple[Name, ...] = Field(default=(), description="names of routes; empty: any")
+
+
+class WeightsSection(Section):
+    """What a token counts for."""
+
+    prompt: int = Field(default=1, ge=0, le=1_000_000, description="a prompt token that was not cached")
+    cached: int = Field(default=1, ge=0, le=1_000_000, description="a prompt token from the prefix cache")
+    completion: int = Field(default=1, ge=0, le=1_000_000, description="a token of the response")
+
+
+class RateLimit(Section):
+    """One limit."""
+
+    name: Name = Field(description="name in errors, metrics and logs")
+    of: Quantity = Field(description="what is counted; `exchanges`: those that run at the same time")
+    limit: int = Field(ge=1, le=LIMIT_MAX, description="how much of it in a window, or how many at a time")
+    window: Window | None = Field(default=None, description="the time for `limit`; `exchanges` have none")
+    burst: int | None = Field(
+        default=None, ge=1, le=LIMIT_MAX, description="how much at once after idleness; default: as `limit`"
+    )
+    per: tuple[Scope, ...] = Field(
+        default=(), description="what has a count of its own, or which of them together; empty: one count for all"
+    )
+    match: LimitMatch = Field(default_factory=LimitMatch, description="exchanges that it applies to; default: all")
+    replaces: tuple[Name, ...] = Field(
+        default=(), description="limits that do not apply to an exchange that this one applies to"
+    )
+    weights: WeightsSection = Field(
+        default_factory=WeightsSection, description="what a token counts for, where `of` is `weighted_tokens`"
+    )
+    mode: Mode = Field(default=Mode.ENFORCE, description="shadow: count what would be refused, and refuse nothing")
+
+
+class RateLimits(Section):
+    """Limits of requests, tokens, money, and exchanges at a time."""
+
+    limits: tuple[RateLimit, ...] = Field(min_length=1, description="the limits; all that apply must have room")

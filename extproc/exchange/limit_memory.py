@@ -1,0 +1,226 @@
+"""Rate limits that are counted in this process.
+
+What is given back is what is still to be paid off. A limit is a queue that time works off, first in, first out. A claim
+that has left it was paid with time that nobody else could use, and giving it back would admit more than limit + burst
+in a window. So each key keeps the total that was ever reserved: what came after a claim stands behind it, and stays.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final
+
+from extproc.config.compiled_rate_limits import CompiledLimit
+from extproc.domain.rate_limits import TICKS_PER_NS, Quantity, Rate
+from extproc.exchange.answer_lengths import AnswerLengths
+from extproc.exchange.claims import Claim, ClaimedLimit, ClaimStatus, Refusal, refusal_of
+
+KEYS_MAX: Final = 100_000
+"""Of one limit, about 200 bytes each. Further ones share a count until others are paid off."""
+_LOOKED_AT_MAX: Final = 2
+"""Keys that are looked at for each new one, to forget those that are paid off."""
+_OTHERS: Final = ""
+
+
+class _Account:
+    """Attributes:
+    arrival: when all is paid off. [ticks]
+    total: all that was ever reserved. [ticks]
+    """
+
+    __slots__ = ("arrival", "total")
+
+    def __init__(self, total: int) -> None:
+        self.arrival = 0
+        self.total = total
+
+
+class _Accounts:
+    """Of one limit, by key, the longest unused first. ``total_max``: of any account that was forgotten."""
+
+    __slots__ = ("by_key", "total_max")
+
+    def __init__(self) -> None:
+        self.by_key: OrderedDict[str, _Account] = OrderedDict()
+        self.total_max = 0
+
+    def find(self, key: str) -> _Account | None:
+        """An account; None if nothing is owed under this key."""
+        found = self.by_key.get(key)
+        return found if found is not None or len(self.by_key) < KEYS_MAX else self.by_key.get(_OTHERS)
+
+    def open(self, key: str, now: int) -> _Account:
+        """An account to be changed."""
+        accounts = self.by_key
+        found = accounts.get(key)
+        if found is None:
+            self._forget(now)
+            key = key if len(accounts) < KEYS_MAX else _OTHERS
+            found = accounts.get(key)
+            if found is None:
+                found = accounts[key] = _Account(self.total_max)
+        accounts.move_to_end(key)
+        return found
+
+    def _forget(self, now: int) -> None:
+        """An account that is paid off says nothing."""
+        for _ in range(_LOOKED_AT_MAX):
+            first = next(iter(self.by_key.items()), None)
+            if first is None or first[1].arrival > now:
+                return
+            self.total_max = max(self.total_max, first[1].total)
+            del self.by_key[first[0]]
+
+
+class LimitMemory:
+    """A ``Limiter`` of its own.
+
+    Args:
+        lock: held for each change: long messages are judged in threads.
+        parts: how many processes count each a part of every limit.
+    """
+
+    def __init__(self, lock: AbstractContextManager[object] | None = None, parts: int = 1) -> None:
+        self._lock: AbstractContextManager[object] = nullcontext() if lock is None else lock
+        self.lengths = AnswerLengths()
+        self._parts = parts
+        self._accounts: dict[str, _Accounts] = {}
+        self._running: dict[str, int] = {}
+
+    def keep(self, limits: Collection[CompiledLimit], parts: int) -> None:
+        """Forget all limits but these. Args: parts: as above."""
+        with self._lock:
+            self._parts = parts
+            names = {limit.name for limit in limits}
+            for name in self._accounts.keys() - names:
+                del self._accounts[name]
+
+    def __len__(self) -> int:
+        """How many keys have a count."""
+        return sum([len(accounts.by_key) for accounts in self._accounts.values()]) + len(self._running)
+
+    def is_full(self, claim: Claim, now_ns: int) -> bool:
+        """Whether a limit has no room for any request."""
+        now = now_ns * TICKS_PER_NS
+        with self._lock:
+            for one in claim.limits:
+                if one.limit.is_enforced and self._wait(one, 1, now) > 0:
+                    return True
+        return False
+
+    def judge(self, claim: Claim, now_ns: int) -> None:
+        """Refuse a claim if a limit has no room for it."""
+        with self._lock:
+            self._decide(claim, now_ns, now_ns * TICKS_PER_NS)
+
+    def reserve(self, claim: Claim, now_ns: int) -> bool:
+        """Reserve all of a claim, or refuse it. Returns: True."""
+        now = now_ns * TICKS_PER_NS
+        with self._lock:
+            self._decide(claim, now_ns, now)
+            if claim.refusal is None:
+                for one in claim.limits:
+                    if one.limit.name not in claim.shadow_refused:
+                        self._add(one, now)
+                claim.status = ClaimStatus.HELD
+        return True
+
+    def settle(self, claim: Claim, now_ns: int) -> None:
+        """Reserve what was used beyond a claim, or give back what is left of it."""
+        now = now_ns * TICKS_PER_NS
+        with self._lock:
+            for one in claim.held():
+                one.is_held = False
+                if one.limit.is_at_a_time:
+                    self._leave(one.key)
+                elif one.used != one.amount:
+                    self._correct(one, now)
+
+    def charge(self, claim: Claim, now_ns: int) -> None:
+        """Count one request, whether there is room or not."""
+        now = now_ns * TICKS_PER_NS
+        with self._lock:
+            for one in claim.limits:
+                if one.limit.of is Quantity.REQUESTS:
+                    self._add(one, now)
+                    one.is_held = False
+
+    # --- with the lock held ----------------------------------------------------------------------------------------
+
+    def _rate(self, limit: CompiledLimit) -> Rate:
+        return limit.rate if self._parts == 1 else limit.rate.part(self._parts)
+
+    def _decide(self, claim: Claim, now_ns: int, now: int) -> None:
+        """Note which limits have no room, and how far ahead each is."""
+        claim.at_ns = now_ns
+        refusals: list[Refusal] = []
+        shadow_refused: list[str] = []
+        for one in claim.limits:
+            wait = self._wait(one, one.amount, now)
+            one.ahead = self._ahead(one, now)
+            if wait > 0 and one.amount:
+                if one.limit.is_enforced:
+                    refusals.append(refusal_of(one, wait))
+                else:
+                    shadow_refused.append(one.limit.name)
+        claim.refuse(refusals, shadow_refused)
+
+    def _wait(self, one: ClaimedLimit, amount: int, now: int) -> int:
+        """Until there is room; 0 or less: there is. [ticks]"""
+        limit = one.limit
+        if limit.is_at_a_time:
+            return self._running.get(one.key, 0) + 1 - max(1, limit.limit // self._parts)
+        account = self._find(one)
+        rate = self._rate(limit)
+        arrival = now if account is None else account.arrival
+        if arrival <= now and amount <= limit.burst:
+            return 0  # also where the burst of a part is too small for it
+        return rate.wait(arrival, now, amount)
+
+    def _ahead(self, one: ClaimedLimit, now: int) -> int:
+        if one.limit.is_at_a_time:
+            return self._running.get(one.key, 0)
+        account = self._find(one)
+        return 0 if account is None else max(account.arrival - now, 0)
+
+    def _find(self, one: ClaimedLimit) -> _Account | None:
+        accounts = self._accounts.get(one.limit.name)
+        return None if accounts is None else accounts.find(one.key)
+
+    def _add(self, one: ClaimedLimit, now: int) -> None:
+        one.is_held = True
+        if one.limit.is_at_a_time:
+            one.ahead = self._running[one.key] = self._running.get(one.key, 0) + 1
+            return
+        account = self._open(one, now)
+        cost = one.amount * self._rate(one.limit).interval
+        account.arrival = max(account.arrival, now) + cost
+        account.total += cost
+        one.ahead, one.total = account.arrival - now, account.total
+
+    def _open(self, one: ClaimedLimit, now: int) -> _Account:
+        accounts = self._accounts.get(one.limit.name)
+        if accounts is None:
+            accounts = self._accounts[one.limit.name] = _Accounts()
+        return accounts.open(one.key, now)
+
+    def _correct(self, one: ClaimedLimit, now: int) -> None:
+        rate = self._rate(one.limit)
+        account = self._open(one, now)
+        change = (one.used - one.amount) * rate.interval
+        ahead = max(account.arrival - now, 0)
+        if change < 0:
+            behind = account.total - one.total
+            account.arrival -= min(-change, max(ahead - behind, 0)) if behind >= 0 else 0
+        else:
+            account.arrival = now + max(ahead, min(ahead + change, rate.debt))
+            account.total += change
+
+    def _leave(self, key: str) -> None:
+        left = self._running.get(key, 1) - 1
+        if left:
+            self._running[key] = left
+        else:
+            self._running.pop(key, None)

@@ -1,0 +1,40 @@
+"""The services of a processor: classifiers, and the keeper of rate limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from extproc.config.classifiers import Classifier
+from extproc.config.compiled_rate_limits import CompiledRateLimits
+from extproc.domain.classification import BlockingCheck, ClassificationJob
+from extproc.exchange.claims import Claim, Limiter
+from extproc.exchange.events import VerdictMissing, VerdictReceived
+
+
+class ClassifierService(Protocol):
+    """Runs classifiers out of band."""
+
+    def configure(self, classifiers: Mapping[str, Classifier]) -> None:
+        """Replace the classifiers; called between two exchanges."""
+        ...
+
+    def submit(self, job: ClassificationJob) -> None:
+        """Queue texts for classification. Must not block."""
+        ...
+
+    async def check(self, check: BlockingCheck) -> VerdictReceived | VerdictMissing:
+        """The result that a request waits for, before its deadline. Cancelled when the client is gone."""
+        ...
+
+
+class LimitService(Limiter, Protocol):
+    """Keeps rate limits, here or in a store that all processors share."""
+
+    def configure(self, limits: CompiledRateLimits | None) -> None:
+        """Replace the limits; called between two exchanges. What is reserved stays."""
+        ...
+
+    async def ask(self, claim: Claim) -> None:
+        """Let the store decide a claim, before its deadline. Never raises; cancelled when the client is gone."""
+        ...
