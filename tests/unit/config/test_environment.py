@@ -165,6 +165,7 @@ def test_addresses_and_paths_are_declared() -> None:
         "path",
         "sds_folder",
         "server_name",
+        "spool",
         "token_file",
         "url",
     }

@@ -186,6 +186,7 @@ FULL: dict[str, Any] = {
         "local": {"adapter": "onnx", "path": "/models/guard", "labels": ["hate"], "with_detector": "injection"},
     },
     "review": {"url": "sqlite:///review.db", "texts": "masked"},
+    "ledger": {"url": "sqlite:///ledger.db", "fsync": "each"},
     "rate_limits": {
         "limits": [
             {"name": "tokens", "of": "tokens", "limit": 10_000, "window": "minute", "per": ["team"], "mode": "shadow"},
