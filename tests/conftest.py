@@ -4,6 +4,8 @@ import os
 
 from hypothesis import settings
 
+from tests import starts
+
 # A time limit per example would judge the machine rather than the code; pytest-timeout still ends what hangs. In CI the
 # examples are the same on every run, so that a red build can be repeated; elsewhere they are other ones each time, and
 # find in the course of a day what the fixed ones never will. So more of the fixed ones would only cost time.
@@ -14,3 +16,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.enviro
 
 # The vectors of the small models are too short to be shared between threads, which would wait for each other busily.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def pytest_configure() -> None:
+    """Tests start our program by the hundred."""
+    starts.install()
+
+
+def pytest_unconfigure() -> None:
+    """The process that they were forked from ends."""
+    starts.uninstall()

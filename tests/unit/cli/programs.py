@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from extproc.envoy_config.start_time import TimeLimit
+from tests.starts import LIKE_A_SHELL
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = [sys.executable, "-m", "extproc"]
@@ -26,9 +27,7 @@ WAIT_S_MAX = 30.0
 END_S_MAX = 10.0
 """How long a command may take to end after Ctrl-C; it takes a fraction of that."""
 ESCAPE = "\x1b"
-_DRAWN_AND_ERASED = r"[^\0\n]*\r\x1b\[K"
-_LIKE_A_SHELL = ("env", "--default-signal=HUP,INT,TERM", "setsid")
-"""Starts a session, and heeds the signals that a background job and ``nohup`` ignore."""
+DRAWN_AND_ERASED = r"[^\0\n]*\r\x1b\[K"
 _ABOUT_COLOR = {"CLICOLOR", "COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS", "TTY_COMPATIBLE"}
 
 
@@ -130,7 +129,7 @@ def shown(calls: Sequence[tuple[Sequence[str], Mapping[str, str]]]) -> list[str]
     with started(told, on_terminal=True, program=[sys.executable, "-c", ONE_AFTER_ANOTHER]) as program:
         program.until(lambda: program.output.count("\0") == len(calls))
         assert program.ended() == 0
-    return re.sub(_DRAWN_AND_ERASED, "", program.output).split("\0")[:-1]
+    return re.sub(DRAWN_AND_ERASED, "", program.output).split("\0")[:-1]
 
 
 @contextlib.contextmanager
@@ -144,7 +143,7 @@ def started(
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
 
     process = subprocess.Popen(
-        [*_LIKE_A_SHELL, *(["--ctty"] if on_terminal else []), *program, *map(str, arguments)],
+        [*LIKE_A_SHELL, *(["--ctty"] if on_terminal else []), *program, *map(str, arguments)],
         stdin=source,
         stdout=theirs,
         stderr=theirs,

@@ -15,6 +15,7 @@ from extproc.cli import _app as app
 from extproc.cli import command
 from extproc.cli.exit_codes import ExitCode
 from tests.docs.cli_tables import GROUPS, commands
+from tests.starts import real_starts
 from tests.unit.cli.programs import PROGRAM, ROOT, environment, piped
 from tests.unit.cli.samples import fill
 from tests.unit.config.conftest import MINIMAL
@@ -245,9 +246,10 @@ def test_a_failure_is_a_code_and_a_sentence(name: str, arguments: list[str], cod
 @pytest.mark.parametrize("name", {name.split()[0]: name for name in reversed(FAILURES)}.values())
 @pytest.mark.usefixtures("folder")
 def test_a_process_ends_with_that_code(name: str) -> None:
-    """One failure of each command, as a shell sees it; of a group that of the first."""
+    """One failure of each command, as a shell sees it; of a group that of the first. Each imports what it needs."""
     arguments, code, sentence = FAILURES[name][0]
-    ran = piped(*name.split(), *arguments)
+    with real_starts():
+        ran = piped(*name.split(), *arguments)
     assert (ran.returncode, ran.stdout) == (code, "")
     assert sentence in ran.stderr
     assert "Traceback" not in ran.stderr
