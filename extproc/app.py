@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from extproc.classifiers.late_reviews import LateReviews
 from extproc.classifiers.router import ClassifierRouter
 from extproc.config.document import Document
+from extproc.config.identity import identity_in_words
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
 from extproc.server.operations.config_files import ConfigFiles, ConfigReader
 from extproc.server.operations.config_in_force import ConfigInForce
@@ -164,7 +165,7 @@ async def _serve(
         watchers = [asyncio.create_task(each) for each in watching]
         return_free_memory()
         health.set_ready(True)
-        logger.info("serving", listen=document.server.listen, metrics=document.server.metrics, revision=health.revision)
+        _report_serving(document, document.server.listen, health, logger)
         if not signals.first.is_set():
             report.serving(document, health.revision)
         await signals.first.wait()
@@ -232,7 +233,7 @@ async def _supervise(
         await asyncio.wait((serving, ending, workers.failed), return_when=asyncio.FIRST_COMPLETED)
         if serving.done():
             listen = document.server.addresses
-            logger.info("serving", listen=listen, metrics=document.server.metrics, revision=health.revision)
+            _report_serving(document, listen, health, logger)
             report.serving(document, health.revision)
             await asyncio.wait((ending, workers.failed), return_when=asyncio.FIRST_COMPLETED)
         health.drain()
@@ -354,6 +355,12 @@ def _report_start(files: ConfigFiles, snapshot: Snapshot, health: Health, metric
     metrics.reloaded("ok")
     metrics.in_force(snapshot.revision, {version.facts for version in snapshot.versions.values()})
     health.revision = snapshot.revision
+    health.identity = identity_in_words(files.loaded.document.identity)
+
+
+def _report_serving(document: Document, listen: str | Sequence[str], health: Health, logger: JsonLog) -> None:
+    revision, callers = health.revision, health.identity
+    logger.info("serving", listen=listen, metrics=document.server.metrics, revision=revision, identity=callers)
 
 
 def _report_loading(document: Document, report: StartReport) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, TypedDict
 
+from extproc.cli.key_shapes import ApiKeysJson, NewApiKeyJson, RevokedApiKeyJson
 from extproc.cli.prompt_shapes import PromptDiffJson, PromptsJson, PromptTestJson, RenderedPromptJson, ShownPromptJson
 from extproc.cli.review_shapes import (
     ExportedJson,
@@ -325,6 +326,10 @@ SHAPES: Final[dict[str, Any]] = {
     "prompts render": RenderedPromptJson,
     "prompts diff": PromptDiffJson,
     "prompts test": PromptTestJson,
+    "keys add": NewApiKeyJson,
+    "keys list": ApiKeysJson,
+    "keys revoke": RevokedApiKeyJson,
+    "keys rotate": NewApiKeyJson,
     "envoy-config --lint": LintJson,
     "review list": FindingsJson,
     "review show": ShownFindingJson,

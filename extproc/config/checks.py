@@ -13,6 +13,12 @@ from extproc.config.document import Document, Role, Version
 from extproc.config.endpoints import may_be_several
 from extproc.config.fallback_checks import fallback_problems
 from extproc.config.forwarding import IDENTITY_HEADERS, is_usually_excluded, named_headers
+from extproc.config.identity_checks import (
+    hop_listeners,
+    identity_key_files,
+    identity_problems,
+    identity_problems_for_envoy,
+)
 from extproc.config.policies import guards_of
 from extproc.config.policy_checks import policy_problems
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
@@ -68,6 +74,7 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *review_problems(document, places),
         *rate_limit_problems(document, places),
         *_header_problems(document, places),
+        *identity_problems(document, places),
         *_address_problems(document, places),
         *_tls_problems(document, places),
         *_endpoint_problems(document, places),
@@ -88,7 +95,12 @@ def check_for_envoy(document: Document, places: Places) -> list[Problem]:
         for path, name, version in _versions(document)
         if not version.endpoints and version.provider is None and document.guard_version in (None, name)
     ]
-    return [*no_servers, *_picker_problems(document, places), *_envoy_tls_problems(document, places)]
+    return [
+        *no_servers,
+        *_picker_problems(document, places),
+        *_envoy_tls_problems(document, places),
+        *identity_problems_for_envoy(document, places),
+    ]
 
 
 def _picker_problems(document: Document, places: Places) -> Iterator[Problem]:
@@ -105,8 +117,9 @@ def guard_files(document: Document) -> list[tuple[KeyPath, TextFile]]:
 
 
 def mask_key_files(document: Document) -> list[tuple[KeyPath, str]]:
-    """Key path and file of each mask key, in document order."""
-    return [((*at, *key), file) for at, guard in guards_of(document.policies) for key, file in guard.key_files()]
+    """Key path and file of each key of hashes: of masks, of users, of signatures."""
+    masks = [((*at, *key), file) for at, guard in guards_of(document.policies) for key, file in guard.key_files()]
+    return [*masks, *identity_key_files(document.identity)]
 
 
 def unreadable_problem(path: KeyPath, error: OSError, places: Places) -> Problem:
@@ -238,6 +251,7 @@ def _address_problems(document: Document, places: Places) -> Iterator[Problem]:
         (("server", "metrics"), document.server.metrics),
         (("envoy", "listen"), document.envoy.listen),
         (("envoy", "admin"), document.envoy.admin),
+        *hop_listeners(document.identity),
     ]
     for index, (path, address) in enumerate(listening):
         yield from _port_problems(path, address, places)

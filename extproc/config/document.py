@@ -276,10 +276,25 @@ class EnvoyProcessor(Section):
     )
 
 
+class EnvoyTls(Section):
+    """TLS of clients. Files are paths on Envoy's machine, and Envoy reads them at its start."""
+
+    certificate_file: EnvoysPath = Field(description="certificate of Envoy in PEM, followed by intermediates")
+    key_file: EnvoysPath = Field(description="private key of that certificate in PEM")
+    client_ca_file: EnvoysPath | None = Field(
+        default=None,
+        description=(
+            "CA in PEM that must have signed a client's certificate, if it shows one: for `identity`, source"
+            " `client_certificate`"
+        ),
+    )
+
+
 class Envoy(Section):
     """Settings for `extproc envoy-config`."""
 
     listen: HostPort = Field(default="0.0.0.0:10000", description="address for clients")
+    tls: EnvoyTls | None = Field(default=None, description="TLS on `listen`; default: none")
     admin: HostPort = Field(default="127.0.0.1:9901", description="address of Envoy's admin page")
     message_timeout_ms: int = Field(
         default=2_000, ge=50, le=600_000, description="Envoy's timeout for one reply of the processor"
@@ -335,7 +350,7 @@ class Document(Section):
     server: Server = Field(default_factory=Server, description="addresses and timeouts of the process")
     log: Log = Field(default_factory=Log, description="what is logged")
     limits: Limits = Field(default_factory=Limits, description="maximum sizes")
-    identity: Identity = Field(default_factory=Identity, description="headers that identify who pays")
+    identity: Identity = Field(default_factory=Identity, description="who asks, and who pays")
     models: dict[ModelName, Model] = Field(min_length=1, description="models, by the name that clients send")
     providers: dict[Name, Provider] = Field(
         default_factory=dict, description="model APIs of others, by the name that versions have in `provider`"

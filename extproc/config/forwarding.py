@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from extproc.config.document import Document
+from extproc.config.identity import credential_headers
 
 EXCLUDED_HEADERS = (
     ":authority",
@@ -62,6 +63,8 @@ def is_usually_excluded(header: str) -> bool:
 def excluded_headers(document: Document) -> tuple[list[str], list[str]]:
     """Headers that Envoy withholds from the processor, and prefixes of such headers."""
     named = [header for _, header in named_headers(document)]
+    for source in document.identity.sources:
+        named += credential_headers(source, document.identity)
     return (
         [header for header in EXCLUDED_HEADERS if header not in named],
         [prefix for prefix in EXCLUDED_HEADER_PREFIXES if not any(header.startswith(prefix) for header in named)],

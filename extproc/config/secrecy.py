@@ -25,6 +25,7 @@ _BEGINNINGS = (
     "glpat-",
     "gsk_",
     "hf_",
+    "lx-",
     "npg_",
     "pk-",
     "pk_",

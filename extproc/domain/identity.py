@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import hmac
+import re
 from dataclasses import dataclass
+from typing import Final, Self
 
-CLAIMED = "claimed"
+CLAIMED: Final = "claimed"
 """Source of an identity that only headers of the client claim."""
+ANONYMOUS: Final = "anonymous"
+"""Source of a caller without any credential, where none is required."""
+IDENTITY_CHARS_MAX: Final = 100
+USER_HASH_CHARS: Final = 16
+_SEPARATOR: Final = "|"
+_VALUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/@:+-]{0,99}", re.ASCII)
+"""No sign at the beginning that a spreadsheet would take for a formula, no control character, no separator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +35,25 @@ class CallerIdentity:
     tier: str = ""
     key_id: str = ""
     source: str = CLAIMED
+
+    def to_text(self) -> str:
+        """As the value of a header between Envoy and this processor."""
+        return _SEPARATOR.join(
+            (self.team, self.project, self.budget_code, self.user, self.tier, self.key_id, self.source)
+        )
+
+    @classmethod
+    def of_text(cls, text: str) -> Self | None:
+        """The inverse of ``to_text``; None for any other text."""
+        parts = text.split(_SEPARATOR)
+        return cls(*parts) if len(parts) == len(cls.__slots__) else None
+
+
+def is_identity_value(text: str) -> bool:
+    """Whether a source may give this as team, project, budget code or tier."""
+    return _VALUE.fullmatch(text) is not None
+
+
+def user_hash(user: str, key: bytes) -> str:
+    """A user as counts and limits have it: equal for equal names; without the key it names nobody."""
+    return hmac.digest(key, user.encode("utf-8", "surrogatepass"), "sha256").hex()[:USER_HASH_CHARS]

@@ -115,6 +115,9 @@ class ExchangeRecord:
     identity_source: str = (
         ""  # what settled team, project, budget code and tier; ``claimed``: only the client's headers
     )
+    identity_refused: str = ""  # why the credential was refused, in one word
+    exceeded_claims: tuple[str, ...] = ()  # parts of the identity that a header claims beyond it
+    claim_effect: str = ""  # of these: ``refused`` or ``replaced``
     route: str = ""  # that chose where it goes; empty without routes
     ignored_pin: str = ""  # model whose pin header was ignored, as the team may not pin
     policy: str = ""  # the policy whose guards apply

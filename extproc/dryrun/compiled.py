@@ -21,7 +21,8 @@ def compile_dry(
     policy: str | None = None,
     guards: Collection[str] = (),
 ) -> Snapshot:
-    """The snapshot that serves, except that findings of guards with ``review: false`` are reported too.
+    """The snapshot that serves, except that findings of guards with ``review: false`` are reported too, and the headers
+    of ``identity`` are believed: who tries something has no credentials of others.
 
     Args:
         prompts, mask_keys: as for ``compile_snapshot``.
@@ -38,7 +39,10 @@ def compile_dry(
     for name in guards:
         if name not in known:
             raise ValueError(_unknown("guard", name, known))
-    changed = document.model_copy(update={"policies": tuple(_reporting(one, guards) for one in policies)})
+    believing = document.identity.model_copy(update={"sources": (), "user_hash_key_file": None, "user_field": False})
+    changed = document.model_copy(
+        update={"policies": tuple(_reporting(one, guards) for one in policies), "identity": believing}
+    )
     snapshot = compile_snapshot(changed, prompts, mask_keys)
     return replace(snapshot, revision=revision_of(document, prompts))
 

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 
 from extproc.config.document import Document
 from extproc.envoy_config.addresses import listening_address
+from extproc.envoy_config.client_identity import jwks_clusters
 from extproc.envoy_config.clusters import processor_cluster
 from extproc.envoy_config.egress_listener import egress_listeners
 from extproc.envoy_config.fallback import INTERNAL_LISTENERS
 from extproc.envoy_config.generate import NODE, bootstrap, connection_limit, model_clusters, versions_of
-from extproc.envoy_config.listener import listener
+from extproc.envoy_config.listener import hop_listeners, listener
 from extproc.envoy_config.names import cluster_names
 from extproc.envoy_config.providers import key_secrets
 from extproc.envoy_config.routes import route_config
@@ -30,7 +31,9 @@ _TYPES = "type.googleapis.com/envoy"
 
 
 class EnvoyResources(NamedTuple):
-    """What Envoy watches, as plain data; ``clusters`` and ``internal`` listeners by name, ``secrets`` by file."""
+    """What Envoy watches, as plain data; ``clusters`` and ``internal`` listeners by name, ``secrets`` by file. The
+    listeners of trusted hops count as internal: no client reaches them.
+    """
 
     listener: dict[str, Any]
     internal: dict[str, dict[str, Any]]
@@ -69,11 +72,12 @@ def dynamic_bootstrap(document: Document, folder: Path) -> dict[str, Any]:
 def resources(document: Document, folder: Path) -> EnvoyResources:
     """The watched resources of a configuration. Raises: EnvoyConfigError."""
     names = cluster_names(tuple(versions_of(document)))
+    routes = {"rds": {"route_config_name": "llm", "config_source": watched(folder, ROUTES)}}
     return EnvoyResources(
-        listener(document, {"rds": {"route_config_name": "llm", "config_source": watched(folder, ROUTES)}}),
-        _by_name(egress_listeners(document, names, folder)),
+        listener(document, routes),
+        _by_name([*hop_listeners(document, routes), *egress_listeners(document, names, folder)]),
         route_config(document, names),
-        _by_name(model_clusters(document, names)),
+        _by_name([*model_clusters(document, names), *jwks_clusters(document)]),
         key_secrets(document),
     )
 

@@ -9,11 +9,12 @@ import yaml
 from extproc.config.document import Document, Role, Version
 from extproc.config.fallback import VersionKey, chains_of
 from extproc.envoy_config.addresses import listening_address
+from extproc.envoy_config.client_identity import jwks_clusters
 from extproc.envoy_config.clusters import processor_cluster, version_cluster
 from extproc.envoy_config.egress_listener import egress_listeners
 from extproc.envoy_config.errors import EnvoyConfigError
 from extproc.envoy_config.fallback import INTERNAL_LISTENERS, chain_cluster, egressed
-from extproc.envoy_config.listener import listener
+from extproc.envoy_config.listener import hop_listeners, listener
 from extproc.envoy_config.names import cluster_names
 from extproc.envoy_config.providers import static_secrets
 from extproc.envoy_config.routes import route_config
@@ -51,15 +52,17 @@ def bootstrap(document: Document) -> dict[str, Any]:
     """
     names = cluster_names(tuple(versions_of(document)))
     internal, keys = egress_listeners(document, names), static_secrets(document)
+    routes = {"route_config": route_config(document, names)}
     by_sds = document.server.tls is not None and document.envoy.processor.sds_folder is not None
     return {
         **({"node": NODE} if by_sds else {}),
         "admin": {"address": listening_address(document.envoy.admin, "envoy.admin")},
         **(INTERNAL_LISTENERS if internal else {}),
         "static_resources": {
-            "listeners": [listener(document, {"route_config": route_config(document, names)}), *internal],
+            "listeners": [listener(document, routes), *hop_listeners(document, routes), *internal],
             "clusters": [
                 *model_clusters(document, names),
+                *jwks_clusters(document),
                 processor_cluster(document.server, document.envoy.processor),
             ],
             **({"secrets": keys} if keys else {}),

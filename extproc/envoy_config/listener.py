@@ -7,8 +7,21 @@ from typing import Any
 from extproc.config.document import Document, Limits, Role
 from extproc.config.fallback import chains_of
 from extproc.config.forwarding import excluded_headers
-from extproc.domain.contract import EXCHANGE_ID_HEADER, INTERNAL_HEADER_PREFIX, METADATA_NAMESPACE, ROUTES_HEADER
+from extproc.domain.contract import (
+    EXCHANGE_ID_HEADER,
+    HOP_HEADER,
+    INTERNAL_HEADER_PREFIX,
+    METADATA_NAMESPACE,
+    ROUTES_HEADER,
+)
 from extproc.envoy_config.addresses import listening_address
+from extproc.envoy_config.client_identity import (
+    client_tls,
+    forwarded_namespaces,
+    jwt_filters,
+    told_certificates,
+    trusted_listeners,
+)
 from extproc.envoy_config.early_replies import skipped_without_request
 from extproc.envoy_config.local_replies import local_reply_config
 from extproc.envoy_config.names import (
@@ -32,22 +45,42 @@ several proxies.
 
 
 def listener(document: Document, routes: dict[str, Any]) -> dict[str, Any]:
-    """The single listener for clients, HTTP/1.1 and HTTP/2 without TLS.
+    """The listener for clients, HTTP/1.1 and HTTP/2.
 
     Args: routes: the key of the connection manager that has the routes, or says where they are.
     """
+    address = listening_address(document.envoy.listen, "envoy.listen")
+    return _listener("llm", address, client_tls(document), _connection_manager(document, routes), document.limits)
+
+
+def hop_listeners(document: Document, routes: dict[str, Any]) -> list[dict[str, Any]]:
+    """The same for each trusted hop that has a listener of its own, in order, without TLS.
+
+    Args: routes: as above.
+    """
+    return [
+        _listener(
+            f"llm_hop_{number}",
+            listening_address(listen, "identity.trusted_hops"),
+            {},
+            _connection_manager(document, routes, listen),
+            document.limits,
+        )
+        for number, listen in enumerate(trusted_listeners(document))
+    ]
+
+
+def _listener(
+    name: str, address: dict[str, Any], tls: dict[str, Any], manager: dict[str, Any], limits: Limits
+) -> dict[str, Any]:
     return {
-        "name": "llm",
-        "address": listening_address(document.envoy.listen, "envoy.listen"),
-        "per_connection_buffer_limit_bytes": buffer_limit_bytes(document.limits),
+        "name": name,
+        "address": address,
+        "per_connection_buffer_limit_bytes": buffer_limit_bytes(limits),
         "filter_chains": [
             {
-                "filters": [
-                    {
-                        "name": "envoy.filters.network.http_connection_manager",
-                        "typed_config": _connection_manager(document, routes),
-                    }
-                ]
+                "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}],
+                **tls,
             }
         ],
     }
@@ -62,12 +95,13 @@ def buffer_limit_bytes(limits: Limits) -> int:
     return (largest // _BUFFER_STEP_BYTES + 1) * _BUFFER_STEP_BYTES
 
 
-def _connection_manager(document: Document, routes: dict[str, Any]) -> dict[str, Any]:
+def _connection_manager(document: Document, routes: dict[str, Any], hop: str = "") -> dict[str, Any]:
     return {
         "@type": f"{_TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "llm",
         "codec_type": "AUTO",
         "use_remote_address": True,
+        **told_certificates(document),
         "generate_request_id": True,
         # normalize paths: the path that the processor checked is the one that the model server reads
         "normalize_path": True,
@@ -88,7 +122,8 @@ def _connection_manager(document: Document, routes: dict[str, Any]) -> dict[str,
         "stream_idle_timeout": seconds(document.envoy.stream_idle_ms),
         "early_header_mutation_extensions": [_strip_internal_headers()],
         "http_filters": [
-            skipped_without_request(FILTER_NAME, ext_proc(document)),
+            *jwt_filters(document),
+            skipped_without_request(FILTER_NAME, ext_proc(document, hop)),
             ROUTER,
         ],
         **routes,
@@ -114,15 +149,15 @@ def _strip_internal_headers() -> dict[str, Any]:
     }
 
 
-def ext_proc(document: Document) -> dict[str, Any]:
-    """The filter that calls the processor."""
+def ext_proc(document: Document, hop: str = "") -> dict[str, Any]:
+    """The filter that calls the processor. Args: hop: the trusted listener in which it stands; empty: none."""
     return {
         "@type": f"{_TYPE}.extensions.filters.http.ext_proc.v3.ExternalProcessor",
         "stat_prefix": "llm_extproc",
         "grpc_service": {
             "envoy_grpc": {"cluster_name": PROCESSOR_CLUSTER},
             "timeout": "0s",
-            **_routes_stated(document.role),
+            **_stated(document.role, hop),
         },
         "failure_mode_allow": False,
         "status_on_error": {"code": "ServiceUnavailable"},
@@ -142,15 +177,21 @@ def ext_proc(document: Document) -> dict[str, Any]:
         "response_attributes": ["response.code_details"],
         # a rejected mutation is an internal bug, and must not be dropped silently
         "mutation_rules": {"disallow_is_error": True},
-        "metadata_options": {"receiving_namespaces": {"untyped": [METADATA_NAMESPACE]}},
+        "metadata_options": {
+            **forwarded_namespaces(document),
+            "receiving_namespaces": {"untyped": [METADATA_NAMESPACE]},
+        },
     }
 
 
-def _routes_stated(role: Role) -> dict[str, Any]:
-    """With each call, so that the processor chooses no version that the routes of this Envoy do not have."""
-    if role is Role.GUARD:
-        return {}
-    return {"initial_metadata": [{"key": ROUTES_HEADER, "value": ROUTES_STATED}]}
+def _stated(role: Role, hop: str) -> dict[str, Any]:
+    """With each call, so that the processor chooses no version that the routes of this Envoy do not have, and knows
+    through which listener a request came.
+    """
+    stated = [] if role is Role.GUARD else [{"key": ROUTES_HEADER, "value": ROUTES_STATED}]
+    if hop:
+        stated.append({"key": HOP_HEADER, "value": hop})
+    return {"initial_metadata": stated} if stated else {}
 
 
 def _forward_rules(document: Document) -> dict[str, Any]:

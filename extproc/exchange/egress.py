@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from extproc.config.models import CompiledVersion, find_version
-from extproc.domain.contract import MODEL_HEADER, ROUTE_HEADER, TRY_TIMEOUT_HEADER, VERSION_HEADER
+from extproc.domain.contract import IDENTITY_HEADER, MODEL_HEADER, ROUTE_HEADER, TRY_TIMEOUT_HEADER, VERSION_HEADER
 from extproc.domain.errors import ApiError, PayloadRefused
 from extproc.domain.pace import UNHURRIED, Abandoned, Pace
 from extproc.domain.record import ExchangeRecord
@@ -21,6 +21,7 @@ from extproc.domain.token_rates import START
 from extproc.exchange import request as requests
 from extproc.exchange.attempts import NOT_SENT_STATUS, TOO_LONG, VERSION_UNKNOWN
 from extproc.exchange.events import (
+    NO_CHANGES,
     Abort,
     ContinueBody,
     ContinueHeaders,
@@ -34,6 +35,7 @@ from extproc.exchange.events import (
     StreamClosed,
 )
 from extproc.exchange.failures import INTERNAL, OVERLOADED
+from extproc.exchange.identity import note_again
 from extproc.exchange.learned_rates import LearnedRates
 from extproc.exchange.snapshot import Snapshot
 from extproc.filters.base import ExchangeContext, ExchangeFacts
@@ -114,11 +116,12 @@ class EgressExchange:
         self._version = self._exchange.choice = found[1]
         self.record.version = self._version.facts
         self.record.endpoint = dialect.name
-        requests.note_identity(self.record, headers, self._snapshot)
+        seen = note_again(self.record, headers, self._snapshot)
         self._refuse_provider(self._version)
-        self._exchange.facts = self._exchange.facts._replace(dialect=dialect, headers=headers)
+        self._exchange.facts = self._exchange.facts._replace(dialect=dialect, headers=seen)
         self.awaits_request = True
-        return Step([ContinueHeaders(Direction.REQUEST)])
+        changes = HeaderChanges(remove=(IDENTITY_HEADER,)) if IDENTITY_HEADER in headers else NO_CHANGES
+        return Step([ContinueHeaders(Direction.REQUEST, changes)])
 
     def _chosen_before(self, headers: Mapping[str, str]) -> CompiledVersion | None:
         name = f"{headers.get(MODEL_HEADER, '')}/{headers.get(VERSION_HEADER, '')}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from extproc.domain.classification import BlockingCheck, ClassificationJob, FoundInText
 from extproc.domain.record import ExchangeRecord
@@ -21,10 +22,14 @@ from extproc.exchange.claims import Claim
 
 @dataclass(slots=True)
 class RequestHeaders:
-    """The request has started; with ``end`` it has no body."""
+    """The request has started; with ``end`` it has no body.
+
+    ``verified`` is what Envoy's JWT filter has found, None if there is none.
+    """
 
     headers: Mapping[str, str]
     end: bool = False
+    verified: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)

@@ -180,17 +180,19 @@ class Exchange:
         picks: EndpointPicks | None = None,
         egressed: frozenset[str] = frozenset(),
         limiter: Limiter | None = None,
+        hop: str = "",
     ) -> None:
         """Args:
         unrouted: MODEL/VERSION of the versions that the calling Envoy does not route.
         utc_s: the time now, since 1970. [s]
         egressed: MODEL/VERSION of those for which it calls again, in role egress.
+        hop: the trusted listener of that Envoy through which the request came; empty: the one for clients.
         """
         record = ExchangeRecord(exchange_id, snapshot.revision, now_ns)
         facts = ExchangeFacts(CHAT, {}, snapshot.models, unrouted, egressed, utc_s)
         exchange = ExchangeContext(facts, record, pace=pace)
         tokens = TokenCounts(record, learned_rates)
-        self._state = ExchangeState(snapshot, exchange, tokens, clean_texts, picks)
+        self._state = ExchangeState(snapshot, exchange, tokens, clean_texts, picks, hop)
         if limiter is not None and snapshot.rate_limits is not None:
             self._state.limiting = Limiting(limiter, record, tokens, utc_s)
 

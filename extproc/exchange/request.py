@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from extproc.config.conditions import known_identity
 from extproc.config.route_conditions import RouteFacts
 from extproc.domain.contract import (
     ENDPOINT_HEADER,
+    IDENTITY_HEADER,
     INTERNAL_HEADER_PREFIX,
     MODEL_HEADER,
     MODELS_PATH,
     ROUTE_HEADER,
-    UNKNOWN_IDENTITY,
     VERSION_HEADER,
 )
 from extproc.domain.errors import ApiError, PayloadRefused, refuse
-from extproc.domain.identity import CLAIMED
+from extproc.domain.identity import CallerIdentity
 from extproc.domain.pace import Abandoned, Stride
 from extproc.domain.record import Coverage, ExchangeRecord
 from extproc.domain.text import Direction
@@ -42,7 +41,6 @@ from extproc.payload.view import RequestView, TextField
 STEERING_HEADERS = frozenset(
     {"x-vllm-priority", "x-session-id", "x-data-parallel-rank", "endpoint-load-metrics-format"}
 )
-IDENTITY_CHARS_MAX = 100
 _ASK_PLAIN = (("accept-encoding", "identity"),)
 OTHER = "other"
 PASSED = "passed"
@@ -150,17 +148,6 @@ def header_changes(headers: Mapping[str, str], dialect: Dialect | None) -> Heade
     return HeaderChanges(plain, tuple(remove))
 
 
-def note_identity(record: ExchangeRecord, headers: Mapping[str, str], snapshot: Snapshot) -> None:
-    """Record who asks and pays, from the configured headers."""
-    identity = snapshot.identity
-    record.identity_source = CLAIMED
-    record.team = known_identity(headers.get(identity.team_header, "")[:IDENTITY_CHARS_MAX], snapshot.teams)
-    record.tier = known_identity(headers.get(identity.tier_header, "")[:IDENTITY_CHARS_MAX], snapshot.tiers)
-    record.tag = known_identity(headers.get(identity.tag_header, "")[:IDENTITY_CHARS_MAX], snapshot.tags)
-    record.project = headers.get(identity.project_header, "")[:IDENTITY_CHARS_MAX] or UNKNOWN_IDENTITY
-    record.budget_code = headers.get(identity.budget_code_header, "")[:IDENTITY_CHARS_MAX] or UNKNOWN_IDENTITY
-
-
 def plain_body(body: bytes, headers: Mapping[str, str], snapshot: Snapshot) -> bytes:
     """The body after content decoding. Raises: PayloadRefused (400, 413)."""
     limits = snapshot.limits
@@ -185,14 +172,25 @@ def refuse_choices(request: RequestView, dialect: Dialect, snapshot: Snapshot) -
         raise refuse(400, "too_many_choices", message, "n")
 
 
-def forward(after: bytes, before: bytes, exchange: ExchangeContext, pick: EndpointPick | None = None) -> ContinueBody:
-    """The command that forwards the request: its body if changed, and its destination."""
+def forward(
+    after: bytes,
+    before: bytes,
+    exchange: ExchangeContext,
+    pick: EndpointPick | None = None,
+    caller: CallerIdentity | None = None,
+) -> ContinueBody:
+    """The command that forwards the request: its body if changed, its destination, and whose it is.
+
+    Args: caller: told to the call in role egress; None: nobody is told.
+    """
     headers: list[tuple[str, str]] = []
     choice = exchange.choice
     if choice is not None:
         headers += [(MODEL_HEADER, choice.facts.model), (VERSION_HEADER, choice.facts.version)]
         if exchange.is_egressed and exchange.record.route:
             headers.append((ROUTE_HEADER, exchange.record.route))
+        if caller is not None:
+            headers.append((IDENTITY_HEADER, caller.to_text()))
     if pick is not None:
         headers.append((ENDPOINT_HEADER, pick.endpoint))
     remove = ("content-encoding",) if "content-encoding" in exchange.facts.headers else ()
@@ -215,6 +213,10 @@ def _metadata(record: ExchangeRecord) -> dict[str, str | int]:
         "endpoint": record.endpoint,
         "exchange": record.id,
     }
+    if record.user:
+        facts["user"] = record.user
+    if record.key_id:
+        facts["key_id"] = record.key_id
     if record.route:
         facts["route"] = record.route
     if record.version is not None:

@@ -22,6 +22,7 @@ from extproc.exchange.events import (
     VerdictReceived,
 )
 from extproc.exchange.failures import BODY_MISSING
+from extproc.exchange.identity import identity_of, note_caller, note_user, with_caller
 from extproc.exchange.open_waits import OpenWaits
 from extproc.exchange.phases import Phase
 from extproc.exchange.state import ExchangeState
@@ -35,16 +36,19 @@ _NOT_WAITING = "only an exchange with open waits is in this phase"
 
 def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> Step:
     """Identify the caller, and check whether the path is allowed. Raises: PayloadRefused."""
-    headers, record, snapshot = event.headers, state.record, state.snapshot
+    record, snapshot = state.record, state.snapshot
+    headers = event.headers
     state.errors = dialect_of_errors(requests.path_of(headers), requests.speaks_anthropic(headers))
     record.endpoint = requests.endpoint_name(headers)
-    requests.note_identity(record, headers, snapshot)
+    settled = note_caller(record, event, snapshot, state.hop, state.exchange.facts.utc_s)
+    if settled is not None:
+        headers = settled.headers
     names = requests.models_body(headers, record, snapshot)
     if names is not None:
         record.endpoint, record.outcome, record.status = requests.MODELS, Outcome.ANSWERED, 200
         return state.end([ImmediateResponse(record.status, names, requests.MODELS, record.id)], now_ns, Phase.REPLIED)
     dialect = requests.endpoint_of(headers, snapshot)
-    changes = requests.header_changes(headers, dialect)
+    changes = with_caller(requests.header_changes(event.headers, dialect), settled, snapshot)
     if dialect is None:
         requests.refuse_unread_body(headers, event.end)
         record.endpoint, record.outcome = requests.PASSED, Outcome.PASSED
@@ -69,6 +73,7 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     request = state.request = dialect.read_request(body, snapshot.requests)
     requests.refuse_choices(request, dialect, snapshot)
     state.record.streamed = request.streamed
+    note_user(state.record, request, snapshot)
     state.policy = requests.choose_guards(request, exchange, snapshot)
     if state.limiting is not None:
         state.limiting.begin(request, dialect, snapshot, now_ns)
@@ -79,7 +84,9 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     note_usage_bounds(state.record, request, body_bytes, snapshot.limits.usage_tokens_max)
     claim = None if state.limiting is None else state.limiting.reserve(now_ns)
     state.pick = _picked(state, request, now_ns)
-    forward = requests.forward(after, event.body, exchange, state.pick)
+    told = snapshot.callers is not None and exchange.is_egressed
+    caller = identity_of(state.record, headers, snapshot) if told else None
+    forward = requests.forward(after, event.body, exchange, state.pick, caller)
     request.release()
     exchange.facts = exchange.facts._replace(headers={})
     if exchange.outbox.checks or claim is not None:

@@ -14,6 +14,7 @@ from extproc.config.document import Document, Limits, Role, Unreadable
 from extproc.config.identity import Identity
 from extproc.config.load import revision_of
 from extproc.config.models import CompiledModel, CompiledVersion, VersionPlace, compile_models
+from extproc.exchange.caller import CallerSources, compile_sources, user_key_of
 from extproc.exchange.policies import CompiledPolicy, compile_policies
 from extproc.filters.base import Filter, Resources
 from extproc.filters.registry import build_filters
@@ -27,6 +28,8 @@ class Snapshot:
     revision: str
     limits: Limits
     identity: Identity
+    callers: CallerSources | None  # None: the headers of ``identity`` are believed
+    user_key: bytes  # of user hashes
     teams: frozenset[str]  # known ones, likewise ``tiers`` and ``tags``; empty: all
     tiers: frozenset[str]
     tags: frozenset[str]
@@ -66,8 +69,8 @@ def compile_snapshot(
 
     Args:
         prompts: text of each prompt and facts file, by its path in the document.
-        mask_keys: content of each key file, by its path in the document; the key of this process is under
-            ``PROCESS_KEY``. Needed only if masks are hashes.
+        mask_keys: content of each file with keys, by its path in the document; the key of this process is under
+            ``PROCESS_KEY``. Needed only if masks are hashes, or ``identity`` names such files.
     """
     unread, review = document.requests, document.review
     models = compile_models(document, prompts)
@@ -80,6 +83,8 @@ def compile_snapshot(
         revision=revision_of(document, prompts),
         limits=document.limits,
         identity=document.identity,
+        callers=compile_sources(document.identity, mask_keys),
+        user_key=user_key_of(document.identity, mask_keys),
         teams=frozenset(document.identity.teams),
         tiers=frozenset(document.identity.tiers),
         tags=frozenset(document.identity.tags),

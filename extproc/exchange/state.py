@@ -38,6 +38,7 @@ class ExchangeState:
         picks, pick: what is known of endpoints, and the one that was picked for this request.
         forwarded: whether the model server has the request.
         ended: whether the record was handed out.
+        hop: the trusted listener of Envoy through which the request came; empty: the one for clients.
         awaits_encoded: whether the next message may be a short encoding of a long text.
     """
 
@@ -49,6 +50,7 @@ class ExchangeState:
         "exchange",
         "forwarded",
         "guarded",
+        "hop",
         "limiting",
         "open_waits",
         "phase",
@@ -69,6 +71,7 @@ class ExchangeState:
         tokens: TokenCounts,
         clean_texts: CleanTexts | None,
         picks: EndpointPicks | None,
+        hop: str = "",
     ) -> None:
         self.snapshot = snapshot
         self.exchange = exchange
@@ -76,6 +79,7 @@ class ExchangeState:
         self.tokens = tokens
         self.clean_texts = clean_texts
         self.picks = picks
+        self.hop = hop
         self.pick: EndpointPick | None = None
         self.phase = Phase.REQUEST_HEADERS
         self.errors: Dialect = CHAT

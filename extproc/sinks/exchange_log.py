@@ -50,6 +50,8 @@ class ExchangeLog:
             coverage={"/".join(key): texts for key, texts in record.coverage.items()},
             details=record.details,
             duration_ms=(record.ended_ns - record.started_ns) // _MS_NS,
+            **({"identity_refused": record.identity_refused} if record.identity_refused else {}),
+            **({"exceeded_claims": record.exceeded_claims} if record.exceeded_claims else {}),
             **({} if record.unrouted is None else {"unrouted_version": record.unrouted.version}),
             **_fallback(record),
             **_limits(record),

@@ -73,6 +73,16 @@ class ExchangeMetrics:
         self._ignored_pins = counter(
             "llm_pin_ignored_total", "Exchanges whose pin header was ignored, as their team may not pin.", ("model",)
         )
+        self._identity_refused = counter(
+            "llm_extproc_identity_refused_total",
+            "Requests refused as their credential is wrong or missing (source `none`).",
+            ("source", "reason"),
+        )
+        self._identity_claims = counter(
+            "llm_extproc_identity_claims_total",
+            "Headers that claim more than the identity of their request may; `refused` or `replaced`.",
+            ("claim", "effect"),
+        )
         self._fallbacks = counter(
             "llm_fallback_total",
             "Steps from one version to the next, as the first could not answer; `ejected`: Envoy did not try it.",
@@ -128,6 +138,10 @@ class ExchangeMetrics:
         self._requests.add((record.endpoint or "none", *by_team, record.outcome.value, streamed))
         if record.route:
             self._routes.add((record.route, record.version.model if record.version else NO_VERSION))
+        if record.identity_refused:
+            self._identity_refused.add((record.identity_source, record.identity_refused))
+        for claim in record.exceeded_claims:
+            self._identity_claims.add((claim, record.claim_effect))
         if record.ignored_pin:
             self._ignored_pins.add((record.ignored_pin,))
         if record.unrouted is not None:

@@ -6,7 +6,12 @@ half the time. Every other message is parsed by the protobuf library; both must 
 
 from __future__ import annotations
 
+from typing import Any
+
+from google.protobuf.struct_pb2 import Struct, Value
+
 from extproc._pb import ext_proc_pb2 as pb
+from extproc.domain.contract import JWT_NAMESPACE
 from extproc.exchange.events import (
     Event,
     RequestBody,
@@ -22,6 +27,7 @@ _ATTRIBUTES = "envoy.filters.http.ext_proc"
 _DETAILS = "response.code_details"
 # Tags of length-delimited fields. Source: protobuf.dev, "Encoding".
 _RESPONSE_BODY = pb.ProcessingRequest.RESPONSE_BODY_FIELD_NUMBER << 3 | 2
+_METADATA = pb.ProcessingRequest.METADATA_CONTEXT_FIELD_NUMBER << 3 | 2
 _BODY = pb.HttpBody.BODY_FIELD_NUMBER << 3 | 2
 
 
@@ -42,7 +48,9 @@ def decode(content: bytes) -> Event:
     if kind == "response_body":
         return ResponseBody(message.response_body.body, message.response_body.end_of_stream)
     if kind == "request_headers":
-        return RequestHeaders(_headers(message.request_headers), message.request_headers.end_of_stream)
+        return RequestHeaders(
+            _headers(message.request_headers), message.request_headers.end_of_stream, _verified(message)
+        )
     if kind == "request_body":
         return RequestBody(message.request_body.body, message.request_body.end_of_stream)
     if kind == "response_headers":
@@ -56,15 +64,29 @@ def decode(content: bytes) -> Event:
 
 
 def plain_chunk(content: bytes) -> bytes | None:
-    """The body of a message that is only a response chunk below 16 KiB and not the last one; otherwise None."""
+    """The body of a message that is only a response chunk below 16 KiB and not the last one; otherwise None.
+
+    With tokens, Envoy repeats their claims after each chunk: they are not read.
+    """
     size = len(content)
     if not 5 <= size < 1 << 14 or content[0] != _RESPONSE_BODY:
         return None
     at, left = _length(content, 1)
-    if at + left != size or left < 3 or content[at] != _BODY:
+    end = at + left
+    if end != size and not _is_metadata(content, end):
+        return None
+    if left < 3 or content[at] != _BODY:
         return None
     at, left = _length(content, at + 1)
-    return content[at:] if at + left == size else None
+    return content[at:end] if at + left == end else None
+
+
+def _is_metadata(content: bytes, at: int) -> bool:
+    """Whether the rest of a message is metadata alone."""
+    if at > len(content) - 3 or content[at] != _METADATA:
+        return False
+    at, left = _length(content, at + 1)
+    return at + left == len(content)
 
 
 def _length(content: bytes, at: int) -> tuple[int, int]:
@@ -80,6 +102,27 @@ def _headers(message: pb.HttpHeaders) -> dict[str, str]:
         value = header.raw_value.decode("utf-8", "replace") if header.raw_value else header.value
         headers[header.key] = f"{headers[header.key]},{value}" if header.key in headers else value
     return headers
+
+
+def _verified(message: pb.ProcessingRequest) -> dict[str, Any] | None:
+    """What Envoy's JWT filter has found; None without it."""
+    if not message.HasField("metadata_context"):
+        return None
+    found = message.metadata_context.filter_metadata
+    return _plain_struct(found[JWT_NAMESPACE]) if JWT_NAMESPACE in found else None
+
+
+def _plain_struct(struct: Struct) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in struct.fields.items()}
+
+
+def _plain(value: Value) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return _plain_struct(value.struct_value)
+    if kind == "list_value":
+        return [_plain(one) for one in value.list_value.values]
+    return None if kind in (None, "null_value") else getattr(value, kind)
 
 
 def _details(message: pb.ProcessingRequest) -> str:

@@ -37,6 +37,7 @@ from extproc.exchange.events import (
 )
 
 _KEPT_MAX = 4_096
+_UNAUTHORIZED = 401
 _MODES = {
     BodyMode.NONE: pb.ProcessingMode.NONE,
     BodyMode.STREAMED: pb.ProcessingMode.STREAMED,
@@ -235,6 +236,8 @@ def _answer(action: ImmediateResponse) -> bytes:
     headers = [("content-type", action.content_type), (EXCHANGE_ID_HEADER, action.exchange_id)]
     if action.retry_after_s:
         headers.append(("retry-after", str(action.retry_after_s)))
+    if action.status == _UNAUTHORIZED:
+        headers.append(("www-authenticate", "Bearer"))
     message = pb.ImmediateResponse(
         status=pb.HttpStatus(code=action.status),
         headers=pb.HeaderMutation.FromString(b"".join([_told_header(*one) for one in (*headers, *action.headers)])),

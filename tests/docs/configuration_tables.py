@@ -61,7 +61,7 @@ def _kinds(key: str, sections: list[type[BaseModel]]) -> list[Part]:
     """A part for each section of which one is chosen; what all have alike stands once, as that of ``*``."""
     if not sections:
         return []
-    (chooser,) = [name for name in ("filter", "guard", "adapter") if name in sections[0].model_fields]
+    (chooser,) = [name for name in ("filter", "guard", "adapter", "source", "hop") if name in sections[0].model_fields]
     alike = {name for name in sections[0].model_fields if len({_told(section, name) for section in sections}) == 1}
     parts = []
     if alike:

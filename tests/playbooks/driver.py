@@ -42,6 +42,7 @@ from extproc.exchange.events import (
 from extproc.exchange.learned_rates import LearnedRates
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
+from tests.playbooks.callers import FILES
 
 MILLISECOND_NS = 1_000_000
 CHAT = "/v1/chat/completions"
@@ -55,7 +56,7 @@ facts:
     value: "([0-9]+) o'clock"
     right: ["18"]
 """
-MASK_KEYS = {PROCESS_KEY: b"the key of the process", "mask.key": b"the key of the file"}
+MASK_KEYS = {PROCESS_KEY: b"the key of the process", "mask.key": b"the key of the file", **FILES}
 PROMPTS = {"v2.txt": "You are the second version.", "facts.yaml": FACTS}
 
 VERSION: dict[str, Any] = {"filter": "version"}

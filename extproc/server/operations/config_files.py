@@ -16,6 +16,7 @@ from pathlib import Path
 
 from extproc.config.checks import guard_files, mask_key_files, unreadable_problem
 from extproc.config.guards.custom import CustomSection
+from extproc.config.identity_checks import api_key_files
 from extproc.config.load import Loaded, load
 from extproc.config.mask_keys import mask_key_problem
 from extproc.config.policies import guards_of
@@ -38,8 +39,8 @@ QUIET_S = 0.1
 @dataclass(frozen=True, slots=True)
 class ConfigFiles:
     """The files as read: the document with its warnings, the content of each prompt by ``Prompt.key`` and of each file
-    of a guard by its path in the document, the certificates of ``server.tls``, and the mask keys by path, including
-    that of the process.
+    of a guard by its path in the document, the certificates of ``server.tls``, and the files of keys by path, including
+    the mask key of the process.
 
     Attributes:
         prompt_sources: the file of each prompt, or its name in the store, for messages.
@@ -147,6 +148,7 @@ class ConfigReader:
         problems += self._read_guard_files(loaded, prompts)
         certificates, about_tls = self._certificates(loaded)
         mask_keys, about_keys = self._mask_keys(loaded)
+        about_keys += self._api_keys(loaded, mask_keys)
         problems += [*about_keys, *_detector_problems(loaded)]
         if problems or (about_tls and certificates is None):
             raise ConfigInvalid([*problems, *about_tls, *loaded.warnings])
@@ -216,6 +218,19 @@ class ConfigReader:
                 problems.append(problem)
             keys[name] = content if isinstance(content, bytes) and content else self._process_key
         return keys, problems
+
+    def _api_keys(self, loaded: Loaded, keys: dict[str, bytes]) -> list[Problem]:
+        """Add the file of API keys, where something is served; returns its problems."""
+        problems: list[Problem] = []
+        for path, one in api_key_files(loaded.document.identity) if self._with_certificates else ():
+            file = self._file.parent / one.file
+            content = self._content(file, one.bytes_max)
+            if isinstance(content, OSError):
+                problems.append(unreadable_problem(path, content, loaded.places))
+            else:
+                keys[one.file] = content
+                problems += text_file_problems(path, one, content, self._shown(path, file, loaded), loaded.places)
+        return problems
 
     def _content(self, file: Path, bytes_max: int) -> bytes | OSError:
         """The bytes of a file, at most one above the limit, or the read error."""

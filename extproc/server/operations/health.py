@@ -31,6 +31,7 @@ class Health:
         self.draining = False
         self.revision = ""
         self.config_error = ""
+        self.identity = ""  # how sure it is who asks
         self.restart_needed: list[str] = []  # changed configuration keys that need a restart
         self.prompt_store_error = ""  # why prompts of the store are not known to be the newest
         self.envoy_stale: list[str] = []  # configuration keys that a calling Envoy does not know
@@ -80,6 +81,7 @@ class Health:
             "wait_ms": round(waits_s * 1_000),
             "revision": self.revision,
             "config_error": self.config_error,
+            "identity": self.identity,
             "prompt_store_error": self.prompt_store_error,
             "restart_needed": self.restart_needed,
             "envoy_stale": self.envoy_stale,

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
 from extproc.config.document import Document, Limits
+from extproc.config.identity import identity_in_words
 from extproc.config.models import revised
 from extproc.config.problems import ConfigInvalid
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
@@ -141,13 +142,16 @@ class Reloader:
         health, logger = self._health, self._logger
         health.revision, health.config_error = snapshot.revision, ""
         health.restart_needed = list(restart_needed(self._started_with, files.loaded.document))
+        health.identity = identity_in_words(files.loaded.document.identity)
         self._accepted(files.loaded.document)
         self._metrics.reloaded("ok")
         versions = snapshot.versions
         self._metrics.in_force(snapshot.revision, {version.facts for version in versions.values()})
         for warning in files.loaded.warnings:
             logger.warning("configuration", problem=str(warning))
-        logger.info("configuration loaded", revision=snapshot.revision, before=before.revision)
+        logger.info(
+            "configuration loaded", revision=snapshot.revision, before=before.revision, identity=health.identity
+        )
         for version in revised(before.versions, versions):
             logger.info("version revised", **version._asdict())
         certificates = renewed_certificates(self._started_with, files)

@@ -130,14 +130,15 @@ class Processor:
         self._snapshot = snapshot
         self.envoy_routes.use(snapshot)
 
-    def open(self, routes: bytes = b"", egress: bytes = b"") -> Session:
+    def open(self, routes: bytes = b"", egress: bytes = b"", hop: bytes = b"") -> Session:
         """A session for one gRPC stream.
 
         Args:
             routes: what Envoy states of its routes with the call.
             egress: MODEL/VERSION whose model server gets the request next; empty in the call of the listener.
+            hop: the trusted listener that calls; empty: the one for clients.
         """
-        return Session(self, routes, egress)
+        return Session(self, routes, egress, hop)
 
     def next_id(self) -> str:
         """The id of an exchange: unique across processes and restarts."""
@@ -187,11 +188,11 @@ class Processor:
 class Session:
     """One gRPC stream. It is also the pace of its exchange: that of the turn in which a long message is checked."""
 
-    __slots__ = ("_egress", "_ended", "_exchange", "_jobs", "_processor", "_record", "_room", "_routes", "_turn")
+    __slots__ = ("_egress", "_ended", "_exchange", "_jobs", "_processor", "_record", "_room", "_stated", "_turn")
 
-    def __init__(self, processor: Processor, routes: bytes = b"", egress: bytes = b"") -> None:
+    def __init__(self, processor: Processor, routes: bytes = b"", egress: bytes = b"", hop: bytes = b"") -> None:
         self._processor = processor
-        self._routes = routes
+        self._stated = routes, hop.decode("latin-1")
         self._egress = egress.decode("latin-1")
         self._turn: Turn | None = None
         self._room: tuple[int, Hashable] | None = None  # capacity reserved for a message
@@ -346,7 +347,8 @@ class Session:
             return EgressExchange(processor.snapshot, self._egress, now_ns, rates, self, time.time())
         processor.inflight += 1
         memories = processor.clean_texts, processor.learned_rates
-        routed = processor.envoy_routes.compared(self._routes)
+        routes, hop = self._stated
+        routed = processor.envoy_routes.compared(routes)
         return Exchange(
             processor.snapshot,
             processor.next_id(),
@@ -358,6 +360,7 @@ class Session:
             processor.picks,
             routed.through_egress,
             processor.limiter,
+            hop,
         )
 
     def _note(self, step: Step) -> None:

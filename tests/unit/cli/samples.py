@@ -61,6 +61,10 @@ SAMPLES: dict[str, list[list[str]]] = {
         ["-c", "config.yaml", "prompted.yaml"],
         ["-c", "prompted.yaml", "system-v1.md", "system-v1.md"],
     ],
+    "keys add": [["-c", "config.yaml", "--team", "search"], ["--team", "a", "--expires", "90d", "-k", "keys.yaml"]],
+    "keys list": [["-c", "config.yaml"], ["-k", "keys.yaml"]],
+    "keys revoke": [["-c", "config.yaml", "search-1"]],
+    "keys rotate": [["-c", "config.yaml", "search-1"]],
     "envoy-config": [["config.yaml"], ["--lint", "bad_envoy.yaml"]],
     "review list": [["-c", "config.yaml"]],
     "review show": [["-c", "config.yaml", "1"]],
@@ -128,6 +132,19 @@ cases:
 """
 
 
+KEYS = f"""\
+keys:
+  # of the index
+  - id: search-1
+    hash: sha256:{"0" * 64}
+    team: search
+    project: index
+    may_claim: {{ projects: ["*"] }}
+  - {{ id: hr-1, hash: "sha256:{"1" * 64}", team: hr, tier: gold, expires: "2020-01-01T00:00:00Z" }}
+"""
+KEYED = "identity: { sources: [{ source: api_key, file: keys.yaml }] }\n"
+
+
 PROMPTS = "prompts:\n  folder: prompts\n"
 PROMPT = """\
 ---
@@ -143,7 +160,7 @@ Be brief. You work for the team {{ team }}, and you know what you do not know.
 
 def fill(folder: Path) -> Path:
     """Write the files of the samples. Returns: the folder."""
-    (folder / "config.yaml").write_text(f"{MINIMAL}review:\n  url: sqlite:///review.db\n{PROMPTS}")
+    (folder / "config.yaml").write_text(f"{MINIMAL}review:\n  url: sqlite:///review.db\n{PROMPTS}{KEYED}")
     (folder / "prompts").mkdir()
     (folder / "prompts" / "system-v3.md").write_text(PROMPT)
     (folder / "prompts" / "system-v4.md").write_text(PROMPT.replace("support-team", "search").replace("brief", "kind"))
@@ -178,6 +195,7 @@ def fill(folder: Path) -> Path:
     (folder / "refused.json").write_text(json.dumps({**CHAT, "model": "nobody"}))
     (folder / "envoy.yaml").write_text("{key: x-llm-routes, value: tiny-chat/v0=1}\n")
     (folder / "bad_envoy.yaml").write_text("static_resources: {listeners: [{failure_mode_allow: true}]}\n")
+    (folder / "keys.yaml").write_text(KEYS)
     (folder / "labels.csv").write_text("id,label,note\n3,0,a quote\n")
     store = Store("sqlite:///review.db", folder)
     store.add(

@@ -210,6 +210,16 @@ FAILURES = {
         (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
         (["-c", "bad.yaml"], 2, "wieght: unknown key."),
     ],
+    "keys add": [
+        (["-c", "absent.yaml", "--team", "a"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["--team", "=1+1", "-k", "keys.yaml"], 2, "expected the name of a team"),
+    ],
+    "keys list": [
+        (["-k", "absent.yaml"], 2, "absent.yaml: no such file or directory"),
+        (["-c", "guarded.yaml"], 2, "guarded.yaml names no file of keys."),
+    ],
+    "keys revoke": [(["nobody", "-k", "keys.yaml"], 2, "keys.yaml has no key with this id.")],
+    "keys rotate": [(["hr-1", "-k", "keys.yaml"], 2, "The key hr-1 is expired.")],
     "status": [
         (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
         (

@@ -57,6 +57,10 @@ FILE_WAITS = {
     "prompts show": ["-c", "fifo", "system-v1"],
     "prompts render": ["-c", "fifo", "system-v1"],
     "prompts diff": ["-c", "config.yaml", "fifo"],
+    "keys add": ["--team", "search", "-k", "fifo"],
+    "keys list": ["-k", "fifo"],
+    "keys revoke": ["search-1", "-k", "fifo"],
+    "keys rotate": ["search-1", "-k", "fifo"],
     "envoy-config": ["--lint", "fifo"],
 }
 

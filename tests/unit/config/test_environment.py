@@ -159,6 +159,8 @@ def test_addresses_and_paths_are_declared() -> None:
         "endpoints",
         "file",
         "folder",
+        "jwks_file",
+        "jwks_uri",
         "key_file",
         "listen",
         "metrics",
@@ -168,6 +170,7 @@ def test_addresses_and_paths_are_declared() -> None:
         "spool",
         "token_file",
         "url",
+        "user_hash_key_file",
     }
 
 

@@ -83,7 +83,7 @@ def test_every_key_is_described() -> None:
     for block, shape in blocks_of(json_schema()):
         assert shape["additionalProperties"] is False, block
         for key, field in shape["properties"].items():
-            is_choice = key in ("filter", "guard", "adapter") and "const" in field
+            is_choice = key in ("filter", "guard", "adapter", "source", "hop") and "const" in field
             assert field.get("description") or is_choice, f"{block}.{key}"
 
 

@@ -42,6 +42,8 @@ LABELS = {
     "llm_guard_coverage_total": {"policy", "guard", "direction", "outcome"},
     "llm_policy_texts_total": {"policy", "direction"},
     "llm_guard_hold_limit_total": {"guard"},
+    "llm_extproc_identity_refused_total": {"source", "reason"},
+    "llm_extproc_identity_claims_total": {"claim", "effect"},
     "llm_extproc_step_seconds": {"phase"},
     "llm_extproc_long_messages": set(),
     "llm_extproc_long_message_wait_seconds": set(),
@@ -109,6 +111,8 @@ def populated() -> Metrics:
     record.note_coverage("pii", "request", Coverage.SKIPPED_SOURCE, 1)
     record.text_counts["request"] = 4
     record.dropped_texts = 2
+    record.identity_source, record.identity_refused = "api_key", "unknown"
+    record.exceeded_claims, record.claim_effect = ("team",), "refused"
     record.findings["pii", "response", "HOLD_LIMIT"] = 1
     metrics = Metrics(label_values_max=10)
     metrics.exchange_ended(record)
@@ -278,6 +282,21 @@ def test_routes_and_ignored_pins_are_counted() -> None:
     assert value(metrics, "llm_route_total", route="gold", model="none") == 1
     assert value(metrics, "llm_route_total") == 2
     assert value(metrics, "llm_pin_ignored_total") == value(metrics, "llm_pin_ignored_total", model="tiny") == 1
+
+
+def test_refused_credentials_and_claims_are_counted() -> None:
+    """By source and reason, and by what was claimed; nothing of what was sent."""
+    metrics = Metrics(10)
+    for facts in (
+        {"identity_source": "jwt", "identity_refused": "expired"},
+        {"identity_source": "api_key", "exceeded_claims": ("team", "tier"), "claim_effect": "replaced"},
+        {"identity_source": "api_key"},
+    ):
+        metrics.exchange_ended(ended(**facts))
+    refused, claims = "llm_extproc_identity_refused_total", "llm_extproc_identity_claims_total"
+    assert value(metrics, refused) == value(metrics, refused, source="jwt", reason="expired") == 1
+    assert value(metrics, claims) == 2
+    assert value(metrics, claims, claim="team", effect="replaced") == 1
 
 
 def test_estimates_are_told_from_counts() -> None:

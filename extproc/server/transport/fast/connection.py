@@ -16,7 +16,7 @@ import time
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from extproc.domain.contract import EGRESS_HEADER, ROUTES_HEADER
+from extproc.domain.contract import EGRESS_HEADER, HOP_HEADER, ROUTES_HEADER
 from extproc.exchange.events import Wait
 from extproc.server.operations.json_log import where
 from extproc.server.transport.fast.calls import PROCESS, ExchangeCall, SilentCalls
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 GRPC_DEADLINE_EXCEEDED, GRPC_UNAVAILABLE = 4, 14
 _WRITE_BYTES = 1_048_576  # flush replies to one read at this size, so that backpressure is noticed
 _SECOND_NS = 1_000_000_000
-_ROUTES, _EGRESS = ROUTES_HEADER.encode(), EGRESS_HEADER.encode()
+_ROUTES, _EGRESS, _HOP = (name.encode() for name in (ROUTES_HEADER, EGRESS_HEADER, HOP_HEADER))
 
 
 class FastConnection(asyncio.Protocol):
@@ -195,7 +195,8 @@ class FastConnection(asyncio.Protocol):
         headers = self._silent.take(stream_id)
         path = headers[b":path"]
         if path == PROCESS:
-            session = self._server.processor.open(headers.get(_ROUTES, b""), headers.get(_EGRESS, b""))
+            stated = (headers.get(name, b"") for name in (_ROUTES, _EGRESS, _HOP))
+            session = self._server.processor.open(*stated)
             call = self.exchanges[stream_id] = ExchangeCall(session)
             self._take_message(stream_id, call, message)
         elif path:

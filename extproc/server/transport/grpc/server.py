@@ -9,7 +9,7 @@ import grpc
 from grpc import aio
 
 from extproc._pb import health_pb2 as health_pb
-from extproc.domain.contract import EGRESS_HEADER, ROUTES_HEADER
+from extproc.domain.contract import EGRESS_HEADER, HOP_HEADER, ROUTES_HEADER
 from extproc.server.operations.health import Health
 from extproc.server.operations.json_log import where
 from extproc.server.sockets.address import AddressTaken, make_way, open_to_group, reason_of, why_not
@@ -121,7 +121,9 @@ class GrpcAioServer:
         assert task is not None  # a handler always runs in one
         self._streams.add(task)
         try:
-            abort = await _serve(self._processor.open(*_stated(context, ROUTES_HEADER, EGRESS_HEADER)), context)
+            abort = await _serve(
+                self._processor.open(*_stated(context, ROUTES_HEADER, EGRESS_HEADER, HOP_HEADER)), context
+            )
         except Exception as error:
             # if it escaped, its message would reach Envoy and the log, and it may quote text
             self._processor.logger.error("stream failed", error=type(error).__name__, where=where(error))

@@ -64,6 +64,7 @@ def test_metrics_are_compressed_for_who_asks(served: Served) -> None:
 def test_readiness_follows_the_process(served: Served) -> None:
     """Before it serves and when it drains: 503. What is in force is told each time."""
     served.health.revision = "abc"
+    served.health.identity = "teams are only claimed"
     response, body = served.get("/readyz")
     assert (response.status, response.headers["content-type"]) == (503, "application/json")
     served.health.set_ready(True)
@@ -75,6 +76,7 @@ def test_readiness_follows_the_process(served: Served) -> None:
         "wait_ms": 0,
         "revision": "abc",
         "config_error": "",
+        "identity": "teams are only claimed",
         "prompt_store_error": "",
         "restart_needed": [],
         "envoy_stale": [],
