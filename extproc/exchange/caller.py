@@ -75,25 +75,30 @@ class CallerSources:
     """The sources of a configuration.
 
     Attributes:
-        open_paths: METHOD PATH that need no credential.
+        open_paths, open_methods: METHOD PATH that need no credential, and their methods.
         credential_headers: removed from each request, before filters and model servers see it.
-        claim_headers: part of the identity and header, of what a client may claim.
+        claim_headers, claimable: part of the identity and header, of what a client may claim; and these headers.
     """
 
     sources: tuple[IdentitySource, ...]
     required: bool
     replaces: bool
     open_paths: frozenset[str]
+    open_methods: frozenset[str]
     credential_headers: tuple[str, ...]
     claim_headers: tuple[tuple[str, str], ...]
+    claimable: frozenset[str]
 
     def settle(self, request: CallerRequest) -> SettledCaller:
         """Who asks. Raises: CredentialRefused; ClaimRefused for a claim beyond that."""
         headers = request.headers
-        if f"{headers.get(':method')} {headers.get(':path', '').partition('?')[0]}" in self.open_paths:
+        method = headers.get(":method", "")
+        if method in self.open_methods and f"{method} {headers.get(':path', '').partition('?')[0]}" in self.open_paths:
             return SettledCaller(_NOBODY.identity, self.seen_headers(headers, _NOBODY.identity))
         caller = self._caller(request)
         identity = caller.identity
+        if self.claimable.isdisjoint(headers):
+            return SettledCaller(identity, self.seen_headers(headers, identity))
         chosen: dict[str, str] = {}
         exceeded: list[tuple[str, str]] = []
         for part, header in self.claim_headers:
@@ -120,12 +125,12 @@ class CallerSources:
         seen = dict(headers)
         for header in self.credential_headers:
             seen.pop(header, None)
-        for part, header in self.claim_headers:
-            value = getattr(identity, part)
+        values = identity.team, identity.project, identity.budget_code, identity.tier
+        for (_, header), value in zip(self.claim_headers, values, strict=True):
             if value:
                 seen[header] = value
-            else:
-                seen.pop(header, None)
+            elif header in seen:
+                del seen[header]
         return seen
 
     def _caller(self, request: CallerRequest) -> Caller:
@@ -149,18 +154,21 @@ def compile_sources(section: Identity, files: Mapping[str, bytes]) -> CallerSour
     headers: dict[str, None] = {}
     for source in section.sources:
         headers |= dict.fromkeys(credential_headers(source, section))
+    claims = (
+        ("team", section.team_header),
+        ("project", section.project_header),
+        ("budget_code", section.budget_code_header),
+        ("tier", section.tier_header),
+    )
     return CallerSources(
         tuple(compiled),
         section.required,
         section.claims == "replace",
         frozenset(section.open_paths),
+        frozenset(rule.partition(" ")[0] for rule in section.open_paths),
         tuple(headers),
-        (
-            ("team", section.team_header),
-            ("project", section.project_header),
-            ("budget_code", section.budget_code_header),
-            ("tier", section.tier_header),
-        ),
+        claims,
+        frozenset(header for _, header in claims),
     )
 
 

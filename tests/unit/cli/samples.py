@@ -189,7 +189,7 @@ def fill(folder: Path) -> Path:
     (folder / "system-v2.md").write_text("You help customers.\nBe very brief.\nAnswer in English.\n")
     (folder / "locked.yaml").write_text(MINIMAL)
     (folder / "locked.lock").write_text(lock_text({"tiny-chat/v1": {"served_model": "tiny-chat-2"}}))
-    (folder / "changed.yaml").write_text(MINIMAL.replace("on: both", "action: block"))
+    (folder / "changed.yaml").write_text(MINIMAL.replace("on: both", "action: block") + KEYED)
     (folder / "bad.yaml").write_text(MINIMAL.replace("weight: 1", "wieght: 1"))
     (folder / "body.json").write_text(json.dumps(CHAT))
     (folder / "refused.json").write_text(json.dumps({**CHAT, "model": "nobody"}))
