@@ -20,6 +20,7 @@ from extproc.classifiers.router import ClassifierRouter
 from extproc.config.document import Document
 from extproc.config.identity import identity_in_words
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
+from extproc.ledger.parts import LedgerParts, open_ledger
 from extproc.server.operations.config_files import ConfigFiles, ConfigReader
 from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.endpoint_watch import EndpointWatch
@@ -73,7 +74,7 @@ def serve(file: Path, report: StartReport, envoy_folder: Path | None = None, log
     Args:
         envoy_folder: in place of ``envoy.folder``.
         log_level: in place of ``log.level``.
-    Raises: ConfigInvalid, AddressTaken, WorkersFailed, ReviewUnavailable, EnvoyConfigError.
+    Raises: ConfigInvalid, AddressTaken, WorkersFailed, LedgerUnavailable, ReviewUnavailable, EnvoyConfigError.
     """
     reader = ConfigReader(file, polls=True)
     files = reader.read()
@@ -104,7 +105,7 @@ def work(link_fd: int, file: Path, log_level: str | None = None) -> None:
     Args:
         file: the configuration file; its content arrives over the link.
         log_level: in place of ``log.level``.
-    Raises: AddressTaken, ReviewUnavailable.
+    Raises: AddressTaken, LedgerUnavailable, ReviewUnavailable.
     """
     leave_signals_aside()
     end = socket.socket(fileno=link_fd)
@@ -136,12 +137,14 @@ async def _serve(
     logger.write_in_thread(metrics.log_lines_dropped)
     snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
     review = _open_review(document, file, metrics, logger)
+    ledger = open_ledger(document.ledger, file, metrics.ledger, logger)
     classifiers = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
-    processor = _processor(document, snapshot, metrics, [metrics, *review], logger, classifiers)
+    processor = _processor(document, snapshot, metrics, [metrics, *review], logger, classifiers, ledger)
     metrics.inflight.set_function(lambda: processor.inflight)
     _report_start(files, processor.snapshot, health, metrics, logger)
     pages = _open_pages(document, metrics.registry, health, liveness_check(asyncio.get_running_loop()))
     try:
+        ledger.start()
         tls = None if files.certificates is None else Tls(files.certificates)
         transport = FastServer if document.server.transport == "fast" else _grpc_aio_server()
         server = transport(processor, health, document.server.listen, message_bytes_max(document.limits), tls)
@@ -177,6 +180,7 @@ async def _serve(
         logger.info("stopped", exchanges_cancelled=cancelled)
     finally:
         _close(review)
+        await ledger.close()
         pages.close()
 
 
@@ -198,6 +202,7 @@ async def _supervise(
     metrics = Metrics(document.identity.label_values_max)
     logger.write_in_thread(metrics.log_lines_dropped)
     review = _open_review(document, file, metrics, logger)  # for retention in the store, and for guard precision
+    ledger = open_ledger(document.ledger, file, metrics.ledger, logger, serves=False)
     config = ConfigInForce(document, files.prompts, files.certificates, files.mask_keys)
     command = (
         *(sys.executable, "-m", "extproc", "serve", "--config", str(file)),
@@ -215,6 +220,7 @@ async def _supervise(
     try:
         health.watch(callable_from_thread(loop, workers.waits_s, _NO_ANSWER_S), _wait_s_max(document))
         _report_loading(document, report)
+        ledger.start()
         workers.start()
         signals.replacing(workers.replace_all)
         tls = None if files.certificates is None else Tls(files.certificates)
@@ -245,6 +251,7 @@ async def _supervise(
             workers.failed.result()
     finally:
         _close(review)
+        await ledger.close()
         pages.close()
 
 
@@ -254,9 +261,10 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
     logger.write_in_thread(metrics.log_lines_dropped)
     snapshot = compile_snapshot(order.config.document, order.config.prompts, order.config.mask_keys)
     review = _open_review(document, file, metrics, logger, runs_retention=False)
+    ledger = open_ledger(document.ledger, file, metrics.ledger, logger, ships=False)
     classifiers = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
     processor = _processor(
-        document, snapshot, metrics, [metrics, FlushSink(metrics.flush), *review], logger, classifiers
+        document, snapshot, metrics, [metrics, FlushSink(metrics.flush), *review], logger, classifiers, ledger
     )
     health.revision = snapshot.revision
     tls = None if order.config.certificates is None else Tls(order.config.certificates)
@@ -277,6 +285,7 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
         metrics.flush()
     finally:
         _close(review)
+        await ledger.close()
         metrics.flush()
     if worker.is_orphaned:
         shutil.rmtree(order.folder, ignore_errors=True)  # no one else does it
@@ -316,9 +325,13 @@ def _processor(
     sinks: list[Sink],
     logger: JsonLog,
     classifiers: ClassifierRouter,
+    ledger: LedgerParts,
 ) -> Processor:
     log: list[Sink] = [ExchangeLog(logger)] if document.log.exchanges else []
-    processor = Processor(snapshot, [*sinks, *log], metrics.step, logger, classifiers, metrics)
+    spool: list[Sink] = [] if ledger.sink is None else [ledger.sink]
+    processor = Processor(
+        snapshot, [*sinks, *spool, *log], metrics.step, logger, classifiers, metrics, ledger=ledger.sink
+    )
     classifiers.configure(snapshot.classifiers)
     gc.collect()
     gc.freeze()  # keep loaded modules out of every garbage collection

@@ -13,6 +13,7 @@ from extproc.config.prompt_template import CompiledPrompt
 from extproc.config.providers import CompiledProvider, compile_providers
 from extproc.config.routed import endpoints_hash
 from extproc.config.version_units import Parts, changed_parts, fingerprint_of, parts_of, served_model, version_prompt
+from extproc.domain.fingerprint import fingerprint_of_text
 from extproc.domain.record import VersionFacts
 from extproc.domain.usage import Prices
 
@@ -181,14 +182,16 @@ def compile_version(
     cached = (
         price.prompt_micro_usd_per_mtok if price.cached_micro_usd_per_mtok is None else price.cached_micro_usd_per_mtok
     )
+    completion = price.completion_micro_usd_per_mtok
     return CompiledVersion(
         facts=VersionFacts(
             model=model,
             version=name,
             fingerprint=fingerprint_of(parts),
-            prices=Prices(price.prompt_micro_usd_per_mtok, cached, price.completion_micro_usd_per_mtok),
+            prices=Prices(price.prompt_micro_usd_per_mtok, cached, completion),
             prompt="" if prompt is None else prompt.name,
             prompt_fingerprint="" if prompt is None else prompt.fingerprint,
+            price_revision=fingerprint_of_text(f"{price.prompt_micro_usd_per_mtok} {cached} {completion}"),
         ),
         parts=parts,
         weight=version.weight,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from extproc.domain.review import FindingNotes
 from extproc.domain.text import Direction, TextSource
+from extproc.domain.token_rates import RequestSize
 from extproc.domain.usage import Prices, Usage
 from extproc.domain.usage_bounds import UsageBounds
 
@@ -64,6 +65,7 @@ class VersionFacts:
     Attributes:
         fingerprint: of all that decides its answers and their price; another one is another revision of the version.
         prompt, prompt_fingerprint: of its system prompt; empty if it has none.
+        price_revision: a hash of the prices.
     """
 
     model: str
@@ -72,6 +74,7 @@ class VersionFacts:
     prices: Prices
     prompt: str = ""
     prompt_fingerprint: str = ""
+    price_revision: str = ""
 
     @property
     def name(self) -> str:
@@ -103,6 +106,7 @@ class ExchangeRecord:
     id: str
     revision: str
     started_ns: int
+    sent_ns: int = 0  # 0: it was not sent on to a model server
     endpoint: str = ""
     streamed: bool = False
     team: str = ""
@@ -120,6 +124,7 @@ class ExchangeRecord:
     claim_effect: str = ""  # of these: ``refused`` or ``replaced``
     route: str = ""  # that chose where it goes; empty without routes
     ignored_pin: str = ""  # model whose pin header was ignored, as the team may not pin
+    asked_model: str = ""  # as the client calls it
     policy: str = ""  # the policy whose guards apply
     version: VersionFacts | None = None
     unrouted: VersionFacts | None = None  # the version that was chosen first, which the calling Envoy does not route
@@ -129,12 +134,20 @@ class ExchangeRecord:
     status: int = 0
     reason: str = ""  # code of the error that ended it
     usage: Usage | None = None
+    size: RequestSize | None = None  # of the request; only with a ledger
     usage_bounds: UsageBounds | None = None  # None: the request was not parsed, or is not metered
+    prompt_reported: bool = False  # the server counted the prompt, though not all of an estimated usage
     usage_capped: bool = False  # the server counted more than the request allows
     cost_micro_usd: int = 0
     metered: bool = False
     refusals: int = 0
     answers: int = 0  # completed choices
+    finish_reasons: tuple[str, ...] = ()  # of those, as the server told them
+    tool_calls: int = 0
+    request_bytes: int = 0  # of the body, as it arrived
+    response_bytes: int = 0  # likewise, as far as it was read
+    local_reply: str = ""  # why Envoy replied in place of a model server; its ``response.code_details``
+    response_began: bool = False  # headers of a response have arrived
     pieces: int = 0  # events with text
     dropped_texts: int = 0  # that arrived after the end of their choice, block or stream, and were dropped
     first_text_ns: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from extproc.domain.record import Coverage, ExchangeRecord, Outcome
-from extproc.domain.text import Direction, TextSource
+from extproc.domain.text import Direction, Kind, TextSource
 from extproc.domain.usage import Usage, cost_of
 from extproc.exchange.token_counts import TokenCounts
 from extproc.filters.base import ExchangeContext, Filter, Guard
@@ -17,7 +17,7 @@ from extproc.payload.view import ResponseView
 def measure_stream(record: ExchangeRecord, usage: UsageReader, tokens: TokenCounts) -> None:
     """Record the tokens, as the server counted them or as estimated from the observed text."""
     if record.metered:
-        record.usage = _believed(tokens.of_stream(usage), record)
+        record.usage, record.prompt_reported = _believed(tokens.of_stream(usage), record), usage.prompt_reported
 
 
 def measure_response(record: ExchangeRecord, view: ResponseView, tokens: TokenCounts) -> None:
@@ -37,6 +37,11 @@ def measure_unseen(record: ExchangeRecord, dialect: Dialect, tokens: TokenCounts
     """Like ``measure_stream``, for a response that is missing or unreadable: estimated from its duration."""
     if record.metered:
         record.usage = _believed(tokens.of_unseen(dialect, now_ns), record)
+
+
+def note_tool_calls(record: ExchangeRecord, sources: Collection[TextSource]) -> None:
+    """Count the tool calls of a response, by their names."""
+    record.tool_calls = len({(one.choice, one.part) for one in sources if one.kind is Kind.NAME})
 
 
 def settle(record: ExchangeRecord, tokens: TokenCounts, now_ns: int) -> None:

@@ -228,4 +228,5 @@ class Step:
     ended: ExchangeRecord | None = None
     waits: Sequence[Wait] = ()  # each is answered or expires, exactly once
     jobs: Sequence[ClassificationJob] = ()  # processed out of band
+    sent_on: ExchangeRecord | None = None  # forwarded to a model server, and its beginning is to be kept
     error: BaseException | None = None  # an internal failure, for the log

@@ -181,18 +181,20 @@ class Exchange:
         egressed: frozenset[str] = frozenset(),
         limiter: Limiter | None = None,
         hop: str = "",
+        refusal: ApiError | None = None,
     ) -> None:
         """Args:
         unrouted: MODEL/VERSION of the versions that the calling Envoy does not route.
         utc_s: the time now, since 1970. [s]
         egressed: MODEL/VERSION of those for which it calls again, in role egress.
         hop: the trusted listener of that Envoy through which the request came; empty: the one for clients.
+        refusal: why no request may be sent on now, if so.
         """
         record = ExchangeRecord(exchange_id, snapshot.revision, now_ns)
         facts = ExchangeFacts(CHAT, {}, snapshot.models, unrouted, egressed, utc_s)
         exchange = ExchangeContext(facts, record, pace=pace)
         tokens = TokenCounts(record, learned_rates)
-        self._state = ExchangeState(snapshot, exchange, tokens, clean_texts, picks, hop)
+        self._state = ExchangeState(snapshot, exchange, tokens, clean_texts, picks, hop, refusal)
         if limiter is not None and snapshot.rate_limits is not None:
             self._state.limiting = Limiting(limiter, record, tokens, utc_s)
 

@@ -58,6 +58,8 @@ def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> St
     state.guarded = dialect.reads_responses
     if event.end:
         raise PayloadRefused(BODY_MISSING)
+    if state.refusal is not None:
+        raise PayloadRefused(state.refusal)
     requests.refuse_length(headers, snapshot)
     state.phase = Phase.REQUEST_BODY
     state.awaits_encoded = "content-encoding" in headers
@@ -74,6 +76,7 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     requests.refuse_choices(request, dialect, snapshot)
     state.record.streamed = request.streamed
     note_user(state.record, request, snapshot)
+    state.record.asked_model, state.record.request_bytes = request.model or "", len(event.body)
     state.policy = requests.choose_guards(request, exchange, snapshot)
     if state.limiting is not None:
         state.limiting.begin(request, dialect, snapshot, now_ns)
@@ -127,6 +130,9 @@ def take_limits(state: ExchangeState, event: LimitsAnswered, now_ns: int) -> Ste
 def _send_on(state: ExchangeState, forward: ContinueBody, now_ns: int) -> Step:
     state.phase = Phase.RESPONSE_HEADERS
     state.forwarded = True
-    state.tokens.sent_ns = now_ns
+    state.tokens.sent_ns = state.record.sent_ns = now_ns
     state.open_waits = None
-    return Step([forward], jobs=state.take_jobs())
+    if not state.snapshot.keeps_ledger:
+        return Step([forward], jobs=state.take_jobs())
+    state.record.size = state.tokens.size
+    return Step([forward], jobs=state.take_jobs(), sent_on=state.record)

@@ -31,7 +31,7 @@ def read_headers(state: ExchangeState, event: ResponseHeaders, now_ns: int) -> S
     if event.details not in ("", _VIA_UPSTREAM):
         return pass_local_reply(state, event, now_ns)
     headers, record, snapshot = event.headers, state.record, state.snapshot
-    record.status = response_headers.status_of(headers)
+    record.status, record.response_began = response_headers.status_of(headers), True
     if record.outcome is Outcome.PASSED:
         return pass_unread(state, event, now_ns)
     response_headers.note_served_version(record, headers, snapshot)
@@ -80,7 +80,7 @@ def _handler(phase: Phase, context: ResponseContext) -> ResponseHandler:
 def pass_local_reply(state: ExchangeState, event: ResponseHeaders, now_ns: int) -> Step:
     """Envoy has sent a local reply."""
     state.record.status = response_headers.status_of(event.headers)
-    state.record.outcome = Outcome.LOCAL_REPLY
+    state.record.outcome, state.record.local_reply = Outcome.LOCAL_REPLY, event.details
     return pass_unread(state, event, now_ns)
 
 

@@ -47,6 +47,7 @@ class Snapshot:
     logs_text: bool
     reviews: bool  # findings are recorded for reviewers
     excerpt_chars_max: int | None  # text around each finding, on either side; None: no text is kept
+    keeps_ledger: bool  # each exchange has a durable entry
     full_duplex: bool  # the body mode of guarded streams
     endpoint_picker: bool  # one stands before us, and its word counts
     long_message_timeout_ms: int  # Envoy's timeout while a long request is checked
@@ -107,6 +108,7 @@ def compile_snapshot(
         logs_text=document.log.text,
         reviews=review is not None,
         excerpt_chars_max=None if review is None or review.texts == "none" else review.excerpt_chars_max,
+        keeps_ledger=document.ledger is not None,
         full_duplex=document.envoy.response_stream_mode == "full_duplex",
         endpoint_picker=document.envoy.endpoint_picker,
         long_message_timeout_ms=document.envoy.long_message_timeout_ms,

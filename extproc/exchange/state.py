@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from extproc.domain.classification import ClassificationJob
+from extproc.domain.errors import ApiError
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.review import FindingNotes
 from extproc.exchange import ending
@@ -36,6 +37,7 @@ class ExchangeState:
         open_waits: what the request waits for.
         limiting: what it has to do with rate limits; None without them.
         picks, pick: what is known of endpoints, and the one that was picked for this request.
+        refusal: why no request may be sent on now, if so.
         forwarded: whether the model server has the request.
         ended: whether the record was handed out.
         hop: the trusted listener of Envoy through which the request came; empty: the one for clients.
@@ -58,6 +60,7 @@ class ExchangeState:
         "picks",
         "policy",
         "record",
+        "refusal",
         "request",
         "response",
         "snapshot",
@@ -72,6 +75,7 @@ class ExchangeState:
         clean_texts: CleanTexts | None,
         picks: EndpointPicks | None,
         hop: str = "",
+        refusal: ApiError | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.exchange = exchange
@@ -80,6 +84,7 @@ class ExchangeState:
         self.clean_texts = clean_texts
         self.picks = picks
         self.hop = hop
+        self.refusal = refusal
         self.pick: EndpointPick | None = None
         self.phase = Phase.REQUEST_HEADERS
         self.errors: Dialect = CHAT
@@ -123,6 +128,8 @@ class ExchangeState:
         sources = self.response.sources if self.response is not None else ()
         if self.guarded and self.record.policy:
             ending.note_response_coverage(self.policy.response_filters, sources, self.exchange)
+        if self.snapshot.keeps_ledger and sources:
+            ending.note_tool_calls(self.record, sources)
         error = None
         if self.record.policy and self.policy.on_end_guards:
             error = ending.finish_guards(self.policy.on_end_guards, sources if self.guarded else (), self.exchange)

@@ -24,6 +24,7 @@ class StreamedResponse(ResponseHandler):
         exchange, request, limits = context.exchange, context.request, context.snapshot.limits
         self.phase = Phase.STREAM
         self._record = exchange.record
+        self._response_bytes = 0
         self._tokens = context.tokens
         self._decoder = context.decoder
         self._full_duplex = context.snapshot.full_duplex
@@ -53,6 +54,7 @@ class StreamedResponse(ResponseHandler):
     def take_body(self, event: ResponseBody, now_ns: int) -> list[Command]:
         """Process the next chunk, at any boundary."""
         stream = self._stream
+        self._response_bytes += len(event.body)
         stream.feed(event.body if self._decoder is None else self._decoder.feed(event.body), now_ns)
         if event.end:
             self._close(now_ns)
@@ -91,7 +93,8 @@ class StreamedResponse(ResponseHandler):
 
     def measure_unfinished(self) -> bool:
         """Measure the stream so far."""
-        self._record.answers = self._stream.answers
+        self._record.answers, self._record.response_bytes = self._stream.answers, self._response_bytes
+        self._record.finish_reasons = tuple(self._reader.finishes.values())
         ending.measure_stream(self._record, self._reader.usage, self._tokens)
         return True
 

@@ -61,9 +61,10 @@ class _WholeResponse(ResponseHandler):
 
         Raises: UnreadableResponse, BadEncoding, FilterFailed, PayloadRefused.
         """
+        exchange, record = self._exchange, self._exchange.record
+        record.response_bytes = len(body)
         body = self._decoded(body)
         self._refuse_length(len(body))
-        exchange, record = self._exchange, self._exchange.record
         if record.outcome is Outcome.UPSTREAM_ERROR:
             view = error_view(body)
             changed = _guard_error(view, self._channels_for(view))
@@ -73,6 +74,7 @@ class _WholeResponse(ResponseHandler):
             view = _read_response(body, exchange.facts.dialect)
             ending.measure_response(record, view, self._tokens)
             record.answers, record.outcome = _answer_count(view), Outcome.COMPLETED
+            record.finish_reasons = tuple(view.finishes.values())
             cut_off = _cut_off(view, self._own_ends)
             channels = self._channels_for(view, bool(cut_off))
             copies = self._policy.copies.where(exchange.has_prompt)
@@ -136,6 +138,7 @@ class HeldResponse(_WholeResponse):
     def take_body(self, event: ResponseBody, now_ns: int) -> list[Command]:
         """Buffer a chunk. Raises: UnreadableResponse if the body is too large."""
         self._kept += event.body
+        self._exchange.record.response_bytes = len(self._kept)
         self._refuse_length(len(self._kept))
         return [self._release(end=True)] if event.end else []
 
@@ -161,6 +164,7 @@ class ObservedResponse(_WholeResponse):
 
     def take_body(self, event: ResponseBody, now_ns: int) -> list[Command]:
         """Forward a chunk; of a response that is too large, keep only enough to detect that."""
+        self._exchange.record.response_bytes += len(event.body)
         if len(self._kept) <= self._limits.response_body_bytes_max:
             self._kept += event.body
         if event.end:

@@ -23,16 +23,23 @@ _US_PER_S = 1_000_000
 
 
 class EntryOutcome(StrEnum):
-    """How an exchange ended. The first six reached a model."""
+    """How an exchange ended. The last two reached no model; they have entries only with ``ledger.refused``."""
 
     COMPLETED = "completed"
     CUT = "cut"  # a guard stopped the answer
-    ABORTED = "aborted"  # the client left, or the model server broke off its answer: Envoy reports both alike
-    UPSTREAM_DIED = "upstream_died"  # Envoy replied in place of a model server that broke off before it answered
+    CLIENT_LEFT = "client_left"  # before an answer began
+    ABORTED = "aborted"  # in mid-answer, by the client or the model server: Envoy reports both alike
+    UPSTREAM_DIED = "upstream_died"  # before it answered; Envoy replied in its place
+    TIMED_OUT = "timed_out"  # likewise, after one of Envoy's timeouts
     UPSTREAM_ERROR = "upstream_error"  # the model server answered with an error
     FAILED = "failed"  # the processor failed, or could not read the answer
-    PROCESSOR_DIED = "processor_died"  # the processor was killed meanwhile; tokens are those of that time, or estimated
-    REFUSED = "refused"  # before a model was asked; only with ``ledger.refused``
+    PROCESSOR_DIED = "processor_died"  # the processor was killed meanwhile; tokens are estimated
+    REFUSED = "refused"  # before a model was asked
+    UNREACHABLE = "unreachable"  # Envoy found no model server
+
+
+NOT_REACHED = frozenset({EntryOutcome.REFUSED, EntryOutcome.UNREACHABLE})
+"""No model had the request."""
 
 
 class TokenSource(StrEnum):
@@ -54,26 +61,44 @@ class LedgerEntry:
     """One exchange. The columns of ``ledger_entries`` have the same names.
 
     Attributes:
-        exchange: its id, unique over all processes; answers have it in `x-llm-exchange-id`.
-        started_at_us: wall clock [us since 1970, UTC]; likewise the other times. None: it did not come to that.
-        sent_at_us: when the request was sent on to the model.
-        first_token_at_us: of an answer that was streamed, or read in pieces.
+        exchange: its id, unique over all processes; an answer has it in `x-llm-exchange-id`.
+        started_at_us: when its request arrived, by the wall clock [us since 1970, UTC].
+        sent_at_us: when it was sent on to a model; likewise. None: it was not.
+        first_token_at_us: when the first text of a streamed answer arrived; likewise. None: there was none.
+        ended_at_us: when it ended; likewise.
         revision: of the configuration.
-        user_id, key_id, identity_source: of the caller, where they are verified.
-        model_asked: the name that the client sent.
+        team, project, budget_code, tier, use_case: of the caller; see `identity`.
+        user_id: of the caller, as a keyed hash; empty where it is not known.
+        key_id: of the API key that identified the caller, if any.
+        identity_source: what settled the identity; `claimed`: only headers of the client.
+        endpoint: the API: `chat`, `completions`, `responses`, `messages`, `embeddings`, ...
+        route: that chose where it went; empty without routes.
+        policy: whose guards applied.
+        streamed: whether the answer was a stream of events.
+        model_asked: the name that the client sent; empty if no version was found for it.
         chosen: MODEL/VERSION that was chosen first, where a fallback answered instead; otherwise empty.
-        model, version, fingerprint: that answered, or was asked last.
-        prompt, prompt_fingerprint: of its system prompt.
-        prompt_tokens: including ``cached_tokens``; ``completion_tokens`` includes ``reasoning_tokens``.
-        prompt_tokens_source: likewise the other three; None: nothing was counted.
-        cost_micro_usd: at the prices of ``price_revision``.
+        model, version: that answered, or was asked last.
+        fingerprint: of that version: of all that decides its answers and its price.
+        prompt, prompt_fingerprint: the system prompt of that version.
+        prompt_tokens: of the request; they include `cached_tokens`.
+        cached_tokens: of the prompt that the model server had in its cache.
+        completion_tokens: of the answer; they include `reasoning_tokens`.
+        reasoning_tokens: of the answer that a client does not see as text.
+        prompt_tokens_source, cached_tokens_source: `reported` by the model server, or `estimated`; None: not counted.
+        completion_tokens_source, reasoning_tokens_source: likewise.
+        cost_micro_usd: at the prices of the version [millionths of a USD].
+        price_revision: a hash of these prices.
         choices: that were completed.
-        finish_reasons: of its choices, as the API of the request calls them, in order.
-        findings: GUARD/DIRECTION/KIND, and how many.
-        request_bytes, response_bytes: bodies, as they reached the processor.
-        attempts: of Envoy, where the exchange went through a fallback.
+        finish_reasons: of these, in the words of the API; a word that no API has is `other`.
+        tool_calls: in the answer.
+        refusals: choices in which the model refused to answer.
+        finding_count: findings of all guards.
+        findings: how many, by GUARD/DIRECTION/KIND; the first 32 kinds.
+        request_bytes, response_bytes: of the bodies, as they reached the processor.
+        attempts: of Envoy, where a fallback was possible: version and reason of each.
+        outcome: how it ended.
         status: of the answer; 0: there was none.
-        reason: code of the error that ended it.
+        reason: code of the error that ended it; see the reference of errors.
     """
 
     exchange: str

@@ -14,12 +14,14 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 METADATA = MetaData()
 
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only a column of exactly this type
 LISTS = JSON().with_variant(JSONB(), "postgresql")
 
 ENTRIES = Table(
     "ledger_entries",
     METADATA,
-    Column("exchange", Text, primary_key=True),
+    Column("number", _NUMBER, primary_key=True, autoincrement=True),  # in the order in which they were stored
+    Column("exchange", Text, nullable=False, unique=True),
     Column("day", Date, nullable=False),
     Column("started_at_us", BigInteger, nullable=False),
     Column("sent_at_us", BigInteger),
@@ -92,7 +94,7 @@ _SUMS = """
     sum(CASE WHEN prompt_tokens_source = 'estimated' OR completion_tokens_source = 'estimated' THEN 1 ELSE 0 END)
         AS estimated_exchanges,
     sum(CASE WHEN outcome IN ('completed', 'cut') THEN 0 ELSE 1 END) AS unfinished_exchanges
-FROM ledger_entries WHERE outcome <> 'refused'
+FROM ledger_entries WHERE outcome NOT IN ('refused', 'unreachable')
 """
 VIEWS: Mapping[str, Mapping[str, str]] = {
     "usage_daily": dict.fromkeys(
@@ -108,6 +110,9 @@ VIEWS: Mapping[str, Mapping[str, str]] = {
 """The statements of the views, by name and by database. Days and months are those of UTC."""
 
 
+_OF_TABLE = frozenset({"number", "day"})
+
+
 def create_views(connection: Connection) -> None:
     """Create the views, in place of those of an older release."""
     for name, statements in VIEWS.items():
@@ -117,7 +122,7 @@ def create_views(connection: Connection) -> None:
 
 def row_of(entry: Any) -> dict[str, Any]:
     """The row of an entry."""
-    row = {name: getattr(entry, name) for name in ENTRIES.c.keys() if name != "day"}  # noqa: SIM118
+    row = {name: getattr(entry, name) for name in ENTRIES.c.keys() if name not in _OF_TABLE}  # noqa: SIM118
     row["findings"], row["finish_reasons"] = dict(entry.findings), list(entry.finish_reasons)
     row["attempts"] = [one._asdict() for one in entry.attempts]
     return row | {"day": entry.day}

@@ -133,7 +133,9 @@ class LedgerStore:
 
 def _add(connection: Connection, entries: Sequence[LedgerEntry]) -> int:
     """Add those that are new. Returns: how many."""
-    rows = {entry.exchange: row_of(entry) for entry in reversed(entries)}  # the first of an exchange counts
+    rows: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        rows.setdefault(entry.exchange, row_of(entry))
     added = 0
     for part in _parts(list(rows)):
         known = set(connection.execute(select(ENTRIES.c.exchange).where(ENTRIES.c.exchange.in_(part))).scalars())

@@ -93,6 +93,7 @@ class StreamReader(Protocol):
 
     usage: UsageReader
     plain: PlainChunks
+    finishes: dict[int, str]  # finish reasons of the choices so far
 
     def read(self, event: SseEvent) -> Frame:
         """Parse one event. Raises: UnreadableResponse."""

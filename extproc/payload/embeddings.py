@@ -84,6 +84,7 @@ class NoStream:
     def __init__(self) -> None:
         self.usage = UsageReader()
         self.plain = PlainChunks()
+        self.finishes: dict[int, str] = {}
 
     def read(self, event: SseEvent) -> Frame:
         """Raises: UnreadableResponse, always."""

@@ -26,7 +26,17 @@ _OWN_FINISHES = frozenset({"stop", "tool_calls", "function_call"})
 _OWN_STOPS = frozenset({"end_turn", "tool_use"})
 _STOPS = ("stop", "stop_token_ids", "stop_sequences")
 _PATTERNS = ("structured_outputs", "guided_regex", "guided_grammar", "guided_choice")
-
+_FINISHES: dict[str, str] = {
+    word: word
+    for words in (
+        "stop length tool_calls function_call content_filter abort error repetition",
+        "end_turn max_tokens stop_sequence tool_use refusal pause_turn model_context_window_exceeded",
+        "completed incomplete max_output_tokens failed cancelled",
+    )
+    for word in words.split()
+}
+"""Finish reasons of the APIs. Any other word of a server is not repeated."""
+OTHER_FINISH = "other"
 
 _CLIENT_ENDS = frozenset((*_STOPS, *_PATTERNS))
 
@@ -52,6 +62,17 @@ def end_of_choice(choice: Mapping[str, Any]) -> End:
     if str(choice.get("finish_reason")) not in _OWN_FINISHES or isinstance(choice.get("stop_reason"), str):
         return End.CUT
     return End.OWN if "stop_reason" in choice and choice["stop_reason"] is None else End.UNTOLD
+
+
+def finish_word(reason: Any) -> str:
+    """A finish reason, if an API has it; otherwise ``other``."""
+    return _FINISHES.get(str(reason), OTHER_FINISH)
+
+
+def finish_of_response(response: Mapping[str, Any]) -> str:
+    """The finish reason of a response object: why it is incomplete, or its status."""
+    details = response.get("incomplete_details")
+    return finish_word(details.get("reason") if isinstance(details, dict) else response.get("status"))
 
 
 def end_of_message(stop_reason: Any) -> End:

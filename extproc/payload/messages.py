@@ -15,7 +15,7 @@ from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker
 from extproc.payload.dialect import UnreadableResponse
-from extproc.payload.ends import end_of_message
+from extproc.payload.ends import end_of_message, finish_word
 from extproc.payload.messages_blocks import MESSAGE, TOKENS_USED_UP, block_slots, error_object
 from extproc.payload.messages_stream import MessagesStream
 from extproc.payload.openai_request import extra_fields, other_fields, part_fields, read_object, speaker_of
@@ -129,7 +129,8 @@ class Messages:
         slots += unnamed_slots(tree, MESSAGE, 0)
         cut_short = (0,) if tree.get("stop_reason") == TOKENS_USED_UP else ()
         ends, usage = {0: end_of_message(tree.get("stop_reason"))}, anthropic_usage_of(tree.get("usage"))
-        return ResponseView(tree, slots, usage, finished=(0,), cut_short=cut_short, ends=ends)
+        finishes = {0: finish_word(tree.get("stop_reason"))}
+        return ResponseView(tree, slots, usage, finished=(0,), cut_short=cut_short, ends=ends, finishes=finishes)
 
     def cut_response(self, view: ResponseView, choice: int, kept: list[Slot]) -> None:
         """Set ``stop_reason: refusal``; remove blocks after the cut."""

@@ -13,7 +13,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.text import Kind, TextSource
 from extproc.domain.usage import Usage
 from extproc.payload.dialect import Frame, UnreadableResponse, dump_event, items_of, load_event
-from extproc.payload.ends import end_of_message
+from extproc.payload.ends import end_of_message, finish_word
 from extproc.payload.error_body import error_slots
 from extproc.payload.inert import USAGE, Rule, Shape, is_count, is_label, is_null, word_of
 from extproc.payload.messages_blocks import MESSAGE, STOP_REASON, TOKENS_USED_UP, block_slots, error_object
@@ -65,6 +65,7 @@ class MessagesStream:
     def __init__(self, shown: Mapping[str, Any]) -> None:
         self.usage = UsageReader()
         self.plain = PlainChunks()
+        self.finishes: dict[int, str] = {}
         self._shown = shown
         self._prompt: Usage | None = None
         self._open_block: int | None = None
@@ -145,6 +146,7 @@ class MessagesStream:
         delta = tree.get("delta")
         stop_reason = delta.get("stop_reason") if isinstance(delta, dict) else None
         frame.ends[0] = end_of_message(stop_reason)
+        self.finishes[0] = finish_word(stop_reason)
         if stop_reason == TOKENS_USED_UP:
             frame.cut_short = (0,)
 

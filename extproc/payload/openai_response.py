@@ -12,7 +12,7 @@ from extproc.domain.text import TextSource
 from extproc.domain.usage import Usage
 from extproc.payload.dialect import Frame, UnreadableResponse, dump_event, items_of, load_event, openai_error
 from extproc.payload.edits import Path
-from extproc.payload.ends import End, end_of_choice
+from extproc.payload.ends import End, end_of_choice, finish_word
 from extproc.payload.error_body import error_slots
 from extproc.payload.inert import (
     METRICS,
@@ -108,12 +108,14 @@ def unnamed_in(tree: dict[str, Any], choices: Choices, text_key: str) -> list[Sl
     return slots
 
 
-def ends_of(choices: Choices) -> tuple[tuple[int, ...], tuple[int, ...], dict[int, End]]:
-    """Which choices of a whole response have ended, which of them at the token limit, and how each ended."""
+def ends_of(choices: Choices) -> tuple[tuple[int, ...], tuple[int, ...], dict[int, End], dict[int, str]]:
+    """Which choices of a whole response have ended, which of them at the token limit, how each ended, and why."""
+    finishes = {index: finish_word(reason) for index, choice in choices if (reason := choice.get("finish_reason"))}
     return (
         tuple(index for index, choice in choices if choice.get("finish_reason") is not None),
         tuple(index for index, choice in choices if choice.get("finish_reason") == TOKENS_USED_UP),
         {index: end_of_choice(choice) for index, choice in choices},
+        finishes,
     )
 
 
@@ -123,6 +125,7 @@ class ChoiceStream:
     def __init__(self, shown: Mapping[str, Any], text_key: str) -> None:
         self.usage = UsageReader()
         self.plain = PlainChunks()
+        self.finishes: dict[int, str] = {}
         self._shown = shown
         self._text_key = text_key
         self._known_keys = frozenset({"index", text_key, "finish_reason", "stop_reason", *_COPIES_OF_ANSWER})
@@ -161,6 +164,7 @@ class ChoiceStream:
                 frame.closes.append((index, None))
                 frame.finished.append(index)
                 frame.ends[index] = end_of_choice(choice)
+                self.finishes[index] = finish_word(reason)
                 if reason == TOKENS_USED_UP:
                     frame.cut_short += (index,)
                 frame.bare = is_known = False

@@ -15,7 +15,7 @@ from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker
 from extproc.payload.dialect import UnreadableResponse, openai_error
-from extproc.payload.ends import end_of_response
+from extproc.payload.ends import end_of_response, finish_of_response
 from extproc.payload.openai_request import extra_fields, other_fields, part_fields, read_object, speaker_of
 from extproc.payload.request_shape import RequestShape
 from extproc.payload.responses_items import CUT, ends_of, item_slots, object_asides, object_copies, object_slots
@@ -136,7 +136,8 @@ class Responses:
         finished, cut_short = ends_of(tree)
         usage, copies = usage_of(tree.get("usage")), object_copies(tree)
         ends = {0: end_of_response(tree.get("status"))}
-        return ResponseView(tree, object_slots(tree) + object_asides(tree), usage, copies, finished, cut_short, ends)
+        slots, finishes = object_slots(tree) + object_asides(tree), {0: finish_of_response(tree)}
+        return ResponseView(tree, slots, usage, copies, finished, cut_short, ends, finishes)
 
     def cut_response(self, view: ResponseView, choice: int, kept: list[Slot]) -> None:
         """Set ``status: incomplete``; remove items after the cut."""

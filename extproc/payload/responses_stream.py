@@ -16,7 +16,7 @@ from typing import Any
 from extproc.domain.errors import ApiError
 from extproc.domain.text import Kind, TextSource
 from extproc.payload.dialect import Frame, UnreadableResponse, dump_event, load_event
-from extproc.payload.ends import end_of_response
+from extproc.payload.ends import end_of_response, finish_of_response
 from extproc.payload.error_body import error_slots
 from extproc.payload.inert import Rule, Shape, is_count, is_event_type, is_label, is_null
 from extproc.payload.plain_chunk import PlainChunks
@@ -70,6 +70,7 @@ class ResponsesStream:
     def __init__(self, shown: Mapping[str, Any]) -> None:
         self.usage = UsageReader()
         self.plain = PlainChunks()  # events are numbered, so each differs
+        self.finishes: dict[int, str] = {}
         self._shown = shown
         self._sequence_number = 0
         self._response: dict[str, Any] = {}
@@ -189,6 +190,7 @@ class ResponsesStream:
             frame.finished.append(0)
             _, frame.cut_short = ends_of(response)
             frame.ends[0] = end_of_response(response.get("status"))
+            self.finishes[0] = finish_of_response(response)
             frame.last = True
 
     def return_to(self, frame: Frame) -> None:

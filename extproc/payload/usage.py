@@ -122,6 +122,11 @@ class UsageReader:
         return self._final
 
     @property
+    def prompt_reported(self) -> bool:
+        """Whether the server has counted the prompt."""
+        return self._final is not None or any(usage.prompt for usage in self._by_choice.values())
+
+    @property
     def pieces(self) -> int:
         """The number of pieces so far."""
         return self._pieces + self._after()[0]

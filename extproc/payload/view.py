@@ -295,6 +295,7 @@ class ResponseView:
     finished: tuple[int, ...] = ()  # choices that have ended by themselves
     cut_short: tuple[int, ...] = ()  # those of them that reached the token limit
     ends: dict[int, End] = field(default_factory=dict)  # how each of them ended
+    finishes: dict[int, str] = field(default_factory=dict)  # their finish reasons
     changed: bool = False  # must be serialized again even if its texts do not change
 
     def show(self, fields: Mapping[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from extproc.domain.classification import ClassificationJob
 from extproc.domain.record import Coverage, ExchangeRecord, VersionFacts
 from extproc.sinks.exchange_metrics import SECONDS_BUCKETS, ExchangeMetrics
 from extproc.sinks.gathering_registry import VERSION_LABELS, GatheringRegistry
+from extproc.sinks.ledger_metrics import LedgerMetrics
 
 STEP_SECONDS_BUCKETS = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
 _NS = 1e-9
@@ -31,6 +32,7 @@ class Metrics:
         self.flush = gathering.flush
         self._lock = gathering.lock
         self._exchanges = ExchangeMetrics(gathering)
+        self.ledger = LedgerMetrics(gathering)
         self.envoy_stale = Gauge(
             "llm_envoy_stale_keys",
             "Configuration keys that an Envoy which calls does not know yet.",

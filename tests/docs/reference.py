@@ -23,6 +23,7 @@ from tests.docs.cli_tables import cli_tables, exit_code_table
 from tests.docs.configuration_tables import configuration_tables, variables_table
 from tests.docs.error_table import error_table, guard_sections
 from tests.docs.json_shapes import json_shapes
+from tests.docs.ledger_table import ledger_table, outcomes_table
 from tests.docs.man_page import MAN_PAGE, man_page
 from tests.docs.model_tables import model_files_table, model_sources_table
 from tests.docs.pages import GUARD_PAGES, PAGES, SITE_CONFIG
@@ -65,6 +66,8 @@ def tables() -> dict[str, str]:
         "kinds of personal data": pii_kinds_table(),
         "transport limits": transport_limits_table(),
         "benchmark goals": goals_table(),
+        "ledger columns": ledger_table(),
+        "ledger outcomes": outcomes_table(),
         "model files": model_files_table(),
         "model sources": model_sources_table(),
     }

@@ -47,7 +47,7 @@ from extproc.rate_limits.local import LocalLimits
 from extproc.server.operations.json_log import where
 from extproc.server.transport.envoy_routes import EnvoyRoutes
 from extproc.server.transport.long_messages import LONG_MESSAGE_BYTES, LongMessageMeter, LongMessages
-from extproc.server.transport.services import ClassifierService, LimitService
+from extproc.server.transport.services import ClassifierService, ExchangeLedger, LimitService
 from extproc.server.transport.turns import Turn
 from extproc.wire.decode import UnknownMessage, decode
 from extproc.wire.encode import encode, more_time
@@ -100,8 +100,10 @@ class Processor:
         judge: ClassifierService | None = None,
         meter: LongMessageMeter | None = None,
         limiter: LimitService | None = None,
+        ledger: ExchangeLedger | None = None,
     ) -> None:
         self._snapshot = snapshot
+        self.ledger = ledger
         self.long_messages = LongMessages(meter)
         self._classifiers = judge
         self.inflight = 0
@@ -143,6 +145,15 @@ class Processor:
     def next_id(self) -> str:
         """The id of an exchange: unique across processes and restarts."""
         return f"{self._id_prefix}-{next(self._id_number):x}"
+
+    def sent(self, record: ExchangeRecord) -> None:
+        """A model server has the request of this exchange."""
+        if self.ledger is None:
+            return
+        try:
+            self.ledger.exchange_sent(record)
+        except Exception as error:
+            self.logger.error("ledger failed", exchange=record.id, error=type(error).__name__, where=where(error))
 
     def ended(self, record: ExchangeRecord) -> None:
         """Pass a record to every sink; a failing sink does not affect the others."""
@@ -188,7 +199,19 @@ class Processor:
 class Session:
     """One gRPC stream. It is also the pace of its exchange: that of the turn in which a long message is checked."""
 
-    __slots__ = ("_egress", "_ended", "_exchange", "_jobs", "_processor", "_record", "_room", "_stated", "_turn")
+    __slots__ = (
+        "_egress",
+        "_ended",
+        "_exchange",
+        "_jobs",
+        "_processor",
+        "_record",
+        "_room",
+        "_sent",
+        "_stated",
+        "_turn",
+        "_unsettled",
+    )
 
     def __init__(self, processor: Processor, routes: bytes = b"", egress: bytes = b"", hop: bytes = b"") -> None:
         self._processor = processor
@@ -198,6 +221,8 @@ class Session:
         self._room: tuple[int, Hashable] | None = None  # capacity reserved for a message
         self._exchange: Exchange | EgressExchange | None = None
         self._record: ExchangeRecord | None = None
+        self._sent: ExchangeRecord | None = None
+        self._unsettled = False  # there is something to publish
         self._jobs: list[ClassificationJob] = []
         self._ended = False
 
@@ -325,7 +350,13 @@ class Session:
 
     def settle(self) -> None:
         """Publish measurements, after the replies are sent."""
+        if not self._unsettled:  # of most messages
+            return
+        self._unsettled = False
         record, self._record = self._record, None
+        sent, self._sent = self._sent, None
+        if sent is not None:
+            self._processor.sent(sent)
         if self._jobs:
             jobs, self._jobs = self._jobs, []
             self._processor.submit(jobs)
@@ -361,13 +392,17 @@ class Session:
             routed.through_egress,
             processor.limiter,
             hop,
+            None if processor.ledger is None else processor.ledger.refusal,
         )
 
     def _note(self, step: Step) -> None:
         if step.ended is not None and not self._ended:
-            self._ended, self._record = True, step.ended
+            self._ended, self._record, self._unsettled = True, step.ended, True
         if step.jobs:
             self._jobs += step.jobs
+            self._unsettled = True
+        if step.sent_on is not None:
+            self._sent, self._unsettled = step.sent_on, True
         if step.error is not None:
             self._log_failure(step.error)
 

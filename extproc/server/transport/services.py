@@ -1,4 +1,4 @@
-"""The services of a processor: classifiers, and the keeper of rate limits."""
+"""The services of a processor: classifiers, the keeper of rate limits, and the ledger."""
 
 from __future__ import annotations
 
@@ -8,8 +8,23 @@ from typing import Protocol
 from extproc.config.classifiers import Classifier
 from extproc.config.compiled_rate_limits import CompiledRateLimits
 from extproc.domain.classification import BlockingCheck, ClassificationJob
+from extproc.domain.errors import ApiError
+from extproc.domain.record import ExchangeRecord
 from extproc.exchange.claims import Claim, Limiter
 from extproc.exchange.events import VerdictMissing, VerdictReceived
+
+
+class ExchangeLedger(Protocol):
+    """Learns of exchanges that a model server has, before they end."""
+
+    @property
+    def refusal(self) -> ApiError | None:
+        """Why no new exchange may begin now, if so."""
+        ...
+
+    def exchange_sent(self, record: ExchangeRecord) -> None:
+        """The request of this exchange was sent on. Must not block."""
+        ...
 
 
 class ClassifierService(Protocol):

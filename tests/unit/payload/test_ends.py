@@ -14,6 +14,8 @@ from extproc.payload.ends import (
     end_of_choice,
     end_of_message,
     end_of_response,
+    finish_of_response,
+    finish_word,
     own_ends,
 )
 
@@ -64,3 +66,25 @@ def test_an_end_of_another_word_is_a_cut(said: Any) -> None:
 def test_ends_that_may_be_a_stop_string() -> None:
     """Both APIs have the same word for it."""
     assert {end_of_message("end_turn"), end_of_message("tool_use"), end_of_response("completed")} == {End.UNTOLD}
+
+
+@pytest.mark.parametrize(
+    ("reason", "word"), [("stop", "stop"), ("end_turn", "end_turn"), ("xyzzy", "other"), (None, "other"), ([], "other")]
+)
+def test_a_finish_reason_is_repeated_only_if_an_api_has_it(reason: Any, word: str) -> None:
+    """Otherwise it may be any text of a server."""
+    assert finish_word(reason) == word
+
+
+@pytest.mark.parametrize(
+    ("response", "word"),
+    [
+        ({"status": "completed", "incomplete_details": None}, "completed"),
+        ({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}, "max_output_tokens"),
+        ({"status": "failed"}, "failed"),
+        ({}, "other"),
+    ],
+)
+def test_the_finish_reason_of_a_response_object(response: dict[str, Any], word: str) -> None:
+    """Why it is incomplete, or its status."""
+    assert finish_of_response(response) == word

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 revision = "0001"
 down_revision = None
 
+NUMBER = BigInteger().with_variant(Integer, "sqlite")
 LISTS = JSON().with_variant(JSONB(), "postgresql")
 
 
@@ -16,7 +17,8 @@ def upgrade() -> None:
     """Create them."""
     op.create_table(
         "ledger_entries",
-        Column("exchange", Text, primary_key=True),
+        Column("number", NUMBER, primary_key=True, autoincrement=True),
+        Column("exchange", Text, nullable=False, unique=True),
         Column("day", Date, nullable=False),
         Column("started_at_us", BigInteger, nullable=False),
         Column("sent_at_us", BigInteger),

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from extproc._pb import ext_proc_pb2 as pb
-from extproc.domain.record import Outcome
+from extproc.domain.errors import ApiError
+from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.server.transport import processor as module
 from extproc.server.transport.processor import Session
 from tests.unit.server.envoy import (
+    CONFIG,
     chat_sent_on,
     request_body,
     request_headers,
@@ -51,6 +53,54 @@ def test_an_exchange_is_answered_message_by_message_and_measured_once(wired: Wir
     (record,) = wired.records.all
     assert (record.outcome, record.usage and record.usage.completion) == (Outcome.COMPLETED, 3)
     assert record.cost_micro_usd == 5 * 1 + 3 * 2
+
+
+class LedgerFake:
+    """A ledger that keeps the order in which it hears of exchanges."""
+
+    def __init__(self) -> None:
+        self.refusal: ApiError | None = None
+        self.heard: list[tuple[str, str]] = []
+
+    def exchange_sent(self, record: ExchangeRecord) -> None:
+        """It has begun."""
+        self.heard.append(("sent", record.id))
+
+    def exchange_ended(self, record: ExchangeRecord) -> None:
+        """It has ended."""
+        self.heard.append(("ended", record.id))
+
+
+def test_a_ledger_hears_of_an_exchange_after_each_reply_that_matters() -> None:
+    """After the one that sends it on, and at its end; nothing before a reply."""
+    ledger = LedgerFake()
+    wired = Wired(snapshot(config=CONFIG + "ledger: {}\n"), ledger)
+    wired.processor.ledger = ledger
+    session = wired.processor.open()
+    first, body, *rest = unstreamed_chat()
+    receive(session, first)
+    session.receive(body.SerializeToString())
+    assert ledger.heard == []
+    session.settle()
+    name = wired.processor._id_prefix + "-1"
+    assert ledger.heard == [("sent", name)]
+    receive(session, *rest)
+    session.closed()
+    assert ledger.heard == [("sent", name), ("ended", name)]
+
+
+def test_a_ledger_that_fails_hinders_no_exchange() -> None:
+    """It is told, without a text."""
+
+    class Broken(LedgerFake):
+        def exchange_sent(self, record: ExchangeRecord) -> None:
+            raise OSError(SECRET)
+
+    wired = Wired(snapshot(config=CONFIG + "ledger: {}\n"))
+    wired.processor.ledger = Broken()
+    assert len(receive(wired.processor.open(), *unstreamed_chat())) == 4
+    assert [line["event"] for line in wired.log if line["level"] == "error"] == ["ledger failed"]
+    assert SECRET not in wired.stream.getvalue()
 
 
 def test_the_record_waits_until_the_replies_are_sent(wired: Wired) -> None:

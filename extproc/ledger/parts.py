@@ -1,0 +1,61 @@
+"""The parts of the ledger that a process of ``extproc serve`` has: a sink where it serves, the shipper where it starts
+others. Nothing is imported without a ``ledger`` section.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from extproc.config.ledger import Ledger
+from extproc.ledger import require_packages
+
+if TYPE_CHECKING:
+    from extproc.ledger.shipper_process import ShipperProcess
+    from extproc.ledger.sink import LedgerSink
+
+
+class LedgerParts:
+    """What is open in this process; both are None without a ledger."""
+
+    def __init__(self, sink: LedgerSink | None = None, shipper: ShipperProcess | None = None) -> None:
+        self.sink = sink
+        self.shipper = shipper
+
+    def start(self) -> None:
+        """Start to ship."""
+        if self.shipper is not None:
+            self.shipper.start()
+
+    async def close(self) -> None:
+        """Write what has ended, then ship it; both take a bounded time."""
+        if self.sink is not None:
+            await asyncio.to_thread(self.sink.close)
+        if self.shipper is not None:
+            await self.shipper.stop()
+
+
+def open_ledger(
+    terms: Ledger | None, file: Path, counts: Any, logger: Any, *, serves: bool = True, ships: bool = True
+) -> LedgerParts:
+    """Open the ledger of a configuration.
+
+    Args:
+        file: of the configuration; paths are relative to its folder.
+        counts: ``LedgerMetrics``.
+        serves: whether this process has exchanges.
+        ships: whether it starts the process that ships, for itself and for workers.
+    Raises: LedgerUnavailable.
+    """
+    if terms is None:
+        return LedgerParts()
+    require_packages(terms.url)
+    from extproc.ledger.shipper_process import ShipperProcess
+    from extproc.ledger.sink import LedgerSink
+
+    folder = file.parent.resolve()
+    spool = folder / terms.spool
+    sink = LedgerSink(terms, spool, counts, logger) if serves else None
+    shipper = ShipperProcess(terms, spool, folder, counts, logger) if ships else None
+    return LedgerParts(sink, shipper)

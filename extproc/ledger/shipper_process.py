@@ -1,0 +1,127 @@
+"""The shipper as a child of this process: started, restarted after a pause, and told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import orjson
+
+from extproc.config.ledger import Ledger
+
+COMMAND: Final = (sys.executable, "-m", "extproc.ledger.shipping")
+LAST_S_MAX: Final = 10.0
+"""How long it may ship after it was told to end."""
+_BACK_OFF_S: Final = (0.2, 1.0, 5.0, 15.0)
+_LINE_BYTES_MAX: Final = 1_048_576
+
+
+class ShippingCounts(Protocol):
+    """Metrics of what the shipper reports; see ``LedgerMetrics``."""
+
+    def shipped(self, report: Mapping[str, Any]) -> None:
+        """Take its counts, and the state of the spool."""
+        ...
+
+    def shipper_restarted(self) -> None:
+        """It died."""
+        ...
+
+
+class ShipperProcess:
+    """Keeps a shipper running.
+
+    Args:
+        root: the folder of the spool.
+        folder: base of a relative path of the store.
+        logger: logs what changes, once.
+    """
+
+    def __init__(self, terms: Ledger, root: Path, folder: Path, counts: ShippingCounts, logger: Any) -> None:
+        self._settings = orjson.dumps({"url": terms.url, "folder": str(folder), "spool": str(root)}) + b"\n"
+        self._counts = counts
+        self._logger = logger
+        self._process: asyncio.subprocess.Process | None = None
+        self._failing = ""
+        self._ending = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that runs, if any."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Start keeping it."""
+        self._task = asyncio.create_task(self._keep())
+
+    async def stop(self) -> None:
+        """Let it ship what is there, for a bounded time, and end it."""
+        self._ending = True
+        process = self._process
+        if process is not None and process.stdin is not None:
+            process.stdin.close()
+        if self._task is not None:
+            await asyncio.wait((self._task,), timeout=LAST_S_MAX)
+            if not self._task.done():
+                self._kill()
+                self._logger.warning("ledger not shipped completely", hint="The next start goes on.")
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _keep(self) -> None:
+        failures = 0
+        while not self._ending:
+            try:
+                status: int | str = await self._run()
+            except (OSError, ValueError) as error:  # it cannot be started, or says what is no report
+                status = type(error).__name__
+            if self._ending:
+                return
+            self._counts.shipper_restarted()
+            pause_s = _BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)]
+            failures += 1
+            self._logger.error("ledger shipper died, restarting", status=status, pause_s=pause_s)
+            await asyncio.sleep(pause_s)
+
+    async def _run(self) -> int:
+        process = self._process = await asyncio.create_subprocess_exec(
+            *COMMAND,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,  # signals of a terminal are for this process
+            limit=_LINE_BYTES_MAX,
+        )
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(self._settings)
+            while line := await process.stdout.readline():
+                self._take(orjson.loads(line))
+            return await process.wait()
+        finally:
+            self._kill()
+
+    def _kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    def _take(self, report: Mapping[str, Any]) -> None:
+        for problem in report.get("problems", ()):
+            self._logger.warning("ledger", problem=problem)
+        if report.get("died"):
+            self._logger.warning("ledger entries of a process that was killed", exchanges=report["died"])
+        failing = report.get("failing")
+        if failing is not None and failing != self._failing:
+            self._failing = failing
+            if failing:
+                self._logger.warning("ledger shipper failing", reason=failing)
+            else:
+                self._logger.info("ledger shipper works")
+        self._counts.shipped(report)

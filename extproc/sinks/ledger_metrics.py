@@ -1,0 +1,79 @@
+"""Metrics of the ledger: what was spooled, dropped and stored, and what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from prometheus_client import Gauge
+
+from extproc.sinks.gathering_registry import GatheringRegistry
+
+
+class LedgerMetrics:
+    """Counted by the processes that serve, and by the one that ships."""
+
+    def __init__(self, gathering: GatheringRegistry) -> None:
+        counter = gathering.counter
+        self._lock = gathering.lock
+        self._spooled = counter("llm_extproc_ledger_entries_total", "Entries written to the ledger's spool.", ())
+        self._dropped = counter(
+            "llm_extproc_ledger_dropped_total",
+            "Entries that were not written: the spool was `full`, its disk `failed`, or the process `stopped` first.",
+            ("reason",),
+        )
+        self._unprotected = counter(
+            "llm_extproc_ledger_unprotected_total",
+            "Exchanges whose entries a killed process would lose, as more than `ledger.open_max` were in flight.",
+            (),
+        )
+        self._stored = counter("llm_extproc_ledger_stored_total", "Entries added to the ledger's store.", ())
+        self._repeated = counter(
+            "llm_extproc_ledger_repeated_total",
+            "Entries that came again after an interruption, and were stored once.",
+            (),
+        )
+        self._damaged = counter(
+            "llm_extproc_ledger_damaged_total", "Records of the spool that could not be read any more.", ()
+        )
+        self._restarts = counter(
+            "llm_extproc_ledger_shipper_restarts_total", "Shippers of the ledger that died and were restarted.", ()
+        )
+        registry = gathering.library
+        self._bytes = Gauge("llm_extproc_ledger_spool_bytes", "Size of the ledger's spool.", registry=registry)
+        self._oldest = Gauge(
+            "llm_extproc_ledger_oldest_unshipped_seconds",
+            "How long ago the oldest exchange ended that is not in the store.",
+            registry=registry,
+        )
+
+    def spooled(self, entries: int) -> None:
+        """Count entries written to the spool."""
+        with self._lock:
+            self._spooled.add((), entries)
+
+    def dropped(self, reason: str, entries: int) -> None:
+        """Count entries that were not; 0 creates the series."""
+        with self._lock:
+            self._dropped.add((reason,), entries)
+
+    def unprotected(self, exchanges: int) -> None:
+        """Count exchanges without a slot; 0 creates the series."""
+        with self._lock:
+            self._unprotected.add((), exchanges)
+
+    def shipped(self, report: Mapping[str, Any]) -> None:
+        """Take what the shipper reports."""
+        with self._lock:
+            self._stored.add((), report.get("stored", 0))
+            self._repeated.add((), report.get("repeated", 0))
+            self._damaged.add((), report.get("damaged", 0))
+        if "spool_bytes" in report:
+            self._bytes.set(report["spool_bytes"])
+        if "oldest_s" in report:
+            self._oldest.set(report["oldest_s"])
+
+    def shipper_restarted(self) -> None:
+        """Count a shipper that died."""
+        with self._lock:
+            self._restarts.add(())

@@ -1,0 +1,127 @@
+"""Crashes at any line of the ledger's own code, and what a ledger is tried with."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import extproc.ledger
+from extproc.config.ledger import Ledger
+from extproc.ledger.entry import LedgerEntry
+from extproc.ledger.sink import LedgerSink
+from extproc.ledger.store import SpoolPlace
+
+_OURS = str(Path(extproc.ledger.__file__).parent)
+
+
+class Killed(BaseException):
+    """The process is killed here."""
+
+
+def killed_at_line(number: int, work: Callable[[], Any]) -> bool:
+    """Do some work, and be killed at a line of the ledger's code. Returns: whether it came so far."""
+    left = number
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal left
+        if not frame.f_code.co_filename.startswith(_OURS):
+            return None
+        if event == "line":
+            left -= 1
+            if left == -1:
+                raise Killed
+        return trace
+
+    before, opened = sys.gettrace(), open_files()
+    sys.settrace(trace)
+    try:
+        work()
+    except Killed:
+        for one in open_files() - opened:  # the kernel closes them, and so frees their locks
+            with contextlib.suppress(OSError):
+                os.close(one)
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def open_files() -> set[int]:
+    """The descriptors of this process, without the one that lists them."""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            os.readlink(f"/proc/self/fd/{name}")
+            found.add(int(name))
+    return found
+
+
+class MemoryStore:
+    """A store that keeps what it gets, all or nothing at a time. ``failing`` makes every call fail."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, LedgerEntry] = {}
+        self.known_places: dict[str, SpoolPlace] = {}
+        self.failing: Exception | None = None
+
+    def place_of(self, spool: str) -> SpoolPlace:
+        """Up to where a spool is stored."""
+        if self.failing is not None:
+            raise self.failing
+        return self.known_places.get(spool, SpoolPlace(spool))
+
+    def add_of_spool(self, entries: list[LedgerEntry], place: SpoolPlace) -> SpoolPlace:
+        """Add entries and the place; the first entry of an exchange stays."""
+        if self.failing is not None:
+            raise self.failing
+        new = {entry.exchange: entry for entry in reversed(entries) if entry.exchange not in self.entries}
+        self.entries |= new
+        counts = place.entries + len(new), place.repeated + len(entries) - len(new)
+        place = SpoolPlace(place.spool, place.segment, place.at_byte, place.sequence, *counts, place.damaged)
+        self.known_places[place.spool] = place
+        return place
+
+
+class Told:
+    """Counts and log lines of a sink."""
+
+    def __init__(self) -> None:
+        self.entries = self.without_slot = 0
+        self.dropped_by: dict[str, int] = {}
+        self.lines: list[tuple[str, str, dict[str, Any]]] = []
+
+    def spooled(self, entries: int) -> None:
+        """Entries written."""
+        self.entries += entries
+
+    def dropped(self, reason: str, entries: int) -> None:
+        """Entries that were not."""
+        self.dropped_by[reason] = self.dropped_by.get(reason, 0) + entries
+
+    def unprotected(self, exchanges: int) -> None:
+        """Exchanges without a slot."""
+        self.without_slot += exchanges
+
+    def error(self, event: str, **fields: Any) -> None:
+        """A line of the log."""
+        self.lines.append(("error", event, fields))
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """A line of the log."""
+        self.lines.append(("warning", event, fields))
+
+
+def sink_of(root: Path, told: Told | None = None, **terms: Any) -> LedgerSink:
+    """A sink without a thread."""
+    told = told or Told()
+    return LedgerSink(Ledger(**terms), root, told, told, threaded=False)
+
+
+def kill(sink: LedgerSink) -> None:
+    """The process of a sink is killed: its locks are free, and nothing more is written."""
+    sink._lock.close()
