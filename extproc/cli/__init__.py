@@ -31,6 +31,7 @@ COMMANDS = {
     "keys": "Add, list, revoke and rotate API keys of clients.",
     "envoy-config": "Print the Envoy configuration for a configuration file.",
     "review": "Inspect findings and label them as right or wrong.",
+    "report": "Report what the ledger has: requests, tokens, cost, findings, latency.",
     "status": "Show what a running processor does: readiness, traffic, findings.",
     "demo": "Show guarding, routing and metering at work.",
 }

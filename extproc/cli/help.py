@@ -44,6 +44,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "review export": ("extproc review export --guard injection", "extproc review export --as-tests"),
     "review what-if": ("extproc review what-if injection=0.7",),
     "review stats": ("extproc review stats",),
+    "report": (
+        "extproc report --by team,version --period day --from 7d",
+        "extproc report --by team --period month --from 2026-01-01 --format csv",
+    ),
     "status": ("extproc status", "extproc status --watch"),
     "demo": ("extproc demo", "extproc demo --serve"),
 }

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, TypedDict
 
 from extproc.cli.key_shapes import ApiKeysJson, NewApiKeyJson, RevokedApiKeyJson
 from extproc.cli.prompt_shapes import PromptDiffJson, PromptsJson, PromptTestJson, RenderedPromptJson, ShownPromptJson
+from extproc.cli.report_shapes import ReportJson
 from extproc.cli.review_shapes import (
     ExportedJson,
     FindingsJson,
@@ -339,6 +340,7 @@ SHAPES: Final[dict[str, Any]] = {
     "review export": ExportedJson,
     "review stats": StatsJson,
     "review what-if": WhatIfJson,
+    "report": ReportJson,
     "status": StatusJson,
     "demo": DemoJson,
 }

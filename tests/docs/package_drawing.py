@@ -23,6 +23,7 @@ PLACES: Final = {
     "launch": (0, 1),
     "demo": (1.3, 1),
     "server": (0.6, 2),
+    "reports": (2.05, 1),
     "ledger": (1.7, 2),
     "classifiers": (2.8, 2),
     "sinks": (1, 3),

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 from extproc.config.version_lock import lock_text
+from extproc.ledger.store import LedgerStore
 from extproc.sinks.review.store import Store
 from tests.unit.config.conftest import MINIMAL
+from tests.unit.reports.samples import entry_at
 from tests.unit.sinks.review.samples import confirm, entry
 
 CHAT = {"model": "tiny-chat", "messages": [{"role": "user", "content": "Write to ann@example.org"}]}
@@ -66,6 +68,13 @@ SAMPLES: dict[str, list[list[str]]] = {
     "keys revoke": [["-c", "config.yaml", "search-1"]],
     "keys rotate": [["-c", "config.yaml", "search-1"]],
     "envoy-config": [["config.yaml"], ["--lint", "bad_envoy.yaml"]],
+    "report": [
+        ["config.yaml", "--from", "2026-01-05", "--to", "2026-01-06"],
+        ["config.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--by", "team,version", "--period", "day"],
+        ["config.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--by", "team,project,route,version,user"],
+        ["config.yaml", "--from", "2026-01-05", "--to", "2026-02-06", "--period", "month", "--only", "team=search"],
+        ["config.yaml", "--from", "2025-01-05", "--to", "2025-01-06"],
+    ],
     "review list": [["-c", "config.yaml"]],
     "review show": [["-c", "config.yaml", "1"]],
     "review label": [["-c", "config.yaml", "2", "confirm", "--by", "ann"]],
@@ -145,6 +154,7 @@ keys:
 KEYED = "identity: { sources: [{ source: api_key, file: keys.yaml }] }\n"
 
 
+LEDGER = "ledger:\n  url: sqlite:///ledger.db\n"
 PROMPTS = "prompts:\n  folder: prompts\n"
 PROMPT = """\
 ---
@@ -160,7 +170,8 @@ Be brief. You work for the team {{ team }}, and you know what you do not know.
 
 def fill(folder: Path) -> Path:
     """Write the files of the samples. Returns: the folder."""
-    (folder / "config.yaml").write_text(f"{MINIMAL}review:\n  url: sqlite:///review.db\n{PROMPTS}{KEYED}")
+    stores = f"review:\n  url: sqlite:///review.db\n{LEDGER}"
+    (folder / "config.yaml").write_text(f"{MINIMAL}{stores}{PROMPTS}{KEYED}")
     (folder / "prompts").mkdir()
     (folder / "prompts" / "system-v3.md").write_text(PROMPT)
     (folder / "prompts" / "system-v4.md").write_text(PROMPT.replace("support-team", "search").replace("brief", "kind"))
@@ -196,6 +207,7 @@ def fill(folder: Path) -> Path:
     (folder / "envoy.yaml").write_text("{key: x-llm-routes, value: tiny-chat/v0=1}\n")
     (folder / "bad_envoy.yaml").write_text("static_resources: {listeners: [{failure_mode_allow: true}]}\n")
     (folder / "keys.yaml").write_text(KEYS)
+    _fill_ledger(folder)
     (folder / "labels.csv").write_text("id,label,note\n3,0,a quote\n")
     store = Store("sqlite:///review.db", folder)
     store.add(
@@ -208,3 +220,18 @@ def fill(folder: Path) -> Path:
     store.label(1, confirm())
     store.close()
     return folder
+
+
+def _fill_ledger(folder: Path) -> None:
+    ledger = LedgerStore("sqlite:///ledger.db", folder)
+    big = {"prompt_tokens": 2_400_000, "completion_tokens": 800_000, "cost_micro_usd": 12_340_000}
+    ledger.add(
+        [
+            entry_at("2026-01-04T10:00", "a", team="search", cost_micro_usd=9_000_000),
+            entry_at("2026-01-05T10:00", "b", team="search", **big),
+            entry_at("2026-01-06T10:00", "c", team="search", user_id="u" * 60, first_token_at_us=None),
+            entry_at("2026-01-06T10:00", "d", team="a team with a name that is too long for its column", project=""),
+            entry_at("2026-01-06T11:00", "e", team="\x1b[31mred", route="night/owls"),
+        ]
+    )
+    ledger.close()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import socket
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -35,6 +38,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe")
     (tmp_path / "no_endpoint.yaml").write_text(good.replace('endpoints: ["127.0.0.1:8001"]', ""))
     (tmp_path / "unserved.yaml").write_text(f"{good}server: {{ metrics: '127.0.0.1:1' }}\n")
+    (tmp_path / "no_ledger.yaml").write_text(good.replace("ledger.db", "absent.db"))
+    (tmp_path / "newer.yaml").write_text(good.replace("ledger.db", "newer.db"))
+    shutil.copy(tmp_path / "ledger.db", tmp_path / "newer.db")
+    with closing(sqlite3.connect(tmp_path / "newer.db")) as newer, newer:
+        newer.execute("UPDATE ledger_schema SET version_num = '9999'")
     (tmp_path / "file").write_text("")
     (tmp_path / "tested.yaml").write_text(good)
     for name, expect in (("system-v6", "chars_min: 1"), ("system-v7", "json_schema: { type: strin }")):
@@ -220,6 +228,28 @@ FAILURES = {
     ],
     "keys revoke": [(["nobody", "-k", "keys.yaml"], 2, "keys.yaml has no key with this id.")],
     "keys rotate": [(["hr-1", "-k", "keys.yaml"], 2, "The key hr-1 is expired.")],
+    "report": [
+        (["absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["no_queue.yaml"], 2, "no_queue.yaml has no `ledger:` section, so there is nothing to report"),
+        (["no_ledger.yaml"], 5, "absent.db: no such file or directory"),
+        (["newer.yaml"], 5, "ledger: its schema is revision 9999, and this release knows "),
+        (["config.yaml", "--by", "teams"], 2, "extproc report: there is no `teams` to group by. Did you mean `team`?"),
+        (["config.yaml", "--only", "team"], 2, "extproc report: --only 'team': write NAME=VALUE, such as team=search"),
+        (["config.yaml", "--only", "x=1"], 2, "extproc report: there is no `x` to group by. There are: team, project"),
+        (["config.yaml", "--from", "monday"], 2, "extproc report: --from 'monday' is no day; write 2026-11-25, today,"),
+        (
+            ["config.yaml", "--from", "2026-01-02", "--to", "2026-01-01"],
+            2,
+            "--from 2026-01-02 is after --to 2026-01-01;",
+        ),
+        (
+            ["config.yaml", "--timezone", "Mars/Base"],
+            2,
+            "extproc report: --timezone 'Mars/Base' is no time zone of this",
+        ),
+        (["config.yaml", "--from", "2000-01-01", "--period", "day"], 2, "more than 1100 periods of a day; take fewer"),
+        (["config.yaml", "--json", "--format", "csv"], 2, "--json and --format csv contradict each other; name one"),
+    ],
     "status": [
         (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
         (

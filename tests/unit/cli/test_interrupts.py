@@ -41,6 +41,7 @@ STORE_WAITS = {
     "review stats": ([], "Counting the labels"),
     "review import": (["labels.csv"], "Importing the labels"),
     "review what-if": (["pii=0.5"], "Counting the labels"),
+    "report": ([], "Reading the ledger"),
 }
 LAUNCHED = {"run", "up"}
 """``tests/e2e/test_up.py`` interrupts them, with their children."""
@@ -172,9 +173,9 @@ def test_a_file_that_does_not_come(folder: Path, name: str) -> None:
 def test_a_store_that_is_locked(folder: Path, name: str, on_terminal: bool) -> None:
     """On a terminal the command says what it waits for, after a second; with pipes it says nothing."""
     arguments, doing = STORE_WAITS[name]
-    with contextlib.closing(sqlite3.connect(folder / "review.db", isolation_level=None)) as lock:
+    opened = folder / ("ledger.db" if name == "report" else "review.db")
+    with contextlib.closing(sqlite3.connect(opened, isolation_level=None)) as lock:
         lock.execute("BEGIN EXCLUSIVE")
-        opened = folder / "review.db"
         with started(*name.split(), "-c", "config.yaml", *arguments, on_terminal=on_terminal) as program:
             program.until(doing if on_terminal else lambda: has_open(program.process.pid, opened))
             ends_by_ctrl_c(program)

@@ -1,0 +1,5 @@
+"""Reports on the ledger: what was used, by whom, and whether others counted the same.
+
+``query`` sums in the database, ``report`` compares periods, and one module each writes a format. ``reconcile`` holds
+the files of others against the ledger.
+"""

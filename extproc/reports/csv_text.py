@@ -1,0 +1,65 @@
+"""Reports as CSV, which spreadsheets open: a name in a cell is never a formula.
+
+A text that begins with a character with which spreadsheets begin a formula, or with a quote, gets a quote in front;
+a program takes one leading quote away. Numbers are written as they are.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, tzinfo
+from typing import Final
+
+from extproc.reports.report import Figures, Report, ReportRow
+
+_FORMULA_STARTS: Final = ("'", "=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_US_PER_S: Final = 1_000_000
+_REPLACEMENT: Final = "\ufffd"
+BEFORE: Final = ("exchanges", "prompt_tokens", "completion_tokens", "cost_micro_usd")
+"""The figures of the period before that each row has."""
+
+Cell = str | int | bool | None
+
+
+def csv_of(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """A table as text; None is an empty cell."""
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows([[_cell(one) for one in row] for row in rows])
+    return written.getvalue()
+
+
+def _cell(value: Cell) -> str | int:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, int) else text_cell(value)
+
+
+def text_cell(text: str) -> str:
+    """A text that no spreadsheet computes, without control characters."""
+    plain = "".join([one if one.isprintable() else _REPLACEMENT for one in text])
+    return f"'{plain}" if text.startswith(_FORMULA_STARTS) else plain
+
+
+def report_csv(report: Report) -> str:
+    """The rows of a report, whole."""
+    head = ["period_start", "period_end", "complete", *report.dimensions, *Figures.__slots__]
+    return csv_of([*head, *(f"before_{name}" for name in BEFORE)], (_row(row, report.days.zone) for row in report.rows))
+
+
+def _row(row: ReportRow, zone: tzinfo) -> list[Cell]:
+    period = row.period
+    times = [time_in(zone, moment) for moment in (period.start_us, period.end_us)]
+    before = [None if row.before is None else getattr(row.before, name) for name in BEFORE]
+    return [*times, period.complete, *row.group, *asdict(row.figures).values(), *before]
+
+
+def time_in(zone: tzinfo, moment_us: int) -> str:
+    """A moment as a zone's clocks show it, with the offset."""
+    return datetime.fromtimestamp(moment_us // _US_PER_S, UTC).astimezone(zone).isoformat()

@@ -1,0 +1,57 @@
+"""A report as data, for JSON. ``extproc.cli.report_shapes`` documents the keys."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from extproc.reports.csv_text import time_in
+from extproc.reports.periods import Period
+from extproc.reports.report import Movers, Report, ReportRow
+
+
+def report_data(report: Report) -> dict[str, Any]:
+    """All of a report. Integers are exact beyond 2**53, which is more than a JavaScript number holds."""
+    return {
+        "from": report.days.first.isoformat(),
+        "to": report.days.last.isoformat(),
+        "timezone": report.days.zone_name,
+        "period": report.size.value,
+        "measure": report.measure.value,
+        "by": list(report.dimensions),
+        "only": [{"name": name, "value": value} for name, value in report.only],
+        "rows": [_row_data(row, report) for row in report.rows],
+        "periods": [
+            {**_period_data(period, report), "figures": asdict(figures)}
+            for period, figures in zip(report.periods, report.by_period, strict=True)
+        ],
+        "groups": [{"group": list(group), "figures": asdict(figures)} for group, figures in report.groups],
+        "total": asdict(report.total),
+        "movers": None if report.movers is None else _movers_data(report.movers, report),
+    }
+
+
+def _period_data(period: Period, report: Report) -> dict[str, Any]:
+    return {
+        "start": time_in(report.days.zone, period.start_us),
+        "end": time_in(report.days.zone, period.end_us),
+        "complete": period.complete,
+    }
+
+
+def _row_data(row: ReportRow, report: Report) -> dict[str, Any]:
+    before = None if row.before is None else asdict(row.before)
+    return {
+        **_period_data(row.period, report),
+        "group": list(row.group),
+        "figures": asdict(row.figures),
+        "before": before,
+    }
+
+
+def _movers_data(movers: Movers, report: Report) -> dict[str, Any]:
+    return {
+        "before": _period_data(movers.before, report),
+        "period": _period_data(movers.period, report),
+        "groups": [{"group": list(one.group), "before": one.before, "after": one.after} for one in movers.groups],
+    }

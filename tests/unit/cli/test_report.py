@@ -1,0 +1,99 @@
+"""What ``extproc report`` prints: the tables, and the other formats."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from extproc.cli import _app as app
+from extproc.ledger.store import LedgerStore
+from tests.unit.cli.samples import fill
+from tests.unit.reports.samples import HOSTILE, entry_at, random_entries
+
+DAYS = ("--from", "2026-01-05", "--to", "2026-01-06")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The samples, in the current folder."""
+    monkeypatch.chdir(fill(tmp_path))
+    return tmp_path
+
+
+def printed(*arguments: str) -> str:
+    """The output of a report."""
+    ran = CliRunner().invoke(app, ["report", "config.yaml", *arguments], env={"COLUMNS": "80"})
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    return ran.stdout
+
+
+def test_a_table_by_team() -> None:
+    """Each group in a row and in a sentence, and what changed most; less than a cent is not nothing."""
+    long = "a team with a name that is too long for its column"
+    assert printed(*DAYS) == (
+        "Usage by team, 2026-01-05 to 2026-01-06 (UTC)\n"
+        "\n"
+        "team                          requests  input  output       cost  change     p95\n"
+        "search                               2   2.4M    800K     $12.34   +37 %  904 ms\n"
+        "\u00b7[31mred                             1    100       7  $0.000123     new  900 ms\n"
+        "a team with a name that is \u2026         1    100       7  $0.000123     new  900 ms\n"
+        "\n"
+        "search: 2.4M input tokens, 800K output tokens, $12.34\n"
+        "\u00b7[31mred: 100 input tokens, 7 output tokens, $0.000123\n"
+        f"{long}: 100 input tokens, 7 output tokens, $0.000123\n"
+        "total: 2.4M input tokens, 800K output tokens, $12.34\n"
+        "\n"
+        "Changed most, 2026-01-05 to 2026-01-06 against the time before:\n"
+        "search: $9.00 to $12.34 (+37 %)\n"
+        "\u00b7[31mred: $0.00 to $0.000123 (new)\n"
+        f"{long}: $0.00 to $0.000123 (new)\n"
+    )
+
+
+def test_hostile_names_stay_in_their_cells(folder: Path) -> None:
+    """No name moves the cursor, begins a line or widens a table on a terminal; CSV and JSON can be read back."""
+    store = LedgerStore("sqlite:///ledger.db", folder)
+    store.add([entry_at("2026-02-05T10:00", f"h{number}", team=name) for number, name in enumerate(HOSTILE)])
+    store.close()
+    february = ("--from", "2026-02-05", "--to", "2026-02-05", "--period", "day")
+    table = printed(*february)
+    assert "\x1b" not in table
+    assert "\x07" not in table
+    days = [line for line in table.splitlines() if line.startswith("2026-02-05")]
+    assert len(days) == len(HOSTILE)
+    rows = list(csv.DictReader(io.StringIO(printed(*february, "--format", "csv"))))
+    assert [row["team"] for row in rows if row["team"][:1] in tuple("=+-@")] == []
+    data = json.loads(printed(*february, "--json"))
+    assert {row["group"][0] for row in data["rows"]} == set(HOSTILE)
+
+
+def test_formats_agree(folder: Path) -> None:
+    """`--json` is `--format json`; CSV has the same sums."""
+    store = LedgerStore("sqlite:///ledger.db", folder)
+    store.add(random_entries(50, "2026-02-05", 3))
+    store.close()
+    asked = ("--from", "2026-02-05", "--to", "2026-02-09", "--by", "route", "--period", "day")
+    assert printed(*asked, "--json") == printed(*asked, "--format", "json")
+    data = json.loads(printed(*asked, "--json"))
+    rows = list(csv.DictReader(io.StringIO(printed(*asked, "--format", "csv"))))
+    for name in ("exchanges", "prompt_tokens", "cost_micro_usd"):
+        assert sum(int(row[name]) for row in rows) == data["total"][name]
+
+
+def test_the_days_of_a_report_are_those_of_today_in_its_zone() -> None:
+    """By default the last 30 days; all of a zone, wherever the machine is."""
+    data = json.loads(printed("--json", "--timezone", "Pacific/Kiritimati"))
+    assert data["timezone"] == "Pacific/Kiritimati"
+    assert data["periods"][0]["start"].endswith("T00:00:00+14:00")
+
+
+def test_an_empty_range_says_so() -> None:
+    """And is no error."""
+    assert printed("--from", "2025-01-05", "--to", "2025-01-06") == (
+        "Usage by team, 2025-01-05 to 2025-01-06 (UTC)\nNo entries.\n"
+    )
