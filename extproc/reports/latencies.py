@@ -15,10 +15,7 @@ import numpy as np
 BUCKETS_PER_E: Final = 50
 ERROR_MAX: Final = math.exp(1 / BUCKETS_PER_E) - 1
 """Of a quantile, relative: 2.1 %."""
-NO_DURATION: Final = -1
-"""Stands for one that there is not."""
 _BUCKETS: Final = 4_096  # more than those of 64-bit integers
-_NUMBER_BYTES: Final = 8
 
 _Integers = np.ndarray[Any, np.dtype[np.int64]]
 _EMPTY: Final = np.zeros(0, dtype=np.int64)
@@ -32,13 +29,14 @@ class DurationTable:
         self._counts = np.bincount(places, weights=counts, minlength=len(self._keys)).astype(np.int64)
 
     @classmethod
-    def of_durations(cls, groups: Sequence[int], packed: Sequence[bytes]) -> DurationTable:
-        """Count the durations of groups. Args: packed: of each group, 64-bit integers. [us]"""
-        durations = np.frombuffer(b"".join(packed), dtype=np.int64)
-        numbers = np.repeat(np.array(groups, dtype=np.int64), [len(one) // _NUMBER_BYTES for one in packed])
-        known = durations > NO_DURATION
-        buckets = np.floor(np.log(np.maximum(durations[known], 1)) * BUCKETS_PER_E).astype(np.int64)
-        return cls(numbers[known] * _BUCKETS + buckets, np.ones(len(buckets), dtype=np.int64))
+    def of_durations(cls, groups: Sequence[int], lists: Sequence[str | None]) -> DurationTable:
+        """Count the durations of groups. Args: lists: of each group, with commas between them; None: there are none."""
+        written = ",".join([one for one in lists if one is not None])
+        durations = np.fromstring(written, dtype=np.int64, sep=",") if written else _EMPTY
+        lengths = [0 if one is None else one.count(",") + 1 for one in lists]
+        buckets = np.floor(np.log(np.maximum(durations, 1)) * BUCKETS_PER_E).astype(np.int64)
+        numbers = np.repeat(np.array(groups, dtype=np.int64), lengths)
+        return cls(numbers * _BUCKETS + buckets, np.ones(len(buckets), dtype=np.int64))
 
     @classmethod
     def of_counts(cls, counts: Iterable[tuple[int, int, int]]) -> DurationTable:

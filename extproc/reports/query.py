@@ -1,12 +1,11 @@
 """Sums of the ledger, by period and group: the database adds up, and never hands out an entry.
 
 It is asked for a day at a time: entries of a day are close together, and sorting them for a grouping takes half as long
-as sorting all. Durations leave SQLite as a column of numbers for each group, PostgreSQL as counts in buckets.
+as sorting all. Durations leave SQLite as a list of numbers for each group, PostgreSQL as counts in buckets.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -30,7 +29,7 @@ from sqlalchemy import (
 from extproc.ledger.entry import EntryOutcome, TokenSource
 from extproc.ledger.schema import ENTRIES
 from extproc.reports.dimensions import Dimension
-from extproc.reports.latencies import BUCKETS_PER_E, NO_DURATION, DurationTable
+from extproc.reports.latencies import BUCKETS_PER_E, DurationTable
 from extproc.reports.periods import Period
 from extproc.reports.usage import GroupUsage
 
@@ -64,7 +63,7 @@ _SUMS: Final[Mapping[str, ColumnElement[int]]] = {
 }
 _DURATIONS: Final[Mapping[str, ColumnElement[int]]] = {
     "durations": _E.ended_at_us - _E.started_at_us,
-    "first_tokens": func.coalesce(_E.first_token_at_us - _E.started_at_us, NO_DURATION),
+    "first_tokens": _E.first_token_at_us - _E.started_at_us,  # NULL, where there was none
 }
 
 
@@ -100,10 +99,7 @@ class LedgerQuery:
         self._wanted = _condition(only)
         self._is_sqlite = connection.dialect.name == "sqlite"
         self._query = self._sums()
-        if self._is_sqlite:
-            driver: Any = connection.connection.dbapi_connection
-            driver.create_aggregate("numbers", 1, lambda: _Numbers("q"))
-        else:
+        if not self._is_sqlite:
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # the store's own is for single entries
 
     def usages(self, period: Period) -> PeriodUsages:
@@ -118,8 +114,8 @@ class LedgerQuery:
                 found.sums.setdefault(group, GroupUsage()).add(self._usage_of(row))
             for place, name in enumerate(_DURATIONS, start=len(_SUMS) + len(self._columns)):
                 if self._is_sqlite:
-                    packed = [row[place] if _has(row[0], name) else b"" for row in rows]
-                    counted[name].append(DurationTable.of_durations(groups, packed))
+                    lists = [row[place] if _has(row[0], name) else None for row in rows]
+                    counted[name].append(DurationTable.of_durations(groups, lists))
                 else:
                     counted[name].append(self._counted_by_database(name, bounds))
         found.durations, found.first_tokens = (DurationTable.sum_of(tables) for tables in counted.values())
@@ -128,7 +124,7 @@ class LedgerQuery:
     def _sums(self) -> Select[Any]:
         sums: list[ColumnElement[Any]] = list(_SUMS.values())
         if self._is_sqlite:
-            sums += [func.numbers(one) for one in _DURATIONS.values()]
+            sums += [func.group_concat(one) for one in _DURATIONS.values()]
         return select(*self._columns, *sums).where(self._wanted).group_by(*self._columns)
 
     def _usage_of(self, row: Sequence[Any]) -> GroupUsage:
@@ -147,7 +143,7 @@ class LedgerQuery:
     def _counted_by_database(self, name: str, bounds: Mapping[str, int]) -> DurationTable:
         duration = _DURATIONS[name]
         bucket = cast(func.floor(func.ln(cast(func.greatest(duration, 1), Float(53))) * BUCKETS_PER_E), Integer)
-        query = select(*self._columns, bucket, func.count()).where(self._wanted, duration > NO_DURATION)
+        query = select(*self._columns, bucket, func.count()).where(self._wanted, duration.is_not(None))
         rows = self._connection.execute(query.group_by(*self._columns, bucket), bounds)
         return DurationTable.of_counts((self._number_of(row), row[-2], row[-1]) for row in rows if _has(row[0], name))
 
@@ -169,10 +165,3 @@ def _days(period: Period) -> Iterator[tuple[int, int]]:
 def _has(outcome: str, name: str) -> bool:
     """Whether exchanges with an outcome have a duration that counts: that of one that was broken off says nothing."""
     return outcome in _ANSWERED if name == "durations" else outcome != EntryOutcome.REFUSED
-
-
-class _Numbers(array[int]):
-    """An aggregate of SQLite: the numbers of a group, as bytes."""
-
-    step = array.append
-    finalize = array.tobytes
