@@ -91,3 +91,10 @@ def test_a_file_is_never_taken_over(file: Path) -> None:
     OpenExchanges(file, 1).close()
     with pytest.raises(FileExistsError):
         OpenExchanges(file, 1)
+
+
+def test_each_slot_has_its_blocks_before_it_is_used(tmp_path: Path) -> None:
+    """On a disk that is full by then, the kernel would end the process (SIGBUS) at the copy into a slot."""
+    file = tmp_path / "open"
+    OpenExchanges(file, 100).close()
+    assert file.stat().st_blocks * 512 >= file.stat().st_size >= 100 * 2 * TEXT_BYTES_MAX
