@@ -39,6 +39,7 @@ class StatusJson(TypedDict):
     ready: Annotated[bool, "as `/readyz` says"]
     draining: Annotated[bool, "the process ends"]
     revision: Annotated[str, "of the configuration in force"]
+    identity: Annotated[str, "how sure it is who asks; empty: not known"]
     config_error: Annotated[str, "why the file is not in force; empty: it is"]
     prompt_store_error: Annotated[str, "why prompts of the store may not be the newest; empty: they are"]
     restart_needed: Annotated[list[str], "changed keys"]

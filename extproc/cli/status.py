@@ -108,6 +108,7 @@ def status_of(url: str, ready: dict[str, Any], metrics: str) -> StatusJson:
         "ready": bool(ready["ready"]),
         "draining": bool(ready["draining"]),
         "revision": str(ready["revision"]),
+        "identity": str(ready.get("identity", "")),
         "config_error": str(ready["config_error"]),
         "prompt_store_error": str(ready.get("prompt_store_error", "")),
         "restart_needed": [str(key) for key in ready["restart_needed"]],
@@ -205,6 +206,7 @@ def _lines(status: StatusJson, since: Earlier | None) -> list[tuple[str, str, st
         ("ready", ready, "green" if state == "yes" else "bold red"),
         *((name, words + what, "red") for name, words, what in told if what),
         ("traffic", traffic, ""),
+        *([("callers", status["identity"], "")] if status["identity"] else []),
     ]
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from extproc.config.api_keys import API_KEYS_BYTES_MAX, parse_api_keys
 from extproc.config.conditions import unknown_caller_problem
 from extproc.config.document import Document
+from extproc.config.forwarding import named_headers
 from extproc.config.identity import (
     ApiKeySection,
     CertificateSection,
@@ -16,6 +17,7 @@ from extproc.config.identity import (
     ListenerHop,
     SignedHop,
     TrustedHopSection,
+    credential_headers,
     takes_users,
 )
 from extproc.config.problems import KeyPath, Places, Problem, Severity, shown
@@ -35,6 +37,7 @@ def identity_problems(document: Document, places: Places) -> Iterator[Problem]:
     yield from _user_problems(identity, places)
     yield from _open_path_problems(document, places)
     yield from _header_problems(identity, places)
+    yield from _credential_problems(document, places)
     if not identity.sources:
         for key in _WITH_SOURCES:
             if places.get((*_AT, key)) is not None:
@@ -147,6 +150,18 @@ def _header_problems(identity: Identity, places: Places) -> Iterator[Problem]:
         identity.tier_header: "tier_header",
         identity.tag_header: "tag_header",
     }
+    for path, header in _hop_headers(identity):
+        if header in taken:
+            hint = f"It is already `{taken[header]}`: give each its own header."
+            yield places.problem(path, f"the header {shown(header)} is used twice", hint=hint)
+        taken.setdefault(header, str(path[-1]))
+        if header.startswith(INTERNAL_HEADER_PREFIX):
+            hint = f"`{INTERNAL_HEADER_PREFIX}*` is removed from every request before it is read: choose another name."
+            yield places.problem(path, f"the header {shown(header)} is internal", hint=hint)
+
+
+def _hop_headers(identity: Identity) -> list[tuple[KeyPath, str]]:
+    """Key path and header of what trusted hops send besides the headers of ``identity``."""
     named: list[tuple[KeyPath, str]] = [
         ((*_AT, "trusted_hops", number, "header"), hop.header)
         for number, hop in enumerate(identity.trusted_hops)
@@ -157,14 +172,18 @@ def _header_problems(identity: Identity, places: Places) -> Iterator[Problem]:
         for number, one in enumerate(identity.sources)
         if isinstance(one, TrustedHopSection) and one.user_header is not None
     ]
-    for path, header in named:
-        if header in taken:
-            hint = f"It is already `{taken[header]}`: give each its own header."
-            yield places.problem(path, f"the header {shown(header)} is used twice", hint=hint)
-        taken.setdefault(header, str(path[-1]))
-        if header.startswith(INTERNAL_HEADER_PREFIX):
-            hint = f"`{INTERNAL_HEADER_PREFIX}*` is removed from every request before it is read: choose another name."
-            yield places.problem(path, f"the header {shown(header)} is internal", hint=hint)
+    return named
+
+
+def _credential_problems(document: Document, places: Places) -> Iterator[Problem]:
+    """Keys that read the header of a credential, which is gone by then."""
+    identity = document.identity
+    credentials = {header for source in identity.sources for header in credential_headers(source, identity)}
+    told = {header for _, header in _hop_headers(identity)}
+    for path, header in named_headers(document):
+        if header in credentials and not (path[0] == "identity" and header in told):
+            hint = "It is taken off before anything else reads it: name another one."
+            yield places.problem(path, f"the header {shown(header)} is that of a credential", hint=hint)
 
 
 def hop_listeners(identity: Identity) -> list[tuple[KeyPath, str]]:

@@ -184,7 +184,8 @@ def _compiled(number: int, section: Identity, files: Mapping[str, bytes]) -> Ide
         keys = parse_api_keys(files[source.file].decode(), source.file)
         return ApiKeySource(keys, leaves_tokens="jwt" in kinds)
     if isinstance(source, JwtSection):
-        return JwtClaimsSource(source, number, user_key, takes_others="api_key" not in kinds)
+        is_last = "jwt" not in kinds[number + 1 :]
+        return JwtClaimsSource(source, number, user_key, takes_others="api_key" not in kinds, is_last=is_last)
     if isinstance(source, CertificateSection):
         return CertificateSource(source.callers)
     hops = section.trusted_hops

@@ -64,13 +64,13 @@ class HopSource:
         self._listeners = listeners
         self._user_header = user_header
         self._user_key = user_key
-        self._signed = (*headers, user_header) if user_header else self._headers
+        self._signed_names = (*headers, user_header) if user_header else self._headers
 
     def identify(self, request: CallerRequest) -> Caller | None:
         """The caller that the hop names. Raises: CredentialRefused."""
         headers = request.headers
         if request.hop and request.hop in self._listeners:
-            return Caller(self._identity(headers)) if any(headers.get(name) for name in self._signed) else None
+            return Caller(self._identity(headers)) if any(headers.get(name) for name in self._signed_names) else None
         for hop in self._signing:
             signature = headers.get(hop.header)
             if signature is not None:
@@ -82,7 +82,7 @@ class HopSource:
         time, _, given = signature.removeprefix("t=").partition(",v1=")
         if not (signature.startswith("t=") and time.isascii() and time.isdecimal() and len(time) <= 12):
             raise CredentialRefused(NAME, "malformed", _WRONG)
-        expected = hmac.digest(hop.key, signed_text(int(time), request.headers, self._signed), "sha256").hex()
+        expected = hmac.digest(hop.key, signed_text(int(time), request.headers, self._signed_names), "sha256").hex()
         if not hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace")):
             raise CredentialRefused(NAME, "unverified", _WRONG)
         if abs(request.utc_s - int(time)) > hop.age_s_max:

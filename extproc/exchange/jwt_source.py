@@ -41,10 +41,11 @@ _CLAIMS = ApiError(
 _UNAVAILABLE = ApiError(
     503, "server_error", "identity_unavailable", "The token could not be checked. Please retry shortly."
 )
+_OTHER_ISSUER: Final = "Jwt issuer is not configured"
 _FAILURES: Mapping[str, tuple[str, ApiError]] = {
     "Jwt is expired": ("expired", _EXPIRED),
     "Jwt not yet valid": ("not_yet_valid", _EARLY),
-    "Jwt issuer is not configured": ("not_for_us", _NOT_FOR_US),
+    _OTHER_ISSUER: ("not_for_us", _NOT_FOR_US),
     "Audiences in Jwt are not allowed": ("not_for_us", _NOT_FOR_US),
     "Jwks remote fetch is failed": ("unavailable", _UNAVAILABLE),
 }
@@ -58,15 +59,19 @@ class JwtClaimsSource:
         number: of the source, in the names of Envoy's metadata.
         user_key: of user hashes.
         takes_others: whether a bearer token of any form is its credential, as no other source takes one.
+        is_last: whether no other issuer follows.
     """
 
     name = NAME
 
-    def __init__(self, section: JwtSection, number: int, user_key: bytes, *, takes_others: bool) -> None:
+    def __init__(
+        self, section: JwtSection, number: int, user_key: bytes, *, takes_others: bool, is_last: bool = True
+    ) -> None:
         self._section = section
         self._payload, self._failure = f"{JWT_CLAIMS}{number}", f"{JWT_FAILURE}{number}"
         self._user_key = user_key
         self._takes_others = takes_others
+        self._is_last = is_last
 
     def identify(self, request: CallerRequest) -> Caller | None:
         """The caller that the claims name. Raises: CredentialRefused."""
@@ -80,6 +85,8 @@ class JwtClaimsSource:
             return None
         failure = request.verified.get(self._failure)
         said = failure.get("message", "") if isinstance(failure, Mapping) else ""
+        if said == _OTHER_ISSUER and not self._is_last:
+            return None
         reason, error = _FAILURES.get(said, ("unverified", _WRONG))
         raise CredentialRefused(NAME, reason, error)
 

@@ -6,13 +6,16 @@ import hmac
 import json
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import anthropic
 import openai
 import pytest
 
+from extproc.demo.model_server import ModelServer
 from extproc.domain.api_keys import hash_of, key_of
 from extproc.domain.identity import user_hash
 from extproc.exchange.hop_source import signed_text
@@ -290,6 +293,84 @@ def test_a_hop_with_a_listener_is_believed(gateway: Gateway) -> None:
     assert gateway.ask("x-team: atlas").status == 401
     assert gateway.ask(url=gateway.hop).status == 401
     assert gateway.line(gateway.ask(bearer(SEARCH), url=gateway.hop))["team"] == "search"
+
+
+# --- several processes, providers, keys of an issuer that are fetched ----------------------------------------------
+
+
+class _Keys(BaseHTTPRequestHandler):
+    """A page with the public keys of an issuer."""
+
+    jwks = ""
+
+    def do_GET(self) -> None:
+        """Whatever the path."""
+        content = self.jwks.encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+def test_a_provider_gets_its_own_key_and_no_text_of_a_private_team(tmp_path: Path) -> None:
+    """Whatever a client claims; with two workers, and with keys of an issuer that Envoy fetches or cannot."""
+    require_envoy()
+    issuer = Issuer()
+    handler = type("Keys", (_Keys,), {"jwks": issuer.jwks()})
+    pages = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    (dead,) = free_ports(1)
+    (tmp_path / "keys.yaml").write_text(KEYS)
+    (tmp_path / "cloud.key").write_text("sk-cloud-of-the-operator\n")
+
+    def change(data: dict[str, Any]) -> None:
+        jwt = {"source": "jwt", "audiences": ["llm"], "claims": {"team": "team"}}
+        data["identity"] = {
+            "sources": [
+                {**API_KEY, "file": str(tmp_path / "keys.yaml")},
+                {**jwt, "issuer": ISSUER, "jwks_uri": f"http://127.0.0.1:{pages.server_address[1]}/keys"},
+                {**jwt, "issuer": "https://dead.example", "jwks_uri": f"http://127.0.0.1:{dead}/keys"},
+            ],
+            "claims": "replace",
+            "private_teams": ["atlas"],
+        }
+        data["server"]["workers"] = 2
+        data["providers"] = {
+            "cloud": {"url": f"http://127.0.0.1:{far.port}/v1", "key_file": str(tmp_path / "cloud.key")}
+        }
+        price = data["models"]["tiny-chat"]["versions"]["v1"]["price"]
+        version = {"weight": 1, "provider": "cloud", "served_model": "cloud-model", "price": price}
+        data["models"]["far"] = {"versions": {"v1": version}}
+
+    reading = Thread(target=pages.serve_forever)
+    reading.start()
+    far = ModelServer("far", speed=0)
+    try:
+        with far, Stack(tmp_path, change=change) as running:
+            gateway, ask = Gateway(running, issuer), {**ASK, "model": "far"}
+            for headers in (
+                (bearer(SEARCH),),
+                (bearer(SEARCH), "x-team: atlas"),
+                (bearer(issuer.token(team="search")),),
+            ):
+                answer = gateway.ask(*headers, body=ask)
+                assert (answer.status, gateway.line(answer)["team"]) == (200, "search")
+                left = {
+                    name: value
+                    for name, value in far.seen[-1].headers
+                    if name in ("authorization", "x-api-key", "x-team")
+                }
+                assert left == {"authorization": "Bearer sk-cloud-of-the-operator"}
+            for headers in ((bearer(ATLAS),), (bearer(ATLAS), "x-team: search"), (bearer(issuer.token(team="atlas")),)):
+                answer = gateway.ask(*headers, body=ask)
+                assert (answer.status, answer.document["error"]["code"]) == (403, "provider_forbidden")
+            late = gateway.ask(bearer(issuer.token(team="search", iss="https://dead.example")))
+            assert (late.status, late.document["error"]["code"]) == (503, "identity_unavailable")
+    finally:
+        pages.shutdown()
+        reading.join()
 
 
 # --- certificates --------------------------------------------------------------------------------------------------

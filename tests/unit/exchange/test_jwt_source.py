@@ -75,6 +75,10 @@ def test_without_a_token_the_next_source_is_asked() -> None:
     assert caller({}) is None
     assert caller({}, authorization=f"Bearer {SEARCH}") is None
     assert caller(verified(CLAIMS, 1), authorization=f"Bearer {TOKEN}") is None
+    first = JwtClaimsSource(SECTION, 0, KEY, takes_others=False, is_last=False)
+    other = failed("Jwt issuer is not configured")
+    assert first.identify(CallerRequest({"authorization": f"Bearer {TOKEN}"}, other, "", 0.0)) is None
+    assert reason(other, authorization=f"Bearer {TOKEN}") == "not_for_us"
     alone = JwtClaimsSource(SECTION, 0, KEY, takes_others=True)
     with pytest.raises(CredentialRefused):
         alone.identify(CallerRequest({"authorization": f"Bearer {SEARCH}"}, {}, "", 0.0))

@@ -101,6 +101,8 @@ def _answer(message: pb.ImmediateResponse, action: ImmediateResponse) -> None:
     headers = [("content-type", action.content_type), (EXCHANGE_ID_HEADER, action.exchange_id)]
     if action.retry_after_s:
         headers.append(("retry-after", str(action.retry_after_s)))
+    if action.status == 401:
+        headers.append(("www-authenticate", "Bearer"))
     _change_headers(message.headers, HeaderChanges((*headers, *action.headers)))
 
 

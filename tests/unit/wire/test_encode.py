@@ -159,6 +159,12 @@ def test_an_answer_of_ours_is_recognized_by_its_details() -> None:
     assert set_headers(answer.headers) == {"content-type": b"application/json", "x-llm-exchange-id": b"id-1"}
 
 
+def test_a_refused_credential_says_which_kind_is_asked_for() -> None:
+    """As HTTP wants it with every 401."""
+    answer = encoded(ImmediateResponse(401, b"{}", "invalid_api_key", "id-1")).immediate_response
+    assert set_headers(answer.headers)["www-authenticate"] == b"Bearer"
+
+
 def test_the_id_of_the_exchange_is_set_over_the_servers_own() -> None:
     """Also where a server's header of that name is to be removed: Envoy removes before it sets."""
     changes = HeaderChanges((), ("x-llm-exchange-id",))
