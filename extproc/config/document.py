@@ -214,7 +214,10 @@ class Sticky(Section):
     """What pins a conversation to one version: the first of these keys that a request has."""
 
     header: HeaderName | None = Field(default=None, description="header whose value is the key")
-    user_field: bool = Field(default=True, description="use the body's `user` (or `metadata.user_id`) as the key")
+    user_field: bool = Field(
+        default=True,
+        description="use the body's `user` (or `safety_identifier`, `metadata.user_id`) as the key",
+    )
 
 
 class Model(Section):

@@ -175,7 +175,7 @@ class Identity(Section):
     trusted_hops: tuple[TrustedHop, ...] = Field(default=(), description="hops whose headers `trusted_hop` takes")
     user_field: bool = Field(
         default=False,
-        description="without another user, take that of the body: `user`, or `metadata.user_id`",
+        description="without another user, take that of the body: `user`, `safety_identifier` or `metadata.user_id`",
     )
     user_hash_key_file: FilePath | None = Field(
         default=None, description="file with the key of user hashes, 16 to 64 bytes; needed where a user is taken"

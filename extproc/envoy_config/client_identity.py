@@ -111,6 +111,7 @@ def _provider(number: int, source: JwtSection) -> dict[str, Any]:
         "audiences": list(source.audiences),
         **keys,
         "from_headers": [{"name": AUTHORIZATION, "value_prefix": prefix} for prefix in _PREFIXES],
+        "require_expiration": True,
         "forward": False,
         "payload_in_metadata": f"{JWT_CLAIMS}{number}",
         "failed_status_in_metadata": f"{JWT_FAILURE}{number}",

@@ -177,7 +177,7 @@ def read_object(body: bytes, policy: RequestPolicy, shape: RequestShape, *, gene
         model=expect_text(tree, "model"),
         streamed=streamed,
         choices=expect_count(tree, "n"),
-        user=expect_text(tree, "user"),
+        user=expect_text(tree, "user") or _safety_identifier(tree),
         usage_asked=bool(options) and expect_bool(options, "include_usage"),
         own_ends=own_ends(tree),
         shape=shape,
@@ -188,6 +188,12 @@ def read_object(body: bytes, policy: RequestPolicy, shape: RequestShape, *, gene
         later = {key: value for key, value in options.items() if key not in _STREAM_OPTIONS}
         view.texts += text_fields(later, ("stream_options",), request_source(Speaker.DEFINITION))
     return view
+
+
+def _safety_identifier(tree: dict[str, Any]) -> str | None:
+    """What OpenAI's API has in place of ``user``; vLLM does not read it."""
+    found = tree.get("safety_identifier")
+    return found if isinstance(found, str) else None
 
 
 def _refuse_fields(tree: dict[str, Any], policy: RequestPolicy, generates: bool) -> None:

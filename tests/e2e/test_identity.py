@@ -236,7 +236,9 @@ def test_a_wrong_token_is_refused_with_its_reason(gateway: Gateway) -> None:
     for token, reason in (
         (issuer.token(team="search", lasts_s=-HOUR_S), "expired"),
         (issuer.token(team="search", begins_s=HOUR_S, lasts_s=2 * HOUR_S), "not_yet_valid"),
+        (issuer.token(team="search", exp=None), "unverified"),
         (issuer.token(team="search", aud="other"), "not_for_us"),
+        (issuer.token(team="search", aud=None), "not_for_us"),
         (issuer.token(team="search", iss="https://other.example"), "not_for_us"),
         (Issuer().token(team="search"), "unverified"),
         (unsigned(issuer.token(team="search")), "unverified"),

@@ -30,10 +30,11 @@ class Issuer:
         return json.dumps({"keys": [key]})
 
     def token(self, *, begins_s: float = 0, lasts_s: float = HOUR_S, **claims: Any) -> str:
-        """A token of these claims. Args: begins_s, lasts_s: from now on."""
+        """A token of these claims, without those that are None. Args: begins_s, lasts_s: from now on."""
         now_s = int(time.time())
         times = {"iat": now_s, "nbf": int(now_s + begins_s), "exp": int(now_s + lasts_s)}
         said = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ann@example.org", **times, **claims}
+        said = {name: value for name, value in said.items() if value is not None}
         head = {"alg": "ES256", "typ": "JWT", "kid": "k1"}
         signed = ".".join(_encoded(json.dumps(part).encode()) for part in (head, said))
         r, s = decode_dss_signature(self._key.sign(signed.encode(), ec.ECDSA(SHA256())))

@@ -343,6 +343,10 @@ def test_a_user_of_the_body_is_taken_where_that_is_declared() -> None:
     ann = user_hash("ann@example.org", USER_KEY)
     taking = of(API_KEY, user_field=True, **USERS)
     assert Asked(taking, body=body, authorization=f"Bearer {SEARCH}").record.user == ann
+    safe = request_body(safety_identifier="ann@example.org")
+    assert Asked(taking, body=safe, authorization=f"Bearer {SEARCH}").record.user == ann
+    odd = request_body(safety_identifier=["ann@example.org"])
+    assert Asked(taking, body=odd, authorization=f"Bearer {SEARCH}").record.user == ""
     assert Asked(of(API_KEY), body=body, authorization=f"Bearer {SEARCH}").record.user == ""
     bob = Asked(of(JWT, user_field=True, **USERS), verified({**CLAIMS, "sub": "bob"}), body=body)
     assert bob.record.user == user_hash("bob", USER_KEY)
