@@ -8,7 +8,7 @@ the headers agrees with the result, so each reader of a header of ``identity`` r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from extproc.config.api_keys import parse_api_keys
@@ -49,13 +49,11 @@ class SettledCaller(NamedTuple):
 
     Attributes:
         headers: of the request, without credentials, and with the identity that was settled.
-        replaced: headers that claim more than the identity may, and what stands in their place; empty: nothing.
-        exceeded: which parts of the identity they claim.
+        exceeded: parts of the identity of which a header claims more than it may.
     """
 
     identity: CallerIdentity
     headers: Mapping[str, str]
-    replaced: tuple[tuple[str, str], ...] = ()
     exceeded: tuple[str, ...] = ()
 
 
@@ -112,11 +110,18 @@ class CallerSources:
         if exceeded and not self.replaces:
             raise ClaimRefused(identity, tuple(part for part, _ in exceeded), exceeded[0][1])
         if chosen:
-            identity = replace(identity, **chosen)
+            identity = CallerIdentity(
+                identity.team,
+                chosen.get("project", identity.project),
+                chosen.get("budget_code", identity.budget_code),
+                identity.user,
+                identity.tier,
+                identity.key_id,
+                identity.source,
+            )
         return SettledCaller(
             identity,
             self.seen_headers(headers, identity),
-            tuple((header, getattr(identity, part)) for part, header in exceeded),
             tuple(part for part, _ in exceeded),
         )
 

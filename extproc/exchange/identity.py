@@ -98,12 +98,21 @@ def identity_of(record: ExchangeRecord, headers: Mapping[str, str], snapshot: Sn
 
 
 def with_caller(changes: HeaderChanges, settled: SettledCaller | None, snapshot: Snapshot) -> HeaderChanges:
-    """The changes of headers, without credentials, and without claims beyond the identity."""
-    if settled is None or snapshot.callers is None:
+    """The changes of headers, so that who is next sees no credential, and the identity that was settled.
+
+    A sidecar in role guard may be next, whose policies depend on the team.
+    """
+    callers = snapshot.callers
+    if settled is None or callers is None:
         return changes
-    put = tuple(one for one in settled.replaced if one[1])
-    gone = tuple(header for header, value in settled.replaced if not value)
-    return HeaderChanges((*changes.set, *put), (*changes.remove, *snapshot.callers.credential_headers, *gone))
+    put, remove = list(changes.set), [*changes.remove, *callers.credential_headers]
+    for _, header in callers.claim_headers:
+        value = settled.headers.get(header)
+        if value is None:
+            remove.append(header)
+        else:
+            put.append((header, value))
+    return HeaderChanges(tuple(put), tuple(remove))
 
 
 def _note_claimed(record: ExchangeRecord, headers: Mapping[str, str], snapshot: Snapshot) -> None:

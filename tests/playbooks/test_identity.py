@@ -300,6 +300,22 @@ def test_the_credential_is_taken_off() -> None:
     assert "authorization" not in Asked(snapshot_of(VERSION), authorization="Bearer x").forwarded.changes.remove
 
 
+def test_who_is_next_sees_the_settled_identity() -> None:
+    """A sidecar in role guard has policies by team; the headers that a client left out are set, and others are gone."""
+    cases: list[dict[str, Any]] = [{}, {"x_team": "search", "x_budget_code": "b-9"}]
+    for headers in cases:
+        changes = Asked(of(API_KEY, claims="replace"), authorization=f"Bearer {ATLAS}", **headers).forwarded.changes
+        assert dict(changes.set) == {
+            "x-team": "atlas",
+            "x-project": "maps",
+            "x-budget-code": "b-7",
+            "x-tier": "gold",
+        }
+    changes = Asked(of(API_KEY), authorization=f"Bearer {SEARCH}").forwarded.changes
+    assert changes.set == (("x-team", "search"),)
+    assert {"x-project", "x-budget-code", "x-tier"} <= set(changes.remove)
+
+
 def test_conditions_prompts_and_pins_read_what_was_settled() -> None:
     """Also where a condition or a variable names the header itself."""
     identity = {"sources": [API_KEY], "claims": "replace"}
