@@ -47,7 +47,7 @@ class OpenExchanges:
         opened = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             size = _PAGE + slots * _SLOT
-            os.posix_fallocate(opened, 0, size)  # writing to a page for which a full disk has no block kills the process
+            os.posix_fallocate(opened, 0, size)  # a copy to where a full disk has no block kills the process
             self._map = mmap.mmap(opened, size)
         finally:
             os.close(opened)
