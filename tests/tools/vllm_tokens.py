@@ -1,9 +1,9 @@
-"""Our tokens beside a real vLLM's own counters: answers that end, that a client leaves, and that a guard cuts.
+"""The ledger's tokens beside a real vLLM's own counters: answers that end, that a client leaves, that a guard cuts.
 
 Starts our processor and Envoy in front of a running vLLM that serves nobody else meanwhile. First answers that end,
 from which the model's rates are learned, and which must be counted exactly; then the others, each kind by itself. Exits
-1 when the sums of the estimates are further from vLLM's than is allowed. vLLM counts a prompt once for each of n
-answers, its usage and we once: its counter is divided.
+1 when the sums of the estimates are further from vLLM's than is allowed, or ledger and metrics differ. vLLM counts a
+prompt once for each of n answers, its usage and we once: its counter is divided.
 
     python -m tests.tools.vllm_tokens --url http://127.0.0.1:8000 --model tiny-chat
 """
@@ -13,12 +13,15 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import random
+import sqlite3
 import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +32,7 @@ from tests.e2e.harness import Stack, wait_until
 
 BANNED = "xylophantom"  # no model says it by itself
 _SETTLE_S = 0.3
+_LEDGER = "ledger.db"
 _ANSWER_TOKENS_MAX = 300
 _TOOL = {
     "name": "get_weather",
@@ -138,7 +142,15 @@ def estimated(model: str, times: int) -> list[Case]:
         Case("responses, left after 40", _asks(model, "responses", 40, times)),
         Case("chat, cut by a guard", _asks(model, "chat", None, times, **dictated)),
         Case("chat, unstreamed, left in time", unstreamed),
+        Case("all APIs, left at random", _left_at_random(model, times)),
     ]
+
+
+def _left_at_random(model: str, times: int) -> list[Ask]:
+    """The same moments in each run."""
+    chance = random.Random(14)
+    asks = [ask for kind in ("chat", "messages", "responses", "completions") for ask in _asks(model, kind, 1, times)]
+    return [replace(ask, events_max=chance.randrange(1, _ANSWER_TOKENS_MAX)) for ask in asks]
 
 
 # --- asking --------------------------------------------------------------------------------------------------------
@@ -194,9 +206,37 @@ def settled(url: str) -> Tokens:
 
 
 def ours(stack: Stack) -> Tokens:
-    """What we have counted, once no exchange is running."""
+    """What the ledger has, once no exchange is running. Raises: RuntimeError if the metrics have something else."""
     wait_until(lambda: stack.metric("llm_inflight_exchanges") == 0, "no exchange is running", 60)
-    return Tokens(stack.metric("llm_prompt_tokens_total"), stack.metric("llm_completion_tokens_total"))
+
+    def is_stored() -> bool:
+        ended = stack.metric("llm_requests_total")
+        return ended == stack.metric("llm_extproc_ledger_stored_total")
+
+    wait_until(is_stored, "the ledger has all exchanges", 60)
+    counted = Tokens(stack.metric("llm_prompt_tokens_total"), stack.metric("llm_completion_tokens_total"))
+    stored = _sums(stack)
+    if stored != counted:
+        raise RuntimeError(f"the ledger has {stored}, and the metrics have {counted}")
+    return stored
+
+
+def _sums(stack: Stack) -> Tokens:
+    (row,) = _rows(stack, "SELECT coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0)")
+    return Tokens(*row)
+
+
+def sources(stack: Stack) -> set[str]:
+    """Who counted the completions that the ledger has so far."""
+    return {source for (source,) in _rows(stack, "SELECT DISTINCT completion_tokens_source")}
+
+
+def _rows(stack: Stack, select: str) -> list[tuple[Any, ...]]:
+    file = stack.directory / _LEDGER
+    if not file.exists():
+        return [(0, 0)]
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        return connection.execute(f"{select} FROM ledger_entries").fetchall()
 
 
 def run(stack: Stack, url: str, case: Case) -> None:
@@ -221,6 +261,7 @@ def installed(url: str, model: str, folder: Path) -> Stack:
         data["models"] = {model: {"versions": {"v1": version}}}
         guard = {"guard": "banned", "phrases": [BANNED], "on": "response", "action": "block"}
         data["policies"] = [{"name": "default", "guards": [guard]}]
+        data["ledger"] = {"url": f"sqlite:///{_LEDGER}"}
 
     return Stack(folder, models={}, change=change)
 
@@ -254,7 +295,9 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="llm-tokens-") as folder,
         installed(given.url, given.model, Path(folder)) as stack,
     ):
-        for case in (first, *cases):
+        run(stack, given.url, first)
+        counted_by = sources(stack)
+        for case in cases:
             run(stack, given.url, case)
     total = Case("sum of the estimates", [])
     for case in cases:
@@ -263,6 +306,9 @@ def main() -> int:
     pairs = ((total.ours.prompt, total.theirs.prompt), (total.ours.completion, total.theirs.completion))
     worst = max(abs(_off(mine, its)) for mine, its in pairs)
     print(f"off by at most {worst:.1%}, of {given.off_max:.0%} that are allowed")
+    if counted_by != {"reported"}:
+        print(f"the ledger says of answers that end that they are {counted_by}")
+        return 1
     if first.ours != first.theirs:
         print("answers that end are not counted as vLLM counts them: does it serve somebody else meanwhile?")
         return 1
