@@ -21,6 +21,8 @@ from extproc.config.document import Document
 from extproc.config.identity import identity_in_words
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
 from extproc.ledger.parts import LedgerParts, open_ledger
+from extproc.rate_limits import require_packages as require_limit_packages
+from extproc.rate_limits.shared import SharedLimits
 from extproc.server.operations.config_files import ConfigFiles, ConfigReader
 from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.endpoint_watch import EndpointWatch
@@ -65,6 +67,7 @@ Value = TypeVar("Value")
 _STDOUT = 1  # written to the descriptor directly: the interpreter's stream is flushed only at exit
 _MODELS_LOADED_S_MAX = 20.0  # load classifiers before the first exchanges, but do not wait for one that hangs
 _NO_ANSWER_S = 60.0  # assumed queueing time of small messages when no worker reports one
+_LATE_SETTLEMENTS_S_MAX = 1.0  # time for what the store of rate limits has not been told yet
 _LATE_VERDICTS_S_MAX = 5.0  # time for out-of-band work that is left after the last exchange
 
 
@@ -74,11 +77,14 @@ def serve(file: Path, report: StartReport, envoy_folder: Path | None = None, log
     Args:
         envoy_folder: in place of ``envoy.folder``.
         log_level: in place of ``log.level``.
-    Raises: ConfigInvalid, AddressTaken, WorkersFailed, LedgerUnavailable, ReviewUnavailable, EnvoyConfigError.
+    Raises: ConfigInvalid, AddressTaken, WorkersFailed, LedgerUnavailable, LimitStoreUnavailable, ReviewUnavailable,
+        EnvoyConfigError.
     """
     reader = ConfigReader(file, polls=True)
     files = reader.read()
     document = files.loaded.document
+    if document.rate_limits is not None and document.rate_limits.store is not None:
+        require_limit_packages()
     if document.server.workers > 1:
         with _shared_folder() as folder:
             logger = _logger(document, WholeLines(_STDOUT, folder), log_level)
@@ -177,6 +183,7 @@ async def _serve(
         logger.info("draining", exchanges=processor.inflight)
         cancelled = await server.stop(document.server.drain_ms_max / 1_000, signals.second)
         await classifiers.close(_LATE_VERDICTS_S_MAX)
+        await processor.limiter.close(_LATE_SETTLEMENTS_S_MAX)
         logger.info("stopped", exchanges_cancelled=cancelled)
     finally:
         _close(review)
@@ -282,6 +289,7 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
         return_free_memory()
         await worker.run(server, classifiers.prepared(_MODELS_LOADED_S_MAX))
         await classifiers.close(_LATE_VERDICTS_S_MAX)
+        await processor.limiter.close(_LATE_SETTLEMENTS_S_MAX)
         metrics.flush()
     finally:
         _close(review)
@@ -329,8 +337,9 @@ def _processor(
 ) -> Processor:
     log: list[Sink] = [ExchangeLog(logger)] if document.log.exchanges else []
     spool: list[Sink] = [] if ledger.sink is None else [ledger.sink]
+    limiter = SharedLimits(metrics, logger)
     processor = Processor(
-        snapshot, [*sinks, *spool, *log], metrics.step, logger, classifiers, metrics, ledger=ledger.sink
+        snapshot, [*sinks, *spool, *log], metrics.step, logger, classifiers, metrics, limiter, ledger.sink
     )
     classifiers.configure(snapshot.classifiers)
     gc.collect()

@@ -17,6 +17,7 @@ from extproc.config.document import Document
 from extproc.config.problems import ConfigInvalid
 from extproc.envoy_config.errors import EnvoyConfigError
 from extproc.ledger import LedgerUnavailable
+from extproc.rate_limits import LimitStoreUnavailable
 from extproc.server.operations.start_report import StartReport
 from extproc.server.sockets.address import AddressTaken
 from extproc.server.workers.supervisor import WorkersFailed
@@ -53,7 +54,7 @@ def serve_command(
         refuse_configuration(invalid)
     except EnvoyConfigError as error:
         refuse(f"{named}: {error}.")
-    except (LedgerUnavailable, ReviewUnavailable) as unavailable:
+    except (LedgerUnavailable, LimitStoreUnavailable, ReviewUnavailable) as unavailable:
         refuse(str(unavailable))
     except AddressTaken as taken:
         refuse(str(taken), code=ExitCode.ADDRESS_TAKEN)

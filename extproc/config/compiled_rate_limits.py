@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from extproc.config.document import Document
 from extproc.config.rate_limits import LimitMatch, RateLimit, Scope
@@ -24,6 +24,7 @@ class CompiledLimit:
     Attributes:
         rate: for all processes together; of exchanges at a time only ``limit`` counts.
         is_enforced: whether it refuses, or only counts.
+        is_at_a_time: whether it counts the exchanges that run.
         matches: the values of each fact that it applies to; a fact that is missing may have any.
     """
 
@@ -38,11 +39,7 @@ class CompiledLimit:
     replaces: frozenset[str]
     weights: TokenWeights
     is_enforced: bool
-
-    @property
-    def is_at_a_time(self) -> bool:
-        """Whether it counts the exchanges that run."""
-        return self.of is Quantity.EXCHANGES
+    is_at_a_time: bool
 
     def key(self, facts: Mapping[str, str]) -> str:
         """What has a count of its own."""
@@ -57,12 +54,31 @@ KeyedLimit = tuple[CompiledLimit, str]
 """A limit, and the key under which an exchange is counted."""
 
 
+class LimitStore(NamedTuple):
+    """Where limits are counted together.
+
+    Attributes:
+        url: may have a password.
+        on_loss: what is done without its answer.
+    """
+
+    url: str
+    wait_ms: int
+    on_loss: Literal["local_share", "open", "closed"]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledRateLimits:
-    """All limits. ``workers``: the processes that count each for itself where there is no store."""
+    """All limits.
+
+    Attributes:
+        parts: how many processes share them; one that counts for itself has such a part.
+        store: where all of them count together; None: each counts for itself.
+    """
 
     limits: tuple[CompiledLimit, ...]
-    workers: int
+    parts: int
+    store: LimitStore | None
     _facts: tuple[str, ...]
     _known: dict[tuple[str, ...], tuple[KeyedLimit, ...]] = field(default_factory=dict)
 
@@ -103,7 +119,10 @@ def compile_rate_limits(document: Document) -> CompiledRateLimits | None:
     limits = tuple(map(_compiled, section.limits))
     names = {name for limit in limits for name in (*limit.per, *limit.matches)}
     facts = tuple(name for name in _FACTS if name in names)
-    return CompiledRateLimits(limits, document.server.workers, facts)
+    store = None
+    if section.store is not None:
+        store = LimitStore(section.store, section.store_wait_ms_max, section.on_store_loss)
+    return CompiledRateLimits(limits, document.server.workers * section.replicas, store, facts)
 
 
 def _compiled(limit: RateLimit) -> CompiledLimit:
@@ -121,6 +140,7 @@ def _compiled(limit: RateLimit) -> CompiledLimit:
         replaces=frozenset(limit.replaces),
         weights=TokenWeights(weights.prompt, weights.cached, weights.completion),
         is_enforced=limit.mode is Mode.ENFORCE,
+        is_at_a_time=limit.of is Quantity.EXCHANGES,
     )
 
 

@@ -31,6 +31,11 @@ def rate_limit_problems(document: Document, places: Places) -> Iterator[Problem]
         yield from _match_problems(limit, (*at, "match"), document, places)
         yield from _never_problems(limits, index, at, document, places)
         yield from _always_problems(limit, at, document, places)
+    if document.rate_limits.store is None:
+        for key in ("store_wait_ms_max", "on_store_loss"):
+            if places.get(("rate_limits", key)) is not None:
+                hint = "Add `store: redis://HOST:PORT/0`, or remove it."
+                yield places.problem(("rate_limits", key), "there is no store", hint=hint, at_key=True)
     if any(limit.of in _COUNTED for limit in limits) and all(one.filter != "meter" for one in document.filters):
         hint = "Add `- filter: meter`."
         found = "tokens are limited by what requests reserve, as nothing counts what they use"

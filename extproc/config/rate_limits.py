@@ -73,3 +73,25 @@ class RateLimits(Section):
     """Limits of requests, tokens, money, and exchanges at a time."""
 
     limits: tuple[RateLimit, ...] = Field(min_length=1, description="the limits; all that apply must have room")
+    store: LimitStoreUrl | None = Field(
+        default=None,
+        description=(
+            "Valkey or Redis 7 that all processors share: redis://HOST:PORT/NUMBER; default: each counts its part"
+        ),
+    )
+    store_wait_ms_max: int = Field(
+        default=10, ge=1, le=1_000, description="how long a request waits for the store; then `on_store_loss` applies"
+    )
+    on_store_loss: Literal["local_share", "open", "closed"] = Field(
+        default="local_share",
+        description=(
+            "while the store does not answer. local_share: this process admits its part of each limit. open: all is "
+            "admitted. closed: requests get 503"
+        ),
+    )
+    replicas: int = Field(
+        default=1,
+        ge=1,
+        le=10_000,
+        description="processors that share the limits; a process that counts for itself admits 1/(replicas x workers)",
+    )

@@ -18,6 +18,7 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
     "packaged": ("numpy", "onnxruntime", "tokenizers", "llm_extproc_models"),
     "presidio": ("presidio_analyzer", "spacy"),
     "prompts": ("jsonschema",),
+    "redis": ("redis",),
     "review": ("sqlalchemy", "psycopg"),
     "topics": ("numpy", "tokenizers", "llm_extproc_models"),
     "transformers": ("torch", "transformers"),

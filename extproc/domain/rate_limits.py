@@ -49,27 +49,19 @@ class Rate(NamedTuple):
     Attributes:
         interval: what one unit costs.
         burst: how far ahead of now the arrival time may be.
-        debt: how far a settlement may move it.
+        debt: how far a settlement may move it: a window, or an hour if that is longer.
     """
 
     interval: int
     burst: int
     debt: int
 
-    def wait(self, arrival: int, now: int, amount: int) -> int:
-        """How long until an amount fits; 0 or less: now. [ticks]"""
-        return max(arrival, now) + amount * self.interval - now - self.burst
-
-    def part(self, parts: int) -> Rate:
-        """The rate of one of several processes that share the limit: as far ahead, at a part of the speed."""
-        return Rate(self.interval * parts, self.burst, self.debt)
-
 
 def rate_of(limit: int, window_ns: int, burst: int) -> Rate:
     """The rate of a limit. An interval is rounded up, so a limit is never exceeded by rounding."""
     interval = -(-window_ns * TICKS_PER_NS // limit)
-    burst_ticks = burst * interval
-    return Rate(interval, burst_ticks, max(burst_ticks, window_ns * TICKS_PER_NS, DEBT_NS_MIN * TICKS_PER_NS))
+    debt = max(burst, limit, -(-DEBT_NS_MIN * limit // window_ns))
+    return Rate(interval, burst * interval, debt * interval)
 
 
 class TokenWeights(NamedTuple):

@@ -49,10 +49,11 @@ class ClaimedLimit:
         used: known at the end.
         ahead: of the arrival time before now, after the reservation; of exchanges, how many run. [ticks]
         total: reserved of this key so far, this claim included: a place in the queue that is paid off.
+        mark: likewise, as a store has it.
         is_held: whether it is reserved; a limit in shadow that has no room reserves nothing.
     """
 
-    __slots__ = ("ahead", "amount", "is_held", "key", "limit", "total", "used")
+    __slots__ = ("ahead", "amount", "is_held", "key", "limit", "mark", "total", "used")
 
     def __init__(self, limit: CompiledLimit, key: str) -> None:
         self.limit = limit
@@ -61,6 +62,7 @@ class ClaimedLimit:
         self.used = 0
         self.ahead = 0
         self.total = 0
+        self.mark = ""
         self.is_held = False
 
 
@@ -72,9 +74,21 @@ class Claim:
         refusal: of the limit that has no room for the longest time.
         shadow_refused: names of limits in shadow that would refuse.
         at_ns: when ``ahead`` of its limits was true. [ns]
+        lease: its name in a store that holds it; empty otherwise.
+        is_unavailable: whether it is refused because no store answers.
     """
 
-    __slots__ = ("at_ns", "estimate", "limits", "refusal", "shadow_refused", "status", "version")
+    __slots__ = (
+        "at_ns",
+        "estimate",
+        "is_unavailable",
+        "lease",
+        "limits",
+        "refusal",
+        "shadow_refused",
+        "status",
+        "version",
+    )
 
     def __init__(self, limits: Sequence[KeyedLimit], version: VersionFacts | None = None) -> None:
         self.version = version
@@ -84,6 +98,8 @@ class Claim:
         self.refusal: Refusal | None = None
         self.shadow_refused: tuple[str, ...] = ()
         self.at_ns = 0
+        self.lease = ""
+        self.is_unavailable = False
 
     def expect(self, estimate: Usage) -> None:
         """Set what it takes, by an estimate of its tokens."""
@@ -104,6 +120,11 @@ class Claim:
         if refusals:
             self.refusal = max(refusals, key=_severity)
             self.status = ClaimStatus.REFUSED
+
+    def refuse_unavailable(self) -> None:
+        """Refuse, as nobody can say whether there is room."""
+        self.is_unavailable = True
+        self.status = ClaimStatus.REFUSED
 
     def held(self) -> Iterator[ClaimedLimit]:
         """The limits of which something is reserved."""

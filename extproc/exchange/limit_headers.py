@@ -19,6 +19,16 @@ from extproc.exchange.claims import Claim, ClaimedLimit, Refusal
 
 Headers = tuple[tuple[str, str], ...]
 
+
+def _openai_names(kind: str) -> tuple[str, str, str]:
+    return f"x-ratelimit-limit-{kind}", f"x-ratelimit-remaining-{kind}", f"x-ratelimit-reset-{kind}"
+
+
+def _anthropic_names(kind: str) -> tuple[str, str, str]:
+    start = f"anthropic-ratelimit-{kind}"
+    return f"{start}-limit", f"{start}-remaining", f"{start}-reset"
+
+
 ANTHROPIC_ENDPOINTS: Final = frozenset({"messages", "count_tokens"}) & frozenset(ENDPOINT_PATHS)
 _TOKENS: Final = (Quantity.TOKENS, Quantity.WEIGHTED_TOKENS, Quantity.PROMPT_TOKENS, Quantity.COMPLETION_TOKENS)
 _OPENAI: Final[Mapping[Quantity, str]] = {Quantity.REQUESTS: "requests", **dict.fromkeys(_TOKENS, "tokens")}
@@ -29,6 +39,11 @@ _ANTHROPIC: Final[Mapping[Quantity, str]] = {
     Quantity.PROMPT_TOKENS: "input-tokens",
     Quantity.COMPLETION_TOKENS: "output-tokens",
 }
+_NAMES: Final[Mapping[tuple[bool, str], tuple[str, str, str]]] = {
+    **{(False, kind): _openai_names(kind) for kind in _OPENAI.values()},
+    **{(True, kind): _anthropic_names(kind) for kind in _ANTHROPIC.values()},
+}
+"""Of the limit, of what is left, and of when all of it is back."""
 _WORDS: Final[Mapping[Quantity, str]] = {
     Quantity.REQUESTS: "requests",
     Quantity.PROMPT_TOKENS: "prompt tokens",
@@ -40,6 +55,15 @@ _WORDS: Final[Mapping[Quantity, str]] = {
 }
 _NS_PER_MS: Final = 1_000_000
 _S_PER_MINUTE: Final = 60
+
+
+UNAVAILABLE: Final = ApiError(
+    503,
+    "server_error",
+    "rate_limits_unavailable",
+    "Rate limits cannot be checked at the moment. Try again.",
+    retry_after_s=1,
+)
 
 
 def limit_headers(claim: Claim, endpoint: str, now_ns: int, utc_s: float) -> Headers:
@@ -59,19 +83,13 @@ def limit_headers(claim: Claim, endpoint: str, now_ns: int, utc_s: float) -> Hea
     headers: list[tuple[str, str]] = []
     gone = (now_ns - claim.at_ns) * TICKS_PER_NS
     for kind, one in told.items():
-        limit = one.limit
+        limit, rate = one.limit, one.limit.rate
         ahead = max(one.ahead - gone, 0)
-        left = min(max(limit.rate.burst - ahead, 0) // limit.rate.interval, limit.limit)
+        left = min(max(rate.burst - ahead, 0) // rate.interval, limit.limit)
         reset_ns = -(-ahead // TICKS_PER_NS)
-        if is_anthropic:
-            start, reset = f"anthropic-ratelimit-{kind}-", _moment(utc_s + reset_ns / NS_PER_S)
-            headers += [(f"{start}limit", str(limit.limit)), (f"{start}remaining", str(left)), (f"{start}reset", reset)]
-        else:
-            headers += [
-                (f"x-ratelimit-limit-{kind}", str(limit.limit)),
-                (f"x-ratelimit-remaining-{kind}", str(left)),
-                (f"x-ratelimit-reset-{kind}", duration(reset_ns)),
-            ]
+        reset = _moment(utc_s + reset_ns / NS_PER_S) if is_anthropic else duration(reset_ns)
+        names = _NAMES[is_anthropic, kind]
+        headers += ((names[0], str(limit.limit)), (names[1], str(left)), (names[2], reset))
     return tuple(headers)
 
 

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from extproc.config.compiled_rate_limits import CompiledLimit
-from extproc.domain.rate_limits import TICKS_PER_NS, Quantity, Rate
+from extproc.domain.rate_limits import TICKS_PER_NS, Quantity
 from extproc.exchange.answer_lengths import AnswerLengths
 from extproc.exchange.claims import Claim, ClaimedLimit, ClaimStatus, Refusal, refusal_of
 
@@ -149,9 +149,6 @@ class LimitMemory:
 
     # --- with the lock held ----------------------------------------------------------------------------------------
 
-    def _rate(self, limit: CompiledLimit) -> Rate:
-        return limit.rate if self._parts == 1 else limit.rate.part(self._parts)
-
     def _decide(self, claim: Claim, now_ns: int, now: int) -> None:
         """Note which limits have no room, and how far ahead each is."""
         claim.at_ns = now_ns
@@ -159,7 +156,6 @@ class LimitMemory:
         shadow_refused: list[str] = []
         for one in claim.limits:
             wait = self._wait(one, one.amount, now)
-            one.ahead = self._ahead(one, now)
             if wait > 0 and one.amount:
                 if one.limit.is_enforced:
                     refusals.append(refusal_of(one, wait))
@@ -168,26 +164,18 @@ class LimitMemory:
         claim.refuse(refusals, shadow_refused)
 
     def _wait(self, one: ClaimedLimit, amount: int, now: int) -> int:
-        """Until there is room; 0 or less: there is. [ticks]"""
+        """Until there is room; 0 or less: there is. Notes how far ahead the limit is. [ticks]"""
         limit = one.limit
         if limit.is_at_a_time:
-            return self._running.get(one.key, 0) + 1 - max(1, limit.limit // self._parts)
-        account = self._find(one)
-        rate = self._rate(limit)
-        arrival = now if account is None else account.arrival
-        if arrival <= now and amount <= limit.burst:
+            one.ahead = self._running.get(one.key, 0)
+            return one.ahead + 1 - max(1, limit.limit // self._parts)
+        accounts = self._accounts.get(limit.name)
+        account = None if accounts is None else accounts.find(one.key)
+        one.ahead = ahead = 0 if account is None else max(account.arrival - now, 0)
+        if not ahead and amount <= limit.burst:
             return 0  # also where the burst of a part is too small for it
-        return rate.wait(arrival, now, amount)
-
-    def _ahead(self, one: ClaimedLimit, now: int) -> int:
-        if one.limit.is_at_a_time:
-            return self._running.get(one.key, 0)
-        account = self._find(one)
-        return 0 if account is None else max(account.arrival - now, 0)
-
-    def _find(self, one: ClaimedLimit) -> _Account | None:
-        accounts = self._accounts.get(one.limit.name)
-        return None if accounts is None else accounts.find(one.key)
+        rate = limit.rate
+        return ahead + amount * rate.interval * self._parts - rate.burst
 
     def _add(self, one: ClaimedLimit, now: int) -> None:
         one.is_held = True
@@ -195,7 +183,7 @@ class LimitMemory:
             one.ahead = self._running[one.key] = self._running.get(one.key, 0) + 1
             return
         account = self._open(one, now)
-        cost = one.amount * self._rate(one.limit).interval
+        cost = one.amount * one.limit.rate.interval * self._parts
         account.arrival = max(account.arrival, now) + cost
         account.total += cost
         one.ahead, one.total = account.arrival - now, account.total
@@ -207,9 +195,9 @@ class LimitMemory:
         return accounts.open(one.key, now)
 
     def _correct(self, one: ClaimedLimit, now: int) -> None:
-        rate = self._rate(one.limit)
+        rate = one.limit.rate
         account = self._open(one, now)
-        change = (one.used - one.amount) * rate.interval
+        change = (one.used - one.amount) * rate.interval * self._parts
         ahead = max(account.arrival - now, 0)
         if change < 0:
             behind = account.total - one.total

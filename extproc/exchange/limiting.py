@@ -9,7 +9,7 @@ from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.token_rates import NS_PER_S, RequestSize
 from extproc.domain.usage import Usage
 from extproc.exchange.claims import NOTHING, Claim, ClaimStatus, Limiter
-from extproc.exchange.limit_headers import Headers, limit_headers, refusal_error
+from extproc.exchange.limit_headers import UNAVAILABLE, Headers, limit_headers, refusal_error
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.token_counts import TokenCounts
 from extproc.payload.dialect import Dialect
@@ -69,8 +69,10 @@ class Limiting:
         return None
 
     def check(self, now_ns: int) -> None:
-        """Raises: PayloadRefused (429) if the claim was refused."""
+        """Raises: PayloadRefused (429; 503 if no store could be asked) if the claim was refused."""
         claim = self._claim
+        if claim is not None and claim.is_unavailable:
+            raise PayloadRefused(UNAVAILABLE)
         if claim is not None and claim.refusal is not None:
             raise PayloadRefused(refusal_error(claim.refusal, self.headers(now_ns)))
 

@@ -17,7 +17,10 @@ class LocalLimits(LimitMemory):
 
     def configure(self, limits: CompiledRateLimits | None) -> None:
         """Replace the limits."""
-        self.keep(() if limits is None else limits.limits, 1 if limits is None else limits.workers)
+        self.keep(() if limits is None else limits.limits, 1 if limits is None else limits.parts)
+
+    async def close(self, wait_s: float) -> None:
+        """Nothing is kept."""
 
     async def ask(self, claim: Claim) -> None:
         """Nothing is left to a store."""

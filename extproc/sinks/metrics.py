@@ -105,6 +105,20 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self._limit_store_seconds = histogram(
+            "llm_extproc_rate_limit_store_seconds", "Round trips to the store of rate limits.", (), STEP_SECONDS_BUCKETS
+        )
+        self._limit_store_errors = counter(
+            "llm_extproc_rate_limit_store_errors_total",
+            "Calls of the store of rate limits that failed: `deadline`, `refused`, `dropped`; times that it"
+            " was `lost`.",
+            ("reason",),
+        )
+        self._limit_alone = counter(
+            "llm_extproc_rate_limit_decided_alone_total",
+            "Exchanges decided without the store of rate limits, by `on_store_loss`.",
+            ("policy",),
+        )
         self._review_entries = counter("llm_review_entries_total", "Findings added to the review queue.", ("guard",))
         self._review_dropped = counter(
             "llm_review_dropped_total", "Findings that the review queue dropped.", ("reason",)
@@ -199,6 +213,21 @@ class Metrics:
             for kind, times in kinds.items():
                 self._exchanges.findings.add((guard, direction, kind), times)
                 self._exchanges.verdicts.add((job.origin.policy, guard, direction, job.action.value), times)
+
+    def rate_limit_store_took(self, seconds: float) -> None:
+        """Record the time of a round trip to the store of rate limits."""
+        with self._lock:
+            self._limit_store_seconds.add((), seconds)
+
+    def rate_limit_store_error(self, reason: str) -> None:
+        """Count a call of it that failed."""
+        with self._lock:
+            self._limit_store_errors.add((reason,))
+
+    def rate_limit_decided_alone(self, policy: str) -> None:
+        """Count an exchange that was decided without it."""
+        with self._lock:
+            self._limit_alone.add((policy,))
 
     def log_lines_dropped(self, level: str, lines: int) -> None:
         """Count dropped log lines."""

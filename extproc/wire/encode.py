@@ -186,8 +186,16 @@ def _telling(action: ContinueHeaders) -> bytes:
 
 
 def _told_header(name: str, value: str) -> bytes:
-    header = _sized(_NAME, name.encode()) + _sized(_VALUE, value.encode())
-    return _sized(_SET, _sized(_OPTION_HEADER, header) + _OVERWRITE)
+    written = value.encode()
+    return _before_value(name, len(written)) + written + _OVERWRITE
+
+
+@lru_cache(_KEPT_MAX)
+def _before_value(name: str, size: int) -> bytes:
+    """The bytes of a header before a value of ``size``. [bytes]"""
+    before, after = _sized(_NAME, name.encode()) + _VALUE + _varint(size), len(_OVERWRITE)
+    before = _OPTION_HEADER + _varint(len(before) + size) + before
+    return _SET + _varint(len(before) + size + after) + before
 
 
 @lru_cache(_KEPT_MAX)
@@ -206,14 +214,13 @@ def _around_id(
     id_bytes: int,
 ) -> tuple[bytes, bytes]:
     """The bytes before and after the exchange's id, which is the last header that is set. Cached, as above."""
-    before, after = _sized(_NAME, EXCHANGE_ID_HEADER.encode()) + _VALUE + _varint(id_bytes), _OVERWRITE
-    before = _OPTION_HEADER + _varint(len(before) + id_bytes) + before
-    before = _mutation(changes) + _SET + _varint(len(before) + id_bytes + len(after)) + before
+    before, after = _mutation(changes) + _before_value(EXCHANGE_ID_HEADER, id_bytes), _OVERWRITE
     for tag in (_HEADER_MUTATION, _HEADERS_COMMON, _HEADERS[direction]):
         before = tag + _varint(len(before) + id_bytes + len(after)) + before
     return before, after + _override(request_body, response_body)
 
 
+@lru_cache
 def _override(request_body: BodyMode | None, response_body: BodyMode | None) -> bytes:
     if request_body is None and response_body is None:
         return b""

@@ -50,6 +50,10 @@ class LimitService(Limiter, Protocol):
         """Replace the limits; called between two exchanges. What is reserved stays."""
         ...
 
+    async def close(self, wait_s: float) -> None:
+        """Send what is to be settled, for a while. [s]"""
+        ...
+
     async def ask(self, claim: Claim) -> None:
         """Let the store decide a claim, before its deadline. Never raises; cancelled when the client is gone."""
         ...

@@ -168,6 +168,7 @@ def test_addresses_and_paths_are_declared() -> None:
         "sds_folder",
         "server_name",
         "spool",
+        "store",
         "token_file",
         "url",
         "user_hash_key_file",

@@ -188,6 +188,8 @@ FULL: dict[str, Any] = {
     "review": {"url": "sqlite:///review.db", "texts": "masked"},
     "ledger": {"url": "sqlite:///ledger.db", "fsync": "each"},
     "rate_limits": {
+        "store": "redis://127.0.0.1:6379/0",
+        "on_store_loss": "closed",
         "limits": [
             {"name": "tokens", "of": "tokens", "limit": 10_000, "window": "minute", "per": ["team"], "mode": "shadow"},
             {"name": "more", "of": "tokens", "limit": 20_000, "window": "minute", "replaces": ["tokens"]},

@@ -52,23 +52,13 @@ def test_without_prices_nothing_costs() -> None:
 def test_a_burst_is_that_many_units(limit: int, burst: int, window: int) -> None:
     """However the window divides; and the speed is never above the limit, by less than a thousandth below it."""
     rate = rate_of(limit, window, burst)
-    assert rate.wait(arrival=0, now=5, amount=burst) == 0
-    assert rate.wait(arrival=5 + (burst - 1) * rate.interval, now=5, amount=1) == 0
-    assert rate.wait(arrival=5 + burst * rate.interval, now=5, amount=1) == rate.interval
+    assert rate.burst == burst * rate.interval
     window_ticks = window * TICKS_PER_NS
     assert window_ticks <= limit * rate.interval < window_ticks * 1.001
 
 
-def test_a_part_is_as_far_ahead_at_a_part_of_the_speed() -> None:
-    """Of one of four processes."""
-    whole = rate_of(100, WINDOWS_NS["minute"], 40)
-    part = whole.part(4)
-    assert part.wait(arrival=0, now=0, amount=10) == 0
-    assert part.wait(arrival=0, now=0, amount=11) == part.interval == 4 * whole.interval
-
-
 def test_a_debt_may_be_as_long_as_the_window_and_at_least_an_hour() -> None:
     """Else a limit by the second would forget most of what a long answer has used."""
-    assert rate_of(10, WINDOWS_NS["second"], 10).debt == DEBT_NS_MIN * TICKS_PER_NS
+    assert rate_of(10, WINDOWS_NS["second"], 10).debt >= DEBT_NS_MIN * TICKS_PER_NS
     assert rate_of(10, WINDOWS_NS["day"], 10).debt >= WINDOWS_NS["day"] * TICKS_PER_NS
     assert rate_of(10, WINDOWS_NS["day"], 100).debt == rate_of(10, WINDOWS_NS["day"], 100).burst

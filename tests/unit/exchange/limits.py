@@ -24,7 +24,7 @@ def compiled(*limits: dict[str, Any], **sections: Any) -> CompiledRateLimits:
         "models": {"tiny": {"versions": {"v1": {"weight": 1, "price": PRICE}}}},
         "routes": [{"name": "all"}],
         "filters": [{"filter": "version"}, {"filter": "meter"}],
-        "rate_limits": {"limits": list(limits)},
+        **({"rate_limits": {"limits": list(limits)}} if limits else {}),
         **sections,
     }
     found = compile_rate_limits(parse_document(json.dumps(document), "limits"))

@@ -272,9 +272,9 @@ def test_a_request_that_reserved_nothing_counts_as_one() -> None:
 def test_workers_share_a_limit() -> None:
     """Four admit together what one would; a request that is larger than a part's burst fits if nothing is owed."""
     limits = compiled({**TOKENS, "limit": 400, "burst": 400}, server={"workers": 4})
-    parts = [LimitMemory() for _ in range(limits.workers)]
+    parts = [LimitMemory() for _ in range(limits.parts)]
     for part in parts:
-        part.keep(limits.limits, limits.workers)
+        part.keep(limits.limits, limits.parts)
     assert sum(reserved(part, claim_of(limits, 10), 0) for part in parts for _ in range(40)) == 40
     assert sum(reserved(part, claim_of(limits, 10), 60 * S_NS) for part in parts for _ in range(40)) == 40
     assert reserved(parts[0], claim_of(limits, 400), 600 * S_NS)
