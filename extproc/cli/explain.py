@@ -22,6 +22,7 @@ from extproc.cli.dryrun_data import client_data, explained_data, outcome_of, rep
 from extproc.cli.dryrun_output import print_findings_explained, print_unasked
 from extproc.cli.exit_codes import ExitCode
 from extproc.cli.fallback_output import fallback_data, fallback_rows, withheld_data, withheld_rows
+from extproc.cli.limits_output import limits_data, limits_rows
 from extproc.cli.output import AsJson, print_json, refuse, refuse_configuration, standard_input
 from extproc.cli.progress import progress
 from extproc.cli.shapes import ExplanationJson
@@ -136,6 +137,7 @@ def as_data(run: DryRun) -> ExplanationJson:
         "project": record.project,
         "budget_code": record.budget_code,
         "policy": record.policy or None,
+        "rate_limits": limits_data(run),
         "findings": [
             {"guard": guard, "direction": direction, "kind": kind, "times": times}
             for (guard, direction, kind), times in record.findings.items()
@@ -196,6 +198,7 @@ def _rows(run: DryRun) -> Iterator[tuple[str, str]]:
     yield "team", f"{who}, tier {record.tier}, use case {record.tag}"
     yield "filters", _filters(snapshot)
     yield "policy", _policy(record, snapshot)
+    yield from limits_rows(limits_data(run))
     yield "findings", _counted(record) or "none"
     yield "coverage", _coverage(record) or "none"
     yield "headers", "; ".join(_header_changes(run.changes)) or "no changes"

@@ -24,6 +24,7 @@ from extproc.cli.running_shapes import DemoJson, StatusJson
 from extproc.cli.version_shapes import (
     FallbackJson,
     LockedJson,
+    RateLimitJson,
     ShownVersionJson,
     UnlockedJson,
     VersionDiffJson,
@@ -213,6 +214,7 @@ class ExplanationJson(TypedDict):
     project: Annotated[str, "or `unknown`"]
     budget_code: Annotated[str, "or `unknown`"]
     policy: Annotated[str | None, "null: none was chosen"]
+    rate_limits: Annotated[list[RateLimitJson], "that apply, as if nothing else was reserved"]
     findings: Annotated[list[FoundJson], "by guard and kind"]
     verdicts: Annotated[list[VerdictJson], "by guard and action"]
     coverage: Annotated[list[CoverageJson], "by guard and outcome"]

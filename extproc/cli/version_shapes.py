@@ -109,3 +109,16 @@ class LockedJson(TypedDict):
 def unlocked_data(one: Unlocked) -> UnlockedJson:
     """A version that is not as the lock file has it."""
     return {"version": one.version, "problem": one.problem, "changed": one.changed}
+
+
+class RateLimitJson(TypedDict):
+    """A rate limit that applies to a request."""
+
+    limit: Annotated[str, "its name"]
+    of: Annotated[str, "what is counted, such as `tokens`"]
+    admits: Annotated[str, "in words, such as `60 requests per minute`"]
+    burst: Annotated[int, "how much it admits at once"]
+    key: Annotated[dict[str, str], "what has a count of its own, such as `team`; empty: one count for all"]
+    takes: Annotated[int, "what the request reserves, by an estimate"]
+    enforced: Annotated[bool, "false: in shadow"]
+    refuses: Annotated[bool, "whether it has no room for the request even if nothing else is reserved"]

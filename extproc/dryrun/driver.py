@@ -34,6 +34,7 @@ from extproc.exchange.events import (
     StreamClosed,
     VerdictReceived,
 )
+from extproc.exchange.limit_memory import LimitMemory
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot
 from extproc.payload.endpoints import ENDPOINTS
@@ -112,7 +113,7 @@ class _Run:
         self._request = request
         self._upstream = answer
         self._verdicts = verdicts
-        self._exchange = Exchange(snapshot, exchange_id, 0, utc_s=utc_s)
+        self._exchange = Exchange(snapshot, exchange_id, 0, utc_s=utc_s, limiter=LimitMemory())
         self._utc_s = utc_s
         self._exchange.record.notes = FindingNotes(_CHARS_MAX, self._note)
         self._now_ns = 0
@@ -238,6 +239,7 @@ class _Run:
             unasked=tuple(self._unasked),
             errors=tuple(self._errors),
             utc_s=self._utc_s,
+            claim=self._exchange.claim,
         )
 
 

@@ -14,6 +14,7 @@ from extproc.domain.text import Direction
 from extproc.dryrun.message import AnswerMessage, RequestMessage
 from extproc.dryrun.routing import routes_tried
 from extproc.dryrun.texts import SourcedText, TextPlace, answer_texts, locate, request_texts
+from extproc.exchange.claims import Claim
 from extproc.exchange.events import ContinueBody, ContinueHeaders, ImmediateResponse
 from extproc.exchange.snapshot import Snapshot
 from extproc.filters.base import Guard
@@ -87,6 +88,7 @@ class DryRun:
         broken_off: the response was cut off, because it can no longer be replaced.
         errors: internal failures.
         utc_s: when the exchange is taken to begin, since 1970. [s]
+        claim: what it takes of the rate limits that apply; None if none does.
     """
 
     snapshot: Snapshot
@@ -103,6 +105,7 @@ class DryRun:
     unasked: tuple[Unasked, ...] = ()
     errors: tuple[BaseException, ...] = ()
     utc_s: float = 0.0
+    claim: Claim | None = None
 
     @property
     def dialect(self) -> Dialect | None:

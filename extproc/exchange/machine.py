@@ -18,7 +18,7 @@ from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.text import Direction, TextSource
 from extproc.exchange import request_steps as requests
 from extproc.exchange import response_steps as responses
-from extproc.exchange.claims import Limiter
+from extproc.exchange.claims import Claim, Limiter
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.endpoint_picks import EndpointPicks
 from extproc.exchange.events import (
@@ -213,6 +213,11 @@ class Exchange:
         """The text of a streamed response that is held back, by channel; to show it, not for the path."""
         response = self._state.response
         return {} if response is None else response.held
+
+    @property
+    def claim(self) -> Claim | None:
+        """What it takes of rate limits; to show it, not for the path."""
+        return None if self._state.limiting is None else self._state.limiting.claim
 
     @property
     def awaits_request(self) -> bool:

@@ -225,3 +225,30 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     config.write_text("models: 5\n")
     broken = explained(tmp_path, json.dumps(CHAT), config=config)
     assert (broken.exit_code, "bad.yaml:1:" in broken.output) == (2, True)
+
+
+LIMITED = """
+rate_limits:
+  limits:
+    - { name: requests, of: requests, limit: 60, window: minute, per: [team, model] }
+    - { name: tokens, of: tokens, limit: 40, window: minute, mode: shadow }
+    - { name: others, of: requests, limit: 1, window: day, match: { teams: [support] } }
+"""
+
+
+def test_the_rate_limits_that_apply_are_shown(tmp_path: Path) -> None:
+    """With the key under which the request counts, and what it takes."""
+    config = tmp_path / "limited.yaml"
+    config.write_text(MINIMAL + LIMITED)
+    chat, team = json.dumps({**CHAT, "max_tokens": 30}), ("-H", "x-team: search")
+    told = explained(tmp_path, chat, *team, config=config).output
+    assert "requests: 60 requests per minute, by team search, model tiny-chat; the request takes 1 and fits" in told
+    assert "(shadow)" in told
+    assert "others" not in told
+    limits = json.loads(explained(tmp_path, chat, *team, "--json", config=config).output)["rate_limits"]
+    assert [(one["limit"], one["enforced"], one["refuses"]) for one in limits] == [
+        ("requests", True, False),
+        ("tokens", False, True),
+    ]
+    assert limits[0]["key"] == {"team": "search", "model": "tiny-chat"}
+    assert limits[1]["takes"] > 40
