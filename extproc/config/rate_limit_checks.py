@@ -73,6 +73,10 @@ def _key_problems(limit: RateLimit, at: KeyPath, places: Places) -> Iterator[Pro
     elif not (limit.weights.prompt or limit.weights.completion):
         hint = "Give the tokens of prompts or of responses a weight."
         yield places.problem((*at, "weights"), "no token counts", hint=hint, at_key=True)
+    if limit.mid_stream == "cut" and limit.of in (Quantity.REQUESTS, Quantity.PROMPT_TOKENS, Quantity.EXCHANGES):
+        hint = "Remove it, or limit what an answer takes."
+        found = f"{shown(limit.of.value)} are known before the stream begins"
+        yield places.problem((*at, "mid_stream"), found, hint=hint)
     for place, scope in enumerate(limit.per):
         if scope in limit.per[:place]:
             yield places.problem((*at, "per", place), f"{shown(scope)} is listed twice", hint="Keep one of the two.")

@@ -66,6 +66,13 @@ class RateLimit(Section):
     weights: WeightsSection = Field(
         default_factory=WeightsSection, description="what a token counts for, where `of` is `weighted_tokens`"
     )
+    mid_stream: Literal["pass", "cut"] = Field(
+        default="pass",
+        description=(
+            "a stream that needs more than it has reserved. pass: it goes on, and later requests pay. cut: it ends as "
+            "if it had reached its token limit, once nothing more is free"
+        ),
+    )
     mode: Mode = Field(default=Mode.ENFORCE, description="shadow: count what would be refused, and refuse nothing")
 
 

@@ -23,7 +23,7 @@ class Outcome(StrEnum):
 
     COMPLETED = "completed"
     REJECTED = "rejected"  # we rejected the request
-    CUT = "cut"  # a guard stopped the response
+    CUT = "cut"  # a guard, or a rate limit, stopped the response
     FAILED = "failed"  # internal error, or an unreadable response
     ABORTED = "aborted"  # Envoy's stream ended early: the client or the upstream is gone
     UPSTREAM_ERROR = "upstream_error"  # the model server replied with an error

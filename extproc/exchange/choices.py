@@ -37,6 +37,10 @@ class StreamChoices:
         """The number of choices that have ended."""
         return len(self._finished | self.cut)
 
+    def is_over(self, choice: int) -> bool:
+        """Whether a choice has ended, or was."""
+        return choice in self._finished or choice in self.cut
+
     def finish(self, choice: int) -> None:
         """The server has ended a choice."""
         self._finished.add(choice)

@@ -114,6 +114,12 @@ class Claim:
         for one in self.limits:
             one.used = amount_of(one.limit.of, usage, prices, one.limit.weights)
 
+    def more(self, usage: Usage) -> list[tuple[ClaimedLimit, int]]:
+        """What a larger estimate takes beyond what is reserved, of the limits that cut."""
+        prices = None if self.version is None else self.version.prices
+        amounts = [(one, amount_of(one.limit.of, usage, prices, one.limit.weights)) for one in self.held()]
+        return [(one, amount - one.amount) for one, amount in amounts if one.limit.cuts and amount > one.amount]
+
     def refuse(self, refusals: Sequence[Refusal], shadow_refused: Sequence[str]) -> None:
         """Note which limits have no room; one whose burst is too small comes first, then the longest wait."""
         self.shadow_refused = tuple(shadow_refused)
@@ -162,6 +168,10 @@ class Limiter(Protocol):
 
     def reserve(self, claim: Claim, now_ns: int) -> bool:
         """Reserve all of a claim, or refuse it. Returns: False if that is for a store to say, which must be asked."""
+        ...
+
+    def extend(self, claim: Claim, estimate: Usage, now_ns: int) -> bool:
+        """Reserve what a stream needs beyond its claim. Returns: False, with nothing reserved, if a limit cuts it."""
         ...
 
     def settle(self, claim: Claim, now_ns: int) -> None:

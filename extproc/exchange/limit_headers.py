@@ -53,6 +53,7 @@ _WORDS: Final[Mapping[Quantity, str]] = {
     Quantity.MICRO_USD: "micro-USD",
     Quantity.EXCHANGES: "requests at a time",
 }
+RATE_LIMIT_EXCEEDED: Final = "rate_limit_exceeded"
 _NS_PER_MS: Final = 1_000_000
 _S_PER_MINUTE: Final = 60
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from extproc.config.compiled_rate_limits import CompiledLimit
 from extproc.domain.rate_limits import TICKS_PER_NS, Quantity
+from extproc.domain.usage import Usage
 from extproc.exchange.answer_lengths import AnswerLengths
 from extproc.exchange.claims import Claim, ClaimedLimit, ClaimStatus, Refusal, refusal_of
 
@@ -125,6 +126,20 @@ class LimitMemory:
                     if one.limit.name not in claim.shadow_refused:
                         self._add(one, now)
                 claim.status = ClaimStatus.HELD
+        return True
+
+    def extend(self, claim: Claim, estimate: Usage, now_ns: int) -> bool:
+        """Reserve what a stream needs beyond its claim, if there is room."""
+        now = now_ns * TICKS_PER_NS
+        with self._lock:
+            more = claim.more(estimate)
+            if any(self._wait(one, amount, now) > 0 for one, amount in more):
+                return False
+            for one, amount in more:
+                reserved, one.amount = one.amount, amount
+                self._add(one, now)
+                one.amount += reserved
+        claim.estimate = estimate
         return True
 
     def settle(self, claim: Claim, now_ns: int) -> None:

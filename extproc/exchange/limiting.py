@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from extproc.domain.errors import PayloadRefused
@@ -10,6 +11,7 @@ from extproc.domain.token_rates import NS_PER_S, RequestSize
 from extproc.domain.usage import Usage
 from extproc.exchange.claims import NOTHING, Claim, ClaimStatus, Limiter
 from extproc.exchange.limit_headers import UNAVAILABLE, Headers, limit_headers, refusal_error
+from extproc.exchange.response import StreamBudget
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.token_counts import TokenCounts
 from extproc.payload.dialect import Dialect
@@ -19,6 +21,9 @@ from extproc.payload.view import RequestView
 ADMITTED: Final = "admitted"
 REFUSED: Final = "refused"
 SHADOW_REFUSED: Final = "shadow_refused"
+_STEPS: Final = 8
+"""A stream that needs more takes an eighth of what it has had."""
+_STEP_TOKENS_MIN: Final = 16
 _COUNTS_NOTHING: Final = "count_tokens"
 _COMPUTED: Final = frozenset({Outcome.COMPLETED, Outcome.CUT, Outcome.FAILED, Outcome.ABORTED})
 
@@ -83,6 +88,13 @@ class Limiting:
             return ()
         return limit_headers(claim, record.endpoint, now_ns, self._utc_s + (now_ns - record.started_ns) / NS_PER_S)
 
+    def stream_budget(self) -> StreamBudget | None:
+        """What a stream may take, if a limit may end it."""
+        claim = self._claim
+        if claim is None or claim.status is not ClaimStatus.HELD or not any(one.limit.cuts for one in claim.held()):
+            return None
+        return _Budget(self._limiter, claim)
+
     def end(self, was_forwarded: bool, now_ns: int) -> None:
         """The record is complete: settle, and note what the limits said."""
         claim, record = self._claim, self._record
@@ -124,6 +136,28 @@ class Limiting:
         if record.outcome is Outcome.COMPLETED:
             tokens = usage.completion / choices
             self._limiter.lengths.learn(record.team, version.name, record.endpoint, tokens)
+
+
+class _Budget:
+    """What is reserved for a stream, and what is taken more while there is room."""
+
+    def __init__(self, limiter: Limiter, claim: Claim) -> None:
+        self.look_at = 1
+        self._limiter = limiter
+        self._claim = claim
+
+    def has_room(self, tokens: int, pieces: int, now_ns: int) -> bool:
+        """Whether the stream may go on."""
+        estimate = self._claim.estimate
+        if tokens >= estimate.completion:
+            for more in (max(tokens // _STEPS, _STEP_TOKENS_MIN), 1):
+                if self._limiter.extend(self._claim, replace(estimate, completion=tokens + more), now_ns):
+                    break
+            else:
+                return False
+        left = self._claim.estimate.completion - tokens
+        self.look_at = pieces + max(1, left * pieces // max(tokens, 1))
+        return True
 
 
 def _noted(claim: Claim) -> tuple[tuple[str, str], ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from extproc.domain.errors import ApiError
 from extproc.domain.text import TextSource
@@ -22,6 +23,20 @@ from extproc.payload.encoding import Decoder
 from extproc.payload.view import RequestView
 
 
+class StreamBudget(Protocol):
+    """How long a stream may go on.
+
+    Attributes:
+        look_at: at how many events with text it is looked at again.
+    """
+
+    look_at: int
+
+    def has_room(self, tokens: int, pieces: int, now_ns: int) -> bool:
+        """Whether the stream may go on. Args: tokens: so far; pieces: events with text so far."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ResponseContext:
     """The context in which a response is read and checked.
@@ -30,6 +45,7 @@ class ResponseContext:
         request: the request of this response; None if it was not read.
         tokens: its token counts.
         decoder: of the body; None without content-encoding.
+        budget: of a stream that a rate limit may end; None if none does.
     """
 
     exchange: ExchangeContext
@@ -38,6 +54,7 @@ class ResponseContext:
     policy: CompiledPolicy
     tokens: TokenCounts
     decoder: Decoder | None
+    budget: StreamBudget | None = None
 
 
 class ResponseHandler:

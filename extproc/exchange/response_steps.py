@@ -51,7 +51,8 @@ def read_headers(state: ExchangeState, event: ResponseHeaders, now_ns: int) -> S
             raise UnreadableResponse("the response has no body")
         record.streamed = media == response_headers.EVENT_STREAM
         phase, mode = response_headers.awaited(media, headers, dialect, snapshot)
-    context = ResponseContext(state.exchange, state.request, snapshot, state.policy, state.tokens, decoder)
+    budget = None if state.limiting is None else state.limiting.stream_budget()
+    context = ResponseContext(state.exchange, state.request, snapshot, state.policy, state.tokens, decoder, budget)
     state.response = _handler(phase, context)
     state.phase = phase
     changes = response_headers.header_changes(headers, phase, snapshot, retry_after_s)

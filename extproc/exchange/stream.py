@@ -24,7 +24,7 @@ from extproc.payload.ends import End
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.renamed_model import RenamedModel, name_as_requested
 from extproc.payload.sse import SseEvent, SseReader
-from extproc.payload.view import CopyRules, Slot
+from extproc.payload.view import CopyRules, Slot, response_source
 
 ENDED_PARTS_MAX = 64
 """The maximum number of events that wait for the next, which shows whether the response continues."""
@@ -394,7 +394,13 @@ class ResponseStream:
             self._cut_choice(source, frame)
         return rest
 
-    def _cut_choice(self, source: TextSource, frame: Frame | None) -> None:
+    def cut_at_limit(self) -> None:
+        """End all choices as if they had reached their token limit; held text is checked and sent first."""
+        for choice in range(self._terms.choices):
+            if not self.ended and not self._choices.is_over(choice):
+                self._cut_choice(response_source(Kind.CONTENT, choice), None, at_limit=True)
+
+    def _cut_choice(self, source: TextSource, frame: Frame | None, at_limit: bool = False) -> None:
         """End a choice at a finding in one of its channels: its texts up to there are sent, then its end."""
         choice = source.choice
         self._choices.cut_at(choice)
@@ -405,7 +411,7 @@ class ResponseStream:
             rest = chain.close(self._choices.is_cut_off(other)) if chain.rejected_by is None else ""
             if rest:
                 self._out.append(self._reader.carry(other, rest))
-        self._out.append(self._reader.cut(choice))
+        self._out.append(self._reader.cut(choice, at_limit))
         self._record.outcome = Outcome.CUT
         self._end_if_over()
 

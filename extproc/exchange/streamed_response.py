@@ -9,8 +9,9 @@ from extproc.domain.record import Outcome
 from extproc.domain.text import Direction, TextSource
 from extproc.exchange import ending
 from extproc.exchange.events import Abort, Command, ContinueChunk, ContinueTrailers, Event, ResponseBody, SendChunk
+from extproc.exchange.limit_headers import RATE_LIMIT_EXCEEDED
 from extproc.exchange.phases import Phase
-from extproc.exchange.response import ResponseContext, ResponseHandler
+from extproc.exchange.response import ResponseContext, ResponseHandler, StreamBudget
 from extproc.exchange.stream import ResponseStream, StreamTerms
 from extproc.payload.dialect import UnreadableResponse
 from extproc.payload.ends import TOLD_ENDS
@@ -27,6 +28,7 @@ class StreamedResponse(ResponseHandler):
         self._response_bytes = 0
         self._tokens = context.tokens
         self._decoder = context.decoder
+        self._budget = context.budget
         self._full_duplex = context.snapshot.full_duplex
         self._reader = exchange.facts.dialect.stream(request.shown if request else {})
         self._reader.usage.rates = context.tokens.rates
@@ -56,6 +58,8 @@ class StreamedResponse(ResponseHandler):
         stream = self._stream
         self._response_bytes += len(event.body)
         stream.feed(event.body if self._decoder is None else self._decoder.feed(event.body), now_ns)
+        if self._budget is not None and self._record.pieces >= self._budget.look_at and not stream.ended:
+            self._look_at_budget(self._budget, now_ns)
         if event.end:
             self._close(now_ns)
         out = stream.take()
@@ -97,6 +101,12 @@ class StreamedResponse(ResponseHandler):
         self._record.finish_reasons = tuple(self._reader.finishes.values())
         ending.measure_stream(self._record, self._reader.usage, self._tokens)
         return True
+
+    def _look_at_budget(self, budget: StreamBudget, now_ns: int) -> None:
+        usage = self._reader.usage
+        if usage.counted is None and not budget.has_room(usage.completion(), self._record.pieces, now_ns):
+            self._record.reason = RATE_LIMIT_EXCEEDED
+            self._stream.cut_at_limit()
 
     def _close(self, now_ns: int) -> None:
         if self._decoder is not None:

@@ -14,7 +14,7 @@ import orjson
 from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker, TextSource
-from extproc.payload.dialect import Frame, UnreadableResponse, items_of, openai_error
+from extproc.payload.dialect import Frame, UnreadableResponse, cut_reason, items_of, openai_error
 from extproc.payload.inert import Shape, is_label, is_null, word_of
 from extproc.payload.openai_request import (
     extra_fields,
@@ -300,6 +300,6 @@ class ChatStream(ChoiceStream):
             delta = {_KIND_KEYS.get((source.kind, source.part), "content"): text}
         return self._chunk_of({"index": source.choice, "delta": delta, "finish_reason": None})
 
-    def cut(self, choice: int) -> bytes:
-        """``finish_reason: content_filter``."""
-        return self._chunk_of({"index": choice, "delta": {}, "finish_reason": "content_filter"})
+    def cut(self, choice: int, at_limit: bool = False) -> bytes:
+        """``finish_reason: content_filter``, or ``length``."""
+        return self._chunk_of({"index": choice, "delta": {}, "finish_reason": cut_reason(at_limit)})

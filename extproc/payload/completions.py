@@ -11,7 +11,7 @@ from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError, refuse
 from extproc.domain.text import Kind, Speaker, TextSource
 from extproc.payload.chat import ask_for_usage
-from extproc.payload.dialect import Frame, UnreadableResponse, openai_error
+from extproc.payload.dialect import Frame, UnreadableResponse, cut_reason, openai_error
 from extproc.payload.openai_request import other_fields, read_object
 from extproc.payload.openai_response import ChoiceStream, choices_of, copies_in, ends_of, unnamed_in
 from extproc.payload.request_shape import RequestShape
@@ -122,6 +122,6 @@ class CompletionsStream(ChoiceStream):
         """A chunk that carries held text."""
         return self._chunk_of({"index": source.choice, "text": text, "logprobs": None, "finish_reason": None})
 
-    def cut(self, choice: int) -> bytes:
-        """``finish_reason: content_filter``."""
-        return self._chunk_of({"index": choice, "text": "", "logprobs": None, "finish_reason": "content_filter"})
+    def cut(self, choice: int, at_limit: bool = False) -> bytes:
+        """``finish_reason: content_filter``, or ``length``."""
+        return self._chunk_of({"index": choice, "text": "", "logprobs": None, "finish_reason": cut_reason(at_limit)})

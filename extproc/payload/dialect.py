@@ -115,8 +115,8 @@ class StreamReader(Protocol):
         """An event of our own that carries held text of a channel."""
         ...
 
-    def cut(self, choice: int) -> bytes:
-        """Events of our own that end a choice because of a finding in it."""
+    def cut(self, choice: int, at_limit: bool = False) -> bytes:
+        """Events of our own that end a choice because of a finding in it; or as if it had reached its token limit."""
         ...
 
     def end(self) -> bytes:
@@ -194,6 +194,11 @@ def items_of(holder: dict[str, Any], key: str) -> list[Any]:
 def dump_event(tree: dict[str, Any], name: str = "") -> bytes:
     """An event with a JSON object."""
     return write_event(orjson.dumps(tree), name)
+
+
+def cut_reason(at_limit: bool) -> str:
+    """OpenAI's finish reason of a choice that we have ended."""
+    return "length" if at_limit else "content_filter"
 
 
 def openai_error(error: ApiError) -> dict[str, Any]:

@@ -105,7 +105,7 @@ class NoStream:
         """No text is ever held."""
         return b""
 
-    def cut(self, choice: int) -> bytes:
+    def cut(self, choice: int, at_limit: bool = False) -> bytes:
         """Nothing to end."""
         return b""
 

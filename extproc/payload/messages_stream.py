@@ -170,13 +170,13 @@ class MessagesStream:
         delta = {"type": name, key: text}
         return dump_event({"type": "content_block_delta", "delta": delta, "index": source.part}, "content_block_delta")
 
-    def cut(self, choice: int) -> bytes:
-        """End the open block, then send ``stop_reason: refusal``."""
+    def cut(self, choice: int, at_limit: bool = False) -> bytes:
+        """End the open block, then send ``stop_reason: refusal``, or ``max_tokens``."""
         events = b""
         if self._open_block is not None:
             events = dump_event({"type": "content_block_stop", "index": self._open_block}, "content_block_stop")
         tokens = self.usage.completion()
-        delta = {"stop_reason": "refusal", "stop_sequence": None}
+        delta = {"stop_reason": "max_tokens" if at_limit else "refusal", "stop_sequence": None}
         return events + dump_event(
             {"type": "message_delta", "delta": delta, "usage": {"output_tokens": tokens}}, "message_delta"
         )

@@ -23,6 +23,7 @@ from extproc.payload.unnamed import Unnamed, unnamed_slots
 from extproc.payload.view import NUMBER_MIN, Copy, Slot, response_source
 
 CUT = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
+CUT_AT_LIMIT = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
 _TOKENS_USED_UP = "max_output_tokens"
 _PARTS_MAX = 64
 _SUMMARY_PART_FIRST = _PARTS_MAX // 2

@@ -22,6 +22,7 @@ from extproc.payload.inert import Rule, Shape, is_count, is_event_type, is_label
 from extproc.payload.plain_chunk import PlainChunks
 from extproc.payload.responses_items import (
     CUT,
+    CUT_AT_LIMIT,
     ends_of,
     item_asides,
     item_copies,
@@ -215,9 +216,9 @@ class ResponsesStream:
         extra: dict[str, Any] = {"logprobs": []} if source.kind is Kind.CONTENT else {}
         return self._numbered({**place, "delta": text, **extra}, str(place["type"]))
 
-    def cut(self, choice: int) -> bytes:
-        """``response.incomplete`` with the reason ``content_filter``."""
-        response = {**self._response, "output": [], "usage": None, **CUT}
+    def cut(self, choice: int, at_limit: bool = False) -> bytes:
+        """``response.incomplete`` with the reason ``content_filter``, or ``max_output_tokens``."""
+        response = {**self._response, "output": [], "usage": None, **(CUT_AT_LIMIT if at_limit else CUT)}
         response.pop("output_text", None)
         return self._numbered({"type": "response.incomplete", "response": response}, "response.incomplete")
 

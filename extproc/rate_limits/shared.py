@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from extproc.config.compiled_rate_limits import CompiledLimit, CompiledRateLimits, LimitStore
 from extproc.domain.extras import how_to_install
 from extproc.domain.rate_limits import TICKS_PER_NS, WINDOWS_NS, Quantity
+from extproc.domain.usage import Usage
 from extproc.exchange.claims import Claim, ClaimedLimit, ClaimStatus, Refusal, refusal_of
 from extproc.exchange.limit_memory import LimitMemory
 from extproc.rate_limits import EXTRA
@@ -274,6 +275,23 @@ class SharedLimits:
         else:
             self._memory.reserve(claim, now_ns)
 
+    def extend(self, claim: Claim, estimate: Usage, now_ns: int) -> bool:
+        """Reserve what a stream needs beyond its claim, if there is room as far as is known here."""
+        store = self._store
+        if store is None or not claim.lease:
+            return self._memory.extend(claim, estimate, now_ns)
+        more = claim.more(estimate)
+        if any(self._known_wait(one, amount, now_ns) > 0 for one, amount in more):
+            return False
+        arguments = list[str | int]()
+        for one, amount in more:
+            arguments += _settled(one.limit, amount, one.mark)
+            one.amount += amount
+            self._move(one, amount)
+        self._tell(store, SETTLE, [key_of(one.key) for one, _ in more], arguments)
+        claim.estimate = estimate
+        return True
+
     # --- at the end ------------------------------------------------------------------------------------------------
 
     def settle(self, claim: Claim, now_ns: int) -> None:
@@ -292,16 +310,15 @@ class SharedLimits:
             elif one.used != one.amount:
                 keys.append(key_of(one.key))
                 arguments += _settled(one.limit, one.used - one.amount, one.mark)
-                self._correct(one, now_ns)
+                self._move(one, one.used - one.amount)
         if store is not None:
             self._tell(store, SETTLE, keys, arguments)
 
-    def _correct(self, one: ClaimedLimit, now_ns: int) -> None:
-        """What is known of a key, as the settlement will leave it."""
+    def _move(self, one: ClaimedLimit, change: int) -> None:
+        """What is known of a key, as the store will have it."""
         known = self._known.get(one.key)
         if known is not None:
-            change = (one.used - one.amount) * one.limit.rate.interval
-            self._known[one.key] = known[0] + change, known[1]
+            self._known[one.key] = known[0] + change * one.limit.rate.interval, known[1]
 
     def charge(self, claim: Claim, now_ns: int) -> None:
         """Count one request, whether there is room or not."""

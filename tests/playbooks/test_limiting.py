@@ -377,3 +377,74 @@ def test_streams_are_settled_by_their_last_count() -> None:
     talk.hears_all(chunks(chat_chunk("one") + chat_chunk(finish="stop") + usage_chunk(30, 40) + DONE))
     talk.hears(StreamClosed())
     assert owed(talks) == 70
+
+
+# --- in the middle of a stream -------------------------------------------------------------------------------------
+
+CUTTING = {**TOKENS, "limit": 1, "window": "day", "burst": 100, "mid_stream": "cut"}
+
+
+def long_stream(limit: dict[str, Any], *parts: dict[str, Any]) -> Conversation:
+    """A stream of 400 tokens to a team whose answers are short."""
+    talks = Talks(limit, parts=parts or (VERSION, METER))
+    for _ in range(3):
+        talks.memory.lengths.learn("search", "tiny/v1", "chat", 5)
+    talk = talks.ask(stream=True, max_tokens=None)
+    talk.hears(response_headers(SSE))
+    for number in range(400):
+        if not talk.closed:
+            talk.hears_all(chunks(chat_chunk(f" word{number}"), end=False))
+    talk.hears_all(chunks(chat_chunk(finish="stop") + usage_chunk(9, 400) + DONE))
+    talk.hears(StreamClosed())
+    return talk
+
+
+def test_a_stream_that_passes_its_budget_is_cut_where_a_limit_says_so() -> None:
+    """As if it had reached its token limit: clients know that end, and keep the text."""
+    talk = long_stream(CUTTING)
+    *texts, end, done = talk.client_events
+    assert end["choices"][0] == {"index": 0, "delta": {}, "finish_reason": "length"}
+    assert done == "[DONE]"
+    assert len(texts) in range(50, 101)
+    record = talk.record
+    assert (record.outcome, record.reason) == (Outcome.CUT, "rate_limit_exceeded")
+    assert record.usage is not None
+    assert record.usage.prompt + record.usage.completion <= 120
+
+
+@pytest.mark.parametrize("limit", [{**CUTTING, "mid_stream": "pass"}, {**CUTTING, "mode": "shadow"}])
+def test_otherwise_it_goes_on(limit: dict[str, Any]) -> None:
+    """And later requests pay for it."""
+    talk = long_stream(limit)
+    assert talk.record.outcome is Outcome.COMPLETED
+    assert talk.record.usage is not None
+    assert talk.record.usage.completion == 400
+
+
+def test_a_stream_that_has_room_is_not_cut() -> None:
+    """It reserves more as it goes."""
+    talk = long_stream({**CUTTING, "burst": 1_000})
+    assert talk.record.outcome is Outcome.COMPLETED
+
+
+def test_what_guards_hold_is_checked_before_the_cut() -> None:
+    """Nothing leaves unchecked, and nothing that may leave is lost."""
+    talk = long_stream(CUTTING, VERSION, {"guard": "pii", "on": "both"}, METER)
+    assert talk.record.outcome is Outcome.CUT
+    assert talk.client_events[-1] == "[DONE]"
+    assert talk.record.coverage
+
+
+def test_what_was_reserved_for_a_longer_stream_is_settled() -> None:
+    """It has used less than its last extension."""
+    talks = Talks({**BIG, "mid_stream": "cut"})
+    for _ in range(3):
+        talks.memory.lengths.learn("search", "tiny/v1", "chat", 5)
+    talk = talks.ask(stream=True, max_tokens=None)
+    talk.hears(response_headers(SSE))
+    for number in range(50):
+        talk.hears_all(chunks(chat_chunk(f" word{number}"), end=False))
+    assert owed(talks) > 60
+    talk.hears_all(chunks(chat_chunk(finish="stop") + usage_chunk(9, 50) + DONE))
+    talk.hears(StreamClosed())
+    assert owed(talks) == 59

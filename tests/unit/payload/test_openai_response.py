@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+import pytest
 
 from extproc.domain.text import Kind
 from extproc.domain.token_rates import RequestSize
@@ -81,6 +82,23 @@ def test_the_model_is_shown_as_it_was_asked_for() -> None:
     created = {"type": "response.created", "response": {"model": "served", "instructions": "ours"}}
     shown = written(responses, responses.read(event(created)))["response"]
     assert shown == {"model": "asked", "instructions": None}
+
+
+@pytest.mark.parametrize(
+    ("api", "of_a_finding", "at_limit"),
+    [
+        ("chat", "content_filter", "length"),
+        ("completions", "content_filter", "length"),
+        ("messages", "refusal", "max_tokens"),
+        ("responses", "content_filter", "max_output_tokens"),
+    ],
+)
+def test_an_end_of_ours_says_whether_a_limit_was_reached(api: str, of_a_finding: str, at_limit: str) -> None:
+    """In the words of each API, which its clients know."""
+    for limited, reason, other in ((False, of_a_finding, at_limit), (True, at_limit, of_a_finding)):
+        told = reader_of(api).cut(0, limited).decode()
+        assert f'"{reason}"' in told
+        assert f'"{other}"' not in told
 
 
 def test_a_choice_that_was_cut_is_taken_out() -> None:
