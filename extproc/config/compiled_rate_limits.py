@@ -25,6 +25,7 @@ class CompiledLimit:
         rate: for all processes together; of exchanges at a time only ``limit`` counts.
         is_enforced: whether it refuses, or only counts.
         cuts: whether it ends a stream that needs more than is free.
+        tiers: their weights; empty: they do not share it.
         is_at_a_time: whether it counts the exchanges that run.
         matches: the values of each fact that it applies to; a fact that is missing may have any.
     """
@@ -42,6 +43,7 @@ class CompiledLimit:
     is_enforced: bool
     is_at_a_time: bool
     cuts: bool
+    tiers: Mapping[str, int]
 
     def key(self, facts: Mapping[str, str]) -> str:
         """What has a count of its own."""
@@ -143,6 +145,7 @@ def _compiled(limit: RateLimit) -> CompiledLimit:
         weights=TokenWeights(weights.prompt, weights.cached, weights.completion),
         is_enforced=limit.mode is Mode.ENFORCE,
         is_at_a_time=limit.of is Quantity.EXCHANGES,
+        tiers=limit.tiers,
         cuts=limit.mid_stream == "cut" and limit.mode is Mode.ENFORCE,
     )
 

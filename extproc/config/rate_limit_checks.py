@@ -73,6 +73,12 @@ def _key_problems(limit: RateLimit, at: KeyPath, places: Places) -> Iterator[Pro
     elif not (limit.weights.prompt or limit.weights.completion):
         hint = "Give the tokens of prompts or of responses a weight."
         yield places.problem((*at, "weights"), "no token counts", hint=hint, at_key=True)
+    if limit.tiers:
+        if at_a_time:
+            yield places.problem((*at, "tiers"), "exchanges at a time have no shares", hint="Remove it.", at_key=True)
+        if "tier" in limit.per:
+            hint = "Remove it, or `tier` from `per`."
+            yield places.problem((*at, "tiers"), "each tier has a count of its own", hint=hint, at_key=True)
     if limit.mid_stream == "cut" and limit.of in (Quantity.REQUESTS, Quantity.PROMPT_TOKENS, Quantity.EXCHANGES):
         hint = "Remove it, or limit what an answer takes."
         found = f"{shown(limit.of.value)} are known before the stream begins"
@@ -92,6 +98,8 @@ def _match_problems(limit: RateLimit, at: KeyPath, document: Document, places: P
     for key, noun, given, known in callers:
         for place, name in enumerate(given):
             yield from unknown_caller_problem((*at, key, place), noun, name, known, places)
+    for name in limit.tiers:
+        yield from unknown_caller_problem((*at[:-1], "tiers", name), "tier", name, identity.tiers, places)
     for place, name in enumerate(match.models):
         yield from unknown_name_problem((*at, "models", place), "model", name, document.models, places)
     routes = [route.name for route in document.routes]

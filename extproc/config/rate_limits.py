@@ -66,6 +66,13 @@ class RateLimit(Section):
     weights: WeightsSection = Field(
         default_factory=WeightsSection, description="what a token counts for, where `of` is `weighted_tokens`"
     )
+    tiers: dict[Name, Annotated[int, Field(ge=1, le=1_000)]] = Field(
+        default_factory=dict,
+        description=(
+            "weights of tiers of `identity.tier_header`, by which they share the limit while it is saturated; others "
+            "have 1 together. Default: who comes first"
+        ),
+    )
     mid_stream: Literal["pass", "cut"] = Field(
         default="pass",
         description=(

@@ -12,6 +12,7 @@ from extproc.domain.record import VersionFacts
 from extproc.domain.token_rates import NS_PER_S
 from extproc.domain.usage import Usage
 from extproc.exchange.answer_lengths import AnswerLengths
+from extproc.exchange.tier_shares import OTHERS
 
 BUSY_WAIT_NS: Final = NS_PER_S
 """When to try again where too many exchanges run: nobody knows when one of them ends. [ns]"""
@@ -50,14 +51,18 @@ class ClaimedLimit:
         ahead: of the arrival time before now, after the reservation; of exchanges, how many run. [ticks]
         total: reserved of this key so far, this claim included: a place in the queue that is paid off.
         mark: likewise, as a store has it.
+        tier: whose share it takes of a limit that tiers share.
+        own: what it took of that tier's own time. [ticks]
         is_held: whether it is reserved; a limit in shadow that has no room reserves nothing.
     """
 
-    __slots__ = ("ahead", "amount", "is_held", "key", "limit", "mark", "total", "used")
+    __slots__ = ("ahead", "amount", "is_held", "key", "limit", "mark", "own", "tier", "total", "used")
 
-    def __init__(self, limit: CompiledLimit, key: str) -> None:
+    def __init__(self, limit: CompiledLimit, key: str, tier: str) -> None:
         self.limit = limit
         self.key = key
+        self.tier = tier if tier in limit.tiers else OTHERS
+        self.own = 0
         self.amount = 1
         self.used = 0
         self.ahead = 0
@@ -90,10 +95,10 @@ class Claim:
         "version",
     )
 
-    def __init__(self, limits: Sequence[KeyedLimit], version: VersionFacts | None = None) -> None:
+    def __init__(self, limits: Sequence[KeyedLimit], version: VersionFacts | None = None, tier: str = "") -> None:
         self.version = version
         self.estimate = NOTHING
-        self.limits = [ClaimedLimit(limit, key) for limit, key in limits]
+        self.limits = [ClaimedLimit(limit, key, tier) for limit, key in limits]
         self.status = ClaimStatus.NEW
         self.refusal: Refusal | None = None
         self.shadow_refused: tuple[str, ...] = ()

@@ -13,10 +13,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from extproc.config.compiled_rate_limits import CompiledLimit
-from extproc.domain.rate_limits import TICKS_PER_NS, Quantity
+from extproc.domain.rate_limits import TICKS_PER_NS, Quantity, Rate
 from extproc.domain.usage import Usage
 from extproc.exchange.answer_lengths import AnswerLengths
 from extproc.exchange.claims import Claim, ClaimedLimit, ClaimStatus, Refusal, refusal_of
+from extproc.exchange.tier_shares import TierShares
 
 KEYS_MAX: Final = 100_000
 """Of one limit, about 200 bytes each. Further ones share a count until others are paid off."""
@@ -29,13 +30,15 @@ class _Account:
     """Attributes:
     arrival: when all is paid off. [ticks]
     total: all that was ever reserved. [ticks]
+    shares: of its tiers; None if they do not share it.
     """
 
-    __slots__ = ("arrival", "total")
+    __slots__ = ("arrival", "shares", "total")
 
     def __init__(self, total: int) -> None:
         self.arrival = 0
         self.total = total
+        self.shares: TierShares | None = None
 
 
 class _Accounts:
@@ -170,6 +173,8 @@ class LimitMemory:
         refusals: list[Refusal] = []
         shadow_refused: list[str] = []
         for one in claim.limits:
+            if one.limit.tiers:
+                self._note_tier(one, now)
             wait = self._wait(one, one.amount, now)
             if wait > 0 and one.amount:
                 if one.limit.is_enforced:
@@ -177,6 +182,16 @@ class LimitMemory:
                 else:
                     shadow_refused.append(one.limit.name)
         claim.refuse(refusals, shadow_refused)
+
+    def _rate(self, limit: CompiledLimit) -> Rate:
+        rate = limit.rate
+        return rate if self._parts == 1 else Rate(rate.interval * self._parts, rate.burst, rate.debt)
+
+    def _note_tier(self, one: ClaimedLimit, now: int) -> None:
+        account = self._open(one, now)
+        if account.shares is None:
+            account.shares = TierShares(one.limit.tiers)
+        account.shares.note(one.tier, now)
 
     def _wait(self, one: ClaimedLimit, amount: int, now: int) -> int:
         """Until there is room; 0 or less: there is. Notes how far ahead the limit is. [ticks]"""
@@ -187,6 +202,8 @@ class LimitMemory:
         accounts = self._accounts.get(limit.name)
         account = None if accounts is None else accounts.find(one.key)
         one.ahead = ahead = 0 if account is None else max(account.arrival - now, 0)
+        if account is not None and account.shares is not None:
+            return account.shares.wait(one.tier, self._rate(limit), ahead, amount, now)
         if not ahead and amount <= limit.burst:
             return 0  # also where the burst of a part is too small for it
         rate = limit.rate
@@ -202,6 +219,8 @@ class LimitMemory:
         account.arrival = max(account.arrival, now) + cost
         account.total += cost
         one.ahead, one.total = account.arrival - now, account.total
+        if account.shares is not None:
+            one.own = account.shares.add(one.tier, self._rate(one.limit), one.amount, now)
 
     def _open(self, one: ClaimedLimit, now: int) -> _Account:
         accounts = self._accounts.get(one.limit.name)
@@ -220,6 +239,8 @@ class LimitMemory:
         else:
             account.arrival = now + max(ahead, min(ahead + change, rate.debt))
             account.total += change
+        if account.shares is not None and one.amount:
+            account.shares.correct(one.tier, one.own * (one.used - one.amount) // one.amount, now)
 
     def _leave(self, key: str) -> None:
         left = self._running.get(key, 1) - 1

@@ -53,7 +53,7 @@ class Limiting:
         applying = () if snapshot.rate_limits is None else snapshot.rate_limits.of(self._record)
         if not applying:
             return
-        claim = self._claim = Claim(applying, self._record.version)
+        claim = self._claim = Claim(applying, self._record.version, self._record.tier)
         if self._limiter.is_full(claim, now_ns):
             claim.expect(self._estimate(size_of(request, dialect)))
             self._limiter.judge(claim, now_ns)

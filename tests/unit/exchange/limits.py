@@ -40,8 +40,10 @@ def record_of(team: str = "search", **facts: str) -> ExchangeRecord:
     return record
 
 
-def claim_of(limits: CompiledRateLimits, prompt: int = 0, completion: int = 0, team: str = "search") -> Claim:
+def claim_of(
+    limits: CompiledRateLimits, prompt: int = 0, completion: int = 0, team: str = "search", tier: str = ""
+) -> Claim:
     """What a request of that size takes."""
-    claim = Claim(limits.of(record_of(team)))
+    claim = Claim(limits.of(record_of(team)), tier=tier)
     claim.expect(Usage(prompt, completion))
     return claim
