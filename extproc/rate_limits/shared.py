@@ -216,7 +216,7 @@ class SharedLimits:
         refusals: list[tuple[int, Refusal]] = []
         shadow_refused: list[str] = []
         for number, one in enumerate(claim.limits):
-            held, level, mark = told[1 + 3 * number : 4 + 3 * number]
+            held, level, mark, wait_us = told[1 + 4 * number : 5 + 4 * number]
             limit, units = one.limit, float(level)
             one.is_held, one.mark = bool(held), mark.decode()
             one.ahead = round(units) if limit.is_at_a_time else round(units * limit.rate.interval)
@@ -224,7 +224,7 @@ class SharedLimits:
                 self._know(one, now_ns)
             if one.is_held:
                 continue
-            wait = _wait(one)
+            wait = int(wait_us) * _NS_PER_US * TICKS_PER_NS
             if limit.is_enforced and not told[0]:
                 refusals.append((wait, refusal_of(one, max(wait, 1))))
             elif wait > 0:
@@ -253,7 +253,7 @@ class SharedLimits:
         told = answer.result()
         back_keys, arguments = [], list[str | int]()
         for number, (key, (limit, amount)) in enumerate(zip(keys, limits, strict=True)):
-            held, _, mark = told[1 + 3 * number : 4 + 3 * number]
+            held, _, mark, _ = told[1 + 4 * number : 5 + 4 * number]
             if held:
                 back_keys.append(key)
                 arguments += _settled(limit, -amount, lease if limit.is_at_a_time else mark.decode())
@@ -348,22 +348,16 @@ def _is_leased(one: ClaimedLimit) -> bool:
     return one.is_held and one.limit.is_at_a_time
 
 
-def _wait(one: ClaimedLimit) -> int:
-    """Until a claim fits, by the store's level. [ticks]"""
-    limit = one.limit
-    if limit.is_at_a_time:
-        return one.ahead + 1 - limit.limit
-    return one.ahead + one.amount * limit.rate.interval - limit.rate.burst
-
-
 def _window_us(limit: CompiledLimit) -> int:
     return 0 if limit.is_at_a_time else WINDOWS_NS[limit.window] // _NS_PER_US
 
 
-def _asked(one: ClaimedLimit) -> tuple[int, ...]:
+def _asked(one: ClaimedLimit) -> tuple[int | str, ...]:
     """The arguments of the script for one limit."""
     limit = one.limit
-    return one.amount, limit.limit, _window_us(limit), limit.burst, int(limit.is_enforced)
+    tier = [*limit.tiers].index(one.tier) + 1 if one.tier in limit.tiers else 0
+    weights = ",".join(map(str, limit.tiers.values()))
+    return one.amount, limit.limit, _window_us(limit), limit.burst, int(limit.is_enforced), tier, weights
 
 
 def _settled(limit: CompiledLimit, change: int, mark: str) -> tuple[int | str, ...]:

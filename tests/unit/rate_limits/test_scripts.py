@@ -34,9 +34,18 @@ class Clocked:
         }
         assert all(CLOCK in script for script in self._scripts)
 
-    def reserve(self, now_us: int, *limits: tuple[int, ...], keys: list[str], lease: str = "lease") -> list[Any]:
-        """Amount, limit, window [µs], burst, whether enforced: of each."""
-        flat = [each for limit in limits for each in limit]
+    def reserve(
+        self,
+        now_us: int,
+        *limits: tuple[int, ...],
+        keys: list[str],
+        lease: str = "lease",
+        tier: tuple[int, str] = (0, ""),
+    ) -> list[Any]:
+        """Amount, limit, window [µs], burst, whether enforced: of each. Args: tier: its number, and all weights."""
+        flat: list[int | str] = []
+        for limit in limits:
+            flat += (*limit, *tier)
         found: list[Any] = self._scripts[RESERVE](keys=keys, args=[lease, 60_000, *flat, START_US + now_us])
         return found
 
@@ -94,7 +103,7 @@ def test_all_or_nothing(scripts: Clocked) -> None:
 def test_a_limit_in_shadow_refuses_nothing(scripts: Clocked) -> None:
     """And reserves nothing that does not fit."""
     told = scripts.reserve(0, asked(400, enforced=0), asked(5), keys=["a", "b"])
-    assert (told[0], told[1], float(told[2]), told[4]) == (1, 0, 0.0, 1)
+    assert (told[0], told[1], float(told[2]), told[5]) == (1, 0, 0.0, 1)
 
 
 def test_what_is_left_is_given_back_and_no_more(scripts: Clocked) -> None:
@@ -189,3 +198,34 @@ def test_a_name_in_the_store_tells_nobody() -> None:
     assert key_of("team\0search").startswith("llm-extproc:{limits}:")
     assert "search" not in key_of("team\0search")
     assert key_of("a\0b") != key_of("a\0c")
+
+
+TIERS = {"gold": 4, "silver": 2, "bronze": 1}
+ASKED = st.tuples(st.integers(0, 4_000), st.sampled_from([*TIERS, "tin"]), st.integers(1, 400), st.integers(0, 400))
+
+
+@settings(max_examples=examples(30))
+@given(st.lists(ASKED, max_size=50))
+def test_tiers_share_in_the_store_as_in_the_memory(store: Redis, steps: list[tuple[int, str, int, int]]) -> None:
+    """Whoever asks, whatever is used: the same requests are admitted."""
+    store.flushall()
+    scripts, memory = Clocked(store), LimitMemory()
+    limits = compiled({**TOKENS, "tiers": TIERS})
+    numbers = {"gold": 1, "silver": 2, "bronze": 3}
+    now_us = 0
+    for wait_ms, tier, amount, used in steps:
+        now_us += wait_ms * 1_000
+        claim = claim_of(limits, amount, tier=tier)
+        memory.reserve(claim, now_us * 1_000)
+        told = scripts.reserve(now_us, asked(amount), keys=["a"], tier=(numbers.get(tier, 0), "4,2,1"))
+        if (claim.refusal is None) != bool(told[0]):  # it fits by a hair, which is rounded in two ways
+            wait_ns = 0 if claim.refusal is None else claim.refusal.wait_ns
+            assert min(abs(int(told[4])), wait_ns // 1_000) <= 10
+            return
+        one = claim.limits[0]
+        assert abs(one.ahead / one.limit.rate.interval - float(told[2])) < 0.01
+        if told[0] and used % 3 == 0:
+            one.used = used
+            memory.settle(claim, now_us * 1_000)
+            if used != amount:
+                scripts.settle(now_us, "a", used - amount, (*LIMIT, DEBT), told[3])
