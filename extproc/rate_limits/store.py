@@ -32,6 +32,8 @@ BATCH_S_MAX: Final = 1.0
 """How long a batch may take until the connection is given up. [s]"""
 CONNECT_S_MAX: Final = 1.0
 AGAIN_S_MIN, AGAIN_S_MAX = 0.05, 1.0
+TELL_S_MAX: Final = 0.02
+"""How long a settlement waits for a question to go with. [s]"""
 IDLE_S_MAX: Final = 1.0
 """How long nothing is sent, until it is seen whether the store is there. [s]"""
 
@@ -166,16 +168,25 @@ class StoreConnection:
 
     async def _serve(self, client: Redis) -> None:
         while True:
-            if not self._asked and not self._told:
-                self._wake.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(IDLE_S_MAX):
-                        await self._wake.wait()
+            await self._wait()
             self._since_s = time.monotonic()
             async with asyncio.timeout(BATCH_S_MAX):
                 await self._send(client, self._batch())
             self._events.store_took(time.monotonic() - self._since_s)
             self._since_s = None
+
+    async def _wait(self) -> None:
+        """Until there is a question; what is told goes with it, or alone after a moment."""
+        wait_s = TELL_S_MAX if self._told else IDLE_S_MAX
+        while not self._asked:
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                return
+            if self._told and wait_s == IDLE_S_MAX:
+                wait_s = TELL_S_MAX
 
     def _batch(self) -> list[Call]:
         batch: list[Call] = []

@@ -34,6 +34,7 @@ from tests.bench.picks import measure_picks
 from tests.bench.picture import added_latency
 from tests.bench.processes import busy_share, child, cpu_seconds, end_of
 from tests.bench.programs import Missing, cache_directory, go_program, litellm_program
+from tests.bench.rate_limits import measure_rate_limits
 from tests.bench.report import print_detectors, print_measurements, print_others, print_ratios
 from tests.bench.rounds import Rounds, Samples
 from tests.bench.slow_reader import measure_slow_readers
@@ -51,6 +52,7 @@ ALONE: dict[str, Callable[[Places], Figures]] = {
     "detectors": measure_detectors,
     "text_costs": measure_text_costs,
     "picks": measure_picks,
+    "rate_limits": measure_rate_limits,
     "starts": measure_starts,
 }
 """What needs a processor of its own, by the name that ``--loads`` takes."""

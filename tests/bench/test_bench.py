@@ -24,6 +24,7 @@ from extproc.demo.installation import DEMO_CONFIG, Change
 from extproc.exchange.snapshot import compile_snapshot
 from extproc.filters.registry import GUARDS
 from extproc.server.operations.config_files import read_config
+from tests.bench import rate_limits
 from tests.bench.collector import pause_figures
 from tests.bench.detectors import ALL, measured_policies
 from tests.bench.event_rates import HELD, STREAMS, EventSample, load_name, rate_figures
@@ -186,6 +187,15 @@ def test_every_guard_has_a_cost() -> None:
 def test_a_pick_has_a_cost() -> None:
     """Of the order of its budget; how near is for a quiet machine to say."""
     assert 1 < measure_picks()["pick_us"] < 100
+
+
+def test_rate_limits_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In memory, and in a store where there is one."""
+    monkeypatch.setattr(rate_limits, "ASKED", 20)
+    found = rate_limits.measure_rate_limits()
+    assert 1 < found["limit_us"] < 500
+    if "limit_store_us" in found:
+        assert 0 < found["limit_store_p50_ms"] <= found["limit_store_p99_ms"]
 
 
 @pytest.mark.parametrize("change", [None, only_meter], ids=["full", "metered"])
