@@ -21,7 +21,10 @@ def limits_data(run: DryRun) -> list[RateLimitJson]:
             "of": one.limit.of.value,
             "admits": limit_in_words(one.limit),
             "burst": one.limit.burst,
-            "key": dict(zip(one.limit.per, one.key.split("\0")[1:], strict=True)),
+            "key": [
+                {"name": name, "value": value}
+                for name, value in zip(one.limit.per, one.key.split("\0")[1:], strict=True)
+            ],
             "takes": one.amount,
             "enforced": one.limit.is_enforced,
             "refuses": one.limit.name in refused,
@@ -33,7 +36,7 @@ def limits_data(run: DryRun) -> list[RateLimitJson]:
 def limits_rows(data: list[RateLimitJson]) -> Iterator[tuple[str, str]]:
     """One for each limit."""
     for one in data:
-        key = ", ".join(f"{name} {value or 'unknown'}" for name, value in one["key"].items())
+        key = ", ".join(f"{part['name']} {part['value'] or 'unknown'}" for part in one["key"])
         words = f"{one['limit']}: {one['admits']}{f', by {key}' if key else ''}; the request takes {one['takes']}"
         fits = "does not fit" if one["refuses"] else "fits"
         yield "rate limit", f"{words} and {fits}{'' if one['enforced'] else ' (shadow)'}"

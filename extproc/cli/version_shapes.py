@@ -111,6 +111,13 @@ def unlocked_data(one: Unlocked) -> UnlockedJson:
     return {"version": one.version, "problem": one.problem, "changed": one.changed}
 
 
+class LimitKeyJson(TypedDict):
+    """A part of what has a count of its own."""
+
+    name: Annotated[str, "such as `team`"]
+    value: Annotated[str, "of the request; empty: not known"]
+
+
 class RateLimitJson(TypedDict):
     """A rate limit that applies to a request."""
 
@@ -118,7 +125,7 @@ class RateLimitJson(TypedDict):
     of: Annotated[str, "what is counted, such as `tokens`"]
     admits: Annotated[str, "in words, such as `60 requests per minute`"]
     burst: Annotated[int, "how much it admits at once"]
-    key: Annotated[dict[str, str], "what has a count of its own, such as `team`; empty: one count for all"]
+    key: Annotated[list[LimitKeyJson], "what has a count of its own; empty: one count for all"]
     takes: Annotated[int, "what the request reserves, by an estimate"]
     enforced: Annotated[bool, "false: in shadow"]
     refuses: Annotated[bool, "whether it has no room for the request even if nothing else is reserved"]

@@ -17,7 +17,7 @@ from extproc.exchange.snapshot import compile_snapshot
 from extproc.server.operations.config_files import read_config
 from tests.playbooks.driver import chat_answer
 from tests.unit.cli.programs import piped
-from tests.unit.cli.samples import ROUTES, fill
+from tests.unit.cli.samples import RATE_LIMITED, ROUTES, fill
 from tests.unit.config.conftest import MINIMAL
 
 CHAT = {"model": "tiny-chat", "messages": [{"role": "user", "content": "I am ann@example.org"}]}
@@ -227,19 +227,10 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     assert (broken.exit_code, "bad.yaml:1:" in broken.output) == (2, True)
 
 
-LIMITED = """
-rate_limits:
-  limits:
-    - { name: requests, of: requests, limit: 60, window: minute, per: [team, model] }
-    - { name: tokens, of: tokens, limit: 40, window: minute, mode: shadow }
-    - { name: others, of: requests, limit: 1, window: day, match: { teams: [support] } }
-"""
-
-
 def test_the_rate_limits_that_apply_are_shown(tmp_path: Path) -> None:
     """With the key under which the request counts, and what it takes."""
     config = tmp_path / "limited.yaml"
-    config.write_text(MINIMAL + LIMITED)
+    config.write_text(MINIMAL + RATE_LIMITED)
     chat, team = json.dumps({**CHAT, "max_tokens": 30}), ("-H", "x-team: search")
     told = explained(tmp_path, chat, *team, config=config).output
     assert "requests: 60 requests per minute, by team search, model tiny-chat; the request takes 1 and fits" in told
@@ -250,5 +241,5 @@ def test_the_rate_limits_that_apply_are_shown(tmp_path: Path) -> None:
         ("requests", True, False),
         ("tokens", False, True),
     ]
-    assert limits[0]["key"] == {"team": "search", "model": "tiny-chat"}
+    assert limits[0]["key"] == [{"name": "team", "value": "search"}, {"name": "model", "value": "tiny-chat"}]
     assert limits[1]["takes"] > 40
