@@ -26,6 +26,16 @@ LIMITS: list[dict[str, Any]] = [
     {"name": "requests", "of": "requests", "limit": 1, "window": "second", "burst": 2, "per": ["project"]},
     {"name": "tokens", "of": "tokens", "limit": 60_000, "window": "minute", "burst": 20_000, "per": ["project"]},
     {
+        "name": "short",
+        "of": "tokens",
+        "limit": 10,
+        "window": "minute",
+        "burst": 80,
+        "mid_stream": "cut",
+        "per": ["project"],
+        "match": {"projects": ["cut-openai", "cut-anthropic"]},
+    },
+    {
         "name": "input",
         "of": "prompt_tokens",
         "limit": 60_000,
@@ -116,6 +126,20 @@ def test_a_request_that_never_fits_is_not_tried_again(shared: Stack) -> None:
     with pytest.raises(anthropic.RateLimitError, match="Request too large"):
         anthropic_of(shared, "larger").messages.create(model=MODEL, messages=long, max_tokens=10)
     assert measured.rise("llm_extproc_rate_limit_refused_total") == 2
+
+
+def test_a_stream_that_needs_too_much_ends_as_at_its_token_limit(shared: Stack) -> None:
+    """The clients know that end, and keep the text. The model of the demo says more than it is asked to."""
+    chunks = openai_of(shared, "cut-openai").chat.completions.create(
+        model=MODEL, messages=HELLO, max_tokens=5, stream=True
+    )
+    choices = [choice for chunk in chunks for choice in chunk.choices]
+    assert choices[-1].finish_reason == "length"
+    assert len("".join(choice.delta.content or "" for choice in choices)) > 3
+    with anthropic_of(shared, "cut-anthropic").messages.stream(model=MODEL, messages=HELLO, max_tokens=5) as stream:
+        message = stream.get_final_message()
+    assert message.stop_reason == "max_tokens"
+    assert message.content
 
 
 # --- a store -------------------------------------------------------------------------------------------------------
