@@ -99,6 +99,7 @@ _SET, _REMOVE = _tag(pb.HeaderMutation, "set_headers"), _tag(pb.HeaderMutation, 
 _OPTION_HEADER = _tag(pb.HeaderValueOption, "header")
 _OVERWRITE = _tag(pb.HeaderValueOption, "append_action") + _varint(pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD)
 _NAME, _VALUE = _tag(pb.HeaderValue, "key"), _tag(pb.HeaderValue, "raw_value")
+_ID_ALONE = (EXCHANGE_ID_HEADER,)
 _ENTRY = _tag(MetadataStruct, "fields")  # of a map: a message with a key (1) and a value (2)
 _ENTRY_KEY, _ENTRY_VALUE = _varint(1 << 3 | _SIZED), _varint(2 << 3 | _SIZED)
 _TEXT, _NUMBER, _STRUCT = (_tag(Value, name) for name in ("string_value", "number_value", "struct_value"))
@@ -164,33 +165,53 @@ def _body(direction: Direction, common: bytes) -> bytes:
 
 
 def _continue_headers(action: ContinueHeaders) -> bytes:
-    if action.told:
-        return _telling(action)
     if not action.exchange_id:
-        return _without_id(action)
+        return _without_values(action)
     exchange_id = action.exchange_id.encode()
-    before, after = _around_id(
-        action.direction, action.changes, action.request_body, action.response_body, len(exchange_id)
+    direction, changes, request_body, response_body = (
+        action.direction,
+        action.changes,
+        action.request_body,
+        action.response_body,
     )
-    return before + exchange_id + after
-
-
-def _telling(action: ContinueHeaders) -> bytes:
-    """Not cached: what is told differs in each exchange."""
-    told = [_told_header(name, value) for name, value in action.told]
-    if action.exchange_id:
-        told.append(_told_header(EXCHANGE_ID_HEADER, action.exchange_id))
-    mutation = _mutation(action.changes) + b"".join(told)
-    written = _sized(_HEADERS[action.direction], _sized(_HEADERS_COMMON, _sized(_HEADER_MUTATION, mutation)))
-    return written + _override(action.request_body, action.response_body)
-
-
-def _told_header(name: str, value: str) -> bytes:
-    written = value.encode()
-    return _before_value(name, len(written)) + written + _OVERWRITE
+    if not action.told:
+        before, after = _around_values(direction, changes, request_body, response_body, _ID_ALONE, (len(exchange_id),))
+        return before + exchange_id + after
+    values = [*[value.encode() for _, value in action.told], exchange_id]
+    names, sizes = (*[name for name, _ in action.told], EXCHANGE_ID_HEADER), tuple(map(len, values))
+    first, *others = _around_values(direction, changes, request_body, response_body, names, sizes)
+    for value, piece in zip(values, others, strict=True):
+        first += value + piece
+    return first
 
 
 @lru_cache(_KEPT_MAX)
+def _without_values(action: ContinueHeaders) -> bytes:
+    """Cached: most exchanges change nothing in headers, or the same."""
+    written = _sized(_HEADERS[action.direction], _sized(_HEADERS_COMMON, _header_mutation(action.changes)))
+    return written + _override(action.request_body, action.response_body)
+
+
+@lru_cache(_KEPT_MAX)
+def _around_values(
+    direction: Direction,
+    changes: HeaderChanges,
+    request_body: BodyMode | None,
+    response_body: BodyMode | None,
+    names: tuple[str, ...],
+    sizes: tuple[int, ...],
+) -> tuple[bytes, ...]:
+    """The bytes before, between and after values that differ in each exchange: they are the last headers that are set.
+    Cached, as above: only their sizes count.
+    """
+    pieces = [_before_value(name, size) for name, size in zip(names, sizes, strict=True)]
+    pieces = [_mutation(changes) + pieces[0], *(_OVERWRITE + piece for piece in pieces[1:])]
+    inner, head = sum(map(len, pieces)) + sum(sizes) + len(_OVERWRITE), b""
+    for tag in (_HEADER_MUTATION, _HEADERS_COMMON, _HEADERS[direction]):
+        head = tag + _varint(len(head) + inner) + head
+    return (head + pieces[0], *pieces[1:], _OVERWRITE + _override(request_body, response_body))
+
+
 def _before_value(name: str, size: int) -> bytes:
     """The bytes of a header before a value of ``size``. [bytes]"""
     before, after = _sized(_NAME, name.encode()) + _VALUE + _varint(size), len(_OVERWRITE)
@@ -198,29 +219,11 @@ def _before_value(name: str, size: int) -> bytes:
     return _SET + _varint(len(before) + size + after) + before
 
 
-@lru_cache(_KEPT_MAX)
-def _without_id(action: ContinueHeaders) -> bytes:
-    """Cached: most exchanges change nothing in headers, or the same."""
-    written = _sized(_HEADERS[action.direction], _sized(_HEADERS_COMMON, _header_mutation(action.changes)))
-    return written + _override(action.request_body, action.response_body)
+def _told_header(name: str, value: str) -> bytes:
+    written = value.encode()
+    return _before_value(name, len(written)) + written + _OVERWRITE
 
 
-@lru_cache(_KEPT_MAX)
-def _around_id(
-    direction: Direction,
-    changes: HeaderChanges,
-    request_body: BodyMode | None,
-    response_body: BodyMode | None,
-    id_bytes: int,
-) -> tuple[bytes, bytes]:
-    """The bytes before and after the exchange's id, which is the last header that is set. Cached, as above."""
-    before, after = _mutation(changes) + _before_value(EXCHANGE_ID_HEADER, id_bytes), _OVERWRITE
-    for tag in (_HEADER_MUTATION, _HEADERS_COMMON, _HEADERS[direction]):
-        before = tag + _varint(len(before) + id_bytes + len(after)) + before
-    return before, after + _override(request_body, response_body)
-
-
-@lru_cache
 def _override(request_body: BodyMode | None, response_body: BodyMode | None) -> bytes:
     if request_body is None and response_body is None:
         return b""

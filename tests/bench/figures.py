@@ -55,7 +55,7 @@ RATIOS = (
         10.0,
     ),
     Figure("pick_us", "CPU of `pick: load` a request, in us: eight servers, a prompt of ten blocks", 10.0),
-    Figure("limit_us", "CPU of three rate limits in memory a request, in us: reserved, told, settled", 40.0),
+    Figure("limit_us", "CPU of three rate limits in memory a request, in us: reserved, told, settled", 20.0),
     Figure("limit_store_p99_ms", "wait for a store of rate limits here, 200 requests/s, 99th percentile, in ms"),
     Figure("start_help_s", "CPU of `extproc --help`, in s", 0.2),
     Figure("start_check_s", "CPU of `extproc check`, in s", 0.6),
