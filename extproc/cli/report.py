@@ -33,6 +33,7 @@ class ReportFormat(StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
+    HTML = "html"
 
 
 @app.command("report")
@@ -115,6 +116,10 @@ def _print(report: Report, to_format: ReportFormat) -> None:
         from extproc.reports.csv_text import report_csv
 
         sys.stdout.write(report_csv(report))
+    elif to_format is ReportFormat.HTML:
+        from extproc.reports.html_page import html_page
+
+        sys.stdout.write(html_page(report))
     else:
         from extproc.cli.report_output import print_report
         from extproc.cli.tables import result_console
