@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
@@ -17,12 +18,17 @@ from extproc.cli.ledger_opened import document_with_ledger, opened_ledger
 from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import progress
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
+from extproc.config.document import Document
 from extproc.reports.dimensions import BadDimension, Dimension, dimension_of, dimensions_of
-from extproc.reports.periods import BadRange, DayRange, PeriodSize, day_of, zone_of
+from extproc.reports.periods import BadRange, DayRange, Period, PeriodSize, day_of, periods_of, zone_of
 from extproc.reports.usage import Measure
 
 if TYPE_CHECKING:
-    from extproc.reports.report import Report
+    from sqlalchemy import Connection
+
+    from extproc.reports.report import Question, Report
+
+_BY_DEFAULT: Final = "team"
 
 app = typer.Typer(add_completion=False)
 
@@ -34,17 +40,18 @@ class ReportFormat(StrEnum):
     CSV = "csv"
     JSON = "json"
     HTML = "html"
+    FOCUS = "focus"
 
 
 @app.command("report")
 def report_command(
     file: ConfigArgument = None,
     by: Annotated[
-        str, typer.Option(help="Group by these names, with commas: team, project, route, version ...")
-    ] = "team",
-    period: Annotated[PeriodSize, typer.Option(help="A row for each of these; total: one for all days.")] = (
-        PeriodSize.TOTAL
-    ),
+        str | None, typer.Option(help="Group by these names, with commas: team (default), project, route, version ...")
+    ] = None,
+    period: Annotated[
+        PeriodSize | None, typer.Option(help="A row for each of these; total (default): one for all days.")
+    ] = None,
     first: Annotated[
         str, typer.Option("--from", metavar="DAY", help="First day: 2026-11-25, today, yesterday, 30d or 4w.")
     ] = "30d",
@@ -58,9 +65,10 @@ def report_command(
         Measure | None,
         typer.Option(help="What groups are ordered by and changes are of; default: cost, or tokens if all is free."),
     ] = None,
-    to_format: Annotated[ReportFormat, typer.Option("--format", help="How the report is written.")] = (
-        ReportFormat.TABLE
-    ),
+    to_format: Annotated[
+        ReportFormat, typer.Option("--format", help="How the report is written; focus: rows of FOCUS 1.3, as CSV.")
+    ] = ReportFormat.TABLE,
+    issuer: Annotated[str, typer.Option(help="Of --format focus: who bills, and the account.")] = "llm-extproc",
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -71,32 +79,54 @@ def report_command(
     """
     named = config_file(config, file)
     if as_json and to_format not in (ReportFormat.TABLE, ReportFormat.JSON):
-        refuse(f"extproc report: --json and --format {to_format.value} contradict each other; name one")
-    now_s = time.time()
+        _refuse_use(f"--json and --format {to_format.value} contradict each other; name one")
+    if to_format is ReportFormat.FOCUS and (by, period, measure, timezone) != (None, None, None, "UTC"):
+        _refuse_use(
+            "--format focus has a row for each UTC day, team, project and version: leave out --by, --period,"
+            " --measure and --timezone"
+        )
+    now_us = time.time_ns() // 1_000
     try:
-        zone = zone_of(timezone)
-        today = datetime.fromtimestamp(now_s, UTC).astimezone(zone).date()
-        days = DayRange(day_of(first, "--from", today), day_of(last, "--to", today), zone, timezone)
-        dimensions, conditions = dimensions_of(by), [_condition(one) for one in only or ()]
+        days = _days(first, last, timezone, now_us)
+        dimensions, conditions = (
+            dimensions_of(_BY_DEFAULT if by is None else by),
+            [_condition(one) for one in only or ()],
+        )
     except (BadRange, BadDimension) as bad:
-        refuse(f"extproc report: {bad}")
+        _refuse_use(str(bad))
     document = document_with_ledger(named)
-    from extproc.reports.query import LedgerQuery
-    from extproc.reports.report import Question, report_of
-
     assert document.ledger is not None
-    asked = Question(days, period, dimensions, conditions, measure)
+    from extproc.reports.report import Question
+
+    question = Question(days, period or PeriodSize.TOTAL, dimensions, conditions, measure)
     with (
         progress("Reading the ledger") as line,
         opened_ledger(document.ledger.url, named.parent) as store,
         store.reading() as connection,
     ):
         try:
-            query = LedgerQuery(connection, dimensions, conditions)
-            report = report_of(asked, query, int(now_s * 1_000_000), lambda one: line.say(f"Reading {one.first}"))
+            if to_format is ReportFormat.FOCUS:
+                text = _focus(connection, question, document, issuer)
+                report = None
+            else:
+                report = _report(connection, question, now_us, lambda one: line.say(f"Reading {one.first}"))
         except BadRange as bad:
-            refuse(f"extproc report: {bad}")
-    _print(report, ReportFormat.JSON if as_json else to_format)
+            _refuse_use(str(bad))
+    if report is None:
+        sys.stdout.write(text)
+    else:
+        _print(report, ReportFormat.JSON if as_json else to_format)
+
+
+def _refuse_use(reason: str) -> NoReturn:
+    refuse(f"extproc report: {reason}")
+
+
+def _days(first: str, last: str, timezone: str, now_us: int) -> DayRange:
+    """Raises: BadRange."""
+    zone = zone_of(timezone)
+    today = datetime.fromtimestamp(now_us // 1_000_000, UTC).astimezone(zone).date()
+    return DayRange(day_of(first, "--from", today), day_of(last, "--to", today), zone, timezone)
 
 
 def _condition(written: str) -> tuple[Dimension, str]:
@@ -105,6 +135,23 @@ def _condition(written: str) -> tuple[Dimension, str]:
     if not equals:
         raise BadDimension(f"--only {written[:40]!r}: write NAME=VALUE, such as team=search")
     return dimension_of(name), value
+
+
+def _report(connection: Connection, asked: Question, now_us: int, told: Callable[[Period], None]) -> Report:
+    """Raises: BadRange."""
+    from extproc.reports.query import LedgerQuery
+    from extproc.reports.report import report_of
+
+    return report_of(asked, LedgerQuery(connection, asked.dimensions, asked.only), now_us, told)
+
+
+def _focus(connection: Connection, asked: Question, document: Document, issuer: str) -> str:
+    """Raises: BadRange."""
+    from extproc.reports.focus import DIMENSIONS, focus_csv, prices_of
+    from extproc.reports.query import LedgerQuery
+
+    query = LedgerQuery(connection, DIMENSIONS, asked.only)
+    return focus_csv(query, periods_of(asked.days, PeriodSize.DAY, 0), prices_of(document), issuer)
 
 
 def _print(report: Report, to_format: ReportFormat) -> None:

@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
 from typing import Final
 
 from extproc.reports.report import Figures, Report, ReportRow
@@ -21,7 +22,7 @@ _REPLACEMENT: Final = "\ufffd"
 BEFORE: Final = ("exchanges", "prompt_tokens", "completion_tokens", "cost_micro_usd")
 """The figures of the period before that each row has."""
 
-Cell = str | int | bool | None
+Cell = str | int | bool | Decimal | None
 
 
 def csv_of(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
@@ -38,7 +39,15 @@ def _cell(value: Cell) -> str | int:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return _digits(value)
     return value if isinstance(value, int) else text_cell(value)
+
+
+def _digits(number: Decimal) -> str:
+    """Without an exponent, and without zeros at the end."""
+    plain = f"{number:f}"
+    return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
 
 def text_cell(text: str) -> str:

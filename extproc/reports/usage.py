@@ -41,6 +41,11 @@ class GroupUsage:
     refusals: int = 0
     findings: int = 0
 
+    @property
+    def tokens(self) -> int:
+        """Input and output."""
+        return self.prompt_tokens + self.completion_tokens
+
     def add(self, other: GroupUsage) -> None:
         """Add that of another part."""
         for name in COUNTS:

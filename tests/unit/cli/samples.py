@@ -75,7 +75,6 @@ SAMPLES: dict[str, list[list[str]]] = {
         ["config.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--by", "team,project,route,version,user"],
         ["config.yaml", "--from", "2026-01-05", "--to", "2026-02-06", "--period", "month", "--only", "team=search"],
         ["config.yaml", "--from", "2025-01-05", "--to", "2025-01-06"],
-        ["config.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--format", "csv"],
     ],
     "review list": [["-c", "config.yaml"]],
     "review show": [["-c", "config.yaml", "1"]],

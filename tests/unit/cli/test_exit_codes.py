@@ -248,6 +248,7 @@ FAILURES = {
             "extproc report: --timezone 'Mars/Base' is no time zone of this",
         ),
         (["config.yaml", "--from", "2000-01-01", "--period", "day"], 2, "more than 1100 periods of a day; take fewer"),
+        (["config.yaml", "--format", "focus", "--by", "team"], 2, "leave out --by, --period, --measure and --timezone"),
         (["config.yaml", "--json", "--format", "csv"], 2, "--json and --format csv contradict each other; name one"),
     ],
     "status": [

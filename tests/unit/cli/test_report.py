@@ -97,3 +97,11 @@ def test_an_empty_range_says_so() -> None:
     assert printed("--from", "2025-01-05", "--to", "2025-01-06") == (
         "Usage by team, 2025-01-05 to 2025-01-06 (UTC)\nNo entries.\n"
     )
+
+
+@pytest.mark.parametrize("to_format", ["csv", "focus", "html", "json"])
+def test_every_format_ends_with_a_line(to_format: str) -> None:
+    """And has the team of the samples."""
+    text = printed(*DAYS, "--format", to_format)
+    assert text.endswith("\n")
+    assert "search" in text

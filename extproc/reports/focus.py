@@ -1,0 +1,250 @@
+"""The ledger as cost and usage of FOCUS 1.3, the FinOps specification: CSV with its columns, then our own (``x_``).
+
+A row for each day of UTC, team, project, model version and kind of token. Its cost is the number of tokens times the
+unit price, as the specification demands. The ledger rounds each exchange to whole micro-USD, so a row of the category
+Adjustment has the difference: all rows of a group add up to the ledger's cost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal, localcontext
+from typing import Final
+
+from extproc.config.document import Document
+from extproc.config.models import compile_version
+from extproc.domain.usage import Prices
+from extproc.reports.csv_text import Cell, csv_of
+from extproc.reports.dimensions import Dimension
+from extproc.reports.periods import Period
+from extproc.reports.query import Group, LedgerQuery
+from extproc.reports.usage import GroupUsage
+
+DIMENSIONS: Final = tuple(
+    Dimension(name, (name,)) for name in ("team", "project", "model", "version", "price_revision")
+)
+COLUMNS: Final = (
+    "BilledCost",
+    "BillingAccountId",
+    "BillingAccountName",
+    "BillingCurrency",
+    "BillingPeriodEnd",
+    "BillingPeriodStart",
+    "ChargeCategory",
+    "ChargeClass",
+    "ChargeDescription",
+    "ChargeFrequency",
+    "ChargePeriodEnd",
+    "ChargePeriodStart",
+    "CommitmentDiscountStatus",
+    "ConsumedQuantity",
+    "ConsumedUnit",
+    "ContractedCost",
+    "ContractedUnitPrice",
+    "EffectiveCost",
+    "HostProviderName",
+    "InvoiceId",
+    "InvoiceIssuerName",
+    "ListCost",
+    "ListUnitPrice",
+    "PricingCategory",
+    "PricingCurrency",
+    "PricingCurrencyContractedUnitPrice",
+    "PricingCurrencyEffectiveCost",
+    "PricingCurrencyListUnitPrice",
+    "PricingQuantity",
+    "PricingUnit",
+    "ProviderName",
+    "PublisherName",
+    "ServiceCategory",
+    "ServiceName",
+    "ServiceProviderName",
+    "ServiceSubcategory",
+    "SkuId",
+    "SkuMeter",
+    "SkuPriceDetails",
+    "SkuPriceId",
+    "Tags",
+    "x_Model",
+    "x_ModelVersion",
+    "x_Project",
+    "x_Team",
+    "x_TokenType",
+    "x_Tokens",
+)
+_MICRO_USD: Final = Decimal(1_000_000)
+_MTOK: Final = Decimal(1_000_000)
+_DIGITS: Final = 60  # so that no product of 64-bit numbers is rounded
+_SERVICE: Final = "LLM inference"
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Tokens of one kind in a group, and their price. [micro-USD per 1e6 tokens]"""
+
+    kind: str
+    meter: str
+    tokens: int
+    price: int
+
+
+def prices_of(document: Document) -> dict[str, Prices]:
+    """The prices that a configuration has, by the revision under which the ledger knows them."""
+    found = {}
+    for name, model in document.models.items():
+        for version, section in model.versions.items():
+            facts = compile_version(name, version, section, None).facts
+            found[facts.price_revision] = facts.prices
+    return found
+
+
+def focus_csv(query: LedgerQuery, days: Sequence[Period], prices: Mapping[str, Prices], issuer: str) -> str:
+    """The rows of some days of UTC.
+
+    Args:
+        query: by ``DIMENSIONS``.
+        prices: by revision. Tokens of another one are a single row, with the cost that the ledger has.
+        issuer: who bills: the name of the service's provider, and of the account.
+    """
+    with localcontext(prec=_DIGITS):
+        return csv_of(COLUMNS, _rows(query, days, prices, issuer))
+
+
+def _rows(
+    query: LedgerQuery, days: Sequence[Period], prices: Mapping[str, Prices], issuer: str
+) -> Iterator[list[Cell]]:
+    for day in days:
+        usages = query.usages(day)
+        named = sorted((group, usages.sums[number]) for group, number in query.groups.items() if number in usages.sums)
+        for group, usage in named:
+            for row in _rows_of_group(group, usage, prices.get(group[-1])):
+                whole = _of_all_rows(day.first, issuer) | _of_group(group) | row
+                yield [whole.get(name) for name in COLUMNS]
+
+
+def _of_all_rows(day: date, issuer: str) -> dict[str, Cell]:
+    month = day.replace(day=1)
+    following = (month + timedelta(31)).replace(day=1)
+    return {
+        "BillingAccountId": issuer,
+        "BillingAccountName": issuer,
+        "BillingCurrency": "USD",
+        "BillingPeriodStart": _midnight(month),
+        "BillingPeriodEnd": _midnight(following),
+        "ChargePeriodStart": _midnight(day),
+        "ChargePeriodEnd": _midnight(day + timedelta(1)),
+        "ChargeFrequency": "Usage-Based",
+        "HostProviderName": issuer,
+        "InvoiceIssuerName": issuer,
+        "PricingCurrency": "USD",
+        "ProviderName": issuer,
+        "PublisherName": issuer,
+        "ServiceCategory": "AI and Machine Learning",
+        "ServiceName": _SERVICE,
+        "ServiceProviderName": issuer,
+        "ServiceSubcategory": "Generative AI",
+    }
+
+
+def _midnight(day: date) -> str:
+    return f"{day}T00:00:00Z"
+
+
+def _of_group(group: Group) -> dict[str, Cell]:
+    team, project, model, version, _ = group
+    tags = {name: value for name, value in (("team", team), ("project", project)) if value}
+    return {
+        "Tags": json.dumps(tags),
+        "x_Model": model,
+        "x_ModelVersion": version,
+        "x_Project": project or None,
+        "x_Team": team or None,
+    }
+
+
+def _rows_of_group(group: Group, usage: GroupUsage, prices: Prices | None) -> Iterator[dict[str, Cell]]:
+    if prices is None:
+        if usage.tokens or usage.cost_micro_usd:
+            yield _unpriced(group, usage)
+        return
+    cached = min(usage.cached_tokens, usage.prompt_tokens)
+    exact = Decimal()
+    for part in (
+        _Part("input", "Input Tokens", usage.prompt_tokens - cached, prices.prompt),
+        _Part("cached_input", "Cached Input Tokens", cached, prices.cached),
+        _Part("output", "Output Tokens", usage.completion_tokens, prices.completion),
+    ):
+        if part.tokens:
+            yield _priced(group, part)
+            exact += _cost_usd(part)
+    if rounding := usage.cost_micro_usd / _MICRO_USD - exact:
+        yield _costs(rounding) | {
+            "ChargeCategory": "Adjustment",
+            "ChargeDescription": f"Rounding of each exchange to whole micro-USD, {_version(group)}",
+        }
+
+
+def _cost_usd(part: _Part) -> Decimal:
+    return part.tokens * part.price / (_MTOK * _MICRO_USD)
+
+
+def _priced(group: Group, part: _Part) -> dict[str, Cell]:
+    details = {"x_Model": group[2], "x_ModelVersion": group[3], "x_TokenType": part.kind}
+    return (
+        _costs(_cost_usd(part))
+        | _unit_price(part.price / _MICRO_USD)
+        | _sku(group, part.kind, part.meter, part.tokens)
+        | {
+            "PricingQuantity": part.tokens / _MTOK,
+            "PricingUnit": "1000000 Tokens",
+            "SkuPriceDetails": json.dumps(details),
+        }
+    )
+
+
+def _unpriced(group: Group, usage: GroupUsage) -> dict[str, Cell]:
+    """Tokens whose prices the configuration has no more: the cost itself is the quantity that is priced."""
+    cost = usage.cost_micro_usd / _MICRO_USD
+    return (
+        _costs(cost)
+        | _unit_price(Decimal(1))
+        | _sku(group, "all", "Input and Output Tokens", usage.tokens)
+        | {
+            "PricingQuantity": cost,
+            "PricingUnit": "USD",
+            "SkuPriceDetails": json.dumps({"x_Model": group[2], "x_ModelVersion": group[3], "x_TokenType": "all"}),
+        }
+    )
+
+
+def _sku(group: Group, kind: str, meter: str, tokens: int) -> dict[str, Cell]:
+    sku = f"{_version(group)}/{kind}"
+    return {
+        "ChargeCategory": "Usage",
+        "ChargeDescription": f"{meter} of {_version(group)}",
+        "ConsumedQuantity": f"{tokens}.0",  # a number with a point: a decimal for those who guess types
+        "ConsumedUnit": "Tokens",
+        "PricingCategory": "Standard",
+        "SkuId": sku,
+        "SkuMeter": meter,
+        "SkuPriceId": f"{sku}/{group[-1]}",
+        "x_TokenType": kind,
+        "x_Tokens": tokens,
+    }
+
+
+def _version(group: Group) -> str:
+    return f"{group[2]}/{group[3]}" if group[2] or group[3] else "no version"
+
+
+def _costs(cost_usd: Decimal) -> dict[str, Cell]:
+    names = ("BilledCost", "ContractedCost", "EffectiveCost", "ListCost", "PricingCurrencyEffectiveCost")
+    return dict.fromkeys(names, cost_usd)
+
+
+def _unit_price(price_usd: Decimal) -> dict[str, Cell]:
+    names = ("ContractedUnitPrice", "ListUnitPrice")
+    return dict.fromkeys((*names, *(f"PricingCurrency{name}" for name in names)), price_usd)
