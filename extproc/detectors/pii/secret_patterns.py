@@ -77,6 +77,7 @@ _VENDORS = (
     r"ops_eyJ[A-Za-z0-9+/]{60,}={0,3}",
     r"sgp_(?:[a-fA-F0-9]{16}_|local_)?[a-fA-F0-9]{40}",  # Sourcegraph
     r"fo1_[A-Za-z0-9_-]{43}",  # Fly.io
+    r"lx-[A-Za-z0-9_-]{43}[A-Za-z0-9]{6}",  # llm-extproc, `extproc keys`
     r"fm[12][ar]?_[A-Za-z0-9+/_-]{60,}={0,3}",
     r"sq[upa]_[a-f0-9]{40}",  # SonarQube
     r"tskey-[a-z]{3,8}-[A-Za-z0-9]{8,}-[A-Za-z0-9]{16,}",  # Tailscale

@@ -243,3 +243,13 @@ def test_the_rate_limits_that_apply_are_shown(tmp_path: Path) -> None:
     ]
     assert limits[0]["key"] == [{"name": "team", "value": "search"}, {"name": "model", "value": "tiny-chat"}]
     assert limits[1]["takes"] > 40
+
+
+def test_the_headers_of_identity_are_believed_in_a_dry_run(tmp_path: Path) -> None:
+    """Who tries a rule has no credentials of others, and the files with keys may be elsewhere."""
+    sources = "identity: { sources: [{ source: api_key, file: absent.yaml }] }\n"
+    (tmp_path / "config.yaml").write_text(MINIMAL + sources)
+    (tmp_path / "body.json").write_text(json.dumps(CHAT))
+    arguments = ["explain", "-c", str(tmp_path / "config.yaml"), str(tmp_path / "body.json"), "-H", "x-team: search"]
+    ran = CliRunner().invoke(app, [*arguments, "--json"])
+    assert (ran.exit_code, json.loads(ran.stdout)["team"]) == (0, "search")

@@ -296,3 +296,17 @@ def test_limits_of_tokens_need_a_meter(changed: Changed) -> None:
         "1:1: warning: rate_limits: tokens are limited by what requests reserve, as nothing counts what they use."
         " Add `- filter: meter`."
     )
+
+
+def test_envoy_must_ask_for_the_certificates_that_identify(minimal: str) -> None:
+    """Without a CA it would tell of none; an Envoy that somebody else configures may."""
+    callers = "identity: { sources: [{ source: client_certificate, callers: [{ san: a.example, team: a }] }] }"
+    loaded = load(f"{callers}\n{minimal}", "c.yaml")
+    (problem,) = check_for_envoy(loaded.document, loaded.places)
+    assert str(problem) == (
+        "c.yaml:1:23: identity.sources[0]: Envoy asks no client for a certificate."
+        " Add `envoy.tls` with `client_ca_file`."
+    )
+    tls = "envoy: { tls: { certificate_file: /c, key_file: /k, client_ca_file: /ca } }"
+    whole = load(f"{callers}\n{tls}\n{minimal}", "c.yaml")
+    assert check_for_envoy(whole.document, whole.places) == []

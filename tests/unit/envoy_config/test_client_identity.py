@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from extproc.config.document import Document
@@ -15,6 +16,7 @@ from extproc.envoy_config.client_identity import (
     jwt_filters,
     told_certificates,
 )
+from extproc.envoy_config.dynamic import resources
 from extproc.envoy_config.generate import bootstrap
 from tests.playbooks.callers import API_KEY, CERTIFICATE, HOP, HOPS, JWT
 from tests.unit.config.conftest import MINIMAL
@@ -128,3 +130,12 @@ def test_certificates_are_told_in_place_of_what_clients_say() -> None:
     assert common["validation_context"]["trusted_ca"] == {"filename": "/ca.pem"}
     without = document_of(envoy={"tls": {key: tls[key] for key in ("certificate_file", "key_file")}})
     assert "validation_context" not in client_tls(without)["transport_socket"]["typed_config"]["common_tls_context"]
+
+
+def test_envoy_watches_what_belongs_to_callers(tmp_path: Path) -> None:
+    """In the folder that it follows: the listeners of hops, and the clusters of issuers."""
+    remote = {**{key: value for key, value in JWT.items() if key != "jwks_file"}, "jwks_uri": "https://a.example/keys"}
+    document = document_of({"sources": [remote, HOP], "trusted_hops": HOPS, "user_hash_key_file": "u"})
+    found = resources(document, tmp_path)
+    assert "llm_hop_0" in found.internal
+    assert "llm_issuer_0" in found.clusters

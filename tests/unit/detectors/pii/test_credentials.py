@@ -26,6 +26,7 @@ TOKENS = [
     f"dapi{H32}", f"shpat_{H32}", f"sq0atp-{R[:22]}", f"HRKU-{R}{R[:8]}", f"lin_api_{R}01234567", f"sbp_{H40}",
     f"abc8Q~{R}12", f"NRAK-{'A1B2C3D4E5F6G7H8I9J0K1L2M3N'}", f"figd_{R}{R[:10]}",
     f"A3-{'AB12CD'}-{'EF34GH'}-{'IJ56K'}-{'LM78N'}-{'OP90Q'}-{'RS12T'}", f"sgp_local_{H40}", f"sgp_{H64[:16]}_{H40}",
+    f"lx-{R}{R[:11]}A1b2C3",
     f"fo1_{R}{R[:11]}", f"s.{R[:24]}", f"api_org_{R}ab", f"squ_{H40}", f"tskey-auth-{R[:16]}-{R}", f"pcsk_{R}{R}",
     f"fw_{R[:24]}", f"LTAI{R[:20]}", f"AKID{R}", f"sb_secret_{R}", f"bkua_{H40}", f"sha256~{R}{R[:11]}", f"ATBB{R}",
     f"whsec_{R}", f"gsk_{R}{R[:20]}", f"r8_{R}abcde", f"tvly-{R[:24]}", f"hvs.{R}", f"dckr_pat_{R}",

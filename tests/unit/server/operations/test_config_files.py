@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 
 from extproc.config.load import revision_of
 from extproc.config.problems import ConfigInvalid
+from extproc.exchange.snapshot import compile_snapshot
 from extproc.server.operations.config_files import ConfigReader
+from extproc.server.operations.config_in_force import ConfigInForce
 from tests.unit.server.envoy import CONFIG, PROMPT, write_config
 
 
@@ -141,6 +144,51 @@ def test_a_mistake_in_the_facts_is_told_at_its_own_line(tmp_path: Path) -> None:
     (tmp_path / "facts.yaml").write_text(FACTS.replace("[nine]", "[ten]"))
     with pytest.raises(ConfigInvalid, match=r"facts\.yaml:2:\d+: facts\[opening\]\.right: the value of the statement"):
         ConfigReader(write_config(tmp_path, config_with_facts())).read()
+
+
+IDENTITY = """
+identity:
+  sources: [{ source: api_key, file: keys.yaml }]
+  user_field: true
+  user_hash_key_file: users.key
+"""
+KEYS = f"keys: {{ search: 'sha256:{'0' * 64}' }}\n"
+
+
+def test_api_keys_are_read_and_watched_where_something_is_served(tmp_path: Path) -> None:
+    """Each change is noticed, and the revision stays: it says how exchanges are treated, not who may begin one."""
+    file = write_config(tmp_path, CONFIG + IDENTITY)
+    with pytest.raises(ConfigInvalid) as missing:
+        ConfigReader(file).read()
+    assert [problem.path for problem in missing.value.problems] == [
+        "identity.sources[0].file",
+        "identity.user_hash_key_file",
+    ]
+    assert ConfigReader(file, with_certificates=False).read().mask_keys.keys() == {"", "users.key"}
+    (tmp_path / "keys.yaml").write_text(KEYS)
+    (tmp_path / "users.key").write_bytes(b"k" * 32)
+    reader = ConfigReader(file)
+    files = reader.read()
+    assert (files.mask_keys["keys.yaml"], files.mask_keys["users.key"]) == (KEYS.encode(), b"k" * 32)
+    replaced(tmp_path / "keys.yaml", KEYS.replace("0" * 64, "1" * 64))
+    assert reader.changed()
+    again = reader.read()
+    assert revision_of(again.loaded.document, again.prompts) == revision_of(files.loaded.document, files.prompts)
+    replaced(tmp_path / "keys.yaml", KEYS.replace("search", "=1+1"))
+    with pytest.raises(ConfigInvalid, match=r"keys\.yaml:1:9: .*expected the name of a team"):
+        reader.read()
+
+
+def test_api_keys_reach_the_workers(tmp_path: Path) -> None:
+    """As they are in the file."""
+    (tmp_path / "keys.yaml").write_text(KEYS)
+    (tmp_path / "users.key").write_bytes(bytes(range(200, 232)))
+    files = ConfigReader(write_config(tmp_path, CONFIG + IDENTITY)).read()
+    sent = ConfigInForce(files.loaded.document, files.prompts, None, files.mask_keys).to_message()
+    taken = ConfigInForce.of_message(json.loads(json.dumps(sent)))
+    assert taken.mask_keys == files.mask_keys
+    snapshot = compile_snapshot(taken.document, taken.prompts, taken.mask_keys)
+    assert snapshot.callers is not None
 
 
 WITH_PHRASES = """
