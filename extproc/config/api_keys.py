@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, StringConstraints, ValidationError
@@ -78,6 +79,22 @@ def parse_api_keys(text: str, source: str) -> tuple[ApiKey, ...]:
         source: the file's name, for messages.
     Raises: ConfigInvalid with every problem.
     """
+    try:
+        return known_api_keys(text)
+    except ConfigInvalid:
+        return _parsed(text, source)  # raises the same, with the name
+
+
+@lru_cache(maxsize=2)
+def known_api_keys(text: str) -> tuple[ApiKey, ...]:
+    """The keys of a text that has none of the problems. Remembered: a file is checked, and compiled after that.
+
+    Raises: ConfigInvalid, in which the file has no name.
+    """
+    return _parsed(text, "")
+
+
+def _parsed(text: str, source: str) -> tuple[ApiKey, ...]:
     if all(line.lstrip()[:1] in ("", "#") for line in text.splitlines()):
         hint = "Write `keys: []`; `extproc keys add` adds one."
         raise ConfigInvalid([Problem(source, 1, 1, "", "the file is empty", hint=hint)])

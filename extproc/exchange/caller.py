@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from extproc.config.api_keys import parse_api_keys
+from extproc.config.api_keys import known_api_keys
 from extproc.config.identity import (
     ApiKeySection,
     CertificateSection,
@@ -186,7 +186,7 @@ def _compiled(number: int, section: Identity, files: Mapping[str, bytes]) -> Ide
     source, kinds = section.sources[number], [one.source for one in section.sources]
     user_key = user_key_of(section, files)
     if isinstance(source, ApiKeySection):
-        keys = parse_api_keys(files[source.file].decode(), source.file)
+        keys = known_api_keys(files[source.file].decode())
         return ApiKeySource(keys, leaves_tokens="jwt" in kinds)
     if isinstance(source, JwtSection):
         is_last = "jwt" not in kinds[number + 1 :]
