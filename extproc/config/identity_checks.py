@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from extproc.config.api_keys import API_KEYS_BYTES_MAX, parse_api_keys
+from extproc.config.api_keys import API_KEYS_BYTES_MAX, known_api_keys, parse_api_keys
 from extproc.config.conditions import unknown_caller_problem
 from extproc.config.document import Document
 from extproc.config.forwarding import named_headers
@@ -20,7 +20,7 @@ from extproc.config.identity import (
     credential_headers,
     takes_users,
 )
-from extproc.config.problems import KeyPath, Places, Problem, Severity, shown
+from extproc.config.problems import KeyPath, Places, Problem, Severity, names, shown
 from extproc.config.text_files import TextFile
 from extproc.domain.contract import INTERNAL_HEADER_PREFIX, MODELS_PATH
 
@@ -63,6 +63,18 @@ def api_key_files(identity: Identity) -> list[tuple[KeyPath, TextFile]]:
         for number, one in enumerate(identity.sources)
         if isinstance(one, ApiKeySection)
     ]
+
+
+def unknown_team_problems(identity: Identity, files: Mapping[str, bytes], places: Places) -> Iterator[Problem]:
+    """Warnings of keys whose team counts as `other`, as it is none of the known ones.
+
+    Args: files: valid files of keys, by their paths in the document.
+    """
+    for path, one in api_key_files(identity):
+        teams = [key.team for key in known_api_keys(files[one.file].decode())] if one.file in files else []
+        if identity.teams and (unknown := [team for team in dict.fromkeys(teams) if team not in identity.teams]):
+            found, hint = f"teams of keys count as `other`: {names(unknown)}", "Add them to `identity.teams`."
+            yield places.problem(path, found, hint=hint, severity=Severity.WARNING)
 
 
 def identity_problems_for_envoy(document: Document, places: Places) -> Iterator[Problem]:

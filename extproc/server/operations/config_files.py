@@ -16,7 +16,7 @@ from pathlib import Path
 
 from extproc.config.checks import guard_files, mask_key_files, unreadable_problem
 from extproc.config.guards.custom import CustomSection
-from extproc.config.identity_checks import api_key_files
+from extproc.config.identity_checks import api_key_files, unknown_team_problems
 from extproc.config.load import Loaded, load
 from extproc.config.mask_keys import mask_key_problem
 from extproc.config.policies import guards_of
@@ -154,7 +154,8 @@ class ConfigReader:
             raise ConfigInvalid([*problems, *about_tls, *loaded.warnings])
         if self.store is not None:
             self.store.keep()
-        loaded = replace(loaded, warnings=(*loaded.warnings, *about_tls))
+        about_teams = unknown_team_problems(loaded.document.identity, mask_keys, loaded.places)
+        loaded = replace(loaded, warnings=(*loaded.warnings, *about_tls, *about_teams))
         return ConfigFiles(loaded, prompts, certificates, mask_keys, reader.sources)
 
     def _read_guard_files(self, loaded: Loaded, texts: dict[str, str]) -> list[Problem]:

@@ -179,6 +179,18 @@ def test_api_keys_are_read_and_watched_where_something_is_served(tmp_path: Path)
         reader.read()
 
 
+def test_a_key_of_an_unknown_team_is_told(tmp_path: Path) -> None:
+    """It is taken, and counts as `other`, as the team of a header would."""
+    (tmp_path / "keys.yaml").write_text(KEYS)
+    (tmp_path / "users.key").write_bytes(b"k" * 32)
+    file = write_config(tmp_path, CONFIG + IDENTITY + "  teams: [serach]\n")
+    (warning,) = [one for one in ConfigReader(file).read().loaded.warnings if one.path == "identity.sources[0].file"]
+    assert (warning.found, warning.hint) == (
+        "teams of keys count as `other`: `search`",
+        "Add them to `identity.teams`.",
+    )
+
+
 def test_api_keys_reach_the_workers(tmp_path: Path) -> None:
     """As they are in the file."""
     (tmp_path / "keys.yaml").write_text(KEYS)
