@@ -300,6 +300,19 @@ def test_the_credential_is_taken_off() -> None:
     assert "authorization" not in Asked(snapshot_of(VERSION), authorization="Bearer x").forwarded.changes.remove
 
 
+def test_a_sidecar_settles_callers_too() -> None:
+    """Role guard: the key is refused or taken off, before the one server that it guards."""
+    price = {"prompt_micro_usd_per_mtok": 1, "completion_micro_usd_per_mtok": 1}
+    models = {"tiny": {"versions": {"v1": {"weight": 1, "price": price}}}}
+    identity = {"sources": [API_KEY]}
+    snapshot = snapshot_of(METER, role="guard", guard_version="tiny/v1", models=models, identity=identity)
+    asked = Asked(snapshot, authorization=f"Bearer {ATLAS}")
+    assert asked.who == ("atlas", "maps", "b-7", "gold")
+    assert {"authorization", "x-api-key"} <= set(asked.forwarded.changes.remove)
+    assert Asked(snapshot, authorization=f"Bearer {STRANGER}").reply.status == 401
+    assert Asked(snapshot, path="/v1/models", method="GET").reply.status == 401
+
+
 def test_who_is_next_sees_the_settled_identity() -> None:
     """A sidecar in role guard has policies by team; the headers that a client left out are set, and others are gone."""
     cases: list[dict[str, Any]] = [{}, {"x_team": "search", "x_budget_code": "b-9"}]
