@@ -60,7 +60,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Images set it. Tests start processes by the hundred, and each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: unusable-environment help demo test check types lint transports hunt coverage attack memory outages limits-check bench guard-report adapters train vllm-check compiled docs docs-serve protos tables models lock clean
+.PHONY: unusable-environment help demo test check types lint transports hunt coverage attack memory outages limits-check ledger-faults bench guard-report adapters train vllm-check compiled docs docs-serve protos tables models lock clean
 
 ##@ Start here
 
@@ -112,6 +112,9 @@ outages: $(DEV) ## Let a model server fail in each way under 200 requests a seco
 
 limits-check: $(DEV) ## Saturate rate limits of two processors that share a Valkey, and kill that under load (ARGS=--help); three minutes
 	@$(BIN)/python -m tests.tools.limits_check $(ARGS)
+
+ledger-faults: $(DEV) ## Kill processors, workers and shippers 100 times under load, and look for lost entries (ARGS=--help)
+	@$(BIN)/python -m tests.tools.ledger_faults $(ARGS)
 
 bench: $(DEV) ## Measure the cost of the processor, compared with grpc-go and LiteLLM (ARGS=--help)
 	@$(BIN)/python -m tests.bench $(ARGS)

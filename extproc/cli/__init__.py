@@ -32,6 +32,7 @@ COMMANDS = {
     "envoy-config": "Print the Envoy configuration for a configuration file.",
     "review": "Inspect findings and label them as right or wrong.",
     "report": "Report what the ledger has: requests, tokens, cost, findings, latency.",
+    "ledger": "Query, follow, verify and export the ledger of exchanges.",
     "status": "Show what a running processor does: readiness, traffic, findings.",
     "demo": "Show guarding, routing and metering at work.",
 }

@@ -48,6 +48,14 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "extproc report --by team,version --period day --from 7d",
         "extproc report --by team --period month --from 2026-01-01 --format csv",
     ),
+    "ledger query": ("extproc ledger query --team search --since 7d",),
+    "ledger tail": ("extproc ledger tail --follow",),
+    "ledger verify": ("extproc ledger verify",),
+    "ledger export": (
+        "extproc ledger export --since 2026-11-01 --format csv -o november.csv",
+        "extproc ledger export --format parquet -o ledger.parquet",
+    ),
+    "ledger replay": ("extproc ledger replay ledger-spool/damaged",),
     "status": ("extproc status", "extproc status --watch"),
     "demo": ("extproc demo", "extproc demo --serve"),
 }

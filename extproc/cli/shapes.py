@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal, TypedDict
 
 from extproc.cli.key_shapes import ApiKeysJson, NewApiKeyJson, RevokedApiKeyJson
+from extproc.cli.ledger_shapes import LedgerEntriesJson, LedgerEntryJson, ReplayedJson, VerifiedJson
 from extproc.cli.prompt_shapes import PromptDiffJson, PromptsJson, PromptTestJson, RenderedPromptJson, ShownPromptJson
 from extproc.cli.report_shapes import ReportJson
 from extproc.cli.review_shapes import (
@@ -334,6 +335,11 @@ SHAPES: Final[dict[str, Any]] = {
     "keys revoke": RevokedApiKeyJson,
     "keys rotate": NewApiKeyJson,
     "envoy-config --lint": LintJson,
+    "ledger query": LedgerEntriesJson,
+    "ledger tail": LedgerEntriesJson,
+    "ledger verify": VerifiedJson,
+    "ledger export": LedgerEntryJson,
+    "ledger replay": ReplayedJson,
     "review list": FindingsJson,
     "review show": ShownFindingJson,
     "review label": LabeledJson,

@@ -16,6 +16,7 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
     "ledger": ("alembic", "sqlalchemy", "psycopg"),
     "onnx": ("numpy", "onnxruntime", "tokenizers"),
     "packaged": ("numpy", "onnxruntime", "tokenizers", "llm_extproc_models"),
+    "parquet": ("pyarrow",),
     "presidio": ("presidio_analyzer", "spacy"),
     "prompts": ("jsonschema",),
     "redis": ("redis",),

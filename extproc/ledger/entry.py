@@ -29,6 +29,7 @@ class EntryOutcome(StrEnum):
     CUT = "cut"  # a guard stopped the answer
     CLIENT_LEFT = "client_left"  # before an answer began
     ABORTED = "aborted"  # in mid-answer, by the client or the model server: Envoy reports both alike
+    DRAINED = "drained"  # the processor ended, and its drain timeout was over
     UPSTREAM_DIED = "upstream_died"  # before it answered; Envoy replied in its place
     TIMED_OUT = "timed_out"  # likewise, after one of Envoy's timeouts
     UPSTREAM_ERROR = "upstream_error"  # the model server answered with an error

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from extproc.domain.record import ExchangeRecord, Outcome, VersionFacts
+from extproc.domain.record import DRAINED, ExchangeRecord, Outcome, VersionFacts
 from extproc.domain.token_rates import START, RequestSize
 from extproc.domain.usage import Prices, Usage, cost_of
 from extproc.ledger.entry import (
@@ -166,6 +166,8 @@ def outcome_of(record: ExchangeRecord) -> str:
     known = _OUTCOMES.get(record.outcome)
     if known is not None:
         return known
+    if record.outcome is Outcome.ABORTED and record.reason == DRAINED:
+        return EntryOutcome.DRAINED.value
     if record.outcome is Outcome.ABORTED:
         return (EntryOutcome.ABORTED if record.response_began else EntryOutcome.CLIENT_LEFT).value
     return _outcome_of_local_reply(record.local_reply).value
@@ -204,7 +206,7 @@ class RecordReader:
             entry = self.entry_of_died(begin, *died_wall_ns) if end is None else self.entry_of(begin, end)
         except (ValueError, KeyError, TypeError) as error:
             raise NoEntry from error
-        _refuse_what_no_store_takes(entry)
+        refuse_unstorable(entry)
         return entry
 
     def entry_of(self, begin: Sequence[Any], end: Sequence[Any]) -> LedgerEntry:
@@ -285,7 +287,7 @@ def ended_record(begin: bytes, end: bytes) -> bytes:
     return b"[%b,%b]" % (begin, end)
 
 
-def _refuse_what_no_store_takes(entry: LedgerEntry) -> None:
+def refuse_unstorable(entry: LedgerEntry) -> None:
     """One entry that a database refuses would hold up all that follow. Raises: NoEntry."""
     for one in fields(entry):
         value = getattr(entry, one.name)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, Table, func, select
+from sqlalchemy import Connection, Executable, RowMapping, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from extproc.database.engine import Database, StoreFailed
@@ -119,7 +119,7 @@ class LedgerStore:
         with self._database.reading() as connection:
             return connection.execute(select(func.count()).select_from(ENTRIES)).scalar_one()
 
-    def rows(self, query: Select[Any]) -> list[RowMapping]:
+    def rows(self, query: Executable) -> list[RowMapping]:
         """What a query of the caller's own finds: a report."""
         with self._database.reading() as connection:
             return list(connection.execute(query).mappings())

@@ -48,7 +48,7 @@ def json_shapes() -> str:
 
 def call_of(name: str) -> str:
     """How a shape is asked for."""
-    return f"extproc {name}" if name == "review export" else f"extproc {name} --json"
+    return f"extproc {name}" if name in ("ledger export", "review export") else f"extproc {name} --json"
 
 
 def _table(shape: Any) -> str:

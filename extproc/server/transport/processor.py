@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from google.protobuf.message import DecodeError
 
 from extproc.domain.classification import BlockingCheck, ClassificationJob
-from extproc.domain.record import ExchangeRecord
+from extproc.domain.record import DRAINED, ExchangeRecord
 from extproc.exchange.claims import Claim
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.egress import EgressExchange
@@ -104,6 +104,7 @@ class Processor:
     ) -> None:
         self._snapshot = snapshot
         self.ledger = ledger
+        self.cancels = False  # streams that end now are ended by us: the drain is over
         self.long_messages = LongMessages(meter)
         self._classifiers = judge
         self.inflight = 0
@@ -340,6 +341,8 @@ class Session:
         """Envoy's stream is over, for whatever reason."""
         self._leave_room()
         if self._exchange is not None:
+            if self._processor.cancels and not self._ended:
+                self._exchange.record.reason = DRAINED
             try:
                 self._step(StreamClosed())
             except Exception as error:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from extproc.cli.ledger_export import json_lines
 from extproc.config.version_lock import lock_text
 from extproc.ledger.store import LedgerStore
 from extproc.sinks.review.store import Store
 from tests.unit.config.conftest import MINIMAL
+from tests.unit.ledger.crashes import kill, sink_of
+from tests.unit.ledger.samples import bare_entry
+from tests.unit.ledger.samples import entry as ledger_entry
 from tests.unit.reports.samples import entry_at
 from tests.unit.sinks.review.samples import confirm, entry
 
@@ -76,6 +80,11 @@ SAMPLES: dict[str, list[list[str]]] = {
         ["config.yaml", "--from", "2026-01-05", "--to", "2026-02-06", "--period", "month", "--only", "team=search"],
         ["config.yaml", "--from", "2025-01-05", "--to", "2025-01-06"],
     ],
+    "ledger query": [["-c", "config.yaml"]],
+    "ledger tail": [["-c", "config.yaml"]],
+    "ledger verify": [["-c", "config.yaml"]],
+    "ledger export": [["-c", "config.yaml"]],
+    "ledger replay": [["-c", "config.yaml", "ledger.jsonl"]],
     "review list": [["-c", "config.yaml"]],
     "review show": [["-c", "config.yaml", "1"]],
     "review label": [["-c", "config.yaml", "2", "confirm", "--by", "ann"]],
@@ -218,6 +227,11 @@ def fill(folder: Path) -> Path:
     (folder / "keys.yaml").write_text(KEYS)
     _fill_ledger(folder)
     (folder / "labels.csv").write_text("id,label,note\n3,0,a quote\n")
+    ledger = LedgerStore("sqlite:///ledger.db", folder)
+    ledger.add([ledger_entry(), ledger_entry(exchange="ab12-2", team="=cmd()"), bare_entry()])
+    ledger.close()
+    kill(sink_of(folder / "ledger-spool"))
+    (folder / "ledger.jsonl").write_bytes(b"".join(json_lines([ledger_entry(exchange="ab12-7")])))
     store = Store("sqlite:///review.db", folder)
     store.add(
         [

@@ -18,6 +18,11 @@ def paths_of(value: Any, shape: Any, path: str = "") -> set[str]:
     if get_origin(shape) is list:
         assert isinstance(value, list), path
         return set[str]().union(*(paths_of(one, get_args(shape)[0], f"{path}[]") for one in value))
+    if get_origin(shape) is dict:
+        assert isinstance(value, dict), path
+        key_shape, value_shape = get_args(shape)
+        assert all(type(key) is key_shape and type(one) is value_shape for key, one in value.items()), path
+        return set()
     if get_origin(shape) is Literal:
         assert value in get_args(shape), path
         return set()

@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(fill(tmp_path))
     good = (tmp_path / "config.yaml").read_text()
     (tmp_path / "no_queue.yaml").write_text(good.partition("review:")[0])
-    (tmp_path / "no_store.yaml").write_text(good.replace("review.db", "absent.db"))
+    (tmp_path / "no_store.yaml").write_text(good.replace("review.db", "absent.db").replace("ledger.db", "no_ledger.db"))
     far = MINIMAL.replace('endpoints: ["127.0.0.1:8001"]', "provider: far\n        served_model: far-1")
     (tmp_path / "no_key.yaml").write_text(
         "providers:\n  far:\n    url: http://127.0.0.1:9\n    key_file: absent.key\n" + far
@@ -157,6 +157,26 @@ FAILURES = {
         (["--lint", "absent.yaml"], 2, "absent.yaml: cannot be read: no such file or directory"),
         (["--lint", "bad_envoy.yaml"], 2, "lets requests pass unguarded"),
         ([], 2, "Which configuration? Name it with --config FILE"),
+    ],
+    "ledger query": [
+        (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["-c", "no_queue.yaml"], 2, "no_queue.yaml has no `ledger:` section"),
+        (["-c", "no_store.yaml"], 5, "no_ledger.db: no such file or directory"),
+        (["-c", "config.yaml", "--until", "tomorrow"], 2, "'tomorrow' is not a time"),
+    ],
+    "ledger tail": [
+        (["-c", "no_store.yaml"], 5, "no_ledger.db: no such file or directory"),
+        (["-c", "config.yaml", "--follow", "--json"], 2, "--follow prints for a person"),
+    ],
+    "ledger verify": [(["-c", "no_store.yaml"], 5, "no_ledger.db: no such file or directory")],
+    "ledger export": [
+        (["-c", "no_store.yaml"], 5, "no_ledger.db: no such file or directory"),
+        (["-c", "config.yaml", "--format", "parquet"], 2, "a Parquet file is not for a terminal"),
+        (["-c", "config.yaml", "-o", "absent/x.csv"], 2, "absent/.x.csv.unfinished: no such file or directory"),
+    ],
+    "ledger replay": [
+        (["-c", "config.yaml", "absent.jsonl"], 2, "absent.jsonl: no such file or directory"),
+        (["-c", "no_store.yaml", "ledger.jsonl"], 5, "no_ledger.db: no such file or directory"),
     ],
     "review list": [
         (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),

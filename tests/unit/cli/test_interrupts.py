@@ -34,6 +34,11 @@ classifiers:
   slow: { adapter: onnx, path: /models/none, labels: [x] }
 """
 STORE_WAITS = {
+    "ledger query": ([], "Reading the entries"),
+    "ledger tail": ([], "Reading the entries"),
+    "ledger verify": ([], "Reading the spool"),
+    "ledger export": ([], "Opening the store"),
+    "ledger replay": (["ledger.jsonl"], "Adding the entries"),
     "review list": ([], "Reading the findings"),
     "review show": (["1"], "Reading the finding"),
     "review label": (["1", "confirm"], "Storing the label"),
@@ -173,7 +178,7 @@ def test_a_file_that_does_not_come(folder: Path, name: str) -> None:
 def test_a_store_that_is_locked(folder: Path, name: str, on_terminal: bool) -> None:
     """On a terminal the command says what it waits for, after a second; with pipes it says nothing."""
     arguments, doing = STORE_WAITS[name]
-    opened = folder / ("ledger.db" if name == "report" else "review.db")
+    opened = folder / ("review.db" if name.startswith("review") else "ledger.db")
     with contextlib.closing(sqlite3.connect(opened, isolation_level=None)) as lock:
         lock.execute("BEGIN EXCLUSIVE")
         with started(*name.split(), "-c", "config.yaml", *arguments, on_terminal=on_terminal) as program:

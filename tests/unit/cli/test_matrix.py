@@ -27,7 +27,7 @@ from tests.unit.cli.shape_check import paths_of
 LEAVES = dict(commands())
 NAMES = [*LEAVES, *GROUPS]
 SERVERS = {"run", "serve", "up"}
-JSON_LINES = SERVERS | {"review export"}
+JSON_LINES = SERVERS | {"ledger export", "review export"}
 """They print JSON without asking."""
 OWN_TESTS = {"demo", "prompts test", "review next", "status"}
 """They need a terminal, a server or much time."""

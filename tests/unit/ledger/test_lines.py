@@ -117,6 +117,7 @@ def test_the_version_that_answered_is_in_the_entry() -> None:
         ({"outcome": Outcome.UPSTREAM_ERROR}, EntryOutcome.UPSTREAM_ERROR),
         ({"outcome": Outcome.ABORTED}, EntryOutcome.CLIENT_LEFT),
         ({"outcome": Outcome.ABORTED, "response_began": True}, EntryOutcome.ABORTED),
+        ({"outcome": Outcome.ABORTED, "response_began": True, "reason": "drained"}, EntryOutcome.DRAINED),
         ({"outcome": Outcome.REJECTED, "sent_ns": 0}, EntryOutcome.REFUSED),
         ({"outcome": Outcome.FAILED, "sent_ns": 0}, EntryOutcome.REFUSED),
         ({"outcome": Outcome.LOCAL_REPLY, "sent_ns": 0, "local_reply": "request_payload_too_large"}, "refused"),

@@ -85,6 +85,7 @@ class FastServer:
         ended.cancel()
         hurried.cancel()
         running = 0
+        self.processor.cancels = True
         for connection in list(self.connections):
             running += await connection.end_calls()
         await asyncio.sleep(0 if running else _GOODBYE_S)

@@ -79,6 +79,7 @@ class GrpcAioServer:
         ended.cancel()
         hurried.cancel()
         running = set(self._streams)
+        self._processor.cancels = True
         await self._server.stop(None if running else _GOODBYE_S)
         await _all_ended(running)
         return len(running)
@@ -96,6 +97,7 @@ class GrpcAioServer:
         idle.cancel()
         hurried.cancel()
         running = set(self._streams)
+        self._processor.cancels = True
         await self._server.stop(None if running else _GOODBYE_S)
         await leaving
         await _all_ended(running)

@@ -1,0 +1,85 @@
+"""What the commands of ``extproc ledger`` have in common: options, and the store and the spool that they work on."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
+
+import typer
+
+from extproc.cli.exit_codes import ExitCode
+from extproc.cli.output import refuse, refuse_configuration, said
+from extproc.cli.review_store import since_ms_of
+from extproc.config.problems import ConfigInvalid
+from extproc.ledger import LedgerUnavailable, require_packages
+from extproc.ledger.entry import EntryOutcome
+from extproc.server.operations.config_files import read_config
+
+if TYPE_CHECKING:
+    from extproc.ledger.store import LedgerStore
+
+OfTeam = Annotated[str | None, typer.Option(help="Only entries of this team.")]
+OfProject = Annotated[str | None, typer.Option(help="Only entries of this project.")]
+OfUser = Annotated[str | None, typer.Option(help="Only entries of this user_id.")]
+OfEndpoint = Annotated[str | None, typer.Option("--endpoint", help="Only entries of this API, such as chat.")]
+OfVersion = Annotated[str | None, typer.Option("--version", help="Only entries of VERSION or MODEL/VERSION.")]
+OfOutcome = Annotated[EntryOutcome | None, typer.Option("--outcome", help="Only entries that ended like this.")]
+OfExchange = Annotated[str | None, typer.Option(help="Only the entry of the answer with this x-llm-exchange-id.")]
+SinceOption = Annotated[
+    str | None, typer.Option(help="Only entries since a date (2026-11-25T10:00), or of the last 30m, 12h, 7d, 2w.")
+]
+UntilOption = Annotated[str | None, typer.Option(help="Only entries before a date, or older than 30m, 12h, 7d, 2w.")]
+
+
+class OpenLedger(NamedTuple):
+    """The ledger of a configuration. ``spool``: the folder on this machine."""
+
+    store: LedgerStore
+    spool: Path
+
+
+def time_us(written: str | None) -> int | None:
+    """The value of ``--since`` or ``--until`` [us since 1970]; another text ends the command."""
+    if written is None:
+        return None
+    found = since_ms_of(written, datetime.now(UTC))
+    if found is None:
+        refuse_use(f"{written[:40]!r} is not a time; write 7d, 12h or 2026-11-25T10:00")
+    return found * 1_000
+
+
+@contextlib.contextmanager
+def opened(config: Path) -> Iterator[OpenLedger]:
+    """The configured ledger; any failure ends the command with one sentence."""
+    try:
+        document = read_config(config).loaded.document
+    except ConfigInvalid as invalid:
+        refuse_configuration(invalid)
+    if document.ledger is None:
+        refuse_use(f"{config} has no `ledger:` section, so no entries are kept")
+    try:
+        require_packages(document.ledger.url)
+    except LedgerUnavailable as unavailable:
+        refuse(str(unavailable))
+    from extproc.database.engine import StoreFailed
+    from extproc.ledger.store import LedgerStore
+
+    try:
+        # a store created here might not be accessible to the server
+        store = LedgerStore(document.ledger.url, config.parent, creates=False)
+        for warning in store.warnings:
+            typer.echo(warning, err=True)
+        with contextlib.closing(store):
+            yield OpenLedger(store, config.parent / document.ledger.spool)
+    except StoreFailed as failure:
+        refuse(f"ledger store: {failure}", code=ExitCode.STORE_FAILED)
+    except OSError as error:
+        refuse_use(said(error))
+
+
+def refuse_use(reason: str) -> NoReturn:
+    """End the command: it cannot be used like that."""
+    refuse(f"extproc ledger: {reason}")
