@@ -25,7 +25,7 @@ PACKAGES = (
     "sinks",
     "server/transport/h2",
 )
-MODULES = ("server/transport/processor.py", "server/operations/json_log.py")
+MODULES = ("rate_limits/local.py", "server/transport/processor.py", "server/operations/json_log.py")
 
 
 def compiled():
