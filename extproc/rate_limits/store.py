@@ -123,7 +123,10 @@ class StoreConnection:
         if len(self._told) >= WAITING_MAX:
             return False
         self._told.append(Call(script, keys, arguments))
-        self._loop.call_soon_threadsafe(self._wake.set)
+        try:
+            self._loop.call_soon_threadsafe(self._wake.set)
+        except RuntimeError:  # the loop is closed: the process ends
+            return False
         return True
 
     async def close(self, wait_s: float = 0.0) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from extproc.rate_limits import LimitStoreUnavailable, require_packages
-from extproc.rate_limits.store import place_of
+from extproc.rate_limits.scripts import SETTLE
+from extproc.rate_limits.store import StoreConnection, place_of
 
 
 @pytest.mark.parametrize(
@@ -29,3 +32,33 @@ def test_the_package_is_required_at_a_start(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("extproc.rate_limits.missing_modules", lambda _: ["redis"])
     with pytest.raises(LimitStoreUnavailable, match=r"rate_limits\.store: it needs redis\. .*llm-extproc\[redis\]"):
         require_packages()
+
+
+class Unheard:
+    """Hears what happens to the store."""
+
+    def store_lost(self, reason: str) -> None:
+        """Ignored."""
+
+    def store_found(self) -> None:
+        """Ignored."""
+
+    def store_took(self, seconds: float) -> None:
+        """Ignored."""
+
+    def store_error(self, reason: str) -> None:
+        """Ignored."""
+
+
+def test_what_is_told_after_the_loop_has_ended_is_dropped() -> None:
+    """An exchange may end in a thread while the process does."""
+    loop = asyncio.new_event_loop()
+
+    async def connect() -> StoreConnection:
+        return StoreConnection("redis://127.0.0.1:1/0", 1.0, Unheard())
+
+    connection = loop.run_until_complete(connect())
+    assert connection.tell(SETTLE, ["key"], [])
+    loop.run_until_complete(connection.close())
+    loop.close()
+    assert not connection.tell(SETTLE, ["key"], [])
