@@ -122,10 +122,12 @@ def mask_key_files(document: Document) -> list[tuple[KeyPath, str]]:
     return [*masks, *identity_key_files(document.identity)]
 
 
-def unreadable_problem(path: KeyPath, error: OSError, places: Places) -> Problem:
-    """The problem of a file named at ``path`` that could not be read."""
+def unreadable_problem(path: KeyPath, error: OSError, places: Places, made_by: str = "") -> Problem:
+    """The problem of a file named at ``path`` that could not be read. Args: made_by: the command that makes one."""
     if isinstance(error, FileNotFoundError):
         hint = "The path is relative to the folder of the file that names it."
+        if made_by:
+            hint += f" `{made_by}` makes one."
         return places.problem(path, f"{places.found(path)} is not a file", hint=hint)
     reason = (error.strerror or "input or output error").lower()
     hint = "Make it readable for this user."

@@ -227,7 +227,7 @@ class ConfigReader:
             file = self._file.parent / one.file
             content = self._content(file, one.bytes_max)
             if isinstance(content, OSError):
-                problems.append(unreadable_problem(path, content, loaded.places))
+                problems.append(unreadable_problem(path, content, loaded.places, "extproc keys add --team TEAM"))
             else:
                 keys[one.file] = content
                 problems += text_file_problems(path, one, content, self._shown(path, file, loaded), loaded.places)

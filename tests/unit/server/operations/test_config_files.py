@@ -164,6 +164,7 @@ def test_api_keys_are_read_and_watched_where_something_is_served(tmp_path: Path)
         "identity.sources[0].file",
         "identity.user_hash_key_file",
     ]
+    assert missing.value.problems[0].hint.endswith("`extproc keys add --team TEAM` makes one.")
     assert ConfigReader(file, with_certificates=False).read().mask_keys.keys() == {"", "users.key"}
     (tmp_path / "keys.yaml").write_text(KEYS)
     (tmp_path / "users.key").write_bytes(b"k" * 32)
