@@ -14,6 +14,7 @@ ANONYMOUS: Final = "anonymous"
 IDENTITY_CHARS_MAX: Final = 100
 USER_HASH_CHARS: Final = 16
 _SEPARATOR: Final = "|"
+_PARTS: Final = 7
 _VALUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/@:+-]{0,99}", re.ASCII)
 """No sign at the beginning that a spreadsheet would take for a formula, no control character, no separator."""
 
@@ -46,7 +47,7 @@ class CallerIdentity:
     def of_text(cls, text: str) -> Self | None:
         """The inverse of ``to_text``; None for any other text."""
         parts = text.split(_SEPARATOR)
-        return cls(*parts) if len(parts) == len(cls.__slots__) else None
+        return cls(*parts) if len(parts) == _PARTS else None
 
 
 def is_identity_value(text: str) -> bool:
