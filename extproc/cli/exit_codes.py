@@ -22,7 +22,7 @@ class ExitCode(IntEnum):
     FAILED = (
         1,
         "The demo is not as expected, the Envoy of `check --against` does not know a part of the configuration,"
-        " a version is not as locked (`check --locked`),"
+        " a version is not as locked (`check --locked`), `report --reconcile` leaves something unexplained,"
         " `try` or `explain` found that an exchange is refused or cut, a case of `test` or `prompts test` fails, the"
         " server of `prompts test` does not answer, `ledger verify` found a problem, the processor of `status` is not"
         " ready, the reader of the output is gone, or an internal error with a traceback.",

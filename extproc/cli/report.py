@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
+from extproc.cli.exit_codes import ExitCode
 from extproc.cli.ledger_opened import document_with_ledger, opened_ledger
 from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import progress
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from extproc.reports.report import Question, Report
 
 _BY_DEFAULT: Final = "team"
+_FROM_DEFAULT: Final = "30d"
+_TO_DEFAULT: Final = "today"
 
 app = typer.Typer(add_completion=False)
 
@@ -53,9 +57,12 @@ def report_command(
         PeriodSize | None, typer.Option(help="A row for each of these; total (default): one for all days.")
     ] = None,
     first: Annotated[
-        str, typer.Option("--from", metavar="DAY", help="First day: 2026-11-25, today, yesterday, 30d or 4w.")
-    ] = "30d",
-    last: Annotated[str, typer.Option("--to", metavar="DAY", help="Last day, included.")] = "today",
+        str | None,
+        typer.Option("--from", metavar="DAY", help="First day: 2026-11-25, today, yesterday, 30d (default) or 4w."),
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="DAY", help="Last day, included; today (default).")
+    ] = None,
     timezone: Annotated[str, typer.Option(help="Whose days they are, such as Europe/Berlin.")] = "UTC",
     only: Annotated[
         list[str] | None,
@@ -69,13 +76,20 @@ def report_command(
         ReportFormat, typer.Option("--format", help="How the report is written; focus: rows of FOCUS 1.3, as CSV.")
     ] = ReportFormat.TABLE,
     issuer: Annotated[str, typer.Option(help="Of --format focus: who bills, and the account.")] = "llm-extproc",
+    reconcile: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Instead hold a provider's usage (JSON, CSV) or vLLM's metrics against the ledger; repeatable.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Report what the ledger has: requests, tokens, cost, findings, latency.
 
-    Grouped by team or other names, in total or by day, week or month. Exit 2: bad configuration or argument; 5: the
-    store fails.
+    Grouped by team or other names, in total or by day, week or month. Exit 1: `--reconcile` leaves something
+    unexplained; 2: bad configuration or argument; 5: the store fails.
     """
     named = config_file(config, file)
     if as_json and to_format not in (ReportFormat.TABLE, ReportFormat.JSON):
@@ -85,9 +99,18 @@ def report_command(
             "--format focus has a row for each UTC day, team, project and version: leave out --by, --period,"
             " --measure and --timezone"
         )
+    if reconcile:
+        if (by, period, measure, first, last, timezone) != (None, None, None, None, None, "UTC"):
+            _refuse_use(
+                "--reconcile takes its days from the file: leave out --by, --period, --measure, --from, --to"
+                " and --timezone"
+            )
+        if to_format not in (ReportFormat.TABLE, ReportFormat.CSV, ReportFormat.JSON):
+            _refuse_use(f"--reconcile has no --format {to_format.value}; there are table, csv and json")
+        raise typer.Exit(_reconciled(named, reconcile, only, ReportFormat.JSON if as_json else to_format))
     now_us = time.time_ns() // 1_000
     try:
-        days = _days(first, last, timezone, now_us)
+        days = _days(first or _FROM_DEFAULT, last or _TO_DEFAULT, timezone, now_us)
         dimensions, conditions = (
             dimensions_of(_BY_DEFAULT if by is None else by),
             [_condition(one) for one in only or ()],
@@ -152,6 +175,26 @@ def _focus(connection: Connection, asked: Question, document: Document, issuer: 
 
     query = LedgerQuery(connection, DIMENSIONS, asked.only)
     return focus_csv(query, periods_of(asked.days, PeriodSize.DAY, 0), prices_of(document), issuer)
+
+
+def _reconciled(config: Path, files: Sequence[Path], only: Sequence[str] | None, to_format: ReportFormat) -> ExitCode:
+    document = document_with_ledger(config)
+    assert document.ledger is not None
+    from extproc.cli.report_reconcile import print_reconciled, read_claims, served_of
+    from extproc.reports.reconcile import reconciled
+
+    try:
+        conditions = [_condition(one) for one in only or ()]
+    except BadDimension as bad:
+        _refuse_use(str(bad))
+    with (
+        progress("Reading the ledger"),
+        opened_ledger(document.ledger.url, config.parent) as store,
+        store.reading() as connection,
+    ):
+        found = reconciled(connection, read_claims(files), served_of(document), conditions)
+    print_reconciled(found, to_format.value)
+    return ExitCode.FAILED if any(one.unexplained for one in found.differences) else ExitCode.OK
 
 
 def _print(report: Report, to_format: ReportFormat) -> None:

@@ -98,3 +98,34 @@ ReportJson = TypedDict(
     },
 )
 ReportJson.__doc__ = """``report``."""
+
+
+class DifferencePartJson(TypedDict):
+    """A part of a difference."""
+
+    cause: Annotated[
+        Literal["choices", "borders", "estimated", "unfinished", "rounding", "unexplained"], "what it comes from"
+    ]
+    amount: Annotated[int, "of the measure; negative: the ledger has more"]
+
+
+class FigureDifferenceJson(TypedDict):
+    """A figure that is not the same."""
+
+    start: Annotated[str, "of the time, in UTC"]
+    end: Annotated[str, "the first moment after it"]
+    model: Annotated[str, "as the model server is asked for it; empty: all"]
+    measure: Annotated[
+        Literal["requests", "input_tokens", "cached_tokens", "output_tokens", "cost_micro_usd"], "what was counted"
+    ]
+    theirs: Annotated[int, "of the file"]
+    ours: Annotated[int, "of the ledger"]
+    parts: Annotated[list[DifferencePartJson], "they add up to `theirs` minus `ours`"]
+    unexplained: Annotated[int, "what nothing explains"]
+
+
+class ReconciledJson(TypedDict):
+    """``report --reconcile``."""
+
+    compared: Annotated[int, "figures"]
+    differences: Annotated[list[FigureDifferenceJson], "those that are not the same; empty: all agree"]

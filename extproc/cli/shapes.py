@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, TypedDict
 from extproc.cli.key_shapes import ApiKeysJson, NewApiKeyJson, RevokedApiKeyJson
 from extproc.cli.ledger_shapes import LedgerEntriesJson, LedgerEntryJson, ReplayedJson, VerifiedJson
 from extproc.cli.prompt_shapes import PromptDiffJson, PromptsJson, PromptTestJson, RenderedPromptJson, ShownPromptJson
-from extproc.cli.report_shapes import ReportJson
+from extproc.cli.report_shapes import ReconciledJson, ReportJson
 from extproc.cli.review_shapes import (
     ExportedJson,
     FindingsJson,
@@ -349,6 +349,7 @@ SHAPES: Final[dict[str, Any]] = {
     "review stats": StatsJson,
     "review what-if": WhatIfJson,
     "report": ReportJson,
+    "report --reconcile": ReconciledJson,
     "status": StatusJson,
     "demo": DemoJson,
 }

@@ -96,7 +96,9 @@ class LedgerQuery:
         names = list(dict.fromkeys(name for one in dimensions for name in one.columns))
         self._places = {name: place for place, name in enumerate(names, start=1)}
         self._columns: list[ColumnElement[Any]] = [_E.outcome, *(_E[name] for name in names)]
-        self._wanted = _condition(only)
+        self._wanted = and_(
+            _E.started_at_us >= bindparam("start"), _E.started_at_us < bindparam("end"), *condition_of(only)
+        )
         self._is_sqlite = connection.dialect.name == "sqlite"
         self._query = self._sums()
         if not self._is_sqlite:
@@ -148,13 +150,14 @@ class LedgerQuery:
         return DurationTable.of_counts((self._number_of(row), row[-2], row[-1]) for row in rows if _has(row[0], name))
 
 
-def _condition(only: Sequence[tuple[Dimension, str]]) -> ColumnElement[bool]:
-    conditions = [_E.started_at_us >= bindparam("start"), _E.started_at_us < bindparam("end")]
+def condition_of(only: Sequence[tuple[Dimension, str]]) -> list[ColumnElement[bool]]:
+    """That entries have some values; of a version also without its model."""
+    conditions = []
     for dimension, value in only:
         values = value.rsplit("/", len(dimension.columns) - 1)
         columns = [cast(_E[name], Text) for name in dimension.columns[-len(values) :]]
         conditions += [column == one for column, one in zip(columns, values, strict=True)]
-    return and_(*conditions)
+    return conditions
 
 
 def _days(period: Period) -> Iterator[tuple[int, int]]:

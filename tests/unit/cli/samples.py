@@ -79,6 +79,7 @@ SAMPLES: dict[str, list[list[str]]] = {
         ["config.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--by", "team,project,route,version,user"],
         ["config.yaml", "--from", "2026-01-05", "--to", "2026-02-06", "--period", "month", "--only", "team=search"],
         ["config.yaml", "--from", "2025-01-05", "--to", "2025-01-06"],
+        ["config.yaml", "--reconcile", "usage.csv"],
     ],
     "ledger query": [["-c", "config.yaml"]],
     "ledger tail": [["-c", "config.yaml"]],
@@ -171,6 +172,12 @@ keys:
 KEYED = "identity: { sources: [{ source: api_key, file: keys.yaml }] }\n"
 
 
+USAGE = """\
+day,model,input_tokens,output_tokens,cost
+2026-01-05,tiny,2400000,800005,13.00
+2026-01-06,tiny,300,30,0.000369
+2026-01-06,other,5,,
+"""
 LEDGER = "ledger:\n  url: sqlite:///ledger.db\n"
 PROMPTS = "prompts:\n  folder: prompts\n"
 PROMPT = """\
@@ -225,6 +232,7 @@ def fill(folder: Path) -> Path:
     (folder / "envoy.yaml").write_text("{key: x-llm-routes, value: tiny-chat/v0=1}\n")
     (folder / "bad_envoy.yaml").write_text("static_resources: {listeners: [{failure_mode_allow: true}]}\n")
     (folder / "keys.yaml").write_text(KEYS)
+    (folder / "usage.csv").write_text(USAGE)
     _fill_ledger(folder)
     (folder / "labels.csv").write_text("id,label,note\n3,0,a quote\n")
     ledger = LedgerStore("sqlite:///ledger.db", folder)

@@ -105,3 +105,42 @@ def test_every_format_ends_with_a_line(to_format: str) -> None:
     text = printed(*DAYS, "--format", to_format)
     assert text.endswith("\n")
     assert "search" in text
+
+
+def test_differences_are_told_with_their_causes() -> None:
+    """The exit code says whether something is unexplained."""
+    ran = CliRunner().invoke(app, ["report", "config.yaml", "--reconcile", "usage.csv"], env={"COLUMNS": "80"})
+    assert (ran.exit_code, ran.stderr) == (1, "")
+    assert ran.stdout == (
+        "from (UTC)  model  difference  of\n"
+        "2026-01-05  tiny   +$0.660000  cost: $13.000000 theirs, $12.340000 ours\n"
+        "                   +$0.660000    estimated, since the server did not count them\n"
+        "2026-01-05  tiny           +5  output tokens: 800,005 theirs, 800,000 ours\n"
+        "                           +5    estimated, since the server did not count them\n"
+        "2026-01-06  other          +5  input tokens: 5 theirs, 0 ours\n"
+        "                           +5    UNEXPLAINED\n"
+        "2026-01-06  tiny           +9  output tokens: 30 theirs, 21 ours\n"
+        "                           +9    estimated, since the server did not count them\n"
+        "7 figures compared: 3 agree, 3 differ and are explained, 1 are not\n"
+    )
+
+
+def test_a_file_that_agrees_is_ok(folder: Path) -> None:
+    """And no table is printed; of one day only what the file names."""
+    (folder / "same.csv").write_text("day,model,output_tokens\n2026-01-05,tiny,800000\n")
+    assert printed("--reconcile", "same.csv") == (
+        "1 figures compared: 1 agree, 0 differ and are explained, 0 are not\n"
+    )
+
+
+def test_pages_of_metrics_are_held_against_the_ledger(folder: Path) -> None:
+    """By the model's name at its server, from the time in their headers."""
+    for name, time, tokens in (
+        ("a", "Mon, 05 Jan 2026 09:00:00 GMT", 10),
+        ("b", "Mon, 05 Jan 2026 11:00:00 GMT", 800_010),
+    ):
+        (folder / name).write_text(
+            f"HTTP/1.1 200 OK\r\ndate: {time}\r\n\r\nprocess_start_time_seconds 1.7e9\n"
+            f'vllm:generation_tokens_total{{engine="0",model_name="tiny"}} {tokens}.0\n'
+        )
+    assert printed("--reconcile", "b", "--reconcile", "a").startswith("1 figures compared: 1 agree, ")
