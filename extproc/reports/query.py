@@ -101,8 +101,7 @@ class LedgerQuery:
         )
         self._is_sqlite = connection.dialect.name == "sqlite"
         self._query = self._sums()
-        if not self._is_sqlite:
-            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # the store's own is for single entries
+        without_time_limit(connection)
 
     def usages(self, period: Period) -> PeriodUsages:
         """What each group used in a period; a group without entries is not there."""
@@ -148,6 +147,12 @@ class LedgerQuery:
         query = select(*self._columns, bucket, func.count()).where(self._wanted, duration.is_not(None))
         rows = self._connection.execute(query.group_by(*self._columns, bucket), bounds)
         return DurationTable.of_counts((self._number_of(row), row[-2], row[-1]) for row in rows if _has(row[0], name))
+
+
+def without_time_limit(connection: Connection) -> None:
+    """Let the statements of a transaction take their time: the limit of the store is for single entries."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
 
 
 def condition_of(only: Sequence[tuple[Dimension, str]]) -> list[ColumnElement[bool]]:

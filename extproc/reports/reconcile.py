@@ -17,7 +17,7 @@ from extproc.ledger.entry import EntryOutcome, TokenSource
 from extproc.ledger.schema import ENTRIES
 from extproc.reports.claims import UsageClaim, undated
 from extproc.reports.dimensions import Dimension
-from extproc.reports.query import condition_of
+from extproc.reports.query import condition_of, without_time_limit
 
 _E = ENTRIES.c
 _BORDER_US: Final = 86_400_000_000  # longer than any exchange
@@ -86,6 +86,7 @@ def reconciled(
     connection: Connection, claims: Sequence[UsageClaim], served: Served, only: Sequence[tuple[Dimension, str]]
 ) -> Reconciled:
     """Compare each figure of the claims with the ledger, and name models that only the ledger has."""
+    without_time_limit(connection)
     compared, found = 0, []
     for start_us, end_us in sorted({(one.start_us, one.end_us) for one in claims}):
         of_time = [one for one in claims if (one.start_us, one.end_us) == (start_us, end_us)]

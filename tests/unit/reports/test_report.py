@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.database.engine import StoreFailed
 from extproc.ledger.entry import EntryOutcome, LedgerEntry, TokenSource
 from extproc.ledger.store import LedgerStore
 from extproc.reports.dimensions import DIMENSIONS, BadDimension, Dimension, dimension_of, dimensions_of
@@ -254,3 +255,18 @@ def test_every_name_is_a_column() -> None:
     fields = set(LedgerEntry.__dataclass_fields__)
     assert {column for name in DIMENSIONS for column in dimension_of(name).columns} <= fields
     assert [one.name for one in dimensions_of("team, project,team,")] == ["team", "project"]
+
+
+def test_sums_beyond_64_bits_are_exact_or_an_error(store: LedgerStore) -> None:
+    """Those of several days are added up by us; within a day SQLite refuses to be wrong."""
+    huge = {"prompt_tokens": 2**62, "cost_micro_usd": 0}
+    store.add([entry_at(f"2026-11-{day}T10:00", str(day), **huge) for day in (23, 24, 25)])
+    assert report(store, "2026-11-23", "2026-11-25").total.prompt_tokens == 3 * 2**62
+    store.add([entry_at("2026-11-25T11:00", "another", **huge)])
+    with store.reading() as connection:
+        name = connection.dialect.name
+    if name == "sqlite":
+        with pytest.raises(StoreFailed, match="^integer overflow$"):
+            report(store, "2026-11-25", "2026-11-25")
+    else:
+        assert report(store, "2026-11-25", "2026-11-25").total.prompt_tokens == 2**63
