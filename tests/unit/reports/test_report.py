@@ -266,7 +266,7 @@ def test_sums_beyond_64_bits_are_exact_or_an_error(store: LedgerStore) -> None:
     with store.reading() as connection:
         name = connection.dialect.name
     if name == "sqlite":
-        with pytest.raises(StoreFailed, match="^integer overflow$"):
+        with pytest.raises(StoreFailed, match=r"^integer overflow$"):
             report(store, "2026-11-25", "2026-11-25")
     else:
         assert report(store, "2026-11-25", "2026-11-25").total.prompt_tokens == 2**63
