@@ -99,6 +99,8 @@ def report_command(
             "--format focus has a row for each UTC day, team, project and version: leave out --by, --period,"
             " --measure and --timezone"
         )
+    if not issuer.strip():
+        _refuse_use("--issuer is empty; write the name of who bills")
     if reconcile:
         if (by, period, measure, first, last, timezone) != (None, None, None, None, None, "UTC"):
             _refuse_use(

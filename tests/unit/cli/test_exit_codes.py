@@ -269,6 +269,7 @@ FAILURES = {
         ),
         (["config.yaml", "--from", "2000-01-01", "--period", "day"], 2, "more than 1100 periods of a day; take fewer"),
         (["config.yaml", "--format", "focus", "--by", "team"], 2, "leave out --by, --period, --measure and --timezone"),
+        (["config.yaml", "--format", "focus", "--issuer", " "], 2, "--issuer is empty; write the name of who bills"),
         (["config.yaml", "--reconcile", "absent.csv"], 2, "absent.csv: no such file or directory"),
         (["config.yaml", "--reconcile", "labels.csv"], 2, "labels.csv:1: expected the columns day (or start_time and"),
         (["config.yaml", "--reconcile", "body.json"], 2, "body.json: expected a page of OpenAI's usage or costs API"),
