@@ -15,6 +15,7 @@ from extproc.domain.usage_bounds import UsageBounds
 
 KEPT_TEXT_CHARS_MAX = 10_000
 DETAILS_MAX = 32
+FINISHES_MAX = 16  # finish reasons that are kept: of the first choices
 DRAINED = "drained"  # reason of an exchange that had not ended when its process did
 HOLD_LIMIT = "HOLD_LIMIT"  # finding kind for text that exceeded a hold limit before it was checked as a whole
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from extproc.domain.errors import ApiError
-from extproc.domain.record import Outcome
+from extproc.domain.record import FINISHES_MAX, Outcome
 from extproc.domain.text import Direction, TextSource
 from extproc.exchange import ending
 from extproc.exchange.events import Abort, Command, ContinueChunk, ContinueTrailers, Event, ResponseBody, SendChunk
@@ -98,7 +98,7 @@ class StreamedResponse(ResponseHandler):
     def measure_unfinished(self) -> bool:
         """Measure the stream so far."""
         self._record.answers, self._record.response_bytes = self._stream.answers, self._response_bytes
-        self._record.finish_reasons = tuple(self._reader.finishes.values())
+        self._record.finish_reasons = tuple(self._reader.finishes.values())[:FINISHES_MAX]
         ending.measure_stream(self._record, self._reader.usage, self._tokens)
         return True
 

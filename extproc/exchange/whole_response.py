@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from extproc.domain.errors import ApiError
-from extproc.domain.record import Outcome
+from extproc.domain.record import FINISHES_MAX, Outcome
 from extproc.domain.text import Direction, Kind, TextSource
 from extproc.exchange import ending
 from extproc.exchange.events import (
@@ -74,7 +74,7 @@ class _WholeResponse(ResponseHandler):
             view = _read_response(body, exchange.facts.dialect)
             ending.measure_response(record, view, self._tokens)
             record.answers, record.outcome = _answer_count(view), Outcome.COMPLETED
-            record.finish_reasons = tuple(view.finishes.values())
+            record.finish_reasons = tuple(view.finishes.values())[:FINISHES_MAX]
             cut_off = _cut_off(view, self._own_ends)
             channels = self._channels_for(view, bool(cut_off))
             copies = self._policy.copies.where(exchange.has_prompt)

@@ -17,8 +17,6 @@ NAME_BYTES_MAX = 256
 FINDINGS_MAX = 32
 """Kinds of findings that an entry lists; ``finding_count`` counts all."""
 ATTEMPTS_MAX = 16
-FINISHES_MAX = 16
-"""Finish reasons that an entry lists: of its first choices."""
 _US_PER_S = 1_000_000
 
 

@@ -19,7 +19,6 @@ from extproc.domain.usage import Prices, Usage, cost_of
 from extproc.ledger.entry import (
     ATTEMPTS_MAX,
     FINDINGS_MAX,
-    FINISHES_MAX,
     NAME_BYTES_MAX,
     EntryOutcome,
     LedgerEntry,
@@ -126,11 +125,11 @@ class RecordWriter:
                 record.prompt_reported,
                 record.cost_micro_usd,
                 record.answers,
-                record.finish_reasons[:FINISHES_MAX],
+                record.finish_reasons,
                 record.tool_calls,
                 record.refusals,
                 record.finding_count,
-                _listed(record.findings) if record.findings else None,
+                [(*key, number) for key, number in record.findings.items()][:FINDINGS_MAX] if record.findings else None,
                 record.response_bytes,
                 [tuple(one) for one in record.attempts[:ATTEMPTS_MAX]] if record.attempts else (),
             )
@@ -151,10 +150,6 @@ class RecordWriter:
             self._versions.clear()
         self._versions[id(facts)] = facts, fragment  # with it, so that no other version gets its identity
         return fragment
-
-
-def _listed(findings: dict[tuple[str, str, str], int]) -> dict[str, int]:
-    return {"/".join(key): number for key, number in list(findings.items())[:FINDINGS_MAX]}
 
 
 def outcome_of(record: ExchangeRecord) -> str:
@@ -239,7 +234,7 @@ class RecordReader:
             tool_calls=last["tool_calls"],
             refusals=last["refusals"],
             finding_count=last["finding_count"],
-            findings=last["findings"] or {},
+            findings={"/".join(key): number for *key, number in last["findings"] or ()},
             response_bytes=last["response_bytes"],
             attempts=tuple(TriedVersion(*one) for one in last["attempts"]),
             outcome=EntryOutcome(last["outcome"]),

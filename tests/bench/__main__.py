@@ -29,6 +29,7 @@ from tests.bench.detectors import measure_detectors
 from tests.bench.event_rates import measure_rates, rate_figures
 from tests.bench.figures import RATIOS, Figures, ratios, raw_figures, slower
 from tests.bench.idle_streams import measure_idle_streams
+from tests.bench.ledger import measure_ledger
 from tests.bench.loads import loads
 from tests.bench.picks import measure_picks
 from tests.bench.picture import added_latency
@@ -53,6 +54,7 @@ ALONE: dict[str, Callable[[Places], Figures]] = {
     "text_costs": measure_text_costs,
     "picks": measure_picks,
     "rate_limits": measure_rate_limits,
+    "ledger": measure_ledger,
     "starts": measure_starts,
 }
 """What needs a processor of its own, by the name that ``--loads`` takes."""

@@ -57,6 +57,7 @@ RATIOS = (
     Figure("pick_us", "CPU of `pick: load` a request, in us: eight servers, a prompt of ten blocks", 10.0),
     Figure("limit_us", "CPU of three rate limits in memory a request, in us: reserved, told, settled", 20.0),
     Figure("limit_store_p99_ms", "wait for a store of rate limits here, 200 requests/s, 99th percentile, in ms"),
+    Figure("ledger_us", "CPU of the ledger an exchange on the event loop, in us", 5.0),
     Figure("start_help_s", "CPU of `extproc --help`, in s", 0.2),
     Figure("start_check_s", "CPU of `extproc check`, in s", 0.6),
     Figure("start_serve_mb", "MB resident of `extproc serve` at rest, with the guards of `extproc init`", 80.0),
@@ -65,6 +66,7 @@ RATIOS = (
 """Compared with the baseline: more is worse."""
 
 OTHERS = (
+    Figure("ledger_thread_us", "CPU of the ledger's thread an exchange, in us"),
     Figure("event_cpu_us", "CPU of the processor an event: 500 streams, 10 events/s each"),
     Figure("events_per_s_max", "most events a second on 500 streams that the whole machine came to"),
     Figure(

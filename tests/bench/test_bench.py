@@ -29,6 +29,7 @@ from tests.bench.collector import pause_figures
 from tests.bench.detectors import ALL, measured_policies
 from tests.bench.event_rates import HELD, STREAMS, EventSample, load_name, rate_figures
 from tests.bench.figures import OTHERS, RATIOS, ratios, raw_figures, slower
+from tests.bench.ledger import measure_ledger
 from tests.bench.loads import Sample, loads
 from tests.bench.noop_processor import REPLIES, SERVERS, NoopProcessor
 from tests.bench.picks import measure_picks
@@ -187,6 +188,13 @@ def test_every_guard_has_a_cost() -> None:
 def test_a_pick_has_a_cost() -> None:
     """Of the order of its budget; how near is for a quiet machine to say."""
     assert 1 < measure_picks()["pick_us"] < 100
+
+
+def test_the_ledger_is_measured() -> None:
+    """On the loop and in its thread."""
+    found = measure_ledger()
+    assert 0.5 < found["ledger_us"] < 100
+    assert 0.1 < found["ledger_thread_us"] < 100
 
 
 def test_rate_limits_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
