@@ -151,6 +151,7 @@ async def _serve(
     pages = _open_pages(document, metrics.registry, health, liveness_check(asyncio.get_running_loop()))
     try:
         ledger.start()
+        health.ledger_error = ledger.problem
         tls = None if files.certificates is None else Tls(files.certificates)
         transport = FastServer if document.server.transport == "fast" else _grpc_aio_server()
         server = transport(processor, health, document.server.listen, message_bytes_max(document.limits), tls)
@@ -228,6 +229,7 @@ async def _supervise(
         health.watch(callable_from_thread(loop, workers.waits_s, _NO_ANSWER_S), _wait_s_max(document))
         _report_loading(document, report)
         ledger.start()
+        health.ledger_error = ledger.problem
         workers.start()
         signals.replacing(workers.replace_all)
         tls = None if files.certificates is None else Tls(files.certificates)

@@ -42,6 +42,7 @@ class StatusJson(TypedDict):
     identity: Annotated[str, "how sure it is who asks; empty: not known"]
     config_error: Annotated[str, "why the file is not in force; empty: it is"]
     prompt_store_error: Annotated[str, "why prompts of the store may not be the newest; empty: they are"]
+    ledger_error: Annotated[str, "why entries of the ledger are not spooled, or not stored; empty: they are"]
     restart_needed: Annotated[list[str], "changed keys"]
     envoy_stale: Annotated[list[str], "keys that a calling Envoy does not know"]
     in_flight: Annotated[int, "exchanges"]

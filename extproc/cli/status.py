@@ -111,6 +111,7 @@ def status_of(url: str, ready: dict[str, Any], metrics: str) -> StatusJson:
         "identity": str(ready.get("identity", "")),
         "config_error": str(ready["config_error"]),
         "prompt_store_error": str(ready.get("prompt_store_error", "")),
+        "ledger_error": str(ready.get("ledger_error", "")),
         "restart_needed": [str(key) for key in ready["restart_needed"]],
         "envoy_stale": [str(key) for key in ready.get("envoy_stale", ())],
         "in_flight": int(sum(value for _, value in samples.get("llm_inflight_exchanges", ()))),
@@ -197,6 +198,7 @@ def _lines(status: StatusJson, since: Earlier | None) -> list[tuple[str, str, st
     told = [
         ("config", "the file is invalid, an earlier one is in force: ", status["config_error"]),
         ("prompts", "the store fails, the last good prompts are in force: ", status["prompt_store_error"]),
+        ("ledger", "entries wait: ", status["ledger_error"]),
         ("restart", "needed for ", ", ".join(status["restart_needed"])),
         ("Envoy", "does not know ", ", ".join(status["envoy_stale"])),
         ("failures", "", _listed(status["failures"])),

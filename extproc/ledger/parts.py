@@ -23,6 +23,11 @@ class LedgerParts:
         self.sink = sink
         self.shipper = shipper
 
+    def problem(self) -> str:
+        """Why entries are not spooled (of several workers, the log says it) or not stored; empty: they are."""
+        spool = "" if self.sink is None else self.sink.problem
+        return spool or ("" if self.shipper is None else self.shipper.failing)
+
     def start(self) -> None:
         """Start to ship."""
         if self.shipper is not None:

@@ -46,7 +46,7 @@ class ShipperProcess:
         self._counts = counts
         self._logger = logger
         self._process: asyncio.subprocess.Process | None = None
-        self._failing = ""
+        self.failing = ""  # why nothing is stored now
         self._ending = False
         self._task: asyncio.Task[None] | None = None
 
@@ -118,8 +118,8 @@ class ShipperProcess:
         if report.get("died"):
             self._logger.warning("ledger entries of a process that was killed", exchanges=report["died"])
         failing = report.get("failing")
-        if failing is not None and failing != self._failing:
-            self._failing = failing
+        if failing is not None and failing != self.failing:
+            self.failing = failing
             if failing:
                 self._logger.warning("ledger shipper failing", reason=failing)
             else:

@@ -129,6 +129,11 @@ class LedgerSink:
             self._open.end(place, end)
         self._ended.put((place, begin, end))
 
+    @property
+    def problem(self) -> str:
+        """Why nothing can be spooled now; empty: it can."""
+        return self._problem or ("the spool has reached spool_mb_max" if self._full else "")
+
     # --- the end ---------------------------------------------------------------------------------------------------
 
     def close(self) -> None:

@@ -151,6 +151,7 @@ async def test_a_store_that_cannot_be_used_hinders_no_exchange(folder: Path) -> 
     async with process.channel() as channel:
         await answered(channel)
         await later(lambda: process.lines("ledger shipper failing"))
+        assert process.readiness()[1]["ledger_error"].startswith("store: ")
     assert await asyncio.to_thread(process.processor.stop) == 0
     line, *_ = process.lines("ledger shipper failing")
     assert line["reason"] == f"store: {folder}/missing/ledger.db: no such file or directory"

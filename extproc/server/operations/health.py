@@ -39,6 +39,7 @@ class Health:
         self.listen_error: Callable[[], str] = (
             str  # why new connections cannot arrive; called by the page, in its thread
         )
+        self.ledger_error: Callable[[], str] = str  # why entries are not spooled, or not stored
         self.changed = asyncio.Event()
         self._waits_s: Callable[[], float] = _no_wait
         self._wait_s_max = 0.0
@@ -83,6 +84,7 @@ class Health:
             "config_error": self.config_error,
             "identity": self.identity,
             "prompt_store_error": self.prompt_store_error,
+            "ledger_error": self.ledger_error(),
             "restart_needed": self.restart_needed,
             "envoy_stale": self.envoy_stale,
             **({"workers": self.workers} if self.workers else {}),

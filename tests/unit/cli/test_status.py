@@ -31,6 +31,7 @@ READY: dict[str, Any] = {
     "revision": "abc123",
     "config_error": "",
     "prompt_store_error": "",
+    "ledger_error": "",
     "restart_needed": [],
     "envoy_stale": [],
 }
@@ -134,11 +135,13 @@ def test_one_that_is_not_ready_says_why(config: Path, ready: dict[str, Any]) -> 
     """Exit 1, for a script, with all that needs somebody."""
     ready |= {"ready": False, "config_error": "x.yaml:1:1: bad", "restart_needed": ["log"], "envoy_stale": ["models.m"]}
     ready["prompt_store_error"] = "prompt a v1: the store answers 503"
+    ready["ledger_error"] = "store: connection refused"
     result = status(config)
     assert result.exit_code == 1
     assert "ready     no (" in result.stdout
     assert "config    the file is invalid, an earlier one is in force: x.yaml:1:1: bad\n" in result.stdout
     assert "prompts   the store fails, the last good prompts are in force: prompt a v1: the store" in result.stdout
+    assert "ledger    entries wait: store: connection refused\n" in result.stdout
     assert "restart   needed for log\n" in result.stdout
     assert "Envoy     does not know models.m\n" in result.stdout
     ready["draining"] = True

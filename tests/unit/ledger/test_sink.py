@@ -117,6 +117,7 @@ def test_a_full_spool_refuses_new_requests(tmp_path: Path, monkeypatch: pytest.M
     clock.now_s += 1
     sink.turn()
     assert sink.refusal is LEDGER_FULL
+    assert sink.problem == "the spool has reached spool_mb_max"
     sink.exchange_ended(record_of("a"))
     sink.turn()
     big.write_bytes(b"x" * 7_700_000)

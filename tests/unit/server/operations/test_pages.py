@@ -78,6 +78,7 @@ def test_readiness_follows_the_process(served: Served) -> None:
         "config_error": "",
         "identity": "teams are only claimed",
         "prompt_store_error": "",
+        "ledger_error": "",
         "restart_needed": [],
         "envoy_stale": [],
     }
