@@ -33,6 +33,7 @@ COMMANDS = {
     "review": "Inspect findings and label them as right or wrong.",
     "report": "Report what the ledger has: requests, tokens, cost, findings, latency.",
     "ledger": "Query, follow, verify and export the ledger of exchanges.",
+    "budget": "Show what is left of budgets, grant more, and list what was granted.",
     "status": "Show what a running processor does: readiness, traffic, findings.",
     "demo": "Show guarding, routing and metering at work.",
 }

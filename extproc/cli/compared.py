@@ -12,6 +12,7 @@ from extproc.config.checks import check_for_envoy
 from extproc.config.differences import (
     Compared,
     KeyDifference,
+    budget_differences,
     classifier_differences,
     filter_differences,
     model_differences,
@@ -33,6 +34,7 @@ _AREAS = {
     "policies": policy_differences,
     "filters": filter_differences,
     "classifiers": classifier_differences,
+    "budgets": budget_differences,
 }
 
 

@@ -57,6 +57,9 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "extproc ledger export --format parquet -o ledger.parquet",
     ),
     "ledger replay": ("extproc ledger replay ledger-spool/damaged",),
+    "budget status": ("extproc budget status",),
+    "budget grant": ("extproc budget grant monthly search --amount 50000000 --note launch",),
+    "budget history": ("extproc budget history monthly",),
     "status": ("extproc status", "extproc status --watch"),
     "demo": ("extproc demo", "extproc demo --serve"),
 }

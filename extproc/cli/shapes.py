@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, TypedDict
 
+from extproc.cli.budget_shapes import BudgetHistoryJson, BudgetsJson, GrantedJson
 from extproc.cli.key_shapes import ApiKeysJson, NewApiKeyJson, RevokedApiKeyJson
 from extproc.cli.ledger_shapes import LedgerEntriesJson, LedgerEntryJson, ReplayedJson, VerifiedJson
 from extproc.cli.prompt_shapes import PromptDiffJson, PromptsJson, PromptTestJson, RenderedPromptJson, ShownPromptJson
@@ -350,6 +351,9 @@ SHAPES: Final[dict[str, Any]] = {
     "review what-if": WhatIfJson,
     "report": ReportJson,
     "report --reconcile": ReconciledJson,
+    "budget status": BudgetsJson,
+    "budget grant": GrantedJson,
+    "budget history": BudgetHistoryJson,
     "status": StatusJson,
     "demo": DemoJson,
 }

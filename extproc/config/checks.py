@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import unquote
 
+from extproc.config.budget_checks import budget_problems
 from extproc.config.classifier_checks import classifier_problems
 from extproc.config.document import Document, Role, Version
 from extproc.config.endpoints import may_be_several
@@ -73,6 +74,7 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *classifier_problems(document, places),
         *review_problems(document, places),
         *rate_limit_problems(document, places),
+        *budget_problems(document, places),
         *_header_problems(document, places),
         *identity_problems(document, places),
         *_address_problems(document, places),

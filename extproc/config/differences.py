@@ -197,6 +197,20 @@ def classifier_differences(old: Compared, new: Compared) -> Iterator[KeyDifferen
             yield from keys_that_differ(before[name], after[name], path, name)
 
 
+def budget_differences(old: Compared, new: Compared) -> Iterator[KeyDifference]:
+    """The budgets, by name. Their order means nothing."""
+    before, after = ({one["name"]: one for one in side.data["budgets"]} for side in (old, new))
+    for name in dict.fromkeys((*before, *after)):
+        path = ("budgets", name)
+        if name not in before:
+            words = f"{name} is new: its sums have what was spent before"
+            yield KeyDifference(dotted(path), "added", words)
+        elif name not in after:
+            yield KeyDifference(dotted(path), "removed", f"{name} is gone: its grants stay in the store")
+        else:
+            yield from keys_that_differ(before[name], after[name], path, name)
+
+
 def other_differences(old: Compared, new: Compared, known: Iterable[str]) -> Iterator[KeyDifference]:
     """The sections that have no words of their own."""
     for section in old.data:

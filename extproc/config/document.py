@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 
+from extproc.config.budgets import Budget
 from extproc.config.classifiers import Classifier
 from extproc.config.fallback import Fallback
 from extproc.config.filters import AnyFilterSection
@@ -373,6 +374,10 @@ class Document(Section):
     )
     rate_limits: RateLimits | None = Field(
         default=None, description="limits of requests, tokens, money, and exchanges at a time; default: none"
+    )
+    budgets: tuple[Budget, ...] = Field(
+        default=(),
+        description="what teams, projects or budget codes may spend in a period; default: none",
     )
     review: Review | None = Field(default=None, description="queue of findings for human review; default: none")
     ledger: Ledger | None = Field(default=None, description="durable entries of all exchanges; default: none")

@@ -24,6 +24,7 @@ SECRET_PARTS = ("secret", "password", "passwd", "passphrase", "credential", "pri
 _PLAIN = re.compile(r"[\w./-]([\w./@ -]*[\w./-])?")
 """A scalar that needs no quotes."""
 _NAMED_BY = {
+    "budgets": ("name",),
     "cases": ("name",),
     "facts": ("id",),
     "filters": ("filter",),

@@ -1,7 +1,8 @@
 """The tables of the ledger. ``migrations`` creates and changes them; a test compares the two.
 
 ``ledger_entries`` has a column for each field of ``LedgerEntry``, and the day. ``ledger_spools`` says up to where the
-segments of each process are stored. The views ``usage_daily`` and ``usage_by_team`` are made for people.
+segments of each process are stored. ``usage_slots`` has the sums of budgets: what was used, by quarter of an hour and
+payer. ``budget_changes`` has what people changed. The views ``usage_daily`` and ``usage_by_team`` are made for people.
 """
 
 from __future__ import annotations
@@ -84,6 +85,31 @@ SPOOLS = Table(
     Column("repeated", BigInteger, nullable=False),  # that were there already
     Column("damaged", BigInteger, nullable=False),  # records that could not be read
 )
+SLOTS = Table(
+    "usage_slots",
+    METADATA,
+    Column("slot_us", BigInteger, primary_key=True, autoincrement=False),  # when it begins; entries start in it
+    Column("team", Text, primary_key=True),
+    Column("project", Text, primary_key=True),
+    Column("budget_code", Text, primary_key=True),
+    Column("tokens", BigInteger, nullable=False),  # of prompts and answers
+    Column("micro_usd", BigInteger, nullable=False),
+)
+CHANGES = Table(
+    "budget_changes",
+    METADATA,
+    Column("number", _NUMBER, primary_key=True, autoincrement=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("budget", Text, nullable=False),
+    Column("budget_key", Text, nullable=False),  # the team, project or budget code
+    Column("period_start_us", BigInteger, nullable=False),
+    Column("period_end_us", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("note", Text, nullable=False),
+)
+Index("budget_changes_budget", CHANGES.c.budget, CHANGES.c.period_start_us)
 _SUMS = """
     count(*) AS exchanges,
     CAST(sum(prompt_tokens) AS BIGINT) AS prompt_tokens,

@@ -12,13 +12,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Executable, RowMapping, Table, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Executable, RowMapping, func, select
 
 from extproc.database.engine import Database, StoreFailed
 from extproc.ledger.entry import EntryOutcome, LedgerEntry, TokenSource, TriedVersion
 from extproc.ledger.migrations import LedgerTooNew, bring_up_to_date
 from extproc.ledger.schema import ENTRIES, SPOOLS, row_of
+from extproc.ledger.slots import add_to_slots, insert_into
 
 ROWS_AT_ONCE = 500
 _FIELDS = tuple(one.name for one in fields(LedgerEntry))
@@ -91,7 +91,7 @@ class LedgerStore:
                 place.damaged,
             )
             values = {one.name: getattr(counted, one.name) for one in fields(SpoolPlace)}
-            statement = _insert(connection, SPOOLS).values(values)
+            statement = insert_into(connection, SPOOLS).values(values)
             changed = {name: value for name, value in values.items() if name != "spool"}
             connection.execute(statement.on_conflict_do_update(index_elements=["spool"], set_=changed))
             return counted
@@ -125,6 +125,12 @@ class LedgerStore:
             return list(connection.execute(query).mappings())
 
     @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that writes, for changes of budgets."""
+        with self._database.writing() as connection:
+            yield connection
+
+    @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that reads, for reports of several queries."""
         with self._database.reading() as connection:
@@ -141,18 +147,15 @@ def _add(connection: Connection, entries: Sequence[LedgerEntry]) -> int:
         known = set(connection.execute(select(ENTRIES.c.exchange).where(ENTRIES.c.exchange.in_(part))).scalars())
         new = [rows[exchange] for exchange in part if exchange not in known]
         if new:
-            connection.execute(_insert(connection, ENTRIES).on_conflict_do_nothing(), new)
-        added += len(new)
+            statement = insert_into(connection, ENTRIES).on_conflict_do_nothing().returning(ENTRIES.c.exchange)
+            stored = set(connection.execute(statement, new).scalars())  # less than all if another one was faster
+            add_to_slots(connection, [row for row in new if row["exchange"] in stored])
+            added += len(stored)
     return added
 
 
 def _parts(items: list[str]) -> Iterable[list[str]]:
     return (items[first : first + ROWS_AT_ONCE] for first in range(0, len(items), ROWS_AT_ONCE))
-
-
-def _insert(connection: Connection, table: Table) -> Any:
-    """An insert that knows conflicts: each database has its own."""
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def entry_of(row: RowMapping | Mapping[str, Any]) -> LedgerEntry:

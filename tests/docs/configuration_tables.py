@@ -111,5 +111,5 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, tuple):
-        return "`" + ", ".join(value) + "`"
+        return "`" + ", ".join(map(str, value)) + "`"
     return f"`{value}`"

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from sqlalchemy import insert
+
 from extproc.cli.ledger_export import json_lines
 from extproc.config.version_lock import lock_text
+from extproc.ledger.schema import CHANGES
 from extproc.ledger.store import LedgerStore
 from extproc.sinks.review.store import Store
 from tests.unit.config.conftest import MINIMAL
@@ -86,6 +89,9 @@ SAMPLES: dict[str, list[list[str]]] = {
     "ledger verify": [["-c", "config.yaml"]],
     "ledger export": [["-c", "config.yaml"]],
     "ledger replay": [["-c", "config.yaml", "ledger.jsonl"]],
+    "budget status": [["config.yaml"]],
+    "budget grant": [["monthly", "search", "--amount", "5000000", "-c", "config.yaml", "--by", "ann"]],
+    "budget history": [["-c", "config.yaml"]],
     "review list": [["-c", "config.yaml"]],
     "review show": [["-c", "config.yaml", "1"]],
     "review label": [["-c", "config.yaml", "2", "confirm", "--by", "ann"]],
@@ -179,6 +185,18 @@ day,model,input_tokens,output_tokens,cost
 2026-01-06,other,5,,
 """
 LEDGER = "ledger:\n  url: sqlite:///ledger.db\n"
+BUDGETS = """\
+budgets:
+  - { name: monthly, per: team, match: [search, hr], of: micro_usd, amount: 100000000, period: month }
+  - name: winter
+    per: project
+    of: tokens
+    amount: 4000000
+    first_day: 2026-01-05
+    last_day: 2026-01-06
+    timezone: Europe/Zurich
+    warn_at: [50, 80, 100]
+"""
 PROMPTS = "prompts:\n  folder: prompts\n"
 PROMPT = """\
 ---
@@ -195,7 +213,7 @@ Be brief. You work for the team {{ team }}, and you know what you do not know.
 def fill(folder: Path) -> Path:
     """Write the files of the samples. Returns: the folder."""
     stores = f"review:\n  url: sqlite:///review.db\n{LEDGER}"
-    (folder / "config.yaml").write_text(f"{MINIMAL}{stores}{PROMPTS}{KEYED}")
+    (folder / "config.yaml").write_text(f"{MINIMAL}{stores}{BUDGETS}{PROMPTS}{KEYED}")
     (folder / "prompts").mkdir()
     (folder / "prompts" / "system-v3.md").write_text(PROMPT)
     (folder / "prompts" / "system-v4.md").write_text(PROMPT.replace("support-team", "search").replace("brief", "kind"))
@@ -265,4 +283,8 @@ def _fill_ledger(folder: Path) -> None:
             entry_at("2026-01-06T11:00", "e", team="\x1b[31mred", route="night/owls"),
         ]
     )
+    with ledger.writing() as connection:
+        at = {"at_us": 1_767_600_000_000_000, "period_start_us": 1_767_222_000_000_000, "period_end_us": 1 << 52}
+        made = {"kind": "grant", "amount": -1_000_000, "made_by": "ann", "note": "a reason that is long " * 4}
+        connection.execute(insert(CHANGES), {"budget": "monthly", "budget_key": "search", **at, **made})
     ledger.close()

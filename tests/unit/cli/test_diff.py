@@ -164,6 +164,19 @@ def test_files_are_compared_by_their_texts(tmp_path: Path) -> None:
     ]
 
 
+def test_budgets_are_compared_by_name(tmp_path: Path) -> None:
+    """Whatever their order is."""
+    head = "ledger: {}\nbudgets:\n"
+    one, two = (f"  - {{ name: {name}, per: team, of: tokens, amount: 5, period: day }}\n" for name in ("one", "two"))
+    lines = told(tmp_path, OLD + head + one + two, OLD + head + two + one.replace("5", "6")).splitlines()
+    assert lines[:2] == ["budgets", "  one amount: 6 instead of 5"]
+    assert told(tmp_path, OLD + head + one, OLD + head + two).splitlines()[:3] == [
+        "budgets",
+        "  one is gone: its grants stay in the store",
+        "  two is new: its sums have what was spent before",
+    ]
+
+
 def test_the_environment_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the files say is compared, and told."""
     monkeypatch.setenv("VLLM", "canary-5c1f")

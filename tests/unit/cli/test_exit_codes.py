@@ -20,7 +20,7 @@ from extproc.cli.exit_codes import ExitCode
 from tests.docs.cli_tables import GROUPS, commands
 from tests.starts import real_starts
 from tests.unit.cli.programs import PROGRAM, ROOT, environment, piped
-from tests.unit.cli.samples import fill
+from tests.unit.cli.samples import LEDGER, fill
 from tests.unit.config.conftest import MINIMAL
 
 
@@ -39,6 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "no_endpoint.yaml").write_text(good.replace('endpoints: ["127.0.0.1:8001"]', ""))
     (tmp_path / "unserved.yaml").write_text(f"{good}server: {{ metrics: '127.0.0.1:1' }}\n")
     (tmp_path / "no_ledger.yaml").write_text(good.replace("ledger.db", "absent.db"))
+    (tmp_path / "unbudgeted.yaml").write_text(f"{MINIMAL}{LEDGER}")
     (tmp_path / "newer.yaml").write_text(good.replace("ledger.db", "newer.db"))
     shutil.copy(tmp_path / "ledger.db", tmp_path / "newer.db")
     with closing(sqlite3.connect(tmp_path / "newer.db")) as newer, newer:
@@ -51,6 +52,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+GRANT = ("-c", "config.yaml")
 TESTED = ("-c", "tested.yaml", "--url")
 FAILURES = {
     "init": [
@@ -248,6 +250,31 @@ FAILURES = {
     ],
     "keys revoke": [(["nobody", "-k", "keys.yaml"], 2, "keys.yaml has no key with this id.")],
     "keys rotate": [(["hr-1", "-k", "keys.yaml"], 2, "The key hr-1 is expired.")],
+    "budget status": [
+        (["no_queue.yaml"], 2, "no_queue.yaml has no `ledger:` section"),
+        (["no_ledger.yaml"], 5, "absent.db: no such file or directory"),
+        (["unbudgeted.yaml"], 2, "unbudgeted.yaml has no `budgets:` section"),
+    ],
+    "budget grant": [
+        ([*GRANT, "monthly", "search", "--amount", "0"], 2, "extproc budget: --amount 0 changes nothing;"),
+        ([*GRANT, "montly", "search", "--amount", "1"], 2, "There is no budget montly. Did you mean `monthly`?"),
+        ([*GRANT, "monthly", "serch", "--amount", "1"], 2, "The budget monthly has no team serch. Did you mean `sea"),
+        ([*GRANT, "winter", "", "--amount", "1"], 2, "extproc budget: the name of a project has 1 to 100 characters"),
+        ([*GRANT, "monthly", "search", "--amount", "1", "--by", ""], 2, "a name has 1 to 200 characters"),
+        ([*GRANT, "winter", "index", "--amount", "1"], 2, "winter is over since 2026-01-07T00:00:00+01:00"),
+        (
+            [*GRANT, "monthly", "hr", "--amount", "-100000001"],
+            2,
+            "extproc budget: -100000001 is more than what is left (100000000)",
+        ),
+        (
+            [*GRANT, "monthly", "hr", "--amount", "999999999999999"],
+            2,
+            "it would be above the maximum of 1000000000000000",
+        ),
+        (["monthly", "hr", "--amount", "1", "-c", "no_ledger.yaml"], 5, "absent.db: no such file or directory"),
+    ],
+    "budget history": [(["x", "-c", "config.yaml"], 2, "There is no budget x. There are: `monthly`, `winter`.")],
     "report": [
         (["absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
         (["no_queue.yaml"], 2, "no_queue.yaml has no `ledger:` section, so there is nothing to report"),

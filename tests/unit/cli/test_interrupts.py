@@ -47,6 +47,9 @@ STORE_WAITS = {
     "review import": (["labels.csv"], "Importing the labels"),
     "review what-if": (["pii=0.5"], "Counting the labels"),
     "report": ([], "Reading the ledger"),
+    "budget status": ([], "Reading the ledger"),
+    "budget grant": (["monthly", "search", "--amount", "1"], "Storing the grant"),
+    "budget history": ([], "Reading the history"),
 }
 LAUNCHED = {"run", "up"}
 """``tests/e2e/test_up.py`` interrupts them, with their children."""

@@ -1,0 +1,73 @@
+"""The shapes of what ``extproc budget`` prints with ``--json``; ``shapes`` lists all of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypedDict
+
+
+class BudgetPeriodJson(TypedDict):
+    """A period of a budget."""
+
+    start: Annotated[str, "its first moment, with the offset of the time zone"]
+    end: Annotated[str, "the first moment after it"]
+
+
+class BudgetKeyJson(TypedDict):
+    """One team, project or budget code in a period. Numbers are in the unit of the budget."""
+
+    key: Annotated[str, "its name; empty: entries without one"]
+    amount: Annotated[int, "as the configuration has it"]
+    granted: Annotated[int, "the sum of all grants; may be below 0"]
+    spent: Annotated[int, "as the ledger has it"]
+    left: Annotated[int, "below 0: more was spent than there was"]
+    percent: Annotated[int, "that is spent, rounded down"]
+    reached: Annotated[list[int], "shares of `warn_at` that are spent"]
+    exhausted: Annotated[bool, "nothing is left"]
+
+
+class BudgetStatusJson(TypedDict):
+    """One budget."""
+
+    name: Annotated[str, "as the configuration has it"]
+    per: Annotated[Literal["team", "project", "budget_code"], "what each key is"]
+    of: Annotated[Literal["micro_usd", "tokens"], "the unit of all its numbers"]
+    timezone: Annotated[str, "whose days its periods have"]
+    period: Annotated[BudgetPeriodJson, "the current one, or its range of days"]
+    running: Annotated[bool, "the period has begun and is not over; only a range of days may not be"]
+    keys: Annotated[list[BudgetKeyJson], "those of `match`, or those that spent or were granted something"]
+
+
+class BudgetsJson(TypedDict):
+    """``budget status``."""
+
+    at: Annotated[str, "when, in UTC"]
+    budgets: Annotated[list[BudgetStatusJson], "in the order of the configuration"]
+
+
+class BudgetChangeJson(TypedDict):
+    """A change of a budget."""
+
+    number: Annotated[int, "in the order in which they were made"]
+    at: Annotated[str, "when, in UTC"]
+    budget: Annotated[str, "its name"]
+    key: Annotated[str, "the team, project or budget code that it is for"]
+    period: Annotated[BudgetPeriodJson, "that it is for, in UTC"]
+    kind: Annotated[Literal["grant"], "what it is"]
+    amount: Annotated[int, "how much more there is, in the unit of the budget; below 0: less"]
+    by: Annotated[str, "who made it"]
+    note: Annotated[str, "the reason, if one was given"]
+
+
+class BudgetHistoryJson(TypedDict):
+    """``budget history``."""
+
+    changes: Annotated[list[BudgetChangeJson], "the oldest first"]
+
+
+class GrantedJson(TypedDict):
+    """``budget grant``."""
+
+    budget: Annotated[str, "its name"]
+    granted: Annotated[int, "by this call"]
+    period: Annotated[BudgetPeriodJson, "that it is for"]
+    state: Annotated[BudgetKeyJson, "with the grant"]

@@ -1,0 +1,50 @@
+"""What is left of a budget: whole numbers of tokens or micro-USD."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Literal, NamedTuple
+
+BUDGET_MAX: Final = 10**15
+"""Of any amount: a billion USD."""
+BudgetUnit = Literal["micro_usd", "tokens"]
+BudgetScope = Literal["team", "project", "budget_code"]
+
+
+class BudgetState(NamedTuple):
+    """One key of a budget in one period.
+
+    Args:
+        amount: as the configuration has it.
+        granted: the sum of all grants of the period; may be below 0.
+        spent: as the ledger has it.
+    """
+
+    key: str
+    amount: int
+    granted: int
+    spent: int
+
+    @property
+    def limit(self) -> int:
+        """How much may be spent."""
+        return self.amount + self.granted
+
+    @property
+    def left(self) -> int:
+        """How much may still be spent; below 0: more was spent than there was."""
+        return self.limit - self.spent
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether nothing is left."""
+        return self.left <= 0
+
+    def reached(self, shares_percent: Iterable[int]) -> tuple[int, ...]:
+        """Those of some shares that are spent. [percent]"""
+        return tuple(share for share in sorted(shares_percent) if self.spent * 100 >= share * self.limit)
+
+    @property
+    def percent(self) -> int:
+        """How much of it is spent, rounded down, so that 100 says that nothing is left."""
+        return 100 if self.limit <= 0 else self.spent * 100 // self.limit

@@ -1,0 +1,28 @@
+"""What is left of a budget."""
+
+from __future__ import annotations
+
+from extproc.domain.budgets import BudgetState
+
+
+def test_what_is_left() -> None:
+    """Grants count; nothing is rounded up to a share that was not reached."""
+    state = BudgetState("search", amount=1_000, granted=500, spent=1_199)
+    assert (state.limit, state.left, state.percent, state.is_exhausted) == (1_500, 301, 79, False)
+    assert state.reached((80, 50, 79)) == (50, 79)
+    assert state._replace(spent=1_200).reached((80,)) == (80,)
+
+
+def test_it_is_exhausted_when_nothing_is_left() -> None:
+    """At the amount itself, and beyond; 100 percent says the same."""
+    state = BudgetState("search", amount=1_000, granted=0, spent=999)
+    assert (state.percent, state.is_exhausted) == (99, False)
+    for spent in (1_000, 1_001):
+        assert state._replace(spent=spent).is_exhausted
+        assert state._replace(spent=spent).percent >= 100
+
+
+def test_all_of_it_was_taken_back() -> None:
+    """There is no share of nothing."""
+    state = BudgetState("search", amount=1_000, granted=-1_000, spent=0)
+    assert (state.limit, state.percent, state.is_exhausted, state.reached((80,))) == (0, 100, True, (80,))
