@@ -30,14 +30,14 @@ _STYLE: Final = """\
 @media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --page: #0d1117; --grid: #30363d; --dim: #9aa4af;
   --c0: #6cb6ff; --c1: #f0883e; --c2: #56d364; --c3: #d2a8ff; --c4: #ff7b72; --c5: #56d4dd; --c6: #e3b341;
   --c7: #8b949e; } }
-body { margin: 2rem auto; max-width: 60rem; padding: 0 1rem; font: 15px/1.5 system-ui, sans-serif;
+body { margin: 2rem auto; max-width: 76rem; padding: 0 1rem; font: 15px/1.5 system-ui, sans-serif;
   color: var(--text); background: var(--page); }
 svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: var(--dim); }
 .grid { stroke: var(--grid); } .line { fill: none !important; stroke-width: 2; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0 1.5rem; }
 caption { text-align: left; font-weight: 600; } th, td { padding: .2rem .6rem; border-bottom: 1px solid var(--grid); }
 th { text-align: left; } td, th.figure { text-align: right; font-variant-numeric: tabular-nums; }
-td.name { text-align: left; overflow-wrap: anywhere; }
+td { white-space: nowrap; } td.name { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 7rem; }
 .key { display: inline-block; width: .8em; height: .8em; margin: 0 .3em 0 1em; } .scroll { overflow-x: auto; }
 """ + "".join(
     f".c{one} {{ fill: var(--c{one}); stroke: var(--c{one}); }} .key.c{one} {{ background: var(--c{one}); }}\n"
