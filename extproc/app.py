@@ -143,7 +143,7 @@ async def _serve(
     logger.write_in_thread(metrics.log_lines_dropped)
     snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
     review = _open_review(document, file, metrics, logger)
-    ledger = open_ledger(document.ledger, file, metrics.ledger, logger)
+    ledger = open_ledger(document, file, metrics.ledger, logger)
     classifiers = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
     processor = _processor(document, snapshot, metrics, [metrics, *review], logger, classifiers, ledger)
     metrics.inflight.set_function(lambda: processor.inflight)
@@ -210,7 +210,7 @@ async def _supervise(
     metrics = Metrics(document.identity.label_values_max)
     logger.write_in_thread(metrics.log_lines_dropped)
     review = _open_review(document, file, metrics, logger)  # for retention in the store, and for guard precision
-    ledger = open_ledger(document.ledger, file, metrics.ledger, logger, serves=False)
+    ledger = open_ledger(document, file, metrics.ledger, logger, serves=False)
     config = ConfigInForce(document, files.prompts, files.certificates, files.mask_keys)
     command = (
         *(sys.executable, "-m", "extproc", "serve", "--config", str(file)),
@@ -270,7 +270,7 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
     logger.write_in_thread(metrics.log_lines_dropped)
     snapshot = compile_snapshot(order.config.document, order.config.prompts, order.config.mask_keys)
     review = _open_review(document, file, metrics, logger, runs_retention=False)
-    ledger = open_ledger(document.ledger, file, metrics.ledger, logger, ships=False)
+    ledger = open_ledger(document, file, metrics.ledger, logger, ships=False)
     classifiers = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
     processor = _processor(
         document, snapshot, metrics, [metrics, FlushSink(metrics.flush), *review], logger, classifiers, ledger

@@ -133,7 +133,7 @@ def history_command(
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """List all changes of budgets, the oldest first."""
+    """List all grants, and when shares were spent, the oldest first."""
     named = config_file(config)
     document = _document_with_budgets(named)
     budgets = document.budgets if name is None else (_budget_named(name, document),)
@@ -151,7 +151,7 @@ def history_command(
     if as_json:
         print_json({"changes": changes})
     elif not changes:
-        typer.echo("Nothing was granted.", err=True)
+        typer.echo("Nothing was granted, and no share was spent.", err=True)
     else:
         print_changes(result_console(), changes, {one.name: one.of for one in budgets})
 

@@ -68,6 +68,7 @@ def change_data(change: BudgetChange) -> BudgetChangeJson:
         "period": period_data(BudgetPeriod(change.period_start_us, change.period_end_us)),
         "kind": change.kind,
         "amount": change.amount,
+        "share_percent": change.share_percent,
         "by": change.made_by,
         "note": change.note,
     }
@@ -104,7 +105,8 @@ def print_changes(console: Console, changes: Sequence[BudgetChangeJson], units: 
     for change in changes:
         amount = amount_in_words(change["amount"], units[change["budget"]])
         sign = "+" if change["amount"] > 0 else ""
-        words = f"{change['kind']} {sign}{amount}"
+        noted = f"{change['kind']}, {change['share_percent']} % of {amount}"
+        words = f"grant {sign}{amount}" if change["kind"] == "grant" else noted
         names = (change["budget"], change["key"], words, change["by"], change["note"])
         table.add_row(change["at"].removesuffix("+00:00") + "Z", *map(_cell, names))
     print_table(console, table)

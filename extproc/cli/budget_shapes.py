@@ -52,9 +52,13 @@ class BudgetChangeJson(TypedDict):
     budget: Annotated[str, "its name"]
     key: Annotated[str, "the team, project or budget code that it is for"]
     period: Annotated[BudgetPeriodJson, "that it is for, in UTC"]
-    kind: Annotated[Literal["grant"], "what it is"]
-    amount: Annotated[int, "how much more there is, in the unit of the budget; below 0: less"]
-    by: Annotated[str, "who made it"]
+    kind: Annotated[
+        Literal["grant", "warned", "exhausted", "recovered"],
+        "a grant, or what a server noted: a share of `warn_at` was spent, all was spent, a grant made room again",
+    ]
+    amount: Annotated[int, "of a grant how much more there is, below 0: less; of others the limit that was in force"]
+    share_percent: Annotated[int, "of that limit, which was spent; 0 for a grant"]
+    by: Annotated[str, "who made it; `extproc`: a server"]
     note: Annotated[str, "the reason, if one was given"]
 
 

@@ -40,7 +40,8 @@ class Budget(Section):
     last_day: BudgetDay | None = Field(default=None, description="likewise the last one, included")
     timezone: TimeZone = Field(default="UTC", description="IANA time zone of its days")
     warn_at: tuple[SharePercent, ...] = Field(
-        default=(80,), description="shares of it that `extproc budget status` marks when they are spent [percent]"
+        default=(80,),
+        description="shares of it at which a warning is logged and counted, once for each key and period [percent]",
     )
 
     def period_at(self, now_us: int) -> BudgetPeriod:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
 
-from sqlalchemy import BigInteger, Connection, cast, func, insert, select, text
+from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, insert, select, text
 
 from extproc.config.budgets import Budget
 from extproc.domain.budget_periods import BudgetPeriod
 from extproc.domain.budgets import BUDGET_MAX, BudgetState
 from extproc.ledger.schema import CHANGES
-from extproc.ledger.slots import spent_in
+from extproc.ledger.slots import insert_into, spent_in
 
 _LOCK = 0x6C6C6C62  # arbitrary advisory lock number: no two PostgreSQL sessions grant at once
-ChangeKind = Literal["grant"]
+ChangeKind = Literal["grant", "warned", "exhausted", "recovered"]
 
 
 class GrantRefused(ValueError):
@@ -24,13 +24,14 @@ class GrantRefused(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetChange:
-    """One change of a budget.
+    """One change of a budget: a grant, or what the shipper noted.
 
     Attributes:
         at_us: when [us since 1970, UTC].
         budget_key: the team, project or budget code that it is for.
         period_start_us, period_end_us: the period that it is for; likewise.
-        amount: how much more there is; below 0: less.
+        amount: of a grant how much more there is, below 0: less; of others the limit that was in force.
+        share_percent: of that limit, which was spent; 0 for a grant.
         made_by: who made it.
     """
 
@@ -42,8 +43,9 @@ class BudgetChange:
     period_end_us: int
     kind: ChangeKind
     amount: int
+    share_percent: int = 0
     made_by: str
-    note: str
+    note: str = ""
 
 
 def states_of(connection: Connection, budget: Budget, period: BudgetPeriod) -> list[BudgetState]:
@@ -73,21 +75,49 @@ def grant(connection: Connection, budget: Budget, change: BudgetChange) -> Budge
         raise GrantRefused(f"{change.amount} is more than what is left ({max(0, before.left)})")
     if before.limit + change.amount > BUDGET_MAX:
         raise GrantRefused(f"with {change.amount} more, it would be above the maximum of {BUDGET_MAX}")
-    values = asdict(change)
-    del values["number"]
-    connection.execute(insert(CHANGES), values)
+    connection.execute(insert(CHANGES), _values(change))
     return before._replace(granted=before.granted + change.amount)
+
+
+def note_once(connection: Connection, change: BudgetChange, once: str) -> bool:
+    """Add what is noted once, in a transaction that writes. Returns: whether nobody did before.
+
+    Args: once: its name, unique in the store.
+    """
+    statement = insert_into(connection, CHANGES).values(_values(change) | {"once": once}).on_conflict_do_nothing()
+    return connection.execute(statement.returning(CHANGES.c.number)).scalar_one_or_none() is not None
+
+
+def exhausted_keys(connection: Connection, budget: str, period: BudgetPeriod) -> set[str]:
+    """Those of which a period's last note says that nothing is left."""
+    key, kind = CHANGES.c.budget_key, CHANGES.c.kind
+    noted = kind.in_(("exhausted", "recovered")) & (CHANGES.c.budget == budget) & _starts_in(period)
+    found: set[str] = set()
+    for name, last in connection.execute(select(key, kind).where(noted).order_by(CHANGES.c.number)):
+        (found.add if last == "exhausted" else found.discard)(name)
+    return found
 
 
 def changes_of(connection: Connection, budgets: Sequence[str]) -> list[BudgetChange]:
     """All changes of some budgets, the oldest first."""
     query = select(CHANGES).where(CHANGES.c.budget.in_(budgets)).order_by(CHANGES.c.number)
-    return [BudgetChange(**row) for row in connection.execute(query).mappings()]
+    names = [one.name for one in fields(BudgetChange)]
+    return [BudgetChange(**{name: row[name] for name in names}) for row in connection.execute(query).mappings()]
+
+
+def _values(change: BudgetChange) -> dict[str, Any]:
+    values = asdict(change)
+    del values["number"]
+    return values
+
+
+def _starts_in(period: BudgetPeriod) -> ColumnElement[bool]:
+    return (CHANGES.c.period_start_us >= period.start_us) & (CHANGES.c.period_start_us < period.end_us)
 
 
 def _granted(connection: Connection, budget: str, period: BudgetPeriod) -> dict[str, int]:
     """What was granted in a period, by key: also if the configuration has changed its end or its zone since."""
     key, total = CHANGES.c.budget_key, cast(func.sum(CHANGES.c.amount), BigInteger)
-    starts_in = (CHANGES.c.period_start_us >= period.start_us) & (CHANGES.c.period_start_us < period.end_us)
-    query = select(key, total).where(starts_in, CHANGES.c.budget == budget).group_by(key)
+    grants = (CHANGES.c.kind == "grant") & (CHANGES.c.budget == budget) & _starts_in(period)
+    query = select(key, total).where(grants).group_by(key)
     return {name: int(amount) for name, amount in connection.execute(query)}

@@ -8,7 +8,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from extproc.config.ledger import Ledger
+from extproc.config.document import Document
 from extproc.ledger import require_packages
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class LedgerParts:
 
 
 def open_ledger(
-    terms: Ledger | None, file: Path, counts: Any, logger: Any, *, serves: bool = True, ships: bool = True
+    document: Document, file: Path, counts: Any, logger: Any, *, serves: bool = True, ships: bool = True
 ) -> LedgerParts:
     """Open the ledger of a configuration.
 
@@ -53,6 +53,7 @@ def open_ledger(
         ships: whether it starts the process that ships, for itself and for workers.
     Raises: LedgerUnavailable.
     """
+    terms = document.ledger
     if terms is None:
         return LedgerParts()
     require_packages(terms.url)
@@ -62,5 +63,5 @@ def open_ledger(
     folder = file.parent.resolve()
     spool = folder / terms.spool
     sink = LedgerSink(terms, spool, counts, logger) if serves else None
-    shipper = ShipperProcess(terms, spool, folder, counts, logger) if ships else None
+    shipper = ShipperProcess(terms, spool, folder, counts, logger, document.budgets) if ships else None
     return LedgerParts(sink, shipper)

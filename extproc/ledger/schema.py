@@ -2,7 +2,8 @@
 
 ``ledger_entries`` has a column for each field of ``LedgerEntry``, and the day. ``ledger_spools`` says up to where the
 segments of each process are stored. ``usage_slots`` has the sums of budgets: what was used, by quarter of an hour and
-payer. ``budget_changes`` has what people changed. The views ``usage_daily`` and ``usage_by_team`` are made for people.
+payer. ``budget_changes`` has grants, and what was crossed. The views ``usage_daily`` and ``usage_by_team`` are made for
+people.
 """
 
 from __future__ import annotations
@@ -106,6 +107,8 @@ CHANGES = Table(
     Column("period_end_us", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
     Column("amount", BigInteger, nullable=False),
+    Column("share_percent", Integer, nullable=False),
+    Column("once", Text, unique=True),  # of what is noted once; None: a grant
     Column("made_by", Text, nullable=False),
     Column("note", Text, nullable=False),
 )

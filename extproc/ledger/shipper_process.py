@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import orjson
 
+from extproc.config.budgets import Budget
 from extproc.config.ledger import Ledger
 
 COMMAND: Final = (sys.executable, "-m", "extproc.ledger.shipping")
@@ -18,6 +20,11 @@ LAST_S_MAX: Final = 10.0
 """How long it may ship after it was told to end."""
 _BACK_OFF_S: Final = (0.2, 1.0, 5.0, 15.0)
 _LINE_BYTES_MAX: Final = 1_048_576
+_CROSSED: Final = {
+    "warned": "budget spent to a share",
+    "exhausted": "budget exhausted",
+    "recovered": "budget has room again",
+}
 
 
 class ShippingCounts(Protocol):
@@ -39,10 +46,21 @@ class ShipperProcess:
         root: the folder of the spool.
         folder: base of a relative path of the store.
         logger: logs what changes, once.
+        budgets: that are watched.
     """
 
-    def __init__(self, terms: Ledger, root: Path, folder: Path, counts: ShippingCounts, logger: Any) -> None:
-        self._settings = orjson.dumps({"url": terms.url, "folder": str(folder), "spool": str(root)}) + b"\n"
+    def __init__(
+        self,
+        terms: Ledger,
+        root: Path,
+        folder: Path,
+        counts: ShippingCounts,
+        logger: Any,
+        budgets: Sequence[Budget] = (),
+    ) -> None:
+        watched = [one.model_dump_json() for one in budgets]
+        settings = {"url": terms.url, "folder": str(folder), "spool": str(root), "budgets": watched}
+        self._settings = orjson.dumps(settings) + b"\n"
         self._counts = counts
         self._logger = logger
         self._process: asyncio.subprocess.Process | None = None
@@ -117,6 +135,8 @@ class ShipperProcess:
             self._logger.warning("ledger", problem=problem)
         if report.get("died"):
             self._logger.warning("ledger entries of a process that was killed", exchanges=report["died"])
+        for change in report.get("crossed", ()):
+            self._tell_crossed(change)
         failing = report.get("failing")
         if failing is not None and failing != self.failing:
             self.failing = failing
@@ -125,3 +145,14 @@ class ShipperProcess:
             else:
                 self._logger.info("ledger shipper works")
         self._counts.shipped(report)
+
+    def _tell_crossed(self, change: Mapping[str, Any]) -> None:
+        log = self._logger.info if change["kind"] == "recovered" else self._logger.warning
+        log(
+            _CROSSED[change["kind"]],
+            budget=change["budget"],
+            key=change["budget_key"],
+            share_percent=change["share_percent"],
+            limit=change["amount"],
+            until=datetime.fromtimestamp(change["period_end_us"] // 1_000_000, UTC).isoformat(),
+        )

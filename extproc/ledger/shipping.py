@@ -13,12 +13,16 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
+from extproc.config.budgets import Budget
 from extproc.database.engine import StoreFailed
+from extproc.ledger.budget_watch import BudgetWatch
 from extproc.ledger.shipper import Shipper, oldest_unshipped_s
 from extproc.ledger.spool import SpoolLock, SpoolTaken, size_of_spool
 from extproc.ledger.store import LedgerStore
@@ -29,6 +33,7 @@ LAST_S_MAX: Final = 8.0
 """How long it ships after its parent has ended."""
 _BACK_OFF_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 _REPORT_S: Final = 1.0
+_CROSSED_AT_ONCE: Final = 500  # a report is one line, which is bounded
 
 
 class Shipping:
@@ -37,16 +42,19 @@ class Shipping:
     Args:
         url, folder: of the store, as of ``LedgerStore``.
         root: of the spool.
+        budgets: that are watched.
     """
 
-    def __init__(self, url: str, folder: Path, root: Path) -> None:
+    def __init__(self, url: str, folder: Path, root: Path, budgets: Sequence[Budget] = ()) -> None:
         self._url = url
         self._folder = folder
         self._root = root
+        self._budgets = budgets
         self._parent_gone = threading.Event()
         self._last_until_s = float("inf")
         self._store: LedgerStore | None = None
         self._shipper: Shipper | None = None
+        self._watch: BudgetWatch | None = None
         self._failed = 0
         self._problem = ""
         self._reported_s = float("-inf")
@@ -89,6 +97,7 @@ class Shipping:
     def _ship(self) -> int:
         try:
             read = self._opened().ship(self._out_of_time)
+            self._look(read > 0)
         except StoreFailed as failure:
             return self._fail(f"store: {failure}")
         except OSError as error:
@@ -96,6 +105,16 @@ class Shipping:
         self._failed = 0
         self._note_problem("")
         return read
+
+    def _look(self, stored: bool) -> None:
+        """Look at the budgets, if it is time, and report them. Raises: StoreFailed."""
+        now_us = time.time_ns() // 1_000
+        looked = None if self._watch is None else self._watch.look_if_due(stored, now_us)
+        if looked is None:
+            return
+        self._write({"budgets": {"at_s": now_us / 1_000_000, "percent": looked.percent}})
+        for first in range(0, len(looked.crossed), _CROSSED_AT_ONCE):
+            self._write({"crossed": [asdict(one) for one in looked.crossed[first : first + _CROSSED_AT_ONCE]]})
 
     def _fail(self, problem: str) -> int:
         self._failed += 1
@@ -106,6 +125,7 @@ class Shipping:
         if self._shipper is None:
             self._store = LedgerStore(self._url, self._folder)
             self._shipper = Shipper(self._root, self._store)
+            self._watch = BudgetWatch(self._store, self._budgets)
             if self._store.warnings:
                 self._write({"problems": self._store.warnings})
         return self._shipper
@@ -143,7 +163,8 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)  # for the parent, whose end is noticed
     settings = orjson.loads(sys.stdin.readline())
-    shipping = Shipping(settings["url"], Path(settings["folder"]), Path(settings["spool"]))
+    budgets = [Budget.model_validate_json(one) for one in settings["budgets"]]
+    shipping = Shipping(settings["url"], Path(settings["folder"]), Path(settings["spool"]), budgets)
     threading.Thread(target=_watch, args=(shipping,), name="parent", daemon=True).start()
     if shipping.wait_for_lock() is not None:
         shipping.run()

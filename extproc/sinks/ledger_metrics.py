@@ -1,4 +1,4 @@
-"""Metrics of the ledger: what was spooled, dropped and stored, and what waits."""
+"""Metrics of the ledger: what was spooled, dropped and stored, what waits, and what is spent of budgets."""
 
 from __future__ import annotations
 
@@ -39,7 +39,24 @@ class LedgerMetrics:
         self._restarts = counter(
             "llm_extproc_ledger_shipper_restarts_total", "Shippers of the ledger that died and were restarted.", ()
         )
+        self._crossed = counter(
+            "llm_extproc_budget_crossed_total",
+            "Crossings of a budget by one of its teams, projects or budget codes: `warned` at a share, `exhausted`, or"
+            " `recovered` by a grant.",
+            ("budget", "kind"),
+        )
         registry = gathering.library
+        self._budget_percent = Gauge(
+            "llm_extproc_budget_spent_percent",
+            "The largest part of a budget that a team, project or budget code has spent in its current period.",
+            ("budget",),
+            registry=registry,
+        )
+        self._budget_time = Gauge(
+            "llm_extproc_budget_sums_timestamp_seconds",
+            "When the sums of budgets were last read from the store, since 1970; 0: not yet.",
+            registry=registry,
+        )
         self._bytes = Gauge("llm_extproc_ledger_spool_bytes", "Size of the ledger's spool.", registry=registry)
         self._oldest = Gauge(
             "llm_extproc_ledger_oldest_unshipped_seconds",
@@ -68,10 +85,17 @@ class LedgerMetrics:
             self._stored.add((), report.get("stored", 0))
             self._repeated.add((), report.get("repeated", 0))
             self._damaged.add((), report.get("damaged", 0))
+            for change in report.get("crossed", ()):
+                self._crossed.add((change["budget"], change["kind"]))
         if "spool_bytes" in report:
             self._bytes.set(report["spool_bytes"])
         if "oldest_s" in report:
             self._oldest.set(report["oldest_s"])
+        if "budgets" in report:
+            self._budget_time.set(report["budgets"]["at_s"])
+            self._budget_percent.clear()  # of budgets whose days are over
+            for name, percent in report["budgets"]["percent"].items():
+                self._budget_percent.labels(name).set(percent)
 
     def shipper_restarted(self) -> None:
         """Count a shipper that died."""

@@ -144,6 +144,29 @@ async def test_a_killed_process_leaves_entries_of_what_was_open(folder: Path) ->
 
 
 @in_loop
+async def test_what_is_spent_of_a_budget_is_told_once(folder: Path) -> None:
+    """By a line and on the page; the next process knows that it was."""
+    budget = {"name": "daily", "per": "team", "of": "tokens", "amount": 1, "period": "day"}
+    process = Process(folder, ledger={"url": "sqlite:///ledger.db"}, budgets=[budget])
+    process.processor.start()
+    async with process.channel() as channel:
+        await answered(channel)
+        await later(lambda: process.lines("budget exhausted"))
+        await later(lambda: process.metric("llm_extproc_budget_crossed_total", kind="exhausted") == 1)
+    assert process.metric("llm_extproc_budget_spent_percent", budget="daily") >= 100
+    assert process.metric("llm_extproc_budget_sums_timestamp_seconds") > 1_700_000_000
+    assert await asyncio.to_thread(process.processor.stop) == 0
+    (warned,), (exhausted,) = process.lines("budget spent to a share"), process.lines("budget exhausted")
+    assert [warned[key] for key in ("budget", "key", "share_percent", "limit")] == ["daily", "search", 80, 1]
+    assert [exhausted[key] for key in ("level", "budget", "key", "limit")] == ["warning", "daily", "search", 1]
+    again = Process(folder, ledger={"url": "sqlite:///ledger.db"}, budgets=[budget])
+    again.processor.start()
+    await later(lambda: again.metric("llm_extproc_budget_spent_percent", budget="daily") >= 100)
+    assert again.metric("llm_extproc_budget_crossed_total") == 0
+    assert await asyncio.to_thread(again.processor.stop) == 0
+
+
+@in_loop
 async def test_a_store_that_cannot_be_used_hinders_no_exchange(folder: Path) -> None:
     """It is told, and the entries wait in the spool for a process that can store them."""
     process = made(folder, url="sqlite:///missing/ledger.db")

@@ -285,6 +285,12 @@ def _fill_ledger(folder: Path) -> None:
     )
     with ledger.writing() as connection:
         at = {"at_us": 1_767_600_000_000_000, "period_start_us": 1_767_222_000_000_000, "period_end_us": 1 << 52}
-        made = {"kind": "grant", "amount": -1_000_000, "made_by": "ann", "note": "a reason that is long " * 4}
+        made = {
+            "kind": "grant",
+            "amount": -1_000_000,
+            "share_percent": 0,
+            "made_by": "ann",
+            "note": "a reason that is long " * 4,
+        }
         connection.execute(insert(CHANGES), {"budget": "monthly", "budget_key": "search", **at, **made})
     ledger.close()

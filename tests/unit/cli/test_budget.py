@@ -80,7 +80,7 @@ def test_a_grant_counts_and_is_kept(folder: Path) -> None:
 def test_the_history_of_one_budget() -> None:
     """Of another one there is nothing, which is said apart from the result."""
     ran = CliRunner().invoke(app, ["budget", "history", "winter", *CONFIG])
-    assert (ran.exit_code, ran.stdout, ran.stderr) == (0, "", "Nothing was granted.\n")
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (0, "", "Nothing was granted, and no share was spent.\n")
     assert len(json.loads(printed("history", "monthly", "--json"))["changes"]) == 1
 
 

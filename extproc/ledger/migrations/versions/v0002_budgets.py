@@ -38,6 +38,8 @@ def upgrade() -> None:
         Column("period_end_us", BigInteger, nullable=False),
         Column("kind", Text, nullable=False),
         Column("amount", BigInteger, nullable=False),
+        Column("share_percent", Integer, nullable=False),
+        Column("once", Text, unique=True),
         Column("made_by", Text, nullable=False),
         Column("note", Text, nullable=False),
     )

@@ -1,0 +1,127 @@
+"""Watches what is spent of budgets, and notes what crosses a share: once over all processes that watch one store.
+
+A crossing is a row of ``budget_changes`` with a name that is unique in the store, so the process that adds it tells it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import orjson
+from sqlalchemy import Connection
+
+from extproc.config.budgets import Budget
+from extproc.domain.budget_periods import BudgetPeriod
+from extproc.domain.budgets import BudgetState
+from extproc.ledger.budgets import BudgetChange, ChangeKind, exhausted_keys, note_once, states_of
+from extproc.ledger.store import LedgerStore
+
+LOOK_S_MIN: Final = 1.0
+LOOK_S_MAX: Final = 15.0
+"""How long grants, and what other machines store, may go unnoticed."""
+_PART_MAX: Final = 0.05
+"""Of the time of a process, for sums."""
+_WHO: Final = "extproc"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was seen.
+
+    Attributes:
+        percent: of each budget, the largest part that any key has spent.
+        crossed: what was noted, and is to be told.
+    """
+
+    percent: dict[str, int] = field(default_factory=dict)
+    crossed: tuple[BudgetChange, ...] = ()
+
+
+class BudgetWatch:
+    """Looks at the sums, as often as they may have changed and as the time that it takes allows."""
+
+    def __init__(
+        self, store: LedgerStore, budgets: Sequence[Budget], clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._store = store
+        self._budgets = budgets
+        self._clock_s = clock_s
+        self._noted: set[str] = set()
+        self._looked_s = float("-inf")
+        self._pause_s = LOOK_S_MIN
+        self._changed = True
+
+    def look_if_due(self, stored: bool, now_us: int) -> Looked | None:
+        """Look, if it is time. Raises: StoreFailed.
+
+        Args: stored: whether entries were stored since the last call.
+        """
+        self._changed = self._changed or stored
+        began_s = self._clock_s()
+        pause_s = self._pause_s if self._changed else max(self._pause_s, LOOK_S_MAX)
+        if not self._budgets or began_s - self._looked_s < pause_s:
+            return None
+        looked = self.look(now_us)
+        self._looked_s, self._changed = self._clock_s(), False
+        self._pause_s = max(LOOK_S_MIN, (self._looked_s - began_s) / _PART_MAX)
+        return looked
+
+    def look(self, now_us: int) -> Looked:
+        """Add up what is spent, and note what crossed a share since. Raises: StoreFailed."""
+        percent: dict[str, int] = {}
+        found: dict[str, BudgetChange] = {}
+        with self._store.reading() as connection:
+            for budget in self._budgets:
+                period = budget.period_at(now_us)
+                if not period.start_us <= now_us < period.end_us:
+                    continue
+                states = states_of(connection, budget, period)
+                percent[budget.name] = max((state.percent for state in states), default=0)
+                found |= _crossings(connection, budget, period, states, now_us)
+        new = {once: change for once, change in found.items() if once not in self._noted}
+        crossed = self._note(new) if new else ()
+        self._noted = set(found)
+        return Looked(percent, crossed)
+
+    def _note(self, new: dict[str, BudgetChange]) -> tuple[BudgetChange, ...]:
+        """Returns: those that nobody has noted before."""
+        with self._store.writing() as connection:
+            return tuple([change for once, change in new.items() if note_once(connection, change, once)])
+
+
+def _crossings(
+    connection: Connection, budget: Budget, period: BudgetPeriod, states: Sequence[BudgetState], now_us: int
+) -> dict[str, BudgetChange]:
+    """What is crossed at the moment, by the name under which it is noted once."""
+    found: dict[str, BudgetChange] = {}
+    exhausted = exhausted_keys(connection, budget.name, period)
+    for state in states:
+        kinds: list[tuple[ChangeKind, int]] = [("warned", share) for share in state.reached(budget.warn_at)]
+        if state.is_exhausted:
+            kinds.append(("exhausted", 100))
+        elif state.key in exhausted:
+            kinds.append(("recovered", state.percent))
+        for kind, share in kinds:
+            change = BudgetChange(
+                at_us=now_us,
+                budget=budget.name,
+                budget_key=state.key,
+                period_start_us=period.start_us,
+                period_end_us=period.end_us,
+                kind=kind,
+                amount=state.limit,
+                share_percent=share,
+                made_by=_WHO,
+            )
+            found[_once(change)] = change
+    return found
+
+
+def _once(change: BudgetChange) -> str:
+    """A grant gives another limit, of which all shares may be crossed again."""
+    share = change.share_percent if change.kind == "warned" else 0
+    parts = (change.budget, change.budget_key, change.period_start_us, change.kind, share, change.amount)
+    return orjson.dumps(parts).decode()

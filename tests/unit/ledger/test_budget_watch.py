@@ -1,0 +1,133 @@
+"""What is spent is noted when it crosses a share: once, however many watch, and again under another limit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from extproc.config.budgets import Budget
+from extproc.ledger.budget_watch import LOOK_S_MAX, LOOK_S_MIN, BudgetWatch, Looked
+from extproc.ledger.budgets import BudgetChange, changes_of, grant
+from extproc.ledger.store import LedgerStore
+from tests.unit.ledger.samples import DAY_US, NOON_US, entry
+
+BUDGET = Budget(name="daily", per="team", of="tokens", amount=1_000, period="day", warn_at=(90, 50))
+PERIOD = BUDGET.period_at(NOON_US)
+
+
+def spend(store: LedgerStore, tokens: int, exchange: str, team: str = "search") -> None:
+    """An entry with so many tokens."""
+    store.add([entry(exchange=exchange, prompt_tokens=tokens, completion_tokens=0, team=team)])
+
+
+def told(looked: Looked) -> list[tuple[str, str, int, int]]:
+    """What was noted."""
+    return [(one.budget_key, one.kind, one.share_percent, one.amount) for one in looked.crossed]
+
+
+def give(store: LedgerStore, amount: int) -> None:
+    """A grant to the team search."""
+    change = BudgetChange(
+        at_us=NOON_US,
+        budget="daily",
+        budget_key="search",
+        period_start_us=PERIOD.start_us,
+        period_end_us=PERIOD.end_us,
+        kind="grant",
+        amount=amount,
+        made_by="ann",
+    )
+    with store.writing() as connection:
+        grant(connection, BUDGET, change)
+
+
+def test_each_crossing_is_told_once(url: str, store: LedgerStore) -> None:
+    """By one of those that watch, also after a restart; the history has all in order."""
+    one, another = BudgetWatch(store, [BUDGET]), BudgetWatch(LedgerStore(url, Path("/")), [BUDGET])
+    assert one.look(NOON_US) == Looked({"daily": 0})
+    spend(store, 499, "a")
+    assert told(one.look(NOON_US)) == []
+    spend(store, 1, "b")
+    assert one.look(NOON_US).percent == {"daily": 50}
+    assert told(another.look(NOON_US)) == []
+    spend(store, 500, "c")
+    spend(store, 600, "d", team="hr")
+    assert told(another.look(NOON_US)) == [
+        *(("hr", "warned", 50, 1_000), ("search", "warned", 90, 1_000), ("search", "exhausted", 100, 1_000))
+    ]
+    assert told(one.look(NOON_US)) == told(one.look(NOON_US)) == []
+    assert told(BudgetWatch(store, [BUDGET]).look(NOON_US)) == []
+    with store.reading() as connection:
+        kinds = [(change.budget_key, change.kind) for change in changes_of(connection, ["daily"])]
+    assert kinds == [("search", "warned"), ("hr", "warned"), ("search", "warned"), ("search", "exhausted")]
+
+
+def test_a_grant_makes_room_and_may_be_spent(store: LedgerStore) -> None:
+    """What is exhausted recovers, once, and may be exhausted again under the new limit; grants alone are sums."""
+    watch = BudgetWatch(store, [BUDGET])
+    spend(store, 1_000, "a")
+    watch.look(NOON_US)
+    give(store, 1_500)
+    assert told(watch.look(NOON_US)) == [("search", "recovered", 40, 2_500)]
+    assert told(watch.look(NOON_US)) == told(BudgetWatch(store, [BUDGET]).look(NOON_US)) == []
+    spend(store, 1_500, "b")
+    looked = watch.look(NOON_US)
+    assert told(looked) == [
+        *(("search", "warned", 50, 2_500), ("search", "warned", 90, 2_500), ("search", "exhausted", 100, 2_500))
+    ]
+    assert looked.percent == {"daily": 100}
+
+
+def test_a_new_period_begins_with_nothing(store: LedgerStore) -> None:
+    """And a range of days that is over, or has not begun, is not watched."""
+    days = {"period": None, "first_day": "2026-11-28", "last_day": "2026-11-29"}
+    over = Budget(**{**BUDGET.model_dump(), "name": "over", **days})
+    watch = BudgetWatch(store, [BUDGET, over])
+    spend(store, 1_000, "a")
+    assert len(watch.look(NOON_US).crossed) == 6
+    assert watch.look(NOON_US + DAY_US) == Looked({"daily": 0})
+    assert set(watch.look(NOON_US - 3 * DAY_US).percent) == {"daily"}
+    store.add([entry(exchange="b", started_at_us=NOON_US + DAY_US, prompt_tokens=1_000)])
+    assert [change.kind for change in watch.look(NOON_US + DAY_US).crossed] == ["warned", "warned", "exhausted"]
+
+
+class Clock:
+    """A clock that is put forward by hand, and by each reading as long as a look takes."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+        self.step_s = 0.0
+
+    def __call__(self) -> float:
+        """The time now. [s]"""
+        self.now_s += self.step_s
+        return self.now_s
+
+
+def test_when_it_looks(store: LedgerStore) -> None:
+    """A second after entries were stored; else after some, since others store and grant; never most of the time."""
+    clock = Clock()
+    watch = BudgetWatch(store, [BUDGET], clock)
+    assert watch.look_if_due(False, NOON_US) is not None
+    assert watch.look_if_due(True, NOON_US) is None
+    clock.now_s += LOOK_S_MIN
+    assert watch.look_if_due(False, NOON_US) is not None
+    clock.now_s += LOOK_S_MAX - 1
+    assert watch.look_if_due(False, NOON_US) is None
+    clock.now_s += 1
+    clock.step_s = 0.5
+    assert watch.look_if_due(False, NOON_US) is not None
+    clock.step_s = 0
+    clock.now_s += 9.9
+    assert watch.look_if_due(True, NOON_US) is None
+    clock.now_s += 0.1
+    assert watch.look_if_due(True, NOON_US) is not None
+    assert BudgetWatch(store, []).look_if_due(True, NOON_US) is None
+
+
+def test_a_crossing_in_another_zone_of_time_is_another(store: LedgerStore) -> None:
+    """Its period begins at another moment."""
+    spend(store, 500, "a")
+    assert len(BudgetWatch(store, [BUDGET]).look(NOON_US).crossed) == 1
+    moved = Budget(**{**BUDGET.model_dump(), "timezone": "Asia/Tokyo"})
+    (change,) = BudgetWatch(store, [moved]).look(NOON_US).crossed
+    assert change.period_start_us == PERIOD.start_us - 9 * 3_600_000_000
