@@ -21,6 +21,9 @@ def budget_problems(document: Document, places: Places) -> Iterator[Problem]:
     if budgets and document.ledger is None:
         hint = "Add `ledger: { url: sqlite:///ledger.db }`."
         yield places.problem(("budgets",), "nothing has their sums without a ledger", hint=hint, at_key=True)
+    if document.budget_webhook_file is not None and not budgets:
+        found = "there are no budgets to warn of"
+        yield places.problem(("budget_webhook_file",), found, hint="Add `budgets:`, or remove it.", at_key=True)
     for index, budget in enumerate(budgets):
         at: KeyPath = ("budgets", index)
         yield from _name_problems(budgets, index, at, places)

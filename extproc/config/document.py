@@ -379,6 +379,9 @@ class Document(Section):
         default=(),
         description="what teams, projects or budget codes may spend in a period; default: none",
     )
+    budget_webhook_file: FilePath | None = Field(
+        default=None, description="file with a URL to which warnings of `budgets` are posted; default: none"
+    )
     review: Review | None = Field(default=None, description="queue of findings for human review; default: none")
     ledger: Ledger | None = Field(default=None, description="durable entries of all exchanges; default: none")
     requests: Requests = Field(default_factory=Requests, description="content that is forwarded without inspection")

@@ -63,5 +63,6 @@ def open_ledger(
     folder = file.parent.resolve()
     spool = folder / terms.spool
     sink = LedgerSink(terms, spool, counts, logger) if serves else None
-    shipper = ShipperProcess(terms, spool, folder, counts, logger, document.budgets) if ships else None
+    watched = document.budgets, document.budget_webhook_file
+    shipper = ShipperProcess(terms, spool, folder, counts, logger, *watched) if ships else None
     return LedgerParts(sink, shipper)

@@ -47,6 +47,7 @@ class ShipperProcess:
         folder: base of a relative path of the store.
         logger: logs what changes, once.
         budgets: that are watched.
+        webhook_file: of the configuration.
     """
 
     def __init__(
@@ -57,9 +58,11 @@ class ShipperProcess:
         counts: ShippingCounts,
         logger: Any,
         budgets: Sequence[Budget] = (),
+        webhook_file: str | None = None,
     ) -> None:
         watched = [one.model_dump_json() for one in budgets]
         settings = {"url": terms.url, "folder": str(folder), "spool": str(root), "budgets": watched}
+        settings["webhook_file"] = "" if webhook_file is None else str(folder / webhook_file)
         self._settings = orjson.dumps(settings) + b"\n"
         self._counts = counts
         self._logger = logger

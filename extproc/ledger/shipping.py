@@ -23,6 +23,7 @@ import orjson
 from extproc.config.budgets import Budget
 from extproc.database.engine import StoreFailed
 from extproc.ledger.budget_watch import BudgetWatch
+from extproc.ledger.budget_webhook import BudgetWebhook, crossing_message
 from extproc.ledger.shipper import Shipper, oldest_unshipped_s
 from extproc.ledger.spool import SpoolLock, SpoolTaken, size_of_spool
 from extproc.ledger.store import LedgerStore
@@ -43,9 +44,12 @@ class Shipping:
         url, folder: of the store, as of ``LedgerStore``.
         root: of the spool.
         budgets: that are watched.
+        webhook_file: has the URL to which their crossings are posted, if any.
     """
 
-    def __init__(self, url: str, folder: Path, root: Path, budgets: Sequence[Budget] = ()) -> None:
+    def __init__(
+        self, url: str, folder: Path, root: Path, budgets: Sequence[Budget] = (), webhook_file: Path | None = None
+    ) -> None:
         self._url = url
         self._folder = folder
         self._root = root
@@ -55,6 +59,7 @@ class Shipping:
         self._store: LedgerStore | None = None
         self._shipper: Shipper | None = None
         self._watch: BudgetWatch | None = None
+        self._webhook = None if webhook_file is None else BudgetWebhook(webhook_file, self._tell)
         self._failed = 0
         self._problem = ""
         self._reported_s = float("-inf")
@@ -76,6 +81,8 @@ class Shipping:
                 self._parent_gone.wait(self._pause_s())
         if self._store is not None:
             self._store.close()
+        if self._webhook is not None:
+            self._webhook.close()
 
     def wait_for_lock(self) -> SpoolLock | None:
         """Wait until no other process ships this spool. Returns: None if the parent ended before."""
@@ -113,8 +120,15 @@ class Shipping:
         if looked is None:
             return
         self._write({"budgets": {"at_s": now_us / 1_000_000, "percent": looked.percent}})
+        if self._webhook is not None:
+            units = {one.name: one.of for one in self._budgets}
+            for change in looked.crossed:
+                self._webhook.send(crossing_message(change, units[change.budget]))
         for first in range(0, len(looked.crossed), _CROSSED_AT_ONCE):
             self._write({"crossed": [asdict(one) for one in looked.crossed[first : first + _CROSSED_AT_ONCE]]})
+
+    def _tell(self, problem: str) -> None:
+        self._write({"problems": [problem]})
 
     def _fail(self, problem: str) -> int:
         self._failed += 1
@@ -164,7 +178,8 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)  # for the parent, whose end is noticed
     settings = orjson.loads(sys.stdin.readline())
     budgets = [Budget.model_validate_json(one) for one in settings["budgets"]]
-    shipping = Shipping(settings["url"], Path(settings["folder"]), Path(settings["spool"]), budgets)
+    webhook_file = Path(settings["webhook_file"]) if settings["webhook_file"] else None
+    shipping = Shipping(settings["url"], Path(settings["folder"]), Path(settings["spool"]), budgets, webhook_file)
     threading.Thread(target=_watch, args=(shipping,), name="parent", daemon=True).start()
     if shipping.wait_for_lock() is not None:
         shipping.run()

@@ -21,6 +21,7 @@ from extproc.ledger.entry import EntryOutcome, LedgerEntry, TokenSource
 from extproc.ledger.schema import ENTRIES
 from extproc.ledger.spool import process_folders
 from extproc.ledger.store import LedgerStore, entry_of
+from tests.unit.ledger.hooks import SECRET, Hook, serving
 from tests.unit.server.clients import exchange, say
 from tests.unit.server.envoy import request_body, request_headers, response_body, response_headers
 from tests.unit.server.loops import in_loop
@@ -145,25 +146,35 @@ async def test_a_killed_process_leaves_entries_of_what_was_open(folder: Path) ->
 
 @in_loop
 async def test_what_is_spent_of_a_budget_is_told_once(folder: Path) -> None:
-    """By a line and on the page; the next process knows that it was."""
+    """By a line, on the page and to a webhook; the next process knows that it was."""
     budget = {"name": "daily", "per": "team", "of": "tokens", "amount": 1, "period": "day"}
-    process = Process(folder, ledger={"url": "sqlite:///ledger.db"}, budgets=[budget])
+    sections = {"ledger": {"url": "sqlite:///ledger.db"}, "budgets": [budget], "budget_webhook_file": "hook.url"}
+    with serving(Hook()) as hook:
+        (folder / "hook.url").write_text(hook.url)
+        process = Process(folder, **sections)
+        await _spent(process, hook)
+    again = Process(folder, **sections)
+    again.processor.start()
+    await later(lambda: again.metric("llm_extproc_budget_spent_percent", budget="daily") >= 100)
+    assert again.metric("llm_extproc_budget_crossed_total") == 0
+    assert await asyncio.to_thread(again.processor.stop) == 0
+    assert len(hook.got) == 2
+
+
+async def _spent(process: Process, hook: Hook) -> None:
     process.processor.start()
     async with process.channel() as channel:
         await answered(channel)
         await later(lambda: process.lines("budget exhausted"))
         await later(lambda: process.metric("llm_extproc_budget_crossed_total", kind="exhausted") == 1)
+        await later(lambda: [one["kind"] for one in hook.got] == ["warned", "exhausted"])
     assert process.metric("llm_extproc_budget_spent_percent", budget="daily") >= 100
     assert process.metric("llm_extproc_budget_sums_timestamp_seconds") > 1_700_000_000
     assert await asyncio.to_thread(process.processor.stop) == 0
     (warned,), (exhausted,) = process.lines("budget spent to a share"), process.lines("budget exhausted")
     assert [warned[key] for key in ("budget", "key", "share_percent", "limit")] == ["daily", "search", 80, 1]
     assert [exhausted[key] for key in ("level", "budget", "key", "limit")] == ["warning", "daily", "search", 1]
-    again = Process(folder, ledger={"url": "sqlite:///ledger.db"}, budgets=[budget])
-    again.processor.start()
-    await later(lambda: again.metric("llm_extproc_budget_spent_percent", budget="daily") >= 100)
-    assert again.metric("llm_extproc_budget_crossed_total") == 0
-    assert await asyncio.to_thread(again.processor.stop) == 0
+    assert SECRET not in process.log.read_text()
 
 
 @in_loop

@@ -195,6 +195,19 @@ FULL: dict[str, Any] = {
             {"name": "more", "of": "tokens", "limit": 20_000, "window": "minute", "replaces": ["tokens"]},
         ],
     },
+    "budgets": [
+        {"name": "daily", "per": "team", "match": ["search"], "of": "tokens", "amount": 5, "period": "day"},
+        {
+            "name": "trial",
+            "per": "project",
+            "of": "micro_usd",
+            "amount": 5,
+            "first_day": "2026-12-01",
+            "last_day": "2026-12-18",
+            "timezone": "Europe/Zurich",
+        },
+    ],
+    "budget_webhook_file": "hook.url",
     "requests": {"allow_paths": ["GET /health"], "token_ids": "refuse", "template_kwargs": ["enable_thinking"]},
     "envoy": {
         "listen": "0.0.0.0:10000",

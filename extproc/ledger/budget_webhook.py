@@ -1,0 +1,134 @@
+"""Posts crossings of budgets to a webhook, from a thread of the shipper: nothing waits for it.
+
+The URL may be a secret, so it is in a file, and in no message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import urllib.request
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import Full, Queue
+from typing import Any, Final
+from urllib.error import HTTPError
+
+import orjson
+
+from extproc.domain.budgets import BudgetUnit
+from extproc.ledger.budgets import BudgetChange
+
+WAITING_MAX: Final = 1_000
+TRY_S_MAX: Final = 5.0
+"""How long a server may be silent."""
+PAUSES_S: Final = (1.0, 5.0, 15.0, 60.0)
+"""Between tries; then a message is given up."""
+CLOSE_S_MAX: Final = 2.0
+_URL_BYTES_MAX: Final = 4_096
+
+
+def crossing_message(change: BudgetChange, of: BudgetUnit) -> dict[str, Any]:
+    """A crossing as it is posted; `text` is what chats show."""
+    start, end, at = (
+        datetime.fromtimestamp(one // 1_000_000, UTC).isoformat()
+        for one in (change.period_start_us, change.period_end_us, change.at_us)
+    )
+    spent = f"{change.share_percent} % of {change.amount} {of}"
+    words = {"exhausted": f"all of {change.amount} {of}", "recovered": f"{spent}, and has room again"}
+    return {
+        "text": f"Budget {change.budget}: {change.budget_key or '-'} has spent {words.get(change.kind, spent)}.",
+        "kind": change.kind,
+        "budget": change.budget,
+        "key": change.budget_key,
+        "of": of,
+        "limit": change.amount,
+        "share_percent": change.share_percent,
+        "at": at,
+        "period": {"start": start, "end": end},
+    }
+
+
+class NotTaken(Exception):
+    """A webhook did not take a message. The message says why, without its URL."""
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect would take the message to a server that nobody named."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follow none."""
+        return
+
+
+class BudgetWebhook:
+    """A queue of messages, and the thread that posts them, one after the other.
+
+    Args:
+        url_file: holds the URL; read before each try.
+        tell: gets a sentence about a message that was given up, once for each kind of failure in a row.
+        pauses_s: between tries.
+    """
+
+    def __init__(self, url_file: Path, tell: Callable[[str], None], pauses_s: tuple[float, ...] = PAUSES_S) -> None:
+        self._url_file = url_file
+        self._tell = tell
+        self._pauses_s = pauses_s
+        self._waiting: Queue[bytes | None] = Queue(WAITING_MAX)
+        self._problem = ""
+        self._ending = threading.Event()
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
+        self._thread = threading.Thread(target=self._run, name="webhook", daemon=True)
+        self._thread.start()
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Queue a message; it is given up if too many wait."""
+        try:
+            self._waiting.put_nowait(orjson.dumps(message))
+        except Full:
+            self._note(f"{WAITING_MAX} messages wait")
+
+    def close(self) -> None:
+        """Try what waits once more, for ``CLOSE_S_MAX`` at most."""
+        self._ending.set()
+        with contextlib.suppress(Full):
+            self._waiting.put_nowait(None)
+        self._thread.join(CLOSE_S_MAX)
+
+    def _run(self) -> None:
+        while (body := self._waiting.get()) is not None:
+            self._deliver(body)
+
+    def _deliver(self, body: bytes) -> None:
+        for pause_s in (*self._pauses_s, None):
+            try:
+                self._post(body)
+            except NotTaken as failed:
+                if pause_s is None or self._ending.wait(pause_s):
+                    self._note(str(failed))
+                    return
+            else:
+                self._problem = ""
+                return
+
+    def _post(self, body: bytes) -> None:
+        """Raises: NotTaken."""
+        try:
+            with self._url_file.open("rb") as file:
+                url = file.read(_URL_BYTES_MAX).decode("ascii").strip()
+            if not url.startswith(("http://", "https://")):
+                raise NotTaken("its file holds no http:// or https:// URL")
+            request = urllib.request.Request(url, body, {"content-type": "application/json"})
+            with self._opener.open(request, timeout=TRY_S_MAX):
+                pass
+        except HTTPError as error:
+            error.close()
+            raise NotTaken(f"HTTP status {error.code}") from None
+        except Exception as error:  # any library's message may quote the URL
+            raise error if isinstance(error, NotTaken) else NotTaken(type(error).__name__) from None
+
+    def _note(self, problem: str) -> None:
+        if problem != self._problem:
+            self._problem = problem
+            self._tell(f"budget webhook: a message was given up ({problem})")
