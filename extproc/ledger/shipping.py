@@ -177,8 +177,8 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)  # for the parent, whose end is noticed
     settings = orjson.loads(sys.stdin.readline())
-    budgets = [Budget.model_validate_json(one) for one in settings["budgets"]]
-    webhook_file = Path(settings["webhook_file"]) if settings["webhook_file"] else None
+    budgets = [Budget.model_validate_json(one) for one in settings.get("budgets", ())]
+    webhook_file = Path(settings["webhook_file"]) if settings.get("webhook_file") else None
     shipping = Shipping(settings["url"], Path(settings["folder"]), Path(settings["spool"]), budgets, webhook_file)
     threading.Thread(target=_watch, args=(shipping,), name="parent", daemon=True).start()
     if shipping.wait_for_lock() is not None:

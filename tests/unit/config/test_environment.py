@@ -152,6 +152,7 @@ def test_addresses_and_paths_are_declared() -> None:
     assert {path.rpartition(".")[2].removesuffix("[]") for path in declared_keys()} == {
         "address",
         "admin",
+        "budget_webhook_file",
         "ca_file",
         "cache_file",
         "certificate_file",

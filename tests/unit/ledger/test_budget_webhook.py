@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from extproc.ledger.budget_webhook import BudgetWebhook, crossing_message
+from extproc.ledger.budget_webhook import WAITING_MAX, BudgetWebhook, crossing_message
 from extproc.ledger.budgets import BudgetChange
 from tests.e2e.harness import wait_until
 from tests.unit.ledger.hooks import SECRET, Hook, serving
@@ -89,6 +89,18 @@ def test_what_waits_is_tried_at_the_end(tmp_path: Path) -> None:
         webhook.close()
     assert hook.got == [{"number": 0}, {"number": 1}]
     assert told == ["budget webhook: a message was given up (HTTP status 500)"]
+
+
+def test_more_than_may_wait(tmp_path: Path) -> None:
+    """Is given up at once, and told; nothing blocks."""
+    told: list[str] = []
+    with serving(Hook(500)) as hook:
+        webhook = BudgetWebhook(url_file(tmp_path, hook.url), told.append, (60.0,))
+        webhook.send({"number": 0})
+        wait_until(lambda: hook.got, "a request")
+        for number in range(WAITING_MAX + 2):
+            webhook.send({"number": number})
+    assert told == [f"budget webhook: a message was given up ({WAITING_MAX} messages wait)"]
 
 
 def test_the_message() -> None:
