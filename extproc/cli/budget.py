@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from extproc.cli.ledger_opened import document_with_ledger, opened_ledger
+from extproc.cli.ledger_opened import LedgerConfig, config_with_ledger, opened_ledger
 from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import progress
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
@@ -41,19 +41,18 @@ app = typer.Typer(
 def status_command(file: ConfigArgument = None, config: ConfigOption = None, as_json: AsJson = False) -> None:
     """Show each budget's period, and what each team, project or budget code has left."""
     named = config_file(config, file)
-    document = _document_with_budgets(named)
+    kept = _config_with_budgets(named)
     from extproc.cli.budget_output import moment_of, print_status, status_data
     from extproc.cli.tables import result_console
     from extproc.ledger.budgets import states_of
 
-    assert document.ledger is not None
     now_us, found = _now_us(), []
     with (
         progress("Reading the ledger"),
-        opened_ledger(document.ledger.url, named.parent) as store,
+        opened_ledger(kept) as store,
         store.reading() as connection,
     ):
-        for budget in document.budgets:
+        for budget in kept.document.budgets:
             period = budget.period_at(now_us)
             found.append(status_data(budget, period, states_of(connection, budget, period), now_us))
     if as_json:
@@ -88,9 +87,9 @@ def grant_command(
         refuse(f"extproc budget: a name has 1 to {_TEXT_CHARS_MAX} characters, a note at most {_TEXT_CHARS_MAX}")
     if amount == 0:
         refuse("extproc budget: --amount 0 changes nothing; write how much more, or below 0 how much less")
-    document = _document_with_budgets(named)
-    budget, now_us = _budget_named(name, document), _now_us()
-    _check_key(budget, key, document)
+    kept = _config_with_budgets(named)
+    budget, now_us = _budget_named(name, kept.document), _now_us()
+    _check_key(budget, key, kept.document)
     period = budget.period_at(now_us)
     from extproc.cli.budget_output import amount_in_words, key_data, moment_of, period_data
     from extproc.config.route_conditions import zone_of
@@ -98,7 +97,6 @@ def grant_command(
 
     if now_us >= period.end_us:
         refuse(f"extproc budget: {name} is over since {moment_of(period.end_us, zone_of(budget.timezone))}")
-    assert document.ledger is not None
     change = BudgetChange(
         at_us=now_us,
         budget=budget.name,
@@ -110,7 +108,7 @@ def grant_command(
         made_by=who,
         note=note,
     )
-    with progress("Storing the grant"), opened_ledger(document.ledger.url, named.parent) as store:
+    with progress("Storing the grant"), opened_ledger(kept) as store:
         try:
             with store.writing() as connection:
                 state = grant(connection, budget, change)
@@ -135,16 +133,15 @@ def history_command(
 ) -> None:
     """List all grants, and when shares were spent, the oldest first."""
     named = config_file(config)
-    document = _document_with_budgets(named)
-    budgets = document.budgets if name is None else (_budget_named(name, document),)
+    kept = _config_with_budgets(named)
+    budgets = kept.document.budgets if name is None else (_budget_named(name, kept.document),)
     from extproc.cli.budget_output import change_data, print_changes
     from extproc.cli.tables import result_console
     from extproc.ledger.budgets import changes_of
 
-    assert document.ledger is not None
     with (
         progress("Reading the history"),
-        opened_ledger(document.ledger.url, named.parent) as store,
+        opened_ledger(kept) as store,
         store.reading() as connection,
     ):
         changes = [change_data(one) for one in changes_of(connection, [one.name for one in budgets])]
@@ -159,11 +156,11 @@ def history_command(
 # --- what is given on the command line -----------------------------------------------------------------------------
 
 
-def _document_with_budgets(config: Path) -> Document:
-    document = document_with_ledger(config)
-    if not document.budgets:
+def _config_with_budgets(config: Path) -> LedgerConfig:
+    kept = config_with_ledger(config)
+    if not kept.document.budgets:
         refuse(f"{config} has no `budgets:` section")
-    return document
+    return kept
 
 
 def _budget_named(name: str, document: Document) -> Budget:

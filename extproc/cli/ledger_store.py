@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 
 import typer
 
-from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import refuse, refuse_configuration, said
+from extproc.cli.ledger_opened import config_with_ledger, opened_ledger
+from extproc.cli.output import refuse, said
 from extproc.cli.review_store import since_ms_of
-from extproc.config.problems import ConfigInvalid
-from extproc.ledger import LedgerUnavailable, require_packages
 from extproc.ledger.entry import EntryOutcome
-from extproc.server.operations.config_files import read_config
 
 if TYPE_CHECKING:
     from extproc.ledger.store import LedgerStore
@@ -54,28 +51,10 @@ def time_us(written: str | None) -> int | None:
 @contextlib.contextmanager
 def opened(config: Path) -> Iterator[OpenLedger]:
     """The configured ledger; any failure ends the command with one sentence."""
+    kept = config_with_ledger(config)
     try:
-        document = read_config(config).loaded.document
-    except ConfigInvalid as invalid:
-        refuse_configuration(invalid)
-    if document.ledger is None:
-        refuse_use(f"{config} has no `ledger:` section, so no entries are kept")
-    try:
-        require_packages(document.ledger.url)
-    except LedgerUnavailable as unavailable:
-        refuse(str(unavailable))
-    from extproc.database.engine import StoreFailed
-    from extproc.ledger.store import LedgerStore
-
-    try:
-        # a store created here might not be accessible to the server
-        store = LedgerStore(document.ledger.url, config.parent, creates=False)
-        for warning in store.warnings:
-            typer.echo(warning, err=True)
-        with contextlib.closing(store):
-            yield OpenLedger(store, config.parent / document.ledger.spool)
-    except StoreFailed as failure:
-        refuse(f"ledger store: {failure}", code=ExitCode.STORE_FAILED)
+        with opened_ledger(kept) as store:
+            yield OpenLedger(store, kept.folder / kept.section.spool)
     except OSError as error:
         refuse_use(said(error))
 

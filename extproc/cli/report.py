@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.ledger_opened import document_with_ledger, opened_ledger
+from extproc.cli.ledger_opened import config_with_ledger, opened_ledger
 from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import progress
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
@@ -119,19 +119,18 @@ def report_command(
         )
     except (BadRange, BadDimension) as bad:
         _refuse_use(str(bad))
-    document = document_with_ledger(named)
-    assert document.ledger is not None
+    kept = config_with_ledger(named)
     from extproc.reports.report import Question
 
     question = Question(days, period or PeriodSize.TOTAL, dimensions, conditions, measure)
     with (
         progress("Reading the ledger") as line,
-        opened_ledger(document.ledger.url, named.parent) as store,
+        opened_ledger(kept) as store,
         store.reading() as connection,
     ):
         try:
             if to_format is ReportFormat.FOCUS:
-                text = _focus(connection, question, document, issuer)
+                text = _focus(connection, question, kept.document, issuer)
                 report = None
             else:
                 report = _report(connection, question, now_us, lambda one: line.say(f"Reading {one.first}"))
@@ -180,8 +179,7 @@ def _focus(connection: Connection, asked: Question, document: Document, issuer: 
 
 
 def _reconciled(config: Path, files: Sequence[Path], only: Sequence[str] | None, to_format: ReportFormat) -> ExitCode:
-    document = document_with_ledger(config)
-    assert document.ledger is not None
+    kept = config_with_ledger(config)
     from extproc.cli.report_reconcile import print_reconciled, read_claims, served_of
     from extproc.reports.reconcile import reconciled
 
@@ -191,10 +189,10 @@ def _reconciled(config: Path, files: Sequence[Path], only: Sequence[str] | None,
         _refuse_use(str(bad))
     with (
         progress("Reading the ledger"),
-        opened_ledger(document.ledger.url, config.parent) as store,
+        opened_ledger(kept) as store,
         store.reading() as connection,
     ):
-        found = reconciled(connection, read_claims(files), served_of(document), conditions)
+        found = reconciled(connection, read_claims(files), served_of(kept.document), conditions)
     print_reconciled(found, to_format.value)
     return ExitCode.FAILED if any(one.unexplained for one in found.differences) else ExitCode.OK
 

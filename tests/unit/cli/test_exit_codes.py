@@ -277,7 +277,7 @@ FAILURES = {
     "budget history": [(["x", "-c", "config.yaml"], 2, "There is no budget x. There are: `monthly`, `winter`.")],
     "report": [
         (["absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
-        (["no_queue.yaml"], 2, "no_queue.yaml has no `ledger:` section, so there is nothing to report"),
+        (["no_queue.yaml"], 2, "no_queue.yaml has no `ledger:` section, so no entries are kept"),
         (["no_ledger.yaml"], 5, "absent.db: no such file or directory"),
         (["newer.yaml"], 5, "ledger: its schema is revision 9999, and this release knows "),
         (["config.yaml", "--by", "teams"], 2, "extproc report: there is no `teams` to group by. Did you mean `team`?"),

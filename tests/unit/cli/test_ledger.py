@@ -307,7 +307,7 @@ def test_a_configuration_without_a_ledger_is_told(tmp_path: Path) -> None:
     file.write_text(MINIMAL)
     result = ran("query", "-c", str(file))
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == f"extproc ledger: {file} has no `ledger:` section, so no entries are kept\n"
+    assert result.stderr == f"{file} has no `ledger:` section, so no entries are kept\n"
 
 
 def test_a_store_that_is_not_there_is_not_made(folder: Path) -> None:
@@ -315,5 +315,5 @@ def test_a_store_that_is_not_there_is_not_made(folder: Path) -> None:
     (folder / "ledger.db").unlink()
     result = ran("query")
     assert result.exit_code == 5
-    assert result.stderr == "ledger store: ledger.db: no such file or directory\n"
+    assert result.stderr == "ledger: ledger.db: no such file or directory\n"
     assert not (folder / "ledger.db").exists()
