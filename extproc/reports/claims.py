@@ -81,6 +81,8 @@ def _of_json(name: str, text: str) -> Iterator[UsageClaim]:
         page = json.loads(text, parse_float=Decimal)
     except ValueError as error:
         raise BadClaims(f"{name}: no JSON: {error}") from None
+    except RecursionError:
+        raise BadClaims(f"{name}: JSON that is nested too deeply") from None
     pages = page if isinstance(page, list) else [page]
     for one in pages:
         buckets = one.get("data") if isinstance(one, dict) else None
@@ -131,7 +133,15 @@ def _whole(value: Any, most: int = _COUNT_MAX) -> int:
 
 
 def _of_csv(name: str, text: str) -> Iterator[UsageClaim]:
-    rows = csv.DictReader(io.StringIO(text))
+    rows = csv.DictReader(io.StringIO(text, newline=None))  # a lone CR is a line end too
+    try:
+        yield from _of_rows(name, rows)
+    except csv.Error as error:
+        raise BadClaims(f"{name}:{rows.line_num + 1}: no CSV: {error}") from None
+
+
+def _of_rows(name: str, rows: csv.DictReader[str]) -> Iterator[UsageClaim]:
+    """Raises: BadClaims, csv.Error."""
     head = rows.fieldnames or []
     known = {one for columns in _COLUMNS.values() for one in columns} | set(_COST_COLUMNS)
     if not {"day", "start_time"} & set(head) or not known & set(head):

@@ -84,6 +84,23 @@ def test_what_cannot_be_read_is_told(text: str, problem: str) -> None:
     assert str(bad.value).startswith(problem)
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("\r\0", "usage:1: expected the columns day"),
+        ("day,cost\r2026-11-25,x", "usage:2: expected a day such as 2026-11-25"),
+        (f"day,cost\n2026-11-25,{'1' * 200_000}", "usage:2: no CSV: field larger than field limit (131072)"),
+        ("[" * 100_000, "usage: JSON that is nested too deeply"),
+    ],
+    ids=["a lone CR", "lines that end with CR", "a field that is too long", "deep JSON"],
+)
+def test_what_a_reader_of_python_refuses_is_told_too(text: str, problem: str) -> None:
+    """Not raised as it is."""
+    with pytest.raises(BadClaims) as bad:
+        claims_of("usage", text.encode())
+    assert str(bad.value).startswith(problem)
+
+
 @given(st.binary(max_size=300) | st.text().map(str.encode))
 def test_any_bytes_are_claims_or_an_error(content: bytes) -> None:
     """Nothing else is raised."""
