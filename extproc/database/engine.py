@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +32,32 @@ class StoreFailed(Exception):
         self.may_pass = may_pass
 
 
+class SchemaTooNew(Exception):
+    """A newer release created the tables; the message says which schema was found, and which is known."""
+
+
 class Database:
-    """One connection pool. ``warnings`` are for the caller.
+    """One connection pool, with the tables created or migrated. ``warnings`` are for the caller.
 
     Args:
         url: sqlite:///PATH or postgresql://..., as in the configuration.
         folder: base of a relative PATH.
+        bring_up_to_date: creates or migrates the tables, in one transaction; may raise SchemaTooNew.
         creates: whether to create a missing file.
         syncs_each: whether SQLite waits for the disk at each commit; otherwise a machine without power may lose the
             last ones.
     Raises: StoreFailed, here and within every transaction.
     """
 
-    def __init__(self, url: str, folder: Path, *, creates: bool = True, syncs_each: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        bring_up_to_date: Callable[[Connection], None],
+        *,
+        creates: bool = True,
+        syncs_each: bool = False,
+    ) -> None:
         self.warnings: list[str] = []
         with _failing():
             if url.startswith(SQLITE_PREFIX):
@@ -54,6 +67,15 @@ class Database:
             else:
                 self._engine = _postgresql(url)
         self._reader = self._engine.execution_options(**_READS)
+        try:
+            with self.writing() as connection:
+                bring_up_to_date(connection)
+        except SchemaTooNew as error:
+            self.close()
+            raise StoreFailed(str(error), may_pass=False) from None
+        except StoreFailed:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the connections."""

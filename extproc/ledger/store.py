@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, RowMapping, func, select
 
-from extproc.database.engine import Database, StoreFailed
+from extproc.database.engine import Database
 from extproc.ledger.entry import EntryOutcome, LedgerEntry, TokenSource, TriedVersion
-from extproc.ledger.migrations import LedgerTooNew, bring_up_to_date
+from extproc.ledger.migrations import bring_up_to_date
 from extproc.ledger.schema import ENTRIES, SPOOLS, row_of
 from extproc.ledger.slots import add_to_slots, insert_into
 
@@ -52,17 +52,8 @@ class LedgerStore:
     """
 
     def __init__(self, url: str, folder: Path, *, creates: bool = True) -> None:
-        self._database = Database(url, folder, creates=creates, syncs_each=True)
+        self._database = Database(url, folder, bring_up_to_date, creates=creates, syncs_each=True)
         self.warnings = self._database.warnings
-        try:
-            with self._database.writing() as connection:
-                bring_up_to_date(connection)
-        except LedgerTooNew as error:
-            self.close()
-            raise StoreFailed(str(error), may_pass=False) from None
-        except StoreFailed:
-            self.close()
-            raise
 
     def close(self) -> None:
         """Close the connections."""

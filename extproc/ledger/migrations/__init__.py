@@ -13,23 +13,17 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from extproc.database.engine import SchemaTooNew
 from extproc.ledger.schema import VIEWS, create_views
 
 VERSION_TABLE = "ledger_schema"
 _LOCK = 0x6C6C6C67  # arbitrary advisory lock number: no two PostgreSQL sessions migrate at once
 
 
-class LedgerTooNew(Exception):
-    """A newer release created the tables."""
-
-    def __init__(self, found: str, newest: str) -> None:
-        super().__init__(f"its schema is revision {found}, and this release knows {newest} at most")
-
-
 def bring_up_to_date(connection: Connection) -> None:
     """Create the tables and views, or migrate those of an older release, in the connection's transaction.
 
-    Raises: LedgerTooNew.
+    Raises: SchemaTooNew.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
@@ -42,7 +36,7 @@ def bring_up_to_date(connection: Connection) -> None:
     if found == newest:
         return
     if found is not None and found not in {script.revision for script in scripts.walk_revisions()}:
-        raise LedgerTooNew(found, newest)
+        raise SchemaTooNew(f"its schema is revision {found}, and this release knows {newest} at most")
     for name in VIEWS:  # a database may refuse to change a table that a view reads
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
     command.upgrade(config, "head")

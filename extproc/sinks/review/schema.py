@@ -26,6 +26,7 @@ from sqlalchemy import (
     text,
 )
 
+from extproc.database.engine import SchemaTooNew
 from extproc.sinks.review.entries import Entry
 
 SCHEMA_VERSION = 2
@@ -65,15 +66,11 @@ LABELS = Table(
 _SCHEMA = Table("review_schema", METADATA, Column("version", Integer, nullable=False))
 
 
-class StoreTooNew(Exception):
-    """A newer release created the store."""
-
-    def __init__(self, version: int) -> None:
-        super().__init__(f"its schema has version {version}, and this release knows {SCHEMA_VERSION} at most")
-
-
 def bring_up_to_date(connection: Connection) -> None:
-    """Create the tables, or migrate those of an older release, in the connection's transaction. Raises: StoreTooNew."""
+    """Create the tables, or migrate those of an older release, in the connection's transaction.
+
+    Raises: SchemaTooNew.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
     if not inspect(connection).has_table(_SCHEMA.name):
@@ -82,7 +79,7 @@ def bring_up_to_date(connection: Connection) -> None:
         return
     found = connection.execute(select(_SCHEMA.c.version)).scalar_one()
     if found > SCHEMA_VERSION:
-        raise StoreTooNew(found)
+        raise SchemaTooNew(f"its schema has version {found}, and this release knows {SCHEMA_VERSION} at most")
     for version in range(found + 1, SCHEMA_VERSION + 1):
         for statement in MIGRATIONS[version]:
             connection.execute(text(statement))

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, and_, delete, func, insert, or_, select
 
-from extproc.database.engine import Database, StoreFailed
+from extproc.database.engine import Database
 from extproc.sinks.review.entries import (
     Entry,
     FindingQuery,
@@ -34,7 +34,7 @@ from extproc.sinks.review.labels import (
     labels_of,
     take_back_label,
 )
-from extproc.sinks.review.schema import FINDINGS, StoreTooNew, bring_up_to_date
+from extproc.sinks.review.schema import FINDINGS, bring_up_to_date
 
 GUARDS_MAX = 1_000  # names in the store come from configurations, so there are few
 NAMES_MAX = 1_000  # those of teams may come from clients
@@ -54,18 +54,9 @@ class Store:
     """
 
     def __init__(self, url: str, folder: Path, *, creates: bool = True) -> None:
-        self._database = Database(url, folder, creates=creates)
+        self._database = Database(url, folder, bring_up_to_date, creates=creates)
         self.warnings = self._database.warnings
         self._writing, self._reading = self._database.writing, self._database.reading
-        try:
-            with self._writing() as connection:
-                bring_up_to_date(connection)
-        except StoreTooNew as error:
-            self.close()
-            raise StoreFailed(str(error), may_pass=False) from None
-        except StoreFailed:
-            self.close()
-            raise
 
     def close(self) -> None:
         """Close the connections."""
