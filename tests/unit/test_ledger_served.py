@@ -25,7 +25,7 @@ from tests.unit.ledger.hooks import SECRET, Hook, serving
 from tests.unit.server.clients import exchange, say
 from tests.unit.server.envoy import request_body, request_headers, response_body, response_headers
 from tests.unit.server.loops import in_loop
-from tests.unit.server.processes import Process, short_folder
+from tests.unit.server.processes import Process, later, short_folder
 
 PRIVATE = "xyzzy"
 
@@ -57,12 +57,6 @@ def stored(folder: Path) -> list[LedgerEntry]:
     found = [entry_of(row) for row in store.rows(select(ENTRIES).order_by(ENTRIES.c.number))]
     store.close()
     return found
-
-
-async def later(holds: Any) -> None:
-    """Wait for what another process does."""
-    while not await asyncio.to_thread(holds):
-        await asyncio.sleep(0.02)
 
 
 @in_loop

@@ -19,7 +19,7 @@ from extproc.sinks.review.store import Store
 from tests.unit.server.clients import exchange, say
 from tests.unit.server.envoy import request_body, request_headers, response_body, response_headers
 from tests.unit.server.loops import in_loop
-from tests.unit.server.processes import Process, short_folder
+from tests.unit.server.processes import Process, later, short_folder
 from tests.unit.sinks.review.samples import confirm, entry, reject
 
 PRIVATE = "xyzzy"
@@ -65,12 +65,6 @@ def stored(folder: Path) -> list[Stored]:
     found = [one for one, _ in store.find_all(FindingQuery())]
     store.close()
     return found
-
-
-async def later(holds: Any) -> None:
-    """Wait for what another process does."""
-    while not await asyncio.to_thread(holds):
-        await asyncio.sleep(0.02)
 
 
 @in_loop

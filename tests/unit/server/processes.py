@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,12 @@ class Process:
     async def ended(self) -> int:
         """The exit code, when there is one."""
         return await asyncio.to_thread(self.processor.wait)
+
+
+async def later(condition: Callable[[], object]) -> None:
+    """Wait for what is asked of another process, which needs the time that asking takes."""
+    while not await asyncio.to_thread(condition):
+        await asyncio.sleep(0.02)
 
 
 def sum_of(page: str, name: str, **labels: str) -> float:

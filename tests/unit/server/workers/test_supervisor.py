@@ -32,7 +32,7 @@ from tests.unit.server.authority import Authority
 from tests.unit.server.clients import exchange, say
 from tests.unit.server.envoy import CONFIG, PROMPT, request_body, request_headers, unstreamed_chat
 from tests.unit.server.loops import in_loop
-from tests.unit.server.processes import Process, run, short_folder, start, sum_of
+from tests.unit.server.processes import Process, later, run, short_folder, start, sum_of
 
 WORKERS = {"workers": 2, "reload_interval_ms": 50}
 LONG_MS = 3_600_000
@@ -96,12 +96,6 @@ async def chat(channel: aio.Channel) -> None:
     assert replies[-1].HasField("response_body")
     await call.done_writing()
     assert await call.code() is grpc.StatusCode.OK
-
-
-async def later(condition: Callable[[], object]) -> None:
-    """As ``until``, for what is asked of another process, which needs the time that asking takes."""
-    while not await asyncio.to_thread(condition):
-        await asyncio.sleep(0.02)
 
 
 def runs(pid: int) -> bool:
