@@ -37,7 +37,6 @@ from tests.unit.cli.shape_check import paths_of
 from tests.unit.cli.test_terminal import CONTROL
 
 DEMO = [sys.executable, "-m", "extproc", "demo"]
-SECONDS_MAX = 60
 QUICK = {SPEED_VARIABLE: "10"}
 """The models at ten times the recorded pace."""
 
@@ -103,15 +102,11 @@ def ask(base_url: str, body: dict[str, Any]) -> Any:
 
 @pytest.mark.once
 def test_on_a_terminal_each_stop_is_a_line() -> None:
-    """Of at most 80 columns, printed when it is right; before that the terminal says what is being done. It takes less
-    than a minute at the recorded pace.
-    """
+    """Of at most 80 columns, printed when it is right; before that the terminal says what is being done."""
     require_envoy()
-    begun_s = time.monotonic()
     with started("demo", on_terminal=True) as lines, started("demo", "--verbose", on_terminal=True, **QUICK) as table:
         lines.until("24 of 24 stops are right.")
         assert (lines.ended(), table.ended()) == (0, 0)  # they mostly wait
-    assert time.monotonic() - begun_s < SECONDS_MAX
     assert re.search(r"Stop \d+ of 24: Weighted versions \(\d+ s\)", lines.output)
     assert "24 of 24 stops are right.\r\n\r\nNext:\r\n" in lines.output
     shown = CONTROL.sub("", re.sub(r"\r\x1b\[K[^\r\n]*(?=\r\x1b\[K)", "", lines.output)).splitlines()
