@@ -23,7 +23,7 @@ from extproc.cli.running_shapes import DemoJson, RunningJson
 from extproc.cli.signals import unwound_by_signals
 from extproc.cli.tables import result_console
 from extproc.config.problems import ConfigInvalid
-from extproc.demo.hints import how_to_ask, next_steps
+from extproc.demo.hints import how_to_ask, how_to_report, next_steps
 from extproc.demo.lines import legend, print_heading, print_stop
 from extproc.demo.stop import Stop
 from extproc.domain.extras import how_to_install
@@ -73,6 +73,7 @@ def demo_command(
 def _tour(console: Console | None, directory: Path, serve: bool, verbose: bool) -> ExitCode:
     """Show the tour, as JSON without a console."""
     from extproc.demo.installation import SPEED_VARIABLE, Installation, claimed_port
+    from extproc.demo.ledger_tour import keep_ledger
     from extproc.demo.model_server import ModelServer
     from extproc.demo.rules import DEMO_RULES
     from extproc.demo.tour import Tour, planned
@@ -83,7 +84,7 @@ def _tour(console: Console | None, directory: Path, serve: bool, verbose: bool) 
         stops: list[Stop] = []
         with progress("Starting two model servers, the processor, and Envoy") as line:
             port = running.enter_context(claimed_port(DEFAULT_PORT)) if serve else None
-            installation = running.enter_context(Installation(directory, models, port=port))
+            installation = running.enter_context(Installation(directory, models, change=keep_ledger, port=port))
             count = len(planned())
             if console is not None and not verbose:
                 line.above(partial(print_beginning, console))
@@ -137,6 +138,7 @@ def _reached_at(installation: Any) -> RunningJson:
         "models": list(json.loads(installation.config.read_text())["models"]),
         "metrics": installation.metrics_url,
         "logs": str(installation.directory),
+        "config": str(installation.config),
     }
 
 
@@ -198,6 +200,7 @@ def _print_reached(console: Console, installation: Any) -> None:
         f"Base URL   {reached['base_url']}   (model {', '.join(reached['models'])})",
         f"Metrics    {reached['metrics']}",
         f"Logs       {reached['logs']}   (processor.log: a line for each exchange)",
+        f"Ledger     {how_to_report(reached['config'])}",
         "",
         *how_to_ask(reached["base_url"], reached["models"][-1]),
         "",

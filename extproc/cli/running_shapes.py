@@ -82,6 +82,7 @@ class RunningJson(TypedDict):
     models: Annotated[list[str], "to ask for"]
     metrics: Annotated[str, "the metrics page"]
     logs: Annotated[str, "the folder"]
+    config: Annotated[str, "the configuration file, for other commands"]
 
 
 class DemoJson(TypedDict):

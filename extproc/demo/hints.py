@@ -34,6 +34,11 @@ def next_steps() -> list[str]:
     return _columns(steps)
 
 
+def how_to_report(config: str) -> str:
+    """The command that reports what the ledger has."""
+    return f"{_program()} report -c {shlex.quote(config)}"
+
+
 def how_to_ask(base_url: str, model: str) -> list[str]:
     """Lines to paste, for curl and for Python, and prompts to try."""
     question = json.dumps([{"role": "user", "content": ASKED}])

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -94,6 +95,7 @@ class Installation:
         self._sockets = Path(tempfile.mkdtemp(prefix="llm-"))
         self.socket = self._sockets / "extproc.sock"
         self.has_port = port is not None
+        self._has_ledger = False
         free, self._admin, self._metrics = free_ports(3)
         self._listen = port or free
         self.config = directory / "llm-extproc.json"
@@ -151,6 +153,7 @@ class Installation:
             data["server"]["transport"] = transport
         if change is not None:
             change(data)
+        self._has_ledger = "ledger" in data
         written = self.config.with_suffix(".new")
         written.write_text(json.dumps(data, indent=1))  # JSON is YAML without ambiguous scalars
         os.replace(written, self.config)
@@ -169,5 +172,8 @@ class Installation:
         ]
 
     def _end(self) -> None:
+        if self._has_ledger:  # its shipper ends with it, before the folder goes
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.processor.stop()
         self.processor.kill()
         shutil.rmtree(self._sockets, ignore_errors=True)

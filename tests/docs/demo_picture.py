@@ -18,6 +18,7 @@ from rich.terminal_theme import DIMMED_MONOKAI
 
 from extproc.cli.demo import print_beginning, print_end
 from extproc.demo.installation import Installation
+from extproc.demo.ledger_tour import keep_ledger
 from extproc.demo.lines import print_stop
 from extproc.demo.model_server import ModelServer
 from extproc.demo.rules import DEMO_RULES
@@ -57,7 +58,10 @@ def lines(svg: str) -> list[str]:
 def _run() -> str:
     """Raises: SystemExit where a stop is wrong: then there is nothing to show."""
     models = {name: ModelServer(name, rules=DEMO_RULES) for name in ("v1", "v2")}
-    with tempfile.TemporaryDirectory() as scratch, Installation(Path(scratch), models) as installation:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        Installation(Path(scratch), models, change=keep_ledger) as installation,
+    ):
         stops = list(Tour(installation).stops())
     if wrong := [line for stop in stops for line in stop.wrong]:
         sys.exit("\n".join(wrong))

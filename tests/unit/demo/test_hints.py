@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from extproc.cli import COMMANDS
 from extproc.cli import _app as app
-from extproc.demo.hints import MAKE, how_to_ask, next_steps
+from extproc.demo.hints import MAKE, how_to_ask, how_to_report, next_steps
 
 BASE_URL = "http://127.0.0.1:10000/v1"
 MODELS = ["tiny-chat", 'a "quoted" name', "it's; touch pasted #", "two\nlines"]
@@ -72,3 +72,12 @@ def test_the_program_is_named_as_the_shell_finds_it(monkeypatch: pytest.MonkeyPa
     assert next_steps()[-1].split()[0] == ".venv/bin/extproc"
     monkeypatch.setenv("PATH", str(program.parent))
     assert next_steps()[-1].split()[0] == "extproc"
+
+
+def test_the_command_that_reports_is_one_for_the_shell() -> None:
+    """Whatever the folder is called."""
+    assert shlex.split(how_to_report("/tmp/it's here/config.json"))[-3:] == [
+        "report",
+        "-c",
+        "/tmp/it's here/config.json",
+    ]
