@@ -70,7 +70,7 @@ class LedgerEntry:
         user_id: of the caller, as a keyed hash; empty where it is not known.
         key_id: of the API key that identified the caller, if any.
         identity_source: what settled the identity; `claimed`: only headers of the client.
-        endpoint: the API: `chat`, `completions`, `responses`, `messages`, `embeddings`, ...
+        endpoint: the API, such as `chat` or `messages`.
         route: that chose where it went; empty without routes.
         policy: whose guards applied.
         streamed: whether the answer was a stream of events.
