@@ -1,8 +1,9 @@
 """The scripts that the store runs. Source: Redis's manual on EVAL; numbers in Lua are doubles.
 
 A limit of a key is a text: `LEVEL AT TOTAL BORN`. The level is what is reserved and not paid off, in units, at a time
-of the store's clock [µs]. The total is all that was reserved since the key was born: as in ``LimitMemory``, only what
-is still to be paid off is given back. A step back of the clock pays nothing off, and locks nobody out.
+of the store's clock [µs]. It is written in full: a rounded one that is written often is paid off too fast, or never.
+The total is all that was reserved since the key was born: as in ``LimitMemory``, only what is still to be paid off is
+given back. A step back of the clock pays nothing off, and locks nobody out.
 
 Exchanges at a time are a sorted set of leases by their ends: those of a process that has died end by themselves.
 """
@@ -20,7 +21,7 @@ local now = time[1] * 1000000 + time[2]
 
 local function write(key, limit, window_us, state)
   local left_ms = math.ceil(state.level * window_us / limit / 1000) + 1000
-  local text = string.format('%.6f %.0f %.0f %.0f', state.level, now, state.total, state.born)
+  local text = string.format('%.17g %.0f %.0f %.0f', state.level, now, state.total, state.born)
   for tier, share in pairs(state.shares) do
     text = text .. string.format(' %s:%.0f:%.0f', tier, share.own, share.asked)
     left_ms = math.max(left_ms, 11000)

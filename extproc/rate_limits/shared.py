@@ -298,6 +298,8 @@ class SharedLimits:
         """Send the difference of what was used, or settle it here if it was reserved here."""
         store = self._store
         if not claim.lease:
+            if store is not None and store.is_connected:
+                self._tell_used(store, claim)
             self._memory.settle(claim, now_ns)
             return
         self._leases.pop(claim.lease, None)
@@ -313,6 +315,12 @@ class SharedLimits:
                 self._move(one, one.used - one.amount)
         if store is not None:
             self._tell(store, SETTLE, keys, arguments)
+
+    def _tell_used(self, store: StoreConnection, claim: Claim) -> None:
+        """Count in the store what was admitted without it while it was late: else a limit would be exceeded by that."""
+        used = [one for one in claim.held() if one.used and not one.limit.is_at_a_time]
+        arguments = [each for one in used for each in _settled(one.limit, one.used, "")]
+        self._tell(store, SETTLE, [key_of(one.key) for one in used], arguments)
 
     def _move(self, one: ClaimedLimit, change: int) -> None:
         """What is known of a key, as the store will have it."""

@@ -107,6 +107,11 @@ class StoreConnection:
         self._task = self._loop.create_task(self._run())
 
     @property
+    def is_connected(self) -> bool:
+        """Whether what is told now is likely to arrive, if late."""
+        return self._is_connected
+
+    @property
     def is_there(self) -> bool:
         """Whether a call is likely to be answered in time."""
         return self._is_connected and (self._since_s is None or time.monotonic() - self._since_s < self.late_s)

@@ -123,6 +123,15 @@ def test_a_debt_has_an_end(scripts: Clocked) -> None:
     assert scripts.settle(0, "a", 10**12, (*LIMIT, DEBT), b"") == float(DEBT)
 
 
+def test_a_level_that_is_written_often_is_paid_off_as_fast(scripts: Clocked) -> None:
+    """Exchanges that cost nothing write it too: a level of six digits would stay where it was, for ever."""
+    one_a_day = (1, 86_400_000_000, 10, 1)
+    scripts.reserve(0, (10, *one_a_day), keys=["a"])
+    for number in range(1, 101):
+        told = scripts.reserve(number * 40_000, (0, *one_a_day), keys=["a"])
+    assert abs(10 - float(told[2]) - 4 / 86_400) < 1e-6
+
+
 def test_a_clock_that_steps_back_locks_nobody_out(scripts: Clocked) -> None:
     """Another server with another clock has taken over: nothing is paid off by the step, and time goes on."""
     scripts.reserve(3_600_000_000, asked(300), keys=["a"])

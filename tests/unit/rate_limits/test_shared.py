@@ -4,86 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from redis import Redis
 
-from extproc.config.compiled_rate_limits import CompiledRateLimits
-from extproc.domain.usage import Usage
-from extproc.exchange.claims import Claim, ClaimStatus
+from extproc.exchange.claims import ClaimStatus
 from extproc.rate_limits import shared as module
-from extproc.rate_limits.shared import SharedLimits, key_of
+from extproc.rate_limits.shared import key_of
 from tests.tools.valkey import Valkey, valkey
 from tests.unit.exchange.limits import AT_A_TIME, REQUESTS, TOKENS, claim_of, compiled
+from tests.unit.rate_limits.sharing import Processor, is_there, limits_of, processors, until
 from tests.unit.server.loops import in_loop
 
-WAIT_MS = 500
-"""Long enough on a busy machine; the tests of the deadline have their own."""
 SECRET = "hunter2"
-
-
-class Meter:
-    """What was counted."""
-
-    def __init__(self) -> None:
-        self.errors: list[str] = []
-        self.alone: list[str] = []
-        self.round_trips: list[float] = []
-
-    def rate_limit_store_took(self, seconds: float) -> None:
-        """A round trip."""
-        self.round_trips.append(seconds)
-
-    def rate_limit_store_error(self, reason: str) -> None:
-        """A failure."""
-        self.errors.append(reason)
-
-    def rate_limit_decided_alone(self, policy: str) -> None:
-        """An exchange without the store."""
-        self.alone.append(policy)
-
-
-class Log:
-    """The lines that were written."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def info(self, message: str, **fields: Any) -> None:
-        """Take one."""
-        self.lines.append(f"{message} {fields}")
-
-    warning = error = info
-
-
-class Processor:
-    """One of several that share a store."""
-
-    def __init__(self, limits: CompiledRateLimits) -> None:
-        self.meter, self.log = Meter(), Log()
-        self.shared = SharedLimits(self.meter, self.log)
-        self.limits = limits
-        self.shared.configure(limits)
-
-    async def asks(self, tokens: int = 1, team: str = "search") -> Claim:
-        """What becomes of one request."""
-        claim = claim_of(self.limits, tokens, team=team)
-        if not self.shared.reserve(claim, time.monotonic_ns()):
-            await self.shared.ask(claim)
-        return claim
-
-    async def admits(self, tokens: int = 1) -> bool:
-        """Whether one request goes on."""
-        return (await self.asks(tokens)).status is not ClaimStatus.REFUSED
-
-    def ends(self, claim: Claim, tokens: int) -> None:
-        """An exchange has ended."""
-        claim.use(Usage(tokens, 0), None)
-        self.shared.settle(claim, time.monotonic_ns())
 
 
 @pytest.fixture(scope="module")
@@ -106,37 +41,6 @@ def own(tmp_path: Path) -> Iterator[Valkey]:
     """A store for one test, which may kill it."""
     with valkey(tmp_path) as found:
         yield found
-
-
-def limits_of(server: Valkey, *limits: dict[str, Any], **keys: Any) -> CompiledRateLimits:
-    """Limits in this store."""
-    section = {"limits": limits, "store": server.url, "store_wait_ms_max": WAIT_MS, **keys}
-    return compiled(rate_limits=section)
-
-
-async def until(happened: Callable[[], bool]) -> None:
-    """Wait for it, as long as the test may take."""
-    while not happened():
-        await asyncio.sleep(0.005)
-
-
-def is_there(processor: Processor) -> bool:
-    """Whether the store is asked."""
-    store = processor.shared._store
-    return store is not None and store.is_there
-
-
-@asynccontextmanager
-async def processors(count: int, limits: CompiledRateLimits, there: bool = True) -> AsyncIterator[list[Processor]]:
-    """Some, connected."""
-    found = [Processor(limits) for _ in range(count)]
-    try:
-        if there:
-            await until(lambda: all(map(is_there, found)))
-        yield found
-    finally:
-        for one in found:
-            await one.shared.close(1)
 
 
 DAY = {**REQUESTS, "limit": 1, "window": "day", "burst": 10}
@@ -311,6 +215,24 @@ async def test_a_store_that_is_late_is_not_waited_for(own: Valkey) -> None:
         key = key_of(claim.limits[0].key)
         await until(lambda: float(str(client.get(key)).strip("b'").split()[0]) < 1.5)
         assert sum([await one.admits() for _ in range(9)]) == 3
+
+
+@in_loop
+async def test_what_is_admitted_while_the_store_is_late_is_told_to_it(own: Valkey) -> None:
+    """Else a store that is late now and then would let each process admit its part a second time."""
+    limits = limits_of(own, {**DAY, "burst": 6}, store_wait_ms_max=50, replicas=2)
+    async with processors(2, limits) as (one, other):
+        own.freeze()
+        claims = [await one.asks() for _ in range(4)]
+        assert [claim.status for claim in claims] == [ClaimStatus.HELD] * 3 + [ClaimStatus.REFUSED]
+        own.thaw()
+        await until(lambda: is_there(one) and is_there(other))
+        for claim in claims[:3]:
+            one.ends(claim, 1)
+        client = Redis.from_url(own.url)
+        key = key_of(claims[0].limits[0].key)
+        await until(lambda: 2.9 < float(str(client.get(key) or "0").strip("b'").split()[0]) < 3.1)
+        assert sum([await other.admits() for _ in range(6)]) == 3
 
 
 @in_loop
