@@ -110,7 +110,7 @@ memory: $(DEV) ## Measure 200 guarded streams of 2,000 events at once through th
 outages: $(DEV) ## Let a model server fail in each way under 200 requests a second, and print what clients notice (ARGS=--help)
 	@$(BIN)/python -m tests.tools.outages $(ARGS)
 
-limits-check: $(DEV) ## Saturate rate limits of two processors that share a Valkey, and kill that under load (ARGS=--help); three minutes
+limits-check: $(DEV) ## Saturate rate limits of two processors with four workers each that share a Valkey, and kill that under load (ARGS=--help); four minutes
 	@$(BIN)/python -m tests.tools.limits_check $(ARGS)
 
 ledger-faults: $(DEV) ## Kill processors, workers and shippers 100 times under load, and look for lost entries (ARGS=--help)
