@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final, Literal, NamedTuple
 
 from extproc.config.document import Document
 from extproc.config.rate_limits import LimitMatch, RateLimit, Scope
 from extproc.config.section import Mode
-from extproc.domain.rate_limits import WINDOWS_NS, Quantity, Rate, TokenWeights, rate_of
+from extproc.domain.rate_limits import AMOUNTS, WINDOWS_NS, Amount, Quantity, Rate, TokenWeights, rate_of
 from extproc.domain.record import ExchangeRecord
 
 KNOWN_MAX: Final = 4_096
@@ -22,6 +23,7 @@ class CompiledLimit:
     """One limit.
 
     Attributes:
+        amount: what an exchange takes of it; None: one.
         rate: for all processes together; of exchanges at a time only ``limit`` counts.
         is_enforced: whether it refuses, or only counts.
         cuts: whether it ends a stream that needs more than is free.
@@ -32,6 +34,7 @@ class CompiledLimit:
 
     name: str
     of: Quantity
+    amount: Amount | None
     limit: int
     window: str
     burst: int
@@ -84,16 +87,21 @@ class CompiledRateLimits:
     parts: int
     store: LimitStore | None
     _facts: tuple[str, ...]
-    _known: dict[tuple[str, ...], tuple[KeyedLimit, ...]] = field(default_factory=dict)
+    _values: Callable[[ExchangeRecord], object]
+    _known: dict[tuple[object, str], tuple[KeyedLimit, ...]] = field(default_factory=dict)
 
     def of(self, record: ExchangeRecord) -> tuple[KeyedLimit, ...]:
         """The limits that apply to an exchange, in the order of the configuration."""
-        values = tuple([_FACTS[name](record) for name in self._facts])
-        known = self._known.get(values)
+        version = record.version
+        model = "" if version is None else version.model
+        facts = self._values(record), model
+        known = self._known.get(facts)
         if known is None:
             if len(self._known) >= KNOWN_MAX:
                 self._known.clear()
-            known = self._known[values] = self._found(dict(zip(self._facts, values, strict=True)))
+            known = self._known[facts] = self._found(
+                {"model": model, **{name: getattr(record, _FACTS[name]) for name in self._facts}}
+            )
         return known
 
     def _found(self, facts: Mapping[str, str]) -> tuple[KeyedLimit, ...]:
@@ -102,17 +110,18 @@ class CompiledRateLimits:
         return tuple((limit, limit.key(facts)) for limit in found if limit.name not in replaced)
 
 
-_FACTS: Final[Mapping[str, Callable[[ExchangeRecord], str]]] = {
-    "endpoint": lambda record: record.endpoint,
-    "team": lambda record: record.team,
-    "user": lambda record: record.user,
-    "key": lambda record: record.key_id,
-    "project": lambda record: record.project,
-    "tier": lambda record: record.tier,
-    "tag": lambda record: record.tag,
-    "model": lambda record: "" if record.version is None else record.version.model,
-    "route": lambda record: record.route,
+_FACTS: Final[Mapping[str, str]] = {
+    "endpoint": "endpoint",
+    "team": "team",
+    "user": "user",
+    "key": "key_id",
+    "project": "project",
+    "tier": "tier",
+    "tag": "tag",
+    "route": "route",
 }
+"""Where a record has them; the model is that of its version."""
+_ALWAYS: Final = "endpoint"
 
 
 def compile_rate_limits(document: Document) -> CompiledRateLimits | None:
@@ -122,11 +131,12 @@ def compile_rate_limits(document: Document) -> CompiledRateLimits | None:
         return None
     limits = tuple(map(_compiled, section.limits))
     names = {name for limit in limits for name in (*limit.per, *limit.matches)}
-    facts = tuple(name for name in _FACTS if name in names)
+    facts = tuple(name for name in _FACTS if name in names or name == _ALWAYS)
+    values = attrgetter(*[_FACTS[name] for name in facts])
     store = None
     if section.store is not None:
         store = LimitStore(section.store, section.store_wait_ms_max, section.on_store_loss)
-    return CompiledRateLimits(limits, document.server.workers * section.replicas, store, facts)
+    return CompiledRateLimits(limits, document.server.workers * section.replicas, store, facts, values)
 
 
 def _compiled(limit: RateLimit) -> CompiledLimit:
@@ -135,6 +145,7 @@ def _compiled(limit: RateLimit) -> CompiledLimit:
     return CompiledLimit(
         name=limit.name,
         of=limit.of,
+        amount=AMOUNTS.get(limit.of),
         limit=limit.limit,
         window=limit.window or "",
         burst=burst,

@@ -9,7 +9,7 @@ Times are in ticks, a part of a nanosecond, so that one unit of any limit has a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -72,20 +72,37 @@ class TokenWeights(NamedTuple):
     completion: int = 1
 
 
-def amount_of(quantity: Quantity, usage: Usage, prices: Prices | None, weights: TokenWeights) -> int:
-    """How much of a quantity an exchange with this usage takes."""
-    match quantity:
-        case Quantity.REQUESTS | Quantity.EXCHANGES:
-            return 1
-        case Quantity.PROMPT_TOKENS:
-            return usage.prompt
-        case Quantity.COMPLETION_TOKENS:
-            return usage.completion
-        case Quantity.TOKENS:
-            return usage.prompt + usage.completion
-        case Quantity.WEIGHTED_TOKENS:
-            cached = min(usage.cached, usage.prompt)
-            plain = (usage.prompt - cached) * weights.prompt
-            return plain + cached * weights.cached + usage.completion * weights.completion
-        case Quantity.MICRO_USD:
-            return 0 if prices is None else cost_of(usage, prices)
+Amount = Callable[[Usage, Prices | None, TokenWeights], int]
+"""How much of a quantity an exchange with this usage takes."""
+
+
+def _of_prompt(usage: Usage, _prices: Prices | None, _weights: TokenWeights) -> int:
+    return usage.prompt
+
+
+def _of_completion(usage: Usage, _prices: Prices | None, _weights: TokenWeights) -> int:
+    return usage.completion
+
+
+def _of_tokens(usage: Usage, _prices: Prices | None, _weights: TokenWeights) -> int:
+    return usage.prompt + usage.completion
+
+
+def _of_weighted_tokens(usage: Usage, _prices: Prices | None, weights: TokenWeights) -> int:
+    cached = min(usage.cached, usage.prompt)
+    plain = (usage.prompt - cached) * weights.prompt
+    return plain + cached * weights.cached + usage.completion * weights.completion
+
+
+def _of_money(usage: Usage, prices: Prices | None, _weights: TokenWeights) -> int:
+    return 0 if prices is None else cost_of(usage, prices)
+
+
+AMOUNTS: Final[Mapping[Quantity, Amount]] = {
+    Quantity.PROMPT_TOKENS: _of_prompt,
+    Quantity.COMPLETION_TOKENS: _of_completion,
+    Quantity.TOKENS: _of_tokens,
+    Quantity.WEIGHTED_TOKENS: _of_weighted_tokens,
+    Quantity.MICRO_USD: _of_money,
+}
+"""Of the quantities that depend on the usage; of the others every exchange takes one."""

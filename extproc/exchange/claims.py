@@ -7,11 +7,12 @@ from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
 from extproc.config.compiled_rate_limits import CompiledLimit, KeyedLimit
-from extproc.domain.rate_limits import TICKS_PER_NS, amount_of
+from extproc.domain.rate_limits import TICKS_PER_NS
 from extproc.domain.record import VersionFacts
 from extproc.domain.token_rates import NS_PER_S
 from extproc.domain.usage import Usage
 from extproc.exchange.answer_lengths import AnswerLengths
+from extproc.exchange.limit_accounts import Account
 from extproc.exchange.tier_shares import OTHERS
 
 BUSY_WAIT_NS: Final = NS_PER_S
@@ -54,21 +55,20 @@ class ClaimedLimit:
         tier: whose share it takes of a limit that tiers share.
         own: what it took of that tier's own time. [ticks]
         is_held: whether it is reserved; a limit in shadow that has no room reserves nothing.
+        account: under its key, once it was looked up.
     """
 
-    __slots__ = ("ahead", "amount", "is_held", "key", "limit", "mark", "own", "tier", "total", "used")
+    __slots__ = ("account", "ahead", "amount", "is_held", "key", "limit", "mark", "own", "tier", "total", "used")
 
     def __init__(self, limit: CompiledLimit, key: str, tier: str) -> None:
         self.limit = limit
         self.key = key
         self.tier = tier if tier in limit.tiers else OTHERS
-        self.own = 0
-        self.amount = 1
-        self.used = 0
-        self.ahead = 0
-        self.total = 0
+        self.amount = self.used = 1
+        self.own = self.ahead = self.total = 0
         self.mark = ""
         self.is_held = False
+        self.account: Account | None = None
 
 
 class Claim:
@@ -111,19 +111,27 @@ class Claim:
         self.estimate = estimate
         prices = None if self.version is None else self.version.prices
         for one in self.limits:
-            one.amount = amount_of(one.limit.of, estimate, prices, one.limit.weights)
+            limit = one.limit
+            if limit.amount is not None:
+                one.amount = limit.amount(estimate, prices, limit.weights)
 
     def use(self, usage: Usage, version: VersionFacts | None) -> None:
         """Set what it has taken. Args: version: that answered, which has the prices."""
         prices = None if version is None else version.prices
         for one in self.limits:
-            one.used = amount_of(one.limit.of, usage, prices, one.limit.weights)
+            limit = one.limit
+            if limit.amount is not None:
+                one.used = limit.amount(usage, prices, limit.weights)
 
     def more(self, usage: Usage) -> list[tuple[ClaimedLimit, int]]:
         """What a larger estimate takes beyond what is reserved, of the limits that cut."""
         prices = None if self.version is None else self.version.prices
-        amounts = [(one, amount_of(one.limit.of, usage, prices, one.limit.weights)) for one in self.held()]
-        return [(one, amount - one.amount) for one, amount in amounts if one.limit.cuts and amount > one.amount]
+        amounts = [
+            (one, one.limit.amount(usage, prices, one.limit.weights) - one.amount)
+            for one in self.held()
+            if one.limit.cuts and one.limit.amount is not None
+        ]
+        return [(one, amount) for one, amount in amounts if amount > 0]
 
     def refuse(self, refusals: Sequence[Refusal], shadow_refused: Sequence[str]) -> None:
         """Note which limits have no room; one whose burst is too small comes first, then the longest wait."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from extproc.config.compiled_rate_limits import CompiledLimit
 from extproc.domain.contract import ENDPOINT_PATHS
@@ -20,30 +20,39 @@ from extproc.exchange.claims import Claim, ClaimedLimit, Refusal
 Headers = tuple[tuple[str, str], ...]
 
 
-def _openai_names(kind: str) -> tuple[str, str, str]:
-    return f"x-ratelimit-limit-{kind}", f"x-ratelimit-remaining-{kind}", f"x-ratelimit-reset-{kind}"
+class _Names(NamedTuple):
+    """Of the headers that tell a limit, what is left of it, and when all of it is back."""
+
+    limit: str
+    remaining: str
+    reset: str
 
 
-def _anthropic_names(kind: str) -> tuple[str, str, str]:
+def _openai(kind: str) -> _Names:
+    return _Names(f"x-ratelimit-limit-{kind}", f"x-ratelimit-remaining-{kind}", f"x-ratelimit-reset-{kind}")
+
+
+def _anthropic(kind: str) -> _Names:
     start = f"anthropic-ratelimit-{kind}"
-    return f"{start}-limit", f"{start}-remaining", f"{start}-reset"
+    return _Names(f"{start}-limit", f"{start}-remaining", f"{start}-reset")
 
 
 ANTHROPIC_ENDPOINTS: Final = frozenset({"messages", "count_tokens"}) & frozenset(ENDPOINT_PATHS)
-_TOKENS: Final = (Quantity.TOKENS, Quantity.WEIGHTED_TOKENS, Quantity.PROMPT_TOKENS, Quantity.COMPLETION_TOKENS)
-_OPENAI: Final[Mapping[Quantity, str]] = {Quantity.REQUESTS: "requests", **dict.fromkeys(_TOKENS, "tokens")}
-_ANTHROPIC: Final[Mapping[Quantity, str]] = {
+_OPENAI_KINDS: Final[Mapping[Quantity, str]] = {
     Quantity.REQUESTS: "requests",
     Quantity.TOKENS: "tokens",
     Quantity.WEIGHTED_TOKENS: "tokens",
-    Quantity.PROMPT_TOKENS: "input-tokens",
-    Quantity.COMPLETION_TOKENS: "output-tokens",
+    Quantity.PROMPT_TOKENS: "tokens",
+    Quantity.COMPLETION_TOKENS: "tokens",
 }
-_NAMES: Final[Mapping[tuple[bool, str], tuple[str, str, str]]] = {
-    **{(False, kind): _openai_names(kind) for kind in _OPENAI.values()},
-    **{(True, kind): _anthropic_names(kind) for kind in _ANTHROPIC.values()},
+_OPENAI: Final[Mapping[Quantity, _Names]] = {of: _openai(kind) for of, kind in _OPENAI_KINDS.items()}
+_ANTHROPIC: Final[Mapping[Quantity, _Names]] = {
+    Quantity.REQUESTS: _anthropic("requests"),
+    Quantity.TOKENS: _anthropic("tokens"),
+    Quantity.WEIGHTED_TOKENS: _anthropic("tokens"),
+    Quantity.PROMPT_TOKENS: _anthropic("input-tokens"),
+    Quantity.COMPLETION_TOKENS: _anthropic("output-tokens"),
 }
-"""Of the limit, of what is left, and of when all of it is back."""
 _WORDS: Final[Mapping[Quantity, str]] = {
     Quantity.REQUESTS: "requests",
     Quantity.PROMPT_TOKENS: "prompt tokens",
@@ -73,24 +82,24 @@ def limit_headers(claim: Claim, endpoint: str, now_ns: int, utc_s: float) -> Hea
     Args: utc_s: the time now, since 1970. [s]
     """
     is_anthropic = endpoint in ANTHROPIC_ENDPOINTS
-    kinds = _ANTHROPIC if is_anthropic else _OPENAI
-    told: dict[str, ClaimedLimit] = {}
+    names_of = _ANTHROPIC if is_anthropic else _OPENAI
+    told: dict[_Names, ClaimedLimit] = {}
     for one in claim.limits:
-        kind = kinds.get(one.limit.of)
-        if kind is not None and one.limit.is_enforced:
-            known = told.get(kind)
+        names = names_of.get(one.limit.of)
+        if names is not None and one.limit.is_enforced:
+            known = told.get(names)
             if known is None or _share_used(one) > _share_used(known):
-                told[kind] = one
+                told[names] = one
     headers: list[tuple[str, str]] = []
     gone = (now_ns - claim.at_ns) * TICKS_PER_NS
-    for kind, one in told.items():
+    for names, one in told.items():
         limit, rate = one.limit, one.limit.rate
-        ahead = max(one.ahead - gone, 0)
-        left = min(max(rate.burst - ahead, 0) // rate.interval, limit.limit)
+        ahead = one.ahead - gone if one.ahead > gone else 0
+        left = (rate.burst - ahead) // rate.interval if ahead < rate.burst else 0
         reset_ns = -(-ahead // TICKS_PER_NS)
         reset = _moment(utc_s + reset_ns / NS_PER_S) if is_anthropic else duration(reset_ns)
-        names = _NAMES[is_anthropic, kind]
-        headers += ((names[0], str(limit.limit)), (names[1], str(left)), (names[2], reset))
+        left_told = str(left if left < limit.limit else limit.limit)
+        headers += ((names.limit, str(limit.limit)), (names.remaining, left_told), (names.reset, reset))
     return tuple(headers)
 
 
@@ -120,7 +129,7 @@ def duration(ns: int) -> str:
 def refusal_error(refusal: Refusal, headers: Headers) -> ApiError:
     """The error of a request that a limit has no room for."""
     limit = refusal.limit
-    kind = _OPENAI.get(limit.of, "requests" if limit.is_at_a_time else "tokens")
+    kind = _OPENAI_KINDS.get(limit.of, "requests" if limit.is_at_a_time else "tokens")
     if not refusal.wait_ns:
         return ApiError(
             429,

@@ -7,75 +7,16 @@ in a window. So each key keeps the total that was ever reserved: what came after
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
-from typing import Final
 
 from extproc.config.compiled_rate_limits import CompiledLimit
 from extproc.domain.rate_limits import TICKS_PER_NS, Quantity, Rate
 from extproc.domain.usage import Usage
 from extproc.exchange.answer_lengths import AnswerLengths
 from extproc.exchange.claims import Claim, ClaimedLimit, ClaimStatus, Refusal, refusal_of
+from extproc.exchange.limit_accounts import Account, Accounts
 from extproc.exchange.tier_shares import TierShares
-
-KEYS_MAX: Final = 100_000
-"""Of one limit, about 200 bytes each. Further ones share a count until others are paid off."""
-_LOOKED_AT_MAX: Final = 2
-"""Keys that are looked at for each new one, to forget those that are paid off."""
-_OTHERS: Final = ""
-
-
-class _Account:
-    """Attributes:
-    arrival: when all is paid off. [ticks]
-    total: all that was ever reserved. [ticks]
-    shares: of its tiers; None if they do not share it.
-    """
-
-    __slots__ = ("arrival", "shares", "total")
-
-    def __init__(self, total: int) -> None:
-        self.arrival = 0
-        self.total = total
-        self.shares: TierShares | None = None
-
-
-class _Accounts:
-    """Of one limit, by key, the longest unused first. ``total_max``: of any account that was forgotten."""
-
-    __slots__ = ("by_key", "total_max")
-
-    def __init__(self) -> None:
-        self.by_key: OrderedDict[str, _Account] = OrderedDict()
-        self.total_max = 0
-
-    def find(self, key: str) -> _Account | None:
-        """An account; None if nothing is owed under this key."""
-        found = self.by_key.get(key)
-        return found if found is not None or len(self.by_key) < KEYS_MAX else self.by_key.get(_OTHERS)
-
-    def open(self, key: str, now: int) -> _Account:
-        """An account to be changed."""
-        accounts = self.by_key
-        found = accounts.get(key)
-        if found is None:
-            self._forget(now)
-            key = key if len(accounts) < KEYS_MAX else _OTHERS
-            found = accounts.get(key)
-            if found is None:
-                found = accounts[key] = _Account(self.total_max)
-        accounts.move_to_end(key)
-        return found
-
-    def _forget(self, now: int) -> None:
-        """An account that is paid off says nothing."""
-        for _ in range(_LOOKED_AT_MAX):
-            first = next(iter(self.by_key.items()), None)
-            if first is None or first[1].arrival > now:
-                return
-            self.total_max = max(self.total_max, first[1].total)
-            del self.by_key[first[0]]
 
 
 class LimitMemory:
@@ -90,7 +31,7 @@ class LimitMemory:
         self._lock: AbstractContextManager[object] = nullcontext() if lock is None else lock
         self.lengths = AnswerLengths()
         self._parts = parts
-        self._accounts: dict[str, _Accounts] = {}
+        self._accounts: dict[str, Accounts] = {}
         self._running: dict[str, int] = {}
 
     def keep(self, limits: Collection[CompiledLimit], parts: int) -> None:
@@ -103,7 +44,7 @@ class LimitMemory:
 
     def __len__(self) -> int:
         """How many keys have a count."""
-        return sum([len(accounts.by_key) for accounts in self._accounts.values()]) + len(self._running)
+        return sum([len(accounts) for accounts in self._accounts.values()]) + len(self._running)
 
     def is_full(self, claim: Claim, now_ns: int) -> bool:
         """Whether a limit has no room for any request."""
@@ -149,12 +90,13 @@ class LimitMemory:
         """Reserve what was used beyond a claim, or give back what is left of it."""
         now = now_ns * TICKS_PER_NS
         with self._lock:
-            for one in claim.held():
-                one.is_held = False
-                if one.limit.is_at_a_time:
-                    self._leave(one.key)
-                elif one.used != one.amount:
-                    self._correct(one, now)
+            for one in claim.limits:
+                if one.is_held:
+                    one.is_held = False
+                    if one.limit.is_at_a_time:
+                        self._leave(one.key)
+                    elif one.used != one.amount:
+                        self._correct(one, now)
 
     def charge(self, claim: Claim, now_ns: int) -> None:
         """Count one request, whether there is room or not."""
@@ -173,14 +115,15 @@ class LimitMemory:
         refusals: list[Refusal] = []
         shadow_refused: list[str] = []
         for one in claim.limits:
-            if one.limit.tiers:
+            limit = one.limit
+            if limit.tiers:
                 self._note_tier(one, now)
             wait = self._wait(one, one.amount, now)
             if wait > 0 and one.amount:
-                if one.limit.is_enforced:
+                if limit.is_enforced:
                     refusals.append(refusal_of(one, wait))
                 else:
-                    shadow_refused.append(one.limit.name)
+                    shadow_refused.append(limit.name)
         claim.refuse(refusals, shadow_refused)
 
     def _rate(self, limit: CompiledLimit) -> Rate:
@@ -199,9 +142,11 @@ class LimitMemory:
         if limit.is_at_a_time:
             one.ahead = self._running.get(one.key, 0)
             return one.ahead + 1 - max(1, limit.limit // self._parts)
-        accounts = self._accounts.get(limit.name)
-        account = None if accounts is None else accounts.find(one.key)
-        one.ahead = ahead = 0 if account is None else max(account.arrival - now, 0)
+        account = one.account
+        if account is None or not account.is_open:
+            account = self._find(one)
+        ahead = 0 if account is None or account.arrival <= now else account.arrival - now
+        one.ahead = ahead
         if account is not None and account.shares is not None:
             return account.shares.wait(one.tier, self._rate(limit), ahead, amount, now)
         if not ahead and amount <= limit.burst:
@@ -210,23 +155,34 @@ class LimitMemory:
         return ahead + amount * rate.interval * self._parts - rate.burst
 
     def _add(self, one: ClaimedLimit, now: int) -> None:
+        limit = one.limit
         one.is_held = True
-        if one.limit.is_at_a_time:
+        if limit.is_at_a_time:
             one.ahead = self._running[one.key] = self._running.get(one.key, 0) + 1
             return
         account = self._open(one, now)
-        cost = one.amount * one.limit.rate.interval * self._parts
-        account.arrival = max(account.arrival, now) + cost
-        account.total += cost
-        one.ahead, one.total = account.arrival - now, account.total
+        cost = one.amount * limit.rate.interval * self._parts
+        one.ahead = cost if account.arrival <= now else account.arrival - now + cost
+        account.arrival = now + one.ahead
+        account.total = one.total = account.total + cost
         if account.shares is not None:
-            one.own = account.shares.add(one.tier, self._rate(one.limit), one.amount, now)
+            one.own = account.shares.add(one.tier, self._rate(limit), one.amount, now)
 
-    def _open(self, one: ClaimedLimit, now: int) -> _Account:
+    def _find(self, one: ClaimedLimit) -> Account | None:
+        """The account under its key; None if nothing is owed."""
         accounts = self._accounts.get(one.limit.name)
-        if accounts is None:
-            accounts = self._accounts[one.limit.name] = _Accounts()
-        return accounts.open(one.key, now)
+        one.account = None if accounts is None else accounts.find(one.key)
+        return one.account
+
+    def _open(self, one: ClaimedLimit, now: int) -> Account:
+        """Likewise, to be changed."""
+        account = one.account
+        if account is None or not account.is_open:
+            accounts = self._accounts.get(one.limit.name)
+            if accounts is None:
+                accounts = self._accounts[one.limit.name] = Accounts()
+            account = one.account = accounts.open(one.key, now)
+        return account
 
     def _correct(self, one: ClaimedLimit, now: int) -> None:
         rate = one.limit.rate

@@ -168,21 +168,13 @@ def _continue_headers(action: ContinueHeaders) -> bytes:
     if not action.exchange_id:
         return _without_values(action)
     exchange_id = action.exchange_id.encode()
-    direction, changes, request_body, response_body = (
-        action.direction,
-        action.changes,
-        action.request_body,
-        action.response_body,
-    )
-    if not action.told:
-        before, after = _around_values(direction, changes, request_body, response_body, _ID_ALONE, (len(exchange_id),))
-        return before + exchange_id + after
-    values = [*[value.encode() for _, value in action.told], exchange_id]
-    names, sizes = (*[name for name, _ in action.told], EXCHANGE_ID_HEADER), tuple(map(len, values))
-    first, *others = _around_values(direction, changes, request_body, response_body, names, sizes)
-    for value, piece in zip(values, others, strict=True):
-        first += value + piece
-    return first
+    changes, told, modes = action.changes, action.told, (action.request_body, action.response_body)
+    if not told:
+        size = (len(exchange_id),)
+        return _around_values(action.direction, changes.set, changes.remove, modes, _ID_ALONE, size) % exchange_id
+    values = (*[value.encode() for _, value in told], exchange_id)
+    names, sizes = (*[name for name, _ in told], EXCHANGE_ID_HEADER), tuple(map(len, values))
+    return _around_values(action.direction, changes.set, changes.remove, modes, names, sizes) % values
 
 
 @lru_cache(_KEPT_MAX)
@@ -195,21 +187,22 @@ def _without_values(action: ContinueHeaders) -> bytes:
 @lru_cache(_KEPT_MAX)
 def _around_values(
     direction: Direction,
-    changes: HeaderChanges,
-    request_body: BodyMode | None,
-    response_body: BodyMode | None,
+    set_headers: tuple[tuple[str, str], ...],
+    removed: tuple[str, ...],
+    modes: tuple[BodyMode | None, BodyMode | None],
     names: tuple[str, ...],
     sizes: tuple[int, ...],
-) -> tuple[bytes, ...]:
-    """The bytes before, between and after values that differ in each exchange: they are the last headers that are set.
+) -> bytes:
+    """The message around values that differ in each exchange, as a format: they are the last headers that are set.
     Cached, as above: only their sizes count.
     """
     pieces = [_before_value(name, size) for name, size in zip(names, sizes, strict=True)]
-    pieces = [_mutation(changes) + pieces[0], *(_OVERWRITE + piece for piece in pieces[1:])]
+    pieces = [_mutation(HeaderChanges(set_headers, removed)) + pieces[0], *(_OVERWRITE + piece for piece in pieces[1:])]
     inner, head = sum(map(len, pieces)) + sum(sizes) + len(_OVERWRITE), b""
     for tag in (_HEADER_MUTATION, _HEADERS_COMMON, _HEADERS[direction]):
         head = tag + _varint(len(head) + inner) + head
-    return (head + pieces[0], *pieces[1:], _OVERWRITE + _override(request_body, response_body))
+    pieces = [head + pieces[0], *pieces[1:], _OVERWRITE + _override(*modes)]
+    return b"%b".join([piece.replace(b"%", b"%%") for piece in pieces])
 
 
 def _before_value(name: str, size: int) -> bytes:

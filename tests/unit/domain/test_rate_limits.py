@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.domain.rate_limits import (
+    AMOUNTS,
     DEBT_NS_MIN,
     LIMIT_MAX,
     TICKS_PER_NS,
     WINDOWS_NS,
     Quantity,
     TokenWeights,
-    amount_of,
     rate_of,
 )
 from extproc.domain.usage import Prices, Usage
@@ -25,8 +25,6 @@ PRICES = Prices(prompt=1_000_000, cached=100_000, completion=2_000_000)
 @pytest.mark.parametrize(
     ("quantity", "amount"),
     [
-        (Quantity.REQUESTS, 1),
-        (Quantity.EXCHANGES, 1),
         (Quantity.PROMPT_TOKENS, 100),
         (Quantity.COMPLETION_TOKENS, 20),
         (Quantity.TOKENS, 120),
@@ -36,12 +34,17 @@ PRICES = Prices(prompt=1_000_000, cached=100_000, completion=2_000_000)
 )
 def test_each_quantity_has_its_amount(quantity: Quantity, amount: int) -> None:
     """Cached tokens are a part of the prompt, with a weight and a price of their own."""
-    assert amount_of(quantity, USAGE, PRICES, TokenWeights(10, 1, 30)) == amount
+    assert AMOUNTS[quantity](USAGE, PRICES, TokenWeights(10, 1, 30)) == amount
+
+
+def test_of_the_others_each_exchange_takes_one() -> None:
+    """Whatever it uses."""
+    assert set(Quantity) - AMOUNTS.keys() == {Quantity.REQUESTS, Quantity.EXCHANGES}
 
 
 def test_without_prices_nothing_costs() -> None:
     """A request whose version is not known."""
-    assert amount_of(Quantity.MICRO_USD, USAGE, None, TokenWeights()) == 0
+    assert AMOUNTS[Quantity.MICRO_USD](USAGE, None, TokenWeights()) == 0
 
 
 @given(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from extproc.domain.rate_limits import WINDOWS_NS
 from extproc.domain.usage import Usage
-from extproc.exchange import limit_memory
+from extproc.exchange import limit_accounts
 from extproc.exchange.claims import BUSY_WAIT_NS, Claim, ClaimStatus
 from extproc.exchange.limit_memory import LimitMemory
 from tests.unit.exchange.limits import AT_A_TIME, REQUESTS, S_NS, TOKENS, claim_of, compiled
@@ -303,7 +303,7 @@ def test_keys_that_are_paid_off_are_forgotten() -> None:
 
 def test_more_keys_than_are_kept_share_a_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until others are paid off: a flood of names neither fills the memory nor opens the limit."""
-    monkeypatch.setattr(limit_memory, "KEYS_MAX", 10)
+    monkeypatch.setattr(limit_accounts, "KEYS_MAX", 10)
     memory, limits = LimitMemory(), compiled({**REQUESTS, "per": ["team"]})
     admitted = [reserved(memory, claim_of(limits, team=f"team-{number}"), 0) for number in range(100)]
     assert (sum(admitted), len(memory)) == (10 + 3, 11)
