@@ -17,20 +17,31 @@ from extproc.domain.usage import Usage, utf8_bytes_of
 _SHORT_KEYS = frozenset(
     {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details"}
 )
+_NO_COUNT = -1
 _SHORT_END = 1_000_000  # a longer number might identify a person
 
 
 def _count(holder: Any, key: str) -> int:
+    """What is counted there: 0 if nothing is, less if what stands there is no count."""
     value = holder.get(key) if isinstance(holder, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+    if value is None:
+        return 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else _NO_COUNT
+
+
+def _usage(prompt: int, completion: int, cached: int, reasoning: int = 0) -> Usage | None:
+    """None if a server has counted what cannot be: then tokens are estimated, and never free."""
+    if prompt < 0 or completion < 0:
+        return None
+    return Usage(prompt, completion, max(cached, 0), max(reasoning, 0))
 
 
 def usage_of(tree: Any) -> Usage | None:
-    """Usage of an OpenAI or Responses usage object; None if there is none. Negative and absent counts are 0."""
+    """Usage of an OpenAI or Responses usage object; None if there is none that can be true. Absent counts are 0."""
     if not isinstance(tree, dict):
         return None
     if "input_tokens" in tree:
-        return Usage(
+        return _usage(
             _count(tree, "input_tokens"),
             _count(tree, "output_tokens"),
             _count(tree.get("input_tokens_details"), "cached_tokens"),
@@ -38,7 +49,7 @@ def usage_of(tree: Any) -> Usage | None:
         )
     if "prompt_tokens" not in tree and "completion_tokens" not in tree:
         return None
-    return Usage(
+    return _usage(
         _count(tree, "prompt_tokens"),
         _count(tree, "completion_tokens"),
         _count(tree.get("prompt_tokens_details"), "cached_tokens"),
@@ -64,9 +75,9 @@ def anthropic_usage_of(tree: Any) -> Usage | None:
     """Usage of a Messages object: ``input_tokens`` excludes cache reads and writes."""
     if not isinstance(tree, dict) or "output_tokens" not in tree:
         return None
-    cached = _count(tree, "cache_read_input_tokens")
-    prompt = _count(tree, "input_tokens") + cached + _count(tree, "cache_creation_input_tokens")
-    return Usage(prompt, _count(tree, "output_tokens"), cached)
+    plain, cached = _count(tree, "input_tokens"), max(_count(tree, "cache_read_input_tokens"), 0)
+    written = max(_count(tree, "cache_creation_input_tokens"), 0)
+    return _usage(plain if plain < 0 else plain + cached + written, _count(tree, "output_tokens"), cached)
 
 
 class UsageReader:

@@ -8,11 +8,13 @@ import pytest
 
 from extproc.domain.errors import ApiError
 from extproc.domain.record import ExchangeRecord, Outcome
+from extproc.exchange.claims import Claim
 from extproc.exchange.events import ImmediateResponse, StreamClosed
+from extproc.exchange.limit_memory import LimitMemory
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot
-from extproc.ledger.entry import EntryOutcome
-from extproc.ledger.lines import outcome_of
+from extproc.ledger.entry import EntryOutcome, LedgerEntry
+from extproc.ledger.lines import RecordReader, RecordWriter, ended_record, outcome_of
 from tests.playbooks.driver import (
     DONE,
     JSON,
@@ -74,6 +76,45 @@ def test_a_stream() -> None:
     assert sorted(record.finish_reasons) == ["length", "stop"]
     assert record.response_bytes == len(stream)
     assert record.first_text_ns > record.sent_ns
+
+
+def priced(prompt: int, completion: int, weight: int = 1) -> Snapshot:
+    """A configuration with these prices of both versions, the first of which may be gone. [micro-USD per 1e6 tokens]"""
+    price = {"prompt_micro_usd_per_mtok": prompt, "completion_micro_usd_per_mtok": completion}
+    versions = {"v1": {"weight": weight, "price": price}, "v2": {"weight": 1 - weight, "price": price}}
+    limits = [{"name": "money", "of": "micro_usd", "limit": 1, "window": "day", "burst": 10_000_000}]
+    return snapshot_of(
+        VERSION, METER, models={"tiny": {"versions": versions}}, rate_limits={"limits": limits}, **LEDGER
+    )
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("later", [priced(7_000_000, 9_000_000), priced(7_000_000, 9_000_000, weight=0)])
+def test_prices_that_change_meanwhile_are_those_of_the_next_exchange(later: Snapshot, streamed: bool) -> None:
+    """An exchange costs what it did when it began, also in limits of money; its entry says by which prices."""
+    first, memory = priced(1_000_000, 2_000_000), LimitMemory()
+    before, after = (Conversation(snapshot, limiter=memory) for snapshot in (first, later))
+    before.hears_all([request_headers(), request_body(stream=streamed), response_headers(SSE if streamed else JSON)])
+    after.hears_all([request_headers(), request_body(), response_headers()])  # it is reloaded in mid-exchange
+    streams = chunks(chat_chunk("Hi") + chat_chunk("", 0, "stop") + usage_chunk() + DONE, [50])
+    before.hears_all(streams if streamed else chunks(chat_answer("Hi"))).hears(StreamClosed())
+    after.hears_all(chunks(chat_answer("Hi"))).hears(StreamClosed())
+    costs = 9 + 2 * 4, 7 * 9 + 9 * 4
+    assert (before.record.cost_micro_usd, after.record.cost_micro_usd) == costs
+    entries = [_entry_of(talk.record) for talk in (before, after)]
+    assert [entry.cost_micro_usd for entry in entries] == [*costs]
+    assert len({entry.price_revision for entry in entries}) == len({entry.revision for entry in entries}) == 2
+    assert [entry.revision for entry in entries] == [first.revision, later.revision]
+    assert later.rate_limits is not None
+    probe = Claim(later.rate_limits.of(after.record))
+    memory.judge(probe, after.now_ns)
+    (money,) = probe.limits
+    assert round(money.ahead / money.limit.rate.interval) == sum(costs)
+
+
+def _entry_of(record: ExchangeRecord) -> LedgerEntry:
+    writer = RecordWriter()
+    return RecordReader().read(ended_record(writer.begin_of(record, 0), writer.end_of(record, record.version)))
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -89,6 +89,28 @@ async def test_an_exchange_has_an_entry_while_the_process_serves(folder: Path) -
 
 
 @in_loop
+async def test_an_exchange_costs_what_it_did_when_it_began(folder: Path) -> None:
+    """Also if the prices are changed while it runs."""
+    process = made(folder, server={"reload_interval_ms": 50})
+    process.processor.start()
+    async with process.channel() as channel:
+        running = exchange(channel)
+        await say(running, request_headers(x_team="search"), request_body(), response_headers())
+        revision = process.readiness()[1]["revision"]
+        process.file.write_text(process.config.replace(": 1000000,", ": 5000000,"))
+        await later(lambda: process.readiness()[1]["revision"] != revision)
+        await answered(channel)
+        await say(running, response_body("Good morning"))
+        await running.done_writing()
+        await later(lambda: process.metric("llm_extproc_ledger_stored_total") == 2)
+    assert await asyncio.to_thread(process.processor.stop) == 0
+    new, old = stored(folder)
+    assert (old.revision, new.revision != revision) == (revision, True)
+    assert old.price_revision != new.price_revision
+    assert (old.cost_micro_usd, new.cost_micro_usd) == (5 + 2 * 3, 5 * 5 + 2 * 3)
+
+
+@in_loop
 async def test_what_waits_is_stored_before_the_process_ends(folder: Path) -> None:
     """The entry of the last exchange too."""
     process = made(folder)

@@ -67,6 +67,7 @@ def test_a_token_that_envoy_has_not_verified_is_refused() -> None:
     """Also if Envoy says nothing, as its configuration is another one."""
     assert reason({}, authorization=f"Bearer {TOKEN}") == "unverified"
     assert reason(failed("Jwt is expired"), authorization=f"Bearer {TOKEN}") == "expired"
+    assert reason(failed("Jwt not yet valid"), authorization=f"Bearer {TOKEN}") == "not_yet_valid"
     assert reason({"llm_failure_0": "odd"}, authorization=f"Bearer {TOKEN}") == "unverified"
 
 

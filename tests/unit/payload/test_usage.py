@@ -21,8 +21,12 @@ from extproc.payload.usage import UsageReader, anthropic_usage_of, usage_of
         ({}, None),
         ({"total_tokens": 3}, None),
         ({"prompt_tokens": 3}, Usage(3, 0)),
-        ({"prompt_tokens": 3, "completion_tokens": -1}, Usage(3, 0)),
-        ({"prompt_tokens": True, "completion_tokens": "9"}, Usage(0, 0)),
+        ({"prompt_tokens": 3, "completion_tokens": None}, Usage(3, 0)),
+        ({"prompt_tokens": 3, "completion_tokens": -1}, None),
+        ({"prompt_tokens": True, "completion_tokens": 9}, None),
+        ({"prompt_tokens": 3, "completion_tokens": "9"}, None),
+        ({"input_tokens": 3.5, "output_tokens": 9}, None),
+        ({"prompt_tokens": 3, "completion_tokens": 9, "prompt_tokens_details": {"cached_tokens": -4}}, Usage(3, 9)),
         (
             {
                 "prompt_tokens": 9,
@@ -45,7 +49,7 @@ from extproc.payload.usage import UsageReader, anthropic_usage_of, usage_of
     ],
 )
 def test_usage_objects(tree: Any, usage: Usage | None) -> None:
-    """Absent, negative and ill-typed counts are 0; no usage object at all is None."""
+    """Absent counts are 0. Negative and ill-typed ones make no usage: it is estimated, and not free."""
     assert usage_of(tree) == usage
 
 
@@ -54,6 +58,9 @@ def test_cached_tokens_of_messages_are_added_to_the_prompt() -> None:
     tree = {"input_tokens": 5, "output_tokens": 7, "cache_read_input_tokens": 30, "cache_creation_input_tokens": 2}
     assert anthropic_usage_of(tree) == Usage(37, 7, cached=30)
     assert anthropic_usage_of({"input_tokens": 5}) is None
+    assert anthropic_usage_of({**tree, "input_tokens": -40}) is None
+    assert anthropic_usage_of({**tree, "output_tokens": -1}) is None
+    assert anthropic_usage_of({**tree, "cache_read_input_tokens": -30}) == Usage(7, 7)
 
 
 def test_running_totals_are_added_over_choices_never_over_chunks() -> None:
