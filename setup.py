@@ -25,7 +25,12 @@ PACKAGES = (
     "sinks",
     "server/transport/h2",
 )
-MODULES = ("rate_limits/local.py", "server/transport/processor.py", "server/operations/json_log.py")
+MODULES = (
+    "rate_limits/local.py",
+    "server/transport/processor.py",
+    "server/transport/session.py",
+    "server/operations/json_log.py",
+)
 
 
 def compiled():

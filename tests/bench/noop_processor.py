@@ -18,7 +18,8 @@ from extproc.server.operations.json_log import open_log
 from extproc.server.operations.process import loop_factory
 from extproc.server.transport.fast.server import FastServer
 from extproc.server.transport.grpc.server import GrpcAioServer
-from extproc.server.transport.processor import Processor, Replies, Session
+from extproc.server.transport.processor import Processor
+from extproc.server.transport.session import Replies, Session
 
 KINDS: dict[str, Any] = {
     "request_headers": pb.HeadersResponse,

@@ -16,7 +16,7 @@ from extproc.classifiers import router as module
 from extproc.classifiers.process import ProcessRunner
 from extproc.classifiers.router import ClassifierRouter
 from extproc.domain.record import Outcome
-from extproc.server.transport.processor import Session
+from extproc.server.transport.session import Session
 from extproc.sinks.metrics import Metrics
 from tests.unit.classifiers.runners import FakeSink, in_new_loop, until
 from tests.unit.classifiers.test_process import FAKE_WORKER, ROOT

@@ -7,6 +7,7 @@ import json
 import threading
 from typing import Any
 
+from extproc._pb import ext_proc_pb2 as pb
 from extproc.config.document import Log
 from extproc.domain.record import ExchangeRecord
 from extproc.exchange.events import Event, RequestBody, Step, StreamClosed
@@ -14,6 +15,7 @@ from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot
 from extproc.server.operations.json_log import open_log
 from extproc.server.transport.processor import Processor, Sink
+from extproc.server.transport.session import Session
 
 SECRET = "the user's own words"
 
@@ -101,3 +103,14 @@ class Wired:
     def log(self) -> list[dict[str, Any]]:
         """The lines so far."""
         return self.logged.lines
+
+
+def receive(session: Session, *messages: pb.ProcessingRequest) -> list[pb.ProcessingResponse]:
+    """Gives a session messages as a transport does; none may abort."""
+    sent = []
+    for message in messages:
+        replies = session.receive(message.SerializeToString())
+        assert replies.abort is None
+        sent += [pb.ProcessingResponse.FromString(reply) for reply in replies.messages]
+        session.settle()
+    return sent

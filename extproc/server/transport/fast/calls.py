@@ -6,7 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator, Mapping
 
-from extproc.server.transport.processor import METHOD, Replies, Session
+from extproc.server.transport.processor import METHOD
+from extproc.server.transport.session import Replies, Session
 
 PROCESS = METHOD.encode()
 _WAITING_MESSAGE_BYTES = 64  # overhead of a queued message

@@ -31,7 +31,7 @@ from extproc.server.transport.h2.events import (
     MessageAnnounced,
     MessageReceived,
 )
-from extproc.server.transport.processor import Replies, Session
+from extproc.server.transport.session import Replies, Session
 
 if TYPE_CHECKING:
     from extproc.server.transport.fast.server import FastServer

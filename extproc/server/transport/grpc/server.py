@@ -14,7 +14,8 @@ from extproc.server.operations.health import Health
 from extproc.server.operations.json_log import where
 from extproc.server.sockets.address import AddressTaken, make_way, open_to_group, reason_of, why_not
 from extproc.server.sockets.tls import HANDSHAKE_S_MAX, Tls
-from extproc.server.transport.processor import MESSAGE_FRAMING_BYTES, METHOD, Processor, Session
+from extproc.server.transport.processor import MESSAGE_FRAMING_BYTES, METHOD, Processor
+from extproc.server.transport.session import Session
 
 _GOODBYE_S = 0.2  # time to send the last statuses
 _SERVICE, _METHOD = METHOD.removeprefix("/").split("/")

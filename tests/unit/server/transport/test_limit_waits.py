@@ -87,6 +87,7 @@ async def test_a_request_waits_for_both_at_once(listen: str, size: int) -> None:
             assert len(await say(call, response_headers(), response_body())) == 2
             await call.done_writing()
         await until(lambda: len(store.settled) == 2)
+        assert [served.wired.steps.count(phase) for phase in ("verdict", "limits")] == [2, 2]
 
 
 @in_loop

@@ -18,7 +18,7 @@ from extproc._pb import health_pb2 as health_pb
 from extproc.domain.record import Outcome
 from extproc.server.operations.health import EXT_PROC, LIVENESS, READINESS, Health
 from extproc.server.sockets.address import AddressTaken
-from extproc.server.transport import processor as module
+from extproc.server.transport import session as module
 from extproc.server.transport.fast.server import FastServer
 from extproc.server.transport.grpc.server import GrpcAioServer
 from tests.unit.server.clients import check, exchange, say, watch

@@ -17,7 +17,7 @@ from extproc.server.transport.fast.health import CHECK, WATCH
 from extproc.server.transport.h2 import frames
 from extproc.server.transport.h2.frames import ErrorCode, frame, reset, window_update
 from extproc.server.transport.h2.streams import Stream
-from extproc.server.transport.processor import Session
+from extproc.server.transport.session import Session
 from tests.unit.server.loops import until
 from tests.unit.server.transport.fast.peers import (
     BEGIN,

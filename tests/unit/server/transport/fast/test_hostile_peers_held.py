@@ -13,14 +13,15 @@ import pytest
 
 from extproc._pb import ext_proc_pb2 as pb
 from extproc.domain.record import Outcome
-from extproc.server.transport import processor as module
+from extproc.server.transport import session as module
 from extproc.server.transport.fast.connection import FastConnection
 from extproc.server.transport.fast.health import CHECK, WATCH
 from extproc.server.transport.h2 import frames
 from extproc.server.transport.h2.frames import FRAME_HEADER_BYTES, ErrorCode, frame, reset, window_update
 from extproc.server.transport.h2.streams import Stream
 from extproc.server.transport.long_messages import LONG_MESSAGE_BYTES, LongMessageLimits
-from extproc.server.transport.processor import METHOD, Replies, Session
+from extproc.server.transport.processor import METHOD
+from extproc.server.transport.session import Replies, Session
 from tests.unit.server.clients import asks_for_time
 from tests.unit.server.envoy import request_body, snapshot
 from tests.unit.server.fakes import SECRET, SlowExchange
