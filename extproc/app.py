@@ -9,11 +9,9 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from prometheus_client import CollectorRegistry
+from typing import TYPE_CHECKING, Any
 
 from extproc.classifiers.late_reviews import LateReviews
 from extproc.classifiers.router import ClassifierRouter
@@ -32,10 +30,12 @@ from extproc.server.operations.health import Health
 from extproc.server.operations.json_log import JsonLog, open_log, take_over_libraries
 from extproc.server.operations.log_lines import LineStream, Output
 from extproc.server.operations.loop_watch import LoopWatch
-from extproc.server.operations.pages import OpsServer
+from extproc.server.operations.pages import open_pages
 from extproc.server.operations.process import (
     Signals,
+    answering,
     callable_from_thread,
+    cancelled,
     liveness_check,
     loop_factory,
     return_free_memory,
@@ -45,7 +45,7 @@ from extproc.server.operations.process import (
 from extproc.server.operations.reload import Reloader, message_bytes_max
 from extproc.server.operations.socket_files import SocketFiles
 from extproc.server.operations.start_report import StartReport
-from extproc.server.sockets.address import AddressTaken, reason_of, split
+from extproc.server.sockets.address import reason_of
 from extproc.server.sockets.tls import Tls
 from extproc.server.transport.fast.server import FastServer
 from extproc.server.transport.processor import Processor, Sink
@@ -61,8 +61,6 @@ from extproc.sinks.review import require_packages
 if TYPE_CHECKING:
     from extproc.server.transport.grpc.server import GrpcAioServer
     from extproc.sinks.review.sink import ReviewSink
-
-Value = TypeVar("Value")
 
 _STDOUT = 1  # written to the descriptor directly: the interpreter's stream is flushed only at exit
 _MODELS_LOADED_S_MAX = 20.0  # load classifiers before the first exchanges, but do not wait for one that hangs
@@ -148,7 +146,7 @@ async def _serve(
     processor = _processor(document, snapshot, metrics, [metrics, *review], logger, classifiers, ledger)
     metrics.inflight.set_function(lambda: processor.inflight)
     _report_start(files, processor.snapshot, health, metrics, logger)
-    pages = _open_pages(document, metrics.registry, health, liveness_check(asyncio.get_running_loop()))
+    pages = open_pages(document.server.metrics, metrics.registry, health, liveness_check(asyncio.get_running_loop()))
     try:
         ledger.start()
         health.ledger_error = ledger.problem
@@ -165,7 +163,7 @@ async def _serve(
             Reloader(
                 reader, document, processor, health, metrics, logger, tls, accepted=accepted, asked=signals.reload
             ).run(),
-            EnvoyWatch(_answered(processor.envoy_routes.stale), health, metrics, logger).run(),
+            EnvoyWatch(answering(processor.envoy_routes.stale), health, metrics, logger).run(),
             EndpointWatch(
                 lambda: processor.snapshot.picked_endpoints, picks.report, picks.resolve, metrics, logger
             ).run(),
@@ -180,12 +178,12 @@ async def _serve(
             report.serving(document, health.revision)
         await signals.first.wait()
         health.drain()
-        await _cancelled(*watchers)
+        await cancelled(*watchers)
         logger.info("draining", exchanges=processor.inflight)
-        cancelled = await server.stop(document.server.drain_ms_max / 1_000, signals.second)
+        exchanges_cancelled = await server.stop(document.server.drain_ms_max / 1_000, signals.second)
         await classifiers.close(_LATE_VERDICTS_S_MAX)
         await processor.limiter.close(_LATE_SETTLEMENTS_S_MAX)
-        logger.info("stopped", exchanges_cancelled=cancelled)
+        logger.info("stopped", exchanges_cancelled=exchanges_cancelled)
     finally:
         _close(review)
         await ledger.close()
@@ -224,7 +222,7 @@ async def _supervise(
     health.listen_error = workers.socket_files.problem
     _report_start(files, workers.snapshot, health, metrics, logger)
     registry = page_of(metrics.registry, folder, document.identity.label_values_max)
-    pages = _open_pages(document, registry, health, callable_from_thread(loop, workers.turn, False))
+    pages = open_pages(document.server.metrics, registry, health, callable_from_thread(loop, workers.turn, False))
     try:
         health.watch(callable_from_thread(loop, workers.waits_s, _NO_ANSWER_S), _wait_s_max(document))
         _report_loading(document, report)
@@ -252,10 +250,10 @@ async def _supervise(
             report.serving(document, health.revision)
             await asyncio.wait((ending, workers.failed), return_when=asyncio.FIRST_COMPLETED)
         health.drain()
-        await _cancelled(*watchers)
+        await cancelled(*watchers)
         logger.info("draining", exchanges=await workers.inflight())
-        cancelled = await workers.stop(document.server.drain_ms_max / 1_000, signals.second)
-        logger.info("stopped", exchanges_cancelled=cancelled)
+        exchanges_cancelled = await workers.stop(document.server.drain_ms_max / 1_000, signals.second)
+        logger.info("stopped", exchanges_cancelled=exchanges_cancelled)
         if workers.failed.done():
             workers.failed.result()
     finally:
@@ -390,29 +388,3 @@ def _report_serving(document: Document, listen: str | Sequence[str], health: Hea
 def _report_loading(document: Document, report: StartReport) -> None:
     if document.classifiers:
         report.loading(list(document.classifiers), _MODELS_LOADED_S_MAX)
-
-
-def _open_pages(
-    document: Document, registry: CollectorRegistry, health: Health, alive: Callable[[], bool]
-) -> OpsServer:
-    host, port = split(document.server.metrics)
-    try:
-        return OpsServer(host, port, registry, health, alive)
-    except OSError as error:
-        raise AddressTaken("server.metrics", document.server.metrics, reason_of(error)) from error
-
-
-def _answered(ask: Callable[[], Value]) -> Callable[[], Awaitable[Value]]:
-    """A question that this process answers itself, for who would wait for others."""
-
-    async def answer() -> Value:
-        return ask()
-
-    return answer
-
-
-async def _cancelled(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task

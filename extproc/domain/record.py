@@ -187,6 +187,12 @@ class ExchangeRecord:
         if len(self.details) < DETAILS_MAX and line not in self.details:
             self.details.append(line)
 
+    def note_piece(self, now_ns: int) -> None:
+        """A piece of a streamed answer has come."""
+        self.pieces += 1
+        self.last_text_ns = now_ns
+        self.first_text_ns = self.first_text_ns or now_ns
+
     def note_text(self, source: TextSource, text: str) -> None:
         """Keep a text as forwarded, if configured, up to a limit per source."""
         if not (self.restored and source.direction is Direction.RESPONSE):

@@ -9,40 +9,24 @@ the finish reason follows the dialect. The other choices continue; when none is 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from extproc.domain.errors import ApiError
 from extproc.domain.record import Outcome
 from extproc.domain.text import Kind, TextSource
 from extproc.exchange.choices import StreamChoices
-from extproc.exchange.statements import Statements
+from extproc.exchange.statements import MANY, Statements
+from extproc.exchange.stream_terms import StreamTerms
 from extproc.exchange.waiting import Waiting
 from extproc.filters.base import ExchangeContext, Filter
 from extproc.filters.chain import Chain, Channels
 from extproc.payload.dialect import Frame, StreamReader, UnreadableResponse
-from extproc.payload.ends import End
 from extproc.payload.plain_chunk import PlainChunks
-from extproc.payload.renamed_model import RenamedModel, name_as_requested
+from extproc.payload.renamed_model import name_as_requested
 from extproc.payload.sse import SseEvent, SseReader
-from extproc.payload.view import CopyRules, Slot, response_source
+from extproc.payload.view import Slot, response_source
 
 ENDED_PARTS_MAX = 64
 """The maximum number of events that wait for the next, which shows whether the response continues."""
-# From this number of whole texts on, one prefilter runs over all of them before each is checked.
-_MANY = 4
-
-
-@dataclass(frozen=True, slots=True)
-class StreamTerms:
-    """The terms of a stream: ``choices`` is the number requested, ``own_ends`` the model's own ends."""
-
-    choices: int
-    channels_max: int
-    event_bytes_max: int
-    copies: CopyRules
-    hides_usage: bool
-    own_ends: frozenset[End]
-    renamed: RenamedModel | None = None
 
 
 class ResponseStream:
@@ -162,7 +146,7 @@ class ResponseStream:
             self._waiting.fed(source, text)
         if self._record.texts is not None:
             self._record.note_text(source, released)
-        self._note_text(now_ns)
+        self._record.note_piece(now_ns)
         if chain.rejected_by is not None:  # by a filter that did not declare that it cuts
             frame = self._reader.read(event)
             frame.put(frame.slots[0], released)
@@ -234,7 +218,7 @@ class ResponseStream:
         """Pass the event's texts through the chains. Returns: whether there were any."""
         brought = False
         slots, choices = frame.slots, self._choices
-        if len(slots) >= _MANY and self._statements.keep_clean(slots):
+        if len(slots) >= MANY and self._statements.keep_clean(slots):
             slots = [slot for slot in slots if not slot.place]
         for slot in slots:
             source, text = slot.source, slot.text
@@ -254,7 +238,7 @@ class ResponseStream:
             if slot.text and slot.source.choice not in choices.cut:
                 self._judge_whole(frame, slot)
         if brought:
-            self._note_text(now_ns)
+            self._record.note_piece(now_ns)
         return brought
 
     def _judge_piece(self, frame: Frame, slot: Slot, source: TextSource, text: str) -> None:
@@ -322,12 +306,6 @@ class ResponseStream:
             frame.changed = True
         if self._terms.hides_usage and not frame.usage_only:
             frame.drop_usage()
-
-    def _note_text(self, now_ns: int) -> None:
-        record = self._record
-        record.pieces += 1
-        record.last_text_ns = now_ns
-        record.first_text_ns = record.first_text_ns or now_ns
 
     # --- text that is held for too long ----------------------------------------------------------------------------
 

@@ -12,7 +12,8 @@ from extproc.exchange.events import Abort, Command, ContinueChunk, ContinueTrail
 from extproc.exchange.limit_headers import RATE_LIMIT_EXCEEDED
 from extproc.exchange.phases import Phase
 from extproc.exchange.response import ResponseContext, ResponseHandler, StreamBudget
-from extproc.exchange.stream import ResponseStream, StreamTerms
+from extproc.exchange.stream import ResponseStream
+from extproc.exchange.stream_terms import StreamTerms
 from extproc.payload.dialect import UnreadableResponse
 from extproc.payload.ends import TOLD_ENDS
 from extproc.payload.renamed_model import renamed_model

@@ -39,6 +39,7 @@ ELSEWHERE = {
     "exchange/request_steps.py": "the rows of a table, which is played row by row: `playbooks/test_phases.py`",
     "exchange/response.py": PROTOCOL,
     "exchange/response_steps.py": "the rows of a table, which is played row by row: `playbooks/test_phases.py`",
+    "exchange/stream_terms.py": DATA,
     "server/transport/fast/health.py": "both transports are asked alike: `unit/server/transport/test_transports.py`",
     "server/transport/fast/server.py": "both transports are asked alike: `unit/server/transport/test_transports.py`",
     "server/transport/grpc/server.py": "both transports are asked alike: `unit/server/transport/test_transports.py`",

@@ -16,7 +16,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from extproc.server.operations.health import Health
-from extproc.server.sockets.address import family_of
+from extproc.server.sockets.address import AddressTaken, family_of, reason_of, split
 
 _START = Callable[[str, list[tuple[str, str]]], Any]
 
@@ -98,3 +98,12 @@ def _body(start: _START, status: str, value: dict[str, Any]) -> list[bytes]:
     body = json.dumps(value).encode() + b"\n"
     start(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
+
+
+def open_pages(address: str, registry: CollectorRegistry, health: Health, alive: Callable[[], bool]) -> OpsServer:
+    """Serve the pages at the address of `server.metrics`. Raises: AddressTaken."""
+    host, port = split(address)
+    try:
+        return OpsServer(host, port, registry, health, alive)
+    except OSError as error:
+        raise AddressTaken("server.metrics", address, reason_of(error)) from error

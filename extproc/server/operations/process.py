@@ -10,7 +10,7 @@ import importlib.util
 import os
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -148,3 +148,20 @@ def liveness_check(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:
         return turned.wait(LOOP_TURN_S_MAX)
 
     return turned_in_time
+
+
+def answering(ask: Callable[[], ResultT]) -> Callable[[], Awaitable[ResultT]]:
+    """A question that this process answers itself, for who would wait for others."""
+
+    async def answer() -> ResultT:
+        return ask()
+
+    return answer
+
+
+async def cancelled(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks, and wait for their ends."""
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

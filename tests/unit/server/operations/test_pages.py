@@ -14,7 +14,8 @@ import pytest
 
 from extproc._pb.health_pb2 import HealthCheckResponse
 from extproc.server.operations.health import EXT_PROC, READINESS, Health
-from extproc.server.operations.pages import OpsServer
+from extproc.server.operations.pages import OpsServer, open_pages
+from extproc.server.sockets.address import AddressTaken
 from extproc.sinks.metrics import Metrics
 
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
@@ -156,6 +157,16 @@ def test_a_port_that_is_taken_is_an_error(served: Served) -> None:
     """Not shared, and not another one."""
     with pytest.raises(OSError, match="in use"):
         OpsServer("127.0.0.1", served.pages.port, Metrics(10).registry, served.health, lambda: True)
+
+
+def test_an_address_that_is_taken_is_told_by_its_key(served: Served) -> None:
+    """Which setting to change."""
+    address = f"127.0.0.1:{served.pages.port}"
+    with pytest.raises(AddressTaken, match=f"server.metrics: .*{address}"):
+        open_pages(address, Metrics(10).registry, served.health, lambda: True)
+    free = open_pages("127.0.0.1:0", Metrics(10).registry, served.health, lambda: True)
+    assert free.port
+    free.close()
 
 
 def _telling(shutdown_request: Callable[[Any], None], ended: threading.Event) -> Callable[[Any], None]:

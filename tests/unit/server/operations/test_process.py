@@ -9,7 +9,14 @@ import sys
 import pytest
 
 from extproc.server.operations import process
-from extproc.server.operations.process import callable_from_thread, in_own_thread, liveness_check, wait_for_first
+from extproc.server.operations.process import (
+    answering,
+    callable_from_thread,
+    cancelled,
+    in_own_thread,
+    liveness_check,
+    wait_for_first,
+)
 from tests.unit.server.loops import in_loop
 from tests.unit.server.transport.fast.peers import on_both_loops
 
@@ -118,3 +125,33 @@ async def test_what_the_first_raises_is_raised() -> None:
 
     with pytest.raises(ValueError, match="no"):
         await wait_for_first(asyncio.Event().wait(), fails())
+
+
+@in_loop
+async def test_a_question_that_the_process_answers_itself() -> None:
+    """Each time it is asked."""
+    answers = iter([1, 2])
+    ask = answering(lambda: next(answers))
+    assert [await ask(), await ask()] == [1, 2]
+
+
+@in_loop
+async def test_tasks_that_are_cancelled_have_ended() -> None:
+    """Also what they do at their end; one that has ended already is no error."""
+    ends = []
+
+    async def wait() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ends.append(1)
+
+    async def nothing() -> None:
+        return
+
+    tasks = [asyncio.ensure_future(each) for each in (wait(), nothing(), wait())]
+    await asyncio.sleep(0)
+    await cancelled(*tasks)
+    assert ends == [1, 1]
+    assert all(task.done() for task in tasks)
