@@ -18,7 +18,7 @@ XFCC_HEADER: Final = "x-forwarded-client-cert"
 
 IdentityText = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._/@:+-]{0,99}$"),
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._/@:+-]*$", max_length=100),
     Field(
         json_schema_extra={
             "patternErrorMessage": ("1 to 100 letters, digits, blanks or `._/@:+-`, the first a letter or digit")
@@ -27,17 +27,17 @@ IdentityText = Annotated[
 ]
 Claimable = Annotated[
     str,
-    StringConstraints(pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9 ._/@:+-]{0,99})$"),
+    StringConstraints(pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9 ._/@:+-]*)$", max_length=100),
     Field(json_schema_extra={"patternErrorMessage": "a name, or `*` for any"}),
 ]
 ClaimName = Annotated[
     str,
-    StringConstraints(pattern=r"^[!-~]{1,200}$"),
+    StringConstraints(pattern=r"^[!-~]+$", max_length=200),
     Field(json_schema_extra={"patternErrorMessage": "the name of a claim, such as `sub`"}),
 ]
 SanPattern = Annotated[
     str,
-    StringConstraints(pattern=r"^[!-)+-~]{1,300}\*?$"),
+    StringConstraints(pattern=r"^[!-)+-~]+\*?$", max_length=301),
     Field(
         json_schema_extra={
             "patternErrorMessage": "a name of a certificate (URI or DNS), exact, or its beginning and `*`"

@@ -19,7 +19,7 @@ PROMPT_TOKENS_MAX = 100_000_000
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 ModelPattern = Annotated[
     str,
-    StringConstraints(pattern=r"^([a-zA-Z0-9/][a-zA-Z0-9._:@+/-]{0,127}\*?|\*)$"),
+    StringConstraints(pattern=r"^([a-zA-Z0-9/][a-zA-Z0-9._:@+/-]*\*?|\*)$", max_length=129),
     Field(json_schema_extra={"patternErrorMessage": "the name of a model, or the beginning of names and `*`"}),
 ]
 HeaderValue = Annotated[str, StringConstraints(min_length=1, max_length=HEADER_VALUE_CHARS_MAX)]

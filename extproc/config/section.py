@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+# A pattern does not count above 64, `max_length` does: an automaton has states for each character that it counts.
 # `patternErrorMessage` replaces the pattern in messages of editors and `extproc check`. `environment` marks keys that
 # read environment variables, `relative` those that are relative to the file that holds them.
 Name = Annotated[
@@ -21,7 +22,7 @@ Name = Annotated[
 # What vLLM calls a model may be the path of a folder; Ollama's names have a colon.
 ModelName = Annotated[
     str,
-    StringConstraints(pattern=r"^[a-zA-Z0-9/][a-zA-Z0-9._:@+/-]{0,127}$"),
+    StringConstraints(pattern=r"^[a-zA-Z0-9/][a-zA-Z0-9._:@+/-]*$", max_length=128),
     Field(
         json_schema_extra={
             "patternErrorMessage": (
@@ -33,7 +34,7 @@ ModelName = Annotated[
 ]
 VersionName = Annotated[
     str,
-    StringConstraints(pattern=r"^[a-zA-Z0-9/][a-zA-Z0-9._:@+/-]{0,191}$"),
+    StringConstraints(pattern=r"^[a-zA-Z0-9/][a-zA-Z0-9._:@+/-]*$", max_length=192),
     Field(json_schema_extra={"patternErrorMessage": "the name of a model version, MODEL/VERSION"}),
 ]
 HeaderName = Annotated[
@@ -97,7 +98,7 @@ IncludedPath = Annotated[
 ]
 ServerName = Annotated[
     str,
-    StringConstraints(pattern=r"^[a-zA-Z0-9.:-]{1,253}$"),
+    StringConstraints(pattern=r"^[a-zA-Z0-9.:-]+$", max_length=253),
     Field(json_schema_extra={"patternErrorMessage": "a DNS name or an IP address", "environment": True}),
 ]
 

@@ -25,7 +25,7 @@ KindName = Annotated[
 ]
 ContextWord = Annotated[
     str,
-    StringConstraints(pattern=r"^\S(.{0,38}\S)?$"),
+    StringConstraints(pattern=r"^\S(.*\S)?$", max_length=40),
     Field(json_schema_extra={"patternErrorMessage": "a word or a few, at most 40 characters"}),
 ]
 

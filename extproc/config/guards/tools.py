@@ -13,7 +13,7 @@ from extproc.config.problems import KeyPath, Places, Problem
 
 ToolName = Annotated[
     str,
-    StringConstraints(pattern=r"^([^\s*]{1,256}\*?|\*)$"),
+    StringConstraints(pattern=r"^([^\s*]+\*?|\*)$", max_length=257),
     Field(json_schema_extra={"patternErrorMessage": "the name of a tool, or its beginning and `*`, such as `files_*`"}),
 ]
 

@@ -13,7 +13,7 @@ from extproc.config.problems import KeyPath, Places, Problem
 
 HostName = Annotated[
     str,
-    StringConstraints(pattern=r"^([^\s/@:*?#\[\]]{1,253}|\[[0-9a-fA-F:.]+\])$"),
+    StringConstraints(pattern=r"^([^\s/@:*?#\[\]]+|\[[0-9a-fA-F:.]+\])$", max_length=253),
     Field(
         json_schema_extra={
             "patternErrorMessage": "a host, such as `example.org`, or an IP address; subdomains are included"

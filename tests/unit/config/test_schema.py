@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 
 import extproc.demo
 from extproc.config.load import parse_document
+from extproc.config.problems import ConfigInvalid
 from extproc.config.schema import json_schema
+from tests.unit.config.conftest import MINIMAL
 
 DEMO = (Path(extproc.demo.__file__).parent / "config.yaml").read_text(encoding="utf-8")
 
@@ -89,17 +92,35 @@ def test_every_key_is_described() -> None:
 
 def test_every_pattern_has_words() -> None:
     """A person never has to read a regular expression."""
-
-    def patterns(shape: object) -> Iterator[dict[str, Any]]:
-        if isinstance(shape, dict):
-            if isinstance(shape.get("pattern"), str):
-                yield shape
-            for inner in shape.values():
-                yield from patterns(inner)
-        elif isinstance(shape, list):
-            for inner in shape:
-                yield from patterns(inner)
-
-    found = list(patterns(json_schema()))
+    found = list(_with_patterns(json_schema()))
     assert found
     assert all("patternErrorMessage" in shape for shape in found)
+
+
+def test_no_pattern_counts_many_characters() -> None:
+    """Two that did took 1.2 MB in each process; ``maxLength`` counts."""
+    counts = [int(most) for shape in _with_patterns(json_schema()) for most in re.findall(r",(\d+)}", shape["pattern"])]
+    assert counts
+    assert max(counts) <= 64
+
+
+def _with_patterns(shape: object) -> Iterator[dict[str, Any]]:
+    if isinstance(shape, dict):
+        if isinstance(shape.get("pattern"), str):
+            yield shape
+        for inner in shape.values():
+            yield from _with_patterns(inner)
+    elif isinstance(shape, list):
+        for inner in shape:
+            yield from _with_patterns(inner)
+
+
+@pytest.mark.parametrize(
+    ("guard", "chars_max", "expected"),
+    [("tools", 257, "the name of a tool"), ("urls", 253, "a host, such as `example.org`")],
+)
+def test_a_text_that_is_too_long_is_told_in_the_same_words(guard: str, chars_max: int, expected: str) -> None:
+    """Its pattern does not count, so pydantic names another mistake."""
+    parse_document(f"{MINIMAL}      - {{ guard: {guard}, deny: [{'a' * chars_max}] }}\n", "config.yaml")
+    with pytest.raises(ConfigInvalid, match=f"deny.0.: found the text .*expected {expected}"):
+        parse_document(f"{MINIMAL}      - {{ guard: {guard}, deny: [{'a' * (chars_max + 1)}] }}\n", "config.yaml")
