@@ -49,11 +49,11 @@ from extproc.server.sockets.address import reason_of
 from extproc.server.sockets.tls import Tls
 from extproc.server.transport.fast.server import FastServer
 from extproc.server.transport.processor import Processor, Sink
+from extproc.server.workers import WorkersFailed
 from extproc.server.workers.link import Link, LinkBroken, StartOrder, receive_first
 from extproc.server.workers.log import WholeLines
 from extproc.server.workers.metrics import FlushSink, count_in_files, page_of
 from extproc.server.workers.process import WorkerProcess, end_with_supervisor, leave_signals_aside
-from extproc.server.workers.supervisor import Workers, WorkersFailed
 from extproc.sinks.exchange_log import ExchangeLog
 from extproc.sinks.metrics import Metrics
 from extproc.sinks.review import require_packages
@@ -203,6 +203,8 @@ async def _supervise(
     accepted: Accepted,
     log_level: str | None,
 ) -> None:
+    from extproc.server.workers.supervisor import Workers  # of no use to a single process
+
     signals, loop = Signals(), asyncio.get_running_loop()
     document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)

@@ -20,7 +20,7 @@ from extproc.ledger import LedgerUnavailable
 from extproc.rate_limits import LimitStoreUnavailable
 from extproc.server.operations.start_report import StartReport
 from extproc.server.sockets.address import AddressTaken
-from extproc.server.workers.supervisor import WorkersFailed
+from extproc.server.workers import WorkersFailed
 from extproc.sinks.review import ReviewUnavailable
 
 app = typer.Typer(add_completion=False)

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from extproc.config.document import Document
-from extproc.envoy_config.envoy_admin import EnvoyAdmin
-from extproc.envoy_config.follower import EnvoyFollower
 
 _END_S_MAX: Final = 5.0
 
@@ -29,6 +27,9 @@ def following(document: Document, folder: Path | None, logger: Any) -> Iterator[
     if kept is None:
         yield lambda _: None
         return
+    from extproc.envoy_config.envoy_admin import EnvoyAdmin  # few configurations need what writes those files
+    from extproc.envoy_config.follower import EnvoyFollower
+
     follower = EnvoyFollower(kept, document, EnvoyAdmin(document.envoy.admin), logger)
     follower.begin(document)
     thread = threading.Thread(target=follower.run, name="envoy", daemon=True)

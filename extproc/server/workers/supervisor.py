@@ -20,6 +20,7 @@ from extproc.exchange.snapshot import Snapshot
 from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.health import Health
 from extproc.server.sockets.address import AddressTaken
+from extproc.server.workers import WorkersFailed
 from extproc.server.workers.endpoint_messages import EndpointMessages
 from extproc.server.workers.link import Link, LinkBroken, Message, StartOrder, message_bytes
 from extproc.server.workers.places import Worker, WorkerExit, WorkerSlot, all_ended, end_of, lowest_free, not_started
@@ -34,10 +35,6 @@ ANSWER_S_MAX = 4.0
 """Timeout of a worker's answer to a configuration or a question."""
 END_S_MAX = 5.0
 """How long a worker may take to end, beyond its drain timeout."""
-
-
-class WorkersFailed(Exception):
-    """No worker can be started. The message says how they ended, and what to do."""
 
 
 class Workers:

@@ -69,6 +69,17 @@ def test_a_command_that_runs_no_guard_loads_none(command: str) -> None:
     assert ran.stdout == "[]\n"
 
 
+def test_a_server_loads_only_what_its_configuration_needs() -> None:
+    """What it imports, it holds for as long as it serves."""
+    unneeded = (
+        *("alembic", "grpc", "numpy", "psycopg", "redis", "rich", "sqlalchemy"),
+        *("extproc.envoy_config.generate", "extproc.launch", "extproc.reports", "extproc.server.workers.supervisor"),
+    )
+    code = f"import sys, extproc.cli.serve; print([name for name in {unneeded} if name in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
+
+
 def test_a_configuration_without_variables_needs_no_schema() -> None:
     """Making it takes longer than reading the file: only variables, and mistakes, need to know the place of a key."""
     code = (

@@ -24,9 +24,10 @@ from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.health import Health
 from extproc.server.operations.json_log import open_log
 from extproc.server.sockets.free_ports import free_ports
+from extproc.server.workers import WorkersFailed
 from extproc.server.workers import places as worker_places
 from extproc.server.workers import supervisor as module
-from extproc.server.workers.supervisor import FAILED_STARTS_MAX, Workers, WorkersFailed
+from extproc.server.workers.supervisor import FAILED_STARTS_MAX, Workers
 from extproc.sinks.metrics import Metrics
 from tests.unit.server.authority import Authority
 from tests.unit.server.clients import exchange, say
