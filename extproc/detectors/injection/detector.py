@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple, Self
 
-from extproc.detectors.injection.patterns import COMPACT_PATTERNS, FAMILIES, SPACED_PATTERNS
+from extproc.detectors.injection.patterns import COMPACT_PATTERNS, FAMILIES, FAMILIES_EXPECTED, SPACED_PATTERNS
 from extproc.detectors.injection.rules import Mentions, PatternSet
 from extproc.detectors.injection.signs import Opened, SignReader
 from extproc.detectors.text.hidden_text import hidden_texts, lacks_vowels, looks_backwards, may_hide
@@ -76,8 +76,8 @@ class InjectionDetector:
         self._model = model
         self._joined_model = joined_model
         self._signs = SignReader(FAMILIES, COMPACT_PATTERNS)
-        self._patterns = PatternSet(FAMILIES)
-        self._compact_patterns = PatternSet([COMPACT_PATTERNS])
+        self._patterns = PatternSet(FAMILIES, expected=FAMILIES_EXPECTED)
+        self._compact_patterns = PatternSet([COMPACT_PATTERNS], expected=1)
         self._spaced_patterns = PatternSet(
             [
                 SPACED_PATTERNS[first : first + _SPACED_FAMILY_PATTERNS]

@@ -341,6 +341,9 @@ FAMILIES: tuple[tuple[WeightedPattern, ...], ...] = (
 )
 """Patterns for the plain form of a text, grouped in families that are searched together."""
 
+FAMILIES_EXPECTED = len(_LATIN)
+"""The first of them, in languages that most texts are in. Each other one is of one language."""
+
 COMPACT_PATTERNS: tuple[WeightedPattern, ...] = tuple(WeightedPattern(*weighted) for weighted in _COMPACT)
 """Patterns for the plain form of any text without blanks and punctuation; a sign is one of several words, joined."""
 

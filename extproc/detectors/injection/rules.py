@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import re2
@@ -28,16 +29,19 @@ class PatternSet:
     than several small ones.
     """
 
-    def __init__(self, families: Sequence[Sequence[WeightedPattern]]) -> None:
+    def __init__(self, families: Sequence[Sequence[WeightedPattern]], expected: int = 0) -> None:
+        """
+        Args:
+            expected: so many families, from the first, are compiled now. Each other one takes 0.1 MB and two to five
+            milliseconds; it is compiled when it is first matched, which most processes never do.
+        """
         weighted = [pattern for family in families for pattern in family]
         self._weights = [pattern.weight for pattern in weighted]
         self._spans = SpanPatterns([pattern.pattern for pattern in weighted], utf8_options(_SPAN_AUTOMATON_BYTES_MAX))
-        self._automata = []
-        first = 0
-        for family in families:
-            patterns = [pattern.pattern for pattern in family]
-            self._automata.append((first, automaton(patterns, utf8_options(_AUTOMATON_BYTES_MAX))))
-            first += len(family)
+        self._families = families
+        self._firsts = list(accumulate(map(len, families), initial=0))
+        self._automata: list[Any] = [_automaton(family) for family in families[:expected]]
+        self._automata += [None] * (len(families) - expected)
         self._all_families = tuple(range(len(families)))
 
     def score(self, plain_utf8: bytes, families: tuple[int, ...] | None = None) -> tuple[float, int]:
@@ -47,10 +51,7 @@ class PatternSet:
             plain_utf8: the text.
             families: numbers, in ascending order, of those to match; all if None.
         """
-        matched: list[int] = []
-        for number in self._all_families if families is None else families:
-            first, family = self._automata[number]
-            matched += [first + index for index in family.Match(plain_utf8) or ()]
+        matched = self._matched(plain_utf8, families)
         if not matched:
             return 0.0, -1
         doubt = math.prod(1.0 - self._weights[index] for index in matched)
@@ -59,19 +60,32 @@ class PatternSet:
     def matched(self, plain_text: str, families: tuple[int, ...] | None = None) -> list[tuple[str, float]]:
         """The text that each pattern matches, and the pattern's weight, the heaviest first; not for the path."""
         found: dict[str, float] = {}
-        plain_utf8 = plain_text.encode("utf-8")
-        for number in self._all_families if families is None else families:
-            first, family = self._automata[number]
-            for index in family.Match(plain_utf8) or ():
-                start, end = self.span(first + index, plain_text)
-                text = plain_text[start:end]
-                found[text] = max(found.get(text, 0.0), self._weights[first + index])
+        for index in self._matched(plain_text.encode("utf-8"), families):
+            start, end = self.span(index, plain_text)
+            text = plain_text[start:end]
+            found[text] = max(found.get(text, 0.0), self._weights[index])
         return sorted(found.items(), key=lambda one: (-one[1], one[0]))
+
+    def _matched(self, plain_utf8: bytes, families: tuple[int, ...] | None) -> list[int]:
+        """The patterns of some families that match."""
+        matched: list[int] = []
+        for number in self._all_families if families is None else families:
+            family = self._automata[number]
+            if family is None:
+                family = self._automata[number] = _automaton(self._families[number])
+            if found := family.Match(plain_utf8):
+                first = self._firsts[number]
+                matched += [first + index for index in found]
+        return matched
 
     def span(self, index: int, plain_text: str) -> tuple[int, int]:
         """Position of the first match of pattern ``index`` [characters of the plain form]."""
         match = self._spans.search(index, plain_text)
         return (match.start(), match.end()) if match else (0, len(plain_text))
+
+
+def _automaton(family: Sequence[WeightedPattern]) -> Any:
+    return automaton([pattern.pattern for pattern in family], utf8_options(_AUTOMATON_BYTES_MAX))
 
 
 class Mentions:

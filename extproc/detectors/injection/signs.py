@@ -43,19 +43,20 @@ class SignReader:
     """
 
     def __init__(self, families: Sequence[Sequence[WeightedPattern]], compact: Sequence[WeightedPattern]) -> None:
-        self._signs: dict[str, None] = {}
-        self._needs = [self._needs_of(family) for family in families]
+        numbers: dict[str, int] = {}
+        self._needs = [_needs_of(family, numbers) for family in families]
         words = sorted({word for pattern in compact for word in pattern.signs})
         options = utf8_options(_AUTOMATON_BYTES_MAX)
         self._joined_automaton = automaton(["|".join(SEPARATORS.join(word) for word in words)], options)
-        self._spaced = self._sign(SPACED_SIGN)
-        self._leetspeak = self._sign(LEETSPEAK)
-        self._misspelled = self._sign(MISSPELLED)
-        self._turned = self._sign(TURNED)
-        self._ascii_signs = [sign for sign in self._signs if not _is_beyond_ascii(sign)]
-        self._other_signs = [sign for sign in self._signs if _is_beyond_ascii(sign)]
-        self._ascii_automaton = automaton(self._ascii_signs, options)
-        self._other_automaton = automaton(self._other_signs, options)
+        self._spaced = _number_of(SPACED_SIGN, numbers)
+        self._leetspeak = _number_of(LEETSPEAK, numbers)
+        self._misspelled = _number_of(MISSPELLED, numbers)
+        self._turned = _number_of(TURNED, numbers)
+        in_ascii = {sign: number for sign, number in numbers.items() if not _is_beyond_ascii(sign)}
+        others = {sign: number for sign, number in numbers.items() if sign not in in_ascii}
+        self._ascii_numbers, self._other_numbers = list(in_ascii.values()), list(others.values())
+        self._ascii_automaton = automaton(in_ascii, options)
+        self._other_automaton = automaton(others, options)
         self._opened = lru_cache(_ANSWERS_MAX)(self._open)
 
     def read(self, plain_utf8: bytes) -> Opened:
@@ -67,19 +68,8 @@ class SignReader:
             return _NOTHING
         return self._opened(tuple(found or ()), tuple(others or ()), bool(joined))
 
-    def _needs_of(self, family: Sequence[WeightedPattern]) -> set[frozenset[str]]:
-        """Sets of signs; a set found completely opens the family."""
-        alone = sorted({pattern.signs[0] for pattern in family if len(pattern.signs) == 1})
-        together = {pattern.signs for pattern in family if len(pattern.signs) > 1}
-        needs = {frozenset(map(self._sign, signs)) for signs in together}
-        return needs | {frozenset({self._sign("|".join(alone))})} if alone else needs
-
-    def _sign(self, sign: str) -> str:
-        self._signs[sign] = None
-        return sign
-
     def _open(self, found: tuple[int, ...], others: tuple[int, ...], joined: bool) -> Opened:
-        signs = {self._ascii_signs[place] for place in found} | {self._other_signs[place] for place in others}
+        signs = {self._ascii_numbers[place] for place in found} | {self._other_numbers[place] for place in others}
         return Opened(
             tuple(number for number, needs in enumerate(self._needs) if any(need <= signs for need in needs)),
             joined,
@@ -88,6 +78,18 @@ class SignReader:
             self._misspelled in signs,
             self._turned in signs,
         )
+
+
+def _needs_of(family: Sequence[WeightedPattern], numbers: dict[str, int]) -> set[frozenset[int]]:
+    """Sets of signs, by number; a set found completely opens the family."""
+    alone = sorted({pattern.signs[0] for pattern in family if len(pattern.signs) == 1})
+    together = {pattern.signs for pattern in family if len(pattern.signs) > 1}
+    needs = {frozenset(_number_of(sign, numbers) for sign in signs) for signs in together}
+    return needs | {frozenset({_number_of("|".join(alone), numbers)})} if alone else needs
+
+
+def _number_of(sign: str, numbers: dict[str, int]) -> int:
+    return numbers.setdefault(sign, len(numbers))
 
 
 def _is_beyond_ascii(sign: str) -> bool:

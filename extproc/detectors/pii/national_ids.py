@@ -7,6 +7,7 @@ Where one number in ten would pass by chance, a context word is required before 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import re2
@@ -16,6 +17,7 @@ from extproc.detectors.pii.id_numbers import IdNumber
 from extproc.detectors.pii.ids_elsewhere import ELSEWHERE
 from extproc.detectors.pii.ids_of_europe import EUROPE
 from extproc.detectors.pii.recognizer import CELL_END, Candidate
+from extproc.detectors.text.automata import compiled_on_use
 from extproc.detectors.text.latin1 import DIGIT_BYTES, latin1_pattern, stands_alone
 
 _CUE_CHARS_MAX = 40
@@ -42,8 +44,9 @@ def _shape_pattern(shape: str) -> str:
     return "".join(classes.get(character) or "\\" + character for character in shape)
 
 
+@cache
 def _cue_pattern(words: str, ending: str) -> Any:
-    return re2.compile(rf"(?i)(?:^|[^a-z])(?:{words}){ending}".encode())
+    return compiled_on_use(rf"(?i)(?:^|[^a-z])(?:{words}){ending}".encode(), re2.Options)
 
 
 _NEAR = r"(?:[^a-z0-9][^0-9]{0,24})?$"

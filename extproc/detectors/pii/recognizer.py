@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from extproc.detectors.pii.gates import GateFamily
@@ -29,25 +29,36 @@ def word_holding(chars_min: int, *classes: str) -> str:
     Their order does not matter, and there is no backtracking: an automaton has one state for each number of
     characters and each set of classes seen. Written out it is long: two classes are the practical maximum.
     """
-    members: dict[frozenset[str], str] = {}
+    members: dict[frozenset[str], list[int]] = {}
     for byte in _WORD_BYTES:
         met = frozenset(one for one in classes if re.fullmatch(one, chr(byte)))
-        members[met] = members.get(met, "") + rf"\x{byte:02x}"
-
+        members.setdefault(met, []).append(byte)
     return f"(?:^|[{CELL_END}]){_rest_holding(chars_min, frozenset(classes), members)}"
 
 
-def _rest_holding(chars: int, missing: frozenset[str], members: dict[frozenset[str], str]) -> str:
+def _rest_holding(chars: int, missing: frozenset[str], members: dict[frozenset[str], list[int]]) -> str:
     """The rest of a word that needs this many more characters, and one of each missing class."""
     if not missing:
         return f"{_WORD}{{{chars}}}"
-    following: dict[frozenset[str], str] = {}
+    following: dict[frozenset[str], list[int]] = {}
     for met, some in members.items():
-        following[missing - met] = following.get(missing - met, "") + some
-    others = f"[{following.pop(missing)}]"
+        following[missing - met] = following.get(missing - met, []) + some
+    others = _class_of(following.pop(missing))
     left = max(chars - 1, 0)
-    ways = "|".join(f"[{some}]{_rest_holding(left, still, members)}" for still, some in following.items())
+    ways = "|".join(f"{_class_of(some)}{_rest_holding(left, still, members)}" for still, some in following.items())
     return f"(?:{others}{_rest_holding(left, missing, members)}|{ways})" if chars else f"{others}*(?:{ways})"
+
+
+def _class_of(bytes_in: Iterable[int]) -> str:
+    """The character class of some bytes, in ranges: an eighth as long as one by one."""
+    ordered = sorted(bytes_in)
+    ranges: list[tuple[int, int]] = []
+    for byte in ordered:
+        if ranges and byte == ranges[-1][1] + 1:
+            ranges[-1] = ranges[-1][0], byte
+        else:
+            ranges.append((byte, byte))
+    return "[" + "".join(rf"\x{first:02x}-\x{last:02x}" for first, last in ranges) + "]"
 
 
 Candidate = tuple[str, int, int, float]

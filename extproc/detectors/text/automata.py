@@ -5,7 +5,9 @@ A set says which patterns match, but not where. ``SpanPatterns`` finds the place
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import re2
@@ -26,6 +28,29 @@ def utf8_options(bytes_max: int) -> Any:
     options.max_mem = bytes_max
     options.log_errors = False
     return options
+
+
+_METHODS = ("findall", "finditer", "fullmatch", "match", "search")
+
+
+def compiled_on_use(pattern: bytes, options: Callable[[], Any]) -> Any:
+    """A pattern of its own, compiled when it is used first.
+
+    Most texts need few patterns, and a command that runs no guard none.
+    """
+    lazy = SimpleNamespace(pattern=pattern)
+    for name in _METHODS:
+        setattr(lazy, name, partial(_use_first, lazy, options, name))
+    return lazy
+
+
+def _use_first(lazy: SimpleNamespace, options: Callable[[], Any], name: str, *arguments: Any) -> Any:
+    """Compile the pattern and call one of its methods; the next calls are its own."""
+    if isinstance(getattr(lazy, name), partial):
+        compiled = re2.compile(lazy.pattern, options())
+        for each in _METHODS:
+            setattr(lazy, each, getattr(compiled, each))
+    return getattr(lazy, name)(*arguments)
 
 
 class SpanPatterns:

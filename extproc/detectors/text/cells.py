@@ -28,11 +28,11 @@ from typing import NamedTuple
 from extproc.detectors.text.folding import (
     BLANKS,
     ESCAPE_CHARS_MAX,
-    FOLDED_CHARACTERS,
     FOLDED_CLASS,
     OTHER_BLANKS,
     VANISHED,
     folded,
+    is_folded,
     is_plain,
     unfinished,
 )
@@ -227,7 +227,7 @@ def _plain_end(text: str) -> int:
     if last in _PLAIN_GLUE:
         return chars
     if last >= CELL_ENDING_FIRST:
-        return -1 if last in FOLDED_CHARACTERS else chars
+        return -1 if is_folded(last) else chars
     if last != " " and not last.isalpha():
         return -1
     end = chars - 1 if last == " " else chars
@@ -255,9 +255,7 @@ def _ends_with_glue(text: str, end: int) -> bool:
     """Whether glue other than a blank ends ``text[:end]``, so that nothing after a blank there is joined."""
     last = text[end - 1 : end]
     return (
-        last in _PLAIN_GLUE
-        or (last == ";" and "&" not in text)
-        or (last >= CELL_ENDING_FIRST and last not in FOLDED_CHARACTERS)
+        last in _PLAIN_GLUE or (last == ";" and "&" not in text) or (last >= CELL_ENDING_FIRST and not is_folded(last))
     )
 
 

@@ -67,8 +67,11 @@ _FOLDED = {
     **dict.fromkeys(_INVISIBLE, VANISHED),
 }
 
-FOLDED_CHARACTERS = frozenset(map(chr, _FOLDED))
-"""Characters that represent another character, or nothing."""
+
+def is_folded(character: str) -> bool:
+    """Whether it represents another character, or nothing."""
+    return ord(character) in _FOLDED
+
 
 OTHER_NUMBER_MARKS = frozenset(chr(code) for code, sign in _FOLDED.items() if sign in "0123456789@:")
 """Characters that represent a digit, ``@`` or ``:``."""

@@ -7,17 +7,16 @@ cell (scripts from Hebrew on, emoji, lone surrogates) become a line end, which n
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import re2
+
+from extproc.detectors.text.automata import compiled_on_use
 
 CELL_ENDING_FIRST = "\u0590"
 """From this character on, every character ends a cell."""
 
 _REPLACEMENT = "extproc.cell_ending"
-_METHODS = ("findall", "finditer", "fullmatch", "match", "search")
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
@@ -38,25 +37,9 @@ def latin1_bytes(text: str) -> bytes:
 def latin1_pattern(pattern: str) -> Any:
     """``pattern`` (RE2 syntax), for ``latin1_bytes``.
 
-    It is compiled when it is used first: most texts need few patterns, and a command that runs no guard none.
+    It is compiled when it is used first (``compiled_on_use``).
     """
-    lazy = SimpleNamespace(pattern=pattern.encode("latin-1"))
-    for name in _METHODS:
-        setattr(lazy, name, _compiling(lazy, name))
-    return lazy
-
-
-def _compiling(lazy: SimpleNamespace, name: str) -> Callable[..., Any]:
-    """A method that compiles the pattern, and has itself and its like replaced by those of the compiled one."""
-
-    def method(*arguments: Any) -> Any:
-        if getattr(lazy, name) is method:
-            compiled = re2.compile(lazy.pattern, latin1_options())
-            for each in _METHODS:
-                setattr(lazy, each, getattr(compiled, each))
-        return getattr(lazy, name)(*arguments)
-
-    return method
+    return compiled_on_use(pattern.encode("latin-1"), latin1_options)
 
 
 def latin1_options() -> Any:

@@ -10,7 +10,7 @@ from extproc.detectors.injection.patterns import WeightedPattern
 from extproc.detectors.injection.rules import Mentions, PatternSet
 
 FAMILIES = ((WeightedPattern(0.5, (), "red"), WeightedPattern(0.5, (), "blue")), (WeightedPattern(0.8, (), "green"),))
-PATTERNS = PatternSet(FAMILIES)
+PATTERNS = PatternSet(FAMILIES, expected=2)
 MENTIONS = Mentions()
 
 
@@ -37,6 +37,25 @@ def test_only_the_families_that_are_asked_for_count() -> None:
     assert score == pytest.approx(0.8)
     assert index == 2
     assert PATTERNS.score(b"red and green", ()) == (0.0, -1)
+
+
+@pytest.mark.parametrize("expected", [0, 1, 2])
+def test_a_family_that_is_compiled_when_it_is_matched_says_the_same(expected: int) -> None:
+    """However many are compiled at the start."""
+    later = PatternSet(FAMILIES, expected)
+    for text in (b"gray", b"red and green", b"green", b"blue"):
+        assert later.score(text, (1,)) == PATTERNS.score(text, (1,))
+        assert later.score(text) == PATTERNS.score(text)
+
+
+def test_a_family_is_compiled_once_and_only_if_it_is_matched() -> None:
+    """Two thirds of the shipped families are of languages that a process may never see."""
+    patterns = PatternSet(FAMILIES)
+    patterns.score(b"green", (1,))
+    compiled = list(patterns._automata)
+    assert [automaton is None for automaton in compiled] == [True, False]
+    patterns.score(b"green", (1,))
+    assert patterns._automata[1] is compiled[1]
 
 
 def test_a_span_is_the_first_match_or_the_whole_text() -> None:
