@@ -31,7 +31,7 @@ from extproc.ledger.spool import process_folders
 from extproc.ledger.store import LedgerStore
 from tests.e2e.harness import Stack, wait_until
 from tests.e2e.ledger_load import LedgerLoad, shipper_of, with_ledger, workers_of
-from tests.unit.sinks.review.postgres import running
+from tests.unit.databases import running
 
 CLIENTS = 8
 SPEED = 0.05

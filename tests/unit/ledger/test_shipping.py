@@ -17,9 +17,9 @@ from extproc.ledger.shipping import Shipping
 from extproc.ledger.sink import LedgerSink
 from extproc.ledger.spool import process_folders
 from extproc.ledger.store import LedgerStore
+from tests.unit.databases import Server
 from tests.unit.ledger.crashes import sink_of
 from tests.unit.ledger.records import record_of
-from tests.unit.sinks.review.postgres import Server
 
 ROOT = Path(__file__).parents[3]
 

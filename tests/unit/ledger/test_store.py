@@ -19,8 +19,8 @@ from extproc.ledger.entry import EntryOutcome, TokenSource
 from extproc.ledger.migrations import VERSION_TABLE
 from extproc.ledger.schema import METADATA, VIEWS
 from extproc.ledger.store import LedgerStore, SpoolPlace
+from tests.unit.databases import Server
 from tests.unit.ledger.samples import DAY_US, NOON_US, bare_entry, entry
-from tests.unit.sinks.review.postgres import Server
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Stores to test with: every behaviour of a store holds on SQLite and on a PostgreSQL server that the tests start."""
+"""Stores to test with, on both databases."""
 
 from __future__ import annotations
 
@@ -8,23 +8,9 @@ from pathlib import Path
 import pytest
 
 from extproc.sinks.review.store import Store
-from tests.unit.sinks.review.postgres import Server, running
+from tests.unit.databases import url
 
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    """One server for all tests of this folder."""
-    with running() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty store."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'review.db'}"
-    server: Server = request.getfixturevalue("postgres")
-    return server.new_database()
+__all__ = ["store", "url"]
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from extproc.sinks.review.entries import FindingQuery, Stored
 from extproc.sinks.review.excerpt import Excerpts
 from extproc.sinks.review.sink import ReviewDropReason, ReviewSink
 from extproc.sinks.review.store import Store
-from tests.unit.sinks.review.postgres import Server
+from tests.unit.databases import Server
 from tests.unit.sinks.review.samples import DAY_MS, NOW_MS, confirm, entry, reject
 
 ANY = FindingQuery()

@@ -19,7 +19,7 @@ from extproc.sinks.review import schema
 from extproc.sinks.review.entries import Entry, FindingQuery, GuardCounts, ReviewLabel
 from extproc.sinks.review.labels import NoSuchFinding
 from extproc.sinks.review.store import Store
-from tests.unit.sinks.review.postgres import Server
+from tests.unit.databases import Server
 from tests.unit.sinks.review.samples import DAY_MS, NOW_MS, confirm, entry, reject
 
 ROOT = Path(__file__).parents[4]

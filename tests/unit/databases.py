@@ -1,4 +1,8 @@
-"""A PostgreSQL server of the tests' own: in a temporary folder, on a Unix socket there, gone when they end."""
+"""Databases to test with: every behavior of a store holds on SQLite and on PostgreSQL.
+
+A PostgreSQL server is the tests' own: in a temporary folder, on a Unix socket there, gone when they end. One serves all
+tests of a process (``conftest.postgres``), each with a database of its own.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,7 @@ class Server:
 
     def new_database(self) -> str:
         """The URL of an empty database."""
-        name = f"review_{next(self._numbers)}"
+        name = f"tests_{next(self._numbers)}"
         with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return self._address(name)
@@ -109,3 +113,12 @@ def running() -> Iterator[Server]:
             yield server
         finally:
             server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty store."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    server: Server = request.getfixturevalue("postgres")
+    return server.new_database()

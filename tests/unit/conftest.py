@@ -1,0 +1,16 @@
+"""What tests of several folders share, made when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.unit.databases import Server, running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """One PostgreSQL server for all tests."""
+    with running() as server:
+        yield server
