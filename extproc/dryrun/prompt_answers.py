@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
 from extproc.config.prompt_cases import AnswerExpectation, as_tuple, compiled_pattern
-from extproc.detectors.answers.refusal import RefusalDetector
+from extproc.detectors.answers.refusal import refusal_detector
 from extproc.domain.usage import Usage
 
 REFUSAL_CHARS: Final = 300
@@ -109,12 +108,8 @@ def _refusal(answer: ModelAnswer) -> str:
     """What shows that the model refuses; empty: nothing does."""
     if answer.refused:
         return "a refusal, as the server says"
-    finding = _detector().find(answer.text[:REFUSAL_CHARS])
+    finding = refusal_detector().find(answer.text[:REFUSAL_CHARS])
     return "" if finding is None else f"a refusal: {_shown(answer.text[finding.start : finding.end])}"
-
-
-_detector: Callable[[], RefusalDetector] = cache(RefusalDetector)
-"""Its patterns take time to compile."""
 
 
 def _around(text: str, start: int, length: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from extproc.config.guards.refusal import RefusalSection
-from extproc.detectors.answers.refusal import RefusalDetector
+from extproc.detectors.answers.refusal import refusal_detector
 from extproc.domain.finding import Evidence
 from extproc.domain.reasons import Reason
 from extproc.domain.text import Direction, Kind, Stage, TextSource
@@ -17,7 +17,7 @@ class RefusalGuard(Guard):
 
     def __init__(self, section: RefusalSection) -> None:
         super().__init__(section)
-        self._detector = RefusalDetector()
+        self._detector = refusal_detector()
         self.prefix_chars = section.prefix_chars
 
     def applies_to(self, source: TextSource) -> bool:

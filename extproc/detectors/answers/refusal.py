@@ -11,6 +11,7 @@ model, which runs only if no phrase matched; reminders of law and ethics (``refu
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import re2
 
@@ -130,3 +131,9 @@ class RefusalDetector:
             log_odds += _SOFT_LOG_ODDS
         score = 1.0 / (1.0 + math.exp(-log_odds))
         return Finding("REFUSAL", 0, len(beginning), score, "refusal.ngrams") if score >= _SCORE_MIN else None
+
+
+@cache
+def refusal_detector() -> RefusalDetector:
+    """With the packaged model, shared by all guards: its automata take a megabyte, and twenty milliseconds."""
+    return RefusalDetector()

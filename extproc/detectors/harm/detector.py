@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 import re2
 
-from extproc.detectors.answers.refusal import RefusalDetector
+from extproc.detectors.answers.refusal import refusal_detector
 from extproc.detectors.harm.english import PLAIN_ENGLISH
 from extproc.detectors.harm.languages import PLAIN_REQUESTS
 from extproc.detectors.harm.lexicon import ABUSE, CATEGORIES, TOPIC_WORDS
@@ -59,7 +59,7 @@ class HarmDetector:
         self._topics = automaton([*topics, "|".join(abuse) or _NEVER, "|".join(wanted) or _NEVER], options)
         self._abuse_place = len(topics)
         self._english = automaton([PLAIN_ENGLISH], options)
-        self._refusals = RefusalDetector()
+        self._refusals = refusal_detector()
 
     def might_match(self, text: str) -> bool:
         """Prefilter: whether a text contains any word that a finding needs. One pass."""
