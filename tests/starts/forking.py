@@ -1,7 +1,9 @@
-"""The process that has imported what ``extproc`` imports, and forks: it has one thread, and keeps nothing."""
+"""The process that has done what each start of ``extproc`` does, and forks: it has one thread, and keeps nothing."""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import ctypes
 import fcntl
 import gc
@@ -15,6 +17,7 @@ import socket
 import sys
 import tempfile
 import termios
+import threading
 import wsgiref.handlers  # it copies the whole environment when it is imported; each process renews that
 from typing import Any, NoReturn
 
@@ -41,7 +44,7 @@ class _Noted(dict[Any, Any]):
 
 
 def import_all() -> set[str]:
-    """Import what commands import. Returns: the variables that were read meanwhile."""
+    """Import what commands import, and compile what they compile. Returns: the variables that were read meanwhile."""
     environ: Any = os.environ
     data = environ._data
     environ._data = noted = _Noted(data)
@@ -52,11 +55,22 @@ def import_all() -> set[str]:
             command(name)
         for module in _BESIDES:
             importlib.import_module(module)
+        if environ.get("OPENBLAS_NUM_THREADS") == "1":  # else numpy starts threads, of which a fork has none
+            _compile_most()
     finally:
         environ._data = data
     assert noted == data, "an import sets a variable, which the processes would lack"
     assert tempfile.tempdir is None, "an import looks for the temporary folder, which processes have elsewhere"
     return noted.names
+
+
+def _compile_most() -> None:
+    """Compile what nearly every command compiles, and what it keeps: the schema, and detectors that guards share."""
+    from extproc.cli.init import starting_configuration
+    from extproc.config.load import parse_document
+    from extproc.exchange.snapshot import compile_snapshot
+
+    compile_snapshot(parse_document(starting_configuration("some-model", "127.0.0.1:8000"), "config.yaml"), {})
 
 
 def next_start(link: socket.socket) -> tuple[dict[str, Any], list[int], int]:
@@ -149,8 +163,23 @@ def main(link_fd: int) -> NoReturn:
     become(start, request["environ"], dict(zip(request["files"], fds, strict=True)), base_path)
     os.write(ready, str(os.getpid()).encode())
     os.close(ready)
-    runpy._run_module_as_main("extproc")  # type: ignore[attr-defined]
+    try:
+        runpy._run_module_as_main("extproc")  # type: ignore[attr-defined]
+    except SystemExit as ended:
+        if isinstance(ended.code, int):
+            _end(ended.code)
+        raise
     raise SystemExit
+
+
+def _end(code: int) -> None:
+    """End as an interpreter does, but for freeing its memory piece by piece, which would copy what is shared."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    with contextlib.suppress(OSError, ValueError):  # what cannot be written is the interpreter's to tell
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code & 0xFF)
 
 
 if __name__ == "__main__":
