@@ -59,8 +59,10 @@ class _Key:
         found = self.by_mark.get(mark)
         if found is not None:
             found.used += change
-        elif change > 0:  # without a reservation: decided without the store
-            self.admissions.append(Admission(at_us, change))
+        elif change > 0:  # decided without the store, which has reserved nothing
+            told = Admission(at_us, 0)
+            told.used = change
+            self.admissions.append(told)
 
 
 def admissions_in(lines: Iterable[str]) -> dict[str, list[Admission]]:
