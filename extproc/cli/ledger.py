@@ -136,7 +136,7 @@ def verify_command(config: ConfigOption = None, as_json: AsJson = False) -> None
     from extproc.ledger.verify import checked
 
     with progress("Reading the spool"), opened(config_file(config)) as ledger:
-        found = verified_data(checked(ledger.store, ledger.spool))
+        found = verified_data(checked(ledger.store, ledger.spool, ledger.further_sinks))
     if as_json:
         print_json(found)
     else:

@@ -18,12 +18,11 @@ import orjson
 
 from extproc.cli.ledger_output import entry_data
 from extproc.cli.output import refuse
-from extproc.domain.extras import how_to_install, missing_modules
+from extproc.domain.extras import MODULES, how_to_install, missing_modules
 from extproc.ledger.entry import LedgerEntry
 
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NAMES: Final = [one.name for one in fields(LedgerEntry)]
-_ROWS_AT_ONCE: Final = 5_000
 
 _Item = TypeVar("_Item")
 
@@ -77,29 +76,10 @@ def in_parts(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
 
 def write_parquet(entries: Iterable[LedgerEntry], file: Path) -> int:
     """Write a Parquet file. Returns: how many entries. Raises: OSError."""
-    if missing_modules(("pyarrow",)):
+    if missing_modules(MODULES["parquet"]):
         refuse(f"ledger export: Parquet needs pyarrow. {how_to_install('parquet')}")
-    import pyarrow
-    from pyarrow import parquet
+    from extproc.ledger.parquet_file import ParquetFile
 
-    schema = pyarrow.schema([(one.name, _arrow_type(pyarrow, str(one.type))) for one in fields(LedgerEntry)])
-    count = 0
-    with parquet.ParquetWriter(file, schema) as writer:
-        for part in in_parts(entries, _ROWS_AT_ONCE):
-            rows = [_flat(entry) for entry in part]
-            writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
-            count += len(rows)
-    return count
-
-
-def _arrow_type(pyarrow: Any, written: str) -> Any:
-    known = {"int": pyarrow.int64(), "int | None": pyarrow.int64(), "bool": pyarrow.bool_()}
-    return known.get(written, pyarrow.list_(pyarrow.string()) if written == "tuple[str, ...]" else pyarrow.string())
-
-
-def _flat(entry: LedgerEntry) -> dict[str, Any]:
-    """Findings and attempts as JSON: their keys differ from entry to entry."""
-    data: dict[str, Any] = dict(entry_data(entry))
-    for name in ("findings", "attempts"):
-        data[name] = orjson.dumps(data[name]).decode()
-    return data
+    with ParquetFile(file) as written:
+        written.write(entries)
+    return written.entries

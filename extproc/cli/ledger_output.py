@@ -12,7 +12,7 @@ from rich.console import Console
 
 from extproc.cli.ledger_shapes import LedgerEntryJson, VerifiedJson
 from extproc.cli.tables import plain_text
-from extproc.ledger.entry import LedgerEntry, TokenSource
+from extproc.ledger.entry import LedgerEntry, TokenSource, plain_values
 
 _US_PER_S: Final = 1_000_000
 _GAP: Final = "  "
@@ -89,10 +89,7 @@ def tokens(count: int, source: TokenSource | None) -> str:
 
 def entry_data(entry: LedgerEntry) -> LedgerEntryJson:
     """An entry as JSON."""
-    data = asdict(entry)
-    data["attempts"] = [one._asdict() for one in entry.attempts]
-    data["finish_reasons"], data["findings"] = list(entry.finish_reasons), dict(entry.findings)
-    return cast("LedgerEntryJson", data)
+    return cast("LedgerEntryJson", plain_values(entry))
 
 
 def verified_data(found: dict[str, Any]) -> VerifiedJson:
@@ -101,6 +98,7 @@ def verified_data(found: dict[str, Any]) -> VerifiedJson:
         "ok": not found["problems"],
         "entries": found["entries"],
         "spools": [asdict(one) for one in found["spools"]],  # type: ignore[misc]
+        "waiting_for": found["waiting_for"],
         "kept": found["kept"],
         "problems": found["problems"],
     }
@@ -112,6 +110,8 @@ def print_verified(found: VerifiedJson) -> None:
     for one in found["spools"]:
         state = "running" if one["alive"] else "ended"
         typer.echo(f"spool {one['name']} ({state}): {one['records']} records, {one['waiting']} waiting")
+    for sink, waiting in found["waiting_for"].items():
+        typer.echo(f"sink {sink}: {waiting} records waiting")
     for name in found["kept"]:
         typer.echo(f"kept: damaged/{name}")
     for problem in found["problems"]:

@@ -83,7 +83,8 @@ class CheckedSpoolJson(TypedDict):
     alive: Annotated[bool, "its process runs"]
     segments: Annotated[int, "files"]
     records: Annotated[int, "in them"]
-    waiting: Annotated[int, "records that are not stored yet"]
+    waiting: Annotated[int, "records that are not in the store yet"]
+    waiting_for: Annotated[dict[str, int], "records that each further sink has not stored yet"]
     damaged: Annotated[int, "records that cannot be read"]
     torn: Annotated[bool, "it ends with half a record"]
 
@@ -94,6 +95,7 @@ class VerifiedJson(TypedDict):
     ok: Annotated[bool, "no problems"]
     entries: Annotated[int, "in the store"]
     spools: Annotated[list[CheckedSpoolJson], "of this machine"]
+    waiting_for: Annotated[dict[str, int], "records of all spools that each further sink has not stored yet"]
     kept: Annotated[list[str], "segments in which something could not be read; in `damaged/` of the spool"]
     problems: Annotated[list[str], "one sentence each"]
 

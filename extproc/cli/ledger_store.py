@@ -14,6 +14,7 @@ from extproc.cli.ledger_opened import config_with_ledger, opened_ledger
 from extproc.cli.output import refuse, said
 from extproc.cli.review_store import since_ms_of
 from extproc.ledger.entry import EntryOutcome
+from extproc.ledger.sinks import further_sinks
 
 if TYPE_CHECKING:
     from extproc.ledger.store import LedgerStore
@@ -32,10 +33,11 @@ UntilOption = Annotated[str | None, typer.Option(help="Only entries before a dat
 
 
 class OpenLedger(NamedTuple):
-    """The ledger of a configuration. ``spool``: the folder on this machine."""
+    """The ledger of a configuration. ``spool``: the folder on this machine; ``further_sinks``: besides the store."""
 
     store: LedgerStore
     spool: Path
+    further_sinks: list[str]
 
 
 def time_us(written: str | None) -> int | None:
@@ -54,7 +56,7 @@ def opened(config: Path) -> Iterator[OpenLedger]:
     kept = config_with_ledger(config)
     try:
         with opened_ledger(kept) as store:
-            yield OpenLedger(store, kept.folder / kept.section.spool)
+            yield OpenLedger(store, kept.folder / kept.section.spool, further_sinks(kept.section))
     except OSError as error:
         refuse_use(said(error))
 

@@ -43,6 +43,9 @@ def missing_extras(document: Document, places: Places) -> Iterator[Problem]:
     if document.ledger is not None:
         missing = missing_modules(ledger_modules(document.ledger.url))
         yield from _warnings(("ledger",), missing, "ledger", "`extproc serve` does not start", places)
+    if document.ledger is not None and document.ledger.parquet is not None:
+        missing = missing_modules(MODULES["parquet"])
+        yield from _warnings(("ledger", "parquet"), missing, "parquet", "`extproc serve` does not start", places)
     if document.rate_limits is not None and document.rate_limits.store is not None:
         missing = missing_modules(MODULES["redis"])
         yield from _warnings(("rate_limits", "store"), missing, "redis", "`extproc serve` does not start", places)

@@ -10,6 +10,25 @@ from extproc.config.review import StoreUrl
 from extproc.config.section import FilePath, Section
 
 
+class ParquetFiles(Section):
+    """Entries also as Parquet files, by day of their start (UTC): `FOLDER/day=2026-11-29/*.parquet`. Needs
+    `pip install 'llm-extproc[parquet]'`.
+    """
+
+    folder: FilePath = Field(
+        description="where the files go; relative to the configuration file. Several machines may share one"
+    )
+    every_s: int = Field(
+        default=900,
+        ge=1,
+        le=86_400,
+        description="how often files are written, one for each day that has new entries [s]",
+    )
+    rows_max: int = Field(
+        default=100_000, ge=500, le=10_000_000, description="entries after which files are written before that time"
+    )
+
+
 class Ledger(Section):
     """One durable entry for each exchange that reached a model. Needs `pip install 'llm-extproc[ledger]'`."""
 
@@ -44,3 +63,4 @@ class Ledger(Section):
         le=65_536,
         description="exchanges in flight, per process, whose entries outlive a process that is killed; 8 KiB each",
     )
+    parquet: ParquetFiles | None = Field(default=None, description="entries also as Parquet files; default: no")

@@ -7,10 +7,10 @@ monotonic clock: a clock that is set meanwhile changes no duration. A text of a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 NAME_BYTES_MAX = 256
 """Longest name in an entry, in UTF-8; the rest of a longer one is dropped."""
@@ -152,6 +152,14 @@ class LedgerEntry:
     def day(self) -> date:
         """The day on which it started, in UTC."""
         return datetime.fromtimestamp(self.started_at_us // _US_PER_S, UTC).date()
+
+
+def plain_values(entry: LedgerEntry) -> dict[str, Any]:
+    """The values of an entry by column, as JSON can have them."""
+    values = asdict(entry)
+    values["attempts"] = [one._asdict() for one in entry.attempts]
+    values["finish_reasons"], values["findings"] = list(entry.finish_reasons), dict(entry.findings)
+    return values
 
 
 def storable_name(text: str) -> str:

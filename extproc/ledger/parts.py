@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extproc.config.document import Document
-from extproc.ledger import require_packages
+from extproc.ledger import require_sinks
 
 if TYPE_CHECKING:
     from extproc.ledger.shipper_process import ShipperProcess
@@ -24,7 +24,7 @@ class LedgerParts:
         self.shipper = shipper
 
     def problem(self) -> str:
-        """Why entries are not spooled (of several workers, the log says it) or not stored; empty: they are."""
+        """Why entries are not spooled (of several workers, the log says it) or not shipped; empty: they are."""
         spool = "" if self.sink is None else self.sink.problem
         return spool or ("" if self.shipper is None else self.shipper.failing)
 
@@ -56,7 +56,7 @@ def open_ledger(
     terms = document.ledger
     if terms is None:
         return LedgerParts()
-    require_packages(terms.url)
+    require_sinks(terms)
     from extproc.ledger.shipper_process import ShipperProcess
     from extproc.ledger.sink import LedgerSink
 

@@ -1,8 +1,8 @@
-"""Ships spools to the store: segment by segment, in batches, each with the place up to which it was read.
+"""Ships spools to a sink: segment by segment, in batches, each with the place up to which it was read.
 
-It may be killed at any point: the place is stored with the entries, so it goes on there, and an exchange that comes
-twice is stored once. What a killed processor left is recovered first. A folder whose process is gone, and of which all
-is stored, is removed.
+It may be killed at any point: the sink stores the place with the entries, so it goes on there, and an exchange that
+comes twice is stored once. Each sink has a shipper of its own; what every one of them has is removed by
+``SpoolFolders``.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from extproc.ledger.entry import LedgerEntry
+from extproc.ledger.entry_sink import EntrySink
 from extproc.ledger.lines import FORMAT, NoEntry, RecordReader
-from extproc.ledger.recovery import recover
+from extproc.ledger.places import SpoolPlace
 from extproc.ledger.segments import (
     SegmentRecord,
     fields_of,
@@ -26,25 +27,11 @@ from extproc.ledger.segments import (
     segment_file,
     segments_of,
 )
-from extproc.ledger.spool import LOCK, SpoolLock, SpoolTaken, process_folders
-from extproc.ledger.store import SpoolPlace
+from extproc.ledger.spool import process_folders
 
-BATCH: Final = 500
 DAMAGED: Final = "damaged"
 """Folder of segments in which something could not be read."""
 DAMAGED_FILES_MAX: Final = 256
-
-
-class EntryStore(Protocol):
-    """What the shipper needs of ``LedgerStore``."""
-
-    def place_of(self, spool: str) -> SpoolPlace:
-        """Up to where a spool is stored."""
-        ...
-
-    def add_of_spool(self, entries: list[LedgerEntry], place: SpoolPlace) -> SpoolPlace:
-        """Add entries and the place, in one transaction."""
-        ...
 
 
 @dataclass(slots=True)
@@ -54,9 +41,16 @@ class Shipped:
     stored: int = 0
     repeated: int = 0
     damaged: int = 0
-    died: int = 0  # exchanges of killed processes
     torn_tails: int = 0
     problems: list[str] = field(default_factory=list)
+
+    def add(self, more: Shipped) -> None:
+        """Add what was done after it."""
+        self.stored += more.stored
+        self.repeated += more.repeated
+        self.damaged += more.damaged
+        self.torn_tails += more.torn_tails
+        self.problems += more.problems
 
 
 class _Batch(NamedTuple):
@@ -67,63 +61,62 @@ class _Batch(NamedTuple):
 
 
 class Shipper:
-    """Ships all folders of a spool.
+    """Ships all folders of a spool to one sink.
 
-    Args: root: the folder of the spool.
+    Args:
+        root: the folder of the spool.
+        is_gone: whether nothing more is written to a folder; see ``SpoolFolders``.
+        tells_damage: of several sinks, one tells what cannot be read, and keeps the segment.
     """
 
-    def __init__(self, root: Path, store: EntryStore) -> None:
+    def __init__(
+        self, root: Path, sink: EntrySink, is_gone: Callable[[str], bool], *, tells_damage: bool = True
+    ) -> None:
         self._root = root
-        self._store = store
-        self._places: dict[str, SpoolPlace] = {}
+        self._sink = sink
+        self._is_gone = is_gone
+        self._tells_damage = tells_damage
+        self._places: dict[str, SpoolPlace] = {}  # up to which it was read
+        self._stored: dict[str, SpoolPlace] = {}
         self._done = Shipped()
 
-    def place_known(self, spool: str) -> SpoolPlace:
-        """Up to where a spool is stored, as far as this process has asked."""
-        return self._places.get(spool, SpoolPlace(spool))
+    def place_stored(self, spool: str) -> SpoolPlace | None:
+        """Up to where the sink has a spool, as far as this shipper has asked. May be called from any thread."""
+        return self._stored.get(spool)
+
+    def go_on_with(self, sink: EntrySink) -> None:
+        """The sink failed, and was opened again: it says where to go on."""
+        self._sink = sink
+        self._places.clear()
 
     def take(self) -> Shipped:
         """What was done since the last call."""
         done, self._done = self._done, Shipped()
         return done
 
-    def ship(self, ends: Callable[[], bool] = lambda: False) -> int:
-        """Ship what there is. Returns: how many records were read. Raises: StoreFailed, OSError.
+    def ship(self, ends: Callable[[], bool] = lambda: False, *, now: bool = False) -> int:
+        """Ship what there is. Returns: how many records were read. Raises: SinkFailed, StoreFailed, OSError.
 
-        Args: ends: asked between batches, whether to stop.
+        Args:
+            ends: asked between batches, whether to stop.
+            now: the sink waits for no more.
         """
         read = 0
-        for folder in process_folders(self._root):
+        folders = process_folders(self._root)
+        for gone in self._stored.keys() - {folder.name for folder in folders}:
+            del self._stored[gone]
+            self._places.pop(gone, None)
+        for folder in folders:
             if ends():
                 break
             with contextlib.suppress(FileNotFoundError):  # of a process that starts, or another one's end
                 read += self._ship_folder(folder, ends)
+        self._settle(now)
         return read
 
     def _ship_folder(self, folder: Path, ends: Callable[[], bool]) -> int:
-        if not (folder / LOCK).exists():
-            # Its process has just made it, and makes another one if it is gone; or all but the folder was removed.
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-            return 0
-        try:
-            lock = SpoolLock(folder)
-        except SpoolTaken:
-            return self._ship_segments(folder, ends, is_live=True)
-        try:
-            recovered = recover(folder)
-            self._done.died += recovered.died
-            if recovered.unreadable:
-                self._tell(folder, f"{recovered.unreadable} open exchanges could not be read")
-            read = self._ship_segments(folder, ends, is_live=False)
-            if not ends():
-                self._remove(folder)
-            return read
-        finally:
-            lock.close()
-
-    def _ship_segments(self, folder: Path, ends: Callable[[], bool], is_live: bool) -> int:
         read = 0
+        is_live = not self._is_gone(folder.name)  # asked first: what is written later is read later
         numbers = segments_of(folder)
         if not numbers:
             return 0
@@ -132,30 +125,36 @@ class Shipper:
             if ends():
                 return read
             if number < place.segment:
-                self._drop_segment(folder, number)
-                continue
+                continue  # another sink has not got it yet
             if number > place.segment:
                 place = replace(place, segment=number, at_byte=0)
-            is_last = number == numbers[-1]
+            may_grow = is_live and number == numbers[-1]
             before = place.sequence
-            place = self._ship_segment(folder, place, ends, may_grow=is_live and is_last)
+            place = self._ship_segment(folder, place, ends, may_grow)
             read += place.sequence - before
         return read
 
     def _ship_segment(self, folder: Path, place: SpoolPlace, ends: Callable[[], bool], may_grow: bool) -> SpoolPlace:
-        """Ship one segment, from the place on. Returns: the place behind it, as it is stored."""
+        """Ship one segment, from the place on. Returns: the place behind it."""
         file = segment_file(folder, place.segment)
-        if may_grow and file.stat().st_size == place.at_byte:
+        if file.stat().st_size == place.at_byte:
             return place
         content = file.read_bytes()
         for entries, at_byte, sequence, damaged in self._batches(folder, content, place, may_grow):
             before = place
             after = replace(place, at_byte=at_byte, sequence=sequence, damaged=place.damaged + damaged)
-            place = self._store.add_of_spool(entries, after)
+            place = self._sink.add_of_spool(entries, after)
             self._note(before, place, folder)
+            self._settle(False)
             if ends():
                 break
         return place
+
+    def _settle(self, now: bool) -> None:
+        if not self._sink.settle(now):
+            return
+        for place in self._places.values():
+            self._count(place)
 
     def _batches(self, folder: Path, content: bytes, place: SpoolPlace, may_grow: bool) -> Iterator[_Batch]:
         """The entries behind a place, with what is damaged among them."""
@@ -172,7 +171,7 @@ class Shipper:
                 except NoEntry:
                     damaged += 1
             batch = _Batch(entries, record.end, sequence, damaged)
-            if len(entries) == BATCH:
+            if len(entries) == self._sink.entries_max:
                 yield batch
                 batch = _Batch([], record.end, sequence, 0)
         batch = self._with_rest(folder, content, batch, may_grow)
@@ -204,9 +203,7 @@ class Shipper:
 
     def _note(self, before: SpoolPlace, after: SpoolPlace, folder: Path) -> None:
         self._places[folder.name] = after
-        self._done.stored += after.entries - before.entries
-        self._done.repeated += after.repeated - before.repeated
-        if after.damaged > before.damaged:
+        if after.damaged > before.damaged and self._tells_damage:
             damaged = after.damaged - before.damaged
             self._done.damaged += damaged
             self._tell(folder, f"segment {after.segment} has {damaged} damaged records")
@@ -222,24 +219,20 @@ class Shipper:
     def _place_of(self, folder: Path) -> SpoolPlace:
         place = self._places.get(folder.name)
         if place is None:
-            place = self._places[folder.name] = self._store.place_of(folder.name)
+            place = self._places[folder.name] = self._sink.place_of(folder.name)
+            self._count(place)
         return place
 
-    def _drop_segment(self, folder: Path, number: int) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            segment_file(folder, number).unlink()
-
-    def _remove(self, folder: Path) -> None:
-        """Of a process that is gone, and all of it is stored. The lock goes last."""
-        for number in segments_of(folder):
-            self._drop_segment(folder, number)
-        for file in sorted(folder.iterdir(), key=lambda one: one.name == LOCK):
-            file.unlink()
-        folder.rmdir()
-        self._places.pop(folder.name, None)
+    def _count(self, place: SpoolPlace) -> None:
+        """Note that all before a place is stored."""
+        before = self._stored.get(place.spool, place)
+        self._done.stored += place.entries - before.entries
+        self._done.repeated += place.repeated - before.repeated
+        self._stored[place.spool] = place
 
     def _tell(self, folder: Path, problem: str) -> None:
-        self._done.problems.append(f"{folder.name}: {problem}")
+        if self._tells_damage:
+            self._done.problems.append(f"{folder.name}: {problem}")
 
 
 def _first_sequence(head: SegmentRecord) -> int:
@@ -247,27 +240,3 @@ def _first_sequence(head: SegmentRecord) -> int:
         return first_sequence_of(head)
     except (KeyError, TypeError, ValueError):
         return 0
-
-
-def oldest_unshipped_s(root: Path, place_of: Callable[[str], SpoolPlace], now_s: float) -> float:
-    """How long ago the oldest exchange ended that is not stored; 0 if there is none. [s]
-
-    Args: now_s: since 1970.
-    """
-    ages = [0.0]
-    for folder in process_folders(root):
-        with contextlib.suppress(OSError):
-            ages.append(_age_s(folder, place_of(folder.name), now_s))
-    return max(ages)
-
-
-def _age_s(folder: Path, place: SpoolPlace, now_s: float) -> float:
-    for number in segments_of(folder):
-        if number < place.segment:
-            continue
-        content = segment_file(folder, number).read_bytes()
-        for record in records_in(content, place.at_byte if number == place.segment else 0):
-            if record.sequence:
-                with contextlib.suppress(NoEntry):
-                    return max(0.0, now_s - RecordReader().read(record.json).ended_at_us / 1_000_000)
-    return 0.0

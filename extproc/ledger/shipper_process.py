@@ -44,7 +44,7 @@ class ShipperProcess:
 
     Args:
         root: the folder of the spool.
-        folder: base of a relative path of the store.
+        folder: base of relative paths of the configuration.
         logger: logs what changes, once.
         budgets: that are watched.
         webhook_file: of the configuration.
@@ -61,13 +61,14 @@ class ShipperProcess:
         webhook_file: str | None = None,
     ) -> None:
         watched = [one.model_dump_json() for one in budgets]
-        settings = {"url": terms.url, "folder": str(folder), "spool": str(root), "budgets": watched}
+        settings: dict[str, Any] = {"folder": str(folder), "spool": str(root), "budgets": watched}
+        settings["ledger"] = terms.model_dump()
         settings["webhook_file"] = "" if webhook_file is None else str(folder / webhook_file)
         self._settings = orjson.dumps(settings) + b"\n"
         self._counts = counts
         self._logger = logger
         self._process: asyncio.subprocess.Process | None = None
-        self.failing = ""  # why nothing is stored now
+        self.failing = ""  # why a sink gets nothing now
         self._ending = False
         self._task: asyncio.Task[None] | None = None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Executable, RowMapping, func, select
 from extproc.database.engine import Database
 from extproc.ledger.entry import EntryOutcome, LedgerEntry, TokenSource, TriedVersion
 from extproc.ledger.migrations import bring_up_to_date
+from extproc.ledger.places import SpoolPlace, table_values
 from extproc.ledger.schema import ENTRIES, SPOOLS, row_of
 from extproc.ledger.slots import add_to_slots, insert_into
 
@@ -25,31 +26,14 @@ _FIELDS = tuple(one.name for one in fields(LedgerEntry))
 _SOURCES = tuple(name for name in _FIELDS if name.endswith("_tokens_source"))
 
 
-@dataclass(frozen=True, slots=True)
-class SpoolPlace:
-    """Up to where the spool of one process is stored.
-
-    Attributes:
-        segment, at_byte: what is read next.
-        sequence: of the last record that was read.
-        entries: that were added; ``repeated``: that were there already; ``damaged``: that could not be read.
-    """
-
-    spool: str
-    segment: int = 0
-    at_byte: int = 0
-    sequence: int = 0
-    entries: int = 0
-    repeated: int = 0
-    damaged: int = 0
-
-
 class LedgerStore:
-    """One connection pool, with the tables created or migrated. ``warnings`` are for the caller.
+    """One connection pool, with the tables created or migrated; an ``EntrySink``. ``warnings`` are for the caller.
 
     Args: as those of ``Database``.
     Raises: StoreFailed, here and in every method.
     """
+
+    entries_max = ROWS_AT_ONCE
 
     def __init__(self, url: str, folder: Path, *, creates: bool = True) -> None:
         self._database = Database(url, folder, bring_up_to_date, creates=creates, syncs_each=True)
@@ -72,20 +56,17 @@ class LedgerStore:
         """
         with self._database.writing() as connection:
             new = _add(connection, entries)
-            counted = SpoolPlace(
-                place.spool,
-                place.segment,
-                place.at_byte,
-                place.sequence,
-                place.entries + new,
-                place.repeated + len(entries) - new,
-                place.damaged,
-            )
-            values = {one.name: getattr(counted, one.name) for one in fields(SpoolPlace)}
+            repeated = place.repeated + len(entries) - new
+            counted = replace(place, entries=place.entries + new, repeated=repeated)
+            values = table_values(counted)
             statement = insert_into(connection, SPOOLS).values(values)
             changed = {name: value for name, value in values.items() if name != "spool"}
             connection.execute(statement.on_conflict_do_update(index_elements=["spool"], set_=changed))
             return counted
+
+    def settle(self, now: bool) -> bool:
+        """Each transaction stores what it adds."""
+        return True
 
     def place_of(self, spool: str) -> SpoolPlace:
         """Up to where a spool is stored."""

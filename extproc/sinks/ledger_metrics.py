@@ -45,6 +45,16 @@ class LedgerMetrics:
             " `recovered` by a grant.",
             ("budget", "kind"),
         )
+        self._sink_stored = counter(
+            "llm_extproc_ledger_sink_stored_total",
+            "Entries that a sink of the ledger has stored: `database`, or what else is configured.",
+            ("sink",),
+        )
+        self._sink_failures = counter(
+            "llm_extproc_ledger_sink_failures_total",
+            "Tries to ship to a sink of the ledger that failed, and are repeated.",
+            ("sink",),
+        )
         registry = gathering.library
         self._budget_percent = Gauge(
             "llm_extproc_budget_spent_percent",
@@ -61,6 +71,18 @@ class LedgerMetrics:
         self._oldest = Gauge(
             "llm_extproc_ledger_oldest_unshipped_seconds",
             "How long ago the oldest exchange ended that is not in the store.",
+            registry=registry,
+        )
+        self._sink_oldest = Gauge(
+            "llm_extproc_ledger_sink_oldest_seconds",
+            "How long ago the oldest exchange ended that a sink has not stored.",
+            ("sink",),
+            registry=registry,
+        )
+        self._sink_waiting = Gauge(
+            "llm_extproc_ledger_sink_waiting_bytes",
+            "How much of the ledger's spool a sink has not stored.",
+            ("sink",),
             registry=registry,
         )
 
@@ -81,21 +103,33 @@ class LedgerMetrics:
 
     def shipped(self, report: Mapping[str, Any]) -> None:
         """Take what the shipper reports."""
+        sinks: Mapping[str, Mapping[str, Any]] = report.get("sinks", {})
+        database = sinks.get("database", {})
         with self._lock:
-            self._stored.add((), report.get("stored", 0))
-            self._repeated.add((), report.get("repeated", 0))
-            self._damaged.add((), report.get("damaged", 0))
+            self._stored.add((), database.get("stored", 0))
+            self._repeated.add((), database.get("repeated", 0))
+            self._damaged.add((), database.get("damaged", 0))
+            for name, state in sinks.items():
+                self._sink_stored.add((name,), state.get("stored", 0))
+                self._sink_failures.add((name,), state.get("failures", 0))
             for change in report.get("crossed", ()):
                 self._crossed.add((change["budget"], change["kind"]))
-        if "spool_bytes" in report:
-            self._bytes.set(report["spool_bytes"])
-        if "oldest_s" in report:
-            self._oldest.set(report["oldest_s"])
+        self._show_waiting(report)
         if "budgets" in report:
             self._budget_time.set(report["budgets"]["at_s"])
             self._budget_percent.clear()  # of budgets whose days are over
             for name, percent in report["budgets"]["percent"].items():
                 self._budget_percent.labels(name).set(percent)
+
+    def _show_waiting(self, report: Mapping[str, Any]) -> None:
+        if "spool_bytes" in report:
+            self._bytes.set(report["spool_bytes"])
+        for name, state in report.get("sinks", {}).items():
+            if "oldest_s" in state:
+                self._sink_oldest.labels(name).set(state["oldest_s"])
+                self._sink_waiting.labels(name).set(state["waiting_bytes"])
+                if name == "database":
+                    self._oldest.set(state["oldest_s"])
 
     def shipper_restarted(self) -> None:
         """Count a shipper that died."""

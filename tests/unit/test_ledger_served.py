@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import grpc
 import pytest
 import typer
 from grpc import aio
+from pyarrow.dataset import dataset
 from sqlalchemy import select
 
 from extproc.cli.serve import serve_command
@@ -57,6 +59,11 @@ def stored(folder: Path) -> list[LedgerEntry]:
     found = [entry_of(row) for row in store.rows(select(ENTRIES).order_by(ENTRIES.c.number))]
     store.close()
     return found
+
+
+def table_of(folder: Path) -> Any:
+    """What readers of Parquet find."""
+    return dataset(folder, format="parquet", partitioning="hive").to_table()
 
 
 @in_loop
@@ -161,6 +168,29 @@ async def test_a_killed_process_leaves_entries_of_what_was_open(folder: Path) ->
 
 
 @in_loop
+async def test_further_sinks_have_entries_too(folder: Path) -> None:
+    """Counted for each; one that fails is told on the page of readiness, and hinders no other."""
+    (folder / "broken").write_text("")
+    parquet = {"folder": "broken", "every_s": 1}
+    process = made(folder, url="sqlite:///ledger.db", parquet=parquet)
+    process.processor.start()
+    async with process.channel() as channel:
+        await answered(channel)
+        await later(lambda: process.metric("llm_extproc_ledger_sink_stored_total", sink="database") == 1)
+        await later(lambda: process.metric("llm_extproc_ledger_sink_failures_total", sink="parquet") > 0)
+        await later(lambda: process.metric("llm_extproc_ledger_sink_waiting_bytes", sink="parquet") > 0)
+        assert process.readiness()[1]["ledger_error"].startswith("parquet: ")
+        assert process.metric("llm_extproc_ledger_sink_waiting_bytes", sink="database") == 0
+        (folder / "broken").unlink()
+        await later(lambda: process.metric("llm_extproc_ledger_sink_stored_total", sink="parquet") == 1)
+        assert process.readiness()[1]["ledger_error"] == ""
+        await later(lambda: process.metric("llm_extproc_ledger_sink_oldest_seconds", sink="parquet") == 0)
+    assert await asyncio.to_thread(process.processor.stop) == 0
+    (entry,) = stored(folder)
+    assert table_of(folder / "broken")["exchange"].to_pylist() == [entry.exchange]
+
+
+@in_loop
 async def test_what_is_spent_of_a_budget_is_told_once(folder: Path) -> None:
     """By a line, on the page and to a webhook; the next process knows that it was."""
     budget = {"name": "daily", "per": "team", "of": "tokens", "amount": 1, "period": "day"}
@@ -222,4 +252,18 @@ def test_a_package_that_is_not_installed_is_told_at_the_start(
     assert ended.value.exit_code == 2
     assert capsys.readouterr().err == (
         f"ledger: the store needs alembic. Install it: {sys.executable} -m pip install 'llm-extproc[ledger]'\n"
+    )
+
+
+def test_a_package_of_a_further_sink_that_is_not_installed_is_told_at_the_start(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Likewise."""
+    process = made(folder, parquet={"folder": "entries"})
+    monkeypatch.setattr("extproc.domain.extras.find_spec", lambda name: None if name == "pyarrow" else find_spec(name))
+    with pytest.raises(typer.Exit) as ended:
+        serve_command(process.file)
+    assert ended.value.exit_code == 2
+    assert capsys.readouterr().err == (
+        f"ledger.parquet: it needs pyarrow. Install it: {sys.executable} -m pip install 'llm-extproc[parquet]'\n"
     )

@@ -20,13 +20,15 @@ from typer.testing import CliRunner, Result
 
 from extproc.cli import _app as app
 from extproc.cli.ledger_export import FORMULA_STARTS, csv_cell
+from extproc.config.ledger import ParquetFiles
 from extproc.ledger.entry import LedgerEntry
+from extproc.ledger.parquet_sink import ParquetSink
+from extproc.ledger.places import SpoolPlace
 from extproc.ledger.segments import segment_file
-from extproc.ledger.shipper import Shipper
-from extproc.ledger.store import LedgerStore, SpoolPlace
+from extproc.ledger.store import LedgerStore
 from tests.unit.cli.samples import LEDGER
 from tests.unit.config.conftest import MINIMAL
-from tests.unit.ledger.crashes import kill, sink_of
+from tests.unit.ledger.crashes import ShipperInTurn, kill, sink_of
 from tests.unit.ledger.records import record_of
 from tests.unit.ledger.samples import DAY_US, NOON_US, bare_entry, entry
 
@@ -267,6 +269,42 @@ def test_damage_is_found(folder: Path) -> None:
     assert (found["spools"][0]["records"], found["spools"][0]["waiting"]) == (2, 2)
 
 
+def test_verify_says_what_each_sink_has(folder: Path) -> None:
+    """And counts for each of them; a folder that the shipper keeps for one of them is no process that runs."""
+    (folder / "llm-extproc.yaml").write_text(f"{MINIMAL}ledger: {{ parquet: {{ folder: entries }} }}\n")
+    root = folder / "ledger-spool"
+    sink = sink_of(root)
+    for name in "xy":
+        sink.exchange_sent(record_of(name))
+        sink.exchange_ended(record_of(name))
+    sink.close()
+    store = LedgerStore("sqlite:///ledger.db", folder)
+    parquet_sink = ParquetSink(ParquetFiles(folder="entries"), folder, root)
+    shipper = ShipperInTurn(root, store, parquet_sink)
+    shipper.ship()
+    result = ran("verify")
+    assert result.stdout.splitlines() == [
+        "store: 5 entries",
+        f"spool {sink.folder.name} (ended): 2 records, 0 waiting",
+        "sink parquet: 2 records waiting",
+        "ok",
+    ]
+    shipper.shippers[1].ship(now=True)
+    data = json.loads(ran("verify", "--json").stdout)
+    assert (data["ok"], data["waiting_for"], data["spools"][0]["waiting_for"]) == (True, {"parquet": 0}, {"parquet": 0})
+    file = root / "parquet.places"
+    file.write_text(file.read_text().replace('"entries":2', '"entries":1'))
+    result = ran("verify")
+    assert (result.exit_code, result.stdout.splitlines()[-2:]) == (
+        1,
+        [f"problem: {sink.folder.name}: 2 records were read, but the counts of parquet miss 1", "1 problems"],
+    )
+    file.write_text("{")
+    assert ran("verify").stdout.splitlines()[-2].startswith("problem: parquet: ledger-spool/parquet.places: it cannot")
+    store.close()
+    shipper.folders.close()
+
+
 def test_records_that_were_lost_stay_a_problem(folder: Path) -> None:
     """The store remembers what could not be read, and the segment is kept."""
     sink = sink_of(folder / "ledger-spool")
@@ -277,7 +315,7 @@ def test_records_that_were_lost_stay_a_problem(folder: Path) -> None:
     file = segment_file(sink.folder, 1)
     file.write_bytes(file.read_bytes().replace(b'"y"', b'"Y"'))
     store = LedgerStore("sqlite:///ledger.db", folder)
-    Shipper(folder / "ledger-spool", store).ship()
+    ShipperInTurn(folder / "ledger-spool", store).ship()
     store.close()
     result = ran("verify")
     assert result.exit_code == 1

@@ -13,10 +13,16 @@ from typing import Any
 import extproc.ledger
 from extproc.config.ledger import Ledger
 from extproc.ledger.entry import LedgerEntry
+from extproc.ledger.entry_sink import EntrySink
+from extproc.ledger.folders import SpoolFolders
+from extproc.ledger.places import SpoolPlace
+from extproc.ledger.shipper import Shipped, Shipper
 from extproc.ledger.sink import LedgerSink
-from extproc.ledger.store import SpoolPlace
 
 _OURS = str(Path(extproc.ledger.__file__).parent)
+
+_OF_OBJECTS = (".unfinished", ".unfinished (deleted)", ".new", ".db", ".db-wal", ".db-shm")
+"""Files of objects that close them when they are collected."""
 
 
 class Killed(BaseException):
@@ -44,7 +50,8 @@ def killed_at_line(number: int, work: Callable[[], Any]) -> bool:
     except Killed:
         for one in open_files() - opened:  # the kernel closes them, and so frees their locks
             with contextlib.suppress(OSError):
-                os.close(one)
+                if not os.readlink(f"/proc/self/fd/{one}").endswith(_OF_OBJECTS):
+                    os.close(one)
         return True
     finally:
         sys.settrace(before)
@@ -64,7 +71,8 @@ def open_files() -> set[int]:
 class MemoryStore:
     """A store that keeps what it gets, all or nothing at a time. ``failing`` makes every call fail."""
 
-    def __init__(self) -> None:
+    def __init__(self, entries_max: int = 500) -> None:
+        self.entries_max = entries_max
         self.entries: dict[str, LedgerEntry] = {}
         self.known_places: dict[str, SpoolPlace] = {}
         self.failing: Exception | None = None
@@ -85,6 +93,43 @@ class MemoryStore:
         place = SpoolPlace(place.spool, place.segment, place.at_byte, place.sequence, *counts, place.damaged)
         self.known_places[place.spool] = place
         return place
+
+    def settle(self, now: bool) -> bool:
+        """It has what it was given."""
+        return True
+
+    def close(self) -> None:
+        """Nothing is left to do."""
+
+
+class ShipperInTurn:
+    """A shipper process without threads: it looks at the folders, ships to each sink, and removes what all have."""
+
+    def __init__(self, root: Path, *sinks: EntrySink) -> None:
+        self.folders = SpoolFolders(root)
+        self.sinks = sinks
+        self.shippers = [Shipper(root, sink, self.folders.is_gone, tells_damage=not i) for i, sink in enumerate(sinks)]
+        self.died = 0
+        self._problems: list[str] = []
+
+    def ship(self, ends: Callable[[], bool] = lambda: False, *, now: bool = False) -> int:
+        """Ship what there is to all sinks. Returns: how many records the first one read."""
+        looked = self.folders.look()
+        self.died += looked.died
+        self._problems += looked.problems
+        read = [one.ship(ends, now=now) for one in self.shippers]
+        self.folders.remove_stored([one.place_stored for one in self.shippers])
+        return read[0]
+
+    def place_stored(self, spool: str) -> SpoolPlace | None:
+        """Up to where the first sink has a spool."""
+        return self.shippers[0].place_stored(spool)
+
+    def take(self) -> Shipped:
+        """What was done for the first sink, and told, since the last call."""
+        done = self.shippers[0].take()
+        done.problems[:0], self._problems = self._problems, []
+        return done
 
 
 class Told:

@@ -17,9 +17,10 @@ from extproc.domain.budgets import BudgetScope, BudgetState, BudgetUnit
 from extproc.ledger.budgets import BudgetChange, GrantRefused, changes_of, grant, state_of, states_of
 from extproc.ledger.entry import NOT_REACHED, EntryOutcome, LedgerEntry
 from extproc.ledger.migrations import VERSION_TABLE
+from extproc.ledger.places import SpoolPlace
 from extproc.ledger.schema import ENTRIES, SLOTS
 from extproc.ledger.slots import spent_in
-from extproc.ledger.store import LedgerStore, SpoolPlace
+from extproc.ledger.store import LedgerStore
 from tests.unit.ledger.samples import DAY_US, NOON_US, entry
 
 BUDGET = Budget(name="monthly", per="team", of="tokens", amount=1_000, period="month")

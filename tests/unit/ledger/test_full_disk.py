@@ -16,9 +16,8 @@ from typing import Any
 import grpc
 import pytest
 
-from extproc.ledger.shipper import Shipper
 from tests.unit.ledger import full_disk
-from tests.unit.ledger.crashes import MemoryStore
+from tests.unit.ledger.crashes import MemoryStore, ShipperInTurn
 from tests.unit.ledger.full_disk import SLOTS, STOPPED
 from tests.unit.server.clients import exchange, say
 from tests.unit.server.envoy import request_body, request_headers, response_body, response_headers
@@ -68,7 +67,7 @@ def seen_by(spool: Path, on_full: str, ballast: str) -> dict[str, Any]:
 def stored(spool: Path) -> list[str]:
     """The exchanges that a shipper finds there."""
     store = MemoryStore()
-    Shipper(spool, store).ship()
+    ShipperInTurn(spool, store).ship()
     return sorted(store.entries)
 
 

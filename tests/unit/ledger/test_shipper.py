@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from extproc.database.engine import StoreFailed
+from extproc.ledger.backlog import oldest_unshipped_s
 from extproc.ledger.entry import EntryOutcome
 from extproc.ledger.segments import segment_file, segments_of
-from extproc.ledger.shipper import DAMAGED, Shipper, oldest_unshipped_s
+from extproc.ledger.shipper import DAMAGED
 from extproc.ledger.sink import LedgerSink
 from extproc.ledger.spool import OPEN, process_folders
 from tests.thorough import examples, share_of
-from tests.unit.ledger.crashes import MemoryStore, kill, killed_at_line, sink_of
+from tests.unit.ledger.crashes import MemoryStore, ShipperInTurn, kill, killed_at_line, sink_of
 from tests.unit.ledger.records import record_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # killed in a generator
@@ -45,15 +46,14 @@ class AnyCrash(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.root = Path(tempfile.mkdtemp(prefix="ledger-"))
-        self.store = MemoryStore()
-        self.shipper = Shipper(self.root, self.store)
+        self.store = MemoryStore(entries_max=2)
+        self.shipper = ShipperInTurn(self.root, self.store)
         self.number = 0
         self.alive: list[LedgerSink] = []
         self.open: dict[str, LedgerSink] = {}
         self.expected: dict[str, EntryOutcome] = {}
-        self.small = [patch("extproc.ledger.spool.SEGMENT_BYTES", 1_500), patch("extproc.ledger.shipper.BATCH", 2)]
-        for one in self.small:
-            one.start()
+        self.small = patch("extproc.ledger.spool.SEGMENT_BYTES", 1_500)
+        self.small.start()
 
     def teardown(self) -> None:
         """In the end everything is stored, once, and every folder is gone."""
@@ -69,8 +69,7 @@ class AnyCrash(RuleBasedStateMachine):
             for place in self.store.known_places.values():
                 assert (place.sequence, place.damaged) == (place.entries + place.repeated, 0)
         finally:
-            for one in self.small:
-                one.stop()
+            self.small.stop()
             shutil.rmtree(self.root)
 
     def is_killed(self, sink: LedgerSink) -> None:
@@ -142,7 +141,7 @@ class AnyCrash(RuleBasedStateMachine):
     def ship_and_die(self, line: int) -> None:
         """The shipper is killed, and another one starts."""
         if killed_at_line(line, self.shipper.ship):
-            self.shipper = Shipper(self.root, self.store)
+            self.shipper = ShipperInTurn(self.root, self.store)
 
     @invariant()
     def nothing_is_there_that_has_not_ended(self) -> None:
@@ -182,7 +181,7 @@ def test_a_processor_may_be_killed_at_every_line_of_its_thread(tmp_path: Path) -
         sink = busy_at(root)
         came_so_far = killed_at_line(line, sink.turn)
         kill(sink)
-        Shipper(root, store).ship()
+        ShipperInTurn(root, store).ship()
         assert outcomes(store) == ALL_ONCE, line
         if not came_so_far:
             break
@@ -196,8 +195,8 @@ def test_a_shipper_may_be_killed_at_every_line(tmp_path: Path) -> None:
         root, store = tmp_path / str(line), MemoryStore()
         sink = busy_at(root)
         kill(sink)
-        came_so_far = killed_at_line(line, Shipper(root, store).ship)
-        again = Shipper(root, store)
+        came_so_far = killed_at_line(line, ShipperInTurn(root, store).ship)
+        again = ShipperInTurn(root, store)
         again.ship()
         assert outcomes(store) == ALL_ONCE, line
         assert list(process_folders(root)) == []
@@ -233,7 +232,7 @@ def test_a_flipped_bit_costs_one_entry_and_is_told(tmp_path: Path, store: Memory
     ended(sink, "a", "b", "c")
     damage(sink.folder, f'[["{struck}",'.encode(), f'[["{chr(ord(struck) ^ 2)}",'.encode())
     sink.close()
-    shipper = Shipper(tmp_path, store)
+    shipper = ShipperInTurn(tmp_path, store)
     shipper.ship()
     assert sorted(store.entries) == sorted({"a", "b", "c"} - {struck})
     told = shipper.take()
@@ -249,7 +248,7 @@ def test_damage_in_a_segment_that_grows_is_noticed_with_the_next_record(tmp_path
     sink = sink_of(tmp_path)
     ended(sink, "a", "b")
     damage(sink.folder, b'[["b",', b'[["c",')
-    shipper = Shipper(tmp_path, store)
+    shipper = ShipperInTurn(tmp_path, store)
     shipper.ship()
     assert shipper.take().damaged == 0
     ended(sink, "d")
@@ -265,7 +264,7 @@ def test_a_damaged_head_costs_nothing(tmp_path: Path, store: MemoryStore) -> Non
     ended(sink, "a")
     damage(sink.folder, b'"begin":', b'"bEgin":')
     sink.close()
-    Shipper(tmp_path, store).ship()
+    ShipperInTurn(tmp_path, store).ship()
     assert list(store.entries) == ["a"]
 
 
@@ -279,7 +278,7 @@ def test_a_torn_tail_is_told_and_its_exchange_is_in_its_slot(tmp_path: Path, sto
     kill(sink)
     file = segment_file(sink.folder, 1)
     file.write_bytes(file.read_bytes() + b'12345678 2 [["b",17')
-    shipper = Shipper(tmp_path, store)
+    shipper = ShipperInTurn(tmp_path, store)
     shipper.ship()
     assert outcomes(store) == {"a": COMPLETED, "b": COMPLETED}
     told = shipper.take()
@@ -295,7 +294,7 @@ def test_slots_that_cannot_be_read_are_told(tmp_path: Path, store: MemoryStore) 
     kill(sink)
     file = sink.folder / OPEN
     file.write_bytes(file.read_bytes().replace(b'["a",', b'{"a",', 1))
-    shipper = Shipper(tmp_path, store)
+    shipper = ShipperInTurn(tmp_path, store)
     shipper.ship()
     assert list(store.entries) == ["b"]
     assert shipper.take().problems == [f"{sink.folder.name}: 1 open exchanges could not be read"]
@@ -308,7 +307,7 @@ def test_a_spool_of_a_newer_release_is_read_as_far_as_it_is_known(tmp_path: Path
         sink._writer._fields = sink._writer._fields._replace(format=9)
         ended(sink, "a")
     sink.close()
-    shipper = Shipper(tmp_path, store)
+    shipper = ShipperInTurn(tmp_path, store)
     shipper.ship()
     assert list(store.entries) == ["a"]
     assert shipper.take().problems == [
@@ -322,7 +321,7 @@ def test_a_spool_of_a_newer_release_is_read_as_far_as_it_is_known(tmp_path: Path
 def test_a_store_that_is_gone_loses_nothing(tmp_path: Path, store: MemoryStore) -> None:
     """What waits grows older, and is stored when it is back."""
     sink = sink_of(tmp_path)
-    shipper = Shipper(tmp_path, store)
+    shipper = ShipperInTurn(tmp_path, store)
     ended(sink, "a")
     shipper.ship()
     store.failing = StoreFailed("gone", may_pass=True)
@@ -331,11 +330,11 @@ def test_a_store_that_is_gone_loses_nothing(tmp_path: Path, store: MemoryStore) 
         with pytest.raises(StoreFailed):
             shipper.ship()
     ended_s = sink._wall_offset_ns / 1e9 + record_of("b").ended_ns / 1e9
-    assert oldest_unshipped_s(tmp_path, shipper.place_known, ended_s + 3_600) == pytest.approx(3_600, abs=0.01)
+    assert oldest_unshipped_s(tmp_path, shipper.place_stored, ended_s + 3_600) == pytest.approx(3_600, abs=0.01)
     store.failing = None
     shipper.ship()
     assert sorted(store.entries) == list("abcd")
-    assert oldest_unshipped_s(tmp_path, shipper.place_known, ended_s + 3_600) == 0
+    assert oldest_unshipped_s(tmp_path, shipper.place_stored, ended_s + 3_600) == 0
     sink.close()
 
 
@@ -345,7 +344,7 @@ def test_what_is_stored_is_removed_but_for_the_last_segment(
     """A disk is not filled by what is stored; the numbers go on."""
     monkeypatch.setattr("extproc.ledger.spool.SEGMENT_BYTES", 600)
     sink = sink_of(tmp_path)
-    shipper = Shipper(tmp_path, store)
+    shipper = ShipperInTurn(tmp_path, store)
     for name in "abcd":
         ended(sink, name)
     assert segments_of(sink.folder) == [1, 2, 3, 4]  # each is begun when the one before is full

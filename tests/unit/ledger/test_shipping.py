@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from extproc.config.ledger import Ledger
 from extproc.ledger import shipping
+from extproc.ledger.backlog import waiting_bytes
+from extproc.ledger.entry_sink import SinkFailed
 from extproc.ledger.shipper_process import COMMAND
 from extproc.ledger.shipping import Shipping
 from extproc.ledger.sink import LedgerSink
+from extproc.ledger.sink_loop import SinkLoop
+from extproc.ledger.sinks import DATABASE_PACE, FURTHER
 from extproc.ledger.spool import process_folders
 from extproc.ledger.store import LedgerStore
 from tests.unit.databases import Server
-from tests.unit.ledger.crashes import sink_of
+from tests.unit.ledger.crashes import MemoryStore, sink_of
 from tests.unit.ledger.records import record_of
+from tests.unit.ledger.sink_cases import Parquet
 
 ROOT = Path(__file__).parents[3]
 
@@ -42,21 +49,21 @@ def ended(sink: LedgerSink, *exchanges: str) -> None:
 class Child:
     """A shipper as a process, and what it reports."""
 
-    def __init__(self, folder: Path, url: str = "sqlite:///ledger.db") -> None:
+    def __init__(self, folder: Path, **terms: Any) -> None:
         self.process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
-        settings = {"url": url, "folder": str(folder), "spool": str(folder / "spool")}
+        settings = {"ledger": terms, "folder": str(folder), "spool": str(folder / "spool")}
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(settings).encode() + b"\n")
         self.process.stdin.flush()
 
-    def until(self, **expected: Any) -> dict[str, Any]:
-        """The next report that has these values."""
+    def until(self, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The next report of which something is so."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             report: dict[str, Any] = json.loads(line)
-            if expected.items() <= report.items():
+            if is_so(report):
                 return report
-        raise AssertionError(f"it has ended before {expected}")
+        raise AssertionError("it has ended before")
 
     def leave(self) -> int:
         """Its parent ends. Returns: its exit code."""
@@ -68,6 +75,12 @@ class Child:
         """Without a chance to finish."""
         self.process.kill()
         self.process.wait()
+
+
+def stored_in(report: dict[str, Any], sink: str = "database") -> int:
+    """How many entries a report counts."""
+    count: int = report.get("sinks", {}).get(sink, {}).get("stored", 0)
+    return count
 
 
 @pytest.fixture
@@ -83,14 +96,14 @@ def test_one_process_ships_a_spool_and_another_waits_for_it(tmp_path: Path, spoo
     first = Child(tmp_path)
     children.callback(first.kill)
     ended(sink, "a")
-    first.until(stored=1)
+    first.until(lambda report: stored_in(report) == 1)
     second = Child(tmp_path)
     children.callback(second.kill)
-    second.until(failing="another process ships this spool")
+    second.until(lambda report: report["failing"] == "another process ships this spool")
     first.kill()
-    second.until(failing="")
+    second.until(lambda report: report["failing"] == "")
     ended(sink, "b")
-    second.until(stored=1)
+    second.until(lambda report: stored_in(report) == 1)
     sink.close()
     assert second.leave() == 0
     store = LedgerStore("sqlite:///ledger.db", tmp_path)
@@ -99,42 +112,132 @@ def test_one_process_ships_a_spool_and_another_waits_for_it(tmp_path: Path, spoo
     assert process_folders(spool) == []
 
 
+def test_a_sink_that_fails_hinders_no_other(tmp_path: Path, spool: Path, children: ExitStack) -> None:
+    """It is told which one, and counted; when it works, it has everything: also if the shipper is killed meanwhile."""
+    target = Parquet(tmp_path)
+    target.folder.write_text("")
+    sink = sink_of(spool)
+    ended(sink, "a", "b")
+    for signal_to_end in (Child.kill, Child.leave):
+        child = Child(tmp_path, parquet={"folder": "entries"})
+        children.callback(child.kill)
+        failing = child.until(lambda report: report.get("failing", "").startswith("parquet: "))["failing"]
+        assert failing.endswith("not a directory")
+        signal_to_end(child)
+    child = Child(tmp_path, parquet={"folder": "entries", "every_s": 1})
+    children.callback(child.kill)
+    report = child.until(lambda report: report.get("sinks", {}).get("parquet", {}).get("failures", 0) > 0)
+    assert report["sinks"]["database"]["waiting_bytes"] == 0 < report["sinks"]["parquet"]["waiting_bytes"]
+    assert report["sinks"]["database"]["oldest_s"] == 0 < report["sinks"]["parquet"]["oldest_s"]
+    target.folder.unlink()
+    report = child.until(lambda report: stored_in(report, "parquet") == 2)
+    assert (report["failing"], target.held()) == ("", ["a", "b"])
+    ended(sink, "c")
+    sink.close()
+    child.leave()
+    assert target.held() == ["a", "b", "c"]
+    assert process_folders(spool) == []
+    store = LedgerStore("sqlite:///ledger.db", tmp_path)
+    assert store.count() == 3
+    store.close()
+
+
+def test_a_shipper_that_is_told_to_end_writes_what_waits_for_more(
+    tmp_path: Path, spool: Path, children: ExitStack
+) -> None:
+    """A file of a quarter of an hour is as long as the process runs."""
+    target = Parquet(tmp_path)
+    sink = sink_of(spool)
+    child = Child(tmp_path, parquet={"folder": "entries"})
+    children.callback(child.kill)
+    ended(sink, "a")
+    child.until(lambda report: stored_in(report) == 1)
+    assert target.held() == []
+    child.leave()
+    assert target.held() == ["a"]
+    sink.close()
+
+
+def test_a_sink_behind_a_part_of_the_spool_waits_for_no_more(tmp_path: Path, spool: Path) -> None:
+    """Otherwise a small bound would be reached before a file is due."""
+    sink = sink_of(spool)
+    ended(sink, "a", "b", "c")
+    taken = waiting_bytes(spool, lambda _: None)
+    target = Parquet(tmp_path)
+    for bound, held in ((4 * taken + 4, []), (4 * taken, ["a", "b", "c"])):
+        loop = SinkLoop("parquet", FURTHER["parquet"].pace, lambda: target.opened(spool), spool, lambda _: False, bound)
+        assert loop.turn() == 3
+        assert target.held() == held
+    sink.close()
+
+
+def test_an_internal_error_of_a_sink_is_told_and_tried_again(spool: Path) -> None:
+    """Only its type: a message may quote an entry."""
+    sink = sink_of(spool)
+    ended(sink, "a")
+    store = MemoryStore()
+    store.failing = TypeError("search")
+    opened = Counter[str]()
+
+    def open_it() -> MemoryStore:
+        opened["times"] += 1
+        return store
+
+    loop = SinkLoop("it", DATABASE_PACE, open_it, spool, lambda _: False, 1_000_000)
+    assert loop.turn() == 0
+    assert loop.problem == "it: internal error (TypeError)"
+    store.failing = SinkFailed("it asks for time", pause_s=7.0)
+    assert loop.turn() == 0
+    assert (loop.problem, loop.pause_s()) == ("it: it asks for time", 7.0)
+    store.failing = None
+    assert loop.turn() == 1
+    assert (loop.problem, loop.pause_s(), opened["times"]) == ("", 0.25, 3)
+    done, failures = loop.take()
+    assert (done.stored, failures) == (1, 2)
+    sink.close()
+
+
 def test_a_database_that_is_gone_for_a_while_loses_nothing(
     tmp_path: Path, spool: Path, postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is told once that it is gone, and once that it is back."""
     reports: list[dict[str, Any]] = []
-    worker = Shipping(postgres.new_database(), tmp_path, spool)
+    url = postgres.new_database()
+    worker = Shipping(Ledger(url=url), tmp_path, spool)
     monkeypatch.setattr(worker, "_write", reports.append)
     sink = sink_of(spool)
     ended(sink, "a")
-    assert worker._ship() == 1
+    assert worker.loops["database"].turn() == 1
+    worker._report()
     postgres.stop()
     try:
         ended(sink, "b", "c")
         for _ in range(3):
-            assert worker._ship() == 0
+            assert worker.loops["database"].turn() == 0
+            worker._report()
     finally:
         postgres.start()
-    assert worker._ship() == 2
-    worker._report(True)
-    told = [report["failing"] for report in reports]
-    assert told[0].startswith("store: ")
-    assert (told.count(told[0]), told[-1]) == (1, "")
-    assert worker._store is not None
-    assert worker._store.count() == 3
-    worker._store.close()
+    assert worker.loops["database"].turn() == 2
+    worker._report()
+    failing = [report["failing"] for report in reports]
+    assert failing[1].startswith("store: ")
+    assert failing == ["", *[failing[1]] * 3, ""]
+    assert [report["sinks"]["database"].get("failures", 0) for report in reports] == [0, 1, 1, 1, 0]
+    assert sum(stored_in(report) for report in reports) == 3
+    store = LedgerStore(url, tmp_path)
+    assert store.count() == 3
+    store.close()
     sink.close()
 
 
 def test_a_store_that_is_tried_again_is_tried_ever_less_often(tmp_path: Path, spool: Path) -> None:
     """Up to some seconds."""
-    worker = Shipping("sqlite:///missing/ledger.db", tmp_path, spool)
+    loop = Shipping(Ledger(url="sqlite:///missing/ledger.db"), tmp_path, spool).loops["database"]
     spool.mkdir()
     pauses = []
     for _ in range(7):
-        worker._ship()
-        pauses.append(worker._pause_s())
+        loop.turn()
+        pauses.append(loop.pause_s())
     assert pauses == [0.25, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0]
 
 
@@ -146,7 +249,7 @@ def test_after_its_parent_it_ships_for_a_bounded_time(
     sink = sink_of(spool)
     ended(sink, *(f"{number}" for number in range(20)))
     sink.close()
-    worker = Shipping("sqlite:///ledger.db", tmp_path, spool)
+    worker = Shipping(Ledger(), tmp_path, spool)
     worker.parent_ended()
     worker.run()
     store = LedgerStore("sqlite:///ledger.db", tmp_path)

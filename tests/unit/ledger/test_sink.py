@@ -15,17 +15,16 @@ from extproc.domain.record import Outcome
 from extproc.ledger import LedgerUnavailable
 from extproc.ledger.entry import EntryOutcome, LedgerEntry
 from extproc.ledger.open_exchanges import left_behind
-from extproc.ledger.shipper import Shipper
 from extproc.ledger.sink import LEDGER_FULL, LedgerSink
 from extproc.ledger.spool import OPEN
-from tests.unit.ledger.crashes import MemoryStore, Told, sink_of
+from tests.unit.ledger.crashes import MemoryStore, ShipperInTurn, Told, sink_of
 from tests.unit.ledger.records import record_of
 
 
 def shipped(root: Path) -> list[LedgerEntry]:
     """What a shipper finds."""
     store = MemoryStore()
-    Shipper(root, store).ship()
+    ShipperInTurn(root, store).ship()
     return sorted(store.entries.values(), key=lambda entry: entry.exchange)
 
 

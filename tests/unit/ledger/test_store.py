@@ -17,8 +17,9 @@ from sqlalchemy import Connection, create_engine, text
 from extproc.database.engine import StoreFailed
 from extproc.ledger.entry import EntryOutcome, TokenSource
 from extproc.ledger.migrations import VERSION_TABLE
+from extproc.ledger.places import SpoolPlace
 from extproc.ledger.schema import METADATA, VIEWS
-from extproc.ledger.store import LedgerStore, SpoolPlace
+from extproc.ledger.store import LedgerStore
 from tests.unit.databases import Server
 from tests.unit.ledger.samples import DAY_US, NOON_US, bare_entry, entry
 
