@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from extproc.config.review import StoreUrl
 from extproc.config.section import FilePath, Section
+
+EventsUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^https?://[^\s@?#]+$"),
+    Field(
+        json_schema_extra={
+            "patternErrorMessage": "an http:// or https:// URL without a password and `?` (else use `url_file`)",
+            "environment": True,
+        }
+    ),
+]
+EventSource = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9:/?#@!$&'()*+,;=._~%-]{1,256}$"),
+    Field(json_schema_extra={"patternErrorMessage": "a URI or a part of one, such as `llm-extproc`"}),
+]
+EventText = Annotated[
+    str,
+    StringConstraints(pattern=r"^[!-~](?:[ -~]{0,254}[!-~])?$"),
+    Field(json_schema_extra={"patternErrorMessage": "a text of 1 to 256 ASCII characters"}),
+]
 
 
 class ParquetFiles(Section):
@@ -27,6 +48,35 @@ class ParquetFiles(Section):
     rows_max: int = Field(
         default=100_000, ge=500, le=10_000_000, description="entries after which files are written before that time"
     )
+
+
+class CloudEvents(Section):
+    """Entries also as CloudEvents 1.0, posted in batches (`application/cloudevents-batch+json`) to a metering system:
+    OpenMeter's `/api/v1/events`, for one.
+    """
+
+    url: EventsUrl | None = Field(default=None, description="where they are posted. Default: what `url_file` has")
+    url_file: FilePath | None = Field(
+        default=None, description="file with the URL, if that is a secret; read before each request"
+    )
+    token_file: FilePath | None = Field(
+        default=None, description="file with a token, sent as `authorization: Bearer`; read before each request"
+    )
+    source: EventSource = Field(
+        default="llm-extproc",
+        description="`source` of each event, alike on all machines: receivers know an event again by source and id",
+    )
+    type: EventText = Field(default="prompt", description="`type` of each event, which chooses a meter of OpenMeter")
+    one_per: Literal["token_type", "exchange"] = Field(
+        default="token_type",
+        description="token_type: an event for the tokens of the prompt and one for those of the answer, as OpenMeter's "
+        "examples have it. exchange: one with all columns of the entry",
+    )
+    subject: Literal["team", "project", "budget_code"] = Field(
+        default="team", description="who pays: the column that is the `subject` of an event"
+    )
+    unknown_subject: EventText = Field(default="unknown", description="`subject` where that column is empty")
+    batch_max: int = Field(default=100, ge=1, le=1_000, description="exchanges in one request")
 
 
 class Ledger(Section):
@@ -62,5 +112,8 @@ class Ledger(Section):
         ge=16,
         le=65_536,
         description="exchanges in flight, per process, whose entries outlive a process that is killed; 8 KiB each",
+    )
+    cloud_events: CloudEvents | None = Field(
+        default=None, description="entries also as events for a metering system; default: no"
     )
     parquet: ParquetFiles | None = Field(default=None, description="entries also as Parquet files; default: no")

@@ -7,26 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import urllib.request
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Full, Queue
 from typing import Any, Final
-from urllib.error import HTTPError
 
 import orjson
 
 from extproc.domain.budgets import BudgetUnit
 from extproc.ledger.budgets import BudgetChange
+from extproc.ledger.http_post import NotTaken, post, secret_of
 
 WAITING_MAX: Final = 1_000
-TRY_S_MAX: Final = 5.0
-"""How long a server may be silent."""
 PAUSES_S: Final = (1.0, 5.0, 15.0, 60.0)
 """Between tries; then a message is given up."""
 CLOSE_S_MAX: Final = 2.0
-_URL_BYTES_MAX: Final = 4_096
 
 
 def crossing_message(change: BudgetChange, of: BudgetUnit) -> dict[str, Any]:
@@ -50,18 +46,6 @@ def crossing_message(change: BudgetChange, of: BudgetUnit) -> dict[str, Any]:
     }
 
 
-class NotTaken(Exception):
-    """A webhook did not take a message. The message says why, without its URL."""
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would take the message to a server that nobody named."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Follow none."""
-        return
-
-
 class BudgetWebhook:
     """A queue of messages, and the thread that posts them, one after the other.
 
@@ -78,7 +62,6 @@ class BudgetWebhook:
         self._waiting: Queue[bytes | None] = Queue(WAITING_MAX)
         self._problem = ""
         self._ending = threading.Event()
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
         self._thread = threading.Thread(target=self._run, name="webhook", daemon=True)
         self._thread.start()
 
@@ -115,18 +98,10 @@ class BudgetWebhook:
     def _post(self, body: bytes) -> None:
         """Raises: NotTaken."""
         try:
-            with self._url_file.open("rb") as file:
-                url = file.read(_URL_BYTES_MAX).decode("ascii").strip()
-            if not url.startswith(("http://", "https://")):
-                raise NotTaken("its file holds no http:// or https:// URL")
-            request = urllib.request.Request(url, body, {"content-type": "application/json"})
-            with self._opener.open(request, timeout=TRY_S_MAX):
-                pass
-        except HTTPError as error:
-            error.close()
-            raise NotTaken(f"HTTP status {error.code}") from None
-        except Exception as error:  # any library's message may quote the URL
-            raise error if isinstance(error, NotTaken) else NotTaken(type(error).__name__) from None
+            url = secret_of(self._url_file)
+        except (OSError, ValueError) as error:
+            raise NotTaken(type(error).__name__) from None
+        post(url, body, {"content-type": "application/json"})
 
     def _note(self, problem: str) -> None:
         if problem != self._problem:

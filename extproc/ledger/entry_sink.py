@@ -30,7 +30,7 @@ class SinkFailed(Exception):
 class EntrySink(Protocol):
     """Takes the entries of all spools, in order, and knows up to where it has them: also after any crash.
 
-    Each method but ``close`` raises SinkFailed or StoreFailed. After that the sink is closed and opened again, and what
+    The first three methods raise SinkFailed or StoreFailed. After that the sink is closed and opened again, and what
     is not stored comes again.
     """
 
@@ -50,6 +50,10 @@ class EntrySink(Protocol):
 
         Args: now: do not wait for more.
         """
+        ...
+
+    def take_refused(self) -> int:
+        """How many entries or parts of them it has set aside since the last call, as nobody takes them."""
         ...
 
     def close(self) -> None:

@@ -32,31 +32,45 @@ class SpoolFolders:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._gone: dict[str, SpoolLock] = {}
+        self._found = GoneFound(0, [])
 
     def is_gone(self, spool: str) -> bool:
         """Whether nothing more is written there."""
         return spool in self._gone
 
-    def look(self) -> GoneFound:
-        """Recover what processes left that are gone since the last call. Raises: OSError."""
-        died, problems = 0, []
+    def look(self) -> None:
+        """Recover what processes left that are gone since the last call. Raises: OSError, after all were tried."""
+        failed: OSError | None = None
         for folder in process_folders(self._root):
-            if folder.name in self._gone:
-                continue
-            with contextlib.suppress(FileNotFoundError):  # of a process that starts, or another one's end
-                lock = _lock_of(folder)
-                if lock is None:
-                    continue
+            if folder.name not in self._gone:
                 try:
-                    recovered = recover(folder)
-                except BaseException:
-                    lock.close()
-                    raise
-                self._gone[folder.name] = lock
-                died += recovered.died
-                if recovered.unreadable:
-                    problems.append(f"{folder.name}: {recovered.unreadable} open exchanges could not be read")
-        return GoneFound(died, problems)
+                    self._look_at(folder)
+                except FileNotFoundError:  # of a process that starts, or another one's end
+                    continue
+                except OSError as error:  # of a full disk: what others left may make room
+                    failed = error
+        if failed is not None:
+            raise failed
+
+    def take(self) -> GoneFound:
+        """What was found since the last call."""
+        found, self._found = self._found, GoneFound(0, [])
+        return found
+
+    def _look_at(self, folder: Path) -> None:
+        lock = _lock_of(folder)
+        if lock is None:
+            return
+        try:
+            recovered = recover(folder)
+        except BaseException:
+            lock.close()
+            raise
+        self._gone[folder.name] = lock
+        problems = list(self._found.problems)
+        if recovered.unreadable:
+            problems.append(f"{folder.name}: {recovered.unreadable} open exchanges could not be read")
+        self._found = GoneFound(self._found.died + recovered.died, problems)
 
     def remove_stored(self, stored: Sequence[PlaceStored]) -> None:
         """Remove segments that every sink has, and folders of processes that are gone with them. Raises: OSError."""

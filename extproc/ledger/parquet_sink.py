@@ -155,6 +155,10 @@ class ParquetSink:
         self._begin()
         return True
 
+    def take_refused(self) -> int:
+        """It takes every entry that can be read."""
+        return 0
+
     def close(self) -> None:
         """Drop what is unfinished."""
         shutil.rmtree(self._unfinished, ignore_errors=True)

@@ -41,6 +41,7 @@ class Shipped:
     stored: int = 0
     repeated: int = 0
     damaged: int = 0
+    refused: int = 0
     torn_tails: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -49,6 +50,7 @@ class Shipped:
         self.stored += more.stored
         self.repeated += more.repeated
         self.damaged += more.damaged
+        self.refused += more.refused
         self.torn_tails += more.torn_tails
         self.problems += more.problems
 
@@ -92,6 +94,7 @@ class Shipper:
     def take(self) -> Shipped:
         """What was done since the last call."""
         done, self._done = self._done, Shipped()
+        done.refused = self._sink.take_refused()
         return done
 
     def ship(self, ends: Callable[[], bool] = lambda: False, *, now: bool = False) -> int:

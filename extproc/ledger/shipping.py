@@ -71,8 +71,6 @@ class Shipping:
             opened = partial(FURTHER[name].opened, getattr(terms, name), folder, root)
             self.loops[name] = SinkLoop(name, FURTHER[name].pace, opened, *common)
         self._ships = False
-        self._died = 0
-        self._problems: list[str] = []
         self._spool_problem = ""
         self._failing = ""
         self._reported_s = float("-inf")
@@ -113,15 +111,13 @@ class Shipping:
                 return None
 
     def _look_after_folders(self) -> None:
-        try:
-            looked = self._folders.look()
-            self._folders.remove_stored([one.place_stored for one in self.loops.values()])
-        except OSError as error:
-            self._spool_problem = f"spool: {(error.strerror or 'input or output error').lower()}"
-            return
-        self._died += looked.died
-        self._problems += looked.problems
         self._spool_problem = ""
+        stored = [one.place_stored for one in self.loops.values()]
+        for work in (self._folders.look, partial(self._folders.remove_stored, stored)):
+            try:
+                work()
+            except OSError as error:
+                self._spool_problem = f"spool: {(error.strerror or 'input or output error').lower()}"
 
     def _opened(self) -> LedgerStore:
         """Called by the thread of the database."""
@@ -169,12 +165,16 @@ class Shipping:
     def _done(self) -> dict[str, Any]:
         """What was done since the last call; empty: nothing."""
         report: dict[str, Any] = {}
-        problems, self._problems = self._problems, []
-        died, self._died = self._died, 0
+        died, problems = self._folders.take()
         for name, one in self.loops.items():
             done, failures = one.take()
             problems += done.problems
-            counts = {"stored": done.stored, "repeated": done.repeated, "damaged": done.damaged, "failures": failures}
+            if done.refused:
+                problems.append(
+                    f"{name}: {done.refused} events were refused; {name}.refused.jsonl of the spool has them"
+                )
+            counts = {kind: getattr(done, kind) for kind in ("stored", "repeated", "damaged", "refused")}
+            counts["failures"] = failures
             if any(counts.values()):
                 report.setdefault("sinks", {})[name] = counts
         if problems:

@@ -45,8 +45,15 @@ def _parquet(*terms_and_folders: Any) -> EntrySink:
     return ParquetSink(*terms_and_folders)
 
 
+def _cloud_events(*terms_and_folders: Any) -> EntrySink:
+    from extproc.ledger.cloud_events_sink import CloudEventsSink
+
+    return CloudEventsSink(*terms_and_folders)
+
+
 DATABASE_PACE: Final = SinkPace(0.25, (0.25, 0.5, 1.0, 2.0, 5.0))
 FURTHER: Final[Mapping[str, SinkRow]] = {
+    "cloud_events": SinkRow(_cloud_events, SinkPace(1.0, (1.0, 5.0, 15.0, 60.0))),
     "parquet": SinkRow(_parquet, SinkPace(1.0, (1.0, 5.0, 15.0, 60.0))),
 }
 """By the key of their section."""

@@ -55,6 +55,11 @@ class LedgerMetrics:
             "Tries to ship to a sink of the ledger that failed, and are repeated.",
             ("sink",),
         )
+        self._sink_refused = counter(
+            "llm_extproc_ledger_sink_refused_total",
+            "Events that the receiver of a sink of the ledger did not take, and that were set aside.",
+            ("sink",),
+        )
         registry = gathering.library
         self._budget_percent = Gauge(
             "llm_extproc_budget_spent_percent",
@@ -112,6 +117,7 @@ class LedgerMetrics:
             for name, state in sinks.items():
                 self._sink_stored.add((name,), state.get("stored", 0))
                 self._sink_failures.add((name,), state.get("failures", 0))
+                self._sink_refused.add((name,), state.get("refused", 0))
             for change in report.get("crossed", ()):
                 self._crossed.add((change["budget"], change["kind"]))
         self._show_waiting(report)

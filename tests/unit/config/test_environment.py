@@ -131,6 +131,8 @@ def test_workers_know_the_same_revision() -> None:
         ("envoy: { processor: { server_name: '${X}' } }", f"{CANARY} "),
         ("classifiers: { judge: { adapter: chat, url: '${X}' } }", CANARY),
         ("classifiers: { judge: { adapter: onnx, labels: [a], path: '${X}' } }", CANARY),
+        ("ledger: { cloud_events: { url: '${X}' } }", CANARY),
+        ("ledger: { cloud_events: { url: '${X}' } }", f"http://{CANARY}:99999"),
         ("server: { tls: { certificate_file: '${X}', key_file: '${X}' }, listen: 'unix:/x' }", CANARY),
     ],
 )
@@ -172,6 +174,7 @@ def test_addresses_and_paths_are_declared() -> None:
         "store",
         "token_file",
         "url",
+        "url_file",
         "user_hash_key_file",
     }
 

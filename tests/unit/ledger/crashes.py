@@ -98,6 +98,10 @@ class MemoryStore:
         """It has what it was given."""
         return True
 
+    def take_refused(self) -> int:
+        """It takes everything."""
+        return 0
+
     def close(self) -> None:
         """Nothing is left to do."""
 
@@ -114,9 +118,10 @@ class ShipperInTurn:
 
     def ship(self, ends: Callable[[], bool] = lambda: False, *, now: bool = False) -> int:
         """Ship what there is to all sinks. Returns: how many records the first one read."""
-        looked = self.folders.look()
-        self.died += looked.died
-        self._problems += looked.problems
+        self.folders.look()
+        found = self.folders.take()
+        self.died += found.died
+        self._problems += found.problems
         read = [one.ship(ends, now=now) for one in self.shippers]
         self.folders.remove_stored([one.place_stored for one in self.shippers])
         return read[0]

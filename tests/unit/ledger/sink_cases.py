@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from pyarrow import parquet
 from sqlalchemy import select
 
-from extproc.config.ledger import ParquetFiles
+from extproc.config.ledger import CloudEvents, ParquetFiles
+from extproc.ledger.cloud_events_sink import CloudEventsSink
 from extproc.ledger.entry_sink import EntrySink
 from extproc.ledger.parquet_sink import ParquetSink
 from extproc.ledger.schema import ENTRIES
 from extproc.ledger.store import LedgerStore
+from tests.unit.ledger.receiver import TOKEN, Receiver, receiving
 
 
 class Target(Protocol):
@@ -67,6 +69,34 @@ class Parquet:
         return sorted(one for file in self.files() for one in parquet.read_table(file)["exchange"].to_pylist())
 
 
+class Events:
+    """A receiver of CloudEvents that runs, one event for each exchange."""
+
+    def __init__(self, folder: Path, receiver: Receiver, **terms: Any) -> None:
+        self.folder = folder
+        self.receiver = receiver
+        self._terms = {"one_per": "exchange", **terms}
+        folder.mkdir(exist_ok=True)
+        (folder / "token").write_text(f"{TOKEN}\n")
+        (folder / "url").write_text(f"{receiver.url}\n")
+
+    def opened(self, root: Path) -> CloudEventsSink:
+        """A sink."""
+        terms = CloudEvents.model_validate({"url_file": "url", "token_file": "token", **self._terms})
+        return CloudEventsSink(terms, self.folder, root)
+
+    def held(self) -> list[str]:
+        """Events; those that came again are the same."""
+        return sorted(event_id for _, event_id in self.receiver.events)
+
+
+@contextmanager
+def cloud_events(folder: Path) -> Iterator[Target]:
+    """``ledger.cloud_events``."""
+    with receiving(Receiver()) as receiver:
+        yield Events(folder, receiver, batch_max=3)
+
+
 @contextmanager
 def database(folder: Path) -> Iterator[Target]:
     """The one that every ledger has."""
@@ -79,5 +109,5 @@ def parquet_files(folder: Path) -> Iterator[Target]:
     yield Parquet(folder)
 
 
-TARGETS = {"database": database, "parquet": parquet_files}
+TARGETS = {"database": database, "parquet": parquet_files, "cloud_events": cloud_events}
 """By the name of the sink."""

@@ -50,8 +50,8 @@ def test_what_is_never_taken_is_given_up(tmp_path: Path, status: int, reason: st
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("", "its file holds no http:// or https:// URL"),
-        (f"file:///etc/{SECRET}", "its file holds no http:// or https:// URL"),
+        ("", "the URL is no http:// or https:// URL"),
+        (f"file:///etc/{SECRET}", "the URL is no http:// or https:// URL"),
         (f"http://127.0.0.1:{SECRET}/", "InvalidURL"),
         (f"http://127.0.0.1:1/{SECRET}", "URLError"),
     ],

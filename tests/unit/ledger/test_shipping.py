@@ -25,8 +25,9 @@ from extproc.ledger.spool import process_folders
 from extproc.ledger.store import LedgerStore
 from tests.unit.databases import Server
 from tests.unit.ledger.crashes import MemoryStore, sink_of
+from tests.unit.ledger.receiver import Receiver, receiving
 from tests.unit.ledger.records import record_of
-from tests.unit.ledger.sink_cases import Parquet
+from tests.unit.ledger.sink_cases import Events, Parquet
 
 ROOT = Path(__file__).parents[3]
 
@@ -140,6 +141,52 @@ def test_a_sink_that_fails_hinders_no_other(tmp_path: Path, spool: Path, childre
     store = LedgerStore("sqlite:///ledger.db", tmp_path)
     assert store.count() == 3
     store.close()
+
+
+def test_a_receiver_that_hangs_hinders_no_other_sink(tmp_path: Path, spool: Path, children: ExitStack) -> None:
+    """Nor the end of the process; the next one sends what was not taken."""
+    sink = sink_of(spool)
+    with receiving(Receiver()) as receiver:
+        target = Events(tmp_path, receiver)
+        receiver.silent.set()
+        terms = {"url": receiver.url, "token_file": "token", "one_per": "exchange"}
+        child = Child(tmp_path, cloud_events=terms, parquet={"folder": "entries", "every_s": 1})
+        children.callback(child.kill)
+        ended(sink, "a")
+        child.until(lambda report: stored_in(report) == 1)
+        child.until(lambda report: stored_in(report, "parquet") == 1)
+        sink.close()
+        child.leave()
+        assert target.held() == []
+        assert len(process_folders(spool)) == 1
+        receiver.silent.clear()
+        child = Child(tmp_path, cloud_events=terms)
+        children.callback(child.kill)
+        child.until(lambda report: stored_in(report, "cloud_events") == 1)
+        assert child.leave() == 0
+        assert target.held() == ["a"]
+    assert process_folders(spool) == []
+    assert Parquet(tmp_path).held() == ["a"]
+
+
+def test_what_a_receiver_refuses_is_told_and_counted(tmp_path: Path, spool: Path, children: ExitStack) -> None:
+    """Where it is kept, and how much."""
+    sink = sink_of(spool)
+    with receiving(Receiver()) as receiver:
+        target = Events(tmp_path, receiver)
+        receiver.refuses = lambda event: event["id"] == "b"
+        child = Child(tmp_path, cloud_events={"url": receiver.url, "token_file": "token", "one_per": "exchange"})
+        children.callback(child.kill)
+        ended(sink, "a", "b", "c")
+        report = child.until(lambda report: report.get("sinks", {}).get("cloud_events", {}).get("refused", 0) > 0)
+        assert report["sinks"]["cloud_events"]["refused"] == 1
+        assert report["problems"] == [
+            "cloud_events: 1 events were refused; cloud_events.refused.jsonl of the spool has them"
+        ]
+        sink.close()
+        child.leave()
+    assert target.held() == ["a", "c"]
+    assert process_folders(spool) == []
 
 
 def test_a_shipper_that_is_told_to_end_writes_what_waits_for_more(
