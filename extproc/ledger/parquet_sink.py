@@ -34,7 +34,7 @@ UNFINISHED: Final = ".unfinished"
 """Readers of Parquet leave out folders with a dot; the files in it do not end in `.parquet` either."""
 RECENT_MAX: Final = 2_048
 """Exchanges of a spool that are remembered: two batches of the thread that writes it."""
-DAYS_MAX: Final = 32
+DAYS_MAX: Final = 8
 """Unfinished files; exchanges of more days are stored at once."""
 
 
@@ -90,8 +90,10 @@ class ParquetSink:
         self._clock_s = clock_s
         self._noted = PlacesFile(root, NAME)
         saved = self._noted.load()
-        self._writer: str = saved.get("writer") or secrets.token_hex(6)
         self._noted_recent: dict[str, list[str]] = saved.get("recent", {})
+        self._writer: str = saved.get("writer") or secrets.token_hex(6)
+        if "writer" not in saved:  # before it is used: nobody else will clean up in its name
+            self._save({}, {})
         self._unfinished = self._folder / UNFINISHED / self._writer
         with _failing(self._folder):
             if "then" in saved:
@@ -106,6 +108,7 @@ class ParquetSink:
         self._recent = {spool: dict.fromkeys(ids) for spool, ids in self._noted_recent.items()}
         self._rows = 0
         self._since_s: float | None = None
+        self._noted_moves = False
 
     def place_of(self, spool: str) -> SpoolPlace:
         """Up to where a spool is stored."""
@@ -148,6 +151,7 @@ class ParquetSink:
                 sync_folder(self._unfinished)
             then = {"places": [asdict(one) for one in places.values()], "recent": recent}
             then["moves"] = [list(one) for one in moves]  # orjson takes no named tuple
+            self._noted_moves = True
             self._save(self._noted.places, self._noted_recent, then=then)
             with _failing(self._folder):
                 self._move(moves)
@@ -160,8 +164,9 @@ class ParquetSink:
         return 0
 
     def close(self) -> None:
-        """Drop what is unfinished."""
-        shutil.rmtree(self._unfinished, ignore_errors=True)
+        """Drop what is unfinished, unless it was noted."""
+        if not self._noted_moves:
+            shutil.rmtree(self._unfinished, ignore_errors=True)
 
     def _day(self, entry: LedgerEntry, name: str) -> _Day:
         day = entry.day.isoformat()

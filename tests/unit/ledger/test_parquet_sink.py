@@ -15,7 +15,7 @@ from pyarrow import dataset, parquet
 from extproc.config.ledger import ParquetFiles
 from extproc.ledger.entry import LedgerEntry
 from extproc.ledger.entry_sink import SinkFailed
-from extproc.ledger.parquet_file import SCHEMA
+from extproc.ledger.parquet_file import ROWS_AT_ONCE, SCHEMA
 from extproc.ledger.parquet_sink import DAYS_MAX, RECENT_MAX, UNFINISHED, ParquetSink
 from extproc.ledger.places import SpoolPlace
 from tests.unit.ledger.samples import DAY_US, NOON_US, bare_entry, entry
@@ -167,6 +167,15 @@ def _interrupted(_: object) -> None:
     raise KeyboardInterrupt
 
 
+def test_what_a_killed_sink_left_unfinished_is_removed(tmp_path: Path, target: Parquet) -> None:
+    """Its entries come again from the spool."""
+    for _ in range(2):
+        add(sink_at(tmp_path), entries_of(*(f"x{number}" for number in range(ROWS_AT_ONCE))), 0)
+        assert len(list(target.folder.rglob(f"*{UNFINISHED}"))) == 2  # and the folder of all
+        sink_at(tmp_path)
+        assert [path.name for path in target.folder.rglob(f"*{UNFINISHED}")] == [UNFINISHED]
+
+
 def test_what_was_noted_is_finished_by_the_next_sink(
     tmp_path: Path, target: Parquet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +189,26 @@ def test_what_was_noted_is_finished_by_the_next_sink(
     again = sink_at(tmp_path)
     assert target.held() == ["a"]
     assert again.place_of("p-1").sequence == 1
+
+
+def test_a_disk_that_fails_between_two_names(tmp_path: Path, target: Parquet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has its name stays, and the next sink names the rest."""
+    sink = sink_at(tmp_path)
+    add(sink, [*entries_of("a"), *entries_of("b", day=1)], 0)
+    move = sink._move
+
+    def failing(moves: list[Any]) -> None:
+        move(moves[:1])
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(sink, "_move", failing)
+    with pytest.raises(SinkFailed, match=r"/entries: input/output error$"):
+        sink.settle(True)
+    sink.close()
+    (file,) = target.files()
+    again = sink_at(tmp_path)
+    assert (target.held(), target.files()[0].stat().st_ino) == (["a", "b"], file.stat().st_ino)
+    assert again.place_of("p-1").sequence == 2
 
 
 def test_files_that_somebody_removed_meanwhile_are_written_again(
