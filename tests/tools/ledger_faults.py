@@ -1,7 +1,8 @@
 """Processors, workers and shippers are killed under load through a real Envoy: is each exchange in the ledger?
 
 First some hundred exchanges without a kill, whose sums must be those of the metrics page. Then the kills, one after
-another. In the end every exchange that a client saw complete must be there, once. Exits 1 if one is missing.
+another. In the end every exchange that a client saw complete must be there, once; and the Parquet files and a receiver
+of CloudEvents must have what the database has. Exits 1 if one is missing.
 
     python -m tests.tools.ledger_faults --kills 100
 """
@@ -32,6 +33,8 @@ from extproc.ledger.store import LedgerStore
 from tests.e2e.harness import Stack, wait_until
 from tests.e2e.ledger_load import LedgerLoad, shipper_of, with_ledger, workers_of
 from tests.unit.databases import running
+from tests.unit.ledger.receiver import Receiver, receiving
+from tests.unit.ledger.sink_cases import Events, Parquet, Target
 
 CLIENTS = 8
 SPEED = 0.05
@@ -47,13 +50,15 @@ class Faults:
     Attributes:
         complete: exchanges that a client saw complete.
         missing: those of them that are not in the ledger.
-        outcomes: of all entries.
+        entries: the exchanges in the database.
+        outcomes: of them.
         wrong: what else is not as it should be.
     """
 
     kills: Counter[str]
     complete: int
     missing: list[str]
+    entries: set[str]
     outcomes: Counter[str]
     repeated: int
     wrong: list[str]
@@ -70,7 +75,12 @@ def run(folder: Path, url: str, workers: int, kills: int, undisturbed: int, betw
     wrong: list[str] = []
     killed: Counter[str] = Counter()
     complete: list[str] = []
-    with Stack(folder, models=models, change=with_ledger(url, workers)) as stack:
+    parquet = Parquet(folder)
+    with ExitStack() as undo:
+        events = Events(folder, undo.enter_context(receiving(Receiver())))
+        sinks: dict[str, Target] = {"parquet": parquet, "cloud_events": events}
+        terms = {"parquet": {"folder": parquet.folder.name, "every_s": 1}, "cloud_events": events.terms}
+        stack = undo.enter_context(Stack(folder, models=models, change=with_ledger(url, workers, **terms)))
         if undisturbed:
             with LedgerLoad(stack.base_url, CLIENTS) as load:
                 wait_until(lambda: len(load.complete) >= undisturbed, "exchanges without a kill", 60)
@@ -85,7 +95,17 @@ def run(folder: Path, url: str, workers: int, kills: int, undisturbed: int, betw
         wait_until(lambda: _only_the_living(folder, stack), "what the dead left is stored", 30)
         assert stack.processor.stop(30) == 0
     wrong += [f"left in the spool: {name.name}" for name in process_folders(folder / "ledger-spool")]
-    return _look(url, folder, complete, killed, wrong)
+    faults = _look(url, folder, complete, killed, wrong)
+    for name, sink in sinks.items():
+        faults.wrong.extend(_unlike_the_database(name, sink.held(), faults))
+    return faults
+
+
+def _unlike_the_database(name: str, held: list[str], faults: Faults) -> Iterator[str]:
+    found = Counter(held)
+    yield from (f"{name} has it {times} times: {one}" for one, times in found.items() if times > 1)
+    yield from (f"{name} has it not: {one}" for one in faults.entries - found.keys())
+    yield from (f"only {name} has it: {one}" for one in found.keys() - faults.entries)
 
 
 def _victims(kills: int, workers: int) -> Iterator[str]:
@@ -164,7 +184,7 @@ def _look(url: str, folder: Path, complete: list[str], killed: Counter[str], wro
     ]
     missing = [name for name in complete if name not in there]
     repeated = sum(place.repeated for place in places)
-    return Faults(killed, len(complete), missing, outcomes, repeated, wrong)
+    return Faults(killed, len(complete), missing, set(there), outcomes, repeated, wrong)
 
 
 def main() -> int:

@@ -195,6 +195,19 @@ def test_a_store_on_a_server_needs_its_driver(
     assert "review: `psycopg` is not installed here" in printed(console)
 
 
+def test_parquet_files_need_their_package(
+    tmp_path: Path, minimal: str, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the section that asks for them."""
+    file = written(tmp_path, minimal + "ledger:\n  parquet: { folder: entries }\n")
+    monkeypatch.setattr("extproc.domain.extras.find_spec", lambda module: None if module == "pyarrow" else module)
+    assert check(file, False, console) == 0
+    assert printed(console).splitlines()[0] == (
+        f"{file}:18:3: warning: ledger.parquet: `pyarrow` is not installed here, so `extproc serve` does not start."
+        f" Install it: {sys.executable} -m pip install 'llm-extproc[parquet]'"
+    )
+
+
 def test_every_adapter_names_its_extra() -> None:
     """A new one is noticed."""
     adapters = {get_args(one.model_fields["adapter"].annotation)[0] for one in get_args(get_args(Classifier)[0])}

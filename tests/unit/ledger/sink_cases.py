@@ -75,15 +75,14 @@ class Events:
     def __init__(self, folder: Path, receiver: Receiver, **terms: Any) -> None:
         self.folder = folder
         self.receiver = receiver
-        self._terms = {"one_per": "exchange", **terms}
+        self.terms = {"url_file": "url", "token_file": "token", "one_per": "exchange", **terms}
         folder.mkdir(exist_ok=True)
         (folder / "token").write_text(f"{TOKEN}\n")
         (folder / "url").write_text(f"{receiver.url}\n")
 
     def opened(self, root: Path) -> CloudEventsSink:
         """A sink."""
-        terms = CloudEvents.model_validate({"url_file": "url", "token_file": "token", **self._terms})
-        return CloudEventsSink(terms, self.folder, root)
+        return CloudEventsSink(CloudEvents.model_validate(self.terms), self.folder, root)
 
     def held(self) -> list[str]:
         """Events; those that came again are the same."""
