@@ -25,6 +25,7 @@ from extproc.demo.model_server import ModelServer
 from extproc.demo.rules import DEMO_RULES
 from extproc.server.sockets.free_ports import free_ports
 from tests.e2e.harness import curl, require_envoy, wait_until
+from tests.starts import only_forks
 from tests.unit.cli.programs import ESCAPE, Program, is_gone, piped, started
 
 pytestmark = pytest.mark.once
@@ -55,11 +56,12 @@ def up(*arguments: str | Path, on_terminal: bool = True, **environ: str) -> Iter
 
 
 def children(pid: int) -> dict[str, int]:
-    """The processes that a process has started, by a word of their command."""
+    """The processes that a process has started, by their program."""
     found = {}
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        command = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-        found["processor" if " serve " in command else "envoy"] = int(child)
+    for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+        program = Path(f"/proc/{child}/cmdline").read_text().partition("\0")[0]
+        if not only_forks(child):
+            found["processor" if program == sys.executable else "envoy"] = child
     return found
 
 

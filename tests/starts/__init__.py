@@ -5,6 +5,8 @@ Tests start the program by the hundred, and nearly all that a start costs is its
 other, a child of the one that started it: it has a process id, a session, signals and an exit status of its own, and
 ends as an interpreter ends. Where the imports could have come out otherwise, the program is started as ever: with
 another module path, or with another value of a variable that an import reads (``told``).
+
+A forked program that starts others (a supervisor its workers) has such a process of its own, forked before it began.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -29,9 +31,12 @@ LIKE_A_SHELL: Final = ("env", "--default-signal=HUP,INT,TERM", "setsid")
 """Starts a session, and heeds the signals that a background job and ``nohup`` ignore."""
 REQUEST_BYTES_MAX: Final = 131_072
 _PROGRAM: Final = (sys.executable, "-m", "extproc")
+_STARTING: Final = (["serve"], ["run"], ["up"], ["demo"])
 _UNTIL_PARENT_ENDS: Final = (sys.executable, "-I", "-S", until_parent_ends.__file__)
 _OF_THE_INTERPRETER: Final = ("GLIBC_", "LANG", "LC_", "LD_", "MALLOC_", "OPENBLAS_", "OPENSSL_", "PYTHON", "TZ")
 """How the variables begin that the interpreter and libraries in C read, when they start."""
+STARTER_NAME: Final = b"starter"
+"""The command, in ``/proc``, of a process that forks for a forked program."""
 _HAS_ENDED: Final = "the process that forks, or the one that it forked, has ended; standard error says why"
 _SET_CHILD_SUBREAPER: Final = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 
@@ -50,6 +55,11 @@ class Start:
     group: int = -1
     folder: str = ""
 
+    @property
+    def starts_others(self) -> bool:
+        """Whether it may start the program itself: workers, or a processor next to Envoy."""
+        return self.arguments[:1] in _STARTING and "--worker" not in self.arguments
+
 
 def told(command: Sequence[Any]) -> Start | None:
     """What a command asks for; None: it is another program."""
@@ -65,20 +75,19 @@ def told(command: Sequence[Any]) -> Start | None:
 
 
 class Starter:
-    """The process that forks, and what tells whether it may."""
+    """Asks the process that forks, and tells whether it may.
 
-    def __init__(self) -> None:
+    Args:
+        link: to that process.
+        environ: in which it did its imports.
+        read_by_imports: the variables that those read.
+    """
+
+    def __init__(self, link: socket.socket, environ: Mapping[str, str], read_by_imports: Iterable[str]) -> None:
         self._one_at_a_time = threading.Lock()
-        self._environ = dict(os.environ) | {"PYTHONPATH": os.pathsep.join([str(ROOT), *entries(os.environ)])}
-        self._link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            command = [sys.executable, "-m", "tests.starts.forking", str(theirs.fileno())]
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, env=self._environ, cwd=ROOT, pass_fds=[theirs.fileno()]
-            )
-        answer = self._link.recv(REQUEST_BYTES_MAX)
-        assert answer, _HAS_ENDED
-        self.read_by_imports = frozenset(json.loads(answer))
+        self._link = link
+        self._environ = environ
+        self.read_by_imports = frozenset(read_by_imports)
 
     def imports_the_same(self, environ: Mapping[str, str], folder: str) -> bool:
         """Whether a process with that environment, in that folder, would find and do what was imported."""
@@ -114,7 +123,44 @@ class Starter:
     def close(self) -> None:
         """The process that forks ends; what it has started goes on."""
         self._link.close()
+
+
+class _StarterOfItsOwn(Starter):
+    """The process was forked from this one before this one began; it has a group of its own."""
+
+    def start(self, start: Start, environ: Mapping[str, str], files: Mapping[int, int]) -> int:
+        """Likewise."""
+        group = start.group if start.group >= 0 else os.getpgid(0)
+        return super().start(replace(start, group=group), environ, files)
+
+
+class _ProgramThatForks(Starter):
+    """The process is an interpreter of its own."""
+
+    def __init__(self) -> None:
+        environ = dict(os.environ) | {"PYTHONPATH": os.pathsep.join([str(ROOT), *entries(os.environ)])}
+        link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            command = [sys.executable, "-m", "tests.starts.forking", str(theirs.fileno())]
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, env=environ, cwd=ROOT, pass_fds=[theirs.fileno()]
+            )
+        answer = link.recv(REQUEST_BYTES_MAX)
+        assert answer, _HAS_ENDED
+        super().__init__(link, environ, json.loads(answer))
+
+    def close(self) -> None:
+        """Likewise."""
+        super().close()
         self._process.wait()
+
+
+def only_forks(pid: int) -> bool:
+    """Whether a process does nothing but fork what another one starts."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_bytes().strip() == STARTER_NAME
+    except OSError:
+        return False
 
 
 def entries(environ: Mapping[str, str]) -> list[str]:
@@ -133,7 +179,7 @@ def starter() -> Starter:
     """The one of this process, made when it is first needed."""
     with _made_once:
         if not _starters:
-            _starters.append(Starter())
+            _starters.append(_ProgramThatForks())
         return _starters[0]
 
 
@@ -171,6 +217,12 @@ def install() -> None:
     """From now on the program is forked; not where its coverage is measured, which begins with an interpreter."""
     if not any(name.startswith("COVERAGE_PROCESS") for name in os.environ):
         subprocess.Popen._execute_child = _execute_child  # type: ignore[attr-defined]
+
+
+def install_in(link: socket.socket, read_by_imports: Iterable[str]) -> None:
+    """The same in a program that was forked, for those that it starts. Args: as of ``Starter``."""
+    _starters.append(_StarterOfItsOwn(link, dict(os.environ), read_by_imports))
+    install()
 
 
 def uninstall() -> None:

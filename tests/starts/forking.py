@@ -19,14 +19,15 @@ import tempfile
 import termios
 import threading
 import wsgiref.handlers  # it copies the whole environment when it is imported; each process renews that
+from pathlib import Path
 from typing import Any, NoReturn
 
-from tests.starts import LIKE_A_SHELL, REQUEST_BYTES_MAX, Start, entries
+from tests.starts import LIKE_A_SHELL, REQUEST_BYTES_MAX, STARTER_NAME, Start, entries, install_in
 
 _FDS_MAX = 16
 _ABOVE_ALL = 512
 """Descriptors are moved there before they get their numbers, so that none overwrites another."""
-_SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
+_SET_PARENT_DEATH_SIGNAL, _SET_NAME = 1, 15  # PR_SET_PDEATHSIG, PR_SET_NAME of prctl(2)
 _BESIDES = ("extproc.sinks.review.store", "sqlalchemy.dialects.sqlite")
 """What commands import only when they run. What reads how a terminal is (``typer.rich_utils``), and gRPC, are not."""
 
@@ -76,13 +77,14 @@ def _compile_most() -> None:
 def next_start(link: socket.socket) -> tuple[dict[str, Any], list[int], int]:
     """Fork at each request, and answer when the new process has become what it is to be, as ``subprocess`` does.
 
+    It ends where nobody asks any more.
+
     Returns: in the new process, the request, its open files, and where it says that.
-    Raises: SystemExit where nobody asks any more.
     """
     while True:
         request, fds, _, _ = socket.recv_fds(link, REQUEST_BYTES_MAX, _FDS_MAX)
         if not request:
-            raise SystemExit
+            os._exit(0)
         assert len(os.listdir("/proc/self/task")) == 1, "another thread may hold a lock, which a fork never gets"
         number, tell_number = os.pipe()
         adopted, tell_adopted = os.pipe()
@@ -98,6 +100,32 @@ def next_start(link: socket.socket) -> tuple[dict[str, Any], list[int], int]:
         link.send(os.read(number, 32) or b"0")
         for fd in (number, adopted, *fds):
             os.close(fd)
+
+
+def starter_of_its_own() -> socket.socket | tuple[dict[str, Any], list[int], int]:
+    """A process that forks what this one will start, while this one has not begun.
+
+    It is in the session of this one, in a group of its own: no signal to this one is for it.
+    Returns: the link to it; in the processes that it forks what ``next_start`` returns.
+    """
+    pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours, theirs = (fcntl.fcntl(end.fileno(), fcntl.F_DUPFD_CLOEXEC, _ABOVE_ALL) for end in pair)
+    for end in pair:
+        end.close()
+    if os.fork():
+        os.close(theirs)
+        return socket.socket(fileno=ours)
+    os.setpgid(0, 0)
+    name, prctl = Path("/proc/self/comm").read_bytes().strip(), ctypes.CDLL(None).prctl
+    prctl(_SET_NAME, STARTER_NAME)
+    with socket.socket(fileno=theirs) as link:
+        for fd in map(int, os.listdir("/proc/self/fd")):
+            if fd != theirs:
+                with contextlib.suppress(OSError):  # that of the listing is closed
+                    os.close(fd)
+        start = next_start(link)
+    prctl(_SET_NAME, name)
+    return start
 
 
 def become(start: Start, environ: dict[str, str], files: dict[int, int], base_path: list[str]) -> None:
@@ -152,15 +180,22 @@ def main(link_fd: int) -> NoReturn:
         gc.freeze()  # what is shared with the new processes is not written to
         link.send(json.dumps(sorted(names)).encode())
         request, fds, tell_number = next_start(link)
-        link.detach()
     signal.signal(signal.SIGINT, of_sigint)
-    start = Start(**request["start"])
-    if start.in_session:
-        for name in LIKE_A_SHELL[1].partition("=")[2].split(","):
-            signal.signal(signal.Signals[f"SIG{name}"], signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    ready = fcntl.fcntl(tell_number, fcntl.F_DUPFD, _ABOVE_ALL)
-    become(start, request["environ"], dict(zip(request["files"], fds, strict=True)), base_path)
+    while True:
+        start = Start(**request["start"])
+        if start.in_session:
+            for name in LIKE_A_SHELL[1].partition("=")[2].split(","):
+                signal.signal(signal.Signals[f"SIG{name}"], signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        ready = fcntl.fcntl(tell_number, fcntl.F_DUPFD, _ABOVE_ALL)
+        become(start, request["environ"], dict(zip(request["files"], fds, strict=True)), base_path)
+        if not start.starts_others:
+            break
+        starter = starter_of_its_own()
+        if isinstance(starter, socket.socket):
+            install_in(starter, names)
+            break
+        request, fds, tell_number = starter
     os.write(ready, str(os.getpid()).encode())
     os.close(ready)
     try:

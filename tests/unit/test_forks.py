@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("extproc", "packages", "tests")
-FORKS = {"tests/starts/forking.py": 2}
+FORKS = {"tests/starts/forking.py": 3}
 """How often who may does."""
 
 

@@ -17,6 +17,7 @@ from tests import starts
 from tests.e2e.harness import wait_until
 from tests.unit.cli.programs import DRAWN_AND_ERASED, ESCAPE, PROGRAM, ROOT, environment, is_gone, piped, started
 from tests.unit.cli.samples import fill
+from tests.unit.server.processes import short_folder, start
 
 if any(name.startswith("COVERAGE_PROCESS") for name in os.environ):
     pytest.skip("where coverage is measured nothing is forked", allow_module_level=True)
@@ -166,6 +167,28 @@ def test_it_ends_with_its_parent(forked: bool) -> None:
         wait_until(lambda: is_forked(int(number)) is forked and not is_gone(int(number)), "it runs")
         parent.kill()
         wait_until(lambda: is_gone(int(number)), "it is gone")
+
+
+def test_what_it_starts_is_forked_too() -> None:
+    """A supervisor's workers. What forks them ends with it, also where it is killed."""
+    with short_folder() as folder:
+        process = start(folder, server={"workers": 2})
+        supervisor = process.processor.pid
+        try:
+            wait_until(lambda: len(process.lines("worker serving")) == 2, "both workers serve")
+            named = {Path(f"/proc/{pid}/comm").read_bytes().strip(): pid for pid in children_of(supervisor)}
+            workers = [line["pid"] for line in process.lines("worker serving")]
+            assert [is_forked(pid) for pid in workers] == [True, True]
+            assert sorted(children_of(supervisor)) == sorted([*workers, named[starts.STARTER_NAME]])
+        finally:
+            process.processor.kill()
+        wait_until(lambda: is_gone(named[starts.STARTER_NAME]), "it is gone")
+
+
+def children_of(pid: int) -> list[int]:
+    """The ids of the processes that it started."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(number) for task in tasks for number in (task / "children").read_text().split()]
 
 
 # --- which are forked ----------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from extproc.envoy_config.start_time import TimeLimit
-from tests.starts import LIKE_A_SHELL
+from tests.starts import LIKE_A_SHELL, only_forks
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = [sys.executable, "-m", "extproc"]
@@ -162,13 +162,13 @@ def started(
 
 
 def in_session(leader: int) -> list[int]:
-    """The ids of a session's processes."""
+    """The ids of a session's processes, without those that only fork others (``tests.starts``)."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             if int(stat.read_text().rpartition(")")[2].split()[3]) == leader:
                 found.append(int(stat.parent.name))
-    return found
+    return [pid for pid in found if not only_forks(pid)]
 
 
 def is_gone(pid: int) -> bool:

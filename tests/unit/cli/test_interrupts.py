@@ -23,6 +23,7 @@ from extproc.cli.exit_codes import ExitCode
 from extproc.server.sockets.free_ports import free_ports
 from tests.docs.cli_tables import commands
 from tests.e2e.harness import wait_until
+from tests.starts import only_forks
 from tests.unit.cli.fakes import fake_envoy, fake_library
 from tests.unit.cli.programs import ROOT, Program, environment, is_gone, started
 from tests.unit.cli.samples import fill
@@ -297,11 +298,11 @@ def test_a_status_that_does_not_come(folder: Path) -> None:
 
 
 def children_of(pid: int) -> list[int]:
-    """The ids of a process's children."""
+    """The ids of a process's children, without the one that only forks them (``tests.starts``)."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         found += map(int, (task / "children").read_text().split())
-    return found
+    return [child for child in found if not only_forks(child)]
 
 
 # --- serve ---------------------------------------------------------------------------------------------------------
