@@ -24,7 +24,7 @@ from extproc.rate_limits.shared import SharedLimits
 from extproc.server.operations.config_files import ConfigFiles, ConfigReader
 from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.endpoint_watch import EndpointWatch
-from extproc.server.operations.envoy_files import Accepted, following
+from extproc.server.operations.envoy_files import Accepted, each, following
 from extproc.server.operations.envoy_watch import EnvoyWatch
 from extproc.server.operations.health import Health
 from extproc.server.operations.json_log import JsonLog, open_log, take_over_libraries
@@ -161,7 +161,9 @@ async def _serve(
         health.listen_error = sockets.problem
         watching = [
             Reloader(
-                reader, document, processor, health, metrics, logger, tls, accepted=accepted, asked=signals.reload
+                *(reader, document, processor, health, metrics, logger, tls),
+                accepted=each(accepted, ledger.use),
+                asked=signals.reload,
             ).run(),
             EnvoyWatch(answering(processor.envoy_routes.stale), health, metrics, logger).run(),
             EndpointWatch(
@@ -234,7 +236,8 @@ async def _supervise(
         signals.replacing(workers.replace_all)
         tls = None if files.certificates is None else Tls(files.certificates)
         reloads = Reloader(
-            reader, document, workers, health, metrics, logger, tls, workers.distribute, accepted, signals.reload
+            *(reader, document, workers, health, metrics, logger, tls),
+            *(workers.distribute, each(accepted, ledger.use), signals.reload),
         )
         watching = [
             reloads.run(),
@@ -340,9 +343,8 @@ def _processor(
     log: list[Sink] = [ExchangeLog(logger)] if document.log.exchanges else []
     spool: list[Sink] = [] if ledger.sink is None else [ledger.sink]
     limiter = SharedLimits(metrics, logger)
-    processor = Processor(
-        snapshot, [*sinks, *spool, *log], metrics.step, logger, classifiers, metrics, limiter, ledger.sink
-    )
+    services = classifiers, metrics, limiter, ledger.sink, ledger.budgets
+    processor = Processor(snapshot, [*sinks, *spool, *log], metrics.step, logger, *services)
     classifiers.configure(snapshot.classifiers)
     gc.collect()
     gc.freeze()  # keep loaded modules out of every garbage collection

@@ -1,4 +1,4 @@
-"""Checks of `budgets`: periods that do not exist, names that are taken, keys that nothing has."""
+"""Checks of `budgets`: periods that do not exist, names that are taken, keys that nothing has, acts without a route."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from datetime import date
 
 from extproc.config.budgets import Budget
-from extproc.config.conditions import unknown_caller_problem
+from extproc.config.conditions import unknown_caller_problem, unknown_name_problem
 from extproc.config.document import Document
 from extproc.config.problems import KeyPath, Places, Problem, Severity, shown
 from extproc.config.route_conditions import zone_of
 
 _RANGE = ("first_day", "last_day")
+_OF_ACTS = ("when_unknown", "unknown_after_s")
 _FIRST_YEAR, _LAST_YEAR = 2000, 9000  # days that every zone can name
 
 
@@ -30,6 +31,9 @@ def budget_problems(document: Document, places: Places) -> Iterator[Problem]:
         yield from _key_problems(budget, at, document, places)
         yield from _share_problems(budget, at, places)
         yield from _period_problems(budget, at, places)
+        yield from _act_problems(budget, at, document, places)
+    for named, path in _named_by_routes(document):
+        yield from _named_problems(named, path, budgets, places)
     if any(one.of == "micro_usd" for one in budgets) and not _has_price(document):
         found = "money is never spent: every price is 0"
         yield places.problem(("budgets",), found, hint="Give versions a price.", severity=Severity.WARNING, at_key=True)
@@ -97,6 +101,48 @@ def _range_problems(budget: Budget, at: KeyPath, places: Places) -> Iterator[Pro
     if len(days) == len(_RANGE) and days[1] < days[0]:
         found = f"it ends on {days[1]}, before it begins on {days[0]}"
         yield places.problem((*at, "last_day"), found, hint="Name a last day that is not before the first.")
+
+
+# --- what they do --------------------------------------------------------------------------------------------------
+
+
+def _act_problems(budget: Budget, at: KeyPath, document: Document, places: Places) -> Iterator[Problem]:
+    if budget.on_exhausted is None:
+        for key in _OF_ACTS:
+            if key in budget.model_fields_set and getattr(budget, key) is not None:
+                hint = "Add `on_exhausted: block`, or remove it."
+                yield places.problem((*at, key), "a budget that only warns", hint=hint, at_key=True)
+    elif budget.when_unknown is None:
+        hint = "Add `when_unknown: allow`, or `when_unknown: block`."
+        found = "missing: what holds while nobody knows what is spent"
+        yield places.problem((*at, "when_unknown"), found, hint=hint)
+    if budget.on_exhausted == "downgrade":
+        named = {name for names, path in _named_by_routes(document) if path[0] == "routes" for name in names}
+        if budget.name not in named:
+            when = f"`when: [{{ budget_exhausted: [{budget.name}] }}]`"
+            hint = f"Add a route with {when}, or write `on_exhausted: block`."
+            yield places.problem((*at, "on_exhausted"), "no route asks whether it is exhausted", hint=hint)
+
+
+def _named_by_routes(document: Document) -> Iterator[tuple[tuple[str, ...], KeyPath]]:
+    """The budgets that conditions of routes, and tests of routes, name."""
+    for number, route in enumerate(document.routes):
+        for index, condition in enumerate(route.when):
+            yield condition.budget_exhausted, ("routes", number, "when", index, "budget_exhausted")
+    for number, test in enumerate(document.route_tests):
+        yield test.request.budget_exhausted, ("route_tests", number, "request", "budget_exhausted")
+
+
+def _named_problems(
+    named: tuple[str, ...], path: KeyPath, budgets: tuple[Budget, ...], places: Places
+) -> Iterator[Problem]:
+    by_name = {one.name: one for one in budgets}
+    for place, name in enumerate(named):
+        none = "" if budgets else "There are no `budgets`."
+        yield from unknown_name_problem((*path, place), "budget", name, by_name, places, none)
+        if name in by_name and by_name[name].on_exhausted != "downgrade":
+            found = f"the budget {shown(name)} does not act by routes"
+            yield places.problem((*path, place), found, hint="Give it `on_exhausted: downgrade`.")
 
 
 def _has_price(document: Document) -> bool:

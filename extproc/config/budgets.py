@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -20,6 +20,8 @@ BudgetDay = Annotated[
     Field(json_schema_extra={"patternErrorMessage": "a day, such as `2026-11-30`"}),
 ]
 SharePercent = Annotated[int, Field(ge=1, le=100)]
+WhenExhausted = Literal["block", "downgrade"]
+WhenUnknown = Literal["allow", "block"]
 
 
 class Budget(Section):
@@ -42,6 +44,20 @@ class Budget(Section):
     warn_at: tuple[SharePercent, ...] = Field(
         default=(80,),
         description="shares of it at which a warning is logged and counted, once for each key and period [percent]",
+    )
+
+    on_exhausted: WhenExhausted | None = Field(
+        default=None,
+        description="what happens when nothing is left. block: requests are refused (429). downgrade: routes with "
+        "`budget_exhausted` apply. Default: it is only warned of",
+    )
+    when_unknown: WhenUnknown | None = Field(
+        default=None,
+        description="with `on_exhausted`: what holds while nobody knows what is spent. allow: as if something was "
+        "left. block: requests are refused (503)",
+    )
+    unknown_after_s: int = Field(
+        default=60, ge=5, le=86_400, description="with `on_exhausted`: from which age on sums count as unknown"
     )
 
     def period_at(self, now_us: int) -> BudgetPeriod:

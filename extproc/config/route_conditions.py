@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
-from extproc.config.problems import shown
+from extproc.config.problems import names, shown
 from extproc.config.routes import Day, RouteCondition
 
 DAYS: Final = get_args(Day)
@@ -24,6 +24,7 @@ class RouteFacts(NamedTuple):
         model: as requested; empty if the request names none.
         prompt_tokens: estimated, the same at each version; 0 where no condition asks for it.
         utc_s: when the exchange began, since 1970; None: not known. [s]
+        exhausted: the budgets with `on_exhausted: downgrade` of which the caller has nothing left.
     """
 
     model: str
@@ -36,6 +37,7 @@ class RouteFacts(NamedTuple):
     streamed: bool = False
     tools: bool = False
     utc_s: float | None = None
+    exhausted: frozenset[str] = frozenset()
 
 
 class TimeMissing(Exception):
@@ -128,6 +130,8 @@ def _checks(section: RouteCondition) -> Iterator[RouteCheck]:
         yield RouteCheck("prompt_tokens_min", lambda facts: facts.prompt_tokens >= least, _prompt_tokens)
     if (most := section.prompt_tokens_max) is not None:
         yield RouteCheck("prompt_tokens_max", lambda facts: facts.prompt_tokens <= most, _prompt_tokens)
+    if budgets := frozenset(section.budget_exhausted):
+        yield _budget_check(budgets)
     if section.days or section.hours is not None:
         yield _time_check(section)
 
@@ -155,6 +159,14 @@ def _header_check(header: str, values: frozenset[str]) -> RouteCheck:
         return f"no {header}" if value is None else f"{'a listed' if value in values else 'another'} {header}"
 
     return RouteCheck("headers", lambda facts: facts.headers.get(header) in values, got)
+
+
+def _budget_check(budgets: frozenset[str]) -> RouteCheck:
+    def got(facts: RouteFacts) -> str:
+        exhausted = budgets & facts.exhausted
+        return f"budget {names(sorted(exhausted or budgets))} {'exhausted' if exhausted else 'not exhausted'}"
+
+    return RouteCheck("budget_exhausted", lambda facts: not budgets.isdisjoint(facts.exhausted), got)
 
 
 # --- times ---------------------------------------------------------------------------------------------------------

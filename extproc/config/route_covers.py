@@ -67,6 +67,7 @@ def _keys(wides: Iterable[RouteCondition]) -> Iterator[_KeyCovers]:
     yield _tokens_cover
     yield partial(_values_cover, lambda one: _flag(one.streamed), (True, False))
     yield partial(_values_cover, lambda one: _flag(one.tools), (True, False))
+    yield partial(_values_cover, lambda one: one.budget_exhausted, ())
     yield _times_cover
 
 

@@ -184,6 +184,7 @@ def _facts(request: RequestFacts, document: Document) -> RouteFacts:
         request.streamed,
         request.tools,
         None if request.at is None else seconds_of(request.at),
+        frozenset(request.budget_exhausted),
     )
 
 

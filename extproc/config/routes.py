@@ -73,6 +73,10 @@ class RouteCondition(CallerCondition):
         description="HH:MM-HH:MM, without its end; past midnight it belongs to the day on which it begins",
     )
     timezone: TimeZone = Field(default="UTC", description="IANA time zone of `days` and `hours`")
+    budget_exhausted: tuple[Name, ...] = Field(
+        default=(),
+        description="budgets with `on_exhausted: downgrade`, one of them exhausted; empty: whatever is left",
+    )
 
 
 class Share(Section):
@@ -123,6 +127,7 @@ class RequestFacts(Section):
     streamed: bool = Field(default=False, description="a stream is requested")
     tools: bool = Field(default=False, description="the request offers tools")
     at: Moment | None = Field(default=None, description="when; needed where a route depends on days or hours")
+    budget_exhausted: tuple[Name, ...] = Field(default=(), description="budgets that are exhausted; default: none")
 
 
 class RouteExpectation(Section):

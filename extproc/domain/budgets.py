@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from typing import Final, Literal, NamedTuple
+
+from extproc.domain.budget_periods import BudgetPeriod
 
 BUDGET_MAX: Final = 10**15
 """Of any amount: a billion USD."""
@@ -48,3 +51,46 @@ class BudgetState(NamedTuple):
     def percent(self) -> int:
         """How much of it is spent, rounded down, so that 100 says that nothing is left."""
         return 100 if self.limit <= 0 else self.spent * 100 // self.limit
+
+
+class BudgetSums(NamedTuple):
+    """All keys of one budget in one period.
+
+    Attributes:
+        keys: what is spent, and the sum of all grants, by key.
+        in_flight: what exchanges that have not ended are estimated to take, by spool and key.
+    """
+
+    name: str
+    per: BudgetScope
+    of: BudgetUnit
+    period: BudgetPeriod
+    keys: Mapping[str, tuple[int, int]]
+    in_flight: Mapping[str, Mapping[str, int]]
+
+
+class BudgetStanding(StrEnum):
+    """Whether an exchange may spend something of a budget."""
+
+    HAS_ROOM = "has_room"
+    RESERVED = "reserved"  # exchanges in flight may need what is left
+    EXHAUSTED = "exhausted"
+    UNKNOWN = "unknown"  # there are no sums, or they are too old
+
+
+class SpentOfBudget(NamedTuple):
+    """What an exchange has spent of a budget. Args: place: budget and key."""
+
+    place: str
+    period_start_us: int
+    amount: int
+
+
+class BudgetAct(StrEnum):
+    """What a budget did with an exchange."""
+
+    BLOCKED = "blocked"
+    RESERVED = "reserved"  # refused for a moment, as exchanges in flight may need what is left
+    DOWNGRADED = "downgraded"
+    UNKNOWN_ALLOWED = "unknown_allowed"
+    UNKNOWN_BLOCKED = "unknown_blocked"

@@ -7,6 +7,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
+from extproc.domain.budgets import SpentOfBudget
 from extproc.domain.review import FindingNotes
 from extproc.domain.text import Direction, TextSource
 from extproc.domain.token_rates import RequestSize
@@ -156,6 +157,8 @@ class ExchangeRecord:
     last_text_ns: int = 0
     ended_ns: int = 0
     limits: tuple[tuple[str, str], ...] = ()  # (rate limit, what it said)
+    budget_acts: tuple[tuple[str, str], ...] = ()  # (budget, what it did); see ``BudgetAct``
+    spent: tuple[SpentOfBudget, ...] = ()  # of budgets that act
     verdicts: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, action)
     findings: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, kind)
     finding_count: int = 0

@@ -14,10 +14,10 @@ from extproc.domain.usage import Usage
 from extproc.exchange.answer_lengths import AnswerLengths
 from extproc.exchange.limit_accounts import Account
 from extproc.exchange.tier_shares import OTHERS
+from extproc.exchange.usage_estimates import NOTHING
 
 BUSY_WAIT_NS: Final = NS_PER_S
 """When to try again where too many exchanges run: nobody knows when one of them ends. [ns]"""
-NOTHING: Final = Usage(0, 0)
 
 
 class ClaimStatus(StrEnum):

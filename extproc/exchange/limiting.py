@@ -9,11 +9,12 @@ from extproc.domain.errors import PayloadRefused
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.token_rates import NS_PER_S, RequestSize
 from extproc.domain.usage import Usage
-from extproc.exchange.claims import NOTHING, Claim, ClaimStatus, Limiter
+from extproc.exchange.claims import Claim, ClaimStatus, Limiter
 from extproc.exchange.limit_headers import UNAVAILABLE, Headers, limit_headers, refusal_error
 from extproc.exchange.response import StreamBudget
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.token_counts import TokenCounts
+from extproc.exchange.usage_estimates import NOTHING, estimated_usage, learn_length
 from extproc.payload.dialect import Dialect
 from extproc.payload.request_size import size_of
 from extproc.payload.view import RequestView
@@ -24,7 +25,6 @@ SHADOW_REFUSED: Final = "shadow_refused"
 _STEPS: Final = 8
 """A stream that needs more takes an eighth of what it has had."""
 _STEP_TOKENS_MIN: Final = 16
-_COUNTS_NOTHING: Final = "count_tokens"
 _COMPUTED: Final = frozenset({Outcome.COMPLETED, Outcome.CUT, Outcome.FAILED, Outcome.ABORTED})
 
 
@@ -106,20 +106,10 @@ class Limiting:
             claim.use(self._used(was_forwarded), record.version)
             self._limiter.settle(claim, now_ns)
         record.limits = _noted(claim)
-        self._learn()
+        learn_length(record, self._tokens, self._limiter.lengths)
 
     def _estimate(self, size: RequestSize) -> Usage:
-        record = self._record
-        if record.endpoint == _COUNTS_NOTHING:
-            return NOTHING
-        prompt = self._tokens.rates().prompt_tokens(size)
-        if not size.choices:
-            return Usage(prompt, 0)
-        version = "" if record.version is None else record.version.name
-        answer = self._limiter.lengths.expected(record.team, version, record.endpoint)
-        if size.answer_tokens_max:
-            answer = min(answer, size.answer_tokens_max)
-        return Usage(prompt, answer * size.choices)
+        return estimated_usage(self._record, self._tokens, size, self._limiter.lengths)
 
     def _used(self, was_forwarded: bool) -> Usage:
         record = self._record
@@ -127,15 +117,6 @@ class Limiting:
             return record.usage
         is_unknown = was_forwarded and self._claim is not None and record.outcome in _COMPUTED
         return self._claim.estimate if is_unknown and self._claim is not None else NOTHING
-
-    def _learn(self) -> None:
-        record, choices = self._record, self._tokens.size.choices
-        usage, version = record.usage, record.version
-        if version is None or usage is None or usage.estimated or not choices:
-            return
-        if record.outcome is Outcome.COMPLETED:
-            tokens = usage.completion / choices
-            self._limiter.lengths.learn(record.team, version.name, record.endpoint, tokens)
 
 
 class _Budget:

@@ -9,7 +9,7 @@ exactly once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from extproc.domain.errors import ApiError, PayloadRefused
@@ -18,6 +18,8 @@ from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.text import Direction, TextSource
 from extproc.exchange import request_steps as requests
 from extproc.exchange import response_steps as responses
+from extproc.exchange.budget_memory import BudgetClaim, BudgetKeeper
+from extproc.exchange.budgeting import Budgeting
 from extproc.exchange.claims import Claim, Limiter
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.endpoint_picks import EndpointPicks
@@ -182,6 +184,7 @@ class Exchange:
         limiter: Limiter | None = None,
         hop: str = "",
         refusal: ApiError | None = None,
+        budgets: BudgetKeeper | None = None,
     ) -> None:
         """Args:
         unrouted: MODEL/VERSION of the versions that the calling Envoy does not route.
@@ -197,6 +200,8 @@ class Exchange:
         self._state = ExchangeState(snapshot, exchange, tokens, clean_texts, picks, hop, refusal)
         if limiter is not None and snapshot.rate_limits is not None:
             self._state.limiting = Limiting(limiter, record, tokens, utc_s)
+        if budgets is not None and snapshot.budgets is not None:
+            self._state.budgeting = Budgeting(snapshot.budgets, budgets, record, tokens, utc_s)
 
     @property
     def record(self) -> ExchangeRecord:
@@ -218,6 +223,11 @@ class Exchange:
     def claim(self) -> Claim | None:
         """What it takes of rate limits; to show it, not for the path."""
         return None if self._state.limiting is None else self._state.limiting.claim
+
+    @property
+    def budget_claims(self) -> Sequence[BudgetClaim]:
+        """The budgets that act, of who asks; to show them, not for the path."""
+        return () if self._state.budgeting is None else self._state.budgeting.claims
 
     @property
     def awaits_request(self) -> bool:

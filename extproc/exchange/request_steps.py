@@ -77,7 +77,13 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     state.record.streamed = request.streamed
     note_user(state.record, request, snapshot)
     state.record.asked_model, state.record.request_bytes = request.model or "", len(event.body)
+    if state.budgeting is not None:
+        exhausted = state.budgeting.begin(now_ns)
+        if exhausted:
+            exchange.facts = exchange.facts._replace(exhausted=exhausted)
     state.policy = requests.choose_guards(request, exchange, snapshot)
+    if state.budgeting is not None:
+        state.budgeting.check(exchange, now_ns)
     if state.limiting is not None:
         state.limiting.begin(request, dialect, snapshot, now_ns)
     requests.judge(request, exchange, snapshot, state.policy, state.clean_texts)
@@ -85,6 +91,8 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     after = request.body_after()
     body_bytes = max(len(body), len(after)) + attempts.later_prompt_bytes(exchange)
     note_usage_bounds(state.record, request, body_bytes, snapshot.limits.usage_tokens_max)
+    if state.budgeting is not None:
+        state.budgeting.reserve(exchange, now_ns)
     claim = None if state.limiting is None else state.limiting.reserve(now_ns)
     state.pick = _picked(state, request, now_ns)
     told = snapshot.callers is not None and exchange.is_egressed

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from extproc.config.classifiers import Classifier
+from extproc.config.compiled_budgets import CompiledBudgets, compile_budgets
 from extproc.config.compiled_rate_limits import CompiledRateLimits, compile_rate_limits
 from extproc.config.compiled_routes import CompiledRoutes, compile_routes, version_places
 from extproc.config.data_rules import DataRules, compile_data_rules
@@ -40,6 +41,7 @@ class Snapshot:
     routes: CompiledRoutes
     data_rules: DataRules
     rate_limits: CompiledRateLimits | None
+    budgets: CompiledBudgets | None  # that act
     first_filters: tuple[Filter, ...]  # in order: these, the guards of the policy, then the last ones
     last_filters: tuple[Filter, ...]
     policies: tuple[CompiledPolicy, ...]  # the first that matches applies; the last one matches everything
@@ -101,6 +103,7 @@ def compile_snapshot(
         routes=routes,
         data_rules=data_rules,
         rate_limits=compile_rate_limits(document),
+        budgets=compile_budgets(document),
         first_filters=first_filters,
         last_filters=last_filters,
         policies=policies,

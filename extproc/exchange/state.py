@@ -9,6 +9,7 @@ from extproc.domain.errors import ApiError
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.review import FindingNotes
 from extproc.exchange import ending
+from extproc.exchange.budgeting import Budgeting
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.endpoint_picks import EndpointPick, EndpointPicks
 from extproc.exchange.events import Command, Step
@@ -36,6 +37,7 @@ class ExchangeState:
         response: the handler of the response's body, once its headers have arrived.
         open_waits: what the request waits for.
         limiting: what it has to do with rate limits; None without them.
+        budgeting: what it has to do with budgets; None if none acts.
         picks, pick: what is known of endpoints, and the one that was picked for this request.
         refusal: why no request may be sent on now, if so.
         forwarded: whether the model server has the request.
@@ -46,6 +48,7 @@ class ExchangeState:
 
     __slots__ = (
         "awaits_encoded",
+        "budgeting",
         "clean_texts",
         "ended",
         "errors",
@@ -94,6 +97,7 @@ class ExchangeState:
         self.response: ResponseHandler | None = None
         self.open_waits: OpenWaits | None = None
         self.limiting: Limiting | None = None
+        self.budgeting: Budgeting | None = None
         self.forwarded = False
         self.ended = False
         self.awaits_encoded = False
@@ -121,6 +125,8 @@ class ExchangeState:
         ending.settle(self.record, self.tokens, now_ns)
         if self.limiting is not None:
             self.limiting.end(self.forwarded, now_ns)
+        if self.budgeting is not None:
+            self.budgeting.end()
         if self.pick is not None:
             self.pick.ends()
         if self.exchange.placeholders is not None:

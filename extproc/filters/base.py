@@ -63,13 +63,14 @@ class GuardState(Generic[_T]):
 
 
 class ExchangeFacts(NamedTuple):
-    """What is known of an exchange from its headers on. Nothing changes it.
+    """What is known of an exchange before its route is chosen. Nothing changes it then.
 
     Attributes:
         headers: of the request; empty as soon as the request was forwarded.
         unrouted: MODEL/VERSION of the versions that the calling Envoy does not route.
         egressed: those for which this Envoy calls again, in role egress, which sets the model's name and prompt.
         utc_s: when it began, since 1970. [s]
+        exhausted: budgets for which routes ask, of which the caller has nothing left.
     """
 
     dialect: Dialect
@@ -78,6 +79,7 @@ class ExchangeFacts(NamedTuple):
     unrouted: frozenset[str] = frozenset()
     egressed: frozenset[str] = frozenset()
     utc_s: float = 0.0
+    exhausted: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

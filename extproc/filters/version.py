@@ -186,6 +186,7 @@ def route_facts(
         request.streamed,
         "tools" in routes.reads and request.tool_count > 0,
         known.utc_s,
+        known.exhausted,
     )
 
 

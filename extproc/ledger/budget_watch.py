@@ -15,13 +15,13 @@ from sqlalchemy import Connection
 
 from extproc.config.budgets import Budget
 from extproc.domain.budget_periods import BudgetPeriod
-from extproc.domain.budgets import BudgetState
+from extproc.domain.budgets import BudgetState, BudgetSums
 from extproc.ledger.budgets import BudgetChange, ChangeKind, exhausted_keys, note_once, states_of
 from extproc.ledger.store import LedgerStore
 
 LOOK_S_MIN: Final = 1.0
 LOOK_S_MAX: Final = 15.0
-"""How long grants, and what other machines store, may go unnoticed."""
+"""How long grants, and what other machines store, may go unnoticed where no budget acts."""
 _PART_MAX: Final = 0.05
 """Of the time of a process, for sums."""
 _WHO: Final = "extproc"
@@ -34,10 +34,12 @@ class Looked:
     Attributes:
         percent: of each budget, the largest part that any key has spent.
         crossed: what was noted, and is to be told.
+        sums: of budgets that act, for the workers.
     """
 
     percent: dict[str, int] = field(default_factory=dict)
     crossed: tuple[BudgetChange, ...] = ()
+    sums: tuple[BudgetSums, ...] = ()
 
 
 class BudgetWatch:
@@ -48,21 +50,24 @@ class BudgetWatch:
     ) -> None:
         self._store = store
         self._budgets = budgets
+        self._acts = any(one.on_exhausted is not None for one in budgets)
         self._clock_s = clock_s
         self._noted: set[str] = set()
         self._looked_s = float("-inf")
         self._pause_s = LOOK_S_MIN
         self._changed = True
 
-    def look_if_due(self, stored: bool, now_us: int) -> Looked | None:
+    def look_if_due(self, stored: bool, now_us: int, at_once: bool = False) -> Looked | None:
         """Look, if it is time. Raises: StoreFailed.
 
-        Args: stored: whether entries were stored since the last call.
+        Args:
+            stored: whether entries were stored since the last call.
+            at_once: whether somebody waits for the sums of budgets that act.
         """
         self._changed = self._changed or stored
         began_s = self._clock_s()
-        pause_s = self._pause_s if self._changed else max(self._pause_s, LOOK_S_MAX)
-        if not self._budgets or began_s - self._looked_s < pause_s:
+        pause_s = self._pause_s if self._changed or self._acts else max(self._pause_s, LOOK_S_MAX)
+        if not self._budgets or (began_s - self._looked_s < pause_s and not (at_once and self._acts)):
             return None
         looked = self.look(now_us)
         self._looked_s, self._changed = self._clock_s(), False
@@ -73,6 +78,7 @@ class BudgetWatch:
         """Add up what is spent, and note what crossed a share since. Raises: StoreFailed."""
         percent: dict[str, int] = {}
         found: dict[str, BudgetChange] = {}
+        sums: list[BudgetSums] = []
         with self._store.reading() as connection:
             for budget in self._budgets:
                 period = budget.period_at(now_us)
@@ -81,10 +87,13 @@ class BudgetWatch:
                 states = states_of(connection, budget, period)
                 percent[budget.name] = max((state.percent for state in states), default=0)
                 found |= _crossings(connection, budget, period, states, now_us)
+                if budget.on_exhausted is not None:
+                    keys = {state.key: (state.spent, state.granted) for state in states}
+                    sums.append(BudgetSums(budget.name, budget.per, budget.of, period, keys, {}))
         new = {once: change for once, change in found.items() if once not in self._noted}
         crossed = self._note(new) if new else ()
         self._noted = set(found)
-        return Looked(percent, crossed)
+        return Looked(percent, crossed, tuple(sums))
 
     def _note(self, new: dict[str, BudgetChange]) -> tuple[BudgetChange, ...]:
         """Returns: those that nobody has noted before."""

@@ -12,8 +12,6 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-NAME_BYTES_MAX = 256
-"""Longest name in an entry, in UTF-8; the rest of a longer one is dropped."""
 FINDINGS_MAX = 32
 """Kinds of findings that an entry lists; ``finding_count`` counts all."""
 ATTEMPTS_MAX = 16
@@ -160,15 +158,3 @@ def plain_values(entry: LedgerEntry) -> dict[str, Any]:
     values["attempts"] = [one._asdict() for one in entry.attempts]
     values["finish_reasons"], values["findings"] = list(entry.finish_reasons), dict(entry.findings)
     return values
-
-
-def storable_name(text: str) -> str:
-    """A name that every store and every terminal can take: bounded, without control characters and surrogates.
-
-    Args: text: from a header or a token, so it may be anything.
-    """
-    if text.isascii() and text.isprintable() and len(text) <= NAME_BYTES_MAX:
-        return text
-    kept = text[:NAME_BYTES_MAX]
-    plain = "".join([one if one.isprintable() else "\ufffd" for one in kept])
-    return plain.encode("utf-8", "replace")[:NAME_BYTES_MAX].decode("utf-8", "ignore")

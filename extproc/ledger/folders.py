@@ -24,7 +24,7 @@ class GoneFound(NamedTuple):
 
 
 class SpoolFolders:
-    """Looks after the folders, for all sinks. Only ``is_gone`` may be called from any thread.
+    """Looks after the folders, for all sinks. Only ``is_gone`` and ``has_all_of_gone`` may be called from any thread.
 
     The lock of a folder whose process is gone is held until the folder is removed, so nobody takes it for a new one.
     """
@@ -83,6 +83,14 @@ class SpoolFolders:
                         segment_file(folder, number).unlink(missing_ok=True)
                 if folder.name in self._gone and all(_has_all(place, folder) for place in places):
                     self._remove(folder)
+
+    def has_all_of_gone(self, place_of: PlaceStored) -> bool:
+        """Whether a sink has everything of processes that are gone. May be called from any thread. Raises: OSError."""
+        for name in tuple(self._gone):
+            with contextlib.suppress(FileNotFoundError):  # all sinks have it, so it was removed
+                if not _has_all(place_of(name), self._root / name):
+                    return False
+        return True
 
     def close(self) -> None:
         """Release the locks."""

@@ -14,17 +14,16 @@ from typing import Any, Final
 import orjson
 
 from extproc.domain.record import DRAINED, ExchangeRecord, Outcome, VersionFacts
+from extproc.domain.storable_names import NAME_BYTES_MAX, storable_name
 from extproc.domain.token_rates import START, RequestSize
 from extproc.domain.usage import Prices, Usage, cost_of
 from extproc.ledger.entry import (
     ATTEMPTS_MAX,
     FINDINGS_MAX,
-    NAME_BYTES_MAX,
     EntryOutcome,
     LedgerEntry,
     TokenSource,
     TriedVersion,
-    storable_name,
 )
 
 FORMAT: Final = 1

@@ -115,10 +115,15 @@ class LeftBehind(NamedTuple):
 
 
 def left_behind(file: Path) -> LeftBehind:
-    """Read the file of a process that is gone. Raises: OSError."""
-    content = file.read_bytes()
-    if not content.startswith(MAGIC):  # it was killed while it made the file
-        return LeftBehind(0, _FIELDS, [])
+    """Read the file of a process that is gone, or may go at any moment. Raises: OSError."""
+    with file.open("rb") as opened:
+        if opened.read(len(MAGIC)) != MAGIC:  # it was killed while it made the file
+            return LeftBehind(0, _FIELDS, [])
+        with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:  # most of it is empty
+            return _left_in(content)
+
+
+def _left_in(content: mmap.mmap) -> LeftBehind:
     (alive_wall_ns,) = _LENGTH.unpack_from(content, _ALIVE_AT)
     try:
         fields = FieldNames.of_json(orjson.loads(_text_at(content, _FIELDS_AT)))
@@ -127,13 +132,13 @@ def left_behind(file: Path) -> LeftBehind:
     return LeftBehind(alive_wall_ns, fields, list(_slots_of(content)))
 
 
-def _slots_of(content: bytes) -> Iterator[LeftOver]:
+def _slots_of(content: mmap.mmap) -> Iterator[LeftOver]:
     for place in range(_PAGE, len(content) - _SLOT + 1, _SLOT):
         begin = _text_at(content, place)
         if begin:
             yield LeftOver(begin, _text_at(content, place + _PAGE))
 
 
-def _text_at(content: bytes, place: int) -> bytes:
+def _text_at(content: mmap.mmap, place: int) -> bytes:
     (length,) = _LENGTH.unpack_from(content, place)
     return content[place + _FIRST : place + _FIRST + length] if length <= TEXT_BYTES_MAX else b""

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from extproc.config.document import Document
+from extproc.exchange.budget_memory import BudgetMemory
 from extproc.ledger import require_sinks
 
 if TYPE_CHECKING:
@@ -17,11 +19,17 @@ if TYPE_CHECKING:
 
 
 class LedgerParts:
-    """What is open in this process; both are None without a ledger."""
+    """What is open in this process; sink and shipper are None without a ledger. ``budgets``: what is left of them."""
 
-    def __init__(self, sink: LedgerSink | None = None, shipper: ShipperProcess | None = None) -> None:
+    def __init__(
+        self,
+        sink: LedgerSink | None = None,
+        shipper: ShipperProcess | None = None,
+        budgets: BudgetMemory | None = None,
+    ) -> None:
         self.sink = sink
         self.shipper = shipper
+        self.budgets = BudgetMemory() if budgets is None else budgets
 
     def problem(self) -> str:
         """Why entries are not spooled (of several workers, the log says it) or not shipped; empty: they are."""
@@ -32,6 +40,11 @@ class LedgerParts:
         """Start to ship."""
         if self.shipper is not None:
             self.shipper.start()
+
+    def use(self, document: Document) -> None:
+        """A new configuration is in force: watch its budgets."""
+        if self.shipper is not None:
+            self.shipper.watch(document.budgets, document.budget_webhook_file)
 
     async def close(self) -> None:
         """Write what has ended, then ship it; both take a bounded time."""
@@ -62,7 +75,8 @@ def open_ledger(
 
     folder = file.parent.resolve()
     spool = folder / terms.spool
-    sink = LedgerSink(terms, spool, counts, logger) if serves else None
+    budgets = BudgetMemory(Lock())
+    sink = LedgerSink(terms, spool, counts, logger, budgets=budgets) if serves else None
     watched = document.budgets, document.budget_webhook_file
     shipper = ShipperProcess(terms, spool, folder, counts, logger, *watched) if ships else None
-    return LedgerParts(sink, shipper)
+    return LedgerParts(sink, shipper, budgets)

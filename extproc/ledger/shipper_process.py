@@ -60,11 +60,9 @@ class ShipperProcess:
         budgets: Sequence[Budget] = (),
         webhook_file: str | None = None,
     ) -> None:
-        watched = [one.model_dump_json() for one in budgets]
-        settings: dict[str, Any] = {"folder": str(folder), "spool": str(root), "budgets": watched}
-        settings["ledger"] = terms.model_dump()
-        settings["webhook_file"] = "" if webhook_file is None else str(folder / webhook_file)
-        self._settings = orjson.dumps(settings) + b"\n"
+        self._folder = folder
+        self._terms = {"ledger": terms.model_dump(), "folder": str(folder), "spool": str(root)}
+        self._watched = _watched(folder, budgets, webhook_file)
         self._counts = counts
         self._logger = logger
         self._process: asyncio.subprocess.Process | None = None
@@ -80,6 +78,14 @@ class ShipperProcess:
     def start(self) -> None:
         """Start keeping it."""
         self._task = asyncio.create_task(self._keep())
+
+    def watch(self, budgets: Sequence[Budget], webhook_file: str | None) -> None:
+        """Watch other budgets from now on."""
+        watched = _watched(self._folder, budgets, webhook_file)
+        if watched != self._watched:
+            self._watched = watched
+            if self._process is not None and self._process.stdin is not None:
+                self._process.stdin.write(orjson.dumps(watched) + b"\n")
 
     async def stop(self) -> None:
         """Let it ship what is there, for a bounded time, and end it."""
@@ -122,7 +128,7 @@ class ShipperProcess:
         try:
             assert process.stdin is not None
             assert process.stdout is not None
-            process.stdin.write(self._settings)
+            process.stdin.write(orjson.dumps({**self._terms, **self._watched}) + b"\n")
             while line := await process.stdout.readline():
                 self._take(orjson.loads(line))
             return await process.wait()
@@ -160,3 +166,9 @@ class ShipperProcess:
             limit=change["amount"],
             until=datetime.fromtimestamp(change["period_end_us"] // 1_000_000, UTC).isoformat(),
         )
+
+
+def _watched(folder: Path, budgets: Sequence[Budget], webhook_file: str | None) -> dict[str, Any]:
+    """The settings of the shipper that a reload may change."""
+    webhook = "" if webhook_file is None else str(folder / webhook_file)
+    return {"budgets": [one.model_dump_json() for one in budgets], "webhook_file": webhook}

@@ -1,8 +1,8 @@
 """The process that ships the spool: ``python -m extproc.ledger.shipping``, a child of ``extproc serve``.
 
-Its standard input has the settings, as a line of JSON (a URL may hold a password, and arguments are public), and ends
-when its parent does. It then ships what there is, for some seconds at most. On its standard output it reports, as lines
-of JSON. One such process at a time ships a spool; any other waits.
+Its standard input has the settings, as a line of JSON (a URL may hold a password, and arguments are public), then one
+for each change of the budgets. It ends when its parent does: then it ships what there is, for some seconds at most. On
+its standard output it reports, as lines of JSON. One such process at a time ships a spool; any other waits.
 
 Each sink has a thread of its own. The first thread looks after the folders, and reports.
 """
@@ -15,22 +15,25 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from extproc.config.budgets import Budget
 from extproc.config.ledger import Ledger
+from extproc.domain.budgets import BudgetSums
+from extproc.ledger.budget_file import BudgetFile, write_budget_file
 from extproc.ledger.budget_watch import BudgetWatch
 from extproc.ledger.budget_webhook import BudgetWebhook, crossing_message
 from extproc.ledger.folders import SpoolFolders
+from extproc.ledger.in_flight import with_in_flight
 from extproc.ledger.sink_loop import SinkLoop
 from extproc.ledger.sinks import DATABASE, DATABASE_PACE, FURTHER, further_sinks
-from extproc.ledger.spool import SpoolLock, SpoolTaken, size_of_spool
+from extproc.ledger.spool import SpoolLock, SpoolTaken, process_folders, size_of_spool
 from extproc.ledger.store import LedgerStore
 
 SHIPPER_LOCK: Final = "shipper"
@@ -42,28 +45,42 @@ _CROSSED_AT_ONCE: Final = 500  # a report is one line, which is bounded
 _MB: Final = 1_000_000
 
 
+class Watched(NamedTuple):
+    """The budgets that are watched, and the file with the URL to which their crossings are posted, if any."""
+
+    budgets: tuple[Budget, ...] = ()
+    webhook_file: Path | None = None
+
+    @classmethod
+    def of_settings(cls, settings: Mapping[str, Any]) -> Watched:
+        """As ``ShipperProcess`` writes them."""
+        budgets = tuple(Budget.model_validate_json(one) for one in settings.get("budgets", ()))
+        return cls(budgets, Path(settings["webhook_file"]) if settings.get("webhook_file") else None)
+
+
 class Shipping:
     """Ships until its parent ends.
 
     Args:
         folder: base of relative paths of the configuration.
         root: of the spool.
-        budgets: that are watched.
-        webhook_file: has the URL to which their crossings are posted, if any.
+        watched: the budgets, and where their crossings are posted.
     """
 
-    def __init__(
-        self, terms: Ledger, folder: Path, root: Path, budgets: Sequence[Budget] = (), webhook_file: Path | None = None
-    ) -> None:
+    def __init__(self, terms: Ledger, folder: Path, root: Path, watched: Watched | None = None) -> None:
         self._url = terms.url
         self._folder = folder
         self._root = root
-        self._budgets = budgets
+        self._next = Watched() if watched is None else watched
+        self._watched = Watched()
         self._parent_gone = threading.Event()
+        self._store: LedgerStore | None = None
         self._watch: BudgetWatch | None = None
+        self._webhook: BudgetWebhook | None = None
+        self._present: set[str] = set()  # spools, when it looked last
+        self._summed: set[str] = set()  # those of which the last file has everything
         self._warned: list[str] = []
         self._writing = threading.Lock()
-        self._webhook = None if webhook_file is None else BudgetWebhook(webhook_file, self._tell)
         self._folders = SpoolFolders(root)
         common = root, self._folders.is_gone, terms.spool_mb_max * _MB
         self.loops = {DATABASE: SinkLoop("store", DATABASE_PACE, self._opened, *common, self._look, tells_damage=True)}
@@ -78,6 +95,10 @@ class Shipping:
     def parent_ended(self) -> None:
         """Called from a thread."""
         self._parent_gone.set()
+
+    def watch(self, watched: Watched) -> None:
+        """Watch other budgets from now on. Called from a thread."""
+        self._next = watched
 
     def run(self) -> None:
         """Ship, and wait; until the parent is gone and nothing is left."""
@@ -121,29 +142,55 @@ class Shipping:
 
     def _opened(self) -> LedgerStore:
         """Called by the thread of the database."""
-        store = LedgerStore(self._url, self._folder)
-        self._watch = BudgetWatch(store, self._budgets)
+        store = self._store = LedgerStore(self._url, self._folder)
+        self._watch = None
         if store.warnings != self._warned:
             self._warned = store.warnings
             self._write({"problems": store.warnings})
         return store
 
     def _look(self, stored: bool) -> None:
-        """Look at the budgets, if it is time, and report them. Called by the thread of the database.
+        """Look at the budgets, if it is time, and report them. Called by the thread of the database, after it shipped.
 
-        Raises: StoreFailed.
+        Raises: StoreFailed, OSError.
         """
         now_us = time.time_ns() // 1_000
-        looked = None if self._watch is None else self._watch.look_if_due(stored, now_us)
+        if self._next != self._watched or self._watch is None:
+            self._change(self._next)
+        # What was there at the last call was shipped since, with all that was written before it was there.
+        spools, self._present = self._present, {folder.name for folder in process_folders(self._root)}
+        looked = None if self._watch is None else self._watch.look_if_due(stored, now_us, not spools <= self._summed)
         if looked is None:
             return
+        if looked.sums:
+            self._write_sums(looked.sums, spools, now_us)
         self._write({"budgets": {"at_s": now_us / 1_000_000, "percent": looked.percent}})
         if self._webhook is not None:
-            units = {one.name: one.of for one in self._budgets}
+            units = {one.name: one.of for one in self._watched.budgets}
             for change in looked.crossed:
                 self._webhook.send(crossing_message(change, units[change.budget]))
         for first in range(0, len(looked.crossed), _CROSSED_AT_ONCE):
             self._write({"crossed": [asdict(one) for one in looked.crossed[first : first + _CROSSED_AT_ONCE]]})
+
+    def _change(self, watched: Watched) -> None:
+        assert self._store is not None
+        if watched.webhook_file != self._watched.webhook_file:
+            if self._webhook is not None:
+                self._webhook.close()
+            file = watched.webhook_file
+            self._webhook = None if file is None else BudgetWebhook(file, self._tell)
+        self._watch = BudgetWatch(self._store, watched.budgets)
+        self._watched = watched
+
+    def _write_sums(self, sums: Sequence[BudgetSums], spools: set[str], now_us: int) -> None:
+        """For the workers of this machine. Nothing was shipped since the sums were read. Raises: OSError."""
+        place_of = self.loops[DATABASE].place_stored
+        estimated = with_in_flight(self._root, sums, now_us)
+        if not self._folders.has_all_of_gone(place_of):  # something was recovered since, and is in no sum yet
+            spools = spools & self._summed
+        places = {name: 0 if (place := place_of(name)) is None else place.sequence for name in spools}
+        write_budget_file(self._root, BudgetFile(now_us, places, estimated))
+        self._summed = spools
 
     def _tell(self, problem: str) -> None:
         self._write({"problems": [problem]})
@@ -193,18 +240,16 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)  # for the parent, whose end is noticed
     settings = orjson.loads(sys.stdin.readline())
-    terms = Ledger.model_validate(settings["ledger"])
-    budgets = [Budget.model_validate_json(one) for one in settings.get("budgets", ())]
-    webhook_file = Path(settings["webhook_file"]) if settings.get("webhook_file") else None
-    shipping = Shipping(terms, Path(settings["folder"]), Path(settings["spool"]), budgets, webhook_file)
-    threading.Thread(target=_watch, args=(shipping,), name="parent", daemon=True).start()
+    terms, watched = Ledger.model_validate(settings["ledger"]), Watched.of_settings(settings)
+    shipping = Shipping(terms, Path(settings["folder"]), Path(settings["spool"]), watched)
+    threading.Thread(target=_listen, args=(shipping,), name="parent", daemon=True).start()
     if shipping.wait_for_lock() is not None:
         shipping.run()
 
 
-def _watch(shipping: Shipping) -> None:
-    while sys.stdin.read(1):
-        pass
+def _listen(shipping: Shipping) -> None:
+    for line in sys.stdin:
+        shipping.watch(Watched.of_settings(orjson.loads(line)))
     shipping.parent_ended()
     time.sleep(LAST_S_MAX + 1.0)
     os._exit(1)  # a sink or the disk does not answer

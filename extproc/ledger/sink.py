@@ -14,9 +14,12 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol
 
 from extproc.config.ledger import Ledger
+from extproc.domain.budgets import SpentOfBudget
 from extproc.domain.errors import ApiError
 from extproc.domain.record import ExchangeRecord, Outcome, VersionFacts
+from extproc.exchange.budget_memory import BudgetMemory
 from extproc.ledger import LedgerUnavailable
+from extproc.ledger.budget_reader import BudgetReader
 from extproc.ledger.entry import NOT_REACHED
 from extproc.ledger.lines import WITHOUT_ENTRY, RecordWriter, ended_record, outcome_of
 from extproc.ledger.open_exchanges import OpenExchanges
@@ -56,8 +59,8 @@ class LedgerCounts(Protocol):
 
 _Begun = tuple[int | None, bytes, VersionFacts | None]
 """Place of its slot, its beginning, and the version in it."""
-_Ended = tuple[int | None, bytes, bytes]
-"""Place of its slot, its beginning and its end; without an end, no entry is wanted."""
+_Ended = tuple[int | None, bytes, bytes, tuple[SpentOfBudget, ...]]
+"""Place of its slot, its beginning, its end and what it spent; without an end, no entry is wanted."""
 
 
 class LedgerSink:
@@ -66,11 +69,21 @@ class LedgerSink:
     Args:
         root: the folder of the spool.
         logger: logs failures once, on transition.
+        budgets: what is left of those that act.
         threaded: otherwise its owner calls ``turn``.
     Raises: LedgerUnavailable if the spool cannot be used.
     """
 
-    def __init__(self, terms: Ledger, root: Path, counts: LedgerCounts, logger: Any, *, threaded: bool = True) -> None:
+    def __init__(
+        self,
+        terms: Ledger,
+        root: Path,
+        counts: LedgerCounts,
+        logger: Any,
+        *,
+        budgets: BudgetMemory | None = None,
+        threaded: bool = True,
+    ) -> None:
         self._terms = terms
         self._root = root
         self._counts = counts
@@ -84,6 +97,8 @@ class LedgerSink:
             hint = "Let this user write there, or set ledger.spool to another folder."
             raise LedgerUnavailable(f"ledger.spool: {root} cannot be used ({reason}). {hint}") from None
         self._writer = SegmentWriter(self.folder, terms.fsync, terms.fsync_interval_ms / 1_000)
+        self._budgets = BudgetMemory() if budgets is None else budgets
+        self._sums = BudgetReader(root, self.folder.name, self._budgets, logger)
         self._lines = RecordWriter()
         self._begun: dict[str, _Begun] = {}
         self._ended: SimpleQueue[_Ended] = SimpleQueue()
@@ -122,12 +137,12 @@ class LedgerSink:
         else:
             place, begin, version = begun
             if record.outcome is Outcome.LOCAL_REPLY and not self._terms.refused and outcome_of(record) in NOT_REACHED:
-                self._ended.put((place, begin, b""))
+                self._ended.put((place, begin, b"", ()))
                 return
         end = self._lines.end_of(record, version)
         if place is not None:
             self._open.end(place, end)
-        self._ended.put((place, begin, end))
+        self._ended.put((place, begin, end, record.spent))
 
     @property
     def problem(self) -> str:
@@ -173,6 +188,7 @@ class LedgerSink:
             self._counts.unprotected(unprotected)
         if time.monotonic() - self._checked_s >= _CHECK_S:
             self._check()
+        self._sums.look()
         try:
             while self._next_batch():
                 self._write()
@@ -201,18 +217,20 @@ class LedgerSink:
         if self._full and self._terms.on_full == "drop":
             self._drop("full")
             return
-        records = [ended_record(begin, end) for _, begin, end in self._waiting if end]
+        records = [ended_record(begin, end) for _, begin, end, _ in self._waiting if end]
         if records:
             self._writer.append(records)
+            self._budgets.spooled(self._writer.sequence, [one for ended in self._waiting for one in ended[3]])
             self._counts.spooled(len(records))
         self._free()
 
     def _drop(self, reason: str) -> None:
-        self._counts.dropped(reason, sum(bool(end) for _, _, end in self._waiting))
+        """Give the batch up. What it has spent still counts in this process, until the period ends."""
+        self._counts.dropped(reason, sum(bool(end) for _, _, end, _ in self._waiting))
         self._free()
 
     def _free(self) -> None:
-        for place, _, _ in self._waiting:
+        for place, _, _, _ in self._waiting:
             if place is not None:
                 self._open.free(place)
         self._waiting = []
@@ -250,7 +268,7 @@ class LedgerSink:
 
     def _finish(self) -> None:
         """Close the files; what could not be written is left in its slots, for the shipper."""
-        unwritten = sum(bool(end) and place is None for place, _, end in self._waiting)
+        unwritten = sum(bool(end) and place is None for place, _, end, _ in self._waiting)
         if unwritten:
             self._counts.dropped("stopped", unwritten)
         try:

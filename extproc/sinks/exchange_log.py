@@ -55,6 +55,7 @@ class ExchangeLog:
             **({} if record.unrouted is None else {"unrouted_version": record.unrouted.version}),
             **_fallback(record),
             **_limits(record),
+            **({"budgets": [f"{budget} {act}" for budget, act in record.budget_acts]} if record.budget_acts else {}),
             **({} if record.texts is None else {"texts": record.texts}),
         )
 

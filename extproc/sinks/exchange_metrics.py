@@ -99,6 +99,12 @@ class ExchangeMetrics:
                 ("limit",),
             ),
         }
+        self._budget_acts = counter(
+            "llm_extproc_budget_exchanges_total",
+            "Exchanges on which a budget acted: `blocked` and `downgraded` as it was exhausted, `reserved` (refused, as"
+            " exchanges in flight may need the rest), `unknown_allowed` and `unknown_blocked` without its sums.",
+            ("budget", "act"),
+        )
         self._answers = counter("llm_answers_total", "Completed responses (choices).", VERSION_LABELS)
         self.verdicts = counter(
             "llm_guard_verdicts_total", "Findings by the action taken.", ("policy", "guard", "direction", "action")
@@ -150,6 +156,8 @@ class ExchangeMetrics:
             self._fallbacks.add(step, 1)
         for limit, said in record.limits:
             self._limits[said].add((limit,))
+        for act in record.budget_acts:
+            self._budget_acts.add(act)
         for verdict, times in record.verdicts.items():
             self.verdicts.add((record.policy, *verdict), times)
         for finding, times in record.findings.items():

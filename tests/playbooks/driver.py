@@ -19,6 +19,7 @@ from extproc.config.load import parse_document
 from extproc.domain.masks import PROCESS_KEY
 from extproc.domain.pace import UNHURRIED, Pace
 from extproc.domain.record import ExchangeRecord
+from extproc.exchange.budget_memory import BudgetKeeper
 from extproc.exchange.claims import Limiter
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.events import (
@@ -144,11 +145,20 @@ class Conversation:
     steps: list[Step] = field(default_factory=list)
     limiter: Limiter | None = None
     now_ns: int = 0
+    budgets: BudgetKeeper | None = None
+    utc_s: float = 0.0
 
     def __post_init__(self) -> None:
-        rates, limiter = self.learned_rates, self.limiter
         self.exchange = Exchange(
-            self.snapshot, "exchange-1", self.now_ns, self.clean_texts, rates, self.pace, limiter=limiter
+            self.snapshot,
+            "exchange-1",
+            self.now_ns,
+            self.clean_texts,
+            self.learned_rates,
+            self.pace,
+            utc_s=self.utc_s,
+            limiter=self.limiter,
+            budgets=self.budgets,
         )
 
     def hears(self, event: Event) -> list[Command]:

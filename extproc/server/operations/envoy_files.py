@@ -16,6 +16,16 @@ Accepted = Callable[[Document], None]
 """Takes each configuration that is in force."""
 
 
+def each(*told: Accepted) -> Accepted:
+    """Several of them as one."""
+
+    def tell(document: Document) -> None:
+        for one in told:
+            one(document)
+
+    return tell
+
+
 @contextmanager
 def following(document: Document, folder: Path | None, logger: Any) -> Iterator[Accepted]:
     """Keep the files of a folder. Yields: what takes a new configuration.

@@ -185,7 +185,7 @@ def restart_needed(started_with: Document, new: Document) -> Iterator[str]:
                 yield f"{name}.{key}"
     if started_with.identity.label_values_max != new.identity.label_values_max:
         yield "identity.label_values_max"
-    for name in ("review", "ledger", "budgets", "budget_webhook_file"):
+    for name in ("review", "ledger"):
         if getattr(started_with, name) != getattr(new, name):
             yield name
     if message_bytes_max(new.limits) > message_bytes_max(started_with.limits):

@@ -9,10 +9,12 @@ import asyncio
 import itertools
 import secrets
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any, Protocol
 
 from extproc.domain.classification import BlockingCheck, ClassificationJob
 from extproc.domain.record import ExchangeRecord
+from extproc.exchange.budget_memory import BudgetMemory
 from extproc.exchange.claims import Claim
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.endpoint_picks import EndpointPicks
@@ -23,7 +25,7 @@ from extproc.rate_limits.local import LocalLimits
 from extproc.server.operations.json_log import where
 from extproc.server.transport.envoy_routes import EnvoyRoutes
 from extproc.server.transport.long_messages import LongMessageMeter, LongMessages
-from extproc.server.transport.services import ClassifierService, ExchangeLedger, LimitService
+from extproc.server.transport.services import BudgetService, ClassifierService, ExchangeLedger, LimitService
 from extproc.server.transport.session import Session
 
 MESSAGE_FRAMING_BYTES = 1_048_576  # overhead of an Envoy message around a body
@@ -53,6 +55,7 @@ class Processor:
         meter: LongMessageMeter | None = None,
         limiter: LimitService | None = None,
         ledger: ExchangeLedger | None = None,
+        budgets: BudgetService | None = None,
     ) -> None:
         self._snapshot = snapshot
         self.ledger = ledger
@@ -68,6 +71,8 @@ class Processor:
         self.picks = EndpointPicks()
         self.limiter: LimitService = LocalLimits() if limiter is None else limiter
         self.limiter.configure(snapshot.rate_limits)
+        self.budgets: BudgetService = BudgetMemory(Lock()) if budgets is None else budgets
+        self.budgets.configure(snapshot.budgets)
         self.envoy_routes = EnvoyRoutes(snapshot)
         self._id_prefix = secrets.token_hex(6)
         self._id_number = itertools.count(1)
@@ -82,6 +87,7 @@ class Processor:
         if self._classifiers is not None:
             self._classifiers.configure(snapshot.classifiers)
         self.limiter.configure(snapshot.rate_limits)
+        self.budgets.configure(snapshot.budgets)
         self._snapshot = snapshot
         self.envoy_routes.use(snapshot)
 

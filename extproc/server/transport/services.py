@@ -1,4 +1,4 @@
-"""The services of a processor: classifiers, the keeper of rate limits, and the ledger."""
+"""The services of a processor: classifiers, the keepers of rate limits and of budgets, and the ledger."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from extproc.config.classifiers import Classifier
+from extproc.config.compiled_budgets import CompiledBudgets
 from extproc.config.compiled_rate_limits import CompiledRateLimits
 from extproc.domain.classification import BlockingCheck, ClassificationJob
 from extproc.domain.errors import ApiError
 from extproc.domain.record import ExchangeRecord
+from extproc.exchange.budget_memory import BudgetKeeper
 from extproc.exchange.claims import Claim, Limiter
 from extproc.exchange.events import VerdictMissing, VerdictReceived
 
@@ -40,6 +42,14 @@ class ClassifierService(Protocol):
 
     async def check(self, check: BlockingCheck) -> VerdictReceived | VerdictMissing:
         """The result that a request waits for, before its deadline. Cancelled when the client is gone."""
+        ...
+
+
+class BudgetService(BudgetKeeper, Protocol):
+    """Knows what is left of budgets."""
+
+    def configure(self, budgets: CompiledBudgets | None) -> None:
+        """Replace the budgets; called between two exchanges. What is counted stays."""
         ...
 
 

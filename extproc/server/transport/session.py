@@ -271,6 +271,7 @@ class Session:
             processor.limiter,
             hop,
             None if processor.ledger is None else processor.ledger.refusal,
+            processor.budgets,
         )
 
     def _note(self, step: Step) -> None:

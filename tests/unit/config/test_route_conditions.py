@@ -11,7 +11,9 @@ import pytest
 from extproc.config.route_conditions import DAYS, RouteFacts, TimeMissing, compile_condition, in_window, zone_of
 from extproc.config.routes import RouteCondition
 
-FACTS = RouteFacts("llama-70b", "chat", "search", "gold", "rag", {"x-beta": "on"}, 5_000, True, False, 0.0)
+FACTS = RouteFacts(
+    "llama-70b", "chat", "search", "gold", "rag", {"x-beta": "on"}, 5_000, True, False, 0.0, frozenset({"daily"})
+)
 
 
 def matches(facts: RouteFacts = FACTS, **keys: Any) -> bool:
@@ -41,6 +43,7 @@ def at(moment: str) -> RouteFacts:
         ({"streamed": True}, {"streamed": False}),
         ({"tools": False}, {"tools": True}),
         ({"days": ["thu"]}, {"days": ["fri"]}),
+        ({"budget_exhausted": ["monthly", "daily"]}, {"budget_exhausted": ["monthly"]}),
         ({"hours": "00:00-00:01"}, {"hours": "00:01-24:00"}),
         ({"teams": ["search"], "streamed": True}, {"teams": ["search"], "streamed": False}),
     ],

@@ -29,6 +29,7 @@ KEYS: dict[str, Any] = {
     "days": st.lists(st.sampled_from(["mon", "tue", "sun"]), max_size=2, unique=True),
     "hours": HOURS,
     "timezone": st.sampled_from(["UTC", "Asia/Tokyo"]),
+    "budget_exhausted": st.lists(st.sampled_from(["a", "b", "c"]), max_size=2),
 }
 CONDITIONS = st.fixed_dictionaries(KEYS)
 FACTS = st.builds(
@@ -43,6 +44,7 @@ FACTS = st.builds(
     st.booleans(),
     st.booleans(),
     st.integers(0, 14 * 86_400).map(float),
+    st.frozensets(st.sampled_from("abc")),
 )
 
 

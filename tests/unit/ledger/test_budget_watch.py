@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from extproc.config.budgets import Budget
+from extproc.domain.budgets import BudgetSums
 from extproc.ledger.budget_watch import LOOK_S_MAX, LOOK_S_MIN, BudgetWatch, Looked
 from extproc.ledger.budgets import BudgetChange, changes_of, grant
 from extproc.ledger.store import LedgerStore
@@ -88,6 +89,36 @@ def test_a_new_period_begins_with_nothing(store: LedgerStore) -> None:
     assert set(watch.look(NOON_US - 3 * DAY_US).percent) == {"daily"}
     store.add([entry(exchange="b", started_at_us=NOON_US + DAY_US, prompt_tokens=1_000)])
     assert [change.kind for change in watch.look(NOON_US + DAY_US).crossed] == ["warned", "warned", "exhausted"]
+
+
+def test_sums_are_those_of_budgets_that_act(store: LedgerStore) -> None:
+    """For the workers: what is spent and granted by key, of the period that runs."""
+    acts = {"on_exhausted": "block", "when_unknown": "allow"}
+    acting = Budget(**{**BUDGET.model_dump(), **acts})
+    of_codes = {"name": "codes", "per": "budget_code", "of": "micro_usd", "match": ("b7", "b8")}
+    codes = Budget(**{**acting.model_dump(), **of_codes})
+    spend(store, 600, "a")
+    give(store, 50)
+    assert BudgetWatch(store, [BUDGET]).look(NOON_US).sums == ()
+    assert BudgetWatch(store, [acting, codes]).look(NOON_US).sums == (
+        BudgetSums("daily", "team", "tokens", PERIOD, {"search": (600, 50)}, {}),
+        BudgetSums("codes", "budget_code", "micro_usd", PERIOD, {"b7": (123, 0), "b8": (0, 0)}, {}),
+    )
+
+
+def test_it_looks_more_often_where_a_budget_acts(store: LedgerStore) -> None:
+    """Each second, as somebody may grant more; at once, if a worker waits for its first sums."""
+    clock = Clock()
+    acting = Budget(**{**BUDGET.model_dump(), "on_exhausted": "block", "when_unknown": "allow"})
+    watch = BudgetWatch(store, [acting], clock)
+    assert watch.look_if_due(False, NOON_US) is not None
+    assert watch.look_if_due(False, NOON_US, at_once=True) is not None
+    assert watch.look_if_due(True, NOON_US) is None
+    clock.now_s += LOOK_S_MIN
+    assert watch.look_if_due(False, NOON_US) is not None
+    warning = BudgetWatch(store, [BUDGET], clock)
+    assert warning.look_if_due(False, NOON_US) is not None
+    assert warning.look_if_due(False, NOON_US, at_once=True) is None
 
 
 class Clock:

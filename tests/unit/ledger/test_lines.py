@@ -8,9 +8,10 @@ import orjson
 import pytest
 
 from extproc.domain.record import ANSWERED, Attempt, Outcome, VersionFacts
+from extproc.domain.storable_names import NAME_BYTES_MAX
 from extproc.domain.token_rates import START
 from extproc.domain.usage import Prices, Usage, cost_of
-from extproc.ledger.entry import FINDINGS_MAX, NAME_BYTES_MAX, EntryOutcome, LedgerEntry, TokenSource, TriedVersion
+from extproc.ledger.entry import FINDINGS_MAX, EntryOutcome, LedgerEntry, TokenSource, TriedVersion
 from extproc.ledger.lines import (
     BEGIN_FIELDS,
     END_FIELDS,

@@ -12,19 +12,22 @@ from typing import Any
 
 import pytest
 
+from extproc.config.budgets import Budget
 from extproc.config.ledger import Ledger
-from extproc.ledger import shipping
+from extproc.ledger import budget_watch, shipping
 from extproc.ledger.backlog import waiting_bytes
+from extproc.ledger.budget_file import BUDGET_FILE, BudgetFile, parse_budget_file
 from extproc.ledger.entry_sink import SinkFailed
+from extproc.ledger.in_flight import with_in_flight
 from extproc.ledger.shipper_process import COMMAND
-from extproc.ledger.shipping import Shipping
+from extproc.ledger.shipping import Shipping, Watched
 from extproc.ledger.sink import LedgerSink
 from extproc.ledger.sink_loop import SinkLoop
 from extproc.ledger.sinks import DATABASE_PACE, FURTHER
 from extproc.ledger.spool import process_folders
 from extproc.ledger.store import LedgerStore
 from tests.unit.databases import Server
-from tests.unit.ledger.crashes import MemoryStore, sink_of
+from tests.unit.ledger.crashes import MemoryStore, kill, sink_of
 from tests.unit.ledger.receiver import Receiver, receiving
 from tests.unit.ledger.records import record_of
 from tests.unit.ledger.sink_cases import Events, Parquet
@@ -274,6 +277,99 @@ def test_a_database_that_is_gone_for_a_while_loses_nothing(
     store = LedgerStore(url, tmp_path)
     assert store.count() == 3
     store.close()
+    sink.close()
+
+
+DAILY = Budget(
+    name="daily", per="team", of="tokens", amount=300, period="day", on_exhausted="block", when_unknown="allow"
+)
+
+
+def sums_in(spool: Path) -> BudgetFile:
+    """What the workers read."""
+    return parse_budget_file((spool / BUDGET_FILE).read_bytes())
+
+
+def test_workers_get_the_sums_of_budgets(tmp_path: Path, spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the place of each spool; a worker that has just begun does not wait for long."""
+    monkeypatch.setattr(budget_watch, "LOOK_S_MIN", 3_600.0)
+    loop = Shipping(Ledger(), tmp_path, spool, Watched((DAILY,))).loops["database"]
+    sink = sink_of(spool)
+    ended(sink, "a", "b")
+    sink.exchange_sent(record_of("c"))
+    assert loop.turn() == 2
+    assert sums_in(spool).spools == {}  # something may have been written before the first look
+    loop.turn()
+    first = sums_in(spool)
+    assert first.spools == {sink.folder.name: 2}
+    assert [(one.name, one.of) for one in first.sums] == [("daily", "tokens")]
+    ended(sink, "d")
+    loop.turn()
+    assert sums_in(spool) == first  # it looks as often as it may
+    other = sink_of(spool)
+    loop.turn()
+    loop.turn()
+    assert sums_in(spool).spools == {sink.folder.name: 3, other.folder.name: 0}
+    for one in (sink, other):
+        one.close()
+
+
+def test_a_worker_is_told_when_what_others_left_is_in_the_sums(
+    tmp_path: Path, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is recovered while sums are read is neither in flight any more, nor stored yet."""
+    worker = Shipping(Ledger(), tmp_path, spool, Watched((DAILY,)))
+    loop, gone = worker.loops["database"], sink_of(spool)
+    gone.exchange_sent(record_of("a"))
+    loop.turn()
+    kill(gone)
+    new = sink_of(spool)
+    loop.turn()
+    recovers = [True]
+
+    def estimated(*arguments: Any) -> Any:
+        if recovers.pop():
+            worker._folders.look()
+        return with_in_flight(*arguments)
+
+    monkeypatch.setattr(shipping, "with_in_flight", estimated)
+    loop.turn()
+    assert new.folder.name not in sums_in(spool).spools
+    recovers.append(False)
+    assert loop.turn() == 1
+    assert new.folder.name in sums_in(spool).spools
+    new.close()
+
+
+def test_other_budgets_are_watched_at_once(tmp_path: Path, spool: Path) -> None:
+    """As a reload tells; without any that act, nothing is written."""
+    worker = Shipping(Ledger(), tmp_path, spool)
+    loop, sink = worker.loops["database"], sink_of(spool)
+    loop.turn()
+    assert not (spool / BUDGET_FILE).exists()
+    for name in ("one", "two"):
+        settings = {"budgets": [Budget(**{**DAILY.model_dump(), "name": name}).model_dump_json()]}
+        worker.watch(Watched.of_settings(settings))
+        loop.turn()
+        assert [one.name for one in sums_in(spool).sums] == [name]
+    hook = tmp_path / "hook.url"
+    for file in (hook, None):
+        worker.watch(Watched((DAILY,), file))
+        loop.turn()
+        assert (worker._webhook is None) is (file is None)
+    sink.close()
+
+
+def test_sums_that_cannot_be_written_are_told(tmp_path: Path, spool: Path) -> None:
+    """They become too old then, which the workers tell too."""
+    loop, sink = Shipping(Ledger(), tmp_path, spool, Watched((DAILY,))).loops["database"], sink_of(spool)
+    (spool / f"{BUDGET_FILE}.new").mkdir()
+    loop.turn()
+    assert loop.problem == "spool: is a directory"
+    (spool / f"{BUDGET_FILE}.new").rmdir()
+    ended(sink, "a")
+    loop.turn()
+    assert loop.problem == ""
     sink.close()
 
 

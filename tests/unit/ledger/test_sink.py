@@ -5,18 +5,22 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from extproc.config.ledger import Ledger
+from extproc.domain.budgets import BudgetSums
 from extproc.domain.record import Outcome
+from extproc.exchange.budget_memory import BudgetMemory
 from extproc.ledger import LedgerUnavailable
 from extproc.ledger.entry import EntryOutcome, LedgerEntry
 from extproc.ledger.open_exchanges import left_behind
 from extproc.ledger.sink import LEDGER_FULL, LedgerSink
 from extproc.ledger.spool import OPEN
+from tests.unit.exchange.budgets import DAILY, compiled, keyed
 from tests.unit.ledger.crashes import MemoryStore, ShipperInTurn, Told, sink_of
 from tests.unit.ledger.records import record_of
 
@@ -92,6 +96,42 @@ def test_a_large_message_may_end_in_a_thread(tmp_path: Path) -> None:
         thread.join()
     sink.close()
     assert (told.entries, len(shipped(tmp_path)), told.lines) == (800, 800, [])
+
+
+def test_what_was_spent_of_budgets_is_known_until_the_sums_have_it(tmp_path: Path) -> None:
+    """By the number of its record; what was dropped counts on."""
+    told, memory, budgets = Told(), BudgetMemory(), compiled(DAILY)
+    memory.configure(budgets)
+    sink = LedgerSink(Ledger(on_full="drop"), tmp_path, told, told, budgets=memory, threaded=False)
+    at_us = time.time_ns() // 1_000
+    period = budgets.budgets[0].section.period_at(at_us)
+    sums = [BudgetSums("daily", "team", "tokens", period, {}, {})]
+    memory.take(sums, sink.folder.name, 0, at_us, 0)
+
+    def spend(exchange: str) -> None:
+        claims = memory.look(keyed(budgets), at_us, 0)
+        assert memory.reserve(claims, 0) is None
+        record = record_of(exchange)
+        sink.exchange_sent(record)
+        record.spent = memory.settle(claims, [9])
+        sink.exchange_ended(record)
+
+    def standing() -> str:
+        return memory.look(keyed(budgets), at_us, 0)[0].standing.value
+
+    spend("a")
+    assert sink.turn()
+    spend("b")
+    memory.take(sums, sink.folder.name, 1, at_us, 0)
+    assert [here.ended for here in memory._here.values()] == [9]
+    sink._full = True
+    sink._next_batch()
+    sink._write()
+    assert told.dropped_by["full"] == 1
+    memory.take(sums, sink.folder.name, 99, at_us, 0)
+    assert [here.ended for here in memory._here.values()] == [9]
+    assert standing() == "has_room"
+    sink.close()
 
 
 # --- a spool that is full, and a disk that fails -------------------------------------------------------------------
