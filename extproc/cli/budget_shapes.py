@@ -75,3 +75,17 @@ class GrantedJson(TypedDict):
     granted: Annotated[int, "by this call"]
     period: Annotated[BudgetPeriodJson, "that it is for"]
     state: Annotated[BudgetKeyJson, "with the grant"]
+
+
+class ActingBudgetJson(TypedDict):
+    """A budget that acts on a request, in a dry run."""
+
+    budget: Annotated[str, "its name"]
+    per: Annotated[Literal["team", "project", "budget_code"], "what `key` is"]
+    key: Annotated[str, "who asks"]
+    of: Annotated[Literal["micro_usd", "tokens"], "the unit of `amount`"]
+    amount: Annotated[int, "as the configuration has it"]
+    on_exhausted: Annotated[Literal["block", "downgrade"], "what it does when nothing is left"]
+    until: Annotated[str, "when the period ends"]
+    assumed_exhausted: Annotated[bool, "by `--budget-exhausted`; a dry run has no sums"]
+    act: Annotated[str | None, "what it did, such as `blocked`; null: nothing"]

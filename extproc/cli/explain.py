@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from extproc.cli.acting_budgets_output import acting_budgets_data, acting_budgets_rows
 from extproc.cli.dryrun_data import client_data, explained_data, outcome_of, reply_data, unasked_data, version_data
 from extproc.cli.dryrun_output import print_findings_explained, print_unasked
 from extproc.cli.exit_codes import ExitCode
@@ -67,6 +68,10 @@ def explain_command(
         str | None,
         typer.Option(metavar="TIME", help="When it comes, such as 2026-11-30T09:00Z.", show_default=False),
     ] = None,
+    exhausted: Annotated[
+        list[str] | None,
+        typer.Option("--budget-exhausted", metavar="NAME", help="Assume that this budget is exhausted."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what would happen to one exchange: route, version, findings, changes.
@@ -84,7 +89,7 @@ def explain_command(
         said = None if answer is None else _answer(answer)
         utc_s = time.time() if at is None else _seconds(at)
         with progress(f"Explaining {request}"):
-            run = dry_run(snapshot, asked, said, utc_s=utc_s)
+            run = dry_run(snapshot, asked, said, utc_s=utc_s, exhausted=exhausted or ())
     except ConfigInvalid as invalid:
         refuse_configuration(invalid)
     except ValueError as error:
@@ -138,6 +143,7 @@ def as_data(run: DryRun) -> ExplanationJson:
         "budget_code": record.budget_code,
         "policy": record.policy or None,
         "rate_limits": limits_data(run),
+        "budgets": acting_budgets_data(run),
         "findings": [
             {"guard": guard, "direction": direction, "kind": kind, "times": times}
             for (guard, direction, kind), times in record.findings.items()
@@ -199,6 +205,7 @@ def _rows(run: DryRun) -> Iterator[tuple[str, str]]:
     yield "filters", _filters(snapshot)
     yield "policy", _policy(record, snapshot)
     yield from limits_rows(limits_data(run))
+    yield from acting_budgets_rows(acting_budgets_data(run))
     yield "findings", _counted(record) or "none"
     yield "coverage", _coverage(record) or "none"
     yield "headers", "; ".join(_header_changes(run.changes)) or "no changes"

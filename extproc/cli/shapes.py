@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, TypedDict
 
-from extproc.cli.budget_shapes import BudgetHistoryJson, BudgetsJson, GrantedJson
+from extproc.cli.budget_shapes import ActingBudgetJson, BudgetHistoryJson, BudgetsJson, GrantedJson
 from extproc.cli.key_shapes import ApiKeysJson, NewApiKeyJson, RevokedApiKeyJson
 from extproc.cli.ledger_shapes import LedgerEntriesJson, LedgerEntryJson, ReplayedJson, VerifiedJson
 from extproc.cli.prompt_shapes import PromptDiffJson, PromptsJson, PromptTestJson, RenderedPromptJson, ShownPromptJson
@@ -217,6 +217,7 @@ class ExplanationJson(TypedDict):
     budget_code: Annotated[str, "or `unknown`"]
     policy: Annotated[str | None, "null: none was chosen"]
     rate_limits: Annotated[list[RateLimitJson], "that apply, as if nothing else was reserved"]
+    budgets: Annotated[list[ActingBudgetJson], "that act, of who asks"]
     findings: Annotated[list[FoundJson], "by guard and kind"]
     verdicts: Annotated[list[VerdictJson], "by guard and action"]
     coverage: Annotated[list[CoverageJson], "by guard and outcome"]

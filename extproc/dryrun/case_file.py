@@ -95,6 +95,9 @@ class ExchangeCase(Section):
         description="`events`, `every` (byte by byte), `random` (several times) or a list of places in bytes",
     )
     at: Moment = Field(default="1970-01-01T00:00Z", description="when the request comes, such as `2026-11-30T09:00Z`")
+    budget_exhausted: tuple[str, ...] = Field(
+        default=(), description="budgets that are taken to be exhausted; default: none"
+    )
     verdicts: dict[str, tuple[str, ...]] | None = Field(
         default=None, description="what classifiers that the request waits for find: a list of kinds by guard"
     )

@@ -16,6 +16,7 @@ from extproc.domain.contract import ENDPOINT_PATHS, MODEL_HEADER, VERSION_HEADER
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action
 from extproc.domain.text import Direction, Kind, Speaker
+from extproc.dryrun.assumed_budgets import assumed_exhausted
 from extproc.dryrun.case_file import CaseMessage, ExchangeCase, Expectation, LoadedCases, as_list
 from extproc.dryrun.compiled import name_of
 from extproc.dryrun.driver import drawn_cuts, dry_run
@@ -88,13 +89,18 @@ class CaseRunner:
         at: KeyPath = ("cases", number)
         line = self._loaded.places.place(at).line
         utc_s: float = self._written(at, "at", lambda: seconds_of(case.at))
+        exhausted = self._written(
+            at, "budget_exhausted", lambda: assumed_exhausted(self._snapshot, case.budget_exhausted)
+        )
         request, answer = self._messages(at, case)
         verdicts = None if case.verdicts is None else {guard: _found(kinds) for guard, kinds in case.verdicts.items()}
         differences: list[Difference] = []
         unasked: dict[Unasked, None] = {}
         run = None
         for told, cuts in _ways(case, answer):
-            run = dry_run(self._snapshot, request, answer, cuts=cuts, verdicts=verdicts, utc_s=utc_s)
+            run = dry_run(
+                self._snapshot, request, answer, cuts=cuts, verdicts=verdicts, utc_s=utc_s, exhausted=exhausted
+            )
             unasked |= dict.fromkeys(run.unasked)
             if case.expect is None:
                 break

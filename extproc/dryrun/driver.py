@@ -13,9 +13,11 @@ from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action, Coverage
 from extproc.domain.review import FindingNotes
 from extproc.domain.text import Direction
+from extproc.dryrun.assumed_budgets import AssumedBudgets, assumed_exhausted
 from extproc.dryrun.message import AnswerMessage, RequestMessage
 from extproc.dryrun.outcome import DryRun, GuardFinding, StreamPiece, Unasked, with_owners
 from extproc.dryrun.texts import TextReader
+from extproc.exchange.budget_memory import BudgetKeeper
 from extproc.exchange.events import (
     Abort,
     BodyMode,
@@ -57,6 +59,7 @@ def dry_run(
     verdicts: Verdicts | None = None,
     exchange_id: str = EXCHANGE_ID,
     utc_s: float = 0.0,
+    exhausted: Iterable[str] = (),
 ) -> DryRun:
     """Run a request, and what a model server would answer, through a snapshot of ``compile_dry``.
 
@@ -65,8 +68,11 @@ def dry_run(
         verdicts: of awaited classifiers; without one a request goes on as if nothing was found.
         exchange_id: decides what is drawn by chance: samples.
         utc_s: when it is taken to begin, since 1970. [s]
+        exhausted: names of budgets that are taken to be exhausted.
+    Raises: ValueError, if none of that name acts.
     """
-    run = _Run(snapshot, request, answer, verdicts or {}, exchange_id, utc_s)
+    budgets = AssumedBudgets(assumed_exhausted(snapshot, exhausted))
+    run = _Run(snapshot, request, answer, verdicts or {}, exchange_id, utc_s, budgets)
     run.send_request()
     if answer is not None and run.model is not None and run.reply is None:
         run.send_answer(answer, cuts)
@@ -108,12 +114,13 @@ class _Run:
         verdicts: Verdicts,
         exchange_id: str,
         utc_s: float,
+        budgets: BudgetKeeper,
     ) -> None:
         self._snapshot = snapshot
         self._request = request
         self._upstream = answer
         self._verdicts = verdicts
-        self._exchange = Exchange(snapshot, exchange_id, 0, utc_s=utc_s, limiter=LimitMemory())
+        self._exchange = Exchange(snapshot, exchange_id, 0, utc_s=utc_s, limiter=LimitMemory(), budgets=budgets)
         self._utc_s = utc_s
         self._exchange.record.notes = FindingNotes(_CHARS_MAX, self._note)
         self._now_ns = 0
@@ -240,6 +247,7 @@ class _Run:
             errors=tuple(self._errors),
             utc_s=self._utc_s,
             claim=self._exchange.claim,
+            budgets=tuple(self._exchange.budget_claims),
         )
 
 

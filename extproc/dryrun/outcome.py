@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from extproc.config.route_reasons import RouteVerdict
+from extproc.domain.budgets import BudgetStanding
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.reasons import Reason
 from extproc.domain.record import Action, ExchangeRecord, Outcome
@@ -14,6 +15,7 @@ from extproc.domain.text import Direction
 from extproc.dryrun.message import AnswerMessage, RequestMessage
 from extproc.dryrun.routing import routes_tried
 from extproc.dryrun.texts import SourcedText, TextPlace, answer_texts, locate, request_texts
+from extproc.exchange.budget_memory import BudgetClaim
 from extproc.exchange.claims import Claim
 from extproc.exchange.events import ContinueBody, ContinueHeaders, ImmediateResponse
 from extproc.exchange.snapshot import Snapshot
@@ -89,6 +91,7 @@ class DryRun:
         errors: internal failures.
         utc_s: when the exchange is taken to begin, since 1970. [s]
         claim: what it takes of the rate limits that apply; None if none does.
+        budgets: that act, of who asks.
     """
 
     snapshot: Snapshot
@@ -106,6 +109,7 @@ class DryRun:
     errors: tuple[BaseException, ...] = ()
     utc_s: float = 0.0
     claim: Claim | None = None
+    budgets: tuple[BudgetClaim, ...] = ()
 
     @property
     def dialect(self) -> Dialect | None:
@@ -115,7 +119,9 @@ class DryRun:
     @property
     def routes_tried(self) -> tuple[RouteVerdict, ...]:
         """The routes up to the one that was taken; empty without routes."""
-        return routes_tried(self.snapshot, self.request, self.dialect, self.record, self.utc_s)
+        asked = [one for one in self.budgets if not one.keyed.budget.blocks]
+        exhausted = frozenset(one.keyed.budget.name for one in asked if one.standing is BudgetStanding.EXHAUSTED)
+        return routes_tried(self.snapshot, self.request, self.dialect, self.record, self.utc_s, exhausted)
 
     @property
     def is_denied(self) -> bool:

@@ -14,11 +14,18 @@ from extproc.payload.dialect import Dialect
 
 
 def routes_tried(
-    snapshot: Snapshot, request: RequestMessage, dialect: Dialect | None, record: ExchangeRecord, utc_s: float
+    snapshot: Snapshot,
+    request: RequestMessage,
+    dialect: Dialect | None,
+    record: ExchangeRecord,
+    utc_s: float,
+    exhausted: frozenset[str],
 ) -> tuple[RouteVerdict, ...]:
     """The routes up to the one that an exchange takes; empty if it takes none.
 
-    Args: record: of the exchange after its request.
+    Args:
+        record: of the exchange after its request.
+        exhausted: budgets for which routes ask, of which nothing is left.
     """
     if record.route == NO_ROUTE or dialect is None:
         return ()
@@ -26,6 +33,6 @@ def routes_tried(
         view = dialect.read_request(request.body, snapshot.requests)
     except PayloadRefused:
         return ()
-    known = ExchangeFacts(dialect, request.headers, snapshot.models, utc_s=utc_s)
+    known = ExchangeFacts(dialect, request.headers, snapshot.models, utc_s=utc_s, exhausted=exhausted)
     facts = route_facts(view, record, known, snapshot.routes)
     return tuple(route_verdicts([(route.name, route.conditions) for route in snapshot.routes.routes], facts))

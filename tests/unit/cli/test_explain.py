@@ -17,7 +17,7 @@ from extproc.exchange.snapshot import compile_snapshot
 from extproc.server.operations.config_files import read_config
 from tests.playbooks.driver import chat_answer
 from tests.unit.cli.programs import piped
-from tests.unit.cli.samples import RATE_LIMITED, ROUTES, fill
+from tests.unit.cli.samples import BUDGETED, RATE_LIMITED, ROUTES, fill
 from tests.unit.config.conftest import MINIMAL
 
 CHAT = {"model": "tiny-chat", "messages": [{"role": "user", "content": "I am ann@example.org"}]}
@@ -243,6 +243,36 @@ def test_the_rate_limits_that_apply_are_shown(tmp_path: Path) -> None:
     ]
     assert limits[0]["key"] == [{"name": "team", "value": "search"}, {"name": "model", "value": "tiny-chat"}]
     assert limits[1]["takes"] > 40
+
+
+def test_budgets_are_assumed_to_have_room(tmp_path: Path) -> None:
+    """Unless one says otherwise: a dry run has no sums."""
+    config = tmp_path / "budgeted.yaml"
+    config.write_text(MINIMAL + BUDGETED)
+    usual = (json.dumps(CHAT), "-H", "x-team: search", "--at", "2026-11-30T09:00Z")
+    told = explained(tmp_path, *usual, config=config)
+    assert told.exit_code == 0
+    until = "2026-12-01T00:00:00+00:00"
+    assert f"soft: 900 tokens for team search until {until}; assumed not exhausted" in told.output
+    assert "saving: budget `soft` not exhausted" in told.output
+    saving = explained(tmp_path, *usual, "--budget-exhausted", "soft", config=config)
+    assert saving.exit_code == 0
+    assert f"until {until}; assumed exhausted, so downgraded" in saving.output
+    assert "saving: budget `soft` exhausted" in saving.output
+    both = ("--budget-exhausted", "soft", "--budget-exhausted", "hard")
+    blocked = explained(tmp_path, *usual, *both, "--json", config=config)
+    assert blocked.exit_code == 1
+    data = json.loads(blocked.output)
+    assert [(one["budget"], one["assumed_exhausted"], one["act"]) for one in data["budgets"]] == [
+        ("soft", True, "downgraded"),
+        ("hard", True, "blocked"),
+    ]
+    assert (data["route"], data["outcome"]) == ("saving", "rejected")
+    unknown = explained(tmp_path, *usual, "--budget-exhausted", "sofd", config=config)
+    assert unknown.exit_code == 2
+    assert "extproc explain: no budget `sofd` acts. Did you mean `soft`?" in unknown.output
+    none = explained(tmp_path, *usual, "--budget-exhausted", "soft")
+    assert (none.exit_code, "no budget `soft` acts. In this configuration none does." in none.output) == (2, True)
 
 
 def test_the_headers_of_identity_are_believed_in_a_dry_run(tmp_path: Path) -> None:

@@ -133,6 +133,26 @@ routes:
     assert ["has no route `nigth`" in str(one) for one in check_names(loaded, document)] == [True]
 
 
+def test_a_case_may_assume_that_a_budget_is_exhausted() -> None:
+    """By name; one that only warns, or that nobody has, is a slip with its line."""
+    budgets = """
+ledger: {}
+budgets:
+  - { name: daily, per: team, of: tokens, amount: 9, period: day, on_exhausted: block, when_unknown: allow }
+"""
+    document = parse_document(VERSIONED + budgets, "config.yaml")
+    snapshot = compile_dry(document, {"v2.txt": "You are the second version."})
+    one = {"name": "one", "request": "Hello", "budget_exhausted": ["daily"], "expect": {"code": "budget_exhausted"}}
+    two = {"name": "two", "request": "Hello", "expect": {"passes": True}}
+    text = yaml.safe_dump(
+        {"cases": [one, two, {**two, "name": "three", "budget_exhausted": ["daly"]}]}, sort_keys=False
+    )
+    results = CaseRunner(parse_cases(text, "cases.yaml"), document, snapshot, {}).results()
+    assert [next(results).ok, next(results).ok] == [True, True]
+    with pytest.raises(ConfigInvalid, match=r"cases\.yaml:\d+:\d+: .*no budget `daly` acts\. Did you mean `daily`\?"):
+        next(results)
+
+
 def test_a_case_without_an_expectation_fails() -> None:
     """It would say nothing."""
     (found,) = next(runner([{"name": "one", "request": "Hi"}]).results()).differences
