@@ -24,6 +24,7 @@ from extproc.demo.installation import LOOPBACK
 from extproc.demo.processor_process import ProcessorFailedError
 from extproc.envoy_config.envoy_process import EnvoyFailedError, EnvoyMissingError
 from extproc.server.sockets.free_ports import free_ports
+from tests.bench.budgets import measure_budgets
 from tests.bench.collector import measure_collector
 from tests.bench.detectors import measure_detectors
 from tests.bench.event_rates import measure_rates, rate_figures
@@ -54,6 +55,7 @@ ALONE: dict[str, Callable[[Places], Figures]] = {
     "text_costs": measure_text_costs,
     "picks": measure_picks,
     "rate_limits": measure_rate_limits,
+    "budgets": measure_budgets,
     "ledger": measure_ledger,
     "starts": measure_starts,
 }

@@ -25,6 +25,7 @@ from extproc.exchange.snapshot import compile_snapshot
 from extproc.filters.registry import GUARDS
 from extproc.server.operations.config_files import read_config
 from tests.bench import rate_limits
+from tests.bench.budgets import measure_budgets
 from tests.bench.collector import pause_figures
 from tests.bench.detectors import ALL, measured_policies
 from tests.bench.event_rates import HELD, STREAMS, EventSample, load_name, rate_figures
@@ -195,6 +196,11 @@ def test_the_ledger_is_measured() -> None:
     found = measure_ledger()
     assert 0.5 < found["ledger_us"] < 100
     assert 0.1 < found["ledger_thread_us"] < 100
+
+
+def test_budgets_are_measured() -> None:
+    """Two of them."""
+    assert 1 < measure_budgets()["budget_us"] < 500
 
 
 def test_rate_limits_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
