@@ -205,14 +205,14 @@ class BudgetMemory:
         while self._chunks and sequence is not None and self._chunks[0].sequence <= sequence:
             for counted, amount in self._chunks.popleft().spent.items():
                 _add(covered, counted, amount)
+        budgets, is_whole = self._budgets, sequence is not None
+        known = {
+            one.name: _Known(one.period, one.keys, _others(one, spool), seen_ns, is_whole)
+            for one in sums
+            if one.name in budgets and _counts_so(budgets[one.name], one, at_us)
+        }
         with self._lock:
-            self._known = {}
-            for one in sums:
-                budget = self._budgets.get(one.name)
-                if budget is not None and _counts_so(budget, one, at_us):
-                    self._known[one.name] = _Known(
-                        one.period, one.keys, _others(one, spool), seen_ns, sequence is not None
-                    )
+            self._known = known if budgets is self._budgets else {}  # else there are others now: the next sums count
             for (place, start_us), amount in covered.items():
                 here = self._here.get(place)
                 if here is not None and here.start_us == start_us:

@@ -62,7 +62,7 @@ class Budgeting:
             if standing is BudgetStanding.UNKNOWN:
                 if not claim.keyed.budget.blocks_unknown:
                     self._note(claim, BudgetAct.UNKNOWN_ALLOWED)
-                elif refusing is None:
+                elif refusing is None and not self._takes_nothing(claim, exchange):
                     refusing = claim
             elif standing is not BudgetStanding.HAS_ROOM:
                 if not claim.must_fit:

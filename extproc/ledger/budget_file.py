@@ -40,7 +40,16 @@ class BudgetFile(NamedTuple):
 
 def write_budget_file(root: Path, content: BudgetFile) -> None:
     """Replace the file. Raises: OSError. Args: root: of the spool."""
-    budgets = [{**one._asdict(), "period": list(one.period)} for one in content.sums]
+    budgets = [
+        {
+            **one._asdict(),
+            "period": list(one.period),
+            "keys": list(one.keys),
+            "spent": [spent for spent, _ in one.keys.values()],
+            "granted": [granted for _, granted in one.keys.values()],
+        }
+        for one in content.sums
+    ]
     text = orjson.dumps({"format": FORMAT, "at_us": content.at_us, "spools": content.spools, "budgets": budgets})
     new = root / f"{BUDGET_FILE}{_NEW}"
     opened = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -65,14 +74,16 @@ def _sums(tree: Mapping[str, Any]) -> BudgetSums:
     if per not in get_args(BudgetScope) or of not in get_args(BudgetUnit) or not isinstance(name, str):
         raise TypeError
     start_us, end_us = map(_whole, tree["period"])
-    keys = {key: _pair(value) for key, value in tree["keys"].items()}
     in_flight = {spool: _numbers(by_key) for spool, by_key in tree["in_flight"].items()}
-    return BudgetSums(name, per, of, BudgetPeriod(start_us, end_us), keys, in_flight)
+    return BudgetSums(name, per, of, BudgetPeriod(start_us, end_us), _keys(tree), in_flight)
 
 
-def _pair(value: Any) -> tuple[int, int]:
-    spent, granted = value
-    return _whole(spent), _whole(granted)
+def _keys(tree: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """Without a step of the interpreter for each key: there may be many, and this is done each second."""
+    names, spent, granted = tree["keys"], tree["spent"], tree["granted"]
+    if not ({*map(type, names)} <= {str} and {*map(type, spent), *map(type, granted)} <= {int}):
+        raise TypeError
+    return dict(zip(names, zip(spent, granted, strict=True), strict=True))
 
 
 def _numbers(tree: Mapping[str, Any]) -> dict[str, int]:

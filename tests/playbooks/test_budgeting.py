@@ -185,6 +185,7 @@ def test_what_costs_nothing_is_not_blocked() -> None:
     counting = Talks(MONTHLY)
     counting.sums(search=1_000)
     assert code(counting.ask(path=f"{MESSAGES}/count_tokens")) == ""
+    assert code(Talks({**MONTHLY, "when_unknown": "block"}).ask(path=f"{MESSAGES}/count_tokens")) == ""
     falling = {
         "tiny": {
             "versions": {
