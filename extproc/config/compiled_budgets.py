@@ -75,16 +75,16 @@ class CompiledBudgets:
             keys = dict(zip(("team", "project", "budget_code"), map(storable_name, values), strict=True))
             pairs = [(budget, keys[budget.per]) for budget in self.budgets]
             known = self._known[values] = tuple(
-                KeyedBudget(budget, key, place_of(budget.name, key))
+                KeyedBudget(budget, key, place_of(budget, key))
                 for budget, key in pairs
                 if not budget.match or key in budget.match
             )
         return known
 
 
-def place_of(budget: str, key: str) -> str:
-    """A budget and a key, as one name."""
-    return f"{budget}{_KEY_SEPARATOR}{key}"
+def place_of(budget: CompiledBudget, key: str) -> str:
+    """A budget and a key, as one name; another one if a reload lets the budget count something else."""
+    return _KEY_SEPARATOR.join((budget.name, budget.per, budget.of, key))
 
 
 def compile_budgets(document: Document) -> CompiledBudgets | None:

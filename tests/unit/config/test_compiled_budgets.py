@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from extproc.config import compiled_budgets
-from extproc.config.compiled_budgets import place_of
 from extproc.domain.record import ExchangeRecord
 from tests.unit.exchange.budgets import DAILY, ROUTES, SOFT, compiled, found_in, keyed
 
@@ -38,8 +39,22 @@ def test_who_has_which() -> None:
     found = [(one.budget.name, one.key) for one in budgets.of(record)]
     assert found == [("codes", "b7"), ("search", "search"), ("daily", "in\ufffddex")]
     record.team = "hr"
-    assert [one.place for one in budgets.of(record)] == [place_of("codes", "b7"), place_of("daily", "in\ufffddex")]
+    assert [one.key for one in budgets.of(record)] == ["b7", "in\ufffddex"]
     assert keyed(compiled(of_search), "hr") == ()
+
+
+def test_what_counts_otherwise_counts_elsewhere() -> None:
+    """After a reload, so that exchanges of before do not count in another unit."""
+    changes: tuple[dict[str, Any], ...] = (
+        {},
+        {"of": "micro_usd"},
+        {"per": "project"},
+        {"name": "other"},
+        {"amount": 7},
+    )
+    places = [keyed(compiled({**DAILY, **change}), "unknown")[0].place for change in ({}, *changes)]
+    assert len(set(places)) == 4
+    assert places[0] == places[-1]
 
 
 def test_callers_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
