@@ -29,7 +29,7 @@ class LedgerParts:
     ) -> None:
         self.sink = sink
         self.shipper = shipper
-        self.budgets = BudgetMemory() if budgets is None else budgets
+        self.budgets = BudgetMemory(Lock()) if budgets is None else budgets
 
     def problem(self) -> str:
         """Why entries are not spooled (of several workers, the log says it) or not shipped; empty: they are."""
