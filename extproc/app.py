@@ -48,7 +48,8 @@ from extproc.server.operations.start_report import StartReport
 from extproc.server.sockets.address import reason_of
 from extproc.server.sockets.tls import Tls
 from extproc.server.transport.fast.server import FastServer
-from extproc.server.transport.processor import Processor, Sink
+from extproc.server.transport.processor import Processor
+from extproc.server.transport.record_sinks import Sink
 from extproc.server.workers import WorkersFailed
 from extproc.server.workers.link import Link, LinkBroken, StartOrder, receive_first
 from extproc.server.workers.log import WholeLines
@@ -57,6 +58,8 @@ from extproc.server.workers.process import WorkerProcess, end_with_supervisor, l
 from extproc.sinks.exchange_log import ExchangeLog
 from extproc.sinks.metrics import Metrics
 from extproc.sinks.review import require_packages
+from extproc.token_counting.counter import TokenCounter
+from extproc.token_counting.packages import require_packages as require_tokenizers
 
 if TYPE_CHECKING:
     from extproc.server.transport.grpc.server import GrpcAioServer
@@ -66,6 +69,7 @@ _STDOUT = 1  # written to the descriptor directly: the interpreter's stream is f
 _MODELS_LOADED_S_MAX = 20.0  # load classifiers before the first exchanges, but do not wait for one that hangs
 _NO_ANSWER_S = 60.0  # assumed queueing time of small messages when no worker reports one
 _LATE_SETTLEMENTS_S_MAX = 1.0  # time for what the store of rate limits has not been told yet
+_LATE_COUNTS_S_MAX = 2.0  # time for tokens that are still to be counted
 _LATE_VERDICTS_S_MAX = 5.0  # time for out-of-band work that is left after the last exchange
 
 
@@ -76,13 +80,14 @@ def serve(file: Path, report: StartReport, envoy_folder: Path | None = None, log
         envoy_folder: in place of ``envoy.folder``.
         log_level: in place of ``log.level``.
     Raises: ConfigInvalid, AddressTaken, WorkersFailed, LedgerUnavailable, LimitStoreUnavailable, ReviewUnavailable,
-        EnvoyConfigError.
+        TokenizersUnavailable, EnvoyConfigError.
     """
     reader = ConfigReader(file, polls=True)
     files = reader.read()
     document = files.loaded.document
     if document.rate_limits is not None and document.rate_limits.store is not None:
         require_limit_packages()
+    require_tokenizers(document)
     if document.server.workers > 1:
         with _shared_folder() as folder:
             logger = _logger(document, WholeLines(_STDOUT, folder), log_level)
@@ -143,7 +148,8 @@ async def _serve(
     review = _open_review(document, file, metrics, logger)
     ledger = open_ledger(document, file, metrics.ledger, logger)
     classifiers = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
-    processor = _processor(document, snapshot, metrics, [metrics, *review], logger, classifiers, ledger)
+    counter = TokenCounter(file.parent, metrics, logger)
+    processor = _processor(document, snapshot, metrics, [metrics, *review], logger, classifiers, ledger, counter)
     metrics.inflight.set_function(lambda: processor.inflight)
     _report_start(files, processor.snapshot, health, metrics, logger)
     pages = open_pages(document.server.metrics, metrics.registry, health, liveness_check(asyncio.get_running_loop()))
@@ -187,6 +193,7 @@ async def _serve(
         await processor.limiter.close(_LATE_SETTLEMENTS_S_MAX)
         logger.info("stopped", exchanges_cancelled=exchanges_cancelled)
     finally:
+        await counter.close(_LATE_COUNTS_S_MAX)
         _close(review)
         await ledger.close()
         pages.close()
@@ -275,8 +282,9 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
     review = _open_review(document, file, metrics, logger, runs_retention=False)
     ledger = open_ledger(document, file, metrics.ledger, logger, ships=False)
     classifiers = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
+    counter = TokenCounter(file.parent, metrics, logger)
     processor = _processor(
-        document, snapshot, metrics, [metrics, FlushSink(metrics.flush), *review], logger, classifiers, ledger
+        document, snapshot, metrics, [metrics, FlushSink(metrics.flush), *review], logger, classifiers, ledger, counter
     )
     health.revision = snapshot.revision
     tls = None if order.config.certificates is None else Tls(order.config.certificates)
@@ -297,6 +305,7 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
         await processor.limiter.close(_LATE_SETTLEMENTS_S_MAX)
         metrics.flush()
     finally:
+        await counter.close(_LATE_COUNTS_S_MAX)
         _close(review)
         await ledger.close()
         metrics.flush()
@@ -339,11 +348,12 @@ def _processor(
     logger: JsonLog,
     classifiers: ClassifierRouter,
     ledger: LedgerParts,
+    counter: TokenCounter,
 ) -> Processor:
     log: list[Sink] = [ExchangeLog(logger)] if document.log.exchanges else []
     spool: list[Sink] = [] if ledger.sink is None else [ledger.sink]
     limiter = SharedLimits(metrics, logger)
-    services = classifiers, metrics, limiter, ledger.sink, ledger.budgets
+    services = classifiers, metrics, limiter, ledger.sink, ledger.budgets, counter
     processor = Processor(snapshot, [*sinks, *spool, *log], metrics.step, logger, *services)
     classifiers.configure(snapshot.classifiers)
     gc.collect()

@@ -22,6 +22,7 @@ from extproc.server.operations.start_report import StartReport
 from extproc.server.sockets.address import AddressTaken
 from extproc.server.workers import WorkersFailed
 from extproc.sinks.review import ReviewUnavailable
+from extproc.token_counting.packages import TokenizersUnavailable
 
 app = typer.Typer(add_completion=False)
 
@@ -54,7 +55,7 @@ def serve_command(
         refuse_configuration(invalid)
     except EnvoyConfigError as error:
         refuse(f"{named}: {error}.")
-    except (LedgerUnavailable, LimitStoreUnavailable, ReviewUnavailable) as unavailable:
+    except (LedgerUnavailable, LimitStoreUnavailable, ReviewUnavailable, TokenizersUnavailable) as unavailable:
         refuse(str(unavailable))
     except AddressTaken as taken:
         refuse(str(taken), code=ExitCode.ADDRESS_TAKEN)

@@ -204,6 +204,13 @@ class Version(Section):
         ge=1,
         description="context length of this server; a model's `fallback` skips it for longer requests (estimated)",
     )
+    tokenizer_file: FilePath | None = Field(
+        default=None,
+        description=(
+            "`tokenizer.json` of this model, as Hugging Face has it: counts the tokens of exchanges without reported"
+            " usage. Default: by rates that are learned"
+        ),
+    )
     prompt: Prompt | None = Field(default=None, description="system prompt of this version")
     serving: dict[str, str] = Field(
         default_factory=dict, description="free-form notes that are part of the fingerprint"

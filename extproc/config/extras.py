@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from extproc.config.document import Document
 from extproc.config.problems import KeyPath, Places, Problem, Severity, names
+from extproc.config.tokenizers import tokenizer_files
 from extproc.domain.extras import MODULES, how_to_install, missing_modules
 
 EXTRA_OF_ADAPTER = {
@@ -49,6 +50,9 @@ def missing_extras(document: Document, places: Places) -> Iterator[Problem]:
     if document.rate_limits is not None and document.rate_limits.store is not None:
         missing = missing_modules(MODULES["redis"])
         yield from _warnings(("rate_limits", "store"), missing, "redis", "`extproc serve` does not start", places)
+    for path, _ in tokenizer_files(document):
+        missing = missing_modules(MODULES["tokenizers"])
+        yield from _warnings(path, missing, "tokenizers", "`extproc serve` does not start", places)
     for name, classifier in document.classifiers.items():
         extra = EXTRA_OF_ADAPTER[classifier.adapter]
         effect = "this classifier judges nothing"

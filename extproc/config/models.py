@@ -37,6 +37,7 @@ class CompiledFallback:
     first_byte_ms: int
     unstreamed_first_byte_ms: int
     prompt_bytes_max: int
+    has_tokenizer: bool  # of a version in the chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,11 @@ class CompiledVersion:
     context_tokens_max: int | None
     provider: CompiledProvider | None = None  # who answers in place of servers of one's own
     fallback: CompiledFallback | None = None
+
+    @property
+    def keeps_texts(self) -> bool:
+        """Whether texts are kept to the end of an exchange, as a version that may answer has a tokenizer."""
+        return bool(self.facts.tokenizer) or (self.fallback is not None and self.fallback.has_tokenizer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +163,17 @@ def _compile_fallback(
     chain: FallbackChain, models: Mapping[str, CompiledModel], hashes: Mapping[VersionKey, str]
 ) -> CompiledFallback:
     section = chain.fallback if chain.fallback is not None and "timeout" in chain.on else None
-    prompts = [models[key[0]].by_name[key[1]].prompt for key in chain.versions]
+    versions = [models[key[0]].by_name[key[1]] for key in chain.versions]
     return CompiledFallback(
         hash=hashes[chain.chosen],
         chain=tuple("/".join(key) for key in chain.versions),
         on=chain.on,
         first_byte_ms=0 if section is None else section.first_byte_ms,
         unstreamed_first_byte_ms=0 if section is None else section.unstreamed_first_byte_ms or 0,
-        prompt_bytes_max=max(0 if prompt is None else len(prompt.constant_text.encode()) for prompt in prompts),
+        prompt_bytes_max=max(
+            0 if version.prompt is None else len(version.prompt.constant_text.encode()) for version in versions
+        ),
+        has_tokenizer=any(version.facts.tokenizer for version in versions),
     )
 
 
@@ -192,6 +201,7 @@ def compile_version(
             prompt="" if prompt is None else prompt.name,
             prompt_fingerprint="" if prompt is None else prompt.fingerprint,
             price_revision=fingerprint_of_text(f"{price.prompt_micro_usd_per_mtok} {cached} {completion}"),
+            tokenizer=version.tokenizer_file or "",
         ),
         parts=parts,
         weight=version.weight,

@@ -21,6 +21,7 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
     "prompts": ("jsonschema",),
     "redis": ("redis",),
     "review": ("sqlalchemy", "psycopg"),
+    "tokenizers": ("tokenizers",),
     "topics": ("numpy", "tokenizers", "llm_extproc_models"),
     "transformers": ("torch", "transformers"),
 }

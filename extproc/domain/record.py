@@ -11,6 +11,7 @@ from extproc.domain.budgets import SpentOfBudget
 from extproc.domain.review import FindingNotes
 from extproc.domain.text import Direction, TextSource
 from extproc.domain.token_rates import RequestSize
+from extproc.domain.uncounted import Uncounted
 from extproc.domain.usage import Prices, Usage
 from extproc.domain.usage_bounds import UsageBounds
 
@@ -69,6 +70,7 @@ class VersionFacts:
         fingerprint: of all that decides its answers and their price; another one is another revision of the version.
         prompt, prompt_fingerprint: of its system prompt; empty if it has none.
         price_revision: a hash of the prices.
+        tokenizer: the file with its tokenizer, as the configuration has it; empty: none.
     """
 
     model: str
@@ -78,6 +80,7 @@ class VersionFacts:
     prompt: str = ""
     prompt_fingerprint: str = ""
     price_revision: str = ""
+    tokenizer: str = ""
 
     @property
     def name(self) -> str:
@@ -167,6 +170,7 @@ class ExchangeRecord:
     details: list[str] = field(default_factory=list)  # of findings with a detail: GUARD/KIND/DETAIL, never a text
     texts: dict[str, str] | None = None  # texts as forwarded, by source; None: not kept
     notes: FindingNotes | None = field(default=None, repr=False)  # findings for reviewers; None: no review queue
+    uncounted: Uncounted | None = field(default=None, repr=False)  # until a tokenizer has counted; no sink gets it
     restored: bool = False  # masked values are restored in responses, so ``keep_text`` is called before that
 
     @property

@@ -78,3 +78,5 @@ UNKNOWN_SIZE = RequestSize()
 """Of a request that was not parsed."""
 START = TokenRates()
 """Before anything is known about a model."""
+START_COUNTED = TokenRates(per_prompt_byte=1.0, per_tool_byte=1.0, per_byte=1.0)
+"""The same where a tokenizer counts the texts: sizes are in its tokens, in place of bytes."""

@@ -45,11 +45,13 @@ def note_tool_calls(record: ExchangeRecord, sources: Collection[TextSource]) -> 
 
 
 def settle(record: ExchangeRecord, tokens: TokenCounts, now_ns: int) -> None:
-    """Record the end and the cost of the tokens, and update the learned rates."""
+    """Record the end, the cost of the tokens, and what a tokenizer may count; update the learned rates."""
     record.ended_ns = now_ns
     tokens.learn(now_ns)
     if record.usage is not None and record.version is not None:
         record.cost_micro_usd = cost_of(record.usage, record.version.prices)
+    if tokens.texts is not None:
+        record.uncounted = tokens.texts.uncounted(record, tokens.size)
 
 
 _JUDGED_TO_THE_END = frozenset({Outcome.COMPLETED, Outcome.CUT, Outcome.UPSTREAM_ERROR})

@@ -42,9 +42,13 @@ class CountedExchange:
 
 
 class LearnedRates:
-    """The rates of all versions by endpoint, because the templates of chat and completions differ."""
+    """The rates of all versions by endpoint, because the templates of chat and completions differ.
 
-    def __init__(self) -> None:
+    Args: start: before anything is learned; sizes are in its units.
+    """
+
+    def __init__(self, start: TokenRates = START) -> None:
+        self._start = start
         self._known: dict[tuple[str, str, str, str], _Rates] = {}  # by model, version, fingerprint and endpoint
         self._last: dict[tuple[str, str], _Rates] = {}  # the rates updated last, by model and version
 
@@ -54,7 +58,7 @@ class LearnedRates:
         Fallback: those of its other endpoint or of the revision before, then the initial rates.
         """
         known = self._known.get(_key(version, endpoint)) or self._last.get((version.model, version.version))
-        return known.rates() if known is not None else START
+        return known.rates() if known is not None else self._start
 
     def learn(self, version: VersionFacts, endpoint: str, counted: CountedExchange) -> None:
         """Update the rates with an exchange that the server counted."""

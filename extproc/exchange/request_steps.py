@@ -23,6 +23,7 @@ from extproc.exchange.events import (
 )
 from extproc.exchange.failures import BODY_MISSING
 from extproc.exchange.identity import identity_of, note_caller, note_user, with_caller
+from extproc.exchange.kept_texts import KeptTexts
 from extproc.exchange.open_waits import OpenWaits
 from extproc.exchange.phases import Phase
 from extproc.exchange.state import ExchangeState
@@ -88,6 +89,8 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
         state.limiting.begin(request, dialect, snapshot, now_ns)
     requests.judge(request, exchange, snapshot, state.policy, state.clean_texts)
     state.tokens.size = size_of(request, dialect)
+    if exchange.choice is not None and exchange.choice.keeps_texts:
+        state.tokens.texts = KeptTexts(request)
     after = request.body_after()
     body_bytes = max(len(body), len(after)) + attempts.later_prompt_bytes(exchange)
     note_usage_bounds(state.record, request, body_bytes, snapshot.limits.usage_tokens_max)

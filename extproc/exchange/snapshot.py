@@ -15,6 +15,7 @@ from extproc.config.document import Document, Limits, Role, Unreadable
 from extproc.config.identity import Identity
 from extproc.config.load import revision_of
 from extproc.config.models import CompiledModel, CompiledVersion, VersionPlace, compile_models
+from extproc.config.tokenizers import tokenizer_files
 from extproc.exchange.caller import CallerSources, compile_sources, user_key_of
 from extproc.exchange.policies import CompiledPolicy, compile_policies
 from extproc.filters.base import Filter, Resources
@@ -46,6 +47,7 @@ class Snapshot:
     last_filters: tuple[Filter, ...]
     policies: tuple[CompiledPolicy, ...]  # the first that matches applies; the last one matches everything
     classifiers: Mapping[str, Classifier]  # that guards may use
+    tokenizers: Mapping[str, str]  # SHA-256 of each file, by its path in the document
     logs_text: bool
     reviews: bool  # findings are recorded for reviewers
     excerpt_chars_max: int | None  # text around each finding, on either side; None: no text is kept
@@ -71,7 +73,7 @@ def compile_snapshot(
     """Compile a validated document.
 
     Args:
-        prompts: text of each prompt and facts file, by its path in the document.
+        prompts: text of each prompt and facts file, and SHA-256 of each tokenizer, by its path in the document.
         mask_keys: content of each file with keys, by its path in the document; the key of this process is under
             ``PROCESS_KEY``. Needed only if masks are hashes, or ``identity`` names such files.
     """
@@ -108,6 +110,7 @@ def compile_snapshot(
         last_filters=last_filters,
         policies=policies,
         classifiers=document.classifiers,
+        tokenizers={file: prompts[file] for _, file in tokenizer_files(document) if file in prompts},
         logs_text=document.log.text,
         reviews=review is not None,
         excerpt_chars_max=None if review is None or review.texts == "none" else review.excerpt_chars_max,

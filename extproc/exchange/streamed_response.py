@@ -32,6 +32,8 @@ class StreamedResponse(ResponseHandler):
         self._budget = context.budget
         self._full_duplex = context.snapshot.full_duplex
         self._reader = exchange.facts.dialect.stream(request.shown if request else {})
+        if context.tokens.texts is not None:
+            self._reader.usage = context.tokens.texts.reader(self._reader.usage)
         self._reader.usage.rates = context.tokens.rates
         terms = StreamTerms(
             own_ends=request.own_ends if request else TOLD_ENDS,

@@ -10,6 +10,7 @@ from dataclasses import replace
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.token_rates import START, UNKNOWN_SIZE, TokenRates
 from extproc.domain.usage import Usage, utf8_bytes_of
+from extproc.exchange.kept_texts import KeptTexts
 from extproc.exchange.learned_rates import CountedExchange, LearnedRates
 from extproc.payload.dialect import Dialect
 from extproc.payload.usage import UsageReader
@@ -19,12 +20,13 @@ from extproc.payload.view import ResponseView
 class TokenCounts:
     """The counts of one exchange.
 
-    ``size``: of its request, once known; ``sent_ns``: when it was forwarded.
+    ``size``: of its request, once known; ``sent_ns``: when it was forwarded; ``texts``: kept for a tokenizer, if any.
     """
 
     def __init__(self, record: ExchangeRecord, learned: LearnedRates | None) -> None:
         self.size = UNKNOWN_SIZE
         self.sent_ns = 0
+        self.texts: KeptTexts | None = None
         self._record = record
         self._learned = learned
         self._pieces = 0
@@ -50,6 +52,8 @@ class TokenCounts:
     def of_response(self, view: ResponseView) -> Usage:
         """The tokens of an unstreamed response."""
         self._utf8_bytes = sum([utf8_bytes_of(slot.text) for slot in view.slots])
+        if self.texts is not None:
+            self.texts.keep_response(view)
         if view.usage is not None:
             return view.usage
         rates, generated_bytes = self.rates(), self._utf8_bytes if self.size.choices else 0

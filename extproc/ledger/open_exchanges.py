@@ -80,10 +80,14 @@ class OpenExchanges:
             self._map[first : first + length] = text
             _LENGTH.pack_into(self._map, place + _PAGE, length)
 
+    def reopen(self, place: int) -> None:
+        """Take the end back."""
+        self._map[place + _PAGE : place + _PAGE + _FIRST] = _NOTHING
+
     def free(self, place: int) -> None:
         """The exchange is in the spool."""
         self._map[place : place + _FIRST] = _NOTHING  # first, as an end alone is nothing
-        self._map[place + _PAGE : place + _PAGE + _FIRST] = _NOTHING
+        self.reopen(place)
         self._free.append(place)
 
     @property

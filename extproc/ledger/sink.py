@@ -59,6 +59,7 @@ class LedgerCounts(Protocol):
 
 _Begun = tuple[int | None, bytes, VersionFacts | None]
 """Place of its slot, its beginning, and the version in it."""
+_NO_BEGIN: Final[_Begun] = (None, b"", None)
 _Ended = tuple[int | None, bytes, bytes, tuple[SpentOfBudget, ...]]
 """Place of its slot, its beginning, its end and what it spent; without an end, no entry is wanted."""
 
@@ -101,6 +102,7 @@ class LedgerSink:
         self._sums = BudgetReader(root, self.folder.name, self._budgets, logger)
         self._lines = RecordWriter()
         self._begun: dict[str, _Begun] = {}
+        self._noted: set[str] = set()  # exchanges whose slot has an end that will be replaced
         self._ended: SimpleQueue[_Ended] = SimpleQueue()
         self._without_slot = self._without_slot_counted = 0
         self._waiting: list[_Ended] = []  # that could not be written yet
@@ -127,6 +129,13 @@ class LedgerSink:
             self._without_slot += 1
         self._begun[record.id] = place, begin, record.version
 
+    def exchange_ends(self, record: ExchangeRecord) -> None:
+        """Note the end of an exchange whose tokens are still being counted, in case the process is killed meanwhile."""
+        place, _, version = self._begun.get(record.id, _NO_BEGIN)
+        if place is not None:
+            self._open.end(place, self._lines.end_of(record, version))
+            self._noted.add(record.id)
+
     def exchange_ended(self, record: ExchangeRecord) -> None:
         """Queue the entry of an exchange. Never blocks."""
         begun = self._begun.pop(record.id, None)
@@ -141,6 +150,9 @@ class LedgerSink:
                 return
         end = self._lines.end_of(record, version)
         if place is not None:
+            if self._noted and record.id in self._noted:
+                self._noted.remove(record.id)
+                self._open.reopen(place)  # a part of the new end in the old one would be no end
             self._open.end(place, end)
         self._ended.put((place, begin, end, record.spent))
 

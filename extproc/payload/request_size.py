@@ -36,6 +36,24 @@ def size_of(request: RequestView, dialect: Dialect) -> RequestSize:
     )
 
 
+def texts_for_model(request: RequestView) -> tuple[list[str], list[str]]:
+    """The texts that ``size_of`` measures: those of the prompt, and of the tools."""
+    shown, tools = [], []
+    for field in request.texts:
+        head = field.path[0]
+        if head in request.shape.shown:
+            shown.append(field)
+        elif head in TOOL_LISTS:
+            tools.append(field.text)
+    texts = [field.text for field in shown]
+    if request.inserted:
+        if request.inserted_replaces:
+            replaced = [number for number, field in enumerate(shown) if field.source.speaker is Speaker.SYSTEM][:1]
+            texts = [text for number, text in enumerate(texts) if number not in replaced]
+        texts.insert(0, request.inserted)
+    return texts, tools
+
+
 def _first_length(request: RequestView) -> int:
     for length in request.response_lengths:
         if length:

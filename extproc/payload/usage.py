@@ -9,9 +9,11 @@ counted once for all choices, as in the server's usage; vLLM's own counters coun
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
 from extproc.domain.token_rates import START, RequestSize, TokenRates
+from extproc.domain.uncounted import SAMPLE_CHARS_MAX
 from extproc.domain.usage import Usage, utf8_bytes_of
 
 _SHORT_KEYS = frozenset(
@@ -140,20 +142,24 @@ class UsageReader:
     @property
     def pieces(self) -> int:
         """The number of pieces so far."""
-        return self._pieces + self._after()[0]
+        return self._pieces + self.after_count()[0]
 
     @property
     def utf8_bytes(self) -> int:
         """Their total length. [bytes]"""
-        return self._utf8_bytes + self._after()[1]
+        return self._utf8_bytes + self.after_count()[1]
+
+    @property
+    def counted_so_far(self) -> int:
+        """The tokens that the server counted before its last count of all."""
+        return sum([usage.completion for usage in self._by_choice.values()])
 
     def completion(self) -> int:
         """The tokens so far, counted or estimated."""
         if self._final is not None:
             return self._final.completion
-        pieces, utf8_bytes = self._after()
-        running = sum([usage.completion for usage in self._by_choice.values()])
-        return running + self.rates().streamed_tokens(pieces, utf8_bytes)
+        pieces, utf8_bytes = self.after_count()
+        return self.counted_so_far + self.rates().streamed_tokens(pieces, utf8_bytes)
 
     def result(self, size: RequestSize) -> Usage:
         """The final usage, counted or estimated.
@@ -168,9 +174,41 @@ class UsageReader:
         reasoning = sum([usage.reasoning for usage in seen])
         return Usage(prompt, self.completion(), cached, reasoning, estimated=True)
 
-    def _after(self) -> tuple[int, int]:
+    def after_count(self) -> tuple[int, int]:
+        """Pieces and bytes after the last count of their choice."""
         seen = self._seen_after.values()
         return sum([each[0] for each in seen]), sum([each[1] for each in seen])
+
+
+class KeepingUsageReader(UsageReader):
+    """Keeps the beginning of the text after the last count, for the tokenizer of the model."""
+
+    __slots__ = ("_chars_left", "_kept")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._chars_left = SAMPLE_CHARS_MAX
+        self._kept: dict[int, StringIO] = {}  # by choice, as their texts arrive interleaved
+
+    def running(self, choice: int, usage: Usage | None) -> None:
+        """What the server has counted is not kept."""
+        super().running(choice, usage)
+        if usage is not None and self._kept:
+            self._kept.pop(choice, None)
+
+    def piece(self, choice: int, text: str) -> None:
+        """Keep the piece, up to the limit."""
+        super().piece(choice, text)
+        left = self._chars_left
+        if left and text and choice not in self._counted:
+            kept = self._kept.get(choice)
+            if kept is None:
+                kept = self._kept[choice] = StringIO()
+            self._chars_left = left - kept.write(text if len(text) <= left else text[:left])
+
+    def kept(self) -> list[str]:
+        """The text of each choice."""
+        return [kept.getvalue() for kept in self._kept.values()]
 
 
 def start_rates() -> TokenRates:

@@ -105,6 +105,13 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self._tokenizer_exchanges = counter(
+            "llm_tokenizer_exchanges_total",
+            "Exchanges whose model has a tokenizer: `counted` as the server reported no usage, `learned` from reported"
+            " usage, or estimated by learned rates, as they were `dropped` (too many waited), counting `failed`, or the"
+            " process `stopped`.",
+            ("result",),
+        )
         self._limit_store_seconds = histogram(
             "llm_extproc_rate_limit_store_seconds", "Round trips to the store of rate limits.", (), STEP_SECONDS_BUCKETS
         )
@@ -199,6 +206,11 @@ class Metrics:
         """Count an exchange whose texts were not classified."""
         with self._lock:
             self._classifier_dropped.add((classifier, reason))
+
+    def tokenizer_took(self, result: str) -> None:
+        """Count an exchange whose model has a tokenizer."""
+        with self._lock:
+            self._tokenizer_exchanges.add((result,))
 
     def classifier_restarted(self, classifier: str, reason: str) -> None:
         """Count a replaced process."""

@@ -29,6 +29,7 @@ PLACES: Final = {
     "sinks": (1, 3),
     "wire": (1.8, 3),
     "rate_limits": (4.4, 3),
+    "token_counting": (5.25, 3),
     "_pb": (1.8, 4),
     "dryrun": (3.7, 1),
     "exchange": (2.8, 4),

@@ -88,7 +88,8 @@ def main() -> int:
         serving(given.python.absolute(), Path(folder)) as url,
     ):
         for_it = ["--url", url, "--model", MODEL]
-        tools = (["tests.tools.vllm_tokens", *for_it, "--times", given.times], ["tests.tools.vllm_prompts", *for_it])
+        tokens = ["--times", given.times, "--tokenizer", f"{folder}/model/tokenizer.json"]
+        tools = (["tests.tools.vllm_tokens", *for_it, *tokens], ["tests.tools.vllm_prompts", *for_it])
         codes = [subprocess.run([sys.executable, "-m", *tool], cwd=ROOT, check=False).returncode for tool in tools]
         return max(codes)
 

@@ -1,11 +1,13 @@
 """The ledger's tokens beside a real vLLM's own counters: answers that end, that a client leaves, that a guard cuts.
 
-Starts our processor and Envoy in front of a running vLLM that serves nobody else meanwhile. First answers that end,
-from which the model's rates are learned, and which must be counted exactly; then the others, each kind by itself. Exits
-1 when the sums of the estimates are further from vLLM's than is allowed, or ledger and metrics differ. vLLM counts a
-prompt once for each of n answers, its usage and we once: its counter is divided.
+Starts our processor and Envoy in front of a running vLLM that serves nobody else meanwhile. First streams that are
+left before anything is known of the model; then answers that end, from which its rates are learned, and which must be
+counted exactly; then the others, each kind by itself. All that with the model's tokenizer too, if it is given. Exits 1
+when the sums of the estimates are further from vLLM's than is allowed (before anything is learned, only a tokenizer is
+held to that), or ledger and metrics differ. vLLM counts a prompt once for each of n answers, its usage and we once: its
+counter is divided.
 
-    python -m tests.tools.vllm_tokens --url http://127.0.0.1:8000 --model tiny-chat
+    python -m tests.tools.vllm_tokens --url http://127.0.0.1:8000 --model tiny-chat --tokenizer MODEL/tokenizer.json
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ BANNED = "xylophantom"  # no model says it by itself
 _SETTLE_S = 0.3
 _LEDGER = "ledger.db"
 _ANSWER_TOKENS_MAX = 300
+_UNKNOWN_EVENTS_MAX = 20  # before most answers end, from which something would be learned
 _TOOL = {
     "name": "get_weather",
     "description": "The weather of a place, now or on a day that is given.",
@@ -118,6 +121,14 @@ def learning(model: str, times: int) -> Case:
     asks += _asks(model, "chat", None, times, stream=False)
     asks += _asks(model, "chat", None, 2, **tools)
     return Case("answers that end", asks)
+
+
+def unknown(model: str, times: int) -> Case:
+    """Streams that are left before any answer has ended."""
+    asks = [
+        replace(one, events_max=min(one.events_max or 1, _UNKNOWN_EVENTS_MAX)) for one in _left_at_random(model, times)
+    ]
+    return Case("nothing learned, left early", asks)
 
 
 def estimated(model: str, times: int) -> list[Case]:
@@ -205,15 +216,9 @@ def settled(url: str) -> Tokens:
     return seen[-1]
 
 
-def ours(stack: Stack) -> Tokens:
-    """What the ledger has, once no exchange is running. Raises: RuntimeError if the metrics have something else."""
-    wait_until(lambda: stack.metric("llm_inflight_exchanges") == 0, "no exchange is running", 60)
-
-    def is_stored() -> bool:
-        ended = stack.metric("llm_requests_total")
-        return ended == stack.metric("llm_extproc_ledger_stored_total")
-
-    wait_until(is_stored, "the ledger has all exchanges", 60)
+def ours(stack: Stack, asked: int) -> Tokens:
+    """What the ledger has, once it has as many exchanges. Raises: RuntimeError if the metrics have something else."""
+    wait_until(lambda: stack.metric("llm_extproc_ledger_stored_total") == asked, "the ledger has all exchanges", 60)
     counted = Tokens(stack.metric("llm_prompt_tokens_total"), stack.metric("llm_completion_tokens_total"))
     stored = _sums(stack)
     if stored != counted:
@@ -226,9 +231,12 @@ def _sums(stack: Stack) -> Tokens:
     return Tokens(*row)
 
 
-def sources(stack: Stack) -> set[str]:
-    """Who counted the completions that the ledger has so far."""
-    return {source for (source,) in _rows(stack, "SELECT DISTINCT completion_tokens_source")}
+def sources(stack: Stack) -> dict[str, set[str]]:
+    """Who counted the completions that the ledger has, by outcome."""
+    found: dict[str, set[str]] = {}
+    for outcome, source in _rows(stack, "SELECT DISTINCT outcome, completion_tokens_source"):
+        found.setdefault(outcome, set()).add(source)
+    return found
 
 
 def _rows(stack: Stack, select: str) -> list[tuple[Any, ...]]:
@@ -239,25 +247,33 @@ def _rows(stack: Stack, select: str) -> list[tuple[Any, ...]]:
         return connection.execute(f"{select} FROM ledger_entries").fetchall()
 
 
-def run(stack: Stack, url: str, case: Case) -> None:
-    """Ask all of a case, one after the other, and note both counts."""
-    before, theirs = ours(stack), settled(url)
-    for each in case.asks:
-        ask(stack.base_url, each)
-    case.theirs = settled(url) - theirs
-    case.theirs.prompt /= case.choices
-    case.ours = ours(stack) - before
+def run(stack: Stack, url: str, cases: Sequence[Case], asked: int) -> int:
+    """Ask all of each case, one after the other, and note both counts.
+
+    Args: asked: how many exchanges there were before. Returns: how many there are now.
+    """
+    for case in cases:
+        before, theirs = ours(stack, asked), settled(url)
+        for each in case.asks:
+            ask(stack.base_url, each)
+        asked += len(case.asks)
+        case.theirs = settled(url) - theirs
+        case.theirs.prompt /= case.choices
+        case.ours = ours(stack, asked) - before
+    return asked
 
 
 # --- the whole -----------------------------------------------------------------------------------------------------
 
 
-def installed(url: str, model: str, folder: Path) -> Stack:
+def installed(url: str, model: str, folder: Path, tokenizer: Path | None) -> Stack:
     """The demo in front of one vLLM, with a guard that cuts."""
 
     def change(data: dict[str, Any]) -> None:
         version = data["models"]["tiny-chat"]["versions"]["v1"]
         version.update(weight=1, endpoints=[urlsplit(url).netloc], served_model=model)
+        if tokenizer is not None:
+            version["tokenizer_file"] = str(tokenizer.resolve())
         data["models"] = {model: {"versions": {"v1": version}}}
         guard = {"guard": "banned", "phrases": [BANNED], "on": "response", "action": "block"}
         data["policies"] = [{"name": "default", "guards": [guard]}]
@@ -282,37 +298,51 @@ def _off(mine: float, its: float) -> float:
     return mine / its - 1 if its else float(bool(mine))
 
 
-def main() -> int:
+def _worst(case: Case) -> float:
+    pairs = ((case.ours.prompt, case.theirs.prompt), (case.ours.completion, case.theirs.completion))
+    return max(abs(_off(mine, its)) for mine, its in pairs)
+
+
+def compared(url: str, model: str, times: int, tokenizer: Path | None, off_max: float) -> bool:
     """Ask, print the table, and say whether it is good enough."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--url", required=True, help="of a vLLM that serves nobody else")
-    parser.add_argument("--model", default="tiny-chat", help="its served model")
-    parser.add_argument("--times", type=int, default=5, help="requests of each kind")
-    parser.add_argument("--off-max", type=float, default=0.1, help="how far the sums of the estimates may be off")
-    given = parser.parse_args()
-    first, cases = learning(given.model, given.times), estimated(given.model, given.times)
+    first, last, cases = unknown(model, times), learning(model, times), estimated(model, times)
     with (
         tempfile.TemporaryDirectory(prefix="llm-tokens-") as folder,
-        installed(given.url, given.model, Path(folder)) as stack,
+        installed(url, model, Path(folder), tokenizer) as stack,
     ):
-        run(stack, given.url, first)
+        asked = run(stack, url, [first], 0)
+        asked = run(stack, url, [last], asked)
+        run(stack, url, cases, asked)
         counted_by = sources(stack)
-        for case in cases:
-            run(stack, given.url, case)
+        taken = stack.metric("llm_tokenizer_exchanges_total")
     total = Case("sum of the estimates", [])
     for case in cases:
         total.ours, total.theirs = total.ours + case.ours, total.theirs + case.theirs
-    print("\n".join(shown([first, *cases, total])))
-    pairs = ((total.ours.prompt, total.theirs.prompt), (total.ours.completion, total.theirs.completion))
-    worst = max(abs(_off(mine, its)) for mine, its in pairs)
-    print(f"off by at most {worst:.1%}, of {given.off_max:.0%} that are allowed")
-    if counted_by != {"reported"}:
-        print(f"the ledger says of answers that end that they are {counted_by}")
-        return 1
-    if first.ours != first.theirs:
+    print("\nwith the tokenizer of the model" if tokenizer is not None else "with learned rates")
+    print("\n".join(shown([first, last, *cases, total])))
+    worst = _worst(total) if tokenizer is None else max(_worst(total), _worst(first))
+    print(f"off by at most {worst:.1%}, of {off_max:.0%} that are allowed; {taken:.0f} exchanges at the tokenizer")
+    if (counted_by["completed"], counted_by["aborted"]) != ({"reported"}, {"estimated"}):
+        print(f"the ledger says of answers that they are {counted_by}")
+        return False
+    if last.ours != last.theirs:
         print("answers that end are not counted as vLLM counts them: does it serve somebody else meanwhile?")
-        return 1
-    return int(worst > given.off_max)
+        return False
+    return worst <= off_max
+
+
+def main() -> int:
+    """Exit 0: everything is good enough."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--url", required=True, help="of a vLLM that serves nobody else")
+    parser.add_argument("--model", default="tiny-chat", help="its served model")
+    parser.add_argument("--tokenizer", type=Path, help="tokenizer.json of the model: compares with it too")
+    parser.add_argument("--times", type=int, default=5, help="requests of each kind")
+    parser.add_argument("--off-max", type=float, default=0.1, help="how far the sums of the estimates may be off")
+    given = parser.parse_args()
+    terms = [None] if given.tokenizer is None else [None, given.tokenizer]
+    good = [compared(given.url, given.model, given.times, tokenizer, given.off_max) for tokenizer in terms]
+    return 0 if all(good) else 1
 
 
 if __name__ == "__main__":

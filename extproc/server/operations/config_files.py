@@ -29,6 +29,7 @@ from extproc.domain.masks import HASH_KEY_BYTES_MAX, PROCESS_KEY
 from extproc.server.operations.links import Links
 from extproc.server.operations.prompt_reader import AskStore, PromptReader
 from extproc.server.operations.prompt_store import StoredPrompts
+from extproc.server.operations.tokenizer_reader import TokenizerReader
 from extproc.server.sockets.certificates import PEM_BYTES_MAX, Certificates, certificate_files, tried
 
 SETTLE_S_MAX = 0.8
@@ -39,8 +40,8 @@ QUIET_S = 0.1
 @dataclass(frozen=True, slots=True)
 class ConfigFiles:
     """The files as read: the document with its warnings, the content of each prompt by ``Prompt.key`` and of each file
-    of a guard by its path in the document, the certificates of ``server.tls``, and the files of keys by path, including
-    the mask key of the process.
+    of a guard and the SHA-256 of each tokenizer by its path in the document, the certificates of ``server.tls``, and
+    the files of keys by path, including the mask key of the process.
 
     Attributes:
         prompt_sources: the file of each prompt, or its name in the store, for messages.
@@ -81,7 +82,8 @@ class ConfigReader:
     """Reads one configuration file and the files it names, and detects changes.
 
     Args:
-        with_certificates: False if nothing is served: this machine may have no certificates and mask keys.
+        with_certificates: False if nothing is served: this machine may have no certificates and mask keys, and no
+            tokenizer is tried.
         polls: whether a prompt store is asked again and again, for ``changed``.
         environment: the variables that values may name; default: those of the process, as they are now.
     """
@@ -100,6 +102,7 @@ class ConfigReader:
         self._seen: dict[Path, _Signature] = {}
         self._links = Links()
         self._process_key = secrets.token_bytes(HASH_KEY_BYTES_MAX)
+        self._tokenizers = TokenizerReader(with_certificates)
         self._polls = polls
         self._store_revision = 0  # before the texts of the store were read last
         self.store: StoredPrompts | None = None
@@ -146,6 +149,7 @@ class ConfigReader:
         reader = PromptReader(loaded, file.parent, self._content, self._ask_store(loaded))
         prompts, problems = reader.read()
         problems += self._read_guard_files(loaded, prompts)
+        problems += self._tokenizers.read(loaded, file.parent, self._content, prompts)
         certificates, about_tls = self._certificates(loaded)
         mask_keys, about_keys = self._mask_keys(loaded)
         about_keys += self._api_keys(loaded, mask_keys)

@@ -10,10 +10,9 @@ import itertools
 import secrets
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any
 
 from extproc.domain.classification import BlockingCheck, ClassificationJob
-from extproc.domain.record import ExchangeRecord
 from extproc.exchange.budget_memory import BudgetMemory
 from extproc.exchange.claims import Claim
 from extproc.exchange.clean_texts import CleanTexts
@@ -25,7 +24,14 @@ from extproc.rate_limits.local import LocalLimits
 from extproc.server.operations.json_log import where
 from extproc.server.transport.envoy_routes import EnvoyRoutes
 from extproc.server.transport.long_messages import LongMessageMeter, LongMessages
-from extproc.server.transport.services import BudgetService, ClassifierService, ExchangeLedger, LimitService
+from extproc.server.transport.record_sinks import RecordSinks, Sink
+from extproc.server.transport.services import (
+    BudgetService,
+    ClassifierService,
+    ExchangeLedger,
+    LimitService,
+    TokenService,
+)
 from extproc.server.transport.session import Session
 
 MESSAGE_FRAMING_BYTES = 1_048_576  # overhead of an Envoy message around a body
@@ -34,16 +40,8 @@ _JUDGE_LATE_S_MAX = 0.1
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 
 
-class Sink(Protocol):
-    """Receives completed exchanges."""
-
-    def exchange_ended(self, record: ExchangeRecord) -> None:
-        """Take one exchange. Must not block."""
-        ...
-
-
 class Processor:
-    """Opens sessions on the current snapshot, and passes completed exchanges to the sinks."""
+    """Opens sessions on the current snapshot."""
 
     def __init__(
         self,
@@ -56,14 +54,15 @@ class Processor:
         limiter: LimitService | None = None,
         ledger: ExchangeLedger | None = None,
         budgets: BudgetService | None = None,
+        counter: TokenService | None = None,
     ) -> None:
         self._snapshot = snapshot
-        self.ledger = ledger
+        self.counter = counter
+        self.records = RecordSinks(sinks, ledger, counter, logger)
         self.cancels = False  # streams that end now are ended by us: the drain is over
         self.long_messages = LongMessages(meter)
         self._classifiers = judge
         self.inflight = 0
-        self._sinks = sinks
         self.on_step = on_step
         self.logger = logger
         self.clean_texts = CleanTexts(secrets.token_bytes(32), snapshot.limits.clean_texts_max)
@@ -73,6 +72,8 @@ class Processor:
         self.limiter.configure(snapshot.rate_limits)
         self.budgets: BudgetService = BudgetMemory(Lock()) if budgets is None else budgets
         self.budgets.configure(snapshot.budgets)
+        if counter is not None:
+            counter.configure(snapshot.tokenizers)
         self.envoy_routes = EnvoyRoutes(snapshot)
         self._id_prefix = secrets.token_hex(6)
         self._id_number = itertools.count(1)
@@ -88,6 +89,8 @@ class Processor:
             self._classifiers.configure(snapshot.classifiers)
         self.limiter.configure(snapshot.rate_limits)
         self.budgets.configure(snapshot.budgets)
+        if self.counter is not None:
+            self.counter.configure(snapshot.tokenizers)
         self._snapshot = snapshot
         self.envoy_routes.use(snapshot)
 
@@ -104,25 +107,6 @@ class Processor:
     def next_id(self) -> str:
         """The id of an exchange: unique across processes and restarts."""
         return f"{self._id_prefix}-{next(self._id_number):x}"
-
-    def sent(self, record: ExchangeRecord) -> None:
-        """A model server has the request of this exchange."""
-        if self.ledger is None:
-            return
-        try:
-            self.ledger.exchange_sent(record)
-        except Exception as error:
-            self.logger.error("ledger failed", exchange=record.id, error=type(error).__name__, where=where(error))
-
-    def ended(self, record: ExchangeRecord) -> None:
-        """Pass a record to every sink; a failing sink does not affect the others."""
-        for sink in self._sinks:
-            try:
-                sink.exchange_ended(record)
-            except Exception as error:
-                self.logger.error(
-                    "sink failed", sink=type(sink).__name__, error=type(error).__name__, where=where(error)
-                )
 
     async def answer(self, wait: Wait) -> VerdictReceived | VerdictMissing | LimitsAnswered:
         """What a request waits for; always returns in time."""

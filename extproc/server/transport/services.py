@@ -1,8 +1,10 @@
-"""The services of a processor: classifiers, the keepers of rate limits and of budgets, and the ledger."""
+"""The services of a processor: classifiers, the keepers of rate limits and of budgets, the ledger, and what counts
+tokens.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from extproc.config.classifiers import Classifier
@@ -26,6 +28,26 @@ class ExchangeLedger(Protocol):
 
     def exchange_sent(self, record: ExchangeRecord) -> None:
         """The request of this exchange was sent on. Must not block."""
+        ...
+
+    def exchange_ends(self, record: ExchangeRecord) -> None:
+        """This exchange has ended, and its tokens are being counted: ``exchange_ended`` follows. Must not block."""
+        ...
+
+
+class TokenService(Protocol):
+    """Counts the tokens of exchanges without reported usage, with the tokenizer of their model."""
+
+    def configure(self, tokenizers: Mapping[str, str]) -> None:
+        """Replace the tokenizers; called between two exchanges. Args: tokenizers: SHA-256 of each, by file."""
+        ...
+
+    def take(self, record: ExchangeRecord, publish: Callable[[ExchangeRecord], None]) -> bool:
+        """Whether it counts this exchange, and passes its record to ``publish`` afterwards. Must not block."""
+        ...
+
+    async def close(self, wait_s: float) -> None:
+        """Publish all records; count what waits for a while. [s]"""
         ...
 
 

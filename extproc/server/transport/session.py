@@ -234,12 +234,12 @@ class Session:
         record, self._record = self._record, None
         sent, self._sent = self._sent, None
         if sent is not None:
-            self._processor.sent(sent)
+            self._processor.records.sent(sent)
         if self._jobs:
             jobs, self._jobs = self._jobs, []
             self._processor.submit(jobs)
         if record is not None:
-            self._processor.ended(record)
+            self._processor.records.ended(record)
 
     def _step(self, event: Event) -> Step:
         now_ns = time.monotonic_ns()
@@ -270,7 +270,7 @@ class Session:
             routed.through_egress,
             processor.limiter,
             hop,
-            None if processor.ledger is None else processor.ledger.refusal,
+            None if processor.records.ledger is None else processor.records.ledger.refusal,
             processor.budgets,
         )
 

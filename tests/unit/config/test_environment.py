@@ -173,6 +173,7 @@ def test_addresses_and_paths_are_declared() -> None:
         "spool",
         "store",
         "token_file",
+        "tokenizer_file",
         "url",
         "url_file",
         "user_hash_key_file",

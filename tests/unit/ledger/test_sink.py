@@ -14,6 +14,7 @@ import pytest
 from extproc.config.ledger import Ledger
 from extproc.domain.budgets import BudgetSums
 from extproc.domain.record import Outcome
+from extproc.domain.usage import Usage
 from extproc.exchange.budget_memory import BudgetMemory
 from extproc.ledger import LedgerUnavailable
 from extproc.ledger.entry import EntryOutcome, LedgerEntry
@@ -21,7 +22,7 @@ from extproc.ledger.open_exchanges import left_behind
 from extproc.ledger.sink import LEDGER_FULL, LedgerSink
 from extproc.ledger.spool import OPEN
 from tests.unit.exchange.budgets import DAILY, compiled, keyed
-from tests.unit.ledger.crashes import MemoryStore, ShipperInTurn, Told, sink_of
+from tests.unit.ledger.crashes import MemoryStore, ShipperInTurn, Told, kill, sink_of
 from tests.unit.ledger.records import record_of
 
 
@@ -292,3 +293,52 @@ def test_a_clock_that_steps_back_changes_neither_order_nor_sums(
     first, second = shipped(tmp_path)
     assert first.started_at_us - second.started_at_us == pytest.approx(3_600_000_000, abs=1_000_000)
     assert first.ended_at_us - first.started_at_us == second.ended_at_us - second.started_at_us == 900_000
+
+
+# --- an end whose tokens are still being counted -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_an_end_is_kept_while_its_tokens_are_counted(tmp_path: Path, counted: bool) -> None:
+    """If the process is killed meanwhile, the entry has the end, with the tokens as they were estimated then."""
+    sink = sink_of(tmp_path)
+    record = record_of(outcome=Outcome.ABORTED, usage=Usage(1, 2, estimated=True))
+    sink.exchange_sent(record)
+    sink.exchange_ends(record)
+    assert not sink._next_batch()
+    record.usage = Usage(3, 4, estimated=True)
+    if counted:
+        sink.exchange_ended(record)
+        sink.turn()
+    kill(sink)
+    (entry,) = shipped(tmp_path)
+    assert entry.outcome is EntryOutcome.CLIENT_LEFT
+    assert (entry.prompt_tokens, entry.completion_tokens) == ((3, 4) if counted else (1, 2))
+    assert not sink._noted or not counted
+
+
+def test_a_half_written_second_end_is_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process is killed between the two: the exchange is then one that had not ended, and not lost."""
+    sink = sink_of(tmp_path)
+    record = record_of(outcome=Outcome.ABORTED)
+    sink.exchange_sent(record)
+    sink.exchange_ends(record)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sink._open, "end", killed)
+    with pytest.raises(KeyboardInterrupt):
+        sink.exchange_ended(record)
+    kill(sink)
+    (entry,) = shipped(tmp_path)
+    assert entry.outcome is EntryOutcome.PROCESSOR_DIED
+
+
+def test_an_end_without_a_slot_is_not_noted(tmp_path: Path) -> None:
+    """A request that was refused has none."""
+    sink = sink_of(tmp_path)
+    sink.exchange_ends(record_of())
+    assert not sink._noted
+    sink.close()
+    assert shipped(tmp_path) == []

@@ -14,7 +14,8 @@ from extproc.exchange.events import Event, RequestBody, Step, StreamClosed
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot
 from extproc.server.operations.json_log import open_log
-from extproc.server.transport.processor import Processor, Sink
+from extproc.server.transport.processor import Processor
+from extproc.server.transport.record_sinks import Sink
 from extproc.server.transport.session import Session
 
 SECRET = "the user's own words"

@@ -36,6 +36,10 @@ class LedgerFake:
         """It has begun."""
         self.heard.append(("sent", record.id))
 
+    def exchange_ends(self, record: ExchangeRecord) -> None:
+        """Its tokens are being counted."""
+        self.heard.append(("ends", record.id))
+
     def exchange_ended(self, record: ExchangeRecord) -> None:
         """It has ended."""
         self.heard.append(("ended", record.id))
@@ -45,7 +49,7 @@ def test_a_ledger_hears_of_an_exchange_after_each_reply_that_matters() -> None:
     """After the one that sends it on, and at its end; nothing before a reply."""
     ledger = LedgerFake()
     wired = Wired(snapshot(config=CONFIG + "ledger: {}\n"), ledger)
-    wired.processor.ledger = ledger
+    wired.processor.records.ledger = ledger
     session = wired.processor.open()
     first, body, *rest = unstreamed_chat()
     receive(session, first)
@@ -67,7 +71,7 @@ def test_a_ledger_that_fails_hinders_no_exchange() -> None:
             raise OSError(SECRET)
 
     wired = Wired(snapshot(config=CONFIG + "ledger: {}\n"))
-    wired.processor.ledger = Broken()
+    wired.processor.records.ledger = Broken()
     assert len(receive(wired.processor.open(), *unstreamed_chat())) == 4
     assert [line["event"] for line in wired.log if line["level"] == "error"] == ["ledger failed"]
     assert SECRET not in wired.stream.getvalue()
