@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from extproc.classifiers.late_reviews import LateReviews
 from extproc.classifiers.router import ClassifierRouter
 from extproc.config.document import Document
+from extproc.config.extras import require_extra
 from extproc.config.identity import identity_in_words
+from extproc.config.tokenizers import tokenizer_files
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
 from extproc.ledger.parts import LedgerParts, open_ledger
-from extproc.rate_limits import require_packages as require_limit_packages
 from extproc.rate_limits.shared import SharedLimits
 from extproc.server.operations.config_files import ConfigFiles, ConfigReader
 from extproc.server.operations.config_in_force import ConfigInForce
@@ -57,9 +58,7 @@ from extproc.server.workers.metrics import FlushSink, count_in_files, page_of
 from extproc.server.workers.process import WorkerProcess, end_with_supervisor, leave_signals_aside
 from extproc.sinks.exchange_log import ExchangeLog
 from extproc.sinks.metrics import Metrics
-from extproc.sinks.review import require_packages
 from extproc.token_counting.counter import TokenCounter
-from extproc.token_counting.packages import require_packages as require_tokenizers
 
 if TYPE_CHECKING:
     from extproc.server.transport.grpc.server import GrpcAioServer
@@ -79,15 +78,15 @@ def serve(file: Path, report: StartReport, envoy_folder: Path | None = None, log
     Args:
         envoy_folder: in place of ``envoy.folder``.
         log_level: in place of ``log.level``.
-    Raises: ConfigInvalid, AddressTaken, WorkersFailed, LedgerUnavailable, LimitStoreUnavailable, ReviewUnavailable,
-        TokenizersUnavailable, EnvoyConfigError.
+    Raises: ConfigInvalid, AddressTaken, WorkersFailed, LedgerUnavailable, ExtraMissing, EnvoyConfigError.
     """
     reader = ConfigReader(file, polls=True)
     files = reader.read()
     document = files.loaded.document
     if document.rate_limits is not None and document.rate_limits.store is not None:
-        require_limit_packages()
-    require_tokenizers(document)
+        require_extra("redis", document.rate_limits.store)
+    if tokenizer_files(document):
+        require_extra("tokenizers")
     if document.server.workers > 1:
         with _shared_folder() as folder:
             logger = _logger(document, WholeLines(_STDOUT, folder), log_level)
@@ -114,7 +113,7 @@ def work(link_fd: int, file: Path, log_level: str | None = None) -> None:
     Args:
         file: the configuration file; its content arrives over the link.
         log_level: in place of ``log.level``.
-    Raises: AddressTaken, LedgerUnavailable, ReviewUnavailable.
+    Raises: AddressTaken, LedgerUnavailable, ExtraMissing.
     """
     leave_signals_aside()
     end = socket.socket(fileno=link_fd)
@@ -371,10 +370,10 @@ def _grpc_aio_server() -> type[GrpcAioServer]:
 def _open_review(
     document: Document, file: Path, metrics: Metrics, logger: JsonLog, *, runs_retention: bool = True
 ) -> Sequence[ReviewSink]:
-    """The review queue, if configured. Raises: ReviewUnavailable."""
+    """The review queue, if configured. Raises: ExtraMissing."""
     if document.review is None:
         return ()
-    require_packages(document.review.url)
+    require_extra("review", document.review.url)
     from extproc.sinks.review.sink import ReviewSink  # SQLAlchemy is large and optional
 
     return (ReviewSink(document.review, file.parent, metrics, logger, runs_retention),)

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
+from extproc.cli.config_with_store import config_with_store
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import refuse, refuse_configuration
+from extproc.cli.output import refuse
 from extproc.config.document import Document
 from extproc.config.ledger import Ledger
-from extproc.config.problems import ConfigInvalid
-from extproc.ledger import LedgerUnavailable, require_packages
-from extproc.server.operations.config_files import read_config
 
 if TYPE_CHECKING:
     from extproc.ledger.store import LedgerStore
@@ -31,16 +29,9 @@ class LedgerConfig(NamedTuple):
 
 def config_with_ledger(config: Path) -> LedgerConfig:
     """The configuration; the command ends unless it has a ``ledger:`` section whose packages are installed."""
-    try:
-        document = read_config(config).loaded.document
-    except ConfigInvalid as invalid:
-        refuse_configuration(invalid)
-    if document.ledger is None:
-        refuse(f"{config} has no `ledger:` section, so no entries are kept")
-    try:
-        require_packages(document.ledger.url)
-    except LedgerUnavailable as unavailable:
-        refuse(str(unavailable))
+    without = f"{config} has no `ledger:` section, so no entries are kept"
+    document = config_with_store(config, "ledger", without)
+    assert document.ledger is not None
     return LedgerConfig(document, document.ledger, config.parent)
 
 

@@ -13,13 +13,10 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from extproc.cli.config_with_store import config_with_store
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import refuse, refuse_configuration
+from extproc.cli.output import refuse
 from extproc.cli.review_import import NAME_CHARS_MAX
-from extproc.config.document import Document
-from extproc.config.problems import ConfigInvalid
-from extproc.server.operations.config_files import read_config
-from extproc.sinks.review import ReviewUnavailable, require_packages
 from extproc.sinks.review.entries import FindingQuery
 
 if TYPE_CHECKING:
@@ -94,7 +91,8 @@ def opened(
         missing: how a finding that is not there is called, by its number.
         stores: whether the command stores something: then nothing was stored where a finding is not there.
     """
-    document = _document_of(config)
+    without = f"extproc review: {config} has no `review:` section, so no findings are kept"
+    document = config_with_store(config, "review", without)
     from extproc.cli.review_names import unknown_name
     from extproc.database.engine import StoreFailed
     from extproc.sinks.review.labels import NoSuchFinding
@@ -120,21 +118,6 @@ def opened(
         refuse_use(f"no such finding: {several}{more}{unchanged}; `extproc review list` shows the numbers")
     except StoreFailed as failure:
         refuse(f"review store: {failure}", code=ExitCode.STORE_FAILED)
-
-
-def _document_of(config: Path) -> Document:
-    """The configuration, with a ``review:`` section."""
-    try:
-        document = read_config(config).loaded.document
-    except ConfigInvalid as invalid:
-        refuse_configuration(invalid)
-    if document.review is None:
-        refuse_use(f"{config} has no `review:` section, so no findings are kept")
-    try:
-        require_packages(document.review.url)
-    except ReviewUnavailable as unavailable:
-        refuse(str(unavailable))
-    return document
 
 
 def refuse_use(reason: str) -> NoReturn:

@@ -15,14 +15,12 @@ from extproc.cli.output import reachable, refuse, refuse_configuration
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
 from extproc.config.document import Document
 from extproc.config.problems import ConfigInvalid
+from extproc.domain.extras import ExtraMissing
 from extproc.envoy_config.errors import EnvoyConfigError
 from extproc.ledger import LedgerUnavailable
-from extproc.rate_limits import LimitStoreUnavailable
 from extproc.server.operations.start_report import StartReport
 from extproc.server.sockets.address import AddressTaken
 from extproc.server.workers import WorkersFailed
-from extproc.sinks.review import ReviewUnavailable
-from extproc.token_counting.packages import TokenizersUnavailable
 
 app = typer.Typer(add_completion=False)
 
@@ -55,7 +53,7 @@ def serve_command(
         refuse_configuration(invalid)
     except EnvoyConfigError as error:
         refuse(f"{named}: {error}.")
-    except (LedgerUnavailable, LimitStoreUnavailable, ReviewUnavailable, TokenizersUnavailable) as unavailable:
+    except (ExtraMissing, LedgerUnavailable) as unavailable:
         refuse(str(unavailable))
     except AddressTaken as taken:
         refuse(str(taken), code=ExitCode.ADDRESS_TAKEN)

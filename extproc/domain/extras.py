@@ -34,6 +34,10 @@ _FILES: Final = {
 """What an extra needs of this repository, and where the command runs then."""
 
 
+class ExtraMissing(Exception):
+    """A package of an extra is not installed. The message says what needs it, and how to install it."""
+
+
 def missing_modules(modules: Iterable[str]) -> list[str]:
     """Those that are not installed."""
     return [module for module in modules if find_spec(module) is None]

@@ -6,23 +6,16 @@ reads entries needs SQLAlchemy and Alembic, and psycopg for PostgreSQL; what wri
 
 from __future__ import annotations
 
-from extproc.config.extras import ledger_modules
+from extproc.config.extras import require_extra
 from extproc.config.ledger import Ledger
-from extproc.domain.extras import MODULES, how_to_install, missing_modules
 
 
 class LedgerUnavailable(Exception):
-    """The ledger cannot be kept: a package is not installed, or its spool cannot be used."""
-
-
-def require_packages(url: str) -> None:
-    """Check that the packages for a store URL are installed. Raises: LedgerUnavailable."""
-    for package in missing_modules(ledger_modules(url)):
-        raise LedgerUnavailable(f"ledger: the store needs {package}. {how_to_install('ledger')}")
+    """The ledger cannot be kept: its spool cannot be used."""
 
 
 def require_sinks(terms: Ledger) -> None:
-    """Check that the packages for everything that entries are shipped to are installed. Raises: LedgerUnavailable."""
-    require_packages(terms.url)
-    for package in missing_modules(MODULES["parquet"] if terms.parquet is not None else ()):
-        raise LedgerUnavailable(f"ledger.parquet: it needs {package}. {how_to_install('parquet')}")
+    """Check that the packages for everything that entries are shipped to are installed. Raises: ExtraMissing."""
+    require_extra("ledger", terms.url)
+    if terms.parquet is not None:
+        require_extra("parquet")

@@ -64,7 +64,7 @@ def open_ledger(
         counts: ``LedgerMetrics``.
         serves: whether this process has exchanges.
         ships: whether it starts the process that ships, for itself and for workers.
-    Raises: LedgerUnavailable.
+    Raises: ExtraMissing, LedgerUnavailable.
     """
     terms = document.ledger
     if terms is None:

@@ -22,7 +22,7 @@ from extproc.config.tokenizers import (
     unchecked_problem,
     unusable_problem,
 )
-from extproc.token_counting.packages import is_installed
+from extproc.domain.extras import MODULES, missing_modules
 from extproc.token_counting.process import COMMAND, LOAD_S_MAX
 from extproc.token_counting.worker import CHANGED, NO_TOKENIZER, NOT_JSON
 
@@ -57,7 +57,7 @@ class TokenizerReader:
             yield too_large_problem(path, loaded.places)
             return
         sha256 = texts[name] = hashlib.sha256(read).hexdigest()
-        if not self._tries or sha256 in self._loadable or not is_installed():
+        if not self._tries or sha256 in self._loadable or missing_modules(MODULES["tokenizers"]):
             return
         reason = _tried((folder / name).resolve(), sha256)
         if not reason or reason == CHANGED:  # who sees the change reads it again

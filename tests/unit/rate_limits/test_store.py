@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from extproc.rate_limits import LimitStoreUnavailable, require_packages
+from extproc.config.extras import require_extra
+from extproc.domain.extras import ExtraMissing
 from extproc.rate_limits.scripts import SETTLE
 from extproc.rate_limits.store import StoreConnection, place_of
 
@@ -28,10 +29,10 @@ def test_a_store_is_named_without_its_password(url: str, place: str) -> None:
 
 def test_the_package_is_required_at_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the configuration names a store; the message says how to install it."""
-    require_packages()
-    monkeypatch.setattr("extproc.rate_limits.missing_modules", lambda _: ["redis"])
-    with pytest.raises(LimitStoreUnavailable, match=r"rate_limits\.store: it needs redis\. .*llm-extproc\[redis\]"):
-        require_packages()
+    require_extra("redis", "redis://127.0.0.1")
+    monkeypatch.setattr("extproc.config.extras.missing_modules", lambda _: ["redis"])
+    with pytest.raises(ExtraMissing, match=r"rate_limits\.store: it needs redis\. .*llm-extproc\[redis\]"):
+        require_extra("redis", "redis://127.0.0.1")
 
 
 class Unheard:

@@ -150,5 +150,5 @@ def test_a_library_that_is_not_installed_is_told_at_the_start(
         serve_command(process.file)
     assert ended.value.exit_code == 2
     told = " ".join(capsys.readouterr().err.split())
-    assert "models.tiny-chat.versions.v1.tokenizer_file: it needs tokenizers. Install it: " in told
+    assert "models: `tokenizer_file` needs tokenizers. Install it: " in told
     assert "-m pip install 'llm-extproc[tokenizers]'" in told

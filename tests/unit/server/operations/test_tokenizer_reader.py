@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from extproc.config import tokenizers
-from extproc.config.extras import missing_extras
+from extproc.config.extras import missing_extras, require_extra
 from extproc.config.problems import ConfigInvalid
+from extproc.domain.extras import ExtraMissing
 from extproc.exchange.snapshot import compile_snapshot
 from extproc.server.operations import tokenizer_reader
 from extproc.server.operations.config_files import ConfigReader
-from extproc.token_counting.packages import TokenizersUnavailable, require_packages
 from tests.unit.server.envoy import CONFIG, write_config
 from tests.unit.token_counting.tokenizer_files import sha256_of, write_tokenizer
 
@@ -128,7 +128,7 @@ def test_without_the_library_the_file_may_be_for_another_machine(
 ) -> None:
     """`check` warns, and `serve` does not start."""
     (tmp_path / "tokenizer.json").write_text("{}")
-    for module in ("extproc.config.extras", "extproc.token_counting.packages"):
+    for module in ("extproc.config.extras", "extproc.server.operations.tokenizer_reader"):
         monkeypatch.setattr(
             f"{module}.missing_modules", lambda modules: [one for one in modules if one == "tokenizers"]
         )
@@ -140,9 +140,9 @@ def test_without_the_library_the_file_may_be_for_another_machine(
         "models.tiny-chat.versions.v1.tokenizer_file: `tokenizers` is not installed here, so `extproc serve` does not"
         f" start. {command}"
     )
-    with pytest.raises(TokenizersUnavailable) as unavailable:
-        require_packages(files.loaded.document)
-    assert str(unavailable.value) == f"models.tiny-chat.versions.v1.tokenizer_file: it needs tokenizers. {command}"
+    with pytest.raises(ExtraMissing) as unavailable:
+        require_extra("tokenizers")
+    assert str(unavailable.value) == f"models: `tokenizer_file` needs tokenizers. {command}"
 
 
 def test_versions_may_share_a_file(tmp_path: Path, tries: list[bytes]) -> None:
