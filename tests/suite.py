@@ -62,14 +62,16 @@ DETECTORS: Final = Part("unit tests of detectors", ("tests/unit/detectors",))
 FILTERS: Final = Part("unit tests of filters and dialects", ("tests/unit/filters", "tests/unit/payload"))
 PLAYBOOKS: Final = Part("playbooks", ("tests/playbooks",))
 EXTENDING: Final = Part("what CONTRIBUTING adds", ("tests/extending",))
-OTHER_UNITS: Final = Part("other unit tests", _rest_of("tests/unit", SERVER, CLI, DETECTORS, FILTERS))
+STORES: Final = Part("unit tests of ledger and rate limits", ("tests/unit/ledger", "tests/unit/rate_limits"))
+OTHER_UNITS: Final = Part("other unit tests", _rest_of("tests/unit", SERVER, CLI, DETECTORS, FILTERS, STORES))
 PARTS: Final = (
     THROUGH_ENVOY[0],
     COMMANDS,
     OTHER_UNITS,
+    STORES,
+    CLI,
     DETECTORS,
     SERVER,
-    CLI,
     PLAYBOOKS,
     FILTERS,
     THROUGH_ENVOY[1],
