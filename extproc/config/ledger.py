@@ -21,12 +21,12 @@ EventsUrl = Annotated[
 ]
 EventSource = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z0-9:/?#@!$&'()*+,;=._~%-]{1,256}$"),
+    StringConstraints(pattern=r"^[A-Za-z0-9:/?#@!$&'()*+,;=._~%-]+$", max_length=256),
     Field(json_schema_extra={"patternErrorMessage": "a URI or a part of one, such as `llm-extproc`"}),
 ]
 EventText = Annotated[
     str,
-    StringConstraints(pattern=r"^[!-~](?:[ -~]{0,254}[!-~])?$"),
+    StringConstraints(pattern=r"^[!-~](?:[ -~]*[!-~])?$", max_length=256),
     Field(json_schema_extra={"patternErrorMessage": "a text of 1 to 256 ASCII characters"}),
 ]
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import gc
 import os
+import resource
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,12 +21,14 @@ from extproc.ledger.entry_sink import EntrySink
 from extproc.ledger.folders import SpoolFolders
 from extproc.ledger.places import SpoolPlace
 from extproc.ledger.shipper import Shipped, Shipper
+from extproc.ledger.shipping import SHIPPER_LOCK
 from extproc.ledger.sink import LedgerSink
+from extproc.ledger.spool import LOCK
 
 _OURS = str(Path(extproc.ledger.__file__).parent)
 
-_OF_OBJECTS = (".unfinished", ".unfinished (deleted)", ".new", ".db", ".db-wal", ".db-shm")
-"""Files of objects that close them when they are collected."""
+_, _FILES_MAX = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES_MAX, _FILES_MAX))  # what a simulated kill leaves open stays open
 
 
 class Killed(BaseException):
@@ -43,29 +49,43 @@ def killed_at_line(number: int, work: Callable[[], Any]) -> bool:
                 raise Killed
         return trace
 
-    before, opened = sys.gettrace(), open_files()
+    before, held = sys.gettrace(), open_locks()
     sys.settrace(trace)
     try:
         work()
     except Killed:
-        for one in open_files() - opened:  # the kernel closes them, and so frees their locks
-            with contextlib.suppress(OSError):
-                if not os.readlink(f"/proc/self/fd/{one}").endswith(_OF_OBJECTS):
-                    os.close(one)
-        return True
+        sys.settrace(before)
+        for one, _ in open_locks() - held:
+            fcntl.flock(one, fcntl.LOCK_UN)  # as the kernel does; whose descriptor it is may still close it
+    else:
+        return False
     finally:
         sys.settrace(before)
-    return False
+    _collect()  # a connection may have a transaction
+    return True
 
 
-def open_files() -> set[int]:
-    """The descriptors of this process, without the one that lists them."""
+def open_locks() -> set[tuple[int, str]]:
+    """The descriptors of this process that are of locks, with their paths: a number is used again."""
     found = set()
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
-            os.readlink(f"/proc/self/fd/{name}")
-            found.add(int(name))
+            file = os.readlink(f"/proc/self/fd/{name}")
+            if file.removesuffix(" (deleted)").endswith((f"/{LOCK}", f"/{SHIPPER_LOCK}")):
+                found.add((int(name), file))
     return found
+
+
+@cache
+def _freeze() -> None:
+    gc.collect()
+    gc.freeze()
+
+
+def _collect() -> None:
+    """Collect what a killed process has left, and not all that pytest holds, which takes much longer."""
+    _freeze()
+    gc.collect()
 
 
 class MemoryStore:
