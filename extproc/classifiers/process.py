@@ -64,7 +64,7 @@ class ModelProcess:
             stdin.write(line + b"\n")
             await stdin.drain()
             answer = await stdout.readline()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:  # the last one is uvloop's, for a closed pipe
             self.is_alive = False
             raise ClassifierFailed("died") from error
         if not answer.endswith(b"\n"):

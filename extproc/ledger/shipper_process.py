@@ -85,7 +85,8 @@ class ShipperProcess:
         if watched != self._watched:
             self._watched = watched
             if self._process is not None and self._process.stdin is not None:
-                self._process.stdin.write(orjson.dumps(watched) + b"\n")
+                with contextlib.suppress(RuntimeError):  # of uvloop, if it has died; the next one starts with them
+                    self._process.stdin.write(orjson.dumps(watched) + b"\n")
 
     async def stop(self) -> None:
         """Let it ship what is there, for a bounded time, and end it."""
@@ -107,7 +108,7 @@ class ShipperProcess:
         while not self._ending:
             try:
                 status: int | str = await self._run()
-            except (OSError, ValueError) as error:  # it cannot be started, or says what is no report
+            except (OSError, ValueError, RuntimeError) as error:  # no start, no report, or a closed pipe (uvloop)
                 status = type(error).__name__
             if self._ending:
                 return

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from extproc.classifiers.process import ProcessRunner
+from extproc.classifiers.process import ModelProcess, ProcessRunner
 from extproc.classifiers.runner import ClassifierFailed
 from extproc.config.classifiers import PackagedClassifier
 from tests.unit.classifiers.runners import FakeLog, until
@@ -104,6 +104,18 @@ async def test_a_process_that_is_killed_while_idle_is_replaced_before_it_is_need
     await until(lambda: bench.restarts == ["died"] and len(starts.read_bytes()) == 2)
     assert await bench.score("next") == 1
     await bench.runner.close()
+
+
+@on_both_loops
+async def test_a_process_that_is_gone_fails_like_one_that_dies_at_work() -> None:
+    """Also where uvloop has an error of its own for a pipe that is closed."""
+    process = await ModelProcess.start((sys.executable, "-c", ""))
+    stdin = process.process.stdin
+    assert stdin is not None
+    await until(stdin.is_closing)
+    for _ in range(2):
+        with pytest.raises(ClassifierFailed, match="died"):
+            await process.judge(["text"], "")
 
 
 @on_both_loops
