@@ -79,7 +79,9 @@ class Budgeting:
         if not self._claims:
             return
         estimate = estimated_usage(self._record, self._tokens, self._tokens.size, self._keeper.lengths)
-        for claim, amount in zip(self._claims, self._amounts(estimate), strict=True):
+        version = self._record.version
+        cost = 0 if version is None else cost_of(estimate, version.prices)
+        for claim, amount in zip(self._claims, self._amounts(estimate, cost), strict=True):
             claim.amount = amount
         while (refusing := self._keeper.reserve(self._claims, now_ns)) is not None:
             if not self._takes_nothing(refusing, exchange):
@@ -93,14 +95,13 @@ class Budgeting:
         record, usage = self._record, self._record.usage
         used = [0] * len(self._claims)
         if usage is not None:
-            tokens, cost = usage.prompt + usage.completion, record.cost_micro_usd
-            used = [tokens if one.keyed.budget.of == "tokens" else cost for one in self._claims]
+            used = self._amounts(usage, record.cost_micro_usd)
         record.spent = self._keeper.settle(self._claims, used)
         learn_length(record, self._tokens, self._keeper.lengths)
 
-    def _amounts(self, usage: Usage) -> list[int]:
-        version = self._record.version
-        tokens, cost = usage.prompt + usage.completion, 0 if version is None else cost_of(usage, version.prices)
+    def _amounts(self, usage: Usage, cost: int) -> list[int]:
+        """What a usage takes of each of its budgets."""
+        tokens = usage.prompt + usage.completion
         return [tokens if one.keyed.budget.of == "tokens" else cost for one in self._claims]
 
     def _takes_nothing(self, claim: BudgetClaim, exchange: ExchangeContext) -> bool:

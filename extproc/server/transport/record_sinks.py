@@ -5,7 +5,7 @@ If a tokenizer is to count the exchange first, the sinks get its record afterwar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from extproc.domain.record import ExchangeRecord
@@ -38,12 +38,8 @@ class RecordSinks:
 
     def sent(self, record: ExchangeRecord) -> None:
         """A model server has the request of this exchange."""
-        if self.ledger is None:
-            return
-        try:
-            self.ledger.exchange_sent(record)
-        except Exception as error:
-            self._logger.error("ledger failed", exchange=record.id, error=type(error).__name__, where=where(error))
+        if self.ledger is not None:
+            self._tell_ledger(self.ledger.exchange_sent, record)
 
     def ended(self, record: ExchangeRecord) -> None:
         """Pass a record to every sink, once its tokens are counted."""
@@ -64,10 +60,12 @@ class RecordSinks:
 
     def _note_end(self, record: ExchangeRecord) -> None:
         """If the process is killed meanwhile, the entry has the end, with the tokens as they are estimated now."""
-        if self.ledger is None:
-            return
+        if self.ledger is not None:
+            self._tell_ledger(self.ledger.exchange_ends, record)
+
+    def _tell_ledger(self, tell: Callable[[ExchangeRecord], None], record: ExchangeRecord) -> None:
         try:
-            self.ledger.exchange_ends(record)
+            tell(record)
         except Exception as error:
             self._logger.error("ledger failed", exchange=record.id, error=type(error).__name__, where=where(error))
 
