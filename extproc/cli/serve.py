@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from extproc.app import serve, work
+from extproc.app.serving import serve
 from extproc.cli.exit_codes import ExitCode
 from extproc.cli.output import reachable, refuse, refuse_configuration
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
@@ -48,7 +48,12 @@ def serve_command(
     report = TerminalReport(named) if is_alone else StartReport()
     try:
         level = "warning" if log_level == "warn" else log_level
-        serve(named, report, envoy_folder, level) if worker is None else work(worker, named, level)
+        if worker is None:
+            serve(named, report, envoy_folder, level)
+        else:
+            from extproc.app.worker import work  # of no use to others
+
+            work(worker, named, level)
     except ConfigInvalid as invalid:
         refuse_configuration(invalid)
     except EnvoyConfigError as error:

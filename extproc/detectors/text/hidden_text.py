@@ -74,8 +74,9 @@ _TERMINAL = re.compile("\x1b\\[[0-9;]{0,16}[A-Za-z]|[^\b]\b")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _QUOTED_PRINTABLE = re2.compile(r"(?:=[0-9A-F]{2}){4}")
 _TAG_PATTERN = r"(?:<!--[^<>]{0,200}-->|</?[A-Za-z][^<>]{0,100}>)"
-_TAG_IN_WORD = re2.compile(rf"\pL{_TAG_PATTERN}{{1,4}}\pL")
 _TAG = re.compile(_TAG_PATTERN)
+_IN_WORD = r"[^\x00-@\[-`{-\x7f]"  # any character beyond ASCII is taken for a letter: RE2 holds 1.5 MB for all letters
+_TAG_IN_WORD = re2.compile(rf"{_IN_WORD}(?:<!--[^<>]*-->|</?[A-Za-z][^<>]*>)+{_IN_WORD}")
 _ESCAPES_MIN = 4
 _GAPS = b" \n:,-"
 _HEX_MAP = bytes(
