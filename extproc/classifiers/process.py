@@ -1,25 +1,21 @@
 """A runner with its model in a separate process.
 
-The interpreter starts the process afresh (no fork); it loads the model once, and replies to each JSON line with
-another. It ends when its input closes, so it cannot outlive us. A process that dies is replaced immediately; one that
+It loads the model once, and answers each line with another. A process that dies is replaced immediately; one that
 reaches its task limit is replaced while it still works, which bounds memory leaks.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import orjson
-
+from extproc.children.json_child import ChildDied, JsonChild
 from extproc.classifiers.runner import ClassifierFailed
 from extproc.classifiers.scores import Scores
 from extproc.config.classifiers import LocalClassifier
 
-REPLY_BYTES_MAX = 16_777_216
 _RETRY_S_MAX = 60.0
 _END_S_MAX = 5.0
 
@@ -27,69 +23,45 @@ _END_S_MAX = 5.0
 class ModelProcess:
     """One process. ``load`` and ``judge`` raise ClassifierFailed if it has died, or reports an error."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
+    def __init__(self, child: JsonChild) -> None:
+        self.child = child
         self.judged = 0
         self.is_alive = True  # as far as known
 
     @classmethod
     async def start(cls, command: Sequence[str]) -> ModelProcess:
         """Start the process; its model is not loaded yet."""
-        return cls(
-            await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,  # libraries may quote texts there
-                limit=REPLY_BYTES_MAX,
-                start_new_session=True,  # signals of a terminal are not for it
-            )
-        )
+        return cls(await JsonChild.start(command))
 
     async def load(self, model: LocalClassifier) -> None:
         """Make it load its model."""
-        await self._ask(model.model_dump_json().encode())
+        await self._ask(model.model_dump(mode="json"))
 
     async def judge(self, texts: Sequence[str], context: str) -> list[Scores]:
         """The scores of each text."""
-        reply = await self._ask(orjson.dumps({"texts": texts, "context": context}))
+        reply = await self._ask({"texts": texts, "context": context})
         self.judged += 1
         return list(reply["scores"])
 
-    async def _ask(self, line: bytes) -> dict[str, Any]:
-        stdin, stdout = self.process.stdin, self.process.stdout
-        if stdin is None or stdout is None:
-            raise AssertionError("both are pipes")
+    async def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            stdin.write(line + b"\n")
-            await stdin.drain()
-            answer = await stdout.readline()
-        except (OSError, ValueError, RuntimeError) as error:  # the last one is uvloop's, for a closed pipe
+            reply = await self.child.ask(question)
+        except ChildDied as error:
             self.is_alive = False
             raise ClassifierFailed("died") from error
-        if not answer.endswith(b"\n"):
-            self.is_alive = False
-            raise ClassifierFailed("died")
-        reply: dict[str, Any] = orjson.loads(answer)
         if "error" in reply:
             raise ClassifierFailed(str(reply["error"]))
         return reply
 
     async def end(self) -> None:
         """Let it finish its task, and end."""
-        if self.process.stdin is not None:
-            self.process.stdin.close()
+        self.child.close_input()
         try:
             async with asyncio.timeout(_END_S_MAX):
-                await self.process.wait()
+                await self.child.wait()
         except TimeoutError:
-            self.kill()
-            await self.process.wait()
-
-    def kill(self) -> None:
-        """Kill it."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
+            self.child.kill()
+            await self.child.wait()
 
 
 class ProcessRunner:
@@ -140,7 +112,7 @@ class ProcessRunner:
     async def reset(self) -> None:
         """Kill a process that does not return, and replace it."""
         if self._worker is not None:
-            self._worker.kill()
+            self._worker.child.kill()
             self._replace(self._worker, "stuck")
 
     async def close(self) -> None:
@@ -195,7 +167,7 @@ class ProcessRunner:
 
     async def _watch(self, worker: ModelProcess) -> None:
         """Replace a process that has died."""
-        await worker.process.wait()
+        await worker.child.wait()
         self._replace(worker, "died")
 
     def _replace(self, worker: ModelProcess, reason: str) -> None:
@@ -223,5 +195,5 @@ class ProcessRunner:
 
 async def _killed(worker: ModelProcess | None) -> None:
     if worker is not None:
-        worker.kill()
-        await worker.process.wait()
+        worker.child.kill()
+        await worker.child.wait()

@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import orjson
-
+from extproc.children.json_child import ChildDied, JsonChild
 from extproc.config.budgets import Budget
 from extproc.config.ledger import Ledger
 
@@ -65,7 +64,7 @@ class ShipperProcess:
         self._watched = _watched(folder, budgets, webhook_file)
         self._counts = counts
         self._logger = logger
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: JsonChild | None = None
         self.failing = ""  # why a sink gets nothing now
         self._ending = False
         self._task: asyncio.Task[None] | None = None
@@ -84,20 +83,20 @@ class ShipperProcess:
         watched = _watched(self._folder, budgets, webhook_file)
         if watched != self._watched:
             self._watched = watched
-            if self._process is not None and self._process.stdin is not None:
-                with contextlib.suppress(RuntimeError):  # of uvloop, if it has died; the next one starts with them
-                    self._process.stdin.write(orjson.dumps(watched) + b"\n")
+            if self._process is not None:
+                with contextlib.suppress(ChildDied):  # the next one starts with them
+                    self._process.tell(watched)
 
     async def stop(self) -> None:
         """Let it ship what is there, for a bounded time, and end it."""
         self._ending = True
-        process = self._process
-        if process is not None and process.stdin is not None:
-            process.stdin.close()
+        if self._process is not None:
+            self._process.close_input()
         if self._task is not None:
             await asyncio.wait((self._task,), timeout=LAST_S_MAX)
             if not self._task.done():
-                self._kill()
+                if self._process is not None:
+                    self._process.kill()
                 self._logger.warning("ledger not shipped completely", hint="The next start goes on.")
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -108,7 +107,7 @@ class ShipperProcess:
         while not self._ending:
             try:
                 status: int | str = await self._run()
-            except (OSError, ValueError, RuntimeError) as error:  # no start, no report, or a closed pipe (uvloop)
+            except (OSError, ValueError) as error:  # no start, or no report
                 status = type(error).__name__
             if self._ending:
                 return
@@ -119,27 +118,15 @@ class ShipperProcess:
             await asyncio.sleep(pause_s)
 
     async def _run(self) -> int:
-        process = self._process = await asyncio.create_subprocess_exec(
-            *COMMAND,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,  # signals of a terminal are for this process
-            limit=_LINE_BYTES_MAX,
-        )
+        process = self._process = await JsonChild.start(COMMAND, line_bytes_max=_LINE_BYTES_MAX, shows_errors=True)
         try:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(orjson.dumps({**self._terms, **self._watched}) + b"\n")
-            while line := await process.stdout.readline():
-                self._take(orjson.loads(line))
+            with contextlib.suppress(ChildDied):
+                process.tell({**self._terms, **self._watched})
+                while True:
+                    self._take(await process.hear())
             return await process.wait()
         finally:
-            self._kill()
-
-    def _kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+            process.kill()
 
     def _take(self, report: Mapping[str, Any]) -> None:
         for problem in report.get("problems", ()):

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import orjson
+from extproc.children.json_child import ChildDied, JsonChild
 
 COMMAND: Final = (sys.executable, "-m", "extproc.token_counting.worker")
 LOAD_S_MAX: Final = 60.0
@@ -32,7 +32,7 @@ class CountingProcess:
     def __init__(self, command: Sequence[str] = COMMAND, count_s_max: float = COUNT_S_MAX) -> None:
         self._command = command
         self._count_s_max = count_s_max
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: JsonChild | None = None
         self._loaded: dict[str, str] = {}  # fingerprints, by file
         self._failed = 0  # starts and answers since the last good answer
         self._retry_s = 0.0  # event loop time before which it is not started again
@@ -64,8 +64,7 @@ class CountingProcess:
         process, self._process = self._process, None
         self._loaded = {}
         if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()  # it keeps nothing
+            process.kill()  # it keeps nothing
             with contextlib.suppress(TimeoutError):  # records wait for the next answer, so this must not hang
                 async with asyncio.timeout(_END_S_MAX):
                     await process.wait()
@@ -79,34 +78,23 @@ class CountingProcess:
         self._failed += 1
         self._retry_s = now_s + min(2.0**self._failed / 4, _RETRY_S_MAX)
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,  # the library may quote texts there
-                start_new_session=True,  # signals of a terminal are not for it
-            )
+            self._process = await JsonChild.start(self._command)
         except OSError as error:
             raise CountingFailed((error.strerror or "the process cannot be started").lower()) from None
 
     async def _ask(self, question: Mapping[str, Any], within_s: float) -> dict[str, Any]:
         process = self._process
-        if process is None or process.stdin is None or process.stdout is None:
+        if process is None:
             raise CountingFailed("the process does not run")
         try:
             async with asyncio.timeout(within_s):
-                process.stdin.write(orjson.dumps(question, option=orjson.OPT_APPEND_NEWLINE))
-                await process.stdin.drain()
-                line = await process.stdout.readline()
-        except (OSError, ValueError, RuntimeError):  # of uvloop, if the process has died: its pipe is closed
-            line = b""
+                answer = await process.ask(question)
+        except (ChildDied, TimeoutError):
+            await self.close()
+            raise CountingFailed("the process died, or did not answer in time") from None
         except asyncio.CancelledError:
             await self.close()  # its answer would be taken for that of the next question
             raise
-        if not line.endswith(b"\n"):
-            await self.close()
-            raise CountingFailed("the process died, or did not answer in time")
-        answer: dict[str, Any] = orjson.loads(line)
         if "error" in answer:
             raise CountingFailed(str(answer["error"]))
         return answer

@@ -110,9 +110,7 @@ async def test_a_process_that_is_killed_while_idle_is_replaced_before_it_is_need
 async def test_a_process_that_is_gone_fails_like_one_that_dies_at_work() -> None:
     """Also where uvloop has an error of its own for a pipe that is closed."""
     process = await ModelProcess.start((sys.executable, "-c", ""))
-    stdin = process.process.stdin
-    assert stdin is not None
-    await until(stdin.is_closing)
+    await process.child.wait()
     for _ in range(2):
         with pytest.raises(ClassifierFailed, match="died"):
             await process.judge(["text"], "")
