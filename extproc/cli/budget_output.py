@@ -19,6 +19,7 @@ from extproc.ledger.budgets import BudgetChange
 from extproc.reports.units import count_in_words, money_in_words
 
 _US_PER_S = 1_000_000
+_ACTS = {None: "warns only", "block": "blocks when exhausted", "downgrade": "downgrades when exhausted"}
 
 
 def moment_of(at_us: int, zone: tzinfo = UTC) -> str:
@@ -51,6 +52,7 @@ def status_data(budget: Budget, period: BudgetPeriod, states: Iterable[BudgetSta
         "name": budget.name,
         "per": budget.per,
         "of": budget.of,
+        "on_exhausted": budget.on_exhausted,
         "timezone": budget.timezone,
         "period": period_data(period, zone_of(budget.timezone)),
         "running": period.start_us <= now_us < period.end_us,
@@ -81,9 +83,12 @@ def amount_in_words(amount: int, of: BudgetUnit) -> str:
 
 def print_status(console: Console, budget: BudgetStatusJson) -> None:
     """A heading for the budget, and a line for each key."""
+    act = _ACTS[budget["on_exhausted"]]
     state = "" if budget["running"] else ", not running"
     days = f"{budget['period']['start']} to {budget['period']['end']}"
-    console.print(Text(f"{budget['name']}, per {budget['per'].replace('_', ' ')}{state}", "bold"), highlight=False)
+    console.print(
+        Text(f"{budget['name']}, per {budget['per'].replace('_', ' ')}, {act}{state}", "bold"), highlight=False
+    )
     console.print(Text(f"{days} ({budget['timezone']})"), highlight=False)
     if not budget["keys"]:
         console.print("Nothing is spent.", highlight=False)

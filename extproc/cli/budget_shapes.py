@@ -31,6 +31,9 @@ class BudgetStatusJson(TypedDict):
     name: Annotated[str, "as the configuration has it"]
     per: Annotated[Literal["team", "project", "budget_code"], "what each key is"]
     of: Annotated[Literal["micro_usd", "tokens"], "the unit of all its numbers"]
+    on_exhausted: Annotated[
+        Literal["block", "downgrade"] | None, "what it does when nothing is left; null: it warns only"
+    ]
     timezone: Annotated[str, "whose days its periods have"]
     period: Annotated[BudgetPeriodJson, "the current one, or its range of days"]
     running: Annotated[bool, "the period has begun and is not over; only a range of days may not be"]

@@ -42,7 +42,7 @@ def status(name: str) -> dict[str, Any]:
 def test_the_table() -> None:
     """A range of days that is over shows what was spent in it; -: entries without a project."""
     assert printed("status").partition("\n\n")[2] == (
-        "winter, per project, not running\n"
+        "winter, per project, warns only, not running\n"
         "2026-01-05T00:00:00+01:00 to 2026-01-07T00:00:00+01:00 (Europe/Zurich)\n"
         "key    limit      spent        left         share  state\n"
         "-      4M tokens  107 tokens   4M tokens    0 %\n"
@@ -93,3 +93,13 @@ def test_hostile_names_stay_in_their_cells(folder: Path) -> None:
     assert "\x1b" not in table
     assert "two\u00b7lines" in table
     assert {key["key"] for key in status("winter")["keys"]} == {*HOSTILE, "index"}
+
+
+def test_a_budget_that_blocks_says_so(folder: Path) -> None:
+    """It must not be taken for one that warns."""
+    config = folder / "config.yaml"
+    acts = "period: month, on_exhausted: block, when_unknown: allow }"
+    config.write_text(config.read_text().replace("period: month }", acts))
+    assert printed("status").startswith("monthly, per team, blocks when exhausted\n")
+    assert status("monthly")["on_exhausted"] == "block"
+    assert status("winter")["on_exhausted"] is None
