@@ -29,6 +29,7 @@ from tests.deploy.manifests import (
     written,
 )
 from tests.deploy.pod_security import violations
+from tests.hangs import HANG_S
 
 KUBERNETES = "1.34"
 CUSTOM_KINDS = ("EnvoyFilter",)
@@ -250,7 +251,7 @@ class Program:
     def status(self, path: str) -> int:
         """Status of a page."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.pages.port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.pages.port}{path}", timeout=HANG_S) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code

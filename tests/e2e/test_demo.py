@@ -32,6 +32,7 @@ from extproc.demo.tour import Tour, planned
 from tests.docs.json_shapes import keys_of
 from tests.e2e.apis import CHAT
 from tests.e2e.harness import Stack, require_envoy, wait_until
+from tests.hangs import HANG_S
 from tests.unit.cli.programs import Program, environment, in_session, is_gone, started
 from tests.unit.cli.shape_check import paths_of
 from tests.unit.cli.test_terminal import CONTROL
@@ -76,10 +77,10 @@ def base_url_in(told: str) -> str:
 def paste(told: str) -> None:
     """Run what it says can be pasted, and ask each prompt: all of it comes out as told."""
     curl, python, prompts = re.split(r"^With curl:|^With Python.*|^Prompts to try:", told, flags=re.MULTILINE)[1:]
-    ran = subprocess.run(["bash", "-ec", curl], capture_output=True, text=True, check=True, timeout=30)
+    ran = subprocess.run(["bash", "-ec", curl], capture_output=True, text=True, check=True, timeout=HANG_S)
     assert "<EMAIL>" in ran.stdout
     assert "data: [DONE]" in ran.stdout
-    ran = subprocess.run([sys.executable, "-c", python], capture_output=True, text=True, check=True, timeout=30)
+    ran = subprocess.run([sys.executable, "-c", python], capture_output=True, text=True, check=True, timeout=HANG_S)
     assert "<EMAIL> or call <PHONE>" in ran.stdout
     asked = dict(re.findall(r"^  (\S.*?)  +(.*)$", prompts, re.MULTILINE))
     assert len(asked) == 4
@@ -97,7 +98,7 @@ def ask(base_url: str, body: dict[str, Any]) -> Any:
     request = urllib.request.Request(
         f"{base_url}/chat/completions", json.dumps(body).encode(), {"content-type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=HANG_S) as answer:
         return json.load(answer)
 
 
@@ -287,4 +288,4 @@ def test_a_demo_that_stays_answers_and_ends_by_ctrl_c() -> None:
         for process, url in ((in_words, base_url), (as_json, printed["running"]["base_url"])):
             assert ask(url, CHAT.request("Whom shall I write to?"))["choices"][0]["message"]["content"]
             process.send_signal(signal.SIGINT)
-            assert process.wait(20) == 0
+            assert process.wait(HANG_S) == 0

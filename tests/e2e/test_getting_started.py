@@ -17,6 +17,7 @@ from extproc.demo.rules import DEMO_RULES
 from extproc.server.sockets.free_ports import free_ports
 from tests.docs.pages import DOCS, blocks
 from tests.e2e.harness import require_envoy, wait_until
+from tests.hangs import HANG_S
 
 BLOCKS = blocks(DOCS / "getting-started.md", "sh")
 UP, RUN = "extproc up", "extproc run"
@@ -48,7 +49,7 @@ class Machine:
             env=self._env,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=HANG_S,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

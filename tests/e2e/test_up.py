@@ -25,6 +25,7 @@ from extproc.demo.model_server import ModelServer
 from extproc.demo.rules import DEMO_RULES
 from extproc.server.sockets.free_ports import free_ports
 from tests.e2e.harness import curl, require_envoy, wait_until
+from tests.hangs import HANG_S
 from tests.starts import only_forks
 from tests.unit.cli.programs import ESCAPE, Program, is_gone, piped, started
 
@@ -87,13 +88,13 @@ def test_what_is_printed_can_be_pasted(model: ModelServer) -> None:
         assert re.search(r"Asking tiny-chat: .*\n  200 after [\d.]+ s: Envoy is a proxy", told)
         line = re.search(r"^  curl (?:.*\n)+?(?=\nor this)", told, re.MULTILINE)
         assert line is not None
-        ran = subprocess.run(["bash", "-ec", line[0]], capture_output=True, text=True, check=True, timeout=30)
+        ran = subprocess.run(["bash", "-ec", line[0]], capture_output=True, text=True, check=True, timeout=HANG_S)
         assert json.loads(ran.stdout)["choices"]
         assert "jane.doe" not in model.seen[-1].request.body.decode()
         code = textwrap.dedent(told[told.index("  from openai") : told.index("Ctrl-C drains")])
-        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=HANG_S)
         assert "proxy" in ran.stdout or ran.stdout
-        page = urllib.request.urlopen(re.search(r"http://\S+/metrics", told)[0], timeout=5)  # type: ignore[index]
+        page = urllib.request.urlopen(re.search(r"http://\S+/metrics", told)[0], timeout=HANG_S)  # type: ignore[index]
         assert "llm_requests_total" in page.read().decode()
         program.ctrl_c()
         assert program.ended() == 0

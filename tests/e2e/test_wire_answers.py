@@ -22,6 +22,7 @@ from tests.e2e.harness import Stack, wait_until
 from tests.e2e.measured import Measured
 from tests.e2e.raw_http import Connection, post
 from tests.e2e.scripted_models import ScriptedModels, Silent
+from tests.hangs import HANG_S
 
 pytestmark = pytest.mark.transport
 
@@ -274,7 +275,7 @@ def test_a_server_that_dies_in_mid_stream_is_seen_and_measured_once(
             got += process.stdout.read1(65_536)  # type: ignore[attr-defined]
         gate.open()
         process.stdout.read()
-        assert process.wait(10) == exit_code
+        assert process.wait(HANG_S) == exit_code
     assert measured.outcomes() == {"aborted": 1}
     assert measured.rise("llm_completion_tokens_total") > 0
 

@@ -19,6 +19,7 @@ from tests.e2e.harness import Answer, Stack
 from tests.e2e.measured import Measured
 from tests.e2e.raw_http import Connection, post
 from tests.e2e.scripted_models import ScriptedModels
+from tests.hangs import HANG_S
 
 pytestmark = pytest.mark.transport
 
@@ -105,7 +106,7 @@ def test_expect_100_continue_with_a_large_body(stack: Stack, models: ScriptedMod
 
 def test_several_exchanges_on_one_connection(stack: Stack, measured: Measured) -> None:
     """Keep-alive: masked, streamed and passed exchanges follow each other, and each is its own."""
-    client = http.client.HTTPConnection(stack.base_url.removeprefix("http://"), timeout=10)
+    client = http.client.HTTPConnection(stack.base_url.removeprefix("http://"), timeout=HANG_S)
     client.connect()
     own = client.sock.getsockname()
 

@@ -16,6 +16,7 @@ import pytest
 from grpc import aio
 
 from extproc.ledger.budget_file import BUDGET_FILE
+from tests.hangs import HANG_S
 from tests.unit.server.clients import exchange, say
 from tests.unit.server.envoy import request_body, request_headers, response_body, response_headers
 from tests.unit.server.loops import in_loop
@@ -68,7 +69,9 @@ async def known(process: Process) -> None:
 def granted(process: Process, amount: int) -> None:
     """Somebody grants more to the team."""
     command = [sys.executable, "-m", "extproc", "budget", "grant", "daily", "search", "--amount", str(amount)]
-    done = subprocess.run([*command, "-c", str(process.file)], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [*command, "-c", str(process.file)], capture_output=True, text=True, timeout=HANG_S, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 

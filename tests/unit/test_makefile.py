@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.hangs import HANG_S
+
 ROOT = Path(__file__).parents[2]
 LOCKS = ("requirements/demo.txt", "requirements/dev.txt")
 COPIED = ("Makefile", "pyproject.toml", "packages/models/pyproject.toml", *LOCKS)
@@ -59,7 +61,7 @@ class Checkout:
         """Run make here, as from a shell."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
         return subprocess.run(
-            ["make", *arguments], cwd=self.folder, env=environ, capture_output=True, text=True, timeout=30, check=False
+            ["make", *arguments], cwd=self.folder, env=environ, capture_output=True, text=True, timeout=HANG_S
         )
 
     @property

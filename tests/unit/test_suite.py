@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import wait_until
+from tests.hangs import HANG_S
 from tests.suite import PARTS, Part, Result, run, summary
 from tests.unit.cli.programs import is_gone
 
@@ -155,7 +156,7 @@ def test_nothing_is_left_when_it_is_ended(tmp_path: Path) -> None:
         wait_until(lambda: len(children(running.pid)) == 2, "both parts run")
         parts = children(running.pid)
         running.terminate()
-        assert running.wait(20) == 128 + signal.SIGTERM
+        assert running.wait(HANG_S) == 128 + signal.SIGTERM
     assert all(map(is_gone, parts))
 
 

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from extproc.cli.in_parallel import in_parallel
+from tests.hangs import HANG_S
 
 
 def test_every_work_has_its_result() -> None:
@@ -18,7 +19,7 @@ def test_every_work_has_its_result() -> None:
 
 def test_so_many_are_done_at_once() -> None:
     """Each waits for the others; with fewer threads this would not end."""
-    together = threading.Barrier(3, timeout=30)
+    together = threading.Barrier(3, timeout=HANG_S)
     assert len(list(in_parallel([together.wait] * 6, 3))) == 6
 
 

@@ -23,6 +23,7 @@ from extproc.cli.exit_codes import ExitCode
 from extproc.server.sockets.free_ports import free_ports
 from tests.docs.cli_tables import commands
 from tests.e2e.harness import wait_until
+from tests.hangs import HANG_S
 from tests.starts import only_forks
 from tests.unit.cli.fakes import fake_envoy, fake_library
 from tests.unit.cli.programs import ROOT, Program, environment, is_gone, started
@@ -275,7 +276,7 @@ def test_a_demo_that_is_killed(folder: Path) -> None:
 def test_up_before_a_server_that_does_not_answer(tmp_path: Path) -> None:
     """It has connected, and waits; its folder goes too."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        silent.settimeout(30)
+        silent.settimeout(HANG_S)
         with started("up", f"http://127.0.0.1:{silent.getsockname()[1]}", TMPDIR=str(tmp_path)) as program:
             connection, _ = silent.accept()
             with connection:
@@ -286,7 +287,7 @@ def test_up_before_a_server_that_does_not_answer(tmp_path: Path) -> None:
 def test_a_status_that_does_not_come(folder: Path) -> None:
     """A processor whose event loop hangs still accepts."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        silent.settimeout(30)
+        silent.settimeout(HANG_S)
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         (folder / "asked.yaml").write_text(
             (folder / "config.yaml").read_text() + f"server: {{ metrics: '{address}' }}\n"

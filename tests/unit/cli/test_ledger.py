@@ -26,6 +26,7 @@ from extproc.ledger.parquet_sink import ParquetSink
 from extproc.ledger.places import SpoolPlace
 from extproc.ledger.segments import segment_file
 from extproc.ledger.store import LedgerStore
+from tests.hangs import HANG_S
 from tests.unit.cli.samples import LEDGER
 from tests.unit.config.conftest import MINIMAL
 from tests.unit.ledger.crashes import ShipperInTurn, kill, sink_of
@@ -138,7 +139,7 @@ def test_tail_follows_what_is_stored(folder: Path) -> None:
         store.close()
         shown += _until(terminal, b"new-1")
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(HANG_S) == 130
     lines = shown.decode().splitlines()
     assert max(map(len, lines)) <= 80
 

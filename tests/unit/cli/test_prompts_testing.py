@@ -21,6 +21,7 @@ from extproc.demo.model_server import ModelServer
 from extproc.demo.rules import DEMO_RULES
 from extproc.demo.scripted import Gate, Scripted
 from tests.docs.json_shapes import keys_of
+from tests.hangs import HANG_S
 from tests.unit.cli.programs import started
 from tests.unit.cli.prompt_servers import model_server, scripted, texts_of
 from tests.unit.cli.shape_check import paths_of
@@ -323,7 +324,7 @@ def test_a_terminal_sees_how_far_it_is() -> None:
 def test_ctrl_c_does_not_wait_for_a_server(on_terminal: bool) -> None:
     """Which has accepted, and is silent."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        silent.settimeout(30)
+        silent.settimeout(HANG_S)
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with started("prompts", "test", "--url", url, on_terminal=on_terminal) as program:
             connection, _ = silent.accept()

@@ -19,6 +19,7 @@ from extproc.cli.serve import TerminalReport
 from extproc.config.load import parse_document
 from extproc.server.sockets.free_ports import free_ports
 from extproc.sinks.review.store import Store
+from tests.hangs import HANG_S
 from tests.unit.cli.programs import ESCAPE, PROGRAM, environment, shown, started
 from tests.unit.cli.samples import SAMPLES, fill
 from tests.unit.config.conftest import MINIMAL
@@ -159,7 +160,7 @@ def test_a_pipe_gets_json_lines_alone(config: Path) -> None:
         assert process.stdout is not None
         first = process.stdout.readline()
         process.terminate()
-        rest, errors = process.communicate(timeout=20)
+        rest, errors = process.communicate(timeout=HANG_S)
     assert [json.loads(line)["event"] for line in [first, *rest.splitlines()]] == ["serving", "draining", "stopped"]
     assert errors == ""
 

@@ -26,6 +26,7 @@ from extproc.ledger.sink_loop import SinkLoop
 from extproc.ledger.sinks import DATABASE_PACE, FURTHER
 from extproc.ledger.spool import process_folders
 from extproc.ledger.store import LedgerStore
+from tests.hangs import HANG_S
 from tests.unit.databases import Server
 from tests.unit.ledger.crashes import MemoryStore, kill, sink_of
 from tests.unit.ledger.receiver import Receiver, receiving
@@ -73,7 +74,7 @@ class Child:
         """Its parent ends. Returns: its exit code."""
         assert self.process.stdin is not None
         self.process.stdin.close()
-        return self.process.wait(20)
+        return self.process.wait(HANG_S)
 
     def kill(self) -> None:
         """Without a chance to finish."""

@@ -15,6 +15,7 @@ from extproc.ledger.store import LedgerStore
 from extproc.reports.html_page import html_page
 from extproc.reports.periods import PeriodSize
 from extproc.reports.plots import SERIES_MAX, Plot, Series, lines, stacked_bars
+from tests.hangs import HANG_S
 from tests.unit.reports.samples import HOSTILE, entry_at, random_entries, report
 
 VOID = {"meta", "br", "img"}
@@ -173,7 +174,7 @@ def test_a_browser_shows_it_without_a_complaint(hostile_page: str, tmp_path: Pat
     ]
     command = [str(CHROMIUM), *options, f"--user-data-dir={tmp_path}/profile", "--dump-dom"]
     ran = subprocess.run(
-        [*command, f"file://{tmp_path}/report.html"], capture_output=True, text=True, timeout=60, check=True
+        [*command, f"file://{tmp_path}/report.html"], capture_output=True, text=True, timeout=HANG_S, check=True
     )
     assert "CONSOLE" not in ran.stderr
     assert ran.stdout.count("<svg") == 3

@@ -17,6 +17,7 @@ from extproc.server.operations.json_log import open_log
 from extproc.server.transport.processor import Processor
 from extproc.server.transport.record_sinks import Sink
 from extproc.server.transport.session import Session
+from tests.hangs import HANG_S
 
 SECRET = "the user's own words"
 
@@ -62,7 +63,7 @@ class SlowExchange(Exchange):
         """Wait in that body."""
         if isinstance(event, RequestBody) and b"slow" in event.body:
             self.taken.set()
-            assert self.let_go.wait(10)
+            assert self.let_go.wait(HANG_S)
         return super().step(event, now_ns)
 
 

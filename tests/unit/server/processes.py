@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from extproc.demo.processor_process import ProcessorProcess
 from extproc.server.sockets.free_ports import free_ports
+from tests.hangs import HANG_S
 from tests.json_lines import json_lines
 from tests.unit.server.envoy import CONFIG, write_config
 
@@ -96,4 +97,4 @@ def start(folder: Path, **sections: Any) -> Process:
 def run(file: Path) -> subprocess.CompletedProcess[str]:
     """The command, for a case in which it ends by itself."""
     command = [sys.executable, "-m", "extproc", "serve", "--config", str(file)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)

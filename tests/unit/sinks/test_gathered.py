@@ -20,6 +20,7 @@ from extproc.domain.usage import Prices, Usage
 from extproc.sinks.exchange_metrics import RESPONSE_TOKEN_BUCKETS, SECONDS_BUCKETS
 from extproc.sinks.gathered import BulkHistogram, ForgettingCounter, GatheredCounter, GatheredHistogram, Labels
 from extproc.sinks.metrics import STEP_SECONDS_BUCKETS, Metrics
+from tests.hangs import HANG_S
 
 LABELS = ("model", "version")
 BOUNDS = (0.25, 1.0, 4.0)
@@ -236,7 +237,7 @@ def test_reading_the_page_while_exchanges_end_loses_and_doubles_nothing() -> Non
             count_one(metrics, lambda: time.sleep(0))  # the other threads' turn
             if number % ADDS_BETWEEN == 0:
                 read_again.clear()
-                assert read_again.wait(10), "nobody reads the page"
+                assert read_again.wait(HANG_S), "nobody reads the page"
 
     def read() -> list[dict[str, float]]:
         readings = []

@@ -12,6 +12,7 @@ import pytest
 
 from extproc.server.operations import endpoint_names
 from extproc.server.operations.endpoint_names import ADDRESSES_MAX, EndpointNames, addresses_of
+from tests.hangs import HANG_S
 from tests.unit.server.loops import in_loop, until
 
 
@@ -30,7 +31,7 @@ class Names:
     def _resolve(self, name: str) -> tuple[str, ...]:
         self.asked.append(name)
         self.threads.add(threading.get_ident())
-        assert self.gate.wait(10)
+        assert self.gate.wait(HANG_S)
         answer = self.answers[name]
         if answer is None:
             raise socket.gaierror("nothing is known")

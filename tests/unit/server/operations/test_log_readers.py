@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.hangs import HANG_S
 from tests.unit.server.clients import exchange, say
 from tests.unit.server.envoy import request_body, request_headers, response_body, response_headers
 from tests.unit.server.loops import in_loop
@@ -38,7 +39,7 @@ class Pipe:
     def lines(self) -> list[dict[str, Any]]:
         """What came, when the process has ended."""
         os.write(self._fd, b"\0")
-        assert self._ended.wait(10)
+        assert self._ended.wait(HANG_S)
         return [json.loads(line) for line in b"".join(self._content)[:-1].splitlines()]
 
     def _read(self) -> None:

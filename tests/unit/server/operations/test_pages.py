@@ -17,6 +17,7 @@ from extproc.server.operations.health import EXT_PROC, READINESS, Health
 from extproc.server.operations.pages import OpsServer, open_pages
 from extproc.server.sockets.address import AddressTaken
 from extproc.sinks.metrics import Metrics
+from tests.hangs import HANG_S
 
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
 
@@ -32,7 +33,7 @@ class Served:
 
     def get(self, path: str, **headers: str) -> tuple[HTTPResponse, bytes]:
         """One request."""
-        connection = HTTPConnection(self.host, self.pages.port, timeout=10)
+        connection = HTTPConnection(self.host, self.pages.port, timeout=HANG_S)
         connection.request("GET", path, headers={key.replace("_", "-"): value for key, value in headers.items()})
         response = connection.getresponse()
         body = response.read()
@@ -140,7 +141,7 @@ def test_a_client_that_leaves_is_not_worth_a_line(
     with socket.create_connection(("127.0.0.1", served.pages.port)) as leaving:
         leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
         leaving.sendall(b"GET /met")
-    assert ended.wait(10)
+    assert ended.wait(HANG_S)
     assert capfd.readouterr() == ("", "")
 
 

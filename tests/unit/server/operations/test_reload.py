@@ -22,6 +22,7 @@ from extproc.server.operations.config_files import ConfigReader
 from extproc.server.operations.health import Health
 from extproc.server.operations.reload import Reloader, restart_needed
 from extproc.sinks.metrics import Metrics
+from tests.hangs import HANG_S
 from tests.unit.server.envoy import CONFIG, chat_sent_on, request_body, request_headers, write_config
 from tests.unit.server.fakes import Wired
 from tests.unit.server.loops import in_loop, until
@@ -161,7 +162,7 @@ async def test_a_file_system_that_hangs_is_told_and_waited_for(
     answers, look = threading.Event(), watched.reloader._reader.changed
 
     def hangs() -> bool:
-        assert answers.wait(10)
+        assert answers.wait(HANG_S)
         return look()
 
     watched.reloader._reader.changed = hangs  # type: ignore[method-assign]

@@ -25,6 +25,7 @@ from extproc.server.sockets.tls import Tls
 from extproc.server.transport.fast.server import FastServer
 from extproc.server.transport.grpc.server import GrpcAioServer
 from extproc.server.transport.processor import METHOD
+from tests.hangs import HANG_S
 from tests.unit.server.authority import NAME, Authority, Identity
 from tests.unit.server.clients import asks_for_time
 from tests.unit.server.envoy import snapshot, unstreamed_chat
@@ -91,7 +92,7 @@ class Served:
 
     def connect(self, client: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
         """A connection after its handshake, as the client sees it. Raises: OSError."""
-        plain = socket.create_connection(("127.0.0.1", self.server.port), timeout=10)
+        plain = socket.create_connection(("127.0.0.1", self.server.port), timeout=HANG_S)
         try:
             return client.wrap_socket(plain, server_hostname=NAME, session=session)
         except BaseException:
@@ -157,7 +158,7 @@ def ask_health(made: grpc.Channel) -> int:
     call: grpc.UnaryUnaryMultiCallable[bytes, health_pb.HealthCheckResponse] = made.unary_unary(
         "/grpc.health.v1.Health/Check", response_deserializer=health_pb.HealthCheckResponse.FromString
     )
-    return int(call(b"", timeout=5).status)
+    return int(call(b"", timeout=HANG_S).status)
 
 
 def open_stream(made: grpc.Channel, messages: Iterator[pb.ProcessingRequest]) -> Any:
@@ -167,7 +168,7 @@ def open_stream(made: grpc.Channel, messages: Iterator[pb.ProcessingRequest]) ->
         request_serializer=pb.ProcessingRequest.SerializeToString,
         response_deserializer=pb.ProcessingResponse.FromString,
     )
-    return call(messages, timeout=10)
+    return call(messages, timeout=HANG_S)
 
 
 def replies(made: grpc.Channel, messages: list[pb.ProcessingRequest]) -> list[pb.ProcessingResponse]:

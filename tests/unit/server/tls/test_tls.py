@@ -20,6 +20,7 @@ from extproc.server.transport.fast import server as fast_module
 from extproc.server.transport.fast.server import FastServer
 from extproc.server.transport.grpc import server as grpc_module
 from extproc.server.transport.grpc.server import GrpcAioServer
+from tests.hangs import HANG_S
 from tests.unit.server.authority import Authority
 from tests.unit.server.envoy import chat_sent_on, request_body, request_headers
 from tests.unit.server.loops import until
@@ -69,7 +70,7 @@ async def test_what_still_runs_at_the_end_is_told_so_over_tls(transport: Transpo
 
         def messages() -> Iterator[pb.ProcessingRequest]:
             yield request_headers()
-            held.wait(10)
+            held.wait(HANG_S)
 
         def until_the_end(made: grpc.Channel) -> grpc.StatusCode:
             call = open_stream(made, messages())
@@ -195,7 +196,7 @@ def test_a_peer_that_does_not_agree_to_the_end_is_left(
             server = served.server
             assert isinstance(server, FastServer)
             await server.stop(0, asyncio.Event())
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(HANG_S):
                 await until(lambda: not server.connections)
             silent.close()
 

@@ -10,6 +10,7 @@ import pytest
 
 from extproc.domain.pace import Abandoned
 from extproc.server.transport.long_messages import LONG_MESSAGE_BYTES, LongMessageLimits, LongMessages
+from tests.hangs import HANG_S
 from tests.unit.server.loops import in_loop, until
 
 VERY_LONG_BYTES = 1 << 20
@@ -100,7 +101,7 @@ async def test_work_that_nobody_awaits_ends_before_its_session_is_closed() -> No
             while True:
                 turn.check()
         told.set()
-        assert may_end.wait(10)
+        assert may_end.wait(HANG_S)
         ended.set()
 
     judging = asyncio.ensure_future(room.judge(work, turn))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from extproc.server.workers.log import WholeLines
+from tests.hangs import HANG_S
 from tests.unit.server.processes import ROOT
 
 WRITER = """
@@ -34,7 +35,7 @@ def test_long_lines_and_short_ones_are_not_mixed(tmp_path: Path) -> None:
     os.close(writing)
     with os.fdopen(reading) as stream:
         lines = stream.read().splitlines()
-    assert [writer.wait(10) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(HANG_S) for writer in writers] == [0, 0, 0]
     assert select.PIPE_BUF < 100_000
     assert sorted((line[0], len(line)) for line in lines) == sorted(
         (letter, 100_000 if number % 3 == 0 else 50) for letter in letters for number in range(60)

@@ -20,6 +20,7 @@ from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.health import Health
 from extproc.server.workers.link import Link, LinkBroken, Message
 from extproc.server.workers.process import WorkerProcess
+from tests.hangs import HANG_S
 from tests.unit.server.envoy import CONFIG, PROMPT, chat_sent_on, request_body, request_headers, snapshot
 from tests.unit.server.fakes import Wired
 from tests.unit.server.loops import in_loop, until
@@ -218,4 +219,4 @@ def test_a_worker_that_stands_still_ends_with_its_supervisor_all_the_same() -> N
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.1)
         ours.close()
-        assert process.wait(10) == 1
+        assert process.wait(HANG_S) == 1

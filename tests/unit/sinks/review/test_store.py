@@ -19,6 +19,7 @@ from extproc.sinks.review import schema
 from extproc.sinks.review.entries import Entry, FindingQuery, GuardCounts, ReviewLabel
 from extproc.sinks.review.labels import NoSuchFinding
 from extproc.sinks.review.store import Store
+from tests.hangs import HANG_S
 from tests.unit.databases import Server
 from tests.unit.sinks.review.samples import DAY_MS, NOW_MS, confirm, entry, reject
 
@@ -205,7 +206,7 @@ for number in range(40):
 def test_two_processes_make_the_store_and_write_at_once(url: str) -> None:
     """Each finds the other's tables, and nothing is lost or written twice."""
     writers = [subprocess.Popen([sys.executable, "-c", _WRITER, url, name], cwd=ROOT) for name in "ab"]
-    assert [writer.wait(timeout=60) for writer in writers] == [0, 0]
+    assert [writer.wait(timeout=HANG_S) for writer in writers] == [0, 0]
     store = Store(url, Path("/"))
     seen = [stored.entry.exchange for stored, _ in store.find_all(ANY)]
     store.close()

@@ -22,6 +22,7 @@ from extproc.server.transport.h2.streams import Stream
 from extproc.server.transport.long_messages import LONG_MESSAGE_BYTES, LongMessageLimits
 from extproc.server.transport.processor import METHOD
 from extproc.server.transport.session import Replies, Session
+from tests.hangs import HANG_S
 from tests.unit.server.clients import asks_for_time
 from tests.unit.server.envoy import request_body, snapshot
 from tests.unit.server.fakes import SECRET, SlowExchange
@@ -362,7 +363,7 @@ async def test_a_fault_of_ours_in_a_thread_ends_its_stream(monkeypatch: pytest.M
         if len(message) < LONG_MESSAGE_BYTES:
             return receive(session, message)
         taken.set()
-        assert let_go.wait(10)
+        assert let_go.wait(HANG_S)
         raise ValueError(SECRET)
 
     receive = Session.receive
