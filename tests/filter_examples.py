@@ -18,16 +18,19 @@ class FilterExample:
         behind: filters that must run before it.
         request: further fields of the request.
         answers: what the model says.
+        observes: whether it only observes, so nothing changes where it is in force.
     """
 
     section: dict[str, Any]
     behind: tuple[dict[str, Any], ...] = ()
     request: dict[str, Any] = field(default_factory=dict)
     answers: str = "The museum opens at nine."
+    observes: bool = False
 
 
 EXAMPLES: dict[str, FilterExample] = {
     "version": FilterExample({"filter": "version"}),
     "prompt": FilterExample({"filter": "prompt"}, behind=({"filter": "version"},)),
     "meter": FilterExample({"filter": "meter"}, request={"stream": True}),
+    "signals": FilterExample({"filter": "signals"}, answers="Shall I tell you the hours of the museum?", observes=True),
 }

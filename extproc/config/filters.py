@@ -55,10 +55,23 @@ class MeterSection(FilterSection):
     )
 
 
+class SignalsSection(FilterSection):
+    """Collects signals of each answer, as whether it is empty, loops, asks back, or is the JSON that was asked for."""
+
+    filter: Literal["signals"]
+    sample: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="share of exchanges in which languages and schemas of tools are compared too, which costs more",
+    )
+
+
 FILTER_SECTIONS: tuple[type[FilterSection], ...] = (
     VersionSection,
     PromptSection,
     MeterSection,
+    SignalsSection,
 )
 
 

@@ -8,7 +8,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from extproc.domain.budgets import SpentOfBudget
+from extproc.domain.gaps import note_gap
 from extproc.domain.review import FindingNotes
+from extproc.domain.signals import AnswerSignals
 from extproc.domain.text import Direction, TextSource
 from extproc.domain.token_rates import RequestSize
 from extproc.domain.uncounted import Uncounted
@@ -147,6 +149,7 @@ class ExchangeRecord:
     cost_micro_usd: int = 0
     metered: bool = False
     refusals: int = 0
+    refusals_judged: int = 0  # choices in which a refusal was looked for
     answers: int = 0  # completed choices
     finish_reasons: tuple[str, ...] = ()  # of those, as the server told them
     tool_calls: int = 0
@@ -170,6 +173,7 @@ class ExchangeRecord:
     details: list[str] = field(default_factory=list)  # of findings with a detail: GUARD/KIND/DETAIL, never a text
     texts: dict[str, str] | None = None  # texts as forwarded, by source; None: not kept
     notes: FindingNotes | None = field(default=None, repr=False)  # findings for reviewers; None: no review queue
+    signals: AnswerSignals | None = None  # None: they are not collected
     uncounted: Uncounted | None = field(default=None, repr=False)  # until a tokenizer has counted; no sink gets it
     restored: bool = False  # masked values are restored in responses, so ``keep_text`` is called before that
 
@@ -197,6 +201,8 @@ class ExchangeRecord:
     def note_piece(self, now_ns: int) -> None:
         """A piece of a streamed answer has come."""
         self.pieces += 1
+        if self.signals is not None and self.last_text_ns and self.signals.gaps:
+            note_gap(self.signals.gaps, now_ns - self.last_text_ns)
         self.last_text_ns = now_ns
         self.first_text_ns = self.first_text_ns or now_ns
 

@@ -67,6 +67,7 @@ def _compiled(policy: Policy, guards: tuple[Guard, ...], others: Sequence[Filter
         response_filters=(
             *sort_by_effect(guard for guard in guards if Direction.RESPONSE in guard.directions),
             *restorers,
+            *_hearing(others),
         ),
         on_end_guards=tuple(guard for guard in guards if guard.judges_out_of_band),
         copies=copy_rules((*guards, *restorers, *others)),
@@ -74,7 +75,12 @@ def _compiled(policy: Policy, guards: tuple[Guard, ...], others: Sequence[Filter
 
 
 def _without_guards(others: Sequence[Filter]) -> CompiledPolicy:
-    return CompiledPolicy(NO_POLICY, (), (), (), (), (), copy_rules(others))
+    return CompiledPolicy(NO_POLICY, (), (), (), _hearing(others), (), copy_rules(others))
+
+
+def _hearing(others: Sequence[Filter]) -> tuple[Filter, ...]:
+    """Filters that are not guards, and process responses: they hear what the client gets."""
+    return tuple(one for one in others if Direction.RESPONSE in one.directions)
 
 
 def copy_rules(filters: Sequence[Filter]) -> CopyRules:

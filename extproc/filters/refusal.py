@@ -34,6 +34,7 @@ class RefusalGuard(Guard):
 
     def judge(self, source: TextSource, beginning: str, exchange: ExchangeContext) -> None:
         """Count a refusal."""
+        exchange.record.refusals_judged += 1
         finding = self._detector.find(beginning)
         if finding is not None:
             exchange.record.refusals += 1

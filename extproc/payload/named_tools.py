@@ -45,6 +45,25 @@ def tools_chosen_by(choice: Any) -> Iterator[NamedTool]:
         yield from _nested(choice)
 
 
+def schemas_of(definition: Any) -> Iterator[tuple[str, Any]]:
+    """The name of a defined function, and the schema of its arguments."""
+    if not isinstance(definition, dict):
+        return
+    inner = definition.get("function")
+    holder = inner if isinstance(inner, dict) else definition
+    name, schema = holder.get("name"), holder.get("parameters", holder.get("input_schema"))
+    if isinstance(name, str) and isinstance(schema, dict):
+        yield name, schema
+
+
+def schema_of_format(form: Any) -> Any:
+    """The schema in a requested format; None: it has none."""
+    if not isinstance(form, dict):
+        return None
+    inner = form.get("json_schema")
+    return (inner if isinstance(inner, dict) else form).get("schema")
+
+
 def _nested(holder: dict[str, Any]) -> Iterator[NamedTool]:
     for key in _NESTED:
         inner = holder.get(key)

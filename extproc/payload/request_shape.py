@@ -13,7 +13,7 @@ import orjson
 
 from extproc.domain.text import Speaker
 from extproc.payload.edits import Path
-from extproc.payload.named_tools import NamedTool, tools_chosen_by, tools_named_by
+from extproc.payload.named_tools import NamedTool, schema_of_format, schemas_of, tools_chosen_by, tools_named_by
 
 # Fields that any of vLLM's APIs may have.
 _DOCUMENTS = "documents"
@@ -156,6 +156,19 @@ class RequestShape:
             return True
         formats = [_value_at(tree, path) for path in self._formats]
         return any(isinstance(one, dict) and one.get("type") in _JSON_FORMATS for one in formats)
+
+    def schemas(self, tree: dict[str, Any]) -> dict[str, Any]:
+        """The schema of each tool's arguments by its name, and that of the response's content under ``""``."""
+        schemas = dict(schema for tool in self.tool_definitions(tree) for schema in schemas_of(tool))
+        structured = tree.get("structured_outputs")
+        formats = [_value_at(tree, path) for path in self._formats]
+        content = [
+            tree.get("guided_json"),
+            structured.get("json") if isinstance(structured, dict) else None,
+            *(schema_of_format(one) for one in formats),
+        ]
+        schemas.update(("", one) for one in content if isinstance(one, dict))
+        return schemas
 
 
 NO_SHAPE = RequestShape()

@@ -169,6 +169,11 @@ class RequestView:
         """Whether the response's content must be JSON."""
         return self.shape.wants_json(self.tree)
 
+    @property
+    def schemas(self) -> dict[str, Any]:
+        """The schema of each tool's arguments by its name, and that of the response's content under ``""``."""
+        return self.shape.schemas(self.tree)
+
     def is_prose(self, text_field: TextField) -> bool:
         """Whether an external text may be wrapped in other words: it is not a name, an identifier or JSON."""
         return self.shape.is_prose(text_field.path, text_field.text)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from extproc.domain.record import HOLD_LIMIT, ExchangeRecord, Outcome
 from extproc.sinks.gathered import Labels
 from extproc.sinks.gathering_registry import NO_VERSION, VERSION_LABELS, GatheringRegistry
+from extproc.sinks.signal_metrics import SignalMetrics
 
 REQUESTS = "llm_requests"
 """The family that counts every value of the bounded labels."""
-RESPONSE_TOKEN_BUCKETS = (10, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
+RESPONSE_TOKEN_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 SECONDS_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 TOKEN_SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 _NS = 1e-9
@@ -105,6 +106,7 @@ class ExchangeMetrics:
             " exchanges in flight may need the rest), `unknown_allowed` and `unknown_blocked` without its sums.",
             ("budget", "act"),
         )
+        self._signals = SignalMetrics(registry)
         self._answers = counter("llm_answers_total", "Completed responses (choices).", VERSION_LABELS)
         self.verdicts = counter(
             "llm_guard_verdicts_total", "Findings by the action taken.", ("policy", "guard", "direction", "action")
@@ -176,6 +178,7 @@ class ExchangeMetrics:
             self._count_usage(record, by_version, by_team)
         if record.outcome in (Outcome.COMPLETED, Outcome.CUT):
             self._count_answer(record, by_version)
+        self._signals.count(record, by_version)
 
     def _count_usage(self, record: ExchangeRecord, by_version: Labels, by_team: Labels) -> None:
         usage = record.usage

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from bisect import bisect_left
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 
 from prometheus_client import Counter, Histogram
 from prometheus_client.metrics import MetricWrapperBase
@@ -120,3 +120,51 @@ class GatheredHistogram:
         at = self._histogram._labelnames.index(label)
         self._pending = {labels: seen for labels, seen in self._pending.items() if labels[at] not in values}
         self._histogram.forget(label, values)
+
+
+class GatheredRates:
+    """Two counters with a label more than is counted by: of each kind, how many were so, and how many were judged.
+
+    Args: kinds: the values of the last label.
+    """
+
+    __slots__ = ("_hits", "_judged", "_kinds", "_pending")
+
+    def __init__(self, hits: ForgettingCounter, judged: ForgettingCounter, kinds: tuple[str, ...]) -> None:
+        self._hits = hits
+        self._judged = judged
+        self._kinds = kinds
+        self._pending: dict[Labels, tuple[list[int], list[int]]] = {}
+
+    def add(self, labels: Labels, hits: Sequence[int], judged: Sequence[int]) -> None:
+        """Count, by kind. Args: labels: all but the last."""
+        seen = self._pending.get(labels)
+        if seen is None:
+            self._pending[labels] = list(hits), list(judged)
+            return
+        all_hits, all_judged = seen
+        for place, times in enumerate(judged):
+            if times:
+                all_judged[place] += times
+                all_hits[place] += hits[place]
+
+    def take(self) -> HandOver:
+        """Like ``GatheredCounter.take``."""
+        pending, self._pending = self._pending, {}
+
+        def hand_over() -> None:
+            for labels, (hits, judged) in pending.items():
+                for kind, so, of in zip(self._kinds, hits, judged, strict=True):
+                    if of:
+                        with contextlib.suppress(OSError):
+                            self._judged.labels(*labels, kind).inc(of)
+                            self._hits.labels(*labels, kind).inc(so)  # 0 too: the series has a rate from then on
+
+        return hand_over
+
+    def forget(self, label: str, values: Set[str]) -> None:
+        """Like ``GatheredCounter.forget``."""
+        at = self._hits._labelnames.index(label)
+        self._pending = {labels: seen for labels, seen in self._pending.items() if labels[at] not in values}
+        for counter in (self._hits, self._judged):
+            counter.forget(label, values)

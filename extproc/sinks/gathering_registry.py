@@ -19,7 +19,14 @@ from prometheus_client.metrics_core import Metric
 
 from extproc.domain.record import VersionFacts
 from extproc.sinks.bounded_labels import BoundedLabels
-from extproc.sinks.gathered import BulkHistogram, ForgettingCounter, GatheredCounter, GatheredHistogram, Labels
+from extproc.sinks.gathered import (
+    BulkHistogram,
+    ForgettingCounter,
+    GatheredCounter,
+    GatheredHistogram,
+    GatheredRates,
+    Labels,
+)
 
 NO_VERSION = "none"
 VERSION_LABELS = ("model", "version", "fingerprint")
@@ -27,7 +34,8 @@ BOUNDED = ("team", "project", "fingerprint")
 """Labels with ever new values: those of requests, and the revisions of versions."""
 ADMITTED_FACTOR_MAX = 100
 """Where series are permanent: distinct values over the lifetime of a process, as a multiple of ``label_values_max``."""
-_GatheredT = TypeVar("_GatheredT", GatheredCounter, GatheredHistogram)
+_GatheredT = TypeVar("_GatheredT", GatheredCounter, GatheredHistogram, GatheredRates)
+_Gathered = GatheredCounter | GatheredHistogram | GatheredRates
 
 
 class _FlushedRegistry(CollectorRegistry):
@@ -55,13 +63,13 @@ class GatheringRegistry:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each one, that nobody reads
         self.library: CollectorRegistry = _FlushedRegistry(self.flush)
         self.lock = threading.RLock()  # reentrant: a destructor may log and count a dropped line while it is held
-        self._gathered: list[GatheredCounter | GatheredHistogram] = []
+        self._gathered: list[_Gathered] = []
         admitted_max = None if forgets else ADMITTED_FACTOR_MAX * label_values_max
         self.teams = BoundedLabels(label_values_max, partial(self._forget, "team"), admitted_max)
         self.projects = BoundedLabels(label_values_max, partial(self._forget, "project"), admitted_max)
         self._fingerprints = BoundedLabels(label_values_max, partial(self._forget, "fingerprint"), admitted_max)
         self._forgets = forgets
-        self._forgetting: dict[str, list[GatheredCounter | GatheredHistogram]] = {label: [] for label in BOUNDED}
+        self._forgetting: dict[str, list[_Gathered]] = {label: [] for label in BOUNDED}
 
     def counter(self, name: str, text: str, labels: tuple[str, ...]) -> GatheredCounter:
         """A counter."""
@@ -71,6 +79,13 @@ class GatheringRegistry:
         """A histogram."""
         made = BulkHistogram(name, text, labels, buckets=buckets, registry=self.library)
         return self._kept(GatheredHistogram(made, buckets), labels)
+
+    def rates(
+        self, hits: tuple[str, str], judged: tuple[str, str], labels: tuple[str, ...], kinds: tuple[str, ...]
+    ) -> GatheredRates:
+        """Two counters. Args: hits, judged: name and text of each; labels: the last one is the kind."""
+        made = [ForgettingCounter(name, text, labels, registry=self.library) for name, text in (hits, judged)]
+        return self._kept(GatheredRates(made[0], made[1], kinds), labels)
 
     def version_labels(self, version: VersionFacts | None, now_ns: int) -> Labels:
         """The values of ``VERSION_LABELS``."""

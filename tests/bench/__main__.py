@@ -39,6 +39,7 @@ from tests.bench.programs import Missing, cache_directory, go_program, litellm_p
 from tests.bench.rate_limits import measure_rate_limits
 from tests.bench.report import print_detectors, print_measurements, print_others, print_ratios
 from tests.bench.rounds import Rounds, Samples
+from tests.bench.signals import measure_signals
 from tests.bench.slow_reader import measure_slow_readers
 from tests.bench.starts import measure_starts
 from tests.bench.subjects import TRANSPORTS, Places, Subject, ours_full, subjects
@@ -56,6 +57,7 @@ ALONE: dict[str, Callable[[Places], Figures]] = {
     "picks": measure_picks,
     "rate_limits": measure_rate_limits,
     "budgets": measure_budgets,
+    "signals": measure_signals,
     "ledger": measure_ledger,
     "starts": measure_starts,
 }

@@ -57,6 +57,8 @@ RATIOS = (
     Figure("pick_us", "CPU of `pick: load` a request, in us: eight servers, a prompt of ten blocks", 10.0),
     Figure("limit_us", "CPU of three rate limits in memory a request, in us: reserved, told, settled", 20.0),
     Figure("budget_us", "CPU of two budgets that act a request, in us: looked at, reserved, settled", 20.0),
+    Figure("signals_us", "CPU of the signals of an answer of 1 KB, in us", 15.0),
+    Figure("signals_event_us", "CPU of the signals for each event of a stream, in us"),
     Figure("limit_store_p99_ms", "wait for a store of rate limits here, 200 requests/s, 99th percentile, in ms"),
     Figure("ledger_us", "CPU of the ledger an exchange on the event loop, in us", 5.0),
     Figure("start_help_s", "CPU of `extproc --help`, in s", 0.2),

@@ -38,6 +38,7 @@ from tests.bench.picture import added_latency
 from tests.bench.processes import begin_peak, child, cpu_seconds, memory, needed, peak_mb
 from tests.bench.report import print_detectors
 from tests.bench.rounds import Rounds
+from tests.bench.signals import measure_signals
 from tests.bench.subjects import ENVOY, GO_NOOP, Places, Subject, full_installation, only_meter, ours_full, ours_noop
 from tests.unit.server.clients import exchange, say
 
@@ -196,6 +197,13 @@ def test_the_ledger_is_measured() -> None:
     found = measure_ledger()
     assert 0.5 < found["ledger_us"] < 100
     assert 0.1 < found["ledger_thread_us"] < 100
+
+
+def test_signals_are_measured() -> None:
+    """Of an answer, and of an event more."""
+    figures = measure_signals()
+    assert 1 < figures["signals_us"] < 500
+    assert 0 <= figures["signals_event_us"] < 50
 
 
 def test_budgets_are_measured() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -50,7 +51,7 @@ def played(compiled: Snapshot, example: FilterExample, cuts: tuple[int, ...] = (
     request = {**example.request, **fields}
     talk = asked(compiled, body=request_body(**request), x_pin="v2")
     if request.get("stream"):
-        pieces = [chat_chunk(word) for word in example.answers.split(" ")]
+        pieces = [chat_chunk(word) for word in re.findall(r"\S+\s*", example.answers)]
         talk.hears(response_headers(SSE))
         talk.hears_all(chunks(b"".join([*pieces, chat_chunk(finish="stop"), usage_chunk(), DONE]), cuts))
     else:
@@ -59,6 +60,12 @@ def played(compiled: Snapshot, example: FilterExample, cuts: tuple[int, ...] = (
     talk.hears(StreamClosed())
     assert not talk.errors
     return talk
+
+
+def signals_of(talk: Conversation) -> object:
+    """What is known of the answers, but for times."""
+    signals = talk.record.signals
+    return signals and (signals.rates(), signals.words)
 
 
 def test_every_filter_brings_an_example() -> None:
@@ -77,10 +84,11 @@ def test_a_filter_has_the_name_of_its_section_and_of_its_module(name: str) -> No
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_filter_in_force_changes_what_its_example_says(name: str) -> None:
-    """What the model server reads, or what the client reads."""
+    """What the model server reads, or what the client reads; nothing if it only observes, but the record says more."""
     example = EXAMPLES[name]
     with_it, other = played(snapshot(example), example), played(without(example), example)
-    assert (with_it.server, with_it.client) != (other.server, other.client)
+    assert ((with_it.server, with_it.client) == (other.server, other.client)) is example.observes
+    assert not example.observes or with_it.record != other.record
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -101,3 +109,5 @@ def test_cuts_of_a_stream_do_not_matter(name: str, cuts: list[int]) -> None:
     cut = played(snapshot(example), example, tuple(cuts), stream=True)
     assert text_of(cut.client_events) == text_of(whole.client_events)
     assert (cut.record.outcome, cut.record.usage) == (whole.record.outcome, whole.record.usage)
+    assert signals_of(cut) == signals_of(whole)
+    assert signals_of(whole) == signals_of(played(snapshot(example), example, stream=False))

@@ -78,6 +78,7 @@ _VOTES: dict[str, tuple[str, ...]] = {
 }
 FREQUENT_WORDS = frozenset(_VOTES)
 """Words that name the language of a text and not its content."""
+_NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalpha())
 _MARKS = ".,;:!?\"'()[]*_`«»“”„-"
 # A text about a language, or about translating, may want a response in another language.
 _SPEAKS_OF_LANGUAGE = re2.compile(
@@ -150,7 +151,7 @@ def _winner(votes: Counter[str], votes_min: int) -> str | None:
 def _votes(text: str) -> Counter[str]:
     votes: Counter[str] = Counter()
     for word in text.casefold().split():
-        languages = _VOTES.get(word.strip(_MARKS))
+        languages = _VOTES.get(word if word.isalpha() else word.strip(_MARKS))
         if languages is not None:
             for language in languages:
                 votes[language] += 1
@@ -161,11 +162,11 @@ def _shares(text: str) -> dict[str, float]:
     """Share of each script in the letters of a text, from a sample; empty if there are too few."""
     step = len(text) // _SAMPLE_CHARS_MAX + 1
     sample = text[::step]
+    if sample.isascii():
+        return {LATIN: 1.0} if len(sample.encode().translate(None, _NO_LETTERS)) >= _LETTERS_MIN else {}
     letters = [character for character in sample if character.isalpha()]
     if len(letters) < _LETTERS_MIN:
         return {}
-    if sample.isascii():
-        return {LATIN: 1.0}
     counts = Counter(_BLOCKS.get(ord(character) >> 7, "other") for character in letters)
     if counts["Kana"] >= len(letters) * _KANA_SHARE_MIN:  # Japanese includes Chinese characters
         counts["Kana"] += counts.pop("Han", 0)

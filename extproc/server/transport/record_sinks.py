@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from extproc.domain.record import ExchangeRecord
+from extproc.exchange.answer_memory import AnswerMemory
 from extproc.server.operations.json_log import where
 from extproc.server.transport.services import ExchangeLedger, TokenService
 
@@ -34,6 +35,7 @@ class RecordSinks:
         self._sinks = sinks
         self.ledger = ledger
         self._counter = counter
+        self._answers = AnswerMemory()
         self._logger = logger
 
     def sent(self, record: ExchangeRecord) -> None:
@@ -71,6 +73,7 @@ class RecordSinks:
 
     def _publish(self, record: ExchangeRecord) -> None:
         record.uncounted = None  # no sink gets a text of it
+        self._answers.complete(record)
         for sink in self._sinks:
             try:
                 sink.exchange_ended(record)

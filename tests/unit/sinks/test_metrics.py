@@ -192,7 +192,7 @@ def test_the_buckets_of_answers_are_the_agreed_ones() -> None:
     """Dashboards and alerts of other parts use these edges."""
     families = {family.name: family for family in text_string_to_metric_families(page(populated()))}
     edges = [sample.labels["le"] for sample in families["llm_response_tokens"].samples if "le" in sample.labels]
-    tokens = [10, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000]
+    tokens = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000]
     assert [float(edge) for edge in edges] == [*tokens, float("inf")]
 
 

@@ -1,0 +1,253 @@
+"""Collects the signals of each answer. It finds nothing, and changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+from zlib import crc32
+
+import orjson
+
+from extproc.config.filters import SignalsSection
+from extproc.config.section import Mode, OnError
+from extproc.detectors.answers.asking import asks_back
+from extproc.detectors.answers.loops import TAIL_CHARS_MAX, loop_chars
+from extproc.detectors.answers.repairs import BEGINNING_CHARS, says_wrong
+from extproc.detectors.answers.schema_fit import fits
+from extproc.detectors.text.languages import Expected, expected_by, is_unexpected
+from extproc.domain.errors import ApiError
+from extproc.domain.gaps import new_gaps
+from extproc.domain.signals import (
+    ASKS_BACK,
+    BAD_CALL,
+    EMPTY,
+    LOOPED,
+    OTHER_LANGUAGE,
+    REPAIR,
+    TOKEN_LIMIT,
+    UNSTRUCTURED,
+    AnswerSignals,
+)
+from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
+from extproc.filters.base import ExchangeContext, Filter, GuardState, Resources
+from extproc.payload.view import UNNAMED_PART_FIRST, RequestView, TextField
+
+JSON_CHARS_MAX: Final = 16_384
+"""A longer call, or a longer structured answer, is not judged. [characters]"""
+LOOP_CHARS_MIN: Final = 400
+QUESTION_CHARS_MAX: Final = 240
+LANGUAGE_CHARS: Final = 240
+WORDS_MAX: Final = 16
+"""First words of an answer that are compared with those of another one."""
+_HEAD_CHARS: Final = 512
+_WORDS_CHARS: Final = 128
+_DRAWS: Final = 65_536
+_ANSWERS: Final = frozenset({Kind.CONTENT, Kind.REFUSAL, Kind.JSON, Kind.NAME})
+_TEXTS: Final = _ANSWERS | {Kind.REASONING}
+
+
+@dataclass(slots=True)
+class _Choice:
+    """What came of one choice: its texts when they are complete."""
+
+    spoke: bool = False
+    content: list[_Heard] = field(default_factory=list)
+    calls: dict[int, list[str]] = field(default_factory=dict)  # name and arguments, by part
+
+
+@dataclass(slots=True)
+class _Heard:
+    """A complete text: whole if it is not long."""
+
+    head: str
+    tail: str
+    chars: int
+
+    @property
+    def whole(self) -> str | None:
+        """All of it; None if it is too long to be kept."""
+        return self.head if self.chars == len(self.head) else None
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What the request asks for, and its choices.
+
+    Attributes:
+        expected: the language; only in the sample.
+        schemas: of tools by name, and of the answer under ``""``; only in the sample.
+    """
+
+    wants_json: bool = False
+    expected: Expected | None = None
+    schemas: dict[str, Any] | None = None
+    choices: dict[int, _Choice] = field(default_factory=dict)
+
+
+class SignalsFilter(Filter):
+    """Hears every text of an answer, and judges each choice at its end."""
+
+    name = "signals"
+    directions = frozenset({Direction.RESPONSE})
+
+    @classmethod
+    def build(cls, section: SignalsSection, _: Resources) -> Self:
+        """Build the filter with its own key."""
+        return cls(section.mode, section.on_error, section.sample)
+
+    def __init__(self, mode: Mode, on_error: OnError, sample: float) -> None:
+        super().__init__(mode, on_error)
+        self._drawn_below = round(sample * _DRAWS)
+        self._asked = GuardState[_Asked]()
+
+    def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
+        """Remember what is asked for."""
+        record = exchange.record
+        signals = record.signals = AnswerSignals()
+        if request.streamed:
+            signals.gaps = new_gaps()
+        asked = self._asked.put(exchange, _Asked(request.wants_json))
+        spoken = request.spoken_texts
+        last = _last_of_user(spoken)
+        if last is None:
+            return None
+        signals.question = hash((record.team, *[one.text for one in spoken]))
+        signals.request = hash((record.user, signals.question))
+        if len(spoken) > 2 and spoken[-2].source.speaker is Speaker.ASSISTANT:
+            signals.judge(REPAIR, says_wrong(last.text[:BEGINNING_CHARS]))
+        if crc32(record.id.encode()) % _DRAWS < self._drawn_below:
+            asked.expected = expected_by(last.text[-QUESTION_CHARS_MAX:])
+            asked.schemas = request.schemas
+        return None
+
+    def applies_to(self, source: TextSource) -> bool:
+        """The model's text, in fields that its API defines."""
+        return source.direction is Direction.RESPONSE and source.part < UNNAMED_PART_FIRST and source.kind in _TEXTS
+
+    def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage | None:
+        """A stage that keeps what is judged at the end; none on reasoning."""
+        asked = self._asked.of(exchange)
+        if asked is None or source.kind not in _ANSWERS:
+            return None
+        choice = asked.choices.setdefault(source.choice, _Choice())
+        return _HearingStage(choice, source)
+
+    def on_choice_end(self, choice: int, cut_short: bool, exchange: ExchangeContext) -> None:
+        """Judge it."""
+        asked, signals = self._asked.of(exchange), exchange.record.signals
+        if asked is None or signals is None:
+            return
+        heard = asked.choices.pop(choice, None) or _Choice()
+        signals.judge(EMPTY, not heard.spoke)
+        signals.judge(TOKEN_LIMIT, cut_short)
+        if not cut_short:
+            for name, arguments in heard.calls.values():
+                _judge_call(signals, name, arguments, asked.schemas)
+        if heard.content:
+            _judge_content(signals, heard.content, asked, cut_short)
+
+
+class _HearingStage:
+    """Keeps the beginning and the end of a text, or all of it while it is not long; releases it at once."""
+
+    __slots__ = ("_chars", "_choice", "_head", "_pieces", "_shortened_from", "_source", "rejected")
+
+    def __init__(self, choice: _Choice, source: TextSource) -> None:
+        self._choice = choice
+        self._source = source
+        self._pieces: list[str] = []
+        self._chars = 0  # in all
+        self._head = ""  # of a text that is too long to be kept
+        self._shortened_from = JSON_CHARS_MAX
+        self.rejected = False
+
+    def feed(self, text: str) -> str:
+        """Keep the text, and release it."""
+        self._pieces.append(text)
+        self._chars += len(text)
+        if self._chars > self._shortened_from:
+            self._shorten()
+        return text
+
+    def close(self) -> str:
+        """It is complete."""
+        kept = "".join(self._pieces)
+        if kept:
+            self._tell(kept)
+        self._pieces, self._chars, self._head, self._shortened_from = [], 0, "", JSON_CHARS_MAX
+        return ""
+
+    def held(self) -> str:
+        """Nothing is held."""
+        return ""
+
+    def fork(self) -> Stage:
+        """A copy whose choice nobody asks for."""
+        copy = _HearingStage(_Choice(), self._source)
+        copy._pieces, copy._chars, copy._head = self._pieces.copy(), self._chars, self._head
+        copy._shortened_from = self._shortened_from
+        return copy
+
+    def _shorten(self) -> None:
+        kept = "".join(self._pieces)
+        self._head = self._head or kept[:_HEAD_CHARS]
+        self._pieces = [kept[-TAIL_CHARS_MAX:]]
+        self._shortened_from = self._chars + TAIL_CHARS_MAX
+
+    def _tell(self, kept: str) -> None:
+        choice, source = self._choice, self._source
+        if source.kind is Kind.CONTENT:
+            choice.spoke = choice.spoke or not kept.isspace()
+            choice.content.append(_Heard(self._head or kept, kept, self._chars))
+            return
+        choice.spoke = True
+        if source.kind in (Kind.NAME, Kind.JSON):
+            call = choice.calls.setdefault(source.part, ["", ""])
+            call[source.kind is Kind.JSON] = "" if self._head else kept
+
+
+def _last_of_user(spoken: list[TextField]) -> TextField | None:
+    """The last text of the request, if it is the user's."""
+    last = spoken[-1] if spoken else None
+    return last if last is not None and last.source.speaker is Speaker.USER else None
+
+
+def _judge_call(signals: AnswerSignals, name: str, arguments: str, schemas: dict[str, Any] | None) -> None:
+    """Whether a tool call can be run. Args: arguments: empty where there are none, or too many to be kept."""
+    if not arguments:
+        return
+    try:
+        value = orjson.loads(arguments)
+    except orjson.JSONDecodeError:
+        signals.judge(BAD_CALL, True)
+        return
+    schema = None if schemas is None else schemas.get(name)
+    signals.judge(BAD_CALL, schema is not None and fits(value, schema) is False)
+
+
+def _judge_content(signals: AnswerSignals, content: list[_Heard], asked: _Asked, cut_short: bool) -> None:
+    last = content[-1].tail
+    signals.judge(LOOPED, loop_chars(last[-TAIL_CHARS_MAX:], LOOP_CHARS_MIN) > 0)
+    if asked.wants_json:
+        if not cut_short:
+            _judge_structured(signals, content, asked.schemas)
+        return
+    if not cut_short:
+        signals.judge(ASKS_BACK, asks_back(last))
+    if asked.expected is not None:
+        signals.judge(OTHER_LANGUAGE, is_unexpected(content[0].head[:LANGUAGE_CHARS], asked.expected))
+    if not signals.words:
+        signals.words = frozenset(map(hash, content[0].head[:_WORDS_CHARS].split()[:WORDS_MAX]))
+
+
+def _judge_structured(signals: AnswerSignals, content: list[_Heard], schemas: dict[str, Any] | None) -> None:
+    whole = [one.whole for one in content]
+    if None in whole:
+        return
+    try:
+        value = orjson.loads("".join(text for text in whole if text))
+    except orjson.JSONDecodeError:
+        signals.judge(UNSTRUCTURED, True)
+        return
+    schema = None if schemas is None else schemas.get("")
+    signals.judge(UNSTRUCTURED, schema is not None and fits(value, schema) is False)
