@@ -55,6 +55,8 @@ def _entry_of_line(line: bytes) -> LedgerEntry | None:
         values: dict[str, Any] = orjson.loads(line)
         known = {one.name: values[one.name] for one in fields(LedgerEntry) if one.name in values}
         known["outcome"] = EntryOutcome(known["outcome"])
+        if not all(isinstance(known.get(name, {}), dict) for name in ("findings", "signals")):
+            return None
         known["finish_reasons"] = tuple(known.get("finish_reasons", ()))
         known["attempts"] = tuple(TriedVersion(**one) for one in known.get("attempts", ()))
         for name in known:

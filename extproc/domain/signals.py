@@ -58,7 +58,7 @@ RATES: Final = (
     SignalRate("repair", Of.REQUESTS, "the user says that the answer before is wrong"),
     SignalRate("regenerated", Of.REQUESTS, "the same caller has asked the same within the last ten minutes"),
 )
-"""In the order of the places above."""
+"""In the order of the places above, which a spool has too: a new one is added at the end."""
 
 LENGTH: Final = "length"
 FIRST_TOKEN: Final = "first_token"

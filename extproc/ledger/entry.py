@@ -96,6 +96,7 @@ class LedgerEntry:
         outcome: how it ended.
         status: of the answer; 0: there was none.
         reason: code of the error that ended it; see the reference of errors.
+        signals: of the answer, by name: of a rate how many have it and how many were judged, otherwise a value.
     """
 
     exchange: str
@@ -145,6 +146,7 @@ class LedgerEntry:
     outcome: EntryOutcome
     status: int = 0
     reason: str = ""
+    signals: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def day(self) -> date:
@@ -157,4 +159,5 @@ def plain_values(entry: LedgerEntry) -> dict[str, Any]:
     values = asdict(entry)
     values["attempts"] = [one._asdict() for one in entry.attempts]
     values["finish_reasons"], values["findings"] = list(entry.finish_reasons), dict(entry.findings)
+    values["signals"] = dict(entry.signals)
     return values

@@ -7,13 +7,14 @@ that has more of them reads an older spool by these names.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
 import orjson
 
 from extproc.domain.record import DRAINED, ExchangeRecord, Outcome, VersionFacts
+from extproc.domain.signals import RATES
 from extproc.domain.storable_names import NAME_BYTES_MAX, storable_name
 from extproc.domain.token_rates import START, RequestSize
 from extproc.domain.usage import Prices, Usage, cost_of
@@ -36,7 +37,7 @@ BEGIN_FIELDS: Final = (
 END_FIELDS: Final = (
     *("first_text_ns", "ended_ns", "streamed", "outcome", "status", "reason", "version", "chosen"),
     *("usage", "prompt_reported", "cost_micro_usd", "choices", "finish_reasons", "tool_calls", "refusals"),
-    *("finding_count", "findings", "response_bytes", "attempts"),
+    *("finding_count", "findings", "response_bytes", "attempts", "signals"),
 )
 _VERSIONS_MAX: Final = 1_000
 _COMPLETED: Final = EntryOutcome.COMPLETED.value
@@ -107,7 +108,7 @@ class RecordWriter:
 
         Args: begun: the version of its beginning, which most keep.
         """
-        facts, usage, chosen = record.version, record.usage, record.chosen
+        facts, usage, chosen, signals = record.version, record.usage, record.chosen, record.signals
         return orjson.dumps(
             (
                 record.first_text_ns,
@@ -131,6 +132,7 @@ class RecordWriter:
                 [(*key, number) for key, number in record.findings.items()][:FINDINGS_MAX] if record.findings else None,
                 record.response_bytes,
                 [tuple(one) for one in record.attempts[:ATTEMPTS_MAX]] if record.attempts else (),
+                None if signals is None else (signals.hits, signals.judged, signals.values),
             )
         )
 
@@ -239,6 +241,7 @@ class RecordReader:
             outcome=EntryOutcome(last["outcome"]),
             status=last["status"],
             reason=last["reason"],
+            signals=_signals(*(last.get("signals") or ((), (), {}))),
         )
 
     def entry_of_died(self, begin: Sequence[Any], died_wall_ns: int) -> LedgerEntry:
@@ -269,6 +272,11 @@ class RecordReader:
             cost_micro_usd=0 if usage is None else cost_of(usage, _prices(first["version"])),
             outcome=EntryOutcome.PROCESSOR_DIED,
         )
+
+
+def _signals(hits: Sequence[int], judged: Sequence[int], values: Mapping[str, float]) -> dict[str, Any]:
+    rates = zip(RATES, hits, judged, strict=False)  # another release may know fewer
+    return {rate.name: [hit, of] for rate, hit, of in rates if of} | dict(values)
 
 
 def died_record(begin: bytes, died_wall_ns: int) -> bytes:

@@ -58,8 +58,8 @@ class ParquetFile:
 
 
 def _row(entry: LedgerEntry) -> dict[str, Any]:
-    """Findings and attempts as JSON: their keys differ from entry to entry."""
+    """Findings, attempts and signals as JSON: their keys differ from entry to entry."""
     row = plain_values(entry)
-    for name in ("findings", "attempts"):
+    for name in ("findings", "attempts", "signals"):
         row[name] = orjson.dumps(row[name]).decode()
     return row

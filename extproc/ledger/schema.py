@@ -71,6 +71,7 @@ ENTRIES = Table(
     Column("outcome", Text, nullable=False),
     Column("status", Integer, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("signals", LISTS, nullable=False, server_default="{}"),
 )
 Index("ledger_entries_day_team", ENTRIES.c.day, ENTRIES.c.team)
 Index("ledger_entries_started_at_us", ENTRIES.c.started_at_us)
@@ -153,5 +154,6 @@ def row_of(entry: Any) -> dict[str, Any]:
     """The row of an entry."""
     row = {name: getattr(entry, name) for name in ENTRIES.c.keys() if name not in _OF_TABLE}  # noqa: SIM118
     row["findings"], row["finish_reasons"] = dict(entry.findings), list(entry.finish_reasons)
+    row["signals"] = dict(entry.signals)
     row["attempts"] = [one._asdict() for one in entry.attempts]
     return row | {"day": entry.day}

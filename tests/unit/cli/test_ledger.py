@@ -180,10 +180,12 @@ def test_what_is_exported_can_be_added_elsewhere(folder: Path) -> None:
     other = folder / "other.yaml"
     other.write_text((folder / "llm-extproc.yaml").read_text().replace("ledger.db", "other.db"))
     LedgerStore("sqlite:///other.db", folder).close()
-    exported.write_bytes(exported.read_bytes() + b'{"exchange": 7}\n')
+    line = json.loads(exported.read_text().splitlines()[0])
+    strange = [{"exchange": 7}, {**line, "findings": "x"}, {**line, "signals": [1]}]
+    exported.write_text(exported.read_text() + "".join(f"{json.dumps(one)}\n" for one in strange))
     for added, known in ((3, 0), (0, 3)):
         result = ran("replay", "-c", str(other), str(exported))
-        assert result.stdout == f"4 records: {added} added, {known} known already, 1 are no entries\n"
+        assert result.stdout == f"6 records: {added} added, {known} known already, 3 are no entries\n"
     store = LedgerStore("sqlite:///other.db", folder)
     assert store.get("a-1") == ENTRIES[0]
     store.close()

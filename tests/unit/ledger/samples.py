@@ -58,6 +58,7 @@ _ENTRY = LedgerEntry(
     outcome=EntryOutcome.COMPLETED,
     status=200,
     reason="",
+    signals={"empty": [0, 1], "length": 7.0},
 )
 
 

@@ -112,10 +112,12 @@ def test_a_ledger_of_before_has_its_sums(url: str, store: LedgerStore) -> None:
     with store.writing() as connection:
         for table in ("usage_slots", "budget_changes"):
             connection.execute(text(f"DROP TABLE {table}"))
+        connection.execute(text("ALTER TABLE ledger_entries DROP COLUMN signals"))
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
     again = LedgerStore(url, Path("/"))
     with again.reading() as connection:
         assert spent_in(connection, "team", "tokens", PERIOD) == added_up(entries, "team", "tokens", PERIOD)
+    assert again.get(entries[0].exchange) == replace(entries[0], signals={})
     again.close()
 
 

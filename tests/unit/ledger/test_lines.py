@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from extproc.domain.record import ANSWERED, Attempt, Outcome, VersionFacts
+from extproc.domain.signals import ASKS_BACK, LENGTH, AnswerSignals
 from extproc.domain.storable_names import NAME_BYTES_MAX
 from extproc.domain.token_rates import START
 from extproc.domain.usage import Prices, Usage, cost_of
@@ -94,6 +95,25 @@ def test_each_count_says_who_counted(usage: Any, prompt_reported: bool, of_promp
     assert (entry.prompt_tokens_source, entry.cached_tokens_source) == (of_prompt, of_prompt)
     assert (entry.completion_tokens_source, entry.reasoning_tokens_source) == (of_completion, of_completion)
     assert (entry.prompt_tokens, entry.completion_tokens) == ((5, 3) if usage else (0, 0))
+
+
+def test_signals_are_in_the_entry_by_name() -> None:
+    """Those that are known."""
+    signals = AnswerSignals(values={LENGTH: 7.5}, question=5, request=6, words=frozenset({1}))
+    signals.judge(ASKS_BACK, True)
+    signals.judge(ASKS_BACK, False)
+    assert entry_of(signals=signals).signals == {"asks_back": [1, 2], "length": 7.5}
+    assert entry_of(signals=None).signals == {}
+
+
+def test_a_spool_of_another_release_has_fewer_signals_or_more() -> None:
+    """They are told by their places."""
+    record, writer = record_of(), RecordWriter()
+    fields = END_FIELDS[: END_FIELDS.index("signals")]
+    begin, end = orjson.loads(writer.begin_of(record, OFFSET_NS)), orjson.loads(writer.end_of(record, None))
+    assert RecordReader(end_fields=fields).entry_of(begin, end[: len(fields)]).signals == {}
+    more = [0, 1] + [0] * 40
+    assert RecordReader().entry_of(begin, [*end[:-1], [more, more, {}]]).signals == {"token_limit": [1, 1]}
 
 
 def test_the_version_that_answered_is_in_the_entry() -> None:

@@ -81,7 +81,9 @@ def test_readers_of_hive_partitions_find_the_days(tmp_path: Path, target: Parque
         assert date.fromisoformat(row["day"]) == one.day
         assert row["attempts"] == orjson.dumps([tried._asdict() for tried in one.attempts]).decode()
         assert orjson.loads(row["findings"]) == one.findings
-        for name in {field.name for field in fields(LedgerEntry)} - {"attempts", "findings", "finish_reasons"}:
+        assert orjson.loads(row["signals"]) == one.signals
+        others = {"attempts", "findings", "finish_reasons", "signals"}
+        for name in {field.name for field in fields(LedgerEntry)} - others:
             assert row[name] == getattr(one, name)
         assert tuple(row["finish_reasons"]) == one.finish_reasons
     assert parquet.read_schema(target.files()[0]).equals(SCHEMA)
