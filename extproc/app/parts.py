@@ -95,7 +95,7 @@ def report_start(files: ConfigFiles, snapshot: Snapshot, health: Health, metrics
     for warning in files.loaded.warnings:
         logger.warning("configuration", problem=str(warning))
     metrics.reloaded("ok")
-    metrics.in_force(snapshot.revision, {version.facts for version in snapshot.versions.values()})
+    metrics.in_force(snapshot.revision, {one.facts: one.weight for one in snapshot.versions.values()})
     health.revision = snapshot.revision
     health.identity = identity_in_words(files.loaded.document.identity)
 

@@ -37,6 +37,10 @@ class PoolMetrics(Protocol):
         """Queue length."""
         ...
 
+    def classifier_has_room(self, classifier: str, tasks: int) -> None:
+        """Largest queue length."""
+        ...
+
 
 class Task:
     """Texts to classify, with or without a context. ``done`` is called once, unless the task is given up."""
@@ -101,6 +105,7 @@ class Pool:
     def start(self) -> None:
         """Prepare the runners and start processing."""
         self._metrics.classifier_waiting(self.name, 0)  # a previous process may have left a value
+        self._metrics.classifier_has_room(self.name, self._queue_max)
         for runner, prepared in zip(self._runners, self._prepared, strict=True):
             self._slots.append(asyncio.get_running_loop().create_task(self._serve(runner, prepared)))
 

@@ -164,7 +164,8 @@ class Shipping:
             return
         if looked.sums:
             self._write_sums(looked.sums, spools, now_us)
-        self._write({"budgets": {"at_s": now_us / 1_000_000, "percent": looked.percent}})
+        warn_percent = {one.name: min(one.warn_at) for one in self._watched.budgets if one.warn_at}
+        self._write({"budgets": {"at_s": now_us / 1_000_000, "percent": looked.percent, "warn_percent": warn_percent}})
         if self._webhook is not None:
             units = {one.name: one.of for one in self._watched.budgets}
             for change in looked.crossed:

@@ -67,6 +67,12 @@ class LedgerMetrics:
             ("budget",),
             registry=registry,
         )
+        self._budget_warn_percent = Gauge(
+            "llm_extproc_budget_warn_percent",
+            "The smallest part of a budget at which it warns (`warn_at`).",
+            ("budget",),
+            registry=registry,
+        )
         self._budget_time = Gauge(
             "llm_extproc_budget_sums_timestamp_seconds",
             "When the sums of budgets were last read from the store, since 1970; 0: not yet.",
@@ -126,6 +132,9 @@ class LedgerMetrics:
             self._budget_percent.clear()  # of budgets whose days are over
             for name, percent in report["budgets"]["percent"].items():
                 self._budget_percent.labels(name).set(percent)
+            self._budget_warn_percent.clear()
+            for name, percent in report["budgets"]["warn_percent"].items():
+                self._budget_warn_percent.labels(name).set(percent)
 
     def _show_waiting(self, report: Mapping[str, Any]) -> None:
         if "spool_bytes" in report:

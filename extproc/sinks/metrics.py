@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Gauge
 
@@ -60,6 +60,12 @@ class Metrics:
         )
         self.inflight = Gauge("llm_inflight_exchanges", "Exchanges in flight.", registry=registry)
         self._reloads = counter("llm_config_reloads_total", "Attempts to load the configuration.", ("result",))
+        self.reload_successful = Gauge(
+            "llm_config_last_reload_successful",
+            "1 if the configuration files are in force as they are; 0 if they were refused, and older ones are.",
+            registry=registry,
+        )
+        self.reload_successful.set(1)
         self._prompt_store = counter(
             "llm_prompt_store_requests_total", "Requests to the prompt store: `ok`, `unchanged`, `failed`.", ("result",)
         )
@@ -83,6 +89,24 @@ class Metrics:
             (*VERSION_LABELS, "prompt", "prompt_fingerprint"),
             registry=registry,
         )
+        self._version_weight = Gauge(
+            "llm_version_weight",
+            "Weight of each version among those of its model; a route may have other ones.",
+            ("model", "version"),
+            registry=registry,
+        )
+        self._certificate_begins = Gauge(
+            "llm_extproc_certificate_not_before_timestamp_seconds",
+            "Beginning of the validity of a certificate in use, since 1970: of the `server`, or of the `client_ca`.",
+            ("certificate",),
+            registry=registry,
+        )
+        self._certificate_ends = Gauge(
+            "llm_extproc_certificate_not_after_timestamp_seconds",
+            "End of the validity of a certificate in use, since 1970; of several client CAs, that of the first to end.",
+            ("certificate",),
+            registry=registry,
+        )
         self._worker_restarts = counter(
             "llm_worker_restarts_total", "Workers that died and were restarted.", ("reason",)
         )
@@ -101,6 +125,13 @@ class Metrics:
         self._classifier_queue = Gauge(
             "llm_classifier_queue",
             "Exchanges in the classifier queue.",
+            ("classifier",),
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self._classifier_queue_max = Gauge(
+            "llm_classifier_queue_max",
+            "Exchanges for which the classifier queue has room.",
             ("classifier",),
             registry=registry,
             multiprocess_mode="livesum",
@@ -129,6 +160,14 @@ class Metrics:
         self._review_entries = counter("llm_review_entries_total", "Findings added to the review queue.", ("guard",))
         self._review_dropped = counter(
             "llm_review_dropped_total", "Findings that the review queue dropped.", ("reason",)
+        )
+        self._review_waiting = Gauge(
+            "llm_review_waiting", "Findings in the review queue that have no label.", ("guard",), registry=registry
+        )
+        self._review_findings_max = Gauge(
+            "llm_review_findings_max",
+            "Findings for which the review queue has room; beyond it those without a label are deleted, oldest first.",
+            registry=registry,
         )
         self._precision = Gauge(
             "llm_guard_precision",
@@ -202,6 +241,10 @@ class Metrics:
         """Set the queue length."""
         self._classifier_queue.labels(classifier).set(tasks)
 
+    def classifier_has_room(self, classifier: str, tasks: int) -> None:
+        """Set the largest queue length."""
+        self._classifier_queue_max.labels(classifier).set(tasks)
+
     def classifier_dropped(self, classifier: str, reason: str) -> None:
         """Count an exchange whose texts were not classified."""
         with self._lock:
@@ -246,14 +289,22 @@ class Metrics:
         with self._lock:
             self._log_lines_dropped.add((level,), lines)
 
-    def in_force(self, revision: str, versions: Iterable[VersionFacts]) -> None:
-        """Set the configuration in force, and its versions."""
+    def in_force(self, revision: str, versions: Mapping[VersionFacts, int]) -> None:
+        """Set the configuration in force, and its versions with their weights."""
         self._revision.clear()
         self._revision.labels(revision).set(1)
         self._version_info.clear()
-        for one in versions:
+        self._version_weight.clear()
+        for one, weight in versions.items():
             labels = (one.model, one.version, one.fingerprint, one.prompt, one.prompt_fingerprint)
             self._version_info.labels(*labels).set(1)
+            self._version_weight.labels(one.model, one.version).set(weight)
+
+    def certificates_in_use(self, validities: Mapping[str, tuple[float, float]]) -> None:
+        """Set the beginning and the end of each certificate's validity, by what it is."""
+        for certificate, (begins_s, ends_s) in validities.items():
+            self._certificate_begins.labels(certificate).set(begins_s)
+            self._certificate_ends.labels(certificate).set(ends_s)
 
     def review_stored(self, findings: Mapping[str, int]) -> None:
         """Count stored findings, by guard."""
@@ -265,6 +316,13 @@ class Metrics:
         """Count dropped findings; 0 creates the series."""
         with self._lock:
             self._review_dropped.add((reason,), findings)
+
+    def review_waiting(self, findings: Mapping[str, int], findings_max: int) -> None:
+        """Set how many findings have no label, by guard, and for how many there is room."""
+        self._review_findings_max.set(findings_max)
+        self._review_waiting.clear()
+        for guard, number in findings.items():
+            self._review_waiting.labels(guard).set(number)
 
     def guard_precision(self, shares: Mapping[str, float]) -> None:
         """Set the precision of each guard, by name; guards that are not given are removed."""

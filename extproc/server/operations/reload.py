@@ -20,7 +20,7 @@ from extproc.server.operations.config_files import ConfigFiles, ConfigReader
 from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.health import Health
 from extproc.server.operations.process import in_own_thread, return_free_memory
-from extproc.server.sockets.certificates import Certificates
+from extproc.server.sockets.certificates import Certificates, validities
 from extproc.server.sockets.tls import Tls
 from extproc.sinks.metrics import Metrics
 
@@ -73,6 +73,8 @@ class Reloader:
         self._distribute = distribute
         self._accepted = accepted
         self._asked = asked or asyncio.Event()
+        metrics.reload_successful.set_function(lambda: float(not health.config_error))
+        self._show_certificates()
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -146,7 +148,8 @@ class Reloader:
         self._accepted(files.loaded.document)
         self._metrics.reloaded("ok")
         versions = snapshot.versions
-        self._metrics.in_force(snapshot.revision, {version.facts for version in versions.values()})
+        weights = {one.facts: one.weight for one in versions.values()}
+        self._metrics.in_force(snapshot.revision, weights)
         for warning in files.loaded.warnings:
             logger.warning("configuration", problem=str(warning))
         logger.info(
@@ -157,8 +160,13 @@ class Reloader:
         certificates = renewed_certificates(self._started_with, files)
         if self._tls is not None and certificates is not None and self._tls.use(certificates):
             logger.info("certificates replaced, new connections use them")
+            self._show_certificates()
         if health.restart_needed:
             logger.warning("configuration change needs a restart to take full effect", keys=health.restart_needed)
+
+    def _show_certificates(self) -> None:
+        if self._tls is not None:
+            self._metrics.certificates_in_use(validities(self._tls.certificates))
 
     def _refuse(self, problem: str) -> None:
         self._health.config_error = problem

@@ -11,6 +11,8 @@ import os
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
 
 from extproc.config.checks import unreadable_problem
 from extproc.config.document import Document
@@ -20,6 +22,7 @@ PEM_BYTES_MAX = 1_048_576
 ALPN = "h2"
 _AT: KeyPath = ("server", "tls")
 _KEY_OF_ANOTHER = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH")
+_NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, for which the library has no name
 _FLIGHTS_MAX = 4  # more flights than a TLS 1.3 handshake has
 
 
@@ -72,6 +75,22 @@ def server_context(certificates: Certificates) -> ssl.SSLContext:
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the trust anchor may be an intermediate CA
         context.load_verify_locations(cadata=_ascii(certificates.client_ca))
     return context
+
+
+def validities(certificates: Certificates) -> dict[str, tuple[float, float]]:
+    """Beginning and end of the validity of ``server`` and ``client_ca``, since 1970. [s]
+
+    Of several client CAs, that of the first to end. One is missing if OpenSSL does not tell, as of a certificate that
+    no client would accept at any time.
+    """
+    found = {}
+    with contextlib.suppress(ssl.SSLError):
+        found["server"] = _validity(_seen_by_client(certificates, _NO_CHECK_TIME))
+    if certificates.client_ca is not None:
+        authorities = [_validity(one) for one in server_context(certificates).get_ca_certs()]
+        if authorities:
+            found["client_ca"] = min(authorities, key=itemgetter(1))
+    return found
 
 
 # --- what is wrong -------------------------------------------------------------------------------------------------
@@ -132,25 +151,35 @@ def _clients_refusal(certificates: Certificates) -> str | None:
     """Why a client that trusts exactly this certificate would reject it, regardless of the host name; None if it would
     not.
     """
-    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _load_pair(server_side, certificates)
-    client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client_side.check_hostname = False
-    client_side.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    client_side.load_verify_locations(cadata=_ascii(certificates.certificate))
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = client_side.wrap_bio(to_client, to_server)
-    server = server_side.wrap_bio(to_server, to_client, server_side=True)
     try:
-        for _ in range(_FLIGHTS_MAX):
-            for side in (client, server):
-                with contextlib.suppress(ssl.SSLWantReadError):
-                    side.do_handshake()
+        _seen_by_client(certificates)
     except ssl.SSLCertVerificationError as error:
         return error.verify_message
     except ssl.SSLError as error:
         return error.reason or "no handshake is possible"
     return None
+
+
+def _validity(certificate: Mapping[str, Any]) -> tuple[float, float]:
+    return ssl.cert_time_to_seconds(certificate["notBefore"]), ssl.cert_time_to_seconds(certificate["notAfter"])
+
+
+def _seen_by_client(certificates: Certificates, flags: int = 0) -> Mapping[str, Any]:
+    """The certificate, as a client has it that trusts exactly this one. Raises: ssl.SSLError where it refuses it."""
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _load_pair(server_side, certificates)
+    client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client_side.check_hostname = False
+    client_side.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | flags
+    client_side.load_verify_locations(cadata=_ascii(certificates.certificate))
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_side.wrap_bio(to_client, to_server)
+    server = server_side.wrap_bio(to_server, to_client, server_side=True)
+    for _ in range(_FLIGHTS_MAX):
+        for side in (client, server):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+    return client.getpeercert() or {}
 
 
 # --- OpenSSL -------------------------------------------------------------------------------------------------------

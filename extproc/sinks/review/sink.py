@@ -54,6 +54,10 @@ class Counts(Protocol):
         """Dropped findings."""
         ...
 
+    def review_waiting(self, findings: Mapping[str, int], findings_max: int) -> None:
+        """Findings without a label, by guard, and room."""
+        ...
+
     def guard_precision(self, shares: Mapping[str, float]) -> None:
         """Precision of each guard."""
         ...
@@ -206,6 +210,7 @@ class ReviewSink:
             self._note_failure(failure)
             return
         self._note_success()
+        self._counts.review_waiting({one.guard: one.waiting for one in counted}, terms.rows_max)
         precisions = {one.guard: precision_of(one.confirmed, one.labelled) for one in counted}
         self._counts.guard_precision({guard: found.share for guard, found in precisions.items() if found is not None})
 

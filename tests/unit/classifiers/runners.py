@@ -78,6 +78,7 @@ class FakeMetrics:
     def __init__(self) -> None:
         self.took: Counter[str] = Counter()
         self.waiting: list[int] = []
+        self.room = 0
         self.dropped: Counter[tuple[str, str]] = Counter()
         self.restarted: list[str] = []
         self.judged: list[tuple[ClassificationJob, dict[str, int], Coverage]] = []
@@ -90,6 +91,10 @@ class FakeMetrics:
     def classifier_waiting(self, classifier: str, tasks: int) -> None:
         """Keep."""
         self.waiting.append(tasks)
+
+    def classifier_has_room(self, classifier: str, tasks: int) -> None:
+        """Keep."""
+        self.room = tasks
 
     def classifier_dropped(self, classifier: str, reason: str) -> None:
         """Count."""

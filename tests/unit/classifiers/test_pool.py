@@ -50,7 +50,7 @@ async def test_a_task_is_judged_and_measured() -> None:
     bench.take("bad")
     await until(lambda: bench.outcome("bad"))
     assert bench.outcome("bad") == [{"abuse": 1.0}]
-    assert (bench.metrics.took["fake"], bench.metrics.waiting) == (1, [0, 1, 0])
+    assert (bench.metrics.took["fake"], bench.metrics.waiting, bench.metrics.room) == (1, [0, 1, 0], 100)
     await bench.pool.close(0)
 
 

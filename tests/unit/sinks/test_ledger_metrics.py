@@ -59,3 +59,14 @@ def test_each_sink_has_series_of_its_own(metrics: Metrics, name: str, database: 
 def test_what_has_no_label_is_of_the_database(metrics: Metrics, name: str, expected: float) -> None:
     """Dashboards of before read the same."""
     assert value(metrics, f"{PREFIX}_{name}") == expected
+
+
+def test_a_budget_says_what_is_spent_and_when_it_warns(metrics: Metrics) -> None:
+    """One that never warns has no series for it, and one whose days are over has none at all."""
+    told = {"at_s": 1, "percent": {"daily": 85, "spring": 10}, "warn_percent": {"daily": 80}}
+    metrics.ledger.shipped({"budgets": told})
+    assert value(metrics, "llm_extproc_budget_spent_percent", budget="daily") == 85
+    assert value(metrics, "llm_extproc_budget_warn_percent") == 80
+    metrics.ledger.shipped({"budgets": told | {"percent": {"spring": 11}, "warn_percent": {}}})
+    assert value(metrics, "llm_extproc_budget_spent_percent") == 11
+    assert value(metrics, "llm_extproc_budget_warn_percent") == 0

@@ -53,16 +53,23 @@ LABELS = {
     "llm_inflight_exchanges": set(),
     "llm_config_reloads_total": {"result"},
     "llm_config_revision": {"revision"},
+    "llm_config_last_reload_successful": set(),
+    "llm_version_weight": {"model", "version"},
+    "llm_extproc_certificate_not_before_timestamp_seconds": {"certificate"},
+    "llm_extproc_certificate_not_after_timestamp_seconds": {"certificate"},
     "llm_prompt_store_requests_total": {"result"},
     "llm_version_info": {*BY_VERSION, "prompt", "prompt_fingerprint"},
     "llm_worker_restarts_total": {"reason"},
     "llm_log_lines_dropped_total": {"level"},
     "llm_classifier_seconds": {"classifier"},
     "llm_classifier_queue": {"classifier"},
+    "llm_classifier_queue_max": {"classifier"},
     "llm_classifier_dropped_total": {"classifier", "reason"},
     "llm_classifier_restarts_total": {"classifier", "reason"},
     "llm_review_entries_total": {"guard"},
     "llm_review_dropped_total": {"reason"},
+    "llm_review_waiting": {"guard"},
+    "llm_review_findings_max": set(),
     "llm_guard_precision": {"guard"},
 }
 
@@ -128,10 +135,13 @@ def populated() -> Metrics:
     metrics.classifier_waiting("guard", 3)
     metrics.classifier_dropped("guard", "queue_full")
     metrics.classifier_restarted("guard", "died")
-    metrics.in_force("0123456789ab", [VERSION])
+    metrics.in_force("0123456789ab", {VERSION: 80})
     metrics.review_stored({"pii": 2})
     metrics.review_dropped("queue_full", 1)
     metrics.guard_precision({"pii": 0.9})
+    metrics.review_waiting({"pii": 4}, 100)
+    metrics.classifier_has_room("guard", 8)
+    metrics.certificates_in_use({"server": (1_700_000_000, 1_800_000_000)})
     return metrics
 
 
@@ -373,13 +383,14 @@ def test_reloads_are_there_from_the_start_and_one_revision_is_in_force() -> None
     """An alert on refused reloads needs the zero; an old revision does not stay on the page."""
     metrics = Metrics(10)
     assert 'llm_config_reloads_total{result="invalid"} 0.0' in page(metrics)
-    metrics.in_force("old", [VERSION])
-    metrics.in_force("new", [replace(VERSION, fingerprint="f01", prompt="system-v2", prompt_fingerprint="p")])
+    metrics.in_force("old", {VERSION: 80})
+    metrics.in_force("new", {replace(VERSION, fingerprint="f01", prompt="system-v2", prompt_fingerprint="p"): 20})
     metrics.reloaded("invalid")
     assert value(metrics, "llm_config_reloads_total", result="invalid") == 1
     assert (value(metrics, "llm_config_revision", revision="new"), value(metrics, "llm_config_revision")) == (1, 1)
     new = {"fingerprint": "f01", "prompt": "system-v2", "prompt_fingerprint": "p"}
     assert (value(metrics, "llm_version_info", **new), value(metrics, "llm_version_info")) == (1, 1)
+    assert value(metrics, "llm_version_weight", model="tiny-chat", version="v1") == 20
 
 
 def test_steps_are_observed_in_seconds() -> None:

@@ -133,7 +133,10 @@ async def test_a_new_prompt_alone_is_a_new_configuration(watched: Watched) -> No
     assert (revised["event"], revised["version"], revised["changed"]) == ("version revised", "v1", ["prompt.text"])
     assert revised["before"] != revised["fingerprint"]
     assert revised["fingerprint"].encode() in generate_latest(watched.metrics.registry)
-    assert b"llm_version_info" in generate_latest(watched.metrics.registry)
+    page = generate_latest(watched.metrics.registry)
+    assert b"llm_version_info" in page
+    assert b'llm_version_weight{model="tiny-chat",version="v1"} 1.0' in page
+    assert b"llm_config_last_reload_successful 1.0" in page
 
 
 @in_loop
@@ -149,6 +152,7 @@ async def test_a_bad_file_changes_nothing_and_is_told_exactly_once(watched: Watc
     assert "llm-extproc.yaml:6:9: models.tiny-chat.versions.v1.wieght" in line["problem"]
     assert "Did you mean `weight`?" in line["problem"]
     assert watched.reloads("invalid").endswith(b" 1.0")
+    assert b"llm_config_last_reload_successful 0.0" in generate_latest(watched.metrics.registry)
     assert watched.health.ready is False  # neither set nor cleared here: it is the process's
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import trustme
 
 from extproc.config.problems import ConfigInvalid, Severity
 from extproc.server.operations.config_files import ConfigFiles, ConfigReader, read_config
-from extproc.server.sockets.certificates import PEM_BYTES_MAX
-from tests.unit.server.authority import Authority
+from extproc.server.sockets.certificates import PEM_BYTES_MAX, Certificates, validities
+from tests.unit.server.authority import LAST_YEAR, Authority
 from tests.unit.server.envoy import CONFIG, write_config
 
 MTLS_CONFIG = """\
@@ -200,3 +201,28 @@ def test_a_change_of_any_of_the_files_is_noticed(folder: Path, name: str) -> Non
     assert not reader.changed()
     (folder / name).write_bytes(b"later")
     assert reader.changed()
+
+
+def test_how_long_certificates_are_valid_is_known() -> None:
+    """Of one that has expired too, which is when it matters."""
+    identity = ours.issue(expired=True)
+    found = validities(Certificates(identity.certificate, identity.key, ours.pem))
+    assert found["server"] == (LAST_YEAR.timestamp(), LAST_YEAR.timestamp() + 30 * 86_400)
+    begins_s, ends_s = found["client_ca"]
+    assert begins_s < time.time() < ends_s
+    assert validities(Certificates(identity.certificate, identity.key)) == {"server": found["server"]}
+
+
+def test_of_several_client_authorities_the_first_to_end_counts() -> None:
+    """From then on some clients cannot connect."""
+    identity, short = ours.issue(), self_signed(days=3)
+    both = Certificates(identity.certificate, identity.key, ours.pem + short)
+    begins_s, ends_s = validities(both)["client_ca"]
+    assert ends_s - begins_s == 3 * 86_400
+
+
+def self_signed(days: int) -> bytes:
+    """A CA that ends soon."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command += ["-keyout", "/dev/null", "-subj", "/CN=short", "-days", str(days)]
+    return subprocess.run(command, capture_output=True, check=True).stdout

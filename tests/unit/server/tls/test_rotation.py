@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from extproc.sinks.metrics import Metrics
 from tests.unit.server.authority import Authority, Identity
 from tests.unit.server.envoy import CONFIG, write_config
 from tests.unit.server.tls.served import SETTINGS_TYPE, Served, Transport, exchange_prefaces, in_its_loop, serving
+from tests.unit.sinks.test_metrics import value
 
 SECRET_VOLUME = ("tls.crt", "tls.key", "ca.crt")
 TLS_CONFIG = CONFIG + "server:\n  listen: 127.0.0.1:1\n  tls:\n    certificate_file: tls.crt\n    key_file: tls.key\n"
@@ -96,7 +98,7 @@ class Mounted:
         self.files = self.reader.read()
         assert self.files.certificates is not None
         self.certificates = self.files.certificates
-        self.health = Health()
+        self.health, self.metrics = Health(), Metrics(10)
 
     def swap(self, identity: Identity, client_ca: Authority) -> None:
         """What the kubelet does with a new Secret: one rename for all files."""
@@ -112,7 +114,7 @@ class Mounted:
         """For a server that was started with these files."""
         document, processor = self.files.loaded.document, served.wired.processor
         processor.snapshot = compile_snapshot(document, self.files.prompts)
-        return Reloader(self.reader, document, processor, self.health, Metrics(10), processor.logger, served.tls)
+        return Reloader(self.reader, document, processor, self.health, self.metrics, processor.logger, served.tls)
 
 
 @in_its_loop
@@ -133,6 +135,22 @@ async def test_a_renewed_secret_is_used_without_a_restart(
         assert served.wired.processor.snapshot.revision == revision
         events = [line["event"] for line in served.wired.log if line["event"] != "connection refused"]
         assert events == ["configuration loaded", "certificates replaced, new connections use them"]
+
+
+@in_its_loop
+async def test_the_metrics_tell_when_the_certificates_in_use_end(
+    transport: Transport, ours: Authority, theirs: Authority, tmp_path: Path
+) -> None:
+    """From the start, and after each renewal."""
+    mounted = Mounted(tmp_path, ours.issue(expired=True), theirs)
+    ends = "llm_extproc_certificate_not_after_timestamp_seconds"
+    async with serving(transport, mounted.certificates, ours) as served:
+        reloader = mounted.reloader(served)
+        assert value(mounted.metrics, ends, certificate="server") < time.time()
+        assert value(mounted.metrics, ends, certificate="client_ca") > time.time()
+        mounted.swap(ours.issue(), theirs)
+        await reloader.look()
+        assert value(mounted.metrics, ends, certificate="server") > time.time()
 
 
 @in_its_loop

@@ -108,7 +108,7 @@ def test_the_supervisors_own_counts_and_gauges_are_on_the_page_once(tmp_path: Pa
     own = in_memory(lambda: Metrics(10))
     own.reloaded("invalid")
     own.worker_restarted("SIGKILL")
-    own.in_force("0123456789ab", [VERSION])
+    own.in_force("0123456789ab", {VERSION: 1})
     own.inflight.set_function(lambda: 5)
     page = samples(page_of(own.registry, tmp_path, 10))
     assert page["llm_config_reloads_total", frozenset({("result", "invalid")})] == 1

@@ -39,6 +39,7 @@ class Counted:
         self.stored: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self.precision: dict[str, float] | None = None
+        self.waiting: tuple[dict[str, int], int] = {}, 0
         self.lines: list[str] = []
         self.rounds = 0  # of keeping house
 
@@ -49,6 +50,10 @@ class Counted:
     def review_dropped(self, reason: str, findings: int) -> None:
         """As ``Metrics``."""
         self.dropped[reason] += findings
+
+    def review_waiting(self, findings: Mapping[str, int], findings_max: int) -> None:
+        """As ``Metrics``."""
+        self.waiting = dict(findings), findings_max
 
     def guard_precision(self, shares: Mapping[str, float]) -> None:
         """As ``Metrics``."""
@@ -386,11 +391,13 @@ def test_what_people_say_of_a_guard_is_read(queues: Queues, monkeypatch: pytest.
     store.add([entry(guard=guard, seen_at_ms=NOW_MS) for guard in ("pii", "injection", "injection", "injection")])
     queues.open(runs_retention=True)
     until(lambda: queues.counted.precision == {})
+    assert queues.counted.waiting == ({"injection": 3, "pii": 1}, 100_000)
     for stored, label in zip(
         store.find(FindingQuery(guard="injection"), 9), (confirm(), confirm(), reject()), strict=True
     ):
         store.label(stored.id, label)
     until(lambda: queues.counted.precision == pytest.approx({"injection": 2 / 3}))
+    assert queues.counted.waiting[0] == {"injection": 0, "pii": 1}
     store.close()
 
 
