@@ -1,0 +1,182 @@
+"""Did answers change: refusals, lengths and times, by version and prompt."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.tools.dashboards.grafana import Dashboard, Panel, Query, Row, Unit, Variable
+from tests.tools.dashboards.queries import (
+    BY_VERSION,
+    VERSION,
+    VERSIONS,
+    mean,
+    quantile,
+    rate,
+    selector,
+    share,
+    with_prompt,
+)
+
+_NAME: Final = "{{model}}/{{version}}"
+_ENDED_EARLY: Final = f'{VERSIONS}, outcome=~"aborted|cut|upstream_error"'
+
+
+def _by_prompt(expr: str) -> list[Query]:
+    return [Query(with_prompt(expr), VERSION)]
+
+
+def _against_the_day_before(title: str, about: str, recorded: str, unit: Unit) -> Panel:
+    def query(window: str, legend: str) -> Query:
+        return Query(selector(f"model_version:{recorded}:{window}", VERSIONS), legend)
+
+    about = (
+        f"{about} From the recording rules; the day before is the whole model's for a version of the last six hours."
+    )
+    return Panel(title, about, [query("15m", _NAME), query("day_before", f"{_NAME}, the day before")], unit, width=12)
+
+
+_ANSWERS = Row(
+    "Answers, by version and prompt",
+    [
+        Panel(
+            "Refusals",
+            "Share of answers in which the model refuses. Higher for one version: compare its prompt and weights with"
+            " the others before it gets more traffic.",
+            _by_prompt(share("llm_refusal_total", "llm_answers_total", BY_VERSION, VERSIONS)),
+            unit="percentunit",
+            width=12,
+        ),
+        Panel(
+            "Length of answers",
+            "Mean tokens of a response. A shift without a new prompt: another max_tokens, chat template, or other"
+            " users.",
+            _by_prompt(mean("llm_response_tokens", BY_VERSION, VERSIONS)),
+            width=12,
+        ),
+        Panel(
+            "Length of answers, spread",
+            "Median and 90th percentile. A 90th percentile that stands still: answers are cut by max_tokens.",
+            [
+                Query(quantile(0.5, "llm_response_tokens", "model, version", VERSIONS), f"{_NAME} p50"),
+                Query(quantile(0.9, "llm_response_tokens", "model, version", VERSIONS), f"{_NAME} p90"),
+            ],
+        ),
+        Panel(
+            "Completed answers",
+            "How much the other panels rest on: of few answers, a share says little.",
+            _by_prompt(rate("llm_answers_total", BY_VERSION, VERSIONS)),
+            unit="cps",
+            stacked=True,
+        ),
+        Panel(
+            "Answers that did not end",
+            "Share of exchanges that the client left (aborted), that a guard or limit cut, or that the model server"
+            " failed. aborted rises with the time to the first token.",
+            [
+                Query(
+                    f"{rate('llm_requests_total', 'model, version, outcome', _ENDED_EARLY)}"
+                    f" / on (model, version) group_left () {rate('llm_requests_total', 'model, version', VERSIONS)}",
+                    f"{_NAME} {{{{outcome}}}}",
+                )
+            ],
+            unit="percentunit",
+        ),
+    ],
+)
+
+_TIMES = Row(
+    "Times",
+    [
+        Panel(
+            "Time to first token (p50, p95)",
+            "From the request to the first text of a stream. p95 alone is late: long prompts or a queue. Both: the"
+            " model"
+            " server has too many requests.",
+            [
+                Query(quantile(0.5, "llm_time_to_first_token_seconds", "model, version", VERSIONS), f"{_NAME} p50"),
+                Query(quantile(0.95, "llm_time_to_first_token_seconds", "model, version", VERSIONS), f"{_NAME} p95"),
+            ],
+            unit="s",
+        ),
+        Panel(
+            "Time per output token",
+            "Mean of streams. It rises with the batch of the model server; a step after a rollout is the new version.",
+            _by_prompt(mean("llm_time_per_output_token_seconds", BY_VERSION, VERSIONS)),
+            unit="s",
+        ),
+        Panel(
+            "Time of a request (p95)",
+            "From the request to the end of the response: the time to the first token, and the length.",
+            [Query(quantile(0.95, "llm_request_duration_seconds", "model, version", VERSIONS), f"{_NAME} p95")],
+            unit="s",
+        ),
+    ],
+)
+
+_AGAINST = Row(
+    "Against the day before",
+    [
+        _against_the_day_before(
+            "Refusals",
+            "What LlmExtprocRefusalSpike compares.",
+            "llm_refusals_per_answer",
+            "percentunit",
+        ),
+        _against_the_day_before(
+            "Length of answers", "What LlmExtprocLengthShift compares.", "llm_response_tokens_mean", "short"
+        ),
+        _against_the_day_before(
+            "Time per output token",
+            "What LlmExtprocTimePerTokenUp compares.",
+            "llm_time_per_output_token_seconds_mean",
+            "s",
+        ),
+        _against_the_day_before(
+            "Time to first token (p95)",
+            "What LlmExtprocFirstTokenLate compares.",
+            "llm_time_to_first_token_seconds_p95",
+            "s",
+        ),
+    ],
+)
+
+_COUNTING = Row(
+    "What the counts rest on",
+    [
+        Panel(
+            "Estimated usage",
+            "Share of answers whose tokens the server did not count. Above some percent: clients leave early, or the"
+            " server reports no usage; a tokenizer_file makes these exact.",
+            [
+                Query(
+                    share("llm_usage_estimated_total", "llm_answers_total", "model, version", VERSIONS),
+                    f"{_NAME}: estimated",
+                ),
+                Query(
+                    share("llm_usage_capped_total", "llm_answers_total", "model, version", VERSIONS),
+                    f"{_NAME}: more than the request allows",
+                ),
+            ],
+            unit="percentunit",
+            width=12,
+        ),
+        Panel(
+            "Versions in force",
+            "Each version with its prompt. Two rows of one version: replicas have different files, or a route has a"
+            " prompt of its own.",
+            [Query(f"max by ({BY_VERSION}, prompt, prompt_fingerprint) ({selector('llm_version_info', VERSIONS)})")],
+            kind="table",
+            width=12,
+            hidden=("Value",),
+            named={"prompt_fingerprint": "prompt fingerprint"},
+        ),
+    ],
+)
+
+QUALITY = Dashboard(
+    name="quality",
+    title="llm-extproc: quality by version and prompt",
+    about="Did answers change: refusals, lengths and times, by version and prompt.",
+    variables=[Variable("model", "Model", "llm_answers_total"), Variable("version", "Version", "llm_answers_total")],
+    rows=[_ANSWERS, _TIMES, _AGAINST, _COUNTING],
+)
