@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +15,7 @@ from extproc.domain.text import Direction
 from extproc.domain.usage import Prices, Usage
 from extproc.sinks.bounded_labels import LABEL_IDLE_NS, OTHER
 from extproc.sinks.metrics import Metrics
+from tests.tools.prometheus import promtool
 
 MS = 1_000_000
 VERSION = VersionFacts("tiny-chat", "v1", "f00", Prices(1, 1, 1))
@@ -187,15 +185,7 @@ def test_no_series_tells_when_another_was_made() -> None:
 
 def test_promtool_has_no_complaint() -> None:
     """Names, units and help texts are as Prometheus wants them."""
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        if os.environ.get("CI"):
-            pytest.fail("promtool is missing (Debian package prometheus)")
-        pytest.skip("promtool is missing (Debian package prometheus)")
-    checked = subprocess.run(
-        [promtool, "check", "metrics"], input=page(populated()), capture_output=True, text=True, check=False
-    )
-    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+    assert promtool("check", "metrics", page=page(populated())) == (0, "")
 
 
 def test_the_buckets_of_answers_are_the_agreed_ones() -> None:
