@@ -21,8 +21,8 @@ def paths_of(value: Any, shape: Any, path: str = "") -> set[str]:
     if get_origin(shape) is dict:
         assert isinstance(value, dict), path
         key_shape, value_shape = get_args(shape)
-        assert all(type(key) is key_shape and type(one) is value_shape for key, one in value.items()), path
-        return set()
+        assert all(type(key) is key_shape for key in value), path
+        return set[str]().union(*(paths_of(one, value_shape, f"{path}[{key}]") for key, one in value.items()))
     if get_origin(shape) is Literal:
         assert value in get_args(shape), path
         return set()
@@ -33,8 +33,12 @@ def paths_of(value: Any, shape: Any, path: str = "") -> set[str]:
 
 
 def _paths_of_one(value: Any, shapes: tuple[Any, ...], path: str) -> set[str]:
-    if value is None:
-        assert type(None) in shapes, path
-        return set()
-    (shape,) = [one for one in shapes if one is not type(None)]
-    return paths_of(value, shape, path)
+    fitting = [one for one in shapes if _may_be(value, one)]
+    assert fitting, f"{path} is {value!r}"
+    return paths_of(value, fitting[0], path) if value is not None else set()
+
+
+def _may_be(value: Any, shape: Any) -> bool:
+    if get_origin(shape) is Literal:
+        return value in get_args(shape)
+    return type(value) is (dict if is_typeddict(shape) else get_origin(shape) or shape)
