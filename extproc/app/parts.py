@@ -23,7 +23,7 @@ from extproc.server.transport.processor import Processor
 from extproc.server.transport.record_sinks import Sink
 from extproc.sinks.exchange_log import ExchangeLog
 from extproc.sinks.metrics import Metrics
-from extproc.token_counting.counter import TokenCounter
+from extproc.token_counting.on_demand import TokenCounterOnDemand
 
 if TYPE_CHECKING:
     from extproc.server.transport.grpc.server import GrpcAioServer
@@ -51,7 +51,7 @@ def build_processor(
     logger: JsonLog,
     classifiers: ClassifierRouter,
     ledger: LedgerParts,
-    counter: TokenCounter,
+    counter: TokenCounterOnDemand,
 ) -> Processor:
     """The processor with its sinks and services, after which little is left for the garbage collector."""
     log: list[Sink] = [ExchangeLog(logger)] if document.log.exchanges else []

@@ -53,7 +53,7 @@ from extproc.server.sockets.tls import Tls
 from extproc.server.transport.fast.server import FastServer
 from extproc.server.workers.log import WholeLines
 from extproc.sinks.metrics import Metrics
-from extproc.token_counting.counter import TokenCounter
+from extproc.token_counting.on_demand import TokenCounterOnDemand
 
 
 def serve(file: Path, report: StartReport, envoy_folder: Path | None = None, log_level: str | None = None) -> None:
@@ -98,7 +98,7 @@ async def _serve(
     review = open_review(document, file, metrics, logger)
     ledger = open_ledger(document, file, metrics.ledger, logger)
     classifiers = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
-    counter = TokenCounter(file.parent, metrics, logger)
+    counter = TokenCounterOnDemand(file.parent, metrics, logger)
     processor = build_processor(document, snapshot, metrics, [metrics, *review], logger, classifiers, ledger, counter)
     metrics.inflight.set_function(lambda: processor.inflight)
     report_start(files, processor.snapshot, health, metrics, logger)

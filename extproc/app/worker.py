@@ -39,7 +39,7 @@ from extproc.server.workers.log import WholeLines
 from extproc.server.workers.metrics import FlushSink, count_in_files
 from extproc.server.workers.process import WorkerProcess, end_with_supervisor, leave_signals_aside
 from extproc.sinks.metrics import Metrics
-from extproc.token_counting.counter import TokenCounter
+from extproc.token_counting.on_demand import TokenCounterOnDemand
 
 if TYPE_CHECKING:
     from extproc.server.transport.grpc.server import GrpcAioServer
@@ -78,7 +78,7 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
     review = open_review(document, file, metrics, logger, runs_retention=False)
     ledger = open_ledger(document, file, metrics.ledger, logger, ships=False)
     classifiers = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
-    counter = TokenCounter(file.parent, metrics, logger)
+    counter = TokenCounterOnDemand(file.parent, metrics, logger)
     processor = build_processor(
         document, snapshot, metrics, [metrics, FlushSink(metrics.flush), *review], logger, classifiers, ledger, counter
     )

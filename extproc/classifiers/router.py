@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 from extproc.classifiers.memory import Memory, ScoresOrDrop
 from extproc.classifiers.pool import ClassifierDropReason, Pool, PoolMetrics, Task
-from extproc.classifiers.process import ProcessRunner
 from extproc.classifiers.runner import Runner, UnusableRunner
 from extproc.classifiers.scores import FindingLabels, ScoresMissing
 from extproc.config.classifiers import ChatClassifier, Classifier, ModerationsClassifier
@@ -202,6 +201,8 @@ class ClassifierRouter:
     def _runner_of(self, name: str, classifier: Classifier) -> Runner:
         if isinstance(classifier, ModerationsClassifier | ChatClassifier):
             return _remote_runner(classifier)
+        from extproc.classifiers.process import ProcessRunner  # of no use without a model of our own
+
         restarted = partial(self._metrics.classifier_restarted, name)
         return ProcessRunner(name, classifier, restarted, self._logger)
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from extproc.config.checks import guard_files, mask_key_files, unreadable_problem
 from extproc.config.guards.custom import CustomSection
@@ -23,14 +24,17 @@ from extproc.config.policies import guards_of
 from extproc.config.problems import ConfigInvalid, KeyPath, Problem
 from extproc.config.secrecy import may_be_secret
 from extproc.config.text_files import text_file_problems
+from extproc.config.tokenizers import tokenizer_files
 from extproc.config.yaml_nodes import CONFIG_BYTES_MAX, decode
 from extproc.detectors.installed import DetectorUnusable, installed_detector
 from extproc.domain.masks import HASH_KEY_BYTES_MAX, PROCESS_KEY
 from extproc.server.operations.links import Links
 from extproc.server.operations.prompt_reader import AskStore, PromptReader
 from extproc.server.operations.prompt_store import StoredPrompts
-from extproc.server.operations.tokenizer_reader import TokenizerReader
 from extproc.server.sockets.certificates import PEM_BYTES_MAX, Certificates, certificate_files, tried
+
+if TYPE_CHECKING:
+    from extproc.server.operations.tokenizer_reader import TokenizerReader
 
 SETTLE_S_MAX = 0.8
 QUIET_S = 0.1
@@ -102,7 +106,7 @@ class ConfigReader:
         self._seen: dict[Path, _Signature] = {}
         self._links = Links()
         self._process_key = secrets.token_bytes(HASH_KEY_BYTES_MAX)
-        self._tokenizers = TokenizerReader(with_certificates)
+        self._tokenizers: TokenizerReader | None = None
         self._polls = polls
         self._store_revision = 0  # before the texts of the store were read last
         self.store: StoredPrompts | None = None
@@ -122,6 +126,15 @@ class ConfigReader:
             else:
                 if not self.changed() or time.monotonic() > until_s:
                     return files
+
+    def _read_tokenizers(self, loaded: Loaded, texts: dict[str, str]) -> list[Problem]:
+        if not tokenizer_files(loaded.document):
+            return []
+        if self._tokenizers is None:
+            from extproc.server.operations.tokenizer_reader import TokenizerReader  # of no use to most configurations
+
+            self._tokenizers = TokenizerReader(self._with_certificates)
+        return self._tokenizers.read(loaded, self._file.parent, self._content, texts)
 
     def wait_until_settled(self) -> None:
         """Wait until no file has changed for ``QUIET_S``, but at most ``SETTLE_S_MAX``: somebody may be writing."""
@@ -149,7 +162,7 @@ class ConfigReader:
         reader = PromptReader(loaded, file.parent, self._content, self._ask_store(loaded))
         prompts, problems = reader.read()
         problems += self._read_guard_files(loaded, prompts)
-        problems += self._tokenizers.read(loaded, file.parent, self._content, prompts)
+        problems += self._read_tokenizers(loaded, prompts)
         certificates, about_tls = self._certificates(loaded)
         mask_keys, about_keys = self._mask_keys(loaded)
         about_keys += self._api_keys(loaded, mask_keys)

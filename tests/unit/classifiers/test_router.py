@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from extproc.classifiers import router as module
+from extproc.classifiers import process as module
 from extproc.classifiers.router import ClassifierRouter
 from extproc.config.classifiers import Classifier, ModerationsClassifier, PackagedClassifier
 from extproc.domain.classification import (

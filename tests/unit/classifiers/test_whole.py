@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from extproc._pb import ext_proc_pb2 as pb
-from extproc.classifiers import router as module
+from extproc.classifiers import process as module
 from extproc.classifiers.process import ProcessRunner
 from extproc.classifiers.router import ClassifierRouter
 from extproc.domain.record import Outcome
