@@ -21,6 +21,7 @@ from extproc.config.identity_checks import (
     identity_problems_for_envoy,
 )
 from extproc.config.ledger_checks import ledger_problems
+from extproc.config.otel_checks import otel_problems
 from extproc.config.policies import guards_of
 from extproc.config.policy_checks import policy_problems
 from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
@@ -77,6 +78,7 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *rate_limit_problems(document, places),
         *budget_problems(document, places),
         *ledger_problems(document, places),
+        *otel_problems(document, places),
         *_header_problems(document, places),
         *identity_problems(document, places),
         *_address_problems(document, places),

@@ -18,6 +18,7 @@ from extproc.config.fallback import Fallback
 from extproc.config.filters import AnyFilterSection
 from extproc.config.identity import Identity
 from extproc.config.ledger import Ledger
+from extproc.config.otel import Otel
 from extproc.config.policies import Policy
 from extproc.config.problems import KeyPath
 from extproc.config.prompts import Prompt, Prompts
@@ -391,6 +392,7 @@ class Document(Section):
     )
     review: Review | None = Field(default=None, description="queue of findings for human review; default: none")
     ledger: Ledger | None = Field(default=None, description="durable entries of all exchanges; default: none")
+    otel: Otel | None = Field(default=None, description="spans and metrics over OTLP; default: none")
     requests: Requests = Field(default_factory=Requests, description="content that is forwarded without inspection")
     envoy: Envoy = Field(default_factory=Envoy, description="settings for `envoy-config`")
     _written: dict[KeyPath, str] = PrivateAttr(default_factory=dict)

@@ -25,6 +25,7 @@ EXTRA_OF_ADAPTER = {
 
 _NEEDED_BY: Final = {
     "ledger": "ledger: the store",
+    "otel": "otel: it",
     "parquet": "ledger.parquet: it",
     "redis": "rate_limits.store: it",
     "review": "review: the queue",
@@ -33,7 +34,7 @@ _NEEDED_BY: Final = {
 """What needs the packages of an extra, in messages."""
 
 
-def require_extra(extra: Literal["ledger", "parquet", "redis", "review", "tokenizers"], url: str = "") -> None:
+def require_extra(extra: Literal["ledger", "otel", "parquet", "redis", "review", "tokenizers"], url: str = "") -> None:
     """Check that the packages are installed that a part of a configuration needs. Raises: ExtraMissing.
 
     Args: url: of the store, if the part is one.
@@ -60,6 +61,9 @@ def missing_extras(document: Document, places: Places) -> Iterator[Problem]:
     if document.rate_limits is not None and document.rate_limits.store is not None:
         missing = missing_modules(MODULES["redis"])
         yield from _warnings(("rate_limits", "store"), missing, "redis", "`extproc serve` does not start", places)
+    if document.otel is not None:
+        missing = missing_modules(MODULES["otel"])
+        yield from _warnings(("otel",), missing, "otel", "`extproc serve` does not start", places)
     for path, _ in tokenizer_files(document):
         missing = missing_modules(MODULES["tokenizers"])
         yield from _warnings(path, missing, "tokenizers", "`extproc serve` does not start", places)

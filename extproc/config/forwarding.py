@@ -34,6 +34,8 @@ EXCLUDED_HEADERS = (
     "x-forwarded-proto",
     "x-request-id",
 )
+TRACE_HEADERS = ("traceparent", "tracestate")
+"""Read if `otel` is configured."""
 IDENTITY_HEADERS = ("team_header", "project_header", "budget_code_header", "tier_header", "tag_header")
 """The keys of ``identity`` that name a header."""
 EXCLUDED_HEADER_PREFIXES = ("sec-", "x-envoy-", "x-stainless-")
@@ -63,6 +65,8 @@ def is_usually_excluded(header: str) -> bool:
 def excluded_headers(document: Document) -> tuple[list[str], list[str]]:
     """Headers that Envoy withholds from the processor, and prefixes of such headers."""
     named = [header for _, header in named_headers(document)]
+    if document.otel is not None:
+        named += TRACE_HEADERS
     for source in document.identity.sources:
         named += credential_headers(source, document.identity)
     return (

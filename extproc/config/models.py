@@ -202,6 +202,7 @@ def compile_version(
             prompt_fingerprint="" if prompt is None else prompt.fingerprint,
             price_revision=fingerprint_of_text(f"{price.prompt_micro_usd_per_mtok} {cached} {completion}"),
             tokenizer=version.tokenizer_file or "",
+            provider="" if provider is None else provider.api,
         ),
         parts=parts,
         weight=version.weight,

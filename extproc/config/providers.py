@@ -106,8 +106,9 @@ class CompiledProvider:
 
     name: str
     apis: frozenset[str]
+    api: ApiKind = "openai"
 
 
 def compile_providers(providers: Mapping[str, Provider]) -> dict[str, CompiledProvider]:
     """All of a document, by name."""
-    return {name: CompiledProvider(name, frozenset(apis_of(one))) for name, one in providers.items()}
+    return {name: CompiledProvider(name, frozenset(apis_of(one)), one.api) for name, one in providers.items()}

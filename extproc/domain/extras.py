@@ -15,6 +15,7 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
     "http": ("httpx2",),
     "ledger": ("alembic", "sqlalchemy", "psycopg"),
     "onnx": ("numpy", "onnxruntime", "tokenizers"),
+    "otel": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.grpc"),
     "packaged": ("numpy", "onnxruntime", "tokenizers", "llm_extproc_models"),
     "parquet": ("pyarrow",),
     "presidio": ("presidio_analyzer", "spacy"),
@@ -40,7 +41,15 @@ class ExtraMissing(Exception):
 
 def missing_modules(modules: Iterable[str]) -> list[str]:
     """Those that are not installed."""
-    return [module for module in modules if find_spec(module) is None]
+    return [module for module in modules if not _is_installed(module)]
+
+
+def _is_installed(module: str) -> bool:
+    """Whether it can be imported. To find out imports what it is in, if that is there."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def how_to_install(extra: str) -> str:

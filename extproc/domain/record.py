@@ -13,6 +13,7 @@ from extproc.domain.review import FindingNotes
 from extproc.domain.signals import AnswerSignals
 from extproc.domain.text import Direction, TextSource
 from extproc.domain.token_rates import RequestSize
+from extproc.domain.trace_context import TraceContext, WorkTimes
 from extproc.domain.uncounted import Uncounted
 from extproc.domain.usage import Prices, Usage
 from extproc.domain.usage_bounds import UsageBounds
@@ -73,6 +74,7 @@ class VersionFacts:
         prompt, prompt_fingerprint: of its system prompt; empty if it has none.
         price_revision: a hash of the prices.
         tokenizer: the file with its tokenizer, as the configuration has it; empty: none.
+        provider: whose API its provider speaks, such as `openai`; empty: it has servers of its own.
     """
 
     model: str
@@ -83,6 +85,7 @@ class VersionFacts:
     prompt_fingerprint: str = ""
     price_revision: str = ""
     tokenizer: str = ""
+    provider: str = ""
 
     @property
     def name(self) -> str:
@@ -172,9 +175,12 @@ class ExchangeRecord:
     text_counts: dict[str, int] = field(default_factory=dict)  # by direction: the coverage total of each guard
     details: list[str] = field(default_factory=list)  # of findings with a detail: GUARD/KIND/DETAIL, never a text
     texts: dict[str, str] | None = None  # texts as forwarded, by source; None: not kept
+    texts_for_trace: bool = False  # they are kept for its span alone: no log has them
     notes: FindingNotes | None = field(default=None, repr=False)  # findings for reviewers; None: no review queue
     signals: AnswerSignals | None = None  # None: they are not collected
     uncounted: Uncounted | None = field(default=None, repr=False)  # until a tokenizer has counted; no sink gets it
+    trace: TraceContext | None = None  # its span; None: `otel` is off
+    work: WorkTimes | None = field(default=None, repr=False)  # of its steps; None: `otel` is off
     restored: bool = False  # masked values are restored in responses, so ``keep_text`` is called before that
 
     @property

@@ -185,6 +185,7 @@ class Exchange:
         hop: str = "",
         refusal: ApiError | None = None,
         budgets: BudgetKeeper | None = None,
+        trace_seed: int = 0,
     ) -> None:
         """Args:
         unrouted: MODEL/VERSION of the versions that the calling Envoy does not route.
@@ -192,12 +193,13 @@ class Exchange:
         egressed: MODEL/VERSION of those for which it calls again, in role egress.
         hop: the trusted listener of that Envoy through which the request came; empty: the one for clients.
         refusal: why no request may be sent on now, if so.
+        trace_seed: chance, for the ids of its span, if the snapshot asks for one; see ``trace_contexts``.
         """
         record = ExchangeRecord(exchange_id, snapshot.revision, now_ns)
         facts = ExchangeFacts(CHAT, {}, snapshot.models, unrouted, egressed, utc_s)
         exchange = ExchangeContext(facts, record, pace=pace)
         tokens = TokenCounts(record, learned_rates)
-        self._state = ExchangeState(snapshot, exchange, tokens, clean_texts, picks, hop, refusal)
+        self._state = ExchangeState(snapshot, exchange, tokens, clean_texts, picks, hop, refusal, trace_seed)
         if limiter is not None and snapshot.rate_limits is not None:
             self._state.limiting = Limiting(limiter, record, tokens, utc_s)
         if budgets is not None and snapshot.budgets is not None:

@@ -27,6 +27,7 @@ from extproc.exchange.kept_texts import KeptTexts
 from extproc.exchange.open_waits import OpenWaits
 from extproc.exchange.phases import Phase
 from extproc.exchange.state import ExchangeState
+from extproc.exchange.trace_contexts import begin_trace, forwarded_span
 from extproc.exchange.usage_bounds import note_usage_bounds
 from extproc.payload.endpoints import dialect_of_errors
 from extproc.payload.request_size import size_of
@@ -41,6 +42,8 @@ def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> St
     headers = event.headers
     state.errors = dialect_of_errors(requests.path_of(headers), requests.speaks_anthropic(headers))
     record.endpoint = requests.endpoint_name(headers)
+    if snapshot.tracing is not None:
+        begin_trace(record, headers, state.trace_seed, snapshot.tracing)
     settled = note_caller(record, event, snapshot, state.hop, state.exchange.facts.utc_s)
     if settled is not None:
         headers = settled.headers
@@ -64,6 +67,7 @@ def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> St
     requests.refuse_length(headers, snapshot)
     state.phase = Phase.REQUEST_BODY
     state.awaits_encoded = "content-encoding" in headers
+    changes = forwarded_span(changes, record.trace, snapshot.tracing)
     return Step([ContinueHeaders(Direction.REQUEST, changes)])
 
 

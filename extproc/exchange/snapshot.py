@@ -18,6 +18,7 @@ from extproc.config.models import CompiledModel, CompiledVersion, VersionPlace, 
 from extproc.config.tokenizers import tokenizer_files
 from extproc.exchange.caller import CallerSources, compile_sources, user_key_of
 from extproc.exchange.policies import CompiledPolicy, compile_policies
+from extproc.exchange.trace_contexts import TracingTerms, tracing_terms
 from extproc.filters.base import Filter, Resources
 from extproc.filters.registry import build_filters
 from extproc.payload.view import RequestPolicy
@@ -49,6 +50,7 @@ class Snapshot:
     classifiers: Mapping[str, Classifier]  # that guards may use
     tokenizers: Mapping[str, str]  # SHA-256 of each file, by its path in the document
     logs_text: bool
+    tracing: TracingTerms | None  # None: exchanges have no spans
     reviews: bool  # findings are recorded for reviewers
     excerpt_chars_max: int | None  # text around each finding, on either side; None: no text is kept
     keeps_ledger: bool  # each exchange has a durable entry
@@ -77,7 +79,7 @@ def compile_snapshot(
         mask_keys: content of each file with keys, by its path in the document; the key of this process is under
             ``PROCESS_KEY``. Needed only if masks are hashes, or ``identity`` names such files.
     """
-    unread, review = document.requests, document.review
+    unread, review, otel = document.requests, document.review, document.otel
     models = compile_models(document, prompts)
     routes = compile_routes(document, models, prompts)
     data_rules = compile_data_rules(document)
@@ -112,6 +114,7 @@ def compile_snapshot(
         classifiers=document.classifiers,
         tokenizers={file: prompts[file] for _, file in tokenizer_files(document) if file in prompts},
         logs_text=document.log.text,
+        tracing=None if otel is None else tracing_terms(otel.ratio, otel.forward, otel.texts),
         reviews=review is not None,
         excerpt_chars_max=None if review is None or review.texts == "none" else review.excerpt_chars_max,
         keeps_ledger=document.ledger is not None,

@@ -40,6 +40,7 @@ class ExchangeState:
         budgeting: what it has to do with budgets; None if none acts.
         picks, pick: what is known of endpoints, and the one that was picked for this request.
         refusal: why no request may be sent on now, if so.
+        trace_seed: chance, for the ids of its span.
         forwarded: whether the model server has the request.
         ended: whether the record was handed out.
         hop: the trusted listener of Envoy through which the request came; empty: the one for clients.
@@ -68,6 +69,7 @@ class ExchangeState:
         "response",
         "snapshot",
         "tokens",
+        "trace_seed",
     )
 
     def __init__(
@@ -79,6 +81,7 @@ class ExchangeState:
         picks: EndpointPicks | None,
         hop: str = "",
         refusal: ApiError | None = None,
+        trace_seed: int = 0,
     ) -> None:
         self.snapshot = snapshot
         self.exchange = exchange
@@ -88,6 +91,7 @@ class ExchangeState:
         self.picks = picks
         self.hop = hop
         self.refusal = refusal
+        self.trace_seed = trace_seed
         self.pick: EndpointPick | None = None
         self.phase = Phase.REQUEST_HEADERS
         self.errors: Dialect = CHAT

@@ -56,7 +56,7 @@ class ExchangeLog:
             **_fallback(record),
             **_limits(record),
             **({"budgets": [f"{budget} {act}" for budget, act in record.budget_acts]} if record.budget_acts else {}),
-            **({} if record.texts is None else {"texts": record.texts}),
+            **({} if record.texts is None or record.texts_for_trace else {"texts": record.texts}),
         )
 
 

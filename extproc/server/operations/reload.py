@@ -31,6 +31,9 @@ _UNREAD = (
     " system responds, and that each of them is a plain file."
 )
 
+_OTEL_RELOADED = frozenset({"forward", "ratio", "texts"})
+"""Keys of `otel` that new exchanges follow at once."""
+
 Distribute = Callable[[ConfigInForce], Awaitable[None]]
 
 
@@ -193,6 +196,13 @@ def restart_needed(started_with: Document, new: Document) -> Iterator[str]:
                 yield f"{name}.{key}"
     if started_with.identity.label_values_max != new.identity.label_values_max:
         yield "identity.label_values_max"
+    if started_with.otel is None or new.otel is None:
+        if started_with.otel != new.otel:
+            yield "otel"
+    else:
+        for key in type(new.otel).model_fields:
+            if key not in _OTEL_RELOADED and getattr(started_with.otel, key) != getattr(new.otel, key):
+                yield f"otel.{key}"
     for name in ("review", "ledger"):
         if getattr(started_with, name) != getattr(new, name):
             yield name

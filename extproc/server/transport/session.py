@@ -10,12 +10,14 @@ import asyncio
 import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from random import getrandbits
 from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
 from extproc.domain.classification import ClassificationJob
 from extproc.domain.record import DRAINED, ExchangeRecord
+from extproc.domain.trace_context import WorkTimes
 from extproc.exchange.egress import EgressExchange
 from extproc.exchange.events import (
     Abort,
@@ -35,6 +37,7 @@ from extproc.exchange.events import (
     Wait,
 )
 from extproc.exchange.machine import Exchange
+from extproc.exchange.trace_contexts import SEED_BITS
 from extproc.server.operations.json_log import where
 from extproc.server.transport.long_messages import LONG_MESSAGE_BYTES
 from extproc.server.transport.turns import Turn
@@ -57,6 +60,8 @@ _PHASES: dict[type[Event], str] = {
     Overloaded: "overloaded",
 }
 """Metric labels, by event: of messages, and of what else leads to a reply."""
+_REQUEST_WORK = frozenset({"request_body", "verdict", "limits"})
+_RESPONSE_WORK = frozenset({"response_headers", "response_body", "response_trailers"})
 _MS_NS = 1_000_000
 
 
@@ -85,8 +90,10 @@ class Session:
         "_room",
         "_sent",
         "_stated",
+        "_step_ns",
         "_turn",
         "_unsettled",
+        "_work",
     )
 
     def __init__(self, processor: Processor, routes: bytes = b"", egress: bytes = b"", hop: bytes = b"") -> None:
@@ -99,8 +106,10 @@ class Session:
         self._record: ExchangeRecord | None = None
         self._sent: ExchangeRecord | None = None
         self._unsettled = False  # there is something to publish
+        self._work: WorkTimes | None = None
         self._jobs: list[ClassificationJob] = []
         self._ended = False
+        self._step_ns = 0  # when the last step began
 
     def is_long(self, message: bytes) -> bool:
         """Whether a message may take long: then use ``receive_long``."""
@@ -183,7 +192,10 @@ class Session:
             phase = "egress" if self._egress else _PHASES[type(event)]
             if self._turn is not None and self._turn.gone:
                 phase = "abandoned"
-            self._processor.on_step(phase, clock_ns() - started_ns)
+            took_ns = clock_ns() - started_ns
+            self._processor.on_step(phase, took_ns)
+            if self._work is not None:
+                _add_step(self._work, phase, self._step_ns, took_ns)
         except (DecodeError, UnknownMessage) as unknown:  # not `error`: mypyc types a name by its first use
             return self._fail("unknown_message", unknown)
         except Exception as error:
@@ -209,7 +221,10 @@ class Session:
         """Step an event that is not a message."""
         started_ns = time.perf_counter_ns()
         replies = _replies(self._step(event))
-        self._processor.on_step(_PHASES[type(event)], time.perf_counter_ns() - started_ns)
+        phase, took_ns = _PHASES[type(event)], time.perf_counter_ns() - started_ns
+        self._processor.on_step(phase, took_ns)
+        if self._work is not None:
+            _add_step(self._work, phase, self._step_ns, took_ns)
         return replies
 
     def closed(self) -> None:
@@ -239,12 +254,14 @@ class Session:
             jobs, self._jobs = self._jobs, []
             self._processor.submit(jobs)
         if record is not None:
+            self._work = None  # of the record now, which does not change any more
             self._processor.records.ended(record)
 
     def _step(self, event: Event) -> Step:
         now_ns = time.monotonic_ns()
         if self._exchange is None:
             self._exchange = self._begin(now_ns)
+        self._step_ns = now_ns
         step = self._exchange.step(event, now_ns)
         self._note(step)
         return step
@@ -258,7 +275,8 @@ class Session:
         memories = processor.clean_texts, processor.learned_rates
         routes, hop = self._stated
         routed = processor.envoy_routes.compared(routes)
-        return Exchange(
+        traced = processor.snapshot.tracing is not None
+        exchange = Exchange(
             processor.snapshot,
             processor.next_id(),
             now_ns,
@@ -272,7 +290,11 @@ class Session:
             hop,
             None if processor.records.ledger is None else processor.records.ledger.refusal,
             processor.budgets,
+            getrandbits(SEED_BITS) if traced else 0,
         )
+        if traced:
+            self._work = exchange.record.work = WorkTimes()
+        return exchange
 
     def _note(self, step: Step) -> None:
         if step.ended is not None and not self._ended:
@@ -300,6 +322,13 @@ class Session:
             error=type(error).__name__,
             where=where(error),
         )
+
+
+def _add_step(work: WorkTimes, phase: str, began_ns: int, took_ns: int) -> None:
+    if phase in _REQUEST_WORK:
+        work.add_request(began_ns, time.monotonic_ns(), took_ns)
+    elif phase in _RESPONSE_WORK:
+        work.add_response(began_ns, time.monotonic_ns(), took_ns)
 
 
 def _replies(step: Step) -> Replies:

@@ -208,6 +208,19 @@ def test_parquet_files_need_their_package(
     )
 
 
+def test_opentelemetry_needs_its_packages(
+    tmp_path: Path, minimal: str, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the section that asks for them."""
+    file = written(tmp_path, minimal + "otel: { endpoint: 'http://127.0.0.1:4317' }\n")
+    monkeypatch.setattr("extproc.domain.extras.find_spec", lambda module: None if "grpc" in module else module)
+    assert check(file, False, console) == 0
+    assert printed(console).splitlines()[0] == (
+        f"{file}:17:1: warning: otel: `opentelemetry.exporter.otlp.proto.grpc` is not installed here, so"
+        f" `extproc serve` does not start. Install it: {sys.executable} -m pip install 'llm-extproc[otel]'"
+    )
+
+
 def test_every_adapter_names_its_extra() -> None:
     """A new one is noticed."""
     adapters = {get_args(one.model_fields["adapter"].annotation)[0] for one in get_args(get_args(Classifier)[0])}

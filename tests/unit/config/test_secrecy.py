@@ -187,6 +187,7 @@ FULL: dict[str, Any] = {
     },
     "review": {"url": "sqlite:///review.db", "texts": "masked"},
     "ledger": {"url": "sqlite:///ledger.db", "fsync": "each"},
+    "otel": {"endpoint": "http://127.0.0.1:4317", "service_name": "gateway", "headers_file": "otel-headers"},
     "rate_limits": {
         "store": "redis://127.0.0.1:6379/0",
         "on_store_loss": "closed",

@@ -22,6 +22,7 @@ def test_every_extra_that_is_named_exists() -> None:
 def test_modules_that_are_not_installed() -> None:
     """Those alone."""
     assert missing_modules(("json", "no_such_module")) == ["no_such_module"]
+    assert missing_modules(("json.decoder", "no_such_module.inner")) == ["no_such_module.inner"]
 
 
 def test_the_command_is_of_the_python_that_runs() -> None:

@@ -58,3 +58,11 @@ def test_texts_are_in_the_line_only_where_they_were_kept() -> None:
     assert "texts" not in line_of(record)
     record.texts = {"request.user.content": "Hi"}
     assert line_of(record)["texts"] == {"request.user.content": "Hi"}
+
+
+def test_texts_of_a_span_are_not_in_the_log() -> None:
+    """They are kept for it alone."""
+    record = ExchangeRecord("id-1", "rev", 0, texts={"request.user.content": "Hello"})
+    assert line_of(record)["texts"] == {"request.user.content": "Hello"}
+    record.texts_for_trace = True
+    assert "texts" not in line_of(record)

@@ -299,6 +299,7 @@ async def test_what_needs_a_restart_is_told_until_it_is_taken_back(watched: Watc
             "ledger: {}\nbudgets: [{ name: a, per: team, of: tokens, amount: 1, period: day }]\nbudget_webhook_file: a",
             ["ledger"],
         ),
+        ("otel: { endpoint: 'http://127.0.0.1:4317' }", ["otel"]),
         ("limits: { response_body_bytes_max: 33554432 }", ["limits"]),
         ("limits: { response_body_bytes_max: 1024, request_body_bytes_max: 1024 }", []),
     ],
@@ -306,6 +307,20 @@ async def test_what_needs_a_restart_is_told_until_it_is_taken_back(watched: Watc
 def test_keys_that_need_a_restart(more: str, keys: list[str]) -> None:
     """Addresses, the log and what was sized at the start; a smaller limit is in force at once."""
     assert list(restart_needed(parse_document(CONFIG, "a"), parse_document(CONFIG + more, "b"))) == keys
+
+
+@pytest.mark.parametrize(
+    ("more", "keys"),
+    [
+        ("ratio: 0.5, forward: false, texts: true", []),
+        ("metrics: true, timeout_ms: 100, ratio: 0.5", ["otel.timeout_ms", "otel.metrics"]),
+    ],
+)
+def test_keys_of_otel_that_need_a_restart(more: str, keys: list[str]) -> None:
+    """Where spans go; what new exchanges do is in force at once."""
+    otel = "otel: { endpoint: 'http://127.0.0.1:4317', "
+    before, after = parse_document(f"{CONFIG}{otel} }}", "a"), parse_document(f"{CONFIG}{otel} {more} }}", "b")
+    assert list(restart_needed(before, after)) == keys
 
 
 @in_loop
