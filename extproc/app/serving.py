@@ -51,9 +51,11 @@ from extproc.server.operations.socket_files import SocketFiles
 from extproc.server.operations.start_report import StartReport
 from extproc.server.sockets.tls import Tls
 from extproc.server.transport.fast.server import FastServer
+from extproc.server.transport.record_sinks import Sink
 from extproc.server.workers.log import WholeLines
 from extproc.sinks.metrics import Metrics
 from extproc.token_counting.on_demand import TokenCounterOnDemand
+from extproc.tracing.parts import open_otel
 
 
 def serve(file: Path, report: StartReport, envoy_folder: Path | None = None, log_level: str | None = None) -> None:
@@ -62,13 +64,16 @@ def serve(file: Path, report: StartReport, envoy_folder: Path | None = None, log
     Args:
         envoy_folder: in place of ``envoy.folder``.
         log_level: in place of ``log.level``.
-    Raises: ConfigInvalid, AddressTaken, WorkersFailed, LedgerUnavailable, ExtraMissing, EnvoyConfigError.
+    Raises: ConfigInvalid, AddressTaken, WorkersFailed, LedgerUnavailable, OtelUnavailable, ExtraMissing,
+        EnvoyConfigError.
     """
     reader = ConfigReader(file, polls=True)
     files = reader.read()
     document = files.loaded.document
     if document.rate_limits is not None and document.rate_limits.store is not None:
         require_extra("redis", document.rate_limits.store)
+    if document.otel is not None:
+        require_extra("otel")
     if tokenizer_files(document):
         require_extra("tokenizers")
     if document.server.workers > 1:
@@ -97,9 +102,11 @@ async def _serve(
     snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
     review = open_review(document, file, metrics, logger)
     ledger = open_ledger(document, file, metrics.ledger, logger)
+    otel = open_otel(document, file, metrics, logger)
     classifiers = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
     counter = TokenCounterOnDemand(file.parent, metrics, logger)
-    processor = build_processor(document, snapshot, metrics, [metrics, *review], logger, classifiers, ledger, counter)
+    sinks: list[Sink] = [metrics, *review, *otel]
+    processor = build_processor(document, snapshot, metrics, sinks, logger, classifiers, ledger, counter)
     metrics.inflight.set_function(lambda: processor.inflight)
     report_start(files, processor.snapshot, health, metrics, logger)
     pages = open_pages(document.server.metrics, metrics.registry, health, liveness_check(asyncio.get_running_loop()))
@@ -146,4 +153,6 @@ async def _serve(
         await counter.close(LATE_COUNTS_S_MAX)
         close_all(review)
         await ledger.close()
+        for sink in otel:
+            await asyncio.to_thread(sink.close)
         pages.close()

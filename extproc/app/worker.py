@@ -34,12 +34,14 @@ from extproc.server.operations.process import (
 from extproc.server.operations.reload import message_bytes_max
 from extproc.server.sockets.tls import Tls
 from extproc.server.transport.fast.server import FastServer
+from extproc.server.transport.record_sinks import Sink
 from extproc.server.workers.link import Link, LinkBroken, StartOrder, receive_first
 from extproc.server.workers.log import WholeLines
 from extproc.server.workers.metrics import FlushSink, count_in_files
 from extproc.server.workers.process import WorkerProcess, end_with_supervisor, leave_signals_aside
 from extproc.sinks.metrics import Metrics
 from extproc.token_counting.on_demand import TokenCounterOnDemand
+from extproc.tracing.parts import open_otel
 
 if TYPE_CHECKING:
     from extproc.server.transport.grpc.server import GrpcAioServer
@@ -51,7 +53,7 @@ def work(link_fd: int, file: Path, log_level: str | None = None) -> None:
     Args:
         file: the configuration file; its content arrives over the link.
         log_level: in place of ``log.level``.
-    Raises: AddressTaken, LedgerUnavailable, ExtraMissing.
+    Raises: AddressTaken, LedgerUnavailable, OtelUnavailable, ExtraMissing.
     """
     leave_signals_aside()
     end = socket.socket(fileno=link_fd)
@@ -77,11 +79,11 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
     snapshot = compile_snapshot(order.config.document, order.config.prompts, order.config.mask_keys)
     review = open_review(document, file, metrics, logger, runs_retention=False)
     ledger = open_ledger(document, file, metrics.ledger, logger, ships=False)
+    otel = open_otel(document, file, metrics, logger)
     classifiers = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
     counter = TokenCounterOnDemand(file.parent, metrics, logger)
-    processor = build_processor(
-        document, snapshot, metrics, [metrics, FlushSink(metrics.flush), *review], logger, classifiers, ledger, counter
-    )
+    sinks: list[Sink] = [metrics, FlushSink(metrics.flush), *review, *otel]
+    processor = build_processor(document, snapshot, metrics, sinks, logger, classifiers, ledger, counter)
     health.revision = snapshot.revision
     tls = None if order.config.certificates is None else Tls(order.config.certificates)
     bytes_max = message_bytes_max(document.limits)
@@ -104,6 +106,8 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
         await counter.close(LATE_COUNTS_S_MAX)
         close_all(review)
         await ledger.close()
+        for sink in otel:
+            await asyncio.to_thread(sink.close)
         metrics.flush()
     if worker.is_orphaned:
         shutil.rmtree(order.folder, ignore_errors=True)  # no one else does it

@@ -21,6 +21,7 @@ from extproc.ledger import LedgerUnavailable
 from extproc.server.operations.start_report import StartReport
 from extproc.server.sockets.address import AddressTaken
 from extproc.server.workers import WorkersFailed
+from extproc.tracing import OtelUnavailable
 
 app = typer.Typer(add_completion=False)
 
@@ -58,7 +59,7 @@ def serve_command(
         refuse_configuration(invalid)
     except EnvoyConfigError as error:
         refuse(f"{named}: {error}.")
-    except (ExtraMissing, LedgerUnavailable) as unavailable:
+    except (ExtraMissing, LedgerUnavailable, OtelUnavailable) as unavailable:
         refuse(str(unavailable))
     except AddressTaken as taken:
         refuse(str(taken), code=ExitCode.ADDRESS_TAKEN)

@@ -175,6 +175,17 @@ class Metrics:
             ("guard",),
             registry=registry,
         )
+        self._otel_exports = counter(
+            "llm_extproc_otel_exports_total",
+            "Batches of spans (`traces`) and exports of all metrics (`metrics`) that a collector took (`ok`) or not.",
+            ("signal", "result"),
+        )
+        self._otel_dropped = counter(
+            "llm_extproc_otel_dropped_total",
+            "Exchanges whose spans are lost: too many waited (`full`), the collector did not take them (`failed`), the"
+            " process `stopped` first, or there was an internal `error`.",
+            ("reason",),
+        )
         self._guards_shown: set[str] = set()
         self._long_refused.add((), 0)
         for result in ("ok", "invalid"):
@@ -203,6 +214,16 @@ class Metrics:
         """Count a rejection."""
         with self._lock:
             self._long_refused.add(())
+
+    def otel_exported(self, signal: str, result: str) -> None:
+        """Count an export over OTLP: ``ok`` or ``failed``."""
+        with self._lock:
+            self._otel_exports.add((signal, result))
+
+    def otel_dropped(self, reason: str, exchanges: int) -> None:
+        """Count exchanges whose spans are lost."""
+        with self._lock:
+            self._otel_dropped.add((reason,), exchanges)
 
     def reloaded(self, result: str) -> None:
         """Count an attempt to load the configuration: ``ok`` or ``invalid``."""

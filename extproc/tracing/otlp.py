@@ -1,0 +1,126 @@
+"""The official exporters of OTLP over gRPC, as the configuration has them, and why they fail.
+
+What the configuration does not say, the SDK's variables ``OTEL_EXPORTER_OTLP_*`` may: headers, compression and
+certificates.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+from extproc.config.otel import Otel
+from extproc.tracing import OtelUnavailable, names
+
+_DEFAULT_NAME: Final = "llm-extproc"
+_UNKNOWN_NAME: Final = "unknown_service"
+_HEADERS_BYTES_MAX: Final = 65_536
+_NO_PROXY: Final = (("grpc.enable_http_proxy", 0),)
+"""A proxy of the environment would take spans to a server that nobody named."""
+_LIBRARY: Final = "opentelemetry.exporter.otlp.proto.grpc.exporter"
+
+
+class Reasons(logging.Filter):
+    """Keeps lines of the library out of the log, which has each outage once, and remembers the last status."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = ""
+        logging.getLogger(_LIBRARY).filters.insert(0, self)  # before the library's own, which drops repeated lines
+
+    def close(self) -> None:
+        """Leave the library's log as it was."""
+        logging.getLogger(_LIBRARY).removeFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Take a line of the library."""
+        for value in record.args if isinstance(record.args, tuple) else ():
+            if isinstance(value, grpc.StatusCode):
+                self.last = value.name
+        return False
+
+
+def resource_of(terms: Otel) -> Resource:
+    """Who sends; ``OTEL_RESOURCE_ATTRIBUTES`` adds to it."""
+    known = {names.SERVICE_VERSION: version(_DEFAULT_NAME), names.SERVICE_INSTANCE: str(uuid.uuid4())}
+    if terms.service_name is not None:
+        return Resource.create({**known, names.SERVICE_NAME: terms.service_name})
+    made = Resource.create(known)
+    if str(made.attributes.get(names.SERVICE_NAME, _UNKNOWN_NAME)).startswith(_UNKNOWN_NAME):
+        return made.merge(Resource({names.SERVICE_NAME: _DEFAULT_NAME}))
+    return made
+
+
+def scope_of() -> InstrumentationScope:
+    """What makes the spans."""
+    return InstrumentationScope("extproc", version(_DEFAULT_NAME))
+
+
+def exporter_terms(terms: Otel, folder: Path) -> dict[str, Any]:
+    """The arguments of both exporters. Args: folder: base of relative paths. Raises: OtelUnavailable."""
+    is_secure = terms.endpoint.startswith("https:")
+    credentials = None
+    if is_secure and (terms.ca_file is not None or terms.key_file is not None):
+        credentials = grpc.ssl_channel_credentials(
+            root_certificates=_content("ca_file", folder, terms.ca_file),
+            private_key=_content("key_file", folder, terms.key_file),
+            certificate_chain=_content("certificate_file", folder, terms.certificate_file),
+        )
+    return {
+        "endpoint": terms.endpoint,
+        "insecure": not is_secure,
+        "credentials": credentials,
+        "headers": _headers(folder, terms.headers_file),
+        "timeout": terms.timeout_ms / 1_000,
+        "channel_options": _NO_PROXY,
+    }
+
+
+def span_exporter(arguments: dict[str, Any]) -> OTLPSpanExporter:
+    """The exporter of spans."""
+    return OTLPSpanExporter(**arguments)
+
+
+def metric_exporter(arguments: dict[str, Any]) -> OTLPMetricExporter:
+    """The exporter of metrics."""
+    return OTLPMetricExporter(**arguments)
+
+
+def _content(key: str, folder: Path, file: str | None) -> bytes | None:
+    if file is None:
+        return None
+    try:
+        return (folder / file).read_bytes()
+    except OSError as error:
+        raise OtelUnavailable(f"otel.{key}: {folder / file} cannot be read ({error.strerror}).") from None
+
+
+def _headers(folder: Path, file: str | None) -> tuple[tuple[str, str], ...] | None:
+    """Of lines ``name: value``; blank ones and those with ``#`` in front count for nothing. No message quotes one."""
+    content = _content("headers_file", folder, file)
+    if content is None:
+        return None
+    problem = (
+        f"otel.headers_file: {file}: line {{}} is no header: expected `name: value` in ASCII, the name in lower case."
+    )
+    headers: list[tuple[str, str]] = []
+    for number, line in enumerate(content[:_HEADERS_BYTES_MAX].split(b"\n"), 1):
+        text = line.decode("ascii", "replace").strip()
+        if not text or text.startswith("#"):
+            continue
+        name, colon, value = text.partition(":")
+        name, value = name.strip(), value.strip()
+        is_name = name.replace("-", "").replace("_", "").replace(".", "").isalnum() and name == name.lower()
+        if not colon or not is_name or not value.isprintable() or not text.isascii():
+            raise OtelUnavailable(problem.format(number))
+        headers.append((name, value))
+    return tuple(headers)
