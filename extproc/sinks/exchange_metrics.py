@@ -196,12 +196,13 @@ class ExchangeMetrics:
     def _count_answer(self, record: ExchangeRecord, by_version: Labels) -> None:
         self._answers.add(by_version, record.answers)
         self._refusals.add(by_version, record.refusals)
-        self._duration.add(by_version, (record.ended_ns - record.started_ns) * _NS)
+        trace = record.trace
+        self._duration.add(by_version, (record.ended_ns - record.started_ns) * _NS, trace)
         usage = record.usage
         if usage is not None:
             self._response_tokens.add(by_version, usage.completion)
         if record.first_text_ns:
-            self._first_token.add(by_version, (record.first_text_ns - record.started_ns) * _NS)
+            self._first_token.add(by_version, (record.first_text_ns - record.started_ns) * _NS, trace)
             if usage is not None and usage.completion > 1:
                 between = (record.last_text_ns - record.first_text_ns) * _NS
-                self._per_token.add(by_version, between / (usage.completion - 1))
+                self._per_token.add(by_version, between / (usage.completion - 1), trace)

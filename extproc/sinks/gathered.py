@@ -8,11 +8,15 @@ series does, around ``add`` and ``take``.
 from __future__ import annotations
 
 import contextlib
+import time
 from bisect import bisect_left
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from prometheus_client import Counter, Histogram
 from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.samples import Exemplar
+
+from extproc.domain.trace_context import TraceContext
 
 Labels = tuple[str, ...]
 HandOver = Callable[[], None]
@@ -36,12 +40,18 @@ class ForgettingCounter(_Forgetting, Counter):
 class BulkHistogram(_Forgetting, Histogram):
     """A histogram that takes many observations at once, and whose children can be removed in bulk."""
 
-    def add(self, counts: list[int], total: float) -> None:
-        """Add ``counts`` of observations per bucket, the last one unbounded, and the ``total`` of their values."""
+    def add(self, counts: list[int], total: float, examples: Mapping[int, tuple[TraceContext, float]]) -> None:
+        """Add ``counts`` of observations per bucket, the last one unbounded, and the ``total`` of their values.
+
+        Args: examples: by bucket, a span in which a value of it was observed, and the value.
+        """
         self._sum.inc(total)
         for bucket, count in zip(self._buckets, counts, strict=True):
             if count:
                 bucket.inc(count)
+        for place, (trace, value) in examples.items():
+            labels = {"trace_id": f"{trace.trace_id:032x}", "span_id": f"{trace.span_id:016x}"}
+            self._buckets[place].set_exemplar(Exemplar(labels, value, time.time()))
 
 
 class GatheredCounter:
@@ -79,11 +89,12 @@ class GatheredCounter:
 class _Observations:
     """Accumulated observations of one child."""
 
-    __slots__ = ("counts", "total")
+    __slots__ = ("counts", "examples", "total")
 
     def __init__(self, buckets: int) -> None:
         self.counts = [0] * buckets
         self.total = 0.0
+        self.examples: dict[int, tuple[TraceContext, float]] = {}
 
 
 class GatheredHistogram:
@@ -96,13 +107,16 @@ class GatheredHistogram:
         self._bounds = bounds
         self._pending: dict[Labels, _Observations] = {}
 
-    def add(self, labels: Labels, value: float) -> None:
-        """Count one observation."""
+    def add(self, labels: Labels, value: float, trace: TraceContext | None = None) -> None:
+        """Count one observation. Args: trace: the span it is of, which is the exemplar of its bucket if sampled."""
         seen = self._pending.get(labels)
         if seen is None:
             seen = self._pending[labels] = _Observations(len(self._bounds) + 1)
-        seen.counts[bisect_left(self._bounds, value)] += 1
+        place = bisect_left(self._bounds, value)
+        seen.counts[place] += 1
         seen.total += value
+        if trace is not None and trace.sampled:
+            seen.examples[place] = trace, value
 
     def take(self) -> HandOver:
         """Like ``GatheredCounter.take``."""
@@ -111,7 +125,8 @@ class GatheredHistogram:
         def hand_over() -> None:
             for labels, seen in pending.items():
                 with contextlib.suppress(OSError):
-                    (self._histogram.labels(*labels) if labels else self._histogram).add(seen.counts, seen.total)
+                    child = self._histogram.labels(*labels) if labels else self._histogram
+                    child.add(seen.counts, seen.total, seen.examples)
 
         return hand_over
 

@@ -14,8 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_page
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from extproc.domain.record import ExchangeRecord, Outcome, VersionFacts
+from extproc.domain.trace_context import TraceContext
 from extproc.domain.usage import Prices, Usage
 from extproc.sinks.exchange_metrics import RESPONSE_TOKEN_BUCKETS, SECONDS_BUCKETS
 from extproc.sinks.gathered import BulkHistogram, ForgettingCounter, GatheredCounter, GatheredHistogram, Labels
@@ -108,6 +111,31 @@ def test_a_value_at_a_bound_is_in_the_buckets_that_the_library_puts_it_in(bounds
     )
     assert told == expected
     assert len(told) == 3 * len(bounds) * (len(bounds) + len(("inf", "count", "sum")))
+
+
+def test_the_last_sampled_span_of_a_bucket_is_its_exemplar() -> None:
+    """Also of one that was handed over before; an observation that is not sampled leaves it as it is."""
+    gathering, child = Gathering(), ("tiny", "v1")
+    sampled, other = (
+        TraceContext(0xA, 0xB, 0, sampled=True, state=""),
+        TraceContext(0xC, 0xD, 0, sampled=True, state=""),
+    )
+    bounds = sorted(BOUNDS)
+    gathering.histogram.add(child, bounds[0] / 2, other)
+    gathering.histogram.add(child, bounds[0] / 4, sampled)
+    gathering.flush()
+    gathering.histogram.add(child, bounds[0] / 2, other._replace(sampled=False))
+    gathering.histogram.add(child, bounds[0] / 2)
+    gathering.histogram.add(child, bounds[-1] * 2, other)
+    gathering.flush()
+    page = openmetrics_page(gathering.registry).decode()  # type: ignore[no-untyped-call]
+    linked = {
+        sample.labels["le"]: (sample.exemplar.labels["trace_id"][-1], sample.exemplar.value)
+        for family in text_string_to_metric_families(page)  # type: ignore[no-untyped-call]
+        for sample in family.samples
+        if sample.exemplar is not None
+    }
+    assert linked == {str(float(bounds[0])): ("a", bounds[0] / 4), "+Inf": ("c", bounds[-1] * 2)}
 
 
 def test_an_amount_of_0_makes_the_child_appear() -> None:
