@@ -30,6 +30,7 @@ PLACES: Final = {
     "wire": (1.8, 3),
     "rate_limits": (5.25, 3),
     "token_counting": (4.4, 3),
+    "tracing": (4.0, 2),
     "_pb": (1.8, 4),
     "dryrun": (3.7, 1),
     "exchange": (2.8, 4),
