@@ -32,6 +32,7 @@ from tests.bench.figures import RATIOS, Figures, ratios, raw_figures, slower
 from tests.bench.idle_streams import measure_idle_streams
 from tests.bench.ledger import measure_ledger
 from tests.bench.loads import loads
+from tests.bench.otel import measure_otel
 from tests.bench.picks import measure_picks
 from tests.bench.picture import added_latency
 from tests.bench.processes import busy_share, child, cpu_seconds, end_of
@@ -59,6 +60,7 @@ ALONE: dict[str, Callable[[Places], Figures]] = {
     "budgets": measure_budgets,
     "signals": measure_signals,
     "ledger": measure_ledger,
+    "otel": measure_otel,
     "starts": measure_starts,
 }
 """What needs a processor of its own, by the name that ``--loads`` takes."""

@@ -61,6 +61,7 @@ RATIOS = (
     Figure("signals_event_us", "CPU of the signals for each event of a stream, in us"),
     Figure("limit_store_p99_ms", "wait for a store of rate limits here, 200 requests/s, 99th percentile, in ms"),
     Figure("ledger_us", "CPU of the ledger an exchange on the event loop, in us", 5.0),
+    Figure("otel_us", "CPU of `otel` an exchange on the event loop, in us: a sampled stream of 20 events", 20.0),
     Figure("start_help_s", "CPU of `extproc --help`, in s", 0.2),
     Figure("start_check_s", "CPU of `extproc check`, in s", 0.6),
     Figure("start_serve_mb", "MB resident of `extproc serve` at rest, with the guards of `extproc init`", 80.0),
@@ -70,6 +71,7 @@ RATIOS = (
 
 OTHERS = (
     Figure("ledger_thread_us", "CPU of the ledger's thread an exchange, in us"),
+    Figure("otel_thread_us", "CPU of the thread of `otel` an exchange, in us: three spans, and metrics"),
     Figure("event_cpu_us", "CPU of the processor an event: 500 streams, 10 events/s each"),
     Figure("events_per_s_max", "most events a second on 500 streams that the whole machine came to"),
     Figure(

@@ -33,6 +33,7 @@ from tests.bench.figures import OTHERS, RATIOS, ratios, raw_figures, slower
 from tests.bench.ledger import measure_ledger
 from tests.bench.loads import Sample, loads
 from tests.bench.noop_processor import REPLIES, SERVERS, NoopProcessor
+from tests.bench.otel import measure_otel
 from tests.bench.picks import measure_picks
 from tests.bench.picture import added_latency
 from tests.bench.processes import begin_peak, child, cpu_seconds, memory, needed, peak_mb
@@ -204,6 +205,13 @@ def test_signals_are_measured() -> None:
     figures = measure_signals()
     assert 1 < figures["signals_us"] < 500
     assert 0 <= figures["signals_event_us"] < 50
+
+
+def test_spans_are_measured() -> None:
+    """On the loop and in the thread that sends them."""
+    found = measure_otel()
+    assert 1 < found["otel_us"] < 500
+    assert 1 < found["otel_thread_us"] < 5_000
 
 
 def test_budgets_are_measured() -> None:
