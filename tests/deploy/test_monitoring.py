@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections import Counter
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from extproc.domain.record import Action, Coverage, Outcome
 from tests.deploy.manifests import require_module
 from tests.deploy.monitoring import RULE_TESTS, RULES, alerts, expressions, labels_by_metric, rules
 from tests.deploy.promql import Selected, names_in
-from tests.docs.pages import DOCS, anchors, section
+from tests.docs.pages import DOCS, ROOT, anchors, blocks, section
 from tests.tools.dashboards.__main__ import DASHBOARDS, FOLDER, file_of, written
 from tests.tools.dashboards.grafana import Dashboard, Panel, placed
 from tests.tools.prometheus import promtool
@@ -197,3 +199,33 @@ def test_no_alert_lacks_a_case(fires: bool) -> None:
         for case in test["alert_rule_test"]
     ]
     assert {case["alertname"] for case in cases if bool(case["exp_alerts"]) is fires} == set(ALERT_NAMES)
+
+
+# --- what the page says --------------------------------------------------------------------------------------------
+
+
+def test_the_commands_of_the_page_do_what_it_says(tmp_path: Path) -> None:
+    """A PrometheusRule with the same groups, and runbooks at an address of one's own; the last ones are run above."""
+    wrap, address, check = blocks(DOCS / "dashboards.md", "sh")
+    (tmp_path / "deploy").symlink_to(ROOT / "deploy")
+    for block in (wrap, address):
+        ran = subprocess.run(["bash", "-ec", block], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+    groups = yaml.safe_load(RULES.read_text())["groups"]
+    resource = yaml.safe_load((tmp_path / "llm-extproc-rules.yaml").read_text())
+    assert (resource["kind"], resource["spec"]) == ("PrometheusRule", {"groups": groups})
+    moved = yaml.safe_load((tmp_path / "rules.yaml").read_text())["groups"]
+    urls = [rule["annotations"]["runbook_url"] for group in moved for rule in group["rules"] if "alert" in rule]
+    assert urls == [f"https://docs.example/llm-extproc/docs/runbooks.md#{name.lower()}" for name in ALERT_NAMES]
+    files = {str(file.relative_to(ROOT)) for file in RULE_TESTS}
+    first, second = check.splitlines()
+    assert first == "promtool check rules --lint=all --lint-fatal deploy/prometheus/rules.yaml"
+    assert set(second.removeprefix("promtool test rules ").split()) == files
+
+
+def test_the_page_lists_every_dashboard_and_alert() -> None:
+    """With the severity that the rule has."""
+    page = (DOCS / "dashboards.md").read_text()
+    rows = re.findall(r"^\| `(LlmExtproc\w+)` \| (\w+) \|", page, re.MULTILINE)
+    assert rows == [(rule["alert"], rule["labels"]["severity"]) for rule in alerts()]
+    assert re.findall(r"^\| `(\w+)\.json` \|", page, re.MULTILINE) == [one.name for one in DASHBOARDS]

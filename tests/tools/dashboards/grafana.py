@@ -39,6 +39,7 @@ class Panel:
     queries: of which each may have several series.
     width: of 24 columns.
     stacked: areas on top of each other.
+    low_is_bad: whether the lowest series matter most; else the highest.
     steps: from which value on it has which color; the first has no value.
     texts: words in place of values.
     hidden: columns of a table that are not shown.
@@ -53,6 +54,7 @@ class Panel:
     width: int = 8
     height: int = 8
     stacked: bool = False
+    low_is_bad: bool = False
     max: float | None = None
     steps: Sequence[tuple[str, float | None]] = ()
     texts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -156,7 +158,7 @@ def _panel(panel: Panel, number: int, place: Json) -> Json:
             _target(query, letter, instant, panel.kind) for query, letter in zip(panel.queries, "ABCDEF", strict=False)
         ],
         "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
-        "options": _OPTIONS[panel.kind],
+        "options": _options(panel),
     }
     if panel.kind == "table":
         excluded = dict.fromkeys(("Time", *panel.hidden), True)
@@ -206,6 +208,13 @@ def _defaults(panel: Panel) -> Json:
     else:
         defaults["color"] = {"mode": "thresholds"}
     return defaults
+
+
+def _options(panel: Panel) -> Json:
+    options = _OPTIONS[panel.kind]
+    if panel.kind != "timeseries":
+        return options
+    return options | {"legend": options["legend"] | {"sortBy": "Mean", "sortDesc": not panel.low_is_bad}}
 
 
 _REDUCED: Final[Json] = {"calcs": ["lastNotNull"], "fields": "", "values": False}

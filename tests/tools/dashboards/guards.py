@@ -26,6 +26,7 @@ _SEEN = Row(
             ],
             unit="percentunit",
             max=1,
+            low_is_bad=True,
         ),
         Panel(
             "Passed without a check",
@@ -146,14 +147,23 @@ _REVIEWED = Row(
             [Query(f"max by (guard) ({selector('llm_guard_precision', _GUARD)})", "{{guard}}")],
             unit="percentunit",
             max=1,
+            low_is_bad=True,
+            width=6,
         ),
         Panel(
             "Findings without a label",
-            "What waits for reviewers, and for how many there is room. When it is full, the oldest are deleted unseen.",
-            [
-                Query(f"max by (guard) ({selector('llm_review_waiting', _GUARD)})", "{{guard}}"),
-                Query("max(llm_review_findings_max)", "room"),
-            ],
+            "What waits for reviewers. The guard with the most: label a part of it first.",
+            [Query(f"max by (guard) ({selector('llm_review_waiting', _GUARD)})", "{{guard}}")],
+            width=6,
+        ),
+        Panel(
+            "Room of the review queue",
+            "How much of it is findings without a label. When it is full, the oldest of them are deleted unseen.",
+            [Query("sum(max by (guard) (llm_review_waiting)) / max(llm_review_findings_max)", "full")],
+            unit="percentunit",
+            max=1,
+            steps=[("transparent", None), ("red", 0.9)],
+            width=6,
         ),
         Panel(
             "Added and dropped",
@@ -165,6 +175,7 @@ _REVIEWED = Row(
                 Query(rate("llm_review_dropped_total", "reason"), "dropped: {{reason}}"),
             ],
             unit="cps",
+            width=6,
         ),
     ],
 )

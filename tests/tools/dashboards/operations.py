@@ -133,12 +133,14 @@ _TIME = Row(
             "By phase. Higher than docs/benchmarks.md says: too little CPU, or expensive guards on long texts.",
             [Query(quantile(0.99, "llm_extproc_step_seconds", "phase", _ANY), "{{phase}}")],
             unit="s",
+            width=6,
         ),
         Panel(
             "Processor time per request",
             "Time of all messages by completed requests: what a request costs on one core.",
             [Query(share("llm_extproc_step_seconds_sum", "llm_requests_total", where=_ANY), "per request")],
             unit="s",
+            width=6,
         ),
         Panel(
             "Long messages",
@@ -147,12 +149,14 @@ _TIME = Row(
                 Query(total(selector("llm_extproc_long_messages", _ANY)), "now"),
                 Query(rate("llm_extproc_long_messages_refused_total", where=_ANY), "refused, a second"),
             ],
+            width=6,
         ),
         Panel(
             "Wait of long messages (p95)",
             "How long they queue for their turn. Clients of long prompts wait as long: more workers.",
             [Query(quantile(0.95, "llm_extproc_long_message_wait_seconds", where=_ANY), "p95")],
             unit="s",
+            width=6,
         ),
     ],
 )
@@ -262,6 +266,7 @@ _LEDGER = Row(
                 Query(rate("llm_extproc_ledger_unprotected_total", where=_ANY), "unprotected"),
             ],
             unit="cps",
+            width=12,
         ),
         Panel(
             "Trouble with sinks",
@@ -273,6 +278,7 @@ _LEDGER = Row(
                 Query(rate("llm_extproc_ledger_shipper_restarts_total", where=_ANY), "shipper restarted"),
             ],
             unit="cps",
+            width=12,
         ),
     ],
 )

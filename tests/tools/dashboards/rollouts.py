@@ -10,7 +10,10 @@ from tests.tools.dashboards.queries import mean, quantile, rate, selector, share
 _MODEL: Final = 'model=~"$model"'
 _NAME: Final = "{{model}}/{{version}}"
 _REQUESTS: Final = "llm_requests_total"
-_OF_MODEL: Final = f"/ on (model) group_left () {rate(_REQUESTS, 'model', _MODEL)}"
+_SERVED: Final = f'{_MODEL}, version!="none"'
+"""Requests that were refused before a version was chosen have none."""
+_ANSWERED: Final = f'{_SERVED}, outcome=~"completed|cut|aborted"'
+_OF_MODEL: Final = f"/ on (model) group_left () {rate(_REQUESTS, 'model', _SERVED)}"
 _WEIGHT: Final = f"max by (model, version) ({selector('llm_version_weight', _MODEL)})"
 
 _SHARES = Row(
@@ -20,7 +23,7 @@ _SHARES = Row(
             "Share of traffic and configured weight",
             "A share apart from its weight: routes, pins, fallbacks, or an Envoy that does not know the version yet.",
             [
-                Query(f"{rate(_REQUESTS, 'model, version', _MODEL)} {_OF_MODEL}", _NAME),
+                Query(f"{rate(_REQUESTS, 'model, version', _SERVED)} {_OF_MODEL}", _NAME),
                 Query(
                     f"{_WEIGHT} / on (model) group_left () sum by (model) ({_WEIGHT})",
                     f"{_NAME}, by weight",
@@ -33,7 +36,7 @@ _SHARES = Row(
         Panel(
             "Requests by version",
             "Exchanges that ended. A canary needs some hundred answers before its shares mean anything.",
-            [Query(rate(_REQUESTS, "model, version", _MODEL), _NAME)],
+            [Query(rate(_REQUESTS, "model, version", _SERVED), _NAME)],
             unit="reqps",
             stacked=True,
             width=12,
@@ -68,7 +71,7 @@ _AWAY = Row(
             "Fallbacks",
             "Steps from a version that could not answer to the next. ejected: Envoy did not try it. Look at the servers"
             " of the version on the left.",
-            [Query(rate("llm_fallback_total", "from, to, reason"), "{{from}} to {{to}}: {{reason}}")],
+            [Query(rate("llm_fallback_total", "from, to, reason"), "{{reason}}: {{from}} to {{to}}")],
             unit="reqps",
         ),
         Panel(
@@ -100,7 +103,7 @@ _COMPARED = Row(
                         _REQUESTS,
                         "model, version",
                         f'{_MODEL}, outcome="upstream_error"',
-                        _MODEL,
+                        _SERVED,
                     ),
                     _NAME,
                 )
@@ -124,8 +127,12 @@ _COMPARED = Row(
         ),
         Panel(
             "Cost of an answer",
-            "Mean of all exchanges of the version.",
-            [Query(f"{share('llm_cost_micro_usd_total', _REQUESTS, 'model, version', _MODEL)} / 1e6", _NAME)],
+            "Mean of the answers of the version.",
+            [
+                Query(
+                    f"{share('llm_cost_micro_usd_total', _REQUESTS, 'model, version', _MODEL, _ANSWERED)} / 1e6", _NAME
+                )
+            ],
             unit="currencyUSD",
             width=6,
         ),

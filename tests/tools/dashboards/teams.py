@@ -9,6 +9,7 @@ from tests.tools.dashboards.queries import TEAMS, rate, risen, share, total
 
 _COST: Final = "llm_cost_micro_usd_total"
 _MICRO: Final = "/ 1e6"
+_ANSWERED: Final = f'{TEAMS}, outcome=~"completed|cut|aborted"'
 _AN_HOUR: Final = "* 3600 / 1e6"
 
 _MONEY = Row(
@@ -51,7 +52,7 @@ _MONEY = Row(
         Panel(
             "Cost of an answer",
             "Mean by team. Higher than others': longer prompts or answers, or a more expensive version.",
-            [Query(f"{share(_COST, 'llm_requests_total', 'team', TEAMS)} {_MICRO}", "{{team}}")],
+            [Query(f"{share(_COST, 'llm_requests_total', 'team', TEAMS, _ANSWERED)} {_MICRO}", "{{team}}")],
             unit="currencyUSD",
             width=12,
         ),
@@ -91,6 +92,7 @@ _TOKENS = Row(
             [Query(share("llm_cached_tokens_total", "llm_prompt_tokens_total", "team", TEAMS), "{{team}}")],
             unit="percentunit",
             max=1,
+            width=12,
         ),
         Panel(
             "Claims that went too far",
@@ -98,6 +100,7 @@ _TOKENS = Row(
             " wrongly, or tries.",
             [Query(rate("llm_extproc_identity_claims_total", "claim, effect"), "{{claim}}: {{effect}}")],
             unit="reqps",
+            width=12,
         ),
     ],
 )
@@ -130,8 +133,9 @@ _LIMITS = Row(
         ),
         Panel(
             "Crossings of budgets",
-            "In the time that is shown: warned at a share, exhausted, recovered by a grant.",
-            [Query(risen("llm_extproc_budget_crossed_total", "budget, kind"), "{{budget}}: {{kind}}")],
+            "Since the processes started: warned at a share, exhausted, recovered by a grant. extproc budget history"
+            " has all.",
+            [Query(total("llm_extproc_budget_crossed_total", "budget, kind"), "{{budget}}: {{kind}}")],
             kind="bargauge",
         ),
         Panel(
