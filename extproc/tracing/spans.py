@@ -15,6 +15,7 @@ from opentelemetry.trace.status import Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from extproc.domain.record import ExchangeRecord
+from extproc.domain.signals import AnswerSignals
 from extproc.domain.text import Direction
 from extproc.domain.trace_context import TraceContext
 from extproc.tracing import names
@@ -157,6 +158,8 @@ def _attributes(record: ExchangeRecord, operation: str, model: str) -> Iterator[
     if record.refusals:
         yield names.REFUSALS, record.refusals
     yield from _usage(record)
+    if record.signals is not None:
+        yield from _signals(record.signals)
 
 
 def _usage(record: ExchangeRecord) -> Iterator[tuple[str, AttributeValue]]:
@@ -171,6 +174,13 @@ def _usage(record: ExchangeRecord) -> Iterator[tuple[str, AttributeValue]]:
         yield names.CACHED_TOKENS, usage.cached
     if usage.reasoning:
         yield names.REASONING_TOKENS, usage.reasoning
+
+
+def _signals(signals: AnswerSignals) -> Iterator[tuple[str, AttributeValue]]:
+    for name, value in signals.values.items():
+        yield f"{names.SIGNAL}{name}", value
+    for name, (hits, _) in signals.rates().items():
+        yield f"{names.SIGNAL}{name}", hits
 
 
 def _attempts(record: ExchangeRecord, to_wall_ns: int) -> list[Event]:

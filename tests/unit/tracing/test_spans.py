@@ -12,6 +12,7 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.trace.status import StatusCode
 
 from extproc.domain.record import Attempt, Coverage, ExchangeRecord, Outcome, VersionFacts
+from extproc.domain.signals import EMPTY, REFUSED, AnswerSignals
 from extproc.domain.trace_context import WorkTimes
 from extproc.domain.usage import Prices, Usage
 from extproc.tracing.spans import SpanMaker
@@ -132,6 +133,19 @@ def test_a_request_without_a_body_has_no_work() -> None:
     """Nor one that no policy judged."""
     assert len(MAKER.of(ended(work=WorkTimes()), 0)) == 1
     assert len(MAKER.of(ended(policy=""), 0)) == 1
+
+
+def test_signals_are_attributes() -> None:
+    """Numbers, of what was judged; the hashes are in no span."""
+    signals = AnswerSignals(values={"length": 20.0}, question=4711, words=frozenset({4712}))
+    signals.judge(REFUSED, True)
+    signals.judge(EMPTY, False)
+    found = {name: value for name, value in whole_of(ended(signals=signals)).items() if ".signal." in name}
+    assert found == {
+        "llm_extproc.signal.length": 20.0,
+        "llm_extproc.signal.refused": 1,
+        "llm_extproc.signal.empty": 0,
+    }
 
 
 def test_usage_that_is_estimated_says_so() -> None:
