@@ -33,12 +33,13 @@ PARENTS = st.one_of(
     st.tuples(st.just(VALID), st.integers(0, 54), st.sampled_from("gG-0 \u0661")).map(
         lambda one: one[0][: one[1]] + one[2] + one[0][one[1] + 1 :]
     ),
-)
+).map(str.strip)  # as a header is
 
 
 @given(PARENTS, SEEDS)
 @settings(max_examples=examples(300))
 @example(VALID, SEED)
+@example(f"01-{TRACE}-{PARENT}-00-", SEED)
 @example(f"ff-{TRACE}-{PARENT}-01", SEED)
 @example(f"cc-{TRACE}-{PARENT}-01-what-the-future-has", SEED)
 @example(f"cc-{TRACE}-{PARENT}-01.what-the-future-has-not", SEED)
@@ -51,7 +52,7 @@ def test_a_header_is_valid_where_the_sdk_says_so(parent: str, seed: int) -> None
     found = span_context({"traceparent": parent}, seed, ALL)
     context = TraceContextTextMapPropagator().extract({"traceparent": parent})
     expected = official.get_current_span(context).get_span_context()
-    if parent.isascii() and not parent.startswith((" ", "\t")) and parent == parent.strip() and expected.is_valid:
+    if expected.is_valid:
         assert (found.trace_id, found.parent_span_id) == (expected.trace_id, expected.span_id)
         assert found.sampled == expected.trace_flags.sampled
     else:
