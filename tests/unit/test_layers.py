@@ -44,6 +44,8 @@ PLANTED = [
     ("only wire and server know protobuf messages", "exchange.planted", "import extproc._pb.ext_proc_pb2"),
     ("only wire and server know protobuf messages", "sinks.planted", "import extproc._pb.health_pb2"),
     ("only the command line imports the demo", "server.planted", "import extproc.demo"),
+    ("layers", "domain.planted", "import extproc.statistics"),
+    ("layers", "statistics.planted", "import extproc.detectors"),
     (PURE, "domain.planted", "from time import monotonic"),
     (PURE, "dryrun.planted", "from pathlib import Path"),
 ]
