@@ -71,7 +71,7 @@ def _of_rate(bets: Bets, sums: SumArrays, expected: ExpectedValues) -> Floats:
 
 
 def _of_mean(bets: Bets, sums: SumArrays, expected: ExpectedValues, variance: Floats) -> Floats:
-    """Of normal steps with a known variance, ``exp(d (S - n m) / v - n d^2 / (2 v))``: [H21] section 2, sub-normal."""
+    """Of normal values of variance ``v``: ``exp(d (S - n m) / v - n d^2 / (2 v))``, the sub-Gaussian case of [H21]."""
     edge = expected.level[..., None] + expected.margin[..., None] * bets.signs
     shift, count = bets.log_ratios, sums.count[..., None]
     return shift * (sums.total[..., None] - count * (edge + 0.5 * shift)) / variance[..., None]

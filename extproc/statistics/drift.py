@@ -33,20 +33,23 @@ _STEPS_A_MONTH: Final = {ReferenceKind.PINNED: 30 * 24 * 60, ReferenceKind.SAME_
 _SLACK: Final = {
     (ReferenceKind.PINNED, SignalKind.RATE): 3.4,
     (ReferenceKind.PINNED, SignalKind.LOG): 1.5,
-    (ReferenceKind.SAME_HOURS, SignalKind.RATE): 2.7,
-    (ReferenceKind.SAME_HOURS, SignalKind.LOG): 2.7,
+    (ReferenceKind.SAME_HOURS, SignalKind.RATE): 3.0,
+    (ReferenceKind.SAME_HOURS, SignalKind.LOG): 4.5,
 }
 """By how much the bound is too careful, as ``make quality-sim`` has measured it."""
 
 
-def log_threshold(reference: ReferenceKind, kind: SignalKind, series: int) -> float:
+def log_threshold(reference: ReferenceKind, kind: SignalKind, series: int, slack: float | None = None) -> float:
     """The log evidence at which an alarm is raised, for less than one false alarm a month over all series.
 
     A series is a signal of a version. While nothing drifts a series raises at most one alarm in ``c`` steps on average
     ([SRR23], average run length of an e-detector), so ``c = series * steps a month`` is enough. This bound is loose for
     CUSUM, by the slack that is taken off.
+
+    Args: slack: None: what was measured.
     """
-    return math.log(max(series, 1) * _STEPS_A_MONTH[reference]) - _SLACK[reference, kind]
+    bound = math.log(max(series, 1) * _STEPS_A_MONTH[reference])
+    return bound - (_SLACK[reference, kind] if slack is None else slack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,27 +131,26 @@ class SignalDrift:
     def as_json(self) -> dict[str, Any]:
         """The state, which `restored` goes on from as if nothing had been between."""
         return {
-            "kind": self.kind.value,
-            "log_threshold": self.log_threshold,
             "strata": list(self._strata),
             "steps": self._steps,
             "step": self._step,
             "raised": self._raised and asdict(self._raised),
-            "detector": self._detector.as_json(),
-            "parts": [[one.started, one.since.as_json(), one.recent.as_json()] for one in self._parts],
+            "detector": self._detector.as_json(len(self._strata)),
+            "parts": [
+                [one.started, one.since.as_json(), one.recent.as_json()] for one in self._parts[: 1 + len(self._strata)]
+            ],
         }
 
     @classmethod
-    def restored(cls, state: Mapping[str, Any]) -> SignalDrift:
-        """From what `as_json` gave."""
-        restored = cls(SignalKind(state["kind"]), state["log_threshold"])
+    def restored(cls, kind: SignalKind, log_threshold: float, state: Mapping[str, Any]) -> SignalDrift:
+        """From what `as_json` gave; the threshold may be another one."""
+        restored = cls(kind, log_threshold)
         restored._strata = list(state["strata"])
         restored._raised = _Raised(**state["raised"]) if state["raised"] else None
         restored._steps, restored._step = state["steps"], state["step"]
         restored._detector.restore(state["detector"])
-        restored._parts = [
-            _Part(started, Deviation(**since), Deviation(**recent)) for started, since, recent in state["parts"]
-        ]
+        for place, (started, since, recent) in enumerate(state["parts"]):
+            restored._parts[place] = _Part(started, Deviation(**since), Deviation(**recent))
         return restored
 
     def _with_places(self, block: Mapping[str, BlockSums], reference: Reference) -> tuple[str, ...]:

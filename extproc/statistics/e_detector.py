@@ -1,8 +1,8 @@
 """The e-detector: evidence that something has changed at some time, over blocks and strata, of many series at once.
 
-[SRR23] definition 2.2 (e-detector) and section 2.3 (CUSUM): ``M_t = L_t max(M_(t-1), 1)`` for each alternative, and
-their weighted mean (section 4). While nothing drifts, the mean number of blocks until ``M >= c`` is at least ``c``
-([SRR23] theorem 2.4), whatever alternatives are mixed.
+The CUSUM e-detector of [SRR23]: ``M_t = L_t max(M_(t-1), 1)`` for each alternative, and their weighted mean. At every
+stopping time its mean is at most that of the number of steps, so while nothing drifts the mean number of steps until
+``M >= c`` is at least ``c``, whatever alternatives are mixed.
 
 Strata. Each answer is compared with the reference of its own stratum, so given the past and the stratum of an answer
 the mean of its factor is at most 1. The product over strata is therefore evidence as well, however much each of them
@@ -115,31 +115,32 @@ class EDetector:
         joint = np.sum(factors, axis=-2) / together[..., None]
         return np.concatenate([joint[..., None, :], apart], axis=-2)
 
-    def as_json(self) -> dict[str, Any]:
-        """The state, of numbers and lists."""
+    def as_json(self, strata: int) -> dict[str, Any]:
+        """The state of one series, of its first strata: numbers and lists."""
         return {
             "step": self._step,
-            "before": self._before.tolist(),
-            "log_m": self._log_m.tolist(),
-            "sums": _listed(self._sums),
-            "recent": _listed(self._recent),
+            "before": self._before[: 1 + strata].tolist(),
+            "log_m": self._log_m[: 1 + strata].tolist(),
+            "sums": _listed(self._sums, strata),
+            "recent": _listed(self._recent, strata),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state of the same shape."""
+        """Go on from a state of one series; further strata have none."""
         before = np.array(state["before"], dtype=np.float64)
-        if before.shape != self._before.shape:
+        strata = len(before) - 1
+        if before.shape[1:] != self._before.shape[1:] or len(before) > len(self._before):
             raise ValueError(f"state of drift: expected evidence of shape {self._before.shape}, got {before.shape}")
-        self._step, self._before = state["step"], before
-        self._log_m = np.array(state["log_m"], dtype=np.float64)
-        self._sums = _read(state["sums"])
-        self._recent = _read(state["recent"])
+        self._step = state["step"]
+        self._before[: 1 + strata] = before
+        self._log_m[: 1 + strata] = state["log_m"]
+        self._sums, self._recent = (_padded(state[name], self._sums.count.shape[0]) for name in ("sums", "recent"))
 
 
-def _listed(sums: SumArrays) -> list[Any]:
-    return [sums.count.tolist(), sums.total.tolist(), sums.squares.tolist()]
+def _listed(sums: SumArrays, strata: int) -> list[list[float]]:
+    return [one[:strata].tolist() for one in (sums.count, sums.total, sums.squares)]
 
 
-def _read(state: list[Any]) -> SumArrays:
-    count, total, squares = (np.array(one, dtype=np.float64) for one in state)
+def _padded(state: list[list[float]], places: int) -> SumArrays:
+    count, total, squares = (np.array([*one, *[0.0] * (places - len(one))]) for one in state)
     return SumArrays(count, total, squares)

@@ -1,6 +1,6 @@
 """Counts of positive values in buckets of a fixed ratio: they merge exactly by adding counts, and give quantiles.
 
-The logarithmic mapping of [MRL19] (DDSketch, section 2.1): bucket ``i`` holds ``ratio**(i - 1) < x <= ratio**i``, and
+The logarithmic mapping of [MRL19] (DDSketch): bucket ``i`` holds ``ratio**(i - 1) < x <= ratio**i``, and
 stands for ``2 ratio**i / (ratio + 1)``, which is wrong by at most ``(ratio - 1) / (ratio + 1)``, relative. The ratio
 never changes and no bucket is ever collapsed, so counts of any order of workers, minutes and replicas are the same, and
 a database can add them.

@@ -11,7 +11,8 @@ _TAIL = -8.0
 def mixture_variance(planned: float, alpha: float) -> float:
     """The variance ``rho`` of the mixture that is about best where ``planned`` information is at hand.
 
-    [H21] section 3.5: ``rho = v / (L + log(1 + L))``, ``L = -2 log alpha``. A one-sided test passes twice its alpha.
+    ``rho = v / (L + log(1 + L))``, ``L = -2 log alpha``, as confseq, the code of the authors of [H21], computes it. A
+    one-sided test passes twice its alpha.
     """
     spread = -2.0 * math.log(alpha)
     return planned / (spread + math.log1p(spread))
@@ -20,7 +21,7 @@ def mixture_variance(planned: float, alpha: float) -> float:
 def log_evidence_two_sided(total: float, variance: float, rho: float) -> float:
     """The log of the evidence that steps have a mean other than 0.
 
-    [H21] Proposition 4 (normal mixture): ``sqrt(rho / (v + rho)) exp(s^2 / (2 (v + rho)))``.
+    The normal mixture of [H21]: ``sqrt(rho / (v + rho)) exp(s^2 / (2 (v + rho)))``.
     """
     return 0.5 * math.log(rho / (variance + rho)) + total * total / (2.0 * (variance + rho))
 

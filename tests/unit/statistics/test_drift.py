@@ -185,7 +185,7 @@ def test_a_restored_state_goes_on_equally(
     whole, parted = (SignalDrift(kind, 8.0) for _ in range(2))
     for number, (name, of_rate, of_log) in enumerate(drawn):
         if number == cut:
-            parted = SignalDrift.restored(json.loads(json.dumps(parted.as_json())))
+            parted = SignalDrift.restored(kind, 8.0, json.loads(json.dumps(parted.as_json())))
         block = {name: of_rate if kind is RATE else of_log}
         first, second = (one.observe(block, reference, number // hour) for one in (whole, parted))
         assert first == second

@@ -152,7 +152,7 @@ def test_a_restored_detector_goes_on_equally(blocks: list[BlockSums], cut: int) 
     whole, parted = EDetector(LOG, (1,)), EDetector(LOG, (1,))
     for number, block in enumerate(blocks):
         if number == cut:
-            state = json.loads(json.dumps(parted.as_json()))
+            state = json.loads(json.dumps(parted.as_json(1)))
             parted = EDetector(LOG, (1,))
             parted.restore(state)
         found = [
@@ -165,4 +165,6 @@ def test_a_restored_detector_goes_on_equally(blocks: list[BlockSums], cut: int) 
 def test_a_state_of_another_shape_is_refused() -> None:
     """As of an older program."""
     with pytest.raises(ValueError, match="state of drift: expected evidence of shape"):
-        EDetector(RATE, (2,)).restore(EDetector(RATE, (1,)).as_json())
+        EDetector(RATE, (1,)).restore(EDetector(RATE, (2,)).as_json(2))
+    with pytest.raises(ValueError, match="state of drift: expected evidence of shape"):
+        EDetector(RATE, (1,)).restore(EDetector(LOG, (1,)).as_json(1))
