@@ -55,6 +55,7 @@ from extproc.server.transport.record_sinks import Sink
 from extproc.server.workers.log import WholeLines
 from extproc.sinks.metrics import Metrics
 from extproc.token_counting.on_demand import TokenCounterOnDemand
+from extproc.tracing.files import read_otlp_files
 from extproc.tracing.parts import open_otel
 
 
@@ -74,6 +75,7 @@ def serve(file: Path, report: StartReport, envoy_folder: Path | None = None, log
         require_extra("redis", document.rate_limits.store)
     if document.otel is not None:
         require_extra("otel")
+        read_otlp_files(document.otel, file.parent)  # so that not each worker is to say that one is missing
     if tokenizer_files(document):
         require_extra("tokenizers")
     if document.server.workers > 1:

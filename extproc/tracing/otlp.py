@@ -19,11 +19,11 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from extproc.config.otel import Otel
-from extproc.tracing import OtelUnavailable, names
+from extproc.tracing import names
+from extproc.tracing.files import read_otlp_files
 
 _DEFAULT_NAME: Final = "llm-extproc"
 _UNKNOWN_NAME: Final = "unknown_service"
-_HEADERS_BYTES_MAX: Final = 65_536
 _NO_PROXY: Final = (("grpc.enable_http_proxy", 0),)
 """A proxy of the environment would take spans to a server that nobody named."""
 _LIBRARY: Final = "opentelemetry.exporter.otlp.proto.grpc.exporter"
@@ -68,18 +68,15 @@ def scope_of() -> InstrumentationScope:
 def exporter_terms(terms: Otel, folder: Path) -> dict[str, Any]:
     """The arguments of both exporters. Args: folder: base of relative paths. Raises: OtelUnavailable."""
     is_secure = terms.endpoint.startswith("https:")
+    files = read_otlp_files(terms, folder)
     credentials = None
-    if is_secure and (terms.ca_file is not None or terms.key_file is not None):
-        credentials = grpc.ssl_channel_credentials(
-            root_certificates=_content("ca_file", folder, terms.ca_file),
-            private_key=_content("key_file", folder, terms.key_file),
-            certificate_chain=_content("certificate_file", folder, terms.certificate_file),
-        )
+    if is_secure and (files.ca is not None or files.key is not None):
+        credentials = grpc.ssl_channel_credentials(files.ca, files.key, files.certificate)
     return {
         "endpoint": terms.endpoint,
         "insecure": not is_secure,
         "credentials": credentials,
-        "headers": _headers(folder, terms.headers_file),
+        "headers": files.headers,
         "timeout": terms.timeout_ms / 1_000,
         "channel_options": _NO_PROXY,
     }
@@ -93,34 +90,3 @@ def span_exporter(arguments: dict[str, Any]) -> OTLPSpanExporter:
 def metric_exporter(arguments: dict[str, Any]) -> OTLPMetricExporter:
     """The exporter of metrics."""
     return OTLPMetricExporter(**arguments)
-
-
-def _content(key: str, folder: Path, file: str | None) -> bytes | None:
-    if file is None:
-        return None
-    try:
-        return (folder / file).read_bytes()
-    except OSError as error:
-        raise OtelUnavailable(f"otel.{key}: {folder / file} cannot be read ({error.strerror}).") from None
-
-
-def _headers(folder: Path, file: str | None) -> tuple[tuple[str, str], ...] | None:
-    """Of lines ``name: value``; blank ones and those with ``#`` in front count for nothing. No message quotes one."""
-    content = _content("headers_file", folder, file)
-    if content is None:
-        return None
-    problem = (
-        f"otel.headers_file: {file}: line {{}} is no header: expected `name: value` in ASCII, the name in lower case."
-    )
-    headers: list[tuple[str, str]] = []
-    for number, line in enumerate(content[:_HEADERS_BYTES_MAX].split(b"\n"), 1):
-        text = line.decode("ascii", "replace").strip()
-        if not text or text.startswith("#"):
-            continue
-        name, colon, value = text.partition(":")
-        name, value = name.strip(), value.strip()
-        is_name = name.replace("-", "").replace("_", "").replace(".", "").isalnum() and name == name.lower()
-        if not colon or not is_name or not value.isprintable() or not text.isascii():
-            raise OtelUnavailable(problem.format(number))
-        headers.append((name, value))
-    return tuple(headers)

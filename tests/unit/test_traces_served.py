@@ -27,7 +27,7 @@ from tests.unit.server.envoy import (
     unstreamed_chat,
 )
 from tests.unit.server.loops import in_loop
-from tests.unit.server.processes import Process, later, short_folder
+from tests.unit.server.processes import Process, later, run, short_folder
 from tests.unit.tracing.collector import Collector, collecting, values
 
 PRIVATE = "jane.doe@example.com"
@@ -329,3 +329,30 @@ async def test_the_page_links_buckets_to_traces(folder: Path, collector: Collect
     for exemplar in linked.values():
         assert exemplar.labels == {"trace_id": TRACE, "span_id": span.span_id.hex()}
     assert TRACE not in plain
+
+
+@in_loop
+async def test_workers_send_spans_each_by_itself(folder: Path, collector: Collector) -> None:
+    """With another id of the instance; the page in OpenMetrics has no exemplars then."""
+    process = made(folder, collector.endpoint, server={"workers": 2})
+    await asyncio.to_thread(process.processor.start)
+    async with process.channel(".0") as first, process.channel(".1") as second:
+        for channel in (first, second):
+            await ended(channel, [request_headers(traceparent=TRACEPARENT), *unstreamed_chat()[1:]])
+        await later(lambda: len(collector.spans) == 6)
+        await later(lambda: process.metric("llm_extproc_otel_exports_total", signal="traces", result="ok") == 2)
+        page = await asyncio.to_thread(openmetrics_page, process)
+    assert await asyncio.to_thread(process.processor.stop) == 0
+    assert TRACE not in page
+    senders = [values(one.resource_spans[0].resource.attributes)["service.instance.id"] for one in collector.traces]
+    assert len(set(senders)) == 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_file_that_is_missing_ends_the_start(folder: Path, workers: int) -> None:
+    """It is said once, with the key."""
+    process = made(folder, "https://127.0.0.1:4317", server={"workers": workers}, ca_file="ca.pem")
+    ran = run(process.file)
+    assert ran.returncode == 2
+    assert ran.stderr.count("otel.ca_file: ") == 1
+    assert ran.stderr.rstrip().endswith("/ca.pem cannot be read (No such file or directory).")
