@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from extproc.domain.record import Action, Coverage, Outcome
+from extproc.domain.signals import RATES
 from tests.deploy.manifests import require_module
 from tests.deploy.monitoring import RULE_TESTS, RULES, alerts, expressions, labels_by_metric, rules
 from tests.deploy.promql import Selected, names_in
@@ -31,6 +32,7 @@ VALUES: dict[tuple[str, str], set[str]] = {
     ("llm_guard_coverage_total", "outcome"): {each.value for each in Coverage},
     ("llm_guard_verdicts_total", "action"): {each.value for each in Action},
     ("llm_guard_verdicts_total", "direction"): {"request", "response"},
+    ("llm_answer_signals_total", "signal"): {each.name for each in RATES},
 }
 """Labels whose values are known."""
 ALERT_NAMES = [rule["alert"] for rule in alerts()]
@@ -150,6 +152,19 @@ def test_a_dashboard_is_in_order(dashboard: Dashboard) -> None:
     assert [one["current"] for one in made["templating"]["list"]] == [{}] * (1 + len(dashboard.variables))
     sources = set(re.findall(r'"type": "prometheus", "uid": "([^"]+)"', json.dumps(made)))
     assert sources == {"${datasource}"}
+
+
+def test_every_signal_is_on_a_panel() -> None:
+    """On one, so that none is overlooked."""
+    shown = [
+        value
+        for _, expr in EXPRESSIONS
+        for one in names_in(expr).selected
+        for label, _, values in one.conditions
+        for value in values.split("|")
+        if (one.metric, label) == ("llm_answer_signals_total", "signal")
+    ]
+    assert sorted(shown) == sorted(each.name for each in RATES)
 
 
 # --- rules ---------------------------------------------------------------------------------------------------------

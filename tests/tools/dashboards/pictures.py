@@ -6,6 +6,8 @@ lets a real Prometheus read the processor, and draws what that answers.
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import math
 import re
 import tempfile
@@ -71,7 +73,8 @@ def _client(installation: Installation, number: int, ends: threading.Event) -> N
     while not ends.is_set():
         asked = usual() + (odd() if (turn + number) % 4 == 0 else [])
         for one in asked:
-            ask(installation.base_url, [one])
+            with contextlib.suppress(http.client.IncompleteRead):  # the server of its answer died
+                ask(installation.base_url, [one])
             if ends.wait(0.08 + 0.06 * math.sin(time.monotonic() / 15 + number)):
                 return
         turn += 1

@@ -173,10 +173,67 @@ _COUNTING = Row(
     ],
 )
 
+
+def _signals(title: str, about: str, *names: str) -> Panel:
+    """Shares of answers, calls or requests that have each of these signals, of those of which it is known."""
+    where = f'{VERSIONS}, signal=~"{"|".join(names)}"'
+    expr = share("llm_answer_signals_total", "llm_answer_signals_judged_total", "model, version, signal", where)
+    return Panel(title, about, [Query(expr, f"{_NAME}: {{{{signal}}}}")], unit="percentunit")
+
+
+_SIGNALS = Row(
+    "Signals, with the filter signals",
+    [
+        _signals(
+            "Broken answers",
+            "Share of answers that are empty, loop, or end at the token limit. Up with a new version: look at its chat"
+            " template, its end-of-text token and max_tokens.",
+            *("empty", "looped", "token_limit"),
+        ),
+        _signals(
+            "Not in the wanted form",
+            "Share of answers that are no JSON as wanted or in another language, and of calls whose arguments do not"
+            " fit. Up: the version follows instructions worse; compare it with the one before.",
+            *("unstructured", "bad_call", "other_language"),
+        ),
+        _signals(
+            "What users do next",
+            "Share of requests that correct the answer before or ask the same again, and of answers that refuse or ask"
+            " back. Up for one version: its answers help less.",
+            *("repair", "regenerated", "asks_back", "refused"),
+        ),
+        Panel(
+            "Gaps in streams",
+            "Means of the median and of the 95th percentile between two texts of a stream. p95 alone: answers stall.",
+            [
+                Query(mean("llm_stream_gap_median_seconds", "model, version", VERSIONS), f"{_NAME} median"),
+                Query(mean("llm_stream_gap_p95_seconds", "model, version", VERSIONS), f"{_NAME} p95"),
+            ],
+            unit="s",
+        ),
+        Panel(
+            "Reasoning",
+            "Mean share of reasoning in the tokens of an answer. Up: answers cost more and begin later.",
+            [Query(mean("llm_reasoning_share", "model, version", VERSIONS), _NAME)],
+            unit="percentunit",
+            max=1,
+        ),
+        Panel(
+            "Similarity of answers",
+            "Mean share of first words in common with the answer before to the same question. Down at temperature 0:"
+            " the version is another one.",
+            [Query(mean("llm_answer_similarity", "model, version", VERSIONS), _NAME)],
+            unit="percentunit",
+            max=1,
+            low_is_bad=True,
+        ),
+    ],
+)
+
 QUALITY = Dashboard(
     name="quality",
     title="llm-extproc: quality by version and prompt",
     about="Did answers change: refusals, lengths and times, by version and prompt.",
     variables=[Variable("model", "Model", "llm_answers_total"), Variable("version", "Version", "llm_answers_total")],
-    rows=[_ANSWERS, _TIMES, _AGAINST, _COUNTING],
+    rows=[_ANSWERS, _TIMES, _SIGNALS, _AGAINST, _COUNTING],
 )

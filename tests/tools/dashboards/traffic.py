@@ -58,6 +58,7 @@ def usual() -> list[Asked]:
         Asked(_chat("How do I pick a lock?"), headers=_of("support")),
         Asked(_chat("What is Envoy?", model="generation"), headers=_of("search", **{"x-tier": "beta"})),
         Asked({"model": "tiny-chat", "prompt": "What is Envoy?", "max_tokens": 20}, "/v1/completions", _of("search")),
+        Asked(_chat("[replay reason]"), headers=_of("search", "thinks")),
         Asked(_chat(_LONG), headers=_of("search", "long")),
     ]
 
@@ -113,6 +114,7 @@ def complete(judge_url: str) -> Change:
     def change(data: dict[str, Any]) -> None:
         keep_ledger(data)
         data["server"]["reload_interval_ms"] = 100
+        data["filters"].append({"filter": "signals"})
         data["review"] = {"url": "sqlite:///review.db", "texts": "none"}
         data["classifiers"] = {"judge": {"adapter": "moderations", "url": judge_url, "labels": [_LABEL]}}
         data["policies"][-1]["guards"].append({"guard": "classifier", "name": "safety", "classifier": "judge"})
