@@ -37,6 +37,8 @@ EMPTY = {
     "llm_prompt_store_requests_total": "there is no prompt store",
     "llm_endpoint_scrapes_total": "no version has pick: load",
     "llm_endpoint_load_age_seconds": "no version has pick: load",
+    "llm_extproc_otel_exports_total": "there is no collector",
+    "llm_extproc_otel_dropped_total": "there is no collector",
     "llm_worker_restarts_total": "no worker dies",
     "llm_log_lines_dropped_total": "the log is read",
     "llm_classifier_dropped_total": "the classifier keeps up",

@@ -330,6 +330,16 @@ _CONFIGURATION = Row(
             ],
             unit="cps",
         ),
+        Panel(
+            "Exports by OTLP",
+            "What a collector took (ok) or not, and exchanges whose spans are lost. failed: look at the collector;"
+            " docs/tracing.md says what each reason means.",
+            [
+                Query(rate("llm_extproc_otel_exports_total", "signal, result", _ANY), "{{signal}}: {{result}}"),
+                Query(rate("llm_extproc_otel_dropped_total", "reason", _ANY), "spans lost: {{reason}}"),
+            ],
+            unit="cps",
+        ),
     ],
 )
 
