@@ -6,7 +6,7 @@ import hmac
 import json
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -22,6 +22,7 @@ from extproc.exchange.hop_source import signed_text
 from tests.e2e.harness import Answer, Stack, curl, free_ports, require_envoy, wait_until
 from tests.e2e.official import anthropic_of, openai_of
 from tests.e2e.tokens import HOUR_S, ISSUER, Issuer, unsigned
+from tests.quiet_server import QuietServer
 from tests.unit.server.authority import Authority
 
 SEARCH, ATLAS, EXPIRED, STRANGER = (key_of(bytes([number]) * 32) for number in range(4))
@@ -322,7 +323,7 @@ def test_a_provider_gets_its_own_key_and_no_text_of_a_private_team(tmp_path: Pat
     require_envoy()
     issuer = Issuer()
     handler = type("Keys", (_Keys,), {"jwks": issuer.jwks()})
-    pages = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    pages = QuietServer(("127.0.0.1", 0), handler)
     (dead,) = free_ports(1)
     (tmp_path / "keys.yaml").write_text(KEYS)
     (tmp_path / "cloud.key").write_text("sk-cloud-of-the-operator\n")

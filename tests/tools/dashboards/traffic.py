@@ -10,13 +10,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from extproc.demo.guard_tour import SHOWCASES
 from extproc.demo.installation import Change, Installation
 from extproc.demo.ledger_tour import keep_ledger
+from tests.quiet_server import QuietServer
 
 CHAT: Final = "/v1/chat/completions"
 GREEDY, POOR, FRUGAL = "greedy", "poor", "frugal"
@@ -153,7 +154,7 @@ class _Judge(BaseHTTPRequestHandler):
 @contextmanager
 def judge() -> Iterator[str]:
     """A moderation endpoint that finds nothing; its URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Judge)
+    server = QuietServer(("127.0.0.1", 0), _Judge)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

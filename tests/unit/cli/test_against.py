@@ -18,6 +18,7 @@ from extproc.config.load import load
 from extproc.envoy_config.dynamic import ROUTES, resources, response
 from extproc.envoy_config.generate import bootstrap, to_yaml
 from extproc.envoy_config.names import FILTER_NAME
+from tests.quiet_server import QuietServer
 
 CONFIG = starting_configuration("llama", "127.0.0.1:8000")
 NEW_VERSION = CONFIG.replace(
@@ -65,7 +66,7 @@ def admin(folder: Path) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with http.server.HTTPServer(("127.0.0.1", 0), Admin) as server:
+    with QuietServer(("127.0.0.1", 0), Admin) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"

@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from extproc.cli import _app as app
 from extproc.cli.shapes import SHAPES
 from extproc.cli.status import Earlier, show, status_of
 from tests.docs.json_shapes import keys_of
+from tests.quiet_server import QuietServer
 from tests.unit.cli.programs import ESCAPE, started
 from tests.unit.cli.shape_check import paths_of
 from tests.unit.config.conftest import MINIMAL
@@ -91,7 +92,7 @@ def ready() -> dict[str, Any]:
 @pytest.fixture
 def config(tmp_path: Path, ready: dict[str, Any]) -> Iterator[Path]:
     """The configuration of a processor that runs."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Pages, ready)) as server:
+    with QuietServer(("127.0.0.1", 0), partial(Pages, ready)) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         file = tmp_path / "config.yaml"
         file.write_text(f"{MINIMAL}server: {{ metrics: '127.0.0.1:{server.server_port}' }}\n")

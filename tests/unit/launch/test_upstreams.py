@@ -20,6 +20,7 @@ from extproc.launch.upstreams import (
     parse_upstream,
     served_models,
 )
+from tests.quiet_server import QuietServer
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def server(status: int, body: bytes) -> Iterator[Upstream]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with http.server.HTTPServer(("127.0.0.1", 0), Always) as running:
+    with QuietServer(("127.0.0.1", 0), Always) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
         try:

@@ -8,11 +8,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+
+from tests.quiet_server import QuietServer
 
 BATCH = "application/cloudevents-batch+json"
 TOKEN = "T0K3N-of-the-receiver"
@@ -103,7 +105,7 @@ def receiving(receiver: Receiver) -> Iterator[Receiver]:
         def log_message(self, *_: object) -> None:
             return
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with QuietServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         receiver.url = f"http://127.0.0.1:{server.server_address[1]}/{SECRET_PATH}/events"
         thread = threading.Thread(target=server.serve_forever, daemon=True)
