@@ -106,6 +106,6 @@ class AnswerSignals:
             self.hits[place] += 1
 
     def rates(self) -> dict[str, tuple[int, int]]:
-        """Of what was judged, by name: how many have it, and of how many."""
-        counts = zip(RATES, self.hits, self.judged, strict=True)
+        """Of what was judged, by name: how many have it, and of how many. Another release may know fewer, or more."""
+        counts = zip(RATES, self.hits, self.judged, strict=False)
         return {rate.name: (hits, judged) for rate, hits, judged in counts if judged}

@@ -43,7 +43,6 @@ _HEAD_CHARS: Final = 512
 _WORDS_CHARS: Final = 128
 _DRAWS: Final = 65_536
 _ANSWERS: Final = frozenset({Kind.CONTENT, Kind.REFUSAL, Kind.JSON, Kind.NAME})
-_TEXTS: Final = _ANSWERS | {Kind.REASONING}
 
 
 @dataclass(slots=True)
@@ -121,13 +120,13 @@ class SignalsFilter(Filter):
         return None
 
     def applies_to(self, source: TextSource) -> bool:
-        """The model's text, in fields that its API defines."""
-        return source.direction is Direction.RESPONSE and source.part < UNNAMED_PART_FIRST and source.kind in _TEXTS
+        """The model's text but its reasoning, in fields that its API defines."""
+        return source.direction is Direction.RESPONSE and source.part < UNNAMED_PART_FIRST and source.kind in _ANSWERS
 
     def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage | None:
-        """A stage that keeps what is judged at the end; none on reasoning."""
+        """A stage that keeps what is judged at the end."""
         asked = self._asked.of(exchange)
-        if asked is None or source.kind not in _ANSWERS:
+        if asked is None:
             return None
         choice = asked.choices.setdefault(source.choice, _Choice())
         return _HearingStage(choice, source)
@@ -214,15 +213,18 @@ def _last_of_user(spoken: list[TextField]) -> TextField | None:
 
 def _judge_call(signals: AnswerSignals, name: str, arguments: str, schemas: dict[str, Any] | None) -> None:
     """Whether a tool call can be run. Args: arguments: empty where there are none, or too many to be kept."""
-    if not arguments:
-        return
+    if arguments:
+        signals.judge(BAD_CALL, _is_unfit(arguments, name, schemas))
+
+
+def _is_unfit(text: str, name: str, schemas: dict[str, Any] | None) -> bool:
+    """Whether a text is no JSON, or does not fit the schema of that name, if there is one."""
     try:
-        value = orjson.loads(arguments)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError:
-        signals.judge(BAD_CALL, True)
-        return
+        return True
     schema = None if schemas is None else schemas.get(name)
-    signals.judge(BAD_CALL, schema is not None and fits(value, schema) is False)
+    return schema is not None and fits(value, schema) is False
 
 
 def _judge_content(signals: AnswerSignals, content: list[_Heard], asked: _Asked, cut_short: bool) -> None:
@@ -242,12 +244,5 @@ def _judge_content(signals: AnswerSignals, content: list[_Heard], asked: _Asked,
 
 def _judge_structured(signals: AnswerSignals, content: list[_Heard], schemas: dict[str, Any] | None) -> None:
     whole = [one.whole for one in content]
-    if None in whole:
-        return
-    try:
-        value = orjson.loads("".join(text for text in whole if text))
-    except orjson.JSONDecodeError:
-        signals.judge(UNSTRUCTURED, True)
-        return
-    schema = None if schemas is None else schemas.get("")
-    signals.judge(UNSTRUCTURED, schema is not None and fits(value, schema) is False)
+    if None not in whole:
+        signals.judge(UNSTRUCTURED, _is_unfit("".join(text for text in whole if text), "", schemas))

@@ -7,14 +7,14 @@ that has more of them reads an older spool by these names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, Final
 
 import orjson
 
 from extproc.domain.record import DRAINED, ExchangeRecord, Outcome, VersionFacts
-from extproc.domain.signals import RATES
+from extproc.domain.signals import AnswerSignals
 from extproc.domain.storable_names import NAME_BYTES_MAX, storable_name
 from extproc.domain.token_rates import START, RequestSize
 from extproc.domain.usage import Prices, Usage, cost_of
@@ -241,7 +241,7 @@ class RecordReader:
             outcome=EntryOutcome(last["outcome"]),
             status=last["status"],
             reason=last["reason"],
-            signals=_signals(*(last.get("signals") or ((), (), {}))),
+            signals=_signals(*(last.get("signals") or ([], [], {}))),
         )
 
     def entry_of_died(self, begin: Sequence[Any], died_wall_ns: int) -> LedgerEntry:
@@ -274,9 +274,9 @@ class RecordReader:
         )
 
 
-def _signals(hits: Sequence[int], judged: Sequence[int], values: Mapping[str, float]) -> dict[str, Any]:
-    rates = zip(RATES, hits, judged, strict=False)  # another release may know fewer
-    return {rate.name: [hit, of] for rate, hit, of in rates if of} | dict(values)
+def _signals(hits: list[int], judged: list[int], values: dict[str, float]) -> dict[str, Any]:
+    rates = AnswerSignals(hits, judged).rates()
+    return {name: list(rate) for name, rate in rates.items()} | values
 
 
 def died_record(begin: bytes, died_wall_ns: int) -> bytes:
