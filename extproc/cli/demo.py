@@ -20,7 +20,7 @@ from extproc.cli.exit_codes import ExitCode
 from extproc.cli.output import AsJson, print_json, refuse, said
 from extproc.cli.progress import progress
 from extproc.cli.running_shapes import DemoJson, RunningJson
-from extproc.cli.signals import unwound_by_signals
+from extproc.cli.signals import SIGNAL_WAIT_S_MAX, unwound_by_signals
 from extproc.cli.tables import result_console
 from extproc.config.problems import ConfigInvalid
 from extproc.demo.hints import how_to_ask, how_to_report, next_steps
@@ -184,7 +184,8 @@ def _stay(console: Console | None, installation: Any) -> None:
         signal.signal(number, lambda *_: ended.set())
     if console is not None:
         _print_reached(console, installation)
-    ended.wait()
+    while not ended.wait(SIGNAL_WAIT_S_MAX):
+        pass
 
 
 def _print_reached(console: Console, installation: Any) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import termios
 import tty
 from types import TracebackType
 from typing import Final, Self
+
+from extproc.cli.signals import SIGNAL_WAIT_S_MAX
 
 _READ_BYTES: Final = 64
 """More than an arrow key sends."""
@@ -39,6 +42,7 @@ class Keys:
 
     def key(self) -> str | None:
         """Wait for a key: its character in lower case, "" for any other key; None at the end of the input."""
+        self._wait()
         typed = os.read(self._fd, _READ_BYTES)
         if not typed or typed == _END:
             return None
@@ -48,6 +52,11 @@ class Keys:
         """Wait for a line, with the terminal's own editing."""
         termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
         try:
+            self._wait()
             return sys.stdin.readline().strip()
         finally:
             tty.setcbreak(self._fd, termios.TCSANOW)
+
+    def _wait(self) -> None:
+        while not select.select([self._fd], [], [], SIGNAL_WAIT_S_MAX)[0]:
+            pass

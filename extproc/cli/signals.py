@@ -15,6 +15,12 @@ from extproc.cli.exit_codes import ExitCode
 
 CLEANUP_S_MAX: Final = 10.0
 """How long a further signal does not interrupt the cleanup."""
+SIGNAL_WAIT_S_MAX: Final = 0.25
+"""The longest that the main thread may wait in one call that only a signal ends.
+
+Python runs a handler between two steps of the main thread, and a signal that comes between the last step and a system
+call does not interrupt the call: without a limit, the handler runs when the call returns, which may be never.
+"""
 _ENDINGS: Final = {
     signal.SIGHUP: ("the terminal is gone", ExitCode.HUNG_UP),
     signal.SIGINT: ("interrupted", ExitCode.INTERRUPTED),
