@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from extproc.classifiers.router import ClassifierRouter
 from extproc.config.document import Document
-from extproc.config.extras import require_extra
 from extproc.config.identity import identity_in_words
+from extproc.config.required_extras import require_extra
 from extproc.exchange.snapshot import Snapshot
 from extproc.ledger.parts import LedgerParts
 from extproc.rate_limits.shared import SharedLimits

@@ -23,7 +23,7 @@ from extproc.app.parts import (
 )
 from extproc.classifiers.late_reviews import LateReviews
 from extproc.classifiers.router import ClassifierRouter
-from extproc.config.extras import require_extra
+from extproc.config.required_extras import require_extra
 from extproc.config.tokenizers import tokenizer_files
 from extproc.exchange.snapshot import compile_snapshot
 from extproc.ledger.parts import open_ledger

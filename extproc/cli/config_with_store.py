@@ -7,8 +7,8 @@ from typing import Literal
 
 from extproc.cli.output import refuse, refuse_configuration
 from extproc.config.document import Document
-from extproc.config.extras import require_extra
 from extproc.config.problems import ConfigInvalid
+from extproc.config.required_extras import require_extra
 from extproc.domain.extras import ExtraMissing
 from extproc.server.operations.config_files import read_config
 

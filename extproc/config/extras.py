@@ -1,14 +1,14 @@
-"""The optional packages that a configuration needs where it is served."""
+"""Warnings for the optional packages that a configuration needs where it is served."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, Literal
 
 from extproc.config.document import Document
 from extproc.config.problems import KeyPath, Places, Problem, Severity, names
+from extproc.config.required_extras import modules_of_store
 from extproc.config.tokenizers import tokenizer_files
-from extproc.domain.extras import MODULES, ExtraMissing, how_to_install, missing_modules
+from extproc.domain.extras import MODULES, how_to_install, missing_modules
 
 EXTRA_OF_ADAPTER = {
     "chat": "http",
@@ -23,37 +23,13 @@ EXTRA_OF_ADAPTER = {
 """The extra that a classifier needs, by its adapter."""
 
 
-_NEEDED_BY: Final = {
-    "ledger": "ledger: the store",
-    "otel": "otel: it",
-    "parquet": "ledger.parquet: it",
-    "redis": "rate_limits.store: it",
-    "review": "review: the queue",
-    "tokenizers": "models: `tokenizer_file`",
-}
-"""What needs the packages of an extra, in messages."""
-
-
-def require_extra(extra: Literal["ledger", "otel", "parquet", "redis", "review", "tokenizers"], url: str = "") -> None:
-    """Check that the packages are installed that a part of a configuration needs. Raises: ExtraMissing.
-
-    Args: url: of the store, if the part is one.
-    """
-    for package in missing_modules(_modules_of_store(extra, url)):
-        raise ExtraMissing(f"{_NEEDED_BY[extra]} needs {package}. {how_to_install(extra)}")
-
-
-def _modules_of_store(extra: str, url: str) -> list[str]:
-    return [module for module in MODULES[extra] if module != "psycopg" or url.startswith("postgresql:")]
-
-
 def missing_extras(document: Document, places: Places) -> Iterator[Problem]:
     """A warning for each part that needs a package which is not installed here: the file may be for another machine."""
     if document.review is not None:
-        missing = missing_modules(_modules_of_store("review", document.review.url))
+        missing = missing_modules(modules_of_store("review", document.review.url))
         yield from _warnings(("review",), missing, "review", "`extproc serve` does not start", places)
     if document.ledger is not None:
-        missing = missing_modules(_modules_of_store("ledger", document.ledger.url))
+        missing = missing_modules(modules_of_store("ledger", document.ledger.url))
         yield from _warnings(("ledger",), missing, "ledger", "`extproc serve` does not start", places)
     if document.ledger is not None and document.ledger.parquet is not None:
         missing = missing_modules(MODULES["parquet"])

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from extproc.config.review import StoreUrl
 from extproc.config.section import FilePath, Section
+from extproc.config.store_url import StoreUrl
 
 EventsUrl = Annotated[
     str,

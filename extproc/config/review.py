@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from extproc.config.policies import guards_of
 from extproc.config.problems import Places, Problem
 from extproc.config.section import Section
+from extproc.config.store_url import StoreUrl
 
 if TYPE_CHECKING:
     from extproc.config.document import Document
-
-StoreUrl = Annotated[
-    str,
-    StringConstraints(pattern=r"^(sqlite:///[^?#]+|postgresql://.+)$"),
-    Field(
-        json_schema_extra={
-            "patternErrorMessage": "sqlite:///PATH or postgresql://..., such as `sqlite:///review.db`",
-            "environment": True,
-            "relative": "sqlite",
-        }
-    ),
-]
 
 
 class Review(Section):

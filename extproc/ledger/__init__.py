@@ -6,8 +6,8 @@ reads entries needs SQLAlchemy and Alembic, and psycopg for PostgreSQL; what wri
 
 from __future__ import annotations
 
-from extproc.config.extras import require_extra
 from extproc.config.ledger import Ledger
+from extproc.config.required_extras import require_extra
 
 
 class LedgerUnavailable(Exception):

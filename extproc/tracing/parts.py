@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extproc.config.document import Document
-from extproc.config.extras import require_extra
+from extproc.config.required_extras import require_extra
 
 if TYPE_CHECKING:
     from extproc.tracing.sink import OtelSink

@@ -4,7 +4,7 @@ Tests start the program by the hundred, and nearly all that a start costs is its
 ``subprocess`` starts it, whoever asks: a test, or our code within a test's process. What runs is a process like any
 other, a child of the one that started it: it has a process id, a session, signals and an exit status of its own, and
 ends as an interpreter ends. Where the imports could have come out otherwise, the program is started as ever: with
-another module path, or with another value of a variable that an import reads (``told``).
+a module path that has something else for what was imported, or with another value of a variable that an import reads.
 
 A forked program that starts others (a supervisor its workers) has such a process of its own, forked before it began.
 """
@@ -18,7 +18,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -74,20 +74,36 @@ def told(command: Sequence[Any]) -> Start | None:
     return replace(start, arguments=words[len(_PROGRAM) :]) if words[: len(_PROGRAM)] == _PROGRAM else None
 
 
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """What imports depend on: the variables that they read, and the packages that they looked for, found or not."""
+
+    variables: Sequence[str]
+    packages: Sequence[str]
+
+    def depend_on(self, folder: str) -> bool:
+        """Whether a folder on the module path has something that one of them looked for."""
+        try:
+            here = {name.partition(".")[0] for name in os.listdir(folder)}
+        except OSError:
+            return False
+        return not here.isdisjoint(self.packages)
+
+
 class Starter:
     """Asks the process that forks, and tells whether it may.
 
     Args:
         link: to that process.
         environ: in which it did its imports.
-        read_by_imports: the variables that those read.
+        imports: what those depend on.
     """
 
-    def __init__(self, link: socket.socket, environ: Mapping[str, str], read_by_imports: Iterable[str]) -> None:
+    def __init__(self, link: socket.socket, environ: Mapping[str, str], imports: Imports) -> None:
         self._one_at_a_time = threading.Lock()
         self._link = link
         self._environ = environ
-        self.read_by_imports = frozenset(read_by_imports)
+        self.imports = imports
 
     def imports_the_same(self, environ: Mapping[str, str], folder: str) -> bool:
         """Whether a process with that environment, in that folder, would find and do what was imported."""
@@ -99,9 +115,10 @@ class Starter:
         known = {
             name: text
             for name, text in environ.items()
-            if name in self.read_by_imports or name.startswith(_OF_THE_INTERPRETER)
+            if name in self.imports.variables or name.startswith(_OF_THE_INTERPRETER)
         }
-        return known | {"PYTHONPATH": {str(ROOT), *entries(environ)}}
+        path = {str(ROOT), *entries(environ)}
+        return known | {"PYTHONPATH": {folder for folder in path if self.imports.depend_on(folder)}}
 
     def start(self, start: Start, environ: Mapping[str, str], files: Mapping[int, int]) -> int:
         """Returns: the id of the process, which is a child of this one.
@@ -147,7 +164,7 @@ class _ProgramThatForks(Starter):
             )
         answer = link.recv(REQUEST_BYTES_MAX)
         assert answer, _HAS_ENDED
-        super().__init__(link, environ, json.loads(answer))
+        super().__init__(link, environ, Imports(**json.loads(answer)))
 
     def close(self) -> None:
         """Likewise."""
@@ -219,9 +236,9 @@ def install() -> None:
         subprocess.Popen._execute_child = _execute_child  # type: ignore[attr-defined]
 
 
-def install_in(link: socket.socket, read_by_imports: Iterable[str]) -> None:
+def install_in(link: socket.socket, imports: Imports) -> None:
     """The same in a program that was forked, for those that it starts. Args: as of ``Starter``."""
-    _starters.append(_StarterOfItsOwn(link, dict(os.environ), read_by_imports))
+    _starters.append(_StarterOfItsOwn(link, dict(os.environ), imports))
     install()
 
 

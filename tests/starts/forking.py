@@ -19,10 +19,11 @@ import tempfile
 import termios
 import threading
 import wsgiref.handlers  # it copies the whole environment when it is imported; each process renews that
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tests.starts import LIKE_A_SHELL, REQUEST_BYTES_MAX, STARTER_NAME, Start, entries, install_in
+from tests.starts import LIKE_A_SHELL, REQUEST_BYTES_MAX, STARTER_NAME, Imports, Start, entries, install_in
 
 _FDS_MAX = 16
 _ABOVE_ALL = 512
@@ -44,11 +45,23 @@ class _Noted(dict[Any, Any]):
         return super().__getitem__(name)
 
 
-def import_all() -> set[str]:
-    """Import what commands import, and compile what they compile. Returns: the variables that were read meanwhile."""
+class _Unfound:
+    """The last finder of modules: notes what no other one has found."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def find_spec(self, name: str, *_: object) -> None:
+        self.names.add(name)
+
+
+def import_all() -> Imports:
+    """Import what commands import, and compile what they compile. Returns: what that depends on."""
     environ: Any = os.environ
     data = environ._data
     environ._data = noted = _Noted(data)
+    unfound: Any = _Unfound()
+    sys.meta_path.append(unfound)
     try:
         from extproc.cli import COMMANDS, command
 
@@ -60,9 +73,11 @@ def import_all() -> set[str]:
             _compile_most()
     finally:
         environ._data = data
+        sys.meta_path.remove(unfound)
     assert noted == data, "an import sets a variable, which the processes would lack"
     assert tempfile.tempdir is None, "an import looks for the temporary folder, which processes have elsewhere"
-    return noted.names
+    packages = {name.partition(".")[0] for name in {*sys.modules, *unfound.names}}
+    return Imports(sorted(noted.names), sorted(packages))
 
 
 def _compile_most() -> None:
@@ -175,10 +190,10 @@ def main(link_fd: int) -> NoReturn:
     known = entries(os.environ)
     base_path = [entry for entry in sys.path[1:] if entry not in known]
     with socket.socket(fileno=link_fd) as link:
-        names = import_all()
+        imports = import_all()
         gc.collect()
         gc.freeze()  # what is shared with the new processes is not written to
-        link.send(json.dumps(sorted(names)).encode())
+        link.send(json.dumps(asdict(imports)).encode())
         request, fds, tell_number = next_start(link)
     signal.signal(signal.SIGINT, of_sigint)
     while True:
@@ -193,7 +208,7 @@ def main(link_fd: int) -> NoReturn:
             break
         starter = starter_of_its_own()
         if isinstance(starter, socket.socket):
-            install_in(starter, names)
+            install_in(starter, imports)
             break
         request, fds, tell_number = starter
     os.write(ready, str(os.getpid()).encode())

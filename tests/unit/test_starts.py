@@ -220,9 +220,15 @@ def test_any_of_that_is(name: str) -> None:
 
 
 def test_another_module_path_is(tmp_path: Path) -> None:
-    """Something there may stand in for what was imported, also in the current folder."""
-    assert not starts.starter().imports_the_same(environment(path_first=str(tmp_path)), str(tmp_path))
-    assert starts.starter().imports_the_same(environment(), str(tmp_path))
+    """Where something there stands in for what was imported, also in the current folder."""
+    path_first = environment(path_first=str(tmp_path))
+    (tmp_path / "another.py").touch()
+    assert starts.starter().imports_the_same(path_first, str(ROOT))
+    for name in ("pydantic.py", "snappy"):  # prometheus-client uses the second one where it is installed
+        (tmp_path / name).mkdir()
+        assert not starts.starter().imports_the_same(path_first, str(ROOT))
+        (tmp_path / name).rmdir()
+    assert starts.starter().imports_the_same(path_first, str(ROOT))
     (tmp_path / "extproc").mkdir()
     assert not starts.starter().imports_the_same(environment(), str(tmp_path))
 
@@ -242,6 +248,7 @@ def test_other_programs_are_started(command: list[str]) -> None:
 
 def test_few_variables_are_read_by_imports() -> None:
     """Else nearly nothing were forked. An import that reads one more is noticed: whoever sets it then starts slowly."""
-    assert {"COLUMNS", "NO_COLOR", "FORCE_COLOR", "TERM", "PATH", "TMPDIR"} & starts.starter().read_by_imports == set()
-    assert "TYPER_USE_RICH" in starts.starter().read_by_imports
-    assert [name for name in starts.starter().read_by_imports if name.startswith("LLM_EXTPROC_")] == []
+    read = set(starts.starter().imports.variables)
+    assert {"COLUMNS", "NO_COLOR", "FORCE_COLOR", "TERM", "PATH", "TMPDIR"} & read == set()
+    assert "TYPER_USE_RICH" in read
+    assert [name for name in read if name.startswith("LLM_EXTPROC_")] == []

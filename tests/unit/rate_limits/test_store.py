@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from extproc.config.extras import require_extra
+from extproc.config.required_extras import require_extra
 from extproc.domain.extras import ExtraMissing
 from extproc.rate_limits.scripts import SETTLE
 from extproc.rate_limits.store import StoreConnection, place_of

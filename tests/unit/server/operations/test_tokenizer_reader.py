@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from extproc.config import tokenizers
-from extproc.config.extras import missing_extras, require_extra
+from extproc.config.extras import missing_extras
 from extproc.config.problems import ConfigInvalid
+from extproc.config.required_extras import require_extra
 from extproc.domain.extras import ExtraMissing
 from extproc.exchange.snapshot import compile_snapshot
 from extproc.server.operations import tokenizer_reader
