@@ -45,9 +45,10 @@ def _cell(value: Cell) -> str | int:
 
 
 def _digits(number: Decimal) -> str:
-    """Without an exponent, and without zeros at the end."""
+    """Without an exponent, and always with a point: readers that guess types see a decimal where all are whole too."""
     plain = f"{number:f}"
-    return plain.rstrip("0").rstrip(".") if "." in plain else plain
+    whole, _, fraction = plain.partition(".")
+    return f"{whole}.{fraction.rstrip('0') or '0'}"
 
 
 def text_cell(text: str) -> str:

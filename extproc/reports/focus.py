@@ -225,7 +225,7 @@ def _sku(group: Group, kind: str, meter: str, tokens: int) -> dict[str, Cell]:
     return {
         "ChargeCategory": "Usage",
         "ChargeDescription": f"{meter} of {_version(group)}",
-        "ConsumedQuantity": f"{tokens}.0",  # a number with a point: a decimal for those who guess types
+        "ConsumedQuantity": Decimal(tokens),
         "ConsumedUnit": "Tokens",
         "PricingCategory": "Standard",
         "SkuId": sku,

@@ -18,7 +18,8 @@ from decimal import Decimal, localcontext
 from typing import Final
 
 _DATE_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
-_NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(E[+-]?\d+)?")
+_NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)\.\d+(E[+-]?\d+)?")
+"""With a point: the validator guesses types, and a column of which all values are whole would be no decimal."""
 _COSTS: Final = ("BilledCost", "ContractedCost", "EffectiveCost", "ListCost")
 
 

@@ -100,15 +100,11 @@ def test_all_rows_add_up_to_the_ledger(
 
 
 def test_prices_that_are_gone_have_one_row(store: LedgerStore) -> None:
-    """With all tokens, and the cost that the ledger has."""
+    """With all tokens, and the cost that the ledger has; all prices are one, and decimals all the same."""
     store.add([entry_at("2026-11-30T10:00", "a", price_revision="gone", cost_micro_usd=123)])
     (row,) = rows_of(focus(store))
-    assert (row["x_TokenType"], row["x_Tokens"], row["BilledCost"], row["PricingUnit"]) == (
-        "all",
-        "107",
-        "0.000123",
-        "USD",
-    )
+    names = ("x_TokenType", "x_Tokens", "BilledCost", "PricingUnit", "ListUnitPrice")
+    assert [row[name] for name in names] == ["all", "107", "0.000123", "USD", "1.0"]
     assert violations(focus(store)) == []
 
 
@@ -131,6 +127,7 @@ def test_an_empty_ledger_has_the_columns(store: LedgerStore) -> None:
     [
         ("ChargeCategory", "Use", "2: ChargeCategory is Use"),
         ("BilledCost", "1E", "2: BilledCost is no number: 1E"),
+        ("ContractedUnitPrice", "1", "2: ContractedUnitPrice is no number: 1"),
         ("ListUnitPrice", "0.16", "2: ListUnitPrice times PricingQuantity is not ListCost"),
         ("BillingPeriodEnd", "2026-11-30T00:00:00Z", "2: the charge ends after its billing period"),
         ("ChargePeriodStart", "2026-11-30", "2: ChargePeriodStart is no time: 2026-11-30"),
@@ -138,7 +135,7 @@ def test_an_empty_ledger_has_the_columns(store: LedgerStore) -> None:
         ("BillingAccountId", "", "2: BillingAccountId is null"),
         ("SkuId", "", "2: SkuId of a usage is null"),
         ("Tags", '{"a": [1]}', '2: Tags is no object of plain values: {"a": [1]}'),
-        ("EffectiveCost", "1", "2: costs differ, and there are no discounts"),
+        ("EffectiveCost", "1.0", "2: costs differ, and there are no discounts"),
     ],
 )
 def test_the_rules_notice(store: LedgerStore, column: str, value: str, problem: str) -> None:
