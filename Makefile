@@ -96,8 +96,8 @@ coverage: $(DEV) $(WEIGHTS) ## Run the tests without Envoy, and print which line
 transports: $(DEV) ## Run every end-to-end test on the transport on which `make test` runs only those of transports
 	@EXTPROC_DEMO_TRANSPORT=grpc $(BIN)/pytest -q $(or $(ARGS),tests/e2e)
 
-hunt: $(DEV) $(WEIGHTS) ## Look long for counterexamples to the laws: 2,000 examples each
-	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -q --timeout 3600 $(or $(ARGS),tests/playbooks tests/stream tests/unit)
+hunt: $(DEV) $(WEIGHTS) ## Look long for counterexamples to the laws, 2,000 examples each; the next hunt goes on (ARGS="--minutes 60")
+	@$(BIN)/python -m tests.tools.hunt $(ARGS)
 
 attack: $(DEV) ## Attack it with generators, fuzzers, dear texts and an outage (ARGS="--minutes 30"), and print what was tried
 	@$(BIN)/python -m tests.attack $(ARGS)
