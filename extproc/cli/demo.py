@@ -54,6 +54,12 @@ def demo_command(
         bool, typer.Option("--verbose", "-v", help="Print a table of all that each side saw, and what was measured.")
     ] = False,
     logs: Annotated[Path | None, typer.Option("--logs", help="Keep configurations and logs in this directory.")] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            "--page", help="Write the page of its traffic there; default: a new file in the temporary folder."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show guarding, routing and metering at work. Exit 0: every stop is right; 1: one is not; 2: no start."""
@@ -62,7 +68,7 @@ def demo_command(
         with unwound_by_signals(), tempfile.TemporaryDirectory(prefix="llm-extproc-demo-") as scratch:
             directory = logs or Path(scratch)
             directory.mkdir(parents=True, exist_ok=True)
-            code = _tour(console, directory, serve, verbose)
+            code = _tour(console, directory, serve, verbose, page)
     except ModuleNotFoundError as missing:
         _cannot(f"the demo needs {missing.name}. {how_to_install('demo')}")
     except (ConfigInvalid, OSError, RuntimeError, ValueError) as error:
@@ -70,8 +76,9 @@ def demo_command(
     raise typer.Exit(code)
 
 
-def _tour(console: Console | None, directory: Path, serve: bool, verbose: bool) -> ExitCode:
+def _tour(console: Console | None, directory: Path, serve: bool, verbose: bool, page: Path | None) -> ExitCode:
     """Show the tour, as JSON without a console."""
+    from extproc.cli.demo_page import write_demo_page
     from extproc.demo.installation import SPEED_VARIABLE, Installation, claimed_port
     from extproc.demo.ledger_tour import keep_ledger
     from extproc.demo.model_server import ModelServer
@@ -94,12 +101,16 @@ def _tour(console: Console | None, directory: Path, serve: bool, verbose: bool) 
                 stops.append(stop)
                 if console is not None and not verbose:
                     line.above(partial(print_stop, console, stop))
+            line.say("Writing the page of its traffic")
+            page = write_demo_page(page, directory, stops)
         if console is None:
-            print_json(_as_data(stops, installation if serve else None))
+            print_json(_as_data(stops, page, installation if serve else None))
         elif verbose:
             _print_table(console, stops)
         else:
             print_end(console, stops)
+        if console is not None:
+            _say(console, f"Its traffic as plots: {page}")
         if serve:
             _stay(console, installation)
         elif console is not None:
@@ -107,7 +118,7 @@ def _tour(console: Console | None, directory: Path, serve: bool, verbose: bool) 
     return ExitCode.FAILED if any(stop.wrong for stop in stops) else ExitCode.OK
 
 
-def _as_data(stops: list[Stop], running: Any) -> DemoJson:
+def _as_data(stops: list[Stop], page: Path, running: Any) -> DemoJson:
     return {
         "ok": not any(stop.wrong for stop in stops),
         "stops": [
@@ -128,6 +139,7 @@ def _as_data(stops: list[Stop], running: Any) -> DemoJson:
             }
             for stop in stops
         ],
+        "page": str(page),
         "running": None if running is None else _reached_at(running),
     }
 

@@ -90,4 +90,5 @@ class DemoJson(TypedDict):
 
     ok: Annotated[bool, "every stop is as expected"]
     stops: Annotated[list[StopJson], "in order"]
+    page: Annotated[str, "the HTML file about its traffic"]
     running: Annotated[RunningJson | None, "with `--serve`; else null"]

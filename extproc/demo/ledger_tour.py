@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from extproc.demo.tour import Tour
 
 REPORT: Final = "extproc report --by team"
-_FILE: Final = "ledger.db"
+LEDGER_URL: Final = "sqlite:///ledger.db"
+"""In the folder of the demo."""
 _STORED_S_MAX: Final = 30.0
 _POLL_S: Final = 0.05
 _COUNTED: Final = {
@@ -27,7 +28,7 @@ _COUNTED: Final = {
 
 def keep_ledger(data: dict[str, Any]) -> None:
     """A change of the demo's configuration: a ledger in the same folder."""
-    data["ledger"] = {"url": f"sqlite:///{_FILE}", "refused": True}
+    data["ledger"] = {"url": LEDGER_URL, "refused": True}
 
 
 def visit_ledger(tour: Tour, stop: Stop) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from tests.docs.package_drawing import (
@@ -30,6 +32,13 @@ def test_the_drawing_is_that_of_the_code() -> None:
 def test_every_package_has_a_place() -> None:
     """And no place is of one that is not there."""
     assert packages() == PLACES.keys()
+
+
+def test_no_box_covers_another() -> None:
+    """Each can be read."""
+    for one, other in itertools.combinations(PLACES, 2):
+        (left, top), (other_left, other_top) = corner(one), corner(other)
+        assert abs(left - other_left) >= WIDTH or abs(top - other_top) >= HEIGHT, (one, other)
 
 
 @pytest.mark.parametrize("one", ARROWS, ids="-".join)

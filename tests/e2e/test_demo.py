@@ -103,14 +103,25 @@ def ask(base_url: str, body: dict[str, Any]) -> Any:
 
 
 @pytest.mark.once
-def test_on_a_terminal_each_stop_is_a_line() -> None:
-    """Of at most 80 columns, printed when it is right; before that the terminal says what is being done."""
+def test_on_a_terminal_each_stop_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of at most 80 columns, printed when it is right; before that the terminal says what is being done.
+
+    At the end it says where the page of its traffic is.
+    """
     require_envoy()
-    with started("demo", on_terminal=True) as lines, started("demo", "--verbose", on_terminal=True, **QUICK) as table:
+    monkeypatch.chdir(tmp_path)
+    pages = [("--page", f"{name}.html") for name in ("lines", "table")]
+    with (
+        started("demo", *pages[0], on_terminal=True) as lines,
+        started("demo", "--verbose", *pages[1], on_terminal=True, **QUICK) as table,
+    ):
         lines.until(f"{STOPS} of {STOPS} stops are right.")
         assert (lines.ended(), table.ended()) == (0, 0)  # they mostly wait
     assert re.search(rf"Stop \d+ of {STOPS}: Weighted versions \(\d+ s\)", lines.output)
-    assert f"{STOPS} of {STOPS} stops are right.\r\n\r\nNext:\r\n" in lines.output
+    end = f"{STOPS} of {STOPS} stops are right.\r\nIts traffic as plots: lines.html\r\n\r\nNext:\r\n"
+    assert end in lines.output
+    for name in ("lines", "table"):
+        assert f"{STOPS} of {STOPS} stops are right." in Path(f"{name}.html").read_text()
     shown = CONTROL.sub("", re.sub(r"\r\x1b\[K[^\r\n]*(?=\r\x1b\[K)", "", lines.output)).splitlines()
     assert max(len(line.rstrip().rpartition("\r")[2]) for line in shown) <= 80
     assert len([line for line in shown if line.lstrip("\r").startswith("ok  ")]) == STOPS
@@ -264,13 +275,15 @@ def test_a_fallback_that_is_missing_is_seen_on_the_tour(tmp_path: Path, monkeypa
     assert stop.wrong[-1] == "that v2 answered in place of v1 is False, expected True"
 
 
-def test_a_demo_that_stays_answers_and_ends_by_ctrl_c() -> None:
+def test_a_demo_that_stays_answers_and_ends_by_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the tour, of which each row is ok, it prints where it can be asked, in words or as one object of the
     documented shape.
 
     Of two demos one has the port of the examples, if it is free, and the other another.
     """
-    with demo("--serve") as in_words, demo("--json", "--serve") as as_json:  # they mostly wait
+    monkeypatch.chdir(tmp_path)
+    pages = [("--page", f"{name}.html") for name in ("words", "json")]
+    with demo("--serve", *pages[0]) as in_words, demo("--json", "--serve", *pages[1]) as as_json:  # they mostly wait
         told = until_it_stays(in_words)
         assert len([line for line in told.splitlines() if line.startswith("ok  ")]) == STOPS
         assert f"{STOPS} of {STOPS} stops are right.\n" in told
@@ -280,6 +293,7 @@ def test_a_demo_that_stays_answers_and_ends_by_ctrl_c() -> None:
         printed = json.loads("".join(iter(as_json.stdout.readline, "}\n")) + "}")
         assert paths_of(printed, DemoJson) == {key.path for key in keys_of(DemoJson)}
         assert printed["ok"]
+        assert "Tokens by version" in Path(printed["page"]).read_text()
         assert len(printed["stops"]) == STOPS
         assert ("Port 10000 is taken" in told) is (":10000/" not in base_url)
         assert base_url != printed["running"]["base_url"]
