@@ -36,6 +36,7 @@ from tests.hangs import HANG_S
 from tests.unit.cli.programs import Program, environment, in_session, is_gone, started
 from tests.unit.cli.shape_check import paths_of
 from tests.unit.cli.test_terminal import CONTROL
+from tests.unit.server.processes import short_folder
 
 DEMO = [sys.executable, "-m", "extproc", "demo"]
 STOPS = len(planned())
@@ -103,25 +104,24 @@ def ask(base_url: str, body: dict[str, Any]) -> Any:
 
 
 @pytest.mark.once
-def test_on_a_terminal_each_stop_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_terminal_each_stop_is_a_line() -> None:
     """Of at most 80 columns, printed when it is right; before that the terminal says what is being done.
 
     At the end it says where the page of its traffic is.
     """
     require_envoy()
-    monkeypatch.chdir(tmp_path)
-    pages = [("--page", f"{name}.html") for name in ("lines", "table")]
     with (
-        started("demo", *pages[0], on_terminal=True) as lines,
-        started("demo", "--verbose", *pages[1], on_terminal=True, **QUICK) as table,
+        short_folder() as folder,
+        started("demo", "--page", folder / "lines", on_terminal=True) as lines,
+        started("demo", "--page", folder / "table", "--verbose", on_terminal=True, **QUICK) as table,
     ):
         lines.until(f"{STOPS} of {STOPS} stops are right.")
         assert (lines.ended(), table.ended()) == (0, 0)  # they mostly wait
+        for name in ("lines", "table"):
+            assert f"{STOPS} of {STOPS} stops are right." in (folder / name).read_text()
     assert re.search(rf"Stop \d+ of {STOPS}: Weighted versions \(\d+ s\)", lines.output)
-    end = f"{STOPS} of {STOPS} stops are right.\r\nIts traffic as plots: lines.html\r\n\r\nNext:\r\n"
+    end = f"{STOPS} of {STOPS} stops are right.\r\nIts traffic as plots: {folder / 'lines'}\r\n\r\nNext:\r\n"
     assert end in lines.output
-    for name in ("lines", "table"):
-        assert f"{STOPS} of {STOPS} stops are right." in Path(f"{name}.html").read_text()
     shown = CONTROL.sub("", re.sub(r"\r\x1b\[K[^\r\n]*(?=\r\x1b\[K)", "", lines.output)).splitlines()
     assert max(len(line.rstrip().rpartition("\r")[2]) for line in shown) <= 80
     assert len([line for line in shown if line.lstrip("\r").startswith("ok  ")]) == STOPS
