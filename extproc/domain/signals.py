@@ -77,6 +77,9 @@ VALUES: Final = (
     SignalValue(SIMILARITY, "1", "share of first words in common with the answer before to the same question"),
 )
 
+_NO_COUNTS: Final = [0] * len(RATES)
+_NO_WORDS: Final[frozenset[int]] = frozenset()
+
 
 @dataclass(slots=True)
 class AnswerSignals:
@@ -91,13 +94,13 @@ class AnswerSignals:
         words: hashes of the first words of the first answer, likewise.
     """
 
-    hits: list[int] = field(default_factory=lambda: [0] * len(RATES))
-    judged: list[int] = field(default_factory=lambda: [0] * len(RATES))
+    hits: list[int] = field(default_factory=_NO_COUNTS.copy)
+    judged: list[int] = field(default_factory=_NO_COUNTS.copy)
     values: dict[str, float] = field(default_factory=dict)
     gaps: list[int] = field(default_factory=list)
     question: int = 0
     request: int = 0
-    words: frozenset[int] = frozenset()
+    words: frozenset[int] = _NO_WORDS
 
     def judge(self, place: int, has_it: bool) -> None:
         """One more was judged."""

@@ -53,27 +53,34 @@ class AnswerMemory:
             signals.judge(REGENERATED, self._is_asked_again(signals.request, record.started_ns))
         if signals.words:
             self._compare(signals)
-        _measure(record, signals.values)
+        _measure(record, signals)
 
     def _is_asked_again(self, request: int, now_ns: int) -> bool:
-        before_ns = self._requests.pop(request, None)
-        self._requests[request] = now_ns
-        if len(self._requests) > REQUESTS_MAX:
-            self._requests.popitem(last=False)
-        return before_ns is not None and now_ns - before_ns <= REGENERATED_WITHIN_NS
+        requests = self._requests
+        before_ns = requests.get(request)
+        requests[request] = now_ns
+        if before_ns is None:
+            if len(requests) > REQUESTS_MAX:
+                requests.popitem(last=False)
+            return False
+        requests.move_to_end(request)
+        return now_ns - before_ns <= REGENERATED_WITHIN_NS
 
     def _compare(self, signals: AnswerSignals) -> None:
-        before = self._answers.pop(signals.question, None)
-        self._answers[signals.question] = signals.words
-        if len(self._answers) > ANSWERS_MAX:
-            self._answers.popitem(last=False)
-        if before is not None:
-            common = len(before & signals.words)
-            signals.values[SIMILARITY] = common / (len(before) + len(signals.words) - common)
+        answers, words = self._answers, signals.words
+        before = answers.get(signals.question)
+        answers[signals.question] = words
+        if before is None:
+            if len(answers) > ANSWERS_MAX:
+                answers.popitem(last=False)
+            return
+        answers.move_to_end(signals.question)
+        common = len(before & words)
+        signals.values[SIMILARITY] = common / (len(before) + len(words) - common)
 
 
-def _measure(record: ExchangeRecord, values: dict[str, float]) -> None:
-    usage, signals = record.usage, record.signals
+def _measure(record: ExchangeRecord, signals: AnswerSignals) -> None:
+    usage, values = record.usage, signals.values
     if usage is not None and record.answers:
         values[LENGTH] = usage.completion / record.answers
         if usage.reasoning:
@@ -83,5 +90,5 @@ def _measure(record: ExchangeRecord, values: dict[str, float]) -> None:
     values[FIRST_TOKEN] = (record.first_text_ns - record.started_ns) * _NS
     if usage is not None and usage.completion > 1:
         values[TOKEN_TIME] = (record.last_text_ns - record.first_text_ns) * _NS / (usage.completion - 1)
-    if signals is not None and record.pieces > _GAPS_MIN and (gaps := gap_quantiles(signals.gaps, (0.5, 0.95))):
+    if record.pieces > _GAPS_MIN and (gaps := gap_quantiles(signals.gaps, (0.5, 0.95))):
         values[GAP_MEDIAN], values[GAP_P95] = gaps

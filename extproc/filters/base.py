@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Generic, NamedTuple, Self, TypeVar, cast
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from extproc.config.compiled_routes import CompiledRoutes
 from extproc.config.data_rules import NO_RULES, DataRules
@@ -50,7 +50,8 @@ class GuardState(Generic[_T]):
 
     def of(self, exchange: ExchangeContext) -> _T | None:
         """The value of an exchange; None if it has none."""
-        return cast("_T | None", exchange.states.get(self))
+        value: _T | None = exchange.states.get(self)
+        return value
 
     def put(self, exchange: ExchangeContext, value: _T) -> _T:
         """Store a value for an exchange. Returns: the value."""
@@ -59,7 +60,8 @@ class GuardState(Generic[_T]):
 
     def pop(self, exchange: ExchangeContext) -> _T | None:
         """Remove the value of an exchange. Returns: the value; None if it has none."""
-        return cast("_T | None", exchange.states.pop(self, None))
+        value: _T | None = exchange.states.pop(self, None)
+        return value
 
 
 class ExchangeFacts(NamedTuple):

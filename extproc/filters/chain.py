@@ -36,8 +36,8 @@ class Chain:
 
     def __init__(self, links: list[tuple[Filter, Stage]], exchange: ExchangeContext) -> None:
         self._links = links
-        self._several_cut = sum(owner.cuts_responses for owner, _ in links) > 1
-        self._simple = not self._several_cut and not any(owner.fails_open for owner, _ in links)
+        self._several_cut = len(links) > 1 and sum([owner.cuts_responses for owner, _ in links]) > 1
+        self._simple = not self._several_cut and True not in [owner.fails_open for owner, _ in links]
         self._exchange = exchange
         self._cut_off = False  # by the server, or by a filter that rejects
         self.rejected_by: Filter | None = None
@@ -282,7 +282,7 @@ class Channels:
         self._exchange = exchange
         self._channels_max = channels_max
         self._chains: dict[TextSource, Chain] = {}
-        self._numbered = any(owner.numbers_values for owner in filters)
+        self._numbered = True in [owner.numbers_values for owner in filters]
         self._latest: dict[int, Chain] = {}  # by choice, if the order of channels matters
 
     def chain(self, source: TextSource) -> Chain:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Final, Self
 from zlib import crc32
 
@@ -30,7 +29,7 @@ from extproc.domain.signals import (
 )
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeContext, Filter, GuardState, Resources
-from extproc.payload.view import UNNAMED_PART_FIRST, RequestView, TextField
+from extproc.payload.view import UNNAMED_PART_FIRST, RequestView
 
 JSON_CHARS_MAX: Final = 16_384
 """A longer call, or a longer structured answer, is not judged. [characters]"""
@@ -45,30 +44,27 @@ _DRAWS: Final = 65_536
 _ANSWERS: Final = frozenset({Kind.CONTENT, Kind.REFUSAL, Kind.JSON, Kind.NAME})
 
 
-@dataclass(slots=True)
 class _Choice:
-    """What came of one choice: its texts when they are complete."""
+    """What came of one choice: its texts when they are complete.
 
-    spoke: bool = False
-    content: list[_Heard] = field(default_factory=list)
-    calls: dict[int, list[str]] = field(default_factory=dict)  # name and arguments, by part
+    Attributes:
+        spoke: there is text, or a tool call.
+        head: of its content.
+        content: of each text, what is kept; from the last one the end is taken.
+        whole: all of it is kept.
+        calls: name and arguments, by part.
+    """
+
+    __slots__ = ("calls", "content", "head", "spoke", "whole")
+
+    def __init__(self) -> None:
+        self.spoke = False
+        self.head = ""
+        self.content: list[str] = []
+        self.whole = True
+        self.calls: dict[int, list[str]] | None = None
 
 
-@dataclass(slots=True)
-class _Heard:
-    """A complete text: whole if it is not long."""
-
-    head: str
-    tail: str
-    chars: int
-
-    @property
-    def whole(self) -> str | None:
-        """All of it; None if it is too long to be kept."""
-        return self.head if self.chars == len(self.head) else None
-
-
-@dataclass(slots=True)
 class _Asked:
     """What the request asks for, and its choices.
 
@@ -77,10 +73,13 @@ class _Asked:
         schemas: of tools by name, and of the answer under ``""``; only in the sample.
     """
 
-    wants_json: bool = False
-    expected: Expected | None = None
-    schemas: dict[str, Any] | None = None
-    choices: dict[int, _Choice] = field(default_factory=dict)
+    __slots__ = ("choices", "expected", "schemas", "wants_json")
+
+    def __init__(self, wants_json: bool) -> None:
+        self.wants_json = wants_json
+        self.expected: Expected | None = None
+        self.schemas: dict[str, Any] | None = None
+        self.choices: dict[int, _Choice] = {}
 
 
 class SignalsFilter(Filter):
@@ -107,8 +106,7 @@ class SignalsFilter(Filter):
             signals.gaps = new_gaps()
         asked = self._asked.put(exchange, _Asked(request.wants_json))
         spoken = request.spoken_texts
-        last = _last_of_user(spoken)
-        if last is None:
+        if not spoken or (last := spoken[-1]).source.speaker is not Speaker.USER:
             return None
         signals.question = hash((record.team, *[one.text for one in spoken]))
         signals.request = hash((record.user, signals.question))
@@ -128,7 +126,9 @@ class SignalsFilter(Filter):
         asked = self._asked.of(exchange)
         if asked is None:
             return None
-        choice = asked.choices.setdefault(source.choice, _Choice())
+        choice = asked.choices.get(source.choice)
+        if choice is None:
+            choice = asked.choices[source.choice] = _Choice()
         return _HearingStage(choice, source)
 
     def on_choice_end(self, choice: int, cut_short: bool, exchange: ExchangeContext) -> None:
@@ -136,14 +136,22 @@ class SignalsFilter(Filter):
         asked, signals = self._asked.of(exchange), exchange.record.signals
         if asked is None or signals is None:
             return
-        heard = asked.choices.pop(choice, None) or _Choice()
-        signals.judge(EMPTY, not heard.spoke)
-        signals.judge(TOKEN_LIMIT, cut_short)
-        if not cut_short:
+        heard, judged = asked.choices.pop(choice, _SILENT), signals.judged
+        judged[EMPTY] += 1
+        judged[TOKEN_LIMIT] += 1
+        if not heard.spoke:
+            signals.hits[EMPTY] += 1
+        if cut_short:
+            signals.hits[TOKEN_LIMIT] += 1
+        elif heard.calls:
             for name, arguments in heard.calls.values():
                 _judge_call(signals, name, arguments, asked.schemas)
         if heard.content:
-            _judge_content(signals, heard.content, asked, cut_short)
+            _judge_content(signals, heard, asked, cut_short)
+
+
+_SILENT: Final = _Choice()
+"""A choice of which nothing was heard."""
 
 
 class _HearingStage:
@@ -170,9 +178,18 @@ class _HearingStage:
 
     def close(self) -> str:
         """It is complete."""
-        kept = "".join(self._pieces)
-        if kept:
-            self._tell(kept)
+        pieces = self._pieces
+        if not pieces:
+            return ""
+        kept, choice = "".join(pieces), self._choice
+        if self._source.kind is not Kind.CONTENT:
+            self._tell_call(kept)
+        else:
+            if not choice.content:
+                choice.head = self._head or kept
+            choice.content.append(kept)
+            choice.whole = choice.whole and not self._head
+            choice.spoke = choice.spoke or not kept.isspace()
         self._pieces, self._chars, self._head, self._shortened_from = [], 0, "", JSON_CHARS_MAX
         return ""
 
@@ -193,22 +210,13 @@ class _HearingStage:
         self._pieces = [kept[-TAIL_CHARS_MAX:]]
         self._shortened_from = self._chars + TAIL_CHARS_MAX
 
-    def _tell(self, kept: str) -> None:
+    def _tell_call(self, kept: str) -> None:
         choice, source = self._choice, self._source
-        if source.kind is Kind.CONTENT:
-            choice.spoke = choice.spoke or not kept.isspace()
-            choice.content.append(_Heard(self._head or kept, kept, self._chars))
-            return
         choice.spoke = True
         if source.kind in (Kind.NAME, Kind.JSON):
+            choice.calls = choice.calls or {}
             call = choice.calls.setdefault(source.part, ["", ""])
             call[source.kind is Kind.JSON] = "" if self._head else kept
-
-
-def _last_of_user(spoken: list[TextField]) -> TextField | None:
-    """The last text of the request, if it is the user's."""
-    last = spoken[-1] if spoken else None
-    return last if last is not None and last.source.speaker is Speaker.USER else None
 
 
 def _judge_call(signals: AnswerSignals, name: str, arguments: str, schemas: dict[str, Any] | None) -> None:
@@ -227,22 +235,20 @@ def _is_unfit(text: str, name: str, schemas: dict[str, Any] | None) -> bool:
     return schema is not None and fits(value, schema) is False
 
 
-def _judge_content(signals: AnswerSignals, content: list[_Heard], asked: _Asked, cut_short: bool) -> None:
-    last = content[-1].tail
-    signals.judge(LOOPED, loop_chars(last[-TAIL_CHARS_MAX:], LOOP_CHARS_MIN) > 0)
+def _judge_content(signals: AnswerSignals, heard: _Choice, asked: _Asked, cut_short: bool) -> None:
+    last, judged = heard.content[-1], signals.judged
+    judged[LOOPED] += 1
+    if loop_chars(last[-TAIL_CHARS_MAX:], LOOP_CHARS_MIN):
+        signals.hits[LOOPED] += 1
     if asked.wants_json:
-        if not cut_short:
-            _judge_structured(signals, content, asked.schemas)
+        if heard.whole and not cut_short:
+            signals.judge(UNSTRUCTURED, _is_unfit("".join(heard.content), "", asked.schemas))
         return
     if not cut_short:
-        signals.judge(ASKS_BACK, asks_back(last))
+        judged[ASKS_BACK] += 1
+        if asks_back(last):
+            signals.hits[ASKS_BACK] += 1
     if asked.expected is not None:
-        signals.judge(OTHER_LANGUAGE, is_unexpected(content[0].head[:LANGUAGE_CHARS], asked.expected))
+        signals.judge(OTHER_LANGUAGE, is_unexpected(heard.head[:LANGUAGE_CHARS], asked.expected))
     if not signals.words:
-        signals.words = frozenset(map(hash, content[0].head[:_WORDS_CHARS].split()[:WORDS_MAX]))
-
-
-def _judge_structured(signals: AnswerSignals, content: list[_Heard], schemas: dict[str, Any] | None) -> None:
-    whole = [one.whole for one in content]
-    if None not in whole:
-        signals.judge(UNSTRUCTURED, _is_unfit("".join(text for text in whole if text), "", schemas))
+        signals.words = frozenset(map(hash, heard.head[:_WORDS_CHARS].split()[:WORDS_MAX]))

@@ -22,6 +22,7 @@ TOOL_LISTS = ("tools", "functions")
 _TOOL_CHOICES = ("tool_choice", "function_call")
 # Keys of external free text: no names, no identifiers.
 _PROSE_KEYS = frozenset({"text", "content", "contents", "output", "document"})
+_STRUCTURED = ("guided_json", "structured_outputs")
 _JSON_FORMATS = frozenset({"json_object", "json_schema"})
 _NO_ROLES: Mapping[str, Speaker] = {}
 
@@ -60,6 +61,7 @@ class RequestShape:
         self._system = system
         self._lengths = lengths
         self._formats = formats
+        self._asks_for_json = frozenset({*_STRUCTURED, *(path[0] for path in formats)})
         self.spoken = frozenset({name for name in (messages, system, *prompts) if name})
         self.shown = self.spoken | {_DOCUMENTS}
 
@@ -149,6 +151,8 @@ class RequestShape:
 
     def wants_json(self, tree: dict[str, Any]) -> bool:
         """Whether the response's content must be JSON. Source: OpenAI, Anthropic, vLLM 0.32."""
+        if self._asks_for_json.isdisjoint(tree):
+            return False
         if tree.get("guided_json") is not None:
             return True
         structured = tree.get("structured_outputs")
@@ -160,6 +164,8 @@ class RequestShape:
     def schemas(self, tree: dict[str, Any]) -> dict[str, Any]:
         """The schema of each tool's arguments by its name, and that of the response's content under ``""``."""
         schemas = dict(schema for tool in self.tool_definitions(tree) for schema in schemas_of(tool))
+        if self._asks_for_json.isdisjoint(tree):
+            return schemas
         structured = tree.get("structured_outputs")
         formats = [_value_at(tree, path) for path in self._formats]
         content = [

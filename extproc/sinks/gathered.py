@@ -11,6 +11,7 @@ import contextlib
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence, Set
+from operator import add
 
 from prometheus_client import Counter, Histogram
 from prometheus_client.metrics import MetricWrapperBase
@@ -158,10 +159,9 @@ class GatheredRates:
             self._pending[labels] = list(hits), list(judged)
             return
         all_hits, all_judged = seen
-        for place, times in enumerate(judged):
-            if times:
-                all_judged[place] += times
-                all_hits[place] += hits[place]
+        all_judged[:] = map(add, all_judged, judged)
+        if any(hits):
+            all_hits[:] = map(add, all_hits, hits)
 
     def take(self) -> HandOver:
         """Like ``GatheredCounter.take``."""

@@ -205,6 +205,7 @@ def test_signals_are_measured() -> None:
     figures = measure_signals()
     assert 1 < figures["signals_us"] < 500
     assert 0 <= figures["signals_event_us"] < 50
+    assert 0.1 < figures["filter_us"] < 200
 
 
 def test_spans_are_measured() -> None:

@@ -6,7 +6,6 @@ others. Both need a sentence or two, and ignore what they do not know.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 import re2
@@ -78,7 +77,7 @@ _VOTES: dict[str, tuple[str, ...]] = {
 }
 FREQUENT_WORDS = frozenset(_VOTES)
 """Words that name the language of a text and not its content."""
-_NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalpha())
+_NO_LETTERS = bytes(code for code in range(256) if not chr(code).isalpha())  # of Latin-1
 _MARKS = ".,;:!?\"'()[]*_`«»“”„-"
 # A text about a language, or about translating, may want a response in another language.
 _SPEAKS_OF_LANGUAGE = re2.compile(
@@ -132,7 +131,7 @@ def is_unexpected(text: str, expected: Expected) -> bool:
     if expected.latin is None:
         return False
     votes = _votes(text)
-    allowed = max((votes[language] for language in expected.latin), default=0)
+    allowed = max((votes.get(language, 0) for language in expected.latin), default=0)
     # A known language that should have votes, and has none: fewer votes for others are enough.
     language = _winner(votes, _FEW_VOTES_MIN if expected.latin and not allowed else _VOTES_MIN)
     return language is not None and language not in expected.latin and allowed * _LEAD <= votes[language]
@@ -143,18 +142,21 @@ def language_of(text: str, votes_min: int = _VOTES_MIN) -> str | None:
     return _winner(_votes(text), votes_min)
 
 
-def _winner(votes: Counter[str], votes_min: int) -> str | None:
-    first, second = [*votes.most_common(2), ("", 0), ("", 0)][:2]
-    return first[0] if first[1] >= max(votes_min, second[1] * _LEAD) else None
+def _winner(votes: dict[str, int], votes_min: int) -> str | None:
+    if not votes:
+        return None
+    most, *others = sorted(votes.values(), reverse=True)
+    if most < votes_min or (others and most < others[0] * _LEAD):
+        return None
+    return next(language for language, count in votes.items() if count == most)
 
 
-def _votes(text: str) -> Counter[str]:
-    votes: Counter[str] = Counter()
+def _votes(text: str) -> dict[str, int]:
+    votes: dict[str, int] = {}
     for word in text.casefold().split():
-        languages = _VOTES.get(word if word.isalpha() else word.strip(_MARKS))
-        if languages is not None:
-            for language in languages:
-                votes[language] += 1
+        languages = _VOTES.get(word) or (() if word.isalpha() else _VOTES.get(word.strip(_MARKS), ()))
+        for language in languages:
+            votes[language] = votes.get(language, 0) + 1
     return votes
 
 
@@ -162,12 +164,17 @@ def _shares(text: str) -> dict[str, float]:
     """Share of each script in the letters of a text, from a sample; empty if there are too few."""
     step = len(text) // _SAMPLE_CHARS_MAX + 1
     sample = text[::step]
-    if sample.isascii():
-        return {LATIN: 1.0} if len(sample.encode().translate(None, _NO_LETTERS)) >= _LETTERS_MIN else {}
-    letters = [character for character in sample if character.isalpha()]
-    if len(letters) < _LETTERS_MIN:
+    plain = sample.encode("latin-1", "ignore")
+    if len(plain) == len(sample):
+        return {LATIN: 1.0} if len(plain.translate(None, _NO_LETTERS)) >= _LETTERS_MIN else {}
+    blocks = [ord(character) >> 7 for character in sample if character.isalpha()]
+    letters = len(blocks)
+    if letters < _LETTERS_MIN:
         return {}
-    counts = Counter(_BLOCKS.get(ord(character) >> 7, "other") for character in letters)
-    if counts["Kana"] >= len(letters) * _KANA_SHARE_MIN:  # Japanese includes Chinese characters
+    counts: dict[str, int] = {}
+    for block in dict.fromkeys(blocks):  # of a text they are few
+        script = _BLOCKS.get(block, "other")
+        counts[script] = counts.get(script, 0) + blocks.count(block)
+    if counts.get("Kana", 0) >= letters * _KANA_SHARE_MIN:  # Japanese includes Chinese characters
         counts["Kana"] += counts.pop("Han", 0)
-    return {script: count / len(letters) for script, count in counts.items()}
+    return {script: count / letters for script, count in counts.items()}
