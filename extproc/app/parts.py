@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from extproc.classifiers.router import ClassifierRouter
 from extproc.config.document import Document
 from extproc.config.identity import identity_in_words
 from extproc.config.required_extras import require_extra
+from extproc.exchange.recent_exchanges import RecentExchanges
 from extproc.exchange.snapshot import Snapshot
 from extproc.ledger.parts import LedgerParts
 from extproc.rate_limits.shared import SharedLimits
@@ -26,6 +28,7 @@ from extproc.sinks.metrics import Metrics
 from extproc.token_counting.on_demand import TokenCounterOnDemand
 
 if TYPE_CHECKING:
+    from extproc.ledger.feedback_keeper import FeedbackKeeper
     from extproc.server.transport.grpc.server import GrpcAioServer
     from extproc.sinks.review.sink import ReviewSink
 
@@ -52,13 +55,15 @@ def build_processor(
     classifiers: ClassifierRouter,
     ledger: LedgerParts,
     counter: TokenCounterOnDemand,
+    feedback: FeedbackKeeper | None,
 ) -> Processor:
     """The processor with its sinks and services, after which little is left for the garbage collector."""
     log: list[Sink] = [ExchangeLog(logger)] if document.log.exchanges else []
     spool: list[Sink] = [] if ledger.sink is None else [ledger.sink]
+    recent: list[Sink] = [] if feedback is None else [feedback.recent]
     limiter = SharedLimits(metrics, logger)
-    services = classifiers, metrics, limiter, ledger.sink, ledger.budgets, counter
-    processor = Processor(snapshot, [*sinks, *spool, *log], metrics.step, logger, *services)
+    services = classifiers, metrics, limiter, ledger.sink, ledger.budgets, counter, feedback
+    processor = Processor(snapshot, [*sinks, *spool, *recent, *log], metrics.step, logger, *services)
     classifiers.configure(snapshot.classifiers)
     gc.collect()
     gc.freeze()  # keep loaded modules out of every garbage collection
@@ -82,6 +87,29 @@ def open_review(
     from extproc.sinks.review.sink import ReviewSink  # SQLAlchemy is large and optional
 
     return (ReviewSink(document.review, file.parent, metrics, logger, runs_retention),)
+
+
+def open_feedback(
+    document: Document, file: Path, review: Sequence[ReviewSink], metrics: Metrics, logger: JsonLog
+) -> FeedbackKeeper | None:
+    """What takes feedback, if configured, behind the ledger and the review queue. Raises: ExtraMissing."""
+    section, ledger = document.feedback, document.ledger
+    if section is None or ledger is None:
+        return None
+    require_extra("ledger", ledger.url)
+    from extproc.ledger.feedback_comments import FeedbackComments
+    from extproc.ledger.feedback_keeper import FeedbackKeeper  # SQLAlchemy is large and optional
+
+    keeps_texts = document.review is not None and document.review.texts != "none"
+    comments = FeedbackComments(review[0]) if review and keeps_texts else None
+    recent = RecentExchanges(section.exchanges_max)
+    return FeedbackKeeper(ledger.url, file.parent, recent, metrics.feedback, comments, logger)
+
+
+async def close_feedback(feedback: FeedbackKeeper | None) -> None:
+    """Store what waits; takes a bounded time."""
+    if feedback is not None:
+        await asyncio.to_thread(feedback.close)
 
 
 def close_all(review: Sequence[ReviewSink]) -> None:

@@ -14,7 +14,9 @@ from extproc.app.parts import (
     STDOUT,
     build_processor,
     close_all,
+    close_feedback,
     grpc_aio_server,
+    open_feedback,
     open_logger,
     open_review,
     report_loading,
@@ -104,11 +106,12 @@ async def _serve(
     snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
     review = open_review(document, file, metrics, logger)
     ledger = open_ledger(document, file, metrics.ledger, logger)
+    feedback = open_feedback(document, file, review, metrics, logger)
     otel = open_otel(document, file, metrics, logger)
     classifiers = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
     counter = TokenCounterOnDemand(file.parent, metrics, logger)
     sinks: list[Sink] = [metrics, *review, *otel]
-    processor = build_processor(document, snapshot, metrics, sinks, logger, classifiers, ledger, counter)
+    processor = build_processor(document, snapshot, metrics, sinks, logger, classifiers, ledger, counter, feedback)
     metrics.inflight.set_function(lambda: processor.inflight)
     report_start(files, processor.snapshot, health, metrics, logger)
     pages = open_pages(document.server.metrics, metrics.registry, health, liveness_check(asyncio.get_running_loop()))
@@ -153,6 +156,7 @@ async def _serve(
         logger.info("stopped", exchanges_cancelled=exchanges_cancelled)
     finally:
         await counter.close(LATE_COUNTS_S_MAX)
+        await close_feedback(feedback)
         close_all(review)
         await ledger.close()
         for sink in otel:

@@ -17,7 +17,9 @@ from extproc.app.parts import (
     STDOUT,
     build_processor,
     close_all,
+    close_feedback,
     grpc_aio_server,
+    open_feedback,
     open_logger,
     open_review,
 )
@@ -79,11 +81,12 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
     snapshot = compile_snapshot(order.config.document, order.config.prompts, order.config.mask_keys)
     review = open_review(document, file, metrics, logger, runs_retention=False)
     ledger = open_ledger(document, file, metrics.ledger, logger, ships=False)
+    feedback = open_feedback(document, file, review, metrics, logger)
     otel = open_otel(document, file, metrics, logger)
     classifiers = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
     counter = TokenCounterOnDemand(file.parent, metrics, logger)
     sinks: list[Sink] = [metrics, FlushSink(metrics.flush), *review, *otel]
-    processor = build_processor(document, snapshot, metrics, sinks, logger, classifiers, ledger, counter)
+    processor = build_processor(document, snapshot, metrics, sinks, logger, classifiers, ledger, counter, feedback)
     health.revision = snapshot.revision
     tls = None if order.config.certificates is None else Tls(order.config.certificates)
     bytes_max = message_bytes_max(document.limits)
@@ -104,6 +107,7 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
         metrics.flush()
     finally:
         await counter.close(LATE_COUNTS_S_MAX)
+        await close_feedback(feedback)
         close_all(review)
         await ledger.close()
         for sink in otel:

@@ -22,6 +22,7 @@ from extproc.cli.ledger_replay import entries_of, sources_in
 from extproc.cli.ledger_store import (
     OfEndpoint,
     OfExchange,
+    OfFeedback,
     OfOutcome,
     OfProject,
     OfTeam,
@@ -74,6 +75,7 @@ def query_command(
     version: OfVersion = None,
     outcome: OfOutcome = None,
     exchange: OfExchange = None,
+    feedback: OfFeedback = None,
     since: SinceOption = None,
     until: UntilOption = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of entries.")] = 50,
@@ -83,7 +85,8 @@ def query_command(
     """List entries, the newest first, a line each. `~`: estimated tokens."""
     from extproc.ledger.query import EntryQuery, newest
 
-    wanted = EntryQuery(team, project, user, endpoint, version, outcome, exchange, time_us(since), time_us(until))
+    times = time_us(since), time_us(until)
+    wanted = EntryQuery(team, project, user, endpoint, version, outcome, exchange, *times, feedback)
     with progress("Reading the entries"), opened(config_file(config)) as ledger:
         found = [entry for _, entry in newest(ledger.store, wanted, limit)]
     if as_json:

@@ -68,6 +68,8 @@ class LedgerEntryJson(TypedDict):
     outcome: Annotated[str, "how it ended"]
     status: Annotated[int, "of the answer; 0: there was none"]
     reason: Annotated[str, "code of the error that ended it; see the reference of errors"]
+    response_id: Annotated[str, "that the server gave its answer; empty: none, or one that is no word"]
+    trace_id: Annotated[str, "of its span, in hexadecimal digits; empty without `otel`"]
     signals: Annotated[
         dict[str, list[int] | float],
         "of the answer, by name: of a rate how many have it and how many were judged, otherwise a value",

@@ -13,6 +13,7 @@ import typer
 from extproc.cli.ledger_opened import config_with_ledger, opened_ledger
 from extproc.cli.output import refuse, said
 from extproc.cli.review_store import since_ms_of
+from extproc.domain.feedback import FeedbackType
 from extproc.ledger.entry import EntryOutcome
 from extproc.ledger.sinks import further_sinks
 
@@ -26,6 +27,9 @@ OfEndpoint = Annotated[str | None, typer.Option("--endpoint", help="Only entries
 OfVersion = Annotated[str | None, typer.Option("--version", help="Only entries of VERSION or MODEL/VERSION.")]
 OfOutcome = Annotated[EntryOutcome | None, typer.Option("--outcome", help="Only entries that ended like this.")]
 OfExchange = Annotated[str | None, typer.Option(help="Only the entry of the answer with this x-llm-exchange-id.")]
+OfFeedback = Annotated[
+    FeedbackType | None, typer.Option("--feedback", help="Only entries for which users gave such feedback.")
+]
 SinceOption = Annotated[
     str | None, typer.Option(help="Only entries since a date (2026-11-25T10:00), or of the last 30m, 12h, 7d, 2w.")
 ]

@@ -13,6 +13,7 @@ from extproc.config.classifier_checks import classifier_problems
 from extproc.config.document import Document, Role, Version
 from extproc.config.endpoints import may_be_several
 from extproc.config.fallback_checks import fallback_problems
+from extproc.config.feedback import feedback_problems
 from extproc.config.forwarding import IDENTITY_HEADERS, is_usually_excluded, named_headers
 from extproc.config.identity_checks import (
     hop_listeners,
@@ -78,6 +79,7 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *rate_limit_problems(document, places),
         *budget_problems(document, places),
         *ledger_problems(document, places),
+        *feedback_problems(document, places),
         *otel_problems(document, places),
         *_header_problems(document, places),
         *identity_problems(document, places),

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 from extproc.config.budgets import Budget
 from extproc.config.classifiers import Classifier
 from extproc.config.fallback import Fallback
+from extproc.config.feedback import Feedback
 from extproc.config.filters import AnyFilterSection
 from extproc.config.identity import Identity
 from extproc.config.ledger import Ledger
@@ -392,6 +393,9 @@ class Document(Section):
     )
     review: Review | None = Field(default=None, description="queue of findings for human review; default: none")
     ledger: Ledger | None = Field(default=None, description="durable entries of all exchanges; default: none")
+    feedback: Feedback | None = Field(
+        default=None, description="what users say of answers, sent by clients; default: not taken"
+    )
     otel: Otel | None = Field(default=None, description="spans and metrics over OTLP; default: none")
     requests: Requests = Field(default_factory=Requests, description="content that is forwarded without inspection")
     envoy: Envoy = Field(default_factory=Envoy, description="settings for `envoy-config`")

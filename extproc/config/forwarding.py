@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from extproc.config.document import Document
+from extproc.config.feedback import ORIGIN_HEADER
 from extproc.config.identity import credential_headers
 
 EXCLUDED_HEADERS = (
@@ -67,6 +68,8 @@ def excluded_headers(document: Document) -> tuple[list[str], list[str]]:
     named = [header for _, header in named_headers(document)]
     if document.otel is not None:
         named += TRACE_HEADERS
+    if document.feedback is not None and document.feedback.origins:
+        named.append(ORIGIN_HEADER)
     for source in document.identity.sources:
         named += credential_headers(source, document.identity)
     return (

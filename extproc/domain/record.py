@@ -133,6 +133,7 @@ class ExchangeRecord:
     identity_refused: str = ""  # why the credential was refused, in one word
     exceeded_claims: tuple[str, ...] = ()  # parts of the identity that a header claims beyond it
     claim_effect: str = ""  # of these: ``refused`` or ``replaced``
+    feedback_refusal: str = ""  # of a feedback: why the store did not take it; see ``FeedbackResult``
     route: str = ""  # that chose where it goes; empty without routes
     ignored_pin: str = ""  # model whose pin header was ignored, as the team may not pin
     asked_model: str = ""  # as the client calls it
@@ -155,6 +156,7 @@ class ExchangeRecord:
     refusals_judged: int = 0  # choices in which a refusal was looked for
     answers: int = 0  # completed choices
     finish_reasons: tuple[str, ...] = ()  # of those, as the server told them
+    response_id: str = ""  # of the server, as the client sees it
     tool_calls: int = 0
     request_bytes: int = 0  # of the body, as it arrived
     response_bytes: int = 0  # likewise, as far as it was read

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from extproc.domain.classification import BlockingCheck, ClassificationJob, FoundInText
+from extproc.domain.feedback import FeedbackClaim
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.text import Direction
 from extproc.exchange.claims import Claim
@@ -103,7 +104,14 @@ class LimitsAnswered:
     claim: Claim
 
 
-Wait = BlockingCheck | Claim
+@dataclass(slots=True)
+class FeedbackAnswered:
+    """The store has taken a feedback, or not: the claim says which."""
+
+    claim: FeedbackClaim
+
+
+Wait = BlockingCheck | Claim | FeedbackClaim
 """What a request waits for."""
 
 Event = (
@@ -118,6 +126,7 @@ Event = (
     | VerdictReceived
     | VerdictMissing
     | LimitsAnswered
+    | FeedbackAnswered
 )
 
 # --- commands ------------------------------------------------------------------------------------------------------
@@ -220,8 +229,8 @@ Command = ContinueHeaders | ContinueBody | ContinueChunk | SendChunk | ContinueT
 class Step:
     """The result of one event. ``ended`` is set exactly once per exchange.
 
-    While the request waits, only ``VerdictReceived``, ``VerdictMissing``, ``LimitsAnswered`` and ``StreamClosed`` may
-    follow. A step with commands ends all waits.
+    While the request waits, only ``VerdictReceived``, ``VerdictMissing``, ``LimitsAnswered``, ``FeedbackAnswered`` and
+    ``StreamClosed`` may follow. A step with commands ends all waits.
     """
 
     commands: list[Command]

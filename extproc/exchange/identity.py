@@ -80,7 +80,13 @@ def note_again(record: ExchangeRecord, headers: Mapping[str, str], snapshot: Sna
 def note_user(record: ExchangeRecord, request: RequestView, snapshot: Snapshot) -> None:
     """Note the user that the body names, if the configuration takes it and no source has told one."""
     if snapshot.identity.user_field and not record.user and request.user:
-        record.user = user_hash(request.user, snapshot.user_key)
+        note_named_user(record, request.user, snapshot)
+
+
+def note_named_user(record: ExchangeRecord, user: str, snapshot: Snapshot) -> None:
+    """Note the user of a body that is no request for a model."""
+    if snapshot.identity.user_field and not record.user and user:
+        record.user = user_hash(user, snapshot.user_key)
 
 
 def identity_of(record: ExchangeRecord, headers: Mapping[str, str], snapshot: Snapshot) -> CallerIdentity:

@@ -16,6 +16,7 @@ from extproc.domain.errors import ApiError, PayloadRefused
 from extproc.domain.pace import UNHURRIED, Abandoned, Pace, TextTooCostly
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.text import Direction, TextSource
+from extproc.exchange import feedback
 from extproc.exchange import request_steps as requests
 from extproc.exchange import response_steps as responses
 from extproc.exchange.budget_memory import BudgetClaim, BudgetKeeper
@@ -30,6 +31,7 @@ from extproc.exchange.events import (
     ContinueChunk,
     ContinueTrailers,
     Event,
+    FeedbackAnswered,
     ImmediateResponse,
     LimitsAnswered,
     Overloaded,
@@ -99,7 +101,9 @@ _VERDICT = _row(requests.take_verdict, Phase.AWAITING, Phase.RESPONSE_HEADERS)
 
 TABLE: Mapping[Phase, Mapping[type[Event], Row]] = {
     Phase.REQUEST_HEADERS: {
-        RequestHeaders: _row(requests.read_headers, Phase.REQUEST_BODY, Phase.RESPONSE_HEADERS, Phase.REPLIED),
+        RequestHeaders: _row(
+            requests.read_headers, Phase.REQUEST_BODY, Phase.FEEDBACK, Phase.RESPONSE_HEADERS, Phase.REPLIED
+        ),
         ResponseHeaders: _LOCAL_REPLY,
     },
     Phase.REQUEST_BODY: {
@@ -108,10 +112,17 @@ TABLE: Mapping[Phase, Mapping[type[Event], Row]] = {
         Overloaded: _refusing(OVERLOADED),
         ResponseHeaders: _LOCAL_REPLY,
     },
+    Phase.FEEDBACK: {
+        RequestBody: _row(feedback.read_body, Phase.AWAITING),
+        RequestTrailers: _PASSED_REQUEST_TRAILERS,
+        Overloaded: _refusing(OVERLOADED),
+        ResponseHeaders: _LOCAL_REPLY,
+    },
     Phase.AWAITING: {
         VerdictReceived: _VERDICT,
         VerdictMissing: _VERDICT,
         LimitsAnswered: _row(requests.take_limits, Phase.AWAITING, Phase.RESPONSE_HEADERS),
+        FeedbackAnswered: _row(feedback.answer, Phase.REPLIED),
     },
     Phase.RESPONSE_HEADERS: {
         RequestTrailers: _PASSED_REQUEST_TRAILERS,
@@ -234,7 +245,7 @@ class Exchange:
     @property
     def awaits_request(self) -> bool:
         """Whether the request's body is expected next."""
-        return self._state.phase is Phase.REQUEST_BODY
+        return self._state.phase is Phase.REQUEST_BODY or self._state.phase is Phase.FEEDBACK
 
     @property
     def awaits_encoded(self) -> bool:
@@ -292,8 +303,9 @@ def _refuse(state: ExchangeState, error: ApiError, outcome: Outcome, event: Even
         return state.end(commands, now_ns, response.phase)
     record.status = error.status
     body = state.errors.error_body(error)
+    headers = (*error.headers, *state.cors) if state.cors else error.headers
     reply = ImmediateResponse(
-        error.status, body, error.code, record.id, retry_after_s=error.retry_after_s, headers=error.headers
+        error.status, body, error.code, record.id, retry_after_s=error.retry_after_s, headers=headers
     )
     return state.end([reply], now_ns, Phase.REPLIED)
 

@@ -9,6 +9,7 @@
                                                                +--> OBSERVED   forwarded at once; read for usage only
                                                                +--> UNREAD     forwarded at once: not from a model
         STREAM --cut, or an internal error--> DRAINED    (STREAMED) the rest is discarded
+        REQUEST_HEADERS --headers of a feedback--> FEEDBACK --body--> AWAITING (the ledger's store) --> REPLIED
         any phase --immediate response--> REPLIED
         any phase --end of the response, or an abort--> DONE
 
@@ -26,6 +27,7 @@ class Phase(StrEnum):
 
     REQUEST_HEADERS = "request_headers"
     REQUEST_BODY = "request_body"
+    FEEDBACK = "feedback"
     AWAITING = "awaiting"
     RESPONSE_HEADERS = "response_headers"
     BUFFERED = "buffered"

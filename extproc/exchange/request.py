@@ -100,7 +100,7 @@ def endpoint_of(headers: Mapping[str, str], snapshot: Snapshot) -> Dialect | Non
         raise _unknown_path(path, snapshot)
     if method != "POST":
         raise refuse(405, "method_not_allowed", "Only POST is allowed on this path.")
-    _refuse_content_type(headers)
+    refuse_content_type(headers)
     return dialect
 
 
@@ -113,7 +113,8 @@ def _unknown_path(path: str, snapshot: Snapshot) -> PayloadRefused:
     return refuse(403, "path_not_allowed", message)
 
 
-def _refuse_content_type(headers: Mapping[str, str]) -> None:
+def refuse_content_type(headers: Mapping[str, str]) -> None:
+    """Refuse a body that is no JSON, or encoded as nothing is here. Raises: PayloadRefused (415)."""
     media, _, parameters = headers.get("content-type", "").partition(";")
     charset = parameters.strip().lower().replace('"', "")
     if media.strip().lower() != "application/json" or charset not in ("", "charset=utf-8"):

@@ -6,7 +6,7 @@ from extproc.domain.contract import PICKER_HEADER
 from extproc.domain.errors import PayloadRefused
 from extproc.domain.record import Outcome
 from extproc.domain.text import Direction
-from extproc.exchange import attempts
+from extproc.exchange import attempts, feedback
 from extproc.exchange import request as requests
 from extproc.exchange.endpoint_picks import EndpointPick
 from extproc.exchange.events import (
@@ -44,7 +44,12 @@ def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> St
     record.endpoint = requests.endpoint_name(headers)
     if snapshot.tracing is not None:
         begin_trace(record, headers, state.trace_seed, snapshot.tracing)
+    gives_feedback = snapshot.feedback is not None and feedback.is_feedback(headers, snapshot.feedback)
+    if gives_feedback and (preflight := feedback.begin(state, headers, now_ns)) is not None:
+        return preflight
     settled = note_caller(record, event, snapshot, state.hop, state.exchange.facts.utc_s)
+    if gives_feedback:
+        return feedback.read_headers(state, event)
     if settled is not None:
         headers = settled.headers
     names = requests.models_body(headers, record, snapshot)

@@ -17,6 +17,7 @@ from extproc.config.load import revision_of
 from extproc.config.models import CompiledModel, CompiledVersion, VersionPlace, compile_models
 from extproc.config.tokenizers import tokenizer_files
 from extproc.exchange.caller import CallerSources, compile_sources, user_key_of
+from extproc.exchange.feedback_terms import FeedbackTerms, feedback_terms
 from extproc.exchange.policies import CompiledPolicy, compile_policies
 from extproc.exchange.trace_contexts import TracingTerms, tracing_terms
 from extproc.filters.base import Filter, Resources
@@ -54,6 +55,7 @@ class Snapshot:
     reviews: bool  # findings are recorded for reviewers
     excerpt_chars_max: int | None  # text around each finding, on either side; None: no text is kept
     keeps_ledger: bool  # each exchange has a durable entry
+    feedback: FeedbackTerms | None  # None: it is not taken
     full_duplex: bool  # the body mode of guarded streams
     endpoint_picker: bool  # one stands before us, and its word counts
     long_message_timeout_ms: int  # Envoy's timeout while a long request is checked
@@ -118,6 +120,7 @@ def compile_snapshot(
         reviews=review is not None,
         excerpt_chars_max=None if review is None or review.texts == "none" else review.excerpt_chars_max,
         keeps_ledger=document.ledger is not None,
+        feedback=feedback_terms(document, mask_keys),
         full_duplex=document.envoy.response_stream_mode == "full_duplex",
         endpoint_picker=document.envoy.endpoint_picker,
         long_message_timeout_ms=document.envoy.long_message_timeout_ms,

@@ -45,12 +45,14 @@ class ExchangeState:
         ended: whether the record was handed out.
         hop: the trusted listener of Envoy through which the request came; empty: the one for clients.
         awaits_encoded: whether the next message may be a short encoding of a long text.
+        cors: headers for a web page that may read the reply.
     """
 
     __slots__ = (
         "awaits_encoded",
         "budgeting",
         "clean_texts",
+        "cors",
         "ended",
         "errors",
         "exchange",
@@ -105,6 +107,7 @@ class ExchangeState:
         self.forwarded = False
         self.ended = False
         self.awaits_encoded = False
+        self.cors: tuple[tuple[str, str], ...] = ()
         if snapshot.logs_text:
             self.record.texts = {}
         if snapshot.reviews:

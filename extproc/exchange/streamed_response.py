@@ -102,6 +102,7 @@ class StreamedResponse(ResponseHandler):
         """Measure the stream so far."""
         self._record.answers, self._record.response_bytes = self._stream.answers, self._response_bytes
         self._record.finish_reasons = tuple(self._reader.finishes.values())[:FINISHES_MAX]
+        self._record.response_id = self._reader.response_id
         ending.measure_stream(self._record, self._reader.usage, self._tokens)
         return True
 

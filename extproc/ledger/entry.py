@@ -96,6 +96,8 @@ class LedgerEntry:
         outcome: how it ended.
         status: of the answer; 0: there was none.
         reason: code of the error that ended it; see the reference of errors.
+        response_id: that the server gave its answer; empty: none, or one that is no word.
+        trace_id: of its span, in hexadecimal digits; empty without `otel`.
         signals: of the answer, by name: of a rate how many have it and how many were judged, otherwise a value.
     """
 
@@ -146,6 +148,8 @@ class LedgerEntry:
     outcome: EntryOutcome
     status: int = 0
     reason: str = ""
+    response_id: str = ""
+    trace_id: str = ""
     signals: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -32,12 +32,12 @@ _VERSION_FIELDS: Final = ("model", "version", "fingerprint", "prompt", "prompt_f
 BEGIN_FIELDS: Final = (
     *("exchange", "started_wall_ns", "started_ns", "sent_ns", "revision"),
     *("team", "project", "budget_code", "tier", "use_case", "user_id", "key_id", "identity_source", "model_asked"),
-    *("endpoint", "route", "policy", "streamed", "request_bytes", "version", "size"),
+    *("endpoint", "route", "policy", "streamed", "request_bytes", "version", "size", "trace_id"),
 )
 END_FIELDS: Final = (
     *("first_text_ns", "ended_ns", "streamed", "outcome", "status", "reason", "version", "chosen"),
     *("usage", "prompt_reported", "cost_micro_usd", "choices", "finish_reasons", "tool_calls", "refusals"),
-    *("finding_count", "findings", "response_bytes", "attempts", "signals"),
+    *("finding_count", "findings", "response_bytes", "attempts", "signals", "response_id"),
 )
 _VERSIONS_MAX: Final = 1_000
 _COMPLETED: Final = EntryOutcome.COMPLETED.value
@@ -100,6 +100,7 @@ class RecordWriter:
                 None
                 if size is None
                 else (size.utf8_bytes, size.turns, size.tool_utf8_bytes, size.choices, size.answer_tokens_max),
+                "" if record.trace is None else f"{record.trace.trace_id:032x}",
             )
         )
 
@@ -133,6 +134,7 @@ class RecordWriter:
                 record.response_bytes,
                 [tuple(one) for one in record.attempts[:ATTEMPTS_MAX]] if record.attempts else (),
                 None if signals is None else (signals.hits, signals.judged, signals.values),
+                record.response_id,
             )
         )
 
@@ -241,6 +243,7 @@ class RecordReader:
             outcome=EntryOutcome(last["outcome"]),
             status=last["status"],
             reason=last["reason"],
+            response_id=last.get("response_id", ""),
             signals=_signals(*(last.get("signals") or ([], [], {}))),
         )
 
@@ -311,6 +314,7 @@ def _common(first: dict[str, Any]) -> dict[str, Any]:
     more = ("identity_source", "model_asked", "endpoint", "route", "policy", "request_bytes")
     return {
         **{name: first[name] for name in (*taken, *more)},
+        "trace_id": first.get("trace_id", ""),
         "started_at_us": first["started_wall_ns"] // 1_000,
         "sent_at_us": _wall_us(first, first["sent_ns"]),
     }

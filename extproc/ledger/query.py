@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, and_, exists, or_, select
 
+from extproc.domain.feedback import FeedbackType
 from extproc.ledger.entry import EntryOutcome, LedgerEntry
-from extproc.ledger.schema import ENTRIES
+from extproc.ledger.schema import ENTRIES, FEEDBACK
 from extproc.ledger.store import ROWS_AT_ONCE, LedgerStore, entry_of
 
 
@@ -19,6 +20,7 @@ class EntryQuery:
 
     Attributes:
         version: VERSION or MODEL/VERSION.
+        feedback: users have given such feedback for it.
         since_us, until_us: started at that time or later, and before that time. [us since 1970]
     """
 
@@ -31,6 +33,7 @@ class EntryQuery:
     exchange: str | None = None
     since_us: int | None = None
     until_us: int | None = None
+    feedback: FeedbackType | None = None
 
 
 def newest(store: LedgerStore, wanted: EntryQuery, limit: int) -> list[tuple[int, LedgerEntry]]:
@@ -60,6 +63,9 @@ def _chosen(wanted: EntryQuery) -> Select[Any]:
     if wanted.version is not None:
         full = columns.model + "/" + columns.version
         conditions.append(or_(columns.version == wanted.version, full == wanted.version))
+    if wanted.feedback is not None:
+        given = FEEDBACK.c
+        conditions.append(exists().where(given.exchange == columns.exchange, given.type == wanted.feedback.value))
     if wanted.since_us is not None:
         conditions.append(columns.started_at_us >= wanted.since_us)
     if wanted.until_us is not None:

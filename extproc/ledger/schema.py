@@ -2,8 +2,8 @@
 
 ``ledger_entries`` has a column for each field of ``LedgerEntry``, and the day. ``ledger_spools`` says up to where the
 segments of each process are stored. ``usage_slots`` has the sums of budgets: what was used, by quarter of an hour and
-payer. ``budget_changes`` has grants, and what was crossed. The views ``usage_daily`` and ``usage_by_team`` are made for
-people.
+payer. ``budget_changes`` has grants, and what was crossed. ``feedback`` has what users said of exchanges. The views
+``usage_daily``, ``usage_by_team`` and ``feedback_by_version`` are made for people.
 """
 
 from __future__ import annotations
@@ -11,8 +11,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Connection, Date, Index, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
+
+from extproc.domain.feedback import FeedbackType
 
 METADATA = MetaData()
 
@@ -72,7 +87,10 @@ ENTRIES = Table(
     Column("status", Integer, nullable=False),
     Column("reason", Text, nullable=False),
     Column("signals", LISTS, nullable=False, server_default="{}"),
+    Column("response_id", Text, nullable=False, server_default=""),
+    Column("trace_id", Text, nullable=False, server_default=""),
 )
+Index("ledger_entries_response_id", ENTRIES.c.response_id)
 Index("ledger_entries_day_team", ENTRIES.c.day, ENTRIES.c.team)
 Index("ledger_entries_started_at_us", ENTRIES.c.started_at_us)
 
@@ -114,6 +132,41 @@ CHANGES = Table(
     Column("note", Text, nullable=False),
 )
 Index("budget_changes_budget", CHANGES.c.budget, CHANGES.c.period_start_us)
+FEEDBACK = Table(
+    "feedback",
+    METADATA,
+    Column("exchange", Text, primary_key=True),  # it may have no entry yet
+    Column("user_id", Text, primary_key=True),  # a keyed hash; empty: users are not told apart
+    Column("type", Text, primary_key=True),
+    Column("created_at_us", BigInteger, nullable=False),
+    Column("changed_at_us", BigInteger, nullable=False),
+    Column("score", Float),  # in the client's own scale
+    Column("comment_hash", Text, nullable=False),  # keyed; empty: there was no comment
+    Column("team", Text, nullable=False),
+    Column("project", Text, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("prompt_fingerprint", Text, nullable=False),
+)
+Index("feedback_created_at_us", FEEDBACK.c.created_at_us)
+_THUMBS = "('positive', 'negative')"
+_OF_TYPES = ", ".join(f"sum(CASE WHEN type = '{one.value}' THEN 1 ELSE 0 END) AS {one.value}" for one in FeedbackType)
+_FEEDBACK_BY_VERSION = f"""
+SELECT model, version, fingerprint, prompt, prompt_fingerprint, route, {_OF_TYPES}, avg(score) AS mean_score
+FROM feedback AS one
+WHERE type NOT IN {_THUMBS} OR NOT EXISTS (
+    SELECT 1 FROM feedback AS later
+    WHERE later.exchange = one.exchange AND later.user_id = one.user_id AND later.type <> one.type
+        AND later.type IN {_THUMBS}
+        AND (later.changed_at_us > one.changed_at_us
+            OR (later.changed_at_us = one.changed_at_us AND later.type < one.type))
+)
+GROUP BY model, version, fingerprint, prompt, prompt_fingerprint, route
+"""
+"""Of two opposite thumbs of one user only the later one counts."""
 _SUMS = """
     count(*) AS exchanges,
     CAST(sum(prompt_tokens) AS BIGINT) AS prompt_tokens,
@@ -136,6 +189,7 @@ VIEWS: Mapping[str, Mapping[str, str]] = {
         name: f"SELECT {month} AS month, team, {_SUMS} GROUP BY {month}, team"
         for name, month in (("sqlite", "substr(day, 1, 7)"), ("postgresql", "to_char(day, 'YYYY-MM')"))
     },
+    "feedback_by_version": dict.fromkeys(("sqlite", "postgresql"), _FEEDBACK_BY_VERSION),
 }
 """The statements of the views, by name and by database. Days and months are those of UTC."""
 

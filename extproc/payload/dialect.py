@@ -95,6 +95,11 @@ class StreamReader(Protocol):
     plain: PlainChunks
     finishes: dict[int, str]  # finish reasons of the choices so far
 
+    @property
+    def response_id(self) -> str:
+        """The id of the response, as the client sees it; empty: it has none, or one that is no word."""
+        ...
+
     def read(self, event: SseEvent) -> Frame:
         """Parse one event. Raises: UnreadableResponse."""
         ...

@@ -86,6 +86,11 @@ class NoStream:
         self.plain = PlainChunks()
         self.finishes: dict[int, str] = {}
 
+    @property
+    def response_id(self) -> str:
+        """None."""
+        return ""
+
     def read(self, event: SseEvent) -> Frame:
         """Raises: UnreadableResponse, always."""
         raise UnreadableResponse("the response is a stream, but none was requested")

@@ -18,6 +18,7 @@ from extproc.payload.error_body import error_slots
 from extproc.payload.inert import USAGE, Rule, Shape, is_count, is_label, is_null, word_of
 from extproc.payload.messages_blocks import MESSAGE, STOP_REASON, TOKENS_USED_UP, block_slots, error_object
 from extproc.payload.plain_chunk import PlainChunks
+from extproc.payload.response_ids import response_id_of
 from extproc.payload.sse import SseEvent
 from extproc.payload.unnamed import unnamed_slots
 from extproc.payload.usage import UsageReader, anthropic_usage_of
@@ -67,9 +68,15 @@ class MessagesStream:
         self.plain = PlainChunks()
         self.finishes: dict[int, str] = {}
         self._shown = shown
+        self._message: dict[str, Any] = {}  # as it started
         self._prompt: Usage | None = None
         self._open_block: int | None = None
         self._open_block_after: int | None = None  # after the current event is sent
+
+    @property
+    def response_id(self) -> str:
+        """That of the message."""
+        return response_id_of(self._message)
 
     def read(self, event: SseEvent) -> Frame:
         """Parse one event. Raises: UnreadableResponse."""
@@ -127,6 +134,7 @@ class MessagesStream:
         message = tree.get("message")
         if not isinstance(message, dict):
             raise UnreadableResponse("message_start has no message")
+        self._message = message
         self._prompt = anthropic_usage_of(message.get("usage"))
         self.usage.running(0, self._prompt)
         for index, block in enumerate(items_of(message, "content")):

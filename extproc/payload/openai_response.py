@@ -26,6 +26,7 @@ from extproc.payload.inert import (
     word_of,
 )
 from extproc.payload.plain_chunk import PlainChunks
+from extproc.payload.response_ids import response_id_of
 from extproc.payload.sse import SseEvent
 from extproc.payload.unnamed import unnamed_slots
 from extproc.payload.usage import UsageReader, short_usage_of, usage_of
@@ -135,6 +136,11 @@ class ChoiceStream:
         self._head_raw: dict[str, Any] = {}  # its head as received
         self._head_keys: frozenset[str] = frozenset()
         self._carriers: dict[TextSource, Path] = {}  # the paths in a choice of unnamed texts that grow
+
+    @property
+    def response_id(self) -> str:
+        """That of the first chunk: all have the same."""
+        return response_id_of(self._first)
 
     def read(self, event: SseEvent) -> Frame:
         """Parse one event. Raises: UnreadableResponse."""

@@ -20,6 +20,7 @@ from extproc.payload.ends import end_of_response, finish_of_response
 from extproc.payload.error_body import error_slots
 from extproc.payload.inert import Rule, Shape, is_count, is_event_type, is_label, is_null
 from extproc.payload.plain_chunk import PlainChunks
+from extproc.payload.response_ids import response_id_of
 from extproc.payload.responses_items import (
     CUT,
     CUT_AT_LIMIT,
@@ -77,6 +78,11 @@ class ResponsesStream:
         self._response: dict[str, Any] = {}
         self._done: set[TextSource] = set()
         self._places: dict[TextSource, dict[str, Any]] = {}  # the first delta of each channel, as sent to the client
+
+    @property
+    def response_id(self) -> str:
+        """That of the last object: all have the same."""
+        return response_id_of(self._response)
 
     def read(self, event: SseEvent) -> Frame:
         """Parse one event. Raises: UnreadableResponse."""

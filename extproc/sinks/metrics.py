@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from extproc.domain.classification import ClassificationJob
 from extproc.domain.record import Coverage, ExchangeRecord, VersionFacts
 from extproc.sinks.exchange_metrics import SECONDS_BUCKETS, ExchangeMetrics
+from extproc.sinks.feedback_metrics import FeedbackMetrics
 from extproc.sinks.gathering_registry import VERSION_LABELS, GatheringRegistry
 from extproc.sinks.ledger_metrics import LedgerMetrics
 
@@ -33,6 +34,7 @@ class Metrics:
         self._lock = gathering.lock
         self._exchanges = ExchangeMetrics(gathering)
         self.ledger = LedgerMetrics(gathering)
+        self.feedback = FeedbackMetrics(gathering)
         self.envoy_stale = Gauge(
             "llm_envoy_stale_keys",
             "Configuration keys that an Envoy which calls does not know yet.",
@@ -195,6 +197,8 @@ class Metrics:
         """Count one exchange."""
         with self._lock:
             self._exchanges.count(record)
+            if record.reason:
+                self.feedback.count(record)
 
     def step(self, phase: str, duration_ns: int) -> None:
         """Record the processing time of one message. Thread-safe, like ``exchange_ended``."""

@@ -47,6 +47,17 @@ def record_of(answer: bytes, snapshot: Snapshot = KEPT, *, streamed: bool = Fals
     return talk.hears_all(chunks(answer, [50] if streamed else ())).hears_all([StreamClosed()]).record
 
 
+def test_the_id_of_an_answer() -> None:
+    """Of the model server, as the client sees it: streamed, broken off, or not streamed."""
+    stream = chat_chunk("Hi") + chat_chunk(finish="stop") + DONE
+    assert record_of(chat_answer("Hi")).response_id == "chatcmpl-1"
+    assert record_of(stream, streamed=True).response_id == "chatcmpl-1"
+    talk = asked(KEPT, body=request_body(stream=True))
+    talk.hears_all([response_headers(SSE), *chunks(chat_chunk("Hi"), end=False), StreamClosed()])
+    assert (talk.record.outcome, talk.record.response_id) == (Outcome.ABORTED, "chatcmpl-1")
+    assert record_of(chat_answer("Hi", id="mail bob@example.org")).response_id == ""
+
+
 def test_an_unstreamed_answer() -> None:
     """One finish reason for each choice, in order."""
     body = chat_answer("Hi", "Ho")

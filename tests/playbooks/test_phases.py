@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from extproc.domain.feedback import FeedbackClaim
 from extproc.exchange.claims import Claim
 from extproc.exchange.events import (
     Abort,
     Event,
+    FeedbackAnswered,
     LimitsAnswered,
     Overloaded,
     RequestBody,
@@ -22,6 +24,7 @@ from extproc.exchange.events import (
     StreamClosed,
     VerdictMissing,
     VerdictReceived,
+    Wait,
 )
 from extproc.exchange.limit_memory import LimitMemory
 from extproc.exchange.machine import TABLE, Exchange
@@ -51,12 +54,13 @@ AWAITED: dict[str, Any] = {
     "on_error": "open",
 }
 CLASSIFIERS = {"classifiers": {"harm": {"adapter": "packaged", "head": "abuse"}}}
-ALWAYS_FAILS = {(Phase.REQUEST_BODY, Overloaded), (Phase.BUFFERED, ResponseTrailers)}
+ALWAYS_FAILS = {(Phase.REQUEST_BODY, Overloaded), (Phase.FEEDBACK, Overloaded), (Phase.BUFFERED, ResponseTrailers)}
 
 FULL_DUPLEX = snapshot_of(VERSION, PII_BLOCK, METER)
 STREAMED = snapshot_of(VERSION, PII_BLOCK, METER, envoy={"response_stream_mode": "streamed"})
 PASSING = snapshot_of(VERSION, PII, METER, requests={"allow_paths": ["GET /health"]})
 LIMITS = {"rate_limits": {"limits": [{"name": "one", "of": "requests", "limit": 9, "window": "hour"}]}}
+RATED = snapshot_of(VERSION, METER, ledger={}, feedback={})
 ASKING = snapshot_of(VERSION, {**AWAITED, "name": "one"}, {**AWAITED, "name": "two"}, METER, **CLASSIFIERS, **LIMITS)
 
 ASKED: list[Event] = [request_headers(), request_body(stream=True)]
@@ -124,6 +128,8 @@ def steps_of_asking(*, answered: bool, limits_last: bool = True) -> set[tuple[Ph
         event: Event
         if isinstance(wait, Claim):
             event = LimitsAnswered(wait)
+        elif isinstance(wait, FeedbackClaim):
+            event = FeedbackAnswered(wait)
         else:
             event = VerdictReceived(wait, ()) if answered else VerdictMissing(wait, "late")
         before = exchange.phase
@@ -132,10 +138,26 @@ def steps_of_asking(*, answered: bool, limits_last: bool = True) -> set[tuple[Ph
     return seen
 
 
+def steps_of_feedback() -> set[tuple[Phase, type, Phase]]:
+    """The same of a feedback, which waits for its store."""
+    exchange = Exchange(RATED, "exchange-1", 0)
+    seen: set[tuple[Phase, type, Phase]] = set()
+    body = RequestBody(b'{"exchange_id":"ab-1","type":"copy"}')
+    waits: Sequence[Wait] = ()
+    for event in (request_headers("/v1/feedback"), body, None):
+        before = exchange.phase
+        heard = event or FeedbackAnswered(waits[0])  # type: ignore[arg-type]
+        waits = exchange.step(heard, 1).waits
+        seen.add((before, type(heard), exchange.phase))
+    return seen
+
+
 def test_each_row_of_the_table_is_what_happens() -> None:
     """All phases that a row names are reached, and no others."""
     seen = set().union(*(steps_of(snapshot, events) for snapshot, events in TALKS))
     seen |= steps_of(FULL_DUPLEX, [*ASKED, NOT_SENT], frozenset({"tiny/v1"}))  # no version could take it
+    seen |= steps_of_feedback() | steps_of(RATED, [request_headers("/v1/feedback"), Overloaded()])
+    seen |= steps_of(RATED, [request_headers("/v1/feedback"), RequestTrailers(), LOCAL])
     seen |= steps_of_asking(answered=True) | steps_of_asking(answered=False)
     seen |= steps_of_asking(answered=True, limits_last=False) | steps_of_asking(answered=False, limits_last=False)
     listed = {

@@ -203,6 +203,11 @@ def restart_needed(started_with: Document, new: Document) -> Iterator[str]:
         for key in type(new.otel).model_fields:
             if key not in _OTEL_RELOADED and getattr(started_with.otel, key) != getattr(new.otel, key):
                 yield f"otel.{key}"
+    if started_with.feedback is None or new.feedback is None:
+        if started_with.feedback != new.feedback:
+            yield "feedback"
+    elif started_with.feedback.exchanges_max != new.feedback.exchanges_max:
+        yield "feedback.exchanges_max"
     for name in ("review", "ledger"):
         if getattr(started_with, name) != getattr(new, name):
             yield name

@@ -13,11 +13,12 @@ from threading import Lock
 from typing import Any
 
 from extproc.domain.classification import BlockingCheck, ClassificationJob
+from extproc.domain.feedback import FeedbackClaim
 from extproc.exchange.budget_memory import BudgetMemory
 from extproc.exchange.claims import Claim
 from extproc.exchange.clean_texts import CleanTexts
 from extproc.exchange.endpoint_picks import EndpointPicks
-from extproc.exchange.events import LimitsAnswered, VerdictMissing, VerdictReceived, Wait
+from extproc.exchange.events import FeedbackAnswered, LimitsAnswered, VerdictMissing, VerdictReceived, Wait
 from extproc.exchange.learned_rates import LearnedRates
 from extproc.exchange.snapshot import Snapshot
 from extproc.rate_limits.local import LocalLimits
@@ -29,6 +30,7 @@ from extproc.server.transport.services import (
     BudgetService,
     ClassifierService,
     ExchangeLedger,
+    FeedbackService,
     LimitService,
     TokenService,
 )
@@ -55,9 +57,11 @@ class Processor:
         ledger: ExchangeLedger | None = None,
         budgets: BudgetService | None = None,
         counter: TokenService | None = None,
+        feedback: FeedbackService | None = None,
     ) -> None:
         self._snapshot = snapshot
         self.counter = counter
+        self._feedback = feedback
         self.records = RecordSinks(sinks, ledger, counter, logger)
         self.cancels = False  # streams that end now are ended by us: the drain is over
         self.long_messages = LongMessages(meter)
@@ -108,8 +112,10 @@ class Processor:
         """The id of an exchange: unique across processes and restarts."""
         return f"{self._id_prefix}-{next(self._id_number):x}"
 
-    async def answer(self, wait: Wait) -> VerdictReceived | VerdictMissing | LimitsAnswered:
+    async def answer(self, wait: Wait) -> VerdictReceived | VerdictMissing | LimitsAnswered | FeedbackAnswered:
         """What a request waits for; always returns in time."""
+        if isinstance(wait, FeedbackClaim):
+            return FeedbackAnswered(wait if self._feedback is None else await self._feedback.ask(wait))
         if isinstance(wait, Claim):
             await self.limiter.ask(wait)
             return LimitsAnswered(wait)

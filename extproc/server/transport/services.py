@@ -12,6 +12,7 @@ from extproc.config.compiled_budgets import CompiledBudgets
 from extproc.config.compiled_rate_limits import CompiledRateLimits
 from extproc.domain.classification import BlockingCheck, ClassificationJob
 from extproc.domain.errors import ApiError
+from extproc.domain.feedback import FeedbackClaim
 from extproc.domain.record import ExchangeRecord
 from extproc.exchange.budget_memory import BudgetKeeper
 from extproc.exchange.claims import Claim, Limiter
@@ -72,6 +73,14 @@ class BudgetService(BudgetKeeper, Protocol):
 
     def configure(self, budgets: CompiledBudgets | None) -> None:
         """Replace the budgets; called between two exchanges. What is counted stays."""
+        ...
+
+
+class FeedbackService(Protocol):
+    """Takes feedback of users."""
+
+    async def ask(self, claim: FeedbackClaim) -> FeedbackClaim:
+        """Let the store take a feedback, before its deadline. Never raises. Returns: what became of it."""
         ...
 
 

@@ -22,6 +22,7 @@ from extproc.exchange.egress import EgressExchange
 from extproc.exchange.events import (
     Abort,
     Event,
+    FeedbackAnswered,
     LimitsAnswered,
     Overloaded,
     RequestBody,
@@ -57,6 +58,7 @@ _PHASES: dict[type[Event], str] = {
     VerdictReceived: "verdict",
     VerdictMissing: "verdict",
     LimitsAnswered: "limits",
+    FeedbackAnswered: "feedback",
     Overloaded: "overloaded",
 }
 """Metric labels, by event: of messages, and of what else leads to a reply."""

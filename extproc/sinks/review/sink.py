@@ -98,18 +98,24 @@ class ReviewSink:
 
     def exchange_ended(self, record: ExchangeRecord) -> None:
         """Queue the findings of one exchange. Never blocks."""
+        self.take(record)
+
+    def take(self, record: ExchangeRecord) -> bool:
+        """Likewise. Returns: whether nothing was dropped for lack of room."""
         notes = record.notes
         if notes is None or not notes.noted:
-            return
+            return True
         if notes.dropped:
             self._counts.review_dropped(ReviewDropReason.EXCHANGE_FULL.value, notes.dropped)
         if self._stopping.is_set():
             self._counts.review_dropped(ReviewDropReason.STOPPED.value, len(notes.noted))
-            return
+            return False
         try:
             self._waiting.put_nowait(_Waiting(time.time_ns() // 1_000_000, record))
         except queue.Full:
             self._counts.review_dropped(ReviewDropReason.QUEUE_FULL.value, len(notes.noted))
+            return False
+        return True
 
     def close(self) -> None:
         """Store queued findings, with one attempt only, and end; waits at most ``CLOSE_SECONDS_MAX``."""

@@ -22,6 +22,7 @@ from extproc.cli import _app as app
 from extproc.cli.ledger_export import FORMULA_STARTS, csv_cell
 from extproc.config.ledger import ParquetFiles
 from extproc.ledger.entry import LedgerEntry
+from extproc.ledger.feedback_table import store_feedback
 from extproc.ledger.parquet_sink import ParquetSink
 from extproc.ledger.places import SpoolPlace
 from extproc.ledger.segments import segment_file
@@ -30,6 +31,7 @@ from tests.hangs import HANG_S
 from tests.unit.cli.samples import LEDGER
 from tests.unit.config.conftest import MINIMAL
 from tests.unit.ledger.crashes import ShipperInTurn, kill, sink_of
+from tests.unit.ledger.feedback_samples import RATED, claim
 from tests.unit.ledger.records import record_of
 from tests.unit.ledger.samples import DAY_US, NOON_US, bare_entry, entry
 
@@ -46,6 +48,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "llm-extproc.yaml").write_text(MINIMAL + LEDGER)
     store = LedgerStore("sqlite:///ledger.db", tmp_path)
     store.add(ENTRIES)
+    with store.writing() as connection:
+        store_feedback(connection, claim(exchange="a-2"), RATED._replace(exchange="a-2"), NOON_US)
     store.close()
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -92,6 +96,8 @@ def test_the_newest_come_first() -> None:
         (["--version", "v2", "--limit", "1"], ["a-2"]),
         (["--outcome", "refused"], ["a-3"]),
         (["--exchange", "a-1"], ["a-1"]),
+        (["--feedback", "negative"], ["a-2"]),
+        (["--feedback", "copy"], []),
         (["--since", "2026-11-30"], ["a-2"]),
         (["--until", "2026-11-30"], ["a-3", "a-1"]),
         (["--project", "index", "--user", "ann", "--endpoint", "chat"], ["a-2", "a-1"]),

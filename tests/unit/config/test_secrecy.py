@@ -186,6 +186,7 @@ FULL: dict[str, Any] = {
         "local": {"adapter": "onnx", "path": "/models/guard", "labels": ["hate"], "with_detector": "injection"},
     },
     "review": {"url": "sqlite:///review.db", "texts": "masked"},
+    "feedback": {"path": "/v1/feedback", "origins": ["https://chat.example.com"]},
     "ledger": {"url": "sqlite:///ledger.db", "fsync": "each"},
     "otel": {"endpoint": "http://127.0.0.1:4317", "service_name": "gateway", "headers_file": "otel-headers"},
     "rate_limits": {

@@ -58,6 +58,8 @@ _ENTRY = LedgerEntry(
     outcome=EntryOutcome.COMPLETED,
     status=200,
     reason="",
+    response_id="chatcmpl-1",
+    trace_id="4bf92f3577b34da6a3ce929d0e0e4736",
     signals={"empty": [0, 1], "length": 7.0},
 )
 

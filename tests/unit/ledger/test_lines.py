@@ -11,6 +11,7 @@ from extproc.domain.record import ANSWERED, Attempt, Outcome, VersionFacts
 from extproc.domain.signals import ASKS_BACK, LENGTH, AnswerSignals
 from extproc.domain.storable_names import NAME_BYTES_MAX
 from extproc.domain.token_rates import START
+from extproc.domain.trace_context import TraceContext
 from extproc.domain.usage import Prices, Usage, cost_of
 from extproc.ledger.entry import FINDINGS_MAX, EntryOutcome, LedgerEntry, TokenSource, TriedVersion
 from extproc.ledger.lines import (
@@ -113,7 +114,20 @@ def test_a_spool_of_another_release_has_fewer_signals_or_more() -> None:
     begin, end = orjson.loads(writer.begin_of(record, OFFSET_NS)), orjson.loads(writer.end_of(record, None))
     assert RecordReader(end_fields=fields).entry_of(begin, end[: len(fields)]).signals == {}
     more = [0, 1] + [0] * 40
-    assert RecordReader().entry_of(begin, [*end[:-1], [more, more, {}]]).signals == {"token_limit": [1, 1]}
+    newer = [*end[: len(fields)], [more, more, {}], ""]
+    assert RecordReader().entry_of(begin, newer).signals == {"token_limit": [1, 1]}
+
+
+def test_by_what_else_an_exchange_is_found() -> None:
+    """The id of its response, and its trace; an older release knew neither."""
+    trace = TraceContext(0x4BF92F3577B34DA6A3CE929D0E0E4736, 1, 0, True, "")
+    entry = entry_of(response_id="chatcmpl-1", trace=trace)
+    assert (entry.response_id, entry.trace_id) == ("chatcmpl-1", "4bf92f3577b34da6a3ce929d0e0e4736")
+    record, writer = record_of(response_id="chatcmpl-1", trace=trace), RecordWriter()
+    begin, end = orjson.loads(writer.begin_of(record, OFFSET_NS)), orjson.loads(writer.end_of(record, None))
+    old = RecordReader(BEGIN_FIELDS[: BEGIN_FIELDS.index("trace_id")], END_FIELDS[: END_FIELDS.index("response_id")])
+    older = old.entry_of(begin[:-1], end[:-1])
+    assert (older.response_id, older.trace_id, older.outcome) == ("", "", entry.outcome)
 
 
 def test_the_version_that_answered_is_in_the_entry() -> None:

@@ -299,6 +299,7 @@ async def test_what_needs_a_restart_is_told_until_it_is_taken_back(watched: Watc
             "ledger: {}\nbudgets: [{ name: a, per: team, of: tokens, amount: 1, period: day }]\nbudget_webhook_file: a",
             ["ledger"],
         ),
+        ("ledger: {}\nfeedback: {}", ["feedback", "ledger"]),
         ("otel: { endpoint: 'http://127.0.0.1:4317' }", ["otel"]),
         ("limits: { response_body_bytes_max: 33554432 }", ["limits"]),
         ("limits: { response_body_bytes_max: 1024, request_body_bytes_max: 1024 }", []),
